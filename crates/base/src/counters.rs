@@ -1,0 +1,42 @@
+use std::collections::BTreeMap;
+
+/// Named counters that only add; iterated in name order, so that output is the same in every run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters(BTreeMap<(&'static str, &'static str), u64>);
+
+impl Counters {
+    /// Adds `n` to the counter `name` of the group `kind`.
+    pub fn add(&mut self, kind: &'static str, name: &'static str, n: u64) {
+        if n > 0 {
+            *self.0.entry((kind, name)).or_default() += n;
+        }
+    }
+
+    /// Adds every counter of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (&(kind, name), &n) in &other.0 {
+            self.add(kind, name, n);
+        }
+    }
+
+    /// What has been added since `earlier` was copied from this.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut delta = Self::default();
+        for (&(kind, name), &n) in &self.0 {
+            delta.add(kind, name, n - earlier.0.get(&(kind, name)).copied().unwrap_or(0).min(n));
+        }
+        delta
+    }
+
+    /// One counter.
+    #[must_use]
+    pub fn get(&self, kind: &str, name: &str) -> u64 {
+        self.0.iter().find(|((k, n), _)| *k == kind && *n == name).map_or(0, |(_, count)| *count)
+    }
+
+    /// All counters as (kind, name, count), in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
+        self.0.iter().map(|(&(kind, name), &n)| (kind, name, n))
+    }
+}

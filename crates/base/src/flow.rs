@@ -1,0 +1,129 @@
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// An address and port. IPv4 is held in its IPv4-mapped form, so that one key type serves both families.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Endpoint {
+    ip: [u8; 16],
+    port: u16,
+}
+
+impl Endpoint {
+    /// From an address of either family.
+    #[must_use]
+    pub fn new(ip: IpAddr, port: u16) -> Self {
+        let ip = match ip {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            IpAddr::V6(v6) => v6.octets(),
+        };
+        Self { ip, port }
+    }
+
+    /// From the four octets of an IPv4 header field.
+    #[must_use]
+    pub const fn v4(octets: [u8; 4], port: u16) -> Self {
+        let [a, b, c, d] = octets;
+        Self { ip: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d], port }
+    }
+
+    /// From the sixteen octets of an IPv6 header field.
+    #[must_use]
+    pub const fn v6(octets: [u8; 16], port: u16) -> Self {
+        Self { ip: octets, port }
+    }
+
+    /// The address, IPv4 where it is one.
+    #[must_use]
+    pub fn ip(self) -> IpAddr {
+        Ipv6Addr::from(self.ip).to_canonical()
+    }
+
+    /// The sixteen octets of the address (IPv4-mapped for IPv4).
+    #[must_use]
+    pub const fn octets(self) -> [u8; 16] {
+        self.ip
+    }
+
+    /// The port.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        self.port
+    }
+
+    /// The same address with another port.
+    #[must_use]
+    pub const fn with_port(self, port: u16) -> Self {
+        Self { ip: self.ip, port }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ip() {
+            IpAddr::V4(ip) => write!(f, "{ip}:{}", self.port),
+            IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Where a packet came from and where it went.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FlowKey {
+    /// The sender.
+    pub src: Endpoint,
+    /// The receiver.
+    pub dst: Endpoint,
+}
+
+impl FlowKey {
+    /// The way back.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        Self { src: self.dst, dst: self.src }
+    }
+}
+
+impl fmt::Debug for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} > {}", self.src, self.dst)
+    }
+}
+
+/// What carried a SIP message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Transport {
+    /// One datagram, one message.
+    Udp,
+    /// Framed out of a reassembled stream.
+    Tcp,
+}
+
+impl Transport {
+    /// Lower-case name as printed in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ipv4_prints_as_ipv4_and_ipv6_in_brackets() {
+        assert_eq!(Endpoint::v4([10, 0, 0, 1], 5060).to_string(), "10.0.0.1:5060");
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        assert_eq!(Endpoint::new(v6, 5060).to_string(), "[2001:db8::1]:5060");
+        assert_eq!(Endpoint::new("10.0.0.1".parse().unwrap(), 5060), Endpoint::v4([10, 0, 0, 1], 5060));
+    }
+}

@@ -1,0 +1,115 @@
+use std::hash::{BuildHasher, Hasher};
+
+use siphasher::sip::SipHasher13;
+
+use crate::{Endpoint, FlowKey};
+
+/// The installation's key for every hash of something an attacker may choose.
+///
+/// `SipHash` is used rather than the standard library's hasher because results that reach the database
+/// (row identities) or decide an eviction (which virtual shard owns a call) must be the same in every run
+/// and with every compiler, and must still be unpredictable to whoever sends the traffic.
+#[derive(Clone, Copy)]
+pub struct HashKey {
+    k0: u64,
+    k1: u64,
+}
+
+impl HashKey {
+    /// From sixteen bytes of key material.
+    #[must_use]
+    pub fn new(bytes: [u8; 16]) -> Self {
+        let (low, high) = bytes.split_at(8);
+        let word = |half: &[u8]| half.iter().rev().fold(0_u64, |acc, byte| (acc << 8) | u64::from(*byte));
+        Self { k0: word(low), k1: word(high) }
+    }
+
+    /// Hash of several byte strings; the length of each is hashed too, so that moving a boundary shows.
+    #[must_use]
+    pub fn parts(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.k0, self.k1);
+        for part in parts {
+            hasher.write_u64(part.len() as u64);
+            hasher.write(part);
+        }
+        hasher.finish()
+    }
+
+    /// A row identity: the same hash as a positive number, which SQLite keeps as its integer key.
+    #[must_use]
+    pub fn identity(&self, parts: &[&[u8]]) -> i64 {
+        (self.parts(parts) >> 1).cast_signed()
+    }
+
+    /// Hash of an endpoint pair that is the same in both directions, and the same for RTP and the RTCP on
+    /// the next port (RFC 3550 section 11), so that one owner sees all of a call leg's media.
+    #[must_use]
+    pub fn media_pair(&self, flow: FlowKey) -> u64 {
+        let end = |e: Endpoint| {
+            let [.., a, b, c, d] = e.octets();
+            let high = e.octets()[..12].iter().fold(0_u64, |acc, byte| {
+                acc.wrapping_mul(0x0000_0100_0000_01b3) ^ u64::from(*byte)
+            });
+            let low = u64::from(u32::from_be_bytes([a, b, c, d]));
+            (high.rotate_left(32) ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(e.port() >> 1)
+        };
+        let (a, b) = (end(flow.src), end(flow.dst));
+        let mut hasher = SipHasher13::new_with_keys(self.k0, self.k1);
+        hasher.write_u64(a.min(b));
+        hasher.write_u64(a.max(b));
+        hasher.finish()
+    }
+
+    /// A key for another purpose, derived from this one.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Self {
+        Self {
+            k0: self.parts(&[purpose.as_bytes(), b"0"]),
+            k1: self.parts(&[purpose.as_bytes(), b"1"]),
+        }
+    }
+
+    /// A fast hasher for message contents, keyed by this key. Its values stay in memory.
+    #[must_use]
+    pub fn content_hasher(&self) -> ContentHasher {
+        ContentHasher(foldhash::quality::FixedState::with_seed(self.k0 ^ self.k1.rotate_left(17)))
+    }
+}
+
+/// Hashes whole messages at memory speed, to recognise a datagram that was seen before.
+#[derive(Clone)]
+pub struct ContentHasher(foldhash::quality::FixedState);
+
+impl ContentHasher {
+    /// Hash of the bytes.
+    #[must_use]
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write(bytes);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_pair_is_symmetric_and_joins_rtcp() {
+        let key = HashKey::new([7; 16]);
+        let rtp = FlowKey { src: Endpoint::v4([10, 0, 0, 1], 4000), dst: Endpoint::v4([10, 0, 0, 2], 6000) };
+        let rtcp = FlowKey { src: rtp.src.with_port(4001), dst: rtp.dst.with_port(6001) };
+        assert_eq!(key.media_pair(rtp), key.media_pair(rtp.reversed()));
+        assert_eq!(key.media_pair(rtp), key.media_pair(rtcp));
+        let other = FlowKey { src: rtp.src.with_port(4002), dst: rtp.dst };
+        assert_ne!(key.media_pair(rtp), key.media_pair(other));
+    }
+
+    #[test]
+    fn identity_depends_on_key_and_on_boundaries() {
+        let key = HashKey::new([1; 16]);
+        assert_ne!(key.identity(&[b"ab", b"c"]), key.identity(&[b"a", b"bc"]));
+        assert_ne!(key.identity(&[b"ab"]), HashKey::new([2; 16]).identity(&[b"ab"]));
+        assert!(key.identity(&[b"ab"]) >= 0);
+    }
+}

@@ -1,0 +1,17 @@
+//! The words every other crate of Bellwether speaks: time, flows, losses and bounded tables.
+//!
+//! Nothing here does I/O, reads a clock or knows a protocol.
+
+mod counters;
+mod flow;
+mod hash;
+mod loss;
+mod table;
+mod time;
+
+pub use counters::Counters;
+pub use flow::{Endpoint, FlowKey, Transport};
+pub use hash::{ContentHasher, HashKey};
+pub use loss::{Loss, LossKind, Losses};
+pub use table::{Evicted, LruTable, SlotId};
+pub use time::{Ppm, Span, Timestamp};

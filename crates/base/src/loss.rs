@@ -1,0 +1,164 @@
+use crate::Counters;
+
+/// How much a loss costs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LossKind {
+    /// A captured frame that reached no analysis: `captured = delivered + sum of these`.
+    Frame,
+    /// Frames were delivered, but part of what they carried could not be used.
+    Partial,
+    /// Nothing is lost; the fact weakens what is concluded from time or order.
+    Notice,
+}
+
+macro_rules! losses {
+    ($($variant:ident $name:literal $kind:ident $cause:literal $remedy:literal;)*) => {
+        /// Everything that can keep traffic from being analysed, each by its own name.
+        ///
+        /// `docs/losses.md` is the user's table of these; a test holds the two together.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        #[repr(u8)]
+        pub enum Loss {
+            $(#[doc = $cause] $variant,)*
+        }
+
+        impl Loss {
+            /// Every loss, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The name in reports and in the database.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it costs.
+            #[must_use]
+            pub const fn kind(self) -> LossKind {
+                match self { $(Self::$variant => LossKind::$kind,)* }
+            }
+
+            /// Why it happens, for a person.
+            #[must_use]
+            pub const fn cause(self) -> &'static str {
+                match self { $(Self::$variant => $cause,)* }
+            }
+
+            /// What to do about it.
+            #[must_use]
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)* }
+            }
+        }
+    };
+}
+
+losses! {
+    LinkUnsupported "link_unsupported" Frame
+        "The frame's link type is not one that Bellwether reads."
+        "Capture on an Ethernet, raw IP, Linux cooked or loopback interface.";
+    EncapsulationUnsupported "encapsulation_unsupported" Frame
+        "The frame carries a tunnel (GRE, IP-in-IP, MPLS, PPPoE) that is not unpacked yet."
+        "Mirror the traffic without the tunnel, or terminate the tunnel on the sensor.";
+    LinkMalformed "link_malformed" Frame
+        "The link-layer header is cut short or nests more VLAN tags than allowed."
+        "Check the snap length and the mirror's encapsulation.";
+    IpMalformed "ip_malformed" Frame
+        "The IP header contradicts itself or ends too early."
+        "Usually crafted or corrupted traffic; check the mirror if it is frequent.";
+    TransportMalformed "transport_malformed" Frame
+        "The UDP or TCP header is cut short or its length contradicts the packet."
+        "Usually crafted or corrupted traffic; check the mirror if it is frequent.";
+    SnapLength "snap_length" Frame
+        "The capture kept only the first bytes of the frame, and what was needed lies behind them."
+        "Capture with snap length 0 (whole frames).";
+    FragmentMalformed "fragment_malformed" Frame
+        "An IP fragment with an impossible offset or length."
+        "Usually an attack; the source is worth a look.";
+    FragmentOverlap "fragment_overlap" Frame
+        "An IP fragment overlaps one that was already held with other bytes; the first is kept."
+        "Usually an attack on reassembly; the source is worth a look.";
+    FragmentTimeout "fragment_timeout" Frame
+        "The rest of a fragmented datagram did not arrive within the time limit or before the capture ended."
+        "Look for loss on the mirror, and for capture filters that drop fragments.";
+    FragmentTableFull "fragment_table_full" Frame
+        "More fragmented datagrams were in flight than the configured limit; the oldest were dropped."
+        "Raise limits.fragments if the traffic is honest.";
+    RecordDamaged "record_damaged" Partial
+        "A capture file ended inside a record or holds a damaged one; what stood before it was read."
+        "Copy the file again or repair it.";
+    TimestampBackward "timestamp_backward" Notice
+        "A frame carries an earlier time than the one before it; its time was raised to that one's."
+        "Merge captures in time order; check the capture host's clock.";
+    TcpFlowEvicted "tcp_flow_evicted" Partial
+        "More TCP flows were open than the configured limit; the oldest lost its unread bytes."
+        "Raise limits.tcp_flows.";
+    TcpGap "tcp_gap" Partial
+        "Bytes of a TCP stream never arrived; reading went on at the next SIP message."
+        "Look for loss on the mirror.";
+    TcpBufferFull "tcp_buffer_full" Partial
+        "A SIP message over TCP grew past the size limit, or too many segments waited for a missing one."
+        "Usually an attack or a stream that is not SIP.";
+    TcpOverlap "tcp_overlap" Notice
+        "A TCP segment repeats bytes that were already read."
+        "Retransmissions; many of them mean a bad path or a doubled mirror.";
+    SipMalformed "sip_malformed" Partial
+        "A message looked like SIP but has no usable identity (Call-ID, CSeq, From)."
+        "Look at the source: scanners and fuzzers send these.";
+    CallEvicted "call_evicted" Partial
+        "More calls were open than the configured limit; the oldest was closed early."
+        "Raise limits.calls.";
+    RegistrationEvicted "registration_evicted" Partial
+        "More device timelines were open than the configured limit; the oldest was closed early."
+        "Raise limits.registrations.";
+    StreamEvicted "stream_evicted" Partial
+        "More media streams were open than the configured limit; the oldest was closed early."
+        "Raise limits.streams.";
+    TransactionEvicted "transaction_evicted" Notice
+        "More SIP transactions were open than the configured limit; a late duplicate of one may count twice."
+        "Raise limits.transactions.";
+    MediaEndpointEvicted "media_endpoint_evicted" Notice
+        "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
+        "Raise limits.media_endpoints.";
+}
+
+/// One counter per [`Loss`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Losses([u64; Loss::ALL.len()]);
+
+impl Default for Losses {
+    fn default() -> Self {
+        Self([0; Loss::ALL.len()])
+    }
+}
+
+impl Losses {
+    /// Counts one.
+    pub fn count(&mut self, loss: Loss) {
+        self.add(loss, 1);
+    }
+
+    /// Counts `n`.
+    pub fn add(&mut self, loss: Loss, n: u64) {
+        self.0[loss as usize] += n;
+    }
+
+    /// How often it happened.
+    #[must_use]
+    pub fn get(&self, loss: Loss) -> u64 {
+        self.0[loss as usize]
+    }
+
+    /// Sum over the losses that cost whole frames.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        Loss::ALL.iter().filter(|l| l.kind() == LossKind::Frame).map(|l| self.get(*l)).sum()
+    }
+
+    /// Adds these to the named counters under the kind `loss`.
+    pub fn report(&self, counters: &mut Counters) {
+        for loss in Loss::ALL {
+            counters.add("loss", loss.name(), self.get(*loss));
+        }
+    }
+}

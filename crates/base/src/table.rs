@@ -1,0 +1,314 @@
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
+use crate::Timestamp;
+
+const NIL: u32 = u32::MAX;
+
+/// A handle to an occupied slot; valid until that slot is removed or evicted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SlotId(u32);
+
+/// What left a full table to make room.
+#[derive(Debug)]
+pub struct Evicted<K, V> {
+    /// The key that left.
+    pub key: K,
+    /// Its value.
+    pub value: V,
+}
+
+/// A hash table with a hard capacity, fixed at birth, whose entries stand in `CLASSES` queues ordered by
+/// when they were last touched.
+///
+/// The queues serve two ends. A uniform time-out per class expires from the front in O(1), without a timer
+/// per entry. And a full table evicts the oldest entry of the lowest class that has one, in O(1): put what a
+/// flood can make for free into class 0 and it cannot push out what took a real call to make.
+///
+/// The caller gives the hash (keyed, see [`crate::HashKey`]), because it often has it already.
+pub struct LruTable<K, V, const CLASSES: usize> {
+    index: HashTable<u32>,
+    slots: Vec<Slot<K, V>>,
+    free: u32,
+    queues: [Queue; CLASSES],
+    capacity: usize,
+    evicted: u64,
+}
+
+struct Slot<K, V> {
+    entry: Option<(K, V)>,
+    hash: u64,
+    touched: Timestamp,
+    prev: u32,
+    next: u32,
+    class: u8,
+}
+
+#[derive(Clone, Copy)]
+struct Queue {
+    head: u32,
+    tail: u32,
+}
+
+impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
+    /// An empty table that never holds more than `capacity` entries (at least one). Memory is taken as
+    /// entries arrive.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: NIL,
+            queues: [Queue { head: NIL, tail: NIL }; CLASSES],
+            capacity: capacity.clamp(1, NIL as usize - 1),
+            evicted: 0,
+        }
+    }
+
+    /// Number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many entries were evicted to make room since the table was made.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The slot of `key`.
+    #[must_use]
+    pub fn find(&self, hash: u64, key: &K) -> Option<SlotId> {
+        self.find_by(hash, |k| k == key)
+    }
+
+    /// The slot whose key satisfies `is_key`, among those with this hash: for lookups by borrowed data.
+    #[must_use]
+    pub fn find_by(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
+        self.index
+            .find(hash, |&slot| {
+                self.slots.get(slot as usize).is_some_and(|s| {
+                    s.hash == hash && s.entry.as_ref().is_some_and(|(key, _)| is_key(key))
+                })
+            })
+            .map(|&slot| SlotId(slot))
+    }
+
+    /// The value in a slot.
+    #[must_use]
+    pub fn get(&self, id: SlotId) -> Option<(&K, &V)> {
+        self.slots.get(id.0 as usize)?.entry.as_ref().map(|(k, v)| (k, v))
+    }
+
+    /// The value in a slot, to change.
+    pub fn get_mut(&mut self, id: SlotId) -> Option<(&K, &mut V)> {
+        self.slots.get_mut(id.0 as usize)?.entry.as_mut().map(|(k, v)| (&*k, v))
+    }
+
+    /// When a slot was last touched.
+    #[must_use]
+    pub fn touched(&self, id: SlotId) -> Option<Timestamp> {
+        self.slots.get(id.0 as usize).map(|slot| slot.touched)
+    }
+
+    /// Adds an entry to the back of `class`. If the table is full, the oldest entry of the lowest non-empty
+    /// class leaves first and is handed back. `key` must not be in the table.
+    pub fn insert(
+        &mut self,
+        hash: u64,
+        key: K,
+        value: V,
+        class: usize,
+        now: Timestamp,
+    ) -> (SlotId, Option<Evicted<K, V>>) {
+        let evicted = if self.index.len() >= self.capacity { self.evict() } else { None };
+        let slot = Slot { entry: Some((key, value)), hash, touched: now, prev: NIL, next: NIL, class: 0 };
+        let id = if self.free == NIL {
+            self.slots.push(slot);
+            (self.slots.len() - 1) as u32
+        } else {
+            let id = self.free;
+            self.free = self.slots[id as usize].next;
+            self.slots[id as usize] = slot;
+            id
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, id, |&other| slots[other as usize].hash);
+        self.push_back(id, class);
+        (SlotId(id), evicted)
+    }
+
+    /// Marks a slot as used now and moves it to the back of `class`. Times must not run backwards.
+    pub fn touch(&mut self, id: SlotId, class: usize, now: Timestamp) {
+        if self.slots.get(id.0 as usize).is_none_or(|slot| slot.entry.is_none()) {
+            return;
+        }
+        let at_back = self.queues[class.min(CLASSES - 1)].tail == id.0;
+        self.slots[id.0 as usize].touched = now;
+        if !at_back {
+            self.unlink(id.0);
+            self.push_back(id.0, class);
+        }
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, id: SlotId) -> Option<(K, V)> {
+        let slot = self.slots.get_mut(id.0 as usize)?;
+        let entry = slot.entry.take()?;
+        let hash = slot.hash;
+        if let Ok(found) = self.index.find_entry(hash, |&other| other == id.0) {
+            found.remove();
+        }
+        self.unlink(id.0);
+        self.slots[id.0 as usize].next = self.free;
+        self.free = id.0;
+        Some(entry)
+    }
+
+    /// The slot at the front of `class` if it was last touched before `limit`, and when it was.
+    #[must_use]
+    pub fn oldest_before(&self, class: usize, limit: Timestamp) -> Option<(SlotId, Timestamp)> {
+        let head = self.queues.get(class)?.head;
+        let slot = self.slots.get(head as usize)?;
+        (slot.touched < limit).then_some((SlotId(head), slot.touched))
+    }
+
+    /// The slot at the front of `class`.
+    #[must_use]
+    pub fn oldest(&self, class: usize) -> Option<SlotId> {
+        let head = self.queues.get(class)?.head;
+        (head != NIL).then_some(SlotId(head))
+    }
+
+    fn evict(&mut self) -> Option<Evicted<K, V>> {
+        let head = self.queues.iter().map(|queue| queue.head).find(|&head| head != NIL)?;
+        let (key, value) = self.remove(SlotId(head))?;
+        self.evicted += 1;
+        Some(Evicted { key, value })
+    }
+
+    fn push_back(&mut self, id: u32, class: usize) {
+        let class = class.min(CLASSES - 1);
+        let tail = self.queues[class].tail;
+        {
+            let slot = &mut self.slots[id as usize];
+            slot.class = class as u8;
+            slot.prev = tail;
+            slot.next = NIL;
+        }
+        if tail == NIL {
+            self.queues[class].head = id;
+        } else {
+            self.slots[tail as usize].next = id;
+        }
+        self.queues[class].tail = id;
+    }
+
+    fn unlink(&mut self, id: u32) {
+        let (prev, next, class) = {
+            let slot = &self.slots[id as usize];
+            (slot.prev, slot.next, usize::from(slot.class))
+        };
+        match prev {
+            NIL => self.queues[class].head = next,
+            _ => self.slots[prev as usize].next = next,
+        }
+        match next {
+            NIL => self.queues[class].tail = prev,
+            _ => self.slots[next as usize].prev = prev,
+        }
+    }
+}
+
+impl<K: Eq, V: Default, const CLASSES: usize> LruTable<K, V, CLASSES> {
+    /// The slot of `key`, made with a default value in class 0 if it is not there.
+    pub fn find_or_insert(&mut self, hash: u64, key: K, now: Timestamp) -> (SlotId, Option<Evicted<K, V>>) {
+        let slots = &self.slots;
+        let found = self.index.entry(
+            hash,
+            |&slot| slots[slot as usize].entry.as_ref().is_some_and(|(k, _)| *k == key),
+            |&slot| slots[slot as usize].hash,
+        );
+        match found {
+            Entry::Occupied(slot) => (SlotId(*slot.get()), None),
+            Entry::Vacant(_) => self.insert(hash, key, V::default(), 0, now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(t: i64) -> Timestamp {
+        Timestamp::from_nanos(t)
+    }
+
+    #[test]
+    fn full_table_evicts_the_oldest_of_the_lowest_class() {
+        let mut table: LruTable<u32, &str, 2> = LruTable::new(3);
+        table.insert(1, 1, "established", 1, at(0));
+        table.insert(2, 2, "flood", 0, at(1));
+        table.insert(3, 3, "flood", 0, at(2));
+        let (_, evicted) = table.insert(4, 4, "flood", 0, at(3));
+        assert_eq!(evicted.map(|e| e.key), Some(2));
+        assert!(table.find(1, &1).is_some());
+        assert_eq!((table.len(), table.evicted()), (3, 1));
+    }
+
+    #[test]
+    fn touching_postpones_expiry() {
+        let mut table: LruTable<u32, (), 1> = LruTable::new(8);
+        let (one, _) = table.insert(1, 1, (), 0, at(0));
+        table.insert(2, 2, (), 0, at(1));
+        table.touch(one, 0, at(5));
+        let (oldest, touched) = table.oldest_before(0, at(5)).unwrap();
+        assert_eq!((table.remove(oldest).unwrap().0, touched), (2, at(1)));
+        assert!(table.oldest_before(0, at(5)).is_none());
+    }
+
+    proptest! {
+        /// Against a plain vector: same members, same order of age, never over capacity.
+        #[test]
+        fn behaves_like_a_vector_ordered_by_age(ops in prop::collection::vec((0_u8..3, 0_u32..12), 1..200)) {
+            let mut table: LruTable<u32, u32, 1> = LruTable::new(5);
+            let mut model: Vec<u32> = Vec::new();
+            for (step, (op, key)) in ops.into_iter().enumerate() {
+                let now = at(step as i64);
+                // Few distinct hashes, so that collisions are common.
+                let hash = u64::from(key % 3);
+                let found = table.find(hash, &key);
+                prop_assert_eq!(found.is_some(), model.contains(&key));
+                match (op, found) {
+                    (0, None) => {
+                        let (_, evicted) = table.insert(hash, key, key, 0, now);
+                        if model.len() == 5 {
+                            prop_assert_eq!(evicted.map(|e| e.key), Some(model.remove(0)));
+                        }
+                        model.push(key);
+                    }
+                    (1, Some(id)) => {
+                        table.touch(id, 0, now);
+                        model.retain(|k| *k != key);
+                        model.push(key);
+                    }
+                    (2, Some(id)) => {
+                        prop_assert_eq!(table.remove(id), Some((key, key)));
+                        model.retain(|k| *k != key);
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(table.len(), model.len());
+                prop_assert_eq!(table.oldest(0).and_then(|id| table.get(id)).map(|(k, _)| *k), model.first().copied());
+            }
+        }
+    }
+}
