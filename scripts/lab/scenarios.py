@@ -193,7 +193,7 @@ def tcp():
     other('sipp', '10.77.2.11', 'trunk, all calls multiplexed on one TCP connection')
     trunk_calls('sipp-trunk-tcp', '10.77.2.11', rows)
     wait(sipp('c2', '10.77.2.11', scenario('big_uac.xml', [('min="12000" max="15000"', 'min="1000" max="2000"')]),
-              '-inf', numbers('bigt', rows), '-t', 't1', '-r', 10, '-rp', 1000, '-m', len(rows), '-timeout', 30, '10.77.0.2:5060'), 35)
+              '-inf', numbers('bigt', rows), '-t', 't1', '-r', 400, '-rp', 1000, '-m', len(rows), '-timeout', 30, '10.77.0.2:5060'), 35)
     time.sleep(1)
 
 def fragments():
@@ -220,6 +220,7 @@ def scan():
     attack('sipsak-options', ['sipsak', '-vv', '-s', 'sip:10.77.0.2'])
     attack('sipsak-options-user', ['sipsak', '-vv', '-s', 'sip:101@10.77.0.11'])
     attack('svmap-options', ['svmap', '10.77.0.1-30'])
+    attack('svmap-invite', ['svmap', '-m', 'INVITE', '10.77.0.11-15'])      # this makes phones ring
     attack('svwar-register', ['svwar', '-e', '100-120', '-m', 'REGISTER', '10.77.0.2'])
     attack('svwar-options', ['svwar', '-e', '100-110', '-m', 'OPTIONS', '10.77.0.2', '--force'])
     attack('svwar-invite', ['svwar', '-e', '119-122', '-m', 'INVITE', '10.77.0.2', '--force'])

@@ -18,10 +18,10 @@ def tshark(path, display, fields, *options):
     r = subprocess.run(argv, capture_output=True, text=True, check=True)
     return [line.split('\t') for line in r.stdout.splitlines()]
 
-def sip_counts(path):
+def sip_counts(path, display='sip'):
     """Messages by method and by status; one frame may hold several messages (TCP), tshark then joins them by commas."""
     methods, statuses, frames = collections.Counter(), collections.Counter(), 0
-    for m, s in tshark(path, 'sip', ['sip.Method', 'sip.Status-Code']):
+    for m, s in tshark(path, display, ['sip.Method', 'sip.Status-Code']):
         frames += 1
         methods.update(x for x in m.split(',') if x)
         statuses.update(x for x in s.split(',') if x)
@@ -67,6 +67,8 @@ def dialogs(path):
             continue
         if method == 'INVITE':
             d['invites'] += 1
+            if m['ip.src'] == d['caller'] and d['final_status'] in (401, 407):
+                d['final_status'] = None                                 # challenged, now tried again with credentials
             if not d['answered'] and m['ip.src'] == d['_hops'][-1]:      # follow the first INVITE from hop to hop
                 if m['ip.dst'] not in d['_hops']:
                     d['_hops'].append(m['ip.dst'])
@@ -77,11 +79,11 @@ def dialogs(path):
         elif status and m['sip.CSeq.method'] == 'INVITE':
             if int(status) not in d['statuses']:
                 d['statuses'].append(int(status))
-            # what the caller was told: a challenge is not the end, and after the answer only re-INVITEs follow
+            # what the caller was told; after the answer only re-INVITEs follow
             if m['ip.dst'] == d['caller'] and not d['answered'] and int(status) >= 200:
                 if int(status) // 100 == 2:
                     d['answered'], d['final_status'] = True, int(status)
-                elif int(status) not in (401, 407) or d['final_status'] is None:
+                else:
                     d['final_status'] = int(status)
     for d in found.values():
         hops = d.pop('_hops')
@@ -136,10 +138,14 @@ def entry(name, driver):
     path = os.path.join(PCAPS, name)
     e = dict(bytes=os.path.getsize(path), driver=driver)
     e.update(other_traffic(path))
-    e['sip'] = sip_counts(path)
+    e['sip'] = sip_counts(path)                             # as `tshark -Y sip` counts: also messages quoted in ICMP errors
+    e['sip_without_icmp'] = sip_counts(path, 'sip && !icmp')
     e['dialogs'] = dialogs(path)
     e['registered_devices'] = registrations(path)
     e['rtp_streams'] = rtp_streams(path)
+    seen = collections.Counter((d['caller'], d['dialed']) for d in e['dialogs'])
+    done = collections.Counter((c['caller_ip'], c['dialed']) for c in driver['driver_calls'])
+    e['driver_calls_not_seen'] = [list(k) for k in (done - seen)]      # must be empty
     return e
 
 CODEC = {'0': 'PCMU', '8': 'PCMA', '101': 'telephone-event'}
@@ -157,6 +163,7 @@ def table(truth):
                 f"| size, packets, date | {e['bytes']} bytes, {e['packets']} packets, {e['driver']['recorded']} |",
                 f"| SIP requests | {join(e['sip']['requests'])} |",
                 f"| SIP responses | {join(e['sip']['responses'])} |",
+                f"| the same without those quoted in ICMP errors | {join(e['sip_without_icmp']['requests'])}; {join(e['sip_without_icmp']['responses'])} |",
                 f"| IP fragments / TCP segments / ICMP | {e['ip_fragments']} / {e['tcp_segments']} / {e['icmp']} |",
                 f"| registered devices | {len(e['registered_devices'])}" +
                 (': ' + ', '.join(f"{d['user']}@{d['ip']}" + (' (unregisters)' if d['unregistered'] else '') for d in e['registered_devices'])
@@ -206,6 +213,8 @@ def main():
             print('   rtp', s['src'], s['src_port'], '->', s['dst'], s['dst_port'], s['ssrc'], s['payload_types'])
         for d in e['registered_devices']:
             print('   reg', d)
+        if e['driver_calls_not_seen']:
+            print('   NOT SEEN', e['driver_calls_not_seen'])
         if e['driver'].get('notes'):
             print('   notes', e['driver']['notes'])
 

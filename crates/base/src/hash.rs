@@ -47,9 +47,9 @@ impl HashKey {
     pub fn media_pair(&self, flow: FlowKey) -> u64 {
         let end = |e: Endpoint| {
             let [.., a, b, c, d] = e.octets();
-            let high = e.octets()[..12].iter().fold(0_u64, |acc, byte| {
-                acc.wrapping_mul(0x0000_0100_0000_01b3) ^ u64::from(*byte)
-            });
+            let high = e.octets()[..12]
+                .iter()
+                .fold(0_u64, |acc, byte| acc.wrapping_mul(0x0000_0100_0000_01b3) ^ u64::from(*byte));
             let low = u64::from(u32::from_be_bytes([a, b, c, d]));
             (high.rotate_left(32) ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(e.port() >> 1)
         };
@@ -63,10 +63,7 @@ impl HashKey {
     /// A key for another purpose, derived from this one.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
-        Self {
-            k0: self.parts(&[purpose.as_bytes(), b"0"]),
-            k1: self.parts(&[purpose.as_bytes(), b"1"]),
-        }
+        Self { k0: self.parts(&[purpose.as_bytes(), b"0"]), k1: self.parts(&[purpose.as_bytes(), b"1"]) }
     }
 
     /// A fast hasher for message contents, keyed by this key. Its values stay in memory.

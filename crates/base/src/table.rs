@@ -94,9 +94,9 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     pub fn find_by(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
         self.index
             .find(hash, |&slot| {
-                self.slots.get(slot as usize).is_some_and(|s| {
-                    s.hash == hash && s.entry.as_ref().is_some_and(|(key, _)| is_key(key))
-                })
+                self.slots
+                    .get(slot as usize)
+                    .is_some_and(|s| s.hash == hash && s.entry.as_ref().is_some_and(|(key, _)| is_key(key)))
             })
             .map(|&slot| SlotId(slot))
     }

@@ -1,0 +1,193 @@
+//! The pieces that header values are made of (RFC 3261 section 25.1), as nom parsers over borrowed bytes.
+
+use nom::bytes::complete::{take_while, take_while1};
+use nom::{IResult, Parser};
+
+/// What a value parser answers: the rest and the part, both borrowed.
+pub(crate) type Lexed<'a, T> = IResult<&'a [u8], T>;
+
+/// White space, line ends of folding included (LWS and SWS of the RFC).
+pub(crate) const fn is_lws(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// `token` characters.
+pub(crate) const fn is_token(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || matches!(octet, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
+/// The bytes without white space at either end.
+pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = bytes
+        && is_lws(*first)
+    {
+        bytes = rest;
+    }
+    while let [rest @ .., last] = bytes
+        && is_lws(*last)
+    {
+        bytes = rest;
+    }
+    bytes
+}
+
+pub(crate) fn sws(input: &[u8]) -> Lexed<'_, &[u8]> {
+    take_while(is_lws).parse(input)
+}
+
+pub(crate) fn token(input: &[u8]) -> Lexed<'_, &[u8]> {
+    take_while1(is_token).parse(input)
+}
+
+/// Where the quoted string that begins at `bytes[0]` ends (the octet after its closing quote), if it does.
+pub(crate) fn quoted_end(bytes: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let next = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        match bytes.get(next) {
+            Some(b'"') => return Some(next + 1),
+            _ => at = next + 2,
+        }
+    }
+}
+
+/// Decimal digits that fit the type, and nothing else.
+pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > 19 {
+        return None;
+    }
+    bytes.iter().try_fold(0_u64, |acc, b| b.is_ascii_digit().then(|| acc * 10 + u64::from(b - b'0')))
+}
+
+/// The words of a value between white space.
+pub(crate) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|b| is_lws(*b)).filter(|w| !w.is_empty())
+}
+
+/// Splits at `separator` where it stands outside quotes and angle brackets.
+#[derive(Clone)]
+pub(crate) struct Split<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Split<'a> {
+    pub(crate) const fn new(value: &'a [u8], separator: u8) -> Self {
+        Self { rest: Some(value), separator }
+    }
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest?;
+        let mut at = 0;
+        while let Some(octet) = rest.get(at) {
+            match *octet {
+                b'"' => at += rest.get(at..).and_then(quoted_end).unwrap_or(1),
+                b'<' => at += rest.get(at..).and_then(|r| memchr::memchr(b'>', r)).unwrap_or(0) + 1,
+                octet if octet == self.separator => {
+                    let (part, tail) = rest.split_at_checked(at)?;
+                    self.rest = tail.get(1..);
+                    return Some(trim(part));
+                }
+                _ => at += 1,
+            }
+        }
+        self.rest = None;
+        Some(trim(rest))
+    }
+}
+
+/// The comma-separated values of a header, white space trimmed; commas in quotes and brackets do not count.
+pub fn comma_values(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
+    Split::new(value, b',')
+}
+
+/// One `;name=value`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Param<'a> {
+    /// The name as spelled.
+    pub name: &'a [u8],
+    /// The value as spelled, quotes included; none for a flag.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> Param<'a> {
+    /// The value without the quotes around it.
+    #[must_use]
+    pub fn unquoted(&self) -> Option<&'a [u8]> {
+        let value = self.value?;
+        Some(value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value))
+    }
+}
+
+/// The parameters behind a value, in wire order. Iterating yields none for an empty place (`;;`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Params<'a>(&'a [u8]);
+
+impl<'a> Params<'a> {
+    /// From the text behind the value: empty, or starting with `;`.
+    pub(crate) const fn new(text: &'a [u8]) -> Self {
+        Self(text)
+    }
+
+    /// The text as it stands.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Every parameter that has a name.
+    pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
+        self.places().flatten()
+    }
+
+    /// The first parameter of that name, in any case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Param<'a>> {
+        self.iter().find(|p| p.name.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Whether separators stand with nothing between them.
+    pub(crate) fn has_empty_place(&self) -> bool {
+        self.places().any(|p| p.is_none())
+    }
+
+    fn places(&self) -> impl Iterator<Item = Option<Param<'a>>> + use<'a> {
+        let text = trim(self.0);
+        let inner = text.strip_prefix(b";");
+        inner.into_iter().flat_map(|inner| Split::new(inner, b';')).map(|part| {
+            let (name, value) = match memchr::memchr(b'=', part) {
+                Some(at) => (part.get(..at)?, part.get(at + 1..)),
+                None => (part, None),
+            };
+            let name = trim(name);
+            (!name.is_empty()).then(|| Param { name, value: value.map(trim) })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_quotes_and_brackets_do_not_split() {
+        let values: Vec<_> = comma_values(br#""a, \", b" <sip:x,y@z>;q=1 , sip:c@d,"#).collect();
+        assert_eq!(values, [&br#""a, \", b" <sip:x,y@z>;q=1"#[..], b"sip:c@d", b""]);
+    }
+
+    #[test]
+    fn parameters_keep_order_spelling_and_empty_places() {
+        let params = Params::new(b" ; rport;Branch = z9 ;; q=\"a;b\"");
+        let names: Vec<_> = params.iter().map(|p| p.name).collect();
+        assert_eq!(names, [&b"rport"[..], b"Branch", b"q"]);
+        assert_eq!(params.get("branch").and_then(|p| p.value), Some(&b"z9"[..]));
+        assert_eq!(params.get("q").and_then(|p| p.unquoted()), Some(&b"a;b"[..]));
+        assert!(params.has_empty_place());
+        assert!(!Params::new(b";a;b=1").has_empty_place());
+    }
+}

@@ -1,0 +1,288 @@
+//! Session descriptions (RFC 8866), line by line in wire order, and what media negotiation needs of them.
+
+use std::net::IpAddr;
+
+use smallvec::SmallVec;
+
+use crate::lex::{self, number, trim};
+use crate::message::next_line;
+
+/// Media sections read; the 33rd and later are passed over.
+const MAX_MEDIA: usize = 32;
+
+/// One `type=value` line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Line<'a> {
+    /// The letter.
+    pub kind: u8,
+    /// What follows `=`.
+    pub value: &'a [u8],
+}
+
+/// The lines of a description in wire order; what is not of the form is passed over.
+pub fn lines(body: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let mut rest = body;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (line, _, after) = next_line(rest);
+            rest = after;
+            if let [kind, b'=', value @ ..] = line {
+                return Some(Line { kind: *kind, value: trim(value) });
+            }
+        }
+        None
+    })
+}
+
+/// The origin line (RFC 8866 section 5.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin<'a> {
+    /// The user name.
+    pub username: &'a [u8],
+    /// The session's identifier.
+    pub session_id: &'a [u8],
+    /// The session's version.
+    pub version: &'a [u8],
+    /// The address, as spelled.
+    pub address: &'a [u8],
+}
+
+/// Which way media flows, seen from the description's author.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(missing_docs, reason = "each variant is the attribute of its name")]
+pub enum Direction {
+    #[default]
+    SendRecv,
+    SendOnly,
+    RecvOnly,
+    Inactive,
+}
+
+/// One `m=` section with what applies to it.
+#[derive(Clone, Debug)]
+pub struct Media<'a> {
+    /// `audio`, `video`...
+    pub kind: &'a [u8],
+    /// The port; 0 means rejected or on hold.
+    pub port: u16,
+    /// `RTP/AVP`, `RTP/SAVP`...
+    pub proto: &'a [u8],
+    /// Where the author wants to receive: the section's `c=`, else the session's.
+    pub address: Option<IpAddr>,
+    /// The payload types, in order of preference.
+    pub formats: SmallVec<[u8; 16]>,
+    /// `a=rtpmap` lines: payload type and encoding (`PCMU/8000`).
+    pub rtpmaps: SmallVec<[(u8, &'a [u8]); 8]>,
+    /// `a=crypto` suites present (RFC 4568).
+    pub has_crypto: bool,
+    /// `a=fingerprint` present, here or in the session (DTLS-SRTP, RFC 5763).
+    pub has_dtls: bool,
+    /// `a=ptime` in milliseconds.
+    pub ptime: Option<u16>,
+    /// Which way it flows.
+    pub direction: Direction,
+    /// `a=rtcp` port, where it is not the next one (RFC 3605).
+    pub rtcp_port: Option<u16>,
+}
+
+impl Media<'_> {
+    /// Whether the media is encrypted: by profile, or by keys in the description.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.has_crypto || self.has_dtls || self.proto.windows(4).any(|w| w == b"SAVP")
+    }
+}
+
+/// A whole description.
+#[derive(Clone, Debug, Default)]
+pub struct Session<'a> {
+    /// The origin.
+    pub origin: Option<Origin<'a>>,
+    /// The session's name.
+    pub name: Option<&'a [u8]>,
+    /// The media sections, in order.
+    pub media: SmallVec<[Media<'a>; 2]>,
+}
+
+impl<'a> Session<'a> {
+    /// Reads a description; none if the body does not begin like one. Total otherwise.
+    #[must_use]
+    pub fn parse(body: &'a [u8]) -> Option<Self> {
+        if !body.trim_ascii_start().starts_with(b"v=") {
+            return None;
+        }
+        let mut session = Self::default();
+        let mut common = Common::default();
+        for Line { kind, value } in lines(body) {
+            match (kind, session.media.last_mut()) {
+                (b'm', _) => match media_line(value, &common) {
+                    Some(media) if session.media.len() < MAX_MEDIA => session.media.push(media),
+                    _ => {}
+                },
+                (b'c', Some(media)) => media.address = connection(value).or(media.address),
+                (b'c', None) => common.address = connection(value),
+                (b'a', Some(media)) => attribute(media, value),
+                (b'a', None) => common.attribute(value),
+                (b'o', None) => session.origin = origin(value),
+                (b's', None) => session.name = Some(value),
+                _ => {}
+            }
+        }
+        Some(session)
+    }
+}
+
+/// The description in a message body: the body itself, or the part of a multipart body that is one.
+#[must_use]
+pub fn description<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
+    let kind = content_type?;
+    let begins = |prefix: &[u8]| kind.get(..prefix.len()).is_some_and(|k| k.eq_ignore_ascii_case(prefix));
+    if begins(b"application/sdp") {
+        return Some(body);
+    }
+    if !begins(b"multipart/") {
+        return None;
+    }
+    // The part's own headers end at an empty line; its body ends at the next boundary, which starts "--".
+    let mut rest = body;
+    let mut in_sdp_part = false;
+    while !rest.is_empty() {
+        let (line, _, after) = next_line(rest);
+        if line.starts_with(b"--") {
+            in_sdp_part = false;
+        } else if line.is_empty() && in_sdp_part {
+            let end = memchr::memmem::find(after, b"\n--").map_or(after.len(), |at| at + 1);
+            return after.get(..end);
+        } else if memchr::memmem::find(&line.to_ascii_lowercase(), b"application/sdp").is_some() {
+            in_sdp_part = true;
+        }
+        rest = after;
+    }
+    None
+}
+
+#[derive(Default)]
+struct Common {
+    address: Option<IpAddr>,
+    direction: Direction,
+    has_dtls: bool,
+}
+
+impl Common {
+    fn attribute(&mut self, value: &[u8]) {
+        if let Some(direction) = direction(value) {
+            self.direction = direction;
+        }
+        self.has_dtls |= value.starts_with(b"fingerprint:");
+    }
+}
+
+fn media_line<'a>(value: &'a [u8], common: &Common) -> Option<Media<'a>> {
+    let mut words = lex::words(value);
+    let kind = words.next()?;
+    // "port/count" (RFC 8866 section 5.14) takes several ports in a row.
+    let port = words.next()?.split(|b| *b == b'/').next()?;
+    let port = number(port).and_then(|n| u16::try_from(n).ok())?;
+    let proto = words.next()?;
+    let formats = words.filter_map(payload_type).collect();
+    Some(Media {
+        kind,
+        port,
+        proto,
+        address: common.address,
+        formats,
+        rtpmaps: SmallVec::new(),
+        has_crypto: false,
+        has_dtls: common.has_dtls,
+        ptime: None,
+        direction: common.direction,
+        rtcp_port: None,
+    })
+}
+
+fn attribute<'a>(media: &mut Media<'a>, value: &'a [u8]) {
+    if let Some(map) = value.strip_prefix(b"rtpmap:") {
+        let mut words = lex::words(map);
+        if let (Some(pt), Some(encoding)) = (words.next().and_then(payload_type), words.next())
+            && media.rtpmaps.len() < 64
+        {
+            media.rtpmaps.push((pt, encoding));
+        }
+    } else if value.starts_with(b"crypto:") {
+        media.has_crypto = true;
+    } else if value.starts_with(b"fingerprint:") {
+        media.has_dtls = true;
+    } else if let Some(ptime) = value.strip_prefix(b"ptime:") {
+        media.ptime = number(trim(ptime)).and_then(|n| u16::try_from(n).ok());
+    } else if let Some(rtcp) = value.strip_prefix(b"rtcp:") {
+        media.rtcp_port = lex::words(rtcp).next().and_then(number).and_then(|n| u16::try_from(n).ok());
+    } else if let Some(direction) = direction(value) {
+        media.direction = direction;
+    }
+}
+
+fn direction(attribute: &[u8]) -> Option<Direction> {
+    match attribute {
+        b"sendrecv" => Some(Direction::SendRecv),
+        b"sendonly" => Some(Direction::SendOnly),
+        b"recvonly" => Some(Direction::RecvOnly),
+        b"inactive" => Some(Direction::Inactive),
+        _ => None,
+    }
+}
+
+fn payload_type(word: &[u8]) -> Option<u8> {
+    number(word).and_then(|n| u8::try_from(n).ok()).filter(|pt| *pt < 128)
+}
+
+/// `IN IP4 192.0.2.1` with an optional `/ttl`; a host name gives none, as a passive sensor resolves nothing.
+fn connection(value: &[u8]) -> Option<IpAddr> {
+    let address = lex::words(value).nth(2)?.split(|b| *b == b'/').next()?;
+    std::str::from_utf8(address).ok()?.parse().ok()
+}
+
+fn origin(value: &[u8]) -> Option<Origin<'_>> {
+    let mut words = lex::words(value);
+    Some(Origin {
+        username: words.next()?,
+        session_id: words.next()?,
+        version: words.next()?,
+        address: words.nth(2).unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OFFER: &[u8] = b"v=0\r\no=- 1 2 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\na=sendonly\r\nm=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\nm=video 0 RTP/SAVPF 96\r\nc=IN IP6 2001:db8::1\r\n";
+
+    #[test]
+    fn session_values_apply_where_media_has_none() {
+        let session = Session::parse(OFFER).unwrap();
+        assert_eq!(session.origin.unwrap().username, b"-");
+        let [audio, video] = &session.media[..] else { panic!("two sections") };
+        assert_eq!((audio.port, audio.address), (4000, Some("10.0.0.1".parse().unwrap())));
+        assert_eq!(audio.formats[..], [8, 0, 101]);
+        assert_eq!(audio.rtpmaps[..], [(8, &b"PCMA/8000"[..]), (101, &b"telephone-event/8000"[..])]);
+        assert_eq!((audio.ptime, audio.direction), (Some(20), Direction::SendOnly));
+        assert!(!audio.is_secure() && video.is_secure());
+        assert_eq!(video.address, Some("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_description_is_found_in_a_multipart_body() {
+        let body = b"--x\r\nContent-Type: application/isup\r\n\r\n\x01\x02\r\n--x\r\nContent-Type: application/SDP\r\n\r\nv=0\r\nm=audio 1 RTP/AVP 0\r\n--x--\r\n";
+        let found = description(Some(b"multipart/mixed;boundary=x"), body).unwrap();
+        assert_eq!(found, b"v=0\r\nm=audio 1 RTP/AVP 0\r\n");
+        assert_eq!(description(Some(b"text/plain"), body), None);
+    }
+
+    #[test]
+    fn absurd_numbers_are_passed_over() {
+        let session =
+            Session::parse(b"v=0\r\nm=audio 70000 RTP/AVP 0\r\nm=audio 9 RTP/AVP 999 0\r\n").unwrap();
+        assert_eq!(session.media.len(), 1);
+        assert_eq!(session.media[0].formats[..], [0]);
+    }
+}
