@@ -187,6 +187,13 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (head != NIL).then_some(SlotId(head))
     }
 
+    /// The slot behind `id` in its queue.
+    #[must_use]
+    pub fn after(&self, id: SlotId) -> Option<SlotId> {
+        let next = self.slots.get(id.0 as usize)?.next;
+        (next != NIL).then_some(SlotId(next))
+    }
+
     fn evict(&mut self) -> Option<Evicted<K, V>> {
         let head = self.queues.iter().map(|queue| queue.head).find(|&head| head != NIL)?;
         let (key, value) = self.remove(SlotId(head))?;

@@ -1,0 +1,315 @@
+use bellwether_base::{Endpoint, Evicted, FlowKey, HashKey, Loss, Losses, LruTable, Span, Timestamp};
+
+use crate::ip::Fragment;
+
+/// Bounds of the pool.
+#[derive(Clone, Copy, Debug)]
+pub struct FragmentLimits {
+    /// Datagrams held at once.
+    pub datagrams: usize,
+    /// Octets held at once.
+    pub bytes: usize,
+    /// How long the rest of a datagram is waited for.
+    pub timeout: Span,
+}
+
+impl Default for FragmentLimits {
+    fn default() -> Self {
+        // RFC 791 suggests 15 s and RFC 8200 60 s; Linux waits 30 s.
+        Self { datagrams: 4096, bytes: 32 << 20, timeout: Span::from_secs(30) }
+    }
+}
+
+/// A datagram that is whole again.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Reassembled {
+    /// Sender and receiver; ports are 0.
+    pub hosts: FlowKey,
+    /// What it carries.
+    pub protocol: u8,
+    /// Low 16 bits of the identification.
+    pub id: u16,
+    /// What it carries, from the transport header on.
+    pub payload: Vec<u8>,
+}
+
+/// Puts fragmented datagrams together again, in bounded memory.
+///
+/// Signed INVITEs are larger than an Ethernet frame, so a sensor that drops fragments is blind to exactly
+/// those. Of overlapping fragments with different bytes the first is kept: the other is counted, because
+/// honest stacks do not send it.
+pub struct FragmentPool {
+    table: LruTable<Key, Held, 2>,
+    hash_key: HashKey,
+    limits: FragmentLimits,
+    bytes: usize,
+}
+
+/// Queue of the table for datagrams that wait for more.
+const WAITING: usize = 0;
+/// Queue for those handed out, remembered so that a doubled mirror's late copies are recognised.
+const DONE: usize = 1;
+/// How long copies of a finished datagram are looked for. Short, as identifications are used again.
+const DONE_FOR: Span = Span::from_secs(1);
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+struct Key {
+    src: Endpoint,
+    dst: Endpoint,
+    protocol: u8,
+    id: u32,
+}
+
+#[derive(Default)]
+struct Held {
+    /// Octets by place; what no range covers is not there yet.
+    data: Vec<u8>,
+    /// What is there: disjoint, ascending (start, end).
+    ranges: Vec<(u32, u32)>,
+    /// Where the datagram ends, once its last fragment was seen.
+    total: Option<u32>,
+    /// Frames that went into it.
+    frames: u64,
+    is_done: bool,
+}
+
+impl FragmentPool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(limits: FragmentLimits, hash_key: HashKey) -> Self {
+        Self { table: LruTable::new(limits.datagrams), hash_key, limits, bytes: 0 }
+    }
+
+    /// Takes a fragment; answers the datagram that it completes.
+    ///
+    /// Frames whose content is lost are counted in `losses`, each once, when that is certain.
+    pub fn push(
+        &mut self,
+        fragment: Fragment<'_>,
+        now: Timestamp,
+        losses: &mut Losses,
+    ) -> Option<Reassembled> {
+        self.expire(now, losses);
+        let end = fragment.offset as usize + fragment.payload.len();
+        // All but the last carry a multiple of 8 octets, and nothing reaches past the largest datagram.
+        if end > 65_535 || (fragment.more && fragment.payload.len() % 8 != 0) || fragment.payload.is_empty() {
+            losses.count(Loss::FragmentMalformed);
+            return None;
+        }
+        let key = Key { src: fragment.src, dst: fragment.dst, protocol: fragment.protocol, id: fragment.id };
+        let (slot, evicted) = self.table.find_or_insert(self.hash(&key), key, now);
+        self.count_evicted(evicted, losses);
+        let (_, held) = self.table.get_mut(slot)?;
+        if held.is_done {
+            return None;
+        }
+        let before = held.data.len();
+        let taken = held.put(&fragment);
+        self.bytes = self.bytes + held.data.len() - before;
+        match taken {
+            Ok(false) => {
+                self.shrink(losses);
+                None
+            }
+            Err(loss) => {
+                losses.count(loss);
+                None
+            }
+            Ok(true) => {
+                let payload = std::mem::take(&mut held.data);
+                held.is_done = true;
+                held.ranges = Vec::new();
+                self.bytes -= payload.len();
+                self.table.touch(slot, DONE, now);
+                let hosts = FlowKey { src: key.src, dst: key.dst };
+                Some(Reassembled { hosts, protocol: key.protocol, id: key.id as u16, payload })
+            }
+        }
+    }
+
+    /// Gives up on what has waited too long.
+    pub fn expire(&mut self, now: Timestamp, losses: &mut Losses) {
+        while let Some((slot, _)) = self.table.oldest_before(WAITING, now - self.limits.timeout) {
+            if let Some((_, held)) = self.table.remove(slot) {
+                self.bytes -= held.data.len();
+                losses.add(Loss::FragmentTimeout, held.frames);
+            }
+        }
+        while let Some((slot, _)) = self.table.oldest_before(DONE, now - DONE_FOR) {
+            self.table.remove(slot);
+        }
+    }
+
+    /// Frames that wait for the rest of their datagram.
+    #[must_use]
+    pub fn held_frames(&self) -> u64 {
+        // Walked at reports only, so no counter is kept.
+        let mut frames = 0;
+        let mut at = self.table.oldest(WAITING);
+        let mut seen = 0;
+        while let (Some(slot), true) = (at, seen < self.table.len()) {
+            frames += self.table.get(slot).map_or(0, |(_, held)| held.frames);
+            at = self.table.after(slot);
+            seen += 1;
+        }
+        frames
+    }
+
+    fn shrink(&mut self, losses: &mut Losses) {
+        while self.bytes > self.limits.bytes
+            && let Some(slot) = self.table.oldest(WAITING)
+            && let Some((key, value)) = self.table.remove(slot)
+        {
+            self.count_evicted(Some(Evicted { key, value }), losses);
+        }
+    }
+
+    fn count_evicted(&mut self, evicted: Option<Evicted<Key, Held>>, losses: &mut Losses) {
+        if let Some(Evicted { value, .. }) = evicted
+            && !value.is_done
+        {
+            self.bytes -= value.data.len();
+            losses.add(Loss::FragmentTableFull, value.frames);
+        }
+    }
+
+    fn hash(&self, key: &Key) -> u64 {
+        self.hash_key.parts(&[&key.src.octets(), &key.dst.octets(), &[key.protocol], &key.id.to_le_bytes()])
+    }
+}
+
+impl Held {
+    /// Puts a fragment in its place; answers whether the datagram is whole.
+    fn put(&mut self, fragment: &Fragment<'_>) -> Result<bool, Loss> {
+        let start = fragment.offset;
+        let end = start + fragment.payload.len() as u32;
+        if self.total.is_some_and(|total| end > total || (!fragment.more && end != total))
+            || (!fragment.more && self.ranges.last().is_some_and(|(_, last)| *last > end))
+        {
+            return Err(Loss::FragmentMalformed);
+        }
+        for (from, to) in self.ranges.iter().copied() {
+            let (low, high) = (from.max(start), to.min(end));
+            if low < high {
+                let held = self.data.get(low as usize..high as usize);
+                let new = fragment.payload.get((low - start) as usize..(high - start) as usize);
+                if held != new {
+                    return Err(Loss::FragmentOverlap);
+                }
+            }
+        }
+        if !fragment.more {
+            self.total = Some(end);
+        }
+        if self.data.len() < end as usize {
+            self.data.resize(end as usize, 0);
+        }
+        if let Some(place) = self.data.get_mut(start as usize..end as usize) {
+            place.copy_from_slice(fragment.payload);
+        }
+        self.frames += 1;
+        self.cover(start, end);
+        Ok(self.total.is_some_and(|total| self.ranges.as_slice() == [(0, total)]))
+    }
+
+    /// Adds a range and merges those that now touch.
+    fn cover(&mut self, start: u32, end: u32) {
+        let at = self.ranges.partition_point(|(from, _)| *from < start);
+        self.ranges.insert(at, (start, end));
+        self.ranges.dedup_by(|next, last| {
+            let touches = next.0 <= last.1;
+            if touches {
+                last.1 = last.1.max(next.1);
+            }
+            touches
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pool(limits: FragmentLimits) -> (FragmentPool, Losses) {
+        (FragmentPool::new(limits, HashKey::new([3; 16])), Losses::default())
+    }
+
+    fn piece(id: u32, offset: usize, more: bool, payload: &[u8]) -> Fragment<'_> {
+        let (src, dst) = (Endpoint::v4([1, 1, 1, 1], 0), Endpoint::v4([2, 2, 2, 2], 0));
+        Fragment { src, dst, protocol: 17, id, offset: offset as u32, more, payload }
+    }
+
+    const NOW: Timestamp = Timestamp::from_nanos(1_000_000_000_000);
+
+    proptest! {
+        /// However a datagram is cut, in whatever order and however often its pieces come, it comes out once.
+        #[test]
+        fn any_cutting_gives_the_datagram(
+            data in prop::collection::vec(any::<u8>(), 9..400),
+            cuts in prop::collection::btree_set(1_usize..49, 1..6),
+            order in any::<u64>(),
+            doubled in any::<bool>(),
+        ) {
+            let (mut pool, mut losses) = pool(FragmentLimits::default());
+            let mut edges: Vec<usize> = cuts.into_iter().map(|c| c * 8).filter(|c| *c < data.len()).collect();
+            edges.insert(0, 0);
+            edges.push(data.len());
+            let mut pieces: Vec<_> =
+                edges.windows(2).map(|w| piece(7, w[0], w[1] < data.len(), &data[w[0]..w[1]])).collect();
+            if doubled {
+                pieces = pieces.iter().flat_map(|p| [*p, *p]).collect();
+            }
+            let n = pieces.len();
+            pieces.rotate_left((order % n as u64) as usize);
+            if order & 1 == 1 {
+                pieces.reverse();
+            }
+            let out: Vec<_> = pieces.into_iter().filter_map(|p| pool.push(p, NOW, &mut losses)).collect();
+            prop_assert_eq!(out.len(), 1);
+            prop_assert_eq!(&out[0].payload, &data);
+            prop_assert_eq!(losses, Losses::default());
+            prop_assert_eq!((pool.bytes, pool.held_frames()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn what_never_completes_is_counted_frame_by_frame() {
+        let (mut pool, mut losses) = pool(FragmentLimits::default());
+        pool.push(piece(1, 0, true, &[0; 16]), NOW, &mut losses);
+        pool.push(piece(1, 32, true, &[0; 16]), NOW, &mut losses);
+        assert_eq!(pool.held_frames(), 2);
+        pool.expire(NOW + Span::from_secs(31), &mut losses);
+        assert_eq!((losses.get(Loss::FragmentTimeout), pool.bytes), (2, 0));
+    }
+
+    #[test]
+    fn a_contradicting_overlap_is_refused_and_the_first_bytes_kept() {
+        let (mut pool, mut losses) = pool(FragmentLimits::default());
+        pool.push(piece(1, 0, true, b"firstone"), NOW, &mut losses);
+        assert!(pool.push(piece(1, 0, true, b"otherone"), NOW, &mut losses).is_none());
+        let whole = pool.push(piece(1, 8, false, b"end"), NOW, &mut losses).unwrap();
+        assert_eq!((whole.payload.as_slice(), losses.get(Loss::FragmentOverlap)), (&b"firstoneend"[..], 1));
+    }
+
+    #[test]
+    fn memory_stays_within_both_limits() {
+        let limits = FragmentLimits { datagrams: 10, bytes: 4096, ..FragmentLimits::default() };
+        let (mut pool, mut losses) = pool(limits);
+        for id in 0..1000 {
+            pool.push(piece(id, 1024, true, &[1; 1024]), NOW, &mut losses);
+            assert!(pool.bytes <= 4096 && pool.table.len() <= 10);
+        }
+        assert_eq!(losses.get(Loss::FragmentTableFull) + pool.held_frames(), 1000);
+    }
+
+    #[test]
+    fn impossible_fragments_are_malformed() {
+        let (mut pool, mut losses) = pool(FragmentLimits::default());
+        pool.push(piece(1, 65_528, false, &[0; 16]), NOW, &mut losses);
+        pool.push(piece(2, 0, true, &[0; 13]), NOW, &mut losses);
+        pool.push(piece(3, 16, false, &[0; 8]), NOW, &mut losses);
+        pool.push(piece(3, 32, true, &[0; 8]), NOW, &mut losses);
+        assert_eq!(losses.get(Loss::FragmentMalformed), 3);
+    }
+}
