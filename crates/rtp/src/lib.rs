@@ -1,1 +1,15 @@
-//! To be written.
+//! RTP and RTCP (RFC 3550), G.711, and the unwrapping of sequence numbers.
+//!
+//! This crate must never know a call, an address or what a payload sounds like.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+mod codec;
+pub mod g711;
+mod packet;
+mod reception;
+mod rtcp;
+
+pub use codec::{Codec, static_codec};
+pub use packet::{Kind, Packet, classify};
+pub use reception::{Arrival, Reception};
+pub use rtcp::{Rtcp, SenderReport};

@@ -1,0 +1,331 @@
+use bellwether_base::{Span, Timestamp};
+
+use crate::{NoFit, SkewFit, pooled_fit};
+
+/// Segments kept per timeline; the oldest leaves first.
+pub const MAX_SEGMENTS: usize = 16;
+
+/// Refreshes that are held until the period is known: the median of three intervals ignores one odd one.
+const EARLY: usize = 4;
+
+/// Nominal periods lie on whole and half seconds.
+const GRID_S: f64 = 0.5;
+
+/// An interval off its multiple of the period by more than this share of the period is no refresh of it.
+const TOLERANCE: f64 = 0.05;
+
+/// Missed refreshes bridged within one segment; beyond, the device may have been restarted unseen.
+const MAX_MISSED: f64 = 20.0;
+
+/// What one unbroken run of refreshes amounts to: enough to fit it, to pool it with others, and to persist it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SegmentStats {
+    /// The first refresh.
+    pub first_at: Timestamp,
+    /// The last refresh.
+    pub last_at: Timestamp,
+    /// Refreshes on the grid of the period.
+    pub refreshes: u32,
+    /// Intervals that fit no multiple of the period.
+    pub off_grid: u32,
+    /// The nominal period in seconds; 0 while unknown.
+    pub period_s: f64,
+    /// Mean interval between neighbouring refreshes, in seconds.
+    pub period_observed_s: f64,
+    /// Centred sum of squares of time since the first refresh, in s^2.
+    pub sxx: f64,
+    /// Centred sum of products of time and offset.
+    pub sxy: f64,
+    /// Centred sum of squares of the offsets (nominal minus observed time).
+    pub syy: f64,
+}
+
+/// The refreshes of one device's registration.
+///
+/// Feed it refresh REGISTERs only: retransmissions, retries after a challenge and copies from other hops
+/// are the caller's to leave out. The index of a refresh follows from its time, so that a refresh lost at the
+/// tap shifts nothing, and a REGISTER that comes too early to be a refresh (the answer to a challenge that
+/// the tap missed) is passed over.
+#[derive(Clone, Debug, Default)]
+pub struct RegisterTimeline {
+    closed: Vec<SegmentStats>,
+    segments_seen: u32,
+    early: Vec<Timestamp>,
+    current: Option<Running>,
+    refreshes: u32,
+}
+
+/// A segment whose period is known.
+#[derive(Clone, Debug)]
+struct Running {
+    stats: SegmentStats,
+    period: Span,
+    /// Index of the last refresh, in periods since the first.
+    index: i64,
+    intervals: u32,
+    interval_sum_s: f64,
+    mean_x: f64,
+    mean_y: f64,
+}
+
+impl RegisterTimeline {
+    /// Takes a refresh.
+    pub fn refresh(&mut self, at: Timestamp) {
+        self.refreshes += 1;
+        let Some(running) = &mut self.current else {
+            self.early.push(at);
+            if self.early.len() == EARLY {
+                self.settle();
+            }
+            return;
+        };
+        match running.add(at) {
+            Step::OnGrid | Step::TooEarly => {}
+            Step::OffGrid => {
+                running.stats.off_grid += 1;
+                self.cut();
+                self.early.push(at);
+            }
+        }
+    }
+
+    /// Ends the segment: the device was restarted, its granted expiry or its account changed.
+    pub fn cut(&mut self) {
+        if self.current.is_none() {
+            self.settle();
+        }
+        self.early.clear();
+        if let Some(running) = self.current.take() {
+            if self.closed.len() == MAX_SEGMENTS {
+                self.closed.remove(0);
+            }
+            self.segments_seen += 1;
+            self.closed.push(running.stats);
+        }
+    }
+
+    /// All segments, the open one included, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> Vec<SegmentStats> {
+        let mut open = self.clone();
+        open.cut();
+        open.closed
+    }
+
+    /// Segments there were, those no longer kept included.
+    #[must_use]
+    pub fn segment_count(&self) -> u32 {
+        self.segments_seen + u32::from(self.current.is_some() || !self.early.is_empty())
+    }
+
+    /// Refreshes taken, whether or not they fit.
+    #[must_use]
+    pub const fn refreshes(&self) -> u32 {
+        self.refreshes
+    }
+
+    /// The skew over all segments.
+    ///
+    /// # Errors
+    /// The reason why there is none.
+    pub fn fit(&self) -> Result<SkewFit, NoFit> {
+        pooled_fit(&self.segments())
+    }
+
+    /// Chooses the period from the first refreshes and takes them in.
+    fn settle(&mut self) {
+        let early = std::mem::take(&mut self.early);
+        let Some(first) = early.first().copied() else { return };
+        let mut intervals: Vec<i64> = early.windows(2).map(|w| w[1].since(w[0]).as_nanos()).collect();
+        intervals.sort_unstable();
+        let median = intervals.get(intervals.len() / 2).copied().unwrap_or(0);
+        let period_s = ((median as f64 / 1e9 / GRID_S).round() * GRID_S).max(0.0);
+        let mut running = Running::new(first, period_s);
+        for at in early.into_iter().skip(1) {
+            if let Step::OffGrid = running.add(at) {
+                running.stats.off_grid += 1;
+                running.stats.last_at = at;
+            }
+        }
+        self.current = Some(running);
+    }
+}
+
+enum Step {
+    OnGrid,
+    /// Rounds to no period at all: the retry of a challenge that was not seen.
+    TooEarly,
+    OffGrid,
+}
+
+impl Running {
+    fn new(first: Timestamp, period_s: f64) -> Self {
+        Self {
+            stats: SegmentStats {
+                first_at: first,
+                last_at: first,
+                refreshes: 1,
+                off_grid: 0,
+                period_s,
+                period_observed_s: 0.0,
+                sxx: 0.0,
+                sxy: 0.0,
+                syy: 0.0,
+            },
+            period: Span::from_nanos((period_s * 1e9).round() as i64),
+            index: 0,
+            intervals: 0,
+            interval_sum_s: 0.0,
+            mean_x: 0.0,
+            mean_y: 0.0,
+        }
+    }
+
+    fn add(&mut self, at: Timestamp) -> Step {
+        let gap = at.since(self.stats.last_at);
+        if self.period <= Span::ZERO {
+            return Step::OffGrid;
+        }
+        let periods = gap.as_secs_f64() / self.stats.period_s;
+        let steps = periods.round();
+        if steps < 1.0 {
+            return Step::TooEarly;
+        }
+        if (periods - steps).abs() > TOLERANCE || steps > MAX_MISSED {
+            return Step::OffGrid;
+        }
+        self.index += steps as i64;
+        self.stats.last_at = at;
+        self.stats.refreshes += 1;
+        self.intervals += steps as u32;
+        self.interval_sum_s += gap.as_secs_f64();
+        self.stats.period_observed_s = self.interval_sum_s / f64::from(self.intervals);
+        // The offset is taken in whole nanoseconds, so nothing cancels.
+        let elapsed = at.since(self.stats.first_at);
+        let nominal = self.period.as_nanos().saturating_mul(self.index);
+        let x = elapsed.as_secs_f64();
+        let y = Span::from_nanos(nominal.saturating_sub(elapsed.as_nanos())).as_secs_f64();
+        self.add_point(x, y);
+        Step::OnGrid
+    }
+
+    /// Welford's update of the centred sums. The first refresh is the point (0, 0).
+    fn add_point(&mut self, x: f64, y: f64) {
+        let n = f64::from(self.stats.refreshes);
+        let (dx, dy) = (x - self.mean_x, y - self.mean_y);
+        self.mean_x += dx / n;
+        self.mean_y += dy / n;
+        self.stats.sxx += dx * (x - self.mean_x);
+        self.stats.sxy += dx * (y - self.mean_y);
+        self.stats.syy += dy * (y - self.mean_y);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_700_000_000_000_000_000;
+
+    /// Refreshes of a schedule with `skew_ppm`, each delayed by what `delay_ns` says.
+    fn schedule(n: i64, period_s: f64, skew_ppm: f64, delay_ns: impl Fn(i64) -> i64) -> Vec<Timestamp> {
+        (0..n)
+            .map(|i| {
+                let nominal = i as f64 * period_s * 1e9 / (1.0 + skew_ppm / 1e6);
+                Timestamp::from_nanos(START + nominal.round() as i64 + delay_ns(i))
+            })
+            .collect()
+    }
+
+    fn timeline(times: impl IntoIterator<Item = Timestamp>) -> RegisterTimeline {
+        let mut timeline = RegisterTimeline::default();
+        times.into_iter().for_each(|t| timeline.refresh(t));
+        timeline
+    }
+
+    #[test]
+    fn an_exact_clock_is_measured_exactly_and_fast_is_positive() {
+        for skew in [-5560.0, -2.3, 0.0, 131.0, 1000.0] {
+            let fit = timeline(schedule(100, 25.0, skew, |_| 0)).fit().unwrap();
+            assert!((fit.skew.0 - skew).abs() < 0.02 + skew.abs() * 0.006, "{skew}: {fit:?}");
+            assert_eq!(fit.refreshes, 100);
+        }
+    }
+
+    #[test]
+    fn lost_refreshes_and_unseen_challenges_shift_nothing() {
+        let mut times = schedule(100, 25.0, 50.0, |_| 0);
+        let retry = times[40] + Span::from_millis(30);
+        times.retain(|t| ![times_at(20), times_at(21), times_at(60)].contains(t));
+        times.push(retry);
+        times.sort_unstable();
+        let fit = timeline(times).fit().unwrap();
+        assert!((fit.skew.0 - 50.0).abs() < 0.1, "{fit:?}");
+        assert_eq!(fit.refreshes, 97);
+
+        fn times_at(i: i64) -> Timestamp {
+            schedule(i + 1, 25.0, 50.0, |_| 0)[i as usize]
+        }
+    }
+
+    #[test]
+    fn the_interval_covers_the_truth_about_as_often_as_it_says() {
+        // 2 ms of Gaussian-like jitter by summing twelve uniform draws of a fixed generator.
+        let mut state = 42_u64;
+        let mut uniform = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / f64::from(1_u32 << 31)
+        };
+        let mut covered = 0;
+        for _ in 0..1000 {
+            let jitter: Vec<i64> =
+                (0..37).map(|_| (((0..12).map(|_| uniform()).sum::<f64>() - 6.0) * 2e6) as i64).collect();
+            let fit = timeline(schedule(37, 25.0, 20.0, |i| jitter[i as usize])).fit().unwrap();
+            covered += i32::from(fit.ci95.0.0 <= 20.0 && 20.0 <= fit.ci95.1.0);
+        }
+        assert!((930..=970).contains(&covered), "{covered} of 1000");
+    }
+
+    #[test]
+    fn a_cut_starts_a_segment_and_the_slope_is_common_to_both() {
+        let mut timeline = timeline(schedule(30, 25.0, 100.0, |_| 0));
+        timeline.cut();
+        for t in schedule(30, 25.0, 100.0, |_| 0) {
+            timeline.refresh(t + Span::from_secs(1007));
+        }
+        assert_eq!((timeline.segments().len(), timeline.segment_count()), (2, 2));
+        let fit = timeline.fit().unwrap();
+        assert!((fit.skew.0 - 100.0).abs() < 0.1, "{fit:?}");
+    }
+
+    #[test]
+    fn drawn_intervals_and_too_few_give_a_reason() {
+        let drawn = (0..40).scan(START, |t, i: i64| {
+            *t += (8 + (i * 7919) % 15) * 1_000_000_000 + 137_000_000 * (i % 5);
+            Some(Timestamp::from_nanos(*t))
+        });
+        assert_eq!(timeline(drawn).fit(), Err(NoFit::IrregularIntervals));
+        assert_eq!(timeline(schedule(3, 25.0, 0.0, |_| 0)).fit(), Err(NoFit::TooFewRefreshes));
+        assert_eq!(timeline([]).fit(), Err(NoFit::TooFewRefreshes));
+    }
+
+    #[test]
+    fn equal_and_absurd_times_are_survived() {
+        let t = Timestamp::from_nanos(START);
+        assert!(timeline([t; 50]).fit().is_err());
+        assert!(
+            timeline([Timestamp::from_nanos(i64::MIN), Timestamp::MAX, t, Timestamp::MAX, t]).fit().is_err()
+        );
+    }
+
+    #[test]
+    fn segments_are_bounded() {
+        let mut timeline = RegisterTimeline::default();
+        for i in 0..500 {
+            timeline.refresh(Timestamp::from_nanos(START + i * 10_000_000_000));
+            timeline.refresh(Timestamp::from_nanos(START + i * 10_000_000_000 + 3_000_000_000));
+            timeline.cut();
+        }
+        assert_eq!((timeline.segments().len(), timeline.segment_count()), (MAX_SEGMENTS, 500));
+    }
+}

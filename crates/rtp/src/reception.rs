@@ -1,0 +1,213 @@
+/// A sequence jump forward larger than this is a restart of the sender, not loss (RFC 3550 appendix A.1).
+const MAX_DROPOUT: i32 = 3000;
+/// A jump back larger than this is a restart, not reordering.
+const MAX_MISORDER: i32 = 100;
+
+/// How a packet stands to those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    /// The first.
+    First,
+    /// In order; `gap` sequence numbers before it are missing so far.
+    InOrder {
+        /// Missing before it.
+        gap: u16,
+    },
+    /// Late, filling a gap.
+    Reordered,
+    /// Seen already: the network or the mirror doubled it.
+    Duplicate,
+    /// The sender began anew.
+    Restart,
+}
+
+/// Loss, order, duplicates and interarrival jitter of one RTP source (RFC 3550 appendix A).
+#[derive(Clone, Debug, Default)]
+pub struct Reception {
+    packets: u64,
+    duplicates: u32,
+    reordered: u32,
+    restarts: u32,
+    /// Packets expected in the runs that ended with a restart.
+    expected_before: u64,
+    /// Unique packets of those runs.
+    unique_before: u64,
+    unique: u64,
+    base: i64,
+    highest: i64,
+    /// Which of the 64 sequence numbers up to `highest` were seen; bit 0 is `highest`.
+    seen: u64,
+    /// Smoothed jitter in ticks, times 16 (RFC 3550 appendix A.8).
+    jitter_x16: f32,
+    transit: f64,
+}
+
+impl Reception {
+    /// Takes a packet: its sequence number and ticks, and when it arrived in ticks of the same clock rate.
+    pub fn arrive(&mut self, seq: u16, ticks: u32, arrival_ticks: f64) -> Arrival {
+        self.packets += 1;
+        if self.packets == 1 {
+            self.start(seq);
+            self.transit = transit(arrival_ticks, ticks);
+            return Arrival::First;
+        }
+        let step = i32::from(seq.wrapping_sub(self.highest as u16).cast_signed());
+        let arrival = if step > MAX_DROPOUT || step < -MAX_MISORDER {
+            self.restart(seq)
+        } else if step > 0 {
+            self.highest += i64::from(step);
+            self.seen = if step < 64 { self.seen << step } else { 0 } | 1;
+            self.unique += 1;
+            Arrival::InOrder { gap: (step - 1) as u16 }
+        } else {
+            self.late((-step) as u32)
+        };
+        if matches!(arrival, Arrival::InOrder { .. }) {
+            self.jitter(ticks, arrival_ticks);
+        } else if arrival == Arrival::Restart {
+            self.transit = transit(arrival_ticks, ticks);
+        }
+        arrival
+    }
+
+    /// Packets that arrived, duplicates included.
+    #[must_use]
+    pub const fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// Packets that never arrived.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let expected = self.expected_before + self.run_length();
+        expected.saturating_sub(self.unique_before + self.unique)
+    }
+
+    /// Packets that arrived behind a later one.
+    #[must_use]
+    pub const fn reordered(&self) -> u32 {
+        self.reordered
+    }
+
+    /// Packets that arrived again.
+    #[must_use]
+    pub const fn duplicates(&self) -> u32 {
+        self.duplicates
+    }
+
+    /// How often the sender began a new sequence.
+    #[must_use]
+    pub const fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// Interarrival jitter in ticks.
+    #[must_use]
+    pub fn jitter_ticks(&self) -> f64 {
+        f64::from(self.jitter_x16) / 16.0
+    }
+
+    fn start(&mut self, seq: u16) {
+        self.base = i64::from(seq);
+        self.highest = self.base;
+        self.seen = 1;
+        self.unique = 1;
+    }
+
+    fn run_length(&self) -> u64 {
+        if self.packets == 0 { 0 } else { (self.highest - self.base + 1).max(0) as u64 }
+    }
+
+    fn restart(&mut self, seq: u16) -> Arrival {
+        self.expected_before += self.run_length();
+        self.unique_before += self.unique;
+        self.restarts += 1;
+        self.start(seq);
+        Arrival::Restart
+    }
+
+    fn late(&mut self, behind: u32) -> Arrival {
+        let bit = if behind < 64 { 1 << behind } else { 0 };
+        // Beyond the window nothing is known; a packet that late is far more often a copy.
+        if bit == 0 || self.seen & bit != 0 {
+            self.duplicates += 1;
+            return Arrival::Duplicate;
+        }
+        self.seen |= bit;
+        self.base = self.base.min(self.highest - i64::from(behind));
+        self.unique += 1;
+        self.reordered += 1;
+        Arrival::Reordered
+    }
+
+    fn jitter(&mut self, ticks: u32, arrival_ticks: f64) {
+        let transit = transit(arrival_ticks, ticks);
+        // Ticks wrap at 2^32, so a difference of transits does too.
+        let wrapped = (transit - self.transit).rem_euclid(4_294_967_296.0);
+        let difference = wrapped.min(4_294_967_296.0 - wrapped) as f32;
+        self.transit = transit;
+        self.jitter_x16 += difference - self.jitter_x16 / 16.0;
+    }
+}
+
+fn transit(arrival_ticks: f64, ticks: u32) -> f64 {
+    arrival_ticks - f64::from(ticks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(seqs: &[u16]) -> (Reception, Vec<Arrival>) {
+        let mut reception = Reception::default();
+        let arrivals = seqs
+            .iter()
+            .enumerate()
+            .map(|(i, s)| reception.arrive(*s, (i as u32).wrapping_mul(160), i as f64 * 160.0))
+            .collect();
+        (reception, arrivals)
+    }
+
+    #[test]
+    fn loss_order_and_duplicates_are_told_apart() {
+        let (r, arrivals) = run(&[65534, 65535, 1, 0, 0, 4]);
+        use Arrival::{Duplicate, First, InOrder, Reordered};
+        assert_eq!(
+            arrivals,
+            [First, InOrder { gap: 0 }, InOrder { gap: 1 }, Reordered, Duplicate, InOrder { gap: 2 }]
+        );
+        assert_eq!((r.packets(), r.lost(), r.reordered(), r.duplicates()), (6, 2, 1, 1));
+    }
+
+    #[test]
+    fn a_restart_of_the_sender_is_no_loss() {
+        let (r, arrivals) = run(&[10, 11, 30_000, 30_001]);
+        assert_eq!(arrivals[2], Arrival::Restart);
+        assert_eq!((r.lost(), r.restarts()), (0, 1));
+    }
+
+    #[test]
+    fn a_packet_before_the_first_one_seen_counts_as_expected() {
+        let (r, _) = run(&[5, 4, 6]);
+        assert_eq!((r.lost(), r.reordered()), (0, 1));
+    }
+
+    #[test]
+    fn jitter_follows_the_formula_of_the_rfc() {
+        let mut r = Reception::default();
+        // Every second packet 16 ticks late: |D| is 16 each time, so the estimate converges to 16.
+        for i in 0..400_u32 {
+            r.arrive(i as u16, i * 160, f64::from(i * 160 + (i % 2) * 16));
+        }
+        assert!((r.jitter_ticks() - 16.0).abs() < 0.01, "{}", r.jitter_ticks());
+    }
+
+    #[test]
+    fn wrapping_ticks_make_no_jitter() {
+        let mut r = Reception::default();
+        for i in 0..10_u32 {
+            r.arrive(i as u16, (u32::MAX - 800).wrapping_add(i * 160), f64::from(i * 160));
+        }
+        assert!(r.jitter_ticks() < 0.01, "{}", r.jitter_ticks());
+    }
+}
