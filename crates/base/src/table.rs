@@ -187,6 +187,12 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (head != NIL).then_some(SlotId(head))
     }
 
+    /// When the slot at the front of `class` was last touched.
+    #[must_use]
+    pub fn oldest_touched(&self, class: usize) -> Option<Timestamp> {
+        self.touched(self.oldest(class)?)
+    }
+
     /// The slot behind `id` in its queue.
     #[must_use]
     pub fn after(&self, id: SlotId) -> Option<SlotId> {

@@ -13,7 +13,8 @@ const MAX_LISTED: usize = 48;
 /// `c` parameters of Contact; `e` line ends.
 #[must_use]
 pub fn sip_author(message: &Message<'_>) -> Option<Print> {
-    let StartLine::Request { method: method @ (Method::Invite | Method::Register), .. } = message.start() else {
+    let StartLine::Request { method: method @ (Method::Invite | Method::Register), .. } = message.start()
+    else {
         return None;
     };
     let mut out = String::with_capacity(512);

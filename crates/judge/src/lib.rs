@@ -1,1 +1,197 @@
-//! To be written.
+//! Ordered facts in, rows for the store out.
+//!
+//! The judge sees one linear stream of facts. It derives from numbers what later judging needs, then replaces
+//! them by keyed tokens; nothing clear passes it unless the operator asked for that. It places calls on the
+//! site's topology and links the legs of back-to-back user agents.
+//!
+//! This crate must never know a packet, a thread or SQL.
+
+mod legs;
+mod number;
+mod privacy;
+mod rows;
+mod site;
+
+pub use number::{NumberFacts, NumberKind};
+pub use privacy::{Privacy, Tokeniser};
+pub use rows::{
+    CallRow, CallUpdate, FingerprintRow, InputRow, RegistrationRow, RegistrationUpdate, Row, SilenceRow,
+    StreamRow,
+};
+pub use site::{AccessSide, Site, Trunk};
+
+use bellwether_base::HashKey;
+use bellwether_shard::{
+    CallProgress, CallStarted, Fact, Prints, RegistrationProgress, RegistrationStarted, Silence, StampedFact,
+    StreamFact,
+};
+
+use legs::Legs;
+
+/// Turns facts into rows.
+pub struct Judge {
+    tokeniser: Tokeniser,
+    site: Site,
+    legs: Legs,
+}
+
+impl Judge {
+    /// A judge for one installation.
+    #[must_use]
+    pub fn new(tokeniser: Tokeniser, site: Site, key: HashKey) -> Self {
+        Self { tokeniser, site, legs: Legs::new(key.derive("legs")) }
+    }
+
+    /// Takes the next fact; its rows go to `rows`, in an order that respects references.
+    pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
+        match stamped.fact {
+            Fact::CallStarted(started) => self.call_started(*started, rows),
+            Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
+            Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
+            Fact::RegistrationProgress(progress) => {
+                rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
+            }
+            Fact::Stream(stream) => rows.push(Row::Stream(Box::new(stream_row(*stream)))),
+        }
+    }
+
+    fn call_started(&mut self, call: CallStarted, rows: &mut Vec<Row>) {
+        let tokens = &self.tokeniser;
+        let caller_number = NumberFacts::of(&call.from.user);
+        let callee_number = NumberFacts::of(&call.to.user);
+        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&call.prints, "INVITE", call.started_at))));
+        let (side, trunk) = self.site.place(call.flow, call.flow);
+        let asserted = call.asserted.as_ref().unwrap_or(&call.from);
+        rows.push(Row::Call(Box::new(CallRow {
+            call: call.call,
+            call_id: tokens.identifier(&call.call_id, &[&call.from.user, &call.to.user, &call.request_user]),
+            from_tag: tokens.identifier(&call.from_tag, &[&call.from.user, &call.to.user]),
+            started_at: call.started_at,
+            caller: tokens.party(&call.from),
+            callee: tokens.party(&call.to),
+            dialled: tokens.user(&call.request_user),
+            caller_number,
+            callee_number,
+            callee_neighbourhood: tokens.neighbourhood(&call.to.user),
+            source: call.flow.src,
+            destination: call.flow.dst,
+            transport: call.transport,
+            user_agent: call.user_agent,
+            fingerprint: call.prints.combined.hash,
+            sip_author: call.prints.sip.hash,
+            sdp_author: call.prints.sdp.map(|p| p.hash),
+            path: Some(call.prints.path).filter(|p| !p.is_empty()),
+            origin: tokens.origin(&asserted.user, &asserted.host, &call.first_via_host),
+            access_side: side,
+            trunk_id: trunk.map(str::to_owned),
+            has_identity: call.has_identity,
+            defects: call.defects,
+        })));
+        let legs = legs::Leg {
+            call: call.call,
+            at: call.started_at,
+            call_id: &call.call_id,
+            sdp_origin: call.sdp_origin.as_deref(),
+            parties: (&call.from.user, &call.to.user),
+            flow: call.flow,
+        };
+        for other in self.legs.add(&legs) {
+            rows.push(Row::Link(call.call, other));
+        }
+    }
+
+    /// Only once all hops are known does the way of a call through the site show.
+    fn progress(&self, p: &CallProgress) -> CallUpdate {
+        let (side, trunk) = self.site.place(p.first_hop, p.last_hop);
+        CallUpdate {
+            call: p.call,
+            answered_at: p.answered_at,
+            ended_at: p.ended_at,
+            final_status: p.final_status,
+            duplicates: p.duplicates,
+            retransmissions: p.retransmissions,
+            hops: p.hops,
+            last_destination: p.last_hop.dst,
+            access_side: side,
+            trunk_id: trunk.map(str::to_owned),
+            forks: p.forks,
+            reinvites: p.reinvites,
+            cancelled: p.cancelled,
+        }
+    }
+
+    fn registration_started(&mut self, r: RegistrationStarted, rows: &mut Vec<Row>) {
+        let tokens = &self.tokeniser;
+        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&r.prints, "REGISTER", r.first_seen))));
+        rows.push(Row::Registration(Box::new(RegistrationRow {
+            registration: r.registration,
+            aor: tokens.address(&r.aor),
+            contact: tokens.address(&r.contact),
+            instance_id: r.instance_id,
+            source: r.flow.src,
+            registrar: r.flow.dst,
+            transport: r.transport,
+            user_agent: r.user_agent,
+            fingerprint: r.prints.combined.hash,
+            first_seen: r.first_seen,
+        })));
+    }
+}
+
+fn fingerprint_row(prints: &Prints, method: &'static str, at: bellwether_base::Timestamp) -> FingerprintRow {
+    FingerprintRow {
+        fingerprint: prints.combined.hash.clone(),
+        readable: prints.combined.readable.clone(),
+        method,
+        sip_author: prints.sip.hash.clone(),
+        sdp_author: prints.sdp.as_ref().map(|p| p.hash.clone()),
+        seen_at: at,
+    }
+}
+
+fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
+    RegistrationUpdate {
+        registration: p.registration,
+        last_seen: p.last_seen,
+        refreshes: p.refreshes,
+        duplicates: p.duplicates,
+        challenges: p.challenges,
+        last_status: p.last_status,
+        expires_s: p.expires_s,
+        rtt_ms: p.rtt_ms,
+        segments: p.segments,
+    }
+}
+
+fn stream_row(s: StreamFact) -> StreamRow {
+    let (silence, reason) = match s.silence {
+        Silence::Profile(profile) => (Some(SilenceRow::from(profile)), None),
+        Silence::Pending => (None, None),
+        Silence::Encrypted => (None, Some("encrypted")),
+        Silence::Codec => (None, Some("codec_unsupported")),
+        Silence::NoneFound => (None, Some("no_silence")),
+    };
+    StreamRow {
+        stream: s.stream,
+        call: s.call,
+        direction: s.sender.map_or("unknown", |side| side.name()),
+        src: s.flow.src,
+        dst: s.flow.dst,
+        ssrc: s.ssrc,
+        codec: s.codec,
+        payload_type: s.payload_type,
+        packets: s.packets,
+        lost: s.lost,
+        reordered: s.reordered,
+        duplicates: s.duplicates,
+        restarts: s.restarts,
+        jitter_ms: s.jitter_ms,
+        telephone_events: s.telephone_events,
+        comfort_noise: s.comfort_noise,
+        rtcp_packets: s.rtcp_packets,
+        first_seen: s.first_seen,
+        last_seen: s.last_seen,
+        silence,
+        silence_reason: reason,
+    }
+}

@@ -1,1 +1,30 @@
-//! To be written.
+//! The sans-I/O worker: packets in, [`Fact`]s out.
+//!
+//! A [`Worker`] owns some of the virtual shards. Each shard owns the calls, registrations and media streams
+//! that hash to it, so that limits, evictions and results do not depend on how many workers there are. Time
+//! comes with the packets. What one shard must tell others goes out as [`Control`] and comes back, to every
+//! worker alike, at a barrier that the sensor keeps.
+//!
+//! This crate must never know a thread, a file or the database, and it hands out owned facts only.
+
+mod call;
+mod calls;
+mod control;
+mod fact;
+mod limits;
+mod media;
+mod party;
+mod registrations;
+mod stream;
+mod tally;
+mod transactions;
+mod worker;
+
+pub use control::{Control, Side};
+pub use fact::{
+    CallProgress, CallStarted, Fact, Order, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted,
+    Silence, StampedFact, StreamFact,
+};
+pub use limits::{Limits, VIRTUAL_SHARDS};
+pub use tally::Tally;
+pub use worker::{Content, Item, Worker};

@@ -29,7 +29,9 @@ const FAR: i32 = 1 << 20;
 
 /// One direction of a TCP connection: the octets that were not yet read, in order.
 #[derive(Default)]
-pub struct TcpStream {
+pub struct TcpStream<S> {
+    /// The reader's own memory of this flow.
+    pub state: S,
     buffer: Vec<u8>,
     read: usize,
     next: Option<u32>,
@@ -43,8 +45,8 @@ pub struct TcpStream {
 ///
 /// It knows nothing of what the octets mean: the caller reads [`TcpStream::unread`], consumes what it could
 /// use, and calls [`TcpStream::ignore`] for flows that are not its business.
-pub struct TcpReassembler {
-    table: LruTable<FlowKey, TcpStream, 2>,
+pub struct TcpReassembler<S> {
+    table: LruTable<FlowKey, TcpStream<S>, 2>,
     hash_key: HashKey,
     limits: TcpLimits,
     bytes: usize,
@@ -55,7 +57,7 @@ const IGNORED: usize = 0;
 /// Queue for flows that are read.
 const READ: usize = 1;
 
-impl TcpReassembler {
+impl<S: Default> TcpReassembler<S> {
     /// Without flows.
     #[must_use]
     pub fn new(limits: TcpLimits, hash_key: HashKey) -> Self {
@@ -69,7 +71,7 @@ impl TcpReassembler {
         segment: Segment<'_>,
         now: Timestamp,
         losses: &mut Losses,
-        mut read: impl FnMut(&mut TcpStream, &mut Losses),
+        mut read: impl FnMut(&mut TcpStream<S>, &mut Losses),
     ) {
         if segment.payload.is_empty() && !segment.syn && !segment.ends {
             return;
@@ -109,7 +111,7 @@ impl TcpReassembler {
     pub fn finish(
         &mut self,
         losses: &mut Losses,
-        mut read: impl FnMut(FlowKey, &mut TcpStream, &mut Losses),
+        mut read: impl FnMut(FlowKey, &mut TcpStream<S>, &mut Losses),
     ) {
         while let Some(slot) = self.table.oldest(READ) {
             let Some((flow, mut stream)) = self.table.remove(slot) else { break };
@@ -144,7 +146,7 @@ impl TcpReassembler {
     }
 }
 
-impl TcpStream {
+impl<S: Default> TcpStream<S> {
     /// The octets in order that were not yet consumed.
     #[must_use]
     pub fn unread(&self) -> &[u8] {
@@ -300,7 +302,7 @@ mod tests {
     }
 
     struct Reader {
-        tcp: TcpReassembler,
+        tcp: TcpReassembler<()>,
         losses: Losses,
         got: Vec<u8>,
         torn: usize,
@@ -384,7 +386,7 @@ mod tests {
     #[test]
     fn ignored_flows_hold_nothing() {
         let limits = TcpLimits::default();
-        let mut tcp = TcpReassembler::new(limits, HashKey::new([1; 16]));
+        let mut tcp = TcpReassembler::<()>::new(limits, HashKey::new([1; 16]));
         let mut losses = Losses::default();
         for i in 0..100_u32 {
             tcp.push(flow(), data(i * 10, b"0123456789"), NOW, &mut losses, |s, _| s.ignore());
@@ -395,7 +397,7 @@ mod tests {
     #[test]
     fn unread_octets_stay_within_the_limits() {
         let limits = TcpLimits { bytes: 10_000, flow_bytes: 4_000, ..TcpLimits::default() };
-        let mut tcp = TcpReassembler::new(limits, HashKey::new([1; 16]));
+        let mut tcp = TcpReassembler::<()>::new(limits, HashKey::new([1; 16]));
         let mut losses = Losses::default();
         for i in 0..2_000_u32 {
             let mut flow = flow();

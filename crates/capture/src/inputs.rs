@@ -1,0 +1,95 @@
+use std::path::{Path, PathBuf};
+
+use bellwether_base::Timestamp;
+
+use crate::{CaptureReader, OpenError};
+
+/// Something to replay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A capture file.
+    File(PathBuf),
+    /// Standard input.
+    StandardInput,
+}
+
+impl Input {
+    /// The name in messages and in the database.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::StandardInput => "-".to_owned(),
+        }
+    }
+
+    /// Opens it.
+    ///
+    /// # Errors
+    /// If it cannot be read or is no capture.
+    pub fn open(&self) -> Result<CaptureReader, OpenError> {
+        match self {
+            Self::File(path) => CaptureReader::open(path),
+            Self::StandardInput => CaptureReader::standard_input(),
+        }
+    }
+
+    /// Size on disk; none for standard input.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
+            Self::StandardInput => None,
+        }
+    }
+}
+
+/// The inputs behind command-line arguments, in order of the time of their first record: folders give the
+/// captures in them (other files there are passed over), `-` gives standard input, which comes last.
+///
+/// # Errors
+/// The first argument that cannot be opened, or is a folder without captures.
+pub fn expand(arguments: &[PathBuf]) -> Result<Vec<Input>, OpenError> {
+    let mut files = Vec::new();
+    let mut has_standard_input = false;
+    for argument in arguments {
+        if argument.as_os_str() == "-" {
+            has_standard_input = true;
+        } else if argument.is_dir() {
+            let found = folder(argument)?;
+            if found.is_empty() {
+                return Err(OpenError::NoCaptures(argument.clone()));
+            }
+            files.extend(found);
+        } else {
+            files.push((first_time(argument)?, argument.clone()));
+        }
+    }
+    files.sort();
+    files.dedup_by(|a, b| a.1 == b.1);
+    let mut inputs: Vec<Input> = files.into_iter().map(|(_, path)| Input::File(path)).collect();
+    inputs.extend(has_standard_input.then_some(Input::StandardInput));
+    Ok(inputs)
+}
+
+fn folder(path: &Path) -> Result<Vec<(Timestamp, PathBuf)>, OpenError> {
+    let io = |e| OpenError::Io(path.to_path_buf(), e);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        let file = entry.map_err(io)?.path();
+        if file.is_file() {
+            match first_time(&file) {
+                Ok(at) => found.push((at, file)),
+                Err(OpenError::NotACapture(..) | OpenError::Empty(_)) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A capture whose first record cannot be read sorts first: it will say why when it is replayed.
+fn first_time(path: &Path) -> Result<Timestamp, OpenError> {
+    let mut reader = CaptureReader::open(path)?;
+    Ok(reader.next().ok().flatten().map_or(Timestamp::default(), |record| record.at))
+}

@@ -1,0 +1,310 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bellwether_base::Timestamp;
+use bellwether_wire::LinkType;
+
+use crate::blocks::{Format, Next};
+use crate::buffer::Buffer;
+use crate::error::plain;
+use crate::{OpenError, ReadError};
+
+/// One captured frame, lent until the next is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// When it was captured.
+    pub at: Timestamp,
+    /// What its first octets are.
+    pub link: LinkType,
+    /// How long it was on the wire.
+    pub original_len: u32,
+    /// The octets that were kept.
+    pub frame: &'a [u8],
+}
+
+/// Reads one capture from its first record to its last.
+pub struct CaptureReader {
+    source: Source,
+    records: u64,
+}
+
+enum Source {
+    Blocks { format: Format, buffer: Buffer },
+    Libpcap { capture: Box<pcap::Capture<pcap::Offline>>, link: LinkType },
+}
+
+impl CaptureReader {
+    /// Opens a file, plain or compressed by gzip or Zstandard.
+    ///
+    /// # Errors
+    /// If it cannot be read or is no capture.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let io = |e| OpenError::Io(path.to_path_buf(), e);
+        let file = File::open(path).map_err(io)?;
+        if file.metadata().map_err(io)?.is_dir() {
+            return Err(OpenError::Io(path.to_path_buf(), io::Error::other("it is a folder")));
+        }
+        Self::from_stream(Box::new(file), path, true)
+    }
+
+    /// Reads standard input.
+    ///
+    /// # Errors
+    /// If what comes is no capture.
+    pub fn standard_input() -> Result<Self, OpenError> {
+        Self::from_stream(Box::new(io::stdin()), Path::new("standard input"), false)
+    }
+
+    fn from_stream(source: Box<dyn Read + Send>, path: &Path, is_file: bool) -> Result<Self, OpenError> {
+        let name = || path.to_path_buf();
+        let mut buffer = Buffer::new(source);
+        // A pipe may hand out fewer octets than asked for, so the head is filled first.
+        let got = buffer.fill(24).map_err(|e| OpenError::Io(name(), e))?;
+        if got == 0 {
+            return Err(OpenError::Empty(name()));
+        }
+        let mut is_compressed = false;
+        if let Some(decoded) = decompress(&mut buffer, path)? {
+            buffer = decoded;
+            is_compressed = true;
+            let got = buffer.fill(24).map_err(|e| OpenError::NotACapture(name(), plain(&e)))?;
+            if got == 0 {
+                return Err(OpenError::Empty(name()));
+            }
+        }
+        match Format::detect(buffer.visible()) {
+            Some(Format::Pcap(_)) if buffer.visible().len() < 24 => {
+                Err(OpenError::NotACapture(name(), "its header is cut short".into()))
+            }
+            Some(format) => {
+                buffer.consume(format.header_len());
+                Ok(Self { source: Source::Blocks { format, buffer }, records: 0 })
+            }
+            None if is_file && !is_compressed => Self::by_libpcap(path),
+            None => Err(OpenError::NotACapture(name(), "it begins like none".into())),
+        }
+    }
+
+    /// Formats that are rare enough to be libpcap's business.
+    fn by_libpcap(path: &Path) -> Result<Self, OpenError> {
+        let capture = pcap::Capture::from_file_with_precision(path, pcap::Precision::Nano)
+            .map_err(|e| OpenError::NotACapture(path.to_path_buf(), words(&e)))?;
+        let link = LinkType::from_number(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
+        Ok(Self { source: Source::Libpcap { capture: Box::new(capture), link }, records: 0 })
+    }
+
+    /// The next record; none at the end.
+    ///
+    /// # Errors
+    /// If the file is damaged or cut from here on. All records before were delivered.
+    #[expect(clippy::should_implement_trait, reason = "the record borrows from the reader")]
+    pub fn next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
+        self.records += 1;
+        let record = self.records;
+        match &mut self.source {
+            Source::Blocks { format, buffer } => {
+                let offset = Some(buffer.position());
+                match format.next(buffer) {
+                    Ok(Next::End) => Ok(None),
+                    Ok(Next::Damaged(reason)) => Err(ReadError { record, offset, reason }),
+                    Err(e) => Err(ReadError { record, offset, reason: plain(&e) }),
+                    Ok(Next::Record(found)) => {
+                        let whole = buffer.consume(found.before + found.frame + found.behind);
+                        let frame = whole.get(found.before..found.before + found.frame).unwrap_or_default();
+                        let (at, link, original_len) = (found.at, found.link, found.original_len);
+                        Ok(Some(Record { at, link, original_len, frame }))
+                    }
+                }
+            }
+            Source::Libpcap { capture, link } => match capture.next_packet() {
+                Ok(packet) => {
+                    let stamp = packet.header.ts;
+                    // With nanosecond precision libpcap puts nanoseconds in the microsecond field.
+                    let at = Timestamp::from_nanos(stamp.tv_sec * 1_000_000_000 + stamp.tv_usec);
+                    let original_len = packet.header.len;
+                    Ok(Some(Record { at, link: *link, original_len, frame: packet.data }))
+                }
+                Err(pcap::Error::NoMorePackets) => Ok(None),
+                Err(e) => Err(ReadError { record, offset: None, reason: words(&e) }),
+            },
+        }
+    }
+
+    /// Octets of the uncompressed file that were read; 0 if libpcap reads it.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        match &self.source {
+            Source::Blocks { buffer, .. } => buffer.position(),
+            Source::Libpcap { .. } => 0,
+        }
+    }
+}
+
+/// If the stream is compressed, the stream behind that.
+fn decompress(buffer: &mut Buffer, path: &Path) -> Result<Option<Buffer>, OpenError> {
+    let rest = |buffer: &mut Buffer| -> Box<dyn Read + Send> {
+        Box::new(std::mem::replace(buffer, Buffer::new(Box::new(io::empty()))))
+    };
+    if buffer.visible().starts_with(&[0x1f, 0x8b]) {
+        return Ok(Some(Buffer::new(Box::new(flate2::read::MultiGzDecoder::new(rest(buffer))))));
+    }
+    if buffer.visible().starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        let decoder = ruzstd::decoding::StreamingDecoder::new(rest(buffer))
+            .map_err(|e| OpenError::NotACapture(PathBuf::from(path), e.to_string()))?;
+        return Ok(Some(Buffer::new(Box::new(decoder))));
+    }
+    Ok(None)
+}
+
+impl Read for Buffer {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let got = self.fill(1)?;
+        if got == 0 {
+            return Ok(0);
+        }
+        let n = self.visible().len().min(into.len());
+        into[..n].copy_from_slice(self.consume(n));
+        Ok(n)
+    }
+}
+
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(bytes: &[u8]) -> (Vec<(i64, LinkType, Vec<u8>)>, Option<ReadError>) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let mut reader = CaptureReader::open(file.path()).unwrap();
+        let mut out = Vec::new();
+        loop {
+            match reader.next() {
+                Ok(Some(r)) => out.push((r.at.as_nanos(), r.link, r.frame.to_vec())),
+                Ok(None) => return (out, None),
+                Err(e) => return (out, Some(e)),
+            }
+        }
+    }
+
+    fn pcap(magic: [u8; 4], big: bool) -> Vec<u8> {
+        let w = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let mut f = magic.to_vec();
+        f.extend([0; 16]);
+        f.extend(w(1));
+        for (i, frame) in [b"abc".as_slice(), b"", b"defgh"].iter().enumerate() {
+            f.extend([w(10 + i as u32), w(7), w(frame.len() as u32), w(60)].concat());
+            f.extend(*frame);
+        }
+        f
+    }
+
+    #[test]
+    fn pcap_is_read_in_both_byte_orders_and_resolutions() {
+        for (magic, big, nanos) in [
+            ([0xd4, 0xc3, 0xb2, 0xa1], false, 7000),
+            ([0xa1, 0xb2, 0xc3, 0xd4], true, 7000),
+            ([0x4d, 0x3c, 0xb2, 0xa1], false, 7),
+            ([0xa1, 0xb2, 0x3c, 0x4d], true, 7),
+        ] {
+            let (records, error) = read_all(&pcap(magic, big));
+            assert!(error.is_none());
+            assert_eq!(records.len(), 3);
+            assert_eq!(records[0], (10_000_000_000 + nanos, LinkType::Ethernet, b"abc".to_vec()));
+            assert_eq!(records[2].2, b"defgh");
+        }
+    }
+
+    #[test]
+    fn a_cut_file_gives_what_stands_before_the_cut_and_says_where() {
+        let whole = pcap([0xd4, 0xc3, 0xb2, 0xa1], false);
+        let (records, error) = read_all(&whole[..whole.len() - 2]);
+        assert_eq!(records.len(), 2);
+        assert_eq!(
+            error.unwrap().to_string(),
+            "record 3 at byte 59: the file ends inside a packet: 5 bytes needed, 3 left"
+        );
+    }
+
+    fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+        let mut body = body.to_vec();
+        body.resize(body.len().next_multiple_of(4), 0);
+        let len = (body.len() as u32 + 12).to_le_bytes();
+        [&kind.to_le_bytes()[..], &len, &body, &len].concat()
+    }
+
+    /// Two interfaces that differ in link type, snap length and resolution: libpcap refuses this file.
+    fn mixed_pcapng() -> Vec<u8> {
+        let mut f =
+            block(0x0a0d_0d0a, &[&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat());
+        f.extend(block(1, &[1, 0, 0, 0, 0, 0, 4, 0]));
+        f.extend(block(1, &[101, 0, 0, 0, 0, 1, 0, 0, 9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]));
+        let packet = |interface: u32, stamp: u64, data: &[u8]| {
+            let words = [interface, (stamp >> 32) as u32, stamp as u32, data.len() as u32, 99];
+            let mut body: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+            body.extend(data);
+            block(6, &body)
+        };
+        f.extend(packet(0, 5_000_001, b"ether"));
+        f.extend(block(5, &[0; 12]));
+        f.extend(packet(1, 6_000_000_002, b"rawip!!"));
+        f
+    }
+
+    #[test]
+    fn interfaces_of_one_pcapng_keep_their_link_type_and_clock() {
+        let (records, error) = read_all(&mixed_pcapng());
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(
+            records,
+            [
+                (5_000_001_000, LinkType::Ethernet, b"ether".to_vec()),
+                (6_000_000_002, LinkType::RawIp, b"rawip!!".to_vec()),
+            ]
+        );
+    }
+
+    #[test]
+    fn damaged_pcapng_is_named() {
+        let mut f = mixed_pcapng();
+        let at = f.len() - 4;
+        f[at] ^= 1;
+        let (records, error) = read_all(&f);
+        assert_eq!(records.len(), 1);
+        assert!(error.unwrap().to_string().ends_with("a block whose two lengths differ"));
+    }
+
+    #[test]
+    fn gzip_is_read_through() {
+        use std::io::Write;
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(&pcap([0xd4, 0xc3, 0xb2, 0xa1], false)).unwrap();
+        assert_eq!(read_all(&gz.finish().unwrap()).0.len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_capture_is_refused_with_a_reason() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let refused = |bytes: &[u8]| {
+            std::fs::write(file.path(), bytes).unwrap();
+            CaptureReader::open(file.path()).err().unwrap().to_string()
+        };
+        assert!(refused(b"").ends_with(" is empty"));
+        assert!(refused(b"just some text that is long enough").contains("is not a capture file: "));
+        assert!(refused(&[0xd4, 0xc3, 0xb2, 0xa1, 2]).contains("its header is cut short"));
+        assert!(
+            CaptureReader::open(Path::new("/nowhere/x.pcap"))
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("no such file")
+        );
+    }
+}

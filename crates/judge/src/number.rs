@@ -1,0 +1,120 @@
+/// What kind of user part a number is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NumberKind {
+    /// `+` and digits, or `00` and digits.
+    International,
+    /// Seven to fifteen digits.
+    Subscriber,
+    /// Up to six digits.
+    Short,
+    /// Starts with `*` or `#`: a feature code.
+    Service,
+    /// An emergency number of ITU-T E.161.1 or of a large region.
+    Emergency,
+    /// `anonymous`, `unknown` and their like, or nothing.
+    Anonymous,
+    /// A name.
+    Name,
+}
+
+impl NumberKind {
+    /// Name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::International => "international",
+            Self::Subscriber => "subscriber",
+            Self::Short => "short",
+            Self::Service => "service",
+            Self::Emergency => "emergency",
+            Self::Anonymous => "anonymous",
+            Self::Name => "name",
+        }
+    }
+}
+
+/// What judging needs from a number, derived before the number is replaced by a token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NumberFacts {
+    /// Its kind.
+    pub kind: NumberKind,
+    /// Digits in it.
+    pub digits: u8,
+    /// Country calling code, for international numbers.
+    pub country: Option<String>,
+}
+
+impl NumberFacts {
+    /// Of a user part.
+    #[must_use]
+    pub fn of(user: &str) -> Self {
+        let number = canonical(user);
+        let digits = number.strip_prefix('+').unwrap_or(&number);
+        let is_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let kind = match number.as_str() {
+            "" | "anonymous" | "unknown" | "restricted" | "unavailable" | "private" => NumberKind::Anonymous,
+            "112" | "911" | "999" | "000" | "110" | "113" | "118" | "119" => NumberKind::Emergency,
+            n if n.starts_with(['*', '#']) => NumberKind::Service,
+            n if is_digits && n.starts_with('+') => NumberKind::International,
+            _ if is_digits && digits.len() <= 6 => NumberKind::Short,
+            _ if is_digits => NumberKind::Subscriber,
+            _ => NumberKind::Name,
+        };
+        let country = (kind == NumberKind::International).then(|| country_code(digits).to_owned());
+        Self { kind, digits: u8::try_from(digits.len()).unwrap_or(u8::MAX), country }
+    }
+}
+
+/// One spelling per number: visual separators (RFC 3966 section 3) out, `00` to `+`, names in lower case.
+pub(crate) fn canonical(user: &str) -> String {
+    let looks_dialled =
+        user.starts_with(['+', '*', '#', '(']) || user.starts_with(|c: char| c.is_ascii_digit());
+    if !looks_dialled {
+        return user.to_ascii_lowercase();
+    }
+    // Parameters of the user part (RFC 4904 and others) are no part of the number.
+    let number = user.split(';').next().unwrap_or(user);
+    let bare: String = number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).collect();
+    match bare.strip_prefix("00") {
+        Some(rest) if rest.len() >= 7 => format!("+{rest}"),
+        _ => bare,
+    }
+}
+
+/// The country calling code at the front (ITU-T E.164 list of assigned codes): 1 and 7 have one digit, those
+/// listed have two, all others three.
+fn country_code(digits: &str) -> &str {
+    const TWO: [&str; 44] = [
+        "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48",
+        "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81",
+        "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
+    ];
+    let len = match digits.as_bytes().first() {
+        Some(b'1' | b'7') => 1,
+        _ if digits.get(..2).is_some_and(|two| TWO.contains(&two)) => 2,
+        _ => 3,
+    };
+    digits.get(..len).unwrap_or(digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_sorted_by_kind_and_country() {
+        let facts = |user| {
+            let f = NumberFacts::of(user);
+            (f.kind, f.country)
+        };
+        assert_eq!(facts("+1 (212) 555-0188"), (NumberKind::International, Some("1".into())));
+        assert_eq!(facts("0049301234567"), (NumberKind::International, Some("49".into())));
+        assert_eq!(facts("+35312345678"), (NumberKind::International, Some("353".into())));
+        assert_eq!(facts("101"), (NumberKind::Short, None));
+        assert_eq!(facts("*72"), (NumberKind::Service, None));
+        assert_eq!(facts("911"), (NumberKind::Emergency, None));
+        assert_eq!(facts("Anonymous"), (NumberKind::Anonymous, None));
+        assert_eq!(facts("alice"), (NumberKind::Name, None));
+        assert_eq!(facts("2125550188;npdi"), (NumberKind::Subscriber, None));
+    }
+}

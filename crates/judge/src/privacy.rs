@@ -1,0 +1,141 @@
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use bellwether_shard::Party;
+
+use crate::number::canonical;
+
+/// Whether personal data is stored readable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Privacy {
+    /// As keyed tokens.
+    #[default]
+    Tokens,
+    /// As it stands on the wire, because the operator asked for it.
+    Clear,
+}
+
+/// Digits of a number that must stand in an identifier before they are masked: shorter runs occur by chance.
+const MASKED_FROM: usize = 5;
+
+/// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
+/// to 128 bits. The space of phone numbers is small, so only the key's secrecy protects them.
+#[derive(Clone)]
+pub struct Tokeniser {
+    mac: Hmac<Sha256>,
+    privacy: Privacy,
+}
+
+impl Tokeniser {
+    /// With the installation's key.
+    #[must_use]
+    pub fn new(key: &[u8; 32], privacy: Privacy) -> Self {
+        // RFC 2104 pads short keys with zeros to the block, which makes the length one that cannot be refused.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(key);
+        let mac = Hmac::<Sha256>::new(&block.into());
+        Self { mac, privacy }
+    }
+
+    /// The key's public name: which key a database belongs to, without telling the key.
+    #[must_use]
+    pub fn key_id(&self) -> String {
+        self.token(b"key id", b"")
+    }
+
+    /// What stands in a report for a user part or number; the host where there is none.
+    #[must_use]
+    pub fn party(&self, party: &Party) -> String {
+        if party.user.is_empty() { party.host.clone() } else { self.user(&party.user) }
+    }
+
+    /// Token of a user part.
+    #[must_use]
+    pub fn user(&self, user: &str) -> String {
+        match self.privacy {
+            Privacy::Clear => user.to_owned(),
+            Privacy::Tokens if user.is_empty() => String::new(),
+            Privacy::Tokens => self.token(b"user", canonical(user).as_bytes()),
+        }
+    }
+
+    /// An address with its user part tokenised and its host readable.
+    #[must_use]
+    pub fn address(&self, party: &Party) -> String {
+        if party.user.is_empty() {
+            return format!("sip:{}", party.host);
+        }
+        format!("sip:{}@{}", self.user(&party.user), party.host)
+    }
+
+    /// Token of a number without its last three digits: numbers dialled one after the other share it.
+    #[must_use]
+    pub fn neighbourhood(&self, user: &str) -> Option<String> {
+        let number = canonical(user);
+        let is_long = number.len() >= 7 && number.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit());
+        is_long.then(|| self.token(b"neighbourhood", number[..number.len() - 3].as_bytes()))
+    }
+
+    /// Token of who claims to call and from which first hop.
+    #[must_use]
+    pub fn origin(&self, user: &str, host: &str, first_via: &str) -> String {
+        self.token(b"origin", format!("{}\0{host}\0{first_via}", canonical(user)).as_bytes())
+    }
+
+    /// A Call-ID or tag, with the digits that repeat a party's number masked.
+    #[must_use]
+    pub fn identifier(&self, identifier: &str, users: &[&str]) -> String {
+        let mut out = identifier.to_owned();
+        if self.privacy == Privacy::Clear {
+            return out;
+        }
+        for user in users {
+            let digits: String = user.chars().filter(char::is_ascii_digit).collect();
+            if digits.len() >= MASKED_FROM && out.contains(&digits) {
+                out = out.replace(&digits, &"x".repeat(digits.len()));
+            }
+        }
+        out
+    }
+
+    fn token(&self, domain: &[u8], text: &[u8]) -> String {
+        let mut mac = self.mac.clone();
+        mac.update(domain);
+        mac.update(&[0]);
+        mac.update(text);
+        let mut out = String::with_capacity(32);
+        for byte in mac.finalize().into_bytes().iter().take(16) {
+            out.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+            out.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(privacy: Privacy) -> Tokeniser {
+        Tokeniser::new(&[9; 32], privacy)
+    }
+
+    #[test]
+    fn one_number_has_one_token_however_it_is_written() {
+        let t = tokens(Privacy::Tokens);
+        assert_eq!(t.user("+49 (30) 123-456"), t.user("+4930123456"));
+        assert_eq!(t.user("004930123456"), t.user("+4930123456"));
+        assert_ne!(t.user("+4930123456"), t.user("+4930123457"));
+        assert_ne!(t.user("+4930123456"), Tokeniser::new(&[8; 32], Privacy::Tokens).user("+4930123456"));
+        assert_eq!(t.neighbourhood("+4930123456"), t.neighbourhood("+4930123999"));
+        assert_eq!(t.user("alice").len(), 32);
+    }
+
+    #[test]
+    fn numbers_in_identifiers_are_masked_and_everything_else_is_kept() {
+        let t = tokens(Privacy::Tokens);
+        assert_eq!(t.identifier("call-+4930123456-9@h", &["+4930123456"]), "call-+xxxxxxxxxx-9@h");
+        assert_eq!(t.identifier("a101b@h", &["101"]), "a101b@h");
+        assert_eq!(tokens(Privacy::Clear).identifier("4930123456@h", &["4930123456"]), "4930123456@h");
+    }
+}

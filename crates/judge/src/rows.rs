@@ -1,0 +1,179 @@
+use bellwether_acoustics::SilenceProfile;
+use bellwether_base::{Counters, Endpoint, Timestamp, Transport};
+use bellwether_clock::SegmentStats;
+use bellwether_rtp::g711::Law;
+
+use crate::{AccessSide, NumberFacts};
+
+/// One thing to persist. Personal data in it is tokens already, unless the operator wants it clear.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each variant carries the row of its name")]
+pub enum Row {
+    Fingerprint(Box<FingerprintRow>),
+    Call(Box<CallRow>),
+    CallUpdate(Box<CallUpdate>),
+    /// Two calls that are legs of one.
+    Link(i64, i64),
+    Registration(Box<RegistrationRow>),
+    RegistrationUpdate(Box<RegistrationUpdate>),
+    Stream(Box<StreamRow>),
+    Input(Box<InputRow>),
+}
+
+/// A call as its first INVITE shows it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct CallRow {
+    pub call: i64,
+    pub call_id: String,
+    pub from_tag: String,
+    pub started_at: Timestamp,
+    pub caller: String,
+    pub callee: String,
+    pub dialled: String,
+    pub caller_number: NumberFacts,
+    pub callee_number: NumberFacts,
+    pub callee_neighbourhood: Option<String>,
+    pub source: Endpoint,
+    pub destination: Endpoint,
+    pub transport: Transport,
+    pub user_agent: Option<String>,
+    pub fingerprint: String,
+    pub sip_author: String,
+    pub sdp_author: Option<String>,
+    pub path: Option<String>,
+    pub origin: String,
+    pub access_side: AccessSide,
+    pub trunk_id: Option<String>,
+    pub has_identity: bool,
+    pub defects: Vec<&'static str>,
+}
+
+/// What became of a call.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct CallUpdate {
+    pub call: i64,
+    pub answered_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub final_status: Option<u16>,
+    pub duplicates: u32,
+    pub retransmissions: u32,
+    pub hops: u32,
+    pub last_destination: Endpoint,
+    pub access_side: AccessSide,
+    pub trunk_id: Option<String>,
+    pub forks: u32,
+    pub reinvites: u32,
+    pub cancelled: bool,
+}
+
+/// A device that registers.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct RegistrationRow {
+    pub registration: i64,
+    pub aor: String,
+    pub contact: String,
+    pub instance_id: Option<String>,
+    pub source: Endpoint,
+    pub registrar: Endpoint,
+    pub transport: Transport,
+    pub user_agent: Option<String>,
+    pub fingerprint: String,
+    pub first_seen: Timestamp,
+}
+
+/// Its timeline. Segments carry the clock; the skew is fitted from them whenever it is asked for.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct RegistrationUpdate {
+    pub registration: i64,
+    pub last_seen: Timestamp,
+    pub refreshes: u32,
+    pub duplicates: u32,
+    pub challenges: u32,
+    pub last_status: Option<u16>,
+    pub expires_s: Option<u32>,
+    pub rtt_ms: Option<f64>,
+    pub segments: Vec<SegmentStats>,
+}
+
+/// A media stream.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct StreamRow {
+    pub stream: i64,
+    pub call: Option<i64>,
+    pub direction: &'static str,
+    pub src: Endpoint,
+    pub dst: Endpoint,
+    pub ssrc: u32,
+    pub codec: Option<String>,
+    pub payload_type: u8,
+    pub packets: u64,
+    pub lost: u64,
+    pub reordered: u32,
+    pub duplicates: u32,
+    pub restarts: u32,
+    pub jitter_ms: Option<f64>,
+    pub telephone_events: u32,
+    pub comfort_noise: u32,
+    pub rtcp_packets: u32,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub silence: Option<SilenceRow>,
+    /// Why there is no silence profile, once that is certain.
+    pub silence_reason: Option<&'static str>,
+}
+
+/// The silence of a stream.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct SilenceRow {
+    pub law: Law,
+    pub packets: u32,
+    pub observed_packets: u32,
+    pub energy: f64,
+    pub dc_offset: f64,
+    pub codes: Vec<(u8, u32)>,
+}
+
+impl From<SilenceProfile> for SilenceRow {
+    fn from(p: SilenceProfile) -> Self {
+        Self {
+            law: p.law,
+            packets: p.packets,
+            observed_packets: p.observed_packets,
+            energy: p.energy,
+            dc_offset: p.dc_offset,
+            codes: p.codes,
+        }
+    }
+}
+
+/// A platform fingerprint that was seen.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct FingerprintRow {
+    pub fingerprint: String,
+    pub readable: String,
+    pub method: &'static str,
+    pub sip_author: String,
+    pub sdp_author: Option<String>,
+    pub seen_at: Timestamp,
+}
+
+/// One input that was read, identified by what it holds, with everything counted while reading it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct InputRow {
+    /// Identity: of the times and lengths of all its packets.
+    pub input: i64,
+    pub name: String,
+    pub packets: u64,
+    pub bytes: u64,
+    pub first_at: Option<Timestamp>,
+    pub last_at: Option<Timestamp>,
+    pub counters: Counters,
+}

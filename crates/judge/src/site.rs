@@ -1,0 +1,126 @@
+use std::net::IpAddr;
+
+use bellwether_base::FlowKey;
+use ipnet::IpNet;
+
+/// Which way a call crosses the site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccessSide {
+    /// From a trunk.
+    Inbound,
+    /// From an access network to a trunk.
+    Outbound,
+    /// Between access networks.
+    Internal,
+    /// The topology does not tell.
+    Unknown,
+}
+
+impl AccessSide {
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Internal => "internal",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A trunk: a name, and the networks that its calls come from and go to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trunk {
+    /// The name in `trunk_id`.
+    pub name: String,
+    /// Its networks.
+    pub networks: Vec<IpNet>,
+}
+
+/// The operator's own topology.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Site {
+    /// The site's own proxies and registrars.
+    pub proxies: Vec<IpNet>,
+    /// Its session border controllers and B2BUAs.
+    pub sbcs: Vec<IpNet>,
+    /// Where subscribers are.
+    pub access: Vec<IpNet>,
+    /// Trunks to other operators.
+    pub trunks: Vec<Trunk>,
+}
+
+impl Site {
+    /// Places a call by where its INVITE came from and where its last hop went: side and trunk.
+    #[must_use]
+    pub fn place(&self, first: FlowKey, last: FlowKey) -> (AccessSide, Option<&str>) {
+        let (from, to) = (first.src.ip(), last.dst.ip());
+        if let Some(trunk) = self.trunk(from) {
+            return (AccessSide::Inbound, Some(trunk));
+        }
+        if let Some(trunk) = self.trunk(to) {
+            return (AccessSide::Outbound, Some(trunk));
+        }
+        if holds(&self.access, from) && holds(&self.access, to) && !self.is_own(to) {
+            return (AccessSide::Internal, None);
+        }
+        (AccessSide::Unknown, None)
+    }
+
+    /// Whether an address is one of the site's own servers.
+    #[must_use]
+    pub fn is_own(&self, address: IpAddr) -> bool {
+        holds(&self.proxies, address) || holds(&self.sbcs, address)
+    }
+
+    /// The trunk with the narrowest network that holds the address.
+    fn trunk(&self, address: IpAddr) -> Option<&str> {
+        self.trunks
+            .iter()
+            .flat_map(|t| t.networks.iter().map(move |n| (n, t)))
+            .filter(|(n, _)| n.contains(&address))
+            .max_by_key(|(n, _)| n.prefix_len())
+            .map(|(_, t)| t.name.as_str())
+    }
+}
+
+fn holds(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|n| n.contains(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_base::Endpoint;
+
+    fn flow(src: &str, dst: &str) -> FlowKey {
+        let end = |ip: &str| Endpoint::new(ip.parse().unwrap(), 5060);
+        FlowKey { src: end(src), dst: end(dst) }
+    }
+
+    fn nets(list: &[&str]) -> Vec<IpNet> {
+        list.iter().map(|n| n.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn sides_follow_from_the_first_source_and_the_last_destination() {
+        let site = Site {
+            proxies: nets(&["10.0.0.2/32"]),
+            sbcs: vec![],
+            access: nets(&["10.0.0.0/16"]),
+            trunks: vec![
+                Trunk { name: "carrier".into(), networks: nets(&["192.0.2.0/24"]) },
+                Trunk { name: "narrow".into(), networks: nets(&["192.0.2.8/32"]) },
+            ],
+        };
+        let place = |a: FlowKey, b: FlowKey| site.place(a, b);
+        let first = flow("10.0.0.9", "10.0.0.2");
+        assert_eq!(place(first, flow("10.0.0.2", "192.0.2.1")), (AccessSide::Outbound, Some("carrier")));
+        assert_eq!(place(first, flow("10.0.0.2", "192.0.2.8")), (AccessSide::Outbound, Some("narrow")));
+        assert_eq!(place(first, flow("10.0.0.2", "10.0.3.3")), (AccessSide::Internal, None));
+        assert_eq!(place(first, first), (AccessSide::Unknown, None));
+        let inbound = flow("192.0.2.1", "10.0.0.2");
+        assert_eq!(place(inbound, flow("10.0.0.2", "10.0.0.9")), (AccessSide::Inbound, Some("carrier")));
+    }
+}

@@ -1,0 +1,386 @@
+use std::sync::Arc;
+
+use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_fingerprint as fingerprint;
+use bellwether_sip::sdp::{Media, Session, description};
+use bellwether_sip::{Address, CSeq, Message, Method, Name, StartLine, Uri};
+
+use crate::call::{Call, Event, Phase, is_of_calls};
+use crate::fact::{CallStarted, Fact, Outbox, Party, Prints};
+use crate::party::text;
+use crate::transactions::Novelty;
+use crate::{Control, Item, Limits, Side, Tally};
+
+/// A call that is over is remembered this long for late copies, retransmissions and other hops.
+const LINGER: Span = Span::from_secs(10);
+
+/// The calls of a shard.
+pub(crate) struct Calls {
+    table: LruTable<Key, Call, 3>,
+    hash_key: HashKey,
+    identity_key: HashKey,
+    timeouts: [Span; 3],
+    timers_fired: u64,
+}
+
+/// Call-ID and From-tag, as a second hash beside the table's own: 128 bits that nobody without the key can
+/// make collide, in place of two strings.
+#[derive(PartialEq, Eq, Clone, Copy)]
+struct Key(u64);
+
+/// A call found by one of its tags, and whether the message's From is the caller.
+struct Found {
+    slot: SlotId,
+    from_side: Side,
+}
+
+impl Calls {
+    pub(crate) fn new(limits: &Limits, hash_key: HashKey, identity_key: HashKey) -> Self {
+        Self {
+            table: LruTable::new(Limits::per_shard(limits.calls)),
+            hash_key,
+            identity_key,
+            timeouts: [LINGER, limits.ringing_timeout, limits.call_idle],
+            timers_fired: 0,
+        }
+    }
+
+    /// Takes a message that is not a REGISTER's.
+    pub(crate) fn message(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        cseq: &CSeq<'_>,
+        novelty: Novelty,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        if !is_of_calls(cseq.method) {
+            return;
+        }
+        let call_id = message.call_id().unwrap_or_default();
+        let from_tag = message.from().and_then(|a| a.tag()).unwrap_or_default();
+        let to_tag = message.to().and_then(|a| a.tag()).filter(|t| !t.is_empty());
+        let found = self.find(call_id, from_tag, to_tag);
+        if novelty != Novelty::New {
+            if let Some(found) = found {
+                self.with(&found, item.at, |call| call.copied(novelty == Novelty::Duplicate));
+            }
+            return;
+        }
+        match message.start() {
+            StartLine::Request { method: Method::Invite, .. } if to_tag.is_none() => {
+                self.initial_invite(item, message, cseq, found, out, tally);
+            }
+            StartLine::Request { method, .. } => {
+                let Some(found) = found else {
+                    // An ACK ends a transaction whose call is long closed, and OPTIONS is no dialog's.
+                    tally.unknown_dialog += u64::from(matches!(method, Method::Invite | Method::Bye));
+                    return;
+                };
+                self.in_dialog_request(item, message, method, &found, out);
+            }
+            StartLine::Status { code, .. } => {
+                if let Some(found) = found {
+                    self.response(item, message, cseq, code, to_tag, &found, out);
+                }
+            }
+            StartLine::Unknown(_) => {}
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let deadline =
+            |(class, timeout): (usize, &Span)| self.table.oldest_touched(class).map(|t| t + *timeout);
+        self.timeouts.iter().enumerate().filter_map(deadline).min()
+    }
+
+    /// Fires what is due before `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
+        for class in 0..self.timeouts.len() {
+            let timeout = self.timeouts[class];
+            while let Some((slot, touched)) = self.table.oldest_before(class, now - timeout) {
+                self.timers_fired += 1;
+                out.at_timer(touched + timeout, shard, self.timers_fired);
+                self.close(slot, touched + timeout, out);
+            }
+        }
+    }
+
+    /// Reports everything still open.
+    pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
+        for class in 0..self.timeouts.len() {
+            while let Some(slot) = self.table.oldest(class) {
+                self.timers_fired += 1;
+                out.at_timer(now, shard, self.timers_fired);
+                self.close(slot, now, out);
+            }
+        }
+    }
+
+    fn find(&self, call_id: &[u8], from_tag: &[u8], to_tag: Option<&[u8]>) -> Option<Found> {
+        let (hash, key) = self.key(call_id, from_tag);
+        if let Some(slot) = self.table.find(hash, &key) {
+            return Some(Found { slot, from_side: Side::Caller });
+        }
+        // The callee's requests, and their responses, carry the caller's tag in To.
+        let (hash, key) = self.key(call_id, to_tag?);
+        self.table.find(hash, &key).map(|slot| Found { slot, from_side: Side::Callee })
+    }
+
+    fn initial_invite(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        cseq: &CSeq<'_>,
+        found: Option<Found>,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        let flow_hash = self.flow_hash(item.flow);
+        if let Some(found) = found {
+            let Some((_, call)) = self.table.get_mut(found.slot) else { return };
+            let is_continued = call.is_continued_by(cseq.number);
+            if cseq.number == call.cseq || is_continued {
+                if is_continued {
+                    call.cseq = cseq.number;
+                    call.step(Event::Retry, item.at);
+                }
+                call.hop(item.flow, flow_hash);
+                let (call, class) = (call.identity, call.class());
+                self.table.touch(found.slot, class, item.at);
+                self.negotiate(item, message, found.slot, call, Side::Caller, out);
+                return;
+            }
+            // The Call-ID is used again for the next call (some gateways do that).
+            self.close(found.slot, item.at, out);
+        }
+        let started = self.started(item, message);
+        let identity = started.call;
+        out.fact(Fact::CallStarted(Box::new(started)));
+        let from_tag = message.from().and_then(|a| a.tag()).unwrap_or_default();
+        let (hash, key) = self.key(message.call_id().unwrap_or_default(), from_tag);
+        let call = Call::new(identity, item.flow, flow_hash, cseq.number);
+        let (slot, evicted) = self.table.insert(hash, key, call, 1, item.at);
+        if let Some(mut evicted) = evicted {
+            if evicted.value.phase != Phase::Over {
+                tally.losses.count(Loss::CallEvicted);
+            }
+            release(&evicted.value, item.at, out);
+            out.report(evicted.value.report());
+        }
+        self.negotiate(item, message, slot, identity, Side::Caller, out);
+    }
+
+    fn in_dialog_request(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        method: Method,
+        found: &Found,
+        out: &mut Outbox,
+    ) {
+        let Some((_, call)) = self.table.get_mut(found.slot) else { return };
+        let is_reported = match method {
+            Method::Bye => call.step(Event::Bye, item.at),
+            Method::Cancel => {
+                call.is_cancelled = true;
+                call.note_change();
+                false
+            }
+            Method::Invite => {
+                call.reinvite(found.from_side, message.cseq().map_or(0, |c| c.number));
+                false
+            }
+            _ => false,
+        };
+        let identity = call.identity;
+        let class = call.class();
+        if is_reported {
+            call.note_change();
+        }
+        let progress = if is_reported { call.report() } else { None };
+        let is_over = class == 0;
+        if is_over && is_reported {
+            release(call, item.at, out);
+        }
+        out.report(progress);
+        self.table.touch(found.slot, class, item.at);
+        if !is_over {
+            self.negotiate(item, message, found.slot, identity, found.from_side, out);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a response is, and where its news go")]
+    fn response(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        cseq: &CSeq<'_>,
+        code: u16,
+        to_tag: Option<&[u8]>,
+        found: &Found,
+        out: &mut Outbox,
+    ) {
+        let tag_hash = to_tag.map(|tag| self.hash_key.parts(&[tag]) as u32);
+        let Some((_, call)) = self.table.get_mut(found.slot) else { return };
+        let identity = call.identity;
+        let answers_invite = cseq.method == Method::Invite && cseq.number == call.cseq;
+        if answers_invite && found.from_side == Side::Caller {
+            if let (Some(hash), 101..=299) = (tag_hash, code) {
+                call.answer_from(hash);
+            }
+            let is_first_hop = item.flow.dst.ip() == call.first_hop.src.ip();
+            let event = match code {
+                100..=199 => Some(Event::Provisional),
+                200..=299 => Some(Event::Success(code)),
+                300..=699 if is_first_hop => Some(Event::Failure(code)),
+                300..=699 => {
+                    call.failed_elsewhere(code);
+                    None
+                }
+                _ => None,
+            };
+            if event.is_some_and(|event| call.step(event, item.at)) {
+                call.note_change();
+                if call.phase == Phase::Over {
+                    release(call, item.at, out);
+                }
+                if call.phase != Phase::Challenged {
+                    out.report(call.report());
+                }
+            }
+            let class = call.class();
+            self.table.touch(found.slot, class, item.at);
+        }
+        if (101..=299).contains(&code) {
+            self.negotiate(item, message, found.slot, identity, found.from_side.other(), out);
+        }
+    }
+
+    /// Tells media owners where `side`, the description's author, listens.
+    fn negotiate(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        slot: SlotId,
+        call: i64,
+        side: Side,
+        out: &mut Outbox,
+    ) {
+        let Some(body) = description(message.get(Name::ContentType), message.body()) else { return };
+        let Some(session) = Session::parse(body) else { return };
+        for media in &session.media {
+            let Some(endpoint) = listening_endpoint(media) else { continue };
+            let has_room = self.table.get_mut(slot).is_some_and(|(_, call)| call.listens_at(endpoint));
+            if has_room {
+                out.control(Control::Listen {
+                    endpoint,
+                    call,
+                    side,
+                    since: item.at,
+                    formats: formats(media),
+                    is_secure: media.is_secure(),
+                });
+            }
+        }
+    }
+
+    fn started(&self, item: &Item<'_>, message: &Message<'_>) -> CallStarted {
+        let call_id = message.call_id().unwrap_or_default();
+        let from = message.from();
+        let from_tag = from.and_then(|a| a.tag()).unwrap_or_default();
+        let body = description(message.get(Name::ContentType), message.body());
+        let uri = match message.start() {
+            StartLine::Request { uri, .. } => Uri::parse(uri),
+            StartLine::Status { .. } | StartLine::Unknown(_) => None,
+        };
+        let party =
+            |address: Option<Address<'_>>| address.map(|a| Party::from_address(&a)).unwrap_or_default();
+        let origin = body.and_then(Session::parse).and_then(|s| s.origin);
+        CallStarted {
+            call: self.identity_key.identity(&[
+                b"call",
+                call_id,
+                from_tag,
+                &item.at.as_nanos().to_le_bytes(),
+            ]),
+            call_id: text(call_id),
+            from_tag: text(from_tag),
+            started_at: item.at,
+            flow: item.flow,
+            transport: item.transport(),
+            from: party(from),
+            to: party(message.to()),
+            request_user: uri.map(|u| text(u.user)).unwrap_or_default(),
+            asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
+            user_agent: message.get(Name::UserAgent).map(text),
+            first_via_host: message.vias().last().flatten().map(|v| text(v.host)).unwrap_or_default(),
+            prints: prints(message, body),
+            sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
+            has_identity: message.get(Name::Identity).is_some(),
+            defects: message.defects().iter().map(|d| d.name()).collect(),
+        }
+    }
+
+    fn close(&mut self, slot: SlotId, at: Timestamp, out: &mut Outbox) {
+        if let Some((_, mut call)) = self.table.remove(slot) {
+            if call.phase != Phase::Over {
+                release(&call, at, out);
+            }
+            out.report(call.report());
+        }
+    }
+
+    fn with(&mut self, found: &Found, at: Timestamp, change: impl FnOnce(&mut Call)) {
+        if let Some((_, call)) = self.table.get_mut(found.slot) {
+            change(call);
+            let class = call.class();
+            self.table.touch(found.slot, class, at);
+        }
+    }
+
+    fn key(&self, call_id: &[u8], tag: &[u8]) -> (u64, Key) {
+        (self.hash_key.parts(&[call_id, tag]), Key(self.identity_key.parts(&[call_id, tag])))
+    }
+
+    fn flow_hash(&self, flow: FlowKey) -> u32 {
+        let end = |e: Endpoint| (e.octets(), e.port().to_be_bytes());
+        let ((s, sp), (d, dp)) = (end(flow.src), end(flow.dst));
+        self.hash_key.parts(&[&s, &sp, &d, &dp]) as u32
+    }
+}
+
+impl Outbox {
+    fn report(&mut self, progress: Option<crate::CallProgress>) {
+        if let Some(progress) = progress {
+            self.fact(Fact::CallProgress(Box::new(progress)));
+        }
+    }
+}
+
+/// The fingerprints of a request; `body` is its session description.
+pub(crate) fn prints(message: &Message<'_>, body: Option<&[u8]>) -> Prints {
+    let empty = || fingerprint::Print { readable: String::new(), hash: String::new() };
+    let sip = fingerprint::sip_author(message).unwrap_or_else(empty);
+    let sdp = body.and_then(fingerprint::sdp_author);
+    Prints { combined: fingerprint::combined(&sip, sdp.as_ref()), sip, sdp, path: fingerprint::path(message) }
+}
+
+fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
+    for endpoint in &call.endpoints {
+        out.control(Control::Release { endpoint: *endpoint, call: call.identity, at });
+    }
+}
+
+/// Where the media's author wants to receive, if it does.
+fn listening_endpoint(media: &Media<'_>) -> Option<Endpoint> {
+    let address = media.address.filter(|a| !a.is_unspecified())?;
+    (media.port != 0 && media.proto.windows(3).any(|w| w == b"RTP")
+        || media.proto.windows(4).any(|w| w == b"SAVP"))
+    .then(|| Endpoint::new(address, media.port))
+}
+
+fn formats(media: &Media<'_>) -> Arc<[(u8, Box<str>)]> {
+    media.rtpmaps.iter().map(|(pt, encoding)| (*pt, text(encoding).into_boxed_str())).collect()
+}

@@ -1,0 +1,247 @@
+use bellwether_acoustics::SilenceProfile;
+use bellwether_base::{FlowKey, Timestamp, Transport};
+use bellwether_clock::{NoFit, SegmentStats, SkewFit};
+use bellwether_fingerprint::Print;
+
+use crate::Side;
+
+/// Where a fact stands in the one order of all facts.
+///
+/// Facts of packets come at the packet's (clamped) time in the reader's order; facts of timers come at their
+/// own deadline, behind the packets of that moment. Neither depends on batches or on the number of workers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Order {
+    /// The packet's time, or the timer's deadline.
+    pub at: Timestamp,
+    is_timer: bool,
+    /// The reader's sequence number, or the shard.
+    source: u64,
+    /// Position among the facts of the same source.
+    index: u64,
+}
+
+/// A fact with its place.
+#[derive(Debug)]
+pub struct StampedFact {
+    /// Its place.
+    pub order: Order,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// What the worker learned.
+#[derive(Debug)]
+pub enum Fact {
+    /// A dialog-forming INVITE was seen for the first time.
+    CallStarted(Box<CallStarted>),
+    /// What has become of a call.
+    CallProgress(Box<CallProgress>),
+    /// A device registers that was not known before.
+    RegistrationStarted(Box<RegistrationStarted>),
+    /// What is known of its timeline now.
+    RegistrationProgress(Box<RegistrationProgress>),
+    /// A media stream: at the end of its analysis window, and when it is over.
+    Stream(Box<StreamFact>),
+}
+
+/// A user of SIP as a message names them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Party {
+    /// User part, or number for `tel`.
+    pub user: String,
+    /// Host.
+    pub host: String,
+    /// Display name without quotes.
+    pub display: String,
+}
+
+/// The fingerprints of one request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Prints {
+    /// All parts together.
+    pub combined: Print,
+    /// Who wrote the headers.
+    pub sip: Print,
+    /// Who wrote the offer.
+    pub sdp: Option<Print>,
+    /// The path, readable.
+    pub path: String,
+}
+
+/// A new call.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields named after what they hold")]
+pub struct CallStarted {
+    /// Identity of the call: of Call-ID, From-tag and the time of the first INVITE.
+    pub call: i64,
+    pub call_id: String,
+    pub from_tag: String,
+    pub started_at: Timestamp,
+    pub flow: FlowKey,
+    pub transport: Transport,
+    pub from: Party,
+    pub to: Party,
+    /// User part of the Request-URI: what was dialled, where To says something else.
+    pub request_user: String,
+    /// P-Asserted-Identity.
+    pub asserted: Option<Party>,
+    pub user_agent: Option<String>,
+    /// Host of the author's own Via.
+    pub first_via_host: String,
+    pub prints: Prints,
+    /// Origin line of the offer without its address: legs of a B2BUA that passes SDP through share it.
+    pub sdp_origin: Option<String>,
+    /// Whether the request carries a PASSporT.
+    pub has_identity: bool,
+    /// Names of the message's defects.
+    pub defects: Vec<&'static str>,
+}
+
+/// The state of a call.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields named after what they hold")]
+pub struct CallProgress {
+    pub call: i64,
+    pub answered_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub final_status: Option<u16>,
+    /// Mirrored copies of its messages.
+    pub duplicates: u32,
+    pub retransmissions: u32,
+    /// Hops that carried the INVITE.
+    pub hops: u32,
+    pub first_hop: FlowKey,
+    /// The last hop seen.
+    pub last_hop: FlowKey,
+    /// Distinct answering dialogs (To-tags).
+    pub forks: u32,
+    pub reinvites: u32,
+    pub cancelled: bool,
+}
+
+/// A device that registers.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields named after what they hold")]
+pub struct RegistrationStarted {
+    /// Identity of the timeline: of address of record and contact binding or instance.
+    pub registration: i64,
+    pub aor: Party,
+    pub contact: Party,
+    pub instance_id: Option<String>,
+    pub flow: FlowKey,
+    pub transport: Transport,
+    pub user_agent: Option<String>,
+    pub prints: Prints,
+    pub first_seen: Timestamp,
+}
+
+/// The timeline of a device.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields named after what they hold")]
+pub struct RegistrationProgress {
+    pub registration: i64,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    /// REGISTERs that were refreshes: no copies, no answers to challenges.
+    pub refreshes: u32,
+    /// Copies from the mirror, retransmissions and repeats under one CSeq.
+    pub duplicates: u32,
+    pub challenges: u32,
+    pub last_status: Option<u16>,
+    pub expires_s: Option<u32>,
+    /// From a challenge passing the sensor to the authorised REGISTER: the least seen.
+    pub rtt_ms: Option<f64>,
+    pub segment_count: u32,
+    pub segments: Vec<SegmentStats>,
+    pub fit: Result<SkewFit, NoFit>,
+}
+
+/// A media stream: one RTP source from one endpoint to another.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields named after what they hold")]
+pub struct StreamFact {
+    /// Identity: of both endpoints, source and first packet.
+    pub stream: i64,
+    pub call: Option<i64>,
+    /// Whose voice it carries.
+    pub sender: Option<Side>,
+    pub flow: FlowKey,
+    pub ssrc: u32,
+    /// Encoding name of the payload type most packets have.
+    pub codec: Option<String>,
+    pub payload_type: u8,
+    pub packets: u64,
+    pub lost: u64,
+    pub reordered: u32,
+    pub duplicates: u32,
+    pub restarts: u32,
+    pub jitter_ms: Option<f64>,
+    pub telephone_events: u32,
+    pub comfort_noise: u32,
+    pub rtcp_packets: u32,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub silence: Silence,
+}
+
+/// The silence of a stream, or why there is none.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Silence {
+    /// The window is still open.
+    Pending,
+    /// What was found in the window.
+    Profile(SilenceProfile),
+    /// SRTP: the samples cannot be read.
+    Encrypted,
+    /// The codec is not G.711.
+    Codec,
+    /// No packet was quiet, or none was analysed.
+    NoneFound,
+}
+
+/// Collects facts with their places.
+#[derive(Default)]
+pub struct Outbox {
+    facts: Vec<StampedFact>,
+    controls: Vec<(Order, crate::Control)>,
+    now: Option<Order>,
+}
+
+impl Outbox {
+    /// What follows belongs to a packet.
+    pub(crate) fn at_packet(&mut self, at: Timestamp, seq: u64) {
+        self.now = Some(Order { at, is_timer: false, source: seq, index: 0 });
+    }
+
+    /// What follows belongs to a timer of `shard`; `index` orders it among that shard's timers.
+    pub(crate) fn at_timer(&mut self, deadline: Timestamp, shard: u16, index: u64) {
+        self.now = Some(Order { at: deadline, is_timer: true, source: u64::from(shard), index: index << 8 });
+    }
+
+    pub(crate) fn fact(&mut self, fact: Fact) {
+        if let Some(order) = self.next() {
+            self.facts.push(StampedFact { order, fact });
+        }
+    }
+
+    pub(crate) fn control(&mut self, control: crate::Control) {
+        if let Some(order) = self.next() {
+            self.controls.push((order, control));
+        }
+    }
+
+    /// Takes all facts and controls, each in order.
+    pub fn drain(&mut self) -> (Vec<StampedFact>, Vec<(Order, crate::Control)>) {
+        let mut facts = std::mem::take(&mut self.facts);
+        let mut controls = std::mem::take(&mut self.controls);
+        facts.sort_by_key(|f| f.order);
+        controls.sort_by_key(|(order, _)| *order);
+        (facts, controls)
+    }
+
+    fn next(&mut self) -> Option<Order> {
+        let order = self.now?;
+        self.now = Some(Order { index: order.index + 1, ..order });
+        Some(order)
+    }
+}

@@ -1,0 +1,272 @@
+use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_rtp::{Arrival, Packet, Rtcp};
+
+use crate::control::MediaDirectory;
+use crate::fact::{Fact, Outbox, Silence, StreamFact};
+use crate::stream::Stream;
+use crate::{Item, Limits, Tally};
+
+/// Flows that look like RTP but stay short are forgotten after this.
+const PROBATION_TIME: Span = Span::from_secs(5);
+
+/// A pause after which a source may belong to another call: some programs use one source for all calls.
+const CALL_GAP: Span = Span::from_millis(500);
+
+/// How often a busy stream is moved to the back of its queue.
+const TOUCH_EVERY: Span = Span::from_secs(1);
+
+/// Endpoint pairs with a DTLS handshake remembered per shard.
+const DTLS_PAIRS: usize = 4096;
+
+/// The media streams of a shard.
+pub(crate) struct Media {
+    table: LruTable<Key, Stream, 2>,
+    dtls: LruTable<u64, (), 1>,
+    identity_key: HashKey,
+    window: Span,
+    timeouts: [Span; 2],
+    timers_fired: u64,
+}
+
+/// Queue of the table for flows on probation: anyone can make them for free.
+const PROBATION: usize = 0;
+/// Queue for streams.
+const CONFIRMED: usize = 1;
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+struct Key {
+    flow: FlowKey,
+    ssrc: u32,
+}
+
+impl Media {
+    pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
+        Self {
+            table: LruTable::new(Limits::per_shard(limits.streams)),
+            dtls: LruTable::new(DTLS_PAIRS),
+            identity_key,
+            window: limits.analysis_window,
+            // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that late.
+            timeouts: [PROBATION_TIME, limits.stream_idle + TOUCH_EVERY],
+            timers_fired: 0,
+        }
+    }
+
+    /// Takes an RTP packet; `pair` is the keyed hash of its endpoints, both ways alike.
+    pub(crate) fn rtp(
+        &mut self,
+        item: &Item<'_>,
+        pair: u64,
+        is_cut: bool,
+        directory: &MediaDirectory,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        let Some(packet) = Packet::parse(item.bytes) else { return };
+        tally.rtp_packets += 1;
+        let key = Key { flow: item.flow, ssrc: packet.ssrc };
+        let hash = key.hash(pair);
+        let mut slot = match self.table.find(hash, &key) {
+            Some(slot) => slot,
+            None => self.open(hash, key, item.at, out, tally),
+        };
+        if self.belongs_to_next_call(slot, item.at, directory) {
+            self.close(slot, out, tally);
+            slot = self.open(hash, key, item.at, out, tally);
+        }
+        let Some((_, stream)) = self.table.get_mut(slot) else { return };
+        let is_new = stream.reception.packets() == 0;
+        let is_unlinked = stream.wants_link();
+        let listener = if is_unlinked || !stream.knows(packet.payload_type) {
+            directory
+                .listener(key.flow.dst, stream.first_seen)
+                .map(|l| (l, false))
+                .or_else(|| directory.listener(key.flow.src, stream.first_seen).map(|l| (l, true)))
+        } else {
+            None
+        };
+        let was_confirmed = stream.is_confirmed();
+        if is_new && self.dtls.find(pair, &pair).is_some() {
+            stream.encrypt();
+        }
+        let arrival = stream.packet(&packet, item.at, is_cut, listener.map(|(l, _)| l));
+        if let Some((listener, is_sender)) = listener
+            && is_unlinked
+        {
+            stream.join(listener, is_sender);
+        }
+        if stream.window_is_over(self.window) {
+            let silence = stream.take_silence();
+            out.fact(fact(&key, stream, silence));
+        }
+        let is_confirmed = stream.is_confirmed();
+        let class = if is_confirmed { CONFIRMED } else { PROBATION };
+        let is_stale = self.table.touched(slot).is_some_and(|t| item.at.since(t) > TOUCH_EVERY);
+        if was_confirmed != is_confirmed || is_stale || arrival == Arrival::First {
+            self.table.touch(slot, class, item.at);
+        }
+    }
+
+    /// Takes an RTCP packet.
+    pub(crate) fn rtcp(&mut self, item: &Item<'_>, pair: u64, tally: &mut Tally) {
+        let Some(rtcp) = Rtcp::parse(item.bytes) else { return };
+        tally.rtcp_packets += 1;
+        // On the port of the media (RFC 5761), or on the next (RFC 3550 section 11).
+        let FlowKey { src, dst } = item.flow;
+        let beside = FlowKey {
+            src: src.with_port(src.port().wrapping_sub(1)),
+            dst: dst.with_port(dst.port().wrapping_sub(1)),
+        };
+        for flow in [item.flow, beside] {
+            let key = Key { flow, ssrc: rtcp.ssrc };
+            if let Some(slot) = self.table.find(key.hash(pair), &key)
+                && let Some((_, stream)) = self.table.get_mut(slot)
+            {
+                stream.rtcp_packets += 1;
+                return;
+            }
+        }
+    }
+
+    /// Takes a DTLS record: what follows between these endpoints is encrypted.
+    pub(crate) fn dtls(&mut self, pair: u64, at: Timestamp) {
+        let (slot, _) = self.dtls.find_or_insert(pair, pair, at);
+        self.dtls.touch(slot, 0, at);
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        let deadline =
+            |(class, timeout): (usize, &Span)| self.table.oldest_touched(class).map(|t| t + *timeout);
+        self.timeouts.iter().enumerate().filter_map(deadline).min()
+    }
+
+    /// Fires what is due before `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox, tally: &mut Tally) {
+        for class in [PROBATION, CONFIRMED] {
+            let timeout = self.timeouts[class];
+            while let Some((slot, touched)) = self.table.oldest_before(class, now - timeout) {
+                self.timers_fired += 1;
+                out.at_timer(touched + timeout, shard, self.timers_fired);
+                self.close(slot, out, tally);
+            }
+        }
+    }
+
+    /// Reports everything still open.
+    pub(crate) fn finish(
+        &mut self,
+        now: Timestamp,
+        shard: u16,
+        directory: &MediaDirectory,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        for class in [PROBATION, CONFIRMED] {
+            while let Some(slot) = self.table.oldest(class) {
+                self.timers_fired += 1;
+                out.at_timer(now, shard, self.timers_fired);
+                self.link_late(slot, directory);
+                self.close(slot, out, tally);
+            }
+        }
+    }
+
+    fn open(&mut self, hash: u64, key: Key, at: Timestamp, out: &mut Outbox, tally: &mut Tally) -> SlotId {
+        let stream = Stream::new(self.identity(&key, at), at);
+        let (slot, evicted) = self.table.insert(hash, key, stream, PROBATION, at);
+        if let Some(Evicted { key, mut value }) = evicted {
+            if value.is_confirmed() {
+                tally.losses.count(Loss::StreamEvicted);
+            }
+            report(&key, &mut value, out, tally);
+        }
+        slot
+    }
+
+    fn close(&mut self, slot: SlotId, out: &mut Outbox, tally: &mut Tally) {
+        if let Some((key, mut stream)) = self.table.remove(slot) {
+            report(&key, &mut stream, out, tally);
+        }
+    }
+
+    /// Whether a known source, after a pause, sends to an endpoint that another call has negotiated since.
+    fn belongs_to_next_call(&self, slot: SlotId, at: Timestamp, directory: &MediaDirectory) -> bool {
+        let Some((key, stream)) = self.table.get(slot) else { return false };
+        let Some((call, _)) = stream.link else { return false };
+        if at.since(stream.last_seen) < CALL_GAP {
+            return false;
+        }
+        directory.listener(key.flow.dst, at).is_some_and(|listener| listener.call != call)
+    }
+
+    fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
+        let Some((key, stream)) = self.table.get_mut(slot) else { return };
+        if stream.link.is_some() {
+            return;
+        }
+        let (flow, since) = (key.flow, stream.first_seen);
+        if let Some(listener) = directory.listener(flow.dst, since) {
+            stream.join(listener, false);
+        } else if let Some(listener) = directory.listener(flow.src, since) {
+            stream.join(listener, true);
+        }
+    }
+
+    fn identity(&self, key: &Key, at: Timestamp) -> i64 {
+        let FlowKey { src, dst } = key.flow;
+        self.identity_key.identity(&[
+            b"stream",
+            &src.octets(),
+            &src.port().to_be_bytes(),
+            &dst.octets(),
+            &dst.port().to_be_bytes(),
+            &key.ssrc.to_be_bytes(),
+            &at.as_nanos().to_le_bytes(),
+        ])
+    }
+}
+
+impl Key {
+    /// Spreads the pair's keyed hash over sources and directions; the key stays unknown to the sender.
+    fn hash(&self, pair: u64) -> u64 {
+        let direction = u64::from(self.flow.src < self.flow.dst);
+        let mixed = u128::from(pair ^ u64::from(self.ssrc) ^ (direction << 40)) * 0x9e37_79b9_7f4a_7c15_u128;
+        (mixed as u64) ^ ((mixed >> 64) as u64) ^ pair.rotate_left(32)
+    }
+}
+
+fn report(key: &Key, stream: &mut Stream, out: &mut Outbox, tally: &mut Tally) {
+    if !stream.is_confirmed() {
+        tally.rtp_unconfirmed += stream.reception.packets();
+        return;
+    }
+    let silence = stream.take_silence();
+    out.fact(fact(key, stream, silence));
+}
+
+fn fact(key: &Key, stream: &Stream, silence: Silence) -> Fact {
+    let (payload_type, codec) = stream.main_payload();
+    let (telephone_events, comfort_noise) = stream.signalling_packets();
+    let reception = &stream.reception;
+    Fact::Stream(Box::new(StreamFact {
+        stream: stream.identity,
+        call: stream.link.map(|(call, _)| call),
+        sender: stream.link.map(|(_, side)| side),
+        flow: key.flow,
+        ssrc: key.ssrc,
+        codec,
+        payload_type,
+        packets: reception.packets(),
+        lost: reception.lost(),
+        reordered: reception.reordered(),
+        duplicates: reception.duplicates(),
+        restarts: reception.restarts(),
+        jitter_ms: stream.jitter_ms(),
+        telephone_events,
+        comfort_noise,
+        rtcp_packets: stream.rtcp_packets,
+        first_seen: stream.first_seen,
+        last_seen: stream.last_seen,
+        silence,
+    }))
+}

@@ -1,0 +1,346 @@
+use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_clock::RegisterTimeline;
+use bellwether_sip::{Address, CSeq, Message, Name, StartLine};
+
+use crate::calls::prints;
+use crate::fact::{Fact, Outbox, Party, RegistrationProgress, RegistrationStarted};
+use crate::party::text;
+use crate::transactions::{Novelty, Place, Transactions};
+use crate::{Item, Limits, Tally};
+
+/// A REGISTER that follows a challenge within this time answers it; later it is a refresh of its own.
+const CHALLENGE_ANSWERED_WITHIN: Span = Span::from_secs(10);
+
+/// Refreshes under one Call-ID after which a new Call-ID means a restarted device: some programs make a new
+/// one for every REGISTER, so a change alone says nothing.
+const STEADY: u32 = 3;
+
+/// A long-lived timeline is reported after this many refreshes too, not only at its end.
+const REPORT_EVERY: u32 = 16;
+
+/// The device timelines of a shard, each for one address of record and contact binding or instance.
+pub(crate) struct Registrations {
+    table: LruTable<u64, Device, 2>,
+    identity_key: HashKey,
+    idle: Span,
+    timers_fired: u64,
+}
+
+/// Queue of the table for devices that no registrar ever accepted: scanners make them for free.
+const UNACCEPTED: usize = 0;
+/// Queue for devices that registered.
+const ACCEPTED: usize = 1;
+
+struct Device {
+    identity: i64,
+    timeline: RegisterTimeline,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    call_id: u32,
+    cseq: u32,
+    /// Refreshes in a row under the same Call-ID.
+    steady: u32,
+    challenged_at: Option<Timestamp>,
+    rtt: Option<Span>,
+    duplicates: u32,
+    challenges: u32,
+    last_status: Option<u16>,
+    expires_s: Option<u32>,
+    is_accepted: bool,
+}
+
+impl Registrations {
+    pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
+        Self {
+            table: LruTable::new(Limits::per_shard(limits.registrations)),
+            identity_key,
+            idle: limits.registration_idle,
+            timers_fired: 0,
+        }
+    }
+
+    /// Takes a REGISTER or an answer to one.
+    #[expect(clippy::too_many_arguments, reason = "what a message is, and where its news go")]
+    pub(crate) fn message(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        cseq: &CSeq<'_>,
+        place: &Place,
+        transactions: &mut Transactions,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        match message.start() {
+            StartLine::Request { .. } => {
+                if let Some(subject) = self.request(item, message, cseq, place.novelty, out, tally) {
+                    transactions.set_subject(place, subject);
+                }
+            }
+            StartLine::Status { code, .. } if code >= 200 && place.novelty == Novelty::New => {
+                let subject = transactions.subject(place);
+                if subject != 0 {
+                    self.response(item, message, cseq, code, subject);
+                }
+            }
+            StartLine::Status { .. } | StartLine::Unknown(_) => {}
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        [UNACCEPTED, ACCEPTED]
+            .iter()
+            .filter_map(|class| self.table.oldest_touched(*class))
+            .min()
+            .map(|t| t + self.idle)
+    }
+
+    /// Fires what is due before `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
+        for class in [UNACCEPTED, ACCEPTED] {
+            while let Some((slot, touched)) = self.table.oldest_before(class, now - self.idle) {
+                self.timers_fired += 1;
+                out.at_timer(touched + self.idle, shard, self.timers_fired);
+                self.close(slot, out);
+            }
+        }
+    }
+
+    /// Reports everything.
+    pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
+        for class in [UNACCEPTED, ACCEPTED] {
+            while let Some(slot) = self.table.oldest(class) {
+                self.timers_fired += 1;
+                out.at_timer(now, shard, self.timers_fired);
+                self.close(slot, out);
+            }
+        }
+    }
+
+    /// Answers which device the request is about.
+    fn request(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        cseq: &CSeq<'_>,
+        novelty: Novelty,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) -> Option<u64> {
+        let aor = message.to()?;
+        let mut contacts = message.contacts();
+        // Without a contact it only asks; "*" removes all, and is no device's.
+        let contact = contacts.next().filter(|c| c.target != b"*")?;
+        let binding = binding(&contact);
+        let uri = aor.uri?;
+        let parts: [&[u8]; 4] = [b"registration", uri.user, uri.host, binding];
+        let identity = self.identity_key.identity(&parts);
+        let subject = identity.cast_unsigned();
+        let slot = match self.table.find(subject, &subject) {
+            Some(slot) => slot,
+            None => {
+                out.fact(Fact::RegistrationStarted(Box::new(started(
+                    item, message, &aor, &contact, identity,
+                ))));
+                let device = Device::new(identity, item.at);
+                let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
+                if let Some(evicted) = evicted {
+                    if evicted.value.is_accepted {
+                        tally.losses.count(Loss::RegistrationEvicted);
+                    }
+                    out.fact(evicted.value.progress());
+                }
+                slot
+            }
+        };
+        let call_id = self.identity_key.parts(&[message.call_id().unwrap_or_default()]) as u32;
+        let (_, device) = self.table.get_mut(slot)?;
+        let is_authorised =
+            message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
+        let refreshed = device.register(item.at, call_id, cseq.number, novelty, is_authorised);
+        if requested_expires(message, &contact) == Some(0) {
+            device.timeline.cut();
+        }
+        let class = if device.is_accepted { ACCEPTED } else { UNACCEPTED };
+        if refreshed && device.timeline.refreshes().is_multiple_of(REPORT_EVERY) {
+            out.fact(device.progress());
+        }
+        self.table.touch(slot, class, item.at);
+        Some(subject)
+    }
+
+    fn response(&mut self, item: &Item<'_>, message: &Message<'_>, cseq: &CSeq<'_>, code: u16, subject: u64) {
+        let Some(slot) = self.table.find(subject, &subject) else { return };
+        let Some((_, device)) = self.table.get_mut(slot) else { return };
+        if cseq.number != device.cseq {
+            return;
+        }
+        device.last_status = Some(code);
+        match code {
+            401 | 407 if device.challenged_at.is_none() => {
+                device.challenges += 1;
+                device.challenged_at = Some(item.at);
+            }
+            200..=299 => {
+                device.is_accepted = true;
+                let identity = device.identity;
+                let granted = granted_expires(message, |contact| {
+                    self.identity_key_of(message, contact).is_some_and(|id| id == identity)
+                });
+                self.grant(slot, granted);
+            }
+            // 423: the interval was too short, the same device asks again with a longer one.
+            401 | 407 | 423 => {}
+            300..=699 => device.timeline.cut(),
+            _ => {}
+        }
+        let class = self.table.get(slot).map_or(UNACCEPTED, |(_, d)| usize::from(d.is_accepted));
+        self.table.touch(slot, class, item.at);
+    }
+
+    fn grant(&mut self, slot: SlotId, granted: Option<u32>) {
+        let Some((_, device)) = self.table.get_mut(slot) else { return };
+        if granted.is_some() && granted != device.expires_s {
+            // The device's period follows from what is granted, so a new grant begins a new segment; the
+            // refresh that asked for it is that segment's first.
+            if device.expires_s.is_some() {
+                device.timeline.cut();
+            }
+            device.expires_s = granted;
+        }
+    }
+
+    fn identity_key_of(&self, message: &Message<'_>, contact: &Address<'_>) -> Option<i64> {
+        let uri = message.to()?.uri?;
+        Some(self.identity_key.identity(&[b"registration", uri.user, uri.host, binding(contact)]))
+    }
+
+    fn close(&mut self, slot: SlotId, out: &mut Outbox) {
+        if let Some((_, device)) = self.table.remove(slot) {
+            out.fact(device.progress());
+        }
+    }
+}
+
+impl Device {
+    fn new(identity: i64, at: Timestamp) -> Self {
+        Self {
+            identity,
+            timeline: RegisterTimeline::default(),
+            first_seen: at,
+            last_seen: at,
+            call_id: 0,
+            cseq: 0,
+            steady: 0,
+            challenged_at: None,
+            rtt: None,
+            duplicates: 0,
+            challenges: 0,
+            last_status: None,
+            expires_s: None,
+            is_accepted: false,
+        }
+    }
+
+    /// Takes a REGISTER; answers whether it was a refresh.
+    fn register(
+        &mut self,
+        at: Timestamp,
+        call_id: u32,
+        cseq: u32,
+        novelty: Novelty,
+        is_authorised: bool,
+    ) -> bool {
+        self.last_seen = at;
+        if novelty != Novelty::New {
+            self.duplicates += 1;
+            return false;
+        }
+        let is_same_dialog = self.call_id == call_id;
+        if is_same_dialog && self.cseq == cseq && self.timeline.refreshes() > 0 {
+            // Another hop, or a phone that repeats itself under one CSeq (the paper's Polycom 601).
+            self.duplicates += 1;
+            return false;
+        }
+        let challenge = self.challenged_at.take().map(|challenged| at.since(challenged));
+        if let Some(gap) = challenge
+            && gap <= CHALLENGE_ANSWERED_WITHIN
+            && is_authorised
+        {
+            self.rtt = Some(self.rtt.map_or(gap, |rtt| rtt.min(gap)));
+            (self.call_id, self.cseq) = (call_id, cseq);
+            return false;
+        }
+        let was_steady = self.steady >= STEADY;
+        let is_restart = if is_same_dialog { cseq < self.cseq } else { was_steady };
+        if is_restart {
+            self.timeline.cut();
+        }
+        self.steady = if is_same_dialog { self.steady + 1 } else { 0 };
+        (self.call_id, self.cseq) = (call_id, cseq);
+        self.timeline.refresh(at);
+        true
+    }
+
+    fn progress(&self) -> Fact {
+        Fact::RegistrationProgress(Box::new(RegistrationProgress {
+            registration: self.identity,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            refreshes: self.timeline.refreshes(),
+            duplicates: self.duplicates,
+            challenges: self.challenges,
+            last_status: self.last_status,
+            expires_s: self.expires_s,
+            rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
+            segment_count: self.timeline.segment_count(),
+            segments: self.timeline.segments(),
+            fit: self.timeline.fit(),
+        }))
+    }
+}
+
+/// What tells one device of an account from another: its instance (RFC 5626), else its contact URI.
+fn binding<'a>(contact: &Address<'a>) -> &'a [u8] {
+    contact.params.get("+sip.instance").and_then(|p| p.value).unwrap_or(contact.target)
+}
+
+fn requested_expires(message: &Message<'_>, contact: &Address<'_>) -> Option<u32> {
+    let own = contact.params.get("expires").and_then(|p| p.value);
+    let own = own.and_then(|v| std::str::from_utf8(v).ok()).and_then(|v| v.parse().ok());
+    own.or_else(|| message.expires())
+}
+
+/// The expiry granted to the contact that is ours, else to the message as a whole (RFC 3261 section 10.3).
+fn granted_expires(message: &Message<'_>, is_ours: impl Fn(&Address<'_>) -> bool) -> Option<u32> {
+    let mut contacts = message.contacts().peekable();
+    let first = contacts.peek().copied();
+    let mut count = 0;
+    let ours = contacts.inspect(|_| count += 1).find(|c| is_ours(c));
+    // Registrars may rewrite the URI; a single contact is ours all the same.
+    let ours = ours.or(if count == 1 { first } else { None });
+    match ours {
+        Some(contact) => requested_expires(message, &contact),
+        None => message.expires(),
+    }
+}
+
+fn started(
+    item: &Item<'_>,
+    message: &Message<'_>,
+    aor: &Address<'_>,
+    contact: &Address<'_>,
+    identity: i64,
+) -> RegistrationStarted {
+    RegistrationStarted {
+        registration: identity,
+        aor: Party::from_address(aor),
+        contact: Party::from_address(contact),
+        instance_id: contact.params.get("+sip.instance").and_then(|p| p.unquoted()).map(text),
+        flow: item.flow,
+        transport: item.transport(),
+        user_agent: message.get(Name::UserAgent).map(text),
+        prints: prints(message, None),
+        first_seen: item.at,
+    }
+}

@@ -1,0 +1,86 @@
+use bellwether_base::{Counters, Losses};
+use bellwether_sip::{Defect, Defects, Message, StartLine};
+
+/// What a worker counted. Sums over workers do not depend on how many there are.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Losses.
+    pub losses: Losses,
+    requests: [u64; 15],
+    responses: std::collections::BTreeMap<u16, u64>,
+    defects: Vec<u64>,
+    /// SIP messages whose start line could not be read.
+    pub unknown_start: u64,
+    /// Copies of SIP messages made by the mirror.
+    pub sip_duplicates: u64,
+    /// SIP messages sent again by their sender.
+    pub sip_retransmissions: u64,
+    /// SIP requests that opened a transaction, by hop.
+    pub transactions: u64,
+    /// Requests inside a dialog whose INVITE was not seen.
+    pub unknown_dialog: u64,
+    /// RTP packets.
+    pub rtp_packets: u64,
+    /// RTCP packets.
+    pub rtcp_packets: u64,
+    /// RTP-like packets that never made a stream.
+    pub rtp_unconfirmed: u64,
+}
+
+impl Tally {
+    pub(crate) fn message(&mut self, message: &Message<'_>, defects: Defects) {
+        match message.start() {
+            StartLine::Request { method, .. } => {
+                if let Some(count) = self.requests.get_mut(method as usize) {
+                    *count += 1;
+                }
+            }
+            StartLine::Status { code, .. } => *self.responses.entry(code).or_default() += 1,
+            StartLine::Unknown(_) => self.unknown_start += 1,
+        }
+        if !defects.is_empty() {
+            self.defects.resize(Defect::ALL.len(), 0);
+            for defect in defects.iter() {
+                if let Some(count) = self.defects.get_mut(defect as usize) {
+                    *count += 1;
+                }
+            }
+        }
+    }
+
+    /// All SIP messages.
+    #[must_use]
+    pub fn sip_messages(&self) -> u64 {
+        self.requests.iter().sum::<u64>() + self.responses.values().sum::<u64>() + self.unknown_start
+    }
+
+    /// Writes everything as named counters.
+    pub fn report(&self, counters: &mut Counters) {
+        self.losses.report(counters);
+        for method in bellwether_sip::Method::ALL {
+            counters.add("request", method.name(), self.requests.get(method as usize).copied().unwrap_or(0));
+        }
+        for (code, n) in &self.responses {
+            counters.add("response", status_name(*code), *n);
+        }
+        for (defect, n) in Defect::ALL.iter().zip(&self.defects) {
+            counters.add("defect", defect.name(), *n);
+        }
+        counters.add("sip", "messages", self.sip_messages());
+        counters.add("sip", "unknown_start_line", self.unknown_start);
+        counters.add("sip", "duplicates", self.sip_duplicates);
+        counters.add("sip", "retransmissions", self.sip_retransmissions);
+        counters.add("sip", "transactions", self.transactions);
+        counters.add("sip", "unknown_dialog", self.unknown_dialog);
+        counters.add("media", "rtp_packets", self.rtp_packets);
+        counters.add("media", "rtcp_packets", self.rtcp_packets);
+        counters.add("media", "rtp_unconfirmed", self.rtp_unconfirmed);
+    }
+}
+
+/// The code as text. Counters have static names, so all codes are laid out once.
+fn status_name(code: u16) -> &'static str {
+    static NAMES: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+    let names = NAMES.get_or_init(|| (0..1000).map(|code| format!("{code:03}")).collect());
+    names.get(usize::from(code)).map_or("000", String::as_str)
+}

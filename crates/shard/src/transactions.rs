@@ -1,0 +1,133 @@
+use bellwether_base::{HashKey, Loss, LruTable, Span, Timestamp};
+use bellwether_sip::{CSeq, Message};
+
+use crate::{Item, Limits, Tally};
+
+/// A datagram seen again within this time was doubled by the mirror: no SIP timer is this short (T1 is
+/// 500 ms, RFC 3261 section 17.1.1.1).
+const MIRROR_DELAY: Span = Span::from_millis(50);
+
+/// With the same IP identification it is the same packet, even if the mirror delivered it this late.
+const SAME_PACKET: Span = Span::from_secs(2);
+
+/// A transaction is remembered this long after its last message: above T2 (4 s), the longest interval
+/// between retransmissions.
+const REMEMBERED: Span = Span::from_secs(5);
+
+/// Whether a message is new.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Novelty {
+    New,
+    /// The mirror delivered the same packet twice.
+    Duplicate,
+    /// Its sender sent it again.
+    Retransmission,
+}
+
+/// One client transaction on one hop, requests and responses alike.
+#[derive(Clone, Copy, Default)]
+struct Transaction {
+    request: Option<Seen>,
+    response: Option<Seen>,
+    subject: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Seen {
+    digest: u32,
+    ip_id: u16,
+    at: Timestamp,
+}
+
+/// The transactions of a shard: what tells a copy from a new message, and a response from a stranger's.
+pub(crate) struct Transactions {
+    /// By keyed hash alone: a collision would only misjudge one copy, and cannot be forged.
+    table: LruTable<u64, Transaction, 1>,
+    hash_key: HashKey,
+    content: bellwether_base::ContentHasher,
+}
+
+/// A message's place among the transactions.
+pub(crate) struct Place {
+    pub(crate) novelty: Novelty,
+    key: u64,
+}
+
+impl Transactions {
+    pub(crate) fn new(limits: &Limits, hash_key: HashKey) -> Self {
+        let content = hash_key.content_hasher();
+        Self { table: LruTable::new(Limits::per_shard(limits.transactions)), hash_key, content }
+    }
+
+    pub(crate) fn observe(
+        &mut self,
+        item: &Item<'_>,
+        message: &Message<'_>,
+        cseq: &CSeq<'_>,
+        tally: &mut Tally,
+    ) -> Place {
+        let via = message.vias().next().flatten();
+        let branch = via.and_then(|v| v.branch()).unwrap_or_default();
+        let sent_by = via.map(|v| v.host).unwrap_or_default();
+        let call_id = message.call_id().unwrap_or_default();
+        let number = cseq.number.to_le_bytes();
+        let key = self.hash_key.parts(&[call_id, branch, sent_by, &number, cseq.token]);
+        let digest = self.content.hash(item.bytes) as u32;
+        let seen = Seen { digest, ip_id: item.ip_id, at: item.at };
+        let (slot, evicted) = self.table.find_or_insert(key, key, item.at);
+        if evicted.is_some() {
+            tally.losses.count(Loss::TransactionEvicted);
+        }
+        self.table.touch(slot, 0, item.at);
+        let Some((_, transaction)) = self.table.get_mut(slot) else {
+            return Place { novelty: Novelty::New, key };
+        };
+        let is_request = message.method().is_some();
+        if is_request && transaction.request.is_none() {
+            tally.transactions += 1;
+        }
+        let last = if is_request { &mut transaction.request } else { &mut transaction.response };
+        let novelty = novelty(last.as_ref(), &seen);
+        if novelty != Novelty::Duplicate {
+            *last = Some(seen);
+        }
+        match novelty {
+            Novelty::New => {}
+            Novelty::Duplicate => tally.sip_duplicates += 1,
+            Novelty::Retransmission => tally.sip_retransmissions += 1,
+        }
+        Place { novelty, key }
+    }
+
+    /// What the request of this transaction was about; 0 if it was not seen.
+    pub(crate) fn subject(&self, place: &Place) -> u64 {
+        let found = self.table.find(place.key, &place.key).and_then(|slot| self.table.get(slot));
+        found.map_or(0, |(_, transaction)| transaction.subject)
+    }
+
+    /// Remembers what a request is about, for its responses.
+    pub(crate) fn set_subject(&mut self, place: &Place, subject: u64) {
+        if let Some(slot) = self.table.find(place.key, &place.key)
+            && let Some((_, transaction)) = self.table.get_mut(slot)
+        {
+            transaction.subject = subject;
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.table.oldest_touched(0).map(|t| t + REMEMBERED)
+    }
+
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        while let Some((slot, _)) = self.table.oldest_before(0, now - REMEMBERED) {
+            self.table.remove(slot);
+        }
+    }
+}
+
+fn novelty(last: Option<&Seen>, seen: &Seen) -> Novelty {
+    let Some(last) = last.filter(|last| last.digest == seen.digest) else { return Novelty::New };
+    let since = seen.at.since(last.at);
+    let is_same_packet = last.ip_id != 0 && last.ip_id == seen.ip_id && since <= SAME_PACKET;
+    if is_same_packet || since <= MIRROR_DELAY { Novelty::Duplicate } else { Novelty::Retransmission }
+}

@@ -1,0 +1,201 @@
+use bellwether_base::{FlowKey, HashKey, Loss, Span, Timestamp, Transport};
+use bellwether_sip::{Message, Method};
+
+use crate::calls::Calls;
+use crate::control::{Control, MediaDirectory};
+use crate::fact::Outbox;
+use crate::media::Media;
+use crate::registrations::Registrations;
+use crate::transactions::Transactions;
+use crate::{Limits, Tally, VIRTUAL_SHARDS};
+
+/// The shortest time-out of any table: nothing that was added now is due earlier.
+const SHORTEST_TIMEOUT: Span = Span::from_secs(5);
+
+/// What kind of bytes an item holds, as the dispatcher saw it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// A SIP message out of a datagram.
+    SipDatagram,
+    /// A SIP message out of a stream.
+    SipStream,
+    /// RTP by its shape.
+    Rtp,
+    /// RTCP.
+    Rtcp,
+    /// A DTLS record.
+    Dtls,
+}
+
+/// One packet's worth of work.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// The reader's number of the frame.
+    pub seq: u64,
+    /// When it was captured, never before the item before it.
+    pub at: Timestamp,
+    /// From where to where.
+    pub flow: FlowKey,
+    /// What it is.
+    pub content: Content,
+    /// Which shard owns it.
+    pub shard: u16,
+    /// Keyed hash of the endpoint pair, for media.
+    pub pair: u64,
+    /// IPv4 identification, 0 for none.
+    pub ip_id: u16,
+    /// Whether the capture holds less than was sent.
+    pub is_cut: bool,
+    /// The message or packet.
+    pub bytes: &'a [u8],
+}
+
+impl Item<'_> {
+    /// What carried a SIP message.
+    #[must_use]
+    pub const fn transport(&self) -> Transport {
+        match self.content {
+            Content::SipStream => Transport::Tcp,
+            Content::SipDatagram | Content::Rtp | Content::Rtcp | Content::Dtls => Transport::Udp,
+        }
+    }
+}
+
+/// Some of the virtual shards, and the media directory that every worker has alike.
+pub struct Worker {
+    shards: Vec<Shard>,
+    /// Position of each virtual shard in `shards`; none where another worker owns it.
+    owned: Vec<Option<u8>>,
+    directory: MediaDirectory,
+    /// What was counted.
+    pub tally: Tally,
+    /// Where the directory's losses go on all workers but the first.
+    unreported: Tally,
+}
+
+struct Shard {
+    number: u16,
+    transactions: Transactions,
+    calls: Calls,
+    registrations: Registrations,
+    media: Media,
+    /// No timer is due before this.
+    quiet_until: Timestamp,
+}
+
+impl Worker {
+    /// Worker `number` of `workers`: it owns every shard whose number leaves that remainder.
+    #[must_use]
+    pub fn new(number: u16, workers: u16, limits: &Limits, key: HashKey) -> Self {
+        let mut worker = Self {
+            shards: Vec::new(),
+            owned: vec![None; usize::from(VIRTUAL_SHARDS)],
+            directory: MediaDirectory::new(limits.media_endpoints, key.derive("media directory")),
+            tally: Tally::default(),
+            unreported: Tally::default(),
+        };
+        for shard in (0..VIRTUAL_SHARDS).filter(|s| s % workers.max(1) == number) {
+            if let Some(place) = worker.owned.get_mut(usize::from(shard)) {
+                *place = u8::try_from(worker.shards.len()).ok();
+            }
+            worker.shards.push(Shard::new(shard, limits, key));
+        }
+        worker
+    }
+
+    /// Takes what signalling said about media, at the barrier.
+    pub fn control(&mut self, control: &Control) {
+        // All directories lose the same, so only the first worker's losses are reported.
+        let counts_here = self.owned.first().is_some_and(Option::is_some);
+        let tally = if counts_here { &mut self.tally } else { &mut self.unreported };
+        self.directory.apply(control, tally);
+    }
+
+    /// Takes one item of a shard that this worker owns; others are passed over.
+    pub fn handle(&mut self, item: &Item<'_>, out: &mut Outbox) {
+        let Some(place) = self.owned.get(usize::from(item.shard)).copied().flatten() else { return };
+        let Some(shard) = self.shards.get_mut(usize::from(place)) else { return };
+        shard.advance(item.at, out, &mut self.tally);
+        out.at_packet(item.at, item.seq);
+        match item.content {
+            Content::Rtp => {
+                shard.media.rtp(item, item.pair, item.is_cut, &self.directory, out, &mut self.tally);
+            }
+            Content::Rtcp => shard.media.rtcp(item, item.pair, &mut self.tally),
+            Content::Dtls => shard.media.dtls(item.pair, item.at),
+            Content::SipDatagram | Content::SipStream => shard.sip(item, out, &mut self.tally),
+        }
+    }
+
+    /// Fires what is due before `now` in every shard.
+    pub fn advance(&mut self, now: Timestamp, out: &mut Outbox) {
+        for shard in &mut self.shards {
+            shard.advance(now, out, &mut self.tally);
+        }
+    }
+
+    /// The input is over: reports everything still open, as of `now`.
+    pub fn finish(&mut self, now: Timestamp, out: &mut Outbox) {
+        for shard in &mut self.shards {
+            shard.calls.finish(now, shard.number, out);
+            shard.registrations.finish(now, shard.number, out);
+            shard.media.finish(now, shard.number, &self.directory, out, &mut self.tally);
+        }
+    }
+}
+
+impl Shard {
+    fn new(number: u16, limits: &Limits, key: HashKey) -> Self {
+        let identity = key.derive("identity");
+        Self {
+            number,
+            transactions: Transactions::new(limits, key.derive("transactions")),
+            calls: Calls::new(limits, key.derive("calls"), identity),
+            registrations: Registrations::new(limits, identity),
+            media: Media::new(limits, identity),
+            quiet_until: Timestamp::from_nanos(i64::MIN),
+        }
+    }
+
+    /// Every timer whose deadline lies before `now` fires before what happens now.
+    fn advance(&mut self, now: Timestamp, out: &mut Outbox, tally: &mut Tally) {
+        if now < self.quiet_until {
+            return;
+        }
+        self.transactions.expire(now);
+        self.calls.expire(now, self.number, out);
+        self.registrations.expire(now, self.number, out);
+        self.media.expire(now, self.number, out, tally);
+        self.quiet_until = self.earliest_deadline().min(now + SHORTEST_TIMEOUT);
+    }
+
+    fn earliest_deadline(&self) -> Timestamp {
+        [
+            self.transactions.next_deadline(),
+            self.calls.next_deadline(),
+            self.registrations.next_deadline(),
+            self.media.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(Timestamp::MAX)
+    }
+
+    fn sip(&mut self, item: &Item<'_>, out: &mut Outbox, tally: &mut Tally) {
+        let mut message = Message::parse(item.bytes);
+        let defects = message.examine();
+        tally.message(&message, defects);
+        let (Some(cseq), Some(_)) = (message.cseq(), message.call_id()) else {
+            tally.losses.count(Loss::SipMalformed);
+            return;
+        };
+        let place = self.transactions.observe(item, &message, &cseq, tally);
+        if cseq.method == Method::Register {
+            let Self { registrations, transactions, .. } = self;
+            registrations.message(item, &message, &cseq, &place, transactions, out, tally);
+        } else {
+            self.calls.message(item, &message, &cseq, place.novelty, out, tally);
+        }
+    }
+}
