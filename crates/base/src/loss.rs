@@ -149,6 +149,13 @@ impl Losses {
         self.0[loss as usize]
     }
 
+    /// Adds another place's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
     /// Sum over the losses that cost whole frames.
     #[must_use]
     pub fn frames(&self) -> u64 {

@@ -1,1 +1,46 @@
-fn main() {}
+//! The `bellwether` command.
+
+mod args;
+mod config;
+mod key;
+mod outcome;
+mod progress;
+mod render;
+mod replay;
+mod report;
+mod show;
+mod when;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use outcome::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let is_quiet = cli.common.quiet;
+    match run(&cli) {
+        Ok(exit) => exit.code(),
+        Err(Failure::BrokenPipe) => Exit::Done.code(),
+        Err(failure) => {
+            // Nobody may be listening on standard error either; the exit code still tells.
+            let _ = writeln!(std::io::stderr(), "bellwether: {failure}");
+            if !is_quiet && let Some(hint) = failure.hint() {
+                let _ = writeln!(std::io::stderr(), "  {hint}");
+            }
+            failure.exit().code()
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Replay(args) => replay::run(&cli.common, args),
+        Command::Report(args) => report::run(&cli.common, args),
+        Command::Show(args) => show::run(&cli.common, args),
+        Command::Config(args) => config::run(&cli.common, args),
+    }
+}

@@ -152,6 +152,7 @@ fn fingerprint_row(prints: &Prints, method: &'static str, at: bellwether_base::T
 fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
     RegistrationUpdate {
         registration: p.registration,
+        first_seen: p.first_seen,
         last_seen: p.last_seen,
         refreshes: p.refreshes,
         duplicates: p.duplicates,

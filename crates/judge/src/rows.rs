@@ -89,6 +89,7 @@ pub struct RegistrationRow {
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct RegistrationUpdate {
     pub registration: i64,
+    pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub refreshes: u32,
     pub duplicates: u32,

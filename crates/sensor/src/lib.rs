@@ -1,1 +1,16 @@
-//! To be written.
+//! Threads, queues, merge order and shutdown: from inputs to a filled database.
+//!
+//! One thread reads and dispatches, N workers own the virtual shards, one merges their facts into the single
+//! order and judges them, one writes the database. `docs/architecture.md` says why it is cut this way.
+//!
+//! This crate must never know what a message means: that is the worker's, or what a row says: the judge's.
+
+mod batch;
+mod dispatcher;
+mod epochs;
+mod frames;
+mod merge;
+mod replay;
+mod streams;
+
+pub use replay::{Config, Damage, Outcome, Progress, SensorError, replay};

@@ -48,6 +48,29 @@ impl Tally {
         }
     }
 
+    /// Adds another worker's counts.
+    pub fn merge(&mut self, other: &Self) {
+        self.losses.merge(&other.losses);
+        for (mine, theirs) in self.requests.iter_mut().zip(other.requests) {
+            *mine += theirs;
+        }
+        for (code, n) in &other.responses {
+            *self.responses.entry(*code).or_default() += n;
+        }
+        self.defects.resize(Defect::ALL.len(), 0);
+        for (mine, theirs) in self.defects.iter_mut().zip(&other.defects) {
+            *mine += theirs;
+        }
+        self.unknown_start += other.unknown_start;
+        self.sip_duplicates += other.sip_duplicates;
+        self.sip_retransmissions += other.sip_retransmissions;
+        self.transactions += other.transactions;
+        self.unknown_dialog += other.unknown_dialog;
+        self.rtp_packets += other.rtp_packets;
+        self.rtcp_packets += other.rtcp_packets;
+        self.rtp_unconfirmed += other.rtp_unconfirmed;
+    }
+
     /// All SIP messages.
     #[must_use]
     pub fn sip_messages(&self) -> u64 {

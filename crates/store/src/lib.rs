@@ -1,1 +1,16 @@
-//! To be written.
+//! The database: schema, migrations, one writer, and read-only queries for the reports.
+//!
+//! Rows are recognised by what they are, so that replaying a capture adds nothing. What was observed of a
+//! thing that spans several inputs is merged so that the fuller observation wins.
+//!
+//! This crate must never know a packet or how a row is printed.
+
+mod error;
+mod query;
+mod schema;
+mod writer;
+
+pub use error::StoreError;
+pub use query::{Column, Kind, Query, Reader, Report, Values};
+pub use schema::VERSION;
+pub use writer::Writer;

@@ -20,9 +20,24 @@ impl Default for FragmentLimits {
     }
 }
 
+/// What became of a fragment.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pushed {
+    /// It waits for the rest.
+    Held,
+    /// A copy of one whose datagram was handed out already.
+    Copy,
+    /// Its content is lost, and was counted.
+    Refused,
+    /// It completed a datagram.
+    Whole(Reassembled),
+}
+
 /// A datagram that is whole again.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reassembled {
+    /// Frames that it came in.
+    pub frames: u64,
     /// Sender and receiver; ports are 0.
     pub hosts: FlowKey,
     /// What it carries.
@@ -80,28 +95,23 @@ impl FragmentPool {
         Self { table: LruTable::new(limits.datagrams), hash_key, limits, bytes: 0 }
     }
 
-    /// Takes a fragment; answers the datagram that it completes.
+    /// Takes a fragment.
     ///
     /// Frames whose content is lost are counted in `losses`, each once, when that is certain.
-    pub fn push(
-        &mut self,
-        fragment: Fragment<'_>,
-        now: Timestamp,
-        losses: &mut Losses,
-    ) -> Option<Reassembled> {
+    pub fn push(&mut self, fragment: Fragment<'_>, now: Timestamp, losses: &mut Losses) -> Pushed {
         self.expire(now, losses);
         let end = fragment.offset as usize + fragment.payload.len();
         // All but the last carry a multiple of 8 octets, and nothing reaches past the largest datagram.
         if end > 65_535 || (fragment.more && fragment.payload.len() % 8 != 0) || fragment.payload.is_empty() {
             losses.count(Loss::FragmentMalformed);
-            return None;
+            return Pushed::Refused;
         }
         let key = Key { src: fragment.src, dst: fragment.dst, protocol: fragment.protocol, id: fragment.id };
         let (slot, evicted) = self.table.find_or_insert(self.hash(&key), key, now);
         self.count_evicted(evicted, losses);
-        let (_, held) = self.table.get_mut(slot)?;
+        let Some((_, held)) = self.table.get_mut(slot) else { return Pushed::Refused };
         if held.is_done {
-            return None;
+            return Pushed::Copy;
         }
         let before = held.data.len();
         let taken = held.put(&fragment);
@@ -109,20 +119,27 @@ impl FragmentPool {
         match taken {
             Ok(false) => {
                 self.shrink(losses);
-                None
+                Pushed::Held
             }
             Err(loss) => {
                 losses.count(loss);
-                None
+                Pushed::Refused
             }
             Ok(true) => {
                 let payload = std::mem::take(&mut held.data);
                 held.is_done = true;
                 held.ranges = Vec::new();
+                let frames = held.frames;
                 self.bytes -= payload.len();
                 self.table.touch(slot, DONE, now);
                 let hosts = FlowKey { src: key.src, dst: key.dst };
-                Some(Reassembled { hosts, protocol: key.protocol, id: key.id as u16, payload })
+                Pushed::Whole(Reassembled {
+                    frames,
+                    hosts,
+                    protocol: key.protocol,
+                    id: key.id as u16,
+                    payload,
+                })
             }
         }
     }
@@ -265,9 +282,13 @@ mod tests {
             if order & 1 == 1 {
                 pieces.reverse();
             }
-            let out: Vec<_> = pieces.into_iter().filter_map(|p| pool.push(p, NOW, &mut losses)).collect();
-            prop_assert_eq!(out.len(), 1);
-            prop_assert_eq!(&out[0].payload, &data);
+            let out: Vec<_> = pieces.into_iter().map(|p| pool.push(p, NOW, &mut losses)).collect();
+            let whole: Vec<_> =
+                out.iter().filter_map(|p| if let Pushed::Whole(w) = p { Some(w) } else { None }).collect();
+            prop_assert_eq!(whole.len(), 1);
+            prop_assert_eq!(&whole[0].payload, &data);
+            let copies = out.iter().filter(|p| **p == Pushed::Copy).count();
+            prop_assert_eq!(whole[0].frames as usize + copies, n);
             prop_assert_eq!(losses, Losses::default());
             prop_assert_eq!((pool.bytes, pool.held_frames()), (0, 0));
         }
@@ -287,8 +308,10 @@ mod tests {
     fn a_contradicting_overlap_is_refused_and_the_first_bytes_kept() {
         let (mut pool, mut losses) = pool(FragmentLimits::default());
         pool.push(piece(1, 0, true, b"firstone"), NOW, &mut losses);
-        assert!(pool.push(piece(1, 0, true, b"otherone"), NOW, &mut losses).is_none());
-        let whole = pool.push(piece(1, 8, false, b"end"), NOW, &mut losses).unwrap();
+        assert_eq!(pool.push(piece(1, 0, true, b"otherone"), NOW, &mut losses), Pushed::Refused);
+        let Pushed::Whole(whole) = pool.push(piece(1, 8, false, b"end"), NOW, &mut losses) else {
+            panic!("it is whole")
+        };
         assert_eq!((whole.payload.as_slice(), losses.get(Loss::FragmentOverlap)), (&b"firstoneend"[..], 1));
     }
 

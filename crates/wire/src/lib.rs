@@ -10,7 +10,7 @@ mod link;
 mod tcp;
 
 pub use decode::{Decoded, Segment, decode, decode_transport};
-pub use fragment::{FragmentLimits, FragmentPool, Reassembled};
+pub use fragment::{FragmentLimits, FragmentPool, Pushed, Reassembled};
 pub use ip::Fragment;
 pub use link::LinkType;
 pub use tcp::{TcpLimits, TcpReassembler, TcpStream};

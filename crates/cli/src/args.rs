@@ -1,0 +1,154 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Tells a VoIP provider what is really calling.
+///
+/// A passive sensor: it reads mirrored traffic or capture files and finds calls, registrations and media
+/// streams, a fingerprint of the platform behind each, the clock of each device and the sound of its silence.
+/// Results go to a database and from there to reports.
+#[derive(Parser, Debug)]
+#[command(name = "bellwether", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Database; `:memory:` keeps nothing
+    #[arg(long, value_name = "PATH", default_value = "bellwether.db", env = "BELLWETHER_DB", global = true)]
+    pub(crate) db: PathBuf,
+    /// Configuration file (see `bellwether config default`)
+    #[arg(long, value_name = "FILE", env = "BELLWETHER_CONFIG", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Form of the output
+    #[arg(long, value_enum, default_value_t = Format::Table, env = "BELLWETHER_FORMAT", global = true)]
+    pub(crate) format: Format,
+    /// Worker threads [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64),
+          env = "BELLWETHER_WORKERS", global = true)]
+    pub(crate) workers: Option<u16>,
+    /// Print nothing but results and errors
+    #[arg(short, long, env = "BELLWETHER_QUIET", global = true)]
+    pub(crate) quiet: bool,
+    /// Print how the work went
+    #[arg(short, long, env = "BELLWETHER_VERBOSE", global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One array
+    Json,
+    /// One object per line
+    Jsonl,
+    /// Comma-separated values with a header
+    Csv,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Analyse capture files and fill the database
+    ///
+    /// Reading a capture again adds nothing. Exit code 3 means that some input was damaged: what could be read
+    /// of it was.
+    Replay(ReplayArgs),
+    /// Print what the database holds
+    Report(ReportArgs),
+    /// Print one thing with all its evidence
+    Show(ShowArgs),
+    /// The configuration file
+    Config(ConfigArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// pcap or pcapng files (also .gz and .zst), folders of them, or `-` for standard input; read in time order
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(crate) captures: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// What to print
+    #[arg(value_enum, value_name = "WHAT")]
+    pub(crate) what: What,
+    /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// At most this many rows
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+    /// Only rows whose column compares: NAME=VALUE, also != < <= > >= and ~ (contains); repeat to combine
+    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    pub(crate) filters: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum What {
+    /// One object with what everything amounts to
+    Summary,
+    /// One row per call
+    Calls,
+    /// One row per device timeline
+    Registrations,
+    /// One row per RTP source in a call
+    Streams,
+    /// One row per platform
+    Fingerprints,
+    /// What could not be analysed, why, and what to do
+    Losses,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// What kind of thing
+    #[arg(value_enum)]
+    pub(crate) kind: ShowKind,
+    /// Its name: a Call-ID, or a fingerprint's hash
+    pub(crate) id: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ShowKind {
+    /// By Call-ID
+    Call,
+    /// By hash
+    Fingerprint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigAction {
+    /// Print the commented default configuration
+    Default,
+    /// Check a configuration file
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

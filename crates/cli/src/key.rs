@@ -1,0 +1,101 @@
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use bellwether_base::HashKey;
+
+use crate::outcome::Failure;
+
+/// The secret of an installation.
+pub(crate) struct InstallationKey(pub(crate) [u8; 32]);
+
+impl InstallationKey {
+    /// The key for hashes of identities and tables; tokens are made with the whole.
+    pub(crate) fn hash_key(&self) -> HashKey {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&self.0[16..]);
+        HashKey::new(bytes).derive("bellwether")
+    }
+
+    /// Reads the key, or makes one if there is none. A database in memory gets one that is not kept, unless
+    /// there is a key file already.
+    pub(crate) fn load(key_file: &str, db: &Path, warn: &mut dyn FnMut(String)) -> Result<Self, Failure> {
+        let is_in_memory = db.as_os_str() == ":memory:";
+        let folder = if is_in_memory { Path::new("") } else { db.parent().unwrap_or(Path::new("")) };
+        let path = folder.join(key_file);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                warn_if_open(&path, warn);
+                parse(text.trim()).ok_or_else(|| bad(&path, "it must hold 64 hexadecimal digits"))
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && is_in_memory => fresh().map(Self),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => make(&path),
+            Err(e) => Err(bad(&path, &e.to_string())),
+        }
+    }
+}
+
+fn make(path: &Path) -> Result<InstallationKey, Failure> {
+    let key = fresh()?;
+    let text: String = key.iter().map(|b| format!("{b:02x}")).collect();
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = created.map_err(|e| bad(path, &format!("it cannot be made: {e}")))?;
+    writeln!(file, "{text}").map_err(|e| bad(path, &e.to_string()))?;
+    Ok(InstallationKey(key))
+}
+
+fn fresh() -> Result<[u8; 32], Failure> {
+    let source = PathBuf::from("/dev/urandom");
+    let mut key = [0; 32];
+    File::open(&source).and_then(|mut f| f.read_exact(&mut key)).map_err(|e| bad(&source, &e.to_string()))?;
+    Ok(key)
+}
+
+fn parse(text: &str) -> Option<InstallationKey> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut key = [0; 32];
+    for (byte, digits) in key.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(InstallationKey(key))
+}
+
+fn warn_if_open(path: &Path, warn: &mut dyn FnMut(String)) {
+    let mode = std::fs::metadata(path).map(|m| m.permissions().mode()).unwrap_or(0);
+    if mode & 0o077 != 0 {
+        warn(format!("the key file {} can be read by others; chmod 600 it", path.display()));
+    }
+}
+
+fn bad(path: &Path, why: &str) -> Failure {
+    Failure::Usage(format!("the key file {} cannot be used: {why}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("x.db");
+        let first = InstallationKey::load("k", &db, &mut |_| {}).unwrap();
+        let mode = std::fs::metadata(folder.path().join("k")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(InstallationKey::load("k", &db, &mut |_| {}).unwrap().0, first.0);
+    }
+
+    #[test]
+    fn a_bad_or_open_key_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("x.db");
+        std::fs::write(folder.path().join("k"), "12ab").unwrap();
+        let mut warnings = Vec::new();
+        let failure = InstallationKey::load("k", &db, &mut |w| warnings.push(w)).err().unwrap();
+        assert!(failure.to_string().ends_with("it must hold 64 hexadecimal digits"));
+        assert!(warnings[0].contains("chmod 600"));
+    }
+}

@@ -1,0 +1,92 @@
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use bellwether_sensor::SensorError;
+use bellwether_store::StoreError;
+
+/// What the process ends with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: the work failed.
+    Failed,
+    /// 2: usage or configuration error.
+    Usage,
+    /// 3: done, but some input was unreadable or cut.
+    Partial,
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Partial => 3,
+        })
+    }
+}
+
+/// Why a command did not do its work, in one sentence for a person.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// How it was called or configured is wrong.
+    Usage(String),
+    /// The work failed.
+    Work(String),
+    /// Whoever read the output has had enough.
+    BrokenPipe,
+}
+
+impl Failure {
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Work(_) => Exit::Failed,
+            Self::BrokenPipe => Exit::Done,
+        }
+    }
+
+    pub(crate) const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Usage(_) => Some("`bellwether help` shows the commands and their options."),
+            Self::Work(_) | Self::BrokenPipe => None,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(text) | Self::Work(text) => f.write_str(text),
+            Self::BrokenPipe => f.write_str("the output was closed"),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Self {
+        if e.kind() == io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::Work(format!("cannot write the output: {e}"))
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(e: StoreError) -> Self {
+        if e.is_usage() { Self::Usage(e.to_string()) } else { Self::Work(e.to_string()) }
+    }
+}
+
+impl From<SensorError> for Failure {
+    fn from(e: SensorError) -> Self {
+        match e {
+            SensorError::Store(e) => e.into(),
+            e => Self::Work(e.to_string()),
+        }
+    }
+}

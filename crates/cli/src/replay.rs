@@ -1,0 +1,78 @@
+use std::io::Write;
+use std::path::Path;
+
+use bellwether_judge::Tokeniser;
+use bellwether_sensor::{Config as Sensor, Outcome};
+use bellwether_store::Writer;
+
+use crate::args::{Common, ReplayArgs};
+use crate::config::Config;
+use crate::key::InstallationKey;
+use crate::outcome::{Exit, Failure};
+use crate::progress::Bar;
+use crate::report::print_summary;
+
+/// `bellwether replay`.
+pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let inputs = bellwether_capture::expand(&args.captures).map_err(|e| Failure::Work(e.to_string()))?;
+    check_folder(&common.db)?;
+    let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
+    let tokeniser = Tokeniser::new(&key.0, config.privacy());
+    let writer = Writer::open(&common.db, &tokeniser.key_id())?;
+    let sensor = Sensor {
+        workers: common.workers.unwrap_or_else(processors),
+        limits: config.limits(),
+        fragments: config.fragments(),
+        tcp: config.tcp(),
+        key: key.hash_key(),
+        tokeniser,
+        site: config.site(),
+    };
+    let mut bar = Bar::new(common.quiet);
+    let result = bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress));
+    bar.finish();
+    let outcome = result?;
+    if !common.quiet {
+        print_summary(common.format, &outcome.database)?;
+    }
+    if common.verbose {
+        print_timing(&outcome);
+    }
+    for damage in &outcome.damaged {
+        let _ = writeln!(std::io::stderr(), "bellwether: {} was read up to {}", damage.name, damage.error);
+    }
+    Ok(if outcome.damaged.is_empty() { Exit::Done } else { Exit::Partial })
+}
+
+fn check_folder(db: &Path) -> Result<(), Failure> {
+    match db.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Failure::Usage(format!("the folder {} of the database does not exist", folder.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn processors() -> u16 {
+    std::thread::available_parallelism().ok().and_then(|n| u16::try_from(n.get()).ok()).unwrap_or(1).min(64)
+}
+
+fn note(common: &Common, text: &str) {
+    if !common.quiet {
+        let _ = writeln!(std::io::stderr(), "bellwether: {text}");
+    }
+}
+
+fn print_timing(outcome: &Outcome) {
+    let secs = outcome.elapsed.as_secs_f64();
+    let latency = &outcome.latency;
+    let _ = writeln!(
+        std::io::stderr(),
+        "{} packets in {secs:.3} s, {:.2} million per second; dispatcher to judge p50 {} us, p99 {} us",
+        outcome.packets,
+        outcome.packets as f64 / secs.max(1e-9) / 1e6,
+        latency.value_at_quantile(0.5),
+        latency.value_at_quantile(0.99),
+    );
+}

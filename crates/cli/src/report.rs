@@ -1,0 +1,185 @@
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use bellwether_store::{Column, Query, Reader, Report};
+use serde_json::{Map, Value};
+
+use crate::args::{Common, Format, ReportArgs, What};
+use crate::outcome::{Exit, Failure};
+use crate::render::{Printer, print_object};
+use crate::when::moment;
+
+/// `bellwether report`.
+pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
+    let report = match args.what {
+        What::Summary => {
+            print_summary(common.format, &Reader::open(&common.db)?)?;
+            return Ok(Exit::Done);
+        }
+        What::Calls => Report::Calls,
+        What::Registrations => Report::Registrations,
+        What::Streams => Report::Streams,
+        What::Fingerprints => Report::Fingerprints,
+        What::Losses => Report::Losses,
+    };
+    let now = jiff::Timestamp::now();
+    let when = |text: &Option<String>| text.as_deref().map(|t| moment(t, now)).transpose();
+    let query = Query { report, since: when(&args.since)?, until: when(&args.until)? };
+    let filters: Vec<Filter> =
+        args.filters.iter().map(|f| Filter::parse(f, report.columns())).collect::<Result<_, _>>()?;
+    let reader = Reader::open(&common.db)?;
+    let limit = args.limit.unwrap_or(u64::MAX);
+    let mut printer = Printer::new(common.format, report);
+    let mut failure = None;
+    let mut printed = 0;
+    reader.rows(&query, &mut |values| {
+        if printed >= limit {
+            return ControlFlow::Break(());
+        }
+        if !filters.iter().all(|f| f.matches(&values)) {
+            return ControlFlow::Continue(());
+        }
+        printed += 1;
+        match printer.row(values) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(e) => {
+                failure = Some(e);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    match failure {
+        Some(e) => Err(e.into()),
+        None => {
+            printer.finish()?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Prints what the database amounts to.
+pub(crate) fn print_summary(format: Format, reader: &Reader) -> Result<(), Failure> {
+    let summary = reader.summary()?;
+    match format {
+        Format::Table => print_object(&summary)?,
+        Format::Json | Format::Jsonl => writeln!(std::io::stdout(), "{}", Value::Object(summary))?,
+        Format::Csv => print_csv_object(&summary)?,
+    }
+    Ok(())
+}
+
+fn print_csv_object(object: &Map<String, Value>) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let names: Vec<&str> = object.keys().map(String::as_str).collect();
+    writeln!(out, "{}", names.join(","))?;
+    let values: Vec<String> = object.values().map(crate::render::csv_field).collect();
+    writeln!(out, "{}", values.join(","))
+}
+
+/// One `--where`.
+struct Filter {
+    column: usize,
+    operator: Operator,
+    value: String,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Operator {
+    Equal,
+    NotEqual,
+    LessOrEqual,
+    GreaterOrEqual,
+    Less,
+    Greater,
+    Contains,
+}
+
+impl Filter {
+    fn parse(text: &str, columns: &[Column]) -> Result<Self, Failure> {
+        use Operator::{Contains, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+        let at = text.find(['=', '!', '<', '>', '~']);
+        let (name, rest) = text.split_at(at.unwrap_or(text.len()));
+        // The longer operators first, as the shorter are their prefixes.
+        let operators = [
+            ("!=", NotEqual),
+            ("<=", LessOrEqual),
+            (">=", GreaterOrEqual),
+            ("=", Equal),
+            ("<", Less),
+            (">", Greater),
+            ("~", Contains),
+        ];
+        let Some((operator, value)) =
+            operators.iter().find_map(|(sign, op)| rest.strip_prefix(sign).map(|value| (*op, value)))
+        else {
+            return Err(Failure::Usage(format!("--where {text}: give COLUMN=VALUE (or != < <= > >= ~)")));
+        };
+        let name = name.trim();
+        let Some(column) = columns.iter().position(|c| c.name == name) else {
+            let known: Vec<&str> = columns.iter().map(|c| c.name).collect();
+            return Err(Failure::Usage(format!("there is no column {name}; there is {}", known.join(", "))));
+        };
+        Ok(Self { column, operator, value: value.trim().to_owned() })
+    }
+
+    fn matches(&self, values: &[Value]) -> bool {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        let value = values.get(self.column).unwrap_or(&Value::Null);
+        if value.is_null() {
+            let asks_for_null = self.value == "null";
+            return match self.operator {
+                Operator::Equal => asks_for_null,
+                Operator::NotEqual => !asks_for_null,
+                _ => false,
+            };
+        }
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let order = match (value.as_f64(), self.value.parse::<f64>()) {
+            (Some(a), Ok(b)) => a.partial_cmp(&b),
+            _ => Some(text.as_str().cmp(&self.value)),
+        };
+        match self.operator {
+            Operator::Equal => order == Some(Equal),
+            Operator::NotEqual => order != Some(Equal),
+            Operator::Less => order == Some(Less),
+            Operator::LessOrEqual => matches!(order, Some(Less | Equal)),
+            Operator::Greater => order == Some(Greater),
+            Operator::GreaterOrEqual => matches!(order, Some(Greater | Equal)),
+            Operator::Contains => text.contains(&self.value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn filters_compare_numbers_as_numbers_and_know_null() {
+        let columns = Report::Losses.columns();
+        let matches = |filter: &str, count: Value| {
+            Filter::parse(filter, columns).unwrap().matches(&[json!("tcp_gap"), count, json!(""), json!("")])
+        };
+        assert!(matches("count>9", json!(10)));
+        assert!(!matches("count<=9", json!(10)));
+        assert!(matches("count=10", json!(10)));
+        assert!(matches("name~gap", json!(1)));
+        assert!(matches("name!=other", json!(1)));
+        assert!(matches("count=null", Value::Null));
+        assert!(!matches("count>1", Value::Null));
+    }
+
+    #[test]
+    fn an_unknown_column_or_operator_is_a_usage_error() {
+        let columns = Report::Losses.columns();
+        for (filter, expected) in [("size=3", "no column size"), ("count", "give COLUMN=VALUE")] {
+            let failure = Filter::parse(filter, columns).err().unwrap();
+            assert!(failure.to_string().contains(expected), "{failure}");
+            assert_eq!(failure.exit(), Exit::Usage);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use bellwether_base::Timestamp;
+
+use crate::outcome::Failure;
+
+/// Reads a moment: RFC 3339, a date (midnight UTC), or an age before `now`.
+pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Failure> {
+    let stamp = text
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .or_else(|| format!("{text}T00:00:00Z").parse().ok())
+        .or_else(|| format!("{}Z", text.replace(' ', "T")).parse().ok())
+        .map(jiff::Timestamp::as_nanosecond)
+        .or_else(|| age(text).map(|nanos| now.as_nanosecond() - nanos));
+    stamp.and_then(|nanos| i64::try_from(nanos).ok()).map(Timestamp::from_nanos).ok_or_else(|| {
+        Failure::Usage(format!(
+            "\"{text}\" is no time: give RFC 3339, a date, or an age like 90s, 15m, 24h, 7d"
+        ))
+    })
+}
+
+fn age(text: &str) -> Option<i128> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let unit: i128 = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    number.parse::<u32>().ok().map(|n| i128::from(n) * unit * 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_dates_and_ages_are_read() {
+        let now: jiff::Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let read = |text| moment(text, now).map(Timestamp::as_nanos).ok();
+        let noon = now.as_nanosecond() as i64;
+        assert_eq!(read("2026-11-21T13:00:00+01:00"), Some(noon));
+        assert_eq!(read("2026-11-21"), Some(noon - 12 * 3_600_000_000_000));
+        assert_eq!(read("2026-11-21 12:00:00"), Some(noon));
+        assert_eq!(read("90s"), Some(noon - 90_000_000_000));
+        assert_eq!(read("2d"), Some(noon - 2 * 86_400_000_000_000));
+        assert_eq!(read("yesterday"), None);
+        assert_eq!(read(""), None);
+    }
+}

@@ -1,0 +1,102 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bellwether_base::{FlowKey, Timestamp};
+use bellwether_shard::{Content, Control, Item, Order, StampedFact, Tally};
+
+/// What a worker does behind a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Then {
+    /// Goes on.
+    #[default]
+    GoOn,
+    /// Hands in a copy of its tally.
+    Count,
+    /// Reports everything still open, and hands in its tally.
+    Finish,
+}
+
+/// One worker's share of an epoch. Its buffers are used again and again.
+#[derive(Default)]
+pub(crate) struct Batch {
+    metas: Vec<Meta>,
+    bytes: Vec<u8>,
+    /// The latest time of the epoch: timers due before it fire behind its items.
+    pub(crate) up_to: Timestamp,
+    /// What takes effect before its items, the same for every worker.
+    pub(crate) controls: Arc<[Control]>,
+    pub(crate) then: Then,
+    /// When it left the dispatcher, on the process's clock: for the latency histogram only.
+    pub(crate) sent: Duration,
+}
+
+/// An item without its bytes.
+#[derive(Clone, Copy)]
+struct Meta {
+    seq: u64,
+    at: Timestamp,
+    pair: u64,
+    flow: FlowKey,
+    offset: u32,
+    len: u32,
+    shard: u16,
+    ip_id: u16,
+    content: Content,
+    is_cut: bool,
+}
+
+impl Batch {
+    pub(crate) fn push(&mut self, item: &Item<'_>) {
+        let offset = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(item.bytes);
+        self.metas.push(Meta {
+            seq: item.seq,
+            at: item.at,
+            pair: item.pair,
+            flow: item.flow,
+            offset,
+            len: item.bytes.len() as u32,
+            shard: item.shard,
+            ip_id: item.ip_id,
+            content: item.content,
+            is_cut: item.is_cut,
+        });
+    }
+
+    pub(crate) fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        self.metas.iter().map(|m| Item {
+            seq: m.seq,
+            at: m.at,
+            flow: m.flow,
+            content: m.content,
+            shard: m.shard,
+            pair: m.pair,
+            ip_id: m.ip_id,
+            is_cut: m.is_cut,
+            bytes: self.bytes.get(m.offset as usize..(m.offset + m.len) as usize).unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.metas.clear();
+        self.bytes.clear();
+        self.controls = Arc::default();
+        self.then = Then::GoOn;
+    }
+}
+
+/// What a worker returns to the dispatcher for an epoch.
+pub(crate) struct Done {
+    /// What signalling told about media, for all workers.
+    pub(crate) controls: Vec<(Order, Control)>,
+    /// Its counts, if asked for.
+    pub(crate) tally: Option<Box<Tally>>,
+    /// The batch, to be filled again.
+    pub(crate) batch: Batch,
+}
+
+/// What a worker hands to the merge for an epoch.
+pub(crate) struct Facts {
+    pub(crate) facts: Vec<StampedFact>,
+    pub(crate) sent: Duration,
+}

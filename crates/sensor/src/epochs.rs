@@ -1,0 +1,138 @@
+use std::sync::Arc;
+
+use bellwether_base::{Span, Timestamp};
+use bellwether_shard::{Control, Item, Tally};
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::batch::{Batch, Done, Then};
+
+/// Epochs under way at once. Controls of one epoch take effect this many epochs later, on all workers alike;
+/// it is also how far the dispatcher runs ahead.
+pub(crate) const LAG: usize = 4;
+
+/// Items and octets that close an epoch.
+const MAX_ITEMS: usize = 2048;
+const MAX_BYTES: usize = 512 * 1024;
+
+/// While controls are on their way an epoch lasts no longer than this, so that they are not late for the
+/// media that they describe: a slow capture would take minutes to fill an epoch.
+const MAX_SPAN: Span = Span::from_millis(20);
+
+/// A worker is gone: it failed, or what it writes to did.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+/// Cuts the stream of items into epochs and keeps the workers in step.
+///
+/// Where an epoch ends follows from the items alone, so results do not depend on threads or their number.
+pub(crate) struct Epochs {
+    to: Vec<Sender<Batch>>,
+    from: Vec<Receiver<Done>>,
+    batches: Vec<Batch>,
+    spare: Vec<Batch>,
+    outstanding: usize,
+    items: usize,
+    bytes: usize,
+    first_at: Option<Timestamp>,
+    up_to: Timestamp,
+    /// Epochs since the last with signalling in it, that one included.
+    since_sip: usize,
+    controls: Vec<Control>,
+    started: std::time::Instant,
+}
+
+impl Epochs {
+    pub(crate) fn new(
+        to: Vec<Sender<Batch>>,
+        from: Vec<Receiver<Done>>,
+        started: std::time::Instant,
+    ) -> Self {
+        let batches = to.iter().map(|_| Batch::default()).collect();
+        Self {
+            to,
+            from,
+            batches,
+            spare: Vec::new(),
+            outstanding: 0,
+            items: 0,
+            bytes: 0,
+            first_at: None,
+            up_to: Timestamp::from_nanos(i64::MIN),
+            since_sip: usize::MAX,
+            controls: Vec::new(),
+            started,
+        }
+    }
+
+    /// Adds an item to the open epoch; closes that first if it is full.
+    pub(crate) fn push(&mut self, item: &Item<'_>, is_sip: bool) -> Result<(), Gone> {
+        if self.is_full(item.at) {
+            self.close(Then::GoOn)?;
+        }
+        self.first_at.get_or_insert(item.at);
+        self.up_to = self.up_to.max(item.at);
+        self.items += 1;
+        self.bytes += item.bytes.len();
+        if is_sip {
+            self.since_sip = 0;
+        }
+        let worker = usize::from(item.shard) % self.batches.len();
+        if let Some(batch) = self.batches.get_mut(worker) {
+            batch.push(item);
+        }
+        Ok(())
+    }
+
+    /// Ends the open epoch and sends it off.
+    pub(crate) fn close(&mut self, then: Then) -> Result<(), Gone> {
+        if self.outstanding == LAG {
+            self.collect(&mut Tally::default())?;
+        }
+        let controls: Arc<[Control]> = std::mem::take(&mut self.controls).into();
+        for (to, batch) in self.to.iter().zip(&mut self.batches) {
+            let mut batch = std::mem::replace(batch, self.spare.pop().unwrap_or_default());
+            batch.up_to = self.up_to;
+            batch.controls = Arc::clone(&controls);
+            batch.then = then;
+            batch.sent = self.started.elapsed();
+            to.send(batch).map_err(|_| Gone)?;
+        }
+        self.outstanding += 1;
+        (self.items, self.bytes, self.first_at) = (0, 0, None);
+        self.since_sip = self.since_sip.saturating_add(1);
+        Ok(())
+    }
+
+    /// Ends the open epoch, waits for all that are under way, and adds up the workers' counts.
+    pub(crate) fn drain(&mut self, then: Then) -> Result<Tally, Gone> {
+        self.close(then)?;
+        let mut total = Tally::default();
+        while self.outstanding > 0 {
+            self.collect(&mut total)?;
+        }
+        Ok(total)
+    }
+
+    /// Waits for the oldest epoch under way; its controls go out with the next.
+    fn collect(&mut self, total: &mut Tally) -> Result<(), Gone> {
+        let mut controls = Vec::new();
+        for from in &self.from {
+            let mut done = from.recv().map_err(|_| Gone)?;
+            controls.append(&mut done.controls);
+            if let Some(tally) = done.tally {
+                total.merge(&tally);
+            }
+            done.batch.clear();
+            self.spare.push(done.batch);
+        }
+        controls.sort_by_key(|(order, _)| *order);
+        self.controls.extend(controls.into_iter().map(|(_, control)| control));
+        self.outstanding -= 1;
+        Ok(())
+    }
+
+    fn is_full(&self, at: Timestamp) -> bool {
+        let is_long = self.since_sip <= LAG && self.first_at.is_some_and(|first| at.since(first) >= MAX_SPAN);
+        self.items >= MAX_ITEMS || self.bytes >= MAX_BYTES || is_long
+    }
+}

@@ -1,0 +1,283 @@
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bellwether_base::{Counters, HashKey, Timestamp};
+use bellwether_capture::{Input, OpenError, ReadError, Record};
+use bellwether_judge::{InputRow, Judge, Row, Site, Tokeniser};
+use bellwether_shard::{Limits, Outbox, Worker};
+use bellwether_store::{StoreError, Writer};
+use bellwether_wire::{FragmentLimits, TcpLimits};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use hdrhistogram::Histogram;
+
+use crate::batch::{Batch, Done, Facts, Then};
+use crate::dispatcher::Dispatcher;
+use crate::epochs::{Epochs, Gone, LAG};
+use crate::merge::merge;
+
+/// Rows gathered before they are written, and how long they may wait.
+const COMMIT_ROWS: usize = 8192;
+const COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// Packets between two reports of progress.
+const PROGRESS_EVERY: u64 = 65_536;
+
+/// How to run.
+pub struct Config {
+    /// Worker threads, at least one.
+    pub workers: u16,
+    /// Bounds and time-outs of the workers' tables.
+    pub limits: Limits,
+    /// Bounds of fragment reassembly.
+    pub fragments: FragmentLimits,
+    /// Bounds of TCP reassembly.
+    pub tcp: TcpLimits,
+    /// The installation's key.
+    pub key: HashKey,
+    /// Makes tokens of personal data.
+    pub tokeniser: Tokeniser,
+    /// The site's topology.
+    pub site: Site,
+}
+
+/// How far a replay is.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The input being read.
+    pub name: String,
+    /// Octets of it read so far.
+    pub bytes: u64,
+    /// Its size on disk, if it is a file.
+    pub size: Option<u64>,
+    /// Packets read of all inputs.
+    pub packets: u64,
+}
+
+/// An input that could not be read to its end.
+#[derive(Debug)]
+pub struct Damage {
+    /// The input.
+    pub name: String,
+    /// Where and why reading stopped.
+    pub error: ReadError,
+}
+
+/// What a replay came to.
+pub struct Outcome {
+    /// Packets read.
+    pub packets: u64,
+    /// Wall time.
+    pub elapsed: Duration,
+    /// Inputs that were cut or damaged: what could be read of them was.
+    pub damaged: Vec<Damage>,
+    /// Time from the dispatcher to the judge, in microseconds.
+    pub latency: Histogram<u64>,
+    /// The database, for reading a report from one in memory.
+    pub database: bellwether_store::Reader,
+}
+
+/// Why a replay failed.
+#[derive(Debug)]
+pub enum SensorError {
+    /// An input cannot be opened.
+    Open(OpenError),
+    /// The database cannot be written.
+    Store(StoreError),
+    /// A thread ended that should not have.
+    Stopped,
+}
+
+impl fmt::Display for SensorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(e) => e.fmt(f),
+            Self::Store(e) => e.fmt(f),
+            Self::Stopped => f.write_str("a worker stopped unexpectedly; this is a bug"),
+        }
+    }
+}
+
+impl std::error::Error for SensorError {}
+
+/// Reads inputs from first to last and writes what they hold to the database.
+///
+/// # Errors
+/// If an input cannot be opened, or the database cannot be written. What was committed before stays.
+pub fn replay(
+    inputs: &[Input],
+    config: &Config,
+    writer: Writer,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Outcome, SensorError> {
+    let started = Instant::now();
+    let workers = config.workers.clamp(1, bellwether_shard::VIRTUAL_SHARDS);
+    std::thread::scope(|scope| {
+        let mut to_workers = Vec::new();
+        let mut from_workers = Vec::new();
+        let mut facts_from = Vec::new();
+        for number in 0..workers {
+            let (batch_tx, batch_rx) = bounded::<Batch>(LAG + 1);
+            let (done_tx, done_rx) = bounded::<Done>(LAG + 1);
+            let (facts_tx, facts_rx) = bounded::<Facts>(LAG + 1);
+            let worker = Worker::new(number, workers, &config.limits, config.key);
+            scope.spawn(move || work(worker, &batch_rx, &done_tx, &facts_tx));
+            to_workers.push(batch_tx);
+            from_workers.push(done_rx);
+            facts_from.push(facts_rx);
+        }
+        let (rows_tx, rows_rx) = bounded::<Vec<Row>>(16);
+        let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
+        let judged_tx = rows_tx.clone();
+        let merging = scope.spawn(move || merge(&facts_from, judge, &judged_tx, started));
+        let writing = scope.spawn(move || write(writer, &rows_rx));
+
+        let epochs = Epochs::new(to_workers, from_workers, started);
+        let dispatcher = Dispatcher::new(epochs, config.fragments, config.tcp, config.key);
+        let read = read(inputs, dispatcher, &rows_tx, config.key, progress);
+        // The channels close from front to back: workers end, then the merge, then the writer.
+        drop(rows_tx);
+        let latency = merging.join().map_err(|_| SensorError::Stopped)?;
+        let database = writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
+        let (packets, damaged) = read?;
+        Ok(Outcome { packets, elapsed: started.elapsed(), damaged, latency, database })
+    })
+}
+
+type Read = (u64, Vec<Damage>);
+
+/// Feeds every input to the dispatcher, and writes down what was counted in each.
+fn read(
+    inputs: &[Input],
+    mut dispatcher: Dispatcher,
+    rows: &Sender<Vec<Row>>,
+    key: HashKey,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Read, SensorError> {
+    let stopped = |Gone| SensorError::Stopped;
+    let mut damaged = Vec::new();
+    let mut packets = 0;
+    let mut counted = Counters::default();
+    for (i, input) in inputs.iter().enumerate() {
+        let mut reader = input.open().map_err(SensorError::Open)?;
+        let (name, size) = (input.name(), input.size());
+        let mut trace = Trace::new(key);
+        let result = loop {
+            match reader.next() {
+                Ok(Some(record)) => {
+                    trace.record(&record);
+                    if dispatcher.frame(&record).is_err() {
+                        return Err(SensorError::Stopped);
+                    }
+                    packets += 1;
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+            if packets % PROGRESS_EVERY == 0 {
+                progress(&Progress { name: name.clone(), bytes: reader.position(), size, packets });
+            }
+        };
+        if let Some(error) = result {
+            dispatcher.losses.count(bellwether_base::Loss::RecordDamaged);
+            damaged.push(Damage { name: name.clone(), error });
+        }
+        let is_last = i + 1 == inputs.len();
+        if is_last {
+            dispatcher.finish().map_err(stopped)?;
+        }
+        let then = if is_last { Then::Finish } else { Then::Count };
+        let tally = dispatcher.epochs.drain(then).map_err(stopped)?;
+        let mut total = Counters::default();
+        dispatcher.report(&mut total);
+        tally.report(&mut total);
+        let row = trace.row(name, total.since(&counted));
+        counted = total;
+        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        let _ = rows.send(vec![Row::Input(Box::new(row))]);
+    }
+    Ok((packets, damaged))
+}
+
+/// Identifies an input by the times and lengths of its records, whatever its name or compression.
+struct Trace {
+    hash: u64,
+    packets: u64,
+    bytes: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    key: HashKey,
+}
+
+impl Trace {
+    const fn new(key: HashKey) -> Self {
+        Self { hash: 0, packets: 0, bytes: 0, first_at: None, last_at: None, key }
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let lengths = (u64::from(record.original_len) << 32) | record.frame.len() as u64;
+        let word = record.at.as_nanos().cast_unsigned() ^ lengths.rotate_left(17);
+        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.packets += 1;
+        self.bytes += record.frame.len() as u64;
+        // A record without a time (pcapng's simple packet) says nothing about the span.
+        if record.at.as_nanos() != i64::MIN {
+            self.first_at = Some(self.first_at.map_or(record.at, |first| first.min(record.at)));
+            self.last_at = Some(self.last_at.map_or(record.at, |last| last.max(record.at)));
+        }
+    }
+
+    fn row(&self, name: String, counters: Counters) -> InputRow {
+        let words = [self.hash.to_le_bytes(), self.packets.to_le_bytes(), self.bytes.to_le_bytes()];
+        InputRow {
+            input: self.key.identity(&[b"input", words.as_flattened()]),
+            name,
+            packets: self.packets,
+            bytes: self.bytes,
+            first_at: self.first_at,
+            last_at: self.last_at,
+            counters,
+        }
+    }
+}
+
+/// One worker's thread: it ends when the dispatcher has no more for it, or nobody takes its results.
+fn work(mut worker: Worker, from: &Receiver<Batch>, done: &Sender<Done>, facts_to: &Sender<Facts>) {
+    let mut out = Outbox::default();
+    for batch in from {
+        for control in batch.controls.iter() {
+            worker.control(control);
+        }
+        for item in batch.items() {
+            worker.handle(&item, &mut out);
+        }
+        worker.advance(batch.up_to, &mut out);
+        if batch.then == Then::Finish {
+            worker.finish(batch.up_to, &mut out);
+        }
+        let tally = (batch.then != Then::GoOn).then(|| Box::new(worker.tally.clone()));
+        let (facts, controls) = out.drain();
+        let sent = batch.sent;
+        if done.send(Done { controls, tally, batch }).is_err()
+            || facts_to.send(Facts { facts, sent }).is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// The writer's thread: commits when enough has gathered or waited long enough.
+fn write(mut writer: Writer, from: &Receiver<Vec<Row>>) -> Result<bellwether_store::Reader, StoreError> {
+    let mut last_commit = Instant::now();
+    loop {
+        match from.recv_timeout(COMMIT_EVERY) {
+            Ok(rows) => rows.into_iter().for_each(|row| writer.push(row)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if writer.pending() >= COMMIT_ROWS || last_commit.elapsed() >= COMMIT_EVERY {
+            writer.commit()?;
+            last_commit = Instant::now();
+        }
+    }
+    writer.close().map(bellwether_store::Reader::from_connection)
+}

@@ -1,0 +1,94 @@
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why the database cannot be used.
+#[derive(Debug)]
+pub enum StoreError {
+    /// It cannot be opened.
+    Open(PathBuf, rusqlite::Error),
+    /// There is none.
+    Missing(PathBuf),
+    /// It was written by a newer program.
+    Newer {
+        /// Where it is.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Its tokens were made with another key.
+    OtherKey(PathBuf),
+    /// It is no database of ours.
+    Foreign(PathBuf),
+    /// A statement failed.
+    Sql(rusqlite::Error),
+    /// The report has no such column.
+    NoSuchColumn {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        known: Vec<&'static str>,
+    },
+}
+
+impl StoreError {
+    /// Whether the fault lies in how the program was called rather than in its work.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Missing(_)
+                | Self::Newer { .. }
+                | Self::OtherKey(_)
+                | Self::Foreign(_)
+                | Self::NoSuchColumn { .. }
+        )
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(path, e) => write!(f, "cannot open the database {}: {}", path.display(), words(e)),
+            Self::Missing(path) => {
+                write!(f, "there is no database {}; `bellwether replay` makes one", path.display())
+            }
+            Self::Newer { path, found, known } => write!(
+                f,
+                "the database {} has version {found}, this program knows up to {known}; use a newer bellwether",
+                path.display()
+            ),
+            Self::OtherKey(path) => write!(
+                f,
+                "the database {} was made with another key; give its key_file, or another --db",
+                path.display()
+            ),
+            Self::Foreign(path) => write!(f, "{} is not a database of bellwether", path.display()),
+            Self::Sql(e) => write!(f, "the database refused a statement: {}", words(e)),
+            Self::NoSuchColumn { asked, known } => {
+                write!(f, "this report has no column {asked}; it has {}", known.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(e: rusqlite::Error) -> Self {
+        Self::Sql(e)
+    }
+}
+
+fn words(error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => "the disk is full".to_owned(),
+        Some(rusqlite::ErrorCode::ReadOnly) => "it is read-only".to_owned(),
+        Some(rusqlite::ErrorCode::DatabaseBusy) => "another program is writing to it".to_owned(),
+        Some(rusqlite::ErrorCode::NotADatabase) => "it is not a database".to_owned(),
+        Some(rusqlite::ErrorCode::CannotOpen) => "the file or its folder cannot be opened".to_owned(),
+        Some(rusqlite::ErrorCode::SystemIoFailure) => "the disk failed while reading or writing".to_owned(),
+        _ => error.to_string(),
+    }
+}

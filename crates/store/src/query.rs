@@ -1,0 +1,622 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use bellwether_base::{Loss, LossKind, Timestamp};
+use bellwether_clock::{SegmentStats, pooled_fit};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Map, Value, json};
+
+use crate::StoreError;
+use crate::schema::open_for_reading;
+use crate::writer::unpack_codes;
+
+/// The reports that have rows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "each variant is the report of its name")]
+pub enum Report {
+    Calls,
+    Registrations,
+    Streams,
+    Fingerprints,
+    Losses,
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A count or another whole number.
+    Int,
+    /// A measured number.
+    Real,
+    /// A moment, RFC 3339 in UTC with nanoseconds.
+    Time,
+    /// Yes or no.
+    Bool,
+    /// A list or an object.
+    Json,
+}
+
+/// A column of a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+/// Which rows of a report.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The report.
+    pub report: Report,
+    /// Rows from this moment on.
+    pub since: Option<Timestamp>,
+    /// Rows before this moment.
+    pub until: Option<Timestamp>,
+}
+
+macro_rules! columns {
+    ($($name:ident $kind:ident),* $(,)?) => { &[$(Column { name: stringify!($name), kind: Kind::$kind },)*] };
+}
+
+impl Report {
+    /// Its columns, in order.
+    #[must_use]
+    pub const fn columns(self) -> &'static [Column] {
+        match self {
+            Self::Calls => columns![
+                call_id Text, from_tag Text, started_at Time, answered_at Time, ended_at Time, duration_s Real,
+                final_status Int, caller Text, callee Text, source Text, destination Text, transport Text,
+                user_agent Text, fingerprint Text, sip_author Text, sdp_author Text, path Text, stack Text,
+                origin Text, trunk_id Text, access_side Text, attestation Text, passport Text, score Real,
+                disposition Text, signals Json, device_verdict Text, campaign Text, duplicates Int, hops Int,
+                linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
+                retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
+                defects Json,
+            ],
+            Self::Registrations => columns![
+                aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
+                user_agent Text, fingerprint Text, stack Text, first_seen Time, last_seen Time, refreshes Int,
+                duplicates Int, expires_s Int, period_s Real, period_observed_s Real, discipline Text, jitter_ms Real,
+                rtt_ms Real, skew_ppm Real, skew_ci95_ppm Json, slope_ppm Real, lateness_ms Real, skew_method Text,
+                no_fit Text, segments Int, challenges Int, last_status Int,
+            ],
+            Self::Streams => columns![
+                call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,
+                reordered Int, duplicates Int, jitter_ms Real, first_seen Time, last_seen Time, silence Json,
+                class Text, class_mode Text, class_confidence Real, class_reason Text, media_skew_ppm Real,
+                media_skew_ci95_ppm Json, rtcp_skew_ppm Real, rtcp_skew_ci95_ppm Json, payload_type Int,
+                restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int,
+            ],
+            Self::Fingerprints => columns![
+                fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
+                callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
+                specificity Real, method Text, sip_author Text, sdp_author Text,
+            ],
+            Self::Losses => columns![name Text, count Int, cause Text, remedy Text, kind Text],
+        }
+    }
+}
+
+/// Reads a database, and cannot change it.
+pub struct Reader {
+    db: Connection,
+}
+
+/// What a row visitor gets: the values in the order of the report's columns.
+pub type Values = Vec<Value>;
+
+impl Reader {
+    /// Opens a database that exists.
+    ///
+    /// # Errors
+    /// If there is none, or it is newer than this program.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { db: open_for_reading(path)? })
+    }
+
+    /// Reads over the connection of a closed writer: the only way to a database in memory.
+    #[must_use]
+    pub const fn from_connection(db: Connection) -> Self {
+        Self { db }
+    }
+
+    /// Hands every row of a report to `visit`, in a fixed order, until it breaks off.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn rows(
+        &self,
+        query: &Query,
+        visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        match query.report {
+            Report::Calls => self.table(
+                query,
+                CALLS,
+                "started_at",
+                "",
+                "started_at, calls.call",
+                |_, row| call(row),
+                visit,
+            ),
+            Report::Streams => self.table(
+                query,
+                STREAMS,
+                "streams.first_seen",
+                "",
+                "streams.first_seen, streams.stream",
+                |_, row| stream(row),
+                visit,
+            ),
+            Report::Registrations => self.table(
+                query,
+                REGISTRATIONS,
+                "max(o.last_at)",
+                "GROUP BY r.registration",
+                "min(o.first_at), r.registration",
+                Self::registration,
+                visit,
+            ),
+            Report::Fingerprints => self.table(
+                query,
+                FINGERPRINTS,
+                "last_seen",
+                "",
+                "calls + registrations DESC, fingerprint",
+                |_, row| fingerprint(row),
+                visit,
+            ),
+            Report::Losses => self.losses(visit),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one SELECT")]
+    fn table(
+        &self,
+        query: &Query,
+        select: &str,
+        time: &str,
+        group: &str,
+        order: &str,
+        values: impl Fn(&Self, &Row<'_>) -> Result<Values, StoreError>,
+        visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let range = format!("{time} >= ?1 AND {time} < ?2");
+        let filter =
+            if group.is_empty() { format!("WHERE {range}") } else { format!("{group} HAVING {range}") };
+        let mut statement = self.db.prepare(&format!("{select} {filter} ORDER BY {order}"))?;
+        let since = query.since.map_or(i64::MIN, Timestamp::as_nanos);
+        let until = query.until.map_or(i64::MAX, Timestamp::as_nanos);
+        let mut rows = statement.query([since, until])?;
+        while let Some(row) = rows.next()? {
+            if visit(values(self, row)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the whole database amounts to.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn summary(&self) -> Result<Map<String, Value>, StoreError> {
+        let (inputs, packets, bytes, first, last): (i64, i64, i64, Option<i64>, Option<i64>) = self
+            .db
+            .query_row(
+            "SELECT count(*), coalesce(sum(packets), 0), coalesce(sum(bytes), 0), min(first_at), max(last_at)
+             FROM inputs",
+            [],
+            |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)),
+        )?;
+        let counters = self.counters()?;
+        let group = |kind: &str| -> Map<String, Value> {
+            let of_kind = counters.iter().filter(|((k, _), _)| k == kind);
+            of_kind.map(|((_, name), n)| (name.clone(), json!(n))).collect()
+        };
+        let count = |table: &str| -> Result<i64, StoreError> {
+            Ok(self.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| r.get(0))?)
+        };
+        let losses: i64 = Loss::ALL
+            .iter()
+            .filter(|l| l.kind() != LossKind::Notice)
+            .filter_map(|l| counters.get(&("loss".to_owned(), l.name().to_owned())))
+            .sum();
+        let span = first.zip(last).map(|(first, last)| (last.saturating_sub(first)) as f64 / 1e9);
+        let mut summary = Map::new();
+        let mut put = |name: &str, value: Value| {
+            summary.insert(name.to_owned(), value);
+        };
+        put("inputs", json!(inputs));
+        put("packets", json!(packets));
+        put("bytes", json!(bytes));
+        put("first_at", time(first));
+        put("last_at", time(last));
+        put("span_s", json!(span));
+        put("sip_messages", json!(counters.get(&("sip".to_owned(), "messages".to_owned())).unwrap_or(&0)));
+        put("calls", json!(count("calls")?));
+        put("calls_answered", json!(count("calls WHERE answered_at IS NOT NULL")?));
+        put("registrations", json!(count("registrations")?));
+        put("streams", json!(count("streams")?));
+        put("fingerprints", json!(count("fingerprints")?));
+        put("campaigns", json!(0));
+        put("alerts", json!(0));
+        put("losses", json!(losses));
+        put("sip_requests", Value::Object(group("request")));
+        put("sip_responses", Value::Object(group("response")));
+        put("sip", Value::Object(group("sip")));
+        put("media", Value::Object(group("media")));
+        put("frames", Value::Object(group("frames")));
+        put("defects", Value::Object(group("defect")));
+        Ok(summary)
+    }
+
+    /// A call by its Call-ID: its row, its streams and its fingerprint. Several if the Call-ID was used again.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn show_call(&self, call_id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
+        let mut out = Vec::new();
+        let mut calls =
+            self.db.prepare(&format!("{CALLS} WHERE calls.call_id = ?1 ORDER BY started_at, calls.call"))?;
+        let mut rows = calls.query([call_id])?;
+        while let Some(row) = rows.next()? {
+            let mut shown = object(Report::Calls, call(row)?);
+            let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
+            let mut streams = self.db.prepare_cached(&format!(
+                "{STREAMS} WHERE streams.call = ?1 ORDER BY streams.first_seen, streams.stream"
+            ))?;
+            let list: Result<Vec<Value>, StoreError> = streams
+                .query_and_then([identity], |r| Ok(Value::Object(object(Report::Streams, stream(r)?))))?
+                .collect();
+            shown.insert("streams".to_owned(), Value::Array(list?));
+            shown.insert("fingerprint_readable".to_owned(), self.readable(&print)?);
+            out.push(shown);
+        }
+        Ok(out)
+    }
+
+    /// A fingerprint by its hash: its row, and the newest calls and registrations that have it.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn show_fingerprint(&self, hash: &str) -> Result<Option<Map<String, Value>>, StoreError> {
+        let mut select = self.db.prepare(&format!(
+            "{FINGERPRINTS} WHERE fingerprint = ?1 OR sip_author = ?1 OR sdp_author = ?1 ORDER BY fingerprint LIMIT 1"
+        ))?;
+        let found = select.query_row([hash], |row| Ok(fingerprint(row))).optional()?.transpose()?;
+        let Some(values) = found else { return Ok(None) };
+        let mut shown = object(Report::Fingerprints, values);
+        let print = shown.get("fingerprint").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let list = |sql: &str| -> Result<Value, StoreError> {
+            let mut select = self.db.prepare(sql)?;
+            let rows: Result<Vec<Value>, rusqlite::Error> =
+                select.query_map([&print], |r| Ok(json!(r.get::<_, String>(0)?)))?.collect();
+            Ok(Value::Array(rows?))
+        };
+        let call_ids =
+            list("SELECT call_id FROM calls WHERE fingerprint = ?1 ORDER BY started_at DESC, call LIMIT 20")?;
+        let aors =
+            list("SELECT DISTINCT aor FROM registrations WHERE fingerprint = ?1 ORDER BY aor LIMIT 20")?;
+        shown.insert("newest_call_ids".to_owned(), call_ids);
+        shown.insert("aors".to_owned(), aors);
+        Ok(Some(shown))
+    }
+
+    fn readable(&self, hash: &str) -> Result<Value, StoreError> {
+        let mut select =
+            self.db.prepare_cached("SELECT readable FROM fingerprints WHERE fingerprint = ?1")?;
+        Ok(json!(select.query_row([hash], |r| r.get::<_, String>(0)).optional()?))
+    }
+
+    fn counters(&self) -> Result<BTreeMap<(String, String), i64>, StoreError> {
+        let mut select =
+            self.db.prepare("SELECT kind, name, sum(count) FROM counters GROUP BY kind, name")?;
+        let rows: Result<_, rusqlite::Error> =
+            select.query_map([], |r| Ok(((r.get(0)?, r.get(1)?), r.get(2)?)))?.collect();
+        Ok(rows?)
+    }
+
+    fn losses(&self, visit: &mut dyn FnMut(Values) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let counters = self.counters()?;
+        for loss in Loss::ALL {
+            let count = counters.get(&("loss".to_owned(), loss.name().to_owned())).copied().unwrap_or(0);
+            if count == 0 {
+                continue;
+            }
+            let kind = match loss.kind() {
+                LossKind::Frame => "frame",
+                LossKind::Partial => "partial",
+                LossKind::Notice => "notice",
+            };
+            let values = vec![
+                json!(loss.name()),
+                json!(count),
+                json!(loss.cause()),
+                json!(loss.remedy()),
+                json!(kind),
+            ];
+            if visit(values).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The clock is fitted here, from all segments that were ever observed of the device.
+    fn registration(&self, row: &Row<'_>) -> Result<Values, StoreError> {
+        let identity: i64 = row.get("registration")?;
+        let segments = self.segments(identity)?;
+        let fit = pooled_fit(&segments);
+        let longest = segments.iter().max_by_key(|s| s.refreshes);
+        let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
+        let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
+        let (latest_status, latest_expires, count) = self.latest(identity, segments.len())?;
+        let fit = fit.as_ref();
+        Ok(vec![
+            text(row, "aor")?,
+            text(row, "contact")?,
+            text(row, "instance_id")?,
+            text(row, "source")?,
+            text(row, "registrar")?,
+            text(row, "transport")?,
+            text(row, "user_agent")?,
+            text(row, "fingerprint")?,
+            Value::Null,
+            time(row.get("first_seen")?),
+            time(row.get("last_seen")?),
+            int(row, "refreshes")?,
+            int(row, "duplicates")?,
+            latest_expires,
+            json!(period),
+            json!(observed.map(|p| round(p, 6))),
+            json!("undetermined"),
+            json!(fit.ok().map(|f| round(f.residual_s * 1e3, 4))),
+            real(row, "rtt_ms", 3)?,
+            json!(fit.ok().map(|f| round(f.skew.0, 3))),
+            json!(fit.ok().map(|f| [round(f.ci95.0.0, 3), round(f.ci95.1.0, 3)])),
+            json!(fit.ok().map(|f| round(f.skew.0, 3))),
+            Value::Null,
+            json!(fit.ok().map(|_| "lsf")),
+            json!(fit.err().map(|e| e.name())),
+            json!(count),
+            int(row, "challenges")?,
+            latest_status,
+        ])
+    }
+
+    fn latest(&self, registration: i64, segments: usize) -> Result<(Value, Value, usize), StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT last_status, expires_s FROM observations WHERE registration = ?1 ORDER BY first_at DESC LIMIT 1",
+        )?;
+        let found: Option<(Option<i64>, Option<i64>)> =
+            select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let (status, expires) = found.unwrap_or_default();
+        Ok((json!(status), json!(expires), segments))
+    }
+
+    fn segments(&self, registration: i64) -> Result<Vec<SegmentStats>, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT first_at, last_at, refreshes, off_grid, period_s, period_observed_s, sxx, sxy, syy
+             FROM segments WHERE registration = ?1 ORDER BY first_at",
+        )?;
+        let rows: Result<Vec<SegmentStats>, rusqlite::Error> = select
+            .query_map(params![registration], |r| {
+                Ok(SegmentStats {
+                    first_at: Timestamp::from_nanos(r.get(0)?),
+                    last_at: Timestamp::from_nanos(r.get(1)?),
+                    refreshes: r.get(2)?,
+                    off_grid: r.get(3)?,
+                    period_s: r.get(4)?,
+                    period_observed_s: r.get(5)?,
+                    sxx: r.get(6)?,
+                    sxy: r.get(7)?,
+                    syy: r.get(8)?,
+                })
+            })?
+            .collect();
+        Ok(rows?)
+    }
+}
+
+const CALLS: &str =
+    "SELECT calls.*, (SELECT json_group_array(other.call_id ORDER BY other.started_at, other.call)
+        FROM call_links JOIN calls AS other ON other.call = call_links.other
+        WHERE call_links.call = calls.call) AS linked
+    FROM calls";
+
+const STREAMS: &str =
+    "SELECT streams.*, calls.call_id FROM streams LEFT JOIN calls ON calls.call = streams.call";
+
+const REGISTRATIONS: &str = "SELECT r.*, min(o.first_at) AS first_seen, max(o.last_at) AS last_seen,
+        sum(o.refreshes) AS refreshes, sum(o.duplicates) AS duplicates, sum(o.challenges) AS challenges,
+        min(o.rtt_ms) AS rtt_ms
+    FROM registrations AS r JOIN observations AS o ON o.registration = r.registration";
+
+/// A source is an address: the port is cut off behind its colon.
+const FINGERPRINTS: &str = "SELECT f.*,
+        (SELECT count(*) FROM calls AS c WHERE c.fingerprint = f.fingerprint) AS calls,
+        (SELECT count(*) FROM registrations AS r WHERE r.fingerprint = f.fingerprint) AS registrations,
+        (SELECT count(*) FROM (
+            SELECT caller FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION SELECT aor FROM registrations AS r WHERE r.fingerprint = f.fingerprint)) AS callers,
+        (SELECT count(*) FROM (
+            SELECT rtrim(source, '0123456789') FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION SELECT rtrim(source, '0123456789') FROM registrations AS r
+                WHERE r.fingerprint = f.fingerprint)) AS sources,
+        (SELECT json_group_array(agent ORDER BY agent) FROM (
+            SELECT user_agent AS agent FROM calls AS c
+                WHERE c.fingerprint = f.fingerprint AND user_agent IS NOT NULL
+            UNION SELECT user_agent FROM registrations AS r
+                WHERE r.fingerprint = f.fingerprint AND user_agent IS NOT NULL)) AS agents
+    FROM fingerprints AS f";
+
+fn call(row: &Row<'_>) -> Result<Values, StoreError> {
+    let answered: Option<i64> = row.get("answered_at")?;
+    let ended: Option<i64> = row.get("ended_at")?;
+    let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
+    let has_identity: bool = row.get("has_identity")?;
+    let cancelled: bool = row.get("cancelled")?;
+    let defects: Option<String> = row.get("defects")?;
+    let defects: Vec<&str> = defects.iter().flat_map(|d| d.split(' ')).collect();
+    Ok(vec![
+        text(row, "call_id")?,
+        text(row, "from_tag")?,
+        time(row.get("started_at")?),
+        time(answered),
+        time(ended),
+        json!(duration),
+        int(row, "final_status")?,
+        text(row, "caller")?,
+        text(row, "callee")?,
+        text(row, "source")?,
+        text(row, "destination")?,
+        text(row, "transport")?,
+        text(row, "user_agent")?,
+        text(row, "fingerprint")?,
+        text(row, "sip_author")?,
+        text(row, "sdp_author")?,
+        text(row, "path")?,
+        Value::Null,
+        text(row, "origin")?,
+        text(row, "trunk_id")?,
+        text(row, "access_side")?,
+        Value::Null,
+        if has_identity { Value::Null } else { json!("none") },
+        Value::Null,
+        Value::Null,
+        json!([]),
+        Value::Null,
+        Value::Null,
+        int(row, "duplicates")?,
+        int(row, "hops")?,
+        parsed(row, "linked")?,
+        text(row, "dialled")?,
+        text(row, "last_destination")?,
+        json!(cancelled),
+        int(row, "forks")?,
+        int(row, "reinvites")?,
+        int(row, "retransmissions")?,
+        text(row, "caller_kind")?,
+        text(row, "caller_country")?,
+        text(row, "callee_kind")?,
+        text(row, "callee_country")?,
+        json!(defects),
+    ])
+}
+
+fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
+    Ok(vec![
+        text(row, "call_id")?,
+        text(row, "direction")?,
+        text(row, "src")?,
+        text(row, "dst")?,
+        int(row, "ssrc")?,
+        text(row, "codec")?,
+        int(row, "packets")?,
+        int(row, "lost")?,
+        int(row, "reordered")?,
+        int(row, "duplicates")?,
+        real(row, "jitter_ms", 3)?,
+        time(row.get("first_seen")?),
+        time(row.get("last_seen")?),
+        silence(row)?,
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        match text(row, "silence_reason")? {
+            Value::Null => json!("no_classes_learned"),
+            reason => reason,
+        },
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        int(row, "payload_type")?,
+        int(row, "restarts")?,
+        int(row, "telephone_events")?,
+        int(row, "comfort_noise")?,
+        int(row, "rtcp_packets")?,
+    ])
+}
+
+fn silence(row: &Row<'_>) -> Result<Value, StoreError> {
+    let Some(packets) = row.get::<_, Option<i64>>("silence_packets")? else { return Ok(Value::Null) };
+    let codes: Option<Vec<u8>> = row.get("silence_codes")?;
+    let codes: Map<String, Value> = unpack_codes(&codes.unwrap_or_default())
+        .into_iter()
+        .map(|(code, n)| (code.to_string(), json!(n)))
+        .collect();
+    Ok(json!({
+        "packets": packets,
+        "energy": row.get::<_, Option<f64>>("silence_energy")?,
+        "dc_offset": row.get::<_, Option<f64>>("silence_dc_offset")?,
+        "codes": codes,
+        "law": row.get::<_, Option<String>>("silence_law")?,
+        "observed_packets": row.get::<_, Option<i64>>("silence_observed_packets")?,
+    }))
+}
+
+fn fingerprint(row: &Row<'_>) -> Result<Values, StoreError> {
+    Ok(vec![
+        text(row, "fingerprint")?,
+        text(row, "readable")?,
+        Value::Null,
+        parsed(row, "agents")?,
+        int(row, "calls")?,
+        int(row, "registrations")?,
+        int(row, "callers")?,
+        int(row, "sources")?,
+        time(row.get("first_seen")?),
+        time(row.get("last_seen")?),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        text(row, "method")?,
+        text(row, "sip_author")?,
+        text(row, "sdp_author")?,
+    ])
+}
+
+/// The row as an object with its columns' names.
+fn object(report: Report, values: Values) -> Map<String, Value> {
+    report.columns().iter().map(|c| c.name.to_owned()).zip(values).collect()
+}
+
+fn text(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => json!(String::from_utf8_lossy(bytes)),
+        _ => Value::Null,
+    })
+}
+
+fn int(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+    Ok(json!(row.get::<_, Option<i64>>(column)?))
+}
+
+fn real(row: &Row<'_>, column: &str, digits: i32) -> Result<Value, StoreError> {
+    Ok(json!(row.get::<_, Option<f64>>(column)?.map(|n| round(n, digits))))
+}
+
+fn parsed(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_else(|| json!([])))
+}
+
+/// Digits that mean something: more would suggest a precision that is not there.
+fn round(n: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (n * scale).round() / scale
+}
+
+/// RFC 3339 in UTC with nanoseconds.
+fn time(nanos: Option<i64>) -> Value {
+    let stamp = nanos.and_then(|n| jiff::Timestamp::from_nanosecond(i128::from(n)).ok());
+    json!(stamp.map(|t| t.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()))
+}

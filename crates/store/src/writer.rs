@@ -1,0 +1,383 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use bellwether_base::Timestamp;
+use bellwether_judge::{
+    CallRow, CallUpdate, FingerprintRow, InputRow, RegistrationRow, RegistrationUpdate, Row, SilenceRow,
+    StreamRow,
+};
+use rusqlite::{Connection, Transaction, params};
+
+use crate::StoreError;
+use crate::schema::open_for_writing;
+
+/// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
+pub struct Writer {
+    db: Connection,
+    pending: Vec<Row>,
+    /// Fingerprints repeat with every call, so each is written once per batch.
+    fingerprints: BTreeMap<String, (Box<FingerprintRow>, Timestamp)>,
+}
+
+impl Writer {
+    /// Opens or makes the database; `key_id` names the key of its tokens.
+    ///
+    /// # Errors
+    /// If it cannot be opened, is newer than this program, or was made with another key.
+    pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
+        let db = open_for_writing(path, key_id)?;
+        Ok(Self { db, pending: Vec::new(), fingerprints: BTreeMap::new() })
+    }
+
+    /// Adds a row to the batch.
+    pub fn push(&mut self, row: Row) {
+        match row {
+            Row::Fingerprint(row) => {
+                let seen_at = row.seen_at;
+                let held = self.fingerprints.entry(row.fingerprint.clone()).or_insert((row, seen_at));
+                held.0.seen_at = held.0.seen_at.min(seen_at);
+                held.1 = held.1.max(seen_at);
+            }
+            row => self.pending.push(row),
+        }
+    }
+
+    /// Rows in the batch.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len() + self.fingerprints.len()
+    }
+
+    /// Writes the batch, all or nothing.
+    ///
+    /// # Errors
+    /// If the database refuses; nothing of the batch is in it then, and all earlier batches are.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        if self.pending() == 0 {
+            return Ok(());
+        }
+        let tx = self.db.transaction()?;
+        for (row, last_seen) in self.fingerprints.values() {
+            fingerprint(&tx, row, *last_seen)?;
+        }
+        for row in &self.pending {
+            write(&tx, row)?;
+        }
+        tx.commit()?;
+        self.pending.clear();
+        self.fingerprints.clear();
+        Ok(())
+    }
+
+    /// Ends the write-ahead log, so that the database is one file again.
+    ///
+    /// # Errors
+    /// If the last batch or the log cannot be written.
+    pub fn close(mut self) -> Result<Connection, StoreError> {
+        self.commit()?;
+        self.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
+        Ok(self.db)
+    }
+}
+
+fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
+    match row {
+        Row::Fingerprint(row) => fingerprint(tx, row, row.seen_at),
+        Row::Call(row) => call(tx, row),
+        Row::CallUpdate(update) => call_update(tx, update),
+        Row::Link(a, b) => {
+            let mut link =
+                tx.prepare_cached("INSERT OR IGNORE INTO call_links (call, other) VALUES (?1, ?2)")?;
+            link.execute([a, b])?;
+            link.execute([b, a])?;
+            Ok(())
+        }
+        Row::Registration(row) => registration(tx, row),
+        Row::RegistrationUpdate(update) => registration_update(tx, update),
+        Row::Stream(row) => stream(tx, row),
+        Row::Input(row) => input(tx, row),
+    }
+}
+
+fn nanos(at: Timestamp) -> i64 {
+    at.as_nanos()
+}
+
+/// SQLite has no unsigned numbers; counts stay far below the limit.
+fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow, last_seen: Timestamp) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author, first_seen, last_seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (fingerprint) DO UPDATE SET
+             first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)",
+    )?
+    .execute(params![
+        row.fingerprint,
+        row.readable,
+        row.method,
+        row.sip_author,
+        row.sdp_author,
+        nanos(row.seen_at),
+        nanos(last_seen)
+    ])?;
+    Ok(())
+}
+
+/// A call that is known keeps what it has; only what analysis concluded is written anew.
+fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
+    let defects = (!row.defects.is_empty()).then(|| row.defects.join(" "));
+    tx.prepare_cached(
+        "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
+             caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
+             user_agent, fingerprint, sip_author, sdp_author, path, origin, access_side, trunk_id, has_identity,
+             defects)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+             ?22, ?23, ?24, ?25)
+         ON CONFLICT (call) DO UPDATE SET
+             fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
+             sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
+    )?
+    .execute(params![
+        row.call,
+        row.call_id,
+        row.from_tag,
+        nanos(row.started_at),
+        row.caller,
+        row.callee,
+        row.dialled,
+        row.caller_number.kind.name(),
+        row.caller_number.country,
+        row.callee_number.kind.name(),
+        row.callee_number.country,
+        row.callee_neighbourhood,
+        row.source.to_string(),
+        row.destination.to_string(),
+        row.transport.name(),
+        row.user_agent,
+        row.fingerprint,
+        row.sip_author,
+        row.sdp_author,
+        row.path,
+        row.origin,
+        row.access_side.name(),
+        row.trunk_id,
+        row.has_identity,
+        defects,
+    ])?;
+    Ok(())
+}
+
+/// The fuller observation wins: replaying part of a capture takes nothing away from what the whole showed.
+fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE calls SET
+             final_status = CASE WHEN ?3 IS NOT NULL OR ended_at IS NULL AND (?2 IS NOT NULL OR answered_at IS NULL)
+                 THEN coalesce(?4, final_status) ELSE final_status END,
+             answered_at = coalesce(?2, answered_at), ended_at = coalesce(?3, ended_at),
+             duplicates = max(duplicates, ?5), retransmissions = max(retransmissions, ?6),
+             last_destination = CASE WHEN ?7 >= hops THEN ?8 ELSE last_destination END,
+             access_side = CASE WHEN ?7 >= hops THEN ?9 ELSE access_side END,
+             trunk_id = CASE WHEN ?7 >= hops THEN ?10 ELSE trunk_id END,
+             hops = max(hops, ?7), forks = max(forks, ?11), reinvites = max(reinvites, ?12),
+             cancelled = max(cancelled, ?13)
+         WHERE call = ?1",
+    )?
+    .execute(params![
+        u.call,
+        u.answered_at.map(nanos),
+        u.ended_at.map(nanos),
+        u.final_status,
+        u.duplicates,
+        u.retransmissions,
+        u.hops,
+        u.last_destination.to_string(),
+        u.access_side.name(),
+        u.trunk_id,
+        u.forks,
+        u.reinvites,
+        u.cancelled,
+    ])?;
+    Ok(())
+}
+
+fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO registrations (registration, aor, contact, instance_id, source, registrar, transport,
+             user_agent, fingerprint)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (registration) DO UPDATE SET fingerprint = excluded.fingerprint",
+    )?
+    .execute(params![
+        row.registration,
+        row.aor,
+        row.contact,
+        row.instance_id,
+        row.source.to_string(),
+        row.registrar.to_string(),
+        row.transport.name(),
+        row.user_agent,
+        row.fingerprint,
+    ])?;
+    Ok(())
+}
+
+/// An observation replaces those that it contains, and is passed over if one contains it.
+fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(), StoreError> {
+    let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
+    let is_contained: bool = tx
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM observations
+             WHERE registration = ?1 AND first_at <= ?2 AND last_at >= ?3 AND (first_at < ?2 OR last_at > ?3))",
+        )?
+        .query_row([u.registration, first, last], |r| r.get(0))?;
+    if is_contained {
+        return Ok(());
+    }
+    for table in ["observations", "segments"] {
+        let delete =
+            format!("DELETE FROM {table} WHERE registration = ?1 AND first_at >= ?2 AND last_at <= ?3");
+        tx.prepare_cached(&delete)?.execute([u.registration, first, last])?;
+    }
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges,
+             last_status, expires_s, rtt_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        u.registration,
+        first,
+        last,
+        u.refreshes,
+        u.duplicates,
+        u.challenges,
+        u.last_status,
+        u.expires_s,
+        u.rtt_ms,
+    ])?;
+    let mut segment = tx.prepare_cached(
+        "INSERT OR REPLACE INTO segments (registration, first_at, last_at, refreshes, off_grid, period_s,
+             period_observed_s, sxx, sxy, syy)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for s in &u.segments {
+        segment.execute(params![
+            u.registration,
+            nanos(s.first_at),
+            nanos(s.last_at),
+            s.refreshes,
+            s.off_grid,
+            s.period_s,
+            s.period_observed_s,
+            s.sxx,
+            s.sxy,
+            s.syy,
+        ])?;
+    }
+    Ok(())
+}
+
+fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
+    let silence = row.silence.as_ref();
+    tx.prepare_cached(
+        "INSERT INTO streams (stream, call, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered,
+             duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
+             silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
+             silence_codes, silence_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+             ?23, ?24, ?25, ?26)
+         ON CONFLICT (stream) DO UPDATE SET
+             call = coalesce(excluded.call, call),
+             direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
+             codec = coalesce(excluded.codec, codec), payload_type = excluded.payload_type,
+             packets = excluded.packets, lost = excluded.lost, reordered = excluded.reordered,
+             duplicates = excluded.duplicates, restarts = excluded.restarts, jitter_ms = excluded.jitter_ms,
+             telephone_events = excluded.telephone_events, comfort_noise = excluded.comfort_noise,
+             rtcp_packets = excluded.rtcp_packets, last_seen = excluded.last_seen,
+             silence_law = coalesce(excluded.silence_law, silence_law),
+             silence_packets = coalesce(excluded.silence_packets, silence_packets),
+             silence_observed_packets = coalesce(excluded.silence_observed_packets, silence_observed_packets),
+             silence_energy = coalesce(excluded.silence_energy, silence_energy),
+             silence_dc_offset = coalesce(excluded.silence_dc_offset, silence_dc_offset),
+             silence_codes = coalesce(excluded.silence_codes, silence_codes),
+             silence_reason = coalesce(excluded.silence_reason, silence_reason)
+         WHERE excluded.packets >= packets",
+    )?
+    .execute(params![
+        row.stream,
+        row.call,
+        row.direction,
+        row.src.to_string(),
+        row.dst.to_string(),
+        row.ssrc,
+        row.codec,
+        row.payload_type,
+        int(row.packets),
+        int(row.lost),
+        row.reordered,
+        row.duplicates,
+        row.restarts,
+        row.jitter_ms,
+        row.telephone_events,
+        row.comfort_noise,
+        row.rtcp_packets,
+        nanos(row.first_seen),
+        nanos(row.last_seen),
+        silence.map(|s| law_name(s)),
+        silence.map(|s| s.packets),
+        silence.map(|s| s.observed_packets),
+        silence.map(|s| s.energy),
+        silence.map(|s| s.dc_offset),
+        silence.map(|s| pack_codes(&s.codes)),
+        row.silence_reason,
+    ])?;
+    Ok(())
+}
+
+fn law_name(silence: &SilenceRow) -> &'static str {
+    match silence.law {
+        bellwether_rtp::g711::Law::Mu => "mu",
+        bellwether_rtp::g711::Law::A => "a",
+    }
+}
+
+/// Code words and counts as the schema lays them out.
+pub(crate) fn pack_codes(codes: &[(u8, u32)]) -> Vec<u8> {
+    codes.iter().flat_map(|(code, n)| std::iter::once(*code).chain(n.to_le_bytes())).collect()
+}
+
+/// The inverse of [`pack_codes`]; octets that do not fit are passed over.
+pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
+    bytes
+        .chunks_exact(5)
+        .filter_map(|chunk| match chunk {
+            [code, a, b, c, d] => Some((*code, u32::from_le_bytes([*a, *b, *c, *d]))),
+            _ => None,
+        })
+        .collect()
+}
+
+fn input(tx: &Transaction<'_>, row: &InputRow) -> Result<(), StoreError> {
+    tx.prepare_cached("DELETE FROM counters WHERE input = ?1")?.execute([row.input])?;
+    tx.prepare_cached(
+        "INSERT INTO inputs (input, name, packets, bytes, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (input) DO NOTHING",
+    )?
+    .execute(params![
+        row.input,
+        row.name,
+        int(row.packets),
+        int(row.bytes),
+        row.first_at.map(nanos),
+        row.last_at.map(nanos)
+    ])?;
+    let mut counter =
+        tx.prepare_cached("INSERT INTO counters (input, kind, name, count) VALUES (?1, ?2, ?3, ?4)")?;
+    for (kind, name, count) in row.counters.iter() {
+        counter.execute(params![row.input, kind, name, int(count)])?;
+    }
+    Ok(())
+}
