@@ -55,11 +55,11 @@ impl Judge {
         }
     }
 
-    fn call_started(&mut self, call: CallStarted, rows: &mut Vec<Row>) {
+    fn call_started(&mut self, mut call: CallStarted, rows: &mut Vec<Row>) {
         let tokens = &self.tokeniser;
         let caller_number = NumberFacts::of(&call.from.user);
         let callee_number = NumberFacts::of(&call.to.user);
-        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&call.prints, "INVITE", call.started_at))));
+        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut call.prints, "INVITE", call.started_at))));
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let asserted = call.asserted.as_ref().unwrap_or(&call.from);
         rows.push(Row::Call(Box::new(CallRow {
@@ -78,8 +78,8 @@ impl Judge {
             transport: call.transport,
             user_agent: call.user_agent,
             fingerprint: call.prints.combined.hash,
-            sip_author: call.prints.sip.hash,
-            sdp_author: call.prints.sdp.map(|p| p.hash),
+            sip_author: call.prints.sip,
+            sdp_author: call.prints.sdp,
             path: Some(call.prints.path).filter(|p| !p.is_empty()),
             origin: tokens.origin(&asserted.user, &asserted.host, &call.first_via_host),
             access_side: side,
@@ -120,9 +120,9 @@ impl Judge {
         }
     }
 
-    fn registration_started(&mut self, r: RegistrationStarted, rows: &mut Vec<Row>) {
+    fn registration_started(&mut self, mut r: RegistrationStarted, rows: &mut Vec<Row>) {
         let tokens = &self.tokeniser;
-        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&r.prints, "REGISTER", r.first_seen))));
+        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut r.prints, "REGISTER", r.first_seen))));
         rows.push(Row::Registration(Box::new(RegistrationRow {
             registration: r.registration,
             aor: tokens.address(&r.aor),
@@ -138,13 +138,18 @@ impl Judge {
     }
 }
 
-fn fingerprint_row(prints: &Prints, method: &'static str, at: bellwether_base::Timestamp) -> FingerprintRow {
+/// Takes the readable form out of the prints: nothing else needs it.
+fn fingerprint_row(
+    prints: &mut Prints,
+    method: &'static str,
+    at: bellwether_base::Timestamp,
+) -> FingerprintRow {
     FingerprintRow {
         fingerprint: prints.combined.hash.clone(),
-        readable: prints.combined.readable.clone(),
+        readable: std::mem::take(&mut prints.combined.readable),
         method,
-        sip_author: prints.sip.hash.clone(),
-        sdp_author: prints.sdp.as_ref().map(|p| p.hash.clone()),
+        sip_author: prints.sip.clone(),
+        sdp_author: prints.sdp.clone(),
         seen_at: at,
     }
 }

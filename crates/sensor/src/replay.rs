@@ -16,8 +16,12 @@ use crate::epochs::{Epochs, Gone, LAG};
 use crate::merge::merge;
 
 /// Rows gathered before they are written, and how long they may wait.
-const COMMIT_ROWS: usize = 8192;
+const COMMIT_ROWS: usize = 4096;
 const COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// Updates of calls held back for later ones to replace them, and how long.
+const HELD_UPDATES: usize = 8192;
+const HELD_FOR: Duration = Duration::from_secs(1);
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 65_536;
@@ -83,6 +87,8 @@ pub enum SensorError {
     Open(OpenError),
     /// The database cannot be written.
     Store(StoreError),
+    /// The system has no thread to give.
+    Thread(String),
     /// A thread ended that should not have.
     Stopped,
 }
@@ -92,6 +98,7 @@ impl fmt::Display for SensorError {
         match self {
             Self::Open(e) => e.fmt(f),
             Self::Store(e) => e.fmt(f),
+            Self::Thread(why) => write!(f, "cannot start a thread: {why}"),
             Self::Stopped => f.write_str("a worker stopped unexpectedly; this is a bug"),
         }
     }
@@ -120,7 +127,7 @@ pub fn replay(
             let (done_tx, done_rx) = bounded::<Done>(LAG + 1);
             let (facts_tx, facts_rx) = bounded::<Facts>(LAG + 1);
             let worker = Worker::new(number, workers, &config.limits, config.key);
-            scope.spawn(move || work(worker, &batch_rx, &done_tx, &facts_tx));
+            spawn(scope, &format!("worker-{number}"), move || work(worker, &batch_rx, &done_tx, &facts_tx))?;
             to_workers.push(batch_tx);
             from_workers.push(done_rx);
             facts_from.push(facts_rx);
@@ -128,8 +135,8 @@ pub fn replay(
         let (rows_tx, rows_rx) = bounded::<Vec<Row>>(16);
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
         let judged_tx = rows_tx.clone();
-        let merging = scope.spawn(move || merge(&facts_from, judge, &judged_tx, started));
-        let writing = scope.spawn(move || write(writer, &rows_rx));
+        let merging = spawn(scope, "merge", move || merge(&facts_from, judge, &judged_tx, started))?;
+        let writing = spawn(scope, "writer", move || write(writer, &rows_rx))?;
 
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher = Dispatcher::new(epochs, config.fragments, config.tcp, config.key);
@@ -141,6 +148,18 @@ pub fn replay(
         let (packets, damaged) = read?;
         Ok(Outcome { packets, elapsed: started.elapsed(), damaged, latency, database })
     })
+}
+
+/// Starts a thread with a name, which shows in debuggers and profiles.
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope std::thread::Scope<'scope, '_>,
+    name: &str,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<std::thread::ScopedJoinHandle<'scope, T>, SensorError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, body)
+        .map_err(|e| SensorError::Thread(e.to_string()))
 }
 
 type Read = (u64, Vec<Damage>);
@@ -268,14 +287,19 @@ fn work(mut worker: Worker, from: &Receiver<Batch>, done: &Sender<Done>, facts_t
 /// The writer's thread: commits when enough has gathered or waited long enough.
 fn write(mut writer: Writer, from: &Receiver<Vec<Row>>) -> Result<bellwether_store::Reader, StoreError> {
     let mut last_commit = Instant::now();
+    let mut last_updates = last_commit;
     loop {
         match from.recv_timeout(COMMIT_EVERY) {
             Ok(rows) => rows.into_iter().for_each(|row| writer.push(row)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        if writer.pending() >= COMMIT_ROWS || last_commit.elapsed() >= COMMIT_EVERY {
-            writer.commit()?;
+        if writer.pending_updates() >= HELD_UPDATES || last_updates.elapsed() >= HELD_FOR {
+            writer.commit(true)?;
+            last_updates = Instant::now();
+            last_commit = last_updates;
+        } else if writer.pending() >= COMMIT_ROWS || last_commit.elapsed() >= COMMIT_EVERY {
+            writer.commit(false)?;
             last_commit = Instant::now();
         }
     }

@@ -3,13 +3,14 @@ use std::sync::Arc;
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_fingerprint as fingerprint;
 use bellwether_sip::sdp::{Media, Session, description};
-use bellwether_sip::{Address, CSeq, Message, Method, Name, StartLine, Uri};
+use bellwether_sip::{Address, Message, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
 use crate::fact::{CallStarted, Fact, Outbox, Party, Prints};
 use crate::party::text;
 use crate::transactions::Novelty;
-use crate::{Control, Item, Limits, Side, Tally};
+use crate::worker::Sip;
+use crate::{Control, Limits, Side, Tally};
 
 /// A call that is over is remembered this long for late copies, retransmissions and other hops.
 const LINGER: Span = Span::from_secs(10);
@@ -48,29 +49,25 @@ impl Calls {
     /// Takes a message that is not a REGISTER's.
     pub(crate) fn message(
         &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        cseq: &CSeq<'_>,
+        sip: &Sip<'_, '_>,
         novelty: Novelty,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        if !is_of_calls(cseq.method) {
+        if !is_of_calls(sip.cseq.method) {
             return;
         }
-        let call_id = message.call_id().unwrap_or_default();
-        let from_tag = message.from().and_then(|a| a.tag()).unwrap_or_default();
-        let to_tag = message.to().and_then(|a| a.tag()).filter(|t| !t.is_empty());
-        let found = self.find(call_id, from_tag, to_tag);
+        let to_tag = sip.parts.to_tag();
+        let found = self.find(sip.call_id, sip.parts.from_tag(), to_tag);
         if novelty != Novelty::New {
             if let Some(found) = found {
-                self.with(&found, item.at, |call| call.copied(novelty == Novelty::Duplicate));
+                self.with(&found, sip.item.at, |call| call.copied(novelty == Novelty::Duplicate));
             }
             return;
         }
-        match message.start() {
+        match sip.message.start() {
             StartLine::Request { method: Method::Invite, .. } if to_tag.is_none() => {
-                self.initial_invite(item, message, cseq, found, out, tally);
+                self.initial_invite(sip, found, out, tally);
             }
             StartLine::Request { method, .. } => {
                 let Some(found) = found else {
@@ -78,11 +75,11 @@ impl Calls {
                     tally.unknown_dialog += u64::from(matches!(method, Method::Invite | Method::Bye));
                     return;
                 };
-                self.in_dialog_request(item, message, method, &found, out);
+                self.in_dialog_request(sip, method, &found, out);
             }
             StartLine::Status { code, .. } => {
                 if let Some(found) = found {
-                    self.response(item, message, cseq, code, to_tag, &found, out);
+                    self.response(sip, code, &found, out);
                 }
             }
             StartLine::Unknown(_) => {}
@@ -130,13 +127,12 @@ impl Calls {
 
     fn initial_invite(
         &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        cseq: &CSeq<'_>,
+        sip: &Sip<'_, '_>,
         found: Option<Found>,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
+        let Sip { item, cseq, .. } = sip;
         let flow_hash = self.flow_hash(item.flow);
         if let Some(found) = found {
             let Some((_, call)) = self.table.get_mut(found.slot) else { return };
@@ -149,17 +145,16 @@ impl Calls {
                 call.hop(item.flow, flow_hash);
                 let (call, class) = (call.identity, call.class());
                 self.table.touch(found.slot, class, item.at);
-                self.negotiate(item, message, found.slot, call, Side::Caller, out);
+                self.negotiate(sip, found.slot, call, Side::Caller, out);
                 return;
             }
             // The Call-ID is used again for the next call (some gateways do that).
             self.close(found.slot, item.at, out);
         }
-        let started = self.started(item, message);
+        let started = self.started(sip);
         let identity = started.call;
         out.fact(Fact::CallStarted(Box::new(started)));
-        let from_tag = message.from().and_then(|a| a.tag()).unwrap_or_default();
-        let (hash, key) = self.key(message.call_id().unwrap_or_default(), from_tag);
+        let (hash, key) = self.key(sip.call_id, sip.parts.from_tag());
         let call = Call::new(identity, item.flow, flow_hash, cseq.number);
         let (slot, evicted) = self.table.insert(hash, key, call, 1, item.at);
         if let Some(mut evicted) = evicted {
@@ -169,17 +164,11 @@ impl Calls {
             release(&evicted.value, item.at, out);
             out.report(evicted.value.report());
         }
-        self.negotiate(item, message, slot, identity, Side::Caller, out);
+        self.negotiate(sip, slot, identity, Side::Caller, out);
     }
 
-    fn in_dialog_request(
-        &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        method: Method,
-        found: &Found,
-        out: &mut Outbox,
-    ) {
+    fn in_dialog_request(&mut self, sip: &Sip<'_, '_>, method: Method, found: &Found, out: &mut Outbox) {
+        let item = sip.item;
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
         let is_reported = match method {
             Method::Bye => call.step(Event::Bye, item.at),
@@ -189,7 +178,7 @@ impl Calls {
                 false
             }
             Method::Invite => {
-                call.reinvite(found.from_side, message.cseq().map_or(0, |c| c.number));
+                call.reinvite(found.from_side, sip.cseq.number);
                 false
             }
             _ => false,
@@ -207,22 +196,13 @@ impl Calls {
         out.report(progress);
         self.table.touch(found.slot, class, item.at);
         if !is_over {
-            self.negotiate(item, message, found.slot, identity, found.from_side, out);
+            self.negotiate(sip, found.slot, identity, found.from_side, out);
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a response is, and where its news go")]
-    fn response(
-        &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        cseq: &CSeq<'_>,
-        code: u16,
-        to_tag: Option<&[u8]>,
-        found: &Found,
-        out: &mut Outbox,
-    ) {
-        let tag_hash = to_tag.map(|tag| self.hash_key.parts(&[tag]) as u32);
+    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, found: &Found, out: &mut Outbox) {
+        let Sip { item, cseq, .. } = sip;
+        let tag_hash = sip.parts.to_tag().map(|tag| self.hash_key.parts(&[tag]) as u32);
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
         let identity = call.identity;
         let answers_invite = cseq.method == Method::Invite && cseq.number == call.cseq;
@@ -254,20 +234,13 @@ impl Calls {
             self.table.touch(found.slot, class, item.at);
         }
         if (101..=299).contains(&code) {
-            self.negotiate(item, message, found.slot, identity, found.from_side.other(), out);
+            self.negotiate(sip, found.slot, identity, found.from_side.other(), out);
         }
     }
 
     /// Tells media owners where `side`, the description's author, listens.
-    fn negotiate(
-        &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        slot: SlotId,
-        call: i64,
-        side: Side,
-        out: &mut Outbox,
-    ) {
+    fn negotiate(&mut self, sip: &Sip<'_, '_>, slot: SlotId, call: i64, side: Side, out: &mut Outbox) {
+        let Sip { item, message, .. } = sip;
         let Some(body) = description(message.get(Name::ContentType), message.body()) else { return };
         let Some(session) = Session::parse(body) else { return };
         for media in &session.media {
@@ -286,10 +259,9 @@ impl Calls {
         }
     }
 
-    fn started(&self, item: &Item<'_>, message: &Message<'_>) -> CallStarted {
-        let call_id = message.call_id().unwrap_or_default();
-        let from = message.from();
-        let from_tag = from.and_then(|a| a.tag()).unwrap_or_default();
+    fn started(&self, sip: &Sip<'_, '_>) -> CallStarted {
+        let Sip { item, message, parts, call_id, .. } = sip;
+        let from_tag = parts.from_tag();
         let body = description(message.get(Name::ContentType), message.body());
         let uri = match message.start() {
             StartLine::Request { uri, .. } => Uri::parse(uri),
@@ -310,8 +282,8 @@ impl Calls {
             started_at: item.at,
             flow: item.flow,
             transport: item.transport(),
-            from: party(from),
-            to: party(message.to()),
+            from: party(parts.from),
+            to: party(parts.to),
             request_user: uri.map(|u| text(u.user)).unwrap_or_default(),
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
             user_agent: message.get(Name::UserAgent).map(text),
@@ -364,7 +336,9 @@ pub(crate) fn prints(message: &Message<'_>, body: Option<&[u8]>) -> Prints {
     let empty = || fingerprint::Print { readable: String::new(), hash: String::new() };
     let sip = fingerprint::sip_author(message).unwrap_or_else(empty);
     let sdp = body.and_then(fingerprint::sdp_author);
-    Prints { combined: fingerprint::combined(&sip, sdp.as_ref()), sip, sdp, path: fingerprint::path(message) }
+    Prints { combined: fingerprint::combined(&sip, sdp.as_ref()),
+        sip: sip.hash,
+        sdp: sdp.map(|p| p.hash), path: fingerprint::path(message) }
 }
 
 fn release(call: &Call, at: Timestamp, out: &mut Outbox) {

@@ -60,10 +60,10 @@ pub struct Party {
 pub struct Prints {
     /// All parts together.
     pub combined: Print,
-    /// Who wrote the headers.
-    pub sip: Print,
-    /// Who wrote the offer.
-    pub sdp: Option<Print>,
+    /// Hash of who wrote the headers.
+    pub sip: String,
+    /// Hash of who wrote the offer.
+    pub sdp: Option<String>,
     /// The path, readable.
     pub path: String,
 }

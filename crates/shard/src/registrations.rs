@@ -1,11 +1,12 @@
 use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_clock::RegisterTimeline;
-use bellwether_sip::{Address, CSeq, Message, Name, StartLine};
+use bellwether_sip::{Address, Message, Name, StartLine};
 
 use crate::calls::prints;
 use crate::fact::{Fact, Outbox, Party, RegistrationProgress, RegistrationStarted};
 use crate::party::text;
 use crate::transactions::{Novelty, Place, Transactions};
+use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
 
 /// A REGISTER that follows a challenge within this time answers it; later it is a refresh of its own.
@@ -60,27 +61,24 @@ impl Registrations {
     }
 
     /// Takes a REGISTER or an answer to one.
-    #[expect(clippy::too_many_arguments, reason = "what a message is, and where its news go")]
     pub(crate) fn message(
         &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        cseq: &CSeq<'_>,
+        sip: &Sip<'_, '_>,
         place: &Place,
         transactions: &mut Transactions,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        match message.start() {
+        match sip.message.start() {
             StartLine::Request { .. } => {
-                if let Some(subject) = self.request(item, message, cseq, place.novelty, out, tally) {
+                if let Some(subject) = self.request(sip, place.novelty, out, tally) {
                     transactions.set_subject(place, subject);
                 }
             }
             StartLine::Status { code, .. } if code >= 200 && place.novelty == Novelty::New => {
                 let subject = transactions.subject(place);
                 if subject != 0 {
-                    self.response(item, message, cseq, code, subject);
+                    self.response(sip, code, subject);
                 }
             }
             StartLine::Status { .. } | StartLine::Unknown(_) => {}
@@ -120,14 +118,13 @@ impl Registrations {
     /// Answers which device the request is about.
     fn request(
         &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        cseq: &CSeq<'_>,
+        sip: &Sip<'_, '_>,
         novelty: Novelty,
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> Option<u64> {
-        let aor = message.to()?;
+        let Sip { item, message, parts, cseq, .. } = sip;
+        let aor = parts.to?;
         let mut contacts = message.contacts();
         // Without a contact it only asks; "*" removes all, and is no device's.
         let contact = contacts.next().filter(|c| c.target != b"*")?;
@@ -153,7 +150,7 @@ impl Registrations {
                 slot
             }
         };
-        let call_id = self.identity_key.parts(&[message.call_id().unwrap_or_default()]) as u32;
+        let call_id = self.identity_key.parts(&[sip.call_id]) as u32;
         let (_, device) = self.table.get_mut(slot)?;
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
@@ -169,7 +166,8 @@ impl Registrations {
         Some(subject)
     }
 
-    fn response(&mut self, item: &Item<'_>, message: &Message<'_>, cseq: &CSeq<'_>, code: u16, subject: u64) {
+    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, subject: u64) {
+        let Sip { item, message, cseq, .. } = sip;
         let Some(slot) = self.table.find(subject, &subject) else { return };
         let Some((_, device)) = self.table.get_mut(slot) else { return };
         if cseq.number != device.cseq {

@@ -1,7 +1,6 @@
+use crate::worker::Sip;
+use crate::{Limits, Tally};
 use bellwether_base::{HashKey, Loss, LruTable, Span, Timestamp};
-use bellwether_sip::{CSeq, Message};
-
-use crate::{Item, Limits, Tally};
 
 /// A datagram seen again within this time was doubled by the mirror: no SIP timer is this short (T1 is
 /// 500 ms, RFC 3261 section 17.1.1.1).
@@ -59,17 +58,10 @@ impl Transactions {
         Self { table: LruTable::new(Limits::per_shard(limits.transactions)), hash_key, content }
     }
 
-    pub(crate) fn observe(
-        &mut self,
-        item: &Item<'_>,
-        message: &Message<'_>,
-        cseq: &CSeq<'_>,
-        tally: &mut Tally,
-    ) -> Place {
-        let via = message.vias().next().flatten();
-        let branch = via.and_then(|v| v.branch()).unwrap_or_default();
-        let sent_by = via.map(|v| v.host).unwrap_or_default();
-        let call_id = message.call_id().unwrap_or_default();
+    pub(crate) fn observe(&mut self, sip: &Sip<'_, '_>, tally: &mut Tally) -> Place {
+        let Sip { item, message, parts, cseq, call_id } = sip;
+        let branch = parts.top_via.and_then(|v| v.branch()).unwrap_or_default();
+        let sent_by = parts.top_via.map(|v| v.host).unwrap_or_default();
         let number = cseq.number.to_le_bytes();
         let key = self.hash_key.parts(&[call_id, branch, sent_by, &number, cseq.token]);
         let digest = self.content.hash(item.bytes) as u32;

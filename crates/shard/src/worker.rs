@@ -1,5 +1,5 @@
 use bellwether_base::{FlowKey, HashKey, Loss, Span, Timestamp, Transport};
-use bellwether_sip::{Message, Method};
+use bellwether_sip::{CSeq, Message, Method, Parts};
 
 use crate::calls::Calls;
 use crate::control::{Control, MediaDirectory};
@@ -59,6 +59,15 @@ impl Item<'_> {
             Content::SipDatagram | Content::Rtp | Content::Rtcp | Content::Dtls => Transport::Udp,
         }
     }
+}
+
+/// A SIP message with what was read of it.
+pub(crate) struct Sip<'m, 'a> {
+    pub(crate) item: &'m Item<'a>,
+    pub(crate) message: &'m Message<'a>,
+    pub(crate) parts: &'m Parts<'a>,
+    pub(crate) cseq: CSeq<'a>,
+    pub(crate) call_id: &'a [u8],
 }
 
 /// Some of the virtual shards, and the media directory that every worker has alike.
@@ -184,18 +193,19 @@ impl Shard {
 
     fn sip(&mut self, item: &Item<'_>, out: &mut Outbox, tally: &mut Tally) {
         let mut message = Message::parse(item.bytes);
-        let defects = message.examine();
+        let parts = message.parts();
+        let defects = message.examine_with(&parts);
         tally.message(&message, defects);
-        let (Some(cseq), Some(_)) = (message.cseq(), message.call_id()) else {
+        let (Some(cseq), Some(call_id)) = (parts.cseq, parts.call_id) else {
             tally.losses.count(Loss::SipMalformed);
             return;
         };
-        let place = self.transactions.observe(item, &message, &cseq, tally);
+        let sip = Sip { item, message: &message, parts: &parts, cseq, call_id };
+        let place = self.transactions.observe(&sip, tally);
         if cseq.method == Method::Register {
-            let Self { registrations, transactions, .. } = self;
-            registrations.message(item, &message, &cseq, &place, transactions, out, tally);
+            self.registrations.message(&sip, &place, &mut self.transactions, out, tally);
         } else {
-            self.calls.message(item, &message, &cseq, place.novelty, out, tally);
+            self.calls.message(&sip, place.novelty, out, tally);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::header::{Header, Name};
 use crate::lex::{is_lws, number};
+use crate::message::Parts;
 use crate::message::StartLine;
 use crate::{Address, Defect, Defects, Message, Method, Uri, Via, addresses, comma_values};
 
@@ -18,12 +19,12 @@ const SINGLE: [Name; 9] = [
     Name::UserAgent,
 ];
 
-pub(crate) fn value_defects(message: &Message<'_>) -> Defects {
+pub(crate) fn value_defects(message: &Message<'_>, parts: &Parts<'_>) -> Defects {
     let mut defects = Defects::NONE;
     request_uri(message, &mut defects);
     presence(message, &mut defects);
     for header in message.headers() {
-        header_defects(message, header, &mut defects);
+        header_defects(message, parts, header, &mut defects);
     }
     defects
 }
@@ -75,17 +76,17 @@ fn presence(message: &Message<'_>, defects: &mut Defects) {
     }
 }
 
-fn header_defects(message: &Message<'_>, header: &Header<'_>, defects: &mut Defects) {
+fn header_defects(message: &Message<'_>, parts: &Parts<'_>, header: &Header<'_>, defects: &mut Defects) {
     let value = header.value;
     match header.name {
         Name::Via => vias(message, header, defects),
-        Name::From => party(value, Defect::BadFrom, true, defects),
-        Name::To => party(value, Defect::BadTo, false, defects),
+        Name::From => party(parts.from, Defect::BadFrom, true, defects),
+        Name::To => party(parts.to, Defect::BadTo, false, defects),
         Name::Contact => contacts(value, defects),
         Name::CallId if value.is_empty() || value.iter().any(|b| is_lws(*b)) => {
             defects.add(Defect::BadCallId);
         }
-        Name::CSeq => cseq(message, defects),
+        Name::CSeq => cseq(message, parts, defects),
         Name::MaxForwards if !number(value).is_some_and(|n| n <= 255) => defects.add(Defect::BadMaxForwards),
         Name::Expires if !number(value).is_some_and(|n| u32::try_from(n).is_ok()) => {
             defects.add(Defect::BadExpires);
@@ -121,8 +122,8 @@ fn vias(message: &Message<'_>, header: &Header<'_>, defects: &mut Defects) {
     }
 }
 
-fn party(value: &[u8], bad: Defect, is_from: bool, defects: &mut Defects) {
-    let address = Address::parse(value);
+fn party(address: Option<Address<'_>>, bad: Defect, is_from: bool, defects: &mut Defects) {
+    let Some(address) = address else { return };
     address_defects(&address, bad, defects);
     if is_from && address.tag().is_none() {
         defects.add(Defect::MissingFromTag);
@@ -155,8 +156,8 @@ fn address_defects(address: &Address<'_>, bad: Defect, defects: &mut Defects) {
     }
 }
 
-fn cseq(message: &Message<'_>, defects: &mut Defects) {
-    let Some(cseq) = message.cseq() else {
+fn cseq(message: &Message<'_>, parts: &Parts<'_>, defects: &mut Defects) {
+    let Some(cseq) = parts.cseq else {
         defects.add(Defect::BadCSeq);
         return;
     };

@@ -84,16 +84,18 @@ impl<'a> Iterator for Split<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
         let mut at = 0;
-        while let Some(octet) = rest.get(at) {
-            match *octet {
-                b'"' => at += rest.get(at..).and_then(quoted_end).unwrap_or(1),
-                b'<' => at += rest.get(at..).and_then(|r| memchr::memchr(b'>', r)).unwrap_or(0) + 1,
-                octet if octet == self.separator => {
+        while let Some(ahead) = rest.get(at..)
+            && let Some(found) = memchr::memchr3(self.separator, b'"', b'<', ahead)
+        {
+            at += found;
+            match ahead.get(found) {
+                Some(b'"') => at += rest.get(at..).and_then(quoted_end).unwrap_or(1),
+                Some(b'<') => at += rest.get(at..).and_then(|r| memchr::memchr(b'>', r)).unwrap_or(0) + 1,
+                _ => {
                     let (part, tail) = rest.split_at_checked(at)?;
                     self.rest = tail.get(1..);
                     return Some(trim(part));
                 }
-                _ => at += 1,
             }
         }
         self.rest = None;
@@ -153,7 +155,13 @@ impl<'a> Params<'a> {
 
     /// Whether separators stand with nothing between them.
     pub(crate) fn has_empty_place(&self) -> bool {
-        self.places().any(|p| p.is_none())
+        let text = trim(self.0);
+        // Rarely is a separator followed by another, so look for that before splitting.
+        let is_suspect = memchr::memchr_iter(b';', text).any(|at| {
+            let rest = trim(text.get(at + 1..).unwrap_or_default());
+            rest.is_empty() || rest.starts_with(b";")
+        });
+        is_suspect && self.places().any(|p| p.is_none())
     }
 
     fn places(&self) -> impl Iterator<Item = Option<Param<'a>>> + use<'a> {

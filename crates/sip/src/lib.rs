@@ -27,7 +27,7 @@ pub use defects::{Defect, Defects};
 pub use frame::{Framed, MAX_MESSAGE, frame, resync};
 pub use header::{Header, LineEnd, Name};
 pub use lex::{Param, Params, comma_values};
-pub use message::{CSeq, Message, StartLine};
+pub use message::{CSeq, Message, Parts, StartLine};
 pub use method::Method;
 pub use probe::{Verdict, probe};
 pub use route::{RouteKey, route_key};

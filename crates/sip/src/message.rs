@@ -45,6 +45,35 @@ pub struct CSeq<'a> {
     pub token: &'a [u8],
 }
 
+/// The values that every step of an analysis needs, read once.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// Call-ID, where it is not empty.
+    pub call_id: Option<&'a [u8]>,
+    /// CSeq, where it parses.
+    pub cseq: Option<CSeq<'a>>,
+    /// From.
+    pub from: Option<Address<'a>>,
+    /// To.
+    pub to: Option<Address<'a>>,
+    /// The topmost Via, where it parses.
+    pub top_via: Option<Via<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    /// The tag of From; empty if there is none (RFC 2543).
+    #[must_use]
+    pub fn from_tag(&self) -> &'a [u8] {
+        self.from.and_then(|a| a.tag()).unwrap_or_default()
+    }
+
+    /// The tag of To, once there is one.
+    #[must_use]
+    pub fn to_tag(&self) -> Option<&'a [u8]> {
+        self.to.and_then(|a| a.tag()).filter(|tag| !tag.is_empty())
+    }
+}
+
 /// One SIP message, borrowed from the bytes it came in.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
@@ -141,8 +170,26 @@ impl<'a> Message<'a> {
 
     /// Looks at the values too, and answers all defects.
     pub fn examine(&mut self) -> Defects {
-        self.defects = self.defects.union(crate::examine::value_defects(self));
+        let parts = self.parts();
+        self.examine_with(&parts)
+    }
+
+    /// Like [`Self::examine`], with the parts read already.
+    pub fn examine_with(&mut self, parts: &Parts<'a>) -> Defects {
+        self.defects = self.defects.union(crate::examine::value_defects(self, parts));
         self.defects
+    }
+
+    /// Reads what every analysis needs.
+    #[must_use]
+    pub fn parts(&self) -> Parts<'a> {
+        Parts {
+            call_id: self.call_id(),
+            cseq: self.cseq(),
+            from: self.from(),
+            to: self.to(),
+            top_via: self.vias().next().flatten(),
+        }
     }
 
     /// The method of a request.

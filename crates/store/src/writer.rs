@@ -15,6 +15,9 @@ use crate::schema::open_for_writing;
 pub struct Writer {
     db: Connection,
     pending: Vec<Row>,
+    /// What became of calls, by identity: a later update of a call replaces an earlier one, so that most calls
+    /// cost one statement and not one for each thing that happened to them.
+    updates: BTreeMap<i64, Box<CallUpdate>>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<String, (Box<FingerprintRow>, Timestamp)>,
 }
@@ -26,7 +29,7 @@ impl Writer {
     /// If it cannot be opened, is newer than this program, or was made with another key.
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
         let db = open_for_writing(path, key_id)?;
-        Ok(Self { db, pending: Vec::new(), fingerprints: BTreeMap::new() })
+        Ok(Self { db, pending: Vec::new(), updates: BTreeMap::new(), fingerprints: BTreeMap::new() })
     }
 
     /// Adds a row to the batch.
@@ -38,22 +41,34 @@ impl Writer {
                 held.0.seen_at = held.0.seen_at.min(seen_at);
                 held.1 = held.1.max(seen_at);
             }
+            Row::CallUpdate(update) => {
+                self.updates.insert(update.call, update);
+            }
             row => self.pending.push(row),
         }
     }
 
-    /// Rows in the batch.
+    /// Rows in the batch, updates of calls aside.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.pending.len() + self.fingerprints.len()
+        self.pending.len()
     }
 
-    /// Writes the batch, all or nothing.
+    /// Updates of calls in the batch: worth holding back, as later ones replace them.
+    #[must_use]
+    pub fn pending_updates(&self) -> usize {
+        self.updates.len()
+    }
+
+    /// Writes the batch, all or nothing; the updates of calls only `with_updates`.
     ///
     /// # Errors
     /// If the database refuses; nothing of the batch is in it then, and all earlier batches are.
-    pub fn commit(&mut self) -> Result<(), StoreError> {
-        if self.pending() == 0 {
+    pub fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
+        if self.pending.is_empty()
+            && self.fingerprints.is_empty()
+            && !(with_updates && !self.updates.is_empty())
+        {
             return Ok(());
         }
         let tx = self.db.transaction()?;
@@ -63,7 +78,15 @@ impl Writer {
         for row in &self.pending {
             write(&tx, row)?;
         }
+        if with_updates {
+            for update in self.updates.values() {
+                call_update(&tx, update)?;
+            }
+        }
         tx.commit()?;
+        if with_updates {
+            self.updates.clear();
+        }
         self.pending.clear();
         self.fingerprints.clear();
         Ok(())
@@ -74,7 +97,7 @@ impl Writer {
     /// # Errors
     /// If the last batch or the log cannot be written.
     pub fn close(mut self) -> Result<Connection, StoreError> {
-        self.commit()?;
+        self.commit(true)?;
         self.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
         Ok(self.db)
     }
@@ -228,19 +251,18 @@ fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), Store
 /// An observation replaces those that it contains, and is passed over if one contains it.
 fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(), StoreError> {
     let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
-    let is_contained: bool = tx
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM observations
-             WHERE registration = ?1 AND first_at <= ?2 AND last_at >= ?3 AND (first_at < ?2 OR last_at > ?3))",
-        )?
-        .query_row([u.registration, first, last], |r| r.get(0))?;
-    if is_contained {
+    let mut held = tx.prepare_cached("SELECT first_at, last_at FROM observations WHERE registration = ?1")?;
+    let held: Vec<(i64, i64)> =
+        held.query_map([u.registration], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+    if held.iter().any(|(f, l)| *f <= first && *l >= last && (*f, *l) != (first, last)) {
         return Ok(());
     }
-    for table in ["observations", "segments"] {
-        let delete =
-            format!("DELETE FROM {table} WHERE registration = ?1 AND first_at >= ?2 AND last_at <= ?3");
-        tx.prepare_cached(&delete)?.execute([u.registration, first, last])?;
+    if held.iter().any(|(f, l)| *f >= first && *l <= last) {
+        for table in ["observations", "segments"] {
+            let delete =
+                format!("DELETE FROM {table} WHERE registration = ?1 AND first_at >= ?2 AND last_at <= ?3");
+            tx.prepare_cached(&delete)?.execute([u.registration, first, last])?;
+        }
     }
     tx.prepare_cached(
         "INSERT OR REPLACE INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges,
