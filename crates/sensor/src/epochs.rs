@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bellwether_base::{Span, Timestamp};
@@ -18,6 +19,10 @@ const MAX_BYTES: usize = 512 * 1024;
 /// media that they describe: a slow capture would take minutes to fill an epoch.
 const MAX_SPAN: Span = Span::from_millis(20);
 
+/// Controls take effect no later than this much trace time after the epoch that they come from, however few
+/// packets there are.
+const MAX_DELAY: Span = Span::from_millis(60);
+
 /// A worker is gone: it failed, or what it writes to did.
 #[derive(Debug)]
 pub(crate) struct Gone;
@@ -30,7 +35,8 @@ pub(crate) struct Epochs {
     from: Vec<Receiver<Done>>,
     batches: Vec<Batch>,
     spare: Vec<Batch>,
-    outstanding: usize,
+    /// The latest time of each epoch under way, oldest first.
+    outstanding: VecDeque<Timestamp>,
     items: usize,
     bytes: usize,
     first_at: Option<Timestamp>,
@@ -53,7 +59,7 @@ impl Epochs {
             from,
             batches,
             spare: Vec::new(),
-            outstanding: 0,
+            outstanding: VecDeque::with_capacity(LAG),
             items: 0,
             bytes: 0,
             first_at: None,
@@ -68,6 +74,11 @@ impl Epochs {
     pub(crate) fn push(&mut self, item: &Item<'_>, is_sip: bool) -> Result<(), Gone> {
         if self.is_full(item.at) {
             self.close(Then::GoOn)?;
+        }
+        while self.items == 0
+            && self.outstanding.front().is_some_and(|up_to| item.at.since(*up_to) >= MAX_DELAY)
+        {
+            self.collect(&mut Tally::default())?;
         }
         self.first_at.get_or_insert(item.at);
         self.up_to = self.up_to.max(item.at);
@@ -85,7 +96,7 @@ impl Epochs {
 
     /// Ends the open epoch and sends it off.
     pub(crate) fn close(&mut self, then: Then) -> Result<(), Gone> {
-        if self.outstanding == LAG {
+        if self.outstanding.len() == LAG {
             self.collect(&mut Tally::default())?;
         }
         let controls: Arc<[Control]> = std::mem::take(&mut self.controls).into();
@@ -97,7 +108,7 @@ impl Epochs {
             batch.sent = self.started.elapsed();
             to.send(batch).map_err(|_| Gone)?;
         }
-        self.outstanding += 1;
+        self.outstanding.push_back(self.up_to);
         (self.items, self.bytes, self.first_at) = (0, 0, None);
         self.since_sip = self.since_sip.saturating_add(1);
         Ok(())
@@ -107,7 +118,7 @@ impl Epochs {
     pub(crate) fn drain(&mut self, then: Then) -> Result<Tally, Gone> {
         self.close(then)?;
         let mut total = Tally::default();
-        while self.outstanding > 0 {
+        while !self.outstanding.is_empty() {
             self.collect(&mut total)?;
         }
         Ok(total)
@@ -127,7 +138,7 @@ impl Epochs {
         }
         controls.sort_by_key(|(order, _)| *order);
         self.controls.extend(controls.into_iter().map(|(_, control)| control));
-        self.outstanding -= 1;
+        self.outstanding.pop_front();
         Ok(())
     }
 

@@ -336,9 +336,12 @@ pub(crate) fn prints(message: &Message<'_>, body: Option<&[u8]>) -> Prints {
     let empty = || fingerprint::Print { readable: String::new(), hash: String::new() };
     let sip = fingerprint::sip_author(message).unwrap_or_else(empty);
     let sdp = body.and_then(fingerprint::sdp_author);
-    Prints { combined: fingerprint::combined(&sip, sdp.as_ref()),
+    Prints {
+        combined: fingerprint::combined(&sip, sdp.as_ref()),
         sip: sip.hash,
-        sdp: sdp.map(|p| p.hash), path: fingerprint::path(message) }
+        sdp: sdp.map(|p| p.hash),
+        path: fingerprint::path(message),
+    }
 }
 
 fn release(call: &Call, at: Timestamp, out: &mut Outbox) {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use bellwether_base::{Endpoint, HashKey, Loss, LruTable, Timestamp};
+use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
+use smallvec::SmallVec;
 
 use crate::Tally;
 
@@ -68,20 +69,30 @@ pub(crate) struct Listener {
     pub(crate) call: i64,
     pub(crate) side: Side,
     pub(crate) is_secure: bool,
+    since: Timestamp,
     released_at: Option<Timestamp>,
     pub(crate) formats: Arc<[(u8, Box<str>)]>,
 }
 
 /// How long a stream may begin after its call ended and still belong to it.
-const AFTERGLOW_NS: i64 = 1_000_000_000;
+const AFTERGLOW: Span = Span::from_secs(1);
+
+/// How much earlier than the description that announces it a stream may begin: mirrors reorder a little.
+const AHEAD: Span = Span::from_millis(100);
+
+/// Calls remembered per endpoint: some programs use one port for all their calls at once.
+const MAX_LISTENERS: usize = 16;
+
+/// Endpoints of calls that are over stay this long, for streams that are looked up late.
+const REMEMBERED: Span = Span::from_secs(5);
 
 /// The negotiated media endpoints. Every worker holds the same, as each gets all controls in one order.
 pub(crate) struct MediaDirectory {
-    table: LruTable<Endpoint, Listener, 2>,
+    table: LruTable<Endpoint, SmallVec<[Listener; 1]>, 2>,
     hash_key: HashKey,
 }
 
-/// Queue of the table for endpoints of calls that are over: they leave first.
+/// Queue of the table for endpoints whose calls are over: they leave first.
 const RELEASED: usize = 0;
 /// Queue for endpoints in use.
 const IN_USE: usize = 1;
@@ -98,53 +109,89 @@ impl MediaDirectory {
                     call: *call,
                     side: *side,
                     is_secure: *is_secure,
+                    since: *since,
                     released_at: None,
                     formats: Arc::clone(formats),
                 };
-                let hash = self.hash(*endpoint);
-                if let Some(slot) = self.table.find(hash, endpoint) {
-                    let held = self.table.get_mut(slot).map(|(_, listener)| listener);
-                    // A B2BUA that passes SDP through names one endpoint in two calls: the first keeps it.
-                    if let Some(held) = held
-                        && (held.released_at.is_some() || held.call == *call)
-                    {
-                        *held = listener;
-                        self.table.touch(slot, IN_USE, *since);
-                    }
-                } else {
-                    let (_, evicted) = self.table.insert(hash, *endpoint, listener, IN_USE, *since);
-                    if evicted.is_some_and(|e| e.value.released_at.is_none()) {
-                        tally.losses.count(Loss::MediaEndpointEvicted);
-                    }
+                let (slot, evicted) = self.table.find_or_insert(self.hash(*endpoint), *endpoint, *since);
+                if evicted.is_some_and(|e| e.value.iter().any(|l| l.released_at.is_none())) {
+                    tally.losses.count(Loss::MediaEndpointEvicted);
                 }
+                if let Some((_, listeners)) = self.table.get_mut(slot) {
+                    add(listeners, listener);
+                }
+                self.table.touch(slot, IN_USE, *since);
             }
             Control::Release { endpoint, call, at } => {
-                let Some(slot) = self.table.find(self.hash(*endpoint), endpoint) else { return };
-                let Some((_, held)) = self.table.get_mut(slot) else { return };
-                if held.call == *call && held.released_at.is_none() {
-                    held.released_at = Some(*at);
-                    self.table.touch(slot, RELEASED, *at);
-                }
-                // Nothing begins late enough to need entries this old.
-                while let Some((slot, _)) = self
-                    .table
-                    .oldest_before(RELEASED, *at - bellwether_base::Span::from_nanos(5 * AFTERGLOW_NS))
-                {
+                while let Some((slot, _)) = self.table.oldest_before(RELEASED, *at - REMEMBERED) {
                     self.table.remove(slot);
+                }
+                let Some(slot) = self.table.find(self.hash(*endpoint), endpoint) else { return };
+                let Some((_, listeners)) = self.table.get_mut(slot) else { return };
+                for listener in listeners.iter_mut().filter(|l| l.call == *call) {
+                    listener.released_at.get_or_insert(*at);
+                }
+                if listeners.iter().all(|l| l.released_at.is_some()) {
+                    self.table.touch(slot, RELEASED, *at);
                 }
             }
         }
     }
 
-    /// Who listens at `endpoint` for a stream that began at `first_seen`.
-    pub(crate) fn listener(&self, endpoint: Endpoint, first_seen: Timestamp) -> Option<&Listener> {
-        let slot = self.table.find(self.hash(endpoint), &endpoint)?;
-        let (_, listener) = self.table.get(slot)?;
-        let is_over = listener.released_at.is_some_and(|at| first_seen.since(at).as_nanos() > AFTERGLOW_NS);
-        (!is_over).then_some(listener)
+    /// The call that a stream between two endpoints belongs to, if it began at `first_seen`: by whoever listens
+    /// where it goes, or (behind NAT the description names another address) where it comes from; then it is
+    /// the sender's own listener, and the second value is true.
+    ///
+    /// Of several calls at one endpoint, one that knows both ends is preferred, then one that is not over, then
+    /// the newest.
+    pub(crate) fn call_of(&self, flow: FlowKey, first_seen: Timestamp) -> Option<(&Listener, bool)> {
+        let there = self.listeners(flow.dst);
+        let here = self.listeners(flow.src);
+        let is_apt = |l: &&Listener| {
+            l.since <= first_seen + AHEAD && l.released_at.is_none_or(|at| first_seen.since(at) <= AFTERGLOW)
+        };
+        let rank = |l: &&Listener| (l.released_at.is_none(), l.since);
+        let knows_both = |l: &&Listener| here.iter().any(|h| h.call == l.call && h.side != l.side);
+        let both = there.iter().filter(is_apt).filter(knows_both).max_by_key(rank);
+        let receiver = both.or_else(|| there.iter().filter(is_apt).max_by_key(rank));
+        receiver
+            .map(|l| (l, false))
+            .or_else(|| here.iter().filter(is_apt).max_by_key(rank).map(|l| (l, true)))
+    }
+
+    /// Whether `call` still listens at either end.
+    pub(crate) fn is_open(&self, flow: FlowKey, call: i64) -> bool {
+        let is_it = |l: &Listener| l.call == call && l.released_at.is_none();
+        self.listeners(flow.dst).iter().chain(self.listeners(flow.src)).any(is_it)
+    }
+
+    fn listeners(&self, endpoint: Endpoint) -> &[Listener] {
+        let found = self.table.find(self.hash(endpoint), &endpoint).and_then(|slot| self.table.get(slot));
+        found.map_or(&[], |(_, listeners)| listeners.as_slice())
     }
 
     fn hash(&self, endpoint: Endpoint) -> u64 {
         self.hash_key.parts(&[&endpoint.octets(), &endpoint.port().to_be_bytes()])
+    }
+}
+
+/// Adds a listener in place of the same call's older word, of one that is over, or of the oldest.
+fn add(listeners: &mut SmallVec<[Listener; 1]>, listener: Listener) {
+    let same = listeners.iter().position(|l| l.call == listener.call);
+    let over = || {
+        listeners.iter().position(|l| l.released_at.is_some_and(|at| listener.since.since(at) > AFTERGLOW))
+    };
+    match same.or_else(over) {
+        Some(at) => {
+            // A re-INVITE changes what is said, not since when the call listens.
+            let since = if same.is_some() { listeners[at].since } else { listener.since };
+            listeners[at] = Listener { since, ..listener };
+        }
+        None => {
+            if listeners.len() == MAX_LISTENERS {
+                listeners.remove(0);
+            }
+            listeners.push(listener);
+        }
     }
 }

@@ -71,17 +71,14 @@ impl Media {
             None => self.open(hash, key, item.at, out, tally),
         };
         if self.belongs_to_next_call(slot, item.at, directory) {
-            self.close(slot, out, tally);
+            self.close(slot, directory, out, tally);
             slot = self.open(hash, key, item.at, out, tally);
         }
         let Some((_, stream)) = self.table.get_mut(slot) else { return };
         let is_new = stream.reception.packets() == 0;
-        let is_unlinked = stream.wants_link();
-        let listener = if is_unlinked || !stream.knows(packet.payload_type) {
-            directory
-                .listener(key.flow.dst, stream.first_seen)
-                .map(|l| (l, false))
-                .or_else(|| directory.listener(key.flow.src, stream.first_seen).map(|l| (l, true)))
+        let looks_for_call = stream.looks_for_call();
+        let found = if looks_for_call || !stream.knows(packet.payload_type) {
+            directory.call_of(key.flow, stream.first_seen)
         } else {
             None
         };
@@ -89,10 +86,8 @@ impl Media {
         if is_new && self.dtls.find(pair, &pair).is_some() {
             stream.encrypt();
         }
-        let arrival = stream.packet(&packet, item.at, is_cut, listener.map(|(l, _)| l));
-        if let Some((listener, is_sender)) = listener
-            && is_unlinked
-        {
+        let arrival = stream.packet(&packet, item.at, is_cut, found.map(|(l, _)| l));
+        if looks_for_call && let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender);
         }
         if stream.window_is_over(self.window) {
@@ -141,13 +136,20 @@ impl Media {
     }
 
     /// Fires what is due before `now`.
-    pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox, tally: &mut Tally) {
+    pub(crate) fn expire(
+        &mut self,
+        now: Timestamp,
+        shard: u16,
+        directory: &MediaDirectory,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
         for class in [PROBATION, CONFIRMED] {
             let timeout = self.timeouts[class];
             while let Some((slot, touched)) = self.table.oldest_before(class, now - timeout) {
                 self.timers_fired += 1;
                 out.at_timer(touched + timeout, shard, self.timers_fired);
-                self.close(slot, out, tally);
+                self.close(slot, directory, out, tally);
             }
         }
     }
@@ -165,8 +167,7 @@ impl Media {
             while let Some(slot) = self.table.oldest(class) {
                 self.timers_fired += 1;
                 out.at_timer(now, shard, self.timers_fired);
-                self.link_late(slot, directory);
-                self.close(slot, out, tally);
+                self.close(slot, directory, out, tally);
             }
         }
     }
@@ -183,7 +184,8 @@ impl Media {
         slot
     }
 
-    fn close(&mut self, slot: SlotId, out: &mut Outbox, tally: &mut Tally) {
+    fn close(&mut self, slot: SlotId, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
+        self.link_late(slot, directory);
         if let Some((key, mut stream)) = self.table.remove(slot) {
             report(&key, &mut stream, out, tally);
         }
@@ -193,22 +195,19 @@ impl Media {
     fn belongs_to_next_call(&self, slot: SlotId, at: Timestamp, directory: &MediaDirectory) -> bool {
         let Some((key, stream)) = self.table.get(slot) else { return false };
         let Some((call, _)) = stream.link else { return false };
-        if at.since(stream.last_seen) < CALL_GAP {
+        if at.since(stream.last_seen) < CALL_GAP || directory.is_open(key.flow, call) {
             return false;
         }
-        directory.listener(key.flow.dst, at).is_some_and(|listener| listener.call != call)
+        directory.call_of(key.flow, at).is_some_and(|(listener, _)| listener.call != call)
     }
 
+    /// A stream that was too short to look again does so at its end.
     fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
-        if stream.link.is_some() {
-            return;
-        }
-        let (flow, since) = (key.flow, stream.first_seen);
-        if let Some(listener) = directory.listener(flow.dst, since) {
-            stream.join(listener, false);
-        } else if let Some(listener) = directory.listener(flow.src, since) {
-            stream.join(listener, true);
+        if !stream.is_settled()
+            && let Some((listener, is_sender)) = directory.call_of(key.flow, stream.first_seen)
+        {
+            stream.join(listener, is_sender);
         }
     }
 

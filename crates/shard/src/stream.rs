@@ -11,6 +11,9 @@ use crate::fact::Silence;
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
 const PROBATION: u32 = 4;
 
+/// Packets after which news of a stream's call must have arrived: they travel for some 100 ms.
+const SETTLED: u64 = 32;
+
 /// Payload types told apart per stream; packets of further ones count for the last.
 const MAX_PAYLOAD_TYPES: usize = 4;
 
@@ -74,10 +77,17 @@ impl Stream {
         }
     }
 
-    /// Whether it is time to look for the call of a stream that has none: at the first packet, and then ever
-    /// more rarely.
-    pub(crate) fn wants_link(&self) -> bool {
-        self.link.is_none() && (self.reception.packets() + 1).is_power_of_two()
+    /// Whether it is time to look for the call: at the first packet, then ever more rarely until one is found,
+    /// and once more when all that signalling said before the stream began must have arrived. What is found
+    /// before that is a guess: the port may just have been negotiated for the next call.
+    pub(crate) fn looks_for_call(&self) -> bool {
+        let packet = self.reception.packets() + 1;
+        packet == SETTLED || (self.link.is_none() && packet.is_power_of_two())
+    }
+
+    /// Whether the call is no guess any more.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.reception.packets() >= SETTLED
     }
 
     /// Whether packets of this payload type came before.

@@ -124,7 +124,7 @@ impl Worker {
     pub fn handle(&mut self, item: &Item<'_>, out: &mut Outbox) {
         let Some(place) = self.owned.get(usize::from(item.shard)).copied().flatten() else { return };
         let Some(shard) = self.shards.get_mut(usize::from(place)) else { return };
-        shard.advance(item.at, out, &mut self.tally);
+        shard.advance(item.at, &self.directory, out, &mut self.tally);
         out.at_packet(item.at, item.seq);
         match item.content {
             Content::Rtp => {
@@ -139,7 +139,7 @@ impl Worker {
     /// Fires what is due before `now` in every shard.
     pub fn advance(&mut self, now: Timestamp, out: &mut Outbox) {
         for shard in &mut self.shards {
-            shard.advance(now, out, &mut self.tally);
+            shard.advance(now, &self.directory, out, &mut self.tally);
         }
     }
 
@@ -167,14 +167,14 @@ impl Shard {
     }
 
     /// Every timer whose deadline lies before `now` fires before what happens now.
-    fn advance(&mut self, now: Timestamp, out: &mut Outbox, tally: &mut Tally) {
+    fn advance(&mut self, now: Timestamp, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
         if now < self.quiet_until {
             return;
         }
         self.transactions.expire(now);
         self.calls.expire(now, self.number, out);
         self.registrations.expire(now, self.number, out);
-        self.media.expire(now, self.number, out, tally);
+        self.media.expire(now, self.number, directory, out, tally);
         self.quiet_until = self.earliest_deadline().min(now + SHORTEST_TIMEOUT);
     }
 
