@@ -9,7 +9,7 @@ use crate::batch::{Batch, Done, Then};
 
 /// Epochs under way at once. Controls of one epoch take effect this many epochs later, on all workers alike;
 /// it is also how far the dispatcher runs ahead.
-pub(crate) const LAG: usize = 4;
+pub(crate) const LAG: usize = 8;
 
 /// Items and octets that close an epoch.
 const MAX_ITEMS: usize = 2048;
@@ -17,11 +17,11 @@ const MAX_BYTES: usize = 512 * 1024;
 
 /// While controls are on their way an epoch lasts no longer than this, so that they are not late for the
 /// media that they describe: a slow capture would take minutes to fill an epoch.
-const MAX_SPAN: Span = Span::from_millis(20);
+const MAX_SPAN: Span = Span::from_millis(50);
 
 /// Controls take effect no later than this much trace time after the epoch that they come from, however few
 /// packets there are.
-const MAX_DELAY: Span = Span::from_millis(60);
+const MAX_DELAY: Span = Span::from_millis(200);
 
 /// A worker is gone: it failed, or what it writes to did.
 #[derive(Debug)]

@@ -15,6 +15,9 @@ use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, Gone, LAG};
 use crate::merge::merge;
 
+/// Row batches that wait for the writer: enough to keep the workers busy during one commit.
+const ROW_BATCHES: usize = 64;
+
 /// Rows gathered before they are written, and how long they may wait.
 const COMMIT_ROWS: usize = 4096;
 const COMMIT_EVERY: Duration = Duration::from_millis(200);
@@ -132,7 +135,7 @@ pub fn replay(
             from_workers.push(done_rx);
             facts_from.push(facts_rx);
         }
-        let (rows_tx, rows_rx) = bounded::<Vec<Row>>(16);
+        let (rows_tx, rows_rx) = bounded::<Vec<Row>>(ROW_BATCHES);
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
         let judged_tx = rows_tx.clone();
         let merging = spawn(scope, "merge", move || merge(&facts_from, judge, &judged_tx, started))?;
