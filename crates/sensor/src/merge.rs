@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use bellwether_judge::{Judge, Row};
+use bellwether_shard::StampedFact;
 use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 
@@ -10,7 +11,7 @@ use crate::batch::Facts;
 /// workers have ended, or when nobody takes the rows any more. Answers the latencies from the dispatcher to
 /// the judge, in microseconds.
 pub(crate) fn merge(
-    from: &[Receiver<Facts>],
+    from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
     mut judge: Judge,
     rows_to: &Sender<Vec<Row>>,
     started: Instant,
@@ -20,11 +21,13 @@ pub(crate) fn merge(
     let mut facts = Vec::new();
     loop {
         let mut is_over = true;
-        for from in from {
+        for (from, spare) in from {
             // Workers answer every epoch, so the n-th answer of each belongs to the n-th epoch.
             if let Ok(mut part) = from.recv() {
                 is_over = false;
                 facts.append(&mut part.facts);
+                // If the way back is full or gone, the vector is simply freed.
+                let _ = spare.try_send(part.facts);
                 let taken = started.elapsed().saturating_sub(part.sent);
                 latency.saturating_record(u64::try_from(taken.as_micros()).unwrap_or(u64::MAX).max(1));
             }

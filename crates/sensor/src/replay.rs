@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bellwether_base::{Counters, HashKey, Timestamp};
 use bellwether_capture::{Input, OpenError, ReadError, Record};
 use bellwether_judge::{InputRow, Judge, Row, Site, Tokeniser};
-use bellwether_shard::{Limits, Outbox, Worker};
+use bellwether_shard::{Limits, Outbox, StampedFact, Worker};
 use bellwether_store::{StoreError, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -129,11 +129,15 @@ pub fn replay(
             let (batch_tx, batch_rx) = bounded::<Batch>(LAG + 1);
             let (done_tx, done_rx) = bounded::<Done>(LAG + 1);
             let (facts_tx, facts_rx) = bounded::<Facts>(LAG + 1);
+            // Large vectors go back to where they are filled: freeing them over and over costs more.
+            let (spare_tx, spare_rx) = bounded(LAG + 1);
             let worker = Worker::new(number, workers, &config.limits, config.key);
-            spawn(scope, &format!("worker-{number}"), move || work(worker, &batch_rx, &done_tx, &facts_tx))?;
+            spawn(scope, &format!("worker-{number}"), move || {
+                work(worker, &batch_rx, &done_tx, &facts_tx, &spare_rx)
+            })?;
             to_workers.push(batch_tx);
             from_workers.push(done_rx);
-            facts_from.push(facts_rx);
+            facts_from.push((facts_rx, spare_tx));
         }
         let (rows_tx, rows_rx) = bounded::<Vec<Row>>(ROW_BATCHES);
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
@@ -263,7 +267,13 @@ impl Trace {
 }
 
 /// One worker's thread: it ends when the dispatcher has no more for it, or nobody takes its results.
-fn work(mut worker: Worker, from: &Receiver<Batch>, done: &Sender<Done>, facts_to: &Sender<Facts>) {
+fn work(
+    mut worker: Worker,
+    from: &Receiver<Batch>,
+    done: &Sender<Done>,
+    facts_to: &Sender<Facts>,
+    spare: &Receiver<Vec<StampedFact>>,
+) {
     let mut out = Outbox::default();
     for batch in from {
         for control in batch.controls.iter() {
@@ -277,7 +287,7 @@ fn work(mut worker: Worker, from: &Receiver<Batch>, done: &Sender<Done>, facts_t
             worker.finish(batch.up_to, &mut out);
         }
         let tally = (batch.then != Then::GoOn).then(|| Box::new(worker.tally.clone()));
-        let (facts, controls) = out.drain();
+        let (facts, controls) = out.drain(spare.try_recv().unwrap_or_default());
         let sent = batch.sent;
         if done.send(Done { controls, tally, batch }).is_err()
             || facts_to.send(Facts { facts, sent }).is_err()

@@ -230,9 +230,9 @@ impl Outbox {
         }
     }
 
-    /// Takes all facts and controls, each in order.
-    pub fn drain(&mut self) -> (Vec<StampedFact>, Vec<(Order, crate::Control)>) {
-        let mut facts = std::mem::take(&mut self.facts);
+    /// Takes all facts and controls, each in order, and goes on with `spare` for its facts.
+    pub fn drain(&mut self, spare: Vec<StampedFact>) -> (Vec<StampedFact>, Vec<(Order, crate::Control)>) {
+        let mut facts = std::mem::replace(&mut self.facts, spare);
         let mut controls = std::mem::take(&mut self.controls);
         facts.sort_by_key(|f| f.order);
         controls.sort_by_key(|(order, _)| *order);
