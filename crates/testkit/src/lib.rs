@@ -1,1 +1,18 @@
-//! To be written.
+//! Known truth for tests: seeded dialogues, skewed clocks, noise and speech models, network emulation, and
+//! the captures that they would leave at a mirror port.
+//!
+//! Everything follows from a seed; nothing here reads a clock or the system's random numbers.
+
+mod capture;
+mod clock;
+mod dialogue;
+mod network;
+mod rng;
+mod sound;
+
+pub use capture::{Frame, PcapFormat, fragment, tcp_frame, udp_frame, with_vlan, write_pcap};
+pub use clock::{Delay, Discipline, Timer};
+pub use dialogue::{Agent, Call, Registration, Talk};
+pub use network::{Network, shuffle_within};
+pub use rng::Rng;
+pub use sound::{Microphone, Voice};

@@ -1,0 +1,127 @@
+use std::net::SocketAddrV4;
+
+use bellwether_base::{Span, Timestamp};
+
+/// An Ethernet frame and when the sensor saw it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// When.
+    pub at: Timestamp,
+    /// The octets.
+    pub bytes: Vec<u8>,
+}
+
+/// The clock resolution of a capture file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PcapFormat {
+    /// Microseconds.
+    Micro,
+    /// Nanoseconds.
+    Nano,
+}
+
+/// A UDP datagram from one socket to another.
+#[must_use]
+pub fn udp_frame(at: Timestamp, src: SocketAddrV4, dst: SocketAddrV4, id: u16, payload: &[u8]) -> Frame {
+    let mut udp = Vec::with_capacity(8 + payload.len());
+    udp.extend(src.port().to_be_bytes());
+    udp.extend(dst.port().to_be_bytes());
+    udp.extend(((8 + payload.len()) as u16).to_be_bytes());
+    udp.extend([0, 0]);
+    udp.extend(payload);
+    Frame { at, bytes: ethernet(&ipv4(src, dst, 17, id, 0x4000, &udp)) }
+}
+
+/// A TCP segment from one socket to another.
+#[must_use]
+pub fn tcp_frame(
+    at: Timestamp,
+    src: SocketAddrV4,
+    dst: SocketAddrV4,
+    seq: u32,
+    flags: u8,
+    payload: &[u8],
+) -> Frame {
+    let mut tcp = Vec::with_capacity(20 + payload.len());
+    tcp.extend(src.port().to_be_bytes());
+    tcp.extend(dst.port().to_be_bytes());
+    tcp.extend(seq.to_be_bytes());
+    tcp.extend([0; 4]);
+    tcp.extend([0x50, flags, 0xff, 0xff, 0, 0, 0, 0]);
+    tcp.extend(payload);
+    Frame { at, bytes: ethernet(&ipv4(src, dst, 6, 0, 0x4000, &tcp)) }
+}
+
+/// Cuts a frame's IP datagram into fragments of at most `size` octets (rounded down to a multiple of 8), a
+/// microsecond apart.
+#[must_use]
+pub fn fragment(frame: &Frame, size: usize) -> Vec<Frame> {
+    let (header, payload) = frame.bytes[14..].split_at(20);
+    let size = (size / 8).max(1) * 8;
+    let count = payload.len().div_ceil(size);
+    payload
+        .chunks(size)
+        .enumerate()
+        .map(|(i, piece)| {
+            let offset = (i * size / 8) as u16;
+            let more = if i + 1 < count { 0x2000 } else { 0 };
+            let mut packet = header.to_vec();
+            packet[2..4].copy_from_slice(&((20 + piece.len()) as u16).to_be_bytes());
+            packet[6..8].copy_from_slice(&(offset | more).to_be_bytes());
+            packet.extend(piece);
+            Frame { at: frame.at + Span::from_nanos(1000 * i as i64), bytes: ethernet(&packet) }
+        })
+        .collect()
+}
+
+/// The same frame with a VLAN tag.
+#[must_use]
+pub fn with_vlan(frame: &Frame, vlan: u16) -> Frame {
+    let mut bytes = frame.bytes[..12].to_vec();
+    bytes.extend([0x81, 0]);
+    bytes.extend(vlan.to_be_bytes());
+    bytes.extend(&frame.bytes[12..]);
+    Frame { at: frame.at, bytes }
+}
+
+/// A capture file (little-endian, Ethernet) with these frames.
+#[must_use]
+pub fn write_pcap(frames: &[Frame], format: PcapFormat) -> Vec<u8> {
+    let (magic, tick) = match format {
+        PcapFormat::Micro => (0xa1b2_c3d4_u32, 1000),
+        PcapFormat::Nano => (0xa1b2_3c4d, 1),
+    };
+    let mut out = Vec::new();
+    for word in [magic, 0x0004_0002, 0, 0, 262_144, 1] {
+        out.extend(word.to_le_bytes());
+    }
+    for frame in frames {
+        let nanos = frame.at.as_nanos();
+        let (secs, fraction) =
+            (nanos.div_euclid(1_000_000_000) as u32, (nanos.rem_euclid(1_000_000_000) / tick) as u32);
+        let len = frame.bytes.len() as u32;
+        for word in [secs, fraction, len, len] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(&frame.bytes);
+    }
+    out
+}
+
+fn ethernet(packet: &[u8]) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
+    frame.extend(packet);
+    frame
+}
+
+fn ipv4(src: SocketAddrV4, dst: SocketAddrV4, protocol: u8, id: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x45, 0];
+    packet.extend(((20 + payload.len()) as u16).to_be_bytes());
+    packet.extend(id.to_be_bytes());
+    packet.extend(flags.to_be_bytes());
+    packet.extend([64, protocol, 0, 0]);
+    packet.extend(src.ip().octets());
+    packet.extend(dst.ip().octets());
+    packet.extend(payload);
+    packet
+}
