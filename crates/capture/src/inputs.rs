@@ -7,8 +7,8 @@ use crate::{CaptureReader, OpenError};
 /// Something to replay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
-    /// A capture file.
-    File(PathBuf),
+    /// A capture file, and the time of its first record.
+    File(PathBuf, Timestamp),
     /// Standard input.
     StandardInput,
 }
@@ -18,8 +18,17 @@ impl Input {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path, _) => path.display().to_string(),
             Self::StandardInput => "-".to_owned(),
+        }
+    }
+
+    /// When its first record was captured; standard input tells only when it is read, and comes last.
+    #[must_use]
+    pub const fn first_at(&self) -> Timestamp {
+        match self {
+            Self::File(_, at) => *at,
+            Self::StandardInput => Timestamp::MAX,
         }
     }
 
@@ -29,7 +38,7 @@ impl Input {
     /// If it cannot be read or is no capture.
     pub fn open(&self) -> Result<CaptureReader, OpenError> {
         match self {
-            Self::File(path) => CaptureReader::open(path),
+            Self::File(path, _) => CaptureReader::open(path),
             Self::StandardInput => CaptureReader::standard_input(),
         }
     }
@@ -38,7 +47,7 @@ impl Input {
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         match self {
-            Self::File(path) => std::fs::metadata(path).ok().map(|m| m.len()),
+            Self::File(path, _) => std::fs::metadata(path).ok().map(|m| m.len()),
             Self::StandardInput => None,
         }
     }
@@ -67,7 +76,7 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Vec<Input>, OpenError> {
     }
     files.sort();
     files.dedup_by(|a, b| a.1 == b.1);
-    let mut inputs: Vec<Input> = files.into_iter().map(|(_, path)| Input::File(path)).collect();
+    let mut inputs: Vec<Input> = files.into_iter().map(|(at, path)| Input::File(path, at)).collect();
     inputs.extend(has_standard_input.then_some(Input::StandardInput));
     Ok(inputs)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bellwether_base::Timestamp;
 use bellwether_wire::LinkType;
 
-use crate::blocks::{Format, Next};
+use crate::blocks::{Format, Found, Next};
 use crate::buffer::Buffer;
 use crate::error::plain;
 use crate::{OpenError, ReadError};
@@ -27,11 +27,13 @@ pub struct Record<'a> {
 pub struct CaptureReader {
     source: Source,
     records: u64,
+    /// The next record, if it was looked at already.
+    ahead: Option<Found>,
 }
 
 enum Source {
     Blocks { format: Format, buffer: Buffer },
-    Libpcap { capture: Box<pcap::Capture<pcap::Offline>>, link: LinkType },
+    Libpcap { capture: Box<pcap::Capture<pcap::Offline>>, link: LinkType, held: Vec<u8> },
 }
 
 impl CaptureReader {
@@ -79,7 +81,7 @@ impl CaptureReader {
             }
             Some(format) => {
                 buffer.consume(format.header_len());
-                Ok(Self { source: Source::Blocks { format, buffer }, records: 0 })
+                Ok(Self { source: Source::Blocks { format, buffer }, records: 0, ahead: None })
             }
             None if is_file && !is_compressed => Self::by_libpcap(path),
             None => Err(OpenError::NotACapture(name(), "it begins like none".into())),
@@ -91,7 +93,11 @@ impl CaptureReader {
         let capture = pcap::Capture::from_file_with_precision(path, pcap::Precision::Nano)
             .map_err(|e| OpenError::NotACapture(path.to_path_buf(), words(&e)))?;
         let link = LinkType::from_number(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
-        Ok(Self { source: Source::Libpcap { capture: Box::new(capture), link }, records: 0 })
+        Ok(Self {
+            source: Source::Libpcap { capture: Box::new(capture), link, held: Vec::new() },
+            records: 0,
+            ahead: None,
+        })
     }
 
     /// The next record; none at the end.
@@ -100,30 +106,55 @@ impl CaptureReader {
     /// If the file is damaged or cut from here on. All records before were delivered.
     #[expect(clippy::should_implement_trait, reason = "the record borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
+        if self.ahead.is_none() {
+            self.ahead = self.find()?;
+        }
+        let Some(found) = self.ahead.take() else { return Ok(None) };
         self.records += 1;
-        let record = self.records;
+        let (at, link, original_len) = (found.at, found.link, found.original_len);
+        let frame = match &mut self.source {
+            Source::Blocks { buffer, .. } => {
+                let whole = buffer.consume(found.before + found.frame + found.behind);
+                whole.get(found.before..found.before + found.frame).unwrap_or_default()
+            }
+            Source::Libpcap { held, .. } => held.as_slice(),
+        };
+        Ok(Some(Record { at, link, original_len, frame }))
+    }
+
+    /// When the next record was captured, without taking it; none at the end.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_time(&mut self) -> Result<Option<Timestamp>, ReadError> {
+        if self.ahead.is_none() {
+            self.ahead = self.find()?;
+        }
+        Ok(self.ahead.as_ref().map(|found| found.at))
+    }
+
+    /// Finds the next record, and leaves it where it is.
+    fn find(&mut self) -> Result<Option<Found>, ReadError> {
+        let record = self.records + 1;
         match &mut self.source {
             Source::Blocks { format, buffer } => {
                 let offset = Some(buffer.position());
                 match format.next(buffer) {
+                    Ok(Next::Record(found)) => Ok(Some(found)),
                     Ok(Next::End) => Ok(None),
                     Ok(Next::Damaged(reason)) => Err(ReadError { record, offset, reason }),
                     Err(e) => Err(ReadError { record, offset, reason: plain(&e) }),
-                    Ok(Next::Record(found)) => {
-                        let whole = buffer.consume(found.before + found.frame + found.behind);
-                        let frame = whole.get(found.before..found.before + found.frame).unwrap_or_default();
-                        let (at, link, original_len) = (found.at, found.link, found.original_len);
-                        Ok(Some(Record { at, link, original_len, frame }))
-                    }
                 }
             }
-            Source::Libpcap { capture, link } => match capture.next_packet() {
+            Source::Libpcap { capture, link, held } => match capture.next_packet() {
                 Ok(packet) => {
+                    held.clear();
+                    held.extend_from_slice(packet.data);
                     let stamp = packet.header.ts;
                     // With nanosecond precision libpcap puts nanoseconds in the microsecond field.
                     let at = Timestamp::from_nanos(stamp.tv_sec * 1_000_000_000 + stamp.tv_usec);
-                    let original_len = packet.header.len;
-                    Ok(Some(Record { at, link: *link, original_len, frame: packet.data }))
+                    let (link, original_len) = (*link, packet.header.len);
+                    Ok(Some(Found { at, link, original_len, before: 0, frame: held.len(), behind: 0 }))
                 }
                 Err(pcap::Error::NoMorePackets) => Ok(None),
                 Err(e) => Err(ReadError { record, offset: None, reason: words(&e) }),

@@ -8,6 +8,7 @@
 mod batch;
 mod dispatcher;
 mod epochs;
+mod feed;
 mod frames;
 mod merge;
 mod replay;

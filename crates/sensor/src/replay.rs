@@ -1,9 +1,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use bellwether_base::{Counters, HashKey, Timestamp};
-use bellwether_capture::{Input, OpenError, ReadError, Record};
-use bellwether_judge::{InputRow, Judge, Row, Site, Tokeniser};
+use bellwether_base::HashKey;
+use bellwether_capture::{Input, OpenError, ReadError};
+use bellwether_judge::{Judge, Row, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, Worker};
 use bellwether_store::{StoreError, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits};
@@ -12,7 +12,8 @@ use hdrhistogram::Histogram;
 
 use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
-use crate::epochs::{Epochs, Gone, LAG};
+use crate::epochs::{Epochs, LAG};
+use crate::feed::Feed;
 use crate::merge::merge;
 
 /// Row batches that wait for the writer: enough to keep the workers busy during one commit.
@@ -25,9 +26,6 @@ const COMMIT_EVERY: Duration = Duration::from_millis(200);
 /// Updates of calls held back for later ones to replace them, and how long.
 const HELD_UPDATES: usize = 8192;
 const HELD_FOR: Duration = Duration::from_secs(1);
-
-/// Packets between two reports of progress.
-const PROGRESS_EVERY: u64 = 65_536;
 
 /// How to run.
 pub struct Config {
@@ -147,7 +145,7 @@ pub fn replay(
 
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher = Dispatcher::new(epochs, config.fragments, config.tcp, config.key);
-        let read = read(inputs, dispatcher, &rows_tx, config.key, progress);
+        let read = Feed::new(inputs, dispatcher, &rows_tx, config.key).run(progress);
         // The channels close from front to back: workers end, then the merge, then the writer.
         drop(rows_tx);
         let latency = merging.join().map_err(|_| SensorError::Stopped)?;
@@ -167,103 +165,6 @@ fn spawn<'scope, T: Send + 'scope>(
         .name(name.to_owned())
         .spawn_scoped(scope, body)
         .map_err(|e| SensorError::Thread(e.to_string()))
-}
-
-type Read = (u64, Vec<Damage>);
-
-/// Feeds every input to the dispatcher, and writes down what was counted in each.
-fn read(
-    inputs: &[Input],
-    mut dispatcher: Dispatcher,
-    rows: &Sender<Vec<Row>>,
-    key: HashKey,
-    progress: &mut dyn FnMut(&Progress),
-) -> Result<Read, SensorError> {
-    let stopped = |Gone| SensorError::Stopped;
-    let mut damaged = Vec::new();
-    let mut packets = 0;
-    let mut counted = Counters::default();
-    for (i, input) in inputs.iter().enumerate() {
-        let mut reader = input.open().map_err(SensorError::Open)?;
-        let (name, size) = (input.name(), input.size());
-        let mut trace = Trace::new(key);
-        let result = loop {
-            match reader.next() {
-                Ok(Some(record)) => {
-                    trace.record(&record);
-                    if dispatcher.frame(&record).is_err() {
-                        return Err(SensorError::Stopped);
-                    }
-                    packets += 1;
-                }
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            }
-            if packets % PROGRESS_EVERY == 0 {
-                progress(&Progress { name: name.clone(), bytes: reader.position(), size, packets });
-            }
-        };
-        if let Some(error) = result {
-            dispatcher.losses.count(bellwether_base::Loss::RecordDamaged);
-            damaged.push(Damage { name: name.clone(), error });
-        }
-        let is_last = i + 1 == inputs.len();
-        if is_last {
-            dispatcher.finish().map_err(stopped)?;
-        }
-        let then = if is_last { Then::Finish } else { Then::Count };
-        let tally = dispatcher.epochs.drain(then).map_err(stopped)?;
-        let mut total = Counters::default();
-        dispatcher.report(&mut total);
-        tally.report(&mut total);
-        let row = trace.row(name, total.since(&counted));
-        counted = total;
-        // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = rows.send(vec![Row::Input(Box::new(row))]);
-    }
-    Ok((packets, damaged))
-}
-
-/// Identifies an input by the times and lengths of its records, whatever its name or compression.
-struct Trace {
-    hash: u64,
-    packets: u64,
-    bytes: u64,
-    first_at: Option<Timestamp>,
-    last_at: Option<Timestamp>,
-    key: HashKey,
-}
-
-impl Trace {
-    const fn new(key: HashKey) -> Self {
-        Self { hash: 0, packets: 0, bytes: 0, first_at: None, last_at: None, key }
-    }
-
-    fn record(&mut self, record: &Record<'_>) {
-        let lengths = (u64::from(record.original_len) << 32) | record.frame.len() as u64;
-        let word = record.at.as_nanos().cast_unsigned() ^ lengths.rotate_left(17);
-        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-        self.packets += 1;
-        self.bytes += record.frame.len() as u64;
-        // A record without a time (pcapng's simple packet) says nothing about the span.
-        if record.at.as_nanos() != i64::MIN {
-            self.first_at = Some(self.first_at.map_or(record.at, |first| first.min(record.at)));
-            self.last_at = Some(self.last_at.map_or(record.at, |last| last.max(record.at)));
-        }
-    }
-
-    fn row(&self, name: String, counters: Counters) -> InputRow {
-        let words = [self.hash.to_le_bytes(), self.packets.to_le_bytes(), self.bytes.to_le_bytes()];
-        InputRow {
-            input: self.key.identity(&[b"input", words.as_flattened()]),
-            name,
-            packets: self.packets,
-            bytes: self.bytes,
-            first_at: self.first_at,
-            last_at: self.last_at,
-            counters,
-        }
-    }
 }
 
 /// One worker's thread: it ends when the dispatcher has no more for it, or nobody takes its results.

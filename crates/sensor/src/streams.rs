@@ -59,7 +59,8 @@ fn find_start(stream: &mut TcpStream<SipFlow>) -> bool {
     let dropped = unread.len() - tail.min(KEPT_TAIL);
     stream.consume(dropped);
     stream.tear();
-    stream.state.misses = stream.state.misses.saturating_add(1);
+    // Octets that may still become a start line are no miss, however few come at a time.
+    stream.state.misses = stream.state.misses.saturating_add(u8::from(dropped > 0));
     if stream.state.misses > MAX_MISSES && !stream.state.is_sip {
         stream.ignore();
     }

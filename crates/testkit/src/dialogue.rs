@@ -205,7 +205,9 @@ fn media(from: &Agent, to: &Agent, talk: &Talk, start: Timestamp, rng: &mut Rng)
             rtp.extend(first_ticks.wrapping_add(160 * i as u32).to_be_bytes());
             rtp.extend(ssrc.to_be_bytes());
             rtp.extend(payload);
-            udp_frame(start + Span::from_millis(20 * i as i64), from.media(), to.media(), i as u16, &rtp)
+            let at = start + Span::from_millis(20 * i as i64);
+            // A host numbers all its datagrams in one row: those of its signalling lie below.
+            udp_frame(at, from.media(), to.media(), 1000 + i as u16, &rtp)
         })
         .collect()
 }

@@ -1,0 +1,112 @@
+//! What the tests of the command share: a folder with a fixed key, and the command in it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// Every report that has rows, and the summary.
+pub(crate) const REPORTS: [&str; 6] =
+    ["summary", "calls", "registrations", "streams", "fingerprints", "losses"];
+
+/// A folder of its own with a fixed key, so that tokens are the same in every run.
+pub(crate) struct Room {
+    folder: tempfile::TempDir,
+}
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("bellwether.key"), "0f".repeat(32)).unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bellwether"));
+        command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BELLWETHER_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs, and expects an exit code.
+    pub(crate) fn expect(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{args:?}\n{out}\n{err}");
+        if code == 0 || code == 3 { out } else { err }
+    }
+
+    /// Replays into `x.db` with `workers`, expecting exit code 0 or 3.
+    pub(crate) fn replay(&self, db: &str, workers: &str, captures: &[&Path]) {
+        let mut args = vec!["--db", db, "--workers", workers, "-q", "replay"];
+        args.extend(captures.iter().map(|c| c.to_str().unwrap()));
+        let output = self.run(&args);
+        let code = output.status.code();
+        assert!(matches!(code, Some(0 | 3)), "{args:?}: {code:?} {}", text(&output.stderr));
+    }
+
+    /// All reports of a database as one text, in JSON lines.
+    pub(crate) fn reports(&self, db: &str) -> String {
+        REPORTS
+            .iter()
+            .map(|what| {
+                format!("{what}\n{}", self.expect(0, &["--db", db, "--format", "jsonl", "report", what]))
+            })
+            .collect()
+    }
+
+    pub(crate) fn rows(&self, db: &str, what: &str) -> Vec<Value> {
+        let out = self.expect(0, &["--db", db, "--format", "jsonl", "report", what]);
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub(crate) fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The project's own captures.
+pub(crate) fn own_captures() -> Vec<PathBuf> {
+    captures_in(&project().join("pcaps"))
+}
+
+/// The shared captures, where they are at hand.
+pub(crate) fn shared_captures() -> Vec<PathBuf> {
+    let folder = project().join("../shared/data/captures");
+    if !folder.exists() {
+        eprintln!("skipped: the shared captures are not here");
+        return Vec::new();
+    }
+    // One is in a format of its own (Windows Network Monitor), which libpcap does not read either.
+    let mut captures = captures_in(&folder);
+    captures.retain(|f| !std::fs::read(f).unwrap().starts_with(b"GMBU"));
+    captures
+}
+
+fn captures_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    files.retain(|f| f.extension().is_none_or(|e| e != "md" && e != "json"));
+    files.sort();
+    files
+}

@@ -1,0 +1,312 @@
+//! The laws of the house: determinism, no loss without a name, and that known things are recognised.
+
+mod common;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::{Path, PathBuf};
+
+use bellwether_base::{Ppm, Span, Timestamp};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{
+    Agent, Call, Delay, Discipline, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
+    fragment, tcp_frame, udp_frame, with_vlan, write_pcap,
+};
+use common::{Room, own_captures, shared_captures};
+use serde_json::Value;
+
+const START: i64 = 1_750_000_000_000_000_000;
+
+/// A small site: ten agents that call each other and register.
+fn site(seed: u64, start: Timestamp) -> Vec<Frame> {
+    let mut rng = Rng::new(seed);
+    let agents: Vec<Agent> = (0..10)
+        .map(|i| Agent {
+            is_terse: i % 2 == 1,
+            ..Agent::new([10, 1, 0, 10 + i], &format!("20{i}"), &format!("Phone/{}", i % 3))
+        })
+        .collect();
+    let mut frames = Vec::new();
+    for i in 0..12_i64 {
+        let talk = |dc: f64, rng: &mut Rng| Talk {
+            law: if i % 2 == 0 { Law::Mu } else { Law::A },
+            packets: Microphone { dc_offset: dc, noise: 3e-4, hum: 0.0 }.packets(
+                if i % 2 == 0 { Law::Mu } else { Law::A },
+                None,
+                60,
+                160,
+                rng,
+            ),
+        };
+        let (a, b) = ((i % 10) as usize, ((i * 3 + 1) % 10) as usize);
+        let call = Call {
+            caller: agents[a].clone(),
+            callee: agents[b].clone(),
+            start: start + Span::from_millis(4000 * i),
+            rings: Span::from_millis(300),
+            caller_talk: talk(1e-4, &mut rng),
+            callee_talk: talk(-2e-4, &mut rng),
+            is_challenged: i % 3 == 0,
+        };
+        frames.extend(call.frames(&mut rng));
+    }
+    for (i, device) in agents.iter().enumerate().take(4) {
+        let registration = Registration {
+            device: device.clone(),
+            registrar: SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 2), 5060),
+            timer: Timer {
+                period: Span::from_secs(10),
+                skew: Ppm(100.0 * i as f64),
+                discipline: Discipline::Periodic,
+                delay: Delay::Gaussian(Span::from_millis(5), Span::from_millis(1)),
+                round_trip: Span::from_millis(3),
+            },
+            granted_s: 12,
+            is_challenged: i % 2 == 0,
+            start: start + Span::from_millis(137 * i as i64),
+            refreshes: 8,
+        };
+        frames.extend(registration.frames(&mut rng));
+    }
+    frames.sort_by_key(|f| f.at);
+    frames
+}
+
+fn saved(room: &Room, name: &str, frames: &[Frame]) -> PathBuf {
+    room.write(name, &write_pcap(frames, PcapFormat::Nano))
+}
+
+#[test]
+fn reports_are_the_same_for_any_number_of_workers_and_on_every_run() {
+    let room = Room::new();
+    let network = Network {
+        loss: 0.02,
+        doubled: 0.05,
+        delay: Delay::Exponential(Span::from_millis(1), Span::from_millis(2)),
+    };
+    let carried = network.carry(&site(1, Timestamp::from_nanos(START)), &mut Rng::new(2));
+    let synthetic = saved(&room, "site.pcap", &carried);
+    let mut captures: Vec<PathBuf> = own_captures();
+    captures.push(synthetic);
+    for (i, capture) in captures.iter().enumerate() {
+        let runs: Vec<String> = ["1", "2", "8", "2"]
+            .iter()
+            .enumerate()
+            .map(|(run, workers)| {
+                let db = format!("{i}-{run}.db");
+                room.replay(&db, workers, &[capture]);
+                room.reports(&db)
+            })
+            .collect();
+        assert!(runs.windows(2).all(|w| w[0] == w[1]), "{} differs between runs", capture.display());
+    }
+}
+
+#[test]
+fn evictions_under_flood_do_not_depend_on_the_number_of_workers_and_spare_honest_calls() {
+    let room = Room::new();
+    room.write("small.toml", b"[limits]\ncalls = 320\ntransactions = 640\nregistrations = 64\nstreams = 64\nmedia_endpoints = 64\n");
+    let mut rng = Rng::new(5);
+    let mut frames = site(3, Timestamp::from_nanos(START));
+    let honest = 12;
+    for i in 0..4000_i64 {
+        let src = SocketAddrV4::new(Ipv4Addr::from(rng.bits() as u32), rng.below(65_536) as u16);
+        let dst = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 2), 5060);
+        let at = Timestamp::from_nanos(START) + Span::from_millis(12 * i);
+        let (id, tag) = (rng.hex(16), rng.hex(8));
+        let method = if i % 3 == 0 { "REGISTER" } else { "INVITE" };
+        let text = format!(
+            "{method} sip:1@x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{id}\r\nFrom: <sip:a@x>;tag={tag}\r\nTo: <sip:{id}@x>\r\nCall-ID: {id}\r\nCSeq: 1 {method}\r\nContact: <sip:a@h>\r\n\r\n"
+        );
+        frames.push(udp_frame(at, src, dst, 0, text.as_bytes()));
+        // RTP-like noise from random sources: a port scan.
+        let mut rtp = vec![0x80, 0];
+        rtp.extend(rng.bits().to_be_bytes());
+        rtp.extend(rng.bits().to_be_bytes());
+        frames.push(udp_frame(at, src, SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 3), 4000), 0, &rtp));
+    }
+    frames.sort_by_key(|f| f.at);
+    let capture = saved(&room, "flood.pcap", &frames);
+    let run = |db: &str, workers: &str| {
+        let args = [
+            "--config",
+            "small.toml",
+            "--db",
+            db,
+            "--workers",
+            workers,
+            "-q",
+            "replay",
+            capture.to_str().unwrap(),
+        ];
+        room.expect(0, &args);
+        room.reports(db)
+    };
+    let one = run("1.db", "1");
+    assert!(one == run("4.db", "4"), "one and four workers differ");
+    assert!(one.contains("call_evicted"), "the flood must overflow the tables");
+    let answered = room.rows("1.db", "calls").iter().filter(|c| !c["answered_at"].is_null()).count();
+    assert_eq!(answered, honest);
+}
+
+#[test]
+fn replaying_again_adds_nothing() {
+    let room = Room::new();
+    let captures = own_captures();
+    let captures: Vec<&Path> = captures.iter().map(PathBuf::as_path).collect();
+    room.replay("x.db", "2", &captures);
+    let first = room.reports("x.db");
+    room.replay("x.db", "1", &captures);
+    assert!(first == room.reports("x.db"));
+    // A part of what is known takes nothing away either.
+    room.replay("x.db", "2", &captures[..3]);
+    let losses_and_summary_aside = |text: &str| text.split_once("calls\n").unwrap().1.to_owned();
+    assert!(losses_and_summary_aside(&first) == losses_and_summary_aside(&room.reports("x.db")));
+}
+
+#[test]
+fn parts_one_after_another_give_what_they_give_together() {
+    let room = Room::new();
+    let later = Timestamp::from_nanos(START) + Span::from_secs(3600);
+    let parts = [
+        saved(&room, "a.pcap", &site(7, Timestamp::from_nanos(START))),
+        saved(&room, "b.pcap", &site(8, later)),
+    ];
+    let paths: Vec<&Path> = parts.iter().map(PathBuf::as_path).collect();
+    room.replay("together.db", "2", &paths);
+    room.replay("apart.db", "2", &paths[..1]);
+    room.replay("apart.db", "2", &paths[1..]);
+    for what in ["calls", "streams"] {
+        assert_eq!(room.rows("together.db", what), room.rows("apart.db", what), "{what}");
+    }
+    let clocks = |db: &str| -> Vec<(Value, Value)> {
+        room.rows(db, "registrations").iter().map(|r| (r["aor"].clone(), r["refreshes"].clone())).collect()
+    };
+    assert_eq!(clocks("together.db"), clocks("apart.db"));
+}
+
+/// Facts without what the frames' own wrapping changes: input identity, counts of frames.
+fn facts(room: &Room, db: &str) -> String {
+    room.reports(db).split_once("calls\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn fragments_and_vlan_tags_change_no_fact() {
+    let room = Room::new();
+    let frames = site(11, Timestamp::from_nanos(START));
+    let plain = saved(&room, "plain.pcap", &frames);
+    room.replay("plain.db", "2", &[&plain]);
+    // The last fragment comes a few microseconds later, and with it the whole; time stamps are rounded there.
+    for (name, size) in [("f1480", 1480), ("f296", 296), ("f96", 96)] {
+        let cut: Vec<Frame> = frames
+            .iter()
+            .flat_map(|f| fragment(f, size))
+            .map(|f| Frame { at: Timestamp::from_nanos(f.at.as_nanos() / 100_000 * 100_000), ..f })
+            .collect();
+        let rounded: Vec<Frame> = frames
+            .iter()
+            .map(|f| Frame { at: Timestamp::from_nanos(f.at.as_nanos() / 100_000 * 100_000), ..f.clone() })
+            .collect();
+        let (cut, rounded) =
+            (saved(&room, &format!("{name}.pcap"), &cut), saved(&room, &format!("{name}-r.pcap"), &rounded));
+        room.replay(&format!("{name}.db"), "2", &[&cut]);
+        room.replay(&format!("{name}-r.db"), "2", &[&rounded]);
+        assert!(
+            facts(&room, &format!("{name}.db")) == facts(&room, &format!("{name}-r.db")),
+            "fragments of {size}"
+        );
+    }
+    let tagged: Vec<Frame> = frames.iter().map(|f| with_vlan(&with_vlan(f, 7), 100)).collect();
+    let tagged = saved(&room, "vlan.pcap", &tagged);
+    room.replay("vlan.db", "2", &[&tagged]);
+    assert!(facts(&room, "plain.db") == facts(&room, "vlan.db"));
+}
+
+#[test]
+fn splitting_a_tcp_stream_anywhere_changes_no_fact() {
+    let room = Room::new();
+    // The signalling of a few calls on one connection per direction.
+    let frames = site(13, Timestamp::from_nanos(START));
+    let (a, b) = (
+        SocketAddrV4::new(Ipv4Addr::new(10, 2, 0, 1), 40_000),
+        SocketAddrV4::new(Ipv4Addr::new(10, 2, 0, 2), 5060),
+    );
+    let messages: Vec<(Timestamp, Vec<u8>, bool)> = frames
+        .iter()
+        .filter_map(|f| {
+            let payload = &f.bytes[42..];
+            let is_request =
+                payload.first().is_some_and(u8::is_ascii_uppercase) && !payload.starts_with(b"SIP/");
+            (is_request || payload.starts_with(b"SIP/")).then(|| (f.at, payload.to_vec(), is_request))
+        })
+        .collect();
+    let capture = |name: &str, rng: &mut Rng, most: u64| {
+        let mut out = Vec::new();
+        let mut seq = [1_000_u32, 4_294_960_000];
+        for (at, message, is_request) in &messages {
+            let (side, src, dst) = if *is_request { (0, a, b) } else { (1, b, a) };
+            let mut rest = message.as_slice();
+            while !rest.is_empty() {
+                let n = (1 + rng.below(most)).min(rest.len() as u64) as usize;
+                out.push(tcp_frame(*at, src, dst, seq[side], 0x18, &rest[..n]));
+                seq[side] = seq[side].wrapping_add(n as u32);
+                rest = &rest[n..];
+            }
+        }
+        saved(&room, name, &out)
+    };
+    let whole = capture("whole.pcap", &mut Rng::new(1), u64::MAX - 1);
+    room.replay("whole.db", "2", &[&whole]);
+    let expected = facts(&room, "whole.db");
+    assert_eq!(room.rows("whole.db", "calls").len(), 12);
+    for (name, most) in [("s700", 700), ("s40", 40), ("s1", 1)] {
+        let cut = capture(&format!("{name}.pcap"), &mut Rng::new(most), most);
+        room.replay(&format!("{name}.db"), "2", &[&cut]);
+        assert!(facts(&room, &format!("{name}.db")) == expected, "segments of up to {most}");
+    }
+}
+
+#[test]
+fn shifting_all_times_shifts_the_facts_equally() {
+    let room = Room::new();
+    let shift = Span::from_secs(86_400 * 365);
+    let here = site(17, Timestamp::from_nanos(START));
+    let there: Vec<Frame> = here.iter().map(|f| Frame { at: f.at + shift, ..f.clone() }).collect();
+    for (name, frames) in [("here", here), ("there", there)] {
+        let capture = saved(&room, &format!("{name}.pcap"), &frames);
+        room.replay(&format!("{name}.db"), "2", &[&capture]);
+    }
+    for what in ["calls", "registrations", "streams"] {
+        // The year is all that differs; rows stand in order of time, then of an identity that holds the time.
+        let read = |db: &str| {
+            let mut rows: Vec<String> =
+                room.rows(db, what).iter().map(|r| r.to_string().replace("2026-06", "2025-06")).collect();
+            rows.sort();
+            rows
+        };
+        assert_eq!(read("here.db"), read("there.db"), "{what}");
+    }
+}
+
+#[test]
+fn every_captured_frame_is_delivered_or_named_as_lost() {
+    let room = Room::new();
+    let captures: Vec<PathBuf> = own_captures().into_iter().chain(shared_captures()).collect();
+    for capture in captures {
+        let db = "frames.db";
+        for file in ["frames.db", "frames.db-wal", "frames.db-shm"] {
+            let _ = std::fs::remove_file(room.path(file));
+        }
+        room.replay(db, "2", &[&capture]);
+        let summary = &room.rows(db, "summary")[0];
+        let frames = |name: &str| summary["frames"][name].as_u64().unwrap_or(0);
+        let lost: u64 = room
+            .rows(db, "losses")
+            .iter()
+            .filter(|l| l["kind"] == "frame")
+            .map(|l| l["count"].as_u64().unwrap())
+            .sum();
+        let delivered: u64 = ["sip", "media", "tcp", "fragments", "other"].iter().map(|n| frames(n)).sum();
+        assert_eq!(frames("captured"), delivered + lost, "{}", capture.display());
+        assert_eq!(frames("captured"), summary["packets"].as_u64().unwrap());
+    }
+}

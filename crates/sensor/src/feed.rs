@@ -1,0 +1,199 @@
+use std::collections::VecDeque;
+
+use bellwether_base::{Counters, HashKey, Loss, Timestamp};
+use bellwether_capture::{CaptureReader, Input, Record};
+use bellwether_judge::{InputRow, Row};
+use crossbeam_channel::Sender;
+
+use crate::batch::Then;
+use crate::dispatcher::Dispatcher;
+use crate::replay::{Damage, Progress, SensorError};
+
+/// Packets between two reports of progress.
+const PROGRESS_EVERY: u64 = 65_536;
+
+/// Feeds the records of all inputs to the dispatcher in order of time, and writes down what was counted.
+///
+/// Inputs that overlap (two interfaces, two sensors) are merged record by record; a later one is not opened
+/// before its time.
+pub(crate) struct Feed<'a> {
+    waiting: VecDeque<&'a Input>,
+    open: Vec<Open>,
+    dispatcher: Dispatcher,
+    rows: &'a Sender<Vec<Row>>,
+    key: HashKey,
+    counted: Counters,
+    packets: u64,
+    damaged: Vec<Damage>,
+}
+
+/// An input that is being read.
+struct Open {
+    reader: CaptureReader,
+    name: String,
+    size: Option<u64>,
+    trace: Trace,
+}
+
+/// Packets read, and the inputs that were damaged.
+pub(crate) type Fed = (u64, Vec<Damage>);
+
+impl<'a> Feed<'a> {
+    /// Inputs come in order of their first record.
+    pub(crate) fn new(
+        inputs: &'a [Input],
+        dispatcher: Dispatcher,
+        rows: &'a Sender<Vec<Row>>,
+        key: HashKey,
+    ) -> Self {
+        Self {
+            waiting: inputs.iter().collect(),
+            open: Vec::new(),
+            dispatcher,
+            rows,
+            key,
+            counted: Counters::default(),
+            packets: 0,
+            damaged: Vec::new(),
+        }
+    }
+
+    /// Reads everything.
+    pub(crate) fn run(mut self, progress: &mut dyn FnMut(&Progress)) -> Result<Fed, SensorError> {
+        while self.open_due()? {
+            let (mut earliest, mut limit) = (0, Timestamp::MAX);
+            let mut earliest_at = Timestamp::MAX;
+            for (i, open) in self.open.iter_mut().enumerate() {
+                // What cannot be read is due at once: it will say why.
+                let at = open.reader.next_time().ok().flatten().unwrap_or_default();
+                if at < earliest_at {
+                    limit = limit.min(earliest_at);
+                    (earliest, earliest_at) = (i, at);
+                } else {
+                    limit = limit.min(at);
+                }
+            }
+            let limit = self.waiting.front().map_or(limit, |input| limit.min(input.first_at()));
+            if self.feed_until(earliest, limit, progress)? {
+                let open = self.open.swap_remove(earliest);
+                self.close(&open)?;
+            }
+        }
+        Ok((self.packets, self.damaged))
+    }
+
+    /// Opens every input whose time has come; answers whether anything is open.
+    fn open_due(&mut self) -> Result<bool, SensorError> {
+        loop {
+            let now = self.open.iter_mut().filter_map(|o| o.reader.next_time().ok().flatten()).min();
+            let is_due = match (self.waiting.front(), now) {
+                (None, _) => false,
+                (Some(_), None) => self.open.is_empty(),
+                (Some(input), Some(now)) => input.first_at() <= now,
+            };
+            let Some(input) = is_due.then(|| self.waiting.pop_front()).flatten() else {
+                return Ok(!self.open.is_empty());
+            };
+            self.open.push(Open {
+                reader: input.open().map_err(SensorError::Open)?,
+                name: input.name(),
+                size: input.size(),
+                trace: Trace::new(self.key),
+            });
+        }
+    }
+
+    /// Feeds one input's records up to a time; answers whether it is over.
+    fn feed_until(
+        &mut self,
+        index: usize,
+        limit: Timestamp,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<bool, SensorError> {
+        let Some(open) = self.open.get_mut(index) else { return Ok(true) };
+        let is_alone = limit == Timestamp::MAX;
+        loop {
+            if !is_alone && open.reader.next_time().is_ok_and(|at| at.is_some_and(|at| at > limit)) {
+                return Ok(false);
+            }
+            match open.reader.next() {
+                Ok(Some(record)) => {
+                    open.trace.record(&record);
+                    self.dispatcher.frame(&record).map_err(|_| SensorError::Stopped)?;
+                }
+                Ok(None) => return Ok(true),
+                Err(error) => {
+                    self.dispatcher.losses.count(Loss::RecordDamaged);
+                    self.damaged.push(Damage { name: open.name.clone(), error });
+                    return Ok(true);
+                }
+            }
+            self.packets += 1;
+            if self.packets.is_multiple_of(PROGRESS_EVERY) {
+                let (name, bytes, size) = (open.name.clone(), open.reader.position(), open.size);
+                progress(&Progress { name, bytes, size, packets: self.packets });
+            }
+        }
+    }
+
+    /// Waits until everything read so far is judged, and writes down what was counted since the last input's
+    /// end. Behind the last input the workers report everything still open.
+    fn close(&mut self, open: &Open) -> Result<(), SensorError> {
+        let is_last = self.open.is_empty() && self.waiting.is_empty();
+        if is_last {
+            self.dispatcher.finish().map_err(|_| SensorError::Stopped)?;
+        }
+        let then = if is_last { Then::Finish } else { Then::Count };
+        let tally = self.dispatcher.epochs.drain(then).map_err(|_| SensorError::Stopped)?;
+        let mut total = Counters::default();
+        self.dispatcher.report(&mut total);
+        tally.report(&mut total);
+        let row = open.trace.row(open.name.clone(), total.since(&self.counted));
+        self.counted = total;
+        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        let _ = self.rows.send(vec![Row::Input(Box::new(row))]);
+        Ok(())
+    }
+}
+
+/// Identifies an input by the times and lengths of its records, whatever its name or compression.
+struct Trace {
+    hash: u64,
+    packets: u64,
+    bytes: u64,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+    key: HashKey,
+}
+
+impl Trace {
+    const fn new(key: HashKey) -> Self {
+        Self { hash: 0, packets: 0, bytes: 0, first_at: None, last_at: None, key }
+    }
+
+    fn record(&mut self, record: &Record<'_>) {
+        let lengths = (u64::from(record.original_len) << 32) | record.frame.len() as u64;
+        let word = record.at.as_nanos().cast_unsigned() ^ lengths.rotate_left(17);
+        self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        self.packets += 1;
+        self.bytes += record.frame.len() as u64;
+        // A record without a time (pcapng's simple packet) says nothing about the span.
+        if record.at.as_nanos() != i64::MIN {
+            self.first_at = Some(self.first_at.map_or(record.at, |first| first.min(record.at)));
+            self.last_at = Some(self.last_at.map_or(record.at, |last| last.max(record.at)));
+        }
+    }
+
+    fn row(&self, name: String, counters: Counters) -> InputRow {
+        let words = [self.hash.to_le_bytes(), self.packets.to_le_bytes(), self.bytes.to_le_bytes()];
+        InputRow {
+            input: self.key.identity(&[b"input", words.as_flattened()]),
+            name,
+            packets: self.packets,
+            bytes: self.bytes,
+            first_at: self.first_at,
+            last_at: self.last_at,
+            counters,
+        }
+    }
+}
