@@ -211,7 +211,9 @@ fn words(error: &pcap::Error) -> String {
 mod tests {
     use super::*;
 
-    fn read_all(bytes: &[u8]) -> (Vec<(i64, LinkType, Vec<u8>)>, Option<ReadError>) {
+    type Owned = (i64, LinkType, Vec<u8>);
+
+    fn read_all(bytes: &[u8]) -> (Vec<Owned>, Option<ReadError>) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let mut reader = CaptureReader::open(file.path()).unwrap();

@@ -1,4 +1,9 @@
 //! The block reader against libpcap, record by record, on every capture at hand that both read.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod key;
 mod outcome;
+#[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
 mod render;
 mod replay;

@@ -1,4 +1,9 @@
 //! Bad input: one clear sentence, the right exit code, and nothing lost that was committed before.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 

@@ -1,4 +1,9 @@
 //! Real programs: the project's captures against what is known of them, and public captures where at hand.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 

@@ -59,7 +59,7 @@ impl Judge {
         let tokens = &self.tokeniser;
         let caller_number = NumberFacts::of(&call.from.user);
         let callee_number = NumberFacts::of(&call.to.user);
-        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut call.prints, "INVITE", call.started_at))));
+        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut call.prints, "INVITE"))));
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let asserted = call.asserted.as_ref().unwrap_or(&call.from);
         rows.push(Row::Call(Box::new(CallRow {
@@ -122,7 +122,7 @@ impl Judge {
 
     fn registration_started(&mut self, mut r: RegistrationStarted, rows: &mut Vec<Row>) {
         let tokens = &self.tokeniser;
-        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut r.prints, "REGISTER", r.first_seen))));
+        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut r.prints, "REGISTER"))));
         rows.push(Row::Registration(Box::new(RegistrationRow {
             registration: r.registration,
             aor: tokens.address(&r.aor),
@@ -139,18 +139,13 @@ impl Judge {
 }
 
 /// Takes the readable form out of the prints: nothing else needs it.
-fn fingerprint_row(
-    prints: &mut Prints,
-    method: &'static str,
-    at: bellwether_base::Timestamp,
-) -> FingerprintRow {
+fn fingerprint_row(prints: &mut Prints, method: &'static str) -> FingerprintRow {
     FingerprintRow {
         fingerprint: prints.combined.hash.clone(),
         readable: std::mem::take(&mut prints.combined.readable),
         method,
         sip_author: prints.sip.clone(),
         sdp_author: prints.sdp.clone(),
-        seen_at: at,
     }
 }
 

@@ -73,7 +73,7 @@ impl Tokeniser {
     pub fn neighbourhood(&self, user: &str) -> Option<String> {
         let number = canonical(user);
         let is_long = number.len() >= 7 && number.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit());
-        is_long.then(|| self.token(b"neighbourhood", number[..number.len() - 3].as_bytes()))
+        is_long.then(|| self.token(b"neighbourhood", &number.as_bytes()[..number.len() - 3]))
     }
 
     /// Token of who claims to call and from which first hop.

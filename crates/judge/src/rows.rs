@@ -162,7 +162,6 @@ pub struct FingerprintRow {
     pub method: &'static str,
     pub sip_author: String,
     pub sdp_author: Option<String>,
-    pub seen_at: Timestamp,
 }
 
 /// One input that was read, identified by what it holds, with everything counted while reading it.

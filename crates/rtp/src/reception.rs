@@ -52,7 +52,7 @@ impl Reception {
             return Arrival::First;
         }
         let step = i32::from(seq.wrapping_sub(self.highest as u16).cast_signed());
-        let arrival = if step > MAX_DROPOUT || step < -MAX_MISORDER {
+        let arrival = if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
             self.restart(seq)
         } else if step > 0 {
             self.highest += i64::from(step);

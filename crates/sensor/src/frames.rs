@@ -31,9 +31,4 @@ impl Frames {
             counters.add("frames", name, n);
         }
     }
-
-    #[cfg(test)]
-    pub(crate) fn delivered(&self) -> u64 {
-        self.sip + self.media + self.tcp + self.fragments + self.other
-    }
 }

@@ -4,6 +4,10 @@
 //! order and judges them, one writes the database. `docs/architecture.md` says why it is cut this way.
 //!
 //! This crate must never know what a message means: that is the worker's, or what a row says: the judge's.
+#![expect(
+    clippy::disallowed_types,
+    reason = "above L4: the clock paces commits and measures latency, no result"
+)]
 
 mod batch;
 mod dispatcher;

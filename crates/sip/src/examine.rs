@@ -87,8 +87,8 @@ fn header_defects(message: &Message<'_>, parts: &Parts<'_>, header: &Header<'_>,
             defects.add(Defect::BadCallId);
         }
         Name::CSeq => cseq(message, parts, defects),
-        Name::MaxForwards if !number(value).is_some_and(|n| n <= 255) => defects.add(Defect::BadMaxForwards),
-        Name::Expires if !number(value).is_some_and(|n| u32::try_from(n).is_ok()) => {
+        Name::MaxForwards if number(value).is_none_or(|n| n > 255) => defects.add(Defect::BadMaxForwards),
+        Name::Expires if number(value).is_none_or(|n| u32::try_from(n).is_err()) => {
             defects.add(Defect::BadExpires);
         }
         Name::Date if !value.ends_with(b"GMT") => defects.add(Defect::BadDate),
@@ -137,7 +137,7 @@ fn contacts(value: &[u8], defects: &mut Defects) {
     for address in addresses(value) {
         address_defects(&address, Defect::BadContact, defects);
         let expires = address.params.get("expires").and_then(|p| p.value);
-        if expires.is_some_and(|e| !number(e).is_some_and(|n| u32::try_from(n).is_ok())) {
+        if expires.is_some_and(|e| number(e).is_none_or(|n| u32::try_from(n).is_err())) {
             defects.add(Defect::BadExpires);
         }
     }

@@ -1,4 +1,9 @@
 //! The torture messages of RFC 4475 and other anomalies, where the shared test data is at hand.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -439,8 +439,9 @@ const REGISTRATIONS: &str = "SELECT r.*, min(o.first_at) AS first_seen, max(o.la
         min(o.rtt_ms) AS rtt_ms
     FROM registrations AS r JOIN observations AS o ON o.registration = r.registration";
 
-/// A source is an address: the port is cut off behind its colon.
-const FINGERPRINTS: &str = "SELECT f.*,
+/// A source is an address: the port is cut off behind its colon. When a fingerprint was seen follows from what
+/// has it, so that replaying a part again changes nothing.
+const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
         (SELECT count(*) FROM calls AS c WHERE c.fingerprint = f.fingerprint) AS calls,
         (SELECT count(*) FROM registrations AS r WHERE r.fingerprint = f.fingerprint) AS registrations,
         (SELECT count(*) FROM (
@@ -454,8 +455,16 @@ const FINGERPRINTS: &str = "SELECT f.*,
             SELECT user_agent AS agent FROM calls AS c
                 WHERE c.fingerprint = f.fingerprint AND user_agent IS NOT NULL
             UNION SELECT user_agent FROM registrations AS r
-                WHERE r.fingerprint = f.fingerprint AND user_agent IS NOT NULL)) AS agents
-    FROM fingerprints AS f";
+                WHERE r.fingerprint = f.fingerprint AND user_agent IS NOT NULL)) AS agents,
+        (SELECT min(at) FROM (
+            SELECT min(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION ALL SELECT min(o.first_at) FROM registrations AS r JOIN observations AS o
+                ON o.registration = r.registration WHERE r.fingerprint = f.fingerprint)) AS first_seen,
+        (SELECT max(at) FROM (
+            SELECT max(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION ALL SELECT max(o.last_at) FROM registrations AS r JOIN observations AS o
+                ON o.registration = r.registration WHERE r.fingerprint = f.fingerprint)) AS last_seen
+    FROM fingerprints AS f)";
 
 fn call(row: &Row<'_>) -> Result<Values, StoreError> {
     let answered: Option<i64> = row.get("answered_at")?;

@@ -19,7 +19,7 @@ pub struct Writer {
     /// cost one statement and not one for each thing that happened to them.
     updates: BTreeMap<i64, Box<CallUpdate>>,
     /// Fingerprints repeat with every call, so each is written once per batch.
-    fingerprints: BTreeMap<String, (Box<FingerprintRow>, Timestamp)>,
+    fingerprints: BTreeMap<String, Box<FingerprintRow>>,
 }
 
 impl Writer {
@@ -36,10 +36,7 @@ impl Writer {
     pub fn push(&mut self, row: Row) {
         match row {
             Row::Fingerprint(row) => {
-                let seen_at = row.seen_at;
-                let held = self.fingerprints.entry(row.fingerprint.clone()).or_insert((row, seen_at));
-                held.0.seen_at = held.0.seen_at.min(seen_at);
-                held.1 = held.1.max(seen_at);
+                self.fingerprints.entry(row.fingerprint.clone()).or_insert(row);
             }
             Row::CallUpdate(update) => {
                 self.updates.insert(update.call, update);
@@ -65,15 +62,13 @@ impl Writer {
     /// # Errors
     /// If the database refuses; nothing of the batch is in it then, and all earlier batches are.
     pub fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        if self.pending.is_empty()
-            && self.fingerprints.is_empty()
-            && !(with_updates && !self.updates.is_empty())
-        {
+        let has_updates = with_updates && !self.updates.is_empty();
+        if self.pending.is_empty() && self.fingerprints.is_empty() && !has_updates {
             return Ok(());
         }
         let tx = self.db.transaction()?;
-        for (row, last_seen) in self.fingerprints.values() {
-            fingerprint(&tx, row, *last_seen)?;
+        for row in self.fingerprints.values() {
+            fingerprint(&tx, row)?;
         }
         for row in &self.pending {
             write(&tx, row)?;
@@ -105,7 +100,7 @@ impl Writer {
 
 fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
     match row {
-        Row::Fingerprint(row) => fingerprint(tx, row, row.seen_at),
+        Row::Fingerprint(row) => fingerprint(tx, row),
         Row::Call(row) => call(tx, row),
         Row::CallUpdate(update) => call_update(tx, update),
         Row::Link(a, b) => {
@@ -131,22 +126,12 @@ fn int(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow, last_seen: Timestamp) -> Result<(), StoreError> {
+fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "INSERT INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author, first_seen, last_seen)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (fingerprint) DO UPDATE SET
-             first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)",
+        "INSERT OR IGNORE INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![
-        row.fingerprint,
-        row.readable,
-        row.method,
-        row.sip_author,
-        row.sdp_author,
-        nanos(row.seen_at),
-        nanos(last_seen)
-    ])?;
+    .execute(params![row.fingerprint, row.readable, row.method, row.sip_author, row.sdp_author])?;
     Ok(())
 }
 
@@ -348,7 +333,7 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         row.rtcp_packets,
         nanos(row.first_seen),
         nanos(row.last_seen),
-        silence.map(|s| law_name(s)),
+        silence.map(law_name),
         silence.map(|s| s.packets),
         silence.map(|s| s.observed_packets),
         silence.map(|s| s.energy),

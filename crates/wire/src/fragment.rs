@@ -102,7 +102,10 @@ impl FragmentPool {
         self.expire(now, losses);
         let end = fragment.offset as usize + fragment.payload.len();
         // All but the last carry a multiple of 8 octets, and nothing reaches past the largest datagram.
-        if end > 65_535 || (fragment.more && fragment.payload.len() % 8 != 0) || fragment.payload.is_empty() {
+        if end > 65_535
+            || (fragment.more && !fragment.payload.len().is_multiple_of(8))
+            || fragment.payload.is_empty()
+        {
             losses.count(Loss::FragmentMalformed);
             return Pushed::Refused;
         }

@@ -78,6 +78,14 @@ impl Room {
     }
 }
 
+/// Compares two reports line by line, so that a failure shows the first difference only.
+pub(crate) fn assert_same(a: &str, b: &str, what: &str) {
+    for (x, y) in a.lines().zip(b.lines()) {
+        assert_eq!(x, y, "{what}");
+    }
+    assert_eq!(a.lines().count(), b.lines().count(), "{what}");
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -29,9 +29,7 @@ CREATE TABLE fingerprints (
     readable    TEXT NOT NULL,
     method      TEXT NOT NULL,
     sip_author  TEXT NOT NULL,
-    sdp_author  TEXT,
-    first_seen  INTEGER NOT NULL,
-    last_seen   INTEGER NOT NULL
+    sdp_author  TEXT
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE calls (

@@ -1,0 +1,33 @@
+# Everything here also runs without just: the recipes call scripts/ and cargo.
+
+# Quick: does it build, and is it clean?
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Everything CI runs
+test:
+    scripts/test
+
+# Approve changed snapshots (read the diff first)
+bless:
+    INSTA_UPDATE=always cargo test --quiet --workspace
+    git diff --stat -- '*.snap'
+
+# Replay a sample and print the reports
+demo:
+    scripts/demo
+
+# Speed and memory beside the empty libpcap loop and other programs
+bench:
+    cargo build --release --quiet
+    scripts/bench
+
+# Message counts beside tshark's
+tshark:
+    cargo build --release --quiet
+    scripts/compare-tshark
+
+# Record the captures of pcaps/ anew (root, network namespaces, real SIP programs)
+record *names:
+    scripts/record-pcaps {{names}}
