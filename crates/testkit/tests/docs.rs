@@ -1,0 +1,23 @@
+//! The documents against the program: what is written about names must be what the program says.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use bellwether_base::{Loss, LossKind};
+
+#[test]
+fn the_table_of_losses_is_complete_and_in_the_programs_words() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/losses.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    for loss in Loss::ALL {
+        let kind = match loss.kind() {
+            LossKind::Frame => "frame",
+            LossKind::Partial => "partial",
+            LossKind::Notice => "notice",
+        };
+        let row = format!("| `{}` | {kind} | {} | {} |", loss.name(), loss.cause(), loss.remedy());
+        assert!(document.contains(&row), "docs/losses.md lacks: {row}");
+    }
+    let rows = document.lines().filter(|l| l.starts_with("| `")).count();
+    assert_eq!(rows, Loss::ALL.len(), "docs/losses.md has rows that no loss has");
+}
