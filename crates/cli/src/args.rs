@@ -31,7 +31,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64),
           env = "BELLWETHER_WORKERS", global = true)]
     pub(crate) workers: Option<u16>,
-    /// Print nothing but results and errors
+    /// Print only what was asked for, and errors: no summary, no progress, no notes
     #[arg(short, long, env = "BELLWETHER_QUIET", global = true)]
     pub(crate) quiet: bool,
     /// Print how the work went

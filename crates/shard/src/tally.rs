@@ -101,9 +101,11 @@ impl Tally {
     }
 }
 
-/// The code as text. Counters have static names, so all codes are laid out once.
+/// The code as text, and one name for all that are no status codes. Counters have static names, so all codes
+/// are laid out once.
 fn status_name(code: u16) -> &'static str {
     static NAMES: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
-    let names = NAMES.get_or_init(|| (0..1000).map(|code| format!("{code:03}")).collect());
-    names.get(usize::from(code)).map_or("000", String::as_str)
+    let names = NAMES.get_or_init(|| (100..700).map(|code: u16| code.to_string()).collect());
+    let place = code.checked_sub(100).and_then(|place| names.get(usize::from(place)));
+    place.map_or("invalid", String::as_str)
 }

@@ -50,7 +50,8 @@ pub fn probe(bytes: &[u8]) -> Verdict {
     if version.eq_ignore_ascii_case(b"SIP/2.0") {
         return Verdict::Certain;
     }
-    if strip_prefix_ignore_case(version, b"SIP/").is_some() {
+    // Another version than ours is still a version, as in responses.
+    if strip_prefix_ignore_case(version, b"SIP/").is_some_and(|v| v.first().is_some_and(u8::is_ascii_digit)) {
         return Verdict::Unsure;
     }
     // Cut off before the version: only a known method with a SIP URI is worth a guess.
@@ -90,6 +91,7 @@ mod tests {
             "\r\n\r\n",
             "",
             "INFO about nothing in particular",
+            "INVITE sip:a@b SIP/x.0\r\n",
         ] {
             assert_eq!(probe(other.as_bytes()), Verdict::NotOurs, "{other}");
         }
