@@ -100,23 +100,30 @@ impl Name {
             let letter = letter.to_ascii_lowercase();
             return BY_COMPACT.get(usize::from(letter)).copied().unwrap_or(Self::Other);
         }
-        // Length tells most names apart; the few of each length are then compared.
+        // Length tells most names apart; of the few of each length the first letter tells most.
+        let Some(first) = spelling.first().map(|b| b | 0x20) else { return Self::Other };
         let (start, end) = BY_LENGTH.ranges.get(spelling.len()).copied().unwrap_or((0, 0));
-        BY_LENGTH
-            .names
-            .get(usize::from(start)..usize::from(end))
-            .and_then(|names| {
-                names.iter().find(|n| n.canonical().as_bytes().eq_ignore_ascii_case(spelling)).copied()
-            })
-            .unwrap_or(Self::Other)
+        let candidates = BY_LENGTH.names.get(usize::from(start)..usize::from(end)).unwrap_or_default();
+        candidates
+            .iter()
+            .find(|c| c.first == first && c.spelling.eq_ignore_ascii_case(spelling))
+            .map_or(Self::Other, |c| c.name)
     }
 }
 
 const COUNT: usize = Name::ALL.len();
 const LONGEST: usize = 24;
 
+#[derive(Clone, Copy)]
+struct Candidate {
+    name: Name,
+    /// The first letter in lower case.
+    first: u8,
+    spelling: &'static [u8],
+}
+
 struct ByLength {
-    names: [Name; COUNT],
+    names: [Candidate; COUNT],
     ranges: [(u8, u8); LONGEST],
 }
 
@@ -125,7 +132,7 @@ static BY_COMPACT: [Name; 128] = by_compact();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated when compiling: out of bounds would not build")]
 const fn by_length() -> ByLength {
-    let mut names = [Name::Other; COUNT];
+    let mut names = [Candidate { name: Name::Other, first: 0, spelling: &[] }; COUNT];
     let mut ranges = [(0, 0); LONGEST];
     let (mut length, mut filled) = (0, 0);
     while length < LONGEST {
@@ -133,7 +140,8 @@ const fn by_length() -> ByLength {
         let mut i = 0;
         while i < COUNT {
             if Name::ALL[i].canonical().len() == length {
-                names[filled] = Name::ALL[i];
+                let spelling = Name::ALL[i].canonical().as_bytes();
+                names[filled] = Candidate { name: Name::ALL[i], first: spelling[0] | 0x20, spelling };
                 filled += 1;
             }
             i += 1;

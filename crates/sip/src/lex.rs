@@ -11,20 +11,39 @@ pub(crate) const fn is_lws(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+/// `token` characters, laid out once: names are checked octet by octet, for every header of every message.
+static TOKEN: [bool; 256] = token_table();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiling: out of bounds would not build")]
+const fn token_table() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut octet = 0_u8;
+    loop {
+        table[octet as usize] = octet.is_ascii_alphanumeric()
+            || matches!(octet, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~');
+        if octet == u8::MAX {
+            return table;
+        }
+        octet += 1;
+    }
+}
+
 /// `token` characters.
-pub(crate) const fn is_token(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || matches!(octet, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+#[expect(clippy::indexing_slicing, reason = "an octet is always within a table of 256")]
+pub(crate) fn is_token(octet: u8) -> bool {
+    TOKEN[usize::from(octet)]
 }
 
 /// The bytes without white space at either end.
 pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = bytes
+        && *first <= b' '
         && is_lws(*first)
     {
         bytes = rest;
     }
     while let [rest @ .., last] = bytes
+        && *last <= b' '
         && is_lws(*last)
     {
         bytes = rest;
