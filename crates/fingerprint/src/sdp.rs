@@ -1,18 +1,18 @@
 use bellwether_sip::sdp::{Line, lines};
 
-use crate::{Print, push_text};
+use crate::push_text;
 
 /// Lines read; an SDP with more is cut there and marked.
 const MAX_LINES: usize = 200;
 
-/// The fingerprint of who wrote a session description; none if the body is not one.
+/// The readable fingerprint of who wrote a session description; none if the body is not one.
 ///
 /// Fields, separated by `|`: the version; `o` whether the origin's user name is `-`; `s` whether the name is
 /// `-`; `l` the session's lines in order, attributes by name; then one `m` per media section: kind, profile,
 /// payload types in order, and its lines in order. Values that belong to one call (ports, addresses, ids,
 /// keys) are left out; those that a configuration fixes (rtpmap, fmtp, ptime) stay.
 #[must_use]
-pub fn sdp_author(body: &[u8]) -> Option<Print> {
+pub fn sdp_author(body: &[u8]) -> Option<String> {
     if !body.trim_ascii_start().starts_with(b"v=") {
         return None;
     }
@@ -37,7 +37,7 @@ pub fn sdp_author(body: &[u8]) -> Option<Print> {
         last_attribute = if line.kind == b'a' { name } else { &[] };
         push_line(&mut out, line, name);
     }
-    Some(Print::new('d', out))
+    Some(out)
 }
 
 fn push_line(out: &mut String, line: Line<'_>, name: &[u8]) {
@@ -91,7 +91,7 @@ mod tests {
     const OFFER: &str = "v=0\r\no=- 11 12 IN IP4 10.0.0.1\r\ns=Phone\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 0 101\r\na=rtpmap:8 PCMA/8000\r\na=fmtp:101 0-15\r\na=candidate:1 1 UDP 1 10.0.0.1 4000 typ host\r\na=candidate:2 1 UDP 1 10.0.0.2 4000 typ host\r\na=sendrecv\r\n";
 
     fn readable(text: &str) -> String {
-        sdp_author(text.as_bytes()).unwrap().readable
+        sdp_author(text.as_bytes()).unwrap()
     }
 
     #[test]

@@ -22,8 +22,8 @@ pub use site::{AccessSide, Site, Trunk};
 
 use bellwether_base::HashKey;
 use bellwether_shard::{
-    CallProgress, CallStarted, Fact, Prints, RegistrationProgress, RegistrationStarted, Silence, StampedFact,
-    StreamFact,
+    CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted, Silence,
+    StampedFact, StreamFact,
 };
 
 use legs::Legs;
@@ -45,6 +45,7 @@ impl Judge {
     /// Takes the next fact; its rows go to `rows`, in an order that respects references.
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {
+            Fact::Fingerprint(seen) => rows.push(Row::Fingerprint(Box::new(fingerprint_row(*seen)))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
             Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
@@ -55,11 +56,10 @@ impl Judge {
         }
     }
 
-    fn call_started(&mut self, mut call: CallStarted, rows: &mut Vec<Row>) {
+    fn call_started(&mut self, call: CallStarted, rows: &mut Vec<Row>) {
         let tokens = &self.tokeniser;
         let caller_number = NumberFacts::of(&call.from.user);
         let callee_number = NumberFacts::of(&call.to.user);
-        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut call.prints, "INVITE"))));
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let callee = tokens.party(&call.to);
         // Nearly always what To names: one token less to compute.
@@ -81,7 +81,7 @@ impl Judge {
             destination: call.flow.dst,
             transport: call.transport,
             user_agent: call.user_agent,
-            fingerprint: call.prints.combined.hash,
+            fingerprint: call.prints.combined,
             sip_author: call.prints.sip,
             sdp_author: call.prints.sdp,
             path: Some(call.prints.path).filter(|p| !p.is_empty()),
@@ -124,9 +124,8 @@ impl Judge {
         }
     }
 
-    fn registration_started(&mut self, mut r: RegistrationStarted, rows: &mut Vec<Row>) {
+    fn registration_started(&mut self, r: RegistrationStarted, rows: &mut Vec<Row>) {
         let tokens = &self.tokeniser;
-        rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mut r.prints, "REGISTER"))));
         rows.push(Row::Registration(Box::new(RegistrationRow {
             registration: r.registration,
             aor: tokens.address(&r.aor),
@@ -136,20 +135,19 @@ impl Judge {
             registrar: r.flow.dst,
             transport: r.transport,
             user_agent: r.user_agent,
-            fingerprint: r.prints.combined.hash,
+            fingerprint: r.prints.combined,
             first_seen: r.first_seen,
         })));
     }
 }
 
-/// Takes the readable form out of the prints: nothing else needs it.
-fn fingerprint_row(prints: &mut Prints, method: &'static str) -> FingerprintRow {
+fn fingerprint_row(seen: FingerprintSeen) -> FingerprintRow {
     FingerprintRow {
-        fingerprint: prints.combined.hash.clone(),
-        readable: std::mem::take(&mut prints.combined.readable),
-        method,
-        sip_author: prints.sip.clone(),
-        sdp_author: prints.sdp.clone(),
+        fingerprint: seen.combined,
+        readable: seen.readable,
+        method: seen.method,
+        sip_author: seen.sip,
+        sdp_author: seen.sdp,
     }
 }
 

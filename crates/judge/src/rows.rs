@@ -1,6 +1,7 @@
 use bellwether_acoustics::SilenceProfile;
 use bellwether_base::{Counters, Endpoint, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
+use bellwether_fingerprint::PrintHash;
 use bellwether_rtp::g711::Law;
 
 use crate::{AccessSide, NumberFacts};
@@ -38,9 +39,9 @@ pub struct CallRow {
     pub destination: Endpoint,
     pub transport: Transport,
     pub user_agent: Option<String>,
-    pub fingerprint: String,
-    pub sip_author: String,
-    pub sdp_author: Option<String>,
+    pub fingerprint: PrintHash,
+    pub sip_author: PrintHash,
+    pub sdp_author: Option<PrintHash>,
     pub path: Option<String>,
     pub origin: String,
     pub access_side: AccessSide,
@@ -80,7 +81,7 @@ pub struct RegistrationRow {
     pub registrar: Endpoint,
     pub transport: Transport,
     pub user_agent: Option<String>,
-    pub fingerprint: String,
+    pub fingerprint: PrintHash,
     pub first_seen: Timestamp,
 }
 
@@ -157,11 +158,11 @@ impl From<SilenceProfile> for SilenceRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct FingerprintRow {
-    pub fingerprint: String,
+    pub fingerprint: PrintHash,
     pub readable: String,
     pub method: &'static str,
-    pub sip_author: String,
-    pub sdp_author: Option<String>,
+    pub sip_author: PrintHash,
+    pub sdp_author: Option<PrintHash>,
 }
 
 /// One input that was read, identified by what it holds, with everything counted while reading it.

@@ -12,8 +12,8 @@ pub(crate) enum Then {
     GoOn,
     /// Hands in a copy of its tally.
     Count,
-    /// Reports everything still open, and hands in its tally.
-    Finish,
+    /// Reports everything still open in one shard, and hands in its tally if that is the last.
+    Finish(u16),
 }
 
 /// One worker's share of an epoch. Its buffers are used again and again.

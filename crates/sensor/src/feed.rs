@@ -3,10 +3,12 @@ use std::collections::VecDeque;
 use bellwether_base::{Counters, HashKey, Loss, Timestamp};
 use bellwether_capture::{CaptureReader, Input, Record};
 use bellwether_judge::{InputRow, Row};
+use bellwether_shard::VIRTUAL_SHARDS;
 use crossbeam_channel::Sender;
 
 use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
+use crate::epochs::{Epochs, Gone};
 use crate::replay::{Damage, Progress, SensorError};
 
 /// Packets between two reports of progress.
@@ -143,8 +145,9 @@ impl<'a> Feed<'a> {
         if is_last {
             self.dispatcher.finish().map_err(|_| SensorError::Stopped)?;
         }
-        let then = if is_last { Then::Finish } else { Then::Count };
-        let tally = self.dispatcher.epochs.drain(then).map_err(|_| SensorError::Stopped)?;
+        let epochs = &mut self.dispatcher.epochs;
+        let then = if is_last { finish(epochs) } else { Ok(Then::Count) };
+        let tally = then.and_then(|then| epochs.drain(then)).map_err(|_| SensorError::Stopped)?;
         let mut total = Counters::default();
         self.dispatcher.report(&mut total);
         tally.report(&mut total);
@@ -154,6 +157,16 @@ impl<'a> Feed<'a> {
         let _ = self.rows.send(vec![Row::Input(Box::new(row))]);
         Ok(())
     }
+}
+
+/// Lets the workers report what is still open, an epoch for each shard; answers what is left for the last.
+fn finish(epochs: &mut Epochs) -> Result<Then, Gone> {
+    // What is still under way tells streams their calls.
+    epochs.drain(Then::GoOn)?;
+    for shard in 0..VIRTUAL_SHARDS - 1 {
+        epochs.close(Then::Finish(shard))?;
+    }
+    Ok(Then::Finish(VIRTUAL_SHARDS - 1))
 }
 
 /// Identifies an input by the times and lengths of its records, whatever its name or compression.

@@ -7,6 +7,9 @@ use hdrhistogram::Histogram;
 
 use crate::batch::Facts;
 
+/// Rows handed on at once: what waits for the writer stays small whatever an epoch holds.
+const ROWS_AT_ONCE: usize = 128;
+
 /// Brings the workers' facts into the one order, epoch by epoch, judges them, and sends rows on. Ends when the
 /// workers have ended, or when nobody takes the rows any more. Answers the latencies from the dispatcher to
 /// the judge, in microseconds.
@@ -36,9 +39,12 @@ pub(crate) fn merge(
             return latency;
         }
         facts.sort_by_key(|fact| fact.order);
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
         for fact in facts.drain(..) {
             judge.fact(fact, &mut rows);
+            if rows.len() >= ROWS_AT_ONCE && rows_to.send(std::mem::take(&mut rows)).is_err() {
+                return latency;
+            }
         }
         if !rows.is_empty() && rows_to.send(rows).is_err() {
             return latency;

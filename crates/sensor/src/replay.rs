@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use bellwether_base::HashKey;
 use bellwether_capture::{Input, OpenError, ReadError};
 use bellwether_judge::{Judge, Row, Site, Tokeniser};
-use bellwether_shard::{Limits, Outbox, StampedFact, Worker};
+use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_store::{StoreError, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -17,14 +17,14 @@ use crate::feed::Feed;
 use crate::merge::merge;
 
 /// Row batches that wait for the writer: enough to keep the workers busy during one commit.
-const ROW_BATCHES: usize = 64;
+const ROW_BATCHES: usize = 16;
 
 /// Rows gathered before they are written, and how long they may wait.
-const COMMIT_ROWS: usize = 4096;
+const COMMIT_ROWS: usize = 2048;
 const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
 /// Updates of calls held back for later ones to replace them, and how long.
-const HELD_UPDATES: usize = 8192;
+const HELD_UPDATES: usize = 4096;
 const HELD_FOR: Duration = Duration::from_secs(1);
 
 /// How to run.
@@ -118,7 +118,7 @@ pub fn replay(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome, SensorError> {
     let started = Instant::now();
-    let workers = config.workers.clamp(1, bellwether_shard::VIRTUAL_SHARDS);
+    let workers = config.workers.clamp(1, VIRTUAL_SHARDS);
     std::thread::scope(|scope| {
         let mut to_workers = Vec::new();
         let mut from_workers = Vec::new();
@@ -184,10 +184,15 @@ fn work(
             worker.handle(&item, &mut out);
         }
         worker.advance(batch.up_to, &mut out);
-        if batch.then == Then::Finish {
-            worker.finish(batch.up_to, &mut out);
-        }
-        let tally = (batch.then != Then::GoOn).then(|| Box::new(worker.tally.clone()));
+        let is_counted = match batch.then {
+            Then::GoOn => false,
+            Then::Count => true,
+            Then::Finish(shard) => {
+                worker.finish(shard, batch.up_to, &mut out);
+                shard + 1 == VIRTUAL_SHARDS
+            }
+        };
+        let tally = is_counted.then(|| Box::new(worker.tally.clone()));
         let (facts, controls) = out.drain(spare.try_recv().unwrap_or_default());
         let sent = batch.sent;
         if done.send(Done { controls, tally, batch }).is_err()

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
-use bellwether_fingerprint as fingerprint;
 use bellwether_sip::sdp::{Media, Session, description};
-use bellwether_sip::{Address, Message, Method, Name, StartLine, Uri};
+use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
-use crate::fact::{CallStarted, Fact, Outbox, Party, Prints};
+use crate::fact::{CallStarted, Fact, Outbox, Party};
 use crate::party::text;
+use crate::prints::PrintCache;
 use crate::transactions::Novelty;
 use crate::worker::Sip;
 use crate::{Control, Limits, Side, Tally};
@@ -51,6 +51,7 @@ impl Calls {
         &mut self,
         sip: &Sip<'_, '_>,
         novelty: Novelty,
+        prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
@@ -67,7 +68,7 @@ impl Calls {
         }
         match sip.message.start() {
             StartLine::Request { method: Method::Invite, .. } if to_tag.is_none() => {
-                self.initial_invite(sip, found, out, tally);
+                self.initial_invite(sip, found, prints, out, tally);
             }
             StartLine::Request { method, .. } => {
                 let Some(found) = found else {
@@ -129,6 +130,7 @@ impl Calls {
         &mut self,
         sip: &Sip<'_, '_>,
         found: Option<Found>,
+        prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
@@ -151,7 +153,7 @@ impl Calls {
             // The Call-ID is used again for the next call (some gateways do that).
             self.close(found.slot, item.at, out);
         }
-        let started = self.started(sip);
+        let started = self.started(sip, prints, out);
         let identity = started.call;
         out.fact(Fact::CallStarted(Box::new(started)));
         let (hash, key) = self.key(sip.call_id, sip.parts.from_tag());
@@ -259,7 +261,7 @@ impl Calls {
         }
     }
 
-    fn started(&self, sip: &Sip<'_, '_>) -> CallStarted {
+    fn started(&self, sip: &Sip<'_, '_>, prints: &mut PrintCache, out: &mut Outbox) -> CallStarted {
         let Sip { item, message, parts, call_id, .. } = sip;
         let from_tag = parts.from_tag();
         let body = description(message.get(Name::ContentType), message.body());
@@ -288,7 +290,7 @@ impl Calls {
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
             user_agent: message.get(Name::UserAgent).map(text),
             first_via_host: message.vias().last().flatten().map(|v| text(v.host)).unwrap_or_default(),
-            prints: prints(message, body),
+            prints: prints.prints(message, body, item.at, out),
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
             has_identity: message.get(Name::Identity).is_some(),
             defects: message.defects().iter().map(|d| d.name()).collect(),
@@ -328,19 +330,6 @@ impl Outbox {
         if let Some(progress) = progress {
             self.fact(Fact::CallProgress(Box::new(progress)));
         }
-    }
-}
-
-/// The fingerprints of a request; `body` is its session description.
-pub(crate) fn prints(message: &Message<'_>, body: Option<&[u8]>) -> Prints {
-    let empty = || fingerprint::Print { readable: String::new(), hash: String::new() };
-    let sip = fingerprint::sip_author(message).unwrap_or_else(empty);
-    let sdp = body.and_then(fingerprint::sdp_author);
-    Prints {
-        combined: fingerprint::combined(&sip, sdp.as_ref()),
-        sip: sip.hash,
-        sdp: sdp.map(|p| p.hash),
-        path: fingerprint::path(message),
     }
 }
 

@@ -1,7 +1,7 @@
 use bellwether_acoustics::SilenceProfile;
 use bellwether_base::{FlowKey, Timestamp, Transport};
 use bellwether_clock::{NoFit, SegmentStats, SkewFit};
-use bellwether_fingerprint::Print;
+use bellwether_fingerprint::PrintHash;
 
 use crate::Side;
 
@@ -32,6 +32,8 @@ pub struct StampedFact {
 /// What the worker learned.
 #[derive(Debug)]
 pub enum Fact {
+    /// A platform's fingerprint.
+    Fingerprint(Box<FingerprintSeen>),
     /// A dialog-forming INVITE was seen for the first time.
     CallStarted(Box<CallStarted>),
     /// What has become of a call.
@@ -58,14 +60,29 @@ pub struct Party {
 /// The fingerprints of one request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Prints {
-    /// All parts together.
-    pub combined: Print,
-    /// Hash of who wrote the headers.
-    pub sip: String,
-    /// Hash of who wrote the offer.
-    pub sdp: Option<String>,
+    /// Of all parts together.
+    pub combined: PrintHash,
+    /// Of who wrote the headers.
+    pub sip: PrintHash,
+    /// Of who wrote the offer.
+    pub sdp: Option<PrintHash>,
     /// The path, readable.
     pub path: String,
+}
+
+/// A fingerprint with what it is made of. It comes before what has it, and may come again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FingerprintSeen {
+    /// Of all parts together.
+    pub combined: PrintHash,
+    /// The readable form.
+    pub readable: String,
+    /// The method of the message.
+    pub method: &'static str,
+    /// Of who wrote the headers.
+    pub sip: PrintHash,
+    /// Of who wrote the offer.
+    pub sdp: Option<PrintHash>,
 }
 
 /// A new call.

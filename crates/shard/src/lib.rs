@@ -14,6 +14,7 @@ mod fact;
 mod limits;
 mod media;
 mod party;
+mod prints;
 mod registrations;
 mod stream;
 mod tally;
@@ -22,8 +23,8 @@ mod worker;
 
 pub use control::{Control, Side};
 pub use fact::{
-    CallProgress, CallStarted, Fact, Order, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted,
-    Silence, StampedFact, StreamFact,
+    CallProgress, CallStarted, Fact, FingerprintSeen, Order, Outbox, Party, Prints, RegistrationProgress,
+    RegistrationStarted, Silence, StampedFact, StreamFact,
 };
 pub use limits::{Limits, VIRTUAL_SHARDS};
 pub use tally::Tally;

@@ -2,9 +2,9 @@ use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_clock::RegisterTimeline;
 use bellwether_sip::{Address, Message, Name, StartLine};
 
-use crate::calls::prints;
-use crate::fact::{Fact, Outbox, Party, RegistrationProgress, RegistrationStarted};
+use crate::fact::{Fact, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted};
 use crate::party::text;
+use crate::prints::PrintCache;
 use crate::transactions::{Novelty, Place, Transactions};
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
@@ -66,12 +66,13 @@ impl Registrations {
         sip: &Sip<'_, '_>,
         place: &Place,
         transactions: &mut Transactions,
+        prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
         match sip.message.start() {
             StartLine::Request { .. } => {
-                if let Some(subject) = self.request(sip, place.novelty, out, tally) {
+                if let Some(subject) = self.request(sip, place.novelty, prints, out, tally) {
                     transactions.set_subject(place, subject);
                 }
             }
@@ -120,6 +121,7 @@ impl Registrations {
         &mut self,
         sip: &Sip<'_, '_>,
         novelty: Novelty,
+        prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> Option<u64> {
@@ -136,9 +138,9 @@ impl Registrations {
         let slot = match self.table.find(subject, &subject) {
             Some(slot) => slot,
             None => {
-                out.fact(Fact::RegistrationStarted(Box::new(started(
-                    item, message, &aor, &contact, identity,
-                ))));
+                let prints = prints.prints(message, None, item.at, out);
+                let started = started(item, message, &aor, &contact, identity, prints);
+                out.fact(Fact::RegistrationStarted(Box::new(started)));
                 let device = Device::new(identity, item.at);
                 let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
                 if let Some(evicted) = evicted {
@@ -329,6 +331,7 @@ fn started(
     aor: &Address<'_>,
     contact: &Address<'_>,
     identity: i64,
+    prints: Prints,
 ) -> RegistrationStarted {
     RegistrationStarted {
         registration: identity,
@@ -338,7 +341,7 @@ fn started(
         flow: item.flow,
         transport: item.transport(),
         user_agent: message.get(Name::UserAgent).map(text),
-        prints: prints(message, None),
+        prints,
         first_seen: item.at,
     }
 }

@@ -5,6 +5,7 @@ use crate::calls::Calls;
 use crate::control::{Control, MediaDirectory};
 use crate::fact::Outbox;
 use crate::media::Media;
+use crate::prints::PrintCache;
 use crate::registrations::Registrations;
 use crate::transactions::Transactions;
 use crate::{Limits, Tally, VIRTUAL_SHARDS};
@@ -88,6 +89,7 @@ struct Shard {
     calls: Calls,
     registrations: Registrations,
     media: Media,
+    prints: PrintCache,
     /// No timer is due before this.
     quiet_until: Timestamp,
 }
@@ -143,9 +145,10 @@ impl Worker {
         }
     }
 
-    /// The input is over: reports everything still open, as of `now`.
-    pub fn finish(&mut self, now: Timestamp, out: &mut Outbox) {
-        for shard in &mut self.shards {
+    /// The input is over: reports everything still open in one shard, as of `now`. Shard by shard, in order, so
+    /// that the reports of all never stand in memory at once.
+    pub fn finish(&mut self, shard: u16, now: Timestamp, out: &mut Outbox) {
+        if let Some(shard) = self.shards.iter_mut().find(|s| s.number == shard) {
             shard.calls.finish(now, shard.number, out);
             shard.registrations.finish(now, shard.number, out);
             shard.media.finish(now, shard.number, &self.directory, out, &mut self.tally);
@@ -162,6 +165,7 @@ impl Shard {
             calls: Calls::new(limits, key.derive("calls"), identity),
             registrations: Registrations::new(limits, identity),
             media: Media::new(limits, identity),
+            prints: PrintCache::new(key.derive("prints")),
             quiet_until: Timestamp::from_nanos(i64::MIN),
         }
     }
@@ -203,9 +207,9 @@ impl Shard {
         let sip = Sip { item, message: &message, parts: &parts, cseq, call_id };
         let place = self.transactions.observe(&sip, tally);
         if cseq.method == Method::Register {
-            self.registrations.message(&sip, &place, &mut self.transactions, out, tally);
+            self.registrations.message(&sip, &place, &mut self.transactions, &mut self.prints, out, tally);
         } else {
-            self.calls.message(&sip, place.novelty, out, tally);
+            self.calls.message(&sip, place.novelty, &mut self.prints, out, tally);
         }
     }
 }

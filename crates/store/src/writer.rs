@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bellwether_base::Timestamp;
+use bellwether_fingerprint::PrintHash;
 use bellwether_judge::{
     CallRow, CallUpdate, FingerprintRow, InputRow, RegistrationRow, RegistrationUpdate, Row, SilenceRow,
     StreamRow,
@@ -19,7 +20,7 @@ pub struct Writer {
     /// cost one statement and not one for each thing that happened to them.
     updates: BTreeMap<i64, Box<CallUpdate>>,
     /// Fingerprints repeat with every call, so each is written once per batch.
-    fingerprints: BTreeMap<String, Box<FingerprintRow>>,
+    fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
 }
 
 impl Writer {
@@ -36,7 +37,7 @@ impl Writer {
     pub fn push(&mut self, row: Row) {
         match row {
             Row::Fingerprint(row) => {
-                self.fingerprints.entry(row.fingerprint.clone()).or_insert(row);
+                self.fingerprints.entry(row.fingerprint).or_insert(row);
             }
             Row::CallUpdate(update) => {
                 self.updates.insert(update.call, update);
@@ -131,7 +132,13 @@ fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow) -> Result<(), StoreEr
         "INSERT OR IGNORE INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author)
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![row.fingerprint, row.readable, row.method, row.sip_author, row.sdp_author])?;
+    .execute(params![
+        row.fingerprint.as_str(),
+        row.readable,
+        row.method,
+        row.sip_author.as_str(),
+        row.sdp_author.as_ref().map(PrintHash::as_str)
+    ])?;
     Ok(())
 }
 
@@ -166,9 +173,9 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         row.destination.to_string(),
         row.transport.name(),
         row.user_agent,
-        row.fingerprint,
-        row.sip_author,
-        row.sdp_author,
+        row.fingerprint.as_str(),
+        row.sip_author.as_str(),
+        row.sdp_author.as_ref().map(PrintHash::as_str),
         row.path,
         row.origin,
         row.access_side.name(),
@@ -228,7 +235,7 @@ fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), Store
         row.registrar.to_string(),
         row.transport.name(),
         row.user_agent,
-        row.fingerprint,
+        row.fingerprint.as_str(),
     ])?;
     Ok(())
 }
