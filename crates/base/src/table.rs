@@ -1,3 +1,5 @@
+use std::ops::{Index, IndexMut};
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
@@ -28,7 +30,7 @@ pub struct Evicted<K, V> {
 /// The caller gives the hash (keyed, see [`crate::HashKey`]), because it often has it already.
 pub struct LruTable<K, V, const CLASSES: usize> {
     index: HashTable<u32>,
-    slots: Vec<Slot<K, V>>,
+    slots: Slab<K, V>,
     free: u32,
     queues: [Queue; CLASSES],
     capacity: usize,
@@ -44,6 +46,55 @@ struct Slot<K, V> {
     class: u8,
 }
 
+/// Slots in chunks that never move: a vector would hold twice its entries while it grows, and every table of
+/// every shard grows at once when a busy hour begins.
+struct Slab<K, V> {
+    chunks: Vec<Vec<Slot<K, V>>>,
+    len: u32,
+}
+
+impl<K, V> Slab<K, V> {
+    /// Slots per chunk.
+    const CHUNK: u32 = 32;
+
+    const fn new() -> Self {
+        Self { chunks: Vec::new(), len: 0 }
+    }
+
+    fn get(&self, id: u32) -> Option<&Slot<K, V>> {
+        self.chunks.get((id / Self::CHUNK) as usize)?.get((id % Self::CHUNK) as usize)
+    }
+
+    fn get_mut(&mut self, id: u32) -> Option<&mut Slot<K, V>> {
+        self.chunks.get_mut((id / Self::CHUNK) as usize)?.get_mut((id % Self::CHUNK) as usize)
+    }
+
+    fn push(&mut self, slot: Slot<K, V>) -> u32 {
+        if self.len.is_multiple_of(Self::CHUNK) {
+            self.chunks.push(Vec::with_capacity(Self::CHUNK as usize));
+        }
+        if let Some(chunk) = self.chunks.last_mut() {
+            chunk.push(slot);
+        }
+        self.len += 1;
+        self.len - 1
+    }
+}
+
+impl<K, V> Index<u32> for Slab<K, V> {
+    type Output = Slot<K, V>;
+
+    fn index(&self, id: u32) -> &Slot<K, V> {
+        &self.chunks[(id / Self::CHUNK) as usize][(id % Self::CHUNK) as usize]
+    }
+}
+
+impl<K, V> IndexMut<u32> for Slab<K, V> {
+    fn index_mut(&mut self, id: u32) -> &mut Slot<K, V> {
+        &mut self.chunks[(id / Self::CHUNK) as usize][(id % Self::CHUNK) as usize]
+    }
+}
+
 #[derive(Clone, Copy)]
 struct Queue {
     head: u32,
@@ -57,7 +108,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     pub fn new(capacity: usize) -> Self {
         Self {
             index: HashTable::new(),
-            slots: Vec::new(),
+            slots: Slab::new(),
             free: NIL,
             queues: [Queue { head: NIL, tail: NIL }; CLASSES],
             capacity: capacity.clamp(1, NIL as usize - 1),
@@ -95,7 +146,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         self.index
             .find(hash, |&slot| {
                 self.slots
-                    .get(slot as usize)
+                    .get(slot)
                     .is_some_and(|s| s.hash == hash && s.entry.as_ref().is_some_and(|(key, _)| is_key(key)))
             })
             .map(|&slot| SlotId(slot))
@@ -104,18 +155,18 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The value in a slot.
     #[must_use]
     pub fn get(&self, id: SlotId) -> Option<(&K, &V)> {
-        self.slots.get(id.0 as usize)?.entry.as_ref().map(|(k, v)| (k, v))
+        self.slots.get(id.0)?.entry.as_ref().map(|(k, v)| (k, v))
     }
 
     /// The value in a slot, to change.
     pub fn get_mut(&mut self, id: SlotId) -> Option<(&K, &mut V)> {
-        self.slots.get_mut(id.0 as usize)?.entry.as_mut().map(|(k, v)| (&*k, v))
+        self.slots.get_mut(id.0)?.entry.as_mut().map(|(k, v)| (&*k, v))
     }
 
     /// When a slot was last touched.
     #[must_use]
     pub fn touched(&self, id: SlotId) -> Option<Timestamp> {
-        self.slots.get(id.0 as usize).map(|slot| slot.touched)
+        self.slots.get(id.0).map(|slot| slot.touched)
     }
 
     /// Adds an entry to the back of `class`. If the table is full, the oldest entry of the lowest non-empty
@@ -131,27 +182,26 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         let evicted = if self.index.len() >= self.capacity { self.evict() } else { None };
         let slot = Slot { entry: Some((key, value)), hash, touched: now, prev: NIL, next: NIL, class: 0 };
         let id = if self.free == NIL {
-            self.slots.push(slot);
-            (self.slots.len() - 1) as u32
+            self.slots.push(slot)
         } else {
             let id = self.free;
-            self.free = self.slots[id as usize].next;
-            self.slots[id as usize] = slot;
+            self.free = self.slots[id].next;
+            self.slots[id] = slot;
             id
         };
         let slots = &self.slots;
-        self.index.insert_unique(hash, id, |&other| slots[other as usize].hash);
+        self.index.insert_unique(hash, id, |&other| slots[other].hash);
         self.push_back(id, class);
         (SlotId(id), evicted)
     }
 
     /// Marks a slot as used now and moves it to the back of `class`. Times must not run backwards.
     pub fn touch(&mut self, id: SlotId, class: usize, now: Timestamp) {
-        if self.slots.get(id.0 as usize).is_none_or(|slot| slot.entry.is_none()) {
+        if self.slots.get(id.0).is_none_or(|slot| slot.entry.is_none()) {
             return;
         }
         let at_back = self.queues[class.min(CLASSES - 1)].tail == id.0;
-        self.slots[id.0 as usize].touched = now;
+        self.slots[id.0].touched = now;
         if !at_back {
             self.unlink(id.0);
             self.push_back(id.0, class);
@@ -160,14 +210,14 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, id: SlotId) -> Option<(K, V)> {
-        let slot = self.slots.get_mut(id.0 as usize)?;
+        let slot = self.slots.get_mut(id.0)?;
         let entry = slot.entry.take()?;
         let hash = slot.hash;
         if let Ok(found) = self.index.find_entry(hash, |&other| other == id.0) {
             found.remove();
         }
         self.unlink(id.0);
-        self.slots[id.0 as usize].next = self.free;
+        self.slots[id.0].next = self.free;
         self.free = id.0;
         Some(entry)
     }
@@ -176,7 +226,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     #[must_use]
     pub fn oldest_before(&self, class: usize, limit: Timestamp) -> Option<(SlotId, Timestamp)> {
         let head = self.queues.get(class)?.head;
-        let slot = self.slots.get(head as usize)?;
+        let slot = self.slots.get(head)?;
         (slot.touched < limit).then_some((SlotId(head), slot.touched))
     }
 
@@ -196,7 +246,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The slot behind `id` in its queue.
     #[must_use]
     pub fn after(&self, id: SlotId) -> Option<SlotId> {
-        let next = self.slots.get(id.0 as usize)?.next;
+        let next = self.slots.get(id.0)?.next;
         (next != NIL).then_some(SlotId(next))
     }
 
@@ -211,7 +261,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         let class = class.min(CLASSES - 1);
         let tail = self.queues[class].tail;
         {
-            let slot = &mut self.slots[id as usize];
+            let slot = &mut self.slots[id];
             slot.class = class as u8;
             slot.prev = tail;
             slot.next = NIL;
@@ -219,23 +269,23 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         if tail == NIL {
             self.queues[class].head = id;
         } else {
-            self.slots[tail as usize].next = id;
+            self.slots[tail].next = id;
         }
         self.queues[class].tail = id;
     }
 
     fn unlink(&mut self, id: u32) {
         let (prev, next, class) = {
-            let slot = &self.slots[id as usize];
+            let slot = &self.slots[id];
             (slot.prev, slot.next, usize::from(slot.class))
         };
         match prev {
             NIL => self.queues[class].head = next,
-            _ => self.slots[prev as usize].next = next,
+            _ => self.slots[prev].next = next,
         }
         match next {
             NIL => self.queues[class].tail = prev,
-            _ => self.slots[next as usize].prev = prev,
+            _ => self.slots[next].prev = prev,
         }
     }
 }
@@ -246,8 +296,8 @@ impl<K: Eq, V: Default, const CLASSES: usize> LruTable<K, V, CLASSES> {
         let slots = &self.slots;
         let found = self.index.entry(
             hash,
-            |&slot| slots[slot as usize].entry.as_ref().is_some_and(|(k, _)| *k == key),
-            |&slot| slots[slot as usize].hash,
+            |&slot| slots[slot].entry.as_ref().is_some_and(|(k, _)| *k == key),
+            |&slot| slots[slot].hash,
         );
         match found {
             Entry::Occupied(slot) => (SlotId(*slot.get()), None),

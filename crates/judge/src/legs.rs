@@ -19,9 +19,17 @@ pub(crate) struct Legs {
     hash_key: HashKey,
 }
 
+/// Who left a clue: nearly always one call, so that one needs no list.
 #[derive(Default)]
 struct Clue {
-    legs: Vec<(i64, Timestamp)>,
+    latest: Option<(i64, Timestamp)>,
+    earlier: Vec<(i64, Timestamp)>,
+}
+
+impl Clue {
+    fn legs(&self) -> impl Iterator<Item = &(i64, Timestamp)> {
+        self.earlier.iter().chain(&self.latest)
+    }
 }
 
 /// What is known of a leg.
@@ -65,16 +73,19 @@ impl Legs {
         let Some((_, clue)) = self.table.find(clue, &clue).and_then(|slot| self.table.get(slot)) else {
             return Vec::new();
         };
-        clue.legs.iter().filter(|(_, at)| leg.at.since(*at) <= WINDOW).map(|(call, _)| *call).collect()
+        clue.legs().filter(|(_, at)| leg.at.since(*at) <= WINDOW).map(|(call, _)| *call).collect()
     }
 
     fn remember(&mut self, clue: u64, leg: &Leg<'_>) {
         let (slot, _) = self.table.find_or_insert(clue, clue, leg.at);
         self.table.touch(slot, 0, leg.at);
         if let Some((_, clue)) = self.table.get_mut(slot) {
-            clue.legs.retain(|(_, at)| leg.at.since(*at) <= WINDOW);
-            if clue.legs.len() < MAX_LINKS {
-                clue.legs.push((leg.call, leg.at));
+            if let Some(before) = clue.latest.replace((leg.call, leg.at)) {
+                clue.earlier.retain(|(_, at)| leg.at.since(*at) <= WINDOW);
+                clue.earlier.push(before);
+                if clue.earlier.len() > MAX_LINKS {
+                    clue.earlier.remove(0);
+                }
             }
         }
         while let Some((slot, _)) = self.table.oldest_before(0, leg.at - WINDOW) {

@@ -24,15 +24,15 @@ pub enum Arrival {
 /// Loss, order, duplicates and interarrival jitter of one RTP source (RFC 3550 appendix A).
 #[derive(Clone, Debug, Default)]
 pub struct Reception {
-    packets: u64,
+    packets: u32,
     duplicates: u32,
     reordered: u32,
     restarts: u32,
     /// Packets expected in the runs that ended with a restart.
-    expected_before: u64,
+    expected_before: u32,
     /// Unique packets of those runs.
-    unique_before: u64,
-    unique: u64,
+    unique_before: u32,
+    unique: u32,
     base: i64,
     highest: i64,
     /// Which of the 64 sequence numbers up to `highest` were seen; bit 0 is `highest`.
@@ -45,7 +45,8 @@ pub struct Reception {
 impl Reception {
     /// Takes a packet: its sequence number and ticks, and when it arrived in ticks of the same clock rate.
     pub fn arrive(&mut self, seq: u16, ticks: u32, arrival_ticks: f64) -> Arrival {
-        self.packets += 1;
+        // 2^32 packets are 2.7 years of G.711.
+        self.packets = self.packets.saturating_add(1);
         if self.packets == 1 {
             self.start(seq);
             self.transit = transit(arrival_ticks, ticks);
@@ -73,14 +74,14 @@ impl Reception {
     /// Packets that arrived, duplicates included.
     #[must_use]
     pub const fn packets(&self) -> u64 {
-        self.packets
+        self.packets as u64
     }
 
     /// Packets that never arrived.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        let expected = self.expected_before + self.run_length();
-        expected.saturating_sub(self.unique_before + self.unique)
+        let expected = u64::from(self.expected_before) + self.run_length();
+        expected.saturating_sub(u64::from(self.unique_before) + u64::from(self.unique))
     }
 
     /// Packets that arrived behind a later one.
@@ -119,7 +120,7 @@ impl Reception {
     }
 
     fn restart(&mut self, seq: u16) -> Arrival {
-        self.expected_before += self.run_length();
+        self.expected_before = self.expected_before.saturating_add(self.run_length() as u32);
         self.unique_before += self.unique;
         self.restarts += 1;
         self.start(seq);

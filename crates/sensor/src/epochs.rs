@@ -13,7 +13,7 @@ pub(crate) const LAG: usize = 8;
 
 /// Items and octets that close an epoch.
 const MAX_ITEMS: usize = 2048;
-const MAX_BYTES: usize = 512 * 1024;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// While controls are on their way an epoch lasts no longer than this, so that they are not late for the
 /// media that they describe: a slow capture would take minutes to fill an epoch.

@@ -17,14 +17,14 @@ use crate::feed::Feed;
 use crate::merge::merge;
 
 /// Row batches that wait for the writer: enough to keep the workers busy during one commit.
-const ROW_BATCHES: usize = 16;
+const ROW_BATCHES: usize = 32;
 
 /// Rows gathered before they are written, and how long they may wait.
 const COMMIT_ROWS: usize = 2048;
 const COMMIT_EVERY: Duration = Duration::from_millis(200);
 
 /// Updates of calls held back for later ones to replace them, and how long.
-const HELD_UPDATES: usize = 4096;
+const HELD_UPDATES: usize = 2048;
 const HELD_FOR: Duration = Duration::from_secs(1);
 
 /// How to run.

@@ -5,6 +5,7 @@ use bellwether_sip::sdp::{Media, Session, description};
 use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
+use crate::control::Formats;
 use crate::fact::{CallStarted, Fact, Outbox, Party};
 use crate::party::text;
 use crate::prints::PrintCache;
@@ -21,6 +22,7 @@ pub(crate) struct Calls {
     hash_key: HashKey,
     identity_key: HashKey,
     timeouts: [Span; 3],
+    formats: FormatLists,
     timers_fired: u64,
 }
 
@@ -42,6 +44,7 @@ impl Calls {
             hash_key,
             identity_key,
             timeouts: [LINGER, limits.ringing_timeout, limits.call_idle],
+            formats: FormatLists::new(hash_key),
             timers_fired: 0,
         }
     }
@@ -254,7 +257,7 @@ impl Calls {
                     call,
                     side,
                     since: item.at,
-                    formats: formats(media),
+                    formats: self.formats.of(media, item.at),
                     is_secure: media.is_secure(),
                 });
             }
@@ -347,6 +350,33 @@ fn listening_endpoint(media: &Media<'_>) -> Option<Endpoint> {
     .then(|| Endpoint::new(address, media.port))
 }
 
-fn formats(media: &Media<'_>) -> Arc<[(u8, Box<str>)]> {
-    media.rtpmaps.iter().map(|(pt, encoding)| (*pt, text(encoding).into_boxed_str())).collect()
+/// The payload types of descriptions, each list once: a site's calls share a few.
+struct FormatLists {
+    table: LruTable<u64, Arc<Formats>, 1>,
+    hash_key: HashKey,
+}
+
+impl FormatLists {
+    /// Lists remembered per shard.
+    const REMEMBERED: usize = 256;
+
+    fn new(hash_key: HashKey) -> Self {
+        Self { table: LruTable::new(Self::REMEMBERED), hash_key }
+    }
+
+    fn of(&mut self, media: &Media<'_>, at: Timestamp) -> Arc<Formats> {
+        let key = media.rtpmaps.iter().fold(0, |key: u64, (pt, encoding)| {
+            key.rotate_left(7) ^ self.hash_key.parts(&[&[*pt], encoding])
+        });
+        if let Some(slot) = self.table.find(key, &key) {
+            self.table.touch(slot, 0, at);
+            if let Some((_, formats)) = self.table.get(slot) {
+                return Arc::clone(formats);
+            }
+        }
+        let list = media.rtpmaps.iter().map(|(pt, encoding)| (*pt, text(encoding).into_boxed_str()));
+        let formats: Arc<Formats> = Arc::new(list.collect());
+        self.table.insert(key, key, Arc::clone(&formats), 0, at);
+        formats
+    }
 }

@@ -34,6 +34,9 @@ impl Side {
     }
 }
 
+/// Payload types and their encodings (`name/rate`), as a description maps them.
+pub(crate) type Formats = Vec<(u8, Box<str>)>;
+
 /// What media owners must know from signalling. It takes effect on every worker at the same barrier.
 #[derive(Clone, Debug)]
 pub enum Control {
@@ -48,7 +51,7 @@ pub enum Control {
         /// Since when.
         since: Timestamp,
         /// Payload types and their encodings, `name/rate`.
-        formats: Arc<[(u8, Box<str>)]>,
+        formats: Arc<Formats>,
         /// Whether the media is encrypted.
         is_secure: bool,
     },
@@ -71,7 +74,7 @@ pub(crate) struct Listener {
     pub(crate) is_secure: bool,
     since: Timestamp,
     released_at: Option<Timestamp>,
-    pub(crate) formats: Arc<[(u8, Box<str>)]>,
+    pub(crate) formats: Arc<Formats>,
 }
 
 /// How long a stream may begin after its call ended and still belong to it.

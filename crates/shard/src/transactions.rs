@@ -1,3 +1,5 @@
+use bellwether_sip::Method;
+
 use crate::worker::Sip;
 use crate::{Limits, Tally};
 use bellwether_base::{HashKey, Loss, LruTable, Span, Timestamp};
@@ -26,16 +28,18 @@ pub(crate) enum Novelty {
 /// One client transaction on one hop, requests and responses alike.
 #[derive(Clone, Copy, Default)]
 struct Transaction {
-    request: Option<Seen>,
-    response: Option<Seen>,
+    request: Seen,
+    response: Seen,
     subject: u64,
 }
 
-#[derive(Clone, Copy)]
+/// The last message of one direction. There are very many of these, so absence is a flag beside the rest.
+#[derive(Clone, Copy, Default)]
 struct Seen {
+    at: Timestamp,
     digest: u32,
     ip_id: u16,
-    at: Timestamp,
+    is_there: bool,
 }
 
 /// The transactions of a shard: what tells a copy from a new message, and a response from a stranger's.
@@ -60,12 +64,16 @@ impl Transactions {
 
     pub(crate) fn observe(&mut self, sip: &Sip<'_, '_>, tally: &mut Tally) -> Place {
         let Sip { item, message, parts, cseq, call_id } = sip;
+        if cseq.method == Method::Ack {
+            // Nothing answers an ACK and nothing follows from a copy of it: not worth an entry per call.
+            return Place { novelty: Novelty::New, key: 0 };
+        }
         let branch = parts.top_via.and_then(|v| v.branch()).unwrap_or_default();
         let sent_by = parts.top_via.map(|v| v.host).unwrap_or_default();
         let number = cseq.number.to_le_bytes();
         let key = self.hash_key.parts(&[call_id, branch, sent_by, &number, cseq.token]);
         let digest = self.content.hash(item.bytes) as u32;
-        let seen = Seen { digest, ip_id: item.ip_id, at: item.at };
+        let seen = Seen { at: item.at, digest, ip_id: item.ip_id, is_there: true };
         let (slot, evicted) = self.table.find_or_insert(key, key, item.at);
         if evicted.is_some() {
             tally.losses.count(Loss::TransactionEvicted);
@@ -75,13 +83,13 @@ impl Transactions {
             return Place { novelty: Novelty::New, key };
         };
         let is_request = message.method().is_some();
-        if is_request && transaction.request.is_none() {
+        if is_request && !transaction.request.is_there {
             tally.transactions += 1;
         }
         let last = if is_request { &mut transaction.request } else { &mut transaction.response };
-        let novelty = novelty(last.as_ref(), &seen);
+        let novelty = novelty(last, &seen);
         if novelty != Novelty::Duplicate {
-            *last = Some(seen);
+            *last = seen;
         }
         match novelty {
             Novelty::New => {}
@@ -117,8 +125,10 @@ impl Transactions {
     }
 }
 
-fn novelty(last: Option<&Seen>, seen: &Seen) -> Novelty {
-    let Some(last) = last.filter(|last| last.digest == seen.digest) else { return Novelty::New };
+fn novelty(last: &Seen, seen: &Seen) -> Novelty {
+    if !last.is_there || last.digest != seen.digest {
+        return Novelty::New;
+    }
     let since = seen.at.since(last.at);
     let is_same_packet = last.ip_id != 0 && last.ip_id == seen.ip_id && since <= SAME_PACKET;
     if is_same_packet || since <= MIRROR_DELAY { Novelty::Duplicate } else { Novelty::Retransmission }
