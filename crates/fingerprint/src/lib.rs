@@ -11,8 +11,8 @@ mod sdp;
 mod sip;
 
 pub use path::path;
-pub use sdp::sdp_author;
-pub use sip::sip_author;
+pub use sdp::{sdp_author, write_sdp_author};
+pub use sip::{sip_author, write_sip_author};
 
 use std::fmt;
 

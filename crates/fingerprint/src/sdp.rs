@@ -13,10 +13,15 @@ const MAX_LINES: usize = 200;
 /// keys) are left out; those that a configuration fixes (rtpmap, fmtp, ptime) stay.
 #[must_use]
 pub fn sdp_author(body: &[u8]) -> Option<String> {
+    let mut out = String::new();
+    write_sdp_author(body, &mut out).then_some(out)
+}
+
+/// Like [`sdp_author`], into a string that is used again and again; answers whether there is one.
+pub fn write_sdp_author(body: &[u8], out: &mut String) -> bool {
     if !body.trim_ascii_start().starts_with(b"v=") {
-        return None;
+        return false;
     }
-    let mut out = String::with_capacity(512);
     out.push_str("sdp1");
     let value_of = |wanted: u8| lines(body).find(|l| l.kind == wanted).map(|l| l.value);
     let origin = value_of(b'o').and_then(|o| o.split(|b| *b == b' ').next());
@@ -35,9 +40,9 @@ pub fn sdp_author(body: &[u8]) -> Option<String> {
             continue;
         }
         last_attribute = if line.kind == b'a' { name } else { &[] };
-        push_line(&mut out, line, name);
+        push_line(out, line, name);
     }
-    Some(out)
+    true
 }
 
 fn push_line(out: &mut String, line: Line<'_>, name: &[u8]) {

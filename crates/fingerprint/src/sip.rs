@@ -13,30 +13,35 @@ const MAX_LISTED: usize = 48;
 /// `c` parameters of Contact; `e` line ends.
 #[must_use]
 pub fn sip_author(message: &Message<'_>) -> Option<String> {
+    let mut out = String::new();
+    write_sip_author(message, &mut out).then_some(out)
+}
+
+/// Like [`sip_author`], into a string that is used again and again; answers whether there is one.
+pub fn write_sip_author(message: &Message<'_>, out: &mut String) -> bool {
     let StartLine::Request { method: method @ (Method::Invite | Method::Register), .. } = message.start()
     else {
-        return None;
+        return false;
     };
-    let mut out = String::with_capacity(512);
     out.push_str("sip1|m=");
     out.push_str(method.name());
     let own: Vec<&Header<'_>> = own_headers(message).take(MAX_LISTED + 1).collect();
-    order(&mut out, &own);
-    spelling(&mut out, &own);
-    spacing(&mut out, &own);
-    list(&mut out, "|a=", message, Name::Allow);
-    list(&mut out, "|k=", message, Name::Supported);
-    via(&mut out, message);
+    order(out, &own);
+    spelling(out, &own);
+    spacing(out, &own);
+    list(out, "|a=", message, Name::Allow);
+    list(out, "|k=", message, Name::Supported);
+    via(out, message);
     out.push_str(match message.call_id() {
         Some(id) if id.contains(&b'@') => "|i=host",
         Some(_) => "|i=bare",
         None => "|i=none",
     });
-    brackets(&mut out, message);
-    contact(&mut out, message);
+    brackets(out, message);
+    contact(out, message);
     let has_bare_line_feeds = message.defects().has(bellwether_sip::Defect::BareLineFeed);
     out.push_str(if has_bare_line_feeds { "|e=lf" } else { "|e=crlf" });
-    Some(out)
+    true
 }
 
 /// Whether proxies add it, or only some calls of one platform carry it: such headers are no trait.

@@ -12,6 +12,9 @@ const REMEMBERED: usize = 256;
 pub(crate) struct PrintCache {
     table: LruTable<u64, Hashes, 1>,
     content: ContentHasher,
+    /// The readable forms being made: buffers used again for every message.
+    sip: String,
+    sdp: String,
 }
 
 #[derive(Clone, Copy)]
@@ -23,7 +26,12 @@ struct Hashes {
 
 impl PrintCache {
     pub(crate) fn new(hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(REMEMBERED), content: hash_key.content_hasher() }
+        Self {
+            table: LruTable::new(REMEMBERED),
+            content: hash_key.content_hasher(),
+            sip: String::new(),
+            sdp: String::new(),
+        }
     }
 
     /// The fingerprints of a request; `body` is its session description. What is new goes out as a fact.
@@ -34,19 +42,23 @@ impl PrintCache {
         at: Timestamp,
         out: &mut Outbox,
     ) -> Prints {
-        let sip = fingerprint::sip_author(message).unwrap_or_default();
-        let sdp = body.and_then(fingerprint::sdp_author);
-        let sdp_content = sdp.as_ref().map_or(0, |sdp| self.content.hash(sdp.as_bytes()));
+        let (sip, sdp) = (&mut self.sip, &mut self.sdp);
+        sip.clear();
+        sdp.clear();
+        fingerprint::write_sip_author(message, sip);
+        let has_sdp = body.is_some_and(|body| fingerprint::write_sdp_author(body, sdp));
+        let sdp = has_sdp.then_some(sdp.as_str());
+        let sdp_content = sdp.map_or(0, |sdp| self.content.hash(sdp.as_bytes()));
         let key = self.content.hash(sip.as_bytes()) ^ sdp_content.rotate_left(1);
         let known = self.table.find(key, &key);
         let hashes = match known.and_then(|slot| self.table.get(slot)) {
             Some((_, hashes)) => *hashes,
             None => {
-                let readable = fingerprint::combined(&sip, sdp.as_deref());
+                let readable = fingerprint::combined(sip, sdp);
                 let hashes = Hashes {
                     combined: PrintHash::of(Part::Combined, &readable),
-                    sip: PrintHash::of(Part::Sip, &sip),
-                    sdp: sdp.as_deref().map(|sdp| PrintHash::of(Part::Sdp, sdp)),
+                    sip: PrintHash::of(Part::Sip, sip),
+                    sdp: sdp.map(|sdp| PrintHash::of(Part::Sdp, sdp)),
                 };
                 let method = message.method().map_or("", |m| m.name());
                 let Hashes { combined, sip, sdp } = hashes;

@@ -79,7 +79,7 @@ fn presence(message: &Message<'_>, defects: &mut Defects) {
 fn header_defects(message: &Message<'_>, parts: &Parts<'_>, header: &Header<'_>, defects: &mut Defects) {
     let value = header.value;
     match header.name {
-        Name::Via => vias(message, header, defects),
+        Name::Via => vias(message, parts, header, defects),
         Name::From => party(parts.from, Defect::BadFrom, true, defects),
         Name::To => party(parts.to, Defect::BadTo, false, defects),
         Name::Contact => contacts(value, defects),
@@ -99,10 +99,11 @@ fn header_defects(message: &Message<'_>, parts: &Parts<'_>, header: &Header<'_>,
     }
 }
 
-fn vias(message: &Message<'_>, header: &Header<'_>, defects: &mut Defects) {
+fn vias(message: &Message<'_>, parts: &Parts<'_>, header: &Header<'_>, defects: &mut Defects) {
     let is_first = message.get(Name::Via).is_some_and(|first| std::ptr::eq(first, header.value));
     for (i, value) in comma_values(header.value).enumerate() {
-        let Some(via) = Via::parse(value) else {
+        let is_top = is_first && i == 0;
+        let Some(via) = (if is_top { parts.top_via } else { Via::parse(value) }) else {
             defects.add(Defect::BadVia);
             continue;
         };
@@ -112,7 +113,7 @@ fn vias(message: &Message<'_>, header: &Header<'_>, defects: &mut Defects) {
         if via.host == b"255.255.255.255" {
             defects.add(Defect::BroadcastVia);
         }
-        if is_first && i == 0 {
+        if is_top {
             match via.branch() {
                 None => defects.add(Defect::MissingBranch),
                 Some(branch) if branch.eq_ignore_ascii_case(b"z9hG4bK") => defects.add(Defect::EmptyBranch),

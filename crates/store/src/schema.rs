@@ -13,8 +13,9 @@ const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
 /// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.
 const APPLICATION_ID: i64 = 0x4257_4442;
 
-/// Pages of cache in KiB. Small: rows are written once and rarely read back, and the memory limit is ours.
-const CACHE_KIB: i64 = 2048;
+/// Page cache in KiB. Each commit touches pages all over the unique indexes; with 2 MiB they are read back from
+/// the log again and again, which costs some percent of a replay of signalling.
+const CACHE_KIB: i64 = 4096;
 
 /// Opens for writing, and brings the schema up to date in one transaction.
 pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, StoreError> {
