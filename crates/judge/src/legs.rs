@@ -79,13 +79,13 @@ impl Legs {
     fn remember(&mut self, clue: u64, leg: &Leg<'_>) {
         let (slot, _) = self.table.find_or_insert(clue, clue, leg.at);
         self.table.touch(slot, 0, leg.at);
-        if let Some((_, clue)) = self.table.get_mut(slot) {
-            if let Some(before) = clue.latest.replace((leg.call, leg.at)) {
-                clue.earlier.retain(|(_, at)| leg.at.since(*at) <= WINDOW);
-                clue.earlier.push(before);
-                if clue.earlier.len() > MAX_LINKS {
-                    clue.earlier.remove(0);
-                }
+        if let Some((_, clue)) = self.table.get_mut(slot)
+            && let Some(before) = clue.latest.replace((leg.call, leg.at))
+        {
+            clue.earlier.retain(|(_, at)| leg.at.since(*at) <= WINDOW);
+            clue.earlier.push(before);
+            if clue.earlier.len() > MAX_LINKS {
+                clue.earlier.remove(0);
             }
         }
         while let Some((slot, _)) = self.table.oldest_before(0, leg.at - WINDOW) {

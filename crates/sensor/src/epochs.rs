@@ -21,7 +21,7 @@ const MAX_SPAN: Span = Span::from_millis(50);
 
 /// Controls take effect no later than this much trace time after the epoch that they come from, however few
 /// packets there are.
-const MAX_DELAY: Span = Span::from_millis(200);
+const MAX_DELAY: Span = Span::from_millis(400);
 
 /// A worker is gone: it failed, or what it writes to did.
 #[derive(Debug)]

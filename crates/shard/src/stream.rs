@@ -11,8 +11,8 @@ use crate::fact::Silence;
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
 const PROBATION: u32 = 4;
 
-/// Packets after which news of a stream's call must have arrived: they travel for up to 250 ms.
-const SETTLED: u64 = 32;
+/// Packets after which news of a stream's call must have arrived: they travel for up to 450 ms.
+const SETTLED: u64 = 64;
 
 /// Payload types told apart per stream; packets of further ones count for the last.
 const MAX_PAYLOAD_TYPES: usize = 4;

@@ -1,5 +1,4 @@
 //! The documents against the program: what is written about names must be what the program says.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 
