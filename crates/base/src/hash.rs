@@ -45,13 +45,13 @@ impl HashKey {
     /// the next port (RFC 3550 section 11), so that one owner sees all of a call leg's media.
     #[must_use]
     pub fn media_pair(&self, flow: FlowKey) -> u64 {
+        // Each end is folded with the key before the two are ordered: an unkeyed fold could be made to collide.
         let end = |e: Endpoint| {
-            let [.., a, b, c, d] = e.octets();
-            let high = e.octets()[..12]
-                .iter()
-                .fold(0_u64, |acc, byte| acc.wrapping_mul(0x0000_0100_0000_01b3) ^ u64::from(*byte));
-            let low = u64::from(u32::from_be_bytes([a, b, c, d]));
-            (high.rotate_left(32) ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(e.port() >> 1)
+            let address = u128::from_be_bytes(e.octets());
+            let high = (address >> 64) as u64 ^ self.k0;
+            let low = address as u64 ^ self.k1 ^ (u64::from(e.port() >> 1) << 48);
+            let product = u128::from(high) * u128::from(low);
+            (product as u64) ^ (product >> 64) as u64
         };
         let (a, b) = (end(flow.src), end(flow.dst));
         let mut hasher = SipHasher13::new_with_keys(self.k0, self.k1);

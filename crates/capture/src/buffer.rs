@@ -20,7 +20,16 @@ impl Buffer {
     }
 
     /// Makes `n` octets visible if the stream has them; answers how many there are, up to `n`.
+    #[inline]
     pub(crate) fn fill(&mut self, n: usize) -> io::Result<usize> {
+        if self.end - self.start >= n {
+            return Ok(n);
+        }
+        self.fill_slowly(n)
+    }
+
+    #[cold]
+    fn fill_slowly(&mut self, n: usize) -> io::Result<usize> {
         while self.end - self.start < n && !self.is_over {
             self.make_room(n);
             match self.source.read(&mut self.bytes[self.end..]) {

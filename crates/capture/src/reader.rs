@@ -104,12 +104,16 @@ impl CaptureReader {
     ///
     /// # Errors
     /// If the file is damaged or cut from here on. All records before were delivered.
+    #[inline]
     #[expect(clippy::should_implement_trait, reason = "the record borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
-        if self.ahead.is_none() {
-            self.ahead = self.find()?;
-        }
-        let Some(found) = self.ahead.take() else { return Ok(None) };
+        let found = match self.ahead.take() {
+            Some(found) => found,
+            None => match self.find()? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
         self.records += 1;
         let (at, link, original_len) = (found.at, found.link, found.original_len);
         let frame = match &mut self.source {
@@ -134,6 +138,7 @@ impl CaptureReader {
     }
 
     /// Finds the next record, and leaves it where it is.
+    #[inline]
     fn find(&mut self) -> Result<Option<Found>, ReadError> {
         let record = self.records + 1;
         match &mut self.source {
