@@ -8,6 +8,7 @@
 mod error;
 mod query;
 mod schema;
+mod values;
 mod writer;
 
 pub use error::StoreError;

@@ -1,0 +1,215 @@
+//! From rows of the database to the values of a report, in the order of its columns.
+
+use rusqlite::Row;
+use rusqlite::types::ValueRef;
+use serde_json::{Map, Value, json};
+
+use crate::StoreError;
+use crate::query::{Report, Values};
+use crate::writer::unpack_codes;
+
+pub(crate) const CALLS: &str =
+    "SELECT calls.*, (SELECT json_group_array(other.call_id ORDER BY other.started_at, other.call)
+        FROM call_links JOIN calls AS other ON other.call = call_links.other
+        WHERE call_links.call = calls.call) AS linked
+    FROM calls";
+
+pub(crate) const STREAMS: &str =
+    "SELECT streams.*, calls.call_id FROM streams LEFT JOIN calls ON calls.call = streams.call";
+
+pub(crate) const REGISTRATIONS: &str =
+    "SELECT r.*, min(o.first_at) AS first_seen, max(o.last_at) AS last_seen,
+        sum(o.refreshes) AS refreshes, sum(o.duplicates) AS duplicates, sum(o.challenges) AS challenges,
+        min(o.rtt_ms) AS rtt_ms
+    FROM registrations AS r JOIN observations AS o ON o.registration = r.registration";
+
+/// A source is an address: the port is cut off behind its colon. When a fingerprint was seen follows from what
+/// has it, so that replaying a part again changes nothing.
+pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
+        (SELECT count(*) FROM calls AS c WHERE c.fingerprint = f.fingerprint) AS calls,
+        (SELECT count(*) FROM registrations AS r WHERE r.fingerprint = f.fingerprint) AS registrations,
+        (SELECT count(*) FROM (
+            SELECT caller FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION SELECT aor FROM registrations AS r WHERE r.fingerprint = f.fingerprint)) AS callers,
+        (SELECT count(*) FROM (
+            SELECT rtrim(source, '0123456789') FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION SELECT rtrim(source, '0123456789') FROM registrations AS r
+                WHERE r.fingerprint = f.fingerprint)) AS sources,
+        (SELECT json_group_array(agent ORDER BY agent) FROM (
+            SELECT user_agent AS agent FROM calls AS c
+                WHERE c.fingerprint = f.fingerprint AND user_agent IS NOT NULL
+            UNION SELECT user_agent FROM registrations AS r
+                WHERE r.fingerprint = f.fingerprint AND user_agent IS NOT NULL)) AS agents,
+        (SELECT min(at) FROM (
+            SELECT min(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION ALL SELECT min(o.first_at) FROM registrations AS r JOIN observations AS o
+                ON o.registration = r.registration WHERE r.fingerprint = f.fingerprint)) AS first_seen,
+        (SELECT max(at) FROM (
+            SELECT max(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
+            UNION ALL SELECT max(o.last_at) FROM registrations AS r JOIN observations AS o
+                ON o.registration = r.registration WHERE r.fingerprint = f.fingerprint)) AS last_seen
+    FROM fingerprints AS f)";
+
+pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {
+    let answered: Option<i64> = row.get("answered_at")?;
+    let ended: Option<i64> = row.get("ended_at")?;
+    let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
+    let has_identity: bool = row.get("has_identity")?;
+    let cancelled: bool = row.get("cancelled")?;
+    let defects: Option<String> = row.get("defects")?;
+    let defects: Vec<&str> = defects.iter().flat_map(|d| d.split(' ')).collect();
+    Ok(vec![
+        text(row, "call_id")?,
+        text(row, "from_tag")?,
+        time(row.get("started_at")?),
+        time(answered),
+        time(ended),
+        json!(duration),
+        int(row, "final_status")?,
+        text(row, "caller")?,
+        text(row, "callee")?,
+        text(row, "source")?,
+        text(row, "destination")?,
+        text(row, "transport")?,
+        text(row, "user_agent")?,
+        text(row, "fingerprint")?,
+        text(row, "sip_author")?,
+        text(row, "sdp_author")?,
+        text(row, "path")?,
+        Value::Null,
+        text(row, "origin")?,
+        text(row, "trunk_id")?,
+        text(row, "access_side")?,
+        Value::Null,
+        if has_identity { Value::Null } else { json!("none") },
+        Value::Null,
+        Value::Null,
+        json!([]),
+        Value::Null,
+        Value::Null,
+        int(row, "duplicates")?,
+        int(row, "hops")?,
+        parsed(row, "linked")?,
+        text(row, "dialled")?,
+        text(row, "last_destination")?,
+        json!(cancelled),
+        int(row, "forks")?,
+        int(row, "reinvites")?,
+        int(row, "retransmissions")?,
+        text(row, "caller_kind")?,
+        text(row, "caller_country")?,
+        text(row, "callee_kind")?,
+        text(row, "callee_country")?,
+        json!(defects),
+    ])
+}
+
+pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
+    Ok(vec![
+        text(row, "call_id")?,
+        text(row, "direction")?,
+        text(row, "src")?,
+        text(row, "dst")?,
+        int(row, "ssrc")?,
+        text(row, "codec")?,
+        int(row, "packets")?,
+        int(row, "lost")?,
+        int(row, "reordered")?,
+        int(row, "duplicates")?,
+        real(row, "jitter_ms", 3)?,
+        time(row.get("first_seen")?),
+        time(row.get("last_seen")?),
+        silence(row)?,
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        match text(row, "silence_reason")? {
+            Value::Null => json!("no_classes_learned"),
+            reason => reason,
+        },
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        int(row, "payload_type")?,
+        int(row, "restarts")?,
+        int(row, "telephone_events")?,
+        int(row, "comfort_noise")?,
+        int(row, "rtcp_packets")?,
+    ])
+}
+
+fn silence(row: &Row<'_>) -> Result<Value, StoreError> {
+    let Some(packets) = row.get::<_, Option<i64>>("silence_packets")? else { return Ok(Value::Null) };
+    let codes: Option<Vec<u8>> = row.get("silence_codes")?;
+    let codes: Map<String, Value> = unpack_codes(&codes.unwrap_or_default())
+        .into_iter()
+        .map(|(code, n)| (code.to_string(), json!(n)))
+        .collect();
+    Ok(json!({
+        "packets": packets,
+        "energy": row.get::<_, Option<f64>>("silence_energy")?,
+        "dc_offset": row.get::<_, Option<f64>>("silence_dc_offset")?,
+        "codes": codes,
+        "law": row.get::<_, Option<String>>("silence_law")?,
+        "observed_packets": row.get::<_, Option<i64>>("silence_observed_packets")?,
+    }))
+}
+
+pub(crate) fn fingerprint(row: &Row<'_>) -> Result<Values, StoreError> {
+    Ok(vec![
+        text(row, "fingerprint")?,
+        text(row, "readable")?,
+        Value::Null,
+        parsed(row, "agents")?,
+        int(row, "calls")?,
+        int(row, "registrations")?,
+        int(row, "callers")?,
+        int(row, "sources")?,
+        time(row.get("first_seen")?),
+        time(row.get("last_seen")?),
+        Value::Null,
+        Value::Null,
+        Value::Null,
+        text(row, "method")?,
+        text(row, "sip_author")?,
+        text(row, "sdp_author")?,
+    ])
+}
+
+/// The row as an object with its columns' names.
+pub(crate) fn object(report: Report, values: Values) -> Map<String, Value> {
+    report.columns().iter().map(|c| c.name.to_owned()).zip(values).collect()
+}
+
+pub(crate) fn text(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => json!(String::from_utf8_lossy(bytes)),
+        _ => Value::Null,
+    })
+}
+
+pub(crate) fn int(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+    Ok(json!(row.get::<_, Option<i64>>(column)?))
+}
+
+pub(crate) fn real(row: &Row<'_>, column: &str, digits: i32) -> Result<Value, StoreError> {
+    Ok(json!(row.get::<_, Option<f64>>(column)?.map(|n| round(n, digits))))
+}
+
+fn parsed(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_else(|| json!([])))
+}
+
+/// Digits that mean something: more would suggest a precision that is not there.
+pub(crate) fn round(n: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    (n * scale).round() / scale
+}
+
+/// RFC 3339 in UTC with nanoseconds.
+pub(crate) fn time(nanos: Option<i64>) -> Value {
+    let stamp = nanos.and_then(|n| jiff::Timestamp::from_nanosecond(i128::from(n)).ok());
+    json!(stamp.map(|t| t.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()))
+}
