@@ -3,8 +3,8 @@ use bellwether_base::{FlowKey, HashKey, LruTable, Span, Timestamp};
 /// A back-to-back user agent starts its outgoing leg this soon after the incoming one.
 const WINDOW: Span = Span::from_secs(10);
 
-/// Clues remembered.
-const CAPACITY: usize = 65_536;
+/// Clues remembered: three per call, so some 270 calls per second keep the whole window.
+const CAPACITY: usize = 8_192;
 
 /// Legs one clue can link: a conference server or a dialler repeats its clues for ever.
 const MAX_LINKS: usize = 8;

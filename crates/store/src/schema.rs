@@ -17,6 +17,10 @@ const APPLICATION_ID: i64 = 0x4257_4442;
 /// the log again and again, which costs some percent of a replay of signalling.
 const CACHE_KIB: i64 = 4096;
 
+/// Pages in the log before it is copied into the database. The pages of the indexes are written again by every
+/// commit; the longer the log, the fewer of their versions are copied. 32 MiB of disk at most.
+const CHECKPOINT_PAGES: i64 = 8192;
+
 /// Opens for writing, and brings the schema up to date in one transaction.
 pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
@@ -26,6 +30,7 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(open)?;
     db.pragma_update(None, "synchronous", "normal").map_err(open)?;
     db.pragma_update(None, "cache_size", -CACHE_KIB).map_err(open)?;
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(open)?;
     db.set_prepared_statement_cache_capacity(64);
     migrate(&mut db, path)?;
     let held: Option<String> =
