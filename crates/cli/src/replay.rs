@@ -42,7 +42,17 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     for damage in &outcome.damaged {
         let _ = writeln!(std::io::stderr(), "bellwether: {} was read up to {}", damage.name, damage.error);
     }
-    Ok(if outcome.damaged.is_empty() { Exit::Done } else { Exit::Partial })
+    for unread in &outcome.unread {
+        let _ = writeln!(
+            std::io::stderr(),
+            "bellwether: {}: {} frames have link type {}, which is not read",
+            unread.name,
+            unread.frames,
+            unread.link_type
+        );
+    }
+    let is_whole = outcome.damaged.is_empty() && outcome.unread.is_empty();
+    Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
 fn check_folder(db: &Path) -> Result<(), Failure> {

@@ -109,6 +109,37 @@ fn a_cut_capture_gives_what_stands_before_the_cut_and_exit_code_3() {
 }
 
 #[test]
+fn a_link_type_that_is_not_read_is_named_with_exit_code_3() {
+    let room = Room::new();
+    let mut bytes = std::fs::read(project().join("pcaps/lab-scan.pcap")).unwrap();
+    // The link type stands at offset 20; 105 is IEEE 802.11.
+    bytes[20] = 105;
+    let capture = room.write("air.pcap", &bytes);
+    let output = room.run(&["--db", "x.db", "-q", "replay", capture.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output.stderr).ends_with("air.pcap: 306 frames have link type 105, which is not read\n"));
+    let losses = room.rows("x.db", "losses");
+    assert_eq!((&losses[0]["name"], &losses[0]["count"]), (&"link_unsupported".into(), &306.into()));
+}
+
+#[test]
+fn zstandard_and_gzip_give_the_same_as_the_plain_file() {
+    let room = Room::new();
+    let plain = project().join("pcaps/lab-register.pcap");
+    room.replay("plain.db", "2", &[&plain]);
+    for (program, name) in [("gzip", "x.pcap.gz"), ("zstd", "x.pcap.zst")] {
+        let packed = std::process::Command::new(program).arg("-c").arg(&plain).output();
+        let Ok(packed) = packed else {
+            eprintln!("skipped: {program} is not here");
+            continue;
+        };
+        let capture = room.write(name, &packed.stdout);
+        room.replay(&format!("{program}.db"), "2", &[&capture]);
+        assert_eq!(room.reports("plain.db"), room.reports(&format!("{program}.db")), "{program}");
+    }
+}
+
+#[test]
 fn a_full_disk_is_one_sentence_and_exit_code_1() {
     // A file system of its own would need privileges; a limit on the size of files does not.
     let room = Room::new();

@@ -62,7 +62,9 @@ impl Site {
         if let Some(trunk) = self.trunk(to) {
             return (AccessSide::Outbound, Some(trunk));
         }
-        if holds(&self.access, from) && holds(&self.access, to) && !self.is_own(to) {
+        // A leg that the site's own B2BUA sends is the second half of some other call.
+        let is_subscriber = |address| holds(&self.access, address) && !self.is_own(address);
+        if is_subscriber(from) && is_subscriber(to) {
             return (AccessSide::Internal, None);
         }
         (AccessSide::Unknown, None)
@@ -120,6 +122,8 @@ mod tests {
         assert_eq!(place(first, flow("10.0.0.2", "192.0.2.8")), (AccessSide::Outbound, Some("narrow")));
         assert_eq!(place(first, flow("10.0.0.2", "10.0.3.3")), (AccessSide::Internal, None));
         assert_eq!(place(first, first), (AccessSide::Unknown, None));
+        let own = flow("10.0.0.2", "10.0.3.3");
+        assert_eq!(place(own, own), (AccessSide::Unknown, None));
         let inbound = flow("192.0.2.1", "10.0.0.2");
         assert_eq!(place(inbound, flow("10.0.0.2", "10.0.0.9")), (AccessSide::Inbound, Some("carrier")));
     }

@@ -4,12 +4,13 @@ use bellwether_base::{Counters, HashKey, Loss, Timestamp};
 use bellwether_capture::{CaptureReader, Input, Record};
 use bellwether_judge::{InputRow, Row};
 use bellwether_shard::VIRTUAL_SHARDS;
+use bellwether_wire::LinkType;
 use crossbeam_channel::Sender;
 
 use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, Gone};
-use crate::replay::{Damage, Progress, SensorError};
+use crate::replay::{Damage, Progress, SensorError, Unread};
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 65_536;
@@ -25,8 +26,7 @@ pub(crate) struct Feed<'a> {
     rows: &'a Sender<Vec<Row>>,
     key: HashKey,
     counted: Counters,
-    packets: u64,
-    damaged: Vec<Damage>,
+    fed: Fed,
 }
 
 /// An input that is being read.
@@ -37,8 +37,16 @@ struct Open {
     trace: Trace,
 }
 
-/// Packets read, and the inputs that were damaged.
-pub(crate) type Fed = (u64, Vec<Damage>);
+/// What feeding came to.
+#[derive(Default)]
+pub(crate) struct Fed {
+    /// Packets read.
+    pub(crate) packets: u64,
+    /// Inputs that could not be read to their end.
+    pub(crate) damaged: Vec<Damage>,
+    /// Frames passed over for their link type.
+    pub(crate) unread: Vec<Unread>,
+}
 
 impl<'a> Feed<'a> {
     /// Inputs come in order of their first record.
@@ -55,8 +63,7 @@ impl<'a> Feed<'a> {
             rows,
             key,
             counted: Counters::default(),
-            packets: 0,
-            damaged: Vec::new(),
+            fed: Fed::default(),
         }
     }
 
@@ -81,7 +88,7 @@ impl<'a> Feed<'a> {
                 self.close(&open)?;
             }
         }
-        Ok((self.packets, self.damaged))
+        Ok(self.fed)
     }
 
     /// Opens every input whose time has come; answers whether anything is open.
@@ -121,19 +128,22 @@ impl<'a> Feed<'a> {
             match open.reader.next() {
                 Ok(Some(record)) => {
                     open.trace.record(&record);
+                    if let LinkType::Unsupported(number) = record.link {
+                        note_unread(&mut self.fed.unread, &open.name, number);
+                    }
                     self.dispatcher.frame(&record).map_err(|_| SensorError::Stopped)?;
                 }
                 Ok(None) => return Ok(true),
                 Err(error) => {
                     self.dispatcher.losses.count(Loss::RecordDamaged);
-                    self.damaged.push(Damage { name: open.name.clone(), error });
+                    self.fed.damaged.push(Damage { name: open.name.clone(), error });
                     return Ok(true);
                 }
             }
-            self.packets += 1;
-            if self.packets.is_multiple_of(PROGRESS_EVERY) {
+            self.fed.packets += 1;
+            if self.fed.packets.is_multiple_of(PROGRESS_EVERY) {
                 let (name, bytes, size) = (open.name.clone(), open.reader.position(), open.size);
-                progress(&Progress { name, bytes, size, packets: self.packets });
+                progress(&Progress { name, bytes, size, packets: self.fed.packets });
             }
         }
     }
@@ -156,6 +166,15 @@ impl<'a> Feed<'a> {
         // If nobody takes it the writer has failed, and its own error is the one to tell.
         let _ = self.rows.send(vec![Row::Input(Box::new(row))]);
         Ok(())
+    }
+}
+
+/// Counts a frame whose link type is not read.
+#[cold]
+fn note_unread(unread: &mut Vec<Unread>, name: &str, link_type: u32) {
+    match unread.iter_mut().find(|u| u.name == name && u.link_type == link_type) {
+        Some(known) => known.frames += 1,
+        None => unread.push(Unread { name: name.to_owned(), link_type, frames: 1 }),
     }
 }
 

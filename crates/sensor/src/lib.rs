@@ -18,4 +18,4 @@ mod merge;
 mod replay;
 mod streams;
 
-pub use replay::{Config, Damage, Outcome, Progress, SensorError, replay};
+pub use replay::{Config, Damage, Outcome, Progress, SensorError, Unread, replay};

@@ -13,7 +13,7 @@ use hdrhistogram::Histogram;
 use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
-use crate::feed::Feed;
+use crate::feed::{Fed, Feed};
 use crate::merge::merge;
 
 /// Row batches that wait for the writer: enough to keep the workers busy during one commit.
@@ -67,6 +67,17 @@ pub struct Damage {
     pub error: ReadError,
 }
 
+/// Frames of an input that were passed over because their link type is not read.
+#[derive(Debug)]
+pub struct Unread {
+    /// The input.
+    pub name: String,
+    /// The link type's number.
+    pub link_type: u32,
+    /// Frames.
+    pub frames: u64,
+}
+
 /// What a replay came to.
 pub struct Outcome {
     /// Packets read.
@@ -75,6 +86,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// Inputs that were cut or damaged: what could be read of them was.
     pub damaged: Vec<Damage>,
+    /// Frames with link types that are not read, by input.
+    pub unread: Vec<Unread>,
     /// Time from the dispatcher to the judge, in microseconds.
     pub latency: Histogram<u64>,
     /// The database, for reading a report from one in memory.
@@ -150,8 +163,8 @@ pub fn replay(
         drop(rows_tx);
         let latency = merging.join().map_err(|_| SensorError::Stopped)?;
         let database = writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
-        let (packets, damaged) = read?;
-        Ok(Outcome { packets, elapsed: started.elapsed(), damaged, latency, database })
+        let Fed { packets, damaged, unread } = read?;
+        Ok(Outcome { packets, elapsed: started.elapsed(), damaged, unread, latency, database })
     })
 }
 
