@@ -158,3 +158,31 @@ fn public_captures_are_read_without_failure_and_apps_yield_no_calls() {
     }
     assert!(seen >= 25, "only {seen} of the captures of apps were there");
 }
+
+#[test]
+fn the_site_tells_direction_and_trunk_and_the_legs_of_a_b2bua_are_linked() {
+    let room = Room::new();
+    let (site, capture) =
+        (project().join("fixtures/site.toml"), project().join("pcaps/lab-calls-trunk.pcap"));
+    let args =
+        ["--config", site.to_str().unwrap(), "--db", "x.db", "-q", "replay", capture.to_str().unwrap()];
+    room.expect(0, &args);
+    let rows = room.rows("x.db", "calls");
+    let seen: Vec<(&str, &str, &str, Option<&str>, usize)> = rows
+        .iter()
+        .map(|c| {
+            let text = |name: &str| c[name].as_str().unwrap_or_default();
+            let linked = c["linked_call_ids"].as_array().unwrap().len();
+            (text("caller"), text("callee"), text("access_side"), c["trunk_id"].as_str(), linked)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("101", "2001", "outbound", Some("gateway"), 0),
+            ("104", "2002", "outbound", Some("gateway"), 0),
+            ("12125550188", "101", "inbound", Some("pstn"), 1),
+            ("12125550188", "101", "unknown", None, 1),
+        ]
+    );
+}
