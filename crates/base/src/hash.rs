@@ -35,6 +35,18 @@ impl HashKey {
         hasher.finish()
     }
 
+    /// Like [`Self::parts`] with 128 bits, in one pass: enough to stand for the parts themselves.
+    #[must_use]
+    pub fn wide_parts(&self, parts: &[&[u8]]) -> (u64, u64) {
+        let mut hasher = siphasher::sip128::SipHasher13::new_with_keys(self.k0, self.k1);
+        for part in parts {
+            hasher.write_u64(part.len() as u64);
+            hasher.write(part);
+        }
+        let wide = siphasher::sip128::Hasher128::finish128(&hasher);
+        (wide.h1, wide.h2)
+    }
+
     /// A row identity: the same hash as a positive number, which SQLite keeps as its integer key.
     #[must_use]
     pub fn identity(&self, parts: &[&[u8]]) -> i64 {
@@ -78,6 +90,18 @@ impl HashKey {
 pub struct ContentHasher(foldhash::quality::FixedState);
 
 impl ContentHasher {
+    /// Hash of several byte strings and a number.
+    #[must_use]
+    pub fn parts(&self, parts: &[&[u8]], number: u32) -> u64 {
+        let mut hasher = self.0.build_hasher();
+        hasher.write_u32(number);
+        for part in parts {
+            hasher.write_u32(part.len() as u32);
+            hasher.write(part);
+        }
+        hasher.finish()
+    }
+
     /// Hash of the bytes.
     #[must_use]
     pub fn hash(&self, bytes: &[u8]) -> u64 {

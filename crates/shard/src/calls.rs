@@ -318,7 +318,8 @@ impl Calls {
     }
 
     fn key(&self, call_id: &[u8], tag: &[u8]) -> (u64, Key) {
-        (self.hash_key.parts(&[call_id, tag]), Key(self.identity_key.parts(&[call_id, tag])))
+        let (hash, key) = self.hash_key.wide_parts(&[call_id, tag]);
+        (hash, Key(key))
     }
 
     fn flow_hash(&self, flow: FlowKey) -> u32 {

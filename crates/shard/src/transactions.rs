@@ -46,7 +46,6 @@ struct Seen {
 pub(crate) struct Transactions {
     /// By keyed hash alone: a collision would only misjudge one copy, and cannot be forged.
     table: LruTable<u64, Transaction, 1>,
-    hash_key: HashKey,
     content: bellwether_base::ContentHasher,
 }
 
@@ -59,7 +58,7 @@ pub(crate) struct Place {
 impl Transactions {
     pub(crate) fn new(limits: &Limits, hash_key: HashKey) -> Self {
         let content = hash_key.content_hasher();
-        Self { table: LruTable::new(Limits::per_shard(limits.transactions)), hash_key, content }
+        Self { table: LruTable::new(Limits::per_shard(limits.transactions)), content }
     }
 
     pub(crate) fn observe(&mut self, sip: &Sip<'_, '_>, tally: &mut Tally) -> Place {
@@ -70,8 +69,7 @@ impl Transactions {
         }
         let branch = parts.top_via.and_then(|v| v.branch()).unwrap_or_default();
         let sent_by = parts.top_via.map(|v| v.host).unwrap_or_default();
-        let number = cseq.number.to_le_bytes();
-        let key = self.hash_key.parts(&[call_id, branch, sent_by, &number, cseq.token]);
+        let key = self.content.parts(&[call_id, branch, sent_by, cseq.token], cseq.number);
         let digest = self.content.hash(item.bytes) as u32;
         let seen = Seen { at: item.at, digest, ip_id: item.ip_id, is_there: true };
         let (slot, evicted) = self.table.find_or_insert(key, key, item.at);
