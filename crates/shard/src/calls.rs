@@ -9,6 +9,7 @@ use crate::control::Formats;
 use crate::fact::{CallStarted, Fact, Outbox, Party};
 use crate::party::text;
 use crate::prints::PrintCache;
+use crate::timers::Timers;
 use crate::transactions::Novelty;
 use crate::worker::Sip;
 use crate::{Control, Limits, Side, Tally};
@@ -21,9 +22,8 @@ pub(crate) struct Calls {
     table: LruTable<Key, Call, 3>,
     hash_key: HashKey,
     identity_key: HashKey,
-    timeouts: [Span; 3],
+    timers: Timers<3>,
     formats: FormatLists,
-    timers_fired: u64,
 }
 
 /// Call-ID and From-tag, as a second hash beside the table's own: 128 bits that nobody without the key can
@@ -43,9 +43,8 @@ impl Calls {
             table: LruTable::new(Limits::per_shard(limits.calls)),
             hash_key,
             identity_key,
-            timeouts: [LINGER, limits.ringing_timeout, limits.call_idle],
+            timers: Timers::new([LINGER, limits.ringing_timeout, limits.call_idle]),
             formats: FormatLists::new(hash_key),
-            timers_fired: 0,
         }
     }
 
@@ -91,31 +90,20 @@ impl Calls {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        let deadline =
-            |(class, timeout): (usize, &Span)| self.table.oldest_touched(class).map(|t| t + *timeout);
-        self.timeouts.iter().enumerate().filter_map(deadline).min()
+        self.timers.next_deadline(&self.table)
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
-        for class in 0..self.timeouts.len() {
-            let timeout = self.timeouts[class];
-            while let Some((slot, touched)) = self.table.oldest_before(class, now - timeout) {
-                self.timers_fired += 1;
-                out.at_timer(touched + timeout, shard, self.timers_fired);
-                self.close(slot, touched + timeout, out);
-            }
+        while let Some((slot, deadline)) = self.timers.due(&self.table, now, shard, out) {
+            self.close(slot, deadline, out);
         }
     }
 
     /// Reports everything still open.
     pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
-        for class in 0..self.timeouts.len() {
-            while let Some(slot) = self.table.oldest(class) {
-                self.timers_fired += 1;
-                out.at_timer(now, shard, self.timers_fired);
-                self.close(slot, now, out);
-            }
+        while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
+            self.close(slot, now, out);
         }
     }
 
@@ -175,30 +163,20 @@ impl Calls {
     fn in_dialog_request(&mut self, sip: &Sip<'_, '_>, method: Method, found: &Found, out: &mut Outbox) {
         let item = sip.item;
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
-        let is_reported = match method {
-            Method::Bye => call.step(Event::Bye, item.at),
+        match method {
+            Method::Bye if call.step(Event::Bye, item.at) => {
+                call.note_change();
+                release(call, item.at, out);
+                out.report(call.report());
+            }
             Method::Cancel => {
                 call.is_cancelled = true;
                 call.note_change();
-                false
             }
-            Method::Invite => {
-                call.reinvite(found.from_side, sip.cseq.number);
-                false
-            }
-            _ => false,
-        };
-        let identity = call.identity;
-        let class = call.class();
-        if is_reported {
-            call.note_change();
+            Method::Invite => call.reinvite(found.from_side, sip.cseq.number),
+            _ => {}
         }
-        let progress = if is_reported { call.report() } else { None };
-        let is_over = class == 0;
-        if is_over && is_reported {
-            release(call, item.at, out);
-        }
-        out.report(progress);
+        let (identity, class, is_over) = (call.identity, call.class(), call.phase == Phase::Over);
         self.table.touch(found.slot, class, item.at);
         if !is_over {
             self.negotiate(sip, found.slot, identity, found.from_side, out);

@@ -18,6 +18,7 @@ mod prints;
 mod registrations;
 mod stream;
 mod tally;
+mod timers;
 mod transactions;
 mod worker;
 

@@ -4,6 +4,7 @@ use bellwether_rtp::{Arrival, Packet, Rtcp};
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
 use crate::stream::Stream;
+use crate::timers::Timers;
 use crate::{Item, Limits, Tally};
 
 /// Flows that look like RTP but stay short are forgotten after this.
@@ -24,8 +25,7 @@ pub(crate) struct Media {
     dtls: LruTable<u64, (), 1>,
     identity_key: HashKey,
     window: Span,
-    timeouts: [Span; 2],
-    timers_fired: u64,
+    timers: Timers<2>,
 }
 
 /// Queue of the table for flows on probation: anyone can make them for free.
@@ -47,8 +47,7 @@ impl Media {
             identity_key,
             window: limits.analysis_window,
             // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that late.
-            timeouts: [PROBATION_TIME, limits.stream_idle + TOUCH_EVERY],
-            timers_fired: 0,
+            timers: Timers::new([PROBATION_TIME, limits.stream_idle + TOUCH_EVERY]),
         }
     }
 
@@ -130,9 +129,7 @@ impl Media {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        let deadline =
-            |(class, timeout): (usize, &Span)| self.table.oldest_touched(class).map(|t| t + *timeout);
-        self.timeouts.iter().enumerate().filter_map(deadline).min()
+        self.timers.next_deadline(&self.table)
     }
 
     /// Fires what is due before `now`.
@@ -144,13 +141,8 @@ impl Media {
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        for class in [PROBATION, CONFIRMED] {
-            let timeout = self.timeouts[class];
-            while let Some((slot, touched)) = self.table.oldest_before(class, now - timeout) {
-                self.timers_fired += 1;
-                out.at_timer(touched + timeout, shard, self.timers_fired);
-                self.close(slot, directory, out, tally);
-            }
+        while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
+            self.close(slot, directory, out, tally);
         }
     }
 
@@ -163,12 +155,8 @@ impl Media {
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        for class in [PROBATION, CONFIRMED] {
-            while let Some(slot) = self.table.oldest(class) {
-                self.timers_fired += 1;
-                out.at_timer(now, shard, self.timers_fired);
-                self.close(slot, directory, out, tally);
-            }
+        while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
+            self.close(slot, directory, out, tally);
         }
     }
 

@@ -5,6 +5,7 @@ use bellwether_sip::{Address, Message, Name, StartLine};
 use crate::fact::{Fact, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted};
 use crate::party::text;
 use crate::prints::PrintCache;
+use crate::timers::Timers;
 use crate::transactions::{Novelty, Place, Transactions};
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
@@ -23,8 +24,7 @@ const REPORT_EVERY: u32 = 16;
 pub(crate) struct Registrations {
     table: LruTable<u64, Device, 2>,
     identity_key: HashKey,
-    idle: Span,
-    timers_fired: u64,
+    timers: Timers<2>,
 }
 
 /// Queue of the table for devices that no registrar ever accepted: scanners make them for free.
@@ -55,8 +55,7 @@ impl Registrations {
         Self {
             table: LruTable::new(Limits::per_shard(limits.registrations)),
             identity_key,
-            idle: limits.registration_idle,
-            timers_fired: 0,
+            timers: Timers::new([limits.registration_idle; 2]),
         }
     }
 
@@ -87,32 +86,20 @@ impl Registrations {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        [UNACCEPTED, ACCEPTED]
-            .iter()
-            .filter_map(|class| self.table.oldest_touched(*class))
-            .min()
-            .map(|t| t + self.idle)
+        self.timers.next_deadline(&self.table)
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
-        for class in [UNACCEPTED, ACCEPTED] {
-            while let Some((slot, touched)) = self.table.oldest_before(class, now - self.idle) {
-                self.timers_fired += 1;
-                out.at_timer(touched + self.idle, shard, self.timers_fired);
-                self.close(slot, out);
-            }
+        while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
+            self.close(slot, out);
         }
     }
 
     /// Reports everything.
     pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
-        for class in [UNACCEPTED, ACCEPTED] {
-            while let Some(slot) = self.table.oldest(class) {
-                self.timers_fired += 1;
-                out.at_timer(now, shard, self.timers_fired);
-                self.close(slot, out);
-            }
+        while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
+            self.close(slot, out);
         }
     }
 
