@@ -100,12 +100,6 @@ impl SilenceAnalysis {
         })
     }
 
-    /// Packets looked at.
-    #[must_use]
-    pub const fn observed(&self) -> u32 {
-        self.observed
-    }
-
     /// Octets of memory behind it.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {

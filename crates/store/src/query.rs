@@ -359,7 +359,7 @@ impl Reader {
         let longest = segments.iter().max_by_key(|s| s.refreshes);
         let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
         let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
-        let (latest_status, latest_expires, count) = self.latest(identity, segments.len())?;
+        let (latest_status, latest_expires) = self.latest(identity)?;
         let fit = fit.as_ref();
         Ok(vec![
             text(row, "aor")?,
@@ -387,20 +387,20 @@ impl Reader {
             Value::Null,
             json!(fit.ok().map(|_| "lsf")),
             json!(fit.err().map(|e| e.name())),
-            json!(count),
+            json!(segments.len()),
             int(row, "challenges")?,
             latest_status,
         ])
     }
 
-    fn latest(&self, registration: i64, segments: usize) -> Result<(Value, Value, usize), StoreError> {
+    fn latest(&self, registration: i64) -> Result<(Value, Value), StoreError> {
         let mut select = self.db.prepare_cached(
             "SELECT last_status, expires_s FROM observations WHERE registration = ?1 ORDER BY first_at DESC LIMIT 1",
         )?;
         let found: Option<(Option<i64>, Option<i64>)> =
             select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
         let (status, expires) = found.unwrap_or_default();
-        Ok((json!(status), json!(expires), segments))
+        Ok((json!(status), json!(expires)))
     }
 
     fn segments(&self, registration: i64) -> Result<Vec<SegmentStats>, StoreError> {
