@@ -38,6 +38,14 @@ impl Endpoint {
         Ipv6Addr::from(self.ip).to_canonical()
     }
 
+    /// The four octets of an IPv4 address.
+    fn as_v4(self) -> Option<[u8; 4]> {
+        match self.ip {
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Some([a, b, c, d]),
+            _ => None,
+        }
+    }
+
     /// The sixteen octets of the address (IPv4-mapped for IPv4).
     #[must_use]
     pub const fn octets(self) -> [u8; 16] {
@@ -95,6 +103,47 @@ impl fmt::Debug for FlowKey {
     }
 }
 
+/// A [`FlowKey`] as tables keep it, which hold very many: 16 octets between two IPv4 endpoints, and a box
+/// between others.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PackedFlow(Packed);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Packed {
+    V4 { src: [u8; 4], dst: [u8; 4], src_port: u16, dst_port: u16 },
+    Wide(Box<FlowKey>),
+}
+
+impl From<FlowKey> for PackedFlow {
+    fn from(flow: FlowKey) -> Self {
+        Self(match (flow.src.as_v4(), flow.dst.as_v4()) {
+            (Some(src), Some(dst)) => {
+                Packed::V4 { src, dst, src_port: flow.src.port, dst_port: flow.dst.port }
+            }
+            _ => Packed::Wide(Box::new(flow)),
+        })
+    }
+}
+
+impl PackedFlow {
+    /// The flow.
+    #[must_use]
+    pub fn unpack(&self) -> FlowKey {
+        match &self.0 {
+            Packed::V4 { src, dst, src_port, dst_port } => {
+                FlowKey { src: Endpoint::v4(*src, *src_port), dst: Endpoint::v4(*dst, *dst_port) }
+            }
+            Packed::Wide(flow) => **flow,
+        }
+    }
+}
+
+impl fmt::Debug for PackedFlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.unpack().fmt(f)
+    }
+}
+
 /// What carried a SIP message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Transport {
@@ -125,5 +174,17 @@ mod tests {
         let v6: IpAddr = "2001:db8::1".parse().unwrap();
         assert_eq!(Endpoint::new(v6, 5060).to_string(), "[2001:db8::1]:5060");
         assert_eq!(Endpoint::new("10.0.0.1".parse().unwrap(), 5060), Endpoint::v4([10, 0, 0, 1], 5060));
+    }
+
+    #[test]
+    fn packing_a_flow_keeps_it_whatever_the_families() {
+        let v4 = Endpoint::v4([10, 0, 0, 1], 5060);
+        let v6 = Endpoint::new("2001:db8::1".parse().unwrap(), 4000);
+        for flow in
+            [(v4, v4.with_port(1)), (v4, v6), (v6, v4), (v6, v6)].map(|(src, dst)| FlowKey { src, dst })
+        {
+            assert_eq!(PackedFlow::from(flow).unpack(), flow);
+        }
+        assert_eq!(size_of::<PackedFlow>(), 16);
     }
 }

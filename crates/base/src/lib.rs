@@ -10,7 +10,7 @@ mod table;
 mod time;
 
 pub use counters::Counters;
-pub use flow::{Endpoint, FlowKey, Transport};
+pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};
 pub use hash::{ContentHasher, HashKey};
 pub use loss::{Loss, LossKind, Losses};
 pub use table::{Evicted, LruTable, SlotId};

@@ -39,11 +39,17 @@ pub struct LruTable<K, V, const CLASSES: usize> {
 
 struct Slot<K, V> {
     entry: Option<(K, V)>,
-    hash: u64,
     touched: Timestamp,
+    /// Part of the key's hash: enough to place it among fewer than 2^32.
+    hash: u32,
     prev: u32,
     next: u32,
     class: u8,
+}
+
+/// A hash as the index wants it, which looks at both ends of it.
+const fn spread(hash: u32) -> u64 {
+    (hash as u64) << 32 | hash as u64
 }
 
 /// Slots in chunks that never move: a vector would hold twice its entries while it grows, and every table of
@@ -143,8 +149,9 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The slot whose key satisfies `is_key`, among those with this hash: for lookups by borrowed data.
     #[must_use]
     pub fn find_by(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
+        let hash = hash as u32;
         self.index
-            .find(hash, |&slot| {
+            .find(spread(hash), |&slot| {
                 self.slots
                     .get(slot)
                     .is_some_and(|s| s.hash == hash && s.entry.as_ref().is_some_and(|(key, _)| is_key(key)))
@@ -180,7 +187,8 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         now: Timestamp,
     ) -> (SlotId, Option<Evicted<K, V>>) {
         let evicted = if self.index.len() >= self.capacity { self.evict() } else { None };
-        let slot = Slot { entry: Some((key, value)), hash, touched: now, prev: NIL, next: NIL, class: 0 };
+        let hash = hash as u32;
+        let slot = Slot { entry: Some((key, value)), touched: now, hash, prev: NIL, next: NIL, class: 0 };
         let id = if self.free == NIL {
             self.slots.push(slot)
         } else {
@@ -190,7 +198,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             id
         };
         let slots = &self.slots;
-        self.index.insert_unique(hash, id, |&other| slots[other].hash);
+        self.index.insert_unique(spread(hash), id, |&other| spread(slots[other].hash));
         self.push_back(id, class);
         (SlotId(id), evicted)
     }
@@ -213,7 +221,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         let slot = self.slots.get_mut(id.0)?;
         let entry = slot.entry.take()?;
         let hash = slot.hash;
-        if let Ok(found) = self.index.find_entry(hash, |&other| other == id.0) {
+        if let Ok(found) = self.index.find_entry(spread(hash), |&other| other == id.0) {
             found.remove();
         }
         self.unlink(id.0);
@@ -295,9 +303,9 @@ impl<K: Eq, V: Default, const CLASSES: usize> LruTable<K, V, CLASSES> {
     pub fn find_or_insert(&mut self, hash: u64, key: K, now: Timestamp) -> (SlotId, Option<Evicted<K, V>>) {
         let slots = &self.slots;
         let found = self.index.entry(
-            hash,
+            spread(hash as u32),
             |&slot| slots[slot].entry.as_ref().is_some_and(|(k, _)| *k == key),
-            |&slot| slots[slot].hash,
+            |&slot| spread(slots[slot].hash),
         );
         match found {
             Entry::Occupied(slot) => (SlotId(*slot.get()), None),

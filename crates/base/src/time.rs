@@ -1,33 +1,50 @@
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 
 /// A moment on the capture source's clock: nanoseconds since the Unix epoch.
 ///
 /// It always comes from the capture (kernel, NIC or file record), never from this process's clock, so a
 /// replay sees the same time as the live run did.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
+///
+/// Tables hold very many moments that may not have come yet, so an `Option` of one takes no more room: it is
+/// kept as the distance from the earliest moment, plus one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(NonZeroU64);
+
+/// Maps signed numbers to unsigned ones in the same order, and back.
+const SIGN: u64 = 1 << 63;
 
 impl Timestamp {
-    /// Later than every packet: what a drained input advances to.
-    pub const MAX: Self = Self(i64::MAX);
+    /// Earlier than every packet.
+    pub const MIN: Self = Self::from_nanos(i64::MIN);
 
-    /// From nanoseconds since the Unix epoch.
+    /// Later than every packet: what a drained input advances to.
+    pub const MAX: Self = Self::from_nanos(i64::MAX);
+
+    /// From nanoseconds since the Unix epoch. The last representable nanosecond falls on the one before it.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos.cast_unsigned() ^ SIGN))
     }
 
     /// Nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {
-        self.0
+        ((self.0.get() - 1) ^ SIGN).cast_signed()
     }
 
     /// How long after `earlier` this moment lies; negative when it lies before. Saturates.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
-        Span(self.0.saturating_sub(earlier.0))
+        Span(self.as_nanos().saturating_sub(earlier.as_nanos()))
+    }
+}
+
+/// The Unix epoch.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::from_nanos(0)
     }
 }
 
@@ -35,7 +52,7 @@ impl Add<Span> for Timestamp {
     type Output = Self;
 
     fn add(self, span: Span) -> Self {
-        Self(self.0.saturating_add(span.0))
+        Self::from_nanos(self.as_nanos().saturating_add(span.0))
     }
 }
 
@@ -43,13 +60,14 @@ impl Sub<Span> for Timestamp {
     type Output = Self;
 
     fn sub(self, span: Span) -> Self {
-        Self(self.0.saturating_sub(span.0))
+        Self::from_nanos(self.as_nanos().saturating_sub(span.0))
     }
 }
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:09}", self.0.div_euclid(1_000_000_000), self.0.rem_euclid(1_000_000_000))
+        let nanos = self.as_nanos();
+        write!(f, "{}.{:09}", nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000))
     }
 }
 
@@ -109,3 +127,22 @@ impl fmt::Debug for Span {
 /// Parts per million: the unit of clock skew. Positive means that the clock runs fast.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug, Default)]
 pub struct Ppm(pub f64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_that_may_be_missing_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), size_of::<i64>());
+    }
+
+    #[test]
+    fn moments_keep_their_nanoseconds_and_their_order() {
+        let nanos = [i64::MIN, i64::MIN + 1, -1, 0, 1, 1_700_000_000_123_456_789, i64::MAX - 1];
+        let moments = nanos.map(Timestamp::from_nanos);
+        assert_eq!(moments.map(Timestamp::as_nanos), nanos);
+        assert!(moments.is_sorted());
+        assert_eq!((Timestamp::MIN, Timestamp::MAX), (moments[0], moments[6]));
+    }
+}

@@ -218,7 +218,7 @@ impl PcapNg {
         let wanted = original_len as usize;
         let snap_len = if interface.snap_len == 0 { wanted } else { interface.snap_len as usize };
         let frame = held.min(wanted).min(snap_len);
-        let at = Timestamp::from_nanos(i64::MIN);
+        let at = Timestamp::MIN;
         Some(Found { at, link: interface.link, original_len, before: 12, frame, behind: 0 })
     }
 }

@@ -313,9 +313,7 @@ mod tests {
     fn equal_and_absurd_times_are_survived() {
         let t = Timestamp::from_nanos(START);
         assert!(timeline([t; 50]).fit().is_err());
-        assert!(
-            timeline([Timestamp::from_nanos(i64::MIN), Timestamp::MAX, t, Timestamp::MAX, t]).fit().is_err()
-        );
+        assert!(timeline([Timestamp::MIN, Timestamp::MAX, t, Timestamp::MAX, t]).fit().is_err());
     }
 
     #[test]

@@ -109,6 +109,7 @@ impl Judge {
         let (side, trunk) = self.site.place(p.first_hop, p.last_hop);
         CallUpdate {
             call: p.call,
+            started_at: p.started_at,
             answered_at: p.answered_at,
             ended_at: p.ended_at,
             final_status: p.final_status,

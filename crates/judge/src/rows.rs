@@ -55,6 +55,7 @@ pub struct CallRow {
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallUpdate {
     pub call: i64,
+    pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub final_status: Option<u16>,

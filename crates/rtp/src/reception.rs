@@ -22,25 +22,29 @@ pub enum Arrival {
 }
 
 /// Loss, order, duplicates and interarrival jitter of one RTP source (RFC 3550 appendix A).
+///
+/// There is one for every stream of a carrier, so it keeps nothing that the rest tells: what arrived and was
+/// no duplicate is unique, and what was expected and is not unique is lost.
 #[derive(Clone, Debug, Default)]
 pub struct Reception {
     packets: u32,
     duplicates: u32,
     reordered: u32,
     restarts: u32,
-    /// Packets expected in the runs that ended with a restart.
-    expected_before: u32,
-    /// Unique packets of those runs.
-    unique_before: u32,
-    unique: u32,
-    base: i64,
-    highest: i64,
-    /// Which of the 64 sequence numbers up to `highest` were seen; bit 0 is `highest`.
-    seen: u64,
+    /// Packets expected, over all runs between restarts.
+    expected: u32,
     /// Smoothed jitter in ticks, times 16 (RFC 3550 appendix A.8).
     jitter_x16: f32,
     transit: f64,
+    /// Which of the 64 sequence numbers up to `highest` were seen; bit 0 is `highest`.
+    seen: u64,
+    highest: u16,
+    /// How many of the numbers in `seen` belong to the present run.
+    run: u8,
 }
+
+/// Sequence numbers that `seen` reaches back.
+const REACH: u16 = 64;
 
 impl Reception {
     /// Takes a packet: its sequence number and ticks, and when it arrived in ticks of the same clock rate.
@@ -52,16 +56,15 @@ impl Reception {
             self.transit = transit(arrival_ticks, ticks);
             return Arrival::First;
         }
-        let step = i32::from(seq.wrapping_sub(self.highest as u16).cast_signed());
+        let step = i32::from(seq.wrapping_sub(self.highest).cast_signed());
         let arrival = if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
-            self.restart(seq)
+            self.restarts += 1;
+            self.start(seq);
+            Arrival::Restart
         } else if step > 0 {
-            self.highest += i64::from(step);
-            self.seen = if step < 64 { self.seen << step } else { 0 } | 1;
-            self.unique += 1;
-            Arrival::InOrder { gap: (step - 1) as u16 }
+            self.advance(step as u16)
         } else {
-            self.late((-step) as u32)
+            self.late((-step) as u16)
         };
         if matches!(arrival, Arrival::InOrder { .. }) {
             self.jitter(ticks, arrival_ticks);
@@ -79,9 +82,9 @@ impl Reception {
 
     /// Packets that never arrived.
     #[must_use]
-    pub fn lost(&self) -> u64 {
-        let expected = u64::from(self.expected_before) + self.run_length();
-        expected.saturating_sub(u64::from(self.unique_before) + u64::from(self.unique))
+    pub const fn lost(&self) -> u64 {
+        let unique = self.packets.saturating_sub(self.duplicates);
+        self.expected.saturating_sub(unique) as u64
     }
 
     /// Packets that arrived behind a later one.
@@ -109,34 +112,30 @@ impl Reception {
     }
 
     fn start(&mut self, seq: u16) {
-        self.base = i64::from(seq);
-        self.highest = self.base;
-        self.seen = 1;
-        self.unique = 1;
+        (self.highest, self.seen, self.run) = (seq, 1, 1);
+        self.expected = self.expected.saturating_add(1);
     }
 
-    fn run_length(&self) -> u64 {
-        if self.packets == 0 { 0 } else { (self.highest - self.base + 1).max(0) as u64 }
+    fn advance(&mut self, step: u16) -> Arrival {
+        self.highest = self.highest.wrapping_add(step);
+        self.seen = if step < REACH { self.seen << step } else { 0 } | 1;
+        self.run = step.saturating_add(u16::from(self.run)).min(REACH) as u8;
+        self.expected = self.expected.saturating_add(u32::from(step));
+        Arrival::InOrder { gap: step - 1 }
     }
 
-    fn restart(&mut self, seq: u16) -> Arrival {
-        self.expected_before = self.expected_before.saturating_add(self.run_length() as u32);
-        self.unique_before += self.unique;
-        self.restarts += 1;
-        self.start(seq);
-        Arrival::Restart
-    }
-
-    fn late(&mut self, behind: u32) -> Arrival {
-        let bit = if behind < 64 { 1 << behind } else { 0 };
+    fn late(&mut self, behind: u16) -> Arrival {
+        let bit = if behind < REACH { 1 << behind } else { 0 };
         // Beyond the window nothing is known; a packet that late is far more often a copy.
         if bit == 0 || self.seen & bit != 0 {
             self.duplicates += 1;
             return Arrival::Duplicate;
         }
         self.seen |= bit;
-        self.base = self.base.min(self.highest - i64::from(behind));
-        self.unique += 1;
+        // One from before the first of this run makes the run longer.
+        let run = (behind + 1) as u8;
+        self.expected = self.expected.saturating_add(u32::from(run.saturating_sub(self.run)));
+        self.run = self.run.max(run);
         self.reordered += 1;
         Arrival::Reordered
     }
@@ -191,6 +190,13 @@ mod tests {
     fn a_packet_before_the_first_one_seen_counts_as_expected() {
         let (r, _) = run(&[5, 4, 6]);
         assert_eq!((r.lost(), r.reordered()), (0, 1));
+    }
+
+    #[test]
+    fn a_packet_from_before_a_restart_is_late_in_the_new_run_only_within_reach() {
+        let (r, arrivals) = run(&[10, 30_000, 29_998, 30_001]);
+        assert_eq!(arrivals[2], Arrival::Reordered);
+        assert_eq!((r.lost(), r.restarts()), (1, 1));
     }
 
     #[test]

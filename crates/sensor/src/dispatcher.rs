@@ -37,7 +37,7 @@ impl Dispatcher {
             frames: Frames::default(),
             losses: Losses::default(),
             seq: 0,
-            now: Timestamp::from_nanos(i64::MIN),
+            now: Timestamp::MIN,
         }
     }
 

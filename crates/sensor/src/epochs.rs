@@ -63,7 +63,7 @@ impl Epochs {
             items: 0,
             bytes: 0,
             first_at: None,
-            up_to: Timestamp::from_nanos(i64::MIN),
+            up_to: Timestamp::MIN,
             since_sip: usize::MAX,
             controls: Vec::new(),
             started,

@@ -210,7 +210,7 @@ impl Trace {
         self.packets += 1;
         self.bytes += record.frame.len() as u64;
         // A record without a time (pcapng's simple packet) says nothing about the span.
-        if record.at.as_nanos() != i64::MIN {
+        if record.at != Timestamp::MIN {
             self.first_at = Some(self.first_at.map_or(record.at, |first| first.min(record.at)));
             self.last_at = Some(self.last_at.map_or(record.at, |last| last.max(record.at)));
         }

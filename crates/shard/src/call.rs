@@ -1,8 +1,9 @@
-use bellwether_base::{Endpoint, FlowKey, Timestamp};
+use bellwether_base::{FlowKey, PackedFlow, Timestamp};
 use bellwether_sip::Method;
 use smallvec::SmallVec;
 
 use crate::Side;
+use crate::control::EndpointKey;
 use crate::fact::CallProgress;
 
 /// How far a call has come.
@@ -39,17 +40,19 @@ pub(crate) struct Call {
     pub(crate) identity: i64,
     pub(crate) phase: Phase,
     pub(crate) cseq: u32,
+    started_at: Timestamp,
     answered_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     final_status: Option<u16>,
     /// A final answer seen on a later hop only; it stands if the first hop's was missed.
     final_elsewhere: Option<u16>,
-    pub(crate) first_hop: FlowKey,
-    last_hop: FlowKey,
-    /// Hashes of the hops' flows.
-    hops: SmallVec<[u32; 4]>,
-    /// Hashes of the To-tags that answered.
-    forks: SmallVec<[u32; 4]>,
+    first_hop: PackedFlow,
+    last_hop: PackedFlow,
+    /// Hashes of the hops' flows and of the To-tags that answered; one set serves both, as so few hashes are
+    /// hardly ever equal by chance.
+    seen: SmallVec<[u32; 4]>,
+    hops: u8,
+    forks: u8,
     pub(crate) duplicates: u32,
     pub(crate) retransmissions: u32,
     pub(crate) reinvites: u32,
@@ -58,26 +61,28 @@ pub(crate) struct Call {
     pub(crate) is_cancelled: bool,
     is_reported: bool,
     /// Where its sides listen for media.
-    pub(crate) endpoints: SmallVec<[Endpoint; 2]>,
+    pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
 }
 
 /// Hops, forks and endpoints kept per call; more are an attack.
 const MAX_KEPT: usize = 16;
 
 impl Call {
-    pub(crate) fn new(identity: i64, flow: FlowKey, flow_hash: u32, cseq: u32) -> Self {
+    pub(crate) fn new(identity: i64, at: Timestamp, flow: FlowKey, flow_hash: u32, cseq: u32) -> Self {
         Self {
             identity,
             phase: Phase::Inviting,
             cseq,
+            started_at: at,
             answered_at: None,
             ended_at: None,
             final_status: None,
             final_elsewhere: None,
-            first_hop: flow,
-            last_hop: flow,
-            hops: SmallVec::from_slice(&[flow_hash]),
-            forks: SmallVec::new(),
+            first_hop: flow.into(),
+            last_hop: flow.into(),
+            seen: SmallVec::from_slice(&[flow_hash]),
+            hops: 1,
+            forks: 0,
             duplicates: 0,
             retransmissions: 0,
             reinvites: 0,
@@ -139,9 +144,9 @@ impl Call {
     }
 
     pub(crate) fn hop(&mut self, flow: FlowKey, flow_hash: u32) {
-        if !self.hops.contains(&flow_hash) && self.hops.len() < MAX_KEPT {
-            self.hops.push(flow_hash);
-            self.last_hop = flow;
+        if usize::from(self.hops) < MAX_KEPT && self.is_first(flow_hash) {
+            self.hops += 1;
+            self.last_hop = flow.into();
             self.is_reported = false;
         }
     }
@@ -157,9 +162,22 @@ impl Call {
     }
 
     pub(crate) fn answer_from(&mut self, to_tag_hash: u32) {
-        if !self.forks.contains(&to_tag_hash) && self.forks.len() < MAX_KEPT {
-            self.forks.push(to_tag_hash);
+        if usize::from(self.forks) < MAX_KEPT && self.is_first(to_tag_hash) {
+            self.forks += 1;
         }
+    }
+
+    fn is_first(&mut self, hash: u32) -> bool {
+        let is_first = !self.seen.contains(&hash);
+        if is_first {
+            self.seen.push(hash);
+        }
+        is_first
+    }
+
+    /// Whether a response that goes this way has reached the caller.
+    pub(crate) fn ends_at_caller(&self, flow: FlowKey) -> bool {
+        flow.dst.ip() == self.first_hop.unpack().src.ip()
     }
 
     pub(crate) fn failed_elsewhere(&mut self, status: u16) {
@@ -167,7 +185,7 @@ impl Call {
     }
 
     /// Adds an endpoint; answers whether there was room for it.
-    pub(crate) fn listens_at(&mut self, endpoint: Endpoint) -> bool {
+    pub(crate) fn listens_at(&mut self, endpoint: EndpointKey) -> bool {
         if self.endpoints.contains(&endpoint) {
             return true;
         }
@@ -207,15 +225,16 @@ impl Call {
         }
         Some(CallProgress {
             call: self.identity,
+            started_at: self.started_at,
             answered_at: self.answered_at,
             ended_at: self.ended_at,
             final_status: self.final_status.or(self.final_elsewhere),
             duplicates: self.duplicates,
             retransmissions: self.retransmissions,
-            hops: self.hops.len() as u32,
-            first_hop: self.first_hop,
-            last_hop: self.last_hop,
-            forks: self.forks.len() as u32,
+            hops: self.hops.into(),
+            first_hop: self.first_hop.unpack(),
+            last_hop: self.last_hop.unpack(),
+            forks: self.forks.into(),
             reinvites: self.reinvites,
             cancelled: self.is_cancelled,
         })
@@ -257,7 +276,7 @@ mod tests {
     use super::*;
 
     fn after(events: &[Event]) -> CallProgress {
-        let mut call = Call::new(1, FlowKey::default(), 0, 1);
+        let mut call = Call::new(1, Timestamp::default(), FlowKey::default(), 0, 1);
         for (i, event) in events.iter().enumerate() {
             call.step(*event, Timestamp::from_nanos(i as i64 + 1));
         }

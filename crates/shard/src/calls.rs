@@ -1,12 +1,11 @@
-use std::sync::Arc;
-
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_sip::sdp::{Media, Session, description};
 use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
-use crate::control::Formats;
+use crate::control::EndpointKey;
 use crate::fact::{CallStarted, Fact, Outbox, Party};
+use crate::formats::FormatLists;
 use crate::party::text;
 use crate::prints::PrintCache;
 use crate::timers::Timers;
@@ -22,6 +21,7 @@ pub(crate) struct Calls {
     table: LruTable<Key, Call, 3>,
     hash_key: HashKey,
     identity_key: HashKey,
+    endpoint_key: HashKey,
     timers: Timers<3>,
     formats: FormatLists,
 }
@@ -38,11 +38,17 @@ struct Found {
 }
 
 impl Calls {
-    pub(crate) fn new(limits: &Limits, hash_key: HashKey, identity_key: HashKey) -> Self {
+    pub(crate) fn new(
+        limits: &Limits,
+        hash_key: HashKey,
+        identity_key: HashKey,
+        endpoint_key: HashKey,
+    ) -> Self {
         Self {
             table: LruTable::new(Limits::per_shard(limits.calls)),
             hash_key,
             identity_key,
+            endpoint_key,
             timers: Timers::new([LINGER, limits.ringing_timeout, limits.call_idle]),
             formats: FormatLists::new(hash_key),
         }
@@ -148,7 +154,7 @@ impl Calls {
         let identity = started.call;
         out.fact(Fact::CallStarted(Box::new(started)));
         let (hash, key) = self.key(sip.call_id, sip.parts.from_tag());
-        let call = Call::new(identity, item.flow, flow_hash, cseq.number);
+        let call = Call::new(identity, item.at, item.flow, flow_hash, cseq.number);
         let (slot, evicted) = self.table.insert(hash, key, call, 1, item.at);
         if let Some(mut evicted) = evicted {
             if evicted.value.phase != Phase::Over {
@@ -193,7 +199,7 @@ impl Calls {
             if let (Some(hash), 101..=299) = (tag_hash, code) {
                 call.answer_from(hash);
             }
-            let is_first_hop = item.flow.dst.ip() == call.first_hop.src.ip();
+            let is_first_hop = call.ends_at_caller(item.flow);
             let event = match code {
                 100..=199 => Some(Event::Provisional),
                 200..=299 => Some(Event::Success(code)),
@@ -228,6 +234,7 @@ impl Calls {
         let Some(session) = Session::parse(body) else { return };
         for media in &session.media {
             let Some(endpoint) = listening_endpoint(media) else { continue };
+            let endpoint = EndpointKey::new(&self.endpoint_key, endpoint);
             let has_room = self.table.get_mut(slot).is_some_and(|(_, call)| call.listens_at(endpoint));
             if has_room {
                 out.control(Control::Listen {
@@ -327,35 +334,4 @@ fn listening_endpoint(media: &Media<'_>) -> Option<Endpoint> {
     (media.port != 0 && media.proto.windows(3).any(|w| w == b"RTP")
         || media.proto.windows(4).any(|w| w == b"SAVP"))
     .then(|| Endpoint::new(address, media.port))
-}
-
-/// The payload types of descriptions, each list once: a site's calls share a few.
-struct FormatLists {
-    table: LruTable<u64, Arc<Formats>, 1>,
-    hash_key: HashKey,
-}
-
-impl FormatLists {
-    /// Lists remembered per shard.
-    const REMEMBERED: usize = 256;
-
-    fn new(hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(Self::REMEMBERED), hash_key }
-    }
-
-    fn of(&mut self, media: &Media<'_>, at: Timestamp) -> Arc<Formats> {
-        let key = media.rtpmaps.iter().fold(0, |key: u64, (pt, encoding)| {
-            key.rotate_left(7) ^ self.hash_key.parts(&[&[*pt], encoding])
-        });
-        if let Some(slot) = self.table.find(key, &key) {
-            self.table.touch(slot, 0, at);
-            if let Some((_, formats)) = self.table.get(slot) {
-                return Arc::clone(formats);
-            }
-        }
-        let list = media.rtpmaps.iter().map(|(pt, encoding)| (*pt, text(encoding).into_boxed_str()));
-        let formats: Arc<Formats> = Arc::new(list.collect());
-        self.table.insert(key, key, Arc::clone(&formats), 0, at);
-        formats
-    }
 }

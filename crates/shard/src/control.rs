@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
-use smallvec::SmallVec;
 
 use crate::Tally;
+use crate::formats::Formats;
 
 /// The two sides of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -34,8 +34,15 @@ impl Side {
     }
 }
 
-/// Payload types and their encodings (`name/rate`), as a description maps them.
-pub(crate) type Formats = Vec<(u8, Box<str>)>;
+/// Stands for a media endpoint: 64 keyed bits, which nobody without the key can make collide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EndpointKey(u64);
+
+impl EndpointKey {
+    pub(crate) fn new(key: &HashKey, endpoint: Endpoint) -> Self {
+        Self(key.parts(&[&endpoint.octets(), &endpoint.port().to_be_bytes()]))
+    }
+}
 
 /// What media owners must know from signalling. It takes effect on every worker at the same barrier.
 #[derive(Clone, Debug)]
@@ -43,14 +50,14 @@ pub enum Control {
     /// A session description names an endpoint at which one side of a call wants to receive.
     Listen {
         /// Where.
-        endpoint: Endpoint,
+        endpoint: EndpointKey,
         /// For which call.
         call: i64,
         /// Which side listens there.
         side: Side,
         /// Since when.
         since: Timestamp,
-        /// Payload types and their encodings, `name/rate`.
+        /// What the description says of payload types.
         formats: Arc<Formats>,
         /// Whether the media is encrypted.
         is_secure: bool,
@@ -58,7 +65,7 @@ pub enum Control {
     /// The call is over: a stream that begins now is another call's.
     Release {
         /// Where the call listened.
-        endpoint: Endpoint,
+        endpoint: EndpointKey,
         /// The call.
         call: i64,
         /// Since when.
@@ -77,6 +84,13 @@ pub(crate) struct Listener {
     pub(crate) formats: Arc<Formats>,
 }
 
+/// The listeners of an endpoint: nearly always one, which needs no list.
+#[derive(Debug)]
+enum Listeners {
+    One(Listener),
+    Several(Vec<Listener>),
+}
+
 /// How long a stream may begin after its call ended and still belong to it.
 const AFTERGLOW: Span = Span::from_secs(1);
 
@@ -91,7 +105,7 @@ const REMEMBERED: Span = Span::from_secs(5);
 
 /// The negotiated media endpoints. Every worker holds the same, as each gets all controls in one order.
 pub(crate) struct MediaDirectory {
-    table: LruTable<Endpoint, SmallVec<[Listener; 1]>, 2>,
+    table: LruTable<EndpointKey, Listeners, 2>,
     hash_key: HashKey,
 }
 
@@ -116,25 +130,29 @@ impl MediaDirectory {
                     released_at: None,
                     formats: Arc::clone(formats),
                 };
-                let (slot, evicted) = self.table.find_or_insert(self.hash(*endpoint), *endpoint, *since);
-                if evicted.is_some_and(|e| e.value.iter().any(|l| l.released_at.is_none())) {
+                if let Some(slot) = self.table.find(endpoint.0, endpoint) {
+                    if let Some((_, listeners)) = self.table.get_mut(slot) {
+                        listeners.add(listener);
+                    }
+                    self.table.touch(slot, IN_USE, *since);
+                    return;
+                }
+                let listeners = Listeners::One(listener);
+                let (_, evicted) = self.table.insert(endpoint.0, *endpoint, listeners, IN_USE, *since);
+                if evicted.is_some_and(|e| !e.value.are_released()) {
                     tally.losses.count(Loss::MediaEndpointEvicted);
                 }
-                if let Some((_, listeners)) = self.table.get_mut(slot) {
-                    add(listeners, listener);
-                }
-                self.table.touch(slot, IN_USE, *since);
             }
             Control::Release { endpoint, call, at } => {
                 while let Some((slot, _)) = self.table.oldest_before(RELEASED, *at - REMEMBERED) {
                     self.table.remove(slot);
                 }
-                let Some(slot) = self.table.find(self.hash(*endpoint), endpoint) else { return };
+                let Some(slot) = self.table.find(endpoint.0, endpoint) else { return };
                 let Some((_, listeners)) = self.table.get_mut(slot) else { return };
-                for listener in listeners.iter_mut().filter(|l| l.call == *call) {
+                for listener in listeners.as_mut_slice().iter_mut().filter(|l| l.call == *call) {
                     listener.released_at.get_or_insert(*at);
                 }
-                if listeners.iter().all(|l| l.released_at.is_some()) {
+                if listeners.are_released() {
                     self.table.touch(slot, RELEASED, *at);
                 }
             }
@@ -169,32 +187,53 @@ impl MediaDirectory {
     }
 
     fn listeners(&self, endpoint: Endpoint) -> &[Listener] {
-        let found = self.table.find(self.hash(endpoint), &endpoint).and_then(|slot| self.table.get(slot));
+        let key = EndpointKey::new(&self.hash_key, endpoint);
+        let found = self.table.find(key.0, &key).and_then(|slot| self.table.get(slot));
         found.map_or(&[], |(_, listeners)| listeners.as_slice())
-    }
-
-    fn hash(&self, endpoint: Endpoint) -> u64 {
-        self.hash_key.parts(&[&endpoint.octets(), &endpoint.port().to_be_bytes()])
     }
 }
 
-/// Adds a listener in place of the same call's older word, of one that is over, or of the oldest.
-fn add(listeners: &mut SmallVec<[Listener; 1]>, listener: Listener) {
-    let same = listeners.iter().position(|l| l.call == listener.call);
-    let over = || {
-        listeners.iter().position(|l| l.released_at.is_some_and(|at| listener.since.since(at) > AFTERGLOW))
-    };
-    match same.or_else(over) {
-        Some(at) => {
-            // A re-INVITE changes what is said, not since when the call listens.
-            let since = if same.is_some() { listeners[at].since } else { listener.since };
-            listeners[at] = Listener { since, ..listener };
+impl Listeners {
+    fn as_slice(&self) -> &[Listener] {
+        match self {
+            Self::One(listener) => std::slice::from_ref(listener),
+            Self::Several(listeners) => listeners,
         }
-        None => {
-            if listeners.len() == MAX_LISTENERS {
-                listeners.remove(0);
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Listener] {
+        match self {
+            Self::One(listener) => std::slice::from_mut(listener),
+            Self::Several(listeners) => listeners,
+        }
+    }
+
+    /// Whether the calls of all are over.
+    fn are_released(&self) -> bool {
+        self.as_slice().iter().all(|l| l.released_at.is_some())
+    }
+
+    /// Adds a listener in place of the same call's older word, of one that is over, or of the oldest.
+    fn add(&mut self, listener: Listener) {
+        let known = self.as_mut_slice();
+        if let Some(same) = known.iter_mut().find(|l| l.call == listener.call) {
+            // A re-INVITE changes what is said, not since when the call listens.
+            *same = Listener { since: same.since, ..listener };
+            return;
+        }
+        let is_over = |l: &Listener| l.released_at.is_some_and(|at| listener.since.since(at) > AFTERGLOW);
+        if let Some(over) = known.iter_mut().find(|l| is_over(l)) {
+            *over = listener;
+            return;
+        }
+        match self {
+            Self::One(first) => *self = Self::Several(vec![first.clone(), listener]),
+            Self::Several(listeners) => {
+                if listeners.len() == MAX_LISTENERS {
+                    listeners.remove(0);
+                }
+                listeners.push(listener);
             }
-            listeners.push(listener);
         }
     }
 }

@@ -119,6 +119,7 @@ pub struct CallStarted {
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct CallProgress {
     pub call: i64,
+    pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub final_status: Option<u16>,

@@ -11,6 +11,7 @@ mod call;
 mod calls;
 mod control;
 mod fact;
+mod formats;
 mod limits;
 mod media;
 mod party;
@@ -27,6 +28,7 @@ pub use fact::{
     CallProgress, CallStarted, Fact, FingerprintSeen, Order, Outbox, Party, Prints, RegistrationProgress,
     RegistrationStarted, Silence, StampedFact, StreamFact,
 };
+pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};
 pub use tally::Tally;
 pub use worker::{Content, Item, Worker};

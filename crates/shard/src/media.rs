@@ -1,5 +1,5 @@
-use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
-use bellwether_rtp::{Arrival, Packet, Rtcp};
+use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, Timestamp};
+use bellwether_rtp::{Arrival, Codec, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
@@ -33,9 +33,9 @@ const PROBATION: usize = 0;
 /// Queue for streams.
 const CONFIRMED: usize = 1;
 
-#[derive(PartialEq, Eq, Clone, Copy)]
+#[derive(PartialEq, Eq)]
 struct Key {
-    flow: FlowKey,
+    flow: PackedFlow,
     ssrc: u32,
 }
 
@@ -63,21 +63,20 @@ impl Media {
     ) {
         let Some(packet) = Packet::parse(item.bytes) else { return };
         tally.rtp_packets += 1;
-        let key = Key { flow: item.flow, ssrc: packet.ssrc };
-        let hash = key.hash(pair);
-        let mut slot = match self.table.find(hash, &key) {
+        let (flow, ssrc) = (item.flow, packet.ssrc);
+        let mut slot = match self.find(pair, flow, ssrc) {
             Some(slot) => slot,
-            None => self.open(hash, key, item.at, out, tally),
+            None => self.open(pair, flow, ssrc, item.at, out, tally),
         };
-        if self.belongs_to_next_call(slot, item.at, directory) {
+        if self.belongs_to_next_call(slot, flow, item.at, directory) {
             self.close(slot, directory, out, tally);
-            slot = self.open(hash, key, item.at, out, tally);
+            slot = self.open(pair, flow, ssrc, item.at, out, tally);
         }
-        let Some((_, stream)) = self.table.get_mut(slot) else { return };
+        let Some((key, stream)) = self.table.get_mut(slot) else { return };
         let is_new = stream.reception.packets() == 0;
         let looks_for_call = stream.looks_for_call();
         let found = if looks_for_call || !stream.knows(packet.payload_type) {
-            directory.call_of(key.flow, stream.first_seen)
+            directory.call_of(flow, stream.first_seen)
         } else {
             None
         };
@@ -91,7 +90,7 @@ impl Media {
         }
         if stream.window_is_over(self.window) {
             let silence = stream.take_silence();
-            out.fact(fact(&key, stream, silence));
+            out.fact(fact(&self.identity_key, key, stream, silence));
         }
         let is_confirmed = stream.is_confirmed();
         let class = if is_confirmed { CONFIRMED } else { PROBATION };
@@ -112,8 +111,7 @@ impl Media {
             dst: dst.with_port(dst.port().wrapping_sub(1)),
         };
         for flow in [item.flow, beside] {
-            let key = Key { flow, ssrc: rtcp.ssrc };
-            if let Some(slot) = self.table.find(key.hash(pair), &key)
+            if let Some(slot) = self.find(pair, flow, rtcp.ssrc)
                 && let Some((_, stream)) = self.table.get_mut(slot)
             {
                 stream.rtcp_packets += 1;
@@ -160,14 +158,26 @@ impl Media {
         }
     }
 
-    fn open(&mut self, hash: u64, key: Key, at: Timestamp, out: &mut Outbox, tally: &mut Tally) -> SlotId {
-        let stream = Stream::new(self.identity(&key, at), at);
-        let (slot, evicted) = self.table.insert(hash, key, stream, PROBATION, at);
+    fn find(&self, pair: u64, flow: FlowKey, ssrc: u32) -> Option<SlotId> {
+        self.table.find_by(hash(pair, flow, ssrc), |key| key.ssrc == ssrc && key.flow.unpack() == flow)
+    }
+
+    fn open(
+        &mut self,
+        pair: u64,
+        flow: FlowKey,
+        ssrc: u32,
+        at: Timestamp,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) -> SlotId {
+        let (hash, key) = (hash(pair, flow, ssrc), Key { flow: flow.into(), ssrc });
+        let (slot, evicted) = self.table.insert(hash, key, Stream::new(at), PROBATION, at);
         if let Some(Evicted { key, mut value }) = evicted {
             if value.is_confirmed() {
                 tally.losses.count(Loss::StreamEvicted);
             }
-            report(&key, &mut value, out, tally);
+            report(&self.identity_key, &key, &mut value, out, tally);
         }
         slot
     }
@@ -175,71 +185,73 @@ impl Media {
     fn close(&mut self, slot: SlotId, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
         self.link_late(slot, directory);
         if let Some((key, mut stream)) = self.table.remove(slot) {
-            report(&key, &mut stream, out, tally);
+            report(&self.identity_key, &key, &mut stream, out, tally);
         }
     }
 
     /// Whether a known source, after a pause, sends to an endpoint that another call has negotiated since.
-    fn belongs_to_next_call(&self, slot: SlotId, at: Timestamp, directory: &MediaDirectory) -> bool {
-        let Some((key, stream)) = self.table.get(slot) else { return false };
-        let Some((call, _)) = stream.link else { return false };
-        if at.since(stream.last_seen) < CALL_GAP || directory.is_open(key.flow, call) {
+    fn belongs_to_next_call(
+        &self,
+        slot: SlotId,
+        flow: FlowKey,
+        at: Timestamp,
+        directory: &MediaDirectory,
+    ) -> bool {
+        let Some((_, stream)) = self.table.get(slot) else { return false };
+        if at.since(stream.last_seen) < CALL_GAP {
             return false;
         }
-        directory.call_of(key.flow, at).is_some_and(|(listener, _)| listener.call != call)
+        let Some((call, _)) = stream.link() else { return false };
+        !directory.is_open(flow, call)
+            && directory.call_of(flow, at).is_some_and(|(listener, _)| listener.call != call)
     }
 
     /// A stream that was too short to look again does so at its end.
     fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
         if !stream.is_settled()
-            && let Some((listener, is_sender)) = directory.call_of(key.flow, stream.first_seen)
+            && let Some((listener, is_sender)) = directory.call_of(key.flow.unpack(), stream.first_seen)
         {
             stream.join(listener, is_sender);
         }
     }
-
-    fn identity(&self, key: &Key, at: Timestamp) -> i64 {
-        let FlowKey { src, dst } = key.flow;
-        self.identity_key.identity(&[
-            b"stream",
-            &src.octets(),
-            &src.port().to_be_bytes(),
-            &dst.octets(),
-            &dst.port().to_be_bytes(),
-            &key.ssrc.to_be_bytes(),
-            &at.as_nanos().to_le_bytes(),
-        ])
-    }
 }
 
-impl Key {
-    /// Spreads the pair's keyed hash over sources and directions; the key stays unknown to the sender.
-    fn hash(&self, pair: u64) -> u64 {
-        let direction = u64::from(self.flow.src < self.flow.dst);
-        let mixed = u128::from(pair ^ u64::from(self.ssrc) ^ (direction << 40)) * 0x9e37_79b9_7f4a_7c15_u128;
-        (mixed as u64) ^ ((mixed >> 64) as u64) ^ pair.rotate_left(32)
-    }
+/// Spreads the pair's keyed hash over sources and directions; the key stays unknown to the sender.
+fn hash(pair: u64, flow: FlowKey, ssrc: u32) -> u64 {
+    let direction = u64::from(flow.src < flow.dst);
+    let mixed = u128::from(pair ^ u64::from(ssrc) ^ (direction << 40)) * 0x9e37_79b9_7f4a_7c15_u128;
+    (mixed as u64) ^ ((mixed >> 64) as u64) ^ pair.rotate_left(32)
 }
 
-fn report(key: &Key, stream: &mut Stream, out: &mut Outbox, tally: &mut Tally) {
+fn report(identity_key: &HashKey, key: &Key, stream: &mut Stream, out: &mut Outbox, tally: &mut Tally) {
     if !stream.is_confirmed() {
         tally.rtp_unconfirmed += stream.reception.packets();
         return;
     }
     let silence = stream.take_silence();
-    out.fact(fact(key, stream, silence));
+    out.fact(fact(identity_key, key, stream, silence));
 }
 
-fn fact(key: &Key, stream: &Stream, silence: Silence) -> Fact {
+/// Made of what is known; so is its identity, which is worked out twice in a stream's life rather than kept.
+fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> Fact {
     let (payload_type, codec) = stream.main_payload();
-    let (telephone_events, comfort_noise) = stream.signalling_packets();
     let reception = &stream.reception;
+    let flow = key.flow.unpack();
+    let identity = identity_key.identity(&[
+        b"stream",
+        &flow.src.octets(),
+        &flow.src.port().to_be_bytes(),
+        &flow.dst.octets(),
+        &flow.dst.port().to_be_bytes(),
+        &key.ssrc.to_be_bytes(),
+        &stream.first_seen.as_nanos().to_le_bytes(),
+    ]);
     Fact::Stream(Box::new(StreamFact {
-        stream: stream.identity,
-        call: stream.link.map(|(call, _)| call),
-        sender: stream.link.map(|(_, side)| side),
-        flow: key.flow,
+        stream: identity,
+        call: stream.link().map(|(call, _)| call),
+        sender: stream.link().map(|(_, side)| side),
+        flow,
         ssrc: key.ssrc,
         codec,
         payload_type,
@@ -249,8 +261,8 @@ fn fact(key: &Key, stream: &Stream, silence: Silence) -> Fact {
         duplicates: reception.duplicates(),
         restarts: reception.restarts(),
         jitter_ms: stream.jitter_ms(),
-        telephone_events,
-        comfort_noise,
+        telephone_events: stream.packets_of(Codec::TelephoneEvent),
+        comfort_noise: stream.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
         first_seen: stream.first_seen,
         last_seen: stream.last_seen,

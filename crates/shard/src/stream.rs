@@ -1,4 +1,6 @@
-use bellwether_acoustics::{SilenceAnalysis, SilenceProfile};
+use std::sync::Arc;
+
+use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{Arrival, Codec, Packet, Reception, static_codec};
@@ -7,74 +9,73 @@ use smallvec::SmallVec;
 use crate::Side;
 use crate::control::Listener;
 use crate::fact::Silence;
+use crate::formats::Formats;
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
-const PROBATION: u32 = 4;
+const PROBATION: u8 = 4;
 
 /// Packets after which news of a stream's call must have arrived: they travel for up to 450 ms.
 const SETTLED: u64 = 64;
 
 /// Payload types told apart per stream; packets of further ones count for the last.
-const MAX_PAYLOAD_TYPES: usize = 4;
+const MAX_PAYLOAD_TYPES: usize = 8;
 
 /// Clock rate of G.711 and of most telephony codecs' RTP clocks.
 const DEFAULT_RATE: u32 = 8000;
 
-/// One RTP source between two endpoints.
+/// One RTP source between two endpoints. There are more of these than of anything else.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) identity: i64,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
-    pub(crate) link: Option<(i64, Side)>,
+    /// The call; it means something only if the sender is known.
+    call: i64,
+    sender: Option<Side>,
     pub(crate) reception: Reception,
-    payload_types: SmallVec<[PayloadType; 1]>,
-    in_order: u32,
+    payload_types: SmallVec<[PayloadType; 2]>,
+    /// What negotiation said of payload types.
+    formats: Option<Arc<Formats>>,
+    /// The analysis under way.
+    analysis: Option<Box<SilenceAnalysis>>,
     rate: u32,
-    telephone_events: u32,
-    comfort_noise: u32,
     pub(crate) rtcp_packets: u32,
+    in_order: u8,
     is_confirmed: bool,
     is_secure: bool,
-    analysis: Analysis,
+    /// The window is over and its result was reported.
+    is_analysed: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct PayloadType {
+    packets: u32,
     number: u8,
     codec: Codec,
-    packets: u32,
-    /// Encoding name where negotiation gave one.
-    name: Option<Box<str>>,
-}
-
-#[derive(Debug)]
-enum Analysis {
-    /// No G.711 so far.
-    NotBegun,
-    Open(Box<SilenceAnalysis>),
-    /// The window is over and its result was reported.
-    Done,
 }
 
 impl Stream {
-    pub(crate) fn new(identity: i64, at: Timestamp) -> Self {
+    pub(crate) fn new(at: Timestamp) -> Self {
         Self {
-            identity,
             first_seen: at,
             last_seen: at,
-            link: None,
+            call: 0,
+            sender: None,
             reception: Reception::default(),
             payload_types: SmallVec::new(),
-            in_order: 0,
+            formats: None,
+            analysis: None,
             rate: DEFAULT_RATE,
-            telephone_events: 0,
-            comfort_noise: 0,
             rtcp_packets: 0,
+            in_order: 0,
             is_confirmed: false,
             is_secure: false,
-            analysis: Analysis::NotBegun,
+            is_analysed: false,
         }
+    }
+
+    /// The call, and whose voice this is in it.
+    pub(crate) fn link(&self) -> Option<(i64, Side)> {
+        self.sender.map(|sender| (self.call, sender))
     }
 
     /// Whether it is time to look for the call: at the first packet, then ever more rarely until one is found,
@@ -82,7 +83,7 @@ impl Stream {
     /// before that is a guess: the port may just have been negotiated for the next call.
     pub(crate) fn looks_for_call(&self) -> bool {
         let packet = self.reception.packets() + 1;
-        packet == SETTLED || (self.link.is_none() && packet.is_power_of_two())
+        packet == SETTLED || (self.sender.is_none() && packet.is_power_of_two())
     }
 
     /// Whether the call is no guess any more.
@@ -98,20 +99,18 @@ impl Stream {
 
     /// Joins it to the call of the endpoint it goes to (or comes from, `is_sender`).
     pub(crate) fn join(&mut self, listener: &Listener, is_sender: bool) {
-        let sender = if is_sender { listener.side } else { listener.side.other() };
-        self.link = Some((listener.call, sender));
+        self.call = listener.call;
+        self.sender = Some(if is_sender { listener.side } else { listener.side.other() });
         self.is_confirmed = true;
         if listener.is_secure {
             self.encrypt();
         }
-        for (number, encoding) in listener.formats.iter() {
-            let (name, rate) = encoding.split_once('/').unwrap_or((encoding, ""));
-            if let Some(known) = self.payload_types.iter_mut().find(|p| p.number == *number) {
-                known.codec = Codec::from_encoding(name);
-                known.name = Some(name.into());
-                if known.codec != Codec::TelephoneEvent {
-                    self.rate = rate.split('/').next().and_then(|r| r.parse().ok()).unwrap_or(self.rate);
-                }
+        self.adopt(&listener.formats);
+        for known in &mut self.payload_types {
+            let Some((name, rate)) = listener.formats.of(known.number) else { continue };
+            known.codec = Codec::from_encoding(name);
+            if known.codec != Codec::TelephoneEvent {
+                self.rate = rate.unwrap_or(self.rate);
             }
         }
     }
@@ -119,9 +118,7 @@ impl Stream {
     /// The media is encrypted: no sample of it means anything.
     pub(crate) fn encrypt(&mut self) {
         self.is_secure = true;
-        if !matches!(self.analysis, Analysis::Done) {
-            self.analysis = Analysis::NotBegun;
-        }
+        self.analysis = None;
     }
 
     pub(crate) fn packet(
@@ -135,15 +132,14 @@ impl Stream {
         let arrival = self.reception.arrive(packet.seq, packet.ticks, elapsed_ticks);
         self.last_seen = at;
         if let Arrival::InOrder { gap: 0..=3 } = arrival {
-            self.in_order += 1;
+            self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
         }
-        let codec = self.count(packet, listener);
-        match codec {
-            Codec::TelephoneEvent => self.telephone_events += 1,
-            Codec::ComfortNoise => self.comfort_noise += 1,
-            Codec::G711(law) if arrival != Arrival::Duplicate && !is_cut => self.analyse(law, packet),
-            Codec::G711(_) | Codec::Other => {}
+        if let Codec::G711(law) = self.count(packet, listener)
+            && arrival != Arrival::Duplicate
+            && !is_cut
+        {
+            self.analyse(law, packet);
         }
         arrival
     }
@@ -155,7 +151,7 @@ impl Stream {
 
     /// Whether the window's result is due.
     pub(crate) fn window_is_over(&self, window: Span) -> bool {
-        matches!(self.analysis, Analysis::Open(_)) && self.last_seen.since(self.first_seen) > window
+        self.analysis.is_some() && self.last_seen.since(self.first_seen) > window
     }
 
     /// Ends the analysis and answers what it found, once.
@@ -163,10 +159,13 @@ impl Stream {
         if self.is_secure {
             return Silence::Encrypted;
         }
-        match std::mem::replace(&mut self.analysis, Analysis::Done) {
-            Analysis::Open(analysis) => found(analysis.profile()),
-            Analysis::NotBegun => Silence::Codec,
-            Analysis::Done => Silence::Pending,
+        match self.analysis.take() {
+            Some(analysis) => {
+                self.is_analysed = true;
+                analysis.profile().map_or(Silence::NoneFound, Silence::Profile)
+            }
+            None if self.is_analysed => Silence::Pending,
+            None => Silence::Codec,
         }
     }
 
@@ -181,8 +180,9 @@ impl Stream {
             .max_by_key(most)
             .or_else(|| self.payload_types.iter().max_by_key(most));
         let Some(main) = main else { return (0, None) };
-        let name = main.name.as_deref().or_else(|| static_codec(main.number)).map(str::to_owned);
-        (main.number, name)
+        let negotiated = self.formats.as_ref().and_then(|formats| formats.of(main.number));
+        let name = negotiated.map(|(name, _)| name).or_else(|| static_codec(main.number));
+        (main.number, name.map(str::to_owned))
     }
 
     /// Interarrival jitter; none where the clock rate is not known.
@@ -192,8 +192,9 @@ impl Stream {
         is_known.then(|| self.reception.jitter_ticks() / f64::from(self.rate) * 1e3)
     }
 
-    pub(crate) const fn signalling_packets(&self) -> (u32, u32) {
-        (self.telephone_events, self.comfort_noise)
+    /// Packets of the payload types that carry this.
+    pub(crate) fn packets_of(&self, codec: Codec) -> u32 {
+        self.payload_types.iter().filter(|p| p.codec == codec).map(|p| p.packets).sum()
     }
 
     /// Counts the payload type and answers what it carries.
@@ -203,9 +204,8 @@ impl Stream {
             known.packets += 1;
             return known.codec;
         }
-        let negotiated = listener.and_then(|l| l.formats.iter().find(|(pt, _)| *pt == number));
-        let name = negotiated.map(|(_, encoding)| encoding.split('/').next().unwrap_or(encoding));
-        let codec = match name.or_else(|| static_codec(number)) {
+        let negotiated = listener.and_then(|l| l.formats.of(number)).map(|(name, _)| name);
+        let codec = match negotiated.or_else(|| static_codec(number)) {
             Some(name) => Codec::from_encoding(name),
             // Four octets under a dynamic type among audio are an event (RFC 4733 section 2.3).
             None if number >= 96 && packet.payload.len() == 4 => Codec::TelephoneEvent,
@@ -217,34 +217,39 @@ impl Stream {
             self.encrypt();
         }
         if self.payload_types.len() < MAX_PAYLOAD_TYPES {
-            // A dynamic type's name comes from negotiation only, and is kept for the report.
-            let name = if number >= 96 { name.map(Into::into) } else { None };
-            self.payload_types.push(PayloadType { number, codec, packets: 1, name });
+            self.payload_types.push(PayloadType { packets: 1, number, codec });
         } else if let Some(last) = self.payload_types.last_mut() {
             last.packets += 1;
+        }
+        if let Some(listener) = listener {
+            self.adopt(&listener.formats);
         }
         codec
     }
 
+    /// Keeps what was negotiated, for the report; what it said before of types in use stays known.
+    fn adopt(&mut self, formats: &Arc<Formats>) {
+        let used = &self.payload_types;
+        self.formats = Some(match &self.formats {
+            Some(known) if Arc::ptr_eq(known, formats) => return,
+            Some(known) => formats
+                .with_older(known, |number| used.iter().any(|p| p.number == number))
+                .map_or_else(|| Arc::clone(formats), Arc::new),
+            None => Arc::clone(formats),
+        });
+    }
+
     fn analyse(&mut self, law: Law, packet: &Packet<'_>) {
-        if self.is_secure || !self.is_confirmed {
+        if self.is_secure || self.is_analysed || !self.is_confirmed {
             return;
         }
-        match &mut self.analysis {
-            Analysis::Open(analysis) if analysis.law() == law => analysis.packet(packet.payload),
-            // A stream that changes law starts anew; what came before was another encoder's.
-            Analysis::Open(_) | Analysis::NotBegun => {
-                let mut analysis = SilenceAnalysis::new(law);
-                analysis.packet(packet.payload);
-                self.analysis = Analysis::Open(Box::new(analysis));
-            }
-            Analysis::Done => {}
-        }
+        // A stream that changes law starts anew; what came before was another encoder's.
+        let analysis = match &mut self.analysis {
+            Some(analysis) if analysis.law() == law => analysis,
+            other => other.insert(Box::new(SilenceAnalysis::new(law))),
+        };
+        analysis.packet(packet.payload);
     }
-}
-
-fn found(profile: Option<SilenceProfile>) -> Silence {
-    profile.map_or(Silence::NoneFound, Silence::Profile)
 }
 
 /// Whether a G.711 payload is a whole number of 10 ms plus an SRTP authentication tag of 80 or 32 bits

@@ -13,6 +13,9 @@ use crate::{Limits, Tally, VIRTUAL_SHARDS};
 /// The shortest time-out of any table: nothing that was added now is due earlier.
 const SHORTEST_TIMEOUT: Span = Span::from_secs(5);
 
+/// Purpose of the key that signalling and media share, to speak of the same endpoints.
+const ENDPOINTS: &str = "media directory";
+
 /// What kind of bytes an item holds, as the dispatcher saw it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Content {
@@ -73,7 +76,8 @@ pub(crate) struct Sip<'m, 'a> {
 
 /// Some of the virtual shards, and the media directory that every worker has alike.
 pub struct Worker {
-    shards: Vec<Shard>,
+    /// None once finished.
+    shards: Vec<Option<Shard>>,
     /// Position of each virtual shard in `shards`; none where another worker owns it.
     owned: Vec<Option<u8>>,
     directory: MediaDirectory,
@@ -101,7 +105,7 @@ impl Worker {
         let mut worker = Self {
             shards: Vec::new(),
             owned: vec![None; usize::from(VIRTUAL_SHARDS)],
-            directory: MediaDirectory::new(limits.media_endpoints, key.derive("media directory")),
+            directory: MediaDirectory::new(limits.media_endpoints, key.derive(ENDPOINTS)),
             tally: Tally::default(),
             unreported: Tally::default(),
         };
@@ -109,7 +113,7 @@ impl Worker {
             if let Some(place) = worker.owned.get_mut(usize::from(shard)) {
                 *place = u8::try_from(worker.shards.len()).ok();
             }
-            worker.shards.push(Shard::new(shard, limits, key));
+            worker.shards.push(Some(Shard::new(shard, limits, key)));
         }
         worker
     }
@@ -125,7 +129,7 @@ impl Worker {
     /// Takes one item of a shard that this worker owns; others are passed over.
     pub fn handle(&mut self, item: &Item<'_>, out: &mut Outbox) {
         let Some(place) = self.owned.get(usize::from(item.shard)).copied().flatten() else { return };
-        let Some(shard) = self.shards.get_mut(usize::from(place)) else { return };
+        let Some(Some(shard)) = self.shards.get_mut(usize::from(place)) else { return };
         shard.advance(item.at, &self.directory, out, &mut self.tally);
         out.at_packet(item.at, item.seq);
         match item.content {
@@ -140,15 +144,17 @@ impl Worker {
 
     /// Fires what is due before `now` in every shard.
     pub fn advance(&mut self, now: Timestamp, out: &mut Outbox) {
-        for shard in &mut self.shards {
+        for shard in self.shards.iter_mut().flatten() {
             shard.advance(now, &self.directory, out, &mut self.tally);
         }
     }
 
-    /// The input is over: reports everything still open in one shard, as of `now`. Shard by shard, in order, so
-    /// that the reports of all never stand in memory at once.
+    /// The input is over: reports everything still open in one shard, as of `now`, and takes nothing more for
+    /// it. Shard by shard, in order, so that the reports of all never stand in memory at once, and those of one
+    /// take the room that the ones before it gave up.
     pub fn finish(&mut self, shard: u16, now: Timestamp, out: &mut Outbox) {
-        if let Some(shard) = self.shards.iter_mut().find(|s| s.number == shard) {
+        let finished = self.shards.iter_mut().find(|s| s.as_ref().is_some_and(|s| s.number == shard));
+        if let Some(mut shard) = finished.and_then(Option::take) {
             shard.calls.finish(now, shard.number, out);
             shard.registrations.finish(now, shard.number, out);
             shard.media.finish(now, shard.number, &self.directory, out, &mut self.tally);
@@ -162,11 +168,11 @@ impl Shard {
         Self {
             number,
             transactions: Transactions::new(limits, key.derive("transactions")),
-            calls: Calls::new(limits, key.derive("calls"), identity),
+            calls: Calls::new(limits, key.derive("calls"), identity, key.derive(ENDPOINTS)),
             registrations: Registrations::new(limits, identity),
             media: Media::new(limits, identity),
             prints: PrintCache::new(key.derive("prints")),
-            quiet_until: Timestamp::from_nanos(i64::MIN),
+            quiet_until: Timestamp::MIN,
         }
     }
 

@@ -243,7 +243,7 @@ impl Reader {
         put("span_s", json!(span));
         put("sip_messages", json!(counters.get(&("sip".to_owned(), "messages".to_owned())).unwrap_or(&0)));
         put("calls", json!(count("calls")?));
-        put("calls_answered", json!(count("calls WHERE answered_at IS NOT NULL")?));
+        put("calls_answered", json!(count("outcomes WHERE answered_at IS NOT NULL")?));
         put("registrations", json!(count("registrations")?));
         put("streams", json!(count("streams")?));
         put("fingerprints", json!(count("fingerprints")?));
@@ -353,13 +353,13 @@ impl Reader {
 
     /// The clock is fitted here, from all segments that were ever observed of the device.
     fn registration(&self, row: &Row<'_>) -> Result<Values, StoreError> {
-        let identity: i64 = row.get("registration")?;
-        let segments = self.segments(identity)?;
+        let id: i64 = row.get("id")?;
+        let segments = self.segments(id)?;
         let fit = pooled_fit(&segments);
         let longest = segments.iter().max_by_key(|s| s.refreshes);
         let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
         let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
-        let (latest_status, latest_expires) = self.latest(identity)?;
+        let (latest_status, latest_expires) = self.latest(id)?;
         let fit = fit.as_ref();
         Ok(vec![
             text(row, "aor")?,

@@ -12,7 +12,7 @@ pub(crate) const CALLS: &str =
     "SELECT calls.*, (SELECT json_group_array(other.call_id ORDER BY other.started_at, other.call)
         FROM call_links JOIN calls AS other ON other.call = call_links.other
         WHERE call_links.call = calls.call) AS linked
-    FROM calls";
+    FROM calls_now AS calls";
 
 pub(crate) const STREAMS: &str =
     "SELECT streams.*, calls.call_id FROM streams LEFT JOIN calls ON calls.call = streams.call";
@@ -21,7 +21,7 @@ pub(crate) const REGISTRATIONS: &str =
     "SELECT r.*, min(o.first_at) AS first_seen, max(o.last_at) AS last_seen,
         sum(o.refreshes) AS refreshes, sum(o.duplicates) AS duplicates, sum(o.challenges) AS challenges,
         min(o.rtt_ms) AS rtt_ms
-    FROM registrations AS r JOIN observations AS o ON o.registration = r.registration";
+    FROM registrations AS r JOIN observations AS o ON o.registration = r.id";
 
 /// A source is an address: the port is cut off behind its colon. When a fingerprint was seen follows from what
 /// has it, so that replaying a part again changes nothing.
@@ -43,11 +43,11 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
         (SELECT min(at) FROM (
             SELECT min(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
             UNION ALL SELECT min(o.first_at) FROM registrations AS r JOIN observations AS o
-                ON o.registration = r.registration WHERE r.fingerprint = f.fingerprint)) AS first_seen,
+                ON o.registration = r.id WHERE r.fingerprint = f.fingerprint)) AS first_seen,
         (SELECT max(at) FROM (
             SELECT max(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
             UNION ALL SELECT max(o.last_at) FROM registrations AS r JOIN observations AS o
-                ON o.registration = r.registration WHERE r.fingerprint = f.fingerprint)) AS last_seen
+                ON o.registration = r.id WHERE r.fingerprint = f.fingerprint)) AS last_seen
     FROM fingerprints AS f)";
 
 pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {

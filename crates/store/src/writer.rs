@@ -7,7 +7,7 @@ use bellwether_judge::{
     CallRow, CallUpdate, FingerprintRow, InputRow, RegistrationRow, RegistrationUpdate, Row, SilenceRow,
     StreamRow,
 };
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::StoreError;
 use crate::schema::open_for_writing;
@@ -16,9 +16,10 @@ use crate::schema::open_for_writing;
 pub struct Writer {
     db: Connection,
     pending: Vec<Row>,
-    /// What became of calls, by identity: a later update of a call replaces an earlier one, so that most calls
-    /// cost one statement and not one for each thing that happened to them.
-    updates: BTreeMap<i64, Box<CallUpdate>>,
+    /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
+    /// statement and not one for each thing that happened to them. In the order in which the calls began, as
+    /// their rows lie: neighbours share a page, which is then fetched and written once.
+    updates: BTreeMap<(Timestamp, i64), Box<CallUpdate>>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
 }
@@ -40,7 +41,7 @@ impl Writer {
                 self.fingerprints.entry(row.fingerprint).or_insert(row);
             }
             Row::CallUpdate(update) => {
-                self.updates.insert(update.call, update);
+                self.updates.insert((update.started_at, update.call), update);
             }
             row => self.pending.push(row),
         }
@@ -148,8 +149,8 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
-             user_agent, fingerprint, sip_author, sdp_author, path, origin, access_side, trunk_id, has_identity,
-             defects)
+             user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
+             has_identity, defects)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
              ?22, ?23, ?24, ?25)
          ON CONFLICT (call) DO UPDATE SET
@@ -189,8 +190,12 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
 /// The fuller observation wins: replaying part of a capture takes nothing away from what the whole showed.
 fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "UPDATE calls SET
-             final_status = CASE WHEN ?3 IS NOT NULL OR ended_at IS NULL AND (?2 IS NOT NULL OR answered_at IS NULL)
+        "INSERT INTO outcomes (id, answered_at, ended_at, final_status, duplicates, retransmissions, hops,
+             last_destination, access_side, trunk_id, forks, reinvites, cancelled)
+         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM calls WHERE call = ?1
+         ON CONFLICT (id) DO UPDATE SET
+             final_status = CASE
+                 WHEN ?3 IS NOT NULL OR ended_at IS NULL AND (?2 IS NOT NULL OR answered_at IS NULL)
                  THEN coalesce(?4, final_status) ELSE final_status END,
              answered_at = coalesce(?2, answered_at), ended_at = coalesce(?3, ended_at),
              duplicates = max(duplicates, ?5), retransmissions = max(retransmissions, ?6),
@@ -198,8 +203,7 @@ fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
              access_side = CASE WHEN ?7 >= hops THEN ?9 ELSE access_side END,
              trunk_id = CASE WHEN ?7 >= hops THEN ?10 ELSE trunk_id END,
              hops = max(hops, ?7), forks = max(forks, ?11), reinvites = max(reinvites, ?12),
-             cancelled = max(cancelled, ?13)
-         WHERE call = ?1",
+             cancelled = max(cancelled, ?13)",
     )?
     .execute(params![
         u.call,
@@ -242,10 +246,12 @@ fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), Store
 
 /// An observation replaces those that it contains, and is passed over if one contains it.
 fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(), StoreError> {
+    let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
+    let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
     let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
     let mut held = tx.prepare_cached("SELECT first_at, last_at FROM observations WHERE registration = ?1")?;
     let held: Vec<(i64, i64)> =
-        held.query_map([u.registration], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+        held.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
     if held.iter().any(|(f, l)| *f <= first && *l >= last && (*f, *l) != (first, last)) {
         return Ok(());
     }
@@ -253,7 +259,7 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
         for table in ["observations", "segments"] {
             let delete =
                 format!("DELETE FROM {table} WHERE registration = ?1 AND first_at >= ?2 AND last_at <= ?3");
-            tx.prepare_cached(&delete)?.execute([u.registration, first, last])?;
+            tx.prepare_cached(&delete)?.execute([id, first, last])?;
         }
     }
     tx.prepare_cached(
@@ -262,7 +268,7 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
-        u.registration,
+        id,
         first,
         last,
         u.refreshes,
@@ -279,7 +285,7 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
     )?;
     for s in &u.segments {
         segment.execute(params![
-            u.registration,
+            id,
             nanos(s.first_at),
             nanos(s.last_at),
             s.refreshes,
@@ -303,7 +309,7 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
              silence_codes, silence_reason)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
              ?23, ?24, ?25, ?26)
-         ON CONFLICT (stream) DO UPDATE SET
+         ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
              codec = coalesce(excluded.codec, codec), payload_type = excluded.payload_type,
