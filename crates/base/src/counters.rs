@@ -1,21 +1,22 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Named counters that only add; iterated in name order, so that output is the same in every run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters(BTreeMap<(&'static str, &'static str), u64>);
+pub struct Counters(BTreeMap<(&'static str, Cow<'static, str>), u64>);
 
 impl Counters {
     /// Adds `n` to the counter `name` of the group `kind`.
-    pub fn add(&mut self, kind: &'static str, name: &'static str, n: u64) {
+    pub fn add(&mut self, kind: &'static str, name: impl Into<Cow<'static, str>>, n: u64) {
         if n > 0 {
-            *self.0.entry((kind, name)).or_default() += n;
+            *self.0.entry((kind, name.into())).or_default() += n;
         }
     }
 
     /// Adds every counter of `other`.
     pub fn merge(&mut self, other: &Self) {
-        for (&(kind, name), &n) in &other.0 {
-            self.add(kind, name, n);
+        for ((kind, name), n) in &other.0 {
+            self.add(kind, name.clone(), *n);
         }
     }
 
@@ -23,8 +24,9 @@ impl Counters {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut delta = Self::default();
-        for (&(kind, name), &n) in &self.0 {
-            delta.add(kind, name, n - earlier.0.get(&(kind, name)).copied().unwrap_or(0).min(n));
+        for (key, &n) in &self.0 {
+            let before = earlier.0.get(key).copied().unwrap_or(0);
+            delta.add(key.0, key.1.clone(), n.saturating_sub(before));
         }
         delta
     }
@@ -36,7 +38,7 @@ impl Counters {
     }
 
     /// All counters as (kind, name, count), in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
-        self.0.iter().map(|(&(kind, name), &n)| (kind, name, n))
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str, u64)> {
+        self.0.iter().map(|((kind, name), n)| (*kind, name.as_ref(), *n))
     }
 }

@@ -58,8 +58,14 @@ losses! {
         "The frame's link type is not one that Bellwether reads."
         "Capture on an Ethernet, raw IP, Linux cooked or loopback interface.";
     EncapsulationUnsupported "encapsulation_unsupported" Frame
-        "The frame carries a tunnel (GRE, IP-in-IP, MPLS, PPPoE) that is not unpacked yet."
-        "Mirror the traffic without the tunnel, or terminate the tunnel on the sensor.";
+        "The frame carries an encapsulation that cannot be unpacked: MACsec, compressed or encrypted PPP, NSH, a source-routed GRE, or a radio frame in TZSP."
+        "Mirror the traffic without it, or end it before the sensor.";
+    TunnelMalformed "tunnel_malformed" Frame
+        "A tunnel's header is cut short or contradicts itself."
+        "Check the snap length and the mirror's truncation; otherwise crafted traffic.";
+    TunnelTooDeep "tunnel_too_deep" Frame
+        "More headers are nested in the frame than any network nests."
+        "Crafted traffic, or a mirror that mirrors itself.";
     LinkMalformed "link_malformed" Frame
         "The link-layer header is cut short or nests more VLAN tags than allowed."
         "Check the snap length and the mirror's encapsulation.";

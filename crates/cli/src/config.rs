@@ -5,7 +5,7 @@ use std::path::Path;
 use bellwether_base::Span;
 use bellwether_judge::{Privacy, Site, Trunk};
 use bellwether_shard::Limits;
-use bellwether_wire::{FragmentLimits, TcpLimits};
+use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -22,6 +22,7 @@ pub(crate) struct Config {
     privacy: PrivacySetting,
     pub(crate) key_file: String,
     analysis: Analysis,
+    mirror: MirrorSettings,
     limits: LimitSettings,
     timeouts: Timeouts,
     site: SiteSettings,
@@ -39,6 +40,12 @@ enum PrivacySetting {
 #[serde(deny_unknown_fields, default)]
 struct Analysis {
     window_s: f64,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MirrorSettings {
+    vxlan_ports: Vec<u16>,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -102,6 +109,7 @@ impl Default for Config {
             privacy: PrivacySetting::Tokens,
             key_file: "bellwether.key".into(),
             analysis: Analysis::default(),
+            mirror: MirrorSettings::default(),
             limits: LimitSettings::default(),
             timeouts: Timeouts::default(),
             site: SiteSettings::default(),
@@ -112,6 +120,12 @@ impl Default for Config {
 impl Default for Analysis {
     fn default() -> Self {
         Self { window_s: Limits::default().analysis_window.as_secs_f64() }
+    }
+}
+
+impl Default for MirrorSettings {
+    fn default() -> Self {
+        Self { vxlan_ports: TunnelPorts::default().vxlan }
     }
 }
 
@@ -241,6 +255,10 @@ impl Config {
         }
     }
 
+    pub(crate) fn tunnels(&self) -> TunnelPorts {
+        TunnelPorts { vxlan: self.mirror.vxlan_ports.clone() }
+    }
+
     pub(crate) fn site(&self) -> Site {
         let nets = |list: &[Network]| list.iter().map(|n| n.0).collect();
         Site {
@@ -290,7 +308,8 @@ mod tests {
     fn every_setting_stands_in_the_printed_default() {
         let table: toml::Table = DEFAULT.parse().unwrap();
         let keys = |name: &str| table.get(name).and_then(toml::Value::as_table).unwrap().len();
-        assert_eq!((keys("analysis"), keys("limits"), keys("timeouts"), keys("site")), (1, 9, 6, 3));
+        let counts = ["analysis", "mirror", "limits", "timeouts", "site"].map(keys);
+        assert_eq!(counts, [1, 1, 9, 6, 3]);
     }
 
     #[test]

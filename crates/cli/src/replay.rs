@@ -25,6 +25,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         limits: config.limits(),
         fragments: config.fragments(),
         tcp: config.tcp(),
+        tunnels: config.tunnels(),
         key: key.hash_key(),
         tokeniser,
         site: config.site(),

@@ -14,7 +14,7 @@ use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
     Agent, Call, Delay, Discipline, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
-    fragment, tcp_frame, udp_frame, with_vlan, write_pcap,
+    fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
 };
 use common::{Room, assert_same, own_captures, shared_captures};
 use serde_json::Value;
@@ -255,6 +255,53 @@ fn splitting_a_tcp_stream_anywhere_changes_no_fact() {
         let cut = capture(&format!("{name}.pcap"), &mut Rng::new(most), most);
         room.replay(&format!("{name}.db"), "2", &[&cut]);
         assert!(facts(&room, &format!("{name}.db")) == expected, "segments of up to {most}");
+    }
+}
+
+#[test]
+fn tunnels_around_the_frames_change_no_fact_and_are_told() {
+    let room = Room::new();
+    let frames = site(23, Timestamp::from_nanos(START));
+    let (cloud, switch, sensor) =
+        (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 9));
+    let socket = |ip, port| SocketAddrV4::new(ip, port);
+    let mut id = 0_u16;
+    let tunnelled: Vec<Frame> = frames
+        .iter()
+        .enumerate()
+        .flat_map(|(i, frame)| {
+            let erspan = in_erspan(frame, socket(switch, 0), socket(sensor, 0), 17);
+            match i % 4 {
+                0 => vec![in_vxlan(frame, socket(cloud, 50_000), socket(sensor, 4789), 7)],
+                1 => vec![erspan],
+                2 => vec![in_vxlan(&erspan, socket(cloud, 50_000), socket(sensor, 4789), 8)],
+                // The tunnel makes the packet too large, so its host cuts it.
+                _ => {
+                    id += 1;
+                    let mut whole = in_vxlan(frame, socket(cloud, 50_000), socket(sensor, 4789), 7);
+                    whole.bytes[18..20].copy_from_slice(&id.to_be_bytes());
+                    fragment(&whole, 200).into_iter().map(|piece| Frame { at: frame.at, ..piece }).collect()
+                }
+            }
+        })
+        .collect();
+    for (name, frames) in [("bare", &frames), ("tunnelled", &tunnelled)] {
+        let capture = saved(&room, &format!("{name}.pcap"), frames);
+        room.replay(&format!("{name}.db"), "2", &[&capture]);
+    }
+    for what in ["calls", "registrations", "streams"] {
+        assert!(room.rows("bare.db", what) == room.rows("tunnelled.db", what), "{what} differ");
+    }
+    let mirrors = &room.rows("tunnelled.db", "summary")[0]["mirrors"];
+    let quarter = frames.len() as u64 / 4;
+    let expected = [
+        ("erspan 192.0.2.2 17", quarter),
+        ("vxlan 192.0.2.1 8", quarter),
+        ("vxlan 192.0.2.1 7", 2 * quarter),
+    ];
+    for (name, expected) in expected {
+        let frames = mirrors[name].as_u64().unwrap();
+        assert!(frames.abs_diff(expected) <= 2, "{mirrors}");
     }
 }
 

@@ -4,13 +4,17 @@ use bellwether_rtp::{Kind, classify};
 use bellwether_shard::{Content, Item, VIRTUAL_SHARDS};
 use bellwether_sip::{RouteKey, Verdict, probe, route_key};
 use bellwether_wire::{
-    Decoded, FragmentLimits, FragmentPool, Pushed, Segment, TcpLimits, TcpReassembler, decode,
-    decode_transport,
+    Decoded, FragmentLimits, FragmentPool, Frame, Pushed, Segment, TcpLimits, TcpReassembler, TunnelPorts,
+    decode, decode_reassembled,
 };
 
 use crate::epochs::{Epochs, Gone};
 use crate::frames::Frames;
+use crate::mirrors::Mirrors;
 use crate::streams::{SipFlow, read_messages};
+
+/// Reassembled packets within reassembled packets: a fragmented tunnel that carries fragments needs two.
+const MAX_REASSEMBLIES: u8 = 4;
 
 /// Decodes frames just enough to know their owner, and sends them there.
 ///
@@ -20,6 +24,8 @@ pub(crate) struct Dispatcher {
     pub(crate) epochs: Epochs,
     fragments: FragmentPool,
     tcp: TcpReassembler<SipFlow>,
+    tunnels: TunnelPorts,
+    mirrors: Mirrors,
     shard_key: HashKey,
     pub(crate) frames: Frames,
     pub(crate) losses: Losses,
@@ -28,11 +34,19 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(epochs: Epochs, fragments: FragmentLimits, tcp: TcpLimits, key: HashKey) -> Self {
+    pub(crate) fn new(
+        epochs: Epochs,
+        fragments: FragmentLimits,
+        tcp: TcpLimits,
+        tunnels: TunnelPorts,
+        key: HashKey,
+    ) -> Self {
         Self {
             epochs,
             fragments: FragmentPool::new(fragments, key.derive("fragments")),
             tcp: TcpReassembler::new(tcp, key.derive("tcp")),
+            tunnels,
+            mirrors: Mirrors::default(),
             shard_key: key.derive("shards"),
             frames: Frames::default(),
             losses: Losses::default(),
@@ -50,7 +64,11 @@ impl Dispatcher {
         }
         self.now = self.now.max(record.at);
         let is_cut = (record.original_len as usize) > record.frame.len();
-        self.decoded(decode(record.link, record.frame), is_cut)
+        let frame = decode(record.link, record.frame, &self.tunnels);
+        if let Some(tunnel) = frame.tunnel {
+            self.mirrors.count(tunnel);
+        }
+        self.decoded(frame, is_cut, MAX_REASSEMBLIES)
     }
 
     /// The input is over: what waits for more will not get it.
@@ -73,11 +91,13 @@ impl Dispatcher {
     /// Everything counted here, by name.
     pub(crate) fn report(&self, counters: &mut Counters) {
         self.frames.report(counters);
+        self.mirrors.report(counters);
         self.losses.report(counters);
     }
 
-    fn decoded(&mut self, decoded: Decoded<'_>, frame_is_cut: bool) -> Result<(), Gone> {
-        match decoded {
+    /// Takes a frame's content; a reassembled packet's content comes here again, `nesting` times at most.
+    fn decoded(&mut self, frame: Frame<'_>, frame_is_cut: bool, nesting: u8) -> Result<(), Gone> {
+        match frame.what {
             Decoded::Udp { flow, ip_id, payload, is_cut } => self.datagram(flow, ip_id, payload, is_cut),
             Decoded::Tcp { flow, segment } => {
                 self.frames.tcp += 1;
@@ -91,9 +111,15 @@ impl Dispatcher {
                 }
                 Pushed::Whole(whole) => {
                     self.frames.fragments += whole.frames - 1;
-                    let decoded =
-                        decode_transport(whole.hosts, whole.protocol, whole.id, &whole.payload, false);
-                    self.decoded(decoded, false)
+                    if nesting == 0 {
+                        self.losses.count(Loss::TunnelTooDeep);
+                        return Ok(());
+                    }
+                    let inner = decode_reassembled(&whole, frame.tunnel, &self.tunnels);
+                    if let (None, Some(tunnel)) = (frame.tunnel, inner.tunnel) {
+                        self.mirrors.count(tunnel);
+                    }
+                    self.decoded(inner, false, nesting - 1)
                 }
             },
             Decoded::Other => {
@@ -102,8 +128,13 @@ impl Dispatcher {
             }
             Decoded::Lost(loss) => {
                 // A header that is cut because the capture cut it is the capture's loss, not the sender's.
-                let is_malformed =
-                    matches!(loss, Loss::LinkMalformed | Loss::IpMalformed | Loss::TransportMalformed);
+                let is_malformed = matches!(
+                    loss,
+                    Loss::LinkMalformed
+                        | Loss::TunnelMalformed
+                        | Loss::IpMalformed
+                        | Loss::TransportMalformed
+                );
                 self.losses.count(if frame_is_cut && is_malformed { Loss::SnapLength } else { loss });
                 Ok(())
             }

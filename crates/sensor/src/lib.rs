@@ -15,6 +15,7 @@ mod epochs;
 mod feed;
 mod frames;
 mod merge;
+mod mirrors;
 mod replay;
 mod streams;
 

@@ -6,7 +6,7 @@ use bellwether_capture::{Input, OpenError, ReadError};
 use bellwether_judge::{Judge, Row, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_store::{StoreError, Writer};
-use bellwether_wire::{FragmentLimits, TcpLimits};
+use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use hdrhistogram::Histogram;
 
@@ -37,6 +37,8 @@ pub struct Config {
     pub fragments: FragmentLimits,
     /// Bounds of TCP reassembly.
     pub tcp: TcpLimits,
+    /// Where tunnels over UDP are looked for.
+    pub tunnels: TunnelPorts,
     /// The installation's key.
     pub key: HashKey,
     /// Makes tokens of personal data.
@@ -157,7 +159,8 @@ pub fn replay(
         let writing = spawn(scope, "writer", move || write(writer, &rows_rx))?;
 
         let epochs = Epochs::new(to_workers, from_workers, started);
-        let dispatcher = Dispatcher::new(epochs, config.fragments, config.tcp, config.key);
+        let dispatcher =
+            Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
         let read = Feed::new(inputs, dispatcher, &rows_tx, config.key).run(progress);
         // The channels close from front to back: workers end, then the merge, then the writer.
         drop(rows_tx);

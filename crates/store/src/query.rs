@@ -255,6 +255,7 @@ impl Reader {
         put("sip", Value::Object(group("sip")));
         put("media", Value::Object(group("media")));
         put("frames", Value::Object(group("frames")));
+        put("mirrors", Value::Object(group("mirror")));
         put("defects", Value::Object(group("defect")));
         Ok(summary)
     }

@@ -84,6 +84,25 @@ pub fn with_vlan(frame: &Frame, vlan: u16) -> Frame {
     Frame { at: frame.at, bytes }
 }
 
+/// The same frame as a mirror sends it in VXLAN (RFC 7348) from one host to the sensor.
+#[must_use]
+pub fn in_vxlan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, network: u32) -> Frame {
+    let mut payload = vec![8, 0, 0, 0];
+    payload.extend((network << 8).to_be_bytes());
+    payload.extend(&frame.bytes);
+    udp_frame(frame.at, src, dst, 0, &payload)
+}
+
+/// The same frame as a switch sends it in ERSPAN type II (draft-foschiano-erspan section 4.2).
+#[must_use]
+pub fn in_erspan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, session: u16) -> Frame {
+    let mut gre = vec![0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0];
+    gre.extend((session & 0x3ff).to_be_bytes());
+    gre.extend([0; 4]);
+    gre.extend(&frame.bytes);
+    Frame { at: frame.at, bytes: ethernet(&ipv4(src, dst, 47, 0, 0x4000, &gre)) }
+}
+
 /// A capture file (little-endian, Ethernet) with these frames.
 #[must_use]
 pub fn write_pcap(frames: &[Frame], format: PcapFormat) -> Vec<u8> {

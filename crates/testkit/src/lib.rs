@@ -10,7 +10,9 @@ mod network;
 mod rng;
 mod sound;
 
-pub use capture::{Frame, PcapFormat, fragment, tcp_frame, udp_frame, with_vlan, write_pcap};
+pub use capture::{
+    Frame, PcapFormat, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
+};
 pub use clock::{Delay, Discipline, Timer};
 pub use dialogue::{Agent, Call, Registration, Talk};
 pub use network::{Network, shuffle_within};

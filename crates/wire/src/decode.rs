@@ -1,8 +1,11 @@
 use bellwether_base::{Endpoint, FlowKey, Loss};
 use etherparse::{TcpSlice, UdpSlice};
 
-use crate::ip::{Fragment, Ip};
-use crate::link::{Carried, LinkType, peel};
+use crate::fragment::Reassembled;
+use crate::ip::{Fragment, Ip, Packet};
+use crate::layer::Layer;
+use crate::link::LinkType;
+use crate::tunnel::{self, Carried, Tunnel, TunnelPorts};
 
 /// One TCP segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,39 +51,94 @@ pub enum Decoded<'a> {
     Lost(Loss),
 }
 
-/// Decodes one frame down to its transport.
+/// Headers taken off one packet: far more than any network nests, few enough that a bomb is cheap.
+const MAX_LAYERS: usize = 24;
+
+/// A frame, decoded down to its transport.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Frame<'a> {
+    /// The outermost tunnel that it came through.
+    pub tunnel: Option<Tunnel>,
+    /// What it turned out to be.
+    pub what: Decoded<'a>,
+}
+
+/// Decodes a frame, through any tunnels, down to its transport.
 #[must_use]
-pub fn decode(link: LinkType, frame: &[u8]) -> Decoded<'_> {
-    let carried = match peel(link, frame) {
-        Ok(Carried::Ip(bytes)) => bytes,
-        Ok(Carried::Other) => return Decoded::Other,
-        Err(loss) => return Decoded::Lost(loss),
-    };
-    match crate::ip::read(carried) {
-        Ok(Ip::Whole(p)) => {
-            decode_transport(FlowKey { src: p.src, dst: p.dst }, p.protocol, p.id, p.payload, p.is_cut)
-        }
-        Ok(Ip::Fragment(fragment)) => Decoded::Fragment(fragment),
-        Err(loss) => Decoded::Lost(loss),
+pub fn decode<'a>(link: LinkType, frame: &'a [u8], ports: &TunnelPorts) -> Frame<'a> {
+    match link.layer(frame) {
+        Ok(layer) => descend(layer, None, ports),
+        Err(loss) => Frame { tunnel: None, what: Decoded::Lost(loss) },
     }
 }
 
-/// Decodes what an IP packet carries: straight from a frame, or reassembled. `hosts` has no ports yet.
+/// Decodes a reassembled IP packet, whose last fragment came through `tunnel`.
 #[must_use]
-pub fn decode_transport(
-    hosts: FlowKey,
-    protocol: u8,
-    ip_id: u16,
-    payload: &[u8],
-    is_cut: bool,
-) -> Decoded<'_> {
-    match protocol {
-        17 => udp(hosts, ip_id, payload, is_cut),
-        6 => tcp(hosts, payload, is_cut),
-        // IP-in-IP, 6in4, GRE, L2TPv3: their place is here once tunnels are read.
-        4 | 41 | 47 | 115 => Decoded::Lost(Loss::EncapsulationUnsupported),
-        _ => Decoded::Other,
+pub fn decode_reassembled<'a>(
+    whole: &'a Reassembled,
+    tunnel: Option<Tunnel>,
+    ports: &TunnelPorts,
+) -> Frame<'a> {
+    let FlowKey { src, dst } = whole.hosts;
+    let (protocol, id, payload) = (whole.protocol, whole.id, whole.payload.as_slice());
+    match transport(&Packet { src, dst, protocol, id, payload, is_cut: false }, ports) {
+        Ok(Reached::End(what)) => Frame { tunnel, what },
+        Ok(Reached::Tunnel(carried)) => descend(carried.layer, tunnel.or(Some(mirror(&carried, src))), ports),
+        Err(loss) => Frame { tunnel, what: Decoded::Lost(loss) },
     }
+}
+
+fn descend<'a>(mut layer: Layer<'a>, mut tunnel: Option<Tunnel>, ports: &TunnelPorts) -> Frame<'a> {
+    for _ in 0..MAX_LAYERS {
+        let next = match layer {
+            Layer::Other => return Frame { tunnel, what: Decoded::Other },
+            Layer::Ip(bytes) => match crate::ip::read(bytes) {
+                Ok(Ip::Whole(packet)) => match transport(&packet, ports) {
+                    Ok(Reached::End(what)) => return Frame { tunnel, what },
+                    Ok(Reached::Tunnel(carried)) => {
+                        tunnel = tunnel.or(Some(mirror(&carried, packet.src)));
+                        Ok(carried.layer)
+                    }
+                    Err(loss) => Err(loss),
+                },
+                Ok(Ip::Fragment(fragment)) => return Frame { tunnel, what: Decoded::Fragment(fragment) },
+                Err(loss) => Err(loss),
+            },
+            Layer::Ethernet(_) | Layer::Mpls(_) | Layer::Pppoe(_) | Layer::Ppp(_) => layer.inner(),
+        };
+        match next {
+            Ok(inner) => layer = inner,
+            Err(loss) => return Frame { tunnel, what: Decoded::Lost(loss) },
+        }
+    }
+    Frame { tunnel, what: Decoded::Lost(Loss::TunnelTooDeep) }
+}
+
+const fn mirror(carried: &Carried<'_>, source: Endpoint) -> Tunnel {
+    Tunnel { kind: carried.kind, source, session: carried.session }
+}
+
+enum Reached<'a> {
+    End(Decoded<'a>),
+    Tunnel(Carried<'a>),
+}
+
+fn transport<'a>(packet: &Packet<'a>, ports: &TunnelPorts) -> Result<Reached<'a>, Loss> {
+    let hosts = FlowKey { src: packet.src, dst: packet.dst };
+    let decoded = match packet.protocol {
+        17 => udp(hosts, packet.id, packet.payload, packet.is_cut),
+        6 => tcp(hosts, packet.payload, packet.is_cut),
+        other => {
+            let found = tunnel::by_protocol(other, packet.payload)?;
+            return Ok(found.map_or(Reached::End(Decoded::Other), Reached::Tunnel));
+        }
+    };
+    if let Decoded::Udp { flow, payload, .. } = decoded
+        && let Some(carried) = tunnel::by_port(flow.dst.port(), payload, ports)?
+    {
+        return Ok(Reached::Tunnel(carried));
+    }
+    Ok(Reached::End(decoded))
 }
 
 fn udp(hosts: FlowKey, ip_id: u16, bytes: &[u8], is_cut: bool) -> Decoded<'_> {
@@ -123,57 +181,204 @@ fn with_ports(hosts: FlowKey, src: u16, dst: u16) -> FlowKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TunnelKind;
     use proptest::prelude::*;
 
-    fn udp_frame(said_len: u16, payload: &[u8]) -> Vec<u8> {
-        let mut frame = vec![0_u8; 12];
-        frame.extend([0x08, 0]);
-        let total = (28 + payload.len()) as u16;
-        frame.extend([0x45, 0]);
-        frame.extend(total.to_be_bytes());
-        frame.extend([0x12, 0x34, 0x40, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-        frame.extend([0x13, 0xc4, 0x13, 0xc5]);
-        frame.extend(said_len.to_be_bytes());
-        frame.extend([0, 0]);
-        frame.extend(payload);
-        frame
+    const OUTER: [u8; 4] = [192, 0, 2, 9];
+
+    fn ip(protocol: u8, src: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        let mut out = vec![0x45, 0];
+        out.extend(((20 + payload.len()) as u16).to_be_bytes());
+        out.extend([0x12, 0x34, 0x40, 0, 64, protocol, 0, 0]);
+        out.extend(src);
+        out.extend([10, 0, 0, 2]);
+        out.extend(payload);
+        out
+    }
+
+    fn udp(said_len: usize, ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
+        let words = [ports.0, ports.1, said_len as u16, 0];
+        let mut out: Vec<u8> = words.iter().flat_map(|w| w.to_be_bytes()).collect();
+        out.extend(payload);
+        out
+    }
+
+    fn ethernet(kind: u16, payload: &[u8]) -> Vec<u8> {
+        [&[0; 12], &kind.to_be_bytes()[..], payload].concat()
+    }
+
+    fn udp_frame(said_len: usize, payload: &[u8]) -> Vec<u8> {
+        ethernet(0x0800, &ip(17, [10, 0, 0, 1], &udp(said_len, (5060, 5061), payload)))
+    }
+
+    fn decoded(frame: &[u8]) -> Decoded<'_> {
+        decode(LinkType::Ethernet, frame, &TunnelPorts::default()).what
     }
 
     #[test]
     fn padding_behind_the_datagram_is_left_out() {
         let mut frame = udp_frame(11, b"abc");
         frame.extend([0; 20]);
-        let Decoded::Udp { flow, ip_id, payload, is_cut } = decode(LinkType::Ethernet, &frame) else {
-            panic!("a datagram")
-        };
+        let Decoded::Udp { flow, ip_id, payload, is_cut } = decoded(&frame) else { panic!("a datagram") };
         assert_eq!((payload, is_cut, ip_id), (&b"abc"[..], false, 0x1234));
         assert_eq!(format!("{flow:?}"), "10.0.0.1:5060 > 10.0.0.2:5061");
     }
 
     #[test]
     fn lengths_that_contradict_the_packet_are_malformed_and_cut_ones_are_said_so() {
-        assert_eq!(
-            decode(LinkType::Ethernet, &udp_frame(200, b"abc")),
-            Decoded::Lost(Loss::TransportMalformed)
-        );
-        assert_eq!(
-            decode(LinkType::Ethernet, &udp_frame(3, b"abc")),
-            Decoded::Lost(Loss::TransportMalformed)
-        );
+        assert_eq!(decoded(&udp_frame(200, b"abc")), Decoded::Lost(Loss::TransportMalformed));
+        assert_eq!(decoded(&udp_frame(3, b"abc")), Decoded::Lost(Loss::TransportMalformed));
         let frame = udp_frame(11, b"abc");
-        let Decoded::Udp { payload, is_cut: true, .. } =
-            decode(LinkType::Ethernet, &frame[..frame.len() - 1])
-        else {
+        let Decoded::Udp { payload, is_cut: true, .. } = decoded(&frame[..frame.len() - 1]) else {
             panic!("a cut datagram")
         };
         assert_eq!(payload, b"ab");
-        assert_eq!(decode(LinkType::Ethernet, &frame[..14 + 20 + 5]), Decoded::Lost(Loss::SnapLength));
+        assert_eq!(decoded(&frame[..14 + 20 + 5]), Decoded::Lost(Loss::SnapLength));
+    }
+
+    /// The innermost packet: SIP between two phones.
+    fn call() -> Vec<u8> {
+        ip(17, [10, 0, 0, 1], &udp(11, (5060, 5061), b"abc"))
+    }
+
+    fn over_udp(port: u16, header: &[u8], inner: &[u8]) -> Vec<u8> {
+        let payload = [header, inner].concat();
+        ip(17, OUTER, &udp(payload.len() + 8, (49152, port), &payload))
+    }
+
+    fn over_ip(protocol: u8, header: &[u8], inner: &[u8]) -> Vec<u8> {
+        ip(protocol, OUTER, &[header, inner].concat())
+    }
+
+    /// Every tunnel with its session, around the same call; each as an IP packet.
+    fn tunnels() -> Vec<(TunnelKind, u32, Vec<u8>)> {
+        use TunnelKind::{Erspan, EtherIp, Geneve, Gre, GtpU, IpInIp, L2tp, Mpls, Tzsp, Vxlan};
+        let (call, frame) = (call(), ethernet(0x0800, &call()));
+        let erspan3 = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 0x2a, 0, 0, 0, 0, 0, 0];
+        let gtp_with_extension =
+            [0x34, 0xff, 0, 0, 0, 0, 0, 77, 0, 0, 0, 0x85, 1, 0, 9, 0x85, 2, 0, 0, 0, 0, 0, 0, 0];
+        let l2tp_with_all = [0x4b, 2, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 0, 2, 0xaa, 0xaa, 0xff, 3, 0, 0x21];
+        vec![
+            (IpInIp, 0, over_ip(4, &[], &call)),
+            (Gre, 0, over_ip(47, &[0, 0, 8, 0], &call)),
+            (Gre, 7, over_ip(47, &[0xb0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1], &call)),
+            (Gre, 0x0001_0203, over_ip(47, &[0x20, 0, 0x65, 0x58, 0, 1, 2, 3], &frame)),
+            (Gre, 5, over_ip(47, &[0x30, 0x81, 0x88, 0x0b, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 1, 0x21], &call)),
+            (Erspan, 0, over_ip(47, &[0, 0, 0x88, 0xbe], &frame)),
+            (
+                Erspan,
+                0x155,
+                over_ip(47, &[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0x01, 0x55, 0, 0, 0, 3], &frame),
+            ),
+            (Erspan, 42, over_ip(47, &[&erspan3[..], &[0, 0]].concat(), &frame)),
+            (Erspan, 42, over_ip(47, &[&erspan3[..], &[0, 1], &[9; 8]].concat(), &frame)),
+            (Erspan, 42, over_ip(47, &[&erspan3[..], &[8, 0]].concat(), &call)),
+            (EtherIp, 0, over_ip(97, &[0x30, 0], &frame)),
+            (Mpls, 0, over_ip(137, &[0, 0, 0x11, 64], &call)),
+            (Mpls, 0, over_udp(6635, &[0, 0, 0x11, 64], &call)),
+            (Vxlan, 0x0001_0203, over_udp(4789, &[8, 0, 0, 0, 1, 2, 3, 0], &frame)),
+            (Vxlan, 9, over_udp(4790, &[0x0c, 0, 0, 1, 0, 0, 9, 0], &call)),
+            (Geneve, 5, over_udp(6081, &[1, 0, 0x65, 0x58, 0, 0, 5, 0, 1, 1, 1, 1], &frame)),
+            (GtpU, 77, over_udp(2152, &[0x30, 0xff, 0, 0, 0, 0, 0, 77], &call)),
+            (GtpU, 77, over_udp(2152, &gtp_with_extension, &call)),
+            (L2tp, 0x0001_0002, over_udp(1701, &[0, 2, 0, 1, 0, 2, 0, 0x21], &call)),
+            (L2tp, 0x0001_0002, over_udp(1701, &l2tp_with_all, &call)),
+            (L2tp, 3, over_udp(1701, &[0, 3, 0, 0, 0, 0, 0, 3, 0xde, 0xad, 0xbe, 0xef], &frame)),
+            (L2tp, 3, over_ip(115, &[0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8], &frame)),
+            (Tzsp, 0, over_udp(37008, &[1, 0, 0, 1, 0, 10, 2, 7, 7, 1], &frame)),
+        ]
+    }
+
+    #[test]
+    fn the_call_is_found_in_every_tunnel_and_the_tunnel_is_told() {
+        for (kind, session, packet) in tunnels() {
+            let frame = ethernet(0x0800, &packet);
+            let Frame { tunnel, what } = decode(LinkType::Ethernet, &frame, &TunnelPorts::default());
+            let source = Endpoint::v4(OUTER, 0);
+            assert_eq!(tunnel, Some(Tunnel { kind, source, session }), "{frame:02x?}");
+            let Decoded::Udp { flow, payload: b"abc", is_cut: false, .. } = what else {
+                panic!("{kind:?}: {what:?}")
+            };
+            assert_eq!(format!("{flow:?}"), "10.0.0.1:5060 > 10.0.0.2:5061");
+        }
+    }
+
+    #[test]
+    fn tunnels_nest_in_any_order_and_the_outermost_is_told() {
+        for (outer, session, packet) in tunnels() {
+            for (inner, _, within) in tunnels() {
+                // Each outer header stands directly before the call; put another tunnel's packet in its place.
+                let call = call();
+                let at = packet.len() - call.len();
+                let mut nested = [&packet[..at], &within].concat();
+                let grown = (within.len() - call.len()) as u16;
+                let mut grow = |at: usize| {
+                    let len = u16::from_be_bytes([nested[at], nested[at + 1]]) + grown;
+                    nested[at..at + 2].copy_from_slice(&len.to_be_bytes());
+                };
+                grow(2);
+                if packet[9] == 17 {
+                    grow(24);
+                }
+                let Frame { tunnel, what } = decode(LinkType::RawIp, &nested, &TunnelPorts::default());
+                assert!(
+                    matches!(what, Decoded::Udp { payload: b"abc", .. }),
+                    "{outer:?} {inner:?}: {what:?}"
+                );
+                assert_eq!(tunnel.map(|t| (t.kind, t.session)), Some((outer, session)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_uses_a_tunnels_port_stays_what_it_is() {
+        let rtp = [0x80, 0x00, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4, 0xff, 0xff, 0xff, 0xff];
+        for port in [4789, 4790, 8472, 6081, 2152, 1701, 37008, 6635] {
+            for payload in
+                [&rtp[..], b"OPTIONS sip:a@b SIP/2.0\r\n\r\n", b"SIP/2.0 200 OK\r\n\r\n", b"\r\n\r\n"]
+            {
+                let packet = over_udp(port, &[], payload);
+                let Frame { tunnel, what } = decode(LinkType::RawIp, &packet, &TunnelPorts::default());
+                assert!(
+                    tunnel.is_none() && matches!(what, Decoded::Udp { .. }),
+                    "{port} {payload:02x?}: {what:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_tunnel_cut_short_is_named_and_so_is_one_too_deep() {
+        for (kind, _, packet) in tunnels() {
+            let header = packet.len() - call().len();
+            for len in 21..header {
+                let mut cut = packet[..len].to_vec();
+                cut[2..4].copy_from_slice(&(len as u16).to_be_bytes());
+                let what = decode(LinkType::RawIp, &cut, &TunnelPorts::default()).what;
+                assert!(!matches!(what, Decoded::Udp { payload: b"abc", .. }), "{kind:?} {len}: {what:?}");
+            }
+        }
+        let bomb = (0..40).fold(call(), |inner, _| over_ip(4, &[], &inner));
+        let what = decode(LinkType::RawIp, &bomb, &TunnelPorts::default()).what;
+        assert_eq!(what, Decoded::Lost(Loss::TunnelTooDeep));
+        let cut = over_ip(47, &[0x20, 0, 8, 0, 0], &[]);
+        let what = decode(LinkType::RawIp, &cut, &TunnelPorts::default()).what;
+        assert_eq!(what, Decoded::Lost(Loss::TunnelMalformed));
     }
 
     proptest! {
         #[test]
         fn any_frame_is_decoded_or_named(link in 0_u32..300, frame in prop::collection::vec(any::<u8>(), 0..100)) {
-            let _ = decode(LinkType::from_number(link), &frame);
+            let _ = decode(LinkType::from_number(link), &frame, &TunnelPorts::default());
+        }
+
+        #[test]
+        fn any_damage_to_a_tunnel_is_survived(which in 0_usize..23, at in 0_usize..120, octet: u8, cut in 0_usize..140) {
+            let (_, _, mut packet) = tunnels().swap_remove(which);
+            let len = packet.len();
+            packet[at % len] = octet;
+            packet.truncate(len.min(cut.max(20)));
+            let _ = decode(LinkType::RawIp, &packet, &TunnelPorts::default());
         }
     }
 }

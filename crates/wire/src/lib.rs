@@ -1,16 +1,19 @@
-//! Frames to datagrams and stream bytes: link layers, VLAN tags, IP, fragments, UDP and TCP.
+//! Frames to datagrams and stream bytes: link layers, tags and labels, tunnels, IP, fragments, UDP and TCP.
 //!
-//! This crate must never know what a datagram means: no SIP, no RTP, no ports.
+//! This crate must never know what a datagram means: no SIP, no RTP, no ports but those of tunnels.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod decode;
 mod fragment;
 mod ip;
+mod layer;
 mod link;
 mod tcp;
+mod tunnel;
 
-pub use decode::{Decoded, Segment, decode, decode_transport};
+pub use decode::{Decoded, Frame, Segment, decode, decode_reassembled};
 pub use fragment::{FragmentLimits, FragmentPool, Pushed, Reassembled};
 pub use ip::Fragment;
 pub use link::LinkType;
 pub use tcp::{TcpLimits, TcpReassembler, TcpStream};
+pub use tunnel::{Tunnel, TunnelKind, TunnelPorts};
