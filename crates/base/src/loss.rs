@@ -5,6 +5,8 @@ use crate::Counters;
 pub enum LossKind {
     /// A captured frame that reached no analysis: `captured = delivered + sum of these`.
     Frame,
+    /// Traffic that never reached the sensor, as far as somebody else counted it.
+    Missed,
     /// Frames were delivered, but part of what they carried could not be used.
     Partial,
     /// Nothing is lost; the fact weakens what is concluded from time or order.
@@ -90,6 +92,12 @@ losses! {
     FragmentTableFull "fragment_table_full" Frame
         "More fragmented datagrams were in flight than the configured limit; the oldest were dropped."
         "Raise limits.fragments if the traffic is honest.";
+    RingFull "ring_full" Missed
+        "The kernel's capture ring was full: the sensor did not keep up."
+        "Raise --ring-mib for bursts; for steady overload give it more workers, or filter what is no VoIP.";
+    InterfaceDropped "interface_dropped" Missed
+        "The interface or its driver dropped packets before the capture saw them."
+        "Raise the interface's ring (ethtool -G) and look for a slower link behind the mirror.";
     RecordDamaged "record_damaged" Partial
         "A capture file ended inside a record or holds a damaged one; what stood before it was read."
         "Copy the file again or repair it.";

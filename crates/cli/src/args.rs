@@ -58,6 +58,11 @@ pub(crate) enum Command {
     /// Reading a capture again adds nothing. Exit code 3 means that some input was damaged: what could be read
     /// of it was.
     Replay(ReplayArgs),
+    /// Analyse live traffic until SIGINT or SIGTERM
+    ///
+    /// Needs the capability CAP_NET_RAW until the interfaces are open, and gives up all privileges then. The
+    /// database grows while it runs and can be read at any time.
+    Sense(SenseArgs),
     /// Print what the database holds
     Report(ReportArgs),
     /// Print one thing with all its evidence
@@ -71,6 +76,35 @@ pub(crate) struct ReplayArgs {
     /// pcap or pcapng files (also .gz and .zst), folders of them, or `-` for standard input; read in time order
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SenseArgs {
+    /// Interface to listen on; repeat for several
+    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    pub(crate) interfaces: Vec<String>,
+    /// Keep only what this capture filter (pcap-filter) keeps, and all fragments and tunnels
+    #[arg(long, value_name = "EXPRESSION", conflicts_with = "exact_filter")]
+    pub(crate) filter: Option<String>,
+    /// Keep exactly what this capture filter keeps: later fragments have no ports, tunnels hide theirs
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) exact_filter: Option<String>,
+    /// Octets kept of each packet
+    #[arg(long, value_name = "OCTETS", default_value_t = 262_144,
+          value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    pub(crate) snap_length: u32,
+    /// Size of the kernel's ring for each socket
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2047))]
+    pub(crate) ring_mib: u32,
+    /// Sockets, each with its thread, that share an interface's flows
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) sockets: u16,
+    /// Take only frames for this station
+    #[arg(long)]
+    pub(crate) no_promiscuous: bool,
+    /// Stop after this time, such as 90s, 15m or 24h
+    #[arg(long, value_name = "TIME", value_parser = crate::when::duration)]
+    pub(crate) duration: Option<std::time::Duration>,
 }
 
 #[derive(Args, Debug)]

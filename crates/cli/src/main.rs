@@ -9,6 +9,7 @@ mod progress;
 mod render;
 mod replay;
 mod report;
+mod sense;
 mod show;
 mod when;
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Replay(args) => replay::run(&cli.common, args),
+        Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use bellwether_capture::LiveError;
 use bellwether_sensor::SensorError;
 use bellwether_store::StoreError;
 
@@ -41,6 +42,16 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// A filter that does not compile is the caller's mistake; the rest is the machine's.
+    pub(crate) fn from_live(error: &LiveError) -> Self {
+        match error {
+            LiveError::Filter(..) | LiveError::NoInterface(..) => Self::Usage(error.to_string()),
+            LiveError::NotPermitted(_) | LiveError::Down(_) | LiveError::Other(..) => {
+                Self::Work(error.to_string())
+            }
+        }
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bellwether_judge::Tokeniser;
-use bellwether_sensor::{Config as Sensor, Outcome};
+use bellwether_sensor::{Config as Sensor, Finished};
 use bellwether_store::Writer;
 
 use crate::args::{Common, ReplayArgs};
@@ -12,33 +12,47 @@ use crate::outcome::{Exit, Failure};
 use crate::progress::Bar;
 use crate::report::print_summary;
 
+/// What every run needs, whatever it reads.
+pub(crate) struct Prepared {
+    pub(crate) sensor: Sensor,
+    pub(crate) writer: Writer,
+}
+
+impl Prepared {
+    /// Loads or makes the key and opens the database.
+    pub(crate) fn new(common: &Common, config: &Config) -> Result<Self, Failure> {
+        check_folder(&common.db)?;
+        let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
+        let tokeniser = Tokeniser::new(&key.0, config.privacy());
+        let writer = Writer::open(&common.db, &tokeniser.key_id())?;
+        let sensor = Sensor {
+            workers: common.workers.unwrap_or_else(processors),
+            limits: config.limits(),
+            fragments: config.fragments(),
+            tcp: config.tcp(),
+            tunnels: config.tunnels(),
+            key: key.hash_key(),
+            tokeniser,
+            site: config.site(),
+        };
+        Ok(Self { sensor, writer })
+    }
+}
+
 /// `bellwether replay`.
 pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let inputs = bellwether_capture::expand(&args.captures).map_err(|e| Failure::Work(e.to_string()))?;
-    check_folder(&common.db)?;
-    let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
-    let tokeniser = Tokeniser::new(&key.0, config.privacy());
-    let writer = Writer::open(&common.db, &tokeniser.key_id())?;
-    let sensor = Sensor {
-        workers: common.workers.unwrap_or_else(processors),
-        limits: config.limits(),
-        fragments: config.fragments(),
-        tcp: config.tcp(),
-        tunnels: config.tunnels(),
-        key: key.hash_key(),
-        tokeniser,
-        site: config.site(),
-    };
+    let Prepared { sensor, writer } = Prepared::new(common, &config)?;
     let mut bar = Bar::new(common.quiet);
     let result = bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress));
     bar.finish();
     let outcome = result?;
     if !common.quiet {
-        print_summary(common.format, &outcome.database)?;
+        print_summary(common.format, &outcome.finished.database)?;
     }
     if common.verbose {
-        print_timing(&outcome);
+        print_latency(outcome.packets, &outcome.finished);
     }
     for damage in &outcome.damaged {
         let _ = writeln!(std::io::stderr(), "bellwether: {} was read up to {}", damage.name, damage.error);
@@ -75,14 +89,14 @@ fn note(common: &Common, text: &str) {
     }
 }
 
-fn print_timing(outcome: &Outcome) {
-    let secs = outcome.elapsed.as_secs_f64();
-    let latency = &outcome.latency;
+/// How fast the work went.
+pub(crate) fn print_latency(packets: u64, finished: &Finished) {
+    let secs = finished.elapsed.as_secs_f64();
+    let latency = &finished.latency;
     let _ = writeln!(
         std::io::stderr(),
-        "{} packets in {secs:.3} s, {:.2} million per second; dispatcher to judge p50 {} us, p99 {} us",
-        outcome.packets,
-        outcome.packets as f64 / secs.max(1e-9) / 1e6,
+        "{packets} packets in {secs:.3} s, {:.2} million per second; dispatcher to judge p50 {} us, p99 {} us",
+        packets as f64 / secs.max(1e-9) / 1e6,
         latency.value_at_quantile(0.5),
         latency.value_at_quantile(0.99),
     );

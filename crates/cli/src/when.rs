@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bellwether_base::Timestamp;
 
 use crate::outcome::Failure;
@@ -16,6 +18,14 @@ pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Fail
             "\"{text}\" is no time: give RFC 3339, a date, or an age like 90s, 15m, 24h, 7d"
         ))
     })
+}
+
+/// Reads a length of time, such as 90s, 15m, 24h or 7d.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    age(text)
+        .and_then(|nanos| u64::try_from(nanos).ok())
+        .map(Duration::from_nanos)
+        .ok_or_else(|| "give a length of time like 90s, 15m, 24h or 7d".to_owned())
 }
 
 fn age(text: &str) -> Option<i128> {
@@ -46,5 +56,7 @@ mod tests {
         assert_eq!(read("2d"), Some(noon - 2 * 86_400_000_000_000));
         assert_eq!(read("yesterday"), None);
         assert_eq!(read(""), None);
+        assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+        assert!(duration("15").is_err());
     }
 }

@@ -71,6 +71,12 @@ impl Dispatcher {
         self.decoded(frame, is_cut, MAX_REASSEMBLIES)
     }
 
+    /// No frame from before `to` will come any more: what is due by then happens.
+    pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), Gone> {
+        self.now = self.now.max(to);
+        self.epochs.advance(to)
+    }
+
     /// The input is over: what waits for more will not get it.
     pub(crate) fn finish(&mut self) -> Result<(), Gone> {
         self.fragments.expire(Timestamp::MAX, &mut self.losses);

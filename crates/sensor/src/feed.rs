@@ -7,10 +7,11 @@ use bellwether_shard::VIRTUAL_SHARDS;
 use bellwether_wire::LinkType;
 use crossbeam_channel::Sender;
 
+use crate::SensorError;
 use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, Gone};
-use crate::replay::{Damage, Progress, SensorError, Unread};
+use crate::replay::{Damage, Progress, Unread};
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 65_536;
@@ -179,7 +180,7 @@ fn note_unread(unread: &mut Vec<Unread>, name: &str, link_type: u32) {
 }
 
 /// Lets the workers report what is still open, an epoch for each shard; answers what is left for the last.
-fn finish(epochs: &mut Epochs) -> Result<Then, Gone> {
+pub(crate) fn finish(epochs: &mut Epochs) -> Result<Then, Gone> {
     // What is still under way tells streams their calls.
     epochs.drain(Then::GoOn)?;
     for shard in 0..VIRTUAL_SHARDS - 1 {

@@ -12,11 +12,17 @@
 mod batch;
 mod dispatcher;
 mod epochs;
+mod error;
 mod feed;
 mod frames;
+mod live;
 mod merge;
 mod mirrors;
+mod pipeline;
 mod replay;
 mod streams;
 
-pub use replay::{Config, Damage, Outcome, Progress, SensorError, Unread, replay};
+pub use error::SensorError;
+pub use live::{Event, Interfaces, LiveOutcome, sense};
+pub use pipeline::{Config, Finished};
+pub use replay::{Damage, Outcome, Progress, Unread, replay};

@@ -335,6 +335,7 @@ impl Reader {
             }
             let kind = match loss.kind() {
                 LossKind::Frame => "frame",
+                LossKind::Missed => "missed",
                 LossKind::Partial => "partial",
                 LossKind::Notice => "notice",
             };

@@ -11,6 +11,7 @@ fn the_table_of_losses_is_complete_and_in_the_programs_words() {
     for loss in Loss::ALL {
         let kind = match loss.kind() {
             LossKind::Frame => "frame",
+            LossKind::Missed => "missed",
             LossKind::Partial => "partial",
             LossKind::Notice => "notice",
         };

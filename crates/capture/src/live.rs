@@ -1,0 +1,336 @@
+use std::fmt;
+
+use bellwether_base::Timestamp;
+use bellwether_wire::LinkType;
+use pcap::{Active, Capture, Inactive};
+
+use crate::Record;
+use crate::fanout;
+use crate::filter;
+
+/// How long the kernel may keep packets back to hand them over together, in milliseconds.
+pub const HOLD_MS: i32 = 50;
+
+/// Packets taken from the ring at once.
+const AT_ONCE: usize = 4096;
+
+/// Filters in libpcap's language: no packet is shorter than one octet, and an empty one keeps all.
+const NOTHING: &str = "less 0";
+const EVERYTHING: &str = "";
+
+/// What to capture, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LiveOptions {
+    /// The interface.
+    pub interface: String,
+    /// A filter in libpcap's language. Fragments and tunnels of what it keeps are kept too, unless `is_exact`.
+    pub filter: Option<String>,
+    /// Whether the filter means exactly what it says.
+    pub is_exact: bool,
+    /// Octets kept of each packet.
+    pub snap_length: u32,
+    /// The kernel's ring, for each socket, in MiB.
+    pub ring_mib: u32,
+    /// Whether frames for other stations are wanted: a mirror port brings nothing else.
+    pub is_promiscuous: bool,
+    /// Sockets that share the interface's packets, flow by flow.
+    pub sockets: u16,
+}
+
+/// Why an interface cannot be captured from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LiveError {
+    /// There is no such interface; these are there.
+    NoInterface(String, Vec<String>),
+    /// The kernel does not let this user capture.
+    NotPermitted(String),
+    /// The interface is down.
+    Down(String),
+    /// The filter does not compile.
+    Filter(String, String),
+    /// Anything else, in libpcap's words.
+    Other(String, String),
+}
+
+impl fmt::Display for LiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoInterface(name, known) => {
+                write!(f, "there is no interface {name}; there are {}", known.join(", "))
+            }
+            Self::NotPermitted(name) => {
+                write!(f, "capturing from {name} needs the capability CAP_NET_RAW; grant it once with: ")?;
+                f.write_str("sudo setcap cap_net_raw=ep \"$(command -v bellwether)\"")
+            }
+            Self::Down(name) => {
+                write!(f, "the interface {name} is down; bring it up with: sudo ip link set {name} up")
+            }
+            Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
+            Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for LiveError {}
+
+/// What the kernel counted since the socket was opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LiveCounts {
+    /// Packets that did not fit into the ring.
+    pub ring_full: u64,
+    /// Packets that the interface or its driver dropped.
+    pub interface: u64,
+}
+
+/// One socket on an interface.
+pub struct LiveCapture {
+    capture: Capture<Active>,
+    interface: String,
+    link: LinkType,
+    /// The kernel's 32-bit counters as last read, to see them wrap.
+    raw: (u32, u32),
+    counts: LiveCounts,
+}
+
+/// Ends the wait of a [`LiveCapture`], from another thread.
+pub struct Waker(pcap::BreakLoop);
+
+impl Waker {
+    /// The read that waits, or the next one, returns at once.
+    pub fn wake(&self) {
+        self.0.breakloop();
+    }
+}
+
+impl LiveCapture {
+    /// Opens an interface with as many sockets as asked for.
+    ///
+    /// # Errors
+    /// If there is no such interface, it is down, this user may not capture, or the filter does not compile.
+    pub fn open(options: &LiveOptions, group: u16) -> Result<Vec<Self>, LiveError> {
+        let mut sockets = Vec::new();
+        for _ in 0..options.sockets.max(1) {
+            let mut socket = Self::socket(options)?;
+            if options.sockets > 1 {
+                // Until it has joined, a socket gets everything that the others get too.
+                socket.filter(NOTHING, true)?;
+                fanout::join(&socket.capture, group)
+                    .map_err(|e| LiveError::Other(options.interface.clone(), e.to_string()))?;
+            }
+            sockets.push(socket);
+        }
+        for socket in &mut sockets {
+            match &options.filter {
+                Some(text) => socket.filter(text, options.is_exact)?,
+                None => socket.filter(EVERYTHING, true)?,
+            }
+        }
+        Ok(sockets)
+    }
+
+    fn socket(options: &LiveOptions) -> Result<Self, LiveError> {
+        let name = &options.interface;
+        // Without a device, libpcap opens the first it finds.
+        let known: Vec<String> =
+            pcap::Device::list().unwrap_or_default().into_iter().map(|device| device.name).collect();
+        if !known.is_empty() && !known.contains(name) {
+            // libpcap also lists devices that are no network interfaces: Bluetooth, D-Bus, netfilter's logs.
+            let is_network = |n: &String| std::path::Path::new("/sys/class/net").join(n).exists();
+            let shown = known.into_iter().filter(is_network).collect();
+            return Err(LiveError::NoInterface(name.clone(), shown));
+        }
+        let refused = |e: pcap::Error| refusal(name, &e);
+        let ring = i32::try_from(u64::from(options.ring_mib) << 20).unwrap_or(i32::MAX);
+        let inactive: Capture<Inactive> = Capture::from_device(name.as_str())
+            .map_err(refused)?
+            // The pseudo-device of all interfaces warns that it cannot, and a warning is an error here.
+            .promisc(options.is_promiscuous && name != "any")
+            .snaplen(i32::try_from(options.snap_length).unwrap_or(i32::MAX))
+            .buffer_size(ring)
+            .timeout(HOLD_MS)
+            .precision(pcap::Precision::Nano);
+        let capture = inactive.open().map_err(refused)?;
+        let link = LinkType::from_number(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
+        Ok(Self { capture, interface: name.clone(), link, raw: (0, 0), counts: LiveCounts::default() })
+    }
+
+    fn filter(&mut self, text: &str, is_exact: bool) -> Result<(), LiveError> {
+        let refused = |e: pcap::Error| LiveError::Filter(text.to_owned(), words(&e));
+        // What the operator wrote is tried alone first, so that an error speaks of it and not of our additions.
+        self.capture.compile(text, true).map_err(refused)?;
+        let program = if is_exact { text.to_owned() } else { filter::widened(text) };
+        self.capture.filter(&program, true).map_err(refused)
+    }
+
+    /// What ends this socket's wait.
+    pub fn waker(&mut self) -> Waker {
+        Waker(self.capture.breakloop_handle())
+    }
+
+    /// Waits for packets and takes those that the kernel hands over. None after a wake.
+    ///
+    /// # Errors
+    /// If the interface went down or away.
+    pub fn read(&mut self, into: &mut Frames) -> Result<(), LiveError> {
+        let link = self.link;
+        let taken = self.capture.dispatch(Some(AT_ONCE), |packet| {
+            let stamp = packet.header.ts;
+            // With nanosecond precision libpcap puts nanoseconds in the microsecond field.
+            let at = Timestamp::from_nanos(stamp.tv_sec * 1_000_000_000 + stamp.tv_usec);
+            into.push(&Record { at, link, original_len: packet.header.len, frame: packet.data });
+        });
+        match taken {
+            Ok(_) => Ok(()),
+            // A broken loop is told as an error without words.
+            Err(pcap::Error::PcapError(text)) if text.is_empty() => Ok(()),
+            Err(e) => Err(LiveError::Other(self.interface.clone(), words(&e))),
+        }
+    }
+
+    /// Takes what came into the ring before `until`, without waiting, in portions that are handed to `full`; the
+    /// socket is closed then.
+    pub fn drain(self, until: Timestamp, mut full: impl FnMut(Frames)) {
+        let Self { capture, interface, link, raw, counts } = self;
+        let Ok(capture) = capture.setnonblock() else { return };
+        let mut rest = Self { capture, interface, link, raw, counts };
+        loop {
+            let mut frames = Frames::default();
+            if rest.read(&mut frames).is_err() || frames.is_empty() {
+                return;
+            }
+            let is_last = frames.newest() >= Some(until);
+            full(frames);
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// What the kernel counted so far.
+    pub fn counts(&mut self) -> LiveCounts {
+        if let Ok(now) = self.capture.stats() {
+            self.counts.ring_full += u64::from(now.dropped.wrapping_sub(self.raw.0));
+            self.counts.interface += u64::from(now.if_dropped.wrapping_sub(self.raw.1));
+            self.raw = (now.dropped, now.if_dropped);
+        }
+        self.counts
+    }
+}
+
+/// Frames taken together, in one allocation that is used again and again.
+#[derive(Default)]
+pub struct Frames {
+    bytes: Vec<u8>,
+    metas: Vec<FrameMeta>,
+}
+
+#[derive(Clone, Copy)]
+struct FrameMeta {
+    at: Timestamp,
+    link: LinkType,
+    original_len: u32,
+    end: usize,
+}
+
+impl Frames {
+    /// Adds a frame.
+    pub fn push(&mut self, record: &Record<'_>) {
+        self.bytes.extend_from_slice(record.frame);
+        let (at, link, original_len) = (record.at, record.link, record.original_len);
+        self.metas.push(FrameMeta { at, link, original_len, end: self.bytes.len() });
+    }
+
+    /// Number of frames.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.metas.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.metas.is_empty()
+    }
+
+    /// The frame of this number, in the order of arrival.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<Record<'_>> {
+        let meta = self.metas.get(index)?;
+        let start = index.checked_sub(1).and_then(|before| self.metas.get(before)).map_or(0, |m| m.end);
+        let frame = self.bytes.get(start..meta.end)?;
+        Some(Record { at: meta.at, link: meta.link, original_len: meta.original_len, frame })
+    }
+
+    /// When the newest was captured.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.metas.last().map(|meta| meta.at)
+    }
+
+    /// Forgets all and keeps the room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.metas.clear();
+    }
+}
+
+fn refusal(name: &str, error: &pcap::Error) -> LiveError {
+    let text = words(error);
+    let name = name.to_owned();
+    if text.contains("permission") || text.contains("not permitted") {
+        LiveError::NotPermitted(name)
+    } else if text.contains("not up") {
+        LiveError::Down(name)
+    } else {
+        LiveError::Other(name, text)
+    }
+}
+
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_out_as_they_went_in_and_the_room_is_used_again() {
+        let mut frames = Frames::default();
+        for turn in 0..2_u8 {
+            for (i, frame) in [&b"abc"[..], b"", b"defgh"].into_iter().enumerate() {
+                let at = Timestamp::from_nanos(i64::from(turn) * 10 + i as i64);
+                frames.push(&Record { at, link: LinkType::Ethernet, original_len: 99, frame });
+            }
+            let out: Vec<&[u8]> = (0..frames.len()).filter_map(|i| frames.get(i)).map(|r| r.frame).collect();
+            assert_eq!(out, [&b"abc"[..], b"", b"defgh"]);
+            assert_eq!(frames.newest(), Some(Timestamp::from_nanos(i64::from(turn) * 10 + 2)));
+            assert!(frames.get(3).is_none());
+            frames.clear();
+            assert!(frames.is_empty());
+        }
+    }
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        let pcap = |text: &str| pcap::Error::PcapError(text.to_owned());
+        let said = refusal("eth0", &pcap("You don't have permission to perform this capture")).to_string();
+        assert!(said.contains("CAP_NET_RAW") && said.contains("setcap"), "{said}");
+        let said = refusal("eth0", &pcap("That device is not up")).to_string();
+        assert!(said.contains("ip link set eth0 up"), "{said}");
+        let options = LiveOptions {
+            interface: "no-such-interface".into(),
+            filter: None,
+            is_exact: false,
+            snap_length: 65_535,
+            ring_mib: 1,
+            is_promiscuous: true,
+            sockets: 1,
+        };
+        let said = LiveCapture::open(&options, 1).err().unwrap().to_string();
+        assert!(said.contains("no-such-interface"), "{said}");
+    }
+}

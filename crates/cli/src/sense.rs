@@ -1,0 +1,93 @@
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bellwether_capture::LiveOptions;
+use bellwether_sensor::{Event, Interfaces};
+
+use crate::args::{Common, SenseArgs};
+use crate::config::Config;
+use crate::outcome::{Exit, Failure};
+use crate::replay::{Prepared, print_latency};
+use crate::report::print_summary;
+
+/// `bellwether sense`.
+pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let options: Vec<LiveOptions> = args.interfaces.iter().map(|name| options(name, args)).collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop)?;
+    let interfaces = Interfaces::open(&options).map_err(|e| Failure::from_live(&e))?;
+    let Prepared { sensor, writer } = Prepared::new(common, &config)?;
+    // Whoever breaks into what reads hostile traffic shall find no privileges there. Threads inherit this.
+    drop_capabilities()?;
+    if let Some(time) = args.duration {
+        stop_after(time, Arc::clone(&stop));
+    }
+    if !common.quiet {
+        tell(&format!("listening on {} until SIGINT or SIGTERM", args.interfaces.join(", ")));
+    }
+    let outcome = bellwether_sensor::sense(interfaces, &sensor, writer, &stop, &mut |event| report(&event))?;
+    if !common.quiet {
+        print_summary(common.format, &outcome.finished.database)?;
+    }
+    if common.verbose {
+        print_latency(outcome.packets, &outcome.finished);
+    }
+    Ok(Exit::Done)
+}
+
+fn options(name: &str, args: &SenseArgs) -> LiveOptions {
+    LiveOptions {
+        interface: name.to_owned(),
+        filter: args.filter.clone().or_else(|| args.exact_filter.clone()),
+        is_exact: args.exact_filter.is_some(),
+        snap_length: args.snap_length,
+        ring_mib: args.ring_mib,
+        is_promiscuous: !args.no_promiscuous,
+        sockets: args.sockets,
+    }
+}
+
+/// The first signal asks for an orderly end, the second does not wait for it.
+fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(stop)))
+            .map_err(|e| Failure::Work(format!("cannot watch for signals: {e}")))?;
+    }
+    Ok(())
+}
+
+fn stop_after(time: Duration, stop: Arc<AtomicBool>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(time);
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+fn drop_capabilities() -> Result<(), Failure> {
+    use caps::CapSet::{Effective, Inheritable, Permitted};
+    for set in [Effective, Inheritable, Permitted] {
+        caps::clear(None, set).map_err(|e| Failure::Work(format!("cannot give up privileges: {e}")))?;
+    }
+    Ok(())
+}
+
+fn report(event: &Event) {
+    match event {
+        Event::Losses(losses) => {
+            for (loss, n) in losses {
+                tell(&format!("{} {n} more: {} {}", loss.name(), loss.cause(), loss.remedy()));
+            }
+        }
+        Event::Trouble(error) => tell(&error.to_string()),
+        Event::Recovered(name) => tell(&format!("{name} delivers again")),
+    }
+}
+
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "bellwether: {text}");
+}

@@ -1,0 +1,133 @@
+//! Live capture on the loopback interface. Without the right to capture, the refusal is what is tested.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use bellwether_base::{Span, Timestamp};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{Agent, Call, Frame, Microphone, Rng, Talk};
+use common::Room;
+
+/// Calls between sockets of the loopback network.
+fn calls(count: u8) -> Vec<Frame> {
+    let mut rng = Rng::new(31);
+    let mut frames: Vec<Frame> = (0..count)
+        .flat_map(|i| {
+            let mut talk = |dc_offset: f64| Talk {
+                law: Law::Mu,
+                packets: Microphone { dc_offset, noise: 3e-4, hum: 0.0 }.packets(
+                    Law::Mu,
+                    None,
+                    60,
+                    160,
+                    &mut rng,
+                ),
+            };
+            let (caller_talk, callee_talk) = (talk(1e-4), talk(-1e-4));
+            let call = Call {
+                caller: Agent::new([127, 31, 0, 10 + i], &format!("20{i}"), "Phone/1"),
+                callee: Agent::new([127, 31, 0, 110 + i], &format!("30{i}"), "Phone/2"),
+                start: Timestamp::from_nanos(0) + Span::from_millis(20 * i64::from(i)),
+                rings: Span::from_millis(100),
+                caller_talk,
+                callee_talk,
+                is_challenged: i % 2 == 0,
+            };
+            call.frames(&mut rng)
+        })
+        .collect();
+    frames.sort_by_key(|f| f.at);
+    frames
+}
+
+/// Sends the datagrams of frames from real sockets, an eighth of a millisecond apart.
+fn send(frames: &[Frame]) {
+    let ends = |frame: &Frame| {
+        let ip = |at: usize| {
+            Ipv4Addr::new(frame.bytes[at], frame.bytes[at + 1], frame.bytes[at + 2], frame.bytes[at + 3])
+        };
+        let port = |at: usize| u16::from_be_bytes([frame.bytes[at], frame.bytes[at + 1]]);
+        (SocketAddrV4::new(ip(26), port(34)), SocketAddrV4::new(ip(30), port(36)))
+    };
+    let mut sockets: BTreeMap<SocketAddrV4, UdpSocket> = BTreeMap::new();
+    for end in frames.iter().map(ends).flat_map(|(src, dst)| [src, dst]) {
+        sockets.entry(end).or_insert_with(|| UdpSocket::bind(end).unwrap());
+    }
+    for frame in frames {
+        let (src, dst) = ends(frame);
+        sockets[&src].send_to(&frame.bytes[42..], dst).unwrap();
+        std::thread::sleep(Duration::from_micros(125));
+    }
+}
+
+/// Starts a live run and waits until it listens; none without the right to.
+fn listen(room: &Room, args: &[&str]) -> Option<Child> {
+    let log = room.path("log");
+    let mut command = room.command(args);
+    command.stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    for _ in 0..200 {
+        std::thread::sleep(Duration::from_millis(50));
+        let said = std::fs::read_to_string(&log).unwrap();
+        if said.contains("listening on") {
+            return Some(child);
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(1), "{said}");
+            assert!(said.contains("CAP_NET_RAW"), "{said}");
+            eprintln!("no right to capture here: only the refusal was tested");
+            return None;
+        }
+    }
+    panic!("the sensor never listened");
+}
+
+#[test]
+fn calls_on_the_loopback_interface_are_found_and_a_signal_ends_the_run_in_order() {
+    let room = Room::new();
+    let filter = "net 127.31.0.0/16";
+    for (db, sockets) in [("one.db", "1"), ("two.db", "2")] {
+        let args =
+            ["--db", db, "--workers", "2", "sense", "-i", "lo", "--sockets", sockets, "--filter", filter];
+        let Some(mut child) = listen(&room, &args) else { return };
+        send(&calls(12));
+        // The last packets are still on their way to the ring's reader.
+        std::thread::sleep(Duration::from_millis(300));
+        let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(stopped.success());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let calls = room.rows(db, "calls");
+        assert_eq!(calls.len(), 12, "{sockets} sockets");
+        assert!(calls.iter().all(|call| !call["ended_at"].is_null() && call["final_status"] == 200));
+        let streams = room.rows(db, "streams");
+        assert_eq!(streams.len(), 24, "{sockets} sockets");
+        assert!(streams.iter().all(|s| s["packets"] == 60 && s["lost"] == 0 && !s["call_id"].is_null()));
+        let losses = room.rows(db, "losses");
+        assert!(losses.iter().all(|loss| loss["kind"] == "notice"), "{losses:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_captured_is_refused_in_one_sentence() {
+    let room = Room::new();
+    let said = room.expect(2, &["--db", "x.db", "sense", "-i", "no-such-interface"]);
+    assert!(said.contains("there is no interface no-such-interface; there are"), "{said}");
+    assert!(!room.path("x.db").exists());
+    let output =
+        room.run(&["--db", "x.db", "sense", "-i", "lo", "--filter", "udp prt 5060", "--duration", "1s"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.code() {
+        Some(2) => assert!(said.contains("the filter \"udp prt 5060\" does not compile"), "{said}"),
+        code => assert!(code == Some(1) && said.contains("CAP_NET_RAW"), "{said}"),
+    }
+}
