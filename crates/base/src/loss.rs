@@ -68,6 +68,9 @@ losses! {
     TunnelTooDeep "tunnel_too_deep" Frame
         "More headers are nested in the frame than any network nests."
         "Crafted traffic, or a mirror that mirrors itself.";
+    HepMalformed "hep_malformed" Frame
+        "A HEP message is cut short, lacks addresses, contradicts itself, or unpacks to more than a SIP message can be."
+        "Check the agent that sends it; otherwise crafted traffic.";
     LinkMalformed "link_malformed" Frame
         "The link-layer header is cut short or nests more VLAN tags than allowed."
         "Check the snap length and the mirror's encapsulation.";
@@ -107,6 +110,12 @@ losses! {
     TcpFlowEvicted "tcp_flow_evicted" Partial
         "More TCP flows were open than the configured limit; the oldest lost its unread bytes."
         "Raise limits.tcp_flows.";
+    HepDesync "hep_desync" Partial
+        "A TCP connection that carried HEP held something else; reading went on at the next HEP header."
+        "Check the agent that sends it.";
+    HepClockOff "hep_clock_off" Notice
+        "A HEP message bears a time more than an hour from its arrival; the time of arrival was taken."
+        "Set the agent's clock (NTP), or use HEP version 2 or 3.";
     TcpGap "tcp_gap" Partial
         "Bytes of a TCP stream never arrived; reading went on at the next SIP message."
         "Look for loss on the mirror.";

@@ -14,7 +14,7 @@ use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
     Agent, Call, Delay, Discipline, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
-    fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
+    as_hep, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
 };
 use common::{Room, assert_same, own_captures, shared_captures};
 use serde_json::Value;
@@ -74,6 +74,10 @@ fn site(seed: u64, start: Timestamp) -> Vec<Frame> {
     }
     frames.sort_by_key(|f| f.at);
     frames
+}
+
+fn socket(ip: [u8; 4], port: u16) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::from(ip), port)
 }
 
 fn saved(room: &Room, name: &str, frames: &[Frame]) -> PathBuf {
@@ -262,9 +266,7 @@ fn splitting_a_tcp_stream_anywhere_changes_no_fact() {
 fn tunnels_around_the_frames_change_no_fact_and_are_told() {
     let room = Room::new();
     let frames = site(23, Timestamp::from_nanos(START));
-    let (cloud, switch, sensor) =
-        (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 9));
-    let socket = |ip, port| SocketAddrV4::new(ip, port);
+    let (cloud, switch, sensor) = ([192, 0, 2, 1], [192, 0, 2, 2], [192, 0, 2, 9]);
     let mut id = 0_u16;
     let tunnelled: Vec<Frame> = frames
         .iter()
@@ -302,6 +304,61 @@ fn tunnels_around_the_frames_change_no_fact_and_are_told() {
     for (name, expected) in expected {
         let frames = mirrors[name].as_u64().unwrap();
         assert!(frames.abs_diff(expected) <= 2, "{mirrors}");
+    }
+}
+
+#[test]
+fn what_agents_send_on_counts_by_their_clocks_over_any_transport() {
+    let room = Room::new();
+    let frames = site(29, Timestamp::from_nanos(START));
+    let is_sip = |f: &Frame| f.bytes[42..].first().is_some_and(u8::is_ascii_uppercase);
+    let (agent, collector) = (socket([192, 0, 2, 5], 40_000), socket([192, 0, 2, 9], 9060));
+    let mut rng = Rng::new(4);
+    let mut seq = 77_u32;
+    let mut sent = Timestamp::MIN;
+    let (mut by_udp, mut by_tcp) = (Vec::new(), Vec::new());
+    for frame in &frames {
+        // Media comes by the mirror; signalling comes from an agent, later and unevenly so, but in its order.
+        if !is_sip(frame) {
+            by_udp.push(frame.clone());
+            by_tcp.push(frame.clone());
+            continue;
+        }
+        let message = as_hep(frame, 2001);
+        sent = sent.max(frame.at + Span::from_nanos(30_000_000 + rng.below(20_000_000) as i64));
+        by_udp.push(udp_frame(sent, agent, collector, 0, &message));
+        let mut rest = message.as_slice();
+        while !rest.is_empty() {
+            let n = rest.len().min(1 + rng.below(900) as usize);
+            by_tcp.push(tcp_frame(frame.at + Span::from_millis(40), agent, collector, seq, 0x18, &rest[..n]));
+            seq = seq.wrapping_add(n as u32);
+            rest = &rest[n..];
+        }
+    }
+    let captures = [("bare", frames), ("udp", by_udp), ("tcp", by_tcp)];
+    for (name, mut frames) in captures {
+        frames.sort_by_key(|f| f.at);
+        let capture = room.write(&format!("{name}.pcap"), &write_pcap(&frames, PcapFormat::Micro));
+        room.replay(&format!("{name}.db"), "2", &[&capture]);
+    }
+    for what in ["calls", "registrations"] {
+        let read = |db: &str, agent: Value| {
+            let mut rows = room.rows(db, what);
+            for row in &mut rows {
+                assert_eq!(row["hep_agent"].take(), agent, "{db}: {what}");
+            }
+            rows
+        };
+        let bare = read("bare.db", Value::Null);
+        assert_eq!(bare.len(), if what == "calls" { 12 } else { 4 });
+        for db in ["udp.db", "tcp.db"] {
+            assert!(bare == read(db, Value::from(2001)), "{db}: {what} differ");
+        }
+    }
+    for db in ["udp.db", "tcp.db"] {
+        let linked = room.rows(db, "streams").iter().filter(|s| !s["call_id"].is_null()).count();
+        assert_eq!(linked, 24, "{db}");
+        assert!(room.rows(db, "losses").iter().all(|l| l["kind"] == "notice"));
     }
 }
 

@@ -90,6 +90,7 @@ impl Judge {
             trunk_id: trunk.map(str::to_owned),
             has_identity: call.has_identity,
             defects: call.defects,
+            hep_agent: call.agent,
         })));
         let legs = legs::Leg {
             call: call.call,
@@ -138,6 +139,7 @@ impl Judge {
             user_agent: r.user_agent,
             fingerprint: r.prints.combined,
             first_seen: r.first_seen,
+            hep_agent: r.agent,
         })));
     }
 }

@@ -48,6 +48,8 @@ pub struct CallRow {
     pub trunk_id: Option<String>,
     pub has_identity: bool,
     pub defects: Vec<&'static str>,
+    /// The HEP agent that told of it, by whose clock its times are.
+    pub hep_agent: Option<u32>,
 }
 
 /// What became of a call.
@@ -84,6 +86,8 @@ pub struct RegistrationRow {
     pub user_agent: Option<String>,
     pub fingerprint: PrintHash,
     pub first_seen: Timestamp,
+    /// The HEP agent that told of it, by whose clock its times are.
+    pub hep_agent: Option<u32>,
 }
 
 /// Its timeline. Segments carry the clock; the skew is fitted from them whenever it is asked for.

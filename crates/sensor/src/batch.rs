@@ -35,12 +35,14 @@ pub(crate) struct Batch {
 struct Meta {
     seq: u64,
     at: Timestamp,
+    stamp: Timestamp,
     pair: u64,
     flow: FlowKey,
     offset: u32,
     len: u32,
     shard: u16,
     ip_id: u16,
+    agent: Option<u32>,
     content: Content,
     is_cut: bool,
 }
@@ -52,6 +54,8 @@ impl Batch {
         self.metas.push(Meta {
             seq: item.seq,
             at: item.at,
+            stamp: item.stamp,
+            agent: item.agent,
             pair: item.pair,
             flow: item.flow,
             offset,
@@ -67,6 +71,8 @@ impl Batch {
         self.metas.iter().map(|m| Item {
             seq: m.seq,
             at: m.at,
+            stamp: m.stamp,
+            agent: m.agent,
             flow: m.flow,
             content: m.content,
             shard: m.shard,

@@ -1,20 +1,23 @@
-use bellwether_base::{Counters, FlowKey, HashKey, Loss, Losses, Timestamp};
+use bellwether_base::{Counters, FlowKey, HashKey, Loss, Losses, Span, Timestamp, Transport};
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
 use bellwether_shard::{Content, Item, VIRTUAL_SHARDS};
 use bellwether_sip::{RouteKey, Verdict, probe, route_key};
 use bellwether_wire::{
-    Decoded, FragmentLimits, FragmentPool, Frame, Pushed, Segment, TcpLimits, TcpReassembler, TunnelPorts,
-    decode, decode_reassembled,
+    Decoded, FragmentLimits, FragmentPool, Frame, Hep, Pushed, Segment, TcpLimits, TcpReassembler, Tunnel,
+    TunnelKind, TunnelPorts, decode, decode_reassembled, looks_like_hep, read_hep,
 };
 
 use crate::epochs::{Epochs, Gone};
 use crate::frames::Frames;
 use crate::mirrors::Mirrors;
-use crate::streams::{SipFlow, read_messages};
+use crate::streams::{InStream, SipFlow, read_messages};
 
 /// Reassembled packets within reassembled packets: a fragmented tunnel that carries fragments needs two.
 const MAX_REASSEMBLIES: u8 = 4;
+
+/// An agent's clock that is further off than this tells nothing.
+const MAX_CLOCK_OFF: Span = Span::from_secs(3600);
 
 /// Decodes frames just enough to know their owner, and sends them there.
 ///
@@ -81,13 +84,16 @@ impl Dispatcher {
     pub(crate) fn finish(&mut self) -> Result<(), Gone> {
         self.fragments.expire(Timestamp::MAX, &mut self.losses);
         self.seq += 1;
-        let Self { tcp, losses, epochs, shard_key, seq, now, .. } = self;
+        let item = self.item(FlowKey::default(), &[]);
+        let Self { tcp, losses, epochs, shard_key, .. } = self;
         let mut sent = Ok(());
         tcp.finish(losses, |flow, stream, losses| {
-            read_messages(stream, losses, |message| {
-                let item = sip_item(shard_key, Content::SipStream, flow, 0, message, *seq, *now);
+            read_messages(stream, losses, |message, _| {
+                // What is left of a torn HEP stream is no whole message.
+                let InStream::Sip(bytes) = message else { return };
+                let item = Item { content: Content::SipStream, flow, bytes, ..item };
                 if sent.is_ok() {
-                    sent = epochs.push(&item, true);
+                    sent = epochs.push(&owned(shard_key, item), true);
                 }
             });
         });
@@ -148,63 +154,133 @@ impl Dispatcher {
     }
 
     fn datagram(&mut self, flow: FlowKey, ip_id: u16, payload: &[u8], is_cut: bool) -> Result<(), Gone> {
-        let content = match classify(payload) {
-            Kind::Rtp => Content::Rtp,
-            Kind::Rtcp => Content::Rtcp,
-            Kind::Dtls => Content::Dtls,
-            Kind::Stun => {
+        let item = Item { ip_id, is_cut, ..self.item(flow, payload) };
+        match content_of(payload) {
+            Some(content) => self.push(&Item { content, ..item }),
+            None if looks_like_hep(payload) => self.hep(flow, payload),
+            None => {
                 self.frames.other += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a message that an agent sent on.
+    fn hep(&mut self, outer: FlowKey, bytes: &[u8]) -> Result<(), Gone> {
+        let hep = match read_hep(bytes, self.now) {
+            Ok(hep) => hep,
+            Err(loss) if bytes.starts_with(b"HEP3") => {
+                self.losses.count(loss);
                 return Ok(());
             }
-            Kind::Other if probe(payload) == Verdict::NotOurs => {
+            // The earlier versions have no mark that is theirs alone.
+            Err(_) => {
                 self.frames.other += 1;
                 return Ok(());
-            }
-            Kind::Other => {
-                self.frames.sip += 1;
-                let key = &self.shard_key;
-                let item = sip_item(key, Content::SipDatagram, flow, ip_id, payload, self.seq, self.now);
-                return self.epochs.push(&Item { is_cut, ..item }, true);
             }
         };
-        self.frames.media += 1;
-        let pair = self.shard_key.media_pair(flow);
-        let shard = (pair >> 32) as u16 % VIRTUAL_SHARDS;
-        let (seq, at) = (self.seq, self.now);
-        let item = Item { seq, at, flow, content, shard, pair, ip_id, is_cut, bytes: payload };
-        self.epochs.push(&item, false)
+        let Some(content) = content_of(&hep.payload) else {
+            self.frames.other += 1;
+            return Ok(());
+        };
+        self.mirrors.count(agent(outer, &hep));
+        let item = self.item(hep.flow, &hep.payload);
+        let item = told_by_agent(Item { content, ..item }, &hep, &mut self.losses);
+        self.push(&item)
+    }
+
+    /// An item of this moment.
+    fn item<'a>(&self, flow: FlowKey, bytes: &'a [u8]) -> Item<'a> {
+        Item {
+            seq: self.seq,
+            at: self.now,
+            stamp: self.now,
+            agent: None,
+            flow,
+            content: Content::SipDatagram,
+            shard: 0,
+            pair: 0,
+            ip_id: 0,
+            is_cut: false,
+            bytes,
+        }
+    }
+
+    /// Counts a datagram's item and sends it to its owner.
+    fn push(&mut self, item: &Item<'_>) -> Result<(), Gone> {
+        let is_sip = is_sip(item.content);
+        *(if is_sip { &mut self.frames.sip } else { &mut self.frames.media }) += 1;
+        self.epochs.push(&owned(&self.shard_key, *item), is_sip)
     }
 
     fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), Gone> {
-        let Self { tcp, losses, epochs, shard_key, seq, now, .. } = self;
+        let item = self.item(flow, &[]);
+        let Self { tcp, losses, epochs, mirrors, shard_key, now, .. } = self;
         let mut sent = Ok(());
         tcp.push(flow, segment, *now, losses, |stream, losses| {
-            read_messages(stream, losses, |message| {
-                let item = sip_item(shard_key, Content::SipStream, flow, 0, message, *seq, *now);
+            let mut push = |item: Item<'_>| {
                 if sent.is_ok() {
-                    sent = epochs.push(&item, true);
+                    sent = epochs.push(&owned(shard_key, item), is_sip(item.content));
                 }
+            };
+            read_messages(stream, losses, |message, losses| match message {
+                InStream::Sip(bytes) => push(Item { content: Content::SipStream, bytes, ..item }),
+                InStream::Hep(bytes) => match read_hep(bytes, item.at) {
+                    Ok(hep) => {
+                        let Some(content) = content_of(&hep.payload) else { return };
+                        mirrors.count(agent(flow, &hep));
+                        let item = Item { content, flow: hep.flow, bytes: &hep.payload, ..item };
+                        push(told_by_agent(item, &hep, losses));
+                    }
+                    Err(_) => losses.count(Loss::HepDesync),
+                },
             });
         });
         sent
     }
 }
 
-/// SIP is owned by Call-ID, registrations by address of record.
-fn sip_item<'a>(
-    key: &HashKey,
-    content: Content,
-    flow: FlowKey,
-    ip_id: u16,
-    bytes: &'a [u8],
-    seq: u64,
-    at: Timestamp,
-) -> Item<'a> {
-    let hash = match route_key(bytes) {
+/// What a datagram is, if it is ours.
+fn content_of(payload: &[u8]) -> Option<Content> {
+    match classify(payload) {
+        Kind::Rtp => Some(Content::Rtp),
+        Kind::Rtcp => Some(Content::Rtcp),
+        Kind::Dtls => Some(Content::Dtls),
+        Kind::Stun => None,
+        Kind::Other => (probe(payload) != Verdict::NotOurs).then_some(Content::SipDatagram),
+    }
+}
+
+const fn is_sip(content: Content) -> bool {
+    matches!(content, Content::SipDatagram | Content::SipStream)
+}
+
+const fn agent(outer: FlowKey, hep: &Hep<'_>) -> Tunnel {
+    Tunnel { kind: TunnelKind::Hep, source: outer.src.with_port(0), session: hep.agent }
+}
+
+/// The agent's clock and number, and what carried the message there.
+fn told_by_agent<'a>(item: Item<'a>, hep: &Hep<'_>, losses: &mut Losses) -> Item<'a> {
+    let is_stream = hep.transport == Transport::Tcp && item.content == Content::SipDatagram;
+    let content = if is_stream { Content::SipStream } else { item.content };
+    let off = hep.at.map(|at| at.since(item.at).max(item.at.since(at)));
+    if off.is_some_and(|off| off > MAX_CLOCK_OFF) {
+        losses.count(Loss::HepClockOff);
+    }
+    let stamp = hep.at.filter(|_| off.is_some_and(|off| off <= MAX_CLOCK_OFF)).unwrap_or(item.at);
+    Item { content, stamp, agent: Some(hep.agent), ..item }
+}
+
+/// Finds the owner: of media by its endpoints, of SIP by Call-ID, of registrations by address of record.
+fn owned<'a>(key: &HashKey, item: Item<'a>) -> Item<'a> {
+    if !is_sip(item.content) {
+        let pair = key.media_pair(item.flow);
+        return Item { pair, shard: (pair >> 32) as u16 % VIRTUAL_SHARDS, ..item };
+    }
+    let hash = match route_key(item.bytes) {
         RouteKey::Call(call_id) => key.parts(&[call_id]),
         RouteKey::Registration { user, host } => key.parts(&[user, host]),
-        RouteKey::None => key.media_pair(flow),
+        RouteKey::None => key.media_pair(item.flow),
     };
-    let shard = hash as u16 % VIRTUAL_SHARDS;
-    Item { seq, at, flow, content, shard, pair: 0, ip_id, is_cut: false, bytes }
+    Item { shard: hash as u16 % VIRTUAL_SHARDS, ..item }
 }

@@ -139,7 +139,7 @@ impl Calls {
             if cseq.number == call.cseq || is_continued {
                 if is_continued {
                     call.cseq = cseq.number;
-                    call.step(Event::Retry, item.at);
+                    call.step(Event::Retry, item.stamp);
                 }
                 call.hop(item.flow, flow_hash);
                 let (call, class) = (call.identity, call.class());
@@ -154,7 +154,7 @@ impl Calls {
         let identity = started.call;
         out.fact(Fact::CallStarted(Box::new(started)));
         let (hash, key) = self.key(sip.call_id, sip.parts.from_tag());
-        let call = Call::new(identity, item.at, item.flow, flow_hash, cseq.number);
+        let call = Call::new(identity, item.stamp, item.flow, flow_hash, cseq.number);
         let (slot, evicted) = self.table.insert(hash, key, call, 1, item.at);
         if let Some(mut evicted) = evicted {
             if evicted.value.phase != Phase::Over {
@@ -170,7 +170,7 @@ impl Calls {
         let item = sip.item;
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
         match method {
-            Method::Bye if call.step(Event::Bye, item.at) => {
+            Method::Bye if call.step(Event::Bye, item.stamp) => {
                 call.note_change();
                 release(call, item.at, out);
                 out.report(call.report());
@@ -210,7 +210,7 @@ impl Calls {
                 }
                 _ => None,
             };
-            if event.is_some_and(|event| call.step(event, item.at)) {
+            if event.is_some_and(|event| call.step(event, item.stamp)) {
                 call.note_change();
                 if call.phase == Phase::Over {
                     release(call, item.at, out);
@@ -265,11 +265,12 @@ impl Calls {
                 b"call",
                 call_id,
                 from_tag,
-                &item.at.as_nanos().to_le_bytes(),
+                &item.stamp.as_nanos().to_le_bytes(),
             ]),
             call_id: text(call_id),
             from_tag: text(from_tag),
-            started_at: item.at,
+            started_at: item.stamp,
+            agent: item.agent,
             flow: item.flow,
             transport: item.transport(),
             from: party(parts.from),

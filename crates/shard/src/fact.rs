@@ -94,6 +94,8 @@ pub struct CallStarted {
     pub call_id: String,
     pub from_tag: String,
     pub started_at: Timestamp,
+    /// The HEP agent that told of it, by whose clock its times are.
+    pub agent: Option<u32>,
     pub flow: FlowKey,
     pub transport: Transport,
     pub from: Party,
@@ -151,6 +153,8 @@ pub struct RegistrationStarted {
     pub user_agent: Option<String>,
     pub prints: Prints,
     pub first_seen: Timestamp,
+    /// The HEP agent that told of it, by whose clock its times are.
+    pub agent: Option<u32>,
 }
 
 /// The timeline of a device.

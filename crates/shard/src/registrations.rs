@@ -128,7 +128,7 @@ impl Registrations {
                 let prints = prints.prints(message, None, item.at, out);
                 let started = started(item, message, &aor, &contact, identity, prints);
                 out.fact(Fact::RegistrationStarted(Box::new(started)));
-                let device = Device::new(identity, item.at);
+                let device = Device::new(identity, item.stamp);
                 let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
                 if let Some(evicted) = evicted {
                     if evicted.value.is_accepted {
@@ -143,7 +143,7 @@ impl Registrations {
         let (_, device) = self.table.get_mut(slot)?;
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
-        let refreshed = device.register(item.at, call_id, cseq.number, novelty, is_authorised);
+        let refreshed = device.register(item.stamp, call_id, cseq.number, novelty, is_authorised);
         if requested_expires(message, &contact) == Some(0) {
             device.timeline.cut();
         }
@@ -166,7 +166,7 @@ impl Registrations {
         match code {
             401 | 407 if device.challenged_at.is_none() => {
                 device.challenges += 1;
-                device.challenged_at = Some(item.at);
+                device.challenged_at = Some(item.stamp);
             }
             200..=299 => {
                 device.is_accepted = true;
@@ -329,6 +329,7 @@ fn started(
         transport: item.transport(),
         user_agent: message.get(Name::UserAgent).map(text),
         prints,
-        first_seen: item.at,
+        first_seen: item.stamp,
+        agent: item.agent,
     }
 }

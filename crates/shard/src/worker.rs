@@ -36,8 +36,13 @@ pub enum Content {
 pub struct Item<'a> {
     /// The reader's number of the frame.
     pub seq: u64,
-    /// When it was captured, never before the item before it.
+    /// When it came, never before the item before it: what timers and the order of facts go by.
     pub at: Timestamp,
+    /// When it was captured, by the clock of whoever captured it: what is reported and what clocks are fitted to.
+    /// The same as `at`, except where an agent sent it on (HEP).
+    pub stamp: Timestamp,
+    /// The agent that sent it on.
+    pub agent: Option<u32>,
     /// From where to where.
     pub flow: FlowKey,
     /// What it is.

@@ -101,6 +101,7 @@ pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {
         text(row, "callee_kind")?,
         text(row, "callee_country")?,
         json!(defects),
+        int(row, "hep_agent")?,
     ])
 }
 

@@ -103,6 +103,34 @@ pub fn in_erspan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, session: u
     Frame { at: frame.at, bytes: ethernet(&ipv4(src, dst, 47, 0, 0x4000, &gre)) }
 }
 
+/// The datagram of a frame as an agent sends it on, in a HEP version 3 message that bears the frame's time.
+#[must_use]
+pub fn as_hep(frame: &Frame, agent: u32) -> Vec<u8> {
+    let (ip, micros) = (&frame.bytes[14..], frame.at.as_nanos() / 1000);
+    let (secs, micros) = ((micros / 1_000_000) as u32, (micros % 1_000_000) as u32);
+    let chunks: [(u16, &[u8]); 11] = [
+        (1, &[2]),
+        (2, &ip[9..10]),
+        (3, &ip[12..16]),
+        (4, &ip[16..20]),
+        (7, &ip[20..22]),
+        (8, &ip[22..24]),
+        (9, &secs.to_be_bytes()),
+        (10, &micros.to_be_bytes()),
+        (11, &[1]),
+        (12, &agent.to_be_bytes()),
+        (15, &ip[28..]),
+    ];
+    let mut body = Vec::new();
+    for (kind, value) in chunks {
+        body.extend([0, 0]);
+        body.extend(kind.to_be_bytes());
+        body.extend((value.len() as u16 + 6).to_be_bytes());
+        body.extend(value);
+    }
+    [&b"HEP3"[..], &(body.len() as u16 + 6).to_be_bytes(), &body].concat()
+}
+
 /// A capture file (little-endian, Ethernet) with these frames.
 #[must_use]
 pub fn write_pcap(frames: &[Frame], format: PcapFormat) -> Vec<u8> {

@@ -1,10 +1,12 @@
-//! Frames to datagrams and stream bytes: link layers, tags and labels, tunnels, IP, fragments, UDP and TCP.
+//! Frames to datagrams and stream bytes: link layers, tags and labels, tunnels, IP, fragments, UDP and TCP, and
+//! the envelopes of the Homer Encapsulation Protocol.
 //!
 //! This crate must never know what a datagram means: no SIP, no RTP, no ports but those of tunnels.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod decode;
 mod fragment;
+mod hep;
 mod ip;
 mod layer;
 mod link;
@@ -13,6 +15,7 @@ mod tunnel;
 
 pub use decode::{Decoded, Frame, Segment, decode, decode_reassembled};
 pub use fragment::{FragmentLimits, FragmentPool, Pushed, Reassembled};
+pub use hep::{Hep, hep3_len, looks_like_hep, read_hep};
 pub use ip::Fragment;
 pub use link::LinkType;
 pub use tcp::{TcpLimits, TcpReassembler, TcpStream};

@@ -27,6 +27,8 @@ pub enum TunnelKind {
     L2tp,
     /// TaZmen Sniffer Protocol.
     Tzsp,
+    /// Homer Encapsulation Protocol: its session is the agent's number.
+    Hep,
 }
 
 impl TunnelKind {
@@ -44,6 +46,7 @@ impl TunnelKind {
             Self::GtpU => "gtp-u",
             Self::L2tp => "l2tp",
             Self::Tzsp => "tzsp",
+            Self::Hep => "hep",
         }
     }
 }

@@ -42,6 +42,8 @@ INSERT INTO streams SELECT * FROM streams_1 ORDER BY id;
 DROP TABLE streams_1;
 CREATE INDEX streams_by_call ON streams (call);
 
+ALTER TABLE registrations ADD COLUMN hep_agent INTEGER;
+
 ALTER TABLE observations RENAME TO observations_1;
 -- One unbroken observation of a device's registration, by one run of the program.
 CREATE TABLE observations (
@@ -112,12 +114,14 @@ CREATE TABLE calls (
     first_access_side    TEXT NOT NULL,
     first_trunk_id       TEXT,
     has_identity         INTEGER NOT NULL,
-    defects              TEXT
+    defects              TEXT,
+    -- The HEP agent that told of it, by whose clock its times are.
+    hep_agent            INTEGER
 ) STRICT;
 INSERT INTO calls
     SELECT id, call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind, caller_country, callee_kind,
         callee_country, callee_neighbourhood, source, destination, transport, user_agent, fingerprint, sip_author,
-        sdp_author, path, origin, access_side, trunk_id, has_identity, defects
+        sdp_author, path, origin, access_side, trunk_id, has_identity, defects, NULL
     FROM calls_1 ORDER BY id;
 CREATE INDEX calls_by_time ON calls (started_at);
 CREATE INDEX calls_by_fingerprint ON calls (fingerprint);
