@@ -101,6 +101,9 @@ losses! {
     InterfaceDropped "interface_dropped" Missed
         "The interface or its driver dropped packets before the capture saw them."
         "Raise the interface's ring (ethtool -G) and look for a slower link behind the mirror.";
+    HepSocketFull "hep_socket_full" Missed
+        "The HEP listener's socket was full: agents sent faster than it was read."
+        "Raise net.core.rmem_default, or let agents send by TCP.";
     RecordDamaged "record_damaged" Partial
         "A capture file ended inside a record or holds a damaged one; what stood before it was read."
         "Copy the file again or repair it.";

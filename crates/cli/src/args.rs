@@ -1,5 +1,8 @@
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 
+use bellwether_base::Transport;
+use bellwether_sensor::HepAddress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Tells a VoIP provider what is really calling.
@@ -81,8 +84,12 @@ pub(crate) struct ReplayArgs {
 #[derive(Args, Debug)]
 pub(crate) struct SenseArgs {
     /// Interface to listen on; repeat for several
-    #[arg(short, long = "interface", value_name = "IFACE", required = true)]
+    #[arg(short, long = "interface", value_name = "IFACE", required_unless_present = "hep")]
     pub(crate) interfaces: Vec<String>,
+    /// Address to which agents send HEP (SBCs, Kamailio, OpenSIPS, FreeSWITCH, Asterisk), such as udp:0.0.0.0:9060;
+    /// repeat for several
+    #[arg(long, value_name = "udp:HOST:PORT|tcp:HOST:PORT", value_parser = hep_address)]
+    pub(crate) hep: Vec<HepAddress>,
     /// Keep only what this capture filter (pcap-filter) keeps, and all fragments and tunnels
     #[arg(long, value_name = "EXPRESSION", conflicts_with = "exact_filter")]
     pub(crate) filter: Option<String>,
@@ -174,6 +181,16 @@ pub(crate) enum ConfigAction {
         /// The file
         file: PathBuf,
     },
+}
+
+fn hep_address(text: &str) -> Result<HepAddress, String> {
+    let (transport, host) = match text.split_once(':') {
+        Some(("udp", host)) => (Transport::Udp, host),
+        Some(("tcp", host)) => (Transport::Tcp, host),
+        _ => return Err("it begins with udp: or tcp:".to_owned()),
+    };
+    let found = host.to_socket_addrs().map_err(|e| format!("{host}: {e}"))?.next();
+    found.map(|address| HepAddress { transport, address }).ok_or_else(|| format!("{host} has no address"))
 }
 
 #[cfg(test)]

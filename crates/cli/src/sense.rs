@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bellwether_capture::LiveOptions;
-use bellwether_sensor::{Event, Interfaces};
+use bellwether_sensor::{Ears, Event};
 
 use crate::args::{Common, SenseArgs};
 use crate::config::Config;
@@ -18,7 +18,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let options: Vec<LiveOptions> = args.interfaces.iter().map(|name| options(name, args)).collect();
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
-    let interfaces = Interfaces::open(&options).map_err(|e| Failure::from_live(&e))?;
+    let ears = Ears::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
     let Prepared { sensor, writer } = Prepared::new(common, &config)?;
     // Whoever breaks into what reads hostile traffic shall find no privileges there. Threads inherit this.
     drop_capabilities()?;
@@ -26,9 +26,11 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         stop_after(time, Arc::clone(&stop));
     }
     if !common.quiet {
-        tell(&format!("listening on {} until SIGINT or SIGTERM", args.interfaces.join(", ")));
+        let heps = args.hep.iter().map(|at| format!("{} {}", at.transport.name(), at.address));
+        let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
+        tell(&format!("listening on {} until SIGINT or SIGTERM", places.join(", ")));
     }
-    let outcome = bellwether_sensor::sense(interfaces, &sensor, writer, &stop, &mut |event| report(&event))?;
+    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut |event| report(&event))?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
     }

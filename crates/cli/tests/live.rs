@@ -1,4 +1,5 @@
-//! Live capture on the loopback interface. Without the right to capture, the refusal is what is tested.
+//! Live traffic on the loopback interface: captured, and sent on by agents. Without the right to capture, the
+//! refusal is what is tested.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -9,17 +10,18 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
-use bellwether_testkit::{Agent, Call, Frame, Microphone, Rng, Talk};
+use bellwether_testkit::{Agent, Call, Frame, Microphone, Rng, Talk, as_hep};
 use common::Room;
 
 /// Calls between sockets of the loopback network.
-fn calls(count: u8) -> Vec<Frame> {
+fn calls(count: u8, start: Timestamp) -> Vec<Frame> {
     let mut rng = Rng::new(31);
     let mut frames: Vec<Frame> = (0..count)
         .flat_map(|i| {
@@ -37,7 +39,7 @@ fn calls(count: u8) -> Vec<Frame> {
             let call = Call {
                 caller: Agent::new([127, 31, 0, 10 + i], &format!("20{i}"), "Phone/1"),
                 callee: Agent::new([127, 31, 0, 110 + i], &format!("30{i}"), "Phone/2"),
-                start: Timestamp::from_nanos(0) + Span::from_millis(20 * i64::from(i)),
+                start: start + Span::from_millis(20 * i64::from(i)),
                 rings: Span::from_millis(100),
                 caller_talk,
                 callee_talk,
@@ -99,13 +101,11 @@ fn calls_on_the_loopback_interface_are_found_and_a_signal_ends_the_run_in_order(
     for (db, sockets) in [("one.db", "1"), ("two.db", "2")] {
         let args =
             ["--db", db, "--workers", "2", "sense", "-i", "lo", "--sockets", sockets, "--filter", filter];
-        let Some(mut child) = listen(&room, &args) else { return };
-        send(&calls(12));
+        let Some(child) = listen(&room, &args) else { return };
+        send(&calls(12, Timestamp::default()));
         // The last packets are still on their way to the ring's reader.
         std::thread::sleep(Duration::from_millis(300));
-        let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-        assert!(stopped.success());
-        assert_eq!(child.wait().unwrap().code(), Some(0));
+        terminate(child);
         let calls = room.rows(db, "calls");
         assert_eq!(calls.len(), 12, "{sockets} sockets");
         assert!(calls.iter().all(|call| !call["ended_at"].is_null() && call["final_status"] == 200));
@@ -115,6 +115,61 @@ fn calls_on_the_loopback_interface_are_found_and_a_signal_ends_the_run_in_order(
         let losses = room.rows(db, "losses");
         assert!(losses.iter().all(|loss| loss["kind"] == "notice"), "{losses:?}");
     }
+}
+
+/// Ends a run as an operator would, and expects it to end well.
+fn terminate(mut child: Child) {
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn agents_are_heard_by_udp_and_tcp_and_junk_costs_its_own_connection_only() {
+    let room = Room::new();
+    // Free for a moment is free enough here: nobody else uses the loopback network.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (udp, tcp) = (format!("udp:{free}"), format!("tcp:{free}"));
+    let child = listen(&room, &["--db", "hep.db", "sense", "--hep", &udp, "--hep", &tcp]).unwrap();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    // Whole microseconds, as HEP has them.
+    let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);
+    let frames = calls(10, start);
+    let is_sip = |f: &&Frame| f.bytes[42..].first().is_some_and(u8::is_ascii_uppercase);
+    let mut junk = TcpStream::connect(free).unwrap();
+    junk.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut stream = TcpStream::connect(free).unwrap();
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for frame in frames.iter().filter(is_sip) {
+        let message = as_hep(frame, 7);
+        // Calls of even callers by one way, the others by the other.
+        if (frame.bytes[29] % 2 == 0) == (frame.bytes[33] % 2 == 0) && frame.bytes[29] % 2 == 0 {
+            let (front, back) = message.split_at(message.len() / 3);
+            stream.write_all(front).unwrap();
+            stream.flush().unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+            stream.write_all(back).unwrap();
+        } else {
+            socket.send_to(&message, free).unwrap();
+        }
+        socket.send_to(b"junk", free).unwrap();
+    }
+    drop(stream);
+    std::thread::sleep(Duration::from_millis(500));
+    terminate(child);
+    let calls = room.rows("hep.db", "calls");
+    assert_eq!(calls.len(), 10);
+    for call in &calls {
+        assert_eq!((&call["final_status"], &call["hep_agent"]), (&200.into(), &7.into()), "{call}");
+        assert!(call["answered_at"].as_str() > call["started_at"].as_str(), "{call}");
+    }
+    let losses = room.rows("hep.db", "losses");
+    let desync: Vec<_> = losses.iter().filter(|l| l["kind"] != "notice").collect();
+    assert!(matches!(desync.as_slice(), [l] if l["name"] == "hep_desync" && l["count"] == 1), "{losses:?}");
+    let said = room.expect(1, &["--db", "y.db", "sense", "--hep", "udp:192.0.2.1:9060"]);
+    assert!(said.contains("hep:udp:192.0.2.1:9060"), "{said}");
+    let said = room.expect(2, &["sense", "--hep", "sctp:127.0.0.1:1"]);
+    assert!(said.contains("udp: or tcp:"), "{said}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod epochs;
 mod error;
 mod feed;
 mod frames;
+mod listen;
 mod live;
 mod merge;
 mod mirrors;
@@ -23,6 +24,7 @@ mod replay;
 mod streams;
 
 pub use error::SensorError;
-pub use live::{Event, Interfaces, LiveOutcome, sense};
+pub use listen::HepAddress;
+pub use live::{Ears, Event, LiveOutcome, sense};
 pub use pipeline::{Config, Finished};
 pub use replay::{Damage, Outcome, Progress, Unread, replay};

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use crate::SensorError;
 use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
+use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Config, Finished};
 
 /// Portions of frames that wait between a socket and the feed. What does not fit stays in the kernel's ring,
@@ -51,18 +52,19 @@ pub struct LiveOutcome {
     pub finished: Finished,
 }
 
-/// Interfaces, opened and ready: the only part that needs privileges.
-pub struct Interfaces {
+/// Interfaces and listeners, opened and ready: the only part that needs privileges.
+pub struct Ears {
     sockets: Vec<(String, LiveCapture)>,
+    listeners: Vec<Listener>,
     names: String,
 }
 
-impl Interfaces {
+impl Ears {
     /// Opens all.
     ///
     /// # Errors
-    /// If one of them cannot be captured from.
-    pub fn open(options: &[LiveOptions]) -> Result<Self, LiveError> {
+    /// If an interface cannot be captured from, or an address is not free.
+    pub fn open(options: &[LiveOptions], hep: &[HepAddress]) -> Result<Self, LiveError> {
         let mut sockets = Vec::new();
         // Groups of sockets are numbered within the network namespace; the process keeps them its own.
         let first_group = std::process::id() as u16;
@@ -71,31 +73,38 @@ impl Interfaces {
             let opened = LiveCapture::open(options, group)?;
             sockets.extend(opened.into_iter().map(|socket| (options.interface.clone(), socket)));
         }
-        let names: Vec<&str> = options.iter().map(|o| o.interface.as_str()).collect();
-        Ok(Self { sockets, names: names.join(" ") })
+        let mut names: Vec<String> = options.iter().map(|o| o.interface.clone()).collect();
+        let mut listeners = Vec::new();
+        for at in hep {
+            let name = format!("hep:{}:{}", at.transport.name(), at.address);
+            listeners.push(Listener::bind(*at).map_err(|e| LiveError::Other(name.clone(), e.to_string()))?);
+            names.push(name);
+        }
+        Ok(Self { sockets, listeners, names: names.join(" ") })
     }
 }
 
-/// Analyses what the interfaces bring until `stop` is set: then what is in the rings is taken, everything open is
+/// Analyses what interfaces and agents bring until `stop` is set: then what is in the rings is taken, everything open is
 /// reported, and all is committed.
 ///
 /// # Errors
 /// If the database cannot be written, or the system has no thread to give. What was committed before stays.
 pub fn sense(
-    interfaces: Interfaces,
+    ears: Ears,
     config: &Config,
     writer: Writer,
     stop: &AtomicBool,
     tell: &mut dyn FnMut(Event),
 ) -> Result<LiveOutcome, SensorError> {
     let (packets, finished) = pipeline::run(config, writer, |dispatcher, rows| {
-        let Interfaces { mut sockets, names } = interfaces;
+        let Ears { mut sockets, listeners, names } = ears;
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
+        let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
         std::thread::scope(|scope| {
             let mut sources = Vec::new();
             let (news_tx, news) = bounded(64);
-            let (frames_tx, frames) = bounded(PORTIONS * sockets.len());
+            let (frames_tx, frames) = bounded(PORTIONS * (sockets.len() + listeners.len()));
             for (i, (socket, dropped)) in sockets.into_iter().zip(&dropped).enumerate() {
                 let (spare_tx, spare) = bounded(PORTIONS);
                 let taking =
@@ -103,12 +112,23 @@ pub fn sense(
                 pipeline::spawn(scope, &format!("capture-{i}"), move || taking.run(socket))?;
                 sources.push(Source { waiting: VecDeque::new(), spare: spare_tx });
             }
+            for (i, (listener, losses)) in listeners.into_iter().zip(&unheard).enumerate() {
+                let (source, to) = (sources.len(), frames_tx.clone());
+                pipeline::spawn(scope, &format!("hep-{i}"), move || {
+                    let hand_on =
+                        |frames: Frames| frames.is_empty() || to.send(Portion { source, frames }).is_ok();
+                    listener.run(stop, losses, &hand_on);
+                })?;
+                // Its messages are few: their room is not worth a way back.
+                sources.push(Source { waiting: VecDeque::new(), spare: bounded(0).0 });
+            }
             drop((frames_tx, news_tx));
             let feed = LiveFeed {
                 sources,
                 dispatcher,
                 rows,
                 dropped: &dropped,
+                unheard: &unheard,
                 session: Session::new(names, config.key),
                 told: Counters::default(),
                 last_count: Instant::now(),
@@ -224,6 +244,7 @@ struct LiveFeed<'a> {
     dispatcher: Dispatcher,
     rows: &'a Sender<Vec<Row>>,
     dropped: &'a [Dropped],
+    unheard: &'a [ListenerLosses],
     session: Session,
     /// What was counted when losses were last told.
     told: Counters,
@@ -330,6 +351,11 @@ impl LiveFeed<'_> {
         };
         total.add("loss", Loss::RingFull.name(), sum(|d| &d.ring_full));
         total.add("loss", Loss::InterfaceDropped.name(), sum(|d| &d.interface));
+        let sum = |of: fn(&ListenerLosses) -> &AtomicU64| -> u64 {
+            self.unheard.iter().map(|losses| of(losses).load(Ordering::Relaxed)).sum()
+        };
+        total.add("loss", Loss::HepSocketFull.name(), sum(|l| &l.socket_full));
+        total.add("loss", Loss::HepDesync.name(), sum(|l| &l.desync));
         total
     }
 
@@ -382,7 +408,7 @@ impl Session {
 }
 
 /// The time by the clock that stamps packets.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
 }

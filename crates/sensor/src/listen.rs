@@ -1,0 +1,283 @@
+//! The live HEP listener: what agents send on, by UDP or TCP.
+
+use std::io::{self, ErrorKind, Read};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bellwether_base::Transport;
+use bellwether_capture::{Frames, Record};
+use bellwether_wire::{LinkType, hep3_len};
+
+use crate::live::now;
+
+/// Connections served at once; an agent needs one.
+const MAX_CONNECTIONS: usize = 256;
+
+/// How long a thread waits before it looks whether it should stop, and how long it gathers messages.
+const WAIT: Duration = Duration::from_millis(50);
+const GATHER: Duration = Duration::from_millis(20);
+const AT_ONCE: usize = 256;
+
+/// Where agents send to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HepAddress {
+    /// UDP, or TCP for version 3.
+    pub transport: Transport,
+    /// The address.
+    pub address: SocketAddr,
+}
+
+/// A bound listener.
+pub(crate) struct Listener {
+    socket: Socket,
+    address: SocketAddr,
+}
+
+enum Socket {
+    Udp(UdpSocket),
+    Tcp(TcpListener),
+}
+
+/// What a listener lost, so far.
+#[derive(Default)]
+pub(crate) struct ListenerLosses {
+    /// Datagrams that did not fit into the socket's buffer.
+    pub(crate) socket_full: AtomicU64,
+    /// Connections that held something else than HEP.
+    pub(crate) desync: AtomicU64,
+}
+
+impl Listener {
+    pub(crate) fn bind(at: HepAddress) -> io::Result<Self> {
+        let socket = match at.transport {
+            Transport::Udp => {
+                let socket = UdpSocket::bind(at.address)?;
+                socket.set_read_timeout(Some(WAIT))?;
+                Socket::Udp(socket)
+            }
+            Transport::Tcp => {
+                let socket = TcpListener::bind(at.address)?;
+                socket.set_nonblocking(true)?;
+                Socket::Tcp(socket)
+            }
+        };
+        Ok(Self { socket, address: at.address })
+    }
+
+    /// Serves until `stop`; hands gathered messages to `to`, which answers whether anybody takes them.
+    pub(crate) fn run(
+        &self,
+        stop: &AtomicBool,
+        losses: &ListenerLosses,
+        to: &(impl Fn(Frames) -> bool + Sync),
+    ) {
+        match &self.socket {
+            Socket::Udp(socket) => self.datagrams(socket, stop, losses, to),
+            Socket::Tcp(socket) => self.connections(socket, stop, losses, to),
+        }
+    }
+
+    fn datagrams(
+        &self,
+        socket: &UdpSocket,
+        stop: &AtomicBool,
+        losses: &ListenerLosses,
+        to: &impl Fn(Frames) -> bool,
+    ) {
+        let mut buffer = vec![0; 65_536];
+        let mut gathered = Gathered::default();
+        while !stop.load(Ordering::Relaxed) {
+            if let Ok((len, from)) = socket.recv_from(&mut buffer) {
+                gathered.push(from, self.address, buffer.get(..len).unwrap_or_default());
+            }
+            if gathered.is_due() {
+                losses.socket_full.store(dropped(self.address), Ordering::Relaxed);
+                if !to(gathered.take()) {
+                    return;
+                }
+            }
+        }
+        to(gathered.take());
+    }
+
+    fn connections(
+        &self,
+        socket: &TcpListener,
+        stop: &AtomicBool,
+        losses: &ListenerLosses,
+        to: &(impl Fn(Frames) -> bool + Sync),
+    ) {
+        let open = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            while !stop.load(Ordering::Relaxed) {
+                let Ok((stream, from)) = socket.accept() else {
+                    std::thread::sleep(WAIT);
+                    continue;
+                };
+                if open.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
+                    losses.desync.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                open.fetch_add(1, Ordering::Relaxed);
+                let open = &open;
+                scope.spawn(move || {
+                    if !self.connection(stream, from, stop, to) {
+                        losses.desync.fetch_add(1, Ordering::Relaxed);
+                    }
+                    open.fetch_sub(1, Ordering::Relaxed);
+                });
+            }
+        });
+    }
+
+    /// Reads one connection to its end; answers whether it held HEP to the last octet.
+    fn connection(
+        &self,
+        mut stream: TcpStream,
+        from: SocketAddr,
+        stop: &AtomicBool,
+        to: &impl Fn(Frames) -> bool,
+    ) -> bool {
+        if stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(WAIT))).is_err() {
+            return true;
+        }
+        let mut unread = Vec::new();
+        let mut buffer = vec![0; 65_536];
+        let mut gathered = Gathered::default();
+        loop {
+            let is_over = match stream.read(&mut buffer) {
+                Ok(0) => true,
+                Ok(len) => {
+                    unread.extend_from_slice(buffer.get(..len).unwrap_or_default());
+                    false
+                }
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) =>
+                {
+                    stop.load(Ordering::Relaxed)
+                }
+                Err(_) => true,
+            };
+            let mut done = 0;
+            let is_hep = loop {
+                let rest = unread.get(done..).unwrap_or_default();
+                match hep3_len(rest) {
+                    Ok(Some(len)) if rest.len() >= len => {
+                        gathered.push(from, self.address, rest.get(..len).unwrap_or_default());
+                        done += len;
+                    }
+                    Ok(_) => break true,
+                    Err(_) => break false,
+                }
+            };
+            unread.drain(..done);
+            let is_over = is_over || !is_hep;
+            if (is_over || gathered.is_due()) && !to(gathered.take()) {
+                return true;
+            }
+            if is_over {
+                return is_hep && unread.is_empty();
+            }
+        }
+    }
+}
+
+/// Messages on their way to the feed, each as the datagram that it might have come in.
+#[derive(Default)]
+struct Gathered {
+    frames: Frames,
+    since: Option<Instant>,
+    packet: Vec<u8>,
+}
+
+impl Gathered {
+    fn push(&mut self, from: SocketAddr, to: SocketAddr, message: &[u8]) {
+        self.since.get_or_insert_with(Instant::now);
+        datagram(&mut self.packet, from, to, message);
+        let original_len = self.packet.len() as u32;
+        self.frames.push(&Record { at: now(), link: LinkType::RawIp, original_len, frame: &self.packet });
+    }
+
+    fn is_due(&self) -> bool {
+        self.frames.len() >= AT_ONCE || self.since.is_some_and(|since| since.elapsed() >= GATHER)
+    }
+
+    fn take(&mut self) -> Frames {
+        self.since = None;
+        std::mem::take(&mut self.frames)
+    }
+}
+
+/// An IP packet with a UDP datagram: what comes by a socket takes the same way as what comes by a mirror. Its lengths
+/// are left at 0 where they would not fit, as segmentation offload does.
+fn datagram(packet: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
+    packet.clear();
+    let udp_len = u16::try_from(payload.len() + 8).unwrap_or(0);
+    match (from.ip().to_canonical(), to.ip().to_canonical()) {
+        (IpAddr::V4(src), to) => {
+            let total = if udp_len == 0 { 0 } else { udp_len.checked_add(20).unwrap_or(0) };
+            packet.extend([0x45, 0]);
+            packet.extend(total.to_be_bytes());
+            packet.extend([0, 0, 0, 0, 64, 17, 0, 0]);
+            packet.extend(src.octets());
+            packet.extend(if let IpAddr::V4(dst) = to { dst.octets() } else { [0; 4] });
+        }
+        (IpAddr::V6(src), to) => {
+            packet.extend([0x60, 0, 0, 0]);
+            packet.extend(udp_len.to_be_bytes());
+            packet.extend([17, 64]);
+            packet.extend(src.octets());
+            packet.extend(match to {
+                IpAddr::V6(dst) => dst.octets(),
+                IpAddr::V4(dst) => dst.to_ipv6_mapped().octets(),
+            });
+        }
+    }
+    packet.extend(from.port().to_be_bytes());
+    packet.extend(to.port().to_be_bytes());
+    packet.extend(udp_len.to_be_bytes());
+    packet.extend([0, 0]);
+    packet.extend(payload);
+}
+
+/// What the kernel dropped because the socket's buffer was full: the last column of its table of sockets.
+fn dropped(address: SocketAddr) -> u64 {
+    let table = if address.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
+    let port = format!(":{:04X}", address.port());
+    let text = std::fs::read_to_string(table).unwrap_or_default();
+    text.lines()
+        .filter(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&port)))
+        .filter_map(|line| line.split_whitespace().last()?.parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_wire::{Decoded, TunnelPorts, decode};
+
+    #[test]
+    fn a_message_travels_as_the_datagram_it_might_have_come_in() {
+        for (from, to) in [("192.0.2.1:9", "192.0.2.2:9060"), ("[2001:db8::1]:9", "[::]:9060")] {
+            for len in [0, 100, 65_507, 65_535] {
+                let (from, to): (SocketAddr, SocketAddr) = (from.parse().unwrap(), to.parse().unwrap());
+                let message = vec![7; len];
+                let mut packet = Vec::new();
+                datagram(&mut packet, from, to, &message);
+                let frame = decode(LinkType::RawIp, &packet, &TunnelPorts::default());
+                let Decoded::Udp { flow, payload, is_cut: false, .. } = frame.what else {
+                    panic!("{len}: {:?}", frame.what)
+                };
+                assert_eq!(
+                    (flow.src.port(), flow.dst.port(), payload),
+                    (9, 9060, message.as_slice()),
+                    "{len}"
+                );
+            }
+        }
+    }
+}
