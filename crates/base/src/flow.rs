@@ -151,6 +151,8 @@ pub enum Transport {
     Udp,
     /// Framed out of a reassembled stream.
     Tcp,
+    /// A WebSocket's message (RFC 7118).
+    WebSocket,
 }
 
 impl Transport {
@@ -160,6 +162,7 @@ impl Transport {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::WebSocket => "ws",
         }
     }
 }

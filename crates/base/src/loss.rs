@@ -119,6 +119,9 @@ losses! {
     HepClockOff "hep_clock_off" Notice
         "A HEP message bears a time more than an hour from its arrival; the time of arrival was taken."
         "Set the agent's clock (NTP), or use HEP version 2 or 3.";
+    WebSocketUnreadable "websocket_unreadable" Partial
+        "A WebSocket connection uses compression or another extension, or a message larger than SIP's; it is not read on."
+        "Switch off permessage-deflate at the proxy.";
     TcpGap "tcp_gap" Partial
         "Bytes of a TCP stream never arrived; reading went on at the next SIP message."
         "Look for loss on the mirror.";

@@ -1,7 +1,6 @@
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use bellwether_base::Transport;
 use bellwether_sensor::HepAddress;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -184,13 +183,13 @@ pub(crate) enum ConfigAction {
 }
 
 fn hep_address(text: &str) -> Result<HepAddress, String> {
-    let (transport, host) = match text.split_once(':') {
-        Some(("udp", host)) => (Transport::Udp, host),
-        Some(("tcp", host)) => (Transport::Tcp, host),
+    let (kind, host): (fn(SocketAddr) -> HepAddress, &str) = match text.split_once(':') {
+        Some(("udp", host)) => (HepAddress::Udp, host),
+        Some(("tcp", host)) => (HepAddress::Tcp, host),
         _ => return Err("it begins with udp: or tcp:".to_owned()),
     };
     let found = host.to_socket_addrs().map_err(|e| format!("{host}: {e}"))?.next();
-    found.map(|address| HepAddress { transport, address }).ok_or_else(|| format!("{host} has no address"))
+    found.map(kind).ok_or_else(|| format!("{host} has no address"))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         stop_after(time, Arc::clone(&stop));
     }
     if !common.quiet {
-        let heps = args.hep.iter().map(|at| format!("{} {}", at.transport.name(), at.address));
+        let heps = args.hep.iter().map(ToString::to_string);
         let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
         tell(&format!("listening on {} until SIGINT or SIGTERM", places.join(", ")));
     }

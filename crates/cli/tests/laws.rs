@@ -14,7 +14,7 @@ use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
     Agent, Call, Delay, Discipline, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
-    as_hep, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
+    as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
 };
 use common::{Room, assert_same, own_captures, shared_captures};
 use serde_json::Value;
@@ -218,6 +218,76 @@ fn fragments_and_vlan_tags_change_no_fact() {
     assert_same(&facts(&room, "plain.db"), &facts(&room, "vlan.db"), "VLAN tags");
 }
 
+/// The signalling of a few calls: time, message, and whether it is a request.
+fn signalling(frames: &[Frame]) -> Vec<(Timestamp, Vec<u8>, bool)> {
+    let message = |f: &Frame| {
+        let payload = &f.bytes[42..];
+        let is_request = payload.first().is_some_and(u8::is_ascii_uppercase) && !payload.starts_with(b"SIP/");
+        (is_request || payload.starts_with(b"SIP/")).then(|| (f.at, payload.to_vec(), is_request))
+    };
+    frames.iter().filter_map(message).collect()
+}
+
+#[test]
+fn web_sockets_carry_the_same_facts_masked_fragmented_and_joined_midway() {
+    let room = Room::new();
+    let messages = signalling(&site(37, Timestamp::from_nanos(START)));
+    let ends = [socket([10, 2, 0, 1], 40_000), socket([10, 2, 0, 2], 8080)];
+    let hands = [
+        "GET / HTTP/1.1\r\nUpgrade: WebSocket\r\nSec-WebSocket-Protocol: sip\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n",
+    ];
+    // Requests go one way, responses the other; segments of up to 500 octets.
+    let capture = |name: &str, framed: bool, handshake: bool| {
+        let (mut out, mut seq) = (Vec::new(), [9_u32, 4_294_967_000]);
+        let mut segment = |side: usize, at: Timestamp, octets: &[u8]| {
+            for piece in octets.chunks(500) {
+                out.push(tcp_frame(at, ends[side], ends[1 - side], seq[side], 0x18, piece));
+                seq[side] = seq[side].wrapping_add(piece.len() as u32);
+            }
+        };
+        for (side, hand) in hands.iter().enumerate().filter(|_| handshake) {
+            segment(side, Timestamp::from_nanos(START - 1), hand.as_bytes());
+        }
+        for (at, message, is_request) in &messages {
+            let side = usize::from(!is_request);
+            match (framed, is_request) {
+                (false, _) => segment(side, *at, message),
+                (true, true) => segment(side, *at, &as_web_socket(message, 300, Some([7, 0, 255, 9]))),
+                (true, false) => segment(side, *at, &as_web_socket(message, 60_000, None)),
+            }
+        }
+        saved(&room, name, &out)
+    };
+    for (name, framed, handshake) in [("bare", false, false), ("opened", true, true), ("joined", true, false)]
+    {
+        let capture = capture(&format!("{name}.pcap"), framed, handshake);
+        room.replay(&format!("{name}.db"), "2", &[&capture]);
+    }
+    let bare = facts(&room, "bare.db");
+    assert_eq!(room.rows("bare.db", "calls").len(), 12);
+    for db in ["opened.db", "joined.db"] {
+        let framed = facts(&room, db);
+        assert!(framed.contains("\"transport\":\"ws\""));
+        assert_same(&bare, &framed.replace("\"transport\":\"ws\"", "\"transport\":\"tcp\""), db);
+    }
+}
+
+#[test]
+fn encrypted_connections_are_counted_by_their_endpoints() {
+    let room = Room::new();
+    let hello = |port: u16| {
+        let record = [0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0];
+        let (client, server) = (socket([10, 2, 0, 1], port), socket([10, 2, 0, 2], 5061));
+        tcp_frame(Timestamp::from_nanos(START), client, server, 1, 0x18, &record)
+    };
+    let capture = saved(&room, "tls.pcap", &[hello(40_000), hello(40_001), hello(5062)]);
+    room.replay("tls.db", "2", &[&capture]);
+    let opaque = &room.rows("tls.db", "summary")[0]["opaque"];
+    assert_eq!(opaque["tls 10.2.0.1 > 10.2.0.2:5061"], 2, "{opaque}");
+    assert_eq!(opaque["tls 10.2.0.1:5062 > 10.2.0.2:5061"], 1, "{opaque}");
+}
+
 #[test]
 fn splitting_a_tcp_stream_anywhere_changes_no_fact() {
     let room = Room::new();
@@ -227,15 +297,7 @@ fn splitting_a_tcp_stream_anywhere_changes_no_fact() {
         SocketAddrV4::new(Ipv4Addr::new(10, 2, 0, 1), 40_000),
         SocketAddrV4::new(Ipv4Addr::new(10, 2, 0, 2), 5060),
     );
-    let messages: Vec<(Timestamp, Vec<u8>, bool)> = frames
-        .iter()
-        .filter_map(|f| {
-            let payload = &f.bytes[42..];
-            let is_request =
-                payload.first().is_some_and(u8::is_ascii_uppercase) && !payload.starts_with(b"SIP/");
-            (is_request || payload.starts_with(b"SIP/")).then(|| (f.at, payload.to_vec(), is_request))
-        })
-        .collect();
+    let messages = signalling(&frames);
     let capture = |name: &str, rng: &mut Rng, most: u64| {
         let mut out = Vec::new();
         let mut seq = [1_000_u32, 4_294_960_000];

@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails by panicking and says why on standard error"
+    clippy::disallowed_types,
+    reason = "a test fails by panicking and says why on standard error; what agents send bears the time of day"
 )]
 
 mod common;

@@ -11,6 +11,7 @@ use bellwether_wire::{
 use crate::epochs::{Epochs, Gone};
 use crate::frames::Frames;
 use crate::mirrors::Mirrors;
+use crate::opaque::Opaque;
 use crate::streams::{InStream, SipFlow, read_messages};
 
 /// Reassembled packets within reassembled packets: a fragmented tunnel that carries fragments needs two.
@@ -29,6 +30,7 @@ pub(crate) struct Dispatcher {
     tcp: TcpReassembler<SipFlow>,
     tunnels: TunnelPorts,
     mirrors: Mirrors,
+    opaque: Opaque,
     shard_key: HashKey,
     pub(crate) frames: Frames,
     pub(crate) losses: Losses,
@@ -50,6 +52,7 @@ impl Dispatcher {
             tcp: TcpReassembler::new(tcp, key.derive("tcp")),
             tunnels,
             mirrors: Mirrors::default(),
+            opaque: Opaque::default(),
             shard_key: key.derive("shards"),
             frames: Frames::default(),
             losses: Losses::default(),
@@ -89,7 +92,7 @@ impl Dispatcher {
         let mut sent = Ok(());
         tcp.finish(losses, |flow, stream, losses| {
             read_messages(stream, losses, |message, _| {
-                // What is left of a torn HEP stream is no whole message.
+                // What is left of an envelope or a frame is no whole message.
                 let InStream::Sip(bytes) = message else { return };
                 let item = Item { content: Content::SipStream, flow, bytes, ..item };
                 if sent.is_ok() {
@@ -104,6 +107,7 @@ impl Dispatcher {
     pub(crate) fn report(&self, counters: &mut Counters) {
         self.frames.report(counters);
         self.mirrors.report(counters);
+        self.opaque.report(counters);
         self.losses.report(counters);
     }
 
@@ -215,7 +219,7 @@ impl Dispatcher {
 
     fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), Gone> {
         let item = self.item(flow, &[]);
-        let Self { tcp, losses, epochs, mirrors, shard_key, now, .. } = self;
+        let Self { tcp, losses, epochs, mirrors, opaque, shard_key, now, .. } = self;
         let mut sent = Ok(());
         tcp.push(flow, segment, *now, losses, |stream, losses| {
             let mut push = |item: Item<'_>| {
@@ -225,6 +229,8 @@ impl Dispatcher {
             };
             read_messages(stream, losses, |message, losses| match message {
                 InStream::Sip(bytes) => push(Item { content: Content::SipStream, bytes, ..item }),
+                InStream::WebSocket(bytes) => push(Item { content: Content::SipWebSocket, bytes, ..item }),
+                InStream::Tls => opaque.count(flow),
                 InStream::Hep(bytes) => match read_hep(bytes, item.at) {
                     Ok(hep) => {
                         let Some(content) = content_of(&hep.payload) else { return };
@@ -252,7 +258,7 @@ fn content_of(payload: &[u8]) -> Option<Content> {
 }
 
 const fn is_sip(content: Content) -> bool {
-    matches!(content, Content::SipDatagram | Content::SipStream)
+    matches!(content, Content::SipDatagram | Content::SipStream | Content::SipWebSocket)
 }
 
 const fn agent(outer: FlowKey, hep: &Hep<'_>) -> Tunnel {

@@ -19,6 +19,7 @@ mod listen;
 mod live;
 mod merge;
 mod mirrors;
+mod opaque;
 mod pipeline;
 mod replay;
 mod streams;

@@ -1,11 +1,11 @@
 //! The live HEP listener: what agents send on, by UDP or TCP.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bellwether_base::Transport;
 use bellwether_capture::{Frames, Record};
 use bellwether_wire::{LinkType, hep3_len};
 
@@ -21,11 +21,20 @@ const AT_ONCE: usize = 256;
 
 /// Where agents send to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct HepAddress {
-    /// UDP, or TCP for version 3.
-    pub transport: Transport,
-    /// The address.
-    pub address: SocketAddr,
+pub enum HepAddress {
+    /// Any version by UDP.
+    Udp(SocketAddr),
+    /// Version 3 by TCP.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for HepAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(address) => write!(f, "hep:udp:{address}"),
+            Self::Tcp(address) => write!(f, "hep:tcp:{address}"),
+        }
+    }
 }
 
 /// A bound listener.
@@ -50,19 +59,18 @@ pub(crate) struct ListenerLosses {
 
 impl Listener {
     pub(crate) fn bind(at: HepAddress) -> io::Result<Self> {
-        let socket = match at.transport {
-            Transport::Udp => {
-                let socket = UdpSocket::bind(at.address)?;
+        Ok(match at {
+            HepAddress::Udp(address) => {
+                let socket = UdpSocket::bind(address)?;
                 socket.set_read_timeout(Some(WAIT))?;
-                Socket::Udp(socket)
+                Self { socket: Socket::Udp(socket), address }
             }
-            Transport::Tcp => {
-                let socket = TcpListener::bind(at.address)?;
+            HepAddress::Tcp(address) => {
+                let socket = TcpListener::bind(address)?;
                 socket.set_nonblocking(true)?;
-                Socket::Tcp(socket)
+                Self { socket: Socket::Tcp(socket), address }
             }
-        };
-        Ok(Self { socket, address: at.address })
+        })
     }
 
     /// Serves until `stop`; hands gathered messages to `to`, which answers whether anybody takes them.

@@ -76,7 +76,7 @@ impl Ears {
         let mut names: Vec<String> = options.iter().map(|o| o.interface.clone()).collect();
         let mut listeners = Vec::new();
         for at in hep {
-            let name = format!("hep:{}:{}", at.transport.name(), at.address);
+            let name = at.to_string();
             listeners.push(Listener::bind(*at).map_err(|e| LiveError::Other(name.clone(), e.to_string()))?);
             names.push(name);
         }

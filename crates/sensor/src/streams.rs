@@ -1,26 +1,31 @@
-use bellwether_base::{Loss, Losses};
-use bellwether_sip::{Framed, frame, resync};
-use bellwether_wire::{TcpStream, hep3_len};
+//! What flows in TCP connections: SIP as it is, in WebSockets, in HEP envelopes, or behind TLS.
 
-/// Reads without a start line after which a flow joined midway is taken for something else.
-const MAX_MISSES: u8 = 16;
+mod hep;
+mod sip;
+mod web_socket;
 
-/// The unread end of a torn flow that may hold the beginning of a start line.
-const KEPT_TAIL: usize = 2048;
+use bellwether_base::Losses;
+use bellwether_wire::{TcpStream, WebSocket};
 
 /// What is remembered of a TCP flow.
 #[derive(Default)]
 pub(crate) struct SipFlow {
     is_sip: bool,
     is_hep: bool,
+    web_socket: Option<Box<WebSocket>>,
     misses: u8,
 }
 
 /// What stands in a flow.
 pub(crate) enum InStream<'a> {
+    /// A SIP message.
     Sip(&'a [u8]),
     /// An agent's envelope, version 3.
     Hep(&'a [u8]),
+    /// A message of a WebSocket.
+    WebSocket(&'a [u8]),
+    /// A TLS handshake: what follows is dark.
+    Tls,
 }
 
 /// Takes the whole messages off the front of a flow and hands each to `message`.
@@ -30,99 +35,49 @@ pub(crate) fn read_messages(
     mut message: impl FnMut(InStream<'_>, &mut Losses),
 ) {
     loop {
-        if stream.state.is_hep || stream.unread().starts_with(HEP) {
-            match read_hep(stream, losses, &mut message) {
-                Some(()) => continue,
-                None => return,
+        let taken = match Kind::of(stream) {
+            Kind::Sip => sip::take(stream, losses, &mut message),
+            Kind::Hep => hep::take(stream, losses, &mut message),
+            Kind::Http => web_socket::take_handshake(stream),
+            Kind::WebSocket => web_socket::take(stream, losses, &mut message),
+            Kind::Tls => {
+                message(InStream::Tls, losses);
+                return stream.ignore();
             }
-        }
-        if stream.take_torn() && !find_start(stream) {
-            return;
-        }
-        if stream.state.is_hep {
-            continue;
-        }
-        match frame(stream.unread()) {
-            Framed::Message { skip, len } => {
-                stream.state.is_sip = true;
-                stream.consume(skip);
-                message(InStream::Sip(stream.unread().get(..len).unwrap_or_default()), losses);
-                stream.consume(len);
-            }
-            Framed::KeepAlive { len } => stream.consume(len),
-            Framed::Incomplete => return,
-            Framed::NotSip if !stream.state.is_sip => return stream.ignore(),
-            Framed::NotSip => skip_line(stream),
-            Framed::TooLarge => {
-                losses.count(Loss::TcpBufferFull);
-                skip_line(stream);
-            }
-        }
-        if stream.unread().is_empty() {
+        };
+        if taken.is_none() || stream.unread().is_empty() {
             return;
         }
     }
 }
 
-/// How every message of HEP version 3 begins.
-const HEP: &[u8] = b"HEP3";
-
-/// Takes one envelope off the front; none if it has to wait for more octets.
-fn read_hep(
-    stream: &mut TcpStream<SipFlow>,
-    losses: &mut Losses,
-    message: &mut impl FnMut(InStream<'_>, &mut Losses),
-) -> Option<()> {
-    stream.state.is_hep = true;
-    // Behind a gap only the mark shows where an envelope begins.
-    let is_lost = stream.take_torn() && !stream.unread().starts_with(HEP);
-    match hep3_len(stream.unread()) {
-        Ok(Some(len)) if !is_lost => {
-            message(InStream::Hep(stream.unread().get(..len)?), losses);
-            stream.consume(len);
-        }
-        Ok(None) if !is_lost => return None,
-        _ => {
-            losses.count(Loss::HepDesync);
-            // The mark may also have begun at the end of what is there.
-            let unread = stream.unread();
-            let next = memchr::memmem::find(unread.get(1..).unwrap_or_default(), HEP).map(|at| at + 1);
-            stream.consume(next.unwrap_or_else(|| unread.len().saturating_sub(HEP.len() - 1).max(1)));
-        }
-    }
-    (!stream.unread().is_empty()).then_some(())
+/// What a flow speaks, as far as it shows.
+#[derive(Clone, Copy)]
+enum Kind {
+    Sip,
+    Hep,
+    WebSocket,
+    Http,
+    Tls,
 }
 
-/// In a torn flow, goes to the next envelope or start line; answers whether there is one.
-fn find_start(stream: &mut TcpStream<SipFlow>) -> bool {
-    let unread = stream.unread();
-    // Looked for first: an envelope holds a start line too.
-    let hep = if stream.state.is_sip { None } else { memchr::memmem::find(unread, HEP) };
-    if let Some(at) = hep {
-        stream.consume(at);
-        stream.state.is_hep = true;
-        return true;
+impl Kind {
+    fn of(stream: &TcpStream<SipFlow>) -> Self {
+        let (state, unread) = (&stream.state, stream.unread());
+        if state.is_hep {
+            return Self::Hep;
+        }
+        if state.web_socket.is_some() {
+            return Self::WebSocket;
+        }
+        match unread {
+            _ if state.is_sip => Self::Sip,
+            [b'H', b'E', b'P', b'3', ..] => Self::Hep,
+            [b'G', b'E', b'T', b' ', ..]
+            | [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b' ', b'1', ..] => Self::Http,
+            // A handshake record of any version (RFC 8446 section 5.1).
+            [0x16, 3, 0..=4, _, _, 1 | 2, ..] => Self::Tls,
+            _ => Self::Sip,
+        }
     }
-    if let Some(at) = resync(unread, 0) {
-        stream.consume(at);
-        return true;
-    }
-    // A start line may have begun at the end of what is there.
-    let tail = unread.iter().rposition(|b| *b == b'\n').map_or(unread.len(), |at| unread.len() - at - 1);
-    let dropped = unread.len() - tail.min(KEPT_TAIL);
-    stream.consume(dropped);
-    stream.tear();
-    // Octets that may still become a start line are no miss, however few come at a time.
-    stream.state.misses = stream.state.misses.saturating_add(u8::from(dropped > 0));
-    if stream.state.misses > MAX_MISSES && !stream.state.is_sip {
-        stream.ignore();
-    }
-    false
-}
-
-/// Passes over the line at the front, which no message begins with.
-fn skip_line(stream: &mut TcpStream<SipFlow>) {
-    let line = stream.unread().iter().position(|b| *b == b'\n').map_or(stream.unread().len(), |at| at + 1);
-    stream.consume(line.max(1));
-    stream.tear();
 }

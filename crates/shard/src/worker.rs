@@ -23,6 +23,8 @@ pub enum Content {
     SipDatagram,
     /// A SIP message out of a stream.
     SipStream,
+    /// A SIP message out of a WebSocket.
+    SipWebSocket,
     /// RTP by its shape.
     Rtp,
     /// RTCP.
@@ -65,6 +67,7 @@ impl Item<'_> {
     pub const fn transport(&self) -> Transport {
         match self.content {
             Content::SipStream => Transport::Tcp,
+            Content::SipWebSocket => Transport::WebSocket,
             Content::SipDatagram | Content::Rtp | Content::Rtcp | Content::Dtls => Transport::Udp,
         }
     }
@@ -143,7 +146,9 @@ impl Worker {
             }
             Content::Rtcp => shard.media.rtcp(item, item.pair, &mut self.tally),
             Content::Dtls => shard.media.dtls(item.pair, item.at),
-            Content::SipDatagram | Content::SipStream => shard.sip(item, out, &mut self.tally),
+            Content::SipDatagram | Content::SipStream | Content::SipWebSocket => {
+                shard.sip(item, out, &mut self.tally)
+            }
         }
     }
 

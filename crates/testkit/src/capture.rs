@@ -103,6 +103,27 @@ pub fn in_erspan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, session: u
     Frame { at: frame.at, bytes: ethernet(&ipv4(src, dst, 47, 0, 0x4000, &gre)) }
 }
 
+/// A message in WebSocket frames of at most `size` octets each (RFC 6455 section 5.2), masked as a client must.
+#[must_use]
+pub fn as_web_socket(message: &[u8], size: usize, mask: Option<[u8; 4]>) -> Vec<u8> {
+    let key = mask.unwrap_or_default();
+    let count = message.len().div_ceil(size);
+    let mut out = Vec::new();
+    for (i, piece) in message.chunks(size).enumerate() {
+        out.push(if i + 1 == count { 0x80 } else { 0 } | u8::from(i == 0));
+        let flag = if mask.is_some() { 0x80 } else { 0 };
+        if piece.len() < 126 {
+            out.push(flag | piece.len() as u8);
+        } else {
+            out.push(flag | 126);
+            out.extend((piece.len() as u16).to_be_bytes());
+        }
+        out.extend(mask.into_iter().flatten());
+        out.extend(piece.iter().zip(key.iter().cycle()).map(|(octet, key)| octet ^ key));
+    }
+    out
+}
+
 /// The datagram of a frame as an agent sends it on, in a HEP version 3 message that bears the frame's time.
 #[must_use]
 pub fn as_hep(frame: &Frame, agent: u32) -> Vec<u8> {

@@ -11,7 +11,8 @@ mod rng;
 mod sound;
 
 pub use capture::{
-    Frame, PcapFormat, as_hep, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
+    Frame, PcapFormat, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan,
+    write_pcap,
 };
 pub use clock::{Delay, Discipline, Timer};
 pub use dialogue::{Agent, Call, Registration, Talk};

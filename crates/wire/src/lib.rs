@@ -1,5 +1,5 @@
-//! Frames to datagrams and stream bytes: link layers, tags and labels, tunnels, IP, fragments, UDP and TCP, and
-//! the envelopes of the Homer Encapsulation Protocol.
+//! Frames to datagrams and stream bytes: link layers, tags and labels, tunnels, IP, fragments, UDP and TCP,
+//! WebSocket frames, and the envelopes of the Homer Encapsulation Protocol.
 //!
 //! This crate must never know what a datagram means: no SIP, no RTP, no ports but those of tunnels.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
@@ -12,6 +12,7 @@ mod layer;
 mod link;
 mod tcp;
 mod tunnel;
+mod websocket;
 
 pub use decode::{Decoded, Frame, Segment, decode, decode_reassembled};
 pub use fragment::{FragmentLimits, FragmentPool, Pushed, Reassembled};
@@ -20,3 +21,4 @@ pub use ip::Fragment;
 pub use link::LinkType;
 pub use tcp::{TcpLimits, TcpReassembler, TcpStream};
 pub use tunnel::{Tunnel, TunnelKind, TunnelPorts};
+pub use websocket::{WebSocket, WsFrame, first_octets};
