@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bellwether_base::Span;
 use bellwether_judge::{Privacy, Site, Trunk};
+use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use ipnet::IpNet;
@@ -21,6 +22,7 @@ const DEFAULT: &str = include_str!("default.toml");
 pub(crate) struct Config {
     privacy: PrivacySetting,
     pub(crate) key_file: String,
+    database: DatabaseSettings,
     analysis: Analysis,
     mirror: MirrorSettings,
     limits: LimitSettings,
@@ -40,6 +42,13 @@ enum PrivacySetting {
 #[serde(deny_unknown_fields, default)]
 struct Analysis {
     window_s: f64,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DatabaseSettings {
+    keep_days: u32,
+    max_mib: u64,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -108,6 +117,7 @@ impl Default for Config {
         Self {
             privacy: PrivacySetting::Tokens,
             key_file: "bellwether.key".into(),
+            database: DatabaseSettings::default(),
             analysis: Analysis::default(),
             mirror: MirrorSettings::default(),
             limits: LimitSettings::default(),
@@ -120,6 +130,12 @@ impl Default for Config {
 impl Default for Analysis {
     fn default() -> Self {
         Self { window_s: Limits::default().analysis_window.as_secs_f64() }
+    }
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self { keep_days: 90, max_mib: 20_480 }
     }
 }
 
@@ -207,6 +223,9 @@ impl Config {
                 return Err(format!("limits.{name} must lie between 1 and 100000000, not {value}"));
             }
         }
+        if !(self.database.max_mib == 0 || (16..=1 << 30).contains(&self.database.max_mib)) {
+            return Err(format!("database.max_mib must be 0 or at least 16, not {}", self.database.max_mib));
+        }
         let mut names: Vec<&str> = self.site.trunks.iter().map(|t| t.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|w| w.first() == w.last()).and_then(|w| w.first()) {
@@ -252,6 +271,15 @@ impl Config {
             bytes: self.limits.tcp_mib << 20,
             patience: span(self.timeouts.tcp_gap_s),
             ..TcpLimits::default()
+        }
+    }
+
+    /// 0 means no bound, in either.
+    pub(crate) fn retention(&self) -> Retention {
+        let DatabaseSettings { keep_days, max_mib } = self.database;
+        Retention {
+            keep: (keep_days > 0).then(|| Span::from_secs(i64::from(keep_days) * 86_400)),
+            max_bytes: (max_mib > 0).then_some(max_mib << 20),
         }
     }
 
@@ -308,8 +336,8 @@ mod tests {
     fn every_setting_stands_in_the_printed_default() {
         let table: toml::Table = DEFAULT.parse().unwrap();
         let keys = |name: &str| table.get(name).and_then(toml::Value::as_table).unwrap().len();
-        let counts = ["analysis", "mirror", "limits", "timeouts", "site"].map(keys);
-        assert_eq!(counts, [1, 1, 9, 6, 3]);
+        let counts = ["database", "analysis", "mirror", "limits", "timeouts", "site"].map(keys);
+        assert_eq!(counts, [2, 1, 1, 9, 6, 3]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ impl Prepared {
             key: key.hash_key(),
             tokeniser,
             site: config.site(),
+            retention: None,
         };
         Ok(Self { sensor, writer })
     }

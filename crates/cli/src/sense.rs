@@ -6,6 +6,8 @@ use std::time::Duration;
 use bellwether_capture::LiveOptions;
 use bellwether_sensor::{Ears, Event};
 
+use sd_notify::NotifyState;
+
 use crate::args::{Common, SenseArgs};
 use crate::config::Config;
 use crate::outcome::{Exit, Failure};
@@ -19,7 +21,8 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let ears = Ears::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
-    let Prepared { sensor, writer } = Prepared::new(common, &config)?;
+    let Prepared { mut sensor, writer } = Prepared::new(common, &config)?;
+    sensor.retention = Some(config.retention());
     // Whoever breaks into what reads hostile traffic shall find no privileges there. Threads inherit this.
     drop_capabilities()?;
     if let Some(time) = args.duration {
@@ -30,6 +33,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
         tell(&format!("listening on {} until SIGINT or SIGTERM", places.join(", ")));
     }
+    notify(NotifyState::Ready);
     let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut |event| report(&event))?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
@@ -87,7 +91,14 @@ fn report(event: &Event) {
         }
         Event::Trouble(error) => tell(&error.to_string()),
         Event::Recovered(name) => tell(&format!("{name} delivers again")),
+        Event::Alive => notify(NotifyState::Watchdog),
     }
+}
+
+/// Tells the service manager, if there is one.
+fn notify(state: NotifyState<'_>) {
+    // Whether it listens is its own affair.
+    let _ = sd_notify::notify(&[state]);
 }
 
 fn tell(text: &str) {

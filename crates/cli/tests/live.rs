@@ -78,6 +78,7 @@ fn listen(room: &Room, args: &[&str]) -> Option<Child> {
     let log = room.path("log");
     let mut command = room.command(args);
     command.stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::null());
+    command.env("NOTIFY_SOCKET", room.path("notify"));
     let mut child = command.spawn().unwrap();
     for _ in 0..200 {
         std::thread::sleep(Duration::from_millis(50));
@@ -131,7 +132,13 @@ fn agents_are_heard_by_udp_and_tcp_and_junk_costs_its_own_connection_only() {
     // Free for a moment is free enough here: nobody else uses the loopback network.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (udp, tcp) = (format!("udp:{free}"), format!("tcp:{free}"));
+    let manager = std::os::unix::net::UnixDatagram::bind(room.path("notify")).unwrap();
     let child = listen(&room, &["--db", "hep.db", "sense", "--hep", &udp, "--hep", &tcp]).unwrap();
+    let mut said = [0; 64];
+    for expected in ["READY=1\n", "WATCHDOG=1\n", "WATCHDOG=1\n"] {
+        let len = manager.recv(&mut said).unwrap();
+        assert_eq!(String::from_utf8_lossy(&said[..len]), expected);
+    }
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     // Whole microseconds, as HEP has them.
     let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);

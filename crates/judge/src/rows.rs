@@ -19,6 +19,8 @@ pub enum Row {
     RegistrationUpdate(Box<RegistrationUpdate>),
     Stream(Box<StreamRow>),
     Input(Box<InputRow>),
+    /// What an input lost since it was last told: its identity, when, and losses by name.
+    Losses(i64, Timestamp, Vec<(&'static str, u64)>),
 }
 
 /// A call as its first INVITE shows it.

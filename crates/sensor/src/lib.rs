@@ -24,6 +24,7 @@ mod pipeline;
 mod replay;
 mod streams;
 
+pub use bellwether_store::Retention;
 pub use error::SensorError;
 pub use listen::HepAddress;
 pub use live::{Ears, Event, LiveOutcome, sense};

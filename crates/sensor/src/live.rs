@@ -42,6 +42,8 @@ pub enum Event {
     Trouble(LiveError),
     /// It does again.
     Recovered(String),
+    /// The feed is alive: told every second, for whoever watches over the process.
+    Alive,
 }
 
 /// What a live run came to.
@@ -132,6 +134,7 @@ pub fn sense(
                 session: Session::new(names, config.key),
                 told: Counters::default(),
                 last_count: Instant::now(),
+                last_alive: None,
             };
             feed.run(&frames, &news, stop, &wakers, tell)
         })
@@ -249,6 +252,7 @@ struct LiveFeed<'a> {
     /// What was counted when losses were last told.
     told: Counters,
     last_count: Instant,
+    last_alive: Option<Instant>,
 }
 
 impl LiveFeed<'_> {
@@ -275,6 +279,10 @@ impl LiveFeed<'_> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             news.try_iter().for_each(&mut *tell);
+            if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
+                self.last_alive = Some(Instant::now());
+                tell(Event::Alive);
+            }
             if self.last_count.elapsed() >= COUNT_EVERY {
                 self.count(tell)?;
             }
@@ -334,6 +342,8 @@ impl LiveFeed<'_> {
             .filter(|(_, n)| *n > 0)
             .collect();
         if !lost.is_empty() {
+            let named = lost.iter().map(|(loss, n)| (loss.name(), *n)).collect();
+            let _ = self.rows.send(vec![Row::Losses(self.session.input, now(), named)]);
             tell(Event::Losses(lost));
         }
         self.told = total.clone();

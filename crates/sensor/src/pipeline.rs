@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use bellwether_base::HashKey;
 use bellwether_judge::{Judge, Row, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
-use bellwether_store::{StoreError, Writer};
+use bellwether_store::{Retention, StoreError, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use hdrhistogram::Histogram;
@@ -25,6 +25,9 @@ const COMMIT_EVERY: Duration = Duration::from_millis(200);
 const HELD_UPDATES: usize = 2048;
 const HELD_FOR: Duration = Duration::from_secs(1);
 
+/// How often what is too old is looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
 /// How to run.
 pub struct Config {
     /// Worker threads, at least one.
@@ -43,6 +46,8 @@ pub struct Config {
     pub tokeniser: Tokeniser,
     /// The site's topology.
     pub site: Site,
+    /// How much the database may hold; a replay keeps everything.
+    pub retention: Option<Retention>,
 }
 
 /// What every run leaves.
@@ -86,7 +91,8 @@ pub(crate) fn run<T>(
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
         let judged_tx = rows_tx.clone();
         let merging = spawn(scope, "merge", move || merge(&facts_from, judge, &judged_tx, started))?;
-        let writing = spawn(scope, "writer", move || write(writer, &rows_rx))?;
+        let retention = config.retention;
+        let writing = spawn(scope, "writer", move || write(writer, retention, &rows_rx))?;
 
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
@@ -149,9 +155,14 @@ fn work(
 }
 
 /// The writer's thread: commits when enough has gathered or waited long enough.
-fn write(mut writer: Writer, from: &Receiver<Vec<Row>>) -> Result<bellwether_store::Reader, StoreError> {
+fn write(
+    mut writer: Writer,
+    retention: Option<Retention>,
+    from: &Receiver<Vec<Row>>,
+) -> Result<bellwether_store::Reader, StoreError> {
     let mut last_commit = Instant::now();
     let mut last_updates = last_commit;
+    let mut last_pruning: Option<Instant> = None;
     loop {
         match from.recv_timeout(COMMIT_EVERY) {
             Ok(rows) => rows.into_iter().for_each(|row| writer.push(row)),
@@ -162,6 +173,13 @@ fn write(mut writer: Writer, from: &Receiver<Vec<Row>>) -> Result<bellwether_sto
             writer.commit(true)?;
             last_updates = Instant::now();
             last_commit = last_updates;
+            if let Some(retention) = &retention {
+                writer.prune_by_size(retention)?;
+                if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+                    writer.prune_by_age(retention, crate::live::now())?;
+                    last_pruning = Some(Instant::now());
+                }
+            }
         } else if writer.pending() >= COMMIT_ROWS || last_commit.elapsed() >= COMMIT_EVERY {
             writer.commit(false)?;
             last_commit = Instant::now();

@@ -7,11 +7,13 @@
 
 mod error;
 mod query;
+mod retention;
 mod schema;
 mod values;
 mod writer;
 
 pub use error::StoreError;
 pub use query::{Column, Kind, Query, Reader, Report, Values};
+pub use retention::Retention;
 pub use schema::VERSION;
 pub use writer::Writer;

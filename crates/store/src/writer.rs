@@ -10,6 +10,7 @@ use bellwether_judge::{
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::StoreError;
+use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
@@ -89,6 +90,22 @@ impl Writer {
         Ok(())
     }
 
+    /// Takes out what is older than it is to be kept; answers how many rows that were.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn prune_by_age(&mut self, retention: &Retention, now: Timestamp) -> Result<u64, StoreError> {
+        retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(&mut self.db, keep, now))
+    }
+
+    /// Takes out the oldest if the database has nearly reached its bound; answers how many rows that were.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn prune_by_size(&mut self, retention: &Retention) -> Result<u64, StoreError> {
+        retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(&mut self.db, max))
+    }
+
     /// Ends the write-ahead log, so that the database is one file again.
     ///
     /// # Errors
@@ -116,6 +133,7 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         Row::RegistrationUpdate(update) => registration_update(tx, update),
         Row::Stream(row) => stream(tx, row),
         Row::Input(row) => input(tx, row),
+        Row::Losses(input, at, losses) => loss_minute(tx, *input, *at, losses),
     }
 }
 
@@ -380,6 +398,21 @@ pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
             _ => None,
         })
         .collect()
+}
+
+fn loss_minute(
+    tx: &Transaction<'_>,
+    input: i64,
+    at: Timestamp,
+    losses: &[(&'static str, u64)],
+) -> Result<(), StoreError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT OR REPLACE INTO loss_minutes (input, at, name, count) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (name, count) in losses {
+        insert.execute(params![input, nanos(at), name, int(*count)])?;
+    }
+    Ok(())
 }
 
 fn input(tx: &Transaction<'_>, row: &InputRow) -> Result<(), StoreError> {

@@ -83,6 +83,15 @@ INSERT INTO segments
     FROM segments_1 AS s JOIN registrations AS r ON r.registration = s.registration;
 DROP TABLE segments_1;
 
+-- What a live run lost, by the minute in which it was told.
+CREATE TABLE loss_minutes (
+    input INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    name  TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (input, at, name)
+) STRICT, WITHOUT ROWID;
+
 ALTER TABLE calls RENAME TO calls_1;
 DROP INDEX calls_by_time;
 DROP INDEX calls_by_fingerprint;

@@ -1,0 +1,151 @@
+use bellwether_base::{Span, Timestamp};
+use rusqlite::{Connection, params};
+
+use crate::StoreError;
+
+/// How much a database may hold while a sensor fills it.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Retention {
+    /// What is older than this goes; none keeps everything.
+    pub keep: Option<Span>,
+    /// Octets that the database may take; the oldest goes when they are nearly used up. None is no bound.
+    pub max_bytes: Option<u64>,
+}
+
+/// Rows of one kind that leave in one transaction: short enough that writing hardly waits.
+const AT_ONCE: i64 = 2000;
+
+/// Shares of the bound at which the oldest begins to leave, and down to which it does.
+const BEGIN: f64 = 0.9;
+const END: f64 = 0.85;
+
+/// Takes out what is too old; answers how many calls, streams and observations that were.
+pub(crate) fn prune_by_age(db: &mut Connection, keep: Span, now: Timestamp) -> Result<u64, StoreError> {
+    let before = (now - keep).as_nanos();
+    let mut gone = 0;
+    loop {
+        let round = oldest(db, before)?;
+        gone += round;
+        if round == 0 {
+            return Ok(gone);
+        }
+    }
+}
+
+/// Takes out the oldest until the database takes less than its bound; answers how many rows left.
+pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, StoreError> {
+    let is_above = |db: &Connection, share: f64| -> Result<bool, StoreError> {
+        Ok(used(db)? as f64 > max_bytes as f64 * share)
+    };
+    if !is_above(db, BEGIN)? {
+        return Ok(0);
+    }
+    let mut gone = 0;
+    while is_above(db, END)? {
+        let round = oldest(db, i64::MAX)?;
+        gone += round;
+        if round == 0 {
+            break;
+        }
+    }
+    Ok(gone)
+}
+
+/// Octets in use: pages that rows left are used again before the file grows.
+fn used(db: &Connection) -> Result<i64, StoreError> {
+    let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
+    Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
+}
+
+/// Takes out some of the oldest calls, streams and observations from before a time.
+fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
+    let tx = db.transaction()?;
+    let mut gone = 0;
+    let calls = "SELECT id FROM calls WHERE started_at < ?1 ORDER BY started_at, id LIMIT ?2";
+    let links = format!("SELECT call FROM calls WHERE id IN ({calls})");
+    for sql in [
+        format!("DELETE FROM call_links WHERE call IN ({links}) OR other IN ({links})"),
+        format!("DELETE FROM outcomes WHERE id IN ({calls})"),
+    ] {
+        tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
+    }
+    for sql in [
+        format!("DELETE FROM calls WHERE id IN ({calls})"),
+        "DELETE FROM streams WHERE id IN
+             (SELECT id FROM streams WHERE first_seen < ?1 ORDER BY first_seen, stream LIMIT ?2)"
+            .to_owned(),
+        "DELETE FROM observations WHERE (registration, first_at) IN
+             (SELECT registration, first_at FROM observations WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)"
+            .to_owned(),
+    ] {
+        gone += tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
+    }
+    // What nothing speaks of any more.
+    tx.execute_batch(
+        "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
+         DELETE FROM registrations WHERE id NOT IN (SELECT registration FROM observations);",
+    )?;
+    tx.commit()?;
+    Ok(gone as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::open_for_writing;
+
+    /// A second each, oldest first: calls with their outcome, a link to the next, a stream, and a device.
+    fn filled(path: &std::path::Path, n: i64) -> Connection {
+        let db = open_for_writing(path, "key").unwrap();
+        db.execute_batch(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {n})
+             INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'c', 'k', NULL, 'k', NULL, NULL,
+                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL FROM n;
+             INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
+             INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
+             INSERT INTO streams SELECT id, id, call, 'caller', 'a', 'b', 1, NULL, 0, 1, 0, 0, 0, 0, NULL, 0, 0, 0,
+                 started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
+             INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL FROM calls;
+             INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL FROM calls;
+             INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1 FROM calls;"
+        ))
+        .unwrap();
+        db
+    }
+
+    fn counts(db: &Connection) -> Vec<i64> {
+        ["calls", "outcomes", "call_links", "streams", "registrations", "observations", "segments"]
+            .iter()
+            .map(|t| db.query_row(&format!("SELECT count(*) FROM {t}"), [], |r| r.get(0)).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn what_is_too_old_leaves_with_all_that_belongs_to_it() {
+        let room = tempfile::tempdir().unwrap();
+        let mut db = filled(&room.path().join("x.db"), 5000);
+        let now = Timestamp::from_nanos(5000 * 1_000_000_000);
+        let gone = prune_by_age(&mut db, Span::from_secs(1000), now).unwrap();
+        assert_eq!(gone, 3 * 4000);
+        assert_eq!(counts(&db), [1000, 1000, 999, 1000, 1000, 1000, 1000]);
+        let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
+        assert_eq!(oldest, 4000 * 1_000_000_000);
+        assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_oldest_leave_before_the_bound_is_reached_and_the_file_stays_below_it() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("x.db");
+        let mut db = filled(&path, 20_000);
+        let full = used(&db).unwrap() as u64;
+        assert_eq!(prune_by_size(&mut db, full * 2).unwrap(), 0);
+        let gone = prune_by_size(&mut db, full).unwrap();
+        assert!(gone > 0 && used(&db).unwrap() as u64 <= full * 85 / 100);
+        let newest: i64 = db.query_row("SELECT max(started_at) FROM calls", [], |r| r.get(0)).unwrap();
+        assert_eq!(newest, 19_999 * 1_000_000_000);
+        // Nothing but what cannot leave is left under a bound that is too small for anything.
+        prune_by_size(&mut db, 1).unwrap();
+        assert_eq!(counts(&db)[0], 0);
+    }
+}
