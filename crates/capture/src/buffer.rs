@@ -12,11 +12,36 @@ pub(crate) struct Buffer {
     /// Octets taken so far.
     taken: u64,
     is_over: bool,
+    /// Whether there may be more behind the end.
+    is_followed: bool,
 }
 
 impl Buffer {
     pub(crate) fn new(source: Box<dyn Read + Send>) -> Self {
-        Self { source, bytes: vec![0; READ_SIZE], start: 0, end: 0, taken: 0, is_over: false }
+        Self {
+            source,
+            bytes: vec![0; READ_SIZE],
+            start: 0,
+            end: 0,
+            taken: 0,
+            is_over: false,
+            is_followed: false,
+        }
+    }
+
+    /// Takes no end for final: a file that is still being written has more later.
+    pub(crate) const fn follow(&mut self) {
+        self.is_followed = true;
+    }
+
+    /// Whether its end is final.
+    pub(crate) const fn is_followed(&self) -> bool {
+        self.is_followed
+    }
+
+    /// Whether it ended for now.
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.is_over
     }
 
     /// Makes `n` octets visible if the stream has them; answers how many there are, up to `n`.
@@ -30,6 +55,7 @@ impl Buffer {
 
     #[cold]
     fn fill_slowly(&mut self, n: usize) -> io::Result<usize> {
+        self.is_over &= !self.is_followed;
         while self.end - self.start < n && !self.is_over {
             self.make_room(n);
             match self.source.read(&mut self.bytes[self.end..]) {

@@ -87,8 +87,10 @@ pub struct LiveCapture {
     capture: Capture<Active>,
     interface: String,
     link: LinkType,
-    /// The kernel's 32-bit counters as last read, to see them wrap.
-    raw: (u32, u32),
+    /// The kernel's 32-bit counter as last read, to see it wrap.
+    raw: u32,
+    /// What the interface had dropped when the socket was opened; none if another socket tells.
+    dropped_before: Option<u64>,
     counts: LiveCounts,
 }
 
@@ -118,6 +120,10 @@ impl LiveCapture {
                     .map_err(|e| LiveError::Other(options.interface.clone(), e.to_string()))?;
             }
             sockets.push(socket);
+        }
+        // All sockets of an interface see the same counters.
+        for other in sockets.iter_mut().skip(1) {
+            other.dropped_before = None;
         }
         for socket in &mut sockets {
             match &options.filter {
@@ -151,7 +157,9 @@ impl LiveCapture {
             .precision(pcap::Precision::Nano);
         let capture = inactive.open().map_err(refused)?;
         let link = LinkType::from_number(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
-        Ok(Self { capture, interface: name.clone(), link, raw: (0, 0), counts: LiveCounts::default() })
+        let dropped_before = Some(dropped_by_interface(name));
+        let counts = LiveCounts::default();
+        Ok(Self { capture, interface: name.clone(), link, raw: 0, dropped_before, counts })
     }
 
     fn filter(&mut self, text: &str, is_exact: bool) -> Result<(), LiveError> {
@@ -190,9 +198,9 @@ impl LiveCapture {
     /// Takes what came into the ring before `until`, without waiting, in portions that are handed to `full`; the
     /// socket is closed then.
     pub fn drain(self, until: Timestamp, mut full: impl FnMut(Frames)) {
-        let Self { capture, interface, link, raw, counts } = self;
+        let Self { capture, interface, link, raw, dropped_before, counts } = self;
         let Ok(capture) = capture.setnonblock() else { return };
-        let mut rest = Self { capture, interface, link, raw, counts };
+        let mut rest = Self { capture, interface, link, raw, dropped_before, counts };
         loop {
             let mut frames = Frames::default();
             if rest.read(&mut frames).is_err() || frames.is_empty() {
@@ -209,12 +217,24 @@ impl LiveCapture {
     /// What the kernel counted so far.
     pub fn counts(&mut self) -> LiveCounts {
         if let Ok(now) = self.capture.stats() {
-            self.counts.ring_full += u64::from(now.dropped.wrapping_sub(self.raw.0));
-            self.counts.interface += u64::from(now.if_dropped.wrapping_sub(self.raw.1));
-            self.raw = (now.dropped, now.if_dropped);
+            self.counts.ring_full += u64::from(now.dropped.wrapping_sub(self.raw));
+            self.raw = now.dropped;
+        }
+        if let Some(before) = self.dropped_before {
+            self.counts.interface = dropped_by_interface(&self.interface).saturating_sub(before);
         }
         self.counts
     }
+}
+
+/// Packets that the NIC missed, and that the kernel dropped between it and any socket (a full backlog); libpcap
+/// knows the first kind only.
+fn dropped_by_interface(name: &str) -> u64 {
+    let folder = std::path::Path::new("/sys/class/net").join(name).join("statistics");
+    let counter = |file: &str| -> u64 {
+        std::fs::read_to_string(folder.join(file)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    };
+    counter("rx_missed_errors") + counter("rx_dropped")
 }
 
 /// Frames taken together, in one allocation that is used again and again.

@@ -32,7 +32,7 @@ pub struct CaptureReader {
 }
 
 enum Source {
-    Blocks { format: Format, buffer: Buffer },
+    Blocks { format: Format, buffer: Buffer, is_compressed: bool },
     Libpcap { capture: Box<pcap::Capture<pcap::Offline>>, link: LinkType, held: Vec<u8> },
 }
 
@@ -48,6 +48,23 @@ impl CaptureReader {
             return Err(OpenError::Io(path.to_path_buf(), io::Error::other("it is a folder")));
         }
         Self::from_stream(Box::new(file), path, true)
+    }
+
+    /// Opens a plain file that is still being written: where it ends, or ends inside a record, [`Self::next`] has
+    /// nothing for now.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no capture, or is of a kind that is read otherwise (compressed, libpcap's).
+    pub fn open_growing(path: &Path) -> Result<Self, OpenError> {
+        let mut reader = Self::open(path)?;
+        match &mut reader.source {
+            Source::Blocks { buffer, is_compressed: false, .. } => buffer.follow(),
+            Source::Blocks { .. } | Source::Libpcap { .. } => {
+                let why = "only plain pcap and pcapng can be followed while they grow";
+                return Err(OpenError::Io(path.to_path_buf(), io::Error::other(why)));
+            }
+        }
+        Ok(reader)
     }
 
     /// Reads standard input.
@@ -81,7 +98,7 @@ impl CaptureReader {
             }
             Some(format) => {
                 buffer.consume(format.header_len());
-                Ok(Self { source: Source::Blocks { format, buffer }, records: 0, ahead: None })
+                Ok(Self { source: Source::Blocks { format, buffer, is_compressed }, records: 0, ahead: None })
             }
             None if is_file && !is_compressed => Self::by_libpcap(path),
             None => Err(OpenError::NotACapture(name(), "it begins like none".into())),
@@ -142,11 +159,13 @@ impl CaptureReader {
     fn find(&mut self) -> Result<Option<Found>, ReadError> {
         let record = self.records + 1;
         match &mut self.source {
-            Source::Blocks { format, buffer } => {
+            Source::Blocks { format, buffer, .. } => {
                 let offset = Some(buffer.position());
                 match format.next(buffer) {
                     Ok(Next::Record(found)) => Ok(Some(found)),
                     Ok(Next::End) => Ok(None),
+                    // The rest of it is still to be written.
+                    Ok(Next::Damaged(_)) if buffer.is_followed() && buffer.is_at_end() => Ok(None),
                     Ok(Next::Damaged(reason)) => Err(ReadError { record, offset, reason }),
                     Err(e) => Err(ReadError { record, offset, reason: plain(&e) }),
                 }
@@ -317,6 +336,24 @@ mod tests {
         let (records, error) = read_all(&f);
         assert_eq!(records.len(), 1);
         assert!(error.unwrap().to_string().ends_with("a block whose two lengths differ"));
+    }
+
+    #[test]
+    fn a_growing_file_is_read_as_far_as_it_goes_whatever_it_ends_in() {
+        for whole in [pcap([0xd4, 0xc3, 0xb2, 0xa1], false), mixed_pcapng()] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), &whole[..24]).unwrap();
+            let mut reader = CaptureReader::open_growing(file.path()).unwrap();
+            let mut frames = Vec::new();
+            for end in 24..=whole.len() {
+                std::fs::write(file.path(), &whole[..end]).unwrap();
+                while let Some(record) = reader.next().unwrap() {
+                    frames.push(record.frame.to_vec());
+                }
+            }
+            let expected: Vec<Vec<u8>> = read_all(&whole).0.into_iter().map(|(_, _, frame)| frame).collect();
+            assert_eq!(frames, expected);
+        }
     }
 
     #[test]

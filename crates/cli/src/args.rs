@@ -78,6 +78,9 @@ pub(crate) struct ReplayArgs {
     /// pcap or pcapng files (also .gz and .zst), folders of them, or `-` for standard input; read in time order
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
+    /// Go on reading files that are still being written, until SIGINT or SIGTERM
+    #[arg(long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Args, Debug)]

@@ -43,6 +43,9 @@ impl Prepared {
 /// `bellwether replay`.
 pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
+    if args.follow {
+        return crate::sense::follow(common, &config, &args.captures);
+    }
     let inputs = bellwether_capture::expand(&args.captures).map_err(|e| Failure::Work(e.to_string()))?;
     let Prepared { sensor, writer } = Prepared::new(common, &config)?;
     let mut bar = Bar::new(common.quiet);

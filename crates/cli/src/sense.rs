@@ -1,4 +1,5 @@
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,6 +43,26 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         print_latency(outcome.packets, &outcome.finished);
     }
     Ok(Exit::Done)
+}
+
+/// `bellwether replay --follow`.
+pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Result<Exit, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signals(&stop)?;
+    let ears = Ears::follow(paths).map_err(|e| Failure::Work(e.to_string()))?;
+    let Prepared { sensor, writer } = Prepared::new(common, config)?;
+    if !common.quiet {
+        tell("following until SIGINT or SIGTERM");
+    }
+    let mut is_whole = true;
+    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut |event| {
+        is_whole &= !matches!(event, Event::Trouble(_));
+        report(&event);
+    })?;
+    if !common.quiet {
+        print_summary(common.format, &outcome.finished.database)?;
+    }
+    Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
 fn options(name: &str, args: &SenseArgs) -> LiveOptions {

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
-use bellwether_testkit::{Agent, Call, Frame, Microphone, Rng, Talk, as_hep};
+use bellwether_testkit::{Agent, Call, Frame, Microphone, PcapFormat, Rng, Talk, as_hep, write_pcap};
 use common::Room;
 
 /// Calls between sockets of the loopback network.
@@ -75,6 +75,11 @@ fn send(frames: &[Frame]) {
 
 /// Starts a live run and waits until it listens; none without the right to.
 fn listen(room: &Room, args: &[&str]) -> Option<Child> {
+    start(room, args, "listening on")
+}
+
+/// Starts a run and waits until it says so; none without the right to capture.
+fn start(room: &Room, args: &[&str], ready: &str) -> Option<Child> {
     let log = room.path("log");
     let mut command = room.command(args);
     command.stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::null());
@@ -83,7 +88,7 @@ fn listen(room: &Room, args: &[&str]) -> Option<Child> {
     for _ in 0..200 {
         std::thread::sleep(Duration::from_millis(50));
         let said = std::fs::read_to_string(&log).unwrap();
-        if said.contains("listening on") {
+        if said.contains(ready) {
             return Some(child);
         }
         if let Some(status) = child.try_wait().unwrap() {
@@ -178,6 +183,38 @@ fn agents_are_heard_by_udp_and_tcp_and_junk_costs_its_own_connection_only() {
     assert!(said.contains("hep:udp:192.0.2.1:9060"), "{said}");
     let said = room.expect(2, &["sense", "--hep", "sctp:127.0.0.1:1"]);
     assert!(said.contains("udp: or tcp:"), "{said}");
+}
+
+#[test]
+fn a_growing_file_gives_what_the_whole_file_gives() {
+    let room = Room::new();
+    let whole = write_pcap(&calls(12, Timestamp::from_nanos(1_750_000_000_000_000_000)), PcapFormat::Nano);
+    let path = room.write("whole.pcap", &whole);
+    room.replay("whole.db", "2", &[&path]);
+    // In the middle of a record, and in the middle of calls.
+    let (front, back) = whole.split_at(whole.len() / 3);
+    let growing = room.write("growing.pcap", front);
+    let Some(child) =
+        start(&room, &["--db", "growing.db", "replay", "--follow", "growing.pcap"], "following")
+    else {
+        panic!("it needs no right")
+    };
+    let mut file = std::fs::OpenOptions::new().append(true).open(&growing).unwrap();
+    for piece in back.chunks(back.len() / 7) {
+        std::thread::sleep(Duration::from_millis(120));
+        file.write_all(piece).unwrap();
+    }
+    let arrived = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        room.rows("growing.db", "calls").iter().filter(|call| !call["ended_at"].is_null()).count() == 12
+    });
+    assert!(arrived, "calls show while the file is being followed");
+    terminate(child);
+    for what in ["calls", "streams", "fingerprints"] {
+        assert!(room.rows("growing.db", what) == room.rows("whole.db", what), "{what} differ");
+    }
+    let said = room.expect(1, &["replay", "--follow", "nowhere.pcap"]);
+    assert!(said.contains("no such file"), "{said}");
 }
 
 #[test]

@@ -83,6 +83,11 @@ impl Dispatcher {
         self.epochs.advance(to)
     }
 
+    /// Nothing comes for now: what is under way arrives.
+    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+        self.epochs.flush()
+    }
+
     /// The input is over: what waits for more will not get it.
     pub(crate) fn finish(&mut self) -> Result<(), Gone> {
         self.fragments.expire(Timestamp::MAX, &mut self.losses);

@@ -106,6 +106,14 @@ impl Epochs {
         self.close(Then::GoOn)
     }
 
+    /// Lets what is open go out and controls arrive, while time stands still.
+    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+        if self.items > 0 || !self.outstanding.is_empty() {
+            self.drain(Then::GoOn)?;
+        }
+        if self.controls.is_empty() { Ok(()) } else { self.close(Then::GoOn) }
+    }
+
     /// Ends the open epoch and sends it off.
     pub(crate) fn close(&mut self, then: Then) -> Result<(), Gone> {
         if self.outstanding.len() == LAG {

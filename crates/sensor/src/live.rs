@@ -1,11 +1,14 @@
 //! Live traffic: one thread per socket takes frames from the kernel, and the feed merges them in order of time.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bellwether_base::{Counters, HashKey, Loss, Span, Timestamp};
-use bellwether_capture::{Frames, LiveCapture, LiveError, LiveOptions, Record, Waker};
+use bellwether_capture::{
+    CaptureReader, Frames, LiveCapture, LiveError, LiveOptions, OpenError, Record, Waker,
+};
 use bellwether_judge::{InputRow, Row};
 use bellwether_store::Writer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -23,6 +26,9 @@ const PORTIONS: usize = 8;
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
 const HOLD: Span = Span::from_millis(5 * bellwether_capture::HOLD_MS as i64);
+
+/// Records of a growing file that are handed on at once.
+const AT_ONCE: usize = 4096;
 
 /// How often time moves on where no packet comes.
 const TICK: Duration = Duration::from_millis(50);
@@ -54,10 +60,11 @@ pub struct LiveOutcome {
     pub finished: Finished,
 }
 
-/// Interfaces and listeners, opened and ready: the only part that needs privileges.
+/// Interfaces and listeners, opened and ready, which is the only part that needs privileges; or growing files.
 pub struct Ears {
     sockets: Vec<(String, LiveCapture)>,
     listeners: Vec<Listener>,
+    files: Vec<(String, CaptureReader)>,
     names: String,
 }
 
@@ -82,7 +89,21 @@ impl Ears {
             listeners.push(Listener::bind(*at).map_err(|e| LiveError::Other(name.clone(), e.to_string()))?);
             names.push(name);
         }
-        Ok(Self { sockets, listeners, names: names.join(" ") })
+        Ok(Self { sockets, listeners, files: Vec::new(), names: names.join(" ") })
+    }
+
+    /// Opens capture files that are still being written. Time is theirs then: it stands still where they do.
+    ///
+    /// # Errors
+    /// If one of them cannot be read or followed.
+    pub fn follow(paths: &[PathBuf]) -> Result<Self, OpenError> {
+        let mut files = Vec::new();
+        for path in paths {
+            files.push((path.display().to_string(), CaptureReader::open_growing(path)?));
+        }
+        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(" ");
+        Ok(Self { sockets: Vec::new(), listeners: Vec::new(), files, names })
     }
 }
 
@@ -99,14 +120,15 @@ pub fn sense(
     tell: &mut dyn FnMut(Event),
 ) -> Result<LiveOutcome, SensorError> {
     let (packets, finished) = pipeline::run(config, writer, |dispatcher, rows| {
-        let Ears { mut sockets, listeners, names } = ears;
+        let Ears { mut sockets, listeners, files, names } = ears;
+        let is_wall_clock = files.is_empty();
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
         std::thread::scope(|scope| {
             let mut sources = Vec::new();
             let (news_tx, news) = bounded(64);
-            let (frames_tx, frames) = bounded(PORTIONS * (sockets.len() + listeners.len()));
+            let (frames_tx, frames) = bounded(PORTIONS * (sockets.len() + listeners.len() + files.len()));
             for (i, (socket, dropped)) in sockets.into_iter().zip(&dropped).enumerate() {
                 let (spare_tx, spare) = bounded(PORTIONS);
                 let taking =
@@ -124,6 +146,13 @@ pub fn sense(
                 // Its messages are few: their room is not worth a way back.
                 sources.push(Source { waiting: VecDeque::new(), spare: bounded(0).0 });
             }
+            for (i, (name, reader)) in files.into_iter().enumerate() {
+                let (spare_tx, spare) = bounded(PORTIONS);
+                let (source, to, news) = (sources.len(), frames_tx.clone(), news_tx.clone());
+                let following = Following { source, stop, to, spare, news };
+                pipeline::spawn(scope, &format!("follow-{i}"), move || following.run(name, reader))?;
+                sources.push(Source { waiting: VecDeque::new(), spare: spare_tx });
+            }
             drop((frames_tx, news_tx));
             let feed = LiveFeed {
                 sources,
@@ -135,6 +164,7 @@ pub fn sense(
                 told: Counters::default(),
                 last_count: Instant::now(),
                 last_alive: None,
+                is_wall_clock,
             };
             feed.run(&frames, &news, stop, &wakers, tell)
         })
@@ -212,6 +242,52 @@ impl Taking<'_> {
     }
 }
 
+/// One growing file's thread.
+struct Following<'a> {
+    source: usize,
+    stop: &'a AtomicBool,
+    to: Sender<Portion>,
+    spare: Receiver<Frames>,
+    news: Sender<Event>,
+}
+
+impl Following<'_> {
+    fn run(self, name: String, mut reader: CaptureReader) {
+        let mut is_stopping = false;
+        loop {
+            let mut frames = self.spare.try_recv().unwrap_or_default();
+            let is_damaged = loop {
+                match reader.next() {
+                    Ok(Some(record)) => frames.push(&record),
+                    Ok(None) => break false,
+                    Err(error) => {
+                        let _ = self
+                            .news
+                            .try_send(Event::Trouble(LiveError::Other(name.clone(), error.to_string())));
+                        break true;
+                    }
+                }
+                if frames.len() >= AT_ONCE {
+                    break false;
+                }
+            };
+            let is_waiting = frames.len() < AT_ONCE;
+            let portion = Portion { source: self.source, frames };
+            if (!portion.frames.is_empty() && self.to.send(portion).is_err()) || is_damaged {
+                return;
+            }
+            // What was written before the stop is still read.
+            if is_waiting && is_stopping {
+                return;
+            }
+            is_stopping = self.stop.load(Ordering::Relaxed);
+            if is_waiting && !is_stopping {
+                std::thread::sleep(TICK);
+            }
+        }
+    }
+}
+
 /// What came from one socket and waits for its turn.
 struct Source {
     /// Portions, and how many frames of each are done.
@@ -253,6 +329,8 @@ struct LiveFeed<'a> {
     told: Counters,
     last_count: Instant,
     last_alive: Option<Instant>,
+    /// Whether time goes on by the clock where nothing comes.
+    is_wall_clock: bool,
 }
 
 impl LiveFeed<'_> {
@@ -271,6 +349,11 @@ impl LiveFeed<'_> {
                     self.take(portion);
                     frames.try_iter().for_each(|portion| self.take(portion));
                     self.deliver(self.watermark(horizon))?;
+                }
+                Err(RecvTimeoutError::Timeout) if !self.is_wall_clock => {
+                    // All of them stand still: what waits is all there is.
+                    self.deliver(Timestamp::MAX)?;
+                    self.dispatcher.flush().map_err(|_| SensorError::Stopped)?;
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     self.deliver(horizon)?;
