@@ -23,6 +23,11 @@ bench:
     cargo build --release --quiet
     scripts/bench
 
+# Live capture over a veth pair beside tcpdump (root)
+bench-live:
+    cargo build --release --quiet
+    scripts/bench-live 60
+
 # Message counts beside tshark's
 tshark:
     cargo build --release --quiet

@@ -69,6 +69,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
+    /// Look for what would stop or spoil a live run
+    ///
+    /// Changes nothing. Exit code 1 means that something would stop it.
+    Doctor(DoctorArgs),
     /// The configuration file
     Config(ConfigArgs),
 }
@@ -166,6 +170,13 @@ pub(crate) enum ShowKind {
     Call,
     /// By hash
     Fingerprint,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Interface that is to be listened on; repeat for several
+    #[arg(short, long = "interface", value_name = "IFACE")]
+    pub(crate) interfaces: Vec<String>,
 }
 
 #[derive(Args, Debug)]

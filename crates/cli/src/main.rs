@@ -2,6 +2,7 @@
 
 mod args;
 mod config;
+mod doctor;
 mod key;
 mod outcome;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
@@ -44,6 +45,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
+        Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),
     }
 }

@@ -9,7 +9,9 @@ use crate::args::Format;
 /// Prints the rows of a report in one of the formats. Only `table` holds them back until the end.
 pub(crate) struct Printer {
     format: Format,
-    report: Report,
+    columns: &'static [Column],
+    /// Names of those that a table shows.
+    shown: &'static [&'static str],
     out: BufWriter<StdoutLock<'static>>,
     table: Option<Table>,
     rows: u64,
@@ -17,16 +19,23 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(format: Format, report: Report) -> Self {
-        let table = (format == Format::Table).then(|| empty_table(report));
-        Self { format, report, out: BufWriter::new(io::stdout().lock()), table, rows: 0 }
+        Self::with_columns(format, report.columns(), shown(report))
+    }
+
+    pub(crate) fn with_columns(
+        format: Format,
+        columns: &'static [Column],
+        shown: &'static [&'static str],
+    ) -> Self {
+        let table = (format == Format::Table).then(|| empty_table(columns, shown));
+        Self { format, columns, shown, out: BufWriter::new(io::stdout().lock()), table, rows: 0 }
     }
 
     pub(crate) fn row(&mut self, values: Values) -> io::Result<()> {
-        let columns = self.report.columns();
+        let columns = self.columns;
         match self.format {
             Format::Table => {
-                let shown = shown(self.report);
-                let cells = shown.iter().filter_map(|name| {
+                let cells = self.shown.iter().filter_map(|name| {
                     let at = columns.iter().position(|c| c.name == *name)?;
                     Some(cell(values.get(at)?, columns.get(at)?))
                 });
@@ -70,7 +79,7 @@ impl Printer {
     }
 
     fn csv_header(&mut self) -> io::Result<()> {
-        let names: Vec<&str> = self.report.columns().iter().map(|c| c.name).collect();
+        let names: Vec<&str> = self.columns.iter().map(|c| c.name).collect();
         writeln!(self.out, "{}", names.join(","))
     }
 }
@@ -131,7 +140,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
     }
 }
 
-fn empty_table(report: Report) -> Table {
+fn empty_table(columns: &[Column], shown: &[&str]) -> Table {
     let mut table = Table::new();
     // No lines but one under the header: rows of numbers are read down, not across boxes.
     table.load_style(comfy_table::presets::NOTHING);
@@ -141,9 +150,8 @@ fn empty_table(report: Report) -> Table {
     } else {
         table.set_content_arrangement(ContentArrangement::Disabled);
     }
-    let columns = report.columns();
-    table.set_header(shown(report).iter().map(|name| name.to_uppercase()));
-    for (i, name) in shown(report).iter().enumerate() {
+    table.set_header(shown.iter().map(|name| name.to_uppercase()));
+    for (i, name) in shown.iter().enumerate() {
         let kind = columns.iter().find(|c| c.name == *name).map_or(Kind::Text, |c| c.kind);
         if let Some(column) = table.column_mut(i) {
             column.set_padding((0, 2));

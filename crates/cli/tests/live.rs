@@ -231,3 +231,19 @@ fn what_cannot_be_captured_is_refused_in_one_sentence() {
         code => assert!(code == Some(1) && said.contains("CAP_NET_RAW"), "{said}"),
     }
 }
+
+#[test]
+fn the_doctor_names_what_would_stop_a_run_and_changes_nothing() {
+    let room = Room::new();
+    let output = room.run(&["--db", "x.db", "--format", "json", "doctor", "-i", "no-such-interface"]);
+    assert_eq!(output.status.code(), Some(1));
+    let checks: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let state = |name: &str| {
+        let check = checks.iter().find(|c| c["check"] == name).unwrap();
+        check["state"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(state("capture no-such-interface"), "problem");
+    assert_eq!((state("configuration"), state("database")), ("ok".into(), "ok".into()));
+    assert!(checks.iter().all(|c| (c["state"] == "ok") == c["remedy"].is_null()), "{checks:?}");
+    assert!(!room.path("x.db").exists());
+}
