@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bellwether_capture::LiveOptions;
-use bellwether_sensor::{Ears, Event};
+use bellwether_sensor::{Ears, Event, Operator, Settings};
 
 use sd_notify::NotifyState;
 
@@ -35,7 +35,8 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         tell(&format!("listening on {} until SIGINT or SIGTERM", places.join(", ")));
     }
     notify(NotifyState::Ready);
-    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut |event| report(&event))?;
+    let mut terminal = Terminal::new(common)?;
+    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut terminal)?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
     }
@@ -54,15 +55,12 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
     if !common.quiet {
         tell("following until SIGINT or SIGTERM");
     }
-    let mut is_whole = true;
-    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut |event| {
-        is_whole &= !matches!(event, Event::Trouble(_));
-        report(&event);
-    })?;
+    let mut terminal = Terminal::new(common)?;
+    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut terminal)?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
     }
-    Ok(if is_whole { Exit::Done } else { Exit::Partial })
+    Ok(if terminal.is_whole { Exit::Done } else { Exit::Partial })
 }
 
 fn options(name: &str, args: &SenseArgs) -> LiveOptions {
@@ -103,16 +101,56 @@ fn drop_capabilities() -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(event: &Event) {
-    match event {
-        Event::Losses(losses) => {
-            for (loss, n) in losses {
-                tell(&format!("{} {n} more: {} {}", loss.name(), loss.cause(), loss.remedy()));
+/// The operator at a terminal or behind a log.
+struct Terminal {
+    config: Option<PathBuf>,
+    /// Set by SIGHUP.
+    wants_reload: Arc<AtomicBool>,
+    /// Whether every input could be read.
+    is_whole: bool,
+}
+
+impl Terminal {
+    fn new(common: &Common) -> Result<Self, Failure> {
+        let wants_reload = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&wants_reload))
+            .map_err(|e| Failure::Work(format!("cannot watch for signals: {e}")))?;
+        Ok(Self { config: common.config.clone(), wants_reload, is_whole: true })
+    }
+}
+
+impl Operator for Terminal {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Losses(losses) => {
+                for (loss, n) in losses {
+                    tell(&format!("{} {n} more: {} {}", loss.name(), loss.cause(), loss.remedy()));
+                }
+            }
+            Event::Trouble(error) => {
+                self.is_whole = false;
+                tell(&error.to_string());
+            }
+            Event::Recovered(name) => tell(&format!("{name} delivers again")),
+            Event::Alive => notify(NotifyState::Watchdog),
+        }
+    }
+
+    /// The topology and the tunnels' ports; what else has changed waits for the next start.
+    fn new_settings(&mut self) -> Option<Settings> {
+        if !self.wants_reload.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        match Config::load(self.config.as_deref()) {
+            Ok(config) => {
+                tell("the site and the mirror's ports were read again");
+                Some(Settings { site: config.site(), tunnels: config.tunnels() })
+            }
+            Err(e) => {
+                tell(&format!("nothing was changed: {e}"));
+                None
             }
         }
-        Event::Trouble(error) => tell(&error.to_string()),
-        Event::Recovered(name) => tell(&format!("{name} delivers again")),
-        Event::Alive => notify(NotifyState::Watchdog),
     }
 }
 

@@ -124,10 +124,14 @@ fn calls_on_the_loopback_interface_are_found_and_a_signal_ends_the_run_in_order(
     }
 }
 
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
 /// Ends a run as an operator would, and expects it to end well.
 fn terminate(mut child: Child) {
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
@@ -246,4 +250,44 @@ fn the_doctor_names_what_would_stop_a_run_and_changes_nothing() {
     assert_eq!((state("configuration"), state("database")), ("ok".into(), "ok".into()));
     assert!(checks.iter().all(|c| (c["state"] == "ok") == c["remedy"].is_null()), "{checks:?}");
     assert!(!room.path("x.db").exists());
+}
+
+#[test]
+fn a_hangup_reads_the_topology_again_and_a_broken_one_changes_nothing() {
+    let room = Room::new();
+    let site = |trunk: &str| format!("[[site.trunks]]\nname = \"{trunk}\"\nnetworks = [\"127.31.0.0/25\"]\n");
+    room.write("c.toml", site("before").as_bytes());
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hep = format!("udp:{free}");
+    let child = listen(&room, &["--db", "x.db", "--config", "c.toml", "sense", "--hep", &hep]).unwrap();
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);
+    let frames = calls(3, start);
+    let broken = "[site]\naccess = [\"nowhere\"]\n".to_owned();
+    let configurations = [None, Some((site("after"), "read again")), Some((broken, "nothing was changed"))];
+    for (i, configuration) in (0..).zip(configurations) {
+        if let Some((text, said)) = configuration {
+            room.write("c.toml", text.as_bytes());
+            signal(&child, "-HUP");
+            let heard = (0..100).any(|_| {
+                std::thread::sleep(Duration::from_millis(50));
+                std::fs::read_to_string(room.path("log")).unwrap().contains(said)
+            });
+            assert!(heard, "{said}");
+        }
+        // Every message between the two of this call, to its end.
+        let is_of_call = |f: &&Frame| f.bytes[29].min(f.bytes[33]) == 10 + i;
+        for frame in frames.iter().filter(is_of_call).filter(|f| f.bytes[42].is_ascii_uppercase()) {
+            agent.send_to(&as_hep(frame, 1), free).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(600));
+    }
+    terminate(child);
+    let trunks: Vec<String> = room
+        .rows("x.db", "calls")
+        .iter()
+        .map(|call| call["trunk_id"].as_str().unwrap_or("none").to_owned())
+        .collect();
+    assert_eq!(trunks, ["before", "after", "after"]);
 }

@@ -42,6 +42,11 @@ impl Judge {
         Self { tokeniser, site, legs: Legs::new(key.derive("legs")) }
     }
 
+    /// Goes by another topology from now on.
+    pub fn set_site(&mut self, site: Site) {
+        self.site = site;
+    }
+
     /// Takes the next fact; its rows go to `rows`, in an order that respects references.
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {

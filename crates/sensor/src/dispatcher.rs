@@ -77,6 +77,11 @@ impl Dispatcher {
         self.decoded(frame, is_cut, MAX_REASSEMBLIES)
     }
 
+    /// Looks for tunnels elsewhere from now on.
+    pub(crate) fn set_tunnels(&mut self, tunnels: TunnelPorts) {
+        self.tunnels = tunnels;
+    }
+
     /// No frame from before `to` will come any more: what is due by then happens.
     pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), Gone> {
         self.now = self.now.max(to);

@@ -27,6 +27,6 @@ mod streams;
 pub use bellwether_store::Retention;
 pub use error::SensorError;
 pub use listen::HepAddress;
-pub use live::{Ears, Event, LiveOutcome, sense};
-pub use pipeline::{Config, Finished};
+pub use live::{Ears, Event, LiveOutcome, Operator, sense};
+pub use pipeline::{Config, Finished, Settings};
 pub use replay::{Damage, Outcome, Progress, Unread, replay};

@@ -17,7 +17,7 @@ use crate::SensorError;
 use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
-use crate::pipeline::{self, Config, Finished};
+use crate::pipeline::{self, Behind, Config, Finished, Settings};
 
 /// Portions of frames that wait between a socket and the feed. What does not fit stays in the kernel's ring,
 /// which is larger and whose losses the kernel counts.
@@ -50,6 +50,15 @@ pub enum Event {
     Recovered(String),
     /// The feed is alive: told every second, for whoever watches over the process.
     Alive,
+}
+
+/// Whoever runs the sensor.
+pub trait Operator {
+    /// Is told what happens.
+    fn hear(&mut self, event: Event);
+
+    /// Is asked every second whether something is to be changed.
+    fn new_settings(&mut self) -> Option<Settings>;
 }
 
 /// What a live run came to.
@@ -117,9 +126,9 @@ pub fn sense(
     config: &Config,
     writer: Writer,
     stop: &AtomicBool,
-    tell: &mut dyn FnMut(Event),
+    operator: &mut dyn Operator,
 ) -> Result<LiveOutcome, SensorError> {
-    let (packets, finished) = pipeline::run(config, writer, |dispatcher, rows| {
+    let (packets, finished) = pipeline::run(config, writer, |dispatcher, behind| {
         let Ears { mut sockets, listeners, files, names } = ears;
         let is_wall_clock = files.is_empty();
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
@@ -157,7 +166,7 @@ pub fn sense(
             let feed = LiveFeed {
                 sources,
                 dispatcher,
-                rows,
+                behind,
                 dropped: &dropped,
                 unheard: &unheard,
                 session: Session::new(names, config.key),
@@ -166,7 +175,7 @@ pub fn sense(
                 last_alive: None,
                 is_wall_clock,
             };
-            feed.run(&frames, &news, stop, &wakers, tell)
+            feed.run(&frames, &news, stop, &wakers, operator)
         })
     })?;
     Ok(LiveOutcome { packets, finished })
@@ -321,7 +330,7 @@ impl Source {
 struct LiveFeed<'a> {
     sources: Vec<Source>,
     dispatcher: Dispatcher,
-    rows: &'a Sender<Vec<Row>>,
+    behind: Behind<'a>,
     dropped: &'a [Dropped],
     unheard: &'a [ListenerLosses],
     session: Session,
@@ -340,7 +349,7 @@ impl LiveFeed<'_> {
         news: &Receiver<Event>,
         stop: &AtomicBool,
         wakers: &[Waker],
-        tell: &mut dyn FnMut(Event),
+        operator: &mut dyn Operator,
     ) -> Result<u64, SensorError> {
         loop {
             let horizon = now() - HOLD;
@@ -361,13 +370,18 @@ impl LiveFeed<'_> {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            news.try_iter().for_each(&mut *tell);
+            news.try_iter().for_each(|event| operator.hear(event));
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
-                tell(Event::Alive);
+                operator.hear(Event::Alive);
+                if let Some(settings) = operator.new_settings() {
+                    self.dispatcher.set_tunnels(settings.tunnels);
+                    // If the judge has not taken the one before it is gone, and the run ends anyway.
+                    let _ = self.behind.sites.send(settings.site);
+                }
             }
             if self.last_count.elapsed() >= COUNT_EVERY {
-                self.count(tell)?;
+                self.count(operator)?;
             }
             if stop.load(Ordering::Relaxed) {
                 // A thread that waits for packets looks at the flag only when it is woken.
@@ -412,7 +426,7 @@ impl LiveFeed<'_> {
     }
 
     /// Writes down what was counted so far, and tells what was lost since the last time.
-    fn count(&mut self, tell: &mut dyn FnMut(Event)) -> Result<(), SensorError> {
+    fn count(&mut self, operator: &mut dyn Operator) -> Result<(), SensorError> {
         self.last_count = Instant::now();
         let tally =
             self.dispatcher.epochs.drain(crate::batch::Then::Count).map_err(|_| SensorError::Stopped)?;
@@ -426,12 +440,12 @@ impl LiveFeed<'_> {
             .collect();
         if !lost.is_empty() {
             let named = lost.iter().map(|(loss, n)| (loss.name(), *n)).collect();
-            let _ = self.rows.send(vec![Row::Losses(self.session.input, now(), named)]);
-            tell(Event::Losses(lost));
+            let _ = self.behind.rows.send(vec![Row::Losses(self.session.input, now(), named)]);
+            operator.hear(Event::Losses(lost));
         }
         self.told = total.clone();
         // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.rows.send(vec![Row::Input(Box::new(self.session.row(total)))]);
+        let _ = self.behind.rows.send(vec![Row::Input(Box::new(self.session.row(total)))]);
         Ok(())
     }
 
@@ -459,7 +473,7 @@ impl LiveFeed<'_> {
         let tally = finish(epochs).and_then(|then| epochs.drain(then)).map_err(|_| SensorError::Stopped)?;
         let mut total = self.counted();
         tally.report(&mut total);
-        let _ = self.rows.send(vec![Row::Input(Box::new(self.session.row(total)))]);
+        let _ = self.behind.rows.send(vec![Row::Input(Box::new(self.session.row(total)))]);
         Ok(self.session.packets)
     }
 }

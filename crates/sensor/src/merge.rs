@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use bellwether_judge::{Judge, Row};
+use bellwether_judge::{Judge, Row, Site};
 use bellwether_shard::StampedFact;
 use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
@@ -16,6 +16,7 @@ const ROWS_AT_ONCE: usize = 128;
 pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
     mut judge: Judge,
+    sites: &Receiver<Site>,
     rows_to: &Sender<Vec<Row>>,
     started: Instant,
 ) -> Histogram<u64> {
@@ -37,6 +38,9 @@ pub(crate) fn merge(
         }
         if is_over {
             return latency;
+        }
+        if let Ok(site) = sites.try_recv() {
+            judge.set_site(site);
         }
         facts.sort_by_key(|fact| fact.order);
         let mut rows = Vec::with_capacity(ROWS_AT_ONCE);

@@ -50,6 +50,23 @@ pub struct Config {
     pub retention: Option<Retention>,
 }
 
+/// Settings that may change while a sensor runs.
+#[derive(Clone)]
+pub struct Settings {
+    /// The site's topology.
+    pub site: Site,
+    /// Where tunnels over UDP are looked for.
+    pub tunnels: TunnelPorts,
+}
+
+/// Ways from the feed to those who come behind the workers.
+pub(crate) struct Behind<'a> {
+    /// To the writer.
+    pub(crate) rows: &'a Sender<Vec<Row>>,
+    /// To the judge: the topology that it is to go by from now on.
+    pub(crate) sites: &'a Sender<Site>,
+}
+
 /// What every run leaves.
 pub struct Finished {
     /// Wall time.
@@ -65,7 +82,7 @@ pub struct Finished {
 pub(crate) fn run<T>(
     config: &Config,
     writer: Writer,
-    feed: impl FnOnce(Dispatcher, &Sender<Vec<Row>>) -> Result<T, SensorError>,
+    feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
     let workers = config.workers.clamp(1, VIRTUAL_SHARDS);
@@ -90,14 +107,16 @@ pub(crate) fn run<T>(
         let (rows_tx, rows_rx) = bounded::<Vec<Row>>(ROW_BATCHES);
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
         let judged_tx = rows_tx.clone();
-        let merging = spawn(scope, "merge", move || merge(&facts_from, judge, &judged_tx, started))?;
+        let (sites_tx, sites_rx) = bounded(1);
+        let merging =
+            spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
         let retention = config.retention;
         let writing = spawn(scope, "writer", move || write(writer, retention, &rows_rx))?;
 
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
             Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
-        let fed = feed(dispatcher, &rows_tx);
+        let fed = feed(dispatcher, Behind { rows: &rows_tx, sites: &sites_tx });
         // The channels close from front to back: workers end, then the merge, then the writer.
         drop(rows_tx);
         let latency = merging.join().map_err(|_| SensorError::Stopped)?;

@@ -60,8 +60,8 @@ pub fn replay(
     writer: Writer,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome, SensorError> {
-    let (fed, finished) = pipeline::run(config, writer, |dispatcher, rows| {
-        Feed::new(inputs, dispatcher, rows, config.key).run(progress)
+    let (fed, finished) = pipeline::run(config, writer, |dispatcher, behind| {
+        Feed::new(inputs, dispatcher, behind.rows, config.key).run(progress)
     })?;
     let Fed { packets, damaged, unread } = fed;
     Ok(Outcome { packets, damaged, unread, finished })
