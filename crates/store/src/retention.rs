@@ -60,7 +60,7 @@ fn used(db: &Connection) -> Result<i64, StoreError> {
 /// Takes out some of the oldest calls, streams and observations from before a time.
 fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     let tx = db.transaction()?;
-    let mut gone = 0;
+    let mut gone: usize = 0;
     let calls = "SELECT id FROM calls WHERE started_at < ?1 ORDER BY started_at, id LIMIT ?2";
     let links = format!("SELECT call FROM calls WHERE id IN ({calls})");
     for sql in [
@@ -70,23 +70,27 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
     }
     for sql in [
-        format!("DELETE FROM calls WHERE id IN ({calls})"),
+        format!("DELETE FROM calls WHERE id IN ({calls})").as_str(),
         "DELETE FROM streams WHERE id IN
-             (SELECT id FROM streams WHERE first_seen < ?1 ORDER BY first_seen, stream LIMIT ?2)"
-            .to_owned(),
-        "DELETE FROM observations WHERE (registration, first_at) IN
-             (SELECT registration, first_at FROM observations WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)"
-            .to_owned(),
+             (SELECT id FROM streams WHERE first_seen < ?1 ORDER BY first_seen, stream LIMIT ?2)",
     ] {
-        gone += tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
+        gone += tx.prepare_cached(sql)?.execute(params![before, AT_ONCE])?;
     }
-    // What nothing speaks of any more.
-    tx.execute_batch(
-        "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
-         DELETE FROM registrations WHERE id NOT IN (SELECT registration FROM observations);",
-    )?;
+    let observations = tx
+        .prepare_cached(
+            "DELETE FROM observations WHERE (registration, first_at) IN
+                 (SELECT registration, first_at FROM observations WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)",
+        )?
+        .execute(params![before, AT_ONCE])?;
+    if observations > 0 {
+        // What nothing speaks of any more. That takes a look at all, so only if there may be something.
+        tx.execute_batch(
+            "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
+             DELETE FROM registrations WHERE id NOT IN (SELECT registration FROM observations);",
+        )?;
+    }
     tx.commit()?;
-    Ok(gone as u64)
+    Ok((gone + observations) as u64)
 }
 
 #[cfg(test)]
