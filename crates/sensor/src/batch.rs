@@ -21,6 +21,8 @@ pub(crate) enum Then {
 pub(crate) struct Batch {
     metas: Vec<Meta>,
     bytes: Vec<u8>,
+    /// What agents told, in the order of the items that they told it of: few are.
+    told: Vec<(Timestamp, u32)>,
     /// The latest time of the epoch: timers due before it fire behind its items.
     pub(crate) up_to: Timestamp,
     /// What takes effect before its items, the same for every worker.
@@ -35,16 +37,15 @@ pub(crate) struct Batch {
 struct Meta {
     seq: u64,
     at: Timestamp,
-    stamp: Timestamp,
     pair: u64,
     flow: FlowKey,
     offset: u32,
     len: u32,
     shard: u16,
     ip_id: u16,
-    agent: Option<u32>,
     content: Content,
     is_cut: bool,
+    is_told: bool,
 }
 
 impl Batch {
@@ -54,8 +55,6 @@ impl Batch {
         self.metas.push(Meta {
             seq: item.seq,
             at: item.at,
-            stamp: item.stamp,
-            agent: item.agent,
             pair: item.pair,
             flow: item.flow,
             offset,
@@ -64,28 +63,35 @@ impl Batch {
             ip_id: item.ip_id,
             content: item.content,
             is_cut: item.is_cut,
+            is_told: item.agent.is_some(),
         });
+        self.told.extend(item.agent.map(|agent| (item.stamp, agent)));
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        self.metas.iter().map(|m| Item {
-            seq: m.seq,
-            at: m.at,
-            stamp: m.stamp,
-            agent: m.agent,
-            flow: m.flow,
-            content: m.content,
-            shard: m.shard,
-            pair: m.pair,
-            ip_id: m.ip_id,
-            is_cut: m.is_cut,
-            bytes: self.bytes.get(m.offset as usize..(m.offset + m.len) as usize).unwrap_or_default(),
+        let mut told = self.told.iter();
+        self.metas.iter().map(move |m| {
+            let told = if m.is_told { told.next() } else { None };
+            Item {
+                seq: m.seq,
+                at: m.at,
+                stamp: told.map_or(m.at, |(stamp, _)| *stamp),
+                agent: told.map(|(_, agent)| *agent),
+                flow: m.flow,
+                content: m.content,
+                shard: m.shard,
+                pair: m.pair,
+                ip_id: m.ip_id,
+                is_cut: m.is_cut,
+                bytes: self.bytes.get(m.offset as usize..(m.offset + m.len) as usize).unwrap_or_default(),
+            }
         })
     }
 
     pub(crate) fn clear(&mut self) {
         self.metas.clear();
         self.bytes.clear();
+        self.told.clear();
         self.controls = Arc::default();
         self.then = Then::GoOn;
     }

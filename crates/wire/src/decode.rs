@@ -65,7 +65,30 @@ pub struct Frame<'a> {
 
 /// Decodes a frame, through any tunnels, down to its transport.
 #[must_use]
+#[inline]
 pub fn decode<'a>(link: LinkType, frame: &'a [u8], ports: &TunnelPorts) -> Frame<'a> {
+    if link == LinkType::Ethernet
+        && let Some(what) = plain_datagram(frame, ports)
+    {
+        return Frame { tunnel: None, what };
+    }
+    decode_any(link, frame, ports)
+}
+
+/// Nearly every frame: a whole UDP datagram in IPv4 in untagged Ethernet, no tunnel's. It is decoded here without a
+/// turn of the loop below; a test holds the two ways to each other.
+#[inline]
+fn plain_datagram<'a>(frame: &'a [u8], ports: &TunnelPorts) -> Option<Decoded<'a>> {
+    let [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, packet @ ..] = frame else { return None };
+    let packet = crate::ip::plain_ipv4(packet).filter(|packet| packet.protocol == 17)?;
+    let [_, _, p0, p1, ..] = *packet.payload else { return None };
+    if tunnel::is_tunnels(u16::from_be_bytes([p0, p1]), ports) {
+        return None;
+    }
+    Some(udp(FlowKey { src: packet.src, dst: packet.dst }, packet.id, packet.payload, packet.is_cut))
+}
+
+fn decode_any<'a>(link: LinkType, frame: &'a [u8], ports: &TunnelPorts) -> Frame<'a> {
     match link.layer(frame) {
         Ok(layer) => descend(layer, None, ports),
         Err(loss) => Frame { tunnel: None, what: Decoded::Lost(loss) },
@@ -141,6 +164,7 @@ fn transport<'a>(packet: &Packet<'a>, ports: &TunnelPorts) -> Result<Reached<'a>
     Ok(Reached::End(decoded))
 }
 
+#[inline]
 fn udp(hosts: FlowKey, ip_id: u16, bytes: &[u8], is_cut: bool) -> Decoded<'_> {
     let malformed = Decoded::Lost(if is_cut { Loss::SnapLength } else { Loss::TransportMalformed });
     let Ok(slice) = UdpSlice::from_slice_lax(bytes) else { return malformed };
@@ -367,6 +391,26 @@ mod tests {
     }
 
     proptest! {
+        /// The short way and the loop agree wherever the short way answers.
+        #[test]
+        fn the_short_way_agrees_with_the_loop(
+            said_len in 0_usize..60,
+            ports in (any::<u16>(), prop_oneof![any::<u16>(), Just(4789), Just(2152), Just(1701)]),
+            payload in prop::collection::vec(any::<u8>(), 0..60),
+            at in 0_usize..60,
+            octet: u8,
+            cut in 20_usize..120,
+        ) {
+            let mut frame = ethernet(0x0800, &ip(17, [10, 0, 0, 1], &udp(said_len, ports, &payload)));
+            let len = frame.len();
+            frame[at % len] = octet;
+            frame.truncate(cut);
+            let known = TunnelPorts::default();
+            if let Some(what) = plain_datagram(&frame, &known) {
+                prop_assert_eq!(Frame { tunnel: None, what }, decode_any(LinkType::Ethernet, &frame, &known));
+            }
+        }
+
         #[test]
         fn any_frame_is_decoded_or_named(link in 0_u32..300, frame in prop::collection::vec(any::<u8>(), 0..100)) {
             let _ = decode(LinkType::from_number(link), &frame, &TunnelPorts::default());

@@ -50,7 +50,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Ip<'_>, Loss> {
     }
 }
 
-fn plain_ipv4(bytes: &[u8]) -> Option<Packet<'_>> {
+#[inline]
+pub(crate) fn plain_ipv4(bytes: &[u8]) -> Option<Packet<'_>> {
     let header = bytes.first_chunk::<20>()?;
     let [0x45, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header else {
         return None;

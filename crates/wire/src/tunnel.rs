@@ -107,8 +107,13 @@ pub(crate) fn by_protocol(protocol: u8, bytes: &[u8]) -> Found<'_> {
     }
 }
 
-/// The tunnel over UDP. Ports only say where to look: media may use any of them, so the header must fit too.
+/// Whether a tunnel may come to a port.
 #[inline]
+pub(crate) fn is_tunnels(port: u16, ports: &TunnelPorts) -> bool {
+    matches!(port, GENEVE | GTP_U | L2TP | TZSP | MPLS_IN_UDP) || ports.vxlan.contains(&port)
+}
+
+/// The tunnel over UDP. Ports only say where to look: media may use any of them, so the header must fit too.
 pub(crate) fn by_port<'a>(port: u16, payload: &'a [u8], ports: &TunnelPorts) -> Found<'a> {
     match port {
         GENEVE => geneve(payload),
