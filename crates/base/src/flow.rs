@@ -126,6 +126,21 @@ impl From<FlowKey> for PackedFlow {
 }
 
 impl PackedFlow {
+    /// Whether this is that flow: asked for every packet, so nothing is unpacked.
+    #[must_use]
+    #[inline]
+    pub fn is(&self, flow: &FlowKey) -> bool {
+        match &self.0 {
+            Packed::V4 { src, dst, src_port, dst_port } => {
+                *src_port == flow.src.port
+                    && *dst_port == flow.dst.port
+                    && flow.src.as_v4() == Some(*src)
+                    && flow.dst.as_v4() == Some(*dst)
+            }
+            Packed::Wide(packed) => **packed == *flow,
+        }
+    }
+
     /// The flow.
     #[must_use]
     pub fn unpack(&self) -> FlowKey {
@@ -186,7 +201,10 @@ mod tests {
         for flow in
             [(v4, v4.with_port(1)), (v4, v6), (v6, v4), (v6, v6)].map(|(src, dst)| FlowKey { src, dst })
         {
-            assert_eq!(PackedFlow::from(flow).unpack(), flow);
+            let packed = PackedFlow::from(flow);
+            assert_eq!(packed.unpack(), flow);
+            assert!(packed.is(&flow));
+            assert_eq!(packed.is(&flow.reversed()), flow == flow.reversed());
         }
         assert_eq!(size_of::<PackedFlow>(), 16);
     }

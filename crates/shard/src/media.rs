@@ -159,7 +159,7 @@ impl Media {
     }
 
     fn find(&self, pair: u64, flow: FlowKey, ssrc: u32) -> Option<SlotId> {
-        self.table.find_by(hash(pair, flow, ssrc), |key| key.ssrc == ssrc && key.flow.unpack() == flow)
+        self.table.find_by(hash(pair, flow, ssrc), |key| key.ssrc == ssrc && key.flow.is(&flow))
     }
 
     fn open(
