@@ -148,15 +148,26 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
 
     /// The slot whose key satisfies `is_key`, among those with this hash: for lookups by borrowed data.
     #[must_use]
+    #[inline]
     pub fn find_by(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
         let hash = hash as u32;
-        self.index
-            .find(spread(hash), |&slot| {
-                self.slots
-                    .get(slot)
-                    .is_some_and(|s| s.hash == hash && s.entry.as_ref().is_some_and(|(key, _)| is_key(key)))
-            })
-            .map(|&slot| SlotId(slot))
+        let is_it = |slot: u32| {
+            let entry = self.slots.get(slot).and_then(|s| s.entry.as_ref());
+            entry.is_some_and(|(key, _)| is_key(key))
+        };
+        // Equal hashes of different keys are rare, so the first equal hash is nearly always it, and the probe that
+        // looks at nothing else is short enough to be inlined.
+        let first = *self.index.find(spread(hash), |&slot| self.slots[slot].hash == hash)?;
+        if is_it(first) {
+            return Some(SlotId(first));
+        }
+        self.find_among_equals(hash, &is_it)
+    }
+
+    #[cold]
+    fn find_among_equals(&self, hash: u32, is_it: &dyn Fn(u32) -> bool) -> Option<SlotId> {
+        let found = self.index.find(spread(hash), |&slot| self.slots[slot].hash == hash && is_it(slot));
+        found.map(|&slot| SlotId(slot))
     }
 
     /// The value in a slot.

@@ -168,9 +168,25 @@ impl Dispatcher {
     }
 
     fn datagram(&mut self, flow: FlowKey, ip_id: u16, payload: &[u8], is_cut: bool) -> Result<(), Gone> {
-        let item = Item { ip_id, is_cut, ..self.item(flow, payload) };
         match content_of(payload) {
-            Some(content) => self.push(&Item { content, ..item }),
+            // Made in one piece: this is done for every packet.
+            Some(content) => {
+                let (pair, shard) = owner(&self.shard_key, content, flow, payload);
+                let (seq, at, bytes) = (self.seq, self.now, payload);
+                self.push(&Item {
+                    seq,
+                    at,
+                    stamp: at,
+                    agent: None,
+                    flow,
+                    content,
+                    shard,
+                    pair,
+                    ip_id,
+                    is_cut,
+                    bytes,
+                })
+            }
             None if looks_like_hep(payload) => self.hep(flow, payload),
             None => {
                 self.frames.other += 1;
@@ -200,6 +216,7 @@ impl Dispatcher {
         self.mirrors.count(agent(outer, &hep));
         let item = self.item(hep.flow, &hep.payload);
         let item = told_by_agent(Item { content, ..item }, &hep, &mut self.losses);
+        let item = owned(&self.shard_key, item);
         self.push(&item)
     }
 
@@ -221,10 +238,11 @@ impl Dispatcher {
     }
 
     /// Counts a datagram's item and sends it to its owner.
+    #[inline]
     fn push(&mut self, item: &Item<'_>) -> Result<(), Gone> {
         let is_sip = is_sip(item.content);
         *(if is_sip { &mut self.frames.sip } else { &mut self.frames.media }) += 1;
-        self.epochs.push(&owned(&self.shard_key, *item), is_sip)
+        self.epochs.push(item, is_sip)
     }
 
     fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), Gone> {
@@ -287,16 +305,24 @@ fn told_by_agent<'a>(item: Item<'a>, hep: &Hep<'_>, losses: &mut Losses) -> Item
     Item { content, stamp, agent: Some(hep.agent), ..item }
 }
 
-/// Finds the owner: of media by its endpoints, of SIP by Call-ID, of registrations by address of record.
+/// The item with its owner.
 fn owned<'a>(key: &HashKey, item: Item<'a>) -> Item<'a> {
-    if !is_sip(item.content) {
-        let pair = key.media_pair(item.flow);
-        return Item { pair, shard: (pair >> 32) as u16 % VIRTUAL_SHARDS, ..item };
+    let (pair, shard) = owner(key, item.content, item.flow, item.bytes);
+    Item { pair, shard, ..item }
+}
+
+/// The pair of media's endpoints, and the shard that owns it: of media by that pair, of SIP by Call-ID, of
+/// registrations by address of record.
+#[inline]
+fn owner(key: &HashKey, content: Content, flow: FlowKey, bytes: &[u8]) -> (u64, u16) {
+    if !is_sip(content) {
+        let pair = key.media_pair(flow);
+        return (pair, (pair >> 32) as u16 % VIRTUAL_SHARDS);
     }
-    let hash = match route_key(item.bytes) {
+    let hash = match route_key(bytes) {
         RouteKey::Call(call_id) => key.parts(&[call_id]),
         RouteKey::Registration { user, host } => key.parts(&[user, host]),
-        RouteKey::None => key.media_pair(item.flow),
+        RouteKey::None => key.media_pair(flow),
     };
-    Item { shard: hash as u16 % VIRTUAL_SHARDS, ..item }
+    (0, hash as u16 % VIRTUAL_SHARDS)
 }
