@@ -59,3 +59,11 @@ pub(crate) fn plain(error: &io::Error) -> String {
         None => text,
     }
 }
+
+/// libpcap's own words.
+pub(crate) fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

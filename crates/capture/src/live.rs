@@ -5,6 +5,7 @@ use bellwether_wire::LinkType;
 use pcap::{Active, Capture, Inactive};
 
 use crate::Record;
+use crate::error::words;
 use crate::fanout;
 use crate::filter;
 
@@ -303,13 +304,6 @@ fn refusal(name: &str, error: &pcap::Error) -> LiveError {
         LiveError::Down(name)
     } else {
         LiveError::Other(name, text)
-    }
-}
-
-fn words(error: &pcap::Error) -> String {
-    match error {
-        pcap::Error::PcapError(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

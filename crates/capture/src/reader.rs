@@ -7,7 +7,7 @@ use bellwether_wire::LinkType;
 
 use crate::blocks::{Format, Found, Next};
 use crate::buffer::Buffer;
-use crate::error::plain;
+use crate::error::{plain, words};
 use crate::{OpenError, ReadError};
 
 /// One captured frame, lent until the next is read.
@@ -221,13 +221,6 @@ impl Read for Buffer {
         let n = self.visible().len().min(into.len());
         into[..n].copy_from_slice(self.consume(n));
         Ok(n)
-    }
-}
-
-fn words(error: &pcap::Error) -> String {
-    match error {
-        pcap::Error::PcapError(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

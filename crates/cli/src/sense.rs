@@ -29,20 +29,10 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     if let Some(time) = args.duration {
         stop_after(time, Arc::clone(&stop));
     }
-    if !common.quiet {
-        let heps = args.hep.iter().map(ToString::to_string);
-        let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
-        tell(&format!("listening on {} until SIGINT or SIGTERM", places.join(", ")));
-    }
-    notify(NotifyState::Ready);
-    let mut terminal = Terminal::new(common)?;
-    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut terminal)?;
-    if !common.quiet {
-        print_summary(common.format, &outcome.finished.database)?;
-    }
-    if common.verbose {
-        print_latency(outcome.packets, &outcome.finished);
-    }
+    let heps = args.hep.iter().map(ToString::to_string);
+    let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
+    let greeting = format!("listening on {}", places.join(", "));
+    until_stopped(common, ears, Prepared { sensor, writer }, &stop, &greeting)?;
     Ok(Exit::Done)
 }
 
@@ -51,16 +41,32 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let ears = Ears::follow(paths).map_err(|e| Failure::Work(e.to_string()))?;
-    let Prepared { sensor, writer } = Prepared::new(common, config)?;
-    if !common.quiet {
-        tell("following until SIGINT or SIGTERM");
-    }
+    let prepared = Prepared::new(common, config)?;
+    let terminal = until_stopped(common, ears, prepared, &stop, "following")?;
+    Ok(if terminal.is_whole { Exit::Done } else { Exit::Partial })
+}
+
+/// Greets, runs until `stop`, and prints what it came to.
+fn until_stopped(
+    common: &Common,
+    ears: Ears,
+    Prepared { sensor, writer }: Prepared,
+    stop: &AtomicBool,
+    greeting: &str,
+) -> Result<Terminal, Failure> {
     let mut terminal = Terminal::new(common)?;
-    let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut terminal)?;
+    if !common.quiet {
+        tell(&format!("{greeting} until SIGINT or SIGTERM"));
+    }
+    notify(NotifyState::Ready);
+    let outcome = bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal)?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
     }
-    Ok(if terminal.is_whole { Exit::Done } else { Exit::Partial })
+    if common.verbose {
+        print_latency(outcome.packets, &outcome.finished);
+    }
+    Ok(terminal)
 }
 
 fn options(name: &str, args: &SenseArgs) -> LiveOptions {

@@ -291,3 +291,44 @@ fn a_hangup_reads_the_topology_again_and_a_broken_one_changes_nothing() {
         .collect();
     assert_eq!(trunks, ["before", "after", "after"]);
 }
+
+#[test]
+fn a_full_disk_ends_a_live_run_although_its_listeners_hear_nothing_more() {
+    let room = Room::new();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // The database is made before the limit, which then leaves no room for its log.
+    room.expect(0, &["--db", "x.db", "-q", "replay", empty_capture(&room).to_str().unwrap()]);
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 64; exec {} --db x.db sense --hep udp:{free} --hep tcp:{free} 2>log",
+        env!("CARGO_BIN_EXE_bellwether")
+    );
+    let mut child = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(room.path(""))
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = || std::fs::read_to_string(room.path("log")).unwrap_or_default();
+    let pause = || std::thread::sleep(Duration::from_millis(50));
+    assert!((0..200).any(|_| {
+        pause();
+        said().contains("listening on")
+    }));
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for (i, frame) in calls(100, Timestamp::default()).iter().filter(|f| f.bytes[42] == b'I').enumerate() {
+        agent.send_to(&as_hep(frame, i as u32), free).unwrap();
+    }
+    let code = (0..200).find_map(|_| {
+        pause();
+        child.try_wait().unwrap()
+    });
+    if code.is_none() {
+        child.kill().unwrap();
+    }
+    assert_eq!(code.and_then(|status| status.code()), Some(1), "{}", said());
+    assert!(said().contains("the database refused a statement: the disk"), "{}", said());
+}
+
+fn empty_capture(room: &Room) -> std::path::PathBuf {
+    room.write("empty.pcap", &write_pcap(&[], PcapFormat::Nano))
+}

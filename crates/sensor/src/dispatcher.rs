@@ -1,4 +1,4 @@
-use bellwether_base::{Counters, FlowKey, HashKey, Loss, Losses, Span, Timestamp, Transport};
+use bellwether_base::{Counters, Endpoint, FlowKey, HashKey, Loss, Losses, Span, Timestamp, Transport};
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
 use bellwether_shard::{Content, Item, VIRTUAL_SHARDS};
@@ -10,8 +10,7 @@ use bellwether_wire::{
 
 use crate::epochs::{Epochs, Gone};
 use crate::frames::Frames;
-use crate::mirrors::Mirrors;
-use crate::opaque::Opaque;
+use crate::keyed::KeyedCounts;
 use crate::streams::{InStream, SipFlow, read_messages};
 
 /// Reassembled packets within reassembled packets: a fragmented tunnel that carries fragments needs two.
@@ -29,8 +28,10 @@ pub(crate) struct Dispatcher {
     fragments: FragmentPool,
     tcp: TcpReassembler<SipFlow>,
     tunnels: TunnelPorts,
-    mirrors: Mirrors,
-    opaque: Opaque,
+    /// Frames by the outermost tunnel that brought them: which switch, cloud or session a mirror comes from.
+    mirrors: KeyedCounts<Tunnel>,
+    /// Encrypted connections, each way for itself: what share of the signalling is dark.
+    opaque: KeyedCounts<String>,
     shard_key: HashKey,
     pub(crate) frames: Frames,
     pub(crate) losses: Losses,
@@ -51,8 +52,8 @@ impl Dispatcher {
             fragments: FragmentPool::new(fragments, key.derive("fragments")),
             tcp: TcpReassembler::new(tcp, key.derive("tcp")),
             tunnels,
-            mirrors: Mirrors::default(),
-            opaque: Opaque::default(),
+            mirrors: KeyedCounts::default(),
+            opaque: KeyedCounts::default(),
             shard_key: key.derive("shards"),
             frames: Frames::default(),
             losses: Losses::default(),
@@ -116,8 +117,9 @@ impl Dispatcher {
     /// Everything counted here, by name.
     pub(crate) fn report(&self, counters: &mut Counters) {
         self.frames.report(counters);
-        self.mirrors.report(counters);
-        self.opaque.report(counters);
+        let name = |t: &Tunnel| format!("{} {} {}", t.kind.name(), t.source.ip(), t.session);
+        self.mirrors.report("mirror", name, counters);
+        self.opaque.report("opaque", String::clone, counters);
         self.losses.report(counters);
     }
 
@@ -169,23 +171,9 @@ impl Dispatcher {
 
     fn datagram(&mut self, flow: FlowKey, ip_id: u16, payload: &[u8], is_cut: bool) -> Result<(), Gone> {
         match content_of(payload) {
-            // Made in one piece: this is done for every packet.
             Some(content) => {
                 let (pair, shard) = owner(&self.shard_key, content, flow, payload);
-                let (seq, at, bytes) = (self.seq, self.now, payload);
-                self.push(&Item {
-                    seq,
-                    at,
-                    stamp: at,
-                    agent: None,
-                    flow,
-                    content,
-                    shard,
-                    pair,
-                    ip_id,
-                    is_cut,
-                    bytes,
-                })
+                self.push(&Item { content, shard, pair, ip_id, is_cut, ..self.item(flow, payload) })
             }
             None if looks_like_hep(payload) => self.hep(flow, payload),
             None => {
@@ -220,7 +208,8 @@ impl Dispatcher {
         self.push(&item)
     }
 
-    /// An item of this moment.
+    /// An item of this moment. Inlined, so that it is made in one piece for every packet.
+    #[inline]
     fn item<'a>(&self, flow: FlowKey, bytes: &'a [u8]) -> Item<'a> {
         Item {
             seq: self.seq,
@@ -258,7 +247,7 @@ impl Dispatcher {
             read_messages(stream, losses, |message, losses| match message {
                 InStream::Sip(bytes) => push(Item { content: Content::SipStream, bytes, ..item }),
                 InStream::WebSocket(bytes) => push(Item { content: Content::SipWebSocket, bytes, ..item }),
-                InStream::Tls => opaque.count(flow),
+                InStream::Tls => opaque.count(dark(flow)),
                 InStream::Hep(bytes) => match read_hep(bytes, item.at) {
                     Ok(hep) => {
                         let Some(content) = content_of(&hep.payload) else { return };
@@ -272,6 +261,13 @@ impl Dispatcher {
         });
         sent
     }
+}
+
+/// Names a TLS connection by its endpoints. Ports from the ephemeral range are left out, as a client takes another
+/// one each time.
+fn dark(flow: FlowKey) -> String {
+    let end = |end: Endpoint| if end.port() >= 32_768 { end.ip().to_string() } else { end.to_string() };
+    format!("tls {} > {}", end(flow.src), end(flow.dst))
 }
 
 /// What a datagram is, if it is ours.
@@ -297,11 +293,12 @@ const fn agent(outer: FlowKey, hep: &Hep<'_>) -> Tunnel {
 fn told_by_agent<'a>(item: Item<'a>, hep: &Hep<'_>, losses: &mut Losses) -> Item<'a> {
     let is_stream = hep.transport == Transport::Tcp && item.content == Content::SipDatagram;
     let content = if is_stream { Content::SipStream } else { item.content };
-    let off = hep.at.map(|at| at.since(item.at).max(item.at.since(at)));
-    if off.is_some_and(|off| off > MAX_CLOCK_OFF) {
+    let is_near = |at: &Timestamp| at.since(item.at).max(item.at.since(*at)) <= MAX_CLOCK_OFF;
+    let told = hep.at.filter(is_near);
+    if hep.at.is_some() && told.is_none() {
         losses.count(Loss::HepClockOff);
     }
-    let stamp = hep.at.filter(|_| off.is_some_and(|off| off <= MAX_CLOCK_OFF)).unwrap_or(item.at);
+    let stamp = told.unwrap_or(item.at);
     Item { content, stamp, agent: Some(hep.agent), ..item }
 }
 

@@ -15,13 +15,13 @@ mod epochs;
 mod error;
 mod feed;
 mod frames;
+mod keyed;
 mod listen;
 mod live;
 mod merge;
-mod mirrors;
-mod opaque;
 mod pipeline;
 mod replay;
+mod sources;
 mod streams;
 
 pub use bellwether_store::Retention;

@@ -10,6 +10,7 @@ use bellwether_capture::{Frames, Record};
 use bellwether_wire::{LinkType, hep3_len};
 
 use crate::live::now;
+use crate::sources::Handover;
 
 /// Connections served at once; an agent needs one.
 const MAX_CONNECTIONS: usize = 256;
@@ -73,26 +74,15 @@ impl Listener {
         })
     }
 
-    /// Serves until `stop`; hands gathered messages to `to`, which answers whether anybody takes them.
-    pub(crate) fn run(
-        &self,
-        stop: &AtomicBool,
-        losses: &ListenerLosses,
-        to: &(impl Fn(Frames) -> bool + Sync),
-    ) {
+    /// Serves until `stop`, or until nobody takes what is gathered.
+    pub(crate) fn run(&self, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
         match &self.socket {
             Socket::Udp(socket) => self.datagrams(socket, stop, losses, to),
             Socket::Tcp(socket) => self.connections(socket, stop, losses, to),
         }
     }
 
-    fn datagrams(
-        &self,
-        socket: &UdpSocket,
-        stop: &AtomicBool,
-        losses: &ListenerLosses,
-        to: &impl Fn(Frames) -> bool,
-    ) {
+    fn datagrams(&self, socket: &UdpSocket, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
         let mut buffer = vec![0; 65_536];
         let mut gathered = Gathered::default();
         while !stop.load(Ordering::Relaxed) {
@@ -101,21 +91,15 @@ impl Listener {
             }
             if gathered.is_due() {
                 losses.socket_full.store(dropped(self.address), Ordering::Relaxed);
-                if !to(gathered.take()) {
+                if !to.send(gathered.take()) {
                     return;
                 }
             }
         }
-        to(gathered.take());
+        to.send(gathered.take());
     }
 
-    fn connections(
-        &self,
-        socket: &TcpListener,
-        stop: &AtomicBool,
-        losses: &ListenerLosses,
-        to: &(impl Fn(Frames) -> bool + Sync),
-    ) {
+    fn connections(&self, socket: &TcpListener, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
         let open = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             while !stop.load(Ordering::Relaxed) {
@@ -140,13 +124,7 @@ impl Listener {
     }
 
     /// Reads one connection to its end; answers whether it held HEP to the last octet.
-    fn connection(
-        &self,
-        mut stream: TcpStream,
-        from: SocketAddr,
-        stop: &AtomicBool,
-        to: &impl Fn(Frames) -> bool,
-    ) -> bool {
+    fn connection(&self, mut stream: TcpStream, from: SocketAddr, stop: &AtomicBool, to: &Handover) -> bool {
         if stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(WAIT))).is_err() {
             return true;
         }
@@ -184,7 +162,7 @@ impl Listener {
             };
             unread.drain(..done);
             let is_over = is_over || !is_hep;
-            if (is_over || gathered.is_due()) && !to(gathered.take()) {
+            if (is_over || gathered.is_due()) && !to.send(gathered.take()) {
                 return true;
             }
             if is_over {

@@ -1,43 +1,28 @@
 //! Live traffic: one thread per socket takes frames from the kernel, and the feed merges them in order of time.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bellwether_base::{Counters, HashKey, Loss, Span, Timestamp};
-use bellwether_capture::{
-    CaptureReader, Frames, LiveCapture, LiveError, LiveOptions, OpenError, Record, Waker,
-};
+use bellwether_capture::{CaptureReader, LiveCapture, LiveError, LiveOptions, OpenError, Record, Waker};
 use bellwether_judge::{InputRow, Row};
 use bellwether_store::Writer;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
 use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
-
-/// Portions of frames that wait between a socket and the feed. What does not fit stays in the kernel's ring,
-/// which is larger and whose losses the kernel counts.
-const PORTIONS: usize = 8;
+use crate::sources::{Dropped, EVERY_SECOND, Following, PORTIONS, Portion, Source, TICK, Taking};
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
 const HOLD: Span = Span::from_millis(5 * bellwether_capture::HOLD_MS as i64);
 
-/// Records of a growing file that are handed on at once.
-const AT_ONCE: usize = 4096;
-
-/// How often time moves on where no packet comes.
-const TICK: Duration = Duration::from_millis(50);
-
 /// How often what was counted is written down, and told if something was lost.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
-
-/// How often the kernel is asked what it dropped, and how long a socket that fails is left alone.
-const EVERY_SECOND: Duration = Duration::from_secs(1);
 
 /// Something that the operator should know while the sensor runs.
 #[derive(Debug)]
@@ -135,32 +120,27 @@ pub fn sense(
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
         std::thread::scope(|scope| {
+            // However this ends (a full disk is one way), the threads must, or the scope waits for ever.
+            let _stops = StopsOnDrop { stop, wakers: &wakers };
             let mut sources = Vec::new();
             let (news_tx, news) = bounded(64);
             let (frames_tx, frames) = bounded(PORTIONS * (sockets.len() + listeners.len() + files.len()));
+            let add = |sources: &mut Vec<Source>| {
+                let (source, handover) = Source::new(sources.len(), &frames_tx);
+                sources.push(source);
+                handover
+            };
             for (i, (socket, dropped)) in sockets.into_iter().zip(&dropped).enumerate() {
-                let (spare_tx, spare) = bounded(PORTIONS);
-                let taking =
-                    Taking { source: i, stop, dropped, to: frames_tx.clone(), spare, news: news_tx.clone() };
+                let taking = Taking { stop, dropped, handover: add(&mut sources), news: news_tx.clone() };
                 pipeline::spawn(scope, &format!("capture-{i}"), move || taking.run(socket))?;
-                sources.push(Source { waiting: VecDeque::new(), spare: spare_tx });
             }
             for (i, (listener, losses)) in listeners.into_iter().zip(&unheard).enumerate() {
-                let (source, to) = (sources.len(), frames_tx.clone());
-                pipeline::spawn(scope, &format!("hep-{i}"), move || {
-                    let hand_on =
-                        |frames: Frames| frames.is_empty() || to.send(Portion { source, frames }).is_ok();
-                    listener.run(stop, losses, &hand_on);
-                })?;
-                // Its messages are few: their room is not worth a way back.
-                sources.push(Source { waiting: VecDeque::new(), spare: bounded(0).0 });
+                let handover = add(&mut sources);
+                pipeline::spawn(scope, &format!("hep-{i}"), move || listener.run(stop, losses, &handover))?;
             }
             for (i, (name, reader)) in files.into_iter().enumerate() {
-                let (spare_tx, spare) = bounded(PORTIONS);
-                let (source, to, news) = (sources.len(), frames_tx.clone(), news_tx.clone());
-                let following = Following { source, stop, to, spare, news };
+                let following = Following { stop, handover: add(&mut sources), news: news_tx.clone() };
                 pipeline::spawn(scope, &format!("follow-{i}"), move || following.run(name, reader))?;
-                sources.push(Source { waiting: VecDeque::new(), spare: spare_tx });
             }
             drop((frames_tx, news_tx));
             let feed = LiveFeed {
@@ -181,148 +161,16 @@ pub fn sense(
     Ok(LiveOutcome { packets, finished })
 }
 
-/// What the kernel dropped at one socket, so far.
-#[derive(Default)]
-struct Dropped {
-    ring_full: AtomicU64,
-    interface: AtomicU64,
-}
-
-/// Frames on their way from a socket.
-struct Portion {
-    source: usize,
-    frames: Frames,
-}
-
-/// One socket's thread.
-struct Taking<'a> {
-    source: usize,
+/// Stops the threads of all sources.
+struct StopsOnDrop<'a> {
     stop: &'a AtomicBool,
-    dropped: &'a Dropped,
-    to: Sender<Portion>,
-    spare: Receiver<Frames>,
-    news: Sender<Event>,
+    wakers: &'a [Waker],
 }
 
-impl Taking<'_> {
-    fn run(self, (name, mut socket): (String, LiveCapture)) {
-        let mut last_asked = Instant::now();
-        let mut is_in_trouble = false;
-        while !self.stop.load(Ordering::Relaxed) {
-            let mut frames = self.spare.try_recv().unwrap_or_default();
-            match socket.read(&mut frames) {
-                Ok(()) if is_in_trouble && !frames.is_empty() => {
-                    is_in_trouble = false;
-                    let _ = self.news.try_send(Event::Recovered(name.clone()));
-                }
-                Ok(()) => {}
-                Err(e) => {
-                    if !is_in_trouble {
-                        let _ = self.news.try_send(Event::Trouble(e));
-                    }
-                    is_in_trouble = true;
-                    // The socket stays bound: it delivers again when the link comes back.
-                    std::thread::sleep(EVERY_SECOND);
-                }
-            }
-            if !self.send(frames) {
-                return;
-            }
-            if last_asked.elapsed() >= EVERY_SECOND {
-                self.ask(&mut socket);
-                last_asked = Instant::now();
-            }
-        }
-        self.ask(&mut socket);
-        socket.drain(now(), |frames| {
-            self.send(frames);
-        });
-    }
-
-    /// Hands frames on; waits while there is no room. Answers whether anybody takes them.
-    fn send(&self, frames: Frames) -> bool {
-        frames.is_empty() || self.to.send(Portion { source: self.source, frames }).is_ok()
-    }
-
-    fn ask(&self, socket: &mut LiveCapture) {
-        let counts = socket.counts();
-        self.dropped.ring_full.store(counts.ring_full, Ordering::Relaxed);
-        self.dropped.interface.store(counts.interface, Ordering::Relaxed);
-    }
-}
-
-/// One growing file's thread.
-struct Following<'a> {
-    source: usize,
-    stop: &'a AtomicBool,
-    to: Sender<Portion>,
-    spare: Receiver<Frames>,
-    news: Sender<Event>,
-}
-
-impl Following<'_> {
-    fn run(self, name: String, mut reader: CaptureReader) {
-        let mut is_stopping = false;
-        loop {
-            let mut frames = self.spare.try_recv().unwrap_or_default();
-            let is_damaged = loop {
-                match reader.next() {
-                    Ok(Some(record)) => frames.push(&record),
-                    Ok(None) => break false,
-                    Err(error) => {
-                        let _ = self
-                            .news
-                            .try_send(Event::Trouble(LiveError::Other(name.clone(), error.to_string())));
-                        break true;
-                    }
-                }
-                if frames.len() >= AT_ONCE {
-                    break false;
-                }
-            };
-            let is_waiting = frames.len() < AT_ONCE;
-            let portion = Portion { source: self.source, frames };
-            if (!portion.frames.is_empty() && self.to.send(portion).is_err()) || is_damaged {
-                return;
-            }
-            // What was written before the stop is still read.
-            if is_waiting && is_stopping {
-                return;
-            }
-            is_stopping = self.stop.load(Ordering::Relaxed);
-            if is_waiting && !is_stopping {
-                std::thread::sleep(TICK);
-            }
-        }
-    }
-}
-
-/// What came from one socket and waits for its turn.
-struct Source {
-    /// Portions, and how many frames of each are done.
-    waiting: VecDeque<(Frames, usize)>,
-    spare: Sender<Frames>,
-}
-
-impl Source {
-    fn next(&self) -> Option<Record<'_>> {
-        self.waiting.front().and_then(|(frames, done)| frames.get(*done))
-    }
-
-    fn newest(&self) -> Option<Timestamp> {
-        self.waiting.back().and_then(|(frames, _)| frames.newest())
-    }
-
-    fn advance(&mut self) {
-        let Some((frames, done)) = self.waiting.front_mut() else { return };
-        *done += 1;
-        if *done >= frames.len()
-            && let Some((mut frames, _)) = self.waiting.pop_front()
-        {
-            frames.clear();
-            // If the way back is full the room is simply freed.
-            let _ = self.spare.try_send(frames);
-        }
+impl Drop for StopsOnDrop<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.wakers.iter().for_each(Waker::wake);
     }
 }
 
@@ -373,10 +221,12 @@ impl LiveFeed<'_> {
             news.try_iter().for_each(|event| operator.hear(event));
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
+                // On a quiet link nothing else would show that the writer has failed.
+                self.behind.rows.send(Vec::new()).map_err(|_| SensorError::Stopped)?;
                 operator.hear(Event::Alive);
                 if let Some(settings) = operator.new_settings() {
                     self.dispatcher.set_tunnels(settings.tunnels);
-                    // If the judge has not taken the one before it is gone, and the run ends anyway.
+                    // If there is no judge any more the run ends anyway.
                     let _ = self.behind.sites.send(settings.site);
                 }
             }
@@ -394,7 +244,7 @@ impl LiveFeed<'_> {
 
     fn take(&mut self, Portion { source, frames }: Portion) {
         if let Some(source) = self.sources.get_mut(source) {
-            source.waiting.push_back((frames, 0));
+            source.take(frames);
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn merge(
         if is_over {
             return latency;
         }
-        if let Ok(site) = sites.try_recv() {
+        if let Some(site) = sites.try_iter().last() {
             judge.set_site(site);
         }
         facts.sort_by_key(|fact| fact.order);

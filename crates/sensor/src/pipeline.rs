@@ -5,7 +5,7 @@ use bellwether_judge::{Judge, Row, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_store::{Retention, StoreError, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use hdrhistogram::Histogram;
 
 use crate::SensorError;
@@ -107,7 +107,8 @@ pub(crate) fn run<T>(
         let (rows_tx, rows_rx) = bounded::<Vec<Row>>(ROW_BATCHES);
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
         let judged_tx = rows_tx.clone();
-        let (sites_tx, sites_rx) = bounded(1);
+        // A feed that waited for the judge to take a topology would wait for ever: the judge wakes for facts only.
+        let (sites_tx, sites_rx) = unbounded();
         let merging =
             spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
         let retention = config.retention;

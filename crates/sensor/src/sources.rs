@@ -1,0 +1,189 @@
+//! Where live frames come from: a thread for each socket and each growing file, and what waits of theirs.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bellwether_base::Timestamp;
+use bellwether_capture::{CaptureReader, Frames, LiveCapture, LiveError, Record};
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::live::{Event, now};
+
+/// Portions of frames that wait between a source and the feed. What does not fit stays in the kernel's ring,
+/// which is larger and whose losses the kernel counts.
+pub(crate) const PORTIONS: usize = 8;
+
+/// How often time moves on where no packet comes.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+
+/// How often the kernel is asked what it dropped, and how long a socket that fails is left alone.
+pub(crate) const EVERY_SECOND: Duration = Duration::from_secs(1);
+
+/// Records of a growing file that are handed on at once.
+const AT_ONCE: usize = 4096;
+
+/// What the kernel dropped at one socket, so far.
+#[derive(Default)]
+pub(crate) struct Dropped {
+    pub(crate) ring_full: AtomicU64,
+    pub(crate) interface: AtomicU64,
+}
+
+/// Frames on their way from a source.
+pub(crate) struct Portion {
+    pub(crate) source: usize,
+    pub(crate) frames: Frames,
+}
+
+/// The way from a source's thread to the feed.
+pub(crate) struct Handover {
+    source: usize,
+    to: Sender<Portion>,
+    spare: Receiver<Frames>,
+}
+
+impl Handover {
+    /// Room for frames, used before if possible.
+    fn room(&self) -> Frames {
+        self.spare.try_recv().unwrap_or_default()
+    }
+
+    /// Hands frames on; waits while there is no room. Answers whether anybody takes them.
+    pub(crate) fn send(&self, frames: Frames) -> bool {
+        frames.is_empty() || self.to.send(Portion { source: self.source, frames }).is_ok()
+    }
+}
+
+/// One socket's thread.
+pub(crate) struct Taking<'a> {
+    pub(crate) stop: &'a AtomicBool,
+    pub(crate) dropped: &'a Dropped,
+    pub(crate) handover: Handover,
+    pub(crate) news: Sender<Event>,
+}
+
+impl Taking<'_> {
+    pub(crate) fn run(self, (name, mut socket): (String, LiveCapture)) {
+        let mut last_asked = Instant::now();
+        let mut is_in_trouble = false;
+        while !self.stop.load(Ordering::Relaxed) {
+            let mut frames = self.handover.room();
+            match socket.read(&mut frames) {
+                Ok(()) if is_in_trouble && !frames.is_empty() => {
+                    is_in_trouble = false;
+                    let _ = self.news.try_send(Event::Recovered(name.clone()));
+                }
+                Ok(()) => {}
+                Err(e) => {
+                    if !is_in_trouble {
+                        let _ = self.news.try_send(Event::Trouble(e));
+                    }
+                    is_in_trouble = true;
+                    // The socket stays bound: it delivers again when the link comes back.
+                    std::thread::sleep(EVERY_SECOND);
+                }
+            }
+            if !self.handover.send(frames) {
+                return;
+            }
+            if last_asked.elapsed() >= EVERY_SECOND {
+                self.ask(&mut socket);
+                last_asked = Instant::now();
+            }
+        }
+        self.ask(&mut socket);
+        socket.drain(now(), |frames| {
+            self.handover.send(frames);
+        });
+    }
+
+    fn ask(&self, socket: &mut LiveCapture) {
+        let counts = socket.counts();
+        self.dropped.ring_full.store(counts.ring_full, Ordering::Relaxed);
+        self.dropped.interface.store(counts.interface, Ordering::Relaxed);
+    }
+}
+
+/// One growing file's thread.
+pub(crate) struct Following<'a> {
+    pub(crate) stop: &'a AtomicBool,
+    pub(crate) handover: Handover,
+    pub(crate) news: Sender<Event>,
+}
+
+impl Following<'_> {
+    pub(crate) fn run(self, name: String, mut reader: CaptureReader) {
+        let mut is_stopping = false;
+        loop {
+            let mut frames = self.handover.room();
+            let is_damaged = loop {
+                match reader.next() {
+                    Ok(Some(record)) => frames.push(&record),
+                    Ok(None) => break false,
+                    Err(error) => {
+                        let _ = self
+                            .news
+                            .try_send(Event::Trouble(LiveError::Other(name.clone(), error.to_string())));
+                        break true;
+                    }
+                }
+                if frames.len() >= AT_ONCE {
+                    break false;
+                }
+            };
+            let is_waiting = frames.len() < AT_ONCE;
+            if !self.handover.send(frames) || is_damaged {
+                return;
+            }
+            // What was written before the stop is still read.
+            if is_waiting && is_stopping {
+                return;
+            }
+            is_stopping = self.stop.load(Ordering::Relaxed);
+            if is_waiting && !is_stopping {
+                std::thread::sleep(TICK);
+            }
+        }
+    }
+}
+
+/// What came from one source and waits for its turn.
+pub(crate) struct Source {
+    /// Portions, and how many frames of each are done.
+    waiting: VecDeque<(Frames, usize)>,
+    spare: Sender<Frames>,
+}
+
+impl Source {
+    /// Source `number`, and the way to it.
+    pub(crate) fn new(number: usize, to: &Sender<Portion>) -> (Self, Handover) {
+        let (spare, used) = bounded(PORTIONS);
+        let handover = Handover { source: number, to: to.clone(), spare: used };
+        (Self { waiting: VecDeque::new(), spare }, handover)
+    }
+
+    pub(crate) fn take(&mut self, frames: Frames) {
+        self.waiting.push_back((frames, 0));
+    }
+
+    pub(crate) fn next(&self) -> Option<Record<'_>> {
+        self.waiting.front().and_then(|(frames, done)| frames.get(*done))
+    }
+
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.waiting.back().and_then(|(frames, _)| frames.newest())
+    }
+
+    pub(crate) fn advance(&mut self) {
+        let Some((frames, done)) = self.waiting.front_mut() else { return };
+        *done += 1;
+        if *done >= frames.len()
+            && let Some((mut frames, _)) = self.waiting.pop_front()
+        {
+            frames.clear();
+            // If the way back is full the room is simply freed.
+            let _ = self.spare.try_send(frames);
+        }
+    }
+}
