@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bellwether_judge::Tokeniser;
-use bellwether_sensor::{Config as Sensor, Finished};
+use bellwether_sensor::{Config as Sensor, Finished, Latency};
 use bellwether_store::Writer;
 
 use crate::args::{Common, ReplayArgs};
@@ -56,7 +56,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         print_summary(common.format, &outcome.finished.database)?;
     }
     if common.verbose {
-        print_latency(outcome.packets, &outcome.finished);
+        print_speed(outcome.packets, &outcome.finished);
     }
     for damage in &outcome.damaged {
         let _ = writeln!(std::io::stderr(), "bellwether: {} was read up to {}", damage.name, damage.error);
@@ -94,14 +94,16 @@ fn note(common: &Common, text: &str) {
 }
 
 /// How fast the work went.
-pub(crate) fn print_latency(packets: u64, finished: &Finished) {
+pub(crate) fn print_speed(packets: u64, finished: &Finished) {
     let secs = finished.elapsed.as_secs_f64();
-    let latency = &finished.latency;
-    let _ = writeln!(
-        std::io::stderr(),
-        "{packets} packets in {secs:.3} s, {:.2} million per second; dispatcher to judge p50 {} us, p99 {} us",
+    let words = |taken: Latency| format!("p50 {} us, p99 {} us", taken.p50_us, taken.p99_us);
+    let mut text = format!(
+        "{packets} packets in {secs:.3} s, {:.2} million per second; dispatcher to judge {}",
         packets as f64 / secs.max(1e-9) / 1e6,
-        latency.value_at_quantile(0.5),
-        latency.value_at_quantile(0.99),
+        words(finished.judged)
     );
+    if let Some(committed) = finished.committed {
+        text.push_str(&format!("; packet to commit {}", words(committed)));
+    }
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

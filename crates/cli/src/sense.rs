@@ -12,7 +12,7 @@ use sd_notify::NotifyState;
 use crate::args::{Common, SenseArgs};
 use crate::config::Config;
 use crate::outcome::{Exit, Failure};
-use crate::replay::{Prepared, print_latency};
+use crate::replay::{Prepared, print_speed};
 use crate::report::print_summary;
 
 /// `bellwether sense`.
@@ -62,9 +62,7 @@ fn until_stopped(
     let outcome = bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal)?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
-    }
-    if common.verbose {
-        print_latency(outcome.packets, &outcome.finished);
+        print_speed(outcome.packets, &outcome.finished);
     }
     Ok(terminal)
 }

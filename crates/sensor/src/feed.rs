@@ -12,6 +12,7 @@ use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, Gone};
 use crate::replay::{Damage, Progress, Unread};
+use crate::writing::Rows;
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 65_536;
@@ -24,7 +25,7 @@ pub(crate) struct Feed<'a> {
     waiting: VecDeque<&'a Input>,
     open: Vec<Open>,
     dispatcher: Dispatcher,
-    rows: &'a Sender<Vec<Row>>,
+    rows: &'a Sender<Rows>,
     key: HashKey,
     counted: Counters,
     fed: Fed,
@@ -54,7 +55,7 @@ impl<'a> Feed<'a> {
     pub(crate) fn new(
         inputs: &'a [Input],
         dispatcher: Dispatcher,
-        rows: &'a Sender<Vec<Row>>,
+        rows: &'a Sender<Rows>,
         key: HashKey,
     ) -> Self {
         Self {
@@ -165,7 +166,7 @@ impl<'a> Feed<'a> {
         let row = open.trace.row(open.name.clone(), total.since(&self.counted));
         self.counted = total;
         // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.rows.send(vec![Row::Input(Box::new(row))]);
+        let _ = self.rows.send(Row::Input(Box::new(row)).into());
         Ok(())
     }
 }

@@ -23,10 +23,11 @@ mod pipeline;
 mod replay;
 mod sources;
 mod streams;
+mod writing;
 
 pub use bellwether_store::Retention;
 pub use error::SensorError;
 pub use listen::HepAddress;
 pub use live::{Ears, Event, LiveOutcome, Operator, sense};
-pub use pipeline::{Config, Finished, Settings};
+pub use pipeline::{Config, Finished, Latency, Settings};
 pub use replay::{Damage, Outcome, Progress, Unread, replay};

@@ -16,6 +16,7 @@ use crate::feed::finish;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
 use crate::sources::{Dropped, EVERY_SECOND, Following, PORTIONS, Portion, Source, TICK, Taking};
+use crate::writing::Rows;
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
@@ -113,9 +114,9 @@ pub fn sense(
     stop: &AtomicBool,
     operator: &mut dyn Operator,
 ) -> Result<LiveOutcome, SensorError> {
-    let (packets, finished) = pipeline::run(config, writer, |dispatcher, behind| {
+    let is_wall_clock = ears.files.is_empty();
+    let (packets, finished) = pipeline::run(config, writer, is_wall_clock, |dispatcher, behind| {
         let Ears { mut sockets, listeners, files, names } = ears;
-        let is_wall_clock = files.is_empty();
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
@@ -222,7 +223,7 @@ impl LiveFeed<'_> {
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
                 // On a quiet link nothing else would show that the writer has failed.
-                self.behind.rows.send(Vec::new()).map_err(|_| SensorError::Stopped)?;
+                self.behind.rows.send(Rows { rows: Vec::new(), since: None }).map_err(|_| SensorError::Stopped)?;
                 operator.hear(Event::Alive);
                 if let Some(settings) = operator.new_settings() {
                     self.dispatcher.set_tunnels(settings.tunnels);
@@ -290,12 +291,12 @@ impl LiveFeed<'_> {
             .collect();
         if !lost.is_empty() {
             let named = lost.iter().map(|(loss, n)| (loss.name(), *n)).collect();
-            let _ = self.behind.rows.send(vec![Row::Losses(self.session.input, now(), named)]);
+            let _ = self.behind.rows.send(Row::Losses(self.session.input, now(), named).into());
             operator.hear(Event::Losses(lost));
         }
         self.told = total.clone();
         // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.behind.rows.send(vec![Row::Input(Box::new(self.session.row(total)))]);
+        let _ = self.behind.rows.send(Row::Input(Box::new(self.session.row(total))).into());
         Ok(())
     }
 
@@ -323,7 +324,7 @@ impl LiveFeed<'_> {
         let tally = finish(epochs).and_then(|then| epochs.drain(then)).map_err(|_| SensorError::Stopped)?;
         let mut total = self.counted();
         tally.report(&mut total);
-        let _ = self.behind.rows.send(vec![Row::Input(Box::new(self.session.row(total)))]);
+        let _ = self.behind.rows.send(Row::Input(Box::new(self.session.row(total))).into());
         Ok(self.session.packets)
     }
 }

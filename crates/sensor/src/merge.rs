@@ -1,11 +1,12 @@
 use std::time::Instant;
 
-use bellwether_judge::{Judge, Row, Site};
+use bellwether_judge::{Judge, Site};
 use bellwether_shard::StampedFact;
 use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 
 use crate::batch::Facts;
+use crate::writing::Rows;
 
 /// Rows handed on at once: what waits for the writer stays small whatever an epoch holds.
 const ROWS_AT_ONCE: usize = 128;
@@ -17,11 +18,10 @@ pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
     mut judge: Judge,
     sites: &Receiver<Site>,
-    rows_to: &Sender<Vec<Row>>,
+    rows_to: &Sender<Rows>,
     started: Instant,
 ) -> Histogram<u64> {
-    // Three digits up to a minute: 200 KB once, and nothing is allocated afterwards.
-    let mut latency = Histogram::new_with_bounds(1, 60_000_000, 3).unwrap_or_else(|_| empty_histogram());
+    let mut latency = latencies();
     let mut facts = Vec::new();
     loop {
         let mut is_over = true;
@@ -44,16 +44,26 @@ pub(crate) fn merge(
         }
         facts.sort_by_key(|fact| fact.order);
         let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
+        let mut since = None;
         for fact in facts.drain(..) {
+            since.get_or_insert(fact.order.at);
             judge.fact(fact, &mut rows);
-            if rows.len() >= ROWS_AT_ONCE && rows_to.send(std::mem::take(&mut rows)).is_err() {
-                return latency;
+            if rows.len() >= ROWS_AT_ONCE {
+                let full = Rows { rows: std::mem::take(&mut rows), since: since.take() };
+                if rows_to.send(full).is_err() {
+                    return latency;
+                }
             }
         }
-        if !rows.is_empty() && rows_to.send(rows).is_err() {
+        if !rows.is_empty() && rows_to.send(Rows { rows, since }).is_err() {
             return latency;
         }
     }
+}
+
+/// Three digits up to a minute: 200 KB once, and nothing is allocated afterwards.
+pub(crate) fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 60_000_000, 3).unwrap_or_else(|_| empty_histogram())
 }
 
 #[expect(clippy::expect_used, reason = "the bounds are constants that the crate documents as valid")]

@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
-use bellwether_judge::{Judge, Row, Site, Tokeniser};
+use bellwether_judge::{Judge, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
-use bellwether_store::{Retention, StoreError, Writer};
+use bellwether_store::{Retention, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use hdrhistogram::Histogram;
 
 use crate::SensorError;
@@ -13,20 +13,10 @@ use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
+use crate::writing::{Rows, write};
 
 /// Row batches that wait for the writer: enough to keep the workers busy during one commit.
 const ROW_BATCHES: usize = 32;
-
-/// Rows gathered before they are written, and how long they may wait.
-const COMMIT_ROWS: usize = 2048;
-const COMMIT_EVERY: Duration = Duration::from_millis(200);
-
-/// Updates of calls held back for later ones to replace them, and how long.
-const HELD_UPDATES: usize = 2048;
-const HELD_FOR: Duration = Duration::from_secs(1);
-
-/// How often what is too old is looked for.
-const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// How to run.
 pub struct Config {
@@ -62,26 +52,44 @@ pub struct Settings {
 /// Ways from the feed to those who come behind the workers.
 pub(crate) struct Behind<'a> {
     /// To the writer.
-    pub(crate) rows: &'a Sender<Vec<Row>>,
+    pub(crate) rows: &'a Sender<Rows>,
     /// To the judge: the topology that it is to go by from now on.
     pub(crate) sites: &'a Sender<Site>,
+}
+
+/// How long something took.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Latency {
+    /// Microseconds in the median.
+    pub p50_us: u64,
+    /// Microseconds that one in a hundred exceeded.
+    pub p99_us: u64,
+}
+
+impl Latency {
+    fn of(taken: &Histogram<u64>) -> Self {
+        Self { p50_us: taken.value_at_quantile(0.5), p99_us: taken.value_at_quantile(0.99) }
+    }
 }
 
 /// What every run leaves.
 pub struct Finished {
     /// Wall time.
     pub elapsed: Duration,
-    /// Time from the dispatcher to the judge, in microseconds.
-    pub latency: Histogram<u64>,
+    /// Time from the dispatcher to the judge.
+    pub judged: Latency,
+    /// Time from a packet's stamp to the commit of what it told; none where stamps are not the time of day.
+    pub committed: Option<Latency>,
     /// The database, for reading a report from one in memory.
     pub database: bellwether_store::Reader,
 }
 
 /// Sets up everything behind the dispatcher, lets `feed` fill it from wherever packets come, and waits until all
-/// of that is written.
+/// of that is written. Packets bear the time of day if `is_wall_clock`.
 pub(crate) fn run<T>(
     config: &Config,
     writer: Writer,
+    is_wall_clock: bool,
     feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
@@ -104,7 +112,7 @@ pub(crate) fn run<T>(
             from_workers.push(done_rx);
             facts_from.push((facts_rx, spare_tx));
         }
-        let (rows_tx, rows_rx) = bounded::<Vec<Row>>(ROW_BATCHES);
+        let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
         let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
         let judged_tx = rows_tx.clone();
         // A feed that waited for the judge to take a topology would wait for ever: the judge wakes for facts only.
@@ -112,7 +120,7 @@ pub(crate) fn run<T>(
         let merging =
             spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
         let retention = config.retention;
-        let writing = spawn(scope, "writer", move || write(writer, retention, &rows_rx))?;
+        let writing = spawn(scope, "writer", move || write(writer, retention, is_wall_clock, &rows_rx))?;
 
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
@@ -120,9 +128,10 @@ pub(crate) fn run<T>(
         let fed = feed(dispatcher, Behind { rows: &rows_tx, sites: &sites_tx });
         // The channels close from front to back: workers end, then the merge, then the writer.
         drop(rows_tx);
-        let latency = merging.join().map_err(|_| SensorError::Stopped)?;
-        let database = writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
-        Ok((fed?, Finished { elapsed: started.elapsed(), latency, database }))
+        let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
+        let (database, committed) = writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
+        let committed = is_wall_clock.then(|| Latency::of(&committed));
+        Ok((fed?, Finished { elapsed: started.elapsed(), judged, committed, database }))
     })
 }
 
@@ -172,38 +181,4 @@ fn work(
             return;
         }
     }
-}
-
-/// The writer's thread: commits when enough has gathered or waited long enough.
-fn write(
-    mut writer: Writer,
-    retention: Option<Retention>,
-    from: &Receiver<Vec<Row>>,
-) -> Result<bellwether_store::Reader, StoreError> {
-    let mut last_commit = Instant::now();
-    let mut last_updates = last_commit;
-    let mut last_pruning: Option<Instant> = None;
-    loop {
-        match from.recv_timeout(COMMIT_EVERY) {
-            Ok(rows) => rows.into_iter().for_each(|row| writer.push(row)),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if writer.pending_updates() >= HELD_UPDATES || last_updates.elapsed() >= HELD_FOR {
-            writer.commit(true)?;
-            last_updates = Instant::now();
-            last_commit = last_updates;
-            if let Some(retention) = &retention {
-                writer.prune_by_size(retention)?;
-                if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                    writer.prune_by_age(retention, crate::live::now())?;
-                    last_pruning = Some(Instant::now());
-                }
-            }
-        } else if writer.pending() >= COMMIT_ROWS || last_commit.elapsed() >= COMMIT_EVERY {
-            writer.commit(false)?;
-            last_commit = Instant::now();
-        }
-    }
-    writer.close().map(bellwether_store::Reader::from_connection)
 }

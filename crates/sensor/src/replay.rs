@@ -60,7 +60,7 @@ pub fn replay(
     writer: Writer,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome, SensorError> {
-    let (fed, finished) = pipeline::run(config, writer, |dispatcher, behind| {
+    let (fed, finished) = pipeline::run(config, writer, false, |dispatcher, behind| {
         Feed::new(inputs, dispatcher, behind.rows, config.key).run(progress)
     })?;
     let Fed { packets, damaged, unread } = fed;

@@ -1,0 +1,127 @@
+//! The writer's thread: when it commits, and how long what it commits took to get there.
+
+use std::time::{Duration, Instant};
+
+use bellwether_base::Timestamp;
+use bellwether_judge::Row;
+use bellwether_store::{Reader, Retention, StoreError, Writer};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use hdrhistogram::Histogram;
+
+use crate::live::now;
+use crate::merge::latencies;
+
+/// Rows gathered before they are written, and how long they may wait.
+const COMMIT_ROWS: usize = 2048;
+const COMMIT_EVERY: Duration = Duration::from_millis(200);
+
+/// Updates of calls held back for later ones to replace them, and how long.
+const HELD_UPDATES: usize = 2048;
+const HELD_FOR: Duration = Duration::from_secs(1);
+
+/// How often what is too old is looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// Rows on their way to the writer.
+pub(crate) struct Rows {
+    pub(crate) rows: Vec<Row>,
+    /// The time of the oldest fact among them; none where no packet made them.
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl From<Row> for Rows {
+    fn from(row: Row) -> Self {
+        Self { rows: vec![row], since: None }
+    }
+}
+
+/// Writes what comes until nobody sends any more. Answers the database, and the times from packet to committed row
+/// in microseconds, of packets that bear the time of day (`is_wall_clock`).
+pub(crate) fn write(
+    writer: Writer,
+    retention: Option<Retention>,
+    is_wall_clock: bool,
+    from: &Receiver<Rows>,
+) -> Result<(Reader, Histogram<u64>), StoreError> {
+    let mut writing = Writing {
+        writer,
+        rows: Vec::new(),
+        updates: Vec::new(),
+        last_commit: Instant::now(),
+        last_updates: Instant::now(),
+        is_wall_clock,
+        latency: latencies(),
+    };
+    let mut last_pruning: Option<Instant> = None;
+    loop {
+        match from.recv_timeout(COMMIT_EVERY) {
+            Ok(rows) => writing.take(rows),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if !writing.commit_if_due()? {
+            continue;
+        }
+        if let Some(retention) = &retention {
+            writing.writer.prune_by_size(retention)?;
+            if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
+                writing.writer.prune_by_age(retention, now())?;
+                last_pruning = Some(Instant::now());
+            }
+        }
+    }
+    writing.commit(true)?;
+    let Writing { writer, latency, .. } = writing;
+    Ok((Reader::from_connection(writer.close()?), latency))
+}
+
+struct Writing {
+    writer: Writer,
+    /// Rows and updates that wait for a commit: since when, and how many.
+    rows: Vec<(Timestamp, usize)>,
+    updates: Vec<(Timestamp, usize)>,
+    last_commit: Instant,
+    last_updates: Instant,
+    is_wall_clock: bool,
+    latency: Histogram<u64>,
+}
+
+impl Writing {
+    fn take(&mut self, Rows { rows, since }: Rows) {
+        if let Some(since) = since.filter(|_| self.is_wall_clock) {
+            let updates = rows.iter().filter(|row| matches!(row, Row::CallUpdate(_))).count();
+            self.updates.push((since, updates));
+            self.rows.push((since, rows.len() - updates));
+        }
+        rows.into_iter().for_each(|row| self.writer.push(row));
+    }
+
+    /// Commits when enough has gathered or waited long enough; answers whether updates went along.
+    fn commit_if_due(&mut self) -> Result<bool, StoreError> {
+        let with_updates =
+            self.writer.pending_updates() >= HELD_UPDATES || self.last_updates.elapsed() >= HELD_FOR;
+        if with_updates || self.writer.pending() >= COMMIT_ROWS || self.last_commit.elapsed() >= COMMIT_EVERY
+        {
+            self.commit(with_updates)?;
+        }
+        Ok(with_updates)
+    }
+
+    fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
+        self.writer.commit(with_updates)?;
+        self.last_commit = Instant::now();
+        let written_at = now();
+        let mut record = |waiting: &mut Vec<(Timestamp, usize)>| {
+            for (since, count) in waiting.drain(..) {
+                let micros = written_at.since(since).as_nanos() / 1000;
+                self.latency.saturating_record_n(u64::try_from(micros).unwrap_or(0).max(1), count as u64);
+            }
+        };
+        record(&mut self.rows);
+        if with_updates {
+            record(&mut self.updates);
+            self.last_updates = self.last_commit;
+        }
+        Ok(())
+    }
+}
