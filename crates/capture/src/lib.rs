@@ -19,5 +19,5 @@ mod reader;
 
 pub use error::{OpenError, ReadError};
 pub use inputs::{Input, expand};
-pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Waker};
+pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Waker, is_up};
 pub use reader::{CaptureReader, Record};

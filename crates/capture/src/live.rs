@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 
 use bellwether_base::Timestamp;
 use bellwether_wire::LinkType;
@@ -64,7 +65,7 @@ impl fmt::Display for LiveError {
                 f.write_str("sudo setcap cap_net_raw=ep \"$(command -v bellwether)\"")
             }
             Self::Down(name) => {
-                write!(f, "the interface {name} is down; bring it up with: sudo ip link set {name} up")
+                write!(f, "the interface {name}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {name} up")
             }
             Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
             Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
@@ -142,7 +143,7 @@ impl LiveCapture {
             pcap::Device::list().unwrap_or_default().into_iter().map(|device| device.name).collect();
         if !known.is_empty() && !known.contains(name) {
             // libpcap also lists devices that are no network interfaces: Bluetooth, D-Bus, netfilter's logs.
-            let is_network = |n: &String| std::path::Path::new("/sys/class/net").join(n).exists();
+            let is_network = |n: &String| Path::new("/sys/class/net").join(n).exists();
             let shown = known.into_iter().filter(is_network).collect();
             return Err(LiveError::NoInterface(name.clone(), shown));
         }
@@ -228,10 +229,21 @@ impl LiveCapture {
     }
 }
 
+/// Whether an interface can bring packets: it is there, it is up, and so is its link. Interfaces that cannot tell (loopback,
+/// tunnels) count as up.
+#[must_use]
+pub fn is_up(interface: &str) -> bool {
+    let state = Path::new("/sys/class/net").join(interface).join("operstate");
+    // Where the file system shows no interfaces nothing can be told.
+    !Path::new("/sys/class/net").exists()
+        || interface == "any"
+        || std::fs::read_to_string(state).is_ok_and(|state| !matches!(state.trim(), "down" | "lowerlayerdown"))
+}
+
 /// Packets that the NIC missed, and that the kernel dropped between it and any socket (a full backlog); libpcap
 /// knows the first kind only.
 fn dropped_by_interface(name: &str) -> u64 {
-    let folder = std::path::Path::new("/sys/class/net").join(name).join("statistics");
+    let folder = Path::new("/sys/class/net").join(name).join("statistics");
     let counter = |file: &str| -> u64 {
         std::fs::read_to_string(folder.join(file)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     };

@@ -55,6 +55,34 @@ pub struct LiveOutcome {
     pub finished: Finished,
 }
 
+/// The interfaces' links, watched from outside: libpcap waits on a dead link as it does on a quiet one.
+struct Links(Vec<(String, bool)>);
+
+impl Links {
+    fn of<'a>(interfaces: impl Iterator<Item = &'a String>) -> Self {
+        let mut links: Vec<(String, bool)> = interfaces.map(|name| (name.clone(), true)).collect();
+        links.dedup();
+        Self(links)
+    }
+
+    /// What went down or came up since the last look.
+    fn changes(&mut self) -> Vec<Event> {
+        let mut news = Vec::new();
+        for (name, was_up) in &mut self.0 {
+            let is_up = bellwether_capture::is_up(name);
+            if is_up != *was_up {
+                *was_up = is_up;
+                news.push(if is_up {
+                    Event::Recovered(name.clone())
+                } else {
+                    Event::Trouble(LiveError::Down(name.clone()))
+                });
+            }
+        }
+        news
+    }
+}
+
 /// Interfaces and listeners, opened and ready, which is the only part that needs privileges; or growing files.
 pub struct Ears {
     sockets: Vec<(String, LiveCapture)>,
@@ -117,6 +145,7 @@ pub fn sense(
     let is_wall_clock = ears.files.is_empty();
     let (packets, finished) = pipeline::run(config, writer, is_wall_clock, |dispatcher, behind| {
         let Ears { mut sockets, listeners, files, names } = ears;
+        let links = Links::of(sockets.iter().map(|(name, _)| name));
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
@@ -148,6 +177,7 @@ pub fn sense(
                 sources,
                 dispatcher,
                 behind,
+                links,
                 dropped: &dropped,
                 unheard: &unheard,
                 session: Session::new(names, config.key),
@@ -180,6 +210,7 @@ struct LiveFeed<'a> {
     sources: Vec<Source>,
     dispatcher: Dispatcher,
     behind: Behind<'a>,
+    links: Links,
     dropped: &'a [Dropped],
     unheard: &'a [ListenerLosses],
     session: Session,
@@ -224,6 +255,7 @@ impl LiveFeed<'_> {
                 self.last_alive = Some(Instant::now());
                 // On a quiet link nothing else would show that the writer has failed.
                 self.behind.rows.send(Rows { rows: Vec::new(), since: None }).map_err(|_| SensorError::Stopped)?;
+                self.links.changes().into_iter().for_each(|event| operator.hear(event));
                 operator.hear(Event::Alive);
                 if let Some(settings) = operator.new_settings() {
                     self.dispatcher.set_tunnels(settings.tunnels);

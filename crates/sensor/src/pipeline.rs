@@ -78,7 +78,7 @@ pub struct Finished {
     pub elapsed: Duration,
     /// Time from the dispatcher to the judge.
     pub judged: Latency,
-    /// Time from a packet's stamp to the commit of what it told; none where stamps are not the time of day.
+    /// Time from a packet's stamp to the commit of what it told; none where there was none, or stamps are not the time of day.
     pub committed: Option<Latency>,
     /// The database, for reading a report from one in memory.
     pub database: bellwether_store::Reader,
@@ -130,7 +130,7 @@ pub(crate) fn run<T>(
         drop(rows_tx);
         let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
         let (database, committed) = writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
-        let committed = is_wall_clock.then(|| Latency::of(&committed));
+        let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
         Ok((fed?, Finished { elapsed: started.elapsed(), judged, committed, database }))
     })
 }
