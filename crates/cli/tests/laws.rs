@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
-    Agent, Call, Delay, Discipline, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
+    Agent, Call, Delay, Discipline, Flood, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
     as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
 };
 use common::{Room, assert_same, own_captures, shared_captures};
@@ -113,27 +113,12 @@ fn reports_are_the_same_for_any_number_of_workers_and_on_every_run() {
 #[test]
 fn evictions_under_flood_do_not_depend_on_the_number_of_workers_and_spare_honest_calls() {
     let room = Room::new();
-    room.write("small.toml", b"[limits]\ncalls = 320\ntransactions = 640\nregistrations = 64\nstreams = 64\nmedia_endpoints = 64\n");
-    let mut rng = Rng::new(5);
-    let mut frames = site(3, Timestamp::from_nanos(START));
-    let honest = 12;
-    for i in 0..4000_i64 {
-        let src = SocketAddrV4::new(Ipv4Addr::from(rng.bits() as u32), rng.below(65_536) as u16);
-        let dst = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 2), 5060);
-        let at = Timestamp::from_nanos(START) + Span::from_millis(12 * i);
-        let (id, tag) = (rng.hex(16), rng.hex(8));
-        let method = if i % 3 == 0 { "REGISTER" } else { "INVITE" };
-        let text = format!(
-            "{method} sip:1@x SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{id}\r\nFrom: <sip:a@x>;tag={tag}\r\nTo: <sip:{id}@x>\r\nCall-ID: {id}\r\nCSeq: 1 {method}\r\nContact: <sip:a@h>\r\n\r\n"
-        );
-        frames.push(udp_frame(at, src, dst, 0, text.as_bytes()));
-        // RTP-like noise from random sources: a port scan.
-        let mut rtp = vec![0x80, 0];
-        rtp.extend(rng.bits().to_be_bytes());
-        rtp.extend(rng.bits().to_be_bytes());
-        frames.push(udp_frame(at, src, SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 3), 4000), 0, &rtp));
-    }
-    frames.sort_by_key(|f| f.at);
+    room.write("small.toml", b"[limits]\ncalls = 320\ntransactions = 640\nregistrations = 64\nstreams = 256\nmedia_endpoints = 256\nfragments = 64\ntcp_flows = 64\n");
+    let honest = 8;
+    let mut flood = Flood::new(Timestamp::from_nanos(START), 400, 3, 5);
+    let mut call = Vec::new();
+    let mut frames: Vec<Frame> = (0..3 * honest).flat_map(|second| flood.second(second, &mut call)).collect();
+    frames.append(&mut call);
     let capture = saved(&room, "flood.pcap", &frames);
     let run = |db: &str, workers: &str| {
         let args = [
@@ -152,9 +137,15 @@ fn evictions_under_flood_do_not_depend_on_the_number_of_workers_and_spare_honest
     };
     let one = run("1.db", "1");
     assert!(one == run("4.db", "4"), "one and four workers differ");
-    assert!(one.contains("call_evicted"), "the flood must overflow the tables");
-    let answered = room.rows("1.db", "calls").iter().filter(|c| !c["answered_at"].is_null()).count();
-    assert_eq!(answered, honest);
+    for overflow in ["call_evicted", "fragment_table_full", "tcp_flow_evicted", "transaction_evicted"] {
+        assert!(one.contains(overflow), "the flood must overflow every table, but not: {overflow}");
+    }
+    let calls = room.rows("1.db", "calls");
+    let honest_calls: Vec<_> = calls.iter().filter(|c| !c["answered_at"].is_null()).collect();
+    assert_eq!(honest_calls.len() as u64, honest);
+    assert!(honest_calls.iter().all(|call| !call["ended_at"].is_null()));
+    let linked = room.rows("1.db", "streams").iter().filter(|s| !s["call_id"].is_null()).count();
+    assert_eq!(linked as u64, 2 * honest, "the honest calls' media is found in the port scan");
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub(crate) struct Dispatcher {
     tunnels: TunnelPorts,
     /// Frames by the outermost tunnel that brought them: which switch, cloud or session a mirror comes from.
     mirrors: KeyedCounts<Tunnel>,
+    /// Items that bear an agent's clock.
+    told: u64,
     /// Encrypted connections, each way for itself: what share of the signalling is dark.
     opaque: KeyedCounts<String>,
     shard_key: HashKey,
@@ -53,6 +55,7 @@ impl Dispatcher {
             tcp: TcpReassembler::new(tcp, key.derive("tcp")),
             tunnels,
             mirrors: KeyedCounts::default(),
+            told: 0,
             opaque: KeyedCounts::default(),
             shard_key: key.derive("shards"),
             frames: Frames::default(),
@@ -119,6 +122,7 @@ impl Dispatcher {
         self.frames.report(counters);
         let name = |t: &Tunnel| format!("{} {} {}", t.kind.name(), t.source.ip(), t.session);
         self.mirrors.report("mirror", name, counters);
+        counters.add("stamps", "agent", self.told);
         self.opaque.report("opaque", String::clone, counters);
         self.losses.report(counters);
     }
@@ -202,6 +206,7 @@ impl Dispatcher {
             return Ok(());
         };
         self.mirrors.count(agent(outer, &hep));
+        self.told += 1;
         let item = self.item(hep.flow, &hep.payload);
         let item = told_by_agent(Item { content, ..item }, &hep, &mut self.losses);
         let item = owned(&self.shard_key, item);
@@ -236,7 +241,7 @@ impl Dispatcher {
 
     fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), Gone> {
         let item = self.item(flow, &[]);
-        let Self { tcp, losses, epochs, mirrors, opaque, shard_key, now, .. } = self;
+        let Self { tcp, losses, epochs, mirrors, told, opaque, shard_key, now, .. } = self;
         let mut sent = Ok(());
         tcp.push(flow, segment, *now, losses, |stream, losses| {
             let mut push = |item: Item<'_>| {
@@ -253,6 +258,7 @@ impl Dispatcher {
                         let Some(content) = content_of(&hep.payload) else { return };
                         mirrors.count(agent(flow, &hep));
                         let item = Item { content, flow: hep.flow, bytes: &hep.payload, ..item };
+                        *told += 1;
                         push(told_by_agent(item, &hep, losses));
                     }
                     Err(_) => losses.count(Loss::HepDesync),

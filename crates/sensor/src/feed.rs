@@ -163,8 +163,10 @@ impl<'a> Feed<'a> {
         let mut total = Counters::default();
         self.dispatcher.report(&mut total);
         tally.report(&mut total);
-        let row = open.trace.row(open.name.clone(), total.since(&self.counted));
+        let mut counted = total.since(&self.counted);
         self.counted = total;
+        counted.add("stamps", "file", open.trace.packets);
+        let row = open.trace.row(open.name.clone(), counted);
         // If nobody takes it the writer has failed, and its own error is the one to tell.
         let _ = self.rows.send(Row::Input(Box::new(row)).into());
         Ok(())

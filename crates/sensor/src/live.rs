@@ -346,6 +346,8 @@ impl LiveFeed<'_> {
         };
         total.add("loss", Loss::HepSocketFull.name(), sum(|l| &l.socket_full));
         total.add("loss", Loss::HepDesync.name(), sum(|l| &l.desync));
+        let stamped_by = if self.is_wall_clock { "kernel" } else { "file" };
+        total.add("stamps", stamped_by, self.session.packets);
         total
     }
 

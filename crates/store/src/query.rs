@@ -256,6 +256,7 @@ impl Reader {
         put("media", Value::Object(group("media")));
         put("frames", Value::Object(group("frames")));
         put("mirrors", Value::Object(group("mirror")));
+        put("stamps", Value::Object(group("stamps")));
         put("opaque", Value::Object(group("opaque")));
         put("defects", Value::Object(group("defect")));
         Ok(summary)

@@ -6,6 +6,7 @@
 mod capture;
 mod clock;
 mod dialogue;
+mod flood;
 mod network;
 mod rng;
 mod sound;
@@ -16,6 +17,7 @@ pub use capture::{
 };
 pub use clock::{Delay, Discipline, Timer};
 pub use dialogue::{Agent, Call, Registration, Talk};
+pub use flood::Flood;
 pub use network::{Network, shuffle_within};
 pub use rng::Rng;
 pub use sound::{Microphone, Voice};
