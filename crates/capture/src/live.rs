@@ -65,7 +65,10 @@ impl fmt::Display for LiveError {
                 f.write_str("sudo setcap cap_net_raw=ep \"$(command -v bellwether)\"")
             }
             Self::Down(name) => {
-                write!(f, "the interface {name}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {name} up")
+                write!(
+                    f,
+                    "the interface {name}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {name} up"
+                )
             }
             Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
             Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
@@ -237,7 +240,8 @@ pub fn is_up(interface: &str) -> bool {
     // Where the file system shows no interfaces nothing can be told.
     !Path::new("/sys/class/net").exists()
         || interface == "any"
-        || std::fs::read_to_string(state).is_ok_and(|state| !matches!(state.trim(), "down" | "lowerlayerdown"))
+        || std::fs::read_to_string(state)
+            .is_ok_and(|state| !matches!(state.trim(), "down" | "lowerlayerdown"))
 }
 
 /// Packets that the NIC missed, and that the kernel dropped between it and any socket (a full backlog); libpcap

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
-    Agent, Call, Delay, Discipline, Flood, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk, Timer,
-    as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
+    Agent, Call, Delay, Discipline, Flood, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk,
+    Timer, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
 };
 use common::{Room, assert_same, own_captures, shared_captures};
 use serde_json::Value;

@@ -254,7 +254,10 @@ impl LiveFeed<'_> {
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
                 // On a quiet link nothing else would show that the writer has failed.
-                self.behind.rows.send(Rows { rows: Vec::new(), since: None }).map_err(|_| SensorError::Stopped)?;
+                self.behind
+                    .rows
+                    .send(Rows { rows: Vec::new(), since: None })
+                    .map_err(|_| SensorError::Stopped)?;
                 self.links.changes().into_iter().for_each(|event| operator.hear(event));
                 operator.hear(Event::Alive);
                 if let Some(settings) = operator.new_settings() {

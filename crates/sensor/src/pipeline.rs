@@ -129,7 +129,8 @@ pub(crate) fn run<T>(
         // The channels close from front to back: workers end, then the merge, then the writer.
         drop(rows_tx);
         let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
-        let (database, committed) = writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
+        let (database, committed) =
+            writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
         let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
         Ok((fed?, Finished { elapsed: started.elapsed(), judged, committed, database }))
     })
