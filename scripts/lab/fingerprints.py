@@ -190,8 +190,9 @@ for l in sys.stdin:
             else:
                 body = {'request': 'register', 'username': f'sip:{s.user}@lab.example', 'authuser': str(s.user), 'secret': f'pw{s.user}',
                         'proxy': 'sip:10.77.0.2' + (';transport=tcp' if s.tp == 'tcp' else ''), 'register_ttl': s.expires}
+                body['outbound_proxy'] = body['proxy']       # without it an INVITE waits for the DNS
                 if s.tp == 'tcp':
-                    body.update(force_tcp=True, outbound_proxy='sip:10.77.0.2;transport=tcp')
+                    body['force_tcp'] = True
             if o.get('name'):
                 body['display_name'] = o['name']
             pts = o.get('pts', (111, 0, 8, 126))
@@ -216,7 +217,7 @@ def netsip_class():
             if o.get('direct'):
                 proxy = ''
             open(s.home + '/r.pl', 'w').write(f'''
-use strict; use warnings; use Net::SIP qw(:all); $|=1;
+use strict; use warnings; use Net::SIP qw(:all); use Net::SIP::Dispatcher::Eventloop; $|=1;
 my $ua=Net::SIP::Simple->new({proxy}from=>'{sender}',leg=>'{leg}',auth=>['{s.user}','pw{s.user}']);
 my $reg; $reg=sub {{ my $e=$ua->register(expires=>{s.expires},{extra}) or print "reg failed ".$ua->error."\\n"; $ua->add_timer($e*0.8,$reg) if $e; }};
 {'' if o.get('direct') else '$reg->();'}
@@ -226,7 +227,7 @@ my $buf='';
 $ua->dispatcher->{{eventloop}}->addFD(\\*STDIN,EV_READ,sub {{
   sysread(STDIN,$buf,1000,length $buf) or exit;
   while ($buf=~s/^(.*)\\n//) {{ my @a=split(' ',$1);
-    if ($a[0] eq 'dial') {{ $call=$ua->invite($a[1],init_media=>$ua->rtp('recv_echo'),cb_final=>sub{{print "final @_[0]\\n"}},{extra}) or print "call failed ".$ua->error."\\n" }}
+    if ($a[0] eq 'dial') {{ $call=$ua->invite($a[1],init_media=>$ua->rtp('recv_echo'),cb_final=>sub{{print "final $_[0]\\n"}},{extra}) or print "call failed ".$ua->error."\\n" }}
     elsif ($call) {{ $call->bye; $call=undef }} }} }});
 my $stop; $ua->add_timer(3000,sub{{$stop=1}});
 $ua->loop(undef,\\$stop);
@@ -336,11 +337,11 @@ Supported: timer
     invite = lambda cseq, extra='': send(msg('INVITE', 'sip:[field2]@lab.example', cseq, extra=extra, body=sdp))
     text = '<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="register, then a call, both with a challenge">\n'
     if name == 'register':
-        text += reg(1) + '  <recv response="401" auth="true"/>\n' + reg(2, '[authentication username=[field0] password=[field3]]\n') + '  <recv response="200"/>\n'
+        text += reg(1) + '  <recv response="401" auth="true"/>\n' + reg(2, '[authentication]\n') + '  <recv response="200"/>\n'
         return text.replace('[call_id]-r', '[call_id]') + '</scenario>\n'
     text += invite(1) + '  <recv response="100" optional="true"/>\n  <recv response="407" auth="true"/>\n'
     text += send(msg('ACK', 'sip:[field2]@lab.example', 1, totag='[peer_tag_param]').replace('[branch]', '[branch-2]'), False)
-    text += invite(2, '[authentication username=[field0] password=[field3]]\n')
+    text += invite(2, '[authentication]\n')
     text += ''.join(f'  <recv response="{c}" optional="true"/>\n' for c in (100, 180, 183)) + '  <recv response="200" rrs="true" timeout="8000"/>\n'
     text += send(msg('ACK', '[next_url]', 2, totag='[peer_tag_param]', routes='[routes]\n'), False)
     text += '  <pause milliseconds="1500"/>\n' + send(msg('BYE', '[next_url]', 3, totag='[peer_tag_param]', routes='[routes]\n'))
@@ -368,14 +369,15 @@ def sipp_uac(ns, ip, target, number, tcp=False, calls=2):
     other('sipp-uac', ip)
     run(ns, sipp_argv(ip, '-sn', 'uac', '-s', number, '-d', 1500, '-m', calls, '-l', 1, '-r', 1, f'{target}:5060', tcp=tcp), f'sipp-uac-{ip}')
 
-def sipp_custom(ns, ip, number, name, dialled, agent='Gateway 4.2', sdp='usual', tcp=False):
+def sipp_custom(ip, number, name, dialled, agent='Gateway 4.2', sdp='usual', tcp=False):
+    subprocess.run(['ip', '-n', LAB + 'c4', 'addr', 'add', ip + '/16', 'dev', 'eth0'], check=True)   # an address that the proxy challenges
     other('sipp-custom', ip)
     rows = f'{RUN}/sipp-{ip}.csv'
-    open(rows, 'w').write(f'SEQUENTIAL\n{number};{name};{dialled};pw{number};\n')
+    open(rows, 'w').write(f'SEQUENTIAL\n{number};{name};{dialled};\n')
     for part in ('register', 'call'):
         path = f'{RUN}/sipp-{ip}-{part}.xml'
         open(path, 'w').write(sipp_scenario(part, agent, SDP_SIPP[sdp]))
-        run(ns, sipp_argv(ip, '-sf', path, '-inf', rows, '-m', 1, '10.77.0.2:5060', tcp=tcp), f'sipp-{part}-{ip}')
+        run('c4', sipp_argv(ip, '-sf', path, '-inf', rows, '-au', number, '-ap', f'pw{number}', '-m', 1, '10.77.0.2:5060', tcp=tcp), f'sipp-{part}-{ip}')
 
 # ---------------------------------------------------------------- Kamailio as a user agent
 
@@ -559,7 +561,7 @@ def ring(made):
             call(answering[turn % len(answering)], u, 3)
             turn += 1
 
-ALL = {'baresip': 3, 'linphonec': 3, 'linphone-daemon': 2, 'twinkle': 3, 'jami': 2, 'janus': 2, 'pyvoip': 2, 'net-sip-perl': 2, 'sippy': 1}
+ALL = {'baresip': 3, 'linphonec': 3, 'linphone-daemon': 2, 'twinkle': 2, 'jami': 2, 'janus': 2, 'pyvoip': 2, 'net-sip-perl': 2, 'sippy': 2}
 
 # ---------------------------------------------------------------- conditions
 
@@ -569,8 +571,8 @@ def proxy():
     who = made['baresip'][0].user
     for k in (11, 12):
         sipp_uac('c1', f'10.77.1.{k}', '10.77.0.2', who)
-    sipp_custom('h20', '10.77.0.30', 150, 'Trunk', who)
-    sipp_custom('c4', '10.77.4.11', NAMED[-1], 'Line 2', who, 'Gateway 4.2')
+    sipp_custom('10.77.0.41', 150, 'Trunk', who)
+    sipp_custom('10.77.0.42', NAMED[-1], 'Line 2', who, 'Gateway 4.2')
 
 def direct():
     made = phones(CONDITION, ALL)
@@ -590,11 +592,11 @@ def ua_changed():
     made = phones(CONDITION, {k: min(v, 2) for k, v in ALL.items()}, names=3)
     ring(made)
     who = made['baresip'][0].user
-    sipp_custom('h20', '10.77.0.30', 150, 'Trunk', who, '')
-    sipp_custom('c4', '10.77.4.11', NAMED[-1], 'Line 2', who, 'AudioCodes Mediant/7.20')
+    sipp_custom('10.77.0.41', 150, 'Trunk', who, '')
+    sipp_custom('10.77.0.42', NAMED[-1], 'Line 2', who, 'AudioCodes Mediant/7.20')
 
 def nat():
-    # n1..n17 are private namespaces behind h1..h17
+    # n1..n17 are private namespaces behind h1..h18
     made = phones(CONDITION, {k: min(v, 2) for k, v in ALL.items()}, names=2)
     ring(made)
 
@@ -604,8 +606,8 @@ def tcp():
     who = made['baresip'][0].user
     for k in (11, 12):
         sipp_uac('c1', f'10.77.1.{k}', '10.77.0.2', who, tcp=True)
-    sipp_custom('h20', '10.77.0.30', 150, 'Trunk', who, tcp=True)
-    sipp_custom('c4', '10.77.4.11', NAMED[-1], 'Line 2', who, tcp=True)
+    sipp_custom('10.77.0.41', 150, 'Trunk', who, tcp=True)
+    sipp_custom('10.77.0.42', NAMED[-1], 'Line 2', who, tcp=True)
     for i, k in enumerate((11, 12)):
         other('sipsak', f'10.77.3.{k}')
         run('c3', ['sipsak', '-vv', '-E', 'tcp', '-k', f'10.77.3.{k}', '-s', f'sip:{("", who + "@")[i]}10.77.0.2'], f'sipsak-{k}', 10)
@@ -614,8 +616,8 @@ def codecs():
     made = phones(CONDITION, {k: min(v, 2) for k, v in ALL.items() if k not in ('pyvoip', 'net-sip-perl')}, codecs='other', names=4)
     ring(made)
     who = made['baresip'][0].user
-    sipp_custom('h20', '10.77.0.30', 150, 'Trunk', who, sdp='other')
-    sipp_custom('c4', '10.77.4.11', NAMED[-1], 'Line 2', who, sdp='other')
+    sipp_custom('10.77.0.41', 150, 'Trunk', who, sdp='other')
+    sipp_custom('10.77.0.42', NAMED[-1], 'Line 2', who, sdp='other')
 
 def tools():
     os.environ['HOME'] = RUN                             # the scanners keep their session files there
@@ -766,7 +768,7 @@ if __name__ == '__main__':
     else:
         CONDITION = sys.argv[2]
         lab_spawn, uas.spawn = uas.spawn, patched_spawn
-        for i in range(1, 18):                       # private side of the address translators, see record-fingerprints
+        for i in range(1, 19):                       # private side of the address translators, see record-fingerprints
             uas.HIP[f'n{i}'] = ('192.168.%d.20', '10.0.%d.20', '172.16.%d.20')[i % 3] % i
             PUBLIC[f'n{i}'] = uas.HIP[f'h{i}']
         define_programs()

@@ -96,6 +96,7 @@ impl Judge {
             has_identity: call.has_identity,
             defects: call.defects,
             hep_agent: call.agent,
+            mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
         let legs = legs::Leg {
             call: call.call,
@@ -145,6 +146,7 @@ impl Judge {
             fingerprint: r.prints.combined,
             first_seen: r.first_seen,
             hep_agent: r.agent,
+            mirror: r.mirror.map(|mirror| mirror.to_string()),
         })));
     }
 }

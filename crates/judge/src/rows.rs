@@ -52,6 +52,8 @@ pub struct CallRow {
     pub defects: Vec<&'static str>,
     /// The HEP agent that told of it, by whose clock its times are.
     pub hep_agent: Option<u32>,
+    /// The tunnel or agent that brought its first message: kind, sender, session.
+    pub mirror: Option<String>,
 }
 
 /// What became of a call.
@@ -90,6 +92,8 @@ pub struct RegistrationRow {
     pub first_seen: Timestamp,
     /// The HEP agent that told of it, by whose clock its times are.
     pub hep_agent: Option<u32>,
+    /// The tunnel or agent that brought its first message: kind, sender, session.
+    pub mirror: Option<String>,
 }
 
 /// Its timeline. Segments carry the clock; the skew is fitted from them whenever it is asked for.

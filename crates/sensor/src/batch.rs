@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_base::{FlowKey, Timestamp};
-use bellwether_shard::{Content, Control, Item, Order, StampedFact, Tally};
+use bellwether_shard::{Content, Control, Item, Mirror, Order, StampedFact, Tally};
 
 /// What a worker does behind a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,8 +21,8 @@ pub(crate) enum Then {
 pub(crate) struct Batch {
     metas: Vec<Meta>,
     bytes: Vec<u8>,
-    /// What agents told, in the order of the items that they told it of: few are.
-    told: Vec<(Timestamp, u32)>,
+    /// What brought an item, and what an agent told of it, in the order of the items that something is to be said of.
+    told: Vec<Told>,
     /// The latest time of the epoch: timers due before it fire behind its items.
     pub(crate) up_to: Timestamp,
     /// What takes effect before its items, the same for every worker.
@@ -48,6 +48,14 @@ struct Meta {
     is_told: bool,
 }
 
+/// What only mirrored items have.
+#[derive(Clone, Copy)]
+struct Told {
+    stamp: Timestamp,
+    agent: Option<u32>,
+    mirror: Mirror,
+}
+
 impl Batch {
     pub(crate) fn push(&mut self, item: &Item<'_>) {
         let offset = self.bytes.len() as u32;
@@ -63,9 +71,9 @@ impl Batch {
             ip_id: item.ip_id,
             content: item.content,
             is_cut: item.is_cut,
-            is_told: item.agent.is_some(),
+            is_told: item.mirror.is_some(),
         });
-        self.told.extend(item.agent.map(|agent| (item.stamp, agent)));
+        self.told.extend(item.mirror.map(|mirror| Told { stamp: item.stamp, agent: item.agent, mirror }));
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = Item<'_>> {
@@ -75,8 +83,9 @@ impl Batch {
             Item {
                 seq: m.seq,
                 at: m.at,
-                stamp: told.map_or(m.at, |(stamp, _)| *stamp),
-                agent: told.map(|(_, agent)| *agent),
+                stamp: told.map_or(m.at, |told| told.stamp),
+                agent: told.and_then(|told| told.agent),
+                mirror: told.map(|told| told.mirror),
                 flow: m.flow,
                 content: m.content,
                 shard: m.shard,

@@ -1,7 +1,7 @@
 use bellwether_base::{Counters, Endpoint, FlowKey, HashKey, Loss, Losses, Span, Timestamp, Transport};
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
-use bellwether_shard::{Content, Item, VIRTUAL_SHARDS};
+use bellwether_shard::{Content, Item, Mirror, VIRTUAL_SHARDS};
 use bellwether_sip::{RouteKey, Verdict, probe, route_key};
 use bellwether_wire::{
     Decoded, FragmentLimits, FragmentPool, Frame, Hep, Pushed, Segment, TcpLimits, TcpReassembler, Tunnel,
@@ -30,6 +30,8 @@ pub(crate) struct Dispatcher {
     tunnels: TunnelPorts,
     /// Frames by the outermost tunnel that brought them: which switch, cloud or session a mirror comes from.
     mirrors: KeyedCounts<Tunnel>,
+    /// What brought the present frame.
+    mirror: Option<Tunnel>,
     /// Items that bear an agent's clock.
     told: u64,
     /// Encrypted connections, each way for itself: what share of the signalling is dark.
@@ -55,6 +57,7 @@ impl Dispatcher {
             tcp: TcpReassembler::new(tcp, key.derive("tcp")),
             tunnels,
             mirrors: KeyedCounts::default(),
+            mirror: None,
             told: 0,
             opaque: KeyedCounts::default(),
             shard_key: key.derive("shards"),
@@ -75,6 +78,7 @@ impl Dispatcher {
         self.now = self.now.max(record.at);
         let is_cut = (record.original_len as usize) > record.frame.len();
         let frame = decode(record.link, record.frame, &self.tunnels);
+        self.mirror = frame.tunnel;
         if let Some(tunnel) = frame.tunnel {
             self.mirrors.count(tunnel);
         }
@@ -120,7 +124,7 @@ impl Dispatcher {
     /// Everything counted here, by name.
     pub(crate) fn report(&self, counters: &mut Counters) {
         self.frames.report(counters);
-        let name = |t: &Tunnel| format!("{} {} {}", t.kind.name(), t.source.ip(), t.session);
+        let name = |tunnel: &Tunnel| mirror(*tunnel).to_string();
         self.mirrors.report("mirror", name, counters);
         counters.add("stamps", "agent", self.told);
         self.opaque.report("opaque", String::clone, counters);
@@ -149,6 +153,7 @@ impl Dispatcher {
                     }
                     let inner = decode_reassembled(&whole, frame.tunnel, &self.tunnels);
                     if let (None, Some(tunnel)) = (frame.tunnel, inner.tunnel) {
+                        self.mirror = Some(tunnel);
                         self.mirrors.count(tunnel);
                     }
                     self.decoded(inner, false, nesting - 1)
@@ -177,7 +182,8 @@ impl Dispatcher {
         match content_of(payload) {
             Some(content) => {
                 let (pair, shard) = owner(&self.shard_key, content, flow, payload);
-                self.push(&Item { content, shard, pair, ip_id, is_cut, ..self.item(flow, payload) })
+                let mirror = self.mirror.filter(|_| is_sip(content)).map(mirror);
+                self.push(&Item { content, shard, pair, ip_id, is_cut, mirror, ..self.item(flow, payload) })
             }
             None if looks_like_hep(payload) => self.hep(flow, payload),
             None => {
@@ -208,7 +214,7 @@ impl Dispatcher {
         self.mirrors.count(agent(outer, &hep));
         self.told += 1;
         let item = self.item(hep.flow, &hep.payload);
-        let item = told_by_agent(Item { content, ..item }, &hep, &mut self.losses);
+        let item = told_by_agent(Item { content, ..item }, outer, &hep, &mut self.losses);
         let item = owned(&self.shard_key, item);
         self.push(&item)
     }
@@ -221,6 +227,7 @@ impl Dispatcher {
             at: self.now,
             stamp: self.now,
             agent: None,
+            mirror: None,
             flow,
             content: Content::SipDatagram,
             shard: 0,
@@ -240,7 +247,7 @@ impl Dispatcher {
     }
 
     fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), Gone> {
-        let item = self.item(flow, &[]);
+        let item = Item { mirror: self.mirror.map(mirror), ..self.item(flow, &[]) };
         let Self { tcp, losses, epochs, mirrors, told, opaque, shard_key, now, .. } = self;
         let mut sent = Ok(());
         tcp.push(flow, segment, *now, losses, |stream, losses| {
@@ -259,7 +266,7 @@ impl Dispatcher {
                         mirrors.count(agent(flow, &hep));
                         let item = Item { content, flow: hep.flow, bytes: &hep.payload, ..item };
                         *told += 1;
-                        push(told_by_agent(item, &hep, losses));
+                        push(told_by_agent(item, flow, &hep, losses));
                     }
                     Err(_) => losses.count(Loss::HepDesync),
                 },
@@ -295,8 +302,12 @@ const fn agent(outer: FlowKey, hep: &Hep<'_>) -> Tunnel {
     Tunnel { kind: TunnelKind::Hep, source: outer.src.with_port(0), session: hep.agent }
 }
 
+fn mirror(tunnel: Tunnel) -> Mirror {
+    Mirror { kind: tunnel.kind.name(), source: tunnel.source.ip(), session: tunnel.session }
+}
+
 /// The agent's clock and number, and what carried the message there.
-fn told_by_agent<'a>(item: Item<'a>, hep: &Hep<'_>, losses: &mut Losses) -> Item<'a> {
+fn told_by_agent<'a>(item: Item<'a>, outer: FlowKey, hep: &Hep<'_>, losses: &mut Losses) -> Item<'a> {
     let is_stream = hep.transport == Transport::Tcp && item.content == Content::SipDatagram;
     let content = if is_stream { Content::SipStream } else { item.content };
     let is_near = |at: &Timestamp| at.since(item.at).max(item.at.since(*at)) <= MAX_CLOCK_OFF;
@@ -305,7 +316,7 @@ fn told_by_agent<'a>(item: Item<'a>, hep: &Hep<'_>, losses: &mut Losses) -> Item
         losses.count(Loss::HepClockOff);
     }
     let stamp = told.unwrap_or(item.at);
-    Item { content, stamp, agent: Some(hep.agent), ..item }
+    Item { content, stamp, agent: Some(hep.agent), mirror: Some(mirror(agent(outer, hep))), ..item }
 }
 
 /// The item with its owner.

@@ -271,6 +271,7 @@ impl Calls {
             from_tag: text(from_tag),
             started_at: item.stamp,
             agent: item.agent,
+            mirror: item.mirror,
             flow: item.flow,
             transport: item.transport(),
             from: party(parts.from),

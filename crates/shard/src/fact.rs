@@ -3,7 +3,7 @@ use bellwether_base::{FlowKey, Timestamp, Transport};
 use bellwether_clock::{NoFit, SegmentStats, SkewFit};
 use bellwether_fingerprint::PrintHash;
 
-use crate::Side;
+use crate::{Mirror, Side};
 
 /// Where a fact stands in the one order of all facts.
 ///
@@ -96,6 +96,8 @@ pub struct CallStarted {
     pub started_at: Timestamp,
     /// The HEP agent that told of it, by whose clock its times are.
     pub agent: Option<u32>,
+    /// What brought its first message to the sensor.
+    pub mirror: Option<Mirror>,
     pub flow: FlowKey,
     pub transport: Transport,
     pub from: Party,
@@ -155,6 +157,8 @@ pub struct RegistrationStarted {
     pub first_seen: Timestamp,
     /// The HEP agent that told of it, by whose clock its times are.
     pub agent: Option<u32>,
+    /// What brought its first message to the sensor.
+    pub mirror: Option<Mirror>,
 }
 
 /// The timeline of a device.

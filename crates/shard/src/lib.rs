@@ -31,4 +31,4 @@ pub use fact::{
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};
 pub use tally::Tally;
-pub use worker::{Content, Item, Worker};
+pub use worker::{Content, Item, Mirror, Worker};

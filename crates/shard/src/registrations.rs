@@ -331,5 +331,6 @@ fn started(
         prints,
         first_seen: item.stamp,
         agent: item.agent,
+        mirror: item.mirror,
     }
 }

@@ -1,3 +1,6 @@
+use std::fmt;
+use std::net::IpAddr;
+
 use bellwether_base::{FlowKey, HashKey, Loss, Span, Timestamp, Transport};
 use bellwether_sip::{CSeq, Message, Method, Parts};
 
@@ -33,6 +36,23 @@ pub enum Content {
     Dtls,
 }
 
+/// The tunnel or agent that brings a mirror's packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mirror {
+    /// Its kind's name.
+    pub kind: &'static str,
+    /// Who sends it.
+    pub source: IpAddr,
+    /// Its session, key, network or agent number; 0 if it has none.
+    pub session: u32,
+}
+
+impl fmt::Display for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.kind, self.source, self.session)
+    }
+}
+
 /// One packet's worth of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
@@ -45,6 +65,8 @@ pub struct Item<'a> {
     pub stamp: Timestamp,
     /// The agent that sent it on.
     pub agent: Option<u32>,
+    /// What brought it to the sensor, of signalling.
+    pub mirror: Option<Mirror>,
     /// From where to where.
     pub flow: FlowKey,
     /// What it is.

@@ -79,14 +79,14 @@ impl Report {
                 disposition Text, signals Json, device_verdict Text, campaign Text, duplicates Int, hops Int,
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
-                defects Json, hep_agent Int,
+                defects Json, hep_agent Int, mirror Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
                 user_agent Text, fingerprint Text, stack Text, first_seen Time, last_seen Time, refreshes Int,
                 duplicates Int, expires_s Int, period_s Real, period_observed_s Real, discipline Text, jitter_ms Real,
                 rtt_ms Real, skew_ppm Real, skew_ci95_ppm Json, slope_ppm Real, lateness_ms Real, skew_method Text,
-                no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int,
+                no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int, mirror Text,
             ],
             Self::Streams => columns![
                 call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,
@@ -395,6 +395,7 @@ impl Reader {
             int(row, "challenges")?,
             latest_status,
             int(row, "hep_agent")?,
+            text(row, "mirror")?,
         ])
     }
 

@@ -102,6 +102,7 @@ pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {
         text(row, "callee_country")?,
         json!(defects),
         int(row, "hep_agent")?,
+        text(row, "mirror")?,
     ])
 }
 

@@ -168,9 +168,9 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
              user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
-             has_identity, defects, hep_agent)
+             has_identity, defects, hep_agent, mirror)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26)
+             ?22, ?23, ?24, ?25, ?26, ?27)
          ON CONFLICT (call) DO UPDATE SET
              fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
              sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
@@ -202,6 +202,7 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         row.has_identity,
         defects,
         row.hep_agent,
+        row.mirror,
     ])?;
     Ok(())
 }
@@ -245,8 +246,8 @@ fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
 fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO registrations (registration, aor, contact, instance_id, source, registrar, transport,
-             user_agent, fingerprint, hep_agent)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             user_agent, fingerprint, hep_agent, mirror)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (registration) DO UPDATE SET fingerprint = excluded.fingerprint",
     )?
     .execute(params![
@@ -260,6 +261,7 @@ fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), Store
         row.user_agent,
         row.fingerprint.as_str(),
         row.hep_agent,
+        row.mirror,
     ])?;
     Ok(())
 }
