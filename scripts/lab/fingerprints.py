@@ -11,7 +11,7 @@ import collections, glob, json, os, re, shutil, subprocess, sys, time
 
 STACK = {'baresip': 'libre', 'linphonec': 'belle-sip', 'linphone-daemon': 'belle-sip', 'twinkle': 'twinkle', 'jami': 'pjsip', 'janus': 'sofia-sip',
          'pyvoip': 'pyVoIP', 'net-sip-perl': 'Net::SIP', 'sippy': 'sippy', 'sipp-uac': 'sipp', 'sipp-uas': 'sipp', 'sipp-custom': 'sipp',
-         'sipp-custom-uas': 'sipp', 'kamailio-uac': 'kamailio', 'kamailio-tuac': 'kamailio', 'kamailio': 'kamailio', 'svmap': 'sipvicious',
+         'kamailio-uac': 'kamailio', 'kamailio': 'kamailio', 'svmap': 'sipvicious',
          'svwar': 'sipvicious', 'svcrack': 'sipvicious', 'sipsak': 'sipsak'}
 PACKAGE = {'baresip': 'baresip-core', 'linphonec': 'linphone-cli', 'linphone-daemon': 'linphone-cli', 'twinkle': 'twinkle-console',
            'jami': 'jami-daemon', 'janus': 'janus', 'pyvoip': 'pip:pyVoIP', 'net-sip-perl': 'libnet-sip-perl', 'sippy': 'pip:sippy',
@@ -54,7 +54,7 @@ def kamailio_conf(condition, maxexp):
     """The lab's configuration with more accounts, and with NAT handling in the condition nat."""
     text = open(os.environ['BELLWETHER_LAB'] + '/conf/kamailio.cfg').read().replace('MAXEXP', maxexp)
     edits = [(r'(\$sht\(users=>1000\) = "1000";)', r'\1' + ''.join(f' $sht(users=>{n}) = "pw{n}";' for n in NAMED)),
-             (r'children=4', 'children=2'), (r'uri==myself && \$rU != \$null', r'uri==myself && $rU != $null')]
+             (r'children=4', 'children=2'), (r' \|\| \$si == "10\.77\.0\.28"', '')]      # no host without challenge among the telephones
     if condition == 'nat':
         edits += [(r'loadmodule "corex.so"', 'loadmodule "corex.so"\nloadmodule "nathelper.so"\nmodparam("nathelper|registrar", "received_avp", "$avp(RECEIVED)")'),
                   (r'request_route \{', 'reply_route { if (is_method("INVITE|UPDATE|SUBSCRIBE") && nat_uac_test("1")) fix_nated_contact(); }\n'
@@ -210,10 +210,10 @@ def netsip_class():
     class N(uas.NetSIP):
         def start(s):
             o = s.opts
-            leg = f"{'tcp:' if s.tp == 'tcp' else ''}{s.ip}:5060"
+            leg = f'sip:{s.ip}:5060;transport=tcp' if s.tp == 'tcp' else f'{s.ip}:5060'
             sender = f'"{o["name"]}" <sip:{s.user}@{o.get("domain", "lab.example")}>' if o.get('name') else f'sip:{s.user}@{o.get("domain", "lab.example")}'
             extra = f"'User-Agent' => '{o['agent']}'" if o.get('agent') else ''
-            proxy = "outgoing_proxy=>'10.77.0.2" + (';transport=tcp' if s.tp == 'tcp' else '') + "',registrar=>'10.77.0.2',domain=>'lab.example',"
+            proxy = "outgoing_proxy=>'" + ('sip:10.77.0.2;transport=tcp' if s.tp == 'tcp' else '10.77.0.2') + "',registrar=>'10.77.0.2',domain=>'lab.example',"
             if o.get('direct'):
                 proxy = ''
             open(s.home + '/r.pl', 'w').write(f'''
@@ -224,7 +224,7 @@ my $reg; $reg=sub {{ my $e=$ua->register(expires=>{s.expires},{extra}) or print 
 $ua->listen(init_media=>$ua->rtp('recv_echo'),recv_bye=>sub{{ print "bye\\n" }});
 my $call;
 my $buf='';
-$ua->dispatcher->{{eventloop}}->addFD(\\*STDIN,EV_READ,sub {{
+$ua->{{loop}}->addFD(\\*STDIN,EV_READ,sub {{
   sysread(STDIN,$buf,1000,length $buf) or exit;
   while ($buf=~s/^(.*)\\n//) {{ my @a=split(' ',$1);
     if ($a[0] eq 'dial') {{ $call=$ua->invite($a[1],init_media=>$ua->rtp('recv_echo'),cb_final=>sub{{print "final $_[0]\\n"}},{extra}) or print "call failed ".$ua->error."\\n" }}
@@ -381,10 +381,15 @@ def sipp_custom(ip, number, name, dialled, agent='Gateway 4.2', sdp='usual', tcp
 
 # ---------------------------------------------------------------- Kamailio as a user agent
 
-def kamailio_uac(ns, ip, number, name, peer, agent):
+def kamailio_uac(ns, ip, number, peer, agent):
     folder = f'{RUN}/kuac-{ip}'
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
+    columns = ('id(int,auto) l_uuid(string) l_username(string) l_domain(string) r_username(string) r_domain(string) realm(string) auth_username(string) '
+               'auth_password(string) auth_ha1(string,null) auth_proxy(string) expires(int) flags(int) reg_delay(int) contact_addr(string) socket(string)')
+    row = ['1', 'u1', number, 'lab.example', number, 'lab.example', 'lab.example', number, f'pw{number}', '', 'sip:10.77.0.2:5060', '60', '0', '0', f'{ip}:5060', f'udp:{ip}:5060']
+    open(folder + '/uacreg', 'w').write(columns + '\n' + ':'.join(v.replace(':', '\\:') for v in row) + '\n')
+    open(folder + '/version', 'w').write('id(int,auto) table_name(string) table_version(int)\n1:uacreg:5\n')
     open(folder + '/k.cfg', 'w').write(f'''#!KAMAILIO
 debug=2
 log_stderror=yes
@@ -400,13 +405,14 @@ loadmodule "rr.so"
 loadmodule "pv.so"
 loadmodule "textops.so"
 loadmodule "siputils.so"
+loadmodule "db_text.so"
 loadmodule "uac.so"
 loadmodule "rtimer.so"
 loadmodule "ctl.so"
 modparam("ctl", "binrpc", "unix:{folder}/ctl")
 modparam("uac", "reg_contact_addr", "{ip}:5060")
 modparam("uac", "reg_timer_interval", 5)
-modparam("uac", "reg_db_url", "")
+modparam("uac", "reg_db_url", "text://{folder}")
 modparam("uac", "reg_active", 1)
 modparam("rtimer", "timer", "name=t;interval=3;mode=1;")
 modparam("rtimer", "exec", "timer=t;route=SEND")
@@ -441,8 +447,10 @@ route[SEND] {{
 
 # ---------------------------------------------------------------- a set of telephones
 
-AGENTS = {'baresip': 'Softfon v9.8.7', 'linphonec': 'Cisco-CP8841/12.5', 'linphone-daemon': 'Yealink SIP-T46U 108.86', 'jami': 'snomD785/10.1.159',
+AGENTS = {'linphone-daemon': 'Yealink SIP-T46U 108.86', 'jami': 'snomD785/10.1.159',
           'janus': 'PBX Gateway 16.2', 'pyvoip': '7.7', 'net-sip-perl': 'Mediatrix 4102', 'sippy': 'FPBX-15.0(18.2)', 'kamailio-uac': 'Avaya CM/R018'}
+
+SAME_AGENT = 'Zoiper rv2.10.20.4'                        # the second instance of every program shows this one
 
 def patch_binary(path, pairs):
     """A copy of a program with other constant strings of the same length: for those that have no setting for User-Agent."""
@@ -454,6 +462,9 @@ def patch_binary(path, pairs):
     open(copy, 'wb').write(data)
     os.chmod(copy, 0o755)
     return copy
+
+def shown_agent(kind, i):
+    return SAME_AGENT if i else AGENTS[kind]
 
 def phones(condition, wanted, codecs='usual', names=0):
     """Starts programs; wanted is {kind: count}. Returns {kind: [instances]}."""
@@ -485,7 +496,6 @@ def phones(condition, wanted, codecs='usual', names=0):
                     e.append(('rc', r'\[proxy_0\].*?(?=\[rtp\])', ''))
                     e.append(('rc', r'^contact=.*?$', f'contact="{show or "me"}" <sip:{who}@{ip}>'))
                 elif show: e.append(('rc', r'^reg_identity=(.*?)$', f'reg_identity="{show}" <\\1>'))
-                if agent: e.append(('rc', r'^\[sip\]$', f'[sip]\nuser_agent={AGENTS[kind]}'))
                 if codecs == 'other': e += linphone_codecs(i)
             elif kind == 'linphone-daemon':
                 cls = LinDaemon
@@ -494,7 +504,7 @@ def phones(condition, wanted, codecs='usual', names=0):
                 elif show: e.append(('rc', r'^reg_identity=(.*?)$', f'reg_identity="{show}" <\\1>'))
                 if tp == 'tcp':
                     e += [('rc', 'sip_port=5060\nsip_tcp_port=-1', 'sip_port=-1\nsip_tcp_port=5060'), ('rc', 'transport=udp', 'transport=tcp')]
-                if agent: e.append(('rc', r'^\[sip\]$', f'[sip]\nuser_agent={AGENTS[kind]}'))
+                if agent: e.append(('rc', r'^\[sip\]$', f'[sip]\nuser_agent={shown_agent(kind, i)}'))
                 if codecs == 'other': e += linphone_codecs(i)
             elif kind == 'twinkle':
                 cls = Twinkle
@@ -507,27 +517,27 @@ def phones(condition, wanted, codecs='usual', names=0):
             elif kind == 'jami':
                 cls, o = Jami, {}
                 if show: o['Account.displayName'] = show
-                if agent: o.update({'Account.useragent': AGENTS[kind], 'Account.hasCustomUserAgent': 'true'})
+                if agent: o.update({'Account.useragent': shown_agent(kind, i), 'Account.hasCustomUserAgent': 'true'})
                 if direct: o.update({'Account.hostname': '', 'Account.password': ''})
                 kw['opts'] = o
                 if codecs == 'other': e.append(('ctl.py', "'PCMA','PCMU','G.711a','G.711u'", "'opus','speex','G722','PCMU'" if i else "'PCMU'"))
             elif kind == 'janus':
                 cls = Janus
                 kw['opts'] = dict(name=show, direct=direct, pts=(111, 0, 8, 126) if codecs == 'usual' else (0, 9, 126))
-                if agent: e.append(('conf/janus.plugin.sip.jcfg', 'user_agent = ".*?"', f'user_agent = "{AGENTS[kind]}"'))
+                if agent: e.append(('conf/janus.plugin.sip.jcfg', 'user_agent = ".*?"', f'user_agent = "{shown_agent(kind, i)}"'))
             elif kind == 'pyvoip':
                 cls = PyVoIP
                 kw['expires'] = 60
-                if agent: e.append(('r.py', r'^import sys', f'import pyVoIP; pyVoIP.__version__ = "{AGENTS[kind]}"\nimport sys'))
+                if agent: e.append(('r.py', r'^import sys', f'import pyVoIP; pyVoIP.__version__ = "{shown_agent(kind, i)}"\nimport sys'))
                 if direct: e += [('r.py', r'^p=VoIPPhone\("10\.77\.0\.2"', f'S.SIPClient.register=lambda s: True\np=VoIPPhone("{uas.HIP["h1"]}"')]
             elif kind == 'net-sip-perl':
                 cls = NetSIP
-                kw.update(expires=60, opts=dict(name=show, direct=direct, domain=domain, agent=AGENTS[kind] if agent else None))
+                kw.update(expires=60, opts=dict(name=show, direct=direct, domain=domain, agent=shown_agent(kind, i) if agent else None))
             elif kind == 'sippy':
                 cls = Sippy
                 kw.update(expires=60, opts=dict(name=show or None, direct=direct, peer=uas.HIP['h1'] if direct else '10.77.0.2',
                                                 pts='0 8' if codecs == 'usual' else '8 18 0'))
-                if agent: kw['opts']['agent'] = AGENTS[kind]
+                if agent: kw['opts']['agent'] = shown_agent(kind, i)
             u = start(cls, ns, who, e, **kw)
             if u:
                 made[kind].append(u)
@@ -589,6 +599,8 @@ def direct():
 
 def ua_changed():
     ARGV['baresip'] = patch_binary(shutil.which('baresip'), [(b'baresip v1.0.0 (x86_64/linux)', b'SoftFon v9.8.7 (arm_v7/rtos1)')])
+    ARGV['linphonec'] = patch_binary(shutil.which('linphonec'), [(b'\0Linphonec\0', b'\0CiscoPh41\0')])
+    ARGV['twinkle-console'] = patch_binary(shutil.which('twinkle-console'), [(b'\0Twinkle\0', b'\0Grandst\0'), (b'\x001.10.2\0', b'\x002.07.5\0')])
     made = phones(CONDITION, {k: min(v, 2) for k, v in ALL.items()}, names=3)
     ring(made)
     who = made['baresip'][0].user
@@ -625,7 +637,7 @@ def tools():
     start(Linphonec, 'h2', '102', auto=False)
     time.sleep(3)
     # a copy of the scanner with another User-Agent
-    package = subprocess.run(['/usr/bin/python3', '-c', 'import sipvicious; print(sipvicious.__path__[0])'], capture_output=True, text=True, check=True).stdout.strip()
+    package = os.path.dirname(os.path.realpath(shutil.which('svmap'))) + '/sipvicious'
     shutil.rmtree(f'{RUN}/changed', ignore_errors=True)
     shutil.copytree(package, f'{RUN}/changed/sipvicious')
     path = f'{RUN}/changed/sipvicious/libs/svhelper.py'
@@ -633,12 +645,13 @@ def tools():
     assert 'friendly-scanner' in text
     open(path, 'w').write(text.replace('friendly-scanner', 'Asterisk PBX 18.9'))
     def scanner(tool, k, *args, changed=False):
-        ip = f'10.77.2.{k}'
+        # svwar and svcrack do not bind to the address they are given, so they get a host each
+        ns, ip = ('c2', f'10.77.2.{k}') if tool == 'svmap' else (f'h{k}', uas.HIP[f'h{k}'])
         other(tool, ip, f'{tool}-{k}' + ('-changed-agent' if changed else ''))
-        argv = [tool, '-b', ip, '-x', ip, *args]
+        argv = [tool, '-b', ip, '-x', ip, *args] if tool == 'svmap' else [tool, *args]
         if changed:
             argv = ['env', f'PYTHONPATH={RUN}/changed', '/usr/bin/python3', '-c', f'from sipvicious.{tool} import main; main()'] + argv[1:]
-        run('c2', argv, f'{tool}-{k}', 15)
+        run(ns, argv, f'{tool}-{k}', 15)
     scanner('svmap', 11, '10.77.0.1-20')
     scanner('svmap', 12, '-m', 'INVITE', '10.77.0.11-13')
     scanner('svmap', 13, '-m', 'REGISTER', '10.77.0.2')
@@ -657,26 +670,23 @@ def tools():
     sipsak(13, '-s', 'sip:102@10.77.0.2')
     sipsak(14, '-U', '-C', 'sip:120@10.77.3.14:5060', '-a', 'pw120', '-u', '120', '-x', '30', '-s', 'sip:120@10.77.0.2')
     sipsak(15, '-U', '-C', 'sip:121@10.77.3.15:5060', '-a', 'pw121', '-u', '121', '-x', '60', '-s', 'sip:121@10.77.0.2')
-    sipsak(16, '-M', '-B', 'hello', '-c', 'sip:trunk@lab-trunk.example', '-s', 'sip:101@10.77.0.2')
+    sipsak(16, '-s', 'sip:102@10.77.0.12', '-m', '30')
     sipsak(17, '-T', '-s', 'sip:101@10.77.0.2')
-    for k in (11, 12, 13):
-        sipp_uac('c1', f'10.77.1.{k}', '10.77.0.2', '120', calls=1)      # not answered: 480
 
 def uac():
     made = phones(CONDITION, {'baresip': 2, 'linphonec': 2, 'twinkle': 2}, names=5)
-    for i, (ns, ip, who, name, agent) in enumerate((('h18', '10.77.0.28', '321', 'Trunk 1', ''), ('h19', '10.77.0.29', 'zoe', '', ''),
-                                                    ('h20', '10.77.0.30', '323', 'Trunk 3', AGENTS['kamailio-uac']))):
+    for i, (ns, ip, who, agent) in enumerate((('h17', '10.77.0.27', '321', ''), ('h18', '10.77.0.28', 'zoe', ''), ('h20', '10.77.0.30', '323', AGENTS['kamailio-uac']))):
         peer = made['baresip'][i % 2]
-        rpc = kamailio_uac(ns, ip, who, name, f'{peer.user}@lab.example', agent)
-        rpc('uac.reg_add', f'u{i}', who, 'lab.example', who, 'lab.example', 'lab.example', who, f'pw{who}', '.', 'sip:10.77.0.2:5060', '60', '0', '0', f'{ip}:5060', 'udp:' + ip + ':5060')
-        time.sleep(4)
-        for method in ('OPTIONS', 'SUBSCRIBE', 'INFO'):
+        rpc = kamailio_uac(ns, ip, who, f'{peer.user}@lab.example', agent)
+        time.sleep(6)
+        for method in ('OPTIONS', 'SUBSCRIBE', 'INFO'):      # without a body it refuses to send
             extra = 'Event: dialog\r\nContact: <sip:%s@%s:5060>\r\n' % (who, ip) if method == 'SUBSCRIBE' else ''
+            extra += 'Content-Type: text/plain\r\n'
             rpc('tm.t_uac_start', method, f'sip:{peer.user}@{peer.ip}:5060', f'sip:{peer.ip}:5060', 'udp:' + ip + ':5060',
-                f'From: <sip:{who}@lab.example>;tag=rpc{i}{method}\r\nTo: <sip:{peer.user}@lab.example>\r\n{extra}', '')
+                f'From: <sip:{who}@lab.example>\r\nTo: <sip:{peer.user}@lab.example>\r\n{extra}', 'x')
         sdp = f'v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0 8\r\n'
         rpc('tm.t_uac_start', 'INVITE', f'sip:{peer.user}@{peer.ip}:5060', f'sip:{peer.ip}:5060', 'udp:' + ip + ':5060',
-            f'From: <sip:{who}@lab.example>;tag=rpc{i}INVITE\r\nTo: <sip:{peer.user}@lab.example>\r\nContact: <sip:{who}@{ip}:5060>\r\nContent-Type: application/sdp\r\n', sdp)
+            f'From: <sip:{who}@lab.example>\r\nTo: <sip:{peer.user}@lab.example>\r\nContact: <sip:{who}@{ip}:5060>\r\nContent-Type: application/sdp\r\n', sdp)
         time.sleep(2)
         try:
             peer.hangup()

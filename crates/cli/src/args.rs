@@ -29,6 +29,9 @@ pub(crate) struct Common {
     /// Form of the output
     #[arg(long, value_enum, default_value_t = Format::Table, env = "BELLWETHER_FORMAT", global = true)]
     pub(crate) format: Format,
+    /// Signatures of further stacks (TOML, see docs/fingerprint.md); they count before the built-in ones
+    #[arg(long, value_name = "FILE", env = "BELLWETHER_SIGNATURES", global = true)]
+    pub(crate) signatures: Option<PathBuf>,
     /// Worker threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64),
           env = "BELLWETHER_WORKERS", global = true)]
@@ -69,6 +72,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
+    /// What the fingerprints of two calls share and where they differ
+    Diff(DiffArgs),
     /// Look for what would stop or spoil a live run
     ///
     /// Changes nothing. Exit code 1 means that something would stop it.
@@ -85,6 +90,16 @@ pub(crate) struct ReplayArgs {
     /// Go on reading files that are still being written, until SIGINT or SIGTERM
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// Call-ID of the first call
+    #[arg(value_name = "CALL")]
+    pub(crate) first: String,
+    /// Call-ID of the second call
+    #[arg(value_name = "CALL")]
+    pub(crate) second: String,
 }
 
 #[derive(Args, Debug)]

@@ -45,6 +45,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
+        Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),
     }

@@ -97,7 +97,9 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "hops",
             "access_side",
             "fingerprint",
+            "stack",
             "user_agent",
+            "claim",
             "call_id",
         ],
         Report::Registrations => &[
@@ -112,6 +114,8 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "jitter_ms",
             "no_fit",
             "fingerprint",
+            "stack",
+            "claim",
         ],
         Report::Streams => &[
             "first_seen",
@@ -129,12 +133,15 @@ const fn shown(report: Report) -> &'static [&'static str] {
         Report::Fingerprints => &[
             "fingerprint",
             "method",
+            "stack",
+            "sdp_stack",
             "calls",
             "registrations",
             "callers",
             "sources",
+            "specificity",
             "claimed_agents",
-            "readable",
+            "claims",
         ],
         Report::Losses => &["name", "count", "kind", "cause", "remedy"],
     }
@@ -258,6 +265,11 @@ fn print_fields(out: &mut impl Write, object: &Map<String, Value>, indent: usize
                 print_fields(out, inner, indent + 4)?;
             }
             Value::Array(list) if list.iter().any(Value::is_object) => {
+                if list.iter().all(|item| item.get("meaning").is_some()) {
+                    writeln!(out, "{pad}{name}")?;
+                    list.iter().try_for_each(|item| print_trait(out, item, indent + 4))?;
+                    continue;
+                }
                 for inner in list.iter().filter_map(Value::as_object) {
                     writeln!(out, "{pad}{name}:")?;
                     print_fields(out, inner, indent + 4)?;
@@ -273,6 +285,18 @@ fn print_fields(out: &mut impl Write, object: &Map<String, Value>, indent: usize
         }
     }
     Ok(())
+}
+
+/// A trait in one line: its key and value, and what that means.
+fn print_trait(out: &mut impl Write, item: &Value, indent: usize) -> io::Result<()> {
+    let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or("-");
+    let value = match item.get("value") {
+        Some(Value::Array(list)) => list.iter().map(plain).collect::<Vec<_>>().join(" | "),
+        Some(value) => plain(value),
+        None => String::new(),
+    };
+    let pad = " ".repeat(indent);
+    writeln!(out, "{pad}{:<4} {value}\n{pad}       {} ({})", text("key"), text("meaning"), text("level"))
 }
 
 fn plain(value: &Value) -> String {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::args::{Common, Format, ReportArgs, What};
 use crate::outcome::{Exit, Failure};
 use crate::render::{Printer, print_object};
+use crate::show::open_reader;
 use crate::when::moment;
 
 /// `bellwether report`.
@@ -27,7 +28,7 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
     let query = Query { report, since: when(&args.since)?, until: when(&args.until)? };
     let filters: Vec<Filter> =
         args.filters.iter().map(|f| Filter::parse(f, report.columns())).collect::<Result<_, _>>()?;
-    let reader = Reader::open(&common.db)?;
+    let reader = open_reader(common)?;
     let limit = args.limit.unwrap_or(u64::MAX);
     let mut printer = Printer::new(common.format, report);
     let mut failure = None;

@@ -1,15 +1,15 @@
 use std::io::Write;
 
-use bellwether_store::Reader;
+use bellwether_store::{Reader, Signatures};
 use serde_json::{Map, Value};
 
-use crate::args::{Common, Format, ShowArgs, ShowKind};
+use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
 use crate::outcome::{Exit, Failure};
 use crate::render::print_object;
 
 /// `bellwether show`.
 pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
-    let reader = Reader::open(&common.db)?;
+    let reader = open_reader(common)?;
     let found = match args.kind {
         ShowKind::Call => reader.show_call(&args.id)?,
         ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
@@ -28,6 +28,34 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         print(common.format, object)?;
     }
     Ok(Exit::Done)
+}
+
+/// `bellwether diff`.
+pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
+    let reader = open_reader(common)?;
+    match reader.diff(&args.first, &args.second)? {
+        Some(object) => print(common.format, &object)?,
+        None => {
+            let text = format!("{} does not hold both calls", common.db.display());
+            return Err(Failure::Work(text));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Opens the database with the signatures that the operator asks for.
+pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
+    Ok(Reader::open(&common.db)?.with_signatures(signatures(common)?))
+}
+
+/// The signatures that come with the program, and the operator's own.
+fn signatures(common: &Common) -> Result<Signatures, Failure> {
+    let Some(path) = &common.signatures else {
+        return Signatures::with(None).map_err(|e| Failure::Work(e.to_string()));
+    };
+    let told = |e: &dyn std::fmt::Display| Failure::Usage(format!("{}: {e}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|e| told(&e))?;
+    Signatures::with(Some(&text)).map_err(|e| told(&e))
 }
 
 /// Only `table` is for people; the others give the object.

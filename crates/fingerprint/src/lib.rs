@@ -4,99 +4,28 @@
 //! author (who wrote the session description) and the path (who forwarded it). Each has a readable form whose
 //! fields can be compared one by one, and a short hash. `docs/fingerprint.md` specifies both.
 //!
+//! What every message of a platform shows alike is hashed. What only some show is a [`habits`] form beside it, and what
+//! takes many messages to know (the alphabet and length of identifiers) is learned as a [`Grammar`].
+//!
 //! This crate must never know an address, a number or a time: nothing of one call may enter a fingerprint.
 
+mod compare;
+mod habits;
+mod hash;
 mod path;
 mod sdp;
+mod signature;
 mod sip;
+mod text;
+mod token;
+mod traits;
 
+pub use compare::{Comparison, Relaxation, compare, fields};
+pub use habits::{Identifiers, write_habits};
+pub use hash::{Part, PrintHash, VERSION, combined};
 pub use path::path;
 pub use sdp::{sdp_author, write_sdp_author};
+pub use signature::{Claim, Known, Seen, Signature, SignatureError, Signatures};
 pub use sip::{sip_author, write_sip_author};
-
-use std::fmt;
-
-use sha2::{Digest, Sha256};
-
-/// The version of the fingerprints' construction. It is part of every readable form, and so of every hash.
-pub const VERSION: u32 = 1;
-
-/// Which part of a platform a fingerprint shows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Part {
-    /// Who wrote the headers.
-    Sip,
-    /// Who wrote the session description.
-    Sdp,
-    /// Both together.
-    Combined,
-}
-
-/// The short form of a fingerprint: a letter for the part, the version, `-`, and 64 bits of SHA-256 over the
-/// readable form in hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PrintHash([u8; PrintHash::LEN]);
-
-impl PrintHash {
-    const LEN: usize = 19;
-
-    /// Of a readable form.
-    #[must_use]
-    pub fn of(part: Part, readable: &str) -> Self {
-        let letter = match part {
-            Part::Sip => b's',
-            Part::Sdp => b'd',
-            Part::Combined => b'f',
-        };
-        let mut out = [0; Self::LEN];
-        out[0] = letter;
-        // One digit: a tenth version would need a longer form, and a decision.
-        out[1] = b'0' + VERSION as u8;
-        out[2] = b'-';
-        let digest = Sha256::digest(readable.as_bytes());
-        for (pair, byte) in out[3..].chunks_exact_mut(2).zip(digest) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-        }
-        Self(out)
-    }
-
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-impl fmt::Display for PrintHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The readable form of a whole message: its SIP author's and, where it carries an offer, its SDP author's.
-#[must_use]
-pub fn combined(sip: &str, sdp: Option<&str>) -> String {
-    match sdp {
-        Some(sdp) => format!("{sip} {sdp}"),
-        None => sip.to_owned(),
-    }
-}
-
-/// Text of a fingerprint: printable ASCII without the separators of the readable form, and not endless.
-pub(crate) fn push_text(out: &mut String, bytes: &[u8]) {
-    const LONGEST: usize = 64;
-    for byte in bytes.iter().take(LONGEST) {
-        match byte {
-            b'|' | b' ' | b',' | b';' | b'\\' => {
-                out.push('\\');
-                out.push(char::from(*byte));
-            }
-            0x21..=0x7e => out.push(char::from(*byte)),
-            _ => out.push('?'),
-        }
-    }
-    if bytes.len() > LONGEST {
-        out.push('~');
-    }
-}
+pub use token::{Grammar, Rule};
+pub use traits::{Level, TRAITS, Trait};

@@ -1,23 +1,32 @@
+//! The way that a request took.
+
 use bellwether_sip::{Message, Name};
 
-use crate::push_text;
+use crate::sip::COOKIE;
+use crate::text::{List, push_key, push_number, push_text};
+use crate::token::is_md5;
 
 /// Hops listed.
 const MAX_HOPS: usize = 16;
 
-/// The way a request took, read off the Vias above the author's own: from the nearest hop down, the transport
-/// and parameter names that each proxy wrote; then the number of Record-Route entries. Empty if it came
-/// directly.
+/// Values of Max-Forwards that programs begin with, as far as known; 70 is RFC 3261's.
+const STARTS: [u64; 4] = [10, 20, 70, 255];
+
+/// The way a request took, read off the Vias above the author's own; empty if it came directly.
+///
+/// Fields: `h` the proxies from the nearest down, each by transport, parameter names and the class of its branch, separated by
+/// `>`; `rr` the number of Record-Route entries; `d` how much Max-Forwards is below the next value that programs begin with.
 #[must_use]
 pub fn path(message: &Message<'_>) -> String {
-    let vias: Vec<_> = message.vias().take(MAX_HOPS + 1).collect();
-    let Some((_own, proxies)) = vias.split_last() else { return String::new() };
+    let hops = message.vias().take(MAX_HOPS + 1).count().saturating_sub(1);
     let record_routes = message.all(Name::RecordRoute).count();
-    if proxies.is_empty() && record_routes == 0 {
-        return String::new();
+    let mut out = String::new();
+    if hops == 0 && record_routes == 0 {
+        return out;
     }
-    let mut out = String::from("path1|");
-    for (i, via) in proxies.iter().enumerate() {
+    out.push_str("path2");
+    push_key(&mut out, "h");
+    for (i, via) in message.vias().take(hops).enumerate() {
         if i > 0 {
             out.push('>');
         }
@@ -30,9 +39,33 @@ pub fn path(message: &Message<'_>) -> String {
             out.push(',');
             push_text(&mut out, param.name);
         }
+        let branch = via.branch().unwrap_or_default();
+        out.push_str(branch_class(branch.strip_prefix(COOKIE)));
     }
-    out.push_str(&format!("|rr={record_routes}"));
+    push_key(&mut out, "rr");
+    push_number(&mut out, record_routes as u64);
+    let mut list = List::field(&mut out, "d");
+    if let Some(left) = message.get(Name::MaxForwards).and_then(number)
+        && let Some(start) = STARTS.iter().find(|start| **start >= left)
+    {
+        push_number(list.item(), start - left);
+    }
     out
+}
+
+/// What the branch's layout says of the proxy that made it.
+fn branch_class(unique: Option<&[u8]>) -> &'static str {
+    let Some(unique) = unique else { return ".old" };
+    // Kamailio and its kin: reversed hash, MD5, branch number.
+    let mut parts = unique.split(|b| *b == b'.').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some(md5), Some(_)) if is_md5(md5) => ".ser",
+        _ => "",
+    }
+}
+
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -41,8 +74,8 @@ mod tests {
 
     #[test]
     fn proxies_show_above_the_author() {
-        let text = "INVITE sip:a@b SIP/2.0\r\nRecord-Route: <sip:p;lr>\r\nVia: SIP/2.0/UDP p;branch=z9hG4bKp.1.0\r\nVia: SIP/2.0/TCP h;rport=1;branch=z9hG4bKx\r\n\r\n";
-        assert_eq!(path(&Message::parse(text.as_bytes())), "path1|UDP,branch|rr=1");
+        let text = "INVITE sip:a@b SIP/2.0\r\nRecord-Route: <sip:p;lr>\r\nVia: SIP/2.0/UDP p;branch=z9hG4bKcydzigwkX.921a24abd9f7b921331acff7e56c9318.0\r\nVia: SIP/2.0/TCP h;rport=1;branch=z9hG4bKx\r\nMax-Forwards: 69\r\n\r\n";
+        assert_eq!(path(&Message::parse(text.as_bytes())), "path2|h=UDP,branch.ser|rr=1|d=1");
         let direct = "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bKx\r\n\r\n";
         assert_eq!(path(&Message::parse(direct.as_bytes())), "");
     }

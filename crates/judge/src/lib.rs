@@ -15,15 +15,17 @@ mod site;
 pub use number::{NumberFacts, NumberKind};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
-    CallRow, CallUpdate, FingerprintRow, InputRow, RegistrationRow, RegistrationUpdate, Row, SilenceRow,
-    StreamRow,
+    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
+    RegistrationUpdate, Row, SightingRow, SilenceRow, StreamRow,
 };
 pub use site::{AccessSide, Site, Trunk};
 
-use bellwether_base::HashKey;
+use bellwether_base::{Endpoint, HashKey, Timestamp};
+use bellwether_fingerprint::fields;
+use bellwether_instance::Evidence;
 use bellwether_shard::{
-    CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted, Silence,
-    StampedFact, StreamFact,
+    AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
+    Silence, StampedFact, StreamFact,
 };
 
 use legs::Legs;
@@ -51,6 +53,13 @@ impl Judge {
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {
             Fact::Fingerprint(seen) => rows.push(Row::Fingerprint(Box::new(fingerprint_row(*seen)))),
+            Fact::Author(seen) => rows.push(Row::Author(Box::new(author_row(&seen)))),
+            Fact::Sighting(seen) => rows.push(Row::Sighting(Box::new(SightingRow {
+                fingerprint: seen.fingerprint,
+                source: Endpoint::new(seen.source, 0),
+                user_agent: seen.user_agent,
+                at: seen.at,
+            }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
             Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
@@ -98,6 +107,7 @@ impl Judge {
             hep_agent: call.agent,
             mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
+        instances(call.call, call.started_at, call.instances, rows);
         let legs = legs::Leg {
             call: call.call,
             at: call.started_at,
@@ -148,7 +158,26 @@ impl Judge {
             hep_agent: r.agent,
             mirror: r.mirror.map(|mirror| mirror.to_string()),
         })));
+        instances(r.registration, r.first_seen, r.instances, rows);
     }
+}
+
+fn author_row(seen: &AuthorSeen) -> AuthorRow {
+    let habits = fields(&seen.habits).skip(1).map(|(key, value)| (key.to_owned(), value.to_owned()));
+    AuthorRow { author: seen.sip, habits: habits.collect(), identifiers: seen.identifiers.iter().collect() }
+}
+
+fn instances(subject: i64, captured_at: Timestamp, evidence: Vec<Evidence>, rows: &mut Vec<Row>) {
+    rows.extend(evidence.into_iter().map(|evidence| {
+        Row::Instance(Box::new(InstanceRow {
+            subject,
+            kind: evidence.kind,
+            instance: evidence.instance.into_owned(),
+            counter: evidence.counter,
+            captured_at,
+            clock: evidence.clock.map(|clock| (clock.at, clock.resolution)),
+        }))
+    }));
 }
 
 fn fingerprint_row(seen: FingerprintSeen) -> FingerprintRow {

@@ -1,7 +1,7 @@
 use bellwether_acoustics::SilenceProfile;
-use bellwether_base::{Counters, Endpoint, Timestamp, Transport};
+use bellwether_base::{Counters, Endpoint, Span, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
-use bellwether_fingerprint::PrintHash;
+use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_rtp::g711::Law;
 
 use crate::{AccessSide, NumberFacts};
@@ -18,9 +18,48 @@ pub enum Row {
     Registration(Box<RegistrationRow>),
     RegistrationUpdate(Box<RegistrationUpdate>),
     Stream(Box<StreamRow>),
+    Author(Box<AuthorRow>),
+    Sighting(Box<SightingRow>),
+    Instance(Box<InstanceRow>),
     Input(Box<InputRow>),
     /// What an input lost since it was last told: its identity, when, and losses by name.
     Losses(i64, Timestamp, Vec<(&'static str, u64)>),
+}
+
+/// What was learned of a SIP author: habits by key and value, grammars by identifier.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct AuthorRow {
+    pub author: PrintHash,
+    pub habits: Vec<(String, String)>,
+    pub identifiers: Vec<(&'static str, Grammar)>,
+}
+
+/// A platform that asked or answered.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct SightingRow {
+    pub fingerprint: PrintHash,
+    /// Port 0.
+    pub source: Endpoint,
+    /// Empty for nothing.
+    pub user_agent: String,
+    pub at: Timestamp,
+}
+
+/// Evidence of the process or device behind a call or registration.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct InstanceRow {
+    /// Identity of the call or registration.
+    pub subject: i64,
+    pub kind: &'static str,
+    /// Empty where only a clock shows.
+    pub instance: String,
+    pub counter: Option<u64>,
+    pub captured_at: Timestamp,
+    /// What its clock said, and its step.
+    pub clock: Option<(Timestamp, Span)>,
 }
 
 /// A call as its first INVITE shows it.
@@ -171,7 +210,7 @@ impl From<SilenceProfile> for SilenceRow {
 pub struct FingerprintRow {
     pub fingerprint: PrintHash,
     pub readable: String,
-    pub method: &'static str,
+    pub method: String,
     pub sip_author: PrintHash,
     pub sdp_author: Option<PrintHash>,
 }

@@ -1,7 +1,10 @@
+use std::net::IpAddr;
+
 use bellwether_acoustics::SilenceProfile;
 use bellwether_base::{FlowKey, Timestamp, Transport};
 use bellwether_clock::{NoFit, SegmentStats, SkewFit};
-use bellwether_fingerprint::PrintHash;
+use bellwether_fingerprint::{Identifiers, Part, PrintHash};
+use bellwether_instance::Evidence;
 
 use crate::{Mirror, Side};
 
@@ -34,6 +37,10 @@ pub struct StampedFact {
 pub enum Fact {
     /// A platform's fingerprint.
     Fingerprint(Box<FingerprintSeen>),
+    /// What was learned of a SIP author.
+    Author(Box<AuthorSeen>),
+    /// A platform asked or answered.
+    Sighting(Box<Sighting>),
     /// A dialog-forming INVITE was seen for the first time.
     CallStarted(Box<CallStarted>),
     /// What has become of a call.
@@ -70,6 +77,14 @@ pub struct Prints {
     pub path: String,
 }
 
+impl Prints {
+    /// Of a message that tells nothing of its author.
+    pub(crate) fn unknown() -> Self {
+        let (combined, sip) = (PrintHash::of(Part::Combined, ""), PrintHash::of(Part::Sip, ""));
+        Self { combined, sip, sdp: None, path: String::new() }
+    }
+}
+
 /// A fingerprint with what it is made of. It comes before what has it, and may come again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FingerprintSeen {
@@ -77,12 +92,36 @@ pub struct FingerprintSeen {
     pub combined: PrintHash,
     /// The readable form.
     pub readable: String,
-    /// The method of the message.
-    pub method: &'static str,
+    /// The message: the method of a request, method and status of an answer.
+    pub method: String,
     /// Of who wrote the headers.
     pub sip: PrintHash,
     /// Of who wrote the offer.
     pub sdp: Option<PrintHash>,
+}
+
+/// What was learned of a SIP author beside its fingerprint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuthorSeen {
+    /// The author.
+    pub sip: PrintHash,
+    /// The readable form of its habits in one message.
+    pub habits: String,
+    /// What its identifiers have in common so far.
+    pub identifiers: Identifiers,
+}
+
+/// A platform seen otherwise than as caller or device: it asked with OPTIONS, or answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sighting {
+    /// Its fingerprint.
+    pub fingerprint: PrintHash,
+    /// Who sent the message.
+    pub source: IpAddr,
+    /// What it calls itself; empty for nothing.
+    pub user_agent: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A new call.
@@ -110,6 +149,8 @@ pub struct CallStarted {
     /// Host of the author's own Via.
     pub first_via_host: String,
     pub prints: Prints,
+    /// What names the process or device that made its first message.
+    pub instances: Vec<Evidence>,
     /// Origin line of the offer without its address: legs of a B2BUA that passes SDP through share it.
     pub sdp_origin: Option<String>,
     /// Whether the request carries a PASSporT.
@@ -154,6 +195,8 @@ pub struct RegistrationStarted {
     pub transport: Transport,
     pub user_agent: Option<String>,
     pub prints: Prints,
+    /// What names the process or device that made its first message.
+    pub instances: Vec<Evidence>,
     pub first_seen: Timestamp,
     /// The HEP agent that told of it, by whose clock its times are.
     pub agent: Option<u32>,

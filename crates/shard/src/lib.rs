@@ -17,6 +17,7 @@ mod media;
 mod party;
 mod prints;
 mod registrations;
+mod sightings;
 mod stream;
 mod tally;
 mod timers;
@@ -25,8 +26,8 @@ mod worker;
 
 pub use control::{Control, Side};
 pub use fact::{
-    CallProgress, CallStarted, Fact, FingerprintSeen, Order, Outbox, Party, Prints, RegistrationProgress,
-    RegistrationStarted, Silence, StampedFact, StreamFact,
+    AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, Order, Outbox, Party, Prints,
+    RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact, StreamFact,
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};

@@ -1,20 +1,25 @@
 use bellwether_base::{ContentHasher, HashKey, LruTable, Timestamp};
-use bellwether_fingerprint::{self as fingerprint, Part, PrintHash};
+use bellwether_fingerprint::{self as fingerprint, Identifiers, Part, PrintHash};
 use bellwether_sip::Message;
 
-use crate::fact::{Fact, FingerprintSeen, Outbox, Prints};
+use crate::fact::{AuthorSeen, Fact, FingerprintSeen, Outbox, Prints};
 
 /// Platforms remembered per shard.
 const REMEMBERED: usize = 256;
+
+/// Habits of one author that are remembered as told.
+const TOLD: usize = 16;
 
 /// The hashes of platforms seen lately, by what their readable forms hash to quickly: a platform makes many
 /// messages, and its readable form need travel, and be hashed for good, only once in a while.
 pub(crate) struct PrintCache {
     table: LruTable<u64, Hashes, 1>,
+    authors: LruTable<u64, Author, 1>,
     content: ContentHasher,
     /// The readable forms being made: buffers used again for every message.
     sip: String,
     sdp: String,
+    habits: String,
 }
 
 #[derive(Clone, Copy)]
@@ -24,32 +29,46 @@ struct Hashes {
     sdp: Option<PrintHash>,
 }
 
+/// What was told of one SIP author beside its fingerprint.
+struct Author {
+    identifiers: Identifiers,
+    /// Hashes of the habits told last, the oldest overwritten first.
+    told: [u64; TOLD],
+    next: usize,
+}
+
 impl PrintCache {
     pub(crate) fn new(hash_key: HashKey) -> Self {
         Self {
             table: LruTable::new(REMEMBERED),
+            authors: LruTable::new(REMEMBERED),
             content: hash_key.content_hasher(),
             sip: String::new(),
             sdp: String::new(),
+            habits: String::new(),
         }
     }
 
-    /// The fingerprints of a request; `body` is its session description. What is new goes out as a fact.
+    /// The fingerprints of a message; `body` is its session description. What is new goes out as a fact. None if nothing in
+    /// the message tells its author.
     pub(crate) fn prints(
         &mut self,
         message: &Message<'_>,
         body: Option<&[u8]>,
         at: Timestamp,
         out: &mut Outbox,
-    ) -> Prints {
+    ) -> Option<Prints> {
         let (sip, sdp) = (&mut self.sip, &mut self.sdp);
         sip.clear();
         sdp.clear();
-        fingerprint::write_sip_author(message, sip);
+        if !fingerprint::write_sip_author(message, sip) {
+            return None;
+        }
         let has_sdp = body.is_some_and(|body| fingerprint::write_sdp_author(body, sdp));
         let sdp = has_sdp.then_some(sdp.as_str());
+        let sip_content = self.content.hash(sip.as_bytes());
         let sdp_content = sdp.map_or(0, |sdp| self.content.hash(sdp.as_bytes()));
-        let key = self.content.hash(sip.as_bytes()) ^ sdp_content.rotate_left(1);
+        let key = sip_content ^ sdp_content.rotate_left(1);
         let known = self.table.find(key, &key);
         let hashes = match known.and_then(|slot| self.table.get(slot)) {
             Some((_, hashes)) => *hashes,
@@ -60,15 +79,11 @@ impl PrintCache {
                     sip: PrintHash::of(Part::Sip, sip),
                     sdp: sdp.map(|sdp| PrintHash::of(Part::Sdp, sdp)),
                 };
-                let method = message.method().map_or("", |m| m.name());
+                let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
                 let Hashes { combined, sip, sdp } = hashes;
-                out.fact(Fact::Fingerprint(Box::new(FingerprintSeen {
-                    combined,
-                    readable,
-                    method,
-                    sip,
-                    sdp,
-                })));
+                let method = method.to_owned();
+                let seen = FingerprintSeen { combined, readable, method, sip, sdp };
+                out.fact(Fact::Fingerprint(Box::new(seen)));
                 self.table.insert(key, key, hashes, 0, at);
                 hashes
             }
@@ -77,6 +92,47 @@ impl PrintCache {
             self.table.touch(slot, 0, at);
         }
         let Hashes { combined, sip, sdp } = hashes;
-        Prints { combined, sip, sdp, path: fingerprint::path(message) }
+        self.learn(sip_content, sip, message, body, at, out);
+        Some(Prints { combined, sip, sdp, path: fingerprint::path(message) })
+    }
+
+    /// Learns what no single message shows whole: habits, and the grammar of identifiers. News goes out as a fact.
+    fn learn(
+        &mut self,
+        key: u64,
+        sip: PrintHash,
+        message: &Message<'_>,
+        body: Option<&[u8]>,
+        at: Timestamp,
+        out: &mut Outbox,
+    ) {
+        self.habits.clear();
+        fingerprint::write_habits(message, body, &mut self.habits);
+        let habits = self.content.hash(self.habits.as_bytes());
+        let identifiers = Identifiers::of(message);
+        let slot = match self.authors.find(key, &key) {
+            Some(slot) => slot,
+            None => {
+                let author = Author { identifiers, told: [habits; TOLD], next: 0 };
+                self.authors.insert(key, key, author, 0, at);
+                let habits = self.habits.clone();
+                return out.fact(Fact::Author(Box::new(AuthorSeen { sip, habits, identifiers })));
+            }
+        };
+        self.authors.touch(slot, 0, at);
+        let Some((_, author)) = self.authors.get_mut(slot) else { return };
+        let is_told = author.told.contains(&habits);
+        let is_news = author.identifiers.learn(&identifiers);
+        if is_told && !is_news {
+            return;
+        }
+        if !is_told {
+            if let Some(oldest) = author.told.get_mut(author.next) {
+                *oldest = habits;
+            }
+            author.next = (author.next + 1) % TOLD;
+        }
+        let seen = AuthorSeen { sip, habits: self.habits.clone(), identifiers: author.identifiers };
+        out.fact(Fact::Author(Box::new(seen)));
     }
 }

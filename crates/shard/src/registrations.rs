@@ -125,7 +125,7 @@ impl Registrations {
         let slot = match self.table.find(subject, &subject) {
             Some(slot) => slot,
             None => {
-                let prints = prints.prints(message, None, item.at, out);
+                let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
                 let started = started(item, message, &aor, &contact, identity, prints);
                 out.fact(Fact::RegistrationStarted(Box::new(started)));
                 let device = Device::new(identity, item.stamp);
@@ -329,6 +329,7 @@ fn started(
         transport: item.transport(),
         user_agent: message.get(Name::UserAgent).map(text),
         prints,
+        instances: bellwether_instance::evidence(message, None, item.stamp),
         first_seen: item.stamp,
         agent: item.agent,
         mirror: item.mirror,

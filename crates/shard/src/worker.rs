@@ -10,7 +10,8 @@ use crate::fact::Outbox;
 use crate::media::Media;
 use crate::prints::PrintCache;
 use crate::registrations::Registrations;
-use crate::transactions::Transactions;
+use crate::sightings::Sightings;
+use crate::transactions::{Novelty, Transactions};
 use crate::{Limits, Tally, VIRTUAL_SHARDS};
 
 /// The shortest time-out of any table: nothing that was added now is due earlier.
@@ -124,6 +125,7 @@ struct Shard {
     registrations: Registrations,
     media: Media,
     prints: PrintCache,
+    sightings: Sightings,
     /// No timer is due before this.
     quiet_until: Timestamp,
 }
@@ -204,6 +206,7 @@ impl Shard {
             registrations: Registrations::new(limits, identity),
             media: Media::new(limits, identity),
             prints: PrintCache::new(key.derive("prints")),
+            sightings: Sightings::new(key.derive("sightings")),
             quiet_until: Timestamp::MIN,
         }
     }
@@ -244,6 +247,9 @@ impl Shard {
         };
         let sip = Sip { item, message: &message, parts: &parts, cseq, call_id };
         let place = self.transactions.observe(&sip, tally);
+        if place.novelty == Novelty::New {
+            self.sightings.message(&sip, &mut self.prints, out);
+        }
         if cseq.method == Method::Register {
             self.registrations.message(&sip, &place, &mut self.transactions, &mut self.prints, out, tally);
         } else {

@@ -6,12 +6,15 @@
 //! This crate must never know a packet or how a row is printed.
 
 mod error;
+mod platforms;
 mod query;
 mod retention;
 mod schema;
+mod show;
 mod values;
 mod writer;
 
+pub use bellwether_fingerprint::{SignatureError, Signatures};
 pub use error::StoreError;
 pub use query::{Column, Kind, Query, Reader, Report, Values};
 pub use retention::Retention;

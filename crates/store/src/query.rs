@@ -4,14 +4,16 @@ use std::path::Path;
 
 use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::{SegmentStats, pooled_fit};
+use bellwether_fingerprint::Signatures;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
+use crate::platforms::{self, Platforms};
 use crate::schema::open_for_reading;
 use crate::values::{
-    CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, call, fingerprint, int, object, real, round, stream, text,
-    time,
+    CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, int, parsed, real, round, stream,
+    text, time,
 };
 
 /// The reports that have rows.
@@ -79,14 +81,14 @@ impl Report {
                 disposition Text, signals Json, device_verdict Text, campaign Text, duplicates Int, hops Int,
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
-                defects Json, hep_agent Int, mirror Text,
+                defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
                 user_agent Text, fingerprint Text, stack Text, first_seen Time, last_seen Time, refreshes Int,
                 duplicates Int, expires_s Int, period_s Real, period_observed_s Real, discipline Text, jitter_ms Real,
                 rtt_ms Real, skew_ppm Real, skew_ci95_ppm Json, slope_ppm Real, lateness_ms Real, skew_method Text,
-                no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int, mirror Text,
+                no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int, mirror Text, claim Text,
             ],
             Self::Streams => columns![
                 call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,
@@ -98,7 +100,7 @@ impl Report {
             Self::Fingerprints => columns![
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
-                specificity Real, method Text, sip_author Text, sdp_author Text,
+                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json,
             ],
             Self::Losses => columns![name Text, count Int, cause Text, remedy Text, kind Text],
         }
@@ -107,7 +109,8 @@ impl Report {
 
 /// Reads a database, and cannot change it.
 pub struct Reader {
-    db: Connection,
+    pub(crate) db: Connection,
+    pub(crate) platforms: Platforms,
 }
 
 /// What a row visitor gets: the values in the order of the report's columns.
@@ -119,13 +122,20 @@ impl Reader {
     /// # Errors
     /// If there is none, or it is newer than this program.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: open_for_reading(path)? })
+        Ok(Self::from_connection(open_for_reading(path)?))
     }
 
     /// Reads over the connection of a closed writer: the only way to a database in memory.
     #[must_use]
-    pub const fn from_connection(db: Connection) -> Self {
-        Self { db }
+    pub fn from_connection(db: Connection) -> Self {
+        // The signatures that come with the program can be read: a test holds that.
+        Self { db, platforms: Platforms::new(Signatures::with(None).unwrap_or_default()) }
+    }
+
+    /// Recognises stacks by these signatures.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Signatures) -> Self {
+        Self { platforms: Platforms::new(signatures), ..self }
     }
 
     /// Hands every row of a report to `visit`, in a fixed order, until it breaks off.
@@ -137,6 +147,7 @@ impl Reader {
         query: &Query,
         visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        let origins = std::cell::Cell::new(-1);
         match query.report {
             Report::Calls => self.table(
                 query,
@@ -144,7 +155,7 @@ impl Reader {
                 "started_at",
                 "",
                 "started_at, calls.call",
-                |_, row| call(row),
+                |reader, row| call(row, reader.stacks(row)?),
                 visit,
             ),
             Report::Streams => self.table(
@@ -171,7 +182,12 @@ impl Reader {
                 "last_seen",
                 "",
                 "calls + registrations DESC, fingerprint",
-                |_, row| fingerprint(row),
+                |reader, row| {
+                    if origins.get() < 0 {
+                        origins.set(platforms::origins(&reader.db)?);
+                    }
+                    fingerprint(row, reader.all_claims(row)?, origins.get())
+                },
                 visit,
             ),
             Report::Losses => self.losses(visit),
@@ -262,62 +278,34 @@ impl Reader {
         Ok(summary)
     }
 
-    /// A call by its Call-ID: its row, its streams and its fingerprint. Several if the Call-ID was used again.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn show_call(&self, call_id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        let mut out = Vec::new();
-        let mut calls =
-            self.db.prepare(&format!("{CALLS} WHERE calls.call_id = ?1 ORDER BY started_at, calls.call"))?;
-        let mut rows = calls.query([call_id])?;
-        while let Some(row) = rows.next()? {
-            let mut shown = object(Report::Calls, call(row)?);
-            let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
-            let mut streams = self.db.prepare_cached(&format!(
-                "{STREAMS} WHERE streams.call = ?1 ORDER BY streams.first_seen, streams.stream"
-            ))?;
-            let list: Result<Vec<Value>, StoreError> = streams
-                .query_and_then([identity], |r| Ok(Value::Object(object(Report::Streams, stream(r)?))))?
-                .collect();
-            shown.insert("streams".to_owned(), Value::Array(list?));
-            shown.insert("fingerprint_readable".to_owned(), self.readable(&print)?);
-            out.push(shown);
-        }
-        Ok(out)
+    /// The stacks of a call or registration, and whether its User-Agent agrees.
+    pub(crate) fn stacks(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
+        let fingerprint: String = row.get("fingerprint")?;
+        let platform = self.platforms.of(&self.db, &fingerprint)?;
+        let agent: Option<String> = row.get("user_agent")?;
+        Ok(Stacks {
+            stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
+            sdp_stack: json!(platform.sdp),
+            claim: json!(self.platforms.claim(&platform, agent.as_deref()).name()),
+        })
     }
 
-    /// A fingerprint by its hash: its row, and the newest calls and registrations that have it.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn show_fingerprint(&self, hash: &str) -> Result<Option<Map<String, Value>>, StoreError> {
-        let mut select = self.db.prepare(&format!(
-            "{FINGERPRINTS} WHERE fingerprint = ?1 OR sip_author = ?1 OR sdp_author = ?1 ORDER BY fingerprint LIMIT 1"
-        ))?;
-        let found = select.query_row([hash], |row| Ok(fingerprint(row))).optional()?.transpose()?;
-        let Some(values) = found else { return Ok(None) };
-        let mut shown = object(Report::Fingerprints, values);
-        let print = shown.get("fingerprint").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let list = |sql: &str| -> Result<Value, StoreError> {
-            let mut select = self.db.prepare(sql)?;
-            let rows: Result<Vec<Value>, rusqlite::Error> =
-                select.query_map([&print], |r| Ok(json!(r.get::<_, String>(0)?)))?.collect();
-            Ok(Value::Array(rows?))
-        };
-        let call_ids =
-            list("SELECT call_id FROM calls WHERE fingerprint = ?1 ORDER BY started_at DESC, call LIMIT 20")?;
-        let aors =
-            list("SELECT DISTINCT aor FROM registrations WHERE fingerprint = ?1 ORDER BY aor LIMIT 20")?;
-        shown.insert("newest_call_ids".to_owned(), call_ids);
-        shown.insert("aors".to_owned(), aors);
-        Ok(Some(shown))
-    }
-
-    fn readable(&self, hash: &str) -> Result<Value, StoreError> {
-        let mut select =
-            self.db.prepare_cached("SELECT readable FROM fingerprints WHERE fingerprint = ?1")?;
-        Ok(json!(select.query_row([hash], |r| r.get::<_, String>(0)).optional()?))
+    /// The stacks of a fingerprint, and what its User-Agents claim, in their order.
+    pub(crate) fn all_claims(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
+        let fingerprint: String = row.get("fingerprint")?;
+        let platform = self.platforms.of(&self.db, &fingerprint)?;
+        let agents = parsed(row, "agents")?;
+        let claims: Vec<&str> = agents
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|agent| self.platforms.claim(&platform, agent.as_str()).name())
+            .collect();
+        Ok(Stacks {
+            stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
+            sdp_stack: json!(platform.sdp),
+            claim: json!(claims),
+        })
     }
 
     fn counters(&self) -> Result<BTreeMap<(String, String), i64>, StoreError> {
@@ -357,6 +345,7 @@ impl Reader {
 
     /// The clock is fitted here, from all segments that were ever observed of the device.
     fn registration(&self, row: &Row<'_>) -> Result<Values, StoreError> {
+        let stacks = self.stacks(row)?;
         let id: i64 = row.get("id")?;
         let segments = self.segments(id)?;
         let fit = pooled_fit(&segments);
@@ -374,7 +363,7 @@ impl Reader {
             text(row, "transport")?,
             text(row, "user_agent")?,
             text(row, "fingerprint")?,
-            Value::Null,
+            stacks.stack,
             time(row.get("first_seen")?),
             time(row.get("last_seen")?),
             int(row, "refreshes")?,
@@ -396,6 +385,7 @@ impl Reader {
             latest_status,
             int(row, "hep_agent")?,
             text(row, "mirror")?,
+            stacks.claim,
         ])
     }
 

@@ -65,6 +65,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     let links = format!("SELECT call FROM calls WHERE id IN ({calls})");
     for sql in [
         format!("DELETE FROM call_links WHERE call IN ({links}) OR other IN ({links})"),
+        format!("DELETE FROM instances WHERE subject IN ({links})"),
         format!("DELETE FROM outcomes WHERE id IN ({calls})"),
     ] {
         tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
@@ -73,6 +74,8 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         format!("DELETE FROM calls WHERE id IN ({calls})").as_str(),
         "DELETE FROM streams WHERE id IN
              (SELECT id FROM streams WHERE first_seen < ?1 ORDER BY first_seen, stream LIMIT ?2)",
+        "DELETE FROM sightings WHERE (fingerprint, source, user_agent) IN
+             (SELECT fingerprint, source, user_agent FROM sightings WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)",
     ] {
         gone += tx.prepare_cached(sql)?.execute(params![before, AT_ONCE])?;
     }
@@ -86,6 +89,8 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         // What nothing speaks of any more. That takes a look at all, so only if there may be something.
         tx.execute_batch(
             "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
+             DELETE FROM instances WHERE subject IN
+                 (SELECT registration FROM registrations WHERE id NOT IN (SELECT registration FROM observations));
              DELETE FROM registrations WHERE id NOT IN (SELECT registration FROM observations);",
         )?;
     }
@@ -104,12 +109,13 @@ mod tests {
         db.execute_batch(&format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {n})
              INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'c', 'k', NULL, 'k', NULL, NULL,
-                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL FROM n;
+                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL FROM n;
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
              INSERT INTO streams SELECT id, id, call, 'caller', 'a', 'b', 1, NULL, 0, 1, 0, 0, 0, 0, NULL, 0, 0, 0,
                  started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
-             INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL FROM calls;
+             INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
+             INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
              INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL FROM calls;
              INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1 FROM calls;"
         ))
@@ -118,10 +124,19 @@ mod tests {
     }
 
     fn counts(db: &Connection) -> Vec<i64> {
-        ["calls", "outcomes", "call_links", "streams", "registrations", "observations", "segments"]
-            .iter()
-            .map(|t| db.query_row(&format!("SELECT count(*) FROM {t}"), [], |r| r.get(0)).unwrap())
-            .collect()
+        [
+            "calls",
+            "outcomes",
+            "call_links",
+            "streams",
+            "registrations",
+            "observations",
+            "segments",
+            "instances",
+        ]
+        .iter()
+        .map(|t| db.query_row(&format!("SELECT count(*) FROM {t}"), [], |r| r.get(0)).unwrap())
+        .collect()
     }
 
     #[test]
@@ -131,7 +146,7 @@ mod tests {
         let now = Timestamp::from_nanos(5000 * 1_000_000_000);
         let gone = prune_by_age(&mut db, Span::from_secs(1000), now).unwrap();
         assert_eq!(gone, 3 * 4000);
-        assert_eq!(counts(&db), [1000, 1000, 999, 1000, 1000, 1000, 1000]);
+        assert_eq!(counts(&db), [1000, 1000, 999, 1000, 1000, 1000, 1000, 1000]);
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);
         assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);

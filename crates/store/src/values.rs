@@ -5,6 +5,7 @@ use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
+use crate::platforms::specificity;
 use crate::query::{Report, Values};
 use crate::writer::unpack_codes;
 
@@ -34,23 +35,29 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
         (SELECT count(*) FROM (
             SELECT rtrim(source, '0123456789') FROM calls AS c WHERE c.fingerprint = f.fingerprint
             UNION SELECT rtrim(source, '0123456789') FROM registrations AS r
-                WHERE r.fingerprint = f.fingerprint)) AS sources,
+                WHERE r.fingerprint = f.fingerprint
+            UNION SELECT rtrim(source, '0123456789') FROM sightings AS s
+                WHERE s.fingerprint = f.fingerprint)) AS sources,
         (SELECT json_group_array(agent ORDER BY agent) FROM (
             SELECT user_agent AS agent FROM calls AS c
                 WHERE c.fingerprint = f.fingerprint AND user_agent IS NOT NULL
             UNION SELECT user_agent FROM registrations AS r
-                WHERE r.fingerprint = f.fingerprint AND user_agent IS NOT NULL)) AS agents,
+                WHERE r.fingerprint = f.fingerprint AND user_agent IS NOT NULL
+            UNION SELECT user_agent FROM sightings AS s
+                WHERE s.fingerprint = f.fingerprint AND user_agent <> '')) AS agents,
         (SELECT min(at) FROM (
             SELECT min(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
             UNION ALL SELECT min(o.first_at) FROM registrations AS r JOIN observations AS o
-                ON o.registration = r.id WHERE r.fingerprint = f.fingerprint)) AS first_seen,
+                ON o.registration = r.id WHERE r.fingerprint = f.fingerprint
+            UNION ALL SELECT min(first_seen) FROM sightings AS s WHERE s.fingerprint = f.fingerprint)) AS first_seen,
         (SELECT max(at) FROM (
             SELECT max(started_at) AS at FROM calls AS c WHERE c.fingerprint = f.fingerprint
             UNION ALL SELECT max(o.last_at) FROM registrations AS r JOIN observations AS o
-                ON o.registration = r.id WHERE r.fingerprint = f.fingerprint)) AS last_seen
+                ON o.registration = r.id WHERE r.fingerprint = f.fingerprint
+            UNION ALL SELECT max(last_seen) FROM sightings AS s WHERE s.fingerprint = f.fingerprint)) AS last_seen
     FROM fingerprints AS f)";
 
-pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {
+pub(crate) fn call(row: &Row<'_>, stacks: Stacks) -> Result<Values, StoreError> {
     let answered: Option<i64> = row.get("answered_at")?;
     let ended: Option<i64> = row.get("ended_at")?;
     let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
@@ -76,7 +83,7 @@ pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {
         text(row, "sip_author")?,
         text(row, "sdp_author")?,
         text(row, "path")?,
-        Value::Null,
+        stacks.stack,
         text(row, "origin")?,
         text(row, "trunk_id")?,
         text(row, "access_side")?,
@@ -103,6 +110,8 @@ pub(crate) fn call(row: &Row<'_>) -> Result<Values, StoreError> {
         json!(defects),
         int(row, "hep_agent")?,
         text(row, "mirror")?,
+        stacks.sdp_stack,
+        stacks.claim,
     ])
 }
 
@@ -158,11 +167,21 @@ fn silence(row: &Row<'_>) -> Result<Value, StoreError> {
     }))
 }
 
-pub(crate) fn fingerprint(row: &Row<'_>) -> Result<Values, StoreError> {
+/// What structure shows of a message's authors, as columns.
+pub(crate) struct Stacks {
+    pub(crate) stack: Value,
+    pub(crate) sdp_stack: Value,
+    /// Whether the User-Agent agrees.
+    pub(crate) claim: Value,
+}
+
+/// `origins` is how many were seen altogether.
+pub(crate) fn fingerprint(row: &Row<'_>, stacks: Stacks, origins: i64) -> Result<Values, StoreError> {
+    let (callers, sources): (i64, i64) = (row.get("callers")?, row.get("sources")?);
     Ok(vec![
         text(row, "fingerprint")?,
         text(row, "readable")?,
-        Value::Null,
+        stacks.stack,
         parsed(row, "agents")?,
         int(row, "calls")?,
         int(row, "registrations")?,
@@ -172,10 +191,12 @@ pub(crate) fn fingerprint(row: &Row<'_>) -> Result<Values, StoreError> {
         time(row.get("last_seen")?),
         Value::Null,
         Value::Null,
-        Value::Null,
+        json!(specificity(callers.min(sources), origins).map(|bits| round(bits, 2))),
         text(row, "method")?,
         text(row, "sip_author")?,
         text(row, "sdp_author")?,
+        stacks.sdp_stack,
+        stacks.claim,
     ])
 }
 
@@ -199,7 +220,7 @@ pub(crate) fn real(row: &Row<'_>, column: &str, digits: i32) -> Result<Value, St
     Ok(json!(row.get::<_, Option<f64>>(column)?.map(|n| round(n, digits))))
 }
 
-fn parsed(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
+pub(crate) fn parsed(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {
     let text: Option<String> = row.get(column)?;
     Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_else(|| json!([])))
 }

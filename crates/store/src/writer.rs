@@ -4,8 +4,8 @@ use std::path::Path;
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::PrintHash;
 use bellwether_judge::{
-    CallRow, CallUpdate, FingerprintRow, InputRow, RegistrationRow, RegistrationUpdate, Row, SilenceRow,
-    StreamRow,
+    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
+    RegistrationUpdate, Row, SightingRow, SilenceRow, StreamRow,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -132,6 +132,9 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         Row::Registration(row) => registration(tx, row),
         Row::RegistrationUpdate(update) => registration_update(tx, update),
         Row::Stream(row) => stream(tx, row),
+        Row::Author(row) => author(tx, row),
+        Row::Sighting(row) => sighting(tx, row),
+        Row::Instance(row) => instance(tx, row),
         Row::Input(row) => input(tx, row),
         Row::Losses(input, at, losses) => loss_minute(tx, *input, *at, losses),
     }
@@ -157,6 +160,85 @@ fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow) -> Result<(), StoreEr
         row.method,
         row.sip_author.as_str(),
         row.sdp_author.as_ref().map(PrintHash::as_str)
+    ])?;
+    Ok(())
+}
+
+/// Values kept of one habit of one author: whoever sends the traffic makes them.
+const MOST_VALUES: i64 = 16;
+
+/// What is learned adds up: the order in which it comes does not matter.
+fn author(tx: &Transaction<'_>, row: &AuthorRow) -> Result<(), StoreError> {
+    let author = row.author.as_str();
+    for (habit, value) in &row.habits {
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO habits (author, habit, value) SELECT ?1, ?2, ?3
+             WHERE (SELECT count(*) FROM habits WHERE author = ?1 AND habit = ?2) < ?4",
+        )?
+        .execute(params![author, habit, value, MOST_VALUES])?;
+    }
+    for (identifier, grammar) in &row.identifiers {
+        let mut select = tx.prepare_cached(
+            "SELECT shortest, longest, alphabet, prefix FROM identifiers WHERE author = ?1 AND identifier = ?2",
+        )?;
+        let known = select.query_row([author, identifier], crate::platforms::grammar).optional()?;
+        let mut grammar = *grammar;
+        if let Some(known) = known {
+            grammar.learn(&known);
+            if grammar == known {
+                continue;
+            }
+        }
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO identifiers (author, identifier, shortest, longest, alphabet, prefix)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            author,
+            identifier,
+            grammar.lengths.0,
+            grammar.lengths.1,
+            grammar.alphabet(),
+            grammar.prefix()
+        ])?;
+    }
+    Ok(())
+}
+
+fn sighting(tx: &Transaction<'_>, row: &SightingRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO sightings (fingerprint, source, user_agent, first_seen, last_seen)
+         VALUES (?1, ?2, ?3, ?4, ?4)
+         ON CONFLICT DO UPDATE SET first_seen = min(first_seen, ?4), last_seen = max(last_seen, ?4)",
+    )?
+    .execute(params![
+        row.fingerprint.as_str(),
+        row.source.to_string(),
+        row.user_agent,
+        nanos(row.at)
+    ])?;
+    Ok(())
+}
+
+/// A device's first evidence stays: replaying its later part is no news.
+fn instance(tx: &Transaction<'_>, row: &InstanceRow) -> Result<(), StoreError> {
+    let clock = row.clock.map(|(at, resolution)| (nanos(at), resolution.as_nanos()));
+    tx.prepare_cached(
+        "INSERT INTO instances (subject, kind, instance, counter, captured_at, clock_at, resolution_ns)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET counter = excluded.counter, captured_at = excluded.captured_at,
+             clock_at = excluded.clock_at, resolution_ns = excluded.resolution_ns
+         WHERE excluded.captured_at < captured_at",
+    )?
+    .execute(params![
+        row.subject,
+        row.kind,
+        row.instance,
+        // A counter of 64 bits keeps its bits, not its sign.
+        row.counter.map(u64::cast_signed),
+        nanos(row.captured_at),
+        clock.map(|c| c.0),
+        clock.map(|c| c.1),
     ])?;
     Ok(())
 }

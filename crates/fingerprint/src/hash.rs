@@ -1,0 +1,70 @@
+//! The short form of a fingerprint.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+/// The version of the fingerprints' construction. It is part of every readable form, and so of every hash.
+pub const VERSION: u32 = 2;
+
+/// Which part of a platform a fingerprint shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Part {
+    /// Who wrote the headers.
+    Sip,
+    /// Who wrote the session description.
+    Sdp,
+    /// Both together.
+    Combined,
+}
+
+/// The short form of a fingerprint: a letter for the part, the version, `-`, and 64 bits of SHA-256 over the
+/// readable form in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PrintHash([u8; PrintHash::LEN]);
+
+impl PrintHash {
+    const LEN: usize = 19;
+
+    /// Of a readable form.
+    #[must_use]
+    pub fn of(part: Part, readable: &str) -> Self {
+        let letter = match part {
+            Part::Sip => b's',
+            Part::Sdp => b'd',
+            Part::Combined => b'f',
+        };
+        let mut out = [0; Self::LEN];
+        out[0] = letter;
+        // One digit: a tenth version would need a longer form, and a decision.
+        out[1] = b'0' + VERSION as u8;
+        out[2] = b'-';
+        let digest = Sha256::digest(readable.as_bytes());
+        for (pair, byte) in out[3..].chunks_exact_mut(2).zip(digest) {
+            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        }
+        Self(out)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for PrintHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The readable form of a whole message: its SIP author's and, where it carries an offer, its SDP author's.
+#[must_use]
+pub fn combined(sip: &str, sdp: Option<&str>) -> String {
+    match sdp {
+        Some(sdp) => format!("{sip} {sdp}"),
+        None => sip.to_owned(),
+    }
+}

@@ -1,0 +1,377 @@
+//! Known stacks by their structure, and whether what a User-Agent claims agrees with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::compare::{fields, members};
+use crate::{Grammar, Rule};
+
+/// What kind of program a signature names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// A stack that many products are built on: any product name may stand on it.
+    Library,
+    /// One product.
+    Phone,
+    Softphone,
+    Pbx,
+    Gateway,
+    Sbc,
+    Proxy,
+    Server,
+    /// Looks for victims.
+    Scanner,
+    /// Makes calls or messages for tests.
+    Tool,
+}
+
+/// Which author a signature is of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Author {
+    Sip,
+    Sdp,
+}
+
+/// One known stack. All its conditions must hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// The stack's name, as reports show it.
+    pub name: String,
+    kind: Kind,
+    author: Author,
+    /// Messages that it is of, by the field `m`; any if empty.
+    #[serde(default)]
+    messages: Vec<String>,
+    /// The headers in order; `?Name` may be missing, `*` stands for any others. Extension headers may always stand
+    /// between.
+    #[serde(default)]
+    headers: Vec<String>,
+    /// Fields of the readable form and their values; a `*` at the end stands for any rest.
+    #[serde(default)]
+    fields: BTreeMap<String, String>,
+    /// Habits, each of which some message must have shown.
+    #[serde(default)]
+    habits: BTreeMap<String, String>,
+    /// Rules for the identifiers `call_id`, `tag`, `branch`.
+    #[serde(default)]
+    identifiers: BTreeMap<String, RuleText>,
+    /// Parts of User-Agents that may truly stand on it, in any case.
+    #[serde(default)]
+    agents: Vec<String>,
+    /// The capture that it was written from.
+    pub source: String,
+    /// The day that it was written, as year, month and day.
+    pub date: String,
+}
+
+/// A rule as it stands in the file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct RuleText(Rule);
+
+impl TryFrom<String> for RuleText {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+/// Why signatures could not be read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignatureError {
+    /// The line.
+    pub line: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl fmt::Display for SignatureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
+}
+
+impl std::error::Error for SignatureError {}
+
+/// The structure of one platform, as far as it was seen.
+#[derive(Clone, Debug, Default)]
+pub struct Seen<'a> {
+    /// The readable form of its SIP author or its SDP author.
+    pub readable: &'a str,
+    /// Habits, by key and value.
+    pub habits: &'a [(String, String)],
+    /// What its identifiers have in common, by name.
+    pub identifiers: &'a [(String, Grammar)],
+}
+
+/// A signature that a platform meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known<'s> {
+    /// The stack's name.
+    pub name: &'s str,
+    /// Whether it looks for victims or makes test traffic.
+    pub is_suspicious: bool,
+}
+
+/// Whether what a platform calls itself agrees with how it is built.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// The name is one that stands on this structure.
+    Consistent,
+    /// The name belongs to something that is built differently.
+    Contradictory,
+    /// Nothing known speaks for or against it.
+    Unverifiable,
+    /// It gives no name.
+    Nothing,
+}
+
+impl Claim {
+    /// Lower-case name as printed in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Consistent => "consistent",
+            Self::Contradictory => "contradictory",
+            Self::Unverifiable => "unverifiable",
+            Self::Nothing => "nothing claimed",
+        }
+    }
+}
+
+/// The signatures that are known.
+#[derive(Clone, Debug, Default)]
+pub struct Signatures(Vec<Signature>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    signature: Vec<Signature>,
+}
+
+/// The signatures that come with the program.
+const EMBEDDED: &str = include_str!("signatures.toml");
+
+impl Signatures {
+    /// Those that come with the program, and the operator's own, which count first.
+    ///
+    /// # Errors
+    /// If a text does not hold signatures: the line, and what is wrong there.
+    pub fn with(own: Option<&str>) -> Result<Self, SignatureError> {
+        let mut all = own.map_or(Ok(Vec::new()), read)?;
+        all.extend(read(EMBEDDED)?);
+        Ok(Self(all))
+    }
+
+    /// Each of them, the operator's own first.
+    pub fn iter(&self) -> impl Iterator<Item = &Signature> {
+        self.0.iter()
+    }
+
+    /// Their number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The stack that a platform's structure shows: of the signatures that it meets, the one with most conditions; of
+    /// equals, the first.
+    #[must_use]
+    pub fn recognise(&self, seen: &Seen<'_>) -> Option<Known<'_>> {
+        let found = self.best(seen)?;
+        Some(Known { name: &found.name, is_suspicious: matches!(found.kind, Kind::Scanner | Kind::Tool) })
+    }
+
+    /// Whether a User-Agent agrees with the structure.
+    #[must_use]
+    pub fn claim(&self, seen: &Seen<'_>, user_agent: Option<&str>) -> Claim {
+        let Some(agent) = user_agent.filter(|agent| !agent.trim().is_empty()) else { return Claim::Nothing };
+        let agent = agent.to_ascii_lowercase();
+        let names = |s: &&Signature| s.agents.iter().any(|name| agent.contains(&name.to_ascii_lowercase()));
+        let Some(found) = self.best(seen) else { return Claim::Unverifiable };
+        let is_own = self.0.iter().filter(|s| s.name == found.name).any(|s| names(&s));
+        if is_own {
+            Claim::Consistent
+        } else if found.kind != Kind::Library || self.0.iter().any(|s| names(&s)) {
+            Claim::Contradictory
+        } else {
+            Claim::Unverifiable
+        }
+    }
+
+    fn best(&self, seen: &Seen<'_>) -> Option<&Signature> {
+        let met = self.0.iter().filter(|s| s.is_met(seen));
+        // The last of equals wins a maximum, so they are looked at backwards.
+        met.rev().max_by_key(|s| s.conditions())
+    }
+}
+
+impl Signature {
+    fn conditions(&self) -> usize {
+        let headers = self.headers.iter().filter(|h| *h != "*").count();
+        headers + self.fields.len() + self.habits.len() + self.identifiers.len()
+    }
+
+    fn is_met(&self, seen: &Seen<'_>) -> bool {
+        let form = match self.author {
+            Author::Sip => "sip",
+            Author::Sdp => "sdp",
+        };
+        if !seen.readable.starts_with(form) {
+            return false;
+        }
+        let value =
+            |wanted: &str| fields(seen.readable).find(|(key, _)| *key == wanted).map(|(_, value)| value);
+        let is_message =
+            self.messages.is_empty() || value("m").is_some_and(|m| self.messages.iter().any(|w| w == m));
+        is_message
+            && (self.headers.is_empty()
+                || value("h").is_some_and(|h| headers_fit(&self.headers, &members(h))))
+            && self.fields.iter().all(|(key, wanted)| {
+                fields(seen.readable).any(|(k, found)| k == key && text_fits(wanted, found))
+            })
+            && self.habits.iter().all(|(key, wanted)| {
+                seen.habits.iter().any(|(k, found)| k == key && text_fits(wanted, found))
+            })
+            && self.identifiers.iter().all(|(key, rule)| {
+                seen.identifiers.iter().any(|(k, grammar)| k == key && grammar.fits(&rule.0))
+            })
+    }
+}
+
+fn text_fits(wanted: &str, found: &str) -> bool {
+    match wanted.strip_suffix('*') {
+        Some(beginning) => found.starts_with(beginning),
+        None => wanted == found,
+    }
+}
+
+/// Whether headers stand as a pattern says.
+fn headers_fit(pattern: &[String], headers: &[&str]) -> bool {
+    let mut pattern = pattern.iter().peekable();
+    let mut is_open = false;
+    for header in headers {
+        loop {
+            let Some(next) = pattern.peek() else {
+                if is_open || is_extension(header) {
+                    break;
+                }
+                return false;
+            };
+            if next.as_str() == "*" {
+                is_open = true;
+                pattern.next();
+            } else if next.trim_start_matches('?') == *header {
+                is_open = false;
+                pattern.next();
+                break;
+            } else if is_extension(header) || is_open {
+                break;
+            } else if next.starts_with('?') {
+                pattern.next();
+            } else {
+                return false;
+            }
+        }
+    }
+    pattern.all(|rest| rest.starts_with('?') || rest == "*")
+}
+
+/// Extension headers stand in lower case in the readable form.
+fn is_extension(header: &str) -> bool {
+    header.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+fn read(text: &str) -> Result<Vec<Signature>, SignatureError> {
+    let file: File = toml::from_str(text).map_err(|e| {
+        let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        SignatureError {
+            line: before.matches('\n').count() + 1,
+            reason: e.message().lines().collect::<Vec<_>>().join(" "),
+        }
+    })?;
+    Ok(file.signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = r#"
+        [[signature]]
+        name = "Acme"
+        kind = "phone"
+        author = "sip"
+        messages = ["INVITE"]
+        headers = ["Via", "From", "?Session-Expires", "To"]
+        fields = { v = "branch,rport" }
+        identifiers = { tag = "as 10 of 0-9 a-f" }
+        agents = ["Acme Phone"]
+        source = "made up"
+        date = "2026-11-21"
+
+        [[signature]]
+        name = "Stack"
+        kind = "library"
+        author = "sip"
+        headers = ["Via", "*"]
+        source = "made up"
+        date = "2026-11-21"
+    "#;
+
+    fn seen<'a>(readable: &'a str, identifiers: &'a [(String, Grammar)]) -> Seen<'a> {
+        Seen { readable, habits: &[], identifiers }
+    }
+
+    #[test]
+    fn the_signature_with_most_conditions_names_the_platform() {
+        let signatures = Signatures(read(OWN).unwrap());
+        let tags = [("tag".to_owned(), Grammar::of(b"as0123abcd"))];
+        let name = |readable: &str, tags| signatures.recognise(&seen(readable, tags)).map(|k| k.name);
+        let acme = "sip2|m=INVITE|h=Via,From,x-site,To|v=branch,rport";
+        assert_eq!(name(acme, &tags), Some("Acme"));
+        assert_eq!(name("sip2|m=INVITE|h=Via,From,Session-Expires,To|v=branch,rport", &tags), Some("Acme"));
+        assert_eq!(name(acme, &[]), Some("Stack"), "what was not seen is not met");
+        assert_eq!(name("sip2|m=INVITE|h=Via,To,From|v=branch,rport", &tags), Some("Stack"));
+        assert_eq!(name("sip2|m=INVITE|h=Via,From,To,Expires|v=branch,rport", &tags), Some("Stack"));
+        assert_eq!(name("sip2|m=INVITE|h=From,Via", &tags), None);
+        assert_eq!(name("sdp2|h=Via", &tags), None);
+    }
+
+    #[test]
+    fn claims_are_held_against_the_structure() {
+        let signatures = Signatures(read(OWN).unwrap());
+        let tags = [("tag".to_owned(), Grammar::of(b"as0123abcd"))];
+        let acme = seen("sip2|m=INVITE|h=Via,From,To|v=branch,rport", &tags);
+        let stack = seen("sip2|m=INVITE|h=Via,To,From|v=branch,rport", &tags);
+        assert_eq!(signatures.claim(&acme, Some("ACME phone 7.1")), Claim::Consistent);
+        assert_eq!(signatures.claim(&acme, Some("Other 1")), Claim::Contradictory);
+        assert_eq!(signatures.claim(&stack, Some("Acme Phone 7.1")), Claim::Contradictory);
+        assert_eq!(signatures.claim(&stack, Some("Other 1")), Claim::Unverifiable);
+        assert_eq!(signatures.claim(&seen("sip2|h=To", &[]), Some("Other 1")), Claim::Unverifiable);
+        assert_eq!(signatures.claim(&acme, None), Claim::Nothing);
+    }
+
+    #[test]
+    fn the_embedded_signatures_can_be_read_and_wrong_ones_are_refused_with_their_line() {
+        assert!(Signatures::with(None).unwrap().len() > 10);
+        let line = |text: &str| Signatures::with(Some(text)).unwrap_err().line;
+        assert_eq!(line("\n[[signature]]\nname = 7\n"), 3);
+        assert_eq!(line(&OWN.replace("as 10 of 0-9 a-f", "ten")), 9);
+        assert_eq!(line(&OWN.replace("kind = \"phone\"", "kind = \"fone\"")), 4);
+        assert_eq!(line(&OWN.replace("agents", "agent")), 10);
+    }
+}
