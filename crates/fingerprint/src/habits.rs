@@ -5,7 +5,7 @@ use bellwether_sip::sdp::lines;
 use bellwether_sip::{Address, Header, Message, Name, Params, StartLine, Uri, comma_values};
 
 use crate::Grammar;
-use crate::sip::{COOKIE, is_occasional, own_tag, push_name};
+use crate::sip::{COOKIE, is_occasional, own_tag, push_credentials, push_name};
 use crate::text::{List, push_key, push_number, push_numberless, push_text};
 
 /// Values of Max-Forwards that programs begin with; what is below one is taken to have come down from it.
@@ -30,7 +30,7 @@ pub fn write_habits(message: &Message<'_>, body: Option<&[u8]>, out: &mut String
         (None, _) => "other",
     });
     if let Some(body) = body {
-        description(body, out);
+        description(body, message.from().map_or(&[], |from| from.user()), out);
     }
 }
 
@@ -56,7 +56,8 @@ fn headers(message: &Message<'_>, out: &mut String) {
     if let Some((before, header)) = authorization {
         push_key(out, "au");
         push_before(out, before);
-        credentials(header.value, out);
+        out.push(':');
+        push_credentials(out, header.value, b"");
     }
     let is_named = |h: &&Header<'_>| {
         is_occasional(h, true)
@@ -102,23 +103,6 @@ fn push_before(out: &mut String, before: Option<&Header<'_>>) {
     match before {
         Some(header) => push_name(out, header),
         None => out.push_str("first"),
-    }
-}
-
-/// The scheme, and its parameters in order, those in quotes with `"` behind.
-fn credentials(value: &[u8], out: &mut String) {
-    let at = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
-    let (scheme, parameters) = value.split_at_checked(at).unwrap_or((value, &[]));
-    out.push(':');
-    push_text(out, scheme);
-    for parameter in comma_values(parameters).take(16) {
-        let at = parameter.iter().position(|b| *b == b'=').unwrap_or(parameter.len());
-        let (name, value) = parameter.split_at_checked(at).unwrap_or((parameter, &[]));
-        out.push(',');
-        push_text(out, name.trim_ascii());
-        if value.contains(&b'"') {
-            out.push('"');
-        }
     }
 }
 
@@ -265,12 +249,17 @@ fn numbers(message: &Message<'_>, out: &mut String) {
 }
 
 /// What a description's origin, name, times and ports are like.
-fn description(body: &[u8], out: &mut String) {
+fn description(body: &[u8], from_user: &[u8], out: &mut String) {
     let value_of = |wanted: u8| lines(body).find(|l| l.kind == wanted).map(|l| l.value);
     if let Some(origin) = value_of(b'o') {
         let words: Words<'_> = Words::of(origin);
         push_key(out, "on");
-        push_numberless(out, words.get(0));
+        // A user's name is nobody else's business, and no trait.
+        if words.get(0) == from_user {
+            out.push_str("from");
+        } else {
+            push_numberless(out, words.get(0));
+        }
         push_key(out, "si");
         out.push_str(session_id_kind(words.get(1)));
         push_key(out, "sv");
@@ -338,14 +327,14 @@ fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The grammars of the identifiers in one message.
+/// The grammars of the identifiers in one message. Call-ID and branch of an answer are its asker's, and stand as nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identifiers {
     /// Of the Call-ID up to `@`.
     pub call_id: Grammar,
     /// Of the author's own tag.
     pub tag: Grammar,
-    /// Of the author's own branch behind the magic cookie; of nothing in an answer.
+    /// Of the author's own branch behind the magic cookie.
     pub branch: Grammar,
 }
 
@@ -356,13 +345,11 @@ impl Identifiers {
     /// Those of one message.
     #[must_use]
     pub fn of(message: &Message<'_>) -> Self {
-        let call_id = message.call_id().unwrap_or_default();
+        let is_request = matches!(message.start(), StartLine::Request { .. });
+        let call_id = message.call_id().filter(|_| is_request).unwrap_or_default();
         let local = call_id.split(|b| *b == b'@').next().unwrap_or_default();
-        let branch = match message.start() {
-            StartLine::Request { .. } => message.vias().last().flatten().and_then(|via| via.branch()),
-            StartLine::Status { .. } | StartLine::Unknown(_) => None,
-        };
-        let branch = branch.unwrap_or_default();
+        let via = message.vias().last().flatten().filter(|_| is_request);
+        let branch = via.and_then(|via| via.branch()).unwrap_or_default();
         Self {
             call_id: Grammar::of(local),
             tag: Grammar::of(own_tag(message).unwrap_or_default()),

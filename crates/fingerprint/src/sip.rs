@@ -6,7 +6,7 @@ use bellwether_sip::{
 };
 
 use crate::text::{List, push_key, push_lower, push_number, push_text};
-use crate::token::push_certain_class;
+use crate::token::{is_uuid, push_certain_class};
 
 /// Headers listed per message; a message with more is cut there and marked.
 const MAX_LISTED: usize = 48;
@@ -38,6 +38,7 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut String) -> bool {
             out.push_str(cseq.method.name());
             out.push('/');
             push_number(out, u64::from(code));
+            answer(out, message);
         }
         StartLine::Request { .. } | StartLine::Status { .. } | StartLine::Unknown(_) => return false,
     }
@@ -56,6 +57,20 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut String) -> bool {
     content_type(out, message, body.is_some());
     line_ends(out, message);
     true
+}
+
+/// The reason phrase, and how a challenge is written: scheme and parameters in order, those in quotes with `"` behind. That
+/// a nonce is stale is told only sometimes.
+fn answer(out: &mut String, message: &Message<'_>) {
+    push_key(out, "rp");
+    if let StartLine::Status { reason, .. } = message.start() {
+        push_text(out, reason);
+    }
+    push_key(out, "wa");
+    let challenge = message.get(Name::WwwAuthenticate).or_else(|| message.get(Name::ProxyAuthenticate));
+    if let Some(challenge) = challenge {
+        push_credentials(out, challenge, b"stale");
+    }
 }
 
 /// Whether answers to it tell who answers.
@@ -212,8 +227,17 @@ fn via(out: &mut String, message: &Message<'_>) {
     push_param_names(&mut list, via.params, &["received", "rport", "alias", "maddr", "ttl"]);
 }
 
-/// What one specimen of each identifier shows for certain: Call-ID, the author's tag, and its branch.
+/// What one specimen of each identifier shows for certain: the author's tag, and in a request, whose they are, Call-ID and
+/// branch.
 fn identifiers(out: &mut String, message: &Message<'_>) {
+    push_key(out, "t");
+    match own_tag(message) {
+        Some(tag) => push_certain_class(out, tag),
+        None => out.push_str("none"),
+    }
+    if matches!(message.start(), StartLine::Status { .. }) {
+        return;
+    }
     push_key(out, "i");
     let call_id = message.call_id().unwrap_or_default();
     let at = call_id.iter().position(|b| *b == b'@');
@@ -221,25 +245,16 @@ fn identifiers(out: &mut String, message: &Message<'_>) {
     if at.is_some() {
         out.push('@');
     }
-    push_key(out, "t");
-    match own_tag(message) {
-        Some(tag) => push_certain_class(out, tag),
-        None => out.push_str("none"),
-    }
-    if matches!(message.start(), StartLine::Request { .. }) {
-        push_key(out, "z");
-        let branch = message.vias().last().flatten().and_then(|via| via.branch()).unwrap_or_default();
-        match branch.strip_prefix(COOKIE) {
-            // What stands before a UUID or a hash is part of the generator's text, not of its luck.
-            Some(unique) => match unique {
-                [b'P', b'j', rest @ ..] if rest.len() == 36 => {
-                    out.push_str("Pj");
-                    push_certain_class(out, rest);
-                }
-                _ => push_certain_class(out, unique),
-            },
-            None => out.push_str("old"),
+    push_key(out, "z");
+    let branch = message.vias().last().flatten().and_then(|via| via.branch()).unwrap_or_default();
+    match branch.strip_prefix(COOKIE) {
+        // What stands before a UUID is part of the generator's text, not of its luck.
+        Some([b'P', b'j', rest @ ..]) if is_uuid(rest) => {
+            out.push_str("Pj");
+            push_certain_class(out, rest);
         }
+        Some(unique) => push_certain_class(out, unique),
+        None => out.push_str("old"),
     }
 }
 
@@ -253,6 +268,25 @@ pub(crate) fn own_tag<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
         StartLine::Request { .. } | StartLine::Unknown(_) => message.from(),
     };
     address.and_then(|a| a.tag())
+}
+
+/// A scheme and its parameters' names in order but one, those with quoted values with `"` behind.
+pub(crate) fn push_credentials(out: &mut String, value: &[u8], left_out: &[u8]) {
+    let at = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
+    let (scheme, parameters) = value.split_at_checked(at).unwrap_or((value, &[]));
+    push_text(out, scheme);
+    for parameter in comma_values(parameters).take(MAX_PARAMS) {
+        let at = parameter.iter().position(|b| *b == b'=').unwrap_or(parameter.len());
+        let (name, value) = parameter.split_at_checked(at).unwrap_or((parameter, &[]));
+        if name.trim_ascii().eq_ignore_ascii_case(left_out) {
+            continue;
+        }
+        out.push(',');
+        push_text(out, name.trim_ascii());
+        if value.contains(&b'"') {
+            out.push('"');
+        }
+    }
 }
 
 /// Parameter names of the first Contact: of its URI, then of the header. The transport is left out, as the same platform
@@ -318,7 +352,7 @@ mod tests {
     fn the_readable_form_is_stable() {
         assert_eq!(
             print(INVITE),
-            "sip2|m=INVITE|h=Via,Max-Forwards,From,To,Contact,Call-ID,CSeq,Allow,Supported,Content-Length|s=|w=|a=INVITE,ACK,BYE|k=^timer,100rel|ac=|ae=|v=branch|i=x|t=x|z=x|c=/|ct=|e=crlf"
+            "sip2|m=INVITE|h=Via,Max-Forwards,From,To,Contact,Call-ID,CSeq,Allow,Supported,Content-Length|s=|w=|a=INVITE,ACK,BYE|k=^timer,100rel|ac=|ae=|v=branch|t=x|i=x|z=x|c=/|ct=|e=crlf"
         );
         let hash = crate::PrintHash::of(crate::Part::Sip, &print(INVITE));
         assert_eq!((hash.as_str().len(), &hash.as_str()[..3]), (19, "s2-"));
@@ -381,7 +415,7 @@ mod tests {
     #[test]
     fn answers_have_their_authors_too_and_provisional_ones_are_left_to_proxies() {
         let answer = INVITE.replace("INVITE sip:200@b.example SIP/2.0", "SIP/2.0 200 OK");
-        assert!(print(&answer).starts_with("sip2|m=INVITE/200|h=Max-Forwards,Contact,Allow,"));
+        assert!(print(&answer).starts_with("sip2|m=INVITE/200|rp=OK|wa=|h=Max-Forwards,Contact,Allow,"));
         assert!(!print(&answer).contains("|z="), "the branch is the asker's");
         let ringing = answer.replace("200 OK", "180 Ringing");
         assert_eq!(sip_author(&Message::parse(ringing.as_bytes())), None);

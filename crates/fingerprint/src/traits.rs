@@ -45,6 +45,11 @@ const fn hashed(form: &'static str, key: &'static str, survives: &'static str, t
     Trait { form, key, title, level: Stack, survives, is_hashed: true }
 }
 
+/// What the configuration decides, and the hash of the session description's author holds.
+const fn setting(key: &'static str, title: &'static str) -> Trait {
+    Trait { form: "sdp", key, title, level: Deployment, survives: "PTB", is_hashed: true }
+}
+
 const fn learned(
     form: &'static str,
     key: &'static str,
@@ -60,6 +65,8 @@ use Level::{Deployment, Instance, Stack};
 /// Every trait that is read.
 pub const TRAITS: &[Trait] = &[
     hashed("sip", "m", "PT", "message: the method of a request, method and status of an answer"),
+    hashed("sip", "rp", "PT", "reason phrase of an answer"),
+    hashed("sip", "wa", "PT", "challenge of an answer: scheme and parameters in order, \" in quotes"),
     hashed("sip", "h", "PT", "headers that the author writes, in order"),
     hashed("sip", "s", "PT", "spellings of header names other than the RFC's"),
     hashed("sip", "w", "PT", "white space around colons other than \": \""),
@@ -77,11 +84,11 @@ pub const TRAITS: &[Trait] = &[
     hashed("sdp", "o", "PTB", "origin: user name is a dash or a name"),
     hashed("sdp", "s", "PTB", "session name is a dash or a name"),
     hashed("sdp", "l", "PTB", "lines and attributes in order (of the session, then of each media section)"),
-    hashed("sdp", "m", "PTB", "kind and profile of a media section"),
-    hashed("sdp", "p", "PTB", "payload types in order of preference"),
-    hashed("sdp", "r", "PTB", "rtpmap: encodings as spelled, in order"),
-    hashed("sdp", "f", "PTB", "fmtp: parameters as spelled, in order"),
-    hashed("sdp", "x", "PTB", "ptime, maxptime, silenceSupp, feedback, DTLS role"),
+    setting("m", "kind and profile of a media section"),
+    setting("p", "payload types in order of preference"),
+    setting("r", "rtpmap: encodings as spelled, in order"),
+    setting("f", "fmtp: parameters as spelled, in order"),
+    setting("x", "ptime, maxptime, silenceSupp, feedback, DTLS role"),
     learned(
         "path",
         "h",
@@ -136,7 +143,13 @@ pub const TRAITS: &[Trait] = &[
     learned("habits", "cq", Stack, "PT", "CSeq: the number if it is small, else its size in bits"),
     learned("habits", "de", Stack, "PT", "defects"),
     learned("habits", "bd", Stack, "PT", "body: none, sdp, multipart, other"),
-    learned("habits", "on", Deployment, "PTB", "user name of the description's origin, numbers as #"),
+    learned(
+        "habits",
+        "on",
+        Deployment,
+        "PTB",
+        "user name of the description's origin, numbers as #; from if it is the caller's",
+    ),
     learned(
         "habits",
         "si",
@@ -152,6 +165,8 @@ pub const TRAITS: &[Trait] = &[
     learned("identifiers", "call_id", Stack, "P", "length, alphabet and beginning of Call-IDs"),
     learned("identifiers", "tag", Stack, "PT", "length, alphabet and beginning of tags"),
     learned("identifiers", "branch", Stack, "P", "length, alphabet and beginning of branches"),
+    learned("habits", "rt", Stack, "", "milliseconds between a request and its repetition, on the first hop"),
+    learned("rtp", "beginning", Stack, "PTBS", "numbers of the first packet that are not random, marker"),
     learned("instance", "", Instance, "PT", "generators that name their process or device (crate instance)"),
 ];
 
@@ -195,6 +210,6 @@ mod tests {
                 found += 1;
             }
         }
-        assert!(found >= TRAITS.len() - 6, "{found} of {}", TRAITS.len());
+        assert!(found >= TRAITS.len() - 10, "{found} of {}", TRAITS.len());
     }
 }

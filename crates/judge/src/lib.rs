@@ -231,6 +231,7 @@ fn stream_row(s: StreamFact) -> StreamRow {
         telephone_events: s.telephone_events,
         comfort_noise: s.comfort_noise,
         rtcp_packets: s.rtcp_packets,
+        beginning: s.beginning.to_string(),
         first_seen: s.first_seen,
         last_seen: s.last_seen,
         silence,

@@ -172,6 +172,8 @@ pub struct StreamRow {
     pub telephone_events: u32,
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
+    /// Which of its first numbers were not random.
+    pub beginning: String,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Option<SilenceRow>,

@@ -3,12 +3,14 @@
 //! This crate must never know a call, an address or what a payload sounds like.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod beginning;
 mod codec;
 pub mod g711;
 mod packet;
 mod reception;
 mod rtcp;
 
+pub use beginning::Beginning;
 pub use codec::{Codec, static_codec};
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};

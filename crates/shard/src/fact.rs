@@ -6,6 +6,8 @@ use bellwether_clock::{NoFit, SegmentStats, SkewFit};
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
 
+use bellwether_rtp::Beginning;
+
 use crate::{Mirror, Side};
 
 /// Where a fact stands in the one order of all facts.
@@ -248,6 +250,7 @@ pub struct StreamFact {
     pub telephone_events: u32,
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
+    pub beginning: Beginning,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Silence,

@@ -264,6 +264,7 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         telephone_events: stream.packets_of(Codec::TelephoneEvent),
         comfort_noise: stream.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
+        beginning: stream.beginning,
         first_seen: stream.first_seen,
         last_seen: stream.last_seen,
         silence,

@@ -1,4 +1,4 @@
-use bellwether_base::{ContentHasher, HashKey, LruTable, Timestamp};
+use bellwether_base::{ContentHasher, HashKey, LruTable, Span, Timestamp};
 use bellwether_fingerprint::{self as fingerprint, Identifiers, Part, PrintHash};
 use bellwether_sip::Message;
 
@@ -28,6 +28,9 @@ struct Hashes {
     sip: PrintHash,
     sdp: Option<PrintHash>,
 }
+
+/// Steps in which waiting times are told apart, in nanoseconds.
+const TIMER_STEP: i64 = 100_000_000;
 
 /// What was told of one SIP author beside its fingerprint.
 struct Author {
@@ -96,6 +99,21 @@ impl PrintCache {
         Some(Prints { combined, sip, sdp, path: fingerprint::path(message) })
     }
 
+    /// Learns how long an author waits before it sends a request again.
+    pub(crate) fn repeated(&mut self, message: &Message<'_>, after: Span, at: Timestamp, out: &mut Outbox) {
+        self.sip.clear();
+        if !fingerprint::write_sip_author(message, &mut self.sip) {
+            return;
+        }
+        let key = self.content.hash(self.sip.as_bytes());
+        // Timers are late by what their loops take.
+        let millis = (after.as_nanos() + TIMER_STEP / 2) / TIMER_STEP * (TIMER_STEP / 1_000_000);
+        self.habits.clear();
+        self.habits.push_str(&format!("habits2|rt={millis}"));
+        let sip = PrintHash::of(Part::Sip, &self.sip);
+        self.tell(key, sip, Identifiers::of(message), at, out);
+    }
+
     /// Learns what no single message shows whole: habits, and the grammar of identifiers. News goes out as a fact.
     fn learn(
         &mut self,
@@ -108,8 +126,12 @@ impl PrintCache {
     ) {
         self.habits.clear();
         fingerprint::write_habits(message, body, &mut self.habits);
+        self.tell(key, sip, Identifiers::of(message), at, out);
+    }
+
+    /// Tells of an author what is in `habits` and of its identifiers, if either is news.
+    fn tell(&mut self, key: u64, sip: PrintHash, identifiers: Identifiers, at: Timestamp, out: &mut Outbox) {
         let habits = self.content.hash(self.habits.as_bytes());
-        let identifiers = Identifiers::of(message);
         let slot = match self.authors.find(key, &key) {
             Some(slot) => slot,
             None => {

@@ -47,8 +47,8 @@ impl Sightings {
         if !count.is_power_of_two() {
             return;
         }
-        let body = bellwether_sip::sdp::description(message.get(Name::ContentType), message.body());
-        let Some(prints) = prints.prints(message, body, item.at, out) else { return };
+        // What an answer describes follows what was offered.
+        let Some(prints) = prints.prints(message, None, item.at, out) else { return };
         // Who registers has a row of its own; what is learned here is how it goes on, with credentials.
         if is_registration && kind == 0 {
             return;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
-use bellwether_rtp::{Arrival, Codec, Packet, Reception, static_codec};
+use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, static_codec};
 use smallvec::SmallVec;
 
 use crate::Side;
@@ -40,6 +40,8 @@ pub(crate) struct Stream {
     rate: u32,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
+    /// Its first packet's numbers.
+    pub(crate) beginning: Beginning,
     is_confirmed: bool,
     is_secure: bool,
     /// The window is over and its result was reported.
@@ -67,6 +69,7 @@ impl Stream {
             rate: DEFAULT_RATE,
             rtcp_packets: 0,
             in_order: 0,
+            beginning: Beginning::default(),
             is_confirmed: false,
             is_secure: false,
             is_analysed: false,
@@ -131,6 +134,9 @@ impl Stream {
         let elapsed_ticks = at.since(self.first_seen).as_secs_f64() * f64::from(self.rate);
         let arrival = self.reception.arrive(packet.seq, packet.ticks, elapsed_ticks);
         self.last_seen = at;
+        if arrival == Arrival::First {
+            self.beginning = Beginning::of(packet);
+        }
         if let Arrival::InOrder { gap: 0..=3 } = arrival {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;

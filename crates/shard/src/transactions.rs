@@ -52,6 +52,8 @@ pub(crate) struct Transactions {
 /// A message's place among the transactions.
 pub(crate) struct Place {
     pub(crate) novelty: Novelty,
+    /// How long after the last time its sender repeated it.
+    pub(crate) repeated_after: Option<Span>,
     key: u64,
 }
 
@@ -65,7 +67,7 @@ impl Transactions {
         let Sip { item, message, parts, cseq, call_id } = sip;
         if cseq.method == Method::Ack {
             // Nothing answers an ACK and nothing follows from a copy of it: not worth an entry per call.
-            return Place { novelty: Novelty::New, key: 0 };
+            return Place { novelty: Novelty::New, repeated_after: None, key: 0 };
         }
         let branch = parts.top_via.and_then(|v| v.branch()).unwrap_or_default();
         let sent_by = parts.top_via.map(|v| v.host).unwrap_or_default();
@@ -78,7 +80,7 @@ impl Transactions {
         }
         self.table.touch(slot, 0, item.at);
         let Some((_, transaction)) = self.table.get_mut(slot) else {
-            return Place { novelty: Novelty::New, key };
+            return Place { novelty: Novelty::New, repeated_after: None, key };
         };
         let is_request = message.method().is_some();
         if is_request && !transaction.request.is_there {
@@ -86,6 +88,8 @@ impl Transactions {
         }
         let last = if is_request { &mut transaction.request } else { &mut transaction.response };
         let novelty = novelty(last, &seen);
+        let is_repeated = is_request && novelty == Novelty::Retransmission;
+        let repeated_after = is_repeated.then(|| seen.at.since(last.at));
         if novelty != Novelty::Duplicate {
             *last = seen;
         }
@@ -94,7 +98,7 @@ impl Transactions {
             Novelty::Duplicate => tally.sip_duplicates += 1,
             Novelty::Retransmission => tally.sip_retransmissions += 1,
         }
-        Place { novelty, key }
+        Place { novelty, repeated_after, key }
     }
 
     /// What the request of this transaction was about; 0 if it was not seen.

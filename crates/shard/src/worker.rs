@@ -249,6 +249,10 @@ impl Shard {
         let place = self.transactions.observe(&sip, tally);
         if place.novelty == Novelty::New {
             self.sightings.message(&sip, &mut self.prints, out);
+        } else if let Some(after) = place.repeated_after
+            && message.vias().nth(1).is_none()
+        {
+            self.prints.repeated(&message, after, item.at, out);
         }
         if cseq.method == Method::Register {
             self.registrations.message(&sip, &place, &mut self.transactions, &mut self.prints, out, tally);

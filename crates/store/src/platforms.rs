@@ -144,6 +144,17 @@ impl Platform {
         Seen { readable, habits: &self.habits, identifiers: &self.identifiers }
     }
 
+    /// Whether there is so little of the author's own in the message that quite different stacks may share it.
+    pub(crate) fn is_thin(&self) -> bool {
+        let value =
+            |wanted: &str| fields(&self.readable).find(|(key, _)| *key == wanted).map_or("", |(_, v)| v);
+        let headers = value("h").split(',').filter(|name| !name.is_empty()).count();
+        let is_answer = value("m").contains('/');
+        let lists = ["a", "k", "wa"].iter().filter(|key| !value(key).is_empty()).count();
+        // An answer's first headers are its asker's, and every request has six.
+        if is_answer { headers + 2 * lists < 5 } else { headers < 7 }
+    }
+
     /// Each field of the readable form with what it means.
     pub(crate) fn explained(&self) -> Value {
         let explain = |form: &str, part: &str| -> Vec<Value> {

@@ -95,12 +95,12 @@ impl Report {
                 reordered Int, duplicates Int, jitter_ms Real, first_seen Time, last_seen Time, silence Json,
                 class Text, class_mode Text, class_confidence Real, class_reason Text, media_skew_ppm Real,
                 media_skew_ci95_ppm Json, rtcp_skew_ppm Real, rtcp_skew_ci95_ppm Json, payload_type Int,
-                restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int,
+                restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text,
             ],
             Self::Fingerprints => columns![
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
-                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json,
+                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool,
             ],
             Self::Losses => columns![name Text, count Int, cause Text, remedy Text, kind Text],
         }
@@ -287,6 +287,7 @@ impl Reader {
             stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
             sdp_stack: json!(platform.sdp),
             claim: json!(self.platforms.claim(&platform, agent.as_deref()).name()),
+            is_thin: json!(platform.is_thin()),
         })
     }
 
@@ -305,6 +306,7 @@ impl Reader {
             stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
             sdp_stack: json!(platform.sdp),
             claim: json!(claims),
+            is_thin: json!(platform.is_thin()),
         })
     }
 

@@ -69,6 +69,7 @@ impl Reader {
         put("parts", platform.explained());
         put("habits", platform.habits());
         put("identifiers", platform.identifiers());
+        put("media_begins", self.beginnings(&print)?);
         put("relatives", self.platforms.relatives(&self.db, &print)?);
         put("seen_from_the_same_source", self.beside(&print)?);
         put("instances", self.instances_of(&print)?);
@@ -171,6 +172,19 @@ impl Reader {
             })?
             .collect();
         Ok(Value::Array(rows?))
+    }
+
+    /// How the media of a fingerprint's callers begins, and how often so.
+    fn beginnings(&self, print: &str) -> Result<Value, StoreError> {
+        let mut select = self.db.prepare(
+            "SELECT s.beginning, count(*) FROM calls AS c JOIN streams AS s ON s.call = c.call
+             WHERE c.fingerprint = ?1 AND s.direction = 'caller' AND s.beginning IS NOT NULL
+             GROUP BY s.beginning ORDER BY count(*) DESC, s.beginning LIMIT ?2",
+        )?;
+        let rows: Result<Map<String, Value>, rusqlite::Error> = select
+            .query_map(params![print, MOST], |r| Ok((r.get(0)?, json!(r.get::<_, i64>(1)?))))?
+            .collect();
+        Ok(Value::Object(rows?))
     }
 
     /// The instances behind a fingerprint: how often each was seen, and how far its counter went.

@@ -147,6 +147,7 @@ pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
         int(row, "telephone_events")?,
         int(row, "comfort_noise")?,
         int(row, "rtcp_packets")?,
+        text(row, "beginning")?,
     ])
 }
 
@@ -173,6 +174,8 @@ pub(crate) struct Stacks {
     pub(crate) sdp_stack: Value,
     /// Whether the User-Agent agrees.
     pub(crate) claim: Value,
+    /// Whether the fingerprint has too little material to tell stacks apart.
+    pub(crate) is_thin: Value,
 }
 
 /// `origins` is how many were seen altogether.
@@ -197,6 +200,7 @@ pub(crate) fn fingerprint(row: &Row<'_>, stacks: Stacks, origins: i64) -> Result
         text(row, "sdp_author")?,
         stacks.sdp_stack,
         stacks.claim,
+        stacks.is_thin,
     ])
 }
 

@@ -410,9 +410,9 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         "INSERT INTO streams (stream, call, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered,
              duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
              silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
-             silence_codes, silence_reason)
+             silence_codes, silence_reason, beginning)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26)
+             ?23, ?24, ?25, ?26, ?27)
          ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
@@ -457,6 +457,7 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         silence.map(|s| s.dc_offset),
         silence.map(|s| pack_codes(&s.codes)),
         row.silence_reason,
+        row.beginning,
     ])?;
     Ok(())
 }

@@ -17,6 +17,9 @@ CREATE TABLE identifiers (
     PRIMARY KEY (author, identifier)
 ) STRICT, WITHOUT ROWID;
 
+-- How a source's numbers began: in words, as few as there are kinds.
+ALTER TABLE streams ADD COLUMN beginning TEXT;
+
 -- Platforms that asked with OPTIONS or answered; callers and devices have tables of their own.
 CREATE TABLE sightings (
     fingerprint TEXT NOT NULL,
