@@ -4,16 +4,16 @@
 use bellwether_sip::sdp::lines;
 use bellwether_sip::{Address, Header, Message, Name, Params, StartLine, Uri, comma_values};
 
-use crate::Grammar;
 use crate::sip::{COOKIE, is_occasional, own_tag, push_credentials, push_name};
 use crate::text::{List, push_key, push_number, push_numberless, push_text};
+use crate::{Grammar, Readable};
 
 /// Values of Max-Forwards that programs begin with; what is below one is taken to have come down from it.
 const STARTS: [u64; 4] = [10, 20, 70, 255];
 
 /// Writes what one message shows of its author's habits: `habits2`, then fields `|key=value` in a fixed order, without
 /// those that do not apply. `body` is its session description. `docs/fingerprint.md` specifies the fields.
-pub fn write_habits(message: &Message<'_>, body: Option<&[u8]>, out: &mut String) {
+pub fn write_habits(message: &Message<'_>, body: Option<&[u8]>, out: &mut Readable) {
     out.push_str("habits2");
     headers(message, out);
     addresses(message, out);
@@ -35,7 +35,7 @@ pub fn write_habits(message: &Message<'_>, body: Option<&[u8]>, out: &mut String
 }
 
 /// Where occasional headers stand and how names and lengths are written.
-fn headers(message: &Message<'_>, out: &mut String) {
+fn headers(message: &Message<'_>, out: &mut Readable) {
     let headers = message.headers();
     if headers.iter().any(Header::is_compact) {
         let mut list = List::field(out, "cf");
@@ -56,7 +56,7 @@ fn headers(message: &Message<'_>, out: &mut String) {
     if let Some((before, header)) = authorization {
         push_key(out, "au");
         push_before(out, before);
-        out.push(':');
+        out.push(b':');
         push_credentials(out, header.value, b"");
     }
     let is_named = |h: &&Header<'_>| {
@@ -99,7 +99,7 @@ fn position<'m, 'a>(
     Some((at.checked_sub(1).and_then(|before| headers.get(before)), headers.get(at)?))
 }
 
-fn push_before(out: &mut String, before: Option<&Header<'_>>) {
+fn push_before(out: &mut Readable, before: Option<&Header<'_>>) {
     match before {
         Some(header) => push_name(out, header),
         None => out.push_str("first"),
@@ -107,13 +107,13 @@ fn push_before(out: &mut String, before: Option<&Header<'_>>) {
 }
 
 /// How addresses are written: display names, kinds of host, ports and parameters.
-fn addresses(message: &Message<'_>, out: &mut String) {
+fn addresses(message: &Message<'_>, out: &mut Readable) {
     let from = message.from();
     if let StartLine::Request { uri, .. } = message.start() {
         push_key(out, "ru");
         match Uri::parse(uri) {
             Some(uri) => uri_style(uri, out),
-            None => out.push('?'),
+            None => out.push(b'?'),
         }
         for (key, address) in [("df", from), ("dt", message.to())] {
             let Some(address) = address else { continue };
@@ -151,12 +151,12 @@ fn addresses(message: &Message<'_>, out: &mut String) {
     }
 }
 
-fn uri_style(uri: Uri<'_>, out: &mut String) {
+fn uri_style(uri: Uri<'_>, out: &mut Readable) {
     push_text(out, uri.scheme);
-    out.push(':');
+    out.push(b':');
     out.push_str(user_kind(uri.user));
     if !uri.host.is_empty() {
-        out.push('@');
+        out.push(b'@');
         out.push_str(host_kind(uri.host));
     }
     if uri.port.is_some() {
@@ -165,9 +165,9 @@ fn uri_style(uri: Uri<'_>, out: &mut String) {
     push_names(uri.params, out);
 }
 
-fn push_names(params: Params<'_>, out: &mut String) {
+fn push_names(params: Params<'_>, out: &mut Readable) {
     for param in params.iter().take(8) {
-        out.push(',');
+        out.push(b',');
         push_text(out, param.name);
     }
 }
@@ -214,7 +214,7 @@ fn host_kind(host: &[u8]) -> &'static str {
 }
 
 /// Numbers that a configuration sets or a generator begins with.
-fn numbers(message: &Message<'_>, out: &mut String) {
+fn numbers(message: &Message<'_>, out: &mut Readable) {
     if let Some(left) = message.get(Name::MaxForwards).and_then(number) {
         push_key(out, "mf");
         match STARTS.iter().find(|start| **start >= left && **start - left <= 10) {
@@ -249,7 +249,7 @@ fn numbers(message: &Message<'_>, out: &mut String) {
 }
 
 /// What a description's origin, name, times and ports are like.
-fn description(body: &[u8], from_user: &[u8], out: &mut String) {
+fn description(body: &[u8], from_user: &[u8], out: &mut Readable) {
     let value_of = |wanted: u8| lines(body).find(|l| l.kind == wanted).map(|l| l.value);
     if let Some(origin) = value_of(b'o') {
         let words: Words<'_> = Words::of(origin);
@@ -381,9 +381,9 @@ mod tests {
     const OFFER: &str = "v=0\r\no=Talk7 3900000000 3900000001 IN IP4 10.0.0.1\r\ns=Call ID 12\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
 
     fn habits(text: &str, body: Option<&[u8]>) -> String {
-        let mut out = String::new();
+        let mut out = Readable::default();
         write_habits(&Message::parse(text.as_bytes()), body, &mut out);
-        out
+        out.to_string()
     }
 
     #[test]

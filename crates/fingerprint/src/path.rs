@@ -2,6 +2,7 @@
 
 use bellwether_sip::{Message, Name};
 
+use crate::Readable;
 use crate::sip::COOKIE;
 use crate::text::{List, push_key, push_number, push_text};
 use crate::token::is_md5;
@@ -20,23 +21,23 @@ const STARTS: [u64; 4] = [10, 20, 70, 255];
 pub fn path(message: &Message<'_>) -> String {
     let hops = message.vias().take(MAX_HOPS + 1).count().saturating_sub(1);
     let record_routes = message.all(Name::RecordRoute).count();
-    let mut out = String::new();
+    let mut out = Readable::default();
     if hops == 0 && record_routes == 0 {
-        return out;
+        return String::new();
     }
     out.push_str("path2");
     push_key(&mut out, "h");
     for (i, via) in message.vias().take(hops).enumerate() {
         if i > 0 {
-            out.push('>');
+            out.push(b'>');
         }
         let Some(via) = via else {
-            out.push('?');
+            out.push(b'?');
             continue;
         };
         push_text(&mut out, via.transport);
         for param in via.params.iter().take(8) {
-            out.push(',');
+            out.push(b',');
             push_text(&mut out, param.name);
         }
         let branch = via.branch().unwrap_or_default();
@@ -50,7 +51,7 @@ pub fn path(message: &Message<'_>) -> String {
     {
         push_number(list.item(), start - left);
     }
-    out
+    out.to_string()
 }
 
 /// What the branch's layout says of the proxy that made it.

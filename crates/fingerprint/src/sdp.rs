@@ -1,7 +1,9 @@
 //! Who wrote the session description.
 
 use bellwether_sip::sdp::{Line, lines};
+use smallvec::SmallVec;
 
+use crate::Readable;
 use crate::text::{List, push_key, push_text};
 
 /// Lines read; a description with more is cut there and marked.
@@ -14,52 +16,76 @@ const MAX_FORMATS: usize = 40;
 /// specifies the fields.
 #[must_use]
 pub fn sdp_author(body: &[u8]) -> Option<String> {
-    let mut out = String::new();
-    write_sdp_author(body, &mut out).then_some(out)
+    let mut out = Readable::default();
+    write_sdp_author(body, &mut out).then(|| out.to_string())
+}
+
+/// A line, with the name of what it is in its kind: an attribute, a kind of bandwidth.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    kind: u8,
+    name: &'a [u8],
+    value: &'a [u8],
+}
+
+impl<'a> Named<'a> {
+    fn of(Line { kind, value }: Line<'a>) -> Self {
+        let name = if matches!(kind, b'a' | b'b') { before_colon(value) } else { &[] };
+        Self { kind, name, value }
+    }
+
+    /// What follows the name and its colon.
+    fn rest(&self) -> &'a [u8] {
+        self.value.get(self.name.len() + 1..).unwrap_or_default()
+    }
 }
 
 /// Like [`sdp_author`], into a string that is used again and again; answers whether there is one.
-pub fn write_sdp_author(body: &[u8], out: &mut String) -> bool {
+pub fn write_sdp_author(body: &[u8], out: &mut Readable) -> bool {
     if !body.trim_ascii_start().starts_with(b"v=") {
         return false;
     }
+    let mut all = lines(body);
+    let read: SmallVec<[Named<'_>; 32]> = all.by_ref().take(MAX_LINES).map(Named::of).collect();
+    let is_cut = all.next().is_some();
+    // What stands before the first media line is the session's.
+    let (session, mut sections) = split_at_media(&read);
     out.push_str("sdp2");
-    let value_of = |wanted: u8| lines(body).find(|l| l.kind == wanted).map(|l| l.value);
+    let value_of = |wanted: u8| session.iter().find(|l| l.kind == wanted).map(|l| l.value);
     let origin = value_of(b'o').and_then(|o| o.split(|b| *b == b' ').next());
     push_key(out, "o");
     out.push_str(if origin == Some(b"-") { "dash" } else { "name" });
     push_key(out, "s");
     out.push_str(if value_of(b's') == Some(b"-") { "dash" } else { "name" });
-    line_order(out, session_lines(body));
-    let mut media = lines(body).take(MAX_LINES).enumerate().filter(|(_, l)| l.kind == b'm');
-    for (at, line) in media.by_ref() {
-        let section = || lines(body).take(MAX_LINES).skip(at + 1).take_while(|l| l.kind != b'm');
+    line_order(out, session);
+    while let Some((line, rest)) = sections.split_first() {
+        let section;
+        (section, sections) = split_at_media(rest);
         media_line(out, line.value);
-        values(out, "r", section(), b"rtpmap");
-        values(out, "f", section(), b"fmtp");
-        settings(out, section());
-        line_order(out, section());
+        values(out, "r", section, b"rtpmap");
+        values(out, "f", section, b"fmtp");
+        settings(out, section);
+        line_order(out, section);
     }
-    if lines(body).nth(MAX_LINES).is_some() {
-        out.push('~');
+    if is_cut {
+        out.push(b'~');
     }
     true
 }
 
-fn session_lines(body: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    lines(body).take(MAX_LINES).take_while(|l| l.kind != b'm')
+/// The lines before the next media line, and those from it on.
+fn split_at_media<'l, 'a>(lines: &'l [Named<'a>]) -> (&'l [Named<'a>], &'l [Named<'a>]) {
+    let at = lines.iter().position(|l| l.kind == b'm').unwrap_or(lines.len());
+    lines.split_at_checked(at).unwrap_or((lines, &[]))
 }
 
 /// The lines in order: letters, attributes by name, bandwidth by its type. Repeated ones in a row count once (candidates,
 /// keys and codecs come in varying numbers); what proxies put in for NAT is left out.
-fn line_order<'a>(out: &mut String, section: impl Iterator<Item = Line<'a>>) {
+fn line_order(out: &mut Readable, section: &[Named<'_>]) {
     let mut list = List::field(out, "l");
     let mut last: (u8, &[u8]) = (0, &[]);
     for line in section {
-        let name = match line.kind {
-            b'a' | b'b' => before_colon(line.value),
-            _ => &[],
-        };
+        let name = line.name;
         if (line.kind, name) == last || (line.kind == b'a' && is_added_for_nat(name)) {
             continue;
         }
@@ -71,8 +97,8 @@ fn line_order<'a>(out: &mut String, section: impl Iterator<Item = Line<'a>>) {
                 item.push_str("b:");
                 push_text(item, name);
             }
-            kind if kind.is_ascii_graphic() => item.push(char::from(kind)),
-            _ => item.push('?'),
+            kind if kind.is_ascii_graphic() => item.push(kind),
+            _ => item.push(b'?'),
         }
     }
 }
@@ -83,11 +109,11 @@ fn is_added_for_nat(name: &[u8]) -> bool {
 }
 
 /// Kind and profile of a media section, and the payload types in order. The port belongs to the call; 0 is a refusal.
-fn media_line(out: &mut String, value: &[u8]) {
+fn media_line(out: &mut Readable, value: &[u8]) {
     let words = || value.split(|b| *b == b' ').filter(|w| !w.is_empty());
     push_key(out, "m");
     push_text(out, words().next().unwrap_or_default());
-    out.push('.');
+    out.push(b'.');
     push_text(out, words().nth(2).unwrap_or_default());
     if words().nth(1) == Some(b"0") {
         out.push_str(".refused");
@@ -99,26 +125,25 @@ fn media_line(out: &mut String, value: &[u8]) {
 }
 
 /// The values of one attribute, in order.
-fn values<'a>(out: &mut String, key: &str, section: impl Iterator<Item = Line<'a>>, attribute: &[u8]) {
+fn values(out: &mut Readable, key: &str, section: &[Named<'_>], attribute: &[u8]) {
     let mut list = List::field(out, key);
-    for line in section.filter(|l| l.kind == b'a' && before_colon(l.value) == attribute) {
-        push_text(list.item(), line.value.get(attribute.len() + 1..).unwrap_or_default());
+    for line in section.iter().filter(|l| l.kind == b'a' && l.name == attribute) {
+        push_text(list.item(), line.rest());
     }
 }
 
 /// Attributes whose value the configuration fixes.
-fn settings<'a>(out: &mut String, section: impl Iterator<Item = Line<'a>>) {
+fn settings(out: &mut Readable, section: &[Named<'_>]) {
     let mut list = List::field(out, "x");
-    for line in section.filter(|l| l.kind == b'a') {
-        if matches!(before_colon(line.value), b"ptime" | b"maxptime" | b"silenceSupp" | b"rtcp-fb" | b"setup")
-        {
+    for line in section.iter().filter(|l| l.kind == b'a') {
+        if matches!(line.name, b"ptime" | b"maxptime" | b"silenceSupp" | b"rtcp-fb" | b"setup") {
             push_text(list.item(), line.value);
         }
     }
 }
 
-pub(crate) fn before_colon(value: &[u8]) -> &[u8] {
-    value.split(|b| *b == b':').next().unwrap_or(value)
+fn before_colon(value: &[u8]) -> &[u8] {
+    value.iter().position(|b| *b == b':').and_then(|at| value.get(..at)).unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use bellwether_sip::sdp::description;
 use bellwether_sip::{
-    Address, Defect, Header, LineEnd, Message, Method, Name, Params, StartLine, comma_values,
+    Address, Defect, Header, LineEnd, Message, Method, Name, Params, StartLine, Via, comma_values,
 };
+use smallvec::SmallVec;
 
+use crate::Readable;
 use crate::text::{List, push_key, push_lower, push_number, push_text};
 use crate::token::{is_uuid, push_certain_class};
 
@@ -19,12 +21,12 @@ const MAX_PARAMS: usize = 16;
 /// messages and specifies the fields).
 #[must_use]
 pub fn sip_author(message: &Message<'_>) -> Option<String> {
-    let mut out = String::new();
-    write_sip_author(message, &mut out).then_some(out)
+    let mut out = Readable::default();
+    write_sip_author(message, &mut out).then(|| out.to_string())
 }
 
 /// Like [`sip_author`], into a string that is used again and again; answers whether there is one.
-pub fn write_sip_author(message: &Message<'_>, out: &mut String) -> bool {
+pub fn write_sip_author(message: &Message<'_>, out: &mut Readable) -> bool {
     out.push_str("sip2");
     push_key(out, "m");
     match message.start() {
@@ -36,23 +38,28 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut String) -> bool {
         StartLine::Status { code, .. } if is_told(code) => {
             let Some(cseq) = message.cseq().filter(|cseq| is_read(cseq.method)) else { return false };
             out.push_str(cseq.method.name());
-            out.push('/');
+            out.push(b'/');
             push_number(out, u64::from(code));
             answer(out, message);
         }
         StartLine::Request { .. } | StartLine::Status { .. } | StartLine::Unknown(_) => return false,
     }
     let body = description(message.get(Name::ContentType), message.body());
-    order(out, message);
-    spelling(out, message);
-    spacing(out, message);
+    let own: Own<'_, '_> = own_headers(message).take(MAX_LISTED + 1).collect();
+    order(out, &own);
+    spelling(out, &own);
+    spacing(out, &own);
     for (key, name) in
         [("a", Name::Allow), ("k", Name::Supported), ("ac", Name::Accept), ("ae", Name::AllowEvents)]
     {
         list(out, key, message, name);
     }
-    via(out, message);
-    identifiers(out, message);
+    let own_via = match message.start() {
+        StartLine::Request { .. } => message.vias().last().flatten(),
+        StartLine::Status { .. } | StartLine::Unknown(_) => None,
+    };
+    via(out, own_via.as_ref());
+    identifiers(out, message, own_via.as_ref());
     contact(out, message);
     content_type(out, message, body.is_some());
     line_ends(out, message);
@@ -61,7 +68,7 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut String) -> bool {
 
 /// The reason phrase, and how a challenge is written: scheme and parameters in order, those in quotes with `"` behind. That
 /// a nonce is stale is told only sometimes.
-fn answer(out: &mut String, message: &Message<'_>) {
+fn answer(out: &mut Readable, message: &Message<'_>) {
     push_key(out, "rp");
     if let StartLine::Status { reason, .. } = message.start() {
         push_text(out, reason);
@@ -120,6 +127,8 @@ const fn is_echoed(name: Name) -> bool {
 
 /// The headers that the author itself writes into every message of the kind, in order. Of several Vias the last is its
 /// own.
+type Own<'m, 'a> = SmallVec<[&'m Header<'a>; 32]>;
+
 fn own_headers<'m, 'a>(message: &'m Message<'a>) -> impl Iterator<Item = &'m Header<'a>> {
     let last_via = message.headers().iter().rposition(|h| h.name == Name::Via);
     let has_body = !message.body().is_empty();
@@ -139,19 +148,19 @@ fn own_headers<'m, 'a>(message: &'m Message<'a>) -> impl Iterator<Item = &'m Hea
 }
 
 /// The RFC's spelling where the name is known, else the name in lower case.
-pub(crate) fn push_name(out: &mut String, header: &Header<'_>) {
+pub(crate) fn push_name(out: &mut Readable, header: &Header<'_>) {
     match header.name {
         Name::Other => push_lower(out, header.spelling),
         name => out.push_str(name.canonical()),
     }
 }
 
-fn order(out: &mut String, message: &Message<'_>) {
+fn order(out: &mut Readable, own: &[&Header<'_>]) {
     let mut list = List::field(out, "h");
     let mut last: Option<&Header<'_>> = None;
-    for (i, header) in own_headers(message).enumerate() {
+    for (i, header) in own.iter().enumerate() {
         if i == MAX_LISTED {
-            list.item().push('~');
+            list.item().push(b'~');
             break;
         }
         // How many contacts or types there are is the message's affair.
@@ -164,9 +173,9 @@ fn order(out: &mut String, message: &Message<'_>) {
 }
 
 /// Spellings that are neither the RFC's nor compact: a proxy may shorten names, but not invent their case.
-fn spelling(out: &mut String, message: &Message<'_>) {
+fn spelling(out: &mut Readable, own: &[&Header<'_>]) {
     let mut list = List::field(out, "s");
-    for header in own_headers(message).take(MAX_LISTED).filter(|h| !h.is_compact()) {
+    for header in own.iter().take(MAX_LISTED).filter(|h| !h.is_compact()) {
         let is_usual = match header.name {
             // An extension header's spelling is its name; written in lower case it shows nothing.
             Name::Other => !header.spelling.iter().any(u8::is_ascii_uppercase),
@@ -180,48 +189,65 @@ fn spelling(out: &mut String, message: &Message<'_>) {
 
 /// White space around colons other than `: `. Folding and empty values change it without the author's habit changing, and
 /// a Content-Length is padded by its number and rewritten by whoever touches the body.
-fn spacing(out: &mut String, message: &Message<'_>) {
+fn spacing(out: &mut Readable, own: &[&Header<'_>]) {
     let mut list = List::field(out, "w");
-    for header in own_headers(message).take(MAX_LISTED) {
+    for header in own.iter().take(MAX_LISTED) {
         let is_usual = header.space_before_colon == 0 && header.space_after_colon == 1;
         if is_usual || header.folded || header.value.is_empty() || header.name == Name::ContentLength {
             continue;
         }
         let item = list.item();
         push_name(item, header);
-        item.push(':');
+        item.push(b':');
         push_number(item, u64::from(header.space_before_colon.min(9)));
-        item.push(':');
+        item.push(b':');
         push_number(item, u64::from(header.space_after_colon.min(9)));
     }
 }
 
 /// The members of a list header in order. Before them stand marks: `^` if a comma stands without a space behind it, `+` if
 /// the list goes over several headers.
-fn list(out: &mut String, key: &str, message: &Message<'_>, name: Name) {
+fn list(out: &mut Readable, key: &str, message: &Message<'_>, name: Name) {
     let mut list = List::field(out, key);
-    let is_tight =
-        |value: &[u8]| value.windows(2).any(|w| matches!(w, [b',', next] if !next.is_ascii_whitespace()));
-    if message.all(name).any(|h| is_tight(h.value)) {
-        list.mark('^');
+    let mut headers = message.all(name);
+    let Some(first) = headers.next() else { return };
+    let is_tight = |value: &[u8]| {
+        memchr::memchr_iter(b',', value)
+            .any(|at| value.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace()))
+    };
+    let rest = headers.next();
+    if is_tight(first.value) || (rest.is_some() && message.all(name).any(|h| is_tight(h.value))) {
+        list.mark(b'^');
     }
-    if message.all(name).nth(1).is_some() {
-        list.mark('+');
+    if rest.is_some() {
+        list.mark(b'+');
     }
-    for member in message.all(name).flat_map(|h| comma_values(h.value)).take(MAX_MEMBERS) {
-        push_text(list.item(), member);
+    let mut left = MAX_MEMBERS;
+    for header in std::iter::once(first).chain(rest).chain(headers) {
+        // Quotes and brackets are rare in lists; without them every comma separates.
+        if memchr::memchr2(b'"', b'<', header.value).is_some() {
+            push_members(&mut list, comma_values(header.value), &mut left);
+        } else {
+            let members = header.value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+            push_members(&mut list, members, &mut left);
+        }
     }
 }
 
-/// The author's own Via: `lower` if its transport is not in capitals, and its parameters' names in order without those
+fn push_members<'a>(list: &mut List<'_>, members: impl Iterator<Item = &'a [u8]>, left: &mut usize) {
+    for member in members.take(*left) {
+        push_text(list.item(), member);
+        *left -= 1;
+    }
+}
+
+/// The author's own Via (that of an answer is its asker's): `^` if its transport is not in capitals, and its parameters' names in order without those
 /// that receivers add.
-fn via(out: &mut String, message: &Message<'_>) {
+fn via(out: &mut Readable, own: Option<&Via<'_>>) {
     let mut list = List::field(out, "v");
-    // The Via of an answer is its asker's.
-    let is_request = matches!(message.start(), StartLine::Request { .. });
-    let Some(via) = message.vias().last().flatten().filter(|_| is_request) else { return };
+    let Some(via) = own else { return };
     if via.transport.iter().any(u8::is_ascii_lowercase) {
-        list.mark('^');
+        list.mark(b'^');
     }
     // Some ask for `rport` over UDP only.
     push_param_names(&mut list, via.params, &["received", "rport", "alias", "maddr", "ttl"]);
@@ -229,7 +255,7 @@ fn via(out: &mut String, message: &Message<'_>) {
 
 /// What one specimen of each identifier shows for certain: the author's tag, and in a request, whose they are, Call-ID and
 /// branch.
-fn identifiers(out: &mut String, message: &Message<'_>) {
+fn identifiers(out: &mut Readable, message: &Message<'_>, own_via: Option<&Via<'_>>) {
     push_key(out, "t");
     match own_tag(message) {
         Some(tag) => push_certain_class(out, tag),
@@ -243,10 +269,10 @@ fn identifiers(out: &mut String, message: &Message<'_>) {
     let at = call_id.iter().position(|b| *b == b'@');
     push_certain_class(out, call_id.get(..at.unwrap_or(call_id.len())).unwrap_or_default());
     if at.is_some() {
-        out.push('@');
+        out.push(b'@');
     }
     push_key(out, "z");
-    let branch = message.vias().last().flatten().and_then(|via| via.branch()).unwrap_or_default();
+    let branch = own_via.and_then(|via| via.branch()).unwrap_or_default();
     match branch.strip_prefix(COOKIE) {
         // What stands before a UUID is part of the generator's text, not of its luck.
         Some([b'P', b'j', rest @ ..]) if is_uuid(rest) => {
@@ -271,7 +297,7 @@ pub(crate) fn own_tag<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
 }
 
 /// A scheme and its parameters' names in order but one, those with quoted values with `"` behind.
-pub(crate) fn push_credentials(out: &mut String, value: &[u8], left_out: &[u8]) {
+pub(crate) fn push_credentials(out: &mut Readable, value: &[u8], left_out: &[u8]) {
     let at = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
     let (scheme, parameters) = value.split_at_checked(at).unwrap_or((value, &[]));
     push_text(out, scheme);
@@ -281,17 +307,17 @@ pub(crate) fn push_credentials(out: &mut String, value: &[u8], left_out: &[u8]) 
         if name.trim_ascii().eq_ignore_ascii_case(left_out) {
             continue;
         }
-        out.push(',');
+        out.push(b',');
         push_text(out, name.trim_ascii());
         if value.contains(&b'"') {
-            out.push('"');
+            out.push(b'"');
         }
     }
 }
 
 /// Parameter names of the first Contact: of its URI, then of the header. The transport is left out, as the same platform
 /// sends over UDP and TCP; so is what NAT helpers add, and the expiry, which some repeat in an INVITE once they are registered.
-fn contact(out: &mut String, message: &Message<'_>) {
+fn contact(out: &mut Readable, message: &Message<'_>) {
     const ADDED: [&str; 6] = ["transport", "alias", "received", "nat", "ob", "expires"];
     let is_answer = matches!(message.start(), StartLine::Status { .. });
     let mut list = List::field(out, "c");
@@ -303,7 +329,7 @@ fn contact(out: &mut String, message: &Message<'_>) {
         return;
     };
     push_param_names(&mut list, uri.params, &ADDED);
-    list.item().push('/');
+    list.item().push(b'/');
     push_param_names(&mut list, params, &ADDED);
 }
 
@@ -316,7 +342,7 @@ fn push_param_names(list: &mut List<'_>, params: Params<'_>, left_out: &[&str]) 
 }
 
 /// How the type of a session description is spelled, with its parameters' names: empty for `application/sdp`.
-fn content_type(out: &mut String, message: &Message<'_>, has_description: bool) {
+fn content_type(out: &mut Readable, message: &Message<'_>, has_description: bool) {
     push_key(out, "ct");
     let Some(value) = message.get(Name::ContentType).filter(|_| has_description) else { return };
     // The boundary of a multipart body is made for one message.
@@ -325,7 +351,7 @@ fn content_type(out: &mut String, message: &Message<'_>, has_description: bool) 
     }
 }
 
-fn line_ends(out: &mut String, message: &Message<'_>) {
+fn line_ends(out: &mut Readable, message: &Message<'_>) {
     push_key(out, "e");
     let is_lf = message.defects().has(Defect::BareLineFeed);
     let is_mixed = is_lf && message.headers().iter().any(|h| h.line_end == LineEnd::CrLf);

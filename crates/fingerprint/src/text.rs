@@ -1,25 +1,32 @@
 //! How text of a message is written into a readable form.
 
+use crate::Readable;
+
 /// Octets of a text that are kept.
 const LONGEST: usize = 64;
 
 /// Printable ASCII without the separators of the readable form, and not endless.
-pub(crate) fn push_text(out: &mut String, bytes: &[u8]) {
-    push_mapped(out, bytes, |b| b);
+pub(crate) fn push_text(out: &mut Readable, bytes: &[u8]) {
+    // Nearly all text is plain, and copied whole.
+    if bytes.len() <= LONGEST && bytes.iter().all(|b| is_plain(*b)) {
+        out.push_plain(bytes);
+    } else {
+        push_mapped(out, bytes, |b| b);
+    }
 }
 
 /// The same in lower case.
-pub(crate) fn push_lower(out: &mut String, bytes: &[u8]) {
+pub(crate) fn push_lower(out: &mut Readable, bytes: &[u8]) {
     push_mapped(out, bytes, |b| b.to_ascii_lowercase());
 }
 
 /// The same with every run of digits as `#`: what differs in numbers alone is one text.
-pub(crate) fn push_numberless(out: &mut String, bytes: &[u8]) {
+pub(crate) fn push_numberless(out: &mut Readable, bytes: &[u8]) {
     let mut was_digit = false;
     for part in bytes.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).take(8) {
         let is_digit = part.first().is_some_and(u8::is_ascii_digit);
         if is_digit && !was_digit {
-            out.push('#');
+            out.push(b'#');
         } else {
             push_text(out, part);
         }
@@ -27,59 +34,81 @@ pub(crate) fn push_numberless(out: &mut String, bytes: &[u8]) {
     }
 }
 
-fn push_mapped(out: &mut String, bytes: &[u8], map: fn(u8) -> u8) {
-    for byte in bytes.iter().take(LONGEST) {
-        match byte {
-            b'|' | b' ' | b',' | b';' | b'\\' => {
-                out.push('\\');
-                out.push(char::from(*byte));
-            }
-            0x21..=0x7e => out.push(char::from(map(*byte))),
-            _ => out.push('?'),
+fn push_mapped(out: &mut Readable, bytes: &[u8], map: fn(u8) -> u8) {
+    let (kept, is_cut) = match bytes.get(..LONGEST) {
+        Some(kept) => (kept, bytes.len() > LONGEST),
+        None => (bytes, false),
+    };
+    for byte in kept {
+        if is_separator(*byte) {
+            out.push(b'\\');
         }
+        out.push(if byte.is_ascii_graphic() || *byte == b' ' { map(*byte) } else { b'?' });
     }
-    if bytes.len() > LONGEST {
-        out.push('~');
+    if is_cut {
+        out.push(b'~');
     }
+}
+
+const fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'|' | b' ' | b',' | b';' | b'\\')
+}
+
+/// Whether it stands in the readable form as it is.
+fn is_plain(byte: u8) -> bool {
+    PLAIN.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
+static PLAIN: [bool; 256] = plain();
+
+#[expect(clippy::indexing_slicing, reason = "evaluated when compiling: out of bounds would not build")]
+const fn plain() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0x21;
+    while byte < 0x7f {
+        table[byte] = !is_separator(byte as u8);
+        byte += 1;
+    }
+    table
 }
 
 /// Writes items with a comma between them.
 pub(crate) struct List<'o> {
-    out: &'o mut String,
+    out: &'o mut Readable,
     is_first: bool,
 }
 
 impl<'o> List<'o> {
     /// Begins the field `key`.
-    pub(crate) fn field(out: &'o mut String, key: &str) -> Self {
+    pub(crate) fn field(out: &'o mut Readable, key: &str) -> Self {
         push_key(out, key);
         Self { out, is_first: true }
     }
 
     /// Begins an item and answers where to write it.
-    pub(crate) fn item(&mut self) -> &mut String {
+    pub(crate) fn item(&mut self) -> &mut Readable {
         if !self.is_first {
-            self.out.push(',');
+            self.out.push(b',');
         }
         self.is_first = false;
         self.out
     }
 
     /// Writes a mark that stands before all items.
-    pub(crate) fn mark(&mut self, mark: char) {
+    pub(crate) fn mark(&mut self, mark: u8) {
         self.out.push(mark);
     }
 }
 
 /// Begins the field `key`.
-pub(crate) fn push_key(out: &mut String, key: &str) {
-    out.push('|');
+pub(crate) fn push_key(out: &mut Readable, key: &str) {
+    out.push(b'|');
     out.push_str(key);
-    out.push('=');
+    out.push(b'=');
 }
 
 /// Writes a number without going through a formatter.
-pub(crate) fn push_number(out: &mut String, mut number: u64) {
+pub(crate) fn push_number(out: &mut Readable, mut number: u64) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();
     loop {
@@ -92,17 +121,17 @@ pub(crate) fn push_number(out: &mut String, mut number: u64) {
             break;
         }
     }
-    out.push_str(digits.get(at..).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default());
+    out.push_plain(digits.get(at..).unwrap_or_default());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(write: impl Fn(&mut String)) -> String {
-        let mut out = String::new();
+    fn written(write: impl Fn(&mut Readable)) -> String {
+        let mut out = Readable::default();
         write(&mut out);
-        out
+        out.to_string()
     }
 
     #[test]

@@ -2,20 +2,17 @@
 
 use std::fmt;
 
-/// Dashes of a UUID (RFC 9562 section 4).
-const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
-
+use crate::Readable;
 /// Writes the class of one identifier that a single specimen shows for certain: `uuid`, `md5` (in capitals where its
 /// letters are), else `x`. Lengths and alphabets of others are a matter of chance, and learned ([`Grammar`]).
-pub(crate) fn push_certain_class(out: &mut String, token: &[u8]) {
-    let is_upper = token.iter().any(|b| matches!(b, b'A'..=b'F'));
-    out.push_str(match (is_uuid(token), is_md5(token)) {
-        (true, _) if is_upper => "UUID",
-        (true, _) => "uuid",
-        (_, true) if is_upper => "MD5",
-        (_, true) => "md5",
-        _ => "x",
-    });
+pub(crate) fn push_certain_class(out: &mut Readable, token: &[u8]) {
+    let (lower, upper) = match token.len() {
+        36 if is_uuid(token) => ("uuid", "UUID"),
+        32 if is_md5(token) => ("md5", "MD5"),
+        _ => ("x", "x"),
+    };
+    let is_upper = lower != "x" && token.iter().any(|b| matches!(b, b'A'..=b'F'));
+    out.push_str(if is_upper { upper } else { lower });
 }
 
 /// Whether it is a hash in 32 hexadecimal digits: one that is random has letters among them, save once in three million. Text that
@@ -33,11 +30,42 @@ pub(crate) fn is_md5(token: &[u8]) -> bool {
 
 /// Whether it is laid out as a UUID.
 pub(crate) fn is_uuid(token: &[u8]) -> bool {
-    token.len() == 36
-        && token
-            .iter()
-            .enumerate()
-            .all(|(i, b)| if UUID_DASHES.contains(&i) { *b == b'-' } else { b.is_ascii_hexdigit() })
+    let [
+        a @ ..,
+        b'-',
+        _,
+        _,
+        _,
+        _,
+        b'-',
+        _,
+        _,
+        _,
+        _,
+        b'-',
+        _,
+        _,
+        _,
+        _,
+        b'-',
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+    ] = token
+    else {
+        return false;
+    };
+    let digits = token.iter().filter(|b| b.is_ascii_hexdigit()).count();
+    a.len() == 8 && digits == 32
 }
 
 /// Classes of octets that identifiers are made of, as bits.
@@ -211,9 +239,9 @@ mod tests {
     use super::*;
 
     fn certain(token: &str) -> String {
-        let mut out = String::new();
+        let mut out = Readable::default();
         push_certain_class(&mut out, token.as_bytes());
-        out
+        out.to_string()
     }
 
     #[test]

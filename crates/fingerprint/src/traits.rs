@@ -195,13 +195,13 @@ mod tests {
         let body =
             b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nc=IN IP4 1.1.1.1\r\nt=1 1\r\nm=audio 2 RTP/AVP 0\r\n";
         let message = Message::parse(text.as_bytes());
-        let mut habits = String::new();
+        let mut habits = crate::Readable::default();
         crate::write_habits(&message, Some(body), &mut habits);
         let forms = [
             ("sip", crate::sip_author(&message).unwrap()),
             ("sdp", crate::sdp_author(body).unwrap()),
             ("path", crate::path(&message)),
-            ("habits", habits),
+            ("habits", habits.to_string()),
         ];
         let mut found = 0;
         for (form, readable) in forms {

@@ -1,5 +1,5 @@
 use bellwether_base::{ContentHasher, HashKey, LruTable, Span, Timestamp};
-use bellwether_fingerprint::{self as fingerprint, Identifiers, Part, PrintHash};
+use bellwether_fingerprint::{self as fingerprint, Identifiers, Part, PrintHash, Readable};
 use bellwether_sip::Message;
 
 use crate::fact::{AuthorSeen, Fact, FingerprintSeen, Outbox, Prints};
@@ -17,9 +17,9 @@ pub(crate) struct PrintCache {
     authors: LruTable<u64, Author, 1>,
     content: ContentHasher,
     /// The readable forms being made: buffers used again for every message.
-    sip: String,
-    sdp: String,
-    habits: String,
+    sip: Readable,
+    sdp: Readable,
+    habits: Readable,
 }
 
 #[derive(Clone, Copy)]
@@ -46,9 +46,9 @@ impl PrintCache {
             table: LruTable::new(REMEMBERED),
             authors: LruTable::new(REMEMBERED),
             content: hash_key.content_hasher(),
-            sip: String::new(),
-            sdp: String::new(),
-            habits: String::new(),
+            sip: Readable::default(),
+            sdp: Readable::default(),
+            habits: Readable::default(),
         }
     }
 
@@ -68,7 +68,8 @@ impl PrintCache {
             return None;
         }
         let has_sdp = body.is_some_and(|body| fingerprint::write_sdp_author(body, sdp));
-        let sdp = has_sdp.then_some(sdp.as_str());
+        let sip = sip.as_str();
+        let sdp = has_sdp.then(|| sdp.as_str());
         let sip_content = self.content.hash(sip.as_bytes());
         let sdp_content = sdp.map_or(0, |sdp| self.content.hash(sdp.as_bytes()));
         let key = sip_content ^ sdp_content.rotate_left(1);
@@ -110,7 +111,7 @@ impl PrintCache {
         let millis = (after.as_nanos() + TIMER_STEP / 2) / TIMER_STEP * (TIMER_STEP / 1_000_000);
         self.habits.clear();
         self.habits.push_str(&format!("habits2|rt={millis}"));
-        let sip = PrintHash::of(Part::Sip, &self.sip);
+        let sip = PrintHash::of(Part::Sip, self.sip.as_str());
         self.tell(key, sip, Identifiers::of(message), at, out);
     }
 
@@ -137,7 +138,7 @@ impl PrintCache {
             None => {
                 let author = Author { identifiers, told: [habits; TOLD], next: 0 };
                 self.authors.insert(key, key, author, 0, at);
-                let habits = self.habits.clone();
+                let habits = self.habits.to_string();
                 return out.fact(Fact::Author(Box::new(AuthorSeen { sip, habits, identifiers })));
             }
         };
@@ -154,7 +155,7 @@ impl PrintCache {
             }
             author.next = (author.next + 1) % TOLD;
         }
-        let seen = AuthorSeen { sip, habits: self.habits.clone(), identifiers: author.identifiers };
+        let seen = AuthorSeen { sip, habits: self.habits.to_string(), identifiers: author.identifiers };
         out.fact(Fact::Author(Box::new(seen)));
     }
 }
