@@ -239,7 +239,8 @@ fn numbers(message: &Message<'_>, out: &mut Readable) {
     {
         push_key(out, "cq");
         match cseq.number {
-            small @ 0..=999 => push_number(out, u64::from(small)),
+            // Where generators begin, as far as known; others begin anywhere, and go on from there.
+            usual @ (0..=3 | 10 | 20 | 21 | 100..=103) => push_number(out, u64::from(usual)),
             large => {
                 push_number(out, u64::from(32 - large.leading_zeros()));
                 out.push_str("bit");

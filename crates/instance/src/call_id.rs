@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bellwether_base::Timestamp;
 use bellwether_sip::Message;
 
-use crate::{Evidence, number, text, unix_seconds, uuid};
+use crate::{Evidence, LAN, number, text, unix_seconds, uuid};
 
 pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidence>) {
     let Some(call_id) = message.call_id() else { return };
@@ -56,7 +56,7 @@ fn private_host(host: &[u8]) -> Option<Evidence> {
     let host = std::str::from_utf8(host).ok()?;
     let address = host.rsplit_once(':').map_or(host, |(address, _port)| address);
     let ip: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
-    is_private(ip).then(|| Evidence::new("lan", ip.to_string()))
+    is_private(ip).then(|| Evidence::new(LAN, ip.to_string()))
 }
 
 /// Addresses of private networks (RFC 1918, RFC 4193) and of single links.

@@ -12,6 +12,7 @@ mod tools;
 mod uuid;
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_sip::Message;
@@ -38,6 +39,9 @@ pub struct Reading {
     pub resolution: Span,
 }
 
+/// The kind of a device's own address in a private network.
+const LAN: &str = "lan";
+
 /// A clock that is further off than this is taken for a number of another kind.
 const MOST_OFF: Span = Span::from_secs(86_400);
 
@@ -51,10 +55,11 @@ impl Evidence {
     }
 }
 
-/// Everything that a request and its session description show of the instance that made them. `at` is when it was captured:
-/// a number that is far from it is no clock.
+/// Everything that a request and its session description show of the instance that made them. `source` is the address that sent
+/// the request: a device's own address tells nothing beside it, and tells a device behind NAT. `at` is when it was
+/// captured: a number that is far from it is no clock.
 #[must_use]
-pub fn evidence(message: &Message<'_>, body: Option<&[u8]>, at: Timestamp) -> Vec<Evidence> {
+pub fn evidence(message: &Message<'_>, body: Option<&[u8]>, source: IpAddr, at: Timestamp) -> Vec<Evidence> {
     let mut found = Vec::new();
     sofia::read(message, at, &mut found);
     call_id::read(message, at, &mut found);
@@ -63,6 +68,11 @@ pub fn evidence(message: &Message<'_>, body: Option<&[u8]>, at: Timestamp) -> Ve
     if let Some(body) = body {
         media::read(body, at, &mut found);
     }
+    if found.is_empty() {
+        return found;
+    }
+    let own = source.to_canonical().to_string();
+    found.retain(|evidence| evidence.kind != LAN || evidence.instance != own);
     found
 }
 

@@ -6,7 +6,7 @@ use bellwether_base::Timestamp;
 use bellwether_sip::sdp::lines;
 
 use crate::call_id::is_private;
-use crate::{Evidence, NTP_TO_UNIX, number, unix_seconds};
+use crate::{Evidence, LAN, NTP_TO_UNIX, number, unix_seconds};
 
 /// Digits kept of a certificate's hash: as many as tell certificates apart.
 const HASH_DIGITS: usize = 32;
@@ -51,7 +51,7 @@ fn certificate(attribute: &[u8]) -> Option<Evidence> {
 fn foundation(attribute: &[u8]) -> Option<Evidence> {
     let digits = attribute.strip_prefix(b"candidate:H")?.split(|b| *b == b' ').next()?;
     let ip = Ipv4Addr::from(u32::try_from(number(digits, 16)?).ok().filter(|_| digits.len() <= 8)?);
-    is_private(ip.into()).then(|| Evidence::new("lan", ip.to_string()))
+    is_private(ip.into()).then(|| Evidence::new(LAN, ip.to_string()))
 }
 
 #[cfg(test)]

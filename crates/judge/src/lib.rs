@@ -21,7 +21,6 @@ pub use rows::{
 pub use site::{AccessSide, Site, Trunk};
 
 use bellwether_base::{Endpoint, HashKey, Timestamp};
-use bellwether_fingerprint::fields;
 use bellwether_instance::Evidence;
 use bellwether_shard::{
     AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
@@ -53,7 +52,7 @@ impl Judge {
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {
             Fact::Fingerprint(seen) => rows.push(Row::Fingerprint(Box::new(fingerprint_row(*seen)))),
-            Fact::Author(seen) => rows.push(Row::Author(Box::new(author_row(&seen)))),
+            Fact::Author(seen) => rows.push(Row::Author(Box::new(author_row(*seen)))),
             Fact::Sighting(seen) => rows.push(Row::Sighting(Box::new(SightingRow {
                 fingerprint: seen.fingerprint,
                 source: Endpoint::new(seen.source, 0),
@@ -162,9 +161,8 @@ impl Judge {
     }
 }
 
-fn author_row(seen: &AuthorSeen) -> AuthorRow {
-    let habits = fields(&seen.habits).skip(1).map(|(key, value)| (key.to_owned(), value.to_owned()));
-    AuthorRow { author: seen.sip, habits: habits.collect(), identifiers: seen.identifiers.iter().collect() }
+fn author_row(seen: AuthorSeen) -> AuthorRow {
+    AuthorRow { author: seen.sip, habits: seen.habits, identifiers: seen.identifiers.iter().collect() }
 }
 
 fn instances(subject: i64, captured_at: Timestamp, evidence: Vec<Evidence>, rows: &mut Vec<Row>) {

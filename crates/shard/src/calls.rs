@@ -131,7 +131,7 @@ impl Calls {
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        let Sip { item, message, cseq, .. } = sip;
+        let Sip { item, cseq, .. } = sip;
         let flow_hash = self.flow_hash(item.flow);
         if let Some(found) = found {
             let Some((_, call)) = self.table.get_mut(found.slot) else { return };
@@ -140,9 +140,6 @@ impl Calls {
                 if is_continued {
                     call.cseq = cseq.number;
                     call.step(Event::Retry, item.stamp);
-                    // The retry shows how it writes credentials.
-                    let body = description(message.get(Name::ContentType), message.body());
-                    prints.prints(message, body, item.at, out);
                 }
                 call.hop(item.flow, flow_hash);
                 let (call, class) = (call.identity, call.class());
@@ -284,7 +281,7 @@ impl Calls {
             user_agent: message.get(Name::UserAgent).map(text),
             first_via_host: message.vias().last().flatten().map(|v| text(v.host)).unwrap_or_default(),
             prints: prints.prints(message, body, item.at, out).unwrap_or_else(Prints::unknown),
-            instances: bellwether_instance::evidence(message, body, item.stamp),
+            instances: bellwether_instance::evidence(message, body, item.flow.src.ip(), item.stamp),
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
             has_identity: message.get(Name::Identity).is_some(),
             defects: message.defects().iter().map(|d| d.name()).collect(),

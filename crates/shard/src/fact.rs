@@ -107,8 +107,8 @@ pub struct FingerprintSeen {
 pub struct AuthorSeen {
     /// The author.
     pub sip: PrintHash,
-    /// The readable form of its habits in one message.
-    pub habits: String,
+    /// Habits that are news, by key and value.
+    pub habits: Vec<(String, String)>,
     /// What its identifiers have in common so far.
     pub identifiers: Identifiers,
 }

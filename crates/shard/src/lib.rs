@@ -7,6 +7,7 @@
 //!
 //! This crate must never know a thread, a file or the database, and it hands out owned facts only.
 
+mod authors;
 mod call;
 mod calls;
 mod control;

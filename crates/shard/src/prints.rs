@@ -2,24 +2,35 @@ use bellwether_base::{ContentHasher, HashKey, LruTable, Span, Timestamp};
 use bellwether_fingerprint::{self as fingerprint, Identifiers, Part, PrintHash, Readable};
 use bellwether_sip::Message;
 
-use crate::fact::{AuthorSeen, Fact, FingerprintSeen, Outbox, Prints};
+use crate::authors::Authors;
+use crate::fact::{Fact, FingerprintSeen, Outbox, Prints};
 
 /// Platforms remembered per shard.
 const REMEMBERED: usize = 256;
 
-/// Habits of one author that are remembered as told.
-const TOLD: usize = 16;
+/// Messages of a platform that its author is learned from: the first, and then one in so many.
+const LEARN_ALL: u32 = 4;
+const LEARN_EVERY: u32 = 16;
+
+/// Steps in which waiting times are told apart, in nanoseconds.
+const TIMER_STEP: i64 = 100_000_000;
 
 /// The hashes of platforms seen lately, by what their readable forms hash to quickly: a platform makes many
 /// messages, and its readable form need travel, and be hashed for good, only once in a while.
 pub(crate) struct PrintCache {
-    table: LruTable<u64, Hashes, 1>,
-    authors: LruTable<u64, Author, 1>,
+    table: LruTable<u64, Platform, 1>,
+    authors: Authors,
     content: ContentHasher,
     /// The readable forms being made: buffers used again for every message.
     sip: Readable,
     sdp: Readable,
     habits: Readable,
+}
+
+/// A platform, and how many of its messages were seen.
+struct Platform {
+    hashes: Hashes,
+    seen: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -29,22 +40,11 @@ struct Hashes {
     sdp: Option<PrintHash>,
 }
 
-/// Steps in which waiting times are told apart, in nanoseconds.
-const TIMER_STEP: i64 = 100_000_000;
-
-/// What was told of one SIP author beside its fingerprint.
-struct Author {
-    identifiers: Identifiers,
-    /// Hashes of the habits told last, the oldest overwritten first.
-    told: [u64; TOLD],
-    next: usize,
-}
-
 impl PrintCache {
     pub(crate) fn new(hash_key: HashKey) -> Self {
         Self {
             table: LruTable::new(REMEMBERED),
-            authors: LruTable::new(REMEMBERED),
+            authors: Authors::new(hash_key),
             content: hash_key.content_hasher(),
             sip: Readable::default(),
             sdp: Readable::default(),
@@ -74,8 +74,13 @@ impl PrintCache {
         let sdp_content = sdp.map_or(0, |sdp| self.content.hash(sdp.as_bytes()));
         let key = sip_content ^ sdp_content.rotate_left(1);
         let known = self.table.find(key, &key);
-        let hashes = match known.and_then(|slot| self.table.get(slot)) {
-            Some((_, hashes)) => *hashes,
+        let mut seen = 0;
+        let hashes = match known.and_then(|slot| self.table.get_mut(slot)) {
+            Some((_, platform)) => {
+                platform.seen = platform.seen.saturating_add(1);
+                seen = platform.seen;
+                platform.hashes
+            }
             None => {
                 let readable = fingerprint::combined(sip, sdp);
                 let hashes = Hashes {
@@ -88,7 +93,7 @@ impl PrintCache {
                 let method = method.to_owned();
                 let seen = FingerprintSeen { combined, readable, method, sip, sdp };
                 out.fact(Fact::Fingerprint(Box::new(seen)));
-                self.table.insert(key, key, hashes, 0, at);
+                self.table.insert(key, key, Platform { hashes, seen: 0 }, 0, at);
                 hashes
             }
         };
@@ -96,7 +101,12 @@ impl PrintCache {
             self.table.touch(slot, 0, at);
         }
         let Hashes { combined, sip, sdp } = hashes;
-        self.learn(sip_content, sip, message, body, at, out);
+        if seen < LEARN_ALL || seen.is_multiple_of(LEARN_EVERY) {
+            self.habits.clear();
+            fingerprint::write_habits(message, body, &mut self.habits);
+            let identifiers = Identifiers::of(message);
+            self.authors.learn((sip_content, sip), self.habits.as_str(), &identifiers, at, out);
+        }
         Some(Prints { combined, sip, sdp, path: fingerprint::path(message) })
     }
 
@@ -112,50 +122,6 @@ impl PrintCache {
         self.habits.clear();
         self.habits.push_str(&format!("habits2|rt={millis}"));
         let sip = PrintHash::of(Part::Sip, self.sip.as_str());
-        self.tell(key, sip, Identifiers::of(message), at, out);
-    }
-
-    /// Learns what no single message shows whole: habits, and the grammar of identifiers. News goes out as a fact.
-    fn learn(
-        &mut self,
-        key: u64,
-        sip: PrintHash,
-        message: &Message<'_>,
-        body: Option<&[u8]>,
-        at: Timestamp,
-        out: &mut Outbox,
-    ) {
-        self.habits.clear();
-        fingerprint::write_habits(message, body, &mut self.habits);
-        self.tell(key, sip, Identifiers::of(message), at, out);
-    }
-
-    /// Tells of an author what is in `habits` and of its identifiers, if either is news.
-    fn tell(&mut self, key: u64, sip: PrintHash, identifiers: Identifiers, at: Timestamp, out: &mut Outbox) {
-        let habits = self.content.hash(self.habits.as_bytes());
-        let slot = match self.authors.find(key, &key) {
-            Some(slot) => slot,
-            None => {
-                let author = Author { identifiers, told: [habits; TOLD], next: 0 };
-                self.authors.insert(key, key, author, 0, at);
-                let habits = self.habits.to_string();
-                return out.fact(Fact::Author(Box::new(AuthorSeen { sip, habits, identifiers })));
-            }
-        };
-        self.authors.touch(slot, 0, at);
-        let Some((_, author)) = self.authors.get_mut(slot) else { return };
-        let is_told = author.told.contains(&habits);
-        let is_news = author.identifiers.learn(&identifiers);
-        if is_told && !is_news {
-            return;
-        }
-        if !is_told {
-            if let Some(oldest) = author.told.get_mut(author.next) {
-                *oldest = habits;
-            }
-            author.next = (author.next + 1) % TOLD;
-        }
-        let seen = AuthorSeen { sip, habits: self.habits.to_string(), identifiers: author.identifiers };
-        out.fact(Fact::Author(Box::new(seen)));
+        self.authors.learn((key, sip), self.habits.as_str(), &Identifiers::of(message), at, out);
     }
 }

@@ -329,7 +329,7 @@ fn started(
         transport: item.transport(),
         user_agent: message.get(Name::UserAgent).map(text),
         prints,
-        instances: bellwether_instance::evidence(message, None, item.stamp),
+        instances: bellwether_instance::evidence(message, None, item.flow.src.ip(), item.stamp),
         first_seen: item.stamp,
         agent: item.agent,
         mirror: item.mirror,

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bellwether_base::Timestamp;
-use bellwether_fingerprint::PrintHash;
+use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
     RegistrationUpdate, Row, SightingRow, SilenceRow, StreamRow,
@@ -23,7 +24,20 @@ pub struct Writer {
     updates: BTreeMap<(Timestamp, i64), Box<CallUpdate>>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
+    /// What is known of authors to be written already: each shard learns for itself.
+    authors: BTreeMap<PrintHash, KnownAuthor>,
 }
+
+/// What the database holds of one author.
+#[derive(Default)]
+struct KnownAuthor {
+    habits: BTreeSet<(String, String)>,
+    identifiers: BTreeMap<&'static str, Grammar>,
+}
+
+/// Authors whose rows are remembered, and habits of each: more is an attacker's, and not written.
+const MOST_HABITS: usize = 512;
+const MOST_AUTHORS: usize = 1024;
 
 impl Writer {
     /// Opens or makes the database; `key_id` names the key of its tokens.
@@ -32,7 +46,13 @@ impl Writer {
     /// If it cannot be opened, is newer than this program, or was made with another key.
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
         let db = open_for_writing(path, key_id)?;
-        Ok(Self { db, pending: Vec::new(), updates: BTreeMap::new(), fingerprints: BTreeMap::new() })
+        Ok(Self {
+            db,
+            pending: Vec::new(),
+            updates: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
+            authors: BTreeMap::new(),
+        })
     }
 
     /// Adds a row to the batch.
@@ -44,8 +64,33 @@ impl Writer {
             Row::CallUpdate(update) => {
                 self.updates.insert((update.started_at, update.call), update);
             }
+            Row::Author(mut row) => {
+                if self.is_news(&mut row) {
+                    self.pending.push(Row::Author(row));
+                }
+            }
             row => self.pending.push(row),
         }
+    }
+
+    /// Leaves of an author's row what was not written yet; answers whether that is anything.
+    fn is_news(&mut self, row: &mut AuthorRow) -> bool {
+        if self.authors.len() >= MOST_AUTHORS {
+            self.authors.clear();
+        }
+        let known = self.authors.entry(row.author).or_default();
+        row.habits.retain(|habit| known.habits.len() < MOST_HABITS && known.habits.insert(habit.clone()));
+        row.identifiers.retain(|(name, grammar)| {
+            let known = known.identifiers.entry(name);
+            match known {
+                Entry::Vacant(vacant) => {
+                    vacant.insert(*grammar);
+                    true
+                }
+                Entry::Occupied(mut occupied) => occupied.get_mut().learn(grammar),
+            }
+        });
+        !row.habits.is_empty() || !row.identifiers.is_empty()
     }
 
     /// Rows in the batch, updates of calls aside.
