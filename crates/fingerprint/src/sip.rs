@@ -325,7 +325,8 @@ fn contact(out: &mut Readable, message: &Message<'_>) {
     let is_own = !is_answer || message.cseq().is_none_or(|cseq| cseq.method != Method::Register);
     let Some(contact) = message.contacts().next().filter(|_| is_own) else { return };
     let Address { uri: Some(uri), params, .. } = contact else {
-        push_text(list.item(), contact.target);
+        // What stands there instead belongs to the message, save the star that removes all bindings.
+        list.item().push_str(if contact.target == b"*" { "*" } else { "?" });
         return;
     };
     push_param_names(&mut list, uri.params, &ADDED);

@@ -187,6 +187,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_specification_lists_this_catalogue() {
+        let docs = include_str!("../../../docs/fingerprint.md");
+        for t in TRAITS {
+            let line = format!(
+                "| {} | `{}` | {} | {} | {} | {} |",
+                t.form,
+                t.key,
+                t.title.replace('|', "\\|"),
+                t.level.name(),
+                t.survives,
+                if t.is_hashed { "yes" } else { "" }
+            );
+            assert!(docs.contains(&line), "docs/fingerprint.md lacks this line:\n{line}");
+        }
+    }
+
+    #[test]
     fn every_field_is_in_the_catalogue_once() {
         let keys: BTreeSet<_> = TRAITS.iter().map(|t| (t.form, t.key)).collect();
         assert_eq!(keys.len(), TRAITS.len());

@@ -49,7 +49,8 @@ impl Reader {
     /// If the database fails.
     pub fn show_fingerprint(&self, hash: &str) -> Result<Option<Map<String, Value>>, StoreError> {
         let mut select = self.db.prepare(&format!(
-            "{FINGERPRINTS} WHERE fingerprint = ?1 OR sip_author = ?1 OR sdp_author = ?1 ORDER BY fingerprint LIMIT 1"
+            "{FINGERPRINTS} WHERE fingerprint = ?1 OR sip_author = ?1 OR sdp_author = ?1
+             ORDER BY calls + registrations DESC, fingerprint LIMIT 1"
         ))?;
         let all = origins(&self.db)?;
         let found = select.query_row([hash], |row| {
