@@ -1,5 +1,9 @@
 //! Platforms in the captures of real programs: recognised, told apart, compared.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 

@@ -114,7 +114,7 @@ pub(crate) fn shared_captures() -> Vec<PathBuf> {
 
 fn captures_in(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.retain(|f| f.extension().is_none_or(|e| e != "md" && e != "json"));
+    files.retain(|f| f.is_file() && f.extension().is_none_or(|e| e != "md" && e != "json"));
     files.sort();
     files
 }
