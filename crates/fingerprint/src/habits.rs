@@ -124,7 +124,7 @@ fn addresses(message: &Message<'_>, out: &mut Readable) {
             push_key(out, "fu");
             uri_style(uri, out);
         }
-        if let Some(via) = message.vias().last().flatten() {
+        if let Some(via) = message.own_via() {
             let mut order = List::field(out, "vo");
             via.params.iter().take(8).for_each(|param| push_text(order.item(), param.name));
             push_key(out, "vp");
@@ -349,7 +349,7 @@ impl Identifiers {
         let is_request = matches!(message.start(), StartLine::Request { .. });
         let call_id = message.call_id().filter(|_| is_request).unwrap_or_default();
         let local = call_id.split(|b| *b == b'@').next().unwrap_or_default();
-        let via = message.vias().last().flatten().filter(|_| is_request);
+        let via = message.own_via().filter(|_| is_request);
         let branch = via.and_then(|via| via.branch()).unwrap_or_default();
         Self {
             call_id: Grammar::of(local),

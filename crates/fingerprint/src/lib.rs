@@ -4,7 +4,7 @@
 //! author (who wrote the session description) and the path (who forwarded it). Each has a readable form whose
 //! fields can be compared one by one, and a short hash. `docs/fingerprint.md` specifies both.
 //!
-//! What every message of a platform shows alike is hashed. What only some show is a [`habits`] form beside it, and what
+//! What every message of a platform shows alike is hashed. What only some show is a habit beside it ([`write_habits`]), and what
 //! takes many messages to know (the alphabet and length of identifiers) is learned as a [`Grammar`].
 //!
 //! This crate must never know an address, a number or a time: nothing of one call may enter a fingerprint.

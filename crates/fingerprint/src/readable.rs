@@ -32,6 +32,15 @@ impl Readable {
         self.0.push(octet);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Adds an octet in front of what was written from `at` on.
+    pub(crate) fn insert(&mut self, at: usize, octet: u8) {
+        self.0.insert(at.min(self.0.len()), octet);
+    }
+
     /// Adds octets that are plain.
     pub(crate) fn push_plain(&mut self, octets: &[u8]) {
         self.0.extend_from_slice(octets);

@@ -46,7 +46,10 @@ pub fn write_sdp_author(body: &[u8], out: &mut Readable) -> bool {
         return false;
     }
     let mut all = lines(body);
-    let read: SmallVec<[Named<'_>; 32]> = all.by_ref().take(MAX_LINES).map(Named::of).collect();
+    let mut read: SmallVec<[Named<'_>; 32]> = SmallVec::new();
+    for line in all.by_ref().take(MAX_LINES) {
+        read.push(Named::of(line));
+    }
     let is_cut = all.next().is_some();
     // What stands before the first media line is the session's.
     let (session, mut sections) = split_at_media(&read);

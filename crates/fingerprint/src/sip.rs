@@ -2,7 +2,7 @@
 
 use bellwether_sip::sdp::description;
 use bellwether_sip::{
-    Address, Defect, Header, LineEnd, Message, Method, Name, Params, StartLine, Via, comma_values,
+    Address, Defect, Header, LineEnd, Message, Method, Name, Params, StartLine, Via, comma_values, tag_of,
 };
 use smallvec::SmallVec;
 
@@ -45,7 +45,7 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut Readable) -> bool {
         StartLine::Request { .. } | StartLine::Status { .. } | StartLine::Unknown(_) => return false,
     }
     let body = description(message.get(Name::ContentType), message.body());
-    let own: Own<'_, '_> = own_headers(message).take(MAX_LISTED + 1).collect();
+    let own = own_headers(message);
     order(out, &own);
     spelling(out, &own);
     spacing(out, &own);
@@ -55,7 +55,7 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut Readable) -> bool {
         list(out, key, message, name);
     }
     let own_via = match message.start() {
-        StartLine::Request { .. } => message.vias().last().flatten(),
+        StartLine::Request { .. } => message.own_via(),
         StartLine::Status { .. } | StartLine::Unknown(_) => None,
     };
     via(out, own_via.as_ref());
@@ -125,26 +125,25 @@ const fn is_echoed(name: Name) -> bool {
     matches!(name, Name::From | Name::To | Name::CallId | Name::CSeq | Name::Timestamp)
 }
 
-/// The headers that the author itself writes into every message of the kind, in order. Of several Vias the last is its
-/// own.
-type Own<'m, 'a> = SmallVec<[&'m Header<'a>; 32]>;
-
-fn own_headers<'m, 'a>(message: &'m Message<'a>) -> impl Iterator<Item = &'m Header<'a>> {
-    let last_via = message.headers().iter().rposition(|h| h.name == Name::Via);
+/// The headers that the author itself writes into every message of the kind, in order, and one more than are listed. Of
+/// several Vias the last is its own.
+fn own_headers<'m, 'a>(message: &'m Message<'a>) -> SmallVec<[&'m Header<'a>; 32]> {
+    let headers = message.headers();
+    let last_via = headers.iter().rposition(|h| h.name == Name::Via);
     let has_body = !message.body().is_empty();
     let is_answer = matches!(message.start(), StartLine::Status { .. });
-    message
-        .headers()
-        .iter()
-        .enumerate()
-        .filter(move |(i, h)| {
-            if h.name == Name::Via {
-                Some(*i) == last_via && !is_answer
-            } else {
-                !(is_occasional(h, has_body) || is_answer && is_echoed(h.name))
-            }
-        })
-        .map(|(_, h)| h)
+    let mut own = SmallVec::new();
+    for (i, header) in headers.iter().enumerate() {
+        let is_own = if header.name == Name::Via {
+            Some(i) == last_via && !is_answer
+        } else {
+            !(is_occasional(header, has_body) || is_answer && is_echoed(header.name))
+        };
+        if is_own && own.len() <= MAX_LISTED {
+            own.push(header);
+        }
+    }
+    own
 }
 
 /// The RFC's spelling where the name is known, else the name in lower case.
@@ -208,35 +207,42 @@ fn spacing(out: &mut Readable, own: &[&Header<'_>]) {
 /// The members of a list header in order. Before them stand marks: `^` if a comma stands without a space behind it, `+` if
 /// the list goes over several headers.
 fn list(out: &mut Readable, key: &str, message: &Message<'_>, name: Name) {
-    let mut list = List::field(out, key);
+    push_key(out, key);
     let mut headers = message.all(name);
     let Some(first) = headers.next() else { return };
-    let is_tight = |value: &[u8]| {
-        memchr::memchr_iter(b',', value)
-            .any(|at| value.get(at + 1).is_some_and(|next| !next.is_ascii_whitespace()))
-    };
-    let rest = headers.next();
-    if is_tight(first.value) || (rest.is_some() && message.all(name).any(|h| is_tight(h.value))) {
-        list.mark(b'^');
-    }
-    if rest.is_some() {
-        list.mark(b'+');
+    let start = out.len();
+    let second = headers.next();
+    if second.is_some() {
+        out.push(b'+');
     }
     let mut left = MAX_MEMBERS;
-    for header in std::iter::once(first).chain(rest).chain(headers) {
+    let mut is_tight = false;
+    for header in std::iter::once(first).chain(second).chain(headers) {
         // Quotes and brackets are rare in lists; without them every comma separates.
         if memchr::memchr2(b'"', b'<', header.value).is_some() {
-            push_members(&mut list, comma_values(header.value), &mut left);
+            is_tight |=
+                header.value.windows(2).any(|w| matches!(w, [b',', next] if !next.is_ascii_whitespace()));
+            push_members(out, comma_values(header.value), &mut left);
         } else {
-            let members = header.value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
-            push_members(&mut list, members, &mut left);
+            let mut at = 0;
+            let members = header.value.split(|b| *b == b',').inspect(|member| {
+                is_tight |= at > 0 && member.first().is_some_and(|b| !b.is_ascii_whitespace());
+                at += 1;
+            });
+            push_members(out, members.map(<[u8]>::trim_ascii), &mut left);
         }
+    }
+    if is_tight {
+        out.insert(start, b'^');
     }
 }
 
-fn push_members<'a>(list: &mut List<'_>, members: impl Iterator<Item = &'a [u8]>, left: &mut usize) {
+fn push_members<'a>(out: &mut Readable, members: impl Iterator<Item = &'a [u8]>, left: &mut usize) {
     for member in members.take(*left) {
-        push_text(list.item(), member);
+        if *left < MAX_MEMBERS {
+            out.push(b',');
+        }
+        push_text(out, member);
         *left -= 1;
     }
 }
@@ -289,11 +295,11 @@ pub(crate) const COOKIE: &[u8] = b"z9hG4bK";
 
 /// The tag that the message's author made: a request's in From, an answer's in To.
 pub(crate) fn own_tag<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
-    let address = match message.start() {
-        StartLine::Status { .. } => message.to(),
-        StartLine::Request { .. } | StartLine::Unknown(_) => message.from(),
+    let name = match message.start() {
+        StartLine::Status { .. } => Name::To,
+        StartLine::Request { .. } | StartLine::Unknown(_) => Name::From,
     };
-    address.and_then(|a| a.tag())
+    message.get(name).and_then(tag_of)
 }
 
 /// A scheme and its parameters' names in order but one, those with quoted values with `"` behind.

@@ -7,11 +7,23 @@ const LONGEST: usize = 64;
 
 /// Printable ASCII without the separators of the readable form, and not endless.
 pub(crate) fn push_text(out: &mut Readable, bytes: &[u8]) {
-    // Nearly all text is plain, and copied whole.
-    if bytes.len() <= LONGEST && bytes.iter().all(|b| is_plain(*b)) {
-        out.push_plain(bytes);
-    } else {
-        push_mapped(out, bytes, |b| b);
+    let kept = bytes.get(..LONGEST).unwrap_or(bytes);
+    let mut rest = kept;
+    // Nearly all text is plain, and copied in runs.
+    while !rest.is_empty() {
+        let run = rest.iter().position(|b| !is_plain(*b)).unwrap_or(rest.len());
+        let (plain, after) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+        out.push_plain(plain);
+        rest = match after {
+            [octet, after @ ..] => {
+                push_octet(out, *octet);
+                after
+            }
+            [] => after,
+        };
+    }
+    if kept.len() < bytes.len() {
+        out.push(b'~');
     }
 }
 
@@ -22,31 +34,30 @@ pub(crate) fn push_lower(out: &mut Readable, bytes: &[u8]) {
 
 /// The same with every run of digits as `#`: what differs in numbers alone is one text.
 pub(crate) fn push_numberless(out: &mut Readable, bytes: &[u8]) {
-    let mut was_digit = false;
     for part in bytes.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).take(8) {
-        let is_digit = part.first().is_some_and(u8::is_ascii_digit);
-        if is_digit && !was_digit {
+        if part.first().is_some_and(u8::is_ascii_digit) {
             out.push(b'#');
         } else {
             push_text(out, part);
         }
-        was_digit = is_digit;
     }
 }
 
 fn push_mapped(out: &mut Readable, bytes: &[u8], map: fn(u8) -> u8) {
-    let (kept, is_cut) = match bytes.get(..LONGEST) {
-        Some(kept) => (kept, bytes.len() > LONGEST),
-        None => (bytes, false),
-    };
+    let kept = bytes.get(..LONGEST).unwrap_or(bytes);
     for byte in kept {
-        if is_separator(*byte) {
-            out.push(b'\\');
-        }
-        out.push(if byte.is_ascii_graphic() || *byte == b' ' { map(*byte) } else { b'?' });
+        push_octet(out, map(*byte));
     }
-    if is_cut {
+    if kept.len() < bytes.len() {
         out.push(b'~');
+    }
+}
+
+fn push_octet(out: &mut Readable, octet: u8) {
+    match octet {
+        b'|' | b' ' | b',' | b';' | b'\\' => out.push_plain(&[b'\\', octet]),
+        0x21..=0x7e => out.push(octet),
+        _ => out.push(b'?'),
     }
 }
 

@@ -6,18 +6,54 @@ use crate::Readable;
 /// Writes the class of one identifier that a single specimen shows for certain: `uuid`, `md5` (in capitals where its
 /// letters are), else `x`. Lengths and alphabets of others are a matter of chance, and learned ([`Grammar`]).
 pub(crate) fn push_certain_class(out: &mut Readable, token: &[u8]) {
-    let (lower, upper) = match token.len() {
-        36 if is_uuid(token) => ("uuid", "UUID"),
-        32 if is_md5(token) => ("md5", "MD5"),
-        _ => ("x", "x"),
-    };
-    let is_upper = lower != "x" && token.iter().any(|b| matches!(b, b'A'..=b'F'));
-    out.push_str(if is_upper { upper } else { lower });
+    // Of other lengths nothing is certain, and most are.
+    let digits = if matches!(token.len(), 32 | 36) { Digits::of(token) } else { Digits::default() };
+    out.push_str(match (is_uuid_of(token, &digits), is_md5_of(token, &digits)) {
+        (true, _) if digits.has_capitals => "UUID",
+        (true, _) => "uuid",
+        (_, true) if digits.has_capitals => "MD5",
+        (_, true) => "md5",
+        _ => "x",
+    });
 }
 
-/// Whether it is a hash in 32 hexadecimal digits: one that is random has letters among them, save once in three million. Text that
-/// is spelled in hexadecimal digits (a scanner's tags) has any length, this one too.
+/// The hexadecimal digits of a token.
+#[derive(Default)]
+struct Digits {
+    count: usize,
+    has_capitals: bool,
+}
+
+impl Digits {
+    fn of(token: &[u8]) -> Self {
+        let mut digits = Self::default();
+        for octet in token {
+            let is_capital = matches!(octet, b'A'..=b'F');
+            digits.has_capitals |= is_capital;
+            digits.count += usize::from(is_capital | octet.is_ascii_digit() | matches!(octet, b'a'..=b'f'));
+        }
+        digits
+    }
+}
+
+/// Whether it is laid out as a UUID.
+pub(crate) fn is_uuid(token: &[u8]) -> bool {
+    is_uuid_of(token, &Digits::of(token))
+}
+
+/// A UUID is all digits but for four dashes at their places (RFC 9562 section 4).
+fn is_uuid_of(token: &[u8], digits: &Digits) -> bool {
+    let is_dash = |at: usize| token.get(at) == Some(&b'-');
+    token.len() == 36 && digits.count == 32 && is_dash(8) && is_dash(13) && is_dash(18) && is_dash(23)
+}
+
+/// Whether it is a hash in 32 hexadecimal digits: one that is random has letters among them, save once in three million. Text
+/// that is spelled in hexadecimal digits (a scanner's tags) has any length, this one too.
 pub(crate) fn is_md5(token: &[u8]) -> bool {
+    is_md5_of(token, &Digits::of(token))
+}
+
+fn is_md5_of(token: &[u8], digits: &Digits) -> bool {
     let value = |digit: &u8| char::from(*digit).to_digit(16);
     let is_text = |pair: &[u8]| match pair {
         [high, low] => {
@@ -25,47 +61,7 @@ pub(crate) fn is_md5(token: &[u8]) -> bool {
         }
         _ => false,
     };
-    token.len() == 32 && token.iter().all(u8::is_ascii_hexdigit) && !token.chunks(2).all(is_text)
-}
-
-/// Whether it is laid out as a UUID.
-pub(crate) fn is_uuid(token: &[u8]) -> bool {
-    let [
-        a @ ..,
-        b'-',
-        _,
-        _,
-        _,
-        _,
-        b'-',
-        _,
-        _,
-        _,
-        _,
-        b'-',
-        _,
-        _,
-        _,
-        _,
-        b'-',
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-        _,
-    ] = token
-    else {
-        return false;
-    };
-    let digits = token.iter().filter(|b| b.is_ascii_hexdigit()).count();
-    a.len() == 8 && digits == 32
+    token.len() == 32 && digits.count == 32 && !token.chunks(2).all(is_text)
 }
 
 /// Classes of octets that identifiers are made of, as bits.

@@ -22,7 +22,7 @@ const MOST_TAGS: u64 = 1 << 28;
 
 pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidence>) {
     let tag = message.from().and_then(|from| from.tag()).and_then(decode);
-    let branch = message.vias().last().flatten().and_then(|via| via.branch());
+    let branch = message.own_via().and_then(|via| via.branch());
     let branch = branch.and_then(|b| b.strip_prefix(b"z9hG4bK")).and_then(decode);
     let Some(process) = tag.zip(branch).and_then(|(tag, branch)| Process::of(tag, branch)) else { return };
     let mut evidence = Evidence::new("sofia", format!("{:016x}", process.base));

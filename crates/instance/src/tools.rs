@@ -9,7 +9,7 @@ use crate::{Evidence, number, text};
 pub(crate) fn read(message: &Message<'_>, found: &mut Vec<Evidence>) {
     let tag = message.from().and_then(|from| from.tag()).unwrap_or_default();
     let call_id = message.call_id().unwrap_or_default();
-    let via = message.vias().last().flatten();
+    let via = message.own_via();
     let branch =
         via.and_then(|via| via.branch()).and_then(|b| b.strip_prefix(b"z9hG4bK")).unwrap_or_default();
     found.extend(sipp(tag, call_id));

@@ -279,7 +279,7 @@ impl Calls {
             request_user: uri.map(|u| text(u.user)).unwrap_or_default(),
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
             user_agent: message.get(Name::UserAgent).map(text),
-            first_via_host: message.vias().last().flatten().map(|v| text(v.host)).unwrap_or_default(),
+            first_via_host: message.own_via().map(|v| text(v.host)).unwrap_or_default(),
             prints: prints.prints(message, body, item.at, out).unwrap_or_else(Prints::unknown),
             instances: bellwether_instance::evidence(message, body, item.flow.src.ip(), item.stamp),
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),

@@ -80,6 +80,14 @@ impl<'a> Address<'a> {
     }
 }
 
+/// The tag of a From or To value, without reading the rest of it.
+#[must_use]
+pub fn tag_of(value: &[u8]) -> Option<&[u8]> {
+    // Behind the URI's bracket, or, without one, behind the URI, every parameter is the header's.
+    let at = memchr::memrchr(b'>', value).map(|at| at + 1).or_else(|| memchr::memchr(b';', value))?;
+    Params::new(value.get(at..)?).get("tag").and_then(|tag| tag.value)
+}
+
 /// The addresses of a header that may hold several, like Contact.
 #[derive(Clone)]
 pub struct Addresses<'a>(Split<'a>);
@@ -115,6 +123,19 @@ mod tests {
         let a = Address::parse(b"sip:bob@h;tag=abc");
         assert_eq!(a.tag(), Some(&b"abc"[..]));
         assert_eq!(a.uri.unwrap().params.iter().count(), 0);
+    }
+
+    #[test]
+    fn the_tag_alone_is_the_tag_of_the_whole() {
+        for value in [
+            "\"A > b\" <sip:a@b;tag=no>;x=1;tag=yes",
+            "sip:a@b;tag=yes",
+            "<sip:a@b> ; TAG = yes ;z",
+            "<sip:a@b>",
+            "sip:a@b",
+        ] {
+            assert_eq!(tag_of(value.as_bytes()), Address::parse(value.as_bytes()).tag(), "{value}");
+        }
     }
 
     #[test]

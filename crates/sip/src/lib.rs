@@ -22,7 +22,7 @@ pub mod sdp;
 mod uri;
 mod via;
 
-pub use address::{Address, Addresses, addresses};
+pub use address::{Address, Addresses, addresses, tag_of};
 pub use defects::{Defect, Defects};
 pub use frame::{Framed, MAX_MESSAGE, frame, resync};
 pub use header::{Header, LineEnd, Name};

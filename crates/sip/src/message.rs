@@ -260,6 +260,16 @@ impl<'a> Message<'a> {
         self.all(Name::Via).flat_map(|h| comma_values(h.value)).map(Via::parse)
     }
 
+    /// The last Via value, which is the one of whoever wrote a request; none if there is none, or it does not parse.
+    #[must_use]
+    pub fn own_via(&self) -> Option<Via<'a>> {
+        let value = self.headers.iter().rfind(|h| h.name == Name::Via)?.value;
+        match memchr::memchr(b',', value) {
+            None => Via::parse(value),
+            Some(_) => comma_values(value).last().and_then(Via::parse),
+        }
+    }
+
     /// The value of Expires in seconds.
     #[must_use]
     pub fn expires(&self) -> Option<u32> {
