@@ -115,6 +115,11 @@ pub fn compare(a: &str, b: &str) -> Comparison {
 
 fn field(key: &str, one: &str, two: &str, comparison: &mut Comparison) {
     let difference = || (key.to_owned(), one.to_owned(), two.to_owned());
+    let ((marks, one), (other_marks, two)) = (marked(key, one), marked(key, two));
+    // How a list is written is the author's habit; an empty one shows none.
+    if marks != other_marks && !one.is_empty() && !two.is_empty() {
+        return comparison.different.push(difference());
+    }
     let (a, b) = (members(one), members(two));
     let (short, long) = if a.len() <= b.len() { (&a, &b) } else { (&b, &a) };
     let extra = subsequence(short, long);
@@ -134,6 +139,15 @@ fn field(key: &str, one: &str, two: &str, comparison: &mut Comparison) {
     if !comparison.relaxed.contains(&relaxation) {
         comparison.relaxed.push(relaxation);
     }
+}
+
+/// The marks in front of a list, and the list.
+fn marked<'v>(key: &str, value: &'v str) -> (&'v str, &'v str) {
+    if !matches!(key, "a" | "k" | "ac" | "ae" | "v") {
+        return ("", value);
+    }
+    let list = value.trim_start_matches(['^', '+']);
+    value.split_at(value.len() - list.len())
 }
 
 /// What `long` has more, if the rest of it is `short` in order. A list that is empty on one side proves nothing.
@@ -189,6 +203,8 @@ mod tests {
         assert!(!found.is_compatible());
         let keys: Vec<&str> = found.different.iter().map(|(key, ..)| key.as_str()).collect();
         assert_eq!(keys, ["h", "b"]);
+        let tight = compare(ONE, &ONE.replace("INVITE,ACK|", "^INVITE,ACK,INFO|"));
+        assert_eq!(tight.different[0].0, "a", "another way of writing lists is another author");
         let found = compare(ONE, "sip2|m=INVITE|h=Via,From,To,Allow|a=INVITE,ACK|k=timer|b=");
         assert_eq!(found.different[0].0, "form");
     }

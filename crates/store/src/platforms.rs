@@ -44,11 +44,13 @@ pub(crate) struct Platform {
 pub(crate) struct Platforms {
     signatures: Signatures,
     known: RefCell<BTreeMap<String, Arc<Platform>>>,
+    /// Claims by fingerprint and User-Agent: nearly every row has one that came before.
+    claims: RefCell<BTreeMap<(String, Option<String>), Claim>>,
 }
 
 impl Platforms {
     pub(crate) fn new(signatures: Signatures) -> Self {
-        Self { signatures, known: RefCell::default() }
+        Self { signatures, ..Self::default() }
     }
 
     /// The platform of a fingerprint; one that is unknown is a platform of which nothing is known.
@@ -89,8 +91,24 @@ impl Platforms {
     }
 
     /// Whether what a platform calls itself agrees with how it is built.
-    pub(crate) fn claim(&self, platform: &Platform, user_agent: Option<&str>) -> Claim {
-        self.signatures.claim(&platform.seen(platform.sip_part()), user_agent)
+    pub(crate) fn claim(
+        &self,
+        db: &Connection,
+        fingerprint: &str,
+        user_agent: Option<&str>,
+    ) -> Result<Claim, StoreError> {
+        let key = (fingerprint.to_owned(), user_agent.map(str::to_owned));
+        if let Some(known) = self.claims.borrow().get(&key) {
+            return Ok(*known);
+        }
+        let platform = self.of(db, fingerprint)?;
+        let claim = self.signatures.claim(&platform.seen(platform.sip_part()), user_agent);
+        let mut claims = self.claims.borrow_mut();
+        if claims.len() >= MOST_KEPT {
+            claims.clear();
+        }
+        claims.insert(key, claim);
+        Ok(claim)
     }
 
     /// Other platforms that may be the same, with the deviations that are allowed; where there is none, those that

@@ -100,7 +100,7 @@ impl Report {
             Self::Fingerprints => columns![
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
-                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool,
+                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool, trunks Int,
             ],
             Self::Losses => columns![name Text, count Int, cause Text, remedy Text, kind Text],
         }
@@ -286,7 +286,7 @@ impl Reader {
         Ok(Stacks {
             stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
             sdp_stack: json!(platform.sdp),
-            claim: json!(self.platforms.claim(&platform, agent.as_deref()).name()),
+            claim: json!(self.platforms.claim(&self.db, &fingerprint, agent.as_deref())?.name()),
             is_thin: json!(platform.is_thin()),
         })
     }
@@ -296,12 +296,10 @@ impl Reader {
         let fingerprint: String = row.get("fingerprint")?;
         let platform = self.platforms.of(&self.db, &fingerprint)?;
         let agents = parsed(row, "agents")?;
-        let claims: Vec<&str> = agents
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|agent| self.platforms.claim(&platform, agent.as_str()).name())
-            .collect();
+        let mut claims = Vec::new();
+        for agent in agents.as_array().into_iter().flatten() {
+            claims.push(self.platforms.claim(&self.db, &fingerprint, agent.as_str())?.name());
+        }
         Ok(Stacks {
             stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
             sdp_stack: json!(platform.sdp),

@@ -38,6 +38,7 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
                 WHERE r.fingerprint = f.fingerprint
             UNION SELECT rtrim(source, '0123456789') FROM sightings AS s
                 WHERE s.fingerprint = f.fingerprint)) AS sources,
+        (SELECT count(DISTINCT trunk_id) FROM calls_now AS c WHERE c.fingerprint = f.fingerprint) AS trunks,
         (SELECT json_group_array(agent ORDER BY agent) FROM (
             SELECT user_agent AS agent FROM calls AS c
                 WHERE c.fingerprint = f.fingerprint AND user_agent IS NOT NULL
@@ -201,6 +202,7 @@ pub(crate) fn fingerprint(row: &Row<'_>, stacks: Stacks, origins: i64) -> Result
         stacks.sdp_stack,
         stacks.claim,
         stacks.is_thin,
+        int(row, "trunks")?,
     ])
 }
 
