@@ -64,6 +64,7 @@ fn site(seed: u64, start: Timestamp) -> Vec<Frame> {
                 discipline: Discipline::Periodic,
                 delay: Delay::Gaussian(Span::from_millis(5), Span::from_millis(1)),
                 round_trip: Span::from_millis(3),
+                lateness: Span::ZERO,
             },
             granted_s: 12,
             is_challenged: i % 2 == 0,

@@ -1,9 +1,9 @@
 use std::fmt;
 
 use bellwether_base::Ppm;
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::SegmentStats;
+use crate::line::student_t_975;
 
 /// Refreshes that a fit needs: three intervals, so that at least one degree of freedom is left beside
 /// slope, offset and the choice of the period.
@@ -29,6 +29,10 @@ pub enum NoFit {
     TooFewRefreshes,
     /// The intervals follow no period: the device draws them, or registers by hand.
     IrregularIntervals,
+    /// The refreshes do not tell whether the timer runs on or is armed again by each answer, and the two are read differently.
+    DisciplineUndetermined,
+    /// The timer is armed again by each answer, and how long the answer's way takes was not seen.
+    PathUnknown,
 }
 
 impl NoFit {
@@ -38,6 +42,8 @@ impl NoFit {
         match self {
             Self::TooFewRefreshes => "too_few_refreshes",
             Self::IrregularIntervals => "irregular_intervals",
+            Self::DisciplineUndetermined => "discipline_undetermined",
+            Self::PathUnknown => "path_unknown",
         }
     }
 }
@@ -46,6 +52,21 @@ impl fmt::Display for NoFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+fn regular(segments: &[SegmentStats]) -> impl Iterator<Item = &SegmentStats> {
+    segments.iter().filter(|s| s.refreshes >= 2 && s.period_s > 0.0)
+}
+
+/// The nominal period that most refreshes stand for; of equals the shorter. 0 if there is none.
+pub(crate) fn main_period(segments: &[SegmentStats]) -> f64 {
+    regular(segments)
+        .max_by(|a, b| a.refreshes.cmp(&b.refreshes).then(b.period_s.total_cmp(&a.period_s)))
+        .map_or(0.0, |s| s.period_s)
+}
+
+pub(crate) fn is_of_period(segment: &SegmentStats, period_s: f64) -> bool {
+    segment.refreshes >= 2 && (segment.period_s - period_s).abs() < 1e-9
 }
 
 /// The paper's method (section 5): the slope of a least-squares line through the offset points, here common
@@ -57,17 +78,12 @@ impl fmt::Display for NoFit {
 /// # Errors
 /// The reason why no slope can be given.
 pub fn pooled_fit(segments: &[SegmentStats]) -> Result<SkewFit, NoFit> {
-    let regular: Vec<_> = segments.iter().filter(|s| s.refreshes >= 2 && s.period_s > 0.0).collect();
-    // The period that most refreshes stand for; of equals the shorter.
-    let Some(longest) = regular.iter().max_by(|a, b| {
-        (a.refreshes, -a.period_s)
-            .partial_cmp(&(b.refreshes, -b.period_s))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    }) else {
+    let period_s = main_period(segments);
+    if period_s <= 0.0 {
         return Err(NoFit::TooFewRefreshes);
-    };
+    }
     let (mut n, mut groups, mut sxx, mut sxy, mut syy) = (0_u32, 0_u32, 0.0, 0.0, 0.0);
-    for segment in regular.iter().filter(|s| (s.period_s - longest.period_s).abs() < 1e-9) {
+    for segment in segments.iter().filter(|s| is_of_period(s, period_s)) {
         n += segment.refreshes;
         groups += 1;
         sxx += segment.sxx;
@@ -92,16 +108,4 @@ pub fn pooled_fit(segments: &[SegmentStats]) -> Result<SkewFit, NoFit> {
         residual_s: variance.sqrt(),
         refreshes: n,
     })
-}
-
-/// The 0.975 quantile of Student's t. statrs is wrong for very many degrees of freedom (and hangs beyond
-/// 3e7), where the normal quantile is exact to six digits anyway.
-fn student_t_975(freedom: u32) -> f64 {
-    const NORMAL_FROM: u32 = 10_000;
-    if freedom < NORMAL_FROM
-        && let Ok(t) = StudentsT::new(0.0, 1.0, f64::from(freedom))
-    {
-        return t.inverse_cdf(0.975);
-    }
-    Normal::standard().inverse_cdf(0.975)
 }

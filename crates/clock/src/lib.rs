@@ -1,11 +1,18 @@
 //! Clocks: what the timers of a device tell about its crystal and its program.
 //!
-//! A [`RegisterTimeline`] takes the moments at which one device refreshed its registration and answers with a
-//! [`SkewFit`] and its interval, or with the reason why there is none ([`NoFit`]). It keeps sums, not points,
-//! so that it can be persisted and pooled. This crate must never know whose device it is.
+//! A [`RegisterTimeline`] takes the moments at which one device refreshed its registration; [`read_clock`] says how its timer is
+//! armed ([`Discipline`]), and answers with its [`Skew`] and an interval, or with the reason why there is none
+//! ([`NoFit`]). What is kept can be persisted and pooled. This crate must never know whose device it is.
 
+mod discipline;
 mod fit;
+mod line;
+mod policy;
+mod reading;
 mod timeline;
 
+pub use discipline::Discipline;
 pub use fit::{NoFit, SkewFit, pooled_fit};
-pub use timeline::{MAX_SEGMENTS, RegisterTimeline, SegmentStats};
+pub use policy::policy;
+pub use reading::{Reading, RoundTrip, Skew, read_clock};
+pub use timeline::{MAX_SEGMENTS, Point, RegisterTimeline, SegmentStats};

@@ -1,7 +1,5 @@
 use bellwether_base::{Span, Timestamp};
 
-use crate::{NoFit, SkewFit, pooled_fit};
-
 /// Segments kept per timeline; the oldest leaves first.
 pub const MAX_SEGMENTS: usize = 16;
 
@@ -17,8 +15,54 @@ const TOLERANCE: f64 = 0.05;
 /// Missed refreshes bridged within one segment; beyond, the device may have been restarted unseen.
 const MAX_MISSED: f64 = 20.0;
 
+/// Points kept per segment: an hour of refreshes at the period that border controllers force. Beyond, every second leaves.
+const MAX_POINTS: usize = 160;
+
+/// One refresh, as estimators that look at single points need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Milliseconds since the segment's first refresh.
+    pub x_ms: u32,
+    /// Nominal minus observed time, in microseconds.
+    pub y_us: i32,
+    /// By how much the time since the answer to the refresh before exceeded the period, in microseconds; none if that
+    /// answer was not seen, or a refresh was missed.
+    pub wait_us: Option<i32>,
+}
+
+impl Point {
+    /// Octets of a packed point.
+    const PACKED: usize = 12;
+
+    /// Points as octets, for a database.
+    #[must_use]
+    pub fn pack(points: &[Self]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(points.len() * Self::PACKED);
+        for point in points {
+            out.extend(point.x_ms.to_le_bytes());
+            out.extend(point.y_us.to_le_bytes());
+            out.extend(point.wait_us.unwrap_or(i32::MIN).to_le_bytes());
+        }
+        out
+    }
+
+    /// What [`Self::pack`] made; octets that are no whole point are left out.
+    #[must_use]
+    pub fn unpack(octets: &[u8]) -> Vec<Self> {
+        let (packed, _) = octets.as_chunks::<{ Self::PACKED }>();
+        packed
+            .iter()
+            .map(|[a, b, c, d, e, f, g, h, i, j, k, l]| Self {
+                x_ms: u32::from_le_bytes([*a, *b, *c, *d]),
+                y_us: i32::from_le_bytes([*e, *f, *g, *h]),
+                wait_us: Some(i32::from_le_bytes([*i, *j, *k, *l])).filter(|wait| *wait != i32::MIN),
+            })
+            .collect()
+    }
+}
+
 /// What one unbroken run of refreshes amounts to: enough to fit it, to pool it with others, and to persist it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SegmentStats {
     /// The first refresh.
     pub first_at: Timestamp,
@@ -38,6 +82,38 @@ pub struct SegmentStats {
     pub sxy: f64,
     /// Centred sum of squares of the offsets (nominal minus observed time).
     pub syy: f64,
+    /// Refreshes one by one, evenly thinned where there are many.
+    pub points: Vec<Point>,
+}
+
+impl SegmentStats {
+    /// The same refreshes against the nominal period that their mean interval is nearest to. The first intervals, by which the
+    /// period was chosen, may have been odd ones.
+    pub(crate) fn on_grid(&self) -> Self {
+        let nominal = (self.period_observed_s / GRID_S).round() * GRID_S;
+        if nominal <= 0.0 || self.period_s <= 0.0 || (nominal - self.period_s).abs() < 1e-9 {
+            return self.clone();
+        }
+        // Index times period is x + y, so the new offset is (x + y) * share - x.
+        let share = nominal / self.period_s;
+        let more = share - 1.0;
+        let moved = |p: &Point| {
+            let (x, y) = (f64::from(p.x_ms) * 1e3, f64::from(p.y_us));
+            let excess = (nominal - self.period_s) * 1e6;
+            Point {
+                y_us: (share * y + more * x) as i32,
+                wait_us: p.wait_us.map(|wait| (f64::from(wait) - excess) as i32),
+                ..*p
+            }
+        };
+        Self {
+            period_s: nominal,
+            sxy: share * self.sxy + more * self.sxx,
+            syy: share * share * self.syy + 2.0 * share * more * self.sxy + more * more * self.sxx,
+            points: self.points.iter().map(moved).collect(),
+            ..self.clone()
+        }
+    }
 }
 
 /// The refreshes of one device's registration.
@@ -50,7 +126,7 @@ pub struct SegmentStats {
 pub struct RegisterTimeline {
     closed: Vec<SegmentStats>,
     segments_seen: u32,
-    early: Vec<Timestamp>,
+    early: Vec<(Timestamp, Option<Span>)>,
     current: Option<Running>,
     refreshes: u32,
 }
@@ -66,25 +142,27 @@ struct Running {
     interval_sum_s: f64,
     mean_x: f64,
     mean_y: f64,
+    /// Of so many refreshes one is kept as a point.
+    stride: u32,
 }
 
 impl RegisterTimeline {
-    /// Takes a refresh.
-    pub fn refresh(&mut self, at: Timestamp) {
+    /// Takes a refresh, and how long after the answer to the one before it came, if that answer was seen.
+    pub fn refresh(&mut self, at: Timestamp, after_answer: Option<Span>) {
         self.refreshes += 1;
         let Some(running) = &mut self.current else {
-            self.early.push(at);
+            self.early.push((at, after_answer));
             if self.early.len() == EARLY {
                 self.settle();
             }
             return;
         };
-        match running.add(at) {
+        match running.add(at, after_answer) {
             Step::OnGrid | Step::TooEarly => {}
             Step::OffGrid => {
                 running.stats.off_grid += 1;
                 self.cut();
-                self.early.push(at);
+                self.early.push((at, None));
             }
         }
     }
@@ -124,25 +202,17 @@ impl RegisterTimeline {
         self.refreshes
     }
 
-    /// The skew over all segments.
-    ///
-    /// # Errors
-    /// The reason why there is none.
-    pub fn fit(&self) -> Result<SkewFit, NoFit> {
-        pooled_fit(&self.segments())
-    }
-
     /// Chooses the period from the first refreshes and takes them in.
     fn settle(&mut self) {
         let early = std::mem::take(&mut self.early);
-        let Some(first) = early.first().copied() else { return };
-        let mut intervals: Vec<i64> = early.windows(2).map(|w| w[1].since(w[0]).as_nanos()).collect();
+        let Some((first, _)) = early.first().copied() else { return };
+        let mut intervals: Vec<i64> = early.windows(2).map(|w| w[1].0.since(w[0].0).as_nanos()).collect();
         intervals.sort_unstable();
         let median = intervals.get(intervals.len() / 2).copied().unwrap_or(0);
         let period_s = ((median as f64 / 1e9 / GRID_S).round() * GRID_S).max(0.0);
         let mut running = Running::new(first, period_s);
-        for at in early.into_iter().skip(1) {
-            if let Step::OffGrid = running.add(at) {
+        for (at, after_answer) in early.into_iter().skip(1) {
+            if let Step::OffGrid = running.add(at, after_answer) {
                 running.stats.off_grid += 1;
                 running.stats.last_at = at;
             }
@@ -171,6 +241,7 @@ impl Running {
                 sxx: 0.0,
                 sxy: 0.0,
                 syy: 0.0,
+                points: vec![Point { x_ms: 0, y_us: 0, wait_us: None }],
             },
             period: Span::from_nanos((period_s * 1e9).round() as i64),
             index: 0,
@@ -178,10 +249,11 @@ impl Running {
             interval_sum_s: 0.0,
             mean_x: 0.0,
             mean_y: 0.0,
+            stride: 1,
         }
     }
 
-    fn add(&mut self, at: Timestamp) -> Step {
+    fn add(&mut self, at: Timestamp, after_answer: Option<Span>) -> Step {
         let gap = at.since(self.stats.last_at);
         if self.period <= Span::ZERO {
             return Step::OffGrid;
@@ -206,7 +278,40 @@ impl Running {
         let x = elapsed.as_secs_f64();
         let y = Span::from_nanos(nominal.saturating_sub(elapsed.as_nanos())).as_secs_f64();
         self.add_point(x, y);
+        let wait = after_answer
+            .filter(|_| steps < 1.5)
+            .map(|after| Span::from_nanos(after.as_nanos().saturating_sub(self.period.as_nanos())));
+        self.keep(elapsed, nominal.saturating_sub(elapsed.as_nanos()), wait);
         Step::OnGrid
+    }
+
+    /// Keeps the refresh as a point, if its turn has come.
+    fn keep(&mut self, elapsed: Span, offset_ns: i64, wait: Option<Span>) {
+        if !(self.stats.refreshes - 1).is_multiple_of(self.stride) {
+            return;
+        }
+        let points = &mut self.stats.points;
+        if points.len() == MAX_POINTS {
+            let mut at = 0;
+            points.retain(|_| {
+                at += 1;
+                at % 2 == 1
+            });
+            self.stride *= 2;
+            if !(self.stats.refreshes - 1).is_multiple_of(self.stride) {
+                return;
+            }
+        }
+        let micros = |nanos: i64| i32::try_from(nanos / 1000).ok();
+        let (Ok(x_ms), Some(y_us)) = (u32::try_from(elapsed.as_nanos() / 1_000_000), micros(offset_ns))
+        else {
+            return;
+        };
+        // Points come one by one over hours: room for a few at a time.
+        if points.len() == points.capacity() {
+            points.reserve_exact(8);
+        }
+        points.push(Point { x_ms, y_us, wait_us: wait.and_then(|wait| micros(wait.as_nanos())) });
     }
 
     /// Welford's update of the centred sums. The first refresh is the point (0, 0).
@@ -224,6 +329,7 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{NoFit, SkewFit, pooled_fit};
 
     const START: i64 = 1_700_000_000_000_000_000;
 
@@ -237,16 +343,20 @@ mod tests {
             .collect()
     }
 
+    fn slope(timeline: &RegisterTimeline) -> Result<SkewFit, NoFit> {
+        pooled_fit(&timeline.segments())
+    }
+
     fn timeline(times: impl IntoIterator<Item = Timestamp>) -> RegisterTimeline {
         let mut timeline = RegisterTimeline::default();
-        times.into_iter().for_each(|t| timeline.refresh(t));
+        times.into_iter().for_each(|t| timeline.refresh(t, None));
         timeline
     }
 
     #[test]
     fn an_exact_clock_is_measured_exactly_and_fast_is_positive() {
         for skew in [-5560.0, -2.3, 0.0, 131.0, 1000.0] {
-            let fit = timeline(schedule(100, 25.0, skew, |_| 0)).fit().unwrap();
+            let fit = slope(&timeline(schedule(100, 25.0, skew, |_| 0))).unwrap();
             assert!((fit.skew.0 - skew).abs() < 0.02 + skew.abs() * 0.006, "{skew}: {fit:?}");
             assert_eq!(fit.refreshes, 100);
         }
@@ -259,7 +369,7 @@ mod tests {
         times.retain(|t| ![times_at(20), times_at(21), times_at(60)].contains(t));
         times.push(retry);
         times.sort_unstable();
-        let fit = timeline(times).fit().unwrap();
+        let fit = slope(&timeline(times)).unwrap();
         assert!((fit.skew.0 - 50.0).abs() < 0.1, "{fit:?}");
         assert_eq!(fit.refreshes, 97);
 
@@ -280,7 +390,7 @@ mod tests {
         for _ in 0..1000 {
             let jitter: Vec<i64> =
                 (0..37).map(|_| (((0..12).map(|_| uniform()).sum::<f64>() - 6.0) * 2e6) as i64).collect();
-            let fit = timeline(schedule(37, 25.0, 20.0, |i| jitter[i as usize])).fit().unwrap();
+            let fit = slope(&timeline(schedule(37, 25.0, 20.0, |i| jitter[i as usize]))).unwrap();
             covered += i32::from(fit.ci95.0.0 <= 20.0 && 20.0 <= fit.ci95.1.0);
         }
         assert!((930..=970).contains(&covered), "{covered} of 1000");
@@ -291,10 +401,10 @@ mod tests {
         let mut timeline = timeline(schedule(30, 25.0, 100.0, |_| 0));
         timeline.cut();
         for t in schedule(30, 25.0, 100.0, |_| 0) {
-            timeline.refresh(t + Span::from_secs(1007));
+            timeline.refresh(t + Span::from_secs(1007), None);
         }
         assert_eq!((timeline.segments().len(), timeline.segment_count()), (2, 2));
-        let fit = timeline.fit().unwrap();
+        let fit = slope(&timeline).unwrap();
         assert!((fit.skew.0 - 100.0).abs() < 0.1, "{fit:?}");
     }
 
@@ -304,24 +414,34 @@ mod tests {
             *t += (8 + (i * 7919) % 15) * 1_000_000_000 + 137_000_000 * (i % 5);
             Some(Timestamp::from_nanos(*t))
         });
-        assert_eq!(timeline(drawn).fit(), Err(NoFit::IrregularIntervals));
-        assert_eq!(timeline(schedule(3, 25.0, 0.0, |_| 0)).fit(), Err(NoFit::TooFewRefreshes));
-        assert_eq!(timeline([]).fit(), Err(NoFit::TooFewRefreshes));
+        assert_eq!(slope(&timeline(drawn)), Err(NoFit::IrregularIntervals));
+        assert_eq!(slope(&timeline(schedule(3, 25.0, 0.0, |_| 0))), Err(NoFit::TooFewRefreshes));
+        assert_eq!(slope(&timeline([])), Err(NoFit::TooFewRefreshes));
     }
 
     #[test]
     fn equal_and_absurd_times_are_survived() {
         let t = Timestamp::from_nanos(START);
-        assert!(timeline([t; 50]).fit().is_err());
-        assert!(timeline([Timestamp::MIN, Timestamp::MAX, t, Timestamp::MAX, t]).fit().is_err());
+        assert!(slope(&timeline([t; 50])).is_err());
+        assert!(slope(&timeline([Timestamp::MIN, Timestamp::MAX, t, Timestamp::MAX, t])).is_err());
+    }
+
+    #[test]
+    fn points_survive_a_database() {
+        let points = vec![
+            Point { x_ms: 0, y_us: 0, wait_us: None },
+            Point { x_ms: u32::MAX, y_us: -7, wait_us: Some(123) },
+        ];
+        assert_eq!(Point::unpack(&Point::pack(&points)), points);
+        assert_eq!(Point::unpack(&[1; 13]).len(), 1);
     }
 
     #[test]
     fn segments_are_bounded() {
         let mut timeline = RegisterTimeline::default();
         for i in 0..500 {
-            timeline.refresh(Timestamp::from_nanos(START + i * 10_000_000_000));
-            timeline.refresh(Timestamp::from_nanos(START + i * 10_000_000_000 + 3_000_000_000));
+            timeline.refresh(Timestamp::from_nanos(START + i * 10_000_000_000), None);
+            timeline.refresh(Timestamp::from_nanos(START + i * 10_000_000_000 + 3_000_000_000), None);
             timeline.cut();
         }
         assert_eq!((timeline.segments().len(), timeline.segment_count()), (MAX_SEGMENTS, 500));

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use bellwether_acoustics::SilenceProfile;
 use bellwether_base::{FlowKey, Timestamp, Transport};
-use bellwether_clock::{NoFit, SegmentStats, SkewFit};
+use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
 
@@ -224,7 +224,6 @@ pub struct RegistrationProgress {
     pub rtt_ms: Option<f64>,
     pub segment_count: u32,
     pub segments: Vec<SegmentStats>,
-    pub fit: Result<SkewFit, NoFit>,
 }
 
 /// A media stream: one RTP source from one endpoint to another.

@@ -42,6 +42,8 @@ struct Device {
     /// Refreshes in a row under the same Call-ID.
     steady: u32,
     challenged_at: Option<Timestamp>,
+    /// The answer to the last refresh.
+    answered_at: Option<Timestamp>,
     rtt: Option<Span>,
     duplicates: u32,
     challenges: u32,
@@ -170,6 +172,8 @@ impl Registrations {
             }
             200..=299 => {
                 device.is_accepted = true;
+                // Where the answer passes several times, the device hears the last.
+                device.answered_at = Some(item.stamp);
                 let identity = device.identity;
                 let granted = granted_expires(message, |contact| {
                     self.identity_key_of(message, contact).is_some_and(|id| id == identity)
@@ -220,6 +224,7 @@ impl Device {
             cseq: 0,
             steady: 0,
             challenged_at: None,
+            answered_at: None,
             rtt: None,
             duplicates: 0,
             challenges: 0,
@@ -265,7 +270,7 @@ impl Device {
         }
         self.steady = if is_same_dialog { self.steady + 1 } else { 0 };
         (self.call_id, self.cseq) = (call_id, cseq);
-        self.timeline.refresh(at);
+        self.timeline.refresh(at, self.answered_at.take().map(|answered| at.since(answered)));
         true
     }
 
@@ -282,7 +287,6 @@ impl Device {
             rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
             segment_count: self.timeline.segment_count(),
             segments: self.timeline.segments(),
-            fit: self.timeline.fit(),
         }))
     }
 }

@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use bellwether_base::{Loss, LossKind, Timestamp};
-use bellwether_clock::{SegmentStats, pooled_fit};
+use bellwether_base::{Loss, LossKind, Ppm, Span, Timestamp};
+use bellwether_clock::{
+    Discipline, NoFit, Point, Reading, RoundTrip, SegmentStats, Skew, SkewFit, policy, read_clock,
+};
 use bellwether_fingerprint::Signatures;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
@@ -89,6 +91,7 @@ impl Report {
                 duplicates Int, expires_s Int, period_s Real, period_observed_s Real, discipline Text, jitter_ms Real,
                 rtt_ms Real, skew_ppm Real, skew_ci95_ppm Json, slope_ppm Real, lateness_ms Real, skew_method Text,
                 no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int, mirror Text, claim Text,
+                policy Text, rate_ppm Real, rate_ci95_ppm Json,
             ],
             Self::Streams => columns![
                 call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,
@@ -348,12 +351,20 @@ impl Reader {
         let stacks = self.stacks(row)?;
         let id: i64 = row.get("id")?;
         let segments = self.segments(id)?;
-        let fit = pooled_fit(&segments);
+        let shortest: Option<f64> = row.get("rtt_ms")?;
+        let round_trip = shortest.map(|ms| RoundTrip {
+            shortest: Span::from_nanos((ms * 1e6) as i64),
+            seen: row.get("challenges").unwrap_or(1),
+        });
+        let reading = read_clock(&segments, round_trip);
         let longest = segments.iter().max_by_key(|s| s.refreshes);
         let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
         let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
         let (latest_status, latest_expires) = self.latest(id)?;
-        let fit = fit.as_ref();
+        let rule = period
+            .zip(latest_expires.as_u64())
+            .and_then(|(period, expires)| policy(period, u32::try_from(expires).ok()?));
+        let clock = Clock::of(&reading);
         Ok(vec![
             text(row, "aor")?,
             text(row, "contact")?,
@@ -371,21 +382,24 @@ impl Reader {
             latest_expires,
             json!(period),
             json!(observed.map(|p| round(p, 6))),
-            json!("undetermined"),
-            json!(fit.ok().map(|f| round(f.residual_s * 1e3, 4))),
+            json!(clock.discipline.name()),
+            json!(clock.slope.map(|f| round(f.residual_s * 1e3, 4))),
             real(row, "rtt_ms", 3)?,
-            json!(fit.ok().map(|f| round(f.skew.0, 3))),
-            json!(fit.ok().map(|f| [round(f.ci95.0.0, 3), round(f.ci95.1.0, 3)])),
-            json!(fit.ok().map(|f| round(f.skew.0, 3))),
-            Value::Null,
-            json!(fit.ok().map(|_| "lsf")),
-            json!(fit.err().map(|e| e.name())),
+            json!(clock.skew.map(|s| round(s.skew.0, 3))),
+            json!(clock.skew.map(|s| interval(s.ci95))),
+            json!(clock.slope.map(|f| round(f.skew.0, 3))),
+            json!(clock.lateness_s.map(|s| round(s * 1e3, 3))),
+            json!(clock.skew.map(|s| s.method)),
+            json!(clock.no_fit.map(NoFit::name)),
             json!(segments.len()),
             int(row, "challenges")?,
             latest_status,
             int(row, "hep_agent")?,
             text(row, "mirror")?,
             stacks.claim,
+            json!(rule),
+            json!(clock.rate.map(|(rate, _)| round(rate.0, 3))),
+            json!(clock.rate.map(|(_, ci95)| interval(ci95))),
         ])
     }
 
@@ -401,7 +415,7 @@ impl Reader {
 
     fn segments(&self, registration: i64) -> Result<Vec<SegmentStats>, StoreError> {
         let mut select = self.db.prepare_cached(
-            "SELECT first_at, last_at, refreshes, off_grid, period_s, period_observed_s, sxx, sxy, syy
+            "SELECT first_at, last_at, refreshes, off_grid, period_s, period_observed_s, sxx, sxy, syy, points
              FROM segments WHERE registration = ?1 ORDER BY first_at",
         )?;
         let rows: Result<Vec<SegmentStats>, rusqlite::Error> = select
@@ -416,9 +430,50 @@ impl Reader {
                     sxx: r.get(6)?,
                     sxy: r.get(7)?,
                     syy: r.get(8)?,
+                    points: r.get::<_, Option<Vec<u8>>>(9)?.map(|p| Point::unpack(&p)).unwrap_or_default(),
                 })
             })?
             .collect();
         Ok(rows?)
     }
+}
+
+/// A clock's reading as columns show it.
+struct Clock {
+    discipline: Discipline,
+    slope: Option<SkewFit>,
+    skew: Option<Skew>,
+    no_fit: Option<NoFit>,
+    lateness_s: Option<f64>,
+    rate: Option<(Ppm, (Ppm, Ppm))>,
+}
+
+impl Clock {
+    fn of(reading: &Result<Reading, NoFit>) -> Self {
+        match reading {
+            Ok(reading) => Self {
+                discipline: reading.discipline,
+                slope: Some(reading.slope),
+                skew: reading.skew.ok(),
+                no_fit: reading.skew.err(),
+                lateness_s: reading.lateness_s,
+                rate: reading.rate,
+            },
+            Err(reason) => Self {
+                discipline: match reason {
+                    NoFit::IrregularIntervals => Discipline::Randomised,
+                    _ => Discipline::Undetermined,
+                },
+                slope: None,
+                skew: None,
+                no_fit: Some(*reason),
+                lateness_s: None,
+                rate: None,
+            },
+        }
+    }
+}
+
+fn interval((low, high): (Ppm, Ppm)) -> [f64; 2] {
+    [round(low.0, 3), round(high.0, 3)]
 }

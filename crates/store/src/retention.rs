@@ -117,7 +117,7 @@ mod tests {
              INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
              INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL FROM calls;
-             INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1 FROM calls;"
+             INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1, NULL FROM calls;"
         ))
         .unwrap();
         db

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bellwether_base::Timestamp;
+use bellwether_clock::Point;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
@@ -429,8 +430,8 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
     ])?;
     let mut segment = tx.prepare_cached(
         "INSERT OR REPLACE INTO segments (registration, first_at, last_at, refreshes, off_grid, period_s,
-             period_observed_s, sxx, sxy, syy)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             period_observed_s, sxx, sxy, syy, points)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for s in &u.segments {
         segment.execute(params![
@@ -444,6 +445,7 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
             s.sxx,
             s.sxy,
             s.syy,
+            Point::pack(&s.points),
         ])?;
     }
     Ok(())

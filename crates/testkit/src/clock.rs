@@ -22,16 +22,29 @@ pub enum Delay {
     Gaussian(Span, Span),
     /// Exponential above a floor: what queues do.
     Exponential(Span, Span),
+    /// Gamma above a floor: shape and scale. Wired access.
+    Gamma(Span, u32, Span),
+    /// Gamma (shape, scale) above a floor, and in this share of packets something uniform between two bounds on top: radio
+    /// access that schedules, or a queue that fills.
+    Spiky(Span, (u32, Span), f64, (Span, Span)),
 }
 
 impl Delay {
     /// Draws a delay.
     pub fn draw(self, rng: &mut Rng) -> Span {
         let nanos = |s: Span| s.as_nanos() as f64;
+        let mut gamma =
+            |shape: u32, scale: Span| (0..shape).map(|_| nanos(scale) * rng.exponential()).sum::<f64>();
         Span::from_nanos(match self {
             Self::None => 0.0,
             Self::Gaussian(mean, sigma) => (nanos(mean) + nanos(sigma) * rng.normal()).max(0.0),
             Self::Exponential(floor, mean) => nanos(floor) + nanos(mean) * rng.exponential(),
+            Self::Gamma(floor, shape, scale) => nanos(floor) + gamma(shape, scale),
+            Self::Spiky(floor, (shape, scale), share, (low, high)) => {
+                let usual = nanos(floor) + gamma(shape, scale);
+                let spike = nanos(low) + (nanos(high) - nanos(low)) * rng.uniform();
+                if rng.uniform() < share { usual + spike } else { usual }
+            }
         } as i64)
     }
 }
@@ -45,27 +58,47 @@ pub struct Timer {
     pub skew: Ppm,
     /// Its discipline.
     pub discipline: Discipline,
-    /// From device to sensor.
+    /// Between device and sensor, each way.
     pub delay: Delay,
-    /// From REGISTER to its answer, at the device: adds to the period of restart timers.
+    /// From a REGISTER to its last answer, at the sensor.
     pub round_trip: Span,
+    /// How late the program is when its timer is up.
+    pub lateness: Span,
+}
+
+/// One refresh as the sensor sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cycle {
+    /// The REGISTER.
+    pub at: Timestamp,
+    /// Its last answer.
+    pub answered_at: Timestamp,
 }
 
 impl Timer {
     /// When `n` refreshes pass the sensor.
     pub fn refreshes(&self, start: Timestamp, n: usize, rng: &mut Rng) -> Vec<Timestamp> {
+        self.cycles(start, n, rng).into_iter().map(|cycle| cycle.at).collect()
+    }
+
+    /// When `n` refreshes and their answers pass the sensor.
+    pub fn cycles(&self, start: Timestamp, n: usize, rng: &mut Rng) -> Vec<Cycle> {
         let real_period = self.period.as_nanos() as f64 / (1.0 + self.skew.0 / 1e6);
+        // Nanoseconds since the start at which the device sends.
         let mut sent = 0.0;
         (0..n)
-            .map(|i| {
-                if i > 0 {
-                    sent += match self.discipline {
-                        Discipline::Periodic => real_period,
-                        Discipline::Restart => real_period + self.round_trip.as_nanos() as f64,
-                        Discipline::Randomised => real_period * (0.25 + 0.5 * rng.uniform()),
-                    };
+            .map(|_| {
+                let at = start + Span::from_nanos(sent as i64) + self.delay.draw(rng);
+                let answered_at = at + self.round_trip;
+                match self.discipline {
+                    Discipline::Periodic => sent += real_period,
+                    Discipline::Restart => {
+                        let received = answered_at.since(start) + self.delay.draw(rng);
+                        sent = (received + self.lateness).as_nanos() as f64 + real_period;
+                    }
+                    Discipline::Randomised => sent += real_period * (0.25 + 0.5 * rng.uniform()),
                 }
-                start + Span::from_nanos(sent as i64) + self.delay.draw(rng)
+                Cycle { at, answered_at }
             })
             .collect()
     }

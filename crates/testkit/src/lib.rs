@@ -15,7 +15,7 @@ pub use capture::{
     Frame, PcapFormat, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan,
     write_pcap,
 };
-pub use clock::{Delay, Discipline, Timer};
+pub use clock::{Cycle, Delay, Discipline, Timer};
 pub use dialogue::{Agent, Call, Registration, Talk};
 pub use flood::Flood;
 pub use network::{Network, shuffle_within};

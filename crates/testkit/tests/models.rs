@@ -2,7 +2,7 @@
 
 use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Ppm, Span, Timestamp};
-use bellwether_clock::RegisterTimeline;
+use bellwether_clock::{RegisterTimeline, pooled_fit};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{Delay, Discipline, Microphone, Rng, Timer, Voice};
 
@@ -22,12 +22,13 @@ fn the_papers_slopes_are_recovered_within_their_intervals() {
             discipline: Discipline::Periodic,
             delay,
             round_trip: Span::ZERO,
+            lateness: Span::ZERO,
         };
         let mut timeline = RegisterTimeline::default();
         for at in timer.refreshes(START, 145, &mut Rng::new(i as u64)) {
-            timeline.refresh(at);
+            timeline.refresh(at, None);
         }
-        let fit = timeline.fit().unwrap();
+        let fit = pooled_fit(&timeline.segments()).unwrap();
         // The paper's slope is against the sensor's time, the model's rate against the device's: they differ
         // in second order.
         let slope = skew / (1.0 + skew / 1e6) + skew * skew / 1e6;
@@ -68,11 +69,12 @@ fn restart_timers_show_the_path_in_their_slope_and_random_ones_none_at_all() {
         discipline: Discipline::Restart,
         delay: Delay::None,
         round_trip: Span::from_millis(54),
+        lateness: Span::ZERO,
     };
     let slope = |timer: Timer| {
         let mut timeline = RegisterTimeline::default();
-        timer.refreshes(START, 130, &mut Rng::new(9)).into_iter().for_each(|at| timeline.refresh(at));
-        timeline.fit().map(|f| f.skew.0)
+        timer.refreshes(START, 130, &mut Rng::new(9)).into_iter().for_each(|at| timeline.refresh(at, None));
+        pooled_fit(&timeline.segments()).map(|f| f.skew.0)
     };
     // 54 ms in 27.054 s: the size of the paper's Cisco phones.
     assert!((slope(timer).unwrap() + 1996.0).abs() < 1.0);

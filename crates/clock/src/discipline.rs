@@ -1,0 +1,78 @@
+//! How a device's timer is armed: by what the refreshes themselves say.
+
+use crate::line::Points;
+
+/// How a timer is armed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Discipline {
+    /// On a schedule, or again when a refresh is sent: delays do not add up.
+    Periodic,
+    /// Again when the answer arrives: each round trip adds to the period, and the offsets are a random walk.
+    Restart,
+    /// Each interval is drawn.
+    Randomised,
+    /// The refreshes do not tell.
+    Undetermined,
+}
+
+impl Discipline {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Periodic => "periodic",
+            Self::Restart => "restart",
+            Self::Randomised => "randomised",
+            Self::Undetermined => "undetermined",
+        }
+    }
+}
+
+/// Logarithms of the odds beyond which a discipline is said, so that at most one answer in fifty is wrong (measured,
+/// `docs/clocks.md`). A line bends itself to a short random walk, so more is asked for a schedule.
+const ODDS_FOR_RESTART: f64 = 2.0;
+const ODDS_FOR_PERIODIC: f64 = 6.0;
+
+/// Points below which nothing is said.
+const FEWEST: usize = 8;
+
+/// Compares two models of the same points by their likelihood, each with residuals that are Laplace distributed (delays have
+/// heavy tails): offsets around a line (periodic), and steps between neighbours around their middle (restart). Where the time
+/// from answer to refresh is known it stands for the step: it does not hold what the answer took.
+///
+/// `prior` is the logarithm of the odds for restart that is known before. Answers the discipline and the odds.
+pub(crate) fn classify(
+    line_residuals: &[f64],
+    segments: &[Points],
+    waits: &[Vec<f64>],
+    prior: f64,
+) -> (Discipline, f64) {
+    let mut steps: Vec<f64> = Vec::new();
+    for points in segments {
+        steps.extend(points.windows(2).map(|w| w[1].1 - w[0].1));
+    }
+    let known: Vec<f64> = waits.iter().flatten().copied().collect();
+    // A wait is known for most steps, or the two are not compared on the same footing.
+    let walk = if known.len() * 10 >= steps.len() * 6 { &known } else { &steps };
+    if line_residuals.len() < FEWEST || walk.len() < FEWEST {
+        return (Discipline::Undetermined, prior);
+    }
+    let n = walk.len().min(line_residuals.len()) as f64;
+    let odds = prior + n * (spread(line_residuals, 2.0) / spread(walk, 1.0)).ln();
+    let discipline = match odds {
+        odds if odds > ODDS_FOR_RESTART => Discipline::Restart,
+        odds if odds < -ODDS_FOR_PERIODIC => Discipline::Periodic,
+        _ => Discipline::Undetermined,
+    };
+    (discipline, odds)
+}
+
+/// Mean distance from the middle, for as many parameters as were fitted.
+fn spread(values: &[f64], parameters: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    let sum: f64 = values.iter().map(|v| (v - middle).abs()).sum();
+    // A nanosecond, so that simulated clocks without jitter have a logarithm.
+    (sum / (values.len() as f64 - parameters).max(1.0)).max(1e-9)
+}

@@ -1,0 +1,191 @@
+//! Lines through offset points under delay that is not Gaussian.
+//!
+//! Delay is one-sided and heavy-tailed: a packet may be late, never early. Least squares then follows the late ones. A
+//! quantile line follows a level of the offsets that delay seldom touches (Koenker and Bassett 1978); which level is best
+//! depends on the delays, so it is chosen by the variance that the residuals promise.
+
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+
+/// Offset points of one segment: seconds since its first refresh, and offsets in seconds.
+pub(crate) type Points = Vec<(f64, f64)>;
+
+/// A slope with its uncertainty.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Slope {
+    pub(crate) slope: f64,
+    /// Half of the 95 % interval.
+    pub(crate) half: f64,
+    /// How it was found, as reports say it.
+    pub(crate) method: &'static str,
+}
+
+/// Levels that are tried. An offset is nominal minus observed time: the least delayed stand highest.
+const LEVELS: [(f64, &str); 4] =
+    [(0.5, "median"), (0.7, "quantile_70"), (0.85, "quantile_85"), (0.93, "quantile_93")];
+
+/// Least squares must be beaten by this much: estimates of the others' variance are rougher.
+const PREFERENCE: f64 = 1.35;
+
+/// Points below which the shape of the residuals says nothing.
+const FEWEST: usize = 10;
+
+/// The slope common to all segments, each with an offset of its own, by the estimator that the residuals speak for; none where
+/// least squares is as good, or there are too few points.
+pub(crate) fn robust_slope(segments: &[Points]) -> Option<Slope> {
+    let n: usize = segments.iter().map(Vec::len).sum();
+    if n < FEWEST {
+        return None;
+    }
+    let start = sums_of(segments);
+    if start.sxx <= 0.0 {
+        return None;
+    }
+    let freedom = n.checked_sub(segments.len() + 1).filter(|f| *f > 0)?;
+    let squares = start.slope();
+    let variance = ((start.syy - squares * start.sxy) / freedom as f64).max(0.0);
+    // The line must not start where late packets pulled it: search as far as they could have.
+    let reach = 8.0 * (variance / start.sxx).sqrt();
+    let middle = quantile_slope(segments, 0.5, squares, reach);
+    let mut residuals = residuals(segments, middle, 0.5);
+    residuals.sort_unstable_by(f64::total_cmp);
+    let best = LEVELS
+        .iter()
+        .map(|(level, method)| (level_variance(&residuals, *level), *level, *method))
+        .min_by(|a, b| a.0.total_cmp(&b.0))?;
+    if best.0 * PREFERENCE >= variance {
+        return None;
+    }
+    let slope = if best.1 == 0.5 { middle } else { quantile_slope(segments, best.1, middle, reach) };
+    let half = student_t_975(freedom as u32) * widening(n) * (best.0 / start.sxx).sqrt();
+    Some(Slope { slope, half, method: best.2 })
+}
+
+/// How much wider an interval must be because its level was chosen and its variance guessed from few points: measured
+/// (`docs/clocks.md`).
+fn widening(n: usize) -> f64 {
+    let n = n as f64;
+    1.0 + 5.0 / n + 150.0 / (n * n)
+}
+
+/// Centred sums over all segments.
+#[derive(Default)]
+pub(crate) struct Sums {
+    pub(crate) sxx: f64,
+    pub(crate) sxy: f64,
+    pub(crate) syy: f64,
+}
+
+impl Sums {
+    fn slope(&self) -> f64 {
+        self.sxy / self.sxx
+    }
+}
+
+fn sums_of(segments: &[Points]) -> Sums {
+    let mut sums = Sums::default();
+    for points in segments {
+        let n = points.len().max(1) as f64;
+        let (mx, my) = points.iter().fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+        for (x, y) in points {
+            sums.sxx += (x - mx) * (x - mx);
+            sums.sxy += (x - mx) * (y - my);
+            sums.syy += (y - my) * (y - my);
+        }
+    }
+    sums
+}
+
+/// The slope that minimises the pinball loss at a level, with the best offset for each segment. The loss is convex in the slope.
+fn quantile_slope(segments: &[Points], level: f64, around: f64, reach: f64) -> f64 {
+    const STEPS: usize = 36;
+    // A golden section keeps one of its two inner points, so each step costs one evaluation.
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let (mut low, mut high) = (around - reach, around + reach);
+    let mut scratch = Vec::new();
+    let mut loss = |slope: f64| pinball(segments, slope, level, &mut scratch);
+    let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let (mut loss_a, mut loss_b) = (loss(a), loss(b));
+    for _ in 0..STEPS {
+        if loss_a <= loss_b {
+            high = b;
+            (b, loss_b) = (a, loss_a);
+            a = high - GOLDEN * (high - low);
+            loss_a = loss(a);
+        } else {
+            low = a;
+            (a, loss_a) = (b, loss_b);
+            b = low + GOLDEN * (high - low);
+            loss_b = loss(b);
+        }
+    }
+    (low + high) / 2.0
+}
+
+fn pinball(segments: &[Points], slope: f64, level: f64, scratch: &mut Vec<f64>) -> f64 {
+    let mut loss = 0.0;
+    for points in segments {
+        scratch.clear();
+        scratch.extend(points.iter().map(|(x, y)| y - slope * x));
+        let offset = select(scratch, level);
+        loss += scratch
+            .iter()
+            .map(|r| r - offset)
+            .map(|r| if r >= 0.0 { level * r } else { (level - 1.0) * r })
+            .sum::<f64>();
+    }
+    loss
+}
+
+/// The quantile of this level, in place.
+fn select(values: &mut [f64], level: f64) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let at = ((values.len() - 1) as f64 * level).round() as usize;
+    let (_, value, _) = values.select_nth_unstable_by(at, f64::total_cmp);
+    *value
+}
+
+fn residuals(segments: &[Points], slope: f64, level: f64) -> Vec<f64> {
+    let mut out = Vec::new();
+    for points in segments {
+        let start = out.len();
+        out.extend(points.iter().map(|(x, y)| y - slope * x));
+        let mut sorted = out.get(start..).unwrap_or_default().to_vec();
+        let offset = select(&mut sorted, level);
+        out.iter_mut().skip(start).for_each(|r| *r -= offset);
+    }
+    out
+}
+
+/// The variance of a quantile line for one point, q (1 - q) / f^2, with the density f at the level from sorted residuals
+/// (Siddiqui 1960).
+fn level_variance(sorted: &[f64], level: f64) -> f64 {
+    let n = sorted.len() as f64;
+    // Bofinger's rule narrows with the fifth root; near the edge the window must fit.
+    let window = (0.6 * n.powf(-0.2)).min(level.min(1.0 - level) * 0.9).max(1.5 / n);
+    let at = |q: f64| {
+        let place = (q.clamp(0.0, 1.0) * (n - 1.0)).max(0.0);
+        let below = place.floor();
+        let (low, high) = (sorted.get(below as usize), sorted.get(place.ceil() as usize));
+        match (low, high) {
+            (Some(low), Some(high)) => low + (high - low) * (place - below),
+            _ => 0.0,
+        }
+    };
+    let spread = at(level + window) - at(level - window);
+    let density = 2.0 * window / spread.max(1e-9);
+    level * (1.0 - level) / (density * density)
+}
+
+/// The 0.975 quantile of Student's t. statrs is wrong for very many degrees of freedom (and hangs beyond
+/// 3e7), where the normal quantile is exact to six digits anyway.
+pub(crate) fn student_t_975(freedom: u32) -> f64 {
+    const NORMAL_FROM: u32 = 10_000;
+    if freedom < NORMAL_FROM
+        && let Ok(t) = StudentsT::new(0.0, 1.0, f64::from(freedom))
+    {
+        return t.inverse_cdf(0.975);
+    }
+    Normal::standard().inverse_cdf(0.975)
+}

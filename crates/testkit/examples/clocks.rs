@@ -1,0 +1,132 @@
+//! How well clocks are read, against known truth: the table of `docs/clocks.md`.
+//!
+//!     cargo run --release -p bellwether-testkit --example clocks [RUNS]
+#![expect(clippy::print_stdout, reason = "an example's main")]
+
+use bellwether_base::{Ppm, Span, Timestamp};
+use bellwether_clock::{Discipline as Read, RegisterTimeline, RoundTrip, read_clock};
+use bellwether_testkit::{Delay, Discipline, Rng, Timer};
+
+const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
+const PERIOD_S: i64 = 25;
+
+/// Micro- and milliseconds.
+const fn us(n: i64) -> Span {
+    Span::from_nanos(n * 1000)
+}
+const fn ms(n: i64) -> Span {
+    Span::from_millis(n)
+}
+
+/// Paths by name, and what one point's information bounds the standard deviation of a line to, in seconds; 0 if there is no
+/// closed form.
+const PATHS: [(&str, Delay, f64); 6] = [
+    ("gaussian 2 ms", Delay::Gaussian(ms(20), ms(2)), 2e-3),
+    ("exponential 2 ms", Delay::Exponential(ms(10), ms(2)), 0.0),
+    // Gamma's location: scale * sqrt(shape - 2).
+    ("gamma 3, 0.6 ms", Delay::Gamma(ms(5), 3, us(600)), 0.6e-3),
+    ("gamma 4, 0.8 ms", Delay::Gamma(ms(8), 4, us(800)), 1.131e-3),
+    ("LTE-like", Delay::Spiky(ms(20), (4, us(1200)), 0.1, (ms(40), ms(120))), 0.0),
+    ("spiky", Delay::Spiky(ms(5), (3, us(600)), 0.05, (ms(100), ms(500))), 0.0),
+];
+
+#[derive(Default)]
+struct Cell {
+    squares: f64,
+    own: f64,
+    given: u32,
+    covered: u32,
+    right: u32,
+    wrong: u32,
+}
+
+fn cell(discipline: Discipline, delay: Delay, seconds: i64, loss: f64, runs: u32) -> Cell {
+    let mut cell = Cell::default();
+    for run in 0..runs {
+        let mut rng = Rng::new(u64::from(run) << 32 | seconds as u64);
+        let skew = 200.0 * (rng.uniform() - 0.5);
+        let timer = Timer {
+            period: Span::from_secs(PERIOD_S),
+            skew: Ppm(skew),
+            discipline,
+            delay,
+            round_trip: ms(4),
+            lateness: ms(1),
+        };
+        let cycles = timer.cycles(START, (seconds / PERIOD_S + 1) as usize, &mut rng);
+        let mut timeline = RegisterTimeline::default();
+        let (mut answered, mut rtt, mut seen) = (None, Span::from_secs(9), 0);
+        for cycle in cycles {
+            if rng.uniform() < loss {
+                answered = None;
+                continue;
+            }
+            timeline.refresh(cycle.at, answered.map(|answered| cycle.at.since(answered)));
+            answered = Some(cycle.answered_at);
+            rtt = rtt.min(delay.draw(&mut rng) + delay.draw(&mut rng));
+            seen += 1;
+        }
+        let Ok(reading) = read_clock(&timeline.segments(), Some(RoundTrip { shortest: rtt, seen })) else {
+            continue;
+        };
+        let is_right = match discipline {
+            Discipline::Periodic => reading.discipline == Read::Periodic,
+            Discipline::Restart => reading.discipline == Read::Restart,
+            Discipline::Randomised => reading.discipline == Read::Randomised,
+        };
+        cell.right += u32::from(is_right);
+        cell.wrong += u32::from(!is_right && reading.discipline != Read::Undetermined);
+        cell.squares += (reading.slope.skew.0 - skew).powi(2);
+        if let Ok(read) = reading.skew {
+            cell.given += 1;
+            cell.own += (read.skew.0 - skew).powi(2);
+            cell.covered += u32::from(read.ci95.0.0 <= skew && skew <= read.ci95.1.0);
+        }
+    }
+    cell
+}
+
+fn main() {
+    let runs: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(400);
+    println!("{runs} runs a cell; period {PERIOD_S} s; skews uniform within 100 ppm; RMSE in ppm.\n");
+    println!(
+        "| discipline | path | loss | s | bound | least squares | Bellwether | coverage % | given % | discipline right % | wrong % |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    let (mut covered, mut given) = (0, 0);
+    for discipline in [Discipline::Periodic, Discipline::Restart] {
+        for (name, delay, unit) in PATHS {
+            for loss in [0.0, 0.05] {
+                for seconds in [300, 900, 3600] {
+                    let c = cell(discipline, delay, seconds, loss, runs);
+                    let n = (seconds / PERIOD_S + 1) as f64;
+                    let spread = seconds as f64 * ((n + 1.0) / (12.0 * (n - 1.0))).sqrt();
+                    let bound = unit / (n.sqrt() * spread) * 1e6;
+                    let share = |k: u32, of: u32| 100.0 * f64::from(k) / f64::from(of.max(1));
+                    println!(
+                        "| {discipline:?} | {name} | {loss} | {seconds} | {} | {:.2} | {:.2} | {:.1} | {:.0} | {:.1} | {:.1} |",
+                        if unit > 0.0 && discipline == Discipline::Periodic {
+                            format!("{bound:.2}")
+                        } else {
+                            String::new()
+                        },
+                        (c.squares / f64::from(runs)).sqrt(),
+                        (c.own / f64::from(c.given.max(1))).sqrt(),
+                        share(c.covered, c.given),
+                        share(c.given, runs),
+                        share(c.right, runs),
+                        share(c.wrong, runs),
+                    );
+                    if discipline == Discipline::Periodic {
+                        covered += c.covered;
+                        given += c.given;
+                    }
+                }
+            }
+        }
+    }
+    println!(
+        "\nPooled coverage of periodic timers: {:.1} %.",
+        100.0 * f64::from(covered) / f64::from(given.max(1))
+    );
+}
