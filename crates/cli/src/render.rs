@@ -126,6 +126,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "packets",
             "lost",
             "jitter_ms",
+            "media_skew_ppm",
             "silence",
             "class_reason",
             "call_id",

@@ -5,6 +5,7 @@
 //! ([`NoFit`]). What is kept can be persisted and pooled. This crate must never know whose device it is.
 
 mod discipline;
+mod drift;
 mod fit;
 mod line;
 mod policy;
@@ -12,6 +13,7 @@ mod reading;
 mod timeline;
 
 pub use discipline::Discipline;
+pub use drift::{Drift, MediaClock, ReportClock};
 pub use fit::{NoFit, SkewFit, pooled_fit};
 pub use policy::policy;
 pub use reading::{Reading, RoundTrip, Skew, read_clock};

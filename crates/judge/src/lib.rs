@@ -229,6 +229,8 @@ fn stream_row(s: StreamFact) -> StreamRow {
         telephone_events: s.telephone_events,
         comfort_noise: s.comfort_noise,
         rtcp_packets: s.rtcp_packets,
+        media_rate: s.media_rate,
+        report_rate: s.report_rate,
         beginning: s.beginning.to_string(),
         first_seen: s.first_seen,
         last_seen: s.last_seen,

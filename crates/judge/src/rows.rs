@@ -3,6 +3,7 @@ use bellwether_base::{Counters, Endpoint, Span, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_rtp::g711::Law;
+use bellwether_shard::ClockRate;
 
 use crate::{AccessSide, NumberFacts};
 
@@ -172,6 +173,9 @@ pub struct StreamRow {
     pub telephone_events: u32,
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
+    /// Rate of the media clock against the sensor's, and against its sender's wall clock.
+    pub media_rate: Option<ClockRate>,
+    pub report_rate: Option<ClockRate>,
     /// Which of its first numbers were not random.
     pub beginning: String,
     pub first_seen: Timestamp,

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use bellwether_acoustics::SilenceProfile;
-use bellwether_base::{FlowKey, Timestamp, Transport};
+use bellwether_base::{FlowKey, Ppm, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
@@ -250,9 +250,28 @@ pub struct StreamFact {
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
     pub beginning: Beginning,
+    /// Of the media clock against the sensor's.
+    pub media_rate: Option<ClockRate>,
+    /// Of the media clock against its sender's wall clock.
+    pub report_rate: Option<ClockRate>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Silence,
+}
+
+/// A clock's rate against another, in ppm, with its 95 % interval.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ClockRate {
+    /// Positive where it runs fast.
+    pub ppm: f64,
+    /// The interval.
+    pub ci95_ppm: (f64, f64),
+}
+
+impl From<(Ppm, (Ppm, Ppm))> for ClockRate {
+    fn from((rate, (low, high)): (Ppm, (Ppm, Ppm))) -> Self {
+        Self { ppm: rate.0, ci95_ppm: (low.0, high.0) }
+    }
 }
 
 /// The silence of a stream, or why there is none.

@@ -27,7 +27,7 @@ mod worker;
 
 pub use control::{Control, Side};
 pub use fact::{
-    AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, Order, Outbox, Party, Prints,
+    AuthorSeen, CallProgress, CallStarted, ClockRate, Fact, FingerprintSeen, Order, Outbox, Party, Prints,
     RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact, StreamFact,
 };
 pub use formats::Formats;

@@ -115,6 +115,9 @@ impl Media {
                 && let Some((_, stream)) = self.table.get_mut(slot)
             {
                 stream.rtcp_packets += 1;
+                if let Some(report) = rtcp.sender_report {
+                    stream.report(&report);
+                }
                 return;
             }
         }
@@ -265,6 +268,8 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         comfort_noise: stream.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
         beginning: stream.beginning,
+        media_rate: stream.media_rate(),
+        report_rate: stream.report_rate(),
         first_seen: stream.first_seen,
         last_seen: stream.last_seen,
         silence,

@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Span, Timestamp};
+use bellwether_clock::{MediaClock, ReportClock};
 use bellwether_rtp::g711::Law;
-use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, static_codec};
+use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SenderReport, static_codec};
 use smallvec::SmallVec;
 
 use crate::Side;
 use crate::control::Listener;
-use crate::fact::Silence;
+use crate::fact::{ClockRate, Silence};
 use crate::formats::Formats;
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
@@ -40,6 +41,8 @@ pub(crate) struct Stream {
     rate: u32,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
+    media_clock: MediaClock,
+    report_clock: Option<Box<ReportClock>>,
     /// Its first packet's numbers.
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
@@ -69,6 +72,8 @@ impl Stream {
             rate: DEFAULT_RATE,
             rtcp_packets: 0,
             in_order: 0,
+            media_clock: MediaClock::default(),
+            report_clock: None,
             beginning: Beginning::default(),
             is_confirmed: false,
             is_secure: false,
@@ -137,6 +142,9 @@ impl Stream {
         if arrival == Arrival::First {
             self.beginning = Beginning::of(packet);
         }
+        if !matches!(arrival, Arrival::Duplicate) {
+            self.media_clock.packet(at.since(self.first_seen).as_secs_f64(), packet.ticks, self.rate);
+        }
         if let Arrival::InOrder { gap: 0..=3 } = arrival {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
@@ -148,6 +156,27 @@ impl Stream {
             self.analyse(law, packet);
         }
         arrival
+    }
+
+    /// Takes a report of its sender.
+    pub(crate) fn report(&mut self, report: &SenderReport) {
+        let rate = self.rate;
+        match &mut self.report_clock {
+            Some(clock) => clock.report(report.ntp, report.ticks, rate),
+            // Some write no wall clock.
+            None if report.ntp == 0 => {}
+            None => self.report_clock = Some(Box::new(ReportClock::new(report.ntp, report.ticks))),
+        }
+    }
+
+    /// The media clock's rate against the sensor's; none where its nominal rate is not known.
+    pub(crate) fn media_rate(&self) -> Option<ClockRate> {
+        self.jitter_ms().and_then(|_| self.media_clock.rate(self.rate)).map(ClockRate::from)
+    }
+
+    /// The media clock's rate against its sender's wall clock.
+    pub(crate) fn report_rate(&self) -> Option<ClockRate> {
+        self.report_clock.as_ref().and_then(|clock| clock.rate(self.rate)).map(ClockRate::from)
     }
 
     /// Whether it is more than a few datagrams that look like RTP.

@@ -139,10 +139,10 @@ pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
             Value::Null => json!("no_classes_learned"),
             reason => reason,
         },
-        Value::Null,
-        Value::Null,
-        Value::Null,
-        Value::Null,
+        real(row, "media_skew_ppm", 3)?,
+        interval(row, "media_skew_low_ppm", "media_skew_high_ppm")?,
+        real(row, "rtcp_skew_ppm", 3)?,
+        interval(row, "rtcp_skew_low_ppm", "rtcp_skew_high_ppm")?,
         int(row, "payload_type")?,
         int(row, "restarts")?,
         int(row, "telephone_events")?,
@@ -150,6 +150,12 @@ pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
         int(row, "rtcp_packets")?,
         text(row, "beginning")?,
     ])
+}
+
+/// The ends of an interval; null where there is none.
+fn interval(row: &Row<'_>, low: &str, high: &str) -> Result<Value, StoreError> {
+    let (low, high) = (real(row, low, 3)?, real(row, high, 3)?);
+    Ok(if low.is_null() { Value::Null } else { json!([low, high]) })
 }
 
 fn silence(row: &Row<'_>) -> Result<Value, StoreError> {

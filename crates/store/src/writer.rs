@@ -457,9 +457,10 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         "INSERT INTO streams (stream, call, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered,
              duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
              silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
-             silence_codes, silence_reason, beginning)
+             silence_codes, silence_reason, beginning, media_skew_ppm, media_skew_low_ppm, media_skew_high_ppm,
+             rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27)
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)
          ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
@@ -468,6 +469,9 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
              duplicates = excluded.duplicates, restarts = excluded.restarts, jitter_ms = excluded.jitter_ms,
              telephone_events = excluded.telephone_events, comfort_noise = excluded.comfort_noise,
              rtcp_packets = excluded.rtcp_packets, last_seen = excluded.last_seen,
+             media_skew_ppm = excluded.media_skew_ppm, media_skew_low_ppm = excluded.media_skew_low_ppm,
+             media_skew_high_ppm = excluded.media_skew_high_ppm, rtcp_skew_ppm = excluded.rtcp_skew_ppm,
+             rtcp_skew_low_ppm = excluded.rtcp_skew_low_ppm, rtcp_skew_high_ppm = excluded.rtcp_skew_high_ppm,
              silence_law = coalesce(excluded.silence_law, silence_law),
              silence_packets = coalesce(excluded.silence_packets, silence_packets),
              silence_observed_packets = coalesce(excluded.silence_observed_packets, silence_observed_packets),
@@ -505,6 +509,12 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         silence.map(|s| pack_codes(&s.codes)),
         row.silence_reason,
         row.beginning,
+        row.media_rate.map(|r| r.ppm),
+        row.media_rate.map(|r| r.ci95_ppm.0),
+        row.media_rate.map(|r| r.ci95_ppm.1),
+        row.report_rate.map(|r| r.ppm),
+        row.report_rate.map(|r| r.ci95_ppm.0),
+        row.report_rate.map(|r| r.ci95_ppm.1),
     ])?;
     Ok(())
 }

@@ -1,0 +1,184 @@
+use bellwether_base::Ppm;
+
+use crate::line::student_t_975;
+
+/// A line fitted as its points come, in 24 octets: there is one for every stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Drift {
+    points: u32,
+    mean_x: f32,
+    mean_y: f32,
+    sxx: f32,
+    sxy: f32,
+    syy: f32,
+}
+
+/// Points below which nothing is said.
+const FEWEST: u32 = 6;
+
+/// How much wider the interval is than independent residuals would make it: neighbouring points share the path's state.
+const WIDENING: f64 = 2.0;
+
+impl Drift {
+    /// Takes a reading: time by the reference, and by how much the clock is ahead of it, both in seconds since the first.
+    pub fn add(&mut self, reference: f32, ahead: f32) {
+        self.points = self.points.saturating_add(1);
+        let n = self.points as f32;
+        let (dx, dy) = (reference - self.mean_x, ahead - self.mean_y);
+        self.mean_x += dx / n;
+        self.mean_y += dy / n;
+        self.sxx += dx * (reference - self.mean_x);
+        self.sxy += dx * (ahead - self.mean_y);
+        self.syy += dy * (ahead - self.mean_y);
+    }
+
+    /// The clock's rate against the reference, positive where it runs fast, with its 95 % interval. `step` is the clock's
+    /// resolution in seconds: no interval is narrower than what it leaves open. None from too few readings.
+    #[must_use]
+    pub fn rate(&self, step: f64) -> Option<(Ppm, (Ppm, Ppm))> {
+        let sxx = f64::from(self.sxx);
+        if self.points < FEWEST || sxx <= 0.0 {
+            return None;
+        }
+        let slope = f64::from(self.sxy) / sxx;
+        let freedom = self.points - 2;
+        let residual = (f64::from(self.syy) - slope * f64::from(self.sxy)) / f64::from(freedom);
+        // A reading is off by up to a step, evenly: its variance is a twelfth of the step's square.
+        let variance = residual.max(step * step / 12.0);
+        let half = WIDENING * student_t_975(freedom) * (variance / sxx).sqrt();
+        Some((Ppm(slope * 1e6), (Ppm((slope - half) * 1e6), Ppm((slope + half) * 1e6))))
+    }
+}
+
+/// The clock of a media stream, by the timestamps of its packets against their arrival.
+///
+/// Of the packets of each second the least delayed counts: delay is one-sided, so that it is near the floor of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct MediaClock {
+    drift: Drift,
+    /// The timestamp that the clock would have shown when the stream began.
+    origin: u32,
+    second: u32,
+    best: Option<(f32, f32)>,
+}
+
+/// A step of the timestamps against arrival that is no delay: the sender began anew.
+const JUMP_S: f64 = 2.0;
+
+/// Senders fill buffers first, in bursts: what the clock shows until then is not its rate.
+const SETTLED_S: f32 = 2.0;
+
+impl MediaClock {
+    /// Takes a packet: seconds since the stream's first, its timestamp, and the clock's nominal rate in Hz.
+    pub fn packet(&mut self, elapsed_s: f64, ticks: u32, rate: u32) {
+        let rate = f64::from(rate.max(1));
+        if self.best.is_none() && self.drift.points == 0 {
+            self.origin = ticks.wrapping_sub((elapsed_s * rate) as u32);
+        }
+        let ahead = f64::from(ticks.wrapping_sub(self.origin).cast_signed()) / rate - elapsed_s;
+        if self.best.is_some_and(|(_, best)| (ahead - f64::from(best)).abs() > JUMP_S) {
+            *self = Self::default();
+            self.origin = ticks.wrapping_sub((elapsed_s * rate) as u32);
+            self.second = elapsed_s as u32;
+            self.best = Some((elapsed_s as f32, 0.0));
+            return;
+        }
+        let second = elapsed_s as u32;
+        match &mut self.best {
+            Some((_, best)) if second == self.second && f64::from(*best) >= ahead => {}
+            Some(held) if second == self.second => *held = (elapsed_s as f32, ahead as f32),
+            held => {
+                if let Some((at, ahead)) = held.replace((elapsed_s as f32, ahead as f32))
+                    && at >= SETTLED_S
+                {
+                    self.drift.add(at, ahead);
+                }
+                self.second = second;
+            }
+        }
+    }
+
+    /// The clock's rate against the sensor's.
+    #[must_use]
+    pub fn rate(&self, clock_rate: u32) -> Option<(Ppm, (Ppm, Ppm))> {
+        self.drift.rate(1.0 / f64::from(clock_rate.max(1)))
+    }
+}
+
+/// The clock of a media stream, by the pairs of wall clock and media clock in its sender's reports (RFC 3550 section 6.4.1): no
+/// network is between the two.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReportClock {
+    drift: Drift,
+    first: (u64, u32),
+}
+
+impl ReportClock {
+    /// From the first report: NTP time as in the report, and timestamp.
+    #[must_use]
+    pub fn new(ntp: u64, ticks: u32) -> Self {
+        let mut drift = Drift::default();
+        drift.add(0.0, 0.0);
+        Self { drift, first: (ntp, ticks) }
+    }
+
+    /// Takes a later report. One that jumps against the first is passed over.
+    pub fn report(&mut self, ntp: u64, ticks: u32, rate: u32) {
+        let reference = ntp.wrapping_sub(self.first.0).cast_signed() as f64 / 4_294_967_296.0;
+        let shown = f64::from(ticks.wrapping_sub(self.first.1).cast_signed()) / f64::from(rate.max(1));
+        if reference > 0.0 && (shown - reference).abs() < JUMP_S {
+            self.drift.add(reference as f32, (shown - reference) as f32);
+        }
+    }
+
+    /// The media clock's rate against the sender's wall clock.
+    #[must_use]
+    pub fn rate(&self, clock_rate: u32) -> Option<(Ppm, (Ppm, Ppm))> {
+        self.drift.rate(1.0 / f64::from(clock_rate.max(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A minute of packets every 20 ms from a clock `ppm` fast, late by what `delay_s` says.
+    fn minute(ppm: f64, jump_at: usize, delay_s: impl Fn(usize) -> f64) -> MediaClock {
+        let mut clock = MediaClock::default();
+        for i in 0..3000 {
+            let sent = i as f64 * 0.02 / (1.0 + ppm / 1e6);
+            let jump = if i >= jump_at { 1_000_000 } else { 0 };
+            let ticks = 4_294_960_000_u32.wrapping_add(160 * i as u32).wrapping_add(jump);
+            clock.packet(sent + delay_s(i) - delay_s(0), ticks, 8000);
+        }
+        clock
+    }
+
+    #[test]
+    fn a_media_clock_is_read_through_one_sided_jitter_and_a_wrap() {
+        for ppm in [-12_000.0, -40.0, 0.0, 35.0, 1000.0] {
+            let clock = minute(ppm, usize::MAX, |i| 0.002 * ((i * 7919) % 997) as f64 / 997.0);
+            let (rate, (low, high)) = clock.rate(8000).unwrap();
+            assert!((rate.0 - ppm).abs() < 3.0 + ppm.abs() * 0.001, "{ppm}: {rate:?}");
+            assert!(low.0 <= ppm && ppm <= high.0 || ppm.abs() > 500.0, "{ppm}: {low:?} {high:?}");
+        }
+    }
+
+    #[test]
+    fn a_sender_that_begins_anew_is_read_anew() {
+        let (rate, _) = minute(50.0, 1500, |_| 0.0).rate(8000).unwrap();
+        assert!((rate.0 - 50.0).abs() < 10.0, "{rate:?}");
+        assert_eq!(MediaClock::default().rate(8000), None);
+    }
+
+    #[test]
+    fn reports_compare_the_senders_two_clocks() {
+        let mut clock = ReportClock::new(7 << 32, 100);
+        for i in 1..20_u64 {
+            let seconds = 5 * i;
+            clock.report((7 + seconds) << 32, 100 + (seconds as f64 * 8000.0 * 1.0001) as u32, 8000);
+        }
+        let (rate, (low, high)) = clock.rate(8000).unwrap();
+        assert!((rate.0 - 100.0).abs() < 2.0 && low.0 < 100.0 && high.0 > 100.0, "{rate:?}");
+    }
+}
