@@ -36,3 +36,12 @@ tshark:
 # Record the captures of pcaps/ anew (root, network namespaces, real SIP programs)
 record *names:
     scripts/record-pcaps {{names}}
+
+# How well clocks are read, against known truth (docs/clocks.md)
+table-clocks:
+    cargo run --release --quiet -p bellwether-testkit --example clocks 400
+
+# How well fingerprints hold together and tell apart (docs/fingerprint.md)
+table-fingerprints:
+    cargo build --release --quiet
+    scripts/fingerprint-table

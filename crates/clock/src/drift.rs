@@ -2,10 +2,10 @@ use bellwether_base::Ppm;
 
 use crate::line::student_t_975;
 
-/// A line fitted as its points come, in 24 octets: there is one for every stream.
+/// A line fitted as its points come, in 24 octets: there is one for every stream. After 65,535 points it stands still.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drift {
-    points: u32,
+    points: u16,
     mean_x: f32,
     mean_y: f32,
     sxx: f32,
@@ -14,7 +14,7 @@ pub struct Drift {
 }
 
 /// Points below which nothing is said.
-const FEWEST: u32 = 6;
+const FEWEST: u16 = 6;
 
 /// How much wider the interval is than independent residuals would make it: neighbouring points share the path's state.
 const WIDENING: f64 = 2.0;
@@ -22,8 +22,9 @@ const WIDENING: f64 = 2.0;
 impl Drift {
     /// Takes a reading: time by the reference, and by how much the clock is ahead of it, both in seconds since the first.
     pub fn add(&mut self, reference: f32, ahead: f32) {
-        self.points = self.points.saturating_add(1);
-        let n = self.points as f32;
+        let Some(points) = self.points.checked_add(1) else { return };
+        self.points = points;
+        let n = f32::from(points);
         let (dx, dy) = (reference - self.mean_x, ahead - self.mean_y);
         self.mean_x += dx / n;
         self.mean_y += dy / n;
@@ -41,7 +42,7 @@ impl Drift {
             return None;
         }
         let slope = f64::from(self.sxy) / sxx;
-        let freedom = self.points - 2;
+        let freedom = u32::from(self.points) - 2;
         let residual = (f64::from(self.syy) - slope * f64::from(self.sxy)) / f64::from(freedom);
         // A reading is off by up to a step, evenly: its variance is a twelfth of the step's square.
         let variance = residual.max(step * step / 12.0);
@@ -53,13 +54,13 @@ impl Drift {
 /// The clock of a media stream, by the timestamps of its packets against their arrival.
 ///
 /// Of the packets of each second the least delayed counts: delay is one-sided, so that it is near the floor of the path.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MediaClock {
     drift: Drift,
     /// The timestamp that the clock would have shown when the stream began.
     origin: u32,
-    second: u32,
-    best: Option<(f32, f32)>,
+    /// The least delayed packet of the present second: seconds since the first, and how far ahead the clock was.
+    best: (f32, f32),
 }
 
 /// A step of the timestamps against arrival that is no delay: the sender began anew.
@@ -68,33 +69,33 @@ const JUMP_S: f64 = 2.0;
 /// Senders fill buffers first, in bursts: what the clock shows until then is not its rate.
 const SETTLED_S: f32 = 2.0;
 
+impl Default for MediaClock {
+    fn default() -> Self {
+        // No packet yet: a moment that is none.
+        Self { drift: Drift::default(), origin: 0, best: (f32::NEG_INFINITY, 0.0) }
+    }
+}
+
 impl MediaClock {
     /// Takes a packet: seconds since the stream's first, its timestamp, and the clock's nominal rate in Hz.
     pub fn packet(&mut self, elapsed_s: f64, ticks: u32, rate: u32) {
         let rate = f64::from(rate.max(1));
-        if self.best.is_none() && self.drift.points == 0 {
-            self.origin = ticks.wrapping_sub((elapsed_s * rate) as u32);
-        }
+        let now = elapsed_s as f32;
         let ahead = f64::from(ticks.wrapping_sub(self.origin).cast_signed()) / rate - elapsed_s;
-        if self.best.is_some_and(|(_, best)| (ahead - f64::from(best)).abs() > JUMP_S) {
-            *self = Self::default();
-            self.origin = ticks.wrapping_sub((elapsed_s * rate) as u32);
-            self.second = elapsed_s as u32;
-            self.best = Some((elapsed_s as f32, 0.0));
+        let is_first = self.best.0 == f32::NEG_INFINITY;
+        if is_first || (ahead - f64::from(self.best.1)).abs() > JUMP_S {
+            let origin = ticks.wrapping_sub((elapsed_s * rate) as u32);
+            *self = Self { origin, best: (now, 0.0), ..Self::default() };
             return;
         }
-        let second = elapsed_s as u32;
-        match &mut self.best {
-            Some((_, best)) if second == self.second && f64::from(*best) >= ahead => {}
-            Some(held) if second == self.second => *held = (elapsed_s as f32, ahead as f32),
-            held => {
-                if let Some((at, ahead)) = held.replace((elapsed_s as f32, ahead as f32))
-                    && at >= SETTLED_S
-                {
-                    self.drift.add(at, ahead);
-                }
-                self.second = second;
+        let (at, best) = self.best;
+        if now.floor() > at.floor() {
+            if at >= SETTLED_S {
+                self.drift.add(at, best);
             }
+            self.best = (now, ahead as f32);
+        } else if ahead as f32 > best {
+            self.best = (now, ahead as f32);
         }
     }
 
