@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
+    /// Draw what was measured
+    Plot(PlotArgs),
     /// What the fingerprints of two calls share and where they differ
     Diff(DiffArgs),
     /// Look for what would stop or spoil a live run
@@ -175,7 +177,7 @@ pub(crate) struct ShowArgs {
     /// What kind of thing
     #[arg(value_enum)]
     pub(crate) kind: ShowKind,
-    /// Its name: a Call-ID, or a fingerprint's hash
+    /// Its name: a Call-ID, a fingerprint's hash, or an address of record as reports print it
     pub(crate) id: String,
 }
 
@@ -185,6 +187,26 @@ pub(crate) enum ShowKind {
     Call,
     /// By hash
     Fingerprint,
+    /// By address of record or contact: its clock, and which other devices it could be
+    Device,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlotArgs {
+    /// What to draw
+    #[arg(value_enum)]
+    pub(crate) what: PlotWhat,
+    /// An address of record or contact as reports print it
+    pub(crate) id: String,
+    /// Write an SVG file instead of drawing in the terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum PlotWhat {
+    /// Offsets of a device's refreshes from its nominal period, and the line through them
+    Clock,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ mod config;
 mod doctor;
 mod key;
 mod outcome;
+mod plot;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
 mod render;
@@ -45,6 +46,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
+        Command::Plot(args) => plot::run(&cli.common, args),
         Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),

@@ -12,11 +12,13 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     let reader = open_reader(common)?;
     let found = match args.kind {
         ShowKind::Call => reader.show_call(&args.id)?,
+        ShowKind::Device => reader.show_device(&args.id)?,
         ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
     };
     if found.is_empty() {
         let kind = match args.kind {
             ShowKind::Call => "call with the Call-ID",
+            ShowKind::Device => "device of",
             ShowKind::Fingerprint => "fingerprint",
         };
         return Err(Failure::Work(format!("there is no {kind} {} in {}", args.id, common.db.display())));

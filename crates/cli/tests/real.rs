@@ -126,6 +126,26 @@ fn a_clock_that_runs_a_thousandth_fast_shows_against_its_twin() {
 }
 
 #[test]
+fn a_device_is_shown_with_its_clock_and_drawn() {
+    let room = replayed("lab-register.pcap");
+    let rows = room.rows("x.db", "registrations");
+    let row = rows.iter().find(|r| r["discipline"] == "restart").unwrap();
+    let aor = row["aor"].as_str().unwrap();
+    let shown: Value =
+        serde_json::from_str(&room.expect(0, &["--db", "x.db", "--format", "json", "show", "device", aor]))
+            .unwrap();
+    let points: usize =
+        shown["clock"]["points_s_ms"].as_array().unwrap().iter().map(|s| s.as_array().unwrap().len()).sum();
+    assert_eq!(points as u64, row["refreshes"].as_u64().unwrap());
+    assert!(shown["could_be"].is_array());
+    room.expect(0, &["--db", "x.db", "plot", "clock", aor, "-o", "clock.svg"]);
+    let svg = std::fs::read_to_string(room.path("clock.svg")).unwrap();
+    assert_eq!(svg.matches("<circle").count(), points);
+    assert!(room.expect(0, &["--db", "x.db", "plot", "clock", aor]).contains("restart: period"));
+    assert!(room.expect(1, &["--db", "x.db", "plot", "clock", "nobody"]).contains("no clock of nobody"));
+}
+
+#[test]
 fn the_reports_of_the_lab_captures_are_as_they_were_approved() {
     for capture in own_captures() {
         let room = Room::new();

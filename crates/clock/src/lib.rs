@@ -4,6 +4,7 @@
 //! armed ([`Discipline`]), and answers with its [`Skew`] and an interval, or with the reason why there is none
 //! ([`NoFit`]). What is kept can be persisted and pooled. This crate must never know whose device it is.
 
+mod compare;
 mod discipline;
 mod drift;
 mod fit;
@@ -12,6 +13,7 @@ mod policy;
 mod reading;
 mod timeline;
 
+pub use compare::{Match, Tolerance, Verdict, compare_clocks};
 pub use discipline::Discipline;
 pub use drift::{Drift, MediaClock, ReportClock};
 pub use fit::{NoFit, SkewFit, pooled_fit};

@@ -5,6 +5,7 @@
 //!
 //! This crate must never know a packet or how a row is printed.
 
+mod clocks;
 mod error;
 mod platforms;
 mod query;

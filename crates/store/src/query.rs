@@ -2,20 +2,16 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use bellwether_base::{Loss, LossKind, Ppm, Span, Timestamp};
-use bellwether_clock::{
-    Discipline, NoFit, Point, Reading, RoundTrip, SegmentStats, Skew, SkewFit, policy, read_clock,
-};
+use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_fingerprint::Signatures;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::platforms::{self, Platforms};
 use crate::schema::open_for_reading;
 use crate::values::{
-    CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, int, parsed, real, round, stream,
-    text, time,
+    CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, parsed, stream, time,
 };
 
 /// The reports that have rows.
@@ -345,135 +341,4 @@ impl Reader {
         }
         Ok(())
     }
-
-    /// The clock is fitted here, from all segments that were ever observed of the device.
-    fn registration(&self, row: &Row<'_>) -> Result<Values, StoreError> {
-        let stacks = self.stacks(row)?;
-        let id: i64 = row.get("id")?;
-        let segments = self.segments(id)?;
-        let shortest: Option<f64> = row.get("rtt_ms")?;
-        let round_trip = shortest.map(|ms| RoundTrip {
-            shortest: Span::from_nanos((ms * 1e6) as i64),
-            seen: row.get("challenges").unwrap_or(1),
-        });
-        let reading = read_clock(&segments, round_trip);
-        let longest = segments.iter().max_by_key(|s| s.refreshes);
-        let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
-        let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
-        let (latest_status, latest_expires) = self.latest(id)?;
-        let rule = period
-            .zip(latest_expires.as_u64())
-            .and_then(|(period, expires)| policy(period, u32::try_from(expires).ok()?));
-        let clock = Clock::of(&reading);
-        Ok(vec![
-            text(row, "aor")?,
-            text(row, "contact")?,
-            text(row, "instance_id")?,
-            text(row, "source")?,
-            text(row, "registrar")?,
-            text(row, "transport")?,
-            text(row, "user_agent")?,
-            text(row, "fingerprint")?,
-            stacks.stack,
-            time(row.get("first_seen")?),
-            time(row.get("last_seen")?),
-            int(row, "refreshes")?,
-            int(row, "duplicates")?,
-            latest_expires,
-            json!(period),
-            json!(observed.map(|p| round(p, 6))),
-            json!(clock.discipline.name()),
-            json!(clock.slope.map(|f| round(f.residual_s * 1e3, 4))),
-            real(row, "rtt_ms", 3)?,
-            json!(clock.skew.map(|s| round(s.skew.0, 3))),
-            json!(clock.skew.map(|s| interval(s.ci95))),
-            json!(clock.slope.map(|f| round(f.skew.0, 3))),
-            json!(clock.lateness_s.map(|s| round(s * 1e3, 3))),
-            json!(clock.skew.map(|s| s.method)),
-            json!(clock.no_fit.map(NoFit::name)),
-            json!(segments.len()),
-            int(row, "challenges")?,
-            latest_status,
-            int(row, "hep_agent")?,
-            text(row, "mirror")?,
-            stacks.claim,
-            json!(rule),
-            json!(clock.rate.map(|(rate, _)| round(rate.0, 3))),
-            json!(clock.rate.map(|(_, ci95)| interval(ci95))),
-        ])
-    }
-
-    fn latest(&self, registration: i64) -> Result<(Value, Value), StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT last_status, expires_s FROM observations WHERE registration = ?1 ORDER BY first_at DESC LIMIT 1",
-        )?;
-        let found: Option<(Option<i64>, Option<i64>)> =
-            select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        let (status, expires) = found.unwrap_or_default();
-        Ok((json!(status), json!(expires)))
-    }
-
-    fn segments(&self, registration: i64) -> Result<Vec<SegmentStats>, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT first_at, last_at, refreshes, off_grid, period_s, period_observed_s, sxx, sxy, syy, points
-             FROM segments WHERE registration = ?1 ORDER BY first_at",
-        )?;
-        let rows: Result<Vec<SegmentStats>, rusqlite::Error> = select
-            .query_map(params![registration], |r| {
-                Ok(SegmentStats {
-                    first_at: Timestamp::from_nanos(r.get(0)?),
-                    last_at: Timestamp::from_nanos(r.get(1)?),
-                    refreshes: r.get(2)?,
-                    off_grid: r.get(3)?,
-                    period_s: r.get(4)?,
-                    period_observed_s: r.get(5)?,
-                    sxx: r.get(6)?,
-                    sxy: r.get(7)?,
-                    syy: r.get(8)?,
-                    points: r.get::<_, Option<Vec<u8>>>(9)?.map(|p| Point::unpack(&p)).unwrap_or_default(),
-                })
-            })?
-            .collect();
-        Ok(rows?)
-    }
-}
-
-/// A clock's reading as columns show it.
-struct Clock {
-    discipline: Discipline,
-    slope: Option<SkewFit>,
-    skew: Option<Skew>,
-    no_fit: Option<NoFit>,
-    lateness_s: Option<f64>,
-    rate: Option<(Ppm, (Ppm, Ppm))>,
-}
-
-impl Clock {
-    fn of(reading: &Result<Reading, NoFit>) -> Self {
-        match reading {
-            Ok(reading) => Self {
-                discipline: reading.discipline,
-                slope: Some(reading.slope),
-                skew: reading.skew.ok(),
-                no_fit: reading.skew.err(),
-                lateness_s: reading.lateness_s,
-                rate: reading.rate,
-            },
-            Err(reason) => Self {
-                discipline: match reason {
-                    NoFit::IrregularIntervals => Discipline::Randomised,
-                    _ => Discipline::Undetermined,
-                },
-                slope: None,
-                skew: None,
-                no_fit: Some(*reason),
-                lateness_s: None,
-                rate: None,
-            },
-        }
-    }
-}
-
-fn interval((low, high): (Ppm, Ppm)) -> [f64; 2] {
-    [round(low.0, 3), round(high.0, 3)]
 }

@@ -1,0 +1,257 @@
+//! Devices' clocks: read from what was stored, compared with each other.
+
+use bellwether_base::{Ppm, Span, Timestamp};
+use bellwether_clock::{
+    Discipline, NoFit, Point, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Tolerance, Verdict,
+    compare_clocks, policy, read_clock,
+};
+use rusqlite::{OptionalExtension, Row, params};
+use serde_json::{Map, Value, json};
+
+use crate::StoreError;
+use crate::query::{Reader, Report, Values};
+use crate::values::{REGISTRATIONS, int, object, real, round, text, time};
+
+/// Devices listed that another could be.
+const MOST_CANDIDATES: usize = 10;
+
+/// One registration with its clock.
+struct Device {
+    row: Map<String, Value>,
+    fingerprint: String,
+    registration: i64,
+    segments: Vec<SegmentStats>,
+    reading: Result<Reading, NoFit>,
+}
+
+impl Device {
+    fn period_s(&self) -> f64 {
+        self.segments.iter().max_by_key(|s| s.refreshes).map_or(0.0, |s| s.period_s)
+    }
+}
+
+impl Reader {
+    /// The devices of an address of record as reports print it (or of a contact): their rows, the points of their clocks, and which
+    /// other known devices of the same fingerprint each could be by its clock.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn show_device(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
+        let found = self.devices("r.aor = ?1 OR r.contact = ?1", id)?;
+        let mut out = Vec::new();
+        for device in &found {
+            let mut shown = device.row.clone();
+            shown.insert("clock".to_owned(), plot_of(device));
+            shown.insert("could_be".to_owned(), self.candidates(device)?);
+            out.push(shown);
+        }
+        Ok(out)
+    }
+
+    /// Other devices of the same fingerprint whose clocks do not tell them apart from this one, the likeliest first.
+    fn candidates(&self, device: &Device) -> Result<Value, StoreError> {
+        let Ok(reading) = &device.reading else { return Ok(json!([])) };
+        let mut found = Vec::new();
+        for other in self.devices("r.fingerprint = ?1", &device.fingerprint)? {
+            let Ok(theirs) = &other.reading else { continue };
+            if other.registration == device.registration {
+                continue;
+            }
+            let same = compare_clocks(
+                (reading, device.period_s()),
+                (theirs, other.period_s()),
+                &Tolerance::default(),
+            );
+            let Some(p_value) = same.p_value.filter(|_| same.verdict != Verdict::Different) else { continue };
+            found.push((
+                p_value,
+                json!({
+                    "aor": other.row.get("aor"),
+                    "contact": other.row.get("contact"),
+                    "verdict": same.verdict.name(),
+                    "p_value": round(p_value, 4),
+                    "difference_ppm": same.difference.map(|d| round(d.0, 3)),
+                }),
+            ));
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(Value::Array(found.into_iter().take(MOST_CANDIDATES).map(|(_, value)| value).collect()))
+    }
+
+    fn devices(&self, condition: &str, value: &str) -> Result<Vec<Device>, StoreError> {
+        let mut select = self.db.prepare(&format!(
+            "{REGISTRATIONS} WHERE {condition} GROUP BY r.registration ORDER BY min(o.first_at), r.registration"
+        ))?;
+        let mut rows = select.query([value])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (segments, reading) = self.clock(row)?;
+            out.push(Device {
+                row: object(Report::Registrations, self.registration(row)?),
+                fingerprint: row.get("fingerprint")?,
+                registration: row.get("registration")?,
+                segments,
+                reading,
+            });
+        }
+        Ok(out)
+    }
+
+    /// The segments of a registration, and its clock as all of them show it.
+    fn clock(&self, row: &Row<'_>) -> Result<(Vec<SegmentStats>, Result<Reading, NoFit>), StoreError> {
+        let segments = self.segments(row.get("id")?)?;
+        let shortest: Option<f64> = row.get("rtt_ms")?;
+        let round_trip = shortest.map(|ms| RoundTrip {
+            shortest: Span::from_nanos((ms * 1e6) as i64),
+            seen: row.get("challenges").unwrap_or(1),
+        });
+        let reading = read_clock(&segments, round_trip);
+        Ok((segments, reading))
+    }
+
+    /// The clock is fitted here, from all segments that were ever observed of the device.
+    pub(crate) fn registration(&self, row: &Row<'_>) -> Result<Values, StoreError> {
+        let stacks = self.stacks(row)?;
+        let id: i64 = row.get("id")?;
+        let (segments, reading) = self.clock(row)?;
+        let longest = segments.iter().max_by_key(|s| s.refreshes);
+        let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
+        let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
+        let (latest_status, latest_expires) = self.latest(id)?;
+        let rule = period
+            .zip(latest_expires.as_u64())
+            .and_then(|(period, expires)| policy(period, u32::try_from(expires).ok()?));
+        let clock = Clock::of(&reading);
+        Ok(vec![
+            text(row, "aor")?,
+            text(row, "contact")?,
+            text(row, "instance_id")?,
+            text(row, "source")?,
+            text(row, "registrar")?,
+            text(row, "transport")?,
+            text(row, "user_agent")?,
+            text(row, "fingerprint")?,
+            stacks.stack,
+            time(row.get("first_seen")?),
+            time(row.get("last_seen")?),
+            int(row, "refreshes")?,
+            int(row, "duplicates")?,
+            latest_expires,
+            json!(period),
+            json!(observed.map(|p| round(p, 6))),
+            json!(clock.discipline.name()),
+            json!(clock.slope.map(|f| round(f.residual_s * 1e3, 4))),
+            real(row, "rtt_ms", 3)?,
+            json!(clock.skew.map(|s| round(s.skew.0, 3))),
+            json!(clock.skew.map(|s| interval(s.ci95))),
+            json!(clock.slope.map(|f| round(f.skew.0, 3))),
+            json!(clock.lateness_s.map(|s| round(s * 1e3, 3))),
+            json!(clock.skew.map(|s| s.method)),
+            json!(clock.no_fit.map(NoFit::name)),
+            json!(segments.len()),
+            int(row, "challenges")?,
+            latest_status,
+            int(row, "hep_agent")?,
+            text(row, "mirror")?,
+            stacks.claim,
+            json!(rule),
+            json!(clock.rate.map(|(rate, _)| round(rate.0, 3))),
+            json!(clock.rate.map(|(_, ci95)| interval(ci95))),
+        ])
+    }
+
+    fn latest(&self, registration: i64) -> Result<(Value, Value), StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT last_status, expires_s FROM observations WHERE registration = ?1 ORDER BY first_at DESC LIMIT 1",
+        )?;
+        let found: Option<(Option<i64>, Option<i64>)> =
+            select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let (status, expires) = found.unwrap_or_default();
+        Ok((json!(status), json!(expires)))
+    }
+
+    fn segments(&self, registration: i64) -> Result<Vec<SegmentStats>, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT first_at, last_at, refreshes, off_grid, period_s, period_observed_s, sxx, sxy, syy, points
+             FROM segments WHERE registration = ?1 ORDER BY first_at",
+        )?;
+        let rows: Result<Vec<SegmentStats>, rusqlite::Error> = select
+            .query_map(params![registration], |r| {
+                Ok(SegmentStats {
+                    first_at: Timestamp::from_nanos(r.get(0)?),
+                    last_at: Timestamp::from_nanos(r.get(1)?),
+                    refreshes: r.get(2)?,
+                    off_grid: r.get(3)?,
+                    period_s: r.get(4)?,
+                    period_observed_s: r.get(5)?,
+                    sxx: r.get(6)?,
+                    sxy: r.get(7)?,
+                    syy: r.get(8)?,
+                    points: r.get::<_, Option<Vec<u8>>>(9)?.map(|p| Point::unpack(&p)).unwrap_or_default(),
+                })
+            })?
+            .collect();
+        Ok(rows?)
+    }
+}
+
+/// The points of a device's clock, for a picture: seconds since its first refresh and offsets in milliseconds, by segment,
+/// with the slope that is drawn through each.
+fn plot_of(device: &Device) -> Value {
+    let first = device.segments.iter().map(|s| s.first_at).min();
+    let segments: Vec<Value> = device
+        .segments
+        .iter()
+        .map(|s| {
+            let from = first.map_or(0.0, |first| s.first_at.since(first).as_secs_f64());
+            let points: Vec<[f64; 2]> = s
+                .points
+                .iter()
+                .map(|p| [round(from + f64::from(p.x_ms) * 1e-3, 3), round(f64::from(p.y_us) * 1e-3, 3)])
+                .collect();
+            json!(points)
+        })
+        .collect();
+    let slope = device.reading.as_ref().ok().map(|reading| reading.slope.skew.0);
+    json!({ "slope_ppm": slope.map(|s| round(s, 3)), "points_s_ms": segments })
+}
+
+/// A clock's reading as columns show it.
+struct Clock {
+    discipline: Discipline,
+    slope: Option<SkewFit>,
+    skew: Option<Skew>,
+    no_fit: Option<NoFit>,
+    lateness_s: Option<f64>,
+    rate: Option<(Ppm, (Ppm, Ppm))>,
+}
+
+impl Clock {
+    fn of(reading: &Result<Reading, NoFit>) -> Self {
+        match reading {
+            Ok(reading) => Self {
+                discipline: reading.discipline,
+                slope: Some(reading.slope),
+                skew: reading.skew.ok(),
+                no_fit: reading.skew.err(),
+                lateness_s: reading.lateness_s,
+                rate: reading.rate,
+            },
+            Err(reason) => Self {
+                discipline: match reason {
+                    NoFit::IrregularIntervals => Discipline::Randomised,
+                    _ => Discipline::Undetermined,
+                },
+                slope: None,
+                skew: None,
+                no_fit: Some(*reason),
+                lateness_s: None,
+                rate: None,
+            },
+        }
+    }
+}
+
+fn interval((low, high): (Ppm, Ppm)) -> [f64; 2] {
+    [round(low.0, 3), round(high.0, 3)]
+}
