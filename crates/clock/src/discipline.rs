@@ -1,6 +1,6 @@
 //! How a device's timer is armed: by what the refreshes themselves say.
 
-use crate::line::Points;
+use crate::line::Offsets;
 
 /// How a timer is armed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ const FEWEST: usize = 8;
 /// `prior` is the logarithm of the odds for restart that is known before. Answers the discipline and the odds.
 pub(crate) fn classify(
     line_residuals: &[f64],
-    segments: &[Points],
+    segments: &[Offsets],
     waits: &[Vec<f64>],
     prior: f64,
 ) -> (Discipline, f64) {

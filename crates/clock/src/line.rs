@@ -7,7 +7,7 @@
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Offset points of one segment: seconds since its first refresh, and offsets in seconds.
-pub(crate) type Points = Vec<(f64, f64)>;
+pub(crate) type Offsets = Vec<(f64, f64)>;
 
 /// A slope with its uncertainty.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -31,7 +31,7 @@ const FEWEST: usize = 10;
 
 /// The slope common to all segments, each with an offset of its own, by the estimator that the residuals speak for; none where
 /// least squares is as good, or there are too few points.
-pub(crate) fn robust_slope(segments: &[Points]) -> Option<Slope> {
+pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     let n: usize = segments.iter().map(Vec::len).sum();
     if n < FEWEST {
         return None;
@@ -81,7 +81,7 @@ impl Sums {
     }
 }
 
-fn sums_of(segments: &[Points]) -> Sums {
+fn sums_of(segments: &[Offsets]) -> Sums {
     let mut sums = Sums::default();
     for points in segments {
         let n = points.len().max(1) as f64;
@@ -96,7 +96,7 @@ fn sums_of(segments: &[Points]) -> Sums {
 }
 
 /// The slope that minimises the pinball loss at a level, with the best offset for each segment. The loss is convex in the slope.
-fn quantile_slope(segments: &[Points], level: f64, around: f64, reach: f64) -> f64 {
+fn quantile_slope(segments: &[Offsets], level: f64, around: f64, reach: f64) -> f64 {
     const STEPS: usize = 36;
     // A golden section keeps one of its two inner points, so each step costs one evaluation.
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
@@ -121,7 +121,7 @@ fn quantile_slope(segments: &[Points], level: f64, around: f64, reach: f64) -> f
     (low + high) / 2.0
 }
 
-fn pinball(segments: &[Points], slope: f64, level: f64, scratch: &mut Vec<f64>) -> f64 {
+fn pinball(segments: &[Offsets], slope: f64, level: f64, scratch: &mut Vec<f64>) -> f64 {
     let mut loss = 0.0;
     for points in segments {
         scratch.clear();
@@ -146,7 +146,7 @@ fn select(values: &mut [f64], level: f64) -> f64 {
     *value
 }
 
-fn residuals(segments: &[Points], slope: f64, level: f64) -> Vec<f64> {
+fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64> {
     let mut out = Vec::new();
     for points in segments {
         let start = out.len();

@@ -2,7 +2,7 @@ use bellwether_base::{Ppm, Span};
 
 use crate::discipline::{Discipline, classify};
 use crate::fit::{is_of_period, main_period};
-use crate::line::{Points, robust_slope, student_t_975};
+use crate::line::{Offsets, robust_slope, student_t_975};
 use crate::{NoFit, SegmentStats, SkewFit, pooled_fit};
 
 /// How late a program's timer may be after its time is up, beyond what its clock says: 1 to 32 ms were measured of real
@@ -79,14 +79,8 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     }
     let period_s = main_period(&segments);
     let used: Vec<&SegmentStats> = segments.iter().filter(|s| is_of_period(s, period_s)).collect();
-    let points: Vec<Points> = used
-        .iter()
-        .map(|s| s.points.iter().map(|p| (f64::from(p.x_ms) * 1e-3, f64::from(p.y_us) * 1e-6)).collect())
-        .collect();
-    let waits: Vec<Vec<f64>> = used
-        .iter()
-        .map(|s| s.points.iter().filter_map(|p| p.wait_us).map(|wait| f64::from(wait) * 1e-6).collect())
-        .collect();
+    let points: Vec<Offsets> = used.iter().map(|s| s.points().map(|p| (p.x_s, p.y_s)).collect()).collect();
+    let waits: Vec<Vec<f64>> = used.iter().map(|s| s.points().filter_map(|p| p.wait_s).collect()).collect();
     let robust = robust_slope(&points);
     let line = robust.map_or(slope.skew.0 * 1e-6, |r| r.slope);
     let residuals = residuals(&points, line);
@@ -192,7 +186,7 @@ fn restart(reading: &mut Reading, waits: &[Vec<f64>], period_s: f64, round_trip:
 }
 
 /// What is left of the offsets around lines of one slope, each segment's middle taken out.
-fn residuals(segments: &[Points], slope: f64) -> Vec<f64> {
+fn residuals(segments: &[Offsets], slope: f64) -> Vec<f64> {
     let mut out = Vec::new();
     for points in segments {
         let mut of: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();

@@ -1,5 +1,7 @@
 use bellwether_base::{Span, Timestamp};
 
+use crate::points::{Point, Points};
+
 /// Segments kept per timeline; the oldest leaves first.
 pub const MAX_SEGMENTS: usize = 16;
 
@@ -14,52 +16,6 @@ const TOLERANCE: f64 = 0.05;
 
 /// Missed refreshes bridged within one segment; beyond, the device may have been restarted unseen.
 const MAX_MISSED: f64 = 20.0;
-
-/// Points kept per segment: an hour of refreshes at the period that border controllers force. Beyond, every second leaves.
-const MAX_POINTS: usize = 160;
-
-/// One refresh, as estimators that look at single points need it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Point {
-    /// Milliseconds since the segment's first refresh.
-    pub x_ms: u32,
-    /// Nominal minus observed time, in microseconds.
-    pub y_us: i32,
-    /// By how much the time since the answer to the refresh before exceeded the period, in microseconds; none if that
-    /// answer was not seen, or a refresh was missed.
-    pub wait_us: Option<i32>,
-}
-
-impl Point {
-    /// Octets of a packed point.
-    const PACKED: usize = 12;
-
-    /// Points as octets, for a database.
-    #[must_use]
-    pub fn pack(points: &[Self]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(points.len() * Self::PACKED);
-        for point in points {
-            out.extend(point.x_ms.to_le_bytes());
-            out.extend(point.y_us.to_le_bytes());
-            out.extend(point.wait_us.unwrap_or(i32::MIN).to_le_bytes());
-        }
-        out
-    }
-
-    /// What [`Self::pack`] made; octets that are no whole point are left out.
-    #[must_use]
-    pub fn unpack(octets: &[u8]) -> Vec<Self> {
-        let (packed, _) = octets.as_chunks::<{ Self::PACKED }>();
-        packed
-            .iter()
-            .map(|[a, b, c, d, e, f, g, h, i, j, k, l]| Self {
-                x_ms: u32::from_le_bytes([*a, *b, *c, *d]),
-                y_us: i32::from_le_bytes([*e, *f, *g, *h]),
-                wait_us: Some(i32::from_le_bytes([*i, *j, *k, *l])).filter(|wait| *wait != i32::MIN),
-            })
-            .collect()
-    }
-}
 
 /// What one unbroken run of refreshes amounts to: enough to fit it, to pool it with others, and to persist it.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,11 +38,16 @@ pub struct SegmentStats {
     pub sxy: f64,
     /// Centred sum of squares of the offsets (nominal minus observed time).
     pub syy: f64,
-    /// Refreshes one by one, evenly thinned where there are many.
-    pub points: Vec<Point>,
+    /// Refreshes one by one; [`Self::points`] reads them.
+    pub packed: Points,
 }
 
 impl SegmentStats {
+    /// Refreshes one by one, evenly thinned where there are many.
+    pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
+        self.packed.iter(self.period_s)
+    }
+
     /// The same refreshes against the nominal period that their mean interval is nearest to. The first intervals, by which the
     /// period was chosen, may have been odd ones.
     pub(crate) fn on_grid(&self) -> Self {
@@ -97,20 +58,11 @@ impl SegmentStats {
         // Index times period is x + y, so the new offset is (x + y) * share - x.
         let share = nominal / self.period_s;
         let more = share - 1.0;
-        let moved = |p: &Point| {
-            let (x, y) = (f64::from(p.x_ms) * 1e3, f64::from(p.y_us));
-            let excess = (nominal - self.period_s) * 1e6;
-            Point {
-                y_us: (share * y + more * x) as i32,
-                wait_us: p.wait_us.map(|wait| (f64::from(wait) - excess) as i32),
-                ..*p
-            }
-        };
         Self {
             period_s: nominal,
             sxy: share * self.sxy + more * self.sxx,
             syy: share * share * self.syy + 2.0 * share * more * self.sxy + more * more * self.sxx,
-            points: self.points.iter().map(moved).collect(),
+            packed: self.packed.on_period(nominal - self.period_s),
             ..self.clone()
         }
     }
@@ -135,11 +87,8 @@ pub struct RegisterTimeline {
 #[derive(Clone, Debug)]
 struct Running {
     stats: SegmentStats,
-    period: Span,
     /// Index of the last refresh, in periods since the first.
     index: i64,
-    intervals: u32,
-    interval_sum_s: f64,
     mean_x: f64,
     mean_y: f64,
     /// Of so many refreshes one is kept as a point.
@@ -213,8 +162,10 @@ impl RegisterTimeline {
         let mut running = Running::new(first, period_s);
         for (at, after_answer) in early.into_iter().skip(1) {
             if let Step::OffGrid = running.add(at, after_answer) {
-                running.stats.off_grid += 1;
-                running.stats.last_at = at;
+                // The grid begins again behind an odd interval: over it, every offset would be shifted.
+                let begun = Running::new(at, period_s);
+                let before = std::mem::replace(&mut running, begun);
+                running.stats.off_grid = before.stats.off_grid + 1;
             }
         }
         self.current = Some(running);
@@ -230,6 +181,8 @@ enum Step {
 
 impl Running {
     fn new(first: Timestamp, period_s: f64) -> Self {
+        let mut packed = Points::default();
+        packed.push(0, 0, None);
         Self {
             stats: SegmentStats {
                 first_at: first,
@@ -241,12 +194,9 @@ impl Running {
                 sxx: 0.0,
                 sxy: 0.0,
                 syy: 0.0,
-                points: vec![Point { x_ms: 0, y_us: 0, wait_us: None }],
+                packed,
             },
-            period: Span::from_nanos((period_s * 1e9).round() as i64),
             index: 0,
-            intervals: 0,
-            interval_sum_s: 0.0,
             mean_x: 0.0,
             mean_y: 0.0,
             stride: 1,
@@ -254,11 +204,11 @@ impl Running {
     }
 
     fn add(&mut self, at: Timestamp, after_answer: Option<Span>) -> Step {
-        let gap = at.since(self.stats.last_at);
-        if self.period <= Span::ZERO {
+        let period = Span::from_nanos((self.stats.period_s * 1e9).round() as i64);
+        if period <= Span::ZERO {
             return Step::OffGrid;
         }
-        let periods = gap.as_secs_f64() / self.stats.period_s;
+        let periods = at.since(self.stats.last_at).as_secs_f64() / self.stats.period_s;
         let steps = periods.round();
         if steps < 1.0 {
             return Step::TooEarly;
@@ -269,49 +219,20 @@ impl Running {
         self.index += steps as i64;
         self.stats.last_at = at;
         self.stats.refreshes += 1;
-        self.intervals += steps as u32;
-        self.interval_sum_s += gap.as_secs_f64();
-        self.stats.period_observed_s = self.interval_sum_s / f64::from(self.intervals);
         // The offset is taken in whole nanoseconds, so nothing cancels.
         let elapsed = at.since(self.stats.first_at);
-        let nominal = self.period.as_nanos().saturating_mul(self.index);
-        let x = elapsed.as_secs_f64();
-        let y = Span::from_nanos(nominal.saturating_sub(elapsed.as_nanos())).as_secs_f64();
-        self.add_point(x, y);
-        let wait = after_answer
-            .filter(|_| steps < 1.5)
-            .map(|after| Span::from_nanos(after.as_nanos().saturating_sub(self.period.as_nanos())));
-        self.keep(elapsed, nominal.saturating_sub(elapsed.as_nanos()), wait);
-        Step::OnGrid
-    }
-
-    /// Keeps the refresh as a point, if its turn has come.
-    fn keep(&mut self, elapsed: Span, offset_ns: i64, wait: Option<Span>) {
-        if !(self.stats.refreshes - 1).is_multiple_of(self.stride) {
-            return;
-        }
-        let points = &mut self.stats.points;
-        if points.len() == MAX_POINTS {
-            let mut at = 0;
-            points.retain(|_| {
-                at += 1;
-                at % 2 == 1
-            });
-            self.stride *= 2;
-            if !(self.stats.refreshes - 1).is_multiple_of(self.stride) {
-                return;
+        let offset = period.as_nanos().saturating_mul(self.index).saturating_sub(elapsed.as_nanos());
+        self.stats.period_observed_s = elapsed.as_secs_f64() / self.index as f64;
+        self.add_point(elapsed.as_secs_f64(), Span::from_nanos(offset).as_secs_f64());
+        if (self.stats.refreshes - 1).is_multiple_of(self.stride) {
+            let wait = after_answer
+                .filter(|_| steps < 1.5)
+                .map(|after| after.as_nanos().saturating_sub(period.as_nanos()));
+            if self.stats.packed.push(self.index, offset, wait) {
+                self.stride *= 2;
             }
         }
-        let micros = |nanos: i64| i32::try_from(nanos / 1000).ok();
-        let (Ok(x_ms), Some(y_us)) = (u32::try_from(elapsed.as_nanos() / 1_000_000), micros(offset_ns))
-        else {
-            return;
-        };
-        // Points come one by one over hours: room for a few at a time.
-        if points.len() == points.capacity() {
-            points.reserve_exact(8);
-        }
-        points.push(Point { x_ms, y_us, wait_us: wait.and_then(|wait| micros(wait.as_nanos())) });
+        Step::OnGrid
     }
 
     /// Welford's update of the centred sums. The first refresh is the point (0, 0).
@@ -427,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn points_survive_a_database() {
-        let points = vec![
-            Point { x_ms: 0, y_us: 0, wait_us: None },
-            Point { x_ms: u32::MAX, y_us: -7, wait_us: Some(123) },
-        ];
-        assert_eq!(Point::unpack(&Point::pack(&points)), points);
-        assert_eq!(Point::unpack(&[1; 13]).len(), 1);
+    fn an_odd_interval_at_the_start_shifts_nothing() {
+        for odd in 0..3 {
+            let early = |i| if i > odd { -22_000_000_000 } else { 0 };
+            let times = schedule(40, 25.0, 50.0, early);
+            let fit = slope(&timeline(times)).unwrap();
+            assert!((fit.skew.0 - 50.0).abs() < 0.1, "odd interval {odd}: {fit:?}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_clock::{
-    Discipline, NoFit, Point, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Tolerance, Verdict,
+    Discipline, NoFit, Points, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Tolerance, Verdict,
     compare_clocks, policy, read_clock,
 };
 use rusqlite::{OptionalExtension, Row, params};
@@ -187,7 +187,10 @@ impl Reader {
                     sxx: r.get(6)?,
                     sxy: r.get(7)?,
                     syy: r.get(8)?,
-                    points: r.get::<_, Option<Vec<u8>>>(9)?.map(|p| Point::unpack(&p)).unwrap_or_default(),
+                    packed: r
+                        .get::<_, Option<Vec<u8>>>(9)?
+                        .map(|p| Points::from_octets(&p))
+                        .unwrap_or_default(),
                 })
             })?
             .collect();
@@ -204,11 +207,8 @@ fn plot_of(device: &Device) -> Value {
         .iter()
         .map(|s| {
             let from = first.map_or(0.0, |first| s.first_at.since(first).as_secs_f64());
-            let points: Vec<[f64; 2]> = s
-                .points
-                .iter()
-                .map(|p| [round(from + f64::from(p.x_ms) * 1e-3, 3), round(f64::from(p.y_us) * 1e-3, 3)])
-                .collect();
+            let points: Vec<[f64; 2]> =
+                s.points().map(|p| [round(from + p.x_s, 3), round(p.y_s * 1e3, 3)]).collect();
             json!(points)
         })
         .collect();

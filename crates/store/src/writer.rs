@@ -3,7 +3,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bellwether_base::Timestamp;
-use bellwether_clock::Point;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
@@ -445,7 +444,7 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
             s.sxx,
             s.sxy,
             s.syy,
-            Point::pack(&s.points),
+            s.packed.as_octets(),
         ])?;
     }
     Ok(())
