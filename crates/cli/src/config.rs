@@ -2,10 +2,11 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 
-use bellwether_base::Span;
+use bellwether_base::{Ppm, Span};
 use bellwether_judge::{Privacy, Site, Trunk};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
+use bellwether_store::Tolerance;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -24,6 +25,7 @@ pub(crate) struct Config {
     pub(crate) key_file: String,
     database: DatabaseSettings,
     analysis: Analysis,
+    clocks: ClockSettings,
     mirror: MirrorSettings,
     limits: LimitSettings,
     timeouts: Timeouts,
@@ -42,6 +44,13 @@ enum PrivacySetting {
 #[serde(deny_unknown_fields, default)]
 struct Analysis {
     window_s: f64,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ClockSettings {
+    false_alarms: f64,
+    drift_ppm: f64,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -119,6 +128,7 @@ impl Default for Config {
             key_file: "bellwether.key".into(),
             database: DatabaseSettings::default(),
             analysis: Analysis::default(),
+            clocks: ClockSettings::default(),
             mirror: MirrorSettings::default(),
             limits: LimitSettings::default(),
             timeouts: Timeouts::default(),
@@ -130,6 +140,13 @@ impl Default for Config {
 impl Default for Analysis {
     fn default() -> Self {
         Self { window_s: Limits::default().analysis_window.as_secs_f64() }
+    }
+}
+
+impl Default for ClockSettings {
+    fn default() -> Self {
+        let tolerance = Tolerance::default();
+        Self { false_alarms: tolerance.false_alarms, drift_ppm: tolerance.drift.0 }
     }
 }
 
@@ -207,6 +224,13 @@ impl Config {
                 return Err(format!("{name} must lie above 0 and up to 604800, not {value}"));
             }
         }
+        let ClockSettings { false_alarms, drift_ppm } = self.clocks;
+        if !(false_alarms > 0.0 && false_alarms <= 0.5) {
+            return Err(format!("clocks.false_alarms must lie above 0 and up to 0.5, not {false_alarms}"));
+        }
+        if !(0.0..=1000.0).contains(&drift_ppm) {
+            return Err(format!("clocks.drift_ppm must lie between 0 and 1000, not {drift_ppm}"));
+        }
         let l = &self.limits;
         for (name, value) in [
             ("calls", l.calls),
@@ -281,6 +305,10 @@ impl Config {
             keep: (keep_days > 0).then(|| Span::from_secs(i64::from(keep_days) * 86_400)),
             max_bytes: (max_mib > 0).then_some(max_mib << 20),
         }
+    }
+
+    pub(crate) const fn tolerance(&self) -> Tolerance {
+        Tolerance { false_alarms: self.clocks.false_alarms, drift: Ppm(self.clocks.drift_ppm) }
     }
 
     pub(crate) fn tunnels(&self) -> TunnelPorts {

@@ -4,6 +4,7 @@ use bellwether_store::{Reader, Signatures};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
+use crate::config::Config;
 use crate::outcome::{Exit, Failure};
 use crate::render::print_object;
 
@@ -47,7 +48,8 @@ pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
 
 /// Opens the database with the signatures that the operator asks for.
 pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
-    Ok(Reader::open(&common.db)?.with_signatures(signatures(common)?))
+    let tolerance = Config::load(common.config.as_deref())?.tolerance();
+    Ok(Reader::open(&common.db)?.with_signatures(signatures(common)?).with_tolerance(tolerance))
 }
 
 /// The signatures that come with the program, and the operator's own.

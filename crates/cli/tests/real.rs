@@ -155,6 +155,24 @@ fn a_device_is_shown_with_its_clock_and_drawn() {
 }
 
 #[test]
+fn drift_that_is_allowed_for_joins_devices_that_chance_would_not() {
+    let room = replayed("lab-register.pcap");
+    room.write("loose.toml", b"[clocks]\ndrift_ppm = 1000\n");
+    let rows = room.rows("x.db", "registrations");
+    let joined = |config: &[&str]| -> usize {
+        let of = |row: &Value| {
+            let aor = row["aor"].as_str().unwrap();
+            let args = [config, &["--db", "x.db", "--format", "json", "show", "device", aor]].concat();
+            let shown: Value = serde_json::from_str(&room.expect(0, &args)).unwrap();
+            shown["could_be"].as_array().unwrap().len()
+        };
+        rows.iter().map(of).sum()
+    };
+    let (strict, loose) = (joined(&[]), joined(&["--config", "loose.toml"]));
+    assert!(strict < loose, "{strict} candidates, {loose} with drift allowed for");
+}
+
+#[test]
 fn the_reports_of_the_lab_captures_are_as_they_were_approved() {
     for capture in own_captures() {
         let room = Room::new();

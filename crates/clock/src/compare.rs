@@ -56,15 +56,18 @@ impl Default for Tolerance {
 /// Crystals of different devices lie this far apart, as a standard deviation: rates known no better say nothing by agreeing.
 const BETWEEN_DEVICES: f64 = 30.0;
 
-/// Compares two devices' clocks. Rates are of one kind only where discipline and nominal period are the same: a program's
-/// lateness and the path are in them otherwise.
+/// Compares two devices' clocks, by rates of one kind: of one nominal period, and both read as a schedule or both as a timer
+/// that answers arm (which includes those that may be one), since a program's lateness is in the latter.
 #[must_use]
 pub fn compare_clocks(a: (&Reading, f64), b: (&Reading, f64), tolerance: &Tolerance) -> Match {
     const NOTHING: Match = Match { verdict: Verdict::CannotTell, p_value: None, difference: None };
     let ((a, a_period), (b, b_period)) = (a, b);
-    let is_comparable = a.discipline == b.discipline
-        && !matches!(a.discipline, Discipline::Randomised)
-        && (a_period - b_period).abs() < 1e-9;
+    let kind = |reading: &Reading| match reading.discipline {
+        Discipline::Periodic => Some(Discipline::Periodic),
+        Discipline::Restart | Discipline::Undetermined => Some(Discipline::Restart),
+        Discipline::Randomised => None,
+    };
+    let is_comparable = kind(a).is_some() && kind(a) == kind(b) && (a_period - b_period).abs() < 1e-9;
     let (true, Some((one, (low, high))), Some((two, (other_low, other_high)))) =
         (is_comparable, a.rate, b.rate)
     else {
@@ -117,6 +120,9 @@ mod tests {
         assert_eq!(verdict(&of(20.0, 80.0), &of(40.0, 80.0)), Verdict::CannotTell);
         let other = reading(Discipline::Restart, 20.0, 2.0);
         assert_eq!(verdict(&of(20.0, 2.0), &other), Verdict::CannotTell);
+        assert_eq!(verdict(&reading(Discipline::Undetermined, 20.0, 2.0), &other), Verdict::Same);
+        let drawn = reading(Discipline::Randomised, 20.0, 2.0);
+        assert_eq!(verdict(&drawn, &drawn), Verdict::CannotTell);
         let found = compare_clocks((&of(20.0, 2.0), 25.0), (&of(20.0, 2.0), 27.0), &Tolerance::default());
         assert_eq!(found.p_value, None, "another period");
     }

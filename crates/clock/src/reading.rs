@@ -2,7 +2,7 @@ use bellwether_base::{Ppm, Span};
 
 use crate::discipline::{Discipline, classify};
 use crate::fit::{is_of_period, main_period};
-use crate::line::{Offsets, robust_slope, student_t_975};
+use crate::line::{Offsets, robust_slope};
 use crate::{NoFit, SegmentStats, SkewFit, pooled_fit};
 
 /// How late a program's timer may be after its time is up, beyond what its clock says: 1 to 32 ms were measured of real
@@ -167,22 +167,39 @@ fn restart(reading: &mut Reading, waits: &[Vec<f64>], period_s: f64, round_trip:
         return;
     };
     let at = |q: f64| sorted.get(((n - 1) as f64 * q).round() as usize).copied().unwrap_or(0.0);
-    // The shortest round trip of many is held against the shortest waits, that of a few against usual ones.
-    let (low, middle) = (at((1.0 / (f64::from(rtt.seen) + 1.0)).min(0.5)), at(0.5));
+    // The shortest of `seen` round trips is held against the wait that as many would have as their shortest: of as many waits
+    // the shortest, of one round trip the middle.
+    let seen = f64::from(rtt.seen.max(1));
+    let rank = ((n + 1) as f64 / (seen + 1.0)).round().max(1.0) as usize - 1;
+    let (low, middle) = (sorted.get(rank).copied().unwrap_or(0.0), at(0.5));
     let late = low - rtt.shortest.as_secs_f64();
-    let spread = (at(0.75) - at(0.25)) / 1.349;
-    let half = student_t_975(n as u32 - 1) * 1.5 * spread / (n as f64).sqrt();
+    // Two shortest of one distribution differ by a logistic variable (Gumbel's law of extremes).
+    let least = LOGISTIC_975 * extreme_scale(&sorted);
+    // The shortest of few may be any of the waits that one in forty of such samples would have as theirs, on either side.
+    let luck = |p: f64| at(1.0 - p.powf(1.0 / seen));
+    let (sooner, later) = (least.max(low - luck(0.975)), least.max(luck(0.025) - low));
     // How far the fastest are from the usual is how unsure the path is.
     let path = middle - low;
     let rate = |seconds: f64| Ppm(-seconds / period_s * 1e6);
     reading.lateness_s = Some(late);
-    reading.rate = Some((rate(late), (rate(late + half), rate(late - half))));
+    reading.rate = Some((rate(late), (rate(late + later), rate(late - sooner))));
     let program = MOST_LATE_S + (period_s * MOST_SLACK).min(MOST_SLACK_S);
     reading.skew = Ok(Skew {
         skew: rate(late),
-        ci95: (rate(late + half + path), rate(late - half - program)),
+        ci95: (rate(late + later + path), rate(late - sooner - program)),
         method: "restart_wait",
     });
+}
+
+/// 97.5 % point of the standard logistic distribution.
+const LOGISTIC_975: f64 = 3.664;
+
+/// Scale of the law of the smallest of sorted values: the i-th gap between the lowest is exponential with an i-th of it (Renyi).
+/// Where a distribution ends sharply, gaps grow more slowly than that and the scale comes out too large, not too small.
+fn extreme_scale(sorted: &[f64]) -> f64 {
+    let gaps = (sorted.len() / 4).clamp(2, 6);
+    let weighted = sorted.windows(2).take(gaps).zip(1_u32..).map(|(w, i)| f64::from(i) * (w[1] - w[0]));
+    weighted.sum::<f64>() / gaps as f64
 }
 
 /// What is left of the offsets around lines of one slope, each segment's middle taken out.

@@ -2,8 +2,8 @@
 
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_clock::{
-    Discipline, NoFit, Points, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Tolerance, Verdict,
-    compare_clocks, policy, read_clock,
+    Discipline, NoFit, Points, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Verdict, compare_clocks,
+    policy, read_clock,
 };
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
@@ -57,11 +57,8 @@ impl Reader {
             if other.registration == device.registration {
                 continue;
             }
-            let same = compare_clocks(
-                (reading, device.period_s()),
-                (theirs, other.period_s()),
-                &Tolerance::default(),
-            );
+            let same =
+                compare_clocks((reading, device.period_s()), (theirs, other.period_s()), &self.tolerance);
             let Some(p_value) = same.p_value.filter(|_| same.verdict != Verdict::Different) else { continue };
             found.push((
                 p_value,

@@ -15,6 +15,7 @@ mod show;
 mod values;
 mod writer;
 
+pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
 pub use error::StoreError;
 pub use query::{Column, Kind, Query, Reader, Report, Values};

@@ -3,6 +3,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use bellwether_base::{Loss, LossKind, Timestamp};
+use bellwether_clock::Tolerance;
 use bellwether_fingerprint::Signatures;
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
@@ -110,6 +111,7 @@ impl Report {
 pub struct Reader {
     pub(crate) db: Connection,
     pub(crate) platforms: Platforms,
+    pub(crate) tolerance: Tolerance,
 }
 
 /// What a row visitor gets: the values in the order of the report's columns.
@@ -128,13 +130,20 @@ impl Reader {
     #[must_use]
     pub fn from_connection(db: Connection) -> Self {
         // The signatures that come with the program can be read: a test holds that.
-        Self { db, platforms: Platforms::new(Signatures::with(None).unwrap_or_default()) }
+        let platforms = Platforms::new(Signatures::with(None).unwrap_or_default());
+        Self { db, platforms, tolerance: Tolerance::default() }
     }
 
     /// Recognises stacks by these signatures.
     #[must_use]
     pub fn with_signatures(self, signatures: Signatures) -> Self {
         Self { platforms: Platforms::new(signatures), ..self }
+    }
+
+    /// Compares clocks with this allowance for chance and drift.
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
+        Self { tolerance, ..self }
     }
 
     /// Hands every row of a report to `visit`, in a fixed order, until it breaks off.

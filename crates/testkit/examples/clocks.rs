@@ -4,7 +4,9 @@
 #![expect(clippy::print_stdout, reason = "an example's main")]
 
 use bellwether_base::{Ppm, Span, Timestamp};
-use bellwether_clock::{Discipline as Read, RegisterTimeline, RoundTrip, read_clock};
+use bellwether_clock::{
+    Discipline as Read, Reading, RegisterTimeline, RoundTrip, Tolerance, Verdict, compare_clocks, read_clock,
+};
 use bellwether_testkit::{Delay, Discipline, Rng, Timer};
 
 const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
@@ -40,33 +42,44 @@ struct Cell {
     wrong: u32,
 }
 
+/// The clock that a sensor reads of a device on such a path.
+fn observed(
+    (discipline, delay): (Discipline, Delay),
+    skew: Ppm,
+    seconds: i64,
+    loss: f64,
+    rng: &mut Rng,
+) -> Option<Reading> {
+    let timer = Timer {
+        period: Span::from_secs(PERIOD_S),
+        skew,
+        discipline,
+        delay,
+        round_trip: ms(4),
+        lateness: ms(1),
+    };
+    let cycles = timer.cycles(START, (seconds / PERIOD_S + 1) as usize, rng);
+    let mut timeline = RegisterTimeline::default();
+    let (mut answered, mut rtt, mut seen) = (None, Span::from_secs(9), 0);
+    for cycle in cycles {
+        if rng.uniform() < loss {
+            answered = None;
+            continue;
+        }
+        timeline.refresh(cycle.at, answered.map(|answered| cycle.at.since(answered)));
+        answered = Some(cycle.answered_at);
+        rtt = rtt.min(delay.draw(rng) + delay.draw(rng));
+        seen += 1;
+    }
+    read_clock(&timeline.segments(), Some(RoundTrip { shortest: rtt, seen })).ok()
+}
+
 fn cell(discipline: Discipline, delay: Delay, seconds: i64, loss: f64, runs: u32) -> Cell {
     let mut cell = Cell::default();
     for run in 0..runs {
         let mut rng = Rng::new(u64::from(run) << 32 | seconds as u64);
         let skew = 200.0 * (rng.uniform() - 0.5);
-        let timer = Timer {
-            period: Span::from_secs(PERIOD_S),
-            skew: Ppm(skew),
-            discipline,
-            delay,
-            round_trip: ms(4),
-            lateness: ms(1),
-        };
-        let cycles = timer.cycles(START, (seconds / PERIOD_S + 1) as usize, &mut rng);
-        let mut timeline = RegisterTimeline::default();
-        let (mut answered, mut rtt, mut seen) = (None, Span::from_secs(9), 0);
-        for cycle in cycles {
-            if rng.uniform() < loss {
-                answered = None;
-                continue;
-            }
-            timeline.refresh(cycle.at, answered.map(|answered| cycle.at.since(answered)));
-            answered = Some(cycle.answered_at);
-            rtt = rtt.min(delay.draw(&mut rng) + delay.draw(&mut rng));
-            seen += 1;
-        }
-        let Ok(reading) = read_clock(&timeline.segments(), Some(RoundTrip { shortest: rtt, seen })) else {
+        let Some(reading) = observed((discipline, delay), Ppm(skew), seconds, loss, &mut rng) else {
             continue;
         };
         let is_right = match discipline {
@@ -84,6 +97,90 @@ fn cell(discipline: Discipline, delay: Delay, seconds: i64, loss: f64, runs: u32
         }
     }
     cell
+}
+
+/// Verdicts on pairs of observations, of one device each (whose crystal drifted in between) or of two whose skews are drawn as
+/// crystals' are: the shares in percent.
+fn verdicts(path: (Discipline, Delay), seconds: i64, is_one_device: bool, runs: u32) -> [f64; 3] {
+    let tolerance = Tolerance::default();
+    let mut counts = [0_u32; 3];
+    for run in 0..runs {
+        let mut rng = Rng::new(u64::from(run) << 33 | (seconds as u64) << 1 | u64::from(is_one_device));
+        let first = 30.0 * rng.normal();
+        let base = if is_one_device { first } else { 30.0 * rng.normal() };
+        let skews = [first, base].map(|skew| Ppm(skew + tolerance.drift.0 * rng.normal()));
+        let [Some(a), Some(b)] = skews.map(|skew| observed(path, skew, seconds, 0.0, &mut rng)) else {
+            counts[2] += 1;
+            continue;
+        };
+        let period = PERIOD_S as f64;
+        counts[match compare_clocks((&a, period), (&b, period), &tolerance).verdict {
+            Verdict::Same => 0,
+            Verdict::Different => 1,
+            Verdict::CannotTell => 2,
+        }] += 1;
+    }
+    counts.map(|n| 100.0 * f64::from(n) / f64::from(runs))
+}
+
+fn compared(runs: u32) {
+    println!(
+        "\n| discipline | path | s | one device: same % | different % | cannot tell % | two devices: same % | different % | cannot tell % |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for discipline in [Discipline::Periodic, Discipline::Restart] {
+        for (name, delay, _) in PATHS {
+            for seconds in [300, 900, 3600] {
+                let [one, two] =
+                    [true, false].map(|is_one| verdicts((discipline, delay), seconds, is_one, runs));
+                let cells = one.iter().chain(&two).fold(String::new(), |row, v| row + &format!(" {v:.1} |"));
+                println!("| {discipline:?} | {name} | {seconds} |{cells}");
+            }
+        }
+    }
+}
+
+/// One instance of a restart timer seen twice, its skew changed by 200 ppm in between, on the same wired path or another.
+fn changes(runs: u32) {
+    const CHANGE: f64 = 200.0;
+    println!(
+        "\n| first path | second path | s | error of the slope's change, ppm | of the rate's change, RMSE | 95 % within | inside its interval % |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let wired = [PATHS[1], PATHS[2], PATHS[3]];
+    for (first, second) in wired.iter().flat_map(|a| wired.iter().map(move |b| (a, b))) {
+        for seconds in [900, 3600] {
+            let (mut errors, mut slope_squares, mut inside) = (Vec::new(), 0.0, 0_u32);
+            for run in 0..runs {
+                let mut rng = Rng::new(u64::from(run) << 32 | seconds as u64);
+                let skew = 30.0 * rng.normal();
+                let mut read = |path: Delay, skew| {
+                    observed((Discipline::Restart, path), Ppm(skew), seconds, 0.0, &mut rng)
+                };
+                let (Some(a), Some(b)) = (read(first.1, skew), read(second.1, skew + CHANGE)) else {
+                    continue;
+                };
+                let (Some((one, one_ends)), Some((two, two_ends))) = (a.rate, b.rate) else { continue };
+                let error = two.0 - one.0 - CHANGE;
+                let half = |(low, high): (Ppm, Ppm)| (high.0 - low.0) / 2.0;
+                inside += u32::from(error.abs() <= half(one_ends).hypot(half(two_ends)));
+                slope_squares += (b.slope.skew.0 - a.slope.skew.0 - CHANGE).powi(2);
+                errors.push(error.abs());
+            }
+            errors.sort_unstable_by(f64::total_cmp);
+            let n = errors.len().max(1) as f64;
+            let squares: f64 = errors.iter().map(|e| e * e).sum();
+            println!(
+                "| {} | {} | {seconds} | {:.0} | {:.1} | {:.1} | {:.1} |",
+                first.0,
+                second.0,
+                (slope_squares / n).sqrt(),
+                (squares / n).sqrt(),
+                errors.get(errors.len() * 95 / 100).copied().unwrap_or(0.0),
+                100.0 * f64::from(inside) / n,
+            );
+        }
+    }
 }
 
 fn main() {
@@ -129,4 +226,6 @@ fn main() {
         "\nPooled coverage of periodic timers: {:.1} %.",
         100.0 * f64::from(covered) / f64::from(given.max(1))
     );
+    compared(runs);
+    changes(runs);
 }
