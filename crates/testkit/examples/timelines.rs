@@ -1,7 +1,7 @@
 //! What timelines cost: memory for very many devices, and time for a refresh (`docs/clocks.md`).
 //!
 //!     cargo run --release -p bellwether-testkit --example timelines [DEVICES] [REFRESHES]
-#![expect(clippy::print_stdout, reason = "an example's main")]
+#![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
 use std::time::{Duration, Instant};
 
