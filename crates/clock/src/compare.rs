@@ -107,6 +107,7 @@ mod tests {
             skew: Err(NoFit::PathUnknown),
             lateness_s: None,
             rate: Some((Ppm(rate), ci95)),
+            path_steps: 0,
         }
     }
 

@@ -40,12 +40,14 @@ const FEWEST: usize = 8;
 /// heavy tails): offsets around a line (periodic), and steps between neighbours around their middle (restart). Where the time
 /// from answer to refresh is known it stands for the step: it does not hold what the answer took.
 ///
-/// `prior` is the logarithm of the odds for restart that is known before. Answers the discipline and the odds.
+/// `prior` is the logarithm of the odds for restart that is known before. `forgiven` of the walk's steps, the oddest, do not
+/// count: as many as steps of the path were taken out of the line. Answers the discipline and the odds.
 pub(crate) fn classify(
     line_residuals: &[f64],
     segments: &[Offsets],
     waits: &[Vec<f64>],
     prior: f64,
+    forgiven: usize,
 ) -> (Discipline, f64) {
     let mut steps: Vec<f64> = Vec::new();
     for points in segments {
@@ -58,7 +60,7 @@ pub(crate) fn classify(
         return (Discipline::Undetermined, prior);
     }
     let n = walk.len().min(line_residuals.len()) as f64;
-    let odds = prior + n * (spread(line_residuals, 2.0) / spread(walk, 1.0)).ln();
+    let odds = prior + n * (spread(line_residuals, 2.0, 0) / spread(walk, 1.0, forgiven)).ln();
     let discipline = match odds {
         odds if odds > ODDS_FOR_RESTART => Discipline::Restart,
         odds if odds < -ODDS_FOR_PERIODIC => Discipline::Periodic,
@@ -67,12 +69,15 @@ pub(crate) fn classify(
     (discipline, odds)
 }
 
-/// Mean distance from the middle, for as many parameters as were fitted.
-fn spread(values: &[f64], parameters: f64) -> f64 {
+/// Mean distance from the middle, for as many parameters as were fitted, the furthest left out.
+fn spread(values: &[f64], parameters: f64, furthest: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-    let sum: f64 = values.iter().map(|v| (v - middle).abs()).sum();
+    let mut distances: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
+    distances.sort_unstable_by(f64::total_cmp);
+    distances.truncate(values.len().saturating_sub(furthest));
+    let sum: f64 = distances.iter().sum();
     // A nanosecond, so that simulated clocks without jitter have a logarithm.
-    (sum / (values.len() as f64 - parameters).max(1.0)).max(1e-9)
+    (sum / (distances.len() as f64 - parameters).max(1.0)).max(1e-9)
 }

@@ -12,6 +12,7 @@ mod line;
 mod points;
 mod policy;
 mod reading;
+mod steps;
 mod timeline;
 
 pub use compare::{Match, Tolerance, Verdict, compare_clocks};

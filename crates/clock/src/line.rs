@@ -36,13 +36,8 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     if n < FEWEST {
         return None;
     }
-    let start = sums_of(segments);
-    if start.sxx <= 0.0 {
-        return None;
-    }
-    let freedom = n.checked_sub(segments.len() + 1).filter(|f| *f > 0)?;
+    let Fitted { sums: start, freedom, variance } = fitted(segments)?;
     let squares = start.slope();
-    let variance = ((start.syy - squares * start.sxy) / freedom as f64).max(0.0);
     // The line must not start where late packets pulled it: search as far as they could have.
     let reach = 8.0 * (variance / start.sxx).sqrt();
     let middle = quantile_slope(segments, 0.5, squares, reach);
@@ -58,6 +53,28 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     let slope = if best.1 == 0.5 { middle } else { quantile_slope(segments, best.1, middle, reach) };
     let half = student_t_975(freedom as u32) * widening(n) * (best.0 / start.sxx).sqrt();
     Some(Slope { slope, half, method: best.2 })
+}
+
+/// The slope common to all segments by least squares.
+pub(crate) fn least_squares(segments: &[Offsets]) -> Option<Slope> {
+    let Fitted { sums, freedom, variance } = fitted(segments)?;
+    let half = student_t_975(freedom as u32) * (variance / sums.sxx).sqrt();
+    Some(Slope { slope: sums.slope(), half, method: "least_squares" })
+}
+
+/// Sums, their degrees of freedom, and the variance around the line.
+struct Fitted {
+    sums: Sums,
+    freedom: usize,
+    variance: f64,
+}
+
+fn fitted(segments: &[Offsets]) -> Option<Fitted> {
+    let n: usize = segments.iter().map(Vec::len).sum();
+    let sums = sums_of(segments);
+    let freedom = n.checked_sub(segments.len() + 1).filter(|f| *f > 0 && sums.sxx > 0.0)?;
+    let variance = ((sums.syy - sums.slope() * sums.sxy) / freedom as f64).max(0.0);
+    Some(Fitted { sums, freedom, variance })
 }
 
 /// How much wider an interval must be because its level was chosen and its variance guessed from few points: measured

@@ -2,7 +2,8 @@ use bellwether_base::{Ppm, Span};
 
 use crate::discipline::{Discipline, classify};
 use crate::fit::{is_of_period, main_period};
-use crate::line::{Offsets, robust_slope};
+use crate::line::{Offsets, Slope, least_squares, robust_slope};
+use crate::steps::{evidence, parted_at_step};
 use crate::{NoFit, SegmentStats, SkewFit, pooled_fit};
 
 /// How late a program's timer may be after its time is up, beyond what its clock says: 1 to 32 ms were measured of real
@@ -23,6 +24,12 @@ const MOST_SKEW: f64 = 5e-4;
 
 /// Readings of both disciplines that lie no further apart are the same for every purpose.
 const AGREEMENT_PPM: f64 = 50.0;
+
+/// Steps of the path that are taken out of one timeline.
+const MOST_STEPS: u32 = 3;
+
+/// A step must be so many times likelier than none (natural logarithm): its place and its height were chosen.
+const STEP_ODDS: f64 = 20.0;
 
 /// Logarithm of the odds against a reading by which the device's clock would be no crystal.
 const IMPLAUSIBLE: f64 = 8.0;
@@ -45,6 +52,36 @@ pub struct Reading {
     /// is compared by, with itself over time or with another instance of it. Of timers that may be armed by answers it is
     /// read as of such.
     pub rate: Option<(Ppm, (Ppm, Ppm))>,
+    /// Steps of the path that were taken out: a new route makes all that follows earlier or later by one amount.
+    pub path_steps: u32,
+}
+
+/// A reading of the points as a schedule.
+struct Schedule {
+    points: Vec<Offsets>,
+    robust: Option<Slope>,
+    line: f64,
+    residuals: Vec<f64>,
+    discipline: Discipline,
+    odds: f64,
+}
+
+impl Schedule {
+    /// The line that `fit` gives, or one of slope `otherwise`, and how it stands against timers that answers arm.
+    fn over(
+        points: Vec<Offsets>,
+        fit: impl FnOnce(&[Offsets]) -> Option<Slope>,
+        otherwise: f64,
+        waits: &[Vec<f64>],
+        prior: impl FnOnce(f64) -> f64,
+        steps: usize,
+    ) -> Self {
+        let robust = fit(&points);
+        let line = robust.map_or(otherwise, |r| r.slope);
+        let residuals = residuals(&points, line);
+        let (discipline, odds) = classify(&residuals, &points, waits, prior(line), steps);
+        Self { points, robust, line, residuals, discipline, odds }
+    }
 }
 
 /// A clock's rate against the sensor's.
@@ -81,11 +118,21 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     let used: Vec<&SegmentStats> = segments.iter().filter(|s| is_of_period(s, period_s)).collect();
     let points: Vec<Offsets> = used.iter().map(|s| s.points().map(|p| (p.x_s, p.y_s)).collect()).collect();
     let waits: Vec<Vec<f64>> = used.iter().map(|s| s.points().filter_map(|p| p.wait_s).collect()).collect();
-    let robust = robust_slope(&points);
-    let line = robust.map_or(slope.skew.0 * 1e-6, |r| r.slope);
-    let residuals = residuals(&points, line);
-    let prior = prior_odds(line, &waits, period_s, round_trip);
-    let (mut discipline, odds) = classify(&residuals, &points, &waits, prior);
+    let prior = |line: f64| prior_odds(line, &waits, period_s, round_trip);
+    let mut schedule = Schedule::over(points, robust_slope, slope.skew.0 * 1e-6, &waits, prior, 0);
+    let mut path_steps = 0;
+    let straight = |points: &[Offsets]| robust_slope(points).or_else(|| least_squares(points));
+    while path_steps < MOST_STEPS {
+        let Some(parts) = parted_at_step(&schedule.points, schedule.line) else { break };
+        let steps = path_steps + 1;
+        let stepped = Schedule::over(parts, straight, schedule.line, &waits, prior, steps as usize);
+        let is_likely = evidence(&schedule.residuals, &stepped.residuals) >= STEP_ODDS;
+        if !is_likely || stepped.discipline != Discipline::Periodic {
+            break;
+        }
+        (schedule, path_steps) = (stepped, steps);
+    }
+    let Schedule { robust, line, mut discipline, odds, .. } = schedule;
     let is_exact = slope.residual_s < NO_JITTER_S && line.abs() < MOST_SKEW;
     if discipline == Discipline::Undetermined && is_exact {
         discipline = Discipline::Periodic;
@@ -111,6 +158,7 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
         skew: Err(NoFit::DisciplineUndetermined),
         lateness_s: None,
         rate: None,
+        path_steps,
     };
     match discipline {
         Discipline::Periodic => {

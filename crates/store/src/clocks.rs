@@ -209,8 +209,12 @@ fn plot_of(device: &Device) -> Value {
             json!(points)
         })
         .collect();
-    let slope = device.reading.as_ref().ok().map(|reading| reading.slope.skew.0);
-    json!({ "slope_ppm": slope.map(|s| round(s, 3)), "points_s_ms": segments })
+    let reading = device.reading.as_ref().ok();
+    json!({
+        "slope_ppm": reading.map(|reading| round(reading.slope.skew.0, 3)),
+        "path_steps": reading.map(|reading| reading.path_steps),
+        "points_s_ms": segments,
+    })
 }
 
 /// A clock's reading as columns show it.

@@ -43,11 +43,17 @@ struct Cell {
 }
 
 /// The clock that a sensor reads of a device on such a path.
-fn observed(
+fn observed(path: (Discipline, Delay), skew: Ppm, seconds: i64, loss: f64, rng: &mut Rng) -> Option<Reading> {
+    observed_over_step(path, skew, seconds, loss, (0, Span::ZERO), rng)
+}
+
+/// The same, where all that comes later than so many seconds takes a route that is longer.
+fn observed_over_step(
     (discipline, delay): (Discipline, Delay),
     skew: Ppm,
     seconds: i64,
     loss: f64,
+    (step_at_s, longer): (i64, Span),
     rng: &mut Rng,
 ) -> Option<Reading> {
     let timer = Timer {
@@ -61,12 +67,14 @@ fn observed(
     let cycles = timer.cycles(START, (seconds / PERIOD_S + 1) as usize, rng);
     let mut timeline = RegisterTimeline::default();
     let (mut answered, mut rtt, mut seen) = (None, Span::from_secs(9), 0);
+    let stepped_at = START + Span::from_secs(step_at_s);
     for cycle in cycles {
         if rng.uniform() < loss {
             answered = None;
             continue;
         }
-        timeline.refresh(cycle.at, answered.map(|answered| cycle.at.since(answered)));
+        let at = if cycle.at > stepped_at { cycle.at + longer } else { cycle.at };
+        timeline.refresh(at, answered.map(|answered| at.since(answered)));
         answered = Some(cycle.answered_at);
         rtt = rtt.min(delay.draw(rng) + delay.draw(rng));
         seen += 1;
@@ -183,6 +191,48 @@ fn changes(runs: u32) {
     }
 }
 
+/// Schedules whose route becomes longer or shorter somewhere in the middle half of an hour.
+fn steps(runs: u32) {
+    println!(
+        "\n| path | step ms | least squares | Bellwether | coverage % | steps found: none % | one % | more % |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    for (name, delay, _) in PATHS {
+        for step_ms in [0, 3, 10, -10] {
+            let (mut squares, mut own, mut covered, mut given) = (0.0, 0.0, 0_u32, 0_u32);
+            let mut found = [0_u32; 3];
+            for run in 0..runs {
+                let mut rng = Rng::new(u64::from(run) << 32 | 3600);
+                let skew = 200.0 * (rng.uniform() - 0.5);
+                let at = 900 + (1800.0 * rng.uniform()) as i64;
+                let path = (Discipline::Periodic, delay);
+                let Some(reading) =
+                    observed_over_step(path, Ppm(skew), 3600, 0.0, (at, ms(step_ms)), &mut rng)
+                else {
+                    continue;
+                };
+                squares += (reading.slope.skew.0 - skew).powi(2);
+                found[reading.path_steps.min(2) as usize] += 1;
+                if let Ok(read) = reading.skew {
+                    given += 1;
+                    own += (read.skew.0 - skew).powi(2);
+                    covered += u32::from(read.ci95.0.0 <= skew && skew <= read.ci95.1.0);
+                }
+            }
+            let share = |n: u32| 100.0 * f64::from(n) / f64::from(runs);
+            println!(
+                "| {name} | {step_ms} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1} | {:.1} |",
+                (squares / f64::from(runs)).sqrt(),
+                (own / f64::from(given.max(1))).sqrt(),
+                100.0 * f64::from(covered) / f64::from(given.max(1)),
+                share(found[0]),
+                share(found[1]),
+                share(found[2]),
+            );
+        }
+    }
+}
+
 fn main() {
     let runs: u32 = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(400);
     println!("{runs} runs a cell; period {PERIOD_S} s; skews uniform within 100 ppm; RMSE in ppm.\n");
@@ -228,4 +278,5 @@ fn main() {
     );
     compared(runs);
     changes(runs);
+    steps(runs);
 }

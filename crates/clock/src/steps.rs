@@ -1,0 +1,177 @@
+//! Steps of the path: a new route makes all that follows come earlier or later by one amount, which a single line takes for skew.
+
+use crate::line::Offsets;
+
+/// Refreshes of a segment below which a step is not looked for: fewer bend to a random walk too easily.
+const FEWEST: usize = 60;
+
+/// Refreshes that must lie on either side of a step.
+const MARGIN: usize = 6;
+
+/// Residuals count as at most so many median deviations: a spike is no step.
+const CLIP: f64 = 4.0;
+
+/// The segments with one of them parted where a step explains most of what a line of this slope leaves; none if all are too
+/// short. Whether it explains enough is for the caller to say.
+pub(crate) fn parted_at_step(segments: &[Offsets], slope: f64) -> Option<Vec<Offsets>> {
+    let (which, at, _) = segments
+        .iter()
+        .enumerate()
+        .filter_map(|(i, points)| best_step(points, slope).map(|(at, gain)| (i, at, gain)))
+        .max_by(|a, b| a.2.total_cmp(&b.2))?;
+    let mut out = Vec::with_capacity(segments.len() + 1);
+    for (i, points) in segments.iter().enumerate() {
+        match points.split_at_checked(at).filter(|_| i == which) {
+            Some((before, after)) => out.extend([before.to_vec(), after.to_vec()]),
+            None => out.push(points.clone()),
+        }
+    }
+    Some(out)
+}
+
+/// Logarithm of how many times likelier the residuals are with a step than without. Both count as at most so many deviations of
+/// the smaller, so that spikes, which either leaves, do not drown the step.
+pub(crate) fn evidence(without: &[f64], with: &[f64]) -> f64 {
+    let middle = |values: &[f64]| median(values.iter().map(|v| v.abs()).collect());
+    let most = CLIP * middle(with);
+    let mean = |values: &[f64]| values.iter().map(|v| v.abs().min(most)).sum::<f64>().max(1e-9);
+    without.len() as f64 * (mean(without) / mean(with)).ln()
+}
+
+/// Where a segment is parted best, and by how much that lessens the squares around a line common to both sides.
+fn best_step(points: &Offsets, slope: f64) -> Option<(usize, f64)> {
+    if points.len() < FEWEST {
+        return None;
+    }
+    let clipped = clipped_residuals(points, slope);
+    let mut all = Moments::default();
+    clipped.iter().for_each(|p| all.add(*p));
+    let whole = all.centred();
+    let mut before = Moments::default();
+    clipped
+        .iter()
+        .enumerate()
+        .filter_map(|(i, point)| {
+            let left = before;
+            before.add(*point);
+            let is_inside = (MARGIN..=points.len() - MARGIN).contains(&i);
+            is_inside
+                .then(|| (i, whole.squares() - left.centred().with(&all.without(&left).centred()).squares()))
+        })
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn clipped_residuals(points: &Offsets, slope: f64) -> Vec<(f64, f64)> {
+    let residuals: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
+    let middle = median(residuals.clone());
+    let most = CLIP * median(residuals.iter().map(|r| (r - middle).abs()).collect());
+    points.iter().zip(residuals).map(|((x, _), r)| (*x, (r - middle).clamp(-most, most))).collect()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+/// Sums of points, and of their squares and products: first as they are, then around their means.
+#[derive(Clone, Copy, Default)]
+struct Moments {
+    n: f64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+    yy: f64,
+}
+
+impl Moments {
+    fn add(&mut self, (x, y): (f64, f64)) {
+        *self = Self {
+            n: self.n + 1.0,
+            x: self.x + x,
+            y: self.y + y,
+            xx: x.mul_add(x, self.xx),
+            xy: x.mul_add(y, self.xy),
+            yy: y.mul_add(y, self.yy),
+        };
+    }
+
+    const fn without(&self, other: &Self) -> Self {
+        Self {
+            n: self.n - other.n,
+            x: self.x - other.x,
+            y: self.y - other.y,
+            xx: self.xx - other.xx,
+            xy: self.xy - other.xy,
+            yy: self.yy - other.yy,
+        }
+    }
+
+    fn centred(&self) -> Self {
+        let n = self.n.max(1.0);
+        Self {
+            xx: self.xx - self.x * self.x / n,
+            xy: self.xy - self.x * self.y / n,
+            yy: self.yy - self.y * self.y / n,
+            ..*self
+        }
+    }
+
+    fn with(&self, other: &Self) -> Self {
+        Self { xx: self.xx + other.xx, xy: self.xy + other.xy, yy: self.yy + other.yy, ..*self }
+    }
+
+    /// What is left around the best line of centred moments.
+    fn squares(&self) -> f64 {
+        if self.xx > 0.0 { self.yy - self.xy * self.xy / self.xx } else { self.yy }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_base::Timestamp;
+
+    use super::*;
+    use crate::{Discipline, RegisterTimeline, read_clock};
+
+    /// An hour of refreshes at +20 ppm with 0.4 ms of jitter, from the middle on later by so much.
+    fn hour(step_ns: i64) -> RegisterTimeline {
+        let mut timeline = RegisterTimeline::default();
+        for i in 0..144_i64 {
+            let later = if i >= 70 { step_ns } else { 0 };
+            let at = i * 25_000_000_000 - i * 500_000 + i * 7 % 5 * 100_000 + later;
+            timeline.refresh(Timestamp::from_nanos(at), None);
+        }
+        timeline
+    }
+
+    #[test]
+    fn a_new_route_does_not_change_the_skew() {
+        for (step_ns, steps) in [(0, 0), (10_000_000, 1), (-10_000_000, 1)] {
+            let reading = read_clock(&hour(step_ns).segments(), None).unwrap();
+            let skew = reading.skew.unwrap();
+            assert_eq!(
+                (reading.discipline, reading.path_steps),
+                (Discipline::Periodic, steps),
+                "{step_ns} ns"
+            );
+            assert!((skew.skew.0 - 20.0).abs() < 0.1, "{step_ns} ns: {skew:?}");
+        }
+    }
+
+    #[test]
+    fn a_segment_is_parted_at_its_step_and_not_at_a_spike() {
+        let offsets: Offsets = (0..80)
+            .map(|i| {
+                let (x, jitter) = (25.0 * f64::from(i), 1e-4 * f64::from(i * 7 % 5));
+                let step = if i >= 23 { 0.01 } else { 0.0 };
+                let spike = if i == 65 { -0.3 } else { 0.0 };
+                (x, 20e-6 * x + jitter + step + spike)
+            })
+            .collect();
+        let short = offsets.iter().take(20).copied().collect();
+        let parts = parted_at_step(&[short, offsets], 20e-6).unwrap();
+        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [20, 23, 57]);
+        assert!(parted_at_step(&[vec![(0.0, 0.0); 20]], 0.0).is_none());
+    }
+}
