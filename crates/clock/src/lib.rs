@@ -4,6 +4,7 @@
 //! armed ([`Discipline`]), and answers with its [`Skew`] and an interval, or with the reason why there is none
 //! ([`NoFit`]). What is kept can be persisted and pooled. This crate must never know whose device it is.
 
+mod answered;
 mod compare;
 mod discipline;
 mod drift;
@@ -12,6 +13,7 @@ mod line;
 mod points;
 mod policy;
 mod reading;
+mod schedule;
 mod steps;
 mod timeline;
 

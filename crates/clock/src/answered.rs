@@ -1,0 +1,73 @@
+//! Refreshes read as a timer that each answer arms: waits from answer to refresh.
+
+use bellwether_base::Ppm;
+
+use crate::{RoundTrip, Skew};
+
+/// Waits below which nothing is said.
+const FEWEST: usize = 4;
+
+/// How late a program's timer may be after its time is up, beyond what its clock says: 1 to 32 ms were measured of real
+/// programs at half a minute, and kernels add a thousandth of the wait, 100 ms at most.
+const MOST_LATE_S: f64 = 0.04;
+const MOST_SLACK: f64 = 1e-3;
+const MOST_SLACK_S: f64 = 0.1;
+
+/// What the waits of a timer that answers arm say of its clock.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered {
+    /// How much later than the period after the answer the next refresh left, in seconds.
+    pub(crate) late_s: f64,
+    /// The rate of refreshes with the path taken out, and its statistical interval.
+    pub(crate) rate: (Ppm, (Ppm, Ppm)),
+    /// The clock's own, with an interval that holds what the program may add.
+    pub(crate) skew: Skew,
+}
+
+impl Answered {
+    /// Waits from answer to refresh are independent samples, each a round trip and a period long; none if there are too few.
+    pub(crate) fn of(waits: &[Vec<f64>], period_s: f64, rtt: RoundTrip) -> Option<Self> {
+        let mut sorted: Vec<f64> = waits.iter().flatten().copied().collect();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let n = sorted.len();
+        if n < FEWEST {
+            return None;
+        }
+        let at = |q: f64| sorted.get(((n - 1) as f64 * q).round() as usize).copied().unwrap_or(0.0);
+        // The shortest of `seen` round trips is held against the wait that as many would have as their shortest: of as many waits
+        // the shortest, of one round trip the middle.
+        let seen = f64::from(rtt.seen.max(1));
+        let rank = ((n + 1) as f64 / (seen + 1.0)).round().max(1.0) as usize - 1;
+        let (low, middle) = (sorted.get(rank).copied().unwrap_or(0.0), at(0.5));
+        let late = low - rtt.shortest.as_secs_f64();
+        // Two shortest of one distribution differ by a logistic variable (Gumbel's law of extremes).
+        let least = LOGISTIC_975 * extreme_scale(&sorted);
+        // The shortest of few may be any of the waits that one in forty of such samples would have as theirs, on either side.
+        let luck = |p: f64| at(1.0 - p.powf(1.0 / seen));
+        let (sooner, later) = (least.max(low - luck(0.975)), least.max(luck(0.025) - low));
+        // How far the fastest are from the usual is how unsure the path is.
+        let path = middle - low;
+        let rate = |seconds: f64| Ppm(-seconds / period_s * 1e6);
+        let program = MOST_LATE_S + (period_s * MOST_SLACK).min(MOST_SLACK_S);
+        Some(Self {
+            late_s: late,
+            rate: (rate(late), (rate(late + later), rate(late - sooner))),
+            skew: Skew {
+                skew: rate(late),
+                ci95: (rate(late + later + path), rate(late - sooner - program)),
+                method: "restart_wait",
+            },
+        })
+    }
+}
+
+/// 97.5 % point of the standard logistic distribution.
+const LOGISTIC_975: f64 = 3.664;
+
+/// Scale of the law of the smallest of sorted values: the i-th gap between the lowest is exponential with an i-th of it (Renyi).
+/// Where a distribution ends sharply, gaps grow more slowly than that and the scale comes out too large, not too small.
+fn extreme_scale(sorted: &[f64]) -> f64 {
+    let gaps = (sorted.len() / 4).clamp(2, 6);
+    let weighted = sorted.windows(2).take(gaps).zip(1_u32..).map(|(w, i)| f64::from(i) * (w[1] - w[0]));
+    weighted.sum::<f64>() / gaps as f64
+}
