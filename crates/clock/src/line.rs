@@ -26,6 +26,9 @@ const LEVELS: [(f64, &str); 4] =
 /// Least squares must be beaten by this much: estimates of the others' variance are rougher.
 const PREFERENCE: f64 = 1.35;
 
+/// Points below which the weights of several quantiles are too rough.
+const FEWEST_TOGETHER: usize = 20;
+
 /// Points below which the shape of the residuals says nothing.
 const FEWEST: usize = 10;
 
@@ -43,16 +46,56 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     let middle = quantile_slope(segments, 0.5, squares, reach);
     let mut residuals = residuals(segments, middle, 0.5);
     residuals.sort_unstable_by(f64::total_cmp);
+    let at_level =
+        |level: f64| if level == 0.5 { middle } else { quantile_slope(segments, level, middle, reach) };
+    let densities = LEVELS.map(|(level, _)| density(&residuals, level));
     let best = LEVELS
         .iter()
-        .map(|(level, method)| (level_variance(&residuals, *level), *level, *method))
+        .zip(densities)
+        .map(|((level, method), density)| (level * (1.0 - level) / (density * density), *level, *method))
         .min_by(|a, b| a.0.total_cmp(&b.0))?;
-    if best.0 * PREFERENCE >= variance {
+    let together = Together::of(&densities);
+    let (variance_of, slope, method) = if n >= FEWEST_TOGETHER
+        && together.variance * preference_together(n) < best.0.min(variance)
+    {
+        let slope =
+            LEVELS.iter().zip(together.weights).map(|((level, _), weight)| weight * at_level(*level)).sum();
+        (together.variance, slope, "quantiles")
+    } else if best.0 * PREFERENCE < variance {
+        (best.0, at_level(best.1), best.2)
+    } else {
         return None;
+    };
+    let half = student_t_975(freedom as u32) * widening(n) * (variance_of / start.sxx).sqrt();
+    Some(Slope { slope, half, method })
+}
+
+/// Lines at all levels, weighed so that their mean varies least: what several order statistics say of a location (Ogawa 1951,
+/// by the densities at the levels; slopes of quantile lines vary together as those do).
+struct Together {
+    weights: [f64; LEVELS.len()],
+    /// For one point.
+    variance: f64,
+}
+
+impl Together {
+    fn of(densities: &[f64; LEVELS.len()]) -> Self {
+        let ends = |i: usize| match i.checked_sub(1).and_then(|i| LEVELS.get(i).zip(densities.get(i))) {
+            Some(((level, _), density)) => (*level, *density),
+            None => (if i == 0 { 0.0 } else { 1.0 }, 0.0),
+        };
+        // How steeply the density changes between neighbouring levels.
+        let steepness = |i: usize| {
+            let ((low, f_low), (high, f_high)) = (ends(i), ends(i + 1));
+            (f_high - f_low) / (high - low)
+        };
+        let mut weights = [0.0; LEVELS.len()];
+        for (i, (weight, density)) in weights.iter_mut().zip(densities).enumerate() {
+            *weight = (density * (steepness(i) - steepness(i + 1))).max(0.0);
+        }
+        let information: f64 = weights.iter().sum();
+        Self { weights: weights.map(|w| w / information), variance: 1.0 / information }
     }
-    let slope = if best.1 == 0.5 { middle } else { quantile_slope(segments, best.1, middle, reach) };
-    let half = student_t_975(freedom as u32) * widening(n) * (best.0 / start.sxx).sqrt();
-    Some(Slope { slope, half, method: best.2 })
 }
 
 /// The slope common to all segments by least squares.
@@ -75,6 +118,11 @@ fn fitted(segments: &[Offsets]) -> Option<Fitted> {
     let freedom = n.checked_sub(segments.len() + 1).filter(|f| *f > 0 && sums.sxx > 0.0)?;
     let variance = ((sums.syy - sums.slope() * sums.sxy) / freedom as f64).max(0.0);
     Some(Fitted { sums, freedom, variance })
+}
+
+/// And by this much by several quantiles together, whose weights are guessed from the points too.
+fn preference_together(n: usize) -> f64 {
+    1.0 + 12.0 / n as f64
 }
 
 /// How much wider an interval must be because its level was chosen and its variance guessed from few points: measured
@@ -175,9 +223,8 @@ fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64> {
     out
 }
 
-/// The variance of a quantile line for one point, q (1 - q) / f^2, with the density f at the level from sorted residuals
-/// (Siddiqui 1960).
-fn level_variance(sorted: &[f64], level: f64) -> f64 {
+/// The density at a level from sorted residuals (Siddiqui 1960). A quantile line's variance for one point is q (1 - q) / f^2.
+fn density(sorted: &[f64], level: f64) -> f64 {
     let n = sorted.len() as f64;
     // Bofinger's rule narrows with the fifth root; near the edge the window must fit.
     let window = (0.6 * n.powf(-0.2)).min(level.min(1.0 - level) * 0.9).max(1.5 / n);
@@ -191,8 +238,7 @@ fn level_variance(sorted: &[f64], level: f64) -> f64 {
         }
     };
     let spread = at(level + window) - at(level - window);
-    let density = 2.0 * window / spread.max(1e-9);
-    level * (1.0 - level) / (density * density)
+    2.0 * window / spread.max(1e-9)
 }
 
 /// The 0.975 quantile of Student's t. statrs is wrong for very many degrees of freedom (and hangs beyond

@@ -251,9 +251,9 @@ fn main() {
                     let bound = unit / (n.sqrt() * spread) * 1e6;
                     let share = |k: u32, of: u32| 100.0 * f64::from(k) / f64::from(of.max(1));
                     println!(
-                        "| {discipline:?} | {name} | {loss} | {seconds} | {} | {:.2} | {:.2} | {:.1} | {:.0} | {:.1} | {:.1} |",
+                        "| {discipline:?} | {name} | {loss} | {seconds} | {} | {:.3} | {:.3} | {:.1} | {:.0} | {:.1} | {:.1} |",
                         if unit > 0.0 && discipline == Discipline::Periodic {
-                            format!("{bound:.2}")
+                            format!("{bound:.3}")
                         } else {
                             String::new()
                         },
