@@ -26,7 +26,7 @@ pub(crate) struct Answered {
 
 impl Answered {
     /// Waits from answer to refresh are independent samples, each a round trip and a period long; none if there are too few.
-    pub(crate) fn of(waits: &[Vec<f64>], period_s: f64, rtt: RoundTrip) -> Option<Self> {
+    pub(crate) fn of(waits: &[Option<f64>], period_s: f64, rtt: RoundTrip) -> Option<Self> {
         let mut sorted: Vec<f64> = waits.iter().flatten().copied().collect();
         sorted.sort_unstable_by(f64::total_cmp);
         let n = sorted.len();

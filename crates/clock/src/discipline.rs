@@ -38,14 +38,15 @@ const FEWEST: usize = 8;
 
 /// Compares two models of the same points by their likelihood, each with residuals that are Laplace distributed (delays have
 /// heavy tails): offsets around a line (periodic), and steps between neighbours around their middle (restart). Where the time
-/// from answer to refresh is known it stands for the step: it does not hold what the answer took.
+/// from answer to refresh is known it stands for the step: it does not hold what the answer took. Residuals and waits are those
+/// of all points in order.
 ///
 /// `prior` is the logarithm of the odds for restart that is known before. `forgiven` of the walk's steps, the oddest, do not
 /// count: as many as steps of the path were taken out of the line. Answers the discipline and the odds.
 pub(crate) fn classify(
     line_residuals: &[f64],
     segments: &[Offsets],
-    waits: &[Vec<f64>],
+    waits: &[Option<f64>],
     prior: f64,
     forgiven: usize,
 ) -> (Discipline, f64) {
@@ -54,13 +55,26 @@ pub(crate) fn classify(
         steps.extend(points.windows(2).map(|w| w[1].1 - w[0].1));
     }
     let known: Vec<f64> = waits.iter().flatten().copied().collect();
-    // A wait is known for most steps, or the two are not compared on the same footing.
-    let walk = if known.len() * 10 >= steps.len() * 6 { &known } else { &steps };
-    if line_residuals.len() < FEWEST || walk.len() < FEWEST {
+    // The two must stand on the same footing. A wait is known for most refreshes, or steps are taken; and a late refresh whose
+    // wait is not known, since the one before was lost, must not speak against the line alone. A first refresh has no wait, but
+    // stands apart from the rest where the second's was odd.
+    let is_first = segments.iter().flat_map(|points| (0..points.len()).map(|i| i == 0));
+    let answered = line_residuals
+        .iter()
+        .zip(waits)
+        .zip(is_first)
+        .filter_map(|((r, wait), is_first)| (wait.is_some() || is_first).then_some(*r))
+        .collect();
+    let (walk, line): (_, Vec<f64>) = if known.len() * 10 >= steps.len() * 6 {
+        (known, answered)
+    } else {
+        (steps, line_residuals.to_vec())
+    };
+    if line.len() < FEWEST || walk.len() < FEWEST {
         return (Discipline::Undetermined, prior);
     }
-    let n = walk.len().min(line_residuals.len()) as f64;
-    let odds = prior + n * (spread(line_residuals, 2.0, 0) / spread(walk, 1.0, forgiven)).ln();
+    let n = walk.len().min(line.len()) as f64;
+    let odds = prior + n * (spread(&line, 2.0, 0) / spread(&walk, 1.0, forgiven)).ln();
     let discipline = match odds {
         odds if odds > ODDS_FOR_RESTART => Discipline::Restart,
         odds if odds < -ODDS_FOR_PERIODIC => Discipline::Periodic,

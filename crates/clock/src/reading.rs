@@ -77,7 +77,7 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     let period_s = main_period(&segments);
     let used: Vec<&SegmentStats> = segments.iter().filter(|s| is_of_period(s, period_s)).collect();
     let points: Vec<Offsets> = used.iter().map(|s| s.points().map(|p| (p.x_s, p.y_s)).collect()).collect();
-    let waits: Vec<Vec<f64>> = used.iter().map(|s| s.points().filter_map(|p| p.wait_s).collect()).collect();
+    let waits: Vec<Option<f64>> = used.iter().flat_map(|s| s.points().map(|p| p.wait_s)).collect();
     let prior = |line: f64| prior_odds(line, &waits, period_s, round_trip);
     let schedule = Schedule::of(points, slope, &waits, prior);
     let mut discipline = schedule.discipline;
@@ -118,7 +118,7 @@ fn either(schedule: Skew, answered: Skew) -> Option<Skew> {
 
 /// What is known of clocks before the refreshes are compared: a schedule whose slope no crystal has is a timer that is armed by
 /// answers, and one that is armed by answers does not refresh sooner than its period after them.
-fn prior_odds(slope: f64, waits: &[Vec<f64>], period_s: f64, round_trip: Option<RoundTrip>) -> f64 {
+fn prior_odds(slope: f64, waits: &[Option<f64>], period_s: f64, round_trip: Option<RoundTrip>) -> f64 {
     let is_schedule_plausible = slope.abs() < MOST_SKEW;
     let soonest = waits.iter().flatten().copied().fold(f64::INFINITY, f64::min);
     if !soonest.is_finite() {

@@ -35,7 +35,7 @@ impl Schedule {
     pub(crate) fn of(
         points: Vec<Offsets>,
         squares: SkewFit,
-        waits: &[Vec<f64>],
+        waits: &[Option<f64>],
         prior: impl Fn(f64) -> f64,
     ) -> Self {
         let mut schedule = Self::over(points, robust_slope, squares.skew.0 * 1e-6, waits, &prior, 0);
@@ -74,7 +74,7 @@ impl Schedule {
         points: Vec<Offsets>,
         fit: impl FnOnce(&[Offsets]) -> Option<Slope>,
         otherwise: f64,
-        waits: &[Vec<f64>],
+        waits: &[Option<f64>],
         prior: impl FnOnce(f64) -> f64,
         path_steps: u32,
     ) -> Self {
