@@ -1,5 +1,7 @@
 //! Devices' clocks: read from what was stored, compared with each other.
 
+use std::collections::BTreeMap;
+
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_clock::{
     Discipline, NoFit, Points, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Verdict, compare_clocks,
@@ -38,21 +40,28 @@ impl Reader {
     /// If the database fails.
     pub fn show_device(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
         let found = self.devices("r.aor = ?1 OR r.contact = ?1", id)?;
-        let mut out = Vec::new();
+        // An address of record may have very many devices, mostly of few platforms.
+        let mut alike: BTreeMap<&str, Vec<Device>> = BTreeMap::new();
         for device in &found {
+            if !alike.contains_key(device.fingerprint.as_str()) {
+                alike.insert(&device.fingerprint, self.devices("r.fingerprint = ?1", &device.fingerprint)?);
+            }
+        }
+        let shown = |device: &Device| {
+            let others = alike.get(device.fingerprint.as_str()).map_or(&[][..], Vec::as_slice);
             let mut shown = device.row.clone();
             shown.insert("clock".to_owned(), plot_of(device));
-            shown.insert("could_be".to_owned(), self.candidates(device)?);
-            out.push(shown);
-        }
-        Ok(out)
+            shown.insert("could_be".to_owned(), self.candidates(device, others));
+            shown
+        };
+        Ok(found.iter().map(shown).collect())
     }
 
-    /// Other devices of the same fingerprint whose clocks do not tell them apart from this one, the likeliest first.
-    fn candidates(&self, device: &Device) -> Result<Value, StoreError> {
-        let Ok(reading) = &device.reading else { return Ok(json!([])) };
+    /// Those of `others` whose clocks do not tell them apart from this device, the likeliest first.
+    fn candidates(&self, device: &Device, others: &[Device]) -> Value {
+        let Ok(reading) = &device.reading else { return json!([]) };
         let mut found = Vec::new();
-        for other in self.devices("r.fingerprint = ?1", &device.fingerprint)? {
+        for other in others {
             let Ok(theirs) = &other.reading else { continue };
             if other.registration == device.registration {
                 continue;
@@ -72,7 +81,7 @@ impl Reader {
             ));
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Ok(Value::Array(found.into_iter().take(MOST_CANDIDATES).map(|(_, value)| value).collect()))
+        Value::Array(found.into_iter().take(MOST_CANDIDATES).map(|(_, value)| value).collect())
     }
 
     fn devices(&self, condition: &str, value: &str) -> Result<Vec<Device>, StoreError> {
@@ -84,7 +93,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let (segments, reading) = self.clock(row)?;
             out.push(Device {
-                row: object(Report::Registrations, self.registration(row)?),
+                row: object(Report::Registrations, self.registration_with(row, &segments, &reading)?),
                 fingerprint: row.get("fingerprint")?,
                 registration: row.get("registration")?,
                 segments,
@@ -108,9 +117,18 @@ impl Reader {
 
     /// The clock is fitted here, from all segments that were ever observed of the device.
     pub(crate) fn registration(&self, row: &Row<'_>) -> Result<Values, StoreError> {
+        let (segments, reading) = self.clock(row)?;
+        self.registration_with(row, &segments, &reading)
+    }
+
+    fn registration_with(
+        &self,
+        row: &Row<'_>,
+        segments: &[SegmentStats],
+        reading: &Result<Reading, NoFit>,
+    ) -> Result<Values, StoreError> {
         let stacks = self.stacks(row)?;
         let id: i64 = row.get("id")?;
-        let (segments, reading) = self.clock(row)?;
         let longest = segments.iter().max_by_key(|s| s.refreshes);
         let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
         let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
@@ -118,7 +136,7 @@ impl Reader {
         let rule = period
             .zip(latest_expires.as_u64())
             .and_then(|(period, expires)| policy(period, u32::try_from(expires).ok()?));
-        let clock = Clock::of(&reading);
+        let clock = Clock::of(reading);
         Ok(vec![
             text(row, "aor")?,
             text(row, "contact")?,
