@@ -1,6 +1,6 @@
 //! How a device's timer is armed: by what the refreshes themselves say.
 
-use crate::line::Offsets;
+use crate::line::{Offsets, select};
 
 /// How a timer is armed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,9 +85,7 @@ pub(crate) fn classify(
 
 /// Mean distance from the middle, for as many parameters as were fitted, the furthest left out.
 fn spread(values: &[f64], parameters: f64, furthest: usize) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    let middle = select(&mut values.to_vec(), 0.5);
     let mut distances: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
     distances.sort_unstable_by(f64::total_cmp);
     distances.truncate(values.len().saturating_sub(furthest));

@@ -116,7 +116,7 @@ fn fitted(segments: &[Offsets]) -> Option<Fitted> {
     let n: usize = segments.iter().map(Vec::len).sum();
     let sums = sums_of(segments);
     let freedom = n.checked_sub(segments.len() + 1).filter(|f| *f > 0 && sums.sxx > 0.0)?;
-    let variance = ((sums.syy - sums.slope() * sums.sxy) / freedom as f64).max(0.0);
+    let variance = (sums.left() / freedom as f64).max(0.0);
     Some(Fitted { sums, freedom, variance })
 }
 
@@ -143,6 +143,11 @@ pub(crate) struct Sums {
 impl Sums {
     fn slope(&self) -> f64 {
         self.sxy / self.sxx
+    }
+
+    /// The squares that are left around the best line.
+    pub(crate) fn left(&self) -> f64 {
+        if self.sxx > 0.0 { self.syy - self.slope() * self.sxy } else { self.syy }
     }
 }
 
@@ -202,7 +207,7 @@ fn pinball(segments: &[Offsets], slope: f64, level: f64, scratch: &mut Vec<f64>)
 }
 
 /// The quantile of this level, in place.
-fn select(values: &mut [f64], level: f64) -> f64 {
+pub(crate) fn select(values: &mut [f64], level: f64) -> f64 {
     if values.is_empty() {
         return 0.0;
     }
@@ -211,7 +216,8 @@ fn select(values: &mut [f64], level: f64) -> f64 {
     *value
 }
 
-fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64> {
+/// What is left of the offsets around lines of one slope, each segment's quantile of this level taken out.
+pub(crate) fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64> {
     let mut out = Vec::new();
     for points in segments {
         let start = out.len();

@@ -3,7 +3,7 @@
 use bellwether_base::Ppm;
 
 use crate::discipline::{Discipline, classify};
-use crate::line::{Offsets, Slope, least_squares, robust_slope};
+use crate::line::{Offsets, Slope, least_squares, residuals, robust_slope};
 use crate::steps::{evidence, parted_at_step};
 use crate::{Skew, SkewFit};
 
@@ -80,22 +80,8 @@ impl Schedule {
     ) -> Self {
         let fitted = fit(&points);
         let line = fitted.map_or(otherwise, |r| r.slope);
-        let residuals = residuals(&points, line);
+        let residuals = residuals(&points, line, 0.5);
         let (discipline, odds) = classify(&residuals, &points, waits, prior(line), path_steps as usize);
         Self { points, residuals, fitted, line, discipline, odds, path_steps }
     }
-}
-
-/// What is left of the offsets around lines of one slope, each segment's middle taken out.
-fn residuals(segments: &[Offsets], slope: f64) -> Vec<f64> {
-    let mut out = Vec::new();
-    for points in segments {
-        let mut of: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
-        let mut sorted = of.clone();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
-        of.iter_mut().for_each(|r| *r -= middle);
-        out.append(&mut of);
-    }
-    out
 }

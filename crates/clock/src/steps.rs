@@ -1,6 +1,6 @@
 //! Steps of the path: a new route makes all that follows come earlier or later by one amount, which a single line takes for skew.
 
-use crate::line::Offsets;
+use crate::line::{Offsets, Sums, residuals, select};
 
 /// Refreshes of a segment below which a step is not looked for: fewer bend to a random walk too easily.
 const FEWEST: usize = 60;
@@ -32,8 +32,7 @@ pub(crate) fn parted_at_step(segments: &[Offsets], slope: f64) -> Option<Vec<Off
 /// Logarithm of how many times likelier the residuals are with a step than without. Both count as at most so many deviations of
 /// the smaller, so that spikes, which either leaves, do not drown the step.
 pub(crate) fn evidence(without: &[f64], with: &[f64]) -> f64 {
-    let middle = |values: &[f64]| median(values.iter().map(|v| v.abs()).collect());
-    let most = CLIP * middle(with);
+    let most = CLIP * median(with.iter().map(|v| v.abs()));
     let mean = |values: &[f64]| values.iter().map(|v| v.abs().min(most)).sum::<f64>().max(1e-9);
     without.len() as f64 * (mean(without) / mean(with)).ln()
 }
@@ -55,25 +54,27 @@ fn best_step(points: &Offsets, slope: f64) -> Option<(usize, f64)> {
             let left = before;
             before.add(*point);
             let is_inside = (MARGIN..=points.len() - MARGIN).contains(&i);
-            is_inside
-                .then(|| (i, whole.squares() - left.centred().with(&all.without(&left).centred()).squares()))
+            is_inside.then(|| (i, whole.left() - parted(left.centred(), all.without(&left).centred()).left()))
         })
         .max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
+/// Of two sides that share a slope.
+fn parted(before: Sums, after: Sums) -> Sums {
+    Sums { sxx: before.sxx + after.sxx, sxy: before.sxy + after.sxy, syy: before.syy + after.syy }
+}
+
 fn clipped_residuals(points: &Offsets, slope: f64) -> Vec<(f64, f64)> {
-    let residuals: Vec<f64> = points.iter().map(|(x, y)| y - slope * x).collect();
-    let middle = median(residuals.clone());
-    let most = CLIP * median(residuals.iter().map(|r| (r - middle).abs()).collect());
-    points.iter().zip(residuals).map(|((x, _), r)| (*x, (r - middle).clamp(-most, most))).collect()
+    let residuals = residuals(std::slice::from_ref(points), slope, 0.5);
+    let most = CLIP * median(residuals.iter().map(|r| r.abs()));
+    points.iter().zip(residuals).map(|((x, _), r)| (*x, r.clamp(-most, most))).collect()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(0.0)
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    select(&mut values.collect::<Vec<f64>>(), 0.5)
 }
 
-/// Sums of points, and of their squares and products: first as they are, then around their means.
+/// Sums of points, and of their squares and products, as they are.
 #[derive(Clone, Copy, Default)]
 struct Moments {
     n: f64,
@@ -107,23 +108,13 @@ impl Moments {
         }
     }
 
-    fn centred(&self) -> Self {
+    fn centred(&self) -> Sums {
         let n = self.n.max(1.0);
-        Self {
-            xx: self.xx - self.x * self.x / n,
-            xy: self.xy - self.x * self.y / n,
-            yy: self.yy - self.y * self.y / n,
-            ..*self
+        Sums {
+            sxx: self.xx - self.x * self.x / n,
+            sxy: self.xy - self.x * self.y / n,
+            syy: self.yy - self.y * self.y / n,
         }
-    }
-
-    fn with(&self, other: &Self) -> Self {
-        Self { xx: self.xx + other.xx, xy: self.xy + other.xy, yy: self.yy + other.yy, ..*self }
-    }
-
-    /// What is left around the best line of centred moments.
-    fn squares(&self) -> f64 {
-        if self.xx > 0.0 { self.yy - self.xy * self.xy / self.xx } else { self.yy }
     }
 }
 
