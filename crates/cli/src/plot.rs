@@ -26,7 +26,7 @@ struct Picture {
 /// `bellwether plot`.
 pub(crate) fn run(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let PlotWhat::Clock = args.what;
-    let devices = open_reader(common)?.show_device(&args.id)?;
+    let devices = open_reader(common)?.device_clocks(&args.id)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
         let text = format!("there is no clock of {} in {}", args.id, common.db.display());

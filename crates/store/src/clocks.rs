@@ -17,6 +17,9 @@ use crate::values::{REGISTRATIONS, int, object, real, round, text, time};
 /// Devices listed that another could be.
 const MOST_CANDIDATES: usize = 10;
 
+/// What finds the devices of an address of record or contact.
+const OF_ID: &str = "r.aor = ?1 OR r.contact = ?1";
+
 /// One registration with its clock.
 struct Device {
     row: Map<String, Value>,
@@ -39,7 +42,7 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn show_device(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        let found = self.devices("r.aor = ?1 OR r.contact = ?1", id)?;
+        let found = self.devices(OF_ID, id)?;
         // An address of record may have very many devices, mostly of few platforms.
         let mut alike: BTreeMap<&str, Vec<Device>> = BTreeMap::new();
         for device in &found {
@@ -49,12 +52,19 @@ impl Reader {
         }
         let shown = |device: &Device| {
             let others = alike.get(device.fingerprint.as_str()).map_or(&[][..], Vec::as_slice);
-            let mut shown = device.row.clone();
-            shown.insert("clock".to_owned(), plot_of(device));
+            let mut shown = with_clock(device);
             shown.insert("could_be".to_owned(), self.candidates(device, others));
             shown
         };
         Ok(found.iter().map(shown).collect())
+    }
+
+    /// The devices that [`Self::show_device`] finds, without those they could be: what a picture needs.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn device_clocks(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
+        Ok(self.devices(OF_ID, id)?.iter().map(with_clock).collect())
     }
 
     /// Those of `others` whose clocks do not tell them apart from this device, the likeliest first.
@@ -211,6 +221,13 @@ impl Reader {
             .collect();
         Ok(rows?)
     }
+}
+
+/// A device's row and the points of its clock.
+fn with_clock(device: &Device) -> Map<String, Value> {
+    let mut shown = device.row.clone();
+    shown.insert("clock".to_owned(), plot_of(device));
+    shown
 }
 
 /// The points of a device's clock, for a picture: seconds since its first refresh and offsets in milliseconds, by segment,
