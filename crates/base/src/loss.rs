@@ -113,6 +113,9 @@ losses! {
     TcpFlowEvicted "tcp_flow_evicted" Partial
         "More TCP flows were open than the configured limit; the oldest lost its unread bytes."
         "Raise limits.tcp_flows.";
+    HepConnectionRefused "hep_connection_refused" Partial
+        "More agents were connected to the HEP listener than it keeps; the connection was closed."
+        "Look for an agent that connects again and again; let agents send by UDP.";
     HepDesync "hep_desync" Partial
         "A TCP connection that carried HEP held something else; reading went on at the next HEP header."
         "Check the agent that sends it.";
@@ -140,6 +143,9 @@ losses! {
     RegistrationEvicted "registration_evicted" Partial
         "More device timelines were open than the configured limit; the oldest was closed early."
         "Raise limits.registrations.";
+    TimerEvicted "timer_evicted" Partial
+        "More timers of devices (keep-alives, OPTIONS, subscriptions, sessions) were open than the configured limit; the oldest was closed early."
+        "Raise limits.timers.";
     StreamEvicted "stream_evicted" Partial
         "More media streams were open than the configured limit; the oldest was closed early."
         "Raise limits.streams.";

@@ -16,8 +16,10 @@ mod filter;
 mod inputs;
 mod live;
 mod reader;
+mod stamping;
 
 pub use error::{OpenError, ReadError};
 pub use inputs::{Input, expand};
 pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Waker, is_up};
 pub use reader::{CaptureReader, Record};
+pub use stamping::{ClockEvent, ClockEventKind, StampingClock};

@@ -72,6 +72,7 @@ struct LimitSettings {
     calls: usize,
     transactions: usize,
     registrations: usize,
+    timers: usize,
     streams: usize,
     media_endpoints: usize,
     fragments: usize,
@@ -169,6 +170,7 @@ impl Default for LimitSettings {
             calls: limits.calls,
             transactions: limits.transactions,
             registrations: limits.registrations,
+            timers: limits.timers,
             streams: limits.streams,
             media_endpoints: limits.media_endpoints,
             fragments: fragments.datagrams,
@@ -236,6 +238,7 @@ impl Config {
             ("calls", l.calls),
             ("transactions", l.transactions),
             ("registrations", l.registrations),
+            ("timers", l.timers),
             ("streams", l.streams),
             ("media_endpoints", l.media_endpoints),
             ("fragments", l.fragments),
@@ -271,6 +274,7 @@ impl Config {
             calls: l.calls,
             transactions: l.transactions,
             registrations: l.registrations,
+            timers: l.timers,
             streams: l.streams,
             media_endpoints: l.media_endpoints,
             analysis_window: span(self.analysis.window_s),
@@ -365,7 +369,7 @@ mod tests {
         let table: toml::Table = DEFAULT.parse().unwrap();
         let keys = |name: &str| table.get(name).and_then(toml::Value::as_table).unwrap().len();
         let counts = ["database", "analysis", "mirror", "limits", "timeouts", "site"].map(keys);
-        assert_eq!(counts, [2, 1, 1, 9, 6, 3]);
+        assert_eq!(counts, [2, 1, 1, 10, 6, 3]);
     }
 
     #[test]

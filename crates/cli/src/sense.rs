@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bellwether_capture::LiveOptions;
+use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions};
 use bellwether_sensor::{Ears, Event, Operator, Settings};
 
 use sd_notify::NotifyState;
@@ -136,6 +136,7 @@ impl Operator for Terminal {
                 tell(&error.to_string());
             }
             Event::Recovered(name) => tell(&format!("{name} delivers again")),
+            Event::Clock(event) => tell(&clock_words(event)),
             Event::Alive => notify(NotifyState::Watchdog),
         }
     }
@@ -156,6 +157,16 @@ impl Operator for Terminal {
             }
         }
     }
+}
+
+/// What befell the clock that stamps packets, in words.
+fn clock_words(event: ClockEvent) -> String {
+    let what = match event.kind {
+        ClockEventKind::Step(step) => format!("was set by {:+.3} s", step.as_secs_f64()),
+        ClockEventKind::Leap(step) => format!("took a leap second ({:+.0} s)", step.as_secs_f64()),
+        ClockEventKind::Rate(ppm) => format!("changed its rate by {ppm:+.0} ppm"),
+    };
+    format!("the system's clock {what}: timelines are parted there")
 }
 
 /// Tells the service manager, if there is one.

@@ -2,6 +2,8 @@
 
 use bellwether_base::Ppm;
 
+use crate::line::{select, student_t_975};
+use crate::reading::{Rate, RateKind};
 use crate::{RoundTrip, Skew};
 
 /// Waits below which nothing is said.
@@ -19,7 +21,9 @@ pub(crate) struct Answered {
     /// How much later than the period after the answer the next refresh left, in seconds.
     pub(crate) late_s: f64,
     /// The rate of refreshes with the path taken out, and its statistical interval.
-    pub(crate) rate: (Ppm, (Ppm, Ppm)),
+    pub(crate) rate: Rate,
+    /// The same by the middle of the waits, whose spread is then the program's own more than the path's.
+    pub(crate) middle: Rate,
     /// The clock's own, with an interval that holds what the program may add.
     pub(crate) skew: Skew,
 }
@@ -49,9 +53,18 @@ impl Answered {
         let path = middle - low;
         let rate = |seconds: f64| Ppm(-seconds / period_s * 1e6);
         let program = MOST_LATE_S + (period_s * MOST_SLACK).min(MOST_SLACK_S);
+        let shortest = Rate {
+            rate: rate(late),
+            ci95: (rate(late + later), rate(late - sooner)),
+            kind: RateKind::Shortest,
+        };
+        let (by_middle, varies) = middle_rate(&sorted, rtt, rate);
+        let is_programs_own =
+            rtt.middle.is_some_and(|(_, off)| varies > OWN_SPREAD * off.as_secs_f64() + OWN_SPREAD_S);
         Some(Self {
             late_s: late,
-            rate: (rate(late), (rate(late + later), rate(late - sooner))),
+            rate: if is_programs_own { by_middle } else { shortest },
+            middle: by_middle,
             skew: Skew {
                 skew: rate(late),
                 ci95: (rate(late + later + path), rate(late - sooner - program)),
@@ -60,6 +73,39 @@ impl Answered {
         })
     }
 }
+
+/// Waits that vary so much more than round trips do, in times and in seconds, vary by the program: then their middle says more than
+/// the shortest, which is a stroke of luck. Where the path makes both vary, the shortest of both are near its floor.
+const OWN_SPREAD: f64 = 3.0;
+const OWN_SPREAD_S: f64 = 4e-3;
+
+/// The rate by the middle of sorted waits, and how far half of them lie from it at most. The middle round trip
+/// is taken out; without that, the shortest stands for it, and what the waits vary by is what it may be off.
+fn middle_rate(sorted: &[f64], rtt: RoundTrip, rate: impl Fn(f64) -> Ppm) -> (Rate, f64) {
+    let n = sorted.len() as f64;
+    let wait = select(&mut sorted.to_vec(), 0.5);
+    let varies = select(&mut sorted.iter().map(|w| (w - wait).abs()).collect::<Vec<_>>(), 0.5);
+    let spread = MAD_TO_SD * varies;
+    let (trip, trip_variance) = match rtt.middle {
+        Some((middle, off)) => {
+            let deviation = MAD_TO_SD * off.as_secs_f64();
+            (middle.as_secs_f64(), deviation * deviation / f64::from(rtt.seen.clamp(1, LATEST)))
+        }
+        None => (rtt.shortest.as_secs_f64(), spread * spread),
+    };
+    // A median's variance is pi / 2 times a mean's.
+    let deviation = (std::f64::consts::FRAC_PI_2 * (spread * spread / n + trip_variance)).sqrt();
+    let half = student_t_975(sorted.len() as u32 - 1) * deviation;
+    let late = wait - trip;
+    let ci95 = (rate(late + half), rate(late - half));
+    (Rate { rate: rate(late), ci95, kind: RateKind::Middle }, varies)
+}
+
+/// Round trips whose middle is kept: the latest.
+pub(crate) const LATEST: u32 = 8;
+
+/// A median absolute deviation is this part of a normal distribution's standard deviation.
+const MAD_TO_SD: f64 = 1.4826;
 
 /// 97.5 % point of the standard logistic distribution.
 const LOGISTIC_975: f64 = 3.664;

@@ -1,7 +1,7 @@
 use bellwether_base::Ppm;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::{Discipline, Reading};
+use crate::{Rate, RateKind, Reading};
 
 /// Whether two timelines come from one device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,23 +56,21 @@ impl Default for Tolerance {
 /// Crystals of different devices lie this far apart, as a standard deviation: rates known no better say nothing by agreeing.
 const BETWEEN_DEVICES: f64 = 30.0;
 
-/// Compares two devices' clocks, by rates of one kind: of one nominal period, and both read as a schedule or both as a timer
-/// that answers arm (which includes those that may be one), since a program's lateness is in the latter.
+/// Compares two devices' clocks, by rates of one kind and one nominal period: a program's lateness is in the rates of timers that
+/// answers arm, and not in those of schedules.
 #[must_use]
-pub fn compare_clocks(a: (&Reading, f64), b: (&Reading, f64), tolerance: &Tolerance) -> Match {
+pub fn compare_clocks(a: &Reading, b: &Reading, tolerance: &Tolerance) -> Match {
     const NOTHING: Match = Match { verdict: Verdict::CannotTell, p_value: None, difference: None };
-    let ((a, a_period), (b, b_period)) = (a, b);
-    let kind = |reading: &Reading| match reading.discipline {
-        Discipline::Periodic => Some(Discipline::Periodic),
-        Discipline::Restart | Discipline::Undetermined => Some(Discipline::Restart),
-        Discipline::Randomised => None,
-    };
-    let is_comparable = kind(a).is_some() && kind(a) == kind(b) && (a_period - b_period).abs() < 1e-9;
-    let (true, Some((one, (low, high))), Some((two, (other_low, other_high)))) =
-        (is_comparable, a.rate, b.rate)
-    else {
+    // Drawn intervals have no nominal period, only a mean.
+    let is_near = |allowed: f64| (a.period_s - b.period_s).abs() <= allowed * a.period_s.max(b.period_s);
+    let (Some(Rate { rate: one, ci95: (low, high), kind }), Some(other)) = (a.rate, b.rate) else {
         return NOTHING;
     };
+    let is_one_period = is_near(if kind == RateKind::Drawn { 0.2 } else { 1e-9 });
+    if kind != other.kind || !is_one_period {
+        return NOTHING;
+    }
+    let Rate { rate: two, ci95: (other_low, other_high), .. } = other;
     // Half of a 95 % interval is nearly two standard deviations.
     let deviation = |low: Ppm, high: Ppm| (high.0 - low.0) / 2.0 / 1.96;
     let noise = deviation(low, high)
@@ -96,35 +94,37 @@ pub fn compare_clocks(a: (&Reading, f64), b: (&Reading, f64), tolerance: &Tolera
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NoFit, SkewFit};
+    use crate::{Discipline, NoFit, SkewFit};
 
-    fn reading(discipline: Discipline, rate: f64, half: f64) -> Reading {
+    fn reading(kind: RateKind, rate: f64, half: f64) -> Reading {
         let ci95 = (Ppm(rate - half), Ppm(rate + half));
         Reading {
-            discipline,
+            discipline: Discipline::Undetermined,
             odds: 0.0,
+            period_s: 25.0,
             slope: SkewFit { skew: Ppm(rate), ci95, residual_s: 1e-3, refreshes: 40 },
             skew: Err(NoFit::PathUnknown),
             lateness_s: None,
-            rate: Some((Ppm(rate), ci95)),
+            rate: Some(Rate { rate: Ppm(rate), ci95, kind }),
             path_steps: 0,
         }
     }
 
     #[test]
     fn rates_are_compared_within_what_chance_allows() {
-        let of = |rate, half| reading(Discipline::Periodic, rate, half);
-        let verdict =
-            |a: &Reading, b: &Reading| compare_clocks((a, 25.0), (b, 25.0), &Tolerance::default()).verdict;
+        let of = |rate, half| reading(RateKind::Schedule, rate, half);
+        let verdict = |a: &Reading, b: &Reading| compare_clocks(a, b, &Tolerance::default()).verdict;
         assert_eq!(verdict(&of(20.0, 2.0), &of(22.0, 2.0)), Verdict::Same);
         assert_eq!(verdict(&of(20.0, 2.0), &of(40.0, 2.0)), Verdict::Different);
         assert_eq!(verdict(&of(20.0, 80.0), &of(40.0, 80.0)), Verdict::CannotTell);
-        let other = reading(Discipline::Restart, 20.0, 2.0);
+        let other = reading(RateKind::Shortest, 20.0, 2.0);
         assert_eq!(verdict(&of(20.0, 2.0), &other), Verdict::CannotTell);
-        assert_eq!(verdict(&reading(Discipline::Undetermined, 20.0, 2.0), &other), Verdict::Same);
-        let drawn = reading(Discipline::Randomised, 20.0, 2.0);
-        assert_eq!(verdict(&drawn, &drawn), Verdict::CannotTell);
-        let found = compare_clocks((&of(20.0, 2.0), 25.0), (&of(20.0, 2.0), 27.0), &Tolerance::default());
+        assert_eq!(verdict(&other, &reading(RateKind::Middle, 20.0, 2.0)), Verdict::CannotTell);
+        let elsewhere = Reading { period_s: 27.0, ..of(20.0, 2.0) };
+        let found = compare_clocks(&of(20.0, 2.0), &elsewhere, &Tolerance::default());
         assert_eq!(found.p_value, None, "another period");
+        let drawn = |period_s| Reading { period_s, ..reading(RateKind::Drawn, 20.0, 2.0) };
+        assert_eq!(verdict(&drawn(30.0), &drawn(31.0)), Verdict::Same);
+        assert_eq!(verdict(&drawn(30.0), &drawn(60.0)), Verdict::CannotTell);
     }
 }

@@ -14,7 +14,9 @@ mod points;
 mod policy;
 mod reading;
 mod schedule;
+mod sensor;
 mod steps;
+mod ticks;
 mod timeline;
 
 pub use compare::{Match, Tolerance, Verdict, compare_clocks};
@@ -23,5 +25,7 @@ pub use drift::{Drift, MediaClock, ReportClock};
 pub use fit::{NoFit, SkewFit, pooled_fit};
 pub use points::{Point, Points};
 pub use policy::policy;
-pub use reading::{Reading, RoundTrip, Skew, read_clock};
+pub use reading::{Rate, RateKind, Reading, RoundTrip, Skew, read_clock};
+pub use sensor::{CommonStep, common_steps, parted_at};
+pub use ticks::tick;
 pub use timeline::{MAX_SEGMENTS, RegisterTimeline, SegmentStats};

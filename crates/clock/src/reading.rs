@@ -29,6 +29,8 @@ pub struct Reading {
     pub discipline: Discipline,
     /// Natural logarithm of the odds for restart against periodic.
     pub odds: f64,
+    /// The nominal period that the reading goes by, in seconds; of drawn intervals their mean.
+    pub period_s: f64,
     /// The paper's slope: least squares over everything, whatever the discipline.
     pub slope: SkewFit,
     /// The clock's own skew, or why it cannot be had.
@@ -36,12 +38,48 @@ pub struct Reading {
     /// Of restart timers: how much later than the nominal period after the answer the next refresh was sent, in seconds. It
     /// holds the program's lateness and the clock's skew.
     pub lateness_s: Option<f64>,
-    /// The rate of refreshes with the path taken out, lateness left in, and its statistical interval alone: what one program
-    /// is compared by, with itself over time or with another instance of it. Of timers that may be armed by answers it is
-    /// read as of such.
-    pub rate: Option<(Ppm, (Ppm, Ppm))>,
+    /// The rate of refreshes with the path taken out, lateness left in: what one program is compared by, with itself over
+    /// time or with another instance of it. Of timers that may be armed by answers it is read as of such.
+    pub rate: Option<Rate>,
     /// Steps of the path that were taken out: a new route makes all that follows earlier or later by one amount.
     pub path_steps: u32,
+}
+
+/// The rate of refreshes, with its statistical interval alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// Positive: refreshes come early.
+    pub rate: Ppm,
+    /// 95 % interval.
+    pub ci95: (Ppm, Ppm),
+    /// What it was read from: rates of different kinds do not compare, as a program's lateness is in them in different ways.
+    pub kind: RateKind,
+}
+
+/// What a rate was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateKind {
+    /// The line of a schedule.
+    Schedule,
+    /// The shortest waits, against the shortest round trips.
+    Shortest,
+    /// The middle of the waits, against the middle of the round trips.
+    Middle,
+    /// What drawn intervals have beyond whole seconds.
+    Drawn,
+}
+
+impl RateKind {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Shortest => "shortest_wait",
+            Self::Middle => "middle_wait",
+            Self::Drawn => "drawn_wait",
+        }
+    }
 }
 
 /// A clock's rate against the sensor's.
@@ -55,13 +93,15 @@ pub struct Skew {
     pub method: &'static str,
 }
 
-/// The shortest round trip between the sensor and the device, and of how many.
+/// The round trips between the sensor and the device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundTrip {
     /// The shortest.
     pub shortest: Span,
     /// Of so many.
     pub seen: u32,
+    /// The middle of the latest, and how far half of them lie from it at most; none if there are too few for that.
+    pub middle: Option<(Span, Span)>,
 }
 
 /// Reads a device's clock from all its segments.
@@ -76,6 +116,9 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     }
     let period_s = main_period(&segments);
     let used: Vec<&SegmentStats> = segments.iter().filter(|s| is_of_period(s, period_s)).collect();
+    if used.iter().any(|s| s.is_drawn()) {
+        return Ok(drawn(&used, slope, round_trip));
+    }
     let points: Vec<Offsets> = used.iter().map(|s| s.points().map(|p| (p.x_s, p.y_s)).collect()).collect();
     let waits: Vec<Option<f64>> = used.iter().flat_map(|s| s.points().map(|p| p.wait_s)).collect();
     let prior = |line: f64| prior_odds(line, &waits, period_s, round_trip);
@@ -99,12 +142,34 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
         }
     };
     let rate = match (discipline, skew) {
-        (Discipline::Periodic, Ok(skew)) => Some((skew.skew, skew.ci95)),
+        (Discipline::Periodic, Ok(skew)) => {
+            Some(Rate { rate: skew.skew, ci95: skew.ci95, kind: RateKind::Schedule })
+        }
         _ => answered.map(|answered| answered.rate),
     };
     let lateness_s = answered.filter(|_| discipline == Discipline::Restart).map(|answered| answered.late_s);
     let Schedule { odds, path_steps, .. } = schedule;
-    Ok(Reading { discipline, odds, slope, skew, lateness_s, rate, path_steps })
+    Ok(Reading { discipline, odds, period_s, slope, skew, lateness_s, rate, path_steps })
+}
+
+/// Intervals that are drawn in whole seconds have a remainder all the same: the answer's way, the program's lateness, and what the
+/// clock gains over the mean interval.
+fn drawn(used: &[&SegmentStats], slope: SkewFit, round_trip: Option<RoundTrip>) -> Reading {
+    let seconds: f64 = used.iter().map(|s| s.last_at.since(s.first_at).as_secs_f64()).sum();
+    let intervals: u32 = used.iter().map(|s| s.refreshes - 1).sum();
+    let period_s = seconds / f64::from(intervals.max(1));
+    let waits: Vec<Option<f64>> = used.iter().flat_map(|s| s.points().map(|p| p.wait_s)).collect();
+    let answered = round_trip.and_then(|trip| Answered::of(&waits, period_s, trip));
+    Reading {
+        discipline: Discipline::Randomised,
+        odds: 0.0,
+        period_s,
+        slope,
+        skew: Err(NoFit::IrregularIntervals),
+        lateness_s: answered.map(|answered| answered.late_s),
+        rate: answered.map(|answered| Rate { kind: RateKind::Drawn, ..answered.middle }),
+        path_steps: 0,
+    }
 }
 
 /// What holds whichever of two readings is right: near its registrar a device's two hardly differ, and then it does not matter.

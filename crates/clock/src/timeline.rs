@@ -17,6 +17,20 @@ const TOLERANCE: f64 = 0.05;
 /// Missed refreshes bridged within one segment; beyond, the device may have been restarted unseen.
 const MAX_MISSED: f64 = 20.0;
 
+/// Intervals that are drawn in whole seconds lie on a grid of one second.
+const DRAWN_S: f64 = 1.0;
+
+/// How far from it the way to the sensor may bring them, in seconds.
+const DRAWN_TOLERANCE_S: f64 = 0.2;
+
+/// The longest drawn interval, in seconds.
+const LONGEST_DRAWN: f64 = 7200.0;
+
+/// Intervals in a row that fit no period, before they are taken for drawn ones; and that are no whole seconds, before they are
+/// taken for such no more.
+const ODD_IN_A_ROW: u32 = 4;
+const ODD_DRAWN: u32 = 3;
+
 /// What one unbroken run of refreshes amounts to: enough to fit it, to pool it with others, and to persist it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentStats {
@@ -48,9 +62,43 @@ impl SegmentStats {
         self.packed.iter(self.period_s)
     }
 
+    /// Whether the intervals are drawn in whole seconds: the grid is one second, and most intervals are several of it.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        let seconds = self.last_at.since(self.first_at).as_secs_f64();
+        self.period_s == DRAWN_S && seconds > 3.0 * f64::from(self.refreshes.saturating_sub(1))
+    }
+
+    /// What came before a moment and what came after another, each a run of its own: the sensor's clock was stepped in between.
+    /// Itself, if the moments do not part it.
+    pub(crate) fn parted(&self, from: Timestamp, to: Timestamp) -> Vec<Self> {
+        if from < self.first_at || to > self.last_at {
+            return vec![self.clone()];
+        }
+        let at = |point: &Point| self.first_at + Span::from_nanos((point.x_s * 1e9).round() as i64);
+        let points: Vec<Point> = self.points().collect();
+        let parting = points.iter().position(|point| at(point) > from).unwrap_or(points.len());
+        let (before, after) = points.split_at(parting);
+        [before, after].into_iter().filter_map(|part| self.run_of(part, at)).collect()
+    }
+
+    /// Some of this segment's refreshes, as a segment of their own.
+    fn run_of(&self, points: &[Point], at: impl Fn(&Point) -> Timestamp) -> Option<Self> {
+        let periods = |point: &Point| ((point.x_s + point.y_s) / self.period_s).round() as i64;
+        let (first, rest) = points.split_first()?;
+        let mut running = Running::new(at(first), self.period_s);
+        for point in rest {
+            running.place(at(point), periods(point) - periods(first), point.wait_s);
+        }
+        Some(running.stats)
+    }
+
     /// The same refreshes against the nominal period that their mean interval is nearest to. The first intervals, by which the
     /// period was chosen, may have been odd ones.
     pub(crate) fn on_grid(&self) -> Self {
+        if self.is_drawn() {
+            return self.clone();
+        }
         let nominal = (self.period_observed_s / GRID_S).round() * GRID_S;
         if nominal <= 0.0 || self.period_s <= 0.0 || (nominal - self.period_s).abs() < 1e-9 {
             return self.clone();
@@ -81,6 +129,8 @@ pub struct RegisterTimeline {
     early: Vec<(Timestamp, Option<Span>)>,
     current: Option<Running>,
     refreshes: u32,
+    /// Intervals in a row that fitted no period.
+    odd: u32,
 }
 
 /// A segment whose period is known.
@@ -93,6 +143,8 @@ struct Running {
     mean_y: f64,
     /// Of so many refreshes one is kept as a point.
     stride: u32,
+    /// Whether the intervals are drawn in whole seconds.
+    is_drawn: bool,
 }
 
 impl RegisterTimeline {
@@ -107,11 +159,22 @@ impl RegisterTimeline {
             return;
         };
         match running.add(at, after_answer) {
-            Step::OnGrid | Step::TooEarly => {}
+            Step::OnGrid => self.odd = 0,
+            Step::TooEarly => {}
             Step::OffGrid => {
                 running.stats.off_grid += 1;
+                let was_drawn = running.is_drawn;
                 self.cut();
-                self.early.push((at, None));
+                self.odd += 1;
+                let is_drawn = if was_drawn { self.odd < ODD_DRAWN } else { self.odd >= ODD_IN_A_ROW };
+                if is_drawn != was_drawn {
+                    self.odd = 0;
+                }
+                if is_drawn {
+                    self.current = Some(Running::drawn(at));
+                } else {
+                    self.early.push((at, None));
+                }
             }
         }
     }
@@ -162,6 +225,7 @@ impl RegisterTimeline {
         let mut running = Running::new(first, period_s);
         for (at, after_answer) in early.into_iter().skip(1) {
             if let Step::OffGrid = running.add(at, after_answer) {
+                self.odd += 1;
                 // The grid begins again behind an odd interval: over it, every offset would be shifted.
                 let begun = Running::new(at, period_s);
                 let before = std::mem::replace(&mut running, begun);
@@ -200,39 +264,58 @@ impl Running {
             mean_x: 0.0,
             mean_y: 0.0,
             stride: 1,
+            is_drawn: false,
         }
     }
 
+    /// A run whose intervals are whole seconds, each of another number.
+    fn drawn(first: Timestamp) -> Self {
+        Self { is_drawn: true, ..Self::new(first, DRAWN_S) }
+    }
+
     fn add(&mut self, at: Timestamp, after_answer: Option<Span>) -> Step {
-        let period = Span::from_nanos((self.stats.period_s * 1e9).round() as i64);
-        if period <= Span::ZERO {
+        if self.stats.period_s <= 0.0 {
             return Step::OffGrid;
         }
         let periods = at.since(self.stats.last_at).as_secs_f64() / self.stats.period_s;
         let steps = periods.round();
+        if periods < 0.0 {
+            // The clock that stamps packets was set back.
+            return Step::OffGrid;
+        }
         if steps < 1.0 {
             return Step::TooEarly;
         }
-        if (periods - steps).abs() > TOLERANCE || steps > MAX_MISSED {
+        let (tolerance, most) =
+            if self.is_drawn { (DRAWN_TOLERANCE_S, LONGEST_DRAWN) } else { (TOLERANCE, MAX_MISSED) };
+        if (periods - steps).abs() > tolerance || steps > most {
             return Step::OffGrid;
         }
-        self.index += steps as i64;
+        let wait = after_answer.map(Span::as_secs_f64).and_then(|after| match self.is_drawn {
+            true => Some(after - after.round()),
+            false => (steps < 1.5).then_some(after - self.stats.period_s),
+        });
+        self.place(at, self.index + steps as i64, wait);
+        Step::OnGrid
+    }
+
+    /// Takes a refresh that came so many periods after the first.
+    fn place(&mut self, at: Timestamp, index: i64, wait_s: Option<f64>) {
+        let period = Span::from_nanos((self.stats.period_s * 1e9).round() as i64);
+        self.index = index;
         self.stats.last_at = at;
         self.stats.refreshes += 1;
         // The offset is taken in whole nanoseconds, so nothing cancels.
         let elapsed = at.since(self.stats.first_at);
-        let offset = period.as_nanos().saturating_mul(self.index).saturating_sub(elapsed.as_nanos());
-        self.stats.period_observed_s = elapsed.as_secs_f64() / self.index as f64;
+        let offset = period.as_nanos().saturating_mul(index).saturating_sub(elapsed.as_nanos());
+        self.stats.period_observed_s = elapsed.as_secs_f64() / index.max(1) as f64;
         self.add_point(elapsed.as_secs_f64(), Span::from_nanos(offset).as_secs_f64());
         if (self.stats.refreshes - 1).is_multiple_of(self.stride) {
-            let wait = after_answer
-                .filter(|_| steps < 1.5)
-                .map(|after| after.as_nanos().saturating_sub(period.as_nanos()));
-            if self.stats.packed.push(self.index, offset, wait) {
+            let wait = wait_s.map(|seconds| (seconds * 1e9).round() as i64);
+            if self.stats.packed.push(index, offset, wait) {
                 self.stride *= 2;
             }
         }
-        Step::OnGrid
     }
 
     /// Welford's update of the centred sums. The first refresh is the point (0, 0).
@@ -355,6 +438,41 @@ mod tests {
             let fit = slope(&timeline(times)).unwrap();
             assert!((fit.skew.0 - 50.0).abs() < 0.1, "odd interval {odd}: {fit:?}");
         }
+    }
+
+    #[test]
+    fn intervals_of_whole_seconds_are_drawn_and_their_remainder_is_read() {
+        let mut timeline = RegisterTimeline::default();
+        let (mut at, mut state) = (START, 7_u64);
+        for _ in 0..60 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let seconds = 15 + (state >> 33) as i64 % 31;
+            // 8 ms for the way and the program, and a clock that is 1000 ppm fast.
+            let wait = Span::from_nanos(seconds * 999_000_000 + 8_000_000);
+            at += 5_000_000 + wait.as_nanos();
+            timeline.refresh(Timestamp::from_nanos(at), Some(wait));
+        }
+        let segments = timeline.segments();
+        assert!(segments.last().unwrap().is_drawn(), "{segments:?}");
+        assert!(segments.last().unwrap().refreshes > 50);
+        let trip = crate::RoundTrip { shortest: Span::from_millis(5), seen: 60, middle: None };
+        let reading = crate::read_clock(&segments, Some(trip)).unwrap();
+        assert_eq!(
+            (reading.discipline, reading.skew),
+            (crate::Discipline::Randomised, Err(NoFit::IrregularIntervals))
+        );
+        // 3 ms of lateness in 30 s are 100 ppm.
+        let rate = reading.rate.unwrap();
+        assert!((rate.rate.0 - 900.0).abs() < 60.0, "{rate:?}");
+        assert!((20.0..40.0).contains(&reading.period_s), "{reading:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_cuts() {
+        let mut times = schedule(40, 25.0, 50.0, |i| if i >= 20 { -3_600_000_000_000 } else { 0 });
+        let timeline = timeline(times.drain(..));
+        assert_eq!(timeline.segments().len(), 2);
+        assert!((slope(&timeline).unwrap().skew.0 - 50.0).abs() < 0.1);
     }
 
     #[test]

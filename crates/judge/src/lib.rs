@@ -16,7 +16,7 @@ pub use number::{NumberFacts, NumberKind};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
-    RegistrationUpdate, Row, SightingRow, SilenceRow, StreamRow,
+    RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow, WallClockRow,
 };
 pub use site::{AccessSide, Site, Trunk};
 
@@ -24,7 +24,7 @@ use bellwether_base::{Endpoint, HashKey, Timestamp};
 use bellwether_instance::Evidence;
 use bellwether_shard::{
     AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
-    Silence, StampedFact, StreamFact,
+    Silence, StampedFact, StreamFact, TimerProgress,
 };
 
 use legs::Legs;
@@ -65,6 +65,14 @@ impl Judge {
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
             }
+            Fact::Clock(seen) => rows.push(Row::WallClock(Box::new(WallClockRow {
+                subject: seen.subject,
+                kind: seen.kind,
+                captured_at: seen.at,
+                clock_at: seen.reading.at,
+                resolution: seen.reading.resolution,
+            }))),
+            Fact::Timer(timer) => rows.push(Row::Timer(Box::new(self.timer(*timer)))),
             Fact::Stream(stream) => rows.push(Row::Stream(Box::new(stream_row(*stream)))),
         }
     }
@@ -141,6 +149,20 @@ impl Judge {
         }
     }
 
+    fn timer(&self, timer: TimerProgress) -> TimerRow {
+        TimerRow {
+            timer: timer.timer,
+            kind: timer.kind.name(),
+            aor: timer.party.map(|party| self.tokeniser.address(&party)),
+            source: timer.flow.src,
+            destination: timer.flow.dst,
+            first_seen: timer.first_seen,
+            last_seen: timer.last_seen,
+            beats: timer.beats,
+            segments: timer.segments,
+        }
+    }
+
     fn registration_started(&mut self, r: RegistrationStarted, rows: &mut Vec<Row>) {
         let tokens = &self.tokeniser;
         rows.push(Row::Registration(Box::new(RegistrationRow {
@@ -199,6 +221,8 @@ fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
         last_status: p.last_status,
         expires_s: p.expires_s,
         rtt_ms: p.rtt_ms,
+        rtt_middle_ms: p.rtt_middle_ms,
+        moves: p.moves.iter().map(|m| (m.at, m.source)).collect(),
         segments: p.segments,
     }
 }

@@ -18,6 +18,9 @@ pub enum Row {
     Link(i64, i64),
     Registration(Box<RegistrationRow>),
     RegistrationUpdate(Box<RegistrationUpdate>),
+    Timer(Box<TimerRow>),
+    WallClock(Box<WallClockRow>),
+    SensorClock(Box<SensorClockRow>),
     Stream(Box<StreamRow>),
     Author(Box<AuthorRow>),
     Sighting(Box<SightingRow>),
@@ -149,7 +152,51 @@ pub struct RegistrationUpdate {
     pub last_status: Option<u16>,
     pub expires_s: Option<u32>,
     pub rtt_ms: Option<f64>,
+    /// The middle of the latest round trips, and how far half of them lie from it at most.
+    pub rtt_middle_ms: Option<(f64, f64)>,
+    /// From where it came since when.
+    pub moves: Vec<(Timestamp, Endpoint)>,
     pub segments: Vec<SegmentStats>,
+}
+
+/// Another timer of a device.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct TimerRow {
+    pub timer: i64,
+    pub kind: &'static str,
+    /// Who sends it; none where the message does not say.
+    pub aor: Option<String>,
+    pub source: Endpoint,
+    pub destination: Endpoint,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub beats: u32,
+    pub segments: Vec<SegmentStats>,
+}
+
+/// A later reading of a device's wall clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct WallClockRow {
+    /// Identity of the registration.
+    pub subject: i64,
+    pub kind: &'static str,
+    pub captured_at: Timestamp,
+    pub clock_at: Timestamp,
+    pub resolution: Span,
+}
+
+/// Something that befell the clock that stamps packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct SensorClockRow {
+    /// Between these moments.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub kind: &'static str,
+    /// Of a step, in seconds, ahead positive; of a rate's change, in ppm.
+    pub amount: f64,
 }
 
 /// A media stream.

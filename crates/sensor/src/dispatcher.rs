@@ -242,7 +242,11 @@ impl Dispatcher {
     #[inline]
     fn push(&mut self, item: &Item<'_>) -> Result<(), Gone> {
         let is_sip = is_sip(item.content);
-        *(if is_sip { &mut self.frames.sip } else { &mut self.frames.media }) += 1;
+        *(match item.content {
+            Content::KeepAlive => &mut self.frames.other,
+            _ if is_sip => &mut self.frames.sip,
+            _ => &mut self.frames.media,
+        }) += 1;
         self.epochs.push(item, is_sip)
     }
 
@@ -259,6 +263,7 @@ impl Dispatcher {
             read_messages(stream, losses, |message, losses| match message {
                 InStream::Sip(bytes) => push(Item { content: Content::SipStream, bytes, ..item }),
                 InStream::WebSocket(bytes) => push(Item { content: Content::SipWebSocket, bytes, ..item }),
+                InStream::KeepAlive(bytes) => push(Item { content: Content::KeepAlive, bytes, ..item }),
                 InStream::Tls => opaque.count(dark(flow)),
                 InStream::Hep(bytes) => match read_hep(bytes, item.at) {
                     Ok(hep) => {
@@ -289,9 +294,16 @@ fn content_of(payload: &[u8]) -> Option<Content> {
         Kind::Rtp => Some(Content::Rtp),
         Kind::Rtcp => Some(Content::Rtcp),
         Kind::Dtls => Some(Content::Dtls),
-        Kind::Stun => None,
+        Kind::Stun => Some(Content::KeepAlive),
+        Kind::Other if is_keep_alive(payload) => Some(Content::KeepAlive),
         Kind::Other => (probe(payload) != Verdict::NotOurs).then_some(Content::SipDatagram),
     }
+}
+
+/// Line ends and zeros, a few: what phones send to keep a way through NAT open.
+fn is_keep_alive(payload: &[u8]) -> bool {
+    const LONGEST: usize = 8;
+    !payload.is_empty() && payload.len() <= LONGEST && payload.iter().all(|b| matches!(b, b'\r' | b'\n' | 0))
 }
 
 const fn is_sip(content: Content) -> bool {
@@ -325,8 +337,8 @@ fn owned<'a>(key: &HashKey, item: Item<'a>) -> Item<'a> {
     Item { pair, shard, ..item }
 }
 
-/// The pair of media's endpoints, and the shard that owns it: of media by that pair, of SIP by Call-ID, of
-/// registrations by address of record.
+/// The pair of media's endpoints, and the shard that owns it: of media and keep-alives by that pair, of SIP by Call-ID, of
+/// registrations by address of record, of OPTIONS by who asks.
 #[inline]
 fn owner(key: &HashKey, content: Content, flow: FlowKey, bytes: &[u8]) -> (u64, u16) {
     if !is_sip(content) {
@@ -335,7 +347,7 @@ fn owner(key: &HashKey, content: Content, flow: FlowKey, bytes: &[u8]) -> (u64, 
     }
     let hash = match route_key(bytes) {
         RouteKey::Call(call_id) => key.parts(&[call_id]),
-        RouteKey::Registration { user, host } => key.parts(&[user, host]),
+        RouteKey::Registration { user, host } | RouteKey::Asker { user, host } => key.parts(&[user, host]),
         RouteKey::None => key.media_pair(flow),
     };
     (0, hash as u16 % VIRTUAL_SHARDS)

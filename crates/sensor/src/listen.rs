@@ -56,6 +56,8 @@ pub(crate) struct ListenerLosses {
     pub(crate) socket_full: AtomicU64,
     /// Connections that held something else than HEP.
     pub(crate) desync: AtomicU64,
+    /// Connections beyond those that are kept.
+    pub(crate) refused: AtomicU64,
 }
 
 impl Listener {
@@ -108,7 +110,7 @@ impl Listener {
                     continue;
                 };
                 if open.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
-                    losses.desync.fetch_add(1, Ordering::Relaxed);
+                    losses.refused.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
                 open.fetch_add(1, Ordering::Relaxed);

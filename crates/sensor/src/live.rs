@@ -5,8 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bellwether_base::{Counters, HashKey, Loss, Span, Timestamp};
-use bellwether_capture::{CaptureReader, LiveCapture, LiveError, LiveOptions, OpenError, Record, Waker};
-use bellwether_judge::{InputRow, Row};
+use bellwether_capture::{
+    CaptureReader, ClockEvent, ClockEventKind, LiveCapture, LiveError, LiveOptions, OpenError, Record,
+    StampingClock, Waker,
+};
+use bellwether_judge::{InputRow, Row, SensorClockRow};
 use bellwether_store::Writer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
@@ -34,6 +37,8 @@ pub enum Event {
     Trouble(LiveError),
     /// It does again.
     Recovered(String),
+    /// The clock that stamps packets was set, or steered otherwise.
+    Clock(ClockEvent),
     /// The feed is alive: told every second, for whoever watches over the process.
     Alive,
 }
@@ -178,6 +183,7 @@ pub fn sense(
                 dispatcher,
                 behind,
                 links,
+                clock: StampingClock::default(),
                 dropped: &dropped,
                 unheard: &unheard,
                 session: Session::new(names, config.key),
@@ -211,6 +217,7 @@ struct LiveFeed<'a> {
     dispatcher: Dispatcher,
     behind: Behind<'a>,
     links: Links,
+    clock: StampingClock,
     dropped: &'a [Dropped],
     unheard: &'a [ListenerLosses],
     session: Session,
@@ -259,6 +266,7 @@ impl LiveFeed<'_> {
                     .send(Rows { rows: Vec::new(), since: None })
                     .map_err(|_| SensorError::Stopped)?;
                 self.links.changes().into_iter().for_each(|event| operator.hear(event));
+                self.watch_clock(operator);
                 operator.hear(Event::Alive);
                 if let Some(settings) = operator.new_settings() {
                     self.dispatcher.set_tunnels(settings.tunnels);
@@ -276,6 +284,23 @@ impl LiveFeed<'_> {
         }
         self.deliver(Timestamp::MAX)?;
         self.close()
+    }
+
+    /// Notes what befell the clock: timelines are parted there.
+    fn watch_clock(&mut self, operator: &mut dyn Operator) {
+        if !self.is_wall_clock {
+            return;
+        }
+        let Some(event) = self.clock.look() else { return };
+        let (kind, amount) = match event.kind {
+            ClockEventKind::Step(step) => ("step", step.as_secs_f64()),
+            ClockEventKind::Leap(step) => ("leap", step.as_secs_f64()),
+            ClockEventKind::Rate(ppm) => ("rate", ppm),
+        };
+        let row = SensorClockRow { from: event.from, to: event.to, kind, amount };
+        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        let _ = self.behind.rows.send(Row::SensorClock(Box::new(row)).into());
+        operator.hear(Event::Clock(event));
     }
 
     fn take(&mut self, Portion { source, frames }: Portion) {
@@ -349,6 +374,7 @@ impl LiveFeed<'_> {
         };
         total.add("loss", Loss::HepSocketFull.name(), sum(|l| &l.socket_full));
         total.add("loss", Loss::HepDesync.name(), sum(|l| &l.desync));
+        total.add("loss", Loss::HepConnectionRefused.name(), sum(|l| &l.refused));
         let stamped_by = if self.is_wall_clock { "kernel" } else { "file" };
         total.add("stamps", stamped_by, self.session.packets);
         total

@@ -24,6 +24,8 @@ pub(crate) enum InStream<'a> {
     Hep(&'a [u8]),
     /// A message of a WebSocket.
     WebSocket(&'a [u8]),
+    /// Line ends that keep the connection open.
+    KeepAlive(&'a [u8]),
     /// A TLS handshake: what follows is dark.
     Tls,
 }

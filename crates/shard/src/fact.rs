@@ -1,13 +1,14 @@
 use std::net::IpAddr;
 
 use bellwether_acoustics::SilenceProfile;
-use bellwether_base::{FlowKey, Ppm, Timestamp, Transport};
+use bellwether_base::{Endpoint, FlowKey, Ppm, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
 
 use bellwether_rtp::Beginning;
 
+use crate::recurring::TimerKind;
 use crate::{Mirror, Side};
 
 /// Where a fact stands in the one order of all facts.
@@ -51,6 +52,10 @@ pub enum Fact {
     RegistrationStarted(Box<RegistrationStarted>),
     /// What is known of its timeline now.
     RegistrationProgress(Box<RegistrationProgress>),
+    /// A device showed its wall clock again.
+    Clock(Box<ClockSeen>),
+    /// What is known of another timer of a device.
+    Timer(Box<TimerProgress>),
     /// A media stream: at the end of its analysis window, and when it is over.
     Stream(Box<StreamFact>),
 }
@@ -222,7 +227,49 @@ pub struct RegistrationProgress {
     pub expires_s: Option<u32>,
     /// From a challenge passing the sensor to the authorised REGISTER: the least seen.
     pub rtt_ms: Option<f64>,
+    /// The middle of the latest ones, and how far half of them lie from it at most.
+    pub rtt_middle_ms: Option<(f64, f64)>,
+    /// Addresses that it came from, oldest first.
+    pub moves: Vec<Move>,
     pub segment_count: u32,
+    pub segments: Vec<SegmentStats>,
+}
+
+/// A reading of a device's wall clock, beside the first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ClockSeen {
+    /// The registration.
+    pub subject: i64,
+    /// What showed it.
+    pub kind: &'static str,
+    /// When.
+    pub at: Timestamp,
+    /// What it said.
+    pub reading: bellwether_instance::Reading,
+}
+
+/// A device came from another address than before: a NAT's new binding, or another network.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Move {
+    /// When it first did.
+    pub at: Timestamp,
+    /// From where, on the first hop that was seen.
+    pub source: Endpoint,
+}
+
+/// A timer beside that of registrations.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields named after what they hold")]
+pub struct TimerProgress {
+    /// Identity: of kind and sender.
+    pub timer: i64,
+    pub kind: TimerKind,
+    /// Who sends it, where the message says.
+    pub party: Option<Party>,
+    pub flow: FlowKey,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub beats: u32,
     pub segments: Vec<SegmentStats>,
 }
 

@@ -17,6 +17,7 @@ mod limits;
 mod media;
 mod party;
 mod prints;
+mod recurring;
 mod registrations;
 mod sightings;
 mod stream;
@@ -27,10 +28,12 @@ mod worker;
 
 pub use control::{Control, Side};
 pub use fact::{
-    AuthorSeen, CallProgress, CallStarted, ClockRate, Fact, FingerprintSeen, Order, Outbox, Party, Prints,
-    RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact, StreamFact,
+    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, Order, Outbox,
+    Party, Prints, RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact, StreamFact,
+    TimerProgress,
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};
+pub use recurring::TimerKind;
 pub use tally::Tally;
 pub use worker::{Content, Item, Mirror, Worker};

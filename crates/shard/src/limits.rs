@@ -13,6 +13,8 @@ pub struct Limits {
     pub transactions: usize,
     /// Device timelines open at once.
     pub registrations: usize,
+    /// Other timers of devices open at once.
+    pub timers: usize,
     /// Media streams open at once.
     pub streams: usize,
     /// Negotiated media endpoints remembered at once.
@@ -35,6 +37,7 @@ impl Default for Limits {
             calls: 500_000,
             transactions: 500_000,
             registrations: 1_000_000,
+            timers: 250_000,
             streams: 1_000_000,
             media_endpoints: 1_000_000,
             analysis_window: Span::from_secs(30),

@@ -1,8 +1,8 @@
-use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport};
 use bellwether_clock::RegisterTimeline;
 use bellwether_sip::{Address, Message, Name, StartLine};
 
-use crate::fact::{Fact, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted};
+use crate::fact::{ClockSeen, Fact, Move, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted};
 use crate::party::text;
 use crate::prints::PrintCache;
 use crate::timers::Timers;
@@ -19,6 +19,16 @@ const STEADY: u32 = 3;
 
 /// A long-lived timeline is reported after this many refreshes too, not only at its end.
 const REPORT_EVERY: u32 = 16;
+
+/// Round trips kept of a device: enough for their middle.
+const LATEST_RTT: usize = 8;
+const RTT_UNIT: i64 = 100_000;
+
+/// Round trips below which there is no middle.
+const FEWEST_RTT: usize = 4;
+
+/// Moves kept of a device; the oldest leaves first.
+const MOST_MOVES: usize = 8;
 
 /// The device timelines of a shard, each for one address of record and contact binding or instance.
 pub(crate) struct Registrations {
@@ -45,6 +55,11 @@ struct Device {
     /// The answer to the last refresh.
     answered_at: Option<Timestamp>,
     rtt: Option<Span>,
+    /// The latest round trips, in units of 0.1 ms, round about.
+    latest_rtt: [u16; LATEST_RTT],
+    /// Where it comes from, and since when it does where that has changed.
+    source: Endpoint,
+    moves: Vec<Move>,
     duplicates: u32,
     challenges: u32,
     last_status: Option<u16>,
@@ -130,7 +145,7 @@ impl Registrations {
                 let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
                 let started = started(item, message, &aor, &contact, identity, prints);
                 out.fact(Fact::RegistrationStarted(Box::new(started)));
-                let device = Device::new(identity, item.stamp);
+                let device = Device::new(identity, item.flow.src, item.stamp);
                 let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
                 if let Some(evicted) = evicted {
                     if evicted.value.is_accepted {
@@ -146,12 +161,28 @@ impl Registrations {
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
         let refreshed = device.register(item.stamp, call_id, cseq.number, novelty, is_authorised);
+        if refreshed {
+            device.comes_from(item);
+        }
         if requested_expires(message, &contact) == Some(0) {
             device.timeline.cut();
         }
         let class = if device.is_accepted { ACCEPTED } else { UNACCEPTED };
         if refreshed && device.timeline.refreshes().is_multiple_of(REPORT_EVERY) {
             out.fact(device.progress());
+            // Its first message has told what names the device; a clock is told by how its readings go on.
+            let source = item.flow.src.ip();
+            for evidence in bellwether_instance::evidence(message, None, source, item.stamp) {
+                if let Some(reading) = evidence.clock {
+                    let kind = evidence.kind;
+                    out.fact(Fact::Clock(Box::new(ClockSeen {
+                        subject: identity,
+                        kind,
+                        at: item.stamp,
+                        reading,
+                    })));
+                }
+            }
         }
         self.table.touch(slot, class, item.at);
         Some(subject)
@@ -214,7 +245,7 @@ impl Registrations {
 }
 
 impl Device {
-    fn new(identity: i64, at: Timestamp) -> Self {
+    fn new(identity: i64, source: Endpoint, at: Timestamp) -> Self {
         Self {
             identity,
             timeline: RegisterTimeline::default(),
@@ -226,6 +257,9 @@ impl Device {
             challenged_at: None,
             answered_at: None,
             rtt: None,
+            latest_rtt: [0; LATEST_RTT],
+            source,
+            moves: Vec::new(),
             duplicates: 0,
             challenges: 0,
             last_status: None,
@@ -260,6 +294,10 @@ impl Device {
             && is_authorised
         {
             self.rtt = Some(self.rtt.map_or(gap, |rtt| rtt.min(gap)));
+            let place = (self.challenges.max(1) - 1) as usize % LATEST_RTT;
+            if let Some(latest) = self.latest_rtt.get_mut(place) {
+                *latest = u16::try_from(gap.as_nanos() / RTT_UNIT).unwrap_or(u16::MAX).max(1);
+            }
             (self.call_id, self.cseq) = (call_id, cseq);
             return false;
         }
@@ -274,6 +312,39 @@ impl Device {
         true
     }
 
+    /// Marks another address. Over a connection the port is another with each one, and says nothing.
+    fn comes_from(&mut self, item: &Item<'_>) {
+        let source = item.flow.src;
+        let is_same = match item.transport() {
+            Transport::Udp => source == self.source,
+            _ => source.ip() == self.source.ip(),
+        };
+        if is_same {
+            return;
+        }
+        self.source = source;
+        if self.moves.len() == MOST_MOVES {
+            self.moves.remove(0);
+        }
+        self.moves.push(Move { at: item.stamp, source });
+    }
+
+    /// The middle of the latest round trips in milliseconds, and how far half of them lie from it at most.
+    fn middle_rtt(&self) -> Option<(f64, f64)> {
+        let mut latest: Vec<u16> = self.latest_rtt.iter().copied().filter(|rtt| *rtt > 0).collect();
+        if latest.len() < FEWEST_RTT {
+            return None;
+        }
+        let middle_of = |values: &mut [u16]| {
+            let at = values.len() / 2;
+            *values.select_nth_unstable(at).1
+        };
+        let middle = middle_of(&mut latest);
+        let mut off: Vec<u16> = latest.iter().map(|rtt| rtt.abs_diff(middle)).collect();
+        let ms = |units: u16| f64::from(units) * RTT_UNIT as f64 / 1e6;
+        Some((ms(middle), ms(middle_of(&mut off))))
+    }
+
     fn progress(&self) -> Fact {
         Fact::RegistrationProgress(Box::new(RegistrationProgress {
             registration: self.identity,
@@ -285,6 +356,8 @@ impl Device {
             last_status: self.last_status,
             expires_s: self.expires_s,
             rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
+            rtt_middle_ms: self.middle_rtt(),
+            moves: self.moves.clone(),
             segment_count: self.timeline.segment_count(),
             segments: self.timeline.segments(),
         }))

@@ -9,6 +9,7 @@ use crate::control::{Control, MediaDirectory};
 use crate::fact::Outbox;
 use crate::media::Media;
 use crate::prints::PrintCache;
+use crate::recurring::Recurring;
 use crate::registrations::Registrations;
 use crate::sightings::Sightings;
 use crate::transactions::{Novelty, Transactions};
@@ -35,6 +36,8 @@ pub enum Content {
     Rtcp,
     /// A DTLS record.
     Dtls,
+    /// What only keeps a way through NAT open: line ends, zeros, or a STUN message.
+    KeepAlive,
 }
 
 /// The tunnel or agent that brings a mirror's packets.
@@ -91,7 +94,9 @@ impl Item<'_> {
         match self.content {
             Content::SipStream => Transport::Tcp,
             Content::SipWebSocket => Transport::WebSocket,
-            Content::SipDatagram | Content::Rtp | Content::Rtcp | Content::Dtls => Transport::Udp,
+            Content::SipDatagram | Content::Rtp | Content::Rtcp | Content::Dtls | Content::KeepAlive => {
+                Transport::Udp
+            }
         }
     }
 }
@@ -123,6 +128,7 @@ struct Shard {
     transactions: Transactions,
     calls: Calls,
     registrations: Registrations,
+    recurring: Recurring,
     media: Media,
     prints: PrintCache,
     sightings: Sightings,
@@ -170,6 +176,7 @@ impl Worker {
             }
             Content::Rtcp => shard.media.rtcp(item, item.pair, &mut self.tally),
             Content::Dtls => shard.media.dtls(item.pair, item.at),
+            Content::KeepAlive => shard.recurring.keep_alive(item, out, &mut self.tally),
             Content::SipDatagram | Content::SipStream | Content::SipWebSocket => {
                 shard.sip(item, out, &mut self.tally)
             }
@@ -191,6 +198,7 @@ impl Worker {
         if let Some(mut shard) = finished.and_then(Option::take) {
             shard.calls.finish(now, shard.number, out);
             shard.registrations.finish(now, shard.number, out);
+            shard.recurring.finish(now, shard.number, out);
             shard.media.finish(now, shard.number, &self.directory, out, &mut self.tally);
         }
     }
@@ -204,6 +212,7 @@ impl Shard {
             transactions: Transactions::new(limits, key.derive("transactions")),
             calls: Calls::new(limits, key.derive("calls"), identity, key.derive(ENDPOINTS)),
             registrations: Registrations::new(limits, identity),
+            recurring: Recurring::new(limits, identity),
             media: Media::new(limits, identity),
             prints: PrintCache::new(key.derive("prints")),
             sightings: Sightings::new(key.derive("sightings")),
@@ -219,6 +228,7 @@ impl Shard {
         self.transactions.expire(now);
         self.calls.expire(now, self.number, out);
         self.registrations.expire(now, self.number, out);
+        self.recurring.expire(now, self.number, out);
         self.media.expire(now, self.number, directory, out, tally);
         self.quiet_until = self.earliest_deadline().min(now + SHORTEST_TIMEOUT);
     }
@@ -228,6 +238,7 @@ impl Shard {
             self.transactions.next_deadline(),
             self.calls.next_deadline(),
             self.registrations.next_deadline(),
+            self.recurring.next_deadline(),
             self.media.next_deadline(),
         ]
         .into_iter()
@@ -257,6 +268,7 @@ impl Shard {
         if cseq.method == Method::Register {
             self.registrations.message(&sip, &place, &mut self.transactions, &mut self.prints, out, tally);
         } else {
+            self.recurring.message(&sip, place.novelty, out, tally);
             self.calls.message(&sip, place.novelty, &mut self.prints, out, tally);
         }
     }

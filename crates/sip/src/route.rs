@@ -16,11 +16,20 @@ pub enum RouteKey<'a> {
         /// Host of To.
         host: &'a [u8],
     },
+    /// User and host of who asks with OPTIONS, because some stacks make a new Call-ID for each.
+    Asker {
+        /// User part of From.
+        user: &'a [u8],
+        /// Host of From.
+        host: &'a [u8],
+    },
     /// The message names neither.
     None,
 }
 
-/// Reads just enough of a message to route it: start line, and Call-ID, To and CSeq.
+/// Reads just enough of a message to route it: start line, and Call-ID, To, CSeq, and From of OPTIONS.
+///
+/// OPTIONS within a call belong to that, as far as they can be told: their answers cannot, since every answer has a tag.
 ///
 /// It must agree with [`crate::Message`] about those, which a property test holds it to.
 #[must_use]
@@ -31,11 +40,12 @@ pub fn route_key(bytes: &[u8]) -> RouteKey<'_> {
         let token = trim(start).split(|b| is_lws(*b)).next().unwrap_or_default();
         Method::from_token(token)
     });
-    let (mut call_id, mut to) = (None, None);
+    let (mut call_id, mut to, mut from) = (None, None, None);
     while !rest.is_empty() {
         match (method, call_id, to) {
             (Some(Method::Register), _, Some(_)) => break,
-            (Some(method), Some(_), _) if method != Method::Register => break,
+            (Some(Method::Options), Some(_), Some(_)) if from.is_some() => break,
+            (Some(method), Some(_), _) if !matches!(method, Method::Register | Method::Options) => break,
             _ => {}
         }
         let (line, _, after) = next_line(rest);
@@ -44,6 +54,7 @@ pub fn route_key(bytes: &[u8]) -> RouteKey<'_> {
         }
         match line.first() {
             Some(b'C' | b'c' | b'I' | b'i' | b'T' | b't') => {}
+            Some(b'F' | b'f') if method.is_none_or(|method| method == Method::Options) => {}
             _ => {
                 rest = after;
                 continue;
@@ -57,6 +68,7 @@ pub fn route_key(bytes: &[u8]) -> RouteKey<'_> {
         match Name::from_spelling(trim(name)) {
             Name::CallId => call_id = call_id.or(Some(value)),
             Name::To => to = to.or(Some(value)),
+            Name::From => from = from.or(Some(value)),
             Name::CSeq if is_response && method.is_none() => {
                 let word = value.split(|b| is_lws(*b)).filter(|w| !w.is_empty()).nth(1);
                 method = Some(word.map_or(Method::Other, Method::from_token));
@@ -69,6 +81,13 @@ pub fn route_key(bytes: &[u8]) -> RouteKey<'_> {
         && let Some(uri) = to.map(Address::parse).and_then(|to| to.uri)
     {
         return RouteKey::Registration { user: uri.user, host: uri.host };
+    }
+    let is_in_dialog = || to.is_some_and(|to| Address::parse(to).params.get("tag").is_some());
+    if method == Some(Method::Options)
+        && let Some(uri) = from.map(Address::parse).and_then(|from| from.uri)
+        && (is_response || !is_in_dialog())
+    {
+        return RouteKey::Asker { user: uri.user, host: uri.host };
     }
     match call_id {
         Some(id) if !id.is_empty() => RouteKey::Call(id),
@@ -103,6 +122,28 @@ mod tests {
             "SIP/2.0 200 OK\r\nt:\r\n <sip:101@lab.example>;tag=9\r\nCall-ID: x\r\nCSeq: 4 REGISTER\r\n\r\n",
         ] {
             assert_eq!(route_key(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn options_route_by_who_asks_unless_they_belong_to_a_call() {
+        let asker = RouteKey::Asker { user: b"101", host: b"lab.example" };
+        let from = "From: <sip:101@lab.example>;tag=1";
+        for (text, expected) in [
+            (format!("OPTIONS sip:a@b SIP/2.0\r\nCall-ID: x\r\nTo: <sip:a@b>\r\n{from}\r\n\r\n"), asker),
+            (
+                format!(
+                    "SIP/2.0 200 OK\r\n{from}\r\nTo: <sip:a@b>;tag=9\r\nCall-ID: x\r\nCSeq: 4 OPTIONS\r\n\r\n"
+                ),
+                asker,
+            ),
+            (
+                format!("OPTIONS sip:a@b SIP/2.0\r\n{from}\r\nTo: <sip:a@b>;tag=9\r\nCall-ID: x\r\n\r\n"),
+                RouteKey::Call(b"x"),
+            ),
+            ("OPTIONS sip:a@b SIP/2.0\r\nCall-ID: x\r\n\r\n".to_owned(), RouteKey::Call(b"x")),
+        ] {
+            assert_eq!(route_key(text.as_bytes()), expected, "{text}");
         }
     }
 

@@ -1,17 +1,20 @@
 //! Devices' clocks: read from what was stored, compared with each other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_clock::{
-    Discipline, NoFit, Points, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Verdict, compare_clocks,
-    policy, read_clock,
+    Discipline, NoFit, Rate, Reading, RoundTrip, SegmentStats, Skew, SkewFit, Verdict, compare_clocks,
+    parted_at, policy, read_clock, tick,
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::query::{Reader, Report, Values};
+use crate::sensor_clock;
+use crate::timelines::REGISTRATIONS as REGISTRATION_TIMELINES;
 use crate::values::{REGISTRATIONS, int, object, real, round, text, time};
 
 /// Devices listed that another could be.
@@ -29,10 +32,11 @@ struct Device {
     reading: Result<Reading, NoFit>,
 }
 
-impl Device {
-    fn period_s(&self) -> f64 {
-        self.segments.iter().max_by_key(|s| s.refreshes).map_or(0.0, |s| s.period_s)
-    }
+/// Whether a device is only compared with, or shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Row,
+    Whole,
 }
 
 impl Reader {
@@ -42,12 +46,15 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn show_device(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        let found = self.devices(OF_ID, id)?;
+        let found = self.devices(OF_ID, id, Detail::Whole)?;
         // An address of record may have very many devices, mostly of few platforms.
         let mut alike: BTreeMap<&str, Vec<Device>> = BTreeMap::new();
         for device in &found {
             if !alike.contains_key(device.fingerprint.as_str()) {
-                alike.insert(&device.fingerprint, self.devices("r.fingerprint = ?1", &device.fingerprint)?);
+                alike.insert(
+                    &device.fingerprint,
+                    self.devices("r.fingerprint = ?1", &device.fingerprint, Detail::Row)?,
+                );
             }
         }
         let shown = |device: &Device| {
@@ -64,7 +71,7 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn device_clocks(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        Ok(self.devices(OF_ID, id)?.iter().map(with_clock).collect())
+        Ok(self.devices(OF_ID, id, Detail::Row)?.iter().map(with_clock).collect())
     }
 
     /// Those of `others` whose clocks do not tell them apart from this device, the likeliest first.
@@ -76,8 +83,7 @@ impl Reader {
             if other.registration == device.registration {
                 continue;
             }
-            let same =
-                compare_clocks((reading, device.period_s()), (theirs, other.period_s()), &self.tolerance);
+            let same = compare_clocks(reading, theirs, &self.tolerance);
             let Some(p_value) = same.p_value.filter(|_| same.verdict != Verdict::Different) else { continue };
             found.push((
                 p_value,
@@ -94,7 +100,7 @@ impl Reader {
         Value::Array(found.into_iter().take(MOST_CANDIDATES).map(|(_, value)| value).collect())
     }
 
-    fn devices(&self, condition: &str, value: &str) -> Result<Vec<Device>, StoreError> {
+    fn devices(&self, condition: &str, value: &str, detail: Detail) -> Result<Vec<Device>, StoreError> {
         let mut select = self.db.prepare(&format!(
             "{REGISTRATIONS} WHERE {condition} GROUP BY r.registration ORDER BY min(o.first_at), r.registration"
         ))?;
@@ -102,8 +108,16 @@ impl Reader {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let (segments, reading) = self.clock(row)?;
+            let mut shown = object(Report::Registrations, self.registration_with(row, &segments, &reading)?);
+            if detail == Detail::Whole {
+                let moves = self.moves(row.get("id")?)?;
+                let moves =
+                    moves.iter().map(|(at, to)| json!({"at": time(Some(*at)), "source": to})).collect();
+                shown.insert("moves".to_owned(), Value::Array(moves));
+                shown.insert("other_clocks".to_owned(), self.other_clocks(row)?);
+            }
             out.push(Device {
-                row: object(Report::Registrations, self.registration_with(row, &segments, &reading)?),
+                row: shown,
                 fingerprint: row.get("fingerprint")?,
                 registration: row.get("registration")?,
                 segments,
@@ -115,11 +129,15 @@ impl Reader {
 
     /// The segments of a registration, and its clock as all of them show it.
     fn clock(&self, row: &Row<'_>) -> Result<(Vec<SegmentStats>, Result<Reading, NoFit>), StoreError> {
-        let segments = self.segments(row.get("id")?)?;
+        let id: i64 = row.get("id")?;
+        let segments = parted_at(REGISTRATION_TIMELINES.read(&self.db, id)?, &self.sensor_steps()?);
         let shortest: Option<f64> = row.get("rtt_ms")?;
-        let round_trip = shortest.map(|ms| RoundTrip {
-            shortest: Span::from_nanos((ms * 1e6) as i64),
+        let span = |ms: f64| Span::from_nanos((ms * 1e6) as i64);
+        let middle = self.middle_rtt(id)?;
+        let round_trip = shortest.map(|shortest| RoundTrip {
+            shortest: span(shortest),
             seen: row.get("challenges").unwrap_or(1),
+            middle: middle.map(|(middle, spread)| (span(middle), span(spread))),
         });
         let reading = read_clock(&segments, round_trip);
         Ok((segments, reading))
@@ -139,8 +157,11 @@ impl Reader {
     ) -> Result<Values, StoreError> {
         let stacks = self.stacks(row)?;
         let id: i64 = row.get("id")?;
-        let longest = segments.iter().max_by_key(|s| s.refreshes);
-        let period = longest.map(|s| s.period_s).filter(|p| *p > 0.0);
+        // Drawn intervals have no period, whatever grid they lie on.
+        let is_drawn = segments.iter().any(SegmentStats::is_drawn);
+        let longest = segments.iter().filter(|_| !is_drawn).max_by_key(|s| s.refreshes);
+        let read = reading.as_ref().ok().filter(|_| !is_drawn);
+        let period = read.map(|r| r.period_s).or(longest.map(|s| s.period_s)).filter(|p| *p > 0.0);
         let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
         let (latest_status, latest_expires) = self.latest(id)?;
         let rule = period
@@ -180,9 +201,27 @@ impl Reader {
             text(row, "mirror")?,
             stacks.claim,
             json!(rule),
-            json!(clock.rate.map(|(rate, _)| round(rate.0, 3))),
-            json!(clock.rate.map(|(_, ci95)| interval(ci95))),
+            json!(clock.rate.map(|r| round(r.rate.0, 3))),
+            json!(clock.rate.map(|r| interval(r.ci95))),
+            json!(clock.rate.map(|r| r.kind.name())),
         ])
+    }
+
+    fn middle_rtt(&self, registration: i64) -> Result<Option<(f64, f64)>, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT rtt_middle_ms, rtt_spread_ms FROM observations
+             WHERE registration = ?1 AND rtt_middle_ms IS NOT NULL ORDER BY first_at DESC LIMIT 1",
+        )?;
+        Ok(select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
+    }
+
+    /// When the clock that stamps packets was stepped: asked once.
+    pub(crate) fn sensor_steps(&self) -> Result<Arc<[(Timestamp, Timestamp)]>, StoreError> {
+        if let Some(known) = self.sensor_steps.get() {
+            return Ok(Arc::clone(known));
+        }
+        let steps: Arc<[_]> = sensor_clock::steps(&self.db)?.into();
+        Ok(Arc::clone(self.sensor_steps.get_or_init(|| steps)))
     }
 
     fn latest(&self, registration: i64) -> Result<(Value, Value), StoreError> {
@@ -193,33 +232,6 @@ impl Reader {
             select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
         let (status, expires) = found.unwrap_or_default();
         Ok((json!(status), json!(expires)))
-    }
-
-    fn segments(&self, registration: i64) -> Result<Vec<SegmentStats>, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT first_at, last_at, refreshes, off_grid, period_s, period_observed_s, sxx, sxy, syy, points
-             FROM segments WHERE registration = ?1 ORDER BY first_at",
-        )?;
-        let rows: Result<Vec<SegmentStats>, rusqlite::Error> = select
-            .query_map(params![registration], |r| {
-                Ok(SegmentStats {
-                    first_at: Timestamp::from_nanos(r.get(0)?),
-                    last_at: Timestamp::from_nanos(r.get(1)?),
-                    refreshes: r.get(2)?,
-                    off_grid: r.get(3)?,
-                    period_s: r.get(4)?,
-                    period_observed_s: r.get(5)?,
-                    sxx: r.get(6)?,
-                    sxy: r.get(7)?,
-                    syy: r.get(8)?,
-                    packed: r
-                        .get::<_, Option<Vec<u8>>>(9)?
-                        .map(|p| Points::from_octets(&p))
-                        .unwrap_or_default(),
-                })
-            })?
-            .collect();
-        Ok(rows?)
     }
 }
 
@@ -248,6 +260,7 @@ fn plot_of(device: &Device) -> Value {
     json!({
         "slope_ppm": reading.map(|reading| round(reading.slope.skew.0, 3)),
         "path_steps": reading.map(|reading| reading.path_steps),
+        "tick_ms": reading.and_then(|reading| tick(&device.segments, reading)).map(|t| t.as_nanos() / 1_000_000),
         "points_s_ms": segments,
     })
 }
@@ -259,7 +272,7 @@ struct Clock {
     skew: Option<Skew>,
     no_fit: Option<NoFit>,
     lateness_s: Option<f64>,
-    rate: Option<(Ppm, (Ppm, Ppm))>,
+    rate: Option<Rate>,
 }
 
 impl Clock {

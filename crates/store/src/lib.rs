@@ -7,11 +7,14 @@
 
 mod clocks;
 mod error;
+mod other_clocks;
 mod platforms;
 mod query;
 mod retention;
 mod schema;
+mod sensor_clock;
 mod show;
+mod timelines;
 mod values;
 mod writer;
 

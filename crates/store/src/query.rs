@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
@@ -88,7 +89,7 @@ impl Report {
                 duplicates Int, expires_s Int, period_s Real, period_observed_s Real, discipline Text, jitter_ms Real,
                 rtt_ms Real, skew_ppm Real, skew_ci95_ppm Json, slope_ppm Real, lateness_ms Real, skew_method Text,
                 no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int, mirror Text, claim Text,
-                policy Text, rate_ppm Real, rate_ci95_ppm Json,
+                policy Text, rate_ppm Real, rate_ci95_ppm Json, rate_method Text,
             ],
             Self::Streams => columns![
                 call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,
@@ -112,6 +113,8 @@ pub struct Reader {
     pub(crate) db: Connection,
     pub(crate) platforms: Platforms,
     pub(crate) tolerance: Tolerance,
+    /// When the clock that stamps packets was stepped, once that was asked.
+    pub(crate) sensor_steps: OnceLock<Arc<[(Timestamp, Timestamp)]>>,
 }
 
 /// What a row visitor gets: the values in the order of the report's columns.
@@ -131,7 +134,7 @@ impl Reader {
     pub fn from_connection(db: Connection) -> Self {
         // The signatures that come with the program can be read: a test holds that.
         let platforms = Platforms::new(Signatures::with(None).unwrap_or_default());
-        Self { db, platforms, tolerance: Tolerance::default() }
+        Self { db, platforms, tolerance: Tolerance::default(), sensor_steps: OnceLock::new() }
     }
 
     /// Recognises stacks by these signatures.
@@ -281,6 +284,7 @@ impl Reader {
         put("frames", Value::Object(group("frames")));
         put("mirrors", Value::Object(group("mirror")));
         put("stamps", Value::Object(group("stamps")));
+        put("sensor_clock", self.sensor_clock()?);
         put("opaque", Value::Object(group("opaque")));
         put("defects", Value::Object(group("defect")));
         Ok(summary)

@@ -89,13 +89,29 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         // What nothing speaks of any more. That takes a look at all, so only if there may be something.
         tx.execute_batch(
             "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
+             DELETE FROM moves WHERE registration NOT IN (SELECT registration FROM observations);
+             DELETE FROM wall_clocks WHERE subject IN
+                 (SELECT registration FROM registrations WHERE id NOT IN (SELECT registration FROM observations));
              DELETE FROM instances WHERE subject IN
                  (SELECT registration FROM registrations WHERE id NOT IN (SELECT registration FROM observations));
              DELETE FROM registrations WHERE id NOT IN (SELECT registration FROM observations);",
         )?;
     }
+    let beats = tx
+        .prepare_cached(
+            "DELETE FROM timer_observations WHERE (timer, first_at) IN
+                 (SELECT timer, first_at FROM timer_observations WHERE last_at < ?1 ORDER BY last_at LIMIT ?2)",
+        )?
+        .execute(params![before, AT_ONCE])?;
+    if beats > 0 {
+        tx.execute_batch(
+            "DELETE FROM timer_segments WHERE timer NOT IN (SELECT timer FROM timer_observations);
+             DELETE FROM timers WHERE id NOT IN (SELECT timer FROM timer_observations);",
+        )?;
+    }
+    tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
     tx.commit()?;
-    Ok((gone + observations) as u64)
+    Ok((gone + observations + beats) as u64)
 }
 
 #[cfg(test)]
@@ -116,7 +132,7 @@ mod tests {
                  started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
              INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
-             INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL FROM calls;
+             INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL, NULL, NULL FROM calls;
              INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1, NULL FROM calls;"
         ))
         .unwrap();

@@ -6,13 +6,14 @@ use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
-    RegistrationUpdate, Row, SightingRow, SilenceRow, StreamRow,
+    RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow, WallClockRow,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::StoreError;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
+use crate::{sensor_clock, timelines};
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
 pub struct Writer {
@@ -157,6 +158,7 @@ impl Writer {
     /// If the last batch or the log cannot be written.
     pub fn close(mut self) -> Result<Connection, StoreError> {
         self.commit(true)?;
+        sensor_clock::find_steps(&self.db)?;
         self.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
         Ok(self.db)
     }
@@ -176,6 +178,9 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         }
         Row::Registration(row) => registration(tx, row),
         Row::RegistrationUpdate(update) => registration_update(tx, update),
+        Row::Timer(row) => timer(tx, row),
+        Row::WallClock(row) => wall_clock(tx, row),
+        Row::SensorClock(row) => sensor_clock_event(tx, row),
         Row::Stream(row) => stream(tx, row),
         Row::Author(row) => author(tx, row),
         Row::Sighting(row) => sighting(tx, row),
@@ -398,23 +403,17 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
     let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
     let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
     let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
-    let mut held = tx.prepare_cached("SELECT first_at, last_at FROM observations WHERE registration = ?1")?;
-    let held: Vec<(i64, i64)> =
-        held.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
-    if held.iter().any(|(f, l)| *f <= first && *l >= last && (*f, *l) != (first, last)) {
-        return Ok(());
+    for (at, source) in &u.moves {
+        tx.prepare_cached("INSERT OR REPLACE INTO moves (registration, at, source) VALUES (?1, ?2, ?3)")?
+            .execute(params![id, nanos(*at), source.to_string()])?;
     }
-    if held.iter().any(|(f, l)| *f >= first && *l <= last) {
-        for table in ["observations", "segments"] {
-            let delete =
-                format!("DELETE FROM {table} WHERE registration = ?1 AND first_at >= ?2 AND last_at <= ?3");
-            tx.prepare_cached(&delete)?.execute([id, first, last])?;
-        }
+    if !timelines::REGISTRATIONS.admits(tx, id, first, last)? {
+        return Ok(());
     }
     tx.prepare_cached(
         "INSERT OR REPLACE INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges,
-             last_status, expires_s, rtt_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             last_status, expires_s, rtt_ms, rtt_middle_ms, rtt_spread_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         id,
@@ -426,27 +425,56 @@ fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(
         u.last_status,
         u.expires_s,
         u.rtt_ms,
+        u.rtt_middle_ms.map(|(middle, _)| middle),
+        u.rtt_middle_ms.map(|(_, spread)| spread),
     ])?;
-    let mut segment = tx.prepare_cached(
-        "INSERT OR REPLACE INTO segments (registration, first_at, last_at, refreshes, off_grid, period_s,
-             period_observed_s, sxx, sxy, syy, points)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?;
-    for s in &u.segments {
-        segment.execute(params![
-            id,
-            nanos(s.first_at),
-            nanos(s.last_at),
-            s.refreshes,
-            s.off_grid,
-            s.period_s,
-            s.period_observed_s,
-            s.sxx,
-            s.sxy,
-            s.syy,
-            s.packed.as_octets(),
-        ])?;
+    timelines::REGISTRATIONS.write(tx, id, &u.segments)
+}
+
+fn timer(tx: &Transaction<'_>, row: &TimerRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO timers (timer, kind, aor, source, destination) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        row.timer,
+        row.kind,
+        row.aor,
+        row.source.to_string(),
+        row.destination.to_string()
+    ])?;
+    let mut id = tx.prepare_cached("SELECT id FROM timers WHERE timer = ?1")?;
+    let id: i64 = id.query_row([row.timer], |r| r.get(0))?;
+    let (first, last) = (nanos(row.first_seen), nanos(row.last_seen));
+    if !timelines::TIMERS.admits(tx, id, first, last)? {
+        return Ok(());
     }
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO timer_observations (timer, first_at, last_at, beats) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![id, first, last, row.beats])?;
+    timelines::TIMERS.write(tx, id, &row.segments)
+}
+
+fn wall_clock(tx: &Transaction<'_>, row: &WallClockRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO wall_clocks (subject, kind, captured_at, clock_at, resolution_ns)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        row.subject,
+        row.kind,
+        nanos(row.captured_at),
+        nanos(row.clock_at),
+        row.resolution.as_nanos()
+    ])?;
+    Ok(())
+}
+
+fn sensor_clock_event(tx: &Transaction<'_>, row: &SensorClockRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO sensor_clock (from_at, to_at, kind, amount) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![nanos(row.from), nanos(row.to), row.kind, row.amount])?;
     Ok(())
 }
 

@@ -66,7 +66,7 @@ fn observed_over_step(
     };
     let cycles = timer.cycles(START, (seconds / PERIOD_S + 1) as usize, rng);
     let mut timeline = RegisterTimeline::default();
-    let (mut answered, mut rtt, mut seen) = (None, Span::from_secs(9), 0);
+    let (mut answered, mut trips) = (None, Vec::new());
     let stepped_at = START + Span::from_secs(step_at_s);
     for cycle in cycles {
         if rng.uniform() < loss {
@@ -76,10 +76,28 @@ fn observed_over_step(
         let at = if cycle.at > stepped_at { cycle.at + longer } else { cycle.at };
         timeline.refresh(at, answered.map(|answered| at.since(answered)));
         answered = Some(cycle.answered_at);
-        rtt = rtt.min(delay.draw(rng) + delay.draw(rng));
-        seen += 1;
+        trips.push(delay.draw(rng) + delay.draw(rng));
     }
-    read_clock(&timeline.segments(), Some(RoundTrip { shortest: rtt, seen })).ok()
+    read_clock(&timeline.segments(), round_trip(&trips)).ok()
+}
+
+/// What a sensor keeps of round trips: the shortest, and the middle of the latest eight.
+fn round_trip(trips: &[Span]) -> Option<RoundTrip> {
+    let mut latest = trips.iter().rev().take(8).copied().collect::<Vec<_>>();
+    let middle = middle(&mut latest)?;
+    let mut off: Vec<Span> =
+        latest.iter().map(|trip| Span::from_nanos((trip.as_nanos() - middle.as_nanos()).abs())).collect();
+    let off = self::middle(&mut off)?;
+    Some(RoundTrip {
+        shortest: trips.iter().copied().min()?,
+        seen: trips.len() as u32,
+        middle: (latest.len() >= 4).then_some((middle, off)),
+    })
+}
+
+fn middle(spans: &mut [Span]) -> Option<Span> {
+    spans.sort_unstable();
+    spans.get(spans.len() / 2).copied()
 }
 
 fn cell(discipline: Discipline, delay: Delay, seconds: i64, loss: f64, runs: u32) -> Cell {
@@ -121,8 +139,7 @@ fn verdicts(path: (Discipline, Delay), seconds: i64, is_one_device: bool, runs: 
             counts[2] += 1;
             continue;
         };
-        let period = PERIOD_S as f64;
-        counts[match compare_clocks((&a, period), (&b, period), &tolerance).verdict {
+        counts[match compare_clocks(&a, &b, &tolerance).verdict {
             Verdict::Same => 0,
             Verdict::Different => 1,
             Verdict::CannotTell => 2,
@@ -168,10 +185,10 @@ fn changes(runs: u32) {
                 let (Some(a), Some(b)) = (read(first.1, skew), read(second.1, skew + CHANGE)) else {
                     continue;
                 };
-                let (Some((one, one_ends)), Some((two, two_ends))) = (a.rate, b.rate) else { continue };
-                let error = two.0 - one.0 - CHANGE;
+                let (Some(one), Some(two)) = (a.rate, b.rate) else { continue };
+                let error = two.rate.0 - one.rate.0 - CHANGE;
                 let half = |(low, high): (Ppm, Ppm)| (high.0 - low.0) / 2.0;
-                inside += u32::from(error.abs() <= half(one_ends).hypot(half(two_ends)));
+                inside += u32::from(error.abs() <= half(one.ci95).hypot(half(two.ci95)));
                 slope_squares += (b.slope.skew.0 - a.slope.skew.0 - CHANGE).powi(2);
                 errors.push(error.abs());
             }

@@ -12,6 +12,9 @@ const MAX_MISSES: u8 = 16;
 /// The unread end of a torn flow that may hold the beginning of a start line.
 const KEPT_TAIL: usize = 2048;
 
+/// Two line ends.
+const PING: usize = 4;
+
 /// Takes one message, keep-alive or line off the front; none if it has to wait for more octets.
 pub(super) fn take(
     stream: &mut TcpStream<SipFlow>,
@@ -29,7 +32,13 @@ pub(super) fn take(
             message(InStream::Sip(stream.unread().get(..len)?), losses);
             stream.consume(len);
         }
-        Framed::KeepAlive { len } => stream.consume(len),
+        Framed::KeepAlive { len } => {
+            // The answer to one is a single line end (RFC 5626 section 4.4.1).
+            if len >= PING {
+                message(InStream::KeepAlive(stream.unread().get(..PING)?), losses);
+            }
+            stream.consume(len);
+        }
         Framed::Incomplete => return None,
         Framed::NotSip if !stream.state.is_sip => {
             stream.ignore();

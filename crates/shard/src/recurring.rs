@@ -1,0 +1,223 @@
+use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_clock::RegisterTimeline;
+use bellwether_sip::{Address, Method, Name, StartLine};
+
+use crate::fact::{Fact, Outbox, Party, TimerProgress};
+use crate::timers::Timers;
+use crate::transactions::Novelty;
+use crate::worker::Sip;
+use crate::{Item, Limits, Tally};
+
+/// What else a device does again and again, each by a timer of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum TimerKind {
+    /// Line ends or zeros that keep a way through NAT open (RFC 5626 section 3.5.1).
+    KeepAlive,
+    /// STUN binding requests for the same (RFC 5626 section 3.5.2).
+    Stun,
+    /// OPTIONS outside of dialogs.
+    Options,
+    /// Refreshes of a subscription (RFC 6665 section 4.1.2.2).
+    Subscription,
+    /// Refreshes of a session (RFC 4028).
+    Session,
+}
+
+impl TimerKind {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KeepAlive => "keep_alive",
+            Self::Stun => "stun",
+            Self::Options => "options",
+            Self::Subscription => "subscription",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// Beats below which a timer is none: whoever pings once is forgotten first, and not written down.
+const FEWEST: u32 = 4;
+
+/// No timer of these kinds is faster: what comes sooner is a copy from the mirror, another hop's, or sent again.
+const AT_ONCE: Span = Span::from_secs(2);
+
+/// A timer is reported after this many beats too, not only at its end.
+const REPORT_EVERY: u32 = 16;
+
+/// Queues of the table: not yet a timer, and one.
+const UNPROVEN: usize = 0;
+const PROVEN: usize = 1;
+
+/// The timers of a shard beside those of registrations.
+pub(crate) struct Recurring {
+    table: LruTable<u64, Beats, 2>,
+    identity_key: HashKey,
+    timers: Timers<2>,
+}
+
+struct Beats {
+    identity: i64,
+    kind: TimerKind,
+    party: Option<Party>,
+    flow: FlowKey,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    timeline: RegisterTimeline,
+}
+
+impl Recurring {
+    pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
+        Self {
+            table: LruTable::new(Limits::per_shard(limits.timers)),
+            identity_key,
+            timers: Timers::new([limits.registration_idle; 2]),
+        }
+    }
+
+    /// Takes a message that is seen for the first time, if a timer may have sent it.
+    pub(crate) fn message(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        novelty: Novelty,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        if novelty != Novelty::New {
+            return;
+        }
+        let StartLine::Request { method, .. } = sip.message.start() else { return };
+        let is_in_dialog = sip.parts.to_tag().is_some();
+        let kind = match method {
+            Method::Options if !is_in_dialog => TimerKind::Options,
+            Method::Subscribe if is_in_dialog => TimerKind::Subscription,
+            Method::Invite | Method::Update
+                if is_in_dialog && sip.message.get(Name::SessionExpires).is_some() =>
+            {
+                TimerKind::Session
+            }
+            _ => return,
+        };
+        let (Some(from), Some(via)) = (sip.parts.from, sip.message.own_via()) else { return };
+        // Who sends it, whatever way it takes: the author's own Via is the last.
+        let (user, host) = from.uri.map_or((&b""[..], &b""[..]), |uri| (uri.user, uri.host));
+        let name = kind.name().as_bytes();
+        let port = via.port.unwrap_or_default();
+        let identity = match kind {
+            TimerKind::Session => {
+                self.identity_key.identity(&[b"timer", name, sip.call_id, sip.parts.from_tag()])
+            }
+            TimerKind::Subscription => {
+                let to = sip.parts.to.and_then(|to| to.uri).map_or(&b""[..], |uri| uri.user);
+                let event = sip.message.get(Name::Event).unwrap_or_default();
+                self.identity_key.identity(&[b"timer", name, user, host, via.host, port, to, event])
+            }
+            _ => self.identity_key.identity(&[b"timer", name, user, host, via.host, port]),
+        };
+        self.beat(sip.item, identity, kind, Some(&from), out, tally);
+    }
+
+    /// Takes a datagram that only keeps a way open.
+    pub(crate) fn keep_alive(&mut self, item: &Item<'_>, out: &mut Outbox, tally: &mut Tally) {
+        let is_stun = item.bytes.len() >= STUN_HEADER;
+        if is_stun && !item.bytes.starts_with(&STUN_BINDING_REQUEST) {
+            return;
+        }
+        let kind = if is_stun { TimerKind::Stun } else { TimerKind::KeepAlive };
+        let end = |end: bellwether_base::Endpoint| (end.octets(), end.port().to_be_bytes());
+        let ((source, source_port), (to, to_port)) = (end(item.flow.src), end(item.flow.dst));
+        let name = kind.name().as_bytes();
+        let identity = self.identity_key.identity(&[b"timer", name, &source, &source_port, &to, &to_port]);
+        self.beat(item, identity, kind, None, out, tally);
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.timers.next_deadline(&self.table)
+    }
+
+    /// Fires what is due before `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
+        while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
+            self.close(slot, out);
+        }
+    }
+
+    /// Reports everything.
+    pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
+        while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
+            self.close(slot, out);
+        }
+    }
+
+    fn beat(
+        &mut self,
+        item: &Item<'_>,
+        identity: i64,
+        kind: TimerKind,
+        party: Option<&Address<'_>>,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        let key = identity.cast_unsigned();
+        let slot = self.table.find(key, &key).unwrap_or_else(|| {
+            let beats = Beats {
+                identity,
+                kind,
+                party: party.map(Party::from_address),
+                flow: item.flow,
+                first_seen: item.stamp,
+                last_seen: Timestamp::MIN,
+                timeline: RegisterTimeline::default(),
+            };
+            let (slot, evicted) = self.table.insert(key, key, beats, UNPROVEN, item.at);
+            if let Some(evicted) = evicted.map(|e| e.value).filter(Beats::is_timer) {
+                tally.losses.count(Loss::TimerEvicted);
+                out.fact(evicted.progress());
+            }
+            slot
+        });
+        let Some((_, beats)) = self.table.get_mut(slot) else { return };
+        if item.stamp.since(beats.last_seen) < AT_ONCE {
+            return;
+        }
+        beats.last_seen = item.stamp;
+        beats.timeline.refresh(item.stamp, None);
+        let is_timer = beats.is_timer();
+        if is_timer && beats.timeline.refreshes().is_multiple_of(REPORT_EVERY) {
+            out.fact(beats.progress());
+        }
+        self.table.touch(slot, if is_timer { PROVEN } else { UNPROVEN }, item.at);
+    }
+
+    fn close(&mut self, slot: SlotId, out: &mut Outbox) {
+        if let Some((_, beats)) = self.table.remove(slot)
+            && beats.is_timer()
+        {
+            out.fact(beats.progress());
+        }
+    }
+}
+
+/// A STUN header's length (RFC 8489 section 5), and how a binding request begins. What only keeps a way open is shorter.
+const STUN_HEADER: usize = 20;
+const STUN_BINDING_REQUEST: [u8; 2] = [0, 1];
+
+impl Beats {
+    const fn is_timer(&self) -> bool {
+        self.timeline.refreshes() >= FEWEST
+    }
+
+    fn progress(&self) -> Fact {
+        Fact::Timer(Box::new(TimerProgress {
+            timer: self.identity,
+            kind: self.kind,
+            party: self.party.clone(),
+            flow: self.flow,
+            first_seen: self.first_seen,
+            last_seen: self.last_seen,
+            beats: self.timeline.refreshes(),
+            segments: self.timeline.segments(),
+        }))
+    }
+}
