@@ -2,7 +2,7 @@ use bellwether_base::{Ppm, Span};
 
 use crate::answered::Answered;
 use crate::fit::{is_of_period, main_period};
-use crate::line::Offsets;
+use crate::line::{Offsets, select, student_t_975};
 use crate::schedule::Schedule;
 use crate::{Discipline, NoFit, SegmentStats, SkewFit, pooled_fit};
 
@@ -67,6 +67,8 @@ pub enum RateKind {
     Middle,
     /// What drawn intervals have beyond whole seconds.
     Drawn,
+    /// Each interval for itself, of timers that nothing answers.
+    Interval,
 }
 
 impl RateKind {
@@ -78,6 +80,7 @@ impl RateKind {
             Self::Shortest => "shortest_wait",
             Self::Middle => "middle_wait",
             Self::Drawn => "drawn_wait",
+            Self::Interval => "interval",
         }
     }
 }
@@ -122,7 +125,7 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     let points: Vec<Offsets> = used.iter().map(|s| s.points().map(|p| (p.x_s, p.y_s)).collect()).collect();
     let waits: Vec<Option<f64>> = used.iter().flat_map(|s| s.points().map(|p| p.wait_s)).collect();
     let prior = |line: f64| prior_odds(line, &waits, period_s, round_trip);
-    let schedule = Schedule::of(points, slope, &waits, prior);
+    let schedule = Schedule::of(points.clone(), slope, &waits, prior);
     let mut discipline = schedule.discipline;
     let is_exact = slope.residual_s < NO_JITTER_S && schedule.line.abs() < MOST_SKEW;
     if discipline == Discipline::Undetermined && is_exact {
@@ -145,6 +148,7 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
         (Discipline::Periodic, Ok(skew)) => {
             Some(Rate { rate: skew.skew, ci95: skew.ci95, kind: RateKind::Schedule })
         }
+        _ if waits.iter().all(Option::is_none) => by_intervals(&points, period_s),
         _ => answered.map(|answered| answered.rate),
     };
     let lateness_s = answered.filter(|_| discipline == Discipline::Restart).map(|answered| answered.late_s);
@@ -171,6 +175,33 @@ fn drawn(used: &[&SegmentStats], slope: SkewFit, round_trip: Option<RoundTrip>) 
         path_steps: 0,
     }
 }
+
+/// The mean interval of a timer that may be armed again by whatever it does, with no answer to hold it against: what that adds is
+/// in it. Intervals far from the rest do not count.
+fn by_intervals(points: &[Offsets], period_s: f64) -> Option<Rate> {
+    let mut steps: Vec<f64> = Vec::new();
+    for segment in points {
+        steps.extend(
+            segment.windows(2).map(|w| (w[1].1 - w[0].1) / ((w[1].0 - w[0].0) / period_s).round().max(1.0)),
+        );
+    }
+    let middle = select(&mut steps.clone(), 0.5);
+    let most = FAR * select(&mut steps.iter().map(|s| (s - middle).abs()).collect::<Vec<_>>(), 0.5);
+    steps.retain(|step| (step - middle).abs() <= most);
+    let n = steps.len() as f64;
+    if n < FEWEST_INTERVALS {
+        return None;
+    }
+    let mean = steps.iter().sum::<f64>() / n;
+    let variance = steps.iter().map(|s| (s - mean) * (s - mean)).sum::<f64>() / (n - 1.0);
+    let half = student_t_975(steps.len() as u32 - 1) * (variance / n).sqrt();
+    let ppm = |seconds: f64| Ppm(seconds / period_s * 1e6);
+    Some(Rate { rate: ppm(mean), ci95: (ppm(mean - half), ppm(mean + half)), kind: RateKind::Interval })
+}
+
+/// Median deviations beyond which an interval does not count, and intervals below which nothing is said.
+const FAR: f64 = 7.5;
+const FEWEST_INTERVALS: f64 = 4.0;
 
 /// What holds whichever of two readings is right: near its registrar a device's two hardly differ, and then it does not matter.
 fn either(schedule: Skew, answered: Skew) -> Option<Skew> {

@@ -73,6 +73,7 @@ impl Reader {
                 "slope_ppm": read.map(|r| round(r.slope.skew.0, 3)),
                 "rate_ppm": rate.map(|r| round(r.rate.0, 3)),
                 "rate_ci95_ppm": rate.map(|r| ends(r.ci95.0.0, r.ci95.1.0)),
+                "rate_method": rate.map(|r| r.kind.name()),
                 "no_fit": no_fit(&reading),
                 "resolution_s": read.map(|r| round(r.slope.residual_s, 6)),
             }));
