@@ -57,14 +57,17 @@ pub(crate) fn classify(
     let known: Vec<f64> = waits.iter().flatten().copied().collect();
     // The two must stand on the same footing. A wait is known for most refreshes, or steps are taken; and a late refresh whose
     // wait is not known, since the one before was lost, must not speak against the line alone. A first refresh has no wait, but
-    // stands apart from the rest where the second's was odd.
-    let is_first = segments.iter().flat_map(|points| (0..points.len()).map(|i| i == 0));
-    let answered = line_residuals
-        .iter()
-        .zip(waits)
-        .zip(is_first)
-        .filter_map(|((r, wait), is_first)| (wait.is_some() || is_first).then_some(*r))
-        .collect();
+    // the second's shows how late it was.
+    let mut is_counted: Vec<bool> = waits.iter().map(Option::is_some).collect();
+    let mut first = 0;
+    for points in segments {
+        if let Some(&[before, second]) = is_counted.get(first..first + 2) {
+            let is_shown = points.len() > 1 && second;
+            is_counted.splice(first..=first, [before || is_shown]);
+        }
+        first += points.len();
+    }
+    let answered = line_residuals.iter().zip(&is_counted).filter_map(|(r, is)| is.then_some(*r)).collect();
     let (walk, line): (_, Vec<f64>) = if known.len() * 10 >= steps.len() * 6 {
         (known, answered)
     } else {

@@ -9,6 +9,7 @@ mod compare;
 mod discipline;
 mod drift;
 mod fit;
+mod gamma;
 mod line;
 mod points;
 mod policy;

@@ -6,6 +6,8 @@
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
+use crate::gamma::gamma_slope;
+
 /// Offset points of one segment: seconds since its first refresh, and offsets in seconds.
 pub(crate) type Offsets = Vec<(f64, f64)>;
 
@@ -26,11 +28,14 @@ const LEVELS: [(f64, &str); 4] =
 /// Least squares must be beaten by this much: estimates of the others' variance are rougher.
 const PREFERENCE: f64 = 1.35;
 
+/// What a likelihood promises of the variance is by so much too little: its shape was guessed (measured, `docs/clocks.md`).
+const GAMMA_WIDENING: f64 = 1.2;
+
 /// Points below which the weights of several quantiles are too rough.
 const FEWEST_TOGETHER: usize = 20;
 
 /// Points below which the shape of the residuals says nothing.
-const FEWEST: usize = 10;
+const FEWEST: usize = 8;
 
 /// The slope common to all segments, each with an offset of its own, by the estimator that the residuals speak for; none where
 /// least squares is as good, or there are too few points.
@@ -55,9 +60,12 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
         .map(|((level, method), density)| (level * (1.0 - level) / (density * density), *level, *method))
         .min_by(|a, b| a.0.total_cmp(&b.0))?;
     let together = Together::of(&densities);
-    let (variance_of, slope, method) = if n >= FEWEST_TOGETHER
-        && together.variance * preference_together(n) < best.0.min(variance)
-    {
+    let by_likelihood = gamma_slope(segments, middle).filter(|(_, one)| {
+        one * preference_together(n) < best.0.min(variance).min(together.variance * preference_together(n))
+    });
+    let (variance_of, slope, method) = if let Some((slope, one)) = by_likelihood {
+        (one * GAMMA_WIDENING, slope, "gamma")
+    } else if n >= FEWEST_TOGETHER && together.variance * preference_together(n) < best.0.min(variance) {
         let slope =
             LEVELS.iter().zip(together.weights).map(|((level, _), weight)| weight * at_level(*level)).sum();
         (together.variance, slope, "quantiles")
@@ -129,7 +137,7 @@ fn preference_together(n: usize) -> f64 {
 /// (`docs/clocks.md`).
 fn widening(n: usize) -> f64 {
     let n = n as f64;
-    1.0 + 5.0 / n + 150.0 / (n * n)
+    1.0 + 5.0 / n + 190.0 / (n * n)
 }
 
 /// Centred sums over all segments.

@@ -22,6 +22,11 @@ const AGREEMENT_PPM: f64 = 50.0;
 /// Logarithm of the odds against a reading by which the device's clock would be no crystal.
 const IMPLAUSIBLE: f64 = 8.0;
 
+/// And against one by which refreshes come before the answer could have armed their timer: by more than any clock is off, and a
+/// program's own time in a challenge's round trip.
+const IMPOSSIBLE: f64 = 100.0;
+const FAR_TOO_SOON: f64 = 1.5e-3;
+
 /// What the refreshes of one device say of its clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -213,7 +218,8 @@ fn either(schedule: Skew, answered: Skew) -> Option<Skew> {
 }
 
 /// What is known of clocks before the refreshes are compared: a schedule whose slope no crystal has is a timer that is armed by
-/// answers, and one that is armed by answers does not refresh sooner than its period after them.
+/// answers, and one that is armed by answers does not refresh sooner than its period after them; once may be an odd refresh,
+/// far too soon most of the time is no such timer.
 fn prior_odds(slope: f64, waits: &[Option<f64>], period_s: f64, round_trip: Option<RoundTrip>) -> f64 {
     let is_schedule_plausible = slope.abs() < MOST_SKEW;
     let soonest = waits.iter().flatten().copied().fold(f64::INFINITY, f64::min);
@@ -221,6 +227,10 @@ fn prior_odds(slope: f64, waits: &[Option<f64>], period_s: f64, round_trip: Opti
         return 0.0;
     }
     let way = round_trip.map_or(0.0, |trip| trip.shortest.as_secs_f64());
+    let usual = select(&mut waits.iter().flatten().copied().collect::<Vec<_>>(), 0.5);
+    if (usual - way) / period_s < -FAR_TOO_SOON {
+        return -IMPOSSIBLE;
+    }
     let is_restart_plausible = (soonest - way) / period_s > -MOST_SKEW;
     match (is_schedule_plausible, is_restart_plausible) {
         (true, false) => -IMPLAUSIBLE,

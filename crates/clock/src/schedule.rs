@@ -65,7 +65,7 @@ impl Schedule {
         }
         // Refreshes that look like a schedule by chance also look more regular than they are.
         let n = f64::from(squares.refreshes);
-        let half = (squares.ci95.1.0 - squares.skew.0) * (1.0 + 130.0 / (n * n));
+        let half = (squares.ci95.1.0 - squares.skew.0) * (1.0 + 165.0 / (n * n));
         around(squares.skew.0, half, "least_squares")
     }
 

@@ -26,6 +26,12 @@ const DRAWN_TOLERANCE_S: f64 = 0.2;
 /// The longest drawn interval, in seconds.
 const LONGEST_DRAWN: f64 = 7200.0;
 
+/// What [`Running::between`] may grow to: every second refresh in between, four times.
+const MOST_BETWEEN: u8 = 4;
+
+/// Equal intervals in a row, after the first, that chance draws; more are a period.
+const MOST_SAME: u32 = 3;
+
 /// Intervals in a row that fit no period, before they are taken for drawn ones; and that are no whole seconds, before they are
 /// taken for such no more.
 const ODD_IN_A_ROW: u32 = 4;
@@ -143,8 +149,10 @@ struct Running {
     mean_y: f64,
     /// Of so many refreshes one is kept as a point.
     stride: u32,
-    /// Whether the intervals are drawn in whole seconds.
-    is_drawn: bool,
+    /// Of intervals that are drawn in whole seconds: how many the last took, and how many before took as many.
+    drawn: Option<(i64, u32)>,
+    /// Grows with refreshes that come between two of the period, and shrinks with those of it.
+    between: u8,
 }
 
 impl RegisterTimeline {
@@ -163,7 +171,7 @@ impl RegisterTimeline {
             Step::TooEarly => {}
             Step::OffGrid => {
                 running.stats.off_grid += 1;
-                let was_drawn = running.is_drawn;
+                let was_drawn = running.drawn.is_some();
                 self.cut();
                 self.odd += 1;
                 let is_drawn = if was_drawn { self.odd < ODD_DRAWN } else { self.odd >= ODD_IN_A_ROW };
@@ -218,10 +226,8 @@ impl RegisterTimeline {
     fn settle(&mut self) {
         let early = std::mem::take(&mut self.early);
         let Some((first, _)) = early.first().copied() else { return };
-        let mut intervals: Vec<i64> = early.windows(2).map(|w| w[1].0.since(w[0].0).as_nanos()).collect();
-        intervals.sort_unstable();
-        let median = intervals.get(intervals.len() / 2).copied().unwrap_or(0);
-        let period_s = ((median as f64 / 1e9 / GRID_S).round() * GRID_S).max(0.0);
+        let intervals = early.windows(2).map(|w| w[1].0.since(w[0].0).as_secs_f64()).collect();
+        let period_s = ((usual(intervals) / GRID_S).round() * GRID_S).max(0.0);
         let mut running = Running::new(first, period_s);
         for (at, after_answer) in early.into_iter().skip(1) {
             if let Step::OffGrid = running.add(at, after_answer) {
@@ -234,6 +240,20 @@ impl RegisterTimeline {
         }
         self.current = Some(running);
     }
+}
+
+/// The interval that others are multiples of, where refreshes were lost, else the median: that ignores one odd one.
+fn usual(mut intervals: Vec<f64>) -> f64 {
+    intervals.sort_unstable_by(f64::total_cmp);
+    let shortest = intervals.first().copied().unwrap_or(0.0);
+    let is_multiple = |interval: &f64| {
+        let periods = interval / shortest;
+        (periods - periods.round()).abs() <= TOLERANCE && periods <= MAX_MISSED
+    };
+    if intervals.iter().all(is_multiple) {
+        return shortest;
+    }
+    intervals.get(intervals.len() / 2).copied().unwrap_or(0.0)
 }
 
 enum Step {
@@ -264,13 +284,14 @@ impl Running {
             mean_x: 0.0,
             mean_y: 0.0,
             stride: 1,
-            is_drawn: false,
+            drawn: None,
+            between: 0,
         }
     }
 
     /// A run whose intervals are whole seconds, each of another number.
     fn drawn(first: Timestamp) -> Self {
-        Self { is_drawn: true, ..Self::new(first, DRAWN_S) }
+        Self { drawn: Some((0, 0)), ..Self::new(first, DRAWN_S) }
     }
 
     fn add(&mut self, at: Timestamp, after_answer: Option<Span>) -> Step {
@@ -284,17 +305,27 @@ impl Running {
             return Step::OffGrid;
         }
         if steps < 1.0 {
-            return Step::TooEarly;
+            // The retry of a challenge comes at once; what comes in between again and again has another period.
+            self.between += if periods > TOLERANCE { 2 } else { 0 };
+            return if self.between > MOST_BETWEEN { Step::OffGrid } else { Step::TooEarly };
         }
         let (tolerance, most) =
-            if self.is_drawn { (DRAWN_TOLERANCE_S, LONGEST_DRAWN) } else { (TOLERANCE, MAX_MISSED) };
+            if self.drawn.is_some() { (DRAWN_TOLERANCE_S, LONGEST_DRAWN) } else { (TOLERANCE, MAX_MISSED) };
         if (periods - steps).abs() > tolerance || steps > most {
             return Step::OffGrid;
         }
-        let wait = after_answer.map(Span::as_secs_f64).and_then(|after| match self.is_drawn {
+        if let Some((last, same)) = &mut self.drawn {
+            *same = if *last == steps as i64 { *same + 1 } else { 0 };
+            *last = steps as i64;
+            if *same > MOST_SAME {
+                return Step::OffGrid;
+            }
+        }
+        let wait = after_answer.map(Span::as_secs_f64).and_then(|after| match self.drawn.is_some() {
             true => Some(after - after.round()),
             false => (steps < 1.5).then_some(after - self.stats.period_s),
         });
+        self.between = self.between.saturating_sub(1);
         self.place(at, self.index + steps as i64, wait);
         Step::OnGrid
     }
@@ -465,6 +496,17 @@ mod tests {
         let rate = reading.rate.unwrap();
         assert!((rate.rate.0 - 900.0).abs() < 60.0, "{rate:?}");
         assert!((20.0..40.0).contains(&reading.period_s), "{reading:?}");
+    }
+
+    #[test]
+    fn a_period_is_found_where_every_second_refresh_is_lost_at_first() {
+        let mut times = schedule(60, 25.0, 50.0, |_| 0);
+        for lost in [7, 5, 3, 1] {
+            times.remove(lost);
+        }
+        let timeline = timeline(times);
+        assert_eq!((timeline.segments().last().unwrap().period_s, timeline.refreshes()), (25.0, 56));
+        assert!((slope(&timeline).unwrap().skew.0 - 50.0).abs() < 0.1);
     }
 
     #[test]
