@@ -77,7 +77,7 @@ impl Answered {
 /// Waits that vary so much more than round trips do, in times and in seconds, vary by the program: then their middle says more than
 /// the shortest, which is a stroke of luck. Where the path makes both vary, the shortest of both are near its floor.
 const OWN_SPREAD: f64 = 3.0;
-const OWN_SPREAD_S: f64 = 4e-3;
+const OWN_SPREAD_S: f64 = 1.5e-3;
 
 /// The rate by the middle of sorted waits, and how far half of them lie from it at most. The middle round trip
 /// is taken out; without that, the shortest stands for it, and what the waits vary by is what it may be off.

@@ -67,7 +67,7 @@ mod tests {
         let (mut at, mut state) = (0.0_f64, 1_u64);
         for _ in 0..140 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let trip = 0.03 + (state >> 40) as f64 / (1 << 24) as f64 * 0.17;
+            let trip = 0.03 + (state >> 40) as f64 / f64::from(1 << 24) * 0.17;
             let due = at + trip + 25.0;
             let ticks = due * (1.0 + ppm / 1e6) / tick_ms * 1e3;
             let ticks = if tick_ms > 0.001 { ticks.ceil() } else { ticks };
