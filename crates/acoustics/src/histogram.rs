@@ -41,6 +41,16 @@ impl CodeHistogram {
         self.0[usize::from(magnitude) * 2 + usize::from(code >> 7)] += n;
     }
 
+    /// Adds what another counted, of the same law.
+    pub fn merge(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine += theirs;
+        }
+    }
+
     /// The code words that occurred with their counts, in order of the code word.
     #[must_use]
     pub fn counts(&self, law: Law) -> Vec<(u8, u32)> {

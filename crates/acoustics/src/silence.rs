@@ -1,18 +1,28 @@
+use std::sync::LazyLock;
+
 use bellwether_rtp::g711::Law;
 
 use crate::CodeHistogram;
+use crate::levels::{FULL_SCALE, LOUDEST, bin_of, papers_bin};
+use crate::pauses::{Pauses, select};
 
-/// Paper, section 4.2: one bin below this energy, ...
-const FLOOR: f64 = 1e-9;
-/// ... and 20 of equal width up to this one; louder packets are not silence.
-const CEILING: f64 = 1e-4;
-const EQUAL_BINS: f64 = 20.0;
-
-/// Histograms kept at once. The winning bin is nearly always among the fullest; the bound keeps a stream
+/// Histograms kept at once. The winning bins are nearly always among the fullest; the bound keeps a stream
 /// under analysis within its memory, and [`SilenceProfile::counted_packets`] says if it ever cost something.
 const MAX_HISTOGRAMS: usize = 6;
 
-/// What the quietest part of a stream looks like.
+/// Levels kept at once: a voice passes through all there are, a device's noise stays at a few.
+const MAX_BINS: usize = 18;
+
+/// Packets of one level that are looked at closely: 10 s. More would say it again.
+const ENOUGH: u32 = 500;
+
+/// Samples of a packet that are decoded at a time.
+const BLOCK: usize = 512;
+
+/// Samples of one cycle of 50 Hz.
+const CYCLE: usize = 160;
+
+/// What the quietest part of a stream looks like, by the paper's bins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilenceProfile {
     /// The companding law; profiles of different laws do not compare.
@@ -23,7 +33,7 @@ pub struct SilenceProfile {
     pub energy: f64,
     /// Mean of their means, full scale = 1.
     pub dc_offset: f64,
-    /// Packets whose code words were counted: as many as `packets`, except if the bin came late.
+    /// Packets whose code words were counted: as many as `packets`, except if there were very many or the bin came late.
     pub counted_packets: u32,
     /// Code words and how often they occurred, in order of the code word.
     pub codes: Vec<(u8, u32)>,
@@ -37,23 +47,116 @@ pub struct SilenceAnalysis {
     law: Law,
     observed: u32,
     bins: Vec<Bin>,
+    constants: Constants,
 }
 
+/// Packets that repeat one code word: muted and digitally silent senders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Constants {
+    pub(crate) packets: u32,
+    /// The word of the latest.
+    pub(crate) code: u8,
+}
+
+/// Packets of one level.
 #[derive(Clone, Debug)]
-struct Bin {
-    index: u8,
-    packets: u32,
+pub(crate) struct Bin {
+    pub(crate) index: u8,
+    pub(crate) packets: u32,
     counted: u32,
     energy: f64,
     mean: f64,
-    codes: CodeHistogram,
+    /// Of those that do not repeat one code word.
+    pub(crate) sound: Sound,
+    pub(crate) codes: CodeHistogram,
+}
+
+/// What packets sound like: sums over packets of the means over each one's samples, its mean taken out. Full scale = 32768.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Sound {
+    pub(crate) packets: u32,
+    pub(crate) mean: f32,
+    pub(crate) variance: f32,
+    /// Products with the next sample, and with the one after it.
+    pub(crate) lag1: f32,
+    pub(crate) lag2: f32,
+    /// Share of neighbours on different sides of the mean.
+    pub(crate) crossings: f32,
+    /// Variance of a sine at 50 Hz.
+    pub(crate) hum: f32,
+}
+
+impl Sound {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.mean += other.mean;
+        self.variance += other.variance;
+        self.lag1 += other.lag1;
+        self.lag2 += other.lag2;
+        self.crossings += other.crossings;
+        self.hum += other.hum;
+    }
+
+    /// Of one packet.
+    fn of(law: Law, codes: &[u8], mean: f64) -> Self {
+        let linear = law.linear();
+        let mut block = [0.0_f32; BLOCK];
+        let n = codes.len().min(BLOCK);
+        let centre = mean as f32;
+        for (sample, code) in block.iter_mut().zip(codes) {
+            *sample = f32::from(linear[usize::from(*code)]) - centre;
+        }
+        let samples = block.get(..n).unwrap_or_default();
+        let count = n as f32;
+        let (one_on, two_on) = (samples.get(1..).unwrap_or_default(), samples.get(2..).unwrap_or_default());
+        let crossings = samples.iter().zip(one_on).filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count();
+        Self {
+            packets: 1,
+            mean: centre,
+            variance: product(samples, samples) / count,
+            lag1: product(samples, one_on) / count,
+            lag2: product(samples, two_on) / count,
+            crossings: crossings as f32 / count.max(1.0),
+            hum: hum(samples),
+        }
+    }
+}
+
+/// Sum of products, in eight rows so that none waits for the other.
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    let mut rows = [0.0_f32; 8];
+    let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (a, b) in a.0.iter().zip(b.0) {
+        for ((row, x), y) in rows.iter_mut().zip(a).zip(b) {
+            *row = x.mul_add(*y, *row);
+        }
+    }
+    // What is left over of either is fewer than eight of 160: not worth a loop of its own.
+    rows.iter().sum()
+}
+
+/// A cycle of 50 Hz, cosine and sine.
+static WAVE: LazyLock<([f32; CYCLE], [f32; CYCLE])> = LazyLock::new(|| {
+    let angle = |i: usize| std::f32::consts::TAU * i as f32 / CYCLE as f32;
+    (std::array::from_fn(|i| angle(i).cos()), std::array::from_fn(|i| angle(i).sin()))
+});
+
+/// The variance of what oscillates at 50 Hz in whole cycles; 0 if there is none.
+fn hum(samples: &[f32]) -> f32 {
+    let (cosine, sine) = &*WAVE;
+    let (cycles, _) = samples.as_chunks::<CYCLE>();
+    let power = |cycle: &[f32; CYCLE]| {
+        let (c, s) = (product(cycle, cosine), product(cycle, sine));
+        2.0 * c.mul_add(c, s * s) / (CYCLE * CYCLE) as f32
+    };
+    cycles.iter().map(power).sum::<f32>() / cycles.len().max(1) as f32
 }
 
 impl SilenceAnalysis {
     /// Nothing observed yet.
     #[must_use]
     pub const fn new(law: Law) -> Self {
-        Self { law, observed: 0, bins: Vec::new() }
+        Self { law, observed: 0, bins: Vec::new(), constants: Constants { packets: 0, code: 0 } }
     }
 
     /// The law.
@@ -70,34 +173,58 @@ impl SilenceAnalysis {
         // Muted and digitally silent senders repeat one word; that is cheap to see.
         if is_constant(codes) {
             let x = f64::from(self.law.linear()[usize::from(*first)]) / 32768.0;
-            if x * x <= CEILING {
-                let (law, n) = (self.law, codes.len() as u32);
-                self.add(x * x, x, |histogram| histogram.add_same(law, *first, n));
+            let (law, n) = (self.law, codes.len() as u32);
+            if let Some(bin) = self.bin(x * x, x) {
+                bin.count(|histogram| histogram.add_same(law, *first, n));
+                self.constants = Constants { packets: self.constants.packets + 1, code: *first };
             }
             return;
         }
         let Some((squares, sum)) = moments_if_quiet(self.law, codes) else { return };
-        let energy = squares as f64 / samples / (32768.0 * 32768.0);
-        let mean = sum as f64 / samples / 32768.0;
+        let energy = squares as f64 / samples / FULL_SCALE;
+        let mean = sum as f64 / samples;
         let law = self.law;
-        self.add(energy, mean, |histogram| histogram.add(law, codes));
+        if let Some(bin) = self.bin(energy, mean / 32768.0)
+            && bin.sound.packets < ENOUGH
+        {
+            bin.sound.add(&Sound::of(law, codes, mean));
+            bin.count(|histogram| histogram.add(law, codes));
+        }
     }
 
-    /// The profile so far; none if no packet was quiet enough.
+    /// The paper's profile so far: of the bin that most packets fall into. None if no packet was quiet enough.
     #[must_use]
     pub fn profile(&self) -> Option<SilenceProfile> {
+        let mut packets = [0_u32; 21];
+        for bin in &self.bins {
+            if let Some(sum) = papers_bin(bin.index).and_then(|i| packets.get_mut(usize::from(i))) {
+                *sum += bin.packets;
+            }
+        }
         // The fullest bin; of equals the quietest.
-        let bin = self.bins.iter().max_by_key(|b| (b.packets, std::cmp::Reverse(b.index)))?;
-        let packets = f64::from(bin.packets);
+        let fullest = (0_u8..21).rev().max_by_key(|i| packets.get(usize::from(*i)))?;
+        let parts: Vec<&Bin> = self.bins.iter().filter(|b| papers_bin(b.index) == Some(fullest)).collect();
+        let packets: u32 = parts.iter().map(|b| b.packets).sum();
+        if packets == 0 {
+            return None;
+        }
+        let mut codes = CodeHistogram::default();
+        parts.iter().for_each(|b| codes.merge(&b.codes));
         Some(SilenceProfile {
             law: self.law,
-            packets: bin.packets,
-            energy: bin.energy / packets,
-            dc_offset: bin.mean / packets,
-            counted_packets: bin.counted,
-            codes: bin.codes.counts(self.law),
+            packets,
+            energy: parts.iter().map(|b| b.energy).sum::<f64>() / f64::from(packets),
+            dc_offset: parts.iter().map(|b| b.mean).sum::<f64>() / f64::from(packets),
+            counted_packets: parts.iter().map(|b| b.counted).sum(),
+            codes: codes.counts(self.law),
             observed_packets: self.observed,
         })
+    }
+
+    /// The device's own noise so far, by a better choice of packets than the paper's; none if there is too little.
+    #[must_use]
+    pub fn pauses(&self) -> Option<Pauses> {
+        select(self.law, self.observed, &self.bins, self.constants)
     }
 
     /// Octets of memory behind it.
@@ -107,35 +234,43 @@ impl SilenceAnalysis {
             + self.bins.iter().map(|b| b.codes.heap_bytes()).sum::<usize>()
     }
 
-    fn add(&mut self, energy: f64, mean: f64, count: impl FnOnce(&mut CodeHistogram)) {
-        let Some(index) = bin_index(energy) else { return };
+    /// Counts a packet in its bin and answers that; none if it is too loud.
+    fn bin(&mut self, energy: f64, mean: f64) -> Option<&mut Bin> {
+        let index = bin_of(energy)?;
         let at = match self.bins.iter().position(|b| b.index == index) {
             Some(at) => at,
             None => {
-                self.bins.push(Bin {
-                    index,
-                    packets: 0,
-                    counted: 0,
-                    energy: 0.0,
-                    mean: 0.0,
-                    codes: CodeHistogram::default(),
-                });
+                if self.bins.len() == MAX_BINS {
+                    self.drop_emptiest();
+                }
+                if self.bins.len() == self.bins.capacity() {
+                    self.bins.reserve_exact(3);
+                }
+                self.bins.push(Bin::new(index));
                 self.bins.len() - 1
             }
         };
         self.make_room_for_histogram(at);
-        let bin = &mut self.bins[at];
+        let bin = self.bins.get_mut(at)?;
         bin.packets += 1;
         bin.energy += energy;
         bin.mean += mean;
-        bin.counted += 1;
-        count(&mut bin.codes);
+        Some(bin)
+    }
+
+    /// Gives up the level with the fewest packets, of equals the loudest.
+    fn drop_emptiest(&mut self) {
+        let emptiest =
+            self.bins.iter().enumerate().min_by_key(|(_, b)| (b.packets, std::cmp::Reverse(b.index)));
+        if let Some((at, _)) = emptiest {
+            self.bins.swap_remove(at);
+        }
     }
 
     /// Gives up the histogram of the emptiest other bin if this bin needs one and all are taken.
     fn make_room_for_histogram(&mut self, at: usize) {
         let has_histogram = |b: &Bin| b.counted > 0;
-        if has_histogram(&self.bins[at])
+        if self.bins.get(at).is_some_and(has_histogram)
             || self.bins.iter().filter(|b| has_histogram(b)).count() < MAX_HISTOGRAMS
         {
             return;
@@ -152,16 +287,23 @@ impl SilenceAnalysis {
     }
 }
 
-/// The paper's bin of an energy; none above the ceiling.
-fn bin_index(energy: f64) -> Option<u8> {
-    if energy < FLOOR {
-        return Some(0);
+impl Bin {
+    fn new(index: u8) -> Self {
+        Self {
+            index,
+            packets: 0,
+            counted: 0,
+            energy: 0.0,
+            mean: 0.0,
+            sound: Sound::default(),
+            codes: CodeHistogram::default(),
+        }
     }
-    if energy > CEILING {
-        return None;
+
+    fn count(&mut self, add: impl FnOnce(&mut CodeHistogram)) {
+        self.counted += 1;
+        add(&mut self.codes);
     }
-    let width = (CEILING - FLOOR) / EQUAL_BINS;
-    Some(1 + ((energy - FLOOR) / width).min(EQUAL_BINS - 1.0) as u8)
 }
 
 fn is_constant(codes: &[u8]) -> bool {
@@ -172,7 +314,7 @@ fn is_constant(codes: &[u8]) -> bool {
 /// Sum of squares and sum of the samples; none as soon as the packet is too loud to be silence, which speech
 /// shows within its first few samples.
 fn moments_if_quiet(law: Law, codes: &[u8]) -> Option<(u64, i64)> {
-    let limit = (CEILING * codes.len() as f64 * (32768.0 * 32768.0)) as u64;
+    let limit = (LOUDEST * codes.len() as f64 * FULL_SCALE) as u64;
     let linear = law.linear();
     let (mut squares, mut sum) = (0_u64, 0_i64);
     for chunk in codes.chunks(32) {
@@ -228,17 +370,6 @@ mod tests {
     }
 
     #[test]
-    fn bins_are_those_of_the_paper() {
-        assert_eq!(bin_index(0.0), Some(0));
-        assert_eq!(bin_index(9.9e-10), Some(0));
-        assert_eq!(bin_index(1e-9), Some(1));
-        assert_eq!(bin_index(4.9e-6), Some(1));
-        assert_eq!(bin_index(5.1e-6), Some(2));
-        assert_eq!(bin_index(1e-4), Some(20));
-        assert_eq!(bin_index(1.1e-4), None);
-    }
-
-    #[test]
     fn the_fullest_bin_wins_and_of_equals_the_quietest() {
         let quiet = encoded((0..160).map(|i| if i % 2 == 0 { 40 } else { -40 }));
         let louder = encoded((0..160).map(|i| if i % 2 == 0 { 180 } else { -180 }));
@@ -260,6 +391,6 @@ mod tests {
         let packets: Vec<Vec<u8>> = (0..1500)
             .map(|p| encoded((0..160).map(move |i| ((p * 7 + i * 13) % (20 + p % 320)) as i16 - 10)))
             .collect();
-        assert!(analysis(&packets).heap_bytes() <= 6 * 560 + 32 * 72, "{}", analysis(&packets).heap_bytes());
+        assert!(analysis(&packets).heap_bytes() <= 6 * 560 + 18 * 96, "{}", analysis(&packets).heap_bytes());
     }
 }

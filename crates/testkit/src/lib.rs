@@ -5,6 +5,7 @@
 
 mod capture;
 mod clock;
+mod device;
 mod dialogue;
 mod flood;
 mod network;
@@ -16,6 +17,7 @@ pub use capture::{
     write_pcap,
 };
 pub use clock::{Cycle, Delay, Discipline, Timer};
+pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call};
 pub use dialogue::{Agent, Call, Registration, Talk};
 pub use flood::Flood;
 pub use network::{Network, shuffle_within};

@@ -1,0 +1,346 @@
+//! Device classes: learned from calls whose device is known, recognised with a confidence, and refused where nothing known fits.
+//!
+//! A class has modes (handset, hands-free, headset), each with the distribution of [`features`] over its calls. A call is compared with
+//! all modes of its law by likelihood (a multivariate t, as their spread is known from so many calls), against devices in
+//! general, which are spread as the modes' middles are and wider.
+
+use std::collections::BTreeMap;
+
+use bellwether_rtp::g711::Law;
+use statrs::distribution::{ContinuousCDF, FisherSnedecor};
+use statrs::function::gamma::ln_gamma;
+
+use crate::Pauses;
+use crate::features::{FEATURES, USUAL_SPREAD, features};
+use crate::matrix::{Factor, Symmetric};
+
+/// Packets of noise below which nothing is said: 100 ms.
+pub const FEWEST_PACKETS: u32 = 5;
+
+/// Calls' worth of trust in the spread of all modes together, beside a mode's own; and in the usual spread, beside that.
+const TRUST_IN_ALL: f64 = 20.0;
+const TRUST_IN_USUAL: f64 = 12.0;
+
+/// Few packets leave the features open: at so many, as much as calls differ.
+const EVEN_PACKETS: f64 = 60.0;
+
+/// A call that fewer than so many of a class would be as far from is unlike it.
+const UNLIKE: f64 = 0.001;
+
+/// What is said of a class must be so likely, and what is not known has that share beforehand.
+const CERTAIN: f64 = 0.8;
+const UNKNOWN: f64 = 0.02;
+
+/// How much wider devices in general are spread than those that are known.
+const WIDER: f64 = 2.0;
+
+/// One mode of a class under one law: how many calls, their mean, and the lower triangle of the sum of squared deviations from it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mode {
+    /// The class.
+    pub class: String,
+    /// The mode; empty if the class has but one.
+    pub mode: String,
+    /// The companding law.
+    pub law: Law,
+    /// Calls it was learned from, by weight.
+    pub calls: f64,
+    /// Mean of the features.
+    pub mean: [f64; FEATURES],
+    /// Sum of outer products of deviations, lower triangle by rows.
+    pub scatter: Vec<f64>,
+}
+
+impl Mode {
+    /// From the features of some calls, each with its weight; none from no calls.
+    #[must_use]
+    pub fn learn(class: &str, mode: &str, law: Law, calls: &[([f64; FEATURES], f64)]) -> Option<Self> {
+        let total: f64 = calls.iter().map(|(_, weight)| weight).sum();
+        if calls.is_empty() || total <= 0.0 {
+            return None;
+        }
+        let mut mean = [0.0; FEATURES];
+        for (call, weight) in calls {
+            mean.iter_mut().zip(call).for_each(|(m, x)| *m += weight * x / total);
+        }
+        let mut scatter = Vec::with_capacity(FEATURES * (FEATURES + 1) / 2);
+        for i in 0..FEATURES {
+            for j in 0..=i {
+                let product = |(call, weight): &([f64; FEATURES], f64)| {
+                    let off = |k: usize| call.get(k).zip(mean.get(k)).map_or(0.0, |(x, m)| x - m);
+                    weight * off(i) * off(j)
+                };
+                scatter.push(calls.iter().map(product).sum());
+            }
+        }
+        Some(Self { class: class.to_owned(), mode: mode.to_owned(), law, calls: total, mean, scatter })
+    }
+
+    /// Parts calls of one class whose mode nobody told: answers a number for each. A part has three calls at least, and lies so far
+    /// from the others that most of the spread was between them.
+    #[must_use]
+    pub fn parted(calls: &[[f64; FEATURES]]) -> Vec<usize> {
+        let mut parts = vec![0; calls.len()];
+        let mut count = 1;
+        let mut at = 0;
+        while at < count && count < MOST_MODES {
+            let members: Vec<usize> =
+                parts.iter().enumerate().filter(|(_, p)| **p == at).map(|(i, _)| i).collect();
+            match halves(calls, &members) {
+                Some(second) => {
+                    for member in second {
+                        if let Some(part) = parts.get_mut(member) {
+                            *part = count;
+                        }
+                    }
+                    count += 1;
+                }
+                None => at += 1,
+            }
+        }
+        parts
+    }
+}
+
+/// Modes that a class is parted into at most, calls that each must have, and what part of the spread may stay.
+const MOST_MODES: usize = 4;
+const FEWEST_CALLS: usize = 3;
+const LEFT: f64 = 0.35;
+
+/// The second of two halves of some calls, if they fall into two.
+fn halves(calls: &[[f64; FEATURES]], members: &[usize]) -> Option<Vec<usize>> {
+    let scaled = |i: &usize| -> Vec<f64> {
+        calls.get(*i).into_iter().flatten().zip(USUAL_SPREAD).map(|(x, spread)| x / spread).collect()
+    };
+    let points: Vec<(usize, Vec<f64>)> = members.iter().map(|i| (*i, scaled(i))).collect();
+    let mean = |of: &[&(usize, Vec<f64>)]| -> Vec<f64> {
+        let n = of.len().max(1) as f64;
+        (0..FEATURES).map(|k| of.iter().filter_map(|p| p.1.get(k)).sum::<f64>() / n).collect()
+    };
+    let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>();
+    let all: Vec<&(usize, Vec<f64>)> = points.iter().collect();
+    let centre = mean(&all);
+    let spread =
+        |of: &[&(usize, Vec<f64>)], centre: &[f64]| of.iter().map(|p| distance(&p.1, centre)).sum::<f64>();
+    let whole = spread(&all, &centre);
+    // The two that are furthest out begin.
+    let first = all.iter().max_by(|a, b| distance(&a.1, &centre).total_cmp(&distance(&b.1, &centre)))?;
+    let second = all.iter().max_by(|a, b| distance(&a.1, &first.1).total_cmp(&distance(&b.1, &first.1)))?;
+    let (mut one, mut two) = (first.1.clone(), second.1.clone());
+    let (mut near, mut far): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    for _ in 0..8 {
+        (near, far) = all.iter().partition(|p| distance(&p.1, &one) <= distance(&p.1, &two));
+        (one, two) = (mean(&near), mean(&far));
+    }
+    let left = spread(&near, &one) + spread(&far, &two);
+    let is_parted = near.len() >= FEWEST_CALLS && far.len() >= FEWEST_CALLS && left < LEFT * whole;
+    // Calls that lie as close as one device's do are one mode, however they fall.
+    let is_wide = distance(&one, &two) > 8.0 * FEATURES as f64;
+    (is_parted && is_wide).then(|| far.iter().map(|p| p.0).collect())
+}
+
+/// Why no class is said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NoClass {
+    /// No class of this law was learned.
+    NoneLearned,
+    /// Too few packets of noise.
+    TooLittleSilence,
+    /// Far from all that is known.
+    UnlikeAll,
+    /// Two are as likely.
+    Ambiguous(String, String),
+}
+
+impl NoClass {
+    /// In words, as reports say it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::NoneLearned => "no_classes_learned".to_owned(),
+            Self::TooLittleSilence => "too_little_silence".to_owned(),
+            Self::UnlikeAll => "unlike_all".to_owned(),
+            Self::Ambiguous(one, two) => format!("ambiguous: {one} or {two}"),
+        }
+    }
+}
+
+/// A class that was recognised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recognised {
+    /// The class.
+    pub class: String,
+    /// Its likeliest mode; empty if it has but one.
+    pub mode: String,
+    /// How likely it is the class.
+    pub confidence: f64,
+}
+
+/// How a call stands to all classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The class, or why none.
+    pub result: Result<Recognised, NoClass>,
+    /// How often a call of the likeliest class would be as far from its middle: small for strangers.
+    pub likeness: f64,
+    /// Of each class, the logarithm of how much likelier the call is as one of it than as any device's.
+    pub log_ratios: BTreeMap<String, f64>,
+}
+
+/// All that was learned.
+pub struct Classes {
+    laws: BTreeMap<Law, OfLaw>,
+}
+
+struct OfLaw {
+    modes: Vec<Learned>,
+    /// Devices in general.
+    anyone: (Vec<f64>, Factor),
+}
+
+struct Learned {
+    class: String,
+    mode: String,
+    mean: [f64; FEATURES],
+    factor: Factor,
+    freedom: f64,
+}
+
+impl Classes {
+    /// From all modes of all classes.
+    #[must_use]
+    pub fn new(modes: &[Mode]) -> Self {
+        let mut laws = BTreeMap::new();
+        for law in [Law::Mu, Law::A] {
+            let own: Vec<&Mode> = modes.iter().filter(|mode| mode.law == law).collect();
+            if let Some(of_law) = OfLaw::new(&own) {
+                laws.insert(law, of_law);
+            }
+        }
+        Self { laws }
+    }
+
+    /// Which class a stream's noise is of.
+    #[must_use]
+    pub fn compare(&self, pauses: &Pauses) -> Comparison {
+        let nothing = |reason| Comparison { result: Err(reason), likeness: 0.0, log_ratios: BTreeMap::new() };
+        let Some(known) = self.laws.get(&pauses.law) else { return nothing(NoClass::NoneLearned) };
+        if pauses.packets < FEWEST_PACKETS {
+            return nothing(NoClass::TooLittleSilence);
+        }
+        known.compare(&features(pauses), pauses.packets)
+    }
+}
+
+impl OfLaw {
+    fn new(modes: &[&Mode]) -> Option<Self> {
+        if modes.is_empty() {
+            return None;
+        }
+        let scatter = |mode: &Mode| Symmetric::from_lower(FEATURES, &mode.scatter);
+        // The spread within modes, over all of them.
+        let mut within = Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s * TRUST_IN_USUAL));
+        let mut freedom = TRUST_IN_USUAL;
+        for mode in modes {
+            within.add(&scatter(mode), 1.0);
+            freedom += (mode.calls - 1.0).max(0.0);
+        }
+        let within = within.scale(1.0 / freedom);
+        let learned = modes
+            .iter()
+            .filter_map(|mode| {
+                let freedom = (mode.calls - 1.0).max(0.0) + TRUST_IN_ALL;
+                let mut own = scatter(mode);
+                own.add(&within, TRUST_IN_ALL);
+                // The mean is as unsure as a call, by how many calls it is of.
+                let factor = own.scale((1.0 + 1.0 / mode.calls.max(1.0)) / freedom).factor()?;
+                let (class, mode_name) = (mode.class.clone(), mode.mode.clone());
+                Some(Learned { class, mode: mode_name, mean: mode.mean, factor, freedom })
+            })
+            .collect();
+        let n = modes.len() as f64;
+        let mean: Vec<f64> = (0..FEATURES)
+            .map(|k| modes.iter().filter_map(|mode| mode.mean.get(k)).sum::<f64>() / n)
+            .collect();
+        // Before many are known devices differ by what the paper's do: a factor of ten in level, and in offset.
+        let mut between = Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s * 60.0));
+        for mode in modes {
+            let off: Vec<f64> = mode.mean.iter().zip(&mean).map(|(x, m)| x - m).collect();
+            between.add_outer(&off, WIDER);
+        }
+        let mut anyone = between.scale(1.0 / n);
+        anyone.add(&within, WIDER);
+        Some(Self { modes: learned, anyone: (mean, anyone.factor()?) })
+    }
+
+    fn compare(&self, call: &[f64; FEATURES], packets: u32) -> Comparison {
+        let wider = 1.0 + EVEN_PACKETS / f64::from(packets);
+        let off = |mean: &[f64]| -> Vec<f64> { call.iter().zip(mean).map(|(x, m)| x - m).collect() };
+        let (mean, factor) = &self.anyone;
+        let anyone = log_t(factor.distance2(&off(mean)), factor, TRUST_IN_ALL);
+        let mut best: Option<(f64, f64, &Learned)> = None;
+        // Of each class the logarithm of the sum over its modes, and its best mode.
+        let mut classes: BTreeMap<&str, (f64, f64, &str)> = BTreeMap::new();
+        let per_class = |class: &str| self.modes.iter().filter(|m| m.class == class).count() as f64;
+        for mode in &self.modes {
+            let distance2 = mode.factor.distance2(&off(&mode.mean)) / wider;
+            let log = log_t(distance2, &mode.factor, mode.freedom)
+                - 0.5 * FEATURES as f64 * wider.ln()
+                - per_class(&mode.class).ln();
+            if best.is_none_or(|(most, ..)| log > most) {
+                best = Some((log, distance2, mode));
+            }
+            let sum =
+                classes.entry(&mode.class).or_insert((f64::NEG_INFINITY, f64::NEG_INFINITY, &mode.mode));
+            sum.0 = log_sum(sum.0, log);
+            if log > sum.1 {
+                (sum.1, sum.2) = (log, &mode.mode);
+            }
+        }
+        let likeness = best.map_or(0.0, |(_, distance2, mode)| as_far(distance2, mode.freedom));
+        let log_ratios =
+            classes.iter().map(|(class, (log, ..))| ((*class).to_owned(), log - anyone)).collect();
+        let share = ((1.0 - UNKNOWN) / classes.len().max(1) as f64).ln();
+        let total =
+            classes.values().fold(anyone + UNKNOWN.ln(), |total, (log, ..)| log_sum(total, log + share));
+        let mut ranked: Vec<(f64, &str, &str)> = classes
+            .iter()
+            .map(|(class, (log, _, mode))| ((log + share - total).exp(), *class, *mode))
+            .collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let result = match ranked.as_slice() {
+            [] => Err(NoClass::NoneLearned),
+            _ if likeness < UNLIKE => Err(NoClass::UnlikeAll),
+            [(confidence, class, mode), ..] if *confidence >= CERTAIN => Ok(Recognised {
+                class: (*class).to_owned(),
+                mode: (*mode).to_owned(),
+                confidence: *confidence,
+            }),
+            [(one, first, _), (two, second, _), ..] if one + two >= CERTAIN => {
+                Err(NoClass::Ambiguous((*first).to_owned(), (*second).to_owned()))
+            }
+            _ => Err(NoClass::UnlikeAll),
+        };
+        Comparison { result, likeness, log_ratios }
+    }
+}
+
+/// Logarithm of a multivariate t's density, where its middle is so far.
+fn log_t(distance2: f64, factor: &Factor, freedom: f64) -> f64 {
+    let k = FEATURES as f64;
+    ln_gamma((freedom + k) / 2.0)
+        - ln_gamma(freedom / 2.0)
+        - 0.5 * (k * (freedom * std::f64::consts::PI).ln() + factor.log_determinant())
+        - 0.5 * (freedom + k) * (distance2 / freedom).ln_1p()
+}
+
+/// How often a draw of a multivariate t is as far from its middle or further.
+fn as_far(distance2: f64, freedom: f64) -> f64 {
+    let k = FEATURES as f64;
+    FisherSnedecor::new(k, freedom).map_or(0.0, |f| f.sf(distance2 / k))
+}
+
+fn log_sum(a: f64, b: f64) -> f64 {
+    let (high, low) = if a > b { (a, b) } else { (b, a) };
+    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
+}

@@ -1,0 +1,130 @@
+//! Symmetric positive matrices of a few rows, by Cholesky's factor.
+
+/// A symmetric matrix, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Symmetric {
+    size: usize,
+    cells: Vec<f64>,
+}
+
+/// Its factor: lower triangular, times its own transpose the matrix.
+pub(crate) struct Factor {
+    size: usize,
+    cells: Vec<f64>,
+}
+
+impl Symmetric {
+    pub(crate) fn zero(size: usize) -> Self {
+        Self { size, cells: vec![0.0; size * size] }
+    }
+
+    pub(crate) fn diagonal(of: &[f64]) -> Self {
+        let mut out = Self::zero(of.len());
+        for (i, value) in of.iter().enumerate() {
+            out.add_at(i, i, *value);
+        }
+        out
+    }
+
+    /// From its lower triangle, row by row; what is missing is 0.
+    pub(crate) fn from_lower(size: usize, lower: &[f64]) -> Self {
+        let mut out = Self::zero(size);
+        let places = (0..size).flat_map(|i| (0..=i).map(move |j| (i, j)));
+        for ((i, j), value) in places.zip(lower) {
+            out.add_at(i, j, *value);
+            if i != j {
+                out.add_at(j, i, *value);
+            }
+        }
+        out
+    }
+
+    /// Adds the product of a vector with itself, so many times.
+    pub(crate) fn add_outer(&mut self, vector: &[f64], times: f64) {
+        for (row, x) in self.cells.chunks_exact_mut(self.size).zip(vector) {
+            for (cell, y) in row.iter_mut().zip(vector) {
+                *cell += times * x * y;
+            }
+        }
+    }
+
+    pub(crate) fn add(&mut self, other: &Self, times: f64) {
+        for (mine, theirs) in self.cells.iter_mut().zip(&other.cells) {
+            *mine += times * theirs;
+        }
+    }
+
+    pub(crate) fn scale(mut self, by: f64) -> Self {
+        self.cells.iter_mut().for_each(|cell| *cell *= by);
+        self
+    }
+
+    /// None if it is not positive.
+    pub(crate) fn factor(&self) -> Option<Factor> {
+        let n = self.size;
+        let mut out = Factor { size: n, cells: vec![0.0; n * n] };
+        for i in 0..n {
+            for j in 0..=i {
+                let done: f64 = (0..j).map(|k| out.at(i, k) * out.at(j, k)).sum();
+                let left = self.at(i, j) - done;
+                let value = if i == j { left.sqrt() } else { left / out.at(j, j) };
+                if !value.is_finite() || (i == j && value <= 0.0) {
+                    return None;
+                }
+                if let Some(cell) = out.cells.get_mut(i * n + j) {
+                    *cell = value;
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn at(&self, i: usize, j: usize) -> f64 {
+        self.cells.get(i * self.size + j).copied().unwrap_or(0.0)
+    }
+
+    fn add_at(&mut self, i: usize, j: usize, value: f64) {
+        if let Some(cell) = self.cells.get_mut(i * self.size + j) {
+            *cell += value;
+        }
+    }
+}
+
+impl Factor {
+    /// Logarithm of the determinant.
+    pub(crate) fn log_determinant(&self) -> f64 {
+        2.0 * (0..self.size).map(|i| self.at(i, i).ln()).sum::<f64>()
+    }
+
+    /// The vector's square in the matrix's inverse: Mahalanobis' distance squared.
+    pub(crate) fn distance2(&self, vector: &[f64]) -> f64 {
+        let mut solved: Vec<f64> = Vec::with_capacity(self.size);
+        for (i, value) in vector.iter().enumerate() {
+            let done: f64 = solved.iter().enumerate().map(|(k, s)| self.at(i, k) * s).sum();
+            solved.push((value - done) / self.at(i, i));
+        }
+        solved.iter().map(|s| s * s).sum()
+    }
+
+    fn at(&self, i: usize, j: usize) -> f64 {
+        self.cells.get(i * self.size + j).copied().unwrap_or(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_and_determinants_are_those_of_a_known_matrix() {
+        // [[4, 2], [2, 3]]: determinant 8, inverse [[3, -2], [-2, 4]] / 8.
+        let matrix = Symmetric::from_lower(2, &[4.0, 2.0, 3.0]);
+        let factor = matrix.factor().unwrap();
+        assert!((factor.log_determinant() - 8.0_f64.ln()).abs() < 1e-12);
+        assert!((factor.distance2(&[1.0, 2.0]) - (3.0 - 8.0 + 16.0) / 8.0).abs() < 1e-12);
+        let mut outer = Symmetric::diagonal(&[3.0, 2.0]);
+        outer.add_outer(&[1.0, 2.0], 1.0);
+        assert_eq!(outer, Symmetric::from_lower(2, &[4.0, 2.0, 6.0]));
+        assert!(Symmetric::from_lower(2, &[1.0, 2.0, 1.0]).factor().is_none());
+    }
+}

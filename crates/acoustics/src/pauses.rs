@@ -1,0 +1,313 @@
+//! The device's own noise, chosen out of a stream: the quietest level that is no accident.
+//!
+//! The paper takes the fullest of wide bins, into which speech leaks. A device's noise keeps its level within a decibel or two from packet
+//! to packet, and nothing that it sends while on air is quieter; speech lies anywhere above. So the lowest level that holds more than
+//! stray packets is the noise, together with its neighbours.
+
+use bellwether_rtp::g711::Law;
+
+use crate::CodeHistogram;
+use crate::levels::level_db;
+use crate::silence::{Bin, Constants, Sound};
+
+/// Packets that a level must have to be no accident, and the share of all packets.
+const FEWEST: u32 = 4;
+const SHARE: f64 = 0.01;
+
+/// Noise varies within so many decibels from packet to packet.
+const SPREAD_DB: f64 = 3.1;
+
+/// Packets of the next louder level that are noise too, as a share of the fullest level's.
+const ACROSS: f64 = 0.4;
+
+/// What a stream's noise is like, over all packets chosen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pauses {
+    /// The companding law.
+    pub law: Law,
+    /// Packets chosen; of a digitally silent stream those that repeat one word.
+    pub packets: u32,
+    /// Packets looked at, loud ones included.
+    pub observed_packets: u32,
+    /// Packets that repeat one code word, and the word.
+    pub constant: (u32, u8),
+    /// Whether most of what was quiet were such packets: the sender is digitally silent in its pauses.
+    pub is_digital: bool,
+    /// Mean of the samples, full scale = 1.
+    pub dc_offset: f64,
+    /// Variance of the samples around their packets' means, full scale = 1.
+    pub energy: f64,
+    /// Autocorrelation at one and two samples: -1 to 1. Low for hiss, high for rumble.
+    pub lag1: f64,
+    /// At two samples.
+    pub lag2: f64,
+    /// Share of neighbouring samples on different sides of the mean.
+    pub crossings: f64,
+    /// Share of the variance that oscillates at 50 Hz: mains hum.
+    pub hum: f64,
+    /// Code words and how often they occurred, in order of the code word.
+    pub codes: Vec<(u8, u32)>,
+}
+
+/// Chooses the noise of a stream.
+pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants) -> Option<Pauses> {
+    let mut sounding: Vec<&Bin> = bins.iter().filter(|b| b.sound.packets > 0).collect();
+    sounding.sort_unstable_by_key(|b| b.index);
+    let db = |bin: &Bin| level_db(bin.index);
+    let enough = f64::from(observed) * SHARE;
+    let is_enough = |packets: u32| packets >= FEWEST && f64::from(packets) >= enough;
+    // Noise fills neighbouring levels.
+    let lowest = sounding.iter().find(|bin| {
+        let near = sounding.iter().filter(|b| b.index >= bin.index && db(b) - db(bin) < SPREAD_DB);
+        is_enough(near.map(|b| b.sound.packets).sum())
+    });
+    let Some(lowest) = lowest else {
+        return (constants.packets >= FEWEST).then(|| digital(law, observed, constants));
+    };
+    let fullest = sounding
+        .iter()
+        .filter(|b| b.index >= lowest.index && db(b) - db(lowest) < SPREAD_DB)
+        .max_by_key(|b| (b.sound.packets, std::cmp::Reverse(b.index)))?;
+    // What lies above is the end of words, unless it is nearly as much: then the noise lies across the border.
+    let is_noise = |bin: &Bin| {
+        bin.index <= fullest.index
+            || f64::from(bin.sound.packets) >= ACROSS * f64::from(fullest.sound.packets)
+    };
+    let chosen: Vec<&&Bin> = sounding
+        .iter()
+        .filter(|b| (db(b) - db(fullest)).abs() < SPREAD_DB && b.index >= lowest.index && is_noise(b))
+        .collect();
+    let (mut sound, mut codes) = (Sound::default(), CodeHistogram::default());
+    for bin in &chosen {
+        sound.add(&bin.sound);
+        codes.merge(&bin.codes);
+    }
+    if constants.packets > sound.packets {
+        // What sounds is the end of words.
+        return Some(digital(law, observed, constants));
+    }
+    let n = f64::from(sound.packets);
+    let of = |part: f32| if sound.variance > 0.0 { f64::from(part / sound.variance) } else { 0.0 };
+    Some(Pauses {
+        law,
+        packets: sound.packets,
+        observed_packets: observed,
+        constant: (constants.packets, constants.code),
+        is_digital: false,
+        dc_offset: f64::from(sound.mean) / n / 32768.0,
+        energy: f64::from(sound.variance) / n / crate::levels::FULL_SCALE,
+        lag1: of(sound.lag1),
+        lag2: of(sound.lag2),
+        crossings: f64::from(sound.crossings) / n,
+        hum: of(sound.hum),
+        codes: codes.counts(law),
+    })
+}
+
+/// Of a sender whose pauses are one code word.
+fn digital(law: Law, observed: u32, constants: Constants) -> Pauses {
+    let sample = law.linear()[usize::from(constants.code)];
+    Pauses {
+        law,
+        packets: constants.packets,
+        observed_packets: observed,
+        constant: (constants.packets, constants.code),
+        is_digital: true,
+        dc_offset: f64::from(sample) / 32768.0,
+        energy: 0.0,
+        lag1: 0.0,
+        lag2: 0.0,
+        crossings: 0.0,
+        hum: 0.0,
+        codes: vec![(constants.code, constants.packets)],
+    }
+}
+
+/// How a profile is packed: a version, the law, two flags, and numbers in little-endian order.
+const VERSION: u8 = 1;
+
+impl Pauses {
+    /// As octets, for a database.
+    #[must_use]
+    pub fn to_octets(&self) -> Vec<u8> {
+        let law = u8::from(self.law == Law::A);
+        let mut out = vec![VERSION, law, u8::from(self.is_digital), self.constant.1];
+        for count in [self.packets, self.observed_packets, self.constant.0] {
+            out.extend(count.to_le_bytes());
+        }
+        for real in [self.dc_offset, self.energy, self.lag1, self.lag2, self.crossings, self.hum] {
+            out.extend(real.to_le_bytes());
+        }
+        for (code, count) in &self.codes {
+            out.push(*code);
+            out.extend(count.to_le_bytes());
+        }
+        out
+    }
+
+    /// What [`Self::to_octets`] gave; none if it is of another version, or damaged.
+    #[must_use]
+    pub fn from_octets(octets: &[u8]) -> Option<Self> {
+        let ([version, law, is_digital, constant], rest) = octets.split_first_chunk()?;
+        let (counts, rest) = rest.split_first_chunk::<12>()?;
+        let (reals, codes) = rest.split_first_chunk::<48>()?;
+        let (counts, _) = counts.as_chunks::<4>();
+        let (reals, _) = reals.as_chunks::<8>();
+        let [packets, observed_packets, constants] = counts else { return None };
+        let [dc_offset, energy, lag1, lag2, crossings, hum] = reals else { return None };
+        let (codes, left) = codes.as_chunks::<5>();
+        let is_whole = *version == VERSION && left.is_empty();
+        is_whole.then(|| Self {
+            law: if *law == 1 { Law::A } else { Law::Mu },
+            packets: u32::from_le_bytes(*packets),
+            observed_packets: u32::from_le_bytes(*observed_packets),
+            constant: (u32::from_le_bytes(*constants), *constant),
+            is_digital: *is_digital != 0,
+            dc_offset: f64::from_le_bytes(*dc_offset),
+            energy: f64::from_le_bytes(*energy),
+            lag1: f64::from_le_bytes(*lag1),
+            lag2: f64::from_le_bytes(*lag2),
+            crossings: f64::from_le_bytes(*crossings),
+            hum: f64::from_le_bytes(*hum),
+            codes: codes
+                .iter()
+                .map(|[code, a, b, c, d]| (*code, u32::from_le_bytes([*a, *b, *c, *d])))
+                .collect(),
+        })
+    }
+
+    /// Whether the samples went through the other law on their way: of the quiet code words only those occur that the other
+    /// law's levels become. The device's own noise is then no more its own.
+    #[must_use]
+    pub fn is_transcoded(&self) -> bool {
+        /// Samples that must be seen, and the magnitudes that are looked at.
+        const FEWEST_SAMPLES: u32 = 2000;
+        const MAGNITUDES: u8 = 40;
+        if self.is_digital {
+            return false;
+        }
+        let other = match self.law {
+            Law::Mu => Law::A,
+            Law::A => Law::Mu,
+        };
+        let mut is_reached = [false; 256];
+        for sample in other.linear() {
+            is_reached[usize::from(self.law.encode(*sample))] = true;
+        }
+        let loudest = self.codes.iter().map(|(code, _)| self.law.magnitude(*code)).max().unwrap_or(0);
+        let quiet = |code: u8| self.law.magnitude(code) < MAGNITUDES.min(loudest);
+        let (mut reached, mut unreached) = (0, 0);
+        for (code, count) in self.codes.iter().filter(|(code, _)| quiet(*code)) {
+            *(if is_reached[usize::from(*code)] { &mut reached } else { &mut unreached }) += count;
+        }
+        // There must be words that could have occurred and did not.
+        let avoidable = (0..=255_u8).filter(|code| quiet(*code) && !is_reached[usize::from(*code)]).count();
+        avoidable >= 2 && reached + unreached >= FEWEST_SAMPLES && unreached * 1000 < reached
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SilenceAnalysis;
+
+    /// Noise of a generator with a sum of three uniform draws, `level` its largest sample.
+    fn noise(law: Law, level: i32, dc: i32, seed: u64) -> impl Iterator<Item = Vec<u8>> {
+        let mut state = seed;
+        let mut draw = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as i32
+        };
+        std::iter::repeat_with(move || {
+            (0..160)
+                .map(|_| {
+                    law.encode(
+                        (((draw() % level) + (draw() % level) + (draw() % level)) / 3 - level / 2 + dc)
+                            as i16,
+                    )
+                })
+                .collect()
+        })
+    }
+
+    #[test]
+    fn the_noise_is_chosen_and_speech_of_any_level_is_not() {
+        let mut analysis = SilenceAnalysis::new(Law::Mu);
+        let levels = [200, 700, 1400, 2100, 2600];
+        let mut speech: Vec<_> =
+            levels.iter().map(|l| noise(Law::Mu, *l, 0, u64::from(l.unsigned_abs()))).collect();
+        for (i, packet) in noise(Law::Mu, 90, 12, 1).take(200).enumerate() {
+            analysis.packet(&packet);
+            for voice in &mut speech {
+                analysis.packet(&voice.next().unwrap());
+            }
+            if i % 10 == 0 {
+                analysis.packet(&[0xff; 160]);
+            }
+        }
+        let pauses = analysis.pauses().unwrap();
+        assert!((150..=205).contains(&pauses.packets), "{pauses:?}");
+        assert!((pauses.dc_offset * 32768.0 - 12.0).abs() < 1.0, "{pauses:?}");
+        // The variance of a mean of three: level^2 / 36.
+        assert!((pauses.energy * 32768.0 * 32768.0 / (90.0 * 90.0 / 36.0) - 1.0).abs() < 0.1, "{pauses:?}");
+        assert!(
+            pauses.lag1.abs() < 0.05 && pauses.hum < 0.03 && (pauses.crossings - 0.5).abs() < 0.05,
+            "{pauses:?}"
+        );
+        assert_eq!((pauses.constant, pauses.is_digital), ((20, 0xff), false));
+        assert_eq!(Pauses::from_octets(&pauses.to_octets()), Some(pauses));
+    }
+
+    #[test]
+    fn digital_silence_is_told_with_its_polarity() {
+        for zero in [0xff, 0x7f] {
+            let mut analysis = SilenceAnalysis::new(Law::Mu);
+            (0..10).for_each(|_| analysis.packet(&[zero; 160]));
+            let pauses = analysis.pauses().unwrap();
+            assert!(pauses.is_digital && pauses.constant == (10, zero), "{pauses:?}");
+        }
+        assert_eq!(SilenceAnalysis::new(Law::A).pauses(), None);
+    }
+
+    #[test]
+    fn hum_is_told_from_hiss() {
+        let mut analysis = SilenceAnalysis::new(Law::Mu);
+        let mut hiss = noise(Law::Mu, 60, 0, 5);
+        for _ in 0..60 {
+            let hiss = hiss.next().unwrap();
+            let packet: Vec<u8> = (0..160)
+                .map(|i| {
+                    let wave = 60.0 * (std::f64::consts::TAU * f64::from(i) / 160.0).sin();
+                    Law::Mu.encode(Law::Mu.linear()[usize::from(hiss[i as usize])] + wave as i16)
+                })
+                .collect();
+            analysis.packet(&packet);
+        }
+        let pauses = analysis.pauses().unwrap();
+        assert!(pauses.hum > 0.85 && pauses.lag1 > 0.8, "{pauses:?}");
+    }
+
+    #[test]
+    fn what_went_through_the_other_law_is_told() {
+        // A-law has a level for each that mu-law has near zero: only louder noise shows it there.
+        for (law, other, level) in [(Law::Mu, Law::A, 300), (Law::A, Law::Mu, 1900)] {
+            for via in [law, other] {
+                let mut analysis = SilenceAnalysis::new(law);
+                for packet in noise(via, level, 0, 9).take(50) {
+                    let through: Vec<u8> =
+                        packet.iter().map(|code| law.encode(via.linear()[usize::from(*code)])).collect();
+                    analysis.packet(&through);
+                }
+                assert_eq!(analysis.pauses().unwrap().is_transcoded(), via != law, "{law:?} via {via:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn damaged_octets_are_no_profile() {
+        assert_eq!(Pauses::from_octets(&[]), None);
+        assert_eq!(Pauses::from_octets(&[VERSION; 63]), None);
+        assert_eq!(Pauses::from_octets(&[VERSION; 66]), None);
+        assert_eq!(Pauses::from_octets(&[9; 64]), None);
+    }
+}

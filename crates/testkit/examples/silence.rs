@@ -1,0 +1,237 @@
+//! How well device classes are recognised, against known truth: the tables of `docs/silence.md`.
+//!
+//!     cargo run --release -p bellwether-testkit --example silence [CALLS]
+#![expect(clippy::print_stdout, reason = "an example's main")]
+
+use std::collections::BTreeMap;
+
+use bellwether_acoustics::{Classes, Comparison, FEATURES, Mode, Pauses, SilenceAnalysis, features};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call};
+
+/// Units of a device that classes are learned from, and calls of each.
+const UNITS: usize = 3;
+const LEARNED: usize = 4;
+
+const CONDITIONS: [(&str, Impairment); 5] = [
+    ("clean", Impairment { loss: 0.0, is_dtx: false, is_transcoded: false }),
+    ("5 % loss", Impairment { loss: 0.05, is_dtx: false, is_transcoded: false }),
+    ("DTX", Impairment { loss: 0.0, is_dtx: true, is_transcoded: false }),
+    ("DTX, 5 % loss", Impairment { loss: 0.05, is_dtx: true, is_transcoded: false }),
+    ("other law on the way", Impairment { loss: 0.0, is_dtx: false, is_transcoded: true }),
+];
+
+/// One call's profile, and the paper's two numbers.
+struct Heard {
+    device: DeviceMode,
+    pauses: Option<Pauses>,
+    papers: Option<(f64, f64)>,
+}
+
+fn heard(device: DeviceMode, unit: DeviceMode, law: Law, how: Impairment, rng: &mut Rng) -> Heard {
+    let packets = spoken_call(unit.call(rng), Speaker::drawn(rng), law, 30, how, rng);
+    let mut analysis = SilenceAnalysis::new(law);
+    packets.iter().for_each(|packet| analysis.packet(packet));
+    let papers = analysis.profile().map(|p| (p.dc_offset, p.energy));
+    Heard { device, pauses: analysis.pauses(), papers }
+}
+
+/// Modes that nothing in the model tells apart: their offsets and levels differ by less than units do.
+fn is_alike(a: &DeviceMode, b: &DeviceMode) -> bool {
+    let level = |m: &DeviceMode| (m.energy + 1e-10).ln();
+    let dc = (a.dc_offset - b.dc_offset).abs() < 0.05 * a.dc_offset.abs().max(b.dc_offset.abs()) + 1e-6;
+    dc && (level(a) - level(b)).abs() < 0.5 && a.colour == b.colour && a.hum == b.hum
+}
+
+/// Whether a class is what a call's mode could as well be.
+fn is_right(of: &DeviceMode, class: &str) -> bool {
+    of.device == class || PAPERS_DEVICES.iter().any(|other| other.device == class && is_alike(of, other))
+}
+
+/// Whether nothing of another device is like this mode.
+fn is_distinguishable(mode: &DeviceMode) -> bool {
+    !PAPERS_DEVICES.iter().any(|other| other.device != mode.device && is_alike(mode, other))
+}
+
+/// The calls that classes are learned from.
+fn teaching(law: Law) -> Vec<Heard> {
+    let mut out = Vec::new();
+    for (i, device) in PAPERS_DEVICES.iter().enumerate() {
+        for unit in 0..UNITS {
+            let mut rng = Rng::new((i * 97 + unit) as u64 + 1);
+            let own = device.unit(&mut rng);
+            for _ in 0..LEARNED {
+                out.push(heard(*device, own, law, Impairment::default(), &mut rng));
+            }
+        }
+    }
+    out
+}
+
+fn learned(law: Law, taught: &[Heard], without: Option<&str>) -> Classes {
+    let mut modes = Vec::new();
+    for device in PAPERS_DEVICES.iter().filter(|d| Some(d.device) != without) {
+        let own = taught.iter().filter(|call| call.device == *device);
+        let calls: Vec<([f64; FEATURES], f64)> =
+            own.filter_map(|call| call.pauses.as_ref()).map(|pauses| (features(pauses), 1.0)).collect();
+        modes.extend(Mode::learn(device.device, device.mode, law, &calls));
+    }
+    Classes::new(&modes)
+}
+
+/// The paper's way: the nearest of what was learned, by offset and level alone.
+fn nearest<'a>(known: &'a [(DeviceMode, f64, f64)], (dc, energy): (f64, f64)) -> Option<&'a DeviceMode> {
+    let distance = |(_, d, e): &&(DeviceMode, f64, f64)| {
+        let level = ((energy + 1e-10) / (e + 1e-10)).ln() / 0.15;
+        let offset = (dc - d) / (0.03 * d.abs() + 1e-6);
+        level * level + offset * offset
+    };
+    known.iter().min_by(|a, b| distance(a).total_cmp(&distance(b))).map(|(device, ..)| device)
+}
+
+fn papers(taught: &[Heard]) -> Vec<(DeviceMode, f64, f64)> {
+    let mean = |device: &DeviceMode| {
+        let own: Vec<(f64, f64)> =
+            taught.iter().filter(|call| call.device == *device).filter_map(|call| call.papers).collect();
+        let n = own.len() as f64;
+        let sums = own.iter().fold((0.0, 0.0), |(d, e), (dc, energy)| (d + dc, e + energy));
+        (!own.is_empty()).then_some((*device, sums.0 / n, sums.1 / n))
+    };
+    PAPERS_DEVICES.iter().filter_map(mean).collect()
+}
+
+fn tested(law: Law, how: Impairment, calls: usize, seed: u64) -> Vec<Heard> {
+    let mut out = Vec::new();
+    for (i, device) in PAPERS_DEVICES.iter().enumerate() {
+        for call in 0..calls {
+            let mut rng = Rng::new(1_000_000 + seed * 10_007 + (i * 1009 + call) as u64);
+            let unit = device.unit(&mut rng);
+            out.push(heard(*device, unit, law, how, &mut rng));
+        }
+    }
+    out
+}
+
+/// How often a known one is more like what is known than a stranger is.
+fn area(known: &[f64], strangers: &[f64]) -> f64 {
+    let wins = |k: &f64| {
+        strangers
+            .iter()
+            .map(|s| {
+                if k > s {
+                    1.0
+                } else if k == s {
+                    0.5
+                } else {
+                    0.0
+                }
+            })
+            .sum::<f64>()
+    };
+    known.iter().map(wins).sum::<f64>() / (known.len() * strangers.len()).max(1) as f64
+}
+
+/// What the tables say of one law.
+struct Table {
+    recognised: Vec<String>,
+    confused: BTreeMap<String, u32>,
+    strangers: Vec<String>,
+}
+
+fn table(law: Law, calls: usize) -> Table {
+    let taught = teaching(law);
+    let (classes, known) = (learned(law, &taught, None), papers(&taught));
+    let mut table = Table { recognised: Vec::new(), confused: BTreeMap::new(), strangers: Vec::new() };
+    let mut clean = Vec::new();
+    for (c, (name, how)) in CONDITIONS.into_iter().enumerate() {
+        let all = tested(law, how, calls, c as u64);
+        for is_clear in [true, false] {
+            let some = all.iter().filter(|call| is_distinguishable(&call.device) == is_clear);
+            let (mut n, mut right, mut wrong, mut papers_right, mut sure, mut sure_right) =
+                (0, 0, 0, 0, 0, 0);
+            for call in some {
+                n += 1;
+                let nearest = call.papers.and_then(|papers| nearest(&known, papers));
+                papers_right += u32::from(nearest.is_some_and(|d| is_right(&call.device, d.device)));
+                let Some(Comparison { result: Ok(found), .. }) =
+                    call.pauses.as_ref().map(|p| classes.compare(p))
+                else {
+                    continue;
+                };
+                let is_right = is_right(&call.device, &found.class);
+                right += u32::from(is_right);
+                wrong += u32::from(!is_right);
+                if !is_right {
+                    let pair = format!("{} {} as {}", call.device.device, call.device.mode, found.class);
+                    *table.confused.entry(pair).or_default() += 1;
+                }
+                if found.confidence >= 0.95 {
+                    sure += 1;
+                    sure_right += u32::from(is_right);
+                }
+            }
+            let share = |k: u32| 100.0 * f64::from(k) / f64::from(n.max(1));
+            table.recognised.push(format!(
+                "| {law:?} | {name} | {} | {n} | {:.1} | {:.1} | {:.1} | {:.1} | {:.1} of {sure} |",
+                if is_clear { "distinguishable" } else { "alike" },
+                share(right),
+                share(wrong),
+                100.0 - share(right) - share(wrong),
+                share(papers_right),
+                100.0 * f64::from(sure_right) / f64::from(sure.max(1)),
+            ));
+        }
+        if c == 0 {
+            clean = all;
+        }
+    }
+    let mut devices: Vec<&str> = PAPERS_DEVICES.iter().map(|d| d.device).collect();
+    devices.dedup();
+    let (mut all_known, mut all_strangers) = (Vec::new(), Vec::new());
+    for device in devices {
+        let classes = learned(law, &taught, Some(device));
+        let (mut known, mut strangers, mut refused) = (Vec::new(), Vec::new(), 0);
+        for call in &clean {
+            let Some(pauses) = &call.pauses else { continue };
+            let found = classes.compare(pauses);
+            if call.device.device != device {
+                known.push(found.likeness);
+            } else if is_distinguishable(&call.device) {
+                refused += u32::from(found.result.is_err());
+                strangers.push(found.likeness);
+            }
+        }
+        if !strangers.is_empty() {
+            table.strangers.push(format!(
+                "| {law:?} | {device} | {} | {:.1} | {:.4} |",
+                strangers.len(),
+                100.0 * f64::from(refused) / strangers.len() as f64,
+                area(&known, &strangers)
+            ));
+        }
+        all_known.extend(known);
+        all_strangers.extend(strangers);
+    }
+    let all = area(&all_known, &all_strangers);
+    table.strangers.push(format!("| {law:?} | all | {} | | {all:.4} |", all_strangers.len()));
+    table
+}
+
+fn main() {
+    let calls = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(10);
+    let tables = std::thread::scope(|scope| {
+        let one = scope.spawn(|| table(Law::Mu, calls));
+        let other = table(Law::A, calls);
+        one.join().map(|one| [one, other])
+    });
+    let Ok(tables) = tables else { return };
+    println!(
+        "| law | condition | device-modes | calls | right % | wrong % | none % | paper's rule: right % | at 0.95 and more: right % |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    tables.iter().flat_map(|t| &t.recognised).for_each(|line| println!("{line}"));
+    println!("\nTaken for another: {:?}", tables.each_ref().map(|t| &t.confused));
+    println!("\n| law | left out | calls | not called any other's % | area under the curve |");
+    println!("|---|---|---|---|---|");
+    tables.iter().flat_map(|t| &t.strangers).for_each(|line| println!("{line}"));
+}
