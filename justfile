@@ -45,3 +45,7 @@ table-clocks:
 table-fingerprints:
     cargo build --release --quiet
     scripts/fingerprint-table
+
+# How well device classes are recognised by the sound of silence (docs/silence.md)
+table-silence:
+    cargo run --release --quiet -p bellwether-testkit --example silence 10

@@ -22,7 +22,7 @@ const TRUST_IN_ALL: f64 = 20.0;
 const TRUST_IN_USUAL: f64 = 12.0;
 
 /// Few packets leave the features open: at so many, as much as calls differ.
-const EVEN_PACKETS: f64 = 60.0;
+const EVEN_PACKETS: f64 = 120.0;
 
 /// A call that fewer than so many of a class would be as far from is unlike it.
 const UNLIKE: f64 = 0.001;

@@ -54,12 +54,13 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
     let mut sounding: Vec<&Bin> = bins.iter().filter(|b| b.sound.packets > 0).collect();
     sounding.sort_unstable_by_key(|b| b.index);
     let db = |bin: &Bin| level_db(bin.index);
+    // Of a level's many packets not all were looked at: what counts is how many there were.
     let enough = f64::from(observed) * SHARE;
     let is_enough = |packets: u32| packets >= FEWEST && f64::from(packets) >= enough;
     // Noise fills neighbouring levels.
     let lowest = sounding.iter().find(|bin| {
         let near = sounding.iter().filter(|b| b.index >= bin.index && db(b) - db(bin) < SPREAD_DB);
-        is_enough(near.map(|b| b.sound.packets).sum())
+        is_enough(near.map(|b| b.packets).sum())
     });
     let Some(lowest) = lowest else {
         return (constants.packets >= FEWEST).then(|| digital(law, observed, constants));
@@ -67,11 +68,10 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
     let fullest = sounding
         .iter()
         .filter(|b| b.index >= lowest.index && db(b) - db(lowest) < SPREAD_DB)
-        .max_by_key(|b| (b.sound.packets, std::cmp::Reverse(b.index)))?;
+        .max_by_key(|b| (b.packets, std::cmp::Reverse(b.index)))?;
     // What lies above is the end of words, unless it is nearly as much: then the noise lies across the border.
     let is_noise = |bin: &Bin| {
-        bin.index <= fullest.index
-            || f64::from(bin.sound.packets) >= ACROSS * f64::from(fullest.sound.packets)
+        bin.index <= fullest.index || f64::from(bin.packets) >= ACROSS * f64::from(fullest.packets)
     };
     let chosen: Vec<&&Bin> = sounding
         .iter()
@@ -82,7 +82,7 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
         sound.add(&bin.sound);
         codes.merge(&bin.codes);
     }
-    if constants.packets > sound.packets {
+    if constants.packets > chosen.iter().map(|b| b.packets).sum() {
         // What sounds is the end of words.
         return Some(digital(law, observed, constants));
     }
@@ -90,7 +90,7 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
     let of = |part: f32| if sound.variance > 0.0 { f64::from(part / sound.variance) } else { 0.0 };
     Some(Pauses {
         law,
-        packets: sound.packets,
+        packets: chosen.iter().map(|b| b.packets).sum(),
         observed_packets: observed,
         constant: (constants.packets, constants.code),
         is_digital: false,

@@ -13,8 +13,9 @@ const MAX_HISTOGRAMS: usize = 6;
 /// Levels kept at once: a voice passes through all there are, a device's noise stays at a few.
 const MAX_BINS: usize = 18;
 
-/// Packets of one level that are looked at closely: 10 s. More would say it again.
-const ENOUGH: u32 = 500;
+/// Packets of one level that are all looked at closely, and of how many later ones one is: neighbours say much the same.
+const ALL: u32 = 160;
+const ONE_OF: u32 = 4;
 
 /// Samples of a packet that are decoded at a time.
 const BLOCK: usize = 512;
@@ -33,7 +34,7 @@ pub struct SilenceProfile {
     pub energy: f64,
     /// Mean of their means, full scale = 1.
     pub dc_offset: f64,
-    /// Packets whose code words were counted: as many as `packets`, except if there were very many or the bin came late.
+    /// Packets whose code words were counted: fewer than `packets` where there were many, or the bin came late.
     pub counted_packets: u32,
     /// Code words and how often they occurred, in order of the code word.
     pub codes: Vec<(u8, u32)>,
@@ -62,6 +63,7 @@ pub(crate) struct Constants {
 #[derive(Clone, Debug)]
 pub(crate) struct Bin {
     pub(crate) index: u8,
+    /// By the paper's rule: also packets of levels beside it that had to leave.
     pub(crate) packets: u32,
     counted: u32,
     energy: f64,
@@ -128,7 +130,8 @@ fn product(a: &[f32], b: &[f32]) -> f32 {
     let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     for (a, b) in a.0.iter().zip(b.0) {
         for ((row, x), y) in rows.iter_mut().zip(a).zip(b) {
-            *row = x.mul_add(*y, *row);
+            // Not mul_add: without the instruction, which may not be assumed, that is a call.
+            *row += x * y;
         }
     }
     // What is left over of either is fewer than eight of 160: not worth a loop of its own.
@@ -147,7 +150,7 @@ fn hum(samples: &[f32]) -> f32 {
     let (cycles, _) = samples.as_chunks::<CYCLE>();
     let power = |cycle: &[f32; CYCLE]| {
         let (c, s) = (product(cycle, cosine), product(cycle, sine));
-        2.0 * c.mul_add(c, s * s) / (CYCLE * CYCLE) as f32
+        2.0 * (c * c + s * s) / (CYCLE * CYCLE) as f32
     };
     cycles.iter().map(power).sum::<f32>() / cycles.len().max(1) as f32
 }
@@ -185,7 +188,7 @@ impl SilenceAnalysis {
         let mean = sum as f64 / samples;
         let law = self.law;
         if let Some(bin) = self.bin(energy, mean / 32768.0)
-            && bin.sound.packets < ENOUGH
+            && (bin.packets <= ALL || bin.packets.is_multiple_of(ONE_OF))
         {
             bin.sound.add(&Sound::of(law, codes, mean));
             bin.count(|histogram| histogram.add(law, codes));

@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Draw what was measured
     Plot(PlotArgs),
+    /// Device classes by the sound of their silence
+    Class(ClassArgs),
     /// What the fingerprints of two calls share and where they differ
     Diff(DiffArgs),
     /// Look for what would stop or spoil a live run
@@ -196,7 +198,7 @@ pub(crate) struct PlotArgs {
     /// What to draw
     #[arg(value_enum)]
     pub(crate) what: PlotWhat,
-    /// An address of record or contact as reports print it
+    /// An address of record or contact as reports print it; of silence, a Call-ID
     pub(crate) id: String,
     /// Write an SVG file instead of drawing in the terminal
     #[arg(short, long, value_name = "FILE")]
@@ -207,6 +209,54 @@ pub(crate) struct PlotArgs {
 pub(crate) enum PlotWhat {
     /// Offsets of a device's refreshes from its nominal period, and the line through them
     Clock,
+    /// How often each sample value occurs in the noise of a call's streams
+    Silence,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ClassArgs {
+    #[command(subcommand)]
+    pub(crate) action: ClassAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ClassAction {
+    /// Learn classes from calls in the database
+    ///
+    /// Classes that are learned replace those of the same names; others stay. Exit code 3 means that some calls taught nothing.
+    Learn(LearnArgs),
+    /// One row per mode of each class
+    List,
+    /// What a class sounds like, mode by mode
+    Show {
+        /// Its name
+        class: String,
+    },
+    /// Write all classes as JSON, to share: it holds no audio and nobody's name
+    Export {
+        /// Write to this file instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Take classes from such a file; they replace those of the same names
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct LearnArgs {
+    /// From calls whose device is known: labels, one JSON object per line with call_id, class and, if known, mode
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: Option<PathBuf>,
+    /// From the calls of subscribers to whom the inventory gives one class of device
+    #[arg(long)]
+    pub(crate) inventory: bool,
+    /// From what callers' agents call themselves, where their structure agrees; this weighs less
+    #[arg(long)]
+    pub(crate) agents: bool,
 }
 
 #[derive(Args, Debug)]

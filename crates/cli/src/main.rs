@@ -1,11 +1,13 @@
 //! The `bellwether` command.
 
 mod args;
+mod class;
 mod config;
 mod doctor;
 mod key;
 mod outcome;
 mod plot;
+mod plot_silence;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
 mod render;
@@ -47,6 +49,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),
+        Command::Class(args) => class::run(&cli.common, args),
         Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),

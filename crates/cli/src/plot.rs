@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::args::{Common, PlotArgs, PlotWhat};
 use crate::outcome::{Exit, Failure};
+use crate::plot_silence::Noise;
 use crate::show::open_reader;
 
 /// Size of a drawing in the terminal, in characters.
@@ -12,9 +13,9 @@ const COLUMNS: usize = 72;
 const LINES: usize = 20;
 
 /// Size of an SVG, and the margin for the axes' labels.
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 420.0;
-const MARGIN: f64 = 60.0;
+pub(crate) const WIDTH: f64 = 720.0;
+pub(crate) const HEIGHT: f64 = 420.0;
+pub(crate) const MARGIN: f64 = 60.0;
 
 /// Offsets of one device: a line of points per segment, seconds and milliseconds.
 struct Picture {
@@ -25,7 +26,36 @@ struct Picture {
 
 /// `bellwether plot`.
 pub(crate) fn run(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
-    let PlotWhat::Clock = args.what;
+    match args.what {
+        PlotWhat::Clock => clock(common, args),
+        PlotWhat::Silence => silence(common, args),
+    }
+}
+
+fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
+    let streams = open_reader(common)?.silence_of(&args.id)?;
+    let noises: Vec<Noise> = streams.iter().filter_map(Noise::of).collect();
+    let Some(first) = noises.first() else {
+        let text = format!("there is no silence of a call {} in {}", args.id, common.db.display());
+        return Err(Failure::Work(text));
+    };
+    match &args.output {
+        // One file holds one picture: the caller's stands first.
+        Some(path) => write_svg(path, &first.svg())?,
+        None => {
+            for noise in &noises {
+                std::io::stdout().write_all(noise.text().as_bytes())?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn write_svg(path: &std::path::Path, svg: &str) -> Result<(), Failure> {
+    std::fs::write(path, svg).map_err(|e| Failure::Work(format!("{}: {e}", path.display())))
+}
+
+fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let devices = open_reader(common)?.device_clocks(&args.id)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
@@ -37,7 +67,7 @@ pub(crate) fn run(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
             // One file holds one picture: of several devices the one with most refreshes.
             let widest = pictures.iter().max_by_key(|p| p.points().count());
             let svg = widest.map(Picture::svg).unwrap_or_default();
-            std::fs::write(path, svg).map_err(|e| Failure::Work(format!("{}: {e}", path.display())))?;
+            write_svg(path, &svg)?;
         }
         None => {
             for picture in &pictures {
@@ -172,7 +202,7 @@ fn ends(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     Some((points.first()?.0, points.last()?.0))
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

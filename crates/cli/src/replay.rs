@@ -21,10 +21,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Loads or makes the key and opens the database.
     pub(crate) fn new(common: &Common, config: &Config) -> Result<Self, Failure> {
-        check_folder(&common.db)?;
-        let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
-        let tokeniser = Tokeniser::new(&key.0, config.privacy());
-        let writer = Writer::open(&common.db, &tokeniser.key_id())?;
+        let Installation { key, tokeniser, writer } = Installation::open(common, config)?;
         let sensor = Sensor {
             workers: common.workers.unwrap_or_else(processors),
             limits: config.limits(),
@@ -37,6 +34,24 @@ impl Prepared {
             retention: None,
         };
         Ok(Self { sensor, writer })
+    }
+}
+
+/// The installation's key, and the database that belongs to it, open for writing.
+pub(crate) struct Installation {
+    pub(crate) key: InstallationKey,
+    pub(crate) tokeniser: Tokeniser,
+    pub(crate) writer: Writer,
+}
+
+impl Installation {
+    /// Loads or makes the key and opens the database.
+    pub(crate) fn open(common: &Common, config: &Config) -> Result<Self, Failure> {
+        check_folder(&common.db)?;
+        let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
+        let tokeniser = Tokeniser::new(&key.0, config.privacy());
+        let writer = Writer::open(&common.db, &tokeniser.key_id())?;
+        Ok(Self { key, tokeniser, writer })
     }
 }
 

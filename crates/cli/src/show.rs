@@ -63,7 +63,7 @@ fn signatures(common: &Common) -> Result<Signatures, Failure> {
 }
 
 /// Only `table` is for people; the others give the object.
-fn print(format: Format, object: &Map<String, Value>) -> Result<(), Failure> {
+pub(crate) fn print(format: Format, object: &Map<String, Value>) -> Result<(), Failure> {
     match format {
         Format::Table => print_object(object)?,
         Format::Json | Format::Jsonl | Format::Csv => {

@@ -228,12 +228,14 @@ fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
 }
 
 fn stream_row(s: StreamFact) -> StreamRow {
-    let (silence, reason) = match s.silence {
-        Silence::Profile(profile) => (Some(SilenceRow::from(profile)), None),
-        Silence::Pending => (None, None),
-        Silence::Encrypted => (None, Some("encrypted")),
-        Silence::Codec => (None, Some("codec_unsupported")),
-        Silence::NoneFound => (None, Some("no_silence")),
+    let (silence, pauses, reason) = match s.silence {
+        Silence::Found(profile, pauses) => {
+            (profile.map(SilenceRow::from), pauses.map(|p| p.to_octets()), None)
+        }
+        Silence::Pending => (None, None, None),
+        Silence::Encrypted => (None, None, Some("encrypted")),
+        Silence::Codec => (None, None, Some("codec_unsupported")),
+        Silence::NoneFound => (None, None, Some("no_silence")),
     };
     StreamRow {
         stream: s.stream,
@@ -259,6 +261,7 @@ fn stream_row(s: StreamFact) -> StreamRow {
         first_seen: s.first_seen,
         last_seen: s.last_seen,
         silence,
+        pauses,
         silence_reason: reason,
     }
 }

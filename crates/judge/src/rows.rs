@@ -228,6 +228,8 @@ pub struct StreamRow {
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Option<SilenceRow>,
+    /// The noise that was chosen out of it, packed.
+    pub pauses: Option<Vec<u8>>,
     /// Why there is no silence profile, once that is certain.
     pub silence_reason: Option<&'static str>,
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use bellwether_acoustics::SilenceProfile;
+use bellwether_acoustics::{Pauses, SilenceProfile};
 use bellwether_base::{Endpoint, FlowKey, Ppm, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
@@ -326,8 +326,8 @@ impl From<(Ppm, (Ppm, Ppm))> for ClockRate {
 pub enum Silence {
     /// The window is still open.
     Pending,
-    /// What was found in the window.
-    Profile(SilenceProfile),
+    /// What was found in the window: by the paper's bins, and the noise that was chosen out of it.
+    Found(Option<SilenceProfile>, Option<Box<Pauses>>),
     /// SRTP: the samples cannot be read.
     Encrypted,
     /// The codec is not G.711.

@@ -197,7 +197,10 @@ impl Stream {
         match self.analysis.take() {
             Some(analysis) => {
                 self.is_analysed = true;
-                analysis.profile().map_or(Silence::NoneFound, Silence::Profile)
+                match (analysis.profile(), analysis.pauses()) {
+                    (None, None) => Silence::NoneFound,
+                    (profile, pauses) => Silence::Found(profile, pauses.map(Box::new)),
+                }
             }
             None if self.is_analysed => Silence::Pending,
             None => Silence::Codec,

@@ -5,6 +5,7 @@
 //!
 //! This crate must never know a packet or how a row is printed.
 
+mod classes;
 mod clocks;
 mod error;
 mod other_clocks;
@@ -18,8 +19,10 @@ mod timelines;
 mod values;
 mod writer;
 
+pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
+pub use classes::{CLASS_COLUMNS, Learned, Lesson, export_classes, import_classes};
 pub use error::StoreError;
 pub use query::{Column, Kind, Query, Reader, Report, Values};
 pub use retention::Retention;

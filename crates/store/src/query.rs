@@ -3,6 +3,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use bellwether_acoustics::Classes;
 use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
 use bellwether_fingerprint::Signatures;
@@ -96,7 +97,7 @@ impl Report {
                 reordered Int, duplicates Int, jitter_ms Real, first_seen Time, last_seen Time, silence Json,
                 class Text, class_mode Text, class_confidence Real, class_reason Text, media_skew_ppm Real,
                 media_skew_ci95_ppm Json, rtcp_skew_ppm Real, rtcp_skew_ci95_ppm Json, payload_type Int,
-                restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text,
+                restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text, pauses Json,
             ],
             Self::Fingerprints => columns![
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
@@ -113,6 +114,8 @@ pub struct Reader {
     pub(crate) db: Connection,
     pub(crate) platforms: Platforms,
     pub(crate) tolerance: Tolerance,
+    /// The device classes, once they were asked for.
+    pub(crate) classes: OnceLock<Arc<Classes>>,
     /// When the clock that stamps packets was stepped, once that was asked.
     pub(crate) sensor_steps: OnceLock<Arc<[(Timestamp, Timestamp)]>>,
 }
@@ -134,7 +137,13 @@ impl Reader {
     pub fn from_connection(db: Connection) -> Self {
         // The signatures that come with the program can be read: a test holds that.
         let platforms = Platforms::new(Signatures::with(None).unwrap_or_default());
-        Self { db, platforms, tolerance: Tolerance::default(), sensor_steps: OnceLock::new() }
+        Self {
+            db,
+            platforms,
+            tolerance: Tolerance::default(),
+            classes: OnceLock::new(),
+            sensor_steps: OnceLock::new(),
+        }
     }
 
     /// Recognises stacks by these signatures.
@@ -175,7 +184,7 @@ impl Reader {
                 "streams.first_seen",
                 "",
                 "streams.first_seen, streams.stream",
-                |_, row| stream(row),
+                |reader, row| stream(row, &*reader.known_classes()?),
                 visit,
             ),
             Report::Registrations => self.table(

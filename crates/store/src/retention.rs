@@ -129,7 +129,7 @@ mod tests {
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
              INSERT INTO streams SELECT id, id, call, 'caller', 'a', 'b', 1, NULL, 0, 1, 0, 0, 0, 0, NULL, 0, 0, 0,
-                 started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
+                 started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
              INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
              INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL, NULL, NULL FROM calls;

@@ -8,13 +8,14 @@ use crate::StoreError;
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry takes the database one version further; entries are never changed, only added.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
     include_str!("schema/4.sql"),
     include_str!("schema/5.sql"),
     include_str!("schema/6.sql"),
+    include_str!("schema/7.sql"),
 ];
 
 /// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.
@@ -62,7 +63,14 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
     db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
     check_ours(&db, path)?;
-    check_version(&db, path)?;
+    if check_version(&db, path)? == VERSION {
+        return Ok(db);
+    }
+    // Reports know one layout only: an older one is brought up first.
+    drop(db);
+    let mut db = Connection::open(path).map_err(open)?;
+    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    migrate(&mut db, path)?;
     Ok(db)
 }
 

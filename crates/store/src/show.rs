@@ -26,11 +26,14 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let mut shown = object(Report::Calls, call(row, self.stacks(row)?)?);
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
+            let classes = self.known_classes()?;
             let mut streams = self.db.prepare_cached(&format!(
                 "{STREAMS} WHERE streams.call = ?1 ORDER BY streams.first_seen, streams.stream"
             ))?;
             let list: Result<Vec<Value>, StoreError> = streams
-                .query_and_then([identity], |r| Ok(Value::Object(object(Report::Streams, stream(r)?))))?
+                .query_and_then([identity], |r| {
+                    Ok(Value::Object(object(Report::Streams, stream(r, &classes)?)))
+                })?
                 .collect();
             let platform = self.platforms.of(&self.db, &print)?;
             shown.insert("streams".to_owned(), Value::Array(list?));

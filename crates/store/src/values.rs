@@ -1,10 +1,12 @@
 //! From rows of the database to the values of a report, in the order of its columns.
 
+use bellwether_acoustics::{Classes, Pauses};
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
+use crate::classes::{class_columns, shown_pauses};
 use crate::platforms::specificity;
 use crate::query::{Report, Values};
 use crate::writer::unpack_codes;
@@ -116,7 +118,8 @@ pub(crate) fn call(row: &Row<'_>, stacks: Stacks) -> Result<Values, StoreError> 
     ])
 }
 
-pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
+pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreError> {
+    let [class, mode, confidence, reason] = class_columns(row, classes)?;
     Ok(vec![
         text(row, "call_id")?,
         text(row, "direction")?,
@@ -132,13 +135,10 @@ pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
         time(row.get("first_seen")?),
         time(row.get("last_seen")?),
         silence(row)?,
-        Value::Null,
-        Value::Null,
-        Value::Null,
-        match text(row, "silence_reason")? {
-            Value::Null => json!("no_classes_learned"),
-            reason => reason,
-        },
+        class,
+        mode,
+        confidence,
+        reason,
         real(row, "media_skew_ppm", 3)?,
         interval(row, "media_skew_low_ppm", "media_skew_high_ppm")?,
         real(row, "rtcp_skew_ppm", 3)?,
@@ -149,6 +149,9 @@ pub(crate) fn stream(row: &Row<'_>) -> Result<Values, StoreError> {
         int(row, "comfort_noise")?,
         int(row, "rtcp_packets")?,
         text(row, "beginning")?,
+        row.get::<_, Option<Vec<u8>>>("pauses")?
+            .and_then(|octets| Pauses::from_octets(&octets))
+            .map_or(Value::Null, |pauses| Value::Object(shown_pauses(&pauses))),
     ])
 }
 

@@ -6,7 +6,7 @@ use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
-    RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow, WallClockRow,
+    RegistrationUpdate, Row, SensorClockRow, SightingRow, StreamRow, TimerRow, WallClockRow,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -17,7 +17,7 @@ use crate::{sensor_clock, timelines};
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
 pub struct Writer {
-    db: Connection,
+    pub(crate) db: Connection,
     pending: Vec<Row>,
     /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
     /// statement and not one for each thing that happened to them. In the order in which the calls began, as
@@ -485,9 +485,9 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
              duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
              silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
              silence_codes, silence_reason, beginning, media_skew_ppm, media_skew_low_ppm, media_skew_high_ppm,
-             rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm)
+             rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm, pauses)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
          ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
@@ -505,6 +505,7 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
              silence_energy = coalesce(excluded.silence_energy, silence_energy),
              silence_dc_offset = coalesce(excluded.silence_dc_offset, silence_dc_offset),
              silence_codes = coalesce(excluded.silence_codes, silence_codes),
+             pauses = coalesce(excluded.pauses, pauses),
              silence_reason = coalesce(excluded.silence_reason, silence_reason)
          WHERE excluded.packets >= packets",
     )?
@@ -528,7 +529,7 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         row.rtcp_packets,
         nanos(row.first_seen),
         nanos(row.last_seen),
-        silence.map(law_name),
+        silence.map(|s| crate::classes::law_name(s.law)),
         silence.map(|s| s.packets),
         silence.map(|s| s.observed_packets),
         silence.map(|s| s.energy),
@@ -542,15 +543,9 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         row.report_rate.map(|r| r.ppm),
         row.report_rate.map(|r| r.ci95_ppm.0),
         row.report_rate.map(|r| r.ci95_ppm.1),
+        row.pauses,
     ])?;
     Ok(())
-}
-
-fn law_name(silence: &SilenceRow) -> &'static str {
-    match silence.law {
-        bellwether_rtp::g711::Law::Mu => "mu",
-        bellwether_rtp::g711::Law::A => "a",
-    }
 }
 
 /// Code words and counts as the schema lays them out.

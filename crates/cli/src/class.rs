@@ -1,0 +1,119 @@
+use std::io::Write;
+use std::path::Path;
+
+use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, Writer, export_classes, import_classes};
+use serde_json::{Map, Value};
+
+use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
+use crate::config::Config;
+use crate::outcome::{Exit, Failure};
+use crate::render::Printer;
+use crate::replay::Installation;
+use crate::show::{open_reader, print};
+
+/// `bellwether class`.
+pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
+    match &args.action {
+        ClassAction::Learn(learn) => self::learn(common, learn),
+        ClassAction::List => {
+            let rows = open_reader(common)?.class_list()?;
+            let shown = &["class", "mode", "law", "calls", "origin"];
+            let mut printer = Printer::with_columns(common.format, CLASS_COLUMNS, shown);
+            for row in rows {
+                printer.row(row)?;
+            }
+            printer.finish()?;
+            Ok(Exit::Done)
+        }
+        ClassAction::Show { class } => match open_reader(common)?.show_class(class)? {
+            Some(shown) => {
+                print(common.format, &shown)?;
+                Ok(Exit::Done)
+            }
+            None => Err(Failure::Work(format!("there is no class {class} in {}", common.db.display()))),
+        },
+        ClassAction::Export { output } => {
+            let file = export_classes(&open_reader(common)?.class_modes()?);
+            let text = format!("{file:#}\n");
+            match output {
+                Some(path) => std::fs::write(path, text).map_err(|e| of_file(path, &e))?,
+                None => std::io::stdout().write_all(text.as_bytes())?,
+            }
+            Ok(Exit::Done)
+        }
+        ClassAction::Import { file } => {
+            let text = std::fs::read_to_string(file).map_err(|e| of_file(file, &e))?;
+            let value: Value = serde_json::from_str(&text).map_err(|e| of_file(file, &e))?;
+            let modes = import_classes(&value).map_err(|e| of_file(file, &e))?;
+            writer(common)?.put_classes(&modes, "imported")?;
+            tell(common, &modes);
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
+    let reader = open_reader(common)?;
+    let Learned { modes, without_noise } = match &args.truth {
+        Some(path) => reader.learn_from(&lessons(path)?)?,
+        None if args.inventory => reader.learn_from_inventory()?,
+        None => reader.learn_from_agents()?,
+    };
+    drop(reader);
+    for call_id in &without_noise {
+        let _ = writeln!(
+            std::io::stderr(),
+            "bellwether: {call_id}: no noise of its caller is in the database, so nothing was learned of it"
+        );
+    }
+    if modes.is_empty() {
+        return Err(Failure::Work("there was nothing to learn from".to_owned()));
+    }
+    writer(common)?.put_classes(&modes, "learned")?;
+    tell(common, &modes);
+    Ok(if without_noise.is_empty() { Exit::Done } else { Exit::Partial })
+}
+
+/// Reads labels (contract, "Labels"): those without a class teach nothing here.
+fn lessons(path: &Path) -> Result<Vec<Lesson>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| of_file(path, &e))?;
+    let mut lessons = Vec::new();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let told = |what: &str| Failure::Usage(format!("{}, line {}: {what}", path.display(), i + 1));
+        let label: Map<String, Value> = serde_json::from_str(line).map_err(|e| told(&e.to_string()))?;
+        let word = |name: &str| match label.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(word)) => Ok(Some(word.clone())),
+            Some(_) => Err(told(&format!("\"{name}\" is no text"))),
+        };
+        let call_id = word("call_id")?.ok_or_else(|| told("\"call_id\" is missing"))?;
+        if let Some(class) = word("class")? {
+            lessons.push(Lesson { call_id, class, mode: word("mode")? });
+        }
+    }
+    Ok(lessons)
+}
+
+fn writer(common: &Common) -> Result<Writer, Failure> {
+    Ok(Installation::open(common, &Config::load(common.config.as_deref())?)?.writer)
+}
+
+fn tell(common: &Common, modes: &[Mode]) {
+    if common.quiet {
+        return;
+    }
+    for mode in modes {
+        let name = if mode.mode.is_empty() { String::new() } else { format!(", {}", mode.mode) };
+        let _ = writeln!(
+            std::io::stderr(),
+            "bellwether: {}{name} ({:?}-law): {:.1} calls",
+            mode.class,
+            mode.law,
+            mode.calls
+        );
+    }
+}
+
+fn of_file(path: &Path, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Work(format!("{}: {error}", path.display()))
+}

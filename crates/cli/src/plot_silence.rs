@@ -1,0 +1,136 @@
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::plot::{HEIGHT, MARGIN, WIDTH, escaped};
+
+/// Width of the longest bar in the terminal, in characters.
+const BAR: usize = 50;
+
+/// Samples louder than this are left out of a picture: silence lies near zero.
+const WIDEST: i32 = 800;
+
+/// How often each sample value occurs in a stream's noise, as in the paper's figures 5 and 10.
+pub(crate) struct Noise {
+    title: String,
+    /// Sample values of 16 bits and their shares, in order of the value.
+    shares: Vec<(i32, f64)>,
+    mean: f64,
+}
+
+impl Noise {
+    pub(crate) fn of(stream: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| stream.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let number = |name: &str| stream.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+        let law =
+            if text("law") == "a" { bellwether_rtp::g711::Law::A } else { bellwether_rtp::g711::Law::Mu };
+        let counts: Vec<(i32, f64)> = stream
+            .get("codes")?
+            .as_object()?
+            .iter()
+            .filter_map(|(code, n)| {
+                let sample = law.linear().get(usize::from(code.parse::<u8>().ok()?))?;
+                Some((i32::from(*sample), n.as_f64()?))
+            })
+            .collect();
+        let total: f64 = counts.iter().map(|(_, n)| n).sum();
+        let mut shares: Vec<(i32, f64)> = Vec::new();
+        // Both zeros of mu-law are the same sample.
+        for (sample, n) in counts.into_iter().filter(|(sample, _)| sample.abs() <= WIDEST) {
+            match shares.iter_mut().find(|(other, _)| *other == sample) {
+                Some((_, share)) => *share += n / total.max(1.0),
+                None => shares.push((sample, n / total.max(1.0))),
+            }
+        }
+        shares.sort_by_key(|(sample, _)| *sample);
+        let class =
+            stream.get("class").and_then(Value::as_str).map_or_else(String::new, |c| format!(", {c}"));
+        let title = format!(
+            "{} {}: {} packets of noise, energy {:.3e}, offset {:.3e}, {}-law{class}",
+            text("direction"),
+            text("src"),
+            number("packets"),
+            number("energy"),
+            number("dc_offset"),
+            text("law"),
+        );
+        Some(Self { title, shares, mean: number("dc_offset") * 32768.0 })
+    }
+
+    fn most(&self) -> f64 {
+        self.shares.iter().map(|(_, share)| *share).fold(1e-9, f64::max)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut out = format!("{}\nshare of samples by value (16 bits)\n", self.title);
+        for (sample, share) in &self.shares {
+            let bar = "#".repeat((share / self.most() * BAR as f64).round() as usize);
+            // Writing to a string does not fail.
+            let _ = writeln!(out, "{sample:>6} {:>6.2} % |{bar}", share * 100.0);
+        }
+        out
+    }
+
+    pub(crate) fn svg(&self) -> String {
+        let reach = self.shares.iter().map(|(sample, _)| sample.abs()).max().unwrap_or(0).max(16);
+        let x_of = |x: f64| MARGIN + (x / f64::from(reach) + 1.0) / 2.0 * (WIDTH - 2.0 * MARGIN);
+        let y_of = |y: f64| HEIGHT - MARGIN - y / self.most() * (HEIGHT - 2.0 * MARGIN);
+        let mut out = format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"24\">{}</text>\n",
+            escaped(&self.title)
+        );
+        let (x0, x1, y0, y1) = (MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN, MARGIN);
+        let _ = writeln!(out, "<path d=\"M{x0} {y1}V{y0}H{x1}\" fill=\"none\" stroke=\"black\"/>");
+        for value in [-reach, -reach / 2, 0, reach / 2, reach] {
+            let _ = writeln!(
+                out,
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>",
+                x_of(f64::from(value)),
+                y0 + 18.0
+            );
+        }
+        for share in [0.5 * self.most(), self.most()] {
+            let _ = writeln!(
+                out,
+                "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.1} %</text>",
+                x0 - 4.0,
+                y_of(share) + 4.0,
+                share * 100.0
+            );
+        }
+        for (sample, share) in &self.shares {
+            let (x, y) = (x_of(f64::from(*sample)), y_of(*share));
+            let _ = writeln!(
+                out,
+                "<rect class=\"value\" x=\"{:.1}\" y=\"{y:.1}\" width=\"3\" height=\"{:.1}\" fill=\"#0072b2\"/>",
+                x - 1.5,
+                y0 - y
+            );
+        }
+        let _ = writeln!(
+            out,
+            "<path d=\"M{0:.1} {y0}V{y1}\" stroke=\"#d55e00\" stroke-dasharray=\"4 3\"/>",
+            x_of(self.mean.clamp(f64::from(-reach), f64::from(reach)))
+        );
+        out.push_str("</svg>\n");
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_drawn_once_and_both_zeros_are_one() {
+        let stream = serde_json::json!({
+            "direction": "caller", "src": "a", "law": "mu", "packets": 5, "energy": 1e-7, "dc_offset": 1e-4,
+            "codes": {"255": 50, "127": 25, "254": 20, "126": 5},
+        });
+        let noise = Noise::of(stream.as_object().unwrap()).unwrap();
+        assert_eq!(noise.shares, [(-8, 0.05), (0, 0.75), (8, 0.2)]);
+        assert_eq!(noise.svg().matches("class=\"value\"").count(), 3);
+        assert!(noise.text().contains("     0  75.00 % |#####"), "{}", noise.text());
+    }
+}

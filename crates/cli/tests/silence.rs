@@ -1,0 +1,174 @@
+//! Device classes from packets to reports: learned from labelled calls, recognised in others, exchanged, drawn.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use bellwether_base::{Span, Timestamp};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{
+    Agent, Call, DeviceMode, Frame, Impairment, PAPERS_DEVICES, PcapFormat, Rng, Speaker, Talk, spoken_call,
+    write_pcap,
+};
+use common::{Room, text};
+use serde_json::{Value, json};
+
+const START: Timestamp = Timestamp::from_nanos(1_750_000_000_000_000_000);
+
+fn mode(device: &str, mode: &str) -> DeviceMode {
+    *PAPERS_DEVICES.iter().find(|d| d.device == device && d.mode == mode).unwrap()
+}
+
+/// A call of 12 s from a device, whoever speaks.
+fn call(n: i64, device: DeviceMode, law: Law, rng: &mut Rng) -> Call {
+    let unit = device.unit(rng).call(rng);
+    let packets = spoken_call(unit, Speaker::drawn(rng), law, 12, Impairment::default(), rng);
+    Call {
+        caller: Agent::new([10, 1, 1, (n % 200) as u8 + 1], &format!("30{n}"), "Phone/1"),
+        callee: Agent::new([10, 1, 2, (n % 200) as u8 + 1], "400", "Phone/2"),
+        start: START + Span::from_secs(15 * n),
+        rings: Span::from_millis(200),
+        caller_talk: Talk { law, packets },
+        callee_talk: Talk { law, packets: Vec::new() },
+        is_challenged: false,
+    }
+}
+
+/// Calls of three device modes and of one that nobody teaches, and their labels.
+struct Lesson {
+    frames: Vec<Frame>,
+    /// Call-ID, device and mode.
+    calls: Vec<(String, DeviceMode)>,
+}
+
+fn lesson(law: Law) -> Lesson {
+    let devices = [
+        mode("Cisco SPA 525G", "hands-free"),
+        mode("Polycom 331", "handset"),
+        mode("Polycom 331", "hands-free"),
+        mode("softphone 2", "computer"),
+    ];
+    let mut rng = Rng::new(11);
+    let (mut frames, mut calls) = (Vec::new(), Vec::new());
+    for i in 0..32_i64 {
+        let device = devices[i as usize % 4];
+        let call = call(i, device, law, &mut rng);
+        calls.push((call.call_id(), device));
+        frames.extend(call.frames(&mut rng));
+    }
+    frames.sort_by_key(|f| f.at);
+    Lesson { frames, calls }
+}
+
+fn labels(calls: &[(String, DeviceMode)], with_modes: bool) -> String {
+    calls
+        .iter()
+        .map(|(call_id, device)| {
+            let mode = with_modes.then_some(device.mode);
+            format!("{}\n", json!({"call_id": call_id, "label": null, "class": device.device, "mode": mode}))
+        })
+        .collect()
+}
+
+#[test]
+fn classes_are_learned_recognised_and_exchanged() {
+    for law in [Law::Mu, Law::A] {
+        let Lesson { frames, calls } = lesson(law);
+        let room = Room::new();
+        let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+        room.replay("x.db", "2", &[&capture]);
+        let callers = |db: &str| -> Vec<Value> {
+            let rows = room.rows(db, "streams");
+            rows.into_iter().filter(|r| r["direction"] == "caller").collect()
+        };
+        assert!(callers("x.db").iter().all(|r| r["class_reason"] == "no_classes_learned"));
+
+        // The first 20 calls teach, but for the softphone's.
+        let taught: Vec<_> =
+            calls.iter().take(20).filter(|(_, d)| d.device != "softphone 2").cloned().collect();
+        room.write("labels.jsonl", labels(&taught, true).as_bytes());
+        room.expect(0, &["--db", "x.db", "class", "learn", "--truth", "labels.jsonl"]);
+        let list = room.expect(0, &["--db", "x.db", "--format", "jsonl", "class", "list"]);
+        assert_eq!(list.lines().count(), 3, "{list}");
+
+        let (mut right, mut tested) = (0, 0);
+        for row in callers("x.db") {
+            let (_, device) = calls.iter().find(|(id, _)| row["call_id"] == id.as_str()).unwrap();
+            if device.device == "softphone 2" {
+                assert_eq!(
+                    (&row["class"], &row["class_reason"]),
+                    (&Value::Null, &json!("unlike_all")),
+                    "{row}"
+                );
+            } else {
+                tested += 1;
+                let is_right = row["class"] == device.device && row["class_mode"] == device.mode;
+                right += i32::from(is_right);
+                assert!(is_right || row["class"].is_null(), "{} {}: {row}", device.device, device.mode);
+            }
+        }
+        assert!(tested == 24 && right >= 23, "{right} of {tested}");
+
+        // Another operator takes the classes and gets the same.
+        room.expect(0, &["--db", "x.db", "class", "export", "-o", "classes.json"]);
+        room.replay("y.db", "1", &[&capture]);
+        room.expect(0, &["--db", "y.db", "class", "import", "classes.json"]);
+        assert_eq!(callers("y.db"), callers("x.db"));
+        let shown = room.expect(0, &["--db", "y.db", "--format", "json", "class", "show", "Polycom 331"]);
+        let shown: Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(shown["modes"].as_array().unwrap().len(), 2, "{shown}");
+        assert!(shown["streams"].as_u64().unwrap() >= 15, "{shown}");
+    }
+}
+
+#[test]
+fn modes_that_nobody_told_are_found() {
+    let Lesson { frames, calls } = lesson(Law::Mu);
+    let room = Room::new();
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    room.replay("x.db", "2", &[&capture]);
+    room.write("labels.jsonl", labels(&calls, false).as_bytes());
+    room.expect(0, &["--db", "x.db", "class", "learn", "--truth", "labels.jsonl"]);
+    let list = room.expect(0, &["--db", "x.db", "--format", "jsonl", "class", "list"]);
+    let modes = |class: &str| list.lines().filter(|l| l.contains(class)).count();
+    assert_eq!((modes("Polycom 331"), modes("Cisco SPA 525G"), modes("softphone 2")), (2, 1, 1), "{list}");
+}
+
+#[test]
+fn the_noise_of_a_call_is_drawn() {
+    let Lesson { frames, calls } = lesson(Law::Mu);
+    let room = Room::new();
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    room.replay("x.db", "2", &[&capture]);
+    let id = calls[0].0.as_str();
+    let drawn = room.expect(0, &["--db", "x.db", "plot", "silence", id]);
+    assert!(drawn.contains("packets of noise") && drawn.contains(" % |#"), "{drawn}");
+    room.expect(0, &["--db", "x.db", "plot", "silence", id, "-o", "silence.svg"]);
+    let svg = std::fs::read_to_string(room.path("silence.svg")).unwrap();
+    assert!(svg.matches("class=\"value\"").count() >= 3 && svg.trim_end().ends_with("</svg>"), "{svg}");
+    assert!(room.expect(1, &["--db", "x.db", "plot", "silence", "nothing"]).contains("no silence"));
+}
+
+#[test]
+fn bad_labels_and_foreign_classes_are_refused_with_their_place() {
+    let room = Room::new();
+    let capture = room.write("x.pcap", &write_pcap(&lesson(Law::Mu).frames[..500], PcapFormat::Nano));
+    room.replay("x.db", "1", &[&capture]);
+    room.write("labels.jsonl", b"{\"call_id\": \"a\", \"class\": \"x\"}\nnot json\n");
+    let learn = |file: &str| room.run(&["--db", "x.db", "class", "learn", "--truth", file]);
+    let told = learn("labels.jsonl");
+    assert_eq!((told.status.code(), text(&told.stderr).contains("line 2")), (Some(2), true));
+    room.write("labels.jsonl", b"{\"call_id\": \"a\", \"class\": \"x\"}\n");
+    let told = learn("labels.jsonl");
+    assert_eq!((told.status.code(), text(&told.stderr).contains("nothing to learn")), (Some(1), true));
+    for (file, word) in [
+        ("{}", "no file of device classes"),
+        ("{\"format\": \"bellwether-classes\", \"version\": 9}", "version"),
+        ("{\"format\": \"bellwether-classes\", \"version\": 1, \"features\": [\"x\"]}", "features"),
+        ("[", "EOF"),
+    ] {
+        room.write("classes.json", file.as_bytes());
+        let told = room.run(&["--db", "x.db", "class", "import", "classes.json"]);
+        let err = text(&told.stderr);
+        assert!(told.status.code() == Some(1) && err.contains(word), "{file}: {err}");
+    }
+}

@@ -1,0 +1,453 @@
+//! Device classes in the database: learned, listed, exchanged, and held against every stream when it is reported.
+
+use std::sync::Arc;
+
+use bellwether_acoustics::{Classes, FEATURES, Mode, Pauses, feature_name, features};
+use bellwether_rtp::g711::Law;
+use rusqlite::{Connection, Row, params};
+use serde_json::{Map, Value, json};
+
+use crate::query::{Column, Kind, Reader, Values};
+use crate::values::{int, round, text};
+use crate::{StoreError, Writer};
+
+/// What an exchanged file says it is, and its version.
+const FORMAT: &str = "bellwether-classes";
+const FORMAT_VERSION: u64 = 1;
+
+/// Where classes learned themselves: what an agent says of itself weighs less than what an operator says.
+const SELF_LABELLED: f64 = 0.3;
+
+/// Columns of the list of classes.
+pub const CLASS_COLUMNS: &[Column] = &[
+    Column { name: "class", kind: Kind::Text },
+    Column { name: "mode", kind: Kind::Text },
+    Column { name: "law", kind: Kind::Text },
+    Column { name: "calls", kind: Kind::Real },
+    Column { name: "origin", kind: Kind::Text },
+];
+
+/// A call whose device somebody told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lesson {
+    /// The call.
+    pub call_id: String,
+    /// Its caller's class.
+    pub class: String,
+    /// The mode; none where it is to be found.
+    pub mode: Option<String>,
+}
+
+/// What learning came to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learned {
+    /// Modes of classes, with what each was learned from.
+    pub modes: Vec<Mode>,
+    /// Calls of lessons that the database does not hold, or holds without a noise of the caller's.
+    pub without_noise: Vec<String>,
+}
+
+/// One call's features and what they weigh, by class, mode and law.
+type Taught = Vec<(String, Option<String>, Law, [f64; FEATURES], f64)>;
+
+impl Reader {
+    /// The classes that are known: read once.
+    pub(crate) fn known_classes(&self) -> Result<Arc<Classes>, StoreError> {
+        if let Some(known) = self.classes.get() {
+            return Ok(Arc::clone(known));
+        }
+        let known = Arc::new(Classes::new(&self.class_modes()?));
+        Ok(Arc::clone(self.classes.get_or_init(|| known)))
+    }
+
+    /// All modes of all classes.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn class_modes(&self) -> Result<Vec<Mode>, StoreError> {
+        modes(&self.db)
+    }
+
+    /// Learns classes from calls whose device is known.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn learn_from(&self, lessons: &[Lesson]) -> Result<Learned, StoreError> {
+        let mut select = self.db.prepare(
+            "SELECT s.pauses FROM calls AS c JOIN streams AS s ON s.call = c.call
+             WHERE c.call_id = ?1 AND s.direction = 'caller' AND s.pauses IS NOT NULL ORDER BY s.first_seen, s.stream",
+        )?;
+        let (mut taught, mut without_noise) = (Taught::new(), Vec::new());
+        for lesson in lessons {
+            let found: Vec<Vec<u8>> =
+                select.query_map([&lesson.call_id], |r| r.get(0))?.collect::<Result<_, rusqlite::Error>>()?;
+            let heard: Vec<Pauses> = found.iter().filter_map(|octets| usable(octets)).collect();
+            if heard.is_empty() {
+                without_noise.push(lesson.call_id.clone());
+            }
+            for pauses in heard {
+                taught.push((lesson.class.clone(), lesson.mode.clone(), pauses.law, features(&pauses), 1.0));
+            }
+        }
+        Ok(Learned { modes: learned(taught), without_noise })
+    }
+
+    /// Learns classes from the calls of subscribers to whom the inventory gives one class of device only.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn learn_from_inventory(&self) -> Result<Learned, StoreError> {
+        self.learn_by(
+            "SELECT i.device_class, s.pauses FROM inventory AS i
+             JOIN calls AS c ON c.caller = i.aor JOIN streams AS s ON s.call = c.call
+             WHERE s.direction = 'caller' AND s.pauses IS NOT NULL
+                 AND (SELECT count(*) FROM inventory AS o WHERE o.aor = i.aor) = 1
+             ORDER BY s.first_seen, s.stream",
+            1.0,
+            |row| Ok(row.get(0)?),
+        )
+    }
+
+    /// Learns classes from what agents call themselves, where their structure agrees; that weighs less.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn learn_from_agents(&self) -> Result<Learned, StoreError> {
+        self.learn_by(
+            "SELECT c.user_agent, s.pauses, c.fingerprint FROM calls AS c JOIN streams AS s ON s.call = c.call
+             WHERE s.direction = 'caller' AND s.pauses IS NOT NULL AND c.user_agent IS NOT NULL
+             ORDER BY s.first_seen, s.stream",
+            SELF_LABELLED,
+            |row| {
+                let (agent, print): (String, String) = (row.get(0)?, row.get(2)?);
+                let is_confirmed = self.platforms.claim(&self.db, &print, Some(&agent))?.name() == "consistent";
+                let product = agent.split('/').next().unwrap_or_default().trim();
+                Ok((is_confirmed && !product.is_empty()).then(|| product.to_owned()))
+            },
+        )
+    }
+
+    fn learn_by(
+        &self,
+        sql: &str,
+        weight: f64,
+        class_of: impl Fn(&Row<'_>) -> Result<Option<String>, StoreError>,
+    ) -> Result<Learned, StoreError> {
+        let mut select = self.db.prepare(sql)?;
+        let mut rows = select.query([])?;
+        let mut taught = Taught::new();
+        while let Some(row) = rows.next()? {
+            let octets: Vec<u8> = row.get(1)?;
+            if let (Some(class), Some(pauses)) = (class_of(row)?, usable(&octets)) {
+                taught.push((class, None, pauses.law, features(&pauses), weight));
+            }
+        }
+        Ok(Learned { modes: learned(taught), without_noise: Vec::new() })
+    }
+
+    /// The classes as a table: a row for each mode and law, in the order of [`CLASS_COLUMNS`].
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn class_list(&self) -> Result<Vec<Values>, StoreError> {
+        let mut select = self
+            .db
+            .prepare("SELECT class, mode, law, calls, origin FROM class_modes ORDER BY class, mode, law")?;
+        let rows: Result<Vec<_>, StoreError> = select
+            .query_and_then([], |row| {
+                let calls = json!(round(row.get("calls")?, 1));
+                Ok(vec![
+                    text(row, "class")?,
+                    text(row, "mode")?,
+                    text(row, "law")?,
+                    calls,
+                    text(row, "origin")?,
+                ])
+            })?
+            .collect();
+        rows
+    }
+
+    /// A class with what it sounds like, mode by mode; none if there is no such class.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn show_class(&self, class: &str) -> Result<Option<Map<String, Value>>, StoreError> {
+        let modes: Vec<Value> =
+            self.class_modes()?.iter().filter(|mode| mode.class == class).map(shown_mode).collect();
+        let streams = self.streams_of_class(class)?;
+        let object = json!({ "class": class, "modes": modes, "streams": streams });
+        Ok(object.as_object().cloned().filter(|_| !modes.is_empty()))
+    }
+
+    /// How many streams are recognised as of a class.
+    fn streams_of_class(&self, class: &str) -> Result<u64, StoreError> {
+        let classes = self.known_classes()?;
+        let mut select = self.db.prepare("SELECT pauses FROM streams WHERE pauses IS NOT NULL")?;
+        let mut rows = select.query([])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let octets: Vec<u8> = row.get(0)?;
+            let found = Pauses::from_octets(&octets).map(|pauses| classes.compare(&pauses));
+            count += u64::from(found.is_some_and(|c| c.result.is_ok_and(|found| found.class == class)));
+        }
+        Ok(count)
+    }
+
+    /// The noise of the streams of a call, with who sends each, for a picture.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn silence_of(&self, call_id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
+        let classes = self.known_classes()?;
+        let mut select = self.db.prepare(
+            "SELECT s.direction, s.src, s.ssrc, s.pauses FROM calls AS c JOIN streams AS s ON s.call = c.call
+             WHERE c.call_id = ?1 AND s.pauses IS NOT NULL ORDER BY s.direction <> 'caller', s.first_seen, s.stream",
+        )?;
+        let mut rows = select.query([call_id])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            let octets: Vec<u8> = row.get("pauses")?;
+            let Some(pauses) = Pauses::from_octets(&octets) else { continue };
+            let mut shown = Map::new();
+            shown.insert("direction".to_owned(), text(row, "direction")?);
+            shown.insert("src".to_owned(), text(row, "src")?);
+            shown.insert("ssrc".to_owned(), int(row, "ssrc")?);
+            shown.extend(shown_pauses(&pauses));
+            let class = classes.compare(&pauses).result.ok().map(|found| found.class);
+            shown.insert("class".to_owned(), json!(class));
+            out.push(shown);
+        }
+        Ok(out)
+    }
+}
+
+/// What is known of a stream's class, as columns: class, mode, confidence, reason.
+pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 4], StoreError> {
+    let none = |reason: Value| [Value::Null, Value::Null, Value::Null, reason];
+    let octets: Option<Vec<u8>> = row.get("pauses")?;
+    let Some(pauses) = octets.and_then(|octets| Pauses::from_octets(&octets)) else {
+        let reason: Option<String> = row.get("silence_reason")?;
+        let codec: Option<String> = row.get("codec")?;
+        return Ok(none(match (reason.as_deref(), codec) {
+            (Some("codec_unsupported"), Some(codec)) => json!(format!("codec_unsupported: {codec}")),
+            (Some(reason), _) => json!(reason),
+            (None, _) => json!("no_silence"),
+        }));
+    };
+    let found = classes.compare(&pauses);
+    Ok(match found.result {
+        Err(bellwether_acoustics::NoClass::UnlikeAll) if pauses.is_transcoded() => none(json!("transcoded")),
+        Err(reason) => none(json!(reason.words())),
+        Ok(found) => {
+            let mode = (!found.mode.is_empty()).then_some(found.mode);
+            [json!(found.class), json!(mode), json!(round(found.confidence, 4)), Value::Null]
+        }
+    })
+}
+
+/// The noise as reports show it.
+pub(crate) fn shown_pauses(pauses: &Pauses) -> Map<String, Value> {
+    let codes: Map<String, Value> =
+        pauses.codes.iter().map(|(code, n)| (code.to_string(), json!(n))).collect();
+    let shown = json!({
+        "law": law_name(pauses.law),
+        "packets": pauses.packets,
+        "observed_packets": pauses.observed_packets,
+        "energy": pauses.energy + pauses.dc_offset * pauses.dc_offset,
+        "noise": pauses.energy,
+        "dc_offset": pauses.dc_offset,
+        "lag1": round(pauses.lag1, 4),
+        "lag2": round(pauses.lag2, 4),
+        "crossings": round(pauses.crossings, 4),
+        "hum": round(pauses.hum, 4),
+        "digital": pauses.is_digital,
+        "constant_packets": pauses.constant.0,
+        "transcoded": pauses.is_transcoded(),
+        "codes": codes,
+    });
+    shown.as_object().cloned().unwrap_or_default()
+}
+
+fn shown_mode(mode: &Mode) -> Value {
+    // On the diagonal of a lower triangle.
+    let square = |i: usize| mode.scatter.get(i * (i + 3) / 2);
+    let spread = |i: usize| square(i).map(|s| (s / (mode.calls - 1.0).max(1.0)).sqrt());
+    let features: Map<String, Value> = (0..FEATURES)
+        .map(|i| {
+            let mean = mode.mean.get(i).copied().unwrap_or(0.0);
+            (feature_name(i), json!([round(mean, 4), spread(i).map(|s| round(s, 4))]))
+        })
+        .collect();
+    json!({
+        "mode": mode.mode,
+        "law": law_name(mode.law),
+        "calls": round(mode.calls, 1),
+        "features_mean_sd": features,
+    })
+}
+
+impl Writer {
+    /// Puts in what was learned or imported: the classes named in it are known by that alone from now on.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn put_classes(&mut self, modes: &[Mode], origin: &str) -> Result<(), StoreError> {
+        let tx = self.db.transaction()?;
+        for mode in modes {
+            tx.execute("DELETE FROM class_modes WHERE class = ?1", [&mode.class])?;
+        }
+        for mode in modes {
+            tx.execute(
+                "INSERT OR REPLACE INTO class_modes (class, mode, law, calls, mean, scatter, origin)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    mode.class,
+                    mode.mode,
+                    law_name(mode.law),
+                    mode.calls,
+                    packed(&mode.mean),
+                    packed(&mode.scatter),
+                    origin
+                ],
+            )?;
+        }
+        tx.commit()?;
+        Ok(())
+    }
+}
+
+/// Classes as a file to exchange: no audio, and nobody's name.
+#[must_use]
+pub fn export_classes(modes: &[Mode]) -> Value {
+    let names: Vec<String> = (0..FEATURES).map(feature_name).collect();
+    let modes: Vec<Value> = modes
+        .iter()
+        .map(|mode| {
+            json!({
+                "class": mode.class,
+                "mode": mode.mode,
+                "law": law_name(mode.law),
+                "calls": mode.calls,
+                "mean": mode.mean,
+                "scatter": mode.scatter,
+            })
+        })
+        .collect();
+    json!({ "format": FORMAT, "version": FORMAT_VERSION, "features": names, "modes": modes })
+}
+
+/// Reads such a file.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn import_classes(file: &Value) -> Result<Vec<Mode>, String> {
+    if file.get("format").and_then(Value::as_str) != Some(FORMAT) {
+        return Err(format!("this is no file of device classes: \"format\" is not \"{FORMAT}\""));
+    }
+    let version = file.get("version").and_then(Value::as_u64);
+    if version != Some(FORMAT_VERSION) {
+        return Err(format!("version {version:?} of the format is not known, only {FORMAT_VERSION}"));
+    }
+    let names: Vec<String> = (0..FEATURES).map(feature_name).collect();
+    let is_same =
+        file.get("features").and_then(Value::as_array).is_some_and(|own| own.iter().eq(names.iter()));
+    if !is_same {
+        return Err("its features are not those that this version compares".to_owned());
+    }
+    let modes = file.get("modes").and_then(Value::as_array).ok_or("\"modes\" is missing")?;
+    modes
+        .iter()
+        .enumerate()
+        .map(|(i, mode)| mode_of(mode).ok_or_else(|| format!("mode {i} is malformed")))
+        .collect()
+}
+
+fn mode_of(mode: &Value) -> Option<Mode> {
+    let word = |name: &str| Some(mode.get(name)?.as_str()?.to_owned());
+    let numbers = |name: &str| -> Option<Vec<f64>> {
+        mode.get(name)?.as_array()?.iter().map(|n| n.as_f64().filter(|n| n.is_finite())).collect()
+    };
+    let scatter = numbers("scatter").filter(|s| s.len() == FEATURES * (FEATURES + 1) / 2)?;
+    Some(Mode {
+        class: word("class").filter(|class| !class.is_empty())?,
+        mode: word("mode")?,
+        law: law_of(&word("law")?)?,
+        calls: mode.get("calls")?.as_f64().filter(|n| *n > 0.0 && n.is_finite())?,
+        mean: numbers("mean")?.try_into().ok()?,
+        scatter,
+    })
+}
+
+/// A stream's noise, if it can teach: enough of it, and the device's own.
+fn usable(octets: &[u8]) -> Option<Pauses> {
+    let pauses = Pauses::from_octets(octets)?;
+    (pauses.packets >= bellwether_acoustics::FEWEST_PACKETS && !pauses.is_transcoded()).then_some(pauses)
+}
+
+/// The modes that lessons amount to. Where nobody told the mode, calls that lie apart are told apart, by number.
+fn learned(taught: Taught) -> Vec<Mode> {
+    type Calls = Vec<([f64; FEATURES], f64)>;
+    let mut groups: std::collections::BTreeMap<(String, Option<String>, Law), Calls> = Default::default();
+    for (class, mode, law, call, weight) in taught {
+        groups.entry((class, mode, law)).or_default().push((call, weight));
+    }
+    let mut out = Vec::new();
+    for ((class, mode, law), calls) in groups {
+        if let Some(mode) = mode {
+            out.extend(Mode::learn(&class, &mode, law, &calls));
+            continue;
+        }
+        let parts = Mode::parted(&calls.iter().map(|(call, _)| *call).collect::<Vec<_>>());
+        let count = parts.iter().max().map_or(0, |most| most + 1);
+        for part in 0..count {
+            let own: Calls =
+                calls.iter().zip(&parts).filter(|(_, p)| **p == part).map(|(call, _)| *call).collect();
+            let name = if count == 1 { String::new() } else { format!("mode {}", part + 1) };
+            out.extend(Mode::learn(&class, &name, law, &own));
+        }
+    }
+    out
+}
+
+fn modes(db: &Connection) -> Result<Vec<Mode>, StoreError> {
+    let mut select = db.prepare(
+        "SELECT class, mode, law, calls, mean, scatter FROM class_modes ORDER BY class, mode, law",
+    )?;
+    let mut rows = select.query([])?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next()? {
+        let law: String = row.get(2)?;
+        let mean: Option<[f64; FEATURES]> = unpacked(&row.get::<_, Vec<u8>>(4)?).try_into().ok();
+        // Of a later version's features: not comparable.
+        let (Some(law), Some(mean)) = (law_of(&law), mean) else { continue };
+        out.push(Mode {
+            class: row.get(0)?,
+            mode: row.get(1)?,
+            law,
+            calls: row.get(3)?,
+            mean,
+            scatter: unpacked(&row.get::<_, Vec<u8>>(5)?),
+        });
+    }
+    Ok(out)
+}
+
+fn packed(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_le_bytes()).collect()
+}
+
+fn unpacked(octets: &[u8]) -> Vec<f64> {
+    octets.as_chunks().0.iter().map(|n| f64::from_le_bytes(*n)).collect()
+}
+
+pub(crate) const fn law_name(law: Law) -> &'static str {
+    match law {
+        Law::Mu => "mu",
+        Law::A => "a",
+    }
+}
+
+fn law_of(name: &str) -> Option<Law> {
+    [Law::Mu, Law::A].into_iter().find(|law| law_name(*law) == name)
+}
