@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Plot(PlotArgs),
     /// Device classes by the sound of their silence
     Class(ClassArgs),
+    /// Who may use which device
+    Inventory(InventoryArgs),
     /// What the fingerprints of two calls share and where they differ
     Diff(DiffArgs),
     /// Look for what would stop or spoil a live run
@@ -168,6 +170,8 @@ pub(crate) enum What {
     Registrations,
     /// One row per RTP source in a call
     Streams,
+    /// One row per physical device of a subscriber, and whether it is theirs to use
+    Devices,
     /// One row per platform
     Fingerprints,
     /// What could not be analysed, why, and what to do
@@ -242,6 +246,33 @@ pub(crate) enum ClassAction {
     Import {
         /// The file
         file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct InventoryArgs {
+    #[command(subcommand)]
+    pub(crate) action: InventoryAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum InventoryAction {
+    /// Replace the inventory by a file's
+    ///
+    /// CSV with a header, or a JSON array of objects (a file whose name ends in .json): aor, device_class, max_devices,
+    /// policy (strict, learn or watch), note. A row that is wrong is told with its line, and nothing is imported.
+    Import {
+        /// The file
+        file: PathBuf,
+    },
+    /// One row per address of record and class
+    List,
+    /// Approve a device of an address of record, as `report devices` names it
+    Approve {
+        /// The address of record, in the clear or as reports print it
+        aor: String,
+        /// The device's name
+        device: String,
     },
 }
 

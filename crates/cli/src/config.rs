@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use bellwether_base::{Ppm, Span};
-use bellwether_judge::{Privacy, Site, Trunk};
+use bellwether_judge::{Privacy, SensitiveNumbers, Site, Strictness, Trunk};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
 use bellwether_store::Tolerance;
@@ -26,6 +26,7 @@ pub(crate) struct Config {
     database: DatabaseSettings,
     analysis: Analysis,
     clocks: ClockSettings,
+    authorisation: AuthorisationSettings,
     mirror: MirrorSettings,
     limits: LimitSettings,
     timeouts: Timeouts,
@@ -51,6 +52,14 @@ struct Analysis {
 struct ClockSettings {
     false_alarms: f64,
     drift_ppm: f64,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AuthorisationSettings {
+    false_alarms: f64,
+    sensitive_prefixes: Vec<String>,
+    sensitive_numbers: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -130,6 +139,7 @@ impl Default for Config {
             database: DatabaseSettings::default(),
             analysis: Analysis::default(),
             clocks: ClockSettings::default(),
+            authorisation: AuthorisationSettings::default(),
             mirror: MirrorSettings::default(),
             limits: LimitSettings::default(),
             timeouts: Timeouts::default(),
@@ -148,6 +158,14 @@ impl Default for ClockSettings {
     fn default() -> Self {
         let tolerance = Tolerance::default();
         Self { false_alarms: tolerance.false_alarms, drift_ppm: tolerance.drift.0 }
+    }
+}
+
+impl Default for AuthorisationSettings {
+    fn default() -> Self {
+        let SensitiveNumbers { prefixes, numbers } = SensitiveNumbers::default();
+        let false_alarms = Strictness::default().false_alarms;
+        Self { false_alarms, sensitive_prefixes: prefixes, sensitive_numbers: numbers }
     }
 }
 
@@ -233,6 +251,12 @@ impl Config {
         if !(0.0..=1000.0).contains(&drift_ppm) {
             return Err(format!("clocks.drift_ppm must lie between 0 and 1000, not {drift_ppm}"));
         }
+        let false_alarms = self.authorisation.false_alarms;
+        if !(false_alarms > 0.0 && false_alarms <= 0.5) {
+            return Err(format!(
+                "authorisation.false_alarms must lie above 0 and up to 0.5, not {false_alarms}"
+            ));
+        }
         let l = &self.limits;
         for (name, value) in [
             ("calls", l.calls),
@@ -313,6 +337,15 @@ impl Config {
 
     pub(crate) const fn tolerance(&self) -> Tolerance {
         Tolerance { false_alarms: self.clocks.false_alarms, drift: Ppm(self.clocks.drift_ppm) }
+    }
+
+    pub(crate) const fn strictness(&self) -> Strictness {
+        Strictness { false_alarms: self.authorisation.false_alarms }
+    }
+
+    pub(crate) fn sensitive(&self) -> SensitiveNumbers {
+        let AuthorisationSettings { sensitive_prefixes, sensitive_numbers, .. } = &self.authorisation;
+        SensitiveNumbers { prefixes: sensitive_prefixes.clone(), numbers: sensitive_numbers.clone() }
     }
 
     pub(crate) fn tunnels(&self) -> TunnelPorts {

@@ -4,6 +4,7 @@ mod args;
 mod class;
 mod config;
 mod doctor;
+mod inventory;
 mod key;
 mod outcome;
 mod plot;
@@ -50,6 +51,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Show(args) => show::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),
         Command::Class(args) => class::run(&cli.common, args),
+        Command::Inventory(args) => inventory::run(&cli.common, args),
         Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),

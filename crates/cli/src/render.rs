@@ -132,6 +132,19 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "class_reason",
             "call_id",
         ],
+        Report::Devices => &[
+            "aor",
+            "device",
+            "verdict",
+            "expected_class",
+            "class",
+            "skew_ppm",
+            "stack",
+            "calls",
+            "enrolled",
+            "first_seen",
+            "last_seen",
+        ],
         Report::Fingerprints => &[
             "fingerprint",
             "method",
@@ -328,9 +341,14 @@ mod tests {
 
     #[test]
     fn every_shown_column_exists() {
-        for report in
-            [Report::Calls, Report::Registrations, Report::Streams, Report::Fingerprints, Report::Losses]
-        {
+        for report in [
+            Report::Calls,
+            Report::Registrations,
+            Report::Streams,
+            Report::Devices,
+            Report::Fingerprints,
+            Report::Losses,
+        ] {
             for name in shown(report) {
                 assert!(report.columns().iter().any(|c| c.name == *name), "{name}");
             }

@@ -31,6 +31,7 @@ impl Prepared {
             key: key.hash_key(),
             tokeniser,
             site: config.site(),
+            sensitive: config.sensitive(),
             retention: None,
         };
         Ok(Self { sensor, writer })

@@ -20,6 +20,7 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
         What::Calls => Report::Calls,
         What::Registrations => Report::Registrations,
         What::Streams => Report::Streams,
+        What::Devices => Report::Devices,
         What::Fingerprints => Report::Fingerprints,
         What::Losses => Report::Losses,
     };

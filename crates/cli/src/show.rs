@@ -48,8 +48,9 @@ pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
 
 /// Opens the database with the signatures that the operator asks for.
 pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
-    let tolerance = Config::load(common.config.as_deref())?.tolerance();
-    Ok(Reader::open(&common.db)?.with_signatures(signatures(common)?).with_tolerance(tolerance))
+    let config = Config::load(common.config.as_deref())?;
+    let reader = Reader::open(&common.db)?.with_signatures(signatures(common)?);
+    Ok(reader.with_tolerance(config.tolerance()).with_strictness(config.strictness()))
 }
 
 /// The signatures that come with the program, and the operator's own.

@@ -35,6 +35,8 @@ pub struct Match {
     pub p_value: Option<f64>,
     /// Second rate minus first.
     pub difference: Option<Ppm>,
+    /// Logarithm (base 10) of how many times likelier rates of one device differ as much than rates of two.
+    pub log10_odds: Option<f64>,
 }
 
 /// What a comparison allows for.
@@ -60,7 +62,8 @@ const BETWEEN_DEVICES: f64 = 30.0;
 /// answers arm, and not in those of schedules.
 #[must_use]
 pub fn compare_clocks(a: &Reading, b: &Reading, tolerance: &Tolerance) -> Match {
-    const NOTHING: Match = Match { verdict: Verdict::CannotTell, p_value: None, difference: None };
+    const NOTHING: Match =
+        Match { verdict: Verdict::CannotTell, p_value: None, difference: None, log10_odds: None };
     // Drawn intervals have no nominal period, only a mean.
     let is_near = |allowed: f64| (a.period_s - b.period_s).abs() <= allowed * a.period_s.max(b.period_s);
     let (Some(Rate { rate: one, ci95: (low, high), kind }), Some(other)) = (a.rate, b.rate) else {
@@ -88,7 +91,10 @@ pub fn compare_clocks(a: &Reading, b: &Reading, tolerance: &Tolerance) -> Match 
     } else {
         Verdict::CannotTell
     };
-    Match { verdict, p_value: Some(p_value), difference: Some(Ppm(difference)) }
+    let between = noise.hypot(BETWEEN_DEVICES * std::f64::consts::SQRT_2);
+    let log_density = |deviation: f64| -0.5 * (difference / deviation).powi(2) - deviation.ln();
+    let log10_odds = (log_density(noise) - log_density(between)) / std::f64::consts::LN_10;
+    Match { verdict, p_value: Some(p_value), difference: Some(Ppm(difference)), log10_odds: Some(log10_odds) }
 }
 
 #[cfg(test)]

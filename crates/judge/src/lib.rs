@@ -6,22 +6,26 @@
 //!
 //! This crate must never know a packet, a thread or SQL.
 
+mod authorisation;
 mod legs;
 mod number;
 mod privacy;
 mod rows;
+mod sensitive;
 mod site;
 
+pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
 pub use number::{NumberFacts, NumberKind};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
     AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
     RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow, WallClockRow,
 };
+pub use sensitive::SensitiveNumbers;
 pub use site::{AccessSide, Site, Trunk};
 
 use bellwether_base::{Endpoint, HashKey, Timestamp};
-use bellwether_instance::Evidence;
+use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_shard::{
     AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
     Silence, StampedFact, StreamFact, TimerProgress,
@@ -33,14 +37,15 @@ use legs::Legs;
 pub struct Judge {
     tokeniser: Tokeniser,
     site: Site,
+    sensitive: SensitiveNumbers,
     legs: Legs,
 }
 
 impl Judge {
     /// A judge for one installation.
     #[must_use]
-    pub fn new(tokeniser: Tokeniser, site: Site, key: HashKey) -> Self {
-        Self { tokeniser, site, legs: Legs::new(key.derive("legs")) }
+    pub fn new(tokeniser: Tokeniser, site: Site, sensitive: SensitiveNumbers, key: HashKey) -> Self {
+        Self { tokeniser, site, sensitive, legs: Legs::new(key.derive("legs")) }
     }
 
     /// Goes by another topology from now on.
@@ -93,6 +98,9 @@ impl Judge {
             from_tag: tokens.identifier(&call.from_tag, &[&call.from.user, &call.to.user]),
             started_at: call.started_at,
             caller: tokens.party(&call.from),
+            caller_host: call.from.host.clone(),
+            is_sensitive: self.sensitive.contains(&call.request_user)
+                || self.sensitive.contains(&call.to.user),
             callee,
             dialled,
             caller_number,
@@ -187,7 +195,7 @@ fn author_row(seen: AuthorSeen) -> AuthorRow {
     AuthorRow { author: seen.sip, habits: seen.habits, identifiers: seen.identifiers.iter().collect() }
 }
 
-fn instances(subject: i64, captured_at: Timestamp, evidence: Vec<Evidence>, rows: &mut Vec<Row>) {
+fn instances(subject: i64, captured_at: Timestamp, evidence: Vec<InstanceEvidence>, rows: &mut Vec<Row>) {
     rows.extend(evidence.into_iter().map(|evidence| {
         Row::Instance(Box::new(InstanceRow {
             subject,

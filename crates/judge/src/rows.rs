@@ -75,6 +75,10 @@ pub struct CallRow {
     pub from_tag: String,
     pub started_at: Timestamp,
     pub caller: String,
+    /// The host of the caller's address of record.
+    pub caller_host: String,
+    /// Whether what was dialled is judged strictly.
+    pub is_sensitive: bool,
     pub callee: String,
     pub dialled: String,
     pub caller_number: NumberFacts,

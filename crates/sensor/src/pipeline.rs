@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
-use bellwether_judge::{Judge, Site, Tokeniser};
+use bellwether_judge::{Judge, SensitiveNumbers, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_store::{Retention, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
@@ -36,6 +36,8 @@ pub struct Config {
     pub tokeniser: Tokeniser,
     /// The site's topology.
     pub site: Site,
+    /// Numbers that are judged strictly when they are dialled.
+    pub sensitive: SensitiveNumbers,
     /// How much the database may hold; a replay keeps everything.
     pub retention: Option<Retention>,
 }
@@ -113,7 +115,8 @@ pub(crate) fn run<T>(
             facts_from.push((facts_rx, spare_tx));
         }
         let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
-        let judge = Judge::new(config.tokeniser.clone(), config.site.clone(), config.key);
+        let judge =
+            Judge::new(config.tokeniser.clone(), config.site.clone(), config.sensitive.clone(), config.key);
         let judged_tx = rows_tx.clone();
         // A feed that waited for the judge to take a topology would wait for ever: the judge wakes for facts only.
         let (sites_tx, sites_rx) = unbounded();

@@ -24,17 +24,19 @@ const MOST_CANDIDATES: usize = 10;
 const OF_ID: &str = "r.aor = ?1 OR r.contact = ?1";
 
 /// One registration with its clock.
-struct Device {
-    row: Map<String, Value>,
-    fingerprint: String,
-    registration: i64,
+pub(crate) struct Device {
+    pub(crate) row: Map<String, Value>,
+    pub(crate) fingerprint: String,
+    pub(crate) registration: i64,
     segments: Vec<SegmentStats>,
-    reading: Result<Reading, NoFit>,
+    pub(crate) reading: Result<Reading, NoFit>,
+    /// When it was first and last seen, in nanoseconds.
+    pub(crate) seen: (i64, i64),
 }
 
 /// Whether a device is only compared with, or shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Detail {
+pub(crate) enum Detail {
     Row,
     Whole,
 }
@@ -63,7 +65,11 @@ impl Reader {
             shown.insert("could_be".to_owned(), self.candidates(device, others));
             shown
         };
-        Ok(found.iter().map(shown).collect())
+        let mut out: Vec<Map<String, Value>> = found.iter().map(shown).collect();
+        for (shown, device) in out.iter_mut().zip(&found) {
+            self.add_verdict(device, shown)?;
+        }
+        Ok(out)
     }
 
     /// The devices that [`Self::show_device`] finds, without those they could be: what a picture needs.
@@ -72,6 +78,24 @@ impl Reader {
     /// If the database fails.
     pub fn device_clocks(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
         Ok(self.devices(OF_ID, id, Detail::Row)?.iter().map(with_clock).collect())
+    }
+
+    /// What is thought of a device, beside what is known of it.
+    fn add_verdict(&self, device: &Device, shown: &mut Map<String, Value>) -> Result<(), StoreError> {
+        let aor = device.row.get("aor").and_then(Value::as_str).unwrap_or_default();
+        let source = device.row.get("source").cloned().unwrap_or_default();
+        let is_of_this = |record: &Map<String, Value>| {
+            record.get("sources").and_then(Value::as_array).is_some_and(|sources| sources.contains(&source))
+        };
+        let records = self.verdicts_of(aor)?.into_iter().map(|values| object(Report::Devices, values));
+        if let Some(record) = records.into_iter().find(is_of_this) {
+            for name in
+                ["device", "class", "class_mode", "expected_class", "verdict", "evidence", "other_aors"]
+            {
+                shown.insert(name.to_owned(), record.get(name).cloned().unwrap_or_default());
+            }
+        }
+        Ok(())
     }
 
     /// Those of `others` whose clocks do not tell them apart from this device, the likeliest first.
@@ -100,7 +124,12 @@ impl Reader {
         Value::Array(found.into_iter().take(MOST_CANDIDATES).map(|(_, value)| value).collect())
     }
 
-    fn devices(&self, condition: &str, value: &str, detail: Detail) -> Result<Vec<Device>, StoreError> {
+    pub(crate) fn devices(
+        &self,
+        condition: &str,
+        value: &str,
+        detail: Detail,
+    ) -> Result<Vec<Device>, StoreError> {
         let mut select = self.db.prepare(&format!(
             "{REGISTRATIONS} WHERE {condition} GROUP BY r.registration ORDER BY min(o.first_at), r.registration"
         ))?;
@@ -120,6 +149,7 @@ impl Reader {
                 row: shown,
                 fingerprint: row.get("fingerprint")?,
                 registration: row.get("registration")?,
+                seen: (row.get("first_seen")?, row.get("last_seen")?),
                 segments,
                 reading,
             });

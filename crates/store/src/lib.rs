@@ -7,7 +7,9 @@
 
 mod classes;
 mod clocks;
+mod devices;
 mod error;
+mod inventory;
 mod other_clocks;
 mod platforms;
 mod query;
@@ -24,6 +26,7 @@ pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
 pub use classes::{CLASS_COLUMNS, Learned, Lesson, export_classes, import_classes};
 pub use error::StoreError;
+pub use inventory::{INVENTORY_COLUMNS, InventoryRow, Policy};
 pub use query::{Column, Kind, Query, Reader, Report, Values};
 pub use retention::Retention;
 pub use schema::VERSION;

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -7,10 +8,13 @@ use bellwether_acoustics::Classes;
 use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
 use bellwether_fingerprint::Signatures;
+use bellwether_judge::Strictness;
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
+use crate::devices::{Authors, Judged, Subscriber};
+use crate::inventory::Entry;
 use crate::platforms::{self, Platforms};
 use crate::schema::open_for_reading;
 use crate::values::{
@@ -24,6 +28,7 @@ pub enum Report {
     Calls,
     Registrations,
     Streams,
+    Devices,
     Fingerprints,
     Losses,
 }
@@ -99,6 +104,11 @@ impl Report {
                 media_skew_ci95_ppm Json, rtcp_skew_ppm Real, rtcp_skew_ci95_ppm Json, payload_type Int,
                 restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text, pauses Json,
             ],
+            Self::Devices => columns![
+                aor Text, device Text, class Text, class_mode Text, skew_ppm Real, skew_ci95_ppm Json, fingerprint Text,
+                expected_class Text, verdict Text, evidence Json, first_seen Time, last_seen Time, instance_id Text,
+                stack Text, refresh_policy Text, registrations Int, calls Int, sources Json, other_aors Json, enrolled Bool,
+            ],
             Self::Fingerprints => columns![
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
@@ -118,6 +128,11 @@ pub struct Reader {
     pub(crate) classes: OnceLock<Arc<Classes>>,
     /// When the clock that stamps packets was stepped, once that was asked.
     pub(crate) sensor_steps: OnceLock<Arc<[(Timestamp, Timestamp)]>>,
+    /// The inventory and who writes for whom, once they were asked for, and subscribers that were looked at.
+    pub(crate) inventory: OnceLock<Arc<BTreeMap<String, Entry>>>,
+    pub(crate) authors: OnceLock<Arc<Authors>>,
+    pub(crate) subscribers: RefCell<BTreeMap<String, Arc<Subscriber>>>,
+    pub(crate) strictness: Strictness,
 }
 
 /// What a row visitor gets: the values in the order of the report's columns.
@@ -143,6 +158,10 @@ impl Reader {
             tolerance: Tolerance::default(),
             classes: OnceLock::new(),
             sensor_steps: OnceLock::new(),
+            inventory: OnceLock::new(),
+            authors: OnceLock::new(),
+            subscribers: RefCell::default(),
+            strictness: Strictness::default(),
         }
     }
 
@@ -156,6 +175,12 @@ impl Reader {
     #[must_use]
     pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
         Self { tolerance, ..self }
+    }
+
+    /// Judges devices this strictly.
+    #[must_use]
+    pub fn with_strictness(self, strictness: Strictness) -> Self {
+        Self { strictness, ..self }
     }
 
     /// Hands every row of a report to `visit`, in a fixed order, until it breaks off.
@@ -175,7 +200,7 @@ impl Reader {
                 "started_at",
                 "",
                 "started_at, calls.call",
-                |reader, row| call(row, reader.stacks(row)?),
+                |reader, row| call(row, reader.stacks(row)?, &reader.verdict_of(row)?),
                 visit,
             ),
             Report::Streams => self.table(
@@ -196,6 +221,7 @@ impl Reader {
                 Self::registration,
                 visit,
             ),
+            Report::Devices => self.devices_report(query, visit),
             Report::Fingerprints => self.table(
                 query,
                 FINGERPRINTS,
@@ -297,6 +323,12 @@ impl Reader {
         put("opaque", Value::Object(group("opaque")));
         put("defects", Value::Object(group("defect")));
         Ok(summary)
+    }
+
+    /// What is thought of the device behind a call's row.
+    pub(crate) fn verdict_of(&self, row: &Row<'_>) -> Result<Judged, StoreError> {
+        let (caller, host): (String, Option<String>) = (row.get("caller")?, row.get("caller_host")?);
+        self.judged(row.get("call")?, &caller, host.as_deref())
     }
 
     /// The stacks of a call or registration, and whether its User-Agent agrees.

@@ -24,7 +24,8 @@ impl Reader {
             self.db.prepare(&format!("{CALLS} WHERE calls.call_id = ?1 ORDER BY started_at, calls.call"))?;
         let mut rows = calls.query([call_id])?;
         while let Some(row) = rows.next()? {
-            let mut shown = object(Report::Calls, call(row, self.stacks(row)?)?);
+            let judged = self.verdict_of(row)?;
+            let mut shown = object(Report::Calls, call(row, self.stacks(row)?, &judged)?);
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
             let classes = self.known_classes()?;
             let mut streams = self.db.prepare_cached(&format!(
@@ -40,6 +41,9 @@ impl Reader {
             shown.insert("fingerprint_readable".to_owned(), self.readable(&print)?);
             shown.insert("fingerprint_parts".to_owned(), platform.explained());
             shown.insert("instances".to_owned(), self.instances(identity)?);
+            shown.insert("device".to_owned(), json!(judged.device));
+            shown.insert("device_evidence".to_owned(), crate::devices::words(&judged.evidence));
+            shown.insert("findings".to_owned(), json!(judged.findings));
             out.push(shown);
         }
         Ok(out)

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::classes::{class_columns, shown_pauses};
+use crate::devices::Judged;
 use crate::platforms::specificity;
 use crate::query::{Report, Values};
 use crate::writer::unpack_codes;
@@ -60,7 +61,7 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
             UNION ALL SELECT max(last_seen) FROM sightings AS s WHERE s.fingerprint = f.fingerprint)) AS last_seen
     FROM fingerprints AS f)";
 
-pub(crate) fn call(row: &Row<'_>, stacks: Stacks) -> Result<Values, StoreError> {
+pub(crate) fn call(row: &Row<'_>, stacks: Stacks, judged: &Judged) -> Result<Values, StoreError> {
     let answered: Option<i64> = row.get("answered_at")?;
     let ended: Option<i64> = row.get("ended_at")?;
     let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
@@ -95,7 +96,7 @@ pub(crate) fn call(row: &Row<'_>, stacks: Stacks) -> Result<Values, StoreError> 
         Value::Null,
         Value::Null,
         json!([]),
-        Value::Null,
+        json!(judged.verdict.name()),
         Value::Null,
         int(row, "duplicates")?,
         int(row, "hops")?,

@@ -300,9 +300,9 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
              user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
-             has_identity, defects, hep_agent, mirror)
+             has_identity, defects, hep_agent, mirror, caller_host, is_sensitive)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26, ?27)
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)
          ON CONFLICT (call) DO UPDATE SET
              fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
              sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
@@ -335,6 +335,8 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         defects,
         row.hep_agent,
         row.mirror,
+        row.caller_host,
+        row.is_sensitive,
     ])?;
     Ok(())
 }

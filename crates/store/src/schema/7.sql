@@ -1,6 +1,10 @@
 -- What a stream's noise is like, packed: features of it can be taken anew whenever classes are learned.
 ALTER TABLE streams ADD COLUMN pauses BLOB;
 
+-- The host of the caller's address of record, and whether what was dialled is judged strictly.
+ALTER TABLE calls ADD COLUMN caller_host TEXT;
+ALTER TABLE calls ADD COLUMN is_sensitive INTEGER NOT NULL DEFAULT 0;
+
 -- Device classes: how many calls of a mode there were under a law, the mean of their features and the lower triangle of the sum of
 -- squared deviations, both as numbers of 64 bits, little-endian.
 CREATE TABLE class_modes (
