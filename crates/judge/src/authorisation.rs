@@ -42,12 +42,13 @@ impl EvidenceKind {
         }
     }
 
-    /// No single observation decides beyond this: models are wrong more often than they say.
+    /// No single observation decides beyond this: models are wrong more often than they say. And a thief may have the same model, or
+    /// its stack: one in five, and one in two. What such a thief has too does not speak for the subscriber more than that.
     const fn bounds(self) -> (f64, f64) {
         match self {
-            Self::Class => (-6.0, 3.0),
-            Self::Structure => (-3.0, 1.0),
-            Self::Clock => (-5.0, 2.0),
+            Self::Class => (-6.0, 0.7),
+            Self::Structure => (-3.0, 0.3),
+            Self::Clock => (-6.0, 2.0),
             Self::Instance => (-2.0, 3.0),
             Self::Number => (-1.0, 0.0),
         }
@@ -148,7 +149,7 @@ mod tests {
             "one stack more is no proof"
         );
         assert_eq!(verdict(&[(Structure, -9.0), (Clock, -2.0)], false), DeviceVerdict::Unauthorised);
-        assert_eq!(verdict(&[(Class, -4.0), (Clock, 2.0)], false), DeviceVerdict::Unknown);
+        assert_eq!(verdict(&[(Class, -5.0), (Clock, 2.0)], false), DeviceVerdict::Unknown);
     }
 
     #[test]
