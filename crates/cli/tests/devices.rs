@@ -1,0 +1,202 @@
+//! Who may use which device, from packets to verdicts: inventory, enrolment, takeover.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use bellwether_base::{Ppm, Span, Timestamp};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{
+    Agent, Call, Delay, DeviceMode, Discipline, Frame, Impairment, PAPERS_DEVICES, PcapFormat, Registration,
+    Rng, Speaker, Talk, Timer, spoken_call, write_pcap,
+};
+use common::{Room, text};
+use serde_json::{Value, json};
+
+const START: Timestamp = Timestamp::from_nanos(1_750_000_000_000_000_000);
+const REGISTRAR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 2), 5060);
+
+fn mode(device: &str) -> DeviceMode {
+    *PAPERS_DEVICES.iter().find(|d| d.device == device).unwrap()
+}
+
+/// A phone of a subscriber: where it is, how it writes, what it sounds like, and how fast its clock is.
+struct Phone {
+    agent: Agent,
+    sound: DeviceMode,
+    ppm: f64,
+}
+
+fn phone(n: u8, user: &str, device: &str, is_terse: bool, ppm: f64) -> Phone {
+    let agent = Agent { is_terse, ..Agent::new([10, 1, 1, n], user, "Polycom/4") };
+    Phone { agent, sound: mode(device), ppm }
+}
+
+impl Phone {
+    /// Half an hour of refreshes, and two calls.
+    fn frames(&self, from_s: i64, dialled: &str, rng: &mut Rng) -> (Vec<Frame>, Vec<String>) {
+        let start = START + Span::from_secs(from_s);
+        let registration = Registration {
+            device: self.agent.clone(),
+            registrar: REGISTRAR,
+            timer: Timer {
+                period: Span::from_secs(25),
+                skew: Ppm(self.ppm),
+                discipline: Discipline::Periodic,
+                delay: Delay::Exponential(Span::from_millis(3), Span::from_millis(1)),
+                round_trip: Span::from_millis(3),
+                lateness: Span::ZERO,
+            },
+            granted_s: 30,
+            is_challenged: false,
+            start,
+            refreshes: 72,
+        };
+        let mut frames = registration.frames(rng);
+        let mut ids = Vec::new();
+        for i in 0..2_i64 {
+            let unit = self.sound.unit(rng);
+            let packets = spoken_call(unit, Speaker::drawn(rng), Law::Mu, 12, Impairment::default(), rng);
+            let call = Call {
+                caller: self.agent.clone(),
+                callee: Agent { at: REGISTRAR, ..Agent::new([10, 1, 0, 2], dialled, "server") },
+                start: start + Span::from_secs(100 + 600 * i),
+                rings: Span::from_millis(200),
+                caller_talk: Talk { law: Law::Mu, packets },
+                callee_talk: Talk { law: Law::Mu, packets: Vec::new() },
+                is_challenged: false,
+            };
+            ids.push(call.call_id());
+            frames.extend(call.frames(rng));
+        }
+        (frames, ids)
+    }
+}
+
+/// Ten subscribers with Polycoms, of whom the first loses his password: to a softphone, and to another Polycom.
+struct Story {
+    room: Room,
+    honest: Vec<String>,
+    softphone: Vec<String>,
+    twin: Vec<String>,
+}
+
+fn story() -> Story {
+    let mut rng = Rng::new(3);
+    let mut frames = Vec::new();
+    let mut add = |phone: &Phone, from_s: i64, rng: &mut Rng| {
+        let (own, ids) = phone.frames(from_s, "400", rng);
+        frames.extend(own);
+        ids
+    };
+    let mut honest = Vec::new();
+    for i in 0..10_u8 {
+        let own = phone(10 + i, &format!("20{i}"), "Polycom 331", true, 9.0 * f64::from(i) - 40.0);
+        honest.extend(add(&own, i64::from(i), &mut rng));
+    }
+    let softphone = add(&phone(200, "200", "softphone 1", false, 70.0), 4000, &mut rng);
+    let twin = add(&phone(201, "200", "Polycom 331", true, 25.0), 8000, &mut rng);
+    frames.sort_by_key(|f| f.at);
+    let room = Room::new();
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    room.replay("x.db", "2", &[&capture]);
+    let labels: String = honest
+        .iter()
+        .map(|id| format!("{}\n", json!({"call_id": id, "class": "Polycom 331", "mode": "handset"})))
+        .collect();
+    room.write("labels.jsonl", labels.as_bytes());
+    room.expect(0, &["--db", "x.db", "class", "learn", "--truth", "labels.jsonl"]);
+    Story { room, honest, softphone, twin }
+}
+
+impl Story {
+    fn verdicts(&self, calls: &[String]) -> Vec<String> {
+        let rows = self.room.rows("x.db", "calls");
+        let of = |id: &String| rows.iter().find(|r| r["call_id"] == id.as_str()).unwrap();
+        calls.iter().map(|id| of(id)["device_verdict"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn import(&self, policy: &str) {
+        let mut csv = "aor,device_class,max_devices,policy,note\n".to_owned();
+        for i in 0..10 {
+            let class = if policy == "learn" { "" } else { "Polycom 331" };
+            csv.push_str(&format!("20{i}@example.org,{class},1,{policy},\"desk, second floor\"\n"));
+        }
+        self.room.write("inventory.csv", csv.as_bytes());
+        self.room.expect(0, &["--db", "x.db", "inventory", "import", "inventory.csv"]);
+    }
+}
+
+#[test]
+fn a_stolen_password_shows_on_either_device() {
+    let story = story();
+    assert!(story.verdicts(&story.honest).iter().all(|v| v == "not_enrolled"));
+    story.import("strict");
+    let honest = story.verdicts(&story.honest);
+    assert!(honest.iter().filter(|v| *v == "authorised").count() >= 19, "{honest:?}");
+    assert!(!honest.contains(&"unauthorised".to_owned()), "{honest:?}");
+    assert_eq!(story.verdicts(&story.softphone), ["unauthorised", "unauthorised"]);
+    assert_eq!(story.verdicts(&story.twin), ["unauthorised", "unauthorised"]);
+
+    let devices = story.room.rows("x.db", "devices");
+    let sources = |row: &Value| row["sources"][0].as_str().unwrap().to_owned();
+    let of = |source: &str| devices.iter().find(|r| sources(r) == source).unwrap();
+    assert_eq!(devices.len(), 12);
+    let own = of("10.1.1.10:5060");
+    assert_eq!((&own["verdict"], &own["class"]), (&json!("authorised"), &json!("Polycom 331")), "{own}");
+    let twin = of("10.1.1.201:5060");
+    assert_eq!((&twin["verdict"], &twin["class"]), (&json!("unauthorised"), &json!("Polycom 331")), "{twin}");
+    let speaks = |row: &Value, kind: &str| {
+        let evidence = row["evidence"].as_array().unwrap();
+        evidence.iter().find(|e| e["kind"] == kind).and_then(|e| e["log10_ratio"].as_f64())
+    };
+    assert!(speaks(twin, "clock").unwrap() < -4.0, "{twin}");
+    let softphone = of("10.1.1.200:5060");
+    assert!(speaks(softphone, "class").unwrap() < -4.0, "{softphone}");
+    assert!(speaks(softphone, "structure").unwrap() < -1.0, "{softphone}");
+
+    let shown = story.room.expect(0, &["--db", "x.db", "--format", "json", "show", "call", &story.twin[0]]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["device"], twin["device"]);
+    assert!(shown["device_evidence"].as_array().unwrap().len() >= 3, "{shown}");
+}
+
+#[test]
+fn a_device_of_ones_own_is_enrolled_by_approval() {
+    let story = story();
+    story.import("learn");
+    assert!(story.verdicts(&story.honest).iter().all(|v| v == "not_enrolled"));
+    let devices = story.room.rows("x.db", "devices");
+    let own = devices.iter().find(|r| r["sources"][0] == "10.1.1.10:5060").unwrap();
+    let (aor, name) = (own["aor"].as_str().unwrap(), own["device"].as_str().unwrap());
+    let refused = story.room.run(&["--db", "x.db", "inventory", "approve", aor, "d-none"]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("no device d-none")), (Some(1), true));
+    story.room.expect(0, &["--db", "x.db", "inventory", "approve", "200@example.org", name]);
+    let list = story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]);
+    assert!(list.lines().any(|l| l.contains(name) && l.contains(aor)), "{list}");
+    // Another clock and another stack than what was approved.
+    assert!(!story.verdicts(&story.softphone).contains(&"authorised".to_owned()));
+    assert_eq!(story.verdicts(&story.twin), ["unauthorised", "unauthorised"]);
+    assert!(!story.verdicts(&story.honest[..2]).contains(&"unauthorised".to_owned()));
+}
+
+#[test]
+fn a_wrong_inventory_changes_nothing() {
+    let story = story();
+    story.import("strict");
+    let before = story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]);
+    for (csv, words) in [
+        ("aor,device_class\n201@example.org,a\n201@example.org,a\n", "line 3: "),
+        ("aor,device_class\n201@example.org,a\nnobody,b\n", "line 3: "),
+        ("aor,device_class\n201@example.org,a,b\n", "record 1"),
+        ("aor,class\n201@example.org,a\n", "no column \"class\""),
+        ("", "no rows"),
+    ] {
+        story.room.write("wrong.csv", csv.as_bytes());
+        let told = story.room.run(&["--db", "x.db", "inventory", "import", "wrong.csv"]);
+        let err = text(&told.stderr);
+        assert!(told.status.code() == Some(1) && err.contains(words), "{csv}: {err}");
+    }
+    assert_eq!(story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]), before);
+}
