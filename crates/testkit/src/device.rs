@@ -239,3 +239,17 @@ impl Noise {
         dc_offset + variance.sqrt() * ((1.0 - hum).sqrt() * self.last + hum.sqrt() * wave)
     }
 }
+
+/// The packets of a recorded voice (16 bits, 8,000 samples a second) through a device: as loud as it is, with the device's noise on
+/// top.
+pub fn voiced_call(device: DeviceMode, voice: &[i16], law: Law, rng: &mut Rng) -> Vec<Vec<u8>> {
+    let mut noise = Noise::new(device);
+    let (packets, _) = voice.as_chunks::<PACKET>();
+    packets
+        .iter()
+        .map(|packet| {
+            let heard = |sample: &i16| f64::from(*sample) + 32768.0 * noise.sample(rng);
+            packet.iter().map(heard).map(|s| law.encode(s.round().clamp(-32767.0, 32767.0) as i16)).collect()
+        })
+        .collect()
+}
