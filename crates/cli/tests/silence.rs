@@ -3,11 +3,14 @@
 
 mod common;
 
+use std::net::SocketAddrV4;
+
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
+use bellwether_rtp::{SrtpKey, SrtpSession};
 use bellwether_testkit::{
     Agent, Call, DeviceMode, Frame, Impairment, PAPERS_DEVICES, PcapFormat, Rng, Speaker, Talk, spoken_call,
-    write_pcap,
+    udp_frame, write_pcap,
 };
 use common::{Room, text};
 use serde_json::{Value, json};
@@ -171,4 +174,69 @@ fn bad_labels_and_foreign_classes_are_refused_with_their_place() {
         let err = text(&told.stderr);
         assert!(told.status.code() == Some(1) && err.contains(word), "{file}: {err}");
     }
+}
+
+/// The same frames with media encrypted under keys that the descriptions tell, or under others.
+fn sealed(frames: &[Frame], told: [&str; 2], used: [&str; 2]) -> Vec<Frame> {
+    let session = |line: &str| SrtpSession::new(&SrtpKey::parse(line.as_bytes()).unwrap());
+    let sessions = used.map(session);
+    let mut out = Vec::new();
+    for frame in frames {
+        let (headers, payload) = frame.bytes.split_at(42);
+        let is_callers = headers[28] == 1;
+        let side = usize::from(!is_callers);
+        let text = String::from_utf8_lossy(payload);
+        let content = if payload[0] == 0x80 {
+            sessions[side].seal(payload, 0).unwrap()
+        } else if let Some((head, body)) = text.split_once("\r\n\r\n").filter(|(_, body)| !body.is_empty()) {
+            let body = format!("{}a=crypto:{}\r\n", body.replace("RTP/AVP", "RTP/SAVP"), told[side]);
+            let head: Vec<String> = head
+                .lines()
+                .map(|l| {
+                    if l.starts_with("Content-Length") {
+                        format!("Content-Length: {}", body.len())
+                    } else {
+                        l.to_owned()
+                    }
+                })
+                .collect();
+            format!("{}\r\n\r\n{body}", head.join("\r\n")).into_bytes()
+        } else {
+            payload.to_vec()
+        };
+        let end = |from: usize, port: usize| {
+            let ip: [u8; 4] = headers[from..from + 4].try_into().unwrap();
+            SocketAddrV4::new(ip.into(), u16::from_be_bytes([headers[port], headers[port + 1]]))
+        };
+        let id = u16::from_be_bytes([headers[18], headers[19]]);
+        out.push(udp_frame(frame.at, end(26, 34), end(30, 36), id, &content));
+    }
+    out
+}
+
+#[test]
+fn media_is_read_where_signalling_tells_its_keys() {
+    let one = "1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj|2^20";
+    let other = "1 AES_CM_128_HMAC_SHA1_32 inline:NzB4d1BINUAvLEw6UzF3WSJ+PSdFcGdUJShpX1Zj";
+    let mut rng = Rng::new(5);
+    let plain = call(1, mode("Polycom 331", "handset"), Law::Mu, &mut rng);
+    let frames = plain.frames(&mut rng);
+    let caller = |frames: &[Frame]| -> Value {
+        let room = Room::new();
+        let capture = room.write("x.pcap", &write_pcap(frames, PcapFormat::Nano));
+        room.replay("x.db", "2", &[&capture]);
+        room.rows("x.db", "streams").into_iter().find(|r| r["direction"] == "caller").unwrap()
+    };
+    let open = caller(&frames);
+    assert!(open["pauses"]["packets"].as_u64().unwrap() > 30, "{open}");
+    let told = caller(&sealed(&frames, [one, other], [one, other]));
+    // The first packets came before the stream was one, or news of its keys had arrived.
+    let packets = |row: &Value| row["pauses"]["observed_packets"].as_u64().unwrap();
+    assert!(packets(&told) + 70 > packets(&open), "{told}");
+    let near = |name: &str| {
+        (told["pauses"][name].as_f64().unwrap() / open["pauses"][name].as_f64().unwrap() - 1.0).abs()
+    };
+    assert!(near("energy") < 0.1 && near("dc_offset") < 0.1, "{told}\n{open}");
+    let dark = caller(&sealed(&frames, [one, other], [other, one]));
+    assert_eq!((&dark["pauses"], &dark["class_reason"]), (&Value::Null, &json!("encrypted")), "{dark}");
 }

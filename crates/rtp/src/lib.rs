@@ -9,9 +9,11 @@ pub mod g711;
 mod packet;
 mod reception;
 mod rtcp;
+mod srtp;
 
 pub use beginning::Beginning;
 pub use codec::{Codec, static_codec};
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};
 pub use rtcp::{Rtcp, SenderReport};
+pub use srtp::{SrtpKey, SrtpSession};

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_rtp::SrtpKey;
 use bellwether_sip::sdp::{Media, Session, description};
 use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
@@ -244,6 +247,7 @@ impl Calls {
                     since: item.at,
                     formats: self.formats.of(media, item.at),
                     is_secure: media.is_secure(),
+                    keys: keys(media),
                 });
             }
         }
@@ -329,6 +333,12 @@ fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
     for endpoint in &call.endpoints {
         out.control(Control::Release { endpoint: *endpoint, call: call.identity, at });
     }
+}
+
+/// The keys under which the media's author sends: one of those it names.
+fn keys(media: &Media<'_>) -> Option<Arc<[SrtpKey]>> {
+    let found: Vec<SrtpKey> = media.crypto.iter().filter_map(|line| SrtpKey::parse(line)).collect();
+    (!found.is_empty()).then(|| found.into())
 }
 
 /// Where the media's author wants to receive, if it does.

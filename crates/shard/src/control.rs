@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
+use bellwether_rtp::SrtpKey;
 
 use crate::Tally;
 use crate::formats::Formats;
@@ -61,6 +62,8 @@ pub enum Control {
         formats: Arc<Formats>,
         /// Whether the media is encrypted.
         is_secure: bool,
+        /// The keys under which that side sends, where the description tells them.
+        keys: Option<Arc<[SrtpKey]>>,
     },
     /// The call is over: a stream that begins now is another call's.
     Release {
@@ -79,6 +82,7 @@ pub(crate) struct Listener {
     pub(crate) call: i64,
     pub(crate) side: Side,
     pub(crate) is_secure: bool,
+    keys: Option<Arc<[SrtpKey]>>,
     since: Timestamp,
     released_at: Option<Timestamp>,
     pub(crate) formats: Arc<Formats>,
@@ -121,11 +125,12 @@ impl MediaDirectory {
 
     pub(crate) fn apply(&mut self, control: &Control, tally: &mut Tally) {
         match control {
-            Control::Listen { endpoint, call, side, since, formats, is_secure } => {
+            Control::Listen { endpoint, call, side, since, formats, is_secure, keys } => {
                 let listener = Listener {
                     call: *call,
                     side: *side,
                     is_secure: *is_secure,
+                    keys: keys.clone(),
                     since: *since,
                     released_at: None,
                     formats: Arc::clone(formats),
@@ -178,6 +183,11 @@ impl MediaDirectory {
         receiver
             .map(|l| (l, false))
             .or_else(|| here.iter().filter(is_apt).max_by_key(rank).map(|l| (l, true)))
+    }
+
+    /// The keys of what a call's side sends from where it listens itself.
+    pub(crate) fn keys_of(&self, flow: FlowKey, call: i64) -> Option<&Arc<[SrtpKey]>> {
+        self.listeners(flow.src).iter().find(|l| l.call == call)?.keys.as_ref()
     }
 
     /// Whether `call` still listens at either end.

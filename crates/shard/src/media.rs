@@ -84,9 +84,12 @@ impl Media {
         if is_new && self.dtls.find(pair, &pair).is_some() {
             stream.encrypt();
         }
-        let arrival = stream.packet(&packet, item.at, is_cut, found.map(|(l, _)| l));
+        let arrival = stream.packet(&packet, item, is_cut, found.map(|(l, _)| l));
         if looks_for_call && let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender);
+            if let Some(keys) = directory.keys_of(flow, listener.call) {
+                stream.unlock(keys);
+            }
         }
         if stream.window_is_over(self.window) {
             let silence = stream.take_silence();

@@ -4,13 +4,15 @@ use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Span, Timestamp};
 use bellwether_clock::{MediaClock, ReportClock};
 use bellwether_rtp::g711::Law;
-use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SenderReport, static_codec};
+use bellwether_rtp::{
+    Arrival, Beginning, Codec, Packet, Reception, SenderReport, SrtpKey, SrtpSession, static_codec,
+};
 use smallvec::SmallVec;
 
-use crate::Side;
 use crate::control::Listener;
 use crate::fact::{ClockRate, Silence};
 use crate::formats::Formats;
+use crate::{Item, Side};
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
 const PROBATION: u8 = 4;
@@ -47,6 +49,8 @@ pub(crate) struct Stream {
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
     is_secure: bool,
+    /// What opens it, where signalling told the keys.
+    opener: Option<Box<Opener>>,
     /// The window is over and its result was reported.
     is_analysed: bool,
 }
@@ -77,6 +81,7 @@ impl Stream {
             beginning: Beginning::default(),
             is_confirmed: false,
             is_secure: false,
+            opener: None,
             is_analysed: false,
         }
     }
@@ -126,16 +131,27 @@ impl Stream {
     /// The media is encrypted: no sample of it means anything.
     pub(crate) fn encrypt(&mut self) {
         self.is_secure = true;
-        self.analysis = None;
+        if self.opener.is_none() {
+            self.analysis = None;
+        }
+    }
+
+    /// Signalling told the keys: one of them is the sender's.
+    pub(crate) fn unlock(&mut self, keys: &[SrtpKey]) {
+        if self.opener.is_none() && !self.is_analysed {
+            let sessions = keys.iter().take(MAX_KEYS).map(SrtpSession::new).collect();
+            self.opener = Some(Box::new(Opener { sessions, failed: 0 }));
+        }
     }
 
     pub(crate) fn packet(
         &mut self,
         packet: &Packet<'_>,
-        at: Timestamp,
+        item: &Item<'_>,
         is_cut: bool,
         listener: Option<&Listener>,
     ) -> Arrival {
+        let at = item.at;
         let elapsed_ticks = at.since(self.first_seen).as_secs_f64() * f64::from(self.rate);
         let arrival = self.reception.arrive(packet.seq, packet.ticks, elapsed_ticks);
         self.last_seen = at;
@@ -153,7 +169,7 @@ impl Stream {
             && arrival != Arrival::Duplicate
             && !is_cut
         {
-            self.analyse(law, packet);
+            self.analyse(law, packet, item.bytes);
         }
         arrival
     }
@@ -191,7 +207,8 @@ impl Stream {
 
     /// Ends the analysis and answers what it found, once.
     pub(crate) fn take_silence(&mut self) -> Silence {
-        if self.is_secure {
+        let is_open = self.opener.take().is_some_and(|opener| opener.is_proved());
+        if self.is_secure && !is_open {
             return Silence::Encrypted;
         }
         match self.analysis.take() {
@@ -277,16 +294,58 @@ impl Stream {
         });
     }
 
-    fn analyse(&mut self, law: Law, packet: &Packet<'_>) {
-        if self.is_secure || self.is_analysed || !self.is_confirmed {
+    /// `bytes` is the packet as it was sent.
+    fn analyse(&mut self, law: Law, packet: &Packet<'_>, bytes: &[u8]) {
+        if self.is_analysed || !self.is_confirmed {
             return;
         }
+        let payload = match &mut self.opener {
+            _ if !self.is_secure => packet.payload,
+            Some(opener) => match opener.open(bytes) {
+                Some(payload) => payload,
+                None => return,
+            },
+            None => return,
+        };
         // A stream that changes law starts anew; what came before was another encoder's.
         let analysis = match &mut self.analysis {
             Some(analysis) if analysis.law() == law => analysis,
             other => other.insert(Box::new(SilenceAnalysis::new(law))),
         };
-        analysis.packet(packet.payload);
+        analysis.packet(payload);
+    }
+}
+
+/// Keys tried on a stream, and packets after which none of them is its: an offer names one for each suite.
+const MAX_KEYS: usize = 8;
+const MAX_FAILED: u8 = 32;
+
+/// Opens an encrypted stream's packets with the one of some keys that proves to be its.
+#[derive(Debug)]
+struct Opener {
+    sessions: SmallVec<[SrtpSession; 1]>,
+    failed: u8,
+}
+
+impl Opener {
+    fn is_proved(&self) -> bool {
+        self.sessions.iter().any(SrtpSession::is_proved)
+    }
+
+    fn open(&mut self, packet: &[u8]) -> Option<&[u8]> {
+        if self.failed >= MAX_FAILED {
+            return None;
+        }
+        // The one that proved itself stays alone.
+        let place = self.sessions.iter_mut().position(|session| session.open(packet).is_some());
+        let Some(place) = place else {
+            self.failed += 1;
+            return None;
+        };
+        self.failed = 0;
+        self.sessions.swap(0, place);
+        self.sessions.truncate(1);
+        self.sessions.first().map(SrtpSession::payload)
     }
 }
 

@@ -73,8 +73,8 @@ pub struct Media<'a> {
     pub formats: SmallVec<[u8; 16]>,
     /// `a=rtpmap` lines: payload type and encoding (`PCMU/8000`).
     pub rtpmaps: SmallVec<[(u8, &'a [u8]); 8]>,
-    /// `a=crypto` suites present (RFC 4568).
-    pub has_crypto: bool,
+    /// `a=crypto` lines: tag, suite, key (RFC 4568).
+    pub crypto: SmallVec<[&'a [u8]; 1]>,
     /// `a=fingerprint` present, here or in the session (DTLS-SRTP, RFC 5763).
     pub has_dtls: bool,
     /// `a=ptime` in milliseconds.
@@ -89,7 +89,7 @@ impl Media<'_> {
     /// Whether the media is encrypted: by profile, or by keys in the description.
     #[must_use]
     pub fn is_secure(&self) -> bool {
-        self.has_crypto || self.has_dtls || self.proto.windows(4).any(|w| w == b"SAVP")
+        !self.crypto.is_empty() || self.has_dtls || self.proto.windows(4).any(|w| w == b"SAVP")
     }
 }
 
@@ -192,7 +192,7 @@ fn media_line<'a>(value: &'a [u8], common: &Common) -> Option<Media<'a>> {
         address: common.address,
         formats,
         rtpmaps: SmallVec::new(),
-        has_crypto: false,
+        crypto: SmallVec::new(),
         has_dtls: common.has_dtls,
         ptime: None,
         direction: common.direction,
@@ -208,8 +208,11 @@ fn attribute<'a>(media: &mut Media<'a>, value: &'a [u8]) {
         {
             media.rtpmaps.push((pt, encoding));
         }
-    } else if value.starts_with(b"crypto:") {
-        media.has_crypto = true;
+    } else if let Some(crypto) = value.strip_prefix(b"crypto:") {
+        // An offer has one line for each suite; far more are no offer.
+        if media.crypto.len() < 16 {
+            media.crypto.push(crypto);
+        }
     } else if value.starts_with(b"fingerprint:") {
         media.has_dtls = true;
     } else if let Some(ptime) = value.strip_prefix(b"ptime:") {

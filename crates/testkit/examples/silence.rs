@@ -60,8 +60,10 @@ fn teaching(law: Law) -> Vec<Heard> {
         for unit in 0..UNITS {
             let mut rng = Rng::new((i * 97 + unit) as u64 + 1);
             let own = device.unit(&mut rng);
-            for _ in 0..LEARNED {
-                out.push(heard(*device, own, law, Impairment::default(), &mut rng));
+            for call in 0..LEARNED {
+                // Some calls that an operator labels are of senders that stop in pauses.
+                let how = Impairment { is_dtx: call == 0, ..Impairment::default() };
+                out.push(heard(*device, own, law, how, &mut rng));
             }
         }
     }

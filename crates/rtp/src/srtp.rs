@@ -1,0 +1,322 @@
+//! Media whose keys stand in the clear beside it: SRTP (RFC 3711) keyed by session descriptions (RFC 4568), AES in counter mode.
+//!
+//! Packets are opened in memory, and only where their tag proves that the key is theirs.
+
+use aes::cipher::{KeyIvInit, StreamCipher};
+use base64::Engine;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+
+/// Octets of a master salt, and of a session's authentication key.
+const SALT: usize = 14;
+const AUTH_KEY: usize = 20;
+
+/// Labels of the keys that are derived (RFC 3711 section 4.3.1).
+const ENCRYPTION: u8 = 0;
+const AUTHENTICATION: u8 = 1;
+const SALTING: u8 = 2;
+
+/// Of packets after the first one of so many is proved again: a key that was theirs stays theirs.
+const PROVE_ONE_OF: u32 = 64;
+
+/// The longest payload that is opened: media packets fit a datagram.
+const LONGEST: usize = 2048;
+
+/// A master key as a description gives it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SrtpKey {
+    key: [u8; 32],
+    /// 16 or 32.
+    key_len: usize,
+    salt: [u8; SALT],
+    tag_len: usize,
+    mki_len: usize,
+}
+
+impl std::fmt::Debug for SrtpKey {
+    /// Without the key: it reaches no log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SrtpKey({} bits, tag {})", self.key_len * 8, self.tag_len)
+    }
+}
+
+impl SrtpKey {
+    /// From the value of an `a=crypto` line (RFC 4568 section 9.1): tag, suite, `inline:` key. None of other suites, and where
+    /// session parameters change what is encrypted.
+    #[must_use]
+    pub fn parse(crypto: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(crypto).ok()?;
+        let mut words = text.split_ascii_whitespace().skip(1);
+        let (key_len, tag_len) = match words.next()? {
+            "AES_CM_128_HMAC_SHA1_80" => (16, 10),
+            "AES_CM_128_HMAC_SHA1_32" => (16, 4),
+            "AES_256_CM_HMAC_SHA1_80" => (32, 10),
+            "AES_256_CM_HMAC_SHA1_32" => (32, 4),
+            _ => return None,
+        };
+        let inline = words.next()?.strip_prefix("inline:")?;
+        if words.any(|word| word.starts_with("UNENCRYPTED") || word.starts_with("UNAUTHENTICATED")) {
+            return None;
+        }
+        let mut parts = inline.split('|');
+        let octets = base64::engine::general_purpose::STANDARD.decode(parts.next()?).ok()?;
+        // A lifetime has no colon, an identifier its length behind one.
+        let mki_len = parts.find_map(|part| part.split_once(':')?.1.parse().ok()).unwrap_or(0);
+        let (key_part, salt) = octets.split_at_checked(key_len)?;
+        let mut key = [0; 32];
+        key.get_mut(..key_len)?.copy_from_slice(key_part);
+        (mki_len <= 128).then_some(())?;
+        Some(Self { key, key_len, salt: salt.try_into().ok()?, tag_len, mki_len })
+    }
+
+    fn derive<const N: usize>(&self, label: u8) -> [u8; N] {
+        let mut iv = [0; 16];
+        let (salted, _) = iv.split_at_mut(SALT);
+        salted.copy_from_slice(&self.salt);
+        if let Some(octet) = iv.get_mut(7) {
+            *octet ^= label;
+        }
+        let mut out = [0; N];
+        self.stream(&self.key, &iv, &mut out);
+        out
+    }
+
+    /// Adds the key stream to some octets.
+    fn stream(&self, key: &[u8; 32], iv: &[u8; 16], octets: &mut [u8]) {
+        if self.key_len == 16 {
+            let (short, _) = key.split_at(16);
+            if let Ok(mut cipher) = ctr::Ctr128BE::<aes::Aes128>::new_from_slices(short, iv) {
+                cipher.apply_keystream(octets);
+            }
+        } else if let Ok(mut cipher) = ctr::Ctr128BE::<aes::Aes256>::new_from_slices(key, iv) {
+            cipher.apply_keystream(octets);
+        }
+    }
+}
+
+/// One source's packets under one key.
+pub struct SrtpSession {
+    master: SrtpKey,
+    key: [u8; 32],
+    salt: [u8; SALT],
+    auth: [u8; AUTH_KEY],
+    /// How often sequence numbers began anew, and the highest so far.
+    rollovers: u32,
+    highest: Option<u16>,
+    opened: u32,
+    payload: Vec<u8>,
+}
+
+impl SrtpSession {
+    /// Of a key.
+    #[must_use]
+    pub fn new(master: &SrtpKey) -> Self {
+        let mut key = [0; 32];
+        let derived: [u8; 32] = master.derive(ENCRYPTION);
+        let (used, _) = key.split_at_mut(master.key_len);
+        used.copy_from_slice(derived.get(..master.key_len).unwrap_or_default());
+        Self {
+            key,
+            salt: master.derive(SALTING),
+            auth: master.derive(AUTHENTICATION),
+            master: master.clone(),
+            rollovers: 0,
+            highest: None,
+            opened: 0,
+            payload: Vec::new(),
+        }
+    }
+
+    /// Whether packets proved to be this key's.
+    #[must_use]
+    pub const fn is_proved(&self) -> bool {
+        self.opened > 0
+    }
+
+    /// The payload of the packet that was opened last.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Opens a packet and answers its payload; none if it is not this key's, or malformed.
+    pub fn open(&mut self, packet: &[u8]) -> Option<&[u8]> {
+        let header_len = header_len(packet)?;
+        let end = packet.len().checked_sub(self.master.tag_len + self.master.mki_len)?;
+        let (sent, trailer) = packet.split_at_checked(end)?;
+        let (header, sealed) = sent.split_at_checked(header_len)?;
+        let seq = u16::from_be_bytes([*header.get(2)?, *header.get(3)?]);
+        let ssrc: [u8; 4] = header.get(8..12)?.try_into().ok()?;
+        let rollovers = self.rollovers_of(seq);
+        if self.opened.is_multiple_of(PROVE_ONE_OF) {
+            let tag = trailer.get(self.master.mki_len..)?;
+            let proof = self.proof(sent, rollovers)?;
+            if proof.get(..self.master.tag_len)? != tag {
+                return None;
+            }
+        }
+        if sealed.len() > LONGEST {
+            return None;
+        }
+        self.opened = self.opened.saturating_add(1);
+        if self.highest.is_none_or(|highest| rollovers > self.rollovers || seq > highest) {
+            (self.rollovers, self.highest) = (rollovers, Some(seq));
+        }
+        self.payload.clear();
+        self.payload.extend_from_slice(sealed);
+        let iv = self.iv(ssrc, rollovers, seq);
+        self.master.stream(&self.key, &iv, &mut self.payload);
+        Some(&self.payload)
+    }
+
+    /// Seals a packet as a sender does: the inverse of [`Self::open`], for known truth in tests. None if it is malformed.
+    #[must_use]
+    pub fn seal(&self, packet: &[u8], rollovers: u32) -> Option<Vec<u8>> {
+        let (header, payload) = packet.split_at_checked(header_len(packet)?)?;
+        let seq = u16::from_be_bytes([*header.get(2)?, *header.get(3)?]);
+        let iv = self.iv(header.get(8..12)?.try_into().ok()?, rollovers, seq);
+        let mut sealed = payload.to_vec();
+        self.master.stream(&self.key, &iv, &mut sealed);
+        let mut out = [header, &sealed].concat();
+        let proof = self.proof(&out, rollovers)?;
+        out.extend(proof.get(..self.master.tag_len)?);
+        Some(out)
+    }
+
+    /// The tag over what was sent, whole.
+    fn proof(&self, sent: &[u8], rollovers: u32) -> Option<[u8; 20]> {
+        let mut mac = Hmac::<Sha1>::new_from_slice(&self.auth).ok()?;
+        mac.update(sent);
+        mac.update(&rollovers.to_be_bytes());
+        Some(mac.finalize().into_bytes().into())
+    }
+
+    /// RFC 3711 section 4.1.1.
+    fn iv(&self, ssrc: [u8; 4], rollovers: u32, seq: u16) -> [u8; 16] {
+        let mut iv = [0; 16];
+        let (salted, _) = iv.split_at_mut(SALT);
+        salted.copy_from_slice(&self.salt);
+        let mut mix = |from: usize, octets: &[u8]| {
+            for (octet, other) in iv.iter_mut().skip(from).zip(octets) {
+                *octet ^= other;
+            }
+        };
+        mix(4, &ssrc);
+        mix(8, &rollovers.to_be_bytes());
+        mix(12, &seq.to_be_bytes());
+        iv
+    }
+
+    /// How often numbers have begun anew by this one (RFC 3711 section 3.3.1).
+    fn rollovers_of(&self, seq: u16) -> u32 {
+        let Some(highest) = self.highest else { return self.rollovers };
+        let ahead = i32::from(seq) - i32::from(highest);
+        if ahead < -0x8000 {
+            self.rollovers.wrapping_add(1)
+        } else if ahead > 0x8000 {
+            self.rollovers.wrapping_sub(1)
+        } else {
+            self.rollovers
+        }
+    }
+}
+
+impl std::fmt::Debug for SrtpSession {
+    /// Without keys.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SrtpSession({:?}, {} opened)", self.master, self.opened)
+    }
+}
+
+/// Octets of the header, sources and extension included: they are sent in the clear.
+fn header_len(packet: &[u8]) -> Option<usize> {
+    let flags = *packet.first()?;
+    let fixed = 12 + 4 * usize::from(flags & 0x0f);
+    if flags & 0x10 == 0 {
+        return (packet.len() >= fixed).then_some(fixed);
+    }
+    let words = packet.get(fixed + 2..fixed + 4)?;
+    let words = u16::from_be_bytes([*words.first()?, *words.get(1)?]);
+    Some(fixed + 4 + 4 * usize::from(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
+    }
+
+    fn line(suite: &str, key: &[u8], more: &str) -> String {
+        format!("1 {suite} inline:{}{more}", base64::engine::general_purpose::STANDARD.encode(key))
+    }
+
+    /// RFC 3711, appendix B.3.
+    #[test]
+    fn keys_are_derived_as_in_the_standards_example() {
+        let key = hex("E1F97A0D3E018BE0D64FA32C06DE41390EC675AD498AFEEBB6960B3AABE6");
+        let key = SrtpKey::parse(line("AES_CM_128_HMAC_SHA1_80", &key, "|2^20").as_bytes()).unwrap();
+        let session = SrtpSession::new(&key);
+        assert_eq!(session.key[..16], hex("C61E7A93744F39EE10734AFE3FF7A087"));
+        assert_eq!(session.salt[..], hex("30CBBC08863D8C85D49DB34A9AE1"));
+        assert_eq!(session.auth[..], hex("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
+    }
+
+    /// RFC 3711, appendix B.2.
+    #[test]
+    fn the_key_stream_is_that_of_the_standards_example() {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(&hex("2B7E151628AED2A6ABF7158809CF4F3C"));
+        let master = SrtpKey { key, key_len: 16, salt: [0; SALT], tag_len: 10, mki_len: 0 };
+        let iv: [u8; 16] = hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap();
+        let mut octets = [0; 32];
+        master.stream(&key, &iv, &mut octets);
+        assert_eq!(octets[..], hex("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB"));
+    }
+
+    fn sealed(master: &SrtpKey, seq: u16, rollovers: u32, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x80, 0];
+        packet.extend(seq.to_be_bytes());
+        packet.extend([0, 0, 1, 2, 0xca, 0xfe, 0xba, 0xbe]);
+        packet.extend(payload);
+        SrtpSession::new(master).seal(&packet, rollovers).unwrap()
+    }
+
+    #[test]
+    fn packets_are_opened_over_a_rollover_and_foreign_ones_are_not() {
+        for (suite, len) in [("AES_CM_128_HMAC_SHA1_32", 30), ("AES_256_CM_HMAC_SHA1_80", 46)] {
+            let master = SrtpKey::parse(line(suite, &vec![7; len], "").as_bytes()).unwrap();
+            let other = SrtpKey::parse(line(suite, &vec![8; len], "").as_bytes()).unwrap();
+            let (mut own, mut foreign) = (SrtpSession::new(&master), SrtpSession::new(&other));
+            for i in 0..300_u32 {
+                let seq = 65_400_u16.wrapping_add(i as u16);
+                let packet = sealed(&master, seq, u32::from(i > 135), &[i as u8; 160]);
+                assert_eq!(own.open(&packet), Some(&[i as u8; 160][..]), "{suite} {i}");
+                assert_eq!(foreign.open(&packet), None);
+            }
+            assert!(own.is_proved() && !foreign.is_proved());
+        }
+    }
+
+    #[test]
+    fn other_lines_are_no_keys() {
+        for wrong in [
+            "",
+            "1",
+            "1 AES_CM_128_HMAC_SHA1_80",
+            "1 AES_CM_128_HMAC_SHA1_80 inline:short",
+            "1 AEAD_AES_128_GCM inline:AAAA",
+            "1 F8_128_HMAC_SHA1_80 inline:AAAA",
+        ] {
+            assert_eq!(SrtpKey::parse(wrong.as_bytes()), None, "{wrong}");
+        }
+        let unencrypted = line("AES_CM_128_HMAC_SHA1_80", &[1; 30], " UNENCRYPTED_SRTP");
+        assert_eq!(SrtpKey::parse(unencrypted.as_bytes()), None);
+        let with_mki = line("AES_CM_128_HMAC_SHA1_80", &[1; 30], "|2^20|1:4");
+        assert_eq!(SrtpKey::parse(with_mki.as_bytes()).unwrap().mki_len, 4);
+        let session = &mut SrtpSession::new(&SrtpKey::parse(with_mki.as_bytes()).unwrap());
+        assert_eq!(session.open(&[]), None);
+        assert_eq!(session.open(&[0x9f; 20]), None);
+    }
+}
