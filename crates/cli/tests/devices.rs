@@ -160,6 +160,18 @@ fn a_stolen_password_shows_on_either_device() {
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["device"], twin["device"]);
     assert!(shown["device_evidence"].as_array().unwrap().len() >= 3, "{shown}");
+    // Only the clock tells the twin.
+    let course: Vec<(&str, &str)> = shown["device_verdict_course"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["with"].as_str().unwrap(), step["device_verdict"].as_str().unwrap()))
+        .collect();
+    assert_eq!(course.last(), Some(&("clock", "unauthorised")), "{course:?}");
+    assert!(
+        course.iter().all(|(with, verdict)| *with == "clock" || *verdict != "unauthorised"),
+        "{course:?}"
+    );
 }
 
 #[test]

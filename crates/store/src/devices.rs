@@ -71,6 +71,8 @@ pub(crate) struct Judged {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) findings: Vec<String>,
     pub(crate) device: Option<String>,
+    /// What the verdict was as evidence came: by structure at the INVITE, with the noise within the window, with the clock.
+    pub(crate) course: Vec<(&'static str, DeviceVerdict)>,
 }
 
 /// How many subscribers have calls by each author, all together and by the class that the inventory gives them.
@@ -113,6 +115,7 @@ impl Reader {
             evidence: Vec::new(),
             findings: Vec::new(),
             device: None,
+            course: Vec::new(),
         };
         let Some(aor) = self.aor_of(caller, host)? else { return Ok(nothing) };
         let subscriber = self.subscriber(&aor)?;
@@ -241,13 +244,19 @@ impl Reader {
         Ok(calls)
     }
 
-    /// Other addresses of record that a named instance registers too.
-    fn other_owners(&self, instance: &str, aor: &str) -> Result<Vec<String>, StoreError> {
+    /// Other addresses of record that the instance of a registration registers too: by its own name for itself, or by what names the
+    /// process or device in its messages. Private addresses do not, they repeat.
+    fn other_owners(&self, device: &Device, aor: &str) -> Result<Vec<String>, StoreError> {
         let mut select = self.db.prepare_cached(
-            "SELECT DISTINCT aor FROM registrations WHERE instance_id = ?1 AND aor <> ?2 ORDER BY aor LIMIT 10",
+            "SELECT aor FROM registrations WHERE instance_id = ?1 AND aor <> ?2
+             UNION SELECT r.aor FROM instances AS i
+                 JOIN instances AS o ON o.kind = i.kind AND o.instance = i.instance AND i.instance <> ''
+                 JOIN registrations AS r ON r.registration = o.subject
+             WHERE i.subject = ?3 AND i.kind <> 'lan' AND r.aor <> ?2 ORDER BY 1 LIMIT 10",
         )?;
+        let instance = device.text("instance_id");
         let rows: Result<Vec<String>, rusqlite::Error> =
-            select.query_map([instance, aor], |r| r.get(0))?.collect();
+            select.query_map(params![instance, aor, device.registration], |r| r.get(0))?.collect();
         Ok(rows?)
     }
 }
@@ -330,12 +339,53 @@ impl Judge<'_> {
         if call.is_sensitive && call.side == "inbound" {
             findings.push("a call from a trunk dials a number that only subscribers may".to_owned());
         }
-        let verdict = if self.is_judged(enrolled) {
-            weigh(&evidence, call.is_sensitive, self.reader.strictness)
-        } else {
-            DeviceVerdict::NotEnrolled
-        };
-        Ok(Judged { verdict, evidence, findings, device: record.map(|record| record.name.clone()) })
+        if let Some(record) = record {
+            let others = self.owners(record)?;
+            if !others.is_empty() {
+                findings.push(format!("one device behind several accounts: {}", others.join(", ")));
+            }
+        }
+        let course = self.course(&evidence, call.is_sensitive, enrolled);
+        let verdict = course.last().map_or(DeviceVerdict::NotEnrolled, |(_, verdict)| *verdict);
+        Ok(Judged { verdict, evidence, findings, device: record.map(|record| record.name.clone()), course })
+    }
+
+    /// The verdict as evidence arrives; empty if nothing says which device it should be.
+    fn course(
+        &self,
+        evidence: &[Evidence],
+        is_sensitive: bool,
+        enrolled: &[usize],
+    ) -> Vec<(&'static str, DeviceVerdict)> {
+        if !self.is_judged(enrolled) {
+            return Vec::new();
+        }
+        let stages = [
+            ("invite", &[EvidenceKind::Structure, EvidenceKind::Instance, EvidenceKind::Number][..]),
+            ("noise", &[EvidenceKind::Class][..]),
+            ("clock", &[EvidenceKind::Clock][..]),
+        ];
+        let mut known: Vec<Evidence> = Vec::new();
+        let mut course = Vec::new();
+        for (stage, kinds) in stages {
+            let before = known.len();
+            known.extend(evidence.iter().filter(|e| kinds.contains(&e.kind)).cloned());
+            if known.len() > before || course.is_empty() {
+                course.push((stage, weigh(&known, is_sensitive, self.reader.strictness)));
+            }
+        }
+        course
+    }
+
+    /// Other subscribers that a device's instance registers.
+    fn owners(&self, record: &Record) -> Result<Vec<String>, StoreError> {
+        let mut others = Vec::new();
+        for device in &record.registrations {
+            others.extend(self.reader.other_owners(device, self.aor)?);
+        }
+        others.sort();
+        others.dedup();
+        Ok(others)
     }
 
     /// A call's noise against the classes that the inventory names.
@@ -451,14 +501,7 @@ impl Judge<'_> {
             evidence.extend(self.of_author(call, enrolled)?);
         }
         evidence.extend(self.of_registration(at, record, enrolled));
-        let mut others = Vec::new();
-        for device in &record.registrations {
-            if let Some(instance) = device.text("instance_id") {
-                others.extend(self.reader.other_owners(&instance, self.aor)?);
-            }
-        }
-        others.sort();
-        others.dedup();
+        let others = self.owners(record)?;
         if !others.is_empty() {
             let words = format!("the same instance registers {} other address(es) of record", others.len());
             evidence.push(Evidence::new(EvidenceKind::Instance, words, -1.0));
