@@ -265,6 +265,20 @@ pub(crate) enum InventoryAction {
         /// The file
         file: PathBuf,
     },
+    /// Replace the inventory by what a provisioning system tells
+    ///
+    /// One GET; run it from a timer. What has not changed since (ETag) is not taken again. If the system is down, slow or tells
+    /// something wrong, the inventory stays as it is and the exit code is 1.
+    Pull {
+        /// Where: an http or https address
+        url: String,
+        /// File with the token that is sent as `Authorization: Bearer`
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        /// Seconds for the whole exchange
+        #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        timeout: u64,
+    },
     /// One row per address of record and class
     List,
     /// Approve a device of an address of record, as `report devices` names it

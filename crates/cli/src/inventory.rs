@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::Path;
+use std::time::Duration;
 
 use bellwether_base::Timestamp;
 use bellwether_judge::Tokeniser;
@@ -11,8 +10,9 @@ use serde_json::{Map, Value};
 use crate::args::{Common, InventoryAction, InventoryArgs};
 use crate::config::Config;
 use crate::outcome::{Exit, Failure};
+use crate::provisioning::{self, Pulled};
 use crate::render::Printer;
-use crate::replay::Installation;
+use crate::replay::{Installation, note};
 use crate::show::open_reader;
 
 /// Columns that a file may have; the first must be there.
@@ -22,15 +22,32 @@ const COLUMNS: [&str; 5] = ["aor", "device_class", "max_devices", "policy", "not
 pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure> {
     match &args.action {
         InventoryAction::Import { file } => {
-            let lines = read(file).map_err(|what| Failure::Work(format!("{}: {what}", file.display())))?;
+            let told =
+                |what: String| Failure::Work(format!("{}: {what}; nothing was imported", file.display()));
+            let text = std::fs::read_to_string(file).map_err(|e| told(e.to_string()))?;
+            let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
             let Installation { tokeniser, mut writer, .. } = installation(common)?;
-            let rows = rows(&lines, &tokeniser)
-                .map_err(|what| Failure::Work(format!("{}: {what}; nothing was imported", file.display())))?;
+            let rows = parsed(&text, is_json).and_then(|lines| rows(&lines, &tokeniser)).map_err(told)?;
             writer.put_inventory(&rows)?;
-            if !common.quiet {
-                let aors: BTreeSet<&str> = rows.iter().map(|row| row.aor.as_str()).collect();
-                let (rows, aors) = (rows.len(), aors.len());
-                let _ = writeln!(std::io::stderr(), "bellwether: {rows} rows of {aors} addresses of record");
+            tell(common, &rows);
+        }
+        InventoryAction::Pull { url, token_file, timeout } => {
+            let told = |what: String| Failure::Work(format!("{url}: {what}; the inventory stays as it was"));
+            let token = token_file.as_deref().map(provisioning::token).transpose().map_err(told)?;
+            let Installation { tokeniser, mut writer, .. } = installation(common)?;
+            let known = writer.inventory_version(url)?;
+            let timeout = Duration::from_secs(*timeout);
+            let pulled =
+                provisioning::pull(url, token.as_deref(), known.as_deref(), timeout).map_err(told)?;
+            match pulled {
+                None => note(common, "the inventory has not changed"),
+                Some(Pulled { text, is_json, version }) => {
+                    let rows =
+                        parsed(&text, is_json).and_then(|lines| rows(&lines, &tokeniser)).map_err(told)?;
+                    writer.put_inventory(&rows)?;
+                    writer.set_inventory_version(url, version.as_deref())?;
+                    tell(common, &rows);
+                }
             }
         }
         InventoryAction::List => {
@@ -67,12 +84,15 @@ fn installation(common: &Common) -> Result<Installation, Failure> {
 /// One row of a file: where it stands, and its fields by column.
 type Line = (String, Map<String, Value>);
 
-/// Reads a file's rows as they stand.
-fn read(path: &Path) -> Result<Vec<Line>, String> {
-    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+fn tell(common: &Common, rows: &[InventoryRow]) {
+    let aors: BTreeSet<&str> = rows.iter().map(|row| row.aor.as_str()).collect();
+    note(common, &format!("{} rows of {} addresses of record", rows.len(), aors.len()));
+}
+
+/// The rows of a text as they stand.
+fn parsed(text: &str, is_json: bool) -> Result<Vec<Line>, String> {
     if is_json {
-        let rows: Vec<Map<String, Value>> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+        let rows: Vec<Map<String, Value>> = serde_json::from_str(text).map_err(|e| e.to_string())?;
         return Ok(rows.into_iter().enumerate().map(|(i, row)| (format!("row {}", i + 1), row)).collect());
     }
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());

@@ -11,6 +11,7 @@ mod plot;
 mod plot_silence;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
+mod provisioning;
 mod render;
 mod replay;
 mod report;

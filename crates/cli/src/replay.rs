@@ -103,7 +103,7 @@ fn processors() -> u16 {
     std::thread::available_parallelism().ok().and_then(|n| u16::try_from(n.get()).ok()).unwrap_or(1).min(64)
 }
 
-fn note(common: &Common, text: &str) {
+pub(crate) fn note(common: &Common, text: &str) {
     if !common.quiet {
         let _ = writeln!(std::io::stderr(), "bellwether: {text}");
     }

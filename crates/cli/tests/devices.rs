@@ -1,9 +1,14 @@
 //! Who may use which device, from packets to verdicts: inventory, enrolment, takeover.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 
 use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
@@ -211,4 +216,75 @@ fn a_wrong_inventory_changes_nothing() {
         assert!(told.status.code() == Some(1) && err.contains(words), "{csv}: {err}");
     }
     assert_eq!(story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]), before);
+}
+
+/// Answers so many requests, one after the other, and gives back what was asked.
+fn serve(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/inventory.csv", listener.local_addr().unwrap());
+    let served = std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut request, mut buffer) = (Vec::new(), [0; 2048]);
+            while !request.windows(4).any(|w| w == b"\r\n\r\n") {
+                let n = stream.read(&mut buffer).unwrap();
+                request.extend(&buffer[..n]);
+            }
+            asked.push(text(&request).to_lowercase());
+            if answer.is_empty() {
+                // Slow: the other side gives up first.
+                std::thread::sleep(std::time::Duration::from_millis(1500));
+            }
+            let _ = stream.write_all(answer.as_bytes());
+        }
+        asked
+    });
+    (url, served)
+}
+
+#[test]
+fn the_inventory_is_pulled_and_the_last_good_one_kept() {
+    let csv = "aor,device_class\n200@example.org,Polycom 331\n";
+    let ok = |version: &str, body: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\nETag: {version}\r\nContent-Type: text/csv\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let plain = |status: &str| format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let (url, served) = serve(vec![
+        ok("\"v1\"", csv),
+        plain("304 Not Modified"),
+        ok("\"v2\"", "aor,device_class\nnobody,x\n"),
+        plain("503 Service Unavailable"),
+        String::new(),
+    ]);
+    let room = Room::new();
+    room.write("token", b"s3cret\n");
+    let pull = || {
+        let out =
+            room.run(&["--db", "x.db", "inventory", "pull", &url, "--token-file", "token", "--timeout", "1"]);
+        (out.status.code(), text(&out.stderr))
+    };
+    let held = || room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]);
+    assert_eq!(pull().0, Some(0));
+    let first = held();
+    assert!(first.contains("Polycom 331"), "{first}");
+    let (code, told) = pull();
+    assert!(code == Some(0) && told.contains("has not changed"), "{told}");
+    for words in ["line 2: \"nobody\" is no address of record", "503", "timeout"] {
+        let (code, told) = pull();
+        assert!(
+            code == Some(1) && told.contains(words) && told.contains("stays as it was"),
+            "{words}: {told}"
+        );
+        assert_eq!(held(), first);
+    }
+    let asked = served.join().unwrap();
+    assert!(asked.iter().all(|a| a.contains("authorization: bearer s3cret")), "{asked:?}");
+    assert!(!asked[0].contains("if-none-match") && asked[1].contains("if-none-match: \"v1\""), "{asked:?}");
+    // Nobody listens any more.
+    let (code, told) = pull();
+    assert!(code == Some(1) && told.contains("stays as it was"), "{told}");
 }

@@ -1,5 +1,9 @@
 //! Device classes from packets to reports: learned from labelled calls, recognised in others, exchanged, drawn.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bellwether_base::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 
 use crate::query::{Column, Kind, Reader, Values};
@@ -128,6 +128,11 @@ impl Reader {
     }
 }
 
+/// Where the version of an address's inventory is kept.
+fn version_key(url: &str) -> String {
+    format!("inventory_version {url}")
+}
+
 impl Writer {
     /// Replaces the inventory.
     ///
@@ -136,6 +141,8 @@ impl Writer {
     pub fn put_inventory(&mut self, rows: &[InventoryRow]) -> Result<(), StoreError> {
         let tx = self.db.transaction()?;
         tx.execute("DELETE FROM inventory", [])?;
+        // Whatever was taken from elsewhere before is not what is held now.
+        tx.execute("DELETE FROM meta WHERE key LIKE 'inventory_version %'", [])?;
         for row in rows {
             tx.execute(
                 "INSERT INTO inventory (aor, device_class, max_devices, policy, note) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -143,6 +150,30 @@ impl Writer {
             )?;
         }
         tx.commit()?;
+        Ok(())
+    }
+
+    /// The version of the inventory that was taken from an address last (HTTP's ETag).
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn inventory_version(&self, url: &str) -> Result<Option<String>, StoreError> {
+        let mut select = self.db.prepare("SELECT value FROM meta WHERE key = ?1")?;
+        Ok(select.query_row([version_key(url)], |r| r.get(0)).optional()?)
+    }
+
+    /// Notes which version was taken; none forgets it.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn set_inventory_version(&mut self, url: &str, version: Option<&str>) -> Result<(), StoreError> {
+        let key = version_key(url);
+        match version {
+            Some(version) => self
+                .db
+                .execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [&key, version])?,
+            None => self.db.execute("DELETE FROM meta WHERE key = ?1", [&key])?,
+        };
         Ok(())
     }
 

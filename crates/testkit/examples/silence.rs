@@ -82,7 +82,7 @@ fn learned(law: Law, taught: &[Heard], without: Option<&str>) -> Classes {
 }
 
 /// The paper's way: the nearest of what was learned, by offset and level alone.
-fn nearest<'a>(known: &'a [(DeviceMode, f64, f64)], (dc, energy): (f64, f64)) -> Option<&'a DeviceMode> {
+fn nearest(known: &[(DeviceMode, f64, f64)], (dc, energy): (f64, f64)) -> Option<&DeviceMode> {
     let distance = |(_, d, e): &&(DeviceMode, f64, f64)| {
         let level = ((energy + 1e-10) / (e + 1e-10)).ln() / 0.15;
         let offset = (dc - d) / (0.03 * d.abs() + 1e-6);

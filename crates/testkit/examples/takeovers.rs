@@ -6,7 +6,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::disallowed_types,
     reason = "an example's main, which makes a file of its own"
 )]
 
