@@ -5,6 +5,8 @@
 //!
 //! This crate must never know a packet or how a row is printed.
 
+mod authorising;
+mod class_file;
 mod classes;
 mod clocks;
 mod devices;
@@ -24,7 +26,8 @@ mod writer;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
-pub use classes::{CLASS_COLUMNS, Learned, Lesson, export_classes, import_classes};
+pub use class_file::{export_classes, import_classes};
+pub use classes::{CLASS_COLUMNS, Learned, Lesson};
 pub use error::StoreError;
 pub use inventory::{INVENTORY_COLUMNS, InventoryRow, Policy};
 pub use query::{Column, Kind, Query, Reader, Report, Values};

@@ -7,8 +7,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// Every report that has rows, and the summary.
-pub(crate) const REPORTS: [&str; 6] =
-    ["summary", "calls", "registrations", "streams", "fingerprints", "losses"];
+pub(crate) const REPORTS: [&str; 7] =
+    ["summary", "calls", "registrations", "streams", "devices", "fingerprints", "losses"];
 
 /// A folder of its own with a fixed key, so that tokens are the same in every run.
 pub(crate) struct Room {
