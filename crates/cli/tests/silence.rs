@@ -244,3 +244,39 @@ fn media_is_read_where_signalling_tells_its_keys() {
     let dark = caller(&sealed(&frames, [one, other], [other, one]));
     assert_eq!((&dark["pauses"], &dark["class_reason"]), (&Value::Null, &json!("encrypted")), "{dark}");
 }
+
+/// Real programs that play a device's noise: learned from one recording, recognised in another, whoever sends it.
+#[test]
+fn the_noise_of_real_programs_is_recognised_in_another_recording() {
+    let room = Room::new();
+    let pcaps = common::project().join("pcaps");
+    let [first, second] = ["lab-calls-baresip-linphone.pcap", "lab-tcp.pcap"].map(|name| pcaps.join(name));
+    room.replay("x.db", "2", &[&first]);
+    // This one calls with A-law in both; the others under another law, or not in both.
+    let device_of =
+        |row: &Value| row["src"].as_str().unwrap().starts_with("10.77.0.11:").then_some("played by baresip");
+    let labels: String = room
+        .rows("x.db", "streams")
+        .iter()
+        .filter(|r| r["direction"] == "caller")
+        .filter_map(|r| Some(format!("{}\n", json!({"call_id": r["call_id"], "class": device_of(r)?}))))
+        .collect();
+    room.write("labels.jsonl", labels.as_bytes());
+    room.expect(0, &["--db", "x.db", "class", "learn", "--truth", "labels.jsonl"]);
+    room.replay("x.db", "2", &[&second]);
+    let (mut seen, mut strangers) = (0, 0);
+    for row in room.rows("x.db", "streams").iter().filter(|r| r["codec"] == "PCMA" && r["pauses"].is_object())
+    {
+        match device_of(row) {
+            Some(device) => {
+                assert_eq!(row["class"], device, "{row}");
+                seen += i32::from(row["src"] != "10.77.0.11:5270");
+            }
+            None => {
+                assert_eq!(row["class"], Value::Null, "{row}");
+                strangers += 1;
+            }
+        }
+    }
+    assert!(seen >= 1 && strangers >= 2, "{seen}, {strangers}");
+}
