@@ -1,18 +1,17 @@
 //! Device classes: learned from calls whose device is known, recognised with a confidence, and refused where nothing known fits.
 //!
 //! A class has modes (handset, hands-free, headset), each with the distribution of [`features`] over its calls. A call is compared with
-//! all modes of its law by likelihood (a multivariate t, as their spread is known from so many calls), against devices in
+//! all modes of its coding by likelihood (a multivariate t, as their spread is known from so many calls), against devices in
 //! general, which are spread as the modes' middles are and wider.
 
 use std::collections::BTreeMap;
 
-use bellwether_rtp::g711::Law;
 use statrs::distribution::{ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
-use crate::Pauses;
 use crate::features::{FEATURES, USUAL_SPREAD, features};
 use crate::matrix::{Factor, Symmetric};
+use crate::{Coding, Pauses};
 
 /// Packets of noise below which nothing is said: 100 ms.
 pub const FEWEST_PACKETS: u32 = 5;
@@ -34,15 +33,15 @@ const UNKNOWN: f64 = 0.02;
 /// How much wider devices in general are spread than those that are known.
 const WIDER: f64 = 2.0;
 
-/// One mode of a class under one law: how many calls, their mean, and the lower triangle of the sum of squared deviations from it.
+/// One mode of a class under one coding: how many calls, their mean, and the lower triangle of the sum of squared deviations from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mode {
     /// The class.
     pub class: String,
     /// The mode; empty if the class has but one.
     pub mode: String,
-    /// The companding law.
-    pub law: Law,
+    /// How the samples are coded.
+    pub coding: Coding,
     /// Calls it was learned from, by weight.
     pub calls: f64,
     /// Mean of the features.
@@ -54,7 +53,12 @@ pub struct Mode {
 impl Mode {
     /// From the features of some calls, each with its weight; none from no calls.
     #[must_use]
-    pub fn learn(class: &str, mode: &str, law: Law, calls: &[([f64; FEATURES], f64)]) -> Option<Self> {
+    pub fn learn(
+        class: &str,
+        mode: &str,
+        coding: impl Into<Coding>,
+        calls: &[([f64; FEATURES], f64)],
+    ) -> Option<Self> {
         let total: f64 = calls.iter().map(|(_, weight)| weight).sum();
         if calls.is_empty() || total <= 0.0 {
             return None;
@@ -73,7 +77,14 @@ impl Mode {
                 scatter.push(calls.iter().map(product).sum());
             }
         }
-        Some(Self { class: class.to_owned(), mode: mode.to_owned(), law, calls: total, mean, scatter })
+        Some(Self {
+            class: class.to_owned(),
+            mode: mode.to_owned(),
+            coding: coding.into(),
+            calls: total,
+            mean,
+            scatter,
+        })
     }
 
     /// Parts calls of one class whose mode nobody told: answers a number for each. A part has three calls at least, and lies so far
@@ -142,7 +153,7 @@ fn halves(calls: &[[f64; FEATURES]], members: &[usize]) -> Option<Vec<usize>> {
 /// Why no class is said.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NoClass {
-    /// No class of this law was learned.
+    /// No class of this coding was learned.
     NoneLearned,
     /// Too few packets of noise.
     TooLittleSilence,
@@ -189,10 +200,10 @@ pub struct Comparison {
 
 /// All that was learned.
 pub struct Classes {
-    laws: BTreeMap<Law, OfLaw>,
+    codings: BTreeMap<Coding, OfCoding>,
 }
 
-struct OfLaw {
+struct OfCoding {
     modes: Vec<Learned>,
     /// Devices in general.
     anyone: (Vec<f64>, Factor),
@@ -210,21 +221,21 @@ impl Classes {
     /// From all modes of all classes.
     #[must_use]
     pub fn new(modes: &[Mode]) -> Self {
-        let mut laws = BTreeMap::new();
-        for law in [Law::Mu, Law::A] {
-            let own: Vec<&Mode> = modes.iter().filter(|mode| mode.law == law).collect();
-            if let Some(of_law) = OfLaw::new(&own) {
-                laws.insert(law, of_law);
+        let mut codings = BTreeMap::new();
+        for coding in Coding::ALL {
+            let own: Vec<&Mode> = modes.iter().filter(|mode| mode.coding == coding).collect();
+            if let Some(of_coding) = OfCoding::new(&own) {
+                codings.insert(coding, of_coding);
             }
         }
-        Self { laws }
+        Self { codings }
     }
 
     /// Which class a stream's noise is of.
     #[must_use]
     pub fn compare(&self, pauses: &Pauses) -> Comparison {
         let nothing = |reason| Comparison { result: Err(reason), likeness: 0.0, log_ratios: BTreeMap::new() };
-        let Some(known) = self.laws.get(&pauses.law) else { return nothing(NoClass::NoneLearned) };
+        let Some(known) = self.codings.get(&pauses.coding) else { return nothing(NoClass::NoneLearned) };
         if pauses.packets < FEWEST_PACKETS {
             return nothing(NoClass::TooLittleSilence);
         }
@@ -232,7 +243,7 @@ impl Classes {
     }
 }
 
-impl OfLaw {
+impl OfCoding {
     fn new(modes: &[&Mode]) -> Option<Self> {
         if modes.is_empty() {
             return None;

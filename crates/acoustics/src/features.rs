@@ -50,7 +50,7 @@ pub fn features(pauses: &Pauses) -> [f64; FEATURES] {
     sounds.copy_from_slice(&first);
     let total: f64 = pauses.codes.iter().map(|(_, n)| f64::from(*n)).sum();
     for (code, count) in &pauses.codes {
-        let magnitude = pauses.law.magnitude(*code);
+        let magnitude = pauses.coding.law().magnitude(*code);
         let group = GROUPS.iter().position(|below| magnitude < *below);
         let place = group.map_or(2 * GROUPS.len(), |group| 2 * group + usize::from(code >> 7));
         if let Some(share) = shares.get_mut(place) {
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn code_words_fall_into_their_groups() {
         let pauses = Pauses {
-            law: Law::Mu,
+            coding: Law::Mu.into(),
             packets: 1,
             observed_packets: 1,
             constant: (0, 0),

@@ -8,6 +8,7 @@
 //! No sample is kept: only sums and counts. This crate must never know whose stream it is.
 
 mod classes;
+mod coding;
 mod features;
 mod histogram;
 mod levels;
@@ -16,6 +17,7 @@ mod pauses;
 mod silence;
 
 pub use classes::{Classes, Comparison, FEWEST_PACKETS, Mode, NoClass, Recognised};
+pub use coding::Coding;
 pub use features::{FEATURES, feature_name, features};
 pub use histogram::CodeHistogram;
 pub use pauses::Pauses;

@@ -6,9 +6,9 @@
 
 use bellwether_rtp::g711::Law;
 
-use crate::CodeHistogram;
 use crate::levels::level_db;
 use crate::silence::{Bin, Constants, Sound};
+use crate::{CodeHistogram, Coding};
 
 /// Packets that a level must have to be no accident, and the share of all packets.
 const FEWEST: u32 = 4;
@@ -23,8 +23,8 @@ const ACROSS: f64 = 0.4;
 /// What a stream's noise is like, over all packets chosen.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pauses {
-    /// The companding law.
-    pub law: Law,
+    /// How the samples are coded.
+    pub coding: Coding,
     /// Packets chosen; of a digitally silent stream those that repeat one word.
     pub packets: u32,
     /// Packets looked at, loud ones included.
@@ -50,7 +50,7 @@ pub struct Pauses {
 }
 
 /// Chooses the noise of a stream.
-pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants) -> Option<Pauses> {
+pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Constants) -> Option<Pauses> {
     let mut sounding: Vec<&Bin> = bins.iter().filter(|b| b.sound.packets > 0).collect();
     sounding.sort_unstable_by_key(|b| b.index);
     let db = |bin: &Bin| level_db(bin.index);
@@ -63,7 +63,7 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
         is_enough(near.map(|b| b.packets).sum())
     });
     let Some(lowest) = lowest else {
-        return (constants.packets >= FEWEST).then(|| digital(law, observed, constants));
+        return (constants.packets >= FEWEST).then(|| digital(coding, observed, constants));
     };
     let fullest = sounding
         .iter()
@@ -84,12 +84,12 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
     }
     if constants.packets > chosen.iter().map(|b| b.packets).sum() {
         // What sounds is the end of words.
-        return Some(digital(law, observed, constants));
+        return Some(digital(coding, observed, constants));
     }
     let n = f64::from(sound.packets);
     let of = |part: f32| if sound.variance > 0.0 { f64::from(part / sound.variance) } else { 0.0 };
     Some(Pauses {
-        law,
+        coding,
         packets: chosen.iter().map(|b| b.packets).sum(),
         observed_packets: observed,
         constant: (constants.packets, constants.code),
@@ -100,15 +100,15 @@ pub(crate) fn select(law: Law, observed: u32, bins: &[Bin], constants: Constants
         lag2: of(sound.lag2),
         crossings: f64::from(sound.crossings) / n,
         hum: of(sound.hum),
-        codes: codes.counts(law),
+        codes: codes.counts(coding.law()),
     })
 }
 
 /// Of a sender whose pauses are one code word.
-fn digital(law: Law, observed: u32, constants: Constants) -> Pauses {
-    let sample = law.linear()[usize::from(constants.code)];
+fn digital(coding: Coding, observed: u32, constants: Constants) -> Pauses {
+    let sample = coding.law().linear()[usize::from(constants.code)];
     Pauses {
-        law,
+        coding,
         packets: constants.packets,
         observed_packets: observed,
         constant: (constants.packets, constants.code),
@@ -130,8 +130,8 @@ impl Pauses {
     /// As octets, for a database.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
-        let law = u8::from(self.law == Law::A);
-        let mut out = vec![VERSION, law, u8::from(self.is_digital), self.constant.1];
+        let coding = Coding::ALL.iter().position(|c| *c == self.coding).unwrap_or(0) as u8;
+        let mut out = vec![VERSION, coding, u8::from(self.is_digital), self.constant.1];
         for count in [self.packets, self.observed_packets, self.constant.0] {
             out.extend(count.to_le_bytes());
         }
@@ -148,7 +148,7 @@ impl Pauses {
     /// What [`Self::to_octets`] gave; none if it is of another version, or damaged.
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
-        let ([version, law, is_digital, constant], rest) = octets.split_first_chunk()?;
+        let ([version, coding, is_digital, constant], rest) = octets.split_first_chunk()?;
         let (counts, rest) = rest.split_first_chunk::<12>()?;
         let (reals, codes) = rest.split_first_chunk::<48>()?;
         let (counts, _) = counts.as_chunks::<4>();
@@ -156,9 +156,10 @@ impl Pauses {
         let [packets, observed_packets, constants] = counts else { return None };
         let [dc_offset, energy, lag1, lag2, crossings, hum] = reals else { return None };
         let (codes, left) = codes.as_chunks::<5>();
+        let coding = Coding::ALL.get(usize::from(*coding)).copied()?;
         let is_whole = *version == VERSION && left.is_empty();
         is_whole.then(|| Self {
-            law: if *law == 1 { Law::A } else { Law::Mu },
+            coding,
             packets: u32::from_le_bytes(*packets),
             observed_packets: u32::from_le_bytes(*observed_packets),
             constant: (u32::from_le_bytes(*constants), *constant),
@@ -183,19 +184,20 @@ impl Pauses {
         /// Samples that must be seen, and the magnitudes that are looked at.
         const FEWEST_SAMPLES: u32 = 2000;
         const MAGNITUDES: u8 = 40;
+        let Coding::G711(law) = self.coding else { return false };
         if self.is_digital {
             return false;
         }
-        let other = match self.law {
+        let other = match law {
             Law::Mu => Law::A,
             Law::A => Law::Mu,
         };
         let mut is_reached = [false; 256];
         for sample in other.linear() {
-            is_reached[usize::from(self.law.encode(*sample))] = true;
+            is_reached[usize::from(law.encode(*sample))] = true;
         }
-        let loudest = self.codes.iter().map(|(code, _)| self.law.magnitude(*code)).max().unwrap_or(0);
-        let quiet = |code: u8| self.law.magnitude(code) < MAGNITUDES.min(loudest);
+        let loudest = self.codes.iter().map(|(code, _)| law.magnitude(*code)).max().unwrap_or(0);
+        let quiet = |code: u8| law.magnitude(code) < MAGNITUDES.min(loudest);
         let (mut reached, mut unreached) = (0, 0);
         for (code, count) in self.codes.iter().filter(|(code, _)| quiet(*code)) {
             *(if is_reached[usize::from(*code)] { &mut reached } else { &mut unreached }) += count;
@@ -285,6 +287,21 @@ mod tests {
         }
         let pauses = analysis.pauses().unwrap();
         assert!(pauses.hum > 0.85 && pauses.lag1 > 0.8, "{pauses:?}");
+    }
+
+    /// Two seconds of normal noise around 100 with a deviation of 30 at 16 kHz, coded by spandsp: half of its power lies in the lower
+    /// band.
+    #[test]
+    fn the_noise_of_wideband_speech_is_read_in_its_lower_band() {
+        let octets = include_bytes!("../../../fixtures/noise.g722");
+        let mut analysis = SilenceAnalysis::new(Coding::G722);
+        octets.chunks(160).for_each(|packet| analysis.packet(packet));
+        let pauses = analysis.pauses().unwrap();
+        assert!((pauses.dc_offset * 32768.0 - 100.0).abs() < 2.0, "{pauses:?}");
+        let variance = pauses.energy * 32768.0 * 32768.0;
+        assert!((420.0..520.0).contains(&variance), "{variance}");
+        assert!(pauses.packets >= 60 && pauses.coding == Coding::G722 && !pauses.is_transcoded());
+        assert_eq!(Pauses::from_octets(&pauses.to_octets()), Some(pauses));
     }
 
     #[test]

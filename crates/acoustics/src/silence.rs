@@ -1,10 +1,11 @@
 use std::sync::LazyLock;
 
 use bellwether_rtp::g711::Law;
+use bellwether_rtp::g722::LowerBand;
 
-use crate::CodeHistogram;
 use crate::levels::{FULL_SCALE, LOUDEST, bin_of, papers_bin};
 use crate::pauses::{Pauses, select};
+use crate::{CodeHistogram, Coding};
 
 /// Histograms kept at once. The winning bins are nearly always among the fullest; the bound keeps a stream
 /// under analysis within its memory, and [`SilenceProfile::counted_packets`] says if it ever cost something.
@@ -26,8 +27,8 @@ const CYCLE: usize = 160;
 /// What the quietest part of a stream looks like, by the paper's bins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilenceProfile {
-    /// The companding law; profiles of different laws do not compare.
-    pub law: Law,
+    /// How the samples are coded; profiles of different codings do not compare.
+    pub coding: Coding,
     /// Packets in the silence bin.
     pub packets: u32,
     /// Mean energy of those packets, full scale = 1.
@@ -42,10 +43,12 @@ pub struct SilenceProfile {
     pub observed_packets: u32,
 }
 
-/// Accumulates a stream's silence. One law at a time: a stream that changes law starts anew.
+/// Accumulates a stream's silence. One coding at a time: a stream that changes it starts anew.
 #[derive(Clone, Debug)]
 pub struct SilenceAnalysis {
-    law: Law,
+    coding: Coding,
+    /// Of G.722.
+    decoder: Option<Box<LowerBand>>,
     observed: u32,
     bins: Vec<Bin>,
     constants: Constants,
@@ -158,35 +161,54 @@ fn hum(samples: &[f32]) -> f32 {
 impl SilenceAnalysis {
     /// Nothing observed yet.
     #[must_use]
-    pub const fn new(law: Law) -> Self {
-        Self { law, observed: 0, bins: Vec::new(), constants: Constants { packets: 0, code: 0 } }
+    pub fn new(coding: impl Into<Coding>) -> Self {
+        let coding = coding.into();
+        Self {
+            coding,
+            decoder: (coding == Coding::G722).then(Box::default),
+            observed: 0,
+            bins: Vec::new(),
+            constants: Constants::default(),
+        }
     }
 
-    /// The law.
+    /// How its samples are coded.
     #[must_use]
-    pub const fn law(&self) -> Law {
-        self.law
+    pub const fn coding(&self) -> Coding {
+        self.coding
     }
 
     /// Takes one packet's payload. Packets of comfort noise and telephone events must not come here.
-    pub fn packet(&mut self, codes: &[u8]) {
+    pub fn packet(&mut self, payload: &[u8]) {
+        match &mut self.decoder {
+            Some(decoder) => {
+                // Counted by code words too, so that one analysis serves all.
+                let codes: Vec<u8> =
+                    payload.iter().map(|octet| Law::Mu.encode(decoder.sample(*octet))).collect();
+                self.coded(&codes);
+            }
+            None => self.coded(payload),
+        }
+    }
+
+    fn coded(&mut self, codes: &[u8]) {
         let Some(first) = codes.first() else { return };
         self.observed += 1;
         let samples = codes.len() as f64;
         // Muted and digitally silent senders repeat one word; that is cheap to see.
         if is_constant(codes) {
-            let x = f64::from(self.law.linear()[usize::from(*first)]) / 32768.0;
-            let (law, n) = (self.law, codes.len() as u32);
+            let x = f64::from(self.coding.law().linear()[usize::from(*first)]) / 32768.0;
+            let (law, n) = (self.coding.law(), codes.len() as u32);
             if let Some(bin) = self.bin(x * x, x) {
                 bin.count(|histogram| histogram.add_same(law, *first, n));
                 self.constants = Constants { packets: self.constants.packets + 1, code: *first };
             }
             return;
         }
-        let Some((squares, sum)) = moments_if_quiet(self.law, codes) else { return };
+        let Some((squares, sum)) = moments_if_quiet(self.coding.law(), codes) else { return };
         let energy = squares as f64 / samples / FULL_SCALE;
         let mean = sum as f64 / samples;
-        let law = self.law;
+        let law = self.coding.law();
         if let Some(bin) = self.bin(energy, mean / 32768.0)
             && (bin.packets <= ALL || bin.packets.is_multiple_of(ONE_OF))
         {
@@ -214,12 +236,12 @@ impl SilenceAnalysis {
         let mut codes = CodeHistogram::default();
         parts.iter().for_each(|b| codes.merge(&b.codes));
         Some(SilenceProfile {
-            law: self.law,
+            coding: self.coding,
             packets,
             energy: parts.iter().map(|b| b.energy).sum::<f64>() / f64::from(packets),
             dc_offset: parts.iter().map(|b| b.mean).sum::<f64>() / f64::from(packets),
             counted_packets: parts.iter().map(|b| b.counted).sum(),
-            codes: codes.counts(self.law),
+            codes: codes.counts(self.coding.law()),
             observed_packets: self.observed,
         })
     }
@@ -227,7 +249,7 @@ impl SilenceAnalysis {
     /// The device's own noise so far, by a better choice of packets than the paper's; none if there is too little.
     #[must_use]
     pub fn pauses(&self) -> Option<Pauses> {
-        select(self.law, self.observed, &self.bins, self.constants)
+        select(self.coding, self.observed, &self.bins, self.constants)
     }
 
     /// Octets of memory behind it.

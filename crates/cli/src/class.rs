@@ -106,9 +106,9 @@ fn tell(common: &Common, modes: &[Mode]) {
         let name = if mode.mode.is_empty() { String::new() } else { format!(", {}", mode.mode) };
         let _ = writeln!(
             std::io::stderr(),
-            "bellwether: {}{name} ({:?}-law): {:.1} calls",
+            "bellwether: {}{name} ({}): {:.1} calls",
             mode.class,
-            mode.law,
+            mode.coding.name(),
             mode.calls
         );
     }

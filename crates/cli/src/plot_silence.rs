@@ -46,7 +46,7 @@ impl Noise {
         let class =
             stream.get("class").and_then(Value::as_str).map_or_else(String::new, |c| format!(", {c}"));
         let title = format!(
-            "{} {}: {} packets of noise, energy {:.3e}, offset {:.3e}, {}-law{class}",
+            "{} {}: {} packets of noise, energy {:.3e}, offset {:.3e}, {}{class}",
             text("direction"),
             text("src"),
             number("packets"),

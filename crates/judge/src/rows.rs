@@ -1,8 +1,7 @@
-use bellwether_acoustics::SilenceProfile;
+use bellwether_acoustics::{Coding, SilenceProfile};
 use bellwether_base::{Counters, Endpoint, Span, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_rtp::g711::Law;
 use bellwether_shard::ClockRate;
 
 use crate::{AccessSide, NumberFacts};
@@ -242,7 +241,7 @@ pub struct StreamRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct SilenceRow {
-    pub law: Law,
+    pub coding: Coding,
     pub packets: u32,
     pub observed_packets: u32,
     pub energy: f64,
@@ -253,7 +252,7 @@ pub struct SilenceRow {
 impl From<SilenceProfile> for SilenceRow {
     fn from(p: SilenceProfile) -> Self {
         Self {
-            law: p.law,
+            coding: p.coding,
             packets: p.packets,
             observed_packets: p.observed_packets,
             energy: p.energy,

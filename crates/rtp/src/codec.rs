@@ -5,6 +5,8 @@ use crate::g711::Law;
 pub enum Codec {
     /// G.711 of one law.
     G711(Law),
+    /// G.722.
+    G722,
     /// Comfort noise (RFC 3389).
     ComfortNoise,
     /// Named telephone events (RFC 4733).
@@ -22,6 +24,8 @@ impl Codec {
             Self::G711(Law::Mu)
         } else if is("PCMA") {
             Self::G711(Law::A)
+        } else if is("G722") {
+            Self::G722
         } else if is("CN") {
             Self::ComfortNoise
         } else if is("telephone-event") {

@@ -6,6 +6,7 @@
 mod beginning;
 mod codec;
 pub mod g711;
+pub mod g722;
 mod packet;
 mod reception;
 mod rtcp;

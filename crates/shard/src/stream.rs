@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
-use bellwether_acoustics::SilenceAnalysis;
+use bellwether_acoustics::{Coding, SilenceAnalysis};
 use bellwether_base::{Span, Timestamp};
 use bellwether_clock::{MediaClock, ReportClock};
-use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
     Arrival, Beginning, Codec, Packet, Reception, SenderReport, SrtpKey, SrtpSession, static_codec,
 };
@@ -165,11 +164,13 @@ impl Stream {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
         }
-        if let Codec::G711(law) = self.count(packet, listener)
-            && arrival != Arrival::Duplicate
-            && !is_cut
-        {
-            self.analyse(law, packet, item.bytes);
+        let coding = match self.count(packet, listener) {
+            Codec::G711(law) => Some(Coding::G711(law)),
+            Codec::G722 => Some(Coding::G722),
+            Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other => None,
+        };
+        if let Some(coding) = coding.filter(|_| arrival != Arrival::Duplicate && !is_cut) {
+            self.analyse(coding, packet, item.bytes);
         }
         arrival
     }
@@ -266,7 +267,7 @@ impl Stream {
             None if number >= 96 && packet.payload.len() == 4 => Codec::TelephoneEvent,
             None => Codec::Other,
         };
-        if let Codec::G711(_) = codec
+        if let Codec::G711(_) | Codec::G722 = codec
             && has_srtp_tail(packet.payload.len())
         {
             self.encrypt();
@@ -295,7 +296,7 @@ impl Stream {
     }
 
     /// `bytes` is the packet as it was sent.
-    fn analyse(&mut self, law: Law, packet: &Packet<'_>, bytes: &[u8]) {
+    fn analyse(&mut self, coding: Coding, packet: &Packet<'_>, bytes: &[u8]) {
         if self.is_analysed || !self.is_confirmed {
             return;
         }
@@ -307,10 +308,10 @@ impl Stream {
             },
             None => return,
         };
-        // A stream that changes law starts anew; what came before was another encoder's.
+        // A stream that changes its coding starts anew; what came before was another encoder's.
         let analysis = match &mut self.analysis {
-            Some(analysis) if analysis.law() == law => analysis,
-            other => other.insert(Box::new(SilenceAnalysis::new(law))),
+            Some(analysis) if analysis.coding() == coding => analysis,
+            other => other.insert(Box::new(SilenceAnalysis::new(coding))),
         };
         analysis.packet(payload);
     }

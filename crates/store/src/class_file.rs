@@ -1,9 +1,7 @@
 //! Device classes as a file to exchange: operators share profiles without sharing audio.
 
-use bellwether_acoustics::{FEATURES, Mode, feature_name};
+use bellwether_acoustics::{Coding, FEATURES, Mode, feature_name};
 use serde_json::{Value, json};
-
-use crate::classes::{law_name, law_of};
 
 /// What an exchanged file says it is, and its version.
 const FORMAT: &str = "bellwether-classes";
@@ -19,7 +17,7 @@ pub fn export_classes(modes: &[Mode]) -> Value {
             json!({
                 "class": mode.class,
                 "mode": mode.mode,
-                "law": law_name(mode.law),
+                "law": mode.coding.name(),
                 "calls": mode.calls,
                 "mean": mode.mean,
                 "scatter": mode.scatter,
@@ -64,7 +62,7 @@ fn mode_of(mode: &Value) -> Option<Mode> {
     Some(Mode {
         class: word("class").filter(|class| !class.is_empty())?,
         mode: word("mode")?,
-        law: law_of(&word("law")?)?,
+        coding: Coding::of(&word("law")?)?,
         calls: mode.get("calls")?.as_f64().filter(|n| *n > 0.0 && n.is_finite())?,
         mean: numbers("mean")?.try_into().ok()?,
         scatter,

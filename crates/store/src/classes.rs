@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_acoustics::{Classes, FEATURES, Mode, Pauses, feature_name, features};
-use bellwether_rtp::g711::Law;
+use bellwether_acoustics::{Classes, Coding, FEATURES, Mode, Pauses, feature_name, features};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 
@@ -44,7 +43,7 @@ pub struct Learned {
 }
 
 /// One call's features and what they weigh, by class, mode and law.
-type Taught = Vec<(String, Option<String>, Law, [f64; FEATURES], f64)>;
+type Taught = Vec<(String, Option<String>, Coding, [f64; FEATURES], f64)>;
 
 impl Reader {
     /// The classes that are known: read once.
@@ -82,7 +81,13 @@ impl Reader {
                 without_noise.push(lesson.call_id.clone());
             }
             for pauses in heard {
-                taught.push((lesson.class.clone(), lesson.mode.clone(), pauses.law, features(&pauses), 1.0));
+                taught.push((
+                    lesson.class.clone(),
+                    lesson.mode.clone(),
+                    pauses.coding,
+                    features(&pauses),
+                    1.0,
+                ));
             }
         }
         Ok(Learned { modes: learned(taught), without_noise })
@@ -135,7 +140,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let octets: Vec<u8> = row.get(1)?;
             if let (Some(class), Some(pauses)) = (class_of(row)?, usable(&octets)) {
-                taught.push((class, None, pauses.law, features(&pauses), weight));
+                taught.push((class, None, pauses.coding, features(&pauses), weight));
             }
         }
         Ok(Learned { modes: learned(taught), without_noise: Vec::new() })
@@ -228,6 +233,10 @@ pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 
         return Ok(none(match (reason.as_deref(), codec) {
             (Some("codec_unsupported"), Some(codec)) => json!(format!("codec_unsupported: {codec}")),
             (Some(reason), _) => json!(reason),
+            // Some packets were quiet, but no level held enough of them.
+            (None, _) if row.get::<_, Option<i64>>("silence_packets")?.is_some() => {
+                json!("too_little_silence")
+            }
             (None, _) => json!("no_silence"),
         }));
     };
@@ -247,7 +256,7 @@ pub(crate) fn shown_pauses(pauses: &Pauses) -> Map<String, Value> {
     let codes: Map<String, Value> =
         pauses.codes.iter().map(|(code, n)| (code.to_string(), json!(n))).collect();
     let shown = json!({
-        "law": law_name(pauses.law),
+        "law": pauses.coding.name(),
         "packets": pauses.packets,
         "observed_packets": pauses.observed_packets,
         "energy": pauses.energy + pauses.dc_offset * pauses.dc_offset,
@@ -277,7 +286,7 @@ fn shown_mode(mode: &Mode) -> Value {
         .collect();
     json!({
         "mode": mode.mode,
-        "law": law_name(mode.law),
+        "law": mode.coding.name(),
         "calls": round(mode.calls, 1),
         "features_mean_sd": features,
     })
@@ -300,7 +309,7 @@ impl Writer {
                 params![
                     mode.class,
                     mode.mode,
-                    law_name(mode.law),
+                    mode.coding.name(),
                     mode.calls,
                     packed(&mode.mean),
                     packed(&mode.scatter),
@@ -322,14 +331,14 @@ fn usable(octets: &[u8]) -> Option<Pauses> {
 /// The modes that lessons amount to. Where nobody told the mode, calls that lie apart are told apart, by number.
 fn learned(taught: Taught) -> Vec<Mode> {
     type Calls = Vec<([f64; FEATURES], f64)>;
-    let mut groups: std::collections::BTreeMap<(String, Option<String>, Law), Calls> = Default::default();
-    for (class, mode, law, call, weight) in taught {
-        groups.entry((class, mode, law)).or_default().push((call, weight));
+    let mut groups: std::collections::BTreeMap<(String, Option<String>, Coding), Calls> = Default::default();
+    for (class, mode, coding, call, weight) in taught {
+        groups.entry((class, mode, coding)).or_default().push((call, weight));
     }
     let mut out = Vec::new();
-    for ((class, mode, law), calls) in groups {
+    for ((class, mode, coding), calls) in groups {
         if let Some(mode) = mode {
-            out.extend(Mode::learn(&class, &mode, law, &calls));
+            out.extend(Mode::learn(&class, &mode, coding, &calls));
             continue;
         }
         let parts = Mode::parted(&calls.iter().map(|(call, _)| *call).collect::<Vec<_>>());
@@ -338,7 +347,7 @@ fn learned(taught: Taught) -> Vec<Mode> {
             let own: Calls =
                 calls.iter().zip(&parts).filter(|(_, p)| **p == part).map(|(call, _)| *call).collect();
             let name = if count == 1 { String::new() } else { format!("mode {}", part + 1) };
-            out.extend(Mode::learn(&class, &name, law, &own));
+            out.extend(Mode::learn(&class, &name, coding, &own));
         }
     }
     out
@@ -354,11 +363,11 @@ fn modes(db: &Connection) -> Result<Vec<Mode>, StoreError> {
         let law: String = row.get(2)?;
         let mean: Option<[f64; FEATURES]> = unpacked(&row.get::<_, Vec<u8>>(4)?).try_into().ok();
         // Of a later version's features: not comparable.
-        let (Some(law), Some(mean)) = (law_of(&law), mean) else { continue };
+        let (Some(coding), Some(mean)) = (Coding::of(&law), mean) else { continue };
         out.push(Mode {
             class: row.get(0)?,
             mode: row.get(1)?,
-            law,
+            coding,
             calls: row.get(3)?,
             mean,
             scatter: unpacked(&row.get::<_, Vec<u8>>(5)?),
@@ -373,15 +382,4 @@ fn packed(numbers: &[f64]) -> Vec<u8> {
 
 fn unpacked(octets: &[u8]) -> Vec<f64> {
     octets.as_chunks().0.iter().map(|n| f64::from_le_bytes(*n)).collect()
-}
-
-pub(crate) const fn law_name(law: Law) -> &'static str {
-    match law {
-        Law::Mu => "mu",
-        Law::A => "a",
-    }
-}
-
-pub(crate) fn law_of(name: &str) -> Option<Law> {
-    [Law::Mu, Law::A].into_iter().find(|law| law_name(*law) == name)
 }

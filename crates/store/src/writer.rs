@@ -531,7 +531,7 @@ fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
         row.rtcp_packets,
         nanos(row.first_seen),
         nanos(row.last_seen),
-        silence.map(|s| crate::classes::law_name(s.law)),
+        silence.map(|s| s.coding.name()),
         silence.map(|s| s.packets),
         silence.map(|s| s.observed_packets),
         silence.map(|s| s.energy),
