@@ -10,7 +10,7 @@ use bellwether_rtp::g711::Law;
 use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call};
 
 /// Units of a device that classes are learned from, and calls of each.
-const UNITS: usize = 3;
+const UNITS: usize = 6;
 const LEARNED: usize = 4;
 
 const CONDITIONS: [(&str, Impairment); 5] = [
@@ -26,6 +26,8 @@ struct Heard {
     device: DeviceMode,
     pauses: Option<Pauses>,
     papers: Option<(f64, f64)>,
+    /// Octets of memory behind the analysis at its end.
+    octets: usize,
 }
 
 fn heard(device: DeviceMode, unit: DeviceMode, law: Law, how: Impairment, rng: &mut Rng) -> Heard {
@@ -33,7 +35,8 @@ fn heard(device: DeviceMode, unit: DeviceMode, law: Law, how: Impairment, rng: &
     let mut analysis = SilenceAnalysis::new(law);
     packets.iter().for_each(|packet| analysis.packet(packet));
     let papers = analysis.profile().map(|p| (p.dc_offset, p.energy));
-    Heard { device, pauses: analysis.pauses(), papers }
+    let octets = analysis.heap_bytes() + size_of::<SilenceAnalysis>();
+    Heard { device, pauses: analysis.pauses(), papers, octets }
 }
 
 /// Modes that nothing in the model tells apart: their offsets and levels differ by less than units do.
@@ -138,15 +141,22 @@ struct Table {
     recognised: Vec<String>,
     confused: BTreeMap<String, u32>,
     strangers: Vec<String>,
+    octets: Vec<usize>,
 }
 
 fn table(law: Law, calls: usize) -> Table {
     let taught = teaching(law);
     let (classes, known) = (learned(law, &taught, None), papers(&taught));
-    let mut table = Table { recognised: Vec::new(), confused: BTreeMap::new(), strangers: Vec::new() };
+    let mut table = Table {
+        recognised: Vec::new(),
+        confused: BTreeMap::new(),
+        strangers: Vec::new(),
+        octets: Vec::new(),
+    };
     let mut clean = Vec::new();
     for (c, (name, how)) in CONDITIONS.into_iter().enumerate() {
         let all = tested(law, how, calls, c as u64);
+        table.octets.extend(all.iter().map(|call| call.octets));
         for is_clear in [true, false] {
             let some = all.iter().filter(|call| is_distinguishable(&call.device) == is_clear);
             let (mut n, mut right, mut wrong, mut papers_right, mut sure, mut sure_right) =
@@ -236,4 +246,10 @@ fn main() {
     println!("\n| law | left out | calls | not called any other's % | area under the curve |");
     println!("|---|---|---|---|---|");
     tables.iter().flat_map(|t| &t.strangers).for_each(|line| println!("{line}"));
+    let octets: Vec<usize> = tables.iter().flat_map(|t| &t.octets).copied().collect();
+    let mean = octets.iter().sum::<usize>() as f64 / octets.len().max(1) as f64;
+    println!(
+        "\nMemory behind an analysis at its end: {mean:.0} octets on average, {} at most.",
+        octets.iter().max().unwrap_or(&0)
+    );
 }
