@@ -18,6 +18,16 @@ pub(crate) struct Noise {
     mean: f64,
 }
 
+/// How the samples are coded, in words.
+fn coding(name: &str) -> &str {
+    match name {
+        "mu" => "mu-law",
+        "a" => "A-law",
+        "g722" => "G.722, lower band",
+        other => other,
+    }
+}
+
 impl Noise {
     pub(crate) fn of(stream: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| stream.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
@@ -52,7 +62,7 @@ impl Noise {
             number("packets"),
             number("energy"),
             number("dc_offset"),
-            text("law"),
+            coding(&text("law")),
         );
         Some(Self { title, shares, mean: number("dc_offset") * 32768.0 })
     }
