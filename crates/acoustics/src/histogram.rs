@@ -3,9 +3,10 @@ use bellwether_rtp::g711::Law;
 /// How often each G.711 code word occurred.
 ///
 /// Counts lie in order of magnitude, both signs side by side, and the list ends at the loudest word seen:
-/// silence uses few magnitudes, so it is short where it matters.
+/// silence uses few magnitudes, so it is short where it matters. There are several for each stream, so counts are small, and stay
+/// at their largest: an analysis looks at fewer samples of one level than that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CodeHistogram(Vec<u32>);
+pub struct CodeHistogram(Vec<u16>);
 
 impl CodeHistogram {
     /// Adds every code word of a packet.
@@ -29,7 +30,7 @@ impl CodeHistogram {
             self.reach(loudest);
             for (i, count) in self.0.iter_mut().enumerate().take(usize::from(loudest) * 2 + 2) {
                 let code = usize::from(law.code((i / 2) as u8, (i % 2) as u8));
-                *count += u32::from(even[code]) + u32::from(odd[code]);
+                *count = count.saturating_add(u16::from(even[code]) + u16::from(odd[code]));
             }
         }
     }
@@ -38,7 +39,8 @@ impl CodeHistogram {
     pub fn add_same(&mut self, law: Law, code: u8, n: u32) {
         let magnitude = law.magnitude(code);
         self.reach(magnitude);
-        self.0[usize::from(magnitude) * 2 + usize::from(code >> 7)] += n;
+        let count = &mut self.0[usize::from(magnitude) * 2 + usize::from(code >> 7)];
+        *count = count.saturating_add(u16::try_from(n).unwrap_or(u16::MAX));
     }
 
     /// Adds what another counted, of the same law.
@@ -47,7 +49,7 @@ impl CodeHistogram {
             self.0.resize(other.0.len(), 0);
         }
         for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
-            *mine += theirs;
+            *mine = mine.saturating_add(*theirs);
         }
     }
 
@@ -59,7 +61,7 @@ impl CodeHistogram {
             .iter()
             .enumerate()
             .filter(|(_, n)| **n > 0)
-            .map(|(i, n)| (law.code((i / 2) as u8, (i % 2) as u8), *n))
+            .map(|(i, n)| (law.code((i / 2) as u8, (i % 2) as u8), u32::from(*n)))
             .collect();
         counts.sort_unstable();
         counts
@@ -68,7 +70,7 @@ impl CodeHistogram {
     /// Octets of memory behind it.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
-        self.0.capacity() * size_of::<u32>()
+        self.0.capacity() * size_of::<u16>()
     }
 
     fn reach(&mut self, magnitude: u8) {

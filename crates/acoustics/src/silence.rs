@@ -12,11 +12,11 @@ use crate::{CodeHistogram, Coding};
 const MAX_HISTOGRAMS: usize = 6;
 
 /// Levels kept at once: a voice passes through all there are, a device's noise stays at a few.
-const MAX_BINS: usize = 18;
+const MAX_BINS: usize = 12;
 
 /// Packets of one level that are all looked at closely, and of how many later ones one is: neighbours say much the same.
 const ALL: u32 = 160;
-const ONE_OF: u32 = 4;
+const ONE_OF: u32 = 8;
 
 /// Samples of a packet that are decoded at a time.
 const BLOCK: usize = 512;
@@ -200,7 +200,9 @@ impl SilenceAnalysis {
             let x = f64::from(self.coding.law().linear()[usize::from(*first)]) / 32768.0;
             let (law, n) = (self.coding.law(), codes.len() as u32);
             if let Some(bin) = self.bin(x * x, x) {
-                bin.count(|histogram| histogram.add_same(law, *first, n));
+                if bin.is_looked_at() {
+                    bin.count(|histogram| histogram.add_same(law, *first, n));
+                }
                 self.constants = Constants { packets: self.constants.packets + 1, code: *first };
             }
             return;
@@ -210,7 +212,7 @@ impl SilenceAnalysis {
         let mean = sum as f64 / samples;
         let law = self.coding.law();
         if let Some(bin) = self.bin(energy, mean / 32768.0)
-            && (bin.packets <= ALL || bin.packets.is_multiple_of(ONE_OF))
+            && bin.is_looked_at()
         {
             bin.sound.add(&Sound::of(law, codes, mean));
             bin.count(|histogram| histogram.add(law, codes));
@@ -323,6 +325,11 @@ impl Bin {
             sound: Sound::default(),
             codes: CodeHistogram::default(),
         }
+    }
+
+    /// Whether its latest packet is one of those that are looked at closely.
+    const fn is_looked_at(&self) -> bool {
+        self.packets <= ALL || self.packets.is_multiple_of(ONE_OF)
     }
 
     fn count(&mut self, add: impl FnOnce(&mut CodeHistogram)) {
