@@ -66,8 +66,10 @@ pub(crate) struct Constants {
 #[derive(Clone, Debug)]
 pub(crate) struct Bin {
     pub(crate) index: u8,
-    /// By the paper's rule: also packets of levels beside it that had to leave.
+    /// Of this level.
     pub(crate) packets: u32,
+    /// By the paper's rule: with those of levels beside it that had to leave.
+    papers: u32,
     counted: u32,
     energy: f64,
     mean: f64,
@@ -225,13 +227,13 @@ impl SilenceAnalysis {
         let mut packets = [0_u32; 21];
         for bin in &self.bins {
             if let Some(sum) = papers_bin(bin.index).and_then(|i| packets.get_mut(usize::from(i))) {
-                *sum += bin.packets;
+                *sum += bin.papers;
             }
         }
         // The fullest bin; of equals the quietest.
         let fullest = (0_u8..21).rev().max_by_key(|i| packets.get(usize::from(*i)))?;
         let parts: Vec<&Bin> = self.bins.iter().filter(|b| papers_bin(b.index) == Some(fullest)).collect();
-        let packets: u32 = parts.iter().map(|b| b.packets).sum();
+        let packets: u32 = parts.iter().map(|b| b.papers).sum();
         if packets == 0 {
             return None;
         }
@@ -267,30 +269,39 @@ impl SilenceAnalysis {
         let at = match self.bins.iter().position(|b| b.index == index) {
             Some(at) => at,
             None => {
-                if self.bins.len() == MAX_BINS {
-                    self.drop_emptiest();
-                }
                 if self.bins.len() == self.bins.capacity() {
                     self.bins.reserve_exact(3);
                 }
                 self.bins.push(Bin::new(index));
-                self.bins.len() - 1
+                if self.bins.len() > MAX_BINS {
+                    self.drop_emptiest(index);
+                }
+                self.bins.iter().position(|b| b.index == index)?
             }
         };
         self.make_room_for_histogram(at);
         let bin = self.bins.get_mut(at)?;
         bin.packets += 1;
+        bin.papers += 1;
         bin.energy += energy;
         bin.mean += mean;
         Some(bin)
     }
 
-    /// Gives up the level with the fewest packets, of equals the loudest.
-    fn drop_emptiest(&mut self) {
-        let emptiest =
-            self.bins.iter().enumerate().min_by_key(|(_, b)| (b.packets, std::cmp::Reverse(b.index)));
-        if let Some((at, _)) = emptiest {
-            self.bins.swap_remove(at);
+    /// Gives up the level with the fewest packets, of equals the loudest, for a new one. By the paper's rule its packets still count,
+    /// with a neighbour.
+    fn drop_emptiest(&mut self, new: u8) {
+        let others = self.bins.iter().enumerate().filter(|(_, b)| b.index != new);
+        let emptiest = others.min_by_key(|(_, b)| (b.packets, std::cmp::Reverse(b.index)));
+        let Some((at, _)) = emptiest else { return };
+        let gone = self.bins.swap_remove(at);
+        let papers = papers_bin(gone.index);
+        let is_beside = |b: &&mut Bin| papers.is_some() && papers_bin(b.index) == papers;
+        let neighbour = self.bins.iter_mut().filter(is_beside).min_by_key(|b| b.index.abs_diff(gone.index));
+        if let Some(neighbour) = neighbour {
+            neighbour.papers += gone.papers;
+            neighbour.energy += gone.energy;
+            neighbour.mean += gone.mean;
         }
     }
 
@@ -319,6 +330,7 @@ impl Bin {
         Self {
             index,
             packets: 0,
+            papers: 0,
             counted: 0,
             energy: 0.0,
             mean: 0.0,
