@@ -60,7 +60,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
     // Noise fills neighbouring levels.
     let lowest = sounding.iter().find(|bin| {
         let near = sounding.iter().filter(|b| b.index >= bin.index && db(b) - db(bin) < SPREAD_DB);
-        is_enough(near.map(|b| b.packets).sum())
+        is_enough(near.map(|b| u32::from(b.packets)).sum())
     });
     let Some(lowest) = lowest else {
         return (constants.packets >= FEWEST).then(|| digital(coding, observed, constants));
@@ -82,7 +82,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
         sound.add(&bin.sound);
         codes.merge(&bin.codes);
     }
-    if constants.packets > chosen.iter().map(|b| b.packets).sum() {
+    if constants.packets > chosen.iter().map(|b| u32::from(b.packets)).sum() {
         // What sounds is the end of words.
         return Some(digital(coding, observed, constants));
     }
@@ -90,7 +90,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
     let of = |part: f32| if sound.variance > 0.0 { f64::from(part / sound.variance) } else { 0.0 };
     Some(Pauses {
         coding,
-        packets: chosen.iter().map(|b| b.packets).sum(),
+        packets: chosen.iter().map(|b| u32::from(b.packets)).sum(),
         observed_packets: observed,
         constant: (constants.packets, constants.code),
         is_digital: false,

@@ -12,11 +12,11 @@ use crate::{CodeHistogram, Coding};
 const MAX_HISTOGRAMS: usize = 6;
 
 /// Levels kept at once: a voice passes through all there are, a device's noise stays at a few.
-const MAX_BINS: usize = 12;
+const MAX_BINS: usize = 11;
 
 /// Packets of one level that are all looked at closely, and of how many later ones one is: neighbours say much the same.
-const ALL: u32 = 160;
-const ONE_OF: u32 = 8;
+const ALL: u16 = 160;
+const ONE_OF: u16 = 8;
 
 /// Samples of a packet that are decoded at a time.
 const BLOCK: usize = 512;
@@ -67,10 +67,10 @@ pub(crate) struct Constants {
 pub(crate) struct Bin {
     pub(crate) index: u8,
     /// Of this level.
-    pub(crate) packets: u32,
+    pub(crate) packets: u16,
     /// By the paper's rule: with those of levels beside it that had to leave.
-    papers: u32,
-    counted: u32,
+    papers: u16,
+    counted: u16,
     energy: f64,
     mean: f64,
     /// Of those that do not repeat one code word.
@@ -227,13 +227,13 @@ impl SilenceAnalysis {
         let mut packets = [0_u32; 21];
         for bin in &self.bins {
             if let Some(sum) = papers_bin(bin.index).and_then(|i| packets.get_mut(usize::from(i))) {
-                *sum += bin.papers;
+                *sum += u32::from(bin.papers);
             }
         }
         // The fullest bin; of equals the quietest.
         let fullest = (0_u8..21).rev().max_by_key(|i| packets.get(usize::from(*i)))?;
         let parts: Vec<&Bin> = self.bins.iter().filter(|b| papers_bin(b.index) == Some(fullest)).collect();
-        let packets: u32 = parts.iter().map(|b| b.papers).sum();
+        let packets: u32 = parts.iter().map(|b| u32::from(b.papers)).sum();
         if packets == 0 {
             return None;
         }
@@ -244,7 +244,7 @@ impl SilenceAnalysis {
             packets,
             energy: parts.iter().map(|b| b.energy).sum::<f64>() / f64::from(packets),
             dc_offset: parts.iter().map(|b| b.mean).sum::<f64>() / f64::from(packets),
-            counted_packets: parts.iter().map(|b| b.counted).sum(),
+            counted_packets: parts.iter().map(|b| u32::from(b.counted)).sum(),
             codes: codes.counts(self.coding.law()),
             observed_packets: self.observed,
         })
@@ -281,8 +281,8 @@ impl SilenceAnalysis {
         };
         self.make_room_for_histogram(at);
         let bin = self.bins.get_mut(at)?;
-        bin.packets += 1;
-        bin.papers += 1;
+        bin.packets = bin.packets.saturating_add(1);
+        bin.papers = bin.papers.saturating_add(1);
         bin.energy += energy;
         bin.mean += mean;
         Some(bin)
@@ -299,7 +299,7 @@ impl SilenceAnalysis {
         let is_beside = |b: &&mut Bin| papers.is_some() && papers_bin(b.index) == papers;
         let neighbour = self.bins.iter_mut().filter(is_beside).min_by_key(|b| b.index.abs_diff(gone.index));
         if let Some(neighbour) = neighbour {
-            neighbour.papers += gone.papers;
+            neighbour.papers = neighbour.papers.saturating_add(gone.papers);
             neighbour.energy += gone.energy;
             neighbour.mean += gone.mean;
         }
@@ -345,7 +345,7 @@ impl Bin {
     }
 
     fn count(&mut self, add: impl FnOnce(&mut CodeHistogram)) {
-        self.counted += 1;
+        self.counted = self.counted.saturating_add(1);
         add(&mut self.codes);
     }
 }
