@@ -199,6 +199,39 @@ fn a_device_of_ones_own_is_enrolled_by_approval() {
 }
 
 #[test]
+fn classes_are_learned_from_the_inventory() {
+    let story = story();
+    story.import("strict");
+    story.room.expect(0, &["--db", "x.db", "class", "learn", "--inventory"]);
+    let list = story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "class", "list"]);
+    let calls = list.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["calls"].as_f64().unwrap());
+    let all = story.honest.len() + story.softphone.len() + story.twin.len();
+    assert_eq!(calls.sum::<f64>(), all as f64, "{list}");
+}
+
+#[test]
+fn a_device_shows_the_media_clock_of_its_calls() {
+    let story = story();
+    let devices = story.room.rows("x.db", "devices");
+    let own = devices.iter().find(|r| r["sources"][0] == "10.1.1.10:5060").unwrap();
+    let aor = own["aor"].as_str().unwrap();
+    let out = story.room.expect(0, &["--db", "x.db", "--format", "json", "show", "device", aor]);
+    // Each of the three on the address shows its own two calls, whose packets left at the sensor's own pace.
+    let sources: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|shown| {
+            let clocks = shown["other_clocks"].as_array().unwrap();
+            assert_eq!(clocks.len(), 1, "{shown}");
+            assert_eq!((&clocks[0]["clock"], &clocks[0]["readings"]), (&json!("rtp"), &json!(2)), "{shown}");
+            assert_eq!(clocks[0]["rate_ppm"], 0.0, "{shown}");
+            shown["source"].clone()
+        })
+        .collect();
+    assert_eq!(sources, ["10.1.1.10:5060", "10.1.1.200:5060", "10.1.1.201:5060"]);
+}
+
+#[test]
 fn a_wrong_inventory_changes_nothing() {
     let story = story();
     story.import("strict");

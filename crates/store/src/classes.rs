@@ -99,13 +99,13 @@ impl Reader {
     /// If the database fails.
     pub fn learn_from_inventory(&self) -> Result<Learned, StoreError> {
         self.learn_by(
-            "SELECT i.device_class, s.pauses FROM inventory AS i
-             JOIN calls AS c ON c.caller = i.aor JOIN streams AS s ON s.call = c.call
-             WHERE s.direction = 'caller' AND s.pauses IS NOT NULL
-                 AND (SELECT count(*) FROM inventory AS o WHERE o.aor = i.aor) = 1
-             ORDER BY s.first_seen, s.stream",
+            "SELECT c.caller, s.pauses, c.caller_host FROM calls AS c JOIN streams AS s ON s.call = c.call
+             WHERE s.direction = 'caller' AND s.pauses IS NOT NULL ORDER BY s.first_seen, s.stream",
             1.0,
-            |row| Ok(row.get(0)?),
+            |row| {
+                let (caller, host): (String, Option<String>) = (row.get(0)?, row.get(2)?);
+                self.class_of_caller(&caller, host.as_deref())
+            },
         )
     }
 

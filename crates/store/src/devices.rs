@@ -24,6 +24,12 @@ const MOST_CALLS: i64 = 500;
 /// Subscribers remembered while a report is made.
 const MOST_SUBSCRIBERS: usize = 10_000;
 
+/// Which calls, as `c`, an address of record of the user `?1` at the host `?2` made. Some agents write another host into From than
+/// into the address that they register.
+pub(crate) const MADE_BY: &str =
+    "c.caller = ?1 AND (c.caller_host IS NULL OR c.caller_host = ?2 OR NOT EXISTS
+    (SELECT 1 FROM registrations AS r WHERE r.aor = 'sip:' || c.caller || '@' || c.caller_host))";
+
 /// A call of a subscriber.
 pub(crate) struct Call {
     pub(crate) call: i64,
@@ -146,6 +152,20 @@ impl Reader {
         })
     }
 
+    /// The class of device that the inventory gives a caller: none where it gives several, or the caller is not in it.
+    pub(crate) fn class_of_caller(
+        &self,
+        caller: &str,
+        host: Option<&str>,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(aor) = self.aor_of(caller, host)? else { return Ok(None) };
+        let inventory = self.known_inventory()?;
+        Ok(match inventory.get(&aor).map(|entry| entry.classes.as_slice()) {
+            Some([class]) => Some(class.clone()),
+            _ => None,
+        })
+    }
+
     fn known_inventory(&self) -> Result<Arc<BTreeMap<String, Entry>>, StoreError> {
         if let Some(known) = self.inventory.get() {
             return Ok(Arc::clone(known));
@@ -158,7 +178,6 @@ impl Reader {
         if let Some(known) = self.authors.get() {
             return Ok(Arc::clone(known));
         }
-        let inventory = self.known_inventory()?;
         let mut authors = Authors::default();
         let mut select = self.db.prepare("SELECT DISTINCT caller, caller_host, sip_author FROM calls")?;
         let mut rows = select.query([])?;
@@ -166,9 +185,8 @@ impl Reader {
             let (caller, host, author): (String, Option<String>, String) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             *authors.all.entry(author.clone()).or_default() += 1.0;
-            let entry = self.aor_of(&caller, host.as_deref())?.and_then(|aor| inventory.get(&aor).cloned());
-            if let Some([class]) = entry.as_ref().map(|entry| entry.classes.as_slice()) {
-                *authors.classes.entry(class.clone()).or_default().entry(author).or_default() += 1.0;
+            if let Some(class) = self.class_of_caller(&caller, host.as_deref())? {
+                *authors.classes.entry(class).or_default().entry(author).or_default() += 1.0;
             }
         }
         let authors = Arc::new(authors);
@@ -206,19 +224,14 @@ impl Reader {
 
     /// The calls that a subscriber made, oldest first.
     fn calls_of(&self, aor: &str) -> Result<Vec<Call>, StoreError> {
-        let Some((user, host)) = aor.strip_prefix("sip:").and_then(|rest| rest.rsplit_once('@')) else {
-            return Ok(Vec::new());
-        };
+        let Some((user, host)) = user_and_host(aor) else { return Ok(Vec::new()) };
         let classes = self.known_classes()?;
-        // Some agents write another host into From than into the address that they register.
-        let mut select = self.db.prepare_cached(
+        let mut select = self.db.prepare_cached(&format!(
             "SELECT c.call, c.source, c.sip_author, c.user_agent, c.is_sensitive, c.access_side,
                  (SELECT s.pauses FROM streams AS s WHERE s.call = c.call AND s.direction = 'caller'
                      AND s.pauses IS NOT NULL ORDER BY s.packets DESC LIMIT 1)
-             FROM calls_now AS c WHERE c.caller = ?1 AND (c.caller_host IS NULL OR c.caller_host = ?2 OR NOT EXISTS
-                 (SELECT 1 FROM registrations AS r WHERE r.aor = 'sip:' || c.caller || '@' || c.caller_host))
-             ORDER BY c.started_at DESC, c.call LIMIT ?3",
-        )?;
+             FROM calls_now AS c WHERE {MADE_BY} ORDER BY c.started_at DESC, c.call LIMIT ?3",
+        ))?;
         let rows: Result<Vec<Call>, rusqlite::Error> = select
             .query_map(params![user, host, MOST_CALLS], |r| {
                 let octets: Option<Vec<u8>> = r.get(6)?;
@@ -254,6 +267,11 @@ impl Reader {
             select.query_map(params![instance, aor, device.registration], |r| r.get(0))?.collect();
         Ok(rows?)
     }
+}
+
+/// The user and the host of an address of record as reports print it.
+pub(crate) fn user_and_host(aor: &str) -> Option<(&str, &str)> {
+    aor.strip_prefix("sip:")?.rsplit_once('@')
 }
 
 /// Puts registrations that are one physical device together, and gives each device its calls. Two that were there at once are two.

@@ -8,6 +8,7 @@ use rusqlite::{Row, params, params_from_iter};
 use serde_json::{Value, json};
 
 use crate::StoreError;
+use crate::devices::{MADE_BY, user_and_host};
 use crate::query::Reader;
 use crate::timelines::TIMERS;
 use crate::values::{round, time};
@@ -29,8 +30,13 @@ impl Reader {
         let mut sources = vec![source];
         sources.extend(self.moves(id)?.into_iter().map(|(_, source)| source));
         let mut clocks = self.timers(&aor, &sources)?;
-        clocks.extend(self.wall_clocks(registration, &aor, &sources)?);
-        clocks.extend(self.media_clocks(&aor, &sources)?);
+        let (user, host) = user_and_host(&aor).unwrap_or_default();
+        // In the order of the parameters of what selects the calls.
+        let made = [user, host].into_iter().chain(sources.iter().map(String::as_str));
+        let places = vec!["?"; sources.len()].join(", ");
+        let calls = format!("{MADE_BY} AND c.source IN ({places})");
+        clocks.extend(self.wall_clocks(registration, &calls, made.clone())?);
+        clocks.extend(self.media_clocks(&calls, made)?);
         Ok(Value::Array(clocks))
     }
 
@@ -81,16 +87,15 @@ impl Reader {
         Ok(out)
     }
 
-    fn wall_clocks(
+    /// Wall clocks in a registration, and in the calls that are selected so.
+    fn wall_clocks<'a>(
         &self,
         registration: i64,
-        aor: &str,
-        sources: &[String],
+        calls: &str,
+        made: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<Value>, StoreError> {
-        let places = vec!["?"; sources.len()].join(", ");
         let mut select = self.db.prepare(&format!(
-            "WITH subjects(subject) AS (VALUES(?) UNION ALL
-                 SELECT call FROM calls WHERE caller = ? AND source IN ({places}))
+            "WITH subjects(subject) AS (SELECT c.call FROM calls AS c WHERE {calls} UNION ALL VALUES({registration}))
              SELECT kind, captured_at, clock_at, resolution_ns FROM (
                  SELECT kind, captured_at, clock_at, resolution_ns FROM instances
                      WHERE subject IN subjects AND clock_at IS NOT NULL
@@ -98,9 +103,7 @@ impl Reader {
                      WHERE subject IN subjects)
              ORDER BY captured_at LIMIT {MOST_READINGS}"
         ))?;
-        let mut named: Vec<rusqlite::types::Value> = vec![registration.into(), aor.to_owned().into()];
-        named.extend(sources.iter().map(|source| source.clone().into()));
-        let mut rows = select.query(params_from_iter(named))?;
+        let mut rows = select.query(params_from_iter(made))?;
         let mut kinds: BTreeMap<String, Vec<WallReading>> = BTreeMap::new();
         while let Some(row) = rows.next()? {
             kinds.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?, row.get(3)?));
@@ -109,20 +112,21 @@ impl Reader {
     }
 
     /// Media clocks over all calls that the device made: against the sensor's clock, and against its own wall clock.
-    fn media_clocks(&self, aor: &str, sources: &[String]) -> Result<Vec<Value>, StoreError> {
+    fn media_clocks<'a>(
+        &self,
+        calls: &str,
+        made: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Vec<Value>, StoreError> {
         let mut out = Vec::new();
         for (name, column) in [("rtp", "media_skew"), ("rtcp", "rtcp_skew")] {
-            let places = vec!["?"; sources.len()].join(", ");
             let mut select = self.db.prepare(&format!(
                 "SELECT s.{column}_ppm, s.{column}_low_ppm, s.{column}_high_ppm, s.first_seen, s.last_seen
                  FROM calls AS c JOIN streams AS s ON s.call = c.call
-                 WHERE s.direction = 'caller' AND s.{column}_ppm IS NOT NULL AND c.caller = ?
-                     AND c.source IN ({places})
+                 WHERE s.direction = 'caller' AND s.{column}_ppm IS NOT NULL AND {calls}
                  ORDER BY s.first_seen LIMIT {MOST_READINGS}"
             ))?;
-            let named = [aor].into_iter().chain(sources.iter().map(String::as_str));
             let streams: Vec<(f64, f64, f64, i64, i64)> = select
-                .query_map(params_from_iter(named), |r| {
+                .query_map(params_from_iter(made.clone()), |r| {
                     Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?))
                 })?
                 .collect::<Result<_, rusqlite::Error>>()?;
