@@ -2,7 +2,7 @@
 
 use bellwether_base::Ppm;
 
-use crate::line::{select, student_t_975};
+use crate::line::{MAD_TO_SD, middle_and_deviation, student_t_975};
 use crate::reading::{Rate, RateKind};
 use crate::{RoundTrip, Skew};
 
@@ -83,13 +83,12 @@ const OWN_SPREAD_S: f64 = 1.5e-3;
 /// is taken out; without that, the shortest stands for it, and what the waits vary by is what it may be off.
 fn middle_rate(sorted: &[f64], rtt: RoundTrip, rate: impl Fn(f64) -> Ppm) -> (Rate, f64) {
     let n = sorted.len() as f64;
-    let wait = select(&mut sorted.to_vec(), 0.5);
-    let varies = select(&mut sorted.iter().map(|w| (w - wait).abs()).collect::<Vec<_>>(), 0.5);
+    let (wait, varies) = middle_and_deviation(sorted);
     let spread = MAD_TO_SD * varies;
     let (trip, trip_variance) = match rtt.middle {
         Some((middle, off)) => {
             let deviation = MAD_TO_SD * off.as_secs_f64();
-            (middle.as_secs_f64(), deviation * deviation / f64::from(rtt.seen.clamp(1, LATEST)))
+            (middle.as_secs_f64(), deviation * deviation / f64::from(rtt.seen.clamp(1, RoundTrip::KEPT)))
         }
         None => (rtt.shortest.as_secs_f64(), spread * spread),
     };
@@ -100,12 +99,6 @@ fn middle_rate(sorted: &[f64], rtt: RoundTrip, rate: impl Fn(f64) -> Ppm) -> (Ra
     let ci95 = (rate(late + half), rate(late - half));
     (Rate { rate: rate(late), ci95, kind: RateKind::Middle }, varies)
 }
-
-/// Round trips whose middle is kept: the latest.
-pub(crate) const LATEST: u32 = 8;
-
-/// A median absolute deviation is this part of a normal distribution's standard deviation.
-const MAD_TO_SD: f64 = 1.4826;
 
 /// 97.5 % point of the standard logistic distribution.
 const LOGISTIC_975: f64 = 3.664;

@@ -4,7 +4,7 @@
 //! Shape and scale are taken from the residuals of another line. They hardly matter for the slope: errors in them shift all points
 //! alike, and what shifts all alike says nothing of a slope (their scores are orthogonal where times lie evenly).
 
-use crate::line::{Offsets, residuals, select};
+use crate::line::{MAD_TO_SD, Offsets, middle_and_deviation, residuals, select};
 
 /// Points below which the shape of the delays is not known.
 const FEWEST: usize = 12;
@@ -104,8 +104,8 @@ pub(crate) fn gamma_slope(segments: &[Offsets], start: f64) -> Option<(f64, f64)
 impl Delays {
     /// From residuals (the least delayed are the largest), and how far the floor lies above their median.
     fn of(left: &[f64]) -> Option<(Self, f64)> {
-        let middle = select(&mut left.to_vec(), 0.5);
-        let off = 1.4826 * select(&mut left.iter().map(|r| (r - middle).abs()).collect::<Vec<_>>(), 0.5);
+        let (middle, deviation) = middle_and_deviation(left);
+        let off = MAD_TO_SD * deviation;
         // Delay is what a residual lacks.
         let core: Vec<f64> = left.iter().map(|r| middle - r).filter(|d| *d < FAR * off).collect();
         let n = core.len() as f64;

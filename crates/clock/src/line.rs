@@ -224,6 +224,16 @@ pub(crate) fn select(values: &mut [f64], level: f64) -> f64 {
     *value
 }
 
+/// A median absolute deviation times this is a normal distribution's standard deviation.
+pub(crate) const MAD_TO_SD: f64 = 1.4826;
+
+/// The middle of values, and how far half of them lie from it at most: the median absolute deviation.
+pub(crate) fn middle_and_deviation(values: &[f64]) -> (f64, f64) {
+    let middle = select(&mut values.to_vec(), 0.5);
+    let mut off: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
+    (middle, select(&mut off, 0.5))
+}
+
 /// What is left of the offsets around lines of one slope, each segment's quantile of this level taken out.
 pub(crate) fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64> {
     let mut out = Vec::new();

@@ -2,7 +2,7 @@ use bellwether_base::{Ppm, Span};
 
 use crate::answered::Answered;
 use crate::fit::{is_of_period, main_period};
-use crate::line::{Offsets, select, student_t_975};
+use crate::line::{Offsets, middle_and_deviation, select, student_t_975};
 use crate::schedule::Schedule;
 use crate::{Discipline, NoFit, SegmentStats, SkewFit, pooled_fit};
 
@@ -112,6 +112,11 @@ pub struct RoundTrip {
     pub middle: Option<(Span, Span)>,
 }
 
+impl RoundTrip {
+    /// Of so many round trips the middle is taken: the latest.
+    pub const KEPT: u32 = 8;
+}
+
 /// Reads a device's clock from all its segments.
 ///
 /// # Errors
@@ -190,9 +195,8 @@ fn by_intervals(points: &[Offsets], period_s: f64) -> Option<Rate> {
             segment.windows(2).map(|w| (w[1].1 - w[0].1) / ((w[1].0 - w[0].0) / period_s).round().max(1.0)),
         );
     }
-    let middle = select(&mut steps.clone(), 0.5);
-    let most = FAR * select(&mut steps.iter().map(|s| (s - middle).abs()).collect::<Vec<_>>(), 0.5);
-    steps.retain(|step| (step - middle).abs() <= most);
+    let (middle, deviation) = middle_and_deviation(&steps);
+    steps.retain(|step| (step - middle).abs() <= FAR * deviation);
     let n = steps.len() as f64;
     if n < FEWEST_INTERVALS {
         return None;

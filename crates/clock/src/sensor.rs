@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bellwether_base::{Span, Timestamp};
 
 use crate::SegmentStats;
-use crate::line::select;
+use crate::line::{MAD_TO_SD, middle_and_deviation, select};
 
 /// Steps below this are left to the interval of each clock.
 const SMALLEST_S: f64 = 0.01;
@@ -160,14 +160,13 @@ fn add_intervals(device: u32, segments: &[SegmentStats], out: &mut Vec<Interval>
         before = Some((segment.last_at, segment.period_s));
     }
     let own = out.get_mut(begin..).unwrap_or_default();
-    let mut excesses: Vec<f64> = own.iter().map(|i| i.excess_s).collect();
+    let excesses: Vec<f64> = own.iter().map(|i| i.excess_s).collect();
     if excesses.len() < FEWEST_INTERVALS {
         out.truncate(begin);
         return;
     }
-    let usual = select(&mut excesses, 0.5);
-    let mut off: Vec<f64> = excesses.iter().map(|e| (e - usual).abs()).collect();
-    let spread_s = (1.4826 * select(&mut off, 0.5)).max(LEAST_SPREAD_S);
+    let (usual, deviation) = middle_and_deviation(&excesses);
+    let spread_s = (MAD_TO_SD * deviation).max(LEAST_SPREAD_S);
     for interval in own {
         (interval.excess_s, interval.spread_s) = (interval.excess_s - usual, spread_s);
     }

@@ -1,5 +1,5 @@
 use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport};
-use bellwether_clock::RegisterTimeline;
+use bellwether_clock::{RegisterTimeline, RoundTrip};
 use bellwether_sip::{Address, Message, Name, StartLine};
 
 use crate::fact::{ClockSeen, Fact, Move, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted};
@@ -20,8 +20,10 @@ const STEADY: u32 = 3;
 /// A long-lived timeline is reported after this many refreshes too, not only at its end.
 const REPORT_EVERY: u32 = 16;
 
-/// Round trips kept of a device: enough for their middle.
-const LATEST_RTT: usize = 8;
+/// Round trips kept of a device.
+const LATEST_RTT: usize = RoundTrip::KEPT as usize;
+
+/// What they are counted in, in nanoseconds.
 const RTT_UNIT: i64 = 100_000;
 
 /// Round trips below which there is no middle.
