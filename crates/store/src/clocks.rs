@@ -331,6 +331,7 @@ impl Clock {
     }
 }
 
-fn interval((low, high): (Ppm, Ppm)) -> [f64; 2] {
+/// A 95 % interval as reports show it.
+pub(crate) fn interval((low, high): (Ppm, Ppm)) -> [f64; 2] {
     [round(low.0, 3), round(high.0, 3)]
 }

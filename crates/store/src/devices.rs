@@ -44,7 +44,7 @@ pub(crate) struct Call {
 /// One physical device of a subscriber.
 pub(crate) struct Record {
     pub(crate) name: String,
-    /// Its registrations: several if it came back under another contact. None of one that only calls.
+    /// Its registrations: several if it came back under another contact.
     pub(crate) registrations: Vec<Device>,
     pub(crate) sources: BTreeSet<String>,
     pub(crate) calls: Vec<usize>,
@@ -278,7 +278,7 @@ pub(crate) fn user_and_host(aor: &str) -> Option<(&str, &str)> {
 fn records(registrations: Vec<Device>, calls: &[Call]) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     for device in registrations {
-        let (first_seen, last_seen) = device.span();
+        let (first_seen, last_seen) = device.seen;
         let same = records.iter_mut().find(|record| {
             record.registrations.iter().any(|other| device.is_same_as(other) == Some(true))
                 || (first_seen > record.last_seen
@@ -323,11 +323,6 @@ impl Device {
 
     pub(crate) fn refreshes(&self) -> u64 {
         self.row.get("refreshes").and_then(Value::as_u64).unwrap_or(0)
-    }
-
-    /// When it was first and last seen.
-    fn span(&self) -> (i64, i64) {
-        self.seen
     }
 
     /// Whether another registration is of this device for certain, or certainly not; none where nothing names them.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use bellwether_base::Ppm;
 use bellwether_clock::{Drift, Reading, parted_at, read_clock};
-use rusqlite::{Row, params, params_from_iter};
+use rusqlite::{Row, params_from_iter};
 use serde_json::{Value, json};
 
 use crate::StoreError;
+use crate::clocks::interval;
 use crate::devices::{MADE_BY, user_and_host};
 use crate::query::Reader;
 use crate::timelines::TIMERS;
@@ -78,7 +80,7 @@ impl Reader {
                 "discipline": read.map(|r| r.discipline.name()),
                 "slope_ppm": read.map(|r| round(r.slope.skew.0, 3)),
                 "rate_ppm": rate.map(|r| round(r.rate.0, 3)),
-                "rate_ci95_ppm": rate.map(|r| ends(r.ci95.0.0, r.ci95.1.0)),
+                "rate_ci95_ppm": rate.map(|r| interval(r.ci95)),
                 "rate_method": rate.map(|r| r.kind.name()),
                 "no_fit": no_fit(&reading),
                 "resolution_s": read.map(|r| round(r.slope.residual_s, 6)),
@@ -139,30 +141,10 @@ impl Reader {
                 "last_seen": time(streams.iter().map(|s| s.4).max()),
                 "readings": streams.len(),
                 "rate_ppm": round(rate, 3),
-                "rate_ci95_ppm": ends(rate - half, rate + half),
+                "rate_ci95_ppm": interval((Ppm(rate - half), Ppm(rate + half))),
             }));
         }
         Ok(out)
-    }
-
-    /// What befell the clock that stamps packets.
-    pub(crate) fn sensor_clock(&self) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
-            "SELECT kind, from_at, to_at, amount, devices, of FROM sensor_clock ORDER BY from_at, kind",
-        )?;
-        let rows: Result<Vec<Value>, rusqlite::Error> = select
-            .query_map(params![], |r| {
-                Ok(json!({
-                    "kind": r.get::<_, String>(0)?,
-                    "from": time(r.get(1)?),
-                    "to": time(r.get(2)?),
-                    "amount": round(r.get(3)?, 6),
-                    "devices": r.get::<_, Option<i64>>(4)?,
-                    "of": r.get::<_, Option<i64>>(5)?,
-                }))
-            })?
-            .collect();
-        Ok(Value::Array(rows?))
     }
 }
 
@@ -171,10 +153,6 @@ fn no_fit(reading: &Result<Reading, bellwether_clock::NoFit>) -> Option<&'static
         Ok(reading) => reading.skew.err().filter(|_| reading.rate.is_none()).map(|reason| reason.name()),
         Err(reason) => Some(reason.name()),
     }
-}
-
-fn ends(low: f64, high: f64) -> [f64; 2] {
-    [round(low, 3), round(high, 3)]
 }
 
 /// What a wall clock shows: how far it is off, and how fast that changes.
@@ -197,7 +175,7 @@ fn wall_clock(kind: &str, readings: &[WallReading]) -> Value {
         "readings": readings.len(),
         "offset_s": round(offset as f64 / 1e9, 6),
         "rate_ppm": rate.map(|(rate, _)| round(rate.0, 3)),
-        "rate_ci95_ppm": rate.map(|(_, (low, high))| ends(low.0, high.0)),
+        "rate_ci95_ppm": rate.map(|(_, ci95)| interval(ci95)),
         "resolution_s": step as f64 / 1e9,
     })
 }
