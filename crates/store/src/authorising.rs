@@ -20,65 +20,93 @@ const UNSEEN: f64 = 0.5;
 
 /// Weighs what is known of one subscriber.
 pub(crate) struct Judge<'a> {
-    pub(crate) reader: &'a Reader,
-    pub(crate) aor: &'a str,
-    pub(crate) entry: Option<&'a Entry>,
-    pub(crate) calls: &'a [Call],
-    pub(crate) records: &'a [Record],
+    reader: &'a Reader,
+    aor: &'a str,
+    entry: Option<&'a Entry>,
+    calls: &'a [Call],
+    records: &'a [Record],
+    /// The devices that others are held against.
+    enrolled: Vec<usize>,
+    /// What each record's registrations say, whichever of its calls is judged.
+    registered: Vec<Registered>,
+    /// The subscriber's own first call: what was there at activation. One of a device that is not enrolled does not count.
+    first: Option<&'a Call>,
 }
 
-impl Judge<'_> {
-    /// The devices that others are held against: those the operator approved, else, by the inventory, the first that were there.
-    pub(crate) fn enrolled(&self) -> Vec<usize> {
-        let Some(entry) = self.entry else { return Vec::new() };
-        if !entry.approved.is_empty() {
-            let is_approved = |record: &Record| entry.approved.contains(&record.name);
-            return (0..self.records.len())
-                .filter(|i| self.records.get(*i).is_some_and(is_approved))
-                .collect();
+/// What a device's registrations say of it.
+struct Registered {
+    /// Against those of the enrolled devices.
+    evidence: Vec<Evidence>,
+    /// Other subscribers that its instance registers.
+    others: Vec<String>,
+}
+
+/// The devices that others are held against: those the operator approved, else, by the inventory, the first that were there.
+fn enrolled(entry: Option<&Entry>, records: &[Record]) -> Vec<usize> {
+    let Some(entry) = entry else { return Vec::new() };
+    if !entry.approved.is_empty() {
+        let is_approved = |record: &Record| entry.approved.contains(&record.name);
+        return (0..records.len()).filter(|i| records.get(*i).is_some_and(is_approved)).collect();
+    }
+    if entry.policy == Some(Policy::Learn) {
+        return Vec::new();
+    }
+    let most = entry.max_devices.unwrap_or(entry.classes.len().max(1) as u32) as usize;
+    (0..records.len()).take(most).collect()
+}
+
+impl<'a> Judge<'a> {
+    pub(crate) fn new(
+        reader: &'a Reader,
+        aor: &'a str,
+        entry: Option<&'a Entry>,
+        calls: &'a [Call],
+        records: &'a [Record],
+    ) -> Result<Self, StoreError> {
+        let enrolled = enrolled(entry, records);
+        let of_enrolled = enrolled.iter().filter_map(|i| records.get(*i)).flat_map(|record| &record.calls);
+        let first = of_enrolled.min().and_then(|i| calls.get(*i)).or(calls.first());
+        let mut judge = Self { reader, aor, entry, calls, records, enrolled, registered: Vec::new(), first };
+        for (at, record) in records.iter().enumerate() {
+            let evidence = judge.of_registration(at, record);
+            judge.registered.push(Registered { evidence, others: judge.owners(record)? });
         }
-        if entry.policy == Some(Policy::Learn) {
-            return Vec::new();
-        }
-        let most = entry.max_devices.unwrap_or(entry.classes.len().max(1) as u32) as usize;
-        (0..self.records.len()).take(most).collect()
+        Ok(judge)
     }
 
-    fn is_judged(&self, enrolled: &[usize]) -> bool {
-        self.entry.is_some_and(|entry| entry.policy != Some(Policy::Learn) || !enrolled.is_empty())
+    fn is_judged(&self) -> bool {
+        self.entry.is_some_and(|entry| entry.policy != Some(Policy::Learn) || !self.enrolled.is_empty())
     }
 
-    pub(crate) fn call(&self, number: usize, call: &Call, enrolled: &[usize]) -> Result<Judged, StoreError> {
-        let at = self.records.iter().position(|record| record.calls.contains(&number));
-        let record = at.and_then(|at| self.records.get(at));
+    pub(crate) fn call(&self, number: usize, call: &Call) -> Result<Judged, StoreError> {
+        let mut records = self.records.iter().zip(&self.registered);
+        let record = records.find(|(record, _)| record.calls.contains(&number));
         let mut evidence: Vec<Evidence> = self.of_class(call.heard.as_ref()).into_iter().collect();
-        evidence.extend(self.of_author(call, enrolled)?);
-        if let (Some(at), Some(record)) = (at, record) {
-            evidence.extend(self.of_registration(at, record, enrolled));
+        evidence.extend(self.of_author(call)?);
+        if let Some((_, registered)) = record {
+            evidence.extend_from_slice(&registered.evidence);
         }
         let mut findings = Vec::new();
         if call.is_sensitive && call.side == "inbound" {
             findings.push("a call from a trunk dials a number that only subscribers may".to_owned());
         }
-        if let Some(record) = record {
-            let others = self.owners(record)?;
-            if !others.is_empty() {
-                findings.push(format!("one device behind several accounts: {}", others.join(", ")));
-            }
+        if let Some((_, registered)) = record.filter(|(_, registered)| !registered.others.is_empty()) {
+            findings.push(format!("one device behind several accounts: {}", registered.others.join(", ")));
         }
-        let course = self.course(&evidence, call.is_sensitive, enrolled);
+        let course = self.course(&evidence, call.is_sensitive);
         let verdict = course.last().map_or(DeviceVerdict::NotEnrolled, |(_, verdict)| *verdict);
-        Ok(Judged { verdict, evidence, findings, device: record.map(|record| record.name.clone()), course })
+        Ok(Judged {
+            verdict,
+            evidence,
+            findings,
+            device: record.map(|(record, _)| record.name.clone()),
+            course,
+        })
     }
 
     /// The verdict as evidence arrives; empty if nothing says which device it should be.
-    fn course(
-        &self,
-        evidence: &[Evidence],
-        is_sensitive: bool,
-        enrolled: &[usize],
-    ) -> Vec<(&'static str, DeviceVerdict)> {
-        if !self.is_judged(enrolled) {
+    fn course(&self, evidence: &[Evidence], is_sensitive: bool) -> Vec<(&'static str, DeviceVerdict)> {
+        if !self.is_judged() {
             return Vec::new();
         }
         let stages = [
@@ -127,19 +155,10 @@ impl Judge<'_> {
     }
 
     /// Who wrote the INVITE, against those who wrote for this subscriber first and for others with this class.
-    fn of_author(&self, call: &Call, enrolled: &[usize]) -> Result<Option<Evidence>, StoreError> {
-        let Some(entry) = self.entry else { return Ok(None) };
+    fn of_author(&self, call: &Call) -> Result<Option<Evidence>, StoreError> {
+        let (Some(entry), Some(own)) = (self.entry, self.first) else { return Ok(None) };
         let authors = self.reader.authors()?;
         let all: f64 = authors.all.values().sum();
-        // The subscriber's own first call: what was there at activation. One of a device that is not enrolled does not count.
-        let is_enrolled = |number: usize| {
-            enrolled.iter().filter_map(|i| self.records.get(*i)).any(|record| record.calls.contains(&number))
-        };
-        let own = (0..self.calls.len())
-            .find(|i| is_enrolled(*i))
-            .or((!self.calls.is_empty()).then_some(0))
-            .and_then(|i| self.calls.get(i));
-        let Some(own) = own else { return Ok(None) };
         let is_own = own.author == call.author;
         let in_class = |class: &String| {
             let known = authors.classes.get(class)?;
@@ -175,11 +194,9 @@ impl Judge<'_> {
     }
 
     /// A device's registrations against those of the enrolled devices.
-    fn of_registration(&self, at: usize, record: &Record, enrolled: &[usize]) -> Vec<Evidence> {
-        if enrolled.is_empty() {
-            return Vec::new();
-        }
-        if enrolled.contains(&at) {
+    fn of_registration(&self, at: usize, record: &Record) -> Vec<Evidence> {
+        let enrolled = &self.enrolled;
+        if enrolled.is_empty() || enrolled.contains(&at) {
             return Vec::new();
         }
         let mut evidence = Vec::new();
@@ -206,7 +223,13 @@ impl Judge<'_> {
         evidence
     }
 
-    pub(crate) fn shown(&self, at: usize, record: &Record, enrolled: &[usize]) -> Result<Shown, StoreError> {
+    /// The devices as reports show them.
+    pub(crate) fn shown(&self) -> Result<Vec<Shown>, StoreError> {
+        let records = self.records.iter().zip(&self.registered).enumerate();
+        records.map(|(at, (record, registered))| self.shown_one(at, record, registered)).collect()
+    }
+
+    fn shown_one(&self, at: usize, record: &Record, registered: &Registered) -> Result<Shown, StoreError> {
         let heard: Vec<&Comparison> =
             record.calls.iter().filter_map(|i| self.calls.get(*i)?.heard.as_ref()).collect();
         let mut evidence = Vec::new();
@@ -219,15 +242,15 @@ impl Judge<'_> {
             evidence.push(Evidence::new(EvidenceKind::Class, words, weight));
         }
         if let Some(call) = record.calls.last().and_then(|i| self.calls.get(*i)) {
-            evidence.extend(self.of_author(call, enrolled)?);
+            evidence.extend(self.of_author(call)?);
         }
-        evidence.extend(self.of_registration(at, record, enrolled));
-        let others = self.owners(record)?;
+        evidence.extend_from_slice(&registered.evidence);
+        let others = &registered.others;
         if !others.is_empty() {
             let words = format!("the same instance registers {} other address(es) of record", others.len());
             evidence.push(Evidence::new(EvidenceKind::Instance, words, -1.0));
         }
-        let verdict = if self.is_judged(enrolled) {
+        let verdict = if self.is_judged() {
             weigh(&evidence, false, self.reader.strictness)
         } else {
             DeviceVerdict::NotEnrolled
@@ -262,7 +285,7 @@ impl Judge<'_> {
             json!(record.calls.len()),
             json!(record.sources),
             json!(others),
-            json!(enrolled.contains(&at)),
+            json!(self.enrolled.contains(&at)),
         ];
         Ok(Shown { columns, last_seen: record.last_seen })
     }

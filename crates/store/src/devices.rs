@@ -209,17 +209,12 @@ impl Reader {
         let entry = self.known_inventory()?.get(aor).cloned();
         let calls = self.calls_of(aor)?;
         let records = records(self.devices("r.aor = ?1", aor, Detail::Row)?, &calls);
-        let judge = Judge { reader: self, aor, entry: entry.as_ref(), calls: &calls, records: &records };
-        let enrolled = judge.enrolled();
-        let mut shown = Vec::new();
-        for (i, record) in records.iter().enumerate() {
-            shown.push(judge.shown(i, record, &enrolled)?);
-        }
+        let judge = Judge::new(self, aor, entry.as_ref(), &calls, &records)?;
         let mut judged = BTreeMap::new();
         for (i, call) in calls.iter().enumerate() {
-            judged.insert(call.call, judge.call(i, call, &enrolled)?);
+            judged.insert(call.call, judge.call(i, call)?);
         }
-        Ok(Subscriber { records: shown, calls: judged })
+        Ok(Subscriber { records: judge.shown()?, calls: judged })
     }
 
     /// The calls that a subscriber made, oldest first.
