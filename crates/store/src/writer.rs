@@ -1,3 +1,5 @@
+mod clocks;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -5,15 +7,13 @@ use std::path::Path;
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
-    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
-    RegistrationUpdate, Row, SensorClockRow, SightingRow, StreamRow, TimerRow, WallClockRow,
+    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, Row, SightingRow, StreamRow,
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::StoreError;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
-use crate::{sensor_clock, timelines};
+use crate::{StoreError, sensor_clock};
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
 pub struct Writer {
@@ -176,11 +176,11 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
             link.execute([b, a])?;
             Ok(())
         }
-        Row::Registration(row) => registration(tx, row),
-        Row::RegistrationUpdate(update) => registration_update(tx, update),
-        Row::Timer(row) => timer(tx, row),
-        Row::WallClock(row) => wall_clock(tx, row),
-        Row::SensorClock(row) => sensor_clock_event(tx, row),
+        Row::Registration(row) => clocks::registration(tx, row),
+        Row::RegistrationUpdate(update) => clocks::registration_update(tx, update),
+        Row::Timer(row) => clocks::timer(tx, row),
+        Row::WallClock(row) => clocks::wall_clock(tx, row),
+        Row::SensorClock(row) => clocks::sensor_clock_event(tx, row),
         Row::Stream(row) => stream(tx, row),
         Row::Author(row) => author(tx, row),
         Row::Sighting(row) => sighting(tx, row),
@@ -374,109 +374,6 @@ fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
         u.reinvites,
         u.cancelled,
     ])?;
-    Ok(())
-}
-
-fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT INTO registrations (registration, aor, contact, instance_id, source, registrar, transport,
-             user_agent, fingerprint, hep_agent, mirror)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (registration) DO UPDATE SET fingerprint = excluded.fingerprint",
-    )?
-    .execute(params![
-        row.registration,
-        row.aor,
-        row.contact,
-        row.instance_id,
-        row.source.to_string(),
-        row.registrar.to_string(),
-        row.transport.name(),
-        row.user_agent,
-        row.fingerprint.as_str(),
-        row.hep_agent,
-        row.mirror,
-    ])?;
-    Ok(())
-}
-
-/// An observation replaces those that it contains, and is passed over if one contains it.
-fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(), StoreError> {
-    let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
-    let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
-    let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
-    for (at, source) in &u.moves {
-        tx.prepare_cached("INSERT OR REPLACE INTO moves (registration, at, source) VALUES (?1, ?2, ?3)")?
-            .execute(params![id, nanos(*at), source.to_string()])?;
-    }
-    if !timelines::REGISTRATIONS.admits(tx, id, first, last)? {
-        return Ok(());
-    }
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges,
-             last_status, expires_s, rtt_ms, rtt_middle_ms, rtt_spread_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-    )?
-    .execute(params![
-        id,
-        first,
-        last,
-        u.refreshes,
-        u.duplicates,
-        u.challenges,
-        u.last_status,
-        u.expires_s,
-        u.rtt_ms,
-        u.rtt_middle_ms.map(|(middle, _)| middle),
-        u.rtt_middle_ms.map(|(_, spread)| spread),
-    ])?;
-    timelines::REGISTRATIONS.write(tx, id, &u.segments)
-}
-
-fn timer(tx: &Transaction<'_>, row: &TimerRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT OR IGNORE INTO timers (timer, kind, aor, source, destination) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        row.timer,
-        row.kind,
-        row.aor,
-        row.source.to_string(),
-        row.destination.to_string()
-    ])?;
-    let mut id = tx.prepare_cached("SELECT id FROM timers WHERE timer = ?1")?;
-    let id: i64 = id.query_row([row.timer], |r| r.get(0))?;
-    let (first, last) = (nanos(row.first_seen), nanos(row.last_seen));
-    if !timelines::TIMERS.admits(tx, id, first, last)? {
-        return Ok(());
-    }
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO timer_observations (timer, first_at, last_at, beats) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![id, first, last, row.beats])?;
-    timelines::TIMERS.write(tx, id, &row.segments)
-}
-
-fn wall_clock(tx: &Transaction<'_>, row: &WallClockRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO wall_clocks (subject, kind, captured_at, clock_at, resolution_ns)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        row.subject,
-        row.kind,
-        nanos(row.captured_at),
-        nanos(row.clock_at),
-        row.resolution.as_nanos()
-    ])?;
-    Ok(())
-}
-
-fn sensor_clock_event(tx: &Transaction<'_>, row: &SensorClockRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT OR REPLACE INTO sensor_clock (from_at, to_at, kind, amount) VALUES (?1, ?2, ?3, ?4)",
-    )?
-    .execute(params![nanos(row.from), nanos(row.to), row.kind, row.amount])?;
     Ok(())
 }
 
