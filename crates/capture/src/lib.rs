@@ -8,6 +8,7 @@
 //!
 //! This crate must never know what is inside a frame.
 
+mod attach;
 mod blocks;
 mod buffer;
 mod error;
@@ -20,6 +21,6 @@ mod stamping;
 
 pub use error::{OpenError, ReadError};
 pub use inputs::{Input, expand};
-pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Waker, is_up};
+pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Waker, up};
 pub use reader::{CaptureReader, Record};
 pub use stamping::{ClockEvent, ClockEventKind, StampingClock};

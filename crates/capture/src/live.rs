@@ -6,7 +6,8 @@ use bellwether_wire::LinkType;
 use pcap::{Active, Capture, Inactive};
 
 use crate::Record;
-use crate::error::words;
+use crate::attach;
+use crate::error::{plain, words};
 use crate::fanout;
 use crate::filter;
 
@@ -50,6 +51,8 @@ pub enum LiveError {
     Down(String),
     /// The filter does not compile.
     Filter(String, String),
+    /// The interface was removed and made again, and the kernel does not let the socket follow it.
+    Replaced(String, String),
     /// Anything else, in libpcap's words.
     Other(String, String),
 }
@@ -71,6 +74,12 @@ impl fmt::Display for LiveError {
                 )
             }
             Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
+            Self::Replaced(name, why) => {
+                write!(
+                    f,
+                    "the interface {name} was removed and made again; start the sensor again, since its socket cannot follow: {why}"
+                )
+            }
             Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
         }
     }
@@ -91,11 +100,14 @@ pub struct LiveCounts {
 pub struct LiveCapture {
     capture: Capture<Active>,
     interface: String,
+    /// The number of the interface that the socket is bound to; none of the pseudo-device of all interfaces.
+    index: Option<u32>,
+    is_promiscuous: bool,
     link: LinkType,
     /// The kernel's 32-bit counter as last read, to see it wrap.
     raw: u32,
-    /// What the interface had dropped when the socket was opened; none if another socket tells.
-    dropped_before: Option<u64>,
+    /// What the interface had dropped when it was last asked; none if another socket tells.
+    dropped: Option<u64>,
     counts: LiveCounts,
 }
 
@@ -128,7 +140,7 @@ impl LiveCapture {
         }
         // All sockets of an interface see the same counters.
         for other in sockets.iter_mut().skip(1) {
-            other.dropped_before = None;
+            other.dropped = None;
         }
         for socket in &mut sockets {
             match &options.filter {
@@ -162,9 +174,17 @@ impl LiveCapture {
             .precision(pcap::Precision::Nano);
         let capture = inactive.open().map_err(refused)?;
         let link = LinkType::from_number(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
-        let dropped_before = Some(dropped_by_interface(name));
-        let counts = LiveCounts::default();
-        Ok(Self { capture, interface: name.clone(), link, raw: 0, dropped_before, counts })
+        let dropped = Some(dropped_by_interface(name));
+        Ok(Self {
+            capture,
+            interface: name.clone(),
+            index: attach::index_of(name),
+            is_promiscuous: options.is_promiscuous,
+            link,
+            raw: 0,
+            dropped,
+            counts: LiveCounts::default(),
+        })
     }
 
     fn filter(&mut self, text: &str, is_exact: bool) -> Result<(), LiveError> {
@@ -200,12 +220,29 @@ impl LiveCapture {
         }
     }
 
+    /// Binds the socket anew if its interface was removed and made again. Answers whether it was.
+    ///
+    /// # Errors
+    /// If the kernel refuses: sockets that share an interface cannot be bound again.
+    pub fn follow(&mut self) -> Result<bool, LiveError> {
+        let (Some(bound), Some(now)) = (self.index, attach::index_of(&self.interface)) else {
+            return Ok(false);
+        };
+        if bound == now {
+            return Ok(false);
+        }
+        // A refusal is told once: asking again changes nothing.
+        self.index = Some(now);
+        attach::bind(&self.capture, now, self.is_promiscuous)
+            .map_err(|e| LiveError::Replaced(self.interface.clone(), plain(&e)))?;
+        Ok(true)
+    }
+
     /// Takes what came into the ring before `until`, without waiting, in portions that are handed to `full`; the
     /// socket is closed then.
     pub fn drain(self, until: Timestamp, mut full: impl FnMut(Frames)) {
-        let Self { capture, interface, link, raw, dropped_before, counts } = self;
-        let Ok(capture) = capture.setnonblock() else { return };
-        let mut rest = Self { capture, interface, link, raw, dropped_before, counts };
+        let Ok(capture) = self.capture.setnonblock() else { return };
+        let mut rest = Self { capture, ..self };
         loop {
             let mut frames = Frames::default();
             if rest.read(&mut frames).is_err() || frames.is_empty() {
@@ -225,23 +262,27 @@ impl LiveCapture {
             self.counts.ring_full += u64::from(now.dropped.wrapping_sub(self.raw));
             self.raw = now.dropped;
         }
-        if let Some(before) = self.dropped_before {
-            self.counts.interface = dropped_by_interface(&self.interface).saturating_sub(before);
+        if let Some(last) = &mut self.dropped {
+            let now = dropped_by_interface(&self.interface);
+            // An interface that was made again counts from nothing.
+            self.counts.interface += now.checked_sub(*last).unwrap_or(now);
+            *last = now;
         }
         self.counts
     }
 }
 
-/// Whether an interface can bring packets: it is there, it is up, and so is its link. Interfaces that cannot tell (loopback,
-/// tunnels) count as up.
+/// The number of an interface that can bring packets: it is there, it is up, and so is its link. Interfaces that cannot
+/// tell (loopback, tunnels) count as up. The number is another when the interface was removed and made again.
 #[must_use]
-pub fn is_up(interface: &str) -> bool {
+pub fn up(interface: &str) -> Option<u32> {
     let state = Path::new("/sys/class/net").join(interface).join("operstate");
     // Where the file system shows no interfaces nothing can be told.
-    !Path::new("/sys/class/net").exists()
+    let is_up = !Path::new("/sys/class/net").exists()
         || interface == "any"
         || std::fs::read_to_string(state)
-            .is_ok_and(|state| !matches!(state.trim(), "down" | "lowerlayerdown"))
+            .is_ok_and(|state| !matches!(state.trim(), "down" | "lowerlayerdown"));
+    is_up.then(|| attach::index_of(interface).unwrap_or_default())
 }
 
 /// Packets that the NIC missed, and that the kernel dropped between it and any socket (a full backlog); libpcap

@@ -46,9 +46,10 @@ impl Failure {
     pub(crate) fn from_live(error: &LiveError) -> Self {
         match error {
             LiveError::Filter(..) | LiveError::NoInterface(..) => Self::Usage(error.to_string()),
-            LiveError::NotPermitted(_) | LiveError::Down(_) | LiveError::Other(..) => {
-                Self::Work(error.to_string())
-            }
+            LiveError::NotPermitted(_)
+            | LiveError::Down(_)
+            | LiveError::Replaced(..)
+            | LiveError::Other(..) => Self::Work(error.to_string()),
         }
     }
 

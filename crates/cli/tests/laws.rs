@@ -14,9 +14,10 @@ use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
     Agent, Call, Delay, Discipline, Flood, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk,
-    Timer, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
+    Timer, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, read_pcap, tcp_frame, udp_frame, with_vlan,
+    write_pcap,
 };
-use common::{Room, assert_same, own_captures, shared_captures};
+use common::{Room, assert_same, own_captures, project, shared_captures};
 use serde_json::Value;
 
 const START: i64 = 1_750_000_000_000_000_000;
@@ -208,6 +209,40 @@ fn fragments_and_vlan_tags_change_no_fact() {
     let tagged = saved(&room, "vlan.pcap", &tagged);
     room.replay("vlan.db", "2", &[&tagged]);
     assert_same(&facts(&room, "plain.db"), &facts(&room, "vlan.db"), "VLAN tags");
+}
+
+#[test]
+fn copies_by_the_mirror_are_counted_and_change_no_fact() {
+    let room = Room::new();
+    let capture = project().join("pcaps/lab-calls-baresip-linphone.pcap");
+    room.replay("once.db", "2", &[&capture]);
+    let frames = read_pcap(&std::fs::read(&capture).unwrap());
+    // The copy took another way to the mirror: its tag and its time differ.
+    let late = |f: &Frame| Frame { at: f.at + Span::from_nanos(300_000), ..with_vlan(f, 7) };
+    let mut doubled: Vec<Frame> = frames.iter().flat_map(|f| [f.clone(), late(f)]).collect();
+    doubled.sort_by_key(|f| f.at);
+    let doubled = saved(&room, "doubled.pcap", &doubled);
+    room.replay("twice.db", "2", &[&doubled]);
+    let media = |db: &str| room.rows(db, "summary")[0]["media"].clone();
+    assert_eq!(media("twice.db")["rtcp_duplicates"], media("once.db")["rtcp_packets"]);
+    assert_eq!(media("twice.db")["rtcp_packets"], media("once.db")["rtcp_packets"]);
+    assert!(media("once.db")["rtcp_packets"].as_u64().unwrap() > 10);
+    let without_copies = |db: &str, what: &str| {
+        let mut rows = room.rows(db, what);
+        for row in &mut rows {
+            // Packets of a stream are those that arrived, whoever doubled them.
+            let copies = row["duplicates"].as_u64().unwrap_or_default();
+            if let Some(packets) = row["packets"].as_u64() {
+                row["packets"] = (packets - copies).into();
+            }
+            let row = row.as_object_mut().unwrap();
+            row.retain(|field, _| !["duplicates", "last_seen"].contains(&field.as_str()));
+        }
+        rows
+    };
+    for what in ["calls", "streams", "registrations", "devices"] {
+        assert_eq!(without_copies("once.db", what), without_copies("twice.db", what), "{what}");
+    }
 }
 
 /// The signalling of a few calls: time, message, and whether it is a request.

@@ -80,8 +80,11 @@ fn listen(room: &Room, args: &[&str]) -> Option<Child> {
 
 /// Starts a run and waits until it says so; none without the right to capture.
 fn start(room: &Room, args: &[&str], ready: &str) -> Option<Child> {
+    wait_for(room, room.command(args), ready)
+}
+
+fn wait_for(room: &Room, mut command: Command, ready: &str) -> Option<Child> {
     let log = room.path("log");
-    let mut command = room.command(args);
     command.stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::null());
     command.env("NOTIFY_SOCKET", room.path("notify"));
     let mut child = command.spawn().unwrap();
@@ -133,6 +136,81 @@ fn signal(child: &Child, name: &str) {
 fn terminate(mut child: Child) {
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A network namespace of this test's own, gone with it.
+struct Namespace(String);
+
+impl Namespace {
+    /// None without the right, or the program, to make one.
+    fn new() -> Option<Self> {
+        let name = format!("bwtest{}", std::process::id());
+        let made = Command::new("ip").args(["netns", "add", &name]).stderr(Stdio::null()).status();
+        made.is_ok_and(|status| status.success()).then_some(Self(name))
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let status = Command::new("ip").args(["netns", "exec", &self.0, program]).args(args).status();
+        assert!(status.unwrap().success(), "{program} {args:?}");
+    }
+
+    /// A pair of interfaces, what goes into `src0` comes out of `cap0`.
+    fn make_interfaces(&self) {
+        for line in [
+            "link add cap0 type veth peer name src0",
+            "link set cap0 up",
+            "link set src0 up",
+            "addr add 10.9.0.1/24 dev src0",
+            "neigh add 10.9.0.2 lladdr 02:00:00:00:00:02 dev src0",
+        ] {
+            self.run("ip", &line.split(' ').collect::<Vec<_>>());
+        }
+    }
+
+    fn register(&self, name: &str) {
+        let request = format!(
+            "REGISTER sip:10.9.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.0.1;branch=z9hG4bK{name}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{name}@10.9.0.2>;tag=1\r\nTo: <sip:{name}@10.9.0.2>\r\nCall-ID: {name}\r\nCSeq: 1 REGISTER\r\n\
+             Contact: <sip:{name}@10.9.0.1>\r\nContent-Length: 0\r\n\r\n"
+        );
+        // cat writes all at once, which makes one datagram; the shell itself would send line by line.
+        self.run("bash", &["-c", r#"cat <<<"$1" >/dev/udp/10.9.0.2/5060"#, "bash", &request]);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+    }
+}
+
+#[test]
+fn an_interface_that_is_removed_and_made_again_is_followed_without_privileges() {
+    let Some(namespace) = Namespace::new() else {
+        eprintln!("no right to make a network namespace here");
+        return;
+    };
+    let room = Room::new();
+    namespace.make_interfaces();
+    let program = room.command(&[]).get_program().to_owned();
+    let args = ["--db", "again.db", "sense", "-i", "cap0"];
+    let inside = ["netns", "exec", namespace.0.as_str(), program.to_str().unwrap()];
+    let mut command = Command::new("ip");
+    command.args(inside).args(args).current_dir(room.path(".")).stdout(Stdio::null());
+    let Some(child) = wait_for(&room, command, "listening on") else { return };
+    namespace.register("before");
+    namespace.run("ip", &["link", "del", "cap0"]);
+    // Once with time to notice that it is away, once without.
+    std::thread::sleep(Duration::from_millis(1500));
+    for name in ["again", "at-once"] {
+        namespace.make_interfaces();
+        std::thread::sleep(Duration::from_millis(1500));
+        namespace.register(name);
+        namespace.run("ip", &["link", "del", "cap0"]);
+    }
+    terminate(child);
+    assert_eq!(room.rows("again.db", "registrations").len(), 3);
 }
 
 #[test]

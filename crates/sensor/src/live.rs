@@ -60,29 +60,35 @@ pub struct LiveOutcome {
     pub finished: Finished,
 }
 
-/// The interfaces' links, watched from outside: libpcap waits on a dead link as it does on a quiet one.
-struct Links(Vec<(String, bool)>);
+/// The interfaces, watched from outside: libpcap waits on a dead link as it does on a quiet one.
+struct Links(Vec<Link>);
+
+struct Link {
+    interface: String,
+    /// Its number while it is up.
+    up: Option<u32>,
+}
 
 impl Links {
     fn of<'a>(interfaces: impl Iterator<Item = &'a String>) -> Self {
-        let mut links: Vec<(String, bool)> = interfaces.map(|name| (name.clone(), true)).collect();
-        links.dedup();
-        Self(links)
+        let mut names: Vec<&String> = interfaces.collect();
+        names.dedup();
+        let link = |name: &String| Link { interface: name.clone(), up: bellwether_capture::up(name) };
+        Self(names.into_iter().map(link).collect())
     }
 
-    /// What went down or came up since the last look.
+    /// What went down or came up, or was made again, since the last look.
     fn changes(&mut self) -> Vec<Event> {
         let mut news = Vec::new();
-        for (name, was_up) in &mut self.0 {
-            let is_up = bellwether_capture::is_up(name);
-            if is_up != *was_up {
-                *was_up = is_up;
-                news.push(if is_up {
-                    Event::Recovered(name.clone())
-                } else {
-                    Event::Trouble(LiveError::Down(name.clone()))
-                });
+        for Link { interface, up } in &mut self.0 {
+            let now = bellwether_capture::up(interface);
+            if now == std::mem::replace(up, now) {
+                continue;
             }
+            news.push(match now {
+                Some(_) => Event::Recovered(interface.clone()),
+                None => Event::Trouble(LiveError::Down(interface.clone())),
+            });
         }
         news
     }
@@ -265,7 +271,11 @@ impl LiveFeed<'_> {
                     .rows
                     .send(Rows { rows: Vec::new(), since: None })
                     .map_err(|_| SensorError::Stopped)?;
-                self.links.changes().into_iter().for_each(|event| operator.hear(event));
+                for event in self.links.changes() {
+                    // A thread that waits on an interface that is gone has to be told that there is a new one.
+                    wakers.iter().for_each(Waker::wake);
+                    operator.hear(event);
+                }
                 self.watch_clock(operator);
                 operator.hear(Event::Alive);
                 if let Some(settings) = operator.new_settings() {

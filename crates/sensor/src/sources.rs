@@ -69,8 +69,10 @@ impl Taking<'_> {
         let mut is_in_trouble = false;
         while !self.stop.load(Ordering::Relaxed) {
             let mut frames = self.handover.room();
-            match socket.read(&mut frames) {
-                Ok(()) if is_in_trouble && !frames.is_empty() => {
+            let read = socket.read(&mut frames);
+            let is_quiet = frames.is_empty();
+            match read {
+                Ok(()) if is_in_trouble && !is_quiet => {
                     is_in_trouble = false;
                     let _ = self.news.try_send(Event::Recovered(name.clone()));
                 }
@@ -80,12 +82,16 @@ impl Taking<'_> {
                         let _ = self.news.try_send(Event::Trouble(e));
                     }
                     is_in_trouble = true;
-                    // The socket stays bound: it delivers again when the link comes back.
+                    // A socket stays bound to its interface, and delivers again when the link comes back.
                     std::thread::sleep(EVERY_SECOND);
                 }
             }
             if !self.handover.send(frames) {
                 return;
+            }
+            // A socket whose interface was replaced hears nothing, until it is woken and follows.
+            if is_quiet && let Err(e) = socket.follow() {
+                let _ = self.news.try_send(Event::Trouble(e));
             }
             if last_asked.elapsed() >= EVERY_SECOND {
                 self.ask(&mut socket);

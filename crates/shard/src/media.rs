@@ -5,6 +5,7 @@ use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
 use crate::stream::Stream;
 use crate::timers::Timers;
+use crate::transactions::MIRROR_DELAY;
 use crate::{Item, Limits, Tally};
 
 /// Flows that look like RTP but stay short are forgotten after this.
@@ -19,10 +20,15 @@ const TOUCH_EVERY: Span = Span::from_secs(1);
 /// Endpoint pairs with a DTLS handshake remembered per shard.
 const DTLS_PAIRS: usize = 4096;
 
+/// RTCP datagrams remembered per shard: what 10,000 calls send within the mirror's delay, over all shards.
+const RECENT_REPORTS: usize = 64;
+
 /// The media streams of a shard.
 pub(crate) struct Media {
     table: LruTable<Key, Stream, 2>,
     dtls: LruTable<u64, (), 1>,
+    /// RTCP datagrams of late, so that the mirror's copies do not count again. RTP tells its own by their numbers.
+    reports: LruTable<u64, (), 1>,
     identity_key: HashKey,
     window: Span,
     timers: Timers<2>,
@@ -44,6 +50,7 @@ impl Media {
         Self {
             table: LruTable::new(Limits::per_shard(limits.streams)),
             dtls: LruTable::new(DTLS_PAIRS),
+            reports: LruTable::new(RECENT_REPORTS),
             identity_key,
             window: limits.analysis_window,
             // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that late.
@@ -106,6 +113,10 @@ impl Media {
     /// Takes an RTCP packet.
     pub(crate) fn rtcp(&mut self, item: &Item<'_>, pair: u64, tally: &mut Tally) {
         let Some(rtcp) = Rtcp::parse(item.bytes) else { return };
+        if self.is_copy(item, pair) {
+            tally.rtcp_duplicates += 1;
+            return;
+        }
         tally.rtcp_packets += 1;
         // On the port of the media (RFC 5761), or on the next (RFC 3550 section 11).
         let FlowKey { src, dst } = item.flow;
@@ -124,6 +135,20 @@ impl Media {
                 return;
             }
         }
+    }
+
+    /// Whether this datagram came between these endpoints a moment ago. Where nobody hears the other, receivers send the
+    /// same report again, but not before seconds have passed (RFC 3550 section 6.2).
+    fn is_copy(&mut self, item: &Item<'_>, pair: u64) -> bool {
+        let direction = [u8::from(item.flow.src < item.flow.dst)];
+        let digest = self.identity_key.parts(&[&pair.to_le_bytes(), &direction, item.bytes]);
+        if let Some(slot) = self.reports.find(digest, &digest) {
+            let last = self.reports.touched(slot);
+            self.reports.touch(slot, 0, item.at);
+            return last.is_some_and(|last| item.at.since(last) <= MIRROR_DELAY);
+        }
+        self.reports.insert(digest, digest, (), 0, item.at);
+        false
     }
 
     /// Takes a DTLS record: what follows between these endpoints is encrypted.

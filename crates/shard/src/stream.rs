@@ -157,9 +157,11 @@ impl Stream {
         if arrival == Arrival::First {
             self.beginning = Beginning::of(packet);
         }
-        if !matches!(arrival, Arrival::Duplicate) {
-            self.media_clock.packet(at.since(self.first_seen).as_secs_f64(), packet.ticks, self.rate);
+        // A copy says nothing that the packet did not say.
+        if arrival == Arrival::Duplicate {
+            return arrival;
         }
+        self.media_clock.packet(at.since(self.first_seen).as_secs_f64(), packet.ticks, self.rate);
         if let Arrival::InOrder { gap: 0..=3 } = arrival {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
@@ -169,7 +171,7 @@ impl Stream {
             Codec::G722 => Some(Coding::G722),
             Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other => None,
         };
-        if let Some(coding) = coding.filter(|_| arrival != Arrival::Duplicate && !is_cut) {
+        if let Some(coding) = coding.filter(|_| !is_cut) {
             self.analyse(coding, packet, item.bytes);
         }
         arrival

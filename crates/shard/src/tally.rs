@@ -23,6 +23,8 @@ pub struct Tally {
     pub rtp_packets: u64,
     /// RTCP packets.
     pub rtcp_packets: u64,
+    /// Copies of RTCP datagrams made by the mirror.
+    pub rtcp_duplicates: u64,
     /// RTP-like packets that never made a stream.
     pub rtp_unconfirmed: u64,
 }
@@ -68,6 +70,7 @@ impl Tally {
         self.unknown_dialog += other.unknown_dialog;
         self.rtp_packets += other.rtp_packets;
         self.rtcp_packets += other.rtcp_packets;
+        self.rtcp_duplicates += other.rtcp_duplicates;
         self.rtp_unconfirmed += other.rtp_unconfirmed;
     }
 
@@ -97,6 +100,7 @@ impl Tally {
         counters.add("sip", "unknown_dialog", self.unknown_dialog);
         counters.add("media", "rtp_packets", self.rtp_packets);
         counters.add("media", "rtcp_packets", self.rtcp_packets);
+        counters.add("media", "rtcp_duplicates", self.rtcp_duplicates);
         counters.add("media", "rtp_unconfirmed", self.rtp_unconfirmed);
     }
 }

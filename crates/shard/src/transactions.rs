@@ -6,7 +6,7 @@ use bellwether_base::{HashKey, Loss, LruTable, Span, Timestamp};
 
 /// A datagram seen again within this time was doubled by the mirror: no SIP timer is this short (T1 is
 /// 500 ms, RFC 3261 section 17.1.1.1).
-const MIRROR_DELAY: Span = Span::from_millis(50);
+pub(crate) const MIRROR_DELAY: Span = Span::from_millis(50);
 
 /// With the same IP identification it is the same packet, even if the mirror delivered it this late.
 const SAME_PACKET: Span = Span::from_secs(2);

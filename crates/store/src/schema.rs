@@ -21,10 +21,10 @@ const MIGRATIONS: [&str; 7] = [
 /// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.
 const APPLICATION_ID: i64 = 0x4257_4442;
 
-/// Page cache in KiB. Each commit touches pages all over the indexes of hashed and random keys, some of which are
-/// then read back from the log. With 4 MiB a replay of signalling is 6 to 9 % faster, but the cache fills as rows do,
-/// and where memory is short it is for calls.
-const CACHE_KIB: i64 = 1024;
+/// Page cache in KiB. Each commit touches pages all over the indexes of hashed and random keys; with a cache of 1 MiB
+/// many are written to the log and read back within one commit, and a replay of signalling takes a sixth longer (2.9
+/// against 2.4 s, `docs/bench.md`). 16 MiB gain nothing over 4.
+const CACHE_KIB: i64 = 4096;
 
 /// Pages in the log before it is copied into the database. The pages of the indexes are written again by every
 /// commit; the longer the log, the fewer of their versions are copied. 32 MiB of disk at most.

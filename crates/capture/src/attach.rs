@@ -1,0 +1,55 @@
+//! Interfaces by their number: one that is removed and made again bears its name with another number, and a socket is
+//! bound to the number (packet(7)).
+#![expect(unsafe_code, reason = "libpcap binds a socket once, and std knows no interfaces")]
+
+use std::ffi::CString;
+use std::io;
+use std::mem::zeroed;
+use std::os::fd::AsRawFd;
+
+use pcap::{Active, Capture};
+
+/// The number of the interface that has this name now.
+pub(crate) fn index_of(interface: &str) -> Option<u32> {
+    let name = CString::new(interface).ok()?;
+    // SAFETY: the name ends with a zero octet and outlives the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
+
+/// Binds an open socket to another interface. Opening one takes a privilege; this does not, so that it can be done long
+/// after privileges were given up.
+pub(crate) fn bind(capture: &Capture<Active>, index: u32, is_promiscuous: bool) -> io::Result<()> {
+    let index = i32::try_from(index).map_err(io::Error::other)?;
+    // SAFETY: an address is numbers only, for which zeros are valid.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    address.sll_ifindex = index;
+    let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the descriptor is open for as long as the capture is borrowed, and the kernel reads `len` octets of an
+    // address that outlives the call.
+    checked(unsafe { libc::bind(capture.as_raw_fd(), (&raw const address).cast(), len) })?;
+    if !is_promiscuous {
+        return Ok(());
+    }
+    // SAFETY: a membership is numbers only, for which zeros are valid.
+    let mut membership: libc::packet_mreq = unsafe { zeroed() };
+    membership.mr_ifindex = index;
+    membership.mr_type = libc::PACKET_MR_PROMISC as u16;
+    let len = size_of::<libc::packet_mreq>() as libc::socklen_t;
+    // SAFETY: as above, of a membership.
+    checked(unsafe {
+        libc::setsockopt(
+            capture.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            (&raw const membership).cast(),
+            len,
+        )
+    })
+}
+
+fn checked(answer: i32) -> io::Result<()> {
+    if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
