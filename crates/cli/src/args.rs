@@ -174,6 +174,8 @@ pub(crate) enum What {
     Devices,
     /// One row per platform
     Fingerprints,
+    /// What an operator should look at
+    Alerts,
     /// What could not be analysed, why, and what to do
     Losses,
 }

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, Writer, export_classes, import_classes};
+use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, export_classes, import_classes};
 use serde_json::{Map, Value};
 
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
@@ -45,7 +45,7 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
             let text = std::fs::read_to_string(file).map_err(|e| of_file(file, &e))?;
             let value: Value = serde_json::from_str(&text).map_err(|e| of_file(file, &e))?;
             let modes = import_classes(&value).map_err(|e| of_file(file, &e))?;
-            writer(common)?.put_classes(&modes, "imported")?;
+            put(common, &modes, "imported")?;
             tell(common, &modes);
             Ok(Exit::Done)
         }
@@ -69,7 +69,7 @@ fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
     if modes.is_empty() {
         return Err(Failure::Work("there was nothing to learn from".to_owned()));
     }
-    writer(common)?.put_classes(&modes, "learned")?;
+    put(common, &modes, "learned")?;
     tell(common, &modes);
     Ok(if without_noise.is_empty() { Exit::Done } else { Exit::Partial })
 }
@@ -94,8 +94,11 @@ fn lessons(path: &Path) -> Result<Vec<Lesson>, Failure> {
     Ok(lessons)
 }
 
-fn writer(common: &Common) -> Result<Writer, Failure> {
-    Ok(Installation::open(common, &Config::load(common.config.as_deref())?)?.writer)
+/// Keeps classes, and judges anew by them.
+fn put(common: &Common, modes: &[Mode], origin: &str) -> Result<(), Failure> {
+    let mut writer = Installation::open(common, &Config::load(common.config.as_deref())?)?.writer;
+    writer.put_classes(modes, origin)?;
+    Ok(writer.judge_all()?)
 }
 
 fn tell(common: &Common, modes: &[Mode]) {

@@ -1,10 +1,13 @@
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Span, Timestamp};
 use bellwether_judge::Tokeniser;
 use bellwether_shard::Party;
-use bellwether_store::{INVENTORY_COLUMNS, InventoryRow, Policy};
+use bellwether_store::{
+    Alert, AlertKind, INVENTORY_COLUMNS, InventoryRow, Policy, Severity, StoreError, Writer,
+};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, InventoryAction, InventoryArgs};
@@ -29,25 +32,24 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
             let Installation { tokeniser, mut writer, .. } = installation(common)?;
             let rows = parsed(&text, is_json).and_then(|lines| rows(&lines, &tokeniser)).map_err(told)?;
             writer.put_inventory(&rows)?;
+            writer.judge_all()?;
             tell(common, &rows);
         }
         InventoryAction::Pull { url, token_file, timeout } => {
-            let told = |what: String| Failure::Work(format!("{url}: {what}; the inventory stays as it was"));
-            let token = token_file.as_deref().map(provisioning::token).transpose().map_err(told)?;
             let Installation { tokeniser, mut writer, .. } = installation(common)?;
-            let known = writer.inventory_version(url)?;
             let timeout = Duration::from_secs(*timeout);
-            let pulled =
-                provisioning::pull(url, token.as_deref(), known.as_deref(), timeout).map_err(told)?;
+            let pulled = pull(url, token_file.as_deref(), timeout, &tokeniser, &mut writer);
             match pulled {
-                None => note(common, "the inventory has not changed"),
-                Some(Pulled { text, is_json, version }) => {
-                    let rows =
-                        parsed(&text, is_json).and_then(|lines| rows(&lines, &tokeniser)).map_err(told)?;
-                    writer.put_inventory(&rows)?;
-                    writer.set_inventory_version(url, version.as_deref())?;
+                Ok(Some(rows)) => {
+                    writer.judge_all()?;
                     tell(common, &rows);
                 }
+                Ok(None) => note(common, "the inventory has not changed"),
+                Err(NotPulled::Told(what)) => {
+                    writer.alert(&alert(url, &what), QUIET)?;
+                    return Err(Failure::Work(format!("{url}: {what}; the inventory stays as it was")));
+                }
+                Err(NotPulled::Failed(failure)) => return Err(failure),
             }
         }
         InventoryAction::List => {
@@ -69,9 +71,8 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
                 return Err(Failure::Work(text));
             }
             drop(reader);
-            let now = jiff::Timestamp::now().as_nanosecond();
-            let now = Timestamp::from_nanos(i64::try_from(now).unwrap_or(i64::MAX));
-            writer.approve(&aor, device, now)?;
+            writer.approve(&aor, device, now())?;
+            writer.judge_all()?;
         }
     }
     Ok(Exit::Done)
@@ -79,6 +80,71 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
 
 fn installation(common: &Common) -> Result<Installation, Failure> {
     Installation::open(common, &Config::load(common.config.as_deref())?)
+}
+
+/// A system that stays away is told of once in so long.
+const QUIET: Span = Span::from_secs(3600);
+
+/// Why there is no new inventory.
+enum NotPulled {
+    /// The system, or what it gives, in words.
+    Told(String),
+    /// Our own side.
+    Failed(Failure),
+}
+
+impl From<String> for NotPulled {
+    fn from(what: String) -> Self {
+        Self::Told(what)
+    }
+}
+
+impl From<StoreError> for NotPulled {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Takes the inventory from a provisioning system; answers its rows, or none if it is the one that is known.
+fn pull(
+    url: &str,
+    token_file: Option<&Path>,
+    timeout: Duration,
+    tokeniser: &Tokeniser,
+    writer: &mut Writer,
+) -> Result<Option<Vec<InventoryRow>>, NotPulled> {
+    let token = token_file.map(provisioning::token).transpose()?;
+    let known = writer.inventory_version(url)?;
+    let Some(pulled) = provisioning::pull(url, token.as_deref(), known.as_deref(), timeout)? else {
+        return Ok(None);
+    };
+    let Pulled { text, is_json, version } = pulled;
+    let rows = rows(&parsed(&text, is_json)?, tokeniser)?;
+    writer.put_inventory(&rows)?;
+    writer.set_inventory_version(url, version.as_deref())?;
+    Ok(Some(rows))
+}
+
+fn alert(url: &str, what: &str) -> Alert {
+    // Some write a password or a token into the address.
+    let address = url.split(['?', '#']).next().unwrap_or_default();
+    let subject = match address.split_once("://").zip(address.rsplit_once('@')) {
+        Some(((scheme, _), (_, place))) => format!("{scheme}://{place}"),
+        None => address.to_owned(),
+    };
+    Alert {
+        at: now(),
+        kind: AlertKind::ProvisioningFailed,
+        severity: Severity::Warning,
+        subject,
+        message: format!("{what}; the inventory stays as it was"),
+        call: None,
+    }
+}
+
+fn now() -> Timestamp {
+    let now = jiff::Timestamp::now().as_nanosecond();
+    Timestamp::from_nanos(i64::try_from(now).unwrap_or(i64::MAX))
 }
 
 /// One row of a file: where it stands, and its fields by column.

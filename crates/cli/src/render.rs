@@ -158,6 +158,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "claimed_agents",
             "claims",
         ],
+        Report::Alerts => &["at", "severity", "kind", "subject", "call_id", "message"],
         Report::Losses => &["name", "count", "kind", "cause", "remedy"],
     }
 }

@@ -52,6 +52,11 @@ impl Installation {
         let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
         let tokeniser = Tokeniser::new(&key.0, config.privacy());
         let writer = Writer::open(&common.db, &tokeniser.key_id())?;
+        let signatures = crate::show::signatures(common)?;
+        let writer = writer.judging(|reader| {
+            let reader = reader.with_signatures(signatures).with_tolerance(config.tolerance());
+            reader.with_strictness(config.strictness())
+        });
         Ok(Self { key, tokeniser, writer })
     }
 }

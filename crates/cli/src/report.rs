@@ -22,6 +22,7 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
         What::Streams => Report::Streams,
         What::Devices => Report::Devices,
         What::Fingerprints => Report::Fingerprints,
+        What::Alerts => Report::Alerts,
         What::Losses => Report::Losses,
     };
     let now = jiff::Timestamp::now();

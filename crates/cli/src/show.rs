@@ -54,7 +54,7 @@ pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
 }
 
 /// The signatures that come with the program, and the operator's own.
-fn signatures(common: &Common) -> Result<Signatures, Failure> {
+pub(crate) fn signatures(common: &Common) -> Result<Signatures, Failure> {
     let Some(path) = &common.signatures else {
         return Signatures::with(None).map_err(|e| Failure::Work(e.to_string()));
     };

@@ -14,7 +14,7 @@ use bellwether_base::{Ppm, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
     Agent, Call, Delay, DeviceMode, Discipline, Frame, Impairment, PAPERS_DEVICES, PcapFormat, Registration,
-    Rng, Speaker, Talk, Timer, spoken_call, write_pcap,
+    Rng, Speaker, Talk, Timer, spoken_call, udp_frame, write_pcap,
 };
 use common::{Room, text};
 use serde_json::{Value, json};
@@ -165,18 +165,45 @@ fn a_stolen_password_shows_on_either_device() {
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["device"], twin["device"]);
     assert!(shown["device_evidence"].as_array().unwrap().len() >= 3, "{shown}");
-    // Only the clock tells the twin.
-    let course: Vec<(&str, &str)> = shown["device_verdict_course"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|step| (step["with"].as_str().unwrap(), step["device_verdict"].as_str().unwrap()))
-        .collect();
-    assert_eq!(course.last(), Some(&("clock", "unauthorised")), "{course:?}");
+    // Only the clock tells the twin, and each step is kept.
+    let course = course(&shown["device_verdict_course"]);
+    assert!(course.len() >= 2, "{course:?}");
+    for (with, verdict) in &course {
+        assert_eq!(with.contains("clock"), verdict == "unauthorised", "{course:?}");
+    }
+
+    let told = story.room.rows("x.db", "alerts");
+    let of_calls = told.iter().filter(|a| a["kind"] == "device_unauthorised");
+    let mut calls: Vec<&str> = of_calls.map(|a| a["call_id"].as_str().unwrap()).collect();
+    calls.sort_unstable();
+    let mut thieves: Vec<&str> = story.softphone.iter().chain(&story.twin).map(String::as_str).collect();
+    thieves.sort_unstable();
+    assert_eq!(calls, thieves);
     assert!(
-        course.iter().all(|(with, verdict)| *with == "clock" || *verdict != "unauthorised"),
-        "{course:?}"
+        told.iter().all(|a| a["subject"] == own["aor"] && !a["message"].as_str().unwrap().is_empty()),
+        "{told:?}"
     );
+    assert_eq!(story.room.rows("x.db", "summary")[0]["alerts"], told.len());
+
+    // Finding the same again is no news; that the operator approves the twin is.
+    story.import("strict");
+    assert_eq!(story.room.rows("x.db", "alerts"), told);
+    let (aor, name) = (own["aor"].as_str().unwrap(), twin["device"].as_str().unwrap());
+    for device in [own["device"].as_str().unwrap(), name] {
+        story.room.expect(0, &["--db", "x.db", "inventory", "approve", aor, device]);
+    }
+    let shown = story.room.expect(0, &["--db", "x.db", "--format", "json", "show", "call", &story.twin[0]]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let after = self::course(&shown["device_verdict_course"]);
+    assert_eq!(after[..course.len()], course, "what was thought before stays");
+    assert_eq!(after.last().unwrap().1, "authorised", "{after:?}");
+}
+
+/// The steps of a kept verdict: what was known, and what it came to.
+fn course(kept: &Value) -> Vec<(String, String)> {
+    let word = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
+    let steps = kept.as_array().unwrap().iter();
+    steps.map(|step| (word(step, "with"), word(step, "verdict"))).collect()
 }
 
 #[test]
@@ -251,6 +278,62 @@ fn a_wrong_inventory_changes_nothing() {
     assert_eq!(story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]), before);
 }
 
+/// A call from a trunk whose caller then sends the other side elsewhere.
+fn referring_call(name: &str, to: &str) -> Vec<Frame> {
+    let (trunk, switch) = (socket([10, 9, 0, 1]), socket([10, 1, 0, 2]));
+    let message = |line: &str, cseq: &str, more: &str| {
+        format!(
+            "{line}\r\nVia: SIP/2.0/UDP 10.9.0.1;branch=z9hG4bK{name}{}\r\nMax-Forwards: 70\r\n\
+             From: <sip:0301234567@10.9.0.1>;tag={name}\r\nTo: <sip:200@example.org>;tag=b\r\nCall-ID: {name}\r\nCSeq: {cseq}\r\n\
+             Contact: <sip:10.9.0.1>\r\n{more}Content-Length: 0\r\n\r\n",
+            cseq.replace(' ', "-")
+        )
+    };
+    let invite = message("INVITE sip:200@example.org SIP/2.0", "1 INVITE", "").replace(";tag=b", "");
+    let refer = message(
+        "REFER sip:200@10.1.0.2 SIP/2.0",
+        "2 REFER",
+        &format!("Refer-To: <sip:{to}@example.org>\r\n"),
+    );
+    let sent = [
+        (trunk, switch, invite),
+        (switch, trunk, message("SIP/2.0 200 OK", "1 INVITE", "")),
+        (trunk, switch, message("ACK sip:200@10.1.0.2 SIP/2.0", "1 ACK", "")),
+        (trunk, switch, refer),
+    ];
+    let frame = |(i, (src, dst, text)): (usize, (SocketAddrV4, SocketAddrV4, String))| {
+        udp_frame(START + Span::from_millis(100 * i as i64), src, dst, i as u16, text.as_bytes())
+    };
+    sent.into_iter().enumerate().map(frame).collect()
+}
+
+fn socket(ip: [u8; 4]) -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::from(ip), 5060)
+}
+
+#[test]
+fn a_trunk_that_refers_to_a_feature_code_is_told_of() {
+    let room = Room::new();
+    let site = "[site]\naccess = [\"10.1.0.0/24\"]\nproxies = [\"10.1.0.2\"]\n[[site.trunks]]\nname = \"pstn\"\nnetworks = [\"10.9.0.0/24\"]\n";
+    room.write("site.toml", site.as_bytes());
+    let mut frames = [referring_call("harmless", "300"), referring_call("forwards", "%2A72300")].concat();
+    frames.sort_by_key(|f| f.at);
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    for _ in 0..2 {
+        let path = capture.to_str().unwrap();
+        room.expect(0, &["--config", "site.toml", "--db", "x.db", "-q", "replay", path]);
+        let alerts = room.rows("x.db", "alerts");
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        let told = ["kind", "severity", "call_id"].map(|name| alerts[0][name].as_str().unwrap());
+        assert_eq!(told, ["portal_from_trunk", "critical", "forwards"]);
+    }
+    let calls = room.rows("x.db", "calls");
+    assert!(calls.iter().all(|call| !call["referred_to"].is_null()), "{calls:?}");
+    let shown = room.expect(0, &["--db", "x.db", "--format", "json", "show", "call", "forwards"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["findings"].as_array().unwrap().len(), 1, "{shown}");
+}
+
 /// Answers so many requests, one after the other, and gives back what was asked.
 fn serve(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -320,4 +403,8 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     // Nobody listens any more.
     let (code, told) = pull();
     assert!(code == Some(1) && told.contains("stays as it was"), "{told}");
+    // Whoever watches is told once, not at every try.
+    let alerts = room.rows("x.db", "alerts");
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((&alerts[0]["kind"], &alerts[0]["subject"]), (&json!("provisioning_failed"), &json!(url)));
 }

@@ -127,6 +127,33 @@ fn calls_on_the_loopback_interface_are_found_and_a_signal_ends_the_run_in_order(
     }
 }
 
+#[test]
+fn devices_are_judged_while_the_sensor_runs() {
+    let room = Room::new();
+    let inventory = "aor,device_class\n200@example.org,Polycom 331\n201@example.org,Polycom 331\n";
+    room.write("inventory.csv", inventory.as_bytes());
+    room.expect(0, &["--db", "live.db", "-q", "inventory", "import", "inventory.csv"]);
+    let args = ["--db", "live.db", "sense", "-i", "lo", "--filter", "net 127.31.0.0/16"];
+    let Some(child) = listen(&room, &args) else { return };
+    let frames = calls(3, Timestamp::default());
+    send(&frames);
+    // Updates of calls are written once a second, and judged then.
+    std::thread::sleep(Duration::from_millis(2500));
+    let known = room.rows("live.db", "calls");
+    let judged: Vec<usize> = known
+        .iter()
+        .map(|call| {
+            let id = call["call_id"].as_str().unwrap();
+            let shown = room.expect(0, &["--db", "live.db", "--format", "json", "show", "call", id]);
+            let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            shown["device_verdict_course"].as_array().unwrap().len()
+        })
+        .collect();
+    terminate(child);
+    assert_eq!(judged.len(), 3);
+    assert_eq!(judged.iter().filter(|steps| **steps > 0).count(), 2, "{judged:?}: those in the inventory");
+}
+
 fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());

@@ -18,7 +18,7 @@ pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh
 pub use number::{NumberFacts, NumberKind};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
-    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, RegistrationRow,
+    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow, RegistrationRow,
     RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow, WallClockRow,
 };
 pub use sensitive::SensitiveNumbers;
@@ -28,7 +28,7 @@ use bellwether_base::{Endpoint, HashKey, Timestamp};
 use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_shard::{
     AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
-    Silence, StampedFact, StreamFact, TimerProgress,
+    Side, Silence, StampedFact, StreamFact, TimerProgress,
 };
 
 use legs::Legs;
@@ -66,6 +66,12 @@ impl Judge {
             }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
             Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
+            Fact::Referral(referral) => rows.push(Row::Referral(Box::new(ReferralRow {
+                call: referral.call,
+                referred_to: self.tokeniser.user(&referral.to_user),
+                // The subscriber that is judged is the caller: what the other side does is not theirs.
+                is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
+            }))),
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));

@@ -13,6 +13,7 @@ pub enum Row {
     Fingerprint(Box<FingerprintRow>),
     Call(Box<CallRow>),
     CallUpdate(Box<CallUpdate>),
+    Referral(Box<ReferralRow>),
     /// Two calls that are legs of one.
     Link(i64, i64),
     Registration(Box<RegistrationRow>),
@@ -120,6 +121,16 @@ pub struct CallUpdate {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
+}
+
+/// A party of a call sent the other one elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct ReferralRow {
+    pub call: i64,
+    pub referred_to: String,
+    /// Whether that is judged strictly.
+    pub is_sensitive: bool,
 }
 
 /// A device that registers.

@@ -19,6 +19,9 @@ const COMMIT_EVERY: Duration = Duration::from_millis(200);
 const HELD_UPDATES: usize = 2048;
 const HELD_FOR: Duration = Duration::from_secs(1);
 
+/// How long devices may be judged after a commit with updates, which is once a second: rows wait meanwhile.
+const JUDGE_FOR: Duration = Duration::from_millis(200);
+
 /// How often what is too old is looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
@@ -62,6 +65,11 @@ pub(crate) fn write(
         if !writing.commit_if_due()? {
             continue;
         }
+        // A capture is judged when it has been read: what was thought on the way would be a matter of the machine's speed.
+        if is_wall_clock {
+            let began = Instant::now();
+            writing.writer.judge_touched(&|| began.elapsed() < JUDGE_FOR)?;
+        }
         if let Some(retention) = &retention {
             writing.writer.prune_by_size(retention)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
@@ -72,7 +80,7 @@ pub(crate) fn write(
     }
     writing.commit(true)?;
     let Writing { writer, latency, .. } = writing;
-    Ok((Reader::from_connection(writer.close()?), latency))
+    Ok((writer.close()?, latency))
 }
 
 struct Writing {

@@ -7,7 +7,7 @@ use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
 use crate::control::EndpointKey;
-use crate::fact::{CallStarted, Fact, Outbox, Party, Prints};
+use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral};
 use crate::formats::FormatLists;
 use crate::party::text;
 use crate::prints::PrintCache;
@@ -183,6 +183,13 @@ impl Calls {
                 call.note_change();
             }
             Method::Invite => call.reinvite(found.from_side, sip.cseq.number),
+            Method::Refer => {
+                let to_user = sip.message.get(Name::ReferTo).map(|v| text(Address::parse(v).user()));
+                if let Some(to_user) = to_user.filter(|user| !user.is_empty()) {
+                    let (call, by) = (call.identity, found.from_side);
+                    out.fact(Fact::Referral(Box::new(Referral { call, by, to_user })));
+                }
+            }
             _ => {}
         }
         let (identity, class, is_over) = (call.identity, call.class(), call.phase == Phase::Over);

@@ -48,6 +48,8 @@ pub enum Fact {
     CallStarted(Box<CallStarted>),
     /// What has become of a call.
     CallProgress(Box<CallProgress>),
+    /// A party of a call sent the other one elsewhere.
+    Referral(Box<Referral>),
     /// A device registers that was not known before.
     RegistrationStarted(Box<RegistrationStarted>),
     /// What is known of its timeline now.
@@ -58,6 +60,17 @@ pub enum Fact {
     Timer(Box<TimerProgress>),
     /// A media stream: at the end of its analysis window, and when it is over.
     Stream(Box<StreamFact>),
+}
+
+/// A REFER within a call (RFC 3515).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Referral {
+    /// The call.
+    pub call: i64,
+    /// Who sent it.
+    pub by: Side,
+    /// User part, or number, of Refer-To.
+    pub to_user: String,
 }
 
 /// A user of SIP as a message names them.

@@ -29,8 +29,8 @@ mod worker;
 pub use control::{Control, Side};
 pub use fact::{
     AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, Order, Outbox,
-    Party, Prints, RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact, StreamFact,
-    TimerProgress,
+    Party, Prints, Referral, RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact,
+    StreamFact, TimerProgress,
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};

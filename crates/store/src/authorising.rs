@@ -11,12 +11,16 @@ use crate::clocks::Device;
 use crate::devices::{Call, Judged, Record, Shown, words};
 use crate::inventory::{Entry, Policy};
 use crate::query::Reader;
+use crate::verdicts::Step;
 
 /// Calls of one device whose noise counts: more would say the same again, and are not independent of it.
 const MOST_HEARD: f64 = 2.0;
 
 /// A stack that nobody of the class uses weighs as if half a subscriber did.
 const UNSEEN: f64 = 0.5;
+
+/// What is found of a sensitive call that comes from a trunk.
+pub(crate) const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
 
 /// Weighs what is known of one subscriber.
 pub(crate) struct Judge<'a> {
@@ -88,39 +92,42 @@ impl<'a> Judge<'a> {
         }
         let mut findings = Vec::new();
         if call.is_sensitive && call.side == "inbound" {
-            findings.push("a call from a trunk dials a number that only subscribers may".to_owned());
+            findings.push(PORTAL_FROM_TRUNK.to_owned());
         }
         if let Some((_, registered)) = record.filter(|(_, registered)| !registered.others.is_empty()) {
             findings.push(format!("one device behind several accounts: {}", registered.others.join(", ")));
         }
-        let course = self.course(&evidence, call.is_sensitive);
-        let verdict = course.last().map_or(DeviceVerdict::NotEnrolled, |(_, verdict)| *verdict);
+        let course = self.course(&evidence, call, record.map(|(record, _)| record));
+        let verdict = course.last().map_or(DeviceVerdict::NotEnrolled, |step| step.verdict);
         Ok(Judged {
             verdict,
             evidence,
             findings,
             device: record.map(|(record, _)| record.name.clone()),
             course,
+            is_sensitive: call.is_sensitive,
         })
     }
 
     /// The verdict as evidence arrives; empty if nothing says which device it should be.
-    fn course(&self, evidence: &[Evidence], is_sensitive: bool) -> Vec<(&'static str, DeviceVerdict)> {
+    fn course(&self, evidence: &[Evidence], call: &Call, record: Option<&Record>) -> Vec<Step> {
         if !self.is_judged() {
             return Vec::new();
         }
         let stages = [
-            ("invite", &[EvidenceKind::Structure, EvidenceKind::Instance, EvidenceKind::Number][..]),
-            ("noise", &[EvidenceKind::Class][..]),
-            ("clock", &[EvidenceKind::Clock][..]),
+            (call.started_at, &[EvidenceKind::Structure, EvidenceKind::Instance, EvidenceKind::Number][..]),
+            (call.heard_at.unwrap_or(call.started_at), &[EvidenceKind::Class][..]),
+            (record.map_or(call.started_at, |record| record.last_seen), &[EvidenceKind::Clock][..]),
         ];
+        let mut course: Vec<Step> = Vec::new();
         let mut known: Vec<Evidence> = Vec::new();
-        let mut course = Vec::new();
-        for (stage, kinds) in stages {
+        for (at, kinds) in stages {
             let before = known.len();
             known.extend(evidence.iter().filter(|e| kinds.contains(&e.kind)).cloned());
             if known.len() > before || course.is_empty() {
-                course.push((stage, weigh(&known, is_sensitive, self.reader.strictness)));
+                let at = course.last().map_or(at, |earlier| at.max(earlier.at));
+                let verdict = weigh(&known, call.is_sensitive, self.reader.strictness);
+                course.push(Step { at, verdict, evidence: known.clone() });
             }
         }
         course
@@ -287,6 +294,9 @@ impl<'a> Judge<'a> {
             json!(others),
             json!(self.enrolled.contains(&at)),
         ];
-        Ok(Shown { columns, last_seen: record.last_seen })
+        let subject = record.registrations.first().map_or(0, |device| device.registration);
+        let step = Step { at: record.last_seen, verdict, evidence };
+        let (first_seen, last_seen) = (record.first_seen, record.last_seen);
+        Ok(Shown { columns, first_seen, last_seen, subject, step, shared_with: others.clone() })
     }
 }

@@ -298,7 +298,7 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn put_classes(&mut self, modes: &[Mode], origin: &str) -> Result<(), StoreError> {
-        let tx = self.db.transaction()?;
+        let tx = self.reader.db.transaction()?;
         for mode in modes {
             tx.execute("DELETE FROM class_modes WHERE class = ?1", [&mode.class])?;
         }

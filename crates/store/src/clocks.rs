@@ -87,13 +87,17 @@ impl Reader {
         let is_of_this = |record: &Map<String, Value>| {
             record.get("sources").and_then(Value::as_array).is_some_and(|sources| sources.contains(&source))
         };
-        let records = self.verdicts_of(aor)?.into_iter().map(|values| object(Report::Devices, values));
-        if let Some(record) = records.into_iter().find(is_of_this) {
+        let subscriber = self.subscriber(aor)?;
+        let records =
+            subscriber.records.iter().map(|r| (r.subject, object(Report::Devices, r.columns.clone())));
+        let mut of_this = records.filter(|(_, record)| is_of_this(record));
+        if let Some((subject, record)) = of_this.next() {
             for name in
                 ["device", "class", "class_mode", "expected_class", "verdict", "evidence", "other_aors"]
             {
                 shown.insert(name.to_owned(), record.get(name).cloned().unwrap_or_default());
             }
+            shown.insert("verdict_course".to_owned(), self.kept_verdicts("device", subject)?);
         }
         Ok(())
     }

@@ -6,23 +6,28 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bellwether_acoustics::{Comparison, Pauses};
+use bellwether_base::Span;
 use bellwether_clock::{Verdict, compare_clocks};
 use bellwether_judge::{DeviceVerdict, Evidence};
 use rusqlite::params;
 use serde_json::{Value, json};
 
 use crate::StoreError;
-use crate::authorising::Judge;
+use crate::authorising::{Judge, PORTAL_FROM_TRUNK};
 use crate::clocks::{Detail, Device};
 use crate::inventory::Entry;
 use crate::query::{Query, Reader, Values};
 use crate::values::round;
+use crate::verdicts::Step;
 
 /// Calls of one subscriber that are looked at: the latest.
 const MOST_CALLS: i64 = 500;
 
 /// Subscribers remembered while a report is made.
 const MOST_SUBSCRIBERS: usize = 10_000;
+
+/// What a packet of voice lasts, nearly always: noise was known that many packets after the first.
+const PACKET: Span = Span::from_millis(20);
 
 /// Which calls, as `c`, an address of record of the user `?1` at the host `?2` made. Some agents write another host into From than
 /// into the address that they register.
@@ -33,6 +38,9 @@ pub(crate) const MADE_BY: &str =
 /// A call of a subscriber.
 pub(crate) struct Call {
     pub(crate) call: i64,
+    pub(crate) started_at: i64,
+    /// When its noise was known.
+    pub(crate) heard_at: Option<i64>,
     pub(crate) source: String,
     pub(crate) author: String,
     pub(crate) user_agent: Option<String>,
@@ -54,15 +62,21 @@ pub(crate) struct Record {
 
 /// A subscriber with all devices and calls, and what is thought of each.
 pub(crate) struct Subscriber {
-    records: Vec<Shown>,
+    pub(crate) records: Vec<Shown>,
     /// Verdict and evidence of each call, by its identity.
-    calls: BTreeMap<i64, Judged>,
+    pub(crate) calls: BTreeMap<i64, Judged>,
 }
 
 /// A device as reports show it.
 pub(crate) struct Shown {
     pub(crate) columns: Values,
+    pub(crate) first_seen: i64,
     pub(crate) last_seen: i64,
+    /// The registration that it was first seen with.
+    pub(crate) subject: i64,
+    pub(crate) step: Step,
+    /// Other subscribers that it registers.
+    pub(crate) shared_with: Vec<String>,
 }
 
 /// What is thought of one call.
@@ -72,8 +86,9 @@ pub(crate) struct Judged {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) findings: Vec<String>,
     pub(crate) device: Option<String>,
-    /// What the verdict was as evidence came: by structure at the INVITE, with the noise within the window, with the clock.
-    pub(crate) course: Vec<(&'static str, DeviceVerdict)>,
+    /// What the verdict is as evidence comes: by structure at the INVITE, with the noise within the window, with the clock.
+    pub(crate) course: Vec<Step>,
+    pub(crate) is_sensitive: bool,
 }
 
 /// How many subscribers have calls by each author, all together and by the class that the inventory gives them.
@@ -117,8 +132,13 @@ impl Reader {
             findings: Vec::new(),
             device: None,
             course: Vec::new(),
+            is_sensitive: false,
         };
-        let Some(aor) = self.aor_of(caller, host)? else { return Ok(nothing) };
+        let Some(aor) = self.aor_of(caller, host)? else {
+            let is_portal = self.is_portal_from_trunk(call)?;
+            let findings = is_portal.then(|| PORTAL_FROM_TRUNK.to_owned()).into_iter().collect();
+            return Ok(Judged { findings, ..nothing });
+        };
         let subscriber = self.subscriber(&aor)?;
         Ok(subscriber.calls.get(&call).cloned().unwrap_or(nothing))
     }
@@ -138,7 +158,7 @@ impl Reader {
     }
 
     /// The address of record in the inventory that a caller is: by user and host, or by user where only one has it.
-    fn aor_of(&self, caller: &str, host: Option<&str>) -> Result<Option<String>, StoreError> {
+    pub(crate) fn aor_of(&self, caller: &str, host: Option<&str>) -> Result<Option<String>, StoreError> {
         let inventory = self.known_inventory()?;
         let whole = format!("sip:{caller}@{}", host.unwrap_or_default());
         if inventory.contains_key(&whole) {
@@ -166,7 +186,7 @@ impl Reader {
         })
     }
 
-    fn known_inventory(&self) -> Result<Arc<BTreeMap<String, Entry>>, StoreError> {
+    pub(crate) fn known_inventory(&self) -> Result<Arc<BTreeMap<String, Entry>>, StoreError> {
         if let Some(known) = self.inventory.get() {
             return Ok(Arc::clone(known));
         }
@@ -193,7 +213,7 @@ impl Reader {
         Ok(Arc::clone(self.authors.get_or_init(|| authors)))
     }
 
-    fn subscriber(&self, aor: &str) -> Result<Arc<Subscriber>, StoreError> {
+    pub(crate) fn subscriber(&self, aor: &str) -> Result<Arc<Subscriber>, StoreError> {
         if let Some(known) = self.subscribers.borrow().get(aor) {
             return Ok(Arc::clone(known));
         }
@@ -222,17 +242,23 @@ impl Reader {
         let Some((user, host)) = user_and_host(aor) else { return Ok(Vec::new()) };
         let classes = self.known_classes()?;
         let mut select = self.db.prepare_cached(&format!(
-            "SELECT c.call, c.source, c.sip_author, c.user_agent, c.is_sensitive, c.access_side,
-                 (SELECT s.pauses FROM streams AS s WHERE s.call = c.call AND s.direction = 'caller'
-                     AND s.pauses IS NOT NULL ORDER BY s.packets DESC LIMIT 1)
-             FROM calls_now AS c WHERE {MADE_BY} ORDER BY c.started_at DESC, c.call LIMIT ?3",
+            "SELECT c.call, c.source, c.sip_author, c.user_agent, c.is_sensitive, c.access_side, s.pauses, c.started_at,
+                 s.first_seen, s.last_seen
+             FROM calls_now AS c LEFT JOIN streams AS s ON s.id = (SELECT id FROM streams WHERE call = c.call
+                 AND direction = 'caller' AND pauses IS NOT NULL ORDER BY packets DESC LIMIT 1)
+             WHERE {MADE_BY} ORDER BY c.started_at DESC, c.call LIMIT ?3",
         ))?;
         let rows: Result<Vec<Call>, rusqlite::Error> = select
             .query_map(params![user, host, MOST_CALLS], |r| {
                 let octets: Option<Vec<u8>> = r.get(6)?;
                 let heard = octets.and_then(|o| Pauses::from_octets(&o)).filter(|p| !p.is_transcoded());
+                let seen = r.get::<_, Option<i64>>(8)?.zip(r.get::<_, Option<i64>>(9)?);
                 Ok(Call {
                     call: r.get(0)?,
+                    started_at: r.get(7)?,
+                    heard_at: heard.as_ref().zip(seen).map(|(heard, (first, last))| {
+                        last.min(first + i64::from(heard.observed_packets) * PACKET.as_nanos())
+                    }),
                     source: r.get(1)?,
                     author: r.get(2)?,
                     user_agent: r.get(3)?,

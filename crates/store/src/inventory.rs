@@ -139,7 +139,7 @@ impl Writer {
     /// # Errors
     /// If the database refuses; the old one stays then.
     pub fn put_inventory(&mut self, rows: &[InventoryRow]) -> Result<(), StoreError> {
-        let tx = self.db.transaction()?;
+        let tx = self.reader.db.transaction()?;
         tx.execute("DELETE FROM inventory", [])?;
         // Whatever was taken from elsewhere before is not what is held now.
         tx.execute("DELETE FROM meta WHERE key LIKE 'inventory_version %'", [])?;
@@ -158,7 +158,7 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub fn inventory_version(&self, url: &str) -> Result<Option<String>, StoreError> {
-        let mut select = self.db.prepare("SELECT value FROM meta WHERE key = ?1")?;
+        let mut select = self.reader.db.prepare("SELECT value FROM meta WHERE key = ?1")?;
         Ok(select.query_row([version_key(url)], |r| r.get(0)).optional()?)
     }
 
@@ -170,9 +170,10 @@ impl Writer {
         let key = version_key(url);
         match version {
             Some(version) => self
+                .reader
                 .db
                 .execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)", [&key, version])?,
-            None => self.db.execute("DELETE FROM meta WHERE key = ?1", [&key])?,
+            None => self.reader.db.execute("DELETE FROM meta WHERE key = ?1", [&key])?,
         };
         Ok(())
     }
@@ -182,7 +183,7 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn approve(&mut self, aor: &str, device: &str, at: Timestamp) -> Result<(), StoreError> {
-        self.db.execute(
+        self.reader.db.execute(
             "INSERT OR REPLACE INTO approvals (aor, device, approved_at) VALUES (?1, ?2, ?3)",
             params![aor, device, at.as_nanos()],
         )?;

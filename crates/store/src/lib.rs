@@ -5,6 +5,7 @@
 //!
 //! This crate must never know a packet or how a row is printed.
 
+mod alerts;
 mod authorising;
 mod class_file;
 mod classes;
@@ -21,8 +22,10 @@ mod sensor_clock;
 mod show;
 mod timelines;
 mod values;
+mod verdicts;
 mod writer;
 
+pub use alerts::{Alert, AlertKind, Severity};
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};

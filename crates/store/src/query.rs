@@ -13,6 +13,7 @@ use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
+use crate::alerts::{ALERTS, alert};
 use crate::devices::{Authors, Judged, Subscriber};
 use crate::inventory::Entry;
 use crate::platforms::{self, Platforms};
@@ -30,6 +31,7 @@ pub enum Report {
     Streams,
     Devices,
     Fingerprints,
+    Alerts,
     Losses,
 }
 
@@ -87,7 +89,7 @@ impl Report {
                 disposition Text, signals Json, device_verdict Text, campaign Text, duplicates Int, hops Int,
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
-                defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text,
+                defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
@@ -113,6 +115,9 @@ impl Report {
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
                 specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool, trunks Int,
+            ],
+            Self::Alerts => columns![
+                at Time, kind Text, severity Text, subject Text, message Text, call_id Text, campaign Text,
             ],
             Self::Losses => columns![name Text, count Int, cause Text, remedy Text, kind Text],
         }
@@ -183,6 +188,21 @@ impl Reader {
         Self { strictness, ..self }
     }
 
+    /// Forgets all that was asked of the database before.
+    pub(crate) fn forget(&mut self) {
+        self.classes = OnceLock::new();
+        self.inventory = OnceLock::new();
+        self.authors = OnceLock::new();
+        self.forget_observations();
+    }
+
+    /// Forgets what is made of what the sensor writes all the time. Who writes for whom changes slowly, and classes and the
+    /// inventory only when somebody else writes.
+    pub(crate) fn forget_observations(&mut self) {
+        self.sensor_steps = OnceLock::new();
+        self.subscribers.get_mut().clear();
+    }
+
     /// Hands every row of a report to `visit`, in a fixed order, until it breaks off.
     ///
     /// # Errors
@@ -234,6 +254,15 @@ impl Reader {
                     }
                     fingerprint(row, reader.all_claims(row)?, origins.get())
                 },
+                visit,
+            ),
+            Report::Alerts => self.table(
+                query,
+                ALERTS,
+                "alerts.at",
+                "",
+                "alerts.at, alerts.kind, alerts.subject",
+                |_, row| alert(row),
                 visit,
             ),
             Report::Losses => self.losses(visit),
@@ -310,7 +339,7 @@ impl Reader {
         put("streams", json!(count("streams")?));
         put("fingerprints", json!(count("fingerprints")?));
         put("campaigns", json!(0));
-        put("alerts", json!(0));
+        put("alerts", json!(count("alerts")?));
         put("losses", json!(losses));
         put("sip_requests", Value::Object(group("request")));
         put("sip_responses", Value::Object(group("response")));

@@ -66,6 +66,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     for sql in [
         format!("DELETE FROM call_links WHERE call IN ({links}) OR other IN ({links})"),
         format!("DELETE FROM instances WHERE subject IN ({links})"),
+        format!("DELETE FROM verdicts WHERE kind = 'call' AND subject IN ({links})"),
         format!("DELETE FROM outcomes WHERE id IN ({calls})"),
     ] {
         tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
@@ -94,6 +95,8 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
                  (SELECT registration FROM registrations WHERE id NOT IN (SELECT registration FROM observations));
              DELETE FROM instances WHERE subject IN
                  (SELECT registration FROM registrations WHERE id NOT IN (SELECT registration FROM observations));
+             DELETE FROM verdicts WHERE kind = 'device' AND subject IN
+                 (SELECT registration FROM registrations WHERE id NOT IN (SELECT registration FROM observations));
              DELETE FROM registrations WHERE id NOT IN (SELECT registration FROM observations);",
         )?;
     }
@@ -110,6 +113,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?;
     }
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
+    tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
     tx.commit()?;
     Ok((gone + observations + beats) as u64)
 }
@@ -125,13 +129,16 @@ mod tests {
         db.execute_batch(&format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {n})
              INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'c', 'k', NULL, 'k', NULL, NULL,
-                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0 FROM n;
+                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL FROM n;
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
              INSERT INTO streams SELECT id, id, call, 'caller', 'a', 'b', 1, NULL, 0, 1, 0, 0, 0, 0, NULL, 0, 0, 0,
                  started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
              INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
+             INSERT INTO verdicts SELECT 'call', call, 0, started_at, '', 'unknown', '[]' FROM calls;
+             INSERT INTO verdicts SELECT 'device', id, 0, started_at, '', 'unknown', '[]' FROM calls;
+             INSERT INTO alerts SELECT id, started_at, 'k', 's', 'a', 'm', call, NULL FROM calls;
              INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL, NULL, NULL FROM calls;
              INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1, NULL FROM calls;"
         ))
@@ -149,6 +156,8 @@ mod tests {
             "observations",
             "segments",
             "instances",
+            "verdicts",
+            "alerts",
         ]
         .iter()
         .map(|t| db.query_row(&format!("SELECT count(*) FROM {t}"), [], |r| r.get(0)).unwrap())
@@ -162,7 +171,7 @@ mod tests {
         let now = Timestamp::from_nanos(5000 * 1_000_000_000);
         let gone = prune_by_age(&mut db, Span::from_secs(1000), now).unwrap();
         assert_eq!(gone, 3 * 4000);
-        assert_eq!(counts(&db), [1000, 1000, 999, 1000, 1000, 1000, 1000, 1000]);
+        assert_eq!(counts(&db), [1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 2000, 1000]);
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);
         assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);

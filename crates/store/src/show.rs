@@ -43,12 +43,7 @@ impl Reader {
             shown.insert("instances".to_owned(), self.instances(identity)?);
             shown.insert("device".to_owned(), json!(judged.device));
             shown.insert("device_evidence".to_owned(), crate::devices::words(&judged.evidence));
-            let course: Vec<Value> = judged
-                .course
-                .iter()
-                .map(|(stage, verdict)| json!({ "with": stage, "device_verdict": verdict.name() }))
-                .collect();
-            shown.insert("device_verdict_course".to_owned(), Value::Array(course));
+            shown.insert("device_verdict_course".to_owned(), self.kept_verdicts("call", identity)?);
             shown.insert("findings".to_owned(), json!(judged.findings));
             out.push(shown);
         }

@@ -116,6 +116,7 @@ pub(crate) fn call(row: &Row<'_>, stacks: Stacks, judged: &Judged) -> Result<Val
         text(row, "mirror")?,
         stacks.sdp_stack,
         stacks.claim,
+        text(row, "referred_to")?,
     ])
 }
 

@@ -7,17 +7,22 @@ use std::path::Path;
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
-    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, Row, SightingRow, StreamRow,
+    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow, Row, SightingRow,
+    StreamRow,
 };
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
-use crate::{StoreError, sensor_clock};
+use crate::verdicts::Touched;
+use crate::{Reader, StoreError, sensor_clock};
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
 pub struct Writer {
-    pub(crate) db: Connection,
+    /// The connection, and what is read over it to judge what was written.
+    pub(crate) reader: Reader,
+    /// Whom the rows of late concern.
+    pub(crate) touched: Touched,
     pending: Vec<Row>,
     /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
     /// statement and not one for each thing that happened to them. In the order in which the calls began, as
@@ -46,9 +51,9 @@ impl Writer {
     /// # Errors
     /// If it cannot be opened, is newer than this program, or was made with another key.
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
-        let db = open_for_writing(path, key_id)?;
         Ok(Self {
-            db,
+            reader: Reader::from_connection(open_for_writing(path, key_id)?),
+            touched: Touched::default(),
             pending: Vec::new(),
             updates: BTreeMap::new(),
             fingerprints: BTreeMap::new(),
@@ -56,8 +61,15 @@ impl Writer {
         })
     }
 
+    /// Reads this way when verdicts are worked out.
+    #[must_use]
+    pub fn judging(self, as_read: impl FnOnce(Reader) -> Reader) -> Self {
+        Self { reader: as_read(self.reader), ..self }
+    }
+
     /// Adds a row to the batch.
     pub fn push(&mut self, row: Row) {
+        self.touched.note(&row);
         match row {
             Row::Fingerprint(row) => {
                 self.fingerprints.entry(row.fingerprint).or_insert(row);
@@ -115,7 +127,7 @@ impl Writer {
         if self.pending.is_empty() && self.fingerprints.is_empty() && !has_updates {
             return Ok(());
         }
-        let tx = self.db.transaction()?;
+        let tx = self.reader.db.transaction()?;
         for row in self.fingerprints.values() {
             fingerprint(&tx, row)?;
         }
@@ -141,7 +153,7 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn prune_by_age(&mut self, retention: &Retention, now: Timestamp) -> Result<u64, StoreError> {
-        retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(&mut self.db, keep, now))
+        retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(&mut self.reader.db, keep, now))
     }
 
     /// Takes out the oldest if the database has nearly reached its bound; answers how many rows that were.
@@ -149,18 +161,20 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn prune_by_size(&mut self, retention: &Retention) -> Result<u64, StoreError> {
-        retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(&mut self.db, max))
+        retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(&mut self.reader.db, max))
     }
 
-    /// Ends the write-ahead log, so that the database is one file again.
+    /// Judges what has not been judged yet, and ends the write-ahead log, so that the database is one file again.
     ///
     /// # Errors
     /// If the last batch or the log cannot be written.
-    pub fn close(mut self) -> Result<Connection, StoreError> {
+    pub fn close(mut self) -> Result<Reader, StoreError> {
         self.commit(true)?;
-        sensor_clock::find_steps(&self.db)?;
-        self.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
-        Ok(self.db)
+        sensor_clock::find_steps(&self.reader.db)?;
+        self.judge_touched(&|| true)?;
+        self.reader.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
+        self.reader.forget();
+        Ok(self.reader)
     }
 }
 
@@ -169,6 +183,7 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         Row::Fingerprint(row) => fingerprint(tx, row),
         Row::Call(row) => call(tx, row),
         Row::CallUpdate(update) => call_update(tx, update),
+        Row::Referral(row) => referral(tx, row),
         Row::Link(a, b) => {
             let mut link =
                 tx.prepare_cached("INSERT OR IGNORE INTO call_links (call, other) VALUES (?1, ?2)")?;
@@ -338,6 +353,15 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         row.caller_host,
         row.is_sensitive,
     ])?;
+    Ok(())
+}
+
+/// What a call was used for once stays with it.
+fn referral(tx: &Transaction<'_>, row: &ReferralRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
+    )?
+    .execute(params![row.call, row.referred_to, row.is_sensitive])?;
     Ok(())
 }
 

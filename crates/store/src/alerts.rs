@@ -1,0 +1,121 @@
+//! What an operator should look at: kept once, however often the same is found.
+
+use bellwether_base::{Span, Timestamp};
+use rusqlite::{Connection, Row, params};
+
+use crate::query::Values;
+use crate::values::{text, time};
+use crate::{StoreError, Writer};
+
+/// Something that an operator should look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// When it came about.
+    pub at: Timestamp,
+    /// What.
+    pub kind: AlertKind,
+    /// How soon somebody should look.
+    pub severity: Severity,
+    /// What it is about: an address of record, or the address of a system.
+    pub subject: String,
+    /// In words.
+    pub message: String,
+    /// The call, by its identity.
+    pub call: Option<i64>,
+}
+
+/// Kinds of [`Alert`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertKind {
+    /// A call from a device that its subscriber may not use.
+    DeviceUnauthorised,
+    /// One device registers several subscribers.
+    DeviceShared,
+    /// A trunk dials what only subscribers may.
+    PortalFromTrunk,
+    /// The provisioning system gave no inventory.
+    ProvisioningFailed,
+}
+
+impl AlertKind {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeviceUnauthorised => "device_unauthorised",
+            Self::DeviceShared => "device_shared",
+            Self::PortalFromTrunk => "portal_from_trunk",
+            Self::ProvisioningFailed => "provisioning_failed",
+        }
+    }
+}
+
+/// How soon somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Now: money may be lost.
+    Critical,
+    /// Today.
+    Warning,
+}
+
+impl Severity {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// The report's rows.
+pub(crate) const ALERTS: &str =
+    "SELECT alerts.*, calls.call_id FROM alerts LEFT JOIN calls ON calls.call = alerts.call";
+
+/// A row of the report, in its columns' order.
+pub(crate) fn alert(row: &Row<'_>) -> Result<Values, StoreError> {
+    Ok(vec![
+        time(row.get("at")?),
+        text(row, "kind")?,
+        text(row, "severity")?,
+        text(row, "subject")?,
+        text(row, "message")?,
+        text(row, "call_id")?,
+        text(row, "campaign")?,
+    ])
+}
+
+/// Keeps an alert unless it is known.
+pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO alerts (at, kind, severity, subject, message, call) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        alert.at.as_nanos(),
+        alert.kind.name(),
+        alert.severity.name(),
+        alert.subject,
+        alert.message,
+        alert.call
+    ])?;
+    Ok(())
+}
+
+impl Writer {
+    /// Keeps an alert, unless the same was told of the same subject less than `quiet` before.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn alert(&mut self, alert: &Alert, quiet: Span) -> Result<(), StoreError> {
+        let db = &self.reader.db;
+        let since = (alert.at - quiet).as_nanos();
+        let is_told: bool = db.query_row(
+            "SELECT EXISTS (SELECT 1 FROM alerts WHERE kind = ?1 AND subject = ?2 AND at > ?3)",
+            params![alert.kind.name(), alert.subject, since],
+            |r| r.get(0),
+        )?;
+        if is_told { Ok(()) } else { keep(db, alert) }
+    }
+}

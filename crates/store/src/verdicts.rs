@@ -1,0 +1,306 @@
+//! What was thought of calls and devices, kept as it changes, and what of it an operator should look at.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use bellwether_base::Timestamp;
+use bellwether_judge::{DeviceVerdict, Evidence, Row};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
+
+use crate::alerts::{Alert, AlertKind, Severity, keep};
+use crate::authorising::PORTAL_FROM_TRUNK;
+use crate::devices::{Subscriber, words};
+use crate::query::Reader;
+use crate::values::{parsed, text, time};
+use crate::{StoreError, Writer};
+
+/// Calls and registrations remembered until they are judged; beyond that all subscribers are.
+const MOST_TOUCHED: usize = 65_536;
+
+/// Turns for which is believed who writes for whom: that takes a look at all calls.
+const AUTHORS_LAST: u32 = 64;
+
+/// Changes kept of one verdict: whoever makes the evidence could make it sway for ever.
+const MOST_STEPS: i64 = 32;
+
+/// A verdict, and what was known when it was come to.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// When the newest of the evidence came, in nanoseconds.
+    pub(crate) at: i64,
+    pub(crate) verdict: DeviceVerdict,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+impl Step {
+    /// The kinds of evidence that there were.
+    fn basis(&self) -> String {
+        let kinds: BTreeSet<&str> = self.evidence.iter().map(|e| e.kind.name()).collect();
+        kinds.into_iter().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whom the rows of late concern: their verdicts may have changed.
+#[derive(Default)]
+pub(crate) struct Touched {
+    calls: BTreeSet<i64>,
+    registrations: BTreeSet<i64>,
+    /// Calls to numbers that only subscribers may dial.
+    sensitive: BTreeSet<i64>,
+    /// More than could be remembered.
+    is_anyone: bool,
+    /// Subscribers whose turn has not come yet, and whose turn it was last.
+    waiting: BTreeSet<String>,
+    last: String,
+    /// Changes when another connection has written: classes, an inventory, an approval.
+    data_version: Option<i64>,
+    turns: u32,
+}
+
+impl Touched {
+    pub(crate) fn note(&mut self, row: &Row) {
+        match row {
+            Row::Call(row) => {
+                self.calls.insert(row.call);
+                if row.is_sensitive {
+                    self.sensitive.insert(row.call);
+                }
+            }
+            Row::Referral(row) if row.is_sensitive => {
+                self.calls.insert(row.call);
+                self.sensitive.insert(row.call);
+            }
+            Row::Stream(row) if row.pauses.is_some() => self.calls.extend(row.call),
+            Row::RegistrationUpdate(row) => {
+                self.registrations.insert(row.registration);
+            }
+            _ => {}
+        }
+        for set in [&mut self.calls, &mut self.registrations, &mut self.sensitive] {
+            if set.len() > MOST_TOUCHED {
+                set.clear();
+                self.is_anyone = true;
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let is_noted = self.is_anyone || !self.calls.is_empty() || !self.registrations.is_empty();
+        !is_noted && self.waiting.is_empty()
+    }
+
+    /// The next subscriber, in turn.
+    fn next(&mut self) -> Option<String> {
+        let behind = (Bound::Excluded(self.last.as_str()), Bound::Unbounded);
+        let next = self.waiting.range::<str, _>(behind).next().or(self.waiting.first())?.clone();
+        self.waiting.remove(&next);
+        self.last.clone_from(&next);
+        Some(next)
+    }
+}
+
+impl Writer {
+    /// Judges those whom the rows of late concern, one subscriber after the other while `has_time`: the rest waits for the next
+    /// call. Keeps what has changed, and alerts of what an operator should look at.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn judge_touched(&mut self, has_time: &dyn Fn() -> bool) -> Result<(), StoreError> {
+        self.find_portal_calls()?;
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        let version: i64 = self.reader.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
+        let is_changed = self.touched.data_version.replace(version) != Some(version);
+        self.touched.turns = self.touched.turns.wrapping_add(1);
+        if is_changed || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
+            self.reader.forget();
+        } else {
+            self.reader.forget_observations();
+        }
+        self.find_touched_subscribers()?;
+        while has_time()
+            && let Some(aor) = self.touched.next()
+        {
+            let subscriber = self.reader.subscriber(&aor)?;
+            let tx = self.reader.db.unchecked_transaction()?;
+            keep_subscriber(&tx, &aor, &subscriber)?;
+            tx.commit()?;
+            // All of them together would fill the memory.
+            self.reader.subscribers.borrow_mut().remove(&aor);
+        }
+        Ok(())
+    }
+
+    /// Judges all subscribers of the inventory: what they are judged by has changed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn judge_all(&mut self) -> Result<(), StoreError> {
+        self.touched.is_anyone = true;
+        // What this writer wrote itself does not show as a change.
+        self.touched.data_version = None;
+        self.judge_touched(&|| true)
+    }
+
+    /// Alerts of sensitive calls from trunks, whoever the caller is.
+    fn find_portal_calls(&mut self) -> Result<(), StoreError> {
+        let reader = &self.reader;
+        for call in std::mem::take(&mut self.touched.sensitive) {
+            if !reader.is_portal_from_trunk(call)? {
+                continue;
+            }
+            let (at, caller, host): (i64, String, Option<String>) = reader
+                .db
+                .prepare_cached("SELECT started_at, caller, caller_host FROM calls WHERE call = ?1")?
+                .query_row([call], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            let alert = Alert {
+                at: Timestamp::from_nanos(at),
+                kind: AlertKind::PortalFromTrunk,
+                severity: Severity::Critical,
+                subject: format!("sip:{caller}@{}", host.unwrap_or_default()),
+                message: PORTAL_FROM_TRUNK.to_owned(),
+                call: Some(call),
+            };
+            keep(&reader.db, &alert)?;
+        }
+        Ok(())
+    }
+
+    /// Who in the inventory the calls and registrations of late belong to.
+    fn find_touched_subscribers(&mut self) -> Result<(), StoreError> {
+        let (reader, touched) = (&self.reader, &mut self.touched);
+        let (calls, registrations) =
+            (std::mem::take(&mut touched.calls), std::mem::take(&mut touched.registrations));
+        let inventory = reader.known_inventory()?;
+        if std::mem::take(&mut touched.is_anyone) {
+            touched.waiting.extend(inventory.keys().cloned());
+        }
+        if inventory.is_empty() {
+            return Ok(());
+        }
+        let mut caller = reader.db.prepare_cached("SELECT caller, caller_host FROM calls WHERE call = ?1")?;
+        for call in calls {
+            let found: Option<(String, Option<String>)> =
+                caller.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+            if let Some((caller, host)) = found {
+                touched.waiting.extend(reader.aor_of(&caller, host.as_deref())?);
+            }
+        }
+        let mut owner = reader.db.prepare_cached("SELECT aor FROM registrations WHERE registration = ?1")?;
+        for registration in registrations {
+            let aor: Option<String> = owner.query_row([registration], |r| r.get(0)).optional()?;
+            touched.waiting.extend(aor.filter(|aor| inventory.contains_key(aor)));
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// Whether a call from a trunk dials what only subscribers may.
+    pub(crate) fn is_portal_from_trunk(&self, call: i64) -> Result<bool, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM calls_now WHERE call = ?1 AND is_sensitive AND access_side = 'inbound')",
+        )?;
+        Ok(select.query_row([call], |r| r.get(0))?)
+    }
+
+    /// What was thought of a `call` or `device` since it was first judged.
+    pub(crate) fn kept_verdicts(&self, kind: &str, subject: i64) -> Result<Value, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT at, basis, verdict, evidence FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step",
+        )?;
+        let steps: Result<Vec<Value>, StoreError> = select
+            .query_and_then(params![kind, subject], |row| {
+                Ok(json!({
+                    "at": time(row.get("at")?),
+                    "with": text(row, "basis")?,
+                    "verdict": text(row, "verdict")?,
+                    "evidence": parsed(row, "evidence")?,
+                }))
+            })?
+            .collect();
+        Ok(Value::Array(steps?))
+    }
+}
+
+/// Keeps what changed about one subscriber.
+fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Result<(), StoreError> {
+    for (call, judged) in &subscriber.calls {
+        let Some(step) = keep_course(db, "call", *call, &judged.course)? else { continue };
+        if step.verdict != DeviceVerdict::Unauthorised {
+            continue;
+        }
+        let against = step.evidence.iter().filter(|e| e.weight < 0.0).map(|e| e.words.as_str());
+        let is_urgent = judged.is_sensitive;
+        let alert = Alert {
+            at: Timestamp::from_nanos(step.at),
+            kind: AlertKind::DeviceUnauthorised,
+            severity: if is_urgent { Severity::Critical } else { Severity::Warning },
+            subject: aor.to_owned(),
+            message: against.collect::<Vec<_>>().join("; "),
+            call: Some(*call),
+        };
+        keep(db, &alert)?;
+    }
+    for record in &subscriber.records {
+        // Where nothing says which devices there should be, there is nothing to keep.
+        if record.step.verdict != DeviceVerdict::NotEnrolled {
+            keep_course(db, "device", record.subject, std::slice::from_ref(&record.step))?;
+        }
+        if record.shared_with.is_empty() {
+            continue;
+        }
+        let alert = Alert {
+            // The same is found again whenever it registers.
+            at: Timestamp::from_nanos(record.first_seen),
+            kind: AlertKind::DeviceShared,
+            severity: Severity::Warning,
+            subject: aor.to_owned(),
+            message: format!("one device behind several accounts: {}", record.shared_with.join(", ")),
+            call: None,
+        };
+        keep(db, &alert)?;
+    }
+    Ok(())
+}
+
+/// Keeps the steps of a verdict; answers the newest if it was news.
+fn keep_course<'a>(
+    db: &Connection,
+    kind: &str,
+    subject: i64,
+    course: &'a [Step],
+) -> Result<Option<&'a Step>, StoreError> {
+    let Some(newest) = course.last() else { return Ok(None) };
+    let mut select = db.prepare_cached(
+        "SELECT step, basis, verdict FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step DESC LIMIT 1",
+    )?;
+    let last: Option<(i64, String, String)> =
+        select.query_row(params![kind, subject], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
+    let (first, news) = match last {
+        None => (0, course),
+        Some((_, basis, verdict)) if basis == newest.basis() && verdict == newest.verdict.name() => {
+            return Ok(None);
+        }
+        Some((step, ..)) if step + 1 >= MOST_STEPS => return Ok(None),
+        Some((step, ..)) => (step + 1, std::slice::from_ref(newest)),
+    };
+    let mut insert = db.prepare_cached(
+        "INSERT INTO verdicts (kind, subject, step, at, basis, verdict, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (number, step) in (first..).zip(news) {
+        let evidence = words(&step.evidence).to_string();
+        insert.execute(params![
+            kind,
+            subject,
+            number,
+            step.at,
+            step.basis(),
+            step.verdict.name(),
+            evidence
+        ])?;
+    }
+    Ok(Some(newest))
+}
