@@ -30,6 +30,15 @@ const UNLIKE: f64 = 0.001;
 const CERTAIN: f64 = 0.8;
 const UNKNOWN: f64 = 0.02;
 
+/// The features that are looked at by themselves too, the first ones: level and offset. A stranger may differ from what is known in
+/// nothing else, which would be little among nineteen.
+const PLAIN: usize = 2;
+
+/// Calls' worth of trust in their spread over all modes, since a few calls show a mode's own well enough; and the share of the usual
+/// variance that is there at least, since those calls may all be of one unit.
+const TRUST_IN_PLAIN: f64 = 0.5;
+const LEAST_VARIANCE: f64 = 0.1;
+
 /// How much wider devices in general are spread than those that are known.
 const WIDER: f64 = 2.0;
 
@@ -192,7 +201,8 @@ pub struct Recognised {
 pub struct Comparison {
     /// The class, or why none.
     pub result: Result<Recognised, NoClass>,
-    /// How often a call of the likeliest class would be as far from its middle: small for strangers.
+    /// How often a call of the likeliest class would be as far from its middle, in all features or in level and offset alone: small
+    /// for strangers.
     pub likeness: f64,
     /// Of each class, the logarithm of how much likelier the call is as one of it than as any device's.
     pub log_ratios: BTreeMap<String, f64>,
@@ -215,6 +225,9 @@ struct Learned {
     mean: [f64; FEATURES],
     factor: Factor,
     freedom: f64,
+    /// The same of level and offset alone.
+    plain: Factor,
+    plain_freedom: f64,
 }
 
 impl Classes {
@@ -264,9 +277,24 @@ impl OfCoding {
                 let mut own = scatter(mode);
                 own.add(&within, TRUST_IN_ALL);
                 // The mean is as unsure as a call, by how many calls it is of.
-                let factor = own.scale((1.0 + 1.0 / mode.calls.max(1.0)) / freedom).factor()?;
+                let unsure = 1.0 + 1.0 / mode.calls.max(1.0);
+                let factor = own.scale(unsure / freedom).factor()?;
+                let plain_freedom = (mode.calls - 1.0).max(0.0) + TRUST_IN_PLAIN;
+                let mut plain = scatter(mode).corner(PLAIN);
+                plain.add(&within.corner(PLAIN), TRUST_IN_PLAIN);
+                let mut plain = plain.scale(unsure / plain_freedom);
+                plain.add(&Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s)).corner(PLAIN), LEAST_VARIANCE);
+                let plain = plain.factor()?;
                 let (class, mode_name) = (mode.class.clone(), mode.mode.clone());
-                Some(Learned { class, mode: mode_name, mean: mode.mean, factor, freedom })
+                Some(Learned {
+                    class,
+                    mode: mode_name,
+                    mean: mode.mean,
+                    factor,
+                    freedom,
+                    plain,
+                    plain_freedom,
+                })
             })
             .collect();
         let n = modes.len() as f64;
@@ -308,7 +336,14 @@ impl OfCoding {
                 (sum.1, sum.2) = (log, &mode.mode);
             }
         }
-        let likeness = best.map_or(0.0, |(_, distance2, mode)| as_far(distance2, mode.freedom));
+        let likeness = best.map_or(0.0, |(_, distance2, mode)| {
+            let off = off(&mode.mean);
+            let plain = mode.plain.distance2(off.get(..PLAIN).unwrap_or_default()) / wider;
+            let least =
+                as_far(distance2, mode.freedom, FEATURES).min(as_far(plain, mode.plain_freedom, PLAIN));
+            // Of two looks the worse counts.
+            (2.0 * least).min(1.0)
+        });
         let log_ratios =
             classes.iter().map(|(class, (log, ..))| ((*class).to_owned(), log - anyone)).collect();
         let share = ((1.0 - UNKNOWN) / classes.len().max(1) as f64).ln();
@@ -345,9 +380,9 @@ fn log_t(distance2: f64, factor: &Factor, freedom: f64) -> f64 {
         - 0.5 * (freedom + k) * (distance2 / freedom).ln_1p()
 }
 
-/// How often a draw of a multivariate t is as far from its middle or further.
-fn as_far(distance2: f64, freedom: f64) -> f64 {
-    let k = FEATURES as f64;
+/// How often a draw of a multivariate t of so many features is as far from its middle or further.
+fn as_far(distance2: f64, freedom: f64, features: usize) -> f64 {
+    let k = features as f64;
     FisherSnedecor::new(k, freedom).map_or(0.0, |f| f.sf(distance2 / k))
 }
 

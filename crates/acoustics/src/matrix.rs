@@ -54,6 +54,12 @@ impl Symmetric {
         }
     }
 
+    /// Its first rows and columns.
+    pub(crate) fn corner(&self, size: usize) -> Self {
+        let rows = self.cells.chunks_exact(self.size).take(size);
+        Self { size, cells: rows.flat_map(|row| row.iter().take(size)).copied().collect() }
+    }
+
     pub(crate) fn scale(mut self, by: f64) -> Self {
         self.cells.iter_mut().for_each(|cell| *cell *= by);
         self
