@@ -18,6 +18,10 @@ const MAX_BINS: usize = 11;
 const ALL: u16 = 160;
 const ONE_OF: u16 = 8;
 
+/// Packets of one level after which more of them say little: what they leave open is less than half of what calls of one device
+/// differ by.
+const SETTLED: u32 = 300;
+
 /// Samples of a packet that are decoded at a time.
 const BLOCK: usize = 512;
 
@@ -256,6 +260,13 @@ impl SilenceAnalysis {
         select(self.coding, self.observed, &self.bins, self.constants)
     }
 
+    /// Whether the noise is known so well that [`Self::pauses`] is worth telling before the window is over.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.constants.packets >= SETTLED
+            || self.bins.iter().any(|b| b.sound.packets > 0 && u32::from(b.packets) >= SETTLED)
+    }
+
     /// Octets of memory behind it.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -421,6 +432,18 @@ mod tests {
         assert!(profile.energy < 5e-6);
         let profile = analysis(&[louder.clone(), louder, quiet]).profile().unwrap();
         assert!(profile.energy > 5e-6);
+    }
+
+    #[test]
+    fn noise_is_settled_by_its_own_packets_not_by_speech() {
+        let pause = encoded((0..160).map(|i| if i % 2 == 0 { 16 } else { 0 }));
+        let speech = encoded((0..160).map(|i| if i % 3 == 0 { 9000 } else { -4000 }));
+        let mut mixed: Vec<Vec<u8>> =
+            (0..600).map(|i| if i % 2 == 0 { &pause } else { &speech }.clone()).collect();
+        assert!(analysis(&mixed).is_settled());
+        mixed.truncate(590);
+        assert!(!analysis(&mixed).is_settled());
+        assert!(analysis(&vec![vec![0xff; 160]; 300]).is_settled(), "digital silence");
     }
 
     #[test]

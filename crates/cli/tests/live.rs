@@ -22,7 +22,7 @@ use bellwether_testkit::{Agent, Call, Frame, Microphone, PcapFormat, Rng, Talk, 
 use common::Room;
 
 /// Calls between sockets of the loopback network.
-fn calls(count: u8, start: Timestamp) -> Vec<Frame> {
+fn calls(count: u8, packets: usize, start: Timestamp) -> Vec<Frame> {
     let mut rng = Rng::new(31);
     let mut frames: Vec<Frame> = (0..count)
         .flat_map(|i| {
@@ -31,7 +31,7 @@ fn calls(count: u8, start: Timestamp) -> Vec<Frame> {
                 packets: Microphone { dc_offset, noise: 3e-4, hum: 0.0 }.packets(
                     Law::Mu,
                     None,
-                    60,
+                    packets,
                     160,
                     &mut rng,
                 ),
@@ -112,7 +112,7 @@ fn calls_on_the_loopback_interface_are_found_and_a_signal_ends_the_run_in_order(
         let args =
             ["--db", db, "--workers", "2", "sense", "-i", "lo", "--sockets", sockets, "--filter", filter];
         let Some(child) = listen(&room, &args) else { return };
-        send(&calls(12, Timestamp::default()));
+        send(&calls(12, 60, Timestamp::default()));
         // The last packets are still on their way to the ring's reader.
         std::thread::sleep(Duration::from_millis(300));
         terminate(child);
@@ -135,11 +135,14 @@ fn devices_are_judged_while_the_sensor_runs() {
     room.expect(0, &["--db", "live.db", "-q", "inventory", "import", "inventory.csv"]);
     let args = ["--db", "live.db", "sense", "-i", "lo", "--filter", "net 127.31.0.0/16"];
     let Some(child) = listen(&room, &args) else { return };
-    let frames = calls(3, Timestamp::default());
+    // Eight seconds of noise, of the thirty that are looked at.
+    let frames = calls(3, 400, Timestamp::default());
     send(&frames);
     // Updates of calls are written once a second, and judged then.
     std::thread::sleep(Duration::from_millis(2500));
     let known = room.rows("live.db", "calls");
+    let streams = room.rows("live.db", "streams");
+    assert_eq!(streams.iter().filter(|s| !s["pauses"].is_null()).count(), 6, "{streams:?}");
     let judged: Vec<usize> = known
         .iter()
         .map(|call| {
@@ -256,7 +259,7 @@ fn agents_are_heard_by_udp_and_tcp_and_junk_costs_its_own_connection_only() {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     // Whole microseconds, as HEP has them.
     let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);
-    let frames = calls(10, start);
+    let frames = calls(10, 60, start);
     let is_sip = |f: &&Frame| f.bytes[42..].first().is_some_and(u8::is_ascii_uppercase);
     let mut junk = TcpStream::connect(free).unwrap();
     junk.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
@@ -297,7 +300,8 @@ fn agents_are_heard_by_udp_and_tcp_and_junk_costs_its_own_connection_only() {
 #[test]
 fn a_growing_file_gives_what_the_whole_file_gives() {
     let room = Room::new();
-    let whole = write_pcap(&calls(12, Timestamp::from_nanos(1_750_000_000_000_000_000)), PcapFormat::Nano);
+    let whole =
+        write_pcap(&calls(12, 60, Timestamp::from_nanos(1_750_000_000_000_000_000)), PcapFormat::Nano);
     let path = room.write("whole.pcap", &whole);
     room.replay("whole.db", "2", &[&path]);
     // In the middle of a record, and in the middle of calls.
@@ -368,7 +372,7 @@ fn a_hangup_reads_the_topology_again_and_a_broken_one_changes_nothing() {
     let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);
-    let frames = calls(3, start);
+    let frames = calls(3, 60, start);
     let broken = "[site]\naccess = [\"nowhere\"]\n".to_owned();
     let configurations = [None, Some((site("after"), "read again")), Some((broken, "nothing was changed"))];
     for (i, configuration) in (0..).zip(configurations) {
@@ -420,7 +424,8 @@ fn a_full_disk_ends_a_live_run_although_its_listeners_hear_nothing_more() {
         said().contains("listening on")
     }));
     let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for (i, frame) in calls(100, Timestamp::default()).iter().filter(|f| f.bytes[42] == b'I').enumerate() {
+    for (i, frame) in calls(100, 60, Timestamp::default()).iter().filter(|f| f.bytes[42] == b'I').enumerate()
+    {
         agent.send_to(&as_hep(frame, i as u32), free).unwrap();
     }
     let code = (0..200).find_map(|_| {

@@ -241,6 +241,23 @@ fn media_is_read_where_signalling_tells_its_keys() {
         (told["pauses"][name].as_f64().unwrap() / open["pauses"][name].as_f64().unwrap() - 1.0).abs()
     };
     assert!(near("energy") < 0.1 && near("dc_offset") < 0.1, "{told}\n{open}");
+    // Behind NAT the caller's media comes from another address than its description names.
+    let translated = |frames: Vec<Frame>| -> Vec<Frame> {
+        let public = |frame: Frame| {
+            let is_callers_media = frame.bytes[42] == 0x80 && frame.bytes[28] == 1;
+            if !is_callers_media {
+                return frame;
+            }
+            let mut bytes = frame.bytes;
+            bytes[26..30].copy_from_slice(&[198, 51, 100, 7]);
+            bytes[34..36].copy_from_slice(&40_007_u16.to_be_bytes());
+            Frame { bytes, ..frame }
+        };
+        frames.into_iter().map(public).collect()
+    };
+    let behind_nat = caller(&translated(sealed(&frames, [one, other], [one, other])));
+    assert_eq!(behind_nat["src"], "198.51.100.7:40007");
+    assert!(packets(&behind_nat) + 70 > packets(&open), "{behind_nat}");
     let dark = caller(&sealed(&frames, [one, other], [other, one]));
     assert_eq!((&dark["pauses"], &dark["class_reason"]), (&Value::Null, &json!("encrypted")), "{dark}");
 }

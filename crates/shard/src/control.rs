@@ -82,7 +82,6 @@ pub(crate) struct Listener {
     pub(crate) call: i64,
     pub(crate) side: Side,
     pub(crate) is_secure: bool,
-    keys: Option<Arc<[SrtpKey]>>,
     since: Timestamp,
     released_at: Option<Timestamp>,
     pub(crate) formats: Arc<Formats>,
@@ -110,7 +109,15 @@ const REMEMBERED: Span = Span::from_secs(5);
 /// The negotiated media endpoints. Every worker holds the same, as each gets all controls in one order.
 pub(crate) struct MediaDirectory {
     table: LruTable<EndpointKey, Listeners, 2>,
+    /// What opens the media of calls that told it, by the side that sends: behind NAT it comes from elsewhere than where that side
+    /// says that it listens.
+    keys: LruTable<(i64, Side), Arc<[SrtpKey]>, 1>,
     hash_key: HashKey,
+}
+
+/// Where the keys of a side lie. A call's identity is a keyed hash already.
+const fn place_of_keys(call: i64, side: Side) -> u64 {
+    call.cast_unsigned().rotate_left(side as u32)
 }
 
 /// Queue of the table for endpoints whose calls are over: they leave first.
@@ -120,7 +127,7 @@ const IN_USE: usize = 1;
 
 impl MediaDirectory {
     pub(crate) fn new(capacity: usize, hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(capacity), hash_key }
+        Self { table: LruTable::new(capacity), keys: LruTable::new(capacity), hash_key }
     }
 
     pub(crate) fn apply(&mut self, control: &Control, tally: &mut Tally) {
@@ -130,11 +137,13 @@ impl MediaDirectory {
                     call: *call,
                     side: *side,
                     is_secure: *is_secure,
-                    keys: keys.clone(),
                     since: *since,
                     released_at: None,
                     formats: Arc::clone(formats),
                 };
+                if let Some(keys) = keys {
+                    self.learn_keys((*call, *side), keys, *since);
+                }
                 if let Some(slot) = self.table.find(endpoint.0, endpoint) {
                     if let Some((_, listeners)) = self.table.get_mut(slot) {
                         listeners.add(listener);
@@ -151,6 +160,12 @@ impl MediaDirectory {
             Control::Release { endpoint, call, at } => {
                 while let Some((slot, _)) = self.table.oldest_before(RELEASED, *at - REMEMBERED) {
                     self.table.remove(slot);
+                }
+                // No stream of it begins any more.
+                for side in [Side::Caller, Side::Callee] {
+                    if let Some(slot) = self.keys.find(place_of_keys(*call, side), &(*call, side)) {
+                        self.keys.remove(slot);
+                    }
                 }
                 let Some(slot) = self.table.find(endpoint.0, endpoint) else { return };
                 let Some((_, listeners)) = self.table.get_mut(slot) else { return };
@@ -185,9 +200,22 @@ impl MediaDirectory {
             .or_else(|| here.iter().filter(is_apt).max_by_key(rank).map(|l| (l, true)))
     }
 
-    /// The keys of what a call's side sends from where it listens itself.
-    pub(crate) fn keys_of(&self, flow: FlowKey, call: i64) -> Option<&Arc<[SrtpKey]>> {
-        self.listeners(flow.src).iter().find(|l| l.call == call)?.keys.as_ref()
+    /// The keys under which a call's side sends, where a description told them.
+    pub(crate) fn keys_of(&self, call: i64, sender: Side) -> Option<&Arc<[SrtpKey]>> {
+        let slot = self.keys.find(place_of_keys(call, sender), &(call, sender))?;
+        self.keys.get(slot).map(|(_, keys)| keys)
+    }
+
+    fn learn_keys(&mut self, of: (i64, Side), keys: &Arc<[SrtpKey]>, since: Timestamp) {
+        let hash = place_of_keys(of.0, of.1);
+        if let Some(slot) = self.keys.find(hash, &of) {
+            if let Some((_, known)) = self.keys.get_mut(slot) {
+                known.clone_from(keys);
+            }
+            self.keys.touch(slot, 0, since);
+        } else {
+            self.keys.insert(hash, of, Arc::clone(keys), 0, since);
+        }
     }
 
     /// Whether `call` still listens at either end.

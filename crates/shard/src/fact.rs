@@ -58,7 +58,7 @@ pub enum Fact {
     Clock(Box<ClockSeen>),
     /// What is known of another timer of a device.
     Timer(Box<TimerProgress>),
-    /// A media stream: at the end of its analysis window, and when it is over.
+    /// A media stream: when its noise is known, at the end of its analysis window, and when it is over.
     Stream(Box<StreamFact>),
 }
 

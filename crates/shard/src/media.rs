@@ -94,13 +94,15 @@ impl Media {
         let arrival = stream.packet(&packet, item, is_cut, found.map(|(l, _)| l));
         if looks_for_call && let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender);
-            if let Some(keys) = directory.keys_of(flow, listener.call) {
+            if let Some(keys) = stream.link().and_then(|(call, sender)| directory.keys_of(call, sender)) {
                 stream.unlock(keys);
             }
         }
         if stream.window_is_over(self.window) {
             let silence = stream.take_silence();
             out.fact(fact(&self.identity_key, key, stream, silence));
+        } else if let Some(noise) = stream.settled_noise() {
+            out.fact(fact(&self.identity_key, key, stream, noise));
         }
         let is_confirmed = stream.is_confirmed();
         let class = if is_confirmed { CONFIRMED } else { PROBATION };

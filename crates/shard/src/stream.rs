@@ -52,6 +52,8 @@ pub(crate) struct Stream {
     opener: Option<Box<Opener>>,
     /// The window is over and its result was reported.
     is_analysed: bool,
+    /// The noise was reported before that.
+    is_noise_told: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +84,7 @@ impl Stream {
             is_secure: false,
             opener: None,
             is_analysed: false,
+            is_noise_told: false,
         }
     }
 
@@ -208,6 +211,15 @@ impl Stream {
         self.analysis.is_some() && self.last_seen.since(self.first_seen) > window
     }
 
+    /// The noise before the window is over, once, when it is known well enough: who calls is then known while they speak.
+    pub(crate) fn settled_noise(&mut self) -> Option<Silence> {
+        let is_time = self.reception.packets().is_multiple_of(LOOK_EVERY) && !self.is_noise_told;
+        let analysis = self.analysis.as_ref().filter(|analysis| is_time && analysis.is_settled())?;
+        self.is_noise_told = true;
+        let is_open = !self.is_secure || self.opener.as_ref().is_some_and(|opener| opener.is_proved());
+        analysis.pauses().filter(|_| is_open).map(|pauses| Silence::Found(None, Some(Box::new(pauses))))
+    }
+
     /// Ends the analysis and answers what it found, once.
     pub(crate) fn take_silence(&mut self) -> Silence {
         let is_open = self.opener.take().is_some_and(|opener| opener.is_proved());
@@ -318,6 +330,9 @@ impl Stream {
         analysis.packet(payload);
     }
 }
+
+/// Packets after which is looked again whether the noise has settled.
+const LOOK_EVERY: u64 = 64;
 
 /// Keys tried on a stream, and packets after which none of them is its: an offer names one for each suite.
 const MAX_KEYS: usize = 8;
