@@ -297,3 +297,41 @@ fn the_noise_of_real_programs_is_recognised_in_another_recording() {
     }
     assert!(seen >= 1 && strangers >= 2, "{seen}, {strangers}");
 }
+
+/// Real programs that play units of five phones: learned from one unit of four, as one program plays it, and recognised in the other,
+/// as another does; the fifth phone, which nobody told of, is refused.
+#[test]
+fn phones_are_recognised_behind_real_programs_and_a_stranger_is_not_taken_for_one() {
+    const STRANGER: &str = "softphone 1";
+    let folder = common::project().join("pcaps/noise");
+    let truth = std::fs::read_to_string(folder.join("phones.truth.json")).unwrap();
+    let truth: Vec<Value> = serde_json::from_str(&truth).unwrap();
+    let of = |row: &Value, end: &str| -> Option<&Value> {
+        let ip = row[end].as_str().unwrap().split(':').next().unwrap().to_owned();
+        truth.iter().find(|t| t["ip"] == ip.as_str())
+    };
+    let room = Room::new();
+    room.replay("x.db", "2", &[&folder.join("phones.pcap.gz")]);
+    let mut labels = String::new();
+    for call in room.rows("x.db", "calls") {
+        let told = of(&call, "source").unwrap();
+        if told["unit"] == 1 && told["device"] != STRANGER {
+            let label = json!({"call_id": call["call_id"], "class": told["device"], "mode": told["mode"]});
+            labels.push_str(&format!("{label}\n"));
+        }
+    }
+    room.write("labels.jsonl", labels.as_bytes());
+    room.expect(0, &["--db", "x.db", "class", "learn", "--truth", "labels.jsonl"]);
+    let (mut recognised, mut refused) = (0, 0);
+    for row in room.rows("x.db", "streams") {
+        let told = of(&row, "src").unwrap();
+        if told["device"] == STRANGER {
+            assert_eq!((&row["class"], &row["class_reason"]), (&Value::Null, &json!("unlike_all")), "{row}");
+            refused += 1;
+        } else if told["unit"] == 2 {
+            assert_eq!(row["class"], told["device"], "{row}");
+            recognised += 1;
+        }
+    }
+    assert_eq!((recognised, refused), (8, 4));
+}
