@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bellwether_acoustics::{Comparison, Pauses};
 use bellwether_base::Span;
-use bellwether_clock::{Verdict, compare_clocks};
+use bellwether_clock::{Tolerance, Verdict, compare_clocks};
 use bellwether_judge::{DeviceVerdict, Evidence};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -228,7 +228,7 @@ impl Reader {
     fn read_subscriber(&self, aor: &str) -> Result<Subscriber, StoreError> {
         let entry = self.known_inventory()?.get(aor).cloned();
         let calls = self.calls_of(aor)?;
-        let records = records(self.devices("r.aor = ?1", aor, Detail::Row)?, &calls);
+        let records = records(self.devices("r.aor = ?1", aor, Detail::Row)?, &calls, &self.tolerance);
         let judge = Judge::new(self, aor, entry.as_ref(), &calls, &records)?;
         let mut judged = BTreeMap::new();
         for (i, call) in calls.iter().enumerate() {
@@ -296,14 +296,14 @@ pub(crate) fn user_and_host(aor: &str) -> Option<(&str, &str)> {
 }
 
 /// Puts registrations that are one physical device together, and gives each device its calls. Two that were there at once are two.
-fn records(registrations: Vec<Device>, calls: &[Call]) -> Vec<Record> {
+fn records(registrations: Vec<Device>, calls: &[Call], tolerance: &Tolerance) -> Vec<Record> {
     let mut records: Vec<Record> = Vec::new();
     for device in registrations {
         let (first_seen, last_seen) = device.seen;
         let same = records.iter_mut().find(|record| {
             record.registrations.iter().any(|other| device.is_same_as(other) == Some(true))
                 || (first_seen > record.last_seen
-                    && record.registrations.iter().any(|other| device.could_be(other)))
+                    && record.registrations.iter().any(|other| device.could_be(other, tolerance)))
         });
         let source = device.text("source");
         match same {
@@ -353,11 +353,9 @@ impl Device {
     }
 
     /// Whether it could be: the same platform, and clocks that do not differ.
-    fn could_be(&self, other: &Self) -> bool {
+    fn could_be(&self, other: &Self, tolerance: &Tolerance) -> bool {
         let differs = match (&self.reading, &other.reading) {
-            (Ok(own), Ok(others)) => {
-                compare_clocks(own, others, &Default::default()).verdict == Verdict::Different
-            }
+            (Ok(own), Ok(others)) => compare_clocks(own, others, tolerance).verdict == Verdict::Different,
             _ => false,
         };
         self.is_same_as(other) != Some(false) && self.fingerprint == other.fingerprint && !differs
