@@ -1,5 +1,7 @@
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bellwether_base::Timestamp;
 use bellwether_wire::LinkType;
@@ -16,6 +18,9 @@ pub const HOLD_MS: i32 = 50;
 
 /// Packets taken from the ring at once.
 const AT_ONCE: usize = 4096;
+
+/// Reads in a row that bring nothing before the ring is taken to be empty: one may be broken by a wake, one by an error.
+const LAST_READS: u32 = 4;
 
 /// Filters in libpcap's language: no packet is shorter than one octet, and an empty one keeps all.
 const NOTHING: &str = "less 0";
@@ -103,6 +108,7 @@ pub struct LiveCapture {
     /// The number of the interface that the socket is bound to; none of the pseudo-device of all interfaces.
     index: Option<u32>,
     is_promiscuous: bool,
+    is_woken: Arc<AtomicBool>,
     link: LinkType,
     /// The kernel's 32-bit counter as last read, to see it wrap.
     raw: u32,
@@ -112,12 +118,16 @@ pub struct LiveCapture {
 }
 
 /// Ends the wait of a [`LiveCapture`], from another thread.
-pub struct Waker(pcap::BreakLoop);
+pub struct Waker {
+    handle: pcap::BreakLoop,
+    is_woken: Arc<AtomicBool>,
+}
 
 impl Waker {
     /// The read that waits, or the next one, returns at once.
     pub fn wake(&self) {
-        self.0.breakloop();
+        self.is_woken.store(true, Ordering::Relaxed);
+        self.handle.breakloop();
     }
 }
 
@@ -180,6 +190,7 @@ impl LiveCapture {
             interface: name.clone(),
             index: attach::index_of(name),
             is_promiscuous: options.is_promiscuous,
+            is_woken: Arc::default(),
             link,
             raw: 0,
             dropped,
@@ -197,7 +208,7 @@ impl LiveCapture {
 
     /// What ends this socket's wait.
     pub fn waker(&mut self) -> Waker {
-        Waker(self.capture.breakloop_handle())
+        Waker { handle: self.capture.breakloop_handle(), is_woken: Arc::clone(&self.is_woken) }
     }
 
     /// Waits for packets and takes those that the kernel hands over. None after a wake.
@@ -214,7 +225,8 @@ impl LiveCapture {
         });
         match taken {
             Ok(_) => Ok(()),
-            // A broken loop is told as an error without words.
+            // A broken loop is told as an error without words, or with those of the error before. What is an error comes again.
+            Err(_) if self.is_woken.swap(false, Ordering::Relaxed) => Ok(()),
             Err(pcap::Error::PcapError(text)) if text.is_empty() => Ok(()),
             Err(e) => Err(LiveError::Other(self.interface.clone(), words(&e))),
         }
@@ -243,11 +255,12 @@ impl LiveCapture {
     pub fn drain(self, until: Timestamp, mut full: impl FnMut(Frames)) {
         let Ok(capture) = self.capture.setnonblock() else { return };
         let mut rest = Self { capture, ..self };
-        loop {
+        let mut empty = 0;
+        while empty < LAST_READS {
             let mut frames = Frames::default();
-            if rest.read(&mut frames).is_err() || frames.is_empty() {
-                return;
-            }
+            // An interface that is gone says so first, and then gives what came before.
+            let _ = rest.read(&mut frames);
+            empty = if frames.is_empty() { empty + 1 } else { 0 };
             let is_last = frames.newest() >= Some(until);
             full(frames);
             if is_last {

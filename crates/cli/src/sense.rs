@@ -136,6 +136,7 @@ impl Operator for Terminal {
                 tell(&error.to_string());
             }
             Event::Recovered(name) => tell(&format!("{name} delivers again")),
+            Event::Followed(name) => tell(&format!("{name} was removed and made again, and is followed")),
             Event::Clock(event) => tell(&clock_words(event)),
             Event::Alive => notify(NotifyState::Watchdog),
         }

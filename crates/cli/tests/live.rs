@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
@@ -229,18 +229,24 @@ fn an_interface_that_is_removed_and_made_again_is_followed_without_privileges() 
     let mut command = Command::new("ip");
     command.args(inside).args(args).current_dir(room.path(".")).stdout(Stdio::null());
     let Some(child) = wait_for(&room, command, "listening on") else { return };
+    let log = room.path("log");
+    let followed = || std::fs::read_to_string(&log).unwrap().matches("is followed").count();
     namespace.register("before");
-    namespace.run("ip", &["link", "del", "cap0"]);
     // Once with time to notice that it is away, once without.
-    std::thread::sleep(Duration::from_millis(1500));
-    for name in ["again", "at-once"] {
-        namespace.make_interfaces();
-        std::thread::sleep(Duration::from_millis(1500));
-        namespace.register(name);
+    for (name, away) in [("again", 1500), ("at-once", 0)] {
+        let before = followed();
         namespace.run("ip", &["link", "del", "cap0"]);
+        std::thread::sleep(Duration::from_millis(away));
+        namespace.make_interfaces();
+        let until = Instant::now() + Duration::from_secs(20);
+        while followed() == before && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        namespace.register(name);
     }
     terminate(child);
-    assert_eq!(room.rows("again.db", "registrations").len(), 3);
+    let found = room.rows("again.db", "registrations");
+    assert_eq!(found.len(), 3, "{found:?}\n{}", std::fs::read_to_string(&log).unwrap());
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub enum Event {
     Trouble(LiveError),
     /// It does again.
     Recovered(String),
+    /// It was removed and made again, and is captured from again.
+    Followed(String),
     /// The clock that stamps packets was set, or steered otherwise.
     Clock(ClockEvent),
     /// The feed is alive: told every second, for whoever watches over the process.

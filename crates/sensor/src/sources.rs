@@ -90,8 +90,12 @@ impl Taking<'_> {
                 return;
             }
             // A socket whose interface was replaced hears nothing, until it is woken and follows.
-            if is_quiet && let Err(e) = socket.follow() {
-                let _ = self.news.try_send(Event::Trouble(e));
+            if is_quiet {
+                let _ = match socket.follow() {
+                    Ok(false) => Ok(()),
+                    Ok(true) => self.news.try_send(Event::Followed(name.clone())),
+                    Err(e) => self.news.try_send(Event::Trouble(e)),
+                };
             }
             if last_asked.elapsed() >= EVERY_SECOND {
                 self.ask(&mut socket);
