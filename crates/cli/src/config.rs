@@ -45,6 +45,7 @@ enum PrivacySetting {
 #[serde(deny_unknown_fields, default)]
 struct Analysis {
     window_s: f64,
+    ends_early: bool,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -150,7 +151,8 @@ impl Default for Config {
 
 impl Default for Analysis {
     fn default() -> Self {
-        Self { window_s: Limits::default().analysis_window.as_secs_f64() }
+        let limits = Limits::default();
+        Self { window_s: limits.analysis_window.as_secs_f64(), ends_early: limits.analysis_ends_early }
     }
 }
 
@@ -302,6 +304,7 @@ impl Config {
             streams: l.streams,
             media_endpoints: l.media_endpoints,
             analysis_window: span(self.analysis.window_s),
+            analysis_ends_early: self.analysis.ends_early,
             stream_idle: span(t.stream_s),
             ringing_timeout: span(t.ringing_s),
             call_idle: span(t.call_s),

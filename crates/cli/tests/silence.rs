@@ -13,8 +13,8 @@ use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{SrtpKey, SrtpSession};
 use bellwether_testkit::{
-    Agent, Call, DeviceMode, Frame, Impairment, PAPERS_DEVICES, PcapFormat, Rng, Speaker, Talk, spoken_call,
-    udp_frame, write_pcap,
+    Agent, Call, DeviceMode, Frame, Impairment, Microphone, PAPERS_DEVICES, PcapFormat, Rng, Speaker, Talk,
+    spoken_call, udp_frame, write_pcap,
 };
 use common::{Room, text};
 use serde_json::{Value, json};
@@ -334,4 +334,28 @@ fn phones_are_recognised_behind_real_programs_and_a_stranger_is_not_taken_for_on
         }
     }
     assert_eq!((recognised, refused), (8, 4));
+}
+
+#[test]
+fn the_analysis_ends_early_where_the_operator_wants_that() {
+    let room = Room::new();
+    let mut rng = Rng::new(11);
+    // Twelve seconds of nothing but the device's noise.
+    let microphone = Microphone { dc_offset: 1e-4, noise: 3e-4, hum: 0.0 };
+    let packets = microphone.packets(Law::Mu, None, 600, 160, &mut rng);
+    let mut call = call(1, mode("Polycom 331", "handset"), Law::Mu, &mut rng);
+    call.caller_talk = Talk { law: Law::Mu, packets };
+    let capture = room.write("x.pcap", &write_pcap(&call.frames(&mut rng), PcapFormat::Nano));
+    room.write("early.toml", b"[analysis]\nends_early = true\n");
+    let path = capture.to_str().unwrap();
+    let observed = |name: &str, options: &[&str]| -> [u64; 2] {
+        room.expect(0, &[options, &["--db", name, "-q", "replay", path]].concat());
+        let streams = room.rows(name, "streams");
+        let caller = streams.iter().find(|r| r["direction"] == "caller").unwrap();
+        ["silence", "pauses"].map(|part| caller[part]["observed_packets"].as_u64().unwrap())
+    };
+    let whole = observed("whole.db", &[]);
+    assert!(whole.iter().all(|n| *n > 590), "{whole:?}");
+    let early = observed("early.db", &["--config", "early.toml"]);
+    assert!(early.iter().all(|n| (300..400).contains(n)), "{early:?}");
 }

@@ -21,6 +21,8 @@ pub struct Limits {
     pub media_endpoints: usize,
     /// How much of a stream's beginning is analysed for silence (the paper: 30 s).
     pub analysis_window: Span,
+    /// Whether that ends as soon as the noise is known well enough.
+    pub analysis_ends_early: bool,
     /// A stream without packets for this long has ended.
     pub stream_idle: Span,
     /// An INVITE without a final answer for this long is given up (RFC 3261 Timer C is above 180 s).
@@ -41,6 +43,7 @@ impl Default for Limits {
             streams: 1_000_000,
             media_endpoints: 1_000_000,
             analysis_window: Span::from_secs(30),
+            analysis_ends_early: false,
             stream_idle: Span::from_secs(30),
             ringing_timeout: Span::from_secs(200),
             call_idle: Span::from_secs(6 * 3600),

@@ -31,6 +31,7 @@ pub(crate) struct Media {
     reports: LruTable<u64, (), 1>,
     identity_key: HashKey,
     window: Span,
+    ends_early: bool,
     timers: Timers<2>,
 }
 
@@ -53,6 +54,7 @@ impl Media {
             reports: LruTable::new(RECENT_REPORTS),
             identity_key,
             window: limits.analysis_window,
+            ends_early: limits.analysis_ends_early,
             // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that late.
             timers: Timers::new([PROBATION_TIME, limits.stream_idle + TOUCH_EVERY]),
         }
@@ -102,7 +104,8 @@ impl Media {
             let silence = stream.take_silence();
             out.fact(fact(&self.identity_key, key, stream, silence));
         } else if let Some(noise) = stream.settled_noise() {
-            out.fact(fact(&self.identity_key, key, stream, noise));
+            let silence = if self.ends_early { stream.take_silence() } else { noise };
+            out.fact(fact(&self.identity_key, key, stream, silence));
         }
         let is_confirmed = stream.is_confirmed();
         let class = if is_confirmed { CONFIRMED } else { PROBATION };
