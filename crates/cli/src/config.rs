@@ -405,7 +405,7 @@ mod tests {
         let table: toml::Table = DEFAULT.parse().unwrap();
         let keys = |name: &str| table.get(name).and_then(toml::Value::as_table).unwrap().len();
         let counts = ["database", "analysis", "mirror", "limits", "timeouts", "site"].map(keys);
-        assert_eq!(counts, [2, 1, 1, 10, 6, 3]);
+        assert_eq!(counts, [2, 2, 1, 10, 6, 3]);
     }
 
     #[test]
