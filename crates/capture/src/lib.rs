@@ -16,11 +16,13 @@ mod fanout;
 mod filter;
 mod inputs;
 mod live;
+mod nic;
 mod reader;
 mod stamping;
 
 pub use error::{OpenError, ReadError};
 pub use inputs::{Input, expand};
-pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Waker, up};
+pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Stamps, Waker, up};
+pub use nic::stamps_all;
 pub use reader::{CaptureReader, Record};
 pub use stamping::{ClockEvent, ClockEventKind, StampingClock};

@@ -43,6 +43,29 @@ pub struct LiveOptions {
     pub is_promiscuous: bool,
     /// Sockets that share the interface's packets, flow by flow.
     pub sockets: u16,
+    /// Whose clock says when a packet came.
+    pub stamps: Stamps,
+}
+
+/// Whose clock stamps packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Stamps {
+    /// The kernel's, when it gets them.
+    #[default]
+    Kernel,
+    /// The NIC's, when they come off the wire. Somebody has to keep it to the system's clock.
+    Nic,
+}
+
+impl Stamps {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Nic => "nic",
+        }
+    }
 }
 
 /// Why an interface cannot be captured from.
@@ -52,6 +75,10 @@ pub enum LiveError {
     NoInterface(String, Vec<String>),
     /// The kernel does not let this user capture.
     NotPermitted(String),
+    /// The NIC does not stamp every packet.
+    NoStamps(String),
+    /// The NIC's clock is so many seconds ahead of the system's.
+    ClocksApart(String, i64),
     /// The interface is down.
     Down(String),
     /// The filter does not compile.
@@ -71,6 +98,18 @@ impl fmt::Display for LiveError {
             Self::NotPermitted(name) => {
                 write!(f, "capturing from {name} needs the capability CAP_NET_RAW; grant it once with: ")?;
                 f.write_str("sudo setcap cap_net_raw=ep \"$(command -v bellwether)\"")
+            }
+            Self::NoStamps(name) => {
+                write!(
+                    f,
+                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); leave --stamps at kernel"
+                )
+            }
+            Self::ClocksApart(name, seconds) => {
+                write!(
+                    f,
+                    "the clock of {name} is {seconds} s ahead of the system's: packets of several sources are out of order, and what waits for time waits wrongly; keep it to the system's with phc2sys"
+                )
             }
             Self::Down(name) => {
                 write!(
@@ -172,7 +211,16 @@ impl LiveCapture {
             let shown = known.into_iter().filter(is_network).collect();
             return Err(LiveError::NoInterface(name.clone(), shown));
         }
-        let refused = |e: pcap::Error| refusal(name, &e);
+        if options.stamps == Stamps::Nic && !crate::nic::stamps_all(name) {
+            return Err(LiveError::NoStamps(name.clone()));
+        }
+        let refused = |e: pcap::Error| match refusal(name, &e) {
+            LiveError::NotPermitted(name) if options.stamps == Stamps::Nic => LiveError::Other(
+                name,
+                "time stamps of the NIC need the capability CAP_NET_ADMIN beside CAP_NET_RAW".to_owned(),
+            ),
+            other => other,
+        };
         let ring = i32::try_from(u64::from(options.ring_mib) << 20).unwrap_or(i32::MAX);
         let inactive: Capture<Inactive> = Capture::from_device(name.as_str())
             .map_err(refused)?
@@ -182,6 +230,11 @@ impl LiveCapture {
             .buffer_size(ring)
             .timeout(HOLD_MS)
             .precision(pcap::Precision::Nano);
+        let inactive = match options.stamps {
+            Stamps::Kernel => inactive,
+            // What libpcap calls synchronised, drivers have not offered for long.
+            Stamps::Nic => inactive.tstamp_type(pcap::TimestampType::AdapterUnsynced),
+        };
         let capture = inactive.open().map_err(refused)?;
         let link = LinkType::from_number(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
         let dropped = Some(dropped_by_interface(name));
@@ -413,6 +466,7 @@ mod tests {
             ring_mib: 1,
             is_promiscuous: true,
             sockets: 1,
+            stamps: Stamps::Kernel,
         };
         let said = LiveCapture::open(&options, 1).err().unwrap().to_string();
         assert!(said.contains("no-such-interface"), "{said}");

@@ -136,9 +136,21 @@ pub(crate) struct SenseArgs {
     /// Take only frames for this station
     #[arg(long)]
     pub(crate) no_promiscuous: bool,
+    /// Whose clock stamps packets: the kernel's, or the NIC's, where it stamps every packet and phc2sys keeps it to the system's
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) stamps: StampsBy,
     /// Stop after this time, such as 90s, 15m or 24h
     #[arg(long, value_name = "TIME", value_parser = crate::when::duration)]
     pub(crate) duration: Option<std::time::Duration>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, Default)]
+pub(crate) enum StampsBy {
+    /// When the kernel gets a packet
+    #[default]
+    Kernel,
+    /// When it comes off the wire
+    Nic,
 }
 
 #[derive(Args, Debug)]

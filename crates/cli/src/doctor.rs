@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use bellwether_capture::{LiveCapture, LiveError, LiveOptions};
+use bellwether_capture::{LiveCapture, LiveError, LiveOptions, Stamps};
 use bellwether_store::{Column, Kind, Reader};
 use serde_json::json;
 
@@ -78,6 +78,7 @@ pub(crate) fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, Failure> {
     for interface in &args.interfaces {
         checks.push(capture(interface));
         checks.extend(offloads(interface));
+        checks.push(stamps(interface));
     }
     let is_fit = checks.iter().all(|check| check.state != State::Problem);
     let mut printer = Printer::with_columns(common.format, COLUMNS, SHOWN);
@@ -184,6 +185,7 @@ fn capture(interface: &str) -> Check {
         ring_mib: 1,
         is_promiscuous: true,
         sockets: 1,
+        stamps: Stamps::Kernel,
     };
     match LiveCapture::open(&options, 0) {
         Ok(_) => Check::ok(name, "may be captured from"),
@@ -197,6 +199,16 @@ fn capture(interface: &str) -> Check {
             Check::not(State::Problem, name, found, remedy)
         }
     }
+}
+
+/// Whose clock can stamp packets.
+fn stamps(interface: &str) -> Check {
+    let found = if bellwether_capture::stamps_all(interface) {
+        "by the kernel; the NIC can too, and more exactly: --stamps nic, with phc2sys"
+    } else {
+        "by the kernel; the NIC does not stamp every packet"
+    };
+    Check::ok(format!("stamps {interface}"), found)
 }
 
 /// What joins packets before the capture sees them, so that sizes and times are no longer those of the wire.

@@ -45,8 +45,11 @@ impl Failure {
     /// A filter that does not compile is the caller's mistake; the rest is the machine's.
     pub(crate) fn from_live(error: &LiveError) -> Self {
         match error {
-            LiveError::Filter(..) | LiveError::NoInterface(..) => Self::Usage(error.to_string()),
+            LiveError::Filter(..) | LiveError::NoInterface(..) | LiveError::NoStamps(_) => {
+                Self::Usage(error.to_string())
+            }
             LiveError::NotPermitted(_)
+            | LiveError::ClocksApart(..)
             | LiveError::Down(_)
             | LiveError::Replaced(..)
             | LiveError::Other(..) => Self::Work(error.to_string()),

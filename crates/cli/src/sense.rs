@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions};
+use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
 use bellwether_sensor::{Ears, Event, Operator, Settings};
 
 use sd_notify::NotifyState;
 
-use crate::args::{Common, SenseArgs};
+use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
 use crate::outcome::{Exit, Failure};
 use crate::replay::{Prepared, print_speed};
@@ -76,6 +76,10 @@ fn options(name: &str, args: &SenseArgs) -> LiveOptions {
         ring_mib: args.ring_mib,
         is_promiscuous: !args.no_promiscuous,
         sockets: args.sockets,
+        stamps: match args.stamps {
+            StampsBy::Kernel => Stamps::Kernel,
+            StampsBy::Nic => Stamps::Nic,
+        },
     }
 }
 

@@ -186,6 +186,27 @@ fn parts_one_after_another_give_what_they_give_together() {
     assert_eq!(clocks("together.db"), clocks("apart.db"));
 }
 
+#[test]
+fn a_call_that_is_cut_in_two_ends_all_the_same() {
+    let room = Room::new();
+    let frames = site(41, Timestamp::from_nanos(START));
+    let whole = saved(&room, "whole.pcap", &frames);
+    room.replay("whole.db", "2", &[&whole]);
+    let ends = |db: &str| -> Vec<(String, Value)> {
+        let calls = room.rows(db, "calls");
+        calls.iter().map(|c| (c["call_id"].as_str().unwrap().to_owned(), c["ended_at"].clone())).collect()
+    };
+    let byes = frames.iter().enumerate().filter(|(_, f)| f.bytes.get(42..46) == Some(b"BYE "));
+    for (cut, _) in byes.step_by(3) {
+        let db = format!("{cut}.db");
+        let (before, behind) = frames.split_at(cut);
+        room.replay(&db, "2", &[&saved(&room, "a.pcap", before)]);
+        assert!(ends(&db).iter().any(|(_, ended)| ended.is_null()), "a call is cut");
+        room.replay(&db, "2", &[&saved(&room, "b.pcap", behind)]);
+        assert_eq!(ends("whole.db"), ends(&db));
+    }
+}
+
 /// Facts without what the frames' own wrapping changes: input identity, counts of frames.
 fn facts(room: &Room, db: &str) -> String {
     room.reports(db).split_once("calls\n").unwrap().1.to_owned()

@@ -341,6 +341,8 @@ fn what_cannot_be_captured_is_refused_in_one_sentence() {
     let room = Room::new();
     let said = room.expect(2, &["--db", "x.db", "sense", "-i", "no-such-interface"]);
     assert!(said.contains("there is no interface no-such-interface; there are"), "{said}");
+    let said = room.expect(2, &["--db", "x.db", "sense", "-i", "lo", "--stamps", "nic"]);
+    assert!(said.contains("the hardware of lo does not stamp every packet"), "{said}");
     assert!(!room.path("x.db").exists());
     let output =
         room.run(&["--db", "x.db", "sense", "-i", "lo", "--filter", "udp prt 5060", "--duration", "1s"]);

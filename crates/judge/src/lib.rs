@@ -18,8 +18,9 @@ pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh
 pub use number::{NumberFacts, NumberKind};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
-    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow, RegistrationRow,
-    RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow, WallClockRow,
+    AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
+    RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow,
+    WallClockRow,
 };
 pub use sensitive::SensitiveNumbers;
 pub use site::{AccessSide, Site, Trunk};
@@ -72,6 +73,14 @@ impl Judge {
                 // The subscriber that is judged is the caller: what the other side does is not theirs.
                 is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
             }))),
+            Fact::StrayEnd(end) => {
+                let users = [end.users[0].as_str(), end.users[1].as_str()];
+                rows.push(Row::CallEnd(Box::new(CallEndRow {
+                    call_id: self.tokeniser.identifier(&end.call_id, &users),
+                    tags: end.tags.map(|tag| self.tokeniser.identifier(&tag, &users)),
+                    ended_at: end.at,
+                })));
+            }
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));

@@ -14,6 +14,7 @@ pub enum Row {
     Call(Box<CallRow>),
     CallUpdate(Box<CallUpdate>),
     Referral(Box<ReferralRow>),
+    CallEnd(Box<CallEndRow>),
     /// Two calls that are legs of one.
     Link(i64, i64),
     Registration(Box<RegistrationRow>),
@@ -131,6 +132,16 @@ pub struct ReferralRow {
     pub referred_to: String,
     /// Whether that is judged strictly.
     pub is_sensitive: bool,
+}
+
+/// A call that an earlier run left open ended.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct CallEndRow {
+    pub call_id: String,
+    /// One of them is the caller's.
+    pub tags: [String; 2],
+    pub ended_at: Timestamp,
 }
 
 /// A device that registers.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bellwether_base::{Counters, HashKey, Loss, Span, Timestamp};
 use bellwether_capture::{
     CaptureReader, ClockEvent, ClockEventKind, LiveCapture, LiveError, LiveOptions, OpenError, Record,
-    StampingClock, Waker,
+    StampingClock, Stamps, Waker,
 };
 use bellwether_judge::{InputRow, Row, SensorClockRow};
 use bellwether_store::Writer;
@@ -102,6 +102,7 @@ pub struct Ears {
     listeners: Vec<Listener>,
     files: Vec<(String, CaptureReader)>,
     names: String,
+    stamps: Stamps,
 }
 
 impl Ears {
@@ -125,7 +126,8 @@ impl Ears {
             listeners.push(Listener::bind(*at).map_err(|e| LiveError::Other(name.clone(), e.to_string()))?);
             names.push(name);
         }
-        Ok(Self { sockets, listeners, files: Vec::new(), names: names.join(" ") })
+        let stamps = options.first().map(|options| options.stamps).unwrap_or_default();
+        Ok(Self { sockets, listeners, files: Vec::new(), names: names.join(" "), stamps })
     }
 
     /// Opens capture files that are still being written. Time is theirs then: it stands still where they do.
@@ -139,7 +141,8 @@ impl Ears {
         }
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(" ");
-        Ok(Self { sockets: Vec::new(), listeners: Vec::new(), files, names })
+        let (sockets, listeners) = (Vec::new(), Vec::new());
+        Ok(Self { sockets, listeners, files, names, stamps: Stamps::default() })
     }
 }
 
@@ -157,7 +160,7 @@ pub fn sense(
 ) -> Result<LiveOutcome, SensorError> {
     let is_wall_clock = ears.files.is_empty();
     let (packets, finished) = pipeline::run(config, writer, is_wall_clock, |dispatcher, behind| {
-        let Ears { mut sockets, listeners, files, names } = ears;
+        let Ears { mut sockets, listeners, files, names, stamps } = ears;
         let links = Links::of(sockets.iter().map(|(name, _)| name));
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
@@ -174,7 +177,8 @@ pub fn sense(
                 handover
             };
             for (i, (socket, dropped)) in sockets.into_iter().zip(&dropped).enumerate() {
-                let taking = Taking { stop, dropped, handover: add(&mut sources), news: news_tx.clone() };
+                let handover = add(&mut sources);
+                let taking = Taking { stop, dropped, stamps, handover, news: news_tx.clone() };
                 pipeline::spawn(scope, &format!("capture-{i}"), move || taking.run(socket))?;
             }
             for (i, (listener, losses)) in listeners.into_iter().zip(&unheard).enumerate() {
@@ -199,6 +203,7 @@ pub fn sense(
                 last_count: Instant::now(),
                 last_alive: None,
                 is_wall_clock,
+                stamps,
             };
             feed.run(&frames, &news, stop, &wakers, operator)
         })
@@ -235,6 +240,7 @@ struct LiveFeed<'a> {
     last_alive: Option<Instant>,
     /// Whether time goes on by the clock where nothing comes.
     is_wall_clock: bool,
+    stamps: Stamps,
 }
 
 impl LiveFeed<'_> {
@@ -300,7 +306,8 @@ impl LiveFeed<'_> {
 
     /// Notes what befell the clock: timelines are parted there.
     fn watch_clock(&mut self, operator: &mut dyn Operator) {
-        if !self.is_wall_clock {
+        // What befalls the system's clock is nothing to packets that another clock stamps.
+        if !self.is_wall_clock || self.stamps == Stamps::Nic {
             return;
         }
         let Some(event) = self.clock.look() else { return };
@@ -387,7 +394,7 @@ impl LiveFeed<'_> {
         total.add("loss", Loss::HepSocketFull.name(), sum(|l| &l.socket_full));
         total.add("loss", Loss::HepDesync.name(), sum(|l| &l.desync));
         total.add("loss", Loss::HepConnectionRefused.name(), sum(|l| &l.refused));
-        let stamped_by = if self.is_wall_clock { "kernel" } else { "file" };
+        let stamped_by = if self.is_wall_clock { self.stamps.name() } else { "file" };
         total.add("stamps", stamped_by, self.session.packets);
         total
     }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bellwether_base::Timestamp;
-use bellwether_capture::{CaptureReader, Frames, LiveCapture, LiveError, Record};
+use bellwether_base::{Span, Timestamp};
+use bellwether_capture::{CaptureReader, Frames, LiveCapture, LiveError, Record, Stamps};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::live::{Event, now};
@@ -19,6 +19,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// How often the kernel is asked what it dropped, and how long a socket that fails is left alone.
 pub(crate) const EVERY_SECOND: Duration = Duration::from_secs(1);
+
+/// How far a NIC's clock may be from the system's: packets are on their way for less.
+const MOST_APART: Span = Span::from_secs(1);
 
 /// Records of a growing file that are handed on at once.
 const AT_ONCE: usize = 4096;
@@ -59,6 +62,7 @@ impl Handover {
 pub(crate) struct Taking<'a> {
     pub(crate) stop: &'a AtomicBool,
     pub(crate) dropped: &'a Dropped,
+    pub(crate) stamps: Stamps,
     pub(crate) handover: Handover,
     pub(crate) news: Sender<Event>,
 }
@@ -67,10 +71,12 @@ impl Taking<'_> {
     pub(crate) fn run(self, (name, mut socket): (String, LiveCapture)) {
         let mut last_asked = Instant::now();
         let mut is_in_trouble = false;
+        let mut is_apart = false;
         while !self.stop.load(Ordering::Relaxed) {
             let mut frames = self.handover.room();
             let read = socket.read(&mut frames);
             let is_quiet = frames.is_empty();
+            let newest = frames.newest();
             match read {
                 Ok(()) if is_in_trouble && !is_quiet => {
                     is_in_trouble = false;
@@ -88,6 +94,14 @@ impl Taking<'_> {
             }
             if !self.handover.send(frames) {
                 return;
+            }
+            if let (Stamps::Nic, Some(newest)) = (self.stamps, newest) {
+                let ahead = newest.since(now()).as_nanos();
+                if !is_apart && ahead.abs() > MOST_APART.as_nanos() {
+                    is_apart = true;
+                    let seconds = ahead / 1_000_000_000;
+                    let _ = self.news.try_send(Event::Trouble(LiveError::ClocksApart(name.clone(), seconds)));
+                }
             }
             // A socket whose interface was replaced hears nothing, until it is woken and follows.
             if is_quiet {

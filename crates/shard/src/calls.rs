@@ -7,7 +7,7 @@ use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
 use crate::control::EndpointKey;
-use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral};
+use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
 use crate::formats::FormatLists;
 use crate::party::text;
 use crate::prints::PrintCache;
@@ -85,6 +85,9 @@ impl Calls {
                 let Some(found) = found else {
                     // An ACK ends a transaction whose call is long closed, and OPTIONS is no dialog's.
                     tally.unknown_dialog += u64::from(matches!(method, Method::Invite | Method::Bye));
+                    if let (Method::Bye, Some(to_tag)) = (method, to_tag) {
+                        out.fact(Fact::StrayEnd(Box::new(stray_end(sip, to_tag))));
+                    }
                     return;
                 };
                 self.in_dialog_request(sip, method, &found, out);
@@ -325,6 +328,16 @@ impl Calls {
         let end = |e: Endpoint| (e.octets(), e.port().to_be_bytes());
         let ((s, sp), (d, dp)) = (end(flow.src), end(flow.dst));
         self.hash_key.parts(&[&s, &sp, &d, &dp]) as u32
+    }
+}
+
+fn stray_end(sip: &Sip<'_, '_>, to_tag: &[u8]) -> StrayEnd {
+    let user = |address: &Option<Address<'_>>| address.as_ref().map(|a| text(a.user())).unwrap_or_default();
+    StrayEnd {
+        call_id: text(sip.call_id),
+        tags: [text(sip.parts.from_tag()), text(to_tag)],
+        users: [user(&sip.parts.from), user(&sip.parts.to)],
+        at: sip.item.stamp,
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Fact {
     CallProgress(Box<CallProgress>),
     /// A party of a call sent the other one elsewhere.
     Referral(Box<Referral>),
+    /// A call ended that this run did not see begin.
+    StrayEnd(Box<StrayEnd>),
     /// A device registers that was not known before.
     RegistrationStarted(Box<RegistrationStarted>),
     /// What is known of its timeline now.
@@ -60,6 +62,19 @@ pub enum Fact {
     Timer(Box<TimerProgress>),
     /// A media stream: when its noise is known, at the end of its analysis window, and when it is over.
     Stream(Box<StreamFact>),
+}
+
+/// A BYE of a call that is not known (any more): it began before the program did, or another call took its place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StrayEnd {
+    /// Call-ID.
+    pub call_id: String,
+    /// Of From and To: one of them is the caller's.
+    pub tags: [String; 2],
+    /// User parts of From and To.
+    pub users: [String; 2],
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A REFER within a call (RFC 3515).

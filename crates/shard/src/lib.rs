@@ -30,7 +30,7 @@ pub use control::{Control, Side};
 pub use fact::{
     AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, Order, Outbox,
     Party, Prints, Referral, RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact,
-    StreamFact, TimerProgress,
+    StrayEnd, StreamFact, TimerProgress,
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};

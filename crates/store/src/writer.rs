@@ -7,8 +7,8 @@ use std::path::Path;
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
-    AuthorRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow, Row, SightingRow,
-    StreamRow,
+    AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow, Row,
+    SightingRow, StreamRow,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -28,6 +28,8 @@ pub struct Writer {
     /// statement and not one for each thing that happened to them. In the order in which the calls began, as
     /// their rows lie: neighbours share a page, which is then fetched and written once.
     updates: BTreeMap<(Timestamp, i64), Box<CallUpdate>>,
+    /// Ends of calls that this run does not know, written behind the updates: one of them may be the call's last word.
+    ends: Vec<CallEndRow>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
     /// What is known of authors to be written already: each shard learns for itself.
@@ -56,6 +58,7 @@ impl Writer {
             touched: Touched::default(),
             pending: Vec::new(),
             updates: BTreeMap::new(),
+            ends: Vec::new(),
             fingerprints: BTreeMap::new(),
             authors: BTreeMap::new(),
         })
@@ -77,6 +80,7 @@ impl Writer {
             Row::CallUpdate(update) => {
                 self.updates.insert((update.started_at, update.call), update);
             }
+            Row::CallEnd(row) => self.ends.push(*row),
             Row::Author(mut row) => {
                 if self.is_news(&mut row) {
                     self.pending.push(Row::Author(row));
@@ -115,7 +119,7 @@ impl Writer {
     /// Updates of calls in the batch: worth holding back, as later ones replace them.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
-        self.updates.len()
+        self.updates.len() + self.ends.len()
     }
 
     /// Writes the batch, all or nothing; the updates of calls only `with_updates`.
@@ -123,7 +127,7 @@ impl Writer {
     /// # Errors
     /// If the database refuses; nothing of the batch is in it then, and all earlier batches are.
     pub fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        let has_updates = with_updates && !self.updates.is_empty();
+        let has_updates = with_updates && self.pending_updates() > 0;
         if self.pending.is_empty() && self.fingerprints.is_empty() && !has_updates {
             return Ok(());
         }
@@ -138,10 +142,14 @@ impl Writer {
             for update in self.updates.values() {
                 call_update(&tx, update)?;
             }
+            for end in &self.ends {
+                call_end(&tx, end)?;
+            }
         }
         tx.commit()?;
         if with_updates {
             self.updates.clear();
+            self.ends.clear();
         }
         self.pending.clear();
         self.fingerprints.clear();
@@ -184,6 +192,7 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         Row::Call(row) => call(tx, row),
         Row::CallUpdate(update) => call_update(tx, update),
         Row::Referral(row) => referral(tx, row),
+        Row::CallEnd(row) => call_end(tx, row),
         Row::Link(a, b) => {
             let mut link =
                 tx.prepare_cached("INSERT OR IGNORE INTO call_links (call, other) VALUES (?1, ?2)")?;
@@ -362,6 +371,18 @@ fn referral(tx: &Transaction<'_>, row: &ReferralRow) -> Result<(), StoreError> {
         "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
     )?
     .execute(params![row.call, row.referred_to, row.is_sensitive])?;
+    Ok(())
+}
+
+/// A call that was answered, and whose end nobody has told: of several under one Call-ID the latest.
+fn call_end(tx: &Transaction<'_>, row: &CallEndRow) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE outcomes SET ended_at = ?4
+         WHERE id = (SELECT id FROM calls WHERE call_id = ?1 AND from_tag IN (?2, ?3) AND started_at <= ?4
+                 ORDER BY started_at DESC, call LIMIT 1)
+             AND answered_at <= ?4 AND ended_at IS NULL",
+    )?
+    .execute(params![row.call_id, row.tags[0], row.tags[1], nanos(row.ended_at)])?;
     Ok(())
 }
 
