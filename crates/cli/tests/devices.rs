@@ -278,6 +278,43 @@ fn a_wrong_inventory_changes_nothing() {
     assert_eq!(story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]), before);
 }
 
+#[test]
+fn one_device_behind_two_accounts_is_told_of_once() {
+    let room = Room::new();
+    room.write("clear.toml", b"privacy = \"clear\"\n");
+    let mut frames = Vec::new();
+    for (i, (user, instance)) in [("201", "aa"), ("202", "aa"), ("203", "bb")].into_iter().enumerate() {
+        let ip = [10, 1, 1, 1 + i as u8];
+        let address = Ipv4Addr::from(ip);
+        let register = format!(
+            "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK{user}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{user}@example.org>;tag={user}\r\nTo: <sip:{user}@example.org>\r\nCall-ID: {user}\r\nCSeq: 1 REGISTER\r\n\
+             Contact: <sip:{user}@{address}>;+sip.instance=\"<urn:uuid:00000000-0000-4000-8000-0000000000{instance}>\"\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let at = START + Span::from_secs(i as i64);
+        frames.push(udp_frame(at, socket(ip), REGISTRAR, i as u16, register.as_bytes()));
+    }
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    let options = ["--config", "clear.toml", "--db", "x.db", "-q"];
+    room.expect(0, &[&options[..], &["replay", capture.to_str().unwrap()]].concat());
+    let inventory = "aor,device_class\n201@example.org,a\n202@example.org,a\n203@example.org,a\n";
+    room.write("inventory.csv", inventory.as_bytes());
+    for _ in 0..2 {
+        room.expect(0, &[&options[..], &["inventory", "import", "inventory.csv"]].concat());
+        let alerts = room.rows("x.db", "alerts");
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert_eq!(
+            (&alerts[0]["kind"], &alerts[0]["subject"]),
+            (&json!("device_shared"), &json!("sip:201@example.org"))
+        );
+        let told = "one device behind several accounts: sip:201@example.org, sip:202@example.org";
+        assert_eq!(alerts[0]["message"], told);
+    }
+    let others: Vec<Value> = room.rows("x.db", "devices").iter().map(|d| d["other_aors"].clone()).collect();
+    assert_eq!(others, [json!(["sip:202@example.org"]), json!(["sip:201@example.org"]), json!([])]);
+}
+
 /// A call from a trunk whose caller then sends the other side elsewhere.
 fn referring_call(name: &str, to: &str) -> Vec<Frame> {
     let (trunk, switch) = (socket([10, 9, 0, 1]), socket([10, 1, 0, 2]));

@@ -103,6 +103,19 @@ pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Keeps an alert unless its subject had one of the kind before.
+pub(crate) fn keep_first(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
+    if is_told(db, alert, Timestamp::MIN)? { Ok(()) } else { keep(db, alert) }
+}
+
+/// Whether there was an alert of the kind about the subject after a time.
+fn is_told(db: &Connection, alert: &Alert, after: Timestamp) -> Result<bool, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM alerts WHERE kind = ?1 AND subject = ?2 AND at > ?3)",
+    )?;
+    Ok(select.query_row(params![alert.kind.name(), alert.subject, after.as_nanos()], |r| r.get(0))?)
+}
+
 impl Writer {
     /// Keeps an alert, unless the same was told of the same subject less than `quiet` before.
     ///
@@ -110,12 +123,6 @@ impl Writer {
     /// If the database refuses.
     pub fn alert(&mut self, alert: &Alert, quiet: Span) -> Result<(), StoreError> {
         let db = &self.reader.db;
-        let since = (alert.at - quiet).as_nanos();
-        let is_told: bool = db.query_row(
-            "SELECT EXISTS (SELECT 1 FROM alerts WHERE kind = ?1 AND subject = ?2 AND at > ?3)",
-            params![alert.kind.name(), alert.subject, since],
-            |r| r.get(0),
-        )?;
-        if is_told { Ok(()) } else { keep(db, alert) }
+        if is_told(db, alert, alert.at - quiet)? { Ok(()) } else { keep(db, alert) }
     }
 }

@@ -23,6 +23,9 @@ use crate::verdicts::Step;
 /// Calls of one subscriber that are looked at: the latest.
 const MOST_CALLS: i64 = 500;
 
+/// Other owners of a device that are named.
+const MOST_OWNERS: usize = 10;
+
 /// Subscribers remembered while a report is made.
 const MOST_SUBSCRIBERS: usize = 10_000;
 
@@ -274,19 +277,29 @@ impl Reader {
     }
 
     /// Other addresses of record that the instance of a registration registers too: by its own name for itself, or by what names the
-    /// process or device in its messages. Private addresses do not, they repeat.
+    /// process or device in its messages. Private addresses do not, they repeat. Some of them, if they are many: nobody reads a list
+    /// of thousands, and each of those would have to be compared with all others.
     pub(crate) fn other_owners(&self, device: &Device, aor: &str) -> Result<Vec<String>, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT aor FROM registrations WHERE instance_id = ?1 AND aor <> ?2
-             UNION SELECT r.aor FROM instances AS i
-                 JOIN instances AS o ON o.kind = i.kind AND o.instance = i.instance AND i.instance <> ''
-                 JOIN registrations AS r ON r.registration = o.subject
-             WHERE i.subject = ?3 AND i.kind <> 'lan' AND r.aor <> ?2 ORDER BY 1 LIMIT 10",
+        let mut owners = BTreeSet::new();
+        let mut by_name = self.db.prepare_cached(
+            "SELECT aor FROM registrations WHERE instance_id = ?1 AND aor <> ?2 ORDER BY aor LIMIT 10",
         )?;
-        let instance = device.text("instance_id");
-        let rows: Result<Vec<String>, rusqlite::Error> =
-            select.query_map(params![instance, aor, device.registration], |r| r.get(0))?.collect();
-        Ok(rows?)
+        if let Some(instance) = device.text("instance_id") {
+            for owner in by_name.query_map(params![instance, aor], |r| r.get(0))? {
+                owners.insert(owner?);
+            }
+        }
+        // The order of the joins is what keeps this short: from the few instances of this one to the first that share them.
+        let mut by_traits = self.db.prepare_cached(
+            "SELECT r.aor FROM (SELECT o.subject FROM instances AS i
+                 CROSS JOIN instances AS o ON o.kind = i.kind AND o.instance = i.instance AND o.instance <> ''
+                 WHERE i.subject = ?1 AND i.kind <> 'lan' LIMIT 64) AS o
+             CROSS JOIN registrations AS r ON r.registration = o.subject WHERE r.aor <> ?2",
+        )?;
+        for owner in by_traits.query_map(params![device.registration, aor], |r| r.get(0))? {
+            owners.insert(owner?);
+        }
+        Ok(owners.into_iter().take(MOST_OWNERS).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use bellwether_judge::{DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::alerts::{Alert, AlertKind, Severity, keep};
+use crate::alerts::{Alert, AlertKind, Severity, keep, keep_first};
 use crate::authorising::PORTAL_FROM_TRUNK;
 use crate::devices::{Subscriber, words};
 use crate::query::Reader;
@@ -249,19 +249,23 @@ fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Resul
         if record.step.verdict != DeviceVerdict::NotEnrolled {
             keep_course(db, "device", record.subject, std::slice::from_ref(&record.step))?;
         }
-        if record.shared_with.is_empty() {
-            continue;
+        if let Some(first) = record.shared_with.first() {
+            // Each of the accounts shows the same: one of them stands for all.
+            let all = std::iter::once(aor).chain(record.shared_with.iter().map(String::as_str));
+            let all: BTreeSet<&str> = all.collect();
+            let alert = Alert {
+                at: Timestamp::from_nanos(record.first_seen),
+                kind: AlertKind::DeviceShared,
+                severity: Severity::Warning,
+                subject: first.as_str().min(aor).to_owned(),
+                message: format!(
+                    "one device behind several accounts: {}",
+                    all.into_iter().collect::<Vec<_>>().join(", ")
+                ),
+                call: None,
+            };
+            keep_first(db, &alert)?;
         }
-        let alert = Alert {
-            // The same is found again whenever it registers.
-            at: Timestamp::from_nanos(record.first_seen),
-            kind: AlertKind::DeviceShared,
-            severity: Severity::Warning,
-            subject: aor.to_owned(),
-            message: format!("one device behind several accounts: {}", record.shared_with.join(", ")),
-            call: None,
-        };
-        keep(db, &alert)?;
     }
     Ok(())
 }

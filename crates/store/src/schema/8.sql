@@ -30,3 +30,6 @@ CREATE TABLE alerts (
     campaign TEXT
 ) STRICT;
 CREATE UNIQUE INDEX alerts_once ON alerts (kind, subject, at, coalesce(call, 0));
+
+-- Who else a device registers.
+CREATE INDEX registrations_by_instance ON registrations (instance_id, aor) WHERE instance_id IS NOT NULL;
