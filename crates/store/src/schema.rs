@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::StoreError;
 
@@ -36,6 +36,9 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let mut db = Connection::open(path).map_err(open)?;
     db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    // What a transaction reads must still be so when it writes. One that begins by reading is refused at once, and does not wait,
+    // where somebody else has written meanwhile: an inventory may be imported beside a sensor.
+    db.set_transaction_behavior(TransactionBehavior::Immediate);
     check_ours(&db, path)?;
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(open)?;
     db.pragma_update(None, "synchronous", "normal").map_err(open)?;
@@ -100,7 +103,7 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     if found == VERSION {
         return Ok(());
     }
-    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         tx.execute_batch(migration)?;
     }

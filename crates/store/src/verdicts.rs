@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use bellwether_base::Timestamp;
-use bellwether_judge::{DeviceVerdict, Evidence, Row};
+use bellwether_judge::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
@@ -46,10 +46,11 @@ impl Step {
 pub(crate) struct Touched {
     calls: BTreeSet<i64>,
     registrations: BTreeSet<i64>,
-    /// Calls to numbers that only subscribers may dial.
+    /// Calls that may come from a trunk and go to a number that only subscribers may dial.
     sensitive: BTreeSet<i64>,
-    /// More than could be remembered.
+    /// More than could be remembered: anybody's calls may have changed, or any call may be a trunk's.
     is_anyone: bool,
+    is_any_call: bool,
     /// Subscribers whose turn has not come yet, and whose turn it was last.
     waiting: BTreeSet<String>,
     last: String,
@@ -67,6 +68,10 @@ impl Touched {
                     self.sensitive.insert(row.call);
                 }
             }
+            // Where a call comes from shows for certain only when all its hops are known.
+            Row::CallUpdate(row) if row.access_side == AccessSide::Inbound => {
+                self.sensitive.insert(row.call);
+            }
             Row::Referral(row) if row.is_sensitive => {
                 self.calls.insert(row.call);
                 self.sensitive.insert(row.call);
@@ -77,11 +82,15 @@ impl Touched {
             }
             _ => {}
         }
-        for set in [&mut self.calls, &mut self.registrations, &mut self.sensitive] {
+        for set in [&mut self.calls, &mut self.registrations] {
             if set.len() > MOST_TOUCHED {
                 set.clear();
                 self.is_anyone = true;
             }
+        }
+        if self.sensitive.len() > MOST_TOUCHED {
+            self.sensitive.clear();
+            self.is_any_call = true;
         }
     }
 
@@ -147,7 +156,14 @@ impl Writer {
     /// Alerts of sensitive calls from trunks, whoever the caller is.
     fn find_portal_calls(&mut self) -> Result<(), StoreError> {
         let reader = &self.reader;
-        for call in std::mem::take(&mut self.touched.sensitive) {
+        let mut sensitive = std::mem::take(&mut self.touched.sensitive);
+        if std::mem::take(&mut self.touched.is_any_call) {
+            let mut select = reader.db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
+            for call in select.query_map([], |r| r.get(0))? {
+                sensitive.insert(call?);
+            }
+        }
+        for call in sensitive {
             if !reader.is_portal_from_trunk(call)? {
                 continue;
             }
