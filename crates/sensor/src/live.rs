@@ -75,7 +75,9 @@ impl Links {
     fn of<'a>(interfaces: impl Iterator<Item = &'a String>) -> Self {
         let mut names: Vec<&String> = interfaces.collect();
         names.dedup();
-        let link = |name: &String| Link { interface: name.clone(), up: bellwether_capture::up(name) };
+        // One that is down from the beginning is told of at the first look.
+        let link =
+            |name: &String| Link { interface: name.clone(), up: bellwether_capture::up(name).or(Some(0)) };
         Self(names.into_iter().map(link).collect())
     }
 

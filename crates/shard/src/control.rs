@@ -162,11 +162,7 @@ impl MediaDirectory {
                     self.table.remove(slot);
                 }
                 // No stream of it begins any more.
-                for side in [Side::Caller, Side::Callee] {
-                    if let Some(slot) = self.keys.find(place_of_keys(*call, side), &(*call, side)) {
-                        self.keys.remove(slot);
-                    }
-                }
+                self.forget_keys(*call);
                 let Some(slot) = self.table.find(endpoint.0, endpoint) else { return };
                 let Some((_, listeners)) = self.table.get_mut(slot) else { return };
                 for listener in listeners.as_mut_slice().iter_mut().filter(|l| l.call == *call) {
@@ -204,6 +200,17 @@ impl MediaDirectory {
     pub(crate) fn keys_of(&self, call: i64, sender: Side) -> Option<&Arc<[SrtpKey]>> {
         let slot = self.keys.find(place_of_keys(call, sender), &(call, sender))?;
         self.keys.get(slot).map(|(_, keys)| keys)
+    }
+
+    fn forget_keys(&mut self, call: i64) {
+        if self.keys.is_empty() {
+            return;
+        }
+        for side in [Side::Caller, Side::Callee] {
+            if let Some(slot) = self.keys.find(place_of_keys(call, side), &(call, side)) {
+                self.keys.remove(slot);
+            }
+        }
     }
 
     fn learn_keys(&mut self, of: (i64, Side), keys: &Arc<[SrtpKey]>, since: Timestamp) {
