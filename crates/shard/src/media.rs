@@ -100,11 +100,13 @@ impl Media {
                 stream.unlock(keys);
             }
         }
-        if stream.window_is_over(self.window) {
-            let silence = stream.take_silence();
-            out.fact(fact(&self.identity_key, key, stream, silence));
-        } else if let Some(noise) = stream.settled_noise() {
-            let silence = if self.ends_early { stream.take_silence() } else { noise };
+        let found = if stream.window_is_over(self.window) {
+            Some(stream.take_silence())
+        } else {
+            let noise = stream.settled_noise();
+            noise.map(|noise| if self.ends_early { stream.take_silence() } else { noise })
+        };
+        if let Some(silence) = found {
             out.fact(fact(&self.identity_key, key, stream, silence));
         }
         let is_confirmed = stream.is_confirmed();

@@ -103,17 +103,14 @@ pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Keeps an alert unless its subject had one of the kind before.
-pub(crate) fn keep_first(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
-    if is_told(db, alert, Timestamp::MIN)? { Ok(()) } else { keep(db, alert) }
-}
-
-/// Whether there was an alert of the kind about the subject after a time.
-fn is_told(db: &Connection, alert: &Alert, after: Timestamp) -> Result<bool, StoreError> {
+/// Keeps an alert unless its subject had one of the kind after a time.
+pub(crate) fn keep_unless_told(db: &Connection, alert: &Alert, after: Timestamp) -> Result<(), StoreError> {
     let mut select = db.prepare_cached(
         "SELECT EXISTS (SELECT 1 FROM alerts WHERE kind = ?1 AND subject = ?2 AND at > ?3)",
     )?;
-    Ok(select.query_row(params![alert.kind.name(), alert.subject, after.as_nanos()], |r| r.get(0))?)
+    let is_told =
+        select.query_row(params![alert.kind.name(), alert.subject, after.as_nanos()], |r| r.get(0))?;
+    if is_told { Ok(()) } else { keep(db, alert) }
 }
 
 impl Writer {
@@ -122,7 +119,6 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn alert(&mut self, alert: &Alert, quiet: Span) -> Result<(), StoreError> {
-        let db = &self.reader.db;
-        if is_told(db, alert, alert.at - quiet)? { Ok(()) } else { keep(db, alert) }
+        keep_unless_told(&self.reader.db, alert, alert.at - quiet)
     }
 }

@@ -19,9 +19,6 @@ const MOST_HEARD: f64 = 2.0;
 /// A stack that nobody of the class uses weighs as if half a subscriber did.
 const UNSEEN: f64 = 0.5;
 
-/// What is found of a sensitive call that comes from a trunk.
-pub(crate) const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
-
 /// Weighs what is known of one subscriber.
 pub(crate) struct Judge<'a> {
     reader: &'a Reader,
@@ -91,9 +88,6 @@ impl<'a> Judge<'a> {
             evidence.extend_from_slice(&registered.evidence);
         }
         let mut findings = Vec::new();
-        if call.is_sensitive && call.side == "inbound" {
-            findings.push(PORTAL_FROM_TRUNK.to_owned());
-        }
         if let Some((_, registered)) = record.filter(|(_, registered)| !registered.others.is_empty()) {
             findings.push(format!("one device behind several accounts: {}", registered.others.join(", ")));
         }

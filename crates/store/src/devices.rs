@@ -13,7 +13,7 @@ use rusqlite::params;
 use serde_json::{Value, json};
 
 use crate::StoreError;
-use crate::authorising::{Judge, PORTAL_FROM_TRUNK};
+use crate::authorising::Judge;
 use crate::clocks::{Detail, Device};
 use crate::inventory::Entry;
 use crate::query::{Query, Reader, Values};
@@ -48,7 +48,6 @@ pub(crate) struct Call {
     pub(crate) author: String,
     pub(crate) user_agent: Option<String>,
     pub(crate) is_sensitive: bool,
-    pub(crate) side: String,
     pub(crate) heard: Option<Comparison>,
 }
 
@@ -137,18 +136,9 @@ impl Reader {
             course: Vec::new(),
             is_sensitive: false,
         };
-        let Some(aor) = self.aor_of(caller, host)? else {
-            let is_portal = self.is_portal_from_trunk(call)?;
-            let findings = is_portal.then(|| PORTAL_FROM_TRUNK.to_owned()).into_iter().collect();
-            return Ok(Judged { findings, ..nothing });
-        };
+        let Some(aor) = self.aor_of(caller, host)? else { return Ok(nothing) };
         let subscriber = self.subscriber(&aor)?;
         Ok(subscriber.calls.get(&call).cloned().unwrap_or(nothing))
-    }
-
-    /// The verdicts on the devices of an address of record, by the name of each.
-    pub(crate) fn verdicts_of(&self, aor: &str) -> Result<Vec<Values>, StoreError> {
-        Ok(self.subscriber(aor)?.records.iter().map(|shown| shown.columns.clone()).collect())
     }
 
     /// The names of an address of record's devices.
@@ -156,8 +146,8 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn device_names(&self, aor: &str) -> Result<Vec<String>, StoreError> {
-        let name = |values: &Values| values.get(1)?.as_str().map(str::to_owned);
-        Ok(self.verdicts_of(aor)?.iter().filter_map(name).collect())
+        let name = |shown: &Shown| shown.columns.get(1)?.as_str().map(str::to_owned);
+        Ok(self.subscriber(aor)?.records.iter().filter_map(name).collect())
     }
 
     /// The address of record in the inventory that a caller is: by user and host, or by user where only one has it.
@@ -245,20 +235,20 @@ impl Reader {
         let Some((user, host)) = user_and_host(aor) else { return Ok(Vec::new()) };
         let classes = self.known_classes()?;
         let mut select = self.db.prepare_cached(&format!(
-            "SELECT c.call, c.source, c.sip_author, c.user_agent, c.is_sensitive, c.access_side, s.pauses, c.started_at,
-                 s.first_seen, s.last_seen
-             FROM calls_now AS c LEFT JOIN streams AS s ON s.id = (SELECT id FROM streams WHERE call = c.call
+            "SELECT c.call, c.source, c.sip_author, c.user_agent, c.is_sensitive, s.pauses, c.started_at, s.first_seen,
+                 s.last_seen
+             FROM calls AS c LEFT JOIN streams AS s ON s.id = (SELECT id FROM streams WHERE call = c.call
                  AND direction = 'caller' AND pauses IS NOT NULL ORDER BY packets DESC LIMIT 1)
              WHERE {MADE_BY} ORDER BY c.started_at DESC, c.call LIMIT ?3",
         ))?;
         let rows: Result<Vec<Call>, rusqlite::Error> = select
             .query_map(params![user, host, MOST_CALLS], |r| {
-                let octets: Option<Vec<u8>> = r.get(6)?;
+                let octets: Option<Vec<u8>> = r.get(5)?;
                 let heard = octets.and_then(|o| Pauses::from_octets(&o)).filter(|p| !p.is_transcoded());
-                let seen = r.get::<_, Option<i64>>(8)?.zip(r.get::<_, Option<i64>>(9)?);
+                let seen = r.get::<_, Option<i64>>(7)?.zip(r.get::<_, Option<i64>>(8)?);
                 Ok(Call {
                     call: r.get(0)?,
-                    started_at: r.get(7)?,
+                    started_at: r.get(6)?,
                     heard_at: heard.as_ref().zip(seen).map(|(heard, (first, last))| {
                         last.min(first + i64::from(heard.observed_packets) * PACKET.as_nanos())
                     }),
@@ -266,7 +256,6 @@ impl Reader {
                     author: r.get(2)?,
                     user_agent: r.get(3)?,
                     is_sensitive: r.get(4)?,
-                    side: r.get(5)?,
                     heard: heard.map(|pauses| classes.compare(&pauses)),
                 })
             })?

@@ -21,6 +21,7 @@ use crate::schema::open_for_reading;
 use crate::values::{
     CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, parsed, stream, time,
 };
+use crate::verdicts::PORTAL_FROM_TRUNK;
 
 /// The reports that have rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -357,7 +358,11 @@ impl Reader {
     /// What is thought of the device behind a call's row.
     pub(crate) fn verdict_of(&self, row: &Row<'_>) -> Result<Judged, StoreError> {
         let (caller, host): (String, Option<String>) = (row.get("caller")?, row.get("caller_host")?);
-        self.judged(row.get("call")?, &caller, host.as_deref())
+        let mut judged = self.judged(row.get("call")?, &caller, host.as_deref())?;
+        if row.get("is_sensitive")? && row.get::<_, String>("access_side")? == "inbound" {
+            judged.findings.insert(0, PORTAL_FROM_TRUNK.to_owned());
+        }
+        Ok(judged)
     }
 
     /// The stacks of a call or registration, and whether its User-Agent agrees.

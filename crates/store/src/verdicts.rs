@@ -8,8 +8,7 @@ use bellwether_judge::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::alerts::{Alert, AlertKind, Severity, keep, keep_first};
-use crate::authorising::PORTAL_FROM_TRUNK;
+use crate::alerts::{Alert, AlertKind, Severity, keep, keep_unless_told};
 use crate::devices::{Subscriber, words};
 use crate::query::Reader;
 use crate::values::{parsed, text, time};
@@ -23,6 +22,9 @@ const AUTHORS_LAST: u32 = 64;
 
 /// Changes kept of one verdict: whoever makes the evidence could make it sway for ever.
 const MOST_STEPS: i64 = 32;
+
+/// What is found of a sensitive call that comes from a trunk.
+pub(crate) const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
 
 /// A verdict, and what was known when it was come to.
 #[derive(Clone, Debug)]
@@ -163,14 +165,14 @@ impl Writer {
                 sensitive.insert(call?);
             }
         }
+        let mut select = reader.db.prepare_cached(
+            "SELECT started_at, caller, caller_host FROM calls_now
+             WHERE call = ?1 AND is_sensitive AND access_side = 'inbound'",
+        )?;
         for call in sensitive {
-            if !reader.is_portal_from_trunk(call)? {
-                continue;
-            }
-            let (at, caller, host): (i64, String, Option<String>) = reader
-                .db
-                .prepare_cached("SELECT started_at, caller, caller_host FROM calls WHERE call = ?1")?
-                .query_row([call], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            let found: Option<(i64, String, Option<String>)> =
+                select.query_row([call], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
+            let Some((at, caller, host)) = found else { continue };
             let alert = Alert {
                 at: Timestamp::from_nanos(at),
                 kind: AlertKind::PortalFromTrunk,
@@ -214,14 +216,6 @@ impl Writer {
 }
 
 impl Reader {
-    /// Whether a call from a trunk dials what only subscribers may.
-    pub(crate) fn is_portal_from_trunk(&self, call: i64) -> Result<bool, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM calls_now WHERE call = ?1 AND is_sensitive AND access_side = 'inbound')",
-        )?;
-        Ok(select.query_row([call], |r| r.get(0))?)
-    }
-
     /// What was thought of a `call` or `device` since it was first judged.
     pub(crate) fn kept_verdicts(&self, kind: &str, subject: i64) -> Result<Value, StoreError> {
         let mut select = self.db.prepare_cached(
@@ -249,11 +243,10 @@ fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Resul
             continue;
         }
         let against = step.evidence.iter().filter(|e| e.weight < 0.0).map(|e| e.words.as_str());
-        let is_urgent = judged.is_sensitive;
         let alert = Alert {
             at: Timestamp::from_nanos(step.at),
             kind: AlertKind::DeviceUnauthorised,
-            severity: if is_urgent { Severity::Critical } else { Severity::Warning },
+            severity: if judged.is_sensitive { Severity::Critical } else { Severity::Warning },
             subject: aor.to_owned(),
             message: against.collect::<Vec<_>>().join("; "),
             call: Some(*call),
@@ -280,7 +273,7 @@ fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Resul
                 ),
                 call: None,
             };
-            keep_first(db, &alert)?;
+            keep_unless_told(db, &alert, Timestamp::MIN)?;
         }
     }
     Ok(())
