@@ -65,12 +65,10 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
             let Installation { tokeniser, mut writer, .. } = installation(common)?;
             let aor = token_of(aor, &tokeniser)
                 .ok_or_else(|| Failure::Usage(format!("{aor} is no address of record")))?;
-            let reader = open_reader(common)?;
-            if !reader.device_names(&aor)?.contains(device) {
+            if !writer.reader().device_names(&aor)?.contains(device) {
                 let text = format!("{aor} has no device {device} in {}", common.db.display());
                 return Err(Failure::Work(text));
             }
-            drop(reader);
             writer.approve(&aor, device, now())?;
             writer.judge_all()?;
         }

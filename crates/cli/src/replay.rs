@@ -11,6 +11,7 @@ use crate::key::InstallationKey;
 use crate::outcome::{Exit, Failure};
 use crate::progress::Bar;
 use crate::report::print_summary;
+use crate::show::configured;
 
 /// What every run needs, whatever it reads.
 pub(crate) struct Prepared {
@@ -51,12 +52,8 @@ impl Installation {
         check_folder(&common.db)?;
         let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
         let tokeniser = Tokeniser::new(&key.0, config.privacy());
-        let writer = Writer::open(&common.db, &tokeniser.key_id())?;
-        let signatures = crate::show::signatures(common)?;
-        let writer = writer.judging(|reader| {
-            let reader = reader.with_signatures(signatures).with_tolerance(config.tolerance());
-            reader.with_strictness(config.strictness())
-        });
+        let as_read = configured(common, config)?;
+        let writer = Writer::open(&common.db, &tokeniser.key_id())?.judging(as_read);
         Ok(Self { key, tokeniser, writer })
     }
 }

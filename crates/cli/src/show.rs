@@ -49,12 +49,19 @@ pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
 /// Opens the database with the signatures that the operator asks for.
 pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let reader = Reader::open(&common.db)?.with_signatures(signatures(common)?);
-    Ok(reader.with_tolerance(config.tolerance()).with_strictness(config.strictness()))
+    Ok(configured(common, &config)?(Reader::open(&common.db)?))
+}
+
+/// How a reader is to recognise stacks, compare clocks and judge devices.
+pub(crate) fn configured(common: &Common, config: &Config) -> Result<impl FnOnce(Reader) -> Reader, Failure> {
+    let (signatures, tolerance, strictness) = (signatures(common)?, config.tolerance(), config.strictness());
+    Ok(move |reader: Reader| {
+        reader.with_signatures(signatures).with_tolerance(tolerance).with_strictness(strictness)
+    })
 }
 
 /// The signatures that come with the program, and the operator's own.
-pub(crate) fn signatures(common: &Common) -> Result<Signatures, Failure> {
+fn signatures(common: &Common) -> Result<Signatures, Failure> {
     let Some(path) = &common.signatures else {
         return Signatures::with(None).map_err(|e| Failure::Work(e.to_string()));
     };

@@ -11,11 +11,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 
 use bellwether_base::{Ppm, Span, Timestamp};
+use bellwether_capture::CaptureReader;
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{
     Agent, Call, Delay, Discipline, Flood, Frame, Microphone, Network, PcapFormat, Registration, Rng, Talk,
-    Timer, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, read_pcap, tcp_frame, udp_frame, with_vlan,
-    write_pcap,
+    Timer, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan, write_pcap,
 };
 use common::{Room, assert_same, own_captures, project, shared_captures};
 use serde_json::Value;
@@ -237,7 +237,11 @@ fn copies_by_the_mirror_are_counted_and_change_no_fact() {
     let room = Room::new();
     let capture = project().join("pcaps/lab-calls-baresip-linphone.pcap");
     room.replay("once.db", "2", &[&capture]);
-    let frames = read_pcap(&std::fs::read(&capture).unwrap());
+    let mut reader = CaptureReader::open(&capture).unwrap();
+    let mut frames = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        frames.push(Frame { at: record.at, bytes: record.frame.to_vec() });
+    }
     // The copy took another way to the mirror: its tag and its time differ.
     let late = |f: &Frame| Frame { at: f.at + Span::from_nanos(300_000), ..with_vlan(f, 7) };
     let mut doubled: Vec<Frame> = frames.iter().flat_map(|f| [f.clone(), late(f)]).collect();

@@ -70,6 +70,12 @@ impl Writer {
         Self { reader: as_read(self.reader), ..self }
     }
 
+    /// What is committed, read over the same connection.
+    #[must_use]
+    pub const fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// Adds a row to the batch.
     pub fn push(&mut self, row: Row) {
         self.touched.note(&row);

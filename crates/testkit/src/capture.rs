@@ -176,24 +176,6 @@ pub fn write_pcap(frames: &[Frame], format: PcapFormat) -> Vec<u8> {
     out
 }
 
-/// The frames of a capture as [`write_pcap`] and the recorders of `pcaps/` write it; up to where that ends.
-#[must_use]
-pub fn read_pcap(bytes: &[u8]) -> Vec<Frame> {
-    let word = |at: &[u8]| at.first_chunk().map(|octets| u32::from_le_bytes(*octets));
-    let tick = if word(bytes) == Some(0xa1b2_3c4d) { 1 } else { 1000 };
-    let (mut frames, mut rest) = (Vec::new(), bytes.get(24..).unwrap_or_default());
-    while let Some((header, after)) = rest.split_first_chunk::<16>()
-        && let (Some(secs), Some(fraction), Some(len)) =
-            (word(header), word(&header[4..]), word(&header[8..]))
-        && let Some((frame, after)) = after.split_at_checked(len as usize)
-    {
-        let at = Timestamp::from_nanos(i64::from(secs) * 1_000_000_000 + i64::from(fraction) * tick);
-        frames.push(Frame { at, bytes: frame.to_vec() });
-        rest = after;
-    }
-    frames
-}
-
 fn ethernet(packet: &[u8]) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
     frame.extend(packet);

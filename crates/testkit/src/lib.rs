@@ -13,8 +13,8 @@ mod rng;
 mod sound;
 
 pub use capture::{
-    Frame, PcapFormat, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, read_pcap, tcp_frame, udp_frame,
-    with_vlan, write_pcap,
+    Frame, PcapFormat, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan,
+    write_pcap,
 };
 pub use clock::{Cycle, Delay, Discipline, Timer};
 pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, voiced_call};
