@@ -9,7 +9,8 @@ import json, os, sys, time
 
 sys.path.insert(0, os.environ['BELLWETHER_LAB'] + '/tools')
 import uas
-from uas import RUN, Baresip, Jami, Linphonec, PyVoIP, log, stop_all
+from recording import recorded
+from uas import Baresip, Jami, Linphonec, PyVoIP, log
 
 SECONDS, OUT = int(sys.argv[1]), sys.argv[2]
 RATES = ['1.0', '1.001', '1.0001', '0.9999', '0.999']
@@ -24,11 +25,8 @@ def spawn(ns, argv, env=None, rate=None, **kw):
     return plain_spawn(ns, argv, env=env, rate=rate, **kw)
 
 uas.spawn = spawn
-capture = plain_spawn('tap', ['tcpdump', '-U', '-s0', '-B', '8192', '--nano', '-nni', 'tap0', '-w', OUT + '.pcap',
-                              'udp', 'port', '5060'], logf=RUN + '/td.log')
-time.sleep(1)
 programs = []
-try:
+with recorded(OUT, 'udp', 'port', '5060'):
     for rate in RATES:
         for kind, expires in KINDS:
             n = len(programs) + 1
@@ -40,11 +38,3 @@ try:
     until = time.time() + SECONDS
     while time.time() < until:
         time.sleep(5)
-    # Before the programs say goodbye.
-    capture.terminate()
-    capture.wait(5)
-finally:
-    if capture.poll() is None:
-        capture.terminate()
-        capture.wait(5)
-    stop_all()

@@ -9,20 +9,17 @@ import json, os, sys, threading, time
 
 sys.path.insert(0, os.environ['BELLWETHER_LAB'] + '/tools')
 import uas
-from uas import RUN, SC, Baresip, Linphonec, log, spawn, stop_all
+from recording import recorded
+from uas import RUN, SC, Baresip, Linphonec, log, spawn
 
 OUT, WAVES = sys.argv[1], os.environ['WAVES']
 TALK, CALLS = 10, 2
-PHONES = ['Polycom-331-handset', 'Cisco-SPA-525G-hands-free', 'Aastra-57i-hands-free', 'Panasonic-KX-TGP550-cordless', 'softphone-1-computer']
+PHONES = [('Polycom 331', 'handset'), ('Cisco SPA 525G', 'hands-free'), ('Aastra 57i', 'hands-free'), ('Panasonic KX-TGP550', 'cordless'),
+          ('softphone 1', 'computer')]
 
 # What the listener plays is not recorded. Programs look for what they play beside the lab's own files.
 uas.UA = WAVES
 
-listener = f'{RUN}/noise-listener.xml'
-open(listener, 'w').write(open(f'{SC}/victim.xml').read())
-capture = spawn('tap', ['tcpdump', '-U', '-s0', '-B', '8192', '--nano', '-nni', 'tap0', '-w', OUT + '.pcap',
-                         'not (src host 10.77.0.29 and udp src port 30000)'], logf=RUN + '/td.log')
-time.sleep(1)
 programs = []
 
 def calls(program):
@@ -32,18 +29,18 @@ def calls(program):
         program.hangup()
         time.sleep(2)
 
-try:
-    spawn('h19', ['sipp', '-sf', listener, '-i', '10.77.0.29', '-mi', '10.77.0.29', '-p', '5060', '-mp', '30000', '-nostdin', '-timeout', '120'],
+with recorded(OUT, 'not (src host 10.77.0.29 and udp src port 30000)'):
+    spawn('h19', ['sipp', '-sf', f'{SC}/victim.xml', '-i', '10.77.0.29', '-mi', '10.77.0.29', '-p', '5060', '-mp', '30000', '-nostdin', '-timeout', '120'],
           logf=f'{RUN}/noise-sipp.log')
     truth = []
     for kind, unit in ((Baresip, 1), (Linphonec, 2)):
-        for phone in PHONES:
+        for device, mode in PHONES:
             n = len(programs) + 1
+            wave = f'{device}-{mode}-{unit}'.replace(' ', '-')
             options = dict(opts=dict(codecs='PCMU')) if kind is Baresip else {}
-            programs.append(kind(f'h{n}', 100 + n, f'{phone}-{unit}', **options))
-            device, mode = [(p[:-len(m) - 1], m) for p in [phone] for m in ('handset', 'hands-free', 'cordless', 'computer') if p.endswith('-' + m)][0]
-            truth.append(dict(ip=programs[-1].ip, program=kind.kind, device=device.replace('-', ' '), mode=mode, unit=unit))
-            log('started', programs[-1].name, phone, unit)
+            programs.append(kind(f'h{n}', 100 + n, wave, **options))
+            truth.append(dict(ip=programs[-1].ip, program=kind.kind, device=device, mode=mode, unit=unit))
+            log('started', programs[-1].name, wave)
             time.sleep(1)
     time.sleep(4)
     threads = [threading.Thread(target=calls, args=(p,)) for p in programs]
@@ -53,10 +50,3 @@ try:
     for t in threads:
         t.join()
     json.dump(truth, open(OUT + '.truth.json', 'w'), indent=1)
-    capture.terminate()
-    capture.wait(5)
-finally:
-    if capture.poll() is None:
-        capture.terminate()
-        capture.wait(5)
-    stop_all()
