@@ -155,25 +155,34 @@ pub fn as_hep(frame: &Frame, agent: u32) -> Vec<u8> {
 /// A capture file (little-endian, Ethernet) with these frames.
 #[must_use]
 pub fn write_pcap(frames: &[Frame], format: PcapFormat) -> Vec<u8> {
-    let (magic, tick) = match format {
-        PcapFormat::Micro => (0xa1b2_c3d4_u32, 1000),
-        PcapFormat::Nano => (0xa1b2_3c4d, 1),
+    let mut out = pcap_header(format);
+    frames.iter().for_each(|frame| pcap_record(frame.at, &frame.bytes, format, &mut out));
+    out
+}
+
+/// What a capture file begins with.
+pub(crate) fn pcap_header(format: PcapFormat) -> Vec<u8> {
+    let magic = match format {
+        PcapFormat::Micro => 0xa1b2_c3d4_u32,
+        PcapFormat::Nano => 0xa1b2_3c4d,
     };
-    let mut out = Vec::new();
-    for word in [magic, 0x0004_0002, 0, 0, 262_144, 1] {
+    [magic, 0x0004_0002, 0, 0, 262_144, 1].into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+/// Appends one record of a capture file.
+pub(crate) fn pcap_record(at: Timestamp, bytes: &[u8], format: PcapFormat, out: &mut Vec<u8>) {
+    let tick = match format {
+        PcapFormat::Micro => 1000,
+        PcapFormat::Nano => 1,
+    };
+    let nanos = at.as_nanos();
+    let (secs, fraction) =
+        (nanos.div_euclid(1_000_000_000) as u32, (nanos.rem_euclid(1_000_000_000) / tick) as u32);
+    let len = bytes.len() as u32;
+    for word in [secs, fraction, len, len] {
         out.extend(word.to_le_bytes());
     }
-    for frame in frames {
-        let nanos = frame.at.as_nanos();
-        let (secs, fraction) =
-            (nanos.div_euclid(1_000_000_000) as u32, (nanos.rem_euclid(1_000_000_000) / tick) as u32);
-        let len = frame.bytes.len() as u32;
-        for word in [secs, fraction, len, len] {
-            out.extend(word.to_le_bytes());
-        }
-        out.extend(&frame.bytes);
-    }
-    out
+    out.extend(bytes);
 }
 
 fn ethernet(packet: &[u8]) -> Vec<u8> {

@@ -11,6 +11,7 @@ mod flood;
 mod network;
 mod rng;
 mod sound;
+mod world;
 
 pub use capture::{
     Frame, PcapFormat, as_hep, as_web_socket, fragment, in_erspan, in_vxlan, tcp_frame, udp_frame, with_vlan,
@@ -23,3 +24,4 @@ pub use flood::Flood;
 pub use network::{Network, shuffle_within};
 pub use rng::Rng;
 pub use sound::{Microphone, Voice};
+pub use world::{Kind as WorldKind, Media as WorldMedia, WORLD_CONFIG, World, WorldOptions};

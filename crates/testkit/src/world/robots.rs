@@ -1,0 +1,262 @@
+use std::net::Ipv4Addr;
+
+use bellwether_base::{Span, Timestamp};
+
+use crate::Rng;
+
+use super::builder::{Builder, millis};
+use super::call::{CallPlan, Outcome, Says, address};
+use super::number::{EXCHANGES, of_exchange};
+use super::party::{Party, one_of};
+use super::passport::Attest;
+use super::speech::Talker;
+use super::stack::{Stack, uuid};
+
+/// Which numbers a robocaller shows.
+#[derive(Clone, Copy)]
+pub(super) enum Shows {
+    /// Any, each for one to three calls.
+    Any,
+    /// One of the callee's own exchange, each once.
+    Neighbour,
+}
+
+/// Whom it calls.
+#[derive(Clone, Copy)]
+pub(super) enum Dials {
+    AtRandom,
+    /// Through blocks of numbers, one after another.
+    InSequence,
+}
+
+/// Where its calls come from.
+#[derive(Clone, Copy)]
+pub(super) enum From {
+    /// So many addresses among those of business customers, each for some calls in a row.
+    Pool(u64),
+    /// So many addresses among those of subscribers, with accounts that were bought.
+    Homes(u64),
+    /// The carriers' border controllers.
+    Carriers,
+}
+
+/// What its calls' attestations are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tokens {
+    None,
+    /// Under one customer's name of its own.
+    OneOrigin(char),
+    /// Under a new name in each call.
+    ManyOrigins(char),
+    /// One honest call's token, copied into many.
+    Replayed,
+}
+
+/// A robocaller.
+pub(super) struct Robot {
+    pub(super) name: &'static str,
+    pub(super) stack: &'static Stack,
+    /// What it claims to be; empty: what honest users of its program show.
+    pub(super) agents: &'static [&'static str],
+    /// Names of its campaigns: same platform, a recording each.
+    pub(super) campaigns: &'static [&'static str],
+    pub(super) calls: usize,
+    /// Seconds between one call and the next.
+    pub(super) every: f64,
+    /// When it begins, as a part of the world.
+    pub(super) begins: f64,
+    pub(super) shows: Shows,
+    pub(super) dials: Dials,
+    pub(super) from: From,
+    pub(super) tokens: Tokens,
+    pub(super) answered: f64,
+}
+
+/// Names of products that robocallers hide behind.
+pub(super) const MASKS: &[&str] = &[
+    "Harbour PBX 18.4.1",
+    "Kestrel/6.1.4 (Windows)",
+    "Merlin M31 7.0.4.2",
+    "RowanPhone R4-UA/5.9.7",
+    "Tern-CallServer/3.4",
+    "SIPGate 2.1",
+    "Office Gateway",
+    "VoIP-UA",
+];
+
+/// What stays the same over some of a robocaller's calls.
+struct State {
+    pool: Vec<Ipv4Addr>,
+    source: Party,
+    calls_from_source: u64,
+    number: (String, u64),
+    next: (String, u64),
+    /// For each campaign: recording and customer.
+    campaigns: Vec<(usize, String)>,
+    token: (String, String, Timestamp, u64),
+    last: usize,
+}
+
+impl Robot {
+    /// Makes its calls.
+    pub(super) fn runs(&self, world: &mut Builder) {
+        let mut state = self.sets_up(world);
+        let mut seconds = 0.0;
+        for i in 0..world.count(self.calls) {
+            let at = world.moment(self.begins) + millis(seconds);
+            seconds += self.every * (0.75 + 0.5 * world.rng.uniform());
+            let which = i % self.campaigns.len();
+            let call = self.call(world, &mut state, at, which);
+            world.push(call);
+        }
+    }
+
+    fn sets_up(&self, world: &mut Builder) -> State {
+        let pool = match self.from {
+            From::Pool(n) => (0..n).map(|_| address([198, 18], world.rng.below(8000))).collect(),
+            From::Homes(n) => (0..n).map(|_| address([100, 64], 1000 + world.rng.below(8000))).collect(),
+            From::Carriers => vec![Ipv4Addr::UNSPECIFIED],
+        };
+        let campaigns = self.campaigns.iter().map(|_| {
+            let seconds = 9 + world.rng.below(5) as usize;
+            world.recordings.push(Talker::recorded(&mut world.rng).speaks(8000 * seconds, 0, &mut world.rng));
+            (world.recordings.len() - 1, uuid(&mut world.rng))
+        });
+        let campaigns = campaigns.collect();
+        let number = world.numbers.national(&mut world.rng);
+        State {
+            source: Party::at(self.stack, pool[0], "", &mut world.rng),
+            pool,
+            calls_from_source: 0,
+            number: (String::new(), 0),
+            next: (String::new(), 0),
+            campaigns,
+            token: (number, EXCHANGES[0].to_owned() + "2000", world.moment(self.begins), world.rng.bits()),
+            last: 0,
+        }
+    }
+
+    fn call(&self, world: &mut Builder, state: &mut State, at: Timestamp, which: usize) -> CallPlan {
+        let to = self.callee(world, state);
+        let number = self.shown(world, state, &to);
+        let mut caller = self.source(world, state, &number);
+        if world.rng.below(4) == 0 {
+            let names = ["Account Services", "WIRELESS CALLER", "CHICAGO IL", "Customer Care", "NEW YORK NY"];
+            caller.display = Some(one_of(&names, &mut world.rng).to_owned());
+        }
+        let mut call = world.call(at, self.name, caller, &to);
+        call.campaign = Some(self.campaigns[which].to_owned());
+        call.is_fraud = true;
+        match self.from {
+            From::Homes(_) => call.account = Some(format!("acct{}", 7000 + world.rng.below(3))),
+            From::Pool(_) | From::Carriers => call.asserts = true,
+        }
+        call.attest = self.attest(world, state, which);
+        self.ends(&mut world.rng, &mut call);
+        let (recording, _) = state.campaigns[which];
+        call.caller_says = plays(recording, &mut world.rng);
+        call
+    }
+
+    fn callee(&self, world: &mut Builder, state: &mut State) -> String {
+        match self.dials {
+            Dials::AtRandom if world.rng.below(5) < 2 => world.some_subscriber(),
+            Dials::AtRandom => {
+                let exchange = one_of(&EXCHANGES, &mut world.rng);
+                of_exchange(exchange, &mut world.rng)
+            }
+            Dials::InSequence => {
+                let (exchange, next) = &mut state.next;
+                if exchange.is_empty() || *next > 9990 {
+                    one_of(&EXCHANGES, &mut world.rng).clone_into(exchange);
+                    *next = 1000 + 500 * world.rng.below(14);
+                }
+                *next += 1 + world.rng.below(2);
+                format!("{exchange}{next}")
+            }
+        }
+    }
+
+    fn shown(&self, world: &mut Builder, state: &mut State, to: &str) -> String {
+        let (number, left) = &mut state.number;
+        match self.shows {
+            Shows::Neighbour if to.starts_with("+1") => {
+                return world.numbers.fresh(&mut world.rng, |rng| of_exchange(&to[..8], rng));
+            }
+            _ if *left == 0 => {
+                *number = world.numbers.national(&mut world.rng);
+                *left = 1 + world.rng.below(3);
+            }
+            _ => {}
+        }
+        *left -= 1;
+        number.clone()
+    }
+
+    fn source(&self, world: &mut Builder, state: &mut State, number: &str) -> Party {
+        if let From::Carriers = self.from {
+            let which = world.rng.below(2) as usize;
+            state.last = which;
+            return world.carrier(which, number);
+        }
+        if state.calls_from_source == 0 {
+            let rng = &mut world.rng;
+            state.calls_from_source = 3 + rng.below(6);
+            let ip = state.pool[rng.below(state.pool.len() as u64) as usize];
+            state.source = Party::at(self.stack, ip, "", rng);
+            if let From::Homes(_) = self.from {
+                state.source = state.source.clone().behind_nat(rng);
+            }
+            if !self.agents.is_empty() {
+                state.source.agent = one_of(self.agents, rng).to_owned();
+            }
+        }
+        state.calls_from_source -= 1;
+        Party { number: number.to_owned(), ..state.source.clone() }
+    }
+
+    fn attest(&self, world: &mut Builder, state: &State, which: usize) -> Option<Attest> {
+        let signer = match self.from {
+            From::Carriers => ["carrier-a", "carrier-b"][state.last],
+            _ => "gateway",
+        };
+        let own = |level| Attest { level, origid: state.campaigns[which].1.clone(), signer, stolen: None };
+        match self.tokens {
+            Tokens::None => None,
+            // Where a carrier signs for its customers, this one is one of them.
+            Tokens::OneOrigin(level) => Some(own(level)),
+            Tokens::ManyOrigins(_) if matches!(self.from, From::Carriers) => world.attestation(state.last),
+            Tokens::ManyOrigins(level) => Some(Attest { origid: uuid(&mut world.rng), ..own(level) }),
+            Tokens::Replayed => Some(Attest { stolen: Some(state.token.clone()), ..own('A') }),
+        }
+    }
+
+    fn ends(&self, rng: &mut Rng, call: &mut CallPlan) {
+        call.rings = millis(3.0 + 12.0 * rng.uniform());
+        if rng.uniform() < self.answered {
+            let lasts =
+                if rng.below(7) > 0 { 3.0 + 12.0 * rng.uniform() } else { 15.0 + 40.0 * rng.uniform() };
+            call.outcome = Outcome::Answered { lasts: millis(lasts), caller_hangs_up: rng.below(5) == 0 };
+            return;
+        }
+        call.outcome = match rng.below(20) {
+            0..4 => Outcome::Refused(404, false),
+            4..7 => Outcome::Refused(486, false),
+            7..9 => Outcome::Refused(603, true),
+            _ => {
+                call.rings = Span::from_millis(16_000 + rng.below(8000) as i64);
+                Outcome::Cancelled
+            }
+        };
+    }
+}
+
+/// Plays a recording: half of the calls begin it with a packet, the others within one, or pack it otherwise.
+fn plays(recording: usize, rng: &mut Rng) -> Says {
+    let lead = 1600 + rng.below(6400) as usize;
+    match rng.below(10) {
+        0..5 => Says::Recording(recording, lead / 160 * 160, 160),
+        5..8 => Says::Recording(recording, lead, 160),
+        _ => Says::Recording(recording, lead, 240),
+    }
+}
