@@ -1,6 +1,6 @@
 //! Writes a world of honest and fraudulent callers with its truth: what detection is measured on.
 //!
-//!     cargo run --release -p bellwether-testkit --example worlds -- OUTDIR SEED [KIND] [short|full] [SCALE]
+//!     cargo run --release -p bellwether-testkit --example worlds -- OUTDIR SEED [KIND] [short|full|none] [SCALE]
 //!
 //! KIND is specific (default), shared, trunk or thief. OUTDIR gets world.pcap, truth.jsonl, inventory.csv, bellwether.toml.
 #![expect(
@@ -18,15 +18,17 @@ use bellwether_testkit::{WORLD_CONFIG, World, WorldKind, WorldMedia, WorldOption
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, seed, rest @ ..] = &*args else {
-        println!("usage: worlds OUTDIR SEED [specific|shared|trunk|thief] [short|full] [SCALE]");
+        println!("usage: worlds OUTDIR SEED [specific|shared|trunk|thief] [short|full|none] [SCALE]");
         return;
     };
     let kind = rest.first().map_or("specific", |kind| kind);
     let kind = WorldKind::ALL.into_iter().find(|k| k.name() == kind).unwrap();
     let mut options = WorldOptions::new(kind, seed.parse().unwrap());
-    if rest.get(1).is_some_and(|media| media == "full") {
-        options.media = WorldMedia::Full;
-    }
+    options.media = match rest.get(1).map(String::as_str) {
+        Some("full") => WorldMedia::Full,
+        Some("none") => WorldMedia::None,
+        _ => WorldMedia::Short,
+    };
     options.scale = rest.get(2).map_or(1.0, |scale| scale.parse().unwrap());
     let world = World::new(options);
     let folder = Path::new(folder);

@@ -209,6 +209,7 @@ impl Builder {
             o if o < 0.95 => Outcome::Refused(603, true),
             _ => Outcome::Refused(404, false),
         };
+        call.is_known_where_it_is();
     }
 
     pub(super) fn push(&mut self, call: CallPlan) {

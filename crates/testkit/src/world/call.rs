@@ -60,6 +60,14 @@ impl CallPlan {
         matches!(self.outcome, Outcome::Answered { .. })
     }
 
+    /// A subscriber's number is never "not found".
+    pub(super) fn is_known_where_it_is(&mut self) {
+        let is_subscriber = !self.callee.stack.register.is_empty();
+        if is_subscriber && matches!(self.outcome, Outcome::Refused(404, _)) {
+            self.outcome = Outcome::Refused(480, false);
+        }
+    }
+
     /// Every frame; media for `media` at most. Not in order.
     pub(super) fn frames(&self, media: Span, recordings: &[Vec<i16>]) -> Vec<Frame> {
         let mut dialogue = Dialogue::new(self);

@@ -63,6 +63,8 @@ impl Kind {
 /// How much of a call's media there is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Media {
+    /// None: signalling alone.
+    None,
     /// The first six seconds.
     Short,
     /// All of it.
@@ -157,6 +159,7 @@ impl World {
     /// Hands every frame to `take` in order of time.
     fn frames(&self, mut take: impl FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
         let media = match self.options.media {
+            Media::None => Span::ZERO,
             Media::Short => Span::from_secs(6),
             Media::Full => Span::from_secs(86_400),
         };

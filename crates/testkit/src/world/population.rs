@@ -23,24 +23,24 @@ pub(super) fn populate(kind: Kind, world: &mut Builder) {
     subscribe(world, &LARK, lark, 0.8);
     match kind {
         Kind::Specific => {
-            subscribers_call(world, 4.0);
+            subscribers_call(world, 3.6);
             exchanges(world, &HARBOUR, 7, 60);
             exchanges(world, &TERN, 3, 60);
-            call_centre(world, Through::Itself(&HARBOUR), 800);
-            callers_elsewhere(world, 800);
+            call_centre(world, Through::Itself(&HARBOUR), 760);
+            callers_elsewhere(world, 500);
         }
         Kind::Shared => {
-            subscribers_call(world, 3.3);
+            subscribers_call(world, 2.8);
             exchanges(world, &HARBOUR, 10, 55);
             exchanges(world, &TERN, 3, 50);
-            call_centre(world, Through::Itself(&HARBOUR), 800);
-            callers_elsewhere(world, 600);
+            call_centre(world, Through::Itself(&HARBOUR), 760);
+            callers_elsewhere(world, 450);
         }
         Kind::Trunk => {
-            subscribers_call(world, 2.5);
+            subscribers_call(world, 2.2);
             exchanges(world, &HARBOUR, 3, 40);
             call_centre(world, Through::Carrier, 700);
-            callers_elsewhere(world, 2800);
+            callers_elsewhere(world, 2500);
         }
         Kind::Thief => {
             subscribers_call(world, 5.0);

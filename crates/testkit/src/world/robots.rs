@@ -48,7 +48,7 @@ pub(super) enum Tokens {
     OneOrigin(char),
     /// Under a new name in each call.
     ManyOrigins(char),
-    /// One honest call's token, copied into many.
+    /// The last of its campaigns copies one token into all calls.
     Replayed,
 }
 
@@ -153,6 +153,7 @@ impl Robot {
         }
         call.attest = self.attest(world, state, which);
         self.ends(&mut world.rng, &mut call);
+        call.is_known_where_it_is();
         let (recording, _) = state.campaigns[which];
         call.caller_says = plays(recording, &mut world.rng);
         call
@@ -227,6 +228,8 @@ impl Robot {
             Tokens::OneOrigin(level) => Some(own(level)),
             Tokens::ManyOrigins(_) if matches!(self.from, From::Carriers) => world.attestation(state.last),
             Tokens::ManyOrigins(level) => Some(Attest { origid: uuid(&mut world.rng), ..own(level) }),
+            // One of its campaigns does that.
+            Tokens::Replayed if which == 0 => Some(Attest { origid: uuid(&mut world.rng), ..own('C') }),
             Tokens::Replayed => Some(Attest { stolen: Some(state.token.clone()), ..own('A') }),
         }
     }

@@ -53,6 +53,7 @@ fn written(
 ) -> String {
     let (host, port) = (party.inner.ip().to_string(), party.inner.port().to_string());
     let (cseq, length) = (leg.cseq.to_string(), body.len().to_string());
+    let fixed = fixed(&party.number);
     let display = party.display.as_ref().map_or(String::new(), |name| format!("\"{name}\" "));
     let pairs = vec![
         ("host", &*host),
@@ -69,9 +70,16 @@ fn written(
         ("method", method),
         ("agent", &party.agent),
         ("expires", expires),
+        ("fixed", &fixed),
         ("length", &length),
     ];
     message(start, lines, &Fields { pairs, auth: &leg.auth, extra: &leg.extra }, body, rng)
+}
+
+/// Digits that are always the same for a number.
+fn fixed(number: &str) -> String {
+    let start = number.bytes().fold(0, |sum: u64, digit| sum.wrapping_mul(31).wrapping_add(u64::from(digit)));
+    Rng::new(start).hex(12)
 }
 
 /// The name of a header line in full and in lower case, where answers repeat it.

@@ -3,7 +3,7 @@ use crate::Rng;
 /// A program's way of writing SIP, as data: templates whose places in braces are filled per message.
 ///
 /// Places of headers: `host`, `port`, `branch`, `user`, `display` (quoted, a space behind it), `bare` (unquoted), `domain`, `tag`, `to`,
-/// `totag`, `callid`, `cseq`, `method`, `agent`, `expires`, `length`; the lines `{auth}` and `{extra}` stand for credentials and for what a
+/// `totag`, `callid`, `fixed` (digits of the number's own), `cseq`, `method`, `agent`, `expires`, `length`; the lines `{auth}` and `{extra}` stand for credentials and for what a
 /// deployment adds. Places of descriptions: `ip`, `mport`, `sid`, `next` (one more than `sid`).
 /// Everywhere: `hex:N`, `dec:N`, `low:N` (letters and digits), `uuid`.
 #[derive(Clone, Copy, Debug)]

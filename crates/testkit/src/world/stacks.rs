@@ -568,12 +568,12 @@ pub(super) const MAGPIE: Stack = Stack {
     agents: &["Magpie 3.21.3"],
     call_id: "{hex:24}@{host}",
     tag: "{hex:12}",
-    branch: "z9hG4bK-524287-{hex:16}",
+    branch: "z9hG4bKmg{hex:18}",
     cseq: (1, 0),
     invite: &[
         "Via: SIP/2.0/UDP {host}:{port};branch={branch};rport",
         "Max-Forwards: 70",
-        "Contact: <sip:{user}@{host}:{port};rinstance={hex:16}>",
+        "Contact: <sip:{user}@{host}:{port};line={fixed}>",
         "To: <sip:{to}@{domain}>{totag}",
         "From: <sip:{user}@{domain}>;tag={tag}",
         "Call-ID: {callid}",
@@ -588,7 +588,7 @@ pub(super) const MAGPIE: Stack = Stack {
     register: &[
         "Via: SIP/2.0/UDP {host}:{port};branch={branch};rport",
         "Max-Forwards: 70",
-        "Contact: <sip:{user}@{host}:{port};rinstance={hex:16}>",
+        "Contact: <sip:{user}@{host}:{port};line={fixed}>",
         "To: <sip:{user}@{domain}>",
         "From: <sip:{user}@{domain}>;tag={tag}",
         "Call-ID: {callid}",
