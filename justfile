@@ -49,3 +49,7 @@ table-fingerprints:
 # How well device classes are recognised by the sound of silence (docs/silence.md)
 table-silence:
     cargo run --release --quiet -p bellwether-testkit --example silence 10
+
+# How well campaigns are found and calls are scored, in made worlds
+table-judgement *kinds:
+    scripts/table-judgement {{kinds}}

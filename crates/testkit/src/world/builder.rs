@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use bellwether_base::{Span, Timestamp};
@@ -6,7 +6,7 @@ use bellwether_base::{Span, Timestamp};
 use crate::Rng;
 
 use super::Kind;
-use super::call::{CallPlan, Outcome, Says};
+use super::call::{CallPlan, Outcome, Says, address};
 use super::number::Numbers;
 use super::party::Party;
 use super::passport::Attest;
@@ -47,6 +47,7 @@ pub(super) struct Builder {
     /// Devices that register, by number.
     pub(super) subscribers: Vec<Party>,
     by_number: BTreeMap<String, usize>,
+    addresses: BTreeSet<Ipv4Addr>,
     /// What callers hear whose callee does not answer, by carrier.
     mailboxes: [usize; 2],
     /// Customers as the two carriers name them in attestations.
@@ -78,6 +79,7 @@ impl Builder {
             scale,
             subscribers: Vec::new(),
             by_number: BTreeMap::new(),
+            addresses: BTreeSet::new(),
             mailboxes: [0, 1],
             customers,
         }
@@ -108,6 +110,16 @@ impl Builder {
         self.by_number.insert(party.number.clone(), self.subscribers.len());
         self.subscribers.push(party);
         self.subscribers.len() - 1
+    }
+
+    /// An address among those of business customers or of subscribers that nobody has.
+    pub(super) fn address(&mut self, network: [u8; 2]) -> Ipv4Addr {
+        loop {
+            let ip = address(network, 1000 + self.rng.below(8000));
+            if self.addresses.insert(ip) {
+                return ip;
+            }
+        }
     }
 
     /// The border controller of a carrier with a number behind it.

@@ -3,7 +3,7 @@
 use bellwether_base::Span;
 
 use super::builder::{Builder, millis};
-use super::call::{CallPlan, Outcome, Says, address};
+use super::call::{CallPlan, Outcome, Says};
 use super::party::Party;
 use super::passport::Attest;
 use super::speech::Talker;
@@ -12,7 +12,7 @@ use super::stack::{Stack, uuid};
 /// PBXes of one product, each on an address of its own, with 10 to 50 numbers that it shows again and again.
 pub(super) fn exchanges(world: &mut Builder, stack: &'static Stack, count: usize, calls: usize) {
     for i in 0..count {
-        let ip = address([198, 18], world.rng.below(8000));
+        let ip = world.address([198, 18]);
         let size = 10 + world.rng.below(41);
         let numbers = world.numbers.block(size, &mut world.rng);
         let origid = uuid(&mut world.rng);
@@ -55,7 +55,7 @@ pub(super) enum Through {
 /// ones, eight numbers of its own, and people who speak.
 pub(super) fn call_centre(world: &mut Builder, through: Through, calls: usize) {
     let numbers = world.numbers.block(8, &mut world.rng);
-    let ip = address([198, 18], world.rng.below(8000));
+    let ip = world.address([198, 18]);
     let agents: Vec<Talker> = (0..25).map(|_| Talker::drawn(&mut world.rng)).collect();
     let origid = uuid(&mut world.rng);
     let count = world.count(calls);

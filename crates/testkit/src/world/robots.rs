@@ -5,7 +5,7 @@ use bellwether_base::{Span, Timestamp};
 use crate::Rng;
 
 use super::builder::{Builder, millis};
-use super::call::{CallPlan, Outcome, Says, address};
+use super::call::{CallPlan, Outcome, Says};
 use super::number::{EXCHANGES, of_exchange};
 use super::party::{Party, one_of};
 use super::passport::Attest;
@@ -87,6 +87,7 @@ pub(super) const MASKS: &[&str] = &[
 /// What stays the same over some of a robocaller's calls.
 struct State {
     pool: Vec<Ipv4Addr>,
+    accounts: Vec<String>,
     source: Party,
     calls_from_source: u64,
     number: (String, u64),
@@ -113,8 +114,8 @@ impl Robot {
 
     fn sets_up(&self, world: &mut Builder) -> State {
         let pool = match self.from {
-            From::Pool(n) => (0..n).map(|_| address([198, 18], world.rng.below(8000))).collect(),
-            From::Homes(n) => (0..n).map(|_| address([100, 64], 1000 + world.rng.below(8000))).collect(),
+            From::Pool(n) => (0..n).map(|_| world.address([198, 18])).collect(),
+            From::Homes(n) => (0..n).map(|_| world.address([100, 64])).collect(),
             From::Carriers => vec![Ipv4Addr::UNSPECIFIED],
         };
         let campaigns = self.campaigns.iter().map(|_| {
@@ -127,6 +128,7 @@ impl Robot {
         State {
             source: Party::at(self.stack, pool[0], "", &mut world.rng),
             pool,
+            accounts: (0..3).map(|_| format!("acct{}", 10_000 + world.rng.below(90_000))).collect(),
             calls_from_source: 0,
             number: (String::new(), 0),
             next: (String::new(), 0),
@@ -148,7 +150,7 @@ impl Robot {
         call.campaign = Some(self.campaigns[which].to_owned());
         call.is_fraud = true;
         match self.from {
-            From::Homes(_) => call.account = Some(format!("acct{}", 7000 + world.rng.below(3))),
+            From::Homes(_) => call.account = Some(state.accounts[world.rng.below(3) as usize].clone()),
             From::Pool(_) | From::Carriers => call.asserts = true,
         }
         call.attest = self.attest(world, state, which);
