@@ -103,9 +103,11 @@ impl Robot {
     pub(super) fn runs(&self, world: &mut Builder) {
         let mut state = self.sets_up(world);
         let mut seconds = 0.0;
+        // In a smaller world too it is at work from its beginning to the world's end.
+        let every = self.every * world.hours / 4.0 / world.scale;
         for i in 0..world.count(self.calls) {
             let at = world.moment(self.begins) + millis(seconds);
-            seconds += self.every * (0.75 + 0.5 * world.rng.uniform());
+            seconds += every * (0.75 + 0.5 * world.rng.uniform());
             let which = i % self.campaigns.len();
             let call = self.call(world, &mut state, at, which);
             world.push(call);
