@@ -13,6 +13,7 @@ mod features;
 mod histogram;
 mod levels;
 mod matrix;
+mod opening;
 mod pauses;
 mod silence;
 
@@ -20,5 +21,6 @@ pub use classes::{Classes, Comparison, FEWEST_PACKETS, Mode, NoClass, Recognised
 pub use coding::Coding;
 pub use features::{FEATURES, feature_name, features};
 pub use histogram::CodeHistogram;
+pub use opening::{Opening, OpeningPrint};
 pub use pauses::Pauses;
 pub use silence::{SilenceAnalysis, SilenceProfile};

@@ -269,6 +269,19 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (next != NIL).then_some(SlotId(next))
     }
 
+    /// Changes every value, from the lowest class and the oldest on.
+    pub fn for_each_mut(&mut self, mut change: impl FnMut(&K, &mut V)) {
+        for class in 0..CLASSES {
+            let mut next = self.oldest(class);
+            while let Some(id) = next {
+                next = self.after(id);
+                if let Some((key, value)) = self.get_mut(id) {
+                    change(key, value);
+                }
+            }
+        }
+    }
+
     fn evict(&mut self) -> Option<Evicted<K, V>> {
         let head = self.queues.iter().map(|queue| queue.head).find(|&head| head != NIL)?;
         let (key, value) = self.remove(SlotId(head))?;

@@ -47,6 +47,13 @@ impl PrintHash {
         Self(out)
     }
 
+    /// From text as it was written; none if it is not of that form.
+    #[must_use]
+    pub fn stored(text: &str) -> Option<Self> {
+        let octets: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
+        octets.is_ascii().then_some(Self(octets))
+    }
+
     /// As text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -6,24 +6,34 @@
 //!
 //! This crate must never know a packet, a thread or SQL.
 
+mod attestation;
 mod authorisation;
+mod claims;
 mod legs;
+mod lists;
 mod number;
+mod numbering;
 mod privacy;
 mod rows;
 mod sensitive;
 mod site;
 
+pub use attestation::{Attested, PassportStatus};
 pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
+pub use bellwether_stir::{CertificateError, Certificates};
+pub use lists::{Brands, RiskyDestinations};
 pub use number::{NumberFacts, NumberKind};
+pub use numbering::{DialPlan, Validity};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
-    AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
-    RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow, SilenceRow, StreamRow, TimerRow,
-    WallClockRow,
+    AttemptRow, AuthorRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
+    InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow,
+    SilenceRow, StreamRow, TimerRow, TrunkPolicy, Verstat, WallClockRow,
 };
 pub use sensitive::SensitiveNumbers;
 pub use site::{AccessSide, Site, Trunk};
+
+use std::sync::Arc;
 
 use bellwether_base::{Endpoint, HashKey, Timestamp};
 use bellwether_instance::Evidence as InstanceEvidence;
@@ -32,6 +42,7 @@ use bellwether_shard::{
     Side, Silence, StampedFact, StreamFact, TimerProgress,
 };
 
+use attestation::Tokens;
 use legs::Legs;
 
 /// Turns facts into rows.
@@ -39,14 +50,42 @@ pub struct Judge {
     tokeniser: Tokeniser,
     site: Site,
     sensitive: SensitiveNumbers,
+    knowledge: Arc<Knowledge>,
     legs: Legs,
+    tokens: Tokens,
+}
+
+/// What an operator knows of numbers, names and signers.
+#[derive(Default)]
+pub struct Knowledge {
+    /// How numbers are written and dialled here.
+    pub plan: DialPlan,
+    /// Destinations that are dialled for fraud.
+    pub risky: RiskyDestinations,
+    /// Names that callers borrow.
+    pub brands: Brands,
+    /// Certificates of signers.
+    pub certificates: Certificates,
 }
 
 impl Judge {
     /// A judge for one installation.
     #[must_use]
     pub fn new(tokeniser: Tokeniser, site: Site, sensitive: SensitiveNumbers, key: HashKey) -> Self {
-        Self { tokeniser, site, sensitive, legs: Legs::new(key.derive("legs")) }
+        Self {
+            tokeniser,
+            site,
+            sensitive,
+            knowledge: Arc::default(),
+            legs: Legs::new(key.derive("legs")),
+            tokens: Tokens::new(key.derive("tokens")),
+        }
+    }
+
+    /// Goes by what the operator knows.
+    #[must_use]
+    pub fn knowing(self, knowledge: Arc<Knowledge>) -> Self {
+        Self { knowledge, ..self }
     }
 
     /// Goes by another topology from now on.
@@ -82,6 +121,16 @@ impl Judge {
                 })));
             }
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
+            Fact::RegisterAnswered(answered) => rows.push(Row::Attempt(Box::new(AttemptRow {
+                registration: answered.registration,
+                aor: self.tokeniser.address(&answered.aor),
+                user: self.tokeniser.user(&answered.aor.user),
+                source: answered.device,
+                registrar: answered.registrar,
+                status: answered.status,
+                had_credentials: answered.had_credentials,
+                at: answered.at,
+            }))),
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
             }
@@ -98,9 +147,20 @@ impl Judge {
     }
 
     fn call_started(&mut self, call: CallStarted, rows: &mut Vec<Row>) {
+        let legs = self.legs.add(&legs::Leg {
+            call: call.call,
+            at: call.started_at,
+            call_id: &call.call_id,
+            sdp_origin: call.sdp_origin.as_deref(),
+            parties: (&call.from.user, &call.to.user),
+            flow: call.flow,
+        });
+        let attested = self.tokens.judge(&call, &legs, &self.knowledge.certificates).map(Box::new);
         let tokens = &self.tokeniser;
-        let caller_number = NumberFacts::of(&call.from.user);
-        let callee_number = NumberFacts::of(&call.to.user);
+        let caller_number = NumberFacts::of(&call.from.user, &self.knowledge.plan);
+        let callee_number = NumberFacts::of(&call.to.user, &self.knowledge.plan);
+        let deployment = claims::deployment(tokens, &call);
+        let traits = claims::traits(tokens, &self.site, &self.knowledge, &call);
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let callee = tokens.party(&call.to);
         // Nearly always what To names: one token less to compute.
@@ -132,21 +192,15 @@ impl Judge {
             origin: tokens.origin(&asserted.user, &asserted.host, &call.first_via_host),
             access_side: side,
             trunk_id: trunk.map(str::to_owned),
-            has_identity: call.has_identity,
+            attested,
+            deployment,
+            traits,
             defects: call.defects,
             hep_agent: call.agent,
             mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
         instances(call.call, call.started_at, call.instances, rows);
-        let legs = legs::Leg {
-            call: call.call,
-            at: call.started_at,
-            call_id: &call.call_id,
-            sdp_origin: call.sdp_origin.as_deref(),
-            parties: (&call.from.user, &call.to.user),
-            flow: call.flow,
-        };
-        for other in self.legs.add(&legs) {
+        for other in legs {
             rows.push(Row::Link(call.call, other));
         }
     }
@@ -281,6 +335,7 @@ fn stream_row(s: StreamFact) -> StreamRow {
         media_rate: s.media_rate,
         report_rate: s.report_rate,
         beginning: s.beginning.to_string(),
+        opening: s.opening.filter(|_| s.sender == Some(Side::Caller)),
         first_seen: s.first_seen,
         last_seen: s.last_seen,
         silence,

@@ -1,3 +1,5 @@
+use crate::numbering::{DialPlan, Validity, look_up};
+
 /// What kind of user part a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NumberKind {
@@ -42,12 +44,16 @@ pub struct NumberFacts {
     pub digits: u8,
     /// Country calling code, for international numbers.
     pub country: Option<String>,
+    /// The country, or what else the code stands for, where the number's country code is known.
+    pub place: Option<&'static str>,
+    /// Whether such a number exists; none where its country code is not known.
+    pub validity: Option<Validity>,
 }
 
 impl NumberFacts {
     /// Of a user part.
     #[must_use]
-    pub fn of(user: &str) -> Self {
+    pub fn of(user: &str, plan: &DialPlan) -> Self {
         let number = canonical(user);
         let digits = number.strip_prefix('+').unwrap_or(&number);
         let is_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -61,7 +67,15 @@ impl NumberFacts {
             _ => NumberKind::Name,
         };
         let country = (kind == NumberKind::International).then(|| country_code(digits).to_owned());
-        Self { kind, digits: u8::try_from(digits.len()).unwrap_or(u8::MAX), country }
+        let is_number = matches!(kind, NumberKind::International | NumberKind::Subscriber);
+        let found = is_number.then(|| plan.international(&number)).flatten().map(|digits| look_up(&digits));
+        Self {
+            kind,
+            digits: u8::try_from(digits.len()).unwrap_or(u8::MAX),
+            country,
+            place: found.and_then(|(place, _)| place),
+            validity: found.map(|(_, validity)| validity),
+        }
     }
 }
 
@@ -104,7 +118,7 @@ mod tests {
     #[test]
     fn numbers_are_sorted_by_kind_and_country() {
         let facts = |user| {
-            let f = NumberFacts::of(user);
+            let f = NumberFacts::of(user, &DialPlan::default());
             (f.kind, f.country)
         };
         assert_eq!(facts("+1 (212) 555-0188"), (NumberKind::International, Some("1".into())));

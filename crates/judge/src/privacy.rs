@@ -82,6 +82,12 @@ impl Tokeniser {
         self.token(b"origin", format!("{}\0{host}\0{first_via}", canonical(user)).as_bytes())
     }
 
+    /// Token of what one installation's calls share.
+    #[must_use]
+    pub fn deployment(&self, parts: &[&str]) -> String {
+        self.token(b"deployment", parts.join("\0").as_bytes())
+    }
+
     /// A Call-ID or tag, with the digits that repeat a party's number masked.
     #[must_use]
     pub fn identifier(&self, identifier: &str, users: &[&str]) -> String {

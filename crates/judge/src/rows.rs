@@ -1,10 +1,10 @@
-use bellwether_acoustics::{Coding, SilenceProfile};
+use bellwether_acoustics::{Coding, OpeningPrint, SilenceProfile};
 use bellwether_base::{Counters, Endpoint, Span, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_shard::ClockRate;
 
-use crate::{AccessSide, NumberFacts};
+use crate::{AccessSide, Attested, NumberFacts};
 
 /// One thing to persist. Personal data in it is tokens already, unless the operator wants it clear.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub enum Row {
     Author(Box<AuthorRow>),
     Sighting(Box<SightingRow>),
     Instance(Box<InstanceRow>),
+    Attempt(Box<AttemptRow>),
     Input(Box<InputRow>),
     /// What an input lost since it was last told: its identity, when, and losses by name.
     Losses(i64, Timestamp, Vec<(&'static str, u64)>),
@@ -96,12 +97,80 @@ pub struct CallRow {
     pub origin: String,
     pub access_side: AccessSide,
     pub trunk_id: Option<String>,
-    pub has_identity: bool,
+    /// What its tokens amount to; none where it has none.
+    pub attested: Option<Box<Attested>>,
+    /// Token of what calls of one installation share beside the platform: domain, path, names in the description.
+    pub deployment: String,
+    pub traits: CallTraits,
     pub defects: Vec<&'static str>,
     /// The HEP agent that told of it, by whose clock its times are.
     pub hep_agent: Option<u32>,
     /// The tunnel or agent that brought its first message: kind, sender, session.
     pub mirror: Option<String>,
+}
+
+/// What judging needs of what a call says, derived before numbers become tokens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallTraits {
+    /// Token of the caller's number without its last three digits.
+    pub caller_neighbourhood: Option<String>,
+    /// The last three digits of the called number: with its neighbourhood, numbers dialled in turn show. Never stored.
+    pub callee_line: Option<u16>,
+    /// Whether caller and called share all but the last four digits of a number of ten and more.
+    pub is_neighbour: bool,
+    /// Whether From names somebody else than P-Asserted-Identity.
+    pub differs_from_asserted: bool,
+    /// Whether From names somebody else than Remote-Party-ID.
+    pub differs_from_remote_party: bool,
+    /// Whether the caller withholds the name, or gives none.
+    pub is_anonymous: bool,
+    /// The name of a bank, office or company in the display name.
+    pub brand: Option<String>,
+    /// Why the destination is risky.
+    pub risk: Option<String>,
+    /// Whether an emergency number is called: such a call is never judged.
+    pub is_emergency: bool,
+    /// What a verifier is said to have found.
+    pub verstat: Option<Verstat>,
+    /// Whether the sender's Via names another public address.
+    pub has_other_via: bool,
+    /// Whether the calling trunk is trusted, and how its calls are attested usually.
+    pub trunk: Option<TrunkPolicy>,
+}
+
+/// What the operator says of a trunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrunkPolicy {
+    /// Whether its attestation is believed: C counts as B then (seed 002, edge case 1).
+    pub is_trusted: bool,
+    /// A, B or C: what its calls have usually; empty if that is not known.
+    pub usual_attestation: String,
+}
+
+/// The outcome of a verification, as somebody on the way wrote it beside the caller's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verstat {
+    /// TN-Validation-Passed.
+    Passed,
+    /// TN-Validation-Failed.
+    Failed,
+    /// No-TN-Validation.
+    None,
+}
+
+/// An answer to a REGISTER: judged, and not stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct AttemptRow {
+    pub registration: i64,
+    pub aor: String,
+    /// The user part alone, as calls name their caller.
+    pub user: String,
+    pub source: Endpoint,
+    pub registrar: Endpoint,
+    pub status: u16,
+    pub had_credentials: bool,
+    pub at: Timestamp,
 }
 
 /// What became of a call.
@@ -250,6 +319,8 @@ pub struct StreamRow {
     pub report_rate: Option<ClockRate>,
     /// Which of its first numbers were not random.
     pub beginning: String,
+    /// How the sender's voice begins.
+    pub opening: Option<OpeningPrint>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Option<SilenceRow>,

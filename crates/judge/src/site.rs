@@ -3,6 +3,8 @@ use std::net::IpAddr;
 use bellwether_base::FlowKey;
 use ipnet::IpNet;
 
+use crate::TrunkPolicy;
+
 /// Which way a call crosses the site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessSide {
@@ -30,12 +32,16 @@ impl AccessSide {
 }
 
 /// A trunk: a name, and the networks that its calls come from and go to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Trunk {
     /// The name in `trunk_id`.
     pub name: String,
     /// Its networks.
     pub networks: Vec<IpNet>,
+    /// Hosts in the Via of its border elements, where its calls come through somebody else's network.
+    pub via_hosts: Vec<String>,
+    /// What is believed of it.
+    pub policy: TrunkPolicy,
 }
 
 /// The operator's own topology.
@@ -70,6 +76,13 @@ impl Site {
         (AccessSide::Unknown, None)
     }
 
+    /// The trunk that a call comes from: by its source's network, or by who made the INVITE's first Via.
+    #[must_use]
+    pub fn carrier(&self, source: IpAddr, via_host: &str) -> Option<&Trunk> {
+        let by_via = |t: &&Trunk| t.via_hosts.iter().any(|host| host.eq_ignore_ascii_case(via_host));
+        self.trunk_at(source).or_else(|| self.trunks.iter().find(by_via))
+    }
+
     /// Whether an address is one of the site's own servers.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
@@ -78,12 +91,16 @@ impl Site {
 
     /// The trunk with the narrowest network that holds the address.
     fn trunk(&self, address: IpAddr) -> Option<&str> {
+        self.trunk_at(address).map(|t| t.name.as_str())
+    }
+
+    fn trunk_at(&self, address: IpAddr) -> Option<&Trunk> {
         self.trunks
             .iter()
             .flat_map(|t| t.networks.iter().map(move |n| (n, t)))
             .filter(|(n, _)| n.contains(&address))
             .max_by_key(|(n, _)| n.prefix_len())
-            .map(|(_, t)| t.name.as_str())
+            .map(|(_, t)| t)
     }
 }
 
@@ -112,8 +129,8 @@ mod tests {
             sbcs: vec![],
             access: nets(&["10.0.0.0/16"]),
             trunks: vec![
-                Trunk { name: "carrier".into(), networks: nets(&["192.0.2.0/24"]) },
-                Trunk { name: "narrow".into(), networks: nets(&["192.0.2.8/32"]) },
+                Trunk { name: "carrier".into(), networks: nets(&["192.0.2.0/24"]), ..Trunk::default() },
+                Trunk { name: "narrow".into(), networks: nets(&["192.0.2.8/32"]), ..Trunk::default() },
             ],
         };
         let place = |a: FlowKey, b: FlowKey| site.place(a, b);

@@ -1,7 +1,8 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
-use bellwether_judge::{Judge, SensitiveNumbers, Site, Tokeniser};
+use bellwether_judge::{Judge, Knowledge, SensitiveNumbers, Site, Tokeniser};
 use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_store::{Retention, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
@@ -38,6 +39,8 @@ pub struct Config {
     pub site: Site,
     /// Numbers that are judged strictly when they are dialled.
     pub sensitive: SensitiveNumbers,
+    /// What is known of numbers, names and signers.
+    pub knowledge: Arc<Knowledge>,
     /// How much the database may hold; a replay keeps everything.
     pub retention: Option<Retention>,
 }
@@ -116,7 +119,8 @@ pub(crate) fn run<T>(
         }
         let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
         let judge =
-            Judge::new(config.tokeniser.clone(), config.site.clone(), config.sensitive.clone(), config.key);
+            Judge::new(config.tokeniser.clone(), config.site.clone(), config.sensitive.clone(), config.key)
+                .knowing(Arc::clone(&config.knowledge));
         let judged_tx = rows_tx.clone();
         // A feed that waited for the judge to take a topology would wait for ever: the judge wakes for facts only.
         let (sites_tx, sites_rx) = unbounded();

@@ -14,7 +14,7 @@ use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::Novelty;
 use crate::worker::Sip;
-use crate::{Control, Limits, Side, Tally};
+use crate::{Claims, Control, Limits, Side, Tally};
 
 /// A call that is over is remembered this long for late copies, retransmissions and other hops.
 const LINGER: Span = Span::from_secs(10);
@@ -297,7 +297,7 @@ impl Calls {
             prints: prints.prints(message, body, item.at, out).unwrap_or_else(Prints::unknown),
             instances: bellwether_instance::evidence(message, body, item.flow.src.ip(), item.stamp),
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
-            has_identity: message.get(Name::Identity).is_some(),
+            claims: Some(Claims::of(message, item.flow)).filter(|c| *c != Claims::default()).map(Box::new),
             defects: message.defects().iter().map(|d| d.name()).collect(),
         }
     }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use bellwether_acoustics::{Pauses, SilenceProfile};
+use bellwether_acoustics::{OpeningPrint, Pauses, SilenceProfile};
 use bellwether_base::{Endpoint, FlowKey, Ppm, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
@@ -9,7 +9,7 @@ use bellwether_instance::Evidence;
 use bellwether_rtp::Beginning;
 
 use crate::recurring::TimerKind;
-use crate::{Mirror, Side};
+use crate::{Claims, Mirror, Side};
 
 /// Where a fact stands in the one order of all facts.
 ///
@@ -54,6 +54,8 @@ pub enum Fact {
     StrayEnd(Box<StrayEnd>),
     /// A device registers that was not known before.
     RegistrationStarted(Box<RegistrationStarted>),
+    /// A device was let in for the first time, or turned away.
+    RegisterAnswered(Box<RegisterAnswered>),
     /// What is known of its timeline now.
     RegistrationProgress(Box<RegistrationProgress>),
     /// A device showed its wall clock again.
@@ -188,8 +190,8 @@ pub struct CallStarted {
     pub instances: Vec<Evidence>,
     /// Origin line of the offer without its address: legs of a B2BUA that passes SDP through share it.
     pub sdp_origin: Option<String>,
-    /// Whether the request carries a PASSporT.
-    pub has_identity: bool,
+    /// What else it claims; none where it claims nothing else.
+    pub claims: Option<Box<Claims>>,
     /// Names of the message's defects.
     pub defects: Vec<&'static str>,
 }
@@ -237,6 +239,25 @@ pub struct RegistrationStarted {
     pub agent: Option<u32>,
     /// What brought its first message to the sensor.
     pub mirror: Option<Mirror>,
+}
+
+/// An answer to a REGISTER that says whether somebody may be who they say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegisterAnswered {
+    /// The timeline.
+    pub registration: i64,
+    /// Whom it is for.
+    pub aor: Party,
+    /// Who asked.
+    pub device: Endpoint,
+    /// Who answered.
+    pub registrar: Endpoint,
+    /// Status of the answer: success the first time, or a refusal.
+    pub status: u16,
+    /// Whether the request showed credentials: a refusal then says that they are wrong.
+    pub had_credentials: bool,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// The timeline of a device.
@@ -325,6 +346,8 @@ pub struct StreamFact {
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
     pub beginning: Beginning,
+    /// How its voice begins.
+    pub opening: Option<OpeningPrint>,
     /// Of the media clock against the sensor's.
     pub media_rate: Option<ClockRate>,
     /// Of the media clock against its sender's wall clock.

@@ -10,6 +10,7 @@
 mod authors;
 mod call;
 mod calls;
+mod claims;
 mod control;
 mod fact;
 mod formats;
@@ -26,11 +27,12 @@ mod timers;
 mod transactions;
 mod worker;
 
+pub use claims::Claims;
 pub use control::{Control, Side};
 pub use fact::{
     AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, Order, Outbox,
-    Party, Prints, Referral, RegistrationProgress, RegistrationStarted, Sighting, Silence, StampedFact,
-    StrayEnd, StreamFact, TimerProgress,
+    Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted, Sighting, Silence,
+    StampedFact, StrayEnd, StreamFact, TimerProgress,
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};

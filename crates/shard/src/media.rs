@@ -303,6 +303,7 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         comfort_noise: stream.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
         beginning: stream.beginning,
+        opening: stream.opening_print(),
         media_rate: stream.media_rate(),
         report_rate: stream.report_rate(),
         first_seen: stream.first_seen,

@@ -2,7 +2,9 @@ use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp
 use bellwether_clock::{RegisterTimeline, RoundTrip};
 use bellwether_sip::{Address, Message, Name, StartLine};
 
-use crate::fact::{ClockSeen, Fact, Move, Outbox, Party, Prints, RegistrationProgress, RegistrationStarted};
+use crate::fact::{
+    ClockSeen, Fact, Move, Outbox, Party, Prints, RegisterAnswered, RegistrationProgress, RegistrationStarted,
+};
 use crate::party::text;
 use crate::prints::PrintCache;
 use crate::timers::Timers;
@@ -67,6 +69,8 @@ struct Device {
     last_status: Option<u16>,
     expires_s: Option<u32>,
     is_accepted: bool,
+    /// Whether its latest request showed credentials.
+    has_credentials: bool,
 }
 
 impl Registrations {
@@ -97,7 +101,7 @@ impl Registrations {
             StartLine::Status { code, .. } if code >= 200 && place.novelty == Novelty::New => {
                 let subject = transactions.subject(place);
                 if subject != 0 {
-                    self.response(sip, code, subject);
+                    self.response(sip, code, subject, out);
                 }
             }
             StartLine::Status { .. } | StartLine::Unknown(_) => {}
@@ -162,6 +166,7 @@ impl Registrations {
         let (_, device) = self.table.get_mut(slot)?;
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
+        device.has_credentials = is_authorised;
         let refreshed = device.register(item.stamp, call_id, cseq.number, novelty, is_authorised);
         if refreshed {
             device.comes_from(item);
@@ -190,7 +195,7 @@ impl Registrations {
         Some(subject)
     }
 
-    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, subject: u64) {
+    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, subject: u64, out: &mut Outbox) {
         let Sip { item, message, cseq, .. } = sip;
         let Some(slot) = self.table.find(subject, &subject) else { return };
         let Some((_, device)) = self.table.get_mut(slot) else { return };
@@ -198,6 +203,17 @@ impl Registrations {
             return;
         }
         device.last_status = Some(code);
+        if is_news(code, device, message) {
+            out.fact(Fact::RegisterAnswered(Box::new(RegisterAnswered {
+                registration: device.identity,
+                aor: message.to().map(|to| Party::from_address(&to)).unwrap_or_default(),
+                device: item.flow.dst,
+                registrar: item.flow.src,
+                status: code,
+                had_credentials: device.has_credentials,
+                at: item.stamp,
+            })));
+        }
         match code {
             401 | 407 if device.challenged_at.is_none() => {
                 device.challenges += 1;
@@ -246,6 +262,24 @@ impl Registrations {
     }
 }
 
+/// Whether an answer says for the first time that a device is let in, or that it is turned away. A challenge is neither, unless it
+/// answers credentials that are not just out of date (RFC 3261 section 22.4), nor is the wish for a longer interval.
+fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
+    match code {
+        200..=299 => !device.is_accepted,
+        401 | 407 => {
+            let challenge =
+                message.get(Name::WwwAuthenticate).or_else(|| message.get(Name::ProxyAuthenticate));
+            let is_stale =
+                challenge.is_some_and(|c| c.to_ascii_lowercase().windows(10).any(|w| w == b"stale=true"));
+            device.has_credentials && !is_stale
+        }
+        423 => false,
+        400..=699 => true,
+        _ => false,
+    }
+}
+
 impl Device {
     fn new(identity: i64, source: Endpoint, at: Timestamp) -> Self {
         Self {
@@ -267,6 +301,7 @@ impl Device {
             last_status: None,
             expires_s: None,
             is_accepted: false,
+            has_credentials: false,
         }
     }
 

@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use bellwether_acoustics::{Coding, SilenceAnalysis};
+use bellwether_acoustics::{Coding, Opening, OpeningPrint, SilenceAnalysis};
 use bellwether_base::{Span, Timestamp};
 use bellwether_clock::{MediaClock, ReportClock};
+use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
     Arrival, Beginning, Codec, Packet, Reception, SenderReport, SrtpKey, SrtpSession, static_codec,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Stream {
     formats: Option<Arc<Formats>>,
     /// The analysis under way.
     analysis: Option<Box<SilenceAnalysis>>,
+    voice: Voice,
     rate: u32,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
@@ -54,6 +56,17 @@ pub(crate) struct Stream {
     is_analysed: bool,
     /// The noise was reported before that.
     is_noise_told: bool,
+}
+
+/// How the voice begins.
+#[derive(Debug, Default)]
+enum Voice {
+    /// Nothing was said yet.
+    #[default]
+    Unheard,
+    Beginning(Box<Opening>),
+    /// Was heard, and has a print or not.
+    Begun(Option<Box<OpeningPrint>>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +87,7 @@ impl Stream {
             payload_types: SmallVec::new(),
             formats: None,
             analysis: None,
+            voice: Voice::default(),
             rate: DEFAULT_RATE,
             rtcp_packets: 0,
             in_order: 0,
@@ -239,6 +253,15 @@ impl Stream {
         }
     }
 
+    /// How the voice of its sender begins, as soon as that was heard.
+    pub(crate) fn opening_print(&self) -> Option<OpeningPrint> {
+        match &self.voice {
+            Voice::Unheard => None,
+            Voice::Beginning(opening) => opening.print(),
+            Voice::Begun(print) => print.as_deref().copied(),
+        }
+    }
+
     /// Payload type and encoding name of most packets, signalling aside.
     pub(crate) fn main_payload(&self) -> (u8, Option<String>) {
         let is_audio = |p: &&PayloadType| !matches!(p.codec, Codec::TelephoneEvent | Codec::ComfortNoise);
@@ -328,6 +351,27 @@ impl Stream {
             other => other.insert(Box::new(SilenceAnalysis::new(coding))),
         };
         analysis.packet(payload);
+        if let Coding::G711(law) = coding {
+            self.voice.packet(law, payload, packet.ticks);
+        }
+    }
+}
+
+impl Voice {
+    fn packet(&mut self, law: Law, payload: &[u8], ticks: u32) {
+        let opening = match self {
+            Self::Begun(_) => return,
+            Self::Beginning(opening) => opening,
+            Self::Unheard => {
+                *self = Self::Beginning(Box::new(Opening::new(law)));
+                let Self::Beginning(opening) = self else { return };
+                opening
+            }
+        };
+        if opening.packet(payload, ticks) {
+            let print = opening.print().map(Box::new);
+            *self = Self::Begun(print);
+        }
     }
 }
 

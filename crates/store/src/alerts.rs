@@ -1,6 +1,7 @@
 //! What an operator should look at: kept once, however often the same is found.
 
 use bellwether_base::{Span, Timestamp};
+use bellwether_verdict::{AlertKind, Severity};
 use rusqlite::{Connection, Row, params};
 
 use crate::query::Values;
@@ -22,52 +23,8 @@ pub struct Alert {
     pub message: String,
     /// The call, by its identity.
     pub call: Option<i64>,
-}
-
-/// Kinds of [`Alert`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlertKind {
-    /// A call from a device that its subscriber may not use.
-    DeviceUnauthorised,
-    /// One device registers several subscribers.
-    DeviceShared,
-    /// A trunk dials what only subscribers may.
-    PortalFromTrunk,
-    /// The provisioning system gave no inventory.
-    ProvisioningFailed,
-}
-
-impl AlertKind {
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::DeviceUnauthorised => "device_unauthorised",
-            Self::DeviceShared => "device_shared",
-            Self::PortalFromTrunk => "portal_from_trunk",
-            Self::ProvisioningFailed => "provisioning_failed",
-        }
-    }
-}
-
-/// How soon somebody should look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Now: money may be lost.
-    Critical,
-    /// Today.
-    Warning,
-}
-
-impl Severity {
-    /// The name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Critical => "critical",
-            Self::Warning => "warning",
-        }
-    }
+    /// The campaign, by its name.
+    pub campaign: Option<String>,
 }
 
 /// The report's rows.
@@ -90,7 +47,7 @@ pub(crate) fn alert(row: &Row<'_>) -> Result<Values, StoreError> {
 /// Keeps an alert unless it is known.
 pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO alerts (at, kind, severity, subject, message, call) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR IGNORE INTO alerts (at, kind, severity, subject, message, call, campaign) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         alert.at.as_nanos(),
@@ -98,7 +55,8 @@ pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
         alert.severity.name(),
         alert.subject,
         alert.message,
-        alert.call
+        alert.call,
+        alert.campaign
     ])?;
     Ok(())
 }

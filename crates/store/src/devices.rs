@@ -63,6 +63,16 @@ pub(crate) struct Record {
 }
 
 /// A subscriber with all devices and calls, and what is thought of each.
+impl Subscriber {
+    /// Whether the device that made a call registers other accounts too.
+    pub(crate) fn is_shared(&self, call: i64) -> bool {
+        let device = self.calls.get(&call).and_then(|judged| judged.device.as_deref());
+        let name = |record: &Shown| record.columns.get(1).and_then(Value::as_str).map(str::to_owned);
+        device.is_some()
+            && self.records.iter().any(|r| !r.shared_with.is_empty() && name(r).as_deref() == device)
+    }
+}
+
 pub(crate) struct Subscriber {
     pub(crate) records: Vec<Shown>,
     /// Verdict and evidence of each call, by its identity.

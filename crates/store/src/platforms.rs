@@ -111,6 +111,12 @@ impl Platforms {
         Ok(claim)
     }
 
+    /// Forgets what was looked up of one platform: more of it is known by now.
+    pub(crate) fn forget(&self, fingerprint: &str) {
+        self.known.borrow_mut().remove(fingerprint);
+        self.claims.borrow_mut().retain(|(known, _), _| known != fingerprint);
+    }
+
     /// Other platforms that may be the same, with the deviations that are allowed; where there is none, those that
     /// contradict in the fewest fields, with these.
     pub(crate) fn relatives(&self, db: &Connection, fingerprint: &str) -> Result<Value, StoreError> {

@@ -9,11 +9,13 @@ use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
 use bellwether_fingerprint::Signatures;
 use bellwether_judge::Strictness;
+use bellwether_verdict::{LabelEvidence, Settings};
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::alerts::{ALERTS, alert};
+use crate::campaigns::CAMPAIGNS;
 use crate::devices::{Authors, Judged, Subscriber};
 use crate::inventory::Entry;
 use crate::platforms::{self, Platforms};
@@ -32,6 +34,8 @@ pub enum Report {
     Streams,
     Devices,
     Fingerprints,
+    Campaigns,
+    Reputation,
     Alerts,
     Losses,
 }
@@ -90,7 +94,8 @@ impl Report {
                 disposition Text, signals Json, device_verdict Text, campaign Text, duplicates Int, hops Int,
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
-                defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text,
+                defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text, stage Text,
+                label Text, identity Json,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
@@ -115,7 +120,17 @@ impl Report {
             Self::Fingerprints => columns![
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
-                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool, trunks Int,
+                specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool, trunks Int, list Text,
+                honest_parties Int,
+            ],
+            Self::Campaigns => columns![
+                campaign Text, fingerprints Json, calls Int, callers Int, callees Int, sources Int, first_seen Time,
+                last_seen Time, score Real, links Json, call_ids Json, found_at Time, confirmed Bool, state Text,
+                user_agents Json, answered Int, label Text,
+            ],
+            Self::Reputation => columns![
+                kind Text, subject Text, reputation Real, list Text, specificity Real, honest_parties Int, calls Int,
+                fraud_labels Int, legit_labels Int, fraud_observed Real, legit_observed Real, why Text, changed_at Time,
             ],
             Self::Alerts => columns![
                 at Time, kind Text, severity Text, subject Text, message Text, call_id Text, campaign Text,
@@ -139,6 +154,11 @@ pub struct Reader {
     pub(crate) authors: OnceLock<Arc<Authors>>,
     pub(crate) subscribers: RefCell<BTreeMap<String, Arc<Subscriber>>>,
     pub(crate) strictness: Strictness,
+    pub(crate) settings: Settings,
+    /// The labels, once they were asked for.
+    pub(crate) labels: OnceLock<Arc<Vec<LabelEvidence>>>,
+    /// When anything was last seen, once that was asked.
+    pub(crate) last_seen: OnceLock<Timestamp>,
 }
 
 /// What a row visitor gets: the values in the order of the report's columns.
@@ -168,6 +188,9 @@ impl Reader {
             authors: OnceLock::new(),
             subscribers: RefCell::default(),
             strictness: Strictness::default(),
+            settings: Settings::default(),
+            labels: OnceLock::new(),
+            last_seen: OnceLock::new(),
         }
     }
 
@@ -189,6 +212,12 @@ impl Reader {
         Self { strictness, ..self }
     }
 
+    /// Goes by these settings when reputations are worked out.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
     /// Forgets all that was asked of the database before.
     pub(crate) fn forget(&mut self) {
         self.classes = OnceLock::new();
@@ -200,6 +229,8 @@ impl Reader {
     /// Forgets what is made of what the sensor writes all the time. Who writes for whom changes slowly, and classes and the
     /// inventory only when somebody else writes.
     pub(crate) fn forget_observations(&mut self) {
+        self.labels = OnceLock::new();
+        self.last_seen = OnceLock::new();
         self.sensor_steps = OnceLock::new();
         self.subscribers.get_mut().clear();
     }
@@ -253,10 +284,21 @@ impl Reader {
                     if origins.get() < 0 {
                         origins.set(platforms::origins(&reader.db)?);
                     }
-                    fingerprint(row, reader.all_claims(row)?, origins.get())
+                    let reputed = reader.reputed_print(row)?;
+                    fingerprint(row, reader.all_claims(row)?, origins.get(), &reputed)
                 },
                 visit,
             ),
+            Report::Campaigns => self.table(
+                query,
+                CAMPAIGNS,
+                "k.last_seen",
+                "",
+                "k.first_seen, k.name",
+                Self::campaign_values,
+                visit,
+            ),
+            Report::Reputation => self.reputations(visit),
             Report::Alerts => self.table(
                 query,
                 ALERTS,
@@ -339,7 +381,8 @@ impl Reader {
         put("registrations", json!(count("registrations")?));
         put("streams", json!(count("streams")?));
         put("fingerprints", json!(count("fingerprints")?));
-        put("campaigns", json!(0));
+        put("campaigns", json!(count("campaigns WHERE merged_into IS NULL AND calls > 0")?));
+        put("scores", self.dispositions()?);
         put("alerts", json!(count("alerts")?));
         put("losses", json!(losses));
         put("sip_requests", Value::Object(group("request")));

@@ -61,12 +61,20 @@ fn used(db: &Connection) -> Result<i64, StoreError> {
 fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     let tx = db.transaction()?;
     let mut gone: usize = 0;
-    let calls = "SELECT id FROM calls WHERE started_at < ?1 ORDER BY started_at, id LIMIT ?2";
+    // What was labelled is evidence, and stays until the label is taken back.
+    let calls = "SELECT id FROM calls WHERE started_at < ?1
+            AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'call' AND subject = CAST(calls.call AS TEXT))
+            AND NOT EXISTS (SELECT 1 FROM campaign_members AS m JOIN campaigns AS k ON k.campaign = m.campaign
+                JOIN labels AS l ON l.kind = 'campaign' AND l.subject = k.name WHERE m.call = calls.call)
+        ORDER BY started_at, id LIMIT ?2";
     let links = format!("SELECT call FROM calls WHERE id IN ({calls})");
     for sql in [
         format!("DELETE FROM call_links WHERE call IN ({links}) OR other IN ({links})"),
         format!("DELETE FROM instances WHERE subject IN ({links})"),
         format!("DELETE FROM verdicts WHERE kind = 'call' AND subject IN ({links})"),
+        format!("DELETE FROM campaign_members WHERE call IN ({links})"),
+        format!("DELETE FROM telemetry WHERE call IN ({links})"),
+        format!("DELETE FROM scores WHERE id IN ({calls})"),
         format!("DELETE FROM outcomes WHERE id IN ({calls})"),
     ] {
         tx.prepare_cached(&sql)?.execute(params![before, AT_ONCE])?;
@@ -74,7 +82,9 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     for sql in [
         format!("DELETE FROM calls WHERE id IN ({calls})").as_str(),
         "DELETE FROM streams WHERE id IN
-             (SELECT id FROM streams WHERE first_seen < ?1 ORDER BY first_seen, stream LIMIT ?2)",
+             (SELECT id FROM streams WHERE first_seen < ?1
+                 AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'call' AND subject = CAST(streams.call AS TEXT))
+              ORDER BY first_seen, stream LIMIT ?2)",
         "DELETE FROM sightings WHERE (fingerprint, source, user_agent) IN
              (SELECT fingerprint, source, user_agent FROM sightings WHERE last_seen < ?1 ORDER BY last_seen LIMIT ?2)",
     ] {
@@ -114,6 +124,22 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     }
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
+    // A campaign of which no call is left is told by nobody any more.
+    let ended = tx
+        .prepare_cached(
+            "DELETE FROM campaigns WHERE last_seen < ?1
+                 AND NOT EXISTS (SELECT 1 FROM campaign_members AS m WHERE m.campaign = campaigns.campaign)
+                 AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'campaign' AND subject = campaigns.name)",
+        )?
+        .execute([before])?;
+    if ended > 0 {
+        tx.execute_batch(
+            "DELETE FROM campaign_keys WHERE campaign NOT IN (SELECT campaign FROM campaigns);
+             DELETE FROM campaign_events WHERE campaign NOT IN (SELECT campaign FROM campaigns);
+             DELETE FROM prompts WHERE campaign NOT IN (SELECT campaign FROM campaigns);",
+        )?;
+    }
+    tx.prepare_cached("DELETE FROM list_changes WHERE at < ?1")?.execute([before])?;
     tx.commit()?;
     Ok((gone + observations + beats) as u64)
 }
@@ -129,8 +155,10 @@ mod tests {
         db.execute_batch(&format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {n})
              INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'c', 'k', NULL, 'k', NULL, NULL,
-                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL FROM n;
+                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM n;
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
+             INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL FROM calls;
+             INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '' FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
              INSERT INTO streams SELECT id, id, call, 'caller', 'a', 'b', 1, NULL, 0, 1, 0, 0, 0, 0, NULL, 0, 0, 0,
                  started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
@@ -150,6 +178,8 @@ mod tests {
         [
             "calls",
             "outcomes",
+            "scores",
+            "campaign_members",
             "call_links",
             "streams",
             "registrations",
@@ -171,10 +201,32 @@ mod tests {
         let now = Timestamp::from_nanos(5000 * 1_000_000_000);
         let gone = prune_by_age(&mut db, Span::from_secs(1000), now).unwrap();
         assert_eq!(gone, 3 * 4000);
-        assert_eq!(counts(&db), [1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 2000, 1000]);
+        assert_eq!(counts(&db), [1000, 1000, 1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 2000, 1000]);
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);
         assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);
+    }
+
+    #[test]
+    fn labelled_evidence_stays_however_old_it_is() {
+        let room = tempfile::tempdir().unwrap();
+        let mut db = filled(&room.path().join("x.db"), 100);
+        db.execute_batch(
+            "INSERT INTO labels VALUES ('call', '-5', 'fraud', 0, 'operator');
+             INSERT INTO campaigns VALUES (9, 'c-x', 0, 0, 0, 1, 0, 0, '[]', NULL);
+             INSERT INTO campaign_members VALUES (9, -7, 0, 1.0, '');
+             INSERT INTO labels VALUES ('campaign', 'c-x', 'fraud', 0, 'operator');",
+        )
+        .unwrap();
+        prune_by_age(&mut db, Span::from_secs(1), Timestamp::from_nanos(i64::MAX)).unwrap();
+        let left: Vec<i64> = db
+            .prepare("SELECT call FROM calls ORDER BY call")
+            .unwrap()
+            .query_map([], |r| r.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(left, [-7, -5]);
     }
 
     #[test]

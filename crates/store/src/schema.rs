@@ -8,7 +8,7 @@ use crate::StoreError;
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry takes the database one version further; entries are never changed, only added.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -17,6 +17,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("schema/6.sql"),
     include_str!("schema/7.sql"),
     include_str!("schema/8.sql"),
+    include_str!("schema/9.sql"),
 ];
 
 /// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.

@@ -62,7 +62,9 @@ impl Reader {
         ))?;
         let all = origins(&self.db)?;
         let found = select.query_row([hash], |row| {
-            Ok(self.all_claims(row).and_then(|stacks| fingerprint(row, stacks, all)))
+            Ok(self.reputed_print(row).and_then(|reputed| {
+                self.all_claims(row).and_then(|stacks| fingerprint(row, stacks, all, &reputed))
+            }))
         });
         let Some(values) = found.optional()?.transpose()? else { return Ok(None) };
         let mut shown = object(Report::Fingerprints, values);
@@ -75,6 +77,7 @@ impl Reader {
             "is_scanner_or_tool",
             json!(platform.sip.as_ref().is_some_and(|(_, is_suspicious)| *is_suspicious)),
         );
+        put("reputation_course", self.list_changes("fingerprint", &print)?);
         put("parts", platform.explained());
         put("habits", platform.habits());
         put("identifiers", platform.identifiers());

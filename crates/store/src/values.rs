@@ -1,6 +1,7 @@
 //! From rows of the database to the values of a report, in the order of its columns.
 
 use bellwether_acoustics::{Classes, Pauses};
+use bellwether_verdict::Stage;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};
@@ -10,13 +11,18 @@ use crate::classes::{class_columns, shown_pauses};
 use crate::devices::Judged;
 use crate::platforms::specificity;
 use crate::query::{Report, Values};
+use crate::reputation::Reputed;
 use crate::writer::unpack_codes;
 
 pub(crate) const CALLS: &str =
     "SELECT calls.*, (SELECT json_group_array(other.call_id ORDER BY other.started_at, other.call)
         FROM call_links JOIN calls AS other ON other.call = call_links.other
-        WHERE call_links.call = calls.call) AS linked
-    FROM calls_now AS calls";
+        WHERE call_links.call = calls.call) AS linked,
+        s.score AS score, s.disposition AS disposition, s.signals AS signals, s.stage AS stage, k.name AS campaign_name,
+        l.label AS label
+    FROM calls_now AS calls LEFT JOIN scores AS s ON s.id = calls.id
+        LEFT JOIN campaigns AS k ON k.campaign = s.campaign
+        LEFT JOIN labels AS l ON l.kind = 'call' AND l.subject = CAST(calls.call AS TEXT)";
 
 pub(crate) const STREAMS: &str =
     "SELECT streams.*, calls.call_id FROM streams LEFT JOIN calls ON calls.call = streams.call";
@@ -91,13 +97,13 @@ pub(crate) fn call(row: &Row<'_>, stacks: Stacks, judged: &Judged) -> Result<Val
         text(row, "origin")?,
         text(row, "trunk_id")?,
         text(row, "access_side")?,
-        Value::Null,
-        if has_identity { Value::Null } else { json!("none") },
-        Value::Null,
-        Value::Null,
-        json!([]),
+        text(row, "attestation")?,
+        if has_identity { text(row, "passport")? } else { json!("none") },
+        real(row, "score", 1)?,
+        text(row, "disposition")?,
+        parsed(row, "signals")?,
         json!(judged.verdict.name()),
-        Value::Null,
+        text(row, "campaign_name")?,
         int(row, "duplicates")?,
         int(row, "hops")?,
         parsed(row, "linked")?,
@@ -117,6 +123,11 @@ pub(crate) fn call(row: &Row<'_>, stacks: Stacks, judged: &Judged) -> Result<Val
         stacks.sdp_stack,
         stacks.claim,
         text(row, "referred_to")?,
+        json!(row.get::<_, Option<i64>>("stage")?.map(|stage| Stage::of(stage).name())),
+        text(row, "label")?,
+        row.get::<_, Option<String>>("identity")?
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or(Value::Null),
     ])
 }
 
@@ -191,7 +202,12 @@ pub(crate) struct Stacks {
 }
 
 /// `origins` is how many were seen altogether.
-pub(crate) fn fingerprint(row: &Row<'_>, stacks: Stacks, origins: i64) -> Result<Values, StoreError> {
+pub(crate) fn fingerprint(
+    row: &Row<'_>,
+    stacks: Stacks,
+    origins: i64,
+    reputed: &Reputed,
+) -> Result<Values, StoreError> {
     let (callers, sources): (i64, i64) = (row.get("callers")?, row.get("sources")?);
     Ok(vec![
         text(row, "fingerprint")?,
@@ -204,8 +220,8 @@ pub(crate) fn fingerprint(row: &Row<'_>, stacks: Stacks, origins: i64) -> Result
         int(row, "sources")?,
         time(row.get("first_seen")?),
         time(row.get("last_seen")?),
-        Value::Null,
-        Value::Null,
+        json!(reputed.score),
+        json!(reputed.label),
         json!(specificity(callers.min(sources), origins).map(|bits| round(bits, 2))),
         text(row, "method")?,
         text(row, "sip_author")?,
@@ -214,6 +230,8 @@ pub(crate) fn fingerprint(row: &Row<'_>, stacks: Stacks, origins: i64) -> Result
         stacks.claim,
         stacks.is_thin,
         int(row, "trunks")?,
+        json!(reputed.listed.name()),
+        json!(reputed.parties),
     ])
 }
 

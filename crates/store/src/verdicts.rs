@@ -8,7 +8,9 @@ use bellwether_judge::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::alerts::{Alert, AlertKind, Severity, keep, keep_unless_told};
+use bellwether_verdict::{AlertKind, Severity};
+
+use crate::alerts::{Alert, keep, keep_unless_told};
 use crate::devices::{Subscriber, words};
 use crate::query::Reader;
 use crate::values::{parsed, text, time};
@@ -124,6 +126,9 @@ impl Writer {
         }
         let version: i64 = self.reader.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
         let is_changed = self.touched.data_version.replace(version) != Some(version);
+        if is_changed && let Some(judging) = &mut self.judging {
+            judging.read_labels(&self.reader)?;
+        }
         self.touched.turns = self.touched.turns.wrapping_add(1);
         if is_changed || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
             self.reader.forget();
@@ -136,8 +141,14 @@ impl Writer {
         {
             let subscriber = self.reader.subscriber(&aor)?;
             let tx = self.reader.db.unchecked_transaction()?;
-            keep_subscriber(&tx, &aor, &subscriber)?;
+            let changed = keep_subscriber(&tx, &aor, &subscriber)?;
             tx.commit()?;
+            if let Some(judging) = &mut self.judging {
+                for (call, verdict, evidence) in changed {
+                    let is_shared = subscriber.is_shared(call);
+                    judging.device(call, verdict, &evidence, is_shared);
+                }
+            }
             // All of them together would fill the memory.
             self.reader.subscribers.borrow_mut().remove(&aor);
         }
@@ -180,6 +191,7 @@ impl Writer {
                 subject: format!("sip:{caller}@{}", host.unwrap_or_default()),
                 message: PORTAL_FROM_TRUNK.to_owned(),
                 call: Some(call),
+                campaign: None,
             };
             keep(&reader.db, &alert)?;
         }
@@ -235,10 +247,16 @@ impl Reader {
     }
 }
 
-/// Keeps what changed about one subscriber.
-fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Result<(), StoreError> {
+/// Keeps what changed about one subscriber; answers the calls whose verdict did.
+fn keep_subscriber(
+    db: &Connection,
+    aor: &str,
+    subscriber: &Subscriber,
+) -> Result<Vec<(i64, DeviceVerdict, String)>, StoreError> {
+    let mut changed = Vec::new();
     for (call, judged) in &subscriber.calls {
         let Some(step) = keep_course(db, "call", *call, &judged.course)? else { continue };
+        changed.push((*call, step.verdict, in_words(&step.evidence, step.verdict)));
         if step.verdict != DeviceVerdict::Unauthorised {
             continue;
         }
@@ -250,6 +268,7 @@ fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Resul
             subject: aor.to_owned(),
             message: against.collect::<Vec<_>>().join("; "),
             call: Some(*call),
+            campaign: None,
         };
         keep(db, &alert)?;
     }
@@ -272,11 +291,19 @@ fn keep_subscriber(db: &Connection, aor: &str, subscriber: &Subscriber) -> Resul
                     all.into_iter().collect::<Vec<_>>().join(", ")
                 ),
                 call: None,
+                campaign: None,
             };
             keep_unless_told(db, &alert, Timestamp::MIN)?;
         }
     }
-    Ok(())
+    Ok(changed)
+}
+
+/// The evidence that decided, in words.
+fn in_words(evidence: &[Evidence], verdict: DeviceVerdict) -> String {
+    let decides =
+        |e: &&Evidence| if verdict == DeviceVerdict::Unauthorised { e.weight < 0.0 } else { e.weight > 0.0 };
+    evidence.iter().filter(decides).map(|e| e.words.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 /// Keeps the steps of a verdict; answers the newest if it was news.

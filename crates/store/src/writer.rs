@@ -7,11 +7,14 @@ use std::path::Path;
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_judge::{
-    AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow, Row,
-    SightingRow, StreamRow,
+    Attested, AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
+    Row, SightingRow, StreamRow,
 };
+use bellwether_verdict::Assessor;
 use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::{Value, json};
 
+use crate::judging::{Judging, recollection_marks};
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
 use crate::verdicts::Touched;
@@ -23,6 +26,10 @@ pub struct Writer {
     pub(crate) reader: Reader,
     /// Whom the rows of late concern.
     pub(crate) touched: Touched,
+    /// Judges calls on their way, if it does.
+    pub(crate) judging: Option<Judging>,
+    /// What went wrong before the next commit could tell.
+    failure: Option<StoreError>,
     pending: Vec<Row>,
     /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
     /// statement and not one for each thing that happened to them. In the order in which the calls began, as
@@ -56,6 +63,8 @@ impl Writer {
         Ok(Self {
             reader: Reader::from_connection(open_for_writing(path, key_id)?),
             touched: Touched::default(),
+            judging: None,
+            failure: None,
             pending: Vec::new(),
             updates: BTreeMap::new(),
             ends: Vec::new(),
@@ -70,6 +79,17 @@ impl Writer {
         Self { reader: as_read(self.reader), ..self }
     }
 
+    /// Judges calls on their way to the database.
+    ///
+    /// # Errors
+    /// If the labels cannot be read.
+    pub fn assessing(mut self, assessor: Assessor) -> Result<Self, StoreError> {
+        let mut judging = Judging::new(assessor);
+        judging.read_labels(&self.reader)?;
+        self.judging = Some(judging);
+        Ok(self)
+    }
+
     /// What is committed, read over the same connection.
     #[must_use]
     pub const fn reader(&self) -> &Reader {
@@ -79,6 +99,7 @@ impl Writer {
     /// Adds a row to the batch.
     pub fn push(&mut self, row: Row) {
         self.touched.note(&row);
+        self.judge(&row);
         match row {
             Row::Fingerprint(row) => {
                 self.fingerprints.entry(row.fingerprint).or_insert(row);
@@ -93,6 +114,20 @@ impl Writer {
                 }
             }
             row => self.pending.push(row),
+        }
+    }
+
+    /// Judges a row. What is asked of the platform must not depend on when was committed last, so that all rows before are, now and then.
+    fn judge(&mut self, row: &Row) {
+        let Some(judging) = &self.judging else { return };
+        if let Row::Call(call) = row
+            && judging.assessor.will_ask_platform(call)
+            && let Err(e) = self.commit(false)
+        {
+            self.failure.get_or_insert(e);
+        }
+        if let Some(judging) = &mut self.judging {
+            judging.row(&self.reader, row);
         }
     }
 
@@ -125,7 +160,7 @@ impl Writer {
     /// Updates of calls in the batch: worth holding back, as later ones replace them.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
-        self.updates.len() + self.ends.len()
+        self.updates.len() + self.ends.len() + self.judging.as_ref().map_or(0, Judging::pending_scores) / 2
     }
 
     /// Writes the batch, all or nothing; the updates of calls only `with_updates`.
@@ -133,7 +168,14 @@ impl Writer {
     /// # Errors
     /// If the database refuses; nothing of the batch is in it then, and all earlier batches are.
     pub fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        let has_updates = with_updates && self.pending_updates() > 0;
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        if let Some(judging) = &mut self.judging {
+            judging.failure()?;
+        }
+        let has_outcomes = self.judging.as_ref().is_some_and(|judging| !judging.is_empty());
+        let has_updates = with_updates && (self.pending_updates() > 0 || has_outcomes);
         if self.pending.is_empty() && self.fingerprints.is_empty() && !has_updates {
             return Ok(());
         }
@@ -151,9 +193,15 @@ impl Writer {
             for end in &self.ends {
                 call_end(&tx, end)?;
             }
+            if let Some(judging) = &self.judging {
+                judging.write(&tx)?;
+            }
         }
         tx.commit()?;
         if with_updates {
+            if let Some(judging) = &mut self.judging {
+                judging.clear();
+            }
             self.updates.clear();
             self.ends.clear();
         }
@@ -185,7 +233,12 @@ impl Writer {
     pub fn close(mut self) -> Result<Reader, StoreError> {
         self.commit(true)?;
         sensor_clock::find_steps(&self.reader.db)?;
+        if let Some(judging) = &mut self.judging {
+            judging.finish(&self.reader);
+        }
+        self.commit(true)?;
         self.judge_touched(&|| true)?;
+        self.commit(true)?;
         self.reader.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
         self.reader.forget();
         Ok(self.reader)
@@ -215,6 +268,8 @@ fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
         Row::Author(row) => author(tx, row),
         Row::Sighting(row) => sighting(tx, row),
         Row::Instance(row) => instance(tx, row),
+        // It is judged; what it teaches is kept elsewhere.
+        Row::Attempt(_) => Ok(()),
         Row::Input(row) => input(tx, row),
         Row::Losses(input, at, losses) => loss_minute(tx, *input, *at, losses),
     }
@@ -326,13 +381,15 @@ fn instance(tx: &Transaction<'_>, row: &InstanceRow) -> Result<(), StoreError> {
 /// A call that is known keeps what it has; only what analysis concluded is written anew.
 fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
     let defects = (!row.defects.is_empty()).then(|| row.defects.join(" "));
+    let attested = row.attested.as_deref();
     tx.prepare_cached(
         "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
              user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
-             has_identity, defects, hep_agent, mirror, caller_host, is_sensitive)
+             has_identity, defects, hep_agent, mirror, caller_host, is_sensitive,
+             attestation, passport, identity, deployment, caller_neighbourhood, marks)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29)
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
          ON CONFLICT (call) DO UPDATE SET
              fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
              sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
@@ -361,14 +418,32 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         row.origin,
         row.access_side.name(),
         row.trunk_id,
-        row.has_identity,
+        row.attested.is_some(),
         defects,
         row.hep_agent,
         row.mirror,
         row.caller_host,
         row.is_sensitive,
+        attested.and_then(|a| a.attestation),
+        attested.map(|a| a.status.name()),
+        attested.map(|a| identity(a).to_string()),
+        row.deployment,
+        row.traits.caller_neighbourhood,
+        recollection_marks(row),
     ])?;
     Ok(())
+}
+
+/// What a call's tokens amount to, as it is shown.
+fn identity(attested: &Attested) -> Value {
+    json!({
+        "signer": attested.signer,
+        "origid": attested.origid,
+        "x5u": attested.x5u,
+        "age_s": attested.age_s,
+        "reasons": attested.reasons,
+        "slips": attested.slips,
+    })
 }
 
 /// What a call was used for once stays with it.

@@ -1,0 +1,81 @@
+use bellwether_base::FlowKey;
+use bellwether_sip::{Address, Message, Name};
+use bellwether_stir::Passport;
+
+use crate::Party;
+use crate::party::text;
+
+/// What a request claims of its caller beside From and User-Agent.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Claims {
+    /// Its tokens, in wire order.
+    pub passports: Vec<Passport>,
+    /// What a verifier wrote beside the caller (3GPP TS 24.229 section 7.2A.20, ATIS-1000074).
+    pub verstat: Option<String>,
+    /// Remote-Party-ID.
+    pub remote_party: Option<Party>,
+    /// Whether it asks for the caller's name to be withheld (RFC 3323).
+    pub is_private: bool,
+    /// Whether it says that the call was diverted (RFC 5806, RFC 7044).
+    pub is_diverted: bool,
+    /// The host in the Via of who sent it here, where that is a public address other than the one it came from.
+    pub other_via: Option<String>,
+}
+
+impl Claims {
+    pub(crate) fn of(message: &Message<'_>, flow: FlowKey) -> Self {
+        let mut claims = Self::default();
+        for header in message.all(Name::Identity) {
+            claims.passports.extend(Passport::read(header.value));
+        }
+        claims.verstat = [Name::PAssertedIdentity, Name::From]
+            .into_iter()
+            .filter_map(|name| message.get(name))
+            .find_map(|value| verstat(&Address::parse(value)));
+        claims.remote_party =
+            message.get(Name::RemotePartyId).map(|value| Party::from_address(&Address::parse(value)));
+        claims.is_private = message.get(Name::Privacy).is_some_and(|value| {
+            let value = value.to_ascii_lowercase();
+            value
+                .split(|b| matches!(b, b';' | b','))
+                .any(|p| matches!(p.trim_ascii(), b"id" | b"user" | b"header"))
+        });
+        claims.is_diverted =
+            [Name::Diversion, Name::HistoryInfo].iter().any(|name| message.get(*name).is_some());
+        claims.other_via = other_via(message, flow);
+        claims
+    }
+}
+
+fn verstat(address: &Address<'_>) -> Option<String> {
+    let in_uri = address.uri.and_then(|uri| uri.params.get("verstat"));
+    in_uri.or_else(|| address.params.get("verstat"))?.value.map(text)
+}
+
+/// A private address behind NAT, or a name, is what honest programs write; a public address that is not the sender's own is not.
+fn other_via(message: &Message<'_>, flow: FlowKey) -> Option<String> {
+    let via = message.vias().next()??;
+    let host = std::str::from_utf8(via.host).ok()?;
+    let address: std::net::IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    let (source, is_v4_pair) = (flow.src.ip().to_canonical(), address.is_ipv4());
+    let is_public = match address {
+        std::net::IpAddr::V4(v4) => {
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || is_shared(v4))
+        }
+        std::net::IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
+        }
+    };
+    // Two families say nothing: a program may write the address of the other.
+    (is_public && source.is_ipv4() == is_v4_pair && address != source).then(|| host.to_owned())
+}
+
+/// Addresses behind a carrier's own NAT (RFC 6598).
+fn is_shared(address: std::net::Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    a == 100 && (64..128).contains(&b)
+}

@@ -1,0 +1,171 @@
+//! Campaigns as reports show them.
+
+use rusqlite::{OptionalExtension, Row};
+use serde_json::{Map, Value, json};
+
+use crate::StoreError;
+use crate::query::{Reader, Report, Values};
+use crate::values::{int, object, parsed, round, text, time};
+
+/// Call-IDs, fingerprints and User-Agents listed of one campaign.
+const MOST_LISTED: i64 = 100_000;
+
+/// A campaign without a call for so long sleeps, and for so long is over, in nanoseconds.
+const SLEEPS_AFTER: i64 = 86_400_000_000_000;
+const ENDS_AFTER: i64 = 14 * SLEEPS_AFTER;
+
+/// The report's rows. What befell its calls is counted from them, so that it is never stale.
+pub(crate) const CAMPAIGNS: &str = "SELECT * FROM (SELECT k.*,
+        (SELECT count(*) FROM campaign_members AS m WHERE m.campaign = k.campaign) AS members,
+        (SELECT label FROM labels WHERE kind = 'campaign' AND subject = k.name) AS label
+    FROM campaigns AS k WHERE k.merged_into IS NULL AND k.calls > 0) AS k";
+
+impl Reader {
+    /// A campaign's row, in the report's columns' order.
+    pub(crate) fn campaign_values(&self, row: &Row<'_>) -> Result<Values, StoreError> {
+        let campaign: i64 = row.get("campaign")?;
+        let mut select = self.db.prepare_cached(
+            "SELECT count(DISTINCT c.caller), count(DISTINCT c.dialled), count(DISTINCT rtrim(c.source, '0123456789')),
+                 avg(s.score), count(o.answered_at)
+             FROM campaign_members AS m JOIN calls AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
+                 LEFT JOIN outcomes AS o ON o.id = c.id
+             WHERE m.campaign = ?1",
+        )?;
+        let (callers, callees, sources, score, answered): (i64, i64, i64, Option<f64>, i64) =
+            select.query_row([campaign], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?;
+        let list = |column: &str| -> Result<Value, StoreError> {
+            let mut select = self.db.prepare_cached(&format!(
+                "SELECT DISTINCT c.{column} FROM campaign_members AS m JOIN calls AS c ON c.call = m.call
+                 WHERE m.campaign = ?1 AND c.{column} IS NOT NULL ORDER BY 1 LIMIT ?2"
+            ))?;
+            let rows: Result<Vec<String>, _> =
+                select.query_map([campaign, MOST_LISTED], |r| r.get(0))?.collect();
+            Ok(json!(rows?))
+        };
+        let mut calls = self.db.prepare_cached(
+            "SELECT c.call_id FROM campaign_members AS m JOIN calls AS c ON c.call = m.call
+             WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
+        )?;
+        let call_ids: Result<Vec<String>, _> =
+            calls.query_map([campaign, MOST_LISTED], |r| r.get(0))?.collect();
+        let idle = self.moment()?.as_nanos().saturating_sub(row.get("last_seen")?);
+        let state = match idle {
+            ..=SLEEPS_AFTER => "active",
+            ..=ENDS_AFTER => "dormant",
+            _ => "ended",
+        };
+        Ok(vec![
+            text(row, "name")?,
+            list("fingerprint")?,
+            int(row, "members")?,
+            json!(callers),
+            json!(callees),
+            json!(sources),
+            time(row.get("first_seen")?),
+            time(row.get("last_seen")?),
+            json!(score.map(|score| round(score, 1))),
+            parsed(row, "links")?,
+            json!(call_ids?),
+            time(row.get("found_at")?),
+            json!(row.get::<_, bool>("is_confirmed")?),
+            json!(state),
+            list("user_agent")?,
+            json!(answered),
+            text(row, "label")?,
+        ])
+    }
+
+    /// A campaign by its name: its row, its course by the hour, why each call belongs to it, what befell it. A name that was taken over
+    /// leads to the campaign that took over.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn show_campaign(&self, name: &str) -> Result<Option<Map<String, Value>>, StoreError> {
+        let mut name = name.to_owned();
+        let mut find = self.db.prepare(
+            "SELECT into_.name FROM campaigns AS k JOIN campaigns AS into_ ON into_.campaign = k.merged_into WHERE k.name = ?1",
+        )?;
+        // Each takeover leads to an older one.
+        for _ in 0..64 {
+            match find.query_row([&name], |r| r.get(0)).optional()? {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+        let mut select = self.db.prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
+        let mut rows = select.query([&name])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let campaign: i64 = row.get("campaign")?;
+        let mut shown = object(Report::Campaigns, self.campaign_values(row)?);
+        let mut put = |name: &str, value: Value| {
+            shown.insert(name.to_owned(), value);
+        };
+        put("timeline", self.campaign_timeline(campaign)?);
+        put("members", self.campaign_members(campaign)?);
+        put("events", self.campaign_events(campaign)?);
+        Ok(Some(shown))
+    }
+
+    fn campaign_timeline(&self, campaign: i64) -> Result<Value, StoreError> {
+        let mut select = self.db.prepare(
+            "SELECT c.started_at / 3600000000000 * 3600000000000, count(*), count(o.answered_at), count(DISTINCT c.caller),
+                 count(DISTINCT rtrim(c.source, '0123456789'))
+             FROM campaign_members AS m JOIN calls AS c ON c.call = m.call LEFT JOIN outcomes AS o ON o.id = c.id
+             WHERE m.campaign = ?1 GROUP BY 1 ORDER BY 1",
+        )?;
+        let rows: Result<Vec<Value>, rusqlite::Error> = select
+            .query_map([campaign], |r| {
+                Ok(json!({
+                    "hour": time(r.get(0)?),
+                    "calls": r.get::<_, i64>(1)?,
+                    "answered": r.get::<_, i64>(2)?,
+                    "callers": r.get::<_, i64>(3)?,
+                    "sources": r.get::<_, i64>(4)?,
+                }))
+            })?
+            .collect();
+        Ok(Value::Array(rows?))
+    }
+
+    fn campaign_members(&self, campaign: i64) -> Result<Value, StoreError> {
+        let mut select = self.db.prepare(
+            "SELECT c.call_id, c.started_at, c.caller, c.dialled, c.source, m.strength, m.why, s.score
+             FROM campaign_members AS m JOIN calls AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
+             WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
+        )?;
+        let rows: Result<Vec<Value>, rusqlite::Error> = select
+            .query_map([campaign, MOST_LISTED], |r| {
+                Ok(json!({
+                    "call_id": r.get::<_, String>(0)?,
+                    "started_at": time(r.get(1)?),
+                    "caller": r.get::<_, String>(2)?,
+                    "callee": r.get::<_, String>(3)?,
+                    "source": r.get::<_, String>(4)?,
+                    "strength": r.get::<_, f64>(5)?,
+                    "why": r.get::<_, String>(6)?,
+                    "score": r.get::<_, Option<f64>>(7)?,
+                }))
+            })?
+            .collect();
+        Ok(Value::Array(rows?))
+    }
+
+    fn campaign_events(&self, campaign: i64) -> Result<Value, StoreError> {
+        let mut select =
+            self.db.prepare("SELECT at, what FROM campaign_events WHERE campaign = ?1 ORDER BY at, id")?;
+        let rows: Result<Vec<Value>, rusqlite::Error> = select
+            .query_map([campaign], |r| Ok(json!({"at": time(r.get(0)?), "what": r.get::<_, String>(1)?})))?
+            .collect();
+        Ok(Value::Array(rows?))
+    }
+
+    /// Calls by what is to be done with them.
+    pub(crate) fn dispositions(&self) -> Result<Value, StoreError> {
+        let mut select = self
+            .db
+            .prepare("SELECT disposition, count(*) FROM scores GROUP BY disposition ORDER BY disposition")?;
+        let rows: Result<Map<String, Value>, rusqlite::Error> =
+            select.query_map([], |r| Ok((r.get::<_, String>(0)?, json!(r.get::<_, i64>(1)?))))?.collect();
+        Ok(Value::Object(rows?))
+    }
+}

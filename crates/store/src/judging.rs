@@ -1,0 +1,185 @@
+//! Calls are judged on their way to the database: what follows from rows is kept with them, in the same commit.
+
+mod keeping;
+mod labels;
+mod recollection;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellwether_judge::{DeviceVerdict, Row};
+use bellwether_verdict::{AlertRow, SIGNALS};
+use bellwether_verdict::{
+    Assessor, CampaignRow, Finding, ListChange, MemberRow, Outcome, ScoreRow, Standing, Subject,
+};
+use rusqlite::Transaction;
+use serde_json::{Value, json};
+
+use crate::StoreError;
+use crate::query::Reader;
+
+pub(crate) use labels::evidence as label_evidence;
+pub(crate) use recollection::{Recollection, marks as recollection_marks, standing};
+
+/// The assessor, and what it concluded since the last commit.
+pub(crate) struct Judging {
+    pub(crate) assessor: Assessor,
+    outcomes: Vec<Outcome>,
+    pub(crate) pending: Pending,
+    /// The state of the labels that it goes by.
+    labels: Option<String>,
+    /// What went wrong while the database was asked.
+    failure: Option<StoreError>,
+}
+
+/// Conclusions that wait for the commit: a later one of a thing takes an earlier one's place.
+#[derive(Default)]
+pub(crate) struct Pending {
+    scores: BTreeMap<i64, Box<ScoreRow>>,
+    amends: Vec<(i64, usize, Option<Finding>, Option<i64>)>,
+    pub(crate) campaigns: BTreeMap<i64, Box<CampaignRow>>,
+    changes: Vec<Change>,
+    pub(crate) keys: BTreeMap<i64, i64>,
+    pub(crate) standings: BTreeMap<Subject, Box<Standing>>,
+    lists: Vec<ListChange>,
+    alerts: Vec<AlertRow>,
+    prompts: Vec<([u8; 24], i64)>,
+}
+
+/// What befalls a campaign's members, in order.
+enum Change {
+    Joined(MemberRow),
+    Left { campaign: i64, call: i64, why: String },
+    Merged { from: i64, into: i64, at: i64, why: String },
+}
+
+impl Judging {
+    pub(crate) fn new(assessor: Assessor) -> Self {
+        Self { assessor, outcomes: Vec::new(), pending: Pending::default(), labels: None, failure: None }
+    }
+
+    /// Takes a row on its way.
+    pub(crate) fn row(&mut self, reader: &Reader, row: &Row) {
+        let mut memory = Recollection { reader, pending: &self.pending, failure: &mut self.failure };
+        self.assessor.row(row, &mut memory, &mut self.outcomes);
+        self.sort_out();
+    }
+
+    /// Judges to their end the calls that are over.
+    pub(crate) fn finish(&mut self, reader: &Reader) {
+        let mut memory = Recollection { reader, pending: &self.pending, failure: &mut self.failure };
+        self.assessor.finish(&mut memory, &mut self.outcomes);
+        self.sort_out();
+    }
+
+    /// What was found of a call's device.
+    pub(crate) fn device(&mut self, call: i64, verdict: DeviceVerdict, evidence: &str, is_shared: bool) {
+        self.assessor.device(call, verdict, evidence, is_shared, &mut self.outcomes);
+        self.sort_out();
+    }
+
+    /// Whether there is anything to be kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        let p = &self.pending;
+        p.scores.is_empty()
+            && p.amends.is_empty()
+            && p.campaigns.is_empty()
+            && p.changes.is_empty()
+            && p.keys.is_empty()
+            && p.standings.is_empty()
+            && p.lists.is_empty()
+            && p.alerts.is_empty()
+            && p.prompts.is_empty()
+    }
+
+    /// What is pending of scores and their changes.
+    pub(crate) fn pending_scores(&self) -> usize {
+        self.pending.scores.len() + self.pending.amends.len() + self.pending.changes.len()
+    }
+
+    pub(crate) fn failure(&mut self) -> Result<(), StoreError> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    fn sort_out(&mut self) {
+        let pending = &mut self.pending;
+        for outcome in self.outcomes.drain(..) {
+            match outcome {
+                Outcome::Score(row) => {
+                    pending.scores.insert(row.call, row);
+                }
+                Outcome::Amend { call, signal, finding, campaign } => {
+                    pending.amends.push((call, signal, finding, campaign));
+                }
+                Outcome::Campaign(row) => {
+                    pending.campaigns.insert(row.campaign, row);
+                }
+                Outcome::Member(row) => pending.changes.push(Change::Joined(row)),
+                Outcome::Left { campaign, call, why } => {
+                    pending.changes.push(Change::Left { campaign, call, why });
+                }
+                Outcome::Merged { from, into, at, why } => {
+                    for campaign in pending.keys.values_mut().filter(|campaign| **campaign == from) {
+                        *campaign = into;
+                    }
+                    pending.changes.push(Change::Merged { from, into, at: at.as_nanos(), why });
+                }
+                Outcome::Key { key, campaign } => {
+                    pending.keys.insert(key, campaign);
+                }
+                Outcome::Prompt { print, campaign } => pending.prompts.push((print.to_octets(), campaign)),
+                Outcome::Standing(subject, standing) => {
+                    pending.standings.insert(subject, standing);
+                }
+                Outcome::List(change) => pending.lists.push(change),
+                Outcome::Alert(row) => pending.alerts.push(*row),
+            }
+        }
+    }
+
+    /// Writes what is pending; the rows that it speaks of are in the same transaction or before it.
+    pub(crate) fn write(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+        self.pending.write(tx, self.assessor.settings())
+    }
+
+    /// It is written.
+    pub(crate) fn clear(&mut self) {
+        self.pending = Pending::default();
+    }
+
+    /// Goes by the labels that the database holds, if they have changed.
+    pub(crate) fn read_labels(&mut self, reader: &Reader) -> Result<(), StoreError> {
+        let state = labels::state(&reader.db)?;
+        if self.labels.as_deref() == Some(state.as_str()) {
+            return Ok(());
+        }
+        let is_first = self.labels.replace(state).is_none();
+        let (evidence, calls) = labels::evidence(&reader.db)?;
+        if is_first && evidence.is_empty() {
+            return Ok(());
+        }
+        let mut memory = Recollection { reader, pending: &self.pending, failure: &mut self.failure };
+        self.assessor.set_labels(&evidence, calls.into_iter(), &mut memory, &mut self.outcomes);
+        self.sort_out();
+        self.failure()
+    }
+}
+
+/// Signals as reports show them.
+pub(crate) fn shown(findings: &[Finding]) -> Value {
+    findings.iter().map(|f| json!({"name": f.name(), "points": f.points, "evidence": f.evidence})).collect()
+}
+
+/// Signals from what was stored; those that this program does not know are left out.
+pub(crate) fn stored(text: &str) -> Vec<Finding> {
+    let Ok(Value::Array(all)) = serde_json::from_str(text) else { return Vec::new() };
+    let one = |value: &Value| {
+        let name = value["name"].as_str()?;
+        let signal = SIGNALS.iter().position(|s| s.name == name)?;
+        let evidence = value["evidence"].as_str().unwrap_or_default().to_owned();
+        Some(Finding { signal, points: value["points"].as_f64()?, evidence })
+    };
+    all.iter().filter_map(one).collect()
+}
+
+/// Call identities, each once.
+pub(crate) type Calls = BTreeSet<i64>;

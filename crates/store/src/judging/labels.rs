@@ -1,0 +1,100 @@
+//! Labels, and what they say of whom.
+
+use std::collections::BTreeSet;
+
+use bellwether_base::Timestamp;
+use bellwether_verdict::{LabelEvidence, Layer, Subject};
+use rusqlite::Connection;
+
+use super::Calls;
+use crate::StoreError;
+
+/// Changes when the labels do.
+pub(super) fn state(db: &Connection) -> Result<String, StoreError> {
+    Ok(db.query_row(
+        "SELECT count(*) || ' ' || coalesce(sum(at / 1000), 0) || ' ' || coalesce(group_concat(substr(label, 1, 1), ''), '')
+         FROM labels",
+        [],
+        |r| r.get(0),
+    )?)
+}
+
+/// Whose reputation each label touches, and which calls are labelled: fraud or not.
+pub(crate) fn evidence(db: &Connection) -> Result<(Vec<LabelEvidence>, Vec<(i64, bool)>), StoreError> {
+    let mut all = Vec::new();
+    let mut calls = Vec::new();
+    let mut select = db.prepare("SELECT kind, subject, label, at FROM labels ORDER BY kind, subject")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (kind, subject): (String, String) = (row.get(0)?, row.get(1)?);
+        let is_fraud = row.get::<_, String>(2)? == "fraud";
+        let at = Timestamp::from_nanos(row.get(3)?);
+        match kind.as_str() {
+            "fingerprint" => {
+                let subject = Subject { layer: Layer::Fingerprint, name: subject };
+                all.push(LabelEvidence { subject, at, is_fraud, is_direct: true });
+            }
+            "call" => {
+                let Ok(call) = subject.parse() else { continue };
+                calls.push((call, is_fraud));
+                for subject in subjects_of(db, call)? {
+                    all.push(LabelEvidence { subject, at, is_fraud, is_direct: false });
+                }
+            }
+            "campaign" => {
+                let members = members_of(db, &subject)?;
+                let mut subjects = BTreeSet::new();
+                for call in &members {
+                    subjects.extend(subjects_of(db, *call)?);
+                }
+                calls.extend(members.into_iter().map(|call| (call, is_fraud)));
+                // One label says the same of each once, however many calls there are.
+                let of = |subject| LabelEvidence { subject, at, is_fraud, is_direct: false };
+                all.extend(subjects.into_iter().map(of));
+            }
+            _ => {}
+        }
+    }
+    // What is said of a call itself goes before what is said of its campaign.
+    let mut own: Vec<(i64, bool)> = Vec::new();
+    for (call, is_fraud) in calls {
+        if !own.iter().any(|(known, _)| *known == call) {
+            own.push((call, is_fraud));
+        }
+    }
+    Ok((all, own))
+}
+
+fn members_of(db: &Connection, name: &str) -> Result<Calls, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT m.call FROM campaign_members AS m JOIN campaigns AS c ON c.campaign = m.campaign WHERE c.name = ?1",
+    )?;
+    let rows = select.query_map([name], |r| r.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Who is known by a call.
+fn subjects_of(db: &Connection, call: i64) -> Result<Vec<Subject>, StoreError> {
+    let mut found = Vec::new();
+    let mut select =
+        db.prepare_cached("SELECT fingerprint, deployment, origin FROM calls WHERE call = ?1")?;
+    let mut rows = select.query([call])?;
+    let Some(row) = rows.next()? else { return Ok(found) };
+    let fingerprint: String = row.get(0)?;
+    for (layer, name) in [
+        (Layer::Fingerprint, Some(fingerprint.clone())),
+        (Layer::Deployment, row.get(1)?),
+        (Layer::Origin, row.get(2)?),
+    ] {
+        found.extend(name.map(|name| Subject { layer, name }));
+    }
+    let mut select = db.prepare_cached(
+        "SELECT kind, instance FROM instances WHERE subject = ?1 AND instance <> '' ORDER BY kind, instance",
+    )?;
+    let instances = select.query_map([call], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
+    for instance in instances {
+        let (kind, instance) = instance?;
+        found.push(Subject { layer: Layer::Instance, name: format!("{kind}:{instance}:{fingerprint}") });
+    }
+    Ok(found)
+}

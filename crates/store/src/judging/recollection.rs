@@ -1,0 +1,372 @@
+//! What the assessor asks of the database.
+
+use std::net::IpAddr;
+
+use bellwether_acoustics::OpeningPrint;
+use bellwether_base::{Endpoint, Span, Timestamp, Transport};
+use bellwether_fingerprint::{Claim, Part, PrintHash};
+use bellwether_judge::{
+    AccessSide, Attested, CallRow, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
+};
+use bellwether_verdict::{
+    Account, CampaignRow, Judged, LinkKind, LinkRow, Listed, Memory, PastCall, PlatformFacts, Registered,
+    Stage, Standing, Subject,
+};
+use rusqlite::{OptionalExtension, Row, params};
+use serde_json::Value;
+
+use super::{Pending, stored};
+use crate::StoreError;
+use crate::query::Reader;
+
+/// Calls of an account that are looked at: the latest before its next one.
+const MOST_OF_AN_ACCOUNT: i64 = 256;
+
+/// Calls of the window before a run that are looked at, the latest.
+const MOST_RECENT: i64 = 50_000;
+
+/// A registration of which nothing was heard for so long is over.
+const REGISTERED_FOR: Span = Span::from_secs(86_400);
+
+/// The database as the assessor sees it, with what waits to be written.
+pub(crate) struct Recollection<'a> {
+    pub(super) reader: &'a Reader,
+    pub(super) pending: &'a Pending,
+    pub(super) failure: &'a mut Option<StoreError>,
+}
+
+impl Recollection<'_> {
+    /// What was found; nothing where the database failed, which is told at the next commit.
+    fn or_nothing<T: Default>(&mut self, found: Result<T, StoreError>) -> T {
+        found.unwrap_or_else(|e| {
+            self.failure.get_or_insert(e);
+            T::default()
+        })
+    }
+
+    fn find_account(&self, caller: &str, before: Timestamp) -> Result<Account, StoreError> {
+        let mut account = Account::default();
+        let db = &self.reader.db;
+        let mut select = db.prepare_cached(
+            "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
+             WHERE c.caller = ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC LIMIT ?3",
+        )?;
+        let mut rows = select.query(params![caller, before.as_nanos(), MOST_OF_AN_ACCOUNT])?;
+        while let Some(row) = rows.next()? {
+            let at = Timestamp::from_nanos(row.get(0)?);
+            account.first_call = Some(at);
+            account.calls += 1;
+            let hour = at.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24) as usize;
+            if let Some(hour) = account.hours.get_mut(hour) {
+                *hour += 1;
+            }
+            let country: Option<String> = row.get(1)?;
+            if let Some(country) = country.and_then(|c| c.parse().ok())
+                && !account.countries.contains(&country)
+                && account.countries.len() < 32
+            {
+                account.countries.push(country);
+            }
+            let (answered, ended): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+            let talked = answered.zip(ended).is_some_and(|(a, e)| e - a >= 30_000_000_000);
+            account.conversations += u32::from(talked);
+        }
+        let from = format!("sip:{caller}@");
+        // The address behind all that begin so: '@' and the sign behind it.
+        let to = format!("sip:{caller}A");
+        let mut select = db.prepare_cached(
+            "SELECT r.source, max(o.last_at) FROM registrations AS r JOIN observations AS o ON o.registration = r.id
+             WHERE r.aor >= ?1 AND r.aor < ?2 AND o.last_status BETWEEN 200 AND 299 AND o.last_at BETWEEN ?3 AND ?4
+             GROUP BY r.id ORDER BY 2 DESC LIMIT 1",
+        )?;
+        let since = (before - REGISTERED_FOR).as_nanos();
+        let found: Option<(String, i64)> = select
+            .query_row(params![from, to, since, before.as_nanos()], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        account.registered = found.and_then(|(source, at)| {
+            Some(Registered { source: endpoint(&source)?.ip(), at: Timestamp::from_nanos(at) })
+        });
+        Ok(account)
+    }
+
+    fn find_judged(&self, call: i64) -> Result<Option<Judged>, StoreError> {
+        let mut select = self.reader.db.prepare_cached(
+            "SELECT s.stage, s.signals, s.campaign FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
+        )?;
+        let found = select.query_row([call], |r| {
+            let signals: String = r.get(1)?;
+            Ok(Judged { stage: Stage::of(r.get(0)?), findings: stored(&signals), campaign: r.get(2)? })
+        });
+        Ok(found.optional()?)
+    }
+
+    fn find_standing(&self, subject: &Subject) -> Result<Option<Standing>, StoreError> {
+        let mut select = self.reader.db.prepare_cached(
+            "SELECT legit, fraud, as_of, hour, hour_legit, hour_fraud, calls, parties, listed FROM standings
+             WHERE layer = ?1 AND name = ?2",
+        )?;
+        Ok(select.query_row(params![subject.layer.name(), subject.name], standing).optional()?)
+    }
+
+    fn find_platform(&self, fingerprint: &str, agent: Option<&str>) -> Result<PlatformFacts, StoreError> {
+        let platforms = &self.reader.platforms;
+        platforms.forget(fingerprint);
+        let platform = platforms.of(&self.reader.db, fingerprint)?;
+        let claim = platforms.claim(&self.reader.db, fingerprint, agent)?;
+        Ok(PlatformFacts {
+            stack: platform.sip.as_ref().map(|(name, _)| name.clone()),
+            is_suspicious: platform.sip.as_ref().is_some_and(|(_, is_suspicious)| *is_suspicious),
+            is_contradictory: claim == Claim::Contradictory,
+        })
+    }
+
+    fn find_recent(&self, since: Timestamp, before: Timestamp) -> Result<Vec<PastCall>, StoreError> {
+        let mut select = self.reader.db.prepare(
+            "SELECT * FROM (SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+                 WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3)
+             ORDER BY started_at, call",
+        )?;
+        let rows = select.query_and_then(
+            params![since.as_nanos(), before.as_nanos(), MOST_RECENT],
+            |row| -> Result<PastCall, StoreError> { past_call(row) },
+        )?;
+        rows.collect()
+    }
+}
+
+impl Memory for Recollection<'_> {
+    fn judged(&mut self, call: i64) -> Option<Judged> {
+        let found = self.find_judged(call);
+        self.or_nothing(found)
+    }
+
+    fn account(&mut self, caller: &str, before: Timestamp) -> Account {
+        let found = self.find_account(caller, before);
+        self.or_nothing(found)
+    }
+
+    fn standing(&mut self, subject: &Subject) -> Option<Standing> {
+        if let Some(standing) = self.pending.standings.get(subject) {
+            return Some((**standing).clone());
+        }
+        let found = self.find_standing(subject);
+        self.or_nothing(found)
+    }
+
+    fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> PlatformFacts {
+        let found = self.find_platform(fingerprint, user_agent);
+        self.or_nothing(found)
+    }
+
+    fn campaign_of(&mut self, key: i64) -> Option<i64> {
+        if let Some(campaign) = self.pending.keys.get(&key) {
+            return Some(*campaign);
+        }
+        let found = self
+            .reader
+            .db
+            .prepare_cached("SELECT campaign FROM campaign_keys WHERE key = ?1")
+            .and_then(|mut select| select.query_row([key], |r| r.get(0)).optional())
+            .map_err(StoreError::from);
+        self.or_nothing(found)
+    }
+
+    fn campaign(&mut self, campaign: i64) -> Option<CampaignRow> {
+        if let Some(row) = self.pending.campaigns.get(&campaign) {
+            return Some((**row).clone());
+        }
+        let found = self
+            .reader
+            .db
+            .prepare_cached("SELECT * FROM campaigns WHERE campaign = ?1 AND merged_into IS NULL")
+            .and_then(|mut select| select.query_row([campaign], campaign_row).optional())
+            .map_err(StoreError::from);
+        self.or_nothing(found)
+    }
+
+    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+        let found = self
+            .reader
+            .db
+            .prepare_cached("SELECT print, campaign FROM prompts ORDER BY print")
+            .and_then(|mut select| {
+                let rows = select.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get(1)?)))?;
+                rows.collect::<Result<Vec<_>, _>>()
+            })
+            .map_err(StoreError::from);
+        let rows = self.or_nothing(found);
+        rows.into_iter()
+            .filter_map(|(print, campaign)| Some((OpeningPrint::from_octets(&print)?, campaign)))
+            .collect()
+    }
+
+    fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall> {
+        let found = self.find_recent(since, before);
+        self.or_nothing(found)
+    }
+}
+
+/// A standing from the columns legit, fraud, as_of, hour, hour_legit, hour_fraud, calls, parties, listed.
+pub(crate) fn standing(row: &Row<'_>) -> Result<Standing, rusqlite::Error> {
+    let parties: Vec<u8> = row.get("parties")?;
+    let (words, _) = parties.as_chunks::<8>();
+    let mut bitmap = [0; 4];
+    for (place, word) in bitmap.iter_mut().zip(words) {
+        *place = u64::from_le_bytes(*word);
+    }
+    let listed: String = row.get("listed")?;
+    Ok(Standing {
+        legit: row.get("legit")?,
+        fraud: row.get("fraud")?,
+        as_of: row.get::<_, Option<i64>>("as_of")?.map(Timestamp::from_nanos),
+        hour: row.get("hour")?,
+        hour_legit: row.get("hour_legit")?,
+        hour_fraud: row.get("hour_fraud")?,
+        calls: row.get::<_, i64>("calls")?.cast_unsigned(),
+        parties: bitmap,
+        listed: Listed::of(&listed),
+    })
+}
+
+fn campaign_row(row: &Row<'_>) -> Result<CampaignRow, rusqlite::Error> {
+    let links: String = row.get("links")?;
+    let links: Vec<Value> = serde_json::from_str(&links).unwrap_or_default();
+    let link = |value: &Value| {
+        let kind = LinkKind::of(value["kind"].as_str()?)?;
+        Some(LinkRow { kind, evidence: value["evidence"].as_str()?.to_owned() })
+    };
+    let at = |column: &str| row.get(column).map(Timestamp::from_nanos);
+    Ok(CampaignRow {
+        campaign: row.get("campaign")?,
+        name: row.get("name")?,
+        found_at: at("found_at")?,
+        first_seen: at("first_seen")?,
+        last_seen: at("last_seen")?,
+        calls: row.get("calls")?,
+        is_confirmed: row.get("is_confirmed")?,
+        told: row.get("told")?,
+        links: links.iter().filter_map(link).collect(),
+    })
+}
+
+/// The words of `marks` for what a call's INVITE showed.
+pub(crate) fn marks(row: &CallRow) -> Option<String> {
+    let t = &row.traits;
+    let words: Vec<&str> = [
+        (t.is_neighbour, "neighbour"),
+        (t.is_emergency, "emergency"),
+        (t.is_anonymous, "anonymous"),
+        (t.trunk.is_some(), "trunk"),
+        (row.caller_number.validity == Some(Validity::Impossible), "impossible"),
+        (row.caller_number.validity == Some(Validity::Unallocated), "unallocated"),
+    ]
+    .into_iter()
+    .filter_map(|(is, word)| is.then_some(word))
+    .collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+/// A call as far as it was kept: enough for what later calls are compared with.
+fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
+    let marks: Option<String> = row.get("marks")?;
+    let marks = marks.unwrap_or_default();
+    let has = |word: &str| marks.split(' ').any(|w| w == word);
+    let text = |column: &str| -> Result<String, StoreError> {
+        Ok(row.get::<_, Option<String>>(column)?.unwrap_or_default())
+    };
+    let nothing = Endpoint::v4([0; 4], 0);
+    let end =
+        |column: &str| -> Result<Endpoint, StoreError> { Ok(endpoint(&text(column)?).unwrap_or(nothing)) };
+    let print =
+        |column: &str| -> Result<Option<PrintHash>, StoreError> { Ok(PrintHash::stored(&text(column)?)) };
+    let number = |country: &str| -> Result<NumberFacts, StoreError> {
+        Ok(NumberFacts {
+            kind: NumberKind::Name,
+            digits: 0,
+            country: row.get(country)?,
+            place: None,
+            validity: None,
+        })
+    };
+    let mut caller_number = number("caller_country")?;
+    caller_number.validity = if has("impossible") {
+        Some(Validity::Impossible)
+    } else {
+        has("unallocated").then_some(Validity::Unallocated)
+    };
+    let at = |column: &str| -> Result<Option<Timestamp>, StoreError> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_nanos))
+    };
+    let fingerprint = print("fingerprint")?.unwrap_or_else(|| PrintHash::of(Part::Combined, ""));
+    Ok(PastCall {
+        row: CallRow {
+            call: row.get("call")?,
+            call_id: text("call_id")?,
+            from_tag: String::new(),
+            started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
+            caller: text("caller")?,
+            caller_host: text("caller_host")?,
+            is_sensitive: false,
+            callee: text("callee")?,
+            dialled: text("dialled")?,
+            caller_number,
+            callee_number: number("callee_country")?,
+            callee_neighbourhood: row.get("callee_neighbourhood")?,
+            source: end("source")?,
+            destination: end("destination")?,
+            transport: Transport::Udp,
+            user_agent: row.get("user_agent")?,
+            fingerprint,
+            sip_author: print("sip_author")?.unwrap_or(fingerprint),
+            sdp_author: print("sdp_author")?,
+            path: None,
+            origin: text("origin")?,
+            access_side: AccessSide::Unknown,
+            trunk_id: None,
+            attested: attested(row)?,
+            deployment: text("deployment")?,
+            traits: CallTraits {
+                caller_neighbourhood: row.get("caller_neighbourhood")?,
+                is_neighbour: has("neighbour"),
+                is_emergency: has("emergency"),
+                is_anonymous: has("anonymous"),
+                trunk: has("trunk").then(TrunkPolicy::default),
+                ..CallTraits::default()
+            },
+            defects: Vec::new(),
+            hep_agent: None,
+            mirror: None,
+        },
+        answered_at: at("answered_at")?,
+        ended_at: at("ended_at")?,
+        final_status: row.get("final_status")?,
+        campaign: row.get("campaign")?,
+    })
+}
+
+fn attested(row: &Row<'_>) -> Result<Option<Box<Attested>>, StoreError> {
+    let Some(status) = row.get::<_, Option<String>>("passport")? else { return Ok(None) };
+    let Some(status) = PassportStatus::of(&status).filter(|s| *s != PassportStatus::None) else {
+        return Ok(None);
+    };
+    let letter: Option<String> = row.get("attestation")?;
+    let identity: Option<String> = row.get("identity")?;
+    let identity: Value = identity.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+    Ok(Some(Box::new(Attested {
+        status,
+        attestation: letter.and_then(|l| ["A", "B", "C"].into_iter().find(|known| *known == l)),
+        signer: identity["signer"].as_str().map(str::to_owned),
+        origid: identity["origid"].as_str().map(str::to_owned),
+        x5u: None,
+        age_s: None,
+        reasons: Vec::new(),
+        slips: Vec::new(),
+    })))
+}
+
+/// An endpoint as it is written: `address:port`, IPv6 in brackets.
+fn endpoint(text: &str) -> Option<Endpoint> {
+    let (ip, port) = text.rsplit_once(':')?;
+    let ip: IpAddr = ip.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    Some(Endpoint::new(ip, port.parse().ok()?))
+}

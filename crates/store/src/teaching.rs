@@ -1,0 +1,150 @@
+//! What people and systems who know better tell of calls.
+
+use bellwether_base::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use crate::{StoreError, Writer};
+
+/// What became of a label.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Labelled {
+    /// It was given, or taken back.
+    Changed,
+    /// It was given before.
+    Known,
+    /// Another label was replaced: contradictory labels are for people to settle, and the latest counts.
+    Replaced,
+    /// There is no such thing.
+    Missing,
+}
+
+/// What a system behind the switch tells of a call (seed 002, section 4).
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain fields, named as in the score API")]
+pub struct Telemetry {
+    pub call_id: String,
+    pub fraud_score: Option<f64>,
+    pub disposition: Option<String>,
+    pub talk_time_seconds: Option<f64>,
+    /// Masked: whoever it is needs no name here.
+    pub agent_id: Option<String>,
+    pub at: Timestamp,
+}
+
+impl Writer {
+    /// Labels a call (by Call-ID; all calls under it), a fingerprint or a campaign: fraud, legit, or none to take a label back. `source`
+    /// says who labels.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn label(
+        &mut self,
+        kind: &str,
+        id: &str,
+        label: Option<&str>,
+        source: &str,
+    ) -> Result<Labelled, StoreError> {
+        let mut subjects: Vec<(String, i64)> = Vec::new();
+        {
+            let db = &self.reader.db;
+            let sql = match kind {
+                "call" => "SELECT CAST(call AS TEXT), started_at FROM calls WHERE call_id = ?1 ORDER BY started_at",
+                "fingerprint" => {
+                    "SELECT f.fingerprint, coalesce((SELECT max(started_at) FROM calls AS c WHERE c.fingerprint = f.fingerprint), 0)
+                     FROM fingerprints AS f WHERE f.fingerprint = ?1"
+                }
+                _ => "SELECT name, last_seen FROM campaigns WHERE name = ?1 AND merged_into IS NULL",
+            };
+            let mut select = db.prepare_cached(sql)?;
+            for row in select.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))? {
+                subjects.push(row?);
+            }
+        }
+        if subjects.is_empty() {
+            return Ok(Labelled::Missing);
+        }
+        let mut done = Labelled::Known;
+        let tx = self.reader.db.transaction()?;
+        for (subject, at) in subjects {
+            let held: Option<String> = tx
+                .prepare_cached("SELECT label FROM labels WHERE kind = ?1 AND subject = ?2")?
+                .query_row(params![kind, subject], |r| r.get(0))
+                .optional()?;
+            match label {
+                None => {
+                    let gone = tx
+                        .prepare_cached("DELETE FROM labels WHERE kind = ?1 AND subject = ?2")?
+                        .execute(params![kind, subject])?;
+                    if gone > 0 {
+                        done = Labelled::Changed;
+                    }
+                }
+                Some(label) if held.as_deref() == Some(label) => {}
+                Some(label) => {
+                    done = if held.is_some() { Labelled::Replaced } else { Labelled::Changed };
+                    tx.prepare_cached(
+                        "INSERT OR REPLACE INTO labels (kind, subject, label, at, source) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .execute(params![kind, subject, label, at, source])?;
+                }
+            }
+        }
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// Takes what a system tells of a call. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
+    /// whether the call is known.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn telemetry(&mut self, told: &Telemetry) -> Result<bool, StoreError> {
+        let tx = self.reader.db.transaction()?;
+        let call: Option<(i64, i64)> = tx
+            .prepare_cached(
+                "SELECT call, started_at FROM calls WHERE call_id = ?1 ORDER BY started_at DESC LIMIT 1",
+            )?
+            .query_row([&told.call_id], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        let Some((call, started_at)) = call else { return Ok(false) };
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO telemetry (call, at, fraud_score, disposition, talk_time_s, agent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            call,
+            told.at.as_nanos(),
+            told.fraud_score,
+            told.disposition,
+            told.talk_time_seconds,
+            told.agent_id
+        ])?;
+        let disposition = told.disposition.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
+        let label = match disposition.as_str() {
+            "fraud" | "fraud_quarantine" | "confirmed_fraud" | "spam" | "robocall" => Some("fraud"),
+            "legit" | "legitimate" | "confirmed_legit" => Some("legit"),
+            _ => None,
+        };
+        if let Some(label) = label {
+            tx.prepare_cached(
+                "INSERT INTO labels (kind, subject, label, at, source) VALUES ('call', ?1, ?2, ?3, 'telemetry')
+                 ON CONFLICT DO UPDATE SET label = excluded.label WHERE source = 'telemetry'",
+            )?
+            .execute(params![call.to_string(), label, started_at])?;
+        }
+        tx.commit()?;
+        Ok(true)
+    }
+
+    /// Goes by the labels as they are now: reputations, lists and campaigns follow.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn apply_labels(&mut self) -> Result<(), StoreError> {
+        if let Some(judging) = &mut self.judging {
+            judging.read_labels(&self.reader)?;
+        }
+        self.reader.forget();
+        self.commit(true)
+    }
+}

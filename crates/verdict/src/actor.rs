@@ -1,0 +1,186 @@
+//! What one caller, or one address, did of late.
+
+use std::collections::VecDeque;
+
+use bellwether_base::{Span, Timestamp};
+
+/// Calls remembered of one actor.
+const MOST_CALLS: usize = 48;
+
+/// What became of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Fate {
+    /// It goes on, or nobody saw its end.
+    #[default]
+    Open,
+    Unanswered,
+    Answered,
+}
+
+/// A call as an actor's history knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deed {
+    pub(crate) call: i64,
+    pub(crate) at: Timestamp,
+    pub(crate) caller: u64,
+    pub(crate) callee: u64,
+    /// Hash of the User-Agent and the platform.
+    pub(crate) agent: u32,
+    pub(crate) platform: u32,
+    /// Hash of the called number's neighbourhood; 0 for none. Its last three digits.
+    pub(crate) neighbourhood: u32,
+    pub(crate) line: u16,
+    /// How long people talked, in seconds.
+    pub(crate) secs: u16,
+    pub(crate) fate: Fate,
+}
+
+/// The latest calls of an actor, oldest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Actor {
+    deeds: VecDeque<Deed>,
+    /// Calls under way.
+    pub(crate) open: u32,
+}
+
+impl Actor {
+    pub(crate) fn begin(&mut self, deed: Deed) {
+        if self.deeds.len() == MOST_CALLS {
+            self.deeds.pop_front();
+        }
+        self.deeds.push_back(deed);
+        self.open += 1;
+    }
+
+    pub(crate) fn end(&mut self, call: i64, fate: Fate, secs: u16) {
+        self.open = self.open.saturating_sub(1);
+        if let Some(deed) = self.deeds.iter_mut().rev().find(|deed| deed.call == call) {
+            (deed.fate, deed.secs) = (fate, secs);
+        }
+    }
+
+    /// Those since a time, oldest first.
+    pub(crate) fn since(&self, since: Timestamp) -> impl DoubleEndedIterator<Item = &Deed> + Clone {
+        let first = self.deeds.partition_point(|deed| deed.at < since);
+        self.deeds.range(first..)
+    }
+
+    /// Whether the oldest that is remembered is younger than a time: then there may have been more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.deeds.len() == MOST_CALLS
+    }
+
+    /// Calls per hour over the latest calls, and how many that is the rate of. Over at least ten minutes, so that three calls in a row
+    /// are no rate.
+    pub(crate) fn rate(&self, now: Timestamp) -> (f64, usize) {
+        let window = Span::from_secs(3600);
+        let count = self.since(now - window).count();
+        let span = if self.is_full() {
+            self.deeds.front().map_or(window, |first| now.since(first.at)).min(window)
+        } else {
+            window
+        };
+        (count as f64 * 3600.0 / span.as_secs_f64().max(600.0), count)
+    }
+
+    /// Of the latest calls those whose caller had called before, with another caller in between: numbers that are used for good come
+    /// back, numbers that are thrown away do not.
+    pub(crate) fn returns(&self, latest: usize) -> usize {
+        let start = self.deeds.len().saturating_sub(latest);
+        let is_return = |place: usize| -> bool {
+            let Some(deed) = self.deeds.get(place) else { return false };
+            let mut between = false;
+            for earlier in self.deeds.range(..place).rev() {
+                if earlier.caller != deed.caller {
+                    between = true;
+                } else if between {
+                    return true;
+                }
+            }
+            false
+        };
+        (start..self.deeds.len()).filter(|place| is_return(*place)).count()
+    }
+}
+
+/// How many different values there are: exact up to some dozens.
+pub(crate) fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
+    let mut all: Vec<T> = values.collect();
+    all.sort_unstable();
+    all.dedup();
+    all.len()
+}
+
+/// Standard deviation over mean of the gaps between moments; none for fewer than two gaps or without any time between.
+pub(crate) fn unevenness(moments: impl Iterator<Item = Timestamp>) -> Option<f64> {
+    let moments: Vec<f64> = moments.map(|at| at.as_nanos() as f64 / 1e9).collect();
+    let gaps: Vec<f64> = moments.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    if gaps.len() < 2 {
+        return None;
+    }
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+    (mean > 0.0).then(|| variance.sqrt() / mean)
+}
+
+/// Whether two numbers of one neighbourhood follow each other: by one or two, up or down.
+pub(crate) fn follows(before: (u32, u16), after: (u32, u16)) -> bool {
+    before.0 == after.0 && before.0 != 0 && matches!(before.1.abs_diff(after.1), 1..=2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_nanos(secs * 1_000_000_000)
+    }
+
+    pub(crate) fn deed(call: i64, secs: i64, caller: u64) -> Deed {
+        Deed {
+            call,
+            at: at(secs),
+            caller,
+            callee: call.cast_unsigned(),
+            agent: 1,
+            platform: 1,
+            neighbourhood: 7,
+            line: call as u16,
+            secs: 0,
+            fate: Fate::Open,
+        }
+    }
+
+    #[test]
+    fn an_actor_remembers_its_latest_calls_and_what_became_of_them() {
+        let mut actor = Actor::default();
+        for call in 0..60 {
+            actor.begin(deed(call, call, 1));
+        }
+        actor.end(59, Fate::Answered, 7);
+        assert_eq!(actor.since(at(0)).count(), MOST_CALLS);
+        assert_eq!(actor.since(at(58)).map(|d| d.secs).collect::<Vec<_>>(), [0, 7]);
+        let (per_hour, count) = actor.rate(at(60));
+        assert_eq!((per_hour, count), (288.0, 48));
+    }
+
+    #[test]
+    fn numbers_that_come_back_are_told_from_numbers_that_are_thrown_away() {
+        let mut pbx = Actor::default();
+        let mut robot = Actor::default();
+        for call in 0..24_i64 {
+            pbx.begin(deed(call, call, (call % 8) as u64));
+            robot.begin(deed(call, call, (call / 3) as u64));
+        }
+        assert_eq!((pbx.returns(16), robot.returns(16)), (16, 0));
+    }
+
+    #[test]
+    fn evenness_and_sequence() {
+        assert_eq!(unevenness([0, 10, 20, 30].into_iter().map(at)), Some(0.0));
+        assert!(unevenness([0, 1, 20, 22, 90].into_iter().map(at)).unwrap() > 0.9);
+        assert_eq!(unevenness([0, 1].into_iter().map(at)), None);
+        assert!(follows((7, 41), (7, 42)) && follows((7, 42), (7, 40)));
+        assert!(!follows((7, 41), (8, 42)) && !follows((0, 1), (0, 2)) && !follows((7, 1), (7, 1)));
+    }
+}

@@ -1,0 +1,85 @@
+/// What an operator should look at, by kind. One MSGID of syslog each; `docs/alerts.md` explains them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertKind {
+    /// A call from a device that its subscriber may not use.
+    DeviceUnauthorised,
+    /// One device registers several subscribers.
+    DeviceShared,
+    /// A trunk dials what only subscribers may.
+    PortalFromTrunk,
+    /// The provisioning system gave no inventory.
+    ProvisioningFailed,
+    /// Calls that belong to one campaign.
+    CampaignFound,
+    /// A call of a caller with roots, or to a risky destination, is quarantined.
+    CallQuarantined,
+    /// Somebody tries many accounts, or many passwords of one.
+    RegistrationAttack,
+    /// A token was used for another call.
+    PassportReplay,
+    /// A platform, deployment or other subject came on the block list, or left it.
+    BlockListChanged,
+}
+
+impl AlertKind {
+    /// All of them, with when they come and how soon somebody should look.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (
+            Self::DeviceUnauthorised,
+            "a call from a device that its subscriber may not use; critical where the call is sensitive",
+        ),
+        (Self::DeviceShared, "one device registers several subscribers"),
+        (Self::PortalFromTrunk, "a trunk dials a number that only subscribers may dial"),
+        (Self::ProvisioningFailed, "the provisioning system gave no inventory"),
+        (Self::CampaignFound, "a campaign was found; once more, as critical, when a label confirms it"),
+        (
+            Self::CallQuarantined,
+            "a call that belongs to no campaign is quarantined; critical where its destination is risky",
+        ),
+        (Self::RegistrationAttack, "one address tries many accounts, or many passwords of one"),
+        (Self::PassportReplay, "a PASSporT was used for another call before"),
+        (
+            Self::BlockListChanged,
+            "a platform, deployment or other subject came on the block list, or left it",
+        ),
+    ];
+
+    /// The name in reports, and the MSGID in syslog.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeviceUnauthorised => "device_unauthorised",
+            Self::DeviceShared => "device_shared",
+            Self::PortalFromTrunk => "portal_from_trunk",
+            Self::ProvisioningFailed => "provisioning_failed",
+            Self::CampaignFound => "campaign_found",
+            Self::CallQuarantined => "call_quarantined",
+            Self::RegistrationAttack => "registration_attack",
+            Self::PassportReplay => "passport_replay",
+            Self::BlockListChanged => "block_list_changed",
+        }
+    }
+}
+
+/// How soon somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Now: money may be lost.
+    Critical,
+    /// Today.
+    Warning,
+    /// When there is time.
+    Notice,
+}
+
+impl Severity {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Warning => "warning",
+            Self::Notice => "notice",
+        }
+    }
+}

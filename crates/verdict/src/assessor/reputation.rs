@@ -1,0 +1,169 @@
+//! What calls and labels teach of platforms, deployments, instances and origins.
+
+use bellwether_base::Timestamp;
+
+use super::{AlertRow, Assessor, Label, OpenCall, Outcome};
+use crate::actor::Fate;
+use crate::memory::Memory;
+use crate::outcome::{ListChange, Listed};
+use crate::standing::{LabelEvidence, Layer, Subject};
+use crate::{AlertKind, Severity};
+
+impl Assessor {
+    pub(super) fn subject_key(&self, subject: &Subject) -> u64 {
+        self.hash(&[b"subject", subject.layer.name().as_bytes(), subject.name.as_bytes()])
+    }
+
+    pub(super) fn standing(
+        &mut self,
+        key: u64,
+        subject: &Subject,
+        now: Timestamp,
+        memory: &mut dyn Memory,
+    ) -> bellwether_base::SlotId {
+        let slot = match self.standings.find(key, &key) {
+            Some(slot) => slot,
+            None => {
+                let known = memory.standing(subject).unwrap_or_default();
+                self.standings.insert(key, key, known, 0, now).0
+            }
+        };
+        self.standings.touch(slot, 0, now);
+        slot
+    }
+
+    /// Somebody honest uses a platform and deployment: its fraud weighs less from now on.
+    pub(super) fn honest_party(
+        &mut self,
+        subjects: &[Subject],
+        caller: u64,
+        now: Timestamp,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        for subject in subjects.iter().filter(|s| matches!(s.layer, Layer::Fingerprint | Layer::Deployment)) {
+            let key = self.subject_key(subject);
+            let slot = self.standing(key, subject, now, memory);
+            if let Some((_, standing)) = self.standings.get_mut(slot)
+                && standing.party(caller)
+            {
+                out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
+            }
+        }
+    }
+
+    /// What a call that is closed teaches. `own_score` is what it shows without what is already known of its platform, so that no
+    /// reputation feeds on itself.
+    pub(super) fn learn(
+        &mut self,
+        call: &OpenCall,
+        own_score: f64,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let is_fraud = own_score < self.settings.dispositions.quarantine_below;
+        let is_conversation =
+            call.fate == Fate::Answered && call.secs >= 30 && call.membership.is_none() && own_score >= 50.0;
+        for subject in &call.subjects {
+            // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
+            let is_observed = matches!(subject.layer, Layer::Fingerprint | Layer::Deployment)
+                || (subject.layer == Layer::Instance && is_fraud);
+            if !is_observed {
+                continue;
+            }
+            let key = self.subject_key(subject);
+            let slot = self.standing(key, subject, self.now, memory);
+            let Some((_, standing)) = self.standings.get_mut(slot) else { continue };
+            standing.calls += 1;
+            let settings = &self.settings.reputation;
+            let is_new_hour = standing.sum_up(self.now, settings);
+            if is_fraud || is_conversation {
+                standing.observe(self.now, is_fraud, settings);
+            }
+            if is_new_hour {
+                self.list(key, subject, self.now, "what was observed", out);
+            }
+            if let Some((_, standing)) = self.standings.get(slot) {
+                out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
+            }
+        }
+    }
+
+    /// Puts a subject on the list that its standing asks for, or takes it off.
+    fn list(&mut self, key: u64, subject: &Subject, now: Timestamp, why: &str, out: &mut Vec<Outcome>) {
+        let labels = self.labels.get(&key).map_or(&[][..], Vec::as_slice);
+        let Some(slot) = self.standings.find(key, &key) else { return };
+        let Some((_, standing)) = self.standings.get_mut(slot) else { return };
+        let settings = &self.settings.reputation;
+        let reputed = standing.at(now, labels, settings);
+        let (from, to) = (standing.listed, standing.list(&reputed, settings));
+        if from == to {
+            return;
+        }
+        standing.listed = to;
+        let (frauds, honest) = reputed.labels;
+        let why = format!(
+            "standing {:.0} by {why}: evidence of fraud {:.1} (confirmed {frauds} times), of honest use {:.1} (confirmed {honest} times)",
+            reputed.score, reputed.fraud, reputed.legit
+        );
+        if from == Listed::Blocked || to == Listed::Blocked {
+            let words = if to == Listed::Blocked { "came on" } else { "left" };
+            out.push(Outcome::Alert(Box::new(AlertRow {
+                at: now,
+                kind: AlertKind::BlockListChanged,
+                severity: if to == Listed::Blocked { Severity::Warning } else { Severity::Notice },
+                subject: format!("{}:{}", subject.layer.name(), subject.name),
+                message: format!("{words} the block list: {why}"),
+                call: None,
+                campaign: None,
+            })));
+        }
+        out.push(Outcome::List(ListChange {
+            at: now,
+            subject: subject.clone(),
+            from,
+            to,
+            standing: (reputed.score * 10.0).round() / 10.0,
+            why,
+        }));
+        if let Some((_, standing)) = self.standings.get(slot) {
+            out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
+        }
+    }
+
+    /// Goes by these labels from now on, in place of those before: of subjects, and of calls by their identity (fraud or not). Lists change
+    /// at once.
+    pub fn set_labels(
+        &mut self,
+        evidence: &[LabelEvidence],
+        calls: impl Iterator<Item = (i64, bool)>,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let before = std::mem::take(&mut self.labels);
+        let mut subjects = std::collections::BTreeMap::new();
+        for label in evidence {
+            let key = self.subject_key(&label.subject);
+            self.now = self.now.max(label.at);
+            self.labels.entry(key).or_default().push(Label {
+                at: label.at,
+                is_fraud: label.is_fraud,
+                is_direct: label.is_direct,
+            });
+            subjects.insert(key, label.subject.clone());
+        }
+        self.labelled = calls.collect();
+        for (key, subject) in subjects {
+            if before.get(&key) == self.labels.get(&key) {
+                continue;
+            }
+            self.standing(key, &subject, self.now, memory);
+            self.list(key, &subject, self.now, "labels", out);
+        }
+        // Whose labels were all taken back.
+        let gone: Vec<u64> = before.keys().filter(|key| !self.labels.contains_key(key)).copied().collect();
+        for key in gone {
+            self.standings.find(key, &key).and_then(|slot| self.standings.remove(slot));
+        }
+    }
+}

@@ -1,0 +1,113 @@
+use crate::pool::PoolKind;
+
+/// What links the calls of a campaign.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LinkKind {
+    /// One platform fingerprint.
+    Fingerprint,
+    /// One deployment of a platform.
+    Deployment,
+    /// One process or device, by its identifiers.
+    Instance,
+    /// One origin, as the signer of their tokens names it.
+    OriginId,
+    /// Callers of one block of numbers.
+    CallerBlock,
+    /// Numbers of one block are called.
+    DialledBlock,
+    /// The same recording is played.
+    Prompt,
+    /// Numbers are used for a few calls and thrown away.
+    Numbers,
+    /// Addresses change.
+    Addresses,
+    /// User-Agents change.
+    Agents,
+    /// Callers' numbers are near the called ones.
+    Neighbours,
+    /// Callers' numbers cannot exist.
+    ImpossibleNumbers,
+    /// Tokens are malformed, replayed or another's.
+    Tokens,
+    /// Numbers are dialled one after the other.
+    Sequence,
+    /// Who answers hangs up soon.
+    ShortCalls,
+    /// Hardly anybody answers.
+    Unanswered,
+    /// Gaps between calls are a machine's.
+    Pace,
+    /// A label.
+    Label,
+    /// Legs of one call.
+    Leg,
+}
+
+impl LinkKind {
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fingerprint => "fingerprint",
+            Self::Deployment => "deployment",
+            Self::Instance => "instance",
+            Self::OriginId => "origid",
+            Self::CallerBlock => "caller_block",
+            Self::DialledBlock => "dialled_block",
+            Self::Prompt => "prompt",
+            Self::Numbers => "numbers",
+            Self::Addresses => "addresses",
+            Self::Agents => "agents",
+            Self::Neighbours => "neighbours",
+            Self::ImpossibleNumbers => "impossible_numbers",
+            Self::Tokens => "tokens",
+            Self::Sequence => "sequence",
+            Self::ShortCalls => "short_calls",
+            Self::Unanswered => "unanswered",
+            Self::Pace => "pace",
+            Self::Label => "label",
+            Self::Leg => "leg",
+        }
+    }
+
+    /// By its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    const ALL: [Self; 19] = [
+        Self::Fingerprint,
+        Self::Deployment,
+        Self::Instance,
+        Self::OriginId,
+        Self::CallerBlock,
+        Self::DialledBlock,
+        Self::Prompt,
+        Self::Numbers,
+        Self::Addresses,
+        Self::Agents,
+        Self::Neighbours,
+        Self::ImpossibleNumbers,
+        Self::Tokens,
+        Self::Sequence,
+        Self::ShortCalls,
+        Self::Unanswered,
+        Self::Pace,
+        Self::Label,
+        Self::Leg,
+    ];
+}
+
+impl From<PoolKind> for LinkKind {
+    fn from(kind: PoolKind) -> Self {
+        match kind {
+            PoolKind::Fingerprint => Self::Fingerprint,
+            PoolKind::Deployment => Self::Deployment,
+            PoolKind::Instance => Self::Instance,
+            PoolKind::OriginId => Self::OriginId,
+            PoolKind::CallerBlock => Self::CallerBlock,
+            PoolKind::DialledBlock => Self::DialledBlock,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Rows in order in; signals, scores, reputations, campaigns and what an operator should look at out.
+//!
+//! An [`Assessor`] takes the rows that the judge makes, in their order, and tells what they amount to. What must outlive a run it asks
+//! of a [`Memory`] and hands out to be kept; everything else stands in tables of fixed size, over a window of hours, and is made anew from
+//! the calls of that window when a run begins. So a replay that was cut off goes on where it was.
+//!
+//! Each call has a score from 0 (worst) to 100, 50 where nothing speaks for or against it: the sum of its [`Signal`]s, each with its points
+//! and its evidence in words. What is not known is never held against anybody.
+//!
+//! This crate must never know a clear number, a packet, or SQL. Time comes with the rows.
+
+mod account;
+mod actor;
+mod alerts;
+mod assessor;
+mod campaign;
+mod memory;
+mod open;
+mod outcome;
+mod pool;
+mod score;
+mod settings;
+mod signals;
+mod standing;
+
+pub use account::{Account, Registered};
+pub use alerts::{AlertKind, Severity};
+pub use assessor::Assessor;
+pub use campaign::LinkKind;
+pub use memory::{Judged, Memory, PastCall, PlatformFacts, Stage};
+pub use outcome::{AlertRow, CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
+pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};
+pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings};
+pub use signals::{Group, SIGNALS, Signal, Threshold, signals_document};
+pub use standing::{LabelEvidence, Layer, Standing, Subject, reputation};

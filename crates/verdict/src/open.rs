@@ -1,0 +1,56 @@
+use bellwether_base::Timestamp;
+
+use crate::actor::Fate;
+use crate::score::Finding;
+use crate::standing::Subject;
+use crate::{Disposition, Stage};
+
+/// A call that is judged: from its INVITE until a while after its end.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenCall {
+    pub(crate) call: i64,
+    pub(crate) started_at: Timestamp,
+    pub(crate) caller: u64,
+    pub(crate) callee: u64,
+    pub(crate) source: u64,
+    /// Pools that it is in.
+    pub(crate) pools: Vec<u64>,
+    pub(crate) fate: Fate,
+    pub(crate) is_over: bool,
+    /// How long people talked, in seconds.
+    pub(crate) secs: u16,
+    pub(crate) caller_packets: u64,
+    pub(crate) callee_packets: u64,
+    /// Share of the caller's packets that are quiet.
+    pub(crate) quiet_share: Option<f64>,
+    /// Calls that begin with the same recording, and their callers.
+    pub(crate) prompt: Option<(u32, u32)>,
+    pub(crate) cluster: Option<u64>,
+    pub(crate) membership: Option<Membership>,
+    /// What its INVITE showed.
+    pub(crate) at_start: Vec<Finding>,
+    /// What was found of its device.
+    pub(crate) of_device: Vec<Finding>,
+    /// Whether an earlier run judged it to the end: it is looked at for what it tells of others.
+    pub(crate) is_known: bool,
+    /// Whether an operator should hear of it: it goes to a risky destination.
+    pub(crate) is_risky: bool,
+    /// Another leg of it.
+    pub(crate) leg: Option<i64>,
+    /// Who is known by it: reputation is of these.
+    pub(crate) subjects: Vec<Subject>,
+    /// Who calls, as reports name them.
+    pub(crate) name: String,
+    /// What was told of it last.
+    pub(crate) told: Option<(Stage, f64, Disposition, usize)>,
+    pub(crate) is_alerted: bool,
+}
+
+/// That a call belongs to a campaign, and why.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Membership {
+    pub(crate) campaign: i64,
+    pub(crate) name: String,
+    pub(crate) strength: f64,
+    pub(crate) why: String,
+}

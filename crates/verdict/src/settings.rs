@@ -1,0 +1,219 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bellwether_base::Span;
+
+use crate::DispositionThresholds;
+use crate::signals::SIGNALS;
+
+/// How calls are judged. The default is calibrated on the worlds of `docs/judgement.md`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Settings {
+    /// Where dispositions begin.
+    pub dispositions: DispositionThresholds,
+    /// Per signal, in the order of [`SIGNALS`].
+    pub(crate) signals: Vec<Tuned>,
+    /// How reputation is earned and lost.
+    pub reputation: ReputationSettings,
+    /// What makes a campaign.
+    pub campaigns: CampaignSettings,
+}
+
+/// A signal as an operator has set it.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Tuned {
+    pub(crate) is_on: bool,
+    pub(crate) points: f64,
+    thresholds: Vec<f64>,
+}
+
+impl Tuned {
+    /// A threshold by its place in the definition.
+    pub(crate) fn limit(&self, place: usize) -> f64 {
+        self.thresholds.get(place).copied().unwrap_or(f64::INFINITY)
+    }
+}
+
+/// How reputation is earned and lost.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ReputationSettings {
+    /// After how long evidence of fraud counts half.
+    pub fraud_half_life: Span,
+    /// After how long evidence of honest use counts half.
+    pub legit_half_life: Span,
+    /// What one confirmed fraud weighs; an honest prior weighs 2, a call confirmed as honest 1.
+    pub confirmed_fraud: f64,
+    /// Standing (0 to 100) at which a subject comes on the block list, and above which it leaves it.
+    pub block: (f64, f64),
+    /// Standing at which it comes on the allow list, and below which it leaves it.
+    pub allow: (f64, f64),
+}
+
+impl Default for ReputationSettings {
+    fn default() -> Self {
+        let days = |n: i64| Span::from_secs(n * 86_400);
+        Self {
+            fraud_half_life: days(90),
+            legit_half_life: days(30),
+            confirmed_fraud: 20.0,
+            block: (15.0, 35.0),
+            allow: (85.0, 70.0),
+        }
+    }
+}
+
+/// What makes a campaign.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CampaignSettings {
+    /// Fewest calls.
+    pub fewest_calls: usize,
+    /// Calls that a pattern is looked for in are not older than this.
+    pub window: Span,
+    /// After how long without a call a campaign is over: later calls make a new one.
+    pub ends_after: Span,
+    /// Kinds of evidence, beside rotating numbers, that a campaign must show on a platform of its own, and on one that honest
+    /// callers share.
+    pub kinds: (usize, usize),
+}
+
+impl Default for CampaignSettings {
+    fn default() -> Self {
+        Self {
+            fewest_calls: 6,
+            window: Span::from_secs(6 * 3600),
+            ends_after: Span::from_secs(14 * 86_400),
+            kinds: (2, 2),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let tuned = |signal: &crate::Signal| Tuned {
+            is_on: true,
+            points: signal.points,
+            thresholds: signal.thresholds.iter().map(|t| t.value).collect(),
+        };
+        Self {
+            dispositions: DispositionThresholds::default(),
+            signals: SIGNALS.iter().map(tuned).collect(),
+            reputation: ReputationSettings::default(),
+            campaigns: CampaignSettings::default(),
+        }
+    }
+}
+
+/// Why a setting was refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SettingError(String);
+
+impl fmt::Display for SettingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SettingError {}
+
+impl Settings {
+    /// Sets `on`, `points` or a threshold of a signal.
+    ///
+    /// # Errors
+    /// If there is no such signal or setting (the nearest name is told), or the value cannot be.
+    pub fn set(&mut self, signal: &str, key: &str, value: f64) -> Result<(), SettingError> {
+        let names = || SIGNALS.iter().map(|s| s.name);
+        let place = names().position(|name| name == signal).ok_or_else(|| {
+            SettingError(format!("there is no signal {signal}; the nearest is {}", nearest(signal, names())))
+        })?;
+        let (Some(definition), Some(tuned)) = (SIGNALS.get(place), self.signals.get_mut(place)) else {
+            return Ok(());
+        };
+        if !value.is_finite() {
+            return Err(SettingError(format!("{signal}.{key} is no number")));
+        }
+        match key {
+            "on" => tuned.is_on = value != 0.0,
+            "points" if value.abs() > 100.0 => {
+                return Err(SettingError(format!("{signal}.points is beyond 100")));
+            }
+            // A sign that turns would make evidence against a call speak for it.
+            "points" if value * definition.points < 0.0 => {
+                let sign = if definition.points < 0.0 { "against" } else { "for" };
+                return Err(SettingError(format!(
+                    "{signal} speaks {sign} a call: its points keep their sign"
+                )));
+            }
+            "points" => tuned.points = value,
+            _ => {
+                let keys = || definition.thresholds.iter().map(|t| t.name);
+                let at = keys().position(|name| name == key).ok_or_else(|| {
+                    let all = ["on", "points"].into_iter().chain(keys());
+                    SettingError(format!(
+                        "the signal {signal} has no setting {key}; the nearest is {}",
+                        nearest(key, all)
+                    ))
+                })?;
+                if value < 0.0 {
+                    return Err(SettingError(format!("{signal}.{key} is negative")));
+                }
+                if let Some(limit) = tuned.thresholds.get_mut(at) {
+                    *limit = value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every signal's settings as they stand: points and thresholds by name.
+    #[must_use]
+    pub fn points(&self) -> BTreeMap<&'static str, f64> {
+        SIGNALS.iter().zip(&self.signals).map(|(s, t)| (s.name, t.points)).collect()
+    }
+}
+
+/// The name that needs the fewest letters changed (Levenshtein).
+pub(crate) fn nearest<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> &'a str {
+    all.min_by_key(|other| distance(name, other)).unwrap_or_default()
+}
+
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut before = i;
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+        for (j, y) in b.bytes().enumerate() {
+            let above = row.get(j + 1).copied().unwrap_or(0);
+            let left = row.get(j).copied().unwrap_or(0);
+            let next = (before + usize::from(x != y)).min(above + 1).min(left + 1);
+            before = above;
+            if let Some(cell) = row.get_mut(j + 1) {
+                *cell = next;
+            }
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_set_by_name_and_wrong_names_are_told_the_nearest() {
+        let mut settings = Settings::default();
+        settings.set("call_velocity", "per_hour", 90.0).unwrap();
+        settings.set("call_velocity", "points", -3.0).unwrap();
+        settings.set("dead_air", "on", 0.0).unwrap();
+        assert_eq!(settings.points()["call_velocity"], -3.0);
+        let told = |signal: &str, key: &str, value| {
+            Settings::default().set(signal, key, value).unwrap_err().to_string()
+        };
+        assert!(told("call_velocty", "on", 1.0).contains("nearest is call_velocity"));
+        assert!(told("call_velocity", "per_our", 1.0).contains("nearest is per_hour"));
+        assert!(told("call_velocity", "points", 5.0).contains("against"));
+        assert!(told("call_velocity", "points", f64::NAN).contains("no number"));
+        assert!(told("call_velocity", "per_hour", -1.0).contains("negative"));
+    }
+}

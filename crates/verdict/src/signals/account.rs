@@ -1,0 +1,69 @@
+//! What a caller's account has done before.
+
+use bellwether_base::Span;
+
+use super::{AtStart, Found, Registration};
+use crate::account::hour;
+use crate::settings::Tuned;
+
+const DAY: Span = Span::from_secs(86_400);
+
+pub(super) fn registered(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    (at.registration == Registration::Here)
+        .then_some("registered from the address that it calls from")
+        .and_then(Found::whole)
+}
+
+pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    at.account
+        .is_established(at.now())
+        .then(|| {
+            format!("{} earlier calls, {} of them conversations", at.account.calls, at.account.conversations)
+        })
+        .and_then(Found::whole)
+}
+
+/// Only where subscribers register with where the call goes, and long enough after the beginning to have seen it.
+pub(super) fn not_registered(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let seen = at.now().since(at.since).as_secs_f64() / 3600.0;
+    let is_missing = at.registration == Registration::No && at.is_registrar && !at.is_from_trunk();
+    (is_missing && seen >= tuned.limit(0))
+        .then(|| format!("no registration in {seen:.0} hours, where others register"))
+        .and_then(Found::whole)
+}
+
+pub(super) fn many_platforms(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    // A trunk's callers come through whatever the network between chooses.
+    if at.is_from_trunk() || at.registration == Registration::No && at.account.calls < 4 {
+        return None;
+    }
+    let platforms = at.account.platforms_since(at.now() - DAY);
+    (platforms as f64 >= tuned.limit(0))
+        .then(|| format!("the account was used from {platforms} platforms within the day"))
+        .and_then(Found::whole)
+}
+
+pub(super) fn first_country(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let country = at.row.callee_number.country.as_deref()?;
+    let is_known = country.parse().is_ok_and(|code: u32| at.account.countries.contains(&code));
+    (!is_known && f64::from(at.account.calls) >= tuned.limit(0))
+        .then(|| format!("first call to +{country} after {} calls elsewhere", at.account.calls))
+        .and_then(Found::whole)
+}
+
+pub(super) fn odd_hours(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if f64::from(at.account.calls) < tuned.limit(0) {
+        return None;
+    }
+    let now = hour(at.now());
+    // A day has to have passed: the first hours of a history are all there is.
+    let is_long =
+        at.account.first_call.is_some_and(|first| at.now().since(first) >= Span::from_secs(3 * 86_400));
+    let near: u32 = [now, (now + 1) % 24, (now + 23) % 24]
+        .iter()
+        .map(|hour| u32::from(at.account.hours.get(*hour).copied().unwrap_or(0)))
+        .sum();
+    (is_long && near == 0)
+        .then(|| format!("none of {} earlier calls was within an hour of {now:02}:00 UTC", at.account.calls))
+        .and_then(Found::whole)
+}

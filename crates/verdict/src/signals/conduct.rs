@@ -1,0 +1,99 @@
+//! How a caller calls.
+
+use bellwether_base::Span;
+
+use super::{AtStart, Found};
+use crate::actor::{Actor, Fate, distinct, follows, unevenness};
+use crate::settings::Tuned;
+
+const HOUR: Span = Span::from_secs(3600);
+
+pub(super) fn velocity(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let (per_hour, count) = at.caller.rate(at.now());
+    (per_hour > tuned.limit(0) && count > 10)
+        .then(|| format!("{per_hour:.0} calls an hour"))
+        .and_then(Found::whole)
+}
+
+pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let latest = at.caller.since(at.now() - HOUR);
+    let calls = latest.clone().count();
+    if (calls as f64) < tuned.limit(0) {
+        return None;
+    }
+    let callees = distinct(latest.map(|deed| deed.callee));
+    (callees as f64 / calls as f64 >= tuned.limit(1))
+        .then(|| format!("{callees} numbers in {calls} calls within the hour"))
+        .and_then(Found::whole)
+}
+
+pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let latest = at.caller.since(at.now() - HOUR);
+    if (latest.clone().count() as f64) < tuned.limit(0) {
+        return None;
+    }
+    let unevenness = unevenness(latest.map(|deed| deed.at))?;
+    (unevenness < tuned.limit(1))
+        .then(|| format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0))
+        .and_then(Found::whole)
+}
+
+pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let answered = at.caller.since(at.now() - HOUR).filter(|deed| deed.fate == Fate::Answered);
+    let calls = answered.clone().count();
+    let short = answered.filter(|deed| f64::from(deed.secs) < tuned.limit(1)).count();
+    (calls as f64 >= tuned.limit(0) && short as f64 / calls as f64 >= tuned.limit(2))
+        .then(|| format!("{short} of {calls} answered calls ended within {:.0} s", tuned.limit(1)))
+        .and_then(Found::whole)
+}
+
+pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let ended = at.caller.since(at.now() - HOUR).filter(|deed| deed.fate != Fate::Open);
+    let calls = ended.clone().count();
+    let answered = ended.filter(|deed| deed.fate == Fate::Answered).count();
+    (calls as f64 >= tuned.limit(0) && answered as f64 / calls as f64 <= tuned.limit(1))
+        .then(|| format!("{answered} of {calls} calls were answered"))
+        .and_then(Found::whole)
+}
+
+pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let open = at.caller.open;
+    (f64::from(open) > tuned.limit(0))
+        .then(|| format!("{open} calls under way at once"))
+        .and_then(Found::whole)
+}
+
+pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.is_from_trunk() || at.is_rooted {
+        return None;
+    }
+    let actor = &at.source.actor;
+    let latest = actor.since(at.now() - HOUR);
+    let calls = latest.clone().count();
+    let numbers = distinct(latest.clone().map(|deed| deed.caller));
+    if (numbers as f64) < tuned.limit(0) || (numbers as f64) < calls as f64 * tuned.limit(1) {
+        return None;
+    }
+    // A trunk that nobody configured brings many numbers too, which do come back, and people who talk.
+    let talks = latest.filter(|deed| deed.secs >= 30).count();
+    (actor.returns(16) < 4 && talks * 8 <= calls)
+        .then(|| format!("{numbers} numbers in {calls} calls from {}", at.row.source.ip()))
+        .and_then(Found::whole)
+}
+
+pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let of_source = Some(&at.source.actor).filter(|_| !at.is_from_trunk());
+    let run = [Some(at.caller), of_source].into_iter().flatten().map(run).max()?;
+    (run as f64 >= tuned.limit(0))
+        .then(|| format!("{run} numbers in a row, one after the other"))
+        .and_then(Found::whole)
+}
+
+/// Calls at the end of the history whose numbers follow each other.
+fn run(actor: &Actor) -> usize {
+    let latest =
+        actor.since(bellwether_base::Timestamp::MIN).rev().map(|deed| (deed.neighbourhood, deed.line));
+    let followers = latest.clone().skip(1).zip(latest).take_while(|(before, after)| follows(*before, *after));
+    let steps = followers.count();
+    if steps == 0 { 0 } else { steps + 1 }
+}

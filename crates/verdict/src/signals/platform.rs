@@ -1,0 +1,126 @@
+//! What the structure of a call's messages shows, and what is known of it.
+
+use bellwether_base::Span;
+
+use super::{AtStart, Found};
+use crate::actor::distinct;
+use crate::settings::Tuned;
+use crate::standing::{Layer, Reputed};
+
+/// Names by which scanners call themselves, in lower case.
+const SCANNERS: [&str; 10] = [
+    "friendly-scanner",
+    "friendly-request",
+    "sipvicious",
+    "sundayddr",
+    "sipcli",
+    "pplsip",
+    "vaxsipuseragent",
+    "sipsak",
+    "sip-scan",
+    "smap",
+];
+
+/// Share of the points that a standing earns: all below at 0, a third at 100, nothing at 50.
+fn reputation(of: Option<Reputed>, what: &str) -> Option<Found> {
+    let reputed = of?;
+    let off = (reputed.score - 50.0) / 50.0;
+    if off.abs() < 0.01 {
+        return None;
+    }
+    let share = if off < 0.0 { -off } else { -off / 3.0 };
+    let mut evidence = format!("the {what} has a standing of {:.0}", reputed.score);
+    let (fraud, legit) = reputed.labels;
+    if fraud > 0 || legit > 0 {
+        evidence.push_str(&format!(": {fraud} confirmed frauds, {legit} confirmed honest"));
+    }
+    if reputed.specificity < 0.5 && off < 0.0 {
+        evidence.push_str(", scaled as others use it too");
+    }
+    Some(Found { share, evidence })
+}
+
+pub(super) fn fingerprint_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    reputation(at.standing(Layer::Fingerprint), "platform")
+}
+
+pub(super) fn deployment_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    reputation(at.standing(Layer::Deployment), "deployment")
+}
+
+pub(super) fn instance_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    reputation(at.standing(Layer::Instance), "process or device")
+}
+
+pub(super) fn origin_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    reputation(at.standing(Layer::Origin), "origin")
+}
+
+pub(super) fn rare(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let is_told = at.calls_seen as f64 >= tuned.limit(0);
+    let is_rare = at.platform_calls < 3 && at.calls_seen > 0;
+    (is_told && is_rare && !at.is_rooted)
+        .then(|| format!("{} calls of this platform among {}", at.platform_calls, at.calls_seen))
+        .and_then(Found::whole)
+}
+
+pub(super) fn contradicts(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    if !at.platform.is_contradictory {
+        return None;
+    }
+    let agent = at.row.user_agent.as_deref().unwrap_or_default();
+    Found::whole(match &at.platform.stack {
+        Some(stack) => format!("it calls itself {agent}, and is built like {stack}"),
+        None => format!("it calls itself {agent}, which is built differently"),
+    })
+}
+
+pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.is_from_trunk() {
+        return None;
+    }
+    let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
+    let platform = latest.clone().next_back()?.platform;
+    let agents = distinct(latest.filter(|deed| deed.platform == platform).map(|deed| deed.agent));
+    (agents as f64 >= tuned.limit(0))
+        .then(|| format!("{agents} User-Agents on one platform from {} within the hour", at.row.source.ip()))
+        .and_then(Found::whole)
+}
+
+/// Whether a call is made by something that looks for victims or makes test traffic, and why.
+pub(crate) fn tool(platform: &crate::PlatformFacts, user_agent: Option<&str>) -> Option<String> {
+    if platform.is_suspicious {
+        return Some(format!("it is built like {}", platform.stack.as_deref().unwrap_or("a scanner")));
+    }
+    let agent = user_agent?.to_ascii_lowercase();
+    let name = SCANNERS.iter().find(|name| agent.contains(**name))?;
+    Some(format!("it calls itself {name}"))
+}
+
+pub(super) fn scanner(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    tool(at.platform, at.row.user_agent.as_deref()).and_then(Found::whole)
+}
+
+pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.is_from_trunk() {
+        return None;
+    }
+    let attack = at.source.attack(tuned.limit(0), tuned.limit(1));
+    let unknown = at.source.unknown_callees;
+    let by_number = (f64::from(unknown) >= tuned.limit(2))
+        .then(|| format!("its address called {unknown} numbers that nobody has"));
+    attack.or(by_number).and_then(Found::whole)
+}
+
+pub(super) fn malformed(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let defects = &at.row.defects;
+    (defects.len() as f64 >= tuned.limit(0))
+        .then(|| format!("defects: {}", defects.join(", ")))
+        .and_then(Found::whole)
+}
+
+pub(super) fn other_via(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    (at.row.traits.has_other_via && !at.is_from_trunk())
+        .then_some("its Via names another public address than it was sent from")
+        .and_then(Found::whole)
+}

@@ -1,0 +1,369 @@
+//! Reputation: evidence of fraud and of honest use that fades with time, weighed by how specific a subject is.
+//!
+//! A standing is the mean of a Beta distribution, times 100: honest and fraudulent evidence over all evidence, with a prior of two each.
+//! One confirmed fraud weighs as much as twenty honest calls that were confirmed, and fades with a half-life of months: trust is lost at
+//! once and regained slowly (seed 000). What is observed without anybody confirming it weighs little, and at most as much in an hour as
+//! one confirmed honest call, so that nobody buys a good name, or gives somebody else a bad one, by mere number.
+//!
+//! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties): a stack that thousands share is not poisoned by one of its
+//! users; that user's deployment, which nobody else has, is.
+
+use bellwether_base::{Span, Timestamp};
+
+use crate::outcome::Listed;
+use crate::settings::ReputationSettings;
+
+/// Prior evidence on either side: without any other the standing is 50.
+const PRIOR: f64 = 2.0;
+
+/// Evidence kept on either side: more says no more.
+const MOST_LEGIT: f64 = 40.0;
+const MOST_FRAUD: f64 = 80.0;
+
+/// What is observed in one hour counts as this much at most.
+const MOST_IN_AN_HOUR: f64 = 1.0;
+
+/// What observed calls weigh: a conversation, and a call that its own signals condemn.
+const OBSERVED_LEGIT: f64 = 0.05;
+const OBSERVED_FRAUD: f64 = 0.15;
+
+/// Evidence of fraud without which nothing is blocked unless a label says so.
+const BLOCK_EVIDENCE: f64 = 8.0;
+/// Evidence of honest use that the allow list asks for.
+const ALLOW_EVIDENCE: f64 = 12.0;
+/// What is shared by more than this is never blocked.
+const BLOCK_SPECIFICITY: f64 = 0.2;
+
+const HOUR: i64 = 3_600_000_000_000;
+
+/// What a reputation is of, from the widest to the narrowest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Layer {
+    /// A platform fingerprint.
+    Fingerprint,
+    /// One installation of a platform.
+    Deployment,
+    /// A process or device.
+    Instance,
+    /// Who claims to call, from which first hop (seed 002, edge case 2).
+    Origin,
+}
+
+impl Layer {
+    /// All, in order.
+    pub const ALL: [Self; 4] = [Self::Fingerprint, Self::Deployment, Self::Instance, Self::Origin];
+
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fingerprint => "fingerprint",
+            Self::Deployment => "deployment",
+            Self::Instance => "instance",
+            Self::Origin => "origin",
+        }
+    }
+
+    /// By its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layer| layer.name() == name)
+    }
+}
+
+/// What has a reputation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Subject {
+    /// Of which kind it is.
+    pub layer: Layer,
+    /// Its hash, token or name.
+    pub name: String,
+}
+
+/// What a label says of one subject.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LabelEvidence {
+    /// Of whom.
+    pub subject: Subject,
+    /// Of when: the time of the labelled call.
+    pub at: Timestamp,
+    /// Fraud, or confirmed as honest.
+    pub is_fraud: bool,
+    /// Whether the subject itself was labelled, and not one of its calls: that is not scaled.
+    pub is_direct: bool,
+}
+
+/// What was observed of a subject.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Standing {
+    /// Evidence of honest use at `as_of`.
+    pub legit: f64,
+    /// Evidence of fraud at `as_of`.
+    pub fraud: f64,
+    /// When both were last summed up; none before the first hour is over.
+    pub as_of: Option<Timestamp>,
+    /// The hour that is under way, and what was observed in it.
+    pub hour: i64,
+    /// See `hour`.
+    pub hour_legit: f64,
+    /// See `hour`.
+    pub hour_fraud: f64,
+    /// Calls.
+    pub calls: u64,
+    /// Honest parties, as a bitmap for linear counting (Whang et al. 1990).
+    pub parties: [u64; 4],
+    /// The list that it is on.
+    pub listed: Listed,
+}
+
+/// A standing as it is now.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Reputed {
+    /// 0 to 100, 50 where nothing is known.
+    pub(crate) score: f64,
+    pub(crate) fraud: f64,
+    pub(crate) legit: f64,
+    /// 1 where only one party has it, near 0 where thousands have.
+    pub(crate) specificity: f64,
+    /// Labels: fraud, honest.
+    pub(crate) labels: (u32, u32),
+}
+
+impl Standing {
+    /// Honest parties, roughly; more than a thousand look like a thousand.
+    #[must_use]
+    pub fn party_count(&self) -> f64 {
+        let zeros: u32 = self.parties.iter().map(|word| word.count_zeros()).sum();
+        256.0 * (256.0 / f64::from(zeros.max(1))).ln()
+    }
+
+    /// How specific it is: 1 where no honest party is known to have it.
+    #[must_use]
+    pub fn specificity(&self) -> f64 {
+        1.0 / (1.0 + self.party_count())
+    }
+
+    /// Marks an honest party, by a hash; answers whether it is new.
+    pub(crate) fn party(&mut self, party: u64) -> bool {
+        let bit = party % 256;
+        let Some(word) = self.parties.get_mut((bit / 64) as usize) else { return false };
+        let before = *word;
+        *word |= 1 << (bit % 64);
+        *word != before
+    }
+
+    /// Counts an observed call.
+    pub(crate) fn observe(&mut self, at: Timestamp, is_fraud: bool, settings: &ReputationSettings) {
+        self.sum_up(at, settings);
+        if is_fraud {
+            self.hour_fraud += OBSERVED_FRAUD;
+        } else {
+            self.hour_legit += OBSERVED_LEGIT;
+        }
+    }
+
+    /// Ends the hour that is under way if it is over; answers whether it did.
+    pub(crate) fn sum_up(&mut self, now: Timestamp, settings: &ReputationSettings) -> bool {
+        let hour = now.as_nanos().div_euclid(HOUR);
+        if hour <= self.hour {
+            return false;
+        }
+        let ended = Timestamp::from_nanos((self.hour + 1).saturating_mul(HOUR));
+        if self.hour_legit > 0.0 || self.hour_fraud > 0.0 {
+            let (legit, fraud) = self.faded(ended, settings);
+            self.legit = (legit + self.hour_legit.min(MOST_IN_AN_HOUR)).min(MOST_LEGIT);
+            self.fraud = (fraud + self.hour_fraud.min(MOST_IN_AN_HOUR)).min(MOST_FRAUD);
+            self.as_of = Some(ended);
+            (self.hour_legit, self.hour_fraud) = (0.0, 0.0);
+        }
+        self.hour = hour;
+        true
+    }
+
+    fn faded(&self, now: Timestamp, settings: &ReputationSettings) -> (f64, f64) {
+        let age = self.as_of.map_or(Span::ZERO, |as_of| now.since(as_of));
+        (
+            self.legit * fading(age, settings.legit_half_life),
+            self.fraud * fading(age, settings.fraud_half_life),
+        )
+    }
+
+    /// The standing at a time, with what labels say.
+    pub(crate) fn at(&self, now: Timestamp, labels: &[Label], settings: &ReputationSettings) -> Reputed {
+        let specificity = self.specificity();
+        let (mut legit, mut fraud) = self.faded(now, settings);
+        fraud *= specificity;
+        let mut counts = (0, 0);
+        for label in labels {
+            let age = now.since(label.at).max(Span::ZERO);
+            if label.is_fraud {
+                counts.0 += 1;
+                let scale = if label.is_direct { 2.0 } else { specificity };
+                fraud += settings.confirmed_fraud * scale * fading(age, settings.fraud_half_life);
+            } else {
+                counts.1 += 1;
+                let weight = if label.is_direct { MOST_LEGIT } else { 1.0 };
+                legit += weight * fading(age, settings.legit_half_life);
+            }
+        }
+        let (legit, fraud) = (legit.min(2.0 * MOST_LEGIT), fraud.min(2.0 * MOST_FRAUD));
+        let score = 100.0 * (PRIOR + legit) / (2.0 * PRIOR + legit + fraud);
+        Reputed { score, fraud, legit, specificity, labels: counts }
+    }
+
+    /// The list that follows from a standing, with hysteresis; the same where nothing changes.
+    pub(crate) fn list(&self, reputed: &Reputed, settings: &ReputationSettings) -> Listed {
+        let score = reputed.score;
+        match self.listed {
+            Listed::Blocked if score < settings.block.1 => Listed::Blocked,
+            Listed::Allowed if score > settings.allow.1 => Listed::Allowed,
+            _ => {
+                let is_confirmed = reputed.labels.0 > 0 || reputed.fraud >= BLOCK_EVIDENCE;
+                if score <= settings.block.0 && is_confirmed && reputed.specificity >= BLOCK_SPECIFICITY {
+                    Listed::Blocked
+                } else if score >= settings.allow.0
+                    && reputed.legit >= ALLOW_EVIDENCE
+                    && reputed.labels.0 == 0
+                {
+                    Listed::Allowed
+                } else {
+                    Listed::No
+                }
+            }
+        }
+    }
+}
+
+/// The standing of a subject, 0 to 100, with the labels that are of it.
+#[must_use]
+pub fn reputation(
+    standing: &Standing,
+    labels: &[LabelEvidence],
+    now: Timestamp,
+    settings: &ReputationSettings,
+) -> f64 {
+    let labels: Vec<Label> = labels
+        .iter()
+        .map(|label| Label { at: label.at, is_fraud: label.is_fraud, is_direct: label.is_direct })
+        .collect();
+    (standing.at(now, &labels, settings).score * 10.0).round() / 10.0
+}
+
+/// A label as the tables keep it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Label {
+    pub(crate) at: Timestamp,
+    pub(crate) is_fraud: bool,
+    pub(crate) is_direct: bool,
+}
+
+/// What is left of evidence after a time.
+fn fading(age: Span, half_life: Span) -> f64 {
+    let half_life = half_life.as_secs_f64().max(1.0);
+    0.5_f64.powf(age.as_secs_f64().max(0.0) / half_life)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SETTINGS: fn() -> ReputationSettings = ReputationSettings::default;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_nanos(1_790_000_000_000_000_000 / HOUR * HOUR + hours * HOUR)
+    }
+
+    fn label(hours: i64, is_fraud: bool) -> Label {
+        Label { at: at(hours), is_fraud, is_direct: false }
+    }
+
+    #[test]
+    fn nothing_known_is_fifty_and_one_confirmed_fraud_is_the_end_of_a_specific_platform() {
+        let standing = Standing::default();
+        assert_eq!(standing.at(at(0), &[], &SETTINGS()).score, 50.0);
+        let reputed = standing.at(at(1), &[label(0, true)], &SETTINGS());
+        assert!(reputed.score < 10.0, "{reputed:?}");
+        assert_eq!(standing.list(&reputed, &SETTINGS()), Listed::Blocked);
+    }
+
+    #[test]
+    fn a_stack_that_hundreds_share_is_not_poisoned_by_one() {
+        let mut standing = Standing::default();
+        for party in 0..400_u64 {
+            // SplitMix64: hashes, whose low bits collide as chance will have it.
+            let mut hash = (party + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            standing.party(hash ^ (hash >> 31));
+        }
+        assert!((250.0..600.0).contains(&standing.party_count()), "{}", standing.party_count());
+        let before = standing.at(at(0), &[], &SETTINGS()).score;
+        let reputed = standing.at(at(1), &[label(0, true)], &SETTINGS());
+        assert!(before - reputed.score < 2.0, "{reputed:?}");
+        assert_eq!(standing.list(&reputed, &SETTINGS()), Listed::No);
+    }
+
+    #[test]
+    fn recovery_takes_more_than_ten_times_as_long_as_the_fall() {
+        let settings = SETTINGS();
+        let mut standing = Standing::default();
+        let half_way = 25.0;
+        let mut fall = 0;
+        while standing.at(at(fall), &[], &settings).score > half_way {
+            for _ in 0..20 {
+                standing.observe(at(fall), true, &settings);
+            }
+            fall += 1;
+            standing.sum_up(at(fall), &settings);
+        }
+        let mut recovery = 0;
+        while standing.at(at(fall + recovery), &[], &settings).score < 37.5 {
+            recovery += 1;
+            // Honest use does not buy it back any faster than the hourly limit allows.
+            assert!(recovery < 100_000);
+        }
+        assert!(fall <= 12 && recovery >= 10 * fall, "{fall} {recovery}");
+    }
+
+    #[test]
+    fn one_confirmed_fraud_weighs_for_months() {
+        let standing = Standing::default();
+        let after = |days: i64| standing.at(at(24 * days), &[label(0, true)], &SETTINGS()).score;
+        assert!(after(90) < 20.0 && after(180) < 30.0 && after(720) > 45.0, "{} {}", after(90), after(180));
+    }
+
+    #[test]
+    fn lists_have_hysteresis() {
+        let settings = SETTINGS();
+        let reputed = |score| Reputed { score, fraud: 20.0, legit: 20.0, specificity: 1.0, labels: (0, 0) };
+        let mut standing = Standing::default();
+        assert_eq!(standing.list(&reputed(16.0), &settings), Listed::No);
+        assert_eq!(standing.list(&reputed(14.0), &settings), Listed::Blocked);
+        standing.listed = Listed::Blocked;
+        assert_eq!(standing.list(&reputed(30.0), &settings), Listed::Blocked);
+        assert_eq!(standing.list(&reputed(36.0), &settings), Listed::No);
+        standing.listed = Listed::Allowed;
+        assert_eq!(standing.list(&reputed(75.0), &settings), Listed::Allowed);
+        assert_eq!(standing.list(&reputed(65.0), &settings), Listed::No);
+    }
+
+    proptest! {
+        #[test]
+        fn a_standing_stays_between_0_and_100_and_fraud_never_raises_it(
+            calls in proptest::collection::vec((0_i64..400, any::<bool>()), 0..200), fraud_at in 0_i64..400,
+        ) {
+            let settings = SETTINGS();
+            let mut calls = calls;
+            calls.sort_unstable();
+            let mut standing = Standing::default();
+            for (hour, is_fraud) in calls {
+                standing.observe(at(hour), is_fraud, &settings);
+            }
+            standing.sum_up(at(401), &settings);
+            let clean = standing.at(at(401), &[], &settings).score;
+            let labelled = standing.at(at(401), &[label(fraud_at, true)], &settings).score;
+            prop_assert!((0.0..=100.0).contains(&clean) && labelled < clean);
+        }
+    }
+}
