@@ -228,7 +228,7 @@ TAXES = ('Hello. This is the office of taxes and revenue. A complaint has been f
          'your accounts will be closed. Press one to speak to an officer at once.')
 
 def targets(answered, rings, busy, absent, unknown):
-    found = [outside(ANSWERS) for _ in range(answered)] + [chance.choice(ALONE) for _ in range(2)] + [outside(RINGS) for _ in range(rings)] \
+    found = [outside(ANSWERS) for _ in range(answered)] + ALONE + [outside(RINGS) for _ in range(rings)] \
         + [outside(BUSY) for _ in range(busy)] + [chance.choice(ABSENT) for _ in range(absent)] + [UNKNOWN + chance.randrange(100) for _ in range(unknown)]
     chance.shuffle(found)
     return found
@@ -266,7 +266,9 @@ def robocaller_2():
             for change in (['addr', 'flush', 'dev', 'eth0'], ['addr', 'add', ip + '/16', 'dev', 'eth0'], ['route', 'replace', 'default', 'via', PROXY]):
                 subprocess.run(['ip', '-n', LAB + ns] + change, check=True)
             uas.HIP[ns] = ip
-            ua = Baresip(ns, number, 'taxes', auto='manual', opts=dict(codecs='PCMU,PCMA' if number % 3 else 'PCMA,PCMU'))
+            # the gateway takes PCMU whatever comes first, the telephones take what does
+            codecs = 'PCMA,PCMU' if number % 3 == 0 or callee in ALONE else 'PCMU,PCMA'
+            ua = Baresip(ns, number, 'taxes', auto='manual', opts=dict(codecs=codecs))
             time.sleep(2)
             planned(ip, number, callee)
             log('robocaller 2', number, ip, callee)
