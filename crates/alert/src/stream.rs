@@ -138,8 +138,9 @@ impl Receiver for Stream {
             .map_err(|e| away("what was sent is not confirmed", &e))
     }
 
+    /// What is not confirmed at once is not sent again as a whole either.
     fn portion(&self) -> usize {
-        PORTION
+        if self.confirm { PORTION } else { 1 }
     }
 }
 
