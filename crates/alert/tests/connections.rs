@@ -59,8 +59,14 @@ fn sleeper() -> String {
 #[test]
 fn a_server_that_never_reads_confirms_nothing_and_hangs_nothing() {
     let address = sleeper();
-    away(tried(open(&format!("tcp://{address}"), &impatient()), &[numbered(1)]), "not confirmed: took too long");
-    away(tried(open(&format!("tls://{address}"), &impatient()), &[numbered(1)]), "cannot connect: took too long");
+    away(
+        tried(open(&format!("tcp://{address}"), &impatient()), &[numbered(1)]),
+        "not confirmed: took too long",
+    );
+    away(
+        tried(open(&format!("tls://{address}"), &impatient()), &[numbered(1)]),
+        "cannot connect: took too long",
+    );
     away(tried(open(&format!("http://{address}/"), &impatient()), &[numbered(1)]), "timeout");
 
     let mut courier = Courier::new("t", open(&format!("tcp://{address}"), &impatient()), None, limits(), 1);

@@ -56,7 +56,7 @@ fn server(answers: &'static [u16]) -> (String, mpsc::Receiver<Posted>) {
     let address = listener.local_addr().unwrap().to_string();
     let (told, posted) = mpsc::channel();
     std::thread::spawn(move || {
-        for (connection, status) in listener.incoming().zip(answers) {
+        for (status, connection) in answers.iter().zip(listener.incoming()) {
             told.send(serve(&mut connection.unwrap(), *status)).unwrap();
         }
     });
@@ -65,8 +65,10 @@ fn server(answers: &'static [u16]) -> (String, mpsc::Receiver<Posted>) {
 
 /// As a receiver has to check it.
 fn is_signed(posted: &Posted) -> bool {
-    let fields: BTreeMap<_, _> =
-        posted.headers["x-bellwether-signature"].split(',').filter_map(|field| field.split_once('=')).collect();
+    let fields: BTreeMap<_, _> = posted.headers["x-bellwether-signature"]
+        .split(',')
+        .filter_map(|field| field.split_once('='))
+        .collect();
     let time: i64 = fields["t"].parse().unwrap();
     let age = now().as_nanos() / 1_000_000_000 - time;
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET).unwrap();
