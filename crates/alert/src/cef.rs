@@ -125,7 +125,7 @@ mod tests {
             let line = message(&long, &sender(), longest);
             assert!(line.len() <= longest, "{line}");
             let words = line.split(" msg=").nth(1).unwrap();
-            assert!(words.trim_end_matches('…').len() % 2 == 0, "{line}");
+            assert!(words.trim_end_matches('…').len().is_multiple_of(2), "{line}");
         }
     }
 }

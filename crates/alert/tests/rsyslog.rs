@@ -1,4 +1,5 @@
 //! Against the log server that most hosts have: a real rsyslogd on loopback ports, with files of its own.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "common/certificates.rs"]
 mod certificates;

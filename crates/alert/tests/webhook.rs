@@ -1,4 +1,5 @@
 //! A small HTTP server that answers as it is told, and checks what it gets.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/certificates.rs"]
 mod certificates;
