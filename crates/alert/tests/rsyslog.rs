@@ -101,9 +101,14 @@ impl Rsyslog {
 
     /// Ends it in an orderly way, and waits for that.
     fn stop(&mut self) {
-        let stopped = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
-        assert!(stopped.success());
+        self.signal("-TERM");
         self.child.wait().unwrap();
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(
+            Command::new("kill").arg(signal).arg(self.child.id().to_string()).status().unwrap().success()
+        );
     }
 
     fn kept(&self) -> Vec<String> {
@@ -430,4 +435,23 @@ fn a_connection_that_stays_open_sends_the_last_messages_again() {
         through_restarts(|port, _| tcp(port), "tcp", |_| Delivery { confirm: false, ..delivery() });
     let repeated = complete(kept);
     assert!((1..=2 * 64).contains(&repeated), "{repeated} repeated");
+}
+
+#[test]
+fn what_lay_unread_in_a_server_that_was_killed_is_sent_again() {
+    if !present() {
+        return;
+    }
+    let port = free_port();
+    let mut server = Rsyslog::start(TempDir::new().unwrap(), &tcp(port), listens(port));
+    // Its kernel goes on taking connections and octets.
+    server.signal("-STOP");
+    let sending = std::thread::spawn(move || send(&format!("tcp://127.0.0.1:{port}"), &delivery(), 600));
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(!sending.is_finished(), "what nobody has read counts as sent");
+    server.signal("-KILL");
+    server.child.wait().unwrap();
+    server.child = Rsyslog::spawn(server.dir.path());
+    sending.join().unwrap();
+    all_expected(&server.kept_at_least(600), 600);
 }
