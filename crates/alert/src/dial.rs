@@ -1,0 +1,47 @@
+//! From a name to a connected socket, within a time.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::HostPort;
+use crate::deadline::Deadline;
+
+/// Connects to the first address that answers. Names are looked up anew each time, since servers move.
+///
+/// Returns what it took as well: it is the round trip, at least.
+pub(crate) fn connect(to: &HostPort, deadline: Deadline) -> io::Result<(TcpStream, Duration)> {
+    let addresses = resolve(to, deadline)?;
+    let mut error = io::ErrorKind::NotFound.into();
+    for (tried, address) in addresses.iter().enumerate() {
+        // An address that swallows everything leaves its share to those behind it.
+        let share = deadline.left()? / u32::try_from(addresses.len() - tried).unwrap_or(1);
+        let attempt = Deadline::within(share);
+        match TcpStream::connect_timeout(address, share) {
+            Ok(stream) => {
+                let took = attempt.spent();
+                // A notice is written in one piece, and nothing follows that it could wait for.
+                stream.set_nodelay(true)?;
+                return Ok((stream, took));
+            }
+            Err(e) => error = e,
+        }
+    }
+    Err(error)
+}
+
+/// The addresses of a host. The system's resolver knows no time limit, so that a thread of its own waits for it.
+pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(ip) = to.host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(ip, to.port)]);
+    }
+    let (answer, answers) = mpsc::sync_channel(1);
+    let name = (to.host.clone(), to.port);
+    std::thread::Builder::new().name("alert-resolve".into()).spawn(move || {
+        let _ = answer.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+    })?;
+    let found =
+        answers.recv_timeout(deadline.left()?).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    if found.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(found) }
+}

@@ -1,0 +1,102 @@
+//! Text that strangers chose (a subject, a Call-ID) on its way into other people's logs.
+
+use bellwether_base::Timestamp;
+
+/// What stands for the end that was cut off.
+pub(crate) const ELLIPSIS: char = '…';
+
+/// The character itself, or one in its place if it would act on a terminal or a log: begin a line, move the cursor, turn
+/// the direction of writing.
+pub(crate) fn harmless(c: char) -> char {
+    match c {
+        // The pictures of the control characters: it can still be read which one it was.
+        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        '\x7f' => '\u{2421}',
+        '\u{80}'..='\u{9f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
+        c => c,
+    }
+}
+
+/// Appends as many characters of a text as fit into `room` octets, each as `write` writes it (one call, one character). What
+/// does not fit is cut between characters, and the cut is shown.
+pub(crate) fn push_within(out: &mut String, text: &str, room: usize, write: impl Fn(&mut String, char)) {
+    let start = out.len();
+    // Where the text has to end if it turns out that not all of it fits.
+    let mut fits = start;
+    for c in text.chars() {
+        write(out, harmless(c));
+        let used = out.len() - start;
+        if used > room {
+            out.truncate(fits);
+            if room >= ELLIPSIS.len_utf8() {
+                out.push(ELLIPSIS);
+            }
+            return;
+        }
+        if used + ELLIPSIS.len_utf8() <= room {
+            fits = out.len();
+        }
+    }
+}
+
+/// A header field of RFC 5424: PRINTUSASCII (section 6, %d33-126) up to a length, and `-` for nothing.
+pub(crate) fn printable(text: &str, longest: usize) -> String {
+    let kept: String =
+        text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(longest).collect();
+    if kept.is_empty() { "-".to_owned() } else { kept }
+}
+
+/// RFC 3339 in UTC with microseconds: RFC 5424 (section 6.2.3) allows no more than six digits.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    moment(at).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// A moment as the library has it. Every [`Timestamp`] lies in its range.
+pub(crate) fn moment(at: Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_nanosecond(at.as_nanos().into()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_would_act_on_a_log_is_shown_instead() {
+        let text: String = "a\r\nb\x1b[2J\u{202e}\u{85}é".chars().map(harmless).collect();
+        assert_eq!(text, "a␍␊b␛[2J\u{fffd}\u{fffd}é");
+    }
+
+    #[test]
+    fn microseconds_are_cut_and_not_rounded() {
+        assert_eq!(
+            rfc3339(Timestamp::from_nanos(crate::notice::tests::MOMENT)),
+            "2026-03-01T12:34:56.789012Z"
+        );
+        assert_eq!(rfc3339(Timestamp::from_nanos(999_999_999)), "1970-01-01T00:00:00.999999Z");
+        assert_eq!(rfc3339(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999999Z");
+        assert!(rfc3339(Timestamp::MIN).starts_with("1677-") && rfc3339(Timestamp::MAX).starts_with("2262-"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_cut_text_fits_and_is_a_beginning(text in any::<String>(), room in 0usize..80) {
+            let mut out = String::from("x");
+            push_within(&mut out, &text, room, String::push);
+            prop_assert!(out.len() <= room + 1);
+            let whole: String = text.chars().map(harmless).collect();
+            let kept = &out[1..];
+            if whole.len() <= room {
+                prop_assert_eq!(kept, whole);
+            } else {
+                prop_assert!(whole.starts_with(kept.strip_suffix(ELLIPSIS).unwrap_or(kept)));
+            }
+        }
+    }
+}

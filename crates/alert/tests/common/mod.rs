@@ -1,0 +1,98 @@
+//! What all tests at the edge need: a spool in memory and a clock.
+#![expect(clippy::disallowed_types, reason = "a test at the edge waits by the clock")]
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bellwether_alert::{Courier, Delivery, Notice, Patience, Receiver, Sender, Severity, Spool, Wait};
+use bellwether_base::{Span, Timestamp};
+
+/// Numbered notices.
+pub(crate) struct Numbered {
+    pub(crate) newest: i64,
+    pub(crate) cursor: i64,
+}
+
+impl Spool for Numbered {
+    type Error = std::convert::Infallible;
+
+    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<Notice>, Self::Error> {
+        Ok((id + 1..=self.newest).take(limit).map(numbered).collect())
+    }
+
+    fn newest(&mut self) -> Result<i64, Self::Error> {
+        Ok(self.newest)
+    }
+
+    fn cursor(&mut self, _receiver: &str) -> Result<i64, Self::Error> {
+        Ok(self.cursor)
+    }
+
+    fn sent(&mut self, _receiver: &str, id: i64) -> Result<(), Self::Error> {
+        self.cursor = id;
+        Ok(())
+    }
+}
+
+pub(crate) fn numbered(id: i64) -> Notice {
+    Notice {
+        id,
+        at: Timestamp::from_nanos(1_772_368_496_789_012_345),
+        kind: "device_shared".into(),
+        severity: Severity::Warning,
+        subject: format!("sip:t-{id}@example.net"),
+        message: format!("number {id}, \"schön\" \\ ]"),
+        call_id: Some("a\"b\\c]d".into()),
+        campaign: None,
+        fingerprint: Some("2:9ac1".into()),
+        score: Some(0.5),
+        more: 0,
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap())
+}
+
+/// A delivery that loses its patience soon.
+pub(crate) fn delivery() -> Delivery {
+    let patience = Patience {
+        connect: Duration::from_secs(5),
+        write: Duration::from_secs(2),
+        confirm: Duration::from_secs(5),
+    };
+    Delivery {
+        patience,
+        ..Delivery::new(Sender { process: 4711, ..Sender::new("sensor.example.net", "0.1.0") })
+    }
+}
+
+/// Turns until the spool is empty, as the program's loop does.
+pub(crate) fn run<R: Receiver>(courier: &mut Courier<R>, spool: &mut Numbered, within: Duration) {
+    let start = now();
+    loop {
+        assert!(
+            now().since(start).as_secs_f64() < within.as_secs_f64(),
+            "not sent within {within:?}: {:?}, {:?}",
+            courier.away(),
+            courier.counts()
+        );
+        match courier.turn(spool, now()).unwrap() {
+            Wait::Again => {}
+            Wait::Until(then) => {
+                let wait = then.since(now()).as_nanos().max(0).cast_unsigned();
+                std::thread::sleep(Duration::from_nanos(wait));
+            }
+            Wait::News => return,
+        }
+    }
+}
+
+/// Short waits, so that a test need not wait long.
+pub(crate) fn limits() -> bellwether_alert::Limits {
+    bellwether_alert::Limits {
+        shortest_wait: Span::from_millis(50),
+        longest_wait: Span::from_millis(400),
+        ..bellwether_alert::Limits::default()
+    }
+}
