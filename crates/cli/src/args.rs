@@ -32,6 +32,9 @@ pub(crate) struct Common {
     /// Signatures of further stacks (TOML, see docs/fingerprint.md); they count before the built-in ones
     #[arg(long, value_name = "FILE", env = "BELLWETHER_SIGNATURES", global = true)]
     pub(crate) signatures: Option<PathBuf>,
+    /// Folder with certificates of PASSporT signers (PEM); each is for the x5u that ends with its file's name
+    #[arg(long, value_name = "DIR", env = "BELLWETHER_STIR_CERTS", global = true)]
+    pub(crate) stir_certs: Option<PathBuf>,
     /// Worker threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64),
           env = "BELLWETHER_WORKERS", global = true)]
@@ -78,6 +81,16 @@ pub(crate) enum Command {
     Class(ClassArgs),
     /// Who may use which device
     Inventory(InventoryArgs),
+    /// Tell what a call, a fingerprint or a campaign turned out to be: reputation learns from it
+    Label(LabelArgs),
+    /// Take what systems behind the switch tell of calls: a JSON object on each line, as in the score API
+    Telemetry(TelemetryArgs),
+    /// Compare verdicts with what is known: confusion matrix, accuracy, precision, recall, what each signal contributes
+    Evaluate(EvaluateArgs),
+    /// What platforms, deployments, instances and origins have earned, and the lists that follow from it
+    Reputation(ReputationArgs),
+    /// Look after the database
+    Db(DbArgs),
     /// What the fingerprints of two calls share and where they differ
     Diff(DiffArgs),
     /// Look for what would stop or spoil a live run
@@ -96,6 +109,9 @@ pub(crate) struct ReplayArgs {
     /// Go on reading files that are still being written, until SIGINT or SIGTERM
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Send alerts to the receivers of the configuration when all is read, as a sensor does
+    #[arg(long)]
+    pub(crate) alerts: bool,
 }
 
 #[derive(Args, Debug)]
@@ -186,6 +202,10 @@ pub(crate) enum What {
     Devices,
     /// One row per platform
     Fingerprints,
+    /// One row per campaign: calls of one origin, whatever their numbers and addresses
+    Campaigns,
+    /// One row per platform, deployment, instance or origin that has a standing, the worst first
+    Reputation,
     /// What an operator should look at
     Alerts,
     /// What could not be analysed, why, and what to do
@@ -207,6 +227,8 @@ pub(crate) enum ShowKind {
     Call,
     /// By hash
     Fingerprint,
+    /// By name: its course, its calls, what links them
+    Campaign,
     /// By address of record or contact: its clock, and which other devices it could be
     Device,
 }
@@ -323,6 +345,146 @@ pub(crate) struct DoctorArgs {
     /// Interface that is to be listened on; repeat for several
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub(crate) interfaces: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LabelArgs {
+    /// What kind of thing
+    #[arg(value_enum, required_unless_present = "file")]
+    pub(crate) kind: Option<LabelKind>,
+    /// Its name: a Call-ID, a fingerprint's hash, or a campaign's name
+    #[arg(required_unless_present = "file")]
+    pub(crate) id: Option<String>,
+    /// What it turned out to be; none takes a label back
+    #[arg(value_enum, required_unless_present = "file")]
+    pub(crate) label: Option<LabelValue>,
+    /// Label the calls of a file instead: a JSON object with call_id and label on each line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "id", "label"])]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LabelKind {
+    /// By Call-ID
+    Call,
+    /// By hash
+    Fingerprint,
+    /// By name
+    Campaign,
+}
+
+impl LabelKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Fingerprint => "fingerprint",
+            Self::Campaign => "campaign",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LabelValue {
+    /// Confirmed fraud
+    Fraud,
+    /// Confirmed as honest
+    Legit,
+    /// No label
+    None,
+}
+
+impl LabelValue {
+    pub(crate) const fn text(self) -> Option<&'static str> {
+        match self {
+            Self::Fraud => Some("fraud"),
+            Self::Legit => Some("legit"),
+            Self::None => None,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct TelemetryArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvaluateArgs {
+    /// Labels, one JSON object per line with call_id and what is known: label, campaign, device, class
+    #[arg(long, value_name = "FILE")]
+    pub(crate) truth: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReputationArgs {
+    #[command(subcommand)]
+    pub(crate) action: ReputationAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ReputationAction {
+    /// One row per subject, the worst first
+    List,
+    /// Write the block list or the allow list for other programs
+    Export {
+        /// Which list
+        #[arg(value_enum)]
+        list: ListName,
+        /// How it is written
+        #[arg(long = "as", value_enum, default_value_t)]
+        form: ExportAs,
+        /// Write to this file instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ListName {
+    /// What is to be refused
+    Block,
+    /// What needs no look
+    Allow,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum ExportAs {
+    /// kind:name on each line
+    #[default]
+    Plain,
+    /// Comma-separated values with standing, since when, and why
+    Csv,
+    /// Rows of Kamailio's htable
+    Kamailio,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DbArgs {
+    #[command(subcommand)]
+    pub(crate) action: DbAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum DbAction {
+    /// Look whether the file is whole and all rows have what they name
+    Check,
+    /// Copy the database to a file, while a sensor may write to it
+    Backup {
+        /// The file; it must not be there yet
+        file: PathBuf,
+    },
+    /// Take out what is old, never what is labelled
+    Prune {
+        /// Keep this many days [default: that of the configuration]
+        #[arg(long, value_name = "DAYS")]
+        keep_days: Option<u32>,
+        /// Keep no more than this [default: that of the configuration]
+        #[arg(long, value_name = "MIB")]
+        max_mib: Option<u64>,
+    },
+    /// Bring the database to this program's version; every command does that by itself
+    Migrate,
 }
 
 #[derive(Args, Debug)]

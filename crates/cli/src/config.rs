@@ -1,12 +1,14 @@
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 
 use bellwether_base::{Ppm, Span};
-use bellwether_judge::{Privacy, SensitiveNumbers, Site, Strictness, Trunk};
+use bellwether_judge::{DialPlan, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
 use bellwether_store::Tolerance;
+use bellwether_verdict::{CampaignSettings, DispositionThresholds, ReputationSettings, Settings, nearest};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -31,6 +33,12 @@ pub(crate) struct Config {
     limits: LimitSettings,
     timeouts: Timeouts,
     site: SiteSettings,
+    pub(crate) numbering: NumberingSettings,
+    verdict: VerdictSettings,
+    reputation: ReputationTable,
+    campaigns: CampaignTable,
+    signals: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    pub(crate) alerts: AlertSettings,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
@@ -116,6 +124,154 @@ struct SiteSettings {
 struct TrunkSettings {
     name: String,
     networks: Vec<Network>,
+    #[serde(default)]
+    via_hosts: Vec<String>,
+    #[serde(default)]
+    trusted: bool,
+    #[serde(default)]
+    attestation: String,
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct NumberingSettings {
+    pub(crate) country_code: String,
+    pub(crate) international_prefixes: Vec<String>,
+    pub(crate) national_prefix: String,
+    pub(crate) high_risk_file: String,
+    pub(crate) brands_file: String,
+}
+
+impl Default for NumberingSettings {
+    fn default() -> Self {
+        let DialPlan { country_code, international, national } = DialPlan::default();
+        Self {
+            country_code,
+            international_prefixes: international,
+            national_prefix: national,
+            high_risk_file: String::new(),
+            brands_file: String::new(),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct VerdictSettings {
+    quarantine_below: f64,
+    standard_from: f64,
+}
+
+impl Default for VerdictSettings {
+    fn default() -> Self {
+        let DispositionThresholds { quarantine_below, standard_from } = DispositionThresholds::default();
+        Self { quarantine_below, standard_from }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ReputationTable {
+    fraud_half_life_days: f64,
+    legit_half_life_days: f64,
+    confirmed_fraud: f64,
+    block_at: f64,
+    block_until: f64,
+    allow_at: f64,
+    allow_until: f64,
+}
+
+impl Default for ReputationTable {
+    fn default() -> Self {
+        let r = ReputationSettings::default();
+        Self {
+            fraud_half_life_days: r.fraud_half_life.as_secs_f64() / 86_400.0,
+            legit_half_life_days: r.legit_half_life.as_secs_f64() / 86_400.0,
+            confirmed_fraud: r.confirmed_fraud,
+            block_at: r.block.0,
+            block_until: r.block.1,
+            allow_at: r.allow.0,
+            allow_until: r.allow.1,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CampaignTable {
+    fewest_calls: usize,
+    window_h: f64,
+    ends_after_days: f64,
+    kinds: usize,
+    kinds_on_shared: usize,
+}
+
+impl Default for CampaignTable {
+    fn default() -> Self {
+        let c = CampaignSettings::default();
+        Self {
+            fewest_calls: c.fewest_calls,
+            window_h: c.window.as_secs_f64() / 3600.0,
+            ends_after_days: c.ends_after.as_secs_f64() / 86_400.0,
+            kinds: c.kinds.0,
+            kinds_on_shared: c.kinds.1,
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AlertSettings {
+    pub(crate) quiet_s: u32,
+    pub(crate) per_minute: u32,
+    pub(crate) backlog: u32,
+    pub(crate) least: String,
+    pub(crate) host: String,
+    pub(crate) receivers: Vec<ReceiverSettings>,
+}
+
+impl Default for AlertSettings {
+    fn default() -> Self {
+        Self {
+            quiet_s: 300,
+            per_minute: 60,
+            backlog: 100_000,
+            least: "notice".into(),
+            host: String::new(),
+            receivers: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReceiverSettings {
+    pub(crate) name: String,
+    pub(crate) target: String,
+    #[serde(default)]
+    pub(crate) format: String,
+    #[serde(default = "facility")]
+    pub(crate) facility: String,
+    #[serde(default = "yes")]
+    pub(crate) confirm: bool,
+    #[serde(default)]
+    pub(crate) secret_file: String,
+    #[serde(default)]
+    pub(crate) ca_file: String,
+    #[serde(default)]
+    pub(crate) server_name: String,
+    #[serde(default)]
+    pub(crate) certificate_file: String,
+    #[serde(default)]
+    pub(crate) key_file: String,
+}
+
+fn facility() -> String {
+    "local0".to_owned()
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// A network in prefix notation, or a single address.
@@ -145,6 +301,12 @@ impl Default for Config {
             limits: LimitSettings::default(),
             timeouts: Timeouts::default(),
             site: SiteSettings::default(),
+            numbering: NumberingSettings::default(),
+            verdict: VerdictSettings::default(),
+            reputation: ReputationTable::default(),
+            campaigns: CampaignTable::default(),
+            signals: BTreeMap::new(),
+            alerts: AlertSettings::default(),
         }
     }
 }
@@ -225,7 +387,7 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let config: Self = toml::from_str(text).map_err(|e| e.to_string().trim_end().to_owned())?;
+        let config: Self = toml::from_str(text).map_err(|e| explained(&e))?;
         config.check()?;
         Ok(config)
     }
@@ -279,12 +441,108 @@ impl Config {
         if !(self.database.max_mib == 0 || (16..=1 << 30).contains(&self.database.max_mib)) {
             return Err(format!("database.max_mib must be 0 or at least 16, not {}", self.database.max_mib));
         }
+        self.check_verdict()?;
         let mut names: Vec<&str> = self.site.trunks.iter().map(|t| t.name.as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|w| w.first() == w.last()).and_then(|w| w.first()) {
             return Err(format!("site.trunks names \"{twice}\" twice"));
         }
         Ok(())
+    }
+
+    fn check_verdict(&self) -> Result<(), String> {
+        let v = &self.verdict;
+        if !(0.0 <= v.quarantine_below && v.quarantine_below <= v.standard_from && v.standard_from <= 100.0) {
+            return Err(
+                "verdict.quarantine_below and verdict.standard_from must lie in order between 0 and 100"
+                    .into(),
+            );
+        }
+        let r = &self.reputation;
+        for (name, value) in [
+            ("reputation.fraud_half_life_days", r.fraud_half_life_days),
+            ("reputation.legit_half_life_days", r.legit_half_life_days),
+            ("reputation.confirmed_fraud", r.confirmed_fraud),
+            ("campaigns.window_h", self.campaigns.window_h),
+            ("campaigns.ends_after_days", self.campaigns.ends_after_days),
+        ] {
+            if !(value > 0.0 && value <= 10_000.0) {
+                return Err(format!("{name} must lie above 0 and up to 10000, not {value}"));
+            }
+        }
+        let order = [0.0, r.block_at, r.block_until, r.allow_until, r.allow_at, 100.0];
+        if !order.windows(2).all(|pair| pair[0] <= pair[1]) {
+            return Err("reputation.block_at, block_until, allow_until and allow_at must lie in order between 0 and 100".into());
+        }
+        let c = &self.campaigns;
+        if !(3..=128).contains(&c.fewest_calls) || c.kinds == 0 || c.kinds_on_shared == 0 {
+            return Err("campaigns.fewest_calls must lie between 3 and 128, and the kinds above 0".into());
+        }
+        for trunk in &self.site.trunks {
+            if !["", "A", "B", "C"].contains(&trunk.attestation.as_str()) {
+                return Err(format!("the attestation of trunk \"{}\" is A, B, C or empty", trunk.name));
+            }
+        }
+        if !["notice", "warning", "critical"].contains(&self.alerts.least.as_str()) {
+            return Err(format!(
+                "alerts.least is notice, warning or critical, not \"{}\"",
+                self.alerts.least
+            ));
+        }
+        let mut names: Vec<&str> = self.alerts.receivers.iter().map(|r| r.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|w| w.first() == w.last()).and_then(|w| w.first()) {
+            return Err(format!("alerts.receivers names \"{twice}\" twice"));
+        }
+        for receiver in &self.alerts.receivers {
+            let target: Result<bellwether_alert::Target, _> = receiver.target.parse();
+            target.map_err(|e| format!("receiver \"{}\": {e}", receiver.name))?;
+        }
+        self.tuned().map(|_| ())
+    }
+
+    /// How calls are judged.
+    fn tuned(&self) -> Result<Settings, String> {
+        let days = |days: f64| span(days * 86_400.0);
+        let (v, r, c) = (&self.verdict, &self.reputation, &self.campaigns);
+        let mut settings = Settings::default();
+        settings.dispositions =
+            DispositionThresholds { quarantine_below: v.quarantine_below, standard_from: v.standard_from };
+        settings.reputation = ReputationSettings {
+            fraud_half_life: days(r.fraud_half_life_days),
+            legit_half_life: days(r.legit_half_life_days),
+            confirmed_fraud: r.confirmed_fraud,
+            block: (r.block_at, r.block_until),
+            allow: (r.allow_at, r.allow_until),
+        };
+        settings.campaigns = CampaignSettings {
+            fewest_calls: c.fewest_calls,
+            window: span(c.window_h * 3600.0),
+            ends_after: days(c.ends_after_days),
+            kinds: (c.kinds, c.kinds_on_shared),
+        };
+        for (signal, keys) in &self.signals {
+            for (key, value) in keys {
+                let number = match value {
+                    toml::Value::Boolean(is) if key == "on" => f64::from(u8::from(*is)),
+                    toml::Value::Float(n) => *n,
+                    toml::Value::Integer(n) => *n as f64,
+                    other => {
+                        return Err(format!(
+                            "signals.{signal}.{key} is a {}, and no number",
+                            other.type_str()
+                        ));
+                    }
+                };
+                settings.set(signal, key, number).map_err(|e| e.to_string())?;
+            }
+        }
+        Ok(settings)
+    }
+
+    /// How calls are judged; what cannot be was refused when the file was read.
+    pub(crate) fn verdict(&self) -> Settings {
+        self.tuned().unwrap_or_default()
     }
 
     pub(crate) const fn privacy(&self) -> Privacy {
@@ -365,9 +623,26 @@ impl Config {
                 .site
                 .trunks
                 .iter()
-                .map(|t| Trunk { name: t.name.clone(), networks: nets(&t.networks) })
+                .map(|t| Trunk {
+                    name: t.name.clone(),
+                    networks: nets(&t.networks),
+                    via_hosts: t.via_hosts.clone(),
+                    policy: TrunkPolicy { is_trusted: t.trusted, usual_attestation: t.attestation.clone() },
+                })
                 .collect(),
         }
+    }
+}
+
+/// An error as it is told: of an unknown key, with the nearest that there is.
+fn explained(error: &toml::de::Error) -> String {
+    let text = error.to_string().trim_end().to_owned();
+    let quoted: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
+    match quoted.split_first() {
+        Some((unknown, known)) if error.message().starts_with("unknown field") && !known.is_empty() => {
+            format!("{text}\nthe nearest known key is `{}`", nearest(unknown, known.iter().copied()))
+        }
+        _ => text,
     }
 }
 
@@ -424,7 +699,13 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_place() {
         for (text, expected) in [
-            ("privcy = \"clear\"", "privcy"),
+            ("privcy = \"clear\"", "nearest known key is `privacy`"),
+            ("[signals.call_velocty]\non = false", "nearest is call_velocity"),
+            ("[signals.dead_air]\nsecs = \"many\"", "no number"),
+            ("[verdict]\nquarantine_below = 80", "in order"),
+            ("[reputation]\nblock_at = 50.0", "in order"),
+            ("[[alerts.receivers]]\nname = \"a\"\ntarget = \"ftp://x\"", "receiver \"a\""),
+            ("[[site.trunks]]\nname=\"a\"\nnetworks=[]\nattestation=\"D\"", "A, B, C"),
             ("privacy = \"none\"", "tokens"),
             ("[limits]\ncalls = 0", "limits.calls must lie between"),
             ("[timeouts]\nstream_s = -1", "timeouts.stream_s must lie above 0"),

@@ -137,6 +137,7 @@ fn alert(url: &str, what: &str) -> Alert {
         subject,
         message: format!("{what}; the inventory stays as it was"),
         call: None,
+        campaign: None,
     }
 }
 

@@ -3,9 +3,14 @@
 mod args;
 mod class;
 mod config;
+mod db;
+mod delivery;
 mod doctor;
+mod evaluate;
 mod inventory;
 mod key;
+mod knowledge;
+mod label;
 mod outcome;
 mod plot;
 mod plot_silence;
@@ -15,8 +20,10 @@ mod provisioning;
 mod render;
 mod replay;
 mod report;
+mod reputation;
 mod sense;
 mod show;
+mod truth;
 mod when;
 
 use std::io::Write;
@@ -53,6 +60,11 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Plot(args) => plot::run(&cli.common, args),
         Command::Class(args) => class::run(&cli.common, args),
         Command::Inventory(args) => inventory::run(&cli.common, args),
+        Command::Label(args) => label::run(&cli.common, args),
+        Command::Telemetry(args) => label::telemetry(&cli.common, args),
+        Command::Evaluate(args) => evaluate::run(&cli.common, args),
+        Command::Reputation(args) => reputation::run(&cli.common, args),
+        Command::Db(args) => db::run(&cli.common, args),
         Command::Diff(args) => show::diff(&cli.common, args),
         Command::Doctor(args) => doctor::run(&cli.common, args),
         Command::Config(args) => config::run(&cli.common, args),

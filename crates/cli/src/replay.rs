@@ -1,13 +1,17 @@
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use bellwether_judge::Tokeniser;
 use bellwether_sensor::{Config as Sensor, Finished, Latency};
 use bellwether_store::Writer;
+use bellwether_verdict::Assessor;
 
 use crate::args::{Common, ReplayArgs};
 use crate::config::Config;
+use crate::delivery::Deliveries;
 use crate::key::InstallationKey;
+use crate::knowledge;
 use crate::outcome::{Exit, Failure};
 use crate::progress::Bar;
 use crate::report::print_summary;
@@ -17,12 +21,14 @@ use crate::show::configured;
 pub(crate) struct Prepared {
     pub(crate) sensor: Sensor,
     pub(crate) writer: Writer,
+    pub(crate) deliveries: Deliveries,
 }
 
 impl Prepared {
     /// Loads or makes the key and opens the database.
     pub(crate) fn new(common: &Common, config: &Config) -> Result<Self, Failure> {
         let Installation { key, tokeniser, writer } = Installation::open(common, config)?;
+        let deliveries = Deliveries::open(&config.alerts, &common.db, &tokeniser.key_id())?;
         let sensor = Sensor {
             workers: common.workers.unwrap_or_else(processors),
             limits: config.limits(),
@@ -33,9 +39,10 @@ impl Prepared {
             tokeniser,
             site: config.site(),
             sensitive: config.sensitive(),
+            knowledge: Arc::new(knowledge::load(common, config)?),
             retention: None,
         };
-        Ok(Self { sensor, writer })
+        Ok(Self { sensor, writer, deliveries })
     }
 }
 
@@ -53,21 +60,28 @@ impl Installation {
         let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
         let tokeniser = Tokeniser::new(&key.0, config.privacy());
         let as_read = configured(common, config)?;
-        let writer = Writer::open(&common.db, &tokeniser.key_id())?.judging(as_read);
+        let assessor = Assessor::new(config.verdict(), key.hash_key());
+        let writer = Writer::open(&common.db, &tokeniser.key_id())?.judging(as_read).assessing(assessor)?;
         Ok(Self { key, tokeniser, writer })
     }
 }
 
 /// `bellwether replay`.
 pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
-    let config = Config::load(common.config.as_deref())?;
+    let mut config = Config::load(common.config.as_deref())?;
     if args.follow {
         return crate::sense::follow(common, &config, &args.captures);
     }
     let inputs = bellwether_capture::expand(&args.captures).map_err(|e| Failure::Work(e.to_string()))?;
-    let Prepared { sensor, writer } = Prepared::new(common, &config)?;
+    if !args.alerts {
+        config.alerts.receivers.clear();
+    }
+    let Prepared { sensor, writer, deliveries } = Prepared::new(common, &config)?;
     let mut bar = Bar::new(common.quiet);
-    let result = bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress));
+    let result = deliveries.beside(
+        |text| note(common, text),
+        || bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
+    );
     bar.finish();
     let outcome = result?;
     if !common.quiet {

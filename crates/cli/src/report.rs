@@ -22,6 +22,8 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
         What::Streams => Report::Streams,
         What::Devices => Report::Devices,
         What::Fingerprints => Report::Fingerprints,
+        What::Campaigns => Report::Campaigns,
+        What::Reputation => Report::Reputation,
         What::Alerts => Report::Alerts,
         What::Losses => Report::Losses,
     };
@@ -58,6 +60,13 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
     }
+}
+
+/// `bellwether reputation list`.
+pub(crate) fn reputation(common: &Common) -> Result<Exit, Failure> {
+    let args =
+        ReportArgs { what: What::Reputation, since: None, until: None, limit: None, filters: Vec::new() };
+    run(common, &args)
 }
 
 /// Prints what the database amounts to.

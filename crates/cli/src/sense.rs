@@ -22,7 +22,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let ears = Ears::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
-    let Prepared { mut sensor, writer } = Prepared::new(common, &config)?;
+    let Prepared { mut sensor, writer, deliveries } = Prepared::new(common, &config)?;
     sensor.retention = Some(config.retention());
     // Whoever breaks into what reads hostile traffic shall find no privileges there. Threads inherit this.
     drop_capabilities()?;
@@ -32,7 +32,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let heps = args.hep.iter().map(ToString::to_string);
     let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
     let greeting = format!("listening on {}", places.join(", "));
-    until_stopped(common, ears, Prepared { sensor, writer }, &stop, &greeting)?;
+    until_stopped(common, ears, Prepared { sensor, writer, deliveries }, &stop, &greeting)?;
     Ok(Exit::Done)
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
 fn until_stopped(
     common: &Common,
     ears: Ears,
-    Prepared { sensor, writer }: Prepared,
+    Prepared { sensor, writer, deliveries }: Prepared,
     stop: &AtomicBool,
     greeting: &str,
 ) -> Result<Terminal, Failure> {
@@ -59,7 +59,8 @@ fn until_stopped(
         tell(&format!("{greeting} until SIGINT or SIGTERM"));
     }
     notify(NotifyState::Ready);
-    let outcome = bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal)?;
+    let outcome =
+        deliveries.beside(tell, || bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal))?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
         print_speed(outcome.packets, &outcome.finished);

@@ -15,12 +15,14 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         ShowKind::Call => reader.show_call(&args.id)?,
         ShowKind::Device => reader.show_device(&args.id)?,
         ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
+        ShowKind::Campaign => reader.show_campaign(&args.id)?.into_iter().collect(),
     };
     if found.is_empty() {
         let kind = match args.kind {
             ShowKind::Call => "call with the Call-ID",
             ShowKind::Device => "device of",
             ShowKind::Fingerprint => "fingerprint",
+            ShowKind::Campaign => "campaign",
         };
         return Err(Failure::Work(format!("there is no {kind} {} in {}", args.id, common.db.display())));
     }
@@ -55,8 +57,13 @@ pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
 /// How a reader is to recognise stacks, compare clocks and judge devices.
 pub(crate) fn configured(common: &Common, config: &Config) -> Result<impl FnOnce(Reader) -> Reader, Failure> {
     let (signatures, tolerance, strictness) = (signatures(common)?, config.tolerance(), config.strictness());
+    let settings = config.verdict();
     Ok(move |reader: Reader| {
-        reader.with_signatures(signatures).with_tolerance(tolerance).with_strictness(strictness)
+        reader
+            .with_signatures(signatures)
+            .with_tolerance(tolerance)
+            .with_strictness(strictness)
+            .with_settings(settings)
     })
 }
 

@@ -20,6 +20,13 @@ pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Fail
     })
 }
 
+/// A moment as reports print it.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))
+        .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string())
+        .unwrap_or_default()
+}
+
 /// Reads a length of time, such as 90s, 15m, 24h or 7d.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     age(text)

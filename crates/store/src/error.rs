@@ -21,6 +21,10 @@ pub enum StoreError {
     OtherKey(PathBuf),
     /// It is no database of ours.
     Foreign(PathBuf),
+    /// It is there already.
+    Exists(PathBuf),
+    /// A file cannot be written.
+    File(PathBuf, String),
     /// A statement failed.
     Sql(rusqlite::Error),
     /// The report has no such column.
@@ -42,6 +46,7 @@ impl StoreError {
                 | Self::Newer { .. }
                 | Self::OtherKey(_)
                 | Self::Foreign(_)
+                | Self::Exists(_)
                 | Self::NoSuchColumn { .. }
         )
     }
@@ -65,6 +70,8 @@ impl fmt::Display for StoreError {
                 path.display()
             ),
             Self::Foreign(path) => write!(f, "{} is not a database of bellwether", path.display()),
+            Self::Exists(path) => write!(f, "{} is there already", path.display()),
+            Self::File(path, e) => write!(f, "cannot write {}: {e}", path.display()),
             Self::Sql(e) => write!(f, "the database refused a statement: {}", words(e)),
             Self::NoSuchColumn { asked, known } => {
                 write!(f, "this report has no column {asked}; it has {}", known.join(", "))

@@ -79,6 +79,16 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
+/// Brings a database that exists up to date; answers the version that it had.
+pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
+    let mut db = Connection::open(path).map_err(|e| StoreError::Open(path.to_path_buf(), e))?;
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    check_ours(&db, path)?;
+    let found = check_version(&db, path)?;
+    migrate(&mut db, path)?;
+    Ok(found)
+}
+
 fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let foreign = || StoreError::Foreign(path.to_path_buf());
     let id: i64 = match db.pragma_query_value(None, "application_id", |r| r.get(0)) {

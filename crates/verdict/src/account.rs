@@ -1,6 +1,9 @@
 use std::net::IpAddr;
 
 use bellwether_base::{Span, Timestamp};
+use bellwether_fingerprint::PrintHash;
+
+use crate::signals::Registration;
 
 /// Countries remembered of one account; further ones are as good as known.
 const MOST_COUNTRIES: usize = 32;
@@ -26,24 +29,37 @@ pub struct Account {
     pub hours: [u16; 24],
     /// Platforms that it called from of late, by a hash, and when last.
     pub platforms: Vec<(u64, Timestamp)>,
-    /// Where it is registered.
-    pub registered: Option<Registered>,
+    /// Where it is registered, the oldest first.
+    pub homes: Vec<Home>,
 }
 
-/// A registration that was accepted.
+/// A device that was let in to register an account.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Registered {
+pub struct Home {
     /// The address that it came from.
     pub source: IpAddr,
-    /// When it was last seen.
-    pub at: Timestamp,
+    /// The fingerprint of its REGISTER.
+    pub platform: PrintHash,
+    /// When it was first and last seen.
+    pub first: Timestamp,
+    /// See `first`.
+    pub last: Timestamp,
 }
+
+/// Homes remembered of one account.
+const MOST_HOMES: usize = 8;
+
+/// A registration of which nothing was heard for so long is over.
+const LIVES_FOR: Span = Span::from_secs(86_400);
+
+/// A home is an account's own when it was there this much earlier than another.
+const OWN_BEFORE: Span = Span::from_secs(600);
 
 impl Account {
     /// Whether it has a history that nobody who throws numbers away gives a number: it registers, or has called for a while and talked
     /// to people.
     pub(crate) fn is_rooted(&self, now: Timestamp) -> bool {
-        self.registered.is_some() || self.has_history(now)
+        !self.homes.is_empty() || self.has_history(now)
     }
 
     /// Whether it has called for a while and talked to people: an account is registered in a moment, a history takes its time.
@@ -59,6 +75,51 @@ impl Account {
     pub(crate) fn is_established(&self, now: Timestamp) -> bool {
         let span = self.first_call.map_or(Span::ZERO, |first| now.since(first));
         self.calls >= 5 && self.conversations >= 2 && span >= Span::from_secs(3600)
+    }
+
+    /// Takes a registration that was accepted.
+    pub(crate) fn lives(&mut self, home: Home) {
+        match self.homes.iter_mut().find(|h| h.source == home.source && h.platform == home.platform) {
+            Some(known) => {
+                known.first = known.first.min(home.first);
+                known.last = known.last.max(home.last);
+            }
+            None => {
+                if self.homes.len() == MOST_HOMES {
+                    self.homes.remove(1);
+                }
+                self.homes.push(home);
+                self.homes.sort_by_key(|h| h.first);
+            }
+        }
+    }
+
+    /// Whether it is registered from an address.
+    pub(crate) fn registration(&self, source: IpAddr) -> Registration {
+        if self.homes.iter().any(|home| home.source == source) {
+            Registration::Here
+        } else if self.homes.is_empty() {
+            Registration::No
+        } else {
+            Registration::Elsewhere
+        }
+    }
+
+    /// The account's own home, if a call comes from another address than that, by another platform that came later: somebody else has
+    /// its password, or its owner has got a second device.
+    pub(crate) fn moved(&self, source: IpAddr, now: Timestamp) -> Option<&Home> {
+        let own = self.homes.first()?;
+        if own.source == source || now.since(own.last) > LIVES_FOR {
+            return None;
+        }
+        let here = self.homes.iter().find(|home| home.source == source);
+        match here {
+            Some(here) => {
+                (here.platform != own.platform && here.first.since(own.first) >= OWN_BEFORE).then_some(own)
+            }
+            // Whoever calls from elsewhere without having registered there is told by other signals.
+            None => None,
+        }
     }
 
     /// Takes a call that begins.
@@ -103,6 +164,7 @@ pub(crate) fn hour(at: Timestamp) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_fingerprint::Part;
 
     fn at(secs: i64) -> Timestamp {
         Timestamp::from_nanos(secs * 1_000_000_000)
@@ -122,11 +184,31 @@ mod tests {
             used.talked(Span::from_secs(90));
         }
         assert!(used.is_rooted(at(4000)) && used.countries == [49]);
-        let registered = Account {
-            registered: Some(Registered { source: IpAddr::from([10, 0, 0, 1]), at: at(0) }),
-            ..Account::default()
+    }
+
+    #[test]
+    fn an_account_that_moves_to_another_platform_beside_its_own_is_told() {
+        let home = |n: u8, platform: &str, first: i64| Home {
+            source: IpAddr::from([10, 0, 0, n]),
+            platform: PrintHash::of(Part::Combined, platform),
+            first: at(first),
+            last: at(first + 3600),
         };
-        assert!(registered.is_rooted(at(1)));
+        let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
+        let mut account = Account::default();
+        account.lives(home(1, "desk phone", 0));
+        assert!(account.is_rooted(at(1)) && account.moved(ip(1), at(4000)).is_none());
+        // The same device behind another address of its NAT.
+        account.lives(home(2, "desk phone", 1800));
+        assert!(account.moved(ip(2), at(4000)).is_none());
+        account.lives(home(3, "dialler", 3000));
+        assert_eq!(account.moved(ip(3), at(4000)).map(|own| own.source), Some(ip(1)));
+        assert_eq!(account.registration(ip(3)), Registration::Here);
+        // Two devices that come up together are one owner's.
+        let mut two = Account::default();
+        two.lives(home(1, "desk phone", 0));
+        two.lives(home(2, "softphone", 60));
+        assert!(two.moved(ip(2), at(4000)).is_none());
     }
 
     #[test]

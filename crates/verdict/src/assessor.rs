@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bellwether_base::{HashKey, LruTable, Span, Timestamp};
 use bellwether_judge::{AttemptRow, CallUpdate, DeviceVerdict, InstanceRow, RegistrationRow, Row, StreamRow};
 
-use crate::account::{Account, Registered};
+use crate::account::{Account, Home};
 use crate::actor::{Actor, Fate};
 use crate::memory::{Memory, PlatformFacts, Stage};
 use crate::open::{Membership, OpenCall};
@@ -77,8 +77,8 @@ pub struct Assessor {
     prompts: prompts::Prompts,
     /// Addresses at which somebody was let in to register.
     registrars: LruTable<u64, (), 1>,
-    /// Users by the identity of their registration, for its refreshes.
-    users: LruTable<u64, u64, 1>,
+    /// Users and homes by the identity of their registration.
+    users: LruTable<u64, (u64, Home), 1>,
 }
 
 impl Assessor {
@@ -271,7 +271,13 @@ impl Assessor {
         let user = self.user(user_of(&row.aor));
         let key = row.registration.cast_unsigned();
         if self.users.find(key, &key).is_none() {
-            self.users.insert(key, key, user, 0, row.first_seen);
+            let home = Home {
+                source: row.source.ip(),
+                platform: row.fingerprint,
+                first: row.first_seen,
+                last: row.first_seen,
+            };
+            self.users.insert(key, key, (user, home), 0, row.first_seen);
         }
     }
 
@@ -280,7 +286,7 @@ impl Assessor {
         let (source, user) = (self.address(row.source), self.user(&row.user));
         let is_accepted = (200..300).contains(&row.status);
         if is_accepted {
-            self.registered(user, Registered { source: row.source.ip(), at: row.at });
+            self.let_in(row.registration, row.source.ip(), row.at);
             let registrar = self.address(row.registrar);
             if self.registrars.find(registrar, &registrar).is_none() {
                 self.registrars.insert(registrar, registrar, (), 0, row.at);
@@ -324,25 +330,42 @@ impl Assessor {
     fn refreshed(&mut self, registration: i64, at: Timestamp) {
         let key = registration.cast_unsigned();
         let Some(slot) = self.users.find(key, &key) else { return };
-        let Some(user) = self.users.get(slot).map(|(_, user)| *user) else { return };
-        if let Some(slot) = self.callers.find(user, &user)
-            && let Some((_, caller)) = self.callers.get_mut(slot)
-            && let Some(registered) = &mut caller.account.registered
-        {
-            registered.at = registered.at.max(at);
+        let Some((user, mut home)) = self.users.get(slot).map(|(_, known)| *known) else { return };
+        home.last = home.last.max(at);
+        self.lives(user, home);
+    }
+
+    /// A device was let in. From here on its address may be another than that of its first request.
+    fn let_in(&mut self, registration: i64, source: std::net::IpAddr, at: Timestamp) {
+        let key = registration.cast_unsigned();
+        let Some(slot) = self.users.find(key, &key) else { return };
+        let Some((_, (user, home))) = self.users.get_mut(slot) else { return };
+        (home.source, home.last) = (source, home.last.max(at));
+        let (user, home) = (*user, *home);
+        let source = self.address(bellwether_base::Endpoint::new(source, 0));
+        let others = self.lives(user, home);
+        if others {
+            let slot = self.source(source);
+            if let Some((_, of)) = self.sources.get_mut(slot)
+                && of.taken.len() < 64
+                && !of.taken.contains(&user)
+            {
+                of.taken.push(user);
+            }
         }
     }
 
-    /// A user was let in. What else is known of it stays to be asked when it calls.
-    fn registered(&mut self, user: u64, registered: Registered) {
+    /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
+    /// platform at another address, had the account before.
+    fn lives(&mut self, user: u64, home: Home) -> bool {
         let slot = match self.callers.find(user, &user) {
             Some(slot) => slot,
             None => self.callers.insert(user, user, Caller::default(), 0, self.now).0,
         };
         self.callers.touch(slot, 0, self.now);
-        if let Some((_, caller)) = self.callers.get_mut(slot) {
-            caller.account.registered = Some(registered);
-        }
+        let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
+        caller.account.lives(home);
+        caller.account.moved(home.source, home.last).is_some()
     }
 
     fn source(&mut self, source: u64) -> bellwether_base::SlotId {

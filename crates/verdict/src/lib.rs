@@ -23,13 +23,13 @@ mod settings;
 mod signals;
 mod standing;
 
-pub use account::{Account, Registered};
+pub use account::{Account, Home};
 pub use alerts::{AlertKind, Severity};
 pub use assessor::Assessor;
 pub use campaign::LinkKind;
 pub use memory::{Judged, Memory, PastCall, PlatformFacts, Stage};
 pub use outcome::{AlertRow, CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
 pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};
-pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings};
+pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};
 pub use signals::{Group, SIGNALS, Signal, Threshold, signals_document};
 pub use standing::{LabelEvidence, Layer, Standing, Subject, reputation};

@@ -10,6 +10,9 @@ use bellwether_base::{Span, Timestamp};
 use crate::actor::{Fate, unevenness};
 use crate::campaign::LinkKind;
 
+/// Calls of a pool without which no campaign is the one that most belong to.
+const FEWEST_OF_DOMINANT: usize = 6;
+
 /// Calls remembered of a pool.
 const MOST_CANDIDATES: usize = 128;
 
@@ -99,7 +102,7 @@ pub(crate) struct Pattern {
     pub(crate) callers: usize,
     pub(crate) callees: usize,
     pub(crate) sources: usize,
-    /// Whether User-Agents change.
+    /// Whether User-Agents change at one address.
     pub(crate) agents_change: bool,
     /// Kinds of evidence, with words.
     pub(crate) kinds: Vec<(LinkKind, String)>,
@@ -116,13 +119,23 @@ pub(crate) struct Pool {
     /// The campaign that its calls belong to, if they do.
     pub(crate) campaign: Option<i64>,
     pub(crate) pattern: Pattern,
+    /// The campaign that most of its calls belong to, and the share of those.
+    pub(crate) dominant: Option<(i64, f64)>,
     /// News since it was last looked at.
     news: usize,
 }
 
 impl Pool {
     pub(crate) fn new(kind: PoolKind, name: String) -> Self {
-        Self { kind, name, candidates: VecDeque::new(), campaign: None, pattern: Pattern::default(), news: 0 }
+        Self {
+            kind,
+            name,
+            candidates: VecDeque::new(),
+            campaign: None,
+            pattern: Pattern::default(),
+            dominant: None,
+            news: 0,
+        }
     }
 
     pub(crate) fn add(&mut self, candidate: Candidate) {
@@ -158,8 +171,15 @@ impl Pool {
         self.candidates.len() >= fewest && self.news > self.candidates.len() / 12
     }
 
-    /// Looks for what its calls have in common, callers with roots aside.
-    pub(crate) fn look(&mut self, now: Timestamp, window: Span, is_rooted: impl Fn(u64) -> bool) {
+    /// Looks for what its calls have in common, callers with roots aside, and calls that belong to other campaigns: those would make
+    /// their neighbours look like them.
+    pub(crate) fn look(
+        &mut self,
+        now: Timestamp,
+        window: Span,
+        is_rooted: impl Fn(u64) -> bool,
+        member_of: impl Fn(i64) -> Option<i64>,
+    ) {
         self.news = 0;
         while self.candidates.front().is_some_and(|c| c.at < now - window) {
             self.candidates.pop_front();
@@ -170,32 +190,43 @@ impl Pool {
             .filter(|c| !c.marks.is_leg && c.marks.label != Some(false))
             .filter(|c| c.marks.label == Some(true) || !is_rooted(c.caller))
             .collect();
-        self.pattern = pattern(&all);
+        let mut others: Vec<i64> = all.iter().filter_map(|c| member_of(c.call)).collect();
+        others.sort_unstable();
+        let largest = others.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
+        self.dominant = largest
+            .and_then(|same| Some((*same.first()?, same.len() as f64 / all.len() as f64)))
+            .filter(|_| all.len() >= FEWEST_OF_DOMINANT);
+        let own: Vec<&Candidate> = all
+            .into_iter()
+            .filter(|c| member_of(c.call).is_none_or(|campaign| self.campaign == Some(campaign)))
+            .collect();
+        self.pattern = pattern(&own);
     }
 
     /// Logarithm of the odds that a call of the pool belongs to its campaign, and why. `specific` is how far the pool is nobody else's,
-    /// from 0 to 1; `is_fresh` whether the caller has hardly called before; `is_settled` whether the address brings numbers back.
+    /// from 0 to 1; `is_fresh` whether the caller has hardly called before; `honest` what speaks for its address, as odds of 0 and
+    /// below.
     pub(crate) fn affinity(
         &self,
         of: &Candidate,
         specific: f64,
         is_fresh: bool,
-        is_settled: bool,
+        honest: f64,
     ) -> (f64, String) {
         let mut why = Vec::new();
         let mut odds = match self.kind {
             PoolKind::Fingerprint | PoolKind::Deployment => 2.5 * specific - 0.8,
             PoolKind::Instance | PoolKind::OriginId => 0.7,
             PoolKind::CallerBlock => 0.0,
+            // Honest callers call the numbers too that somebody dials in turn.
+            PoolKind::DialledBlock if !of.marks.is_sequential => -4.0,
             PoolKind::DialledBlock => -0.8,
         };
         if is_fresh {
             odds += 0.8;
             why.push("its number was hardly used before");
         }
-        if is_settled {
-            odds -= 4.0;
-        }
+        odds += honest;
         odds += of.evidence(&mut why);
         // Its neighbours at the same address are judged by their own evidence: half of that is its own.
         let mut others = 0.0;
@@ -235,7 +266,6 @@ fn pattern(all: &[&Candidate]) -> Pattern {
     pattern.callers = distinct(&mut all.iter().map(|c| c.caller));
     pattern.callees = distinct(&mut all.iter().map(|c| c.callee));
     pattern.sources = distinct(&mut all.iter().map(|c| c.source));
-    let agents = distinct(&mut all.iter().map(|c| u64::from(c.agent)));
     let count = |is: &dyn Fn(&Candidate) -> bool| all.iter().filter(|c| is(c)).count();
     let share = |n: usize| n as f64 / calls as f64;
     let neighbours = count(&|c| c.marks.is_neighbour);
@@ -249,7 +279,14 @@ fn pattern(all: &[&Candidate]) -> Pattern {
     let short = count(&|c| c.fate == Fate::Answered && c.secs < SHORT);
     let long = count(&|c| c.fate == Fate::Answered && c.secs >= LONG);
     let trunks = count(&|c| c.marks.is_from_trunk);
-    pattern.agents_change = agents >= 3 && agents * 16 >= calls;
+    // People's programs have many names; one address's program has one.
+    let mut names: Vec<(u64, u32)> =
+        all.iter().filter(|c| !c.marks.is_from_trunk).map(|c| (c.source, c.agent)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let volatile = names.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() >= 2).count();
+    pattern.agents_change = volatile >= 2 || names.chunk_by(|a, b| a.0 == b.0).any(|same| same.len() >= 4);
+    let returns = returns(all);
     let mut kinds = Vec::new();
     let mut add = |is: bool, kind: LinkKind, words: String| {
         if is {
@@ -258,7 +295,7 @@ fn pattern(all: &[&Candidate]) -> Pattern {
     };
     let (callers, sources) = (pattern.callers, pattern.sources);
     add(
-        callers >= 5 && share(callers) >= 0.34,
+        callers >= 5 && share(callers) >= 0.34 && returns * 5 <= calls,
         LinkKind::Numbers,
         format!("{callers} numbers in {calls} calls, used for a few calls each"),
     );
@@ -268,9 +305,9 @@ fn pattern(all: &[&Candidate]) -> Pattern {
         format!("{sources} addresses in {calls} calls"),
     );
     add(
-        pattern.agents_change && trunks * 2 <= calls,
+        pattern.agents_change,
         LinkKind::Agents,
-        format!("{agents} User-Agents in {calls} calls"),
+        format!("{volatile} of {sources} addresses change their User-Agent"),
     );
     add(
         neighbours >= 3 && share(neighbours) >= 0.4,
@@ -328,9 +365,46 @@ impl Pattern {
         if self.calls < fewest_calls || !self.has(LinkKind::Numbers) {
             return false;
         }
-        let strong = usize::from(self.has(LinkKind::Prompt)) + usize::from(self.has(LinkKind::Label));
-        self.kinds.len() - 1 + strong >= kinds
+        let weight = |kind: LinkKind| match kind {
+            LinkKind::Prompt | LinkKind::Label => 2.0,
+            LinkKind::Sequence
+            | LinkKind::Neighbours
+            | LinkKind::ImpossibleNumbers
+            | LinkKind::Tokens
+            | LinkKind::Agents
+            | LinkKind::ShortCalls
+            | LinkKind::Pace => 1.0,
+            // Subscribers' addresses differ, and people do not always answer.
+            LinkKind::Addresses | LinkKind::Unanswered => 0.5,
+            _ => 0.0,
+        };
+        // Honest mass callers have short calls, at a machine's pace, that few answer. They do not hide.
+        let hides = self.kinds.iter().any(|(kind, _)| {
+            matches!(
+                kind,
+                LinkKind::Prompt
+                    | LinkKind::Label
+                    | LinkKind::Sequence
+                    | LinkKind::Neighbours
+                    | LinkKind::ImpossibleNumbers
+                    | LinkKind::Tokens
+                    | LinkKind::Agents
+            )
+        });
+        let sum: f64 = self.kinds.iter().map(|(kind, _)| weight(*kind)).sum();
+        sum >= kinds as f64 + if hides { 0.0 } else { 1.0 }
     }
+}
+
+/// Calls whose caller had called before, with three others or more in between: numbers that are used for good come back.
+fn returns(all: &[&Candidate]) -> usize {
+    let came_back = |place: usize| {
+        let caller = all.get(place).map(|c| c.caller);
+        let before = all.get(..place).unwrap_or_default();
+        let last = before.iter().rposition(|c| Some(c.caller) == caller);
+        last.is_some_and(|last| place - last > 3)
+    };
+    (0..all.len()).filter(|place| came_back(*place)).count()
 }
 
 /// Addresses of a pool with how many calls came from each.
@@ -374,7 +448,7 @@ mod tests {
         let mut pool = Pool::new(PoolKind::Fingerprint, "x".into());
         candidates.for_each(|c| pool.add(c));
         let now = pool.candidates().last().map_or(at(0), |c| c.at);
-        pool.look(now, WINDOW, |_| false);
+        pool.look(now, WINDOW, |_| false, |_| None);
         pool
     }
 
@@ -383,13 +457,14 @@ mod tests {
         let mut robots = pool((0..8).map(|i| Candidate {
             fate: Fate::Open,
             secs: 0,
-            ..candidate(i, i as u64, (i / 2) as u64, (i / 2) as u32)
+            marks: Marks { is_neighbour: i % 2 == 0, ..Marks::default() },
+            ..candidate(i, i as u64, (i / 2) as u64, i as u32)
         }));
         assert!(robots.pattern.is_campaign(6, 2), "{:?}", robots.pattern);
         assert_eq!(by_source(&robots).len(), 4);
         let newest = candidate(9, 99, 3, 9);
         robots.add(newest);
-        let (odds, why) = robots.affinity(&newest, 1.0, true, false);
+        let (odds, why) = robots.affinity(&newest, 1.0, true, 0.0);
         assert!(odds > 0.0 && why.contains("hardly used"), "{odds} {why}");
     }
 
@@ -414,7 +489,7 @@ mod tests {
     #[test]
     fn who_gets_roots_leaves() {
         let mut mixed = pool((0..40).map(|i| candidate(i, i as u64, i as u64, i as u32)));
-        mixed.look(at(4000), WINDOW, |caller| caller >= 3);
+        mixed.look(at(4000), WINDOW, |caller| caller >= 3, |_| None);
         assert_eq!(mixed.pattern.calls, 3);
     }
 
@@ -422,7 +497,7 @@ mod tests {
     fn what_is_older_than_the_window_leaves_and_the_rest_is_bounded() {
         let mut old = pool((0..1000).map(|i| candidate(i, i as u64, 0, 0)));
         assert_eq!(old.candidates().count(), MOST_CANDIDATES);
-        old.look(at(1000 * 60 + 20_000), WINDOW, |_| false);
+        old.look(at(1000 * 60 + 20_000), WINDOW, |_| false, |_| None);
         assert!(old.candidates().count() < MOST_CANDIDATES);
     }
 
@@ -431,9 +506,9 @@ mod tests {
         let robots =
             pool((0..20).map(|i| Candidate { secs: 6, ..candidate(i, i as u64, (i / 2) as u64, i as u32) }));
         let honest = candidate(50, 77, 900, 5);
-        assert!(robots.affinity(&honest, 0.01, true, false).0 < 0.0);
+        assert!(robots.affinity(&honest, 0.01, true, 0.0).0 < 0.0);
         let robot = Candidate { secs: 6, ..candidate(51, 78, 901, 6) };
-        assert!(robots.affinity(&robot, 0.01, true, false).0 > 0.0);
-        assert!(robots.affinity(&robot, 0.01, true, true).0 < 0.0, "an address that brings its numbers back");
+        assert!(robots.affinity(&robot, 0.01, true, 0.0).0 > 0.0);
+        assert!(robots.affinity(&robot, 0.01, true, -4.0).0 < 0.0, "an address that brings its numbers back");
     }
 }

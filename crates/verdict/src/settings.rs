@@ -172,7 +172,8 @@ impl Settings {
 }
 
 /// The name that needs the fewest letters changed (Levenshtein).
-pub(crate) fn nearest<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> &'a str {
+#[must_use]
+pub fn nearest<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> &'a str {
     all.min_by_key(|other| distance(name, other)).unwrap_or_default()
 }
 

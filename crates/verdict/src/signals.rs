@@ -154,8 +154,12 @@ pub(crate) struct Source {
     pub(crate) is_told: bool,
     /// Accounts that it registered.
     pub(crate) accepted: u32,
+    /// Accounts that it registered though somebody else, by another platform, had them before: by a hash each.
+    pub(crate) taken: Vec<u64>,
     /// Calls whose number nobody has.
     pub(crate) unknown_callees: u32,
+    /// Calls whose caller has roots, and all calls.
+    pub(crate) rooted: (u32, u32),
     /// Tokens: calls with and without.
     pub(crate) signed: (u32, u32),
 }
@@ -311,6 +315,11 @@ pub const SIGNALS: &[Signal] = signals! {
     not_registered: Account, -4.0, [limit("hours", 2.0, "hours of traffic seen before a registration is missed")],
         Start(account::not_registered), "It calls like a subscriber, through a registrar, and never registered.",
         "other subscribers that register there";
+    account_moved: Account, -20.0, [], Start(account::moved),
+        "The account is used by another platform at another address than its own, which is registered still.",
+        "registrations of both";
+    accounts_taken: Account, -20.0, [limit("accounts", 3.0, "accounts that had another home before")], Start(account::taken),
+        "One address uses several accounts that others, with other platforms, had before.", "registrations of both";
     account_many_platforms: Account, -15.0, [limit("platforms", 3.0, "platforms within the day")], Start(account::many_platforms),
         "One account is used from several platforms.", "a caller that registers or has a history";
     first_country: Account, -8.0, [limit("calls", 10.0, "calls of the account before a country is unusual")],

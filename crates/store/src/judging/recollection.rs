@@ -9,8 +9,8 @@ use bellwether_judge::{
     AccessSide, Attested, CallRow, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
 };
 use bellwether_verdict::{
-    Account, CampaignRow, Judged, LinkKind, LinkRow, Listed, Memory, PastCall, PlatformFacts, Registered,
-    Stage, Standing, Subject,
+    Account, CampaignRow, Home, Judged, LinkKind, LinkRow, Listed, Memory, PastCall, PlatformFacts, Stage,
+    Standing, Subject,
 };
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::Value;
@@ -75,17 +75,24 @@ impl Recollection<'_> {
         // The address behind all that begin so: '@' and the sign behind it.
         let to = format!("sip:{caller}A");
         let mut select = db.prepare_cached(
-            "SELECT r.source, max(o.last_at) FROM registrations AS r JOIN observations AS o ON o.registration = r.id
-             WHERE r.aor >= ?1 AND r.aor < ?2 AND o.last_status BETWEEN 200 AND 299 AND o.last_at BETWEEN ?3 AND ?4
-             GROUP BY r.id ORDER BY 2 DESC LIMIT 1",
+            "SELECT r.source, r.fingerprint, min(o.first_at), max(o.last_at) FROM registrations AS r
+                 JOIN observations AS o ON o.registration = r.id
+             WHERE r.aor >= ?1 AND r.aor < ?2 AND o.last_status BETWEEN 200 AND 299 AND o.first_at < ?4 AND o.last_at >= ?3
+             GROUP BY r.id ORDER BY 3 LIMIT 8",
         )?;
         let since = (before - REGISTERED_FOR).as_nanos();
-        let found: Option<(String, i64)> = select
-            .query_row(params![from, to, since, before.as_nanos()], |r| Ok((r.get(0)?, r.get(1)?)))
-            .optional()?;
-        account.registered = found.and_then(|(source, at)| {
-            Some(Registered { source: endpoint(&source)?.ip(), at: Timestamp::from_nanos(at) })
-        });
+        let mut rows = select.query(params![from, to, since, before.as_nanos()])?;
+        while let Some(row) = rows.next()? {
+            let (source, print): (String, String) = (row.get(0)?, row.get(1)?);
+            if let (Some(source), Some(platform)) = (endpoint(&source), PrintHash::stored(&print)) {
+                account.homes.push(Home {
+                    source: source.ip(),
+                    platform,
+                    first: Timestamp::from_nanos(row.get(2)?),
+                    last: Timestamp::from_nanos(row.get(3)?).min(before),
+                });
+            }
+        }
         Ok(account)
     }
 

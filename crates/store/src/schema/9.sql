@@ -128,3 +128,19 @@ CREATE TABLE deliveries (
     skipped  INTEGER NOT NULL DEFAULT 0,
     refused  INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+-- Numbers of alerts are never used again: a receiver that has them up to one must not take a later one for known.
+CREATE TABLE alerts_9 (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       INTEGER NOT NULL,
+    kind     TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    message  TEXT NOT NULL,
+    call     INTEGER,
+    campaign TEXT
+) STRICT;
+INSERT INTO alerts_9 SELECT id, at, kind, severity, subject, message, call, campaign FROM alerts;
+DROP TABLE alerts;
+ALTER TABLE alerts_9 RENAME TO alerts;
+CREATE UNIQUE INDEX alerts_once ON alerts (kind, subject, at, coalesce(call, 0));

@@ -3,10 +3,11 @@
 use bellwether_judge::InstanceRow;
 
 use super::{AlertRow, Assessor, CampaignRow, Membership, Outcome};
+use crate::actor::Fate;
 use crate::campaign::LinkKind;
 use crate::memory::Memory;
 use crate::outcome::{LinkRow, MemberRow};
-use crate::pool::{Pool, PoolKind};
+use crate::pool::{LONG, Pool, PoolKind};
 use crate::signals::place;
 use crate::standing::{Layer, Subject};
 use crate::{AlertKind, Severity};
@@ -95,28 +96,40 @@ impl Assessor {
             let slot = callers.find(caller, &caller);
             slot.and_then(|slot| callers.get(slot)).is_some_and(|(_, of)| of.account.is_rooted(now))
         };
+        let members = &self.members;
+        let member_of = |call: i64| {
+            let key = call.cast_unsigned();
+            let slot = members.find(key, &key)?;
+            members.get(slot).map(|(_, membership)| membership.campaign)
+        };
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-        pool.look(now, settings.window, is_rooted);
+        pool.look(now, settings.window, is_rooted, member_of);
         let (kind, name) = (pool.kind, pool.name.clone());
         let specific = self.specificity(kind, &name);
         let kinds = if specific > 0.3 { settings.kinds.0 } else { settings.kinds.1 };
         let Some((_, pool)) = self.pools.get(slot) else { return };
-        let is_campaign = pool.pattern.is_campaign(settings.fewest_calls, kinds);
-        if pool.campaign.is_none() && !is_campaign {
+        // Numbers of one block are called by honest people too, unless they are dialled in turn.
+        let is_campaign = pool.pattern.is_campaign(settings.fewest_calls, kinds)
+            && (kind != PoolKind::DialledBlock || pool.pattern.has(LinkKind::Sequence));
+        // What most calls share that belong to a campaign leads to it, unless that is a trunk's own.
+        let trunks = pool.candidates().filter(|c| c.marks.is_from_trunk).count();
+        let is_trunks = trunks * 2 > pool.candidates().count();
+        let is_telling = match kind {
+            PoolKind::Fingerprint | PoolKind::Deployment => !is_trunks,
+            PoolKind::Instance | PoolKind::OriginId => true,
+            PoolKind::CallerBlock => true,
+            PoolKind::DialledBlock => false,
+        };
+        let dominant =
+            pool.dominant.filter(|(_, share)| is_telling && *share >= 0.6).map(|(campaign, _)| campaign);
+        if pool.campaign.is_none() && !is_campaign && dominant.is_none() {
             return;
         }
         let calls: Vec<i64> = pool.candidates().map(|c| c.call).collect();
         if pool.campaign.is_none() {
-            // Calls that belong to a campaign already are of one origin with the rest.
-            let mut known: Vec<i64> =
-                calls.iter().filter_map(|call| self.membership(*call)).map(|m| m.campaign).collect();
-            known.sort_unstable();
-            let most =
-                known.chunk_by(|a, b| a == b).max_by_key(|c| c.len()).filter(|c| c.len() * 3 >= calls.len());
-            let known = most.and_then(|c| c.first().copied());
             let first = calls.first().copied().unwrap_or_default();
             let founder = LinkKind::from(kind).name();
-            let Some(campaign) = known.or_else(|| self.found(founder, first, memory, out)) else { return };
+            let Some(campaign) = dominant.or_else(|| self.found(founder, first, memory, out)) else { return };
             self.bind(key, campaign, out);
         }
         let Some((_, pool)) = self.pools.get(slot) else { return };
@@ -259,14 +272,10 @@ impl Assessor {
         let is_rooted = caller_slot
             .and_then(|slot| self.callers.get(slot))
             .is_some_and(|(_, of)| of.account.is_rooted(self.now));
-        let is_settled = self
-            .sources
-            .find(candidate.source, &candidate.source)
-            .and_then(|slot| self.sources.get(slot))
-            .is_some_and(|(_, of)| of.actor.returns(16) >= 6);
-        let is_settled = is_settled && !candidate.marks.is_from_trunk;
-        let (mut odds, why) =
-            pool.affinity(&candidate, specific, self.is_fresh(candidate.caller), is_settled);
+        let honest = if candidate.marks.is_from_trunk { 0.0 } else { self.honesty(candidate.source) };
+        // What comes through a trunk shows the trunk's platform.
+        let specific = if candidate.marks.is_from_trunk { 0.0 } else { specific };
+        let (mut odds, why) = pool.affinity(&candidate, specific, self.is_fresh(candidate.caller), honest);
         if is_rooted {
             odds -= 6.0;
         }
@@ -285,6 +294,30 @@ impl Assessor {
             }
             None => {}
         }
+    }
+
+    /// What speaks for an address, as odds, 0 and below: numbers that come back, callers with roots, people who talk.
+    fn honesty(&self, source: u64) -> f64 {
+        let Some((_, of)) = self.sources.find(source, &source).and_then(|slot| self.sources.get(slot)) else {
+            return 0.0;
+        };
+        let mut odds = 0.0;
+        if of.actor.returns(16) >= 6 {
+            odds -= 4.0;
+        }
+        let (rooted, calls) = of.rooted;
+        if calls >= 4 && rooted * 4 >= calls {
+            odds -= 3.0;
+        }
+        let (mut answered, mut long) = (0, 0);
+        for deed in of.actor.since(bellwether_base::Timestamp::MIN).filter(|d| d.fate == Fate::Answered) {
+            answered += 1;
+            long += u32::from(deed.secs >= LONG);
+        }
+        if answered >= 4 && long * 5 >= answered * 2 {
+            odds -= 2.5;
+        }
+        odds
     }
 
     /// What a call shows at its end may change where it belongs.

@@ -62,8 +62,11 @@ impl Assessor {
         out: &mut Vec<Outcome>,
     ) {
         let is_fraud = own_score < self.settings.dispositions.quarantine_below;
-        let is_conversation =
-            call.fate == Fate::Answered && call.secs >= 30 && call.membership.is_none() && own_score >= 50.0;
+        let is_conversation = call.fate == Fate::Answered
+            && call.secs >= 30
+            && call.membership.is_none()
+            && !call.is_risky
+            && own_score >= 50.0;
         for subject in &call.subjects {
             // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
             let is_observed = matches!(subject.layer, Layer::Fingerprint | Layer::Deployment)

@@ -8,7 +8,7 @@ use crate::actor::{Deed, Fate, follows};
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::OpenCall;
 use crate::pool::{Candidate, Marks, PoolKind};
-use crate::signals::{AtStart, Registration, Rule, SIGNALS};
+use crate::signals::{AtStart, Rule, SIGNALS};
 use crate::standing::{Layer, Reputed, Subject};
 
 /// Calls of a caller up to which its number is hardly used.
@@ -107,6 +107,7 @@ impl Assessor {
             of.actor.begin(deed);
             let counted = if row.attested.is_some() { &mut of.signed.0 } else { &mut of.signed.1 };
             *counted = counted.saturating_add(1);
+            of.rooted.1 = of.rooted.1.saturating_add(1);
         }
         let registrar = self.address(row.destination);
         let is_registrar = self.registrars.find(registrar, &registrar).is_some();
@@ -115,12 +116,9 @@ impl Assessor {
         else {
             return;
         };
-        let registration = match of_caller.account.registered {
-            Some(registered) if registered.source == row.source.ip() => Registration::Here,
-            Some(_) => Registration::Elsewhere,
-            None => Registration::No,
-        };
+        let registration = of_caller.account.registration(row.source.ip());
         let is_rooted = of_caller.account.is_rooted(now);
+        let is_moved = of_caller.account.moved(row.source.ip(), now).is_some();
         let at = AtStart {
             row,
             platform: &facts,
@@ -184,7 +182,10 @@ impl Assessor {
             of.account.begin(now, country, platform);
         }
         self.calls_seen += 1;
-        if is_rooted {
+        if is_rooted && let Some((_, of)) = self.sources.get_mut(source_slot) {
+            of.rooted.0 = of.rooted.0.saturating_add(1);
+        }
+        if is_rooted && !is_moved {
             self.honest_party(&subjects, caller, now, memory, out);
         }
         let call = OpenCall {
@@ -306,9 +307,9 @@ impl Assessor {
             && !std::mem::replace(&mut of.is_asked, true)
         {
             // It may have registered before it called.
-            let registered = of.account.registered;
+            let homes = std::mem::take(&mut of.account.homes);
             of.account = memory.account(name, now);
-            of.account.registered = registered.or(of.account.registered);
+            homes.into_iter().for_each(|home| of.account.lives(home));
         }
         slot
     }

@@ -8,15 +8,34 @@ use crate::settings::Tuned;
 
 const DAY: Span = Span::from_secs(86_400);
 
+/// Where an account is used by somebody beside its owner, its registration and its history speak for nobody.
+fn is_contested(at: &AtStart<'_>) -> bool {
+    at.account.moved(at.row.source.ip(), at.now()).is_some()
+}
+
+pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    let own = at.account.moved(at.row.source.ip(), at.now())?;
+    Found::whole(format!(
+        "the account's own device is at {}, on another platform; this one came later",
+        own.source
+    ))
+}
+
+pub(super) fn taken(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    let taken = at.source.taken.len();
+    (taken as f64 >= tuned.limit(0) && !at.is_from_trunk())
+        .then(|| format!("{} uses {taken} accounts that others had before", at.row.source.ip()))
+        .and_then(Found::whole)
+}
+
 pub(super) fn registered(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    (at.registration == Registration::Here)
+    (at.registration == Registration::Here && !is_contested(at))
         .then_some("registered from the address that it calls from")
         .and_then(Found::whole)
 }
 
 pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    at.account
-        .is_established(at.now())
+    (at.account.is_established(at.now()) && !is_contested(at))
         .then(|| {
             format!("{} earlier calls, {} of them conversations", at.account.calls, at.account.conversations)
         })

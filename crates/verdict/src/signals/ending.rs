@@ -30,7 +30,8 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_two_way = call.caller_packets == 0 && call.callee_packets == 0
         || call.caller_packets > 0 && call.callee_packets > 0;
     let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(0);
-    (is_long && is_two_way && call.membership.is_none())
+    // Calls to destinations that earn money by the minute are long, whoever makes them.
+    (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
         .then(|| format!("talked for {} s", call.secs))
         .and_then(Found::whole)
 }

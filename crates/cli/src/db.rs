@@ -1,0 +1,64 @@
+use std::io::Write;
+
+use bellwether_base::Span;
+use bellwether_store::{Retention, Upkeep};
+
+use crate::args::{Common, DbAction, DbArgs};
+use crate::config::Config;
+use crate::outcome::{Exit, Failure};
+use crate::replay::Installation;
+
+/// `bellwether db`.
+pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
+    match &args.action {
+        DbAction::Check => check(common),
+        DbAction::Backup { file } => {
+            let pages = Upkeep::open(&common.db)?.backup(file)?;
+            tell(common, &format!("{} holds a copy of {pages} pages", file.display()))
+        }
+        DbAction::Prune { keep_days, max_mib } => prune(common, *keep_days, *max_mib),
+        DbAction::Migrate => {
+            let (from, to) = Upkeep::migrate(&common.db)?;
+            let words = if from == to {
+                format!("is at version {to} already")
+            } else {
+                format!("went from version {from} to {to}")
+            };
+            tell(common, &format!("{} {words}", common.db.display()))
+        }
+    }
+}
+
+fn check(common: &Common) -> Result<Exit, Failure> {
+    let found = Upkeep::open(&common.db)?.check()?;
+    for problem in &found {
+        writeln!(std::io::stdout(), "{problem}")?;
+    }
+    if found.is_empty() {
+        return tell(common, &format!("{} is sound", common.db.display()));
+    }
+    Err(Failure::Work(format!("{} has {} problems", common.db.display(), found.len())))
+}
+
+fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Result<Exit, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    let configured = config.retention();
+    let retention = Retention {
+        keep: keep_days.map(|days| Span::from_secs(i64::from(days) * 86_400)).or(configured.keep),
+        max_bytes: max_mib.map(|mib| mib << 20).or(configured.max_bytes),
+    };
+    let mut writer = Installation::open(common, &config)?.writer;
+    let now = bellwether_base::Timestamp::from_nanos(
+        i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
+    );
+    let gone = writer.prune_by_age(&retention, now)? + writer.prune_by_size(&retention)?;
+    writer.close()?;
+    tell(common, &format!("{gone} rows left; what is labelled stays"))
+}
+
+fn tell(common: &Common, text: &str) -> Result<Exit, Failure> {
+    if !common.quiet {
+        writeln!(std::io::stdout(), "{text}")?;
+    }
+    Ok(Exit::Done)
+}

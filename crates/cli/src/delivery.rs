@@ -1,0 +1,222 @@
+//! Alerts on their way to receivers, beside whatever makes them: a thread for each, so that none waits for another.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bellwether_alert::{
+    Courier, Delivery, Facility, Format, Limits, Notice, Receiver, Sender, Severity, Spool, Target, Throttle,
+    ThrottleLimits, TlsFiles, Wait,
+};
+use bellwether_base::{Span, Timestamp};
+use bellwether_store::{AlertSpool, SpooledAlert, StoreError};
+
+use crate::config::{AlertSettings, ReceiverSettings};
+use crate::outcome::Failure;
+
+/// How often is looked for news, and for the end.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How long what is left may take once the run is over: what does not go out then waits in the database for the next.
+const LEAVE_WITHIN: Span = Span::from_secs(10);
+
+type Post = Courier<Box<dyn Receiver>>;
+
+/// Receivers that are ready, each with its place in the spool.
+pub(crate) struct Deliveries {
+    couriers: Vec<(Post, AlertSpool)>,
+    least: Severity,
+}
+
+impl Deliveries {
+    /// Opens the receivers of the configuration. A new one begins with the next alert.
+    pub(crate) fn open(settings: &AlertSettings, db: &Path, key_id: &str) -> Result<Self, Failure> {
+        let mut couriers = Vec::new();
+        let least = severity(&settings.least);
+        if db != Path::new(":memory:") {
+            for receiver in &settings.receivers {
+                let mut spool = AlertSpool::open(db, key_id)?;
+                spool.register(&receiver.name)?;
+                couriers.push((courier(settings, receiver)?, spool));
+            }
+        }
+        Ok(Self { couriers, least })
+    }
+
+    /// Runs `work` while alerts go out, and what is left of them behind it. What befalls receivers goes to `tell`.
+    pub(crate) fn beside<T>(self, tell: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> T {
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for (courier, spool) in self.couriers {
+                let (is_over, tell, least) = (&is_over, &tell, self.least);
+                scope.spawn(move || deliver(courier, Spooled { spool, least }, is_over, tell));
+            }
+            let done = work();
+            is_over.store(true, Ordering::Relaxed);
+            done
+        })
+    }
+}
+
+fn deliver(mut courier: Post, mut spool: Spooled, is_over: &AtomicBool, tell: &dyn Fn(&str)) {
+    let mut leaves_at: Option<Timestamp> = None;
+    let mut told_away = false;
+    let (mut skipped, mut refused) = (0, 0);
+    loop {
+        if is_over.load(Ordering::Relaxed) && leaves_at.is_none() {
+            leaves_at = Some(now() + LEAVE_WITHIN);
+        }
+        let wait = match courier.turn(&mut spool, now()) {
+            Ok(wait) => wait,
+            Err(e) => {
+                tell(&format!("alerts for {}: {e}", courier.name()));
+                Wait::Until(now() + Span::from_secs(5))
+            }
+        };
+        match courier.away() {
+            Some((_, why)) if !told_away => {
+                tell(&format!("alerts for {} wait: {why}", courier.name()));
+                told_away = true;
+            }
+            None if told_away => {
+                tell(&format!("{} takes alerts again", courier.name()));
+                told_away = false;
+            }
+            _ => {}
+        }
+        let counts = courier.counts();
+        if (counts.skipped, counts.refused) != (skipped, refused) {
+            let name = courier.name().to_owned();
+            tell(&format!("alerts for {name}: {} passed over, {} refused", counts.skipped, counts.refused));
+            if let Err(e) = spool.spool.lost(&name, counts.skipped - skipped, counts.refused - refused) {
+                tell(&format!("alerts for {name}: {e}"));
+            }
+            (skipped, refused) = (counts.skipped, counts.refused);
+        }
+        let until = match wait {
+            Wait::Again => continue,
+            Wait::Until(at) => Some(at),
+            Wait::News => None,
+        };
+        match leaves_at {
+            Some(at) if until.is_none() || now() >= at => return,
+            Some(_) => std::thread::sleep(Duration::from_millis(100)),
+            None => std::thread::sleep(LOOK_EVERY),
+        }
+        // A receiver that is away is left alone until its time has come, or the end.
+        while let Some(at) = until
+            && now() < at
+            && !is_over.load(Ordering::Relaxed)
+        {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// The spool as a courier sees it.
+struct Spooled {
+    spool: AlertSpool,
+    least: Severity,
+}
+
+impl Spool for Spooled {
+    type Error = StoreError;
+
+    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<Notice>, StoreError> {
+        let mut from = id;
+        // What is of too little weight is passed over; a portion without any that counts is no end.
+        loop {
+            let rows = self.spool.after(from, limit)?;
+            let Some(last) = rows.last().map(|row| row.id) else { return Ok(Vec::new()) };
+            let notices: Vec<Notice> =
+                rows.into_iter().map(notice).filter(|notice| notice.severity >= self.least).collect();
+            if !notices.is_empty() {
+                return Ok(notices);
+            }
+            from = last;
+        }
+    }
+
+    fn newest(&mut self) -> Result<i64, StoreError> {
+        self.spool.newest()
+    }
+
+    fn cursor(&mut self, receiver: &str) -> Result<i64, StoreError> {
+        self.spool.cursor(receiver)
+    }
+
+    fn sent(&mut self, receiver: &str, id: i64) -> Result<(), StoreError> {
+        self.spool.sent(receiver, id)
+    }
+}
+
+fn notice(row: SpooledAlert) -> Notice {
+    Notice {
+        id: row.id,
+        at: row.at,
+        kind: row.kind,
+        severity: severity(&row.severity),
+        subject: row.subject,
+        message: row.message,
+        call_id: row.call_id,
+        campaign: row.campaign,
+        fingerprint: row.fingerprint,
+        score: row.score,
+        more: 0,
+    }
+}
+
+fn severity(name: &str) -> Severity {
+    match name {
+        "critical" => Severity::Critical,
+        "warning" => Severity::Warning,
+        _ => Severity::Notice,
+    }
+}
+
+fn courier(settings: &AlertSettings, receiver: &ReceiverSettings) -> Result<Post, Failure> {
+    let wrong = |e: &dyn std::fmt::Display| Failure::Usage(format!("receiver {}: {e}", receiver.name));
+    let target: Target = receiver.target.parse().map_err(|e| wrong(&e))?;
+    let host = if settings.host.is_empty() { host_name() } else { settings.host.clone() };
+    let mut sender = Sender::new(host, env!("CARGO_PKG_VERSION"));
+    sender.facility = Facility::named(&receiver.facility)
+        .ok_or_else(|| wrong(&format!("there is no facility {}", receiver.facility)))?;
+    let mut delivery = Delivery::new(sender);
+    delivery.format = match receiver.format.as_str() {
+        "" => None,
+        "rfc5424" => Some(Format::Rfc5424),
+        "cef" => Some(Format::Cef),
+        "local" => Some(Format::Local),
+        other => return Err(wrong(&format!("the format is rfc5424, cef or local, not {other}"))),
+    };
+    delivery.confirm = receiver.confirm;
+    let file = |path: &str| (!path.is_empty()).then(|| PathBuf::from(path));
+    delivery.tls = TlsFiles {
+        ca: file(&receiver.ca_file),
+        server_name: (!receiver.server_name.is_empty()).then(|| receiver.server_name.clone()),
+        client: file(&receiver.certificate_file).zip(file(&receiver.key_file)),
+    };
+    if let Some(path) = file(&receiver.secret_file) {
+        let secret = std::fs::read(&path).map_err(|e| wrong(&format!("{}: {e}", path.display())))?;
+        delivery.secret = Some(secret.trim_ascii().to_vec());
+    }
+    let opened = target.open(&delivery).map_err(|e| wrong(&e))?;
+    let throttle = Throttle::new(ThrottleLimits {
+        quiet: Span::from_secs(i64::from(settings.quiet_s)),
+        per_minute: settings.per_minute,
+        ..ThrottleLimits::default()
+    });
+    let limits = Limits { backlog: settings.backlog, ..Limits::default() };
+    // Receivers that went away together shall not all come back in one moment.
+    let seed = now().as_nanos().cast_unsigned();
+    Ok(Courier::new(receiver.name.clone(), opened, Some(throttle), limits, seed))
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_nanos(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+}
+
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "-".to_owned() } else { name }
+}

@@ -1,0 +1,178 @@
+use std::io::Write;
+use std::path::Path;
+
+use bellwether_base::Timestamp;
+use bellwether_store::{Labelled, Telemetry, Writer};
+use serde_json::{Map, Value};
+
+use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
+use crate::config::Config;
+use crate::outcome::{Exit, Failure};
+use crate::replay::{Installation, note};
+use crate::truth;
+
+/// `bellwether label`.
+pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
+    let mut writer = open(common)?;
+    let exit = match (&args.file, args.kind, &args.id, args.label) {
+        (Some(file), ..) => from_file(common, &mut writer, file)?,
+        (None, Some(kind), Some(id), Some(label)) => {
+            one(common, &mut writer, kind, id, label)?;
+            Exit::Done
+        }
+        _ => return Err(Failure::Usage("give a kind, an id and a label, or --file".to_owned())),
+    };
+    writer.apply_labels()?;
+    writer.close()?;
+    Ok(exit)
+}
+
+fn one(
+    common: &Common,
+    writer: &mut Writer,
+    kind: LabelKind,
+    id: &str,
+    label: LabelValue,
+) -> Result<(), Failure> {
+    let (name, text) = (kind.name(), label.text());
+    let words = match writer.label(name, id, text, "operator")? {
+        Labelled::Missing => {
+            return Err(Failure::Work(format!("there is no {name} {id} in {}", common.db.display())));
+        }
+        Labelled::Known => "had that label already",
+        Labelled::Replaced => "had another label, which this one replaces",
+        Labelled::Changed if text.is_some() => "is labelled",
+        Labelled::Changed => "has no label any more",
+    };
+    if !common.quiet {
+        writeln!(std::io::stdout(), "{name} {id} {words}")?;
+    }
+    Ok(())
+}
+
+/// Labels of many calls. Two lines that contradict each other are told; the later one counts.
+fn from_file(common: &Common, writer: &mut Writer, file: &Path) -> Result<Exit, Failure> {
+    let (mut changed, mut missing, mut contradictory) = (0_u64, 0_u64, 0_u64);
+    let all = truth::read(file)?;
+    let mut seen: std::collections::BTreeMap<&str, bool> = std::collections::BTreeMap::new();
+    for truth in &all {
+        let Some(is_fraud) = truth.is_fraud else { continue };
+        if seen.insert(&truth.call_id, is_fraud).is_some_and(|before| before != is_fraud) {
+            contradictory += 1;
+            note(
+                common,
+                &format!("the call {} is labelled fraud and legit; the later line counts", truth.call_id),
+            );
+        }
+        let text = if is_fraud { "fraud" } else { "legit" };
+        match writer.label("call", &truth.call_id, Some(text), "operator")? {
+            Labelled::Missing => missing += 1,
+            Labelled::Changed | Labelled::Replaced => changed += 1,
+            Labelled::Known => {}
+        }
+    }
+    if !common.quiet {
+        writeln!(
+            std::io::stdout(),
+            "{changed} calls labelled, {missing} unknown, {contradictory} lines contradict an earlier one"
+        )?;
+    }
+    Ok(if missing > 0 { Exit::Partial } else { Exit::Done })
+}
+
+/// `bellwether telemetry`.
+pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, Failure> {
+    let told = |e: &dyn std::fmt::Display| Failure::Work(format!("{}: {e}", args.file.display()));
+    let text = std::fs::read_to_string(&args.file).map_err(|e| told(&e))?;
+    let mut writer = open(common)?;
+    let (mut known, mut unknown, mut wrong) = (0_u64, 0_u64, 0_u64);
+    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
+        match parse(line) {
+            Ok(telemetry) if writer.telemetry(&telemetry)? => known += 1,
+            Ok(_) => unknown += 1,
+            Err(why) => {
+                wrong += 1;
+                note(common, &format!("{}, line {number}: {why}", args.file.display()));
+            }
+        }
+    }
+    writer.apply_labels()?;
+    writer.close()?;
+    if !common.quiet {
+        writeln!(std::io::stdout(), "{known} calls told of, {unknown} unknown, {wrong} lines refused")?;
+    }
+    Ok(if unknown + wrong > 0 { Exit::Partial } else { Exit::Done })
+}
+
+/// One call's telemetry. A value that is missing, mistyped or an unmasked phone number is refused by its name (contract, score API).
+fn parse(line: &str) -> Result<Telemetry, String> {
+    let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    let Value::Object(fields) = value else { return Err("it is no object".to_owned()) };
+    Ok(Telemetry {
+        call_id: text(&fields, "call_id")?.ok_or("call_id is missing")?,
+        fraud_score: number(&fields, "fraud_score")?,
+        disposition: text(&fields, "disposition")?,
+        talk_time_seconds: number(&fields, "talk_time_seconds")?.map_or(Ok(None), |n| {
+            if n < 0.0 { Err("talk_time_seconds is negative".to_owned()) } else { Ok(Some(n)) }
+        })?,
+        agent_id: masked(&fields, "agent_id")?,
+        at: {
+            let seconds = number(&fields, "timestamp_epoch")?.ok_or("timestamp_epoch is missing")?;
+            // Milliseconds since 1970 are a thousand times as many.
+            let seconds = if seconds > 1e11 { seconds / 1e3 } else { seconds };
+            Timestamp::from_nanos((seconds * 1e9) as i64)
+        },
+    })
+}
+
+fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("{name} is no text")),
+    }
+}
+
+fn number(fields: &Map<String, Value>, name: &str) -> Result<Option<f64>, String> {
+    match fields.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("{name} is no number")),
+    }
+}
+
+/// Text that is no phone number: seven to fifteen digits and nothing but separators.
+fn masked(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    let found = text(fields, name)?;
+    let is_number = found.as_deref().is_some_and(|text| {
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        (7..=15).contains(&digits) && text.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c))
+    });
+    if is_number { Err(format!("{name} is an unmasked phone number")) } else { Ok(found) }
+}
+
+fn open(common: &Common) -> Result<Writer, Failure> {
+    let config = Config::load(common.config.as_deref())?;
+    Ok(Installation::open(common, &config)?.writer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn telemetry_is_refused_by_the_name_of_what_is_wrong() {
+        let good = r#"{"call_id":"a","fraud_score":12,"talk_time_seconds":3.5,"agent_id":"a-17","timestamp_epoch":1790000000}"#;
+        assert_eq!(parse(good).unwrap().fraud_score, Some(12.0));
+        for (line, name) in [
+            (r#"{"timestamp_epoch":1}"#, "call_id"),
+            (r#"{"call_id":"a"}"#, "timestamp_epoch"),
+            (r#"{"call_id":"a","timestamp_epoch":"now"}"#, "timestamp_epoch"),
+            (r#"{"call_id":"a","timestamp_epoch":1,"fraud_score":"low"}"#, "fraud_score"),
+            (r#"{"call_id":"a","timestamp_epoch":1,"agent_id":"+49 30 1234567"}"#, "unmasked"),
+            (r#"{"call_id":"a","timestamp_epoch":1,"talk_time_seconds":-3}"#, "negative"),
+            ("[]", "no object"),
+        ] {
+            assert!(parse(line).unwrap_err().contains(name), "{line}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Labels from files: what is known of calls.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::outcome::Failure;
+
+/// One line of truth.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Truth {
+    pub(crate) call_id: String,
+    /// Fraud, or honest; none where only other things are known.
+    pub(crate) is_fraud: Option<bool>,
+    pub(crate) campaign: Option<String>,
+    pub(crate) device: Option<String>,
+    pub(crate) class: Option<String>,
+}
+
+/// Reads a file of labels: a JSON object on each line.
+pub(crate) fn read(path: &Path) -> Result<Vec<Truth>, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::Work(format!("cannot read {}: {e}", path.display())))?;
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| {
+            parse(line).map_err(|why| Failure::Work(format!("{}, line {number}: {why}", path.display())))
+        })
+        .collect()
+}
+
+fn parse(line: &str) -> Result<Truth, String> {
+    let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    let text = |key: &str| -> Result<Option<String>, String> {
+        match value.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(format!("{key} is {other}, and no text")),
+        }
+    };
+    let is_fraud = match text("label")?.as_deref() {
+        None => None,
+        Some("fraud") => Some(true),
+        Some("legit") => Some(false),
+        Some(other) => return Err(format!("the label is fraud or legit, not {other:?}")),
+    };
+    Ok(Truth {
+        call_id: text("call_id")?.ok_or("call_id is missing")?,
+        is_fraud,
+        campaign: text("campaign")?,
+        device: text("device")?,
+        class: text("class")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_needs_a_call_and_what_it_says_must_be_text() {
+        let truth =
+            parse(r#"{"call_id": "a", "label": "fraud", "campaign": "x", "device": null, "actor": 3}"#)
+                .unwrap();
+        assert_eq!((truth.is_fraud, truth.campaign.as_deref(), truth.device), (Some(true), Some("x"), None));
+        assert!(parse(r#"{"label": "fraud"}"#).unwrap_err().contains("call_id"));
+        assert!(parse(r#"{"call_id": "a", "label": "bad"}"#).unwrap_err().contains("fraud or legit"));
+        assert!(parse(r#"{"call_id": 5}"#).unwrap_err().contains("no text"));
+        assert!(parse("nonsense").is_err());
+    }
+}
