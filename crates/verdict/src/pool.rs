@@ -10,8 +10,8 @@ use bellwether_base::{Span, Timestamp};
 use crate::actor::{Fate, unevenness};
 use crate::campaign::LinkKind;
 
-/// Calls of a pool without which no campaign is the one that most belong to.
-const FEWEST_OF_DOMINANT: usize = 6;
+/// Answered calls of a pool without which no campaign is the one that most belong to.
+const FEWEST_OF_DOMINANT: usize = 3;
 
 /// Calls remembered of a pool.
 const MOST_CANDIDATES: usize = 128;
@@ -119,7 +119,7 @@ pub(crate) struct Pool {
     /// The campaign that its calls belong to, if they do.
     pub(crate) campaign: Option<i64>,
     pub(crate) pattern: Pattern,
-    /// The campaign that most of its calls belong to, and the share of those.
+    /// The campaign that most of its answered calls belong to, and the share of those.
     pub(crate) dominant: Option<(i64, f64)>,
     /// News since it was last looked at.
     news: usize,
@@ -190,12 +190,14 @@ impl Pool {
             .filter(|c| !c.marks.is_leg && c.marks.label != Some(false))
             .filter(|c| c.marks.label == Some(true) || !is_rooted(c.caller))
             .collect();
-        let mut others: Vec<i64> = all.iter().filter_map(|c| member_of(c.call)).collect();
+        // Calls that nobody answered show too little to be known by, and would hide what the others say.
+        let answered: Vec<&Candidate> = all.iter().filter(|c| c.fate == Fate::Answered).copied().collect();
+        let mut others: Vec<i64> = answered.iter().filter_map(|c| member_of(c.call)).collect();
         others.sort_unstable();
         let largest = others.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
         self.dominant = largest
-            .and_then(|same| Some((*same.first()?, same.len() as f64 / all.len() as f64)))
-            .filter(|_| all.len() >= FEWEST_OF_DOMINANT);
+            .and_then(|same| Some((*same.first()?, same.len() as f64 / answered.len() as f64)))
+            .filter(|_| answered.len() >= FEWEST_OF_DOMINANT);
         let own: Vec<&Candidate> = all
             .into_iter()
             .filter(|c| member_of(c.call).is_none_or(|campaign| self.campaign == Some(campaign)))

@@ -15,6 +15,9 @@ use crate::{AlertKind, Severity};
 /// Odds below which a call that joined leaves again: a little doubt does not make it go back and forth.
 const LEAVES_BELOW: f64 = -0.7;
 
+/// Share of the answered calls of a pool that belong to one campaign, from which on the rest does too.
+const DOMINATES: f64 = 0.6;
+
 /// Letters of a campaign's name: none that are taken for others when read out.
 const LETTERS: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzx";
 
@@ -111,17 +114,11 @@ impl Assessor {
         // Numbers of one block are called by honest people too, unless they are dialled in turn.
         let is_campaign = pool.pattern.is_campaign(settings.fewest_calls, kinds)
             && (kind != PoolKind::DialledBlock || pool.pattern.has(LinkKind::Sequence));
-        // What most calls share that belong to a campaign leads to it, unless that is a trunk's own.
-        let trunks = pool.candidates().filter(|c| c.marks.is_from_trunk).count();
-        let is_trunks = trunks * 2 > pool.candidates().count();
-        let is_telling = match kind {
-            PoolKind::Fingerprint | PoolKind::Deployment => !is_trunks,
-            PoolKind::Instance | PoolKind::OriginId => true,
-            PoolKind::CallerBlock => true,
-            PoolKind::DialledBlock => false,
-        };
-        let dominant =
-            pool.dominant.filter(|(_, share)| is_telling && *share >= 0.6).map(|(campaign, _)| campaign);
+        // What those share that belong to a campaign, and hardly anybody else, leads to it.
+        let dominant = pool
+            .dominant
+            .filter(|(_, share)| kind != PoolKind::DialledBlock && *share >= DOMINATES)
+            .map(|(campaign, _)| campaign);
         if pool.campaign.is_none() && !is_campaign && dominant.is_none() {
             return;
         }
@@ -272,9 +269,21 @@ impl Assessor {
         let is_rooted = caller_slot
             .and_then(|slot| self.callers.get(slot))
             .is_some_and(|(_, of)| of.account.is_rooted(self.now));
-        let honest = if candidate.marks.is_from_trunk { 0.0 } else { self.honesty(candidate.source) };
-        // What comes through a trunk shows the trunk's platform.
-        let specific = if candidate.marks.is_from_trunk { 0.0 } else { specific };
+        // A trunk's address is everybody's who comes through it: it speaks for a platform, and for nobody behind it.
+        let is_of_address = matches!(pool.kind, PoolKind::Fingerprint | PoolKind::Deployment);
+        let honest = if candidate.marks.is_from_trunk && !is_of_address {
+            0.0
+        } else {
+            self.honesty(candidate.source)
+        };
+        // What comes through a trunk shows the trunk's platform, which is the campaign's own only if nobody else calls by it.
+        let specific = if candidate.marks.is_from_trunk {
+            pool.dominant
+                .filter(|(of, _)| *of == campaign)
+                .map_or(0.0, |(_, share)| (2.0 * share - 1.0).max(0.0))
+        } else {
+            specific
+        };
         let (mut odds, why) = pool.affinity(&candidate, specific, self.is_fresh(candidate.caller), honest);
         if is_rooted {
             odds -= 6.0;
