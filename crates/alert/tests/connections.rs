@@ -36,7 +36,8 @@ fn tried(mut receiver: Box<dyn Receiver>, notices: &[Notice]) -> (Result<(), Fai
 fn away(result: (Result<(), Failure>, f64), expected: &str) {
     let (Err(Failure::Away(why)), seconds) = result else { panic!("it counts as sent: {result:?}") };
     assert!(why.contains(expected), "{why}");
-    assert!(seconds < 3.0, "it took {seconds} s");
+    // Without patience it would never end: how long it takes on a busy machine is not the point.
+    assert!(seconds < 60.0, "it took {seconds} s");
 }
 
 /// A server on a loopback port, with what it does to each connection.

@@ -17,7 +17,8 @@ use bellwether_base::{Endpoint, Ppm, Span, Timestamp, Transport};
 use bellwether_clock::{RegisterTimeline, read_clock};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_judge::{
-    AccessSide, CallRow, NumberFacts, RegistrationRow, RegistrationUpdate, Row, StreamRow,
+    AccessSide, CallRow, CallTraits, DialPlan, NumberFacts, RegistrationRow, RegistrationUpdate, Row,
+    StreamRow,
 };
 use bellwether_rtp::g711::Law;
 use bellwether_store::{InventoryRow, Lesson, Policy, Query, Reader, Report, Writer};
@@ -152,8 +153,8 @@ impl World {
             is_sensitive: false,
             callee: "c".to_owned(),
             dialled: "c".to_owned(),
-            caller_number: NumberFacts::of("1"),
-            callee_number: NumberFacts::of("2"),
+            caller_number: NumberFacts::of("1", &DialPlan::default()),
+            callee_number: NumberFacts::of("2", &DialPlan::default()),
             callee_neighbourhood: None,
             source: unit.at,
             destination: Endpoint::v4([10, 0, 0, 2], 5060),
@@ -166,7 +167,9 @@ impl World {
             origin: "o".to_owned(),
             access_side: AccessSide::Outbound,
             trunk_id: None,
-            has_identity: false,
+            attested: None,
+            deployment: String::new(),
+            traits: CallTraits::default(),
             defects: Vec::new(),
             hep_agent: None,
             mirror: None,
@@ -193,6 +196,7 @@ impl World {
             media_rate: None,
             report_rate: None,
             beginning: String::new(),
+            opening: None,
             first_seen: started_at,
             last_seen: started_at + Span::from_secs(15),
             silence: None,

@@ -57,6 +57,8 @@ pub struct Assessor {
     since: Option<Timestamp>,
     calls_seen: u64,
     is_warm: bool,
+    /// While the calls before this run are looked at: when it began. Accounts are asked for as they are by then.
+    warming: Option<Timestamp>,
     callers: LruTable<u64, Caller, 1>,
     sources: LruTable<u64, Source, 1>,
     pools: LruTable<u64, Pool, 1>,
@@ -92,6 +94,7 @@ impl Assessor {
             since: None,
             calls_seen: 0,
             is_warm: false,
+            warming: None,
             callers: LruTable::new(CALLERS),
             sources: LruTable::new(SOURCES),
             pools: LruTable::new(POOLS),
@@ -190,7 +193,7 @@ impl Assessor {
             && let Some((_, of)) = self.callers.get_mut(slot)
         {
             of.actor.end(update.call, fate, secs);
-            if fate == Fate::Answered {
+            if fate == Fate::Answered && self.warming.is_none() {
                 of.account.talked(Span::from_secs(i64::from(secs)));
             }
         }

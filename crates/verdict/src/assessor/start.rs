@@ -36,6 +36,7 @@ impl Assessor {
         }
         let past = memory.recent(at - WARM, at);
         let now = self.now;
+        self.warming = Some(at);
         for PastCall { row, answered_at, ended_at, final_status, campaign } in past {
             self.now = row.started_at;
             let mut unsaid = Vec::new();
@@ -60,6 +61,7 @@ impl Assessor {
             self.update(&update, memory, &mut unsaid);
         }
         self.now = now;
+        self.warming = None;
     }
 
     /// `judged` is what an earlier run kept: what the INVITE showed then stands, as what is known of others has changed since.
@@ -178,7 +180,9 @@ impl Assessor {
         let risk = row.traits.risk.is_some();
         // The account learns of the call behind its signals: they compare it with what came before.
         let country = row.callee_number.country.as_deref().and_then(|c| c.parse().ok());
-        if let Some((_, of)) = self.callers.get_mut(caller_slot) {
+        if self.warming.is_none()
+            && let Some((_, of)) = self.callers.get_mut(caller_slot)
+        {
             of.account.begin(now, country, platform);
         }
         self.calls_seen += 1;
@@ -308,7 +312,7 @@ impl Assessor {
         {
             // It may have registered before it called.
             let homes = std::mem::take(&mut of.account.homes);
-            of.account = memory.account(name, now);
+            of.account = memory.account(name, self.warming.unwrap_or(now));
             homes.into_iter().for_each(|home| of.account.lives(home));
         }
         slot
