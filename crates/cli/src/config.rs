@@ -138,17 +138,19 @@ pub(crate) struct NumberingSettings {
     pub(crate) country_code: String,
     pub(crate) international_prefixes: Vec<String>,
     pub(crate) national_prefix: String,
+    pub(crate) emergency: Vec<String>,
     pub(crate) high_risk_file: String,
     pub(crate) brands_file: String,
 }
 
 impl Default for NumberingSettings {
     fn default() -> Self {
-        let DialPlan { country_code, international, national } = DialPlan::default();
+        let DialPlan { country_code, international, national, emergency } = DialPlan::default();
         Self {
             country_code,
             international_prefixes: international,
             national_prefix: national,
+            emergency,
             high_risk_file: String::new(),
             brands_file: String::new(),
         }

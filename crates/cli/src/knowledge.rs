@@ -15,6 +15,7 @@ pub(crate) fn load(common: &Common, config: &Config) -> Result<Knowledge, Failur
         country_code: numbering.country_code.clone(),
         international: numbering.international_prefixes.clone(),
         national: numbering.national_prefix.clone(),
+        emergency: numbering.emergency.clone(),
     };
     let risky = match numbering.high_risk_file.as_str() {
         "" => RiskyDestinations::default(),

@@ -111,7 +111,7 @@ fn parse(line: &str) -> Result<Telemetry, String> {
     Ok(Telemetry {
         call_id: text(&fields, "call_id")?.ok_or("call_id is missing")?,
         fraud_score: number(&fields, "fraud_score")?,
-        disposition: text(&fields, "disposition")?,
+        disposition: masked(&fields, "disposition")?,
         talk_time_seconds: number(&fields, "talk_time_seconds")?.map_or(Ok(None), |n| {
             if n < 0.0 { Err("talk_time_seconds is negative".to_owned()) } else { Ok(Some(n)) }
         })?,
@@ -140,12 +140,12 @@ fn number(fields: &Map<String, Value>, name: &str) -> Result<Option<f64>, String
     }
 }
 
-/// Text that is no phone number: seven to fifteen digits and nothing but separators.
+/// Text without a phone number: seven digits and more with nothing but separators between them.
 fn masked(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, String> {
     let found = text(fields, name)?;
     let is_number = found.as_deref().is_some_and(|text| {
-        let digits = text.chars().filter(char::is_ascii_digit).count();
-        (7..=15).contains(&digits) && text.chars().all(|c| c.is_ascii_digit() || " +-().".contains(c))
+        let parts = text.split(|c: char| !(c.is_ascii_digit() || " +-().".contains(c)));
+        parts.map(|part| part.chars().filter(char::is_ascii_digit).count()).any(|digits| digits >= 7)
     });
     if is_number { Err(format!("{name} is an unmasked phone number")) } else { Ok(found) }
 }
@@ -169,6 +169,7 @@ mod tests {
             (r#"{"call_id":"a","timestamp_epoch":"now"}"#, "timestamp_epoch"),
             (r#"{"call_id":"a","timestamp_epoch":1,"fraud_score":"low"}"#, "fraud_score"),
             (r#"{"call_id":"a","timestamp_epoch":1,"agent_id":"+49 30 1234567"}"#, "unmasked"),
+            (r#"{"call_id":"a","timestamp_epoch":1,"disposition":"caller 212 555 0188 said"}"#, "unmasked"),
             (r#"{"call_id":"a","timestamp_epoch":1,"talk_time_seconds":-3}"#, "negative"),
             ("[]", "no object"),
         ] {

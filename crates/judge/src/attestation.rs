@@ -9,13 +9,13 @@ use crate::number::canonical;
 
 /// How old a token may be when its call comes by, and how far ahead a signer's clock may be (RFC 8224 section 6.2.2 asks for
 /// 60 s).
-const FRESH_FOR: i64 = 60;
+const FRESH_FOR: u64 = 60;
 
 /// Tokens remembered, so that a second use shows.
 const REMEMBERED: usize = 65_536;
 
-/// A B2BUA sends the token of the incoming leg on this soon.
-const PASSED_ON_WITHIN: Span = Span::from_secs(10);
+/// A B2BUA sends the token of the incoming leg on this soon, one that forwards unanswered calls when it has rung for long.
+const PASSED_ON_WITHIN: Span = Span::from_secs(200);
 
 /// What became of a call's tokens; in the order of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -100,6 +100,24 @@ pub(crate) struct Tokens {
     hash_key: HashKey,
 }
 
+/// What is known around a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// Calls that it belongs with.
+    pub(crate) legs: &'a [i64],
+    /// Whether one of the site's own servers sends it.
+    pub(crate) is_own: bool,
+    pub(crate) certificates: &'a Certificates,
+}
+
+/// Whether a call says by a div token that it is forwarded, and to whom it goes now (RFC 8946).
+fn has_div(call: &CallStarted) -> bool {
+    let claims = call.claims.as_deref();
+    claims.is_some_and(|claims| {
+        claims.passports.iter().any(|p| p.ppt.starts_with("div") && mismatch(p, call, claims).is_none())
+    })
+}
+
 /// The first use of a token.
 struct Use {
     call: i64,
@@ -113,13 +131,8 @@ impl Tokens {
         Self { used: LruTable::new(REMEMBERED), hash_key }
     }
 
-    /// Judges the tokens of a call; `legs` are calls that it belongs with.
-    pub(crate) fn judge(
-        &mut self,
-        call: &CallStarted,
-        legs: &[i64],
-        certificates: &Certificates,
-    ) -> Option<Attested> {
+    /// Judges the tokens of a call.
+    pub(crate) fn judge(&mut self, call: &CallStarted, context: &Context<'_>) -> Option<Attested> {
         let claims = call.claims.as_deref().filter(|claims| !claims.passports.is_empty())?;
         let shaken = claims.passports.iter().find(|p| p.ppt == "shaken");
         let first = shaken.or(claims.passports.first())?;
@@ -129,7 +142,7 @@ impl Tokens {
             signer: Some(first.signer().to_owned()).filter(|s| !s.is_empty()),
             origid: first.origid.clone(),
             x5u: Some(first.x5u.clone()).filter(|x| !x.is_empty()),
-            age_s: first.iat.map(|iat| seconds(call.started_at) - iat),
+            age_s: first.iat.and_then(|iat| seconds(call.started_at).checked_sub(iat)),
             reasons: Vec::new(),
             slips: Vec::new(),
         };
@@ -140,9 +153,9 @@ impl Tokens {
                 continue;
             }
             seen.push(&passport.signature);
-            let (status, reason) = self.one(passport, call, claims, legs, certificates);
+            let (status, reason) = self.one(passport, call, claims, context);
             attested.status = attested.status.max(status);
-            attested.reasons.extend(reason);
+            attested.reasons.extend(reason.filter(|reason| !attested.reasons.contains(reason)));
             attested.slips.extend(passport.slips.iter().filter(|s| !s.is_fatal()).map(|s| s.name()));
         }
         Some(attested)
@@ -153,8 +166,7 @@ impl Tokens {
         passport: &Passport,
         call: &CallStarted,
         claims: &Claims,
-        legs: &[i64],
-        certificates: &Certificates,
+        context: &Context<'_>,
     ) -> (PassportStatus, Option<String>) {
         if passport.is_malformed() {
             let slips: Vec<&str> = passport.slips.iter().filter(|s| s.is_fatal()).map(|s| s.name()).collect();
@@ -168,14 +180,14 @@ impl Tokens {
             }
             None => passport,
         };
-        let signature = certificates.verify(passport, call.started_at);
+        let signature = context.certificates.verify(passport, call.started_at);
         let invalid = match signature {
             Signature::Valid | Signature::NoCertificate => None,
             Signature::Wrong => Some("the signature does not fit the token"),
             Signature::Expired => Some("the certificate was not valid at the time of the call"),
             Signature::Untrusted => Some("no trusted authority vouches for the certificate"),
         };
-        let is_replay = self.is_replay(passport, call, legs);
+        let is_replay = self.is_replay(passport, call, context);
         if let Some(reason) = invalid {
             return (PassportStatus::Invalid, Some(reason.to_owned()));
         }
@@ -185,11 +197,14 @@ impl Tokens {
         if let Some(reason) = mismatch(passport, call, claims) {
             return (PassportStatus::Mismatch, Some(reason));
         }
-        if let Some(age) = passport.iat.map(|iat| seconds(call.started_at) - iat)
-            && age.abs() > FRESH_FOR
-        {
-            let words = if age > 0 { "before" } else { "after" };
-            return (PassportStatus::Stale, Some(format!("issued {} s {words} the call", age.abs())));
+        if let Some(iat) = passport.iat {
+            // What is further off than a number can tell is stale too.
+            let age = seconds(call.started_at).checked_sub(iat).unwrap_or(i64::MAX);
+            if age.unsigned_abs() > FRESH_FOR {
+                let words = if age > 0 { "before" } else { "after" };
+                let reason = format!("issued {} s {words} the call", age.unsigned_abs());
+                return (PassportStatus::Stale, Some(reason));
+            }
         }
         let status =
             if signature == Signature::Valid { PassportStatus::Valid } else { PassportStatus::Unverified };
@@ -197,7 +212,8 @@ impl Tokens {
     }
 
     /// Whether the token, or its claims under another signature, came with another call that this one is no leg of.
-    fn is_replay(&mut self, passport: &Passport, call: &CallStarted, legs: &[i64]) -> bool {
+    fn is_replay(&mut self, passport: &Passport, call: &CallStarted, context: &Context<'_>) -> bool {
+        let Context { legs, is_own, .. } = *context;
         let mut keys = vec![self.hash_key.parts(&[b"signature", &passport.signature])];
         if let (Some(origid), Some(iat), Some(orig)) = (&passport.origid, passport.iat, &passport.orig) {
             let dest: Vec<&str> = passport.dest.iter().map(Identity::user).collect();
@@ -216,8 +232,9 @@ impl Tokens {
             };
             self.used.touch(slot, 0, call.started_at);
             let Some((_, first)) = self.used.get(slot) else { continue };
-            let is_passed_on = first.destination.ip() == call.flow.src.ip()
-                && call.started_at.since(first.at) <= PASSED_ON_WITHIN;
+            // A B2BUA with two addresses is known as one of the site's own; a div token says that somebody forwards.
+            let is_from_there = first.destination.ip() == call.flow.src.ip() || is_own || has_div(call);
+            let is_passed_on = is_from_there && call.started_at.since(first.at) <= PASSED_ON_WITHIN;
             is_replay |= first.call != call.call && !legs.contains(&first.call) && !is_passed_on;
         }
         is_replay
@@ -230,7 +247,8 @@ fn seconds(at: Timestamp) -> i64 {
 
 /// A compact token with what the message says.
 fn completed_from(passport: &Passport, call: &CallStarted) -> Option<Passport> {
-    if !passport.is_compact {
+    // The claims of an extension do not follow from the message: ATIS-1000074 asks for the full form.
+    if !passport.is_compact || !passport.ppt.is_empty() {
         return None;
     }
     let date = call.instances.iter().find(|e| e.kind == "date").and_then(|e| e.clock)?;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bellwether_shard::{CallStarted, Party};
 
 use crate::number::{NumberFacts, NumberKind, canonical};
-use crate::{CallTraits, Knowledge, Site, Tokeniser, Verstat};
+use crate::{Attested, CallTraits, Knowledge, Site, Tokeniser, Verstat};
 
 /// Digits that caller and called may differ in to be neighbours, and fewest digits of a number with neighbours.
 const OWN_DIGITS: usize = 4;
@@ -62,6 +62,19 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
         &name(&call.first_via_host),
         origin,
     ])
+}
+
+/// Tokens' own words, of which nobody says that they hold no number. An origin that is a UUID names nobody; any other is told by its token.
+pub(crate) fn masked(tokens: &Tokeniser, attested: Box<Attested>) -> Box<Attested> {
+    let is_uuid = |id: &str| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let origid =
+        attested.origid.as_deref().map(|id| if is_uuid(id) { id.to_owned() } else { tokens.user(id) });
+    Box::new(Attested {
+        signer: attested.signer.as_deref().map(|signer| tokens.host(signer)),
+        x5u: attested.x5u.as_deref().map(|x5u| tokens.opaque(x5u)),
+        origid,
+        ..*attested
+    })
 }
 
 fn is_address(host: &str) -> bool {

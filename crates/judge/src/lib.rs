@@ -155,7 +155,13 @@ impl Judge {
             parties: (&call.from.user, &call.to.user),
             flow: call.flow,
         });
-        let attested = self.tokens.judge(&call, &legs, &self.knowledge.certificates).map(Box::new);
+        let context = attestation::Context {
+            legs: &legs,
+            is_own: self.site.is_own(call.flow.src.ip()),
+            certificates: &self.knowledge.certificates,
+        };
+        let attested = self.tokens.judge(&call, &context).map(Box::new);
+        let attested = attested.map(|attested| claims::masked(&self.tokeniser, attested));
         let tokens = &self.tokeniser;
         let caller_number = NumberFacts::of(&call.from.user, &self.knowledge.plan);
         let callee_number = NumberFacts::of(&call.to.user, &self.knowledge.plan);
@@ -173,7 +179,7 @@ impl Judge {
             from_tag: tokens.identifier(&call.from_tag, &[&call.from.user, &call.to.user]),
             started_at: call.started_at,
             caller: tokens.party(&call.from),
-            caller_host: call.from.host.clone(),
+            caller_host: tokens.host(&call.from.host),
             is_sensitive: self.sensitive.contains(&call.request_user)
                 || self.sensitive.contains(&call.to.user),
             callee,

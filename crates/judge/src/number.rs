@@ -1,4 +1,5 @@
 use crate::numbering::{DialPlan, Validity, look_up};
+use crate::sensitive::unescaped;
 
 /// What kind of user part a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,12 +55,15 @@ impl NumberFacts {
     /// Of a user part.
     #[must_use]
     pub fn of(user: &str, plan: &DialPlan) -> Self {
-        let number = canonical(user);
+        let number = canonical(&unescaped(user));
         let digits = number.strip_prefix('+').unwrap_or(&number);
         let is_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let kind = match number.as_str() {
             "" | "anonymous" | "unknown" | "restricted" | "unavailable" | "private" => NumberKind::Anonymous,
-            "112" | "911" | "999" | "000" | "110" | "113" | "118" | "119" => NumberKind::Emergency,
+            n if plan.emergency.iter().any(|known| known == n.trim_start_matches('+')) => {
+                NumberKind::Emergency
+            }
+            n if n.contains("service:sos") || n == "sos" => NumberKind::Emergency,
             n if n.starts_with(['*', '#']) => NumberKind::Service,
             n if is_digits && n.starts_with('+') => NumberKind::International,
             _ if is_digits && digits.len() <= 6 => NumberKind::Short,
@@ -126,6 +130,8 @@ mod tests {
         assert_eq!(facts("+35312345678"), (NumberKind::International, Some("353".into())));
         assert_eq!(facts("101"), (NumberKind::Short, None));
         assert_eq!(facts("*72"), (NumberKind::Service, None));
+        assert_eq!(facts("urn:service:sos.police"), (NumberKind::Emergency, None));
+        assert_eq!(facts("%3911").0, NumberKind::Emergency);
         assert_eq!(facts("911"), (NumberKind::Emergency, None));
         assert_eq!(facts("Anonymous"), (NumberKind::Anonymous, None));
         assert_eq!(facts("alice"), (NumberKind::Name, None));

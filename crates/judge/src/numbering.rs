@@ -85,6 +85,8 @@ pub struct DialPlan {
     pub international: Vec<String>,
     /// What is dialled before a national number.
     pub national: String,
+    /// Numbers of those who help: calls to them are not judged.
+    pub emergency: Vec<String>,
 }
 
 impl Default for DialPlan {
@@ -93,6 +95,10 @@ impl Default for DialPlan {
             country_code: String::new(),
             international: vec!["00".into(), "011".into()],
             national: String::new(),
+            // ITU-T E.161.1 and those of large regions.
+            emergency: ["112", "911", "999", "000", "110", "113", "118", "119", "122"]
+                .map(String::from)
+                .into(),
         }
     }
 }

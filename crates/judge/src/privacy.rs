@@ -18,6 +18,9 @@ pub enum Privacy {
 /// Digits of a number that must stand in an identifier before they are masked: shorter runs occur by chance.
 const MASKED_FROM: usize = 5;
 
+/// Digits in a row that may be somebody's number, wherever they stand.
+const NUMBER_FROM: usize = 7;
+
 /// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
 /// to 128 bits. The space of phone numbers is small, so only the key's secrecy protects them.
 #[derive(Clone)]
@@ -46,7 +49,7 @@ impl Tokeniser {
     /// What stands in a report for a user part or number; the host where there is none.
     #[must_use]
     pub fn party(&self, party: &Party) -> String {
-        if party.user.is_empty() { party.host.clone() } else { self.user(&party.user) }
+        if party.user.is_empty() { self.host(&party.host) } else { self.user(&party.user) }
     }
 
     /// Token of a user part.
@@ -63,9 +66,43 @@ impl Tokeniser {
     #[must_use]
     pub fn address(&self, party: &Party) -> String {
         if party.user.is_empty() {
-            return format!("sip:{}", party.host);
+            return format!("sip:{}", self.host(&party.host));
         }
-        format!("sip:{}@{}", self.user(&party.user), party.host)
+        format!("sip:{}@{}", self.user(&party.user), self.host(&party.host))
+    }
+
+    /// What stands in a report for a host: a number in a host's place is a number.
+    #[must_use]
+    pub fn host(&self, host: &str) -> String {
+        let digits = host.strip_prefix('+').unwrap_or(host);
+        if self.privacy == Privacy::Tokens && digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit())
+        {
+            return self.user(host);
+        }
+        self.opaque(host)
+    }
+
+    /// Text that somebody else made up, with every run of digits masked that may be somebody's number.
+    #[must_use]
+    pub fn opaque(&self, text: &str) -> String {
+        if self.privacy == Privacy::Clear {
+            return text.to_owned();
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut run = String::new();
+        for c in text.chars().chain(std::iter::once('\0')) {
+            if c.is_ascii_digit() {
+                run.push(c);
+                continue;
+            }
+            let is_number = run.len() >= NUMBER_FROM;
+            out.extend(run.chars().map(|digit| if is_number { 'x' } else { digit }));
+            run.clear();
+            if c != '\0' {
+                out.push(c);
+            }
+        }
+        out
     }
 
     /// Token of a number without its last three digits: numbers dialled one after the other share it.
@@ -141,6 +178,10 @@ mod tests {
     fn numbers_in_identifiers_are_masked_and_everything_else_is_kept() {
         let t = tokens(Privacy::Tokens);
         assert_eq!(t.identifier("call-+4930123456-9@h", &["+4930123456"]), "call-+xxxxxxxxxx-9@h");
+        assert_eq!(t.host("+12125550188"), t.user("+12125550188"));
+        assert_eq!(t.host("12125550188.pbx.example"), "xxxxxxxxxxx.pbx.example");
+        assert_eq!(t.host("192.0.2.115"), "192.0.2.115");
+        assert_eq!(t.opaque("gw-12125550188"), "gw-xxxxxxxxxxx");
         assert_eq!(t.identifier("a101b@h", &["101"]), "a101b@h");
         assert_eq!(tokens(Privacy::Clear).identifier("4930123456@h", &["4930123456"]), "4930123456@h");
     }

@@ -31,7 +31,7 @@ impl SensitiveNumbers {
 }
 
 /// With the characters that a SIP URI has to escape, of which a feature code's `#` is one (RFC 3261 section 19.1.2).
-fn unescaped(user: &str) -> Cow<'_, str> {
+pub(crate) fn unescaped(user: &str) -> Cow<'_, str> {
     if !user.contains('%') {
         return Cow::Borrowed(user);
     }

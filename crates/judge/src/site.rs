@@ -80,7 +80,9 @@ impl Site {
     #[must_use]
     pub fn carrier(&self, source: IpAddr, via_host: &str) -> Option<&Trunk> {
         let by_via = |t: &&Trunk| t.via_hosts.iter().any(|host| host.eq_ignore_ascii_case(via_host));
-        self.trunk_at(source).or_else(|| self.trunks.iter().find(by_via))
+        // Anybody can write a Via: it says where a call came in only where the site's own server passed it on.
+        let by_via = || self.trunks.iter().find(by_via).filter(|_| self.is_own(source));
+        self.trunk_at(source).or_else(by_via)
     }
 
     /// Whether an address is one of the site's own servers.

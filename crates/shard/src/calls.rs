@@ -290,7 +290,13 @@ impl Calls {
             transport: item.transport(),
             from: party(parts.from),
             to: party(parts.to),
-            request_user: uri.map(|u| text(u.user)).unwrap_or_default(),
+            request_user: match message.start() {
+                // A service (RFC 5031) has no user part: it is what is asked for.
+                StartLine::Request { uri, .. } if uri.len() > 4 && uri[..4].eq_ignore_ascii_case(b"urn:") => {
+                    text(uri)
+                }
+                _ => uri.map(|u| text(u.user)).unwrap_or_default(),
+            },
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
             user_agent: message.get(Name::UserAgent).map(text),
             first_via_host: message.own_via().map(|v| text(v.host)).unwrap_or_default(),

@@ -5,6 +5,9 @@ use bellwether_stir::Passport;
 use crate::Party;
 use crate::party::text;
 
+/// Tokens looked at in one request: a call that was diverted several times has fewer.
+const MOST_TOKENS: usize = 8;
+
 /// What a request claims of its caller beside From and User-Agent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Claims {
@@ -27,6 +30,10 @@ impl Claims {
         let mut claims = Self::default();
         for header in message.all(Name::Identity) {
             claims.passports.extend(Passport::read(header.value));
+            if claims.passports.len() >= MOST_TOKENS {
+                claims.passports.truncate(MOST_TOKENS);
+                break;
+            }
         }
         claims.verstat = [Name::PAssertedIdentity, Name::From]
             .into_iter()

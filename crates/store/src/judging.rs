@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::StoreError;
 use crate::query::Reader;
 
-pub(crate) use labels::evidence as label_evidence;
+pub(crate) use labels::{changed as labels_changed, evidence as label_evidence};
 pub(crate) use recollection::{Recollection, marks as recollection_marks, standing};
 
 /// The assessor, and what it concluded since the last commit.
@@ -43,6 +43,8 @@ pub(crate) struct Pending {
     lists: Vec<ListChange>,
     alerts: Vec<AlertRow>,
     prompts: Vec<([u8; 24], i64)>,
+    /// Campaigns that another one took over.
+    pub(crate) merged: BTreeSet<i64>,
 }
 
 /// What befalls a campaign's members, in order.
@@ -118,9 +120,12 @@ impl Judging {
                     pending.changes.push(Change::Left { campaign, call, why });
                 }
                 Outcome::Merged { from, into, at, why } => {
-                    for campaign in pending.keys.values_mut().filter(|campaign| **campaign == from) {
-                        *campaign = into;
-                    }
+                    let named = pending
+                        .keys
+                        .values_mut()
+                        .chain(pending.prompts.iter_mut().map(|(_, campaign)| campaign));
+                    named.filter(|campaign| **campaign == from).for_each(|campaign| *campaign = into);
+                    pending.merged.insert(from);
                     pending.changes.push(Change::Merged { from, into, at: at.as_nanos(), why });
                 }
                 Outcome::Key { key, campaign } => {

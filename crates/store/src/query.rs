@@ -9,7 +9,7 @@ use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
 use bellwether_fingerprint::Signatures;
 use bellwether_judge::Strictness;
-use bellwether_verdict::{LabelEvidence, Settings};
+use bellwether_verdict::{LabelEvidence, Settings, Subject};
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
@@ -156,7 +156,7 @@ pub struct Reader {
     pub(crate) strictness: Strictness,
     pub(crate) settings: Settings,
     /// The labels, once they were asked for.
-    pub(crate) labels: OnceLock<Arc<Vec<LabelEvidence>>>,
+    pub(crate) labels: OnceLock<Arc<BTreeMap<Subject, Vec<LabelEvidence>>>>,
     /// When anything was last seen, once that was asked.
     pub(crate) last_seen: OnceLock<Timestamp>,
 }

@@ -1,5 +1,6 @@
 //! Reputations as they stand, and the lists that follow from them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -60,16 +61,20 @@ impl Reader {
         Ok(*self.last_seen.get_or_init(|| Timestamp::from_nanos(at.unwrap_or(0))))
     }
 
-    fn label_evidence(&self) -> Result<Arc<Vec<LabelEvidence>>, StoreError> {
+    fn label_evidence(&self) -> Result<Arc<BTreeMap<Subject, Vec<LabelEvidence>>>, StoreError> {
         if let Some(known) = self.labels.get() {
             return Ok(Arc::clone(known));
         }
         let (found, _) = label_evidence(&self.db)?;
-        Ok(Arc::clone(self.labels.get_or_init(|| Arc::new(found))))
+        let mut by_subject: BTreeMap<Subject, Vec<LabelEvidence>> = BTreeMap::new();
+        for label in found {
+            by_subject.entry(label.subject.clone()).or_default().push(label);
+        }
+        Ok(Arc::clone(self.labels.get_or_init(|| Arc::new(by_subject))))
     }
 
     fn labels_of(&self, subject: &Subject) -> Result<Vec<LabelEvidence>, StoreError> {
-        Ok(self.label_evidence()?.iter().filter(|label| label.subject == *subject).cloned().collect())
+        Ok(self.label_evidence()?.get(subject).cloned().unwrap_or_default())
     }
 
     fn standing_of(&self, subject: &Subject) -> Result<Option<Standing>, StoreError> {
@@ -116,10 +121,9 @@ impl Reader {
             let Some(layer) = Layer::of(&layer) else { continue };
             all.push((Subject { layer, name }, standing(row)?));
         }
-        for label in self.label_evidence()?.iter() {
-            if !all.iter().any(|(subject, _)| *subject == label.subject) {
-                all.push((label.subject.clone(), Standing::default()));
-            }
+        let known: BTreeSet<Subject> = all.iter().map(|(subject, _)| subject.clone()).collect();
+        for subject in self.label_evidence()?.keys().filter(|subject| !known.contains(subject)) {
+            all.push((subject.clone(), Standing::default()));
         }
         let moment = self.moment()?;
         let mut shown = Vec::new();

@@ -1,5 +1,5 @@
 use bellwether_base::{Span, Timestamp};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
 
@@ -42,13 +42,22 @@ pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, 
     }
     let mut gone = 0;
     while is_above(db, END)? {
-        let round = oldest(db, i64::MAX)?;
+        let round = oldest(db, end_of_oldest(db)?)?;
         gone += round;
         if round == 0 {
             break;
         }
     }
     Ok(gone)
+}
+
+/// The end of what leaves in one round when there is too much: of the oldest calls, so that what is told beside them leaves with them
+/// and not before.
+fn end_of_oldest(db: &Connection) -> Result<i64, StoreError> {
+    let mut select =
+        db.prepare_cached("SELECT started_at FROM calls ORDER BY started_at LIMIT 1 OFFSET ?1")?;
+    let end: Option<i64> = select.query_row([AT_ONCE], |r| r.get(0)).optional()?;
+    Ok(end.unwrap_or(i64::MAX))
 }
 
 /// Octets in use: pages that rows left are used again before the file grows.
@@ -74,6 +83,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         format!("DELETE FROM verdicts WHERE kind = 'call' AND subject IN ({links})"),
         format!("DELETE FROM campaign_members WHERE call IN ({links})"),
         format!("DELETE FROM telemetry WHERE call IN ({links})"),
+        format!("DELETE FROM alerts WHERE call IN ({links})"),
         format!("DELETE FROM scores WHERE id IN ({calls})"),
         format!("DELETE FROM outcomes WHERE id IN ({calls})"),
     ] {
@@ -135,11 +145,18 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     if ended > 0 {
         tx.execute_batch(
             "DELETE FROM campaign_keys WHERE campaign NOT IN (SELECT campaign FROM campaigns);
+             DELETE FROM alerts WHERE campaign IS NOT NULL AND campaign NOT IN (SELECT name FROM campaigns);
              DELETE FROM campaign_events WHERE campaign NOT IN (SELECT campaign FROM campaigns);
              DELETE FROM prompts WHERE campaign NOT IN (SELECT campaign FROM campaigns);",
         )?;
     }
     tx.prepare_cached("DELETE FROM list_changes WHERE at < ?1")?.execute([before])?;
+    // A standing without a list and without evidence is the one that anybody has. Its hour counts from 1970.
+    tx.prepare_cached(
+        "DELETE FROM standings WHERE hour < ?1 / 3600000000000 AND listed = 'none' AND fraud + hour_fraud < 0.5
+             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'fingerprint' AND subject = standings.name)",
+    )?
+    .execute([before])?;
     tx.commit()?;
     Ok((gone + observations + beats) as u64)
 }

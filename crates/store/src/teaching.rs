@@ -3,6 +3,7 @@
 use bellwether_base::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use crate::judging::labels_changed;
 use crate::{StoreError, Writer};
 
 /// What became of a label.
@@ -89,6 +90,9 @@ impl Writer {
                 }
             }
         }
+        if done != Labelled::Known {
+            labels_changed(&tx)?;
+        }
         tx.commit()?;
         Ok(done)
     }
@@ -131,6 +135,7 @@ impl Writer {
                  ON CONFLICT DO UPDATE SET label = excluded.label WHERE source = 'telemetry'",
             )?
             .execute(params![call.to_string(), label, started_at])?;
+            labels_changed(&tx)?;
         }
         tx.commit()?;
         Ok(true)

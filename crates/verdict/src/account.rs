@@ -27,8 +27,8 @@ pub struct Account {
     pub countries: Vec<u32>,
     /// Calls by hour of the day, in UTC.
     pub hours: [u16; 24],
-    /// Platforms that it called from of late, by a hash, and when last.
-    pub platforms: Vec<(u64, Timestamp)>,
+    /// Platforms that it called from of late, and when last.
+    pub platforms: Vec<(PrintHash, Timestamp)>,
     /// Where it is registered, the oldest first.
     pub homes: Vec<Home>,
 }
@@ -56,19 +56,19 @@ const LIVES_FOR: Span = Span::from_secs(86_400);
 const OWN_BEFORE: Span = Span::from_secs(600);
 
 impl Account {
-    /// Whether it has a history that nobody who throws numbers away gives a number: it registers, or has called for a while and talked
-    /// to people.
-    pub(crate) fn is_rooted(&self, now: Timestamp) -> bool {
-        !self.homes.is_empty() || self.has_history(now)
+    /// Whether a call has roots that nobody gives who throws numbers away: it comes from where the account is registered, or by a platform
+    /// from which the account has called for a while and talked to people. Anybody may write somebody else's number.
+    pub(crate) fn is_rooted(&self, is_home: bool, platform: PrintHash, now: Timestamp) -> bool {
+        is_home || (self.has_history(now) && self.platforms.iter().any(|(known, _)| *known == platform))
     }
 
     /// Whether it has called for a while and talked to people: an account is registered in a moment, a history takes its time.
     pub(crate) fn has_history(&self, now: Timestamp) -> bool {
         let span = self.first_call.map_or(Span::ZERO, |first| now.since(first));
-        (self.calls >= 6 && self.conversations >= 1)
+        let is_used = self.calls >= 6
             || (self.calls >= 4 && self.conversations >= 2)
-            || (self.calls >= 3 && span >= Span::from_secs(86_400))
-            || self.calls >= 24
+            || (self.calls >= 3 && span >= Span::from_secs(86_400));
+        self.conversations >= 1 && is_used
     }
 
     /// Whether more is known of it than of most honest callers.
@@ -123,7 +123,7 @@ impl Account {
     }
 
     /// Takes a call that begins.
-    pub(crate) fn begin(&mut self, at: Timestamp, country: Option<u32>, platform: u64) {
+    pub(crate) fn begin(&mut self, at: Timestamp, country: Option<u32>, platform: PrintHash) {
         self.first_call.get_or_insert(at);
         self.calls = self.calls.saturating_add(1);
         if let Some(hour) = self.hours.get_mut(hour(at)) {
@@ -172,18 +172,22 @@ mod tests {
 
     #[test]
     fn a_number_that_is_thrown_away_gets_no_roots_and_one_that_people_use_does() {
+        let platform = PrintHash::of(Part::Combined, "a");
         let mut thrown = Account::default();
         for i in 0..3 {
-            thrown.begin(at(i * 60), None, 1);
+            thrown.begin(at(i * 60), None, platform);
             thrown.talked(Span::from_secs(8));
         }
-        assert!(!thrown.is_rooted(at(300)));
+        assert!(!thrown.is_rooted(false, platform, at(300)));
         let mut used = Account::default();
         for i in 0..4 {
-            used.begin(at(i * 900), Some(49), 1);
+            used.begin(at(i * 900), Some(49), platform);
             used.talked(Span::from_secs(90));
         }
-        assert!(used.is_rooted(at(4000)) && used.countries == [49]);
+        assert!(used.is_rooted(false, platform, at(4000)) && used.countries == [49]);
+        // Its number under somebody else's platform is not its own.
+        assert!(!used.is_rooted(false, PrintHash::of(Part::Combined, "b"), at(4000)));
+        assert!(thrown.is_rooted(true, platform, at(300)));
     }
 
     #[test]
@@ -197,7 +201,7 @@ mod tests {
         let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
         let mut account = Account::default();
         account.lives(home(1, "desk phone", 0));
-        assert!(account.is_rooted(at(1)) && account.moved(ip(1), at(4000)).is_none());
+        assert!(account.moved(ip(1), at(4000)).is_none());
         // The same device behind another address of its NAT.
         account.lives(home(2, "desk phone", 1800));
         assert!(account.moved(ip(2), at(4000)).is_none());
@@ -216,7 +220,7 @@ mod tests {
         assert_eq!((hour(at(0)), hour(at(3600 * 25)), hour(at(-1))), (0, 1, 23));
         let mut account = Account::default();
         for i in 0..20 {
-            account.begin(at(i), None, i as u64);
+            account.begin(at(i), None, PrintHash::of(Part::Combined, &i.to_string()));
         }
         assert_eq!(account.platforms.len(), MOST_PLATFORMS);
         assert_eq!(account.platforms_since(at(15)), 5);

@@ -14,6 +14,8 @@ pub(crate) enum Fate {
     #[default]
     Open,
     Unanswered,
+    /// Nobody has the number.
+    Nobody,
     Answered,
 }
 
@@ -39,8 +41,6 @@ pub(crate) struct Deed {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Actor {
     deeds: VecDeque<Deed>,
-    /// Calls under way.
-    pub(crate) open: u32,
 }
 
 impl Actor {
@@ -49,11 +49,14 @@ impl Actor {
             self.deeds.pop_front();
         }
         self.deeds.push_back(deed);
-        self.open += 1;
+    }
+
+    /// Calls under way: those of the last two hours whose end was not seen. An end that the mirror missed does not count for ever.
+    pub(crate) fn open(&self, now: Timestamp) -> usize {
+        self.since(now - Span::from_secs(7200)).filter(|deed| deed.fate == Fate::Open).count()
     }
 
     pub(crate) fn end(&mut self, call: i64, fate: Fate, secs: u16) {
-        self.open = self.open.saturating_sub(1);
         if let Some(deed) = self.deeds.iter_mut().rev().find(|deed| deed.call == call) {
             (deed.fate, deed.secs) = (fate, secs);
         }

@@ -18,7 +18,7 @@ use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
 use crate::pool::Pool;
 use crate::score::Finding;
 use crate::signals::{Found, Group, Rule, SIGNALS, Source, place};
-use crate::standing::{Label, Standing};
+use crate::standing::{Label, Standing, Subject};
 use crate::{AlertKind, Disposition, Scorecard, Settings, Severity};
 
 /// Sizes of the tables.
@@ -66,7 +66,7 @@ pub struct Assessor {
     platforms: LruTable<u64, (PlatformFacts, u32), 1>,
     platforms_asked: u64,
     standings: LruTable<u64, Standing, 1>,
-    labels: BTreeMap<u64, Vec<Label>>,
+    labels: BTreeMap<u64, (Subject, Vec<Label>)>,
     /// Calls that were labelled: fraud or not.
     labelled: BTreeMap<i64, bool>,
     open: LruTable<u64, OpenCall, 1>,
@@ -163,7 +163,7 @@ impl Assessor {
     }
 
     fn address(&self, address: bellwether_base::Endpoint) -> u64 {
-        self.hash(&[b"address", &address.octets()])
+        address_hash(&self.hash_key, address.ip())
     }
 
     fn opened(&mut self, call: i64) -> Option<&mut OpenCall> {
@@ -179,7 +179,11 @@ impl Assessor {
         if let Some(at) = latest.into_iter().flatten().max() {
             self.advance(at);
         }
-        let (fate, secs) = fate(update);
+        let is_nobody = matches!(update.final_status, Some(404 | 484 | 604));
+        let (fate, secs) = match fate(update) {
+            (Fate::Unanswered, secs) if is_nobody => (Fate::Nobody, secs),
+            other => other,
+        };
         let Some(call) = self.opened(update.call) else { return };
         let was_over = call.is_over;
         call.is_over = update.ended_at.is_some();
@@ -188,7 +192,6 @@ impl Assessor {
         if !call.is_over || was_over {
             return;
         }
-        let is_nobody = matches!(update.final_status, Some(404 | 484 | 604));
         if let Some(slot) = self.callers.find(caller, &caller)
             && let Some((_, of)) = self.callers.get_mut(slot)
         {
@@ -201,7 +204,6 @@ impl Assessor {
             && let Some((_, of)) = self.sources.get_mut(slot)
         {
             of.actor.end(update.call, fate, secs);
-            of.unknown_callees += u32::from(is_nobody);
         }
         for pool in &pools {
             if let Some(slot) = self.pools.find(*pool, pool)
@@ -211,9 +213,17 @@ impl Assessor {
             }
         }
         self.over.push_back((self.now + SETTLES, update.call));
+        // A flood of calls that end at once closes the oldest of them sooner.
+        if self.over.len() > CALLS
+            && let Some((_, oldest)) = self.over.pop_front()
+        {
+            self.close(oldest, memory, out);
+        }
         self.rejoin(update.call, memory, out);
-        for pool in pools {
-            self.look_if_due(pool, memory, out);
+        if self.warming.is_none() {
+            for pool in pools {
+                self.look_if_due(pool, memory, out);
+            }
         }
         self.tell(update.call, out);
     }
@@ -297,14 +307,17 @@ impl Assessor {
         }
         let slot = self.source(source);
         let Some((_, of)) = self.sources.get_mut(slot) else { return };
-        if is_accepted {
-            of.accepted = of.accepted.saturating_add(1);
-            return;
-        }
         // An hour without a refusal is a new beginning.
         if of.refused_at.is_some_and(|at| row.at.since(at) > Span::from_secs(3600)) {
             of.refused.clear();
+            of.accepted.clear();
             (of.wrong_passwords, of.is_told) = (0, false);
+        }
+        if is_accepted {
+            if of.accepted.len() < 64 && !of.accepted.contains(&user) {
+                of.accepted.push(user);
+            }
+            return;
         }
         of.refused_at = Some(row.at);
         of.wrong_passwords = of.wrong_passwords.saturating_add(u32::from(row.had_credentials));
@@ -500,7 +513,7 @@ impl Assessor {
             return;
         }
         let card = self.card(&call);
-        self.learn(&call, card.score_without(&[Group::Reputation]), memory, out);
+        self.learn(&call, card.score_without(&[Group::Reputation, Group::Campaign]), memory, out);
         out.push(Outcome::Score(Box::new(ScoreRow {
             call: id,
             stage: Stage::Closed,
@@ -561,6 +574,11 @@ fn fate(update: &CallUpdate) -> (Fate, u16) {
         (None, Some(_)) => (Fate::Unanswered, 0),
         (None, None) => (Fate::Open, 0),
     }
+}
+
+/// How addresses are known in the tables.
+fn address_hash(hash_key: &HashKey, address: std::net::IpAddr) -> u64 {
+    hash_key.parts(&[b"address", &bellwether_base::Endpoint::new(address, 0).octets()])
 }
 
 /// The user part of an address of record as reports print it.

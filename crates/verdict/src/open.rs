@@ -33,6 +33,11 @@ pub(crate) struct OpenCall {
     pub(crate) of_device: Vec<Finding>,
     /// Whether an earlier run judged it to the end: it is looked at for what it tells of others.
     pub(crate) is_known: bool,
+    /// Whether it is of the window before this run, and not read again: it may still join a campaign.
+    pub(crate) is_recalled: bool,
+    /// Whether it comes by a trunk, and whether its caller has roots.
+    pub(crate) is_from_trunk: bool,
+    pub(crate) is_rooted: bool,
     /// Whether an operator should hear of it: it goes to a risky destination.
     pub(crate) is_risky: bool,
     /// Another leg of it.

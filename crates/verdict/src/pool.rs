@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use bellwether_base::{Span, Timestamp};
+use bellwether_fingerprint::PrintHash;
 
 use crate::actor::{Fate, unevenness};
 use crate::campaign::LinkKind;
@@ -19,6 +20,9 @@ const MOST_CANDIDATES: usize = 128;
 /// Seconds of talk below which who answers has hung up soon, and from which on people talked.
 pub(crate) const SHORT: u16 = 20;
 pub(crate) const LONG: u16 = 60;
+
+/// Evidence of its own from which on a call tells something of its address.
+const TELLING: f64 = 0.75;
 
 /// What the calls of a pool share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -63,6 +67,9 @@ pub(crate) struct Candidate {
     pub(crate) secs: u16,
     pub(crate) fate: Fate,
     pub(crate) marks: Marks,
+    pub(crate) platform: PrintHash,
+    /// Whether it comes from where its caller is registered.
+    pub(crate) is_home: bool,
 }
 
 impl Candidate {
@@ -177,7 +184,7 @@ impl Pool {
         &mut self,
         now: Timestamp,
         window: Span,
-        is_rooted: impl Fn(u64) -> bool,
+        is_rooted: impl Fn(&Candidate) -> bool,
         member_of: impl Fn(i64) -> Option<i64>,
     ) {
         self.news = 0;
@@ -188,7 +195,7 @@ impl Pool {
             .candidates
             .iter()
             .filter(|c| !c.marks.is_leg && c.marks.label != Some(false))
-            .filter(|c| c.marks.label == Some(true) || !is_rooted(c.caller))
+            .filter(|c| c.marks.label == Some(true) || !is_rooted(c))
             .collect();
         // Calls that nobody answered show too little to be known by, and would hide what the others say.
         let answered: Vec<&Candidate> = all.iter().filter(|c| c.fate == Fate::Answered).copied().collect();
@@ -233,7 +240,13 @@ impl Pool {
         // Its neighbours at the same address are judged by their own evidence: half of that is its own.
         let mut others = 0.0;
         let mut agents: Vec<u32> = vec![of.agent];
-        let mut count = 0;
+        let (mut count, mut telling, mut telling_here) = (0, 0, 0);
+        for other in self.candidates.iter().filter(|c| c.call != of.call) {
+            if other.evidence(&mut Vec::new()) >= TELLING {
+                telling += 1;
+                telling_here += u32::from(other.source == of.source);
+            }
+        }
         for other in self.candidates.iter().filter(|c| c.source == of.source && c.call != of.call) {
             others += other.evidence(&mut Vec::new()).clamp(-2.0, 2.0);
             count += 1;
@@ -249,6 +262,14 @@ impl Pool {
             } else if self.pattern.agents_change && count >= 6 {
                 odds -= 1.5;
             }
+        }
+        // Whoever copies what a carrier's calls share makes its calls from elsewhere.
+        if of.marks.is_from_trunk
+            && telling >= 3
+            && telling_here == 0
+            && of.evidence(&mut Vec::new()) < TELLING
+        {
+            odds -= 2.0;
         }
         if self.pattern.kinds.len() > 3 {
             odds += 0.7;
@@ -422,6 +443,7 @@ pub(crate) fn by_source(pool: &Pool) -> std::collections::BTreeMap<u64, usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_fingerprint::Part;
 
     const WINDOW: Span = Span::from_secs(6 * 3600);
 
@@ -443,6 +465,8 @@ mod tests {
             secs: 90,
             fate: Fate::Answered,
             marks: Marks::default(),
+            platform: PrintHash::of(Part::Combined, "x"),
+            is_home: false,
         }
     }
 
@@ -491,7 +515,7 @@ mod tests {
     #[test]
     fn who_gets_roots_leaves() {
         let mut mixed = pool((0..40).map(|i| candidate(i, i as u64, i as u64, i as u32)));
-        mixed.look(at(4000), WINDOW, |caller| caller >= 3, |_| None);
+        mixed.look(at(4000), WINDOW, |c| c.caller >= 3, |_| None);
         assert_eq!(mixed.pattern.calls, 3);
     }
 

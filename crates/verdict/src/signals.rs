@@ -5,6 +5,8 @@ mod conduct;
 mod ending;
 mod identity;
 mod platform;
+#[cfg(test)]
+mod tests;
 
 use bellwether_base::Timestamp;
 use bellwether_judge::CallRow;
@@ -152,12 +154,10 @@ pub(crate) struct Source {
     pub(crate) refused_at: Option<Timestamp>,
     /// Whether it was told that it attacks accounts.
     pub(crate) is_told: bool,
-    /// Accounts that it registered.
-    pub(crate) accepted: u32,
+    /// Accounts that it registered of late, by a hash each.
+    pub(crate) accepted: Vec<u64>,
     /// Accounts that it registered though somebody else, by another platform, had them before: by a hash each.
     pub(crate) taken: Vec<u64>,
-    /// Calls whose number nobody has.
-    pub(crate) unknown_callees: u32,
     /// Calls whose caller has roots, and all calls.
     pub(crate) rooted: (u32, u32),
     /// Tokens: calls with and without.
@@ -167,10 +167,12 @@ pub(crate) struct Source {
 impl Source {
     /// Why it is taken for one that attacks accounts.
     pub(crate) fn attack(&self, accounts: f64, passwords: f64) -> Option<String> {
-        if self.refused.len() as f64 >= accounts && self.refused.len() as u32 > 4 * self.accepted {
+        if self.refused.len() as f64 >= accounts && self.refused.len() > 2 * self.accepted.len() {
             return Some(format!("its address was turned away with {} accounts", self.refused.len()));
         }
-        if f64::from(self.wrong_passwords) >= passwords && self.wrong_passwords > 4 * self.accepted {
+        if f64::from(self.wrong_passwords) >= passwords
+            && self.wrong_passwords as usize > 2 * self.accepted.len()
+        {
             return Some(format!("its address showed wrong credentials {} times", self.wrong_passwords));
         }
         None
@@ -227,7 +229,7 @@ macro_rules! signals {
 }
 
 pub(crate) use ending::member;
-pub(crate) use platform::tool;
+pub(crate) use platform::is_scanner;
 
 use Rule::{Device, Later, Start};
 
@@ -310,6 +312,9 @@ pub const SIGNALS: &[Signal] = signals! {
     // ------------------------------------------------------------------ account
     registered: Account, 12.0, [], Start(account::registered),
         "The caller is registered, and calls from the address that it registered from.", "its REGISTER and the answer";
+    registered_elsewhere: Account, -8.0, [], Start(account::elsewhere),
+        "The caller's account is registered at other addresses than the call comes from, and it comes by no trunk.",
+        "its REGISTER and the answer";
     established: Account, 8.0, [], Start(account::established),
         "The caller has called before, over an hour and more, and talked to people.", "its earlier calls";
     not_registered: Account, -4.0, [limit("hours", 2.0, "hours of traffic seen before a registration is missed")],

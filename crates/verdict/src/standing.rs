@@ -194,18 +194,26 @@ impl Standing {
         let (mut legit, mut fraud) = self.faded(now, settings);
         fraud *= specificity;
         let mut counts = (0, 0);
+        // Many labels of one campaign say little more than the first: what they tell of is one party.
+        let mut confirmed = 0.0_f64;
         for label in labels {
             let age = now.since(label.at).max(Span::ZERO);
             if label.is_fraud {
                 counts.0 += 1;
-                let scale = if label.is_direct { 2.0 } else { specificity };
-                fraud += settings.confirmed_fraud * scale * fading(age, settings.fraud_half_life);
+                let weight = fading(age, settings.fraud_half_life);
+                if label.is_direct {
+                    fraud += 2.0 * settings.confirmed_fraud * weight;
+                } else {
+                    confirmed += weight;
+                }
             } else {
                 counts.1 += 1;
                 let weight = if label.is_direct { MOST_LEGIT } else { 1.0 };
                 legit += weight * fading(age, settings.legit_half_life);
             }
         }
+        let confirmed = if confirmed > 1.0 { 1.0 + confirmed.ln() } else { confirmed };
+        fraud += settings.confirmed_fraud * specificity * confirmed;
         let (legit, fraud) = (legit.min(2.0 * MOST_LEGIT), fraud.min(2.0 * MOST_FRAUD));
         let score = 100.0 * (PRIOR + legit) / (2.0 * PRIOR + legit + fraud);
         Reputed { score, fraud, legit, specificity, labels: counts }
@@ -301,6 +309,9 @@ mod tests {
         let before = standing.at(at(0), &[], &SETTINGS()).score;
         let reputed = standing.at(at(1), &[label(0, true)], &SETTINGS());
         assert!(before - reputed.score < 2.0, "{reputed:?}");
+        // However many of his calls are told.
+        let reputed = standing.at(at(1), &[label(0, true); 300], &SETTINGS());
+        assert!(before - reputed.score < 8.0, "{reputed:?}");
         assert_eq!(standing.list(&reputed, &SETTINGS()), Listed::No);
     }
 

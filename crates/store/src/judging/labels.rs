@@ -1,22 +1,28 @@
 //! Labels, and what they say of whom.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_base::Timestamp;
 use bellwether_verdict::{LabelEvidence, Layer, Subject};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::Calls;
 use crate::StoreError;
 
 /// Changes when the labels do.
 pub(super) fn state(db: &Connection) -> Result<String, StoreError> {
-    Ok(db.query_row(
-        "SELECT count(*) || ' ' || coalesce(sum(at / 1000), 0) || ' ' || coalesce(group_concat(substr(label, 1, 1), ''), '')
-         FROM labels",
+    let state = db.query_row("SELECT value FROM meta WHERE key = 'labels'", [], |r| r.get(0)).optional()?;
+    Ok(state.unwrap_or_default())
+}
+
+/// Counts a change of the labels.
+pub(crate) fn changed(db: &Connection) -> Result<(), StoreError> {
+    db.execute(
+        "INSERT INTO meta (key, value) VALUES ('labels', '1')
+         ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)",
         [],
-        |r| r.get(0),
-    )?)
+    )?;
+    Ok(())
 }
 
 /// Whose reputation each label touches, and which calls are labelled: fraud or not.
@@ -56,13 +62,11 @@ pub(crate) fn evidence(db: &Connection) -> Result<(Vec<LabelEvidence>, Vec<(i64,
         }
     }
     // What is said of a call itself goes before what is said of its campaign.
-    let mut own: Vec<(i64, bool)> = Vec::new();
+    let mut own: BTreeMap<i64, bool> = BTreeMap::new();
     for (call, is_fraud) in calls {
-        if !own.iter().any(|(known, _)| *known == call) {
-            own.push((call, is_fraud));
-        }
+        own.entry(call).or_insert(is_fraud);
     }
-    Ok((all, own))
+    Ok((all, own.into_iter().collect()))
 }
 
 fn members_of(db: &Connection, name: &str) -> Result<Calls, StoreError> {

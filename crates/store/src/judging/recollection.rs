@@ -71,6 +71,17 @@ impl Recollection<'_> {
             let talked = answered.zip(ended).is_some_and(|(a, e)| e - a >= 30_000_000_000);
             account.conversations += u32::from(talked);
         }
+        let mut select = db.prepare_cached(
+            "SELECT fingerprint, max(started_at) FROM calls WHERE caller = ?1 AND started_at < ?2
+             GROUP BY fingerprint ORDER BY 2 DESC LIMIT 8",
+        )?;
+        let mut rows = select.query(params![caller, before.as_nanos()])?;
+        while let Some(row) = rows.next()? {
+            let print: String = row.get(0)?;
+            if let Some(print) = PrintHash::stored(&print) {
+                account.platforms.push((print, Timestamp::from_nanos(row.get(1)?)));
+            }
+        }
         let from = format!("sip:{caller}@");
         // The address behind all that begin so: '@' and the sign behind it.
         let to = format!("sip:{caller}A");
@@ -179,6 +190,9 @@ impl Memory for Recollection<'_> {
     }
 
     fn campaign(&mut self, campaign: i64) -> Option<CampaignRow> {
+        if self.pending.merged.contains(&campaign) {
+            return None;
+        }
         if let Some(row) = self.pending.campaigns.get(&campaign) {
             return Some((**row).clone());
         }

@@ -1,13 +1,15 @@
 //! Campaigns: found, joined, left, merged.
 
+use bellwether_base::{HashKey, Timestamp};
 use bellwether_judge::InstanceRow;
 
-use super::{AlertRow, Assessor, CampaignRow, Membership, Outcome};
+use super::{AlertRow, Assessor, CampaignRow, Membership, Outcome, address_hash};
+use crate::account::{Account, Home};
 use crate::actor::Fate;
 use crate::campaign::LinkKind;
 use crate::memory::Memory;
 use crate::outcome::{LinkRow, MemberRow};
-use crate::pool::{LONG, Pool, PoolKind};
+use crate::pool::{Candidate, LONG, Pool, PoolKind};
 use crate::signals::place;
 use crate::standing::{Layer, Subject};
 use crate::{AlertKind, Severity};
@@ -79,7 +81,8 @@ impl Assessor {
     /// A call of before this run belongs to a campaign.
     pub(super) fn recall_member(&mut self, call: i64, campaign: i64, memory: &mut dyn Memory) {
         let Some(name) = self.campaign_name(campaign, memory) else { return };
-        let membership = Membership { campaign, name, strength: 1.0, why: String::new() };
+        // It stays whatever it shows: why it joined is known to the run that saw it.
+        let membership = Membership { campaign, name, strength: 5.0, why: String::new() };
         let key = call.cast_unsigned();
         self.members.insert(key, key, membership.clone(), 0, self.now);
         if let Some(call) = self.opened(call) {
@@ -94,10 +97,11 @@ impl Assessor {
         if !self.pools.get(slot).is_some_and(|(_, pool)| pool.is_due(settings.fewest_calls)) {
             return;
         }
-        let (now, callers) = (self.now, &self.callers);
-        let is_rooted = |caller: u64| {
-            let slot = callers.find(caller, &caller);
-            slot.and_then(|slot| callers.get(slot)).is_some_and(|(_, of)| of.account.is_rooted(now))
+        let (now, callers, hash_key) = (self.now, &self.callers, self.hash_key);
+        let is_rooted = |candidate: &Candidate| {
+            let slot = callers.find(candidate.caller, &candidate.caller);
+            let caller = slot.and_then(|slot| callers.get(slot));
+            caller.is_some_and(|(_, of)| has_roots(&of.account, candidate, &hash_key, now))
         };
         let members = &self.members;
         let member_of = |call: i64| {
@@ -264,11 +268,17 @@ impl Assessor {
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let Some(campaign) = pool.campaign else { return };
         let Some(candidate) = pool.find(call).copied() else { return };
+        // What an earlier run concluded of a call that is read again stands.
+        let key_of_call = call.cast_unsigned();
+        let opened = self.open.find(key_of_call, &key_of_call).and_then(|slot| self.open.get(slot));
+        if opened.is_some_and(|(_, c)| c.is_known && !c.is_recalled) {
+            return;
+        }
         let specific = self.specificity(pool.kind, &pool.name);
         let caller_slot = self.callers.find(candidate.caller, &candidate.caller);
         let is_rooted = caller_slot
             .and_then(|slot| self.callers.get(slot))
-            .is_some_and(|(_, of)| of.account.is_rooted(self.now));
+            .is_some_and(|(_, of)| has_roots(&of.account, &candidate, &self.hash_key, self.now));
         // A trunk's address is everybody's who comes through it: it speaks for a platform, and for nobody behind it.
         let is_of_address = matches!(pool.kind, PoolKind::Fingerprint | PoolKind::Deployment);
         let honest = if candidate.marks.is_from_trunk && !is_of_address {
@@ -410,30 +420,31 @@ impl Assessor {
         }
     }
 
-    /// The pools of a call that belong to other campaigns: what links the call links the campaigns.
+    /// A call that belongs to another campaign links both; answers the one that goes on.
     pub(super) fn merge_by_call(
         &mut self,
         call: i64,
         campaign: i64,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
-    ) {
-        let mut others: Vec<i64> = self.membership(call).map(|m| m.campaign).into_iter().collect();
-        others.retain(|other| *other != campaign);
-        for other in others {
-            self.merge(other, campaign, "a call of one plays the recording of the other", memory, out);
+    ) -> i64 {
+        match self.membership(call).map(|m| m.campaign).filter(|other| *other != campaign) {
+            Some(other) => {
+                self.merge(other, campaign, "a call of one plays the recording of the other", memory, out)
+            }
+            None => campaign,
         }
     }
 
-    /// Makes two campaigns one: the older goes on.
-    fn merge(&mut self, a: i64, b: i64, why: &str, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    /// Makes two campaigns one: the older goes on, and is answered.
+    fn merge(&mut self, a: i64, b: i64, why: &str, memory: &mut dyn Memory, out: &mut Vec<Outcome>) -> i64 {
         let (Some(slot_a), Some(slot_b)) = (self.campaign_slot(a, memory), self.campaign_slot(b, memory))
         else {
-            return;
+            return b;
         };
         let (Some((_, row_a)), Some((_, row_b))) = (self.campaigns.get(slot_a), self.campaigns.get(slot_b))
         else {
-            return;
+            return b;
         };
         let is_a_older = (row_a.found_at, a) <= (row_b.found_at, b);
         let (from, into) =
@@ -476,6 +487,7 @@ impl Assessor {
         self.pools.for_each_mut(|_, pool| moved(&mut pool.campaign));
         self.keys.for_each_mut(|_, campaign| moved(campaign));
         self.prompts.merged(from.campaign, into.campaign);
+        into.campaign
     }
 
     /// A call's process or device is named.
@@ -509,6 +521,13 @@ impl Assessor {
             }
         }
     }
+}
+
+/// Whether a call has roots by now: its caller may have registered there since, or become known.
+fn has_roots(account: &Account, candidate: &Candidate, hash_key: &HashKey, now: Timestamp) -> bool {
+    let is_there = |home: &Home| address_hash(hash_key, home.source) == candidate.source;
+    let is_home = candidate.is_home || account.homes.iter().any(is_there);
+    account.is_rooted(is_home, candidate.platform, now)
 }
 
 fn words(kind: PoolKind, name: &str) -> String {

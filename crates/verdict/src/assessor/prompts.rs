@@ -167,7 +167,7 @@ impl Assessor {
             }
             None => None,
         };
-        let Some(campaign) = campaign else { return };
+        let Some(mut campaign) = campaign else { return };
         if let Some(cluster) = self.prompts.get_mut(cluster_id) {
             cluster.campaign = Some(campaign);
             if !std::mem::replace(&mut cluster.is_kept, true) {
@@ -181,7 +181,7 @@ impl Assessor {
             let why = "plays a recording that other callers play".to_owned();
             self.join(heard.call, Membership { campaign, name, strength: 5.0, why }, memory, out);
             // Pools that the call is in, and that belong to another campaign, are of one origin with it.
-            self.merge_by_call(heard.call, campaign, memory, out);
+            campaign = self.merge_by_call(heard.call, campaign, memory, out);
             self.tell(heard.call, out);
         }
         self.announce(campaign, memory, out);

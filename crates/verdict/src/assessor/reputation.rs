@@ -61,12 +61,20 @@ impl Assessor {
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
-        let is_fraud = own_score < self.settings.dispositions.quarantine_below;
+        // A campaign that plays one recording, or that a label confirms, is no guess.
+        let is_sure = call.membership.as_ref().is_some_and(|membership| membership.strength >= 5.0);
+        let is_fraud = is_sure || own_score < self.settings.dispositions.quarantine_below;
         let is_conversation = call.fate == Fate::Answered
             && call.secs >= 30
             && call.membership.is_none()
             && !call.is_risky
             && own_score >= 50.0;
+        // Whoever talks to people is a party, if its number is its own, or a carrier's customer's: of anybody else's there may be any
+        // number.
+        let is_party = is_conversation && (call.is_rooted || (call.is_from_trunk && call.secs >= 60));
+        if is_party {
+            self.honest_party(&call.subjects, call.caller, self.now, memory, out);
+        }
         for subject in &call.subjects {
             // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
             let is_observed = matches!(subject.layer, Layer::Fingerprint | Layer::Deployment)
@@ -84,22 +92,38 @@ impl Assessor {
                 standing.observe(self.now, is_fraud, settings);
             }
             if is_new_hour {
-                self.list(key, subject, self.now, "what was observed", out);
+                self.list(key, subject, self.now, "what was observed", None, out);
             }
-            if let Some((_, standing)) = self.standings.get(slot) {
+            // Whoever makes up deployments shall not fill the database with them.
+            if let Some((_, standing)) = self.standings.get(slot)
+                && (standing.calls > 1 || is_fraud || is_conversation)
+            {
                 out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
             }
         }
     }
 
-    /// Puts a subject on the list that its standing asks for, or takes it off.
-    fn list(&mut self, key: u64, subject: &Subject, now: Timestamp, why: &str, out: &mut Vec<Outcome>) {
-        let labels = self.labels.get(&key).map_or(&[][..], Vec::as_slice);
+    /// Puts a subject on the list that its standing asks for, or takes it off. `anew` is the list that it was on, where that is to be no
+    /// reason to stay.
+    fn list(
+        &mut self,
+        key: u64,
+        subject: &Subject,
+        now: Timestamp,
+        why: &str,
+        anew: Option<Listed>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let labels = self.labels.get(&key).map_or(&[][..], |(_, labels)| labels.as_slice());
         let Some(slot) = self.standings.find(key, &key) else { return };
         let Some((_, standing)) = self.standings.get_mut(slot) else { return };
         let settings = &self.settings.reputation;
         let reputed = standing.at(now, labels, settings);
-        let (from, to) = (standing.listed, standing.list(&reputed, settings));
+        let from = anew.unwrap_or(standing.listed);
+        if anew.is_some() {
+            standing.listed = Listed::No;
+        }
+        let to = standing.list(&reputed, settings);
         if from == to {
             return;
         }
@@ -144,29 +168,30 @@ impl Assessor {
         out: &mut Vec<Outcome>,
     ) {
         let before = std::mem::take(&mut self.labels);
-        let mut subjects = std::collections::BTreeMap::new();
         for label in evidence {
             let key = self.subject_key(&label.subject);
             self.now = self.now.max(label.at);
-            self.labels.entry(key).or_default().push(Label {
+            self.labels.entry(key).or_insert_with(|| (label.subject.clone(), Vec::new())).1.push(Label {
                 at: label.at,
                 is_fraud: label.is_fraud,
                 is_direct: label.is_direct,
             });
-            subjects.insert(key, label.subject.clone());
         }
         self.labelled = calls.collect();
-        for (key, subject) in subjects {
-            if before.get(&key) == self.labels.get(&key) {
-                continue;
-            }
-            self.standing(key, &subject, self.now, memory);
-            self.list(key, &subject, self.now, "labels", out);
-        }
-        // Whose labels were all taken back.
-        let gone: Vec<u64> = before.keys().filter(|key| !self.labels.contains_key(key)).copied().collect();
-        for key in gone {
-            self.standings.find(key, &key).and_then(|slot| self.standings.remove(slot));
+        let changed: Vec<(u64, Subject)> = self
+            .labels
+            .iter()
+            .chain(&before)
+            .filter(|(key, _)| before.get(key) != self.labels.get(key))
+            .map(|(key, (subject, _))| (*key, subject.clone()))
+            .collect();
+        for (key, subject) in changed {
+            let slot = self.standing(key, &subject, self.now, memory);
+            // A label that was taken back was wrong: what it has led to does not linger.
+            let is_less = self.labels.get(&key).map_or(0, |(_, l)| l.len())
+                < before.get(&key).map_or(0, |(_, l)| l.len());
+            let was = self.standings.get(slot).map(|(_, standing)| standing.listed).unwrap_or_default();
+            self.list(key, &subject, self.now, "labels", is_less.then_some(was), out);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::actor::{Deed, Fate, follows};
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::OpenCall;
 use crate::pool::{Candidate, Marks, PoolKind};
-use crate::signals::{AtStart, Rule, SIGNALS};
+use crate::signals::{AtStart, Registration, Rule, SIGNALS};
 use crate::standing::{Layer, Reputed, Subject};
 
 /// Calls of a caller up to which its number is hardly used.
@@ -37,7 +37,11 @@ impl Assessor {
         let past = memory.recent(at - WARM, at);
         let now = self.now;
         self.warming = Some(at);
+        // Only what later calls are compared with: what was concluded of these stands in the database.
         for PastCall { row, answered_at, ended_at, final_status, campaign } in past {
+            if row.traits.is_emergency {
+                continue;
+            }
             self.now = row.started_at;
             let mut unsaid = Vec::new();
             let judged = Judged { stage: Stage::Closed, findings: Vec::new(), campaign };
@@ -119,7 +123,8 @@ impl Assessor {
             return;
         };
         let registration = of_caller.account.registration(row.source.ip());
-        let is_rooted = of_caller.account.is_rooted(now);
+        let is_home = registration == Registration::Here;
+        let is_rooted = of_caller.account.is_rooted(is_home, row.fingerprint, now);
         let is_moved = of_caller.account.moved(row.source.ip(), now).is_some();
         let at = AtStart {
             row,
@@ -157,7 +162,7 @@ impl Assessor {
                 _ => {}
             }
         }
-        let is_tool = crate::signals::tool(&facts, row.user_agent.as_deref()).is_some()
+        let is_scanner = crate::signals::is_scanner(&facts, row.user_agent.as_deref())
             || at_start.iter().any(|f| f.name() == "scanning_source");
         let marks = Marks {
             is_neighbour: row.traits.is_neighbour,
@@ -183,14 +188,11 @@ impl Assessor {
         if self.warming.is_none()
             && let Some((_, of)) = self.callers.get_mut(caller_slot)
         {
-            of.account.begin(now, country, platform);
+            of.account.begin(now, country, row.fingerprint);
         }
         self.calls_seen += 1;
         if is_rooted && let Some((_, of)) = self.sources.get_mut(source_slot) {
             of.rooted.0 = of.rooted.0.saturating_add(1);
-        }
-        if is_rooted && !is_moved {
-            self.honest_party(&subjects, caller, now, memory, out);
         }
         let call = OpenCall {
             call: row.call,
@@ -211,6 +213,9 @@ impl Assessor {
             at_start,
             of_device,
             is_known,
+            is_recalled: self.warming.is_some(),
+            is_from_trunk: row.traits.trunk.is_some(),
+            is_rooted: is_rooted && !is_moved,
             is_risky: risk,
             leg: None,
             subjects,
@@ -226,7 +231,7 @@ impl Assessor {
         if let Some(campaign) = campaign {
             self.recall_member(row.call, campaign, memory);
         }
-        if !is_rooted && !is_tool {
+        if !is_rooted && !is_scanner {
             let candidate = Candidate {
                 call: row.call,
                 at: now,
@@ -239,6 +244,8 @@ impl Assessor {
                 secs: 0,
                 fate: Fate::Open,
                 marks,
+                platform: row.fingerprint,
+                is_home,
             };
             self.enter_pools(row, candidate, memory, out);
         }
@@ -257,8 +264,13 @@ impl Assessor {
             (PoolKind::Fingerprint, row.fingerprint.as_str().to_owned()),
             (PoolKind::Deployment, row.deployment.clone()),
         ];
-        if let Some(origid) = row.attested.as_ref().and_then(|a| a.origid.clone()) {
-            kinds.push((PoolKind::OriginId, origid));
+        // A signer's own name for an origin: one that was verified is another than one that anybody may have written.
+        if let Some(attested) = row.attested.as_ref().filter(|a| a.status <= PassportStatus::Unverified)
+            && let Some(origid) = &attested.origid
+        {
+            let signer = attested.signer.as_deref().unwrap_or_default();
+            let name = format!("{origid} of {signer}, {}", attested.status.name());
+            kinds.push((PoolKind::OriginId, name));
         }
         if let Some(block) = row.callee_neighbourhood.clone() {
             kinds.push((PoolKind::DialledBlock, block));
@@ -290,8 +302,10 @@ impl Assessor {
         if let Some(call) = self.opened(candidate.call) {
             call.pools.push(key);
         }
-        self.consider(key, candidate.call, memory, out);
-        self.look_if_due(key, memory, out);
+        if self.warming.is_none() {
+            self.consider(key, candidate.call, memory, out);
+            self.look_if_due(key, memory, out);
+        }
     }
 
     /// The caller, with what earlier runs know.
@@ -381,7 +395,7 @@ impl Assessor {
         for subject in subjects {
             let key = self.subject_key(subject);
             let slot = self.standing(key, subject, now, memory);
-            let labels = self.labels.get(&key).map_or(&[][..], Vec::as_slice);
+            let labels = self.labels.get(&key).map_or(&[][..], |(_, labels)| labels.as_slice());
             let Some((_, standing)) = self.standings.get(slot) else { continue };
             if subject.layer == Layer::Fingerprint {
                 calls = standing.calls;

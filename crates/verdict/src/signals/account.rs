@@ -34,6 +34,12 @@ pub(super) fn registered(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
+pub(super) fn elsewhere(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
+    (at.registration == Registration::Elsewhere && !at.is_from_trunk())
+        .then_some("the account is registered, but not at the address that calls")
+        .and_then(Found::whole)
+}
+
 pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.account.is_established(at.now()) && !is_contested(at))
         .then(|| {

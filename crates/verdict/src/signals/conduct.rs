@@ -57,10 +57,8 @@ pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
-    let open = at.caller.open;
-    (f64::from(open) > tuned.limit(0))
-        .then(|| format!("{open} calls under way at once"))
-        .and_then(Found::whole)
+    let open = at.caller.open(at.now());
+    (open as f64 > tuned.limit(0)).then(|| format!("{open} calls under way at once")).and_then(Found::whole)
 }
 
 pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {

@@ -113,7 +113,7 @@ pub(super) fn verstat_spoofed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
         ));
     }
     // Whoever is no trunk has no verifier.
-    let is_subscriber = at.registration != Registration::No;
+    let is_subscriber = at.registration == Registration::Here && !at.is_from_trunk();
     is_subscriber.then_some("TN-Validation-Passed from a subscriber").and_then(Found::whole)
 }
 

@@ -3,7 +3,7 @@
 use bellwether_base::Span;
 
 use super::{AtStart, Found};
-use crate::actor::distinct;
+use crate::actor::{Fate, distinct};
 use crate::settings::Tuned;
 use crate::standing::{Layer, Reputed};
 
@@ -87,8 +87,16 @@ pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
+/// Whether a call is made by something that looks for victims: such calls are no campaign's, whoever makes them all.
+pub(crate) fn is_scanner(platform: &crate::PlatformFacts, user_agent: Option<&str>) -> bool {
+    [platform.stack.as_deref(), user_agent].into_iter().flatten().any(|name| {
+        let name = name.to_ascii_lowercase();
+        SCANNERS.iter().any(|scanner| name.contains(scanner))
+    })
+}
+
 /// Whether a call is made by something that looks for victims or makes test traffic, and why.
-pub(crate) fn tool(platform: &crate::PlatformFacts, user_agent: Option<&str>) -> Option<String> {
+fn tool(platform: &crate::PlatformFacts, user_agent: Option<&str>) -> Option<String> {
     if platform.is_suspicious {
         return Some(format!("it is built like {}", platform.stack.as_deref().unwrap_or("a scanner")));
     }
@@ -106,8 +114,11 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
         return None;
     }
     let attack = at.source.attack(tuned.limit(0), tuned.limit(1));
-    let unknown = at.source.unknown_callees;
-    let by_number = (f64::from(unknown) >= tuned.limit(2))
+    let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
+    let calls = latest.clone().count();
+    let unknown = latest.filter(|deed| deed.fate == Fate::Nobody).count();
+    // A wrong number now and then is nobody's scan.
+    let by_number = (unknown as f64 >= tuned.limit(2) && unknown * 2 > calls)
         .then(|| format!("its address called {unknown} numbers that nobody has"));
     attack.or(by_number).and_then(Found::whole)
 }
