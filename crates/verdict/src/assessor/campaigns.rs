@@ -329,7 +329,7 @@ impl Assessor {
             odds -= 3.0;
         }
         let (mut answered, mut long) = (0, 0);
-        for deed in of.actor.since(bellwether_base::Timestamp::MIN).filter(|d| d.fate == Fate::Answered) {
+        for deed in of.actor.since(Timestamp::MIN).filter(|d| d.fate == Fate::Answered) {
             answered += 1;
             long += u32::from(deed.secs >= LONG);
         }
@@ -337,6 +337,23 @@ impl Assessor {
             odds -= 2.5;
         }
         odds
+    }
+
+    /// Whether calls share something beside a recording that is not everybody's.
+    pub(super) fn share_a_pool(&self, a: i64, b: i64) -> bool {
+        let pools = |call: i64| {
+            let key = call.cast_unsigned();
+            self.open.find(key, &key).and_then(|slot| self.open.get(slot)).map(|(_, call)| call)
+        };
+        let (Some(a), Some(b)) = (pools(a), pools(b)) else { return false };
+        a.pools.iter().filter(|key| b.pools.contains(key)).any(|key| {
+            let pool = self.pools.find(*key, key).and_then(|slot| self.pools.get(slot));
+            pool.is_some_and(|(_, pool)| match pool.kind {
+                PoolKind::OriginId | PoolKind::Instance | PoolKind::CallerBlock => true,
+                PoolKind::Fingerprint | PoolKind::Deployment => !a.is_from_trunk,
+                PoolKind::DialledBlock => false,
+            })
+        })
     }
 
     /// What a call shows at its end may change where it belongs.

@@ -143,7 +143,11 @@ impl Assessor {
         let callees = distinct(unrooted.iter().map(|h| h.callee));
         let (count, campaign) = (cluster.count, cluster.campaign);
         let all_callers = distinct(cluster.calls.iter().map(|h| h.caller)) as u32;
-        let is_shared = callers >= FEWEST && callees >= FEWEST;
+        // Two are enough where they share something else too.
+        let are_akin = callers == 2
+            && callees >= 2
+            && unrooted.first().is_some_and(|first| self.share_a_pool(first.call, id));
+        let is_shared = callers >= FEWEST && callees >= FEWEST || are_akin;
         if let Some(call) = self.opened(id) {
             call.cluster = Some(cluster_id);
             call.prompt = Some((count, all_callers));
