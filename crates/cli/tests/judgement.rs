@@ -185,7 +185,7 @@ fn one_confirmed_robocaller_puts_the_next_call_of_its_platform_into_quarantine_a
     room.replay("x.db", "1", &[&after]);
     let calls = by_call(room.rows("x.db", "calls"));
     assert_eq!(calls[&next]["disposition"], "quarantine", "{}", calls[&next]["signals"]);
-    assert!(signals(&calls[&next]).contains("fingerprint_reputation"));
+    assert!(signals(&calls[&next]).contains("deployment_reputation"));
     assert_eq!(calls[&honest]["disposition"], "monitor", "{}", calls[&honest]["signals"]);
     let print = calls[&next]["fingerprint"].as_str().unwrap();
     let prints = room.rows("x.db", "fingerprints");

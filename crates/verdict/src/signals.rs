@@ -237,7 +237,7 @@ use Rule::{Device, Later, Start};
 pub const SIGNALS: &[Signal] = signals! {
     // ------------------------------------------------------------------ reputation
     fingerprint_reputation: Reputation, -40.0, [], Start(platform::fingerprint_reputation),
-        "The platform's standing, from -1 (0) to 1/3 (100) of the points: what its calls turned out to be, scaled by how specific it is.",
+        "The platform's standing, from all (0) of the points to a third for the call (100): what its calls turned out to be, scaled by how specific it is. Silent where its deployment stands no better.",
         "a label, or calls that were observed";
     deployment_reputation: Reputation, -45.0, [], Start(platform::deployment_reputation),
         "The same of the deployment: platform, path, domain and names in the description.", "a label, or calls that were observed";

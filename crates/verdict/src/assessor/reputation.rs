@@ -71,7 +71,7 @@ impl Assessor {
             && own_score >= 50.0;
         // Whoever talks to people is a party, if its number is its own, or a carrier's customer's: of anybody else's there may be any
         // number.
-        let is_party = is_conversation && (call.is_rooted || (call.is_from_trunk && call.secs >= 60));
+        let is_party = is_conversation && (call.is_rooted || (call.is_from_trunk && call.secs >= 45));
         if is_party {
             self.honest_party(&call.subjects, call.caller, self.now, memory, out);
         }

@@ -41,7 +41,15 @@ fn reputation(of: Option<Reputed>, what: &str) -> Option<Found> {
 }
 
 pub(super) fn fingerprint_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    reputation(at.standing(Layer::Fingerprint), "platform")
+    let platform = at.standing(Layer::Fingerprint);
+    // What is told of a deployment was told of its platform too: where it is no worse by itself, it is not held against the call twice.
+    let is_told = |deployment: Reputed| {
+        deployment.score < 50.0 && platform.is_some_and(|platform| deployment.score <= platform.score + 0.5)
+    };
+    if at.standing(Layer::Deployment).is_some_and(is_told) {
+        return None;
+    }
+    reputation(platform, "platform")
 }
 
 pub(super) fn deployment_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
