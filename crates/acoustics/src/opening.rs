@@ -162,7 +162,7 @@ impl Opening {
             brightens |= u128::from(crossings(after) - crossings(before) >= CROSSINGS_STEP) << i;
         }
         let is_rich = |bits: u128| (FEWEST_BITS..=MOST_BITS).contains(&bits.count_ones());
-        (is_rich(rises) && is_rich(brightens)).then(|| {
+        (is_rich(rises) && is_rich(brightens)).then_some({
             OpeningPrint([
                 rises as u64,
                 (rises >> 64) as u64 | ((brightens as u64) << 32),

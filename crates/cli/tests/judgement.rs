@@ -1,5 +1,9 @@
 //! From packets to judgement: tokens, scores, campaigns of real programs, feedback, alerts.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 

@@ -65,16 +65,16 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
 }
 
 /// Tokens' own words, of which nobody says that they hold no number. An origin that is a UUID names nobody; any other is told by its token.
-pub(crate) fn masked(tokens: &Tokeniser, attested: Box<Attested>) -> Box<Attested> {
+pub(crate) fn masked(tokens: &Tokeniser, attested: Attested) -> Attested {
     let is_uuid = |id: &str| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let origid =
         attested.origid.as_deref().map(|id| if is_uuid(id) { id.to_owned() } else { tokens.user(id) });
-    Box::new(Attested {
+    Attested {
         signer: attested.signer.as_deref().map(|signer| tokens.host(signer)),
         x5u: attested.x5u.as_deref().map(|x5u| tokens.opaque(x5u)),
         origid,
-        ..*attested
-    })
+        ..attested
+    }
 }
 
 fn is_address(host: &str) -> bool {

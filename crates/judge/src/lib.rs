@@ -160,8 +160,8 @@ impl Judge {
             is_own: self.site.is_own(call.flow.src.ip()),
             certificates: &self.knowledge.certificates,
         };
-        let attested = self.tokens.judge(&call, &context).map(Box::new);
-        let attested = attested.map(|attested| claims::masked(&self.tokeniser, attested));
+        let attested = self.tokens.judge(&call, &context);
+        let attested = attested.map(|attested| Box::new(claims::masked(&self.tokeniser, attested)));
         let tokens = &self.tokeniser;
         let caller_number = NumberFacts::of(&call.from.user, &self.knowledge.plan);
         let callee_number = NumberFacts::of(&call.to.user, &self.knowledge.plan);

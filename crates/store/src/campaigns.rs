@@ -49,10 +49,12 @@ impl Reader {
         let call_ids: Result<Vec<String>, _> =
             calls.query_map([campaign, MOST_LISTED], |r| r.get(0))?.collect();
         let idle = self.moment()?.as_nanos().saturating_sub(row.get("last_seen")?);
-        let state = match idle {
-            ..=SLEEPS_AFTER => "active",
-            ..=ENDS_AFTER => "dormant",
-            _ => "ended",
+        let state = if idle <= SLEEPS_AFTER {
+            "active"
+        } else if idle <= ENDS_AFTER {
+            "dormant"
+        } else {
+            "ended"
         };
         Ok(vec![
             text(row, "name")?,

@@ -25,8 +25,11 @@ pub(crate) fn changed(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Evidence of subjects, and labelled calls: fraud or not.
+pub(crate) type Labels = (Vec<LabelEvidence>, Vec<(i64, bool)>);
+
 /// Whose reputation each label touches, and which calls are labelled: fraud or not.
-pub(crate) fn evidence(db: &Connection) -> Result<(Vec<LabelEvidence>, Vec<(i64, bool)>), StoreError> {
+pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     let mut all = Vec::new();
     let mut calls = Vec::new();
     let mut select = db.prepare("SELECT kind, subject, label, at FROM labels ORDER BY kind, subject")?;

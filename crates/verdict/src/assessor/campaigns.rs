@@ -300,10 +300,8 @@ impl Assessor {
         }
         let member = self.membership(call);
         match member {
-            Some(member) if member.campaign == campaign => {
-                if odds < LEAVES_BELOW && member.strength < 5.0 {
-                    self.leave(call, campaign, "what it shows speaks against it by now", out);
-                }
+            Some(member) if member.campaign == campaign && odds < LEAVES_BELOW && member.strength < 5.0 => {
+                self.leave(call, campaign, "what it shows speaks against it by now", out);
             }
             Some(_) => {}
             None if odds > 0.0 => {
