@@ -277,6 +277,13 @@ impl Assessor {
         }
     }
 
+    fn instance(&mut self, row: &InstanceRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        self.advance(row.captured_at);
+        if !row.instance.is_empty() {
+            self.named(row, memory, out);
+        }
+    }
+
     // ---------------------------------------------------------------- registrations
 
     fn registration(&mut self, row: &RegistrationRow) {
@@ -585,13 +592,4 @@ fn address_hash(hash_key: &HashKey, address: std::net::IpAddr) -> u64 {
 fn user_of(aor: &str) -> &str {
     let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
     rest.rsplit_once('@').map_or(rest, |(user, _)| user)
-}
-
-impl Assessor {
-    fn instance(&mut self, row: &InstanceRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        self.advance(row.captured_at);
-        if !row.instance.is_empty() {
-            self.named(row, memory, out);
-        }
-    }
 }

@@ -223,11 +223,8 @@ impl Assessor {
             told: None,
             is_alerted: false,
         };
-        let (_, evicted) = self.open.insert(key, key, call, 0, now);
-        if let Some(evicted) = evicted {
-            // The oldest gives way; what it was judged at last stands.
-            let _ = evicted;
-        }
+        // When the table is full the oldest gives way: what was thought of it last stands.
+        self.open.insert(key, key, call, 0, now);
         if let Some(campaign) = campaign {
             self.recall_member(row.call, campaign, memory);
         }
