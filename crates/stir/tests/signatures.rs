@@ -1,10 +1,6 @@
 //! Signatures under the test certificates of `fixtures/stir`, and, where they are at hand, under published tokens and keys.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking and says why on standard error"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking ")]
 
 use std::path::{Path, PathBuf};
 
