@@ -158,7 +158,7 @@ fn replaying_again_adds_nothing() {
     room.replay("x.db", "2", &captures);
     let first = room.reports("x.db");
     room.replay("x.db", "1", &captures);
-    assert!(first == room.reports("x.db"));
+    assert_same(&first, &room.reports("x.db"), "again");
     // A part of what is known takes nothing away either.
     room.replay("x.db", "2", &captures[..3]);
     let losses_and_summary_aside = |text: &str| text.split_once("calls\n").unwrap().1.to_owned();

@@ -146,7 +146,13 @@ impl Assessor {
         while let Some((_, call)) = self.over.pop_front() {
             self.close(call, memory, out);
         }
-        // What was under way stays open: a later run may see its end.
+        // What is under way is told as far as it was seen: a later run knows it as judged, and changes nothing of it.
+        let mut rest = Vec::new();
+        self.open.for_each_mut(|_, call| rest.push((call.started_at, call.call)));
+        rest.sort_unstable();
+        for (_, call) in rest {
+            self.close(call, memory, out);
+        }
     }
 
     fn advance(&mut self, at: Timestamp) {
@@ -266,7 +272,8 @@ impl Assessor {
                     pool.change(of, |candidate| candidate.marks.is_leg = true);
                 }
             }
-            if let Some(membership) = self.membership(other) {
+            let is_settled = self.opened(of).is_some_and(|c| c.is_known && !c.is_recalled);
+            if let Some(membership) = self.membership(other).filter(|_| !is_settled) {
                 self.join(
                     of,
                     Membership { why: "another leg of a call of it".to_owned(), ..membership },
@@ -520,7 +527,9 @@ impl Assessor {
             return;
         }
         let card = self.card(&call);
-        self.learn(&call, card.score_without(&[Group::Reputation, Group::Campaign]), memory, out);
+        if call.is_over {
+            self.learn(&call, card.score_without(&[Group::Reputation, Group::Campaign]), memory, out);
+        }
         out.push(Outcome::Score(Box::new(ScoreRow {
             call: id,
             stage: Stage::Closed,

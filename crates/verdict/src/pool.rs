@@ -70,6 +70,8 @@ pub(crate) struct Candidate {
     pub(crate) platform: PrintHash,
     /// Whether it comes from where its caller is registered.
     pub(crate) is_home: bool,
+    /// Whether an earlier run judged it, and it is read again: it stays where it is.
+    pub(crate) is_settled: bool,
 }
 
 impl Candidate {
@@ -175,7 +177,9 @@ impl Pool {
 
     /// Whether there is enough news to look again: more seldom the more calls there are.
     pub(crate) fn is_due(&self, fewest: usize) -> bool {
-        self.candidates.len() >= fewest && self.news > self.candidates.len() / 12
+        // What has a campaign is looked at for what else it shows; each of its calls is considered by itself.
+        let share = if self.campaign.is_some() { 3 } else { 6 };
+        self.candidates.len() >= fewest && self.news > self.candidates.len() / share
     }
 
     /// Looks for what its calls have in common, callers with roots aside, and calls that belong to other campaigns: those would make
@@ -311,67 +315,49 @@ fn pattern(all: &[&Candidate]) -> Pattern {
     pattern.agents_change = volatile >= 2 || names.chunk_by(|a, b| a.0 == b.0).any(|same| same.len() >= 4);
     let returns = returns(all);
     let mut kinds = Vec::new();
-    let mut add = |is: bool, kind: LinkKind, words: String| {
+    let mut add = |is: bool, kind: LinkKind, words: &dyn Fn() -> String| {
         if is {
-            kinds.push((kind, words));
+            kinds.push((kind, words()));
         }
     };
     let (callers, sources) = (pattern.callers, pattern.sources);
-    add(
-        callers >= 5 && share(callers) >= 0.34 && returns * 5 <= calls,
-        LinkKind::Numbers,
-        format!("{callers} numbers in {calls} calls, used for a few calls each"),
-    );
-    add(
-        sources >= 3 && sources * 16 >= calls && trunks * 2 <= calls,
-        LinkKind::Addresses,
-        format!("{sources} addresses in {calls} calls"),
-    );
-    add(
-        pattern.agents_change,
-        LinkKind::Agents,
-        format!("{volatile} of {sources} addresses change their User-Agent"),
-    );
-    add(
-        neighbours >= 3 && share(neighbours) >= 0.4,
-        LinkKind::Neighbours,
-        format!("{neighbours} of {calls} call their own neighbourhood"),
-    );
-    add(
-        impossible >= 3 && share(impossible) >= 0.3,
-        LinkKind::ImpossibleNumbers,
-        format!("{impossible} of {calls} numbers cannot exist"),
-    );
-    add(
-        tokens >= 3 && share(tokens) >= 0.3,
-        LinkKind::Tokens,
-        format!("{tokens} of {calls} tokens are no good"),
-    );
-    add(
-        sequential >= 4 && share(sequential) >= 0.3,
-        LinkKind::Sequence,
-        format!("{sequential} of {calls} numbers follow the one before"),
-    );
-    add(
-        answered >= 4 && short * 10 >= answered * 6 && long * 10 <= ended,
-        LinkKind::ShortCalls,
-        format!("{short} of {answered} answered calls ended within {SHORT} s"),
-    );
-    add(
-        ended >= 10 && answered * 4 <= ended && answered > 0,
-        LinkKind::Unanswered,
-        format!("{answered} of {ended} calls were answered"),
-    );
-    add(
-        pattern.prompts >= 3 && share(pattern.prompts) >= 0.1,
-        LinkKind::Prompt,
-        format!("{} of {calls} calls begin with a recording that others play too", pattern.prompts),
-    );
-    add(pattern.labels > 0, LinkKind::Label, format!("{} calls were labelled as fraud", pattern.labels));
+    add(callers >= 5 && share(callers) >= 0.34 && returns * 5 <= calls, LinkKind::Numbers, &|| {
+        format!("{callers} numbers in {calls} calls, used for a few calls each")
+    });
+    add(sources >= 3 && sources * 16 >= calls && trunks * 2 <= calls, LinkKind::Addresses, &|| {
+        format!("{sources} addresses in {calls} calls")
+    });
+    add(pattern.agents_change, LinkKind::Agents, &|| {
+        format!("{volatile} of {sources} addresses change their User-Agent")
+    });
+    add(neighbours >= 3 && share(neighbours) >= 0.4, LinkKind::Neighbours, &|| {
+        format!("{neighbours} of {calls} call their own neighbourhood")
+    });
+    add(impossible >= 3 && share(impossible) >= 0.3, LinkKind::ImpossibleNumbers, &|| {
+        format!("{impossible} of {calls} numbers cannot exist")
+    });
+    add(tokens >= 3 && share(tokens) >= 0.3, LinkKind::Tokens, &|| {
+        format!("{tokens} of {calls} tokens are no good")
+    });
+    add(sequential >= 4 && share(sequential) >= 0.3, LinkKind::Sequence, &|| {
+        format!("{sequential} of {calls} numbers follow the one before")
+    });
+    add(answered >= 4 && short * 10 >= answered * 6 && long * 10 <= ended, LinkKind::ShortCalls, &|| {
+        format!("{short} of {answered} answered calls ended within {SHORT} s")
+    });
+    add(ended >= 10 && answered * 4 <= ended && answered > 0, LinkKind::Unanswered, &|| {
+        format!("{answered} of {ended} calls were answered")
+    });
+    add(pattern.prompts >= 3 && share(pattern.prompts) >= 0.1, LinkKind::Prompt, &|| {
+        format!("{} of {calls} calls begin with a recording that others play too", pattern.prompts)
+    });
+    add(pattern.labels > 0, LinkKind::Label, &|| format!("{} calls were labelled as fraud", pattern.labels));
     if calls >= 12
         && let Some(unevenness) = unevenness(all.iter().map(|c| c.at)).filter(|u| *u < 0.35)
     {
-        add(true, LinkKind::Pace, format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0));
+        add(true, LinkKind::Pace, &|| {
+            format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0)
+        });
     }
     pattern.kinds = kinds;
     pattern
@@ -467,6 +453,7 @@ mod tests {
             marks: Marks::default(),
             platform: PrintHash::of(Part::Combined, "x"),
             is_home: false,
+            is_settled: false,
         }
     }
 

@@ -144,3 +144,10 @@ INSERT INTO alerts_9 SELECT id, at, kind, severity, subject, message, call, camp
 DROP TABLE alerts;
 ALTER TABLE alerts_9 RENAME TO alerts;
 CREATE UNIQUE INDEX alerts_once ON alerts (kind, subject, at, coalesce(call, 0));
+
+-- Who calls, in order of time: an account is known by its latest calls. And what a campaign that is taken over leaves behind.
+DROP INDEX calls_by_caller;
+CREATE INDEX calls_by_caller ON calls (caller, started_at);
+CREATE INDEX scores_by_campaign ON scores (campaign) WHERE campaign IS NOT NULL;
+CREATE INDEX campaign_keys_by_campaign ON campaign_keys (campaign);
+CREATE INDEX prompts_by_campaign ON prompts (campaign);

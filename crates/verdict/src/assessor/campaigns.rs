@@ -143,8 +143,11 @@ impl Assessor {
                 self.link(campaign, LinkRow { kind, evidence }, memory, out);
             }
         }
+        // Members are considered again when they end.
         for call in calls {
-            self.consider(key, call, memory, out);
+            if self.membership(call).is_none() {
+                self.consider(key, call, memory, out);
+            }
         }
         self.announce(campaign, memory, out);
     }
@@ -269,9 +272,7 @@ impl Assessor {
         let Some(campaign) = pool.campaign else { return };
         let Some(candidate) = pool.find(call).copied() else { return };
         // What an earlier run concluded of a call that is read again stands.
-        let key_of_call = call.cast_unsigned();
-        let opened = self.open.find(key_of_call, &key_of_call).and_then(|slot| self.open.get(slot));
-        if opened.is_some_and(|(_, c)| c.is_known && !c.is_recalled) {
+        if candidate.is_settled {
             return;
         }
         let specific = self.specificity(pool.kind, &pool.name);

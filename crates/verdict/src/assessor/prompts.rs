@@ -122,7 +122,8 @@ impl Assessor {
     ) {
         let now = self.now;
         let Some(call) = self.opened(id) else { return };
-        if call.cluster.is_some() || call.leg.is_some() {
+        // What an earlier run concluded stands; the recording is known by what was kept of it.
+        if call.cluster.is_some() || call.leg.is_some() || (call.is_known && !call.is_recalled) {
             return;
         }
         let heard = Heard { call: id, caller: call.caller, callee: call.callee, has_history: false };

@@ -243,6 +243,7 @@ impl Assessor {
                 marks,
                 platform: row.fingerprint,
                 is_home,
+                is_settled: is_known && self.warming.is_none(),
             };
             self.enter_pools(row, candidate, memory, out);
         }
@@ -318,12 +319,14 @@ impl Assessor {
             None => self.callers.insert(caller, caller, Caller::default(), 0, now).0,
         };
         self.callers.touch(slot, 0, now);
-        if let Some((_, of)) = self.callers.get_mut(slot)
+        // Not for the calls before a run: there may be very many, and whoever calls again is asked for then.
+        if self.warming.is_none()
+            && let Some((_, of)) = self.callers.get_mut(slot)
             && !std::mem::replace(&mut of.is_asked, true)
         {
             // It may have registered before it called.
             let homes = std::mem::take(&mut of.account.homes);
-            of.account = memory.account(name, self.warming.unwrap_or(now));
+            of.account = memory.account(name, now);
             homes.into_iter().for_each(|home| of.account.lives(home));
         }
         slot
