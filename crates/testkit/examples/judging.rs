@@ -1,0 +1,645 @@
+//! How many calls and registrations are judged in a second, and in how much memory (`docs/bench-judgement.md`).
+//!
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND]
+//!
+//! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, some thousands at a
+//! time; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are told (200000, 1000000 and
+//! 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin in a second of the trace.
+#![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bellwether_acoustics::OpeningPrint;
+use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
+use bellwether_fingerprint::PrintHash;
+use bellwether_judge::{
+    AccessSide, AttemptRow, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationRow,
+    RegistrationUpdate, Row, StreamRow, TrunkPolicy,
+};
+use bellwether_testkit::Rng;
+use bellwether_verdict::{
+    Account, Assessor, CampaignRow, Judged, Memory, Outcome, PastCall, PlatformFacts, SIGNALS, Settings,
+    Standing, Subject,
+};
+use rustix::time::{ClockId, clock_gettime};
+
+use rows::{REGISTRAR, address, call, identity, memory_mib, platform, token};
+
+const START: Timestamp = Timestamp::from_nanos(1_790_000_000_000_000_000);
+
+/// Rows made at once: few enough to stay in a processor's cache, as those do that come from the judge.
+const AT_ONCE: usize = 2048;
+
+const SUBSCRIBERS: u64 = 100_000;
+/// Platforms of subscribers and of other carriers' callers.
+const PLATFORMS: u64 = 80;
+const ROBOTS: u64 = 30;
+const CENTRE: u64 = 20;
+/// A registration begins with every fourth call.
+const CALLS_PER_REGISTRATION: u64 = 4;
+
+/// Nothing was ever written.
+struct Nothing;
+
+impl Memory for Nothing {
+    fn judged(&mut self, _: i64) -> Option<Judged> {
+        None
+    }
+
+    fn account(&mut self, _: &str, _: Timestamp) -> Account {
+        Account::default()
+    }
+
+    fn standing(&mut self, _: &Subject) -> Option<Standing> {
+        None
+    }
+
+    fn platform(&mut self, _: &str, _: Option<&str>) -> PlatformFacts {
+        PlatformFacts::default()
+    }
+
+    fn campaign_of(&mut self, _: i64) -> Option<i64> {
+        None
+    }
+
+    fn campaign(&mut self, _: i64) -> Option<CampaignRow> {
+        None
+    }
+
+    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+        Vec::new()
+    }
+
+    fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {
+        Vec::new()
+    }
+}
+
+/// What is still to come of a call or registration.
+enum Later {
+    Answered(Fate),
+    Ended(Fate),
+    Streams(Fate),
+    Refreshed(i64, Timestamp),
+}
+
+#[derive(Clone, Copy)]
+struct Fate {
+    call: i64,
+    started_at: Timestamp,
+    answered_at: Option<Timestamp>,
+    ended_at: Timestamp,
+    status: u16,
+    source: Endpoint,
+    print: Option<OpeningPrint>,
+}
+
+/// Who calls.
+#[derive(Clone, Copy)]
+enum Caller {
+    Subscriber,
+    Inbound,
+    Centre,
+    Robot,
+}
+
+/// A campaign at work.
+struct Robot {
+    number: u64,
+    calls_left: u64,
+    address: u64,
+    dialled: u64,
+    recordings: [[u8; 24]; 3],
+}
+
+/// Makes rows in order of time.
+struct Carrier {
+    rng: Rng,
+    rate: f64,
+    next_call: Timestamp,
+    made: u64,
+    numbers: u64,
+    later: BTreeMap<(Timestamp, u64), Later>,
+    platforms: Vec<PrintHash>,
+    robots: Vec<Robot>,
+    ready: Vec<Row>,
+}
+
+impl Carrier {
+    fn new(rate: f64) -> Self {
+        let mut rng = Rng::new(2026);
+        let robot =
+            |_| Robot { number: 0, calls_left: 0, address: 0, dialled: 0, recordings: print3(&mut rng) };
+        let robots = (0..ROBOTS).map(robot).collect();
+        Self {
+            rng,
+            rate,
+            next_call: START,
+            made: 0,
+            numbers: 0,
+            later: BTreeMap::new(),
+            platforms: (0..PLATFORMS + ROBOTS + 1).map(platform).collect(),
+            robots,
+            ready: Vec::new(),
+        }
+    }
+
+    fn platform(&self, number: u64) -> PrintHash {
+        self.platforms.get(number as usize).copied().unwrap_or_else(|| platform(number))
+    }
+
+    /// The next row.
+    fn next(&mut self) -> Row {
+        loop {
+            if let Some(row) = self.ready.pop() {
+                return row;
+            }
+            match self.later.first_entry() {
+                Some(first) if first.key().0 <= self.next_call => {
+                    let ((at, _), later) = first.remove_entry();
+                    self.happens(at, later);
+                }
+                _ => self.arrives(),
+            }
+        }
+    }
+
+    /// Rows that were made last go first.
+    fn happens(&mut self, at: Timestamp, later: Later) {
+        let of = |fate: &Fate, ended_at| {
+            Row::CallUpdate(Box::new(update(
+                fate.call,
+                fate.started_at,
+                fate.answered_at,
+                ended_at,
+                Some(fate.status),
+            )))
+        };
+        match later {
+            Later::Answered(fate) => {
+                self.ready.push(of(&fate, None));
+                self.schedule(fate.ended_at, Later::Ended(fate));
+            }
+            Later::Ended(fate) => {
+                self.ready.push(of(&fate, Some(fate.ended_at)));
+                if fate.answered_at.is_some() {
+                    self.schedule(at + Span::from_secs(8), Later::Streams(fate));
+                }
+            }
+            Later::Streams(fate) => {
+                self.ready.push(stream(&fate, "callee", None));
+                self.ready.push(stream(&fate, "caller", fate.print));
+            }
+            Later::Refreshed(registration, first_seen) => {
+                self.ready.push(Row::RegistrationUpdate(Box::new(RegistrationUpdate {
+                    registration,
+                    first_seen,
+                    last_seen: at,
+                    refreshes: 2,
+                    duplicates: 0,
+                    challenges: 1,
+                    last_status: Some(200),
+                    expires_s: Some(300),
+                    rtt_ms: None,
+                    rtt_middle_ms: None,
+                    moves: Vec::new(),
+                    segments: Vec::new(),
+                })));
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: Timestamp, later: Later) {
+        self.numbers += 1;
+        self.later.insert((at, self.numbers), later);
+    }
+
+    fn arrives(&mut self) {
+        let at = self.next_call;
+        let gap = self.rng.exponential() / self.rate;
+        self.next_call = at + Span::from_nanos((gap * 1e9) as i64 + 1);
+        self.made += 1;
+        let number = self.made;
+        let who = match self.rng.below(100) {
+            0..55 => Caller::Subscriber,
+            55..80 => Caller::Inbound,
+            80..88 => Caller::Centre,
+            _ => Caller::Robot,
+        };
+        let (row, print) = match who {
+            Caller::Subscriber => self.subscriber(number, at),
+            Caller::Inbound => self.inbound(number, at),
+            Caller::Centre => self.centre(number, at),
+            Caller::Robot => self.robot(number, at),
+        };
+        let (answered, mean_s) = match who {
+            Caller::Subscriber | Caller::Inbound => (65, 90.0),
+            Caller::Centre => (30, 40.0),
+            Caller::Robot => (25, 7.0),
+        };
+        let rings = Span::from_nanos((self.rng.uniform() * 2e10) as i64 + 1_000_000_000);
+        let talk = Span::from_nanos((self.rng.exponential() * mean_s * 1e9) as i64);
+        let is_answered = self.rng.below(100) < answered;
+        let fate = Fate {
+            call: row.call,
+            started_at: at,
+            answered_at: is_answered.then(|| at + rings),
+            ended_at: if is_answered { at + rings + talk } else { at + rings },
+            status: if is_answered { 200 } else { [480, 486, 487, 404][self.rng.below(4) as usize] },
+            source: row.source,
+            print,
+        };
+        let later = if is_answered { Later::Answered } else { Later::Ended };
+        self.schedule(at + rings, later(fate));
+        if number.is_multiple_of(CALLS_PER_REGISTRATION) {
+            self.registers(number / CALLS_PER_REGISTRATION % SUBSCRIBERS, number, at);
+        }
+        self.ready.push(Row::Call(Box::new(row)));
+    }
+
+    /// A subscriber's device registers, with another contact than before.
+    fn registers(&mut self, subscriber: u64, number: u64, at: Timestamp) {
+        let (row, attempt) = registration(subscriber, number, self.platform(subscriber % PLATFORMS), at);
+        self.schedule(at + Span::from_secs(60), Later::Refreshed(row.registration, at));
+        self.ready.push(Row::Attempt(Box::new(attempt)));
+        self.ready.push(Row::Registration(Box::new(row)));
+    }
+
+    fn subscriber(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+        let caller = self.rng.below(SUBSCRIBERS);
+        let block = self.rng.below(50_000);
+        let row = CallRow {
+            source: address(caller),
+            user_agent: Some(format!("Phone {} 4.{}", caller % PLATFORMS, caller % 7)),
+            origin: token("origin of", caller),
+            deployment: token("deployment", caller % 200),
+            callee_neighbourhood: Some(token("block", block)),
+            traits: CallTraits {
+                caller_neighbourhood: Some(token("block", caller / 100)),
+                callee_line: Some(self.rng.below(1000) as u16),
+                ..CallTraits::default()
+            },
+            ..call(
+                number,
+                at,
+                token("subscriber", caller),
+                token("number", self.rng.below(1_000_000)),
+                self.platform(caller % PLATFORMS),
+            )
+        };
+        (row, self.voice())
+    }
+
+    /// From another carrier: somebody who calls once.
+    fn inbound(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+        let carrier = self.rng.below(4);
+        let callee = self.rng.below(SUBSCRIBERS);
+        let row = CallRow {
+            source: Endpoint::v4([203, 0, 113, carrier as u8], 5060),
+            origin: token("origin from", number),
+            deployment: token("carrier", carrier),
+            callee_neighbourhood: Some(token("block", callee / 100)),
+            attested: Some(Box::new(Attested {
+                status: PassportStatus::Unverified,
+                attestation: Some(if number.is_multiple_of(3) { "B" } else { "A" }),
+                signer: Some(format!("certificates.carrier{carrier}.example")),
+                origid: Some(token("customer", self.rng.below(2000))),
+                x5u: Some(format!("https://certificates.carrier{carrier}.example/shaken.pem")),
+                age_s: Some(1),
+                reasons: Vec::new(),
+                slips: Vec::new(),
+            })),
+            traits: CallTraits {
+                caller_neighbourhood: Some(token("block", 1000 + self.rng.below(200_000))),
+                callee_line: Some((callee % 1000) as u16),
+                trunk: Some(TrunkPolicy { is_trusted: carrier < 2, usual_attestation: "A".to_owned() }),
+                ..CallTraits::default()
+            },
+            trunk_id: Some(format!("carrier-{carrier}")),
+            ..call(number, at, token("caller", number), token("subscriber", callee), self.platform(carrier))
+        };
+        (row, self.voice())
+    }
+
+    fn centre(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+        let line = self.rng.below(CENTRE);
+        let callee = self.rng.below(5_000_000);
+        let row = CallRow {
+            source: Endpoint::v4([198, 51, 100, (line % 2) as u8], 5060),
+            user_agent: Some("Centre 11.2".to_owned()),
+            origin: token("origin at the centre", line),
+            deployment: token("centre", 0),
+            callee_neighbourhood: Some(token("block", callee / 1000)),
+            traits: CallTraits {
+                caller_neighbourhood: Some(token("centre's block", 0)),
+                callee_line: Some((callee % 1000) as u16),
+                ..CallTraits::default()
+            },
+            ..call(
+                number,
+                at,
+                token("centre", line),
+                token("number", callee),
+                self.platform(PLATFORMS + ROBOTS),
+            )
+        };
+        (row, self.voice())
+    }
+
+    fn robot(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+        let which = self.rng.below(ROBOTS);
+        // Half of them run on a platform that subscribers have too.
+        let prints = self.platform(if which < ROBOTS / 2 { which } else { PLATFORMS + which });
+        let is_sequential = which.is_multiple_of(3);
+        let mut print = None;
+        let (mut shown, mut line, mut block, mut at_address) = (0, 0, 0, 0);
+        if let Some(robot) = self.robots.get_mut(which as usize) {
+            if robot.calls_left == 0 {
+                robot.number = number;
+                robot.calls_left = 1 + self.rng.below(3);
+                robot.address = self.rng.below(40);
+            }
+            robot.calls_left -= 1;
+            robot.dialled += 1 + self.rng.below(2);
+            let called = if is_sequential { robot.dialled + 7_000_000 } else { self.rng.below(5_000_000) };
+            (shown, line, block, at_address) = (robot.number, called % 1000, called / 1000, robot.address);
+            if self.rng.below(2) == 0 {
+                let mut octets = robot.recordings[self.rng.below(3) as usize];
+                octets[self.rng.below(24) as usize] ^= 1 << self.rng.below(8);
+                print = OpeningPrint::from_octets(&octets);
+            }
+        }
+        let row = CallRow {
+            source: Endpoint::v4([100, 64, which as u8, at_address as u8], 5060),
+            user_agent: Some(format!("Office {}.{}", which, self.rng.below(8))),
+            origin: token("origin of a robot", shown),
+            deployment: token("robot", which),
+            callee_neighbourhood: Some(token("block", block)),
+            traits: CallTraits {
+                caller_neighbourhood: Some(token("block", 300_000 + shown % 100_000)),
+                callee_line: Some(line as u16),
+                is_neighbour: which.is_multiple_of(2),
+                ..CallTraits::default()
+            },
+            ..call(number, at, token("robot's", shown), token("number", block * 1000 + line), prints)
+        };
+        (row, print)
+    }
+
+    /// How a person begins to speak, in two calls of five: the others cannot be read.
+    fn voice(&mut self) -> Option<OpeningPrint> {
+        (self.rng.below(5) < 2).then(|| OpeningPrint::from_octets(&print3(&mut self.rng)[0])).flatten()
+    }
+}
+
+fn print3(rng: &mut Rng) -> [[u8; 24]; 3] {
+    std::array::from_fn(|_| std::array::from_fn(|_| rng.below(256) as u8))
+}
+
+fn registration(
+    subscriber: u64,
+    number: u64,
+    fingerprint: PrintHash,
+    at: Timestamp,
+) -> (RegistrationRow, AttemptRow) {
+    let user = token("subscriber", subscriber);
+    let registration = identity(u64::MAX - number);
+    let source = address(subscriber);
+    let aor = format!("sip:{user}@voice.example.net");
+    let row = RegistrationRow {
+        registration,
+        aor: aor.clone(),
+        contact: format!("sip:{user}@{source}"),
+        instance_id: None,
+        source,
+        registrar: REGISTRAR,
+        transport: Transport::Udp,
+        user_agent: None,
+        fingerprint,
+        first_seen: at,
+        hep_agent: None,
+        mirror: None,
+    };
+    let attempt = AttemptRow {
+        registration,
+        aor,
+        user,
+        source,
+        registrar: REGISTRAR,
+        status: 200,
+        had_credentials: true,
+        at,
+    };
+    (row, attempt)
+}
+
+/// What became of a call by a time.
+fn update(
+    call: i64,
+    started_at: Timestamp,
+    answered_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    final_status: Option<u16>,
+) -> CallUpdate {
+    CallUpdate {
+        call,
+        started_at,
+        answered_at,
+        ended_at,
+        final_status,
+        duplicates: 0,
+        retransmissions: 0,
+        hops: 1,
+        last_destination: REGISTRAR,
+        access_side: AccessSide::Outbound,
+        trunk_id: None,
+        forks: 0,
+        reinvites: 0,
+        cancelled: false,
+    }
+}
+
+fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -> Row {
+    Row::Stream(Box::new(StreamRow {
+        stream: fate.call ^ i64::from(direction == "caller"),
+        call: Some(fate.call),
+        direction,
+        src: fate.source,
+        dst: REGISTRAR,
+        ssrc: 1,
+        codec: Some("PCMU".to_owned()),
+        payload_type: 0,
+        packets: 500,
+        lost: 0,
+        reordered: 0,
+        duplicates: 0,
+        restarts: 0,
+        jitter_ms: None,
+        telephone_events: 0,
+        comfort_noise: 0,
+        rtcp_packets: 0,
+        media_rate: None,
+        report_rate: None,
+        beginning: String::new(),
+        opening,
+        first_seen: fate.started_at,
+        last_seen: fate.ended_at,
+        silence: None,
+        pauses: None,
+        silence_reason: None,
+    }))
+}
+
+/// What was spent so far.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    wall: Duration,
+    processor: Duration,
+    calls: u64,
+    registrations: u64,
+    rows: u64,
+    outcomes: u64,
+}
+
+fn processor() -> Duration {
+    let at = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(at.tv_sec.unsigned_abs(), at.tv_nsec as u32)
+}
+
+fn kind(row: &Row) -> &'static str {
+    match row {
+        Row::Call(_) => "call",
+        Row::CallUpdate(update) if update.ended_at.is_some() => "call's end",
+        Row::CallUpdate(_) => "call's answer",
+        Row::Registration(_) => "registration",
+        Row::RegistrationUpdate(_) => "registration's refreshes",
+        Row::Attempt(_) => "registration's answer",
+        Row::Stream(stream) if stream.opening.is_some() => "stream with a print",
+        Row::Stream(_) => "stream",
+        _ => "other",
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut stops = Vec::new();
+    let (mut rate, mut is_off, mut by_kind) = (300.0, false, false);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--off" => is_off = true,
+            "--kinds" => by_kind = true,
+            "--rate" => rate = args.next().ok_or("--rate what?")?.parse()?,
+            number => stops.push(number.parse::<u64>()?),
+        }
+    }
+    if stops.is_empty() {
+        stops = vec![200_000, 1_000_000, 3_000_000];
+    }
+    let mut settings = Settings::default();
+    if is_off {
+        SIGNALS.iter().try_for_each(|signal| settings.set(signal.name, "on", 0.0))?;
+    }
+    let mut assessor = Assessor::new(settings, HashKey::new([7; 16]));
+    let mut carrier = Carrier::new(rate);
+    let mut memory = Nothing;
+    let mut out: Vec<Outcome> = Vec::new();
+    // The subscribers are there before the first call.
+    for subscriber in 0..SUBSCRIBERS {
+        let (row, attempt) =
+            registration(subscriber, (1 << 40) + subscriber, carrier.platform(subscriber % PLATFORMS), START);
+        assessor.row(&Row::Registration(Box::new(row)), &mut memory, &mut out);
+        assessor.row(&Row::Attempt(Box::new(attempt)), &mut memory, &mut out);
+    }
+    println!(
+        "resident before the first call, with {SUBSCRIBERS} subscribers: {:.0} MiB",
+        memory_mib("VmRSS")?
+    );
+    println!();
+    println!(
+        "| Calls | Registrations | Rows | Outcomes | Calls and registrations per s of the clock | per CPU s | per CPU s since the line above | ns per row | Resident MiB | Peak MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    let mut spent = Spent::default();
+    let mut kinds: BTreeMap<&'static str, (u64, Duration)> = BTreeMap::new();
+    let mut told: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for stop in stops {
+        let before = spent;
+        while spent.calls < stop {
+            let rows: Vec<Row> = (0..AT_ONCE).map(|_| carrier.next()).collect();
+            let (wall, cpu) = (Instant::now(), processor());
+            if by_kind {
+                for row in &rows {
+                    let began = Instant::now();
+                    assessor.row(row, &mut memory, &mut out);
+                    let (count, taken) = kinds.entry(kind(row)).or_default();
+                    (*count, *taken) = (*count + 1, *taken + began.elapsed());
+                }
+            } else {
+                for row in &rows {
+                    assessor.row(row, &mut memory, &mut out);
+                }
+            }
+            spent.processor += processor().saturating_sub(cpu);
+            spent.wall += wall.elapsed();
+            spent.rows += rows.len() as u64;
+            spent.calls += rows.iter().filter(|row| matches!(row, Row::Call(_))).count() as u64;
+            spent.registrations +=
+                rows.iter().filter(|row| matches!(row, Row::Registration(_))).count() as u64;
+            spent.outcomes += out.len() as u64;
+            for outcome in out.drain(..) {
+                *told.entry(name(&outcome)).or_default() += 1;
+            }
+        }
+        let units = |s: &Spent| (s.calls + s.registrations) as f64;
+        let cpu = |s: &Spent| s.processor.as_secs_f64();
+        println!(
+            "| {} | {} | {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            spent.calls,
+            spent.registrations,
+            spent.rows,
+            spent.outcomes,
+            units(&spent) / spent.wall.as_secs_f64(),
+            units(&spent) / cpu(&spent),
+            (units(&spent) - units(&before)) / (cpu(&spent) - cpu(&before)),
+            cpu(&spent) * 1e9 / spent.rows as f64,
+            memory_mib("VmRSS")?,
+            memory_mib("VmHWM")?,
+        );
+    }
+    println!();
+    let told: Vec<String> = told.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    println!("outcomes: {}", told.join(", "));
+    if by_kind {
+        println!();
+        println!("| Row | n | ns each, by the clock | Share % |");
+        println!("|---|---|---|---|");
+        let all: Duration = kinds.values().map(|(_, taken)| *taken).sum();
+        for (name, (count, taken)) in kinds {
+            println!(
+                "| {name} | {count} | {:.0} | {:.1} |",
+                taken.as_secs_f64() * 1e9 / count as f64,
+                100.0 * taken.as_secs_f64() / all.as_secs_f64()
+            );
+        }
+    }
+    Ok(())
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Score(_) => "scores",
+        Outcome::Amend { .. } => "amendments",
+        Outcome::Campaign(_) => "campaigns",
+        Outcome::Member(_) => "joined",
+        Outcome::Left { .. } => "left",
+        Outcome::Merged { .. } => "merged",
+        Outcome::Key { .. } => "keys",
+        Outcome::Prompt { .. } => "prompts",
+        Outcome::Standing(..) => "standings",
+        Outcome::List(_) => "lists",
+        Outcome::Alert(_) => "alerts",
+    }
+}
