@@ -129,6 +129,8 @@ impl Writer {
         if is_changed && let Some(judging) = &mut self.judging {
             judging.read_labels(&self.reader)?;
         }
+        // What is judged below is written at once, so that the rows that it speaks of have to be there.
+        self.commit(true)?;
         self.touched.turns = self.touched.turns.wrapping_add(1);
         if is_changed || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
             self.reader.forget();
@@ -142,12 +144,17 @@ impl Writer {
             let subscriber = self.reader.subscriber(&aor)?;
             let tx = self.reader.db.unchecked_transaction()?;
             let changed = keep_subscriber(&tx, &aor, &subscriber)?;
-            tx.commit()?;
+            // In one commit with what follows from it: a verdict that is kept is no news to a later run.
             if let Some(judging) = &mut self.judging {
                 for (call, verdict, evidence) in changed {
                     let is_shared = subscriber.is_shared(call);
                     judging.device(call, verdict, &evidence, is_shared);
                 }
+                judging.write(&tx)?;
+            }
+            tx.commit()?;
+            if let Some(judging) = &mut self.judging {
+                judging.clear();
             }
             // All of them together would fill the memory.
             self.reader.subscribers.borrow_mut().remove(&aor);

@@ -130,8 +130,9 @@ pub(crate) struct Pool {
     pub(crate) pattern: Pattern,
     /// The campaign that most of its answered calls belong to, and the share of those.
     pub(crate) dominant: Option<(i64, f64)>,
-    /// News since it was last looked at.
+    /// News since it was last looked at, and how often it was.
     news: usize,
+    pub(crate) looks: u32,
 }
 
 impl Pool {
@@ -144,6 +145,7 @@ impl Pool {
             pattern: Pattern::default(),
             dominant: None,
             news: 0,
+            looks: 0,
         }
     }
 
@@ -192,6 +194,7 @@ impl Pool {
         member_of: impl Fn(i64) -> Option<i64>,
     ) {
         self.news = 0;
+        self.looks = self.looks.wrapping_add(1);
         while self.candidates.front().is_some_and(|c| c.at < now - window) {
             self.candidates.pop_front();
         }

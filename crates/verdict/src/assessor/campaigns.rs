@@ -143,9 +143,10 @@ impl Assessor {
                 self.link(campaign, LinkRow { kind, evidence }, memory, out);
             }
         }
-        // Members are considered again when they end.
+        // Members are considered again when they end, and now and then: somebody may have got roots since.
+        let is_turn = self.pools.get(slot).is_some_and(|(_, pool)| pool.looks.is_multiple_of(3));
         for call in calls {
-            if self.membership(call).is_none() {
+            if is_turn || self.membership(call).is_none() {
                 self.consider(key, call, memory, out);
             }
         }
