@@ -16,6 +16,9 @@ pub struct HashKey {
 }
 
 impl HashKey {
+    /// Octets that are gathered before they are hashed.
+    const SHORT: usize = 192;
+
     /// From sixteen bytes of key material.
     #[must_use]
     pub fn new(bytes: [u8; 16]) -> Self {
@@ -27,12 +30,19 @@ impl HashKey {
     /// Hash of several byte strings; the length of each is hashed too, so that moving a boundary shows.
     #[must_use]
     pub fn parts(&self, parts: &[&[u8]]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.k0, self.k1);
+        let hasher = SipHasher13::new_with_keys(self.k0, self.k1);
+        // What is hashed is nearly always short. In one piece it costs half of what it costs in parts.
+        let mut whole = [0; Self::SHORT];
+        let mut len = 0;
         for part in parts {
-            hasher.write_u64(part.len() as u64);
-            hasher.write(part);
+            let end = len + 8 + part.len();
+            let Some(place) = whole.get_mut(len..end) else { return hash_long(hasher, parts) };
+            let (length, content) = place.split_at_mut(8);
+            length.copy_from_slice(&(part.len() as u64).to_le_bytes());
+            content.copy_from_slice(part);
+            len = end;
         }
-        hasher.finish()
+        hasher.hash(whole.get(..len).unwrap_or_default())
     }
 
     /// Like [`Self::parts`] with 128 bits, in one pass: enough to stand for the parts themselves.
@@ -85,6 +95,15 @@ impl HashKey {
     }
 }
 
+#[cold]
+fn hash_long(mut hasher: SipHasher13, parts: &[&[u8]]) -> u64 {
+    for part in parts {
+        hasher.write_u64(part.len() as u64);
+        hasher.write(part);
+    }
+    hasher.finish()
+}
+
 /// Hashes whole messages at memory speed, to recognise a datagram that was seen before.
 #[derive(Clone)]
 pub struct ContentHasher(foldhash::quality::FixedState);
@@ -114,6 +133,17 @@ impl ContentHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_hash_alike_in_one_piece_and_in_many() {
+        let key = HashKey::new([7; 16]);
+        for len in [0, 1, 7, 8, 9, 63, 150, 167, 168, 169, 400] {
+            let long = vec![3; len];
+            let parts: [&[u8]; 3] = [b"user", &long, b""];
+            let in_parts = hash_long(SipHasher13::new_with_keys(key.k0, key.k1), &parts);
+            assert_eq!(key.parts(&parts), in_parts, "{len}");
+        }
+    }
 
     #[test]
     fn media_pair_is_symmetric_and_joins_rtcp() {

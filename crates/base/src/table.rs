@@ -45,7 +45,12 @@ struct Slot<K, V> {
     prev: u32,
     next: u32,
     class: u8,
+    /// Whether it was used since it came to its place in the queue: see [`LruTable::mark_used`].
+    is_used: bool,
 }
+
+/// Entries in a row that are spared in one eviction because they were used.
+const MOST_SPARED: usize = 32;
 
 /// A hash as the index wants it, which looks at both ends of it.
 const fn spread(hash: u32) -> u64 {
@@ -199,7 +204,15 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     ) -> (SlotId, Option<Evicted<K, V>>) {
         let evicted = if self.index.len() >= self.capacity { self.evict() } else { None };
         let hash = hash as u32;
-        let slot = Slot { entry: Some((key, value)), touched: now, hash, prev: NIL, next: NIL, class: 0 };
+        let slot = Slot {
+            entry: Some((key, value)),
+            touched: now,
+            hash,
+            prev: NIL,
+            next: NIL,
+            class: 0,
+            is_used: false,
+        };
         let id = if self.free == NIL {
             self.slots.push(slot)
         } else {
@@ -224,6 +237,15 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         if !at_back {
             self.unlink(id.0);
             self.push_back(id.0, class);
+        }
+    }
+
+    /// Spares a slot the next time that it would be evicted. A touch that writes to nothing but the slot: where entries stand all over
+    /// the memory, moving one in its queue costs two more of them. The queue is then in the order of arrival, with a second chance for
+    /// what was used (Corbato 1968), and does for eviction, not for time-outs.
+    pub fn mark_used(&mut self, id: SlotId) {
+        if let Some(slot) = self.slots.get_mut(id.0) {
+            slot.is_used = true;
         }
     }
 
@@ -283,7 +305,16 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     }
 
     fn evict(&mut self) -> Option<Evicted<K, V>> {
-        let head = self.queues.iter().map(|queue| queue.head).find(|&head| head != NIL)?;
+        let class = self.queues.iter().position(|queue| queue.head != NIL)?;
+        for _ in 0..MOST_SPARED {
+            let head = self.queues[class].head;
+            if !std::mem::replace(&mut self.slots[head].is_used, false) {
+                break;
+            }
+            self.unlink(head);
+            self.push_back(head, class);
+        }
+        let head = self.queues[class].head;
         let (key, value) = self.remove(SlotId(head))?;
         self.evicted += 1;
         Some(Evicted { key, value })
@@ -368,6 +399,31 @@ mod tests {
         let (oldest, touched) = table.oldest_before(0, at(5)).unwrap();
         assert_eq!((table.remove(oldest).unwrap().0, touched), (2, at(1)));
         assert!(table.oldest_before(0, at(5)).is_none());
+    }
+
+    #[test]
+    fn what_was_used_has_a_second_chance() {
+        let mut table: LruTable<u32, (), 1> = LruTable::new(3);
+        let ids = [1, 2, 3].map(|key| table.insert(u64::from(key), key, (), 0, at(0)).0);
+        table.mark_used(ids[0]);
+        let leaves = |table: &mut LruTable<u32, (), 1>, key: u32| {
+            table.insert(u64::from(key), key, (), 0, at(1)).1.map(|gone| gone.key)
+        };
+        assert_eq!(leaves(&mut table, 4), Some(2));
+        assert_eq!(leaves(&mut table, 5), Some(3));
+        // One chance for each use.
+        assert_eq!(leaves(&mut table, 6), Some(1));
+    }
+
+    #[test]
+    fn an_eviction_ends_though_everything_was_used() {
+        let mut table: LruTable<u32, (), 1> = LruTable::new(1000);
+        for key in 0..1000 {
+            let (id, _) = table.insert(u64::from(key), key, (), 0, at(0));
+            table.mark_used(id);
+        }
+        assert_eq!(table.insert(7, 5000, (), 0, at(1)).1.map(|gone| gone.key), Some(MOST_SPARED as u32));
+        assert_eq!(table.len(), 1000);
     }
 
     proptest! {

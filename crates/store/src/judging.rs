@@ -6,10 +6,11 @@ mod recollection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bellwether_base::Timestamp;
 use bellwether_judge::{DeviceVerdict, Row};
 use bellwether_verdict::{AlertRow, SIGNALS};
 use bellwether_verdict::{
-    Assessor, CampaignRow, Finding, ListChange, MemberRow, Outcome, ScoreRow, Standing, Subject,
+    Assessor, CampaignRow, Finding, ListChange, MemberRow, Outcome, ScoreRow, Stage, Standing, Subject,
 };
 use rusqlite::Transaction;
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ pub(crate) struct Judging {
 #[derive(Default)]
 pub(crate) struct Pending {
     scores: BTreeMap<i64, Box<ScoreRow>>,
+    /// Calls whose score is the last one, and since when.
+    closed: BTreeMap<i64, Timestamp>,
     amends: Vec<(i64, usize, Option<Finding>, Option<i64>)>,
     pub(crate) campaigns: BTreeMap<i64, Box<CampaignRow>>,
     changes: Vec<Change>,
@@ -83,6 +86,7 @@ impl Judging {
     pub(crate) fn is_empty(&self) -> bool {
         let p = &self.pending;
         p.scores.is_empty()
+            && p.closed.is_empty()
             && p.amends.is_empty()
             && p.campaigns.is_empty()
             && p.changes.is_empty()
@@ -93,9 +97,18 @@ impl Judging {
             && p.prompts.is_empty()
     }
 
+    /// Takes what changed and was not told one by one: before the pending is written.
+    pub(crate) fn settle(&mut self) {
+        self.assessor.settle(&mut self.outcomes);
+        self.sort_out();
+    }
+
     /// What is pending of scores and their changes.
     pub(crate) fn pending_scores(&self) -> usize {
-        self.pending.scores.len() + self.pending.amends.len() + self.pending.changes.len()
+        self.pending.scores.len()
+            + self.pending.closed.len()
+            + self.pending.amends.len()
+            + self.pending.changes.len()
     }
 
     pub(crate) fn failure(&mut self) -> Result<(), StoreError> {
@@ -109,6 +122,12 @@ impl Judging {
                 Outcome::Score(row) => {
                     pending.scores.insert(row.call, row);
                 }
+                Outcome::Closed { call, at } => match pending.scores.get_mut(&call) {
+                    Some(row) => (row.stage, row.at) = (Stage::Closed, at),
+                    None => {
+                        pending.closed.insert(call, at);
+                    }
+                },
                 Outcome::Amend { call, signal, finding, campaign } => {
                     pending.amends.push((call, signal, finding, campaign));
                 }
@@ -180,7 +199,7 @@ pub(crate) fn stored(text: &str) -> Vec<Finding> {
     let one = |value: &Value| {
         let name = value["name"].as_str()?;
         let signal = SIGNALS.iter().position(|s| s.name == name)?;
-        let evidence = value["evidence"].as_str().unwrap_or_default().to_owned();
+        let evidence = value["evidence"].as_str().unwrap_or_default().to_owned().into();
         Some(Finding { signal, points: value["points"].as_f64()?, evidence })
     };
     all.iter().filter_map(one).collect()

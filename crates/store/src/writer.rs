@@ -173,6 +173,9 @@ impl Writer {
         }
         if let Some(judging) = &mut self.judging {
             judging.failure()?;
+            if with_updates {
+                judging.settle();
+            }
         }
         let has_outcomes = self.judging.as_ref().is_some_and(|judging| !judging.is_empty());
         let has_updates = with_updates && (self.pending_updates() > 0 || has_outcomes);

@@ -1,10 +1,11 @@
 //! How many calls and registrations are judged in a second, and in how much memory (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND]
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed]
 //!
 //! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, some thousands at a
 //! time; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are told (200000, 1000000 and
-//! 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin in a second of the trace.
+//! 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin in a second of the trace;
+//! `--untimed` reads no clock of the processor, for instruments that have none.
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
 mod rows;
@@ -61,8 +62,8 @@ impl Memory for Nothing {
         PlatformFacts::default()
     }
 
-    fn campaign_of(&mut self, _: i64) -> Option<i64> {
-        None
+    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
+        Vec::new()
     }
 
     fn campaign(&mut self, _: i64) -> Option<CampaignRow> {
@@ -504,7 +505,10 @@ struct Spent {
     outcomes: u64,
 }
 
-fn processor() -> Duration {
+fn processor(is_timed: bool) -> Duration {
+    if !is_timed {
+        return Duration::ZERO;
+    }
     let at = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(at.tv_sec.unsigned_abs(), at.tv_nsec as u32)
 }
@@ -525,12 +529,13 @@ fn kind(row: &Row) -> &'static str {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stops = Vec::new();
-    let (mut rate, mut is_off, mut by_kind) = (300.0, false, false);
+    let (mut rate, mut is_off, mut by_kind, mut is_timed) = (300.0, false, false, true);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--off" => is_off = true,
             "--kinds" => by_kind = true,
+            "--untimed" => is_timed = false,
             "--rate" => rate = args.next().ok_or("--rate what?")?.parse()?,
             number => stops.push(number.parse::<u64>()?),
         }
@@ -569,7 +574,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let before = spent;
         while spent.calls < stop {
             let rows: Vec<Row> = (0..AT_ONCE).map(|_| carrier.next()).collect();
-            let (wall, cpu) = (Instant::now(), processor());
+            let (wall, cpu) = (Instant::now(), processor(is_timed));
             if by_kind {
                 for row in &rows {
                     let began = Instant::now();
@@ -582,7 +587,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     assessor.row(row, &mut memory, &mut out);
                 }
             }
-            spent.processor += processor().saturating_sub(cpu);
+            // As the writer does, for each of its commits.
+            assessor.settle(&mut out);
+            spent.processor += processor(is_timed).saturating_sub(cpu);
             spent.wall += wall.elapsed();
             spent.rows += rows.len() as u64;
             spent.calls += rows.iter().filter(|row| matches!(row, Row::Call(_))).count() as u64;
@@ -631,6 +638,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Score(_) => "scores",
+        Outcome::Closed { .. } => "closed",
         Outcome::Amend { .. } => "amendments",
         Outcome::Campaign(_) => "campaigns",
         Outcome::Member(_) => "joined",

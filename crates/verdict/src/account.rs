@@ -11,6 +11,9 @@ const MOST_COUNTRIES: usize = 32;
 /// Platforms remembered of one account.
 const MOST_PLATFORMS: usize = 8;
 
+/// Calls of a caller up to which its number is hardly used.
+const FRESH: u32 = 3;
+
 /// A conversation lasts at least this long.
 const CONVERSATION: Span = Span::from_secs(30);
 
@@ -69,6 +72,11 @@ impl Account {
             || (self.calls >= 4 && self.conversations >= 2)
             || (self.calls >= 3 && span >= Span::from_secs(86_400));
         self.conversations >= 1 && is_used
+    }
+
+    /// Whether it has hardly called before.
+    pub(crate) const fn is_fresh(&self) -> bool {
+        self.calls <= FRESH
     }
 
     /// Whether more is known of it than of most honest callers.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bellwether_base::{Span, Timestamp};
 
+use crate::places::Places;
+
 /// Calls remembered of one actor.
 const MOST_CALLS: usize = 48;
 
@@ -90,39 +92,30 @@ impl Actor {
     /// back, numbers that are thrown away do not.
     pub(crate) fn returns(&self, latest: usize) -> usize {
         let start = self.deeds.len().saturating_sub(latest);
-        let is_return = |place: usize| -> bool {
-            let Some(deed) = self.deeds.get(place) else { return false };
-            let mut between = false;
-            for earlier in self.deeds.range(..place).rev() {
-                if earlier.caller != deed.caller {
-                    between = true;
-                } else if between {
-                    return true;
-                }
+        let mut places = Places::<128>::new();
+        let (mut before, mut is_return, mut count) = (None, false, 0);
+        for (place, deed) in self.deeds.iter().enumerate() {
+            let last = places.put(deed.caller, place);
+            // Calls in a row are one coming.
+            if before != Some(deed.caller) {
+                is_return = last.is_some();
             }
-            false
-        };
-        (start..self.deeds.len()).filter(|place| is_return(*place)).count()
+            before = Some(deed.caller);
+            count += usize::from(is_return && place >= start);
+        }
+        count
     }
 }
 
-/// How many different values there are: exact up to some dozens.
-pub(crate) fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> usize {
-    let mut all: Vec<T> = values.collect();
-    all.sort_unstable();
-    all.dedup();
-    all.len()
-}
-
-/// Standard deviation over mean of the gaps between moments; none for fewer than two gaps or without any time between.
-pub(crate) fn unevenness(moments: impl Iterator<Item = Timestamp>) -> Option<f64> {
-    let moments: Vec<f64> = moments.map(|at| at.as_nanos() as f64 / 1e9).collect();
-    let gaps: Vec<f64> = moments.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    if gaps.len() < 2 {
+/// Standard deviation over mean of the gaps between moments, the oldest first; none for fewer than two gaps or without any time between.
+pub(crate) fn unevenness(moments: impl Iterator<Item = Timestamp> + Clone) -> Option<f64> {
+    let gaps = || moments.clone().zip(moments.clone().skip(1)).map(|(a, b)| b.since(a).as_secs_f64());
+    let count = gaps().count();
+    if count < 2 {
         return None;
     }
-    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+    let mean = gaps().sum::<f64>() / count as f64;
+    let variance = gaps().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count as f64;
     (mean > 0.0).then(|| variance.sqrt() / mean)
 }
 

@@ -1,25 +1,33 @@
 //! Takes rows in order and keeps what judging a call needs.
 
 mod campaigns;
+mod membership;
 mod prompts;
+mod registrations;
 mod reputation;
+mod scores;
 mod start;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use bellwether_base::{HashKey, LruTable, Span, Timestamp};
-use bellwether_judge::{AttemptRow, CallUpdate, DeviceVerdict, InstanceRow, RegistrationRow, Row, StreamRow};
+use bellwether_base::{HashKey, LruTable, SlotId, Span, Timestamp};
+use bellwether_judge::{CallUpdate, InstanceRow, Row, StreamRow};
+use smallvec::SmallVec;
 
+use crate::Settings;
 use crate::account::{Account, Home};
 use crate::actor::{Actor, Fate};
-use crate::memory::{Memory, PlatformFacts, Stage};
-use crate::open::{Membership, OpenCall};
+use crate::kept::Kept;
+use crate::keys::Keys;
+use crate::memory::Memory;
+use crate::open::{InPool, Membership, OpenCall};
 use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
+use crate::platform::Platform;
 use crate::pool::Pool;
-use crate::score::Finding;
-use crate::signals::{Found, Group, Rule, SIGNALS, Source, place};
-use crate::standing::{Label, Standing, Subject};
-use crate::{AlertKind, Disposition, Scorecard, Settings, Severity};
+use crate::signals::Rules;
+use crate::source::Source;
+use crate::standing::{Label, Reputation, Subject};
 
 /// Sizes of the tables.
 const CALLERS: usize = 131_072;
@@ -30,7 +38,7 @@ const STANDINGS: usize = 65_536;
 const CALLS: usize = 131_072;
 const MEMBERS: usize = 131_072;
 const CAMPAIGNS: usize = 4_096;
-const KEYS: usize = 65_536;
+const LEADS: usize = 131_072;
 const CLUSTERS: usize = 16_384;
 const REGISTRARS: usize = 4_096;
 
@@ -52,7 +60,8 @@ struct Caller {
 /// Judges calls.
 pub struct Assessor {
     settings: Settings,
-    hash_key: HashKey,
+    rules: Rules,
+    keys: Keys,
     now: Timestamp,
     since: Option<Timestamp>,
     calls_seen: u64,
@@ -63,9 +72,9 @@ pub struct Assessor {
     sources: LruTable<u64, Source, 1>,
     pools: LruTable<u64, Pool, 1>,
     /// What structure shows of platforms, and how often it was asked for.
-    platforms: LruTable<u64, (PlatformFacts, u32), 1>,
+    platforms: LruTable<u64, (Arc<Platform>, u32), 1>,
     platforms_asked: u64,
-    standings: LruTable<u64, Standing, 1>,
+    standings: Kept<Reputation>,
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
     /// Calls that were labelled: fraud or not.
     labelled: BTreeMap<i64, bool>,
@@ -73,9 +82,9 @@ pub struct Assessor {
     /// Calls that are over, and when they are closed.
     over: VecDeque<(Timestamp, i64)>,
     members: LruTable<u64, Membership, 1>,
-    campaigns: LruTable<u64, CampaignRow, 1>,
-    /// Campaigns by key; none where it is known that there is none.
-    keys: LruTable<u64, Option<i64>, 1>,
+    campaigns: Kept<CampaignRow>,
+    /// Campaigns by what leads to them.
+    leads: LruTable<u64, i64, 1>,
     prompts: prompts::Prompts,
     /// Addresses at which somebody was let in to register.
     registrars: LruTable<u64, (), 1>,
@@ -88,8 +97,9 @@ impl Assessor {
     #[must_use]
     pub fn new(settings: Settings, key: HashKey) -> Self {
         Self {
+            rules: Rules::of(&settings),
             settings,
-            hash_key: key.derive("verdict"),
+            keys: Keys::new(key.derive("verdict")),
             now: Timestamp::MIN,
             since: None,
             calls_seen: 0,
@@ -100,14 +110,14 @@ impl Assessor {
             pools: LruTable::new(POOLS),
             platforms: LruTable::new(PLATFORMS),
             platforms_asked: 0,
-            standings: LruTable::new(STANDINGS),
+            standings: Kept::new(STANDINGS),
             labels: BTreeMap::new(),
             labelled: BTreeMap::new(),
             open: LruTable::new(CALLS),
             over: VecDeque::new(),
             members: LruTable::new(MEMBERS),
-            campaigns: LruTable::new(CAMPAIGNS),
-            keys: LruTable::new(KEYS),
+            campaigns: Kept::new(CAMPAIGNS),
+            leads: LruTable::new(LEADS),
             prompts: prompts::Prompts::new(CLUSTERS),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
@@ -120,7 +130,8 @@ impl Assessor {
         &self.settings
     }
 
-    /// Takes a row. What follows from it goes to `out`, in an order that respects references.
+    /// Takes a row. What follows from it goes to `out`, in an order that respects references; standings and campaigns that change wait for
+    /// [`Self::settle`].
     pub fn row(&mut self, row: &Row, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
         match row {
             Row::Call(row) => self.call(row, memory, out),
@@ -153,23 +164,19 @@ impl Assessor {
         for (_, call) in rest {
             self.close(call, memory, out);
         }
+        self.settle(out);
+    }
+
+    /// Tells standings and campaigns that have changed, as they are now: to be called before what was told is kept, as one call in ten
+    /// changes those that all others change.
+    pub fn settle(&mut self, out: &mut Vec<Outcome>) {
+        self.standings.settle(|kept| out.push(kept.outcome()));
+        self.campaigns.settle(|row| out.push(Outcome::Campaign(Box::new(row.clone()))));
     }
 
     fn advance(&mut self, at: Timestamp) {
         self.now = self.now.max(at);
         self.since.get_or_insert(at);
-    }
-
-    fn hash(&self, parts: &[&[u8]]) -> u64 {
-        self.hash_key.parts(parts)
-    }
-
-    fn user(&self, user: &str) -> u64 {
-        self.hash(&[b"user", user.as_bytes()])
-    }
-
-    fn address(&self, address: bellwether_base::Endpoint) -> u64 {
-        address_hash(&self.hash_key, address.ip())
     }
 
     fn opened(&mut self, call: i64) -> Option<&mut OpenCall> {
@@ -193,8 +200,9 @@ impl Assessor {
         let Some(call) = self.opened(update.call) else { return };
         let was_over = call.is_over;
         call.is_over = update.ended_at.is_some();
+        call.is_news |= (call.fate, call.secs, was_over) != (fate, secs, call.is_over);
         (call.fate, call.secs) = (fate, secs);
-        let (caller, source, pools) = (call.caller, call.source, call.pools.clone());
+        let (caller, source, pools) = (call.caller, call.source, call.pools);
         if !call.is_over || was_over {
             return;
         }
@@ -209,13 +217,15 @@ impl Assessor {
         if let Some(slot) = self.sources.find(source, &source)
             && let Some((_, of)) = self.sources.get_mut(slot)
         {
-            of.actor.end(update.call, fate, secs);
+            of.end(update.call, fate, secs);
         }
-        for pool in &pools {
-            if let Some(slot) = self.pools.find(*pool, pool)
-                && let Some((_, pool)) = self.pools.get_mut(slot)
-            {
-                pool.change(update.call, |candidate| (candidate.fate, candidate.secs) = (fate, secs));
+        let pools: SmallVec<[(InPool, SlotId); 8]> =
+            pools.iter().filter_map(|pool| Some((pool, self.pools.find(pool.key, &pool.key)?))).collect();
+        for (InPool { place, .. }, slot) in &pools {
+            if let Some((_, pool)) = self.pools.get_mut(*slot) {
+                pool.change(*place, update.call, |candidate| {
+                    (candidate.fate, candidate.secs) = (fate, secs);
+                });
             }
         }
         self.over.push_back((self.now + SETTLES, update.call));
@@ -225,10 +235,13 @@ impl Assessor {
         {
             self.close(oldest, memory, out);
         }
-        self.rejoin(update.call, memory, out);
+        // What it shows at its end may change where it belongs.
+        for (InPool { place, .. }, slot) in &pools {
+            self.consider(*slot, *place, update.call, memory, out);
+        }
         if self.warming.is_none() {
-            for pool in pools {
-                self.look_if_due(pool, memory, out);
+            for (InPool { key, .. }, slot) in &pools {
+                self.look_if_due(*key, *slot, memory, out);
             }
         }
         self.tell(update.call, out);
@@ -238,6 +251,8 @@ impl Assessor {
         self.advance(row.last_seen);
         let Some(id) = row.call else { return };
         let Some(call) = self.opened(id) else { return };
+        // What is heard counts by how long people talked, which is known at the end.
+        call.is_news |= call.is_over;
         match row.direction {
             "caller" => {
                 call.caller_packets = call.caller_packets.max(row.packets);
@@ -265,11 +280,11 @@ impl Assessor {
             if !is_later && of < other {
                 continue;
             }
-            for pool in call.pools.clone() {
-                if let Some(slot) = self.pools.find(pool, &pool)
+            for InPool { key, place } in call.pools.iter() {
+                if let Some(slot) = self.pools.find(key, &key)
                     && let Some((_, pool)) = self.pools.get_mut(slot)
                 {
-                    pool.change(of, |candidate| candidate.marks.is_leg = true);
+                    pool.change(place, of, |candidate| candidate.marks.is_leg = true);
                 }
             }
             let is_settled = self.opened(of).is_some_and(|c| c.is_known && !c.is_recalled);
@@ -290,292 +305,6 @@ impl Assessor {
             self.named(row, memory, out);
         }
     }
-
-    // ---------------------------------------------------------------- registrations
-
-    fn registration(&mut self, row: &RegistrationRow) {
-        self.advance(row.first_seen);
-        let user = self.user(user_of(&row.aor));
-        let key = row.registration.cast_unsigned();
-        if self.users.find(key, &key).is_none() {
-            let home = Home {
-                source: row.source.ip(),
-                platform: row.fingerprint,
-                first: row.first_seen,
-                last: row.first_seen,
-            };
-            self.users.insert(key, key, (user, home), 0, row.first_seen);
-        }
-    }
-
-    fn attempt(&mut self, row: &AttemptRow, out: &mut Vec<Outcome>) {
-        self.advance(row.at);
-        let (source, user) = (self.address(row.source), self.user(&row.user));
-        let is_accepted = (200..300).contains(&row.status);
-        if is_accepted {
-            self.let_in(row.registration, row.source.ip(), row.at);
-            let registrar = self.address(row.registrar);
-            if self.registrars.find(registrar, &registrar).is_none() {
-                self.registrars.insert(registrar, registrar, (), 0, row.at);
-            }
-        }
-        let slot = self.source(source);
-        let Some((_, of)) = self.sources.get_mut(slot) else { return };
-        // An hour without a refusal is a new beginning.
-        if of.refused_at.is_some_and(|at| row.at.since(at) > Span::from_secs(3600)) {
-            of.refused.clear();
-            of.accepted.clear();
-            (of.wrong_passwords, of.is_told) = (0, false);
-        }
-        if is_accepted {
-            if of.accepted.len() < 64 && !of.accepted.contains(&user) {
-                of.accepted.push(user);
-            }
-            return;
-        }
-        of.refused_at = Some(row.at);
-        of.wrong_passwords = of.wrong_passwords.saturating_add(u32::from(row.had_credentials));
-        if of.refused.len() < 64 && !of.refused.contains(&user) {
-            of.refused.push(user);
-        }
-        let tuned = self.settings.signals.get(place("scanning_source"));
-        let (accounts, passwords) = tuned.map_or((8.0, 10.0), |t| (t.limit(0), t.limit(1)));
-        if of.is_told {
-            return;
-        }
-        if let Some(words) = of.attack(accounts, passwords) {
-            of.is_told = true;
-            out.push(Outcome::Alert(Box::new(AlertRow {
-                at: row.at,
-                kind: AlertKind::RegistrationAttack,
-                severity: Severity::Warning,
-                subject: row.source.ip().to_string(),
-                message: words,
-                call: None,
-                campaign: None,
-            })));
-        }
-    }
-
-    fn refreshed(&mut self, registration: i64, at: Timestamp) {
-        let key = registration.cast_unsigned();
-        let Some(slot) = self.users.find(key, &key) else { return };
-        let Some((user, mut home)) = self.users.get(slot).map(|(_, known)| *known) else { return };
-        home.last = home.last.max(at);
-        self.lives(user, home);
-    }
-
-    /// A device was let in. From here on its address may be another than that of its first request.
-    fn let_in(&mut self, registration: i64, source: std::net::IpAddr, at: Timestamp) {
-        let key = registration.cast_unsigned();
-        let Some(slot) = self.users.find(key, &key) else { return };
-        let Some((_, (user, home))) = self.users.get_mut(slot) else { return };
-        (home.source, home.last) = (source, home.last.max(at));
-        let (user, home) = (*user, *home);
-        let source = self.address(bellwether_base::Endpoint::new(source, 0));
-        let others = self.lives(user, home);
-        if others {
-            let slot = self.source(source);
-            if let Some((_, of)) = self.sources.get_mut(slot)
-                && of.taken.len() < 64
-                && !of.taken.contains(&user)
-            {
-                of.taken.push(user);
-            }
-        }
-    }
-
-    /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
-    /// platform at another address, had the account before.
-    fn lives(&mut self, user: u64, home: Home) -> bool {
-        let slot = match self.callers.find(user, &user) {
-            Some(slot) => slot,
-            None => self.callers.insert(user, user, Caller::default(), 0, self.now).0,
-        };
-        self.callers.touch(slot, 0, self.now);
-        let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
-        caller.account.lives(home);
-        caller.account.moved(home.source, home.last).is_some()
-    }
-
-    fn source(&mut self, source: u64) -> bellwether_base::SlotId {
-        let slot = match self.sources.find(source, &source) {
-            Some(slot) => slot,
-            None => self.sources.insert(source, source, Source::default(), 0, self.now).0,
-        };
-        self.sources.touch(slot, 0, self.now);
-        slot
-    }
-
-    // ---------------------------------------------------------------- devices and labels
-
-    /// What was found of the device that made a call. Answers the signal, for a call that is closed.
-    pub fn device(
-        &mut self,
-        call: i64,
-        verdict: DeviceVerdict,
-        evidence: &str,
-        is_shared: bool,
-        out: &mut Vec<Outcome>,
-    ) {
-        let name = match verdict {
-            DeviceVerdict::Authorised => Some("device_authorised"),
-            DeviceVerdict::Unauthorised => Some("device_unauthorised"),
-            DeviceVerdict::Unknown | DeviceVerdict::NotEnrolled => None,
-        };
-        let words = if evidence.is_empty() { verdict.name() } else { evidence };
-        let mut found: Vec<(usize, Option<Finding>)> = Vec::new();
-        for signal in ["device_authorised", "device_unauthorised"] {
-            let signal = place(signal);
-            let is = name.is_some_and(|name| place(name) == signal);
-            found.push((
-                signal,
-                if is {
-                    self.finding(signal, &Found { share: 1.0, evidence: words.to_owned() })
-                } else {
-                    None
-                },
-            ));
-        }
-        let signal = place("device_shared");
-        let shared = Found { share: 1.0, evidence: "the device registers other accounts too".to_owned() };
-        found.push((signal, if is_shared { self.finding(signal, &shared) } else { None }));
-        if let Some(opened) = self.opened(call) {
-            opened.of_device = found.into_iter().filter_map(|(_, finding)| finding).collect();
-            self.tell(call, out);
-            return;
-        }
-        let campaign = self.membership(call).map(|m| m.campaign);
-        out.extend(found.into_iter().map(|(signal, finding)| Outcome::Amend {
-            call,
-            signal,
-            finding,
-            campaign,
-        }));
-    }
-
-    /// A signal's finding with its points, if it is on.
-    fn finding(&self, signal: usize, found: &Found) -> Option<Finding> {
-        let tuned = self.settings.signals.get(signal).filter(|t| t.is_on)?;
-        let points = tuned.points * found.share.clamp(-1.0, 1.0);
-        (points.abs() >= 0.05).then(|| Finding { signal, points, evidence: found.evidence.clone() })
-    }
-
-    // ---------------------------------------------------------------- scores
-
-    fn card(&self, call: &OpenCall) -> Scorecard {
-        let mut findings = call.at_start.clone();
-        findings.extend(call.of_device.iter().cloned());
-        for (place, signal) in SIGNALS.iter().enumerate() {
-            if let Rule::Later(look) = signal.rule
-                && let Some(tuned) = self.settings.signals.get(place).filter(|t| t.is_on)
-                && let Some(found) = look(call, tuned)
-            {
-                findings.extend(self.finding(place, &found));
-            }
-        }
-        Scorecard::new(findings)
-    }
-
-    /// Tells a call's score where it is news.
-    fn tell(&mut self, id: i64, out: &mut Vec<Outcome>) {
-        let key = id.cast_unsigned();
-        let Some(slot) = self.open.find(key, &key) else { return };
-        let Some((_, call)) = self.open.get(slot) else { return };
-        if call.is_known {
-            return;
-        }
-        let card = self.card(call);
-        let stage = if call.is_over { Stage::Final } else { Stage::Provisional };
-        let (score, disposition) = (card.score(), card.disposition(&self.settings));
-        let state = (stage, score, disposition, card.findings().len());
-        let at = self.now;
-        let Some((_, call)) = self.open.get_mut(slot) else { return };
-        if call.told == Some(state) {
-            return;
-        }
-        call.told = Some(state);
-        let campaign = call.membership.as_ref().map(|m| m.campaign);
-        let alert = alert_of(call, disposition, card.findings(), at);
-        out.push(Outcome::Score(Box::new(ScoreRow {
-            call: id,
-            stage,
-            at,
-            score,
-            disposition,
-            findings: card.findings().to_vec(),
-            campaign,
-        })));
-        out.extend(alert);
-    }
-
-    fn close_due(&mut self, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        while self.over.front().is_some_and(|(at, _)| *at < self.now) {
-            if let Some((_, call)) = self.over.pop_front() {
-                self.close(call, memory, out);
-            }
-        }
-    }
-
-    /// Nothing more is expected of a call: it teaches what it has to, and is forgotten.
-    fn close(&mut self, id: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        self.tell(id, out);
-        let key = id.cast_unsigned();
-        let Some(slot) = self.open.find(key, &key) else { return };
-        let Some((_, call)) = self.open.remove(slot) else { return };
-        if call.is_known {
-            return;
-        }
-        let card = self.card(&call);
-        if call.is_over {
-            self.learn(&call, card.score_without(&[Group::Reputation, Group::Campaign]), memory, out);
-        }
-        out.push(Outcome::Score(Box::new(ScoreRow {
-            call: id,
-            stage: Stage::Closed,
-            at: self.now,
-            score: card.score(),
-            disposition: card.disposition(&self.settings),
-            findings: card.findings().to_vec(),
-            campaign: call.membership.as_ref().map(|m| m.campaign),
-        })));
-    }
-}
-
-/// An alert of a call that is quarantined, or of a token that was used before: once. Those of a campaign are the campaign's.
-fn alert_of(
-    call: &mut OpenCall,
-    disposition: Disposition,
-    findings: &[Finding],
-    at: Timestamp,
-) -> Option<Outcome> {
-    if call.is_alerted || call.membership.is_some() {
-        return None;
-    }
-    let against: Vec<&str> = {
-        let mut bad: Vec<&Finding> = findings.iter().filter(|f| f.points < 0.0).collect();
-        bad.sort_by(|a, b| a.points.total_cmp(&b.points));
-        bad.into_iter().take(3).map(|f| f.evidence.as_str()).collect()
-    };
-    let is_replay = findings.iter().any(|f| f.name() == "passport_replay");
-    let (kind, severity) = if disposition == Disposition::Quarantine {
-        let severity = if call.is_risky { Severity::Critical } else { Severity::Warning };
-        (AlertKind::CallQuarantined, severity)
-    } else if is_replay {
-        (AlertKind::PassportReplay, Severity::Warning)
-    } else {
-        return None;
-    };
-    call.is_alerted = true;
-    Some(Outcome::Alert(Box::new(AlertRow {
-        at,
-        kind,
-        severity,
-        subject: call.name.clone(),
-        message: against.join("; "),
-        call: Some(call.call),
-        campaign: None,
-    })))
 }
 
 /// What became of a call, and how long people talked.
@@ -590,15 +319,4 @@ fn fate(update: &CallUpdate) -> (Fate, u16) {
         (None, Some(_)) => (Fate::Unanswered, 0),
         (None, None) => (Fate::Open, 0),
     }
-}
-
-/// How addresses are known in the tables.
-fn address_hash(hash_key: &HashKey, address: std::net::IpAddr) -> u64 {
-    hash_key.parts(&[b"address", &bellwether_base::Endpoint::new(address, 0).octets()])
-}
-
-/// The user part of an address of record as reports print it.
-fn user_of(aor: &str) -> &str {
-    let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
-    rest.rsplit_once('@').map_or(rest, |(user, _)| user)
 }

@@ -14,13 +14,18 @@ mod actor;
 mod alerts;
 mod assessor;
 mod campaign;
+mod kept;
+mod keys;
 mod memory;
 mod open;
 mod outcome;
+mod places;
+mod platform;
 mod pool;
 mod score;
 mod settings;
 mod signals;
+mod source;
 mod standing;
 
 pub use account::{Account, Home};

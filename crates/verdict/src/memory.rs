@@ -97,8 +97,9 @@ pub trait Memory {
     /// What structure shows of a platform.
     fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> PlatformFacts;
 
-    /// The campaign that a key leads to.
-    fn campaign_of(&mut self, key: i64) -> Option<i64>;
+    /// What leads to campaigns that made a call since a time, each with the campaign; not more than so many, the latest last. Asked for once,
+    /// so that nobody has to ask for each platform and block of numbers that was never seen.
+    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, i64)>;
 
     /// A campaign that was kept.
     fn campaign(&mut self, campaign: i64) -> Option<crate::CampaignRow>;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bellwether_base::Timestamp;
 
 use crate::actor::Fate;
@@ -14,7 +16,7 @@ pub(crate) struct OpenCall {
     pub(crate) callee: u64,
     pub(crate) source: u64,
     /// Pools that it is in.
-    pub(crate) pools: Vec<u64>,
+    pub(crate) pools: InPools,
     pub(crate) fate: Fate,
     pub(crate) is_over: bool,
     /// How long people talked, in seconds.
@@ -42,13 +44,60 @@ pub(crate) struct OpenCall {
     pub(crate) is_risky: bool,
     /// Another leg of it.
     pub(crate) leg: Option<i64>,
-    /// Who is known by it: reputation is of these.
-    pub(crate) subjects: Vec<Subject>,
+    /// Who is known by it and observed: reputation is of these. The platform is the first.
+    pub(crate) subjects: Vec<Known>,
     /// Who calls, as reports name them.
     pub(crate) name: String,
+    /// Whether something is known of it that its score may follow from and that was not told.
+    pub(crate) is_news: bool,
     /// What was told of it last.
-    pub(crate) told: Option<(Stage, f64, Disposition, usize)>,
+    pub(crate) told: Option<Told>,
     pub(crate) is_alerted: bool,
+}
+
+/// What was told of a call.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Told {
+    pub(crate) stage: Stage,
+    pub(crate) score: f64,
+    pub(crate) disposition: Disposition,
+    pub(crate) signals: usize,
+    /// Its score without what is known of its platform and its campaign.
+    pub(crate) own_score: f64,
+}
+
+/// Who has a reputation, with the key of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) key: u64,
+    pub(crate) subject: Arc<Subject>,
+}
+
+/// The pools of a call: one of each kind, and of processes and devices as many as there is room for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct InPools {
+    pools: [InPool; 8],
+    len: u8,
+}
+
+/// A call in a pool: the pool's key, and its place there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct InPool {
+    pub(crate) key: u64,
+    pub(crate) place: u32,
+}
+
+impl InPools {
+    pub(crate) fn push(&mut self, pool: InPool) {
+        if let Some(free) = self.pools.get_mut(usize::from(self.len)) {
+            *free = pool;
+            self.len += 1;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = InPool> + use<> {
+        self.pools.into_iter().take(usize::from(self.len))
+    }
 }
 
 /// That a call belongs to a campaign, and why.

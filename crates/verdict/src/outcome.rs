@@ -8,6 +8,13 @@ use crate::{AlertKind, Finding, LinkKind, Severity, Stage, Standing, Subject};
 pub enum Outcome {
     /// A call's score, in place of an earlier one.
     Score(Box<ScoreRow>),
+    /// Nothing more is expected of a call: its score stays as it was told last.
+    Closed {
+        /// The call.
+        call: i64,
+        /// When.
+        at: Timestamp,
+    },
     /// A call that is closed gets a signal, or loses it (`None`): its other signals stay.
     Amend {
         /// The call.

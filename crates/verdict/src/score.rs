@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use crate::Settings;
 use crate::signals::{Group, SIGNALS};
 
@@ -9,7 +11,7 @@ pub struct Finding {
     /// What it adds to the score; what its group's limit leaves of it.
     pub points: f64,
     /// Evidence in words.
-    pub evidence: String,
+    pub evidence: Cow<'static, str>,
 }
 
 impl Finding {
@@ -86,22 +88,18 @@ impl Scorecard {
     /// limit, so that one fact that shows in several ways is not held against it several times. The strongest count first.
     #[must_use]
     pub fn new(mut findings: Vec<Finding>) -> Self {
-        let group = |finding: &Finding| SIGNALS.get(finding.signal).map_or(Group::Hygiene, |s| s.group);
         findings.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()).then(a.signal.cmp(&b.signal)));
-        let mut used: Vec<(Group, f64, f64)> = Vec::new();
+        // What each group has counted against the call, and for it.
+        let mut used = [(0.0, 0.0); Group::COUNT];
         for finding in &mut findings {
-            let of = group(finding);
+            let of = SIGNALS.get(finding.signal).map_or(Group::Hygiene, |s| s.group);
             let (against, towards) = of.limits();
-            let place = used.iter().position(|(g, ..)| *g == of).unwrap_or_else(|| {
-                used.push((of, 0.0, 0.0));
-                used.len() - 1
-            });
-            let Some((_, bad, good)) = used.get_mut(place) else { continue };
+            let Some((bad, good)) = used.get_mut(of as usize) else { continue };
             let (sum, limit) = if finding.points < 0.0 { (bad, against) } else { (good, towards) };
             let rest = (limit - *sum).max(0.0);
             let counted = finding.points.abs().min(rest);
             if counted + 1e-9 < finding.points.abs() {
-                finding.evidence.push_str(" (limited: its group has said enough)");
+                finding.evidence.to_mut().push_str(" (limited: its group has said enough)");
             }
             *sum += counted;
             finding.points = round(counted.copysign(finding.points));
@@ -114,6 +112,11 @@ impl Scorecard {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// The same, for good.
+    pub(crate) fn into_findings(self) -> Vec<Finding> {
+        self.findings
     }
 
     /// 0 to 100.
@@ -147,7 +150,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn finding(signal: usize, points: f64) -> Finding {
-        Finding { signal, points, evidence: String::new() }
+        Finding { signal, points, evidence: Cow::Borrowed("") }
     }
 
     #[test]

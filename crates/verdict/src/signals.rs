@@ -8,14 +8,18 @@ mod platform;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use bellwether_base::Timestamp;
 use bellwether_judge::CallRow;
 
+use crate::Settings;
 use crate::account::Account;
 use crate::actor::Actor;
-use crate::memory::PlatformFacts;
 use crate::open::OpenCall;
+use crate::platform::Platform;
 use crate::settings::Tuned;
+use crate::source::Source;
 use crate::standing::{Layer, Reputed};
 
 /// Signals that may say the same in several ways: what they add up to is limited for each group.
@@ -44,6 +48,9 @@ pub enum Group {
 }
 
 impl Group {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Media as usize + 1;
+
     /// The most that its signals take from a call's score, and the most that they add.
     #[must_use]
     pub const fn limits(self) -> (f64, f64) {
@@ -107,14 +114,42 @@ pub struct Signal {
     pub(crate) rule: Rule,
 }
 
+/// Looks for a signal in what an INVITE shows.
+type AtInvite = fn(&AtStart<'_>, &Tuned) -> Option<Found>;
+
+/// Looks for a signal in what becomes of a call.
+type UntilEnd = fn(&OpenCall, &Tuned) -> Option<Found>;
+
 /// When a signal is looked for.
 pub(crate) enum Rule {
     /// At the INVITE.
-    Start(fn(&AtStart<'_>, &Tuned) -> Option<Found>),
+    Start(AtInvite),
     /// Whenever more is known of the call: while it goes on and at its end.
-    Later(fn(&OpenCall, &Tuned) -> Option<Found>),
+    Later(UntilEnd),
     /// When devices are judged, from the verdict of which the signal follows.
     Device,
+}
+
+/// The signals that are on, by place, as each call is looked at.
+pub(crate) struct Rules {
+    pub(crate) start: Vec<(usize, AtInvite)>,
+    pub(crate) later: Vec<(usize, UntilEnd)>,
+}
+
+impl Rules {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let mut rules = Self { start: Vec::new(), later: Vec::new() };
+        for (place, signal) in SIGNALS.iter().enumerate() {
+            if settings.signals.get(place).is_some_and(|tuned| tuned.is_on) {
+                match signal.rule {
+                    Start(look) => rules.start.push((place, look)),
+                    Later(look) => rules.later.push((place, look)),
+                    Device => {}
+                }
+            }
+        }
+        rules
+    }
 }
 
 /// What a signal found.
@@ -122,11 +157,11 @@ pub(crate) enum Rule {
 pub(crate) struct Found {
     /// Share of its points; beyond -1 and 1 nothing counts.
     pub(crate) share: f64,
-    pub(crate) evidence: String,
+    pub(crate) evidence: Cow<'static, str>,
 }
 
 impl Found {
-    pub(crate) fn whole(evidence: impl Into<String>) -> Option<Self> {
+    pub(crate) fn whole(evidence: impl Into<Cow<'static, str>>) -> Option<Self> {
         Some(Self { share: 1.0, evidence: evidence.into() })
     }
 }
@@ -142,47 +177,10 @@ pub(crate) enum Registration {
     No,
 }
 
-/// What is known of an address that calls.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Source {
-    pub(crate) actor: Actor,
-    /// Accounts that it tried to register, of late, and was turned away with: by a hash each.
-    pub(crate) refused: Vec<u64>,
-    /// Refusals of credentials, and the account of the latest.
-    pub(crate) wrong_passwords: u32,
-    /// When it was last turned away.
-    pub(crate) refused_at: Option<Timestamp>,
-    /// Whether it was told that it attacks accounts.
-    pub(crate) is_told: bool,
-    /// Accounts that it registered of late, by a hash each.
-    pub(crate) accepted: Vec<u64>,
-    /// Accounts that it registered though somebody else, by another platform, had them before: by a hash each.
-    pub(crate) taken: Vec<u64>,
-    /// Calls whose caller has roots, and all calls.
-    pub(crate) rooted: (u32, u32),
-    /// Tokens: calls with and without.
-    pub(crate) signed: (u32, u32),
-}
-
-impl Source {
-    /// Why it is taken for one that attacks accounts.
-    pub(crate) fn attack(&self, accounts: f64, passwords: f64) -> Option<String> {
-        if self.refused.len() as f64 >= accounts && self.refused.len() > 2 * self.accepted.len() {
-            return Some(format!("its address was turned away with {} accounts", self.refused.len()));
-        }
-        if f64::from(self.wrong_passwords) >= passwords
-            && self.wrong_passwords as usize > 2 * self.accepted.len()
-        {
-            return Some(format!("its address showed wrong credentials {} times", self.wrong_passwords));
-        }
-        None
-    }
-}
-
 /// Everything known at a call's INVITE.
 pub(crate) struct AtStart<'a> {
     pub(crate) row: &'a CallRow,
-    pub(crate) platform: &'a PlatformFacts,
+    pub(crate) platform: &'a Platform,
     pub(crate) account: &'a Account,
     /// Its calls of late, this one the latest.
     pub(crate) caller: &'a Actor,
@@ -229,7 +227,6 @@ macro_rules! signals {
 }
 
 pub(crate) use ending::member;
-pub(crate) use platform::is_scanner;
 
 use Rule::{Device, Later, Start};
 
@@ -374,10 +371,32 @@ pub const SIGNALS: &[Signal] = signals! {
         Later(ending::dead_air), "The caller said nothing.", "G.711 of the caller that can be read";
 };
 
-/// The place of a signal in [`SIGNALS`].
-pub(crate) fn place(name: &str) -> usize {
-    SIGNALS.iter().position(|s| s.name == name).unwrap_or(usize::MAX)
+/// The place of a signal in [`SIGNALS`]; beyond all of them for a name that nobody has.
+const fn place(name: &str) -> usize {
+    let mut place = 0;
+    while place < SIGNALS.len() {
+        if is_same(SIGNALS[place].name.as_bytes(), name.as_bytes()) {
+            break;
+        }
+        place += 1;
+    }
+    place
 }
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    match (a, b) {
+        ([], []) => true,
+        ([x, a @ ..], [y, b @ ..]) => *x == *y && is_same(a, b),
+        _ => false,
+    }
+}
+
+pub(crate) const CAMPAIGN_MEMBER: usize = place("campaign_member");
+pub(crate) const PASSPORT_REPLAY: usize = place("passport_replay");
+pub(crate) const SCANNING_SOURCE: usize = place("scanning_source");
+pub(crate) const DEVICE_AUTHORISED: usize = place("device_authorised");
+pub(crate) const DEVICE_UNAUTHORISED: usize = place("device_unauthorised");
+pub(crate) const DEVICE_SHARED: usize = place("device_shared");
 
 /// `docs/signals.md`, from the definitions.
 #[must_use]

@@ -8,8 +8,11 @@
 //! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties): a stack that thousands share is not poisoned by one of its
 //! users; that user's deployment, which nobody else has, is.
 
+use std::sync::Arc;
+
 use bellwether_base::{Span, Timestamp};
 
+use crate::Outcome;
 use crate::outcome::Listed;
 use crate::settings::ReputationSettings;
 
@@ -78,6 +81,19 @@ pub struct Subject {
     pub layer: Layer,
     /// Its hash, token or name.
     pub name: String,
+}
+
+/// A standing as the tables keep it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reputation {
+    pub(crate) subject: Arc<Subject>,
+    pub(crate) standing: Standing,
+}
+
+impl Reputation {
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome::Standing(Subject::clone(&self.subject), Box::new(self.standing.clone()))
+    }
 }
 
 /// What a label says of one subject.

@@ -1,4 +1,4 @@
-use bellwether_verdict::{Scorecard, Settings};
+use bellwether_verdict::{Scorecard, Settings, Stage};
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::{Value, json};
 
@@ -81,6 +81,12 @@ impl Pending {
                 shown(&row.findings).to_string(),
                 row.campaign,
             ])?;
+        }
+        for (call, at) in &self.closed {
+            tx.prepare_cached(
+                "UPDATE scores SET stage = ?2, at = ?3 WHERE id = (SELECT id FROM calls WHERE call = ?1)",
+            )?
+            .execute(params![call, Stage::Closed.number(), at.as_nanos()])?;
         }
         Ok(())
     }

@@ -138,6 +138,18 @@ impl Recollection<'_> {
         })
     }
 
+    fn find_leads(&self, since: Timestamp, most: usize) -> Result<Vec<(i64, i64)>, StoreError> {
+        let mut select = self.reader.db.prepare(
+            "SELECT key, campaign FROM (
+                 SELECT k.key, k.campaign, c.last_seen FROM campaigns AS c JOIN campaign_keys AS k USING (campaign)
+                 WHERE c.last_seen >= ?1 ORDER BY c.last_seen DESC, k.key LIMIT ?2)
+             ORDER BY last_seen, key DESC",
+        )?;
+        let rows =
+            select.query_map(params![since.as_nanos(), most as i64], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn find_recent(&self, since: Timestamp, before: Timestamp) -> Result<Vec<PastCall>, StoreError> {
         let mut select = self.reader.db.prepare(
             "SELECT * FROM (SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
@@ -176,16 +188,8 @@ impl Memory for Recollection<'_> {
         self.or_nothing(found)
     }
 
-    fn campaign_of(&mut self, key: i64) -> Option<i64> {
-        if let Some(campaign) = self.pending.keys.get(&key) {
-            return Some(*campaign);
-        }
-        let found = self
-            .reader
-            .db
-            .prepare_cached("SELECT campaign FROM campaign_keys WHERE key = ?1")
-            .and_then(|mut select| select.query_row([key], |r| r.get(0)).optional())
-            .map_err(StoreError::from);
+    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, i64)> {
+        let found = self.find_leads(since, most);
         self.or_nothing(found)
     }
 

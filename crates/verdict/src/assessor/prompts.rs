@@ -3,10 +3,11 @@
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{LruTable, Timestamp};
 
+use super::membership::SURE;
 use super::{Assessor, Outcome};
-use crate::actor::distinct;
 use crate::memory::Memory;
 use crate::open::Membership;
+use crate::places::distinct;
 use crate::{LinkKind, LinkRow};
 
 /// Bits in which two prints of one recording differ at most; two voices differ in some 80 of 192.
@@ -85,7 +86,7 @@ impl Prompts {
         for band in bands {
             match self.bands.find(band, &band) {
                 Some(slot) => {
-                    self.bands.touch(slot, 0, at);
+                    self.bands.mark_used(slot);
                     if let Some((_, of)) = self.bands.get_mut(slot) {
                         *of = id;
                     }
@@ -96,7 +97,7 @@ impl Prompts {
             }
         }
         if let Some(slot) = self.clusters.find(id, &id) {
-            self.clusters.touch(slot, 0, at);
+            self.clusters.mark_used(slot);
         }
         id
     }
@@ -152,6 +153,7 @@ impl Assessor {
         if let Some(call) = self.opened(id) {
             call.cluster = Some(cluster_id);
             call.prompt = Some((count, all_callers));
+            call.is_news = true;
         }
         if all_callers < 2 {
             return;
@@ -160,13 +162,14 @@ impl Assessor {
         for heard in &news {
             if let Some(call) = self.opened(heard.call) {
                 call.prompt = Some((count, all_callers));
+                call.is_news = true;
             }
             self.mark_prompt(heard.call);
         }
         let campaign = match campaign {
             Some(campaign) => Some(campaign),
             None if is_shared => {
-                let known = news.iter().find_map(|h| self.membership(h.call)).map(|m| m.campaign);
+                let known = news.iter().find_map(|h| self.member(h.call)).map(|(of, _)| of);
                 let first = news.first().map_or(id, |h| h.call);
                 known.or_else(|| self.found("prompt", first, memory, out))
             }
@@ -182,9 +185,9 @@ impl Assessor {
         let evidence = format!("{count} calls of {all_callers} callers begin with the same recording");
         self.link(campaign, LinkRow { kind: LinkKind::Prompt, evidence }, memory, out);
         for heard in news.into_iter().filter(|h| !h.has_history) {
-            let Some(name) = self.campaign_name(campaign, memory) else { return };
+            let Some(name) = self.campaign_name(campaign, memory, out) else { return };
             let why = "plays a recording that other callers play".to_owned();
-            self.join(heard.call, Membership { campaign, name, strength: 5.0, why }, memory, out);
+            self.join(heard.call, Membership { campaign, name, strength: SURE, why }, memory, out);
             // Pools that the call is in, and that belong to another campaign, are of one origin with it.
             campaign = self.merge_by_call(heard.call, campaign, memory, out);
             self.tell(heard.call, out);

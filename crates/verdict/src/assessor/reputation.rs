@@ -1,8 +1,10 @@
 //! What calls and labels teach of platforms, deployments, instances and origins.
 
-use bellwether_base::Timestamp;
+use std::sync::Arc;
 
-use super::{AlertRow, Assessor, Label, OpenCall, Outcome};
+use bellwether_base::{SlotId, Timestamp};
+
+use super::{AlertRow, Assessor, Label, OpenCall, Outcome, Reputation};
 use crate::actor::Fate;
 use crate::memory::Memory;
 use crate::outcome::{ListChange, Listed};
@@ -10,44 +12,40 @@ use crate::standing::{LabelEvidence, Layer, Subject};
 use crate::{AlertKind, Severity};
 
 impl Assessor {
-    pub(super) fn subject_key(&self, subject: &Subject) -> u64 {
-        self.hash(&[b"subject", subject.layer.name().as_bytes(), subject.name.as_bytes()])
-    }
-
+    /// Where the standing of a subject is in the table; its name is made only where it is not there.
     pub(super) fn standing(
         &mut self,
         key: u64,
-        subject: &Subject,
-        now: Timestamp,
-        memory: &mut dyn Memory,
-    ) -> bellwether_base::SlotId {
-        let slot = match self.standings.find(key, &key) {
-            Some(slot) => slot,
-            None => {
-                let known = memory.standing(subject).unwrap_or_default();
-                self.standings.insert(key, key, known, 0, now).0
-            }
-        };
-        self.standings.touch(slot, 0, now);
-        slot
-    }
-
-    /// Somebody honest uses a platform and deployment: its fraud weighs less from now on.
-    pub(super) fn honest_party(
-        &mut self,
-        subjects: &[Subject],
-        caller: u64,
+        subject: impl FnOnce() -> Arc<Subject>,
         now: Timestamp,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
-    ) {
-        for subject in subjects.iter().filter(|s| matches!(s.layer, Layer::Fingerprint | Layer::Deployment)) {
-            let key = self.subject_key(subject);
-            let slot = self.standing(key, subject, now, memory);
-            if let Some((_, standing)) = self.standings.get_mut(slot)
-                && standing.party(caller)
-            {
-                out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
+    ) -> SlotId {
+        if let Some(slot) = self.standings.find(key) {
+            self.standings.mark_used(slot);
+            return slot;
+        }
+        let subject = subject();
+        let standing = memory.standing(&subject).unwrap_or_default();
+        let (slot, gone) = self.standings.insert(key, Reputation { subject, standing }, now);
+        out.extend(gone.map(|kept| kept.outcome()));
+        slot
+    }
+
+    /// What labels say of a subject.
+    pub(super) fn labels_of(&self, key: u64) -> &[Label] {
+        self.labels.get(&key).map_or(&[], |(_, labels)| labels.as_slice())
+    }
+
+    /// Somebody honest uses a platform and deployment: its fraud weighs less from now on.
+    fn honest_party(&mut self, call: &OpenCall, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        for known in &call.subjects {
+            if !matches!(known.subject.layer, Layer::Fingerprint | Layer::Deployment) {
+                continue;
+            }
+            let slot = self.standing(known.key, || known.subject.clone(), self.now, memory, out);
+            if self.standings.get_mut(slot).is_some_and(|kept| kept.standing.party(call.caller)) {
+                self.standings.is_news(slot);
             }
         }
     }
@@ -73,50 +71,35 @@ impl Assessor {
         // number.
         let is_party = is_conversation && (call.is_rooted || (call.is_from_trunk && call.secs >= 45));
         if is_party {
-            self.honest_party(&call.subjects, call.caller, self.now, memory, out);
+            self.honest_party(call, memory, out);
         }
-        for subject in &call.subjects {
-            // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
-            let is_observed = matches!(subject.layer, Layer::Fingerprint | Layer::Deployment)
-                || (subject.layer == Layer::Instance && is_fraud);
-            if !is_observed {
-                continue;
-            }
-            let key = self.subject_key(subject);
-            let slot = self.standing(key, subject, self.now, memory);
-            let Some((_, standing)) = self.standings.get_mut(slot) else { continue };
-            standing.calls += 1;
+        // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
+        for known in call.subjects.iter().filter(|known| known.subject.layer != Layer::Instance || is_fraud) {
+            let slot = self.standing(known.key, || known.subject.clone(), self.now, memory, out);
+            let Some(kept) = self.standings.get_mut(slot) else { continue };
+            kept.standing.calls += 1;
             let settings = &self.settings.reputation;
-            let is_new_hour = standing.sum_up(self.now, settings);
+            let is_new_hour = kept.standing.sum_up(self.now, settings);
             if is_fraud || is_conversation {
-                standing.observe(self.now, is_fraud, settings);
-            }
-            if is_new_hour {
-                self.list(key, subject, self.now, "what was observed", None, out);
+                kept.standing.observe(self.now, is_fraud, settings);
             }
             // Whoever makes up deployments shall not fill the database with them.
-            if let Some((_, standing)) = self.standings.get(slot)
-                && (standing.calls > 1 || is_fraud || is_conversation)
-            {
-                out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
+            let is_worth_it = kept.standing.calls > 1 || is_fraud || is_conversation;
+            if is_new_hour {
+                self.list(known.key, self.now, "what was observed", None, out);
+            }
+            if is_worth_it {
+                self.standings.is_news(slot);
             }
         }
     }
 
     /// Puts a subject on the list that its standing asks for, or takes it off. `anew` is the list that it was on, where that is to be no
     /// reason to stay.
-    fn list(
-        &mut self,
-        key: u64,
-        subject: &Subject,
-        now: Timestamp,
-        why: &str,
-        anew: Option<Listed>,
-        out: &mut Vec<Outcome>,
-    ) {
+    fn list(&mut self, key: u64, now: Timestamp, why: &str, anew: Option<Listed>, out: &mut Vec<Outcome>) {
         let labels = self.labels.get(&key).map_or(&[][..], |(_, labels)| labels.as_slice());
-        let Some(slot) = self.standings.find(key, &key) else { return };
-        let Some((_, standing)) = self.standings.get_mut(slot) else { return };
+        let Some(slot) = self.standings.find(key) else { return };
+        let Some(Reputation { subject, standing }) = self.standings.get_mut(slot) else { return };
         let settings = &self.settings.reputation;
         let reputed = standing.at(now, labels, settings);
         let from = anew.unwrap_or(standing.listed);
@@ -128,6 +111,7 @@ impl Assessor {
             return;
         }
         standing.listed = to;
+        let subject = Subject::clone(subject);
         let (frauds, honest) = reputed.labels;
         let why = format!(
             "standing {:.0} by {why}: evidence of fraud {:.1} (confirmed {frauds} times), of honest use {:.1} (confirmed {honest} times)",
@@ -147,15 +131,13 @@ impl Assessor {
         }
         out.push(Outcome::List(ListChange {
             at: now,
-            subject: subject.clone(),
+            subject,
             from,
             to,
             standing: (reputed.score * 10.0).round() / 10.0,
             why,
         }));
-        if let Some((_, standing)) = self.standings.get(slot) {
-            out.push(Outcome::Standing(subject.clone(), Box::new(standing.clone())));
-        }
+        self.standings.is_news(slot);
     }
 
     /// Goes by these labels from now on, in place of those before: of subjects, and of calls by their identity (fraud or not). Lists change
@@ -169,7 +151,7 @@ impl Assessor {
     ) {
         let before = std::mem::take(&mut self.labels);
         for label in evidence {
-            let key = self.subject_key(&label.subject);
+            let key = self.keys.subject(label.subject.layer, &label.subject.name);
             self.now = self.now.max(label.at);
             self.labels.entry(key).or_insert_with(|| (label.subject.clone(), Vec::new())).1.push(Label {
                 at: label.at,
@@ -186,12 +168,12 @@ impl Assessor {
             .map(|(key, (subject, _))| (*key, subject.clone()))
             .collect();
         for (key, subject) in changed {
-            let slot = self.standing(key, &subject, self.now, memory);
+            let slot = self.standing(key, || Arc::new(subject), self.now, memory, out);
             // A label that was taken back was wrong: what it has led to does not linger.
             let is_less = self.labels.get(&key).map_or(0, |(_, l)| l.len())
                 < before.get(&key).map_or(0, |(_, l)| l.len());
-            let was = self.standings.get(slot).map(|(_, standing)| standing.listed).unwrap_or_default();
-            self.list(key, &subject, self.now, "labels", is_less.then_some(was), out);
+            let was = self.standings.get(slot).map(|kept| kept.standing.listed).unwrap_or_default();
+            self.list(key, self.now, "labels", is_less.then_some(was), out);
         }
     }
 }

@@ -1,18 +1,19 @@
 //! A call begins.
 
+use std::sync::Arc;
+
 use bellwether_base::Timestamp;
 use bellwether_judge::{CallRow, PassportStatus, Validity};
 
-use super::{Assessor, Caller, Finding, Outcome, WARM};
+use super::{Assessor, Caller, LEADS, Outcome, WARM};
+use crate::Finding;
 use crate::actor::{Deed, Fate, follows};
 use crate::memory::{Judged, Memory, PastCall, Stage};
-use crate::open::OpenCall;
+use crate::open::{InPool, InPools, Known, OpenCall};
+use crate::platform::Platform;
 use crate::pool::{Candidate, Marks, PoolKind};
-use crate::signals::{AtStart, Registration, Rule, SIGNALS};
-use crate::standing::{Layer, Reputed, Subject};
-
-/// Calls of a caller up to which its number is hardly used.
-const FRESH: u32 = 3;
+use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
+use crate::standing::{Layer, Reputed, Standing, Subject};
 
 impl Assessor {
     pub(super) fn call(&mut self, row: &CallRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
@@ -30,6 +31,9 @@ impl Assessor {
     fn warm_up(&mut self, at: Timestamp, memory: &mut dyn Memory) {
         if std::mem::replace(&mut self.is_warm, true) {
             return;
+        }
+        for (key, campaign) in memory.leads(at - self.settings.campaigns.ends_after, LEADS) {
+            self.lead(key.cast_unsigned(), campaign);
         }
         for (print, campaign) in memory.prompts() {
             self.prompts.known(print, campaign, at);
@@ -81,13 +85,11 @@ impl Assessor {
         if self.open.find(key, &key).is_some() {
             return;
         }
-        let caller = self.user(&row.caller);
-        let callee = self.user(&row.dialled);
-        let source = self.address(row.source);
-        let platform = self.hash(&[b"platform", row.fingerprint.as_str().as_bytes()]);
-        let agent = self.hash(&[b"agent", row.user_agent.as_deref().unwrap_or_default().as_bytes()]) as u32;
-        let neighbourhood =
-            row.callee_neighbourhood.as_ref().map_or(0, |n| self.hash(&[b"block", n.as_bytes()]) as u32);
+        let caller = self.keys.user(&row.caller);
+        let callee = self.keys.user(&row.dialled);
+        let source = self.keys.address(row.source.ip());
+        let agent = self.keys.agent(row.user_agent.as_deref().unwrap_or_default());
+        let neighbourhood = row.callee_neighbourhood.as_ref().map_or(0, |block| self.keys.block(block));
         let line = row.traits.callee_line.unwrap_or(u16::MAX);
         let deed = Deed {
             call: row.call,
@@ -95,27 +97,23 @@ impl Assessor {
             caller,
             callee,
             agent,
-            platform: platform as u32,
+            platform: self.keys.platform(row.fingerprint.as_str()),
             neighbourhood,
             line,
             secs: 0,
             fate: Fate::Open,
         };
-        let subjects = subjects(row);
-        let (standings, platform_calls) = self.standings_of(&subjects, now, memory);
-        let facts = self.platform(row, memory);
+        let (subjects, standings, platform_calls) = self.standings_of(row, memory, out);
+        let platform = self.platform(row, memory);
         let caller_slot = self.caller(caller, &row.caller, now, memory);
         if let Some((_, of)) = self.callers.get_mut(caller_slot) {
             of.actor.begin(deed);
         }
         let source_slot = self.source(source);
         if let Some((_, of)) = self.sources.get_mut(source_slot) {
-            of.actor.begin(deed);
-            let counted = if row.attested.is_some() { &mut of.signed.0 } else { &mut of.signed.1 };
-            *counted = counted.saturating_add(1);
-            of.rooted.1 = of.rooted.1.saturating_add(1);
+            of.begin(deed, row.attested.is_some());
         }
-        let registrar = self.address(row.destination);
+        let registrar = self.keys.address(row.destination.ip());
         let is_registrar = self.registrars.find(registrar, &registrar).is_some();
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
@@ -128,7 +126,7 @@ impl Assessor {
         let is_moved = of_caller.account.moved(row.source.ip(), now).is_some();
         let at = AtStart {
             row,
-            platform: &facts,
+            platform: &platform,
             account: &of_caller.account,
             caller: &of_caller.actor,
             source: of_source,
@@ -144,12 +142,11 @@ impl Assessor {
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
         let kept = judged.map(|judged| (judged.findings, judged.campaign));
         if kept.is_none() {
-            for (place, signal) in SIGNALS.iter().enumerate() {
-                if let Rule::Start(look) = signal.rule
-                    && let Some(tuned) = self.settings.signals.get(place).filter(|t| t.is_on)
+            for (place, look) in &self.rules.start {
+                if let Some(tuned) = self.settings.signals.get(*place)
                     && let Some(found) = look(&at, tuned)
                 {
-                    at_start.extend(self.finding(place, &found));
+                    at_start.extend(self.finding(*place, found));
                 }
             }
         }
@@ -162,8 +159,7 @@ impl Assessor {
                 _ => {}
             }
         }
-        let is_scanner = crate::signals::is_scanner(&facts, row.user_agent.as_deref())
-            || at_start.iter().any(|f| f.name() == "scanning_source");
+        let is_scanner = platform.is_scanner || at_start.iter().any(|f| f.signal == SCANNING_SOURCE);
         let marks = Marks {
             is_neighbour: row.traits.is_neighbour,
             is_impossible: matches!(
@@ -171,7 +167,7 @@ impl Assessor {
                 Some(Validity::Impossible | Validity::Unallocated)
             ),
             is_bad_token: row.attested.as_ref().is_some_and(|a| a.status >= PassportStatus::Mismatch),
-            is_contradictory: facts.is_contradictory,
+            is_contradictory: platform.facts.is_contradictory,
             is_sequential: false,
             is_prompt: false,
             label: self.labelled.get(&row.call).copied(),
@@ -185,14 +181,16 @@ impl Assessor {
         let risk = row.traits.risk.is_some();
         // The account learns of the call behind its signals: they compare it with what came before.
         let country = row.callee_number.country.as_deref().and_then(|c| c.parse().ok());
-        if self.warming.is_none()
-            && let Some((_, of)) = self.callers.get_mut(caller_slot)
-        {
-            of.account.begin(now, country, row.fingerprint);
+        let mut is_fresh = false;
+        if let Some((_, of)) = self.callers.get_mut(caller_slot) {
+            if self.warming.is_none() {
+                of.account.begin(now, country, row.fingerprint);
+            }
+            is_fresh = of.account.is_fresh();
         }
         self.calls_seen += 1;
         if is_rooted && let Some((_, of)) = self.sources.get_mut(source_slot) {
-            of.rooted.0 = of.rooted.0.saturating_add(1);
+            of.is_rooted();
         }
         let call = OpenCall {
             call: row.call,
@@ -200,7 +198,7 @@ impl Assessor {
             caller,
             callee,
             source,
-            pools: Vec::new(),
+            pools: InPools::default(),
             fate: Fate::Open,
             is_over: false,
             secs: 0,
@@ -219,21 +217,21 @@ impl Assessor {
             is_risky: risk,
             leg: None,
             subjects,
-            name: format!("sip:{}@{}", row.caller, row.caller_host),
+            name: ["sip:", &row.caller, "@", &row.caller_host].concat(),
+            is_news: true,
             told: None,
             is_alerted: false,
         };
         // When the table is full the oldest gives way: what was thought of it last stands.
         self.open.insert(key, key, call, 0, now);
         if let Some(campaign) = campaign {
-            self.recall_member(row.call, campaign, memory);
+            self.recall_member(row.call, campaign, memory, out);
         }
         if !is_rooted && !is_scanner {
             let candidate = Candidate {
                 call: row.call,
                 at: now,
                 caller,
-                callee,
                 source,
                 agent,
                 neighbourhood,
@@ -244,6 +242,10 @@ impl Assessor {
                 platform: row.fingerprint,
                 is_home,
                 is_settled: is_known && self.warming.is_none(),
+                campaign: None,
+                is_rooted,
+                is_fresh,
+                odds: 0.0,
             };
             self.enter_pools(row, candidate, memory, out);
         }
@@ -258,26 +260,21 @@ impl Assessor {
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
-        let mut kinds: Vec<(PoolKind, String)> = vec![
-            (PoolKind::Fingerprint, row.fingerprint.as_str().to_owned()),
-            (PoolKind::Deployment, row.deployment.clone()),
-        ];
+        self.enter_pool(PoolKind::Fingerprint, row.fingerprint.as_str(), candidate, memory, out);
+        self.enter_pool(PoolKind::Deployment, &row.deployment, candidate, memory, out);
         // A signer's own name for an origin: one that was verified is another than one that anybody may have written.
         if let Some(attested) = row.attested.as_ref().filter(|a| a.status <= PassportStatus::Unverified)
             && let Some(origid) = &attested.origid
         {
             let signer = attested.signer.as_deref().unwrap_or_default();
             let name = format!("{origid} of {signer}, {}", attested.status.name());
-            kinds.push((PoolKind::OriginId, name));
+            self.enter_pool(PoolKind::OriginId, &name, candidate, memory, out);
         }
-        if let Some(block) = row.callee_neighbourhood.clone() {
-            kinds.push((PoolKind::DialledBlock, block));
+        if let Some(block) = &row.callee_neighbourhood {
+            self.enter_pool(PoolKind::DialledBlock, block, candidate, memory, out);
         }
-        if let Some(block) = row.traits.caller_neighbourhood.clone() {
-            kinds.push((PoolKind::CallerBlock, block));
-        }
-        for (kind, name) in kinds {
-            self.enter_pool(kind, &name, candidate, memory, out);
+        if let Some(block) = &row.traits.caller_neighbourhood {
+            self.enter_pool(PoolKind::CallerBlock, block, candidate, memory, out);
         }
     }
 
@@ -289,20 +286,25 @@ impl Assessor {
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
-        let key = self.pool(kind, name, memory);
-        let Some(slot) = self.pools.find(key, &key) else { return };
-        if let Some((_, pool)) = self.pools.get_mut(slot) {
-            candidate.marks.is_sequential = pool.previous().is_some_and(|p| {
-                follows((p.neighbourhood, p.line), (candidate.neighbourhood, candidate.line))
-            });
-            pool.add(candidate);
-        }
-        if let Some(call) = self.opened(candidate.call) {
-            call.pools.push(key);
+        let (key, slot) = self.pool(kind, name, memory, out);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        candidate.marks.is_sequential = pool
+            .previous()
+            .is_some_and(|p| follows((p.neighbourhood, p.line), (candidate.neighbourhood, candidate.line)));
+        let place = pool.add(candidate);
+        let campaign = self.opened(candidate.call).and_then(|call| {
+            call.pools.push(InPool { key, place });
+            call.membership.as_ref().map(|m| m.campaign)
+        });
+        // A pool before this one may have brought it into a campaign.
+        if campaign.is_some()
+            && let Some((_, pool)) = self.pools.get_mut(slot)
+        {
+            pool.belongs(place, candidate.call, campaign);
         }
         if self.warming.is_none() {
-            self.consider(key, candidate.call, memory, out);
-            self.look_if_due(key, memory, out);
+            self.consider(slot, place, candidate.call, memory, out);
+            self.look_if_due(key, slot, memory, out);
         }
     }
 
@@ -318,7 +320,7 @@ impl Assessor {
             Some(slot) => slot,
             None => self.callers.insert(caller, caller, Caller::default(), 0, now).0,
         };
-        self.callers.touch(slot, 0, now);
+        self.callers.mark_used(slot);
         // Not for the calls before a run: there may be very many, and whoever calls again is asked for then.
         if self.warming.is_none()
             && let Some((_, of)) = self.callers.get_mut(slot)
@@ -341,79 +343,88 @@ impl Assessor {
             return false;
         }
         let key = self.platform_key(row);
-        match self.platforms.find(key, &key).and_then(|slot| self.platforms.get(slot)) {
-            Some((_, (_, uses))) => (uses + 1).is_power_of_two() && (uses + 1).trailing_zeros() % 2 == 0,
-            None => self.platforms_asked <= 512 + self.calls_seen / 4,
-        }
+        let known = self.platforms.find(key, &key).and_then(|slot| self.platforms.get(slot));
+        asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen)
     }
 
     fn platform_key(&self, row: &CallRow) -> u64 {
         let agent = row.user_agent.as_deref().unwrap_or_default();
-        self.hash(&[row.fingerprint.as_str().as_bytes(), agent.as_bytes()])
+        self.keys.platform_and_agent(row.fingerprint.as_str(), agent)
     }
 
-    fn platform(&mut self, row: &CallRow, memory: &mut dyn Memory) -> crate::PlatformFacts {
+    fn platform(&mut self, row: &CallRow, memory: &mut dyn Memory) -> Arc<Platform> {
         let key = self.platform_key(row);
-        let asks = self.will_ask_platform(row);
-        if !asks && let Some(slot) = self.platforms.find(key, &key) {
-            self.platforms.touch(slot, 0, row.started_at);
-            if let Some((_, (facts, uses))) = self.platforms.get_mut(slot) {
-                *uses = uses.saturating_add(1);
-                return facts.clone();
-            }
+        let agent = row.user_agent.as_deref();
+        let known = self.platforms.find(key, &key);
+        if let Some(slot) = known {
+            self.platforms.mark_used(slot);
         }
-        if !asks {
-            return crate::PlatformFacts::default();
+        let known = known.and_then(|slot| self.platforms.get_mut(slot));
+        let uses = known.as_ref().map(|(_, (_, uses))| *uses);
+        if !asks(uses, self.platforms_asked, self.calls_seen) {
+            return match known {
+                Some((_, (platform, uses))) => {
+                    *uses = uses.saturating_add(1);
+                    platform.clone()
+                }
+                None => Arc::new(Platform::new(crate::PlatformFacts::default(), agent)),
+            };
         }
-        let facts = memory.platform(row.fingerprint.as_str(), row.user_agent.as_deref());
         self.platforms_asked += 1;
-        match self.platforms.find(key, &key).and_then(|slot| self.platforms.get_mut(slot)) {
+        let facts = memory.platform(row.fingerprint.as_str(), agent);
+        let platform = Arc::new(Platform::new(facts, agent));
+        match known {
             Some((_, (known, uses))) => {
-                known.clone_from(&facts);
+                known.clone_from(&platform);
                 *uses = uses.saturating_add(1);
             }
             None => {
-                self.platforms.insert(key, key, (facts.clone(), 1), 0, row.started_at);
+                self.platforms.insert(key, key, (platform.clone(), 1), 0, row.started_at);
             }
         }
-        facts
+        platform
     }
 
-    pub(super) fn is_fresh(&self, caller: u64) -> bool {
-        let slot = self.callers.find(caller, &caller);
-        slot.and_then(|slot| self.callers.get(slot)).is_some_and(|(_, of)| of.account.calls <= FRESH)
-    }
-
+    /// Who is known by a call and is observed, how they stand by layer, and how many calls of its platform there were; its instance may be
+    /// told behind it.
     fn standings_of(
         &mut self,
-        subjects: &[Subject],
-        now: Timestamp,
+        row: &CallRow,
         memory: &mut dyn Memory,
-    ) -> ([Option<Reputed>; 4], u64) {
-        let mut found = [None; 4];
+        out: &mut Vec<Outcome>,
+    ) -> (Vec<Known>, [Option<Reputed>; 4], u64) {
+        let now = row.started_at;
+        let mut known = Vec::with_capacity(3);
+        let mut reputed = [None; 4];
         let mut calls = 0;
-        for subject in subjects {
-            let key = self.subject_key(subject);
-            let slot = self.standing(key, subject, now, memory);
-            let labels = self.labels.get(&key).map_or(&[][..], |(_, labels)| labels.as_slice());
-            let Some((_, standing)) = self.standings.get(slot) else { continue };
-            if subject.layer == Layer::Fingerprint {
-                calls = standing.calls;
+        for (layer, name) in
+            [(Layer::Fingerprint, row.fingerprint.as_str()), (Layer::Deployment, &row.deployment)]
+        {
+            let key = self.keys.subject(layer, name);
+            let subject = || Arc::new(Subject { layer, name: name.to_owned() });
+            let slot = self.standing(key, subject, now, memory, out);
+            let Some(kept) = self.standings.get(slot) else { continue };
+            if layer == Layer::Fingerprint {
+                calls = kept.standing.calls;
             }
-            let place = Layer::ALL.iter().position(|layer| *layer == subject.layer);
-            if let Some(of) = place.and_then(|place| found.get_mut(place)) {
-                *of = Some(standing.at(now, labels, &self.settings.reputation));
+            if let Some(of) = reputed.get_mut(layer as usize) {
+                *of = Some(kept.standing.at(now, self.labels_of(key), &self.settings.reputation));
             }
+            known.push(Known { key, subject: kept.subject.clone() });
         }
-        (found, calls)
+        // An origin is one caller's. It is never observed, so that all that is known of it is what labels say.
+        let labels = self.labels_of(self.keys.subject(Layer::Origin, &row.origin));
+        if let Some(of) = reputed.get_mut(Layer::Origin as usize).filter(|_| !labels.is_empty()) {
+            *of = Some(Standing::default().at(now, labels, &self.settings.reputation));
+        }
+        (known, reputed, calls)
     }
 }
 
-/// Who is known by a call at its INVITE; its instance may be told behind it.
-fn subjects(row: &CallRow) -> Vec<Subject> {
-    vec![
-        Subject { layer: Layer::Fingerprint, name: row.fingerprint.as_str().to_owned() },
-        Subject { layer: Layer::Deployment, name: row.deployment.clone() },
-        Subject { layer: Layer::Origin, name: row.origin.clone() },
-    ]
+/// Whether the memory is asked of a platform that was used so often.
+fn asks(uses: Option<u32>, asked: u64, calls_seen: u64) -> bool {
+    match uses {
+        Some(uses) => (uses + 1).is_power_of_two() && (uses + 1).trailing_zeros().is_multiple_of(2),
+        None => asked <= 512 + calls_seen / 4,
+    }
 }

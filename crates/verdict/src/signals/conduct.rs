@@ -3,7 +3,8 @@
 use bellwether_base::Span;
 
 use super::{AtStart, Found};
-use crate::actor::{Actor, Fate, distinct, follows, unevenness};
+use crate::actor::{Actor, Fate, follows, unevenness};
+use crate::places::distinct;
 use crate::settings::Tuned;
 
 const HOUR: Span = Span::from_secs(3600);
@@ -68,6 +69,9 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let actor = &at.source.actor;
     let latest = actor.since(at.now() - HOUR);
     let calls = latest.clone().count();
+    if (calls as f64) < tuned.limit(0) {
+        return None;
+    }
     let numbers = distinct(latest.clone().map(|deed| deed.caller));
     if (numbers as f64) < tuned.limit(0) || (numbers as f64) < calls as f64 * tuned.limit(1) {
         return None;

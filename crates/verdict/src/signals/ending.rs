@@ -11,7 +11,7 @@ pub(super) fn campaign_member(call: &OpenCall, _: &Tuned) -> Option<Found> {
 
 /// The finding of a call that belongs to a campaign.
 pub(crate) fn member(name: &str, strength: f64, why: &str) -> Found {
-    Found { share: share(strength), evidence: format!("belongs to campaign {name}: {why}") }
+    Found { share: share(strength), evidence: format!("belongs to campaign {name}: {why}").into() }
 }
 
 /// Between two thirds and all, by the odds.

@@ -22,7 +22,7 @@ fn attestation(at: &AtStart<'_>, letter: &str) -> Option<Found> {
     let words = if is_valid { "verified" } else { "claimed, not verified" };
     Some(Found {
         share: if is_believed { 1.0 } else { 0.5 },
-        evidence: format!("attestation {letter} by {signer}, {words}"),
+        evidence: format!("attestation {letter} by {signer}, {words}").into(),
     })
 }
 

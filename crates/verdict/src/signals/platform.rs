@@ -3,23 +3,10 @@
 use bellwether_base::Span;
 
 use super::{AtStart, Found};
-use crate::actor::{Fate, distinct};
+use crate::actor::Fate;
+use crate::places::distinct;
 use crate::settings::Tuned;
 use crate::standing::{Layer, Reputed};
-
-/// Names by which scanners call themselves, in lower case.
-const SCANNERS: [&str; 10] = [
-    "friendly-scanner",
-    "friendly-request",
-    "sipvicious",
-    "sundayddr",
-    "sipcli",
-    "pplsip",
-    "vaxsipuseragent",
-    "sipsak",
-    "sip-scan",
-    "smap",
-];
 
 /// Share of the points that a standing earns: all below at 0, a third at 100, nothing at 50.
 fn reputation(of: Option<Reputed>, what: &str) -> Option<Found> {
@@ -37,7 +24,7 @@ fn reputation(of: Option<Reputed>, what: &str) -> Option<Found> {
     if reputed.specificity < 0.5 && off < 0.0 {
         evidence.push_str(", scaled as others use it too");
     }
-    Some(Found { share, evidence })
+    Some(Found { share, evidence: evidence.into() })
 }
 
 pub(super) fn fingerprint_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -73,11 +60,11 @@ pub(super) fn rare(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn contradicts(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    if !at.platform.is_contradictory {
+    if !at.platform.facts.is_contradictory {
         return None;
     }
     let agent = at.row.user_agent.as_deref().unwrap_or_default();
-    Found::whole(match &at.platform.stack {
+    Found::whole(match &at.platform.facts.stack {
         Some(stack) => format!("it calls itself {agent}, and is built like {stack}"),
         None => format!("it calls itself {agent}, which is built differently"),
     })
@@ -88,33 +75,20 @@ pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
-    let platform = latest.clone().next_back()?.platform;
-    let agents = distinct(latest.filter(|deed| deed.platform == platform).map(|deed| deed.agent));
+    let of = latest.clone().next_back()?;
+    let names = latest.filter(|deed| deed.platform == of.platform).map(|deed| deed.agent);
+    // Nearly all addresses have one name.
+    if names.clone().all(|agent| agent == of.agent) {
+        return None;
+    }
+    let agents = distinct(names.map(u64::from));
     (agents as f64 >= tuned.limit(0))
         .then(|| format!("{agents} User-Agents on one platform from {} within the hour", at.row.source.ip()))
         .and_then(Found::whole)
 }
 
-/// Whether a call is made by something that looks for victims: such calls are no campaign's, whoever makes them all.
-pub(crate) fn is_scanner(platform: &crate::PlatformFacts, user_agent: Option<&str>) -> bool {
-    [platform.stack.as_deref(), user_agent].into_iter().flatten().any(|name| {
-        let name = name.to_ascii_lowercase();
-        SCANNERS.iter().any(|scanner| name.contains(scanner))
-    })
-}
-
-/// Whether a call is made by something that looks for victims or makes test traffic, and why.
-fn tool(platform: &crate::PlatformFacts, user_agent: Option<&str>) -> Option<String> {
-    if platform.is_suspicious {
-        return Some(format!("it is built like {}", platform.stack.as_deref().unwrap_or("a scanner")));
-    }
-    let agent = user_agent?.to_ascii_lowercase();
-    let name = SCANNERS.iter().find(|name| agent.contains(**name))?;
-    Some(format!("it calls itself {name}"))
-}
-
 pub(super) fn scanner(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    tool(at.platform, at.row.user_agent.as_deref()).and_then(Found::whole)
+    at.platform.tool.clone().and_then(Found::whole)
 }
 
 pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {

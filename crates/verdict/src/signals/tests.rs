@@ -17,7 +17,7 @@ use crate::open::Membership;
 /// All that signals look at.
 struct Scene {
     row: CallRow,
-    platform: PlatformFacts,
+    platform: crate::PlatformFacts,
     account: Account,
     caller: Actor,
     source: Source,
@@ -96,7 +96,7 @@ impl Scene {
     fn unknown() -> Self {
         Self {
             row: row(),
-            platform: PlatformFacts::default(),
+            platform: crate::PlatformFacts::default(),
             account: Account::default(),
             caller: Actor::default(),
             source: Source::default(),
@@ -113,7 +113,7 @@ impl Scene {
                 caller: 1,
                 callee: 2,
                 source: 3,
-                pools: Vec::new(),
+                pools: crate::open::InPools::default(),
                 fate: Fate::Open,
                 is_over: false,
                 secs: 0,
@@ -133,6 +133,7 @@ impl Scene {
                 leg: None,
                 subjects: Vec::new(),
                 name: String::new(),
+                is_news: true,
                 told: None,
                 is_alerted: false,
             },
@@ -143,7 +144,7 @@ impl Scene {
     fn speak(&self) -> Vec<(&'static str, f64)> {
         let at = AtStart {
             row: &self.row,
-            platform: &self.platform,
+            platform: &Platform::new(self.platform.clone(), self.row.user_agent.as_deref()),
             account: &self.account,
             caller: &self.caller,
             source: &self.source,

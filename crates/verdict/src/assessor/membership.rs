@@ -1,0 +1,285 @@
+//! Calls join campaigns, and leave them.
+
+use std::collections::BTreeMap;
+
+use bellwether_base::{SlotId, Timestamp};
+
+use super::{Assessor, Membership, Outcome};
+use crate::account::{Account, Home};
+use crate::keys::Keys;
+use crate::memory::Memory;
+use crate::open::InPool;
+use crate::outcome::MemberRow;
+use crate::pool::{Candidate, Circumstances, Pool, PoolKind};
+use crate::signals::{CAMPAIGN_MEMBER, member};
+
+/// Odds below which a call that joined leaves again: a little doubt does not make it go back and forth.
+const LEAVES_BELOW: f64 = -0.7;
+
+/// Odds from which on a call stays whatever it shows later: it plays the campaign's recording.
+pub(super) const SURE: f64 = 5.0;
+
+impl Assessor {
+    /// Whether the calls of a pool belong to its campaign: those in none, or all.
+    pub(super) fn consider_all(
+        &mut self,
+        slot: SlotId,
+        campaign: i64,
+        members_too: bool,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        let crowd = pool.crowd();
+        let honest: BTreeMap<u64, f64> =
+            crowd.sources().map(|source| (source, self.honesty(source))).collect();
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        let specific = self.specificity(pool);
+        let mut news = Vec::new();
+        for (place, call) in pool.placed() {
+            // What an earlier run concluded of a call that is read again stands.
+            if call.is_settled || (call.campaign.is_some() && !members_too) {
+                continue;
+            }
+            let around = Circumstances {
+                specific: share_of(pool, call, specific, campaign),
+                honest: if is_spoken_for(pool, call) {
+                    honest.get(&call.source).copied().unwrap_or(0.0)
+                } else {
+                    0.0
+                },
+                is_fresh: call.is_fresh,
+                is_rooted: call.is_rooted,
+            };
+            let odds = pool.affinity(call, around, &crowd);
+            match call.campaign {
+                Some(of) if of == campaign && odds < LEAVES_BELOW => {
+                    news.push((place, call.call, odds, None))
+                }
+                None if odds > 0.0 => {
+                    news.push((place, call.call, odds, Some(pool.why(call, around, &crowd))));
+                }
+                _ => {}
+            }
+        }
+        for (place, call, odds, why) in news {
+            self.decide(call, campaign, odds, why, memory, out);
+            // A call that is closed is known to this pool alone.
+            let of = self.member(call).map(|(campaign, _)| campaign);
+            if let Some((_, pool)) = self.pools.get_mut(slot) {
+                pool.belongs(place, call, of);
+            }
+        }
+    }
+
+    /// A call joins a campaign (there is a reason), or leaves it.
+    fn decide(
+        &mut self,
+        call: i64,
+        campaign: i64,
+        odds: f64,
+        why: Option<String>,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        match (why, self.member(call)) {
+            (Some(why), None) => {
+                let Some(name) = self.campaign_name(campaign, memory, out) else { return };
+                self.join(call, Membership { campaign, name, strength: odds, why }, memory, out);
+            }
+            (None, Some((of, strength))) if of == campaign && strength < SURE => {
+                self.leave(call, campaign, "what it shows speaks against it by now", out);
+            }
+            _ => {}
+        }
+    }
+
+    /// How far what a pool shares is nobody else's.
+    pub(super) fn specificity(&self, pool: &Pool) -> f64 {
+        let standing = pool.standing.and_then(|key| self.standings.find(key));
+        let standing = standing.and_then(|slot| self.standings.get(slot));
+        standing.map_or(1.0, |kept| kept.standing.specificity())
+    }
+
+    /// Whether a call of a pool belongs to the pool's campaign: it joins, or leaves.
+    pub(super) fn consider(
+        &mut self,
+        slot: SlotId,
+        place: u32,
+        call: i64,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        let Some(campaign) = pool.campaign else { return };
+        let Some(candidate) = pool.find(place, call).copied() else { return };
+        let member = self.member(call);
+        // What an earlier run concluded of a call that is read again stands.
+        if candidate.is_settled || member.is_some_and(|(of, strength)| of != campaign || strength >= SURE) {
+            return;
+        }
+        let honest = if is_spoken_for(pool, &candidate) { self.honesty(candidate.source) } else { 0.0 };
+        let (mut is_rooted, mut is_fresh) = (false, false);
+        let caller = self.callers.find(candidate.caller, &candidate.caller);
+        if let Some((_, of)) = caller.and_then(|slot| self.callers.get(slot)) {
+            is_rooted = has_roots(&of.account, &candidate, &self.keys, self.now);
+            is_fresh = of.account.is_fresh();
+        }
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        let specific = share_of(pool, &candidate, self.specificity(pool), campaign);
+        let around = Circumstances { specific, honest, is_fresh, is_rooted };
+        let crowd = pool.around(candidate.source);
+        let odds = pool.affinity(&candidate, around, &crowd);
+        match member {
+            Some(_) if odds < LEAVES_BELOW => self.decide(call, campaign, odds, None, memory, out),
+            None if odds > 0.0 => {
+                let why = pool.why(&candidate, around, &crowd);
+                self.decide(call, campaign, odds, Some(why), memory, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn honesty(&mut self, source: u64) -> f64 {
+        let slot = self.sources.find(source, &source);
+        slot.and_then(|slot| self.sources.get_mut(slot)).map_or(0.0, |(_, of)| of.honesty())
+    }
+
+    /// Whether calls share something beside a recording that is not everybody's.
+    pub(super) fn share_a_pool(&self, a: i64, b: i64) -> bool {
+        let pools = |call: i64| {
+            let key = call.cast_unsigned();
+            self.open.find(key, &key).and_then(|slot| self.open.get(slot)).map(|(_, call)| call)
+        };
+        let (Some(a), Some(b)) = (pools(a), pools(b)) else { return false };
+        let both = |key: &u64| b.pools.iter().any(|other| other.key == *key);
+        a.pools.iter().map(|pool| pool.key).filter(both).any(|key| {
+            let pool = self.pools.find(key, &key).and_then(|slot| self.pools.get(slot));
+            pool.is_some_and(|(_, pool)| match pool.kind {
+                PoolKind::OriginId | PoolKind::Instance | PoolKind::CallerBlock => true,
+                PoolKind::Fingerprint | PoolKind::Deployment => !a.is_from_trunk,
+                PoolKind::DialledBlock => false,
+            })
+        })
+    }
+
+    pub(super) fn join(
+        &mut self,
+        call: i64,
+        membership: Membership,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let key = call.cast_unsigned();
+        if self.member(call).is_some() || self.labelled.get(&call) == Some(&false) {
+            return;
+        }
+        self.members.insert(key, key, membership.clone(), 0, self.now);
+        let (now, campaign) = (self.now, membership.campaign);
+        let started_at = self.opened(call).map(|c| c.started_at);
+        if let Some(slot) = self.campaign_slot(campaign, memory, out)
+            && let Some(row) = self.campaigns.get_mut(slot)
+        {
+            row.calls += 1;
+            let at = started_at.unwrap_or(now);
+            row.first_seen = row.first_seen.min(at);
+            row.last_seen = row.last_seen.max(at);
+            self.campaigns.is_news(slot);
+        }
+        out.push(Outcome::Member(MemberRow {
+            campaign,
+            call,
+            at: now,
+            strength: (membership.strength * 100.0).round() / 100.0,
+            why: membership.why.clone(),
+        }));
+        self.belongs(call, Some(campaign));
+        let other = match self.opened(call) {
+            Some(opened) => {
+                opened.membership = Some(membership.clone());
+                opened.is_news = true;
+                let other = opened.leg;
+                self.tell(call, out);
+                other
+            }
+            None => {
+                let found = member(&membership.name, membership.strength, &membership.why);
+                let finding = self.finding(CAMPAIGN_MEMBER, found);
+                out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding, campaign: Some(campaign) });
+                None
+            }
+        };
+        if let Some(other) = other.filter(|other| self.member(*other).is_none()) {
+            let why = "another leg of a call of it".to_owned();
+            self.join(other, Membership { why, ..membership }, memory, out);
+        }
+    }
+
+    fn leave(&mut self, call: i64, campaign: i64, why: &str, out: &mut Vec<Outcome>) {
+        let key = call.cast_unsigned();
+        if let Some(slot) = self.members.find(key, &key) {
+            self.members.remove(slot);
+        }
+        if let Some(slot) = self.campaigns.find(campaign.cast_unsigned())
+            && let Some(row) = self.campaigns.get_mut(slot)
+        {
+            row.calls = row.calls.saturating_sub(1);
+            self.campaigns.is_news(slot);
+        }
+        out.push(Outcome::Left { campaign, call, why: why.to_owned() });
+        self.belongs(call, None);
+        match self.opened(call) {
+            Some(opened) => {
+                opened.membership = None;
+                opened.is_news = true;
+                self.tell(call, out);
+            }
+            None => out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding: None, campaign: None }),
+        }
+    }
+
+    /// The pools of a call know where it belongs.
+    fn belongs(&mut self, call: i64, campaign: Option<i64>) {
+        let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
+        for InPool { key, place } in pools.iter() {
+            if let Some((_, pool)) = self.pools.find(key, &key).and_then(|slot| self.pools.get_mut(slot)) {
+                pool.belongs(place, call, campaign);
+            }
+        }
+    }
+
+    /// A call plays a recording that other callers play.
+    pub(super) fn mark_prompt(&mut self, call: i64) {
+        let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
+        for InPool { key, place } in pools.iter() {
+            if let Some(slot) = self.pools.find(key, &key)
+                && let Some((_, pool)) = self.pools.get_mut(slot)
+            {
+                pool.change(place, call, |candidate| candidate.marks.is_prompt = true);
+            }
+        }
+    }
+}
+
+/// Whether anything is known of a call's address that tells of the call: a trunk's is everybody's who comes through it, and speaks for a
+/// platform, and for nobody behind it.
+fn is_spoken_for(pool: &Pool, call: &Candidate) -> bool {
+    !call.marks.is_from_trunk || matches!(pool.kind, PoolKind::Fingerprint | PoolKind::Deployment)
+}
+
+/// How far a pool is a campaign's own. What comes through a trunk shows the trunk's platform, which is the campaign's own only if nobody
+/// else calls by it.
+fn share_of(pool: &Pool, call: &Candidate, specific: f64, campaign: i64) -> f64 {
+    if call.marks.is_from_trunk {
+        pool.dominant.filter(|(of, _)| *of == campaign).map_or(0.0, |(_, share)| (2.0 * share - 1.0).max(0.0))
+    } else {
+        specific
+    }
+}
+
+/// Whether a call has roots by now: its caller may have registered there since, or become known.
+pub(super) fn has_roots(account: &Account, candidate: &Candidate, keys: &Keys, now: Timestamp) -> bool {
+    let is_there = |home: &Home| keys.address(home.source) == candidate.source;
+    let is_home = candidate.is_home || account.homes.iter().any(is_there);
+    account.is_rooted(is_home, candidate.platform, now)
+}

@@ -1,0 +1,134 @@
+//! Devices register, or try to.
+
+use std::net::IpAddr;
+
+use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_judge::{AttemptRow, RegistrationRow};
+
+use super::{AlertRow, Assessor, Caller, Outcome};
+use crate::account::Home;
+use crate::signals::SCANNING_SOURCE;
+use crate::source::Source;
+use crate::{AlertKind, Severity};
+
+impl Assessor {
+    pub(super) fn registration(&mut self, row: &RegistrationRow) {
+        self.advance(row.first_seen);
+        let user = self.keys.user(user_of(&row.aor));
+        let key = row.registration.cast_unsigned();
+        if self.users.find(key, &key).is_none() {
+            let home = Home {
+                source: row.source.ip(),
+                platform: row.fingerprint,
+                first: row.first_seen,
+                last: row.first_seen,
+            };
+            self.users.insert(key, key, (user, home), 0, row.first_seen);
+        }
+    }
+
+    pub(super) fn attempt(&mut self, row: &AttemptRow, out: &mut Vec<Outcome>) {
+        self.advance(row.at);
+        let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
+        let is_accepted = (200..300).contains(&row.status);
+        if is_accepted {
+            self.let_in(row.registration, row.source.ip(), row.at);
+            let registrar = self.keys.address(row.registrar.ip());
+            if self.registrars.find(registrar, &registrar).is_none() {
+                self.registrars.insert(registrar, registrar, (), 0, row.at);
+            }
+        }
+        let slot = self.source(source);
+        let Some((_, of)) = self.sources.get_mut(slot) else { return };
+        // An hour without a refusal is a new beginning.
+        if of.refused_at.is_some_and(|at| row.at.since(at) > Span::from_secs(3600)) {
+            of.refused.clear();
+            of.accepted.clear();
+            (of.wrong_passwords, of.is_told) = (0, false);
+        }
+        if is_accepted {
+            if of.accepted.len() < 64 && !of.accepted.contains(&user) {
+                of.accepted.push(user);
+            }
+            return;
+        }
+        of.refused_at = Some(row.at);
+        of.wrong_passwords = of.wrong_passwords.saturating_add(u32::from(row.had_credentials));
+        if of.refused.len() < 64 && !of.refused.contains(&user) {
+            of.refused.push(user);
+        }
+        let tuned = self.settings.signals.get(SCANNING_SOURCE);
+        let (accounts, passwords) = tuned.map_or((8.0, 10.0), |t| (t.limit(0), t.limit(1)));
+        if of.is_told {
+            return;
+        }
+        if let Some(words) = of.attack(accounts, passwords) {
+            of.is_told = true;
+            out.push(Outcome::Alert(Box::new(AlertRow {
+                at: row.at,
+                kind: AlertKind::RegistrationAttack,
+                severity: Severity::Warning,
+                subject: row.source.ip().to_string(),
+                message: words,
+                call: None,
+                campaign: None,
+            })));
+        }
+    }
+
+    pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
+        let key = registration.cast_unsigned();
+        let Some(slot) = self.users.find(key, &key) else { return };
+        let Some((user, mut home)) = self.users.get(slot).map(|(_, known)| *known) else { return };
+        home.last = home.last.max(at);
+        self.lives(user, home);
+    }
+
+    /// A device was let in. From here on its address may be another than that of its first request.
+    fn let_in(&mut self, registration: i64, source: IpAddr, at: Timestamp) {
+        let key = registration.cast_unsigned();
+        let Some(slot) = self.users.find(key, &key) else { return };
+        let Some((_, (user, home))) = self.users.get_mut(slot) else { return };
+        (home.source, home.last) = (source, home.last.max(at));
+        let (user, home) = (*user, *home);
+        let source = self.keys.address(source);
+        let others = self.lives(user, home);
+        if others {
+            let slot = self.source(source);
+            if let Some((_, of)) = self.sources.get_mut(slot)
+                && of.taken.len() < 64
+                && !of.taken.contains(&user)
+            {
+                of.taken.push(user);
+            }
+        }
+    }
+
+    /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
+    /// platform at another address, had the account before.
+    fn lives(&mut self, user: u64, home: Home) -> bool {
+        let slot = match self.callers.find(user, &user) {
+            Some(slot) => slot,
+            None => self.callers.insert(user, user, Caller::default(), 0, self.now).0,
+        };
+        self.callers.mark_used(slot);
+        let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
+        caller.account.lives(home);
+        caller.account.moved(home.source, home.last).is_some()
+    }
+
+    pub(super) fn source(&mut self, source: u64) -> SlotId {
+        let slot = match self.sources.find(source, &source) {
+            Some(slot) => slot,
+            None => self.sources.insert(source, source, Source::default(), 0, self.now).0,
+        };
+        self.sources.mark_used(slot);
+        slot
+    }
+}
+
+/// The user part of an address of record as reports print it.
+fn user_of(aor: &str) -> &str {
+    let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
+    rest.rsplit_once('@').map_or(rest, |(user, _)| user)
+}

@@ -1,0 +1,78 @@
+//! How callers, addresses, platforms and pools are known in the tables.
+
+use std::net::IpAddr;
+
+use bellwether_base::{ContentHasher, Endpoint, HashKey};
+
+use crate::LinkKind;
+use crate::pool::PoolKind;
+use crate::standing::Layer;
+
+/// Hashes of what calls show. Whoever sends the traffic chooses it, so that all are keyed.
+pub(crate) struct Keys {
+    /// Of what is kept: the same in every run.
+    lasting: HashKey,
+    /// Of what stays in memory: several for each row, and so by a faster hash.
+    passing: ContentHasher,
+}
+
+/// What a passing hash is of: equal words of two kinds shall not be taken for each other.
+#[derive(Clone, Copy)]
+enum Kind {
+    Address,
+    Platform,
+    Agent,
+    Both,
+    Block,
+    Subject,
+}
+
+impl Keys {
+    pub(crate) fn new(key: HashKey) -> Self {
+        Self { passing: key.content_hasher(), lasting: key }
+    }
+
+    fn passing(&self, kind: Kind, parts: &[&[u8]]) -> u64 {
+        self.passing.parts(parts, kind as u32)
+    }
+
+    /// Kept as the party that it may be to a platform.
+    pub(crate) fn user(&self, user: &str) -> u64 {
+        self.lasting.parts(&[b"user", user.as_bytes()])
+    }
+
+    /// Kept with the campaign that it leads to.
+    pub(crate) fn pool(&self, kind: PoolKind, name: &str) -> u64 {
+        self.lasting.parts(&[b"pool", LinkKind::from(kind).name().as_bytes(), name.as_bytes()])
+    }
+
+    /// The identity of a campaign that was found by something, from a first call on.
+    pub(crate) fn campaign(&self, by: &str, first: i64) -> i64 {
+        self.lasting.identity(&[b"campaign", by.as_bytes(), &first.to_le_bytes()])
+    }
+
+    pub(crate) fn address(&self, address: IpAddr) -> u64 {
+        self.passing(Kind::Address, &[&Endpoint::new(address, 0).octets()])
+    }
+
+    pub(crate) fn platform(&self, fingerprint: &str) -> u32 {
+        self.passing(Kind::Platform, &[fingerprint.as_bytes()]) as u32
+    }
+
+    pub(crate) fn agent(&self, user_agent: &str) -> u32 {
+        self.passing(Kind::Agent, &[user_agent.as_bytes()]) as u32
+    }
+
+    pub(crate) fn platform_and_agent(&self, fingerprint: &str, user_agent: &str) -> u64 {
+        self.passing(Kind::Both, &[fingerprint.as_bytes(), user_agent.as_bytes()])
+    }
+
+    /// Of a block of numbers; 0 is none.
+    pub(crate) fn block(&self, block: &str) -> u32 {
+        self.passing(Kind::Block, &[block.as_bytes()]) as u32 | 1
+    }
+
+    pub(crate) fn subject(&self, layer: Layer, name: &str) -> u64 {
+        self.passing(Kind::Subject, &[layer.name().as_bytes(), name.as_bytes()])
+    }
+}

@@ -1,0 +1,150 @@
+//! How far a call belongs to the campaign of a pool.
+
+use super::{Candidate, Pool, PoolKind};
+
+/// Evidence of its own from which on a call tells something of its address.
+const TELLING: f64 = 0.75;
+
+/// What is known of a call beside what its pool knows.
+#[derive(Clone, Copy)]
+pub(crate) struct Circumstances {
+    /// How far the pool is nobody else's, from 0 to 1.
+    pub(crate) specific: f64,
+    /// What speaks for its address, as odds of 0 and below.
+    pub(crate) honest: f64,
+    /// Whether the caller has hardly called before.
+    pub(crate) is_fresh: bool,
+    /// Whether the caller has roots by now.
+    pub(crate) is_rooted: bool,
+}
+
+/// The calls of a pool from one address.
+#[derive(Clone, Copy)]
+pub(crate) struct Neighbourhood {
+    pub(crate) source: u64,
+    /// What they show by themselves, each within two either way.
+    odds: f64,
+    calls: u32,
+    telling: u32,
+    /// The lowest and the highest hash of their User-Agents.
+    agents: (u32, u32),
+}
+
+impl Neighbourhood {
+    const fn new(source: u64) -> Self {
+        Self { source, odds: 0.0, calls: 0, telling: 0, agents: (u32::MAX, 0) }
+    }
+
+    fn add(&mut self, call: &Candidate) {
+        self.odds += call.odds.clamp(-2.0, 2.0);
+        self.calls += 1;
+        self.telling += u32::from(call.odds >= TELLING);
+        self.agents = (self.agents.0.min(call.agent), self.agents.1.max(call.agent));
+    }
+}
+
+/// The calls of a pool by address.
+pub(crate) struct Crowd {
+    by_source: Vec<Neighbourhood>,
+    telling: u32,
+}
+
+impl Crowd {
+    /// All calls of a pool.
+    pub(super) fn of<'a>(calls: impl Iterator<Item = &'a Candidate>) -> Self {
+        let mut crowd = Self { by_source: Vec::new(), telling: 0 };
+        let mut calls: Vec<&Candidate> = calls.collect();
+        // The sort is stable: what is summed up is so in the order of the calls.
+        calls.sort_by_key(|c| c.source);
+        for same in calls.chunk_by(|a, b| a.source == b.source) {
+            let mut here = Neighbourhood::new(same.first().map_or(0, |c| c.source));
+            same.iter().for_each(|call| here.add(call));
+            crowd.telling += here.telling;
+            crowd.by_source.push(here);
+        }
+        crowd
+    }
+
+    /// Those of one address apart, and of the others what matters.
+    pub(super) fn around<'a>(source: u64, calls: impl Iterator<Item = &'a Candidate>) -> Self {
+        let mut here = Neighbourhood::new(source);
+        let mut telling = 0;
+        for call in calls {
+            telling += u32::from(call.odds >= TELLING);
+            if call.source == source {
+                here.add(call);
+            }
+        }
+        Self { by_source: vec![here], telling }
+    }
+
+    /// The addresses.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = u64> {
+        self.by_source.iter().map(|here| here.source)
+    }
+
+    fn at(&self, source: u64) -> Neighbourhood {
+        let found = self.by_source.binary_search_by_key(&source, |here| here.source);
+        let here = found.ok().and_then(|place| self.by_source.get(place));
+        here.copied().unwrap_or(Neighbourhood::new(source))
+    }
+}
+
+impl Pool {
+    /// Logarithm of the odds that one of its calls belongs to its campaign.
+    pub(crate) fn affinity(&self, of: &Candidate, around: Circumstances, crowd: &Crowd) -> f64 {
+        let mut odds = match self.kind {
+            PoolKind::Fingerprint | PoolKind::Deployment => 2.5 * around.specific - 0.8,
+            PoolKind::Instance | PoolKind::OriginId => 0.7,
+            PoolKind::CallerBlock => 0.0,
+            // Honest callers call the numbers too that somebody dials in turn.
+            PoolKind::DialledBlock if !of.marks.is_sequential => -4.0,
+            PoolKind::DialledBlock => -0.8,
+        };
+        if around.is_fresh {
+            odds += 0.8;
+        }
+        if around.is_rooted {
+            odds -= 6.0;
+        }
+        odds += around.honest + of.odds;
+        let here = crowd.at(of.source);
+        if !of.marks.is_from_trunk {
+            // Its neighbours at the same address are judged by their own evidence: half of that is its own.
+            let others = here.odds - of.odds.clamp(-2.0, 2.0);
+            odds += (others * 0.4).clamp(-3.0, 2.0);
+            if here.agents.0 < here.agents.1 {
+                odds += 1.2;
+            } else if self.pattern.agents_change && here.calls > 6 {
+                odds -= 1.5;
+            }
+        }
+        // Whoever copies what a carrier's calls share makes its calls from elsewhere.
+        if of.marks.is_from_trunk && crowd.telling >= 3 && here.telling == 0 && of.odds < TELLING {
+            odds -= 2.0;
+        }
+        if self.pattern.kinds.len() > 3 {
+            odds += 0.7;
+        }
+        odds
+    }
+
+    /// Why a call belongs to the campaign, in words.
+    pub(crate) fn why(&self, of: &Candidate, around: Circumstances, crowd: &Crowd) -> String {
+        let mut why = Vec::new();
+        if around.is_fresh {
+            why.push("its number was hardly used before");
+        }
+        of.evidence(|weight, word| {
+            if weight > 0.0 {
+                why.push(word);
+            }
+        });
+        let here = crowd.at(of.source);
+        if !of.marks.is_from_trunk && here.agents.0 < here.agents.1 {
+            why.push("its address changes its User-Agent");
+        }
+        why.truncate(3);
+        why.join("; ")
+    }
+}

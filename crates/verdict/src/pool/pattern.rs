@@ -1,0 +1,176 @@
+//! What the calls of a pool have in common.
+
+use super::{Candidate, LONG, SHORT};
+use crate::actor::{Fate, unevenness};
+use crate::campaign::LinkKind;
+use crate::places::Places;
+
+/// What the calls of a pool have in common beside what makes it one.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Pattern {
+    pub(crate) calls: usize,
+    /// Whether User-Agents change at one address.
+    pub(crate) agents_change: bool,
+    /// Kinds of evidence, with words.
+    pub(crate) kinds: Vec<(LinkKind, String)>,
+}
+
+/// What is counted of calls, each looked at once.
+#[derive(Default)]
+struct Tally {
+    calls: usize,
+    neighbours: usize,
+    impossible: usize,
+    bad_tokens: usize,
+    sequential: usize,
+    prompts: usize,
+    labels: usize,
+    ended: usize,
+    answered: usize,
+    short: usize,
+    long: usize,
+    from_trunks: usize,
+    /// Calls whose caller had called before, with three others or more in between: numbers that are used for good come back.
+    returns: usize,
+    callers: usize,
+    sources: usize,
+    /// Addresses that show two User-Agents and more, and whether one shows four and more.
+    volatile: usize,
+    is_very_volatile: bool,
+}
+
+impl Tally {
+    fn of<'a>(calls: impl Iterator<Item = &'a Candidate>) -> Self {
+        let mut tally = Self::default();
+        let (mut callers, mut sources) = (Places::<256>::new(), Places::<256>::new());
+        // People's programs have many names; one address's program has one.
+        let mut names: Vec<(u64, u32)> = Vec::new();
+        for (place, c) in calls.enumerate() {
+            let is = |is: bool| usize::from(is);
+            tally.calls += 1;
+            tally.neighbours += is(c.marks.is_neighbour);
+            tally.impossible += is(c.marks.is_impossible);
+            tally.bad_tokens += is(c.marks.is_bad_token);
+            tally.sequential += is(c.marks.is_sequential);
+            tally.prompts += is(c.marks.is_prompt);
+            tally.labels += is(c.marks.label == Some(true));
+            tally.ended += is(c.fate != Fate::Open);
+            let is_answered = c.fate == Fate::Answered;
+            tally.answered += is(is_answered);
+            tally.short += is(is_answered && c.secs < SHORT);
+            tally.long += is(is_answered && c.secs >= LONG);
+            tally.from_trunks += is(c.marks.is_from_trunk);
+            tally.returns += is(callers.put(c.caller, place).is_some_and(|last| place - last > 3));
+            sources.put(c.source, place);
+            // Calls in a row from one address with one name say it once.
+            if !c.marks.is_from_trunk && names.last() != Some(&(c.source, c.agent)) {
+                names.push((c.source, c.agent));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        let by_source = || names.chunk_by(|a, b| a.0 == b.0);
+        tally.volatile = by_source().filter(|same| same.len() >= 2).count();
+        tally.is_very_volatile = by_source().any(|same| same.len() >= 4);
+        (tally.callers, tally.sources) = (callers.distinct(), sources.distinct());
+        tally
+    }
+}
+
+impl Pattern {
+    /// What calls, oldest first, have in common.
+    pub(super) fn of<'a>(all: impl Iterator<Item = &'a Candidate> + Clone) -> Self {
+        let t = Tally::of(all.clone());
+        let calls = t.calls;
+        let agents_change = t.volatile >= 2 || t.is_very_volatile;
+        let share = |n: usize| n as f64 / calls as f64;
+        let mut kinds = Vec::new();
+        let mut add = |is: bool, kind: LinkKind, words: &dyn Fn() -> String| {
+            if is {
+                kinds.push((kind, words()));
+            }
+        };
+        add(t.callers >= 5 && share(t.callers) >= 0.34 && t.returns * 5 <= calls, LinkKind::Numbers, &|| {
+            format!("{} numbers in {calls} calls, used for a few calls each", t.callers)
+        });
+        add(
+            t.sources >= 3 && t.sources * 16 >= calls && t.from_trunks * 2 <= calls,
+            LinkKind::Addresses,
+            &|| format!("{} addresses in {calls} calls", t.sources),
+        );
+        add(agents_change, LinkKind::Agents, &|| {
+            format!("{} of {} addresses change their User-Agent", t.volatile, t.sources)
+        });
+        add(t.neighbours >= 3 && share(t.neighbours) >= 0.4, LinkKind::Neighbours, &|| {
+            format!("{} of {calls} call their own neighbourhood", t.neighbours)
+        });
+        add(t.impossible >= 3 && share(t.impossible) >= 0.3, LinkKind::ImpossibleNumbers, &|| {
+            format!("{} of {calls} numbers cannot exist", t.impossible)
+        });
+        add(t.bad_tokens >= 3 && share(t.bad_tokens) >= 0.3, LinkKind::Tokens, &|| {
+            format!("{} of {calls} tokens are no good", t.bad_tokens)
+        });
+        add(t.sequential >= 4 && share(t.sequential) >= 0.3, LinkKind::Sequence, &|| {
+            format!("{} of {calls} numbers follow the one before", t.sequential)
+        });
+        let are_short = t.answered >= 4 && t.short * 10 >= t.answered * 6 && t.long * 10 <= t.ended;
+        add(are_short, LinkKind::ShortCalls, &|| {
+            format!("{} of {} answered calls ended within {SHORT} s", t.short, t.answered)
+        });
+        add(t.ended >= 10 && t.answered * 4 <= t.ended && t.answered > 0, LinkKind::Unanswered, &|| {
+            format!("{} of {} calls were answered", t.answered, t.ended)
+        });
+        add(t.prompts >= 3 && share(t.prompts) >= 0.1, LinkKind::Prompt, &|| {
+            format!("{} of {calls} calls begin with a recording that others play too", t.prompts)
+        });
+        add(t.labels > 0, LinkKind::Label, &|| format!("{} calls were labelled as fraud", t.labels));
+        if calls >= 12
+            && let Some(unevenness) = unevenness(all.map(|c| c.at)).filter(|u| *u < 0.35)
+        {
+            add(true, LinkKind::Pace, &|| {
+                format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0)
+            });
+        }
+        Self { calls, agents_change, kinds }
+    }
+
+    pub(crate) fn has(&self, kind: LinkKind) -> bool {
+        self.kinds.iter().any(|(k, _)| *k == kind)
+    }
+
+    /// Whether it is that of a campaign: numbers are thrown away, and so many other kinds of evidence agree. A recording that several
+    /// play, or a label, is as good as two.
+    pub(crate) fn is_campaign(&self, fewest_calls: usize, kinds: usize) -> bool {
+        if self.calls < fewest_calls || !self.has(LinkKind::Numbers) {
+            return false;
+        }
+        let weight = |kind: LinkKind| match kind {
+            LinkKind::Prompt | LinkKind::Label => 2.0,
+            LinkKind::Sequence
+            | LinkKind::Neighbours
+            | LinkKind::ImpossibleNumbers
+            | LinkKind::Tokens
+            | LinkKind::Agents
+            | LinkKind::ShortCalls
+            | LinkKind::Pace => 1.0,
+            // Subscribers' addresses differ, and people do not always answer.
+            LinkKind::Addresses | LinkKind::Unanswered => 0.5,
+            _ => 0.0,
+        };
+        // Honest mass callers have short calls, at a machine's pace, that few answer. They do not hide.
+        let hides = self.kinds.iter().any(|(kind, _)| {
+            matches!(
+                kind,
+                LinkKind::Prompt
+                    | LinkKind::Label
+                    | LinkKind::Sequence
+                    | LinkKind::Neighbours
+                    | LinkKind::ImpossibleNumbers
+                    | LinkKind::Tokens
+                    | LinkKind::Agents
+            )
+        });
+        let sum: f64 = self.kinds.iter().map(|(kind, _)| weight(*kind)).sum();
+        sum >= kinds as f64 + if hides { 0.0 } else { 1.0 }
+    }
+}

@@ -1,0 +1,89 @@
+//! What is known of an address that calls.
+
+use bellwether_base::Timestamp;
+
+use crate::actor::{Actor, Deed, Fate};
+use crate::pool::LONG;
+
+/// What one address showed of late.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Source {
+    pub(crate) actor: Actor,
+    /// Accounts that it tried to register, of late, and was turned away with: by a hash each.
+    pub(crate) refused: Vec<u64>,
+    /// Refusals of credentials, and the account of the latest.
+    pub(crate) wrong_passwords: u32,
+    /// When it was last turned away.
+    pub(crate) refused_at: Option<Timestamp>,
+    /// Whether it was told that it attacks accounts.
+    pub(crate) is_told: bool,
+    /// Accounts that it registered of late, by a hash each.
+    pub(crate) accepted: Vec<u64>,
+    /// Accounts that it registered though somebody else, by another platform, had them before: by a hash each.
+    pub(crate) taken: Vec<u64>,
+    /// Calls whose caller has roots, and all calls.
+    pub(crate) rooted: (u32, u32),
+    /// Tokens: calls with and without.
+    pub(crate) signed: (u32, u32),
+    /// What speaks for it, as odds, where that was worked out since its last call began or ended.
+    honesty: Option<f64>,
+}
+
+impl Source {
+    pub(crate) fn begin(&mut self, deed: Deed, is_signed: bool) {
+        self.actor.begin(deed);
+        let counted = if is_signed { &mut self.signed.0 } else { &mut self.signed.1 };
+        *counted = counted.saturating_add(1);
+        self.rooted.1 = self.rooted.1.saturating_add(1);
+        self.honesty = None;
+    }
+
+    /// The caller of its latest call has roots.
+    pub(crate) fn is_rooted(&mut self) {
+        self.rooted.0 = self.rooted.0.saturating_add(1);
+        self.honesty = None;
+    }
+
+    pub(crate) fn end(&mut self, call: i64, fate: Fate, secs: u16) {
+        self.actor.end(call, fate, secs);
+        self.honesty = None;
+    }
+
+    /// Why it is taken for one that attacks accounts.
+    pub(crate) fn attack(&self, accounts: f64, passwords: f64) -> Option<String> {
+        if self.refused.len() as f64 >= accounts && self.refused.len() > 2 * self.accepted.len() {
+            return Some(format!("its address was turned away with {} accounts", self.refused.len()));
+        }
+        if f64::from(self.wrong_passwords) >= passwords
+            && self.wrong_passwords as usize > 2 * self.accepted.len()
+        {
+            return Some(format!("its address showed wrong credentials {} times", self.wrong_passwords));
+        }
+        None
+    }
+
+    /// What speaks for it, as odds, 0 and below: numbers that come back, callers with roots, people who talk.
+    pub(crate) fn honesty(&mut self) -> f64 {
+        if let Some(known) = self.honesty {
+            return known;
+        }
+        let mut odds = 0.0;
+        if self.actor.returns(16) >= 6 {
+            odds -= 4.0;
+        }
+        let (rooted, calls) = self.rooted;
+        if calls >= 4 && rooted * 4 >= calls {
+            odds -= 3.0;
+        }
+        let (mut answered, mut long) = (0, 0);
+        for deed in self.actor.since(Timestamp::MIN).filter(|d| d.fate == Fate::Answered) {
+            answered += 1;
+            long += u32::from(deed.secs >= LONG);
+        }
+        if answered >= 4 && long * 5 >= answered * 2 {
+            odds -= 2.5;
+        }
+        self.honesty = Some(odds);
+        odds
+    }
+}
