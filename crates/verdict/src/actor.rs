@@ -70,6 +70,11 @@ impl Actor {
         self.deeds.range(first..)
     }
 
+    /// Whether fewer calls are remembered than something takes.
+    pub(crate) fn is_below(&self, limit: f64) -> bool {
+        (self.deeds.len() as f64) < limit
+    }
+
     /// Whether the oldest that is remembered is younger than a time: then there may have been more.
     pub(crate) fn is_full(&self) -> bool {
         self.deeds.len() == MOST_CALLS

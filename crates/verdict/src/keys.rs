@@ -20,9 +20,7 @@ pub(crate) struct Keys {
 #[derive(Clone, Copy)]
 enum Kind {
     Address,
-    Platform,
     Agent,
-    Both,
     Block,
     Subject,
 }
@@ -55,16 +53,13 @@ impl Keys {
         self.passing(Kind::Address, &[&Endpoint::new(address, 0).octets()])
     }
 
-    pub(crate) fn platform(&self, fingerprint: &str) -> u32 {
-        self.passing(Kind::Platform, &[fingerprint.as_bytes()]) as u32
+    pub(crate) fn agent(&self, user_agent: &str) -> u64 {
+        self.passing(Kind::Agent, &[user_agent.as_bytes()])
     }
 
-    pub(crate) fn agent(&self, user_agent: &str) -> u32 {
-        self.passing(Kind::Agent, &[user_agent.as_bytes()]) as u32
-    }
-
-    pub(crate) fn platform_and_agent(&self, fingerprint: &str, user_agent: &str) -> u64 {
-        self.passing(Kind::Both, &[fingerprint.as_bytes(), user_agent.as_bytes()])
+    /// Of a platform (its key as a subject) that calls itself something (the key of that).
+    pub(crate) const fn platform_and_agent(fingerprint: u64, agent: u64) -> u64 {
+        fingerprint ^ agent.rotate_left(29)
     }
 
     /// Of a block of numbers; 0 is none.

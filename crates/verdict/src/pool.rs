@@ -217,7 +217,8 @@ impl Pool {
     /// Whether there is enough news to look again: more seldom the more calls there are.
     pub(crate) fn is_due(&self, fewest: usize) -> bool {
         // What has a campaign is looked at for what else it shows; each of its calls is considered by itself.
-        let share = if self.campaign.is_some() { 3 } else { 6 };
+        let is_large = self.candidates.len() >= MOST_CANDIDATES / 2;
+        let share = if self.campaign.is_some() || is_large { 3 } else { 6 };
         self.candidates.len() >= fewest && self.news > self.candidates.len() / share
     }
 

@@ -132,11 +132,6 @@ fn alert_of(
     if call.is_alerted || call.membership.is_some() {
         return None;
     }
-    let against: Vec<&str> = {
-        let mut bad: Vec<&Finding> = findings.iter().filter(|f| f.points < 0.0).collect();
-        bad.sort_by(|a, b| a.points.total_cmp(&b.points));
-        bad.into_iter().take(3).map(|f| &*f.evidence).collect()
-    };
     let is_replay = findings.iter().any(|f| f.signal == PASSPORT_REPLAY);
     let (kind, severity) = if disposition == Disposition::Quarantine {
         let severity = if call.is_risky { Severity::Critical } else { Severity::Warning };
@@ -145,6 +140,11 @@ fn alert_of(
         (AlertKind::PassportReplay, Severity::Warning)
     } else {
         return None;
+    };
+    let against: Vec<&str> = {
+        let mut bad: Vec<&Finding> = findings.iter().filter(|f| f.points < 0.0).collect();
+        bad.sort_by(|a, b| a.points.total_cmp(&b.points));
+        bad.into_iter().take(3).map(|f| &*f.evidence).collect()
     };
     call.is_alerted = true;
     Some(Outcome::Alert(Box::new(AlertRow {

@@ -8,6 +8,7 @@ use bellwether_judge::{CallRow, PassportStatus, Validity};
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
 use crate::Finding;
 use crate::actor::{Deed, Fate, follows};
+use crate::keys::Keys;
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::{InPool, InPools, Known, OpenCall};
 use crate::platform::Platform;
@@ -89,6 +90,7 @@ impl Assessor {
         let callee = self.keys.user(&row.dialled);
         let source = self.keys.address(row.source.ip());
         let agent = self.keys.agent(row.user_agent.as_deref().unwrap_or_default());
+        let fingerprint = self.keys.subject(Layer::Fingerprint, row.fingerprint.as_str());
         let neighbourhood = row.callee_neighbourhood.as_ref().map_or(0, |block| self.keys.block(block));
         let line = row.traits.callee_line.unwrap_or(u16::MAX);
         let deed = Deed {
@@ -96,15 +98,15 @@ impl Assessor {
             at: now,
             caller,
             callee,
-            agent,
-            platform: self.keys.platform(row.fingerprint.as_str()),
+            agent: agent as u32,
+            platform: fingerprint as u32,
             neighbourhood,
             line,
             secs: 0,
             fate: Fate::Open,
         };
-        let (subjects, standings, platform_calls) = self.standings_of(row, memory, out);
-        let platform = self.platform(row, memory);
+        let (subjects, standings, platform_calls) = self.standings_of(row, fingerprint, memory, out);
+        let platform = self.platform(row, Keys::platform_and_agent(fingerprint, agent), memory);
         let caller_slot = self.caller(caller, &row.caller, now, memory);
         if let Some((_, of)) = self.callers.get_mut(caller_slot) {
             of.actor.begin(deed);
@@ -138,7 +140,7 @@ impl Assessor {
             platform_calls,
             is_rooted,
         };
-        let mut at_start: Vec<Finding> = Vec::new();
+        let mut at_start: Vec<Finding> = Vec::with_capacity(6);
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
         let kept = judged.map(|judged| (judged.findings, judged.campaign));
         if kept.is_none() {
@@ -233,7 +235,7 @@ impl Assessor {
                 at: now,
                 caller,
                 source,
-                agent,
+                agent: agent as u32,
                 neighbourhood,
                 line,
                 secs: 0,
@@ -342,18 +344,14 @@ impl Assessor {
         if row.traits.is_emergency {
             return false;
         }
-        let key = self.platform_key(row);
+        let fingerprint = self.keys.subject(Layer::Fingerprint, row.fingerprint.as_str());
+        let agent = self.keys.agent(row.user_agent.as_deref().unwrap_or_default());
+        let key = Keys::platform_and_agent(fingerprint, agent);
         let known = self.platforms.find(key, &key).and_then(|slot| self.platforms.get(slot));
         asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen)
     }
 
-    fn platform_key(&self, row: &CallRow) -> u64 {
-        let agent = row.user_agent.as_deref().unwrap_or_default();
-        self.keys.platform_and_agent(row.fingerprint.as_str(), agent)
-    }
-
-    fn platform(&mut self, row: &CallRow, memory: &mut dyn Memory) -> Arc<Platform> {
-        let key = self.platform_key(row);
+    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn Memory) -> Arc<Platform> {
         let agent = row.user_agent.as_deref();
         let known = self.platforms.find(key, &key);
         if let Some(slot) = known {
@@ -390,6 +388,7 @@ impl Assessor {
     fn standings_of(
         &mut self,
         row: &CallRow,
+        fingerprint: u64,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) -> (Vec<Known>, [Option<Reputed>; 4], u64) {
@@ -397,11 +396,13 @@ impl Assessor {
         let mut known = Vec::with_capacity(3);
         let mut reputed = [None; 4];
         let mut calls = 0;
-        for (layer, name) in
-            [(Layer::Fingerprint, row.fingerprint.as_str()), (Layer::Deployment, &row.deployment)]
-        {
-            let key = self.keys.subject(layer, name);
-            let subject = || Arc::new(Subject { layer, name: name.to_owned() });
+        let deployment = self.keys.subject(Layer::Deployment, &row.deployment);
+        for (layer, key) in [(Layer::Fingerprint, fingerprint), (Layer::Deployment, deployment)] {
+            let subject = || {
+                let is_platform = layer == Layer::Fingerprint;
+                let name = if is_platform { row.fingerprint.as_str() } else { &row.deployment };
+                Arc::new(Subject { layer, name: name.to_owned() })
+            };
             let slot = self.standing(key, subject, now, memory, out);
             let Some(kept) = self.standings.get(slot) else { continue };
             if layer == Layer::Fingerprint {

@@ -10,6 +10,9 @@ use crate::settings::Tuned;
 const HOUR: Span = Span::from_secs(3600);
 
 pub(super) fn velocity(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.caller.is_below(11.0) {
+        return None;
+    }
     let (per_hour, count) = at.caller.rate(at.now());
     (per_hour > tuned.limit(0) && count > 10)
         .then(|| format!("{per_hour:.0} calls an hour"))
@@ -17,6 +20,9 @@ pub(super) fn velocity(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.caller.is_below(tuned.limit(0)) {
+        return None;
+    }
     let latest = at.caller.since(at.now() - HOUR);
     let calls = latest.clone().count();
     if (calls as f64) < tuned.limit(0) {
@@ -29,6 +35,9 @@ pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.caller.is_below(tuned.limit(0)) {
+        return None;
+    }
     let latest = at.caller.since(at.now() - HOUR);
     if (latest.clone().count() as f64) < tuned.limit(0) {
         return None;
@@ -40,6 +49,9 @@ pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.caller.is_below(tuned.limit(0)) {
+        return None;
+    }
     let answered = at.caller.since(at.now() - HOUR).filter(|deed| deed.fate == Fate::Answered);
     let calls = answered.clone().count();
     let short = answered.filter(|deed| f64::from(deed.secs) < tuned.limit(1)).count();
@@ -49,6 +61,9 @@ pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.caller.is_below(tuned.limit(0)) {
+        return None;
+    }
     let ended = at.caller.since(at.now() - HOUR).filter(|deed| deed.fate != Fate::Open);
     let calls = ended.clone().count();
     let answered = ended.filter(|deed| deed.fate == Fate::Answered).count();
@@ -58,6 +73,9 @@ pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if at.caller.is_below(tuned.limit(0)) {
+        return None;
+    }
     let open = at.caller.open(at.now());
     (open as f64 > tuned.limit(0)).then(|| format!("{open} calls under way at once")).and_then(Found::whole)
 }
