@@ -1,11 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use bellwether_judge::Tokeniser;
 use bellwether_store::{Column, Query, Reader, Report};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Common, EvaluateArgs};
+use crate::config::Config;
+use crate::key::InstallationKey;
 use crate::outcome::{Exit, Failure};
+use crate::replay::note;
 use crate::show::{open_reader, print};
 use crate::truth::{self, Truth};
 
@@ -19,31 +23,52 @@ struct Call {
     campaign: Option<String>,
     device: String,
     signals: Vec<(String, f64)>,
+    /// Who calls, and who is called.
+    parties: [String; 2],
+}
+
+/// All calls.
+struct Calls {
+    by_id: BTreeMap<String, Call>,
+    tokeniser: Tokeniser,
+}
+
+impl Calls {
+    /// A call by its Call-ID, as it was sent or with numbers in it masked.
+    fn find(&self, id: &str) -> Option<&Call> {
+        let masked = || {
+            self.tokeniser.masked_forms(id).into_iter().find_map(|form| {
+                let call = self.by_id.get(&form.call_id)?;
+                call.parties.iter().any(|party| form.parties.contains(party)).then_some(call)
+            })
+        };
+        self.by_id.get(id).or_else(masked)
+    }
 }
 
 /// `bellwether evaluate`.
 pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure> {
     let truths = truth::read(&args.truth)?;
     let reader = open_reader(common)?;
-    let calls = calls(&reader)?;
+    let config = Config::load(common.config.as_deref())?;
+    let quarantine_below = config.verdict().dispositions.quarantine_below;
+    let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
+    let calls = Calls { by_id: calls(&reader)?, tokeniser: Tokeniser::new(&key.0, config.privacy()) };
     let mut result = Map::new();
-    let known: Vec<(&Truth, &Call)> =
-        truths.iter().filter_map(|t| Some((t, calls.get(&t.call_id)?))).collect();
+    let found: Vec<(&Truth, Option<&Call>)> =
+        truths.iter().map(|truth| (truth, calls.find(&truth.call_id))).collect();
+    let known: Vec<(&Truth, &Call)> = found.iter().filter_map(|(t, call)| Some((*t, (*call)?))).collect();
     result.insert("truth".into(), json!(truths.len()));
     result.insert("found".into(), json!(known.len()));
-    let missing: Vec<&str> = truths
-        .iter()
-        .filter(|t| !calls.contains_key(&t.call_id))
-        .map(|t| t.call_id.as_str())
-        .take(20)
-        .collect();
+    let missing: Vec<&str> =
+        found.iter().filter(|(_, call)| call.is_none()).map(|(t, _)| t.call_id.as_str()).take(20).collect();
     result.insert("missing".into(), json!(missing));
     let labelled: Vec<(bool, &Call)> =
         known.iter().filter_map(|(t, call)| Some((t.is_fraud?, *call))).collect();
     let matrix = Matrix::of(labelled.iter().map(|(is_fraud, call)| (*is_fraud, call.is_quarantined)));
     matrix.put(&mut result);
     result.insert("threshold_sweep".into(), sweep(&labelled));
-    result.insert("signals".into(), signals(&labelled));
+    result.insert("signals".into(), signals(&labelled, quarantine_below));
     result.insert("campaigns".into(), campaigns(&known));
     result.insert("devices".into(), devices(&known));
     result.insert("classes".into(), classes(&reader, &truths)?);
@@ -112,7 +137,7 @@ fn sweep(labelled: &[(bool, &Call)]) -> Value {
 }
 
 /// What each signal contributed: how often it spoke of frauds and of honest calls, and how many verdicts would be others without it.
-fn signals(labelled: &[(bool, &Call)]) -> Value {
+fn signals(labelled: &[(bool, &Call)], quarantine_below: f64) -> Value {
     #[derive(Default)]
     struct Contribution {
         fraud: u64,
@@ -129,7 +154,7 @@ fn signals(labelled: &[(bool, &Call)]) -> Value {
             of.points += points;
             let Some(score) = call.score else { continue };
             let is_quarantined = call.is_quarantined;
-            let without = score - points < 30.0;
+            let without = score - points < quarantine_below;
             if without != is_quarantined {
                 *(if is_quarantined == *is_fraud { &mut of.turned_right } else { &mut of.turned_wrong }) += 1;
             }
@@ -225,6 +250,7 @@ fn calls(reader: &Reader) -> Result<BTreeMap<String, Call>, Failure> {
                 .iter()
                 .filter_map(|s| Some((s["name"].as_str()?.to_owned(), s["points"].as_f64()?)))
                 .collect(),
+            parties: [text("caller").unwrap_or_default(), text("callee").unwrap_or_default()],
         };
         if let Some(call_id) = text("call_id") {
             all.insert(call_id, call);

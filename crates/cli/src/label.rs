@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bellwether_base::Timestamp;
+use bellwether_judge::{MaskedId, Tokeniser};
 use bellwether_store::{Labelled, Telemetry, Writer};
 use serde_json::{Map, Value};
 
@@ -13,11 +14,11 @@ use crate::truth;
 
 /// `bellwether label`.
 pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
-    let mut writer = open(common)?;
+    let Installation { tokeniser, mut writer, .. } = open(common)?;
     let exit = match (&args.file, args.kind, &args.id, args.label) {
-        (Some(file), ..) => from_file(common, &mut writer, file)?,
+        (Some(file), ..) => from_file(common, &tokeniser, &mut writer, file)?,
         (None, Some(kind), Some(id), Some(label)) => {
-            one(common, &mut writer, kind, id, label)?;
+            one(common, &tokeniser, &mut writer, kind, id, label)?;
             Exit::Done
         }
         _ => return Err(Failure::Usage("give a kind, an id and a label, or --file".to_owned())),
@@ -29,13 +30,18 @@ pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
 
 fn one(
     common: &Common,
+    tokeniser: &Tokeniser,
     writer: &mut Writer,
     kind: LabelKind,
     id: &str,
     label: LabelValue,
 ) -> Result<(), Failure> {
     let (name, text) = (kind.name(), label.text());
-    let words = match writer.label(name, id, text, "operator")? {
+    let done = match kind {
+        LabelKind::Call => label_call(tokeniser, writer, id, text)?,
+        _ => writer.label(name, id, None, text, "operator")?,
+    };
+    let words = match done {
         Labelled::Missing => {
             return Err(Failure::Work(format!("there is no {name} {id} in {}", common.db.display())));
         }
@@ -50,8 +56,33 @@ fn one(
     Ok(())
 }
 
+/// Labels a call by its Call-ID: as it was sent, or as it stands in reports, where numbers in it are masked.
+fn label_call(
+    tokeniser: &Tokeniser,
+    writer: &mut Writer,
+    id: &str,
+    text: Option<&str>,
+) -> Result<Labelled, Failure> {
+    let done = writer.label("call", id, None, text, "operator")?;
+    if done != Labelled::Missing {
+        return Ok(done);
+    }
+    for MaskedId { call_id, parties } in tokeniser.masked_forms(id) {
+        let done = writer.label("call", &call_id, Some(&parties), text, "operator")?;
+        if done != Labelled::Missing {
+            return Ok(done);
+        }
+    }
+    Ok(Labelled::Missing)
+}
+
 /// Labels of many calls. Two lines that contradict each other are told; the later one counts.
-fn from_file(common: &Common, writer: &mut Writer, file: &Path) -> Result<Exit, Failure> {
+fn from_file(
+    common: &Common,
+    tokeniser: &Tokeniser,
+    writer: &mut Writer,
+    file: &Path,
+) -> Result<Exit, Failure> {
     let (mut changed, mut missing, mut contradictory) = (0_u64, 0_u64, 0_u64);
     let all = truth::read(file)?;
     let mut seen: std::collections::BTreeMap<&str, bool> = std::collections::BTreeMap::new();
@@ -65,7 +96,7 @@ fn from_file(common: &Common, writer: &mut Writer, file: &Path) -> Result<Exit, 
             );
         }
         let text = if is_fraud { "fraud" } else { "legit" };
-        match writer.label("call", &truth.call_id, Some(text), "operator")? {
+        match label_call(tokeniser, writer, &truth.call_id, Some(text))? {
             Labelled::Missing => missing += 1,
             Labelled::Changed | Labelled::Replaced => changed += 1,
             Labelled::Known => {}
@@ -84,12 +115,14 @@ fn from_file(common: &Common, writer: &mut Writer, file: &Path) -> Result<Exit, 
 pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, Failure> {
     let told = |e: &dyn std::fmt::Display| Failure::Work(format!("{}: {e}", args.file.display()));
     let text = std::fs::read_to_string(&args.file).map_err(|e| told(&e))?;
-    let mut writer = open(common)?;
+    let Installation { tokeniser, mut writer, .. } = open(common)?;
     let (mut known, mut unknown, mut wrong) = (0_u64, 0_u64, 0_u64);
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match parse(line) {
-            Ok(telemetry) if writer.telemetry(&telemetry)? => known += 1,
-            Ok(_) => unknown += 1,
+            Ok(telemetry) => {
+                let is_known = tell(&tokeniser, &mut writer, telemetry)?;
+                *(if is_known { &mut known } else { &mut unknown }) += 1;
+            }
             Err(why) => {
                 wrong += 1;
                 note(common, &format!("{}, line {number}: {why}", args.file.display()));
@@ -102,6 +135,20 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
         writeln!(std::io::stdout(), "{known} calls told of, {unknown} unknown, {wrong} lines refused")?;
     }
     Ok(if unknown + wrong > 0 { Exit::Partial } else { Exit::Done })
+}
+
+/// Keeps a call's telemetry; answers whether the call is known.
+fn tell(tokeniser: &Tokeniser, writer: &mut Writer, mut telemetry: Telemetry) -> Result<bool, Failure> {
+    if writer.telemetry(&telemetry, None)? {
+        return Ok(true);
+    }
+    for MaskedId { call_id, parties } in tokeniser.masked_forms(&telemetry.call_id) {
+        telemetry.call_id = call_id;
+        if writer.telemetry(&telemetry, Some(&parties))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// One call's telemetry. A value that is missing, mistyped or an unmasked phone number is refused by its name (contract, score API).
@@ -150,9 +197,8 @@ fn masked(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Str
     if is_number { Err(format!("{name} is an unmasked phone number")) } else { Ok(found) }
 }
 
-fn open(common: &Common) -> Result<Writer, Failure> {
-    let config = Config::load(common.config.as_deref())?;
-    Ok(Installation::open(common, &config)?.writer)
+fn open(common: &Common) -> Result<Installation, Failure> {
+    Installation::open(common, &Config::load(common.config.as_deref())?)
 }
 
 #[cfg(test)]

@@ -238,6 +238,31 @@ fn telemetry_teaches_and_what_is_wrong_in_it_is_refused_line_by_line() {
     assert_eq!(room.rows("x.db", "calls")[0]["label"], "legit");
 }
 
+/// Numbers in Call-IDs are masked, so that two calls may look alike; who has seen the call's own Call-ID means one of them.
+#[test]
+fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_masked() {
+    let room = Room::new();
+    let (mine, other) = ("12155551213-17@pbx", "12155551999-17@pbx");
+    let frames = [invite(mine, 0, "+12155551213", ""), invite(other, 60, "+12155551999", "")];
+    let capture = saved(&room, "x.pcap", &frames);
+    room.replay("x.db", "1", &[&capture]);
+    let labels = || -> Vec<Value> { room.rows("x.db", "calls").iter().map(|c| c["label"].clone()).collect() };
+    let ids: BTreeSet<String> =
+        room.rows("x.db", "calls").iter().map(|c| c["call_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.into_iter().collect::<Vec<_>>(), ["xxxxxxxxxxx-17@pbx"]);
+    room.expect(0, &["--db", "x.db", "label", "call", mine, "fraud"]);
+    assert_eq!(labels().iter().filter(|l| **l == "fraud").count(), 1, "{:?}", labels());
+    assert!(
+        room.expect(1, &["--db", "x.db", "label", "call", "12155551777-17@pbx", "fraud"]).contains("no call")
+    );
+    let told = json!({"call_id": other, "disposition": "legit", "timestamp_epoch": 1_800_000_100});
+    room.write("t.jsonl", told.to_string().as_bytes());
+    room.expect(0, &["--db", "x.db", "telemetry", "t.jsonl"]);
+    let mut both = labels();
+    both.sort_by_key(Value::to_string);
+    assert_eq!(both, [json!("fraud"), json!("legit")]);
+}
+
 // ---------------------------------------------------------------------------------------------- real programs
 
 /// The lab's capture: honest telephones, a call centre, a scanner, and two robocallers, one of them on the honest ones' program.

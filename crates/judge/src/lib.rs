@@ -24,7 +24,7 @@ pub use bellwether_stir::{CertificateError, Certificates};
 pub use lists::{Brands, RiskyDestinations};
 pub use number::{NumberFacts, NumberKind};
 pub use numbering::{DialPlan, Validity};
-pub use privacy::{Privacy, Tokeniser};
+pub use privacy::{MaskedId, Privacy, Tokeniser};
 pub use rows::{
     AttemptRow, AuthorRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
     InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow,

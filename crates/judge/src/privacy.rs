@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -20,6 +22,18 @@ const MASKED_FROM: usize = 5;
 
 /// Digits in a row that may be somebody's number, wherever they stand.
 const NUMBER_FROM: usize = 7;
+
+/// Octets of a Call-ID beyond which nobody looks for what it may have become: the number of forms grows with the square.
+const LONGEST_MASKED: usize = 128;
+
+/// A Call-ID in which a party's number was masked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MaskedId {
+    /// As it stands in the database.
+    pub call_id: String,
+    /// Caller or called is one of these: other numbers of the same length look alike when masked.
+    pub parties: [String; 2],
+}
 
 /// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
 /// to 128 bits. The space of phone numbers is small, so only the key's secrecy protects them.
@@ -141,6 +155,25 @@ impl Tokeniser {
         out
     }
 
+    /// What a Call-ID may have become by [`Self::identifier`]: each run of digits in it, or part of one, may have been a party's number. Each
+    /// form comes with the tokens of which its call's parties then have one.
+    #[must_use]
+    pub fn masked_forms(&self, identifier: &str) -> Vec<MaskedId> {
+        let mut forms: BTreeMap<String, [String; 2]> = BTreeMap::new();
+        if self.privacy == Privacy::Clear || identifier.len() > LONGEST_MASKED {
+            return Vec::new();
+        }
+        for run in identifier.split(|c: char| !c.is_ascii_digit()) {
+            for from in 0..run.len() {
+                for digits in (from + MASKED_FROM..=run.len()).filter_map(|to| run.get(from..to)) {
+                    let masked = identifier.replace(digits, &"x".repeat(digits.len()));
+                    forms.insert(masked, [self.user(digits), self.user(&format!("+{digits}"))]);
+                }
+            }
+        }
+        forms.into_iter().map(|(call_id, parties)| MaskedId { call_id, parties }).collect()
+    }
+
     fn token(&self, domain: &[u8], text: &[u8]) -> String {
         let mut mac = self.mac.clone();
         mac.update(domain);
@@ -161,6 +194,24 @@ mod tests {
 
     fn tokens(privacy: Privacy) -> Tokeniser {
         Tokeniser::new(&[9; 32], privacy)
+    }
+
+    #[test]
+    fn what_a_call_id_has_become_is_found_again() {
+        let t = tokens(Privacy::Tokens);
+        for (clear, user) in [
+            ("a84b4930123456@10.0.0.1", "+4930123456"),
+            ("17900000004930123456-1@host", "4930123456"),
+            ("12345@host", "12345"),
+        ] {
+            let masked = t.identifier(clear, &[user]);
+            assert_ne!(masked, clear);
+            let forms = t.masked_forms(clear);
+            let form = forms.iter().find(|form| form.call_id == masked);
+            assert!(form.is_some_and(|form| form.parties.contains(&t.user(user))), "{clear}: {forms:?}");
+        }
+        assert!(t.masked_forms("abc1234@host").is_empty());
+        assert!(tokens(Privacy::Clear).masked_forms("12345@host").is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What people and systems who know better tell of calls.
 
 use bellwether_base::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, params, params_from_iter};
 
 use crate::judging::labels_changed;
 use crate::{StoreError, Writer};
@@ -32,9 +32,13 @@ pub struct Telemetry {
     pub at: Timestamp,
 }
 
+fn both(parties: Option<&[String; 2]>) -> [Option<&str>; 2] {
+    parties.map_or([None, None], |[a, b]| [Some(a), Some(b)])
+}
+
 impl Writer {
-    /// Labels a call (by Call-ID; all calls under it), a fingerprint or a campaign: fraud, legit, or none to take a label back. `source`
-    /// says who labels.
+    /// Labels a call (by Call-ID; all calls under it, or those of which one of `parties` is the caller or the called), a fingerprint or a
+    /// campaign: fraud, legit, or none to take a label back. `source` says who labels.
     ///
     /// # Errors
     /// If the database refuses.
@@ -42,6 +46,7 @@ impl Writer {
         &mut self,
         kind: &str,
         id: &str,
+        parties: Option<&[String; 2]>,
         label: Option<&str>,
         source: &str,
     ) -> Result<Labelled, StoreError> {
@@ -49,7 +54,10 @@ impl Writer {
         {
             let db = &self.reader.db;
             let sql = match kind {
-                "call" => "SELECT CAST(call AS TEXT), started_at FROM calls WHERE call_id = ?1 ORDER BY started_at",
+                "call" => {
+                    "SELECT CAST(call AS TEXT), started_at FROM calls WHERE call_id = ?1
+                         AND (?2 IS NULL OR caller IN (?2, ?3) OR callee IN (?2, ?3) OR dialled IN (?2, ?3)) ORDER BY started_at"
+                }
                 "fingerprint" => {
                     "SELECT f.fingerprint, coalesce((SELECT max(started_at) FROM calls AS c WHERE c.fingerprint = f.fingerprint), 0)
                      FROM fingerprints AS f WHERE f.fingerprint = ?1"
@@ -57,7 +65,10 @@ impl Writer {
                 _ => "SELECT name, last_seen FROM campaigns WHERE name = ?1 AND merged_into IS NULL",
             };
             let mut select = db.prepare_cached(sql)?;
-            for row in select.query_map([id], |r| Ok((r.get(0)?, r.get(1)?)))? {
+            let [a, b] = both(parties);
+            let values = [Some(id), a, b];
+            let values = values.get(..select.parameter_count()).unwrap_or_default();
+            for row in select.query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?)))? {
                 subjects.push(row?);
             }
         }
@@ -97,18 +108,21 @@ impl Writer {
         Ok(done)
     }
 
-    /// Takes what a system tells of a call. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
+    /// Takes what a system tells of a call, or of the one under its Call-ID of which one of `parties` is one. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
     /// whether the call is known.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn telemetry(&mut self, told: &Telemetry) -> Result<bool, StoreError> {
+    pub fn telemetry(&mut self, told: &Telemetry, parties: Option<&[String; 2]>) -> Result<bool, StoreError> {
+        let [a, b] = both(parties);
         let tx = self.reader.db.transaction()?;
         let call: Option<(i64, i64)> = tx
             .prepare_cached(
-                "SELECT call, started_at FROM calls WHERE call_id = ?1 ORDER BY started_at DESC LIMIT 1",
+                "SELECT call, started_at FROM calls WHERE call_id = ?1
+                     AND (?2 IS NULL OR caller IN (?2, ?3) OR callee IN (?2, ?3) OR dialled IN (?2, ?3))
+                 ORDER BY started_at DESC LIMIT 1",
             )?
-            .query_row([&told.call_id], |r| Ok((r.get(0)?, r.get(1)?)))
+            .query_row(params![told.call_id, a, b], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
         let Some((call, started_at)) = call else { return Ok(false) };
         tx.prepare_cached(

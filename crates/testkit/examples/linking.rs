@@ -537,7 +537,7 @@ const STATEMENTS: [(&str, &str); 13] = [
     ("judged", "SELECT s.stage, s.signals, s.campaign FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1"),
     (
         "account: calls",
-        "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
+        "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at, c.fingerprint FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
              WHERE c.caller = ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC LIMIT ?3",
     ),
     (
@@ -552,14 +552,17 @@ const STATEMENTS: [(&str, &str); 13] = [
         "SELECT legit, fraud, as_of, hour, hour_legit, hour_fraud, calls, parties, listed FROM standings
              WHERE layer = ?1 AND name = ?2",
     ),
-    ("campaign_of", "SELECT campaign FROM campaign_keys WHERE key = ?1"),
+    (
+        "leads",
+        "SELECT k.key, k.campaign FROM campaigns AS c JOIN campaign_keys AS k USING (campaign)
+             WHERE c.last_seen >= ?1 ORDER BY c.last_seen DESC, k.key LIMIT ?2",
+    ),
     ("campaign", "SELECT * FROM campaigns WHERE campaign = ?1 AND merged_into IS NULL"),
     ("prompts", "SELECT print, campaign FROM prompts ORDER BY print"),
     (
         "recent",
-        "SELECT * FROM (SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
-                 WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3)
-             ORDER BY started_at, call",
+        "SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+             WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
     ),
     ("merge: members", "UPDATE OR REPLACE campaign_members SET campaign = ?2 WHERE campaign = ?1"),
     ("merge: events", "UPDATE campaign_events SET campaign = ?2 WHERE campaign = ?1"),
@@ -581,7 +584,7 @@ fn statements(path: &Path, size: Size) -> Outcome<()> {
         let sorts: &[(&str, u64)] = match name {
             "account: calls" => &[("new caller", 200), ("subscriber", 200), ("call centre", 20)],
             "account: registrations" => &[("new caller", 200), ("subscriber", 200)],
-            "prompts" | "recent" | "merge: scores" | "merge: keys" | "merge: prompts" => &[("", 3)],
+            "leads" | "prompts" | "recent" | "merge: scores" | "merge: keys" | "merge: prompts" => &[("", 3)],
             _ => &[("", 200)],
         };
         for (sort, times) in sorts {
@@ -608,16 +611,9 @@ fn statements(path: &Path, size: Size) -> Outcome<()> {
                     "standing" => {
                         vec![text("deployment".to_owned()), text(token("robot's deployment", campaign))]
                     }
-                    "campaign_of" => vec![number(
-                        HashKey::new(KEY)
-                            .derive("verdict")
-                            .parts(&[
-                                b"pool",
-                                b"deployment",
-                                token("robot's deployment", campaign).as_bytes(),
-                            ])
-                            .cast_signed(),
-                    )],
+                    "leads" => {
+                        vec![number((now - Span::from_secs(14 * 86_400)).as_nanos()), number(131_072)]
+                    }
                     "campaign" => vec![number(campaign_identity(campaign))],
                     "prompts" => Vec::new(),
                     "recent" => vec![

@@ -26,7 +26,7 @@ use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::pool::Pool;
 use crate::signals::Rules;
-use crate::source::Source;
+use crate::source::{Signed, Source};
 use crate::standing::{Label, Reputation, Subject};
 
 /// Sizes of the tables.
@@ -70,6 +70,8 @@ pub struct Assessor {
     warming: Option<Timestamp>,
     callers: LruTable<u64, Caller, 1>,
     sources: LruTable<u64, Source, 1>,
+    /// Tokens by trunk.
+    trunks: BTreeMap<String, Signed>,
     pools: LruTable<u64, Pool, 1>,
     /// What structure shows of platforms, and how often it was asked for.
     platforms: LruTable<u64, (Arc<Platform>, u32), 1>,
@@ -107,6 +109,7 @@ impl Assessor {
             warming: None,
             callers: LruTable::new(CALLERS),
             sources: LruTable::new(SOURCES),
+            trunks: BTreeMap::new(),
             pools: LruTable::new(POOLS),
             platforms: LruTable::new(PLATFORMS),
             platforms_asked: 0,

@@ -185,6 +185,8 @@ pub(crate) struct AtStart<'a> {
     /// Its calls of late, this one the latest.
     pub(crate) caller: &'a Actor,
     pub(crate) source: &'a Source,
+    /// Calls with and without a token, of the trunk where there is one, or else of the address.
+    pub(crate) signed: (u32, u32),
     pub(crate) registration: Registration,
     /// By layer, in the order of [`Layer::ALL`]; none where nothing is known.
     pub(crate) standings: [Option<Reputed>; 4],
@@ -271,9 +273,9 @@ pub const SIGNALS: &[Signal] = signals! {
     attestation_gateway: Identity, -4.0, [], Start(identity::gateway),
         "The signer knows only where the call came in (C), and nobody says that the trunk is to be trusted.",
         "a shaken PASSporT with nothing wrong in it";
-    unsigned: Identity, -5.0, [limit("calls", 20.0, "calls of the address before a habit is one"),
+    unsigned: Identity, -5.0, [limit("calls", 20.0, "calls of the trunk or address before a habit is one"),
         limit("share", 0.9, "share of them that are signed")], Start(identity::unsigned),
-        "There is no PASSporT, though the trunk's calls, or the address's, have one.", "a trunk's usual attestation, or a habit";
+        "There is no PASSporT, though the trunk's calls, or where there is none the address's, have one.", "a trunk's usual attestation, or a habit";
     passport_valid: Identity, 6.0, [], Start(identity::valid),
         "The token's signature holds under a certificate that leads to a trusted authority.", "--stir-certs";
     passport_malformed: Identity, -12.0, [], Start(identity::malformed),

@@ -5,6 +5,15 @@ use bellwether_base::Timestamp;
 use crate::actor::{Actor, Deed, Fate};
 use crate::pool::LONG;
 
+/// Calls with a token, and without.
+pub(crate) type Signed = (u32, u32);
+
+/// Counts a call.
+pub(crate) fn count(signed: &mut Signed, is_signed: bool) {
+    let counted = if is_signed { &mut signed.0 } else { &mut signed.1 };
+    *counted = counted.saturating_add(1);
+}
+
 /// What one address showed of late.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
@@ -23,17 +32,15 @@ pub(crate) struct Source {
     pub(crate) taken: Vec<u64>,
     /// Calls whose caller has roots, and all calls.
     pub(crate) rooted: (u32, u32),
-    /// Tokens: calls with and without.
-    pub(crate) signed: (u32, u32),
+    /// Calls with a token, and without.
+    pub(crate) signed: Signed,
     /// What speaks for it, as odds, where that was worked out since its last call began or ended.
     honesty: Option<f64>,
 }
 
 impl Source {
-    pub(crate) fn begin(&mut self, deed: Deed, is_signed: bool) {
+    pub(crate) fn begin(&mut self, deed: Deed) {
         self.actor.begin(deed);
-        let counted = if is_signed { &mut self.signed.0 } else { &mut self.signed.1 };
-        *counted = counted.saturating_add(1);
         self.rooted.1 = self.rooted.1.saturating_add(1);
         self.honesty = None;
     }

@@ -22,6 +22,9 @@ use crate::query::Reader;
 /// Calls of an account that are looked at: the latest before its next one.
 const MOST_OF_AN_ACCOUNT: i64 = 256;
 
+/// Platforms of an account that are remembered, the latest.
+const MOST_PLATFORMS: usize = 8;
+
 /// Calls of the window before a run that are looked at, the latest.
 const MOST_RECENT: i64 = 50_000;
 
@@ -48,7 +51,7 @@ impl Recollection<'_> {
         let mut account = Account::default();
         let db = &self.reader.db;
         let mut select = db.prepare_cached(
-            "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
+            "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at, c.fingerprint FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
              WHERE c.caller = ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC LIMIT ?3",
         )?;
         let mut rows = select.query(params![caller, before.as_nanos(), MOST_OF_AN_ACCOUNT])?;
@@ -70,18 +73,16 @@ impl Recollection<'_> {
             let (answered, ended): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
             let talked = answered.zip(ended).is_some_and(|(a, e)| e - a >= 30_000_000_000);
             account.conversations += u32::from(talked);
-        }
-        let mut select = db.prepare_cached(
-            "SELECT fingerprint, max(started_at) FROM calls WHERE caller = ?1 AND started_at < ?2
-             GROUP BY fingerprint ORDER BY 2 DESC LIMIT 8",
-        )?;
-        let mut rows = select.query(params![caller, before.as_nanos()])?;
-        while let Some(row) = rows.next()? {
-            let print: String = row.get(0)?;
-            if let Some(print) = PrintHash::stored(&print) {
-                account.platforms.push((print, Timestamp::from_nanos(row.get(1)?)));
+            let print: String = row.get(4)?;
+            if let Some(print) = PrintHash::stored(&print)
+                && account.platforms.len() < MOST_PLATFORMS
+                && !account.platforms.iter().any(|(known, _)| *known == print)
+            {
+                account.platforms.push((print, at));
             }
         }
+        // The calls came latest first.
+        account.platforms.reverse();
         let from = format!("sip:{caller}@");
         // The address behind all that begin so: '@' and the sign behind it.
         let to = format!("sip:{caller}A");
@@ -140,27 +141,28 @@ impl Recollection<'_> {
 
     fn find_leads(&self, since: Timestamp, most: usize) -> Result<Vec<(i64, i64)>, StoreError> {
         let mut select = self.reader.db.prepare(
-            "SELECT key, campaign FROM (
-                 SELECT k.key, k.campaign, c.last_seen FROM campaigns AS c JOIN campaign_keys AS k USING (campaign)
-                 WHERE c.last_seen >= ?1 ORDER BY c.last_seen DESC, k.key LIMIT ?2)
-             ORDER BY last_seen, key DESC",
+            "SELECT k.key, k.campaign FROM campaigns AS c JOIN campaign_keys AS k USING (campaign)
+             WHERE c.last_seen >= ?1 ORDER BY c.last_seen DESC, k.key LIMIT ?2",
         )?;
         let rows =
             select.query_map(params![since.as_nanos(), most as i64], |r| Ok((r.get(0)?, r.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut leads = rows.collect::<Result<Vec<_>, _>>()?;
+        leads.reverse();
+        Ok(leads)
     }
 
     fn find_recent(&self, since: Timestamp, before: Timestamp) -> Result<Vec<PastCall>, StoreError> {
         let mut select = self.reader.db.prepare(
-            "SELECT * FROM (SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
-                 WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3)
-             ORDER BY started_at, call",
+            "SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+             WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
         )?;
         let rows = select.query_and_then(
             params![since.as_nanos(), before.as_nanos(), MOST_RECENT],
             |row| -> Result<PastCall, StoreError> { past_call(row) },
         )?;
-        rows.collect()
+        let mut calls = rows.collect::<Result<Vec<_>, _>>()?;
+        calls.reverse();
+        Ok(calls)
     }
 }
 

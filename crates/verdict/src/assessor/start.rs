@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::{CallRow, PassportStatus, Validity};
 
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
@@ -14,6 +14,7 @@ use crate::open::{InPool, InPools, Known, OpenCall};
 use crate::platform::Platform;
 use crate::pool::{Candidate, Marks, PoolKind};
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
+use crate::source::{Signed, count};
 use crate::standing::{Layer, Reputed, Standing, Subject};
 
 impl Assessor {
@@ -113,8 +114,9 @@ impl Assessor {
         }
         let source_slot = self.source(source);
         if let Some((_, of)) = self.sources.get_mut(source_slot) {
-            of.begin(deed, row.attested.is_some());
+            of.begin(deed);
         }
+        let signed = self.count_signed(row, source_slot);
         let registrar = self.keys.address(row.destination.ip());
         let is_registrar = self.registrars.find(registrar, &registrar).is_some();
         let (Some((_, of_caller)), Some((_, of_source))) =
@@ -132,6 +134,7 @@ impl Assessor {
             account: &of_caller.account,
             caller: &of_caller.actor,
             source: of_source,
+            signed,
             registration,
             standings,
             calls_seen: self.calls_seen,
@@ -254,6 +257,23 @@ impl Assessor {
         self.tell(row.call, out);
     }
 
+    /// Whether its trunk, or else its address, has a habit of signing: with this call.
+    fn count_signed(&mut self, row: &CallRow, source: SlotId) -> Signed {
+        let signed = match &row.trunk_id {
+            // Trunks are an operator's: there are as many as the configuration names.
+            Some(trunk) => match self.trunks.get_mut(trunk) {
+                Some(signed) => signed,
+                None => self.trunks.entry(trunk.clone()).or_default(),
+            },
+            None => match self.sources.get_mut(source) {
+                Some((_, of)) => &mut of.signed,
+                None => return Signed::default(),
+            },
+        };
+        count(signed, row.attested.is_some());
+        *signed
+    }
+
     /// The pools of a call whose caller has no roots.
     fn enter_pools(
         &mut self,
@@ -311,13 +331,7 @@ impl Assessor {
     }
 
     /// The caller, with what earlier runs know.
-    fn caller(
-        &mut self,
-        caller: u64,
-        name: &str,
-        now: Timestamp,
-        memory: &mut dyn Memory,
-    ) -> bellwether_base::SlotId {
+    fn caller(&mut self, caller: u64, name: &str, now: Timestamp, memory: &mut dyn Memory) -> SlotId {
         let slot = match self.callers.find(caller, &caller) {
             Some(slot) => slot,
             None => self.callers.insert(caller, caller, Caller::default(), 0, now).0,

@@ -55,10 +55,11 @@ pub(super) fn unsigned(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
             trunk.usual_attestation
         ));
     }
-    let (signed, not) = at.source.signed;
+    let (signed, not) = at.signed;
     let all = f64::from(signed + not);
+    let who = at.row.trunk_id.as_deref().unwrap_or("the address");
     (all >= tuned.limit(0) && f64::from(signed) / all >= tuned.limit(1))
-        .then(|| format!("no PASSporT, where {signed} of {} calls from the address had one", signed + not))
+        .then(|| format!("no PASSporT, where {signed} of {} calls from {who} had one", signed + not))
         .and_then(Found::whole)
 }
 

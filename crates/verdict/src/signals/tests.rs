@@ -148,6 +148,7 @@ impl Scene {
             account: &self.account,
             caller: &self.caller,
             source: &self.source,
+            signed: self.source.signed,
             registration: self.registration,
             standings: self.standings,
             calls_seen: self.calls_seen,
@@ -363,6 +364,17 @@ fn c_from_an_approved_carrier_counts_as_b() {
     assert_eq!(scene.speak(), [("attestation_partial", 1.0)]);
     scene.row.attested = None;
     assert_eq!(scene.speak(), [("unsigned", 1.0)]);
+}
+
+#[test]
+fn a_trunk_that_always_signs_is_missed_whatever_address_its_calls_come_from() {
+    let mut scene = Scene::unknown();
+    scene.row.traits.trunk = Some(TrunkPolicy { is_trusted: false, usual_attestation: String::new() });
+    scene.row.trunk_id = Some("carrier-1".into());
+    scene.source.signed = (19, 1);
+    assert_eq!(scene.speak(), [("unsigned", 1.0)]);
+    scene.source.signed = (10, 10);
+    assert_eq!(scene.speak(), []);
 }
 
 #[test]
