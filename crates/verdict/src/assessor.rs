@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use crate::Settings;
 use crate::account::{Account, Home};
 use crate::actor::{Actor, Fate};
+use crate::clocks::{HonestRates, Rate};
 use crate::kept::Kept;
 use crate::keys::Keys;
 use crate::memory::Memory;
@@ -70,6 +71,8 @@ pub struct Assessor {
     warming: Option<Timestamp>,
     callers: LruTable<u64, Caller, 1>,
     sources: LruTable<u64, Source, 1>,
+    /// The media clocks of callers with roots.
+    honest_rates: HonestRates,
     /// Tokens by trunk.
     trunks: BTreeMap<String, Signed>,
     pools: LruTable<u64, Pool, 1>,
@@ -109,6 +112,7 @@ impl Assessor {
             warming: None,
             callers: LruTable::new(CALLERS),
             sources: LruTable::new(SOURCES),
+            honest_rates: HonestRates::default(),
             trunks: BTreeMap::new(),
             pools: LruTable::new(POOLS),
             platforms: LruTable::new(PLATFORMS),
@@ -268,10 +272,31 @@ impl Assessor {
             "callee" => call.callee_packets = call.callee_packets.max(row.packets),
             _ => return,
         }
+        if row.direction == "caller"
+            && let Some(rate) = row.media_rate.and_then(|rate| Rate::new(rate.ppm, rate.ci95_ppm))
+        {
+            self.paced(id, rate);
+        }
         if let Some(opening) = row.opening.filter(|_| row.direction == "caller") {
             self.hear(id, opening, memory, out);
         }
         self.tell(id, out);
+    }
+
+    /// The rate of a caller's media clock is known.
+    fn paced(&mut self, id: i64, rate: Rate) {
+        let Some(call) = self.opened(id) else { return };
+        if call.is_rooted && !call.is_from_trunk && call.membership.is_none() {
+            self.honest_rates.add(rate);
+            return;
+        }
+        for InPool { key, place } in call.pools.iter() {
+            if let Some(slot) = self.pools.find(key, &key)
+                && let Some((_, pool)) = self.pools.get_mut(slot)
+            {
+                pool.change(place, id, |candidate| candidate.clock = Some(rate));
+            }
+        }
     }
 
     /// The other leg of a call shares its fate, and is no call of its own.

@@ -37,6 +37,8 @@ pub enum LinkKind {
     Unanswered,
     /// Gaps between calls are a machine's.
     Pace,
+    /// One media clock paces calls from several addresses.
+    Clock,
     /// A label.
     Label,
     /// Legs of one call.
@@ -65,6 +67,7 @@ impl LinkKind {
             Self::ShortCalls => "short_calls",
             Self::Unanswered => "unanswered",
             Self::Pace => "pace",
+            Self::Clock => "clock",
             Self::Label => "label",
             Self::Leg => "leg",
         }
@@ -76,7 +79,7 @@ impl LinkKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Fingerprint,
         Self::Deployment,
         Self::Instance,
@@ -94,6 +97,7 @@ impl LinkKind {
         Self::ShortCalls,
         Self::Unanswered,
         Self::Pace,
+        Self::Clock,
         Self::Label,
         Self::Leg,
     ];

@@ -14,6 +14,7 @@ mod actor;
 mod alerts;
 mod assessor;
 mod campaign;
+mod clocks;
 mod kept;
 mod keys;
 mod memory;

@@ -12,6 +12,7 @@ use bellwether_base::{Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 
 use crate::actor::Fate;
+use crate::clocks::{HonestRates, Rate};
 
 pub(crate) use affinity::{Circumstances, Crowd};
 pub(crate) use pattern::Pattern;
@@ -80,6 +81,8 @@ pub(crate) struct Candidate {
     pub(crate) is_rooted: bool,
     /// See `campaign`.
     pub(crate) is_fresh: bool,
+    /// The rate of its caller's media clock, where that tells anything.
+    pub(crate) clock: Option<Rate>,
     /// What it shows by itself: see [`Candidate::evidence`].
     pub(crate) odds: f64,
 }
@@ -235,7 +238,7 @@ impl Pool {
 
     /// Looks for what its calls have in common, callers with roots aside, and calls that belong to other campaigns: those would make
     /// their neighbours look like them.
-    pub(crate) fn look(&mut self, now: Timestamp, window: Span) {
+    pub(crate) fn look(&mut self, now: Timestamp, window: Span, honest: &HonestRates) {
         self.news = 0;
         self.looks = self.looks.wrapping_add(1);
         while self.candidates.front().is_some_and(|c| c.at < now - window) {
@@ -256,7 +259,7 @@ impl Pool {
             .and_then(|same| Some((*same.first()?, same.len() as f64 / count as f64)))
             .filter(|_| count >= FEWEST_OF_DOMINANT);
         let own = self.campaign;
-        self.pattern = Pattern::of(all.filter(|c| c.campaign.is_none() || c.campaign == own));
+        self.pattern = Pattern::of(all.filter(|c| c.campaign.is_none() || c.campaign == own), honest);
     }
 
     /// Its calls by address.
@@ -311,6 +314,7 @@ mod tests {
             campaign: None,
             is_rooted: false,
             is_fresh: false,
+            clock: None,
             odds: 0.0,
         }
     }
@@ -321,7 +325,7 @@ mod tests {
             pool.add(c);
         });
         let now = pool.candidates().last().map_or(at(0), |c| c.at);
-        pool.look(now, WINDOW);
+        pool.look(now, WINDOW, &HonestRates::default());
         pool
     }
 
@@ -374,15 +378,52 @@ mod tests {
     fn who_gets_roots_leaves() {
         let mut mixed = pool((0..40).map(|i| candidate(i, i as u64, i as u64, i as u32)));
         mixed.refresh(|c| c.is_rooted = c.caller >= 3);
-        mixed.look(at(4000), WINDOW);
+        mixed.look(at(4000), WINDOW, &HonestRates::default());
         assert_eq!(mixed.pattern.calls, 3);
+    }
+
+    #[test]
+    fn one_clock_behind_several_addresses_links_calls_and_tells_them_from_others() {
+        let mut honest = HonestRates::default();
+        for i in 0..60_u8 {
+            honest.add(Rate { ppm: f32::from(i % 12) * 5.0 - 30.0, within: 4.0 });
+        }
+        let one = |i: i64| Candidate {
+            clock: Some(Rate { ppm: 57.0 + (i % 3) as f32, within: 4.0 }),
+            secs: 30,
+            ..candidate(i, i as u64, (i / 3) as u64, 1)
+        };
+        let look = |pool: &mut Pool, honest: &HonestRates| {
+            let now = pool.candidates().last().map_or(at(0), |c| c.at);
+            pool.look(now, WINDOW, honest);
+            pool.pattern.has(LinkKind::Clock)
+        };
+        let mut robot = pool((0..12).map(one));
+        assert!(look(&mut robot, &honest), "{:?}", robot.pattern);
+        // Where nobody else's clock is known, or all have that one, it tells nothing.
+        assert!(!look(&mut robot.clone(), &HonestRates::default()));
+        // Nor from one address, which a PBX has too, nor through a trunk, nor of clocks that differ.
+        assert!(!look(&mut pool((0..12).map(|i| Candidate { source: 5, ..one(i) })), &honest));
+        let by_trunk = |i| Candidate { marks: Marks { is_from_trunk: true, ..Marks::default() }, ..one(i) };
+        assert!(!look(&mut pool((0..12).map(by_trunk)), &honest));
+        let differ =
+            |i: i64| Candidate { clock: Some(Rate { ppm: 57.0 + 9.0 * i as f32, within: 4.0 }), ..one(i) };
+        assert!(!look(&mut pool((0..12).map(differ)), &honest));
+        // A call of another clock is another's.
+        let odds = |clock| joins(&mut robot.clone(), Candidate { clock, ..one(50) }, 0.1, 0.0).0;
+        let (same, none, other) = (
+            odds(Some(Rate { ppm: 58.0, within: 4.0 })),
+            odds(None),
+            odds(Some(Rate { ppm: 5.0, within: 4.0 })),
+        );
+        assert!(same > none && none > other, "{same} {none} {other}");
     }
 
     #[test]
     fn what_is_older_than_the_window_leaves_and_the_rest_is_bounded() {
         let mut old = pool((0..1000).map(|i| candidate(i, i as u64, 0, 0)));
         assert_eq!(old.candidates().count(), MOST_CANDIDATES);
-        old.look(at(1000 * 60 + 20_000), WINDOW);
+        old.look(at(1000 * 60 + 20_000), WINDOW, &HonestRates::default());
         assert!(old.candidates().count() < MOST_CANDIDATES);
     }
 

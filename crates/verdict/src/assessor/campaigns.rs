@@ -136,7 +136,7 @@ impl Assessor {
             self.refresh(slot);
         }
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-        pool.look(self.now, window);
+        pool.look(self.now, window, &self.honest_rates);
         let (mut is_campaign, mut dominant) = self.shows(slot);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         let is_new = pool.campaign.is_none();
@@ -147,7 +147,7 @@ impl Assessor {
         if is_new && !is_turn {
             self.refresh(slot);
             let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-            pool.look(self.now, window);
+            pool.look(self.now, window, &self.honest_rates);
             (is_campaign, dominant) = self.shows(slot);
             if !is_campaign && dominant.is_none() {
                 return;

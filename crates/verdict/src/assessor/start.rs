@@ -250,6 +250,7 @@ impl Assessor {
                 campaign: None,
                 is_rooted,
                 is_fresh,
+                clock: None,
                 odds: 0.0,
             };
             self.enter_pools(row, candidate, memory, out);

@@ -123,10 +123,21 @@ impl Pool {
         if of.marks.is_from_trunk && crowd.telling >= 3 && here.telling == 0 && of.odds < TELLING {
             odds -= 2.0;
         }
+        match self.has_its_clock(of) {
+            Some(true) => odds += 1.5,
+            Some(false) => odds -= 2.0,
+            None => {}
+        }
         if self.pattern.kinds.len() > 3 {
             odds += 0.7;
         }
         odds
+    }
+
+    /// Whether a call has the media clock that the pool's calls share, where both are known.
+    fn has_its_clock(&self, of: &Candidate) -> Option<bool> {
+        let (shared, own) = self.pattern.clock.zip(of.clock)?;
+        Some(shared.agrees(own))
     }
 
     /// Why a call belongs to the campaign, in words.
@@ -143,6 +154,9 @@ impl Pool {
         let here = crowd.at(of.source);
         if !of.marks.is_from_trunk && here.agents.0 < here.agents.1 {
             why.push("its address changes its User-Agent");
+        }
+        if self.has_its_clock(of) == Some(true) {
+            why.push("its media clock is the campaign's");
         }
         why.truncate(3);
         why.join("; ")

@@ -3,7 +3,8 @@
 use super::{Candidate, LONG, SHORT};
 use crate::actor::{Fate, unevenness};
 use crate::campaign::LinkKind;
-use crate::places::Places;
+use crate::clocks::{HonestRates, Rate};
+use crate::places::{Places, distinct};
 
 /// What the calls of a pool have in common beside what makes it one.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -11,6 +12,8 @@ pub(crate) struct Pattern {
     pub(crate) calls: usize,
     /// Whether User-Agents change at one address.
     pub(crate) agents_change: bool,
+    /// The clock that they share, if that is hardly anybody else's.
+    pub(crate) clock: Option<Rate>,
     /// Kinds of evidence, with words.
     pub(crate) kinds: Vec<(LinkKind, String)>,
 }
@@ -77,9 +80,31 @@ impl Tally {
     }
 }
 
+/// Calls whose clock is known without which none is shared, and addresses and callers that they must come from.
+const FEWEST_PACED: usize = 6;
+const FEWEST_PLACES: usize = 3;
+
+/// The media clock of nearly all calls whose clock is known, and how many those are, where several addresses and numbers show it and hardly
+/// anybody honest does.
+fn shared_clock<'a>(
+    all: impl Iterator<Item = &'a Candidate> + Clone,
+    honest: &HonestRates,
+) -> Option<(Rate, usize)> {
+    let paced = all.filter(|c| c.clock.is_some() && !c.marks.is_from_trunk);
+    let count = paced.clone().count();
+    if count < FEWEST_PACED {
+        return None;
+    }
+    let mean = Rate::mean(paced.clone().filter_map(|c| c.clock))?;
+    let same = paced.filter(|c| c.clock.is_some_and(|clock| clock.agrees(mean)));
+    let agree = same.clone().count();
+    let places = distinct(same.clone().map(|c| c.source)).min(distinct(same.map(|c| c.caller)));
+    (agree * 10 >= count * 9 && places >= FEWEST_PLACES && honest.is_rare(mean)).then_some((mean, agree))
+}
+
 impl Pattern {
     /// What calls, oldest first, have in common.
-    pub(super) fn of<'a>(all: impl Iterator<Item = &'a Candidate> + Clone) -> Self {
+    pub(super) fn of<'a>(all: impl Iterator<Item = &'a Candidate> + Clone, honest: &HonestRates) -> Self {
         let t = Tally::of(all.clone());
         let calls = t.calls;
         let agents_change = t.volatile >= 2 || t.is_very_volatile;
@@ -124,6 +149,15 @@ impl Pattern {
             format!("{} of {calls} calls begin with a recording that others play too", t.prompts)
         });
         add(t.labels > 0, LinkKind::Label, &|| format!("{} calls were labelled as fraud", t.labels));
+        let clock = shared_clock(all.clone(), honest);
+        if let Some((clock, paced)) = clock {
+            add(true, LinkKind::Clock, &|| {
+                format!(
+                    "one media clock ({:+.0} ppm) in {paced} calls from several addresses, which hardly anybody else has",
+                    clock.ppm
+                )
+            });
+        }
         if calls >= 12
             && let Some(unevenness) = unevenness(all.map(|c| c.at)).filter(|u| *u < 0.35)
         {
@@ -131,7 +165,7 @@ impl Pattern {
                 format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0)
             });
         }
-        Self { calls, agents_change, kinds }
+        Self { calls, agents_change, clock: clock.map(|(clock, _)| clock), kinds }
     }
 
     pub(crate) fn has(&self, kind: LinkKind) -> bool {
@@ -152,6 +186,7 @@ impl Pattern {
             | LinkKind::Tokens
             | LinkKind::Agents
             | LinkKind::ShortCalls
+            | LinkKind::Clock
             | LinkKind::Pace => 1.0,
             // Subscribers' addresses differ, and people do not always answer.
             LinkKind::Addresses | LinkKind::Unanswered => 0.5,
@@ -168,6 +203,7 @@ impl Pattern {
                     | LinkKind::ImpossibleNumbers
                     | LinkKind::Tokens
                     | LinkKind::Agents
+                    | LinkKind::Clock
             )
         });
         let sum: f64 = self.kinds.iter().map(|(kind, _)| weight(*kind)).sum();
