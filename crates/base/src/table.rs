@@ -291,6 +291,19 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (next != NIL).then_some(SlotId(next))
     }
 
+    /// Shows every value, from the lowest class and the oldest on.
+    pub fn for_each(&self, mut show: impl FnMut(&K, &V)) {
+        for class in 0..CLASSES {
+            let mut next = self.oldest(class);
+            while let Some(id) = next {
+                next = self.after(id);
+                if let Some((key, value)) = self.get(id) {
+                    show(key, value);
+                }
+            }
+        }
+    }
+
     /// Changes every value, from the lowest class and the oldest on.
     pub fn for_each_mut(&mut self, mut change: impl FnMut(&K, &mut V)) {
         for class in 0..CLASSES {

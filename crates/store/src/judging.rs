@@ -55,6 +55,7 @@ enum Change {
     Joined(MemberRow),
     Left { campaign: i64, call: i64, why: String },
     Merged { from: i64, into: i64, at: i64, why: String },
+    Parted { from: i64, into: i64, at: i64, why: String },
 }
 
 impl Judging {
@@ -146,6 +147,9 @@ impl Judging {
                     named.filter(|campaign| **campaign == from).for_each(|campaign| *campaign = into);
                     pending.merged.insert(from);
                     pending.changes.push(Change::Merged { from, into, at: at.as_nanos(), why });
+                }
+                Outcome::Parted { from, into, at, why } => {
+                    pending.changes.push(Change::Parted { from, into, at: at.as_nanos(), why });
                 }
                 Outcome::Key { key, campaign } => {
                     pending.keys.insert(key, campaign);

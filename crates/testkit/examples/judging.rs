@@ -644,6 +644,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Member(_) => "joined",
         Outcome::Left { .. } => "left",
         Outcome::Merged { .. } => "merged",
+        Outcome::Parted { .. } => "parted",
         Outcome::Key { .. } => "keys",
         Outcome::Prompt { .. } => "prompts",
         Outcome::Standing(..) => "standings",

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod membership;
+mod parting;
 mod prompts;
 mod registrations;
 mod reputation;
@@ -54,6 +55,8 @@ const WARM: Span = Span::from_secs(6 * 3600);
 struct Caller {
     account: Account,
     actor: Actor,
+    /// The campaign that a call of it joined last.
+    campaign: Option<i64>,
     /// Whether the memory was asked.
     is_asked: bool,
 }

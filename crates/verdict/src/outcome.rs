@@ -36,7 +36,7 @@ pub enum Outcome {
         campaign: i64,
         /// The call.
         call: i64,
-        /// Why it left.
+        /// Why it left; empty where something else tells.
         why: String,
     },
     /// Two campaigns are one.
@@ -48,6 +48,17 @@ pub enum Outcome {
         /// When.
         at: Timestamp,
         /// What they share.
+        why: String,
+    },
+    /// A campaign was two: some of its calls are another's from now on.
+    Parted {
+        /// The one that it was taken for.
+        from: i64,
+        /// The one that it is.
+        into: i64,
+        /// When.
+        at: Timestamp,
+        /// Why.
         why: String,
     },
     /// A key leads to a campaign.
@@ -104,6 +115,8 @@ pub struct CampaignRow {
     pub is_confirmed: bool,
     /// What an operator was told of it: nothing (0), that it was found (1), that it is confirmed (2).
     pub told: u8,
+    /// The campaign that it was taken for at first.
+    pub parted_from: Option<i64>,
     /// What holds it together.
     pub links: Vec<LinkRow>,
 }

@@ -202,7 +202,7 @@ impl Pool {
         named.filter(|campaign| **campaign == Some(from)).for_each(|campaign| *campaign = Some(into));
     }
 
-    pub(crate) fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+    pub(crate) fn candidates(&self) -> impl DoubleEndedIterator<Item = &Candidate> {
         self.candidates.iter()
     }
 
@@ -223,6 +223,11 @@ impl Pool {
         let is_large = self.candidates.len() >= MOST_CANDIDATES / 2;
         let share = if self.campaign.is_some() || is_large { 3 } else { 6 };
         self.candidates.len() >= fewest && self.news > self.candidates.len() / share
+    }
+
+    /// Whether its latest call was read before: a pool whose news are none.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.candidates.back().is_some_and(|c| c.is_settled)
     }
 
     /// Whether what is known of callers is to be asked for again: somebody may have got roots since.

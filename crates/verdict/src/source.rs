@@ -34,6 +34,8 @@ pub(crate) struct Source {
     pub(crate) rooted: (u32, u32),
     /// Calls with a token, and without.
     pub(crate) signed: Signed,
+    /// The campaign that a call of it joined last.
+    pub(crate) campaign: Option<i64>,
     /// What speaks for it, as odds, where that was worked out since its last call began or ended.
     honesty: Option<f64>,
 }

@@ -127,10 +127,12 @@ impl Pending {
             let links: Value =
                 c.links.iter().map(|l| json!({"kind": l.kind.name(), "evidence": l.evidence})).collect();
             tx.prepare_cached(
-                "INSERT INTO campaigns (campaign, name, found_at, first_seen, last_seen, calls, is_confirmed, told, links)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                "INSERT INTO campaigns (campaign, name, found_at, first_seen, last_seen, calls, is_confirmed, told, links,
+                     parted_from)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
                  ON CONFLICT (campaign) DO UPDATE SET first_seen = excluded.first_seen, last_seen = excluded.last_seen,
-                     calls = excluded.calls, is_confirmed = excluded.is_confirmed, told = excluded.told, links = excluded.links",
+                     calls = excluded.calls, is_confirmed = excluded.is_confirmed, told = excluded.told, links = excluded.links,
+                     parted_from = excluded.parted_from",
             )?
             .execute(params![
                 c.campaign,
@@ -142,12 +144,20 @@ impl Pending {
                 c.is_confirmed,
                 c.told,
                 links.to_string(),
+                c.parted_from,
             ])?;
         }
         let event = |campaign: i64, at: i64, what: &str| -> Result<(), StoreError> {
             tx.prepare_cached("INSERT INTO campaign_events (campaign, at, what) VALUES (?1, ?2, ?3)")?
                 .execute(params![campaign, at, what])?;
             Ok(())
+        };
+        let name = |campaign: i64| -> Result<String, StoreError> {
+            let name = tx
+                .prepare_cached("SELECT name FROM campaigns WHERE campaign = ?1")?
+                .query_row([campaign], |r| r.get(0))
+                .optional()?;
+            Ok(name.unwrap_or_default())
         };
         for change in &self.changes {
             match change {
@@ -160,6 +170,9 @@ impl Pending {
                 Change::Left { campaign, call, why } => {
                     tx.prepare_cached("DELETE FROM campaign_members WHERE campaign = ?1 AND call = ?2")?
                         .execute([campaign, call])?;
+                    if why.is_empty() {
+                        continue;
+                    }
                     let mut at =
                         tx.prepare_cached("SELECT call_id, started_at FROM calls WHERE call = ?1")?;
                     let found: Option<(String, i64)> =
@@ -168,10 +181,12 @@ impl Pending {
                         event(*campaign, at, &format!("the call {call_id} left: {why}"))?;
                     }
                 }
+                Change::Parted { from, into, at, why } => {
+                    event(*from, *at, &format!("{} was parted from it: {why}", name(*into)?))?;
+                    event(*into, *at, &format!("was taken for {}: {why}", name(*from)?))?;
+                }
                 Change::Merged { from, into, at, why } => {
-                    let name: Option<String> = tx
-                        .query_row("SELECT name FROM campaigns WHERE campaign = ?1", [from], |r| r.get(0))
-                        .optional()?;
+                    let name = name(*from)?;
                     for sql in [
                         "UPDATE OR REPLACE campaign_members SET campaign = ?2 WHERE campaign = ?1",
                         "UPDATE campaign_events SET campaign = ?2 WHERE campaign = ?1",
@@ -182,7 +197,7 @@ impl Pending {
                     ] {
                         tx.prepare_cached(sql)?.execute([from, into])?;
                     }
-                    event(*into, *at, &format!("took over {}: {why}", name.unwrap_or_default()))?;
+                    event(*into, *at, &format!("took over {name}: {why}"))?;
                 }
             }
         }

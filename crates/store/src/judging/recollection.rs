@@ -272,6 +272,7 @@ fn campaign_row(row: &Row<'_>) -> Result<CampaignRow, rusqlite::Error> {
         calls: row.get("calls")?,
         is_confirmed: row.get("is_confirmed")?,
         told: row.get("told")?,
+        parted_from: row.get("parted_from")?,
         links: links.iter().filter_map(link).collect(),
     })
 }

@@ -128,7 +128,8 @@ impl Assessor {
     ) {
         let (fewest, window) = (self.settings.campaigns.fewest_calls, self.settings.campaigns.window);
         let Some((_, pool)) = self.pools.get(slot) else { return };
-        if !pool.is_due(fewest) {
+        // What an earlier run concluded of calls that are read again stands, of their pools as well.
+        if !pool.is_due(fewest) || pool.is_settled() {
             return;
         }
         let is_turn = pool.is_turn();
@@ -259,6 +260,7 @@ impl Assessor {
             calls: 0,
             is_confirmed: false,
             told: 0,
+            parted_from: None,
             links: Vec::new(),
         };
         // Whatever speaks of it comes behind it.
@@ -314,7 +316,8 @@ impl Assessor {
         self.campaigns.is_news(slot);
     }
 
-    /// A call that belongs to another campaign links both; answers the one that goes on.
+    /// A call that belongs to another campaign links both; answers the one that goes on. Where the two were parted it was taken for the
+    /// other's, and changes over.
     pub(super) fn merge_by_call(
         &mut self,
         call: i64,
@@ -322,16 +325,35 @@ impl Assessor {
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) -> i64 {
-        match self.member(call).map(|(of, _)| of).filter(|other| *other != campaign) {
-            Some(other) => {
-                self.merge(other, campaign, "a call of one plays the recording of the other", memory, out)
-            }
-            None => campaign,
+        let Some((other, strength)) = self.member(call).filter(|(of, _)| *of != campaign) else {
+            return campaign;
+        };
+        if !self.are_parted(other, campaign) || strength >= SURE {
+            return self.merge(
+                other,
+                campaign,
+                "a call of one plays the recording of the other",
+                memory,
+                out,
+            );
         }
+        if let Some(name) = self.campaign_name(campaign, memory, out) {
+            self.leave(call, other, "it plays the recording of another", out);
+            let why = "plays a recording that other callers play".to_owned();
+            self.join(call, Membership { campaign, name, strength: SURE, why }, memory, out);
+        }
+        campaign
     }
 
     /// Makes two campaigns one: the older goes on, and is answered.
-    fn merge(&mut self, a: i64, b: i64, why: &str, memory: &mut dyn Memory, out: &mut Vec<Outcome>) -> i64 {
+    pub(super) fn merge(
+        &mut self,
+        a: i64,
+        b: i64,
+        why: &str,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> i64 {
         let slots = (self.campaign_slot(a, memory, out), self.campaign_slot(b, memory, out));
         let (Some(slot_a), Some(slot_b)) = slots else { return b };
         let (Some(row_a), Some(row_b)) = (self.campaigns.get(slot_a), self.campaigns.get(slot_b)) else {
@@ -368,6 +390,13 @@ impl Assessor {
                 *campaign = into;
             }
         });
+        let moved = |campaign: &mut Option<i64>| {
+            if *campaign == Some(from.campaign) {
+                *campaign = Some(into);
+            }
+        };
+        self.sources.for_each_mut(|_, source| moved(&mut source.campaign));
+        self.callers.for_each_mut(|_, caller| moved(&mut caller.campaign));
         self.prompts.merged(from.campaign, into);
         into
     }

@@ -53,16 +53,17 @@ impl Assessor {
             };
             let odds = pool.affinity(call, around, &crowd);
             match call.campaign {
-                Some(of) if of == campaign && odds < LEAVES_BELOW => {
-                    news.push((place, call.call, odds, None))
-                }
+                Some(of) if of == campaign && odds < LEAVES_BELOW => news.push((place, *call, odds, None)),
                 None if odds > 0.0 => {
-                    news.push((place, call.call, odds, Some(pool.why(call, around, &crowd))));
+                    news.push((place, *call, odds, Some(pool.why(call, around, &crowd))));
                 }
                 _ => {}
             }
         }
-        for (place, call, odds, why) in news {
+        for (place, candidate, odds, why) in news {
+            let call = candidate.call;
+            let campaign =
+                if why.is_some() { self.nearest_of_parted(&candidate, campaign) } else { campaign };
             self.decide(call, campaign, odds, why, memory, out);
             // A call that is closed is known to this pool alone.
             let of = self.member(call).map(|(campaign, _)| campaign);
@@ -70,6 +71,15 @@ impl Assessor {
                 pool.belongs(place, call, of);
             }
         }
+    }
+
+    /// A pool's campaign, or one that was parted from it if that is where the calls of an address belong.
+    fn nearest_of_parted(&self, candidate: &Candidate, campaign: i64) -> i64 {
+        let slot = self.sources.find(candidate.source, &candidate.source);
+        let nearest = slot.and_then(|slot| self.sources.get(slot)).and_then(|(_, of)| of.campaign);
+        nearest
+            .filter(|nearest| !candidate.marks.is_from_trunk && self.are_parted(*nearest, campaign))
+            .unwrap_or(campaign)
     }
 
     /// A call joins a campaign (there is a reason), or leaves it.
@@ -134,6 +144,7 @@ impl Assessor {
             Some(_) if odds < LEAVES_BELOW => self.decide(call, campaign, odds, None, memory, out),
             None if odds > 0.0 => {
                 let why = pool.why(&candidate, around, &crowd);
+                let campaign = self.nearest_of_parted(&candidate, campaign);
                 self.decide(call, campaign, odds, Some(why), memory, out);
             }
             _ => {}
@@ -198,7 +209,18 @@ impl Assessor {
             Some(opened) => {
                 opened.membership = Some(membership.clone());
                 opened.is_news = true;
-                let other = opened.leg;
+                let (other, caller) = (opened.leg, opened.caller);
+                let source = (!opened.is_from_trunk).then_some(opened.source);
+                if let Some(source) = source.and_then(|source| self.sources.find(source, &source))
+                    && let Some((_, of)) = self.sources.get_mut(source)
+                {
+                    of.campaign = Some(campaign);
+                }
+                if let Some(caller) = self.callers.find(caller, &caller)
+                    && let Some((_, of)) = self.callers.get_mut(caller)
+                {
+                    of.campaign = Some(campaign);
+                }
                 self.tell(call, out);
                 other
             }
@@ -215,7 +237,7 @@ impl Assessor {
         }
     }
 
-    fn leave(&mut self, call: i64, campaign: i64, why: &str, out: &mut Vec<Outcome>) {
+    pub(super) fn leave(&mut self, call: i64, campaign: i64, why: &str, out: &mut Vec<Outcome>) {
         let key = call.cast_unsigned();
         if let Some(slot) = self.members.find(key, &key) {
             self.members.remove(slot);

@@ -6,8 +6,9 @@ use bellwether_base::{LruTable, Timestamp};
 use super::membership::SURE;
 use super::{Assessor, Outcome};
 use crate::memory::Memory;
-use crate::open::Membership;
+use crate::open::{InPool, Membership};
 use crate::places::distinct;
+use crate::pool::PoolKind;
 use crate::{LinkKind, LinkRow};
 
 /// Bits in which two prints of one recording differ at most; two voices differ in some 80 of 192.
@@ -28,13 +29,19 @@ struct Cluster {
     is_kept: bool,
 }
 
+/// A call that begins with a recording.
 #[derive(Clone, Copy)]
-struct Heard {
-    call: i64,
-    caller: u64,
+pub(super) struct Heard {
+    pub(super) call: i64,
+    pub(super) at: Timestamp,
+    pub(super) caller: u64,
     callee: u64,
+    /// The address that it comes from; none behind a trunk.
+    pub(super) source: Option<u64>,
+    /// Its pools of platform, deployment, origin and process, as far as it has them: 0 is none.
+    pub(super) shares: [u64; 4],
     /// Whether its caller has a history: an account that was registered for one call is nobody's.
-    has_history: bool,
+    pub(super) has_history: bool,
 }
 
 /// Recordings by parts of their prints.
@@ -102,6 +109,25 @@ impl Prompts {
         id
     }
 
+    /// The recordings of some campaigns, each with its campaign and its calls of callers that nobody knows.
+    pub(super) fn of(&self, is_meant: impl Fn(i64) -> bool) -> Vec<(u64, i64, Vec<Heard>)> {
+        let mut found = Vec::new();
+        self.clusters.for_each(|id, cluster| {
+            if let Some(campaign) = cluster.campaign.filter(|campaign| is_meant(*campaign)) {
+                let calls = cluster.calls.iter().filter(|heard| !heard.has_history).copied();
+                found.push((*id, campaign, calls.collect()));
+            }
+        });
+        found
+    }
+
+    /// A recording is another campaign's from now on; answers how it begins.
+    pub(super) fn moved(&mut self, id: u64, into: i64) -> Option<OpeningPrint> {
+        let cluster = self.get_mut(id)?;
+        cluster.campaign = Some(into);
+        Some(cluster.print)
+    }
+
     /// A campaign became part of another.
     pub(super) fn merged(&mut self, from: i64, into: i64) {
         self.clusters.for_each_mut(|_, cluster| {
@@ -123,16 +149,31 @@ impl Assessor {
     ) {
         let now = self.now;
         let Some(call) = self.opened(id) else { return };
-        // What an earlier run concluded stands; the recording is known by what was kept of it.
-        if call.cluster.is_some() || call.leg.is_some() || (call.is_known && !call.is_recalled) {
+        if call.cluster.is_some() || call.leg.is_some() {
             return;
         }
-        let heard = Heard { call: id, caller: call.caller, callee: call.callee, has_history: false };
-        let (caller, at) = (call.caller, call.started_at);
+        // What an earlier run concluded of a call that is read again stands; later calls are compared with it all the same.
+        let is_settled = call.is_known && !call.is_recalled;
+        let (caller, callee, at, pools) = (call.caller, call.callee, call.started_at, call.pools);
+        let source = (!call.is_from_trunk).then_some(call.source);
         let slot = self.callers.find(caller, &caller);
         let has_history =
             slot.and_then(|slot| self.callers.get(slot)).is_some_and(|(_, of)| of.account.has_history(at));
-        let heard = Heard { has_history, ..heard };
+        let mut shares = [0; 4];
+        for InPool { key, .. } in pools.iter() {
+            let kind = self.pools.find(key, &key).and_then(|slot| self.pools.get(slot)).map(|(_, p)| p.kind);
+            let place = match kind {
+                Some(PoolKind::Fingerprint) => 0,
+                Some(PoolKind::Deployment) => 1,
+                Some(PoolKind::OriginId) => 2,
+                Some(PoolKind::Instance) => 3,
+                _ => continue,
+            };
+            if let Some(share) = shares.get_mut(place) {
+                *share = key;
+            }
+        }
+        let heard = Heard { call: id, at, caller, callee, source, shares, has_history };
         let cluster_id = self.prompts.cluster(print, now);
         let Some(cluster) = self.prompts.get_mut(cluster_id) else { return };
         cluster.count += 1;
@@ -155,7 +196,7 @@ impl Assessor {
             call.prompt = Some((count, all_callers));
             call.is_news = true;
         }
-        if all_callers < 2 {
+        if all_callers < 2 || is_settled {
             return;
         }
         let news: Vec<Heard> = if campaign.is_none() && is_shared { unrooted } else { vec![heard] };
@@ -193,5 +234,9 @@ impl Assessor {
             self.tell(heard.call, out);
         }
         self.announce(campaign, memory, out);
+        // Now and then, as the recording is known better.
+        if count.is_power_of_two() {
+            self.part_or_join(campaign, memory, out);
+        }
     }
 }

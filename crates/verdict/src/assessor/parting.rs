@@ -1,0 +1,239 @@
+//! A campaign that turns out to be two is parted; two that turn out to be one are joined.
+//!
+//! Several recordings are one party's where they are played from the same addresses, or by the same numbers or processes.
+//! Who calls on a platform that others share is taken for a part of the campaign that was found there first. It shows by its recordings:
+//! where each of two uses its addresses again and again, and never one of the other's, nor a number, a process or an origin, the two have
+//! nothing in common but the platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellwether_base::Timestamp;
+
+use super::membership::SURE;
+use super::prompts::Heard;
+use super::{Assessor, Membership, Outcome};
+use crate::memory::Memory;
+
+/// Calls of a recording without which nothing is said of what it shares.
+const FEWEST: usize = 8;
+
+/// Calls for each address from which on a party uses its addresses again.
+const USED_AGAIN: usize = 2;
+
+/// Calls of either that must share something for two to be one: so many, and one in so many.
+const FEWEST_SHARED: usize = 2;
+const SHARE: usize = 5;
+
+/// Specificity from which on a platform is one party's.
+const SPECIFIC: f64 = 0.3;
+
+/// A recording of a campaign, with the calls that play it.
+struct Recording {
+    id: u64,
+    campaign: i64,
+    calls: Vec<Heard>,
+}
+
+/// Recordings that have something in common beside the platform.
+struct Party(Vec<Recording>);
+
+impl Party {
+    fn calls(&self) -> impl Iterator<Item = &Heard> + Clone {
+        self.0.iter().flat_map(|recording| &recording.calls)
+    }
+
+    /// The first of its calls that was taken for a campaign's, or of all.
+    fn first(&self, of: Option<i64>) -> Option<(Timestamp, i64)> {
+        let recordings = self.0.iter().filter(|recording| of.is_none_or(|of| recording.campaign == of));
+        recordings.flat_map(|recording| &recording.calls).map(|heard| (heard.at, heard.call)).min()
+    }
+
+    fn campaigns(&self) -> BTreeSet<i64> {
+        self.0.iter().map(|recording| recording.campaign).collect()
+    }
+
+    /// Whether it uses its addresses again: only then does it tell anything that none is another's.
+    fn uses_again(&self) -> bool {
+        let sources: BTreeSet<u64> = self.calls().filter_map(|heard| heard.source).collect();
+        self.calls().all(|heard| heard.source.is_some()) && sources.len() * USED_AGAIN <= self.calls().count()
+    }
+}
+
+/// What calls share, that others may share with them.
+struct Shared {
+    callers: BTreeSet<u64>,
+    sources: BTreeSet<u64>,
+    keys: BTreeSet<u64>,
+}
+
+impl Shared {
+    fn of<'a>(calls: impl Iterator<Item = &'a Heard> + Clone) -> Self {
+        Self {
+            callers: calls.clone().map(|heard| heard.caller).collect(),
+            sources: calls.clone().filter_map(|heard| heard.source).collect(),
+            keys: calls.flat_map(|heard| heard.shares).filter(|key| *key != 0).collect(),
+        }
+    }
+
+    fn has(&self, heard: &Heard, is_specific: impl Fn(u64) -> bool) -> bool {
+        let [platform, deployment, origin, process] = heard.shares;
+        self.callers.contains(&heard.caller)
+            || heard.source.is_some_and(|source| self.sources.contains(&source))
+            || [origin, process].iter().any(|key| self.keys.contains(key))
+            || [platform, deployment].iter().any(|key| self.keys.contains(key) && is_specific(*key))
+    }
+}
+
+impl Assessor {
+    /// The campaign that another was parted from, or itself.
+    fn root(&self, campaign: i64) -> i64 {
+        let row = self.campaigns.find(campaign.cast_unsigned()).and_then(|slot| self.campaigns.get(slot));
+        row.and_then(|row| row.parted_from).unwrap_or(campaign)
+    }
+
+    /// Whether two campaigns were one and were parted.
+    pub(super) fn are_parted(&self, a: i64, b: i64) -> bool {
+        a != b && self.root(a) == self.root(b)
+    }
+
+    /// Looks at what the recordings of a campaign, and of those that were parted from it, have in common.
+    pub(super) fn part_or_join(&mut self, campaign: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        let roots = self.roots_nearby(campaign);
+        let recordings = self.prompts.of(|of| roots.contains(&self.root(of)));
+        let mut parties: Vec<Party> = Vec::new();
+        for (id, campaign, calls) in recordings.into_iter().filter(|(.., calls)| calls.len() >= FEWEST) {
+            let (mut akin, others): (Vec<Party>, Vec<Party>) =
+                parties.into_iter().partition(|party| self.are_akin(&calls, party));
+            let mut party = Party(vec![Recording { id, campaign, calls }]);
+            akin.iter_mut().for_each(|other| party.0.append(&mut other.0));
+            parties = others;
+            parties.push(party);
+        }
+        if parties.len() < 2 && parties.iter().all(|party| party.campaigns().len() < 2) {
+            return;
+        }
+        parties.sort_by_key(|party| party.first(None));
+        // A campaign is that of its first call.
+        let owner = |campaign: i64| {
+            let with = |party: &&Party| party.campaigns().contains(&campaign);
+            parties.iter().filter(with).filter_map(|party| party.first(Some(campaign))).min()
+        };
+        let all: BTreeSet<i64> = parties.iter().flat_map(Party::campaigns).collect();
+        let owners: BTreeMap<i64, Option<(Timestamp, i64)>> =
+            all.into_iter().map(|of| (of, owner(of))).collect();
+        for party in &parties {
+            let is_own = |of: &i64| owners.get(of).is_some_and(|first| *first == party.first(Some(*of)));
+            let (own, others): (Vec<i64>, Vec<i64>) = party.campaigns().into_iter().partition(is_own);
+            let into = own.into_iter().reduce(|a, b| {
+                let why =
+                    "their recordings are played from the same addresses, by the same numbers or processes";
+                self.merge(a, b, why, memory, out)
+            });
+            for from in others {
+                match into {
+                    Some(into) => self.change_over(from, into, party, memory, out),
+                    None if party.uses_again() => self.part(from, party, memory, out),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// The campaign, and those that calls of its addresses and numbers joined last: what they were parted from.
+    fn roots_nearby(&self, campaign: i64) -> BTreeSet<i64> {
+        let mut roots = BTreeSet::from([self.root(campaign)]);
+        for (.., calls) in self.prompts.of(|of| of == campaign) {
+            for heard in calls {
+                let caller = self.callers.find(heard.caller, &heard.caller);
+                let caller = caller.and_then(|slot| self.callers.get(slot)).and_then(|(_, of)| of.campaign);
+                let source = heard.source.and_then(|source| self.sources.find(source, &source));
+                let source = source.and_then(|slot| self.sources.get(slot)).and_then(|(_, of)| of.campaign);
+                roots.extend([caller, source].into_iter().flatten().map(|of| self.root(of)));
+            }
+        }
+        roots
+    }
+
+    /// Whether calls that play a recording and a party have something in common that is not everybody's: many of either, as two parties may
+    /// come to one address by chance.
+    fn are_akin(&self, calls: &[Heard], party: &Party) -> bool {
+        let own = Shared::of(calls.iter());
+        let theirs = Shared::of(party.calls());
+        let count = |of: &mut dyn Iterator<Item = &Heard>, shared: &Shared| {
+            of.filter(|heard| shared.has(heard, |key| self.is_specific(key))).count()
+        };
+        let enough = |shared: usize, all: usize| shared >= FEWEST_SHARED.max(all / SHARE);
+        enough(count(&mut calls.iter(), &theirs), calls.len())
+            && enough(count(&mut party.calls(), &own), party.calls().count())
+    }
+
+    fn is_specific(&self, key: u64) -> bool {
+        let pool = self.pools.find(key, &key).and_then(|slot| self.pools.get(slot));
+        pool.is_some_and(|(_, pool)| self.specificity(pool) > SPECIFIC)
+    }
+
+    /// The calls of a party that were taken for a campaign's become a campaign of their own.
+    fn part(&mut self, from: i64, party: &Party, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        let Some((_, first)) = party.first(Some(from)) else { return };
+        let (root, Some(into)) = (self.root(from), self.found("parted", first, memory, out)) else { return };
+        let old = self.campaign_slot(from, memory, out).and_then(|slot| self.campaigns.get(slot));
+        let links = old.map(|row| row.links.clone()).unwrap_or_default();
+        let Some(slot) = self.campaign_slot(into, memory, out) else { return };
+        let Some(row) = self.campaigns.get_mut(slot) else { return };
+        (row.parted_from, row.links) = (Some(root), links);
+        self.campaigns.is_news(slot);
+        out.push(Outcome::Parted {
+            from,
+            into,
+            at: self.now,
+            why: "it uses addresses, numbers and a recording of its own".to_owned(),
+        });
+        self.change_over(from, into, party, memory, out);
+        self.announce(into, memory, out);
+    }
+
+    /// The calls of a party that were taken for a campaign's belong to another.
+    fn change_over(
+        &mut self,
+        from: i64,
+        into: i64,
+        party: &Party,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(name) = self.campaign_name(into, memory, out) else { return };
+        for recording in party.0.iter().filter(|recording| recording.campaign == from) {
+            if let Some(print) = self.prompts.moved(recording.id, into) {
+                out.push(Outcome::Prompt { print, campaign: into });
+            }
+        }
+        let heard: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
+        for call in self.calls_of(from, party) {
+            let (strength, why) = if heard.contains(&call) {
+                (SURE, "plays a recording that other callers play")
+            } else {
+                (1.0, "comes from an address or number of calls that play its recording")
+            };
+            self.leave(call, from, "", out);
+            let (name, why) = (name.clone(), why.to_owned());
+            self.join(call, Membership { campaign: into, name, strength, why }, memory, out);
+        }
+    }
+
+    /// The calls of a campaign that are a party's, as far as they are remembered: those that play its recordings, and those from its
+    /// addresses and numbers.
+    fn calls_of(&self, campaign: i64, party: &Party) -> BTreeSet<i64> {
+        let sources: BTreeSet<u64> = party.calls().filter_map(|heard| heard.source).collect();
+        let callers: BTreeSet<u64> = party.calls().map(|heard| heard.caller).collect();
+        let mut calls: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
+        self.pools.for_each(|_, pool| {
+            let own = pool.candidates().filter(|c| {
+                c.campaign == Some(campaign)
+                    && (callers.contains(&c.caller) || !c.marks.is_from_trunk && sources.contains(&c.source))
+            });
+            calls.extend(own.map(|c| c.call));
+        });
+        calls.retain(|call| self.member(*call).is_some_and(|(of, _)| of == campaign));
+        calls
+    }
+}

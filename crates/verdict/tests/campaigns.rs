@@ -1,0 +1,310 @@
+//! Rows in, campaigns out: recordings that go together, and such that do not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellwether_acoustics::OpeningPrint;
+use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
+use bellwether_fingerprint::{Part, PrintHash};
+use bellwether_judge::{
+    AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, Row, StreamRow, Validity,
+};
+use bellwether_verdict::{
+    Account, Assessor, CampaignRow, Judged, Memory, Outcome, PastCall, PlatformFacts, Settings, Standing,
+    Subject,
+};
+
+const START: Timestamp = Timestamp::from_nanos(1_800_000_000_000_000_000);
+const REGISTRAR: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
+
+/// Nothing was ever written.
+struct Nothing;
+
+impl Memory for Nothing {
+    fn judged(&mut self, _: i64) -> Option<Judged> {
+        None
+    }
+    fn account(&mut self, _: &str, _: Timestamp) -> Account {
+        Account::default()
+    }
+    fn standing(&mut self, _: &Subject) -> Option<Standing> {
+        None
+    }
+    fn platform(&mut self, _: &str, _: Option<&str>) -> PlatformFacts {
+        PlatformFacts::default()
+    }
+    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
+        Vec::new()
+    }
+    fn campaign(&mut self, _: i64) -> Option<CampaignRow> {
+        None
+    }
+    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+        Vec::new()
+    }
+    fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {
+        Vec::new()
+    }
+}
+
+/// SplitMix64.
+fn mix(n: u64) -> u64 {
+    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
+fn recording(number: u64) -> OpeningPrint {
+    let octets: Vec<u8> = (0..3).flat_map(|word| mix(number * 31 + word).to_le_bytes()).collect();
+    OpeningPrint::from_octets(&octets).unwrap()
+}
+
+/// A call of one platform that everybody has, and what becomes of it.
+struct Planned {
+    number: u64,
+    secs: i64,
+    caller: u64,
+    source: u64,
+    /// What it plays, where it is answered.
+    plays: Option<u64>,
+    talks: i64,
+    /// Whether the caller's number is near the called one.
+    is_neighbour: bool,
+}
+
+fn facts() -> NumberFacts {
+    NumberFacts {
+        kind: NumberKind::International,
+        digits: 11,
+        country: Some("1".to_owned()),
+        place: None,
+        validity: Some(Validity::Possible),
+    }
+}
+
+fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
+    let Planned { number, secs, caller, source, plays, talks, is_neighbour } = *planned;
+    let call = (mix(number) >> 1).cast_signed();
+    let at = START + Span::from_secs(secs);
+    let platform = PrintHash::of(Part::Combined, "softphone");
+    let callee = format!("{:032x}", mix(number * 7 + 1));
+    let address = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
+    let begin = Row::Call(Box::new(CallRow {
+        call,
+        call_id: format!("call-{number}"),
+        from_tag: "t".to_owned(),
+        started_at: at,
+        caller: format!("{:032x}", mix(caller)),
+        caller_host: "voice.example.net".to_owned(),
+        is_sensitive: false,
+        dialled: callee.clone(),
+        callee,
+        caller_number: facts(),
+        callee_number: facts(),
+        callee_neighbourhood: None,
+        source: address,
+        destination: REGISTRAR,
+        transport: Transport::Udp,
+        user_agent: Some("Softphone 1".to_owned()),
+        fingerprint: platform,
+        sip_author: platform,
+        sdp_author: None,
+        path: None,
+        origin: format!("origin-{caller}"),
+        access_side: AccessSide::Outbound,
+        trunk_id: None,
+        attested: None,
+        deployment: "everybody's".to_owned(),
+        traits: CallTraits { is_neighbour, ..CallTraits::default() },
+        defects: Vec::new(),
+        hep_agent: None,
+        mirror: None,
+    }));
+    let (answered, ended) = (at + Span::from_secs(5), at + Span::from_secs(5 + talks));
+    let end = Row::CallUpdate(Box::new(CallUpdate {
+        call,
+        started_at: at,
+        answered_at: (talks > 0).then_some(answered),
+        ended_at: Some(ended),
+        final_status: Some(if talks > 0 { 200 } else { 486 }),
+        duplicates: 0,
+        retransmissions: 0,
+        hops: 1,
+        last_destination: REGISTRAR,
+        access_side: AccessSide::Outbound,
+        trunk_id: None,
+        forks: 0,
+        reinvites: 0,
+        cancelled: false,
+    }));
+    let mut all = vec![(at, begin)];
+    if talks > 0 {
+        let stream = StreamRow {
+            stream: call,
+            call: Some(call),
+            direction: "caller",
+            src: address,
+            dst: REGISTRAR,
+            ssrc: 1,
+            codec: Some("PCMU".to_owned()),
+            payload_type: 0,
+            packets: 50 * talks.unsigned_abs(),
+            lost: 0,
+            reordered: 0,
+            duplicates: 0,
+            restarts: 0,
+            jitter_ms: None,
+            telephone_events: 0,
+            comfort_noise: 0,
+            rtcp_packets: 0,
+            media_rate: None,
+            report_rate: None,
+            beginning: String::new(),
+            opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
+            first_seen: answered,
+            last_seen: ended,
+            silence: None,
+            pauses: None,
+            silence_reason: None,
+        };
+        all.push((ended, Row::Stream(Box::new(stream))));
+    }
+    all.push((ended, end));
+    all
+}
+
+/// Which calls belong together in the end, by number.
+fn campaigns(planned: &[Planned]) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
+    let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
+    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).collect();
+    all.sort_by_key(|(at, _)| *at);
+    let mut out = Vec::new();
+    for (_, row) in &all {
+        assessor.row(row, &mut Nothing, &mut out);
+    }
+    assessor.finish(&mut Nothing, &mut out);
+    let numbers: BTreeMap<i64, u64> =
+        planned.iter().map(|p| ((mix(p.number) >> 1).cast_signed(), p.number)).collect();
+    let mut of: BTreeMap<i64, i64> = BTreeMap::new();
+    for outcome in &out {
+        match outcome {
+            Outcome::Member(row) => {
+                assert_eq!(of.insert(row.call, row.campaign), None, "a call is in one campaign");
+            }
+            Outcome::Left { campaign, call, .. } => assert_eq!(of.remove(call), Some(*campaign)),
+            Outcome::Merged { from, into, .. } => {
+                of.values_mut().filter(|c| *c == from).for_each(|c| *c = *into);
+            }
+            _ => {}
+        }
+    }
+    let mut found: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+    for (call, campaign) in of {
+        found.entry(campaign).or_default().insert(*numbers.get(&call).unwrap());
+    }
+    (found.into_values().collect(), out)
+}
+
+/// Honest people on the platform: each with one address and number, and they talk.
+fn people(planned: &mut Vec<Planned>) {
+    for i in 0..300_u64 {
+        let who = i % 20;
+        let secs = (i * 60 + mix(i) % 50).cast_signed();
+        planned.push(Planned {
+            number: 50_000 + i,
+            secs,
+            caller: 9_000 + who,
+            source: 1_000 + who,
+            plays: None,
+            talks: 70,
+            is_neighbour: false,
+        });
+    }
+}
+
+/// A robocaller: numbers for two calls each, some addresses in turn, recordings by chance.
+fn robot(
+    planned: &mut Vec<Planned>,
+    first: u64,
+    calls: u64,
+    sources: (u64, u64),
+    recordings: &[u64],
+    from: i64,
+    neighbours: bool,
+) {
+    for i in 0..calls {
+        let dice = mix(first + i);
+        let secs = from + (i * 50 + dice % 20).cast_signed();
+        planned.push(Planned {
+            number: first + i,
+            secs,
+            caller: first * 10 + i / 2,
+            source: sources.0 + (dice >> 20) % sources.1,
+            plays: Some(recordings[(dice >> 40) as usize % recordings.len()]),
+            talks: if dice % 10 < 7 { 8 } else { 0 },
+            is_neighbour: neighbours,
+        });
+    }
+}
+
+#[test]
+fn two_robocallers_on_one_shared_platform_are_two_campaigns_in_the_end() {
+    let mut planned = Vec::new();
+    people(&mut planned);
+    robot(&mut planned, 1, 150, (1, 6), &[1, 2], 4000, false);
+    robot(&mut planned, 500, 150, (40, 6), &[3], 4010, false);
+    let (found, out) = campaigns(&planned);
+    let mut kinds: Vec<(usize, usize, usize)> = found
+        .iter()
+        .map(|calls| {
+            let of = |range: std::ops::Range<u64>| calls.iter().filter(|call| range.contains(call)).count();
+            (of(1..151), of(500..650), of(50_000..60_000))
+        })
+        .collect();
+    kinds.sort_unstable();
+    assert_eq!(found.len(), 2, "{kinds:?}");
+    assert!(kinds.iter().all(|(_, _, honest)| *honest == 0), "{kinds:?}");
+    // Seven calls in ten are answered, and so heard.
+    assert!(kinds[0].1 > 95 && kinds[0].0 == 0 && kinds[1].0 > 95 && kinds[1].1 == 0, "{kinds:?}");
+    // The same rows say the same.
+    assert_eq!(campaigns(&planned).1, out);
+}
+
+/// The second begins when the platform that both share leads to the campaign of the first, so that its calls are taken for that one's.
+#[test]
+fn what_was_taken_for_one_campaign_is_parted_by_what_it_plays_from_where() {
+    let mut planned = Vec::new();
+    people(&mut planned);
+    robot(&mut planned, 1, 150, (1, 6), &[1, 2], 9000, true);
+    robot(&mut planned, 500, 150, (40, 6), &[3, 4], 12_800, true);
+    let (found, out) = campaigns(&planned);
+    assert!(out.iter().any(|outcome| matches!(outcome, Outcome::Parted { .. })));
+    assert_eq!(found.len(), 2, "{:?}", found.iter().map(BTreeSet::len).collect::<Vec<_>>());
+    for calls in &found {
+        let first = calls.iter().filter(|call| **call < 500).count();
+        let purity = first.max(calls.len() - first) as f64 / calls.len() as f64;
+        assert!(purity > 0.95 && calls.len() > 100, "{first} of {}", calls.len());
+    }
+    assert!(found.iter().map(BTreeSet::len).sum::<usize>() > 285);
+}
+
+#[test]
+fn one_robocaller_with_several_recordings_stays_one_campaign() {
+    let mut planned = Vec::new();
+    people(&mut planned);
+    robot(&mut planned, 1, 200, (1, 6), &[1, 2, 3, 4], 4000, false);
+    let (found, out) = campaigns(&planned);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].len() > 125 && found[0].iter().all(|call| *call < 1000));
+    assert!(!out.iter().any(|outcome| matches!(outcome, Outcome::Parted { .. })));
+}
+
+#[test]
+fn who_never_uses_an_address_again_is_known_by_numbers_that_play_several_recordings() {
+    let mut planned = Vec::new();
+    people(&mut planned);
+    robot(&mut planned, 1, 200, (1, 60_000), &[1, 2, 3], 4000, false);
+    let (found, _) = campaigns(&planned);
+    assert_eq!(found.len(), 1, "{:?}", found.iter().map(BTreeSet::len).collect::<Vec<_>>());
+}
