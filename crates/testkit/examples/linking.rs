@@ -534,7 +534,12 @@ fn cache(path: &Path, is_cold: bool) -> Outcome<()> {
 
 /// What the assessor's memory asks, and what merging two campaigns writes, as in `crates/store/src/judging/`.
 const STATEMENTS: [(&str, &str); 13] = [
-    ("judged", "SELECT s.stage, s.signals, s.campaign FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1"),
+    (
+        "judged",
+        "SELECT s.stage, s.signals, s.campaign, m.strength, m.why FROM scores AS s JOIN calls AS c ON c.id = s.id
+                 LEFT JOIN campaign_members AS m ON m.campaign = s.campaign AND m.call = c.call
+             WHERE c.call = ?1",
+    ),
     (
         "account: calls",
         "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at, c.fingerprint FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id

@@ -53,8 +53,8 @@ pub struct Judged {
     pub stage: Stage,
     /// Its signals.
     pub findings: Vec<Finding>,
-    /// Its campaign.
-    pub campaign: Option<i64>,
+    /// Its campaign, how sure that is, and why.
+    pub member: Option<(i64, f64, String)>,
 }
 
 /// What structure shows of a platform.

@@ -110,11 +110,21 @@ impl Recollection<'_> {
 
     fn find_judged(&self, call: i64) -> Result<Option<Judged>, StoreError> {
         let mut select = self.reader.db.prepare_cached(
-            "SELECT s.stage, s.signals, s.campaign FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
+            "SELECT s.stage, s.signals, s.campaign, m.strength, m.why FROM scores AS s JOIN calls AS c ON c.id = s.id
+                 LEFT JOIN campaign_members AS m ON m.campaign = s.campaign AND m.call = c.call
+             WHERE c.call = ?1",
         )?;
         let found = select.query_row([call], |r| {
             let signals: String = r.get(1)?;
-            Ok(Judged { stage: Stage::of(r.get(0)?), findings: stored(&signals), campaign: r.get(2)? })
+            let campaign: Option<i64> = r.get(2)?;
+            let member = match campaign {
+                Some(campaign) => {
+                    let (strength, why): (Option<f64>, Option<String>) = (r.get(3)?, r.get(4)?);
+                    Some((campaign, strength.unwrap_or_default(), why.unwrap_or_default()))
+                }
+                None => None,
+            };
+            Ok(Judged { stage: Stage::of(r.get(0)?), findings: stored(&signals), member })
         });
         Ok(found.optional()?)
     }

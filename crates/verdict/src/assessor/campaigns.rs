@@ -104,13 +104,12 @@ impl Assessor {
     pub(super) fn recall_member(
         &mut self,
         call: i64,
-        campaign: i64,
+        (campaign, strength, why): (i64, f64, String),
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-        // It stays whatever it shows: why it joined is known to the run that saw it.
-        let membership = Membership { campaign, name, strength: SURE, why: String::new() };
+        let membership = Membership { campaign, name, strength, why };
         let key = call.cast_unsigned();
         self.members.insert(key, key, membership.clone(), 0, self.now);
         if let Some(call) = self.opened(call) {

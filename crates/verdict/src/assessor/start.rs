@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::{CallRow, PassportStatus, Validity};
 
+use super::membership::SURE;
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
 use crate::Finding;
 use crate::actor::{Deed, Fate, follows};
@@ -50,7 +51,9 @@ impl Assessor {
             }
             self.now = row.started_at;
             let mut unsaid = Vec::new();
-            let judged = Judged { stage: Stage::Closed, findings: Vec::new(), campaign };
+            // It stays whatever it shows: why it joined is known to the run that saw it.
+            let member = campaign.map(|campaign| (campaign, SURE, String::new()));
+            let judged = Judged { stage: Stage::Closed, findings: Vec::new(), member };
             self.begin(&row, Some(judged), memory, &mut unsaid);
             let update = bellwether_judge::CallUpdate {
                 call: row.call,
@@ -145,7 +148,10 @@ impl Assessor {
         };
         let mut at_start: Vec<Finding> = Vec::with_capacity(6);
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
-        let kept = judged.map(|judged| (judged.findings, judged.campaign));
+        let (kept, member) = match judged {
+            Some(judged) => (Some(judged.findings), judged.member),
+            None => (None, None),
+        };
         if kept.is_none() {
             for (place, look) in &self.rules.start {
                 if let Some(tuned) = self.settings.signals.get(*place)
@@ -155,9 +161,8 @@ impl Assessor {
                 }
             }
         }
-        let campaign = kept.as_ref().and_then(|(_, campaign)| *campaign);
         let mut of_device = Vec::new();
-        for finding in kept.map(|(findings, _)| findings).unwrap_or_default() {
+        for finding in kept.unwrap_or_default() {
             match SIGNALS.get(finding.signal).map(|signal| &signal.rule) {
                 Some(Rule::Start(_)) => at_start.push(finding),
                 Some(Rule::Device) => of_device.push(finding),
@@ -229,8 +234,8 @@ impl Assessor {
         };
         // When the table is full the oldest gives way: what was thought of it last stands.
         self.open.insert(key, key, call, 0, now);
-        if let Some(campaign) = campaign {
-            self.recall_member(row.call, campaign, memory, out);
+        if let Some(member) = member {
+            self.recall_member(row.call, member, memory, out);
         }
         if !is_rooted && !is_scanner {
             let candidate = Candidate {
