@@ -38,9 +38,13 @@ pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<Socke
     }
     let (answer, answers) = mpsc::sync_channel(1);
     let name = (to.host.clone(), to.port);
-    std::thread::Builder::new().name("alert-resolve".into()).spawn(move || {
+    let look_up = move || {
         let _ = answer.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
-    })?;
+    };
+    std::thread::Builder::new()
+        .name("alert-resolve".into())
+        .spawn(look_up)
+        .map_err(|e| io::Error::other(format!("no thread can be started to look up the name: {e}")))?;
     let found =
         answers.recv_timeout(deadline.left()?).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     if found.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(found) }

@@ -15,6 +15,7 @@ mod courier;
 mod deadline;
 mod dial;
 mod local;
+mod names;
 mod notice;
 mod open;
 mod receiver;
@@ -30,6 +31,7 @@ mod unix;
 mod webhook;
 
 pub use courier::{Counts, Courier, Limits, Spool, Wait};
+pub use names::agent;
 pub use notice::{Notice, Severity};
 pub use open::{Delivery, Format, OpenError, Patience, TlsFiles};
 pub use receiver::{Failure, Receiver};

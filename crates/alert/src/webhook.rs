@@ -42,7 +42,7 @@ impl Webhook {
             .max_idle_connections(0)
             .build();
         Ok(Self {
-            agent: ureq::Agent::new_with_config(config),
+            agent: crate::agent(config),
             url: url.to_owned(),
             sender: delivery.sender.clone(),
             secret: delivery.secret.clone(),

@@ -111,6 +111,36 @@ fn notices_are_posted_signed_and_again_until_they_are_taken() {
     );
 }
 
+/// No thread gets a stack of this size, as none does where a service may have no more threads.
+const NO_THREAD: (&str, &str) = ("RUST_MIN_STACK", "1152921504606846976");
+
+#[test]
+fn where_no_thread_can_be_started_a_receiver_is_away_and_the_process_lives() {
+    if std::env::var(NO_THREAD.0).is_err() {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let name = "where_no_thread_can_be_started_a_receiver_is_away_and_the_process_lives";
+        again.args(["--exact", name, "--test-threads=1"]).env(NO_THREAD.0, NO_THREAD.1);
+        let output = again.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        return;
+    }
+    assert!(std::thread::Builder::new().spawn(|| ()).is_err());
+    let away = |target: &str| {
+        let target: Target = target.parse().unwrap();
+        target.open(&delivery()).unwrap().send(&common::numbered(1), now()).unwrap_err().to_string()
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for scheme in ["http", "tcp"] {
+        let why = away(&format!("{scheme}://localhost:{port}"));
+        assert!(why.contains("no thread can be started"), "{why}");
+    }
+    // An address in digits needs none: it is the server that is not there.
+    drop(listener);
+    let why = away(&format!("http://127.0.0.1:{port}"));
+    assert!(why.contains("refused"), "{why}");
+}
+
 /// A TLS server that wants a certificate from its clients.
 fn tls(files: &Certificates) -> Arc<rustls::ServerConfig> {
     let pem = |path: &std::path::PathBuf| -> Vec<_> {

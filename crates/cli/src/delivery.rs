@@ -12,7 +12,7 @@ use bellwether_base::{Span, Timestamp};
 use bellwether_store::{AlertSpool, SpooledAlert, StoreError};
 
 use crate::config::{AlertSettings, ReceiverSettings};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, no_thread};
 
 /// How often is looked for news, and for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -44,14 +44,23 @@ impl Deliveries {
     }
 
     /// Runs `work` while alerts go out, and what is left of them behind it. What befalls receivers goes to `tell`.
-    pub(crate) fn beside<T>(self, tell: impl Fn(&str) + Sync, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn beside<T>(
+        self,
+        tell: impl Fn(&str) + Sync,
+        work: impl FnOnce() -> T,
+    ) -> Result<T, Failure> {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            for (courier, spool) in self.couriers {
-                let (is_over, tell, least) = (&is_over, &tell, self.least);
-                scope.spawn(move || deliver(courier, Spooled { spool, least }, is_over, tell));
-            }
-            let done = work();
+            let (is_over, tell, least) = (&is_over, &tell, self.least);
+            let started: Result<(), Failure> = self.couriers.into_iter().try_for_each(|(courier, spool)| {
+                let spooled = Spooled { spool, least };
+                std::thread::Builder::new()
+                    .name(format!("alerts-{}", courier.name()))
+                    .spawn_scoped(scope, move || deliver(courier, spooled, is_over, tell))
+                    .map_err(no_thread)?;
+                Ok(())
+            });
+            let done = started.map(|()| work());
             is_over.store(true, Ordering::Relaxed);
             done
         })

@@ -81,6 +81,11 @@ impl fmt::Display for Failure {
     }
 }
 
+/// The system gives no more threads: a service may be limited to so many.
+pub(crate) fn no_thread(e: io::Error) -> Failure {
+    Failure::Work(format!("cannot start a thread: {e}"))
+}
+
 impl From<io::Error> for Failure {
     fn from(e: io::Error) -> Self {
         if e.kind() == io::ErrorKind::BrokenPipe {

@@ -39,7 +39,7 @@ pub(crate) fn pull(
         // A token is for the system that was named, not for one that it names.
         .max_redirects(0)
         .build();
-    let agent = ureq::Agent::new_with_config(config);
+    let agent = bellwether_alert::agent(config);
     let mut request = agent.get(url).header(header::ACCEPT, "application/json, text/csv");
     if let Some(token) = token {
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));

@@ -81,7 +81,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     let result = deliveries.beside(
         |text| note(common, text),
         || bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
-    );
+    )?;
     bar.finish();
     let outcome = result?;
     if !common.quiet {

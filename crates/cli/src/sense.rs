@@ -11,7 +11,7 @@ use sd_notify::NotifyState;
 
 use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
-use crate::outcome::{Exit, Failure};
+use crate::outcome::{Exit, Failure, no_thread};
 use crate::replay::{Prepared, print_speed};
 use crate::report::print_summary;
 
@@ -27,7 +27,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     // Whoever breaks into what reads hostile traffic shall find no privileges there. Threads inherit this.
     drop_capabilities()?;
     if let Some(time) = args.duration {
-        stop_after(time, Arc::clone(&stop));
+        stop_after(time, Arc::clone(&stop))?;
     }
     let heps = args.hep.iter().map(ToString::to_string);
     let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
@@ -59,8 +59,8 @@ fn until_stopped(
         tell(&format!("{greeting} until SIGINT or SIGTERM"));
     }
     notify(NotifyState::Ready);
-    let outcome =
-        deliveries.beside(tell, || bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal))?;
+    let outcome = deliveries
+        .beside(tell, || bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal))??;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
         print_speed(outcome.packets, &outcome.finished);
@@ -95,11 +95,13 @@ fn stop_on_signals(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn stop_after(time: Duration, stop: Arc<AtomicBool>) {
-    std::thread::spawn(move || {
+fn stop_after(time: Duration, stop: Arc<AtomicBool>) -> Result<(), Failure> {
+    let wait = move || {
         std::thread::sleep(time);
         stop.store(true, Ordering::Relaxed);
-    });
+    };
+    std::thread::Builder::new().name("duration".into()).spawn(wait).map_err(no_thread)?;
+    Ok(())
 }
 
 fn drop_capabilities() -> Result<(), Failure> {
