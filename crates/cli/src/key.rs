@@ -36,13 +36,22 @@ impl InstallationKey {
     }
 }
 
+/// The file gets its name when it is whole: a process that is killed in between leaves no key that cannot be read.
 fn make(path: &Path) -> Result<InstallationKey, Failure> {
     let key = fresh()?;
     let text: String = key.iter().map(|b| format!("{b:02x}")).collect();
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = created.map_err(|e| bad(path, &format!("it cannot be made: {e}")))?;
-    writeln!(file, "{text}").map_err(|e| bad(path, &e.to_string()))?;
-    Ok(InstallationKey(key))
+    let wrong = |e: std::io::Error| bad(path, &format!("it cannot be made: {e}"));
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let part = PathBuf::from(part);
+    // Of a process that had this number before, and was killed here.
+    let _ = std::fs::remove_file(&part);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).map_err(wrong)?;
+    writeln!(file, "{text}").and_then(|()| file.sync_all()).map_err(wrong)?;
+    // Unlike a new name, a link takes nobody's place who made a key meanwhile.
+    let made = std::fs::hard_link(&part, path).map_err(wrong);
+    let _ = std::fs::remove_file(&part);
+    made.map(|()| InstallationKey(key))
 }
 
 fn fresh() -> Result<[u8; 32], Failure> {
