@@ -19,7 +19,7 @@ use crate::feed::finish;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
 use crate::sources::{Dropped, EVERY_SECOND, Following, PORTIONS, Portion, Source, TICK, Taking};
-use crate::writing::Rows;
+use crate::writing::{Rows, Supply};
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
@@ -161,7 +161,8 @@ pub fn sense(
     operator: &mut dyn Operator,
 ) -> Result<LiveOutcome, SensorError> {
     let is_wall_clock = ears.files.is_empty();
-    let (packets, finished) = pipeline::run(config, writer, is_wall_clock, |dispatcher, behind| {
+    let supply = if is_wall_clock { Supply::Network } else { Supply::Growing };
+    let (packets, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
         let Ears { mut sockets, listeners, files, names, stamps } = ears;
         let links = Links::of(sockets.iter().map(|(name, _)| name));
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();

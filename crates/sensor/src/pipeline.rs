@@ -14,7 +14,7 @@ use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
-use crate::writing::{Rows, write};
+use crate::writing::{Rows, Supply, write};
 
 /// Row batches that wait for the writer: enough to keep the workers busy during one commit.
 const ROW_BATCHES: usize = 32;
@@ -90,11 +90,11 @@ pub struct Finished {
 }
 
 /// Sets up everything behind the dispatcher, lets `feed` fill it from wherever packets come, and waits until all
-/// of that is written. Packets bear the time of day if `is_wall_clock`.
+/// of that is written.
 pub(crate) fn run<T>(
     config: &Config,
     writer: Writer,
-    is_wall_clock: bool,
+    supply: Supply,
     feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
@@ -127,7 +127,7 @@ pub(crate) fn run<T>(
         let merging =
             spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
         let retention = config.retention;
-        let writing = spawn(scope, "writer", move || write(writer, retention, is_wall_clock, &rows_rx))?;
+        let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
 
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =

@@ -4,6 +4,7 @@ use bellwether_store::Writer;
 use crate::SensorError;
 use crate::feed::{Fed, Feed};
 use crate::pipeline::{self, Config, Finished};
+use crate::writing::Supply;
 
 /// How far a replay is.
 #[derive(Clone, Debug)]
@@ -60,7 +61,9 @@ pub fn replay(
     writer: Writer,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome, SensorError> {
-    let (fed, finished) = pipeline::run(config, writer, false, |dispatcher, behind| {
+    let has_pipe = inputs.contains(&Input::StandardInput);
+    let supply = if has_pipe { Supply::Pipe } else { Supply::Files };
+    let (fed, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
         Feed::new(inputs, dispatcher, behind.rows, config.key).run(progress)
     })?;
     let Fed { packets, damaged, unread } = fed;

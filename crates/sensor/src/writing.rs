@@ -22,8 +22,27 @@ const HELD_FOR: Duration = Duration::from_secs(1);
 /// How long devices may be judged after a commit with updates, which is once a second: rows wait meanwhile.
 const JUDGE_FOR: Duration = Duration::from_millis(200);
 
+/// Conclusions of a capture that are kept back until its end: some 50 MiB.
+const MOST_HELD: usize = 65_536;
+
+/// For how long, from its start, where it comes through a pipe: that may be a live one without an end, and somebody waits for alerts.
+const PIPE_HOLDS_FOR: Duration = Duration::from_secs(60);
+
 /// How often what is too old is looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+/// Where packets come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Supply {
+    /// The network: packets bear the time of day.
+    Network,
+    /// Captures that grow.
+    Growing,
+    /// Captures that are whole.
+    Files,
+    /// Captures, one of them through a pipe.
+    Pipe,
+}
 
 /// Rows on their way to the writer.
 pub(crate) struct Rows {
@@ -39,13 +58,18 @@ impl From<Row> for Rows {
 }
 
 /// Writes what comes until nobody sends any more. Answers the database, and the times from packet to committed row
-/// in microseconds, of packets that bear the time of day (`is_wall_clock`).
+/// in microseconds, of packets that bear the time of day.
 pub(crate) fn write(
-    writer: Writer,
+    mut writer: Writer,
     retention: Option<Retention>,
-    is_wall_clock: bool,
+    supply: Supply,
     from: &Receiver<Rows>,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
+    let started = Instant::now();
+    let is_wall_clock = supply == Supply::Network;
+    if matches!(supply, Supply::Files | Supply::Pipe) {
+        writer.hold(MOST_HELD);
+    }
     let mut writing = Writing {
         writer,
         rows: Vec::new(),
@@ -61,6 +85,9 @@ pub(crate) fn write(
             Ok(rows) => writing.take(rows),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if supply == Supply::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
+            writing.writer.hold(0);
         }
         if !writing.commit_if_due()? {
             continue;

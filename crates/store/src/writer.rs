@@ -28,6 +28,8 @@ pub struct Writer {
     pub(crate) touched: Touched,
     /// Judges calls on their way, if it does.
     pub(crate) judging: Option<Judging>,
+    /// So many conclusions are kept back until the end; none if 0.
+    most_held: usize,
     /// What went wrong before the next commit could tell.
     failure: Option<StoreError>,
     pending: Vec<Row>,
@@ -64,6 +66,7 @@ impl Writer {
             reader: Reader::from_connection(open_for_writing(path, key_id)?),
             touched: Touched::default(),
             judging: None,
+            most_held: 0,
             failure: None,
             pending: Vec::new(),
             updates: BTreeMap::new(),
@@ -88,6 +91,15 @@ impl Writer {
         judging.read_labels(&self.reader)?;
         self.judging = Some(judging);
         Ok(self)
+    }
+
+    /// Keeps back what is concluded until the end, or until it is so many scores and changes, and lets the rows that it is of go ahead.
+    ///
+    /// What was concluded in the middle of a capture is in the way of concluding it again: a call's end is judged by campaigns that had
+    /// not been found by then, recordings were heard by a process that is gone. So a replay that is killed shall leave none of it, and the next
+    /// one comes to what an undisturbed one comes to. 0 ends it.
+    pub const fn hold(&mut self, most: usize) {
+        self.most_held = most;
     }
 
     /// What is committed, read over the same connection.
@@ -160,7 +172,13 @@ impl Writer {
     /// Updates of calls in the batch: worth holding back, as later ones replace them.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
-        self.updates.len() + self.ends.len() + self.judging.as_ref().map_or(0, Judging::pending_scores) / 2
+        let scores = if self.holds() { 0 } else { self.judging.as_ref().map_or(0, Judging::pending_scores) };
+        self.updates.len() + self.ends.len() + scores / 2
+    }
+
+    /// Whether what was concluded waits.
+    fn holds(&self) -> bool {
+        self.judging.as_ref().is_some_and(|judging| judging.pending_scores() < self.most_held)
     }
 
     /// Writes the batch, all or nothing; the updates of calls only `with_updates`.
@@ -177,7 +195,9 @@ impl Writer {
                 judging.settle();
             }
         }
-        let has_outcomes = self.judging.as_ref().is_some_and(|judging| !judging.is_empty());
+        let judged =
+            self.judging.as_ref().filter(|judging| with_updates && !self.holds() && !judging.is_empty());
+        let has_outcomes = judged.is_some();
         let has_updates = with_updates && (self.pending_updates() > 0 || has_outcomes);
         if self.pending.is_empty() && self.fingerprints.is_empty() && !has_updates {
             return Ok(());
@@ -196,15 +216,15 @@ impl Writer {
             for end in &self.ends {
                 call_end(&tx, end)?;
             }
-            if let Some(judging) = &self.judging {
+            if let Some(judging) = judged {
                 judging.write(&tx)?;
             }
         }
         tx.commit()?;
+        if has_outcomes && let Some(judging) = &mut self.judging {
+            judging.clear();
+        }
         if with_updates {
-            if let Some(judging) = &mut self.judging {
-                judging.clear();
-            }
             self.updates.clear();
             self.ends.clear();
         }
@@ -239,6 +259,7 @@ impl Writer {
         if let Some(judging) = &mut self.judging {
             judging.finish(&self.reader);
         }
+        self.hold(0);
         self.commit(true)?;
         self.judge_touched(&|| true)?;
         self.commit(true)?;
