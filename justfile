@@ -50,6 +50,10 @@ table-fingerprints:
 table-silence:
     cargo run --release --quiet -p bellwether-testkit --example silence 10
 
+# Kill a replay that judges and delivers at 200 moments, and resume it
+kill:
+    BELLWETHER_KILLS=200 cargo test --release --quiet -p bellwether --test kill -- --nocapture
+
 # How well campaigns are found and calls are scored, in made worlds
 table-judgement *kinds:
     scripts/table-judgement {{kinds}}
