@@ -155,6 +155,12 @@ losses! {
     MediaEndpointEvicted "media_endpoint_evicted" Notice
         "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
         "Raise limits.media_endpoints.";
+    AlertPassedOver "alert_passed_over" Notice
+        "A receiver was away for so long that more alerts waited for it than the configured backlog; the oldest were passed over."
+        "See report alerts for what it missed; mend the receiver, or raise alerts.backlog.";
+    AlertRefused "alert_refused" Notice
+        "A receiver refused an alert for good."
+        "Look at the receiver's own log; report alerts has the alert.";
 }
 
 /// One counter per [`Loss`].

@@ -8,7 +8,8 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::UdpSocket;
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -236,6 +237,45 @@ fn telemetry_teaches_and_what_is_wrong_in_it_is_refused_line_by_line() {
     let out = room.expect(0, &["--db", "x.db", "label", "--file", "l.jsonl"]);
     assert!(out.contains("1 lines contradict"), "{out}");
     assert_eq!(room.rows("x.db", "calls")[0]["label"], "legit");
+}
+
+#[test]
+fn an_alert_that_a_receiver_refuses_for_good_is_a_named_loss() {
+    let room = Room::new();
+    let to = "+12155551213";
+    let frames = [invite("bad", 100, to, &token("rogue.key.pem", "signer.pem", to, 100))];
+    let capture = saved(&room, "x.pcap", &frames);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().map_while(Result::ok) {
+            // The whole request before the answer: a closed connection with octets unread is reset.
+            let mut request = Vec::new();
+            let mut octets = [0; 4096];
+            while !request.ends_with(b"}") {
+                let read = connection.read(&mut octets).unwrap_or(0);
+                if read == 0 {
+                    break;
+                }
+                request.extend_from_slice(&octets[..read]);
+            }
+            let _ =
+                connection.write_all(b"HTTP/1.1 400 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let config = format!(
+        "[[alerts.receivers]]\nname = \"soc\"\ntarget = \"http://127.0.0.1:{port}/\"\nformat = \"\"\n"
+    );
+    room.write("x.toml", config.as_bytes());
+    let certificates = project().join("fixtures/stir");
+    let certificates = certificates.to_str().unwrap();
+    let args =
+        ["--db", "x.db", "--config", "x.toml", "--stir-certs", certificates, "-q", "replay", "--alerts"];
+    room.expect(0, &[&args[..], &[capture.to_str().unwrap()]].concat());
+    assert_eq!(room.rows("x.db", "alerts").len(), 1);
+    let losses = room.rows("x.db", "losses");
+    let refused = losses.iter().find(|loss| loss["name"] == "alert_refused");
+    assert!(refused.is_some_and(|loss| loss["count"] == 1), "{losses:?}");
 }
 
 /// Numbers in Call-IDs are masked, so that two calls may look alike; who has seen the call's own Call-ID means one of them.

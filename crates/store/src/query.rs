@@ -448,8 +448,14 @@ impl Reader {
 
     fn losses(&self, visit: &mut dyn FnMut(Values) -> ControlFlow<()>) -> Result<(), StoreError> {
         let counters = self.counters()?;
+        let (passed_over, refused) = self.undelivered()?;
         for loss in Loss::ALL {
-            let count = counters.get(&("loss".to_owned(), loss.name().to_owned())).copied().unwrap_or(0);
+            let count = match loss {
+                // Alerts are lost on their way out, which is no input's.
+                Loss::AlertPassedOver => passed_over,
+                Loss::AlertRefused => refused,
+                _ => counters.get(&("loss".to_owned(), loss.name().to_owned())).copied().unwrap_or(0),
+            };
             if count == 0 {
                 continue;
             }

@@ -5,8 +5,8 @@ use std::path::Path;
 use bellwether_base::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::StoreError;
 use crate::schema::open_for_writing;
+use crate::{Reader, StoreError};
 
 /// An alert with what a receiver wants to know of its call.
 #[derive(Clone, PartialEq, Debug)]
@@ -120,5 +120,13 @@ impl AlertSpool {
             )?
             .execute(params![receiver, skipped.cast_signed(), refused.cast_signed()])?;
         Ok(())
+    }
+}
+
+impl Reader {
+    /// Alerts that receivers never got: passed over, and refused.
+    pub(crate) fn undelivered(&self) -> Result<(i64, i64), StoreError> {
+        let sums = "SELECT coalesce(sum(skipped), 0), coalesce(sum(refused), 0) FROM deliveries";
+        Ok(self.db.query_row(sums, [], |r| Ok((r.get(0)?, r.get(1)?)))?)
     }
 }

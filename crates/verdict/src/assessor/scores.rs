@@ -111,14 +111,20 @@ impl Assessor {
         self.tell(id, out);
         let key = id.cast_unsigned();
         let Some(slot) = self.open.find(key, &key) else { return };
-        let Some((_, call)) = self.open.remove(slot) else { return };
+        if let Some((_, call)) = self.open.remove(slot) {
+            self.closed(&call, memory, out);
+        }
+    }
+
+    /// A call is no longer in the table: because nothing more is expected of it, or because others need its place.
+    pub(super) fn closed(&mut self, call: &OpenCall, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
         if call.is_known {
             return;
         }
         if let Some(told) = call.told.filter(|_| call.is_over) {
-            self.learn(&call, told.own_score, memory, out);
+            self.learn(call, told.own_score, memory, out);
         }
-        out.push(Outcome::Closed { call: id, at: self.now });
+        out.push(Outcome::Closed { call: call.call, at: self.now });
     }
 }
 

@@ -233,7 +233,9 @@ impl Assessor {
             is_alerted: false,
         };
         // When the table is full the oldest gives way: what was thought of it last stands.
-        self.open.insert(key, key, call, 0, now);
+        if let (_, Some(oldest)) = self.open.insert(key, key, call, 0, now) {
+            self.closed(&oldest.value, memory, out);
+        }
         if let Some(member) = member {
             self.recall_member(row.call, member, memory, out);
         }
