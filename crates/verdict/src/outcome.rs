@@ -103,7 +103,7 @@ pub struct CampaignRow {
     pub campaign: i64,
     /// Its name: stays as long as the campaign.
     pub name: String,
-    /// When it was found, which is later than its first call.
+    /// When it was found, which is later than its first call; of one that was parted, when its calls were first taken for a campaign's.
     pub found_at: Timestamp,
     /// Its first and its latest call.
     pub first_seen: Timestamp,

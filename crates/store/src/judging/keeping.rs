@@ -130,7 +130,7 @@ impl Pending {
                 "INSERT INTO campaigns (campaign, name, found_at, first_seen, last_seen, calls, is_confirmed, told, links,
                      parted_from)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-                 ON CONFLICT (campaign) DO UPDATE SET first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+                 ON CONFLICT (campaign) DO UPDATE SET found_at = excluded.found_at, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                      calls = excluded.calls, is_confirmed = excluded.is_confirmed, told = excluded.told, links = excluded.links,
                      parted_from = excluded.parted_from",
             )?

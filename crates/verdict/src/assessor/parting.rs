@@ -15,7 +15,7 @@ use super::{Assessor, Membership, Outcome};
 use crate::memory::Memory;
 
 /// Calls of a recording without which nothing is said of what it shares.
-const FEWEST: usize = 8;
+pub(super) const FEWEST: usize = 8;
 
 /// Calls for each address from which on a party uses its addresses again.
 const USED_AGAIN: usize = 2;
@@ -174,13 +174,14 @@ impl Assessor {
 
     /// The calls of a party that were taken for a campaign's become a campaign of their own.
     fn part(&mut self, from: i64, party: &Party, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        let Some((_, first)) = party.first(Some(from)) else { return };
+        let Some((at, first)) = party.first(Some(from)) else { return };
         let (root, Some(into)) = (self.root(from), self.found("parted", first, memory, out)) else { return };
         let old = self.campaign_slot(from, memory, out).and_then(|slot| self.campaigns.get(slot));
-        let links = old.map(|row| row.links.clone()).unwrap_or_default();
+        let (found_at, links) = old.map_or((self.now, Vec::new()), |row| (row.found_at, row.links.clone()));
         let Some(slot) = self.campaign_slot(into, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
-        (row.parted_from, row.links) = (Some(root), links);
+        // Its calls were taken for a campaign's, if for another one's, since that was found.
+        (row.parted_from, row.links, row.found_at) = (Some(root), links, found_at.max(at));
         self.campaigns.is_news(slot);
         out.push(Outcome::Parted {
             from,

@@ -235,7 +235,7 @@ impl Assessor {
         }
         self.announce(campaign, memory, out);
         // Now and then, as the recording is known better.
-        if count.is_power_of_two() {
+        if count.is_power_of_two() && count as usize >= super::parting::FEWEST {
             self.part_or_join(campaign, memory, out);
         }
     }
