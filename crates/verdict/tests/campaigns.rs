@@ -7,7 +7,8 @@ use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_judge::{
-    AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, Row, StreamRow, Validity,
+    AccessSide, AttemptRow, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationRow, Row,
+    StreamRow, Validity,
 };
 use bellwether_verdict::{
     Account, Assessor, CampaignRow, Judged, Memory, Outcome, PastCall, PlatformFacts, Settings, Standing,
@@ -174,10 +175,48 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     all
 }
 
+/// The rows of a registration that is accepted.
+fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
+    let at = START + Span::from_secs(secs);
+    let user = format!("{:032x}", mix(caller));
+    let source = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
+    let (registration, aor) = (caller.cast_signed(), format!("sip:{user}@voice.example.net"));
+    let row = RegistrationRow {
+        registration,
+        aor: aor.clone(),
+        contact: format!("sip:{user}@{source}"),
+        instance_id: None,
+        source,
+        registrar: REGISTRAR,
+        transport: Transport::Udp,
+        user_agent: None,
+        fingerprint: PrintHash::of(Part::Combined, "softphone's REGISTER"),
+        first_seen: at,
+        hep_agent: None,
+        mirror: None,
+    };
+    let attempt = AttemptRow {
+        registration,
+        aor,
+        user,
+        source,
+        registrar: REGISTRAR,
+        status: 200,
+        had_credentials: true,
+        at,
+    };
+    vec![(at, Row::Registration(Box::new(row))), (at, Row::Attempt(Box::new(attempt)))]
+}
+
 /// Which calls belong together in the end, by number.
 fn campaigns(planned: &[Planned]) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
+    campaigns_with(planned, Vec::new())
+}
+
+/// The same with other rows between.
+fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
     let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
-    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).collect();
+    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).chain(others).collect();
     all.sort_by_key(|(at, _)| *at);
     let mut out = Vec::new();
     for (_, row) in &all {
@@ -307,4 +346,18 @@ fn who_never_uses_an_address_again_is_known_by_numbers_that_play_several_recordi
     robot(&mut planned, 1, 200, (1, 60_000), &[1, 2, 3], 4000, false);
     let (found, _) = campaigns(&planned);
     assert_eq!(found.len(), 1, "{:?}", found.iter().map(BTreeSet::len).collect::<Vec<_>>());
+}
+
+/// A sensor that has just begun has not seen who is registered.
+#[test]
+fn who_turns_out_to_be_registered_where_it_called_from_leaves_though_its_call_is_long_over() {
+    let mut planned = Vec::new();
+    robot(&mut planned, 1, 60, (1, 6), &[1, 2], 1000, true);
+    // A subscriber with the robocaller's program, and a call that ends at once.
+    let (caller, source, number) = (77_000, 900, 70_000);
+    planned.push(Planned { number, secs: 2000, caller, source, plays: None, talks: 5, is_neighbour: false });
+    let is_accused = |others| campaigns_with(&planned, others).0.iter().any(|calls| calls.contains(&number));
+    assert!(is_accused(Vec::new()), "nothing is known of it");
+    assert!(!is_accused(registers(caller, source, 3500)));
+    assert!(is_accused(registers(caller, source + 1, 3500)), "somebody else's number");
 }

@@ -70,6 +70,10 @@ impl Assessor {
             if let Some((_, pool)) = self.pools.get_mut(slot) {
                 pool.belongs(place, call, of);
             }
+            if let Some(of) = of {
+                let source = (!candidate.marks.is_from_trunk).then_some(candidate.source);
+                self.is_known_by(candidate.caller, source, of);
+            }
         }
     }
 
@@ -211,16 +215,7 @@ impl Assessor {
                 opened.is_news = true;
                 let (other, caller) = (opened.leg, opened.caller);
                 let source = (!opened.is_from_trunk).then_some(opened.source);
-                if let Some(source) = source.and_then(|source| self.sources.find(source, &source))
-                    && let Some((_, of)) = self.sources.get_mut(source)
-                {
-                    of.campaign = Some(campaign);
-                }
-                if let Some(caller) = self.callers.find(caller, &caller)
-                    && let Some((_, of)) = self.callers.get_mut(caller)
-                {
-                    of.campaign = Some(campaign);
-                }
+                self.is_known_by(caller, source, campaign);
                 self.tell(call, out);
                 other
             }
@@ -257,6 +252,20 @@ impl Assessor {
                 self.tell(call, out);
             }
             None => out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding: None, campaign: None }),
+        }
+    }
+
+    /// A caller and an address are known by the campaign that a call of theirs joined last.
+    fn is_known_by(&mut self, caller: u64, source: Option<u64>, campaign: i64) {
+        if let Some(slot) = source.and_then(|source| self.sources.find(source, &source))
+            && let Some((_, of)) = self.sources.get_mut(slot)
+        {
+            of.campaign = Some(campaign);
+        }
+        if let Some(slot) = self.callers.find(caller, &caller)
+            && let Some((_, of)) = self.callers.get_mut(slot)
+        {
+            of.campaign = Some(campaign);
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_judge::{AttemptRow, RegistrationRow};
 
+use super::membership::SURE;
 use super::{AlertRow, Assessor, Caller, Outcome};
 use crate::account::Home;
 use crate::signals::SCANNING_SOURCE;
@@ -33,6 +34,7 @@ impl Assessor {
         let is_accepted = (200..300).contains(&row.status);
         if is_accepted {
             self.let_in(row.registration, row.source.ip(), row.at);
+            self.leave_those_at_home(source, user, out);
             let registrar = self.keys.address(row.registrar.ip());
             if self.registrars.find(registrar, &registrar).is_none() {
                 self.registrars.insert(registrar, registrar, (), 0, row.at);
@@ -100,6 +102,25 @@ impl Assessor {
                 && !of.taken.contains(&user)
             {
                 of.taken.push(user);
+            }
+        }
+    }
+
+    /// A caller turns out to be registered where it called from. Whoever was taken for a campaign's because nobody knew it by then leaves
+    /// again, also if the call is long over: those who call before their registration is seen, after a beginning.
+    fn leave_those_at_home(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
+        let caller = self.callers.find(user, &user).and_then(|slot| self.callers.get(slot));
+        if caller.is_none_or(|(_, of)| of.campaign.is_none()) {
+            return;
+        }
+        let Some((_, of)) = self.sources.find(source, &source).and_then(|slot| self.sources.get(slot)) else {
+            return;
+        };
+        let calls: Vec<i64> =
+            of.actor.since(Timestamp::MIN).filter(|d| d.caller == user).map(|d| d.call).collect();
+        for call in calls {
+            if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
+                self.leave(call, campaign, "its caller is registered where it called from", out);
             }
         }
     }
