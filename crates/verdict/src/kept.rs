@@ -56,6 +56,16 @@ impl<V> Kept<V> {
         self.table.remove(slot).map(|(_, entry)| entry).filter(|entry| entry.is_news).map(|entry| entry.value)
     }
 
+    /// Changes those of which `change` says that it did.
+    pub(crate) fn change_each(&mut self, mut change: impl FnMut(&mut V) -> bool) {
+        let news = &mut self.news;
+        self.table.for_each_mut(|key, entry| {
+            if change(&mut entry.value) && !std::mem::replace(&mut entry.is_news, true) {
+                news.push(*key);
+            }
+        });
+    }
+
     /// Tells all news, in the order in which they came.
     pub(crate) fn settle(&mut self, mut tell: impl FnMut(&V)) {
         for key in self.news.drain(..) {

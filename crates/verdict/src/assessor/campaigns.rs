@@ -324,10 +324,10 @@ impl Assessor {
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) -> i64 {
-        let Some((other, strength)) = self.member(call).filter(|(of, _)| *of != campaign) else {
+        let Some((other, _)) = self.member(call).filter(|(of, _)| *of != campaign) else {
             return campaign;
         };
-        if !self.are_parted(other, campaign) || strength >= SURE {
+        if !self.are_parted(other, campaign) {
             return self.merge(
                 other,
                 campaign,
@@ -374,6 +374,7 @@ impl Assessor {
         into.links.sort_by_key(|link| link.kind);
         let (into, name) = (into.campaign, into.name.clone());
         self.campaigns.is_news(slot);
+        self.make_kin(from.parted_from.unwrap_or(from.campaign), into);
         out.push(Outcome::Merged { from: from.campaign, into, at: self.now, why: why.to_owned() });
         let move_to = |membership: &mut Membership| {
             if membership.campaign == from.campaign {

@@ -77,13 +77,16 @@ impl Assessor {
         }
     }
 
-    /// A pool's campaign, or one that was parted from it if that is where the calls of an address belong.
+    /// A pool's campaign, or one that was parted from it if that is whose recording a call plays, or where the calls of its address belong.
     fn nearest_of_parted(&self, candidate: &Candidate, campaign: i64) -> i64 {
+        let key = candidate.call.cast_unsigned();
+        let cluster =
+            self.open.find(key, &key).and_then(|slot| self.open.get(slot)).and_then(|(_, c)| c.cluster);
+        let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
         let slot = self.sources.find(candidate.source, &candidate.source);
-        let nearest = slot.and_then(|slot| self.sources.get(slot)).and_then(|(_, of)| of.campaign);
-        nearest
-            .filter(|nearest| !candidate.marks.is_from_trunk && self.are_parted(*nearest, campaign))
-            .unwrap_or(campaign)
+        let source = slot.filter(|_| !candidate.marks.is_from_trunk).and_then(|slot| self.sources.get(slot));
+        let nearest = by_recording.or_else(|| source.and_then(|(_, of)| of.campaign));
+        nearest.filter(|nearest| self.are_parted(*nearest, campaign)).unwrap_or(campaign)
     }
 
     /// A call joins a campaign (there is a reason), or leaves it.

@@ -85,7 +85,7 @@ impl Shared {
 }
 
 impl Assessor {
-    /// The campaign that another was parted from, or itself.
+    /// What campaigns that were one have in common: the first of them, which may have become part of another since.
     fn root(&self, campaign: i64) -> i64 {
         let row = self.campaigns.find(campaign.cast_unsigned()).and_then(|slot| self.campaigns.get(slot));
         row.and_then(|row| row.parted_from).unwrap_or(campaign)
@@ -94,6 +94,19 @@ impl Assessor {
     /// Whether two campaigns were one and were parted.
     pub(super) fn are_parted(&self, a: i64, b: i64) -> bool {
         a != b && self.root(a) == self.root(b)
+    }
+
+    /// One of a family has become part of a campaign: whatever was parted from either was parted from it.
+    pub(super) fn make_kin(&mut self, family: i64, with: i64) {
+        let root = self.root(with);
+        self.campaigns.change_each(|row| {
+            let is_kin = row.parted_from == Some(family) || row.campaign == family;
+            let is_new = is_kin && row.campaign != root && row.parted_from != Some(root);
+            if is_new {
+                row.parted_from = Some(root);
+            }
+            is_new
+        });
     }
 
     /// Looks at what the recordings of a campaign, and of those that were parted from it, have in common.

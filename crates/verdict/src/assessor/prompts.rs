@@ -109,6 +109,11 @@ impl Prompts {
         id
     }
 
+    /// The campaign of a recording.
+    pub(super) fn campaign(&self, id: u64) -> Option<i64> {
+        self.clusters.find(id, &id).and_then(|slot| self.clusters.get(slot)).and_then(|(_, c)| c.campaign)
+    }
+
     /// The recordings of some campaigns, each with its campaign and its calls of callers that nobody knows.
     pub(super) fn of(&self, is_meant: impl Fn(i64) -> bool) -> Vec<(u64, i64, Vec<Heard>)> {
         let mut found = Vec::new();
