@@ -230,7 +230,7 @@ mod tests {
         let mut db = filled(&room.path().join("x.db"), 100);
         db.execute_batch(
             "INSERT INTO labels VALUES ('call', '-5', 'fraud', 0, 'operator');
-             INSERT INTO campaigns VALUES (9, 'c-x', 0, 0, 0, 1, 0, 0, '[]', NULL);
+             INSERT INTO campaigns VALUES (9, 'c-x', 0, 0, 0, 1, 0, 0, '[]', NULL, NULL);
              INSERT INTO campaign_members VALUES (9, -7, 0, 1.0, '');
              INSERT INTO labels VALUES ('campaign', 'c-x', 'fraud', 0, 'operator');",
         )
