@@ -5,6 +5,7 @@ mod labels;
 mod recollection;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use bellwether_base::Timestamp;
 use bellwether_judge::{DeviceVerdict, Row};
@@ -26,6 +27,8 @@ pub(crate) struct Judging {
     pub(crate) assessor: Assessor,
     outcomes: Vec<Outcome>,
     pub(crate) pending: Pending,
+    /// When the calls of earlier runs began.
+    earlier: Option<RangeInclusive<Timestamp>>,
     /// The state of the labels that it goes by.
     labels: Option<String>,
     /// What went wrong while the database was asked.
@@ -59,20 +62,38 @@ enum Change {
 }
 
 impl Judging {
-    pub(crate) fn new(assessor: Assessor) -> Self {
-        Self { assessor, outcomes: Vec::new(), pending: Pending::default(), labels: None, failure: None }
+    /// Judges what is added to a database.
+    pub(crate) fn new(assessor: Assessor, reader: &Reader) -> Result<Self, StoreError> {
+        Ok(Self {
+            assessor,
+            outcomes: Vec::new(),
+            pending: Pending::default(),
+            earlier: recollection::span_of_calls(&reader.db)?,
+            labels: None,
+            failure: None,
+        })
     }
 
     /// Takes a row on its way.
     pub(crate) fn row(&mut self, reader: &Reader, row: &Row) {
-        let mut memory = Recollection { reader, pending: &self.pending, failure: &mut self.failure };
+        let mut memory = Recollection {
+            reader,
+            pending: &self.pending,
+            earlier: &self.earlier,
+            failure: &mut self.failure,
+        };
         self.assessor.row(row, &mut memory, &mut self.outcomes);
         self.sort_out();
     }
 
     /// Judges to their end the calls that are over.
     pub(crate) fn finish(&mut self, reader: &Reader) {
-        let mut memory = Recollection { reader, pending: &self.pending, failure: &mut self.failure };
+        let mut memory = Recollection {
+            reader,
+            pending: &self.pending,
+            earlier: &self.earlier,
+            failure: &mut self.failure,
+        };
         self.assessor.finish(&mut memory, &mut self.outcomes);
         self.sort_out();
     }
@@ -185,7 +206,12 @@ impl Judging {
         if is_first && evidence.is_empty() {
             return Ok(());
         }
-        let mut memory = Recollection { reader, pending: &self.pending, failure: &mut self.failure };
+        let mut memory = Recollection {
+            reader,
+            pending: &self.pending,
+            earlier: &self.earlier,
+            failure: &mut self.failure,
+        };
         self.assessor.set_labels(&evidence, calls.into_iter(), &mut memory, &mut self.outcomes);
         self.sort_out();
         self.failure()

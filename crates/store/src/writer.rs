@@ -87,7 +87,7 @@ impl Writer {
     /// # Errors
     /// If the labels cannot be read.
     pub fn assessing(mut self, assessor: Assessor) -> Result<Self, StoreError> {
-        let mut judging = Judging::new(assessor);
+        let mut judging = Judging::new(assessor, &self.reader)?;
         judging.read_labels(&self.reader)?;
         self.judging = Some(judging);
         Ok(self)

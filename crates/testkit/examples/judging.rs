@@ -46,7 +46,7 @@ const CALLS_PER_REGISTRATION: u64 = 4;
 struct Nothing;
 
 impl Memory for Nothing {
-    fn judged(&mut self, _: i64) -> Option<Judged> {
+    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
         None
     }
 

@@ -85,8 +85,8 @@ pub struct PastCall {
 
 /// What outlives a run: asked for when a table has forgotten it, or never knew.
 pub trait Memory {
-    /// What an earlier run kept of a call's judgement.
-    fn judged(&mut self, call: i64) -> Option<Judged>;
+    /// What an earlier run kept of the judgement of a call that began at a time.
+    fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged>;
 
     /// What is known of a caller from calls before a time, and from registrations.
     fn account(&mut self, caller: &str, before: Timestamp) -> Account;

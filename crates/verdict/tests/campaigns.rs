@@ -22,7 +22,7 @@ const REGISTRAR: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
 struct Nothing;
 
 impl Memory for Nothing {
-    fn judged(&mut self, _: i64) -> Option<Judged> {
+    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
         None
     }
     fn account(&mut self, _: &str, _: Timestamp) -> Account {

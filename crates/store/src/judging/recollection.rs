@@ -1,6 +1,7 @@
 //! What the assessor asks of the database.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, Span, Timestamp, Transport};
@@ -12,7 +13,7 @@ use bellwether_verdict::{
     Account, CampaignRow, Home, Judged, LinkKind, LinkRow, Listed, Memory, PastCall, PlatformFacts, Stage,
     Standing, Subject,
 };
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
 use super::{Pending, stored};
@@ -35,6 +36,8 @@ const REGISTERED_FOR: Span = Span::from_secs(86_400);
 pub(crate) struct Recollection<'a> {
     pub(super) reader: &'a Reader,
     pub(super) pending: &'a Pending,
+    /// When the calls of earlier runs began: of any other nothing was kept, and nobody has to look.
+    pub(super) earlier: &'a Option<RangeInclusive<Timestamp>>,
     pub(super) failure: &'a mut Option<StoreError>,
 }
 
@@ -177,7 +180,10 @@ impl Recollection<'_> {
 }
 
 impl Memory for Recollection<'_> {
-    fn judged(&mut self, call: i64) -> Option<Judged> {
+    fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged> {
+        if !self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&started_at)) {
+            return None;
+        }
         let found = self.find_judged(call);
         self.or_nothing(found)
     }
@@ -241,6 +247,20 @@ impl Memory for Recollection<'_> {
         let found = self.find_recent(since, before);
         self.or_nothing(found)
     }
+}
+
+/// A call that an earlier run saw begin may be seen again in its middle, by an INVITE that changes it, for so long.
+const SEEN_AGAIN: Span = Span::from_secs(4 * 3600);
+
+/// When calls began, or were seen in their middle, that a database may hold: from the first to a while after the last.
+pub(crate) fn span_of_calls(db: &Connection) -> Result<Option<RangeInclusive<Timestamp>>, StoreError> {
+    let ends: (Option<i64>, Option<i64>) = db.query_row(
+        "SELECT (SELECT min(started_at) FROM calls), (SELECT max(started_at) FROM calls)",
+        [],
+        |r| Ok((r.get(0)?, r.get(1)?)),
+    )?;
+    let at = Timestamp::from_nanos;
+    Ok(ends.0.zip(ends.1).map(|(first, last)| at(first)..=at(last) + SEEN_AGAIN))
 }
 
 /// A standing from the columns legit, fraud, as_of, hour, hour_legit, hour_fraud, calls, parties, listed.

@@ -26,7 +26,7 @@ impl Assessor {
             return;
         }
         self.warm_up(row.started_at, memory);
-        let judged = memory.judged(row.call);
+        let judged = memory.judged(row.call, row.started_at);
         self.begin(row, judged, memory, out);
     }
 
