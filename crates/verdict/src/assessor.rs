@@ -308,6 +308,7 @@ impl Assessor {
             let is_later = self.opened(of).map(|c| c.started_at) > self.opened(other).map(|c| c.started_at);
             let Some(call) = self.opened(of) else { continue };
             call.leg = Some(other);
+            let started_at = call.started_at;
             if !is_later && of < other {
                 continue;
             }
@@ -321,7 +322,7 @@ impl Assessor {
             let is_settled = self.opened(of).is_some_and(|c| c.is_known && !c.is_recalled);
             if let Some(membership) = self.membership(other).filter(|_| !is_settled) {
                 self.join(
-                    of,
+                    (of, started_at),
                     Membership { why: "another leg of a call of it".to_owned(), ..membership },
                     memory,
                     out,

@@ -238,6 +238,12 @@ fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BT
             _ => {}
         }
     }
+    // A campaign is found when some of its calls were made already, also where those were over.
+    for outcome in &out {
+        if let Outcome::Campaign(row) = outcome {
+            assert!(row.calls == 0 || row.first_seen <= row.found_at, "{row:?}");
+        }
+    }
     let mut found: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
     for (call, campaign) in of {
         found.entry(campaign).or_default().insert(*numbers.get(&call).unwrap());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::SlotId;
+use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::InstanceRow;
 
 use super::membership::{SURE, has_roots};
@@ -319,7 +319,7 @@ impl Assessor {
     /// other's, and changes over.
     pub(super) fn merge_by_call(
         &mut self,
-        call: i64,
+        (call, at): (i64, Timestamp),
         campaign: i64,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
@@ -339,7 +339,7 @@ impl Assessor {
         if let Some(name) = self.campaign_name(campaign, memory, out) {
             self.leave(call, other, "it plays the recording of another", out);
             let why = "plays a recording that other callers play".to_owned();
-            self.join(call, Membership { campaign, name, strength: SURE, why }, memory, out);
+            self.join((call, at), Membership { campaign, name, strength: SURE, why }, memory, out);
         }
         campaign
     }

@@ -64,7 +64,7 @@ impl Assessor {
             let call = candidate.call;
             let campaign =
                 if why.is_some() { self.nearest_of_parted(&candidate, campaign) } else { campaign };
-            self.decide(call, campaign, odds, why, memory, out);
+            self.decide(&candidate, campaign, odds, why, memory, out);
             // A call that is closed is known to this pool alone.
             let of = self.member(call).map(|(campaign, _)| campaign);
             if let Some((_, pool)) = self.pools.get_mut(slot) {
@@ -92,17 +92,18 @@ impl Assessor {
     /// A call joins a campaign (there is a reason), or leaves it.
     fn decide(
         &mut self,
-        call: i64,
+        candidate: &Candidate,
         campaign: i64,
         odds: f64,
         why: Option<String>,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
+        let (call, at) = (candidate.call, candidate.at);
         match (why, self.member(call)) {
             (Some(why), None) => {
                 let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-                self.join(call, Membership { campaign, name, strength: odds, why }, memory, out);
+                self.join((call, at), Membership { campaign, name, strength: odds, why }, memory, out);
             }
             (None, Some((of, strength))) if of == campaign && strength < SURE => {
                 self.leave(call, campaign, "what it shows speaks against it by now", out);
@@ -148,11 +149,11 @@ impl Assessor {
         let crowd = pool.around(candidate.source);
         let odds = pool.affinity(&candidate, around, &crowd);
         match member {
-            Some(_) if odds < LEAVES_BELOW => self.decide(call, campaign, odds, None, memory, out),
+            Some(_) if odds < LEAVES_BELOW => self.decide(&candidate, campaign, odds, None, memory, out),
             None if odds > 0.0 => {
                 let why = pool.why(&candidate, around, &crowd);
                 let campaign = self.nearest_of_parted(&candidate, campaign);
-                self.decide(call, campaign, odds, Some(why), memory, out);
+                self.decide(&candidate, campaign, odds, Some(why), memory, out);
             }
             _ => {}
         }
@@ -181,9 +182,10 @@ impl Assessor {
         })
     }
 
+    /// A call that began at a time joins a campaign.
     pub(super) fn join(
         &mut self,
-        call: i64,
+        (call, at): (i64, Timestamp),
         membership: Membership,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
@@ -194,12 +196,10 @@ impl Assessor {
         }
         self.members.insert(key, key, membership.clone(), 0, self.now);
         let (now, campaign) = (self.now, membership.campaign);
-        let started_at = self.opened(call).map(|c| c.started_at);
         if let Some(slot) = self.campaign_slot(campaign, memory, out)
             && let Some(row) = self.campaigns.get_mut(slot)
         {
             row.calls += 1;
-            let at = started_at.unwrap_or(now);
             row.first_seen = row.first_seen.min(at);
             row.last_seen = row.last_seen.max(at);
             self.campaigns.is_news(slot);
@@ -231,7 +231,7 @@ impl Assessor {
         };
         if let Some(other) = other.filter(|other| self.member(*other).is_none()) {
             let why = "another leg of a call of it".to_owned();
-            self.join(other, Membership { why, ..membership }, memory, out);
+            self.join((other, at), Membership { why, ..membership }, memory, out);
         }
     }
 

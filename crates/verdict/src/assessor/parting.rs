@@ -222,7 +222,7 @@ impl Assessor {
             }
         }
         let heard: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
-        for call in self.calls_of(from, party) {
+        for (call, at) in self.calls_of(from, party) {
             let (strength, why) = if heard.contains(&call) {
                 (SURE, "plays a recording that other callers play")
             } else {
@@ -230,24 +230,24 @@ impl Assessor {
             };
             self.leave(call, from, "", out);
             let (name, why) = (name.clone(), why.to_owned());
-            self.join(call, Membership { campaign: into, name, strength, why }, memory, out);
+            self.join((call, at), Membership { campaign: into, name, strength, why }, memory, out);
         }
     }
 
     /// The calls of a campaign that are a party's, as far as they are remembered: those that play its recordings, and those from its
-    /// addresses and numbers.
-    fn calls_of(&self, campaign: i64, party: &Party) -> BTreeSet<i64> {
+    /// addresses and numbers; each with when it began.
+    fn calls_of(&self, campaign: i64, party: &Party) -> BTreeMap<i64, Timestamp> {
         let sources: BTreeSet<u64> = party.calls().filter_map(|heard| heard.source).collect();
         let callers: BTreeSet<u64> = party.calls().map(|heard| heard.caller).collect();
-        let mut calls: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
+        let mut calls: BTreeMap<i64, Timestamp> = party.calls().map(|heard| (heard.call, heard.at)).collect();
         self.pools.for_each(|_, pool| {
             let own = pool.candidates().filter(|c| {
                 c.campaign == Some(campaign)
                     && (callers.contains(&c.caller) || !c.marks.is_from_trunk && sources.contains(&c.source))
             });
-            calls.extend(own.map(|c| c.call));
+            calls.extend(own.map(|c| (c.call, c.at)));
         });
-        calls.retain(|call| self.member(*call).is_some_and(|(of, _)| of == campaign));
+        calls.retain(|call, _| self.member(*call).is_some_and(|(of, _)| of == campaign));
         calls
     }
 }

@@ -233,9 +233,14 @@ impl Assessor {
         for heard in news.into_iter().filter(|h| !h.has_history) {
             let Some(name) = self.campaign_name(campaign, memory, out) else { return };
             let why = "plays a recording that other callers play".to_owned();
-            self.join(heard.call, Membership { campaign, name, strength: SURE, why }, memory, out);
+            self.join(
+                (heard.call, heard.at),
+                Membership { campaign, name, strength: SURE, why },
+                memory,
+                out,
+            );
             // Pools that the call is in, and that belong to another campaign, are of one origin with it.
-            campaign = self.merge_by_call(heard.call, campaign, memory, out);
+            campaign = self.merge_by_call((heard.call, heard.at), campaign, memory, out);
             self.tell(heard.call, out);
         }
         self.announce(campaign, memory, out);
