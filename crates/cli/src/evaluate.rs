@@ -29,20 +29,22 @@ struct Call {
 
 /// All calls.
 struct Calls {
-    by_id: BTreeMap<String, Call>,
-    tokeniser: Tokeniser,
+    /// By Call-ID, in the order of the report: calls with masked numbers may share one.
+    by_id: BTreeMap<String, Vec<Call>>,
+    /// Where the key is at hand.
+    tokeniser: Option<Tokeniser>,
 }
 
 impl Calls {
     /// A call by its Call-ID, as it was sent or with numbers in it masked.
     fn find(&self, id: &str) -> Option<&Call> {
         let masked = || {
-            self.tokeniser.masked_forms(id).into_iter().find_map(|form| {
-                let call = self.by_id.get(&form.call_id)?;
-                call.parties.iter().any(|party| form.parties.contains(party)).then_some(call)
+            self.tokeniser.as_ref()?.masked_forms(id).into_iter().find_map(|form| {
+                let is_of = |call: &&Call| call.parties.iter().any(|party| form.parties.contains(party));
+                self.by_id.get(&form.call_id)?.iter().rev().find(is_of)
             })
         };
-        self.by_id.get(id).or_else(masked)
+        self.by_id.get(id).and_then(|calls| calls.last()).or_else(masked)
     }
 }
 
@@ -52,8 +54,12 @@ pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure>
     let reader = open_reader(common)?;
     let config = Config::load(common.config.as_deref())?;
     let quarantine_below = config.verdict().dispositions.quarantine_below;
-    let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
-    let calls = Calls { by_id: calls(&reader)?, tokeniser: Tokeniser::new(&key.0, config.privacy()) };
+    let mut calls = Calls { by_id: calls(&reader)?, tokeniser: None };
+    // The key is asked for where it is needed: a copy of the database is evaluated without it.
+    if truths.iter().any(|truth| calls.find(&truth.call_id).is_none()) {
+        let key = InstallationKey::kept(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
+        calls.tokeniser = key.map(|key| Tokeniser::new(&key.0, config.privacy()));
+    }
     let mut result = Map::new();
     let found: Vec<(&Truth, Option<&Call>)> =
         truths.iter().map(|truth| (truth, calls.find(&truth.call_id))).collect();
@@ -234,9 +240,9 @@ fn classes(reader: &Reader, truths: &[Truth]) -> Result<Value, Failure> {
     Ok(json!({"right": right, "wrong": wrong, "none": none}))
 }
 
-fn calls(reader: &Reader) -> Result<BTreeMap<String, Call>, Failure> {
+fn calls(reader: &Reader) -> Result<BTreeMap<String, Vec<Call>>, Failure> {
     let columns = Report::Calls.columns();
-    let mut all = BTreeMap::new();
+    let mut all: BTreeMap<String, Vec<Call>> = BTreeMap::new();
     reader.rows(&everything(Report::Calls), &mut |values| {
         let value = |name: &str| column(columns, &values, name);
         let text = |name: &str| value(name).as_str().map(str::to_owned);
@@ -253,7 +259,7 @@ fn calls(reader: &Reader) -> Result<BTreeMap<String, Call>, Failure> {
             parties: [text("caller").unwrap_or_default(), text("callee").unwrap_or_default()],
         };
         if let Some(call_id) = text("call_id") {
-            all.insert(call_id, call);
+            all.entry(call_id).or_default().push(call);
         }
         ControlFlow::Continue(())
     })?;

@@ -21,19 +21,39 @@ impl InstallationKey {
     /// Reads the key, or makes one if there is none. A database in memory gets one that is not kept, unless
     /// there is a key file already.
     pub(crate) fn load(key_file: &str, db: &Path, warn: &mut dyn FnMut(String)) -> Result<Self, Failure> {
-        let is_in_memory = db.as_os_str() == ":memory:";
-        let folder = if is_in_memory { Path::new("") } else { db.parent().unwrap_or(Path::new("")) };
-        let path = folder.join(key_file);
+        match Self::kept(key_file, db, warn)? {
+            Some(key) => Ok(key),
+            None if is_in_memory(db) => fresh().map(Self),
+            None => make(&place(key_file, db)),
+        }
+    }
+
+    /// Reads the key, if there is one.
+    pub(crate) fn kept(
+        key_file: &str,
+        db: &Path,
+        warn: &mut dyn FnMut(String),
+    ) -> Result<Option<Self>, Failure> {
+        let path = place(key_file, db);
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 warn_if_open(&path, warn);
-                parse(text.trim()).ok_or_else(|| bad(&path, "it must hold 64 hexadecimal digits"))
+                parse(text.trim()).ok_or_else(|| bad(&path, "it must hold 64 hexadecimal digits")).map(Some)
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && is_in_memory => fresh().map(Self),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => make(&path),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(bad(&path, &e.to_string())),
         }
     }
+}
+
+fn is_in_memory(db: &Path) -> bool {
+    db.as_os_str() == ":memory:"
+}
+
+/// A key file lies beside its database, unless its path says otherwise.
+fn place(key_file: &str, db: &Path) -> PathBuf {
+    let folder = if is_in_memory(db) { Path::new("") } else { db.parent().unwrap_or(Path::new("")) };
+    folder.join(key_file)
 }
 
 /// The file gets its name when it is whole: a process that is killed in between leaves no key that cannot be read.

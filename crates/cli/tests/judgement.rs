@@ -301,6 +301,18 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
     let mut both = labels();
     both.sort_by_key(Value::to_string);
     assert_eq!(both, [json!("fraud"), json!("legit")]);
+    let truth = json!({"call_id": mine, "label": "fraud"});
+    room.write("truth.jsonl", truth.to_string().as_bytes());
+    let evaluate = ["--db", "x.db", "--format", "json", "evaluate", "--truth", "truth.jsonl"];
+    let found = |code| {
+        let shown: Value = serde_json::from_str(&room.expect(code, &evaluate)).unwrap();
+        shown["found"].clone()
+    };
+    assert_eq!(found(0), 1);
+    // A copy without its key is evaluated as far as that goes, and no key is made for it.
+    std::fs::remove_file(room.path("bellwether.key")).unwrap();
+    assert_eq!(found(3), 0);
+    assert!(!room.path("bellwether.key").exists());
 }
 
 // ---------------------------------------------------------------------------------------------- real programs
