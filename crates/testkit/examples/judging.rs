@@ -21,10 +21,7 @@ use bellwether_judge::{
     RegistrationUpdate, Row, StreamRow, TrunkPolicy,
 };
 use bellwether_testkit::Rng;
-use bellwether_verdict::{
-    Account, Assessor, CampaignRow, Judged, Memory, Outcome, PastCall, PlatformFacts, SIGNALS, Settings,
-    Standing, Subject,
-};
+use bellwether_verdict::{Assessor, NoMemory, Outcome, SIGNALS, Settings};
 use rustix::time::{ClockId, clock_gettime};
 
 use rows::{REGISTRAR, address, call, identity, memory_mib, platform, token};
@@ -41,43 +38,6 @@ const ROBOTS: u64 = 30;
 const CENTRE: u64 = 20;
 /// A registration begins with every fourth call.
 const CALLS_PER_REGISTRATION: u64 = 4;
-
-/// Nothing was ever written.
-struct Nothing;
-
-impl Memory for Nothing {
-    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
-        None
-    }
-
-    fn account(&mut self, _: &str, _: Timestamp) -> Account {
-        Account::default()
-    }
-
-    fn standing(&mut self, _: &Subject) -> Option<Standing> {
-        None
-    }
-
-    fn platform(&mut self, _: &str, _: Option<&str>) -> PlatformFacts {
-        PlatformFacts::default()
-    }
-
-    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
-        Vec::new()
-    }
-
-    fn campaign(&mut self, _: i64) -> Option<CampaignRow> {
-        None
-    }
-
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
-        Vec::new()
-    }
-
-    fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {
-        Vec::new()
-    }
-}
 
 /// What is still to come of a call or registration.
 enum Later {
@@ -549,7 +509,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut assessor = Assessor::new(settings, HashKey::new([7; 16]));
     let mut carrier = Carrier::new(rate);
-    let mut memory = Nothing;
+    let mut memory = NoMemory;
     let mut out: Vec<Outcome> = Vec::new();
     // The subscribers are there before the first call.
     for subscriber in 0..SUBSCRIBERS {

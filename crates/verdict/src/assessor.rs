@@ -293,13 +293,7 @@ impl Assessor {
             self.honest_rates.add(rate);
             return;
         }
-        for InPool { key, place } in call.pools.iter() {
-            if let Some(slot) = self.pools.find(key, &key)
-                && let Some((_, pool)) = self.pools.get_mut(slot)
-            {
-                pool.change(place, id, |candidate| candidate.clock = Some(rate));
-            }
-        }
+        self.in_pools(id, |pool, place| pool.change(place, id, |candidate| candidate.clock = Some(rate)));
     }
 
     /// The other leg of a call shares its fate, and is no call of its own.
@@ -312,13 +306,7 @@ impl Assessor {
             if !is_later && of < other {
                 continue;
             }
-            for InPool { key, place } in call.pools.iter() {
-                if let Some(slot) = self.pools.find(key, &key)
-                    && let Some((_, pool)) = self.pools.get_mut(slot)
-                {
-                    pool.change(place, of, |candidate| candidate.marks.is_leg = true);
-                }
-            }
+            self.in_pools(of, |pool, place| pool.change(place, of, |c| c.marks.is_leg = true));
             let is_settled = self.opened(of).is_some_and(|c| c.is_known && !c.is_recalled);
             if let Some(membership) = self.membership(other).filter(|_| !is_settled) {
                 self.join(

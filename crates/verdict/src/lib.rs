@@ -33,7 +33,7 @@ pub use account::{Account, Home};
 pub use alerts::{AlertKind, Severity};
 pub use assessor::Assessor;
 pub use campaign::LinkKind;
-pub use memory::{Judged, Memory, PastCall, PlatformFacts, Stage};
+pub use memory::{Judged, Memory, NoMemory, PastCall, PlatformFacts, Stage};
 pub use outcome::{AlertRow, CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
 pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};

@@ -110,3 +110,41 @@ pub trait Memory {
     /// Calls of the window that ends with a time, oldest first.
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall>;
 }
+
+/// No earlier run: for whoever judges without a database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMemory;
+
+impl Memory for NoMemory {
+    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
+        None
+    }
+
+    fn account(&mut self, _: &str, _: Timestamp) -> Account {
+        Account::default()
+    }
+
+    fn standing(&mut self, _: &Subject) -> Option<Standing> {
+        None
+    }
+
+    fn platform(&mut self, _: &str, _: Option<&str>) -> PlatformFacts {
+        PlatformFacts::default()
+    }
+
+    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
+        Vec::new()
+    }
+
+    fn campaign(&mut self, _: i64) -> Option<crate::CampaignRow> {
+        None
+    }
+
+    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+        Vec::new()
+    }
+
+    fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {
+        Vec::new()
+    }
+}

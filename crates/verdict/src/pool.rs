@@ -27,6 +27,9 @@ const MOST_CANDIDATES: usize = 128;
 pub(crate) const SHORT: u16 = 20;
 pub(crate) const LONG: u16 = 60;
 
+/// Why a call belongs to a campaign that is known by its recordings.
+pub(crate) const PLAYS_A_RECORDING: &str = "plays a recording that other callers play";
+
 /// What the calls of a pool share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum PoolKind {
@@ -93,7 +96,7 @@ impl Candidate {
         let marks = &self.marks;
         let is_answered = self.fate == Fate::Answered;
         let shown = [
-            (marks.is_prompt, 5.0, "plays a recording that other callers play"),
+            (marks.is_prompt, 5.0, PLAYS_A_RECORDING),
             (marks.is_sequential, 2.0, "dials numbers one after the other"),
             (marks.is_impossible, 2.0, "its number cannot exist"),
             (marks.is_bad_token, 1.5, "its token is no good"),

@@ -10,43 +10,10 @@ use bellwether_judge::{
     AccessSide, AttemptRow, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationRow, Row,
     StreamRow, Validity,
 };
-use bellwether_verdict::{
-    Account, Assessor, CampaignRow, Judged, Memory, Outcome, PastCall, PlatformFacts, Settings, Standing,
-    Subject,
-};
+use bellwether_verdict::{Assessor, NoMemory, Outcome, Settings};
 
 const START: Timestamp = Timestamp::from_nanos(1_800_000_000_000_000_000);
 const REGISTRAR: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
-
-/// Nothing was ever written.
-struct Nothing;
-
-impl Memory for Nothing {
-    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
-        None
-    }
-    fn account(&mut self, _: &str, _: Timestamp) -> Account {
-        Account::default()
-    }
-    fn standing(&mut self, _: &Subject) -> Option<Standing> {
-        None
-    }
-    fn platform(&mut self, _: &str, _: Option<&str>) -> PlatformFacts {
-        PlatformFacts::default()
-    }
-    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
-        Vec::new()
-    }
-    fn campaign(&mut self, _: i64) -> Option<CampaignRow> {
-        None
-    }
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
-        Vec::new()
-    }
-    fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {
-        Vec::new()
-    }
-}
 
 /// SplitMix64.
 fn mix(n: u64) -> u64 {
@@ -220,9 +187,9 @@ fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BT
     all.sort_by_key(|(at, _)| *at);
     let mut out = Vec::new();
     for (_, row) in &all {
-        assessor.row(row, &mut Nothing, &mut out);
+        assessor.row(row, &mut NoMemory, &mut out);
     }
-    assessor.finish(&mut Nothing, &mut out);
+    assessor.finish(&mut NoMemory, &mut out);
     let numbers: BTreeMap<i64, u64> =
         planned.iter().map(|p| ((mix(p.number) >> 1).cast_signed(), p.number)).collect();
     let mut of: BTreeMap<i64, i64> = BTreeMap::new();

@@ -11,7 +11,7 @@ use crate::campaign::LinkKind;
 use crate::memory::Memory;
 use crate::open::{InPool, Known};
 use crate::outcome::LinkRow;
-use crate::pool::{Pool, PoolKind};
+use crate::pool::{PLAYS_A_RECORDING, Pool, PoolKind};
 use crate::standing::{Layer, Subject};
 use crate::{AlertKind, Severity};
 
@@ -338,7 +338,7 @@ impl Assessor {
         }
         if let Some(name) = self.campaign_name(campaign, memory, out) {
             self.leave(call, other, "it plays the recording of another", out);
-            let why = "plays a recording that other callers play".to_owned();
+            let why = PLAYS_A_RECORDING.to_owned();
             self.join((call, at), Membership { campaign, name, strength: SURE, why }, memory, out);
         }
         campaign

@@ -62,8 +62,6 @@ impl Assessor {
         }
         for (place, candidate, odds, why) in news {
             let call = candidate.call;
-            let campaign =
-                if why.is_some() { self.nearest_of_parted(&candidate, campaign) } else { campaign };
             self.decide(&candidate, campaign, odds, why, memory, out);
             // A call that is closed is known to this pool alone.
             let of = self.member(call).map(|(campaign, _)| campaign);
@@ -102,6 +100,7 @@ impl Assessor {
         let (call, at) = (candidate.call, candidate.at);
         match (why, self.member(call)) {
             (Some(why), None) => {
+                let campaign = self.nearest_of_parted(candidate, campaign);
                 let Some(name) = self.campaign_name(campaign, memory, out) else { return };
                 self.join((call, at), Membership { campaign, name, strength: odds, why }, memory, out);
             }
@@ -152,7 +151,6 @@ impl Assessor {
             Some(_) if odds < LEAVES_BELOW => self.decide(&candidate, campaign, odds, None, memory, out),
             None if odds > 0.0 => {
                 let why = pool.why(&candidate, around, &crowd);
-                let campaign = self.nearest_of_parted(&candidate, campaign);
                 self.decide(&candidate, campaign, odds, Some(why), memory, out);
             }
             _ => {}
@@ -274,22 +272,20 @@ impl Assessor {
 
     /// The pools of a call know where it belongs.
     fn belongs(&mut self, call: i64, campaign: Option<i64>) {
-        let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
-        for InPool { key, place } in pools.iter() {
-            if let Some((_, pool)) = self.pools.find(key, &key).and_then(|slot| self.pools.get_mut(slot)) {
-                pool.belongs(place, call, campaign);
-            }
-        }
+        self.in_pools(call, |pool, place| pool.belongs(place, call, campaign));
     }
 
     /// A call plays a recording that other callers play.
     pub(super) fn mark_prompt(&mut self, call: i64) {
+        self.in_pools(call, |pool, place| pool.change(place, call, |c| c.marks.is_prompt = true));
+    }
+
+    /// Shows each pool of a call, with the call's place in it.
+    pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut Pool, u32)) {
         let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
         for InPool { key, place } in pools.iter() {
-            if let Some(slot) = self.pools.find(key, &key)
-                && let Some((_, pool)) = self.pools.get_mut(slot)
-            {
-                pool.change(place, call, |candidate| candidate.marks.is_prompt = true);
+            if let Some((_, pool)) = self.pools.find(key, &key).and_then(|slot| self.pools.get_mut(slot)) {
+                change(pool, place);
             }
         }
     }

@@ -13,6 +13,7 @@ use super::membership::SURE;
 use super::prompts::Heard;
 use super::{Assessor, Membership, Outcome};
 use crate::memory::Memory;
+use crate::pool::PLAYS_A_RECORDING;
 
 /// Calls of a recording without which nothing is said of what it shares.
 pub(super) const FEWEST: usize = 8;
@@ -224,7 +225,7 @@ impl Assessor {
         let heard: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
         for (call, at) in self.calls_of(from, party) {
             let (strength, why) = if heard.contains(&call) {
-                (SURE, "plays a recording that other callers play")
+                (SURE, PLAYS_A_RECORDING)
             } else {
                 (1.0, "comes from an address or number of calls that play its recording")
             };

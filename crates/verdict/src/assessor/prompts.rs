@@ -8,7 +8,7 @@ use super::{Assessor, Outcome};
 use crate::memory::Memory;
 use crate::open::{InPool, Membership};
 use crate::places::distinct;
-use crate::pool::PoolKind;
+use crate::pool::{PLAYS_A_RECORDING, PoolKind};
 use crate::{LinkKind, LinkRow};
 
 /// Bits in which two prints of one recording differ at most; two voices differ in some 80 of 192.
@@ -232,7 +232,7 @@ impl Assessor {
         self.link(campaign, LinkRow { kind: LinkKind::Prompt, evidence }, memory, out);
         for heard in news.into_iter().filter(|h| !h.has_history) {
             let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-            let why = "plays a recording that other callers play".to_owned();
+            let why = PLAYS_A_RECORDING.to_owned();
             self.join(
                 (heard.call, heard.at),
                 Membership { campaign, name, strength: SURE, why },
