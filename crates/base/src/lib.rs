@@ -13,5 +13,5 @@ pub use counters::Counters;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};
 pub use hash::{ContentHasher, HashKey};
 pub use loss::{Loss, LossKind, Losses};
-pub use table::{Evicted, LruTable, SlotId};
+pub use table::{Evicted, GATHERED, LruTable, SlotId};
 pub use time::{Ppm, Span, Timestamp};

@@ -1,7 +1,6 @@
 use std::ops::{Index, IndexMut};
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 
 use crate::Timestamp;
 
@@ -29,7 +28,7 @@ pub struct Evicted<K, V> {
 ///
 /// The caller gives the hash (keyed, see [`crate::HashKey`]), because it often has it already.
 pub struct LruTable<K, V, const CLASSES: usize> {
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     slots: Slab<K, V>,
     free: u32,
     queues: [Queue; CLASSES],
@@ -37,10 +36,19 @@ pub struct LruTable<K, V, const CLASSES: usize> {
     evicted: u64,
 }
 
+/// Where an entry stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Part of the key's hash: enough to place it among fewer than 2^32. With it an index grows without a look at the slots, and a probe
+    /// looks at that of the entry alone.
+    hash: u32,
+    slot: u32,
+}
+
 struct Slot<K, V> {
     entry: Option<(K, V)>,
     touched: Timestamp,
-    /// Part of the key's hash: enough to place it among fewer than 2^32.
+    /// See [`Place::hash`].
     hash: u32,
     prev: u32,
     next: u32,
@@ -48,6 +56,9 @@ struct Slot<K, V> {
     /// Whether it was used since it came to its place in the queue: see [`LruTable::mark_used`].
     is_used: bool,
 }
+
+/// Entries that [`LruTable::gather`] looks for at once.
+pub const GATHERED: usize = 32;
 
 /// Entries in a row that are spared in one eviction because they were used.
 const MOST_SPARED: usize = 32;
@@ -58,31 +69,43 @@ const fn spread(hash: u32) -> u64 {
 }
 
 /// Slots in chunks that never move: a vector would hold twice its entries while it grows, and every table of
-/// every shard grows at once when a busy hour begins.
+/// every shard grows at once when a busy hour begins. Each chunk is twice as large as the one before: what leads
+/// to them is in the processor's cache, and of the last one only what is used takes memory.
 struct Slab<K, V> {
     chunks: Vec<Vec<Slot<K, V>>>,
     len: u32,
 }
 
 impl<K, V> Slab<K, V> {
-    /// Slots per chunk.
-    const CHUNK: u32 = 32;
+    /// Slots of the first chunk.
+    const FIRST: u32 = 32;
 
     const fn new() -> Self {
         Self { chunks: Vec::new(), len: 0 }
     }
 
+    /// The chunk of a slot, and its place there.
+    const fn place(id: u32) -> (usize, usize) {
+        let chunk = (id / Self::FIRST + 1).ilog2();
+        (chunk as usize, (id - Self::FIRST * ((1 << chunk) - 1)) as usize)
+    }
+
     fn get(&self, id: u32) -> Option<&Slot<K, V>> {
-        self.chunks.get((id / Self::CHUNK) as usize)?.get((id % Self::CHUNK) as usize)
+        let (chunk, at) = Self::place(id);
+        self.chunks.get(chunk)?.get(at)
     }
 
     fn get_mut(&mut self, id: u32) -> Option<&mut Slot<K, V>> {
-        self.chunks.get_mut((id / Self::CHUNK) as usize)?.get_mut((id % Self::CHUNK) as usize)
+        let (chunk, at) = Self::place(id);
+        self.chunks.get_mut(chunk)?.get_mut(at)
     }
 
-    fn push(&mut self, slot: Slot<K, V>) -> u32 {
-        if self.len.is_multiple_of(Self::CHUNK) {
-            self.chunks.push(Vec::with_capacity(Self::CHUNK as usize));
+    /// Adds a slot, of `most` in all.
+    fn push(&mut self, slot: Slot<K, V>, most: usize) -> u32 {
+        let (chunk, at) = Self::place(self.len);
+        if at == 0 {
+            let rest = most.saturating_sub(self.len as usize).max(1);
+            self.chunks.push(Vec::with_capacity(((Self::FIRST as usize) << chunk).min(rest)));
         }
         if let Some(chunk) = self.chunks.last_mut() {
             chunk.push(slot);
@@ -96,13 +119,15 @@ impl<K, V> Index<u32> for Slab<K, V> {
     type Output = Slot<K, V>;
 
     fn index(&self, id: u32) -> &Slot<K, V> {
-        &self.chunks[(id / Self::CHUNK) as usize][(id % Self::CHUNK) as usize]
+        let (chunk, at) = Self::place(id);
+        &self.chunks[chunk][at]
     }
 }
 
 impl<K, V> IndexMut<u32> for Slab<K, V> {
     fn index_mut(&mut self, id: u32) -> &mut Slot<K, V> {
-        &mut self.chunks[(id / Self::CHUNK) as usize][(id % Self::CHUNK) as usize]
+        let (chunk, at) = Self::place(id);
+        &mut self.chunks[chunk][at]
     }
 }
 
@@ -162,7 +187,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         };
         // Equal hashes of different keys are rare, so the first equal hash is nearly always it, and the probe that
         // looks at nothing else is short enough to be inlined.
-        let first = *self.index.find(spread(hash), |&slot| self.slots[slot].hash == hash)?;
+        let first = self.index.find(spread(hash), |place| place.hash == hash)?.slot;
         if is_it(first) {
             return Some(SlotId(first));
         }
@@ -171,8 +196,24 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
 
     #[cold]
     fn find_among_equals(&self, hash: u32, is_it: &dyn Fn(u32) -> bool) -> Option<SlotId> {
-        let found = self.index.find(spread(hash), |&slot| self.slots[slot].hash == hash && is_it(slot));
-        found.map(|&slot| SlotId(slot))
+        let found = self.index.find(spread(hash), |place| place.hash == hash && is_it(place.slot));
+        found.map(|place| SlotId(place.slot))
+    }
+
+    /// The values of the first [`GATHERED`] hashes; of a key with another's hash it may be the other's.
+    ///
+    /// To look for an entry is to wait for one place in memory behind the other: each tells where the next one is. The processor waits for the
+    /// places of different entries all at once if there is hardly anything in between. So whoever knows what comes next gathers it, reads of it
+    /// what lies apart, and has it near when it comes.
+    #[must_use]
+    pub fn gather(&self, hashes: &[u64]) -> [Option<&V>; GATHERED] {
+        let mut places = [NIL; GATHERED];
+        for (slot, hash) in places.iter_mut().zip(hashes) {
+            let hash = *hash as u32;
+            let found = self.index.find(spread(hash), |place| place.hash == hash);
+            *slot = found.map_or(NIL, |place| place.slot);
+        }
+        places.map(|slot| self.slots.get(slot)?.entry.as_ref().map(|(_, value)| value))
     }
 
     /// The value in a slot.
@@ -214,15 +255,14 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             is_used: false,
         };
         let id = if self.free == NIL {
-            self.slots.push(slot)
+            self.slots.push(slot, self.capacity)
         } else {
             let id = self.free;
             self.free = self.slots[id].next;
             self.slots[id] = slot;
             id
         };
-        let slots = &self.slots;
-        self.index.insert_unique(spread(hash), id, |&other| spread(slots[other].hash));
+        self.index.insert_unique(spread(hash), Place { hash, slot: id }, |place| spread(place.hash));
         self.push_back(id, class);
         (SlotId(id), evicted)
     }
@@ -254,7 +294,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         let slot = self.slots.get_mut(id.0)?;
         let entry = slot.entry.take()?;
         let hash = slot.hash;
-        if let Ok(found) = self.index.find_entry(spread(hash), |&other| other == id.0) {
+        if let Ok(found) = self.index.find_entry(spread(hash), |place| place.slot == id.0) {
             found.remove();
         }
         self.unlink(id.0);
@@ -369,15 +409,9 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
 impl<K: Eq, V: Default, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The slot of `key`, made with a default value in class 0 if it is not there.
     pub fn find_or_insert(&mut self, hash: u64, key: K, now: Timestamp) -> (SlotId, Option<Evicted<K, V>>) {
-        let slots = &self.slots;
-        let found = self.index.entry(
-            spread(hash as u32),
-            |&slot| slots[slot].entry.as_ref().is_some_and(|(k, _)| *k == key),
-            |&slot| spread(slots[slot].hash),
-        );
-        match found {
-            Entry::Occupied(slot) => (SlotId(*slot.get()), None),
-            Entry::Vacant(_) => self.insert(hash, key, V::default(), 0, now),
+        match self.find(hash, &key) {
+            Some(slot) => (slot, None),
+            None => self.insert(hash, key, V::default(), 0, now),
         }
     }
 }
@@ -426,6 +460,23 @@ mod tests {
         assert_eq!(leaves(&mut table, 5), Some(3));
         // One chance for each use.
         assert_eq!(leaves(&mut table, 6), Some(1));
+    }
+
+    #[test]
+    fn what_is_gathered_is_what_is_found() {
+        let mut table: LruTable<u64, u64, 1> = LruTable::new(1000);
+        for key in 0..700 {
+            table.insert(key * 7, key, key + 1, 0, at(0));
+        }
+        let keys: Vec<u64> = (0..40).map(|n| n * 30).collect();
+        let hashes: Vec<u64> = keys.iter().map(|key| key * 7).collect();
+        let gathered = table.gather(&hashes).map(|value| value.copied());
+        let found =
+            |key: &u64| table.find(key * 7, key).and_then(|id| table.get(id)).map(|(_, value)| *value);
+        let expected: Vec<Option<u64>> = keys.iter().map(found).take(GATHERED).collect();
+        assert_eq!(gathered.as_slice(), expected);
+        assert!(expected.contains(&None) && expected.contains(&Some(1)));
+        assert_eq!(table.gather(&[]), [None; GATHERED]);
     }
 
     #[test]
