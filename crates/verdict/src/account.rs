@@ -2,6 +2,7 @@ use std::net::IpAddr;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
+use smallvec::SmallVec;
 
 use crate::signals::Registration;
 
@@ -17,7 +18,7 @@ const FRESH: u32 = 3;
 /// A conversation lasts at least this long.
 const CONVERSATION: Span = Span::from_secs(30);
 
-/// What is known of a caller from earlier calls and registrations.
+/// What is known of a caller from earlier calls and registrations. Most have one of everything: that takes no memory elsewhere.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Account {
     /// Its first call.
@@ -27,13 +28,13 @@ pub struct Account {
     /// See `calls`.
     pub conversations: u32,
     /// Country codes that it has called.
-    pub countries: Vec<u32>,
+    pub countries: SmallVec<[u32; 4]>,
     /// Calls by hour of the day, in UTC.
     pub hours: [u16; 24],
     /// Platforms that it called from of late, and when last.
-    pub platforms: Vec<(PrintHash, Timestamp)>,
+    pub platforms: SmallVec<[(PrintHash, Timestamp); 1]>,
     /// Where it is registered, the oldest first.
-    pub homes: Vec<Home>,
+    pub homes: SmallVec<[Home; 1]>,
 }
 
 /// A device that was let in to register an account.
@@ -192,7 +193,7 @@ mod tests {
             used.begin(at(i * 900), Some(49), platform);
             used.talked(Span::from_secs(90));
         }
-        assert!(used.is_rooted(false, platform, at(4000)) && used.countries == [49]);
+        assert!(used.is_rooted(false, platform, at(4000)) && used.countries.as_slice() == [49]);
         // Its number under somebody else's platform is not its own.
         assert!(!used.is_rooted(false, PrintHash::of(Part::Combined, "b"), at(4000)));
         assert!(thrown.is_rooted(true, platform, at(300)));

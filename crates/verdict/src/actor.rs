@@ -1,13 +1,15 @@
 //! What one caller, or one address, did of late.
 
-use std::collections::VecDeque;
-
 use bellwether_base::{Span, Timestamp};
+use smallvec::SmallVec;
 
 use crate::places::Places;
 
 /// Calls remembered of one actor.
 const MOST_CALLS: usize = 48;
+
+/// Calls beyond these that are forgotten at once, so that the others are not moved for each.
+const TOO_MANY: usize = 16;
 
 /// What became of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -42,51 +44,66 @@ pub(crate) struct Deed {
 /// The latest calls of an actor, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Actor {
-    deeds: VecDeque<Deed>,
+    /// Most callers call once: that takes no memory elsewhere.
+    deeds: SmallVec<[Deed; 1]>,
+    /// Calls that ever began: a call's place is how many there were before it.
+    begun: u32,
 }
 
 impl Actor {
-    pub(crate) fn begin(&mut self, deed: Deed) {
-        if self.deeds.len() == MOST_CALLS {
-            self.deeds.pop_front();
+    /// Takes a call that begins; answers its place.
+    pub(crate) fn begin(&mut self, deed: Deed) -> u32 {
+        if self.deeds.len() == MOST_CALLS + TOO_MANY {
+            self.deeds.drain(..TOO_MANY);
         }
-        self.deeds.push_back(deed);
+        self.deeds.push(deed);
+        self.begun = self.begun.wrapping_add(1);
+        self.begun.wrapping_sub(1)
+    }
+
+    /// All that is remembered, oldest first.
+    pub(crate) fn latest(&self) -> &[Deed] {
+        self.deeds.get(self.deeds.len().saturating_sub(MOST_CALLS)..).unwrap_or_default()
     }
 
     /// Calls under way: those of the last two hours whose end was not seen. An end that the mirror missed does not count for ever.
     pub(crate) fn open(&self, now: Timestamp) -> usize {
-        self.since(now - Span::from_secs(7200)).filter(|deed| deed.fate == Fate::Open).count()
+        self.since(now - Span::from_secs(7200)).iter().filter(|deed| deed.fate == Fate::Open).count()
     }
 
-    pub(crate) fn end(&mut self, call: i64, fate: Fate, secs: u16) {
-        if let Some(deed) = self.deeds.iter_mut().rev().find(|deed| deed.call == call) {
+    /// What became of a call, by its place.
+    pub(crate) fn end(&mut self, place: u32, call: i64, fate: Fate, secs: u16) {
+        let first = self.begun.wrapping_sub(self.deeds.len() as u32);
+        let deed = self.deeds.get_mut(place.wrapping_sub(first) as usize);
+        if let Some(deed) = deed.filter(|deed| deed.call == call) {
             (deed.fate, deed.secs) = (fate, secs);
         }
     }
 
     /// Those since a time, oldest first.
-    pub(crate) fn since(&self, since: Timestamp) -> impl DoubleEndedIterator<Item = &Deed> + Clone {
-        let first = self.deeds.partition_point(|deed| deed.at < since);
-        self.deeds.range(first..)
+    pub(crate) fn since(&self, since: Timestamp) -> &[Deed] {
+        let latest = self.latest();
+        let first = latest.partition_point(|deed| deed.at < since);
+        latest.get(first..).unwrap_or_default()
     }
 
     /// Whether fewer calls are remembered than something takes.
     pub(crate) fn is_below(&self, limit: f64) -> bool {
-        (self.deeds.len() as f64) < limit
+        (self.latest().len() as f64) < limit
     }
 
     /// Whether the oldest that is remembered is younger than a time: then there may have been more.
     pub(crate) fn is_full(&self) -> bool {
-        self.deeds.len() == MOST_CALLS
+        self.deeds.len() >= MOST_CALLS
     }
 
     /// Calls per hour over the latest calls, and how many that is the rate of. Over at least ten minutes, so that three calls in a row
     /// are no rate.
     pub(crate) fn rate(&self, now: Timestamp) -> (f64, usize) {
         let window = Span::from_secs(3600);
-        let count = self.since(now - window).count();
+        let count = self.since(now - window).len();
         let span = if self.is_full() {
-            self.deeds.front().map_or(window, |first| now.since(first.at)).min(window)
+            self.latest().first().map_or(window, |first| now.since(first.at)).min(window)
         } else {
             window
         };
@@ -96,11 +113,12 @@ impl Actor {
     /// Of the latest calls those whose caller had called before, with another caller in between: numbers that are used for good come
     /// back, numbers that are thrown away do not.
     pub(crate) fn returns(&self, latest: usize) -> usize {
-        let start = self.deeds.len().saturating_sub(latest);
+        let deeds = self.latest();
+        let start = deeds.len().saturating_sub(latest);
         let mut places = Places::<128>::new();
         let (mut before, mut is_return, mut count) = (None, false, 0);
-        for (place, deed) in self.deeds.iter().enumerate() {
-            let last = places.put(deed.caller, place);
+        for (place, deed) in deeds.iter().enumerate() {
+            let last = places.put(place, |at| deeds.get(at).map_or(0, |deed| deed.caller));
             // Calls in a row are one coming.
             if before != Some(deed.caller) {
                 is_return = last.is_some();
@@ -113,14 +131,15 @@ impl Actor {
 }
 
 /// Standard deviation over mean of the gaps between moments, the oldest first; none for fewer than two gaps or without any time between.
-pub(crate) fn unevenness(moments: impl Iterator<Item = Timestamp> + Clone) -> Option<f64> {
-    let gaps = || moments.clone().zip(moments.clone().skip(1)).map(|(a, b)| b.since(a).as_secs_f64());
-    let count = gaps().count();
-    if count < 2 {
+pub(crate) fn unevenness<T>(things: &[T], at: impl Fn(&T) -> Timestamp) -> Option<f64> {
+    let gaps =
+        || things.windows(2).filter_map(|two| Some(at(two.get(1)?).since(at(two.first()?)).as_secs_f64()));
+    if things.len() < 3 {
         return None;
     }
-    let mean = gaps().sum::<f64>() / count as f64;
-    let variance = gaps().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count as f64;
+    let count = (things.len() - 1) as f64;
+    let mean = gaps().sum::<f64>() / count;
+    let variance = gaps().map(|gap| (gap - mean).powi(2)).sum::<f64>() / count;
     (mean > 0.0).then(|| variance.sqrt() / mean)
 }
 
@@ -155,13 +174,15 @@ mod tests {
     #[test]
     fn an_actor_remembers_its_latest_calls_and_what_became_of_them() {
         let mut actor = Actor::default();
-        for call in 0..60 {
-            actor.begin(deed(call, call, 1));
-        }
-        actor.end(59, Fate::Answered, 7);
-        assert_eq!(actor.since(at(0)).count(), MOST_CALLS);
-        assert_eq!(actor.since(at(58)).map(|d| d.secs).collect::<Vec<_>>(), [0, 7]);
-        let (per_hour, count) = actor.rate(at(60));
+        let places: Vec<u32> = (0..70).map(|call| actor.begin(deed(call, call, 1))).collect();
+        actor.end(places[69], 69, Fate::Answered, 7);
+        // What is not remembered any more, or at another place, is nobody's.
+        actor.end(places[3], 3, Fate::Answered, 9);
+        actor.end(places[68], 67, Fate::Answered, 9);
+        assert_eq!(actor.since(at(0)).len(), MOST_CALLS);
+        assert_eq!(actor.since(at(68)).iter().map(|d| d.secs).collect::<Vec<_>>(), [0, 7]);
+        assert_eq!(actor.latest().first().map(|d| d.call), Some(70 - MOST_CALLS as i64));
+        let (per_hour, count) = actor.rate(at(70));
         assert_eq!((per_hour, count), (288.0, 48));
     }
 
@@ -178,9 +199,9 @@ mod tests {
 
     #[test]
     fn evenness_and_sequence() {
-        assert_eq!(unevenness([0, 10, 20, 30].into_iter().map(at)), Some(0.0));
-        assert!(unevenness([0, 1, 20, 22, 90].into_iter().map(at)).unwrap() > 0.9);
-        assert_eq!(unevenness([0, 1].into_iter().map(at)), None);
+        assert_eq!(unevenness(&[0, 10, 20, 30], |s| at(*s)), Some(0.0));
+        assert!(unevenness(&[0, 1, 20, 22, 90], |s| at(*s)).unwrap() > 0.9);
+        assert_eq!(unevenness(&[0, 1], |s| at(*s)), None);
         assert!(follows((7, 41), (7, 42)) && follows((7, 42), (7, 40)));
         assert!(!follows((7, 41), (8, 42)) && !follows((0, 1), (0, 2)) && !follows((7, 1), (7, 1)));
     }

@@ -1,6 +1,7 @@
 //! Takes rows in order and keeps what judging a call needs.
 
 mod campaigns;
+mod foresight;
 mod membership;
 mod parting;
 mod prompts;
@@ -21,7 +22,7 @@ use crate::account::{Account, Home};
 use crate::actor::{Actor, Fate};
 use crate::clocks::{HonestRates, Rate};
 use crate::kept::Kept;
-use crate::keys::Keys;
+use crate::keys::{Keys, Names};
 use crate::memory::Memory;
 use crate::open::{InPool, Membership, OpenCall};
 use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
@@ -98,6 +99,8 @@ pub struct Assessor {
     registrars: LruTable<u64, (), 1>,
     /// Users and homes by the identity of their registration.
     users: LruTable<u64, (u64, Home), 1>,
+    /// Who is named in the calls that come next.
+    foreseen: VecDeque<Names>,
 }
 
 impl Assessor {
@@ -131,6 +134,7 @@ impl Assessor {
             prompts: prompts::Prompts::new(CLUSTERS),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
+            foreseen: VecDeque::new(),
         }
     }
 
@@ -212,14 +216,14 @@ impl Assessor {
         call.is_over = update.ended_at.is_some();
         call.is_news |= (call.fate, call.secs, was_over) != (fate, secs, call.is_over);
         (call.fate, call.secs) = (fate, secs);
-        let (caller, source, pools) = (call.caller, call.source, call.pools);
+        let (caller, source, pools, places) = (call.caller, call.source, call.pools, call.places);
         if !call.is_over || was_over {
             return;
         }
         if let Some(slot) = self.callers.find(caller, &caller)
             && let Some((_, of)) = self.callers.get_mut(slot)
         {
-            of.actor.end(update.call, fate, secs);
+            of.actor.end(places.0, update.call, fate, secs);
             if fate == Fate::Answered && self.warming.is_none() {
                 of.account.talked(Span::from_secs(i64::from(secs)));
             }
@@ -227,7 +231,7 @@ impl Assessor {
         if let Some(slot) = self.sources.find(source, &source)
             && let Some((_, of)) = self.sources.get_mut(slot)
         {
-            of.end(update.call, fate, secs);
+            of.end(places.1, update.call, fate, secs);
         }
         let pools: SmallVec<[(InPool, SlotId); 8]> =
             pools.iter().filter_map(|pool| Some((pool, self.pools.find(pool.key, &pool.key)?))).collect();
@@ -280,10 +284,11 @@ impl Assessor {
         {
             self.paced(id, rate);
         }
+        // What else was heard is told when the call is closed: the two directions come one after the other, and one of them by itself is
+        // a call in which only one side spoke.
         if let Some(opening) = row.opening.filter(|_| row.direction == "caller") {
             self.hear(id, opening, memory, out);
         }
-        self.tell(id, out);
     }
 
     /// The rate of a caller's media clock is known.

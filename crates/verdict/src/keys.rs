@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use bellwether_base::{ContentHasher, Endpoint, HashKey};
+use bellwether_judge::CallRow;
 
 use crate::LinkKind;
 use crate::pool::PoolKind;
@@ -16,9 +17,29 @@ pub(crate) struct Keys {
     passing: ContentHasher,
 }
 
+/// Who is named in a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    pub(crate) call: i64,
+    pub(crate) caller: u64,
+    pub(crate) callee: u64,
+    pub(crate) source: u64,
+    pub(crate) agent: u64,
+    /// The fingerprint as a subject.
+    pub(crate) fingerprint: u64,
+}
+
+impl Names {
+    /// Of the platform together with what it calls itself.
+    pub(crate) const fn platform_and_agent(&self) -> u64 {
+        self.fingerprint ^ self.agent.rotate_left(29)
+    }
+}
+
 /// What a passing hash is of: equal words of two kinds shall not be taken for each other.
 #[derive(Clone, Copy)]
 enum Kind {
+    Callee,
     Address,
     Agent,
     Block,
@@ -32,6 +53,18 @@ impl Keys {
 
     fn passing(&self, kind: Kind, parts: &[&[u8]]) -> u64 {
         self.passing.parts(parts, kind as u32)
+    }
+
+    /// Of whom a call names.
+    pub(crate) fn names(&self, row: &CallRow) -> Names {
+        Names {
+            call: row.call,
+            caller: self.user(&row.caller),
+            callee: self.callee(&row.dialled),
+            source: self.address(row.source.ip()),
+            agent: self.agent(row.user_agent.as_deref().unwrap_or_default()),
+            fingerprint: self.subject(Layer::Fingerprint, row.fingerprint.as_str()),
+        }
     }
 
     /// Kept as the party that it may be to a platform.
@@ -49,17 +82,17 @@ impl Keys {
         self.lasting.identity(&[b"campaign", by.as_bytes(), &first.to_le_bytes()])
     }
 
+    /// Of who is called: only compared with others.
+    fn callee(&self, user: &str) -> u64 {
+        self.passing(Kind::Callee, &[user.as_bytes()])
+    }
+
     pub(crate) fn address(&self, address: IpAddr) -> u64 {
         self.passing(Kind::Address, &[&Endpoint::new(address, 0).octets()])
     }
 
-    pub(crate) fn agent(&self, user_agent: &str) -> u64 {
+    fn agent(&self, user_agent: &str) -> u64 {
         self.passing(Kind::Agent, &[user_agent.as_bytes()])
-    }
-
-    /// Of a platform (its key as a subject) that calls itself something (the key of that).
-    pub(crate) const fn platform_and_agent(fingerprint: u64, agent: u64) -> u64 {
-        fingerprint ^ agent.rotate_left(29)
     }
 
     /// Of a block of numbers; 0 is none.

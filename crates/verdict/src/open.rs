@@ -15,6 +15,8 @@ pub(crate) struct OpenCall {
     pub(crate) caller: u64,
     pub(crate) callee: u64,
     pub(crate) source: u64,
+    /// Its places among the calls of its caller and of its address.
+    pub(crate) places: (u32, u32),
     /// Pools that it is in.
     pub(crate) pools: InPools,
     pub(crate) fate: Fate,

@@ -2,8 +2,9 @@
 
 /// The place at which each of some hashes was last: open addressing on the stack, with 256 slots at most. Holds up to 254 places; what is
 /// beyond is taken for known. The hashes are keyed, so that their last bits are as good as chance.
+///
+/// The hashes stay where they are: what is here is small, as it is made anew for each call.
 pub(crate) struct Places<const SLOTS: usize> {
-    keys: [u64; SLOTS],
     /// One more than the place; 0 is free.
     places: [u8; SLOTS],
     distinct: usize,
@@ -11,22 +12,25 @@ pub(crate) struct Places<const SLOTS: usize> {
 
 impl<const SLOTS: usize> Places<SLOTS> {
     pub(crate) const fn new() -> Self {
-        Self { keys: [0; SLOTS], places: [0; SLOTS], distinct: 0 }
+        Self { places: [0; SLOTS], distinct: 0 }
     }
 
-    /// Puts a hash at a place, which must be below 255; answers where it was before.
-    pub(crate) fn put(&mut self, key: u64, place: usize) -> Option<usize> {
-        let mut at = usize::from(key as u8) % SLOTS;
+    /// Puts the hash of a place, which must be below 255; answers the place where that hash was before. `hash` tells it of any place so far.
+    pub(crate) fn put(&mut self, place: usize, hash: impl Fn(usize) -> u64) -> Option<usize> {
+        let own = hash(place);
+        let new = u8::try_from(place + 1).unwrap_or(u8::MAX);
+        let mut at = usize::from(own as u8) % SLOTS;
         for _ in 0..SLOTS {
-            let (Some(known), Some(last)) = (self.keys.get_mut(at), self.places.get_mut(at)) else { break };
-            let new = u8::try_from(place + 1).unwrap_or(u8::MAX);
+            let Some(last) = self.places.get_mut(at) else { break };
             if *last == 0 {
-                (*known, *last) = (key, new);
+                *last = new;
                 self.distinct += 1;
                 return None;
             }
-            if *known == key {
-                return Some(usize::from(std::mem::replace(last, new)) - 1);
+            let known = usize::from(*last) - 1;
+            if hash(known) == own {
+                *last = new;
+                return Some(known);
             }
             at = (at + 1) % SLOTS;
         }
@@ -39,12 +43,12 @@ impl<const SLOTS: usize> Places<SLOTS> {
     }
 }
 
-/// How many different hashes there are, up to 128 of them.
-pub(crate) fn distinct(hashes: impl Iterator<Item = u64>) -> usize {
+/// How many different hashes some things have, up to 128 of them.
+pub(crate) fn distinct<T>(things: &[T], hash: impl Fn(&T) -> u64) -> usize {
     let mut places = Places::<128>::new();
-    hashes.for_each(|hash| {
-        places.put(hash, 0);
-    });
+    for place in 0..things.len() {
+        places.put(place, |at| things.get(at).map_or(0, &hash));
+    }
     places.distinct()
 }
 
@@ -59,18 +63,18 @@ mod tests {
         fn places_are_those_of_a_map(hashes in proptest::collection::vec(prop_oneof![0..20_u64, any::<u64>()], 0..254)) {
             let (mut places, mut map) = (Places::<256>::new(), BTreeMap::new());
             for (place, hash) in hashes.iter().enumerate() {
-                prop_assert_eq!(places.put(*hash, place), map.insert(*hash, place));
+                prop_assert_eq!(places.put(place, |at| hashes[at]), map.insert(*hash, place));
             }
             prop_assert_eq!(places.distinct(), map.len());
-            prop_assert_eq!(distinct(hashes.into_iter()), map.len().min(128));
+            prop_assert_eq!(distinct(&hashes, |hash| *hash), map.len().min(128));
         }
     }
 
     #[test]
     fn more_than_it_holds_is_no_harm() {
         let mut places = Places::<256>::new();
-        for hash in 0..10_000_u64 {
-            places.put(hash, hash as usize);
+        for place in 0..10_000 {
+            places.put(place, |at| at as u64);
         }
         assert_eq!(places.distinct(), 256);
     }

@@ -14,6 +14,7 @@ use bellwether_fingerprint::PrintHash;
 use crate::actor::Fate;
 use crate::clocks::{HonestRates, Rate};
 
+use affinity::Neighbour;
 pub(crate) use affinity::{Circumstances, Crowd};
 pub(crate) use pattern::Pattern;
 
@@ -127,6 +128,8 @@ pub(crate) struct Pool {
     /// The key of the standing that what they share has.
     pub(crate) standing: Option<u64>,
     candidates: VecDeque<Candidate>,
+    /// The same calls, as their neighbours see them: all of these are looked at for each call.
+    neighbours: VecDeque<Neighbour>,
     /// Calls that were ever added: a call's place is how many there were before it.
     added: u32,
     /// The campaign that its calls belong to, if they do.
@@ -146,6 +149,7 @@ impl Pool {
             name,
             standing,
             candidates: VecDeque::new(),
+            neighbours: VecDeque::new(),
             added: 0,
             campaign: None,
             pattern: Pattern::default(),
@@ -158,9 +162,10 @@ impl Pool {
     /// Adds a call; answers its place.
     pub(crate) fn add(&mut self, mut candidate: Candidate) -> u32 {
         if self.candidates.len() == MOST_CANDIDATES {
-            self.candidates.pop_front();
+            self.forget_oldest();
         }
         candidate.weigh();
+        self.neighbours.push_back(Neighbour::from(&candidate));
         self.candidates.push_back(candidate);
         self.news += 1;
         self.added = self.added.wrapping_add(1);
@@ -170,6 +175,11 @@ impl Pool {
     /// The place of the oldest call that is remembered.
     fn first(&self) -> u32 {
         self.added.wrapping_sub(self.candidates.len() as u32)
+    }
+
+    fn forget_oldest(&mut self) {
+        self.candidates.pop_front();
+        self.neighbours.pop_front();
     }
 
     fn find_mut(&mut self, place: u32, call: i64) -> Option<&mut Candidate> {
@@ -185,9 +195,13 @@ impl Pool {
 
     /// Something else is known of a call.
     pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut Candidate)) {
-        if let Some(candidate) = self.find_mut(place, call) {
+        let at = place.wrapping_sub(self.first()) as usize;
+        if let Some(candidate) = self.candidates.get_mut(at).filter(|c| c.call == call)
+            && let Some(neighbour) = self.neighbours.get_mut(at)
+        {
             change(candidate);
             candidate.weigh();
+            *neighbour = Neighbour::from(&*candidate);
             self.news += 1;
         }
     }
@@ -250,7 +264,7 @@ impl Pool {
         self.news = 0;
         self.looks = self.looks.wrapping_add(1);
         while self.candidates.front().is_some_and(|c| c.at < now - window) {
-            self.candidates.pop_front();
+            self.forget_oldest();
         }
         let all = self
             .candidates
@@ -267,17 +281,18 @@ impl Pool {
             .and_then(|same| Some((*same.first()?, same.len() as f64 / count as f64)))
             .filter(|_| count >= FEWEST_OF_DOMINANT);
         let own = self.campaign;
-        self.pattern = Pattern::of(all.filter(|c| c.campaign.is_none() || c.campaign == own), honest);
+        let own: Vec<&Candidate> = all.filter(|c| c.campaign.is_none() || c.campaign == own).collect();
+        self.pattern = Pattern::of(&own, honest);
     }
 
     /// Its calls by address.
     pub(crate) fn crowd(&self) -> Crowd {
-        Crowd::of(self.candidates.iter())
+        Crowd::of(&self.neighbours)
     }
 
     /// Its calls of one address, and of the others what matters.
     pub(crate) fn around(&self, source: u64) -> Crowd {
-        Crowd::around(source, self.candidates.iter())
+        Crowd::around(source, &self.neighbours)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known of an address that calls.
 
 use bellwether_base::Timestamp;
+use smallvec::SmallVec;
 
 use crate::actor::{Actor, Deed, Fate};
 use crate::pool::LONG;
@@ -19,7 +20,7 @@ pub(crate) fn count(signed: &mut Signed, is_signed: bool) {
 pub(crate) struct Source {
     pub(crate) actor: Actor,
     /// Accounts that it tried to register, of late, and was turned away with: by a hash each.
-    pub(crate) refused: Vec<u64>,
+    pub(crate) refused: SmallVec<[u64; 2]>,
     /// Refusals of credentials, and the account of the latest.
     pub(crate) wrong_passwords: u32,
     /// When it was last turned away.
@@ -27,9 +28,9 @@ pub(crate) struct Source {
     /// Whether it was told that it attacks accounts.
     pub(crate) is_told: bool,
     /// Accounts that it registered of late, by a hash each.
-    pub(crate) accepted: Vec<u64>,
+    pub(crate) accepted: SmallVec<[u64; 2]>,
     /// Accounts that it registered though somebody else, by another platform, had them before: by a hash each.
-    pub(crate) taken: Vec<u64>,
+    pub(crate) taken: SmallVec<[u64; 2]>,
     /// Calls whose caller has roots, and all calls.
     pub(crate) rooted: (u32, u32),
     /// Calls with a token, and without.
@@ -41,10 +42,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(crate) fn begin(&mut self, deed: Deed) {
-        self.actor.begin(deed);
+    /// Takes a call that begins; answers its place among those of the address.
+    pub(crate) fn begin(&mut self, deed: Deed) -> u32 {
         self.rooted.1 = self.rooted.1.saturating_add(1);
         self.honesty = None;
+        self.actor.begin(deed)
     }
 
     /// The caller of its latest call has roots.
@@ -53,8 +55,8 @@ impl Source {
         self.honesty = None;
     }
 
-    pub(crate) fn end(&mut self, call: i64, fate: Fate, secs: u16) {
-        self.actor.end(call, fate, secs);
+    pub(crate) fn end(&mut self, place: u32, call: i64, fate: Fate, secs: u16) {
+        self.actor.end(place, call, fate, secs);
         self.honesty = None;
     }
 
@@ -85,7 +87,7 @@ impl Source {
             odds -= 3.0;
         }
         let (mut answered, mut long) = (0, 0);
-        for deed in self.actor.since(Timestamp::MIN).filter(|d| d.fate == Fate::Answered) {
+        for deed in self.actor.latest().iter().filter(|d| d.fate == Fate::Answered) {
             answered += 1;
             long += u32::from(deed.secs >= LONG);
         }

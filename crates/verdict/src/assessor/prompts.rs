@@ -1,7 +1,11 @@
 //! Recordings that are played in several calls.
 
+use std::collections::BTreeSet;
+use std::hint::black_box;
+
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{LruTable, Timestamp};
+use bellwether_base::{GATHERED, LruTable, Timestamp};
+use smallvec::SmallVec;
 
 use super::membership::SURE;
 use super::{Assessor, Outcome};
@@ -48,20 +52,45 @@ pub(super) struct Heard {
 pub(super) struct Prompts {
     clusters: LruTable<u64, Cluster, 1>,
     bands: LruTable<u64, u64, 1>,
+    /// Those that have a campaign.
+    of_campaigns: BTreeSet<u64>,
     next: u64,
 }
 
 impl Prompts {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { clusters: LruTable::new(capacity), bands: LruTable::new(capacity * 6), next: 0 }
+        Self {
+            clusters: LruTable::new(capacity),
+            bands: LruTable::new(capacity * 6),
+            of_campaigns: BTreeSet::new(),
+            next: 0,
+        }
     }
 
     /// A recording that an earlier run knew.
     pub(super) fn known(&mut self, print: OpeningPrint, campaign: i64, at: Timestamp) {
         let id = self.cluster(print, at);
-        if let Some(cluster) = self.get_mut(id) {
-            cluster.campaign = Some(campaign);
-            cluster.is_kept = true;
+        self.belongs(id, campaign);
+    }
+
+    /// A recording belongs to a campaign; answers how it begins if that is to be kept and was not yet.
+    fn belongs(&mut self, id: u64, campaign: i64) -> Option<OpeningPrint> {
+        let cluster = self.get_mut(id)?;
+        cluster.campaign = Some(campaign);
+        let print = (!std::mem::replace(&mut cluster.is_kept, true)).then_some(cluster.print);
+        self.of_campaigns.insert(id);
+        print
+    }
+
+    /// Brings near what prints will be looked for by: see [`super::foresight`].
+    pub(super) fn foresee(&self, prints: &[OpeningPrint]) {
+        for print in prints {
+            let bands: SmallVec<[u64; 8]> = bands(print).collect();
+            let ids: SmallVec<[u64; GATHERED]> =
+                self.bands.gather(&bands).into_iter().flatten().copied().collect();
+            for cluster in self.clusters.gather(&ids).into_iter().flatten() {
+                black_box(cluster.count);
+            }
         }
     }
 
@@ -72,8 +101,7 @@ impl Prompts {
 
     /// The recording that a print is of, known or new.
     fn cluster(&mut self, print: OpeningPrint, at: Timestamp) -> u64 {
-        let bands: Vec<u64> =
-            (0_u64..).zip(print.bands()).map(|(place, band)| place << 32 | u64::from(band)).collect();
+        let bands: SmallVec<[u64; 8]> = bands(&print).collect();
         let mut found = None;
         for band in &bands {
             let Some(slot) = self.bands.find(*band, band) else { continue };
@@ -87,7 +115,9 @@ impl Prompts {
         let id = found.unwrap_or_else(|| {
             self.next += 1;
             let cluster = Cluster { print, calls: Vec::new(), count: 0, campaign: None, is_kept: false };
-            self.clusters.insert(self.next, self.next, cluster, 0, at);
+            if let (_, Some(gone)) = self.clusters.insert(self.next, self.next, cluster, 0, at) {
+                self.of_campaigns.remove(&gone.key);
+            }
             self.next
         });
         for band in bands {
@@ -117,12 +147,14 @@ impl Prompts {
     /// The recordings of some campaigns, each with its campaign and its calls of callers that nobody knows.
     pub(super) fn of(&self, is_meant: impl Fn(i64) -> bool) -> Vec<(u64, i64, Vec<Heard>)> {
         let mut found = Vec::new();
-        self.clusters.for_each(|id, cluster| {
+        for id in &self.of_campaigns {
+            let cluster = self.clusters.find(*id, id).and_then(|slot| self.clusters.get(slot));
+            let Some((_, cluster)) = cluster else { continue };
             if let Some(campaign) = cluster.campaign.filter(|campaign| is_meant(*campaign)) {
                 let calls = cluster.calls.iter().filter(|heard| !heard.has_history).copied();
                 found.push((*id, campaign, calls.collect()));
             }
-        });
+        }
         found
     }
 
@@ -141,6 +173,11 @@ impl Prompts {
             }
         });
     }
+}
+
+/// The parts of a print by which it is looked for, each with its place.
+fn bands(print: &OpeningPrint) -> impl Iterator<Item = u64> {
+    (0_u64..).zip(print.bands()).map(|(place, band)| place << 32 | u64::from(band))
 }
 
 impl Assessor {
@@ -187,10 +224,10 @@ impl Assessor {
         }
         cluster.calls.push(heard);
         let unrooted: Vec<Heard> = cluster.calls.iter().filter(|h| !h.has_history).copied().collect();
-        let callers = distinct(unrooted.iter().map(|h| h.caller));
-        let callees = distinct(unrooted.iter().map(|h| h.callee));
+        let callers = distinct(&unrooted, |h| h.caller);
+        let callees = distinct(&unrooted, |h| h.callee);
         let (count, campaign) = (cluster.count, cluster.campaign);
-        let all_callers = distinct(cluster.calls.iter().map(|h| h.caller)) as u32;
+        let all_callers = distinct(&cluster.calls, |h| h.caller) as u32;
         // Two are enough where they share something else too.
         let are_akin = callers == 2
             && callees >= 2
@@ -222,11 +259,8 @@ impl Assessor {
             None => None,
         };
         let Some(mut campaign) = campaign else { return };
-        if let Some(cluster) = self.prompts.get_mut(cluster_id) {
-            cluster.campaign = Some(campaign);
-            if !std::mem::replace(&mut cluster.is_kept, true) {
-                out.push(Outcome::Prompt { print: cluster.print, campaign });
-            }
+        if let Some(print) = self.prompts.belongs(cluster_id, campaign) {
+            out.push(Outcome::Prompt { print, campaign });
         }
         let evidence = format!("{count} calls of {all_callers} callers begin with the same recording");
         self.link(campaign, LinkRow { kind: LinkKind::Prompt, evidence }, memory, out);

@@ -116,8 +116,7 @@ impl Assessor {
         let Some((_, of)) = self.sources.find(source, &source).and_then(|slot| self.sources.get(slot)) else {
             return;
         };
-        let calls: Vec<i64> =
-            of.actor.since(Timestamp::MIN).filter(|d| d.caller == user).map(|d| d.call).collect();
+        let calls: Vec<i64> = of.actor.latest().iter().filter(|d| d.caller == user).map(|d| d.call).collect();
         for call in calls {
             if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
                 self.leave(call, campaign, "its caller is registered where it called from", out);

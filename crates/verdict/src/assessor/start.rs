@@ -9,7 +9,7 @@ use super::membership::SURE;
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
 use crate::Finding;
 use crate::actor::{Deed, Fate, follows};
-use crate::keys::Keys;
+use crate::keys::Names;
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::{InPool, InPools, Known, OpenCall};
 use crate::platform::Platform;
@@ -90,11 +90,8 @@ impl Assessor {
         if self.open.find(key, &key).is_some() {
             return;
         }
-        let caller = self.keys.user(&row.caller);
-        let callee = self.keys.user(&row.dialled);
-        let source = self.keys.address(row.source.ip());
-        let agent = self.keys.agent(row.user_agent.as_deref().unwrap_or_default());
-        let fingerprint = self.keys.subject(Layer::Fingerprint, row.fingerprint.as_str());
+        let names = self.names(row);
+        let Names { caller, callee, source, agent, fingerprint, .. } = names;
         let neighbourhood = row.callee_neighbourhood.as_ref().map_or(0, |block| self.keys.block(block));
         let line = row.traits.callee_line.unwrap_or(u16::MAX);
         let deed = Deed {
@@ -110,15 +107,11 @@ impl Assessor {
             fate: Fate::Open,
         };
         let (subjects, standings, platform_calls) = self.standings_of(row, fingerprint, memory, out);
-        let platform = self.platform(row, Keys::platform_and_agent(fingerprint, agent), memory);
+        let platform = self.platform(row, names.platform_and_agent(), memory);
         let caller_slot = self.caller(caller, &row.caller, now, memory);
-        if let Some((_, of)) = self.callers.get_mut(caller_slot) {
-            of.actor.begin(deed);
-        }
+        let in_caller = self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed));
         let source_slot = self.source(source);
-        if let Some((_, of)) = self.sources.get_mut(source_slot) {
-            of.begin(deed);
-        }
+        let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
         let signed = self.count_signed(row, source_slot);
         let registrar = self.keys.address(row.destination.ip());
         let is_registrar = self.registrars.find(registrar, &registrar).is_some();
@@ -208,6 +201,7 @@ impl Assessor {
             caller,
             callee,
             source,
+            places: (in_caller, in_source),
             pools: InPools::default(),
             fate: Fate::Open,
             is_over: false,
@@ -263,6 +257,19 @@ impl Assessor {
             self.enter_pools(row, candidate, memory, out);
         }
         self.tell(row.call, out);
+    }
+
+    /// Who is named in a call: known since it was foreseen, or worked out now.
+    fn names(&mut self, row: &CallRow) -> Names {
+        // The calls before this run come in between.
+        if self.warming.is_none() {
+            while let Some(names) = self.foreseen.pop_front() {
+                if names.call == row.call {
+                    return names;
+                }
+            }
+        }
+        self.keys.names(row)
     }
 
     /// Whether its trunk, or else its address, has a habit of signing: with this call.
@@ -366,9 +373,8 @@ impl Assessor {
         if row.traits.is_emergency {
             return false;
         }
-        let fingerprint = self.keys.subject(Layer::Fingerprint, row.fingerprint.as_str());
-        let agent = self.keys.agent(row.user_agent.as_deref().unwrap_or_default());
-        let key = Keys::platform_and_agent(fingerprint, agent);
+        let foreseen = self.foreseen.iter().find(|names| names.call == row.call).copied();
+        let key = foreseen.unwrap_or_else(|| self.keys.names(row)).platform_and_agent();
         let known = self.platforms.find(key, &key).and_then(|slot| self.platforms.get(slot));
         asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen)
     }

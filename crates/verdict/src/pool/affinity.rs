@@ -1,5 +1,9 @@
 //! How far a call belongs to the campaign of a pool.
 
+use std::collections::VecDeque;
+
+use smallvec::{SmallVec, smallvec};
+
 use super::{Candidate, Pool, PoolKind};
 
 /// Evidence of its own from which on a call tells something of its address.
@@ -16,6 +20,20 @@ pub(crate) struct Circumstances {
     pub(crate) is_fresh: bool,
     /// Whether the caller has roots by now.
     pub(crate) is_rooted: bool,
+}
+
+/// What a call adds to what is thought of its neighbours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Neighbour {
+    source: u64,
+    odds: f64,
+    agent: u32,
+}
+
+impl From<&Candidate> for Neighbour {
+    fn from(call: &Candidate) -> Self {
+        Self { source: call.source, odds: call.odds, agent: call.agent }
+    }
 }
 
 /// The calls of a pool from one address.
@@ -35,7 +53,7 @@ impl Neighbourhood {
         Self { source, odds: 0.0, calls: 0, telling: 0, agents: (u32::MAX, 0) }
     }
 
-    fn add(&mut self, call: &Candidate) {
+    fn add(&mut self, call: &Neighbour) {
         self.odds += call.odds.clamp(-2.0, 2.0);
         self.calls += 1;
         self.telling += u32::from(call.odds >= TELLING);
@@ -45,15 +63,15 @@ impl Neighbourhood {
 
 /// The calls of a pool by address.
 pub(crate) struct Crowd {
-    by_source: Vec<Neighbourhood>,
+    by_source: SmallVec<[Neighbourhood; 1]>,
     telling: u32,
 }
 
 impl Crowd {
     /// All calls of a pool.
-    pub(super) fn of<'a>(calls: impl Iterator<Item = &'a Candidate>) -> Self {
-        let mut crowd = Self { by_source: Vec::new(), telling: 0 };
-        let mut calls: Vec<&Candidate> = calls.collect();
+    pub(super) fn of(calls: &VecDeque<Neighbour>) -> Self {
+        let mut crowd = Self { by_source: SmallVec::new(), telling: 0 };
+        let mut calls: Vec<&Neighbour> = calls.iter().collect();
         // The sort is stable: what is summed up is so in the order of the calls.
         calls.sort_by_key(|c| c.source);
         for same in calls.chunk_by(|a, b| a.source == b.source) {
@@ -66,16 +84,17 @@ impl Crowd {
     }
 
     /// Those of one address apart, and of the others what matters.
-    pub(super) fn around<'a>(source: u64, calls: impl Iterator<Item = &'a Candidate>) -> Self {
+    pub(super) fn around(source: u64, calls: &VecDeque<Neighbour>) -> Self {
         let mut here = Neighbourhood::new(source);
         let mut telling = 0;
-        for call in calls {
+        let (older, newer) = calls.as_slices();
+        for call in older.iter().chain(newer) {
             telling += u32::from(call.odds >= TELLING);
             if call.source == source {
                 here.add(call);
             }
         }
-        Self { by_source: vec![here], telling }
+        Self { by_source: smallvec![here], telling }
     }
 
     /// The addresses.

@@ -43,12 +43,12 @@ struct Tally {
 }
 
 impl Tally {
-    fn of<'a>(calls: impl Iterator<Item = &'a Candidate>) -> Self {
+    fn of(calls: &[&Candidate]) -> Self {
         let mut tally = Self::default();
         let (mut callers, mut sources) = (Places::<256>::new(), Places::<256>::new());
         // People's programs have many names; one address's program has one.
         let mut names: Vec<(u64, u32)> = Vec::new();
-        for (place, c) in calls.enumerate() {
+        for (place, c) in calls.iter().enumerate() {
             let is = |is: bool| usize::from(is);
             tally.calls += 1;
             tally.neighbours += is(c.marks.is_neighbour);
@@ -63,8 +63,9 @@ impl Tally {
             tally.short += is(is_answered && c.secs < SHORT);
             tally.long += is(is_answered && c.secs >= LONG);
             tally.from_trunks += is(c.marks.is_from_trunk);
-            tally.returns += is(callers.put(c.caller, place).is_some_and(|last| place - last > 3));
-            sources.put(c.source, place);
+            let last = callers.put(place, |at| calls.get(at).map_or(0, |c| c.caller));
+            tally.returns += is(last.is_some_and(|last| place - last > 3));
+            sources.put(place, |at| calls.get(at).map_or(0, |c| c.source));
             // Calls in a row from one address with one name say it once.
             if !c.marks.is_from_trunk && names.last() != Some(&(c.source, c.agent)) {
                 names.push((c.source, c.agent));
@@ -86,26 +87,23 @@ const FEWEST_PLACES: usize = 3;
 
 /// The media clock of nearly all calls whose clock is known, and how many those are, where several addresses and numbers show it and hardly
 /// anybody honest does.
-fn shared_clock<'a>(
-    all: impl Iterator<Item = &'a Candidate> + Clone,
-    honest: &HonestRates,
-) -> Option<(Rate, usize)> {
-    let paced = all.filter(|c| c.clock.is_some() && !c.marks.is_from_trunk);
+fn shared_clock(all: &[&Candidate], honest: &HonestRates) -> Option<(Rate, usize)> {
+    let paced = all.iter().copied().filter(|c| c.clock.is_some() && !c.marks.is_from_trunk);
     let count = paced.clone().count();
     if count < FEWEST_PACED {
         return None;
     }
     let mean = Rate::mean(paced.clone().filter_map(|c| c.clock))?;
-    let same = paced.filter(|c| c.clock.is_some_and(|clock| clock.agrees(mean)));
-    let agree = same.clone().count();
-    let places = distinct(same.clone().map(|c| c.source)).min(distinct(same.map(|c| c.caller)));
+    let same: Vec<&Candidate> = paced.filter(|c| c.clock.is_some_and(|clock| clock.agrees(mean))).collect();
+    let agree = same.len();
+    let places = distinct(&same, |c| c.source).min(distinct(&same, |c| c.caller));
     (agree * 10 >= count * 9 && places >= FEWEST_PLACES && honest.is_rare(mean)).then_some((mean, agree))
 }
 
 impl Pattern {
     /// What calls, oldest first, have in common.
-    pub(super) fn of<'a>(all: impl Iterator<Item = &'a Candidate> + Clone, honest: &HonestRates) -> Self {
-        let t = Tally::of(all.clone());
+    pub(super) fn of(all: &[&Candidate], honest: &HonestRates) -> Self {
+        let t = Tally::of(all);
         let calls = t.calls;
         let agents_change = t.volatile >= 2 || t.is_very_volatile;
         let share = |n: usize| n as f64 / calls as f64;
@@ -149,7 +147,7 @@ impl Pattern {
             format!("{} of {calls} calls begin with a recording that others play too", t.prompts)
         });
         add(t.labels > 0, LinkKind::Label, &|| format!("{} calls were labelled as fraud", t.labels));
-        let clock = shared_clock(all.clone(), honest);
+        let clock = shared_clock(all, honest);
         if let Some((clock, paced)) = clock {
             add(true, LinkKind::Clock, &|| {
                 format!(
@@ -159,7 +157,7 @@ impl Pattern {
             });
         }
         if calls >= 12
-            && let Some(unevenness) = unevenness(all.map(|c| c.at)).filter(|u| *u < 0.35)
+            && let Some(unevenness) = unevenness(all, |c| c.at).filter(|u| *u < 0.35)
         {
             add(true, LinkKind::Pace, &|| {
                 format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0)

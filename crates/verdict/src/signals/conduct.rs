@@ -24,11 +24,11 @@ pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let latest = at.caller.since(at.now() - HOUR);
-    let calls = latest.clone().count();
+    let calls = latest.len();
     if (calls as f64) < tuned.limit(0) {
         return None;
     }
-    let callees = distinct(latest.map(|deed| deed.callee));
+    let callees = distinct(latest, |deed| deed.callee);
     (callees as f64 / calls as f64 >= tuned.limit(1))
         .then(|| format!("{callees} numbers in {calls} calls within the hour"))
         .and_then(Found::whole)
@@ -39,10 +39,10 @@ pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let latest = at.caller.since(at.now() - HOUR);
-    if (latest.clone().count() as f64) < tuned.limit(0) {
+    if (latest.len() as f64) < tuned.limit(0) {
         return None;
     }
-    let unevenness = unevenness(latest.map(|deed| deed.at))?;
+    let unevenness = unevenness(latest, |deed| deed.at)?;
     (unevenness < tuned.limit(1))
         .then(|| format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0))
         .and_then(Found::whole)
@@ -52,7 +52,7 @@ pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if at.caller.is_below(tuned.limit(0)) {
         return None;
     }
-    let answered = at.caller.since(at.now() - HOUR).filter(|deed| deed.fate == Fate::Answered);
+    let answered = at.caller.since(at.now() - HOUR).iter().filter(|deed| deed.fate == Fate::Answered);
     let calls = answered.clone().count();
     let short = answered.filter(|deed| f64::from(deed.secs) < tuned.limit(1)).count();
     (calls as f64 >= tuned.limit(0) && short as f64 / calls as f64 >= tuned.limit(2))
@@ -64,7 +64,7 @@ pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if at.caller.is_below(tuned.limit(0)) {
         return None;
     }
-    let ended = at.caller.since(at.now() - HOUR).filter(|deed| deed.fate != Fate::Open);
+    let ended = at.caller.since(at.now() - HOUR).iter().filter(|deed| deed.fate != Fate::Open);
     let calls = ended.clone().count();
     let answered = ended.filter(|deed| deed.fate == Fate::Answered).count();
     (calls as f64 >= tuned.limit(0) && answered as f64 / calls as f64 <= tuned.limit(1))
@@ -86,16 +86,16 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let actor = &at.source.actor;
     let latest = actor.since(at.now() - HOUR);
-    let calls = latest.clone().count();
+    let calls = latest.len();
     if (calls as f64) < tuned.limit(0) {
         return None;
     }
-    let numbers = distinct(latest.clone().map(|deed| deed.caller));
+    let numbers = distinct(latest, |deed| deed.caller);
     if (numbers as f64) < tuned.limit(0) || (numbers as f64) < calls as f64 * tuned.limit(1) {
         return None;
     }
     // A trunk that nobody configured brings many numbers too, which do come back, and people who talk.
-    let talks = latest.filter(|deed| deed.secs >= 30).count();
+    let talks = latest.iter().filter(|deed| deed.secs >= 30).count();
     (actor.returns(16) < 4 && talks * 8 <= calls)
         .then(|| format!("{numbers} numbers in {calls} calls from {}", at.row.source.ip()))
         .and_then(Found::whole)
@@ -111,8 +111,7 @@ pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 
 /// Calls at the end of the history whose numbers follow each other.
 fn run(actor: &Actor) -> usize {
-    let latest =
-        actor.since(bellwether_base::Timestamp::MIN).rev().map(|deed| (deed.neighbourhood, deed.line));
+    let latest = actor.latest().iter().rev().map(|deed| (deed.neighbourhood, deed.line));
     let followers = latest.clone().skip(1).zip(latest).take_while(|(before, after)| follows(*before, *after));
     let steps = followers.count();
     if steps == 0 { 0 } else { steps + 1 }

@@ -75,13 +75,13 @@ pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
-    let of = latest.clone().next_back()?;
-    let names = latest.filter(|deed| deed.platform == of.platform).map(|deed| deed.agent);
+    let of = latest.last()?;
+    let named = latest.iter().filter(|deed| deed.platform == of.platform);
     // Nearly all addresses have one name.
-    if names.clone().all(|agent| agent == of.agent) {
+    if named.clone().all(|deed| deed.agent == of.agent) {
         return None;
     }
-    let agents = distinct(names.map(u64::from));
+    let agents = distinct(&named.collect::<Vec<_>>(), |deed| deed.agent.into());
     (agents as f64 >= tuned.limit(0))
         .then(|| format!("{agents} User-Agents on one platform from {} within the hour", at.row.source.ip()))
         .and_then(Found::whole)
@@ -97,8 +97,8 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
     }
     let attack = at.source.attack(tuned.limit(0), tuned.limit(1));
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
-    let calls = latest.clone().count();
-    let unknown = latest.filter(|deed| deed.fate == Fate::Nobody).count();
+    let calls = latest.len();
+    let unknown = latest.iter().filter(|deed| deed.fate == Fate::Nobody).count();
     // A wrong number now and then is nobody's scan.
     let by_number = (unknown as f64 >= tuned.limit(2) && unknown * 2 > calls)
         .then(|| format!("its address called {unknown} numbers that nobody has"));

@@ -9,6 +9,8 @@ use bellwether_judge::{
 };
 
 use super::*;
+use smallvec::smallvec;
+
 use crate::Settings;
 use crate::account::Home;
 use crate::actor::{Deed, Fate};
@@ -113,6 +115,7 @@ impl Scene {
                 caller: 1,
                 callee: 2,
                 source: 3,
+                places: (0, 0),
                 pools: crate::open::InPools::default(),
                 fate: Fate::Open,
                 is_over: false,
@@ -266,16 +269,16 @@ const CASES: &[(&str, Change)] = &[
         s.home(9, "desk phone", 9000);
         s.home(1, "dialler", 60);
     }),
-    ("accounts_taken", |s| s.source.taken = vec![1, 2, 3]),
+    ("accounts_taken", |s| s.source.taken = smallvec![1, 2, 3]),
     ("account_many_platforms", |s| {
         s.account.calls = 9;
         let print = |name| PrintHash::of(Part::Combined, name);
         s.account.platforms =
-            vec![(print("1"), before(50)), (print("2"), before(40)), (print("3"), before(30))];
+            smallvec![(print("1"), before(50)), (print("2"), before(40)), (print("3"), before(30))];
     }),
     ("first_country", |s| {
         s.row.callee_number.country = Some("53".into());
-        (s.account.calls, s.account.countries) = (20, vec![49]);
+        (s.account.calls, s.account.countries) = (20, smallvec![49]);
     }),
     ("odd_hours", |s| {
         (s.account.calls, s.account.first_call) = (50, Some(before(9 * 86_400)));
