@@ -128,7 +128,7 @@ impl Writing {
             self.updates.push((since, updates));
             self.rows.push((since, rows.len() - updates));
         }
-        rows.into_iter().for_each(|row| self.writer.push(row));
+        self.writer.push_all(rows);
     }
 
     /// Commits when enough has gathered or waited long enough; answers whether updates went along.

@@ -108,6 +108,17 @@ impl Writer {
         &self.reader
     }
 
+    /// Adds rows to the batch.
+    pub fn push_all(&mut self, rows: Vec<Row>) {
+        let mut rows = rows.into_iter();
+        while !rows.as_slice().is_empty() {
+            if let Some(judging) = &mut self.judging {
+                judging.assessor.foresee(rows.as_slice());
+            }
+            rows.by_ref().take(Assessor::AHEAD).for_each(|row| self.push(row));
+        }
+    }
+
     /// Adds a row to the batch.
     pub fn push(&mut self, row: Row) {
         self.touched.note(&row);

@@ -1,11 +1,11 @@
 //! How many calls and registrations are judged in a second, and in how much memory (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed]
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unforeseen]
 //!
 //! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, some thousands at a
 //! time; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are told (200000, 1000000 and
 //! 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin in a second of the trace;
-//! `--untimed` reads no clock of the processor, for instruments that have none.
+//! `--untimed` reads no clock of the processor, for instruments that have none; `--unforeseen` looks at no row before its turn.
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
 mod rows;
@@ -489,13 +489,15 @@ fn kind(row: &Row) -> &'static str {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stops = Vec::new();
-    let (mut rate, mut is_off, mut by_kind, mut is_timed) = (300.0, false, false, true);
+    let (mut rate, mut is_off, mut by_kind, mut is_timed, mut is_foreseen) =
+        (300.0, false, false, true, true);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--off" => is_off = true,
             "--kinds" => by_kind = true,
             "--untimed" => is_timed = false,
+            "--unforeseen" => is_foreseen = false,
             "--rate" => rate = args.next().ok_or("--rate what?")?.parse()?,
             number => stops.push(number.parse::<u64>()?),
         }
@@ -543,8 +545,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     (*count, *taken) = (*count + 1, *taken + began.elapsed());
                 }
             } else {
-                for row in &rows {
-                    assessor.row(row, &mut memory, &mut out);
+                for rows in rows.chunks(Assessor::AHEAD) {
+                    if is_foreseen {
+                        assessor.foresee(rows);
+                    }
+                    rows.iter().for_each(|row| assessor.row(row, &mut memory, &mut out));
                 }
             }
             // As the writer does, for each of its commits.
