@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
+use smallvec::SmallVec;
 
 use crate::actor::Fate;
 use crate::score::Finding;
@@ -47,7 +48,7 @@ pub(crate) struct OpenCall {
     /// Another leg of it.
     pub(crate) leg: Option<i64>,
     /// Who is known by it and observed: reputation is of these. The platform is the first.
-    pub(crate) subjects: Vec<Known>,
+    pub(crate) subjects: SmallVec<[Known; 3]>,
     /// Who calls, as reports name them.
     pub(crate) name: String,
     /// Whether something is known of it that its score may follow from and that was not told.

@@ -88,23 +88,13 @@ impl Scorecard {
     /// limit, so that one fact that shows in several ways is not held against it several times. The strongest count first.
     #[must_use]
     pub fn new(mut findings: Vec<Finding>) -> Self {
-        findings.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()).then(a.signal.cmp(&b.signal)));
-        // What each group has counted against the call, and for it.
-        let mut used = [(0.0, 0.0); Group::COUNT];
-        for finding in &mut findings {
-            let of = SIGNALS.get(finding.signal).map_or(Group::Hygiene, |s| s.group);
-            let (against, towards) = of.limits();
-            let Some((bad, good)) = used.get_mut(of as usize) else { continue };
-            let (sum, limit) = if finding.points < 0.0 { (bad, against) } else { (good, towards) };
-            let rest = (limit - *sum).max(0.0);
-            let counted = finding.points.abs().min(rest);
-            if counted + 1e-9 < finding.points.abs() {
-                finding.evidence.to_mut().push_str(" (limited: its group has said enough)");
-            }
-            *sum += counted;
-            finding.points = round(counted.copysign(finding.points));
+        if has_said_too_much(&findings) {
+            limit(&mut findings);
         }
-        findings.sort_by_key(|f| f.signal);
+        findings.iter_mut().for_each(|finding| finding.points = round(finding.points));
+        if !findings.is_sorted_by_key(|f| f.signal) {
+            findings.sort_by_key(|f| f.signal);
+        }
         Self { findings }
     }
 
@@ -136,6 +126,43 @@ impl Scorecard {
     #[must_use]
     pub fn disposition(&self, settings: &Settings) -> Disposition {
         settings.dispositions.of(self.score())
+    }
+}
+
+fn group_of(finding: &Finding) -> Group {
+    SIGNALS.get(finding.signal).map_or(Group::Hygiene, |signal| signal.group)
+}
+
+/// Whether any group's points, against the call or for it, are beyond its limit. Those of most calls are not.
+fn has_said_too_much(findings: &[Finding]) -> bool {
+    let mut said = [(0.0, 0.0); Group::COUNT];
+    findings.iter().any(|finding| {
+        let group = group_of(finding);
+        let (against, towards) = group.limits();
+        let Some((bad, good)) = said.get_mut(group as usize) else { return false };
+        let (sum, limit) = if finding.points < 0.0 { (bad, against) } else { (good, towards) };
+        *sum += finding.points.abs();
+        *sum > limit
+    })
+}
+
+/// Takes from each group's points what is beyond its limit; the strongest count first.
+fn limit(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()).then(a.signal.cmp(&b.signal)));
+    // What each group has counted against the call, and for it.
+    let mut used = [(0.0, 0.0); Group::COUNT];
+    for finding in findings {
+        let of = group_of(finding);
+        let (against, towards) = of.limits();
+        let Some((bad, good)) = used.get_mut(of as usize) else { continue };
+        let (sum, limit) = if finding.points < 0.0 { (bad, against) } else { (good, towards) };
+        let rest = (limit - *sum).max(0.0);
+        let counted = finding.points.abs().min(rest);
+        if counted + 1e-9 < finding.points.abs() {
+            finding.evidence.to_mut().push_str(" (limited: its group has said enough)");
+        }
+        *sum += counted;
+        finding.points = counted.copysign(finding.points);
     }
 }
 

@@ -178,6 +178,9 @@ impl Assessor {
 
     /// Asks what is known by now of the callers of a pool, and where its calls belong.
     fn refresh(&mut self, slot: SlotId) {
+        if let Some((_, pool)) = self.pools.get(slot) {
+            self.foresee_calls(pool);
+        }
         let (callers, members, keys, now) = (&self.callers, &self.members, &self.keys, self.now);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pool.refresh(|candidate| {

@@ -15,6 +15,7 @@ use bellwether_judge::Row;
 use smallvec::SmallVec;
 
 use super::Assessor;
+use crate::pool::Pool;
 
 /// Keys of one table that rows will ask for.
 type Wanted = SmallVec<[u64; GATHERED]>;
@@ -81,21 +82,7 @@ impl Assessor {
             black_box(home.last);
             callers.push(*user);
         }
-        for callers in callers.chunks(GATHERED) {
-            let near = self.callers.gather(callers);
-            for caller in near.iter().flatten() {
-                let account = &caller.account;
-                black_box((account.calls, account.hours.first(), account.hours.last(), caller.is_asked));
-                black_box((account.homes.len(), account.platforms.len(), account.countries.len()));
-            }
-            for caller in near.iter().flatten() {
-                black_box((
-                    caller.account.homes.first().map(|home| home.last),
-                    caller.account.platforms.first().map(|(_, at)| *at),
-                    caller.actor.latest().last().map(|deed| deed.at),
-                ));
-            }
-        }
+        callers.chunks(GATHERED).for_each(|callers| self.foresee_callers(callers));
         for sources in sources.chunks(GATHERED) {
             let near = self.sources.gather(sources);
             for source in near.iter().flatten() {
@@ -114,5 +101,37 @@ impl Assessor {
             }
         }
         self.prompts.foresee(&prints);
+    }
+
+    fn foresee_callers(&self, keys: &[u64]) {
+        let near = self.callers.gather(keys);
+        for caller in near.iter().flatten() {
+            let account = &caller.account;
+            black_box((account.calls, account.hours.first(), account.hours.last(), caller.is_asked));
+            black_box((account.homes.len(), account.platforms.len(), account.countries.len()));
+        }
+        for caller in near.iter().flatten() {
+            black_box((
+                caller.account.homes.first().map(|home| home.last),
+                caller.account.platforms.first().map(|(_, at)| *at),
+                caller.actor.latest().last().map(|deed| deed.at),
+            ));
+        }
+    }
+
+    /// What is known of the callers of a pool, and where its calls belong.
+    pub(super) fn foresee_calls(&self, pool: &Pool) {
+        let mut calls = pool.candidates();
+        loop {
+            let (callers, calls): (Wanted, Wanted) =
+                calls.by_ref().take(GATHERED).map(|c| (c.caller, c.call.cast_unsigned())).unzip();
+            if calls.is_empty() {
+                return;
+            }
+            self.foresee_callers(&callers);
+            for membership in self.members.gather(&calls).into_iter().flatten() {
+                black_box(membership.campaign);
+            }
+        }
     }
 }

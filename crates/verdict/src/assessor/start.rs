@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::{CallRow, PassportStatus, Validity};
+use smallvec::SmallVec;
 
 use super::membership::SURE;
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
@@ -419,9 +420,9 @@ impl Assessor {
         fingerprint: u64,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
-    ) -> (Vec<Known>, [Option<Reputed>; 4], u64) {
+    ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4], u64) {
         let now = row.started_at;
-        let mut known = Vec::with_capacity(3);
+        let mut known = SmallVec::new();
         let mut reputed = [None; 4];
         let mut calls = 0;
         let deployment = self.keys.subject(Layer::Deployment, &row.deployment);

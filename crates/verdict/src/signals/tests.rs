@@ -9,7 +9,7 @@ use bellwether_judge::{
 };
 
 use super::*;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::Settings;
 use crate::account::Home;
@@ -134,7 +134,7 @@ impl Scene {
                 is_rooted: false,
                 is_risky: false,
                 leg: None,
-                subjects: Vec::new(),
+                subjects: SmallVec::new(),
                 name: String::new(),
                 is_news: true,
                 told: None,
