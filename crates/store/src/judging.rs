@@ -38,7 +38,7 @@ pub(crate) struct Judging {
 /// Conclusions that wait for the commit: a later one of a thing takes an earlier one's place.
 #[derive(Default)]
 pub(crate) struct Pending {
-    scores: BTreeMap<i64, Box<ScoreRow>>,
+    scores: BTreeMap<i64, ScoreRow>,
     /// Calls whose score is the last one, and since when.
     closed: BTreeMap<i64, Timestamp>,
     amends: Vec<(i64, usize, Option<Finding>, Option<i64>)>,

@@ -7,7 +7,7 @@ use crate::{AlertKind, Finding, LinkKind, Severity, Stage, Standing, Subject};
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
     /// A call's score, in place of an earlier one.
-    Score(Box<ScoreRow>),
+    Score(ScoreRow),
     /// Nothing more is expected of a call: its score stays as it was told last.
     Closed {
         /// The call.

@@ -124,31 +124,55 @@ type UntilEnd = fn(&OpenCall, &Tuned) -> Option<Found>;
 pub(crate) enum Rule {
     /// At the INVITE.
     Start(AtInvite),
+    /// At the INVITE of a call that bears a token.
+    Token(AtInvite),
     /// Whenever more is known of the call: while it goes on and at its end.
     Later(UntilEnd),
     /// When devices are judged, from the verdict of which the signal follows.
     Device,
 }
 
-/// The signals that are on, by place, as each call is looked at.
+/// The signals that are on, each by its place in [`SIGNALS`] and as it is set.
 pub(crate) struct Rules {
-    pub(crate) start: Vec<(usize, AtInvite)>,
-    pub(crate) later: Vec<(usize, UntilEnd)>,
+    start: Vec<(usize, AtInvite, Tuned)>,
+    token: Vec<(usize, AtInvite, Tuned)>,
+    later: Vec<(usize, UntilEnd, Tuned)>,
 }
 
 impl Rules {
     pub(crate) fn of(settings: &Settings) -> Self {
-        let mut rules = Self { start: Vec::new(), later: Vec::new() };
+        let mut rules = Self { start: Vec::new(), token: Vec::new(), later: Vec::new() };
         for (place, signal) in SIGNALS.iter().enumerate() {
-            if settings.signals.get(place).is_some_and(|tuned| tuned.is_on) {
-                match signal.rule {
-                    Start(look) => rules.start.push((place, look)),
-                    Later(look) => rules.later.push((place, look)),
-                    Device => {}
-                }
+            let Some(tuned) = settings.signals.get(place).filter(|tuned| tuned.is_on).cloned() else {
+                continue;
+            };
+            match signal.rule {
+                Start(look) => rules.start.push((place, look, tuned)),
+                Token(look) => rules.token.push((place, look, tuned)),
+                Later(look) => rules.later.push((place, look, tuned)),
+                Device => {}
             }
         }
         rules
+    }
+
+    /// What an INVITE shows, by the signals' places.
+    pub(crate) fn at_invite(&self, at: &AtStart<'_>, mut found: impl FnMut(usize, Found)) {
+        let token: &[_] = if at.row.attested.is_some() { &self.token } else { &[] };
+        for (place, look, tuned) in self.start.iter().chain(token) {
+            if let Some(shown) = look(at, tuned) {
+                found(*place, shown);
+            }
+        }
+    }
+
+    /// What is known of a call by now, by the signals' places.
+    pub(crate) fn until_end(&self, call: &OpenCall, mut found: impl FnMut(usize, Found)) {
+        for (place, look, tuned) in &self.later {
+            if let Some(shown) = look(call, tuned) {
+                found(*place, shown);
+            }
+        }
     }
 }
 
@@ -215,6 +239,17 @@ impl AtStart<'_> {
     }
 }
 
+/// Evidence in words. `format!` begins with too little room for most, and moves what it has.
+macro_rules! words {
+    ($($words:tt)*) => {{
+        let mut words = String::with_capacity(72);
+        // A string takes everything.
+        let _ = std::fmt::Write::write_fmt(&mut words, format_args!($($words)*));
+        words
+    }};
+}
+pub(crate) use words;
+
 const fn limit(name: &'static str, value: f64, about: &'static str) -> Threshold {
     Threshold { name, value, about }
 }
@@ -230,7 +265,7 @@ macro_rules! signals {
 
 pub(crate) use ending::member;
 
-use Rule::{Device, Later, Start};
+use Rule::{Device, Later, Start, Token};
 
 /// All signals, in the order in which they stand in reports.
 pub const SIGNALS: &[Signal] = signals! {
@@ -264,30 +299,30 @@ pub const SIGNALS: &[Signal] = signals! {
         Start(platform::scanning_source), "The address scans for accounts or numbers, or guesses passwords.",
         "answers to its REGISTERs or INVITEs";
     // ------------------------------------------------------------------ identity
-    attestation_full: Identity, 8.0, [], Start(identity::full),
+    attestation_full: Identity, 8.0, [], Token(identity::full),
         "The signer knows the caller and vouches for the number (A). A claim unless the signature was verified: half the points then.",
         "a shaken PASSporT with nothing wrong in it";
-    attestation_partial: Identity, 3.0, [], Start(identity::partial),
+    attestation_partial: Identity, 3.0, [], Token(identity::partial),
         "The signer knows the caller (B), or only the gateway (C) on a trunk that is trusted (seed 002, edge case 1).",
         "a shaken PASSporT with nothing wrong in it";
-    attestation_gateway: Identity, -4.0, [], Start(identity::gateway),
+    attestation_gateway: Identity, -4.0, [], Token(identity::gateway),
         "The signer knows only where the call came in (C), and nobody says that the trunk is to be trusted.",
         "a shaken PASSporT with nothing wrong in it";
     unsigned: Identity, -5.0, [limit("calls", 20.0, "calls of the trunk or address before a habit is one"),
         limit("share", 0.9, "share of them that are signed")], Start(identity::unsigned),
         "There is no PASSporT, though the trunk's calls, or where there is none the address's, have one.", "a trunk's usual attestation, or a habit";
-    passport_valid: Identity, 6.0, [], Start(identity::valid),
+    passport_valid: Identity, 6.0, [], Token(identity::valid),
         "The token's signature holds under a certificate that leads to a trusted authority.", "--stir-certs";
-    passport_malformed: Identity, -12.0, [], Start(identity::malformed),
+    passport_malformed: Identity, -12.0, [], Token(identity::malformed),
         "The token breaks RFC 8225 or RFC 8588: a home-made signer.", "a PASSporT";
-    passport_stale: Identity, -12.0, [], Start(identity::stale), "The token was issued a minute and more before or after the call.",
+    passport_stale: Identity, -12.0, [], Token(identity::stale), "The token was issued a minute and more before or after the call.",
         "a PASSporT";
-    passport_mismatch: Identity, -18.0, [], Start(identity::mismatch),
+    passport_mismatch: Identity, -18.0, [], Token(identity::mismatch),
         "The token is for other parties than the call's, and no div token explains it (RFC 8946).", "a PASSporT";
-    passport_replay: Identity, -35.0, [], Start(identity::replay), "The token was used for another call before.", "a PASSporT";
-    passport_invalid: Identity, -35.0, [], Start(identity::invalid),
+    passport_replay: Identity, -35.0, [], Token(identity::replay), "The token was used for another call before.", "a PASSporT";
+    passport_invalid: Identity, -35.0, [], Token(identity::invalid),
         "The token's signature does not hold, or nobody trusted vouches for its certificate.", "--stir-certs";
-    passport_unusual: Identity, -2.0, [], Start(identity::unusual),
+    passport_unusual: Identity, -2.0, [], Token(identity::unusual),
         "The token departs from the canonical form (RFC 8225 section 9), as few signers' programs do.", "a PASSporT";
     verstat_spoofed: Identity, -12.0, [], Start(identity::verstat_spoofed),
         "Somebody says that the caller was verified: a token in the same message says otherwise, or the sender is no trunk.",
@@ -420,7 +455,7 @@ pub fn signals_document() -> String {
     text.push_str("\n## Signals\n\n| signal | group | points | looked for | thresholds | meaning | needs |\n|---|---|---:|---|---|---|---|\n");
     for signal in SIGNALS {
         let when = match signal.rule {
-            Start(_) => "at the INVITE",
+            Start(_) | Token(_) => "at the INVITE",
             Later(_) => "until the end",
             Device => "when devices are judged",
         };

@@ -55,13 +55,7 @@ impl Assessor {
     fn card(&self, call: &OpenCall) -> Scorecard {
         let mut findings = Vec::with_capacity(call.at_start.len() + call.of_device.len() + 2);
         findings.extend(call.at_start.iter().chain(&call.of_device).cloned());
-        for (place, look) in &self.rules.later {
-            if let Some(tuned) = self.settings.signals.get(*place)
-                && let Some(found) = look(call, tuned)
-            {
-                findings.extend(self.finding(*place, found));
-            }
-        }
+        self.rules.until_end(call, |signal, found| findings.extend(self.finding(signal, found)));
         Scorecard::new(findings)
     }
 
@@ -86,7 +80,7 @@ impl Assessor {
         }
         let campaign = call.membership.as_ref().map(|m| m.campaign);
         let alert = alert_of(call, disposition, card.findings(), at);
-        out.push(Outcome::Score(Box::new(ScoreRow {
+        out.push(Outcome::Score(ScoreRow {
             call: id,
             stage,
             at,
@@ -94,7 +88,7 @@ impl Assessor {
             disposition,
             findings: card.into_findings(),
             campaign,
-        })));
+        }));
         out.extend(alert);
     }
 
@@ -157,7 +151,7 @@ fn alert_of(
         at,
         kind,
         severity,
-        subject: call.name.clone(),
+        subject: String::from_utf8_lossy(&call.name).into_owned(),
         message: against.join("; "),
         call: Some(call.call),
         campaign: None,

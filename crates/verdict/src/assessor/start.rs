@@ -147,18 +147,12 @@ impl Assessor {
             None => (None, None),
         };
         if kept.is_none() {
-            for (place, look) in &self.rules.start {
-                if let Some(tuned) = self.settings.signals.get(*place)
-                    && let Some(found) = look(&at, tuned)
-                {
-                    at_start.extend(self.finding(*place, found));
-                }
-            }
+            self.rules.at_invite(&at, |signal, found| at_start.extend(self.finding(signal, found)));
         }
         let mut of_device = Vec::new();
         for finding in kept.unwrap_or_default() {
             match SIGNALS.get(finding.signal).map(|signal| &signal.rule) {
-                Some(Rule::Start(_)) => at_start.push(finding),
+                Some(Rule::Start(_) | Rule::Token(_)) => at_start.push(finding),
                 Some(Rule::Device) => of_device.push(finding),
                 _ => {}
             }
@@ -222,7 +216,7 @@ impl Assessor {
             is_risky: risk,
             leg: None,
             subjects,
-            name: ["sip:", &row.caller, "@", &row.caller_host].concat(),
+            name: name_of(row),
             is_news: true,
             told: None,
             is_alerted: false,
@@ -449,6 +443,15 @@ impl Assessor {
         }
         (known, reputed, calls)
     }
+}
+
+/// Who calls, as reports name them.
+fn name_of(row: &CallRow) -> SmallVec<[u8; 48]> {
+    let mut name = SmallVec::new();
+    for part in ["sip:", &row.caller, "@", &row.caller_host] {
+        name.extend_from_slice(part.as_bytes());
+    }
+    name
 }
 
 /// Whether the memory is asked of a platform that was used so often.

@@ -135,7 +135,7 @@ impl Scene {
                 is_risky: false,
                 leg: None,
                 subjects: SmallVec::new(),
-                name: String::new(),
+                name: SmallVec::new(),
                 is_news: true,
                 told: None,
                 is_alerted: false,
@@ -164,7 +164,7 @@ impl Scene {
         let of = |(place, signal): (usize, &Signal)| {
             let tuned = settings.signals.get(place)?;
             let found = match signal.rule {
-                Start(look) => look(&at, tuned),
+                Start(look) | Token(look) => look(&at, tuned),
                 Later(look) => look(&self.open, tuned),
                 Device => None,
             }?;
