@@ -34,6 +34,10 @@ use clap::Parser;
 use args::{Cli, Command};
 use outcome::{Exit, Failure};
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let is_quiet = cli.common.quiet;

@@ -7,6 +7,10 @@ use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_judge::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
 use bellwether_testkit::Rng;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Where calls go.
 pub(crate) const REGISTRAR: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
 
