@@ -334,3 +334,77 @@ fn who_turns_out_to_be_registered_where_it_called_from_leaves_though_its_call_is
     assert!(!is_accused(registers(caller, source, 3500)));
     assert!(is_accused(registers(caller, source + 1, 3500)), "somebody else's number");
 }
+
+#[test]
+fn what_was_foreseen_changes_nothing() {
+    let mut planned = Vec::new();
+    people(&mut planned);
+    robot(&mut planned, 10_000, 60, (3, 4), &[1, 2], 3_600, true);
+    let others: Vec<_> = (0..20).flat_map(|caller| registers(caller, caller, 60)).collect();
+    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).chain(others).collect();
+    all.sort_by_key(|(at, _)| *at);
+    let all: Vec<Row> = all.into_iter().map(|(_, row)| row).collect();
+    let judged = |ahead: &dyn Fn(&mut Assessor, usize)| {
+        let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
+        let mut out = Vec::new();
+        for (place, row) in all.iter().enumerate() {
+            ahead(&mut assessor, place);
+            assessor.row(row, &mut NoMemory, &mut out);
+        }
+        assessor.finish(&mut NoMemory, &mut out);
+        out
+    };
+    let plain = judged(&|_, _| {});
+    assert!(plain.iter().any(|outcome| matches!(outcome, Outcome::Member(_))));
+    let by_the_batch = judged(&|assessor, place| {
+        if place.is_multiple_of(Assessor::AHEAD) {
+            assessor.foresee(&all[place..]);
+        }
+    });
+    assert_eq!(by_the_batch, plain);
+    // Something else comes than was foreseen.
+    let wrong = judged(&|assessor, place| {
+        if place.is_multiple_of(10) {
+            assessor.foresee(&all[(place * 7) % all.len()..]);
+        }
+    });
+    assert_eq!(wrong, plain);
+}
+
+/// The signals of each score that was told of a call, whose streams come behind its end, the called one's first.
+fn told_of_streams(directions: &[&'static str]) -> Vec<Vec<&'static str>> {
+    let planned =
+        Planned { number: 1, secs: 0, caller: 1, source: 1, plays: None, talks: 60, is_neighbour: false };
+    let mut all: Vec<Row> = Vec::new();
+    let mut heard = None;
+    for (_, row) in rows(&planned) {
+        match row {
+            Row::Stream(stream) => heard = Some(*stream),
+            row => all.push(row),
+        }
+    }
+    let heard = StreamRow { opening: None, ..heard.unwrap() };
+    all.extend(
+        directions.iter().map(|direction| Row::Stream(Box::new(StreamRow { direction, ..heard.clone() }))),
+    );
+    let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
+    let mut out = Vec::new();
+    all.iter().for_each(|row| assessor.row(row, &mut NoMemory, &mut out));
+    assessor.finish(&mut NoMemory, &mut out);
+    let names = |outcome: &Outcome| match outcome {
+        Outcome::Score(row) => Some(row.findings.iter().map(|finding| finding.name()).collect()),
+        _ => None,
+    };
+    out.iter().filter_map(names).collect()
+}
+
+#[test]
+fn one_of_two_streams_is_not_told_as_the_only_one() {
+    let both = told_of_streams(&["callee", "caller"]);
+    assert!(both.iter().all(|names| !names.contains(&"one_way_media")), "{both:?}");
+    assert!(both.last().unwrap().contains(&"conversation"), "{both:?}");
+    // One that stays alone is, when the call is closed.
+    let one = told_of_streams(&["callee"]);
+    assert!(one.last().unwrap().contains(&"one_way_media"), "{one:?}");
+    assert_eq!(one.iter().filter(|names| names.contains(&"one_way_media")).count(), 1);
+}
