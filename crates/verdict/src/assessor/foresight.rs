@@ -10,6 +10,7 @@
 
 use std::hint::black_box;
 
+use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{GATHERED, Timestamp};
 use bellwether_judge::Row;
 use smallvec::SmallVec;
@@ -20,57 +21,83 @@ use crate::pool::Pool;
 /// Keys of one table that rows will ask for.
 type Wanted = SmallVec<[u64; GATHERED]>;
 
+/// What rows will ask for.
+#[derive(Default)]
+struct Needs {
+    open: Wanted,
+    users: Wanted,
+    callers: Wanted,
+    sources: Wanted,
+    pools: Wanted,
+    prints: SmallVec<[OpeningPrint; GATHERED]>,
+}
+
 impl Assessor {
     /// Rows to look ahead at once: what they need must not push each other out of the cache.
     pub const AHEAD: usize = GATHERED;
 
-    /// Looks at the rows that come next, at most [`Self::AHEAD`] of them.
+    /// Looks at the rows that come next, at most [`Self::AHEAD`] of them. A call that comes is taken for the one of its identity here.
     pub fn foresee(&mut self, rows: &[Row]) {
+        let mut needs = self.needs_of(rows.iter().take(Self::AHEAD));
+        self.foresee_open(&mut needs);
+        for (user, home) in self.users.gather(&needs.users).into_iter().flatten() {
+            black_box(home.last);
+            needs.callers.push(*user);
+        }
+        needs.callers.chunks(GATHERED).for_each(|callers| self.foresee_callers(callers));
+        needs.sources.chunks(GATHERED).for_each(|sources| self.foresee_sources(sources));
+        for pools in needs.pools.chunks(GATHERED) {
+            for pool in self.pools.gather(pools).into_iter().flatten() {
+                black_box((pool.campaign, pool.dominant, pool.pattern.calls));
+            }
+        }
+        self.prompts.foresee(&needs.prints);
+    }
+
+    /// What rows name themselves.
+    fn needs_of<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> Needs {
         self.foreseen.clear();
-        let (mut open, mut users) = (Wanted::new(), Wanted::new());
-        let (mut callers, mut sources) = (Wanted::new(), Wanted::new());
-        let mut prints: SmallVec<[_; GATHERED]> = SmallVec::new();
+        let mut needs = Needs::default();
         let mut latest = Timestamp::MIN;
-        for row in rows.iter().take(Self::AHEAD) {
+        for row in rows {
             match row {
                 Row::Call(row) => {
                     latest = latest.max(row.started_at);
                     let names = self.keys.names(row);
-                    callers.push(names.caller);
-                    sources.push(names.source);
+                    needs.callers.push(names.caller);
+                    needs.sources.push(names.source);
                     self.foreseen.push_back(names);
                 }
-                Row::CallUpdate(update) => open.push(update.call.cast_unsigned()),
+                Row::CallUpdate(update) => needs.open.push(update.call.cast_unsigned()),
                 Row::Stream(row) => {
-                    open.extend(row.call.map(i64::cast_unsigned));
-                    prints.extend(row.opening);
+                    needs.open.extend(row.call.map(i64::cast_unsigned));
+                    needs.prints.extend(row.opening);
                 }
-                Row::Registration(row) => users.push(row.registration.cast_unsigned()),
-                Row::RegistrationUpdate(update) => users.push(update.registration.cast_unsigned()),
+                Row::Registration(row) => needs.users.push(row.registration.cast_unsigned()),
+                Row::RegistrationUpdate(update) => needs.users.push(update.registration.cast_unsigned()),
                 Row::Attempt(row) => {
-                    users.push(row.registration.cast_unsigned());
-                    sources.push(self.keys.address(row.source.ip()));
+                    needs.users.push(row.registration.cast_unsigned());
+                    needs.sources.push(self.keys.address(row.source.ip()));
                 }
                 _ => {}
             }
         }
         // Calls that are closed on the way.
-        let closing =
-            self.over.iter().take_while(|(at, _)| *at < latest).map(|(_, call)| call.cast_unsigned());
-        open.extend(closing.take(GATHERED - open.len().min(GATHERED)));
-        let mut pools = Wanted::new();
-        let near = self.open.gather(&open);
+        let closing = self.over.iter().take_while(|(at, _)| *at < latest);
+        let room = GATHERED.saturating_sub(needs.open.len());
+        needs.open.extend(closing.map(|(_, call)| call.cast_unsigned()).take(room));
+        needs
+    }
+
+    /// Calls under way, and whom and what they name.
+    fn foresee_open(&self, needs: &mut Needs) {
+        let near = self.open.gather(&needs.open);
         for call in near.iter().flatten() {
-            black_box((
-                call.call,
-                call.is_news,
-                call.told.is_some(),
-                call.membership.is_some(),
-                call.name.len(),
-            ));
-            callers.push(call.caller);
-            sources.push(call.source);
-            pools.extend(call.pools.iter().map(|pool| pool.key));
+            black_box((call.call, call.is_news, call.told.is_some(), call.membership.is_some()));
+            black_box(call.name.len());
+            needs.callers.push(call.caller);
+            needs.sources.push(call.source);
+            needs.pools.extend(call.pools.iter().map(|pool| pool.key));
         }
         for call in near.iter().flatten() {
             call.at_start.iter().for_each(|finding| {
@@ -78,29 +105,16 @@ impl Assessor {
             });
             black_box(call.subjects.first().map(|known| known.key));
         }
-        for (user, home) in self.users.gather(&users).into_iter().flatten() {
-            black_box(home.last);
-            callers.push(*user);
+    }
+
+    fn foresee_sources(&self, keys: &[u64]) {
+        let near = self.sources.gather(keys);
+        for source in near.iter().flatten() {
+            black_box((source.wrong_passwords, source.signed, source.refused.len(), source.campaign));
         }
-        callers.chunks(GATHERED).for_each(|callers| self.foresee_callers(callers));
-        for sources in sources.chunks(GATHERED) {
-            let near = self.sources.gather(sources);
-            for source in near.iter().flatten() {
-                black_box((source.wrong_passwords, source.signed, source.refused.len(), source.campaign));
-            }
-            for source in near.iter().flatten() {
-                black_box((
-                    source.actor.latest().last().map(|deed| deed.at),
-                    source.accepted.first().copied(),
-                ));
-            }
+        for source in near.iter().flatten() {
+            black_box((source.actor.latest().last().map(|deed| deed.at), source.accepted.first().copied()));
         }
-        for pools in pools.chunks(GATHERED) {
-            for pool in self.pools.gather(pools).into_iter().flatten() {
-                black_box((pool.campaign, pool.dominant, pool.pattern.calls));
-            }
-        }
-        self.prompts.foresee(&prints);
     }
 
     fn foresee_callers(&self, keys: &[u64]) {
