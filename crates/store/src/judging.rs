@@ -11,7 +11,8 @@ use bellwether_base::Timestamp;
 use bellwether_judge::{DeviceVerdict, Row};
 use bellwether_verdict::{AlertRow, SIGNALS};
 use bellwether_verdict::{
-    Assessor, CampaignRow, Finding, ListChange, MemberRow, Outcome, ScoreRow, Stage, Standing, Subject,
+    Assessor, CampaignRow, Finding, ListChange, MemberRow, Memory, Outcome, ScoreRow, Stage, Standing,
+    Subject,
 };
 use rusqlite::Transaction;
 use serde_json::{Value, json};
@@ -76,25 +77,27 @@ impl Judging {
 
     /// Takes a row on its way.
     pub(crate) fn row(&mut self, reader: &Reader, row: &Row) {
-        let mut memory = Recollection {
-            reader,
-            pending: &self.pending,
-            earlier: &self.earlier,
-            failure: &mut self.failure,
-        };
-        self.assessor.row(row, &mut memory, &mut self.outcomes);
-        self.sort_out();
+        self.assess(reader, |assessor, memory, out| assessor.row(row, memory, out));
     }
 
     /// Judges to their end the calls that are over.
     pub(crate) fn finish(&mut self, reader: &Reader) {
+        self.assess(reader, |assessor, memory, out| assessor.finish(memory, out));
+    }
+
+    /// Has the assessor do something, with the database to remember by, and sorts out what follows.
+    fn assess(
+        &mut self,
+        reader: &Reader,
+        what: impl FnOnce(&mut Assessor, &mut dyn Memory, &mut Vec<Outcome>),
+    ) {
         let mut memory = Recollection {
             reader,
             pending: &self.pending,
             earlier: &self.earlier,
             failure: &mut self.failure,
         };
-        self.assessor.finish(&mut memory, &mut self.outcomes);
+        what(&mut self.assessor, &mut memory, &mut self.outcomes);
         self.sort_out();
     }
 
@@ -206,14 +209,9 @@ impl Judging {
         if is_first && evidence.is_empty() {
             return Ok(());
         }
-        let mut memory = Recollection {
-            reader,
-            pending: &self.pending,
-            earlier: &self.earlier,
-            failure: &mut self.failure,
-        };
-        self.assessor.set_labels(&evidence, calls.into_iter(), &mut memory, &mut self.outcomes);
-        self.sort_out();
+        self.assess(reader, |assessor, memory, out| {
+            assessor.set_labels(&evidence, calls.into_iter(), memory, out);
+        });
         self.failure()
     }
 }
