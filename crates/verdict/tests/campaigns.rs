@@ -175,6 +175,24 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
     vec![(at, Row::Registration(Box::new(row))), (at, Row::Attempt(Box::new(attempt)))]
 }
 
+fn in_order(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> Vec<Row> {
+    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).chain(others).collect();
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, row)| row).collect()
+}
+
+/// What follows from rows, where `ahead` is done before each.
+fn judged(all: &[Row], ahead: impl Fn(&mut Assessor, usize)) -> Vec<Outcome> {
+    let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
+    let mut out = Vec::new();
+    for (place, row) in all.iter().enumerate() {
+        ahead(&mut assessor, place);
+        assessor.row(row, &mut NoMemory, &mut out);
+    }
+    assessor.finish(&mut NoMemory, &mut out);
+    out
+}
+
 /// Which calls belong together in the end, by number.
 fn campaigns(planned: &[Planned]) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
     campaigns_with(planned, Vec::new())
@@ -182,14 +200,7 @@ fn campaigns(planned: &[Planned]) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
 
 /// The same with other rows between.
 fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
-    let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
-    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).chain(others).collect();
-    all.sort_by_key(|(at, _)| *at);
-    let mut out = Vec::new();
-    for (_, row) in &all {
-        assessor.row(row, &mut NoMemory, &mut out);
-    }
-    assessor.finish(&mut NoMemory, &mut out);
+    let out = judged(&in_order(planned, others), |_, _| {});
     let numbers: BTreeMap<i64, u64> =
         planned.iter().map(|p| ((mix(p.number) >> 1).cast_signed(), p.number)).collect();
     let mut of: BTreeMap<i64, i64> = BTreeMap::new();
@@ -341,29 +352,17 @@ fn what_was_foreseen_changes_nothing() {
     people(&mut planned);
     robot(&mut planned, 10_000, 60, (3, 4), &[1, 2], 3_600, true);
     let others: Vec<_> = (0..20).flat_map(|caller| registers(caller, caller, 60)).collect();
-    let mut all: Vec<(Timestamp, Row)> = planned.iter().flat_map(rows).chain(others).collect();
-    all.sort_by_key(|(at, _)| *at);
-    let all: Vec<Row> = all.into_iter().map(|(_, row)| row).collect();
-    let judged = |ahead: &dyn Fn(&mut Assessor, usize)| {
-        let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
-        let mut out = Vec::new();
-        for (place, row) in all.iter().enumerate() {
-            ahead(&mut assessor, place);
-            assessor.row(row, &mut NoMemory, &mut out);
-        }
-        assessor.finish(&mut NoMemory, &mut out);
-        out
-    };
-    let plain = judged(&|_, _| {});
+    let all = in_order(&planned, others);
+    let plain = judged(&all, |_, _| {});
     assert!(plain.iter().any(|outcome| matches!(outcome, Outcome::Member(_))));
-    let by_the_batch = judged(&|assessor, place| {
+    let by_the_batch = judged(&all, |assessor, place| {
         if place.is_multiple_of(Assessor::AHEAD) {
             assessor.foresee(&all[place..]);
         }
     });
     assert_eq!(by_the_batch, plain);
     // Something else comes than was foreseen.
-    let wrong = judged(&|assessor, place| {
+    let wrong = judged(&all, |assessor, place| {
         if place.is_multiple_of(10) {
             assessor.foresee(&all[(place * 7) % all.len()..]);
         }
@@ -387,10 +386,7 @@ fn told_of_streams(directions: &[&'static str]) -> Vec<Vec<&'static str>> {
     all.extend(
         directions.iter().map(|direction| Row::Stream(Box::new(StreamRow { direction, ..heard.clone() }))),
     );
-    let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
-    let mut out = Vec::new();
-    all.iter().for_each(|row| assessor.row(row, &mut NoMemory, &mut out));
-    assessor.finish(&mut NoMemory, &mut out);
+    let out = judged(&all, |_, _| {});
     let names = |outcome: &Outcome| match outcome {
         Outcome::Score(row) => Some(row.findings.iter().map(|finding| finding.name()).collect()),
         _ => None,
