@@ -100,7 +100,7 @@ pub struct Assessor {
     /// Users and homes by the identity of their registration.
     users: LruTable<u64, (u64, Home), 1>,
     /// Who is named in the calls that come next.
-    foreseen: VecDeque<Names>,
+    foreseen: Vec<Names>,
 }
 
 impl Assessor {
@@ -134,7 +134,7 @@ impl Assessor {
             prompts: prompts::Prompts::new(CLUSTERS),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
-            foreseen: VecDeque::new(),
+            foreseen: Vec::new(),
         }
     }
 

@@ -182,21 +182,21 @@ impl Pool {
         self.neighbours.pop_front();
     }
 
-    fn find_mut(&mut self, place: u32, call: i64) -> Option<&mut Candidate> {
+    /// Where a call stands by its place, while it is remembered.
+    fn position(&self, place: u32, call: i64) -> Option<usize> {
         let at = place.wrapping_sub(self.first()) as usize;
-        self.candidates.get_mut(at).filter(|c| c.call == call)
+        self.candidates.get(at).is_some_and(|c| c.call == call).then_some(at)
     }
 
     /// A call by its place, while it is remembered.
     pub(crate) fn find(&self, place: u32, call: i64) -> Option<&Candidate> {
-        let at = place.wrapping_sub(self.first()) as usize;
-        self.candidates.get(at).filter(|c| c.call == call)
+        self.candidates.get(self.position(place, call)?)
     }
 
     /// Something else is known of a call.
     pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut Candidate)) {
-        let at = place.wrapping_sub(self.first()) as usize;
-        if let Some(candidate) = self.candidates.get_mut(at).filter(|c| c.call == call)
+        let Some(at) = self.position(place, call) else { return };
+        if let Some(candidate) = self.candidates.get_mut(at)
             && let Some(neighbour) = self.neighbours.get_mut(at)
         {
             change(candidate);
@@ -208,7 +208,7 @@ impl Pool {
 
     /// A call joined a campaign, or left it.
     pub(crate) fn belongs(&mut self, place: u32, call: i64, campaign: Option<i64>) {
-        if let Some(candidate) = self.find_mut(place, call) {
+        if let Some(candidate) = self.position(place, call).and_then(|at| self.candidates.get_mut(at)) {
             candidate.campaign = campaign;
         }
     }

@@ -129,39 +129,42 @@ impl Scorecard {
     }
 }
 
-fn group_of(finding: &Finding) -> Group {
-    SIGNALS.get(finding.signal).map_or(Group::Hygiene, |signal| signal.group)
+/// What each group has said against a call, and for it.
+#[derive(Default)]
+struct Said([(f64, f64); Group::COUNT]);
+
+impl Said {
+    /// What was said so far in a finding's group and direction, and the most that counts.
+    fn beside(&mut self, finding: &Finding) -> Option<(&mut f64, f64)> {
+        let group = SIGNALS.get(finding.signal).map_or(Group::Hygiene, |signal| signal.group);
+        let (against, towards) = group.limits();
+        let (bad, good) = self.0.get_mut(group as usize)?;
+        Some(if finding.points < 0.0 { (bad, against) } else { (good, towards) })
+    }
 }
 
 /// Whether any group's points, against the call or for it, are beyond its limit. Those of most calls are not.
 fn has_said_too_much(findings: &[Finding]) -> bool {
-    let mut said = [(0.0, 0.0); Group::COUNT];
+    let mut said = Said::default();
     findings.iter().any(|finding| {
-        let group = group_of(finding);
-        let (against, towards) = group.limits();
-        let Some((bad, good)) = said.get_mut(group as usize) else { return false };
-        let (sum, limit) = if finding.points < 0.0 { (bad, against) } else { (good, towards) };
-        *sum += finding.points.abs();
-        *sum > limit
+        said.beside(finding).is_some_and(|(sum, limit)| {
+            *sum += finding.points.abs();
+            *sum > limit
+        })
     })
 }
 
 /// Takes from each group's points what is beyond its limit; the strongest count first.
 fn limit(findings: &mut [Finding]) {
     findings.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()).then(a.signal.cmp(&b.signal)));
-    // What each group has counted against the call, and for it.
-    let mut used = [(0.0, 0.0); Group::COUNT];
+    let mut said = Said::default();
     for finding in findings {
-        let of = group_of(finding);
-        let (against, towards) = of.limits();
-        let Some((bad, good)) = used.get_mut(of as usize) else { continue };
-        let (sum, limit) = if finding.points < 0.0 { (bad, against) } else { (good, towards) };
-        let rest = (limit - *sum).max(0.0);
-        let counted = finding.points.abs().min(rest);
+        let Some((sum, limit)) = said.beside(finding) else { continue };
+        let counted = finding.points.abs().min((limit - *sum).max(0.0));
+        *sum += counted;
         if counted + 1e-9 < finding.points.abs() {
             finding.evidence.to_mut().push_str(" (limited: its group has said enough)");
         }
-        *sum += counted;
         finding.points = counted.copysign(finding.points);
     }
 }

@@ -61,12 +61,13 @@ impl Assessor {
         let mut latest = Timestamp::MIN;
         for row in rows {
             match row {
-                Row::Call(row) => {
+                // Whoever calls for help is not looked at.
+                Row::Call(row) if !row.traits.is_emergency => {
                     latest = latest.max(row.started_at);
                     let names = self.keys.names(row);
                     needs.callers.push(names.caller);
                     needs.sources.push(names.source);
-                    self.foreseen.push_back(names);
+                    self.foreseen.push(names);
                 }
                 Row::CallUpdate(update) => needs.open.push(update.call.cast_unsigned()),
                 Row::Stream(row) => {

@@ -30,7 +30,6 @@ struct Cluster {
     calls: Vec<Heard>,
     count: u32,
     campaign: Option<i64>,
-    is_kept: bool,
 }
 
 /// A call that begins with a recording.
@@ -76,10 +75,10 @@ impl Prompts {
     /// A recording belongs to a campaign; answers how it begins if that is to be kept and was not yet.
     fn belongs(&mut self, id: u64, campaign: i64) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
-        cluster.campaign = Some(campaign);
-        let print = (!std::mem::replace(&mut cluster.is_kept, true)).then_some(cluster.print);
+        let is_first = cluster.campaign.replace(campaign).is_none();
+        let print = cluster.print;
         self.of_campaigns.insert(id);
-        print
+        is_first.then_some(print)
     }
 
     /// Brings near what prints will be looked for by: see [`super::foresight`].
@@ -114,7 +113,7 @@ impl Prompts {
         }
         let id = found.unwrap_or_else(|| {
             self.next += 1;
-            let cluster = Cluster { print, calls: Vec::new(), count: 0, campaign: None, is_kept: false };
+            let cluster = Cluster { print, calls: Vec::new(), count: 0, campaign: None };
             if let (_, Some(gone)) = self.clusters.insert(self.next, self.next, cluster, 0, at) {
                 self.of_campaigns.remove(&gone.key);
             }
@@ -167,11 +166,14 @@ impl Prompts {
 
     /// A campaign became part of another.
     pub(super) fn merged(&mut self, from: i64, into: i64) {
-        self.clusters.for_each_mut(|_, cluster| {
-            if cluster.campaign == Some(from) {
+        for id in &self.of_campaigns {
+            if let Some((_, cluster)) =
+                self.clusters.find(*id, id).and_then(|slot| self.clusters.get_mut(slot))
+                && cluster.campaign == Some(from)
+            {
                 cluster.campaign = Some(into);
             }
-        });
+        }
     }
 }
 

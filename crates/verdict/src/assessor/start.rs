@@ -255,16 +255,10 @@ impl Assessor {
     }
 
     /// Who is named in a call: known since it was foreseen, or worked out now.
-    fn names(&mut self, row: &CallRow) -> Names {
-        // The calls before this run come in between.
-        if self.warming.is_none() {
-            while let Some(names) = self.foreseen.pop_front() {
-                if names.call == row.call {
-                    return names;
-                }
-            }
-        }
-        self.keys.names(row)
+    fn names(&self, row: &CallRow) -> Names {
+        // Calls of before this run are never foreseen, though one of them may be read again.
+        let foreseen = self.foreseen.iter().find(|names| names.call == row.call && self.warming.is_none());
+        foreseen.copied().unwrap_or_else(|| self.keys.names(row))
     }
 
     /// Whether its trunk, or else its address, has a habit of signing: with this call.
@@ -368,8 +362,7 @@ impl Assessor {
         if row.traits.is_emergency {
             return false;
         }
-        let foreseen = self.foreseen.iter().find(|names| names.call == row.call).copied();
-        let key = foreseen.unwrap_or_else(|| self.keys.names(row)).platform_and_agent();
+        let key = self.names(row).platform_and_agent();
         let known = self.platforms.find(key, &key).and_then(|slot| self.platforms.get(slot));
         asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen)
     }
