@@ -49,8 +49,8 @@ pub(crate) struct OpenCall {
     pub(crate) leg: Option<i64>,
     /// Who is known by it and observed: reputation is of these. The platform is the first.
     pub(crate) subjects: SmallVec<[Known; 3]>,
-    /// Who calls, as reports name them; most names take no memory elsewhere.
-    pub(crate) name: SmallVec<[u8; 48]>,
+    /// Who calls, as reports name them.
+    pub(crate) name: String,
     /// Whether something is known of it that its score may follow from and that was not told.
     pub(crate) is_news: bool,
     /// What was told of it last.

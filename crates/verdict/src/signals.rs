@@ -239,17 +239,6 @@ impl AtStart<'_> {
     }
 }
 
-/// Evidence in words. `format!` begins with too little room for most, and moves what it has.
-macro_rules! words {
-    ($($words:tt)*) => {{
-        let mut words = String::with_capacity(72);
-        // A string takes everything.
-        let _ = std::fmt::Write::write_fmt(&mut words, format_args!($($words)*));
-        words
-    }};
-}
-pub(crate) use words;
-
 const fn limit(name: &'static str, value: f64, about: &'static str) -> Threshold {
     Threshold { name, value, about }
 }

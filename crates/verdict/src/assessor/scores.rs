@@ -151,7 +151,7 @@ fn alert_of(
         at,
         kind,
         severity,
-        subject: String::from_utf8_lossy(&call.name).into_owned(),
+        subject: call.name.clone(),
         message: against.join("; "),
         call: Some(call.call),
         campaign: None,

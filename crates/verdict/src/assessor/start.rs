@@ -216,7 +216,7 @@ impl Assessor {
             is_risky: risk,
             leg: None,
             subjects,
-            name: name_of(row),
+            name: ["sip:", &row.caller, "@", &row.caller_host].concat(),
             is_news: true,
             told: None,
             is_alerted: false,
@@ -436,15 +436,6 @@ impl Assessor {
         }
         (known, reputed, calls)
     }
-}
-
-/// Who calls, as reports name them.
-fn name_of(row: &CallRow) -> SmallVec<[u8; 48]> {
-    let mut name = SmallVec::new();
-    for part in ["sip:", &row.caller, "@", &row.caller_host] {
-        name.extend_from_slice(part.as_bytes());
-    }
-    name
 }
 
 /// Whether the memory is asked of a platform that was used so often.

@@ -2,7 +2,7 @@
 
 use bellwether_base::Span;
 
-use super::{AtStart, Found, Registration, words};
+use super::{AtStart, Found, Registration};
 use crate::account::hour;
 use crate::settings::Tuned;
 
@@ -15,7 +15,7 @@ fn is_contested(at: &AtStart<'_>) -> bool {
 
 pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let own = at.account.moved(at.row.source.ip(), at.now())?;
-    Found::whole(words!(
+    Found::whole(format!(
         "the account's own device is at {}, on another platform; this one came later",
         own.source
     ))
@@ -24,7 +24,7 @@ pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn taken(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let taken = at.source.taken.len();
     (taken as f64 >= tuned.limit(0) && !at.is_from_trunk())
-        .then(|| words!("{} uses {taken} accounts that others had before", at.row.source.ip()))
+        .then(|| format!("{} uses {taken} accounts that others had before", at.row.source.ip()))
         .and_then(Found::whole)
 }
 
@@ -43,7 +43,7 @@ pub(super) fn elsewhere(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.account.is_established(at.now()) && !is_contested(at))
         .then(|| {
-            words!("{} earlier calls, {} of them conversations", at.account.calls, at.account.conversations)
+            format!("{} earlier calls, {} of them conversations", at.account.calls, at.account.conversations)
         })
         .and_then(Found::whole)
 }
@@ -53,7 +53,7 @@ pub(super) fn not_registered(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let seen = at.now().since(at.since).as_secs_f64() / 3600.0;
     let is_missing = at.registration == Registration::No && at.is_registrar && !at.is_from_trunk();
     (is_missing && seen >= tuned.limit(0))
-        .then(|| words!("no registration in {seen:.0} hours, where others register"))
+        .then(|| format!("no registration in {seen:.0} hours, where others register"))
         .and_then(Found::whole)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn many_platforms(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let platforms = at.account.platforms_since(at.now() - DAY);
     (platforms as f64 >= tuned.limit(0))
-        .then(|| words!("the account was used from {platforms} platforms within the day"))
+        .then(|| format!("the account was used from {platforms} platforms within the day"))
         .and_then(Found::whole)
 }
 
@@ -72,7 +72,7 @@ pub(super) fn first_country(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let country = at.row.callee_number.country.as_deref()?;
     let is_known = country.parse().is_ok_and(|code: u32| at.account.countries.contains(&code));
     (!is_known && f64::from(at.account.calls) >= tuned.limit(0))
-        .then(|| words!("first call to +{country} after {} calls elsewhere", at.account.calls))
+        .then(|| format!("first call to +{country} after {} calls elsewhere", at.account.calls))
         .and_then(Found::whole)
 }
 
@@ -89,6 +89,6 @@ pub(super) fn odd_hours(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         .map(|hour| u32::from(at.account.hours.get(*hour).copied().unwrap_or(0)))
         .sum();
     (is_long && near == 0)
-        .then(|| words!("none of {} earlier calls was within an hour of {now:02}:00 UTC", at.account.calls))
+        .then(|| format!("none of {} earlier calls was within an hour of {now:02}:00 UTC", at.account.calls))
         .and_then(Found::whole)
 }

@@ -2,7 +2,7 @@
 
 use bellwether_base::Span;
 
-use super::{AtStart, Found, words};
+use super::{AtStart, Found};
 use crate::actor::{Actor, Fate, follows, unevenness};
 use crate::places::distinct;
 use crate::settings::Tuned;
@@ -15,7 +15,7 @@ pub(super) fn velocity(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let (per_hour, count) = at.caller.rate(at.now());
     (per_hour > tuned.limit(0) && count > 10)
-        .then(|| words!("{} calls an hour", per_hour.round() as u32))
+        .then(|| format!("{per_hour:.0} calls an hour"))
         .and_then(Found::whole)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let callees = distinct(latest, |deed| deed.callee);
     (callees as f64 / calls as f64 >= tuned.limit(1))
-        .then(|| words!("{callees} numbers in {calls} calls within the hour"))
+        .then(|| format!("{callees} numbers in {calls} calls within the hour"))
         .and_then(Found::whole)
 }
 
@@ -44,7 +44,7 @@ pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let unevenness = unevenness(latest, |deed| deed.at)?;
     (unevenness < tuned.limit(1))
-        .then(|| words!("gaps between calls deviate by {} % only", (unevenness * 100.0).round() as u32))
+        .then(|| format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0))
         .and_then(Found::whole)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let calls = answered.clone().count();
     let short = answered.filter(|deed| f64::from(deed.secs) < tuned.limit(1)).count();
     (calls as f64 >= tuned.limit(0) && short as f64 / calls as f64 >= tuned.limit(2))
-        .then(|| words!("{short} of {calls} answered calls ended within {:.0} s", tuned.limit(1)))
+        .then(|| format!("{short} of {calls} answered calls ended within {:.0} s", tuned.limit(1)))
         .and_then(Found::whole)
 }
 
@@ -68,7 +68,7 @@ pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let calls = ended.clone().count();
     let answered = ended.filter(|deed| deed.fate == Fate::Answered).count();
     (calls as f64 >= tuned.limit(0) && answered as f64 / calls as f64 <= tuned.limit(1))
-        .then(|| words!("{answered} of {calls} calls were answered"))
+        .then(|| format!("{answered} of {calls} calls were answered"))
         .and_then(Found::whole)
 }
 
@@ -77,7 +77,7 @@ pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let open = at.caller.open(at.now());
-    (open as f64 > tuned.limit(0)).then(|| words!("{open} calls under way at once")).and_then(Found::whole)
+    (open as f64 > tuned.limit(0)).then(|| format!("{open} calls under way at once")).and_then(Found::whole)
 }
 
 pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
@@ -97,7 +97,7 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     // A trunk that nobody configured brings many numbers too, which do come back, and people who talk.
     let talks = latest.iter().filter(|deed| deed.secs >= 30).count();
     (actor.returns(16) < 4 && talks * 8 <= calls)
-        .then(|| words!("{numbers} numbers in {calls} calls from {}", at.row.source.ip()))
+        .then(|| format!("{numbers} numbers in {calls} calls from {}", at.row.source.ip()))
         .and_then(Found::whole)
 }
 
@@ -105,7 +105,7 @@ pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let of_source = Some(&at.source.actor).filter(|_| !at.is_from_trunk());
     let run = [Some(at.caller), of_source].into_iter().flatten().map(run).max()?;
     (run as f64 >= tuned.limit(0))
-        .then(|| words!("{run} numbers in a row, one after the other"))
+        .then(|| format!("{run} numbers in a row, one after the other"))
         .and_then(Found::whole)
 }
 

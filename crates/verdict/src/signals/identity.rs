@@ -2,7 +2,7 @@
 
 use bellwether_judge::{Attested, PassportStatus, Validity, Verstat};
 
-use super::{AtStart, Found, Registration, words};
+use super::{AtStart, Found, Registration};
 use crate::settings::Tuned;
 
 fn attested<'a>(at: &'a AtStart<'_>) -> Option<&'a Attested> {
@@ -22,7 +22,7 @@ fn attestation(at: &AtStart<'_>, letter: &str) -> Option<Found> {
     let words = if is_valid { "verified" } else { "claimed, not verified" };
     Some(Found {
         share: if is_believed { 1.0 } else { 0.5 },
-        evidence: words!("attestation {letter} by {signer}, {words}").into(),
+        evidence: format!("attestation {letter} by {signer}, {words}").into(),
     })
 }
 
@@ -37,7 +37,7 @@ pub(super) fn full(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn partial(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     attestation(at, "B").or_else(|| {
         let found = attestation(at, "C").filter(|_| is_trusted(at))?;
-        Found::whole(words!("{}; the trunk is trusted, so that it counts as B", found.evidence))
+        Found::whole(format!("{}; the trunk is trusted, so that it counts as B", found.evidence))
     })
 }
 
@@ -50,7 +50,7 @@ pub(super) fn unsigned(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     if let Some(trunk) = at.row.traits.trunk.as_ref().filter(|trunk| !trunk.usual_attestation.is_empty()) {
-        return Found::whole(words!(
+        return Found::whole(format!(
             "no PASSporT on a trunk whose calls have attestation {}",
             trunk.usual_attestation
         ));
@@ -59,7 +59,7 @@ pub(super) fn unsigned(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let all = f64::from(signed + not);
     let who = at.row.trunk_id.as_deref().unwrap_or("the address");
     (all >= tuned.limit(0) && f64::from(signed) / all >= tuned.limit(1))
-        .then(|| words!("no PASSporT, where {signed} of {} calls from {who} had one", signed + not))
+        .then(|| format!("no PASSporT, where {signed} of {} calls from {who} had one", signed + not))
         .and_then(Found::whole)
 }
 
@@ -74,7 +74,7 @@ fn status(at: &AtStart<'_>, status: PassportStatus) -> Option<Found> {
 
 pub(super) fn valid(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let signer = attested(at).filter(|a| a.status == PassportStatus::Valid)?.signer.as_deref();
-    Found::whole(words!("the signature of {} holds", signer.unwrap_or("the signer")))
+    Found::whole(format!("the signature of {} holds", signer.unwrap_or("the signer")))
 }
 
 pub(super) fn malformed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -99,7 +99,7 @@ pub(super) fn invalid(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 
 pub(super) fn unusual(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let slips = &attested(at)?.slips;
-    (!slips.is_empty()).then(|| words!("unusual form: {}", slips.join(", "))).and_then(Found::whole)
+    (!slips.is_empty()).then(|| format!("unusual form: {}", slips.join(", "))).and_then(Found::whole)
 }
 
 pub(super) fn verstat_spoofed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -108,7 +108,7 @@ pub(super) fn verstat_spoofed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     }
     let contradicted = attested(at).filter(|a| a.status >= PassportStatus::Stale);
     if let Some(attested) = contradicted {
-        return Found::whole(words!(
+        return Found::whole(format!(
             "TN-Validation-Passed beside a token that is {}",
             attested.status.name()
         ));
@@ -144,7 +144,7 @@ pub(super) fn impossible(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let number = &at.row.caller_number;
     (number.validity == Some(Validity::Impossible))
         .then(|| match number.place {
-            Some(place) => words!("no number of {place} has {} digits or such digits", number.digits),
+            Some(place) => format!("no number of {place} has {} digits or such digits", number.digits),
             None => "no such number can exist".to_owned(),
         })
         .and_then(Found::whole)
@@ -159,7 +159,7 @@ pub(super) fn unallocated(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn borrowed_name(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let brand = at.row.traits.brand.as_deref()?;
     let is_vouched = attested(at).is_some_and(|a| a.status == PassportStatus::Valid) || at.is_rooted;
-    (!is_vouched).then(|| words!("the display name borrows \"{brand}\"")).and_then(Found::whole)
+    (!is_vouched).then(|| format!("the display name borrows \"{brand}\"")).and_then(Found::whole)
 }
 
 pub(super) fn anonymous(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -168,5 +168,5 @@ pub(super) fn anonymous(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 
 pub(super) fn risky(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let reason = at.row.traits.risk.as_deref()?;
-    Found::whole(words!("a destination of risk: {reason}"))
+    Found::whole(format!("a destination of risk: {reason}"))
 }

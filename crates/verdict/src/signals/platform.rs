@@ -2,7 +2,7 @@
 
 use bellwether_base::Span;
 
-use super::{AtStart, Found, words};
+use super::{AtStart, Found};
 use crate::actor::Fate;
 use crate::places::distinct;
 use crate::settings::Tuned;
@@ -16,10 +16,10 @@ fn reputation(of: Option<Reputed>, what: &str) -> Option<Found> {
         return None;
     }
     let share = if off < 0.0 { -off } else { -off / 3.0 };
-    let mut evidence = words!("the {what} has a standing of {}", reputed.score.round() as u32);
+    let mut evidence = format!("the {what} has a standing of {:.0}", reputed.score);
     let (fraud, legit) = reputed.labels;
     if fraud > 0 || legit > 0 {
-        evidence.push_str(&words!(": {fraud} confirmed frauds, {legit} confirmed honest"));
+        evidence.push_str(&format!(": {fraud} confirmed frauds, {legit} confirmed honest"));
     }
     if reputed.specificity < 0.5 && off < 0.0 {
         evidence.push_str(", scaled as others use it too");
@@ -55,7 +55,7 @@ pub(super) fn rare(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let is_told = at.calls_seen as f64 >= tuned.limit(0);
     let is_rare = at.platform_calls < 3 && at.calls_seen > 0;
     (is_told && is_rare && !at.is_rooted)
-        .then(|| words!("{} calls of this platform among {}", at.platform_calls, at.calls_seen))
+        .then(|| format!("{} calls of this platform among {}", at.platform_calls, at.calls_seen))
         .and_then(Found::whole)
 }
 
@@ -65,8 +65,8 @@ pub(super) fn contradicts(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     }
     let agent = at.row.user_agent.as_deref().unwrap_or_default();
     Found::whole(match &at.platform.facts.stack {
-        Some(stack) => words!("it calls itself {agent}, and is built like {stack}"),
-        None => words!("it calls itself {agent}, which is built differently"),
+        Some(stack) => format!("it calls itself {agent}, and is built like {stack}"),
+        None => format!("it calls itself {agent}, which is built differently"),
     })
 }
 
@@ -83,7 +83,7 @@ pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let agents = distinct(&named.collect::<Vec<_>>(), |deed| deed.agent.into());
     (agents as f64 >= tuned.limit(0))
-        .then(|| words!("{agents} User-Agents on one platform from {} within the hour", at.row.source.ip()))
+        .then(|| format!("{agents} User-Agents on one platform from {} within the hour", at.row.source.ip()))
         .and_then(Found::whole)
 }
 
@@ -101,14 +101,14 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
     let unknown = latest.iter().filter(|deed| deed.fate == Fate::Nobody).count();
     // A wrong number now and then is nobody's scan.
     let by_number = (unknown as f64 >= tuned.limit(2) && unknown * 2 > calls)
-        .then(|| words!("its address called {unknown} numbers that nobody has"));
+        .then(|| format!("its address called {unknown} numbers that nobody has"));
     attack.or(by_number).and_then(Found::whole)
 }
 
 pub(super) fn malformed(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let defects = &at.row.defects;
     (defects.len() as f64 >= tuned.limit(0))
-        .then(|| words!("defects: {}", defects.join(", ")))
+        .then(|| format!("defects: {}", defects.join(", ")))
         .and_then(Found::whole)
 }
 
