@@ -291,16 +291,27 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
 
     /// Takes an entry out.
     pub fn remove(&mut self, id: SlotId) -> Option<(K, V)> {
-        let slot = self.slots.get_mut(id.0)?;
-        let entry = slot.entry.take()?;
-        let hash = slot.hash;
+        let entry = self.slots.get_mut(id.0)?.entry.take()?;
+        self.vacate(id);
+        Some(entry)
+    }
+
+    /// Takes an entry out that nobody wants any more: without moving it, which is worth it where entries are large.
+    pub fn discard(&mut self, id: SlotId) {
+        let Some(slot) = self.slots.get_mut(id.0).filter(|slot| slot.entry.is_some()) else { return };
+        slot.entry = None;
+        self.vacate(id);
+    }
+
+    /// A slot is empty, and free for another entry.
+    fn vacate(&mut self, id: SlotId) {
+        let hash = self.slots[id.0].hash;
         if let Ok(found) = self.index.find_entry(spread(hash), |place| place.slot == id.0) {
             found.remove();
         }
         self.unlink(id.0);
         self.slots[id.0].next = self.free;
         self.free = id.0;
-        Some(entry)
     }
 
     /// The slot at the front of `class` if it was last touched before `limit`, and when it was.
@@ -493,7 +504,7 @@ mod tests {
     proptest! {
         /// Against a plain vector: same members, same order of age, never over capacity.
         #[test]
-        fn behaves_like_a_vector_ordered_by_age(ops in prop::collection::vec((0_u8..3, 0_u32..12), 1..200)) {
+        fn behaves_like_a_vector_ordered_by_age(ops in prop::collection::vec((0_u8..4, 0_u32..12), 1..200)) {
             let mut table: LruTable<u32, u32, 1> = LruTable::new(5);
             let mut model: Vec<u32> = Vec::new();
             for (step, (op, key)) in ops.into_iter().enumerate() {
@@ -517,6 +528,12 @@ mod tests {
                     }
                     (2, Some(id)) => {
                         prop_assert_eq!(table.remove(id), Some((key, key)));
+                        model.retain(|k| *k != key);
+                    }
+                    (3, Some(id)) => {
+                        table.discard(id);
+                        // There is nothing to discard any more.
+                        table.discard(id);
                         model.retain(|k| *k != key);
                     }
                     _ => {}

@@ -218,7 +218,10 @@ impl Judging {
 
 /// Signals as reports show them.
 pub(crate) fn shown(findings: &[Finding]) -> Value {
-    findings.iter().map(|f| json!({"name": f.name(), "points": f.points, "evidence": f.evidence})).collect()
+    findings
+        .iter()
+        .map(|f| json!({"name": f.name(), "points": f.points, "evidence": f.to_string()}))
+        .collect()
 }
 
 /// Signals from what was stored; those that this program does not know are left out.
@@ -227,8 +230,8 @@ pub(crate) fn stored(text: &str) -> Vec<Finding> {
     let one = |value: &Value| {
         let name = value["name"].as_str()?;
         let signal = SIGNALS.iter().position(|s| s.name == name)?;
-        let evidence = value["evidence"].as_str().unwrap_or_default().to_owned().into();
-        Some(Finding { signal, points: value["points"].as_f64()?, evidence })
+        let words = value["evidence"].as_str().unwrap_or_default();
+        Some(Finding::kept(signal, value["points"].as_f64()?, words))
     };
     all.iter().filter_map(one).collect()
 }

@@ -107,10 +107,10 @@ impl Assessor {
     /// With nothing known yet. `key` is the installation's: whoever sends the traffic chooses what is hashed.
     #[must_use]
     pub fn new(settings: Settings, key: HashKey) -> Self {
+        let keys = Keys::new(key.derive("verdict"));
         Self {
             rules: Rules::of(&settings),
             settings,
-            keys: Keys::new(key.derive("verdict")),
             now: Timestamp::MIN,
             since: None,
             calls_seen: 0,
@@ -131,10 +131,11 @@ impl Assessor {
             members: LruTable::new(MEMBERS),
             campaigns: Kept::new(CAMPAIGNS),
             leads: LruTable::new(LEADS),
-            prompts: prompts::Prompts::new(CLUSTERS),
+            prompts: prompts::Prompts::new(CLUSTERS, keys.hasher()),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
             foreseen: Vec::new(),
+            keys,
         }
     }
 
@@ -316,7 +317,7 @@ impl Assessor {
             if let Some(membership) = self.membership(other).filter(|_| !is_settled) {
                 self.join(
                     (of, started_at),
-                    Membership { why: "another leg of a call of it".to_owned(), ..membership },
+                    Membership { why: "another leg of a call of it".into(), ..membership },
                     memory,
                     out,
                 );

@@ -51,6 +51,11 @@ impl Keys {
         Self { passing: key.content_hasher(), lasting: key }
     }
 
+    /// Hashes what stays in memory and is in no table of others.
+    pub(crate) fn hasher(&self) -> ContentHasher {
+        self.passing.clone()
+    }
+
     fn passing(&self, kind: Kind, parts: &[&[u8]]) -> u64 {
         self.passing.parts(parts, kind as u32)
     }

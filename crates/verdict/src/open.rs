@@ -4,7 +4,7 @@ use bellwether_base::Timestamp;
 use smallvec::SmallVec;
 
 use crate::actor::Fate;
-use crate::score::Finding;
+use crate::score::{Finding, NEUTRAL};
 use crate::standing::Subject;
 use crate::{Disposition, Stage};
 
@@ -32,8 +32,8 @@ pub(crate) struct OpenCall {
     pub(crate) prompt: Option<(u32, u32)>,
     pub(crate) cluster: Option<u64>,
     pub(crate) membership: Option<Membership>,
-    /// What its INVITE showed.
-    pub(crate) at_start: Vec<Finding>,
+    /// What its INVITE showed: rarely more than stands here.
+    pub(crate) at_start: SmallVec<[Finding; 4]>,
     /// What was found of its device.
     pub(crate) of_device: Vec<Finding>,
     /// Whether an earlier run judged it to the end: it is looked at for what it tells of others.
@@ -56,6 +56,46 @@ pub(crate) struct OpenCall {
     /// What was told of it last.
     pub(crate) told: Option<Told>,
     pub(crate) is_alerted: bool,
+}
+
+/// What a call teaches when nothing more is expected of it: nothing (no subjects) where its end was not seen.
+pub(crate) struct Lesson {
+    pub(crate) caller: u64,
+    /// Of whom.
+    pub(crate) subjects: SmallVec<[Known; 3]>,
+    pub(crate) is_fraud: bool,
+    /// Whether people talked, and nothing speaks against it.
+    pub(crate) is_conversation: bool,
+    /// Whether somebody honest uses the platform.
+    pub(crate) is_party: bool,
+}
+
+impl OpenCall {
+    /// What it teaches; none of one that an earlier run has learned from. A call is taken for fraud where its own score is below a limit:
+    /// without what is known of its platform, so that no reputation feeds on itself.
+    pub(crate) fn lesson(&mut self, fraud_below: f64) -> Option<Lesson> {
+        if self.is_known {
+            return None;
+        }
+        let own_score = self.told.filter(|_| self.is_over).map(|told| told.own_score);
+        // A campaign that plays one recording, or that a label confirms, is no guess.
+        let is_sure = self.membership.as_ref().is_some_and(|membership| membership.strength >= SURE);
+        let is_conversation = self.fate == Fate::Answered
+            && self.secs >= 30
+            && self.membership.is_none()
+            && !self.is_risky
+            && own_score.is_some_and(|score| score >= NEUTRAL);
+        // Whoever talks to people is a party, if its number is its own, or a carrier's customer's: of anybody else's there may be any
+        // number.
+        let is_its_own = self.is_rooted || (self.is_from_trunk && self.secs >= 45);
+        Some(Lesson {
+            caller: self.caller,
+            subjects: if own_score.is_some() { std::mem::take(&mut self.subjects) } else { SmallVec::new() },
+            is_fraud: is_sure || own_score.is_some_and(|score| score < fraud_below),
+            is_conversation,
+            is_party: is_conversation && is_its_own,
+        })
+    }
 }
 
 /// What was told of a call.
@@ -103,11 +143,14 @@ impl InPools {
     }
 }
 
+/// Odds from which on a call stays in its campaign whatever it shows later: it plays the campaign's recording.
+pub(crate) const SURE: f64 = 5.0;
+
 /// That a call belongs to a campaign, and why.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Membership {
     pub(crate) campaign: i64,
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) strength: f64,
-    pub(crate) why: String,
+    pub(crate) why: Arc<str>,
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::Timestamp;
 
@@ -102,7 +104,7 @@ pub struct CampaignRow {
     /// Identity.
     pub campaign: i64,
     /// Its name: stays as long as the campaign.
-    pub name: String,
+    pub name: Arc<str>,
     /// When it was found, which is later than its first call; of one that was parted, when its calls were first taken for a campaign's.
     pub found_at: Timestamp,
     /// Its first and its latest call.
@@ -139,7 +141,7 @@ pub struct MemberRow {
     pub at: Timestamp,
     /// Logarithm of the odds that it belongs there.
     pub strength: f64,
-    pub why: String,
+    pub why: Arc<str>,
 }
 
 /// Which list a subject is on.

@@ -148,8 +148,9 @@ impl Pool {
             kind,
             name,
             standing,
-            candidates: VecDeque::new(),
-            neighbours: VecDeque::new(),
+            // Many a pool never has a second call.
+            candidates: VecDeque::with_capacity(1),
+            neighbours: VecDeque::with_capacity(1),
             added: 0,
             campaign: None,
             pattern: Pattern::default(),
@@ -402,7 +403,7 @@ mod tests {
         let mut mixed = pool((0..40).map(|i| candidate(i, i as u64, i as u64, i as u32)));
         mixed.refresh(|c| c.is_rooted = c.caller >= 3);
         mixed.look(at(4000), WINDOW, &HonestRates::default());
-        assert_eq!(mixed.pattern.calls, 3);
+        assert_eq!(mixed.pattern.calls(), 3);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-use std::borrow::Cow;
+use std::fmt;
 
-use crate::Settings;
 use crate::signals::{Group, SIGNALS};
+use crate::{Evidence, Settings};
 
 /// A signal that a call shows.
 #[derive(Clone, PartialEq, Debug)]
@@ -10,11 +10,31 @@ pub struct Finding {
     pub signal: usize,
     /// What it adds to the score; what its group's limit leaves of it.
     pub points: f64,
+    /// Whether the group's limit took of the points.
+    pub is_limited: bool,
     /// Evidence in words.
-    pub evidence: Cow<'static, str>,
+    pub evidence: Evidence,
+}
+
+/// What is said of a finding that counts for less than its points.
+const LIMITED: &str = " (limited: its group has said enough)";
+
+/// The evidence, and whether it counts for less than its points.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.evidence, if self.is_limited { LIMITED } else { "" })
+    }
 }
 
 impl Finding {
+    /// As it was kept: its evidence as it displays itself.
+    #[must_use]
+    pub fn kept(signal: usize, points: f64, words: &str) -> Self {
+        let limited = words.strip_suffix(LIMITED);
+        let evidence = limited.unwrap_or(words).to_owned().into();
+        Self { signal, points, is_limited: limited.is_some(), evidence }
+    }
+
     /// The signal's name.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -163,7 +183,7 @@ fn limit(findings: &mut [Finding]) {
         let counted = finding.points.abs().min((limit - *sum).max(0.0));
         *sum += counted;
         if counted + 1e-9 < finding.points.abs() {
-            finding.evidence.to_mut().push_str(" (limited: its group has said enough)");
+            finding.is_limited = true;
         }
         finding.points = counted.copysign(finding.points);
     }
@@ -180,7 +200,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn finding(signal: usize, points: f64) -> Finding {
-        Finding { signal, points, evidence: Cow::Borrowed("") }
+        Finding { signal, points, is_limited: false, evidence: "".into() }
     }
 
     #[test]

@@ -8,12 +8,9 @@ mod platform;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-
 use bellwether_base::Timestamp;
 use bellwether_judge::CallRow;
 
-use crate::Settings;
 use crate::account::Account;
 use crate::actor::Actor;
 use crate::open::OpenCall;
@@ -21,6 +18,7 @@ use crate::platform::Platform;
 use crate::settings::Tuned;
 use crate::source::Source;
 use crate::standing::{Layer, Reputed};
+use crate::{Evidence, Settings};
 
 /// Signals that may say the same in several ways: what they add up to is limited for each group.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -181,11 +179,11 @@ impl Rules {
 pub(crate) struct Found {
     /// Share of its points; beyond -1 and 1 nothing counts.
     pub(crate) share: f64,
-    pub(crate) evidence: Cow<'static, str>,
+    pub(crate) evidence: Evidence,
 }
 
 impl Found {
-    pub(crate) fn whole(evidence: impl Into<Cow<'static, str>>) -> Option<Self> {
+    pub(crate) fn whole(evidence: impl Into<Evidence>) -> Option<Self> {
         Some(Self { share: 1.0, evidence: evidence.into() })
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::InstanceRow;
 
-use super::membership::{SURE, has_roots};
+use super::membership::has_roots;
 use super::{AlertRow, Assessor, CampaignRow, Membership, Outcome};
 use crate::campaign::LinkKind;
 use crate::memory::Memory;
-use crate::open::{InPool, Known};
+use crate::open::{InPool, Known, SURE};
 use crate::outcome::LinkRow;
 use crate::pool::{PLAYS_A_RECORDING, Pool, PoolKind};
 use crate::standing::{Layer, Subject};
@@ -81,7 +81,7 @@ impl Assessor {
         campaign: i64,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
-    ) -> Option<String> {
+    ) -> Option<Arc<str>> {
         let slot = self.campaign_slot(campaign, memory, out)?;
         self.campaigns.get(slot).map(|c| c.name.clone())
     }
@@ -109,7 +109,7 @@ impl Assessor {
         out: &mut Vec<Outcome>,
     ) {
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-        let membership = Membership { campaign, name, strength, why };
+        let membership = Membership { campaign, name, strength, why: why.into() };
         let key = call.cast_unsigned();
         self.members.insert(key, key, membership.clone(), 0, self.now);
         if let Some(call) = self.opened(call) {
@@ -165,10 +165,11 @@ impl Assessor {
         let Some(campaign) = pool.campaign else { return };
         if is_campaign {
             let pattern = pool.pattern.clone();
-            let shared = format!("{} calls share {}", pattern.calls, words(kind, &name));
+            let shared = format!("{} calls share {}", pattern.calls(), words(kind, &name));
             self.link(campaign, LinkRow { kind: kind.into(), evidence: shared }, memory, out);
-            for (kind, evidence) in pattern.kinds {
-                self.link(campaign, LinkRow { kind, evidence }, memory, out);
+            for kind in pattern.kinds() {
+                let link = LinkRow { kind: *kind, evidence: pattern.words(*kind) };
+                self.link(campaign, link, memory, out);
             }
         }
         // Members are considered again when they end, and now and then: somebody may have got roots since.
@@ -255,7 +256,7 @@ impl Assessor {
         }
         let row = CampaignRow {
             campaign,
-            name,
+            name: name.into(),
             found_at: self.now,
             first_seen: self.now,
             last_seen: self.now,
@@ -291,10 +292,10 @@ impl Assessor {
             at,
             kind: AlertKind::CampaignFound,
             severity: if row.is_confirmed { Severity::Critical } else { Severity::Warning },
-            subject: row.name.clone(),
+            subject: row.name.to_string(),
             message: words.join("; "),
             call: None,
-            campaign: Some(row.name.clone()),
+            campaign: Some(row.name.to_string()),
         })));
         self.campaigns.is_news(slot);
     }
@@ -341,7 +342,7 @@ impl Assessor {
         }
         if let Some(name) = self.campaign_name(campaign, memory, out) {
             self.leave(call, other, "it plays the recording of another", out);
-            let why = PLAYS_A_RECORDING.to_owned();
+            let why = PLAYS_A_RECORDING.into();
             self.join((call, at), Membership { campaign, name, strength: SURE, why }, memory, out);
         }
         campaign

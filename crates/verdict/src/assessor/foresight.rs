@@ -48,7 +48,7 @@ impl Assessor {
         needs.sources.chunks(GATHERED).for_each(|sources| self.foresee_sources(sources));
         for pools in needs.pools.chunks(GATHERED) {
             for pool in self.pools.gather(pools).into_iter().flatten() {
-                black_box((pool.campaign, pool.dominant, pool.pattern.calls));
+                black_box((pool.campaign, pool.dominant, pool.pattern.calls()));
             }
         }
         self.prompts.foresee(&needs.prints);

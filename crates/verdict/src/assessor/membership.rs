@@ -1,6 +1,7 @@
 //! Calls join campaigns, and leave them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bellwether_base::{SlotId, Timestamp};
 
@@ -8,16 +9,13 @@ use super::{Assessor, Membership, Outcome};
 use crate::account::{Account, Home};
 use crate::keys::Keys;
 use crate::memory::Memory;
-use crate::open::InPool;
+use crate::open::{InPool, SURE};
 use crate::outcome::MemberRow;
 use crate::pool::{Candidate, Circumstances, Pool, PoolKind};
 use crate::signals::{CAMPAIGN_MEMBER, member};
 
 /// Odds below which a call that joined leaves again: a little doubt does not make it go back and forth.
 const LEAVES_BELOW: f64 = -0.7;
-
-/// Odds from which on a call stays whatever it shows later: it plays the campaign's recording.
-pub(super) const SURE: f64 = 5.0;
 
 impl Assessor {
     /// Whether the calls of a pool belong to its campaign: those in none, or all.
@@ -55,7 +53,7 @@ impl Assessor {
             match call.campaign {
                 Some(of) if of == campaign && odds < LEAVES_BELOW => news.push((place, *call, odds, None)),
                 None if odds > 0.0 => {
-                    news.push((place, *call, odds, Some(pool.why(call, around, &crowd))));
+                    news.push((place, *call, odds, Some(pool.why(call, around, &crowd).into())));
                 }
                 _ => {}
             }
@@ -93,7 +91,7 @@ impl Assessor {
         candidate: &Candidate,
         campaign: i64,
         odds: f64,
-        why: Option<String>,
+        why: Option<Arc<str>>,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
@@ -151,7 +149,7 @@ impl Assessor {
             Some(_) if odds < LEAVES_BELOW => self.decide(&candidate, campaign, odds, None, memory, out),
             None if odds > 0.0 => {
                 let why = pool.why(&candidate, around, &crowd);
-                self.decide(&candidate, campaign, odds, Some(why), memory, out);
+                self.decide(&candidate, campaign, odds, Some(why.into()), memory, out);
             }
             _ => {}
         }
@@ -221,14 +219,13 @@ impl Assessor {
                 other
             }
             None => {
-                let found = member(&membership.name, membership.strength, &membership.why);
-                let finding = self.finding(CAMPAIGN_MEMBER, found);
+                let finding = self.finding(CAMPAIGN_MEMBER, member(&membership));
                 out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding, campaign: Some(campaign) });
                 None
             }
         };
         if let Some(other) = other.filter(|other| self.member(*other).is_none()) {
-            let why = "another leg of a call of it".to_owned();
+            let why = "another leg of a call of it".into();
             self.join((other, at), Membership { why, ..membership }, memory, out);
         }
     }

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_base::Timestamp;
 
-use super::membership::SURE;
 use super::prompts::Heard;
 use super::{Assessor, Membership, Outcome};
 use crate::memory::Memory;
+use crate::open::SURE;
 use crate::pool::PLAYS_A_RECORDING;
 
 /// Calls of a recording without which nothing is said of what it shares.
@@ -230,7 +230,7 @@ impl Assessor {
                 (1.0, "comes from an address or number of calls that play its recording")
             };
             self.leave(call, from, "", out);
-            let (name, why) = (name.clone(), why.to_owned());
+            let (name, why) = (name.clone(), why.into());
             self.join((call, at), Membership { campaign: into, name, strength, why }, memory, out);
         }
     }

@@ -1,16 +1,15 @@
 //! Recordings that are played in several calls.
 
 use std::collections::BTreeSet;
-use std::hint::black_box;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{GATHERED, LruTable, Timestamp};
+use bellwether_base::{ContentHasher, LruTable, Timestamp};
 use smallvec::SmallVec;
 
-use super::membership::SURE;
 use super::{Assessor, Outcome};
+use crate::bands::Bands;
 use crate::memory::Memory;
-use crate::open::{InPool, Membership};
+use crate::open::{InPool, Membership, SURE};
 use crate::places::distinct;
 use crate::pool::{PLAYS_A_RECORDING, PoolKind};
 use crate::{LinkKind, LinkRow};
@@ -27,7 +26,8 @@ const FEWEST: usize = 3;
 /// A recording.
 struct Cluster {
     print: OpeningPrint,
-    calls: Vec<Heard>,
+    /// The latest of them: most is heard once.
+    calls: SmallVec<[Heard; 1]>,
     count: u32,
     campaign: Option<i64>,
 }
@@ -50,19 +50,20 @@ pub(super) struct Heard {
 /// Recordings by parts of their prints.
 pub(super) struct Prompts {
     clusters: LruTable<u64, Cluster, 1>,
-    bands: LruTable<u64, u64, 1>,
+    bands: Bands,
     /// Those that have a campaign.
     of_campaigns: BTreeSet<u64>,
-    next: u64,
+    /// The latest identity: never 0.
+    latest: u32,
 }
 
 impl Prompts {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, hasher: ContentHasher) -> Self {
         Self {
             clusters: LruTable::new(capacity),
-            bands: LruTable::new(capacity * 6),
+            bands: Bands::new(capacity, hasher),
             of_campaigns: BTreeSet::new(),
-            next: 0,
+            latest: 0,
         }
     }
 
@@ -83,14 +84,12 @@ impl Prompts {
 
     /// Brings near what prints will be looked for by: see [`super::foresight`].
     pub(super) fn foresee(&self, prints: &[OpeningPrint]) {
-        for print in prints {
-            let bands: SmallVec<[u64; 8]> = bands(print).collect();
-            let ids: SmallVec<[u64; GATHERED]> =
-                self.bands.gather(&bands).into_iter().flatten().copied().collect();
-            for cluster in self.clusters.gather(&ids).into_iter().flatten() {
-                black_box(cluster.count);
-            }
-        }
+        self.bands.foresee(prints);
+    }
+
+    fn get(&self, id: u64) -> Option<&Cluster> {
+        let slot = self.clusters.find(id, &id)?;
+        self.clusters.get(slot).map(|(_, cluster)| cluster)
     }
 
     fn get_mut(&mut self, id: u64) -> Option<&mut Cluster> {
@@ -100,55 +99,47 @@ impl Prompts {
 
     /// The recording that a print is of, known or new.
     fn cluster(&mut self, print: OpeningPrint, at: Timestamp) -> u64 {
-        let bands: SmallVec<[u64; 8]> = bands(&print).collect();
-        let mut found = None;
-        for band in &bands {
-            let Some(slot) = self.bands.find(*band, band) else { continue };
-            let Some(id) = self.bands.get(slot).map(|(_, id)| *id) else { continue };
-            let Some(cluster) = self.get_mut(id) else { continue };
-            if cluster.print.distance(&print) <= SAME {
-                found = Some(id);
-                break;
-            }
-        }
-        let id = found.unwrap_or_else(|| {
-            self.next += 1;
-            let cluster = Cluster { print, calls: Vec::new(), count: 0, campaign: None };
-            if let (_, Some(gone)) = self.clusters.insert(self.next, self.next, cluster, 0, at) {
-                self.of_campaigns.remove(&gone.key);
-            }
-            self.next
-        });
-        for band in bands {
-            match self.bands.find(band, &band) {
-                Some(slot) => {
-                    self.bands.mark_used(slot);
-                    if let Some((_, of)) = self.bands.get_mut(slot) {
-                        *of = id;
-                    }
-                }
-                None => {
-                    self.bands.insert(band, band, id, 0, at);
-                }
-            }
-        }
+        let is_it = |id: &u32| {
+            let cluster = self.get(u64::from(*id));
+            cluster.is_some_and(|cluster| cluster.print.distance(&print) <= SAME)
+        };
+        let found = self.bands.recordings(&print).find(is_it);
+        let id = found.unwrap_or_else(|| self.begin(print, at));
+        self.bands.heard(&print, id);
+        let id = u64::from(id);
         if let Some(slot) = self.clusters.find(id, &id) {
             self.clusters.mark_used(slot);
         }
         id
     }
 
+    /// A recording that was not heard before.
+    fn begin(&mut self, print: OpeningPrint, at: Timestamp) -> u32 {
+        // After 2^32 recordings there are still some of the first.
+        loop {
+            self.latest = self.latest.checked_add(1).unwrap_or(1);
+            if self.get(u64::from(self.latest)).is_none() {
+                break;
+            }
+        }
+        let key = u64::from(self.latest);
+        let cluster = Cluster { print, calls: SmallVec::new(), count: 0, campaign: None };
+        if let (_, Some(gone)) = self.clusters.insert(key, key, cluster, 0, at) {
+            self.of_campaigns.remove(&gone.key);
+        }
+        self.latest
+    }
+
     /// The campaign of a recording.
     pub(super) fn campaign(&self, id: u64) -> Option<i64> {
-        self.clusters.find(id, &id).and_then(|slot| self.clusters.get(slot)).and_then(|(_, c)| c.campaign)
+        self.get(id).and_then(|cluster| cluster.campaign)
     }
 
     /// The recordings of some campaigns, each with its campaign and its calls of callers that nobody knows.
     pub(super) fn of(&self, is_meant: impl Fn(i64) -> bool) -> Vec<(u64, i64, Vec<Heard>)> {
         let mut found = Vec::new();
         for id in &self.of_campaigns {
-            let cluster = self.clusters.find(*id, id).and_then(|slot| self.clusters.get(slot));
-            let Some((_, cluster)) = cluster else { continue };
+            let Some(cluster) = self.get(*id) else { continue };
             if let Some(campaign) = cluster.campaign.filter(|campaign| is_meant(*campaign)) {
                 let calls = cluster.calls.iter().filter(|heard| !heard.has_history).copied();
                 found.push((*id, campaign, calls.collect()));
@@ -175,11 +166,6 @@ impl Prompts {
             }
         }
     }
-}
-
-/// The parts of a print by which it is looked for, each with its place.
-fn bands(print: &OpeningPrint) -> impl Iterator<Item = u64> {
-    (0_u64..).zip(print.bands()).map(|(place, band)| place << 32 | u64::from(band))
 }
 
 impl Assessor {
@@ -225,16 +211,14 @@ impl Assessor {
             cluster.calls.remove(0);
         }
         cluster.calls.push(heard);
-        let unrooted: Vec<Heard> = cluster.calls.iter().filter(|h| !h.has_history).copied().collect();
-        let callers = distinct(&unrooted, |h| h.caller);
-        let callees = distinct(&unrooted, |h| h.callee);
         let (count, campaign) = (cluster.count, cluster.campaign);
         let all_callers = distinct(&cluster.calls, |h| h.caller) as u32;
-        // Two are enough where they share something else too.
-        let are_akin = callers == 2
-            && callees >= 2
-            && unrooted.first().is_some_and(|first| self.share_a_pool(first.call, id));
-        let is_shared = callers >= FEWEST && callees >= FEWEST || are_akin;
+        // A voice that was never heard before, or one caller's own, tells nothing.
+        let unrooted: Vec<Heard> = if all_callers < 2 {
+            Vec::new()
+        } else {
+            cluster.calls.iter().filter(|h| !h.has_history).copied().collect()
+        };
         if let Some(call) = self.opened(id) {
             call.cluster = Some(cluster_id);
             call.prompt = Some((count, all_callers));
@@ -243,6 +227,13 @@ impl Assessor {
         if all_callers < 2 || is_settled {
             return;
         }
+        let callers = distinct(&unrooted, |h| h.caller);
+        let callees = distinct(&unrooted, |h| h.callee);
+        // Two are enough where they share something else too.
+        let are_akin = callers == 2
+            && callees >= 2
+            && unrooted.first().is_some_and(|first| self.share_a_pool(first.call, id));
+        let is_shared = callers >= FEWEST && callees >= FEWEST || are_akin;
         let news: Vec<Heard> = if campaign.is_none() && is_shared { unrooted } else { vec![heard] };
         for heard in &news {
             if let Some(call) = self.opened(heard.call) {
@@ -268,7 +259,7 @@ impl Assessor {
         self.link(campaign, LinkRow { kind: LinkKind::Prompt, evidence }, memory, out);
         for heard in news.into_iter().filter(|h| !h.has_history) {
             let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-            let why = PLAYS_A_RECORDING.to_owned();
+            let why = PLAYS_A_RECORDING.into();
             self.join(
                 (heard.call, heard.at),
                 Membership { campaign, name, strength: SURE, why },

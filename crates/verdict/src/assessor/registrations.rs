@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_judge::{AttemptRow, RegistrationRow};
 
-use super::membership::SURE;
 use super::{AlertRow, Assessor, Caller, Outcome};
 use crate::account::Home;
+use crate::open::SURE;
 use crate::signals::SCANNING_SOURCE;
 use crate::source::Source;
 use crate::{AlertKind, Severity};

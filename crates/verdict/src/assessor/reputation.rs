@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bellwether_base::{SlotId, Timestamp};
 
-use super::{AlertRow, Assessor, Label, OpenCall, Outcome, Reputation};
-use crate::actor::Fate;
+use super::{AlertRow, Assessor, Label, Outcome, Reputation};
 use crate::memory::Memory;
+use crate::open::Lesson;
 use crate::outcome::{ListChange, Listed};
 use crate::standing::{LabelEvidence, Layer, Subject};
 use crate::{AlertKind, Severity};
@@ -37,46 +37,16 @@ impl Assessor {
         self.labels.get(&key).map_or(&[], |(_, labels)| labels.as_slice())
     }
 
-    /// Somebody honest uses a platform and deployment: its fraud weighs less from now on.
-    fn honest_party(&mut self, call: &OpenCall, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        for known in &call.subjects {
-            if !matches!(known.subject.layer, Layer::Fingerprint | Layer::Deployment) {
-                continue;
-            }
-            let slot = self.standing(known.key, || known.subject.clone(), self.now, memory, out);
-            if self.standings.get_mut(slot).is_some_and(|kept| kept.standing.party(call.caller)) {
-                self.standings.is_news(slot);
-            }
-        }
-    }
-
-    /// What a call that is closed teaches. `own_score` is what it shows without what is already known of its platform, so that no
-    /// reputation feeds on itself.
-    pub(super) fn learn(
-        &mut self,
-        call: &OpenCall,
-        own_score: f64,
-        memory: &mut dyn Memory,
-        out: &mut Vec<Outcome>,
-    ) {
-        // A campaign that plays one recording, or that a label confirms, is no guess.
-        let is_sure = call.membership.as_ref().is_some_and(|membership| membership.strength >= 5.0);
-        let is_fraud = is_sure || own_score < self.settings.dispositions.quarantine_below;
-        let is_conversation = call.fate == Fate::Answered
-            && call.secs >= 30
-            && call.membership.is_none()
-            && !call.is_risky
-            && own_score >= 50.0;
-        // Whoever talks to people is a party, if its number is its own, or a carrier's customer's: of anybody else's there may be any
-        // number.
-        let is_party = is_conversation && (call.is_rooted || (call.is_from_trunk && call.secs >= 45));
-        if is_party {
-            self.honest_party(call, memory, out);
-        }
+    /// What a call that is closed teaches.
+    pub(super) fn learn(&mut self, lesson: &Lesson, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        let Lesson { caller, is_fraud, is_conversation, is_party, .. } = *lesson;
         // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
-        for known in call.subjects.iter().filter(|known| known.subject.layer != Layer::Instance || is_fraud) {
+        for known in lesson.subjects.iter().filter(|known| known.subject.layer != Layer::Instance || is_fraud)
+        {
             let slot = self.standing(known.key, || known.subject.clone(), self.now, memory, out);
             let Some(kept) = self.standings.get_mut(slot) else { continue };
+            // Where somebody honest uses a platform and deployment, fraud weighs less from now on.
+            let is_shared = is_party && known.subject.layer != Layer::Instance && kept.standing.party(caller);
             kept.standing.calls += 1;
             let settings = &self.settings.reputation;
             let is_new_hour = kept.standing.sum_up(self.now, settings);
@@ -88,7 +58,7 @@ impl Assessor {
             if is_new_hour {
                 self.list(known.key, self.now, "what was observed", None, out);
             }
-            if is_worth_it {
+            if is_worth_it || is_shared {
                 self.standings.is_news(slot);
             }
         }

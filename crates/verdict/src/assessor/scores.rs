@@ -5,7 +5,7 @@ use bellwether_judge::DeviceVerdict;
 
 use super::{AlertRow, Assessor, Outcome, ScoreRow};
 use crate::memory::{Memory, Stage};
-use crate::open::{OpenCall, Told};
+use crate::open::{Lesson, OpenCall, Told};
 use crate::score::Finding;
 use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY};
 use crate::{AlertKind, Disposition, Scorecard, Severity};
@@ -49,7 +49,12 @@ impl Assessor {
     pub(super) fn finding(&self, signal: usize, found: Found) -> Option<Finding> {
         let tuned = self.settings.signals.get(signal).filter(|t| t.is_on)?;
         let points = tuned.points * found.share.clamp(-1.0, 1.0);
-        (points.abs() >= 0.05).then_some(Finding { signal, points, evidence: found.evidence })
+        (points.abs() >= 0.05).then_some(Finding {
+            signal,
+            points,
+            is_limited: false,
+            evidence: found.evidence,
+        })
     }
 
     fn card(&self, call: &OpenCall) -> Scorecard {
@@ -105,20 +110,24 @@ impl Assessor {
         self.tell(id, out);
         let key = id.cast_unsigned();
         let Some(slot) = self.open.find(key, &key) else { return };
-        if let Some((_, call)) = self.open.remove(slot) {
-            self.closed(&call, memory, out);
-        }
+        let Some((_, call)) = self.open.get_mut(slot) else { return };
+        let lesson = call.lesson(self.settings.dispositions.quarantine_below);
+        // It stands where it stood until nothing more is asked of it: it is too large to be handed around.
+        self.open.discard(slot);
+        self.closed(id, lesson, memory, out);
     }
 
     /// A call is no longer in the table: because nothing more is expected of it, or because others need its place.
-    pub(super) fn closed(&mut self, call: &OpenCall, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        if call.is_known {
-            return;
-        }
-        if let Some(told) = call.told.filter(|_| call.is_over) {
-            self.learn(call, told.own_score, memory, out);
-        }
-        out.push(Outcome::Closed { call: call.call, at: self.now });
+    pub(super) fn closed(
+        &mut self,
+        call: i64,
+        lesson: Option<Lesson>,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(lesson) = lesson else { return };
+        self.learn(&lesson, memory, out);
+        out.push(Outcome::Closed { call, at: self.now });
     }
 }
 
@@ -141,10 +150,10 @@ fn alert_of(
     } else {
         return None;
     };
-    let against: Vec<&str> = {
+    let against: Vec<String> = {
         let mut bad: Vec<&Finding> = findings.iter().filter(|f| f.points < 0.0).collect();
         bad.sort_by(|a, b| a.points.total_cmp(&b.points));
-        bad.into_iter().take(3).map(|f| &*f.evidence).collect()
+        bad.into_iter().take(3).map(Finding::to_string).collect()
     };
     call.is_alerted = true;
     Some(Outcome::Alert(Box::new(AlertRow {

@@ -6,13 +6,12 @@ use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
-use super::membership::SURE;
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
 use crate::Finding;
 use crate::actor::{Deed, Fate, follows};
 use crate::keys::Names;
 use crate::memory::{Judged, Memory, PastCall, Stage};
-use crate::open::{InPool, InPools, Known, OpenCall};
+use crate::open::{InPool, InPools, Known, OpenCall, SURE};
 use crate::platform::Platform;
 use crate::pool::{Candidate, Marks, PoolKind};
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
@@ -140,7 +139,7 @@ impl Assessor {
             platform_calls,
             is_rooted,
         };
-        let mut at_start: Vec<Finding> = Vec::with_capacity(6);
+        let mut at_start: SmallVec<[Finding; 4]> = SmallVec::new();
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
         let (kept, member) = match judged {
             Some(judged) => (Some(judged.findings), judged.member),
@@ -222,8 +221,9 @@ impl Assessor {
             is_alerted: false,
         };
         // When the table is full the oldest gives way: what was thought of it last stands.
-        if let (_, Some(oldest)) = self.open.insert(key, key, call, 0, now) {
-            self.closed(&oldest.value, memory, out);
+        if let (_, Some(mut oldest)) = self.open.insert(key, key, call, 0, now) {
+            let lesson = oldest.value.lesson(self.settings.dispositions.quarantine_below);
+            self.closed(oldest.value.call, lesson, memory, out);
         }
         if let Some(member) = member {
             self.recall_member(row.call, member, memory, out);

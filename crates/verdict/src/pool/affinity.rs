@@ -147,7 +147,7 @@ impl Pool {
             Some(false) => odds -= 2.0,
             None => {}
         }
-        if self.pattern.kinds.len() > 3 {
+        if self.pattern.kinds().len() > 3 {
             odds += 0.7;
         }
         odds
@@ -155,7 +155,7 @@ impl Pool {
 
     /// Whether a call has the media clock that the pool's calls share, where both are known.
     fn has_its_clock(&self, of: &Candidate) -> Option<bool> {
-        let (shared, own) = self.pattern.clock.zip(of.clock)?;
+        let (shared, own) = self.pattern.clock().zip(of.clock)?;
         Some(shared.agrees(own))
     }
 

@@ -1,5 +1,7 @@
 //! What the calls of a pool have in common.
 
+use smallvec::SmallVec;
+
 use super::{Candidate, LONG, SHORT};
 use crate::actor::{Fate, unevenness};
 use crate::campaign::LinkKind;
@@ -9,17 +11,19 @@ use crate::places::{Places, distinct};
 /// What the calls of a pool have in common beside what makes it one.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Pattern {
-    pub(crate) calls: usize,
+    tally: Tally,
     /// Whether User-Agents change at one address.
     pub(crate) agents_change: bool,
-    /// The clock that they share, if that is hardly anybody else's.
-    pub(crate) clock: Option<Rate>,
-    /// Kinds of evidence, with words.
-    pub(crate) kinds: Vec<(LinkKind, String)>,
+    /// The clock that they share, if that is hardly anybody else's, and how many calls show it.
+    clock: Option<(Rate, usize)>,
+    /// How uneven the gaps between them are, where that was asked for.
+    unevenness: Option<f64>,
+    /// Kinds of evidence, the first that was looked for first.
+    kinds: SmallVec<[LinkKind; 16]>,
 }
 
 /// What is counted of calls, each looked at once.
-#[derive(Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 struct Tally {
     calls: usize,
     neighbours: usize,
@@ -46,8 +50,7 @@ impl Tally {
     fn of(calls: &[&Candidate]) -> Self {
         let mut tally = Self::default();
         let (mut callers, mut sources) = (Places::<256>::new(), Places::<256>::new());
-        // People's programs have many names; one address's program has one.
-        let mut names: Vec<(u64, u32)> = Vec::new();
+        let mut has_renamed = false;
         for (place, c) in calls.iter().enumerate() {
             let is = |is: bool| usize::from(is);
             tally.calls += 1;
@@ -65,19 +68,27 @@ impl Tally {
             tally.from_trunks += is(c.marks.is_from_trunk);
             let last = callers.put(place, |at| calls.get(at).map_or(0, |c| c.caller));
             tally.returns += is(last.is_some_and(|last| place - last > 3));
-            sources.put(place, |at| calls.get(at).map_or(0, |c| c.source));
-            // Calls in a row from one address with one name say it once.
-            if !c.marks.is_from_trunk && names.last() != Some(&(c.source, c.agent)) {
-                names.push((c.source, c.agent));
-            }
+            let last = sources.put(place, |at| calls.get(at).map_or(0, |c| c.source));
+            let before = last.and_then(|last| calls.get(last));
+            has_renamed |= before.is_some_and(|before| before.agent != c.agent);
         }
+        (tally.callers, tally.sources) = (callers.distinct(), sources.distinct());
+        // Most addresses have one name.
+        if has_renamed {
+            tally.count_names(calls);
+        }
+        tally
+    }
+
+    /// People's programs have many names; one address's program has one.
+    fn count_names(&mut self, calls: &[&Candidate]) {
+        let of_no_trunk = calls.iter().filter(|c| !c.marks.is_from_trunk);
+        let mut names: Vec<(u64, u32)> = of_no_trunk.map(|c| (c.source, c.agent)).collect();
         names.sort_unstable();
         names.dedup();
         let by_source = || names.chunk_by(|a, b| a.0 == b.0);
-        tally.volatile = by_source().filter(|same| same.len() >= 2).count();
-        tally.is_very_volatile = by_source().any(|same| same.len() >= 4);
-        (tally.callers, tally.sources) = (callers.distinct(), sources.distinct());
-        tally
+        self.volatile = by_source().filter(|same| same.len() >= 2).count();
+        self.is_very_volatile = by_source().any(|same| same.len() >= 4);
     }
 }
 
@@ -106,74 +117,93 @@ impl Pattern {
         let t = Tally::of(all);
         let calls = t.calls;
         let agents_change = t.volatile >= 2 || t.is_very_volatile;
-        let share = |n: usize| n as f64 / calls as f64;
-        let mut kinds = Vec::new();
-        let mut add = |is: bool, kind: LinkKind, words: &dyn Fn() -> String| {
-            if is {
-                kinds.push((kind, words()));
-            }
-        };
-        add(t.callers >= 5 && share(t.callers) >= 0.34 && t.returns * 5 <= calls, LinkKind::Numbers, &|| {
-            format!("{} numbers in {calls} calls, used for a few calls each", t.callers)
-        });
-        add(
-            t.sources >= 3 && t.sources * 16 >= calls && t.from_trunks * 2 <= calls,
-            LinkKind::Addresses,
-            &|| format!("{} addresses in {calls} calls", t.sources),
-        );
-        add(agents_change, LinkKind::Agents, &|| {
-            format!("{} of {} addresses change their User-Agent", t.volatile, t.sources)
-        });
-        add(t.neighbours >= 3 && share(t.neighbours) >= 0.4, LinkKind::Neighbours, &|| {
-            format!("{} of {calls} call their own neighbourhood", t.neighbours)
-        });
-        add(t.impossible >= 3 && share(t.impossible) >= 0.3, LinkKind::ImpossibleNumbers, &|| {
-            format!("{} of {calls} numbers cannot exist", t.impossible)
-        });
-        add(t.bad_tokens >= 3 && share(t.bad_tokens) >= 0.3, LinkKind::Tokens, &|| {
-            format!("{} of {calls} tokens are no good", t.bad_tokens)
-        });
-        add(t.sequential >= 4 && share(t.sequential) >= 0.3, LinkKind::Sequence, &|| {
-            format!("{} of {calls} numbers follow the one before", t.sequential)
-        });
-        let are_short = t.answered >= 4 && t.short * 10 >= t.answered * 6 && t.long * 10 <= t.ended;
-        add(are_short, LinkKind::ShortCalls, &|| {
-            format!("{} of {} answered calls ended within {SHORT} s", t.short, t.answered)
-        });
-        add(t.ended >= 10 && t.answered * 4 <= t.ended && t.answered > 0, LinkKind::Unanswered, &|| {
-            format!("{} of {} calls were answered", t.answered, t.ended)
-        });
-        add(t.prompts >= 3 && share(t.prompts) >= 0.1, LinkKind::Prompt, &|| {
-            format!("{} of {calls} calls begin with a recording that others play too", t.prompts)
-        });
-        add(t.labels > 0, LinkKind::Label, &|| format!("{} calls were labelled as fraud", t.labels));
         let clock = shared_clock(all, honest);
-        if let Some((clock, paced)) = clock {
-            add(true, LinkKind::Clock, &|| {
+        let unevenness = if calls >= 12 { unevenness(all, |c| c.at) } else { None };
+        let is_share = |n: usize, of: f64| n as f64 / calls as f64 >= of;
+        let is_thrown_away = t.callers >= 5 && is_share(t.callers, 0.34) && t.returns * 5 <= calls;
+        let is_spread = t.sources >= 3 && t.sources * 16 >= calls && t.from_trunks * 2 <= calls;
+        let are_short = t.answered >= 4 && t.short * 10 >= t.answered * 6 && t.long * 10 <= t.ended;
+        let kinds = [
+            (LinkKind::Numbers, is_thrown_away),
+            (LinkKind::Addresses, is_spread),
+            (LinkKind::Agents, agents_change),
+            (LinkKind::Neighbours, t.neighbours >= 3 && is_share(t.neighbours, 0.4)),
+            (LinkKind::ImpossibleNumbers, t.impossible >= 3 && is_share(t.impossible, 0.3)),
+            (LinkKind::Tokens, t.bad_tokens >= 3 && is_share(t.bad_tokens, 0.3)),
+            (LinkKind::Sequence, t.sequential >= 4 && is_share(t.sequential, 0.3)),
+            (LinkKind::ShortCalls, are_short),
+            (LinkKind::Unanswered, t.ended >= 10 && t.answered * 4 <= t.ended && t.answered > 0),
+            (LinkKind::Prompt, t.prompts >= 3 && is_share(t.prompts, 0.1)),
+            (LinkKind::Label, t.labels > 0),
+            (LinkKind::Clock, clock.is_some()),
+            (LinkKind::Pace, unevenness.is_some_and(|u| u < 0.35)),
+        ];
+        let kinds = kinds.into_iter().filter(|(_, is)| *is).map(|(kind, _)| kind).collect();
+        Self { tally: t, agents_change, clock, unevenness, kinds }
+    }
+
+    /// How many calls it is of.
+    pub(crate) const fn calls(&self) -> usize {
+        self.tally.calls
+    }
+
+    /// The clock that they share.
+    pub(super) fn clock(&self) -> Option<Rate> {
+        self.clock.map(|(rate, _)| rate)
+    }
+
+    /// Kinds of evidence.
+    pub(crate) fn kinds(&self) -> &[LinkKind] {
+        &self.kinds
+    }
+
+    /// One kind of its evidence in words.
+    pub(crate) fn words(&self, kind: LinkKind) -> String {
+        let (t, calls) = (&self.tally, self.tally.calls);
+        match kind {
+            LinkKind::Numbers => format!("{} numbers in {calls} calls, used for a few calls each", t.callers),
+            LinkKind::Addresses => format!("{} addresses in {calls} calls", t.sources),
+            LinkKind::Agents => format!("{} of {} addresses change their User-Agent", t.volatile, t.sources),
+            LinkKind::Neighbours => format!("{} of {calls} call their own neighbourhood", t.neighbours),
+            LinkKind::ImpossibleNumbers => format!("{} of {calls} numbers cannot exist", t.impossible),
+            LinkKind::Tokens => format!("{} of {calls} tokens are no good", t.bad_tokens),
+            LinkKind::Sequence => format!("{} of {calls} numbers follow the one before", t.sequential),
+            LinkKind::ShortCalls => {
+                format!("{} of {} answered calls ended within {SHORT} s", t.short, t.answered)
+            }
+            LinkKind::Unanswered => format!("{} of {} calls were answered", t.answered, t.ended),
+            LinkKind::Prompt => {
+                format!("{} of {calls} calls begin with a recording that others play too", t.prompts)
+            }
+            LinkKind::Label => format!("{} calls were labelled as fraud", t.labels),
+            LinkKind::Clock => self.clock.map_or(String::new(), |(clock, paced)| {
                 format!(
                     "one media clock ({:+.0} ppm) in {paced} calls from several addresses, which hardly anybody else has",
                     clock.ppm
                 )
-            });
+            }),
+            LinkKind::Pace => {
+                let percent = self.unevenness.unwrap_or_default() * 100.0;
+                format!("gaps between calls deviate by {percent:.0} % only")
+            }
+            LinkKind::Fingerprint
+            | LinkKind::Deployment
+            | LinkKind::Instance
+            | LinkKind::OriginId
+            | LinkKind::CallerBlock
+            | LinkKind::DialledBlock
+            | LinkKind::Leg => String::new(),
         }
-        if calls >= 12
-            && let Some(unevenness) = unevenness(all, |c| c.at).filter(|u| *u < 0.35)
-        {
-            add(true, LinkKind::Pace, &|| {
-                format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0)
-            });
-        }
-        Self { calls, agents_change, clock: clock.map(|(clock, _)| clock), kinds }
     }
 
     pub(crate) fn has(&self, kind: LinkKind) -> bool {
-        self.kinds.iter().any(|(k, _)| *k == kind)
+        self.kinds.contains(&kind)
     }
 
     /// Whether it is that of a campaign: numbers are thrown away, and so many other kinds of evidence agree. A recording that several
     /// play, or a label, is as good as two.
     pub(crate) fn is_campaign(&self, fewest_calls: usize, kinds: usize) -> bool {
-        if self.calls < fewest_calls || !self.has(LinkKind::Numbers) {
+        if self.tally.calls < fewest_calls || !self.has(LinkKind::Numbers) {
             return false;
         }
         let weight = |kind: LinkKind| match kind {
@@ -191,7 +221,7 @@ impl Pattern {
             _ => 0.0,
         };
         // Honest mass callers have short calls, at a machine's pace, that few answer. They do not hide.
-        let hides = self.kinds.iter().any(|(kind, _)| {
+        let hides = self.kinds.iter().any(|kind| {
             matches!(
                 kind,
                 LinkKind::Prompt
@@ -204,7 +234,7 @@ impl Pattern {
                     | LinkKind::Clock
             )
         });
-        let sum: f64 = self.kinds.iter().map(|(kind, _)| weight(*kind)).sum();
+        let sum: f64 = self.kinds.iter().map(|kind| weight(*kind)).sum();
         sum >= kinds as f64 + if hides { 0.0 } else { 1.0 }
     }
 }

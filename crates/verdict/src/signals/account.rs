@@ -3,7 +3,9 @@
 use bellwether_base::Span;
 
 use super::{AtStart, Found, Registration};
+use crate::Evidence;
 use crate::account::hour;
+use crate::evidence::whole;
 use crate::settings::Tuned;
 
 const DAY: Span = Span::from_secs(86_400);
@@ -43,7 +45,10 @@ pub(super) fn elsewhere(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.account.is_established(at.now()) && !is_contested(at))
         .then(|| {
-            format!("{} earlier calls, {} of them conversations", at.account.calls, at.account.conversations)
+            let counts = [at.account.calls as usize, at.account.conversations as usize];
+            Evidence::of(counts, |[calls, conversations, ..], f| {
+                write!(f, "{calls} earlier calls, {conversations} of them conversations")
+            })
         })
         .and_then(Found::whole)
 }
@@ -53,7 +58,11 @@ pub(super) fn not_registered(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let seen = at.now().since(at.since).as_secs_f64() / 3600.0;
     let is_missing = at.registration == Registration::No && at.is_registrar && !at.is_from_trunk();
     (is_missing && seen >= tuned.limit(0))
-        .then(|| format!("no registration in {seen:.0} hours, where others register"))
+        .then(|| {
+            Evidence::of([whole(seen)], |[hours, ..], f| {
+                write!(f, "no registration in {hours} hours, where others register")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -64,7 +73,11 @@ pub(super) fn many_platforms(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let platforms = at.account.platforms_since(at.now() - DAY);
     (platforms as f64 >= tuned.limit(0))
-        .then(|| format!("the account was used from {platforms} platforms within the day"))
+        .then(|| {
+            Evidence::of([platforms], |[platforms, ..], f| {
+                write!(f, "the account was used from {platforms} platforms within the day")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -89,6 +102,10 @@ pub(super) fn odd_hours(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         .map(|hour| u32::from(at.account.hours.get(*hour).copied().unwrap_or(0)))
         .sum();
     (is_long && near == 0)
-        .then(|| format!("none of {} earlier calls was within an hour of {now:02}:00 UTC", at.account.calls))
+        .then(|| {
+            Evidence::of([at.account.calls as usize, now], |[calls, hour, ..], f| {
+                write!(f, "none of {calls} earlier calls was within an hour of {hour:02}:00 UTC")
+            })
+        })
         .and_then(Found::whole)
 }

@@ -3,7 +3,9 @@
 use bellwether_base::Span;
 
 use super::{AtStart, Found};
+use crate::Evidence;
 use crate::actor::{Actor, Fate, follows, unevenness};
+use crate::evidence::whole;
 use crate::places::distinct;
 use crate::settings::Tuned;
 
@@ -15,7 +17,7 @@ pub(super) fn velocity(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let (per_hour, count) = at.caller.rate(at.now());
     (per_hour > tuned.limit(0) && count > 10)
-        .then(|| format!("{per_hour:.0} calls an hour"))
+        .then(|| Evidence::of([whole(per_hour)], |[calls, ..], f| write!(f, "{calls} calls an hour")))
         .and_then(Found::whole)
 }
 
@@ -30,7 +32,11 @@ pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let callees = distinct(latest, |deed| deed.callee);
     (callees as f64 / calls as f64 >= tuned.limit(1))
-        .then(|| format!("{callees} numbers in {calls} calls within the hour"))
+        .then(|| {
+            Evidence::of([callees, calls], |[callees, calls, ..], f| {
+                write!(f, "{callees} numbers in {calls} calls within the hour")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -44,7 +50,11 @@ pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let unevenness = unevenness(latest, |deed| deed.at)?;
     (unevenness < tuned.limit(1))
-        .then(|| format!("gaps between calls deviate by {:.0} % only", unevenness * 100.0))
+        .then(|| {
+            Evidence::of([whole(unevenness * 100.0)], |[percent, ..], f| {
+                write!(f, "gaps between calls deviate by {percent} % only")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -56,7 +66,11 @@ pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let calls = answered.clone().count();
     let short = answered.filter(|deed| f64::from(deed.secs) < tuned.limit(1)).count();
     (calls as f64 >= tuned.limit(0) && short as f64 / calls as f64 >= tuned.limit(2))
-        .then(|| format!("{short} of {calls} answered calls ended within {:.0} s", tuned.limit(1)))
+        .then(|| {
+            Evidence::of([short, calls, whole(tuned.limit(1))], |[short, calls, secs, ..], f| {
+                write!(f, "{short} of {calls} answered calls ended within {secs} s")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -68,7 +82,11 @@ pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let calls = ended.clone().count();
     let answered = ended.filter(|deed| deed.fate == Fate::Answered).count();
     (calls as f64 >= tuned.limit(0) && answered as f64 / calls as f64 <= tuned.limit(1))
-        .then(|| format!("{answered} of {calls} calls were answered"))
+        .then(|| {
+            Evidence::of([answered, calls], |[answered, calls, ..], f| {
+                write!(f, "{answered} of {calls} calls were answered")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -77,7 +95,9 @@ pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let open = at.caller.open(at.now());
-    (open as f64 > tuned.limit(0)).then(|| format!("{open} calls under way at once")).and_then(Found::whole)
+    (open as f64 > tuned.limit(0))
+        .then(|| Evidence::of([open], |[open, ..], f| write!(f, "{open} calls under way at once")))
+        .and_then(Found::whole)
 }
 
 pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
@@ -105,7 +125,7 @@ pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let of_source = Some(&at.source.actor).filter(|_| !at.is_from_trunk());
     let run = [Some(at.caller), of_source].into_iter().flatten().map(run).max()?;
     (run as f64 >= tuned.limit(0))
-        .then(|| format!("{run} numbers in a row, one after the other"))
+        .then(|| Evidence::of([run], |[run, ..], f| write!(f, "{run} numbers in a row, one after the other")))
         .and_then(Found::whole)
 }
 

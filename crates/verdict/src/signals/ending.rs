@@ -1,17 +1,19 @@
 //! What a call turns out to be while it goes on and at its end.
 
 use super::Found;
+use crate::Evidence;
 use crate::actor::Fate;
-use crate::open::OpenCall;
+use crate::evidence::whole;
+use crate::open::{Membership, OpenCall};
 use crate::settings::Tuned;
 
 pub(super) fn campaign_member(call: &OpenCall, _: &Tuned) -> Option<Found> {
-    call.membership.as_ref().map(|membership| member(&membership.name, membership.strength, &membership.why))
+    call.membership.as_ref().map(member)
 }
 
 /// The finding of a call that belongs to a campaign.
-pub(crate) fn member(name: &str, strength: f64, why: &str) -> Found {
-    Found { share: share(strength), evidence: format!("belongs to campaign {name}: {why}").into() }
+pub(crate) fn member(membership: &Membership) -> Found {
+    Found { share: share(membership.strength), evidence: Evidence::member(&membership.name, &membership.why) }
 }
 
 /// Between two thirds and all, by the odds.
@@ -22,7 +24,11 @@ fn share(strength: f64) -> f64 {
 pub(super) fn prompt_repeated(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let (calls, callers) = call.prompt?;
     (f64::from(calls) >= tuned.limit(0) && callers >= 2)
-        .then(|| format!("begins with the same recording as {} calls of {callers} callers", calls - 1))
+        .then(|| {
+            Evidence::of([calls.saturating_sub(1) as usize, callers as usize], |[calls, callers, ..], f| {
+                write!(f, "begins with the same recording as {calls} calls of {callers} callers")
+            })
+        })
         .and_then(Found::whole)
 }
 
@@ -32,7 +38,7 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(0);
     // Calls to destinations that earn money by the minute are long, whoever makes them.
     (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
-        .then(|| format!("talked for {} s", call.secs))
+        .then(|| Evidence::of([usize::from(call.secs)], |[secs, ..], f| write!(f, "talked for {secs} s")))
         .and_then(Found::whole)
 }
 
@@ -43,8 +49,11 @@ pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
         (call.caller_packets.max(call.callee_packets), call.caller_packets.min(call.callee_packets));
     (is_long && most >= 200 && least == 0)
         .then(|| {
-            let who = if call.caller_packets > 0 { "caller" } else { "called" };
-            format!("only the {who} sent media in {} s", call.secs)
+            let is_caller = call.caller_packets > 0;
+            Evidence::of([usize::from(is_caller), usize::from(call.secs)], |[is_caller, secs, ..], f| {
+                let who = if is_caller > 0 { "caller" } else { "called" };
+                write!(f, "only the {who} sent media in {secs} s")
+            })
         })
         .and_then(Found::whole)
 }
@@ -53,6 +62,10 @@ pub(super) fn dead_air(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(1);
     let quiet = call.quiet_share?;
     (is_long && quiet >= tuned.limit(0))
-        .then(|| format!("{:.0} % of the caller's packets are quiet", quiet * 100.0))
+        .then(|| {
+            Evidence::of([whole(quiet * 100.0)], |[percent, ..], f| {
+                write!(f, "{percent} % of the caller's packets are quiet")
+            })
+        })
         .and_then(Found::whole)
 }

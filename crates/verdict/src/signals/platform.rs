@@ -1,30 +1,47 @@
 //! What the structure of a call's messages shows, and what is known of it.
 
+use std::fmt::{self, Formatter};
+
 use bellwether_base::Span;
 
 use super::{AtStart, Found};
+use crate::Evidence;
 use crate::actor::Fate;
+use crate::evidence::{Numbers, Phrase, whole};
 use crate::places::distinct;
 use crate::settings::Tuned;
 use crate::standing::{Layer, Reputed};
 
 /// Share of the points that a standing earns: all below at 0, a third at 100, nothing at 50.
-fn reputation(of: Option<Reputed>, what: &str) -> Option<Found> {
-    let reputed = of?;
+fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
+    let reputed = at.standing(of)?;
     let off = (reputed.score - 50.0) / 50.0;
     if off.abs() < 0.01 {
         return None;
     }
     let share = if off < 0.0 { -off } else { -off / 3.0 };
-    let mut evidence = format!("the {what} has a standing of {:.0}", reputed.score);
     let (fraud, legit) = reputed.labels;
+    let is_scaled = reputed.specificity < 0.5 && off < 0.0;
+    let phrase: Phrase = match of {
+        Layer::Fingerprint => |numbers, f| standing("platform", numbers, f),
+        Layer::Deployment => |numbers, f| standing("deployment", numbers, f),
+        Layer::Instance => |numbers, f| standing("process or device", numbers, f),
+        Layer::Origin => |numbers, f| standing("origin", numbers, f),
+    };
+    let numbers = [whole(reputed.score), fraud as usize, legit as usize, usize::from(is_scaled)];
+    Some(Found { share, evidence: Evidence::of(numbers, phrase) })
+}
+
+/// A standing in words.
+fn standing(of: &str, [score, fraud, legit, is_scaled]: Numbers, f: &mut Formatter<'_>) -> fmt::Result {
+    write!(f, "the {of} has a standing of {score}")?;
     if fraud > 0 || legit > 0 {
-        evidence.push_str(&format!(": {fraud} confirmed frauds, {legit} confirmed honest"));
+        write!(f, ": {fraud} confirmed frauds, {legit} confirmed honest")?;
     }
-    if reputed.specificity < 0.5 && off < 0.0 {
-        evidence.push_str(", scaled as others use it too");
+    if is_scaled > 0 {
+        f.write_str(", scaled as others use it too")?;
     }
-    Some(Found { share, evidence: evidence.into() })
+    Ok(())
 }
 
 pub(super) fn fingerprint_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -36,26 +53,30 @@ pub(super) fn fingerprint_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Foun
     if at.standing(Layer::Deployment).is_some_and(is_told) {
         return None;
     }
-    reputation(platform, "platform")
+    reputation(at, Layer::Fingerprint)
 }
 
 pub(super) fn deployment_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    reputation(at.standing(Layer::Deployment), "deployment")
+    reputation(at, Layer::Deployment)
 }
 
 pub(super) fn instance_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    reputation(at.standing(Layer::Instance), "process or device")
+    reputation(at, Layer::Instance)
 }
 
 pub(super) fn origin_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    reputation(at.standing(Layer::Origin), "origin")
+    reputation(at, Layer::Origin)
 }
 
 pub(super) fn rare(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let is_told = at.calls_seen as f64 >= tuned.limit(0);
     let is_rare = at.platform_calls < 3 && at.calls_seen > 0;
     (is_told && is_rare && !at.is_rooted)
-        .then(|| format!("{} calls of this platform among {}", at.platform_calls, at.calls_seen))
+        .then(|| {
+            Evidence::of([at.platform_calls as usize, at.calls_seen as usize], |[calls, all, ..], f| {
+                write!(f, "{calls} calls of this platform among {all}")
+            })
+        })
         .and_then(Found::whole)
 }
 

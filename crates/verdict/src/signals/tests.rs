@@ -126,7 +126,7 @@ impl Scene {
                 prompt: None,
                 cluster: None,
                 membership: None,
-                at_start: Vec::new(),
+                at_start: SmallVec::new(),
                 of_device: Vec::new(),
                 is_known: false,
                 is_recalled: false,
@@ -168,7 +168,7 @@ impl Scene {
                 Later(look) => look(&self.open, tuned),
                 Device => None,
             }?;
-            assert!(!found.evidence.is_empty(), "{} says nothing", signal.name);
+            assert!(!found.evidence.to_string().is_empty(), "{} says nothing", signal.name);
             Some((signal.name, found.share))
         };
         SIGNALS.iter().enumerate().filter_map(of).collect()

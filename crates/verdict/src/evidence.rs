@@ -1,0 +1,100 @@
+use std::fmt;
+use std::sync::Arc;
+
+/// What a signal found, as words for whoever reads them.
+///
+/// Most findings are a few numbers. They become words where somebody reads them: a call is judged three times and more, and only what was said
+/// last is kept.
+#[derive(Clone)]
+pub struct Evidence(Form);
+
+#[derive(Clone)]
+enum Form {
+    /// The same words for every call.
+    Fixed(&'static str),
+    /// Words with something in them that the call shows.
+    Words(Arc<str>),
+    Numbers(Numbers, Phrase),
+    Member(Arc<str>, Arc<str>),
+}
+
+/// What was counted or measured; those that a phrase does not ask for are 0.
+pub(crate) type Numbers = [u32; 4];
+
+/// Puts numbers into words.
+pub(crate) type Phrase = fn(Numbers, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+impl Evidence {
+    /// Of numbers, up to four; what does not fit is told as the most that does.
+    pub(crate) fn of<const N: usize>(counted: [usize; N], phrase: Phrase) -> Self {
+        const { assert!(N <= 4, "a phrase has four numbers at most") };
+        let mut numbers = Numbers::default();
+        for (number, count) in numbers.iter_mut().zip(counted) {
+            *number = u32::try_from(count).unwrap_or(u32::MAX);
+        }
+        Self(Form::Numbers(numbers, phrase))
+    }
+
+    /// Of a call that belongs to a campaign: its name, and why.
+    pub(crate) fn member(campaign: &Arc<str>, why: &Arc<str>) -> Self {
+        Self(Form::Member(campaign.clone(), why.clone()))
+    }
+}
+
+/// A measure as evidence tells it: without decimals.
+pub(crate) fn whole(measure: f64) -> usize {
+    measure.round_ties_even() as usize
+}
+
+impl From<&'static str> for Evidence {
+    fn from(words: &'static str) -> Self {
+        Self(Form::Fixed(words))
+    }
+}
+
+impl From<String> for Evidence {
+    fn from(words: String) -> Self {
+        Self(Form::Words(words.into()))
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Form::Fixed(words) => f.write_str(words),
+            Form::Words(words) => f.write_str(words),
+            Form::Numbers(numbers, phrase) => phrase(*numbers, f),
+            Form::Member(campaign, why) => write!(f, "belongs to campaign {campaign}: {why}"),
+        }
+    }
+}
+
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// What reads alike is alike.
+impl PartialEq for Evidence {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_put_together_where_they_are_read() {
+        let counted = Evidence::of([3, 7], |[some, all, none, ..], f| write!(f, "{some} of {all}, {none}"));
+        assert_eq!(counted.to_string(), "3 of 7, 0");
+        assert_eq!(counted, Evidence::from(String::from("3 of 7, 0")));
+        assert_ne!(counted, Evidence::from("3 of 8, 0"));
+        assert_eq!(format!("{counted:?}"), "\"3 of 7, 0\"");
+        let huge = Evidence::of([usize::MAX], |[count, ..], f| write!(f, "{count}"));
+        assert_eq!(huge.to_string(), u32::MAX.to_string());
+        assert_eq!([whole(2.5), whole(3.5), whole(-1.0), whole(f64::NAN)], [2, 4, 0, 0]);
+    }
+}
