@@ -417,6 +417,27 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     }
 }
 
+/// Keys that are their own hashes.
+impl<V, const CLASSES: usize> LruTable<u64, V, CLASSES> {
+    /// The slot of a key.
+    #[must_use]
+    pub fn slot(&self, key: u64) -> Option<SlotId> {
+        self.find(key, &key)
+    }
+
+    /// The value of a key.
+    #[must_use]
+    pub fn value(&self, key: u64) -> Option<&V> {
+        self.slots.get(self.slot(key)?.0)?.entry.as_ref().map(|(_, value)| value)
+    }
+
+    /// The value of a key, to change.
+    pub fn value_mut(&mut self, key: u64) -> Option<&mut V> {
+        let slot = self.slot(key)?;
+        self.slots.get_mut(slot.0)?.entry.as_mut().map(|(_, value)| value)
+    }
+}
+
 impl<K: Eq, V: Default, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The slot of `key`, made with a default value in class 0 if it is not there.
     pub fn find_or_insert(&mut self, hash: u64, key: K, now: Timestamp) -> (SlotId, Option<Evicted<K, V>>) {

@@ -11,7 +11,6 @@ mod scores;
 mod start;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use bellwether_base::{HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_judge::{CallUpdate, InstanceRow, Row, StreamRow};
@@ -81,7 +80,7 @@ pub struct Assessor {
     trunks: BTreeMap<String, Signed>,
     pools: LruTable<u64, Pool, 1>,
     /// What structure shows of platforms, and how often it was asked for.
-    platforms: LruTable<u64, (Arc<Platform>, u32), 1>,
+    platforms: LruTable<u64, (Platform, u32), 1>,
     platforms_asked: u64,
     standings: Kept<Reputation>,
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
@@ -100,7 +99,7 @@ pub struct Assessor {
     /// Users and homes by the identity of their registration.
     users: LruTable<u64, (u64, Home), 1>,
     /// Who is named in the calls that come next.
-    foreseen: Vec<Names>,
+    foreseen: VecDeque<Names>,
 }
 
 impl Assessor {
@@ -134,7 +133,7 @@ impl Assessor {
             prompts: prompts::Prompts::new(CLUSTERS, keys.hasher()),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
-            foreseen: Vec::new(),
+            foreseen: VecDeque::new(),
             keys,
         }
     }
@@ -195,9 +194,7 @@ impl Assessor {
     }
 
     fn opened(&mut self, call: i64) -> Option<&mut OpenCall> {
-        let key = call.cast_unsigned();
-        let slot = self.open.find(key, &key)?;
-        self.open.get_mut(slot).map(|(_, call)| call)
+        self.open.value_mut(call.cast_unsigned())
     }
 
     // ---------------------------------------------------------------- what becomes of a call
@@ -221,21 +218,17 @@ impl Assessor {
         if !call.is_over || was_over {
             return;
         }
-        if let Some(slot) = self.callers.find(caller, &caller)
-            && let Some((_, of)) = self.callers.get_mut(slot)
-        {
+        if let Some(of) = self.callers.value_mut(caller) {
             of.actor.end(places.0, update.call, fate, secs);
             if fate == Fate::Answered && self.warming.is_none() {
                 of.account.talked(Span::from_secs(i64::from(secs)));
             }
         }
-        if let Some(slot) = self.sources.find(source, &source)
-            && let Some((_, of)) = self.sources.get_mut(slot)
-        {
+        if let Some(of) = self.sources.value_mut(source) {
             of.end(places.1, update.call, fate, secs);
         }
         let pools: SmallVec<[(InPool, SlotId); 8]> =
-            pools.iter().filter_map(|pool| Some((pool, self.pools.find(pool.key, &pool.key)?))).collect();
+            pools.iter().filter_map(|pool| Some((pool, self.pools.slot(pool.key)?))).collect();
         for (InPool { place, .. }, slot) in &pools {
             if let Some((_, pool)) = self.pools.get_mut(*slot) {
                 pool.change(*place, update.call, |candidate| {
@@ -255,8 +248,8 @@ impl Assessor {
             self.consider(*slot, *place, update.call, memory, out);
         }
         if self.warming.is_none() {
-            for (InPool { key, .. }, slot) in &pools {
-                self.look_if_due(*key, *slot, memory, out);
+            for (_, slot) in &pools {
+                self.look_if_due(*slot, memory, out);
             }
         }
         self.tell(update.call, out);

@@ -20,7 +20,7 @@ impl<V> Kept<V> {
     }
 
     pub(crate) fn find(&self, key: u64) -> Option<SlotId> {
-        self.table.find(key, &key)
+        self.table.slot(key)
     }
 
     pub(crate) fn get(&self, slot: SlotId) -> Option<&V> {
@@ -69,8 +69,7 @@ impl<V> Kept<V> {
     /// Tells all news, in the order in which they came.
     pub(crate) fn settle(&mut self, mut tell: impl FnMut(&V)) {
         for key in self.news.drain(..) {
-            if let Some(slot) = self.table.find(key, &key)
-                && let Some((_, entry)) = self.table.get_mut(slot)
+            if let Some(entry) = self.table.value_mut(key)
                 && std::mem::replace(&mut entry.is_news, false)
             {
                 tell(&entry.value);

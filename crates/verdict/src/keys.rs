@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bellwether_base::{ContentHasher, Endpoint, HashKey};
-use bellwether_judge::CallRow;
+use bellwether_judge::{CallRow, PassportStatus};
 
 use crate::LinkKind;
 use crate::pool::PoolKind;
@@ -25,8 +25,12 @@ pub(crate) struct Names {
     pub(crate) callee: u64,
     pub(crate) source: u64,
     pub(crate) agent: u64,
-    /// The fingerprint as a subject.
+    /// Fingerprint and deployment, as subjects and as pools.
     pub(crate) fingerprint: u64,
+    pub(crate) deployment: u64,
+    /// The blocks of the called number and of the caller's; 0 is none.
+    pub(crate) dialled_block: u64,
+    pub(crate) caller_block: u64,
 }
 
 impl Names {
@@ -42,7 +46,9 @@ enum Kind {
     Callee,
     Address,
     Agent,
-    Block,
+    DialledBlock,
+    CallerBlock,
+    OriginId,
     Subject,
 }
 
@@ -69,6 +75,9 @@ impl Keys {
             source: self.address(row.source.ip()),
             agent: self.agent(row.user_agent.as_deref().unwrap_or_default()),
             fingerprint: self.subject(Layer::Fingerprint, row.fingerprint.as_str()),
+            deployment: self.subject(Layer::Deployment, &row.deployment),
+            dialled_block: self.block(Kind::DialledBlock, row.callee_neighbourhood.as_deref()),
+            caller_block: self.block(Kind::CallerBlock, row.traits.caller_neighbourhood.as_deref()),
         }
     }
 
@@ -77,8 +86,8 @@ impl Keys {
         self.lasting.parts(&[b"user", user.as_bytes()])
     }
 
-    /// Kept with the campaign that it leads to.
-    pub(crate) fn pool(&self, kind: PoolKind, name: &str) -> u64 {
+    /// Of a pool as it is kept with the campaign that it leads to.
+    pub(crate) fn lead(&self, kind: PoolKind, name: &str) -> u64 {
         self.lasting.parts(&[b"pool", LinkKind::from(kind).name().as_bytes(), name.as_bytes()])
     }
 
@@ -100,9 +109,13 @@ impl Keys {
         self.passing(Kind::Agent, &[user_agent.as_bytes()])
     }
 
-    /// Of a block of numbers; 0 is none.
-    pub(crate) fn block(&self, block: &str) -> u32 {
-        self.passing(Kind::Block, &[block.as_bytes()]) as u32 | 1
+    fn block(&self, kind: Kind, block: Option<&str>) -> u64 {
+        block.map_or(0, |block| self.passing(kind, &[block.as_bytes()]) | 1)
+    }
+
+    /// Of an origin as a signer names it. One that was verified is another than one that anybody may have written.
+    pub(crate) fn origin_id(&self, origid: &str, signer: &str, status: PassportStatus) -> u64 {
+        self.passing(Kind::OriginId, &[origid.as_bytes(), signer.as_bytes(), status.name().as_bytes()])
     }
 
     pub(crate) fn subject(&self, layer: Layer, name: &str) -> u64 {

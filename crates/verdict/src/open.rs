@@ -49,8 +49,8 @@ pub(crate) struct OpenCall {
     pub(crate) leg: Option<i64>,
     /// Who is known by it and observed: reputation is of these. The platform is the first.
     pub(crate) subjects: SmallVec<[Known; 3]>,
-    /// Who calls, as reports name them.
-    pub(crate) name: String,
+    /// Who calls, by user and host: asked for only where somebody is told of it.
+    pub(crate) party: SmallVec<[u8; 36]>,
     /// Whether something is known of it that its score may follow from and that was not told.
     pub(crate) is_news: bool,
     /// What was told of it last.
@@ -71,6 +71,11 @@ pub(crate) struct Lesson {
 }
 
 impl OpenCall {
+    /// Who calls, as reports name them.
+    pub(crate) fn name(&self) -> String {
+        format!("sip:{}", String::from_utf8_lossy(&self.party))
+    }
+
     /// What it teaches; none of one that an earlier run has learned from. A call is taken for fraud where its own score is below a limit:
     /// without what is known of its platform, so that no reputation feeds on itself.
     pub(crate) fn lesson(&mut self, fraud_below: f64) -> Option<Lesson> {

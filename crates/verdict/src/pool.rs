@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bellwether_base::{Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 
-use crate::actor::Fate;
+use crate::actor::{Fate, follows};
 use crate::clocks::{HonestRates, Rate};
 
 use affinity::Neighbour;
@@ -127,6 +127,10 @@ pub(crate) struct Pool {
     pub(crate) name: String,
     /// The key of the standing that what they share has.
     pub(crate) standing: Option<u64>,
+    /// The key by which it is kept what campaign it leads to.
+    pub(crate) lead: u64,
+    /// Block and line that its latest call dialled.
+    dialled: (u32, u16),
     candidates: VecDeque<Candidate>,
     /// The same calls, as their neighbours see them: all of these are looked at for each call.
     neighbours: VecDeque<Neighbour>,
@@ -143,11 +147,13 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(kind: PoolKind, name: String, standing: Option<u64>) -> Self {
+    pub(crate) fn new(kind: PoolKind, name: String, standing: Option<u64>, lead: u64) -> Self {
         Self {
             kind,
             name,
             standing,
+            lead,
+            dialled: (0, 0),
             // Many a pool never has a second call.
             candidates: VecDeque::with_capacity(1),
             neighbours: VecDeque::with_capacity(1),
@@ -165,6 +171,9 @@ impl Pool {
         if self.candidates.len() == MOST_CANDIDATES {
             self.forget_oldest();
         }
+        let dialled = (candidate.neighbourhood, candidate.line);
+        candidate.marks.is_sequential = !self.candidates.is_empty() && follows(self.dialled, dialled);
+        self.dialled = dialled;
         candidate.weigh();
         self.neighbours.push_back(Neighbour::from(&candidate));
         self.candidates.push_back(candidate);
@@ -228,11 +237,6 @@ impl Pool {
     pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &Candidate)> {
         let first = self.first();
         (0_u32..).map(move |at| first.wrapping_add(at)).zip(&self.candidates)
-    }
-
-    /// The call before the latest.
-    pub(crate) fn previous(&self) -> Option<&Candidate> {
-        self.candidates.back()
     }
 
     /// Whether there is enough news to look again: more seldom the more calls there are.
@@ -344,7 +348,7 @@ mod tests {
     }
 
     fn pool(candidates: impl Iterator<Item = Candidate>) -> Pool {
-        let mut pool = Pool::new(PoolKind::Fingerprint, "x".into(), None);
+        let mut pool = Pool::new(PoolKind::Fingerprint, "x".into(), None, 0);
         candidates.for_each(|c| {
             pool.add(c);
         });

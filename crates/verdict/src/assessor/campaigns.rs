@@ -22,29 +22,25 @@ const DOMINATES: f64 = 0.6;
 const LETTERS: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzx";
 
 impl Assessor {
-    /// The pool of a kind and name.
+    /// The pool of a kind and key; its name is made only where it is not there.
     pub(super) fn pool(
         &mut self,
-        kind: PoolKind,
-        name: &str,
+        (kind, key): (PoolKind, u64),
+        name: &dyn Fn() -> String,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
-    ) -> (u64, SlotId) {
-        let key = self.keys.pool(kind, name);
-        if let Some(slot) = self.pools.find(key, &key) {
+    ) -> SlotId {
+        if let Some(slot) = self.pools.slot(key) {
             self.pools.mark_used(slot);
-            return (key, slot);
+            return slot;
         }
-        let layer = match kind {
-            PoolKind::Fingerprint => Some(Layer::Fingerprint),
-            PoolKind::Deployment => Some(Layer::Deployment),
-            _ => None,
-        };
-        let standing = layer.map(|layer| self.keys.subject(layer, name));
-        let mut pool = Pool::new(kind, name.to_owned(), standing);
-        let lead = self.leads.find(key, &key).and_then(|slot| self.leads.get(slot)).map(|(_, of)| *of);
-        pool.campaign = lead.filter(|campaign| self.is_running(*campaign, memory, out));
-        (key, self.pools.insert(key, key, pool, 0, self.now).0)
+        let name = name();
+        let standing = matches!(kind, PoolKind::Fingerprint | PoolKind::Deployment).then_some(key);
+        let lead = self.keys.lead(kind, &name);
+        let mut pool = Pool::new(kind, name, standing, lead);
+        let campaign = self.leads.value(lead).copied();
+        pool.campaign = campaign.filter(|campaign| self.is_running(*campaign, memory, out));
+        self.pools.insert(key, key, pool, 0, self.now).0
     }
 
     pub(super) fn campaign_slot(
@@ -88,16 +84,12 @@ impl Assessor {
 
     /// The campaign that a call belongs to, and how sure that is.
     pub(super) fn member(&self, call: i64) -> Option<(i64, f64)> {
-        let key = call.cast_unsigned();
-        let slot = self.members.find(key, &key)?;
-        self.members.get(slot).map(|(_, m)| (m.campaign, m.strength))
+        self.members.value(call.cast_unsigned()).map(|m| (m.campaign, m.strength))
     }
 
     /// The membership of a call, if it has one.
     pub(super) fn membership(&self, call: i64) -> Option<Membership> {
-        let key = call.cast_unsigned();
-        let slot = self.members.find(key, &key)?;
-        self.members.get(slot).map(|(_, m)| m.clone())
+        self.members.value(call.cast_unsigned()).cloned()
     }
 
     /// A call of before this run belongs to a campaign.
@@ -118,13 +110,7 @@ impl Assessor {
     }
 
     /// Looks at a pool again if there is enough news.
-    pub(super) fn look_if_due(
-        &mut self,
-        key: u64,
-        slot: SlotId,
-        memory: &mut dyn Memory,
-        out: &mut Vec<Outcome>,
-    ) {
+    pub(super) fn look_if_due(&mut self, slot: SlotId, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
         let (fewest, window) = (self.settings.campaigns.fewest_calls, self.settings.campaigns.window);
         let Some((_, pool)) = self.pools.get(slot) else { return };
         // What an earlier run concluded of calls that are read again stands, of their pools as well.
@@ -159,7 +145,7 @@ impl Assessor {
             let first = pool.candidates().next().map_or(0, |c| c.call);
             let founder = LinkKind::from(kind).name();
             let Some(campaign) = dominant.or_else(|| self.found(founder, first, memory, out)) else { return };
-            self.bind(key, campaign, out);
+            self.bind(slot, campaign, out);
         }
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let Some(campaign) = pool.campaign else { return };
@@ -185,14 +171,12 @@ impl Assessor {
         let (callers, members, keys, now) = (&self.callers, &self.members, &self.keys, self.now);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pool.refresh(|candidate| {
-            let caller = callers.find(candidate.caller, &candidate.caller).and_then(|slot| callers.get(slot));
-            if let Some((_, of)) = caller {
+            if let Some(of) = callers.value(candidate.caller) {
                 candidate.is_rooted = has_roots(&of.account, candidate, keys, now);
                 candidate.is_fresh = of.account.is_fresh();
             }
-            let key = candidate.call.cast_unsigned();
-            let member = members.find(key, &key).and_then(|slot| members.get(slot));
-            candidate.campaign = member.map(|(_, membership)| membership.campaign);
+            let member = members.value(candidate.call.cast_unsigned());
+            candidate.campaign = member.map(|membership| membership.campaign);
         });
     }
 
@@ -213,7 +197,7 @@ impl Assessor {
 
     /// A pool leads to a campaign.
     pub(super) fn lead(&mut self, key: u64, campaign: i64) {
-        match self.leads.find(key, &key) {
+        match self.leads.slot(key) {
             Some(slot) => {
                 if let Some((_, of)) = self.leads.get_mut(slot) {
                     *of = campaign;
@@ -227,14 +211,12 @@ impl Assessor {
     }
 
     /// The pool's calls belong to a campaign from now on.
-    fn bind(&mut self, key: u64, campaign: i64, out: &mut Vec<Outcome>) {
-        if let Some(slot) = self.pools.find(key, &key)
-            && let Some((_, pool)) = self.pools.get_mut(slot)
-        {
-            pool.campaign = Some(campaign);
-        }
-        self.lead(key, campaign);
-        out.push(Outcome::Key { key: key.cast_signed(), campaign });
+    fn bind(&mut self, slot: SlotId, campaign: i64, out: &mut Vec<Outcome>) {
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        pool.campaign = Some(campaign);
+        let lead = pool.lead;
+        self.lead(lead, campaign);
+        out.push(Outcome::Key { key: lead.cast_signed(), campaign });
     }
 
     /// A new campaign, named after what it was found by and its first call.
@@ -413,20 +395,19 @@ impl Assessor {
         let Some(fingerprint) = call.subjects.first().map(|s| s.subject.name.clone()) else { return };
         // A private address is a device's own only together with its platform.
         let name = format!("{}:{}:{fingerprint}", row.kind, row.instance);
-        if !call.subjects.iter().any(|s| s.subject.layer == Layer::Instance) {
+        let is_named = call.subjects.iter().any(|s| s.subject.layer == Layer::Instance);
+        let key = self.keys.subject(Layer::Instance, &name);
+        if !is_named {
             let subject = Subject { layer: Layer::Instance, name: name.clone() };
-            let key = self.keys.subject(subject.layer, &subject.name);
             let known = Known { key, subject: Arc::new(subject) };
             if let Some(call) = self.opened(id) {
                 call.subjects.push(known);
             }
         }
-        let candidate = first.and_then(|InPool { key, place }| {
-            let slot = self.pools.find(key, &key)?;
-            self.pools.get(slot)?.1.find(place, id).copied()
-        });
+        let candidate =
+            first.and_then(|InPool { key, place }| self.pools.value(key)?.find(place, id).copied());
         if let Some(candidate) = candidate {
-            self.enter_pool(PoolKind::Instance, &name, candidate, memory, out);
+            self.enter_pool((PoolKind::Instance, key), &|| name.clone(), candidate, memory, out);
         }
     }
 }

@@ -16,6 +16,7 @@ use bellwether_judge::Row;
 use smallvec::SmallVec;
 
 use super::Assessor;
+use crate::keys::Names;
 use crate::pool::Pool;
 
 /// Keys of one table that rows will ask for.
@@ -25,6 +26,8 @@ type Wanted = SmallVec<[u64; GATHERED]>;
 #[derive(Default)]
 struct Needs {
     open: Wanted,
+    /// Calls that begin: where they will stand.
+    new: Wanted,
     users: Wanted,
     callers: Wanted,
     sources: Wanted,
@@ -39,6 +42,7 @@ impl Assessor {
     /// Looks at the rows that come next, at most [`Self::AHEAD`] of them. A call that comes is taken for the one of its identity here.
     pub fn foresee(&mut self, rows: &[Row]) {
         let mut needs = self.needs_of(rows.iter().take(Self::AHEAD));
+        black_box(self.open.gather(&needs.new).len());
         self.foresee_open(&mut needs);
         for (user, home) in self.users.gather(&needs.users).into_iter().flatten() {
             black_box(home.last);
@@ -46,6 +50,13 @@ impl Assessor {
         }
         needs.callers.chunks(GATHERED).for_each(|callers| self.foresee_callers(callers));
         needs.sources.chunks(GATHERED).for_each(|sources| self.foresee_sources(sources));
+        for names in &self.foreseen {
+            // Whoever is at home enters no pool.
+            if self.callers.value(names.caller).is_none_or(|of| of.account.homes.is_empty()) {
+                let Names { fingerprint, deployment, dialled_block, caller_block, .. } = *names;
+                needs.pools.extend([fingerprint, deployment, dialled_block, caller_block]);
+            }
+        }
         for pools in needs.pools.chunks(GATHERED) {
             for pool in self.pools.gather(pools).into_iter().flatten() {
                 black_box((pool.campaign, pool.dominant, pool.pattern.calls()));
@@ -65,9 +76,10 @@ impl Assessor {
                 Row::Call(row) if !row.traits.is_emergency => {
                     latest = latest.max(row.started_at);
                     let names = self.keys.names(row);
+                    needs.new.push(row.call.cast_unsigned());
                     needs.callers.push(names.caller);
                     needs.sources.push(names.source);
-                    self.foreseen.push(names);
+                    self.foreseen.push_back(names);
                 }
                 Row::CallUpdate(update) => needs.open.push(update.call.cast_unsigned()),
                 Row::Stream(row) => {
@@ -95,7 +107,6 @@ impl Assessor {
         let near = self.open.gather(&needs.open);
         for call in near.iter().flatten() {
             black_box((call.call, call.is_news, call.told.is_some(), call.membership.is_some()));
-            black_box(call.name.len());
             needs.callers.push(call.caller);
             needs.sources.push(call.source);
             needs.pools.extend(call.pools.iter().map(|pool| pool.key));

@@ -13,6 +13,7 @@ use crate::open::{InPool, SURE};
 use crate::outcome::MemberRow;
 use crate::pool::{Candidate, Circumstances, Pool, PoolKind};
 use crate::signals::{CAMPAIGN_MEMBER, member};
+use crate::source::Source;
 
 /// Odds below which a call that joined leaves again: a little doubt does not make it go back and forth.
 const LEAVES_BELOW: f64 = -0.7;
@@ -75,13 +76,10 @@ impl Assessor {
 
     /// A pool's campaign, or one that was parted from it if that is whose recording a call plays, or where the calls of its address belong.
     fn nearest_of_parted(&self, candidate: &Candidate, campaign: i64) -> i64 {
-        let key = candidate.call.cast_unsigned();
-        let cluster =
-            self.open.find(key, &key).and_then(|slot| self.open.get(slot)).and_then(|(_, c)| c.cluster);
+        let cluster = self.open.value(candidate.call.cast_unsigned()).and_then(|call| call.cluster);
         let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
-        let slot = self.sources.find(candidate.source, &candidate.source);
-        let source = slot.filter(|_| !candidate.marks.is_from_trunk).and_then(|slot| self.sources.get(slot));
-        let nearest = by_recording.or_else(|| source.and_then(|(_, of)| of.campaign));
+        let source = self.sources.value(candidate.source).filter(|_| !candidate.marks.is_from_trunk);
+        let nearest = by_recording.or_else(|| source.and_then(|of| of.campaign));
         nearest.filter(|nearest| self.are_parted(*nearest, campaign)).unwrap_or(campaign)
     }
 
@@ -135,8 +133,7 @@ impl Assessor {
         }
         let honest = if is_spoken_for(pool, &candidate) { self.honesty(candidate.source) } else { 0.0 };
         let (mut is_rooted, mut is_fresh) = (false, false);
-        let caller = self.callers.find(candidate.caller, &candidate.caller);
-        if let Some((_, of)) = caller.and_then(|slot| self.callers.get(slot)) {
+        if let Some(of) = self.callers.value(candidate.caller) {
             is_rooted = has_roots(&of.account, &candidate, &self.keys, self.now);
             is_fresh = of.account.is_fresh();
         }
@@ -156,21 +153,16 @@ impl Assessor {
     }
 
     fn honesty(&mut self, source: u64) -> f64 {
-        let slot = self.sources.find(source, &source);
-        slot.and_then(|slot| self.sources.get_mut(slot)).map_or(0.0, |(_, of)| of.honesty())
+        self.sources.value_mut(source).map_or(0.0, Source::honesty)
     }
 
     /// Whether calls share something beside a recording that is not everybody's.
     pub(super) fn share_a_pool(&self, a: i64, b: i64) -> bool {
-        let pools = |call: i64| {
-            let key = call.cast_unsigned();
-            self.open.find(key, &key).and_then(|slot| self.open.get(slot)).map(|(_, call)| call)
-        };
-        let (Some(a), Some(b)) = (pools(a), pools(b)) else { return false };
+        let call = |call: i64| self.open.value(call.cast_unsigned());
+        let (Some(a), Some(b)) = (call(a), call(b)) else { return false };
         let both = |key: &u64| b.pools.iter().any(|other| other.key == *key);
         a.pools.iter().map(|pool| pool.key).filter(both).any(|key| {
-            let pool = self.pools.find(key, &key).and_then(|slot| self.pools.get(slot));
-            pool.is_some_and(|(_, pool)| match pool.kind {
+            self.pools.value(key).is_some_and(|pool| match pool.kind {
                 PoolKind::OriginId | PoolKind::Instance | PoolKind::CallerBlock => true,
                 PoolKind::Fingerprint | PoolKind::Deployment => !a.is_from_trunk,
                 PoolKind::DialledBlock => false,
@@ -232,7 +224,7 @@ impl Assessor {
 
     pub(super) fn leave(&mut self, call: i64, campaign: i64, why: &str, out: &mut Vec<Outcome>) {
         let key = call.cast_unsigned();
-        if let Some(slot) = self.members.find(key, &key) {
+        if let Some(slot) = self.members.slot(key) {
             self.members.remove(slot);
         }
         if let Some(slot) = self.campaigns.find(campaign.cast_unsigned())
@@ -255,14 +247,10 @@ impl Assessor {
 
     /// A caller and an address are known by the campaign that a call of theirs joined last.
     fn is_known_by(&mut self, caller: u64, source: Option<u64>, campaign: i64) {
-        if let Some(slot) = source.and_then(|source| self.sources.find(source, &source))
-            && let Some((_, of)) = self.sources.get_mut(slot)
-        {
+        if let Some(of) = source.and_then(|source| self.sources.value_mut(source)) {
             of.campaign = Some(campaign);
         }
-        if let Some(slot) = self.callers.find(caller, &caller)
-            && let Some((_, of)) = self.callers.get_mut(slot)
-        {
+        if let Some(of) = self.callers.value_mut(caller) {
             of.campaign = Some(campaign);
         }
     }
@@ -281,7 +269,7 @@ impl Assessor {
     pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut Pool, u32)) {
         let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
         for InPool { key, place } in pools.iter() {
-            if let Some((_, pool)) = self.pools.find(key, &key).and_then(|slot| self.pools.get_mut(slot)) {
+            if let Some(pool) = self.pools.value_mut(key) {
                 change(pool, place);
             }
         }

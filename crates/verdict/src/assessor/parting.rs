@@ -158,10 +158,8 @@ impl Assessor {
         let mut roots = BTreeSet::from([self.root(campaign)]);
         for (.., calls) in self.prompts.of(|of| of == campaign) {
             for heard in calls {
-                let caller = self.callers.find(heard.caller, &heard.caller);
-                let caller = caller.and_then(|slot| self.callers.get(slot)).and_then(|(_, of)| of.campaign);
-                let source = heard.source.and_then(|source| self.sources.find(source, &source));
-                let source = source.and_then(|slot| self.sources.get(slot)).and_then(|(_, of)| of.campaign);
+                let caller = self.callers.value(heard.caller).and_then(|of| of.campaign);
+                let source = heard.source.and_then(|source| self.sources.value(source)?.campaign);
                 roots.extend([caller, source].into_iter().flatten().map(|of| self.root(of)));
             }
         }
@@ -182,8 +180,7 @@ impl Assessor {
     }
 
     fn is_specific(&self, key: u64) -> bool {
-        let pool = self.pools.find(key, &key).and_then(|slot| self.pools.get(slot));
-        pool.is_some_and(|(_, pool)| self.specificity(pool) > SPECIFIC)
+        self.pools.value(key).is_some_and(|pool| self.specificity(pool) > SPECIFIC)
     }
 
     /// The calls of a party that were taken for a campaign's become a campaign of their own.

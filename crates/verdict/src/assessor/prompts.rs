@@ -88,13 +88,11 @@ impl Prompts {
     }
 
     fn get(&self, id: u64) -> Option<&Cluster> {
-        let slot = self.clusters.find(id, &id)?;
-        self.clusters.get(slot).map(|(_, cluster)| cluster)
+        self.clusters.value(id)
     }
 
     fn get_mut(&mut self, id: u64) -> Option<&mut Cluster> {
-        let slot = self.clusters.find(id, &id)?;
-        self.clusters.get_mut(slot).map(|(_, cluster)| cluster)
+        self.clusters.value_mut(id)
     }
 
     /// The recording that a print is of, known or new.
@@ -107,7 +105,7 @@ impl Prompts {
         let id = found.unwrap_or_else(|| self.begin(print, at));
         self.bands.heard(&print, id);
         let id = u64::from(id);
-        if let Some(slot) = self.clusters.find(id, &id) {
+        if let Some(slot) = self.clusters.slot(id) {
             self.clusters.mark_used(slot);
         }
         id
@@ -158,8 +156,7 @@ impl Prompts {
     /// A campaign became part of another.
     pub(super) fn merged(&mut self, from: i64, into: i64) {
         for id in &self.of_campaigns {
-            if let Some((_, cluster)) =
-                self.clusters.find(*id, id).and_then(|slot| self.clusters.get_mut(slot))
+            if let Some(cluster) = self.clusters.value_mut(*id)
                 && cluster.campaign == Some(from)
             {
                 cluster.campaign = Some(into);
@@ -186,12 +183,10 @@ impl Assessor {
         let is_settled = call.is_known && !call.is_recalled;
         let (caller, callee, at, pools) = (call.caller, call.callee, call.started_at, call.pools);
         let source = (!call.is_from_trunk).then_some(call.source);
-        let slot = self.callers.find(caller, &caller);
-        let has_history =
-            slot.and_then(|slot| self.callers.get(slot)).is_some_and(|(_, of)| of.account.has_history(at));
+        let has_history = self.callers.value(caller).is_some_and(|of| of.account.has_history(at));
         let mut shares = [0; 4];
         for InPool { key, .. } in pools.iter() {
-            let kind = self.pools.find(key, &key).and_then(|slot| self.pools.get(slot)).map(|(_, p)| p.kind);
+            let kind = self.pools.value(key).map(|pool| pool.kind);
             let place = match kind {
                 Some(PoolKind::Fingerprint) => 0,
                 Some(PoolKind::Deployment) => 1,

@@ -17,7 +17,7 @@ impl Assessor {
         self.advance(row.first_seen);
         let user = self.keys.user(user_of(&row.aor));
         let key = row.registration.cast_unsigned();
-        if self.users.find(key, &key).is_none() {
+        if self.users.slot(key).is_none() {
             let home = Home {
                 source: row.source.ip(),
                 platform: row.fingerprint,
@@ -36,7 +36,7 @@ impl Assessor {
             self.let_in(row.registration, row.source.ip(), row.at);
             self.leave_those_at_home(source, user, out);
             let registrar = self.keys.address(row.registrar.ip());
-            if self.registrars.find(registrar, &registrar).is_none() {
+            if self.registrars.slot(registrar).is_none() {
                 self.registrars.insert(registrar, registrar, (), 0, row.at);
             }
         }
@@ -79,18 +79,14 @@ impl Assessor {
     }
 
     pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
-        let key = registration.cast_unsigned();
-        let Some(slot) = self.users.find(key, &key) else { return };
-        let Some((user, mut home)) = self.users.get(slot).map(|(_, known)| *known) else { return };
+        let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).copied() else { return };
         home.last = home.last.max(at);
         self.lives(user, home);
     }
 
     /// A device was let in. From here on its address may be another than that of its first request.
     fn let_in(&mut self, registration: i64, source: IpAddr, at: Timestamp) {
-        let key = registration.cast_unsigned();
-        let Some(slot) = self.users.find(key, &key) else { return };
-        let Some((_, (user, home))) = self.users.get_mut(slot) else { return };
+        let Some((user, home)) = self.users.value_mut(registration.cast_unsigned()) else { return };
         (home.source, home.last) = (source, home.last.max(at));
         let (user, home) = (*user, *home);
         let source = self.keys.address(source);
@@ -109,13 +105,10 @@ impl Assessor {
     /// A caller turns out to be registered where it called from. Whoever was taken for a campaign's because nobody knew it by then leaves
     /// again, also if the call is long over: those who call before their registration is seen, after a beginning.
     fn leave_those_at_home(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
-        let caller = self.callers.find(user, &user).and_then(|slot| self.callers.get(slot));
-        if caller.is_none_or(|(_, of)| of.campaign.is_none()) {
+        if self.callers.value(user).is_none_or(|of| of.campaign.is_none()) {
             return;
         }
-        let Some((_, of)) = self.sources.find(source, &source).and_then(|slot| self.sources.get(slot)) else {
-            return;
-        };
+        let Some(of) = self.sources.value(source) else { return };
         let calls: Vec<i64> = of.actor.latest().iter().filter(|d| d.caller == user).map(|d| d.call).collect();
         for call in calls {
             if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
@@ -127,7 +120,7 @@ impl Assessor {
     /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
     /// platform at another address, had the account before.
     fn lives(&mut self, user: u64, home: Home) -> bool {
-        let slot = match self.callers.find(user, &user) {
+        let slot = match self.callers.slot(user) {
             Some(slot) => slot,
             None => self.callers.insert(user, user, Caller::default(), 0, self.now).0,
         };
@@ -138,7 +131,7 @@ impl Assessor {
     }
 
     pub(super) fn source(&mut self, source: u64) -> SlotId {
-        let slot = match self.sources.find(source, &source) {
+        let slot = match self.sources.slot(source) {
             Some(slot) => slot,
             None => self.sources.insert(source, source, Source::default(), 0, self.now).0,
         };

@@ -67,7 +67,7 @@ impl Assessor {
     /// Tells a call's score where it is news.
     pub(super) fn tell(&mut self, id: i64, out: &mut Vec<Outcome>) {
         let key = id.cast_unsigned();
-        let Some(slot) = self.open.find(key, &key) else { return };
+        let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get(slot) else { return };
         if call.is_known || !call.is_news {
             return;
@@ -109,7 +109,7 @@ impl Assessor {
     pub(super) fn close(&mut self, id: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
         self.tell(id, out);
         let key = id.cast_unsigned();
-        let Some(slot) = self.open.find(key, &key) else { return };
+        let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get_mut(slot) else { return };
         let lesson = call.lesson(self.settings.dispositions.quarantine_below);
         // It stands where it stood until nothing more is asked of it: it is too large to be handed around.
@@ -160,7 +160,7 @@ fn alert_of(
         at,
         kind,
         severity,
-        subject: call.name.clone(),
+        subject: call.name(),
         message: against.join("; "),
         call: Some(call.call),
         campaign: None,

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::{Assessor, Caller, LEADS, Outcome, WARM};
 use crate::Finding;
-use crate::actor::{Deed, Fate, follows};
+use crate::actor::{Deed, Fate};
 use crate::keys::Names;
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::{InPool, InPools, Known, OpenCall, SURE};
@@ -28,6 +28,9 @@ impl Assessor {
         self.warm_up(row.started_at, memory);
         let judged = memory.judged(row.call, row.started_at);
         self.begin(row, judged, memory, out);
+        if self.foreseen.front().is_some_and(|names| names.call == row.call) {
+            self.foreseen.pop_front();
+        }
     }
 
     /// Looks at the calls of the window before this run, so that it judges as if it had seen them.
@@ -87,12 +90,12 @@ impl Assessor {
     ) {
         let now = row.started_at;
         let key = row.call.cast_unsigned();
-        if self.open.find(key, &key).is_some() {
+        if self.open.slot(key).is_some() {
             return;
         }
         let names = self.names(row);
         let Names { caller, callee, source, agent, fingerprint, .. } = names;
-        let neighbourhood = row.callee_neighbourhood.as_ref().map_or(0, |block| self.keys.block(block));
+        let neighbourhood = names.dialled_block as u32;
         let line = row.traits.callee_line.unwrap_or(u16::MAX);
         let deed = Deed {
             call: row.call,
@@ -106,7 +109,7 @@ impl Assessor {
             secs: 0,
             fate: Fate::Open,
         };
-        let (subjects, standings, platform_calls) = self.standings_of(row, fingerprint, memory, out);
+        let (subjects, standings, platform_calls) = self.standings_of(row, &names, memory, out);
         let platform = self.platform(row, names.platform_and_agent(), memory);
         let caller_slot = self.caller(caller, &row.caller, now, memory);
         let in_caller = self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed));
@@ -114,7 +117,7 @@ impl Assessor {
         let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
         let signed = self.count_signed(row, source_slot);
         let registrar = self.keys.address(row.destination.ip());
-        let is_registrar = self.registrars.find(registrar, &registrar).is_some();
+        let is_registrar = self.registrars.slot(registrar).is_some();
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
         else {
@@ -124,9 +127,17 @@ impl Assessor {
         let is_home = registration == Registration::Here;
         let is_rooted = of_caller.account.is_rooted(is_home, row.fingerprint, now);
         let is_moved = of_caller.account.moved(row.source.ip(), now).is_some();
+        let unknown;
+        let platform = match platform.and_then(|slot| self.platforms.get(slot)) {
+            Some((_, (platform, _))) => platform,
+            None => {
+                unknown = Platform::new(crate::PlatformFacts::default(), row.user_agent.as_deref());
+                &unknown
+            }
+        };
         let at = AtStart {
             row,
-            platform: &platform,
+            platform,
             account: &of_caller.account,
             caller: &of_caller.actor,
             source: of_source,
@@ -189,6 +200,10 @@ impl Assessor {
         if is_rooted && let Some((_, of)) = self.sources.get_mut(source_slot) {
             of.is_rooted();
         }
+        let mut party = SmallVec::new();
+        for part in [&row.caller, "@", &row.caller_host] {
+            party.extend_from_slice(part.as_bytes());
+        }
         let call = OpenCall {
             call: row.call,
             started_at: now,
@@ -215,7 +230,7 @@ impl Assessor {
             is_risky: risk,
             leg: None,
             subjects,
-            name: ["sip:", &row.caller, "@", &row.caller_host].concat(),
+            party,
             is_news: true,
             told: None,
             is_alerted: false,
@@ -249,7 +264,7 @@ impl Assessor {
                 clock: None,
                 odds: 0.0,
             };
-            self.enter_pools(row, candidate, memory, out);
+            self.enter_pools(row, &names, candidate, memory, out);
         }
         self.tell(row.call, out);
     }
@@ -257,7 +272,7 @@ impl Assessor {
     /// Who is named in a call: known since it was foreseen, or worked out now.
     fn names(&self, row: &CallRow) -> Names {
         // Calls of before this run are never foreseen, though one of them may be read again.
-        let foreseen = self.foreseen.iter().find(|names| names.call == row.call && self.warming.is_none());
+        let foreseen = self.foreseen.front().filter(|names| names.call == row.call && self.warming.is_none());
         foreseen.copied().unwrap_or_else(|| self.keys.names(row))
     }
 
@@ -282,41 +297,43 @@ impl Assessor {
     fn enter_pools(
         &mut self,
         row: &CallRow,
+        names: &Names,
         candidate: Candidate,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
-        self.enter_pool(PoolKind::Fingerprint, row.fingerprint.as_str(), candidate, memory, out);
-        self.enter_pool(PoolKind::Deployment, &row.deployment, candidate, memory, out);
-        // A signer's own name for an origin: one that was verified is another than one that anybody may have written.
+        let fingerprint = &|| row.fingerprint.as_str().to_owned();
+        self.enter_pool((PoolKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
+        let deployment = &|| row.deployment.clone();
+        self.enter_pool((PoolKind::Deployment, names.deployment), deployment, candidate, memory, out);
         if let Some(attested) = row.attested.as_ref().filter(|a| a.status <= PassportStatus::Unverified)
             && let Some(origid) = &attested.origid
         {
-            let signer = attested.signer.as_deref().unwrap_or_default();
-            let name = format!("{origid} of {signer}, {}", attested.status.name());
-            self.enter_pool(PoolKind::OriginId, &name, candidate, memory, out);
+            let (signer, status) = (attested.signer.as_deref().unwrap_or_default(), attested.status);
+            let key = self.keys.origin_id(origid, signer, status);
+            let origin = &|| format!("{origid} of {signer}, {}", status.name());
+            self.enter_pool((PoolKind::OriginId, key), origin, candidate, memory, out);
         }
         if let Some(block) = &row.callee_neighbourhood {
-            self.enter_pool(PoolKind::DialledBlock, block, candidate, memory, out);
+            let key = (PoolKind::DialledBlock, names.dialled_block);
+            self.enter_pool(key, &|| block.clone(), candidate, memory, out);
         }
         if let Some(block) = &row.traits.caller_neighbourhood {
-            self.enter_pool(PoolKind::CallerBlock, block, candidate, memory, out);
+            let key = (PoolKind::CallerBlock, names.caller_block);
+            self.enter_pool(key, &|| block.clone(), candidate, memory, out);
         }
     }
 
     pub(super) fn enter_pool(
         &mut self,
-        kind: PoolKind,
-        name: &str,
-        mut candidate: Candidate,
+        (kind, key): (PoolKind, u64),
+        name: &dyn Fn() -> String,
+        candidate: Candidate,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
-        let (key, slot) = self.pool(kind, name, memory, out);
+        let slot = self.pool((kind, key), name, memory, out);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-        candidate.marks.is_sequential = pool
-            .previous()
-            .is_some_and(|p| follows((p.neighbourhood, p.line), (candidate.neighbourhood, candidate.line)));
         let place = pool.add(candidate);
         let campaign = self.opened(candidate.call).and_then(|call| {
             call.pools.push(InPool { key, place });
@@ -330,13 +347,13 @@ impl Assessor {
         }
         if self.warming.is_none() {
             self.consider(slot, place, candidate.call, memory, out);
-            self.look_if_due(key, slot, memory, out);
+            self.look_if_due(slot, memory, out);
         }
     }
 
     /// The caller, with what earlier runs know.
     fn caller(&mut self, caller: u64, name: &str, now: Timestamp, memory: &mut dyn Memory) -> SlotId {
-        let slot = match self.callers.find(caller, &caller) {
+        let slot = match self.callers.slot(caller) {
             Some(slot) => slot,
             None => self.callers.insert(caller, caller, Caller::default(), 0, now).0,
         };
@@ -363,40 +380,31 @@ impl Assessor {
             return false;
         }
         let key = self.names(row).platform_and_agent();
-        let known = self.platforms.find(key, &key).and_then(|slot| self.platforms.get(slot));
-        asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen)
+        let known = self.platforms.value(key);
+        asks(known.map(|(_, uses)| *uses), self.platforms_asked, self.calls_seen)
     }
 
-    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn Memory) -> Arc<Platform> {
-        let agent = row.user_agent.as_deref();
-        let known = self.platforms.find(key, &key);
-        if let Some(slot) = known {
-            self.platforms.mark_used(slot);
-        }
-        let known = known.and_then(|slot| self.platforms.get_mut(slot));
-        let uses = known.as_ref().map(|(_, (_, uses))| *uses);
-        if !asks(uses, self.platforms_asked, self.calls_seen) {
-            return match known {
-                Some((_, (platform, uses))) => {
-                    *uses = uses.saturating_add(1);
-                    platform.clone()
-                }
-                None => Arc::new(Platform::new(crate::PlatformFacts::default(), agent)),
-            };
-        }
-        self.platforms_asked += 1;
-        let facts = memory.platform(row.fingerprint.as_str(), agent);
-        let platform = Arc::new(Platform::new(facts, agent));
-        match known {
-            Some((_, (known, uses))) => {
-                known.clone_from(&platform);
-                *uses = uses.saturating_add(1);
-            }
-            None => {
-                self.platforms.insert(key, key, (platform.clone(), 1), 0, row.started_at);
+    /// Where that stands which structure shows of a call's platform; nowhere if nobody is asked for it.
+    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn Memory) -> Option<SlotId> {
+        let slot = self.platforms.slot(key);
+        let known = slot.and_then(|slot| self.platforms.get(slot));
+        let platform =
+            asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen).then(|| {
+                self.platforms_asked += 1;
+                let agent = row.user_agent.as_deref();
+                Platform::new(memory.platform(row.fingerprint.as_str(), agent), agent)
+            });
+        let Some(slot) = slot else {
+            return Some(self.platforms.insert(key, key, (platform?, 1), 0, row.started_at).0);
+        };
+        self.platforms.mark_used(slot);
+        if let Some((_, (known, uses))) = self.platforms.get_mut(slot) {
+            *uses = uses.saturating_add(1);
+            if let Some(platform) = platform {
+                *known = platform;
             }
         }
-        platform
+        Some(slot)
     }
 
     /// Who is known by a call and is observed, how they stand by layer, and how many calls of its platform there were; its instance may be
@@ -404,7 +412,7 @@ impl Assessor {
     fn standings_of(
         &mut self,
         row: &CallRow,
-        fingerprint: u64,
+        names: &Names,
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4], u64) {
@@ -412,8 +420,7 @@ impl Assessor {
         let mut known = SmallVec::new();
         let mut reputed = [None; 4];
         let mut calls = 0;
-        let deployment = self.keys.subject(Layer::Deployment, &row.deployment);
-        for (layer, key) in [(Layer::Fingerprint, fingerprint), (Layer::Deployment, deployment)] {
+        for (layer, key) in [(Layer::Fingerprint, names.fingerprint), (Layer::Deployment, names.deployment)] {
             let subject = || {
                 let is_platform = layer == Layer::Fingerprint;
                 let name = if is_platform { row.fingerprint.as_str() } else { &row.deployment };
@@ -430,8 +437,11 @@ impl Assessor {
             known.push(Known { key, subject: kept.subject.clone() });
         }
         // An origin is one caller's. It is never observed, so that all that is known of it is what labels say.
-        let labels = self.labels_of(self.keys.subject(Layer::Origin, &row.origin));
-        if let Some(of) = reputed.get_mut(Layer::Origin as usize).filter(|_| !labels.is_empty()) {
+        let is_labelled = !self.labels.is_empty();
+        let labels = is_labelled.then(|| self.labels_of(self.keys.subject(Layer::Origin, &row.origin)));
+        if let Some(labels) = labels.filter(|labels| !labels.is_empty())
+            && let Some(of) = reputed.get_mut(Layer::Origin as usize)
+        {
             *of = Some(Standing::default().at(now, labels, &self.settings.reputation));
         }
         (known, reputed, calls)

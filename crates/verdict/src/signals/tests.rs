@@ -135,7 +135,7 @@ impl Scene {
                 is_risky: false,
                 leg: None,
                 subjects: SmallVec::new(),
-                name: String::new(),
+                party: SmallVec::new(),
                 is_news: true,
                 told: None,
                 is_alerted: false,
