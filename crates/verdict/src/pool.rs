@@ -132,12 +132,12 @@ pub(crate) struct Pool {
     /// Block and line that its latest call dialled.
     dialled: (u32, u16),
     candidates: VecDeque<Candidate>,
-    /// The same calls, as their neighbours see them: all of these are looked at for each call.
+    /// The same calls, as their neighbours see them: all of these are looked at for each call of a campaign. Empty while there is none.
     neighbours: VecDeque<Neighbour>,
     /// Calls that were ever added: a call's place is how many there were before it.
     added: u32,
     /// The campaign that its calls belong to, if they do.
-    pub(crate) campaign: Option<i64>,
+    campaign: Option<i64>,
     pub(crate) pattern: Pattern,
     /// The campaign that most of its answered calls belong to, and the share of those.
     pub(crate) dominant: Option<(i64, f64)>,
@@ -156,7 +156,7 @@ impl Pool {
             dialled: (0, 0),
             // Many a pool never has a second call.
             candidates: VecDeque::with_capacity(1),
-            neighbours: VecDeque::with_capacity(1),
+            neighbours: VecDeque::new(),
             added: 0,
             campaign: None,
             pattern: Pattern::default(),
@@ -175,7 +175,9 @@ impl Pool {
         candidate.marks.is_sequential = !self.candidates.is_empty() && follows(self.dialled, dialled);
         self.dialled = dialled;
         candidate.weigh();
-        self.neighbours.push_back(Neighbour::from(&candidate));
+        if self.campaign.is_some() {
+            self.neighbours.push_back(Neighbour::from(&candidate));
+        }
         self.candidates.push_back(candidate);
         self.news += 1;
         self.added = self.added.wrapping_add(1);
@@ -206,20 +208,31 @@ impl Pool {
     /// Something else is known of a call.
     pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut Candidate)) {
         let Some(at) = self.position(place, call) else { return };
-        if let Some(candidate) = self.candidates.get_mut(at)
-            && let Some(neighbour) = self.neighbours.get_mut(at)
-        {
-            change(candidate);
-            candidate.weigh();
+        let Some(candidate) = self.candidates.get_mut(at) else { return };
+        change(candidate);
+        candidate.weigh();
+        if let Some(neighbour) = self.neighbours.get_mut(at) {
             *neighbour = Neighbour::from(&*candidate);
-            self.news += 1;
         }
+        self.news += 1;
     }
 
     /// A call joined a campaign, or left it.
     pub(crate) fn belongs(&mut self, place: u32, call: i64, campaign: Option<i64>) {
         if let Some(candidate) = self.position(place, call).and_then(|at| self.candidates.get_mut(at)) {
             candidate.campaign = campaign;
+        }
+    }
+
+    /// The campaign that its calls belong to, if they do.
+    pub(crate) const fn campaign(&self) -> Option<i64> {
+        self.campaign
+    }
+
+    /// Its calls belong to a campaign from now on.
+    pub(crate) fn leads_to(&mut self, campaign: i64) {
+        if self.campaign.replace(campaign).is_none() {
+            self.neighbours = self.candidates.iter().map(Neighbour::from).collect();
         }
     }
 
@@ -360,6 +373,7 @@ mod tests {
     /// The odds that a call of a fresh number belongs to the campaign of a pool, which are the same whether it is looked at alone or with
     /// all others.
     fn joins(pool: &mut Pool, call: Candidate, specific: f64, honest: f64) -> (f64, String) {
+        pool.leads_to(1);
         let place = pool.add(call);
         let call = *pool.find(place, call.call).unwrap();
         let around = Circumstances { specific, honest, is_fresh: true, is_rooted: false };

@@ -39,7 +39,9 @@ impl Assessor {
         let lead = self.keys.lead(kind, &name);
         let mut pool = Pool::new(kind, name, standing, lead);
         let campaign = self.leads.value(lead).copied();
-        pool.campaign = campaign.filter(|campaign| self.is_running(*campaign, memory, out));
+        if let Some(campaign) = campaign.filter(|campaign| self.is_running(*campaign, memory, out)) {
+            pool.leads_to(campaign);
+        }
         self.pools.insert(key, key, pool, 0, self.now).0
     }
 
@@ -125,7 +127,7 @@ impl Assessor {
         pool.look(self.now, window, &self.honest_rates);
         let (mut is_campaign, mut dominant) = self.shows(slot);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-        let is_new = pool.campaign.is_none();
+        let is_new = pool.campaign().is_none();
         if is_new && !is_campaign && dominant.is_none() {
             return;
         }
@@ -148,7 +150,7 @@ impl Assessor {
             self.bind(slot, campaign, out);
         }
         let Some((_, pool)) = self.pools.get(slot) else { return };
-        let Some(campaign) = pool.campaign else { return };
+        let Some(campaign) = pool.campaign() else { return };
         if is_campaign {
             let pattern = pool.pattern.clone();
             let shared = format!("{} calls share {}", pattern.calls(), words(kind, &name));
@@ -213,7 +215,7 @@ impl Assessor {
     /// The pool's calls belong to a campaign from now on.
     fn bind(&mut self, slot: SlotId, campaign: i64, out: &mut Vec<Outcome>) {
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-        pool.campaign = Some(campaign);
+        pool.leads_to(campaign);
         let lead = pool.lead;
         self.lead(lead, campaign);
         out.push(Outcome::Key { key: lead.cast_signed(), campaign });

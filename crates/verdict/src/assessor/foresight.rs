@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::Assessor;
 use crate::keys::Names;
+use crate::open::InPool;
 use crate::pool::Pool;
 
 /// Keys of one table that rows will ask for.
@@ -32,6 +33,8 @@ struct Needs {
     callers: Wanted,
     sources: Wanted,
     pools: Wanted,
+    /// Calls with the pools that they are in.
+    in_pools: SmallVec<[(i64, InPool); GATHERED]>,
     prints: SmallVec<[OpeningPrint; GATHERED]>,
 }
 
@@ -50,18 +53,7 @@ impl Assessor {
         }
         needs.callers.chunks(GATHERED).for_each(|callers| self.foresee_callers(callers));
         needs.sources.chunks(GATHERED).for_each(|sources| self.foresee_sources(sources));
-        for names in &self.foreseen {
-            // Whoever is at home enters no pool.
-            if self.callers.value(names.caller).is_none_or(|of| of.account.homes.is_empty()) {
-                let Names { fingerprint, deployment, dialled_block, caller_block, .. } = *names;
-                needs.pools.extend([fingerprint, deployment, dialled_block, caller_block]);
-            }
-        }
-        for pools in needs.pools.chunks(GATHERED) {
-            for pool in self.pools.gather(pools).into_iter().flatten() {
-                black_box((pool.campaign, pool.dominant, pool.pattern.calls()));
-            }
-        }
+        self.foresee_pools(&mut needs);
         self.prompts.foresee(&needs.prints);
     }
 
@@ -109,13 +101,33 @@ impl Assessor {
             black_box((call.call, call.is_news, call.told.is_some(), call.membership.is_some()));
             needs.callers.push(call.caller);
             needs.sources.push(call.source);
-            needs.pools.extend(call.pools.iter().map(|pool| pool.key));
+            needs.in_pools.extend(call.pools.iter().map(|pool| (call.call, pool)));
         }
         for call in near.iter().flatten() {
             call.at_start.iter().for_each(|finding| {
                 black_box(finding.points);
             });
             black_box(call.subjects.first().map(|known| known.key));
+        }
+    }
+
+    /// The pools that calls enter, and what calls under way are in theirs.
+    fn foresee_pools(&self, needs: &mut Needs) {
+        needs.pools.extend(needs.in_pools.iter().map(|(_, pool)| pool.key));
+        for names in &self.foreseen {
+            // Whoever is at home enters no pool.
+            if self.callers.value(names.caller).is_none_or(|of| of.account.homes.is_empty()) {
+                let Names { fingerprint, deployment, dialled_block, caller_block, .. } = *names;
+                needs.pools.extend([fingerprint, deployment, dialled_block, caller_block]);
+            }
+        }
+        for pools in needs.pools.chunks(GATHERED) {
+            for pool in self.pools.gather(pools).into_iter().flatten() {
+                black_box((pool.campaign(), pool.dominant, pool.pattern.calls()));
+            }
+        }
+        for (call, InPool { key, place }) in &needs.in_pools {
+            black_box(self.pools.value(*key).and_then(|pool| pool.find(*place, *call)).is_some());
         }
     }
 

@@ -124,7 +124,7 @@ impl Assessor {
         out: &mut Vec<Outcome>,
     ) {
         let Some((_, pool)) = self.pools.get(slot) else { return };
-        let Some(campaign) = pool.campaign else { return };
+        let Some(campaign) = pool.campaign() else { return };
         let Some(candidate) = pool.find(place, call).copied() else { return };
         let member = self.member(call);
         // What an earlier run concluded of a call that is read again stands.
