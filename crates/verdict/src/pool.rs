@@ -28,6 +28,9 @@ const MOST_CANDIDATES: usize = 128;
 pub(crate) const SHORT: u16 = 20;
 pub(crate) const LONG: u16 = 60;
 
+/// Calls without which it tells nothing that numbers follow the one that was dialled before.
+const FEWEST_IN_TURN: usize = 4;
+
 /// Why a call belongs to a campaign that is known by its recordings.
 pub(crate) const PLAYS_A_RECORDING: &str = "plays a recording that other callers play";
 
@@ -129,8 +132,9 @@ pub(crate) struct Pool {
     pub(crate) standing: Option<u64>,
     /// The key by which it is kept what campaign it leads to.
     pub(crate) lead: u64,
-    /// Block and line that its latest call dialled.
+    /// Block and line that its latest call dialled, and how many of its calls followed the one before.
     dialled: (u32, u16),
+    in_turn: usize,
     candidates: VecDeque<Candidate>,
     /// The same calls, as their neighbours see them: all of these are looked at for each call of a campaign. Empty while there is none.
     neighbours: VecDeque<Neighbour>,
@@ -154,6 +158,7 @@ impl Pool {
             standing,
             lead,
             dialled: (0, 0),
+            in_turn: 0,
             // Many a pool never has a second call.
             candidates: VecDeque::with_capacity(1),
             neighbours: VecDeque::new(),
@@ -174,6 +179,7 @@ impl Pool {
         let dialled = (candidate.neighbourhood, candidate.line);
         candidate.marks.is_sequential = !self.candidates.is_empty() && follows(self.dialled, dialled);
         self.dialled = dialled;
+        self.in_turn += usize::from(candidate.marks.is_sequential);
         candidate.weigh();
         if self.campaign.is_some() {
             self.neighbours.push_back(Neighbour::from(&candidate));
@@ -190,7 +196,8 @@ impl Pool {
     }
 
     fn forget_oldest(&mut self) {
-        self.candidates.pop_front();
+        let oldest = self.candidates.pop_front();
+        self.in_turn -= usize::from(oldest.is_some_and(|c| c.marks.is_sequential));
         self.neighbours.pop_front();
     }
 
@@ -254,6 +261,11 @@ impl Pool {
 
     /// Whether there is enough news to look again: more seldom the more calls there are.
     pub(crate) fn is_due(&self, fewest: usize) -> bool {
+        // Numbers of one block are called by honest people too: that tells nothing unless they are dialled in turn.
+        let is_everybodys = self.kind == PoolKind::DialledBlock && self.in_turn < FEWEST_IN_TURN;
+        if self.campaign.is_none() && is_everybodys {
+            return false;
+        }
         // What has a campaign is looked at for what else it shows; each of its calls is considered by itself.
         let is_large = self.candidates.len() >= MOST_CANDIDATES / 2;
         let share = if self.campaign.is_some() || is_large { 3 } else { 6 };

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::signals::{Group, SIGNALS};
+use crate::signals::{Group, SIGNALS, group};
 use crate::{Evidence, Settings};
 
 /// A signal that a call shows.
@@ -138,7 +138,7 @@ impl Scorecard {
     /// The score without some groups: what a call shows by itself.
     #[must_use]
     pub(crate) fn score_without(&self, groups: &[Group]) -> f64 {
-        let is_in = |f: &&Finding| SIGNALS.get(f.signal).is_some_and(|s| !groups.contains(&s.group));
+        let is_in = |f: &&Finding| !groups.contains(&group(f.signal));
         (NEUTRAL + self.findings.iter().filter(is_in).map(|f| f.points).sum::<f64>()).clamp(0.0, 100.0)
     }
 
@@ -156,7 +156,7 @@ struct Said([(f64, f64); Group::COUNT]);
 impl Said {
     /// What was said so far in a finding's group and direction, and the most that counts.
     fn beside(&mut self, finding: &Finding) -> Option<(&mut f64, f64)> {
-        let group = SIGNALS.get(finding.signal).map_or(Group::Hygiene, |signal| signal.group);
+        let group = group(finding.signal);
         let (against, towards) = group.limits();
         let (bad, good) = self.0.get_mut(group as usize)?;
         Some(if finding.points < 0.0 { (bad, against) } else { (good, towards) })
@@ -189,9 +189,9 @@ fn limit(findings: &mut [Finding]) {
     }
 }
 
-/// Points are told with one decimal.
+/// Points are told with one decimal: there are far fewer than an integer holds.
 fn round(n: f64) -> f64 {
-    (n * 10.0).round() / 10.0
+    (n * 10.0 + 0.5_f64.copysign(n)) as i64 as f64 / 10.0
 }
 
 #[cfg(test)]

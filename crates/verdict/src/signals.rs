@@ -395,6 +395,22 @@ pub const SIGNALS: &[Signal] = signals! {
         Later(ending::dead_air), "The caller said nothing.", "G.711 of the caller that can be read";
 };
 
+/// The group of each signal: all of them in one line of a processor's cache.
+static GROUPS: [Group; SIGNALS.len()] = {
+    let mut groups = [Group::Hygiene; SIGNALS.len()];
+    let mut place = 0;
+    while place < SIGNALS.len() {
+        groups[place] = SIGNALS[place].group;
+        place += 1;
+    }
+    groups
+};
+
+/// The group of the signal at a place; what is no signal weighs little.
+pub(crate) fn group(signal: usize) -> Group {
+    GROUPS.get(signal).copied().unwrap_or(Group::Hygiene)
+}
+
 /// The place of a signal in [`SIGNALS`]; beyond all of them for a name that nobody has.
 const fn place(name: &str) -> usize {
     let mut place = 0;

@@ -408,7 +408,7 @@ impl Assessor {
         }
         let candidate =
             first.and_then(|InPool { key, place }| self.pools.value(key)?.find(place, id).copied());
-        if let Some(candidate) = candidate {
+        if let Some(candidate) = self.open.slot(id.cast_unsigned()).zip(candidate) {
             self.enter_pool((PoolKind::Instance, key), &|| name.clone(), candidate, memory, out);
         }
     }

@@ -74,7 +74,8 @@ impl Assessor {
         }
         let card = self.card(call);
         let stage = if call.is_over { Stage::Final } else { Stage::Provisional };
-        let (score, disposition) = (card.score(), card.disposition(&self.settings));
+        let score = card.score();
+        let disposition = self.settings.dispositions.of(score);
         let own_score = card.score_without(&[Group::Reputation, Group::Campaign]);
         let told = Told { stage, score, disposition, signals: card.findings().len(), own_score };
         let at = self.now;

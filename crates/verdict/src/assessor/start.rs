@@ -236,7 +236,8 @@ impl Assessor {
             is_alerted: false,
         };
         // When the table is full the oldest gives way: what was thought of it last stands.
-        if let (_, Some(mut oldest)) = self.open.insert(key, key, call, 0, now) {
+        let (open, oldest) = self.open.insert(key, key, call, 0, now);
+        if let Some(mut oldest) = oldest {
             let lesson = oldest.value.lesson(self.settings.dispositions.quarantine_below);
             self.closed(oldest.value.call, lesson, memory, out);
         }
@@ -264,7 +265,7 @@ impl Assessor {
                 clock: None,
                 odds: 0.0,
             };
-            self.enter_pools(row, &names, candidate, memory, out);
+            self.enter_pools(row, &names, (open, candidate), memory, out);
         }
         self.tell(row.call, out);
     }
@@ -298,7 +299,7 @@ impl Assessor {
         &mut self,
         row: &CallRow,
         names: &Names,
-        candidate: Candidate,
+        candidate: (SlotId, Candidate),
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
@@ -324,18 +325,19 @@ impl Assessor {
         }
     }
 
+    /// A call that stands at a place of the table of open calls enters a pool.
     pub(super) fn enter_pool(
         &mut self,
         (kind, key): (PoolKind, u64),
         name: &dyn Fn() -> String,
-        candidate: Candidate,
+        (open, candidate): (SlotId, Candidate),
         memory: &mut dyn Memory,
         out: &mut Vec<Outcome>,
     ) {
         let slot = self.pool((kind, key), name, memory, out);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         let place = pool.add(candidate);
-        let campaign = self.opened(candidate.call).and_then(|call| {
+        let campaign = self.open.get_mut(open).and_then(|(_, call)| {
             call.pools.push(InPool { key, place });
             call.membership.as_ref().map(|m| m.campaign)
         });
