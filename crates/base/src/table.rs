@@ -6,9 +6,15 @@ use crate::Timestamp;
 
 const NIL: u32 = u32::MAX;
 
-/// A handle to an occupied slot; valid until that slot is removed or evicted.
+/// A handle to an occupied slot; valid until that slot is removed or evicted. The default is a slot that there is not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SlotId(u32);
+
+impl Default for SlotId {
+    fn default() -> Self {
+        Self(NIL)
+    }
+}
 
 /// What left a full table to make room.
 #[derive(Debug)]
@@ -213,7 +219,17 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             let found = self.index.find(spread(hash), |place| place.hash == hash);
             *slot = found.map_or(NIL, |place| place.slot);
         }
-        places.map(|slot| self.slots.get(slot)?.entry.as_ref().map(|(_, value)| value))
+        places.map(|slot| self.in_slot(slot).map(|(_, value)| value))
+    }
+
+    /// The same of slots, of which the first step is known.
+    #[must_use]
+    pub fn gather_slots(&self, slots: &[SlotId]) -> [Option<&V>; GATHERED] {
+        std::array::from_fn(|at| self.in_slot(slots.get(at)?.0).map(|(_, value)| value))
+    }
+
+    fn in_slot(&self, slot: u32) -> Option<&(K, V)> {
+        self.slots.get(slot)?.entry.as_ref()
     }
 
     /// The value in a slot.
@@ -428,13 +444,34 @@ impl<V, const CLASSES: usize> LruTable<u64, V, CLASSES> {
     /// The value of a key.
     #[must_use]
     pub fn value(&self, key: u64) -> Option<&V> {
-        self.slots.get(self.slot(key)?.0)?.entry.as_ref().map(|(_, value)| value)
+        self.in_slot(self.slot(key)?.0).map(|(_, value)| value)
     }
 
     /// The value of a key, to change.
     pub fn value_mut(&mut self, key: u64) -> Option<&mut V> {
         let slot = self.slot(key)?;
-        self.slots.get_mut(slot.0)?.entry.as_mut().map(|(_, value)| value)
+        self.get_mut(slot).map(|(_, value)| value)
+    }
+
+    /// The slot of a key that stood in a slot when it was last seen: it is only looked for where it does not stand there any more.
+    #[must_use]
+    pub fn slot_from(&self, last: SlotId, key: u64) -> Option<SlotId> {
+        if self.in_slot(last.0).is_some_and(|(there, _)| *there == key) { Some(last) } else { self.slot(key) }
+    }
+
+    /// The value of a key that stood in a slot when it was last seen.
+    #[must_use]
+    pub fn value_from(&self, last: SlotId, key: u64) -> Option<&V> {
+        match self.in_slot(last.0) {
+            Some((there, value)) if *there == key => Some(value),
+            _ => self.value(key),
+        }
+    }
+
+    /// The value of a key that stood in a slot when it was last seen, to change.
+    pub fn value_from_mut(&mut self, last: SlotId, key: u64) -> Option<&mut V> {
+        let slot = self.slot_from(last, key)?;
+        self.get_mut(slot).map(|(_, value)| value)
     }
 }
 
@@ -509,6 +546,23 @@ mod tests {
         assert_eq!(gathered.as_slice(), expected);
         assert!(expected.contains(&None) && expected.contains(&Some(1)));
         assert_eq!(table.gather(&[]), [None; GATHERED]);
+    }
+
+    #[test]
+    fn what_moved_since_it_was_last_seen_is_found() {
+        let mut table: LruTable<u64, u64, 1> = LruTable::new(2);
+        let (one, _) = table.insert(1, 1, 10, 0, at(0));
+        assert_eq!((table.slot_from(one, 1), table.value_from(one, 1)), (Some(one), Some(&10)));
+        assert_eq!(table.gather_slots(&[one, SlotId::default()])[..3], [Some(&10), None, None]);
+        // Another one takes its place, and it comes back elsewhere.
+        table.remove(one);
+        let (two, _) = table.insert(2, 2, 20, 0, at(1));
+        table.insert(1, 1, 11, 0, at(2));
+        assert_eq!(two, one);
+        assert_eq!(table.value_from(one, 1), Some(&11));
+        assert_eq!(table.value_from_mut(one, 1), Some(&mut 11));
+        assert_eq!(table.value_from(SlotId::default(), 2), Some(&20));
+        assert_eq!((table.slot_from(one, 3), table.value_from_mut(one, 3)), (None, None));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::clocks::{HonestRates, Rate};
 use crate::kept::Kept;
 use crate::keys::{Keys, Names};
 use crate::memory::Memory;
-use crate::open::{InPool, Membership, OpenCall};
+use crate::open::{Membership, OpenCall};
 use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::pool::Pool;
@@ -215,21 +215,24 @@ impl Assessor {
         call.is_news |= (call.fate, call.secs, was_over) != (fate, secs, call.is_over);
         (call.fate, call.secs) = (fate, secs);
         let (caller, source, pools, places) = (call.caller, call.source, call.pools, call.places);
+        let (caller_at, source_at) = (call.caller_at, call.source_at);
         if !call.is_over || was_over {
             return;
         }
-        if let Some(of) = self.callers.value_mut(caller) {
+        if let Some(of) = self.callers.value_from_mut(caller_at, caller) {
             of.actor.end(places.0, update.call, fate, secs);
             if fate == Fate::Answered && self.warming.is_none() {
                 of.account.talked(Span::from_secs(i64::from(secs)));
             }
         }
-        if let Some(of) = self.sources.value_mut(source) {
+        if let Some(of) = self.sources.value_from_mut(source_at, source) {
             of.end(places.1, update.call, fate, secs);
         }
-        let pools: SmallVec<[(InPool, SlotId); 8]> =
-            pools.iter().filter_map(|pool| Some((pool, self.pools.slot(pool.key)?))).collect();
-        for (InPool { place, .. }, slot) in &pools {
+        let pools: SmallVec<[(u32, SlotId); 8]> = pools
+            .iter()
+            .filter_map(|pool| Some((pool.place, self.pools.slot_from(pool.slot, pool.key)?)))
+            .collect();
+        for (place, slot) in &pools {
             if let Some((_, pool)) = self.pools.get_mut(*slot) {
                 pool.change(*place, update.call, |candidate| {
                     (candidate.fate, candidate.secs) = (fate, secs);
@@ -244,7 +247,7 @@ impl Assessor {
             self.close(oldest, memory, out);
         }
         // What it shows at its end may change where it belongs.
-        for (InPool { place, .. }, slot) in &pools {
+        for (place, slot) in &pools {
             self.consider(*slot, *place, update.call, memory, out);
         }
         if self.warming.is_none() {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::actor::Fate;
@@ -16,8 +16,10 @@ pub(crate) struct OpenCall {
     pub(crate) caller: u64,
     pub(crate) callee: u64,
     pub(crate) source: u64,
-    /// Its places among the calls of its caller and of its address.
+    /// Its places among the calls of its caller and of its address, and where these two stood.
     pub(crate) places: (u32, u32),
+    pub(crate) caller_at: SlotId,
+    pub(crate) source_at: SlotId,
     /// Pools that it is in.
     pub(crate) pools: InPools,
     pub(crate) fate: Fate,
@@ -128,10 +130,11 @@ pub(crate) struct InPools {
     len: u8,
 }
 
-/// A call in a pool: the pool's key, and its place there.
+/// A call in a pool: the pool's key, where it stood, and the call's place there.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct InPool {
     pub(crate) key: u64,
+    pub(crate) slot: SlotId,
     pub(crate) place: u32,
 }
 

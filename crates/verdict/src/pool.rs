@@ -8,7 +8,7 @@ mod pattern;
 
 use std::collections::VecDeque;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 
 use crate::actor::{Fate, follows};
@@ -70,6 +70,9 @@ pub(crate) struct Candidate {
     pub(crate) at: Timestamp,
     pub(crate) caller: u64,
     pub(crate) source: u64,
+    /// Where its caller and its address stood in their tables.
+    pub(crate) caller_at: SlotId,
+    pub(crate) source_at: SlotId,
     pub(crate) agent: u32,
     pub(crate) neighbourhood: u32,
     pub(crate) line: u16,
@@ -355,6 +358,8 @@ mod tests {
             at: at(call * 60 + (call * call * 7) % 97),
             caller,
             source,
+            caller_at: SlotId::default(),
+            source_at: SlotId::default(),
             agent,
             neighbourhood: 0,
             line: 0,

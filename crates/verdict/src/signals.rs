@@ -11,7 +11,7 @@ mod tests;
 use bellwether_base::Timestamp;
 use bellwether_judge::CallRow;
 
-use crate::account::Account;
+use crate::account::{Account, Home};
 use crate::actor::Actor;
 use crate::open::OpenCall;
 use crate::platform::Platform;
@@ -210,6 +210,8 @@ pub(crate) struct AtStart<'a> {
     /// Calls with and without a token, of the trunk where there is one, or else of the address.
     pub(crate) signed: (u32, u32),
     pub(crate) registration: Registration,
+    /// The account's own home, where the call comes from another that came later: see [`Account::moved`].
+    pub(crate) moved: Option<&'a Home>,
     /// By layer, in the order of [`Layer::ALL`]; none where nothing is known.
     pub(crate) standings: [Option<Reputed>; 4],
     /// Calls seen altogether, and since when.

@@ -173,7 +173,7 @@ impl Assessor {
         let (callers, members, keys, now) = (&self.callers, &self.members, &self.keys, self.now);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pool.refresh(|candidate| {
-            if let Some(of) = callers.value(candidate.caller) {
+            if let Some(of) = callers.value_from(candidate.caller_at, candidate.caller) {
                 candidate.is_rooted = has_roots(&of.account, candidate, keys, now);
                 candidate.is_fresh = of.account.is_fresh();
             }
@@ -406,8 +406,9 @@ impl Assessor {
                 call.subjects.push(known);
             }
         }
-        let candidate =
-            first.and_then(|InPool { key, place }| self.pools.value(key)?.find(place, id).copied());
+        let candidate = first.and_then(|InPool { key, slot, place }| {
+            self.pools.value_from(slot, key)?.find(place, id).copied()
+        });
         if let Some(candidate) = self.open.slot(id.cast_unsigned()).zip(candidate) {
             self.enter_pool((PoolKind::Instance, key), &|| name.clone(), candidate, memory, out);
         }

@@ -11,17 +11,21 @@
 use std::hint::black_box;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{GATHERED, Timestamp};
+use bellwether_base::{GATHERED, SlotId, Timestamp};
 use bellwether_judge::Row;
 use smallvec::SmallVec;
 
-use super::Assessor;
+use super::{Assessor, Caller};
 use crate::keys::Names;
 use crate::open::InPool;
 use crate::pool::Pool;
+use crate::source::Source;
 
 /// Keys of one table that rows will ask for.
 type Wanted = SmallVec<[u64; GATHERED]>;
+
+/// Slots of one table that rows will ask for.
+type Slots = SmallVec<[SlotId; GATHERED]>;
 
 /// What rows will ask for.
 #[derive(Default)]
@@ -32,6 +36,9 @@ struct Needs {
     users: Wanted,
     callers: Wanted,
     sources: Wanted,
+    /// Callers and addresses of calls under way: where they stood.
+    callers_at: Slots,
+    sources_at: Slots,
     pools: Wanted,
     /// Calls with the pools that they are in.
     in_pools: SmallVec<[(i64, InPool); GATHERED]>,
@@ -51,8 +58,11 @@ impl Assessor {
             black_box(home.last);
             needs.callers.push(*user);
         }
-        needs.callers.chunks(GATHERED).for_each(|callers| self.foresee_callers(callers));
-        needs.sources.chunks(GATHERED).for_each(|sources| self.foresee_sources(sources));
+        let (callers, sources) = (&self.callers, &self.sources);
+        needs.callers.chunks(GATHERED).for_each(|keys| look_at_callers(&callers.gather(keys)));
+        needs.callers_at.chunks(GATHERED).for_each(|slots| look_at_callers(&callers.gather_slots(slots)));
+        needs.sources.chunks(GATHERED).for_each(|keys| look_at_sources(&sources.gather(keys)));
+        needs.sources_at.chunks(GATHERED).for_each(|slots| look_at_sources(&sources.gather_slots(slots)));
         self.foresee_pools(&mut needs);
         self.prompts.foresee(&needs.prints);
     }
@@ -99,8 +109,8 @@ impl Assessor {
         let near = self.open.gather(&needs.open);
         for call in near.iter().flatten() {
             black_box((call.call, call.is_news, call.told.is_some(), call.membership.is_some()));
-            needs.callers.push(call.caller);
-            needs.sources.push(call.source);
+            needs.callers_at.push(call.caller_at);
+            needs.sources_at.push(call.source_at);
             needs.in_pools.extend(call.pools.iter().map(|pool| (call.call, pool)));
         }
         for call in near.iter().flatten() {
@@ -113,7 +123,6 @@ impl Assessor {
 
     /// The pools that calls enter, and what calls under way are in theirs.
     fn foresee_pools(&self, needs: &mut Needs) {
-        needs.pools.extend(needs.in_pools.iter().map(|(_, pool)| pool.key));
         for names in &self.foreseen {
             // Whoever is at home enters no pool.
             if self.callers.value(names.caller).is_none_or(|of| of.account.homes.is_empty()) {
@@ -121,39 +130,12 @@ impl Assessor {
                 needs.pools.extend([fingerprint, deployment, dialled_block, caller_block]);
             }
         }
-        for pools in needs.pools.chunks(GATHERED) {
-            for pool in self.pools.gather(pools).into_iter().flatten() {
-                black_box((pool.campaign(), pool.dominant, pool.pattern.calls()));
-            }
-        }
-        for (call, InPool { key, place }) in &needs.in_pools {
-            black_box(self.pools.value(*key).and_then(|pool| pool.find(*place, *call)).is_some());
-        }
-    }
-
-    fn foresee_sources(&self, keys: &[u64]) {
-        let near = self.sources.gather(keys);
-        for source in near.iter().flatten() {
-            black_box((source.wrong_passwords, source.signed, source.refused.len(), source.campaign));
-        }
-        for source in near.iter().flatten() {
-            black_box((source.actor.latest().last().map(|deed| deed.at), source.accepted.first().copied()));
-        }
-    }
-
-    fn foresee_callers(&self, keys: &[u64]) {
-        let near = self.callers.gather(keys);
-        for caller in near.iter().flatten() {
-            let account = &caller.account;
-            black_box((account.calls, account.hours.first(), account.hours.last(), caller.is_asked));
-            black_box((account.homes.len(), account.platforms.len(), account.countries.len()));
-        }
-        for caller in near.iter().flatten() {
-            black_box((
-                caller.account.homes.first().map(|home| home.last),
-                caller.account.platforms.first().map(|(_, at)| *at),
-                caller.actor.latest().last().map(|deed| deed.at),
-            ));
+        let slots: SmallVec<[SlotId; 4 * GATHERED]> =
+            needs.in_pools.iter().map(|(_, pool)| pool.slot).collect();
+        needs.pools.chunks(GATHERED).for_each(|keys| look_at_pools(&self.pools.gather(keys)));
+        slots.chunks(GATHERED).for_each(|slots| look_at_pools(&self.pools.gather_slots(slots)));
+        for (call, InPool { key, slot, place }) in &needs.in_pools {
+            black_box(self.pools.value_from(*slot, *key).and_then(|pool| pool.find(*place, *call)).is_some());
         }
     }
 
@@ -161,15 +143,45 @@ impl Assessor {
     pub(super) fn foresee_calls(&self, pool: &Pool) {
         let mut calls = pool.candidates();
         loop {
-            let (callers, calls): (Wanted, Wanted) =
-                calls.by_ref().take(GATHERED).map(|c| (c.caller, c.call.cast_unsigned())).unzip();
+            let (callers, calls): (Slots, Wanted) =
+                calls.by_ref().take(GATHERED).map(|c| (c.caller_at, c.call.cast_unsigned())).unzip();
             if calls.is_empty() {
                 return;
             }
-            self.foresee_callers(&callers);
+            look_at_callers(&self.callers.gather_slots(&callers));
             for membership in self.members.gather(&calls).into_iter().flatten() {
                 black_box(membership.campaign);
             }
         }
+    }
+}
+
+fn look_at_pools(near: &[Option<&Pool>]) {
+    for pool in near.iter().flatten() {
+        black_box((pool.campaign(), pool.dominant, pool.pattern.calls()));
+    }
+}
+
+fn look_at_sources(near: &[Option<&Source>]) {
+    for source in near.iter().flatten() {
+        black_box((source.wrong_passwords, source.signed, source.refused.len(), source.campaign));
+    }
+    for source in near.iter().flatten() {
+        black_box((source.actor.latest().last().map(|deed| deed.at), source.accepted.first().copied()));
+    }
+}
+
+fn look_at_callers(near: &[Option<&Caller>]) {
+    for caller in near.iter().flatten() {
+        let account = &caller.account;
+        black_box((account.calls, account.hours.first(), account.hours.last(), caller.is_asked));
+        black_box((account.homes.len(), account.platforms.len(), account.countries.len()));
+    }
+    for caller in near.iter().flatten() {
+        black_box((
+            caller.account.homes.first().map(|home| home.last),
+            caller.account.platforms.first().map(|(_, at)| *at),
+            caller.actor.latest().last().map(|deed| deed.at),
+        ));
     }
 }

@@ -31,7 +31,7 @@ impl Assessor {
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let crowd = pool.crowd();
         let honest: BTreeMap<u64, f64> =
-            crowd.sources().map(|source| (source, self.honesty(source))).collect();
+            crowd.sources().map(|source| (source, self.honesty(SlotId::default(), source))).collect();
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let specific = self.specificity(pool);
         let mut news = Vec::new();
@@ -78,7 +78,10 @@ impl Assessor {
     fn nearest_of_parted(&self, candidate: &Candidate, campaign: i64) -> i64 {
         let cluster = self.open.value(candidate.call.cast_unsigned()).and_then(|call| call.cluster);
         let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
-        let source = self.sources.value(candidate.source).filter(|_| !candidate.marks.is_from_trunk);
+        let source = self
+            .sources
+            .value_from(candidate.source_at, candidate.source)
+            .filter(|_| !candidate.marks.is_from_trunk);
         let nearest = by_recording.or_else(|| source.and_then(|of| of.campaign));
         nearest.filter(|nearest| self.are_parted(*nearest, campaign)).unwrap_or(campaign)
     }
@@ -131,9 +134,13 @@ impl Assessor {
         if candidate.is_settled || member.is_some_and(|(of, strength)| of != campaign || strength >= SURE) {
             return;
         }
-        let honest = if is_spoken_for(pool, &candidate) { self.honesty(candidate.source) } else { 0.0 };
+        let honest = if is_spoken_for(pool, &candidate) {
+            self.honesty(candidate.source_at, candidate.source)
+        } else {
+            0.0
+        };
         let (mut is_rooted, mut is_fresh) = (false, false);
-        if let Some(of) = self.callers.value(candidate.caller) {
+        if let Some(of) = self.callers.value_from(candidate.caller_at, candidate.caller) {
             is_rooted = has_roots(&of.account, &candidate, &self.keys, self.now);
             is_fresh = of.account.is_fresh();
         }
@@ -152,8 +159,8 @@ impl Assessor {
         }
     }
 
-    fn honesty(&mut self, source: u64) -> f64 {
-        self.sources.value_mut(source).map_or(0.0, Source::honesty)
+    fn honesty(&mut self, at: SlotId, source: u64) -> f64 {
+        self.sources.value_from_mut(at, source).map_or(0.0, Source::honesty)
     }
 
     /// Whether calls share something beside a recording that is not everybody's.
@@ -268,8 +275,8 @@ impl Assessor {
     /// Shows each pool of a call, with the call's place in it.
     pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut Pool, u32)) {
         let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
-        for InPool { key, place } in pools.iter() {
-            if let Some(pool) = self.pools.value_mut(key) {
+        for InPool { key, slot, place } in pools.iter() {
+            if let Some(pool) = self.pools.value_from_mut(slot, key) {
                 change(pool, place);
             }
         }

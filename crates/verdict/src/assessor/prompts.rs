@@ -181,12 +181,14 @@ impl Assessor {
         }
         // What an earlier run concluded of a call that is read again stands; later calls are compared with it all the same.
         let is_settled = call.is_known && !call.is_recalled;
-        let (caller, callee, at, pools) = (call.caller, call.callee, call.started_at, call.pools);
+        let (caller, caller_at, callee) = (call.caller, call.caller_at, call.callee);
+        let (at, pools) = (call.started_at, call.pools);
         let source = (!call.is_from_trunk).then_some(call.source);
-        let has_history = self.callers.value(caller).is_some_and(|of| of.account.has_history(at));
+        let has_history =
+            self.callers.value_from(caller_at, caller).is_some_and(|of| of.account.has_history(at));
         let mut shares = [0; 4];
-        for InPool { key, .. } in pools.iter() {
-            let kind = self.pools.value(key).map(|pool| pool.kind);
+        for InPool { key, slot, .. } in pools.iter() {
+            let kind = self.pools.value_from(slot, key).map(|pool| pool.kind);
             let place = match kind {
                 Some(PoolKind::Fingerprint) => 0,
                 Some(PoolKind::Deployment) => 1,

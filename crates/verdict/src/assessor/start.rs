@@ -126,7 +126,8 @@ impl Assessor {
         let registration = of_caller.account.registration(row.source.ip());
         let is_home = registration == Registration::Here;
         let is_rooted = of_caller.account.is_rooted(is_home, row.fingerprint, now);
-        let is_moved = of_caller.account.moved(row.source.ip(), now).is_some();
+        let moved = of_caller.account.moved(row.source.ip(), now);
+        let is_moved = moved.is_some();
         let unknown;
         let platform = match platform.and_then(|slot| self.platforms.get(slot)) {
             Some((_, (platform, _))) => platform,
@@ -143,6 +144,7 @@ impl Assessor {
             source: of_source,
             signed,
             registration,
+            moved,
             standings,
             calls_seen: self.calls_seen,
             since: self.since.unwrap_or(now),
@@ -211,6 +213,8 @@ impl Assessor {
             callee,
             source,
             places: (in_caller, in_source),
+            caller_at: caller_slot,
+            source_at: source_slot,
             pools: InPools::default(),
             fate: Fate::Open,
             is_over: false,
@@ -250,6 +254,8 @@ impl Assessor {
                 at: now,
                 caller,
                 source,
+                caller_at: caller_slot,
+                source_at: source_slot,
                 agent: agent as u32,
                 neighbourhood,
                 line,
@@ -338,7 +344,7 @@ impl Assessor {
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         let place = pool.add(candidate);
         let campaign = self.open.get_mut(open).and_then(|(_, call)| {
-            call.pools.push(InPool { key, place });
+            call.pools.push(InPool { key, slot, place });
             call.membership.as_ref().map(|m| m.campaign)
         });
         // A pool before this one may have brought it into a campaign.

@@ -12,11 +12,11 @@ const DAY: Span = Span::from_secs(86_400);
 
 /// Where an account is used by somebody beside its owner, its registration and its history speak for nobody.
 fn is_contested(at: &AtStart<'_>) -> bool {
-    at.account.moved(at.row.source.ip(), at.now()).is_some()
+    at.moved.is_some()
 }
 
 pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    let own = at.account.moved(at.row.source.ip(), at.now())?;
+    let own = at.moved?;
     Found::whole(format!(
         "the account's own device is at {}, on another platform; this one came later",
         own.source
@@ -82,9 +82,12 @@ pub(super) fn many_platforms(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn first_country(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
+    if f64::from(at.account.calls) < tuned.limit(0) {
+        return None;
+    }
     let country = at.row.callee_number.country.as_deref()?;
     let is_known = country.parse().is_ok_and(|code: u32| at.account.countries.contains(&code));
-    (!is_known && f64::from(at.account.calls) >= tuned.limit(0))
+    (!is_known)
         .then(|| format!("first call to +{country} after {} calls elsewhere", at.account.calls))
         .and_then(Found::whole)
 }

@@ -101,10 +101,10 @@ pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
-    if at.is_from_trunk() || at.is_rooted {
+    let actor = &at.source.actor;
+    if at.is_from_trunk() || at.is_rooted || actor.is_below(tuned.limit(0)) {
         return None;
     }
-    let actor = &at.source.actor;
     let latest = actor.since(at.now() - HOUR);
     let calls = latest.len();
     if (calls as f64) < tuned.limit(0) {
@@ -123,7 +123,8 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 
 pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let of_source = Some(&at.source.actor).filter(|_| !at.is_from_trunk());
-    let run = [Some(at.caller), of_source].into_iter().flatten().map(run).max()?;
+    let actors = [Some(at.caller), of_source].into_iter().flatten();
+    let run = actors.filter(|actor| !actor.is_below(tuned.limit(0))).map(run).max()?;
     (run as f64 >= tuned.limit(0))
         .then(|| Evidence::of([run], |[run, ..], f| write!(f, "{run} numbers in a row, one after the other")))
         .and_then(Found::whole)

@@ -92,7 +92,7 @@ pub(super) fn contradicts(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
-    if at.is_from_trunk() {
+    if at.is_from_trunk() || at.source.actor.is_below(tuned.limit(0)) {
         return None;
     }
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
@@ -117,6 +117,9 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
         return None;
     }
     let attack = at.source.attack(tuned.limit(0), tuned.limit(1));
+    if attack.is_none() && at.source.actor.is_below(tuned.limit(2)) {
+        return None;
+    }
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
     let calls = latest.len();
     let unknown = latest.iter().filter(|deed| deed.fate == Fate::Nobody).count();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_base::{Endpoint, Span, Transport};
+use bellwether_base::{Endpoint, SlotId, Span, Transport};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_judge::{
     AccessSide, Attested, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity, Verstat,
@@ -116,6 +116,8 @@ impl Scene {
                 callee: 2,
                 source: 3,
                 places: (0, 0),
+                caller_at: SlotId::default(),
+                source_at: SlotId::default(),
                 pools: crate::open::InPools::default(),
                 fate: Fate::Open,
                 is_over: false,
@@ -153,6 +155,7 @@ impl Scene {
             source: &self.source,
             signed: self.source.signed,
             registration: self.registration,
+            moved: self.account.moved(self.row.source.ip(), self.row.started_at),
             standings: self.standings,
             calls_seen: self.calls_seen,
             since: self.since,
