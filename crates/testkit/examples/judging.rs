@@ -2,8 +2,8 @@
 //!
 //!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unforeseen]
 //!
-//! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, some thousands at a
-//! time; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are told (200000, 1000000 and
+//! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, as many at a time as
+//! the sensor hands its writer; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are told (200000, 1000000 and
 //! 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin in a second of the trace;
 //! `--untimed` reads no clock of the processor, for instruments that have none; `--unforeseen` looks at no row before its turn.
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
@@ -28,8 +28,11 @@ use rows::{REGISTRAR, address, call, identity, memory_mib, platform, token};
 
 const START: Timestamp = Timestamp::from_nanos(1_790_000_000_000_000_000);
 
-/// Rows made at once: few enough to stay in a processor's cache, as those do that come from the judge.
-const AT_ONCE: usize = 2048;
+/// Rows made at once: as many as the sensor's writer is handed at once.
+const AT_ONCE: usize = 128;
+
+/// Rows after which what changed is told, as the writer asks for before each of its commits.
+const COMMIT: u64 = 2048;
 
 const SUBSCRIBERS: u64 = 100_000;
 /// Platforms of subscribers and of other carriers' callers.
@@ -552,11 +555,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     rows.iter().for_each(|row| assessor.row(row, &mut memory, &mut out));
                 }
             }
-            // As the writer does, for each of its commits.
-            assessor.settle(&mut out);
+            spent.rows += rows.len() as u64;
+            if spent.rows.is_multiple_of(COMMIT) {
+                assessor.settle(&mut out);
+            }
             spent.processor += processor(is_timed).saturating_sub(cpu);
             spent.wall += wall.elapsed();
-            spent.rows += rows.len() as u64;
             spent.calls += rows.iter().filter(|row| matches!(row, Row::Call(_))).count() as u64;
             spent.registrations +=
                 rows.iter().filter(|row| matches!(row, Row::Registration(_))).count() as u64;
