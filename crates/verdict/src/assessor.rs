@@ -33,7 +33,7 @@ use crate::standing::{Label, Reputation, Subject};
 
 /// Sizes of the tables.
 const CALLERS: usize = 131_072;
-const SOURCES: usize = 32_768;
+const SOURCES: usize = 131_072;
 const POOLS: usize = 8_192;
 const PLATFORMS: usize = 4_096;
 const STANDINGS: usize = 65_536;

@@ -22,14 +22,14 @@ pub(crate) use pattern::Pattern;
 const FEWEST_OF_DOMINANT: usize = 3;
 
 /// Calls remembered of a pool.
-const MOST_CANDIDATES: usize = 128;
+const MOST_CANDIDATES: usize = u128::BITS as usize;
 
 /// Seconds of talk below which who answers has hung up soon, and from which on people talked.
 pub(crate) const SHORT: u16 = 20;
 pub(crate) const LONG: u16 = 60;
 
 /// Calls without which it tells nothing that numbers follow the one that was dialled before.
-const FEWEST_IN_TURN: usize = 4;
+const FEWEST_IN_TURN: u32 = 4;
 
 /// Why a call belongs to a campaign that is known by its recordings.
 pub(crate) const PLAYS_A_RECORDING: &str = "plays a recording that other callers play";
@@ -135,9 +135,10 @@ pub(crate) struct Pool {
     pub(crate) standing: Option<u64>,
     /// The key by which it is kept what campaign it leads to.
     pub(crate) lead: u64,
-    /// Block and line that its latest call dialled, and how many of its calls followed the one before.
+    /// Block and line that its latest call dialled.
     dialled: (u32, u16),
-    in_turn: usize,
+    /// Whether its calls followed the one before, the latest in the lowest bit: the calls themselves are not to be looked at for it.
+    in_turn: u128,
     candidates: VecDeque<Candidate>,
     /// The same calls, as their neighbours see them: all of these are looked at for each call of a campaign. Empty while there is none.
     neighbours: VecDeque<Neighbour>,
@@ -182,7 +183,7 @@ impl Pool {
         let dialled = (candidate.neighbourhood, candidate.line);
         candidate.marks.is_sequential = !self.candidates.is_empty() && follows(self.dialled, dialled);
         self.dialled = dialled;
-        self.in_turn += usize::from(candidate.marks.is_sequential);
+        self.in_turn = self.in_turn << 1 | u128::from(candidate.marks.is_sequential);
         candidate.weigh();
         if self.campaign.is_some() {
             self.neighbours.push_back(Neighbour::from(&candidate));
@@ -199,8 +200,7 @@ impl Pool {
     }
 
     fn forget_oldest(&mut self) {
-        let oldest = self.candidates.pop_front();
-        self.in_turn -= usize::from(oldest.is_some_and(|c| c.marks.is_sequential));
+        self.candidates.pop_front();
         self.neighbours.pop_front();
     }
 
@@ -265,7 +265,8 @@ impl Pool {
     /// Whether there is enough news to look again: more seldom the more calls there are.
     pub(crate) fn is_due(&self, fewest: usize) -> bool {
         // Numbers of one block are called by honest people too: that tells nothing unless they are dialled in turn.
-        let is_everybodys = self.kind == PoolKind::DialledBlock && self.in_turn < FEWEST_IN_TURN;
+        let in_turn = self.in_turn & (u128::MAX >> (MOST_CANDIDATES - self.candidates.len()).min(127));
+        let is_everybodys = self.kind == PoolKind::DialledBlock && in_turn.count_ones() < FEWEST_IN_TURN;
         if self.campaign.is_none() && is_everybodys {
             return false;
         }

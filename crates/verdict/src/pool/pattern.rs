@@ -130,7 +130,7 @@ impl Pattern {
             (LinkKind::Neighbours, t.neighbours >= 3 && is_share(t.neighbours, 0.4)),
             (LinkKind::ImpossibleNumbers, t.impossible >= 3 && is_share(t.impossible, 0.3)),
             (LinkKind::Tokens, t.bad_tokens >= 3 && is_share(t.bad_tokens, 0.3)),
-            (LinkKind::Sequence, t.sequential >= FEWEST_IN_TURN && is_share(t.sequential, 0.3)),
+            (LinkKind::Sequence, t.sequential >= FEWEST_IN_TURN as usize && is_share(t.sequential, 0.3)),
             (LinkKind::ShortCalls, are_short),
             (LinkKind::Unanswered, t.ended >= 10 && t.answered * 4 <= t.ended && t.answered > 0),
             (LinkKind::Prompt, t.prompts >= 3 && is_share(t.prompts, 0.1)),
