@@ -141,6 +141,7 @@ impl<K, V> IndexMut<u32> for Slab<K, V> {
 struct Queue {
     head: u32,
     tail: u32,
+    len: u32,
 }
 
 impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
@@ -152,7 +153,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             index: HashTable::new(),
             slots: Slab::new(),
             free: NIL,
-            queues: [Queue { head: NIL, tail: NIL }; CLASSES],
+            queues: [Queue { head: NIL, tail: NIL, len: 0 }; CLASSES],
             capacity: capacity.clamp(1, NIL as usize - 1),
             evicted: 0,
         }
@@ -241,6 +242,18 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The value in a slot, to change.
     pub fn get_mut(&mut self, id: SlotId) -> Option<(&K, &mut V)> {
         self.slots.get_mut(id.0)?.entry.as_mut().map(|(k, v)| (&*k, v))
+    }
+
+    /// The class of a slot.
+    #[must_use]
+    pub fn class(&self, id: SlotId) -> Option<usize> {
+        self.slots.get(id.0).filter(|slot| slot.entry.is_some()).map(|slot| usize::from(slot.class))
+    }
+
+    /// Number of entries of a class.
+    #[must_use]
+    pub fn len_of(&self, class: usize) -> usize {
+        self.queues.get(class).map_or(0, |queue| queue.len as usize)
     }
 
     /// When a slot was last touched.
@@ -415,6 +428,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             self.slots[tail].next = id;
         }
         self.queues[class].tail = id;
+        self.queues[class].len += 1;
     }
 
     fn unlink(&mut self, id: u32) {
@@ -422,6 +436,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             let slot = &self.slots[id];
             (slot.prev, slot.next, usize::from(slot.class))
         };
+        self.queues[class].len -= 1;
         match prev {
             NIL => self.queues[class].head = next,
             _ => self.slots[prev].next = next,
@@ -504,6 +519,12 @@ mod tests {
         assert_eq!(evicted.map(|e| e.key), Some(2));
         assert!(table.find(1, &1).is_some());
         assert_eq!((table.len(), table.evicted()), (3, 1));
+        assert_eq!([0, 1, 2].map(|class| table.len_of(class)), [2, 1, 0]);
+        let four = table.find(4, &4).unwrap();
+        table.touch(four, 1, at(4));
+        assert_eq!((table.class(four), table.len_of(0), table.len_of(1)), (Some(1), 1, 2));
+        table.discard(four);
+        assert_eq!((table.class(four), table.len_of(1)), (None, 1));
     }
 
     #[test]

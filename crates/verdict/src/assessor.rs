@@ -44,6 +44,13 @@ const LEADS: usize = 131_072;
 const CLUSTERS: usize = 16_384;
 const REGISTRARS: usize = 4_096;
 
+/// Classes of callers: anybody may be a stranger; who lives somewhere was let in to register.
+const STRANGERS: usize = 0;
+const RESIDENTS: usize = 1;
+
+/// Callers that are kept as residents at most: the rest is for strangers, who would not be remembered from one call to the next.
+const MOST_RESIDENTS: usize = CALLERS / 4 * 3;
+
 /// How long after its end a call is still changed by what comes late: streams, and what other calls show.
 const SETTLES: Span = Span::from_secs(90);
 
@@ -72,7 +79,8 @@ pub struct Assessor {
     is_warm: bool,
     /// While the calls before this run are looked at: when it began. Accounts are asked for as they are by then.
     warming: Option<Timestamp>,
-    callers: LruTable<u64, Caller, 1>,
+    /// Strangers before those who live somewhere: whoever makes up numbers shall not make them forgotten.
+    callers: LruTable<u64, Caller, 2>,
     sources: LruTable<u64, Source, 1>,
     /// The media clocks of callers with roots.
     honest_rates: HonestRates,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_judge::{AttemptRow, RegistrationRow};
 
-use super::{AlertRow, Assessor, Caller, Outcome};
+use super::{AlertRow, Assessor, Caller, MOST_RESIDENTS, Outcome, RESIDENTS, STRANGERS};
 use crate::account::Home;
 use crate::open::SURE;
 use crate::signals::SCANNING_SOURCE;
@@ -122,12 +122,26 @@ impl Assessor {
     fn lives(&mut self, user: u64, home: Home) -> bool {
         let slot = match self.callers.slot(user) {
             Some(slot) => slot,
-            None => self.callers.insert(user, user, Caller::default(), 0, self.now).0,
+            None => self.callers.insert(user, user, Caller::default(), STRANGERS, self.now).0,
         };
         self.callers.mark_used(slot);
+        self.resides(slot);
         let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
         caller.account.lives(home);
         caller.account.moved(home.source, home.last).is_some()
+    }
+
+    /// A caller lives somewhere: it is not forgotten for strangers. Of too many the one that has been there longest is a stranger again.
+    pub(super) fn resides(&mut self, slot: SlotId) {
+        if self.callers.class(slot) == Some(RESIDENTS) {
+            return;
+        }
+        self.callers.touch(slot, RESIDENTS, self.now);
+        if self.callers.len_of(RESIDENTS) > MOST_RESIDENTS
+            && let Some(oldest) = self.callers.oldest(RESIDENTS)
+        {
+            self.callers.touch(oldest, STRANGERS, self.now);
+        }
     }
 
     pub(super) fn source(&mut self, source: u64) -> SlotId {

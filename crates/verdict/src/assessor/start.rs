@@ -6,7 +6,7 @@ use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
-use super::{Assessor, Caller, LEADS, Outcome, WARM};
+use super::{Assessor, Caller, LEADS, Outcome, STRANGERS, WARM};
 use crate::Finding;
 use crate::actor::{Deed, Fate};
 use crate::keys::Names;
@@ -363,7 +363,7 @@ impl Assessor {
     fn caller(&mut self, caller: u64, name: &str, now: Timestamp, memory: &mut dyn Memory) -> SlotId {
         let slot = match self.callers.slot(caller) {
             Some(slot) => slot,
-            None => self.callers.insert(caller, caller, Caller::default(), 0, now).0,
+            None => self.callers.insert(caller, caller, Caller::default(), STRANGERS, now).0,
         };
         self.callers.mark_used(slot);
         // Not for the calls before a run: there may be very many, and whoever calls again is asked for then.
@@ -375,6 +375,9 @@ impl Assessor {
             let homes = std::mem::take(&mut of.account.homes);
             of.account = memory.account(name, now);
             homes.into_iter().for_each(|home| of.account.lives(home));
+            if !of.account.homes.is_empty() {
+                self.resides(slot);
+            }
         }
         slot
     }
