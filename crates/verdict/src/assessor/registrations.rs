@@ -159,3 +159,45 @@ fn user_of(aor: &str) -> &str {
     let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
     rest.rsplit_once('@').map_or(rest, |(user, _)| user)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessor::CALLERS;
+    use crate::{NoMemory, Settings};
+    use bellwether_base::{HashKey, Timestamp};
+    use bellwether_fingerprint::{Part, PrintHash};
+
+    #[test]
+    fn strangers_do_not_make_residents_forgotten_nor_residents_strangers() {
+        let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+        let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
+        let home = Home {
+            source: [192, 0, 2, 1].into(),
+            platform: PrintHash::of(Part::Combined, "phone"),
+            first: now,
+            last: now,
+        };
+        let is_known = |assessor: &Assessor, user: u64| {
+            assessor.callers.value(user).is_some_and(|of| of.account.homes.len() == 1)
+        };
+        assessor.now = now;
+        assessor.lives(1, home);
+        for stranger in 0..2 * CALLERS as u64 {
+            assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoMemory);
+        }
+        assert!(is_known(&assessor, 1) && assessor.callers.len() == CALLERS);
+        // However many were let in, the latest strangers are remembered too.
+        for user in 0..2 * CALLERS as u64 {
+            assessor.lives(10_000_000 + user, home);
+        }
+        assert_eq!(assessor.callers.len_of(RESIDENTS), MOST_RESIDENTS);
+        assessor.caller(7, "stranger", now, &mut NoMemory);
+        for stranger in 0..CALLERS as u64 / 8 {
+            assessor.caller(30_000_000 + stranger, "stranger", now, &mut NoMemory);
+        }
+        assert!(
+            assessor.callers.slot(7).is_some() && is_known(&assessor, 10_000_000 + 2 * CALLERS as u64 - 1)
+        );
+    }
+}

@@ -360,7 +360,13 @@ impl Assessor {
     }
 
     /// The caller, with what earlier runs know.
-    fn caller(&mut self, caller: u64, name: &str, now: Timestamp, memory: &mut dyn Memory) -> SlotId {
+    pub(super) fn caller(
+        &mut self,
+        caller: u64,
+        name: &str,
+        now: Timestamp,
+        memory: &mut dyn Memory,
+    ) -> SlotId {
         let slot = match self.callers.slot(caller) {
             Some(slot) => slot,
             None => self.callers.insert(caller, caller, Caller::default(), STRANGERS, now).0,
