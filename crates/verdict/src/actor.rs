@@ -11,6 +11,9 @@ const MOST_CALLS: usize = 48;
 /// Calls beyond these that are forgotten at once, so that the others are not moved for each.
 const TOO_MANY: usize = 16;
 
+/// How far back anything that is judged may lie.
+pub(crate) const LOOKS_BACK: Span = Span::from_secs(6 * 3600);
+
 /// What became of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Fate {
@@ -28,9 +31,9 @@ pub(crate) enum Fate {
 pub(crate) struct Deed {
     pub(crate) call: i64,
     pub(crate) at: Timestamp,
-    pub(crate) caller: u64,
-    pub(crate) callee: u64,
-    /// Hash of the User-Agent and the platform.
+    /// Hashes of the parties, the User-Agent and the platform: enough to tell some dozens from each other.
+    pub(crate) caller: u32,
+    pub(crate) callee: u32,
     pub(crate) agent: u32,
     pub(crate) platform: u32,
     /// Hash of the called number's neighbourhood; 0 for none. Its last three digits.
@@ -53,6 +56,11 @@ pub(crate) struct Actor {
 impl Actor {
     /// Takes a call that begins; answers its place.
     pub(crate) fn begin(&mut self, deed: Deed) -> u32 {
+        // Those that a run which begins now would not look back at leave before more memory is taken.
+        if self.deeds.len() == self.deeds.capacity() {
+            let old = self.deeds.partition_point(|known| known.at < deed.at - LOOKS_BACK);
+            self.deeds.drain(..old);
+        }
         if self.deeds.len() == MOST_CALLS + TOO_MANY {
             self.deeds.drain(..TOO_MANY);
         }
@@ -118,7 +126,7 @@ impl Actor {
         let mut places = Places::<128>::new();
         let (mut before, mut is_return, mut count) = (None, false, 0);
         for (place, deed) in deeds.iter().enumerate() {
-            let last = places.put(place, |at| deeds.get(at).map_or(0, |deed| deed.caller));
+            let last = places.put(place, |at| deeds.get(at).map_or(0, |deed| deed.caller.into()));
             // Calls in a row are one coming.
             if before != Some(deed.caller) {
                 is_return = last.is_some();
@@ -156,12 +164,12 @@ mod tests {
         Timestamp::from_nanos(secs * 1_000_000_000)
     }
 
-    pub(crate) fn deed(call: i64, secs: i64, caller: u64) -> Deed {
+    pub(crate) fn deed(call: i64, secs: i64, caller: u32) -> Deed {
         Deed {
             call,
             at: at(secs),
             caller,
-            callee: call.cast_unsigned(),
+            callee: call as u32,
             agent: 1,
             platform: 1,
             neighbourhood: 7,
@@ -184,6 +192,14 @@ mod tests {
         assert_eq!(actor.latest().first().map(|d| d.call), Some(70 - MOST_CALLS as i64));
         let (per_hour, count) = actor.rate(at(70));
         assert_eq!((per_hour, count), (288.0, 48));
+        // Whoever calls again after a day has no history.
+        let mut seldom = Actor::default();
+        for call in 0..3 {
+            seldom.begin(deed(call, call * 86_400, 1));
+        }
+        let place = seldom.begin(deed(3, 2 * 86_400 + 1, 1));
+        seldom.end(place, 3, Fate::Answered, 5);
+        assert_eq!(seldom.latest().iter().map(|d| (d.call, d.secs)).collect::<Vec<_>>(), [(2, 0), (3, 5)]);
     }
 
     #[test]
@@ -191,8 +207,8 @@ mod tests {
         let mut pbx = Actor::default();
         let mut robot = Actor::default();
         for call in 0..24_i64 {
-            pbx.begin(deed(call, call, (call % 8) as u64));
-            robot.begin(deed(call, call, (call / 3) as u64));
+            pbx.begin(deed(call, call, (call % 8) as u32));
+            robot.begin(deed(call, call, (call / 3) as u32));
         }
         assert_eq!((pbx.returns(16), robot.returns(16)), (16, 0));
     }

@@ -33,7 +33,7 @@ use crate::standing::{Label, Reputation, Subject};
 
 /// Sizes of the tables.
 const CALLERS: usize = 131_072;
-const SOURCES: usize = 131_072;
+const SOURCES: usize = 65_536;
 const POOLS: usize = 8_192;
 const PLATFORMS: usize = 4_096;
 const STANDINGS: usize = 65_536;
@@ -53,9 +53,6 @@ const MOST_RESIDENTS: usize = CALLERS / 4 * 3;
 
 /// How long after its end a call is still changed by what comes late: streams, and what other calls show.
 const SETTLES: Span = Span::from_secs(90);
-
-/// Calls of the window before a run that are looked at when it begins.
-const WARM: Span = Span::from_secs(6 * 3600);
 
 /// What is known of a caller.
 #[derive(Default)]

@@ -109,7 +109,8 @@ impl Assessor {
             return;
         }
         let Some(of) = self.sources.value(source) else { return };
-        let calls: Vec<i64> = of.actor.latest().iter().filter(|d| d.caller == user).map(|d| d.call).collect();
+        let calls: Vec<i64> =
+            of.actor.latest().iter().filter(|d| d.caller == user as u32).map(|d| d.call).collect();
         for call in calls {
             if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
                 self.leave(call, campaign, "its caller is registered where it called from", out);

@@ -6,9 +6,9 @@ use bellwether_base::{SlotId, Timestamp};
 use bellwether_judge::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
-use super::{Assessor, Caller, LEADS, Outcome, STRANGERS, WARM};
+use super::{Assessor, Caller, LEADS, Outcome, STRANGERS};
 use crate::Finding;
-use crate::actor::{Deed, Fate};
+use crate::actor::{Deed, Fate, LOOKS_BACK};
 use crate::keys::Names;
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::{InPool, InPools, Known, OpenCall, SURE};
@@ -44,7 +44,7 @@ impl Assessor {
         for (print, campaign) in memory.prompts() {
             self.prompts.known(print, campaign, at);
         }
-        let past = memory.recent(at - WARM, at);
+        let past = memory.recent(at - LOOKS_BACK, at);
         let now = self.now;
         self.warming = Some(at);
         // Only what later calls are compared with: what was concluded of these stands in the database.
@@ -100,8 +100,8 @@ impl Assessor {
         let deed = Deed {
             call: row.call,
             at: now,
-            caller,
-            callee,
+            caller: caller as u32,
+            callee: callee as u32,
             agent: agent as u32,
             platform: fingerprint as u32,
             neighbourhood,

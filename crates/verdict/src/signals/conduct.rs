@@ -30,7 +30,7 @@ pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if (calls as f64) < tuned.limit(0) {
         return None;
     }
-    let callees = distinct(latest, |deed| deed.callee);
+    let callees = distinct(latest, |deed| deed.callee.into());
     (callees as f64 / calls as f64 >= tuned.limit(1))
         .then(|| {
             Evidence::of([callees, calls], |[callees, calls, ..], f| {
@@ -110,7 +110,7 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if (calls as f64) < tuned.limit(0) {
         return None;
     }
-    let numbers = distinct(latest, |deed| deed.caller);
+    let numbers = distinct(latest, |deed| deed.caller.into());
     if (numbers as f64) < tuned.limit(0) || (numbers as f64) < calls as f64 * tuned.limit(1) {
         return None;
     }

@@ -289,14 +289,14 @@ const CASES: &[(&str, Change)] = &[
         s.account.hours[(now + 6) % 24] = 50;
     }),
     ("call_velocity", |s| {
-        s.calls(60, |i, d| (d.at, d.callee) = (before(1200 - i * 20 - (i * 7) % 13), (i % 9) as u64));
+        s.calls(60, |i, d| (d.at, d.callee) = (before(1200 - i * 20 - (i * 7) % 13), (i % 9) as u32));
     }),
-    ("callee_spread", |s| s.calls(24, |i, d| d.callee = i as u64)),
+    ("callee_spread", |s| s.calls(24, |i, d| d.callee = i as u32)),
     ("call_pacing", |s| s.calls(10, |i, d| d.at = before(1000 - i * 100))),
     ("short_calls", |s| s.calls(10, |_, d| d.secs = 4)),
     ("answer_ratio", |s| s.calls(16, |_, d| d.fate = Fate::Unanswered)),
     ("concurrent_calls", |s| s.calls(12, |_, d| d.fate = Fate::Open)),
-    ("number_rotation", |s| s.calls(12, |i, d| (d.caller, d.secs) = (i as u64, 5))),
+    ("number_rotation", |s| s.calls(12, |i, d| (d.caller, d.secs) = (i as u32, 5))),
     ("sequential_dialling", |s| s.calls(6, |i, d| (d.neighbourhood, d.line) = (7, 100 + i as u16))),
     ("risky_destination", |s| s.row.traits.risk = Some("satellite".into())),
     ("malformed_message", |s| s.row.defects = vec!["a", "b"]),
@@ -356,7 +356,7 @@ fn there_are_enough_signals_and_each_has_a_name_of_its_own() {
 fn a_trunk_is_not_judged_as_one_caller() {
     let mut scene = Scene::unknown();
     scene.row.traits.trunk = Some(TrunkPolicy::default());
-    scene.calls(30, |i, d| (d.caller, d.agent, d.secs) = (i as u64, i as u32, 4));
+    scene.calls(30, |i, d| (d.caller, d.agent, d.secs) = (i as u32, i as u32, 4));
     scene.caller = Actor::default();
     scene.source.refused = (0..9).collect();
     assert_eq!(scene.speak(), []);
