@@ -14,6 +14,9 @@ const TOO_MANY: usize = 16;
 /// How far back anything that is judged may lie.
 pub(crate) const LOOKS_BACK: Span = Span::from_secs(6 * 3600);
 
+/// How far back a caller's own calls are asked for.
+pub(crate) const OF_CALLERS: Span = Span::from_secs(2 * 3600);
+
 /// What became of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Fate {
@@ -54,11 +57,10 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    /// Takes a call that begins; answers its place.
-    pub(crate) fn begin(&mut self, deed: Deed) -> u32 {
-        // Those that a run which begins now would not look back at leave before more memory is taken.
+    /// Takes a call that begins; answers its place. Those that are older than anybody will ask for leave before more memory is taken.
+    pub(crate) fn begin(&mut self, deed: Deed, asked_for: Span) -> u32 {
         if self.deeds.len() == self.deeds.capacity() {
-            let old = self.deeds.partition_point(|known| known.at < deed.at - LOOKS_BACK);
+            let old = self.deeds.partition_point(|known| known.at < deed.at - asked_for);
             self.deeds.drain(..old);
         }
         if self.deeds.len() == MOST_CALLS + TOO_MANY {
@@ -76,7 +78,7 @@ impl Actor {
 
     /// Calls under way: those of the last two hours whose end was not seen. An end that the mirror missed does not count for ever.
     pub(crate) fn open(&self, now: Timestamp) -> usize {
-        self.since(now - Span::from_secs(7200)).iter().filter(|deed| deed.fate == Fate::Open).count()
+        self.since(now - OF_CALLERS).iter().filter(|deed| deed.fate == Fate::Open).count()
     }
 
     /// What became of a call, by its place.
@@ -182,7 +184,7 @@ mod tests {
     #[test]
     fn an_actor_remembers_its_latest_calls_and_what_became_of_them() {
         let mut actor = Actor::default();
-        let places: Vec<u32> = (0..70).map(|call| actor.begin(deed(call, call, 1))).collect();
+        let places: Vec<u32> = (0..70).map(|call| actor.begin(deed(call, call, 1), LOOKS_BACK)).collect();
         actor.end(places[69], 69, Fate::Answered, 7);
         // What is not remembered any more, or at another place, is nobody's.
         actor.end(places[3], 3, Fate::Answered, 9);
@@ -195,9 +197,9 @@ mod tests {
         // Whoever calls again after a day has no history.
         let mut seldom = Actor::default();
         for call in 0..3 {
-            seldom.begin(deed(call, call * 86_400, 1));
+            seldom.begin(deed(call, call * 86_400, 1), LOOKS_BACK);
         }
-        let place = seldom.begin(deed(3, 2 * 86_400 + 1, 1));
+        let place = seldom.begin(deed(3, 2 * 86_400 + 1, 1), LOOKS_BACK);
         seldom.end(place, 3, Fate::Answered, 5);
         assert_eq!(seldom.latest().iter().map(|d| (d.call, d.secs)).collect::<Vec<_>>(), [(2, 0), (3, 5)]);
     }
@@ -207,8 +209,8 @@ mod tests {
         let mut pbx = Actor::default();
         let mut robot = Actor::default();
         for call in 0..24_i64 {
-            pbx.begin(deed(call, call, (call % 8) as u32));
-            robot.begin(deed(call, call, (call / 3) as u32));
+            pbx.begin(deed(call, call, (call % 8) as u32), LOOKS_BACK);
+            robot.begin(deed(call, call, (call / 3) as u32), LOOKS_BACK);
         }
         assert_eq!((pbx.returns(16), robot.returns(16)), (16, 0));
     }

@@ -3,7 +3,7 @@
 use bellwether_base::Timestamp;
 use smallvec::SmallVec;
 
-use crate::actor::{Actor, Deed, Fate};
+use crate::actor::{Actor, Deed, Fate, LOOKS_BACK};
 use crate::pool::LONG;
 
 /// Calls with a token, and without.
@@ -46,7 +46,7 @@ impl Source {
     pub(crate) fn begin(&mut self, deed: Deed) -> u32 {
         self.rooted.1 = self.rooted.1.saturating_add(1);
         self.honesty = None;
-        self.actor.begin(deed)
+        self.actor.begin(deed, LOOKS_BACK)
     }
 
     /// The caller of its latest call has roots.

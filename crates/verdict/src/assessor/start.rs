@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::{Assessor, Caller, LEADS, Outcome, STRANGERS};
 use crate::Finding;
-use crate::actor::{Deed, Fate, LOOKS_BACK};
+use crate::actor::{Deed, Fate, LOOKS_BACK, OF_CALLERS};
 use crate::keys::Names;
 use crate::memory::{Judged, Memory, PastCall, Stage};
 use crate::open::{InPool, InPools, Known, OpenCall, SURE};
@@ -112,7 +112,8 @@ impl Assessor {
         let (subjects, standings, platform_calls) = self.standings_of(row, &names, memory, out);
         let platform = self.platform(row, names.platform_and_agent(), memory);
         let caller_slot = self.caller(caller, &row.caller, now, memory);
-        let in_caller = self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed));
+        let in_caller =
+            self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed, OF_CALLERS));
         let source_slot = self.source(source);
         let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
         let signed = self.count_signed(row, source_slot);

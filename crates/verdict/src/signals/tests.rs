@@ -13,7 +13,7 @@ use smallvec::{SmallVec, smallvec};
 
 use crate::Settings;
 use crate::account::Home;
-use crate::actor::{Deed, Fate};
+use crate::actor::{Deed, Fate, LOOKS_BACK};
 use crate::open::Membership;
 
 /// All that signals look at.
@@ -196,8 +196,8 @@ impl Scene {
             // Uneven gaps, as people's are.
             let mut deed = deed(i, 60 * (count - i) - (i * i * 13) % 50);
             change(i, &mut deed);
-            self.caller.begin(deed);
-            self.source.actor.begin(deed);
+            self.caller.begin(deed, LOOKS_BACK);
+            self.source.actor.begin(deed, LOOKS_BACK);
         }
     }
 
