@@ -1,16 +1,17 @@
 //! How many calls and registrations are judged in a second, and in how much memory (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unforeseen]
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unforeseen] [--whom]
 //!
 //! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, as many at a time as
 //! the sensor hands its writer; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are told (200000, 1000000 and
 //! 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin in a second of the trace;
-//! `--untimed` reads no clock of the processor, for instruments that have none; `--unforeseen` looks at no row before its turn.
+//! `--untimed` reads no clock of the processor, for instruments that have none; `--unforeseen` looks at no row before its turn; `--whom`
+//! tells whose calls are in campaigns at the end, for which it remembers all of them.
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bellwether_acoustics::OpeningPrint;
@@ -494,6 +495,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stops = Vec::new();
     let (mut rate, mut is_off, mut by_kind, mut is_timed, mut is_foreseen) =
         (300.0, false, false, true, true);
+    let mut whom = None;
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -501,6 +503,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--kinds" => by_kind = true,
             "--untimed" => is_timed = false,
             "--unforeseen" => is_foreseen = false,
+            "--whom" => whom = Some(Whom::default()),
             "--rate" => rate = args.next().ok_or("--rate what?")?.parse()?,
             number => stops.push(number.parse::<u64>()?),
         }
@@ -565,6 +568,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             spent.registrations +=
                 rows.iter().filter(|row| matches!(row, Row::Registration(_))).count() as u64;
             spent.outcomes += out.len() as u64;
+            if let Some(whom) = &mut whom {
+                whom.note(&rows, &out);
+            }
             for outcome in out.drain(..) {
                 *told.entry(name(&outcome)).or_default() += 1;
             }
@@ -588,6 +594,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!();
     let told: Vec<String> = told.iter().map(|(name, count)| format!("{name} {count}")).collect();
     println!("outcomes: {}", told.join(", "));
+    if let Some(whom) = whom {
+        println!("in campaigns: {}", whom.in_words());
+    }
     if by_kind {
         println!();
         println!("| Row | n | ns each, by the clock | Share % |");
@@ -602,6 +611,51 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     Ok(())
+}
+
+/// Whose calls are in campaigns.
+#[derive(Default)]
+struct Whom {
+    callers: BTreeMap<i64, &'static str>,
+    members: BTreeSet<i64>,
+}
+
+impl Whom {
+    fn note(&mut self, rows: &[Row], out: &[Outcome]) {
+        for row in rows {
+            if let Row::Call(row) = row {
+                self.callers.insert(row.call, caller(row));
+            }
+        }
+        for outcome in out {
+            match outcome {
+                Outcome::Member(row) => self.members.insert(row.call),
+                Outcome::Left { call, .. } => self.members.remove(call),
+                _ => false,
+            };
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for (call, caller) in &self.callers {
+            let (members, all) = counts.entry(caller).or_default();
+            *members += u64::from(self.members.contains(call));
+            *all += 1;
+        }
+        let words = counts.iter().map(|(caller, (members, all))| format!("{members} of {all} {caller}"));
+        words.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Who makes a call of this carrier.
+fn caller(row: &CallRow) -> &'static str {
+    match row.user_agent.as_deref() {
+        Some(agent) if agent.starts_with("Office") => "robocallers'",
+        Some(agent) if agent.starts_with("Centre") => "the call centre's",
+        _ if row.trunk_id.is_some() => "from other carriers",
+        _ => "subscribers'",
+    }
 }
 
 fn name(outcome: &Outcome) -> &'static str {
