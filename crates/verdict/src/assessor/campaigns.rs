@@ -35,6 +35,7 @@ impl Assessor {
             return slot;
         }
         let name = name();
+        // What has a standing is known by one key as a pool and as a subject.
         let standing = matches!(kind, PoolKind::Fingerprint | PoolKind::Deployment).then_some(key);
         let lead = self.keys.lead(kind, &name);
         let mut pool = Pool::new(kind, name, standing, lead);
