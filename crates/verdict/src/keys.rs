@@ -57,7 +57,7 @@ impl Keys {
         Self { passing: key.content_hasher(), lasting: key }
     }
 
-    /// Hashes what stays in memory and is in no table of others.
+    /// For a table that makes its own hashes of what stays in memory.
     pub(crate) fn hasher(&self) -> ContentHasher {
         self.passing.clone()
     }

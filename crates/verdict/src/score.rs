@@ -213,6 +213,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_was_kept_is_told_in_the_same_words() {
+        // More than its group may say against a call.
+        let said = |points| Finding { evidence: "what it found".into(), ..finding(0, points) };
+        let card = Scorecard::new(vec![said(-30.0), said(-30.0)]);
+        let words: Vec<String> = card.findings().iter().map(Finding::to_string).collect();
+        assert_eq!(words, ["what it found", "what it found (limited: its group has said enough)"]);
+        let kept =
+            card.findings().iter().zip(&words).map(|(f, words)| Finding::kept(f.signal, f.points, words));
+        let again = Scorecard::new(kept.collect());
+        assert_eq!(again, card);
+        assert_eq!(again.findings().iter().map(Finding::to_string).collect::<Vec<_>>(), words);
+    }
+
     proptest! {
         #[test]
         fn points_add_up_to_the_score_and_groups_keep_their_limits(
