@@ -1,4 +1,5 @@
 mod clocks;
+mod statements;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,19 +7,16 @@ use std::path::Path;
 
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_judge::{
-    Attested, AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
-    Row, SightingRow, StreamRow,
-};
+use bellwether_judge::{AuthorRow, CallEndRow, CallUpdate, FingerprintRow, Row};
 use bellwether_verdict::Assessor;
-use rusqlite::{OptionalExtension, Transaction, params};
-use serde_json::{Value, json};
 
-use crate::judging::{Judging, recollection_marks};
+use crate::judging::Judging;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
 use crate::verdicts::Touched;
 use crate::{Reader, StoreError, sensor_clock};
+
+pub(crate) use statements::unpack_codes;
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
 pub struct Writer {
@@ -215,17 +213,17 @@ impl Writer {
         }
         let tx = self.reader.db.transaction()?;
         for row in self.fingerprints.values() {
-            fingerprint(&tx, row)?;
+            statements::fingerprint(&tx, row)?;
         }
         for row in &self.pending {
-            write(&tx, row)?;
+            statements::write(&tx, row)?;
         }
         if with_updates {
             for update in self.updates.values() {
-                call_update(&tx, update)?;
+                statements::call_update(&tx, update)?;
             }
             for end in &self.ends {
-                call_end(&tx, end)?;
+                statements::call_end(&tx, end)?;
             }
             if let Some(judging) = judged {
                 judging.write(&tx)?;
@@ -278,385 +276,4 @@ impl Writer {
         self.reader.forget();
         Ok(self.reader)
     }
-}
-
-fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
-    match row {
-        Row::Fingerprint(row) => fingerprint(tx, row),
-        Row::Call(row) => call(tx, row),
-        Row::CallUpdate(update) => call_update(tx, update),
-        Row::Referral(row) => referral(tx, row),
-        Row::CallEnd(row) => call_end(tx, row),
-        Row::Link(a, b) => {
-            let mut link =
-                tx.prepare_cached("INSERT OR IGNORE INTO call_links (call, other) VALUES (?1, ?2)")?;
-            link.execute([a, b])?;
-            link.execute([b, a])?;
-            Ok(())
-        }
-        Row::Registration(row) => clocks::registration(tx, row),
-        Row::RegistrationUpdate(update) => clocks::registration_update(tx, update),
-        Row::Timer(row) => clocks::timer(tx, row),
-        Row::WallClock(row) => clocks::wall_clock(tx, row),
-        Row::SensorClock(row) => clocks::sensor_clock_event(tx, row),
-        Row::Stream(row) => stream(tx, row),
-        Row::Author(row) => author(tx, row),
-        Row::Sighting(row) => sighting(tx, row),
-        Row::Instance(row) => instance(tx, row),
-        // It is judged; what it teaches is kept elsewhere.
-        Row::Attempt(_) => Ok(()),
-        Row::Input(row) => input(tx, row),
-        Row::Losses(input, at, losses) => loss_minute(tx, *input, *at, losses),
-    }
-}
-
-fn nanos(at: Timestamp) -> i64 {
-    at.as_nanos()
-}
-
-/// SQLite has no unsigned numbers; counts stay far below the limit.
-fn int(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT OR IGNORE INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        row.fingerprint.as_str(),
-        row.readable,
-        row.method,
-        row.sip_author.as_str(),
-        row.sdp_author.as_ref().map(PrintHash::as_str)
-    ])?;
-    Ok(())
-}
-
-/// Values kept of one habit of one author: whoever sends the traffic makes them.
-const MOST_VALUES: i64 = 16;
-
-/// What is learned adds up: the order in which it comes does not matter.
-fn author(tx: &Transaction<'_>, row: &AuthorRow) -> Result<(), StoreError> {
-    let author = row.author.as_str();
-    for (habit, value) in &row.habits {
-        tx.prepare_cached(
-            "INSERT OR IGNORE INTO habits (author, habit, value) SELECT ?1, ?2, ?3
-             WHERE (SELECT count(*) FROM habits WHERE author = ?1 AND habit = ?2) < ?4",
-        )?
-        .execute(params![author, habit, value, MOST_VALUES])?;
-    }
-    for (identifier, grammar) in &row.identifiers {
-        let mut select = tx.prepare_cached(
-            "SELECT shortest, longest, alphabet, prefix FROM identifiers WHERE author = ?1 AND identifier = ?2",
-        )?;
-        let known = select.query_row([author, identifier], crate::platforms::grammar).optional()?;
-        let mut grammar = *grammar;
-        if let Some(known) = known {
-            grammar.learn(&known);
-            if grammar == known {
-                continue;
-            }
-        }
-        tx.prepare_cached(
-            "INSERT OR REPLACE INTO identifiers (author, identifier, shortest, longest, alphabet, prefix)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            author,
-            identifier,
-            grammar.lengths.0,
-            grammar.lengths.1,
-            grammar.alphabet(),
-            grammar.prefix()
-        ])?;
-    }
-    Ok(())
-}
-
-fn sighting(tx: &Transaction<'_>, row: &SightingRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT INTO sightings (fingerprint, source, user_agent, first_seen, last_seen)
-         VALUES (?1, ?2, ?3, ?4, ?4)
-         ON CONFLICT DO UPDATE SET first_seen = min(first_seen, ?4), last_seen = max(last_seen, ?4)",
-    )?
-    .execute(params![
-        row.fingerprint.as_str(),
-        row.source.to_string(),
-        row.user_agent,
-        nanos(row.at)
-    ])?;
-    Ok(())
-}
-
-/// A device's first evidence stays: replaying its later part is no news.
-fn instance(tx: &Transaction<'_>, row: &InstanceRow) -> Result<(), StoreError> {
-    let clock = row.clock.map(|(at, resolution)| (nanos(at), resolution.as_nanos()));
-    tx.prepare_cached(
-        "INSERT INTO instances (subject, kind, instance, counter, captured_at, clock_at, resolution_ns)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT DO UPDATE SET counter = excluded.counter, captured_at = excluded.captured_at,
-             clock_at = excluded.clock_at, resolution_ns = excluded.resolution_ns
-         WHERE excluded.captured_at < captured_at",
-    )?
-    .execute(params![
-        row.subject,
-        row.kind,
-        row.instance,
-        // A counter of 64 bits keeps its bits, not its sign.
-        row.counter.map(u64::cast_signed),
-        nanos(row.captured_at),
-        clock.map(|c| c.0),
-        clock.map(|c| c.1),
-    ])?;
-    Ok(())
-}
-
-/// A call that is known keeps what it has; only what analysis concluded is written anew.
-fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
-    let defects = (!row.defects.is_empty()).then(|| row.defects.join(" "));
-    let attested = row.attested.as_deref();
-    tx.prepare_cached(
-        "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
-             caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
-             user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
-             has_identity, defects, hep_agent, mirror, caller_host, is_sensitive,
-             attestation, passport, identity, deployment, caller_neighbourhood, marks)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
-         ON CONFLICT (call) DO UPDATE SET
-             fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
-             sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
-    )?
-    .execute(params![
-        row.call,
-        row.call_id,
-        row.from_tag,
-        nanos(row.started_at),
-        row.caller,
-        row.callee,
-        row.dialled,
-        row.caller_number.kind.name(),
-        row.caller_number.country,
-        row.callee_number.kind.name(),
-        row.callee_number.country,
-        row.callee_neighbourhood,
-        row.source.to_string(),
-        row.destination.to_string(),
-        row.transport.name(),
-        row.user_agent,
-        row.fingerprint.as_str(),
-        row.sip_author.as_str(),
-        row.sdp_author.as_ref().map(PrintHash::as_str),
-        row.path,
-        row.origin,
-        row.access_side.name(),
-        row.trunk_id,
-        row.attested.is_some(),
-        defects,
-        row.hep_agent,
-        row.mirror,
-        row.caller_host,
-        row.is_sensitive,
-        attested.and_then(|a| a.attestation),
-        attested.map(|a| a.status.name()),
-        attested.map(|a| identity(a).to_string()),
-        row.deployment,
-        row.traits.caller_neighbourhood,
-        recollection_marks(row),
-    ])?;
-    Ok(())
-}
-
-/// What a call's tokens amount to, as it is shown.
-fn identity(attested: &Attested) -> Value {
-    json!({
-        "signer": attested.signer,
-        "origid": attested.origid,
-        "x5u": attested.x5u,
-        "age_s": attested.age_s,
-        "reasons": attested.reasons,
-        "slips": attested.slips,
-    })
-}
-
-/// What a call was used for once stays with it.
-fn referral(tx: &Transaction<'_>, row: &ReferralRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
-    )?
-    .execute(params![row.call, row.referred_to, row.is_sensitive])?;
-    Ok(())
-}
-
-/// A call that was answered, and whose end nobody has told: of several under one Call-ID the latest.
-fn call_end(tx: &Transaction<'_>, row: &CallEndRow) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "UPDATE outcomes SET ended_at = ?4
-         WHERE id = (SELECT id FROM calls WHERE call_id = ?1 AND from_tag IN (?2, ?3) AND started_at <= ?4
-                 ORDER BY started_at DESC, call LIMIT 1)
-             AND answered_at <= ?4 AND ended_at IS NULL",
-    )?
-    .execute(params![row.call_id, row.tags[0], row.tags[1], nanos(row.ended_at)])?;
-    Ok(())
-}
-
-/// The fuller observation wins: replaying part of a capture takes nothing away from what the whole showed.
-fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT INTO outcomes (id, answered_at, ended_at, final_status, duplicates, retransmissions, hops,
-             last_destination, access_side, trunk_id, forks, reinvites, cancelled)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM calls WHERE call = ?1
-         ON CONFLICT (id) DO UPDATE SET
-             final_status = CASE
-                 WHEN ?3 IS NOT NULL OR ended_at IS NULL AND (?2 IS NOT NULL OR answered_at IS NULL)
-                 THEN coalesce(?4, final_status) ELSE final_status END,
-             answered_at = coalesce(?2, answered_at), ended_at = coalesce(?3, ended_at),
-             duplicates = max(duplicates, ?5), retransmissions = max(retransmissions, ?6),
-             last_destination = CASE WHEN ?7 >= hops THEN ?8 ELSE last_destination END,
-             access_side = CASE WHEN ?7 >= hops THEN ?9 ELSE access_side END,
-             trunk_id = CASE WHEN ?7 >= hops THEN ?10 ELSE trunk_id END,
-             hops = max(hops, ?7), forks = max(forks, ?11), reinvites = max(reinvites, ?12),
-             cancelled = max(cancelled, ?13)",
-    )?
-    .execute(params![
-        u.call,
-        u.answered_at.map(nanos),
-        u.ended_at.map(nanos),
-        u.final_status,
-        u.duplicates,
-        u.retransmissions,
-        u.hops,
-        u.last_destination.to_string(),
-        u.access_side.name(),
-        u.trunk_id,
-        u.forks,
-        u.reinvites,
-        u.cancelled,
-    ])?;
-    Ok(())
-}
-
-fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
-    let silence = row.silence.as_ref();
-    tx.prepare_cached(
-        "INSERT INTO streams (stream, call, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered,
-             duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
-             silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
-             silence_codes, silence_reason, beginning, media_skew_ppm, media_skew_low_ppm, media_skew_high_ppm,
-             rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm, pauses)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
-         ON CONFLICT (first_seen, stream) DO UPDATE SET
-             call = coalesce(excluded.call, call),
-             direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
-             codec = coalesce(excluded.codec, codec), payload_type = excluded.payload_type,
-             packets = excluded.packets, lost = excluded.lost, reordered = excluded.reordered,
-             duplicates = excluded.duplicates, restarts = excluded.restarts, jitter_ms = excluded.jitter_ms,
-             telephone_events = excluded.telephone_events, comfort_noise = excluded.comfort_noise,
-             rtcp_packets = excluded.rtcp_packets, last_seen = excluded.last_seen,
-             media_skew_ppm = excluded.media_skew_ppm, media_skew_low_ppm = excluded.media_skew_low_ppm,
-             media_skew_high_ppm = excluded.media_skew_high_ppm, rtcp_skew_ppm = excluded.rtcp_skew_ppm,
-             rtcp_skew_low_ppm = excluded.rtcp_skew_low_ppm, rtcp_skew_high_ppm = excluded.rtcp_skew_high_ppm,
-             silence_law = coalesce(excluded.silence_law, silence_law),
-             silence_packets = coalesce(excluded.silence_packets, silence_packets),
-             silence_observed_packets = coalesce(excluded.silence_observed_packets, silence_observed_packets),
-             silence_energy = coalesce(excluded.silence_energy, silence_energy),
-             silence_dc_offset = coalesce(excluded.silence_dc_offset, silence_dc_offset),
-             silence_codes = coalesce(excluded.silence_codes, silence_codes),
-             pauses = coalesce(excluded.pauses, pauses),
-             silence_reason = coalesce(excluded.silence_reason, silence_reason)
-         WHERE excluded.packets >= packets",
-    )?
-    .execute(params![
-        row.stream,
-        row.call,
-        row.direction,
-        row.src.to_string(),
-        row.dst.to_string(),
-        row.ssrc,
-        row.codec,
-        row.payload_type,
-        int(row.packets),
-        int(row.lost),
-        row.reordered,
-        row.duplicates,
-        row.restarts,
-        row.jitter_ms,
-        row.telephone_events,
-        row.comfort_noise,
-        row.rtcp_packets,
-        nanos(row.first_seen),
-        nanos(row.last_seen),
-        silence.map(|s| s.coding.name()),
-        silence.map(|s| s.packets),
-        silence.map(|s| s.observed_packets),
-        silence.map(|s| s.energy),
-        silence.map(|s| s.dc_offset),
-        silence.map(|s| pack_codes(&s.codes)),
-        row.silence_reason,
-        row.beginning,
-        row.media_rate.map(|r| r.ppm),
-        row.media_rate.map(|r| r.ci95_ppm.0),
-        row.media_rate.map(|r| r.ci95_ppm.1),
-        row.report_rate.map(|r| r.ppm),
-        row.report_rate.map(|r| r.ci95_ppm.0),
-        row.report_rate.map(|r| r.ci95_ppm.1),
-        row.pauses,
-    ])?;
-    Ok(())
-}
-
-/// Code words and counts as the schema lays them out.
-pub(crate) fn pack_codes(codes: &[(u8, u32)]) -> Vec<u8> {
-    codes.iter().flat_map(|(code, n)| std::iter::once(*code).chain(n.to_le_bytes())).collect()
-}
-
-/// The inverse of [`pack_codes`]; octets that do not fit are passed over.
-pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
-    bytes
-        .chunks_exact(5)
-        .filter_map(|chunk| match chunk {
-            [code, a, b, c, d] => Some((*code, u32::from_le_bytes([*a, *b, *c, *d]))),
-            _ => None,
-        })
-        .collect()
-}
-
-fn loss_minute(
-    tx: &Transaction<'_>,
-    input: i64,
-    at: Timestamp,
-    losses: &[(&'static str, u64)],
-) -> Result<(), StoreError> {
-    let mut insert = tx.prepare_cached(
-        "INSERT OR REPLACE INTO loss_minutes (input, at, name, count) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    for (name, count) in losses {
-        insert.execute(params![input, nanos(at), name, int(*count)])?;
-    }
-    Ok(())
-}
-
-fn input(tx: &Transaction<'_>, row: &InputRow) -> Result<(), StoreError> {
-    tx.prepare_cached("DELETE FROM counters WHERE input = ?1")?.execute([row.input])?;
-    tx.prepare_cached(
-        "INSERT INTO inputs (input, name, packets, bytes, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (input) DO NOTHING",
-    )?
-    .execute(params![
-        row.input,
-        row.name,
-        int(row.packets),
-        int(row.bytes),
-        row.first_at.map(nanos),
-        row.last_at.map(nanos)
-    ])?;
-    let mut counter =
-        tx.prepare_cached("INSERT INTO counters (input, kind, name, count) VALUES (?1, ?2, ?3, ?4)")?;
-    for (kind, name, count) in row.counters.iter() {
-        counter.execute(params![row.input, kind, name, int(count)])?;
-    }
-    Ok(())
 }

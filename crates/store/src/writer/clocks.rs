@@ -3,7 +3,7 @@
 use bellwether_judge::{RegistrationRow, RegistrationUpdate, SensorClockRow, TimerRow, WallClockRow};
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::nanos;
+use super::statements::nanos;
 use crate::{StoreError, timelines};
 
 pub(super) fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), StoreError> {
