@@ -19,6 +19,8 @@ pub enum LinkKind {
     Prompt,
     /// Numbers are used for a few calls and thrown away.
     Numbers,
+    /// A machine walks through numbers: each for a few calls in a row, and never again.
+    Rotation,
     /// Addresses change.
     Addresses,
     /// User-Agents change.
@@ -58,6 +60,7 @@ impl LinkKind {
             Self::DialledBlock => "dialled_block",
             Self::Prompt => "prompt",
             Self::Numbers => "numbers",
+            Self::Rotation => "rotation",
             Self::Addresses => "addresses",
             Self::Agents => "agents",
             Self::Neighbours => "neighbours",
@@ -79,7 +82,7 @@ impl LinkKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::Fingerprint,
         Self::Deployment,
         Self::Instance,
@@ -88,6 +91,7 @@ impl LinkKind {
         Self::DialledBlock,
         Self::Prompt,
         Self::Numbers,
+        Self::Rotation,
         Self::Addresses,
         Self::Agents,
         Self::Neighbours,

@@ -435,6 +435,30 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_that_walks_through_numbers_is_one_before_anybody_answers() {
+        let calls = |caller: fn(i64) -> u64, gap: fn(i64) -> i64| {
+            pool((0..14).map(|i| Candidate {
+                at: at(i * 120 + gap(i)),
+                fate: Fate::Unanswered,
+                ..candidate(i, caller(i), 3, 1)
+            }))
+        };
+        let in_turn: fn(i64) -> u64 = |i| i as u64 / 2;
+        let even: fn(i64) -> i64 = |i| (i * 7) % 30;
+        let robot = calls(in_turn, even);
+        assert!(
+            robot.pattern.has(LinkKind::Rotation) && robot.pattern.is_campaign(6, 2),
+            "{:?}",
+            robot.pattern
+        );
+        // A call centre whose numbers come back, and people of an office who try again.
+        for honest in [calls(|i| (i * 5 % 9) as u64 / 2, even), calls(in_turn, |i| 100 * (i % 2))] {
+            assert!(!honest.pattern.has(LinkKind::Rotation), "{:?}", honest.pattern);
+            assert!(!honest.pattern.is_campaign(6, 2), "{:?}", honest.pattern);
+        }
+    }
+
+    #[test]
     fn who_gets_roots_leaves() {
         let mut mixed = pool((0..40).map(|i| candidate(i, i as u64, i as u64, i as u32)));
         mixed.refresh(|c| c.is_rooted = c.caller >= 3);

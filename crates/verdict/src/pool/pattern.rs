@@ -39,6 +39,9 @@ struct Tally {
     from_trunks: usize,
     /// Calls whose caller had called before, with three others or more in between: numbers that are used for good come back.
     returns: usize,
+    /// Calls whose caller made the one before, and calls whose caller had called before, but not as the last.
+    in_a_row: usize,
+    back: usize,
     callers: usize,
     sources: usize,
     /// Addresses that show two User-Agents and more, and whether one shows four and more.
@@ -68,6 +71,8 @@ impl Tally {
             tally.from_trunks += is(c.marks.is_from_trunk);
             let last = callers.put(place, |at| calls.get(at).map_or(0, |c| c.caller));
             tally.returns += is(last.is_some_and(|last| place - last > 3));
+            tally.in_a_row += is(last.is_some_and(|last| place - last == 1));
+            tally.back += is(last.is_some_and(|last| place - last > 1));
             let last = sources.put(place, |at| calls.get(at).map_or(0, |c| c.source));
             let before = last.and_then(|last| calls.get(last));
             has_renamed |= before.is_some_and(|before| before.agent != c.agent);
@@ -78,6 +83,12 @@ impl Tally {
             tally.count_names(calls);
         }
         tally
+    }
+
+    /// Whether numbers are used one after the other, and never again. People call again at once too, and again later; and where each number
+    /// is used once nothing is seen of an order.
+    const fn is_serial(&self) -> bool {
+        self.in_a_row >= 5 && self.back == 0 && self.callers >= 6
     }
 
     /// People's programs have many names; one address's program has one.
@@ -123,8 +134,11 @@ impl Pattern {
         let is_thrown_away = t.callers >= 5 && is_share(t.callers, 0.34) && t.returns * 5 <= calls;
         let is_spread = t.sources >= 3 && t.sources * 16 >= calls && t.from_trunks * 2 <= calls;
         let are_short = t.answered >= 4 && t.short * 10 >= t.answered * 6 && t.long * 10 <= t.ended;
+        let is_paced = unevenness.is_some_and(|u| u < 0.35);
         let kinds = [
             (LinkKind::Numbers, is_thrown_away),
+            // People who call again at once do so after uneven gaps.
+            (LinkKind::Rotation, t.is_serial() && is_paced),
             (LinkKind::Addresses, is_spread),
             (LinkKind::Agents, agents_change),
             (LinkKind::Neighbours, t.neighbours >= 3 && is_share(t.neighbours, 0.4)),
@@ -136,7 +150,7 @@ impl Pattern {
             (LinkKind::Prompt, t.prompts >= 3 && is_share(t.prompts, 0.1)),
             (LinkKind::Label, t.labels > 0),
             (LinkKind::Clock, clock.is_some()),
-            (LinkKind::Pace, unevenness.is_some_and(|u| u < 0.35)),
+            (LinkKind::Pace, is_paced),
         ];
         let kinds = kinds.into_iter().filter(|(_, is)| *is).map(|(kind, _)| kind).collect();
         Self { tally: t, agents_change, clock, unevenness, kinds }
@@ -162,6 +176,9 @@ impl Pattern {
         let (t, calls) = (&self.tally, self.tally.calls);
         match kind {
             LinkKind::Numbers => format!("{} numbers in {calls} calls, used for a few calls each", t.callers),
+            LinkKind::Rotation => {
+                format!("{} numbers in {calls} calls, one after the other and never again", t.callers)
+            }
             LinkKind::Addresses => format!("{} addresses in {calls} calls", t.sources),
             LinkKind::Agents => format!("{} of {} addresses change their User-Agent", t.volatile, t.sources),
             LinkKind::Neighbours => format!("{} of {calls} call their own neighbourhood", t.neighbours),
@@ -213,6 +230,7 @@ impl Pattern {
             | LinkKind::ImpossibleNumbers
             | LinkKind::Tokens
             | LinkKind::Agents
+            | LinkKind::Rotation
             | LinkKind::ShortCalls
             | LinkKind::Clock
             | LinkKind::Pace => 1.0,
@@ -231,6 +249,7 @@ impl Pattern {
                     | LinkKind::ImpossibleNumbers
                     | LinkKind::Tokens
                     | LinkKind::Agents
+                    | LinkKind::Rotation
                     | LinkKind::Clock
             )
         });
