@@ -236,7 +236,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     /// The value in a slot.
     #[must_use]
     pub fn get(&self, id: SlotId) -> Option<(&K, &V)> {
-        self.slots.get(id.0)?.entry.as_ref().map(|(k, v)| (k, v))
+        self.in_slot(id.0).map(|(k, v)| (k, v))
     }
 
     /// The value in a slot, to change.
@@ -477,10 +477,7 @@ impl<V, const CLASSES: usize> LruTable<u64, V, CLASSES> {
     /// The value of a key that stood in a slot when it was last seen.
     #[must_use]
     pub fn value_from(&self, last: SlotId, key: u64) -> Option<&V> {
-        match self.in_slot(last.0) {
-            Some((there, value)) if *there == key => Some(value),
-            _ => self.value(key),
-        }
+        self.in_slot(self.slot_from(last, key)?.0).map(|(_, value)| value)
     }
 
     /// The value of a key that stood in a slot when it was last seen, to change.

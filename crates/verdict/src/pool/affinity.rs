@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use smallvec::{SmallVec, smallvec};
 
 use super::{Candidate, Pool, PoolKind};
+use crate::campaign::LinkKind;
 
 /// Evidence of its own from which on a call tells something of its address.
 const TELLING: f64 = 0.75;
@@ -141,7 +142,7 @@ impl Pool {
             odds += (others * 0.4).clamp(-3.0, 2.0);
             if here.agents.0 < here.agents.1 {
                 odds += 1.2;
-            } else if self.pattern.agents_change && here.calls > 6 {
+            } else if self.pattern.has(LinkKind::Agents) && here.calls > 6 {
                 odds -= 1.5;
             }
         }

@@ -12,8 +12,6 @@ use crate::places::{Places, distinct};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Pattern {
     tally: Tally,
-    /// Whether User-Agents change at one address.
-    pub(crate) agents_change: bool,
     /// The clock that they share, if that is hardly anybody else's, and how many calls show it.
     clock: Option<(Rate, usize)>,
     /// How uneven the gaps between them are, where that was asked for.
@@ -127,7 +125,6 @@ impl Pattern {
     pub(super) fn of(all: &[&Candidate], honest: &HonestRates) -> Self {
         let t = Tally::of(all);
         let calls = t.calls;
-        let agents_change = t.volatile >= 2 || t.is_very_volatile;
         let clock = shared_clock(all, honest);
         let unevenness = if calls >= 12 { unevenness(all, |c| c.at) } else { None };
         let is_share = |n: usize, of: f64| n as f64 / calls as f64 >= of;
@@ -140,7 +137,7 @@ impl Pattern {
             // People who call again at once do so after uneven gaps.
             (LinkKind::Rotation, t.is_serial() && is_paced),
             (LinkKind::Addresses, is_spread),
-            (LinkKind::Agents, agents_change),
+            (LinkKind::Agents, t.volatile >= 2 || t.is_very_volatile),
             (LinkKind::Neighbours, t.neighbours >= 3 && is_share(t.neighbours, 0.4)),
             (LinkKind::ImpossibleNumbers, t.impossible >= 3 && is_share(t.impossible, 0.3)),
             (LinkKind::Tokens, t.bad_tokens >= 3 && is_share(t.bad_tokens, 0.3)),
@@ -153,7 +150,7 @@ impl Pattern {
             (LinkKind::Pace, is_paced),
         ];
         let kinds = kinds.into_iter().filter(|(_, is)| *is).map(|(kind, _)| kind).collect();
-        Self { tally: t, agents_change, clock, unevenness, kinds }
+        Self { tally: t, clock, unevenness, kinds }
     }
 
     /// How many calls it is of.
