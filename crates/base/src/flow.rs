@@ -38,6 +38,12 @@ impl Endpoint {
         Ipv6Addr::from(self.ip).to_canonical()
     }
 
+    /// Whether it is an IPv4 address.
+    #[must_use]
+    pub const fn is_v4(self) -> bool {
+        matches!(self.ip, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..])
+    }
+
     /// The four octets of an IPv4 address.
     fn as_v4(self) -> Option<[u8; 4]> {
         match self.ip {

@@ -1,5 +1,5 @@
 use bellwether_base::{Endpoint, FlowKey, Loss};
-use etherparse::{TcpSlice, UdpSlice};
+use etherparse::TcpSlice;
 
 use crate::fragment::Reassembled;
 use crate::ip::{Fragment, Ip, Packet};
@@ -104,7 +104,8 @@ pub fn decode_reassembled<'a>(
 ) -> Frame<'a> {
     let FlowKey { src, dst } = whole.hosts;
     let (protocol, id, payload) = (whole.protocol, whole.id, whole.payload.as_slice());
-    match transport(&Packet { src, dst, protocol, id, payload, is_cut: false }, ports) {
+    let packet = Packet { src, dst, protocol, id, payload, is_cut: false };
+    match crate::ip::reassembled(packet).and_then(|packet| transport(&packet, ports)) {
         Ok(Reached::End(what)) => Frame { tunnel, what },
         Ok(Reached::Tunnel(carried)) => descend(carried.layer, tunnel.or(Some(mirror(&carried, src))), ports),
         Err(loss) => Frame { tunnel, what: Decoded::Lost(loss) },
@@ -167,18 +168,20 @@ fn transport<'a>(packet: &Packet<'a>, ports: &TunnelPorts) -> Result<Reached<'a>
 #[inline]
 fn udp(hosts: FlowKey, ip_id: u16, bytes: &[u8], is_cut: bool) -> Decoded<'_> {
     let malformed = Decoded::Lost(if is_cut { Loss::SnapLength } else { Loss::TransportMalformed });
-    let Ok(slice) = UdpSlice::from_slice_lax(bytes) else { return malformed };
-    let said = usize::from(slice.length());
+    let Some((header, rest)) = bytes.split_first_chunk::<8>() else { return malformed };
+    let [s0, s1, d0, d1, l0, l1, _, _] = *header;
     // Length 0 means "as long as the packet" (jumbograms, and offloaded segmentation).
-    if said != 0 && (said < 8 || (said > bytes.len() && !is_cut)) {
-        return malformed;
-    }
-    Decoded::Udp {
-        flow: with_ports(hosts, slice.source_port(), slice.destination_port()),
-        ip_id,
-        payload: slice.payload(),
-        is_cut,
-    }
+    let payload = match usize::from(u16::from_be_bytes([l0, l1])) {
+        0 => rest,
+        1..8 => return malformed,
+        said => match rest.get(..said - 8) {
+            Some(payload) => payload,
+            None if is_cut => rest,
+            None => return malformed,
+        },
+    };
+    let (src, dst) = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+    Decoded::Udp { flow: with_ports(hosts, src, dst), ip_id, payload, is_cut }
 }
 
 fn tcp(hosts: FlowKey, bytes: &[u8], is_cut: bool) -> Decoded<'_> {

@@ -5,6 +5,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod decode;
+mod extension;
 mod fragment;
 mod hep;
 mod ip;
