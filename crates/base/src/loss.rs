@@ -111,8 +111,8 @@ losses! {
         "A frame carries an earlier time than the one before it; its time was raised to that one's."
         "Merge captures in time order; check the capture host's clock.";
     TcpFlowEvicted "tcp_flow_evicted" Partial
-        "More TCP flows were open than the configured limit; the oldest lost its unread bytes."
-        "Raise limits.tcp_flows.";
+        "More TCP flows were open, or more of their bytes unread, than the configured limit. One lost its unread bytes: of many one that nobody answered, of large ones the largest."
+        "Raise limits.tcp_flows or limits.tcp_mib if the traffic is honest.";
     HepConnectionRefused "hep_connection_refused" Partial
         "More agents were connected to the HEP listener than it keeps; the connection was closed."
         "Look for an agent that connects again and again; let agents send by UDP.";
@@ -123,14 +123,17 @@ losses! {
         "A HEP message bears a time more than an hour from its arrival; the time of arrival was taken."
         "Set the agent's clock (NTP), or use HEP version 2 or 3.";
     WebSocketUnreadable "websocket_unreadable" Partial
-        "A WebSocket connection uses compression or another extension, or a message larger than SIP's; it is not read on."
+        "A WebSocket connection uses compression or another extension; it is not read on."
         "Switch off permessage-deflate at the proxy.";
     TcpGap "tcp_gap" Partial
         "Bytes of a TCP stream never arrived; reading went on at the next SIP message."
         "Look for loss on the mirror.";
     TcpBufferFull "tcp_buffer_full" Partial
-        "A SIP message over TCP grew past the size limit, or too many segments waited for a missing one."
+        "A TCP flow had more unread bytes than the limit; they were passed over."
         "Usually an attack or a stream that is not SIP.";
+    SipTooLong "sip_too_long" Partial
+        "A SIP message over TCP or WebSocket was longer than 64 KiB; its beginning was read and the rest passed over."
+        "Usually an attack; the source is worth a look.";
     TcpOverlap "tcp_overlap" Notice
         "A TCP segment repeats bytes that were already read."
         "Retransmissions; many of them mean a bad path or a doubled mirror.";

@@ -5,15 +5,41 @@ mod sip;
 mod web_socket;
 
 use bellwether_base::Losses;
-use bellwether_wire::{TcpStream, WebSocket};
+use bellwether_wire::{Held, TcpStream, Torn};
+
+use hep::Envelopes;
+use sip::Messages;
+use web_socket::Socket;
 
 /// What is remembered of a TCP flow.
 #[derive(Default)]
 pub(crate) struct SipFlow {
-    is_sip: bool,
-    is_hep: bool,
-    web_socket: Option<Box<WebSocket>>,
-    misses: u8,
+    speaks: Speaks,
+    /// Octets at the front that do not hold the end of a handshake.
+    searched: usize,
+}
+
+/// What a flow speaks, as far as it shows.
+enum Speaks {
+    /// SIP, or something that was not recognised yet.
+    Sip(Messages),
+    Hep(Envelopes),
+    WebSocket(Box<Socket>),
+}
+
+impl Default for Speaks {
+    fn default() -> Self {
+        Self::Sip(Messages::default())
+    }
+}
+
+impl Held for SipFlow {
+    fn held(&self) -> usize {
+        match &self.speaks {
+            Speaks::WebSocket(socket) => socket.held(),
+            Speaks::Sip(_) | Speaks::Hep(_) => 0,
+        }
+    }
 }
 
 /// What stands in a flow.
@@ -30,56 +56,100 @@ pub(crate) enum InStream<'a> {
     Tls,
 }
 
+/// A TCP flow with its memory.
+type Stream = TcpStream<SipFlow>;
+
+/// A step on a flow.
+enum Step {
+    /// Something was taken off the front, or the flow turned out to speak something else.
+    Taken,
+    /// More octets are needed.
+    Waits,
+    /// Nothing in the flow is ours.
+    NotOurs,
+}
+
 /// Takes the whole messages off the front of a flow and hands each to `message`.
 pub(crate) fn read_messages(
-    stream: &mut TcpStream<SipFlow>,
+    stream: &mut Stream,
     losses: &mut Losses,
     mut message: impl FnMut(InStream<'_>, &mut Losses),
 ) {
-    loop {
-        let taken = match Kind::of(stream) {
-            Kind::Sip => sip::take(stream, losses, &mut message),
-            Kind::Hep => hep::take(stream, losses, &mut message),
-            Kind::Http => web_socket::take_handshake(stream),
-            Kind::WebSocket => web_socket::take(stream, losses, &mut message),
-            Kind::Tls => {
-                message(InStream::Tls, losses);
-                return stream.ignore();
-            }
+    if let Some(torn) = stream.take_torn() {
+        tear(stream, torn, losses);
+    }
+    while !stream.unread().is_empty() {
+        let step = match stream.state.speaks {
+            Speaks::Sip(messages) if !messages.is_sip() => match begins(stream.unread()) {
+                Begins::Hep => {
+                    stream.state.speaks = Speaks::Hep(Envelopes::default());
+                    Step::Taken
+                }
+                Begins::Http => web_socket::take_handshake(stream),
+                Begins::Tls => {
+                    message(InStream::Tls, losses);
+                    Step::NotOurs
+                }
+                Begins::Other => sip::take(stream, messages, losses, &mut message),
+            },
+            Speaks::Sip(messages) => sip::take(stream, messages, losses, &mut message),
+            Speaks::Hep(envelopes) => hep::take(stream, envelopes, losses, &mut message),
+            Speaks::WebSocket(_) => web_socket::take(stream, losses, &mut message),
         };
-        if taken.is_none() || stream.unread().is_empty() {
-            return;
+        match step {
+            Step::Taken => {}
+            Step::Waits => return,
+            Step::NotOurs => return stream.ignore(),
         }
     }
 }
 
-/// What a flow speaks, as far as it shows.
-#[derive(Clone, Copy)]
-enum Kind {
-    Sip,
+/// Octets are missing at the front: a flow stays in step where lengths tell how, and is found into again otherwise.
+fn tear(stream: &mut Stream, torn: Torn, losses: &mut Losses) {
+    let octets = match torn {
+        Torn::Octets(octets) => Some(octets),
+        Torn::Unknown => None,
+    };
+    stream.state.searched = 0;
+    let is_framed_sip = web_socket::begins_with_framed_sip(stream.unread());
+    let now_speaks = match &mut stream.state.speaks {
+        Speaks::Sip(messages) => {
+            let is_in_step = messages.torn(octets);
+            (!is_in_step && !messages.is_sip() && is_framed_sip).then(|| Speaks::WebSocket(Box::default()))
+        }
+        Speaks::Hep(envelopes) => {
+            envelopes.torn(octets, losses);
+            None
+        }
+        Speaks::WebSocket(socket) => {
+            socket.torn(octets);
+            None
+        }
+    };
+    if let Some(now_speaks) = now_speaks {
+        stream.state.speaks = now_speaks;
+    }
+}
+
+/// What the first octets of a flow look like.
+enum Begins {
     Hep,
-    WebSocket,
     Http,
     Tls,
+    Other,
 }
 
-impl Kind {
-    fn of(stream: &TcpStream<SipFlow>) -> Self {
-        let (state, unread) = (&stream.state, stream.unread());
-        if state.is_hep {
-            return Self::Hep;
+fn begins(unread: &[u8]) -> Begins {
+    match unread {
+        [b'H', b'E', b'P', b'3', ..] => Begins::Hep,
+        [b'G', b'E', b'T', b' ', ..] | [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b' ', b'1', ..] => {
+            Begins::Http
         }
-        if state.web_socket.is_some() {
-            return Self::WebSocket;
-        }
-        match unread {
-            _ if state.is_sip => Self::Sip,
-            [b'H', b'E', b'P', b'3', ..] => Self::Hep,
-            [b'G', b'E', b'T', b' ', ..]
-            | [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1', b' ', b'1', ..] => Self::Http,
-            // A handshake record of any version (RFC 8446 section 5.1).
-            [0x16, 3, 0..=4, _, _, 1 | 2, ..] => Self::Tls,
-            _ => Self::Sip,
-        }
+        // A handshake record of any version (RFC 8446 section 5.1).
+        [0x16, 3, 0..=4, _, _, 1 | 2, ..] => Begins::Tls,
+        _ => Begins::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@
 mod address;
 mod defects;
 mod examine;
-mod frame;
+mod framer;
 mod header;
 mod lex;
 mod message;
@@ -24,7 +24,7 @@ mod via;
 
 pub use address::{Address, Addresses, addresses, tag_of};
 pub use defects::{Defect, Defects};
-pub use frame::{Framed, MAX_MESSAGE, frame, resync};
+pub use framer::{Framed, Framer, MAX_MESSAGE};
 pub use header::{Header, LineEnd, Name};
 pub use lex::{Param, Params, comma_values};
 pub use message::{CSeq, Message, Parts, StartLine};

@@ -20,6 +20,6 @@ pub use fragment::{FragmentLimits, FragmentPool, Pushed, Reassembled};
 pub use hep::{Hep, hep3_len, looks_like_hep, read_hep};
 pub use ip::Fragment;
 pub use link::LinkType;
-pub use tcp::{TcpLimits, TcpReassembler, TcpStream};
+pub use tcp::{Held, TcpLimits, TcpReassembler, TcpStream, Torn};
 pub use tunnel::{Tunnel, TunnelKind, TunnelPorts};
 pub use websocket::{WebSocket, WsFrame, first_octets};

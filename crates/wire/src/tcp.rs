@@ -2,6 +2,10 @@ use bellwether_base::{FlowKey, HashKey, Loss, Losses, LruTable, SlotId, Span, Ti
 
 use crate::decode::Segment;
 
+mod stream;
+
+pub use stream::{Held, TcpStream, Torn};
+
 /// Bounds of the reassembly.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpLimits {
@@ -21,47 +25,43 @@ impl Default for TcpLimits {
     }
 }
 
-/// Segments of one flow that wait for a missing one.
-const MAX_AHEAD: usize = 64;
-
-/// A jump in sequence this far is no reordering: the flow was taken over or the mirror lost much of it.
-const FAR: i32 = 1 << 20;
-
-/// One direction of a TCP connection: the octets that were not yet read, in order.
-#[derive(Default)]
-pub struct TcpStream<S> {
-    /// The reader's own memory of this flow.
-    pub state: S,
-    buffer: Vec<u8>,
-    read: usize,
-    next: Option<u32>,
-    ahead: Vec<(u32, Vec<u8>)>,
-    ahead_since: Timestamp,
-    is_torn: bool,
-    is_ignored: bool,
-}
-
 /// Puts the segments of every flow in order, in bounded memory.
 ///
 /// It knows nothing of what the octets mean: the caller reads [`TcpStream::unread`], consumes what it could
 /// use, and calls [`TcpStream::ignore`] for flows that are not its business.
+///
+/// Where flows are too many, those leave first that nobody answered, and of these the ones that hold least: whoever
+/// makes flows cannot push out another's connection. Where memory is short the flow leaves that holds most.
 pub struct TcpReassembler<S> {
-    table: LruTable<FlowKey, TcpStream<S>, 2>,
+    table: LruTable<FlowKey, TcpStream<S>, CLASSES>,
     hash_key: HashKey,
     limits: TcpLimits,
     bytes: usize,
 }
 
+/// Octets that a flow holds at most to be of the first size, the second and so on; more is the last size.
+const SIZES: [usize; 5] = [0, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
 /// Queue of the table for flows that are ignored: they cost little and leave first.
 const IGNORED: usize = 0;
-/// Queue for flows that are read.
-const READ: usize = 1;
+/// First queue of flows of which no other direction was seen, one queue for each size.
+const UNANSWERED: usize = 1;
+/// First queue of flows whose other direction was seen.
+const ANSWERED: usize = UNANSWERED + SIZES.len() + 1;
+const CLASSES: usize = ANSWERED + SIZES.len() + 1;
+/// Sizes by which a flow that nobody answered counts as larger than it is, where memory is short.
+const HANDICAP: usize = 2;
 
-impl<S: Default> TcpReassembler<S> {
+impl<S: Default + Held> TcpReassembler<S> {
     /// Without flows.
     #[must_use]
     pub fn new(limits: TcpLimits, hash_key: HashKey) -> Self {
         Self { table: LruTable::new(limits.flows), hash_key, limits, bytes: 0 }
+    }
+
+    /// Octets that are held for all flows.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.bytes
     }
 
     /// Takes a segment, and hands the flow to `read` if there is something new to read in it.
@@ -73,16 +73,22 @@ impl<S: Default> TcpReassembler<S> {
         losses: &mut Losses,
         mut read: impl FnMut(&mut TcpStream<S>, &mut Losses),
     ) {
-        if segment.payload.is_empty() && !segment.syn && !segment.ends {
+        let is_bare = segment.payload.is_empty() && !segment.syn;
+        if is_bare && !segment.ends {
             return;
         }
-        let slot = self.slot(flow, now, losses);
+        let hash = self.hash(flow);
+        let slot = match self.table.find(hash, &flow) {
+            Some(slot) => slot,
+            // The end of a flow that is not known.
+            None if is_bare => return,
+            None => self.open(hash, flow, now, losses),
+        };
         let Some((_, stream)) = self.table.get_mut(slot) else { return };
         let before = stream.held();
         stream.accept(&segment, now, &self.limits, losses);
-        while !stream.is_ignored {
-            let unread = stream.unread().len();
-            if unread > 0 {
+        while !stream.is_ignored() {
+            if !stream.unread().is_empty() {
                 read(stream, losses);
             }
             if stream.unread().len() > self.limits.flow_bytes {
@@ -94,9 +100,9 @@ impl<S: Default> TcpReassembler<S> {
                 break;
             }
         }
-        let class = if stream.is_ignored { IGNORED } else { READ };
-        let is_over = segment.ends && stream.ahead.is_empty();
+        let is_over = segment.ends && stream.is_at_end(&segment);
         let after = stream.held();
+        let class = class(stream);
         self.bytes = self.bytes + after - before;
         if is_over {
             self.table.remove(slot);
@@ -113,176 +119,76 @@ impl<S: Default> TcpReassembler<S> {
         losses: &mut Losses,
         mut read: impl FnMut(FlowKey, &mut TcpStream<S>, &mut Losses),
     ) {
-        while let Some(slot) = self.table.oldest(READ) {
-            let Some((flow, mut stream)) = self.table.remove(slot) else { break };
-            self.bytes -= stream.held();
-            while !stream.is_ignored && stream.skip_gap(losses) {
-                read(flow, &mut stream, losses);
+        for class in UNANSWERED..CLASSES {
+            while let Some(slot) = self.table.oldest(class) {
+                let Some((flow, mut stream)) = self.table.remove(slot) else { break };
+                self.bytes -= stream.held();
+                while !stream.is_ignored() && stream.skip_gap(losses) {
+                    read(flow, &mut stream, losses);
+                }
             }
         }
     }
 
-    fn slot(&mut self, flow: FlowKey, now: Timestamp, losses: &mut Losses) -> SlotId {
+    fn hash(&self, flow: FlowKey) -> u64 {
         let ports = [flow.src.port().to_be_bytes(), flow.dst.port().to_be_bytes()];
-        let hash = self.hash_key.parts(&[&flow.src.octets(), &flow.dst.octets(), ports.as_flattened()]);
-        let (slot, evicted) = self.table.find_or_insert(hash, flow, now);
+        self.hash_key.parts(&[&flow.src.octets(), &flow.dst.octets(), ports.as_flattened()])
+    }
+
+    /// Makes room for a flow. If the other direction is known, each has answered the other.
+    fn open(&mut self, hash: u64, flow: FlowKey, now: Timestamp, losses: &mut Losses) -> SlotId {
+        let back = FlowKey { src: flow.dst, dst: flow.src };
+        let mut stream = TcpStream::default();
+        if let Some(slot) = self.table.find(self.hash(back), &back)
+            && let Some((_, other)) = self.table.get_mut(slot)
+        {
+            stream.answer();
+            other.answer();
+            let class = class(other);
+            self.table.touch(slot, class, now);
+        }
+        let class = class(&stream);
+        let (slot, evicted) = self.table.insert(hash, flow, stream, class, now);
         if let Some(evicted) = evicted {
-            self.bytes -= evicted.value.held();
-            if !evicted.value.is_ignored {
-                losses.count(Loss::TcpFlowEvicted);
-            }
+            self.gone(&evicted.value, losses);
         }
         slot
     }
 
     fn shrink(&mut self, losses: &mut Losses) {
         while self.bytes > self.limits.bytes
-            && let Some(slot) = self.table.oldest(READ)
+            && let Some(slot) = self.largest()
             && let Some((_, stream)) = self.table.remove(slot)
         {
-            self.bytes -= stream.held();
+            self.gone(&stream, losses);
+        }
+    }
+
+    fn gone(&mut self, stream: &TcpStream<S>, losses: &mut Losses) {
+        self.bytes -= stream.held();
+        if !stream.is_ignored() {
             losses.count(Loss::TcpFlowEvicted);
         }
     }
+
+    /// The flow that has waited longest among those that hold most.
+    fn largest(&self) -> Option<SlotId> {
+        let of_size = |first: usize, size: usize| self.table.oldest(first + size);
+        (1..=SIZES.len() + HANDICAP).rev().find_map(|size| {
+            let unanswered = size.checked_sub(HANDICAP).filter(|size| *size > 0);
+            let unanswered = unanswered.and_then(|size| of_size(UNANSWERED, size));
+            unanswered.or_else(|| of_size(ANSWERED, size).filter(|_| size <= SIZES.len()))
+        })
+    }
 }
 
-impl<S: Default> TcpStream<S> {
-    /// The octets in order that were not yet consumed.
-    #[must_use]
-    pub fn unread(&self) -> &[u8] {
-        self.buffer.get(self.read..).unwrap_or_default()
+fn class<S: Default + Held>(stream: &TcpStream<S>) -> usize {
+    if stream.is_ignored() {
+        return IGNORED;
     }
-
-    /// Whether octets are missing before [`Self::unread`]: after a gap, or because the flow was joined
-    /// midway. Answers once.
-    pub fn take_torn(&mut self) -> bool {
-        std::mem::take(&mut self.is_torn)
-    }
-
-    /// Marks the front of the unread octets as torn again, when no way back in was found yet.
-    pub fn tear(&mut self) {
-        self.is_torn = true;
-    }
-
-    /// Takes `n` octets off the front.
-    pub fn consume(&mut self, n: usize) {
-        self.read = (self.read + n).min(self.buffer.len());
-        if self.read == self.buffer.len() {
-            self.buffer.clear();
-            self.read = 0;
-            if self.buffer.capacity() > 4096 {
-                self.buffer = Vec::new();
-            }
-        }
-    }
-
-    /// Declares the flow none of the reader's business: its octets are passed over from now on.
-    pub fn ignore(&mut self) {
-        self.is_ignored = true;
-        self.buffer = Vec::new();
-        self.ahead = Vec::new();
-        self.read = 0;
-    }
-
-    fn held(&self) -> usize {
-        self.buffer.len() + self.ahead.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
-    }
-
-    fn drop_unread(&mut self) {
-        self.consume(self.buffer.len());
-        self.is_torn = true;
-    }
-
-    fn accept(&mut self, segment: &Segment<'_>, now: Timestamp, limits: &TcpLimits, losses: &mut Losses) {
-        if segment.syn {
-            *self = Self { next: Some(segment.seq.wrapping_add(1)), ..Self::default() };
-        }
-        if segment.payload.is_empty() || self.is_ignored {
-            return;
-        }
-        let seq = if segment.syn { segment.seq.wrapping_add(1) } else { segment.seq };
-        let Some(next) = self.next else {
-            self.is_torn = true;
-            self.next = Some(seq);
-            self.append(seq, segment.payload, losses);
-            return self.after_cut(segment);
-        };
-        let distance = seq.wrapping_sub(next).cast_signed();
-        if !(-FAR..=FAR).contains(&distance) {
-            losses.count(Loss::TcpGap);
-            self.drop_unread();
-            self.ahead.clear();
-            self.next = Some(seq);
-            self.append(seq, segment.payload, losses);
-        } else if distance <= 0 {
-            self.append(seq, segment.payload, losses);
-        } else {
-            if self.ahead.is_empty() {
-                self.ahead_since = now;
-            }
-            let at = self.ahead.partition_point(|(s, _)| s.wrapping_sub(next) <= seq.wrapping_sub(next));
-            self.ahead.insert(at, (seq, segment.payload.to_vec()));
-            if self.ahead.len() > MAX_AHEAD || self.held() > limits.flow_bytes {
-                self.skip_gap(losses);
-            }
-        }
-        self.after_cut(segment);
-    }
-
-    /// A segment cut by the snap length leaves a hole that nothing will fill.
-    fn after_cut(&mut self, segment: &Segment<'_>) {
-        if segment.is_cut {
-            self.drop_unread();
-            self.next = None;
-        }
-    }
-
-    /// Adds octets at `seq`, which is at or before the next expected one.
-    fn append(&mut self, seq: u32, payload: &[u8], losses: &mut Losses) {
-        let next = self.next.unwrap_or(seq);
-        let repeated = next.wrapping_sub(seq) as usize;
-        if repeated > 0 {
-            losses.count(Loss::TcpOverlap);
-        }
-        let Some(new) = payload.get(repeated..) else { return };
-        self.buffer.extend_from_slice(new);
-        self.next = Some(next.wrapping_add(new.len() as u32));
-    }
-
-    /// Takes in what has become contiguous, or gives up on a gap that lasts too long. Answers whether there
-    /// is something new to read.
-    fn advance(&mut self, now: Timestamp, limits: &TcpLimits, losses: &mut Losses) -> bool {
-        let before = self.buffer.len();
-        self.join_ahead(losses);
-        if self.buffer.len() > before {
-            self.ahead_since = now;
-            return true;
-        }
-        if !self.ahead.is_empty() && now.since(self.ahead_since) > limits.patience {
-            self.ahead_since = now;
-            return self.skip_gap(losses);
-        }
-        false
-    }
-
-    fn join_ahead(&mut self, losses: &mut Losses) {
-        while let (Some(next), Some((seq, _))) = (self.next, self.ahead.first())
-            && seq.wrapping_sub(next).cast_signed() <= 0
-        {
-            let (seq, bytes) = self.ahead.remove(0);
-            self.append(seq, &bytes, losses);
-        }
-    }
-
-    /// Goes on behind the missing octets; answers whether there was anything.
-    fn skip_gap(&mut self, losses: &mut Losses) -> bool {
-        let Some((seq, _)) = self.ahead.first() else { return false };
-        losses.count(Loss::TcpGap);
-        self.next = Some(*seq);
-        self.drop_unread();
-        self.join_ahead(losses);
-        true
-    }
+    let held = stream.held();
+    let size = SIZES.iter().position(|most| held <= *most).unwrap_or(SIZES.len());
+    if stream.is_answered() { ANSWERED + size } else { UNANSWERED + size }
 }
 
 #[cfg(test)]
@@ -317,7 +223,7 @@ mod tests {
         fn push(&mut self, segment: Segment<'_>, now: Timestamp) {
             let (got, torn) = (&mut self.got, &mut self.torn);
             self.tcp.push(flow(), segment, now, &mut self.losses, |stream, _| {
-                *torn += usize::from(stream.take_torn());
+                *torn += usize::from(stream.take_torn().is_some());
                 got.extend_from_slice(stream.unread());
                 stream.consume(stream.unread().len());
             });
@@ -381,6 +287,132 @@ mod tests {
             stream.consume(stream.unread().len());
         });
         assert_eq!((rest.as_slice(), reader.losses.get(Loss::TcpGap)), (&b"xyz"[..], 1));
+    }
+
+    fn messages(tcp: &mut TcpReassembler<()>, flow: FlowKey, seq: u32, losses: &mut Losses) -> usize {
+        let mut whole = 0;
+        // Each segment ends in the middle of a message, so that something stays unread.
+        let segment = data(seq, &[b'm'; 1400]);
+        tcp.push(flow, segment, NOW, losses, |stream, _| {
+            while stream.unread().len() >= 900 {
+                stream.consume(900);
+                whole += 1;
+            }
+        });
+        whole
+    }
+
+    #[test]
+    fn a_flow_that_is_read_holds_what_is_unread_however_much_was_read() {
+        let mut tcp = TcpReassembler::<()>::new(TcpLimits::default(), HashKey::new([1; 16]));
+        let mut losses = Losses::default();
+        let mut whole = 0;
+        for i in 0..50_000_u32 {
+            whole += messages(&mut tcp, flow(), i * 1400, &mut losses);
+            assert!(tcp.bytes < 900 + 1400);
+        }
+        assert_eq!((whole, losses), (50_000 * 1400 / 900, Losses::default()));
+    }
+
+    #[test]
+    fn two_segments_that_change_places_cost_nothing_however_much_was_read() {
+        let mut tcp = TcpReassembler::<()>::new(TcpLimits::default(), HashKey::new([1; 16]));
+        let mut losses = Losses::default();
+        let mut whole = 0;
+        for i in 0..20_000_u32 {
+            let at = match i % 50 {
+                10 => i + 1,
+                11 => i - 1,
+                _ => i,
+            };
+            whole += messages(&mut tcp, flow(), at * 1400, &mut losses);
+        }
+        assert_eq!((whole, losses), (20_000 * 1400 / 900, Losses::default()));
+    }
+
+    #[test]
+    fn where_memory_is_short_the_flow_that_holds_most_leaves() {
+        let limits = TcpLimits { bytes: 100_000, ..TcpLimits::default() };
+        let mut tcp = TcpReassembler::<()>::new(limits, HashKey::new([1; 16]));
+        let mut losses = Losses::default();
+        let from = |port| FlowKey { src: flow().src.with_port(port), ..flow() };
+        for port in 0..50 {
+            tcp.push(from(port), data(1, b"half a message"), NOW, &mut losses, |_, _| {});
+        }
+        for i in 0..100_u32 {
+            tcp.push(from(9999), data(i * 1400, &[b'x'; 1400]), NOW, &mut losses, |_, _| {});
+        }
+        let mut kept = 0;
+        for port in 0..50 {
+            tcp.push(from(port), data(15, b" and its end"), NOW, &mut losses, |stream, _| {
+                kept += usize::from(stream.unread() == b"half a message and its end");
+            });
+        }
+        assert_eq!((kept, losses.get(Loss::TcpFlowEvicted)), (50, 1));
+    }
+
+    #[test]
+    fn answered_flows_outlive_those_that_nobody_answered() {
+        let limits = TcpLimits { flows: 100, ..TcpLimits::default() };
+        let mut tcp = TcpReassembler::<()>::new(limits, HashKey::new([1; 16]));
+        let mut losses = Losses::default();
+        let from = |port| FlowKey { src: flow().src.with_port(port), ..flow() };
+        let back = |flow: FlowKey| FlowKey { src: flow.dst, dst: flow.src };
+        tcp.push(from(7), data(1, b"half"), NOW, &mut losses, |_, _| {});
+        tcp.push(back(from(7)), data(1, b"answer"), NOW, &mut losses, |_, _| {});
+        for port in 1000..3000 {
+            let syn = Segment { syn: true, ..data(1, b"never answered") };
+            tcp.push(from(port), syn, NOW, &mut losses, |_, _| {});
+            // A refusal is no answer.
+            let reset = Segment { ends: true, ..data(0, b"") };
+            tcp.push(back(from(port)), reset, NOW, &mut losses, |_, _| {});
+        }
+        let mut got = Vec::new();
+        tcp.push(from(7), data(5, b" and half"), NOW, &mut losses, |stream, _| {
+            got = stream.unread().to_vec();
+        });
+        assert_eq!(got, b"half and half");
+    }
+
+    #[test]
+    fn one_forged_segment_does_not_turn_a_flow_aside_and_two_in_a_row_do() {
+        let mut reader = Reader::new();
+        reader.push(data(100, b"abc"), NOW);
+        reader.push(data(900_000_000, b"forged"), NOW);
+        reader.push(Segment { syn: true, ..data(700_000_000, b"") }, NOW);
+        reader.push(Segment { ends: true, ..data(800_000_000, b"") }, NOW);
+        reader.push(data(103, b"def"), NOW);
+        reader.push(data(900_000_006, b"forged"), NOW);
+        reader.push(data(106, b"ghi"), NOW);
+        assert_eq!((reader.got.as_slice(), reader.torn), (&b"abcdefghi"[..], 1));
+        reader.push(data(900_000_000, b"now"), NOW);
+        reader.push(data(900_000_003, b" here"), NOW);
+        assert_eq!((reader.got.as_slice(), reader.torn), (&b"abcdefghinow here"[..], 2));
+        assert_eq!(reader.losses.get(Loss::TcpGap), 1);
+    }
+
+    #[test]
+    fn a_connection_that_takes_over_the_ports_of_another_is_read_from_its_beginning() {
+        let mut reader = Reader::new();
+        reader.push(Segment { syn: true, ..data(99, b"") }, NOW);
+        reader.push(data(100, b"abc"), NOW);
+        // A copy of the beginning is not another connection.
+        reader.push(Segment { syn: true, ..data(99, b"") }, NOW);
+        reader.push(data(100, b"abc"), NOW);
+        reader.push(Segment { syn: true, ..data(5_000, b"") }, NOW);
+        reader.push(data(5_001, b"new"), NOW);
+        assert_eq!((reader.got.as_slice(), reader.torn), (&b"abcnew"[..], 0));
+    }
+
+    #[test]
+    fn segments_far_ahead_do_not_outrun_a_flow_that_goes_on() {
+        let mut reader = Reader::new();
+        reader.push(data(100, b"abc"), NOW);
+        reader.push(data(5_000, b"forged"), NOW);
+        for i in 0..10_u32 {
+            reader.push(data(103 + i, b"."), NOW + Span::from_secs(3 * i64::from(i)));
+        }
+        assert_eq!((reader.got.as_slice(), reader.losses.get(Loss::TcpGap)), (&b"abc.........."[..], 0));
     }
 
     #[test]

@@ -2,95 +2,158 @@
 
 use bellwether_base::Loss;
 
-/// The largest message that is put together: as large as a SIP message may be.
+/// The octets that are kept of a message: as large as a SIP message may be.
 const MAX_MESSAGE: usize = 64 << 10;
 
+/// Room that an empty message may keep.
+const KEPT_ROOM: usize = 4096;
+
 /// One direction of a WebSocket connection: the message that is being put together from frames.
+///
+/// A frame is taken as it comes, so that none has to be kept whole, and one of any length is passed over to its last octet.
 #[derive(Debug, Default)]
 pub struct WebSocket {
     message: Vec<u8>,
+    frame: Option<Frame>,
+    /// Octets are missing in the message.
+    is_torn: bool,
+    /// The message is longer than what is kept of it.
+    is_cut: bool,
 }
 
-/// What the front of the octets comes to.
+/// The front of the octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WsFrame {
-    /// A frame is not there whole.
+    /// More octets are needed.
     Incomplete,
-    /// A frame of this length was taken; the message goes on, or it was a control frame.
+    /// This many octets were taken; the message goes on.
     Taken(usize),
-    /// A frame of this length was taken, and with it the message is complete.
+    /// This many octets were taken, and with them the message is complete.
     Complete(usize),
 }
 
-struct Header {
+/// A frame whose header was taken.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
     is_final: bool,
     opcode: u8,
-    mask: Option<[u8; 4]>,
-    /// Octets before the payload, and of it.
-    start: usize,
-    len: usize,
+    /// The key for the next octet comes first.
+    mask: [u8; 4],
+    /// Octets of the payload that were not taken.
+    left: u64,
+}
+
+impl Frame {
+    /// Close, ping and pong may stand between the frames of a message.
+    const fn is_control(self) -> bool {
+        self.opcode >= 8
+    }
+
+    /// The frame behind `n` octets of its payload.
+    fn behind(mut self, n: u64) -> Self {
+        self.mask.rotate_left((n % 4) as usize);
+        Self { left: self.left.saturating_sub(n), ..self }
+    }
 }
 
 impl WebSocket {
-    /// Takes the frame at the front.
+    /// Takes the header or the payload at the front, as far as it is there.
     ///
     /// # Errors
-    /// If it uses an extension (compression is one) that cannot be read, or the message grows too large.
+    /// [`Loss::WebSocketUnreadable`] if a frame uses an extension (compression is one).
     pub fn take(&mut self, bytes: &[u8]) -> Result<WsFrame, Loss> {
-        let Some(header) = header(bytes)? else { return Ok(WsFrame::Incomplete) };
-        let end = header.start + header.len;
-        let Some(payload) = bytes.get(header.start..end) else { return Ok(WsFrame::Incomplete) };
-        // Close, ping and pong may stand between the frames of a message.
-        if header.opcode >= 8 {
-            return Ok(WsFrame::Taken(end));
+        let Some(frame) = self.frame else {
+            let Some((frame, len)) = header(bytes)? else { return Ok(WsFrame::Incomplete) };
+            if !frame.is_control() && frame.opcode != 0 {
+                self.begin();
+            }
+            return Ok(self.goes_on(frame, len));
+        };
+        if bytes.is_empty() {
+            return Ok(WsFrame::Incomplete);
         }
-        if header.opcode != 0 {
-            self.message.clear();
+        let len = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len());
+        if !frame.is_control() {
+            self.append(bytes.get(..len).unwrap_or_default(), frame.mask);
         }
-        if self.message.len() + payload.len() > MAX_MESSAGE {
-            return Err(Loss::WebSocketUnreadable);
-        }
-        self.append(payload, header.mask);
-        Ok(if header.is_final { WsFrame::Complete(end) } else { WsFrame::Taken(end) })
+        Ok(self.goes_on(frame.behind(len as u64), len))
     }
 
-    /// The message that was completed last.
+    /// `octets` are missing at the front, of this frame's payload if the connection is to stay in step. Answers whether
+    /// it does.
+    pub fn torn(&mut self, octets: u64) -> bool {
+        let Some(frame) = self.frame.filter(|frame| octets <= frame.left) else {
+            self.frame = None;
+            self.begin();
+            return false;
+        };
+        self.is_torn |= !frame.is_control();
+        self.goes_on(frame.behind(octets), 0);
+        true
+    }
+
+    /// The message that was completed last, or the first octets of a long one.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.message
     }
 
-    fn append(&mut self, payload: &[u8], mask: Option<[u8; 4]>) {
-        match mask {
-            None => self.message.extend_from_slice(payload),
-            Some(mask) => {
-                self.message.extend(payload.iter().zip(mask.iter().cycle()).map(|(octet, key)| octet ^ key));
-            }
-        }
+    /// Whether that message was longer than what is kept of it.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Octets that are kept.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.message.capacity()
+    }
+
+    fn begin(&mut self) {
+        self.message.clear();
+        self.message.shrink_to(KEPT_ROOM);
+        (self.is_torn, self.is_cut) = (false, false);
+    }
+
+    /// The frame, of which `len` octets were just taken, goes on or ends.
+    fn goes_on(&mut self, frame: Frame, len: usize) -> WsFrame {
+        self.frame = Some(frame).filter(|frame| frame.left > 0);
+        let is_complete = self.frame.is_none() && frame.is_final && !frame.is_control();
+        if is_complete && !self.is_torn { WsFrame::Complete(len) } else { WsFrame::Taken(len) }
+    }
+
+    fn append(&mut self, payload: &[u8], mask: [u8; 4]) {
+        let room = MAX_MESSAGE - self.message.len().min(MAX_MESSAGE);
+        self.is_cut |= payload.len() > room;
+        let kept = payload.iter().take(room);
+        self.message.extend(kept.zip(mask.iter().cycle()).map(|(octet, key)| octet ^ key));
     }
 }
 
 /// The beginning of the first message, if octets begin with a frame: for connections that were joined midway.
 #[must_use]
 pub fn first_octets(bytes: &[u8]) -> Option<Vec<u8>> {
-    let header = header(bytes).ok()??;
-    if !matches!(header.opcode, 1 | 2) {
+    let (frame, len) = header(bytes).ok()??;
+    if !matches!(frame.opcode, 1 | 2) {
         return None;
     }
     let mut socket = WebSocket::default();
-    let payload = bytes.get(header.start..)?;
-    socket.append(payload.get(..header.len.min(256)).unwrap_or(payload), header.mask);
+    let payload = bytes.get(len..)?;
+    let most = usize::try_from(frame.left).unwrap_or(usize::MAX).min(256);
+    socket.append(payload.get(..most).unwrap_or(payload), frame.mask);
     Some(socket.message)
 }
 
-fn header(bytes: &[u8]) -> Result<Option<Header>, Loss> {
+/// The header at the front, with its length; none while it is not there whole.
+fn header(bytes: &[u8]) -> Result<Option<(Frame, usize)>, Loss> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     let opcode = first & 0x0f;
     // Reserved bits belong to extensions, reserved opcodes to nobody yet.
     if first & 0x70 != 0 || matches!(opcode, 3..=7 | 11..=15) {
         return Err(Loss::WebSocketUnreadable);
     }
-    let (len, extra) = match second & 0x7f {
+    let (left, extra) = match second & 0x7f {
         126 => match rest.first_chunk::<2>() {
             Some(len) => (u64::from(u16::from_be_bytes(*len)), 2),
             None => return Ok(None),
@@ -101,18 +164,15 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Loss> {
         },
         len => (u64::from(len), 0),
     };
-    if len > MAX_MESSAGE as u64 {
-        return Err(Loss::WebSocketUnreadable);
-    }
     let is_masked = second & 0x80 != 0;
     let mask = if is_masked {
         let Some(mask) = rest.get(extra..).and_then(|rest| rest.first_chunk::<4>()) else { return Ok(None) };
-        Some(*mask)
+        *mask
     } else {
-        None
+        [0; 4]
     };
     let start = 2 + extra + if is_masked { 4 } else { 0 };
-    Ok(Some(Header { is_final: first & 0x80 != 0, opcode, mask, start, len: len as usize }))
+    Ok(Some((Frame { is_final: first & 0x80 != 0, opcode, mask, left }, start)))
 }
 
 #[cfg(test)]
@@ -179,16 +239,42 @@ mod tests {
     }
 
     #[test]
-    fn extensions_and_bombs_are_named() {
+    fn extensions_are_named() {
         assert_eq!(read(&[0xc1, 1, 0]), Err(Loss::WebSocketUnreadable));
-        assert_eq!(read(&[0x81, 127, 1, 0, 0, 0, 0, 0, 0, 0]), Err(Loss::WebSocketUnreadable));
-        let endless: Vec<u8> = [vec![1, 1, b'a'], [0, 126, 0x40, 0].to_vec()].concat();
-        let mut bomb = endless;
-        for _ in 0..5 {
-            bomb.extend([0; 0x4000]);
-            bomb.extend([0, 126, 0x40, 0]);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_passed_over_to_its_last_octet() {
+        let (long, short) = (vec![b'x'; 200_000], b"OPTIONS".to_vec());
+        for cuts in [1, 7] {
+            let both = [frames(&long, cuts, Some([1, 2, 3, 4])), frames(&short, 1, None)].concat();
+            assert_eq!(read(&both), Ok(vec![long[..MAX_MESSAGE].to_vec(), short.clone()]));
         }
-        assert_eq!(read(&bomb), Err(Loss::WebSocketUnreadable));
+        let endless = [&[0x82, 127, 0x7f, 0xff, 0, 0, 0, 0, 0, 0][..], &vec![0x81; 300_000]].concat();
+        assert_eq!(read(&endless), Ok(vec![]));
+    }
+
+    #[test]
+    fn octets_that_are_missing_within_a_frame_cost_its_message_alone() {
+        let (torn, next) = (b"a message in two frames".to_vec(), b"the next".to_vec());
+        let both = [frames(&torn, 2, Some([1, 2, 3, 4])), frames(&next, 1, Some([5, 6, 7, 8]))].concat();
+        let mut socket = WebSocket::default();
+        assert_eq!(socket.take(&both[..8]), Ok(WsFrame::Taken(6)));
+        assert_eq!(socket.take(&both[6..8]), Ok(WsFrame::Taken(2)));
+        assert!(socket.torn(4));
+        let (mut rest, mut got) = (&both[12..], Vec::new());
+        loop {
+            match socket.take(rest).unwrap() {
+                WsFrame::Incomplete => break,
+                WsFrame::Taken(len) => rest = &rest[len..],
+                WsFrame::Complete(len) => {
+                    got.push(socket.message().to_vec());
+                    rest = &rest[len..];
+                }
+            }
+        }
+        assert_eq!(got, [next]);
+        assert!(!socket.torn(4));
     }
 
     #[test]
@@ -199,6 +285,33 @@ mod tests {
     }
 
     proptest! {
+        /// A frame may come in pieces of any length.
+        #[test]
+        fn any_cutting_gives_the_messages(
+            message in prop::collection::vec(any::<u8>(), 1..300),
+            cuts in 1_usize..4,
+            mask: [u8; 4],
+            size in 1_usize..50,
+        ) {
+            let stream = [frames(&message, cuts, Some(mask)), frames(&message, 1, None)].concat();
+            let (mut socket, mut got, mut unread) = (WebSocket::default(), Vec::new(), Vec::new());
+            for piece in stream.chunks(size) {
+                unread.extend_from_slice(piece);
+                loop {
+                    let (taken, is_complete) = match socket.take(&unread) {
+                        Ok(WsFrame::Taken(len)) => (len, false),
+                        Ok(WsFrame::Complete(len)) => (len, true),
+                        _ => break,
+                    };
+                    if is_complete {
+                        got.push(socket.message().to_vec());
+                    }
+                    unread.drain(..taken);
+                }
+            }
+            prop_assert_eq!(got, vec![message.clone(), message]);
+        }
+
         #[test]
         fn any_octets_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = (read(&bytes), first_octets(&bytes));

@@ -1,33 +1,72 @@
 use bellwether_base::{Loss, Losses};
-use bellwether_wire::{TcpStream, hep3_len};
+use bellwether_wire::hep3_len;
 
-use super::{InStream, SipFlow};
+use super::{InStream, Speaks, Step, Stream};
 
 /// How every message of HEP version 3 begins.
 pub(super) const HEP: &[u8] = b"HEP3";
 
-/// Takes one envelope off the front; none if it has to wait for more octets.
+/// Envelopes of HEP in a flow.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Envelopes {
+    /// Length of the envelope at the front, once its header is there.
+    awaited: u64,
+    /// Octets of a torn envelope that are passed over.
+    passed_over: u64,
+    /// Nobody knows where the next envelope begins.
+    is_lost: bool,
+}
+
+impl Envelopes {
+    /// Octets are missing. Within an envelope its length tells where the next one begins, so that none that somebody
+    /// hid in a message is taken for an agent's.
+    pub(super) fn torn(&mut self, octets: Option<u64>, losses: &mut Losses) {
+        let whole = self.awaited.max(self.passed_over);
+        let left = octets.and_then(|octets| whole.checked_sub(octets));
+        if left.is_none() {
+            losses.count(Loss::HepDesync);
+        }
+        *self = Self { awaited: 0, passed_over: left.unwrap_or(0), is_lost: left.is_none() };
+    }
+}
+
+/// Takes one envelope off the front.
 pub(super) fn take(
-    stream: &mut TcpStream<SipFlow>,
+    stream: &mut Stream,
+    mut envelopes: Envelopes,
     losses: &mut Losses,
     message: &mut impl FnMut(InStream<'_>, &mut Losses),
-) -> Option<()> {
-    stream.state.is_hep = true;
-    // Behind a gap only the mark shows where an envelope begins.
-    let is_lost = stream.take_torn() && !stream.unread().starts_with(HEP);
-    match hep3_len(stream.unread()) {
-        Ok(Some(len)) if !is_lost => {
-            message(InStream::Hep(stream.unread().get(..len)?), losses);
-            stream.consume(len);
+) -> Step {
+    let unread = stream.unread();
+    let len = if envelopes.passed_over > 0 {
+        let len = usize::try_from(envelopes.passed_over).unwrap_or(usize::MAX).min(unread.len());
+        envelopes.passed_over -= len as u64;
+        len
+    } else if envelopes.is_lost && !unread.starts_with(HEP) {
+        let next = memchr::memmem::find(unread, HEP);
+        // The mark may have begun at the end of what is there.
+        next.unwrap_or_else(|| (unread.len() + 1).saturating_sub(HEP.len()))
+    } else {
+        match hep3_len(unread) {
+            Ok(Some(len)) => {
+                envelopes = Envelopes { awaited: len as u64, ..Envelopes::default() };
+                let Some(envelope) = unread.get(..len) else {
+                    stream.state.speaks = Speaks::Hep(envelopes);
+                    return Step::Waits;
+                };
+                message(InStream::Hep(envelope), losses);
+                envelopes.awaited = 0;
+                len
+            }
+            Ok(None) => 0,
+            Err(_) => {
+                losses.count(Loss::HepDesync);
+                envelopes.is_lost = true;
+                1
+            }
         }
-        Ok(None) if !is_lost => return None,
-        _ => {
-            losses.count(Loss::HepDesync);
-            // The mark may also have begun at the end of what is there.
-            let unread = stream.unread();
-            let next = memchr::memmem::find(unread.get(1..).unwrap_or_default(), HEP).map(|at| at + 1);
-            stream.consume(next.unwrap_or_else(|| unread.len().saturating_sub(HEP.len() - 1).max(1)));
-        }
-    }
-    Some(())
+    };
+    stream.state.speaks = Speaks::Hep(envelopes);
+    stream.consume(len);
+    if len == 0 { Step::Waits } else { Step::Taken }
 }

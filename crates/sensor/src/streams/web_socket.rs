@@ -1,69 +1,100 @@
-use bellwether_base::Losses;
+use bellwether_base::{Loss, Losses};
 use bellwether_sip::{Verdict, probe};
-use bellwether_wire::{TcpStream, WsFrame, first_octets};
+use bellwether_wire::{WebSocket, WsFrame, first_octets};
 
-use super::{InStream, SipFlow};
+use super::{InStream, Speaks, Step, Stream};
 
 /// Headers of a WebSocket's handshake; more is no handshake.
 const MAX_HANDSHAKE: usize = 16 << 10;
 
-/// Takes the handshake that turns HTTP into a WebSocket (RFC 6455 section 4); gives up on any other HTTP.
-pub(super) fn take_handshake(stream: &mut TcpStream<SipFlow>) -> Option<()> {
-    let unread = stream.unread();
-    let Some(end) = memchr::memmem::find(unread, b"\r\n\r\n") else {
-        if unread.len() > MAX_HANDSHAKE {
-            stream.ignore();
+/// The end of a handshake.
+const END: &[u8] = b"\r\n\r\n";
+
+/// Frames of a WebSocket in a flow.
+#[derive(Default)]
+pub(super) struct Socket {
+    frames: WebSocket,
+    /// Nobody knows where the next frame begins.
+    is_lost: bool,
+}
+
+impl Socket {
+    pub(super) const fn held(&self) -> usize {
+        self.frames.held()
+    }
+
+    /// Octets are missing. Frames have no mark: unless a length tells, the next segment that begins with SIP in a frame
+    /// goes on.
+    pub(super) fn torn(&mut self, octets: Option<u64>) {
+        let is_in_step = octets.is_some_and(|octets| self.frames.torn(octets));
+        self.is_lost = !is_in_step;
+        if self.is_lost {
+            self.frames = WebSocket::default();
         }
-        return None;
+    }
+}
+
+/// Takes the handshake that turns HTTP into a WebSocket (RFC 6455 section 4); gives up on any other HTTP.
+pub(super) fn take_handshake(stream: &mut Stream) -> Step {
+    let unread = stream.unread();
+    let searched = stream.state.searched.saturating_sub(END.len());
+    let Some(end) = memchr::memmem::find(unread.get(searched..).unwrap_or_default(), END) else {
+        if unread.len() > MAX_HANDSHAKE {
+            return Step::NotOurs;
+        }
+        stream.state.searched = unread.len();
+        return Step::Waits;
     };
+    let end = searched + end;
     let headers = unread.get(..end).unwrap_or_default();
     let is_upgrade = headers.split(|b| *b == b'\n').any(|line| {
         let line = line.to_ascii_lowercase();
         line.starts_with(b"upgrade:") && memchr::memmem::find(&line, b"websocket").is_some()
     });
     if !is_upgrade {
-        stream.ignore();
-        return None;
+        return Step::NotOurs;
     }
-    stream.consume(end + 4);
-    stream.state.web_socket = Some(Box::default());
-    Some(())
+    stream.consume(end + END.len());
+    stream.state.speaks = Speaks::WebSocket(Box::default());
+    Step::Taken
 }
 
-/// Takes one frame off the front; none if it has to wait for more octets, or cannot be read.
+/// Takes a part of a frame off the front.
 pub(super) fn take(
-    stream: &mut TcpStream<SipFlow>,
+    stream: &mut Stream,
     losses: &mut Losses,
     message: &mut impl FnMut(InStream<'_>, &mut Losses),
-) -> Option<()> {
-    let mut socket = stream.state.web_socket.take()?;
-    // Frames have no mark; behind a gap the next segment that begins with SIP in a frame goes on.
-    if stream.take_torn() && !begins_with_framed_sip(stream.unread()) {
-        let len = stream.unread().len();
-        stream.consume(len);
-        stream.tear();
-        stream.state.web_socket = Some(socket);
-        return None;
-    }
-    let taken = socket.take(stream.unread());
-    let len = match taken {
-        Ok(WsFrame::Incomplete) => None,
-        Ok(WsFrame::Taken(len)) => Some(len),
-        Ok(WsFrame::Complete(len)) => {
-            if probe(socket.message()) != Verdict::NotOurs {
-                message(InStream::WebSocket(socket.message()), losses);
+) -> Step {
+    // The socket leaves the flow while the flow's octets are looked at.
+    let Speaks::WebSocket(mut socket) = std::mem::take(&mut stream.state.speaks) else {
+        return Step::NotOurs;
+    };
+    let unread = stream.unread();
+    let len = if socket.is_lost && !begins_with_framed_sip(unread) {
+        unread.len()
+    } else {
+        socket.is_lost = false;
+        match socket.frames.take(unread) {
+            Ok(WsFrame::Incomplete) => 0,
+            Ok(WsFrame::Taken(len)) => len,
+            Ok(WsFrame::Complete(len)) => {
+                if socket.frames.is_cut() {
+                    losses.count(Loss::SipTooLong);
+                }
+                if probe(socket.frames.message()) != Verdict::NotOurs {
+                    message(InStream::WebSocket(socket.frames.message()), losses);
+                }
+                len
             }
-            Some(len)
-        }
-        Err(loss) => {
-            losses.count(loss);
-            stream.ignore();
-            return None;
+            Err(loss) => {
+                losses.count(loss);
+                return Step::NotOurs;
+            }
         }
     };
-    stream.state.web_socket = Some(socket);
-    stream.consume(len?);
-    Some(())
+    stream.state.speaks = Speaks::WebSocket(socket);
+    stream.consume(len);
+    if len == 0 { Step::Waits } else { Step::Taken }
 }
 
 /// Whether a frame begins here and a SIP message in it.

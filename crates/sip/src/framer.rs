@@ -1,0 +1,323 @@
+use crate::header::Name;
+use crate::lex::{is_token, number, trim};
+use crate::message::skip_empty_lines;
+use crate::{Verdict, probe};
+
+/// The largest message framed out of a stream. RFC 3261 sets no limit; signed INVITEs with several
+/// PASSporTs and SIPREC metadata stay below this, and an endless header must end somewhere.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// A longer first line is no message's.
+const LONGEST_FIRST_LINE: usize = 8192;
+
+/// A longer word is no method.
+const LONGEST_METHOD: usize = 64;
+
+/// A longer line is not looked at as a start line when a stream has to be found into again.
+const LONGEST_START_LINE: usize = 2048;
+
+/// The front of a stream's unread octets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Framed {
+    /// A whole message of `len` octets.
+    Message {
+        /// Octets of the message.
+        len: usize,
+    },
+    /// The first `len` octets of a message that is longer than [`MAX_MESSAGE`]; the rest will be passed over.
+    Cut {
+        /// Octets that are kept of the message.
+        len: usize,
+    },
+    /// Only line ends so far (keep-alives of RFC 5626 section 4.4.1).
+    KeepAlive {
+        /// How many octets.
+        len: usize,
+    },
+    /// Octets that belong to no message that is handed out.
+    Pass {
+        /// How many octets.
+        len: usize,
+    },
+    /// More octets are needed.
+    Incomplete,
+    /// No SIP message begins here.
+    NotSip,
+}
+
+/// Takes messages off the front of a stream (RFC 3261 section 18.3: Content-Length is its framing).
+///
+/// The framer remembers how far it has looked, so that a stream costs the same however its octets are cut into
+/// segments. A message without a usable Content-Length is taken to have no body, as there is no other way on. Of several that
+/// differ the largest counts: what may be a body is never read as a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Framer {
+    place: Place,
+}
+
+/// The place of the first unread octet. All offsets count from there.
+#[derive(Clone, Copy, Debug, Default)]
+enum Place {
+    /// Between two messages.
+    #[default]
+    Start,
+    /// In a first line. The first `searched` octets hold no line end.
+    FirstLine { searched: usize },
+    /// Among the headers of a message.
+    Headers(Headers),
+    /// In a header of a long message that is longer than any that is looked at.
+    LongHeader { content_length: u64 },
+    /// At the beginning of a message with `head` octets of headers and `body` octets of body.
+    Body { head: usize, body: u64 },
+    /// In a body of which `left` octets are passed over.
+    LongBody { left: u64 },
+    /// In a line that no message begins with.
+    Line,
+    /// At the beginning of a line, looking for a start line. The first `searched` octets hold no line end.
+    Lost { searched: usize },
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Headers {
+    /// Whether the message's first octets were handed out already, as it is too long.
+    is_long: bool,
+    /// Beginning of the header that is being read, and of its latest line.
+    header: usize,
+    line: usize,
+    /// Octets that were searched for the end of that line.
+    searched: usize,
+    content_length: u64,
+}
+
+impl Framer {
+    /// The first step on `unread`. Unless it is [`Framed::Incomplete`] or [`Framed::NotSip`], the caller takes that many
+    /// octets off the front before it asks again; until then `unread` may only grow at its end.
+    #[must_use]
+    pub fn next(&mut self, unread: &[u8]) -> Framed {
+        loop {
+            let step = match self.place {
+                Place::Start => self.start(unread),
+                Place::FirstLine { searched } => self.first_line(unread, searched),
+                Place::Headers(headers) => self.headers(unread, headers),
+                Place::LongHeader { content_length } => self.long_header(unread, content_length),
+                Place::Body { head, body } => self.body(unread, head, body),
+                Place::LongBody { left } => self.long_body(unread, left),
+                Place::Line => self.line(unread),
+                Place::Lost { searched } => self.lost(unread, searched),
+            };
+            if let Some(framed) = step {
+                return framed;
+            }
+        }
+    }
+
+    /// `octets` are missing between the last one that was taken and the first unread one; none if nobody knows how many.
+    ///
+    /// Within a body the framer stays in step: a message hidden there is not read. Otherwise it looks for the next
+    /// start line, at the front first. Answers whether it stayed in step.
+    pub fn torn(&mut self, octets: Option<u64>) -> bool {
+        let whole = match self.place {
+            Place::Body { head, body } => (head as u64).checked_add(body),
+            Place::LongBody { left } => Some(left),
+            _ => None,
+        };
+        let left = whole.zip(octets).and_then(|(whole, octets)| whole.checked_sub(octets));
+        self.place = left.map_or(Place::Lost { searched: 0 }, |left| Place::LongBody { left });
+        left.is_some()
+    }
+
+    /// No message begins at the front: the framer goes on behind the end of that line.
+    pub fn pass_line(&mut self) {
+        self.place = Place::Line;
+    }
+
+    /// Whether the framer looks for a start line.
+    #[must_use]
+    pub const fn is_lost(&self) -> bool {
+        matches!(self.place, Place::Lost { .. } | Place::Line)
+    }
+
+    fn start(&mut self, unread: &[u8]) -> Option<Framed> {
+        let text = skip_empty_lines(unread);
+        let empty = unread.len() - text.len();
+        match (text.is_empty(), empty) {
+            (true, 0) => Some(Framed::Incomplete),
+            (true, len) => Some(Framed::KeepAlive { len }),
+            (false, 0) => {
+                self.place = Place::FirstLine { searched: 0 };
+                None
+            }
+            (false, len) => Some(Framed::Pass { len }),
+        }
+    }
+
+    fn first_line(&mut self, unread: &[u8], searched: usize) -> Option<Framed> {
+        let end = line_end(unread, searched);
+        let is_ours = match end {
+            Some(end) => {
+                end <= LONGEST_FIRST_LINE && begins_like_one(unread) && probe(unread) != Verdict::NotOurs
+            }
+            None => unread.len() < LONGEST_FIRST_LINE && begins_like_one(unread),
+        };
+        let (place, framed) = match end {
+            _ if !is_ours => (Place::Start, Some(Framed::NotSip)),
+            Some(end) => (
+                Place::Headers(Headers { header: end, line: end, searched: end, ..Headers::default() }),
+                None,
+            ),
+            None => (Place::FirstLine { searched: unread.len() }, Some(Framed::Incomplete)),
+        };
+        self.place = place;
+        framed
+    }
+
+    fn headers(&mut self, unread: &[u8], mut at: Headers) -> Option<Framed> {
+        loop {
+            let end = line_end(unread, at.searched);
+            // A message is cut between two lines, wherever the segments were cut.
+            if end.unwrap_or(unread.len()) > MAX_MESSAGE {
+                return Some(self.cut_headers(unread, at));
+            }
+            let Some(end) = end else {
+                self.place = Place::Headers(Headers { searched: unread.len(), ..at });
+                return Some(Framed::Incomplete);
+            };
+            let line = unread.get(at.line..end).unwrap_or_default();
+            let is_continuation = line.first().is_some_and(|b| matches!(b, b' ' | b'\t'));
+            if !is_continuation {
+                let header = unread.get(at.header..at.line).unwrap_or_default();
+                at.content_length = at.content_length.max(content_length_of(header).unwrap_or(0));
+                at.header = at.line;
+                if matches!(line, b"\n" | b"\r\n") {
+                    self.place = Place::Body { head: end, body: at.content_length };
+                    if at.is_long {
+                        self.place = Place::LongBody { left: at.content_length };
+                        return Some(Framed::Pass { len: end });
+                    }
+                    return None;
+                }
+                // Headers that nobody gets need not be kept.
+                if at.is_long && at.header > 0 {
+                    let headers =
+                        Headers { is_long: true, content_length: at.content_length, ..Headers::default() };
+                    self.place = Place::Headers(headers);
+                    return Some(Framed::Pass { len: at.header });
+                }
+            }
+            (at.line, at.searched) = (end, end);
+        }
+    }
+
+    /// The headers do not end within the largest message.
+    fn cut_headers(&mut self, unread: &[u8], at: Headers) -> Framed {
+        let content_length = at.content_length;
+        match (at.is_long, at.header) {
+            (false, header @ 1..) => {
+                self.place = Place::Headers(Headers { is_long: true, content_length, ..Headers::default() });
+                Framed::Cut { len: header }
+            }
+            (true, header @ 1..) => {
+                self.place = Place::Headers(Headers { is_long: true, content_length, ..Headers::default() });
+                Framed::Pass { len: header }
+            }
+            (_, 0) => {
+                self.place = Place::LongHeader { content_length };
+                Framed::Pass { len: unread.len().min(MAX_MESSAGE) }
+            }
+        }
+    }
+
+    fn long_header(&mut self, unread: &[u8], content_length: u64) -> Option<Framed> {
+        if let Some(end) = line_end(unread, 0) {
+            self.place = Place::Headers(Headers { is_long: true, content_length, ..Headers::default() });
+            return Some(Framed::Pass { len: end });
+        }
+        Some(pass_all(unread))
+    }
+
+    fn body(&mut self, unread: &[u8], head: usize, body: u64) -> Option<Framed> {
+        let whole = (head as u64).saturating_add(body);
+        if whole <= MAX_MESSAGE as u64 {
+            let len = whole as usize;
+            if unread.len() < len {
+                return Some(Framed::Incomplete);
+            }
+            self.place = Place::Start;
+            return Some(Framed::Message { len });
+        }
+        if unread.len() < MAX_MESSAGE {
+            return Some(Framed::Incomplete);
+        }
+        self.place = Place::LongBody { left: whole - MAX_MESSAGE as u64 };
+        Some(Framed::Cut { len: MAX_MESSAGE })
+    }
+
+    fn long_body(&mut self, unread: &[u8], left: u64) -> Option<Framed> {
+        if left == 0 {
+            self.place = Place::Start;
+            return None;
+        }
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(unread.len());
+        self.place = Place::LongBody { left: left - len as u64 };
+        Some(if len == 0 { Framed::Incomplete } else { Framed::Pass { len } })
+    }
+
+    fn line(&mut self, unread: &[u8]) -> Option<Framed> {
+        if let Some(end) = line_end(unread, 0) {
+            self.place = Place::Lost { searched: 0 };
+            return Some(Framed::Pass { len: end });
+        }
+        Some(pass_all(unread))
+    }
+
+    fn lost(&mut self, unread: &[u8], mut searched: usize) -> Option<Framed> {
+        let mut passed = 0;
+        while let Some(end) = line_end(unread, searched) {
+            let line = unread.get(passed..end).unwrap_or_default();
+            let is_short = line.len() <= LONGEST_START_LINE && !matches!(line, [b'\r' | b'\n', ..]);
+            if is_short && probe(line) == Verdict::Certain {
+                self.place = Place::FirstLine { searched: line.len() - 1 };
+                return (passed > 0).then_some(Framed::Pass { len: passed });
+            }
+            (passed, searched) = (end, end);
+        }
+        let rest = unread.len() - passed;
+        self.place = if rest > LONGEST_START_LINE { Place::Line } else { Place::Lost { searched: rest } };
+        match passed {
+            0 if rest > LONGEST_START_LINE => None,
+            0 => Some(Framed::Incomplete),
+            len => Some(Framed::Pass { len }),
+        }
+    }
+}
+
+/// The end of the line that goes on at `from`, its line end included.
+fn line_end(unread: &[u8], from: usize) -> Option<usize> {
+    memchr::memchr(b'\n', unread.get(from..)?).map(|at| from + at + 1)
+}
+
+const fn pass_all(unread: &[u8]) -> Framed {
+    if unread.is_empty() { Framed::Incomplete } else { Framed::Pass { len: unread.len() } }
+}
+
+/// The value of a header, continuation lines included, if it is a Content-Length.
+fn content_length_of(header: &[u8]) -> Option<u64> {
+    if !header.first().is_some_and(|b| matches!(b, b'C' | b'c' | b'L' | b'l')) {
+        return None;
+    }
+    let colon = memchr::memchr(b':', header)?;
+    let (name, value) = header.split_at_checked(colon)?;
+    (Name::from_spelling(trim(name)) == Name::ContentLength).then_some(())?;
+    number(trim(value.get(1..)?))
+}
+
+/// Whether text begins with the method of a request or the version of a response, as far as it is there. Its line may
+/// be split anywhere by TCP, and is judged when it is whole.
+fn begins_like_one(text: &[u8]) -> bool {
+    let word = text.get(..LONGEST_METHOD).unwrap_or(text);
+    let word = word.split(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n')).next().unwrap_or_default();
+    word.len() < LONGEST_METHOD && word.iter().all(|b| is_token(*b) || *b == b'/')
+}
+
+#[cfg(test)]
+mod tests;
