@@ -103,7 +103,7 @@ impl Dispatcher {
 
     /// The input is over: what waits for more will not get it.
     pub(crate) fn finish(&mut self) -> Result<(), Gone> {
-        self.fragments.expire(Timestamp::MAX, &mut self.losses);
+        self.fragments.finish(&mut self.losses);
         self.seq += 1;
         let item = self.item(FlowKey::default(), &[]);
         let Self { tcp, losses, epochs, shard_key, .. } = self;

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use bellwether_base::{Endpoint, Evicted, FlowKey, HashKey, Loss, Losses, LruTable, Span, Timestamp};
 
 use crate::ip::Fragment;
@@ -7,7 +9,7 @@ use crate::ip::Fragment;
 pub struct FragmentLimits {
     /// Datagrams held at once.
     pub datagrams: usize,
-    /// Octets held at once.
+    /// Octets held at once, with what it costs to hold each piece.
     pub bytes: usize,
     /// How long the rest of a datagram is waited for.
     pub timeout: Span,
@@ -16,7 +18,7 @@ pub struct FragmentLimits {
 impl Default for FragmentLimits {
     fn default() -> Self {
         // RFC 791 suggests 15 s and RFC 8200 60 s; Linux waits 30 s.
-        Self { datagrams: 4096, bytes: 32 << 20, timeout: Span::from_secs(30) }
+        Self { datagrams: 65_536, bytes: 32 << 20, timeout: Span::from_secs(30) }
     }
 }
 
@@ -75,12 +77,15 @@ struct Key {
     id: u32,
 }
 
+/// What a piece costs beside its octets.
+const PIECE_COST: usize = 96;
+
 #[derive(Default)]
 struct Held {
-    /// Octets by place; what no range covers is not there yet.
-    data: Vec<u8>,
-    /// What is there: disjoint, ascending (start, end).
-    ranges: Vec<(u32, u32)>,
+    /// Octets by their place. Pieces neither overlap nor are they empty.
+    pieces: BTreeMap<u32, Vec<u8>>,
+    /// Octets of all pieces.
+    octets: usize,
     /// Where the datagram ends, once its last fragment was seen.
     total: Option<u32>,
     /// Frames that went into it.
@@ -116,9 +121,9 @@ impl FragmentPool {
         if held.is_done {
             return Pushed::Copy;
         }
-        let before = held.data.len();
+        let before = held.cost();
         let taken = held.put(&fragment);
-        self.bytes = self.bytes + held.data.len() - before;
+        self.bytes = self.bytes + held.cost() - before;
         match taken {
             Ok(false) => {
                 self.shrink(losses);
@@ -129,11 +134,9 @@ impl FragmentPool {
                 Pushed::Refused
             }
             Ok(true) => {
-                let payload = std::mem::take(&mut held.data);
-                held.is_done = true;
-                held.ranges = Vec::new();
-                let frames = held.frames;
-                self.bytes -= payload.len();
+                self.bytes -= held.cost();
+                let (frames, payload) = (held.frames, held.join());
+                *held = Held { is_done: true, ..Held::default() };
                 self.table.touch(slot, DONE, now);
                 let hosts = FlowKey { src: key.src, dst: key.dst };
                 Pushed::Whole(Reassembled {
@@ -151,12 +154,22 @@ impl FragmentPool {
     pub fn expire(&mut self, now: Timestamp, losses: &mut Losses) {
         while let Some((slot, _)) = self.table.oldest_before(WAITING, now - self.limits.timeout) {
             if let Some((_, held)) = self.table.remove(slot) {
-                self.bytes -= held.data.len();
+                self.bytes -= held.cost();
                 losses.add(Loss::FragmentTimeout, held.frames);
             }
         }
         while let Some((slot, _)) = self.table.oldest_before(DONE, now - DONE_FOR) {
             self.table.remove(slot);
+        }
+    }
+
+    /// The input is over: nothing will complete what waits, whatever its time.
+    pub fn finish(&mut self, losses: &mut Losses) {
+        while let Some(slot) = self.table.oldest(WAITING)
+            && let Some((_, held)) = self.table.remove(slot)
+        {
+            self.bytes -= held.cost();
+            losses.add(Loss::FragmentTimeout, held.frames);
         }
     }
 
@@ -188,7 +201,7 @@ impl FragmentPool {
         if let Some(Evicted { value, .. }) = evicted
             && !value.is_done
         {
-            self.bytes -= value.data.len();
+            self.bytes -= value.cost();
             losses.add(Loss::FragmentTableFull, value.frames);
         }
     }
@@ -199,50 +212,72 @@ impl FragmentPool {
 }
 
 impl Held {
+    /// What it takes to hold it.
+    fn cost(&self) -> usize {
+        self.octets + self.pieces.len() * PIECE_COST
+    }
+
     /// Puts a fragment in its place; answers whether the datagram is whole.
     fn put(&mut self, fragment: &Fragment<'_>) -> Result<bool, Loss> {
-        let start = fragment.offset;
-        let end = start + fragment.payload.len() as u32;
+        let (start, new) = (fragment.offset, fragment.payload);
+        let end = start + new.len() as u32;
         if self.total.is_some_and(|total| end > total || (!fragment.more && end != total))
-            || (!fragment.more && self.ranges.last().is_some_and(|(_, last)| *last > end))
+            || (!fragment.more && self.end() > end)
         {
             return Err(Loss::FragmentMalformed);
         }
-        for (from, to) in self.ranges.iter().copied() {
-            let (low, high) = (from.max(start), to.min(end));
-            if low < high {
-                let held = self.data.get(low as usize..high as usize);
-                let new = fragment.payload.get((low - start) as usize..(high - start) as usize);
-                if held != new {
-                    return Err(Loss::FragmentOverlap);
-                }
+        let gaps = self.gaps(start, new).ok_or(Loss::FragmentOverlap)?;
+        for (from, to) in gaps {
+            if let Some(piece) = new.get((from - start) as usize..(to - start) as usize) {
+                self.octets += piece.len();
+                self.pieces.insert(from, piece.to_vec());
             }
         }
         if !fragment.more {
             self.total = Some(end);
         }
-        if self.data.len() < end as usize {
-            self.data.resize(end as usize, 0);
-        }
-        if let Some(place) = self.data.get_mut(start as usize..end as usize) {
-            place.copy_from_slice(fragment.payload);
-        }
         self.frames += 1;
-        self.cover(start, end);
-        Ok(self.total.is_some_and(|total| self.ranges.as_slice() == [(0, total)]))
+        Ok(self.total.is_some_and(|total| self.octets == total as usize))
     }
 
-    /// Adds a range and merges those that now touch.
-    fn cover(&mut self, start: u32, end: u32) {
-        let at = self.ranges.partition_point(|(from, _)| *from < start);
-        self.ranges.insert(at, (start, end));
-        self.ranges.dedup_by(|next, last| {
-            let touches = next.0 <= last.1;
-            if touches {
-                last.1 = last.1.max(next.1);
+    /// Where the last piece ends.
+    fn end(&self) -> u32 {
+        self.pieces.last_key_value().map_or(0, |(at, piece)| at + piece.len() as u32)
+    }
+
+    /// The places from `start` on that `new` would fill; none if it contradicts a piece.
+    fn gaps(&self, start: u32, new: &[u8]) -> Option<Vec<(u32, u32)>> {
+        let end = start + new.len() as u32;
+        let before = self.pieces.range(..start).next_back();
+        let (mut gaps, mut at) = (Vec::new(), start);
+        for (from, piece) in before.into_iter().chain(self.pieces.range(start..end)) {
+            let to = from + piece.len() as u32;
+            let (low, high) = (start.max(*from), end.min(to));
+            if low >= high {
+                continue;
             }
-            touches
-        });
+            let known = piece.get((low - from) as usize..(high - from) as usize);
+            if known != new.get((low - start) as usize..(high - start) as usize) {
+                return None;
+            }
+            if at < low {
+                gaps.push((at, low));
+            }
+            at = high;
+        }
+        if at < end {
+            gaps.push((at, end));
+        }
+        Some(gaps)
+    }
+
+    /// The datagram, whose pieces touch.
+    fn join(&mut self) -> Vec<u8> {
+        let mut payload = Vec::with_capacity(self.octets);
+        for piece in self.pieces.values() {
+            payload.extend_from_slice(piece);
+        }
+        payload
     }
 }
 
@@ -305,6 +340,40 @@ mod tests {
         assert_eq!(pool.held_frames(), 2);
         pool.expire(NOW + Span::from_secs(31), &mut losses);
         assert_eq!((losses.get(Loss::FragmentTimeout), pool.bytes), (2, 0));
+    }
+
+    #[test]
+    fn what_waits_at_the_end_of_the_input_is_counted_whatever_its_time() {
+        for at in [Timestamp::MIN, NOW, Timestamp::MAX] {
+            let (mut pool, mut losses) = pool(FragmentLimits::default());
+            pool.push(piece(1, 0, true, &[0; 16]), at, &mut losses);
+            pool.finish(&mut losses);
+            assert_eq!((losses.get(Loss::FragmentTimeout), pool.bytes, pool.held_frames()), (1, 0, 0));
+        }
+    }
+
+    #[test]
+    fn small_pieces_far_out_do_not_push_out_those_that_wait() {
+        let limits = FragmentLimits { bytes: 1 << 20, ..FragmentLimits::default() };
+        let (mut pool, mut losses) = pool(limits);
+        pool.push(piece(9999, 0, true, b"firstone"), NOW, &mut losses);
+        for id in 0..4000 {
+            pool.push(piece(id, 64_800, true, &[1; 8]), NOW, &mut losses);
+        }
+        let whole = pool.push(piece(9999, 8, false, b"end"), NOW, &mut losses);
+        assert!(matches!(whole, Pushed::Whole(_)) && losses == Losses::default());
+    }
+
+    #[test]
+    fn a_piece_that_spans_others_fills_what_is_missing_between_them() {
+        let (mut pool, mut losses) = pool(FragmentLimits::default());
+        pool.push(piece(1, 8, true, b"bbbbbbbb"), NOW, &mut losses);
+        pool.push(piece(1, 24, true, b"dddddddd"), NOW, &mut losses);
+        let all = b"aaaaaaaabbbbbbbbccccccccddddddddeee";
+        let Pushed::Whole(whole) = pool.push(piece(1, 0, false, all), NOW, &mut losses) else {
+            panic!("it is whole")
+        };
+        assert_eq!((whole.payload.as_slice(), whole.frames, losses), (&all[..], 3, Losses::default()));
     }
 
     #[test]
