@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows a protocol.
 
 mod counters;
+mod escape;
 mod flow;
 mod hash;
 mod loss;
@@ -10,6 +11,7 @@ mod table;
 mod time;
 
 pub use counters::Counters;
+pub use escape::percent_decoded;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};
 pub use hash::{ContentHasher, HashKey};
 pub use loss::{Loss, LossKind, Losses};

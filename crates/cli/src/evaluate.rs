@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use bellwether_judge::Tokeniser;
-use bellwether_store::{Column, Query, Reader, Report};
+use bellwether_store::{Column, Query, Reader, Report, WireCall};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Common, EvaluateArgs};
@@ -23,28 +23,27 @@ struct Call {
     campaign: Option<String>,
     device: String,
     signals: Vec<(String, f64)>,
-    /// Who calls, and who is called.
-    parties: [String; 2],
+    from_tag: String,
 }
 
 /// All calls.
 struct Calls {
     /// By Call-ID, in the order of the report: calls with masked numbers may share one.
     by_id: BTreeMap<String, Vec<Call>>,
+    /// Those with masked Call-IDs, by what these were.
+    by_wire_id: BTreeMap<i64, WireCall>,
     /// Where the key is at hand.
     tokeniser: Option<Tokeniser>,
 }
 
 impl Calls {
-    /// A call by its Call-ID, as it was sent or with numbers in it masked.
+    /// A call by its Call-ID, as it was on the wire or with something in it masked.
     fn find(&self, id: &str) -> Option<&Call> {
-        let masked = || {
-            self.tokeniser.as_ref()?.masked_forms(id).into_iter().find_map(|form| {
-                let is_of = |call: &&Call| call.parties.iter().any(|party| form.parties.contains(party));
-                self.by_id.get(&form.call_id)?.iter().rev().find(is_of)
-            })
+        let on_the_wire = || {
+            let found = self.by_wire_id.get(&self.tokeniser.as_ref()?.wire_id(id))?;
+            self.by_id.get(&found.call_id)?.iter().rev().find(|call| call.from_tag == found.from_tag)
         };
-        self.by_id.get(id).and_then(|calls| calls.last()).or_else(masked)
+        self.by_id.get(id).and_then(|calls| calls.last()).or_else(on_the_wire)
     }
 }
 
@@ -54,7 +53,7 @@ pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure>
     let reader = open_reader(common)?;
     let config = Config::load(common.config.as_deref())?;
     let quarantine_below = config.verdict().dispositions.quarantine_below;
-    let mut calls = Calls { by_id: calls(&reader)?, tokeniser: None };
+    let mut calls = Calls { by_id: calls(&reader)?, by_wire_id: reader.wire_ids()?, tokeniser: None };
     // The key is asked for where it is needed: a copy of the database is evaluated without it.
     if truths.iter().any(|truth| calls.find(&truth.call_id).is_none()) {
         let key = InstallationKey::kept(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
@@ -256,7 +255,7 @@ fn calls(reader: &Reader) -> Result<BTreeMap<String, Vec<Call>>, Failure> {
                 .iter()
                 .filter_map(|s| Some((s["name"].as_str()?.to_owned(), s["points"].as_f64()?)))
                 .collect(),
-            parties: [text("caller").unwrap_or_default(), text("callee").unwrap_or_default()],
+            from_tag: text("from_tag").unwrap_or_default(),
         };
         if let Some(call_id) = text("call_id") {
             all.entry(call_id).or_default().push(call);

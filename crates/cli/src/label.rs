@@ -2,7 +2,7 @@ use std::io::Write;
 use std::path::Path;
 
 use bellwether_base::Timestamp;
-use bellwether_judge::{MaskedId, Tokeniser};
+use bellwether_judge::Tokeniser;
 use bellwether_store::{Labelled, Telemetry, Writer};
 use serde_json::{Map, Value};
 
@@ -63,17 +63,7 @@ fn label_call(
     id: &str,
     text: Option<&str>,
 ) -> Result<Labelled, Failure> {
-    let done = writer.label("call", id, None, text, "operator")?;
-    if done != Labelled::Missing {
-        return Ok(done);
-    }
-    for MaskedId { call_id, parties } in tokeniser.masked_forms(id) {
-        let done = writer.label("call", &call_id, Some(&parties), text, "operator")?;
-        if done != Labelled::Missing {
-            return Ok(done);
-        }
-    }
-    Ok(Labelled::Missing)
+    Ok(writer.label("call", id, Some(tokeniser.wire_id(id)), text, "operator")?)
 }
 
 /// Labels of many calls. Two lines that contradict each other are told; the later one counts.
@@ -120,7 +110,8 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match parse(line) {
             Ok(telemetry) => {
-                let is_known = tell(&tokeniser, &mut writer, telemetry)?;
+                let wire_id = tokeniser.wire_id(&telemetry.call_id);
+                let is_known = writer.telemetry(&telemetry, Some(wire_id))?;
                 *(if is_known { &mut known } else { &mut unknown }) += 1;
             }
             Err(why) => {
@@ -135,20 +126,6 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
         writeln!(std::io::stdout(), "{known} calls told of, {unknown} unknown, {wrong} lines refused")?;
     }
     Ok(if unknown + wrong > 0 { Exit::Partial } else { Exit::Done })
-}
-
-/// Keeps a call's telemetry; answers whether the call is known.
-fn tell(tokeniser: &Tokeniser, writer: &mut Writer, mut telemetry: Telemetry) -> Result<bool, Failure> {
-    if writer.telemetry(&telemetry, None)? {
-        return Ok(true);
-    }
-    for MaskedId { call_id, parties } in tokeniser.masked_forms(&telemetry.call_id) {
-        telemetry.call_id = call_id;
-        if writer.telemetry(&telemetry, Some(&parties))? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// One call's telemetry. A value that is missing, mistyped or an unmasked phone number is refused by its name (contract, score API).

@@ -1,7 +1,7 @@
 //! Whether the tokens of a call hold against the call: freshness, parties, replay and signature (RFC 8224 section 6.2,
 //! RFC 8588, RFC 8946).
 
-use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp};
+use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
 use bellwether_shard::{CallStarted, Claims};
 use bellwether_stir::{Certificates, Identity, Passport, Signature};
 
@@ -314,7 +314,8 @@ fn mismatch(passport: &Passport, call: &CallStarted, claims: &Claims) -> Option<
 /// Whether a token's name and a user part are one number, one of them perhaps in national form, or one name.
 fn is_same(identity: &Identity, user: &str) -> bool {
     let bare = |text: &str| canonical(text).trim_start_matches(['+', '0']).to_owned();
-    let (a, b) = (bare(identity.user()), bare(user));
+    let named = percent_decoded(identity.user().as_bytes());
+    let (a, b) = (bare(&String::from_utf8_lossy(&named)), bare(user));
     if a.is_empty() || b.is_empty() {
         return false;
     }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bellwether_shard::{CallStarted, Party};
 
+use crate::mask::Mask;
 use crate::number::{NumberFacts, NumberKind, canonical};
 use crate::{Attested, CallTraits, Knowledge, Site, Tokeniser, Verstat};
 
@@ -57,7 +58,7 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
         if origin == call.from.user || origin.bytes().any(|b| b.is_ascii_digit()) { "" } else { origin };
     tokens.deployment(&[
         call.prints.combined.as_str(),
-        &call.prints.path,
+        call.prints.path.expose(),
         &name(&call.from.host),
         &name(&call.first_via_host),
         origin,
@@ -65,13 +66,13 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
 }
 
 /// Tokens' own words, of which nobody says that they hold no number. An origin that is a UUID names nobody; any other is told by its token.
-pub(crate) fn masked(tokens: &Tokeniser, attested: Attested) -> Attested {
+pub(crate) fn masked(mask: &Mask<'_>, attested: Attested) -> Attested {
     let is_uuid = |id: &str| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let origid =
-        attested.origid.as_deref().map(|id| if is_uuid(id) { id.to_owned() } else { tokens.user(id) });
+        attested.origid.as_deref().map(|id| if is_uuid(id) { mask.distinct(id) } else { mask.token(id) });
     Attested {
-        signer: attested.signer.as_deref().map(|signer| tokens.host(signer)),
-        x5u: attested.x5u.as_deref().map(|x5u| tokens.opaque(x5u)),
+        signer: attested.signer.as_deref().map(|signer| mask.host(signer)),
+        x5u: attested.x5u.as_deref().map(|x5u| mask.text(x5u)),
         origid,
         ..attested
     }

@@ -11,6 +11,7 @@ mod authorisation;
 mod claims;
 mod legs;
 mod lists;
+mod mask;
 mod number;
 mod numbering;
 mod privacy;
@@ -24,7 +25,7 @@ pub use bellwether_stir::{CertificateError, Certificates};
 pub use lists::{Brands, RiskyDestinations};
 pub use number::{NumberFacts, NumberKind};
 pub use numbering::{DialPlan, Validity};
-pub use privacy::{MaskedId, Privacy, Tokeniser};
+pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
     AttemptRow, AuthorRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
     InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow,
@@ -44,6 +45,7 @@ use bellwether_shard::{
 
 use attestation::Tokens;
 use legs::Legs;
+use mask::Mask;
 
 /// Turns facts into rows.
 pub struct Judge {
@@ -96,12 +98,18 @@ impl Judge {
     /// Takes the next fact; its rows go to `rows`, in an order that respects references.
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {
-            Fact::Fingerprint(seen) => rows.push(Row::Fingerprint(Box::new(fingerprint_row(*seen)))),
-            Fact::Author(seen) => rows.push(Row::Author(Box::new(author_row(*seen)))),
+            Fact::Fingerprint(seen) => {
+                let mask = Mask::new(&self.tokeniser, &seen.named);
+                rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mask, &seen))));
+            }
+            Fact::Author(seen) => {
+                let mask = Mask::new(&self.tokeniser, &seen.named);
+                rows.push(Row::Author(Box::new(author_row(&mask, &seen))));
+            }
             Fact::Sighting(seen) => rows.push(Row::Sighting(Box::new(SightingRow {
                 fingerprint: seen.fingerprint,
                 source: Endpoint::new(seen.source, 0),
-                user_agent: seen.user_agent,
+                user_agent: Mask::new(&self.tokeniser, &seen.named).text(seen.user_agent.expose()),
                 at: seen.at,
             }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
@@ -113,10 +121,12 @@ impl Judge {
                 is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
             }))),
             Fact::StrayEnd(end) => {
-                let users = [end.users[0].as_str(), end.users[1].as_str()];
+                let named = end.users.iter().cloned().collect();
+                let mask = Mask::new(&self.tokeniser, &named);
                 rows.push(Row::CallEnd(Box::new(CallEndRow {
-                    call_id: self.tokeniser.identifier(&end.call_id, &users),
-                    tags: end.tags.map(|tag| self.tokeniser.identifier(&tag, &users)),
+                    call_id: mask.identifier(end.call_id.expose()),
+                    wire_id: self.tokeniser.wire_id(end.call_id.expose()),
+                    tags: end.tags.map(|tag| mask.identifier(tag.expose())),
                     ended_at: end.at,
                 })));
             }
@@ -142,7 +152,9 @@ impl Judge {
                 resolution: seen.reading.resolution,
             }))),
             Fact::Timer(timer) => rows.push(Row::Timer(Box::new(self.timer(*timer)))),
-            Fact::Stream(stream) => rows.push(Row::Stream(Box::new(stream_row(*stream)))),
+            Fact::Stream(stream) => {
+                rows.push(Row::Stream(Box::new(stream_row(&Mask::unnamed(&self.tokeniser), *stream))));
+            }
         }
     }
 
@@ -150,7 +162,7 @@ impl Judge {
         let legs = self.legs.add(&legs::Leg {
             call: call.call,
             at: call.started_at,
-            call_id: &call.call_id,
+            call_id: call.call_id.expose(),
             sdp_origin: call.sdp_origin.as_deref(),
             parties: (&call.from.user, &call.to.user),
             flow: call.flow,
@@ -161,25 +173,28 @@ impl Judge {
             certificates: &self.knowledge.certificates,
         };
         let attested = self.tokens.judge(&call, &context);
-        let attested = attested.map(|attested| Box::new(claims::masked(&self.tokeniser, attested)));
         let tokens = &self.tokeniser;
+        let mask = Mask::new(tokens, &call.named);
+        let attested = attested.map(|attested| Box::new(claims::masked(&mask, attested)));
         let caller_number = NumberFacts::of(&call.from.user, &self.knowledge.plan);
         let callee_number = NumberFacts::of(&call.to.user, &self.knowledge.plan);
         let deployment = claims::deployment(tokens, &call);
         let traits = claims::traits(tokens, &self.site, &self.knowledge, &call);
         let (side, trunk) = self.site.place(call.flow, call.flow);
-        let callee = tokens.party(&call.to);
+        let callee = mask.party(&call.to);
+        let call_id = mask.identifier(call.call_id.expose());
         // Nearly always what To names: one token less to compute.
         let is_same = call.request_user == call.to.user && !call.to.user.is_empty();
         let dialled = if is_same { callee.clone() } else { tokens.user(&call.request_user) };
         let asserted = call.asserted.as_ref().unwrap_or(&call.from);
         rows.push(Row::Call(Box::new(CallRow {
             call: call.call,
-            call_id: tokens.identifier(&call.call_id, &[&call.from.user, &call.to.user, &call.request_user]),
-            from_tag: tokens.identifier(&call.from_tag, &[&call.from.user, &call.to.user]),
+            wire_id: (call_id != call.call_id.expose()).then(|| tokens.wire_id(call.call_id.expose())),
+            call_id,
+            from_tag: mask.identifier(call.from_tag.expose()),
             started_at: call.started_at,
-            caller: tokens.party(&call.from),
-            caller_host: tokens.host(&call.from.host),
+            caller: mask.party(&call.from),
+            caller_host: tokens.host_of(&call.from),
             is_sensitive: self.sensitive.contains(&call.request_user)
                 || self.sensitive.contains(&call.to.user),
             callee,
@@ -190,11 +205,11 @@ impl Judge {
             source: call.flow.src,
             destination: call.flow.dst,
             transport: call.transport,
-            user_agent: call.user_agent,
+            user_agent: mask.optional(call.user_agent.as_ref()),
             fingerprint: call.prints.combined,
             sip_author: call.prints.sip,
             sdp_author: call.prints.sdp,
-            path: Some(call.prints.path).filter(|p| !p.is_empty()),
+            path: mask.optional(Some(&call.prints.path)).filter(|p| !p.is_empty()),
             origin: tokens.origin(&asserted.user, &asserted.host, &call.first_via_host),
             access_side: side,
             trunk_id: trunk.map(str::to_owned),
@@ -205,7 +220,7 @@ impl Judge {
             hep_agent: call.agent,
             mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
-        instances(call.call, call.started_at, call.instances, rows);
+        instances(&mask, call.call, call.started_at, call.instances, rows);
         for other in legs {
             rows.push(Row::Link(call.call, other));
         }
@@ -247,35 +262,42 @@ impl Judge {
     }
 
     fn registration_started(&mut self, r: RegistrationStarted, rows: &mut Vec<Row>) {
-        let tokens = &self.tokeniser;
+        let mask = Mask::new(&self.tokeniser, &r.named);
         rows.push(Row::Registration(Box::new(RegistrationRow {
             registration: r.registration,
-            aor: tokens.address(&r.aor),
-            contact: tokens.address(&r.contact),
-            instance_id: r.instance_id,
+            aor: self.tokeniser.address(&r.aor),
+            contact: self.tokeniser.address(&r.contact),
+            instance_id: r.instance_id.map(|id| mask.distinct(id.expose())),
             source: r.flow.src,
             registrar: r.flow.dst,
             transport: r.transport,
-            user_agent: r.user_agent,
+            user_agent: mask.optional(r.user_agent.as_ref()),
             fingerprint: r.prints.combined,
             first_seen: r.first_seen,
             hep_agent: r.agent,
             mirror: r.mirror.map(|mirror| mirror.to_string()),
         })));
-        instances(r.registration, r.first_seen, r.instances, rows);
+        instances(&mask, r.registration, r.first_seen, r.instances, rows);
     }
 }
 
-fn author_row(seen: AuthorSeen) -> AuthorRow {
-    AuthorRow { author: seen.sip, habits: seen.habits, identifiers: seen.identifiers.iter().collect() }
+fn author_row(mask: &Mask<'_>, seen: &AuthorSeen) -> AuthorRow {
+    let habits = seen.habits.iter().map(|(key, value)| (key.clone(), mask.text(value.expose()))).collect();
+    AuthorRow { author: seen.sip, habits, identifiers: seen.identifiers.iter().collect() }
 }
 
-fn instances(subject: i64, captured_at: Timestamp, evidence: Vec<InstanceEvidence>, rows: &mut Vec<Row>) {
+fn instances(
+    mask: &Mask<'_>,
+    subject: i64,
+    captured_at: Timestamp,
+    evidence: Vec<InstanceEvidence>,
+    rows: &mut Vec<Row>,
+) {
     rows.extend(evidence.into_iter().map(|evidence| {
         Row::Instance(Box::new(InstanceRow {
             subject,
             kind: evidence.kind,
-            instance: evidence.instance.into_owned(),
+            instance: mask.distinct(&evidence.instance),
             counter: evidence.counter,
             captured_at,
             clock: evidence.clock.map(|clock| (clock.at, clock.resolution)),
@@ -283,11 +305,11 @@ fn instances(subject: i64, captured_at: Timestamp, evidence: Vec<InstanceEvidenc
     }));
 }
 
-fn fingerprint_row(seen: FingerprintSeen) -> FingerprintRow {
+fn fingerprint_row(mask: &Mask<'_>, seen: &FingerprintSeen) -> FingerprintRow {
     FingerprintRow {
         fingerprint: seen.combined,
-        readable: seen.readable,
-        method: seen.method,
+        readable: mask.text(seen.readable.expose()),
+        method: mask.text(seen.method.expose()),
         sip_author: seen.sip,
         sdp_author: seen.sdp,
     }
@@ -310,7 +332,7 @@ fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
     }
 }
 
-fn stream_row(s: StreamFact) -> StreamRow {
+fn stream_row(mask: &Mask<'_>, s: StreamFact) -> StreamRow {
     let (silence, pauses, reason) = match s.silence {
         Silence::Found(profile, pauses) => {
             (profile.map(SilenceRow::from), pauses.map(|p| p.to_octets()), None)
@@ -327,7 +349,7 @@ fn stream_row(s: StreamFact) -> StreamRow {
         src: s.flow.src,
         dst: s.flow.dst,
         ssrc: s.ssrc,
-        codec: s.codec,
+        codec: mask.optional(s.codec.as_ref()),
         payload_type: s.payload_type,
         packets: s.packets,
         lost: s.lost,

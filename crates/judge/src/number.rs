@@ -1,5 +1,4 @@
 use crate::numbering::{DialPlan, Validity, look_up};
-use crate::sensitive::unescaped;
 
 /// What kind of user part a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +54,7 @@ impl NumberFacts {
     /// Of a user part.
     #[must_use]
     pub fn of(user: &str, plan: &DialPlan) -> Self {
-        let number = canonical(&unescaped(user));
+        let number = canonical(user);
         let digits = number.strip_prefix('+').unwrap_or(&number);
         let is_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let kind = match number.as_str() {
@@ -131,7 +130,6 @@ mod tests {
         assert_eq!(facts("101"), (NumberKind::Short, None));
         assert_eq!(facts("*72"), (NumberKind::Service, None));
         assert_eq!(facts("urn:service:sos.police"), (NumberKind::Emergency, None));
-        assert_eq!(facts("%3911").0, NumberKind::Emergency);
         assert_eq!(facts("911"), (NumberKind::Emergency, None));
         assert_eq!(facts("Anonymous"), (NumberKind::Anonymous, None));
         assert_eq!(facts("alice"), (NumberKind::Name, None));

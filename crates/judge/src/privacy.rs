@@ -1,10 +1,8 @@
-use std::collections::BTreeMap;
-
+use bellwether_shard::Party;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use bellwether_shard::Party;
-
+use crate::mask::Mask;
 use crate::number::canonical;
 
 /// Whether personal data is stored readable.
@@ -15,24 +13,6 @@ pub enum Privacy {
     Tokens,
     /// As it stands on the wire, because the operator asked for it.
     Clear,
-}
-
-/// Digits of a number that must stand in an identifier before they are masked: shorter runs occur by chance.
-const MASKED_FROM: usize = 5;
-
-/// Digits in a row that may be somebody's number, wherever they stand.
-const NUMBER_FROM: usize = 7;
-
-/// Octets of a Call-ID beyond which nobody looks for what it may have become: the number of forms grows with the square.
-const LONGEST_MASKED: usize = 128;
-
-/// A Call-ID in which a party's number was masked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct MaskedId {
-    /// As it stands in the database.
-    pub call_id: String,
-    /// Caller or called is one of these: other numbers of the same length look alike when masked.
-    pub parties: [String; 2],
 }
 
 /// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
@@ -60,12 +40,6 @@ impl Tokeniser {
         self.token(b"key id", b"")
     }
 
-    /// What stands in a report for a user part or number; the host where there is none.
-    #[must_use]
-    pub fn party(&self, party: &Party) -> String {
-        if party.user.is_empty() { self.host(&party.host) } else { self.user(&party.user) }
-    }
-
     /// Token of a user part.
     #[must_use]
     pub fn user(&self, user: &str) -> String {
@@ -76,47 +50,22 @@ impl Tokeniser {
         }
     }
 
-    /// An address with its user part tokenised and its host readable.
+    /// The host of an address. Only its own user part is masked in it, so that an address is one text in whatever message it
+    /// stands.
+    #[must_use]
+    pub fn host_of(&self, party: &Party) -> String {
+        Mask::new(self, &std::iter::once(party.user.clone()).collect()).host(&party.host)
+    }
+
+    /// An address, its user part a token.
     #[must_use]
     pub fn address(&self, party: &Party) -> String {
+        let host = self.host_of(party);
         if party.user.is_empty() {
-            return format!("sip:{}", self.host(&party.host));
+            format!("sip:{host}")
+        } else {
+            format!("sip:{}@{host}", self.user(&party.user))
         }
-        format!("sip:{}@{}", self.user(&party.user), self.host(&party.host))
-    }
-
-    /// What stands in a report for a host: a number in a host's place is a number.
-    #[must_use]
-    pub fn host(&self, host: &str) -> String {
-        let digits = host.strip_prefix('+').unwrap_or(host);
-        if self.privacy == Privacy::Tokens && digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit())
-        {
-            return self.user(host);
-        }
-        self.opaque(host)
-    }
-
-    /// Text that somebody else made up, with every run of digits masked that may be somebody's number.
-    #[must_use]
-    pub fn opaque(&self, text: &str) -> String {
-        if self.privacy == Privacy::Clear {
-            return text.to_owned();
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut run = String::new();
-        for c in text.chars().chain(std::iter::once('\0')) {
-            if c.is_ascii_digit() {
-                run.push(c);
-                continue;
-            }
-            let is_number = run.len() >= NUMBER_FROM;
-            out.extend(run.chars().map(|digit| if is_number { 'x' } else { digit }));
-            run.clear();
-            if c != '\0' {
-                out.push(c);
-            }
-        }
-        out
     }
 
     /// Token of a number without its last three digits: numbers dialled one after the other share it.
@@ -139,48 +88,37 @@ impl Tokeniser {
         self.token(b"deployment", parts.join("\0").as_bytes())
     }
 
-    /// A Call-ID or tag, with the digits that repeat a party's number masked.
+    /// Whether personal data stays readable.
     #[must_use]
-    pub fn identifier(&self, identifier: &str, users: &[&str]) -> String {
-        let mut out = identifier.to_owned();
-        if self.privacy == Privacy::Clear {
-            return out;
-        }
-        for user in users {
-            let digits: String = user.chars().filter(char::is_ascii_digit).collect();
-            if digits.len() >= MASKED_FROM && out.contains(&digits) {
-                out = out.replace(&digits, &"x".repeat(digits.len()));
-            }
-        }
-        out
+    pub const fn privacy(&self) -> Privacy {
+        self.privacy
     }
 
-    /// What a Call-ID may have become by [`Self::identifier`]: each run of digits in it, or part of one, may have been a party's number. Each
-    /// form comes with the tokens of which its call's parties then have one.
+    /// A Call-ID as it was on the wire, as a number that tells nobody what it was: a call whose Call-ID was masked is found
+    /// by it.
     #[must_use]
-    pub fn masked_forms(&self, identifier: &str) -> Vec<MaskedId> {
-        let mut forms: BTreeMap<String, [String; 2]> = BTreeMap::new();
-        if self.privacy == Privacy::Clear || identifier.len() > LONGEST_MASKED {
-            return Vec::new();
-        }
-        for run in identifier.split(|c: char| !c.is_ascii_digit()) {
-            for from in 0..run.len() {
-                for digits in (from + MASKED_FROM..=run.len()).filter_map(|to| run.get(from..to)) {
-                    let masked = identifier.replace(digits, &"x".repeat(digits.len()));
-                    forms.insert(masked, [self.user(digits), self.user(&format!("+{digits}"))]);
-                }
-            }
-        }
-        forms.into_iter().map(|(call_id, parties)| MaskedId { call_id, parties }).collect()
+    pub fn wire_id(&self, call_id: &str) -> i64 {
+        let token = self.digest(b"call id", call_id.as_bytes());
+        let eight = token.first_chunk::<8>().copied().unwrap_or_default();
+        (u64::from_be_bytes(eight) >> 1).cast_signed()
     }
 
-    fn token(&self, domain: &[u8], text: &[u8]) -> String {
+    /// A short token of a text in which something is masked.
+    pub(crate) fn short(&self, text: &str) -> String {
+        self.digest(b"text", text.as_bytes()).iter().take(4).map(|octet| format!("{octet:02x}")).collect()
+    }
+
+    fn digest(&self, domain: &[u8], text: &[u8]) -> [u8; 32] {
         let mut mac = self.mac.clone();
         mac.update(domain);
         mac.update(&[0]);
         mac.update(text);
+        mac.finalize().into_bytes().into()
+    }
+
+    fn token(&self, domain: &[u8], text: &[u8]) -> String {
         let mut out = String::with_capacity(32);
-        for byte in mac.finalize().into_bytes().iter().take(16) {
+        for byte in self.digest(domain, text).iter().take(16) {
             out.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
             out.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
         }
@@ -197,24 +135,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_call_id_has_become_is_found_again() {
-        let t = tokens(Privacy::Tokens);
-        for (clear, user) in [
-            ("a84b4930123456@10.0.0.1", "+4930123456"),
-            ("17900000004930123456-1@host", "4930123456"),
-            ("12345@host", "12345"),
-        ] {
-            let masked = t.identifier(clear, &[user]);
-            assert_ne!(masked, clear);
-            let forms = t.masked_forms(clear);
-            let form = forms.iter().find(|form| form.call_id == masked);
-            assert!(form.is_some_and(|form| form.parties.contains(&t.user(user))), "{clear}: {forms:?}");
-        }
-        assert!(t.masked_forms("abc1234@host").is_empty());
-        assert!(tokens(Privacy::Clear).masked_forms("12345@host").is_empty());
-    }
-
-    #[test]
     fn one_number_has_one_token_however_it_is_written() {
         let t = tokens(Privacy::Tokens);
         assert_eq!(t.user("+49 (30) 123-456"), t.user("+4930123456"));
@@ -226,14 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_in_identifiers_are_masked_and_everything_else_is_kept() {
+    fn a_call_id_is_told_by_its_wire_form_alone() {
         let t = tokens(Privacy::Tokens);
-        assert_eq!(t.identifier("call-+4930123456-9@h", &["+4930123456"]), "call-+xxxxxxxxxx-9@h");
-        assert_eq!(t.host("+12125550188"), t.user("+12125550188"));
-        assert_eq!(t.host("12125550188.pbx.example"), "xxxxxxxxxxx.pbx.example");
-        assert_eq!(t.host("192.0.2.115"), "192.0.2.115");
-        assert_eq!(t.opaque("gw-12125550188"), "gw-xxxxxxxxxxx");
-        assert_eq!(t.identifier("a101b@h", &["101"]), "a101b@h");
-        assert_eq!(tokens(Privacy::Clear).identifier("4930123456@h", &["4930123456"]), "4930123456@h");
+        assert_eq!(t.wire_id("4930123456@h"), t.wire_id("4930123456@h"));
+        assert_ne!(t.wire_id("4930123456@h"), t.wire_id("4930123457@h"));
+        assert!(t.wire_id("a") >= 0);
     }
 }

@@ -74,6 +74,8 @@ pub struct InstanceRow {
 pub struct CallRow {
     pub call: i64,
     pub call_id: String,
+    /// Where something is masked in the Call-ID: its form on the wire, see [`crate::Tokeniser::wire_id`].
+    pub wire_id: Option<i64>,
     pub from_tag: String,
     pub started_at: Timestamp,
     pub caller: String,
@@ -208,6 +210,8 @@ pub struct ReferralRow {
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallEndRow {
     pub call_id: String,
+    /// See [`CallRow::wire_id`].
+    pub wire_id: i64,
     /// One of them is the caller's.
     pub tags: [String; 2],
     pub ended_at: Timestamp,

@@ -1,4 +1,6 @@
-use bellwether_base::{Counters, Endpoint, FlowKey, HashKey, Loss, Losses, Span, Timestamp, Transport};
+use bellwether_base::{
+    Counters, Endpoint, FlowKey, HashKey, Loss, Losses, Span, Timestamp, Transport, percent_decoded,
+};
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
 use bellwether_shard::{Content, Item, Mirror, VIRTUAL_SHARDS};
@@ -347,7 +349,9 @@ fn owner(key: &HashKey, content: Content, flow: FlowKey, bytes: &[u8]) -> (u64, 
     }
     let hash = match route_key(bytes) {
         RouteKey::Call(call_id) => key.parts(&[call_id]),
-        RouteKey::Registration { user, host } | RouteKey::Asker { user, host } => key.parts(&[user, host]),
+        RouteKey::Registration { user, host } | RouteKey::Asker { user, host } => {
+            key.parts(&[&percent_decoded(user), host])
+        }
         RouteKey::None => key.media_pair(flow),
     };
     (0, hash as u16 % VIRTUAL_SHARDS)

@@ -2,6 +2,7 @@ use bellwether_base::{ContentHasher, HashKey, LruTable, Timestamp};
 use bellwether_fingerprint::{Identifiers, PrintHash, fields};
 
 use crate::fact::{AuthorSeen, Fact, Outbox};
+use crate::named::Named;
 
 /// Authors remembered per shard.
 const REMEMBERED: usize = 128;
@@ -40,6 +41,7 @@ impl Authors {
         (key, sip): (u64, PrintHash),
         habits: &str,
         identifiers: &Identifiers,
+        named: impl FnOnce() -> Named,
         at: Timestamp,
         out: &mut Outbox,
     ) {
@@ -62,13 +64,13 @@ impl Authors {
                 let hash = self.content.parts(&[habit.as_bytes(), value.as_bytes()], 0) as u32;
                 if author.told.len() < MOST_TOLD && !author.told.contains(&hash) {
                     author.told.push(hash);
-                    fresh.push((habit.to_owned(), value.to_owned()));
+                    fresh.push((habit.to_owned(), value.to_owned().into()));
                 }
             }
             is_news |= !fresh.is_empty();
         }
         if is_news {
-            let seen = AuthorSeen { sip, habits: fresh, identifiers: author.identifiers };
+            let seen = AuthorSeen { sip, habits: fresh, identifiers: author.identifiers, named: named() };
             out.fact(Fact::Author(Box::new(seen)));
         }
     }

@@ -9,7 +9,8 @@ use crate::call::{Call, Event, Phase, is_of_calls};
 use crate::control::EndpointKey;
 use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
 use crate::formats::FormatLists;
-use crate::party::text;
+use crate::named::Named;
+use crate::party::{clear, text, user_text};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::Novelty;
@@ -187,7 +188,7 @@ impl Calls {
             }
             Method::Invite => call.reinvite(found.from_side, sip.cseq.number),
             Method::Refer => {
-                let to_user = sip.message.get(Name::ReferTo).map(|v| text(Address::parse(v).user()));
+                let to_user = sip.message.get(Name::ReferTo).map(|v| user_text(Address::parse(v).user()));
                 if let Some(to_user) = to_user.filter(|user| !user.is_empty()) {
                     let (call, by) = (call.identity, found.from_side);
                     out.fact(Fact::Referral(Box::new(Referral { call, by, to_user })));
@@ -274,6 +275,7 @@ impl Calls {
         let party =
             |address: Option<Address<'_>>| address.map(|a| Party::from_address(&a)).unwrap_or_default();
         let origin = body.and_then(Session::parse).and_then(|s| s.origin);
+        let claims = Claims::of(message, item.flow);
         CallStarted {
             call: self.identity_key.identity(&[
                 b"call",
@@ -281,8 +283,8 @@ impl Calls {
                 from_tag,
                 &item.stamp.as_nanos().to_le_bytes(),
             ]),
-            call_id: text(call_id),
-            from_tag: text(from_tag),
+            call_id: clear(call_id),
+            from_tag: clear(from_tag),
             started_at: item.stamp,
             agent: item.agent,
             mirror: item.mirror,
@@ -295,15 +297,16 @@ impl Calls {
                 StartLine::Request { uri, .. } if uri.len() > 4 && uri[..4].eq_ignore_ascii_case(b"urn:") => {
                     text(uri)
                 }
-                _ => uri.map(|u| text(u.user)).unwrap_or_default(),
+                _ => uri.map(|u| user_text(u.user)).unwrap_or_default(),
             },
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
-            user_agent: message.get(Name::UserAgent).map(text),
+            user_agent: message.get(Name::UserAgent).map(clear),
             first_via_host: message.own_via().map(|v| text(v.host)).unwrap_or_default(),
             prints: prints.prints(message, body, item.at, out).unwrap_or_else(Prints::unknown),
             instances: bellwether_instance::evidence(message, body, item.flow.src.ip(), item.stamp),
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
-            claims: Some(Claims::of(message, item.flow)).filter(|c| *c != Claims::default()).map(Box::new),
+            named: Named::of(message, &claims.passports),
+            claims: Some(claims).filter(|c| *c != Claims::default()).map(Box::new),
             defects: message.defects().iter().map(|d| d.name()).collect(),
         }
     }
@@ -338,10 +341,11 @@ impl Calls {
 }
 
 fn stray_end(sip: &Sip<'_, '_>, to_tag: &[u8]) -> StrayEnd {
-    let user = |address: &Option<Address<'_>>| address.as_ref().map(|a| text(a.user())).unwrap_or_default();
+    let user =
+        |address: &Option<Address<'_>>| address.as_ref().map(|a| user_text(a.user())).unwrap_or_default();
     StrayEnd {
-        call_id: text(sip.call_id),
-        tags: [text(sip.parts.from_tag()), text(to_tag)],
+        call_id: clear(sip.call_id),
+        tags: [clear(sip.parts.from_tag()), clear(to_tag)],
         users: [user(&sip.parts.from), user(&sip.parts.to)],
         at: sip.item.stamp,
     }

@@ -9,7 +9,7 @@ use bellwether_instance::Evidence;
 use bellwether_rtp::Beginning;
 
 use crate::recurring::TimerKind;
-use crate::{Claims, Mirror, Side};
+use crate::{Claims, Clear, Mirror, Named, Side};
 
 /// Where a fact stands in the one order of all facts.
 ///
@@ -70,9 +70,9 @@ pub enum Fact {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StrayEnd {
     /// Call-ID.
-    pub call_id: String,
+    pub call_id: Clear,
     /// Of From and To: one of them is the caller's.
-    pub tags: [String; 2],
+    pub tags: [Clear; 2],
     /// User parts of From and To.
     pub users: [String; 2],
     /// When.
@@ -111,14 +111,14 @@ pub struct Prints {
     /// Of who wrote the offer.
     pub sdp: Option<PrintHash>,
     /// The path, readable.
-    pub path: String,
+    pub path: Clear,
 }
 
 impl Prints {
     /// Of a message that tells nothing of its author.
     pub(crate) fn unknown() -> Self {
         let (combined, sip) = (PrintHash::of(Part::Combined, ""), PrintHash::of(Part::Sip, ""));
-        Self { combined, sip, sdp: None, path: String::new() }
+        Self { combined, sip, sdp: None, path: Clear::default() }
     }
 }
 
@@ -128,13 +128,15 @@ pub struct FingerprintSeen {
     /// Of all parts together.
     pub combined: PrintHash,
     /// The readable form.
-    pub readable: String,
+    pub readable: Clear,
     /// The message: the method of a request, method and status of an answer.
-    pub method: String,
+    pub method: Clear,
     /// Of who wrote the headers.
     pub sip: PrintHash,
     /// Of who wrote the offer.
     pub sdp: Option<PrintHash>,
+    /// Whom the message names that this was read in.
+    pub named: Named,
 }
 
 /// What was learned of a SIP author beside its fingerprint.
@@ -143,9 +145,11 @@ pub struct AuthorSeen {
     /// The author.
     pub sip: PrintHash,
     /// Habits that are news, by key and value.
-    pub habits: Vec<(String, String)>,
+    pub habits: Vec<(String, Clear)>,
     /// What its identifiers have in common so far.
     pub identifiers: Identifiers,
+    /// Whom the message names that this was read in.
+    pub named: Named,
 }
 
 /// A platform seen otherwise than as caller or device: it asked with OPTIONS, or answered.
@@ -156,19 +160,23 @@ pub struct Sighting {
     /// Who sent the message.
     pub source: IpAddr,
     /// What it calls itself; empty for nothing.
-    pub user_agent: String,
+    pub user_agent: Clear,
     /// When.
     pub at: Timestamp,
+    /// Whom the message names that this was read in.
+    pub named: Named,
 }
 
 /// A new call.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct CallStarted {
+    /// Whom the message names.
+    pub named: Named,
     /// Identity of the call: of Call-ID, From-tag and the time of the first INVITE.
     pub call: i64,
-    pub call_id: String,
-    pub from_tag: String,
+    pub call_id: Clear,
+    pub from_tag: Clear,
     pub started_at: Timestamp,
     /// The HEP agent that told of it, by whose clock its times are.
     pub agent: Option<u32>,
@@ -182,7 +190,7 @@ pub struct CallStarted {
     pub request_user: String,
     /// P-Asserted-Identity.
     pub asserted: Option<Party>,
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Clear>,
     /// Host of the author's own Via.
     pub first_via_host: String,
     pub prints: Prints,
@@ -223,14 +231,16 @@ pub struct CallProgress {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct RegistrationStarted {
+    /// Whom the message names.
+    pub named: Named,
     /// Identity of the timeline: of address of record and contact binding or instance.
     pub registration: i64,
     pub aor: Party,
     pub contact: Party,
-    pub instance_id: Option<String>,
+    pub instance_id: Option<Clear>,
     pub flow: FlowKey,
     pub transport: Transport,
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Clear>,
     pub prints: Prints,
     /// What names the process or device that made its first message.
     pub instances: Vec<Evidence>,
@@ -334,7 +344,7 @@ pub struct StreamFact {
     pub flow: FlowKey,
     pub ssrc: u32,
     /// Encoding name of the payload type most packets have.
-    pub codec: Option<String>,
+    pub codec: Option<Clear>,
     pub payload_type: u8,
     pub packets: u64,
     pub lost: u64,

@@ -16,6 +16,7 @@ mod fact;
 mod formats;
 mod limits;
 mod media;
+mod named;
 mod party;
 mod prints;
 mod recurring;
@@ -36,6 +37,8 @@ pub use fact::{
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};
+pub use named::Named;
+pub use party::Clear;
 pub use recurring::TimerKind;
 pub use tally::Tally;
 pub use worker::{Content, Item, Mirror, Worker};

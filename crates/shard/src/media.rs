@@ -291,7 +291,7 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         sender: stream.link().map(|(_, side)| side),
         flow,
         ssrc: key.ssrc,
-        codec,
+        codec: codec.map(Into::into),
         payload_type,
         packets: reception.packets(),
         lost: reception.lost(),

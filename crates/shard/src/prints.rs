@@ -4,6 +4,7 @@ use bellwether_sip::Message;
 
 use crate::authors::Authors;
 use crate::fact::{Fact, FingerprintSeen, Outbox, Prints};
+use crate::named::Named;
 
 /// Platforms remembered per shard.
 const REMEMBERED: usize = 256;
@@ -91,7 +92,9 @@ impl PrintCache {
                 let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
                 let Hashes { combined, sip, sdp } = hashes;
                 let method = method.to_owned();
-                let seen = FingerprintSeen { combined, readable, method, sip, sdp };
+                let named = Named::of(message, &[]);
+                let (readable, method) = (readable.into(), method.into());
+                let seen = FingerprintSeen { combined, readable, method, sip, sdp, named };
                 out.fact(Fact::Fingerprint(Box::new(seen)));
                 self.table.insert(key, key, Platform { hashes, seen: 0 }, 0, at);
                 hashes
@@ -105,9 +108,10 @@ impl PrintCache {
             self.habits.clear();
             fingerprint::write_habits(message, body, &mut self.habits);
             let identifiers = Identifiers::of(message);
-            self.authors.learn((sip_content, sip), self.habits.as_str(), &identifiers, at, out);
+            let named = || Named::of(message, &[]);
+            self.authors.learn((sip_content, sip), self.habits.as_str(), &identifiers, named, at, out);
         }
-        Some(Prints { combined, sip, sdp, path: fingerprint::path(message) })
+        Some(Prints { combined, sip, sdp, path: fingerprint::path(message).into() })
     }
 
     /// Learns how long an author waits before it sends a request again.
@@ -122,6 +126,7 @@ impl PrintCache {
         self.habits.clear();
         self.habits.push_str(&format!("habits2|rt={millis}"));
         let sip = PrintHash::of(Part::Sip, self.sip.as_str());
-        self.authors.learn((key, sip), self.habits.as_str(), &Identifiers::of(message), at, out);
+        let (identifiers, named) = (Identifiers::of(message), || Named::of(message, &[]));
+        self.authors.learn((key, sip), self.habits.as_str(), &identifiers, named, at, out);
     }
 }

@@ -1,4 +1,4 @@
-use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp, percent_decoded};
 use bellwether_clock::RegisterTimeline;
 use bellwether_sip::{Address, Method, Name, StartLine};
 
@@ -102,6 +102,7 @@ impl Recurring {
         let (Some(from), Some(via)) = (sip.parts.from, sip.message.own_via()) else { return };
         // Who sends it, whatever way it takes: the author's own Via is the last.
         let (user, host) = from.uri.map_or((&b""[..], &b""[..]), |uri| (uri.user, uri.host));
+        let user: &[u8] = &percent_decoded(user);
         let name = kind.name().as_bytes();
         let port = via.port.unwrap_or_default();
         let identity = match kind {
@@ -110,6 +111,7 @@ impl Recurring {
             }
             TimerKind::Subscription => {
                 let to = sip.parts.to.and_then(|to| to.uri).map_or(&b""[..], |uri| uri.user);
+                let to: &[u8] = &percent_decoded(to);
                 let event = sip.message.get(Name::Event).unwrap_or_default();
                 self.identity_key.identity(&[b"timer", name, user, host, via.host, port, to, event])
             }

@@ -1,11 +1,14 @@
-use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport};
+use bellwether_base::{
+    Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport, percent_decoded,
+};
 use bellwether_clock::{RegisterTimeline, RoundTrip};
 use bellwether_sip::{Address, Message, Name, StartLine};
 
 use crate::fact::{
     ClockSeen, Fact, Move, Outbox, Party, Prints, RegisterAnswered, RegistrationProgress, RegistrationStarted,
 };
-use crate::party::text;
+use crate::named::Named;
+use crate::party::clear;
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::{Novelty, Place, Transactions};
@@ -142,7 +145,8 @@ impl Registrations {
         let contact = contacts.next().filter(|c| c.target != b"*")?;
         let binding = binding(&contact);
         let uri = aor.uri?;
-        let parts: [&[u8]; 4] = [b"registration", uri.user, uri.host, binding];
+        let user = percent_decoded(uri.user);
+        let parts: [&[u8]; 4] = [b"registration", &user, uri.host, binding];
         let identity = self.identity_key.identity(&parts);
         let subject = identity.cast_unsigned();
         let slot = match self.table.find(subject, &subject) {
@@ -252,7 +256,8 @@ impl Registrations {
 
     fn identity_key_of(&self, message: &Message<'_>, contact: &Address<'_>) -> Option<i64> {
         let uri = message.to()?.uri?;
-        Some(self.identity_key.identity(&[b"registration", uri.user, uri.host, binding(contact)]))
+        let user = percent_decoded(uri.user);
+        Some(self.identity_key.identity(&[b"registration", &user, uri.host, binding(contact)]))
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
@@ -435,13 +440,14 @@ fn started(
     prints: Prints,
 ) -> RegistrationStarted {
     RegistrationStarted {
+        named: Named::of(message, &[]),
         registration: identity,
         aor: Party::from_address(aor),
         contact: Party::from_address(contact),
-        instance_id: contact.params.get("+sip.instance").and_then(|p| p.unquoted()).map(text),
+        instance_id: contact.params.get("+sip.instance").and_then(|p| p.unquoted()).map(clear),
         flow: item.flow,
         transport: item.transport(),
-        user_agent: message.get(Name::UserAgent).map(text),
+        user_agent: message.get(Name::UserAgent).map(clear),
         prints,
         instances: bellwether_instance::evidence(message, None, item.flow.src.ip(), item.stamp),
         first_seen: item.stamp,

@@ -4,7 +4,8 @@ use bellwether_base::{ContentHasher, HashKey, LruTable};
 use bellwether_sip::{Message, Method, Name, StartLine};
 
 use crate::fact::{Fact, Outbox, Sighting};
-use crate::party::text;
+use crate::named::Named;
+use crate::party::clear;
 use crate::prints::PrintCache;
 use crate::worker::Sip;
 
@@ -69,8 +70,9 @@ impl Sightings {
         out.fact(Fact::Sighting(Box::new(Sighting {
             fingerprint: prints.combined,
             source,
-            user_agent: text(agent),
+            user_agent: clear(agent),
             at: item.stamp,
+            named: Named::of(message, &[]),
         })));
     }
 }

@@ -1,10 +1,12 @@
 //! What people and systems who know better tell of calls.
 
+use std::collections::BTreeMap;
+
 use bellwether_base::Timestamp;
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{OptionalExtension, ToSql, params};
 
 use crate::judging::labels_changed;
-use crate::{StoreError, Writer};
+use crate::{Reader, StoreError, Writer};
 
 /// What became of a label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,12 +34,31 @@ pub struct Telemetry {
     pub at: Timestamp,
 }
 
-fn both(parties: Option<&[String; 2]>) -> [Option<&str>; 2] {
-    parties.map_or([None, None], |[a, b]| [Some(a), Some(b)])
+/// A call whose Call-ID is masked, as reports name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct WireCall {
+    pub call_id: String,
+    pub from_tag: String,
+}
+
+impl Reader {
+    /// The calls with masked Call-IDs, by the token of what these were on the wire; of several the latest.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn wire_ids(&self) -> Result<BTreeMap<i64, WireCall>, StoreError> {
+        let mut select = self.db.prepare(
+            "SELECT wire_id, call_id, from_tag FROM calls WHERE wire_id IS NOT NULL ORDER BY started_at, call",
+        )?;
+        let rows = select
+            .query_map([], |r| Ok((r.get(0)?, WireCall { call_id: r.get(1)?, from_tag: r.get(2)? })))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
 impl Writer {
-    /// Labels a call (by Call-ID; all calls under it, or those of which one of `parties` is the caller or the called), a fingerprint or a
+    /// Labels a call (by Call-ID; all calls under it, as it was on the wire or as it stands in reports), a fingerprint or a
     /// campaign: fraud, legit, or none to take a label back. `source` says who labels.
     ///
     /// # Errors
@@ -46,7 +67,7 @@ impl Writer {
         &mut self,
         kind: &str,
         id: &str,
-        parties: Option<&[String; 2]>,
+        wire_id: Option<i64>,
         label: Option<&str>,
         source: &str,
     ) -> Result<Labelled, StoreError> {
@@ -55,8 +76,7 @@ impl Writer {
             let db = &self.reader.db;
             let sql = match kind {
                 "call" => {
-                    "SELECT CAST(call AS TEXT), started_at FROM calls WHERE call_id = ?1
-                         AND (?2 IS NULL OR caller IN (?2, ?3) OR callee IN (?2, ?3) OR dialled IN (?2, ?3)) ORDER BY started_at"
+                    "SELECT CAST(call AS TEXT), started_at FROM calls WHERE call_id = ?1 OR wire_id = ?2 ORDER BY started_at"
                 }
                 "fingerprint" => {
                     "SELECT f.fingerprint, coalesce((SELECT max(started_at) FROM calls AS c WHERE c.fingerprint = f.fingerprint), 0)
@@ -65,10 +85,9 @@ impl Writer {
                 _ => "SELECT name, last_seen FROM campaigns WHERE name = ?1 AND merged_into IS NULL",
             };
             let mut select = db.prepare_cached(sql)?;
-            let [a, b] = both(parties);
-            let values = [Some(id), a, b];
+            let values: [&dyn ToSql; 2] = [&id, &wire_id];
             let values = values.get(..select.parameter_count()).unwrap_or_default();
-            for row in select.query_map(params_from_iter(values), |r| Ok((r.get(0)?, r.get(1)?)))? {
+            for row in select.query_map(values, |r| Ok((r.get(0)?, r.get(1)?)))? {
                 subjects.push(row?);
             }
         }
@@ -108,21 +127,19 @@ impl Writer {
         Ok(done)
     }
 
-    /// Takes what a system tells of a call, or of the one under its Call-ID of which one of `parties` is one. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
+    /// Takes what a system tells of a call, under its Call-ID as it was on the wire or as it stands in reports. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
     /// whether the call is known.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn telemetry(&mut self, told: &Telemetry, parties: Option<&[String; 2]>) -> Result<bool, StoreError> {
-        let [a, b] = both(parties);
+    pub fn telemetry(&mut self, told: &Telemetry, wire_id: Option<i64>) -> Result<bool, StoreError> {
         let tx = self.reader.db.transaction()?;
         let call: Option<(i64, i64)> = tx
             .prepare_cached(
-                "SELECT call, started_at FROM calls WHERE call_id = ?1
-                     AND (?2 IS NULL OR caller IN (?2, ?3) OR callee IN (?2, ?3) OR dialled IN (?2, ?3))
+                "SELECT call, started_at FROM calls WHERE call_id = ?1 OR wire_id = ?2
                  ORDER BY started_at DESC LIMIT 1",
             )?
-            .query_row(params![told.call_id, a, b], |r| Ok((r.get(0)?, r.get(1)?)))
+            .query_row(params![told.call_id, wire_id], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
         let Some((call, started_at)) = call else { return Ok(false) };
         tx.prepare_cached(

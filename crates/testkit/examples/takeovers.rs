@@ -146,6 +146,7 @@ impl World {
         self.rows.push(Row::Call(Box::new(CallRow {
             call,
             call_id: call_id.clone(),
+            wire_id: None,
             from_tag: "t".to_owned(),
             started_at,
             caller: user.to_owned(),

@@ -61,6 +61,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     let begin = Row::Call(Box::new(CallRow {
         call,
         call_id: format!("call-{number}"),
+        wire_id: None,
         from_tag: "t".to_owned(),
         started_at: at,
         caller: format!("{:032x}", mix(caller)),

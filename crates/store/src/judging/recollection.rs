@@ -360,6 +360,7 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
         row: CallRow {
             call: row.get("call")?,
             call_id: text("call_id")?,
+            wire_id: None,
             from_tag: String::new(),
             started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
             caller: text("caller")?,

@@ -156,9 +156,9 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
              user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
              has_identity, defects, hep_agent, mirror, caller_host, is_sensitive,
-             attestation, passport, identity, deployment, caller_neighbourhood, marks)
+             attestation, passport, identity, deployment, caller_neighbourhood, marks, wire_id)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)
          ON CONFLICT (call) DO UPDATE SET
              fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
              sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
@@ -199,6 +199,7 @@ fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
         row.deployment,
         row.traits.caller_neighbourhood,
         recollection_marks(row),
+        row.wire_id,
     ])?;
     Ok(())
 }
@@ -228,11 +229,11 @@ fn referral(tx: &Transaction<'_>, row: &ReferralRow) -> Result<(), StoreError> {
 pub(super) fn call_end(tx: &Transaction<'_>, row: &CallEndRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outcomes SET ended_at = ?4
-         WHERE id = (SELECT id FROM calls WHERE call_id = ?1 AND from_tag IN (?2, ?3) AND started_at <= ?4
-                 ORDER BY started_at DESC, call LIMIT 1)
+         WHERE id = (SELECT id FROM calls WHERE (wire_id = ?5 OR (call_id = ?1 AND from_tag IN (?2, ?3)))
+                     AND started_at <= ?4 ORDER BY started_at DESC, call LIMIT 1)
              AND answered_at <= ?4 AND ended_at IS NULL",
     )?
-    .execute(params![row.call_id, row.tags[0], row.tags[1], nanos(row.ended_at)])?;
+    .execute(params![row.call_id, row.tags[0], row.tags[1], nanos(row.ended_at), row.wire_id])?;
     Ok(())
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn call(
     CallRow {
         call: identity(number),
         call_id: token("call", number),
+        wire_id: None,
         from_tag: token("tag", number)[..10].to_owned(),
         started_at: at,
         caller,

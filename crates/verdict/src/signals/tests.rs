@@ -48,6 +48,7 @@ fn row() -> CallRow {
     CallRow {
         call: 1,
         call_id: "id".into(),
+        wire_id: None,
         from_tag: "tag".into(),
         started_at: NOW,
         caller: "a".into(),

@@ -1,0 +1,103 @@
+//! Names and numbers of people in texts that a sender chose: Call-IDs, tags, agents, hosts, and the words of headers.
+
+mod digits;
+mod words;
+
+use bellwether_shard::{Clear, Named, Party};
+
+use crate::privacy::{Privacy, Tokeniser};
+use digits::Numbers;
+use words::Words;
+
+/// Takes the parties of one message out of its texts.
+///
+/// This is the one way from a sender's text to a row. It masks
+/// - digits of a party's number, however they are separated, escaped or prefixed, from the last seven on;
+/// - other runs of seven digits and more, as each may be somebody's number, and numbers that are spelled in groups;
+/// - words of a party's name, but those of telephony itself.
+///
+/// Masked characters become `x`, so that lengths stay.
+pub(crate) struct Mask<'a> {
+    tokens: &'a Tokeniser,
+    numbers: Numbers,
+    words: Words,
+}
+
+impl<'a> Mask<'a> {
+    /// For the texts of a message that names these.
+    pub(crate) fn new(tokens: &'a Tokeniser, named: &Named) -> Self {
+        let mut mask = Self { tokens, numbers: Numbers::default(), words: Words::default() };
+        if tokens.privacy() == Privacy::Tokens {
+            for name in named.iter() {
+                mask.numbers.add(name);
+                mask.words.add(name);
+            }
+        }
+        mask
+    }
+
+    /// For texts of which nobody knows whom their message named.
+    pub(crate) fn unnamed(tokens: &'a Tokeniser) -> Self {
+        Self { tokens, numbers: Numbers::default(), words: Words::default() }
+    }
+
+    /// A text in words: an agent, a header's name, a description.
+    pub(crate) fn text(&self, text: &str) -> String {
+        self.masked(text, false)
+    }
+
+    /// A made-up identifier: a Call-ID, a tag. Digits within a hexadecimal word of it are nobody's, unless a party has them.
+    pub(crate) fn identifier(&self, text: &str) -> String {
+        self.masked(text, true)
+    }
+
+    /// The same of a text that tells devices or processes apart: if something is masked in it, its token stands behind it.
+    pub(crate) fn distinct(&self, text: &str) -> String {
+        let masked = self.identifier(text);
+        if masked == text { masked } else { format!("{masked}~{}", self.tokens.short(text)) }
+    }
+
+    /// A host: a number in its place is a number.
+    pub(crate) fn host(&self, host: &str) -> String {
+        let digits = host.strip_prefix('+').unwrap_or(host);
+        let is_number = digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
+        if is_number { self.tokens.user(host) } else { self.text(host) }
+    }
+
+    /// The token of a user part or number; the host where there is none.
+    pub(crate) fn party(&self, party: &Party) -> String {
+        if party.user.is_empty() { self.tokens.host_of(party) } else { self.tokens.user(&party.user) }
+    }
+
+    /// The token of a text that is nobody's business.
+    pub(crate) fn token(&self, text: &str) -> String {
+        self.tokens.user(text)
+    }
+
+    /// A text that may be missing.
+    pub(crate) fn optional(&self, text: Option<&Clear>) -> Option<String> {
+        text.map(|text| self.text(text.expose()))
+    }
+
+    fn masked(&self, text: &str, is_identifier: bool) -> String {
+        if self.tokens.privacy() == Privacy::Clear {
+            return text.to_owned();
+        }
+        let mut places = vec![false; text.len()];
+        self.numbers.find(text, is_identifier, &mut places);
+        self.words.find(text, &mut places);
+        if !places.contains(&true) {
+            return text.to_owned();
+        }
+        // A character is masked whole if one of its octets is.
+        text.char_indices()
+            .map(|(at, c)| {
+                let is_masked = places.get(at..at + c.len_utf8()).unwrap_or_default().contains(&true);
+                if is_masked { 'x' } else { c }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

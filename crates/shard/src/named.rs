@@ -1,0 +1,132 @@
+use bellwether_base::percent_decoded;
+use bellwether_sip::{Address, Message, Name, StartLine, Uri, addresses, comma_values};
+use bellwether_stir::Passport;
+
+use crate::party::text;
+
+/// Parties that are kept of one message. A message that names more is no call's.
+const MOST: usize = 64;
+
+/// The headers that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and draft-ietf-sip-privacy).
+const NAMING: [Name; 11] = [
+    Name::From,
+    Name::To,
+    Name::Contact,
+    Name::PAssertedIdentity,
+    Name::PPreferredIdentity,
+    Name::RemotePartyId,
+    Name::Diversion,
+    Name::HistoryInfo,
+    Name::ReferTo,
+    Name::ReferredBy,
+    Name::Replaces,
+];
+
+/// Every number, user part and display name that a message names somebody by, wherever it does so.
+///
+/// No text that the message's sender chose leaves the sensor before these are masked in it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Named(Vec<String>);
+
+impl Named {
+    /// Those of a message. `passports` are its tokens, if they were read already.
+    pub(crate) fn of(message: &Message<'_>, passports: &[Passport]) -> Self {
+        let mut named = Self::default();
+        if let StartLine::Request { uri, .. } = message.start() {
+            named.uri(Uri::parse(uri));
+        }
+        for header in message.headers().iter() {
+            if NAMING.contains(&header.name) {
+                named.list(header.value);
+            } else if matches!(header.name, Name::Authorization | Name::ProxyAuthorization) {
+                named.credentials(header.value);
+            }
+        }
+        for passport in passports {
+            let claimed = passport.orig.iter().chain(&passport.dest).chain(&passport.div);
+            for identity in claimed {
+                named.add(&percent_decoded(identity.user().as_bytes()));
+            }
+        }
+        named
+    }
+
+    /// Whether nobody is named.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The names, each once.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether this message names more parties than are kept.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.0.len() >= MOST
+    }
+
+    fn list(&mut self, value: &[u8]) {
+        for address in addresses(value) {
+            if self.is_full() {
+                return;
+            }
+            self.address(&address);
+        }
+    }
+
+    fn address(&mut self, address: &Address<'_>) {
+        let display = address.display;
+        self.add(display.strip_prefix(b"\"").and_then(|d| d.strip_suffix(b"\"")).unwrap_or(display));
+        match address.uri {
+            Some(uri) => self.uri(Some(uri)),
+            None => self.add(address.target),
+        }
+    }
+
+    fn uri(&mut self, uri: Option<Uri<'_>>) {
+        let Some(uri) = uri else { return };
+        self.add(&percent_decoded(uri.user));
+        // A ported number stands beside the one that was dialled (RFC 4694).
+        if let Some(routing) = uri.params.get("rn").and_then(|rn| rn.value) {
+            self.add(routing);
+        }
+    }
+
+    /// The user name of a Digest (RFC 7616 section 3.4), without its realm.
+    fn credentials(&mut self, value: &[u8]) {
+        for part in comma_values(value) {
+            let Some((name, value)) =
+                part.iter().position(|b| *b == b'=').and_then(|at| part.split_at_checked(at))
+            else {
+                continue;
+            };
+            // The scheme stands before the first one.
+            if name.rsplit(|b| *b == b' ').next().is_some_and(|n| n.eq_ignore_ascii_case(b"username")) {
+                let value = value.get(1..).unwrap_or_default().trim_ascii();
+                let user = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
+                self.add(&percent_decoded(user.split(|b| *b == b'@').next().unwrap_or_default()));
+                return;
+            }
+        }
+    }
+
+    fn add(&mut self, name: &[u8]) {
+        let name = name.trim_ascii();
+        if !name.is_empty() && !self.is_full() && !self.0.iter().any(|known| known.as_bytes() == name) {
+            self.0.push(text(name));
+        }
+    }
+}
+
+impl FromIterator<String> for Named {
+    fn from_iter<I: IntoIterator<Item = String>>(names: I) -> Self {
+        let mut named = Self::default();
+        for name in names {
+            named.add(name.as_bytes());
+        }
+        named
+    }
+}
