@@ -90,6 +90,7 @@ pub(crate) fn read_messages(
                     message(InStream::Tls, losses);
                     Step::NotOurs
                 }
+                Begins::Unsure => Step::Waits,
                 Begins::Other => sip::take(stream, messages, losses, &mut message),
             },
             Speaks::Sip(messages) => sip::take(stream, messages, losses, &mut message),
@@ -136,6 +137,8 @@ enum Begins {
     Hep,
     Http,
     Tls,
+    /// A few octets that TLS begins with too.
+    Unsure,
     Other,
 }
 
@@ -147,6 +150,9 @@ fn begins(unread: &[u8]) -> Begins {
         }
         // A handshake record of any version (RFC 8446 section 5.1).
         [0x16, 3, 0..=4, _, _, 1 | 2, ..] => Begins::Tls,
+        [0x16] | [0x16, 3] | [0x16, 3, 0..=4] | [0x16, 3, 0..=4, _] | [0x16, 3, 0..=4, _, _] => {
+            Begins::Unsure
+        }
         _ => Begins::Other,
     }
 }

@@ -7,6 +7,10 @@ use crate::party::text;
 /// Parties that are kept of one message. A message that names more is no call's.
 const MOST: usize = 64;
 
+/// Addresses that are looked at in one header, and headers.
+const MOST_ADDRESSES: usize = 64;
+const MOST_HEADERS: usize = 32;
+
 /// The headers that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and draft-ietf-sip-privacy).
 const NAMING: [Name; 11] = [
     Name::From,
@@ -22,6 +26,9 @@ const NAMING: [Name; 11] = [
     Name::Replaces,
 ];
 
+/// The headers that hold credentials.
+const CREDENTIALS: [Name; 2] = [Name::Authorization, Name::ProxyAuthorization];
+
 /// Every number, user part and display name that a message names somebody by, wherever it does so.
 ///
 /// No text that the message's sender chose leaves the sensor before these are masked in it.
@@ -35,10 +42,11 @@ impl Named {
         if let StartLine::Request { uri, .. } = message.start() {
             named.uri(Uri::parse(uri));
         }
-        for header in message.headers().iter() {
+        let is_naming = |name| NAMING.contains(&name) || CREDENTIALS.contains(&name);
+        for header in message.headers().iter().filter(|h| is_naming(h.name)).take(MOST_HEADERS) {
             if NAMING.contains(&header.name) {
                 named.list(header.value);
-            } else if matches!(header.name, Name::Authorization | Name::ProxyAuthorization) {
+            } else {
                 named.credentials(header.value);
             }
         }
@@ -69,10 +77,7 @@ impl Named {
     }
 
     fn list(&mut self, value: &[u8]) {
-        for address in addresses(value) {
-            if self.is_full() {
-                return;
-            }
+        for address in addresses(value).take(MOST_ADDRESSES) {
             self.address(&address);
         }
     }

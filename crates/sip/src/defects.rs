@@ -45,6 +45,7 @@ defects! {
     BadHeaderName "bad-header-name" "A header's name is not a token.";
     OrphanFold "orphan-fold" "A continuation line with no header to continue.";
     TooManyHeaders "too-many-headers" "More header lines than are kept; the rest were passed over.";
+    TooManyValues "too-many-values" "A header has more values or parameters than are looked at.";
     NulByte "nul-byte" "A zero octet among the headers.";
     BadContentLength "bad-content-length" "Content-Length is not a number.";
     ConflictingContentLength "conflicting-content-length" "Several Content-Length headers that differ.";

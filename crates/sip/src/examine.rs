@@ -1,9 +1,8 @@
 //! Defects of header values: what RFC 3261 forbids although the message's structure is sound.
 
 use crate::header::{Header, Name};
-use crate::lex::{is_lws, number};
-use crate::message::Parts;
-use crate::message::StartLine;
+use crate::lex::{Split, is_lws, number};
+use crate::message::{MOST_LISTS, Parts, StartLine};
 use crate::{Address, Defect, Defects, Message, Method, Uri, Via, addresses, comma_values};
 
 /// Headers that stand once at most and hold one value (RFC 3261 section 7.3.1, table 2).
@@ -23,10 +22,25 @@ pub(crate) fn value_defects(message: &Message<'_>, parts: &Parts<'_>) -> Defects
     let mut defects = Defects::NONE;
     request_uri(message, &mut defects);
     presence(message, &mut defects);
+    let mut lists = 0;
     for header in message.headers() {
+        if is_list(header.name) {
+            lists += 1;
+            if lists > MOST_LISTS || Split::is_too_long(header.value, b',') {
+                defects.add(Defect::TooManyValues);
+            }
+            if lists > MOST_LISTS {
+                continue;
+            }
+        }
         header_defects(message, parts, header, &mut defects);
     }
     defects
+}
+
+/// Whether the values of a header are looked at one by one.
+const fn is_list(name: Name) -> bool {
+    matches!(name, Name::Via | Name::Contact | Name::Warning)
 }
 
 fn request_uri(message: &Message<'_>, defects: &mut Defects) {

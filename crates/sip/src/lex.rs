@@ -84,16 +84,43 @@ pub(crate) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| is_lws(*b)).filter(|w| !w.is_empty())
 }
 
-/// Splits at `separator` where it stands outside quotes and angle brackets.
+/// Separators, quotes and brackets that are looked at in one value. Each costs as much as some thirty octets of text, and
+/// several hundred addresses in one header are nobody's.
+const MOST_STOPS: u16 = 256;
+
+/// Splits at `separator` where it stands outside quotes and angle brackets. A quote or bracket that nothing closes is text.
+///
+/// Only so many places are looked at: what stands behind them comes in one piece.
 #[derive(Clone)]
 pub(crate) struct Split<'a> {
     rest: Option<&'a [u8]>,
     separator: u8,
+    stops: u16,
+    /// Nothing closes a quote any more. A later one is not closed either, as only an escape hides a quote from this one.
+    has_open_quote: bool,
+    /// Nothing closes a bracket any more.
+    has_open_bracket: bool,
 }
 
 impl<'a> Split<'a> {
     pub(crate) const fn new(value: &'a [u8], separator: u8) -> Self {
-        Self { rest: Some(value), separator }
+        Self { rest: Some(value), separator, stops: 0, has_open_quote: false, has_open_bracket: false }
+    }
+
+    /// Whether a value has more places to look at than are looked at.
+    pub(crate) fn is_too_long(value: &'a [u8], separator: u8) -> bool {
+        let mut split = Self::new(value, separator);
+        value.len() > usize::from(MOST_STOPS) && split.by_ref().count() > 0 && split.stops >= MOST_STOPS
+    }
+
+    /// The next place to look at.
+    fn stop(&self, ahead: &[u8]) -> Option<usize> {
+        match (self.has_open_quote, self.has_open_bracket) {
+            (false, false) => memchr::memchr3(self.separator, b'"', b'<', ahead),
+            (false, true) => memchr::memchr2(self.separator, b'"', ahead),
+            (true, false) => memchr::memchr2(self.separator, b'<', ahead),
+            (true, true) => memchr::memchr(self.separator, ahead),
+        }
     }
 }
 
@@ -103,19 +130,31 @@ impl<'a> Iterator for Split<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
         let mut at = 0;
-        while let Some(ahead) = rest.get(at..)
-            && let Some(found) = memchr::memchr3(self.separator, b'"', b'<', ahead)
+        while self.stops < MOST_STOPS
+            && let Some(ahead) = rest.get(at..)
+            && let Some(found) = self.stop(ahead)
         {
+            self.stops += 1;
             at += found;
-            match ahead.get(found) {
-                Some(b'"') => at += rest.get(at..).and_then(quoted_end).unwrap_or(1),
-                Some(b'<') => at += rest.get(at..).and_then(|r| memchr::memchr(b'>', r)).unwrap_or(0) + 1,
+            let from = rest.get(at..).unwrap_or_default();
+            let closed = match ahead.get(found) {
+                Some(b'"') => {
+                    let end = quoted_end(from);
+                    self.has_open_quote = end.is_none();
+                    end
+                }
+                Some(b'<') => {
+                    let end = memchr::memchr(b'>', from).map(|end| end + 1);
+                    self.has_open_bracket = end.is_none();
+                    end
+                }
                 _ => {
                     let (part, tail) = rest.split_at_checked(at)?;
                     self.rest = tail.get(1..);
                     return Some(trim(part));
                 }
-            }
+            };
+            at += closed.unwrap_or(1);
         }
         self.rest = None;
         Some(trim(rest))
@@ -205,6 +244,23 @@ mod tests {
     fn commas_in_quotes_and_brackets_do_not_split() {
         let values: Vec<_> = comma_values(br#""a, \", b" <sip:x,y@z>;q=1 , sip:c@d,"#).collect();
         assert_eq!(values, [&br#""a, \", b" <sip:x,y@z>;q=1"#[..], b"sip:c@d", b""]);
+    }
+
+    #[test]
+    fn a_quote_or_bracket_that_nothing_closes_is_text() {
+        let split = |value: &'static str| -> Vec<&[u8]> { comma_values(value.as_bytes()).collect() };
+        assert_eq!(split(r#""a\",b,c"#), [&br#""a\""#[..], b"b", b"c"]);
+        assert_eq!(split("<a,<b,c"), [&b"<a"[..], b"<b", b"c"]);
+        assert_eq!(split("<a,b>,<c,d"), [&b"<a,b>"[..], b"<c", b"d"]);
+    }
+
+    #[test]
+    fn of_a_value_without_end_only_the_beginning_is_split() {
+        let value = b"a,".repeat(10_000);
+        let parts: Vec<_> = comma_values(&value).collect();
+        assert_eq!((parts.len(), parts[0], parts[255]), (257, &b"a"[..], &b"a"[..]));
+        assert_eq!(parts[256].len(), value.len() - 512);
+        assert!(Split::is_too_long(&value, b',') && !Split::is_too_long(&value[..400], b','));
     }
 
     #[test]

@@ -7,6 +7,10 @@ use crate::{Address, Addresses, Defect, Defects, Method, Via, addresses, comma_v
 /// Header lines kept per message. Real messages have 10 to 40; the limit bounds what a flood can cost.
 const MAX_HEADERS: usize = 256;
 
+/// Header lines of one name whose lists are read, and values of all of them.
+pub(crate) const MOST_LISTS: usize = 32;
+const MOST_VALUES: usize = 256;
+
 /// The first line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StartLine<'a> {
@@ -252,12 +256,14 @@ impl<'a> Message<'a> {
 
     /// Every Contact, over all Contact headers.
     pub fn contacts(&self) -> impl Iterator<Item = Address<'a>> {
-        self.all(Name::Contact).map(|h| addresses(h.value)).flat_map(|list: Addresses<'a>| list)
+        let lists = self.all(Name::Contact).take(MOST_LISTS).map(|h| addresses(h.value));
+        lists.flat_map(|list: Addresses<'a>| list).take(MOST_VALUES)
     }
 
-    /// Every Via value from the top down; none where one does not parse.
+    /// The Via values from the top down, 256 at most; none where one does not parse.
     pub fn vias(&self) -> impl Iterator<Item = Option<Via<'a>>> {
-        self.all(Name::Via).flat_map(|h| comma_values(h.value)).map(Via::parse)
+        let values = self.all(Name::Via).take(MOST_LISTS).flat_map(|h| comma_values(h.value));
+        values.take(MOST_VALUES).map(Via::parse)
     }
 
     /// The last Via value, which is the one of whoever wrote a request; none if there is none, or it does not parse.

@@ -10,6 +10,9 @@ use crate::message::next_line;
 /// Media sections read; the 33rd and later are passed over.
 const MAX_MEDIA: usize = 32;
 
+/// Lines read; the description of a browser with all its candidates has some hundreds.
+const MAX_LINES: usize = 2048;
+
 /// One `type=value` line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Line<'a> {
@@ -21,9 +24,10 @@ pub struct Line<'a> {
 
 /// The lines of a description in wire order; what is not of the form is passed over.
 pub fn lines(body: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    let mut rest = body;
+    let (mut rest, mut left) = (body, MAX_LINES);
     std::iter::from_fn(move || {
-        while !rest.is_empty() {
+        while !rest.is_empty() && left > 0 {
+            left -= 1;
             let (line, _, after) = next_line(rest);
             rest = after;
             if let [kind, b'=', value @ ..] = line {

@@ -79,6 +79,31 @@ fn a_message_hidden_in_a_long_body_is_none_and_the_next_one_is_not_lost() {
 }
 
 #[test]
+fn a_flow_is_recognised_however_few_octets_its_first_segment_has() {
+    for stream in [hep(AFTER), [handshake(), frame(AFTER)].concat(), AFTER.to_vec()] {
+        let expected = read(&[(0, &stream)]).0;
+        assert_eq!(expected.len(), 1);
+        for cut in 1..8 {
+            assert_eq!(read(&without(&stream, cut, cut)).0, expected, "{cut}");
+        }
+    }
+    let hello = [0x16, 3, 1, 0, 40, 1, 0, 0, 36];
+    for cut in 1..hello.len() {
+        let mut tcp = TcpReassembler::<SipFlow>::new(TcpLimits::default(), HashKey::new([1; 16]));
+        let (mut losses, mut seen) = (Losses::default(), 0);
+        for (seq, piece) in [(1, &hello[..cut]), (1 + cut as u32, &hello[cut..])] {
+            let segment = Segment { seq, syn: false, ends: false, payload: piece, is_cut: false };
+            tcp.push(flow(), segment, NOW, &mut losses, |stream, losses| {
+                read_messages(stream, losses, |message, _| {
+                    seen += u32::from(matches!(message, InStream::Tls))
+                });
+            });
+        }
+        assert_eq!(seen, 1, "{cut}");
+    }
+}
+
+#[test]
 fn a_gap_within_a_body_an_envelope_or_a_frame_costs_that_one_alone() {
     let body = [b"text\r\n", HIDDEN, HIDDEN].concat();
     let in_hep = [&[b'x'; 20][..], &hep(HIDDEN), b"tail"].concat();
