@@ -167,7 +167,7 @@ fn tokens(shapes: &mut Shapes) {
     field("caller", |t, v| t.from = v[..LARGE / 2 - 50].into());
     field("callee", |t, v| t.to = v[..LARGE / 2 - 50].into());
     field("host", |t, v| t.host = v[..LARGE / 3 - 50].into());
-    field("parameters-of-from", |t, v| t.tag = format!("t{}", v.replace(['.', '-', '0'], ";p")));
+    field("parameters-of-from", |t, v| t.tag = format!("t{}", v[..LARGE / 2].replace(['.', '-', '0'], ";p")));
     field("content-type", |t, v| t.kind = format!("multipart/mixed;boundary={v}"));
     // Every request and its answer repeat what was sent, so an identifier is stored and looked up more than once.
     shapes.add("field/long-call-id-answered", (600, 10, Ordinary::Calls), |s| {

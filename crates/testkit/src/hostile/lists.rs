@@ -64,5 +64,26 @@ pub(super) fn shapes() -> Vec<Shape> {
             );
         }
     }
+    parameters(&mut shapes);
     shapes.0
+}
+
+/// The same tokens where parameters stand, which are read before it is known whose a message is.
+fn parameters(shapes: &mut Shapes) {
+    for method in ["INVITE", "OPTIONS", "REGISTER"] {
+        for (name, token) in TOKENS {
+            let junk = format!("a@h>;{}", fill(token, LARGE / 2));
+            let of = (600, 10, Ordinary::Invites);
+            let mut add = |party: &str, set: fn(&mut Text, String)| {
+                let junk = junk.clone();
+                shapes.add(format!("parameter/{}-{party}/{name}", method.to_lowercase()), of, move |s| {
+                    let mut text = Text::new(method, s.next());
+                    set(&mut text, junk.clone());
+                    s.send(&text);
+                });
+            };
+            add("from", |text, junk| text.from = junk);
+            add("to", |text, junk| text.to = junk);
+        }
+    }
 }

@@ -67,13 +67,20 @@ fn invite(n: usize) -> Text {
     Text::new("INVITE", n as u32)
 }
 
-/// A message of exactly this length: what lacks is filled by its subject; without its body where it is too long.
+/// A message of exactly this length: what lacks is filled by its subject; without its body and then without what may be left out,
+/// where it is too long.
 fn padded(length: usize, text: &Text) -> Option<Vec<u8>> {
     let fitted = |text: Text| {
-        let with = |n: usize| text.clone().with(format!("Subject: {}\r\n", "a".repeat(n))).octets();
+        let with = |n: usize| text.clone().with(subject(n)).octets();
         length.checked_sub(with(0).len()).map(with)
     };
-    fitted(text.clone()).or_else(|| fitted(text.clone().saying("")))
+    let bare = text.clone().saying("");
+    fitted(text.clone()).or_else(|| fitted(bare.clone())).or_else(|| fitted(Text { is_short: true, ..bare }))
+}
+
+/// A Subject of so many letters.
+fn subject(length: usize) -> String {
+    format!("s: {}\r\n", "a".repeat(length))
 }
 
 /// The next message of a whole call.
@@ -89,7 +96,7 @@ fn call(i: usize, frame: &Frame) -> Option<Frame> {
         next
     };
     let answer = |of: &Text, status: &str| {
-        let with = |n: usize| of.answer(status, "u", &format!("Subject: {}\r\n", "a".repeat(n)), "");
+        let with = |n: usize| of.answer(status, "u", &subject(n), "");
         length.checked_sub(with(0).len()).map(with)
     };
     let (src, dst, octets) = match step {
@@ -113,6 +120,10 @@ fn media(i: usize, frame: &Frame) -> Frame {
     let Some(length) = frame.bytes.len().checked_sub(UDP) else {
         return Frame { at: frame.at, bytes: vec![0; frame.bytes.len()] };
     };
+    if length < 12 {
+        // A keep-alive, as phones send one to their proxy (RFC 5626 section 4.4.1).
+        rtp = b"\r\n\r\n".to_vec();
+    }
     rtp.resize(length, 0xd5);
     let at = |ip: u8| SocketAddrV4::new(Ipv4Addr::new(10, 0, 1, ip), 20_000 + 2 * stream);
     udp_frame(frame.at, at(1), at(2), 0, &rtp)

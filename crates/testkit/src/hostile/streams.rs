@@ -65,11 +65,11 @@ fn segments(shapes: &mut Shapes) {
         let text = Text::new("INVITE", n).with("Content-Length: 4000000000\r\n").octets();
         [text, fill("z", LARGE).into_bytes()].concat()
     });
-    each("content-length-negative", 600, |n| Text::new("INVITE", n).with("Content-Length: -5\r\n").octets());
+    each("content-length-negative", 600, |n| Text::new("OPTIONS", n).with("Content-Length: -5\r\n").octets());
     each("content-length-of-64-kib", 600, |n| Text::new("INVITE", n).saying(fill("z", 66_000)).octets());
     each("line-ends", 400, |_| fill("\r\n", LARGE).into_bytes());
     each("joined-midway", 9, |_| fill("\n\n\n\n\n\n\n\n\nSIP/2.0 a", LARGE).into_bytes());
-    each("whole-messages-that-end-within-a-segment", 613, |n| Text::new("INVITE", n).octets());
+    each("whole-messages-that-end-within-a-segment", 613, |n| Text::new("OPTIONS", n).octets());
     shapes.add("tcp/swapped-pairs", SEGMENTS, |s| {
         let octets: Vec<u8> = (0..40).flat_map(|_| Text::new("OPTIONS", s.next()).octets()).collect();
         let mut pieces: Vec<&[u8]> = octets.chunks(600).collect();

@@ -22,6 +22,8 @@ pub(super) struct Text {
     pub(super) more: String,
     pub(super) kind: String,
     pub(super) body: String,
+    /// Whether only the headers are written that a request must have.
+    pub(super) is_short: bool,
 }
 
 impl Text {
@@ -42,14 +44,20 @@ impl Text {
             more: String::new(),
             kind: "application/sdp".into(),
             body: if method == "INVITE" { OFFER.into() } else { String::new() },
+            is_short: false,
         }
     }
 
     pub(super) fn octets(&self) -> Vec<u8> {
         let Self { method, from, to, host, branch, tag, call_id, cseq, agent, first, more, .. } = self;
         let to_tag = if self.to_tag.is_empty() { String::new() } else { format!(";tag={}", self.to_tag) };
+        let (hops, contact) = if self.is_short {
+            ("", String::new())
+        } else {
+            ("Max-Forwards: 70\r\n", format!("Contact: <sip:{from}@{host}:5060>\r\nUser-Agent: {agent}\r\n"))
+        };
         let mut out = format!(
-            "{method} sip:{to}@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP {host}:5060;branch={branch}\r\n{first}Max-Forwards: 70\r\nFrom: <sip:{from}@{host}>;tag={tag}\r\nTo: <sip:{to}@10.0.0.2>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{from}@{host}:5060>\r\nUser-Agent: {agent}\r\n{more}"
+            "{method} sip:{to}@10.0.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP {host}:5060;branch={branch}\r\n{first}{hops}From: <sip:{from}@{host}>;tag={tag}\r\nTo: <sip:{to}@10.0.0.2>{to_tag}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {method}\r\n{contact}{more}"
         );
         self.end(&mut out, &self.body);
         out.into_bytes()
