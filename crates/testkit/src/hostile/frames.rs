@@ -7,7 +7,7 @@ use super::text::Text;
 use super::{Ordinary, Shape, Shapes};
 
 const PIECES: (usize, u32, Ordinary) = (60_000, 10, Ordinary::Fragments);
-const FRAMES: (usize, u32, Ordinary) = (24_000, 10, Ordinary::Calls);
+const FRAMES: (usize, u32, Ordinary) = (24_000, 10, Ordinary::Invites);
 
 pub(super) fn shapes() -> Vec<Shape> {
     let mut shapes = Shapes::default();
@@ -55,13 +55,16 @@ fn udp(octets: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Sender, identification, flags with offset, payload.
+type Piece = (u32, u16, u16, Vec<u8>);
+
 /// More fragments follow.
 const MORE: u16 = 0x2000;
 /// The attacker.
 const SRC: u32 = 0x0a00_0001;
 
 fn fragments(shapes: &mut Shapes) {
-    let mut each = |name: &str, make: fn(&mut Stage, u32) -> (u32, u16, u16, Vec<u8>)| {
+    let mut each = |name: &str, make: fn(&mut Stage, u32) -> Piece| {
         shapes.add(format!("fragment/{name}"), PIECES, move |s| {
             let n = s.next();
             let (src, id, flags, payload) = make(s, n);

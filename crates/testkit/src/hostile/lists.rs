@@ -1,10 +1,11 @@
 //! Headers that hold lists of addresses, each filled with each token that can lead a reader back to the beginning.
 
+use super::stage::{ATTACKER, LARGE, SERVER};
 use super::text::{Text, fill};
-use super::{Ordinary, Shape, Shapes, stage::LARGE};
+use super::{Ordinary, Shape, Shapes};
 
 /// Headers whose values are lists of addresses or hops, and others that are read with the same care.
-const HEADERS: [&str; 17] = [
+const HEADERS: [&str; 20] = [
     "Contact",
     "Via",
     "Route",
@@ -22,6 +23,9 @@ const HEADERS: [&str; 17] = [
     "Allow",
     "User-Agent",
     "Identity",
+    "Supported",
+    "Require",
+    "Warning",
 ];
 
 /// Tokens with their names.
@@ -52,19 +56,21 @@ const TOKENS: [(&str, &str); 21] = [
 pub(super) fn shapes() -> Vec<Shape> {
     let mut shapes = Shapes::default();
     for header in HEADERS {
+        let method = if header.starts_with("Refer") { "REFER" } else { "INVITE" };
         for (name, token) in TOKENS {
             let value = format!("{header}: {}\r\n", fill(token, LARGE));
             shapes.add(
                 format!("list/{}/{name}", header.to_lowercase()),
                 (600, 10, Ordinary::Invites),
                 move |s| {
-                    let text = Text::new("INVITE", s.next()).with(value.as_str());
+                    let text = Text::new(method, s.next()).with(value.as_str());
                     s.send(&text);
                 },
             );
         }
     }
     parameters(&mut shapes);
+    answers(&mut shapes);
     shapes.0
 }
 
@@ -84,6 +90,21 @@ fn parameters(shapes: &mut Shapes) {
             };
             add("from", |text, junk| text.from = junk);
             add("to", |text, junk| text.to = junk);
+        }
+    }
+}
+
+/// The same tokens in answers, whose lists are searched for what was asked.
+fn answers(shapes: &mut Shapes) {
+    for (method, header) in [("REGISTER", "Contact"), ("REGISTER", "Via"), ("INVITE", "Contact")] {
+        for (name, token) in TOKENS {
+            let value = format!("{header}: {}\r\n", fill(token, LARGE));
+            let name = format!("answer/{}-{}/{name}", method.to_lowercase(), header.to_lowercase());
+            shapes.add(name, (600, 10, Ordinary::Calls), move |s| {
+                let text = Text::new(method, s.next());
+                s.send(&text);
+                s.udp(SERVER, ATTACKER, &text.answer("200 OK", "u", &value, ""));
+            });
         }
     }
 }
