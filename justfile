@@ -23,6 +23,12 @@ bench:
     cargo build --release --quiet
     scripts/bench
 
+# Cost and memory of hostile traffic beside ordinary traffic of the same lengths
+bench-hostile *names:
+    cargo build --release --quiet
+    cargo build --release --quiet -p bellwether-testkit --example hostile
+    scripts/bench-hostile {{names}}
+
 # Live capture over a veth pair beside tcpdump (root)
 bench-live:
     cargo build --release --quiet

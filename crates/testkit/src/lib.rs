@@ -8,6 +8,7 @@ mod clock;
 mod device;
 mod dialogue;
 mod flood;
+mod hostile;
 mod network;
 mod rng;
 mod sound;
@@ -21,6 +22,9 @@ pub use clock::{Cycle, Delay, Discipline, Timer};
 pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, voiced_call};
 pub use dialogue::{Agent, Call, Registration, Talk};
 pub use flood::Flood;
+pub use hostile::{
+    Ordinary as HostilePartner, Pair as HostilePair, Shape as HostileShape, shapes as hostile_shapes,
+};
 pub use network::{Network, shuffle_within};
 pub use rng::Rng;
 pub use sound::{Microphone, Voice};

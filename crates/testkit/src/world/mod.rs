@@ -5,7 +5,7 @@ mod call;
 mod companies;
 mod number;
 mod party;
-mod passport;
+pub(crate) mod passport;
 mod population;
 mod register;
 mod robots;

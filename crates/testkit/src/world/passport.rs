@@ -36,7 +36,8 @@ impl Attest {
     }
 }
 
-fn base64url(octets: &[u8]) -> String {
+/// Octets as in RFC 4648 section 5, without padding.
+pub(crate) fn base64url(octets: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut out = String::new();
     for three in octets.chunks(3) {

@@ -1,0 +1,121 @@
+//! Captures that a stranger could send to cost the sensor time, memory or disk, and ordinary captures beside them.
+//!
+//! A [`Shape`] is one kind of traffic. Its [`Pair`] holds the hostile frames and ordinary frames of the same number, the
+//! same lengths and the same times, so that costs per packet compare on any machine.
+
+mod fields;
+mod floods;
+mod frames;
+mod lists;
+mod media;
+mod ordinary;
+mod sections;
+mod stage;
+mod streams;
+mod text;
+
+pub use ordinary::Ordinary;
+
+use crate::Frame;
+use stage::Stage;
+
+/// One kind of hostile traffic.
+pub struct Shape {
+    /// Its name: the family, a slash, the kind.
+    pub name: String,
+    /// How many times the cost of an ordinary packet of the same length it may cost.
+    pub bound: u32,
+    /// The ordinary traffic that it is held against.
+    pub ordinary: Ordinary,
+    packets: usize,
+    make: Box<dyn Fn(&mut Stage)>,
+}
+
+/// Hostile frames, and ordinary frames with the same number, lengths and times.
+pub struct Pair {
+    /// The frames of the shape.
+    pub hostile: Vec<Frame>,
+    /// The frames beside them.
+    pub ordinary: Vec<Frame>,
+}
+
+/// Every shape, family by family.
+#[must_use]
+pub fn shapes() -> Vec<Shape> {
+    [
+        lists::shapes(),
+        fields::shapes(),
+        sections::shapes(),
+        floods::shapes(),
+        media::shapes(),
+        streams::shapes(),
+        frames::shapes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+impl Shape {
+    /// Frames of this shape, drawn from its name alone. `scale` multiplies their number.
+    #[must_use]
+    pub fn pair(&self, scale: f64) -> Pair {
+        let seed = self.name.bytes().fold(7, |seed: u64, b| seed.wrapping_mul(31).wrapping_add(b.into()));
+        let mut stage = Stage::new(seed, (self.packets as f64 * scale) as usize, scale);
+        while stage.has_room() {
+            let before = stage.frames.len();
+            (self.make)(&mut stage);
+            if stage.frames.len() == before {
+                break;
+            }
+        }
+        let ordinary = self.ordinary.beside(&stage.frames);
+        Pair { hostile: stage.frames, ordinary }
+    }
+}
+
+/// A family's shapes as they are listed.
+#[derive(Default)]
+struct Shapes(Vec<Shape>);
+
+impl Shapes {
+    /// A shape of at most `packets` frames, made by calling `make` until there are enough.
+    fn add(
+        &mut self,
+        name: impl Into<String>,
+        (packets, bound, ordinary): (usize, u32, Ordinary),
+        make: impl Fn(&mut Stage) + 'static,
+    ) {
+        self.0.push(Shape { name: name.into(), bound, ordinary, packets, make: Box::new(make) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_shape_has_an_ordinary_partner_of_the_same_lengths_and_times() {
+        let all = shapes();
+        assert_eq!(all.iter().map(|s| &s.name).collect::<BTreeSet<_>>().len(), all.len());
+        for shape in all {
+            let pair = shape.pair(0.003);
+            assert!(!pair.hostile.is_empty(), "{} makes no frame", shape.name);
+            assert_eq!(pair.hostile.len(), pair.ordinary.len(), "{}", shape.name);
+            for (hostile, ordinary) in pair.hostile.iter().zip(&pair.ordinary) {
+                assert_eq!(hostile.bytes.len(), ordinary.bytes.len(), "{}", shape.name);
+                assert_eq!(hostile.at, ordinary.at, "{}", shape.name);
+            }
+            assert!(pair.hostile.is_sorted_by_key(|f| f.at), "{} goes back in time", shape.name);
+        }
+    }
+
+    #[test]
+    fn a_shape_is_the_same_every_time() {
+        for shape in shapes().iter().filter(|s| s.name.starts_with("flood/")) {
+            assert_eq!(shape.pair(0.003).hostile, shape.pair(0.003).hostile, "{}", shape.name);
+        }
+    }
+}
