@@ -33,8 +33,9 @@ pub(super) fn packets(octets: &[u8]) {
             Kind::Stun | Kind::Dtls | Kind::Other => {}
         }
     }
-    assert!(reception.packets() <= arrived, "no packet counts twice");
-    assert!(u64::from(reception.duplicates()) + reception.packets() <= arrived, "a copy is no packet");
+    assert_eq!(reception.packets(), arrived, "each packet counts once");
+    let again = u64::from(reception.duplicates()) + u64::from(reception.reordered());
+    assert!(again <= arrived, "a packet is late or a copy, and the first is neither");
     assert!(reception.jitter_ticks() >= 0.0, "jitter is a length");
     let mut band = LowerBand::default();
     for octet in octets {
