@@ -1,4 +1,5 @@
 //! Every stored input through its target: the corpus, and every past finding.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -73,7 +74,7 @@ fn the_corpus_stays_small() {
 
 thread_local! {
     /// What runs now: a check of the compiler's that fails ends the process at once, and only the hook can say where.
-    static RUNNING: RefCell<PathBuf> = const { RefCell::new(PathBuf::new()) };
+    static RUNNING: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
 fn say_what_ran() {
@@ -81,7 +82,7 @@ fn say_what_ran() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let words = RUNNING.with_borrow(|path| format!("while {} ran:\n", path.display()));
+            let words = RUNNING.with_borrow(|path| format!("while {path} ran:\n"));
             let _ = std::io::stderr().write_all(words.as_bytes());
             before(panic);
         }));
@@ -92,7 +93,7 @@ fn say_what_ran() {
 fn held(name: &str, path: &Path, octets: &[u8]) {
     let run = target(name).unwrap().run;
     say_what_ran();
-    RUNNING.set(path.to_owned());
+    RUNNING.set(path.display().to_string());
     let outcome = std::panic::catch_unwind(|| run(octets));
     assert!(outcome.is_ok(), "{} breaks a law of {name}", path.display());
 }

@@ -51,7 +51,7 @@ pub(super) fn prints(octets: &[u8]) {
         }
     }
     let mut identifiers = Identifiers::of(&message);
-    let same = identifiers.clone();
+    let same = identifiers;
     assert!(!identifiers.learn(&same), "what is known teaches nothing");
 }
 
