@@ -60,6 +60,14 @@ table-silence:
 kill:
     BELLWETHER_KILLS=200 cargo test --release --quiet -p bellwether --test kill -- --nocapture
 
+# Fuzz each target, or those named, so many seconds (docs/fuzzing.md)
+fuzz seconds *targets:
+    nice scripts/fuzz {{seconds}} {{targets}}
+
+# Fuzz all targets in turn and replay mutants of captures, for hours
+soak hours:
+    nice scripts/soak {{hours}}
+
 # How well campaigns are found and calls are scored, in made worlds
 table-judgement *kinds:
     scripts/table-judgement {{kinds}}

@@ -182,7 +182,7 @@ impl Pauses {
     #[must_use]
     pub fn is_transcoded(&self) -> bool {
         /// Samples that must be seen, and the magnitudes that are looked at.
-        const FEWEST_SAMPLES: u32 = 2000;
+        const FEWEST_SAMPLES: u64 = 2000;
         const MAGNITUDES: u8 = 40;
         let Coding::G711(law) = self.coding else { return false };
         if self.is_digital {
@@ -198,13 +198,16 @@ impl Pauses {
         }
         let loudest = self.codes.iter().map(|(code, _)| law.magnitude(*code)).max().unwrap_or(0);
         let quiet = |code: u8| law.magnitude(code) < MAGNITUDES.min(loudest);
-        let (mut reached, mut unreached) = (0, 0);
+        // Counts out of a file may be as large as they can be written.
+        let (mut reached, mut unreached) = (0_u64, 0_u64);
         for (code, count) in self.codes.iter().filter(|(code, _)| quiet(*code)) {
-            *(if is_reached[usize::from(*code)] { &mut reached } else { &mut unreached }) += count;
+            let place = if is_reached[usize::from(*code)] { &mut reached } else { &mut unreached };
+            *place = place.saturating_add(u64::from(*count));
         }
         // There must be words that could have occurred and did not.
         let avoidable = (0..=255_u8).filter(|code| quiet(*code) && !is_reached[usize::from(*code)]).count();
-        avoidable >= 2 && reached + unreached >= FEWEST_SAMPLES && unreached * 1000 < reached
+        let is_rare = unreached.saturating_mul(1000) < reached;
+        avoidable >= 2 && reached.saturating_add(unreached) >= FEWEST_SAMPLES && is_rare
     }
 }
 
@@ -230,6 +233,28 @@ mod tests {
                 })
                 .collect()
         })
+    }
+
+    #[test]
+    fn counts_as_large_as_they_can_be_written_are_summed() {
+        let mut pauses = Pauses {
+            coding: Coding::G711(Law::Mu),
+            packets: 9,
+            observed_packets: 9,
+            constant: (0, 0),
+            is_digital: false,
+            dc_offset: 0.0,
+            energy: 1e-8,
+            lag1: 0.0,
+            lag2: 0.0,
+            crossings: 0.5,
+            hum: 0.0,
+            codes: (0..=255).map(|code| (code, u32::MAX)).collect(),
+        };
+        assert!(!pauses.is_transcoded(), "every word occurs");
+        let is_of_the_other = |code: u8| Law::A.linear().iter().any(|sample| Law::Mu.encode(*sample) == code);
+        pauses.codes.retain(|(code, _)| is_of_the_other(*code));
+        assert!(pauses.is_transcoded(), "only words of the other law occur");
     }
 
     #[test]

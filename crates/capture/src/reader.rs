@@ -75,6 +75,14 @@ impl CaptureReader {
         Self::from_stream(Box::new(io::stdin()), Path::new("standard input"), false)
     }
 
+    /// Reads a capture that stands in memory, plain or compressed; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// If it is no capture.
+    pub fn in_memory(octets: Vec<u8>, name: &Path) -> Result<Self, OpenError> {
+        Self::from_stream(Box::new(io::Cursor::new(octets)), name, false)
+    }
+
     fn from_stream(source: Box<dyn Read + Send>, path: &Path, is_file: bool) -> Result<Self, OpenError> {
         let name = || path.to_path_buf();
         let mut buffer = Buffer::new(source);

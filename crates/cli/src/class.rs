@@ -77,9 +77,14 @@ fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
 /// Reads labels (contract, "Labels"): those without a class teach nothing here.
 fn lessons(path: &Path) -> Result<Vec<Lesson>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| of_file(path, &e))?;
+    lessons_of(&text).map_err(|why| Failure::Usage(format!("{}, {why}", path.display())))
+}
+
+/// The lessons of a text, or the first line that is no label and why.
+pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
     let mut lessons = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let told = |what: &str| Failure::Usage(format!("{}, line {}: {what}", path.display(), i + 1));
+        let told = |what: &str| format!("line {}: {what}", i + 1);
         let label: Map<String, Value> = serde_json::from_str(line).map_err(|e| told(&e.to_string()))?;
         let word = |name: &str| match label.get(name) {
             None | Some(Value::Null) => Ok(None),

@@ -388,7 +388,7 @@ impl Config {
         Self::parse(&text).map_err(|why| Failure::Usage(format!("{}: {why}", path.display())))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let config: Self = toml::from_str(text).map_err(|e| explained(&e))?;
         config.check()?;
         Ok(config)

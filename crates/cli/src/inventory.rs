@@ -30,7 +30,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
             let text = std::fs::read_to_string(file).map_err(|e| told(e.to_string()))?;
             let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
             let Installation { tokeniser, mut writer, .. } = installation(common)?;
-            let rows = parsed(&text, is_json).and_then(|lines| rows(&lines, &tokeniser)).map_err(told)?;
+            let rows = read(&text, is_json, &tokeniser).map_err(told)?;
             writer.put_inventory(&rows)?;
             writer.judge_all()?;
             tell(common, &rows);
@@ -152,6 +152,11 @@ type Line = (String, Map<String, Value>);
 fn tell(common: &Common, rows: &[InventoryRow]) {
     let aors: BTreeSet<&str> = rows.iter().map(|row| row.aor.as_str()).collect();
     note(common, &format!("{} rows of {} addresses of record", rows.len(), aors.len()));
+}
+
+/// The rows of a text, JSON or CSV, with addresses as reports print them.
+pub(crate) fn read(text: &str, is_json: bool, tokeniser: &Tokeniser) -> Result<Vec<InventoryRow>, String> {
+    parsed(text, is_json).and_then(|lines| rows(&lines, tokeniser))
 }
 
 /// The rows of a text as they stand.

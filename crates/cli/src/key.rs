@@ -81,7 +81,7 @@ fn fresh() -> Result<[u8; 32], Failure> {
     Ok(key)
 }
 
-fn parse(text: &str) -> Option<InstallationKey> {
+pub(crate) fn parse(text: &str) -> Option<InstallationKey> {
     if text.len() != 64 || !text.is_ascii() {
         return None;
     }

@@ -129,7 +129,7 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
 }
 
 /// One call's telemetry. A value that is missing, mistyped or an unmasked phone number is refused by its name (contract, score API).
-fn parse(line: &str) -> Result<Telemetry, String> {
+pub(crate) fn parse(line: &str) -> Result<Telemetry, String> {
     let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
     let Value::Object(fields) = value else { return Err("it is no object".to_owned()) };
     Ok(Telemetry {

@@ -21,12 +21,13 @@ pub(crate) struct Truth {
 pub(crate) fn read(path: &Path) -> Result<Vec<Truth>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|e| Failure::Work(format!("cannot read {}: {e}", path.display())))?;
+    lines(&text).map_err(|why| Failure::Work(format!("{}, {why}", path.display())))
+}
+
+/// The labels of a text, or the first line that is none and why.
+pub(crate) fn lines(text: &str) -> Result<Vec<Truth>, String> {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            parse(line).map_err(|why| Failure::Work(format!("{}, line {number}: {why}", path.display())))
-        })
-        .collect()
+    lines.map(|(number, line)| parse(line).map_err(|why| format!("line {number}: {why}"))).collect()
 }
 
 fn parse(line: &str) -> Result<Truth, String> {

@@ -98,6 +98,27 @@ pub(crate) fn run<T>(
     feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
+    let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
+    let retention = config.retention;
+    std::thread::scope(|scope| {
+        let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
+        // When the merge and the feed are over nobody holds the channel any more, and the writer ends.
+        let (fed, judged) = analyse(config, rows_tx, started, feed)?;
+        let (database, committed) =
+            writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
+        let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
+        Ok((fed?, Finished { elapsed: started.elapsed(), judged, committed, database }))
+    })
+}
+
+/// Sets up what stands between the dispatcher and the rows, lets `feed` fill it, and waits until all of that is
+/// judged. Answers what the feed came to, and the latencies from the dispatcher to the judge.
+pub(crate) fn analyse<T>(
+    config: &Config,
+    rows_tx: Sender<Rows>,
+    started: Instant,
+    feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
+) -> Result<(Result<T, SensorError>, Latency), SensorError> {
     let workers = config.workers.clamp(1, VIRTUAL_SHARDS);
     std::thread::scope(|scope| {
         let mut to_workers = Vec::new();
@@ -117,7 +138,6 @@ pub(crate) fn run<T>(
             from_workers.push(done_rx);
             facts_from.push((facts_rx, spare_tx));
         }
-        let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
         let judge =
             Judge::new(config.tokeniser.clone(), config.site.clone(), config.sensitive.clone(), config.key)
                 .knowing(Arc::clone(&config.knowledge));
@@ -126,20 +146,14 @@ pub(crate) fn run<T>(
         let (sites_tx, sites_rx) = unbounded();
         let merging =
             spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
-        let retention = config.retention;
-        let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
-
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
             Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
         let fed = feed(dispatcher, Behind { rows: &rows_tx, sites: &sites_tx });
-        // The channels close from front to back: workers end, then the merge, then the writer.
+        // The channels close from front to back: workers end, then the merge, then whoever takes the rows.
         drop(rows_tx);
         let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
-        let (database, committed) =
-            writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
-        let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
-        Ok((fed?, Finished { elapsed: started.elapsed(), judged, committed, database }))
+        Ok((fed, judged))
     })
 }
 

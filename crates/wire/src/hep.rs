@@ -48,8 +48,11 @@ pub fn hep3_len(bytes: &[u8]) -> Result<Option<usize>, Loss> {
 /// write in that of their processor.
 ///
 /// # Errors
-/// If lengths contradict each other, or what is needed to place the message is missing.
+/// If octets begin like no version, lengths contradict each other, or what is needed to place the message is missing.
 pub fn read_hep(bytes: &[u8], arrival: Timestamp) -> Result<Hep<'_>, Loss> {
+    if !looks_like_hep(bytes) {
+        return Err(Loss::HepMalformed);
+    }
     if bytes.starts_with(b"HEP3") { version_3(bytes) } else { version_1_or_2(bytes, arrival) }
 }
 
@@ -204,6 +207,13 @@ mod tests {
             agent: 2001,
             payload: Cow::Borrowed(SIP),
         }
+    }
+
+    #[test]
+    fn what_begins_like_no_version_is_no_message_of_any() {
+        let octets = [&b"HEP,"[..], &[0; 60]].concat();
+        assert!(!looks_like_hep(&octets));
+        assert_eq!(read_hep(&octets, Timestamp::default()), Err(Loss::HepMalformed));
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! The files that operators hand in, read as the commands read them: a text in, the number of rows or the first fault
+//! out. Nothing is opened or written here. Fuzzing comes in by this door.
+
+use bellwether_judge::Tokeniser;
+use bellwether_store::{export_classes, import_classes};
+
+use crate::config::Config;
+use crate::{class, inventory, key, label, truth};
+
+/// A configuration with everything that is derived from it (`--config`).
+///
+/// # Errors
+/// What `config check` says.
+pub fn config(text: &str) -> Result<(), String> {
+    let config = Config::parse(text)?;
+    let _ = (config.verdict(), config.limits(), config.fragments(), config.tcp(), config.retention());
+    let _ = (config.sensitive(), config.tunnels(), config.site(), config.privacy(), config.tolerance());
+    Ok(())
+}
+
+/// An inventory in JSON or CSV (`inventory import`).
+///
+/// # Errors
+/// The first row that is none, and why.
+pub fn inventory(text: &str, is_json: bool, tokeniser: &Tokeniser) -> Result<usize, String> {
+    inventory::read(text, is_json, tokeniser).map(|rows| rows.len())
+}
+
+/// Labels of calls, one JSON object on each line (`evaluate --truth`, `label --from`).
+///
+/// # Errors
+/// The first line that is none, and why.
+pub fn labels(text: &str) -> Result<usize, String> {
+    truth::lines(text).map(|labels| labels.len())
+}
+
+/// Labels that teach device classes (`class learn --truth`).
+///
+/// # Errors
+/// The first line that is none, and why.
+pub fn lessons(text: &str) -> Result<usize, String> {
+    class::lessons_of(text).map(|lessons| lessons.len())
+}
+
+/// One line of telemetry (`telemetry`).
+///
+/// # Errors
+/// Why it is none.
+pub fn telemetry(line: &str) -> Result<(), String> {
+    label::parse(line).map(|_| ())
+}
+
+/// Device classes to exchange (`class import`), as `class export` would write them again.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn classes(text: &str) -> Result<String, String> {
+    let file = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    import_classes(&file).map(|modes| export_classes(&modes).to_string())
+}
+
+/// Whether a text is an installation's key.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    key::parse(text.trim()).is_some()
+}

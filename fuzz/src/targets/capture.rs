@@ -1,0 +1,45 @@
+//! Capture files, plain and compressed.
+
+use std::path::Path;
+
+use bellwether_capture::CaptureReader;
+
+/// Records looked at: a small compressed file may hold more than anybody waits for.
+const MOST: usize = 4096;
+
+/// Laws: a file gives the same records each time; looking ahead changes nothing; a record lies in the file; a file that is
+/// cut gives the records that stand before the cut.
+pub(super) fn run(octets: &[u8]) {
+    let (cut, file) = octets.split_first().map_or((0, octets), |(cut, file)| (usize::from(*cut), file));
+    let whole = records(file, false);
+    assert_eq!(whole, records(file, true), "looking ahead changes nothing");
+    let is_packed = matches!(file, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..]);
+    let held: usize = whole.iter().map(|(_, frame)| frame.len()).sum();
+    if is_packed {
+        return;
+    }
+    assert!(held <= file.len(), "records lie in the file");
+    let kept = file.len() * cut / 255;
+    let before = records(file.get(..kept).unwrap_or_default(), false);
+    assert!(whole.starts_with(&before), "a cut file gives what stands before the cut");
+}
+
+fn records(file: &[u8], is_ahead: bool) -> Vec<(i64, Vec<u8>)> {
+    let mut found = Vec::new();
+    let Ok(mut reader) = CaptureReader::in_memory(file.to_vec(), Path::new("fuzz")) else { return found };
+    while found.len() < MOST {
+        let expected = if is_ahead { reader.next_time().ok().flatten() } else { None };
+        match reader.next() {
+            Ok(Some(record)) => {
+                assert!(expected.is_none_or(|at| at == record.at), "a time that is told ahead holds");
+                found.push((record.at.as_nanos(), record.frame.to_vec()));
+            }
+            Ok(None) => break,
+            Err(error) => {
+                assert!(!error.reason.is_empty(), "damage has words");
+                break;
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,77 @@
+//! RTP, RTCP and what shares their ports; SRTP with told keys.
+
+use bellwether_rtp::g711::Law;
+use bellwether_rtp::{
+    Beginning, Codec, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession, classify, g722::LowerBand,
+    static_codec,
+};
+
+use super::wire::is_within;
+use crate::input::Input;
+
+/// Laws: what is classified as a kind is read as that; payloads lie in their packets; receptions add up; G.711 comes back as
+/// it went.
+pub(super) fn packets(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let mut reception = Reception::default();
+    let mut arrived = 0_u64;
+    while !input.is_empty() {
+        let bytes = input.piece();
+        match classify(bytes) {
+            Kind::Rtp => {
+                let packet = Packet::parse(bytes);
+                assert!(packet.is_some(), "what is classified as RTP is read as RTP");
+                let Some(packet) = packet else { return };
+                assert!(packet.payload.is_empty() || is_within(packet.payload, bytes));
+                let beginning = Beginning::of(&packet);
+                assert_eq!(beginning, Beginning::of(&packet));
+                assert!(!beginning.to_string().contains('\n'));
+                arrived += 1;
+                reception.arrive(packet.seq, packet.ticks, f64::from(packet.ticks) + arrived as f64);
+            }
+            Kind::Rtcp => assert_eq!(Rtcp::parse(bytes), Rtcp::parse(bytes)),
+            Kind::Stun | Kind::Dtls | Kind::Other => {}
+        }
+    }
+    assert_eq!(reception.packets(), arrived, "each packet counts once");
+    let again = u64::from(reception.duplicates()) + u64::from(reception.reordered());
+    assert!(again <= arrived, "a packet is late or a copy, and the first is neither");
+    assert!(reception.jitter_ticks() >= 0.0, "jitter is a length");
+    let mut band = LowerBand::default();
+    for octet in octets {
+        for law in [Law::Mu, Law::A] {
+            let there = law.linear()[usize::from(*octet)];
+            let back = law.linear()[usize::from(law.encode(there))];
+            assert_eq!(there, back, "a level comes back as it went");
+            assert_eq!(
+                law.code(law.magnitude(*octet), octet >> 7),
+                *octet,
+                "a code word comes back as it went"
+            );
+        }
+        band.sample(*octet);
+        let _ = static_codec(*octet);
+    }
+    let _ = Codec::from_encoding(&String::from_utf8_lossy(octets));
+}
+
+/// Laws: what is sealed with a key opens with it to what it was; another packet does not open, or opens alike each time.
+pub(super) fn sealed(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let Some(key) = SrtpKey::parse(input.piece()) else { return };
+    let mut opener = SrtpSession::new(&key);
+    let sender = SrtpSession::new(&key);
+    while !input.is_empty() {
+        let packet = input.piece();
+        let opened = opener.open(packet).map(<[u8]>::to_vec);
+        assert!(opened.is_none_or(|opened| opened.len() <= packet.len()), "what opens was in the packet");
+        if let (Some(sealed), Some(plain)) = (sender.seal(packet, 0), Packet::parse(packet)) {
+            let mut fresh = SrtpSession::new(&key);
+            // A key with an identifier behind the packet is one that seal does not write.
+            if let Some(opened) = fresh.open(&sealed) {
+                assert!(opened.starts_with(plain.payload), "what is sealed opens to what it was");
+                assert!(fresh.is_proved());
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! SIP messages, what stands in their headers, and session descriptions.
+
+use bellwether_sip::{
+    Address, Framed, MAX_MESSAGE, Message, Method, Name, RouteKey, Uri, Verdict, Via, addresses,
+    comma_values, frame, probe, resync, route_key, sdp, tag_of,
+};
+
+use super::wire::is_within;
+
+/// Laws: parsing is total and lends the octets that it was given; the dispatcher's short look and the parser agree on who
+/// owns a message; framing finds the same message however much of the stream is there.
+pub(super) fn message(octets: &[u8]) {
+    let mut message = Message::parse(octets);
+    let defects = message.examine();
+    assert_eq!(defects, message.examine(), "looking again finds the same");
+    for header in message.headers() {
+        assert!(is_within(header.value, octets) || header.value.is_empty(), "a value lies in the message");
+    }
+    assert!(is_within(message.body(), octets) || message.body().is_empty(), "a body lies in the message");
+    let parts = message.parts();
+    for name in Name::ALL {
+        assert_eq!(message.get(*name), message.all(*name).next().map(|header| header.value));
+    }
+    let _ = (message.contacts().count(), message.vias().count(), message.own_via(), message.expires());
+    let _ = (parts.from_tag(), parts.to_tag(), message.status());
+    if probe(octets) != Verdict::NotOurs {
+        owners_agree(&message, octets);
+    }
+    framing_agrees(octets);
+}
+
+/// Registrations and OPTIONS go by addresses, everything else by Call-ID.
+fn owners_agree(message: &Message<'_>, octets: &[u8]) {
+    let key = route_key(octets);
+    assert_eq!(key, route_key(octets), "the same message has the same owner");
+    let method = message.method().or_else(|| message.cseq().map(|cseq| cseq.method));
+    if matches!(method, None | Some(Method::Register | Method::Options)) {
+        return;
+    }
+    let call_id = message.call_id().filter(|id| !id.is_empty());
+    assert_eq!(key, call_id.map_or(RouteKey::None, RouteKey::Call), "both looks see the same Call-ID");
+}
+
+fn framing_agrees(stream: &[u8]) {
+    let framed = frame(stream);
+    if let Framed::Message { skip, len } = framed {
+        assert!(len <= MAX_MESSAGE, "a message is bounded");
+        let whole = stream.get(..skip + len);
+        assert!(whole.is_some(), "a message that is framed is there");
+        let whole = whole.unwrap_or_default();
+        assert_eq!(frame(whole), framed, "octets behind a message change nothing in it");
+        for cut in [skip + len / 2, skip + len - 1] {
+            let early = frame(whole.get(..cut).unwrap_or_default());
+            assert!(
+                matches!(early, Framed::Incomplete | Framed::KeepAlive { .. } | Framed::NotSip),
+                "a message that is not there whole is not framed: {early:?}"
+            );
+        }
+    }
+    if let Some(at) = resync(stream, 0) {
+        assert_eq!(
+            probe(stream.get(at..).unwrap_or_default()),
+            Verdict::Certain,
+            "reading resumes at a start line"
+        );
+    }
+}
+
+/// One value of a header, read as each kind there is.
+pub(super) fn values(octets: &[u8]) {
+    let address = Address::parse(octets);
+    assert_eq!(address.tag(), Address::parse(octets).tag());
+    let _ = (address.user(), tag_of(octets));
+    for param in address.params.iter() {
+        let _ = param.unquoted();
+        assert!(is_within(param.name, octets) || param.name.is_empty());
+    }
+    let _ = address.params.get("tag");
+    let whole: usize = addresses(octets).map(|address| address.user().len()).sum();
+    assert!(whole <= octets.len(), "addresses of a list do not overlap");
+    let split: usize = comma_values(octets).map(<[u8]>::len).sum();
+    assert!(split <= octets.len(), "values of a list do not overlap");
+    if let Some(uri) = Uri::parse(octets) {
+        assert!(uri.user.len() + uri.host.len() <= octets.len());
+        let _ = uri.is_telephony();
+    }
+    if let Some(via) = Via::parse(octets) {
+        assert!(via.branch().is_none_or(|branch| branch.len() <= octets.len()));
+    }
+    let _ = (Method::from_token(octets), Name::from_spelling(octets));
+}
+
+/// A session description, as the body and as a part of one.
+pub(super) fn description(octets: &[u8]) {
+    let lines: usize = sdp::lines(octets).map(|line| line.value.len() + 2).sum();
+    assert!(lines <= octets.len() + 2, "lines do not overlap");
+    let session = sdp::Session::parse(octets);
+    if let Some(session) = &session {
+        let secure = session.media.iter().filter(|media| media.is_secure()).count();
+        assert!(secure <= octets.len() / 4, "a section has a line of its own");
+    }
+    for content_type in [
+        None,
+        Some(&b"application/sdp"[..]),
+        Some(b"multipart/mixed;boundary=b"),
+        Some(b"multipart/mixed; boundary=\"--x--\""),
+    ] {
+        if let Some(found) = sdp::description(content_type, octets) {
+            assert!(found.is_empty() || is_within(found, octets), "a description lies in the body");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What is heard in a stream: its silence, its pauses, its opening; and stored profiles.
+
+use bellwether_acoustics::{
+    Classes, CodeHistogram, Coding, FEATURES, Mode, Opening, OpeningPrint, Pauses, SilenceAnalysis, features,
+};
+
+use crate::input::Input;
+
+/// Octets that the analysis of one stream holds at most.
+const HELD: usize = 256 << 10;
+
+/// Laws: what is heard is finite and bounded in memory; profiles are read as they were written; recognising never fails.
+pub(super) fn run(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let choice = input.octet();
+    if choice & 0x80 != 0 {
+        return stored(input.rest());
+    }
+    let Some(coding) = Coding::ALL.get(usize::from(choice) % Coding::ALL.len()).copied() else { return };
+    let mut analysis = SilenceAnalysis::new(coding);
+    let mut opening = Opening::new(coding.law());
+    let mut histogram = CodeHistogram::default();
+    let mut ticks = input.long();
+    let mut is_over = false;
+    while !input.is_empty() {
+        let (kind, len) = (input.octet(), usize::from(input.octet()) * 2);
+        // Half of the packets are steady, as silence is.
+        let payload = if kind & 1 == 0 { vec![input.octet(); len] } else { input.take(len).to_vec() };
+        for _ in 0..=(kind >> 4) {
+            analysis.packet(&payload);
+            histogram.add(coding.law(), &payload);
+            is_over = is_over || opening.packet(&payload, ticks);
+            ticks = ticks.wrapping_add(if kind & 2 == 0 { payload.len() as u32 } else { 1 << 20 });
+        }
+        assert!(analysis.heap_bytes() <= HELD, "an analysis is bounded in memory");
+    }
+    let profile = analysis.profile();
+    assert_eq!(profile, analysis.profile(), "looking again hears the same");
+    if let Some(profile) = profile {
+        assert!(profile.energy.is_finite() && profile.dc_offset.is_finite(), "a profile is finite");
+    }
+    if let Some(pauses) = analysis.pauses() {
+        assert!(features(&pauses).iter().all(|feature| feature.is_finite()), "features are finite");
+        assert_eq!(Pauses::from_octets(&pauses.to_octets()).as_ref(), Some(&pauses), "as written, so read");
+        let _ = (pauses.is_transcoded(), analysis.is_settled());
+        recognise(&pauses);
+    }
+    if let Some(print) = opening.print() {
+        assert_eq!(OpeningPrint::from_octets(&print.to_octets()), Some(print), "as written, so read");
+        assert_eq!(print.distance(&print), 0);
+    }
+    let mut doubled = histogram.clone();
+    doubled.merge(&histogram);
+    assert_eq!(doubled.counts(coding.law()).len(), histogram.counts(coding.law()).len());
+}
+
+/// A profile out of a database that may be damaged.
+fn stored(octets: &[u8]) {
+    if let Some(pauses) = Pauses::from_octets(octets) {
+        let again = Pauses::from_octets(&pauses.to_octets());
+        assert_eq!(again.map(|pauses| pauses.to_octets()), Some(pauses.to_octets()), "as written, so read");
+        let _ = pauses.is_transcoded();
+        recognise(&pauses);
+    }
+    let print = OpeningPrint::from_octets(octets);
+    assert_eq!(print.is_some(), octets.len() == 24, "a print is 24 octets");
+}
+
+fn recognise(pauses: &Pauses) {
+    let heard = features(pauses);
+    let calls: [([f64; FEATURES], f64); 3] =
+        std::array::from_fn(|i| (heard.map(|f| f + i as f64 * 0.01), 1.0));
+    let modes: Vec<Mode> =
+        ["a", "b"].iter().filter_map(|class| Mode::learn(class, "", pauses.coding, &calls)).collect();
+    let compared = Classes::new(&modes).compare(pauses);
+    if let Ok(found) = compared.result {
+        assert!(!found.class.is_empty(), "what is recognised has a name");
+    }
+}

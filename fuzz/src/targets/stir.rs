@@ -1,0 +1,37 @@
+//! PASSporTs as they stand in Identity, and certificates as operators hand them in.
+
+use bellwether_base::{Span, Timestamp};
+use bellwether_stir::{Certificates, Identity, Passport, Signature};
+
+use crate::input::Input;
+
+/// A value longer than this is cut before it is read.
+const MOST_TOKENS: usize = 64;
+
+/// Laws: the same value gives the same tokens; they are bounded; a token without its signer's certificate is never valid; a
+/// file of certificates is taken, or refused in words.
+pub(super) fn run(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let pem = input.piece();
+    let value = input.rest();
+    let tokens = Passport::read(value);
+    assert_eq!(tokens, Passport::read(value), "the same value gives the same tokens");
+    assert!(tokens.len() <= MOST_TOKENS, "tokens of one value are bounded");
+    let mut certificates = Certificates::default();
+    if let Err(error) = certificates.add("a.pem", pem) {
+        assert!(!error.to_string().is_empty(), "a refusal has words");
+        assert!(certificates.is_empty(), "what is refused is not kept");
+    }
+    let at = Timestamp::default() + Span::from_secs(1_750_000_000);
+    for mut token in tokens {
+        assert!(token.dest.len() + token.slips.len() <= 256, "what is kept of a token is bounded");
+        let _ = (token.signer().len(), token.is_malformed(), token.orig.as_ref().map(Identity::user));
+        let number = |text: &str| Identity::Number(text.to_owned());
+        token.complete(number("+4930123456"), number("\"\\\u{0}"), 1_750_000_000);
+        if token.certificate_name() != "a.pem" {
+            assert_eq!(certificates.verify(&token, at), Signature::NoCertificate);
+        } else {
+            let _ = certificates.verify(&token, at);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Segments of a few flows, in any order, with copies, overlaps, gaps and pauses, read by a reader that takes what it
+//! likes.
+
+use std::net::Ipv4Addr;
+
+use bellwether_base::{Endpoint, FlowKey, HashKey, Losses, Span, Timestamp};
+use bellwether_wire::{Segment, TcpLimits, TcpReassembler, TcpStream};
+
+use crate::input::Input;
+
+/// Places of a flow that segments lie in.
+const PLACES: u32 = 8192;
+
+/// Octets in a row that stand at one place only.
+const TELLING: usize = 8;
+
+/// What the reader remembers: where the front of the unread octets lies, once that showed.
+#[derive(Default)]
+struct Front(Option<u32>);
+
+/// Laws: octets come in the order in which they were sent, none twice, none left out without the mark for it; no flow
+/// holds more than it may.
+pub(super) fn run(octets: &[u8]) {
+    let mut input = Input::new(octets);
+    let choice = input.octet();
+    let limits = match choice % 3 {
+        0 => TcpLimits::default(),
+        1 => TcpLimits { flows: 2, ..TcpLimits::default() },
+        _ => TcpLimits { flows: 4, bytes: 4096, flow_bytes: 2048, patience: Span::from_millis(100) },
+    };
+    let first = input.long();
+    let mut tcp: TcpReassembler<Front> = TcpReassembler::new(limits, HashKey::new([5; 16]));
+    let mut losses = Losses::default();
+    let mut now = Timestamp::default();
+    let mut appetite = usize::from(choice) * 16;
+    while !input.is_empty() {
+        let (flags, place, len) = (input.octet(), u32::from(input.word()) % PLACES, input.word());
+        if flags & 0x30 == 0x30 {
+            now = now + Span::from_millis(60);
+        }
+        let (number, len) = (u16::from(flags & 3), u32::from(len) % 1500);
+        let payload: Vec<u8> = (place..place + len).map(|place| truth(number, place)).collect();
+        let segment = Segment {
+            seq: first.wrapping_add(place),
+            syn: flags & 4 != 0,
+            ends: flags & 8 != 0,
+            payload: &payload,
+            is_cut: false,
+        };
+        // The number of a SYN comes before that of the octets.
+        let segment =
+            if segment.syn { Segment { seq: segment.seq.wrapping_sub(1), ..segment } } else { segment };
+        tcp.push(flow(number), segment, now, &mut losses, |stream, _| {
+            appetite = (appetite * 7 + 13) % 3000;
+            read(number, stream, appetite, &limits);
+        });
+    }
+    tcp.finish(&mut losses, |flow, stream, _| read(flow.src.port(), stream, PLACES as usize, &limits));
+}
+
+fn flow(number: u16) -> FlowKey {
+    let end = |port| Endpoint::new(Ipv4Addr::LOCALHOST.into(), port);
+    FlowKey { src: end(number), dst: end(5060) }
+}
+
+fn read(number: u16, stream: &mut TcpStream<Front>, appetite: usize, limits: &TcpLimits) {
+    if stream.take_torn() {
+        stream.state.0 = None;
+    }
+    let unread = stream.unread();
+    assert!(unread.len() <= limits.flow_bytes + 1500, "a flow holds no more than its limit and a segment");
+    let place = match stream.state.0 {
+        Some(place) => {
+            assert!(is_at(number, place, unread), "octets come as they were sent, from place {place} on");
+            Some(place)
+        }
+        None if unread.len() >= TELLING => {
+            let place = (0..PLACES).find(|place| is_at(number, *place, unread));
+            assert!(place.is_some(), "octets in a row were sent in a row");
+            place
+        }
+        None => None,
+    };
+    let taken = appetite.min(unread.len());
+    stream.state.0 = place.map(|place| place + taken as u32);
+    stream.consume(taken);
+}
+
+fn truth(number: u16, place: u32) -> u8 {
+    let mixed = place.wrapping_add(u32::from(number) << 20).wrapping_mul(0x9e37_79b1);
+    ((mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca77) >> 24) as u8
+}
+
+fn is_at(number: u16, place: u32, octets: &[u8]) -> bool {
+    (place..).zip(octets).all(|(place, octet)| *octet == truth(number, place))
+}
