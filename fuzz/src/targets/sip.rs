@@ -1,8 +1,8 @@
 //! SIP messages, what stands in their headers, and session descriptions.
 
 use bellwether_sip::{
-    Address, Framed, MAX_MESSAGE, Message, Method, Name, RouteKey, Uri, Verdict, Via, addresses,
-    comma_values, frame, probe, resync, route_key, sdp, tag_of,
+    Address, Framed, Framer, MAX_MESSAGE, Message, Method, Name, RouteKey, Uri, Verdict, Via, addresses,
+    comma_values, probe, route_key, sdp, tag_of,
 };
 
 use super::wire::is_within;
@@ -41,29 +41,40 @@ fn owners_agree(message: &Message<'_>, octets: &[u8]) {
     assert_eq!(key, call_id.map_or(RouteKey::None, RouteKey::Call), "both looks see the same Call-ID");
 }
 
+/// Every octet of a stream is taken once, and a stream gives the same messages however it is cut.
 fn framing_agrees(stream: &[u8]) {
-    let framed = frame(stream);
-    if let Framed::Message { skip, len } = framed {
-        assert!(len <= MAX_MESSAGE, "a message is bounded");
-        let whole = stream.get(..skip + len);
-        assert!(whole.is_some(), "a message that is framed is there");
-        let whole = whole.unwrap_or_default();
-        assert_eq!(frame(whole), framed, "octets behind a message change nothing in it");
-        for cut in [skip + len / 2, skip + len - 1] {
-            let early = frame(whole.get(..cut).unwrap_or_default());
-            assert!(
-                matches!(early, Framed::Incomplete | Framed::KeepAlive { .. } | Framed::NotSip),
-                "a message that is not there whole is not framed: {early:?}"
-            );
+    let whole = framed(stream, stream.len().max(1));
+    for size in [1, 7, 1460] {
+        assert_eq!(framed(stream, size), whole, "segments of {size} octets give the same messages");
+    }
+}
+
+/// Where the messages of a stream lie that comes in segments of a size.
+fn framed(stream: &[u8], size: usize) -> Vec<(usize, usize)> {
+    let (mut framer, mut messages, mut taken) = (Framer::default(), Vec::new(), 0);
+    for end in (size..stream.len() + size).step_by(size) {
+        let end = end.min(stream.len());
+        loop {
+            let unread = stream.get(taken..end).unwrap_or_default();
+            let len = match framer.next(unread) {
+                Framed::Message { len } | Framed::Cut { len } => {
+                    assert!(len <= MAX_MESSAGE, "a message is bounded");
+                    messages.push((taken, len));
+                    len
+                }
+                Framed::KeepAlive { len } | Framed::Pass { len } => len,
+                Framed::NotSip => {
+                    framer.pass_line();
+                    continue;
+                }
+                Framed::Incomplete => break,
+            };
+            assert!(len > 0 && len <= unread.len(), "only octets that are there are taken");
+            taken += len;
         }
+        assert!(end - taken <= MAX_MESSAGE, "no more than a message waits");
     }
-    if let Some(at) = resync(stream, 0) {
-        assert_eq!(
-            probe(stream.get(at..).unwrap_or_default()),
-            Verdict::Certain,
-            "reading resumes at a start line"
-        );
-    }
+    messages
 }
 
 /// One value of a header, read as each kind there is.
