@@ -1,4 +1,4 @@
-//! The words every other crate of Bellwether speaks: time, flows, losses and bounded tables.
+//! The words every other crate of Bellwether speaks: time, flows, losses, bounded tables, and what is shown of a text.
 //!
 //! Nothing here does I/O, reads a clock or knows a protocol.
 
@@ -6,6 +6,7 @@ mod counters;
 mod flow;
 mod hash;
 mod loss;
+mod shown;
 mod table;
 mod time;
 
@@ -13,5 +14,6 @@ pub use counters::Counters;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};
 pub use hash::{ContentHasher, HashKey};
 pub use loss::{Loss, LossKind, Losses};
+pub use shown::{Piece, Pieces, Shown, is_plain};
 pub use table::{Evicted, GATHERED, LruTable, SlotId};
 pub use time::{Ppm, Span, Timestamp};

@@ -1,9 +1,8 @@
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
 
-use bellwether_base::{Ppm, Span};
+use bellwether_base::{Ppm, Shown, Span};
 use bellwether_judge::{DialPlan, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
@@ -14,6 +13,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::args::{Common, ConfigAction, ConfigArgs};
+use crate::out;
 use crate::outcome::{Exit, Failure};
 
 /// The commented default configuration; a test holds it to [`Config::default`].
@@ -385,7 +385,7 @@ impl Config {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path)
             .map_err(|e| Failure::Usage(format!("cannot read the configuration {}: {e}", path.display())))?;
-        Self::parse(&text).map_err(|why| Failure::Usage(format!("{}: {why}", path.display())))
+        Self::parse(&text).map_err(|why| Failure::Config(format!("{}: {why}", path.display())))
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -655,11 +655,11 @@ fn span(secs: f64) -> Span {
 /// `bellwether config`.
 pub(crate) fn run(common: &Common, args: &ConfigArgs) -> Result<Exit, Failure> {
     match &args.action {
-        ConfigAction::Default => std::io::stdout().write_all(DEFAULT.as_bytes())?,
+        ConfigAction::Default => out::page(&Shown::lines(DEFAULT))?,
         ConfigAction::Check { file } => {
             Config::load(Some(file))?;
             if !common.quiet {
-                writeln!(std::io::stdout(), "{} is sound", file.display())?;
+                out::line(format!("{} is sound", file.display()))?;
             }
         }
     }

@@ -11,6 +11,7 @@ mod inventory;
 mod key;
 mod knowledge;
 mod label;
+mod out;
 mod outcome;
 mod plot;
 mod plot_silence;
@@ -26,9 +27,9 @@ mod show;
 mod truth;
 mod when;
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use bellwether_base::Shown;
 use clap::Parser;
 
 use args::{Cli, Command};
@@ -39,20 +40,35 @@ use outcome::{Exit, Failure};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    out::tell_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return refused(&e),
+    };
     let is_quiet = cli.common.quiet;
     match run(&cli) {
         Ok(exit) => exit.code(),
         Err(Failure::BrokenPipe) => Exit::Done.code(),
         Err(failure) => {
-            // Nobody may be listening on standard error either; the exit code still tells.
-            let _ = writeln!(std::io::stderr(), "bellwether: {failure}");
+            out::tell(failure.shown());
             if !is_quiet && let Some(hint) = failure.hint() {
-                let _ = writeln!(std::io::stderr(), "  {hint}");
+                out::add(format!("  {hint}"));
             }
             failure.exit().code()
         }
     }
+}
+
+/// Arguments that cannot be used, and help, which clap words: an argument may be a name that traffic chose.
+fn refused(words: &clap::Error) -> ExitCode {
+    let text = Shown::lines(words.render().to_string().trim_end());
+    if words.use_stderr() {
+        out::add(text);
+        return Exit::Usage.code();
+    }
+    // Whoever reads it may have had enough.
+    let _ = out::line(text);
+    Exit::Done.code()
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {

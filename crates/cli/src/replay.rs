@@ -1,4 +1,3 @@
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::key::InstallationKey;
 use crate::knowledge;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::progress::Bar;
 use crate::report::print_summary;
@@ -91,16 +91,13 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         print_speed(outcome.packets, &outcome.finished);
     }
     for damage in &outcome.damaged {
-        let _ = writeln!(std::io::stderr(), "bellwether: {} was read up to {}", damage.name, damage.error);
+        out::tell(format!("{} was read up to {}", damage.name, damage.error));
     }
     for unread in &outcome.unread {
-        let _ = writeln!(
-            std::io::stderr(),
-            "bellwether: {}: {} frames have link type {}, which is not read",
-            unread.name,
-            unread.frames,
-            unread.link_type
-        );
+        out::tell(format!(
+            "{}: {} frames have link type {}, which is not read",
+            unread.name, unread.frames, unread.link_type
+        ));
     }
     let is_whole = outcome.damaged.is_empty() && outcome.unread.is_empty();
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
@@ -121,7 +118,7 @@ fn processors() -> u16 {
 
 pub(crate) fn note(common: &Common, text: &str) {
     if !common.quiet {
-        let _ = writeln!(std::io::stderr(), "bellwether: {text}");
+        out::tell(text);
     }
 }
 
@@ -137,5 +134,5 @@ pub(crate) fn print_speed(packets: u64, finished: &Finished) {
     if let Some(committed) = finished.committed {
         text.push_str(&format!("; packet to commit {}", words(committed)));
     }
-    let _ = writeln!(std::io::stderr(), "{text}");
+    out::add(text);
 }

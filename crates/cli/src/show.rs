@@ -1,10 +1,9 @@
-use std::io::Write;
-
 use bellwether_store::{Reader, Signatures};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
 use crate::config::Config;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::print_object;
 
@@ -28,7 +27,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     }
     for (i, object) in found.iter().enumerate() {
         if i > 0 && common.format == Format::Table {
-            writeln!(std::io::stdout())?;
+            out::line("")?;
         }
         print(common.format, object)?;
     }
@@ -82,7 +81,7 @@ pub(crate) fn print(format: Format, object: &Map<String, Value>) -> Result<(), F
     match format {
         Format::Table => print_object(object)?,
         Format::Json | Format::Jsonl | Format::Csv => {
-            writeln!(std::io::stdout(), "{}", Value::Object(object.clone()))?;
+            out::line(out::json(&Value::Object(object.clone())))?;
         }
     }
     Ok(())
