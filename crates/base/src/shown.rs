@@ -92,15 +92,31 @@ impl Piece {
 /// The characters of a text as they are shown.
 pub struct Pieces<'a> {
     text: std::str::Chars<'a>,
-    /// Marks that the present letter may still bear; none before the first letter, as they would change what stands before the text.
-    marks_left: u8,
+    marks: Marks,
+}
+
+/// Marks that the present letter may still bear; none before the first letter, as they would change what stands before the text.
+#[derive(Default)]
+struct Marks(u8);
+
+impl Marks {
+    /// Whether the next character may stand where it does.
+    fn allow(&mut self, c: char) -> bool {
+        if !is_mark(c) {
+            self.0 = MOST_MARKS;
+            return true;
+        }
+        let is_allowed = self.0 > 0;
+        self.0 = self.0.saturating_sub(1);
+        is_allowed
+    }
 }
 
 impl<'a> Pieces<'a> {
     /// Of a text.
     #[must_use]
     pub fn of(text: &'a str) -> Self {
-        Self { text: text.chars(), marks_left: 0 }
+        Self { text: text.chars(), marks: Marks::default() }
     }
 }
 
@@ -109,18 +125,13 @@ impl Iterator for Pieces<'_> {
 
     fn next(&mut self) -> Option<Piece> {
         let c = self.text.next()?;
-        let is_bearable = !is_mark(c) || self.marks_left > 0;
-        if is_mark(c) {
-            self.marks_left = self.marks_left.saturating_sub(1);
-        } else {
-            self.marks_left = MOST_MARKS;
-        }
+        let is_allowed = self.marks.allow(c);
         Some(match c {
             '\0'..='\x1f' => {
                 Piece::Char(char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER))
             }
             '\x7f' => Piece::Char('\u{2421}'),
-            c if is_plain(c) && is_bearable => Piece::Char(c),
+            c if is_plain(c) && is_allowed => Piece::Char(c),
             c => Piece::Number(c),
         })
     }
@@ -202,8 +213,10 @@ impl Shown {
     #[must_use]
     pub fn json(document: &str) -> Self {
         let mut out = String::with_capacity(document.len());
+        let mut marks = Marks::default();
         for c in document.chars() {
-            if is_plain(c) || c == '\n' {
+            let is_allowed = marks.allow(c);
+            if (is_plain(c) && is_allowed) || c == '\n' {
                 out.push(c);
             } else {
                 let mut units = [0; 2];
@@ -308,7 +321,18 @@ fn is_computed(text: &str) -> bool {
         || text.chars().find(|c| !is_skipped(c)).is_some_and(|c| {
             matches!(
                 c,
-                '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}' | '\u{2212}' | '\u{fe62}' | '\u{fe63}' | '\u{fe66}' | '\u{fe6b}'
+                '=' | '+'
+                    | '-'
+                    | '@'
+                    | '\u{ff1d}'
+                    | '\u{ff0b}'
+                    | '\u{ff0d}'
+                    | '\u{ff20}'
+                    | '\u{2212}'
+                    | '\u{fe62}'
+                    | '\u{fe63}'
+                    | '\u{fe66}'
+                    | '\u{fe6b}'
             )
         })
 }
@@ -322,10 +346,51 @@ mod tests {
     /// Text as an attacker would mix it: anything, and more of what is dangerous.
     fn hostile() -> impl Strategy<Value = String> {
         let dangerous = prop::sample::select(vec![
-            '\0', '\t', '\n', '\r', '\x07', '\x1b', '\x7f', '\u{9b}', '\u{85}', '\u{a0}', '\u{ad}', '\u{301}', '\u{34f}',
-            '\u{20e3}', '\u{61c}', '\u{115f}', '\u{180e}', '\u{200b}', '\u{200d}', '\u{200f}', '\u{2028}', '\u{2029}',
-            '\u{202a}', '\u{202e}', '\u{2060}', '\u{2066}', '\u{2069}', '\u{3000}', '\u{3164}', '\u{e000}', '\u{fe0f}',
-            '\u{feff}', '\u{fffe}', '\u{fff9}', '\u{10ffff}', '\u{e0041}', '\u{1d173}', '漢', 'é', '=', '"', '\'', '\\', ',', '<',
+            '\0',
+            '\t',
+            '\n',
+            '\r',
+            '\x07',
+            '\x1b',
+            '\x7f',
+            '\u{9b}',
+            '\u{85}',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{301}',
+            '\u{34f}',
+            '\u{20e3}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{e000}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{fffe}',
+            '\u{fff9}',
+            '\u{10ffff}',
+            '\u{e0041}',
+            '\u{1d173}',
+            '漢',
+            'é',
+            '=',
+            '"',
+            '\'',
+            '\\',
+            ',',
+            '<',
         ]);
         prop::collection::vec(prop_oneof![dangerous, any::<char>(), prop::char::range(' ', '~')], 0..60)
             .prop_map(|chars| chars.into_iter().collect())
@@ -359,8 +424,28 @@ mod tests {
 
     #[test]
     fn a_text_that_a_spreadsheet_computes_is_made_text() {
-        for formula in ["=1+1", "+1", "-2+3", "@SUM(1)", "\t=1", "\r=1", " =1", "\u{a0}=1", "\"=1", "'\"=1", "＝1", "＋1", "－1", "＠a", "\u{200b}=1", "\n1"] {
-            assert!(Shown::csv_text(formula).as_str().trim_start_matches('"').starts_with('\''), "{formula:?}");
+        for formula in [
+            "=1+1",
+            "+1",
+            "-2+3",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            " =1",
+            "\u{a0}=1",
+            "\"=1",
+            "'\"=1",
+            "＝1",
+            "＋1",
+            "－1",
+            "＠a",
+            "\u{200b}=1",
+            "\n1",
+        ] {
+            assert!(
+                Shown::csv_text(formula).as_str().trim_start_matches('"').starts_with('\''),
+                "{formula:?}"
+            );
         }
         for text in ["a=1", "1-2", "", "sip:a@b", "漢"] {
             assert_eq!(Shown::csv_text(text).as_str(), text);

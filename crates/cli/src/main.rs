@@ -72,6 +72,9 @@ fn refused(words: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
+    if cli.command.needs_database() {
+        bellwether_store::check_existing(&cli.common.db)?;
+    }
     match &cli.command {
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),

@@ -80,7 +80,9 @@ impl Failure {
 
     pub(crate) const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Usage(_) | Self::Config(_) => Some("`bellwether help` shows the commands and their options."),
+            Self::Usage(_) | Self::Config(_) => {
+                Some("`bellwether help` shows the commands and their options.")
+            }
             Self::Work(_) | Self::BrokenPipe => None,
         }
     }

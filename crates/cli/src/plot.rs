@@ -102,7 +102,8 @@ impl Picture {
             _ => format!("no skew: {}", text("no_fit")),
         };
         let period = number("period_s").map_or_else(|| "?".to_owned(), |p| p.to_string());
-        let title = Shown::of(&format!("{}, {}: period {period} s, {skew}", text("contact"), text("discipline")));
+        let title =
+            Shown::of(&format!("{}, {}: period {period} s, {skew}", text("contact"), text("discipline")));
         Some(Self { title, segments, slope_ppm: clock.get("slope_ppm").and_then(Value::as_f64) })
     }
 

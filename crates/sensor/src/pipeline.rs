@@ -14,10 +14,8 @@ use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
-use crate::writing::{Rows, Supply, write};
-
-/// Row batches that wait for the writer: enough to keep the workers busy during one commit.
-const ROW_BATCHES: usize = 32;
+use crate::room::{Door, Patience, room};
+use crate::writing::{Supply, write};
 
 /// How to run.
 pub struct Config {
@@ -43,6 +41,8 @@ pub struct Config {
     pub knowledge: Arc<Knowledge>,
     /// How much the database may hold; a replay keeps everything.
     pub retention: Option<Retention>,
+    /// How rows wait while another program holds the database locked.
+    pub patience: Patience,
 }
 
 /// Settings that may change while a sensor runs.
@@ -57,7 +57,7 @@ pub struct Settings {
 /// Ways from the feed to those who come behind the workers.
 pub(crate) struct Behind<'a> {
     /// To the writer.
-    pub(crate) rows: &'a Sender<Rows>,
+    pub(crate) rows: &'a Door,
     /// To the judge: the topology that it is to go by from now on.
     pub(crate) sites: &'a Sender<Site>,
 }
@@ -117,7 +117,11 @@ pub(crate) fn run<T>(
             from_workers.push(done_rx);
             facts_from.push((facts_rx, spare_tx));
         }
-        let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
+        // Packets of the network do not wait; those of files do.
+        let is_live = supply == Supply::Network;
+        let lock = &config.patience.lock;
+        lock.set_endless(is_live);
+        let (rows_tx, rows_rx) = room(config.patience.clone(), is_live);
         let judge =
             Judge::new(config.tokeniser.clone(), config.site.clone(), config.sensitive.clone(), config.key)
                 .knowing(Arc::clone(&config.knowledge));
@@ -136,6 +140,8 @@ pub(crate) fn run<T>(
         // The channels close from front to back: workers end, then the merge, then the writer.
         drop(rows_tx);
         let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
+        // The end is not put off for ever by whoever holds the database.
+        lock.set_endless(false);
         let (database, committed) =
             writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
         let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
