@@ -74,8 +74,7 @@ impl Installation {
                     is_told = true;
                 }
                 Err(e) if e.is_locked() => {
-                    let waited = waited().as_secs();
-                    return Err(StoreError::Locked { path: common.db.clone(), waited }.into());
+                    return Err(StoreError::Locked { path: common.db.clone(), waited: waited() }.into());
                 }
                 opened => return Ok(opened?),
             }

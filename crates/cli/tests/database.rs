@@ -1,17 +1,22 @@
 //! The database where it is not as it should be: on a medium that cannot be written, locked by somebody, or not there.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stderr,
     reason = "a test fails by panicking and says why on standard error"
 )]
 
 mod common;
 
+use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use bellwether_base::{Span, Timestamp};
+use bellwether_rtp::g711::Law;
+use bellwether_testkit::{Agent, Call, Rng, Talk, as_hep};
 use common::{Room, project, text};
 
 fn capture() -> String {
@@ -181,40 +186,67 @@ fn a_call_that_is_not_there_changes_nothing_and_a_key_that_is_gone_is_not_replac
     }
 }
 
-/// Holds the database of a room locked for writing.
-fn lock(room: &Room) -> rusqlite::Connection {
+/// Holds the database of a room locked for writing, and for reading too.
+fn lock(room: &Room, also_for_reading: bool) -> rusqlite::Connection {
     let db = rusqlite::Connection::open(room.path("x.db")).unwrap();
-    db.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let mode = if also_for_reading { "PRAGMA locking_mode = EXCLUSIVE;" } else { "" };
+    db.execute_batch(&format!("{mode} BEGIN EXCLUSIVE")).unwrap();
     db
 }
 
-#[test]
-fn a_replay_waits_for_a_lock_and_loses_nothing() {
-    let (room, undisturbed) = (Room::new(), Room::new());
-    for room in [&room, &undisturbed] {
-        room.write("quick.toml", b"[database]\nlock_wait_s = 120\n");
-        // A database with nothing in it but its layout.
+/// Waits until a run has said something on standard error.
+fn hear(log: &Path, words: &str) {
+    for _ in 0..600 {
+        if std::fs::read_to_string(log).unwrap_or_default().contains(words) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{words:?} was never said: {}", std::fs::read_to_string(log).unwrap_or_default());
+}
+
+/// Two rooms alike, with a database that holds nothing but its layout.
+fn rooms() -> [Room; 2] {
+    [(); 2].map(|()| {
+        let room = Room::new();
         room.write("inventory.csv", b"aor,device_class,policy\nsip:1@a,,learn\n");
         room.expect(0, &["--db", "x.db", "inventory", "import", "inventory.csv"]);
-    }
+        room
+    })
+}
+
+#[test]
+fn a_replay_waits_for_a_lock_at_its_start_and_on_its_way_and_loses_nothing() {
+    let [room, undisturbed] = rooms();
     undisturbed.expect(0, &["--db", "x.db", "-q", "replay", &capture()]);
-    // The first lock meets the replay on its way, where it has begun; the second one at its start.
-    for _ in 0..2 {
-        let held = lock(&room);
-        let replay = room
-            .command(&["--config", "quick.toml", "--db", "x.db", "replay", &capture()])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+    for (also_for_reading, words) in [(false, "what is to be written waits"), (true, "it is waited for")] {
+        let held = lock(&room, also_for_reading);
+        let log = room.path("log");
+        let mut replay = room
+            .command(&["--db", "x.db", "replay", &capture()])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        // Longer than SQLite waits by itself at the start.
-        std::thread::sleep(Duration::from_secs(7));
+        hear(&log, words);
+        assert!(replay.try_wait().unwrap().is_none());
         held.execute_batch("COMMIT").unwrap();
-        let output = replay.wait_with_output().unwrap();
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{said}");
-        assert!(said.contains("another program holds the database locked"), "{said}");
+        drop(held);
+        assert_eq!(replay.wait().unwrap().code(), Some(0), "{}", std::fs::read_to_string(&log).unwrap());
     }
+    assert_eq!(room.reports("x.db"), undisturbed.reports("x.db"));
+}
+
+#[test]
+fn a_replay_beside_a_reader_that_never_ends_is_not_held_up() {
+    let [room, undisturbed] = rooms();
+    room.write("quick.toml", b"[database]\nlock_wait_s = 0.5\n");
+    undisturbed.expect(0, &["--db", "x.db", "-q", "replay", &capture()]);
+    let reader = rusqlite::Connection::open(room.path("x.db")).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let _: i64 = reader.query_row("SELECT count(*) FROM calls", [], |r| r.get(0)).unwrap();
+    room.expect(0, &["--config", "quick.toml", "--db", "x.db", "-q", "replay", &capture()]);
+    drop(reader);
     assert_eq!(room.reports("x.db"), undisturbed.reports("x.db"));
 }
 
@@ -223,11 +255,86 @@ fn a_replay_whose_patience_ends_says_so() {
     let room = Room::new();
     room.write("quick.toml", b"[database]\nlock_wait_s = 0.5\n");
     room.expect(0, &["--db", "x.db", "-q", "replay", &capture()]);
-    let held = lock(&room);
-    let said = room.expect(1, &["--config", "quick.toml", "--db", "x.db", "replay", &capture()]);
-    assert!(said.contains("another program has held the database x.db locked for"), "{said}");
-    drop(held);
+    for also_for_reading in [false, true] {
+        let held = lock(&room, also_for_reading);
+        let said = room.expect(1, &["--config", "quick.toml", "--db", "x.db", "replay", &capture()]);
+        assert!(said.contains("x.db locked for ") && said.contains("raise database.lock_wait_s"), "{said}");
+        drop(held);
+    }
     room.expect(0, &["--db", "x.db", "-q", "replay", &capture()]);
+}
+
+/// Calls that agents send on to a sensor.
+fn messages() -> Vec<Vec<u8>> {
+    let mut rng = Rng::new(5);
+    let calls = (0..20_u8).flat_map(|i| {
+        let call = Call {
+            caller: Agent::new([10, 0, 0, i], &format!("20{i}"), "Phone/1"),
+            callee: Agent::new([10, 0, 1, i], &format!("30{i}"), "Phone/2"),
+            start: Timestamp::default(),
+            rings: Span::from_millis(100),
+            caller_talk: Talk { law: Law::Mu, packets: Vec::new() },
+            callee_talk: Talk { law: Law::Mu, packets: Vec::new() },
+            is_challenged: false,
+        };
+        call.frames(&mut rng)
+    });
+    calls.map(|frame| as_hep(&frame, 7)).collect()
+}
+
+#[test]
+fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
+    let room = Room::new();
+    room.write("quick.toml", b"[database]\nlock_wait_s = 0.5\n");
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hep = format!("udp:{free}");
+    let log = room.path("log");
+    let mut sensor = room
+        .command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    hear(&log, "listening on");
+    let held = lock(&room, false);
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for message in messages() {
+        agent.send_to(&message, free).unwrap();
+    }
+    hear(&log, "what is to be written waits");
+    // Several times as long as a replay would have waited.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(sensor.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
+    held.execute_batch("COMMIT").unwrap();
+    hear(&log, "what waited is written");
+    let end = |sensor: &mut Child| {
+        let id = rustix::process::Pid::from_child(sensor);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        sensor.wait().unwrap().code()
+    };
+    assert_eq!(end(&mut sensor), Some(0), "{}", std::fs::read_to_string(&log).unwrap());
+    assert_eq!(room.rows("x.db", "calls").len(), 20);
+    let losses = room.rows("x.db", "losses");
+    let locked: Vec<_> = losses.iter().filter(|loss| loss["name"] == "database_locked").collect();
+    assert!(matches!(locked.as_slice(), [loss] if loss["count"] == 1), "{losses:?}");
+    let log_text = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(log_text.matches("what is to be written waits").count(), 1, "{log_text}");
+
+    // One that is to end while the database is locked ends, and says what it could not do.
+    let mut sensor = room
+        .command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    hear(&log, "listening on");
+    let _held = lock(&room, false);
+    for message in messages() {
+        agent.send_to(&message, free).unwrap();
+    }
+    hear(&log, "what is to be written waits");
+    assert_eq!(end(&mut sensor), Some(1));
+    hear(&log, "raise database.lock_wait_s");
 }
 
 #[test]

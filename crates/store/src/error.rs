@@ -1,5 +1,6 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
@@ -32,8 +33,8 @@ pub enum StoreError {
     Locked {
         /// Where it is.
         path: PathBuf,
-        /// Seconds that were waited.
-        waited: u64,
+        /// For how long was waited.
+        waited: Duration,
     },
     /// It is no database of ours.
     Foreign(PathBuf),
@@ -102,9 +103,10 @@ impl fmt::Display for StoreError {
             }
             Self::Locked { path, waited } => write!(
                 f,
-                "another program has held the database {} locked for {waited} s; what was committed before stays. End that program, or \
+                "another program has held the database {} locked for {:.1} s; what was committed before stays. End that program, or \
                  raise database.lock_wait_s",
-                path.display()
+                path.display(),
+                waited.as_secs_f64()
             ),
             Self::Foreign(path) => write!(f, "{} is not a database of bellwether", path.display()),
             Self::Exists(path) => write!(f, "{} is there already", path.display()),

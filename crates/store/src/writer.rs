@@ -115,7 +115,7 @@ impl Writer {
         if !error.is_locked() {
             return error;
         }
-        StoreError::Locked { path: path.to_path_buf(), waited: patience.longest().as_secs() }
+        StoreError::Locked { path: path.to_path_buf(), waited: patience.longest() }
     }
 
     /// Where the database is.
