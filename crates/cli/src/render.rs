@@ -9,7 +9,7 @@ use crate::args::Format;
 use crate::out::{Out, json, width};
 
 /// Columns of the longest cell of a table, and of the longest value in `show`: what is longer is cut, and JSON has it whole.
-const LONGEST_CELL: usize = 160;
+const LONGEST_CELL: usize = 200;
 const LONGEST_VALUE: usize = 4096;
 
 /// Columns of the longest name of a field: some are made of what was seen.

@@ -16,6 +16,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reader.show_campaign(&args.id)?.into_iter().collect(),
     };
+    reader.is_whole()?;
     if found.is_empty() {
         let kind = match args.kind {
             ShowKind::Call => "call with the Call-ID",
@@ -37,7 +38,9 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
 /// `bellwether diff`.
 pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
     let reader = open_reader(common)?;
-    match reader.diff(&args.first, &args.second)? {
+    let found = reader.diff(&args.first, &args.second)?;
+    reader.is_whole()?;
+    match found {
         Some(object) => print(common.format, &object)?,
         None => {
             let text = format!("{} does not hold both calls", common.db.display());

@@ -1,13 +1,18 @@
 //! What a stranger writes acts on no terminal, log or spreadsheet: a capture full of it goes through every way out.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 
-use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::net::{SocketAddrV4, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bellwether_base::{Span, Timestamp, is_plain};
-use bellwether_testkit::{Frame, PcapFormat, udp_frame, write_pcap};
+use bellwether_testkit::{Frame, PcapFormat, as_hep, udp_frame, write_pcap};
 use common::{Room, text};
 use serde_json::Value;
 
@@ -60,6 +65,10 @@ fn answer(request: &str, status: &str) -> String {
 }
 
 fn capture() -> Vec<u8> {
+    write_pcap(&frames(), PcapFormat::Micro)
+}
+
+fn frames() -> Vec<Frame> {
     let mut frames = Vec::new();
     let mut at = Timestamp::from_nanos(1_790_000_000_000_000_000);
     let mut put = |is_answer: bool, message: &str| {
@@ -89,7 +98,7 @@ fn capture() -> Vec<u8> {
         put(false, &register);
         put(true, &answer(&register, "403 No"));
     }
-    write_pcap(&frames, PcapFormat::Micro)
+    frames
 }
 
 fn check(what: &str, output: &str) {
@@ -212,6 +221,38 @@ fn rows(room: &Room, what: &str) -> Vec<Value> {
 }
 
 #[test]
+fn nothing_that_acts_leaves_a_live_run() {
+    let room = Room::new();
+    room.write("clear.toml", b"privacy = \"clear\"\n");
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hep = format!("udp:{free}");
+    let (out, log) = (room.path("out"), room.path("log"));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let mut sensor = room
+        .command(&["--config", "clear.toml", "--db", "x.db", "-v", "sense", "--hep", &hep])
+        .stdout(std::fs::File::create(&out).unwrap())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    while !read(&log).contains("listening on") {
+        assert!(sensor.try_wait().unwrap().is_none(), "{}", read(&log));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for frame in frames() {
+        agent.send_to(&as_hep(&frame, 7), free).unwrap();
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let id = rustix::process::Pid::from_child(&sensor);
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(sensor.wait().unwrap().code(), Some(0), "{}", read(&log));
+    check("the results of a live run", &read(&out));
+    check("the log of a live run", &read(&log));
+    assert!(rows(&room, "calls").len() >= ATTACKS.len() - 2);
+}
+
+#[test]
 fn json_gives_back_what_was_sent() {
     let room = filled();
     let agents: Vec<String> = rows(&room, "calls")
@@ -249,7 +290,7 @@ fn a_long_or_painted_text_wrecks_no_table() {
     let room = filled();
     let table = said(&room, &["report", "calls"]);
     let columns = 15;
-    assert!(table.lines().all(|line| line.chars().count() < columns * 165), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() < columns * 205), "{table}");
     let lines = 1 + rows(&room, "calls").len();
     assert_eq!(table.lines().count(), lines);
 }

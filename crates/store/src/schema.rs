@@ -1,9 +1,6 @@
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
-use rustix::fs::IFlags;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use crate::StoreError;
 
@@ -63,161 +60,6 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     Ok(db)
 }
 
-/// Refuses a path without a database of ours: what would be asked of it or written to it makes sense only where there is one.
-///
-/// # Errors
-/// If there is no file, or it is empty or another program's.
-pub fn check_existing(path: &Path) -> Result<(), StoreError> {
-    let holds_something = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
-    // A database that was made a moment ago may lie in its log only.
-    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0);
-    if holds_something || has_log { Ok(()) } else { Err(StoreError::Missing(path.to_path_buf())) }
-}
-
-/// The name of the key that a database was made with; none where there is no database yet.
-///
-/// # Errors
-/// If there is one and it cannot be read, or it is another program's.
-pub fn key_id(path: &Path) -> Result<Option<String>, StoreError> {
-    if check_existing(path).is_err() {
-        return Ok(None);
-    }
-    let db = open_as_it_is(path)?;
-    let has_meta: bool =
-        db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |r| r.get(0))?;
-    if !has_meta {
-        return Ok(None);
-    }
-    Ok(db.query_row("SELECT value FROM meta WHERE key = 'key_id'", [], |r| r.get(0)).optional()?)
-}
-
-/// Opens for reading only.
-pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
-    check_existing(path)?;
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let db = open_as_it_is(path)?;
-    let found = check_version(&db, path)?;
-    if found == VERSION {
-        return Ok(db);
-    }
-    if nobody_writes(path) {
-        let why =
-            format!("it has version {found}, and is to be brought to {VERSION} first; copy it elsewhere");
-        return Err(StoreError::ReadOnly { path: path.to_path_buf(), why });
-    }
-    // Reports know one layout only: an older one is brought up first.
-    drop(db);
-    let mut db = Connection::open(path).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    migrate(&mut db, path)?;
-    Ok(db)
-}
-
-fn open_as_it_is(path: &Path) -> Result<Connection, StoreError> {
-    match read_only(path) {
-        Err(StoreError::Open(_, e)) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
-            if nobody_writes(path) {
-                return unwritable(path);
-            }
-            roll_back(path)?;
-            read_only(path)
-        }
-        // The log's index cannot be made where nothing can be written.
-        Err(StoreError::Open(_, e)) if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
-            unwritable(path)
-        }
-        opened => opened,
-    }
-}
-
-fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    check_ours(&db, path)?;
-    Ok(db)
-}
-
-/// Opens a database on a medium that nobody writes to. Without that promise nothing is read: a writer that begins meanwhile would not see us.
-fn unwritable(path: &Path) -> Result<Connection, StoreError> {
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let refused = |why: &str| StoreError::ReadOnly { path: path.to_path_buf(), why: why.to_owned() };
-    if !nobody_writes(path) {
-        return Err(refused(
-            "its folder may not be written to by this user, and others may write to it; run as its owner, or copy it elsewhere",
-        ));
-    }
-    let length = |name: &str| std::fs::metadata(beside(path, name)).map_or(0, |meta| meta.len());
-    if length("-journal") > 0 {
-        return Err(refused(
-            "a change in it was not finished, and is to be taken back first; copy it elsewhere with its -journal",
-        ));
-    }
-    let has_log = length("-wal") > 0;
-    let uri = |how: &str| format!("file:{}?mode=ro&{how}", escaped(path));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    // Rows in the log are read with an index in memory, which SQLite allows to one that is alone; the locks for that are not to be had here.
-    let db = if has_log {
-        let db = Connection::open_with_flags(uri("vfs=unix-none"), flags).map_err(open)?;
-        db.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(())).map_err(open)?;
-        db
-    } else {
-        Connection::open_with_flags(uri("immutable=1"), flags).map_err(open)?
-    };
-    match check_ours(&db, path) {
-        Err(StoreError::Open(_, _)) if has_log => Err(refused(
-            "its log (-wal) cannot be read there, and holds rows that would be missing; copy both elsewhere",
-        )),
-        checked => checked.map(|()| db),
-    }
-}
-
-/// Whether nobody can write to a database while it is read: a read-only medium, a file that was made immutable, or a folder that even its owner
-/// may not write to (a writer makes a log in it).
-fn nobody_writes(path: &Path) -> bool {
-    let folder = folder_of(path);
-    let is_read_only = rustix::fs::statvfs(path)
-        .is_ok_and(|stat| stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
-    let is_immutable = std::fs::File::open(path).is_ok_and(|file| {
-        rustix::fs::ioctl_getflags(&file).is_ok_and(|flags| flags.contains(IFlags::IMMUTABLE))
-    });
-    let is_closed = |path: &Path| std::fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o222 == 0);
-    is_read_only || is_immutable || is_closed(folder)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// A file of SQLite's that lies beside the database.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// A path within a URI, as SQLite reads it.
-fn escaped(path: &Path) -> String {
-    let octets = path.as_os_str().as_bytes().iter();
-    octets
-        .map(|octet| match octet {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
-                char::from(*octet).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect()
-}
-
-/// A process that was killed while it made the database leaves a change that is to be taken back first (`SQLITE_READONLY_ROLLBACK`): the
-/// first reader that may write does.
-fn roll_back(path: &Path) -> Result<(), StoreError> {
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    check_ours(&db, path)
-}
-
 /// Brings a database that exists up to date; answers the version that it had.
 pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
     let mut db = Connection::open(path).map_err(|e| StoreError::Open(path.to_path_buf(), e))?;
@@ -228,7 +70,7 @@ pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
     Ok(found)
 }
 
-fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let foreign = || StoreError::Foreign(path.to_path_buf());
     let id: i64 = match db.pragma_query_value(None, "application_id", |r| r.get(0)) {
         Ok(id) => id,
@@ -242,7 +84,7 @@ fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     if id == APPLICATION_ID || (id == 0 && tables == 0) { Ok(()) } else { Err(foreign()) }
 }
 
-fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(crate) fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     let found: i64 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_path_buf(), found, known: VERSION });
@@ -250,7 +92,7 @@ fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     Ok(found)
 }
 
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let found = check_version(db, path)?;
     if found == VERSION {
         return Ok(());
@@ -278,30 +120,6 @@ mod tests {
         INSERT INTO segments VALUES (-5, 10, 20, 3, 0, 30.0, 30.1, 1.0, 2.0, 3.0);
         INSERT INTO streams VALUES (4, 99, 1, 'caller', 'a', 'b', 5, 'PCMU', 0, 50, 1, 0, 0, 0, 0.5, 0, 0, 1, 100, 200,
             'mu', 9, 50, 1e-6, 1e-4, x'ff01000000', NULL);";
-
-    #[test]
-    fn a_change_that_a_killed_process_left_is_taken_back_by_the_next_reader() {
-        let room = tempfile::tempdir().unwrap();
-        let (living, left) = (room.path().join("living.db"), room.path().join("left.db"));
-        let db = open_for_writing(&living, "key").unwrap();
-        // As it is before the log is switched on. With hardly a cache, pages are written before the commit.
-        db.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).unwrap();
-        db.pragma_update(None, "cache_size", 2).unwrap();
-        db.execute_batch(
-            "BEGIN;
-             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-             INSERT INTO meta (key, value) SELECT 'k' || i, hex(randomblob(50)) FROM n;",
-        )
-        .unwrap();
-        std::fs::copy(&living, &left).unwrap();
-        std::fs::copy(room.path().join("living.db-journal"), room.path().join("left.db-journal")).unwrap();
-
-        assert!(read_only(&left).is_err());
-        let read = open_for_reading(&left).unwrap();
-        let rows: i64 = read.query_row("SELECT count(*) FROM meta", [], |r| r.get(0)).unwrap();
-        assert_eq!(rows, 1);
-        assert!(!room.path().join("left.db-journal").exists());
-    }
 
     #[test]
     fn a_database_of_the_first_version_keeps_its_rows() {
