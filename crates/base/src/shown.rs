@@ -207,7 +207,7 @@ impl Shown {
         shown
     }
 
-    /// A document in JSON: the same values, with each character that must not be shown written as `\uXXXX` (RFC 8259 section 7).
+    /// A document in JSON: the same values, with each character that must not be shown written by its number, `\u202e` (RFC 8259 section 7).
     ///
     /// It has to be JSON: outside of its strings there are then only ASCII characters and line ends, which stay.
     #[must_use]

@@ -98,6 +98,12 @@ fn frames() -> Vec<Frame> {
         put(false, &register);
         put(true, &answer(&register, "403 No"));
     }
+    // Octets that are no UTF-8: a lone C1, an overlong slash, a surrogate.
+    let invite = request("INVITE", 900, "octets", "");
+    let mut raw = frame(at + Span::from_millis(20), false, &invite);
+    let place = raw.bytes.windows(18).position(|w| w == b"User-Agent: octets").unwrap() + 12;
+    raw.bytes[place..place + 6].copy_from_slice(b"\x9b\xc0\xaf\xed\xa0\x80");
+    frames.push(raw);
     frames
 }
 

@@ -99,7 +99,7 @@ impl fmt::Display for StoreError {
                 path.display()
             ),
             Self::ReadOnly { path, why } => {
-                write!(f, "the database {} lies where nothing can be written: {why}", path.display())
+                write!(f, "the database {} cannot be read where it lies: {why}", path.display())
             }
             Self::Locked { path, waited } => write!(
                 f,

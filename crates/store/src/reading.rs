@@ -132,6 +132,12 @@ fn read_only(path: &Path) -> Result<Connection, StoreError> {
 fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let refused = |why: &str| StoreError::ReadOnly { path: path.to_path_buf(), why: why.to_owned() };
+    let log = beside(path, "-wal");
+    if log.exists() && std::fs::File::open(log).is_err() {
+        return Err(refused(
+            "its log (-wal) may not be read by this user, and holds rows that would be missing",
+        ));
+    }
     if !nobody_writes(path) {
         return Err(refused(
             "its folder may not be written to by this user, and others may write to it; run as its owner, or copy it elsewhere",
