@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bellwether_base::{HashKey, Loss, LossKind, Span};
 use bellwether_capture::Record;
 use bellwether_judge::{Knowledge, Privacy, SensitiveNumbers, Site, Tokeniser};
-use bellwether_sensor::{Config, Rehearsal, rehearse};
+use bellwether_sensor::{Config, Patience, Rehearsal, rehearse};
 use bellwether_shard::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 
@@ -79,5 +79,6 @@ fn config(workers: u16, room: Room) -> Config {
         sensitive: SensitiveNumbers::default(),
         knowledge: Arc::new(Knowledge::default()),
         retention: None,
+        patience: Patience::without_database(),
     }
 }

@@ -78,7 +78,7 @@ fn escape_extension(out: &mut String, c: char) {
     }
 }
 
-/// `\n` and `\r` as [`crate::text::harmless`] shows them.
+/// `\n` and `\r` as [`bellwether_base::Shown`] shows them.
 const NEW_LINE: char = '␊';
 const CARRIAGE_RETURN: char = '␍';
 

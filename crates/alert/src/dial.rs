@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -31,6 +32,29 @@ pub(crate) fn connect(to: &HostPort, deadline: Deadline) -> io::Result<(TcpStrea
     Err(error)
 }
 
+/// Look-ups under way at once, in all: a resolver that never answers holds so many threads and no more.
+const MOST_LOOK_UPS: usize = 16;
+
+/// Those under way.
+static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
+
+/// The right to look one name up.
+struct LookUp(&'static AtomicUsize);
+
+impl LookUp {
+    /// None where too many are under way.
+    fn begin(under_way: &'static AtomicUsize) -> Option<Self> {
+        let more = |n| (n < MOST_LOOK_UPS).then_some(n + 1);
+        under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(under_way))
+    }
+}
+
+impl Drop for LookUp {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The addresses of a host. The system's resolver knows no time limit, so that a thread of its own waits for it.
 pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = to.host.parse::<IpAddr>() {
@@ -38,7 +62,11 @@ pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<Socke
     }
     let (answer, answers) = mpsc::sync_channel(1);
     let name = (to.host.clone(), to.port);
+    let under_way = LookUp::begin(&LOOK_UPS)
+        .ok_or_else(|| io::Error::other("the resolver has not answered earlier look-ups"))?;
     let look_up = move || {
+        // It ends with the answer, not with who waits for it.
+        let _under_way = under_way;
         let _ = answer.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
     };
     std::thread::Builder::new()
@@ -48,4 +76,19 @@ pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<Socke
     let found =
         answers.recv_timeout(deadline.left()?).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     if found.is_empty() { Err(io::Error::other("the name has no address")) } else { Ok(found) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resolver_that_never_answers_holds_so_many_threads_and_no_more() {
+        static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+        let mut held: Vec<LookUp> = (0..MOST_LOOK_UPS).filter_map(|_| LookUp::begin(&UNDER_WAY)).collect();
+        assert_eq!(held.len(), MOST_LOOK_UPS);
+        assert!(LookUp::begin(&UNDER_WAY).is_none());
+        held.pop();
+        assert!(LookUp::begin(&UNDER_WAY).is_some());
+    }
 }

@@ -1,35 +1,18 @@
 //! Text that strangers chose (a subject, a Call-ID) on its way into other people's logs.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Pieces, Timestamp};
 
 /// What stands for the end that was cut off.
 pub(crate) const ELLIPSIS: char = '…';
 
-/// The character itself, or one in its place if it would act on a terminal or a log: begin a line, move the cursor, turn
-/// the direction of writing.
-pub(crate) fn harmless(c: char) -> char {
-    match c {
-        // The pictures of the control characters: it can still be read which one it was.
-        '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(char::REPLACEMENT_CHARACTER),
-        '\x7f' => '\u{2421}',
-        '\u{80}'..='\u{9f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2066}'..='\u{2069}'
-        | '\u{feff}' => char::REPLACEMENT_CHARACTER,
-        c => c,
-    }
-}
-
-/// Appends as many characters of a text as fit into `room` octets, each as `write` writes it (one call, one character). What
-/// does not fit is cut between characters, and the cut is shown.
+/// Appends as many characters of a text as fit into `room` octets, each as it is shown ([`bellwether_base::Shown`]) and as `write` writes it
+/// (one call, one character). The text is cut between characters, and the cut is shown.
 pub(crate) fn push_within(out: &mut String, text: &str, room: usize, write: impl Fn(&mut String, char)) {
     let start = out.len();
     // Where the text has to end if it turns out that not all of it fits.
     let mut fits = start;
-    for c in text.chars() {
-        write(out, harmless(c));
+    for piece in Pieces::of(text) {
+        piece.chars().for_each(|c| write(out, c));
         let used = out.len() - start;
         if used > room {
             out.truncate(fits);
@@ -69,8 +52,9 @@ mod tests {
 
     #[test]
     fn what_would_act_on_a_log_is_shown_instead() {
-        let text: String = "a\r\nb\x1b[2J\u{202e}\u{85}é".chars().map(harmless).collect();
-        assert_eq!(text, "a␍␊b␛[2J\u{fffd}\u{fffd}é");
+        let mut out = String::new();
+        push_within(&mut out, "a\r\nb\x1b[2J\u{202e}\u{85}é", 80, String::push);
+        assert_eq!(out, r"a␍␊b␛[2J\u{202e}\u{85}é");
     }
 
     #[test]
@@ -90,7 +74,7 @@ mod tests {
             let mut out = String::from("x");
             push_within(&mut out, &text, room, String::push);
             prop_assert!(out.len() <= room + 1);
-            let whole: String = text.chars().map(harmless).collect();
+            let whole = bellwether_base::Shown::of(&text).to_string();
             let kept = &out[1..];
             if whole.len() <= room {
                 prop_assert_eq!(kept, whole);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Shown, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
@@ -122,9 +122,10 @@ fn judge(status: StatusCode) -> Result<(), Failure> {
     }
 }
 
-/// All members are always there, `null` where there is nothing to say.
+/// All members are always there, `null` where there is nothing to say. The values are what was said, and nothing of it acts on a
+/// terminal that the body is printed to.
 fn body(notice: &Notice, sender: &Sender) -> String {
-    json!({
+    let body = json!({
         "id": notice.id,
         "at": rfc3339(notice.at),
         "sensor": sender.host,
@@ -137,8 +138,8 @@ fn body(notice: &Notice, sender: &Sender) -> String {
         "fingerprint": notice.fingerprint,
         "score": notice.score,
         "more": notice.more,
-    })
-    .to_string()
+    });
+    Shown::json(&body.to_string()).to_string()
 }
 
 /// The same for the same notice, and never for another: numbers begin anew with a new database, and two notices that speak for different
@@ -209,11 +210,11 @@ mod tests {
     #[test]
     fn the_body_has_all_members() {
         let sender = Sender::new("sensor", "0.1.0");
-        let odd = Notice { score: Some(f64::NAN), subject: "a\"\n".into(), ..notice(7) };
+        let odd = Notice { score: Some(f64::NAN), subject: "a\"\n\u{202e}".into(), ..notice(7) };
         assert_eq!(
             body(&odd, &sender),
             "{\"id\":7,\"at\":\"2026-03-01T12:34:56.789012Z\",\"sensor\":\"sensor\",\
-             \"kind\":\"device_unauthorised\",\"severity\":\"critical\",\"subject\":\"a\\\"\\n\",\
+             \"kind\":\"device_unauthorised\",\"severity\":\"critical\",\"subject\":\"a\\\"\\n\\u202e\",\
              \"message\":\"call from a device that is none of the subscriber's\",\
              \"call\":\"a84b4c76e66710@pc33\",\"campaign\":null,\"fingerprint\":\"2:9ac1\",\"score\":null,\"more\":0}"
         );

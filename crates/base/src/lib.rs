@@ -1,4 +1,4 @@
-//! The words every other crate of Bellwether speaks: time, flows, losses and bounded tables.
+//! The words every other crate of Bellwether speaks: time, flows, losses, bounded tables, and what is shown of a text.
 //!
 //! Nothing here does I/O, reads a clock or knows a protocol.
 
@@ -7,6 +7,7 @@ mod escape;
 mod flow;
 mod hash;
 mod loss;
+mod shown;
 mod table;
 mod time;
 
@@ -15,5 +16,6 @@ pub use escape::percent_decoded;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};
 pub use hash::{ContentHasher, HashKey};
 pub use loss::{Loss, LossKind, Losses};
+pub use shown::{Piece, Pieces, Shown, is_plain};
 pub use table::{Evicted, GATHERED, LruTable, SlotId};
 pub use time::{Ppm, Span, Timestamp};

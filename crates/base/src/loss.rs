@@ -113,6 +113,9 @@ losses! {
     TcpFlowEvicted "tcp_flow_evicted" Partial
         "More TCP flows were open, or more of their bytes unread, than the configured limit. One lost its unread bytes: of many one that nobody answered, of large ones the largest."
         "Raise limits.tcp_flows or limits.tcp_mib if the traffic is honest.";
+    HepConnectionEvicted "hep_connection_evicted" Partial
+        "A connection to the HEP listener was closed to make room for another: it had said nothing, or its source held most of them."
+        "Look for what connects without sending, and keep strangers from the port with a firewall.";
     HepConnectionRefused "hep_connection_refused" Partial
         "More agents were connected to the HEP listener than it keeps; the connection was closed."
         "Look for an agent that connects again and again; let agents send by UDP.";
@@ -158,6 +161,12 @@ losses! {
     MediaEndpointEvicted "media_endpoint_evicted" Notice
         "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
         "Raise limits.media_endpoints.";
+    DatabaseLocked "database_locked" Notice
+        "Another program held the database locked; rows waited for it."
+        "End what holds it: a shell with an open transaction, a backup that does not end.";
+    RowsDropped "rows_dropped" Partial
+        "Another program held the database locked for so long that no more rows could wait; later ones were dropped."
+        "End what holds the database; raise database.waiting_rows if there is memory.";
     AlertPassedOver "alert_passed_over" Notice
         "A receiver was away for so long that more alerts waited for it than the configured backlog; the oldest were passed over."
         "See report alerts for what it missed; mend the receiver, or raise alerts.backlog.";

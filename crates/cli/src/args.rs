@@ -101,6 +101,29 @@ pub(crate) enum Command {
     Config(ConfigArgs),
 }
 
+impl Command {
+    /// Whether it makes sense only on a database that is there: then it makes neither one nor a key.
+    pub(crate) const fn needs_database(&self) -> bool {
+        match self {
+            Self::Replay(_) | Self::Sense(_) | Self::Doctor(_) | Self::Config(_) => false,
+            // Both may be filled before the first packet comes.
+            Self::Class(args) => !matches!(args.action, ClassAction::Import { .. }),
+            Self::Inventory(args) => {
+                !matches!(args.action, InventoryAction::Import { .. } | InventoryAction::Pull { .. })
+            }
+            Self::Report(_)
+            | Self::Show(_)
+            | Self::Plot(_)
+            | Self::Label(_)
+            | Self::Telemetry(_)
+            | Self::Evaluate(_)
+            | Self::Reputation(_)
+            | Self::Db(_)
+            | Self::Diff(_) => true,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct ReplayArgs {
     /// pcap or pcapng files (also .gz and .zst), folders of them, or `-` for standard input; read in time order

@@ -1,11 +1,12 @@
-use std::io::Write;
 use std::path::Path;
 
+use bellwether_base::Shown;
 use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, export_classes, import_classes};
 use serde_json::{Map, Value};
 
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
 use crate::config::Config;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::Printer;
 use crate::replay::Installation;
@@ -34,10 +35,10 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
         },
         ClassAction::Export { output } => {
             let file = export_classes(&open_reader(common)?.class_modes()?);
-            let text = format!("{file:#}\n");
+            let text = Shown::json(&format!("{file:#}\n"));
             match output {
-                Some(path) => std::fs::write(path, text).map_err(|e| of_file(path, &e))?,
-                None => std::io::stdout().write_all(text.as_bytes())?,
+                Some(path) => std::fs::write(path, text.as_str()).map_err(|e| of_file(path, &e))?,
+                None => out::page(&text)?,
             }
             Ok(Exit::Done)
         }
@@ -61,10 +62,9 @@ fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
     };
     drop(reader);
     for call_id in &without_noise {
-        let _ = writeln!(
-            std::io::stderr(),
-            "bellwether: {call_id}: no noise of its caller is in the database, so nothing was learned of it"
-        );
+        out::tell(format!(
+            "{call_id}: no noise of its caller is in the database, so nothing was learned of it"
+        ));
     }
     if modes.is_empty() {
         return Err(Failure::Work("there was nothing to learn from".to_owned()));
@@ -112,13 +112,7 @@ fn tell(common: &Common, modes: &[Mode]) {
     }
     for mode in modes {
         let name = if mode.mode.is_empty() { String::new() } else { format!(", {}", mode.mode) };
-        let _ = writeln!(
-            std::io::stderr(),
-            "bellwether: {}{name} ({}): {:.1} calls",
-            mode.class,
-            mode.coding.name(),
-            mode.calls
-        );
+        out::tell(format!("{}{name} ({}): {:.1} calls", mode.class, mode.coding.name(), mode.calls));
     }
 }
 

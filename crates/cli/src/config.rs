@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
-use bellwether_base::{Ppm, Span};
+use bellwether_base::{Ppm, Shown, Span};
 use bellwether_judge::{DialPlan, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::args::{Common, ConfigAction, ConfigArgs};
+use crate::out;
 use crate::outcome::{Exit, Failure};
 
 /// The commented default configuration; a test holds it to [`Config::default`].
@@ -76,6 +77,8 @@ struct AuthorisationSettings {
 struct DatabaseSettings {
     keep_days: u32,
     max_mib: u64,
+    lock_wait_s: f64,
+    waiting_rows: usize,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -337,7 +340,7 @@ impl Default for AuthorisationSettings {
 
 impl Default for DatabaseSettings {
     fn default() -> Self {
-        Self { keep_days: 90, max_mib: 20_480 }
+        Self { keep_days: 90, max_mib: 20_480, lock_wait_s: 600.0, waiting_rows: 100_000 }
     }
 }
 
@@ -385,7 +388,7 @@ impl Config {
         let Some(path) = path else { return Ok(Self::default()) };
         let text = std::fs::read_to_string(path)
             .map_err(|e| Failure::Usage(format!("cannot read the configuration {}: {e}", path.display())))?;
-        Self::parse(&text).map_err(|why| Failure::Usage(format!("{}: {why}", path.display())))
+        Self::parse(&text).map_err(|why| Failure::Config(format!("{}: {why}", path.display())))
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -397,6 +400,7 @@ impl Config {
     fn check(&self) -> Result<(), String> {
         let t = &self.timeouts;
         for (name, value) in [
+            ("database.lock_wait_s", self.database.lock_wait_s),
             ("analysis.window_s", self.analysis.window_s),
             ("timeouts.fragments_s", t.fragments_s),
             ("timeouts.tcp_gap_s", t.tcp_gap_s),
@@ -442,6 +446,10 @@ impl Config {
         }
         if !(self.database.max_mib == 0 || (16..=1 << 30).contains(&self.database.max_mib)) {
             return Err(format!("database.max_mib must be 0 or at least 16, not {}", self.database.max_mib));
+        }
+        if !(1..=10_000_000).contains(&self.database.waiting_rows) {
+            let found = self.database.waiting_rows;
+            return Err(format!("database.waiting_rows must lie between 1 and 10000000, not {found}"));
         }
         self.check_verdict()?;
         let mut names: Vec<&str> = self.site.trunks.iter().map(|t| t.name.as_str()).collect();
@@ -591,11 +599,21 @@ impl Config {
 
     /// 0 means no bound, in either.
     pub(crate) fn retention(&self) -> Retention {
-        let DatabaseSettings { keep_days, max_mib } = self.database;
+        let DatabaseSettings { keep_days, max_mib, .. } = self.database;
         Retention {
             keep: (keep_days > 0).then(|| Span::from_secs(i64::from(keep_days) * 86_400)),
             max_bytes: (max_mib > 0).then_some(max_mib << 20),
         }
+    }
+
+    /// How long another program that holds the database locked is waited for.
+    pub(crate) fn lock_wait(&self) -> Duration {
+        Duration::from_secs_f64(self.database.lock_wait_s)
+    }
+
+    /// Rows that wait for it meanwhile.
+    pub(crate) const fn waiting_rows(&self) -> usize {
+        self.database.waiting_rows
     }
 
     pub(crate) const fn tolerance(&self) -> Tolerance {
@@ -655,11 +673,11 @@ fn span(secs: f64) -> Span {
 /// `bellwether config`.
 pub(crate) fn run(common: &Common, args: &ConfigArgs) -> Result<Exit, Failure> {
     match &args.action {
-        ConfigAction::Default => std::io::stdout().write_all(DEFAULT.as_bytes())?,
+        ConfigAction::Default => out::page(&Shown::lines(DEFAULT))?,
         ConfigAction::Check { file } => {
             Config::load(Some(file))?;
             if !common.quiet {
-                writeln!(std::io::stdout(), "{} is sound", file.display())?;
+                out::line(format!("{} is sound", file.display()))?;
             }
         }
     }
@@ -682,7 +700,7 @@ mod tests {
         let table: toml::Table = DEFAULT.parse().unwrap();
         let keys = |name: &str| table.get(name).and_then(toml::Value::as_table).unwrap().len();
         let counts = ["database", "analysis", "mirror", "limits", "timeouts", "site"].map(keys);
-        assert_eq!(counts, [2, 2, 1, 10, 6, 3]);
+        assert_eq!(counts, [4, 2, 1, 10, 6, 3]);
     }
 
     #[test]

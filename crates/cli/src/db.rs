@@ -1,10 +1,9 @@
-use std::io::Write;
-
 use bellwether_base::Span;
 use bellwether_store::{Retention, Upkeep};
 
 use crate::args::{Common, DbAction, DbArgs};
 use crate::config::Config;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::replay::Installation;
 
@@ -32,7 +31,7 @@ pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
 fn check(common: &Common) -> Result<Exit, Failure> {
     let found = Upkeep::open(&common.db)?.check()?;
     for problem in &found {
-        writeln!(std::io::stdout(), "{problem}")?;
+        out::line(problem)?;
     }
     if found.is_empty() {
         return tell(common, &format!("{} is sound", common.db.display()));
@@ -58,7 +57,7 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
 
 fn tell(common: &Common, text: &str) -> Result<Exit, Failure> {
     if !common.quiet {
-        writeln!(std::io::stdout(), "{text}")?;
+        out::line(text)?;
     }
     Ok(Exit::Done)
 }

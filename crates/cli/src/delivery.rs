@@ -70,15 +70,24 @@ impl Deliveries {
 fn deliver(mut courier: Post, mut spool: Spooled, is_over: &AtomicBool, tell: &dyn Fn(&str)) {
     let mut leaves_at: Option<Timestamp> = None;
     let mut told_away = false;
+    // The spool fails the same way again and again while somebody holds the database locked.
+    let mut told_failure = String::new();
     let (mut skipped, mut refused) = (0, 0);
     loop {
         if is_over.load(Ordering::Relaxed) && leaves_at.is_none() {
             leaves_at = Some(now() + LEAVE_WITHIN);
         }
         let wait = match courier.turn(&mut spool, now()) {
-            Ok(wait) => wait,
+            Ok(wait) => {
+                told_failure.clear();
+                wait
+            }
             Err(e) => {
-                tell(&format!("alerts for {}: {e}", courier.name()));
+                let failure = e.to_string();
+                if failure != told_failure {
+                    tell(&format!("alerts for {} wait: {failure}", courier.name()));
+                }
+                told_failure = failure;
                 Wait::Until(now() + Span::from_secs(5))
             }
         };

@@ -98,7 +98,7 @@ fn database(path: &Path) -> Check {
     if path.as_os_str() == ":memory:" {
         return Check::not(State::Warning, "database", "kept in memory only", "Name a file with --db.");
     }
-    if !path.exists() {
+    if bellwether_store::check_existing(path).is_err() {
         return Check::ok("database", format!("{} will be made", path.display()));
     }
     match Reader::open(path) {

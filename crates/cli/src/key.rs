@@ -28,6 +28,12 @@ impl InstallationKey {
         }
     }
 
+    /// The refusal where a database has a key and it is not there: another one would be of no use.
+    pub(crate) fn missing(key_file: &str, db: &Path) -> Failure {
+        let path = place(key_file, db);
+        bad(&path, &format!("it is not there, and {} was made with it", db.display()))
+    }
+
     /// Reads the key, if there is one.
     pub(crate) fn kept(
         key_file: &str,

@@ -1,4 +1,3 @@
-use std::io::Write;
 use std::path::Path;
 
 use bellwether_base::Timestamp;
@@ -8,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
 use crate::config::Config;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::replay::{Installation, note};
 use crate::truth;
@@ -51,7 +51,7 @@ fn one(
         Labelled::Changed => "has no label any more",
     };
     if !common.quiet {
-        writeln!(std::io::stdout(), "{name} {id} {words}")?;
+        out::line(format!("{name} {id} {words}"))?;
     }
     Ok(())
 }
@@ -93,10 +93,9 @@ fn from_file(
         }
     }
     if !common.quiet {
-        writeln!(
-            std::io::stdout(),
+        out::line(format!(
             "{changed} calls labelled, {missing} unknown, {contradictory} lines contradict an earlier one"
-        )?;
+        ))?;
     }
     Ok(if missing > 0 { Exit::Partial } else { Exit::Done })
 }
@@ -123,7 +122,7 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
     writer.apply_labels()?;
     writer.close()?;
     if !common.quiet {
-        writeln!(std::io::stdout(), "{known} calls told of, {unknown} unknown, {wrong} lines refused")?;
+        out::line(format!("{known} calls told of, {unknown} unknown, {wrong} lines refused"))?;
     }
     Ok(if unknown + wrong > 0 { Exit::Partial } else { Exit::Done })
 }

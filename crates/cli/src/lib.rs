@@ -12,6 +12,7 @@ mod inventory;
 mod key;
 mod knowledge;
 mod label;
+mod out;
 mod outcome;
 mod plot;
 mod plot_silence;
@@ -27,9 +28,9 @@ mod show;
 mod truth;
 mod when;
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use bellwether_base::Shown;
 use clap::Parser;
 
 use args::{Cli, Command};
@@ -38,23 +39,41 @@ use outcome::{Exit, Failure};
 /// Does what the command line says; answers the exit code.
 #[must_use]
 pub fn command() -> ExitCode {
-    let cli = Cli::parse();
+    out::tell_panics();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return refused(&e),
+    };
     let is_quiet = cli.common.quiet;
     match run(&cli) {
         Ok(exit) => exit.code(),
         Err(Failure::BrokenPipe) => Exit::Done.code(),
         Err(failure) => {
-            // Nobody may be listening on standard error either; the exit code still tells.
-            let _ = writeln!(std::io::stderr(), "bellwether: {failure}");
+            out::tell(failure.shown());
             if !is_quiet && let Some(hint) = failure.hint() {
-                let _ = writeln!(std::io::stderr(), "  {hint}");
+                out::add(format!("  {hint}"));
             }
             failure.exit().code()
         }
     }
 }
 
+/// Arguments that cannot be used, and help, which clap words: an argument may be a name that traffic chose.
+fn refused(words: &clap::Error) -> ExitCode {
+    let text = Shown::lines(words.render().to_string().trim_end());
+    if words.use_stderr() {
+        out::add(text);
+        return Exit::Usage.code();
+    }
+    // Whoever reads it may have had enough.
+    let _ = out::line(text);
+    Exit::Done.code()
+}
+
 fn run(cli: &Cli) -> Result<Exit, Failure> {
+    if cli.command.needs_database() {
+        bellwether_store::check_existing(&cli.common.db)?;
+    }
     match &cli.command {
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),

@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use bellwether_base::Shown;
 use bellwether_capture::LiveError;
 use bellwether_sensor::SensorError;
 use bellwether_store::StoreError;
@@ -30,11 +31,16 @@ impl Exit {
     }
 }
 
+/// Columns of the longest message.
+const LONGEST_MESSAGE: usize = 4096;
+
 /// Why a command did not do its work, in one sentence for a person.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// How it was called or configured is wrong.
     Usage(String),
+    /// The configuration is wrong, in lines of which some quote it.
+    Config(String),
     /// The work failed.
     Work(String),
     /// Whoever read the output has had enough.
@@ -58,15 +64,25 @@ impl Failure {
 
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
+            Self::Usage(_) | Self::Config(_) => Exit::Usage,
             Self::Work(_) => Exit::Failed,
             Self::BrokenPipe => Exit::Done,
         }
     }
 
+    /// For the operator's eyes: a name in it may be one that traffic chose.
+    pub(crate) fn shown(&self) -> Shown {
+        match self {
+            Self::Config(text) => Shown::lines(text),
+            other => Shown::within(&other.to_string(), LONGEST_MESSAGE),
+        }
+    }
+
     pub(crate) const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Usage(_) => Some("`bellwether help` shows the commands and their options."),
+            Self::Usage(_) | Self::Config(_) => {
+                Some("`bellwether help` shows the commands and their options.")
+            }
             Self::Work(_) | Self::BrokenPipe => None,
         }
     }
@@ -75,7 +91,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(text) | Self::Work(text) => f.write_str(text),
+            Self::Usage(text) | Self::Config(text) | Self::Work(text) => f.write_str(text),
             Self::BrokenPipe => f.write_str("the output was closed"),
         }
     }

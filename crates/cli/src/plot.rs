@@ -1,9 +1,10 @@
 use std::fmt::Write as _;
-use std::io::Write;
 
+use bellwether_base::Shown;
 use serde_json::Value;
 
 use crate::args::{Common, PlotArgs, PlotWhat};
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
 use crate::show::open_reader;
@@ -19,7 +20,7 @@ pub(crate) const MARGIN: f64 = 60.0;
 
 /// Offsets of one device: a line of points per segment, seconds and milliseconds.
 struct Picture {
-    title: String,
+    title: Shown,
     segments: Vec<Vec<(f64, f64)>>,
     slope_ppm: Option<f64>,
 }
@@ -44,7 +45,7 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
         Some(path) => write_svg(path, &first.svg())?,
         None => {
             for noise in &noises {
-                std::io::stdout().write_all(noise.text().as_bytes())?;
+                out::page(&noise.text())?;
             }
         }
     }
@@ -71,7 +72,7 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
         }
         None => {
             for picture in &pictures {
-                std::io::stdout().write_all(picture.text().as_bytes())?;
+                out::page(&picture.text())?;
             }
         }
     }
@@ -101,7 +102,8 @@ impl Picture {
             _ => format!("no skew: {}", text("no_fit")),
         };
         let period = number("period_s").map_or_else(|| "?".to_owned(), |p| p.to_string());
-        let title = format!("{}, {}: period {period} s, {skew}", text("contact"), text("discipline"));
+        let title =
+            Shown::of(&format!("{}, {}: period {period} s, {skew}", text("contact"), text("discipline")));
         Some(Self { title, segments, slope_ppm: clock.get("slope_ppm").and_then(Value::as_f64) })
     }
 
@@ -119,7 +121,7 @@ impl Picture {
         (range(&mut self.points().map(|p| p.0)), range(&mut self.points().map(|p| p.1)))
     }
 
-    fn text(&self) -> String {
+    fn text(&self) -> Shown {
         let ((left, right), (bottom, top)) = self.ranges();
         let mut grid = vec![vec![' '; COLUMNS]; LINES];
         for (x, y) in self.points() {
@@ -140,7 +142,7 @@ impl Picture {
             out.push_str(&format!("{label} |{}\n", line.trim_end()));
         }
         out.push_str(&format!("{:>11}+{}\n{:>12}{left:<10.0}{:>62.0}\n", "", "-".repeat(COLUMNS), "", right));
-        out
+        Shown::lines(&out)
     }
 
     fn svg(&self) -> String {
@@ -150,7 +152,7 @@ impl Picture {
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"24\">{}</text>\n",
-            escaped(&self.title)
+            Shown::xml_text(self.title.as_str())
         );
         // Writing to a string does not fail.
         let mut put = |text: std::fmt::Arguments<'_>| {
@@ -202,10 +204,6 @@ fn ends(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     Some((points.first()?.0, points.last()?.0))
 }
 
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +221,7 @@ mod tests {
         let svg = picture().svg();
         assert_eq!(svg.matches("<circle").count(), 3);
         assert!(svg.contains("a &lt; b") && svg.trim_end().ends_with("</svg>"), "{svg}");
-        let text = picture().text();
+        let text = picture().text().to_string();
         assert_eq!(text.lines().skip(2).map(|l| l.matches('.').count()).sum::<usize>(), 3 + 2, "{text}");
     }
 }

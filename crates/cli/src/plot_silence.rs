@@ -1,8 +1,9 @@
 use std::fmt::Write as _;
 
+use bellwether_base::Shown;
 use serde_json::{Map, Value};
 
-use crate::plot::{HEIGHT, MARGIN, WIDTH, escaped};
+use crate::plot::{HEIGHT, MARGIN, WIDTH};
 
 /// Width of the longest bar in the terminal, in characters.
 const BAR: usize = 50;
@@ -12,7 +13,7 @@ const WIDEST: i32 = 800;
 
 /// How often each sample value occurs in a stream's noise, as in the paper's figures 5 and 10.
 pub(crate) struct Noise {
-    title: String,
+    title: Shown,
     /// Sample values of 16 bits and their shares, in order of the value.
     shares: Vec<(i32, f64)>,
     mean: f64,
@@ -55,7 +56,7 @@ impl Noise {
         shares.sort_by_key(|(sample, _)| *sample);
         let class =
             stream.get("class").and_then(Value::as_str).map_or_else(String::new, |c| format!(", {c}"));
-        let title = format!(
+        let title = Shown::of(&format!(
             "{} {}: {} packets of noise, energy {:.3e}, offset {:.3e}, {}{class}",
             text("direction"),
             text("src"),
@@ -63,7 +64,7 @@ impl Noise {
             number("energy"),
             number("dc_offset"),
             coding(&text("law")),
-        );
+        ));
         Some(Self { title, shares, mean: number("dc_offset") * 32768.0 })
     }
 
@@ -71,14 +72,14 @@ impl Noise {
         self.shares.iter().map(|(_, share)| *share).fold(1e-9, f64::max)
     }
 
-    pub(crate) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> Shown {
         let mut out = format!("{}\nshare of samples by value (16 bits)\n", self.title);
         for (sample, share) in &self.shares {
             let bar = "#".repeat((share / self.most() * BAR as f64).round() as usize);
             // Writing to a string does not fail.
             let _ = writeln!(out, "{sample:>6} {:>6.2} % |{bar}", share * 100.0);
         }
-        out
+        Shown::lines(&out)
     }
 
     pub(crate) fn svg(&self) -> String {
@@ -88,7 +89,7 @@ impl Noise {
         let mut out = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
              <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"24\">{}</text>\n",
-            escaped(&self.title)
+            Shown::xml_text(self.title.as_str())
         );
         let (x0, x1, y0, y1) = (MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN, MARGIN);
         let _ = writeln!(out, "<path d=\"M{x0} {y1}V{y0}H{x1}\" fill=\"none\" stroke=\"black\"/>");
@@ -141,6 +142,6 @@ mod tests {
         let noise = Noise::of(stream.as_object().unwrap()).unwrap();
         assert_eq!(noise.shares, [(-8, 0.05), (0, 0.75), (8, 0.2)]);
         assert_eq!(noise.svg().matches("class=\"value\"").count(), 3);
-        assert!(noise.text().contains("     0  75.00 % |#####"), "{}", noise.text());
+        assert!(noise.text().as_str().contains("     0  75.00 % |#####"), "{}", noise.text());
     }
 }

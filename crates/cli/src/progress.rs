@@ -1,11 +1,16 @@
-use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use bellwether_base::Shown;
 use bellwether_sensor::Progress;
+
+use crate::out;
 
 /// How often the line is drawn anew.
 const EVERY: Duration = Duration::from_millis(100);
 const WIDTH: u64 = 24;
+
+/// Columns of the input's name.
+const NAME: usize = 40;
 
 /// A progress line on standard error, where that is a terminal.
 pub(crate) struct Bar {
@@ -16,7 +21,7 @@ pub(crate) struct Bar {
 
 impl Bar {
     pub(crate) fn new(is_quiet: bool) -> Self {
-        Self { started: Instant::now(), drawn: None, is_on: !is_quiet && std::io::stderr().is_terminal() }
+        Self { started: Instant::now(), drawn: None, is_on: !is_quiet && out::has_watcher() }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {
@@ -33,19 +38,15 @@ impl Bar {
             }
             _ => format!("{} MiB", progress.bytes >> 20),
         };
-        let name: String =
-            progress.name.chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect();
-        let packets = progress.packets;
-        let mut err = std::io::stderr();
-        // A terminal that went away is no reason to stop the work.
-        let _ = write!(err, "\r\x1b[K{name}  {bar}  {packets} packets, {:.2} M/s", rate / 1e6);
-        let _ = err.flush();
+        let mut line = Shown::ending_within(&progress.name, NAME);
+        line.put(&format!("  {bar}  {} packets, {:.2} M/s", progress.packets, rate / 1e6));
+        out::progress(&line);
     }
 
     /// Wipes the line.
     pub(crate) fn finish(&self) {
         if self.drawn.is_some() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
+            out::wipe();
         }
     }
 }

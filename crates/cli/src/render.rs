@@ -1,10 +1,19 @@
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io;
 
+use bellwether_base::Shown;
 use bellwether_store::{Column, Kind, Report, Values};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Map, Value};
 
 use crate::args::Format;
+use crate::out::{Out, json, width};
+
+/// Columns of the longest cell of a table, and of the longest value in `show`: what is longer is cut, and JSON has it whole.
+const LONGEST_CELL: usize = 200;
+const LONGEST_VALUE: usize = 4096;
+
+/// Columns of the longest name of a field: some are made of what was seen.
+const LONGEST_NAME: usize = 48;
 
 /// Prints the rows of a report in one of the formats. Only `table` holds them back until the end.
 pub(crate) struct Printer {
@@ -12,7 +21,7 @@ pub(crate) struct Printer {
     columns: &'static [Column],
     /// Names of those that a table shows.
     shown: &'static [&'static str],
-    out: BufWriter<StdoutLock<'static>>,
+    out: Out,
     table: Option<Table>,
     rows: u64,
 }
@@ -28,7 +37,7 @@ impl Printer {
         shown: &'static [&'static str],
     ) -> Self {
         let table = (format == Format::Table).then(|| empty_table(columns, shown));
-        Self { format, columns, shown, out: BufWriter::new(io::stdout().lock()), table, rows: 0 }
+        Self { format, columns, shown, out: Out::new(), table, rows: 0 }
     }
 
     pub(crate) fn row(&mut self, values: Values) -> io::Result<()> {
@@ -37,23 +46,24 @@ impl Printer {
             Format::Table => {
                 let cells = self.shown.iter().filter_map(|name| {
                     let at = columns.iter().position(|c| c.name == *name)?;
-                    Some(cell(values.get(at)?, columns.get(at)?))
+                    Some(cell(values.get(at)?, columns.get(at)?).to_string())
                 });
                 if let Some(table) = &mut self.table {
                     table.add_row(cells);
                 }
             }
             Format::Json => {
-                self.out.write_all(if self.rows == 0 { b"[\n" } else { b",\n" })?;
-                write!(self.out, "{}", object(columns, values))?;
+                let mut text = Shown::default();
+                text.own(if self.rows == 0 { "[\n" } else { ",\n" });
+                text.push(&json(&object(columns, values)));
+                self.out.part(&text)?;
             }
-            Format::Jsonl => writeln!(self.out, "{}", object(columns, values))?,
+            Format::Jsonl => self.out.line(&json(&object(columns, values)))?,
             Format::Csv => {
                 if self.rows == 0 {
                     self.csv_header()?;
                 }
-                let fields: Vec<String> = values.iter().map(csv_field).collect();
-                writeln!(self.out, "{}", fields.join(","))?;
+                self.out.line(&csv_line(values.iter().map(csv_field)))?;
             }
         }
         self.rows += 1;
@@ -62,25 +72,24 @@ impl Printer {
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
         match (self.format, self.rows) {
-            (Format::Table, 0) => writeln!(self.out, "none")?,
+            (Format::Table, 0) => self.out.line(&"none".into())?,
             (Format::Table, _) => {
                 if let Some(table) = &self.table {
                     for line in table.lines() {
-                        writeln!(self.out, "{}", line.trim_end())?;
+                        self.out.line(&line.trim_end().into())?;
                     }
                 }
             }
-            (Format::Json, 0) => writeln!(self.out, "[]")?,
-            (Format::Json, _) => writeln!(self.out, "\n]")?,
+            (Format::Json, 0) => self.out.line(&"[]".into())?,
+            (Format::Json, _) => self.out.line(&Shown::lines("\n]"))?,
             (Format::Csv, 0) => self.csv_header()?,
             (Format::Csv | Format::Jsonl, _) => {}
         }
-        self.out.flush()
+        self.out.finish()
     }
 
     fn csv_header(&mut self) -> io::Result<()> {
-        let names: Vec<&str> = self.columns.iter().map(|c| c.name).collect();
-        writeln!(self.out, "{}", names.join(","))
+        self.out.line(&csv_line(self.columns.iter().map(|c| Shown::csv_text(c.name))))
     }
 }
 
@@ -214,16 +223,12 @@ fn empty_table(columns: &[Column], shown: &[&str]) -> Table {
     table
 }
 
-/// The terminal's width; none where the output goes elsewhere, where lines may be as long as they are.
-fn width() -> Option<u16> {
-    if !io::stdout().is_terminal() {
-        return None;
-    }
-    terminal_size::terminal_size().map(|(width, _)| width.0.max(60))
+/// A value as a person wants to read it, within the bounds of a table.
+fn cell(value: &Value, column: &Column) -> Shown {
+    Shown::within(&cell_text(value, column), LONGEST_CELL)
 }
 
-/// A value as a person wants to read it.
-fn cell(value: &Value, column: &Column) -> String {
+fn cell_text(value: &Value, column: &Column) -> String {
     match (value, column.kind) {
         (Value::Null, _) => "-".to_owned(),
         (Value::String(text), Kind::Time) => short_time(text),
@@ -276,74 +281,113 @@ fn object(columns: &[Column], values: Values) -> Value {
     Value::Object(columns.iter().map(|c| c.name.to_owned()).zip(values).collect())
 }
 
-/// A field of CSV (RFC 4180); nothing for null, JSON for lists and objects.
-pub(crate) fn csv_field(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+/// A field of CSV (RFC 4180): nothing for null, JSON for lists and objects. Numbers are ours and stay numbers, whatever their sign; every
+/// text is one that traffic may have chosen.
+pub(crate) fn csv_field(value: &Value) -> Shown {
+    match value {
+        Value::Null => Shown::default(),
+        Value::Bool(_) | Value::Number(_) => Shown::of(&value.to_string()),
+        Value::String(text) => Shown::csv_text(text),
+        Value::Array(_) | Value::Object(_) => Shown::csv_text(json(value).as_str()),
+    }
+}
+
+/// Fields in one line.
+pub(crate) fn csv_line(fields: impl IntoIterator<Item = Shown>) -> Shown {
+    let mut line = Shown::default();
+    for (i, field) in fields.into_iter().enumerate() {
+        if i > 0 {
+            line.own(",");
+        }
+        line.push(&field);
+    }
+    line
 }
 
 /// Prints one object with a line per field; lists and objects are indented below their name.
 pub(crate) fn print_object(object: &Map<String, Value>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    print_fields(&mut out, object, 0)
+    let mut out = Out::new();
+    fields(object, 0).iter().try_for_each(|line| out.line(line))?;
+    out.finish()
 }
 
-fn print_fields(out: &mut impl Write, object: &Map<String, Value>, indent: usize) -> io::Result<()> {
-    let pad = " ".repeat(indent);
-    let widest = object.keys().map(String::len).max().unwrap_or(0);
-    for (name, value) in object {
+/// The lines of an object.
+fn fields(object: &Map<String, Value>, indent: usize) -> Vec<Shown> {
+    let name = |name: &str| {
+        let mut line = Shown::default();
+        line.pad(indent);
+        line.push(&Shown::within(name, LONGEST_NAME));
+        line
+    };
+    let widest = object.keys().map(|key| name(key).width()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    let field = |mut line: Shown, value: &Shown| {
+        line.pad(widest + 2);
+        line.push(value);
+        line
+    };
+    for (key, value) in object {
         match value {
             Value::Null => {}
             Value::Object(inner) if inner.is_empty() => {}
             Value::Array(list) if list.is_empty() => {}
             Value::Object(inner) if inner.values().all(Value::is_number) => {
                 let parts: Vec<String> = inner.iter().map(|(k, v)| format!("{k} {v}")).collect();
-                writeln!(out, "{pad}{name:widest$}  {}", parts.join(", "))?;
+                lines.push(field(name(key), &Shown::within(&parts.join(", "), LONGEST_VALUE)));
             }
             Value::Object(inner) => {
-                writeln!(out, "{pad}{name}")?;
-                print_fields(out, inner, indent + 4)?;
+                lines.push(name(key));
+                lines.extend(fields(inner, indent + 4));
             }
             Value::Array(list) if list.iter().any(Value::is_object) => {
                 if list.iter().all(|item| item.get("meaning").is_some()) {
-                    writeln!(out, "{pad}{name}")?;
-                    list.iter().try_for_each(|item| print_trait(out, item, indent + 4))?;
+                    lines.push(name(key));
+                    lines.extend(list.iter().flat_map(|item| trait_lines(item, indent + 4)));
                     continue;
                 }
                 for inner in list.iter().filter_map(Value::as_object) {
-                    writeln!(out, "{pad}{name}:")?;
-                    print_fields(out, inner, indent + 4)?;
+                    let mut line = name(key);
+                    line.own(":");
+                    lines.push(line);
+                    lines.extend(fields(inner, indent + 4));
                 }
             }
             Value::Array(list) => {
                 for (i, item) in list.iter().enumerate() {
-                    let label = if i == 0 { name.as_str() } else { "" };
-                    writeln!(out, "{pad}{label:widest$}  {}", plain(item))?;
+                    lines.push(field(name(if i == 0 { key } else { "" }), &plain(item)));
                 }
             }
-            value => writeln!(out, "{pad}{name:widest$}  {}", plain(value))?,
+            value => lines.push(field(name(key), &plain(value))),
         }
     }
-    Ok(())
+    lines
 }
 
-/// A trait in one line: its key and value, and what that means.
-fn print_trait(out: &mut impl Write, item: &Value, indent: usize) -> io::Result<()> {
+/// A trait in two lines: its key and value, and what that means.
+fn trait_lines(item: &Value, indent: usize) -> [Shown; 2] {
     let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or("-");
     let value = match item.get("value") {
-        Some(Value::Array(list)) => list.iter().map(plain).collect::<Vec<_>>().join(" | "),
-        Some(value) => plain(value),
+        Some(Value::Array(list)) => list.iter().map(text_of).collect::<Vec<_>>().join(" | "),
+        Some(value) => text_of(value),
         None => String::new(),
     };
-    let pad = " ".repeat(indent);
-    writeln!(out, "{pad}{:<4} {value}\n{pad}       {} ({})", text("key"), text("meaning"), text("level"))
+    let line = |indent: usize, text: &str| {
+        let mut line = Shown::default();
+        line.pad(indent);
+        line.push(&Shown::within(text, LONGEST_VALUE));
+        line
+    };
+    [
+        line(indent, &format!("{:<4} {value}", text("key"))),
+        line(indent + 7, &format!("{} ({})", text("meaning"), text("level"))),
+    ]
 }
 
-fn plain(value: &Value) -> String {
+fn plain(value: &Value) -> Shown {
+    Shown::within(&text_of(value), LONGEST_VALUE)
+}
+
+fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
@@ -354,18 +398,26 @@ mod tests {
 
     #[test]
     fn csv_quotes_what_needs_it() {
-        assert_eq!(csv_field(&json!("a,\"b\"")), "\"a,\"\"b\"\"\"");
-        assert_eq!(csv_field(&json!(["x", 1])), "\"[\"\"x\"\",1]\"");
-        assert_eq!((csv_field(&Value::Null), csv_field(&json!(7))), (String::new(), "7".to_owned()));
+        let field = |value| csv_field(&value).to_string();
+        assert_eq!(field(json!("a,\"b\"")), "\"a,\"\"b\"\"\"");
+        assert_eq!(field(json!(["x", 1])), "\"[\"\"x\"\",1]\"");
+        assert_eq!((field(Value::Null), field(json!(7))), (String::new(), "7".to_owned()));
+    }
+
+    #[test]
+    fn a_negative_number_stays_one_and_a_text_like_it_is_made_text() {
+        let line = csv_line([csv_field(&json!(-2.5)), csv_field(&json!("-2.5")), csv_field(&json!(["-1"]))]);
+        assert_eq!(line.as_str(), "-2.5,'-2.5,\"[\"\"-1\"\"]\"");
     }
 
     #[test]
     fn cells_are_short_for_the_eye() {
         let time = Column { name: "t", kind: Kind::Time };
-        assert_eq!(cell(&json!("2026-11-21T03:43:01.123456789Z"), &time), "2026-11-21 03:43:01.123");
+        let cell = |value, column| cell(&value, column).to_string();
+        assert_eq!(cell(json!("2026-11-21T03:43:01.123456789Z"), &time), "2026-11-21 03:43:01.123");
         let text = Column { name: "aor", kind: Kind::Text };
-        assert_eq!(cell(&json!("sip:0123456789abcdef0123456789abcdef@h"), &text), "sip:01234567..@h");
-        assert_eq!(cell(&Value::Null, &text), "-");
+        assert_eq!(cell(json!("sip:0123456789abcdef0123456789abcdef@h"), &text), "sip:01234567..@h");
+        assert_eq!(cell(Value::Null, &text), "-");
     }
 
     #[test]

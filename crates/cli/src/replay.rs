@@ -1,10 +1,9 @@
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use bellwether_judge::Tokeniser;
-use bellwether_sensor::{Config as Sensor, Finished, Latency};
-use bellwether_store::Writer;
+use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
+use bellwether_store::{StoreError, Writer};
 use bellwether_verdict::Assessor;
 
 use crate::args::{Common, ReplayArgs};
@@ -12,6 +11,7 @@ use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::key::InstallationKey;
 use crate::knowledge;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::progress::Bar;
 use crate::report::print_summary;
@@ -27,7 +27,7 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Loads or makes the key and opens the database.
     pub(crate) fn new(common: &Common, config: &Config) -> Result<Self, Failure> {
-        let Installation { key, tokeniser, writer } = Installation::open(common, config)?;
+        let Installation { key, tokeniser, writer } = Installation::open_patiently(common, config)?;
         let deliveries = Deliveries::open(&config.alerts, &common.db, &tokeniser.key_id())?;
         let sensor = Sensor {
             workers: common.workers.unwrap_or_else(processors),
@@ -41,6 +41,7 @@ impl Prepared {
             sensitive: config.sensitive(),
             knowledge: Arc::new(knowledge::load(common, config)?),
             retention: None,
+            patience: patience(config),
         };
         Ok(Self { sensor, writer, deliveries })
     }
@@ -54,16 +55,64 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Loads or makes the key and opens the database.
+    /// Loads the key and opens the database. Both are made where there is neither; never a key to a database that has one.
     pub(crate) fn open(common: &Common, config: &Config) -> Result<Self, Failure> {
+        Self::try_open(common, config)?.map_err(Failure::from)
+    }
+
+    /// The same, and waits for a program that holds the database locked.
+    fn open_patiently(common: &Common, config: &Config) -> Result<Self, Failure> {
+        let began = jiff::Timestamp::now();
+        let waited = || jiff::Timestamp::now().duration_since(began).unsigned_abs();
+        let mut is_told = false;
+        loop {
+            match Self::try_open(common, config)? {
+                Err(e) if e.is_locked() && waited() < config.lock_wait() => {
+                    if !is_told {
+                        out::tell("another program holds the database locked: it is waited for");
+                    }
+                    is_told = true;
+                }
+                Err(e) if e.is_locked() => {
+                    return Err(StoreError::Locked { path: common.db.clone(), waited: waited() }.into());
+                }
+                opened => return Ok(opened?),
+            }
+        }
+    }
+
+    fn try_open(common: &Common, config: &Config) -> Result<Result<Self, StoreError>, Failure> {
         check_folder(&common.db)?;
-        let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
+        let mut warn = |warning: String| note(common, &warning);
+        let key = match InstallationKey::kept(&config.key_file, &common.db, &mut warn)? {
+            Some(key) => key,
+            None => match bellwether_store::key_id(&common.db) {
+                Ok(None) => InstallationKey::load(&config.key_file, &common.db, &mut warn)?,
+                Ok(Some(_)) => return Err(InstallationKey::missing(&config.key_file, &common.db)),
+                Err(e) => return Ok(Err(e)),
+            },
+        };
         let tokeniser = Tokeniser::new(&key.0, config.privacy());
         let as_read = configured(common, config)?;
         let assessor = Assessor::new(config.verdict(), key.hash_key());
-        let writer = Writer::open(&common.db, &tokeniser.key_id())?.judging(as_read).assessing(assessor)?;
-        Ok(Self { key, tokeniser, writer })
+        let opened = Writer::open(&common.db, &tokeniser.key_id());
+        Ok(opened.and_then(|w| w.judging(as_read).assessing(assessor)).map(|writer| Self {
+            key,
+            tokeniser,
+            writer,
+        }))
     }
+}
+
+/// How rows wait for a program that holds the database locked, and what is told of it.
+fn patience(config: &Config) -> Patience {
+    let hear = |news| {
+        out::tell(match news {
+            LockNews::Waits => "another program holds the database locked: what is to be written waits",
+            LockNews::WritesAgain => "the database is free again: what waited is written",
+        });
+    };
+    Patience { lock: Arc::new(LockPatience::new(config.lock_wait(), hear)), rows: config.waiting_rows() }
 }
 
 /// `bellwether replay`.
@@ -91,16 +140,13 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         print_speed(outcome.packets, &outcome.finished);
     }
     for damage in &outcome.damaged {
-        let _ = writeln!(std::io::stderr(), "bellwether: {} was read up to {}", damage.name, damage.error);
+        out::tell(format!("{} was read up to {}", damage.name, damage.error));
     }
     for unread in &outcome.unread {
-        let _ = writeln!(
-            std::io::stderr(),
-            "bellwether: {}: {} frames have link type {}, which is not read",
-            unread.name,
-            unread.frames,
-            unread.link_type
-        );
+        out::tell(format!(
+            "{}: {} frames have link type {}, which is not read",
+            unread.name, unread.frames, unread.link_type
+        ));
     }
     let is_whole = outcome.damaged.is_empty() && outcome.unread.is_empty();
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
@@ -121,7 +167,7 @@ fn processors() -> u16 {
 
 pub(crate) fn note(common: &Common, text: &str) {
     if !common.quiet {
-        let _ = writeln!(std::io::stderr(), "bellwether: {text}");
+        out::tell(text);
     }
 }
 
@@ -137,5 +183,5 @@ pub(crate) fn print_speed(packets: u64, finished: &Finished) {
     if let Some(committed) = finished.committed {
         text.push_str(&format!("; packet to commit {}", words(committed)));
     }
-    let _ = writeln!(std::io::stderr(), "{text}");
+    out::add(text);
 }

@@ -1,12 +1,13 @@
-use std::io::Write;
 use std::ops::ControlFlow;
 
+use bellwether_base::Shown;
 use bellwether_store::{Column, Query, Reader, Report};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, Format, ReportArgs, What};
+use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::render::{Printer, print_object};
+use crate::render::{Printer, csv_field, csv_line, print_object};
 use crate::show::open_reader;
 use crate::when::moment;
 
@@ -74,18 +75,15 @@ pub(crate) fn print_summary(format: Format, reader: &Reader) -> Result<(), Failu
     let summary = reader.summary()?;
     match format {
         Format::Table => print_object(&summary)?,
-        Format::Json | Format::Jsonl => writeln!(std::io::stdout(), "{}", Value::Object(summary))?,
+        Format::Json | Format::Jsonl => out::line(out::json(&Value::Object(summary)))?,
         Format::Csv => print_csv_object(&summary)?,
     }
     Ok(())
 }
 
 fn print_csv_object(object: &Map<String, Value>) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let names: Vec<&str> = object.keys().map(String::as_str).collect();
-    writeln!(out, "{}", names.join(","))?;
-    let values: Vec<String> = object.values().map(crate::render::csv_field).collect();
-    writeln!(out, "{}", values.join(","))
+    out::line(csv_line(object.keys().map(|name| Shown::csv_text(name))))?;
+    out::line(csv_line(object.values().map(csv_field)))
 }
 
 /// One `--where`.

@@ -1,9 +1,10 @@
-use std::io::Write;
-
+use bellwether_base::Shown;
 use bellwether_store::{Export, Listed, ListedSubject};
 
 use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
+use crate::out;
 use crate::outcome::{Exit, Failure};
+use crate::render::csv_line;
 use crate::report;
 use crate::show::open_reader;
 
@@ -21,11 +22,11 @@ pub(crate) fn run(common: &Common, args: &ReputationArgs) -> Result<Exit, Failur
                 ExportAs::Csv => Export::Csv,
                 ExportAs::Kamailio => Export::Kamailio,
             };
-            let text = written(&open_reader(common)?.listed(listed)?, listed, export)?;
+            let text = written(&open_reader(common)?.listed(listed)?, listed, export);
             match output {
-                Some(path) => std::fs::write(path, text)
+                Some(path) => std::fs::write(path, text.as_str())
                     .map_err(|e| Failure::Work(format!("{}: {e}", path.display())))?,
-                None => std::io::stdout().write_all(text.as_bytes())?,
+                None => out::page(&text)?,
             }
             Ok(Exit::Done)
         }
@@ -33,33 +34,34 @@ pub(crate) fn run(common: &Common, args: &ReputationArgs) -> Result<Exit, Failur
 }
 
 /// A list as text.
-fn written(listed: &[ListedSubject], list: Listed, export: Export) -> Result<String, Failure> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    let wrong = |e: &dyn std::fmt::Display| Failure::Work(e.to_string());
+fn written(listed: &[ListedSubject], list: Listed, export: Export) -> Shown {
+    let mut out = Shown::default();
+    let mut put = |line: Shown| {
+        out.push(&line);
+        out.own("\n");
+    };
+    let key = |l: &ListedSubject| format!("{}:{}", l.subject.layer.name(), l.subject.name);
     match export {
-        Export::Plain => {
-            let lines = listed.iter().map(|l| format!("{}:{}\n", l.subject.layer.name(), l.subject.name));
-            return Ok(lines.collect());
-        }
+        Export::Plain => listed.iter().for_each(|l| put(Shown::of(&key(l)))),
         Export::Csv => {
-            csv.write_record(["kind", "subject", "reputation", "since", "why"]).map_err(|e| wrong(&e))?;
+            put(csv_line(["kind", "subject", "reputation", "since", "why"].map(Shown::csv_text)));
             for l in listed {
                 let since = l.since.map(crate::when::rfc3339).unwrap_or_default();
-                let standing = format!("{:.1}", l.standing);
-                csv.write_record([l.subject.layer.name(), &l.subject.name, &standing, &since, &l.why])
-                    .map_err(|e| wrong(&e))?;
+                // A number of ours, which may be negative.
+                let standing = Shown::of(&format!("{:.1}", l.standing));
+                let [kind, subject, since, why] =
+                    [l.subject.layer.name(), &l.subject.name, &since, &l.why].map(Shown::csv_text);
+                put(csv_line([kind, subject, standing, since, why]));
             }
         }
         Export::Kamailio => {
             // Columns of the module htable's db_text and SQL tables; key and value are text (type 0).
-            csv.write_record(["key_name", "key_type", "value_type", "key_value", "expires"])
-                .map_err(|e| wrong(&e))?;
+            let header = ["key_name", "key_type", "value_type", "key_value", "expires"];
+            put(csv_line(header.map(Shown::csv_text)));
             for l in listed {
-                let key = format!("{}:{}", l.subject.layer.name(), l.subject.name);
-                csv.write_record([key.as_str(), "0", "0", list.name(), "0"]).map_err(|e| wrong(&e))?;
+                put(csv_line([&key(l), "0", "0", list.name(), "0"].map(Shown::csv_text)));
             }
         }
     }
-    let octets = csv.into_inner().map_err(|e| wrong(&e))?;
-    String::from_utf8(octets).map_err(|e| wrong(&e))
+    out
 }

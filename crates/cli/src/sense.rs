@@ -1,9 +1,9 @@
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bellwether_base::Shown;
 use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
 use bellwether_sensor::{Ears, Event, Operator, Settings};
 
@@ -11,6 +11,7 @@ use sd_notify::NotifyState;
 
 use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
+use crate::out;
 use crate::outcome::{Exit, Failure, no_thread};
 use crate::replay::{Prepared, print_speed};
 use crate::report::print_summary;
@@ -160,7 +161,7 @@ impl Operator for Terminal {
                 Some(Settings { site: config.site(), tunnels: config.tunnels() })
             }
             Err(e) => {
-                tell(&format!("nothing was changed: {e}"));
+                out::tell(Shown::lines(&format!("nothing was changed: {e}")));
                 None
             }
         }
@@ -184,5 +185,5 @@ fn notify(state: NotifyState<'_>) {
 }
 
 fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr(), "bellwether: {text}");
+    out::tell(text);
 }

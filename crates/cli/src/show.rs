@@ -1,10 +1,9 @@
-use std::io::Write;
-
 use bellwether_store::{Reader, Signatures};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
 use crate::config::Config;
+use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::print_object;
 
@@ -17,6 +16,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reader.show_campaign(&args.id)?.into_iter().collect(),
     };
+    reader.is_whole()?;
     if found.is_empty() {
         let kind = match args.kind {
             ShowKind::Call => "call with the Call-ID",
@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     }
     for (i, object) in found.iter().enumerate() {
         if i > 0 && common.format == Format::Table {
-            writeln!(std::io::stdout())?;
+            out::line("")?;
         }
         print(common.format, object)?;
     }
@@ -38,7 +38,9 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
 /// `bellwether diff`.
 pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
     let reader = open_reader(common)?;
-    match reader.diff(&args.first, &args.second)? {
+    let found = reader.diff(&args.first, &args.second)?;
+    reader.is_whole()?;
+    match found {
         Some(object) => print(common.format, &object)?,
         None => {
             let text = format!("{} does not hold both calls", common.db.display());
@@ -82,7 +84,7 @@ pub(crate) fn print(format: Format, object: &Map<String, Value>) -> Result<(), F
     match format {
         Format::Table => print_object(object)?,
         Format::Json | Format::Jsonl | Format::Csv => {
-            writeln!(std::io::stdout(), "{}", Value::Object(object.clone()))?;
+            out::line(out::json(&Value::Object(object.clone())))?;
         }
     }
     Ok(())

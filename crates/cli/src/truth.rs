@@ -1,6 +1,8 @@
 //! Labels from files: what is known of calls.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -17,11 +19,63 @@ pub(crate) struct Truth {
     pub(crate) class: Option<String>,
 }
 
+/// Octets of the longest line: more is no label.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// A file of labels, read line by line: it may be longer than memory.
+pub(crate) struct Truths {
+    from: BufReader<File>,
+    path: PathBuf,
+    number: u64,
+    line: String,
+}
+
+impl Truths {
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let file =
+            File::open(path).map_err(|e| Failure::Work(format!("cannot read {}: {e}", path.display())))?;
+        Ok(Self { from: BufReader::new(file), path: path.to_path_buf(), number: 0, line: String::new() })
+    }
+
+    /// The next line that says anything; none at the end.
+    fn read(&mut self) -> Result<Option<Truth>, String> {
+        loop {
+            self.number += 1;
+            self.line.clear();
+            let read =
+                (&mut self.from).take(LONGEST_LINE).read_line(&mut self.line).map_err(|e| e.to_string())?;
+            if read == 0 {
+                return Ok(None);
+            }
+            if read as u64 == LONGEST_LINE && !self.line.ends_with('\n') {
+                return Err(format!("the line is longer than {LONGEST_LINE} octets"));
+            }
+            if !self.line.trim().is_empty() {
+                return parse(self.line.trim_end()).map(Some);
+            }
+        }
+    }
+}
+
+impl Iterator for Truths {
+    type Item = Result<Truth, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.read() {
+            Ok(truth) => truth.map(Ok),
+            Err(why) => {
+                let told = |why: String| {
+                    Failure::Work(format!("{}, line {}: {why}", self.path.display(), self.number))
+                };
+                Some(Err(told(why)))
+            }
+        }
+    }
+}
+
 /// Reads a file of labels: a JSON object on each line.
 pub(crate) fn read(path: &Path) -> Result<Vec<Truth>, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Failure::Work(format!("cannot read {}: {e}", path.display())))?;
-    lines(&text).map_err(|why| Failure::Work(format!("{}, {why}", path.display())))
+    Truths::open(path)?.collect()
 }
 
 /// The labels of a text, or the first line that is none and why.

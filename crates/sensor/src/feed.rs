@@ -5,14 +5,13 @@ use bellwether_capture::{CaptureReader, Input, Record};
 use bellwether_judge::{InputRow, Row};
 use bellwether_shard::VIRTUAL_SHARDS;
 use bellwether_wire::LinkType;
-use crossbeam_channel::Sender;
 
 use crate::SensorError;
 use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, Gone};
 use crate::replay::{Damage, Progress, Unread};
-use crate::writing::Rows;
+use crate::room::Door;
 
 /// Packets between two reports of progress.
 const PROGRESS_EVERY: u64 = 65_536;
@@ -25,7 +24,7 @@ pub(crate) struct Feed<'a> {
     waiting: VecDeque<&'a Input>,
     open: Vec<Open>,
     dispatcher: Dispatcher,
-    rows: &'a Sender<Rows>,
+    rows: &'a Door,
     key: HashKey,
     counted: Counters,
     fed: Fed,
@@ -52,12 +51,7 @@ pub(crate) struct Fed {
 
 impl<'a> Feed<'a> {
     /// Inputs come in order of their first record.
-    pub(crate) fn new(
-        inputs: &'a [Input],
-        dispatcher: Dispatcher,
-        rows: &'a Sender<Rows>,
-        key: HashKey,
-    ) -> Self {
+    pub(crate) fn new(inputs: &'a [Input], dispatcher: Dispatcher, rows: &'a Door, key: HashKey) -> Self {
         Self {
             waiting: inputs.iter().collect(),
             open: Vec::new(),
@@ -168,7 +162,7 @@ impl<'a> Feed<'a> {
         counted.add("stamps", "file", open.trace.packets);
         let row = open.trace.row(open.name.clone(), counted);
         // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.rows.send(Row::Input(Box::new(row)).into());
+        let _ = self.rows.send_surely(Row::Input(Box::new(row)).into());
         Ok(())
     }
 }

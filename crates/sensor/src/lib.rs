@@ -22,14 +22,17 @@ mod merge;
 mod pipeline;
 mod rehearsal;
 mod replay;
+mod room;
+mod seats;
 mod sources;
 mod streams;
 mod writing;
 
-pub use bellwether_store::Retention;
+pub use bellwether_store::{LockNews, LockPatience, Retention};
 pub use error::SensorError;
 pub use listen::HepAddress;
 pub use live::{Ears, Event, LiveOutcome, Operator, sense};
 pub use pipeline::{Config, Finished, Latency, Settings};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use replay::{Damage, Outcome, Progress, Unread, replay};
+pub use room::Patience;

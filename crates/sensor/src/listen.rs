@@ -2,18 +2,17 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bellwether_capture::{Frames, Record};
 use bellwether_wire::{LinkType, hep3_len};
 
 use crate::live::now;
+use crate::seats::{Admission, Place, Seats};
 use crate::sources::Handover;
-
-/// Connections served at once; an agent needs one.
-const MAX_CONNECTIONS: usize = 256;
 
 /// How long a thread waits before it looks whether it should stop, and how long it gathers messages.
 const WAIT: Duration = Duration::from_millis(50);
@@ -58,6 +57,8 @@ pub(crate) struct ListenerLosses {
     pub(crate) desync: AtomicU64,
     /// Connections beyond those that are kept.
     pub(crate) refused: AtomicU64,
+    /// Connections that were closed to make room for others.
+    pub(crate) evicted: AtomicU64,
 }
 
 impl Listener {
@@ -102,31 +103,58 @@ impl Listener {
     }
 
     fn connections(&self, socket: &TcpListener, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
-        let open = AtomicUsize::new(0);
+        let seats = Mutex::new(Seats::new());
         std::thread::scope(|scope| {
             while !stop.load(Ordering::Relaxed) {
                 let Ok((stream, from)) = socket.accept() else {
                     std::thread::sleep(WAIT);
                     continue;
                 };
-                if open.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
+                let Ok(handle) = stream.try_clone() else {
                     losses.refused.fetch_add(1, Ordering::Relaxed);
                     continue;
-                }
-                open.fetch_add(1, Ordering::Relaxed);
-                let open = &open;
-                scope.spawn(move || {
-                    if !self.connection(stream, from, stop, to) {
+                };
+                let admission = locked(&seats).admit(Place::of(from.ip()), handle);
+                let number = match admission {
+                    Admission::Seated(number) => number,
+                    Admission::InPlaceOf(number, other) => {
+                        losses.evicted.fetch_add(1, Ordering::Relaxed);
+                        // Its thread reads the end then, and leaves.
+                        let _ = other.shutdown(Shutdown::Both);
+                        number
+                    }
+                    Admission::Refused => {
+                        losses.refused.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                };
+                let seats = &seats;
+                let serve = move || {
+                    let is_hep = self.connection(stream, from, stop, to, &|| locked(seats).heard(number));
+                    let had_its_seat = locked(seats).leave(number);
+                    if !is_hep && had_its_seat {
                         losses.desync.fetch_add(1, Ordering::Relaxed);
                     }
-                    open.fetch_sub(1, Ordering::Relaxed);
-                });
+                };
+                // The system may give no more threads: the others are served on.
+                let started = std::thread::Builder::new().name("hep-agent".into()).spawn_scoped(scope, serve);
+                if started.is_err() {
+                    locked(seats).leave(number);
+                    losses.refused.fetch_add(1, Ordering::Relaxed);
+                }
             }
         });
     }
 
     /// Reads one connection to its end; answers whether it held HEP to the last octet.
-    fn connection(&self, mut stream: TcpStream, from: SocketAddr, stop: &AtomicBool, to: &Handover) -> bool {
+    fn connection(
+        &self,
+        mut stream: TcpStream,
+        from: SocketAddr,
+        stop: &AtomicBool,
+        to: &Handover,
+        heard: &dyn Fn(),
+    ) -> bool {
         if stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(WAIT))).is_err() {
             return true;
         }
@@ -163,6 +191,9 @@ impl Listener {
                 }
             };
             unread.drain(..done);
+            if done > 0 {
+                heard();
+            }
             let is_over = is_over || !is_hep;
             if (is_over || gathered.is_due()) && !to.send(gathered.take()) {
                 return true;
@@ -172,6 +203,11 @@ impl Listener {
             }
         }
     }
+}
+
+/// A thread that failed left nothing half done: what is done under the lock is one call.
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Messages on their way to the feed, each as the datagram that it might have come in.
@@ -245,8 +281,87 @@ fn dropped(address: SocketAddr) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
+    use crate::sources::{Portion, Source};
     use bellwether_wire::{Decoded, TunnelPorts, decode};
+
+    /// A message of HEP 3 without a chunk but for filling.
+    fn message(mark: u8) -> Vec<u8> {
+        let mut message = b"HEP3\0\x0d".to_vec();
+        message.extend([0, 0, 0, 1, 0, 7, mark]);
+        message
+    }
+
+    /// A listener in its thread on the loopback network, and what comes of it.
+    fn listening(test: impl FnOnce(SocketAddr, &ListenerLosses, &crossbeam_channel::Receiver<Portion>)) {
+        let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let listener = Listener::bind(HepAddress::Tcp(address)).unwrap();
+        let Socket::Tcp(socket) = &listener.socket else { panic!("it is TCP") };
+        let bound = socket.local_addr().unwrap();
+        let (stop, losses) = (AtomicBool::new(false), ListenerLosses::default());
+        let (frames_to, frames) = crossbeam_channel::bounded(1024);
+        std::thread::scope(|scope| {
+            let (_source, handover) = Source::new(0, &frames_to);
+            let (listener, stop, losses) = (&listener, &stop, &losses);
+            let serving = scope.spawn(move || listener.run(stop, losses, &handover));
+            // Whatever the test finds, the thread must end.
+            let outcome =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(bound, losses, &frames)));
+            stop.store(true, Ordering::Relaxed);
+            serving.join().unwrap();
+            if let Err(found) = outcome {
+                std::panic::resume_unwind(found);
+            }
+        });
+    }
+
+    /// Connects from one of the addresses of the loopback network.
+    fn connect(from: [u8; 4], to: SocketAddr) -> TcpStream {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&stream, &SocketAddr::from((from, 0))).unwrap();
+        connect(&stream, &to).unwrap();
+        TcpStream::from(stream)
+    }
+
+    fn count(frames: &crossbeam_channel::Receiver<Portion>) -> usize {
+        frames.recv_timeout(Duration::from_secs(10)).unwrap().frames.len()
+    }
+
+    #[test]
+    fn an_agent_keeps_its_connection_through_a_flood_of_idle_ones() {
+        listening(|to, losses, frames| {
+            let mut agent = connect([127, 0, 0, 2], to);
+            agent.write_all(&message(1)).unwrap();
+            assert_eq!(count(frames), 1);
+            // From one source, and from many: none of them says anything.
+            let mut idle: Vec<TcpStream> = (0..100).map(|_| connect([127, 0, 0, 3], to)).collect();
+            idle.extend((0..400_u16).map(|n| connect([127, 1, (n >> 8) as u8, n as u8], to)));
+            while losses.evicted.load(Ordering::Relaxed) + losses.refused.load(Ordering::Relaxed) < 100 {
+                std::thread::sleep(WAIT);
+            }
+            agent.write_all(&message(2)).unwrap();
+            assert_eq!(count(frames), 1);
+            let mut late = connect([127, 0, 0, 4], to);
+            late.write_all(&message(3)).unwrap();
+            assert_eq!(count(frames), 1);
+            assert_eq!(losses.desync.load(Ordering::Relaxed), 0);
+        });
+    }
+
+    #[test]
+    fn a_connection_that_holds_something_else_is_counted_and_closed() {
+        listening(|to, losses, _| {
+            let mut other = connect([127, 0, 0, 5], to);
+            other.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+            assert!(matches!(other.read(&mut [0; 8]), Ok(0) | Err(_)));
+            while losses.desync.load(Ordering::Relaxed) < 1 {
+                std::thread::sleep(WAIT);
+            }
+        });
+    }
 
     #[test]
     fn a_message_travels_as_the_datagram_it_might_have_come_in() {

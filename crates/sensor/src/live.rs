@@ -19,7 +19,7 @@ use crate::feed::finish;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
 use crate::sources::{Dropped, EVERY_SECOND, Following, PORTIONS, Portion, Source, TICK, Taking};
-use crate::writing::{Rows, Supply};
+use crate::writing::Supply;
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
@@ -278,10 +278,7 @@ impl LiveFeed<'_> {
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
                 // On a quiet link nothing else would show that the writer has failed.
-                self.behind
-                    .rows
-                    .send(Rows { rows: Vec::new(), since: None })
-                    .map_err(|_| SensorError::Stopped)?;
+                self.behind.rows.probe().map_err(|_| SensorError::Stopped)?;
                 for event in self.links.changes() {
                     // A thread that waits on an interface that is gone has to be told that there is a new one.
                     wakers.iter().for_each(Waker::wake);
@@ -321,7 +318,7 @@ impl LiveFeed<'_> {
         };
         let row = SensorClockRow { from: event.from, to: event.to, kind, amount };
         // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.behind.rows.send(Row::SensorClock(Box::new(row)).into());
+        let _ = self.behind.rows.send_surely(Row::SensorClock(Box::new(row)).into());
         operator.hear(Event::Clock(event));
     }
 
@@ -373,12 +370,12 @@ impl LiveFeed<'_> {
             .collect();
         if !lost.is_empty() {
             let named = lost.iter().map(|(loss, n)| (loss.name(), *n)).collect();
-            let _ = self.behind.rows.send(Row::Losses(self.session.input, now(), named).into());
+            let _ = self.behind.rows.send_surely(Row::Losses(self.session.input, now(), named).into());
             operator.hear(Event::Losses(lost));
         }
         self.told = total.clone();
         // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.behind.rows.send(Row::Input(Box::new(self.session.row(total))).into());
+        let _ = self.behind.rows.send_surely(Row::Input(Box::new(self.session.row(total))).into());
         Ok(())
     }
 
@@ -397,6 +394,9 @@ impl LiveFeed<'_> {
         total.add("loss", Loss::HepSocketFull.name(), sum(|l| &l.socket_full));
         total.add("loss", Loss::HepDesync.name(), sum(|l| &l.desync));
         total.add("loss", Loss::HepConnectionRefused.name(), sum(|l| &l.refused));
+        total.add("loss", Loss::HepConnectionEvicted.name(), sum(|l| &l.evicted));
+        total.add("loss", Loss::DatabaseLocked.name(), self.behind.rows.waits());
+        total.add("loss", Loss::RowsDropped.name(), self.behind.rows.dropped());
         let stamped_by = if self.is_wall_clock { self.stamps.name() } else { "file" };
         total.add("stamps", stamped_by, self.session.packets);
         total
@@ -409,7 +409,7 @@ impl LiveFeed<'_> {
         let tally = finish(epochs).and_then(|then| epochs.drain(then)).map_err(|_| SensorError::Stopped)?;
         let mut total = self.counted();
         tally.report(&mut total);
-        let _ = self.behind.rows.send(Row::Input(Box::new(self.session.row(total))).into());
+        let _ = self.behind.rows.send_surely(Row::Input(Box::new(self.session.row(total))).into());
         Ok(self.session.packets)
     }
 }

@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 
 use crate::batch::Facts;
+use crate::room::Door;
 use crate::writing::Rows;
 
 /// Rows handed on at once: what waits for the writer stays small whatever an epoch holds.
@@ -18,7 +19,7 @@ pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
     mut judge: Judge,
     sites: &Receiver<Site>,
-    rows_to: &Sender<Rows>,
+    rows_to: &Door,
     started: Instant,
 ) -> Histogram<u64> {
     let mut latency = latencies();

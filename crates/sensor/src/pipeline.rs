@@ -14,10 +14,8 @@ use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
-use crate::writing::{Rows, Supply, write};
-
-/// Row batches that wait for the writer: enough to keep the workers busy during one commit.
-const ROW_BATCHES: usize = 32;
+use crate::room::{Door, Patience, room};
+use crate::writing::{Supply, write};
 
 /// How to run.
 pub struct Config {
@@ -43,6 +41,8 @@ pub struct Config {
     pub knowledge: Arc<Knowledge>,
     /// How much the database may hold; a replay keeps everything.
     pub retention: Option<Retention>,
+    /// How rows wait while another program holds the database locked.
+    pub patience: Patience,
 }
 
 /// Settings that may change while a sensor runs.
@@ -57,7 +57,7 @@ pub struct Settings {
 /// Ways from the feed to those who come behind the workers.
 pub(crate) struct Behind<'a> {
     /// To the writer.
-    pub(crate) rows: &'a Sender<Rows>,
+    pub(crate) rows: &'a Door,
     /// To the judge: the topology that it is to go by from now on.
     pub(crate) sites: &'a Sender<Site>,
 }
@@ -98,12 +98,18 @@ pub(crate) fn run<T>(
     feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
-    let (rows_tx, rows_rx) = bounded::<Rows>(ROW_BATCHES);
+    // Packets of the network do not wait; those of files do.
+    let is_live = supply == Supply::Network;
+    let lock = &config.patience.lock;
+    lock.set_endless(is_live);
+    let (rows_tx, rows_rx) = room(config.patience.clone(), is_live);
     let retention = config.retention;
     std::thread::scope(|scope| {
         let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
         // When the merge and the feed are over nobody holds the channel any more, and the writer ends.
         let (fed, judged) = analyse(config, rows_tx, started, feed)?;
+        // The end is not put off for ever by whoever holds the database.
+        lock.set_endless(false);
         let (database, committed) =
             writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
         let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
@@ -115,7 +121,7 @@ pub(crate) fn run<T>(
 /// judged. Answers what the feed came to, and the latencies from the dispatcher to the judge.
 pub(crate) fn analyse<T>(
     config: &Config,
-    rows_tx: Sender<Rows>,
+    rows_tx: Door,
     started: Instant,
     feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
 ) -> Result<(Result<T, SensorError>, Latency), SensorError> {

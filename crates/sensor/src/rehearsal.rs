@@ -1,14 +1,14 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bellwether_base::Counters;
 use bellwether_capture::Record;
 use bellwether_judge::Row;
 use bellwether_shard::Tally;
-use crossbeam_channel::unbounded;
 
 use crate::SensorError;
 use crate::feed::finish;
-use crate::pipeline::{self, Config};
+use crate::pipeline::{self, Config, spawn};
+use crate::room::{Door, Hatch, room};
 
 /// What frames came to without a database.
 #[derive(Debug)]
@@ -30,9 +30,32 @@ pub fn rehearse<'a>(
     frames: impl IntoIterator<Item = Record<'a>>,
     config: &Config,
 ) -> Result<Rehearsal, SensorError> {
-    // Nobody takes rows before the end, so that a bound would be a deadlock.
-    let (rows_tx, rows_rx) = unbounded();
-    let (fed, _) = pipeline::analyse(config, rows_tx, Instant::now(), |mut dispatcher, _| {
+    let (door, hatch) = room(config.patience.clone(), false);
+    std::thread::scope(|scope| {
+        let taking = spawn(scope, "rows", move || taken(&hatch))?;
+        let fed = fed(frames, config, door)?;
+        let rows = taking.join().map_err(|_| SensorError::Stopped)?;
+        let (counters, tally) = fed;
+        Ok(Rehearsal { rows, counters, sip_messages: tally.sip_messages() })
+    })
+}
+
+/// All rows until nobody makes more.
+fn taken(hatch: &Hatch) -> Vec<Row> {
+    const A_WHILE: Duration = Duration::from_millis(100);
+    let mut rows = Vec::new();
+    while let Ok(batch) = hatch.take(A_WHILE) {
+        rows.extend(batch.into_iter().flat_map(|batch| batch.rows));
+    }
+    rows
+}
+
+fn fed<'a>(
+    frames: impl IntoIterator<Item = Record<'a>>,
+    config: &Config,
+    door: Door,
+) -> Result<(Counters, Tally), SensorError> {
+    let (fed, _) = pipeline::analyse(config, door, Instant::now(), |mut dispatcher, _| {
         let stopped = |_| SensorError::Stopped;
         for frame in frames {
             dispatcher.frame(&frame).map_err(stopped)?;
@@ -45,7 +68,5 @@ pub fn rehearse<'a>(
         tally.report(&mut counters);
         Ok((counters, tally))
     })?;
-    let (counters, tally): (Counters, Tally) = fed?;
-    let rows = rows_rx.try_iter().flat_map(|batch| batch.rows).collect();
-    Ok(Rehearsal { rows, counters, sip_messages: tally.sip_messages() })
+    fed
 }

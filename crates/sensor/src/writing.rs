@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use bellwether_base::Timestamp;
 use bellwether_judge::Row;
 use bellwether_store::{Reader, Retention, StoreError, Writer};
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use hdrhistogram::Histogram;
 
 use crate::live::now;
 use crate::merge::latencies;
+use crate::room::{Closed, Hatch};
 
 /// Rows gathered before they are written, and how long they may wait.
 const COMMIT_ROWS: usize = 2048;
@@ -60,12 +60,24 @@ impl From<Row> for Rows {
 /// Writes what comes until nobody sends any more. Answers the database, and the times from packet to committed row
 /// in microseconds, of packets that bear the time of day.
 pub(crate) fn write(
+    writer: Writer,
+    retention: Option<Retention>,
+    supply: Supply,
+    from: &Hatch,
+) -> Result<(Reader, Histogram<u64>), StoreError> {
+    let path = writer.path();
+    write_all(writer, retention, supply, from).map_err(|e| Writer::locked_out(&path, from.lock(), e))
+}
+
+fn write_all(
     mut writer: Writer,
     retention: Option<Retention>,
     supply: Supply,
-    from: &Receiver<Rows>,
+    from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
     let started = Instant::now();
+    let lock = from.lock();
+    writer.wait_for_locks(lock)?;
     let is_wall_clock = supply == Supply::Network;
     if matches!(supply, Supply::Files | Supply::Pipe) {
         writer.hold(MOST_HELD);
@@ -81,15 +93,17 @@ pub(crate) fn write(
     };
     let mut last_pruning: Option<Instant> = None;
     loop {
-        match from.recv_timeout(COMMIT_EVERY) {
-            Ok(rows) => writing.take(rows),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+        match from.take(COMMIT_EVERY) {
+            Ok(Some(rows)) => writing.take(rows),
+            Ok(None) => {}
+            Err(Closed) => break,
         }
         if supply == Supply::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
             writing.writer.hold(0);
         }
-        if !writing.commit_if_due()? {
+        let is_due = writing.commit_if_due()?;
+        lock.is_over();
+        if !is_due {
             continue;
         }
         // A capture is judged when it has been read: what was thought on the way would be a matter of the machine's speed.

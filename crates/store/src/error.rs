@@ -1,5 +1,8 @@
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::ErrorCode;
 
 /// Why the database cannot be used.
 #[derive(Debug)]
@@ -19,6 +22,20 @@ pub enum StoreError {
     },
     /// Its tokens were made with another key.
     OtherKey(PathBuf),
+    /// It lies where nothing can be written, and cannot be read as it is there.
+    ReadOnly {
+        /// Where it is.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Another program held it locked for longer than is waited.
+    Locked {
+        /// Where it is.
+        path: PathBuf,
+        /// For how long was waited.
+        waited: Duration,
+    },
     /// It is no database of ours.
     Foreign(PathBuf),
     /// It is there already.
@@ -37,6 +54,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether another program holds the database locked.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        match self {
+            Self::Locked { .. } => true,
+            Self::Open(_, e) | Self::Sql(e) => {
+                matches!(e.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the fault lies in how the program was called rather than in its work.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
@@ -69,6 +98,16 @@ impl fmt::Display for StoreError {
                 "the database {} was made with another key; give its key_file, or another --db",
                 path.display()
             ),
+            Self::ReadOnly { path, why } => {
+                write!(f, "the database {} cannot be read where it lies: {why}", path.display())
+            }
+            Self::Locked { path, waited } => write!(
+                f,
+                "another program has held the database {} locked for {:.1} s; what was committed before stays. End that program, or \
+                 raise database.lock_wait_s",
+                path.display(),
+                waited.as_secs_f64()
+            ),
             Self::Foreign(path) => write!(f, "{} is not a database of bellwether", path.display()),
             Self::Exists(path) => write!(f, "{} is there already", path.display()),
             Self::File(path, e) => write!(f, "cannot write {}: {e}", path.display()),
@@ -90,12 +129,12 @@ impl From<rusqlite::Error> for StoreError {
 
 fn words(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => "the disk is full".to_owned(),
-        Some(rusqlite::ErrorCode::ReadOnly) => "it is read-only".to_owned(),
-        Some(rusqlite::ErrorCode::DatabaseBusy) => "another program is writing to it".to_owned(),
-        Some(rusqlite::ErrorCode::NotADatabase) => "it is not a database".to_owned(),
-        Some(rusqlite::ErrorCode::CannotOpen) => "the file or its folder cannot be opened".to_owned(),
-        Some(rusqlite::ErrorCode::SystemIoFailure) => "the disk failed while reading or writing".to_owned(),
+        Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
+        Some(ErrorCode::ReadOnly) => "it is read-only".to_owned(),
+        Some(ErrorCode::DatabaseBusy) => "another program is writing to it".to_owned(),
+        Some(ErrorCode::NotADatabase) => "it is not a database".to_owned(),
+        Some(ErrorCode::CannotOpen) => "the file or its folder cannot be opened".to_owned(),
+        Some(ErrorCode::SystemIoFailure) => "the disk failed while reading or writing".to_owned(),
         _ => error.to_string(),
     }
 }

@@ -19,7 +19,7 @@ use crate::campaigns::CAMPAIGNS;
 use crate::devices::{Authors, Judged, Subscriber};
 use crate::inventory::Entry;
 use crate::platforms::{self, Platforms};
-use crate::schema::open_for_reading;
+use crate::reading::{Opened, Promise, open_for_reading};
 use crate::values::{
     CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, parsed, stream, time,
 };
@@ -143,6 +143,8 @@ impl Report {
 /// Reads a database, and cannot change it.
 pub struct Reader {
     pub(crate) db: Connection,
+    /// Where it is read on the promise that nobody writes.
+    promise: Option<Promise>,
     pub(crate) platforms: Platforms,
     pub(crate) tolerance: Tolerance,
     /// The device classes, once they were asked for.
@@ -170,7 +172,8 @@ impl Reader {
     /// # Errors
     /// If there is none, or it is newer than this program.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self::from_connection(open_for_reading(path)?))
+        let Opened { db, promise } = open_for_reading(path)?;
+        Ok(Self { promise, ..Self::from_connection(db) })
     }
 
     /// Reads over the connection of a closed writer: the only way to a database in memory.
@@ -180,6 +183,7 @@ impl Reader {
         let platforms = Platforms::new(Signatures::with(None).unwrap_or_default());
         Self {
             db,
+            promise: None,
             platforms,
             tolerance: Tolerance::default(),
             classes: OnceLock::new(),
@@ -240,6 +244,23 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn rows(
+        &self,
+        query: &Query,
+        visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.visit_rows(query, visit)?;
+        self.is_whole()
+    }
+
+    /// Whether all that was read is of one state of the database. Only where it was opened on the promise that nobody writes can that fail.
+    ///
+    /// # Errors
+    /// If somebody wrote.
+    pub fn is_whole(&self) -> Result<(), StoreError> {
+        self.promise.as_ref().map_or(Ok(()), Promise::is_kept)
+    }
+
+    fn visit_rows(
         &self,
         query: &Query,
         visit: &mut dyn FnMut(Values) -> ControlFlow<()>,

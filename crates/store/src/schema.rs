@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
 use crate::StoreError;
 
@@ -61,47 +61,6 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     Ok(db)
 }
 
-/// Opens for reading only.
-pub(crate) fn open_for_reading(path: &Path) -> Result<Connection, StoreError> {
-    if !path.exists() {
-        return Err(StoreError::Missing(path.to_path_buf()));
-    }
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let db = match read_only(path) {
-        Err(StoreError::Open(_, e)) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
-            roll_back(path)?;
-            read_only(path)?
-        }
-        opened => opened?,
-    };
-    if check_version(&db, path)? == VERSION {
-        return Ok(db);
-    }
-    // Reports know one layout only: an older one is brought up first.
-    drop(db);
-    let mut db = Connection::open(path).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    migrate(&mut db, path)?;
-    Ok(db)
-}
-
-fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    check_ours(&db, path)?;
-    Ok(db)
-}
-
-/// A process that was killed while it made the database leaves a change that is to be taken back first (`SQLITE_READONLY_ROLLBACK`): the
-/// first reader that may write does.
-fn roll_back(path: &Path) -> Result<(), StoreError> {
-    let open = |e| StoreError::Open(path.to_path_buf(), e);
-    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
-    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    check_ours(&db, path)
-}
-
 /// Brings a database that exists up to date; answers the version that it had.
 pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
     let mut db = Connection::open(path).map_err(|e| StoreError::Open(path.to_path_buf(), e))?;
@@ -112,7 +71,7 @@ pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
     Ok(found)
 }
 
-fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let foreign = || StoreError::Foreign(path.to_path_buf());
     let id: i64 = match db.pragma_query_value(None, "application_id", |r| r.get(0)) {
         Ok(id) => id,
@@ -126,7 +85,7 @@ fn check_ours(db: &Connection, path: &Path) -> Result<(), StoreError> {
     if id == APPLICATION_ID || (id == 0 && tables == 0) { Ok(()) } else { Err(foreign()) }
 }
 
-fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+pub(crate) fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     let found: i64 = db.pragma_query_value(None, "user_version", |r| r.get(0))?;
     if found > VERSION {
         return Err(StoreError::Newer { path: path.to_path_buf(), found, known: VERSION });
@@ -134,7 +93,7 @@ fn check_version(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     Ok(found)
 }
 
-fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let found = check_version(db, path)?;
     if found == VERSION {
         return Ok(());
@@ -162,30 +121,6 @@ mod tests {
         INSERT INTO segments VALUES (-5, 10, 20, 3, 0, 30.0, 30.1, 1.0, 2.0, 3.0);
         INSERT INTO streams VALUES (4, 99, 1, 'caller', 'a', 'b', 5, 'PCMU', 0, 50, 1, 0, 0, 0, 0.5, 0, 0, 1, 100, 200,
             'mu', 9, 50, 1e-6, 1e-4, x'ff01000000', NULL);";
-
-    #[test]
-    fn a_change_that_a_killed_process_left_is_taken_back_by_the_next_reader() {
-        let room = tempfile::tempdir().unwrap();
-        let (living, left) = (room.path().join("living.db"), room.path().join("left.db"));
-        let db = open_for_writing(&living, "key").unwrap();
-        // As it is before the log is switched on. With hardly a cache, pages are written before the commit.
-        db.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).unwrap();
-        db.pragma_update(None, "cache_size", 2).unwrap();
-        db.execute_batch(
-            "BEGIN;
-             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
-             INSERT INTO meta (key, value) SELECT 'k' || i, hex(randomblob(50)) FROM n;",
-        )
-        .unwrap();
-        std::fs::copy(&living, &left).unwrap();
-        std::fs::copy(room.path().join("living.db-journal"), room.path().join("left.db-journal")).unwrap();
-
-        assert!(read_only(&left).is_err());
-        let read = open_for_reading(&left).unwrap();
-        let rows: i64 = read.query_row("SELECT count(*) FROM meta", [], |r| r.get(0)).unwrap();
-        assert_eq!(rows, 1);
-        assert!(!room.path().join("left.db-journal").exists());
-    }
 
     #[test]
     fn a_database_of_the_first_version_keeps_its_rows() {

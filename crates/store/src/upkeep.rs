@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use crate::StoreError;
-use crate::schema::{self, VERSION, open_for_reading};
+use crate::reading::open_for_reading;
+use crate::schema::{self, VERSION};
 
 /// Pages copied at a time while others may write.
 const PAGES_AT_ONCE: i32 = 1024;
@@ -50,7 +51,7 @@ impl Upkeep {
     /// # Errors
     /// If there is none, or it is newer than this program.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { db: open_for_reading(path)?, path: path.to_path_buf() })
+        Ok(Self { db: open_for_reading(path)?.db, path: path.to_path_buf() })
     }
 
     /// What is wrong: with the file (SQLite's own check), and with rows that name others. Nothing if all is well.

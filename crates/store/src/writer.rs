@@ -3,7 +3,8 @@ mod statements;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
@@ -14,7 +15,7 @@ use crate::judging::Judging;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
 use crate::verdicts::Touched;
-use crate::{Reader, StoreError, sensor_clock};
+use crate::{LockPatience, Reader, StoreError, lock, sensor_clock};
 
 pub(crate) use statements::unpack_codes;
 
@@ -98,6 +99,29 @@ impl Writer {
     /// one comes to what an undisturbed one comes to. 0 ends it.
     pub const fn hold(&mut self, most: usize) {
         self.most_held = most;
+    }
+
+    /// Waits so for those that lock the database, whatever it is doing; in the thread that calls this.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn wait_for_locks(&mut self, patience: &Arc<LockPatience>) -> Result<(), StoreError> {
+        lock::wait_with(&mut self.reader.db, Arc::clone(patience))
+    }
+
+    /// In words, why a run of this writer ends: of a lock that outlasted the patience it says so.
+    #[must_use]
+    pub fn locked_out(path: &Path, patience: &LockPatience, error: StoreError) -> StoreError {
+        if !error.is_locked() {
+            return error;
+        }
+        StoreError::Locked { path: path.to_path_buf(), waited: patience.longest() }
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.reader.db.path().unwrap_or_default().into()
     }
 
     /// What is committed, read over the same connection.

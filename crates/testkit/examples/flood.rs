@@ -3,7 +3,11 @@
 //!     cargo run --release -p bellwether-testkit --example flood -- 3600 2000 | bellwether replay -
 //!
 //! Arguments: seconds, packets of the flood per second. An honest call begins every ten seconds.
-#![expect(clippy::print_stderr, reason = "an example's main")]
+#![expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "an example's main, which writes a capture"
+)]
 
 use std::io::{BufWriter, Write};
 

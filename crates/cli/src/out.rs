@@ -1,0 +1,98 @@
+//! The edge: all that leaves by standard output and standard error leaves here, as a [`Shown`].
+//!
+//! Clippy's `disallowed_methods` keeps every other module from the two streams, so that no text that traffic controls finds another way out.
+#![expect(clippy::disallowed_methods, reason = "the one module that may use the two streams")]
+
+use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+
+use bellwether_base::Shown;
+use serde_json::Value;
+
+/// Results on their way to standard output.
+pub(crate) struct Out(BufWriter<StdoutLock<'static>>);
+
+impl Out {
+    pub(crate) fn new() -> Self {
+        Self(BufWriter::new(io::stdout().lock()))
+    }
+
+    /// Prints a line, or several that are parted by line feeds.
+    pub(crate) fn line(&mut self, text: &Shown) -> io::Result<()> {
+        writeln!(self.0, "{text}")
+    }
+
+    /// Prints without a line's end.
+    pub(crate) fn part(&mut self, text: &Shown) -> io::Result<()> {
+        write!(self.0, "{text}")
+    }
+
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Prints a line of results.
+pub(crate) fn line(text: impl Into<Shown>) -> io::Result<()> {
+    page(&{
+        let mut text = text.into();
+        text.own("\n");
+        text
+    })
+}
+
+/// Prints results that have their line ends.
+pub(crate) fn page(text: &Shown) -> io::Result<()> {
+    let mut out = Out::new();
+    out.part(text)?;
+    out.finish()
+}
+
+/// A value in JSON: the same after reading it, and harmless to a terminal.
+pub(crate) fn json(value: &Value) -> Shown {
+    Shown::json(&value.to_string())
+}
+
+/// Tells the operator. Nobody may be listening on standard error; the work goes on.
+pub(crate) fn tell(text: impl Into<Shown>) {
+    let _ = writeln!(io::stderr(), "bellwether: {}", text.into());
+}
+
+/// Tells more of the same.
+pub(crate) fn add(text: impl Into<Shown>) {
+    let _ = writeln!(io::stderr(), "{}", text.into());
+}
+
+/// Draws the progress line anew. A terminal that went away is no reason to stop the work.
+pub(crate) fn progress(text: &Shown) {
+    let mut err = io::stderr();
+    let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
+}
+
+/// Wipes the progress line.
+pub(crate) fn wipe() {
+    let _ = write!(io::stderr(), "\r\x1b[K");
+}
+
+/// Whether somebody sees progress.
+pub(crate) fn has_watcher() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// The terminal's width; none where the output goes elsewhere, where lines may be as long as they are.
+pub(crate) fn width() -> Option<u16> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(width, _)| width.0.max(60))
+}
+
+/// Lets a bug that ends the program be told the same way: its words may hold a piece of the text that it was found with.
+pub(crate) fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        tell(format!("{panic}; this is a bug").replace('\n', ": "));
+        let trace = std::backtrace::Backtrace::capture();
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            add(Shown::lines(&trace.to_string()));
+        }
+    }));
+}

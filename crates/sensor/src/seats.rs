@@ -1,0 +1,191 @@
+//! Who may be connected to a listener: so many in all and from one source, and the idle leave before the busy.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Connections served at once; an agent needs one.
+pub(crate) const MOST: usize = 256;
+
+/// Connections of one source: some agents run a process for each core.
+pub(crate) const MOST_OF_SOURCE: usize = 32;
+
+/// Where connections come from: an IPv6 network of 64 bits is one place, as whoever has one address of it has all.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place(IpAddr);
+
+impl Place {
+    pub(crate) fn of(address: IpAddr) -> Self {
+        Self(match address.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+            v4 => v4,
+        })
+    }
+}
+
+/// One connection.
+struct Seat<C> {
+    place: Place,
+    /// Its last message, or its beginning where there was none; larger is later.
+    heard: u64,
+    has_spoken: bool,
+    connection: C,
+}
+
+/// What becomes of a connection that comes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Admission<C> {
+    /// It has a seat of this number.
+    Seated(u64),
+    /// It has one, and another connection has to go.
+    InPlaceOf(u64, C),
+    /// There is none for it.
+    Refused,
+}
+
+/// The connections that are served. What is heard is numbered, so that no clock is needed.
+pub(crate) struct Seats<C> {
+    taken: BTreeMap<u64, Seat<C>>,
+    next: u64,
+    now: u64,
+}
+
+impl<C> Seats<C> {
+    pub(crate) const fn new() -> Self {
+        Self { taken: BTreeMap::new(), next: 0, now: 0 }
+    }
+
+    /// Gives a connection a seat. Where all are taken, one that never said anything leaves, the longest silent first; else the longest
+    /// silent of the place that holds most, if that is more than the newcomer's would hold. So a flood pushes out itself, and an agent
+    /// that speaks keeps its seat.
+    pub(crate) fn admit(&mut self, place: Place, connection: C) -> Admission<C> {
+        let of_place = self.of(place);
+        let victim = if of_place >= MOST_OF_SOURCE {
+            // Its own share is full: one of its own that never spoke, or nobody.
+            match self.silent(|seat| seat.place == place) {
+                Some(victim) => Some(victim),
+                None => return Admission::Refused,
+            }
+        } else if self.taken.len() < MOST {
+            None
+        } else {
+            match self.silent(|_| true).or_else(|| self.of_the_largest(of_place + 1)) {
+                Some(victim) => Some(victim),
+                None => return Admission::Refused,
+            }
+        };
+        let left = victim.and_then(|number| self.taken.remove(&number));
+        self.now += 1;
+        self.next += 1;
+        let seat = Seat { place, heard: self.now, has_spoken: false, connection };
+        self.taken.insert(self.next, seat);
+        match left {
+            Some(seat) => Admission::InPlaceOf(self.next, seat.connection),
+            None => Admission::Seated(self.next),
+        }
+    }
+
+    /// A connection brought a whole message.
+    pub(crate) fn heard(&mut self, number: u64) {
+        self.now += 1;
+        if let Some(seat) = self.taken.get_mut(&number) {
+            seat.heard = self.now;
+            seat.has_spoken = true;
+        }
+    }
+
+    /// A connection ended. Answers whether it had its seat until then.
+    pub(crate) fn leave(&mut self, number: u64) -> bool {
+        self.taken.remove(&number).is_some()
+    }
+
+    fn of(&self, place: Place) -> usize {
+        self.taken.values().filter(|seat| seat.place == place).count()
+    }
+
+    /// The longest silent of those that never spoke.
+    fn silent(&self, is_asked: impl Fn(&Seat<C>) -> bool) -> Option<u64> {
+        let silent = self.taken.iter().filter(|(_, seat)| !seat.has_spoken && is_asked(seat));
+        silent.min_by_key(|(_, seat)| seat.heard).map(|(number, _)| *number)
+    }
+
+    /// The longest silent of the place that holds most, if it holds more than so many.
+    fn of_the_largest(&self, more_than: usize) -> Option<u64> {
+        let mut held: BTreeMap<Place, usize> = BTreeMap::new();
+        for seat in self.taken.values() {
+            *held.entry(seat.place).or_default() += 1;
+        }
+        let (place, _) = held.into_iter().filter(|(_, n)| *n > more_than).max_by_key(|(_, n)| *n)?;
+        let of_place = self.taken.iter().filter(|(_, seat)| seat.place == place);
+        of_place.min_by_key(|(_, seat)| seat.heard).map(|(number, _)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(n: u32) -> Place {
+        Place::of(IpAddr::from((0x0a00_0000 + n).to_be_bytes()))
+    }
+
+    fn seated<C>(admission: &Admission<C>) -> Option<u64> {
+        match admission {
+            Admission::Seated(number) | Admission::InPlaceOf(number, _) => Some(*number),
+            Admission::Refused => None,
+        }
+    }
+
+    #[test]
+    fn a_flood_from_many_places_that_says_nothing_never_takes_the_seat_of_one_that_speaks() {
+        let mut seats = Seats::new();
+        let agents: Vec<u64> = (0..20).filter_map(|n| seated(&seats.admit(place(n), 0))).collect();
+        agents.iter().for_each(|agent| seats.heard(*agent));
+        for n in 0..10_000 {
+            assert!(seated(&seats.admit(place(100 + n), n)).is_some());
+        }
+        assert_eq!(seats.taken.len(), MOST);
+        let late = seated(&seats.admit(place(50), 0)).unwrap();
+        seats.heard(late);
+        (0..1000).for_each(|n| {
+            seats.admit(place(50_000 + n), n);
+        });
+        assert!(agents.into_iter().chain([late]).all(|agent| seats.leave(agent)));
+    }
+
+    #[test]
+    fn one_place_has_its_share_and_its_own_idle_connections_leave_for_its_new_ones() {
+        let mut seats = Seats::new();
+        let first: Vec<u64> =
+            (0..MOST_OF_SOURCE as u32).filter_map(|n| seated(&seats.admit(place(1), n))).collect();
+        assert_eq!(seats.admit(place(1), 99), Admission::InPlaceOf(MOST_OF_SOURCE as u64 + 1, 0));
+        first.iter().for_each(|number| seats.heard(*number));
+        seats.heard(MOST_OF_SOURCE as u64 + 1);
+        assert_eq!(seats.admit(place(1), 100), Admission::Refused);
+        assert!(seated(&seats.admit(place(2), 0)).is_some());
+    }
+
+    #[test]
+    fn where_all_speak_the_place_with_most_gives_way_to_one_with_less() {
+        let mut seats = Seats::new();
+        for n in 0..MOST as u32 {
+            let number = seated(&seats.admit(place(n / MOST_OF_SOURCE as u32), n)).unwrap();
+            seats.heard(number);
+        }
+        let newcomer = seats.admit(place(1000), 0);
+        assert_eq!(newcomer, Admission::InPlaceOf(MOST as u64 + 1, 7 * MOST_OF_SOURCE as u32));
+        let mut even = Seats::new();
+        for n in 0..MOST as u32 {
+            let number = seated(&even.admit(place(n), n)).unwrap();
+            even.heard(number);
+        }
+        assert_eq!(even.admit(place(1000), 0), Admission::Refused);
+    }
+
+    #[test]
+    fn an_ipv6_network_is_one_place() {
+        let of = |text: &str| Place::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+}

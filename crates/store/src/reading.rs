@@ -1,0 +1,282 @@
+//! Opening a database to read it, wherever it lies.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rustix::fs::IFlags;
+
+use crate::StoreError;
+use crate::schema::{VERSION, check_ours, check_version, migrate};
+
+/// Refuses a path without a database of ours: what would be asked of it or written to it makes sense only where there is one.
+///
+/// # Errors
+/// If there is no file, or it is empty or another program's.
+pub fn check_existing(path: &Path) -> Result<(), StoreError> {
+    let holds_something = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+    // A database that was made a moment ago may lie in its log only.
+    let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0);
+    if holds_something || has_log { Ok(()) } else { Err(StoreError::Missing(path.to_path_buf())) }
+}
+
+/// The name of the key that a database was made with; none where there is no database yet.
+///
+/// # Errors
+/// If there is one and it cannot be read, or it is another program's.
+pub fn key_id(path: &Path) -> Result<Option<String>, StoreError> {
+    if check_existing(path).is_err() {
+        return Ok(None);
+    }
+    let Opened { db, .. } = open_as_it_is(path)?;
+    let has_meta: bool =
+        db.query_row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'", [], |r| r.get(0))?;
+    if !has_meta {
+        return Ok(None);
+    }
+    Ok(db.query_row("SELECT value FROM meta WHERE key = 'key_id'", [], |r| r.get(0)).optional()?)
+}
+
+/// A database that is read.
+pub(crate) struct Opened {
+    pub(crate) db: Connection,
+    /// What must not change, where it is read on the promise that nobody writes.
+    pub(crate) promise: Option<Promise>,
+}
+
+/// The promise that nobody writes to a database while it is read. It is kept by the medium, and looked after all the same: a mount that is
+/// read-only here may be another's to write to.
+pub(crate) struct Promise {
+    path: PathBuf,
+    state: State,
+}
+
+/// Lengths and times of the files of a database.
+type State = [Option<(u64, i64, i64)>; 2];
+
+impl Promise {
+    fn of(path: &Path) -> Self {
+        Self { path: path.to_path_buf(), state: Self::state(path) }
+    }
+
+    fn state(path: &Path) -> State {
+        let state = |path: &Path| {
+            let meta = std::fs::metadata(path).ok()?;
+            Some((meta.len(), meta.mtime(), meta.mtime_nsec()))
+        };
+        [state(path), state(&beside(path, "-wal"))]
+    }
+
+    /// # Errors
+    /// If somebody wrote.
+    pub(crate) fn is_kept(&self) -> Result<(), StoreError> {
+        if Self::state(&self.path) == self.state {
+            return Ok(());
+        }
+        let why =
+            "somebody else wrote to it while it was read, so that what was read may be wrong; read it again";
+        Err(StoreError::ReadOnly { path: self.path.clone(), why: why.to_owned() })
+    }
+}
+
+/// Opens for reading only.
+pub(crate) fn open_for_reading(path: &Path) -> Result<Opened, StoreError> {
+    check_existing(path)?;
+    let open = |e| StoreError::Open(path.to_path_buf(), e);
+    let Opened { db, promise } = open_as_it_is(path)?;
+    let found = check_version(&db, path)?;
+    if found == VERSION {
+        return Ok(Opened { db, promise });
+    }
+    if nobody_writes(path) {
+        let why =
+            format!("it has version {found}, and is to be brought to {VERSION} first; copy it elsewhere");
+        return Err(StoreError::ReadOnly { path: path.to_path_buf(), why });
+    }
+    // Reports know one layout only: an older one is brought up first.
+    drop(db);
+    let mut db = Connection::open(path).map_err(open)?;
+    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    migrate(&mut db, path)?;
+    Ok(Opened { db, promise: None })
+}
+
+fn open_as_it_is(path: &Path) -> Result<Opened, StoreError> {
+    let as_ever = |db| Opened { db, promise: None };
+    match read_only(path) {
+        Err(StoreError::Open(_, e)) if e.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+            if nobody_writes(path) {
+                return unwritable(path);
+            }
+            roll_back(path)?;
+            read_only(path).map(as_ever)
+        }
+        // The log's index cannot be made where nothing can be written.
+        Err(StoreError::Open(_, e)) if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+            unwritable(path)
+        }
+        opened => opened.map(as_ever),
+    }
+}
+
+fn read_only(path: &Path) -> Result<Connection, StoreError> {
+    let open = |e| StoreError::Open(path.to_path_buf(), e);
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(open)?;
+    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    check_ours(&db, path)?;
+    Ok(db)
+}
+
+/// Opens a database on a medium that nobody writes to. Without that promise nothing is read: a writer that begins meanwhile would not see us.
+fn unwritable(path: &Path) -> Result<Opened, StoreError> {
+    let open = |e| StoreError::Open(path.to_path_buf(), e);
+    let refused = |why: &str| StoreError::ReadOnly { path: path.to_path_buf(), why: why.to_owned() };
+    let log = beside(path, "-wal");
+    if log.exists() && std::fs::File::open(log).is_err() {
+        return Err(refused(
+            "its log (-wal) may not be read by this user, and holds rows that would be missing",
+        ));
+    }
+    if !nobody_writes(path) {
+        return Err(refused(
+            "its folder may not be written to by this user, and others may write to it; run as its owner, or copy it elsewhere",
+        ));
+    }
+    let promise = Some(Promise::of(path));
+    let length = |name: &str| std::fs::metadata(beside(path, name)).map_or(0, |meta| meta.len());
+    if length("-journal") > 0 {
+        return Err(refused(
+            "a change in it was not finished, and is to be taken back first; copy it elsewhere with its -journal",
+        ));
+    }
+    let has_log = length("-wal") > 0;
+    let uri = |how: &str| format!("file:{}?mode=ro&{how}", escaped(path));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    // Rows in the log are read with an index in memory, which SQLite allows to one that is alone; the locks for that are not to be had here.
+    let db = if has_log {
+        let db = Connection::open_with_flags(uri("vfs=unix-none"), flags).map_err(open)?;
+        db.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(())).map_err(open)?;
+        db
+    } else {
+        Connection::open_with_flags(uri("immutable=1"), flags).map_err(open)?
+    };
+    match check_ours(&db, path) {
+        Err(StoreError::Open(_, _)) if has_log => Err(refused(
+            "its log (-wal) cannot be read there, and holds rows that would be missing; copy both elsewhere",
+        )),
+        checked => checked.map(|()| Opened { db, promise }),
+    }
+}
+
+/// Whether nobody can write to a database while it is read: a read-only medium, a file that was made immutable, or a folder that even its owner
+/// may not write to (a writer makes a log in it).
+fn nobody_writes(path: &Path) -> bool {
+    let folder = folder_of(path);
+    let is_read_only = rustix::fs::statvfs(path)
+        .is_ok_and(|stat| stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
+    let is_immutable = std::fs::File::open(path).is_ok_and(|file| {
+        rustix::fs::ioctl_getflags(&file).is_ok_and(|flags| flags.contains(IFlags::IMMUTABLE))
+    });
+    let is_closed = |path: &Path| std::fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o222 == 0);
+    is_read_only || is_immutable || is_closed(folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file of SQLite's that lies beside the database.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// A path within a URI, as SQLite reads it.
+fn escaped(path: &Path) -> String {
+    let octets = path.as_os_str().as_bytes().iter();
+    octets
+        .map(|octet| match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' => {
+                char::from(*octet).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
+}
+
+/// A process that was killed while it made the database leaves a change that is to be taken back first (`SQLITE_READONLY_ROLLBACK`): the
+/// first reader that may write does.
+fn roll_back(path: &Path) -> Result<(), StoreError> {
+    let open = |e| StoreError::Open(path.to_path_buf(), e);
+    let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
+    db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
+    check_ours(&db, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::schema::open_for_writing;
+
+    #[test]
+    fn a_change_that_a_killed_process_left_is_taken_back_by_the_next_reader() {
+        let room = tempfile::tempdir().unwrap();
+        let (living, left) = (room.path().join("living.db"), room.path().join("left.db"));
+        let db = open_for_writing(&living, "key").unwrap();
+        // As it is before the log is switched on. With hardly a cache, pages are written before the commit.
+        db.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).unwrap();
+        db.pragma_update(None, "cache_size", 2).unwrap();
+        db.execute_batch(
+            "BEGIN;
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+             INSERT INTO meta (key, value) SELECT 'k' || i, hex(randomblob(50)) FROM n;",
+        )
+        .unwrap();
+        std::fs::copy(&living, &left).unwrap();
+        std::fs::copy(room.path().join("living.db-journal"), room.path().join("left.db-journal")).unwrap();
+
+        assert!(read_only(&left).is_err());
+        let read = open_for_reading(&left).unwrap().db;
+        let rows: i64 = read.query_row("SELECT count(*) FROM meta", [], |r| r.get(0)).unwrap();
+        assert_eq!(rows, 1);
+        assert!(!room.path().join("left.db-journal").exists());
+    }
+
+    /// A database that was closed in order, in a folder that even its owner may not write to.
+    fn closed(room: &tempfile::TempDir) -> PathBuf {
+        let path = room.path().join("x.db");
+        crate::Writer::open(&path, "key").unwrap().close().unwrap();
+        path
+    }
+
+    #[test]
+    fn a_database_that_is_read_on_a_promise_is_not_believed_when_it_is_broken() {
+        let room = tempfile::tempdir().unwrap();
+        let path = closed(&room);
+        assert!(matches!(unwritable(&path), Err(StoreError::ReadOnly { .. })), "others may write to it");
+        std::fs::set_permissions(room.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+        let opened = unwritable(&path);
+        std::fs::set_permissions(room.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let promise = opened.unwrap().promise.unwrap();
+        assert!(promise.is_kept().is_ok());
+        let db = open_for_writing(&path, "key").unwrap();
+        db.execute("INSERT INTO meta VALUES ('a', 'b')", []).unwrap();
+        assert!(promise.is_kept().is_err());
+    }
+
+    #[test]
+    fn an_odd_name_is_the_same_name_in_a_uri() {
+        let room = tempfile::tempdir().unwrap();
+        let path = closed(&room);
+        let odd = room.path().join("a b%41?x#y\u{e9}.db");
+        std::fs::rename(path, &odd).unwrap();
+        std::fs::set_permissions(room.path(), std::fs::Permissions::from_mode(0o555)).unwrap();
+        let opened = unwritable(&odd);
+        std::fs::set_permissions(room.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(check_version(&opened.unwrap().db, &odd).unwrap(), VERSION);
+    }
+}
