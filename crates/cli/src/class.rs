@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
 use crate::config::Config;
 use crate::outcome::{Exit, Failure};
+use crate::private;
 use crate::render::Printer;
-use crate::replay::Installation;
+use crate::replay::{Installation, note};
 use crate::show::{open_reader, print};
 
 /// `bellwether class`.
@@ -36,7 +37,9 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
             let file = export_classes(&open_reader(common)?.class_modes()?);
             let text = format!("{file:#}\n");
             match output {
-                Some(path) => std::fs::write(path, text).map_err(|e| of_file(path, &e))?,
+                Some(path) => {
+                    private::write(path, text.as_bytes(), &mut |told| note(common, &told))?;
+                }
                 None => std::io::stdout().write_all(text.as_bytes())?,
             }
             Ok(Exit::Done)

@@ -11,12 +11,15 @@ mod inventory;
 mod key;
 mod knowledge;
 mod label;
+mod lockdown;
 mod outcome;
 mod plot;
 mod plot_silence;
+mod private;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
 mod provisioning;
+mod reload;
 mod render;
 mod replay;
 mod report;
@@ -39,6 +42,7 @@ use outcome::{Exit, Failure};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    private::make_all_private();
     let cli = Cli::parse();
     let is_quiet = cli.common.quiet;
     match run(&cli) {

@@ -2,6 +2,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use bellwether_capture::Input;
 use bellwether_judge::Tokeniser;
 use bellwether_sensor::{Config as Sensor, Finished, Latency};
 use bellwether_store::Writer;
@@ -11,8 +12,11 @@ use crate::args::{Common, ReplayArgs};
 use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::key::InstallationKey;
+use crate::key::key_path;
 use crate::knowledge;
+use crate::lockdown::{self, Needs};
 use crate::outcome::{Exit, Failure};
+use crate::private;
 use crate::progress::Bar;
 use crate::report::print_summary;
 use crate::show::configured;
@@ -57,12 +61,22 @@ impl Installation {
     /// Loads or makes the key and opens the database.
     pub(crate) fn open(common: &Common, config: &Config) -> Result<Self, Failure> {
         check_folder(&common.db)?;
+        tighten(common, config);
         let key = InstallationKey::load(&config.key_file, &common.db, &mut |warning| note(common, &warning))?;
         let tokeniser = Tokeniser::new(&key.0, config.privacy());
         let as_read = configured(common, config)?;
         let assessor = Assessor::new(config.verdict(), key.hash_key());
         let writer = Writer::open(&common.db, &tokeniser.key_id())?.judging(as_read).assessing(assessor)?;
         Ok(Self { key, tokeniser, writer })
+    }
+}
+
+/// Takes the rights of others away from the database and the key, where they have any: every command that writes does.
+fn tighten(common: &Common, config: &Config) {
+    if common.db.as_os_str() != ":memory:" {
+        let mut files = private::database_files(&common.db);
+        files.push(key_path(&config.key_file, &common.db));
+        private::tighten(&files, &mut |told| note(common, &told));
     }
 }
 
@@ -77,10 +91,21 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         config.alerts.receivers.clear();
     }
     let Prepared { sensor, writer, deliveries } = Prepared::new(common, &config)?;
+    let captures = inputs.iter().filter_map(|input| match input {
+        Input::File(path, _) => Some(path.clone()),
+        Input::StandardInput => None,
+    });
+    let needs = Needs {
+        captures: captures.collect(),
+        is_lasting: false,
+        is_networked: !config.alerts.receivers.is_empty(),
+        user: None,
+    };
+    lockdown::close(common, &config, needs, &|text| note(common, text))?;
     let mut bar = Bar::new(common.quiet);
     let result = deliveries.beside(
         |text| note(common, text),
-        || bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
+        |_| bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
     )?;
     bar.finish();
     let outcome = result?;

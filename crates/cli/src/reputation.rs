@@ -4,6 +4,8 @@ use bellwether_store::{Export, Listed, ListedSubject};
 
 use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
 use crate::outcome::{Exit, Failure};
+use crate::private;
+use crate::replay::note;
 use crate::report;
 use crate::show::open_reader;
 
@@ -23,8 +25,9 @@ pub(crate) fn run(common: &Common, args: &ReputationArgs) -> Result<Exit, Failur
             };
             let text = written(&open_reader(common)?.listed(listed)?, listed, export)?;
             match output {
-                Some(path) => std::fs::write(path, text)
-                    .map_err(|e| Failure::Work(format!("{}: {e}", path.display())))?,
+                Some(path) => {
+                    private::write(path, text.as_bytes(), &mut |told| note(common, &told))?;
+                }
                 None => std::io::stdout().write_all(text.as_bytes())?,
             }
             Ok(Exit::Done)
