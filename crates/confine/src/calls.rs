@@ -209,8 +209,8 @@ const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::
 /// Closes the filter around this thread; answers how it stands, or why it cannot be had.
 pub(crate) fn restrict(is_networked: bool) -> Result<String, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|e| e.to_string())?;
-    // The first to be consulted does not matter: of two answers the kernel takes the harder.
-    let filters = [allowing(is_networked, arch), ending(arch)];
+    // Of two answers the kernel takes the harder. The list comes last, since a filter cannot be added behind it.
+    let filters = [ending(arch), allowing(is_networked, arch)];
     for filter in filters {
         let program = filter.map_err(|e| e.to_string())?;
         seccompiler::apply_filter(&program).map_err(|e| e.to_string())?;
