@@ -118,7 +118,7 @@ impl GrowingFolder {
     ///
     /// # Errors
     /// If the folder cannot be read, or a capture not while it grows; that one is left out from then on.
-    pub fn next(&mut self) -> Result<Option<(PathBuf, CaptureReader)>, OpenError> {
+    pub fn next_capture(&mut self) -> Result<Option<(PathBuf, CaptureReader)>, OpenError> {
         let io = |e| OpenError::Io(self.folder.clone(), e);
         let mut first: Option<(Timestamp, PathBuf)> = None;
         for entry in std::fs::read_dir(&self.folder).map_err(io)? {

@@ -200,8 +200,9 @@ const REQUESTS: [u64; 12] = [
     0x8933, // SIOCGIFINDEX
 ];
 
-/// Names of threads, and of memory (glibc and allocators).
-const PROCESS_SETTINGS: [u64; 2] = [libc::PR_SET_NAME as u64, 0x5356_4d41];
+/// Names of threads, and of memory (glibc and allocators); whether there are dumps.
+const PROCESS_SETTINGS: [u64; 3] =
+    [libc::PR_SET_NAME as u64, libc::PR_SET_VMA as u64, libc::PR_GET_DUMPABLE as u64];
 
 /// Families of sockets that may be opened later. Netlink answers which own addresses there are (getaddrinfo(3)).
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];

@@ -143,7 +143,8 @@ impl Ears {
             let name = path.display().to_string();
             if path.is_dir() {
                 let mut folder = GrowingFolder::new(path);
-                let (_, reader) = folder.next()?.ok_or_else(|| OpenError::NoCaptures(path.clone()))?;
+                let (_, reader) =
+                    folder.next_capture()?.ok_or_else(|| OpenError::NoCaptures(path.clone()))?;
                 files.push(Growing { name, reader, folder: Some(folder) });
             } else {
                 files.push(Growing { name, reader: CaptureReader::open_growing(path)?, folder: None });

@@ -140,7 +140,7 @@ impl Growing {
     /// Goes on to the folder's next file, if there is one.
     fn turn_over(&mut self) -> Result<bool, LiveError> {
         let Some(folder) = &mut self.folder else { return Ok(false) };
-        match folder.next() {
+        match folder.next_capture() {
             Ok(Some((_, reader))) => {
                 self.reader = reader;
                 Ok(true)
