@@ -27,7 +27,8 @@ pub(crate) fn database_files(db: &Path) -> Vec<PathBuf> {
     ["", "-wal", "-shm", "-journal"].map(beside).to_vec()
 }
 
-/// Takes the rights of others away from files that have them; tells of each.
+/// Takes the rights of others away from files that have them; tells of each. A database must not be open yet: closing a file takes away
+/// every lock that this process has on it (fcntl(2)).
 pub(crate) fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
     for path in files {
         match tightened(path) {

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
 /// Where users and groups are listed; those of a directory service are named by their numbers.
 const USERS: &str = "/etc/passwd";
@@ -91,6 +91,13 @@ impl User {
     /// Becomes this user, with its group and no other. Rights of root go with it.
     pub(crate) fn take_on(&self) -> Result<(), UserError> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
+        // A service manager may have made it so.
+        if (rustix::process::getuid(), rustix::process::geteuid()) == (uid, uid)
+            && (rustix::process::getgid(), rustix::process::getegid()) == (gid, gid)
+            && !uid.is_root()
+        {
+            return Ok(());
+        }
         let become_it = || -> rustix::io::Result<()> {
             rustix::thread::set_thread_groups(&[])?;
             rustix::thread::set_thread_res_gid(gid, gid, gid)?;
@@ -118,14 +125,16 @@ pub enum Handed {
 /// Hands a file that root made to a user. A link is never followed and a file with a second name never taken: in a folder that the user
 /// can write to, either could stand for a file of somebody else.
 ///
+/// The file is not opened for reading: closing it then would take away every lock that this process has on it (fcntl(2)), and a database
+/// that is open hangs on its locks.
+///
 /// # Errors
 /// If the file cannot be looked at, or its owner not changed.
 pub fn hand_over(path: &Path, user: &User) -> io::Result<Handed> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file: File = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         Err(rustix::io::Errno::NOENT) => return Ok(Handed::Absent),
-        Err(rustix::io::Errno::LOOP) => return Ok(Handed::Doubtful),
         Err(e) => return Err(e.into()),
     };
     let meta = file.metadata()?;
@@ -135,7 +144,8 @@ pub fn hand_over(path: &Path, user: &User) -> io::Result<Handed> {
     if !meta.is_file() || meta.nlink() != 1 {
         return Ok(Handed::Doubtful);
     }
-    rustix::fs::fchown(&file, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    rustix::fs::chownat(&file, "", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
     Ok(Handed::Done)
 }
 
