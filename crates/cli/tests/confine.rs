@@ -126,6 +126,12 @@ fn every_thread_of_a_sensor_has_no_right_and_every_file_is_its_owners() {
     let Some(sensor) = Sensor::start(&room, &["--db", "x.db", "sense", "-i", "lo"], "listening on") else {
         return;
     };
+    // The last to start is the capture's thread, behind the greeting.
+    let has_all = || sensor.of_each_thread("Name").iter().any(|name| name == "capture-0");
+    assert!((0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        has_all()
+    }));
     for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
         let found = sensor.of_each_thread(set);
         assert!(found.len() >= 5 && found.iter().all(|set| set == "0000000000000000"), "{set}: {found:?}");

@@ -68,7 +68,12 @@ fn knock(door: &str, at: &Path) -> io::Result<String> {
                 .filter(|line| line.split_once(':').is_some_and(|(name, _)| wanted.contains(&name)));
             Ok(lines.map(|line| line.replace('\t', " ").trim().to_owned()).collect::<Vec<_>>().join(", "))
         }
-        "resolve" => ("localhost", 1).to_socket_addrs().map(|found| found.count().to_string()),
+        "resolve" => {
+            let host = at.to_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
+            (host, 1)
+                .to_socket_addrs()
+                .map(|found| found.map(|to| to.ip().to_string()).collect::<Vec<_>>().join(" "))
+        }
         "udp" => UdpSocket::bind("127.0.0.1:0").map(|_| "bound".to_owned()),
         "listen" => TcpListener::bind("127.0.0.1:0").map(|_| "listens".to_owned()),
         "user" => {

@@ -68,7 +68,6 @@ const ALWAYS: &[i64] = &[
     libc::SYS_ftruncate,
     libc::SYS_fallocate,
     libc::SYS_unlinkat,
-    libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_getdents64,
     libc::SYS_readlinkat,
@@ -92,10 +91,13 @@ const ALWAYS_OF_OLD: &[i64] = &[
     libc::SYS_readlink,
     libc::SYS_unlink,
     libc::SYS_rename,
+    libc::SYS_renameat,
     libc::SYS_poll,
     libc::SYS_time,
 ];
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+const ALWAYS_OF_OLD: &[i64] = &[libc::SYS_renameat];
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ALWAYS_OF_OLD: &[i64] = &[];
 
 /// For sockets that are open, and those of alerts.

@@ -105,7 +105,7 @@ impl fmt::Display for Finding {
         match &self.state {
             State::Held(how) => write!(f, "{name}: {how}"),
             State::Off => write!(f, "{name}: switched off"),
-            State::Missing(why) => write!(f, "{name}: not to be had here, {why}"),
+            State::Missing(why) => write!(f, "{name}: not wholly to be had here: {why}"),
         }
     }
 }

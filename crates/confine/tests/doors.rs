@@ -116,7 +116,7 @@ fn a_thread_that_is_started_later_has_no_right_either() {
 fn names_are_looked_up_and_sockets_opened_but_nobody_is_listened_to() {
     let Some(house) = House::new() else { return };
     let (said, _) = house.knock(&["resolve"], &[]);
-    assert!(said.starts_with("open: ") && said != "open: 0", "{said}");
+    assert!(said.starts_with("open: ") && said.contains("127.0.0.1"), "{said}");
     house.is_open("udp", Path::new(""));
     house.is_shut("listen", Path::new(""));
     // Who has no network to speak to has no sockets.
