@@ -133,8 +133,9 @@ impl GrowingFolder {
                         first = Some(found);
                     }
                 }
-                // It may be on its way.
-                Err(OpenError::Empty(_) | OpenError::NotACapture(..) | OpenError::Io(..)) => {}
+                // It may be on its way, or just have left.
+                Err(OpenError::Empty(_) | OpenError::NotACapture(..)) => {}
+                Err(OpenError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => {
                     self.seen.insert(path);
                     return Err(e);

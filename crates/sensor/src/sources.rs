@@ -168,9 +168,15 @@ impl Following<'_> {
             // Who begins the next file has ended the one before: what came until then is read first.
             if is_waiting && (is_stopping || last_look.is_none_or(|at| at.elapsed() >= EVERY_SECOND)) {
                 let before = self.take(&mut growing);
+                let is_cut = growing.reader.is_cut();
                 match growing.turn_over() {
                     _ if before.is_none() => return,
                     Ok(true) => {
+                        if is_cut {
+                            let why = "the file before the newest ended within a record".to_owned();
+                            let error = LiveError::Other(growing.name.clone(), why);
+                            let _ = self.news.try_send(Event::Trouble(error));
+                        }
                         last_look = None;
                         continue;
                     }
