@@ -1,4 +1,7 @@
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -170,7 +173,13 @@ fn clock_words(event: ClockEvent) -> String {
 /// Tells the service manager, if there is one.
 fn notify(state: NotifyState<'_>) {
     // Whether it listens is its own affair.
-    let _ = sd_notify::notify(&[state]);
+    let _ = match std::env::var_os("NOTIFY_SOCKET").as_deref().map(OsStr::as_encoded_bytes) {
+        // sd-notify takes a name without a place in the file system for a path.
+        Some([b'@', name @ ..]) => SocketAddr::from_abstract_name(name).and_then(|address| {
+            UnixDatagram::unbound()?.send_to_addr(format!("{state}\n").as_bytes(), &address).map(drop)
+        }),
+        _ => sd_notify::notify(&[state]),
+    };
 }
 
 pub(crate) fn tell(text: &str) {

@@ -347,6 +347,26 @@ fn parts_of_the_lock_can_be_switched_off_which_is_told() {
 }
 
 #[test]
+fn a_service_manager_without_a_place_in_the_file_system_hears_that_the_sensor_lives() {
+    use std::os::linux::net::SocketAddrExt;
+    let room = Room::new();
+    let name = format!("bellwether-test-{}", std::process::id());
+    let address = std::os::unix::net::SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
+    let manager = std::os::unix::net::UnixDatagram::bind_addr(&address).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut command = room.command(&["--db", "x.db", "sense", "--hep", &format!("udp:{}", free())]);
+    command.env("NOTIFY_SOCKET", format!("@{name}")).stdout(Stdio::null()).stderr(Stdio::null());
+    let sensor = Sensor { room: &room, child: command.spawn().unwrap() };
+    room.write("log", b"");
+    let mut octets = [0; 64];
+    for expected in ["READY=1\n", "WATCHDOG=1\n", "WATCHDOG=1\n"] {
+        let len = manager.recv(&mut octets).unwrap();
+        assert_eq!(common::text(&octets[..len]), expected);
+    }
+    sensor.stop();
+}
+
+#[test]
 fn a_part_that_is_required_and_cannot_be_had_stops_the_run() {
     let room = Room::new();
     let capture = own_captures().into_iter().find(|path| path.ends_with("lab-register.pcap")).unwrap();
