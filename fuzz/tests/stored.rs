@@ -83,6 +83,7 @@ fn say_what_ran() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let words = RUNNING.with_borrow(|path| format!("while {path} ran:\n"));
+            #[expect(clippy::disallowed_methods, reason = "the process ends, and no test harness tells why")]
             let _ = std::io::stderr().write_all(words.as_bytes());
             before(panic);
         }));

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bellwether_base::Timestamp;
@@ -95,6 +96,56 @@ fn folder(path: &Path) -> Result<Vec<(Timestamp, PathBuf)>, OpenError> {
         }
     }
     Ok(found)
+}
+
+/// Captures in a folder to which others are added: one a file, or one an hour.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GrowingFolder {
+    folder: PathBuf,
+    /// Files that were given out, or are none that can be read while they grow.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl GrowingFolder {
+    /// The captures that will be in a folder, and those that are.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf(), seen: BTreeSet::new() }
+    }
+
+    /// The capture that begins first of those that were not given out yet, open; none if there is none now. A file without content yet
+    /// is looked at again.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or a capture not while it grows; that one is left out from then on.
+    pub fn next_capture(&mut self) -> Result<Option<(PathBuf, CaptureReader)>, OpenError> {
+        let io = |e| OpenError::Io(self.folder.clone(), e);
+        let mut first: Option<(Timestamp, PathBuf)> = None;
+        for entry in std::fs::read_dir(&self.folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if self.seen.contains(&path) || !path.is_file() {
+                continue;
+            }
+            match first_time(&path) {
+                Ok(at) => {
+                    let found = (at, path);
+                    if first.as_ref().is_none_or(|first| found < *first) {
+                        first = Some(found);
+                    }
+                }
+                // It may be on its way, or just have left.
+                Err(OpenError::Empty(_) | OpenError::NotACapture(..)) => {}
+                Err(OpenError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => {
+                    self.seen.insert(path);
+                    return Err(e);
+                }
+            }
+        }
+        let Some((_, path)) = first else { return Ok(None) };
+        self.seen.insert(path.clone());
+        CaptureReader::open_growing(&path).map(|reader| Some((path, reader)))
+    }
 }
 
 /// A capture whose first record cannot be read sorts first: it will say why when it is replayed.

@@ -21,7 +21,7 @@ mod reader;
 mod stamping;
 
 pub use error::{OpenError, ReadError};
-pub use inputs::{Input, expand};
+pub use inputs::{GrowingFolder, Input, expand};
 pub use live::{Frames, HOLD_MS, LiveCapture, LiveCounts, LiveError, LiveOptions, Stamps, Waker, up};
 pub use nic::stamps_all;
 pub use reader::{CaptureReader, Record};

@@ -67,6 +67,15 @@ impl CaptureReader {
         Ok(reader)
     }
 
+    /// Whether octets of a record wait for the rest of it.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        match &self.source {
+            Source::Blocks { buffer, .. } => !buffer.visible().is_empty(),
+            Source::Libpcap { .. } => false,
+        }
+    }
+
     /// Reads standard input.
     ///
     /// # Errors

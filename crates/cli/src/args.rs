@@ -149,8 +149,8 @@ pub(crate) struct DiffArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct SenseArgs {
-    /// Interface to listen on; repeat for several
-    #[arg(short, long = "interface", value_name = "IFACE", required_unless_present = "hep")]
+    /// Interface to listen on; repeat for several [default: sense.interfaces of the configuration]
+    #[arg(short, long = "interface", value_name = "IFACE")]
     pub(crate) interfaces: Vec<String>,
     /// Address to which agents send HEP (SBCs, Kamailio, OpenSIPS, FreeSWITCH, Asterisk), such as udp:0.0.0.0:9060;
     /// repeat for several

@@ -8,8 +8,9 @@ use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
 use crate::config::Config;
 use crate::out;
 use crate::outcome::{Exit, Failure};
+use crate::private;
 use crate::render::Printer;
-use crate::replay::Installation;
+use crate::replay::{Installation, note};
 use crate::show::{open_reader, print};
 
 /// `bellwether class`.
@@ -37,7 +38,9 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
             let file = export_classes(&open_reader(common)?.class_modes()?);
             let text = Shown::json(&format!("{file:#}\n"));
             match output {
-                Some(path) => std::fs::write(path, text.as_str()).map_err(|e| of_file(path, &e))?,
+                Some(path) => {
+                    private::write(path, text.as_str().as_bytes(), &mut |told| note(common, &told))?;
+                }
                 None => out::page(&text)?,
             }
             Ok(Exit::Done)

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bellwether_base::{Ppm, Shown, Span};
+use bellwether_confine::{Part, Wish};
 use bellwether_judge::{DialPlan, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
@@ -26,6 +27,8 @@ const DEFAULT: &str = include_str!("default.toml");
 pub(crate) struct Config {
     privacy: PrivacySetting,
     pub(crate) key_file: String,
+    pub(crate) sense: SenseSettings,
+    confine: ConfineSettings,
     database: DatabaseSettings,
     analysis: Analysis,
     clocks: ClockSettings,
@@ -48,6 +51,41 @@ enum PrivacySetting {
     #[default]
     Tokens,
     Clear,
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SenseSettings {
+    pub(crate) interfaces: Vec<String>,
+    pub(crate) user: String,
+}
+
+#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ConfineSettings {
+    capabilities: ConfineSetting,
+    dumps: ConfineSetting,
+    landlock: ConfineSetting,
+    seccomp: ConfineSetting,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ConfineSetting {
+    Off,
+    #[default]
+    On,
+    Required,
+}
+
+impl From<ConfineSetting> for Wish {
+    fn from(setting: ConfineSetting) -> Self {
+        match setting {
+            ConfineSetting::Off => Self::Off,
+            ConfineSetting::On => Self::On,
+            ConfineSetting::Required => Self::Required,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -298,6 +336,8 @@ impl Default for Config {
         Self {
             privacy: PrivacySetting::Tokens,
             key_file: "bellwether.key".into(),
+            sense: SenseSettings::default(),
+            confine: ConfineSettings::default(),
             database: DatabaseSettings::default(),
             analysis: Analysis::default(),
             clocks: ClockSettings::default(),
@@ -597,6 +637,57 @@ impl Config {
         }
     }
 
+    /// How much each part of the lock is wanted, in the order of [`Part::ALL`].
+    pub(crate) fn confine(&self) -> [Wish; 4] {
+        let c = &self.confine;
+        Part::ALL.map(|part| {
+            Wish::from(match part {
+                Part::Capabilities => c.capabilities,
+                Part::Dumps => c.dumps,
+                Part::Landlock => c.landlock,
+                Part::Seccomp => c.seccomp,
+            })
+        })
+    }
+
+    /// The user that `sense` becomes, if it does.
+    pub(crate) fn user(&self) -> Option<&str> {
+        (!self.sense.user.is_empty()).then_some(self.sense.user.as_str())
+    }
+
+    /// Whether a run that goes by `self` cannot go by `other` behind its lock, and why.
+    pub(crate) fn needs_new_start(&self, other: &Self) -> Option<&'static str> {
+        if self.sense.user != other.sense.user {
+            Some("sense.user has changed, and becoming another user takes a right that was given up")
+        } else if self.confine != other.confine {
+            Some("confine has changed, and a lock that is closed is neither opened nor closed again")
+        } else {
+            None
+        }
+    }
+
+    /// What differs and is looked at when a run begins only.
+    pub(crate) fn waits_for_start(&self, other: &Self) -> Vec<&'static str> {
+        [
+            ("privacy", self.privacy == other.privacy),
+            ("key_file", self.key_file == other.key_file),
+            ("database", self.database == other.database),
+            ("analysis", self.analysis == other.analysis),
+            ("clocks", self.clocks == other.clocks),
+            ("authorisation", self.authorisation == other.authorisation),
+            ("limits", self.limits == other.limits),
+            ("timeouts", self.timeouts == other.timeouts),
+            ("numbering", self.numbering == other.numbering),
+            ("verdict", self.verdict == other.verdict),
+            ("reputation", self.reputation == other.reputation),
+            ("campaigns", self.campaigns == other.campaigns),
+            ("signals", self.signals == other.signals),
+        ]
+        .into_iter()
+        .filter_map(|(name, is_same)| (!is_same).then_some(name))
+        .collect()
+    }
+
     /// 0 means no bound, in either.
     pub(crate) fn retention(&self) -> Retention {
         let DatabaseSettings { keep_days, max_mib, .. } = self.database;
@@ -699,8 +790,9 @@ mod tests {
     fn every_setting_stands_in_the_printed_default() {
         let table: toml::Table = DEFAULT.parse().unwrap();
         let keys = |name: &str| table.get(name).and_then(toml::Value::as_table).unwrap().len();
-        let counts = ["database", "analysis", "mirror", "limits", "timeouts", "site"].map(keys);
-        assert_eq!(counts, [4, 2, 1, 10, 6, 3]);
+        let counts =
+            ["sense", "confine", "database", "analysis", "mirror", "limits", "timeouts", "site"].map(keys);
+        assert_eq!(counts, [2, 4, 4, 2, 1, 10, 6, 3]);
     }
 
     #[test]
@@ -727,6 +819,8 @@ mod tests {
             ("[[alerts.receivers]]\nname = \"a\"\ntarget = \"ftp://x\"", "receiver \"a\""),
             ("[[site.trunks]]\nname=\"a\"\nnetworks=[]\nattestation=\"D\"", "A, B, C"),
             ("privacy = \"none\"", "tokens"),
+            ("[confine]\nseccomp = \"yes\"", "required"),
+            ("[confine]\nseccmp = \"on\"", "nearest known key is `seccomp`"),
             ("[limits]\ncalls = 0", "limits.calls must lie between"),
             ("[timeouts]\nstream_s = -1", "timeouts.stream_s must lie above 0"),
             ("[site]\naccess = [\"10.0.0.0/99\"]", "neither an address nor a network"),

@@ -5,7 +5,8 @@ use crate::args::{Common, DbAction, DbArgs};
 use crate::config::Config;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::replay::Installation;
+use crate::private;
+use crate::replay::{Installation, note};
 
 /// `bellwether db`.
 pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
@@ -17,6 +18,7 @@ pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
         }
         DbAction::Prune { keep_days, max_mib } => prune(common, *keep_days, *max_mib),
         DbAction::Migrate => {
+            private::tighten(&private::database_files(&common.db), &mut |told| note(common, &told));
             let (from, to) = Upkeep::migrate(&common.db)?;
             let words = if from == to {
                 format!("is at version {to} already")

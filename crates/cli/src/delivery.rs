@@ -1,7 +1,9 @@
 //! Alerts on their way to receivers, beside whatever makes them: a thread for each, so that none waits for another.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bellwether_alert::{
@@ -26,6 +28,34 @@ type Post = Courier<Box<dyn Receiver>>;
 pub(crate) struct Deliveries {
     couriers: Vec<(Post, AlertSpool)>,
     least: Severity,
+    db: PathBuf,
+    key_id: String,
+}
+
+/// Puts other receivers in the place of those that are served: all of them, or none if one cannot be opened.
+pub(crate) type Exchange<'a> = dyn Fn(&AlertSettings) -> Result<(), Failure> + 'a;
+
+/// Threads that were started together, until others take their place.
+#[derive(Default)]
+struct Shift {
+    is_over: AtomicBool,
+    at_work: AtomicUsize,
+}
+
+/// One thread of a shift, however it ends.
+struct AtWork(Arc<Shift>);
+
+impl AtWork {
+    fn new(shift: &Arc<Shift>) -> Self {
+        shift.at_work.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(shift))
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.at_work.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl Deliveries {
@@ -40,40 +70,71 @@ impl Deliveries {
                 couriers.push((courier(settings, receiver)?, spool));
             }
         }
-        Ok(Self { couriers, least })
+        Ok(Self { couriers, least, db: db.to_path_buf(), key_id: key_id.to_owned() })
     }
 
-    /// Runs `work` while alerts go out, and what is left of them behind it. What befalls receivers goes to `tell`.
+    /// Runs `work` while alerts go out, and what is left of them behind it. What befalls receivers goes to `tell`; `work` may exchange them.
     pub(crate) fn beside<T>(
         self,
         tell: impl Fn(&str) + Sync,
-        work: impl FnOnce() -> T,
+        work: impl FnOnce(&Exchange<'_>) -> T,
     ) -> Result<T, Failure> {
         let is_over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let (is_over, tell, least) = (&is_over, &tell, self.least);
-            let started: Result<(), Failure> = self.couriers.into_iter().try_for_each(|(courier, spool)| {
-                let spooled = Spooled { spool, least };
-                std::thread::Builder::new()
-                    .name(format!("alerts-{}", courier.name()))
-                    .spawn_scoped(scope, move || deliver(courier, spooled, is_over, tell))
-                    .map_err(no_thread)?;
-                Ok(())
-            });
-            let done = started.map(|()| work());
+            let (is_over, tell) = (&is_over, &tell);
+            let (db, key_id) = (self.db.clone(), self.key_id.clone());
+            let present = RefCell::new(Arc::new(Shift::default()));
+            let begin = |deliveries: Self, before: Arc<Shift>, shift: &Arc<Shift>| {
+                let least = deliveries.least;
+                deliveries.couriers.into_iter().try_for_each(|(courier, spool)| {
+                    let (spooled, before, at_work) =
+                        (Spooled { spool, least }, Arc::clone(&before), AtWork::new(shift));
+                    std::thread::Builder::new()
+                        .name(format!("alerts-{}", courier.name()))
+                        .spawn_scoped(scope, move || {
+                            // Two that serve one receiver would send everything twice.
+                            while before.at_work.load(Ordering::Acquire) > 0 {
+                                std::thread::sleep(LOOK_EVERY);
+                            }
+                            deliver(courier, spooled, is_over, &at_work.0.is_over, tell);
+                        })
+                        .map_err(no_thread)?;
+                    Ok(())
+                })
+            };
+            let exchange = |settings: &AlertSettings| {
+                let deliveries = Self::open(settings, &db, &key_id)?;
+                let next = Arc::new(Shift::default());
+                let before = present.replace(Arc::clone(&next));
+                before.is_over.store(true, Ordering::Relaxed);
+                begin(deliveries, before, &next)
+            };
+            let first = Arc::clone(&present.borrow());
+            let started: Result<(), Failure> = begin(self, Arc::default(), &first);
+            let done = started.map(|()| work(&exchange));
             is_over.store(true, Ordering::Relaxed);
             done
         })
     }
 }
 
-fn deliver(mut courier: Post, mut spool: Spooled, is_over: &AtomicBool, tell: &dyn Fn(&str)) {
+/// Serves a receiver until the run is over and what is left was sent, or until others take over.
+fn deliver(
+    mut courier: Post,
+    mut spool: Spooled,
+    is_over: &AtomicBool,
+    is_relieved: &AtomicBool,
+    tell: &dyn Fn(&str),
+) {
     let mut leaves_at: Option<Timestamp> = None;
     let mut told_away = false;
     // The spool fails the same way again and again while somebody holds the database locked.
     let mut told_failure = String::new();
     let (mut skipped, mut refused) = (0, 0);
     loop {
+        if is_relieved.load(Ordering::Relaxed) {
+            return;
+        }
         if is_over.load(Ordering::Relaxed) && leaves_at.is_none() {
             leaves_at = Some(now() + LEAVE_WITHIN);
         }
@@ -125,6 +186,7 @@ fn deliver(mut courier: Post, mut spool: Spooled, is_over: &AtomicBool, tell: &d
         while let Some(at) = until
             && now() < at
             && !is_over.load(Ordering::Relaxed)
+            && !is_relieved.load(Ordering::Relaxed)
         {
             std::thread::sleep(LOOK_EVERY);
         }

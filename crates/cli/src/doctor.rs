@@ -2,6 +2,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bellwether_capture::{LiveCapture, LiveError, LiveOptions, Stamps};
+use bellwether_confine::{Finding, Part, User, Wish, folder_of, try_out};
 use bellwether_store::{Column, Kind, Reader};
 use serde_json::json;
 
@@ -75,7 +76,10 @@ pub(crate) fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, Failure> {
     checks.push(disk(&common.db, config.retention().max_bytes));
     checks.push(clock_source());
     checks.push(clock_synchronised());
-    for interface in &args.interfaces {
+    checks.push(user(&config));
+    checks.extend(try_out(&folder_of(&common.db)).iter().map(|finding| part(&config, finding)));
+    let interfaces = if args.interfaces.is_empty() { &config.sense.interfaces } else { &args.interfaces };
+    for interface in interfaces {
         checks.push(capture(interface));
         checks.extend(offloads(interface));
         checks.push(stamps(interface));
@@ -139,6 +143,50 @@ fn disk(db: &Path, max_bytes: Option<u64>) -> Check {
             found,
             "Set database.max_mib: nothing bounds the database now.",
         ),
+    }
+}
+
+/// Who a sensor is once all is open.
+fn user(config: &Config) -> Check {
+    let Some(name) = config.user() else {
+        if rustix::process::geteuid().is_root() {
+            let remedy = "Name a user in sense.user of the configuration, or start the sensor as one.";
+            return Check::not(State::Warning, "user", "a sensor started now stays root", remedy);
+        }
+        return Check::ok("user", "not root");
+    };
+    match User::named(name) {
+        Ok(_) => Check::ok("user", format!("a sensor becomes {name}")),
+        Err(e) => {
+            let text = e.to_string();
+            let (found, remedy) = text.split_once("; ").unwrap_or((&text, ""));
+            Check::not(State::Problem, "user", found, remedy)
+        }
+    }
+}
+
+/// Whether a part of the lock can be had here.
+fn part(config: &Config, finding: &Finding) -> Check {
+    let part = finding.part;
+    let name = format!("lock {}", part.name());
+    let wish = Part::ALL.iter().zip(config.confine()).find(|(p, _)| **p == part).map(|(_, wish)| wish);
+    if wish == Some(Wish::Off) {
+        let remedy = format!("Set confine.{} to \"on\".", part.name());
+        return Check::not(State::Warning, name, "switched off in the configuration", remedy);
+    }
+    match &finding.state {
+        bellwether_confine::State::Held(how) => Check::ok(name, how),
+        bellwether_confine::State::Off => Check::ok(name, "not tried"),
+        bellwether_confine::State::Missing(why) => {
+            let state = if wish == Some(Wish::Required) { State::Problem } else { State::Warning };
+            let remedy = match part {
+                Part::Capabilities => "Start as root with sense.user, or let the service manager empty it.",
+                Part::Dumps => "See to the limits of core files.",
+                Part::Landlock => "Boot a kernel with Landlock: the sensor runs without, and says so.",
+                Part::Seccomp => "Use a kernel with seccomp filters, on a processor of 64 bits.",
+            };
+            Check::not(state, name, why, remedy)
+        }
     }
 }
 

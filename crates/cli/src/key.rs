@@ -24,13 +24,13 @@ impl InstallationKey {
         match Self::kept(key_file, db, warn)? {
             Some(key) => Ok(key),
             None if is_in_memory(db) => fresh().map(Self),
-            None => make(&place(key_file, db)),
+            None => make(&key_path(key_file, db)),
         }
     }
 
     /// The refusal where a database has a key and it is not there: another one would be of no use.
     pub(crate) fn missing(key_file: &str, db: &Path) -> Failure {
-        let path = place(key_file, db);
+        let path = key_path(key_file, db);
         bad(&path, &format!("it is not there, and {} was made with it", db.display()))
     }
 
@@ -40,7 +40,7 @@ impl InstallationKey {
         db: &Path,
         warn: &mut dyn FnMut(String),
     ) -> Result<Option<Self>, Failure> {
-        let path = place(key_file, db);
+        let path = key_path(key_file, db);
         match std::fs::read_to_string(&path) {
             Ok(text) => {
                 warn_if_open(&path, warn);
@@ -57,7 +57,7 @@ fn is_in_memory(db: &Path) -> bool {
 }
 
 /// A key file lies beside its database, unless its path says otherwise.
-fn place(key_file: &str, db: &Path) -> PathBuf {
+pub(crate) fn key_path(key_file: &str, db: &Path) -> PathBuf {
     let folder = if is_in_memory(db) { Path::new("") } else { db.parent().unwrap_or(Path::new("")) };
     folder.join(key_file)
 }

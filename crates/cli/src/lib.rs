@@ -12,13 +12,16 @@ mod inventory;
 mod key;
 mod knowledge;
 mod label;
+mod lockdown;
 mod out;
 mod outcome;
 mod plot;
 mod plot_silence;
+mod private;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
 mod provisioning;
+mod reload;
 mod render;
 mod replay;
 mod report;
@@ -40,6 +43,7 @@ use outcome::{Exit, Failure};
 #[must_use]
 pub fn command() -> ExitCode {
     out::tell_panics();
+    private::make_all_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return refused(&e),

@@ -7,6 +7,8 @@ use crate::args::{Common, PlotArgs, PlotWhat};
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
+use crate::private;
+use crate::replay::note;
 use crate::show::open_reader;
 
 /// Size of a drawing in the terminal, in characters.
@@ -42,7 +44,7 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     };
     match &args.output {
         // One file holds one picture: the caller's stands first.
-        Some(path) => write_svg(path, &first.svg())?,
+        Some(path) => write_svg(common, path, &first.svg())?,
         None => {
             for noise in &noises {
                 out::page(&noise.text())?;
@@ -52,8 +54,8 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn write_svg(path: &std::path::Path, svg: &str) -> Result<(), Failure> {
-    std::fs::write(path, svg).map_err(|e| Failure::Work(format!("{}: {e}", path.display())))
+fn write_svg(common: &Common, path: &std::path::Path, svg: &str) -> Result<(), Failure> {
+    private::write(path, svg.as_bytes(), &mut |told| note(common, &told))
 }
 
 fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
@@ -68,7 +70,7 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
             // One file holds one picture: of several devices the one with most refreshes.
             let widest = pictures.iter().max_by_key(|p| p.points().count());
             let svg = widest.map(Picture::svg).unwrap_or_default();
-            write_svg(path, &svg)?;
+            write_svg(common, path, &svg)?;
         }
         None => {
             for picture in &pictures {

@@ -1,6 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bellwether_capture::Input;
 use bellwether_judge::Tokeniser;
 use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
 use bellwether_store::{StoreError, Writer};
@@ -10,9 +11,12 @@ use crate::args::{Common, ReplayArgs};
 use crate::config::Config;
 use crate::delivery::Deliveries;
 use crate::key::InstallationKey;
+use crate::key::key_path;
 use crate::knowledge;
+use crate::lockdown::{self, Needs};
 use crate::out;
 use crate::outcome::{Exit, Failure};
+use crate::private;
 use crate::progress::Bar;
 use crate::report::print_summary;
 use crate::show::configured;
@@ -83,6 +87,7 @@ impl Installation {
 
     fn try_open(common: &Common, config: &Config) -> Result<Result<Self, StoreError>, Failure> {
         check_folder(&common.db)?;
+        tighten(common, config);
         let mut warn = |warning: String| note(common, &warning);
         let key = match InstallationKey::kept(&config.key_file, &common.db, &mut warn)? {
             Some(key) => key,
@@ -115,6 +120,15 @@ fn patience(config: &Config) -> Patience {
     Patience { lock: Arc::new(LockPatience::new(config.lock_wait(), hear)), rows: config.waiting_rows() }
 }
 
+/// Takes the rights of others away from the database and the key, where they have any: every command that writes does.
+fn tighten(common: &Common, config: &Config) {
+    if common.db.as_os_str() != ":memory:" {
+        let mut files = private::database_files(&common.db);
+        files.push(key_path(&config.key_file, &common.db));
+        private::tighten(&files, &mut |told| note(common, &told));
+    }
+}
+
 /// `bellwether replay`.
 pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     let mut config = Config::load(common.config.as_deref())?;
@@ -126,10 +140,21 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
         config.alerts.receivers.clear();
     }
     let Prepared { sensor, writer, deliveries } = Prepared::new(common, &config)?;
+    let captures = inputs.iter().filter_map(|input| match input {
+        Input::File(path, _) => Some(path.clone()),
+        Input::StandardInput => None,
+    });
+    let needs = Needs {
+        captures: captures.collect(),
+        is_lasting: false,
+        is_networked: !config.alerts.receivers.is_empty(),
+        user: None,
+    };
+    lockdown::close(common, &config, needs, &|text| note(common, text))?;
     let mut bar = Bar::new(common.quiet);
     let result = deliveries.beside(
         |text| note(common, text),
-        || bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
+        |_| bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
     )?;
     bar.finish();
     let outcome = result?;

@@ -4,7 +4,9 @@ use bellwether_store::{Export, Listed, ListedSubject};
 use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
 use crate::out;
 use crate::outcome::{Exit, Failure};
+use crate::private;
 use crate::render::csv_line;
+use crate::replay::note;
 use crate::report;
 use crate::show::open_reader;
 
@@ -24,8 +26,9 @@ pub(crate) fn run(common: &Common, args: &ReputationArgs) -> Result<Exit, Failur
             };
             let text = written(&open_reader(common)?.listed(listed)?, listed, export);
             match output {
-                Some(path) => std::fs::write(path, text.as_str())
-                    .map_err(|e| Failure::Work(format!("{}: {e}", path.display())))?,
+                Some(path) => {
+                    private::write(path, text.as_str().as_bytes(), &mut |told| note(common, &told))?;
+                }
                 None => out::page(&text)?,
             }
             Ok(Exit::Done)

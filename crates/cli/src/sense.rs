@@ -1,9 +1,11 @@
+use std::ffi::OsStr;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bellwether_base::Shown;
 use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
 use bellwether_sensor::{Ears, Event, Operator, Settings};
 
@@ -11,29 +13,40 @@ use sd_notify::NotifyState;
 
 use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
+use crate::delivery::Exchange;
+use crate::lockdown::{self, Needs};
 use crate::out;
 use crate::outcome::{Exit, Failure, no_thread};
+use crate::reload::Reload;
 use crate::replay::{Prepared, print_speed};
 use crate::report::print_summary;
 
 /// `bellwether sense`.
 pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
-    let options: Vec<LiveOptions> = args.interfaces.iter().map(|name| options(name, args)).collect();
+    let interfaces = if args.interfaces.is_empty() { &config.sense.interfaces } else { &args.interfaces };
+    if interfaces.is_empty() && args.hep.is_empty() {
+        let text = "nothing to listen on: name an interface with -i or in sense.interfaces, or an address with --hep";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    let options: Vec<LiveOptions> = interfaces.iter().map(|name| options(name, args)).collect();
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let ears = Ears::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
     let Prepared { mut sensor, writer, deliveries } = Prepared::new(common, &config)?;
     sensor.retention = Some(config.retention());
-    // Whoever breaks into what reads hostile traffic shall find no privileges there. Threads inherit this.
-    drop_capabilities()?;
+    // Whoever breaks into what reads hostile traffic shall find nothing there. Threads inherit this.
+    let needs = Needs { captures: Vec::new(), is_lasting: true, is_networked: true, user: config.user() };
+    let walls = lockdown::close(common, &config, needs, &tell)?;
     if let Some(time) = args.duration {
         stop_after(time, Arc::clone(&stop))?;
     }
     let heps = args.hep.iter().map(ToString::to_string);
-    let places: Vec<String> = args.interfaces.iter().cloned().chain(heps).collect();
+    let places: Vec<String> = interfaces.iter().cloned().chain(heps).collect();
     let greeting = format!("listening on {}", places.join(", "));
-    until_stopped(common, ears, Prepared { sensor, writer, deliveries }, &stop, &greeting)?;
+    let names_interfaces = args.interfaces.is_empty();
+    let reload = Reload::new(common, &config, walls, &stop, names_interfaces)?;
+    until_stopped(common, ears, Prepared { sensor, writer, deliveries }, reload, &greeting)?;
     Ok(Exit::Done)
 }
 
@@ -43,30 +56,40 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
     stop_on_signals(&stop)?;
     let ears = Ears::follow(paths).map_err(|e| Failure::Work(e.to_string()))?;
     let prepared = Prepared::new(common, config)?;
-    let terminal = until_stopped(common, ears, prepared, &stop, "following")?;
-    Ok(if terminal.is_whole { Exit::Done } else { Exit::Partial })
+    let needs = Needs { captures: paths.to_vec(), is_lasting: true, is_networked: true, user: None };
+    let walls = lockdown::close(common, config, needs, &tell)?;
+    let reload = Reload::new(common, config, walls, &stop, false)?;
+    let is_whole = until_stopped(common, ears, prepared, reload, "following")?;
+    Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
-/// Greets, runs until `stop`, and prints what it came to.
+/// Greets, runs until it shall stop, and prints what it came to. Answers whether every input could be read.
 fn until_stopped(
     common: &Common,
     ears: Ears,
     Prepared { sensor, writer, deliveries }: Prepared,
-    stop: &AtomicBool,
+    reload: Reload,
     greeting: &str,
-) -> Result<Terminal, Failure> {
-    let mut terminal = Terminal::new(common)?;
+) -> Result<bool, Failure> {
     if !common.quiet {
         tell(&format!("{greeting} until SIGINT or SIGTERM"));
     }
     notify(NotifyState::Ready);
-    let outcome = deliveries
-        .beside(tell, || bellwether_sensor::sense(ears, &sensor, writer, stop, &mut terminal))??;
+    let stop = Arc::clone(&reload.stop);
+    let (outcome, is_whole, needs_start) = deliveries.beside(tell, |exchange| {
+        let mut terminal = Terminal { reload, exchange, is_whole: true };
+        let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut terminal);
+        (outcome, terminal.is_whole, terminal.reload.needs_start)
+    })?;
+    let outcome = outcome?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
         print_speed(outcome.packets, &outcome.finished);
     }
-    Ok(terminal)
+    match needs_start {
+        Some(why) => Err(Failure::Work(format!("{why}; all is committed, and a new start goes by it"))),
+        None => Ok(is_whole),
+    }
 }
 
 fn options(name: &str, args: &SenseArgs) -> LiveOptions {
@@ -105,33 +128,15 @@ fn stop_after(time: Duration, stop: Arc<AtomicBool>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn drop_capabilities() -> Result<(), Failure> {
-    use caps::CapSet::{Effective, Inheritable, Permitted};
-    for set in [Effective, Inheritable, Permitted] {
-        caps::clear(None, set).map_err(|e| Failure::Work(format!("cannot give up privileges: {e}")))?;
-    }
-    Ok(())
-}
-
 /// The operator at a terminal or behind a log.
-struct Terminal {
-    config: Option<PathBuf>,
-    /// Set by SIGHUP.
-    wants_reload: Arc<AtomicBool>,
+struct Terminal<'a> {
+    reload: Reload,
+    exchange: &'a Exchange<'a>,
     /// Whether every input could be read.
     is_whole: bool,
 }
 
-impl Terminal {
-    fn new(common: &Common) -> Result<Self, Failure> {
-        let wants_reload = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&wants_reload))
-            .map_err(|e| Failure::Work(format!("cannot watch for signals: {e}")))?;
-        Ok(Self { config: common.config.clone(), wants_reload, is_whole: true })
-    }
-}
-
-impl Operator for Terminal {
+impl Operator for Terminal<'_> {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Losses(losses) => {
@@ -150,21 +155,8 @@ impl Operator for Terminal {
         }
     }
 
-    /// The topology and the tunnels' ports; what else has changed waits for the next start.
     fn new_settings(&mut self) -> Option<Settings> {
-        if !self.wants_reload.swap(false, Ordering::Relaxed) {
-            return None;
-        }
-        match Config::load(self.config.as_deref()) {
-            Ok(config) => {
-                tell("the site and the mirror's ports were read again");
-                Some(Settings { site: config.site(), tunnels: config.tunnels() })
-            }
-            Err(e) => {
-                out::tell(Shown::lines(&format!("nothing was changed: {e}")));
-                None
-            }
-        }
+        self.reload.settings(self.exchange)
     }
 }
 
@@ -181,9 +173,15 @@ fn clock_words(event: ClockEvent) -> String {
 /// Tells the service manager, if there is one.
 fn notify(state: NotifyState<'_>) {
     // Whether it listens is its own affair.
-    let _ = sd_notify::notify(&[state]);
+    let _ = match std::env::var_os("NOTIFY_SOCKET").as_deref().map(OsStr::as_encoded_bytes) {
+        // sd-notify takes a name without a place in the file system for a path.
+        Some([b'@', name @ ..]) => SocketAddr::from_abstract_name(name).and_then(|address| {
+            UnixDatagram::unbound()?.send_to_addr(format!("{state}\n").as_bytes(), &address).map(drop)
+        }),
+        _ => sd_notify::notify(&[state]),
+    };
 }
 
-fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     out::tell(text);
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bellwether_base::{Counters, HashKey, Loss, Span, Timestamp};
 use bellwether_capture::{
-    CaptureReader, ClockEvent, ClockEventKind, LiveCapture, LiveError, LiveOptions, OpenError, Record,
-    StampingClock, Stamps, Waker,
+    CaptureReader, ClockEvent, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
+    Record, StampingClock, Stamps, Waker,
 };
 use bellwether_judge::{InputRow, Row, SensorClockRow};
 use bellwether_store::Writer;
@@ -18,7 +18,7 @@ use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
-use crate::sources::{Dropped, EVERY_SECOND, Following, PORTIONS, Portion, Source, TICK, Taking};
+use crate::sources::{Dropped, EVERY_SECOND, Following, Growing, PORTIONS, Portion, Source, TICK, Taking};
 use crate::writing::Supply;
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
@@ -102,7 +102,7 @@ impl Links {
 pub struct Ears {
     sockets: Vec<(String, LiveCapture)>,
     listeners: Vec<Listener>,
-    files: Vec<(String, CaptureReader)>,
+    files: Vec<Growing>,
     names: String,
     stamps: Stamps,
 }
@@ -132,16 +132,25 @@ impl Ears {
         Ok(Self { sockets, listeners, files: Vec::new(), names: names.join(" "), stamps })
     }
 
-    /// Opens capture files that are still being written. Time is theirs then: it stands still where they do.
+    /// Opens capture files that are still being written, and folders to which captures are added: the next is read when it is there and
+    /// nothing more comes in the one before. Time is theirs then: it stands still where they do.
     ///
     /// # Errors
     /// If one of them cannot be read or followed.
     pub fn follow(paths: &[PathBuf]) -> Result<Self, OpenError> {
         let mut files = Vec::new();
         for path in paths {
-            files.push((path.display().to_string(), CaptureReader::open_growing(path)?));
+            let name = path.display().to_string();
+            if path.is_dir() {
+                let mut folder = GrowingFolder::new(path);
+                let (_, reader) =
+                    folder.next_capture()?.ok_or_else(|| OpenError::NoCaptures(path.clone()))?;
+                files.push(Growing { name, reader, folder: Some(folder) });
+            } else {
+                files.push(Growing { name, reader: CaptureReader::open_growing(path)?, folder: None });
+            }
         }
-        let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = files.iter().map(|growing| growing.name.as_str()).collect();
         let names = names.join(" ");
         let (sockets, listeners) = (Vec::new(), Vec::new());
         Ok(Self { sockets, listeners, files, names, stamps: Stamps::default() })
@@ -188,9 +197,9 @@ pub fn sense(
                 let handover = add(&mut sources);
                 pipeline::spawn(scope, &format!("hep-{i}"), move || listener.run(stop, losses, &handover))?;
             }
-            for (i, (name, reader)) in files.into_iter().enumerate() {
+            for (i, growing) in files.into_iter().enumerate() {
                 let following = Following { stop, handover: add(&mut sources), news: news_tx.clone() };
-                pipeline::spawn(scope, &format!("follow-{i}"), move || following.run(name, reader))?;
+                pipeline::spawn(scope, &format!("follow-{i}"), move || following.run(growing))?;
             }
             drop((frames_tx, news_tx));
             let feed = LiveFeed {

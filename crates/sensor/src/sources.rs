@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bellwether_base::{Span, Timestamp};
-use bellwether_capture::{CaptureReader, Frames, LiveCapture, LiveError, Record, Stamps};
+use bellwether_capture::{CaptureReader, Frames, GrowingFolder, LiveCapture, LiveError, Record, Stamps};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::live::{Event, now};
@@ -129,6 +129,28 @@ impl Taking<'_> {
     }
 }
 
+/// A growing file, and the folder that the next will be in.
+pub(crate) struct Growing {
+    pub(crate) name: String,
+    pub(crate) reader: CaptureReader,
+    pub(crate) folder: Option<GrowingFolder>,
+}
+
+impl Growing {
+    /// Goes on to the folder's next file, if there is one.
+    fn turn_over(&mut self) -> Result<bool, LiveError> {
+        let Some(folder) = &mut self.folder else { return Ok(false) };
+        match folder.next_capture() {
+            Ok(Some((_, reader))) => {
+                self.reader = reader;
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(e) => Err(LiveError::Other(self.name.clone(), e.to_string())),
+        }
+    }
+}
+
 /// One growing file's thread.
 pub(crate) struct Following<'a> {
     pub(crate) stop: &'a AtomicBool,
@@ -137,28 +159,31 @@ pub(crate) struct Following<'a> {
 }
 
 impl Following<'_> {
-    pub(crate) fn run(self, name: String, mut reader: CaptureReader) {
+    pub(crate) fn run(self, mut growing: Growing) {
         let mut is_stopping = false;
+        // Those that are there already are read one behind the other.
+        let mut last_look: Option<Instant> = None;
         loop {
-            let mut frames = self.handover.room();
-            let is_damaged = loop {
-                match reader.next() {
-                    Ok(Some(record)) => frames.push(&record),
-                    Ok(None) => break false,
-                    Err(error) => {
-                        let _ = self
-                            .news
-                            .try_send(Event::Trouble(LiveError::Other(name.clone(), error.to_string())));
-                        break true;
+            let Some(is_waiting) = self.take(&mut growing) else { return };
+            // Who begins the next file has ended the one before: what came until then is read first.
+            if is_waiting && (is_stopping || last_look.is_none_or(|at| at.elapsed() >= EVERY_SECOND)) {
+                let before = self.take(&mut growing);
+                let is_cut = growing.reader.is_cut();
+                match growing.turn_over() {
+                    _ if before.is_none() => return,
+                    Ok(true) => {
+                        if is_cut {
+                            let why = "the file before the newest ended within a record".to_owned();
+                            let error = LiveError::Other(growing.name.clone(), why);
+                            let _ = self.news.try_send(Event::Trouble(error));
+                        }
+                        last_look = None;
+                        continue;
                     }
+                    Ok(false) => {}
+                    Err(e) => drop(self.news.try_send(Event::Trouble(e))),
                 }
-                if frames.len() >= AT_ONCE {
-                    break false;
-                }
-            };
-            let is_waiting = frames.len() < AT_ONCE;
-            if !self.handover.send(frames) || is_damaged {
-                return;
+                last_look = Some(Instant::now());
             }
             // What was written before the stop is still read.
             if is_waiting && is_stopping {
@@ -169,6 +194,34 @@ impl Following<'_> {
                 std::thread::sleep(TICK);
             }
         }
+    }
+
+    /// Hands on what there is, up to a portion. Answers whether that was all for now; none if nothing will come, or nobody takes it.
+    fn take(&self, growing: &mut Growing) -> Option<bool> {
+        let mut frames = self.handover.room();
+        let is_damaged = loop {
+            match growing.reader.next() {
+                Ok(Some(record)) => frames.push(&record),
+                Ok(None) => break false,
+                Err(error) => {
+                    let error = LiveError::Other(growing.name.clone(), error.to_string());
+                    let _ = self.news.try_send(Event::Trouble(error));
+                    break true;
+                }
+            }
+            if frames.len() >= AT_ONCE {
+                break false;
+            }
+        };
+        let is_waiting = frames.len() < AT_ONCE;
+        if !self.handover.send(frames) {
+            return None;
+        }
+        if is_damaged {
+            // The next of the folder may be whole.
+            return growing.turn_over().unwrap_or(false).then_some(false);
+        }
+        Some(is_waiting)
     }
 }
 

@@ -1,0 +1,121 @@
+//! Files hold what is nobody's business: all that this program makes is for its owner alone, and what was made wider before is tightened.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::outcome::Failure;
+
+/// For the owner to read and write.
+const OWNERS: u32 = 0o600;
+
+/// From now on nothing that is made has a right for others, whoever makes it: SQLite makes its log by the mode of its database.
+pub(crate) fn make_all_private() {
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+}
+
+/// A database, and what SQLite lays beside it.
+pub(crate) fn database_files(db: &Path) -> Vec<PathBuf> {
+    let beside = |suffix: &str| {
+        let mut name = db.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    ["", "-wal", "-shm", "-journal"].map(beside).to_vec()
+}
+
+/// Takes the rights of others away from files that have them; tells of each. A database must not be open yet: closing a file takes away
+/// every lock that this process has on it (fcntl(2)).
+pub(crate) fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
+    for path in files {
+        match tightened(path) {
+            Ok(None) => {}
+            Ok(Some(mode)) => tell(format!(
+                "{} could be read by others (mode {mode:03o}); it is for its owner alone now",
+                path.display()
+            )),
+            Err(e) => {
+                tell(format!("{} can be read by others, and that cannot be changed: {e}", path.display()))
+            }
+        }
+    }
+}
+
+/// Answers the mode before, if it had to be changed. A link is left alone: in a folder that others can write to it could lead anywhere.
+fn tightened(path: &Path) -> io::Result<Option<u32>> {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(None) };
+    let is_wide = |meta: &std::fs::Metadata| meta.is_file() && meta.mode() & 0o077 != 0;
+    if !is_wide(&meta) {
+        return Ok(None);
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    tighten_open(&File::from(rustix::fs::open(path, flags, Mode::empty())?))
+}
+
+fn tighten_open(file: &File) -> io::Result<Option<u32>> {
+    let meta = file.metadata()?;
+    let mode = meta.mode() & 0o777;
+    if !meta.is_file() || mode & 0o077 == 0 {
+        return Ok(None);
+    }
+    file.set_permissions(PermissionsExt::from_mode(OWNERS))?;
+    Ok(Some(mode))
+}
+
+/// Writes a file for its owner alone, whatever stood there before. A device or a pipe is written to as it is.
+pub(crate) fn write(path: &Path, text: &[u8], tell: &mut dyn FnMut(String)) -> Result<(), Failure> {
+    let wrong = |e: io::Error| Failure::Work(format!("{}: {e}", path.display()));
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(OWNERS).open(path).map_err(wrong)?;
+    if let Some(mode) = tighten_open(&file).map_err(wrong)? {
+        tell(format!(
+            "{} could be read by others (mode {mode:03o}); it is for its owner alone now",
+            path.display()
+        ));
+    }
+    file.write_all(text).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn files_that_others_can_read_are_tightened_once_and_links_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (name, mode) in [("x.db", 0o644), ("x.db-wal", 0o660), ("x.db-shm", 0o600), ("foreign", 0o644)] {
+            std::fs::write(at(name), "").unwrap();
+            std::fs::set_permissions(at(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+        std::os::unix::fs::symlink(at("foreign"), at("x.db-journal")).unwrap();
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            tighten(&database_files(&at("x.db")), &mut |text| told.push(text));
+        }
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].contains("mode 644") && told[1].contains("mode 660"), "{told:?}");
+        let modes = ["x.db", "x.db-wal", "x.db-shm", "foreign"].map(|name| mode(&at(name)));
+        assert_eq!(modes, [0o600, 0o600, 0o600, 0o644]);
+    }
+
+    #[test]
+    fn what_is_written_is_for_its_owner_whatever_stood_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        std::fs::write(&path, "longer than what follows").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
+        let mut told = Vec::new();
+        write(&path, b"new", &mut |text| told.push(text)).unwrap();
+        assert_eq!((std::fs::read(&path).unwrap(), mode(&path), told.len()), (b"new".to_vec(), 0o600, 1));
+        write(Path::new("/dev/null"), b"new", &mut |text| told.push(text)).unwrap();
+        assert_eq!(told.len(), 1);
+    }
+}

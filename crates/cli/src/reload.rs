@@ -1,0 +1,145 @@
+//! What SIGHUP changes behind the lock, and what takes a new start.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bellwether_sensor::Settings;
+
+use crate::args::Common;
+use crate::config::Config;
+use crate::delivery::Exchange;
+use crate::lockdown::{Walls, files_of};
+use crate::outcome::Failure;
+use crate::sense::tell;
+
+/// The configuration that a run goes by, and how another takes its place.
+pub(crate) struct Reload {
+    common: Paths,
+    /// What the run began with: much of it stays so.
+    started: Config,
+    /// What was read last.
+    config: Config,
+    walls: Walls,
+    /// Whether interfaces come from the configuration.
+    names_interfaces: bool,
+    /// Set by SIGHUP.
+    is_wanted: Arc<AtomicBool>,
+    /// Ends the run in order.
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Why the run ends, to be started anew.
+    pub(crate) needs_start: Option<String>,
+}
+
+/// Files by which a run goes, and the database as it was opened.
+struct Paths {
+    config: Option<std::path::PathBuf>,
+    db: std::path::PathBuf,
+    opened: Option<(u64, u64)>,
+}
+
+/// Why a configuration is not taken.
+enum Untaken {
+    /// It is wrong: the run goes on by the old one.
+    Wrong(String),
+    /// It takes what was given up.
+    NeedsStart(String),
+}
+
+impl Reload {
+    /// Goes by `config` until SIGHUP.
+    pub(crate) fn new(
+        common: &Common,
+        config: &Config,
+        walls: Walls,
+        stop: &Arc<AtomicBool>,
+        names_interfaces: bool,
+    ) -> Result<Self, Failure> {
+        let is_wanted = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&is_wanted))
+            .map_err(|e| Failure::Work(format!("cannot watch for signals: {e}")))?;
+        let (config_file, db) = (common.config.clone(), common.db.clone());
+        Ok(Self {
+            common: Paths { opened: identity(&db), config: config_file, db },
+            started: config.clone(),
+            config: config.clone(),
+            walls,
+            names_interfaces,
+            is_wanted,
+            stop: Arc::clone(stop),
+            needs_start: None,
+        })
+    }
+
+    /// The topology and the tunnels' ports, if SIGHUP asked for them; receivers of alerts are exchanged. What takes a right that was given
+    /// up ends the run in order; what else has changed waits for the next start, and is named.
+    pub(crate) fn settings(&mut self, exchange: &Exchange<'_>) -> Option<Settings> {
+        if !self.is_wanted.swap(false, Ordering::Relaxed) || self.needs_start.is_some() {
+            return None;
+        }
+        match self.read(exchange) {
+            Ok(config) => {
+                tell("the site, the mirror's ports and the receivers of alerts were read again");
+                let waiting = self.started.waits_for_start(&config);
+                if !waiting.is_empty() {
+                    tell(&format!("what else has changed waits for the next start: {}", waiting.join(", ")));
+                }
+                let settings = Settings { site: config.site(), tunnels: config.tunnels() };
+                self.config = config;
+                Some(settings)
+            }
+            Err(Untaken::Wrong(why)) => {
+                tell(&format!("nothing was changed: {why}"));
+                None
+            }
+            Err(Untaken::NeedsStart(why)) => {
+                tell(&format!("the sensor ends, to be started anew: {why}"));
+                self.needs_start = Some(why);
+                self.stop.store(true, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    fn read(&self, exchange: &Exchange<'_>) -> Result<Config, Untaken> {
+        let hidden = |path: &Path| {
+            let text = format!("{} lies behind the lock, and cannot be read any more", path.display());
+            Untaken::NeedsStart(text)
+        };
+        if let Some(path) = self.common.config.as_deref().filter(|path| self.walls.hide(path)) {
+            return Err(hidden(path));
+        }
+        let config =
+            Config::load(self.common.config.as_deref()).map_err(|e| Untaken::Wrong(e.to_string()))?;
+        if self.names_interfaces && config.sense.interfaces != self.config.sense.interfaces {
+            let text = "sense.interfaces has changed, and opening one takes a right that was given up";
+            return Err(Untaken::NeedsStart(text.to_owned()));
+        }
+        if let Some(why) = self.config.needs_new_start(&config) {
+            return Err(Untaken::NeedsStart(why.to_owned()));
+        }
+        if identity(&self.common.db) != self.common.opened {
+            let text = format!("{} is not the database that was opened", self.common.db.display());
+            return Err(Untaken::NeedsStart(text));
+        }
+        let is_changed = config.alerts != self.config.alerts;
+        match exchange(&config.alerts) {
+            Ok(()) => Ok(config),
+            Err(e) => match files_of(&config.alerts).iter().find(|path| self.walls.hide(path)) {
+                Some(path) if is_changed => Err(hidden(path)),
+                // Files that were read when the run began may be for root alone: its receivers stay as they are.
+                Some(path) => {
+                    tell(&format!("{} cannot be read any more: receivers stay as they were", path.display()));
+                    Ok(config)
+                }
+                None => Err(Untaken::Wrong(e.to_string())),
+            },
+        }
+    }
+}
+
+/// Which file it is, whatever name it has: none where there is none.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
