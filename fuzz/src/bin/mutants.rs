@@ -1,5 +1,6 @@
 //! `mutants PROGRAM FOLDER FIRST COUNT CAPTURE...`: replays mutants of captures through the program, and checks exit codes
 //! and captured = delivered + lost. A mutant that breaks one stays in the folder.
+#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

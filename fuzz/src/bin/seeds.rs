@@ -1,4 +1,5 @@
 //! `seeds FOLDER CAPTURE...`: writes inputs to begin with, made ones and what captures give, into `FOLDER/<target>/`.
+#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
