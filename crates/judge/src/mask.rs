@@ -7,7 +7,11 @@ use bellwether_shard::{Clear, Named, Party};
 
 use crate::privacy::{Privacy, Tokeniser};
 use digits::Numbers;
+use smallvec::SmallVec;
 use words::Words;
+
+/// Octets of a text that are masked.
+type Ranges = SmallVec<[std::ops::Range<usize>; 16]>;
 
 /// Takes the parties of one message out of its texts.
 ///
@@ -95,19 +99,21 @@ impl<'a> Mask<'a> {
         if self.tokens.privacy() == Privacy::Clear {
             return text.to_owned();
         }
-        let mut places = vec![false; text.len()];
-        self.numbers.find(text, is_identifier, &mut places);
-        self.words.find(text, &mut places);
-        if !places.contains(&true) {
+        let mut found = Ranges::new();
+        self.numbers.find(text, is_identifier, &mut found);
+        self.words.find(text, &mut found);
+        if found.is_empty() {
             return text.to_owned();
         }
-        // A character is masked whole if one of its octets is.
-        text.char_indices()
-            .map(|(at, c)| {
-                let is_masked = places.get(at..at + c.len_utf8()).unwrap_or_default().contains(&true);
-                if is_masked { 'x' } else { c }
-            })
-            .collect()
+        found.sort_unstable_by_key(|range| range.start);
+        let (mut ranges, mut end) = (found.iter().peekable(), 0);
+        let masked = text.char_indices().map(|(at, c)| {
+            while let Some(range) = ranges.next_if(|range| range.start <= at) {
+                end = end.max(range.end);
+            }
+            if at < end { 'x' } else { c }
+        });
+        masked.collect()
     }
 }
 
