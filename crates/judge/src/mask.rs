@@ -64,15 +64,30 @@ impl<'a> Mask<'a> {
 
     /// The same of a text that tells devices or processes apart: if something is masked in it, its token stands behind it.
     pub(crate) fn distinct(&self, text: &str) -> String {
+        self.told_apart(text).0
+    }
+
+    /// A Call-ID; with its token on the wire if something is masked in it.
+    pub(crate) fn call_id(&self, text: &str) -> (String, Option<i64>) {
+        self.told_apart(text)
+    }
+
+    fn told_apart(&self, text: &str) -> (String, Option<i64>) {
         let masked = self.identifier(text);
-        if masked == text { masked } else { format!("{masked}~{}", self.tokens.short(text)) }
+        if masked == text {
+            return (masked, None);
+        }
+        let token = self.tokens.wire_id(text);
+        (format!("{masked}~{:08x}", token as u32), Some(token))
     }
 
     /// A host: a number in its place is a number.
     pub(crate) fn host(&self, host: &str) -> String {
         let digits = host.strip_prefix('+').unwrap_or(host);
-        let is_number = digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
-        if is_number { self.tokens.user(host) } else { self.text(host) }
+        if digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit()) {
+            return self.tokens.user(host);
+        }
+        if is_address(host) { host.to_owned() } else { self.text(host) }
     }
 
     /// The token of a user part or number; the host where there is none.
@@ -115,6 +130,11 @@ impl<'a> Mask<'a> {
         });
         masked.collect()
     }
+}
+
+/// Whether a host is an address: it holds digits, and is nobody's number.
+pub(crate) fn is_address(host: &str) -> bool {
+    host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]
