@@ -1,6 +1,10 @@
 //! The law of privacy: nobody's number or name leaves the sensor in clear, wherever a message holds it and however it is
 //! spelled there.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 
