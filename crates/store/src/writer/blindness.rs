@@ -1,6 +1,6 @@
 //! Runs, and the times in which something could not be seen.
 
-use bellwether_base::{Loss, Timestamp};
+use bellwether_base::{Loss, Span, Timestamp};
 use bellwether_judge::{BlindRow, RunRow};
 use bellwether_verdict::{AlertKind, Severity};
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -134,8 +134,14 @@ pub(crate) fn prune(tx: &Transaction<'_>, before: i64) -> Result<(), StoreError>
 
 /// Alerts of an interface that went away, and of its return.
 fn tell(tx: &Transaction<'_>, row: &BlindRow) -> Result<(), StoreError> {
+    // An absence may begin in the moment in which the one before ended, and alerts are told apart by their time.
+    let behind = Span::from_nanos(1);
     let (at, severity, message) = match row.to {
-        None => (row.from, Severity::Warning, format!("the interface {} brings nothing any more", row.place)),
+        None => (
+            row.from + behind,
+            Severity::Warning,
+            format!("the interface {} brings nothing any more", row.place),
+        ),
         Some(to) => {
             let seconds = to.since(row.from).as_secs_f64();
             let message =
