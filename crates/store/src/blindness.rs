@@ -296,8 +296,11 @@ mod tests {
         rows(reader, Report::Calls).into_iter().map(|mut values| values.pop().unwrap()).collect()
     }
 
-    /// Name and count of each loss, and from when to when it was.
-    fn losses(reader: &Reader) -> Vec<(String, i64, Vec<(String, String)>)> {
+    /// From when to when something was.
+    type Shown = (String, String);
+
+    /// Name and count of each loss, and its spans.
+    fn losses(reader: &Reader) -> Vec<(String, i64, Vec<Shown>)> {
         let second = |value: &Value| value.as_str().map_or("-".to_owned(), |text| text[11..19].to_owned());
         rows(reader, Report::Losses)
             .into_iter()
@@ -309,7 +312,7 @@ mod tests {
             .collect()
     }
 
-    fn span(from: &str, to: &str) -> (String, String) {
+    fn span(from: &str, to: &str) -> Shown {
         (format!("00:{from}"), if to == "-" { to.to_owned() } else { format!("00:{to}") })
     }
 
