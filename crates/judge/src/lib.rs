@@ -27,8 +27,8 @@ pub use number::{NumberFacts, NumberKind};
 pub use numbering::{DialPlan, Validity};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
-    AttemptRow, AuthorRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
-    InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow,
+    AttemptRow, AuthorRow, BlindRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
+    InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, RunRow, SensorClockRow, SightingRow,
     SilenceRow, StreamRow, TimerRow, TrunkPolicy, Verstat, WallClockRow,
 };
 pub use sensitive::SensitiveNumbers;
