@@ -3,6 +3,8 @@
 mod digits;
 mod words;
 
+use std::cell::OnceCell;
+
 use bellwether_shard::{Clear, Named, Party};
 
 use crate::privacy::{Privacy, Tokeniser};
@@ -23,26 +25,26 @@ type Ranges = SmallVec<[std::ops::Range<usize>; 16]>;
 /// Masked characters become `x`, so that lengths stay.
 pub(crate) struct Mask<'a> {
     tokens: &'a Tokeniser,
-    numbers: Numbers,
-    words: Words,
+    /// The parties; none where nobody knows whom the message named.
+    named: Option<&'a Named>,
+    /// Their numbers and words, once a text is seen that may hold one: most do not.
+    numbers: OnceCell<Numbers>,
+    words: OnceCell<Words>,
 }
 
 impl<'a> Mask<'a> {
     /// For the texts of a message that names these.
-    pub(crate) fn new(tokens: &'a Tokeniser, named: &Named) -> Self {
-        let mut mask = Self { tokens, numbers: Numbers::default(), words: Words::default() };
-        if tokens.privacy() == Privacy::Tokens {
-            for name in named.iter() {
-                mask.numbers.add(name);
-                mask.words.add(name);
-            }
-        }
-        mask
+    pub(crate) const fn new(tokens: &'a Tokeniser, named: &'a Named) -> Self {
+        Self { tokens, named: Some(named), numbers: OnceCell::new(), words: OnceCell::new() }
     }
 
     /// For texts of which nobody knows whom their message named.
-    pub(crate) fn unnamed(tokens: &'a Tokeniser) -> Self {
-        Self { tokens, numbers: Numbers::default(), words: Words::default() }
+    pub(crate) const fn unnamed(tokens: &'a Tokeniser) -> Self {
+        Self { tokens, named: None, numbers: OnceCell::new(), words: OnceCell::new() }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.named.into_iter().flat_map(Named::iter)
     }
 
     /// A text in words: an agent, a header's name, a description.
@@ -115,8 +117,10 @@ impl<'a> Mask<'a> {
             return text.to_owned();
         }
         let mut found = Ranges::new();
-        self.numbers.find(text, is_identifier, &mut found);
-        self.words.find(text, &mut found);
+        if digits::may_hold_a_number(text) {
+            self.numbers.get_or_init(|| self.names().collect()).find(text, is_identifier, &mut found);
+        }
+        self.words.get_or_init(|| self.names().collect()).find(text, &mut found);
         if found.is_empty() {
             return text.to_owned();
         }

@@ -1,3 +1,4 @@
+use bellwether_base::HashKey;
 use bellwether_shard::Party;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -21,6 +22,8 @@ pub enum Privacy {
 pub struct Tokeniser {
     mac: Hmac<Sha256>,
     privacy: Privacy,
+    /// Of Call-IDs as they were on the wire.
+    wire_key: HashKey,
 }
 
 impl Tokeniser {
@@ -31,7 +34,11 @@ impl Tokeniser {
         let mut block = [0; 64];
         block[..32].copy_from_slice(key);
         let mac = Hmac::<Sha256>::new(&block.into());
-        Self { mac, privacy }
+        let mut of_wire = mac.clone();
+        of_wire.update(b"call id");
+        let of_wire: [u8; 32] = of_wire.finalize().into_bytes().into();
+        let wire_key = HashKey::new(of_wire.first_chunk().copied().unwrap_or_default());
+        Self { mac, privacy, wire_key }
     }
 
     /// The key's public name: which key a database belongs to, without telling the key.
@@ -101,9 +108,7 @@ impl Tokeniser {
     /// by it.
     #[must_use]
     pub fn wire_id(&self, call_id: &str) -> i64 {
-        let token = self.digest(b"call id", call_id.as_bytes());
-        let eight = token.first_chunk::<8>().copied().unwrap_or_default();
-        (u64::from_be_bytes(eight) >> 1).cast_signed()
+        self.wire_key.identity(&[call_id.as_bytes()])
     }
 
     fn digest(&self, domain: &[u8], text: &[u8]) -> [u8; 32] {

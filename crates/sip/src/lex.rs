@@ -114,13 +114,28 @@ impl<'a> Split<'a> {
     }
 
     /// The next place to look at.
+    #[inline]
     fn stop(&self, ahead: &[u8]) -> Option<usize> {
-        match (self.has_open_quote, self.has_open_bracket) {
-            (false, false) => memchr::memchr3(self.separator, b'"', b'<', ahead),
-            (false, true) => memchr::memchr2(self.separator, b'"', ahead),
-            (true, false) => memchr::memchr2(self.separator, b'<', ahead),
-            (true, true) => memchr::memchr(self.separator, ahead),
+        if !self.has_open_quote && !self.has_open_bracket {
+            return memchr::memchr3(self.separator, b'"', b'<', ahead);
         }
+        self.stop_behind_open(ahead)
+    }
+
+    #[cold]
+    fn stop_behind_open(&self, ahead: &[u8]) -> Option<usize> {
+        match (self.has_open_quote, self.has_open_bracket) {
+            (true, true) => memchr::memchr(self.separator, ahead),
+            (true, false) => memchr::memchr2(self.separator, b'<', ahead),
+            _ => memchr::memchr2(self.separator, b'"', ahead),
+        }
+    }
+
+    /// Nothing closes this quote or bracket: it is a character of text.
+    #[cold]
+    fn is_open(&mut self, octet: u8) -> usize {
+        *(if octet == b'"' { &mut self.has_open_quote } else { &mut self.has_open_bracket }) = true;
+        1
     }
 }
 
@@ -136,25 +151,18 @@ impl<'a> Iterator for Split<'a> {
         {
             self.stops += 1;
             at += found;
-            let from = rest.get(at..).unwrap_or_default();
-            let closed = match ahead.get(found) {
-                Some(b'"') => {
-                    let end = quoted_end(from);
-                    self.has_open_quote = end.is_none();
-                    end
-                }
+            match ahead.get(found) {
+                Some(b'"') => at += rest.get(at..).and_then(quoted_end).unwrap_or_else(|| self.is_open(b'"')),
                 Some(b'<') => {
-                    let end = memchr::memchr(b'>', from).map(|end| end + 1);
-                    self.has_open_bracket = end.is_none();
-                    end
+                    let closed = rest.get(at..).and_then(|rest| memchr::memchr(b'>', rest));
+                    at += closed.map_or_else(|| self.is_open(b'<'), |end| end + 1);
                 }
                 _ => {
                     let (part, tail) = rest.split_at_checked(at)?;
                     self.rest = tail.get(1..);
                     return Some(trim(part));
                 }
-            };
-            at += closed.unwrap_or(1);
+            }
         }
         self.rest = None;
         Some(trim(rest))

@@ -47,7 +47,7 @@ type Group = SmallVec<[Digit; 32]>;
 
 impl Numbers {
     /// Every number in the name of a party.
-    pub(super) fn add(&mut self, name: &str) {
+    fn add(&mut self, name: &str) {
         groups(name.as_bytes(), |group| {
             if group.len() >= SHORTEST {
                 let last = group.get(group.len().saturating_sub(KEPT)..).unwrap_or_default();
@@ -62,9 +62,6 @@ impl Numbers {
     /// Tells the octets of all digits that are, or can be, somebody's number.
     pub(super) fn find(&self, text: &str, is_identifier: bool, found: &mut Ranges) {
         let text = text.as_bytes();
-        if text.iter().filter(|b| b.is_ascii_digit()).count() < SHORTEST {
-            return;
-        }
         groups(text, |group| {
             if group.len() < SHORTEST {
                 return;
@@ -87,6 +84,19 @@ impl Numbers {
     }
 }
 
+impl<'a> FromIterator<&'a str> for Numbers {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut numbers = Self::default();
+        names.into_iter().for_each(|name| numbers.add(name));
+        numbers
+    }
+}
+
+/// Whether a text has digits enough for a number.
+pub(super) fn may_hold_a_number(text: &str) -> bool {
+    text.bytes().filter(u8::is_ascii_digit).count() >= SHORTEST
+}
+
 impl Number {
     /// Digits of its end by which it is told.
     fn tail(&self) -> (&[u8], &[u8]) {
@@ -96,11 +106,17 @@ impl Number {
     fn find(&self, group: &[Digit], found: &mut Ranges) {
         let (before, tail) = self.tail();
         for at in 0..(group.len() + 1).saturating_sub(tail.len()) {
-            let here = group.get(at..at + tail.len()).unwrap_or_default();
-            if here.iter().zip(tail).all(|(digit, wanted)| digit.value == *wanted) {
-                self.found(group, at, here, before, found);
+            let first = group.get(at).map(|digit| digit.value);
+            if first == tail.first().copied() {
+                let here = group.get(at..at + tail.len()).unwrap_or_default();
+                if here.iter().zip(tail).all(|(digit, wanted)| digit.value == *wanted) {
+                    self.found(group, at, here, before, found);
+                }
             }
             // The same number as the ASCII codes of its digits in hexadecimal.
+            if first != Some(b'3') {
+                continue;
+            }
             let codes = group.get(at..at + 2 * tail.len()).unwrap_or_default();
             let are_codes = codes.chunks_exact(2).zip(tail).all(|(code, wanted)| {
                 matches!(code, [three, digit] if three.value == b'3' && digit.value == *wanted)

@@ -21,7 +21,11 @@ static COMMON: LazyLock<BTreeSet<&'static str>> =
 pub(super) struct Words(SmallVec<[String; 4]>);
 
 impl Words {
-    pub(super) fn add(&mut self, name: &str) {
+    fn add(&mut self, name: &str) {
+        // A number has no words.
+        if name.bytes().all(|b| !b.is_ascii_alphabetic() && b.is_ascii()) {
+            return;
+        }
         for word in name.split(|c: char| !c.is_alphabetic()) {
             let word = word.to_ascii_lowercase();
             let is_long = word.chars().count() >= SHORTEST;
@@ -51,6 +55,14 @@ impl Words {
                 }
             }
         }
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Words {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        let mut words = Self::default();
+        names.into_iter().for_each(|name| words.add(name));
+        words
     }
 }
 
