@@ -158,6 +158,9 @@ losses! {
     TransactionEvicted "transaction_evicted" Notice
         "More SIP transactions were open than the configured limit; a late duplicate of one may count twice."
         "Raise limits.transactions.";
+    PlatformDeferred "platform_deferred" Notice
+        "More new platforms came at once than are learned from their first message; of those that sent a second one all is learned."
+        "Look for a flood of messages that are all built differently; habits of platforms seen once may be missing.";
     MediaEndpointEvicted "media_endpoint_evicted" Notice
         "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
         "Raise limits.media_endpoints.";

@@ -307,6 +307,7 @@ fn instances(
 
 fn fingerprint_row(mask: &Mask<'_>, seen: &FingerprintSeen) -> FingerprintRow {
     FingerprintRow {
+        at: seen.at,
         fingerprint: seen.combined,
         readable: mask.text(seen.readable.expose()),
         method: mask.text(seen.method.expose()),

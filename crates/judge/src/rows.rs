@@ -363,6 +363,8 @@ impl From<SilenceProfile> for SilenceRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct FingerprintRow {
+    /// When it was seen.
+    pub at: Timestamp,
     pub fingerprint: PrintHash,
     pub readable: String,
     pub method: String,

@@ -1,8 +1,9 @@
-use bellwether_base::{ContentHasher, HashKey, LruTable, Timestamp};
+use bellwether_base::{ContentHasher, HashKey, LruTable, Span, Timestamp};
 use bellwether_fingerprint::{Identifiers, PrintHash, fields};
 
 use crate::fact::{AuthorSeen, Fact, Outbox};
 use crate::named::Named;
+use crate::prints::TOLD_FOR;
 
 /// Authors remembered per shard.
 const REMEMBERED: usize = 128;
@@ -16,12 +17,48 @@ const MOST_TOLD: usize = 256;
 /// What was told of SIP authors beside their fingerprints: no single message shows it whole, so it is learned, and each
 /// piece of it is told once.
 pub(crate) struct Authors {
-    table: LruTable<u64, Author, 1>,
+    table: LruTable<u64, Author, 2>,
     content: ContentHasher,
+    newcomers: Newcomers,
+}
+
+/// Queue of the table for authors of one message: whoever makes them up does not push out the others.
+const ONCE: usize = 0;
+/// Queue for authors of several messages.
+const AGAIN: usize = 1;
+
+/// Authors of which a shard tells with their first message, at once and in how long one more.
+const MOST_NEW: u32 = 32;
+const ONE_MORE: Span = Span::from_secs(1);
+
+/// How many more authors are told of with their first message. Of the others all is told with their second: a flood of
+/// messages that are all built differently would otherwise write some twenty rows for each.
+struct Newcomers {
+    left: u32,
+    since: Timestamp,
+    deferred: u64,
+}
+
+impl Newcomers {
+    fn admit(&mut self, at: Timestamp) -> bool {
+        while self.left < MOST_NEW && at.since(self.since) >= ONE_MORE {
+            self.left += 1;
+            self.since = if self.left == MOST_NEW { at } else { self.since + ONE_MORE };
+        }
+        if self.left == MOST_NEW {
+            self.since = at;
+        }
+        let is_admitted = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        self.deferred += u64::from(!is_admitted);
+        is_admitted
+    }
 }
 
 struct Author {
     identifiers: Identifiers,
+    /// Since when it has been told of; none if nothing was told.
+    told_at: Option<Timestamp>,
     /// Hashes of the forms seen last, the oldest overwritten first.
     forms: [u64; FORMS],
     next: usize,
@@ -31,7 +68,13 @@ struct Author {
 
 impl Authors {
     pub(crate) fn new(hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(REMEMBERED), content: hash_key.content_hasher() }
+        let newcomers = Newcomers { left: MOST_NEW, since: Timestamp::MIN, deferred: 0 };
+        Self { table: LruTable::new(REMEMBERED), content: hash_key.content_hasher(), newcomers }
+    }
+
+    /// Authors that were not told of with their first message, since this was asked last.
+    pub(crate) const fn take_deferred(&mut self) -> u64 {
+        std::mem::replace(&mut self.newcomers.deferred, 0)
     }
 
     /// Takes what one message shows of an author: `key` finds it here, `sip` is its fingerprint. What is news goes out as a
@@ -48,12 +91,23 @@ impl Authors {
         let form = self.content.hash(habits.as_bytes());
         let known = self.table.find(key, &key);
         let slot = known.unwrap_or_else(|| {
-            let author = Author { identifiers: *identifiers, forms: [0; FORMS], next: 0, told: Vec::new() };
-            self.table.insert(key, key, author, 0, at).0
+            let (forms, told) = ([0; FORMS], Vec::new());
+            let author = Author { identifiers: *identifiers, told_at: None, forms, next: 0, told };
+            self.table.insert(key, key, author, ONCE, at).0
         });
-        self.table.touch(slot, 0, at);
+        if known.is_some() {
+            self.table.touch(slot, AGAIN, at);
+        } else if !self.newcomers.admit(at) {
+            return;
+        }
         let Some((_, author)) = self.table.get_mut(slot) else { return };
-        let mut is_news = author.identifiers.learn(identifiers) || known.is_none();
+        if author.told_at.is_some_and(|told_at| at.since(told_at) >= TOLD_FOR) {
+            // The database may have forgotten it.
+            (author.told_at, author.forms) = (None, [0; FORMS]);
+            author.told.clear();
+        }
+        let mut is_news = author.identifiers.learn(identifiers) || author.told_at.is_none();
+        author.told_at = author.told_at.or(Some(at));
         let mut fresh = Vec::new();
         if !author.forms.contains(&form) {
             if let Some(oldest) = author.forms.get_mut(author.next) {
@@ -73,5 +127,26 @@ impl Authors {
             let seen = AuthorSeen { sip, habits: fresh, identifiers: author.identifiers, named: named() };
             out.fact(Fact::Author(Box::new(seen)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanos(seconds * 1_000_000_000)
+    }
+
+    #[test]
+    fn so_many_newcomers_are_admitted_at_once_and_one_more_each_second() {
+        let mut newcomers = Newcomers { left: MOST_NEW, since: Timestamp::MIN, deferred: 0 };
+        let admitted =
+            |newcomers: &mut Newcomers, second| (0..100).filter(|_| newcomers.admit(at(second))).count();
+        assert_eq!(admitted(&mut newcomers, 10), 32);
+        assert_eq!(admitted(&mut newcomers, 10), 0);
+        assert_eq!(admitted(&mut newcomers, 13), 3);
+        assert_eq!(admitted(&mut newcomers, 1000), 32);
+        assert_eq!(newcomers.deferred, 400 - 32 - 3 - 32);
     }
 }

@@ -135,6 +135,8 @@ pub struct FingerprintSeen {
     pub sip: PrintHash,
     /// Of who wrote the offer.
     pub sdp: Option<PrintHash>,
+    /// When.
+    pub at: Timestamp,
     /// Whom the message names that this was read in.
     pub named: Named,
 }

@@ -9,6 +9,13 @@ use crate::named::Named;
 /// Platforms remembered per shard.
 const REMEMBERED: usize = 256;
 
+/// Queues of the table: platforms of one message leave before those of several, as anybody can make them up.
+const ONCE: usize = 0;
+const AGAIN: usize = 1;
+
+/// How long a platform or its author is not told of again.
+pub(crate) const TOLD_FOR: Span = Span::from_secs(600);
+
 /// Messages of a platform that its author is learned from: the first, and then one in so many.
 const LEARN_ALL: u32 = 4;
 const LEARN_EVERY: u32 = 16;
@@ -19,7 +26,7 @@ const TIMER_STEP: i64 = 100_000_000;
 /// The hashes of platforms seen lately, by what their readable forms hash to quickly: a platform makes many
 /// messages, and its readable form need travel, and be hashed for good, only once in a while.
 pub(crate) struct PrintCache {
-    table: LruTable<u64, Platform, 1>,
+    table: LruTable<u64, Platform, 2>,
     authors: Authors,
     content: ContentHasher,
     /// The readable forms being made: buffers used again for every message.
@@ -28,10 +35,11 @@ pub(crate) struct PrintCache {
     habits: Readable,
 }
 
-/// A platform, and how many of its messages were seen.
+/// A platform, how many of its messages were seen since it was told of, and when that was.
 struct Platform {
     hashes: Hashes,
     seen: u32,
+    told_at: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -51,6 +59,11 @@ impl PrintCache {
             sdp: Readable::default(),
             habits: Readable::default(),
         }
+    }
+
+    /// Authors of which nothing was told with their first message, since this was asked last.
+    pub(crate) const fn take_deferred(&mut self) -> u64 {
+        self.authors.take_deferred()
     }
 
     /// The fingerprints of a message; `body` is its session description. What is new goes out as a fact. None if nothing in
@@ -77,12 +90,13 @@ impl PrintCache {
         let known = self.table.find(key, &key);
         let mut seen = 0;
         let hashes = match known.and_then(|slot| self.table.get_mut(slot)) {
-            Some((_, platform)) => {
+            // The database forgets platforms of which nothing was told for long.
+            Some((_, platform)) if at.since(platform.told_at) < TOLD_FOR => {
                 platform.seen = platform.seen.saturating_add(1);
                 seen = platform.seen;
                 platform.hashes
             }
-            None => {
+            _ => {
                 let readable = fingerprint::combined(sip, sdp);
                 let hashes = Hashes {
                     combined: PrintHash::of(Part::Combined, &readable),
@@ -94,14 +108,18 @@ impl PrintCache {
                 let method = method.to_owned();
                 let named = Named::of(message, &[]);
                 let (readable, method) = (readable.into(), method.into());
-                let seen = FingerprintSeen { combined, readable, method, sip, sdp, named };
+                let seen = FingerprintSeen { combined, readable, method, sip, sdp, at, named };
                 out.fact(Fact::Fingerprint(Box::new(seen)));
-                self.table.insert(key, key, Platform { hashes, seen: 0 }, 0, at);
+                let platform = Platform { hashes, seen: 0, told_at: at };
+                match known.and_then(|slot| self.table.get_mut(slot)) {
+                    Some((_, known)) => *known = platform,
+                    None => drop(self.table.insert(key, key, platform, ONCE, at)),
+                }
                 hashes
             }
         };
         if let Some(slot) = known {
-            self.table.touch(slot, 0, at);
+            self.table.touch(slot, AGAIN, at);
         }
         let Hashes { combined, sip, sdp } = hashes;
         if seen < LEARN_ALL || seen.is_multiple_of(LEARN_EVERY) {

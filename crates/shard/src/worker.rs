@@ -271,5 +271,6 @@ impl Shard {
             self.recurring.message(&sip, place.novelty, out, tally);
             self.calls.message(&sip, place.novelty, &mut self.prints, out, tally);
         }
+        tally.losses.add(Loss::PlatformDeferred, self.prints.take_deferred());
     }
 }

@@ -14,7 +14,7 @@ use bellwether_verdict::{
     Assessor, CampaignRow, Finding, ListChange, MemberRow, Memory, Outcome, ScoreRow, Stage, Standing,
     Subject,
 };
-use rusqlite::Transaction;
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::StoreError;
@@ -189,7 +189,7 @@ impl Judging {
     }
 
     /// Writes what is pending; the rows that it speaks of are in the same transaction or before it.
-    pub(crate) fn write(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+    pub(crate) fn write(&self, tx: &Connection) -> Result<(), StoreError> {
         self.pending.write(tx, self.assessor.settings())
     }
 

@@ -16,6 +16,9 @@ const FEWEST_ORIGINS: i64 = 10;
 /// Platforms kept in memory while a report is read.
 const MOST_KEPT: usize = 4096;
 
+/// User-Agents of one platform whose claims are kept.
+const MOST_AGENTS: usize = 64;
+
 /// Relatives listed.
 const MOST_RELATIVES: usize = 8;
 
@@ -45,7 +48,7 @@ pub(crate) struct Platforms {
     signatures: Signatures,
     known: RefCell<BTreeMap<String, Arc<Platform>>>,
     /// Claims by fingerprint and User-Agent: nearly every row has one that came before.
-    claims: RefCell<BTreeMap<(String, Option<String>), Claim>>,
+    claims: RefCell<BTreeMap<String, BTreeMap<Option<String>, Claim>>>,
 }
 
 impl Platforms {
@@ -97,8 +100,8 @@ impl Platforms {
         fingerprint: &str,
         user_agent: Option<&str>,
     ) -> Result<Claim, StoreError> {
-        let key = (fingerprint.to_owned(), user_agent.map(str::to_owned));
-        if let Some(known) = self.claims.borrow().get(&key) {
+        let agent = user_agent.map(str::to_owned);
+        if let Some(known) = self.claims.borrow().get(fingerprint).and_then(|claims| claims.get(&agent)) {
             return Ok(*known);
         }
         let platform = self.of(db, fingerprint)?;
@@ -107,14 +110,18 @@ impl Platforms {
         if claims.len() >= MOST_KEPT {
             claims.clear();
         }
-        claims.insert(key, claim);
+        let of_platform = claims.entry(fingerprint.to_owned()).or_default();
+        if of_platform.len() >= MOST_AGENTS {
+            of_platform.clear();
+        }
+        of_platform.insert(agent, claim);
         Ok(claim)
     }
 
     /// Forgets what was looked up of one platform: more of it is known by now.
     pub(crate) fn forget(&self, fingerprint: &str) {
         self.known.borrow_mut().remove(fingerprint);
-        self.claims.borrow_mut().retain(|(known, _), _| known != fingerprint);
+        self.claims.borrow_mut().remove(fingerprint);
     }
 
     /// Other platforms that may be the same, with the deviations that are allowed; where there is none, those that

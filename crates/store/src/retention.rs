@@ -51,13 +51,41 @@ pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, 
     Ok(gone)
 }
 
-/// The end of what leaves in one round when there is too much: of the oldest calls, so that what is told beside them leaves with them
-/// and not before.
+/// What a flood can make many of, and when each of it was.
+const TIMES: [(&str, &str); 6] = [
+    ("calls", "started_at"),
+    ("streams", "first_seen"),
+    ("observations", "last_at"),
+    ("sightings", "last_seen"),
+    ("timer_observations", "last_at"),
+    ("alerts", "at"),
+];
+
+/// Standings with evidence of fraud that are kept however old they are, the latest.
+const KEPT_STANDINGS: i64 = 100_000;
+
+/// A platform that is seen is told of every ten minutes: one of which nothing was told for longer is not seen any more.
+const PRINT_TOLD_FOR: i64 = 20 * 60 * 1_000_000_000;
+
+/// The end of what leaves in one round when there is too much: of the oldest of whatever there is most of, so that what is told
+/// beside it leaves with it and not before.
 fn end_of_oldest(db: &Connection) -> Result<i64, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT started_at FROM calls ORDER BY started_at LIMIT 1 OFFSET ?1")?;
-    let end: Option<i64> = select.query_row([AT_ONCE], |r| r.get(0)).optional()?;
-    Ok(end.unwrap_or(i64::MAX))
+    let at = |offset: &str| -> Result<Option<i64>, StoreError> {
+        let mut earliest: Option<i64> = None;
+        for (table, time) in TIMES {
+            let sql = format!("SELECT {time} FROM {table} ORDER BY {time} LIMIT 1 OFFSET {offset}");
+            let sql = sql.replace("HALF", &format!("(SELECT count(*) / 2 FROM {table})"));
+            let found: Option<i64> = db.prepare_cached(&sql)?.query_row([], |r| r.get(0)).optional()?;
+            earliest = earliest.into_iter().chain(found).min();
+        }
+        Ok(earliest)
+    };
+    let end = match at(&AT_ONCE.to_string())? {
+        Some(end) => Some(end),
+        // There is little of each kind: half of one goes.
+        None => at("HALF")?,
+    };
+    Ok(end.map_or(i64::MAX, |end| end.saturating_add(1)))
 }
 
 /// Octets in use: pages that rows left are used again before the file grows.
@@ -157,8 +185,33 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
              AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'fingerprint' AND subject = standings.name)",
     )?
     .execute([before])?;
+    tx.prepare_cached(
+        "DELETE FROM standings WHERE hour < ?1 / 3600000000000 AND listed = 'none'
+             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'fingerprint' AND subject = standings.name)
+             AND hour < (SELECT hour FROM standings ORDER BY hour DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute(params![before, KEPT_STANDINGS])?;
+    tx.prepare_cached("DELETE FROM loss_minutes WHERE at < ?1")?.execute([before])?;
+    let mut prints = 0;
+    if gone + observations + beats > 0 {
+        // A platform of which nothing speaks any more, and then what was learned of its author.
+        prints = tx
+            .prepare_cached(
+                "DELETE FROM fingerprints WHERE coalesce(seen_at, 0) < ?1
+                     AND NOT EXISTS (SELECT 1 FROM calls AS c WHERE c.fingerprint = fingerprints.fingerprint)
+                     AND NOT EXISTS (SELECT 1 FROM registrations AS r WHERE r.fingerprint = fingerprints.fingerprint)
+                     AND NOT EXISTS (SELECT 1 FROM sightings AS s WHERE s.fingerprint = fingerprints.fingerprint)
+                     AND NOT EXISTS (SELECT 1 FROM standings AS s WHERE s.name = fingerprints.fingerprint AND s.listed <> 'none')
+                     AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'fingerprint' AND subject = fingerprints.fingerprint)",
+            )?
+            .execute([before.saturating_sub(PRINT_TOLD_FOR)])?;
+        tx.execute_batch(
+            "DELETE FROM habits WHERE author NOT IN (SELECT sip_author FROM fingerprints);
+             DELETE FROM identifiers WHERE author NOT IN (SELECT sip_author FROM fingerprints);",
+        )?;
+    }
     tx.commit()?;
-    Ok((gone + observations + beats) as u64)
+    Ok((gone + observations + beats + prints) as u64)
 }
 
 #[cfg(test)]
@@ -222,6 +275,36 @@ mod tests {
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);
         assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);
+    }
+
+    #[test]
+    fn platforms_of_which_nothing_speaks_leave_with_what_was_learned_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = filled(&folder.path().join("db"), 100);
+        db.execute_batch(
+            "INSERT INTO fingerprints VALUES ('gone', '', 'INVITE', 'a1', NULL, 0), ('called', '', 'INVITE', 'a2', NULL, 0),
+                 ('labelled', '', 'INVITE', 'a3', NULL, 0), ('fresh', '', 'INVITE', 'a4', NULL, 2000000000000),
+                 ('of before', '', 'INVITE', 'a1', NULL, NULL);
+             INSERT INTO habits SELECT DISTINCT sip_author, 'h', 'v' FROM fingerprints;
+             INSERT INTO identifiers SELECT author, 'tag', 1, 2, 3, '' FROM habits;
+             UPDATE calls SET fingerprint = 'called', started_at = 5000000000000 WHERE id = 100;
+             INSERT INTO labels VALUES ('fingerprint', 'labelled', 'fraud', 0, 'operator');",
+        )
+        .unwrap();
+        prune_by_age(&mut db, Span::from_secs(1000), Timestamp::from_nanos(3_000_000_000_000)).unwrap();
+        let names = |sql: &str| -> String {
+            db.query_row(&format!("SELECT group_concat(x) FROM ({sql})"), [], |r| r.get(0)).unwrap()
+        };
+        assert_eq!(names("SELECT fingerprint AS x FROM fingerprints ORDER BY 1"), "called,fresh,labelled");
+        assert_eq!(names("SELECT author AS x FROM habits ORDER BY 1"), "a2,a3,a4");
+        assert_eq!(names("SELECT author AS x FROM identifiers ORDER BY 1"), "a2,a3,a4");
+    }
+
+    #[test]
+    fn where_there_is_little_of_each_kind_half_of_one_goes_and_not_all_that_is_told_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = filled(&folder.path().join("db"), 100);
+        assert_eq!(end_of_oldest(&db).unwrap(), 50_000_000_001);
     }
 
     #[test]

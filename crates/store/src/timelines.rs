@@ -2,7 +2,7 @@
 
 use bellwether_base::Timestamp;
 use bellwether_clock::{Points, SegmentStats};
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, params};
 
 use crate::StoreError;
 
@@ -26,13 +26,7 @@ pub(crate) const TIMERS: Timelines =
 impl Timelines {
     /// Makes room for an observation: those that it contains leave. Answers whether it is to be written: not where one that
     /// is held contains it.
-    pub(crate) fn admits(
-        self,
-        tx: &Transaction<'_>,
-        id: i64,
-        first: i64,
-        last: i64,
-    ) -> Result<bool, StoreError> {
+    pub(crate) fn admits(self, tx: &Connection, id: i64, first: i64, last: i64) -> Result<bool, StoreError> {
         let Self { observations, segments, owner } = self;
         let mut held =
             tx.prepare_cached(&format!("SELECT first_at, last_at FROM {observations} WHERE {owner} = ?1"))?;
@@ -52,12 +46,7 @@ impl Timelines {
     }
 
     /// Writes segments of a timeline.
-    pub(crate) fn write(
-        self,
-        tx: &Transaction<'_>,
-        id: i64,
-        segments: &[SegmentStats],
-    ) -> Result<(), StoreError> {
+    pub(crate) fn write(self, tx: &Connection, id: i64, segments: &[SegmentStats]) -> Result<(), StoreError> {
         let Self { segments: table, owner, .. } = self;
         let mut insert = tx.prepare_cached(&format!(
             "INSERT OR REPLACE INTO {table} ({owner}, first_at, last_at, refreshes, off_grid, period_s,

@@ -19,7 +19,8 @@ use crate::{LockPatience, Reader, StoreError, lock, sensor_clock};
 
 pub(crate) use statements::unpack_codes;
 
-/// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`].
+/// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`]. A question about
+/// earlier rows writes them first, in the same transaction: over this connection they are there.
 pub struct Writer {
     /// The connection, and what is read over it to judge what was written.
     pub(crate) reader: Reader,
@@ -32,6 +33,8 @@ pub struct Writer {
     /// What went wrong before the next commit could tell.
     failure: Option<StoreError>,
     pending: Vec<Row>,
+    /// Rows that were written in a transaction that is still open; none where there is none.
+    written: Option<usize>,
     /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
     /// statement and not one for each thing that happened to them. In the order in which the calls began, as
     /// their rows lie: neighbours share a page, which is then fetched and written once.
@@ -68,6 +71,7 @@ impl Writer {
             most_held: 0,
             failure: None,
             pending: Vec::new(),
+            written: None,
             updates: BTreeMap::new(),
             ends: Vec::new(),
             fingerprints: BTreeMap::new(),
@@ -162,12 +166,13 @@ impl Writer {
         }
     }
 
-    /// Judges a row. What is asked of the platform must not depend on when was committed last, so that all rows before are, now and then.
+    /// Judges a row. The answer about a platform must not depend on when was committed last, so that all rows before are
+    /// written now and then.
     fn judge(&mut self, row: &Row) {
         let Some(judging) = &self.judging else { return };
         if let Row::Call(call) = row
             && judging.assessor.will_ask_platform(call)
-            && let Err(e) = self.commit(false)
+            && let Err(e) = self.write()
         {
             self.failure.get_or_insert(e);
         }
@@ -199,7 +204,7 @@ impl Writer {
     /// Rows in the batch, updates of calls aside.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.pending.len()
+        self.pending.len() + self.written.unwrap_or(0)
     }
 
     /// Updates of calls in the batch: worth holding back, as later ones replace them.
@@ -228,32 +233,17 @@ impl Writer {
                 judging.settle();
             }
         }
-        let judged =
-            self.judging.as_ref().filter(|judging| with_updates && !self.holds() && !judging.is_empty());
-        let has_outcomes = judged.is_some();
+        let judged = self.judging.as_ref().filter(|judging| with_updates && !judging.is_empty());
+        let has_outcomes = judged.is_some() && !self.holds();
         let has_updates = with_updates && (self.pending_updates() > 0 || has_outcomes);
-        if self.pending.is_empty() && self.fingerprints.is_empty() && !has_updates {
+        if self.pending.is_empty() && self.fingerprints.is_empty() && self.written.is_none() && !has_updates {
             return Ok(());
         }
-        let tx = self.reader.db.transaction()?;
-        for row in self.fingerprints.values() {
-            statements::fingerprint(&tx, row)?;
-        }
-        for row in &self.pending {
-            statements::write(&tx, row)?;
-        }
-        if with_updates {
-            for update in self.updates.values() {
-                statements::call_update(&tx, update)?;
-            }
-            for end in &self.ends {
-                statements::call_end(&tx, end)?;
-            }
-            if let Some(judging) = judged {
-                judging.write(&tx)?;
-            }
-        }
-        tx.commit()?;
+        self.write()?;
+        self.begin()?;
+        let done = self.write_outcomes(with_updates, has_outcomes).and_then(|()| self.run("COMMIT"));
+        self.or_roll_back(done)?;
+        self.written = None;
         if has_outcomes && let Some(judging) = &mut self.judging {
             judging.clear();
         }
@@ -261,9 +251,59 @@ impl Writer {
             self.updates.clear();
             self.ends.clear();
         }
+        Ok(())
+    }
+
+    /// Writes the rows of the batch, updates of calls aside, in a transaction that the next commit closes.
+    fn write(&mut self) -> Result<(), StoreError> {
+        if self.pending.is_empty() && self.fingerprints.is_empty() {
+            return Ok(());
+        }
+        self.begin()?;
+        let db = &self.reader.db;
+        let prints = self.fingerprints.values().try_for_each(|row| statements::fingerprint(db, row));
+        let done = prints.and_then(|()| self.pending.iter().try_for_each(|row| statements::write(db, row)));
+        self.or_roll_back(done)?;
+        self.written = Some(self.written.unwrap_or(0) + self.pending.len());
         self.pending.clear();
         self.fingerprints.clear();
         Ok(())
+    }
+
+    fn write_outcomes(&self, with_updates: bool, has_outcomes: bool) -> Result<(), StoreError> {
+        if !with_updates {
+            return Ok(());
+        }
+        let db = &self.reader.db;
+        self.updates.values().try_for_each(|update| statements::call_update(db, update))?;
+        self.ends.iter().try_for_each(|end| statements::call_end(db, end))?;
+        match &self.judging {
+            Some(judging) if has_outcomes => judging.write(db),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens a transaction, if there is none.
+    fn begin(&mut self) -> Result<(), StoreError> {
+        if self.written.is_none() {
+            self.run("BEGIN IMMEDIATE")?;
+            self.written = Some(0);
+        }
+        Ok(())
+    }
+
+    /// A failure leaves nothing of the transaction.
+    fn or_roll_back(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+        if done.is_err() {
+            self.written = None;
+            // SQLite has done it already after some failures, and refuses then.
+            let _ = self.run("ROLLBACK");
+        }
+        done
+    }
+
+    fn run(&self, statement: &str) -> Result<(), StoreError> {
+        Ok(self.reader.db.execute_batch(statement)?)
     }
 
     /// Takes out what is older than it is to be kept; answers how many rows that were.
@@ -271,7 +311,10 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn prune_by_age(&mut self, retention: &Retention, now: Timestamp) -> Result<u64, StoreError> {
-        retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(&mut self.reader.db, keep, now))
+        let gone =
+            retention.keep.map_or(Ok(0), |keep| retention::prune_by_age(&mut self.reader.db, keep, now))?;
+        self.forget_if(gone);
+        Ok(gone)
     }
 
     /// Takes out the oldest if the database has nearly reached its bound; answers how many rows that were.
@@ -279,7 +322,17 @@ impl Writer {
     /// # Errors
     /// If the database refuses.
     pub fn prune_by_size(&mut self, retention: &Retention) -> Result<u64, StoreError> {
-        retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(&mut self.reader.db, max))
+        let gone =
+            retention.max_bytes.map_or(Ok(0), |max| retention::prune_by_size(&mut self.reader.db, max))?;
+        self.forget_if(gone);
+        Ok(gone)
+    }
+
+    /// The database may hold less of authors than was written.
+    fn forget_if(&mut self, gone: u64) {
+        if gone > 0 {
+            self.authors.clear();
+        }
     }
 
     /// Judges what has not been judged yet, and ends the write-ahead log, so that the database is one file again.

@@ -434,6 +434,7 @@ impl Measuring {
     fn push(&mut self, writer: &mut Writer, of: New) -> Outcome<Taken> {
         let row = self.row(of);
         writer.push(Row::Fingerprint(Box::new(FingerprintRow {
+            at: Timestamp::default(),
             fingerprint: row.fingerprint,
             readable: String::new(),
             method: "INVITE".to_owned(),

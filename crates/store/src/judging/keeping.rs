@@ -1,5 +1,5 @@
 use bellwether_verdict::{Scorecard, Settings, Stage};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use super::{Change, Pending, shown, stored};
@@ -7,7 +7,7 @@ use crate::StoreError;
 use crate::alerts::{Alert, keep};
 
 impl Pending {
-    pub(super) fn write(&self, tx: &Transaction<'_>, settings: &Settings) -> Result<(), StoreError> {
+    pub(super) fn write(&self, tx: &Connection, settings: &Settings) -> Result<(), StoreError> {
         self.write_scores(tx)?;
         self.write_amends(tx, settings)?;
         self.write_campaigns(tx)?;
@@ -64,7 +64,7 @@ impl Pending {
         Ok(())
     }
 
-    fn write_scores(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+    fn write_scores(&self, tx: &Connection) -> Result<(), StoreError> {
         for row in self.scores.values() {
             tx.prepare_cached(
                 "INSERT INTO scores (id, stage, at, score, disposition, signals, campaign)
@@ -92,7 +92,7 @@ impl Pending {
     }
 
     /// Calls that are closed get or lose a signal; their score is summed up anew.
-    fn write_amends(&self, tx: &Transaction<'_>, settings: &Settings) -> Result<(), StoreError> {
+    fn write_amends(&self, tx: &Connection, settings: &Settings) -> Result<(), StoreError> {
         for (call, signal, finding, campaign) in &self.amends {
             let mut select = tx.prepare_cached(
                 "SELECT s.id, s.signals FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
@@ -122,7 +122,7 @@ impl Pending {
         Ok(())
     }
 
-    fn write_campaigns(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
+    fn write_campaigns(&self, tx: &Connection) -> Result<(), StoreError> {
         for c in self.campaigns.values() {
             let links: Value =
                 c.links.iter().map(|l| json!({"kind": l.kind.name(), "evidence": l.evidence})).collect();

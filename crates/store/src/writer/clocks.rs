@@ -1,12 +1,12 @@
 //! Rows of devices' clocks: registrations and other timers with their observations, wall clocks, and the sensor's own.
 
 use bellwether_judge::{RegistrationRow, RegistrationUpdate, SensorClockRow, TimerRow, WallClockRow};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::statements::nanos;
 use crate::{StoreError, timelines};
 
-pub(super) fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Result<(), StoreError> {
+pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO registrations (registration, aor, contact, instance_id, source, registrar, transport,
              user_agent, fingerprint, hep_agent, mirror)
@@ -30,7 +30,7 @@ pub(super) fn registration(tx: &Transaction<'_>, row: &RegistrationRow) -> Resul
 }
 
 /// An observation replaces those that it contains, and is passed over if one contains it.
-pub(super) fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) -> Result<(), StoreError> {
+pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Result<(), StoreError> {
     let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
     let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
     let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
@@ -62,7 +62,7 @@ pub(super) fn registration_update(tx: &Transaction<'_>, u: &RegistrationUpdate) 
     timelines::REGISTRATIONS.write(tx, id, &u.segments)
 }
 
-pub(super) fn timer(tx: &Transaction<'_>, row: &TimerRow) -> Result<(), StoreError> {
+pub(super) fn timer(tx: &Connection, row: &TimerRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT OR IGNORE INTO timers (timer, kind, aor, source, destination) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
@@ -86,7 +86,7 @@ pub(super) fn timer(tx: &Transaction<'_>, row: &TimerRow) -> Result<(), StoreErr
     timelines::TIMERS.write(tx, id, &row.segments)
 }
 
-pub(super) fn wall_clock(tx: &Transaction<'_>, row: &WallClockRow) -> Result<(), StoreError> {
+pub(super) fn wall_clock(tx: &Connection, row: &WallClockRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT OR REPLACE INTO wall_clocks (subject, kind, captured_at, clock_at, resolution_ns)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -101,7 +101,7 @@ pub(super) fn wall_clock(tx: &Transaction<'_>, row: &WallClockRow) -> Result<(),
     Ok(())
 }
 
-pub(super) fn sensor_clock_event(tx: &Transaction<'_>, row: &SensorClockRow) -> Result<(), StoreError> {
+pub(super) fn sensor_clock_event(tx: &Connection, row: &SensorClockRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT OR REPLACE INTO sensor_clock (from_at, to_at, kind, amount) VALUES (?1, ?2, ?3, ?4)",
     )?

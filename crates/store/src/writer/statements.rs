@@ -6,7 +6,7 @@ use bellwether_judge::{
     Attested, AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
     Row, SightingRow, StreamRow,
 };
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use super::clocks;
@@ -14,7 +14,7 @@ use crate::StoreError;
 use crate::judging::recollection_marks;
 
 /// Writes a row; those that it speaks of are there, or come in the same transaction.
-pub(super) fn write(tx: &Transaction<'_>, row: &Row) -> Result<(), StoreError> {
+pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
     match row {
         Row::Fingerprint(row) => fingerprint(tx, row),
         Row::Call(row) => call(tx, row),
@@ -53,17 +53,19 @@ fn int(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-pub(super) fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow) -> Result<(), StoreError> {
+pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "INSERT OR IGNORE INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author, seen_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at WHERE excluded.seen_at > coalesce(seen_at, 0)",
     )?
     .execute(params![
         row.fingerprint.as_str(),
         row.readable,
         row.method,
         row.sip_author.as_str(),
-        row.sdp_author.as_ref().map(PrintHash::as_str)
+        row.sdp_author.as_ref().map(PrintHash::as_str),
+        nanos(row.at),
     ])?;
     Ok(())
 }
@@ -72,9 +74,18 @@ pub(super) fn fingerprint(tx: &Transaction<'_>, row: &FingerprintRow) -> Result<
 const MOST_VALUES: i64 = 16;
 
 /// What is learned adds up: the order in which it comes does not matter.
-fn author(tx: &Transaction<'_>, row: &AuthorRow) -> Result<(), StoreError> {
+fn author(tx: &Connection, row: &AuthorRow) -> Result<(), StoreError> {
     let author = row.author.as_str();
+    let known: bool = tx
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM habits WHERE author = ?1)")?
+        .query_row([author], |r| r.get(0))?;
     for (habit, value) in &row.habits {
+        // Of an author that is new there is nothing to count.
+        if !known {
+            tx.prepare_cached("INSERT OR IGNORE INTO habits (author, habit, value) VALUES (?1, ?2, ?3)")?
+                .execute(params![author, habit, value])?;
+            continue;
+        }
         tx.prepare_cached(
             "INSERT OR IGNORE INTO habits (author, habit, value) SELECT ?1, ?2, ?3
              WHERE (SELECT count(*) FROM habits WHERE author = ?1 AND habit = ?2) < ?4",
@@ -109,7 +120,7 @@ fn author(tx: &Transaction<'_>, row: &AuthorRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn sighting(tx: &Transaction<'_>, row: &SightingRow) -> Result<(), StoreError> {
+fn sighting(tx: &Connection, row: &SightingRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO sightings (fingerprint, source, user_agent, first_seen, last_seen)
          VALUES (?1, ?2, ?3, ?4, ?4)
@@ -125,7 +136,7 @@ fn sighting(tx: &Transaction<'_>, row: &SightingRow) -> Result<(), StoreError> {
 }
 
 /// A device's first evidence stays: replaying its later part is no news.
-fn instance(tx: &Transaction<'_>, row: &InstanceRow) -> Result<(), StoreError> {
+fn instance(tx: &Connection, row: &InstanceRow) -> Result<(), StoreError> {
     let clock = row.clock.map(|(at, resolution)| (nanos(at), resolution.as_nanos()));
     tx.prepare_cached(
         "INSERT INTO instances (subject, kind, instance, counter, captured_at, clock_at, resolution_ns)
@@ -148,7 +159,7 @@ fn instance(tx: &Transaction<'_>, row: &InstanceRow) -> Result<(), StoreError> {
 }
 
 /// A call that is known keeps what it has; only what analysis concluded is written anew.
-fn call(tx: &Transaction<'_>, row: &CallRow) -> Result<(), StoreError> {
+fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
     let defects = (!row.defects.is_empty()).then(|| row.defects.join(" "));
     let attested = row.attested.as_deref();
     tx.prepare_cached(
@@ -217,7 +228,7 @@ fn identity(attested: &Attested) -> Value {
 }
 
 /// What a call was used for once stays with it.
-fn referral(tx: &Transaction<'_>, row: &ReferralRow) -> Result<(), StoreError> {
+fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
     )?
@@ -226,7 +237,7 @@ fn referral(tx: &Transaction<'_>, row: &ReferralRow) -> Result<(), StoreError> {
 }
 
 /// A call that was answered, and whose end nobody has told: of several under one Call-ID the latest.
-pub(super) fn call_end(tx: &Transaction<'_>, row: &CallEndRow) -> Result<(), StoreError> {
+pub(super) fn call_end(tx: &Connection, row: &CallEndRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outcomes SET ended_at = ?4
          WHERE id = (SELECT id FROM calls WHERE (wire_id = ?5 OR (call_id = ?1 AND from_tag IN (?2, ?3)))
@@ -238,7 +249,7 @@ pub(super) fn call_end(tx: &Transaction<'_>, row: &CallEndRow) -> Result<(), Sto
 }
 
 /// The fuller observation wins: replaying part of a capture takes nothing away from what the whole showed.
-pub(super) fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), StoreError> {
+pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO outcomes (id, answered_at, ended_at, final_status, duplicates, retransmissions, hops,
              last_destination, access_side, trunk_id, forks, reinvites, cancelled)
@@ -273,7 +284,7 @@ pub(super) fn call_update(tx: &Transaction<'_>, u: &CallUpdate) -> Result<(), St
     Ok(())
 }
 
-fn stream(tx: &Transaction<'_>, row: &StreamRow) -> Result<(), StoreError> {
+fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
     let silence = row.silence.as_ref();
     tx.prepare_cached(
         "INSERT INTO streams (stream, call, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered,
@@ -360,7 +371,7 @@ pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
 }
 
 fn loss_minute(
-    tx: &Transaction<'_>,
+    tx: &Connection,
     input: i64,
     at: Timestamp,
     losses: &[(&'static str, u64)],
@@ -374,7 +385,7 @@ fn loss_minute(
     Ok(())
 }
 
-fn input(tx: &Transaction<'_>, row: &InputRow) -> Result<(), StoreError> {
+fn input(tx: &Connection, row: &InputRow) -> Result<(), StoreError> {
     tx.prepare_cached("DELETE FROM counters WHERE input = ?1")?.execute([row.input])?;
     tx.prepare_cached(
         "INSERT INTO inputs (input, name, packets, bytes, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
