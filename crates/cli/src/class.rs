@@ -5,6 +5,7 @@ use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, export_classes, imp
 use serde_json::{Map, Value};
 
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
+use crate::calls::CallIds;
 use crate::config::Config;
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -59,7 +60,15 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
 fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
     let reader = open_reader(common)?;
     let Learned { modes, without_noise } = match &args.truth {
-        Some(path) => reader.learn_from(&lessons(path)?)?,
+        Some(path) => {
+            let config = Config::load(common.config.as_deref())?;
+            let ids = CallIds::new(common, &config, &reader);
+            let mut lessons = lessons(path)?;
+            for lesson in &mut lessons {
+                lesson.call_id = ids.stored(&lesson.call_id)?;
+            }
+            reader.learn_from(&lessons)?
+        }
         None if args.inventory => reader.learn_from_inventory()?,
         None => reader.learn_from_agents()?,
     };

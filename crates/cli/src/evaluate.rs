@@ -2,15 +2,13 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bellwether_judge::Tokeniser;
-use bellwether_store::{Column, Query, Reader, Report, WireCall};
+use crate::calls::CallIds;
+use bellwether_store::{Column, Query, Reader, Report};
 use serde_json::{Map, Value, json};
 
 use crate::args::{Common, EvaluateArgs};
 use crate::config::Config;
-use crate::key::InstallationKey;
 use crate::outcome::{Exit, Failure};
-use crate::replay::note;
 use crate::show::{open_reader, print};
 use crate::truth::{Truth, Truths};
 
@@ -24,58 +22,27 @@ struct Call {
     campaign: Option<String>,
     device: String,
     signals: Vec<(String, f64)>,
-    from_tag: String,
 }
 
 /// All calls.
 struct Calls<'a> {
-    /// By Call-ID, in the order of the report: calls with masked numbers may share one.
+    /// By Call-ID, in the order of the report: several may have one.
     by_id: BTreeMap<String, Vec<Call>>,
-    /// Those with masked Call-IDs, by what these were.
-    by_wire_id: BTreeMap<i64, WireCall>,
+    ids: CallIds<'a>,
     reader: &'a Reader,
-    common: &'a Common,
-    config: &'a Config,
-    /// Asked for where it is needed: a copy of the database is evaluated without the key.
-    tokeniser: OnceCell<Option<Tokeniser>>,
     /// Classes of the callers' streams by Call-ID, once a line asks for one; none where the stream has none.
     classes: OnceCell<BTreeMap<String, Option<String>>>,
 }
 
 impl<'a> Calls<'a> {
     fn new(reader: &'a Reader, common: &'a Common, config: &'a Config) -> Result<Self, Failure> {
-        let (tokeniser, classes) = (OnceCell::new(), OnceCell::new());
-        Ok(Self {
-            by_id: calls(reader)?,
-            by_wire_id: reader.wire_ids()?,
-            reader,
-            common,
-            config,
-            tokeniser,
-            classes,
-        })
+        let ids = CallIds::new(common, config, reader);
+        Ok(Self { by_id: calls(reader)?, ids, reader, classes: OnceCell::new() })
     }
 
-    /// A call by its Call-ID, as it was on the wire or with something in it masked.
-    fn find(&self, id: &str) -> Result<Option<&Call>, Failure> {
-        if let Some(call) = self.by_id.get(id).and_then(|calls| calls.last()) {
-            return Ok(Some(call));
-        }
-        let Some(tokeniser) = self.tokeniser()? else { return Ok(None) };
-        let found = self.by_wire_id.get(&tokeniser.wire_id(id));
-        Ok(found.and_then(|found| {
-            let calls = self.by_id.get(&found.call_id)?;
-            calls.iter().rev().find(|call| call.from_tag == found.from_tag)
-        }))
-    }
-
-    fn tokeniser(&self) -> Result<Option<&Tokeniser>, Failure> {
-        if self.tokeniser.get().is_none() {
-            let mut warn = |warning: String| note(self.common, &warning);
-            let key = InstallationKey::kept(&self.config.key_file, &self.common.db, &mut warn)?;
-            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(&key.0, self.config.privacy())));
-        }
-        Ok(self.tokeniser.get().and_then(Option::as_ref))
+    /// A call by its Call-ID in reports.
+    fn find(&self, id: &str) -> Option<&Call> {
+        self.by_id.get(id).and_then(|calls| calls.last())
     }
 
     /// The class of a call's caller: none where no stream of his is known.
@@ -173,8 +140,9 @@ impl Evaluation {
 
     fn take(&mut self, truth: &Truth, calls: &Calls<'_>) -> Result<(), Failure> {
         self.truths += 1;
+        let id = calls.ids.stored(&truth.call_id)?;
         if let Some(class) = &truth.class
-            && let Some(found) = calls.class(&truth.call_id)?
+            && let Some(found) = calls.class(&id)?
         {
             let [right, wrong, none] = &mut self.classes;
             *(match found {
@@ -183,7 +151,7 @@ impl Evaluation {
                 Some(_) => wrong,
             }) += 1;
         }
-        let Some(call) = calls.find(&truth.call_id)? else {
+        let Some(call) = calls.find(&id) else {
             if self.missing.len() < MOST_MISSING {
                 self.missing.push(truth.call_id.clone());
             }
@@ -351,7 +319,6 @@ fn calls(reader: &Reader) -> Result<BTreeMap<String, Vec<Call>>, Failure> {
                 .iter()
                 .filter_map(|s| Some((s["name"].as_str()?.to_owned(), s["points"].as_f64()?)))
                 .collect(),
-            from_tag: text("from_tag").unwrap_or_default(),
         };
         if let Some(call_id) = text("call_id") {
             all.entry(call_id).or_default().push(call);

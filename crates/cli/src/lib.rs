@@ -1,6 +1,7 @@
 //! The `bellwether` command as a library: `main.rs` calls it, and fuzzing reads files through it as it does.
 
 mod args;
+mod calls;
 mod class;
 mod config;
 mod db;

@@ -4,6 +4,8 @@ use bellwether_base::Shown;
 use serde_json::Value;
 
 use crate::args::{Common, PlotArgs, PlotWhat};
+use crate::calls::CallIds;
+use crate::config::Config;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
@@ -36,7 +38,9 @@ pub(crate) fn run(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
 }
 
 fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
-    let streams = open_reader(common)?.silence_of(&args.id)?;
+    let config = Config::load(common.config.as_deref())?;
+    let reader = open_reader(common)?;
+    let streams = reader.silence_of(&CallIds::new(common, &config, &reader).stored(&args.id)?)?;
     let noises: Vec<Noise> = streams.iter().filter_map(Noise::of).collect();
     let Some(first) = noises.first() else {
         let text = format!("there is no silence of a call {} in {}", args.id, common.db.display());

@@ -2,6 +2,7 @@ use bellwether_store::{Reader, Signatures};
 use serde_json::{Map, Value};
 
 use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
+use crate::calls::CallIds;
 use crate::config::Config;
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -9,9 +10,10 @@ use crate::render::print_object;
 
 /// `bellwether show`.
 pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
+    let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
     let found = match args.kind {
-        ShowKind::Call => reader.show_call(&args.id)?,
+        ShowKind::Call => reader.show_call(&CallIds::new(common, &config, &reader).stored(&args.id)?)?,
         ShowKind::Device => reader.show_device(&args.id)?,
         ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reader.show_campaign(&args.id)?.into_iter().collect(),
@@ -37,8 +39,10 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
 
 /// `bellwether diff`.
 pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
+    let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
-    let found = reader.diff(&args.first, &args.second)?;
+    let ids = CallIds::new(common, &config, &reader);
+    let found = reader.diff(&ids.stored(&args.first)?, &ids.stored(&args.second)?)?;
     reader.is_whole()?;
     match found {
         Some(object) => print(common.format, &object)?,

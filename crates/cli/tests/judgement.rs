@@ -289,7 +289,8 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
     let labels = || -> Vec<Value> { room.rows("x.db", "calls").iter().map(|c| c["label"].clone()).collect() };
     let ids: BTreeSet<String> =
         room.rows("x.db", "calls").iter().map(|c| c["call_id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids.into_iter().collect::<Vec<_>>(), ["xxxxxxxxxxx-17@pbx"]);
+    // A token behind what is masked tells them apart.
+    assert!(ids.len() == 2 && ids.iter().all(|id| id.starts_with("xxxxxxxxxxx-17@pbx~")), "{ids:?}");
     room.expect(0, &["--db", "x.db", "label", "call", mine, "fraud"]);
     assert_eq!(labels().iter().filter(|l| **l == "fraud").count(), 1, "{:?}", labels());
     assert!(
@@ -313,6 +314,13 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
     std::fs::remove_file(room.path("bellwether.key")).unwrap();
     assert_eq!(found(3), 0);
     assert!(!room.path("bellwether.key").exists());
+}
+
+/// A Call-ID as it stands in reports.
+fn masked(room: &Room, id: &str) -> String {
+    let shown = room.expect(0, &["--db", "x.db", "--format", "json", "show", "call", id]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    shown["call_id"].as_str().unwrap().to_owned()
 }
 
 // ---------------------------------------------------------------------------------------------- real programs
@@ -360,7 +368,8 @@ fn campaigns_of_real_programs_are_found_and_nobody_else_is_accused() {
     let (mut answered, mut linked) = (0, 0);
     for line in std::fs::read_to_string(&truth).unwrap().lines() {
         let truth: Value = serde_json::from_str(line).unwrap();
-        let call = &calls[truth["call_id"].as_str().unwrap()];
+        let id = truth["call_id"].as_str().unwrap();
+        let call = calls.get(id).unwrap_or_else(|| &calls[&masked(&room, id)]);
         let is_robot = truth["actor"].as_str().unwrap().starts_with("robocaller");
         if is_robot && !call["answered_at"].is_null() {
             answered += 1;

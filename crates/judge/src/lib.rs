@@ -109,7 +109,7 @@ impl Judge {
             Fact::Sighting(seen) => rows.push(Row::Sighting(Box::new(SightingRow {
                 fingerprint: seen.fingerprint,
                 source: Endpoint::new(seen.source, 0),
-                user_agent: Mask::new(&self.tokeniser, &seen.named).text(seen.user_agent.expose()),
+                user_agent: Mask::new(&self.tokeniser, &seen.named).agent(seen.user_agent.expose()),
                 at: seen.at,
             }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
@@ -124,7 +124,7 @@ impl Judge {
                 let named = end.users.iter().cloned().collect();
                 let mask = Mask::new(&self.tokeniser, &named);
                 rows.push(Row::CallEnd(Box::new(CallEndRow {
-                    call_id: mask.identifier(end.call_id.expose()),
+                    call_id: mask.distinct(end.call_id.expose()),
                     wire_id: self.tokeniser.wire_id(end.call_id.expose()),
                     tags: end.tags.map(|tag| mask.identifier(tag.expose())),
                     ended_at: end.at,
@@ -182,7 +182,7 @@ impl Judge {
         let traits = claims::traits(tokens, &self.site, &self.knowledge, &call);
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let callee = mask.party(&call.to);
-        let call_id = mask.identifier(call.call_id.expose());
+        let call_id = mask.distinct(call.call_id.expose());
         // Nearly always what To names: one token less to compute.
         let is_same = call.request_user == call.to.user && !call.to.user.is_empty();
         let dialled = if is_same { callee.clone() } else { tokens.user(&call.request_user) };
@@ -205,7 +205,7 @@ impl Judge {
             source: call.flow.src,
             destination: call.flow.dst,
             transport: call.transport,
-            user_agent: mask.optional(call.user_agent.as_ref()),
+            user_agent: mask.optional_agent(call.user_agent.as_ref()),
             fingerprint: call.prints.combined,
             sip_author: call.prints.sip,
             sdp_author: call.prints.sdp,
@@ -271,7 +271,7 @@ impl Judge {
             source: r.flow.src,
             registrar: r.flow.dst,
             transport: r.transport,
-            user_agent: mask.optional(r.user_agent.as_ref()),
+            user_agent: mask.optional_agent(r.user_agent.as_ref()),
             fingerprint: r.prints.combined,
             first_seen: r.first_seen,
             hep_agent: r.agent,

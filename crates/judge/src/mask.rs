@@ -46,6 +46,13 @@ impl<'a> Mask<'a> {
         self.masked(text, false)
     }
 
+    /// What a program calls itself. The word that it begins with is the program's name, whoever is called alike.
+    pub(crate) fn agent(&self, text: &str) -> String {
+        let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
+        let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+        format!("{name}{}", self.text(rest))
+    }
+
     /// A made-up identifier: a Call-ID, a tag. Digits within a hexadecimal word of it are nobody's, unless a party has them.
     pub(crate) fn identifier(&self, text: &str) -> String {
         self.masked(text, true)
@@ -77,6 +84,11 @@ impl<'a> Mask<'a> {
     /// A text that may be missing.
     pub(crate) fn optional(&self, text: Option<&Clear>) -> Option<String> {
         text.map(|text| self.text(text.expose()))
+    }
+
+    /// An agent that may be missing.
+    pub(crate) fn optional_agent(&self, text: Option<&Clear>) -> Option<String> {
+        text.map(|text| self.agent(text.expose()))
     }
 
     fn masked(&self, text: &str, is_identifier: bool) -> String {

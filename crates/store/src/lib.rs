@@ -49,6 +49,6 @@ pub use reputation::{Export, ListedSubject};
 pub use retention::Retention;
 pub use schema::VERSION;
 pub use spool::{AlertSpool, SpooledAlert};
-pub use teaching::{Labelled, Telemetry, WireCall};
+pub use teaching::{Labelled, Telemetry};
 pub use upkeep::Upkeep;
 pub use writer::Writer;

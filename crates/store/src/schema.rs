@@ -47,7 +47,7 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     db.pragma_update(None, "synchronous", "normal").map_err(open)?;
     db.pragma_update(None, "cache_size", -CACHE_KIB).map_err(open)?;
     db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(open)?;
-    keep_temporary_files_beside(&db, path).map_err(open)?;
+    keep_temporary_files_beside(&db, path);
     db.set_prepared_statement_cache_capacity(64);
     migrate(&mut db, path)?;
     let held: Option<String> =
@@ -64,12 +64,13 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
 
 /// What does not fit into memory while rows are sorted goes to files in the database's folder: it is as private as the rows, and that
 /// folder is the one place that a sensor can write to.
-fn keep_temporary_files_beside(db: &Connection, path: &Path) -> Result<(), rusqlite::Error> {
+fn keep_temporary_files_beside(db: &Connection, path: &Path) {
     if path == Path::new(":memory:") {
-        return Ok(());
+        return;
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    db.pragma_update(None, "temp_store_directory", folder.to_string_lossy())
+    // SQLite refuses a folder that cannot be written to; what the writer meets there is told by its first change.
+    let _ = db.pragma_update(None, "temp_store_directory", folder.to_string_lossy());
 }
 
 /// Brings a database that exists up to date; answers the version that it had.

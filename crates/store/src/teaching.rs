@@ -1,7 +1,5 @@
 //! What people and systems who know better tell of calls.
 
-use std::collections::BTreeMap;
-
 use bellwether_base::Timestamp;
 use rusqlite::{OptionalExtension, ToSql, params};
 
@@ -34,26 +32,26 @@ pub struct Telemetry {
     pub at: Timestamp,
 }
 
-/// A call whose Call-ID is masked, as reports name it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "plain columns")]
-pub struct WireCall {
-    pub call_id: String,
-    pub from_tag: String,
-}
-
 impl Reader {
-    /// The calls with masked Call-IDs, by the token of what these were on the wire; of several the latest.
+    /// Whether a call stands in reports under this Call-ID.
     ///
     /// # Errors
     /// If the database refuses.
-    pub fn wire_ids(&self) -> Result<BTreeMap<i64, WireCall>, StoreError> {
-        let mut select = self.db.prepare(
-            "SELECT wire_id, call_id, from_tag FROM calls WHERE wire_id IS NOT NULL ORDER BY started_at, call",
+    pub fn has_call(&self, call_id: &str) -> Result<bool, StoreError> {
+        let mut select = self.db.prepare_cached("SELECT EXISTS (SELECT 1 FROM calls WHERE call_id = ?1)")?;
+        Ok(select.query_row([call_id], |r| r.get(0))?)
+    }
+
+    /// The Call-ID in reports of the call whose Call-ID had this token on the wire, see `Tokeniser::wire_id`; of several the
+    /// latest.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn call_on_the_wire(&self, wire_id: i64) -> Result<Option<String>, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT call_id FROM calls WHERE wire_id = ?1 ORDER BY started_at DESC, call DESC LIMIT 1",
         )?;
-        let rows = select
-            .query_map([], |r| Ok((r.get(0)?, WireCall { call_id: r.get(1)?, from_tag: r.get(2)? })))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        Ok(select.query_row([wire_id], |r| r.get(0)).optional()?)
     }
 }
 

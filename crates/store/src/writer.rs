@@ -151,7 +151,10 @@ impl Writer {
         self.judge(&row);
         match row {
             Row::Fingerprint(row) => {
-                self.fingerprints.entry(row.fingerprint).or_insert(row);
+                // When it was seen last must not depend on when was committed last.
+                let at = row.at;
+                let known = self.fingerprints.entry(row.fingerprint).or_insert(row);
+                known.at = known.at.max(at);
             }
             Row::CallUpdate(update) => {
                 self.updates.insert((update.started_at, update.call), update);

@@ -5,35 +5,57 @@ use bellwether_wire::{WebSocket, WsFrame, first_octets};
 /// As large as a SIP message may be.
 const LARGEST: usize = 64 << 10;
 
-/// Laws: a frame is taken from its own octets alone; with one octet less it is not whole; messages are bounded; the way in
-/// midway sees what the way from the start sees.
+/// What was made of a stream.
+#[derive(PartialEq, Eq, Debug, Default)]
+struct Read {
+    /// The messages in order.
+    messages: Vec<Vec<u8>>,
+    /// Octets that were taken, and whether reading ended at something that cannot be read.
+    taken: usize,
+    is_refused: bool,
+}
+
+/// Laws: a stream gives the same messages however it is cut; only octets that are there are taken; messages are bounded;
+/// the way in midway sees what the way from the start sees.
 pub(super) fn run(octets: &[u8]) {
-    let mut socket = WebSocket::default();
-    let mut rest = octets;
-    let mut is_first = true;
-    while let Ok(WsFrame::Taken(len) | WsFrame::Complete(len)) = WebSocket::default().take(rest) {
-        assert!(len > 0 && len <= rest.len(), "a frame has a length, and lies in the octets");
-        let (frame, behind) = rest.split_at(len);
-        assert_eq!(
-            WebSocket::default().take(frame),
-            WebSocket::default().take(rest),
-            "a frame is taken from its own octets"
-        );
-        let short = frame.split_last().map_or(frame, |(_, short)| short);
-        assert_eq!(
-            WebSocket::default().take(short),
-            Ok(WsFrame::Incomplete),
-            "a frame that lacks an octet is not whole"
-        );
-        let taken = socket.take(rest);
-        assert!(socket.message().len() <= LARGEST, "a message is bounded");
-        if is_first && let Some(begins) = first_octets(rest) {
-            assert!(socket.message().starts_with(&begins), "both ways in see the same");
-        }
-        is_first = false;
-        if taken.is_err() {
-            return;
-        }
-        rest = behind;
+    let whole = read(octets, octets.len().max(1));
+    for size in [1, 5, 1460] {
+        assert_eq!(read(octets, size), whole, "segments of {size} octets give the same messages");
     }
+    if let Some(begins) = first_octets(octets) {
+        let mut socket = WebSocket::default();
+        let mut rest = octets;
+        // The header, and then the first octets of the payload.
+        for _ in 0..2 {
+            if let Ok(WsFrame::Taken(len) | WsFrame::Complete(len)) = socket.take(rest) {
+                rest = rest.get(len..).unwrap_or_default();
+            }
+        }
+        assert!(socket.message().starts_with(&begins), "both ways in see the same");
+    }
+}
+
+fn read(stream: &[u8], size: usize) -> Read {
+    let (mut socket, mut read) = (WebSocket::default(), Read::default());
+    for end in (size..stream.len() + size).step_by(size) {
+        loop {
+            let unread = stream.get(read.taken..end.min(stream.len())).unwrap_or_default();
+            let (len, is_complete) = match socket.take(unread) {
+                Ok(WsFrame::Incomplete) => break,
+                Ok(WsFrame::Taken(len)) => (len, false),
+                Ok(WsFrame::Complete(len)) => (len, true),
+                Err(_) => {
+                    read.is_refused = true;
+                    return read;
+                }
+            };
+            assert!(len > 0 && len <= unread.len(), "only octets that are there are taken");
+            assert!(socket.message().len() <= LARGEST, "a message is bounded");
+            read.taken += len;
+            if is_complete {
+                read.messages.push(socket.message().to_vec());
+            }
+        }
+    }
+    read
 }

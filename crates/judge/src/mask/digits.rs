@@ -9,6 +9,9 @@ const SHORTEST: usize = 5;
 /// Digits that a number spelled in groups has (ITU-T E.164, with a prefix).
 const SPELLED: Range<usize> = 7..19;
 
+/// Digits of the longest number: fifteen behind a prefix (ITU-T E.164, E.123).
+const LONGEST: usize = 18;
+
 /// Separators between two digits of one number.
 const MOST_SEPARATORS: usize = 2;
 
@@ -57,7 +60,8 @@ impl Numbers {
             }
             let runs = runs(&group);
             for run in &runs {
-                if run.len() >= TAIL && !(is_identifier && is_in_hexadecimal(text, run)) {
+                let is_made_up = is_identifier && (run.len() > LONGEST || is_in_hexadecimal(text, run));
+                if run.len() >= TAIL && !is_made_up {
                     mark(run, places);
                 }
             }
@@ -156,6 +160,9 @@ fn is_spelled_number(text: &[u8], group: &[Digit]) -> bool {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return false };
     let between = text.get(first.start..last.end).unwrap_or_default();
     let before = first.start.checked_sub(1).and_then(|at| text.get(at));
+    if [before, text.get(last.end)].into_iter().flatten().any(u8::is_ascii_alphabetic) {
+        return false;
+    }
     let is_grouped =
         between.iter().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'/' | b'(' | b')'));
     before == Some(&b'+') || (is_grouped && (first.value == b'0' || before == Some(&b'(')))

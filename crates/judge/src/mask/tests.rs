@@ -54,6 +54,8 @@ fn another_run_that_can_be_a_number_is_masked_and_versions_and_hexadecimal_are_n
     assert_eq!(identifier(none, "a84b4c7612345678e@h"), "a84b4c7612345678e@h");
     assert_eq!(identifier(none, "u493076540016.x@h"), "uxxxxxxxxxxxx.x@h");
     assert_eq!(identifier(none, "493076540016-1@h"), "xxxxxxxxxxxx-1@h");
+    assert_eq!(identifier(none, "1849405ec5d01400-5060@10.1.1.16"), "1849405ec5d01400-5060@10.1.1.16");
+    assert_eq!(identifier(none, "535288039233199174357761"), "535288039233199174357761");
 }
 
 #[test]

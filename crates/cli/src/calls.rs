@@ -1,0 +1,45 @@
+use std::cell::OnceCell;
+
+use bellwether_judge::Tokeniser;
+use bellwether_store::Reader;
+
+use crate::args::Common;
+use crate::config::Config;
+use crate::key::InstallationKey;
+use crate::outcome::Failure;
+use crate::replay::note;
+
+/// Calls by the Call-ID that an operator gives: as it was on the wire, or as it stands in reports, where something in it may be
+/// masked.
+pub(crate) struct CallIds<'a> {
+    common: &'a Common,
+    config: &'a Config,
+    reader: &'a Reader,
+    /// Asked for where it is needed: reports on a copy of the database need no key.
+    tokeniser: OnceCell<Option<Tokeniser>>,
+}
+
+impl<'a> CallIds<'a> {
+    pub(crate) const fn new(common: &'a Common, config: &'a Config, reader: &'a Reader) -> Self {
+        Self { common, config, reader, tokeniser: OnceCell::new() }
+    }
+
+    /// The Call-ID as it stands in reports. One that is not known stays.
+    pub(crate) fn stored(&self, id: &str) -> Result<String, Failure> {
+        if self.reader.has_call(id)? {
+            return Ok(id.to_owned());
+        }
+        let Some(wire_id) = self.wire_id(id)? else { return Ok(id.to_owned()) };
+        Ok(self.reader.call_on_the_wire(wire_id)?.unwrap_or_else(|| id.to_owned()))
+    }
+
+    /// The token of a Call-ID on the wire; none where the key is not at hand.
+    pub(crate) fn wire_id(&self, id: &str) -> Result<Option<i64>, Failure> {
+        if self.tokeniser.get().is_none() {
+            let mut warn = |warning: String| note(self.common, &warning);
+            let key = InstallationKey::kept(&self.config.key_file, &self.common.db, &mut warn)?;
+            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(&key.0, self.config.privacy())));
+        }
+        Ok(self.tokeniser.get().and_then(Option::as_ref).map(|tokeniser| tokeniser.wire_id(id)))
+    }
+}
