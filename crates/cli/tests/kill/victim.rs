@@ -34,7 +34,7 @@ const WORK: Duration = Duration::from_micros(200);
 
 /// How often a process is stopped before its moment is given up, and for how long it goes on between.
 const LOOKS: usize = 2000;
-const BETWEEN: Duration = Duration::from_micros(500);
+const BETWEEN: Duration = Duration::from_millis(1);
 
 /// What is seen of a process's work from outside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
