@@ -450,8 +450,8 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
 #[test]
 fn calls_that_a_killed_sensor_has_left_unjudged_are_told_of_by_the_next_one_and_once() {
     let room = Room::new();
-    let site =
-        "[site]\nproxies = [\"10.1.0.2\"]\n[[site.trunks]]\nname = \"pstn\"\nnetworks = [\"10.9.0.0/24\"]\n";
+    // The capture is older than what a sensor keeps by default.
+    let site = "[database]\nkeep_days = 0\n[site]\nproxies = [\"10.1.0.2\"]\n[[site.trunks]]\nname = \"pstn\"\nnetworks = [\"10.9.0.0/24\"]\n";
     room.write("site.toml", site.as_bytes());
     let mut frames = [referring_call("harmless", "300"), referring_call("forwards", "%2A72300")].concat();
     frames.sort_by_key(|f| f.at);
