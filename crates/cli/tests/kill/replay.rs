@@ -29,7 +29,7 @@ const BEGUN: usize = 1 << 18;
 const KILLS: u64 = 14;
 
 /// Starts for one kill, after which the life goes on without it.
-const TRIES: usize = 6;
+const TRIES: usize = 8;
 
 /// Lives at a time: most of each is waiting.
 const LANES: usize = 2;
@@ -181,9 +181,15 @@ impl<'a> Life<'a> {
                 self.posts.answer_after(20 + rng.below(60));
                 let (at, phase) = self.kill(&mut rng, aim);
                 self.check(false);
-                let Some(phase) = phase.filter(|_| !self.is_complete()) else {
+                let is_hit = |phase: &Phase| {
+                    (aim != Some(Phase::Before) || *phase == Phase::Before) && !self.is_complete()
+                };
+                let Some(phase) = phase.filter(is_hit) else {
                     eprintln!("{}: missed {aim:?} at {at:?}", self.name);
                     tally.miss();
+                    if aim == Some(Phase::Before) {
+                        self.begin_again();
+                    }
                     continue;
                 };
                 let (kept, taken) = (self.kept.alerts().len(), self.posts.count());
@@ -199,6 +205,16 @@ impl<'a> Life<'a> {
         self.check(true);
         let differences = self.differences();
         assert!(differences.is_empty(), "unlike an undisturbed run:\n{}", differences.join("\n"));
+    }
+
+    /// Takes away a database that was made too early.
+    fn begin_again(&self) {
+        assert_eq!(self.posts.count(), 0, "alerts were sent of a capture that was hardly read");
+        for name in ["x.db", "x.db-wal", "x.db-shm", "x.db-journal"] {
+            if self.room.path(name).exists() {
+                std::fs::remove_file(self.room.path(name)).unwrap();
+            }
+        }
     }
 
     /// Whether nothing is left to do: a program that was killed then might as well have ended.
@@ -261,7 +277,9 @@ impl<'a> Life<'a> {
     fn phase(&self, victim: &Victim, feed: &Feed, aim: Option<Phase>, works: bool) -> Option<Phase> {
         let (is_open, is_through) = (self.posts.is_one_open(), feed.is_through());
         let phase = match () {
-            () if !self.kept.path.exists() => works.then_some(Phase::Before),
+            () if !self.kept.path.exists() => victim.has_begun().then_some(Phase::Before),
+            // Too late for what was aimed at.
+            () if aim == Some(Phase::Before) => Some(Phase::Reading),
             () if feed.taken() < BEGUN => None,
             () if victim.has_transaction() => Some(Phase::Commit),
             () if is_open => Some(Phase::Delivery),
@@ -294,7 +312,7 @@ impl<'a> Life<'a> {
             }
             Some(Phase::Closing) => {
                 until(victim, &|| feed.is_through());
-                within(READING.mul_f64(0.1), rng);
+                within(READING.mul_f64(0.01), rng);
             }
             Some(Phase::Before) | None => within(READING.mul_f64(1.3), rng),
         }

@@ -165,9 +165,9 @@ impl<'a> Life<'a> {
             std::thread::sleep(moment);
             let phase = victim.stop_at(
                 || 0,
-                |_, works| match self.kept.path.exists() {
+                |victim, _| match self.kept.path.exists() {
                     true => Some(Phase::Reading),
-                    false => works.then_some(Phase::Before),
+                    false => victim.has_begun().then_some(Phase::Before),
                 },
             );
             assert!(victim.kill().is_none(), "it ended: {}", self.said());

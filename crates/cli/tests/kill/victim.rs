@@ -76,6 +76,11 @@ impl Victim {
         kill_process(self.pid, Signal::TERM).unwrap();
     }
 
+    /// Whether it has worked since it was started.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.busy() >= WORK
+    }
+
     /// Kills it by SIGKILL, stopped or not. No status is given where it died of that.
     pub(crate) fn kill(mut self) -> Option<ExitStatus> {
         let _ = self.child.kill();
