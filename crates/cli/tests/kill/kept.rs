@@ -39,9 +39,10 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Whether there is one. A run that was killed as soon as it had made the file left an empty one, which is none.
+    /// Whether there is one. A run that was killed while it made the file left one without tables, or without the name of its key:
+    /// the next run makes the rest.
     pub(crate) fn is_there(&self) -> bool {
-        bellwether_store::check_existing(&self.path).is_ok()
+        bellwether_store::key_id(&self.path).unwrap().is_some()
     }
 
     /// It is sound, its alerts name rows, and what was posted is what is kept; at an end all of it was posted.
