@@ -174,7 +174,7 @@ impl<'a> Life<'a> {
 
     /// Kills some, and lets the last live.
     fn live(&self, mut rng: Rng, first_aim: Option<Phase>, tally: &Tally) {
-        for nth in 0..1 + rng.below(3) {
+        'kills: for nth in 0..1 + rng.below(3) {
             // Before a database there is only at the first start.
             let aim = if nth == 0 { first_aim } else { AIMS[1 + rng.below(AIMS.len() as u64 - 1) as usize] };
             for _ in 0..TRIES {
@@ -189,6 +189,9 @@ impl<'a> Life<'a> {
                     tally.miss();
                     if aim == Some(Phase::Before) {
                         self.begin_again();
+                    } else if self.is_complete() {
+                        // No later kill of this life could hit a program with something to do.
+                        break 'kills;
                     }
                     continue;
                 };
