@@ -104,6 +104,15 @@ losses! {
     HepSocketFull "hep_socket_full" Missed
         "The HEP listener's socket was full: agents sent faster than it was read."
         "Raise net.core.rmem_default, or let agents send by TCP.";
+    InterfaceAway "interface_away" Missed
+        "A captured interface was removed, down, or without a link."
+        "Look at the mirror port, the cable, and what took the interface away.";
+    SensorDown "sensor_down" Missed
+        "The sensor ended without order (killed, crashed, power lost), and saw nothing until it ran again."
+        "Look for the reason in the log of the service manager.";
+    SensorStopped "sensor_stopped" Missed
+        "The sensor was stopped in order, and saw nothing until it was started again."
+        "Nothing, if it was meant so; otherwise look for who stopped it.";
     RecordDamaged "record_damaged" Partial
         "A capture file ended inside a record or holds a damaged one; what stood before it was read."
         "Copy the file again or repair it.";
@@ -176,6 +185,40 @@ losses! {
     AlertRefused "alert_refused" Notice
         "A receiver refused an alert for good."
         "Look at the receiver's own log; report alerts has the alert.";
+}
+
+impl Loss {
+    /// The loss of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|loss| loss.name() == name)
+    }
+
+    /// Whether it is a time in which the sensor could not see, or not keep, what came: such a time is kept as a span, and calls of that
+    /// time say so. What one packet or one connection brings upon itself is none, or a stranger could make every call look doubtful.
+    #[must_use]
+    pub const fn is_blindness(self) -> bool {
+        matches!(
+            self,
+            Self::FragmentTableFull
+                | Self::RingFull
+                | Self::InterfaceDropped
+                | Self::HepSocketFull
+                | Self::InterfaceAway
+                | Self::SensorDown
+                | Self::SensorStopped
+                | Self::RecordDamaged
+                | Self::TcpFlowEvicted
+                | Self::HepConnectionEvicted
+                | Self::HepConnectionRefused
+                | Self::CallEvicted
+                | Self::RegistrationEvicted
+                | Self::TimerEvicted
+                | Self::StreamEvicted
+                | Self::DatabaseLocked
+                | Self::RowsDropped
+        )
+    }
 }
 
 /// One counter per [`Loss`].

@@ -125,7 +125,7 @@ struct Interface {
     link: LinkType,
     snap_len: u32,
     /// Units per second of its stamps.
-    resolution: u64,
+    resolution: u128,
     /// Seconds to add.
     offset: i64,
 }
@@ -225,9 +225,11 @@ impl PcapNg {
 
 impl Interface {
     fn time(&self, stamp: u64) -> Timestamp {
-        let nanos = u128::from(stamp) * 1_000_000_000 / u128::from(self.resolution);
-        let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
-        Timestamp::from_nanos(nanos.saturating_add(self.offset.saturating_mul(1_000_000_000)))
+        // Both terms may lie far outside of what a moment can be, and their sum within it.
+        let nanos = (u128::from(stamp) * 1_000_000_000 / self.resolution).cast_signed();
+        let nanos = nanos + i128::from(self.offset) * 1_000_000_000;
+        let within = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+        Timestamp::from_nanos(i64::try_from(within).unwrap_or_default())
     }
 }
 
@@ -246,8 +248,9 @@ fn interface(body: &[u8], big: bool) -> Option<Interface> {
             // if_tsresol: a power of ten, or of two with the highest bit set.
             (9, [exponent]) => {
                 let (base, exponent) =
-                    if exponent & 0x80 == 0 { (10_u64, *exponent) } else { (2, exponent & 0x7f) };
-                interface.resolution = base.checked_pow(u32::from(exponent))?;
+                    if exponent & 0x80 == 0 { (10_u128, *exponent) } else { (2, exponent & 0x7f) };
+                // Of units that are finer than fits no time is left, and that is 0.
+                interface.resolution = base.saturating_pow(u32::from(exponent));
             }
             // if_tsoffset.
             (14, bytes) => {

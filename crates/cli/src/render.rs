@@ -196,7 +196,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "claims",
         ],
         Report::Alerts => &["at", "severity", "kind", "subject", "call_id", "message"],
-        Report::Losses => &["name", "count", "kind", "cause", "remedy"],
+        Report::Losses => &["name", "count", "kind", "spans", "cause", "remedy"],
     }
 }
 
@@ -239,6 +239,7 @@ fn cell_text(value: &Value, column: &Column) -> String {
             let ends: Vec<String> = list.iter().filter_map(Value::as_f64).map(number).collect();
             format!("[{}]", ends.join(", "))
         }
+        (Value::Array(list), Kind::Json) if column.name == "spans" => spans(list),
         (Value::Array(list), _) => {
             let parts: Vec<String> =
                 list.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
@@ -266,6 +267,24 @@ fn shorten(text: &str) -> String {
 fn short_time(text: &str) -> String {
     let date_and_time = text.get(..23).unwrap_or(text);
     date_and_time.replace('T', " ")
+}
+
+/// The latest spans in words, and how many there were before.
+fn spans(list: &[Value]) -> String {
+    const SHOWN: usize = 2;
+    let (earlier, latest) = list.split_at(list.len().saturating_sub(SHOWN));
+    let words = |span: &Value| {
+        let text = |name: &str| span.get(name).and_then(Value::as_str);
+        let time = |name: &str| text(name).map(short_time);
+        let until = time("until").map_or_else(|| "on".to_owned(), |until| format!("until {until}"));
+        let from = time("from").unwrap_or_else(|| "-".to_owned());
+        format!("from {from} {until} ({})", text("place").unwrap_or("-"))
+    };
+    let mut parts: Vec<String> = latest.iter().rev().map(words).collect();
+    if !earlier.is_empty() {
+        parts.push(format!("{} earlier", earlier.len()));
+    }
+    if parts.is_empty() { "-".to_owned() } else { parts.join(" | ") }
 }
 
 fn short_silence(silence: &Map<String, Value>) -> String {
@@ -418,6 +437,19 @@ mod tests {
         let text = Column { name: "aor", kind: Kind::Text };
         assert_eq!(cell(json!("sip:0123456789abcdef0123456789abcdef@h"), &text), "sip:01234567..@h");
         assert_eq!(cell(Value::Null, &text), "-");
+    }
+
+    #[test]
+    fn spans_are_words_and_the_latest_come_first() {
+        let column = Column { name: "spans", kind: Kind::Json };
+        let span = |minute: u8, until: Value| json!({"from": format!("2026-11-21T03:{minute:02}:01.123456789Z"), "until": until, "place": "cap0", "count": 1});
+        let until = json!("2026-11-21T04:00:00.000000000Z");
+        let list = json!([span(1, until.clone()), span(2, until), span(3, Value::Null)]);
+        assert_eq!(
+            cell(&list, &column).to_string(),
+            "from 2026-11-21 03:03:01.123 on (cap0) | from 2026-11-21 03:02:01.123 until 2026-11-21 04:00:00.000 (cap0) | 1 earlier"
+        );
+        assert_eq!(cell(&json!([]), &column).to_string(), "-");
     }
 
     #[test]

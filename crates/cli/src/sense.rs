@@ -150,6 +150,8 @@ impl Operator for Terminal<'_> {
             }
             Event::Recovered(name) => tell(&format!("{name} delivers again")),
             Event::Followed(name) => tell(&format!("{name} was removed and made again, and is followed")),
+            // What cut it was told as trouble.
+            Event::Gap { .. } => {}
             Event::Clock(event) => tell(&clock_words(event)),
             Event::Alive => notify(NotifyState::Watchdog),
         }

@@ -317,6 +317,11 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     let losses = room.rows("x.db", "losses");
     let locked: Vec<_> = losses.iter().filter(|loss| loss["name"] == "database_locked").collect();
     assert!(matches!(locked.as_slice(), [loss] if loss["count"] == 1), "{losses:?}");
+    let spans = locked[0]["spans"].as_array().unwrap();
+    assert!(
+        matches!(spans.as_slice(), [span] if span["from"].as_str() < span["until"].as_str()),
+        "{losses:?}"
+    );
     let log_text = std::fs::read_to_string(&log).unwrap();
     assert_eq!(log_text.matches("what is to be written waits").count(), 1, "{log_text}");
 

@@ -518,16 +518,113 @@ fn every_captured_frame_is_delivered_or_named_as_lost() {
             let _ = std::fs::remove_file(room.path(file));
         }
         room.replay(db, "2", &[&capture]);
-        let summary = &room.rows(db, "summary")[0];
-        let frames = |name: &str| summary["frames"][name].as_u64().unwrap_or(0);
-        let lost: u64 = room
-            .rows(db, "losses")
-            .iter()
-            .filter(|l| l["kind"] == "frame")
-            .map(|l| l["count"].as_u64().unwrap())
-            .sum();
-        let delivered: u64 = ["sip", "media", "tcp", "fragments", "other"].iter().map(|n| frames(n)).sum();
-        assert_eq!(frames("captured"), delivered + lost, "{}", capture.display());
-        assert_eq!(frames("captured"), summary["packets"].as_u64().unwrap());
+        captured_is_delivered_or_lost(&room, db, &capture.display().to_string());
+    }
+}
+
+/// Holds the law, and answers how many frames were captured.
+fn captured_is_delivered_or_lost(room: &Room, db: &str, what: &str) -> u64 {
+    let summary = &room.rows(db, "summary")[0];
+    let frames = |name: &str| summary["frames"][name].as_u64().unwrap_or(0);
+    let lost: u64 = room
+        .rows(db, "losses")
+        .iter()
+        .filter(|l| l["kind"] == "frame")
+        .map(|l| l["count"].as_u64().unwrap())
+        .sum();
+    let delivered: u64 = ["sip", "media", "tcp", "fragments", "other"].iter().map(|n| frames(n)).sum();
+    assert_eq!(frames("captured"), delivered + lost, "{what}");
+    assert_eq!(frames("captured"), summary["packets"].as_u64().unwrap(), "{what}");
+    frames("captured")
+}
+
+/// A pcapng capture of frames whose stamps count units of `resolution` (as if_tsresol has them) from an offset in seconds (if_tsoffset).
+fn pcapng(frames: &[(u64, &Frame)], resolution: u8, offset: i64) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let len = (12 + body.len() as u32).to_le_bytes();
+        [&kind.to_le_bytes(), &len, body, &len].concat()
+    };
+    let header = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    let mut interface = [1, 0, 0, 0, 0, 0, 0, 0].to_vec();
+    interface.extend([9, 0, 1, 0, resolution, 0, 0, 0, 14, 0, 8, 0]);
+    interface.extend(offset.to_le_bytes());
+    interface.extend([0; 4]);
+    let mut out = block(0x0a0d_0d0a, &header);
+    out.extend(block(1, &interface));
+    for (stamp, frame) in frames {
+        let len = (frame.bytes.len() as u32).to_le_bytes();
+        let halves = [((stamp >> 32) as u32).to_le_bytes(), (*stamp as u32).to_le_bytes()];
+        let mut body = [[0; 4], halves[0], halves[1], len, len].concat();
+        body.extend(&frame.bytes);
+        body.resize(body.len().next_multiple_of(4), 0);
+        out.extend(block(6, &body));
+    }
+    out
+}
+
+#[test]
+fn no_frame_is_lost_without_a_name_at_the_ends_of_time() {
+    let room = Room::new();
+    let (server, client) = (socket([10, 9, 0, 1], 5060), socket([10, 9, 0, 2], 5060));
+    // Plain datagrams and their media, some in fragments of which some miss their rest, and streams with gaps.
+    let mut frames = Vec::new();
+    for (i, frame) in site(9, Timestamp::from_nanos(0)).into_iter().take(200).enumerate() {
+        let payload = frame.bytes[42..].to_vec();
+        match i % 4 {
+            0 => frames.extend(fragment(&frame, 64).into_iter().skip(usize::from(i % 8 == 0))),
+            1 => frames.push(tcp_frame(frame.at, client, server, 1000 * i as u32, 0x18, &payload)),
+            _ => frames.push(frame),
+        }
+    }
+    const TEN_YEARS: i64 = 10 * 365 * 86_400;
+    const Y2038: i64 = 0x7fff_ffff;
+    const Y2262: i64 = i64::MAX / 1_000_000_000;
+    let offsets = [
+        0,
+        -1,
+        -TEN_YEARS,
+        Y2038 - 2,
+        i64::from(u32::MAX) - 2,
+        Y2262 - 2,
+        -Y2262 + 2,
+        2 * Y2262,
+        -2 * Y2262,
+        i64::MAX,
+        i64::MIN,
+    ];
+    // Seconds, 1/1024, nanoseconds; and units so fine that nothing of the time is left.
+    for (i, (resolution, unit)) in
+        [(0, 1_000_000_000), (0x8a, 976_562), (9, 1), (0x7f, 1)].into_iter().enumerate()
+    {
+        for offset in offsets {
+            // In order, all at once, jumping over all of time and back, and from the end backwards.
+            let stamps: [&dyn Fn(usize, u64) -> u64; 4] = [
+                &|_, stamp| stamp,
+                &|_, _| 0,
+                &|i, stamp| {
+                    if i % 7 == 3 {
+                        u64::MAX
+                    } else if i % 7 == 5 {
+                        0
+                    } else {
+                        stamp
+                    }
+                },
+                &|i, _| u64::MAX - i as u64,
+            ];
+            for (j, stamp) in stamps.iter().enumerate() {
+                let stamped: Vec<(u64, &Frame)> = frames
+                    .iter()
+                    .enumerate()
+                    .map(|(i, f)| (stamp(i, f.at.as_nanos().unsigned_abs() / unit), f))
+                    .collect();
+                let what = format!("resolution {resolution}, offset {offset}, stamps {j}");
+                let capture = room.write("times.pcapng", &pcapng(&stamped, resolution, offset));
+                let db = format!("{i}.{j}.{offset}.db");
+                room.replay(&db, "2", &[&capture]);
+                assert_eq!(captured_is_delivered_or_lost(&room, &db, &what), frames.len() as u64, "{what}");
+                std::fs::remove_file(room.path(&db)).unwrap();
+            }
+        }
     }
 }

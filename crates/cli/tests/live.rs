@@ -23,6 +23,11 @@ use common::Room;
 
 /// Calls between sockets of the loopback network.
 fn calls(count: u8, packets: usize, start: Timestamp) -> Vec<Frame> {
+    calls_in(31, count, packets, start)
+}
+
+/// The same in a network of its own, for tests that other tests' packets would disturb.
+fn calls_in(network: u8, count: u8, packets: usize, start: Timestamp) -> Vec<Frame> {
     let mut rng = Rng::new(31);
     let mut frames: Vec<Frame> = (0..count)
         .flat_map(|i| {
@@ -38,8 +43,8 @@ fn calls(count: u8, packets: usize, start: Timestamp) -> Vec<Frame> {
             };
             let (caller_talk, callee_talk) = (talk(1e-4), talk(-1e-4));
             let call = Call {
-                caller: Agent::new([127, 31, 0, 10 + i], &format!("20{i}"), "Phone/1"),
-                callee: Agent::new([127, 31, 0, 110 + i], &format!("30{i}"), "Phone/2"),
+                caller: Agent::new([127, network, 0, 10 + i], &format!("20{i}"), "Phone/1"),
+                callee: Agent::new([127, network, 0, 110 + i], &format!("30{i}"), "Phone/2"),
                 start: start + Span::from_millis(20 * i64::from(i)),
                 rings: Span::from_millis(100),
                 caller_talk,
@@ -203,9 +208,13 @@ impl Namespace {
     }
 
     fn register(&self, name: &str) {
+        self.send("REGISTER", name, "1 REGISTER");
+    }
+
+    fn send(&self, method: &str, name: &str, cseq: &str) {
         let request = format!(
-            "REGISTER sip:10.9.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.0.1;branch=z9hG4bK{name}\r\nMax-Forwards: 70\r\n\
-             From: <sip:{name}@10.9.0.2>;tag=1\r\nTo: <sip:{name}@10.9.0.2>\r\nCall-ID: {name}\r\nCSeq: 1 REGISTER\r\n\
+            "{method} sip:10.9.0.2 SIP/2.0\r\nVia: SIP/2.0/UDP 10.9.0.1;branch=z9hG4bK{method}{name}\r\nMax-Forwards: 70\r\n\
+             From: <sip:{name}@10.9.0.2>;tag=1\r\nTo: <sip:{name}@10.9.0.2>\r\nCall-ID: {name}\r\nCSeq: {cseq}\r\n\
              Contact: <sip:{name}@10.9.0.1>\r\nContent-Length: 0\r\n\r\n"
         );
         // cat writes all at once, which makes one datagram; the shell itself would send line by line.
@@ -237,6 +246,8 @@ fn an_interface_that_is_removed_and_made_again_is_followed_without_privileges() 
     let log = room.path("log");
     let followed = || std::fs::read_to_string(&log).unwrap().matches("is followed").count();
     namespace.register("before");
+    // A call over all of it, whose end comes when the interface is back for good.
+    namespace.send("INVITE", "over-all", "1 INVITE");
     // Once with time to notice that it is away, once without.
     for (name, away) in [("again", 1500), ("at-once", 0)] {
         let before = followed();
@@ -249,9 +260,81 @@ fn an_interface_that_is_removed_and_made_again_is_followed_without_privileges() 
         }
         namespace.register(name);
     }
+    // A call behind it.
+    std::thread::sleep(Duration::from_millis(1500));
+    namespace.send("INVITE", "behind", "1 INVITE");
+    namespace.send("BYE", "behind", "2 BYE");
+    namespace.send("BYE", "over-all", "2 BYE");
     terminate(child);
+    let losses = room.rows("again.db", "losses");
+    let away = losses.iter().find(|loss| loss["name"] == "interface_away").unwrap();
+    assert_eq!((&away["count"], &away["spans_left_off"]), (&2.into(), &0.into()), "{away}");
+    let spans = away["spans"].as_array().unwrap();
+    assert!(
+        spans.iter().all(|span| span["place"] == "cap0" && span["from"].as_str() < span["until"].as_str())
+    );
+    assert_eq!((&away["from"], &away["until"]), (&spans[0]["from"], &spans[1]["until"]));
+    let calls = room.rows("again.db", "calls");
+    let said: Vec<_> = calls.iter().map(|call| call["blind"].clone()).collect();
+    assert_eq!(said, [serde_json::json!(["interface_away"]), serde_json::Value::Null], "{calls:?}");
+    let alerts = room.rows("again.db", "alerts");
+    let told: Vec<_> = alerts.iter().filter(|alert| alert["kind"] == "interface_away").collect();
+    assert_eq!(told.len(), 4, "{alerts:?}");
     let found = room.rows("again.db", "registrations");
     assert_eq!(found.len(), 3, "{found:?}\n{}", std::fs::read_to_string(&log).unwrap());
+}
+
+#[test]
+fn a_sensor_that_was_killed_says_from_when_to_when_and_so_does_a_call_that_ran_over_it() {
+    let room = Room::new();
+    let args = ["--db", "down.db", "sense", "-i", "lo", "--filter", "net 127.32.0.0/16"];
+    let Some(mut child) = listen(&room, &args) else { return };
+    // Calls of two callers: the end of the first comes when the sensor runs again.
+    let is_of = |caller: u8| move |f: &&Frame| f.bytes[29].min(f.bytes[33]) == 10 + caller;
+    let frames = calls_in(32, 3, 20, Timestamp::default());
+    let of = |caller: u8| frames.iter().filter(is_of(caller)).cloned().collect::<Vec<Frame>>();
+    let over = of(0);
+    let is_bye = |frame: &Frame| frame.bytes[42..].starts_with(b"BYE");
+    let bye = over.iter().position(is_bye).unwrap();
+    send(&of(1));
+    // A sign of life comes each second, and updates of calls are committed as often.
+    std::thread::sleep(Duration::from_millis(3500));
+    send(&over[..bye]);
+    std::thread::sleep(Duration::from_millis(2500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let Some(child) = listen(&room, &args) else { return };
+    std::thread::sleep(Duration::from_millis(300));
+    send(&over[bye..]);
+    send(&of(2));
+    std::thread::sleep(Duration::from_millis(500));
+    terminate(child);
+    let losses = room.rows("down.db", "losses");
+    let named: Vec<_> = losses.iter().filter(|loss| loss["kind"] != "notice").collect();
+    assert!(
+        matches!(named.as_slice(), [loss] if loss["name"] == "sensor_down" && loss["count"] == 1),
+        "{losses:?}"
+    );
+    assert!(named[0]["from"].as_str() < named[0]["until"].as_str(), "{losses:?}");
+    let calls = room.rows("down.db", "calls");
+    let said: Vec<_> = calls.iter().map(|call| call["blind"].clone()).collect();
+    let down = serde_json::json!(["sensor_down"]);
+    assert_eq!(said, [serde_json::Value::Null, down, serde_json::Value::Null], "{calls:?}");
+    assert!(calls.iter().all(|call| !call["ended_at"].is_null()), "{calls:?}");
+    let shown = room.expect(0, &["--db", "down.db", "show", "call", calls[1]["call_id"].as_str().unwrap()]);
+    assert!(shown.contains("Parts of this call may be missing"), "{shown}");
+
+    // The same after an end in order is told by another name.
+    let Some(child) = listen(&room, &args) else { return };
+    terminate(child);
+    let losses = room.rows("down.db", "losses");
+    let names: Vec<_> = losses
+        .iter()
+        .map(|loss| &loss["name"])
+        .filter(|n| n.as_str().unwrap().starts_with("sensor"))
+        .collect();
+    assert_eq!(names, ["sensor_down", "sensor_stopped"]);
 }
 
 #[test]
@@ -339,6 +422,49 @@ fn a_growing_file_gives_what_the_whole_file_gives() {
     }
     let said = room.expect(1, &["replay", "--follow", "nowhere.pcap"]);
     assert!(said.contains("no such file"), "{said}");
+}
+
+#[test]
+fn a_capture_that_was_cut_lacks_the_time_up_to_the_next_whether_it_is_followed_or_replayed() {
+    let room = Room::new();
+    let second = |n: i64| Timestamp::from_nanos((1_750_000_000 + n) * 1_000_000_000);
+    let first = write_pcap(&calls(2, 20, second(0)), PcapFormat::Nano);
+    std::fs::create_dir(room.path("captures")).unwrap();
+    room.write("captures/a.pcap", &first[..first.len() - 30]);
+    room.write("captures/b.pcap", &write_pcap(&calls(2, 20, second(100)), PcapFormat::Nano));
+    let spans = |db: &str| {
+        let losses = room.rows(db, "losses");
+        let found = losses.iter().find(|loss| loss["name"] == "record_damaged");
+        let found = found.unwrap_or_else(|| panic!("{losses:?}"));
+        let span = |span: &serde_json::Value| (span["from"].clone(), span["until"].clone());
+        found["spans"].as_array().unwrap().iter().map(span).collect::<Vec<_>>()
+    };
+    room.expect(3, &["--db", "replayed.db", "-q", "replay", "captures"]);
+    let replayed = spans("replayed.db");
+    assert_eq!((replayed.len(), replayed[0].1.as_str().unwrap()), (1, "2025-06-15T15:08:20.000000000Z"));
+    assert!(replayed[0].0.as_str() < replayed[0].1.as_str(), "{replayed:?}");
+    let Some(mut child) =
+        start(&room, &["--db", "followed.db", "replay", "--follow", "captures"], "following")
+    else {
+        panic!("it needs no right")
+    };
+    let arrived = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        room.rows("followed.db", "calls").len() == 4
+    });
+    assert!(arrived, "the next file is read");
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    assert_eq!(spans("followed.db"), replayed);
+    for db in ["followed.db", "replayed.db"] {
+        room.expect(3, &["--db", db, "-q", "replay", "captures"]);
+        assert_eq!(spans(db), replayed, "what is read again adds none to {db}");
+    }
+    // What runs over the gap is the first file's last call; that of the next file began behind it.
+    let said: Vec<bool> =
+        room.rows("replayed.db", "calls").iter().map(|call| !call["blind"].is_null()).collect();
+    assert_eq!(said.last(), Some(&false), "{said:?}");
+    assert!(said.contains(&true), "{said:?}");
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! What a call says of its parties, brought into a form that outlives its numbers.
 
-use std::net::IpAddr;
-
 use bellwether_shard::{CallStarted, Party};
 
-use crate::mask::Mask;
+use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
 use crate::{Attested, CallTraits, Knowledge, Site, Tokeniser, Verstat};
 
@@ -76,10 +74,6 @@ pub(crate) fn masked(mask: &Mask<'_>, attested: Attested) -> Attested {
         origid,
         ..attested
     }
-}
-
-fn is_address(host: &str) -> bool {
-    host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
 }
 
 fn verstat(text: &str) -> Option<Verstat> {

@@ -27,8 +27,8 @@ pub use number::{NumberFacts, NumberKind};
 pub use numbering::{DialPlan, Validity};
 pub use privacy::{Privacy, Tokeniser};
 pub use rows::{
-    AttemptRow, AuthorRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
-    InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, SensorClockRow, SightingRow,
+    AttemptRow, AuthorRow, BlindRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
+    InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, RunRow, SensorClockRow, SightingRow,
     SilenceRow, StreamRow, TimerRow, TrunkPolicy, Verstat, WallClockRow,
 };
 pub use sensitive::SensitiveNumbers;
@@ -182,14 +182,14 @@ impl Judge {
         let traits = claims::traits(tokens, &self.site, &self.knowledge, &call);
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let callee = mask.party(&call.to);
-        let call_id = mask.distinct(call.call_id.expose());
+        let (call_id, wire_id) = mask.call_id(call.call_id.expose());
         // Nearly always what To names: one token less to compute.
         let is_same = call.request_user == call.to.user && !call.to.user.is_empty();
         let dialled = if is_same { callee.clone() } else { tokens.user(&call.request_user) };
         let asserted = call.asserted.as_ref().unwrap_or(&call.from);
         rows.push(Row::Call(Box::new(CallRow {
             call: call.call,
-            wire_id: (call_id != call.call_id.expose()).then(|| tokens.wire_id(call.call_id.expose())),
+            wire_id,
             call_id,
             from_tag: mask.identifier(call.from_tag.expose()),
             started_at: call.started_at,

@@ -7,7 +7,11 @@ use bellwether_shard::{Clear, Named, Party};
 
 use crate::privacy::{Privacy, Tokeniser};
 use digits::Numbers;
+use smallvec::SmallVec;
 use words::Words;
+
+/// Octets of a text that are masked.
+type Ranges = SmallVec<[std::ops::Range<usize>; 16]>;
 
 /// Takes the parties of one message out of its texts.
 ///
@@ -60,15 +64,30 @@ impl<'a> Mask<'a> {
 
     /// The same of a text that tells devices or processes apart: if something is masked in it, its token stands behind it.
     pub(crate) fn distinct(&self, text: &str) -> String {
+        self.told_apart(text).0
+    }
+
+    /// A Call-ID; with its token on the wire if something is masked in it.
+    pub(crate) fn call_id(&self, text: &str) -> (String, Option<i64>) {
+        self.told_apart(text)
+    }
+
+    fn told_apart(&self, text: &str) -> (String, Option<i64>) {
         let masked = self.identifier(text);
-        if masked == text { masked } else { format!("{masked}~{}", self.tokens.short(text)) }
+        if masked == text {
+            return (masked, None);
+        }
+        let token = self.tokens.wire_id(text);
+        (format!("{masked}~{:08x}", token as u32), Some(token))
     }
 
     /// A host: a number in its place is a number.
     pub(crate) fn host(&self, host: &str) -> String {
         let digits = host.strip_prefix('+').unwrap_or(host);
-        let is_number = digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
-        if is_number { self.tokens.user(host) } else { self.text(host) }
+        if digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit()) {
+            return self.tokens.user(host);
+        }
+        if is_address(host) { host.to_owned() } else { self.text(host) }
     }
 
     /// The token of a user part or number; the host where there is none.
@@ -95,20 +114,27 @@ impl<'a> Mask<'a> {
         if self.tokens.privacy() == Privacy::Clear {
             return text.to_owned();
         }
-        let mut places = vec![false; text.len()];
-        self.numbers.find(text, is_identifier, &mut places);
-        self.words.find(text, &mut places);
-        if !places.contains(&true) {
+        let mut found = Ranges::new();
+        self.numbers.find(text, is_identifier, &mut found);
+        self.words.find(text, &mut found);
+        if found.is_empty() {
             return text.to_owned();
         }
-        // A character is masked whole if one of its octets is.
-        text.char_indices()
-            .map(|(at, c)| {
-                let is_masked = places.get(at..at + c.len_utf8()).unwrap_or_default().contains(&true);
-                if is_masked { 'x' } else { c }
-            })
-            .collect()
+        found.sort_unstable_by_key(|range| range.start);
+        let (mut ranges, mut end) = (found.iter().peekable(), 0);
+        let masked = text.char_indices().map(|(at, c)| {
+            while let Some(range) = ranges.next_if(|range| range.start <= at) {
+                end = end.max(range.end);
+            }
+            if at < end { 'x' } else { c }
+        });
+        masked.collect()
     }
+}
+
+/// Whether a host is an address: it holds digits, and is nobody's number.
+pub(crate) fn is_address(host: &str) -> bool {
+    host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
 }
 
 #[cfg(test)]

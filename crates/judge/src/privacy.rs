@@ -2,7 +2,7 @@ use bellwether_shard::Party;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::mask::Mask;
+use crate::mask::{Mask, is_address};
 use crate::number::canonical;
 
 /// Whether personal data is stored readable.
@@ -54,6 +54,9 @@ impl Tokeniser {
     /// stands.
     #[must_use]
     pub fn host_of(&self, party: &Party) -> String {
+        if is_address(&party.host) {
+            return party.host.clone();
+        }
         Mask::new(self, &std::iter::once(party.user.clone()).collect()).host(&party.host)
     }
 
@@ -101,11 +104,6 @@ impl Tokeniser {
         let token = self.digest(b"call id", call_id.as_bytes());
         let eight = token.first_chunk::<8>().copied().unwrap_or_default();
         (u64::from_be_bytes(eight) >> 1).cast_signed()
-    }
-
-    /// A short token of a text in which something is masked.
-    pub(crate) fn short(&self, text: &str) -> String {
-        self.digest(b"text", text.as_bytes()).iter().take(4).map(|octet| format!("{octet:02x}")).collect()
     }
 
     fn digest(&self, domain: &[u8], text: &[u8]) -> [u8; 32] {

@@ -1,5 +1,5 @@
 use bellwether_acoustics::{Coding, OpeningPrint, SilenceProfile};
-use bellwether_base::{Counters, Endpoint, Span, Timestamp, Transport};
+use bellwether_base::{Counters, Endpoint, Loss, Span, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_shard::ClockRate;
@@ -30,6 +30,37 @@ pub enum Row {
     Input(Box<InputRow>),
     /// What an input lost since it was last told: its identity, when, and losses by name.
     Losses(i64, Timestamp, Vec<(&'static str, u64)>),
+    Run(Box<RunRow>),
+    Blind(Box<BlindRow>),
+}
+
+/// A run that is no replay: that it began, that it is alive, or that it ended in order.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct RunRow {
+    pub input: i64,
+    /// Interfaces and listeners, or files that grow, between spaces.
+    pub places: String,
+    /// Whether it hears the network.
+    pub is_live: bool,
+    pub started_at: Timestamp,
+    /// Up to here it was alive, and took what came.
+    pub alive_at: Timestamp,
+    pub is_over: bool,
+}
+
+/// A time in which something could not be seen. The same loss, place and beginning are the same span: a later row tells its end.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct BlindRow {
+    pub input: i64,
+    pub loss: Loss,
+    pub place: String,
+    pub from: Timestamp,
+    /// None while it lasts.
+    pub to: Option<Timestamp>,
+    /// What was lost, as the loss counts.
+    pub count: u64,
 }
 
 /// What was learned of a SIP author: habits by key and value, grammars by identifier.

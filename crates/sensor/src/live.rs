@@ -4,20 +4,22 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use bellwether_base::{Counters, HashKey, Loss, Span, Timestamp};
+use bellwether_base::{Counters, Loss, Span, Timestamp};
 use bellwether_capture::{
     CaptureReader, ClockEvent, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
-    Record, StampingClock, Stamps, Waker,
+    StampingClock, Stamps, Waker,
 };
-use bellwether_judge::{InputRow, Row, SensorClockRow};
+use bellwether_judge::{Row, SensorClockRow};
 use bellwether_store::Writer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
 use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
+use crate::links::Links;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
+use crate::session::Session;
 use crate::sources::{Dropped, EVERY_SECOND, Following, Growing, PORTIONS, Portion, Source, TICK, Taking};
 use crate::writing::Supply;
 
@@ -39,6 +41,9 @@ pub enum Event {
     Recovered(String),
     /// It was removed and made again, and is captured from again.
     Followed(String),
+    /// A growing capture was cut or damaged: what it held is missing from its last record on, and, once it is known, up to the next file's first.
+    #[expect(missing_docs, reason = "told above")]
+    Gap { place: String, from: Option<Timestamp>, to: Option<Timestamp> },
     /// The clock that stamps packets was set, or steered otherwise.
     Clock(ClockEvent),
     /// The feed is alive: told every second, for whoever watches over the process.
@@ -62,42 +67,6 @@ pub struct LiveOutcome {
     pub finished: Finished,
 }
 
-/// The interfaces, watched from outside: libpcap waits on a dead link as it does on a quiet one.
-struct Links(Vec<Link>);
-
-struct Link {
-    interface: String,
-    /// Its number while it is up.
-    up: Option<u32>,
-}
-
-impl Links {
-    fn of<'a>(interfaces: impl Iterator<Item = &'a String>) -> Self {
-        let mut names: Vec<&String> = interfaces.collect();
-        names.dedup();
-        // One that is down from the beginning is told of at the first look.
-        let link =
-            |name: &String| Link { interface: name.clone(), up: bellwether_capture::up(name).or(Some(0)) };
-        Self(names.into_iter().map(link).collect())
-    }
-
-    /// What went down or came up, or was made again, since the last look.
-    fn changes(&mut self) -> Vec<Event> {
-        let mut news = Vec::new();
-        for Link { interface, up } in &mut self.0 {
-            let now = bellwether_capture::up(interface);
-            if now == std::mem::replace(up, now) {
-                continue;
-            }
-            news.push(match now {
-                Some(_) => Event::Recovered(interface.clone()),
-                None => Event::Trouble(LiveError::Down(interface.clone())),
-            });
-        }
-        news
-    }
-}
-
 /// Interfaces and listeners, opened and ready, which is the only part that needs privileges; or growing files.
 pub struct Ears {
     sockets: Vec<(String, LiveCapture)>,
@@ -105,6 +74,8 @@ pub struct Ears {
     files: Vec<Growing>,
     names: String,
     stamps: Stamps,
+    /// From then on nothing is missed.
+    opened_at: Timestamp,
 }
 
 impl Ears {
@@ -129,7 +100,8 @@ impl Ears {
             names.push(name);
         }
         let stamps = options.first().map(|options| options.stamps).unwrap_or_default();
-        Ok(Self { sockets, listeners, files: Vec::new(), names: names.join(" "), stamps })
+        let (names, opened_at) = (names.join(" "), now());
+        Ok(Self { sockets, listeners, files: Vec::new(), names, stamps, opened_at })
     }
 
     /// Opens capture files that are still being written, and folders to which captures are added: the next is read when it is there and
@@ -145,15 +117,15 @@ impl Ears {
                 let mut folder = GrowingFolder::new(path);
                 let (_, reader) =
                     folder.next_capture()?.ok_or_else(|| OpenError::NoCaptures(path.clone()))?;
-                files.push(Growing { name, reader, folder: Some(folder) });
+                files.push(Growing::new(name, reader, Some(folder)));
             } else {
-                files.push(Growing { name, reader: CaptureReader::open_growing(path)?, folder: None });
+                files.push(Growing::new(name, CaptureReader::open_growing(path)?, None));
             }
         }
         let names: Vec<&str> = files.iter().map(|growing| growing.name.as_str()).collect();
         let names = names.join(" ");
         let (sockets, listeners) = (Vec::new(), Vec::new());
-        Ok(Self { sockets, listeners, files, names, stamps: Stamps::default() })
+        Ok(Self { sockets, listeners, files, names, stamps: Stamps::default(), opened_at: now() })
     }
 }
 
@@ -172,8 +144,9 @@ pub fn sense(
     let is_wall_clock = ears.files.is_empty();
     let supply = if is_wall_clock { Supply::Network } else { Supply::Growing };
     let (packets, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
-        let Ears { mut sockets, listeners, files, names, stamps } = ears;
-        let links = Links::of(sockets.iter().map(|(name, _)| name));
+        let Ears { mut sockets, listeners, files, names, stamps, opened_at } = ears;
+        let session = Session::new(names, config.key, opened_at, is_wall_clock);
+        let links = Links::of(sockets.iter().map(|(name, _)| name.clone()), session.input, opened_at);
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
@@ -210,7 +183,7 @@ pub fn sense(
                 clock: StampingClock::default(),
                 dropped: &dropped,
                 unheard: &unheard,
-                session: Session::new(names, config.key),
+                session,
                 told: Counters::default(),
                 last_count: Instant::now(),
                 last_alive: None,
@@ -264,6 +237,7 @@ impl LiveFeed<'_> {
         wakers: &[Waker],
         operator: &mut dyn Operator,
     ) -> Result<u64, SensorError> {
+        self.note(self.session.begun());
         loop {
             let horizon = now() - HOLD;
             match frames.recv_timeout(TICK) {
@@ -283,18 +257,23 @@ impl LiveFeed<'_> {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            news.try_iter().for_each(|event| operator.hear(event));
+            self.hear(news, operator);
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
                 // On a quiet link nothing else would show that the writer has failed.
                 self.behind.rows.probe().map_err(|_| SensorError::Stopped)?;
-                for event in self.links.changes() {
+                let (events, spans) = self.links.changes(now());
+                spans.into_iter().for_each(|span| self.note(span));
+                for event in events {
                     // A thread that waits on an interface that is gone has to be told that there is a new one.
                     wakers.iter().for_each(Waker::wake);
                     operator.hear(event);
                 }
                 self.watch_clock(operator);
                 operator.hear(Event::Alive);
+                if let Some(sign) = self.session.sign_of_life(horizon) {
+                    self.behind.rows.offer(sign.into());
+                }
                 if let Some(settings) = operator.new_settings() {
                     self.dispatcher.set_tunnels(settings.tunnels);
                     // If there is no judge any more the run ends anyway.
@@ -309,8 +288,42 @@ impl LiveFeed<'_> {
                 wakers.iter().for_each(Waker::wake);
             }
         }
+        self.hear(news, operator);
         self.deliver(Timestamp::MAX)?;
         self.close()
+    }
+
+    /// Takes note of what the sources' threads tell, and hands it on to the operator.
+    fn hear(&mut self, news: &Receiver<Event>, operator: &mut dyn Operator) {
+        for event in news.try_iter() {
+            match &event {
+                Event::Followed(interface) => {
+                    if let Some(span) = self.links.followed(interface, now()) {
+                        self.note(span);
+                    }
+                }
+                Event::Gap { place, from, to } => {
+                    if to.is_none() {
+                        self.dispatcher.losses.count(Loss::RecordDamaged);
+                    }
+                    if let Some(from) = *from {
+                        self.note(self.session.blind(Loss::RecordDamaged, place, from, *to, 1));
+                    }
+                }
+                Event::Losses(_)
+                | Event::Trouble(_)
+                | Event::Recovered(_)
+                | Event::Clock(_)
+                | Event::Alive => {}
+            }
+            operator.hear(event);
+        }
+    }
+
+    /// Writes down what must not be lost.
+    fn note(&self, row: Row) {
+        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        let _ = self.behind.rows.send_surely(row.into());
     }
 
     /// Notes what befell the clock: timelines are parted there.
@@ -332,6 +345,9 @@ impl LiveFeed<'_> {
     }
 
     fn take(&mut self, Portion { source, frames }: Portion) {
+        if let Some(span) = self.links.heard(source, frames.newest()) {
+            self.note(span);
+        }
         if let Some(source) = self.sources.get_mut(source) {
             source.take(frames);
         }
@@ -357,7 +373,7 @@ impl LiveFeed<'_> {
             }
             let Some(source) = first.and_then(|i| self.sources.get_mut(i)) else { return Ok(()) };
             while let Some(record) = source.next().filter(|record| record.at <= limit) {
-                self.session.note(&record);
+                self.session.take(&record);
                 self.dispatcher.frame(&record).map_err(|_| SensorError::Stopped)?;
                 source.advance();
             }
@@ -371,6 +387,15 @@ impl LiveFeed<'_> {
             self.dispatcher.epochs.drain(crate::batch::Then::Count).map_err(|_| SensorError::Stopped)?;
         let mut total = self.counted();
         tally.report(&mut total);
+        let lost = self.write_down(total);
+        if !lost.is_empty() {
+            operator.hear(Event::Losses(lost));
+        }
+        Ok(())
+    }
+
+    /// Writes down what was counted, and when something was lost since the last time. Answers what that is.
+    fn write_down(&mut self, total: Counters) -> Vec<(Loss, u64)> {
         let grown = total.since(&self.told);
         let lost: Vec<(Loss, u64)> = Loss::ALL
             .iter()
@@ -379,13 +404,14 @@ impl LiveFeed<'_> {
             .collect();
         if !lost.is_empty() {
             let named = lost.iter().map(|(loss, n)| (loss.name(), *n)).collect();
-            let _ = self.behind.rows.send_surely(Row::Losses(self.session.input, now(), named).into());
-            operator.hear(Event::Losses(lost));
+            self.note(Row::Losses(self.session.input, now(), named));
         }
+        let at = if self.is_wall_clock { Some(now()) } else { self.session.last_at };
+        let spans = at.map(|at| self.session.counted(&lost, at)).unwrap_or_default();
+        spans.into_iter().for_each(|span| self.note(span));
         self.told = total.clone();
-        // If nobody takes it the writer has failed, and its own error is the one to tell.
-        let _ = self.behind.rows.send_surely(Row::Input(Box::new(self.session.row(total))).into());
-        Ok(())
+        self.note(Row::Input(Box::new(self.session.row(total))));
+        lost
     }
 
     /// What the dispatcher and the kernel counted.
@@ -418,44 +444,11 @@ impl LiveFeed<'_> {
         let tally = finish(epochs).and_then(|then| epochs.drain(then)).map_err(|_| SensorError::Stopped)?;
         let mut total = self.counted();
         tally.report(&mut total);
-        let _ = self.behind.rows.send_surely(Row::Input(Box::new(self.session.row(total))).into());
+        self.write_down(total);
+        let ended_at = now();
+        self.links.end(ended_at).into_iter().for_each(|span| self.note(span));
+        self.note(self.session.over(ended_at));
         Ok(self.session.packets)
-    }
-}
-
-/// The input that a live run is in the database: one row, written again as it grows.
-struct Session {
-    input: i64,
-    name: String,
-    packets: u64,
-    bytes: u64,
-    first_at: Option<Timestamp>,
-    last_at: Option<Timestamp>,
-}
-
-impl Session {
-    fn new(name: String, key: HashKey) -> Self {
-        let input = key.identity(&[b"live", name.as_bytes(), &now().as_nanos().to_le_bytes()]);
-        Self { input, name, packets: 0, bytes: 0, first_at: None, last_at: None }
-    }
-
-    fn note(&mut self, record: &Record<'_>) {
-        self.packets += 1;
-        self.bytes += record.frame.len() as u64;
-        self.first_at.get_or_insert(record.at);
-        self.last_at = self.last_at.max(Some(record.at));
-    }
-
-    fn row(&self, counters: Counters) -> InputRow {
-        InputRow {
-            input: self.input,
-            name: self.name.clone(),
-            packets: self.packets,
-            bytes: self.bytes,
-            first_at: self.first_at,
-            last_at: self.last_at,
-            counters,
-        }
     }
 }
 

@@ -124,6 +124,13 @@ impl Door {
         }
     }
 
+    /// Hands on what may be left out where there is no room at once.
+    pub(crate) fn offer(&self, rows: Rows) {
+        if self.more.waiting().0.is_empty() {
+            let _ = self.to.try_send(rows);
+        }
+    }
+
     /// Whether anybody takes rows.
     pub(crate) fn probe(&self) -> Result<(), Closed> {
         match self.to.try_send(Rows { rows: Vec::new(), since: None }) {

@@ -134,9 +134,22 @@ pub(crate) struct Growing {
     pub(crate) name: String,
     pub(crate) reader: CaptureReader,
     pub(crate) folder: Option<GrowingFolder>,
+    /// The time of the newest record.
+    pub(crate) last_at: Option<Timestamp>,
+    /// Whether what followed it is missing, up to the next record.
+    pub(crate) is_cut: bool,
 }
 
 impl Growing {
+    pub(crate) const fn new(name: String, reader: CaptureReader, folder: Option<GrowingFolder>) -> Self {
+        Self { name, reader, folder, last_at: None, is_cut: false }
+    }
+
+    /// What is missing from the newest record on; up to a time, where that is known.
+    fn gap(&self, to: Option<Timestamp>) -> Event {
+        Event::Gap { place: self.name.clone(), from: self.last_at, to }
+    }
+
     /// Goes on to the folder's next file, if there is one.
     fn turn_over(&mut self) -> Result<bool, LiveError> {
         let Some(folder) = &mut self.folder else { return Ok(false) };
@@ -176,6 +189,7 @@ impl Following<'_> {
                             let why = "the file before the newest ended within a record".to_owned();
                             let error = LiveError::Other(growing.name.clone(), why);
                             let _ = self.news.try_send(Event::Trouble(error));
+                            self.cut(&mut growing);
                         }
                         last_look = None;
                         continue;
@@ -196,16 +210,33 @@ impl Following<'_> {
         }
     }
 
+    /// Tells that the rest of a file is missing. That has to arrive, so it is waited for.
+    fn cut(&self, growing: &mut Growing) {
+        growing.is_cut = true;
+        let _ = self.news.send(growing.gap(None));
+    }
+
     /// Hands on what there is, up to a portion. Answers whether that was all for now; none if nothing will come, or nobody takes it.
     fn take(&self, growing: &mut Growing) -> Option<bool> {
         let mut frames = self.handover.room();
         let is_damaged = loop {
             match growing.reader.next() {
-                Ok(Some(record)) => frames.push(&record),
+                Ok(Some(record)) => {
+                    frames.push(&record);
+                    // A record without a time ends no gap.
+                    if record.at != Timestamp::MIN {
+                        let at = record.at;
+                        if std::mem::take(&mut growing.is_cut) {
+                            let _ = self.news.send(growing.gap(Some(at)));
+                        }
+                        growing.last_at = growing.last_at.max(Some(at));
+                    }
+                }
                 Ok(None) => break false,
                 Err(error) => {
                     let error = LiveError::Other(growing.name.clone(), error.to_string());
                     let _ = self.news.try_send(Event::Trouble(error));
+                    self.cut(growing);
                     break true;
                 }
             }

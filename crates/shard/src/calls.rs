@@ -305,7 +305,7 @@ impl Calls {
             prints: prints.prints(message, body, item.at, out).unwrap_or_else(Prints::unknown),
             instances: bellwether_instance::evidence(message, body, item.flow.src.ip(), item.stamp),
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
-            named: Named::of(message, &claims.passports),
+            named: Named::with(message, [parts.from, parts.to], &claims.passports),
             claims: Some(claims).filter(|c| *c != Claims::default()).map(Box::new),
             defects: message.defects().iter().map(|d| d.name()).collect(),
         }

@@ -11,10 +11,8 @@ const MOST: usize = 64;
 const MOST_ADDRESSES: usize = 64;
 const MOST_HEADERS: usize = 32;
 
-/// The headers that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and draft-ietf-sip-privacy).
-const NAMING: [Name; 11] = [
-    Name::From,
-    Name::To,
+/// The headers beside From and To that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and draft-ietf-sip-privacy).
+const NAMING: [Name; 9] = [
     Name::Contact,
     Name::PAssertedIdentity,
     Name::PPreferredIdentity,
@@ -36,9 +34,19 @@ const CREDENTIALS: [Name; 2] = [Name::Authorization, Name::ProxyAuthorization];
 pub struct Named(Vec<String>);
 
 impl Named {
-    /// Those of a message. `passports` are its tokens, if they were read already.
-    pub(crate) fn of(message: &Message<'_>, passports: &[Passport]) -> Self {
+    /// Those of a message.
+    pub(crate) fn of(message: &Message<'_>) -> Self {
+        Self::with(message, [message.from(), message.to()], &[])
+    }
+
+    /// Those of a message whose From and To were read already, and its tokens.
+    pub(crate) fn with(
+        message: &Message<'_>,
+        ends: [Option<Address<'_>>; 2],
+        passports: &[Passport],
+    ) -> Self {
         let mut named = Self::default();
+        ends.iter().flatten().for_each(|end| named.address(end));
         if let StartLine::Request { uri, .. } = message.start() {
             named.uri(Uri::parse(uri));
         }

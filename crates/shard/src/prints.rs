@@ -106,7 +106,7 @@ impl PrintCache {
                 let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
                 let Hashes { combined, sip, sdp } = hashes;
                 let method = method.to_owned();
-                let named = Named::of(message, &[]);
+                let named = Named::of(message);
                 let (readable, method) = (readable.into(), method.into());
                 let seen = FingerprintSeen { combined, readable, method, sip, sdp, at, named };
                 out.fact(Fact::Fingerprint(Box::new(seen)));
@@ -126,7 +126,7 @@ impl PrintCache {
             self.habits.clear();
             fingerprint::write_habits(message, body, &mut self.habits);
             let identifiers = Identifiers::of(message);
-            let named = || Named::of(message, &[]);
+            let named = || Named::of(message);
             self.authors.learn((sip_content, sip), self.habits.as_str(), &identifiers, named, at, out);
         }
         Some(Prints { combined, sip, sdp, path: fingerprint::path(message).into() })
@@ -144,7 +144,7 @@ impl PrintCache {
         self.habits.clear();
         self.habits.push_str(&format!("habits2|rt={millis}"));
         let sip = PrintHash::of(Part::Sip, self.sip.as_str());
-        let (identifiers, named) = (Identifiers::of(message), || Named::of(message, &[]));
+        let (identifiers, named) = (Identifiers::of(message), || Named::of(message));
         self.authors.learn((key, sip), self.habits.as_str(), &identifiers, named, at, out);
     }
 }

@@ -440,7 +440,7 @@ fn started(
     prints: Prints,
 ) -> RegistrationStarted {
     RegistrationStarted {
-        named: Named::of(message, &[]),
+        named: Named::of(message),
         registration: identity,
         aor: Party::from_address(aor),
         contact: Party::from_address(contact),

@@ -72,7 +72,7 @@ impl Sightings {
             source,
             user_agent: clear(agent),
             at: item.stamp,
-            named: Named::of(message, &[]),
+            named: Named::of(message),
         })));
     }
 }

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod authorising;
+mod blindness;
 mod campaigns;
 mod class_file;
 mod classes;

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::alerts::{ALERTS, alert};
+use crate::blindness::SpansOfLoss;
 use crate::campaigns::CAMPAIGNS;
 use crate::devices::{Authors, Judged, Subscriber};
 use crate::inventory::Entry;
@@ -24,6 +25,9 @@ use crate::values::{
     CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, parsed, stream, time,
 };
 use crate::verdicts::PORTAL_FROM_TRUNK;
+
+/// Losses that are spans and nothing else: no input counts them.
+const SPANS_ONLY: [Loss; 3] = [Loss::InterfaceAway, Loss::SensorDown, Loss::SensorStopped];
 
 /// The reports that have rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +99,7 @@ impl Report {
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
                 defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text, stage Text,
-                label Text, identity Json,
+                label Text, identity Json, blind Json,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
@@ -135,7 +139,10 @@ impl Report {
             Self::Alerts => columns![
                 at Time, kind Text, severity Text, subject Text, message Text, call_id Text, campaign Text,
             ],
-            Self::Losses => columns![name Text, count Int, cause Text, remedy Text, kind Text],
+            Self::Losses => columns![
+                name Text, count Int, cause Text, remedy Text, kind Text, from Time, until Time, spans Json,
+                spans_left_off Int,
+            ],
         }
     }
 }
@@ -267,15 +274,18 @@ impl Reader {
     ) -> Result<(), StoreError> {
         let origins = std::cell::Cell::new(-1);
         match query.report {
-            Report::Calls => self.table(
-                query,
-                CALLS,
-                "started_at",
-                "",
-                "started_at, calls.call",
-                |reader, row| call(row, reader.stacks(row)?, &reader.verdict_of(row)?),
-                visit,
-            ),
+            Report::Calls => {
+                let blindness = self.blindness()?;
+                self.table(
+                    query,
+                    CALLS,
+                    "started_at",
+                    "",
+                    "started_at, calls.call",
+                    |reader, row| call(row, reader.stacks(row)?, &reader.verdict_of(row)?, &blindness),
+                    visit,
+                )
+            }
             Report::Streams => self.table(
                 query,
                 STREAMS,
@@ -385,6 +395,8 @@ impl Reader {
             .filter(|l| l.kind() != LossKind::Notice)
             .filter_map(|l| counters.get(&("loss".to_owned(), l.name().to_owned())))
             .sum();
+        let spans = self.spans_by_loss()?;
+        let losses = losses + SPANS_ONLY.iter().filter_map(|l| spans.get(l)).map(|s| s.count).sum::<i64>();
         let span = first.zip(last).map(|(first, last)| (last.saturating_sub(first)) as f64 / 1e9);
         let mut summary = Map::new();
         let mut put = |name: &str, value: Value| {
@@ -470,11 +482,14 @@ impl Reader {
     fn losses(&self, visit: &mut dyn FnMut(Values) -> ControlFlow<()>) -> Result<(), StoreError> {
         let counters = self.counters()?;
         let (passed_over, refused) = self.undelivered()?;
+        let spans = self.spans_by_loss()?;
+        let none = SpansOfLoss::default();
         for loss in Loss::ALL {
             let count = match loss {
                 // Alerts are lost on their way out, which is no input's.
                 Loss::AlertPassedOver => passed_over,
                 Loss::AlertRefused => refused,
+                loss if SPANS_ONLY.contains(loss) => spans.get(loss).map_or(0, |spans| spans.count),
                 _ => counters.get(&("loss".to_owned(), loss.name().to_owned())).copied().unwrap_or(0),
             };
             if count == 0 {
@@ -486,13 +501,14 @@ impl Reader {
                 LossKind::Partial => "partial",
                 LossKind::Notice => "notice",
             };
-            let values = vec![
+            let mut values = vec![
                 json!(loss.name()),
                 json!(count),
                 json!(loss.cause()),
                 json!(loss.remedy()),
                 json!(kind),
             ];
+            values.extend(spans.get(loss).unwrap_or(&none).columns());
             if visit(values).is_break() {
                 break;
             }

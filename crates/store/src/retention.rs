@@ -161,6 +161,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?;
     }
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
+    crate::writer::prune_blind_spans(&tx, before)?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
     // A campaign of which no call is left is told by nobody any more.
     let ended = tx

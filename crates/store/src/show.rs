@@ -20,12 +20,13 @@ impl Reader {
     /// If the database fails.
     pub fn show_call(&self, call_id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
         let mut out = Vec::new();
+        let blindness = self.blindness()?;
         let mut calls =
             self.db.prepare(&format!("{CALLS} WHERE calls.call_id = ?1 ORDER BY started_at, calls.call"))?;
         let mut rows = calls.query([call_id])?;
         while let Some(row) = rows.next()? {
             let judged = self.verdict_of(row)?;
-            let mut shown = object(Report::Calls, call(row, self.stacks(row)?, &judged)?);
+            let mut shown = object(Report::Calls, call(row, self.stacks(row)?, &judged, &blindness)?);
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
             let classes = self.known_classes()?;
             let mut streams = self.db.prepare_cached(&format!(
@@ -37,6 +38,7 @@ impl Reader {
                 })?
                 .collect();
             let platform = self.platforms.of(&self.db, &print)?;
+            shown.insert("blindness".to_owned(), blindness.sentences(row)?);
             shown.insert("streams".to_owned(), Value::Array(list?));
             shown.insert("fingerprint_readable".to_owned(), self.readable(&print)?);
             shown.insert("fingerprint_parts".to_owned(), platform.explained());

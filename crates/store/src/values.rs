@@ -7,6 +7,7 @@ use rusqlite::types::ValueRef;
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
+use crate::blindness::Blindness;
 use crate::classes::{class_columns, shown_pauses};
 use crate::devices::Judged;
 use crate::platforms::specificity;
@@ -67,7 +68,12 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
             UNION ALL SELECT max(last_seen) FROM sightings AS s WHERE s.fingerprint = f.fingerprint)) AS last_seen
     FROM fingerprints AS f)";
 
-pub(crate) fn call(row: &Row<'_>, stacks: Stacks, judged: &Judged) -> Result<Values, StoreError> {
+pub(crate) fn call(
+    row: &Row<'_>,
+    stacks: Stacks,
+    judged: &Judged,
+    blindness: &Blindness,
+) -> Result<Values, StoreError> {
     let answered: Option<i64> = row.get("answered_at")?;
     let ended: Option<i64> = row.get("ended_at")?;
     let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
@@ -128,6 +134,7 @@ pub(crate) fn call(row: &Row<'_>, stacks: Stacks, judged: &Judged) -> Result<Val
         row.get::<_, Option<String>>("identity")?
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or(Value::Null),
+        blindness.of_call(row)?,
     ])
 }
 

@@ -1,3 +1,4 @@
+mod blindness;
 mod clocks;
 mod statements;
 
@@ -17,6 +18,7 @@ use crate::schema::open_for_writing;
 use crate::verdicts::Touched;
 use crate::{LockPatience, Reader, StoreError, lock, sensor_clock};
 
+pub(crate) use blindness::prune as prune_blind_spans;
 pub(crate) use statements::unpack_codes;
 
 /// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`]. A question about

@@ -19,11 +19,13 @@ pub enum AlertKind {
     PassportReplay,
     /// A platform, deployment or other subject came on the block list, or left it.
     BlockListChanged,
+    /// A captured interface brings nothing, or brings packets again.
+    InterfaceAway,
 }
 
 impl AlertKind {
     /// All of them, with when they come and how soon somebody should look.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (
             Self::DeviceUnauthorised,
             "a call from a device that its subscriber may not use; critical where the call is sensitive",
@@ -42,6 +44,10 @@ impl AlertKind {
             Self::BlockListChanged,
             "a platform, deployment or other subject came on the block list, or left it",
         ),
+        (
+            Self::InterfaceAway,
+            "an interface that is captured from brings nothing any more; once more, as notice, when it brings packets again",
+        ),
     ];
 
     /// The name in reports, and the MSGID in syslog.
@@ -57,6 +63,7 @@ impl AlertKind {
             Self::RegistrationAttack => "registration_attack",
             Self::PassportReplay => "passport_replay",
             Self::BlockListChanged => "block_list_changed",
+            Self::InterfaceAway => "interface_away",
         }
     }
 }

@@ -1,5 +1,9 @@
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
+use super::Ranges;
+
 /// Digits from which on a number is told by its end: prefixes and country code may be written or not.
 const TAIL: usize = 7;
 
@@ -15,14 +19,19 @@ const LONGEST: usize = 18;
 /// Separators between two digits of one number.
 const MOST_SEPARATORS: usize = 2;
 
+/// Digits that are dialled before a number: of an operator, a country, a trunk.
+const LONGEST_PREFIX: usize = 8;
+
+/// Digits of a number that are kept: of a longer one the last.
+const KEPT: usize = 24;
+
 /// The numbers of parties, as digits.
 #[derive(Default)]
-pub(super) struct Numbers(Vec<Number>);
+pub(super) struct Numbers(SmallVec<[Number; 4]>);
 
+#[derive(PartialEq, Eq)]
 struct Number {
-    digits: Vec<u8>,
-    /// How many digits of its end are looked for.
-    tail: usize,
+    digits: SmallVec<[u8; KEPT]>,
 }
 
 /// A digit and the octets that spell it: one, or three of a percent escape.
@@ -33,82 +42,105 @@ struct Digit {
     end: usize,
 }
 
+/// Digits that may be of one number.
+type Group = SmallVec<[Digit; 32]>;
+
 impl Numbers {
     /// Every number in the name of a party.
     pub(super) fn add(&mut self, name: &str) {
-        for group in groups(name.as_bytes()) {
+        groups(name.as_bytes(), |group| {
             if group.len() >= SHORTEST {
-                let digits: Vec<u8> = group.iter().map(|digit| digit.value).collect();
-                // The same number as the ASCII codes of its digits in hexadecimal.
-                let codes = digits.iter().flat_map(|digit| [b'3', *digit]).collect();
-                let tail = digits.len().min(TAIL);
-                self.0.push(Number { digits: codes, tail: 2 * tail });
-                self.0.push(Number { digits, tail });
+                let last = group.get(group.len().saturating_sub(KEPT)..).unwrap_or_default();
+                let number = Number { digits: last.iter().map(|digit| digit.value).collect() };
+                if !self.0.contains(&number) {
+                    self.0.push(number);
+                }
             }
-        }
+        });
     }
 
-    /// Marks the octets of all digits that are, or can be, somebody's number.
-    pub(super) fn find(&self, text: &str, is_identifier: bool, places: &mut [bool]) {
+    /// Tells the octets of all digits that are, or can be, somebody's number.
+    pub(super) fn find(&self, text: &str, is_identifier: bool, found: &mut Ranges) {
         let text = text.as_bytes();
         if text.iter().filter(|b| b.is_ascii_digit()).count() < SHORTEST {
             return;
         }
-        for group in groups(text) {
-            for number in &self.0 {
-                number.find(&group, places);
+        groups(text, |group| {
+            if group.len() < SHORTEST {
+                return;
             }
-            let runs = runs(&group);
-            for run in &runs {
-                let is_made_up = is_identifier && (run.len() > LONGEST || is_in_hexadecimal(text, run));
-                if run.len() >= TAIL && !is_made_up {
-                    mark(run, places);
+            for number in &self.0 {
+                number.find(group, found);
+            }
+            let mut parts = 0;
+            for run in runs(group) {
+                parts += 1;
+                let is_made_up = || is_identifier && (run.len() > LONGEST || is_in_hexadecimal(text, run));
+                if run.len() >= TAIL && !is_made_up() {
+                    mark(run, found);
                 }
             }
-            if runs.len() > 1 && SPELLED.contains(&group.len()) && is_spelled_number(text, &group) {
-                mark(&group, places);
+            if parts > 1 && SPELLED.contains(&group.len()) && is_spelled_number(text, group) {
+                mark(group, found);
             }
-        }
+        });
     }
 }
 
 impl Number {
-    fn find(&self, group: &[Digit], places: &mut [bool]) {
-        let start = self.digits.len() - self.tail;
-        let tail = self.digits.get(start..).unwrap_or_default();
+    /// Digits of its end by which it is told.
+    fn tail(&self) -> (&[u8], &[u8]) {
+        self.digits.split_at(self.digits.len().saturating_sub(TAIL))
+    }
+
+    fn find(&self, group: &[Digit], found: &mut Ranges) {
+        let (before, tail) = self.tail();
         for at in 0..(group.len() + 1).saturating_sub(tail.len()) {
-            let found = group.get(at..at + tail.len()).unwrap_or_default();
-            let is_it = found.iter().zip(tail).all(|(digit, wanted)| digit.value == *wanted);
-            // A short number with separators in it is an address or a version.
-            if !is_it || (self.tail < TAIL && runs(found).len() > 1) {
-                continue;
+            let here = group.get(at..at + tail.len()).unwrap_or_default();
+            if here.iter().zip(tail).all(|(digit, wanted)| digit.value == *wanted) {
+                self.found(group, at, here, before, found);
             }
-            mark(found, places);
-            let before = group.get(..at).unwrap_or_default();
-            let known = self.digits.get(..start).unwrap_or_default();
-            let same =
-                before.iter().rev().zip(known.iter().rev()).take_while(|(d, k)| d.value == **k).count();
-            // Other prefixes stand directly before it.
-            let prefix = before.get(..before.len() - same).unwrap_or_default();
-            let next = before.get(before.len() - same).or(found.first());
-            let joined = runs(prefix).pop().filter(|run| run.last().map(|d| d.end) == next.map(|d| d.start));
-            mark(before.get(before.len() - same..).unwrap_or_default(), places);
-            mark(joined.unwrap_or_default(), places);
+            // The same number as the ASCII codes of its digits in hexadecimal.
+            let codes = group.get(at..at + 2 * tail.len()).unwrap_or_default();
+            let are_codes = codes.chunks_exact(2).zip(tail).all(|(code, wanted)| {
+                matches!(code, [three, digit] if three.value == b'3' && digit.value == *wanted)
+            });
+            if !codes.is_empty() && are_codes {
+                mark(group.get(..at + codes.len()).unwrap_or_default(), found);
+            }
+        }
+    }
+
+    /// The number's end is here: what stands before it may be of it too.
+    fn found(&self, group: &[Digit], at: usize, here: &[Digit], known: &[u8], found: &mut Ranges) {
+        // A short number with separators in it is an address or a version.
+        if here.len() < TAIL && runs(here).nth(1).is_some() {
+            return;
+        }
+        mark(here, found);
+        let before = group.get(..at).unwrap_or_default();
+        let same = before.iter().rev().zip(known.iter().rev()).take_while(|(d, k)| d.value == **k).count();
+        let (prefix, own) = before.split_at(before.len() - same);
+        mark(own, found);
+        // Other prefixes stand directly before it.
+        let mut next = own.first().or(here.first()).map_or(0, |digit| digit.start);
+        for digit in prefix.iter().rev().take(LONGEST_PREFIX) {
+            if digit.end != next {
+                break;
+            }
+            next = digit.start;
+            mark(std::slice::from_ref(digit), found);
         }
     }
 }
 
-fn mark(digits: &[Digit], places: &mut [bool]) {
-    for digit in digits {
-        if let Some(place) = places.get_mut(digit.start..digit.end) {
-            place.fill(true);
-        }
-    }
+fn mark(digits: &[Digit], found: &mut Ranges) {
+    found.extend(digits.iter().map(|digit| digit.start..digit.end));
 }
 
-/// Digits that may be of one number: nothing but a few separators stands between each two.
-fn groups(text: &[u8]) -> Vec<Vec<Digit>> {
-    let (mut groups, mut group, mut separators, mut at) = (Vec::new(), Vec::new(), 0, 0);
+/// Hands over the digits that may be of one number: nothing but a few separators stands between each two.
+fn groups(text: &[u8], mut take: impl FnMut(&[Digit])) {
+    let (mut group, mut separators, mut at) = (Group::new(), 0, 0);
     while let Some(octet) = text.get(at) {
         let (octet, end) = match escaped(text, at) {
             Some(octet) => (octet, at + 3),
@@ -117,30 +149,31 @@ fn groups(text: &[u8]) -> Vec<Vec<Digit>> {
         if octet.is_ascii_digit() {
             group.push(Digit { value: octet, start: at, end });
             separators = 0;
-        } else {
+        } else if !group.is_empty() {
             separators += 1;
             let is_separator = matches!(octet, b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'_' | b':' | b'+');
-            if (!is_separator || separators > MOST_SEPARATORS) && !group.is_empty() {
-                groups.push(std::mem::take(&mut group));
+            if !is_separator || separators > MOST_SEPARATORS {
+                take(&group);
+                group.clear();
             }
         }
         at = end;
     }
     if !group.is_empty() {
-        groups.push(group);
+        take(&group);
     }
-    groups
 }
 
 /// The octet that a percent escape stands for.
 fn escaped(text: &[u8], at: usize) -> Option<u8> {
-    let escape = text.get(at..at + 3).filter(|escape| escape.starts_with(b"%"))?;
-    u8::from_str_radix(std::str::from_utf8(escape.get(1..)?).ok()?, 16).ok()
+    let [b'%', high, low] = *text.get(at..at + 3)? else { return None };
+    let digit = |octet: u8| char::from(octet).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
 /// The parts of a group between separators.
-fn runs(group: &[Digit]) -> Vec<&[Digit]> {
-    group.chunk_by(|a, b| a.end == b.start).collect()
+fn runs(group: &[Digit]) -> impl Iterator<Item = &[Digit]> {
+    group.chunk_by(|a, b| a.end == b.start)
 }
 
 /// Whether digits are part of a longer hexadecimal word.

@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use smallvec::SmallVec;
+
+use super::Ranges;
 use crate::numbering::lines;
 
 /// Letters from which on a word is looked for within others; shorter ones have to stand alone.
@@ -15,7 +18,7 @@ static COMMON: LazyLock<BTreeSet<&'static str>> =
 
 /// The words of parties' names, in lower case.
 #[derive(Default)]
-pub(super) struct Words(Vec<String>);
+pub(super) struct Words(SmallVec<[String; 4]>);
 
 impl Words {
     pub(super) fn add(&mut self, name: &str) {
@@ -28,27 +31,33 @@ impl Words {
         }
     }
 
-    /// Marks the octets of those words.
-    pub(super) fn find(&self, text: &str, places: &mut [bool]) {
-        if self.0.is_empty() {
-            return;
-        }
-        let lower = text.to_ascii_lowercase();
+    /// Tells the octets of those words.
+    pub(super) fn find(&self, text: &str, found: &mut Ranges) {
         for word in &self.0 {
-            for (at, found) in lower.match_indices(word.as_str()) {
-                let end = at + found.len();
-                let stands_alone = || {
-                    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
-                    let before = lower.get(..at).and_then(|text| text.chars().next_back());
-                    let after = lower.get(end..).and_then(|text| text.chars().next());
-                    !is_letter(before) && !is_letter(after)
-                };
-                if (word.chars().count() >= WITHIN || stands_alone())
-                    && let Some(place) = places.get_mut(at..end)
+            let Some(first) = word.bytes().next() else { continue };
+            let mut from = 0;
+            while let Some(at) = text
+                .as_bytes()
+                .get(from..)
+                .and_then(|rest| memchr::memchr2(first, first.to_ascii_uppercase(), rest))
+                .map(|at| from + at)
+            {
+                from = at + 1;
+                let end = at + word.len();
+                if text.get(at..end).is_some_and(|here| here.eq_ignore_ascii_case(word))
+                    && (word.chars().count() >= WITHIN || stands_alone(text, at, end))
                 {
-                    place.fill(true);
+                    found.push(at..end);
                 }
             }
         }
     }
+}
+
+/// Whether no letter stands beside a part of a text.
+fn stands_alone(text: &str, at: usize, end: usize) -> bool {
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
+    let before = text.get(..at).and_then(|text| text.chars().next_back());
+    let after = text.get(end..).and_then(|text| text.chars().next());
+    !is_letter(before) && !is_letter(after)
 }

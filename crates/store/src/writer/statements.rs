@@ -9,7 +9,7 @@ use bellwether_judge::{
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use super::clocks;
+use super::{blindness, clocks};
 use crate::StoreError;
 use crate::judging::recollection_marks;
 
@@ -41,6 +41,8 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Attempt(_) => Ok(()),
         Row::Input(row) => input(tx, row),
         Row::Losses(input, at, losses) => loss_minute(tx, *input, *at, losses),
+        Row::Run(row) => blindness::run(tx, row),
+        Row::Blind(row) => blindness::span(tx, row),
     }
 }
 
@@ -385,11 +387,13 @@ fn loss_minute(
     Ok(())
 }
 
+/// An input is what it holds, whatever name it was read under; that of a live run grows.
 fn input(tx: &Connection, row: &InputRow) -> Result<(), StoreError> {
     tx.prepare_cached("DELETE FROM counters WHERE input = ?1")?.execute([row.input])?;
     tx.prepare_cached(
         "INSERT INTO inputs (input, name, packets, bytes, first_at, last_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (input) DO NOTHING",
+         ON CONFLICT (input) DO UPDATE SET packets = excluded.packets, bytes = excluded.bytes,
+             first_at = excluded.first_at, last_at = excluded.last_at",
     )?
     .execute(params![
         row.input,
