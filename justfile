@@ -56,7 +56,7 @@ table-fingerprints:
 table-silence:
     cargo run --release --quiet -p bellwether-testkit --example silence 10
 
-# Kill a replay that judges and delivers at 200 moments, and resume it
+# Kill a replay that judges and delivers, and a sensor, at 200 moments each, and go on (the sensor: as root)
 kill:
     BELLWETHER_KILLS=200 cargo test --release --quiet -p bellwether --test kill -- --nocapture
 

@@ -445,3 +445,30 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!((&alerts[0]["kind"], &alerts[0]["subject"]), (&json!("provisioning_failed"), &json!(url)));
 }
+
+/// A sensor that is killed behind a commit has not told of its calls yet (crates/cli/tests/kill hits that moment).
+#[test]
+fn calls_that_a_killed_sensor_has_left_unjudged_are_told_of_by_the_next_one_and_once() {
+    let room = Room::new();
+    // The capture is older than what a sensor keeps by default.
+    let site = "[database]\nkeep_days = 0\n[site]\nproxies = [\"10.1.0.2\"]\n[[site.trunks]]\nname = \"pstn\"\nnetworks = [\"10.9.0.0/24\"]\n";
+    room.write("site.toml", site.as_bytes());
+    let mut frames = [referring_call("harmless", "300"), referring_call("forwards", "%2A72300")].concat();
+    frames.sort_by_key(|f| f.at);
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    let path = capture.to_str().unwrap();
+    room.expect(0, &["--config", "site.toml", "--db", "x.db", "-q", "replay", path]);
+    let told = room.rows("x.db", "alerts");
+    assert_eq!(told.len(), 1, "{told:?}");
+    rusqlite::Connection::open(room.path("x.db")).unwrap().execute("DELETE FROM alerts", []).unwrap();
+    let agent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let hep = format!("udp:{agent}");
+    for _ in 0..2 {
+        let args =
+            ["--config", "site.toml", "--db", "x.db", "-q", "sense", "--hep", &hep, "--duration", "1s"];
+        room.expect(0, &args);
+        let again = room.rows("x.db", "alerts");
+        assert_eq!(again.len(), 1, "{again:?}");
+        assert_eq!(again[0]["call_id"], told[0]["call_id"]);
+    }
+}

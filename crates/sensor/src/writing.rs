@@ -82,6 +82,10 @@ fn write_all(
     if matches!(supply, Supply::Files | Supply::Pipe) {
         writer.hold(MOST_HELD);
     }
+    // Who reads a capture again comes by all of its rows; live traffic does not come back.
+    if is_wall_clock {
+        writer.take_up()?;
+    }
     let mut writing = Writing {
         writer,
         rows: Vec::new(),

@@ -19,6 +19,9 @@ use crate::{StoreError, Writer};
 /// Calls and registrations remembered until they are judged; beyond that all subscribers are.
 const MOST_TOUCHED: usize = 65_536;
 
+/// Calls and streams, the newest ones, that a run which was killed may have committed and not judged: what it had noted is gone with it.
+const LEFT_OVER: i64 = 16_384;
+
 /// Turns for which is believed who writes for whom: that takes a look at all calls.
 const AUTHORS_LAST: u32 = 64;
 
@@ -114,6 +117,29 @@ impl Touched {
 }
 
 impl Writer {
+    /// Notes the newest calls as rows of late: a run that was killed between a commit and what follows from it has left them unjudged,
+    /// and nobody would ask for the alert of one call again.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn take_up(&mut self) -> Result<(), StoreError> {
+        let newest = |sql: &str| -> Result<Vec<i64>, StoreError> {
+            let mut select = self.reader.db.prepare(sql)?;
+            let rows = select.query_map([LEFT_OVER], |r| r.get(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        let calls = newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1")?;
+        let heard = newest(
+            "SELECT call FROM streams WHERE id > (SELECT max(id) FROM streams) - ?1
+             AND call IS NOT NULL AND pauses IS NOT NULL",
+        )?;
+        let sensitive =
+            newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1 AND is_sensitive")?;
+        self.touched.calls.extend(calls.into_iter().chain(heard));
+        self.touched.sensitive.extend(sensitive);
+        Ok(())
+    }
+
     /// Judges those whom the rows of late concern, one subscriber after the other while `has_time`: the rest waits for the next
     /// call. Keeps what has changed, and alerts of what an operator should look at.
     ///
