@@ -17,6 +17,8 @@ pub(crate) struct SipFlow {
     speaks: Speaks,
     /// Octets at the front that do not hold the end of a handshake.
     searched: usize,
+    /// Whether HTTP was seen that turns into nothing else.
+    is_no_web_socket: bool,
 }
 
 /// What a flow speaks, as far as it shows.
@@ -33,10 +35,15 @@ impl Default for Speaks {
     }
 }
 
+/// What it counts as to know where a message ends.
+const WITHIN: usize = 64;
+
 impl Held for SipFlow {
     fn held(&self) -> usize {
         match &self.speaks {
             Speaks::WebSocket(socket) => socket.held(),
+            // A flow in the middle of a message is worth more than one that waits.
+            Speaks::Sip(messages) if messages.is_within() => WITHIN,
             Speaks::Sip(_) | Speaks::Hep(_) => 0,
         }
     }
@@ -85,13 +92,13 @@ pub(crate) fn read_messages(
                     stream.state.speaks = Speaks::Hep(Envelopes::default());
                     Step::Taken
                 }
-                Begins::Http => web_socket::take_handshake(stream),
+                Begins::Http if !stream.state.is_no_web_socket => web_socket::take_handshake(stream),
                 Begins::Tls => {
                     message(InStream::Tls, losses);
                     Step::NotOurs
                 }
                 Begins::Unsure => Step::Waits,
-                Begins::Other => sip::take(stream, messages, losses, &mut message),
+                Begins::Http | Begins::Other => sip::take(stream, messages, losses, &mut message),
             },
             Speaks::Sip(messages) => sip::take(stream, messages, losses, &mut message),
             Speaks::Hep(envelopes) => hep::take(stream, envelopes, losses, &mut message),

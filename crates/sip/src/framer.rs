@@ -1,5 +1,5 @@
 use crate::header::Name;
-use crate::lex::{is_token, number, trim};
+use crate::lex::{is_token, trim};
 use crate::message::skip_empty_lines;
 use crate::{Verdict, probe};
 
@@ -71,8 +71,10 @@ enum Place {
     Body { head: usize, body: u64 },
     /// In a body of which `left` octets are passed over.
     LongBody { left: u64 },
-    /// In a line that no message begins with.
-    Line,
+    /// In a line that no message begins with; whether it is the first behind a message.
+    Line { is_first: bool },
+    /// Behind such a line: at a start line, at a header of a message that is none, or at another such line.
+    BehindLine { searched: usize },
     /// At the beginning of a line, looking for a start line. The first `searched` octets hold no line end.
     Lost { searched: usize },
 }
@@ -102,7 +104,8 @@ impl Framer {
                 Place::LongHeader { content_length } => self.long_header(unread, content_length),
                 Place::Body { head, body } => self.body(unread, head, body),
                 Place::LongBody { left } => self.long_body(unread, left),
-                Place::Line => self.line(unread),
+                Place::Line { is_first } => self.line(unread, is_first),
+                Place::BehindLine { searched } => self.behind_line(unread, searched),
                 Place::Lost { searched } => self.lost(unread, searched),
             };
             if let Some(framed) = step {
@@ -126,15 +129,19 @@ impl Framer {
         left.is_some()
     }
 
-    /// No message begins at the front: the framer goes on behind the end of that line.
+    /// No message begins at the front: the framer goes on behind the end of that line. If headers follow it, they and
+    /// their body are passed over as those of a message.
     pub fn pass_line(&mut self) {
-        self.place = Place::Line;
+        self.place = Place::Line { is_first: true };
     }
 
-    /// Whether the framer looks for a start line.
+    /// Whether a message is under way, of which octets are still to come.
     #[must_use]
-    pub const fn is_lost(&self) -> bool {
-        matches!(self.place, Place::Lost { .. } | Place::Line)
+    pub const fn is_within(&self) -> bool {
+        matches!(
+            self.place,
+            Place::Headers(_) | Place::LongHeader { .. } | Place::Body { .. } | Place::LongBody { .. }
+        )
     }
 
     fn start(&mut self, unread: &[u8]) -> Option<Framed> {
@@ -221,6 +228,10 @@ impl Framer {
                 Framed::Pass { len: header }
             }
             (_, 0) => {
+                // A length that is written so that it is not read is the longest.
+                let begins = unread.get(..unread.len().min(LONGEST_METHOD)).unwrap_or_default();
+                let is_length = content_length_of(begins).is_some();
+                let content_length = if is_length { u64::MAX } else { content_length };
                 self.place = Place::LongHeader { content_length };
                 Framed::Pass { len: unread.len().min(MAX_MESSAGE) }
             }
@@ -262,12 +273,32 @@ impl Framer {
         Some(if len == 0 { Framed::Incomplete } else { Framed::Pass { len } })
     }
 
-    fn line(&mut self, unread: &[u8]) -> Option<Framed> {
+    fn line(&mut self, unread: &[u8], is_first: bool) -> Option<Framed> {
         if let Some(end) = line_end(unread, 0) {
-            self.place = Place::Lost { searched: 0 };
+            self.place =
+                if is_first { Place::BehindLine { searched: 0 } } else { Place::Lost { searched: 0 } };
             return Some(Framed::Pass { len: end });
         }
         Some(pass_all(unread))
+    }
+
+    fn behind_line(&mut self, unread: &[u8], searched: usize) -> Option<Framed> {
+        let line = match line_end(unread, searched) {
+            Some(end) => unread.get(..end).unwrap_or_default(),
+            None if unread.len() <= LONGEST_FIRST_LINE => {
+                self.place = Place::BehindLine { searched: unread.len() };
+                return Some(Framed::Incomplete);
+            }
+            None => unread,
+        };
+        self.place = if probe(line) == Verdict::Certain {
+            Place::Lost { searched: 0 }
+        } else if looks_like_header(line) {
+            Place::Headers(Headers { is_long: true, ..Headers::default() })
+        } else {
+            Place::Line { is_first: true }
+        };
+        None
     }
 
     fn lost(&mut self, unread: &[u8], mut searched: usize) -> Option<Framed> {
@@ -282,13 +313,23 @@ impl Framer {
             (passed, searched) = (end, end);
         }
         let rest = unread.len() - passed;
-        self.place = if rest > LONGEST_START_LINE { Place::Line } else { Place::Lost { searched: rest } };
+        self.place = if rest > LONGEST_START_LINE {
+            Place::Line { is_first: false }
+        } else {
+            Place::Lost { searched: rest }
+        };
         match passed {
             0 if rest > LONGEST_START_LINE => None,
             0 => Some(Framed::Incomplete),
             len => Some(Framed::Pass { len }),
         }
     }
+}
+
+/// Whether a line begins like a header: a name and a colon (RFC 3261 section 7.3.1).
+fn looks_like_header(line: &[u8]) -> bool {
+    let name = line.split(|b| *b == b':').next().unwrap_or_default();
+    name.len() < line.len() && !trim(name).is_empty() && trim(name).iter().all(|b| is_token(*b))
 }
 
 /// The end of the line that goes on at `from`, its line end included.
@@ -308,7 +349,14 @@ fn content_length_of(header: &[u8]) -> Option<u64> {
     let colon = memchr::memchr(b':', header)?;
     let (name, value) = header.split_at_checked(colon)?;
     (Name::from_spelling(trim(name)) == Name::ContentLength).then_some(())?;
-    number(trim(value.get(1..)?))
+    Some(length(value.get(1..)?))
+}
+
+/// A length as the most lenient receiver reads it: digits behind white space, a sign or zeros, whatever follows them. Too long
+/// a body costs this connection's sender; too short a one would let him hide a message in it.
+fn length(value: &[u8]) -> u64 {
+    let digits = value.iter().skip_while(|b| !b.is_ascii_digit()).take_while(|b| b.is_ascii_digit());
+    digits.fold(0_u64, |length, digit| length.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
 /// Whether text begins with the method of a request or the version of a response, as far as it is there. Its line may

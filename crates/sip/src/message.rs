@@ -370,14 +370,19 @@ fn continue_header<'a>(
         defects.add(Defect::OrphanFold);
         return;
     };
+    last.folded = true;
+    last.line_end = line_end;
+    // A value that grew by white space alone would be trimmed again for each such line.
+    let line = trim(line);
+    if line.is_empty() {
+        return;
+    }
     // Both lie in `raw`, so the value simply ends later; an empty one begins at its (trimmed) place.
     let offset = |part: &[u8]| part.as_ptr().addr().saturating_sub(raw.as_ptr().addr());
     let line_start = offset(line);
     let start = if last.value.is_empty() { line_start } else { offset(last.value) };
     if let Some(value) = raw.get(start..line_start + line.len()) {
-        last.value = trim(value);
-        last.folded = true;
-        last.line_end = line_end;
+        last.value = value;
     }
 }
 

@@ -62,10 +62,11 @@ pub struct FragmentPool {
     bytes: usize,
 }
 
-/// Queue of the table for datagrams that wait for more.
-const WAITING: usize = 0;
-/// Queue for those handed out, remembered so that a doubled mirror's late copies are recognised.
-const DONE: usize = 1;
+/// Queue of the table for datagrams that were handed out, remembered so that a doubled mirror's late copies are recognised. They
+/// leave a full table first.
+const DONE: usize = 0;
+/// Queue for those that wait for more.
+const WAITING: usize = 1;
 /// How long copies of a finished datagram are looked for. Short, as identifications are used again.
 const DONE_FOR: Span = Span::from_secs(1);
 
@@ -90,6 +91,8 @@ struct Held {
     total: Option<u32>,
     /// Frames that went into it.
     frames: u64,
+    /// What the datagram carries, by its first piece.
+    protocol: u8,
     is_done: bool,
 }
 
@@ -114,9 +117,15 @@ impl FragmentPool {
             losses.count(Loss::FragmentMalformed);
             return Pushed::Refused;
         }
-        let key = Key { src: fragment.src, dst: fragment.dst, protocol: fragment.protocol, id: fragment.id };
-        let (slot, evicted) = self.table.find_or_insert(self.hash(&key), key, now);
-        self.count_evicted(evicted, losses);
+        // Of IPv6 only the first piece says what the datagram carries (RFC 8200 section 4.5).
+        let protocol = if fragment.src.is_v4() { fragment.protocol } else { 0 };
+        let key = Key { src: fragment.src, dst: fragment.dst, protocol, id: fragment.id };
+        let hash = self.hash(&key);
+        let slot = self.table.find(hash, &key).unwrap_or_else(|| {
+            let (slot, evicted) = self.table.insert(hash, key, Held::default(), WAITING, now);
+            self.count_evicted(evicted, losses);
+            slot
+        });
         let Some((_, held)) = self.table.get_mut(slot) else { return Pushed::Refused };
         if held.is_done {
             return Pushed::Copy;
@@ -135,17 +144,11 @@ impl FragmentPool {
             }
             Ok(true) => {
                 self.bytes -= held.cost();
-                let (frames, payload) = (held.frames, held.join());
+                let (frames, protocol, payload) = (held.frames, held.protocol, held.join());
                 *held = Held { is_done: true, ..Held::default() };
                 self.table.touch(slot, DONE, now);
                 let hosts = FlowKey { src: key.src, dst: key.dst };
-                Pushed::Whole(Reassembled {
-                    frames,
-                    hosts,
-                    protocol: key.protocol,
-                    id: key.id as u16,
-                    payload,
-                })
+                Pushed::Whole(Reassembled { frames, hosts, protocol, id: key.id as u16, payload })
             }
         }
     }
@@ -237,6 +240,9 @@ impl Held {
             self.total = Some(end);
         }
         self.frames += 1;
+        if start == 0 {
+            self.protocol = fragment.protocol;
+        }
         Ok(self.total.is_some_and(|total| self.octets == total as usize))
     }
 
@@ -340,6 +346,29 @@ mod tests {
         assert_eq!(pool.held_frames(), 2);
         pool.expire(NOW + Span::from_secs(31), &mut losses);
         assert_eq!((losses.get(Loss::FragmentTimeout), pool.bytes), (2, 0));
+    }
+
+    #[test]
+    fn finished_datagrams_do_not_push_out_those_that_wait() {
+        let limits = FragmentLimits { datagrams: 100, ..FragmentLimits::default() };
+        let (mut pool, mut losses) = pool(limits);
+        pool.push(piece(9999, 0, true, b"firstone"), NOW, &mut losses);
+        for id in 0..1000 {
+            pool.push(piece(id, 0, true, &[1; 8]), NOW, &mut losses);
+            pool.push(piece(id, 8, false, &[1; 8]), NOW, &mut losses);
+        }
+        let whole = pool.push(piece(9999, 8, false, b"end"), NOW, &mut losses);
+        assert!(matches!(whole, Pushed::Whole(_)) && losses == Losses::default());
+    }
+
+    #[test]
+    fn of_version_6_the_first_piece_says_what_is_carried() {
+        let (mut pool, mut losses) = pool(FragmentLimits::default());
+        let (src, dst) = (Endpoint::v6([1; 16], 0), Endpoint::v6([2; 16], 0));
+        pool.push(Fragment { src, dst, protocol: 59, ..piece(1, 8, false, b"end") }, NOW, &mut losses);
+        let first = Fragment { src, dst, protocol: 17, ..piece(1, 0, true, b"firstone") };
+        let Pushed::Whole(whole) = pool.push(first, NOW, &mut losses) else { panic!("it is whole") };
+        assert_eq!(whole.protocol, 17);
     }
 
     #[test]

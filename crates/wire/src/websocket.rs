@@ -15,6 +15,8 @@ const KEPT_ROOM: usize = 4096;
 pub struct WebSocket {
     message: Vec<u8>,
     frame: Option<Frame>,
+    /// Whether a message is under way.
+    is_open: bool,
     /// Octets are missing in the message.
     is_torn: bool,
     /// The message is longer than what is kept of it.
@@ -66,6 +68,7 @@ impl WebSocket {
             let Some((frame, len)) = header(bytes)? else { return Ok(WsFrame::Incomplete) };
             if !frame.is_control() && frame.opcode != 0 {
                 self.begin();
+                self.is_open = true;
             }
             return Ok(self.goes_on(frame, len));
         };
@@ -73,7 +76,8 @@ impl WebSocket {
             return Ok(WsFrame::Incomplete);
         }
         let len = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len());
-        if !frame.is_control() {
+        // A continuation of nothing belongs to no message.
+        if !frame.is_control() && self.is_open {
             self.append(bytes.get(..len).unwrap_or_default(), frame.mask);
         }
         Ok(self.goes_on(frame.behind(len as u64), len))
@@ -113,14 +117,16 @@ impl WebSocket {
     fn begin(&mut self) {
         self.message.clear();
         self.message.shrink_to(KEPT_ROOM);
-        (self.is_torn, self.is_cut) = (false, false);
+        (self.is_open, self.is_torn, self.is_cut) = (false, false, false);
     }
 
     /// The frame, of which `len` octets were just taken, goes on or ends.
     fn goes_on(&mut self, frame: Frame, len: usize) -> WsFrame {
         self.frame = Some(frame).filter(|frame| frame.left > 0);
         let is_complete = self.frame.is_none() && frame.is_final && !frame.is_control();
-        if is_complete && !self.is_torn { WsFrame::Complete(len) } else { WsFrame::Taken(len) }
+        let is_whole = is_complete && self.is_open && !self.is_torn;
+        self.is_open &= !is_complete;
+        if is_whole { WsFrame::Complete(len) } else { WsFrame::Taken(len) }
     }
 
     fn append(&mut self, payload: &[u8], mask: [u8; 4]) {
@@ -236,6 +242,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_continuation_of_nothing_is_no_message() {
+        let twice = [frames(b"OPTIONS", 1, None), vec![0x80, 0, 0x80, 2, b'x', b'y']].concat();
+        assert_eq!(read(&twice), Ok(vec![b"OPTIONS".to_vec()]));
     }
 
     #[test]

@@ -1,11 +1,9 @@
 use bellwether_base::{Loss, Losses};
 use bellwether_sip::{Framed, Framer};
 
-use super::hep::{Envelopes, HEP};
 use super::{InStream, Speaks, Step, Stream};
 
-/// Octets without a start line after which a flow joined midway is taken for something else: more than a message may
-/// have.
+/// Octets without a start line after which a flow is taken for something else: more than a message may have.
 const MOST_ASTRAY: u32 = 64 << 10;
 
 /// Two line ends.
@@ -26,6 +24,17 @@ impl Messages {
         self.is_sip
     }
 
+    /// Whether a message is under way.
+    pub(super) const fn is_within(&self) -> bool {
+        self.framer.is_within()
+    }
+
+    /// The front is nothing of SIP, up to the end of its line.
+    pub(super) fn pass_line(mut self) -> Self {
+        self.framer.pass_line();
+        self
+    }
+
     /// Octets are missing. Answers whether lengths tell where the next message begins.
     pub(super) fn torn(&mut self, octets: Option<u64>) -> bool {
         self.framer.torn(octets)
@@ -39,15 +48,6 @@ pub(super) fn take(
     losses: &mut Losses,
     message: &mut impl FnMut(InStream<'_>, &mut Losses),
 ) -> Step {
-    // Behind a gap an envelope may begin anywhere. It is looked for first, since it holds a start line too.
-    if messages.framer.is_lost()
-        && !messages.is_sip
-        && let Some(at) = memchr::memmem::find(stream.unread(), HEP)
-    {
-        stream.consume(at);
-        stream.state.speaks = Speaks::Hep(Envelopes::default());
-        return Step::Taken;
-    }
     let mut hand = |len, stream: &Stream, losses: &mut Losses| {
         if let Some(octets) = stream.unread().get(..len) {
             message(InStream::Sip(octets), losses);
@@ -79,7 +79,7 @@ pub(super) fn take(
             }
             len
         }
-        Framed::NotSip if !messages.is_sip => return Step::NotOurs,
+        // Something else first makes no other flow of it: a proxy may have been sent a line that is none.
         Framed::NotSip => {
             messages.framer.pass_line();
             0

@@ -79,6 +79,32 @@ fn a_message_hidden_in_a_long_body_is_none_and_the_next_one_is_not_lost() {
 }
 
 #[test]
+fn something_else_first_does_not_blind_the_sensor_to_what_follows() {
+    let long = format!("INVITE sip:{}@h SIP/2.0\r\nVia: x\r\n\r\n", "x".repeat(9000)).into_bytes();
+    for first in [
+        long,
+        b"\x01garbage\r\n".to_vec(),
+        b" INVITE sip:a@b SIP/2.0\r\nVia: x\r\n\r\n".to_vec(),
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
+    ] {
+        let stream = [&first[..], AFTER, AFTER].concat();
+        for size in [1, 1000, 60_000] {
+            let (got, _) = read(&segments(&stream, size));
+            assert_eq!(got, [AFTER.to_vec(), AFTER.to_vec()], "{size} {:?}", &first[..10]);
+        }
+    }
+}
+
+#[test]
+fn a_mark_of_hep_in_a_message_makes_no_agent_of_a_flow_joined_midway() {
+    let told = [&b"INVITE sip:a@b SIP/2.0\r\nSubject: HEP3 and more\r\nl: 0\r\n\r\n"[..]].concat();
+    let stream = [b"before".to_vec(), told.clone(), AFTER.to_vec()].concat();
+    let pieces: Vec<(usize, &[u8])> = vec![(6, &stream[6..])];
+    let (got, _) = read(&pieces);
+    assert_eq!(got, [told, AFTER.to_vec()]);
+}
+
+#[test]
 fn a_flow_is_recognised_however_few_octets_its_first_segment_has() {
     for stream in [hep(AFTER), [handshake(), frame(AFTER)].concat(), AFTER.to_vec()] {
         let expected = read(&[(0, &stream)]).0;

@@ -40,7 +40,7 @@ pub(super) fn take_handshake(stream: &mut Stream) -> Step {
     let searched = stream.state.searched.saturating_sub(END.len());
     let Some(end) = memchr::memmem::find(unread.get(searched..).unwrap_or_default(), END) else {
         if unread.len() > MAX_HANDSHAKE {
-            return Step::NotOurs;
+            return no_web_socket(stream);
         }
         stream.state.searched = unread.len();
         return Step::Waits;
@@ -52,10 +52,20 @@ pub(super) fn take_handshake(stream: &mut Stream) -> Step {
         line.starts_with(b"upgrade:") && memchr::memmem::find(&line, b"websocket").is_some()
     });
     if !is_upgrade {
-        return Step::NotOurs;
+        return no_web_socket(stream);
     }
     stream.consume(end + END.len());
     stream.state.speaks = Speaks::WebSocket(Box::default());
+    Step::Taken
+}
+
+/// Other HTTP: there are ports that take SIP as well.
+fn no_web_socket(stream: &mut Stream) -> Step {
+    if let Speaks::Sip(messages) = stream.state.speaks {
+        stream.state.speaks = Speaks::Sip(messages.pass_line());
+    }
+    stream.state.searched = 0;
+    stream.state.is_no_web_socket = true;
     Step::Taken
 }
 

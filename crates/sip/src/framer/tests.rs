@@ -94,6 +94,11 @@ fn a_length_on_a_continuation_line_is_a_length_and_the_largest_of_several_counts
         format!("l:\r\n\t\r\n  {n}\r\nX: y\r\n"),
         format!("Content-Length: 0\r\nl: {n}\r\n"),
         format!("CONTENT-LENGTH : {n}\r\nl: 7\r\n"),
+        format!("l: 000000000000000000000{n}\r\n"),
+        format!("l: +{n}\r\n"),
+        format!("l: {n};x\r\n"),
+        format!("l: {n} (x)\r\n"),
+        format!("l: \x0b{n}, {n}\r\n"),
     ] {
         let head = format!("OPTIONS sip:a@b SIP/2.0\r\n{lengths}\r\n");
         let first = [head.as_bytes(), HIDDEN].concat();
@@ -109,6 +114,27 @@ fn a_line_that_no_message_begins_with_is_passed_over_whole() {
         let got = framed(&[&stream[..cut], &stream[cut..]]);
         assert_eq!(got, [("message", AFTER.to_vec())], "cut at {cut}");
     }
+}
+
+#[test]
+fn headers_behind_a_line_that_no_message_begins_with_are_passed_over_with_their_body() {
+    for first in [
+        format!("INVITE sip:{} SIP/2.0", "x".repeat(9000)),
+        format!("{} sip:a SIP/2.0", "M".repeat(70)),
+        "INVITE sip:a@b SIP/x".into(),
+    ] {
+        let head = format!("{first}\r\nVia: x\r\nl: {}\r\n\r\n", HIDDEN.len());
+        let stream = [head.as_bytes(), HIDDEN, AFTER].concat();
+        assert_eq!(framed(&[&stream]), [("message", AFTER.to_vec())], "{}", &first[..20]);
+        assert_eq!(octet_by_octet(&stream), [("message", AFTER.to_vec())]);
+    }
+}
+
+#[test]
+fn a_length_in_a_header_that_is_too_long_to_be_read_hides_nothing() {
+    let head = format!("OPTIONS sip:a@b SIP/2.0\r\nl: {}{}\r\n\r\n", " ".repeat(70_000), HIDDEN.len());
+    let got = framed(&[&[head.as_bytes(), HIDDEN].concat()]);
+    assert!(got.iter().all(|(kind, _)| *kind == "cut"), "{got:?}");
 }
 
 #[test]

@@ -55,7 +55,13 @@ pub struct TcpStream<S> {
     /// A segment far from what is expected: the flow goes on there if the next one follows it.
     elsewhere: Option<Elsewhere>,
     torn: Option<Torn>,
+    /// Where octets were given up on: from the one that was expected to the one that reading went on at.
+    given_up: Option<(u32, u32)>,
     is_ignored: bool,
+    /// The flow ended, and is remembered for copies of what it held.
+    is_ended: bool,
+    /// Whether octets came.
+    has_spoken: bool,
     is_answered: bool,
 }
 
@@ -64,7 +70,13 @@ struct Elsewhere {
     payload: Vec<u8>,
     /// Whether a connection begins there.
     is_new: bool,
+    /// Segments that must still follow before the flow goes on there.
+    wanted: u8,
 }
+
+/// Segments in a row by which a flow comes back to octets that were given up on: those of a real gap come late, but one or
+/// two at a time.
+const TO_COME_BACK: u8 = 4;
 
 impl Elsewhere {
     const fn next(&self) -> u32 {
@@ -88,15 +100,14 @@ impl<S: Default + Held> TcpStream<S> {
     pub fn consume(&mut self, n: usize) {
         self.read = (self.read + n).min(self.buffer.len());
         if self.read == self.buffer.len() {
-            self.buffer.clear();
+            // There are many flows, and most wait with nothing unread.
+            self.buffer = Vec::new();
             self.read = 0;
-            if self.buffer.capacity() > COMPACT_FROM {
-                self.buffer = Vec::new();
-            }
         } else if self.read >= COMPACT_FROM && self.read * 2 >= self.buffer.len() {
             // Each octet is moved once for each that was read before it, at most.
             self.buffer.drain(..self.read);
             self.read = 0;
+            self.buffer.shrink_to((2 * self.buffer.len()).max(COMPACT_FROM));
         }
     }
 
@@ -113,6 +124,19 @@ impl<S: Default + Held> TcpStream<S> {
         self.is_answered
     }
 
+    pub(super) const fn has_spoken(&self) -> bool {
+        self.has_spoken
+    }
+
+    pub(super) const fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// The flow is over. Copies of its segments may still come, and are no new flow.
+    pub(super) fn end(&mut self) {
+        *self = Self { next: self.next, is_ended: true, is_answered: self.is_answered, ..Self::default() };
+    }
+
     /// The other direction of the connection was seen.
     pub(super) const fn answer(&mut self) {
         self.is_answered = true;
@@ -121,7 +145,8 @@ impl<S: Default + Held> TcpStream<S> {
     /// Octets that are kept for this flow.
     pub(super) fn held(&self) -> usize {
         let elsewhere = self.elsewhere.as_ref().map_or(0, |there| there.payload.len());
-        self.buffer.len() - self.read + self.ahead_held + elsewhere + self.state.held()
+        // Room that octets gave up is still taken.
+        self.buffer.capacity() + self.ahead_held + elsewhere + self.state.held()
     }
 
     /// Whether a segment that ends the flow does so where the flow is: others are late, or forged (RFC 5961 section 3.2).
@@ -153,20 +178,35 @@ impl<S: Default + Held> TcpStream<S> {
         losses: &mut Losses,
     ) {
         let seq = if segment.syn { segment.seq.wrapping_add(1) } else { segment.seq };
-        let Some(next) = self.next.filter(|_| !(self.is_ignored && segment.syn)) else {
+        self.has_spoken |= !segment.payload.is_empty();
+        let is_closed = self.is_ignored || self.is_ended;
+        let Some(next) = self.next.filter(|_| !(is_closed && segment.syn)) else {
             return self.begin(segment, seq, losses);
         };
-        if self.is_ignored {
+        let distance = seq.wrapping_sub(next).cast_signed();
+        if self.is_ignored || (self.is_ended && distance < 0) {
             return;
         }
-        let distance = seq.wrapping_sub(next).cast_signed();
+        if self.is_ended {
+            // It goes on after all, or somebody else has its ports.
+            self.is_ended = false;
+            self.next = None;
+            return self.begin(segment, seq, losses);
+        }
         let is_new = segment.syn && distance != 0 && self.start != Some(seq);
-        if self.elsewhere.as_ref().is_some_and(|there| !segment.syn && seq == there.next() && distance != 0) {
-            self.go_elsewhere(losses);
-            self.append(seq, segment.payload, losses);
+        let follows = |there: &&mut Elsewhere| !segment.syn && seq == there.next() && distance != 0;
+        if let Some(there) = self.elsewhere.as_mut().filter(follows) {
+            there.payload.extend_from_slice(segment.payload);
+            there.wanted = there.wanted.saturating_sub(1);
+            if there.wanted == 0 {
+                self.go_elsewhere(losses);
+            }
         } else if is_new || !(-FAR..=FAR).contains(&distance) {
-            self.elsewhere = Some(Elsewhere { seq, payload: segment.payload.to_vec(), is_new });
+            self.elsewhere = Some(Elsewhere { seq, payload: segment.payload.to_vec(), is_new, wanted: 1 });
             return;
+        } else if self.was_given_up(seq, segment.payload.len()) {
+            let payload = segment.payload.to_vec();
+            self.elsewhere = Some(Elsewhere { seq, payload, is_new: false, wanted: TO_COME_BACK - 1 });
         } else if segment.payload.is_empty() {
             return;
         } else if distance <= 0 {
@@ -175,11 +215,18 @@ impl<S: Default + Held> TcpStream<S> {
             self.append(seq, segment.payload, losses);
         } else {
             self.put_ahead(seq, next, segment.payload, now, losses);
-            if self.ahead.len() > MAX_AHEAD || self.held() > limits.flow_bytes {
+            if self.ahead.len() > MAX_AHEAD || self.unread().len() + self.ahead_held > limits.flow_bytes {
                 self.skip_gap(losses);
             }
         }
-        self.after_cut(segment);
+    }
+
+    /// Whether all octets of a segment are among those that were given up on.
+    fn was_given_up(&self, seq: u32, len: usize) -> bool {
+        self.given_up.is_some_and(|(from, to)| {
+            let missing = to.wrapping_sub(from) as usize;
+            len > 0 && seq.wrapping_sub(from) as usize + len <= missing
+        })
     }
 
     /// The first segment of a flow, or the first one behind a cut.
@@ -191,7 +238,6 @@ impl<S: Default + Held> TcpStream<S> {
         }
         self.next = Some(seq);
         self.append(seq, segment.payload, losses);
-        self.after_cut(segment);
     }
 
     /// A second segment follows one that was far from what was expected: the flow goes on there.
@@ -205,6 +251,7 @@ impl<S: Default + Held> TcpStream<S> {
             self.tear(Torn::Unknown);
             self.ahead.clear();
             self.ahead_held = 0;
+            self.given_up = None;
         }
         self.next = Some(there.seq);
         self.append(there.seq, &there.payload, losses);
@@ -222,12 +269,11 @@ impl<S: Default + Held> TcpStream<S> {
         self.ahead_held += payload.len() + SEGMENT_COST;
     }
 
-    /// A segment cut by the snap length leaves a hole that nothing will fill.
-    fn after_cut(&mut self, segment: &Segment<'_>) {
-        if segment.is_cut {
-            self.drop_unread();
-            self.next = None;
-        }
+    /// The capture kept only the beginning of the last segment: it leaves a hole that nothing will fill.
+    pub(super) fn cut(&mut self, losses: &mut Losses) {
+        losses.count(Loss::TcpGap);
+        self.drop_unread();
+        self.next = None;
     }
 
     /// Adds octets at `seq`, which is at or before the next expected one.
@@ -279,7 +325,9 @@ impl<S: Default + Held> TcpStream<S> {
             return false;
         };
         losses.count(Loss::TcpGap);
-        let missing = seq.wrapping_sub(self.next.unwrap_or(*seq));
+        let from = self.next.unwrap_or(*seq);
+        let missing = seq.wrapping_sub(from);
+        self.given_up = Some((from, *seq));
         self.next = Some(*seq);
         self.drop_unread();
         self.tear(Torn::Octets(u64::from(missing)));
