@@ -69,6 +69,13 @@ pub struct Signature {
     pub date: String,
 }
 
+impl Signature {
+    /// Parts of User-Agents that may truly stand on it.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        self.agents.iter().map(String::as_str)
+    }
+}
+
 /// A rule as it stands in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]

@@ -37,6 +37,7 @@ pub use site::{AccessSide, Site, Trunk};
 use std::sync::Arc;
 
 use bellwether_base::{Endpoint, HashKey, Timestamp};
+use bellwether_fingerprint::Grammar;
 use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_shard::{
     AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
@@ -121,8 +122,7 @@ impl Judge {
                 is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
             }))),
             Fact::StrayEnd(end) => {
-                let named = end.users.iter().cloned().collect();
-                let mask = Mask::new(&self.tokeniser, &named);
+                let mask = Mask::new(&self.tokeniser, &end.named);
                 rows.push(Row::CallEnd(Box::new(CallEndRow {
                     call_id: mask.distinct(end.call_id.expose()),
                     wire_id: self.tokeniser.wire_id(end.call_id.expose()),
@@ -283,7 +283,11 @@ impl Judge {
 
 fn author_row(mask: &Mask<'_>, seen: &AuthorSeen) -> AuthorRow {
     let habits = seen.habits.iter().map(|(key, value)| (key.clone(), mask.text(value.expose()))).collect();
-    AuthorRow { author: seen.sip, habits, identifiers: seen.identifiers.iter().collect() }
+    let identifiers = seen.identifiers.iter().map(|(name, grammar)| {
+        let beginning = mask.unnamed_beginning(grammar.prefix());
+        (name, Grammar::stored(grammar.lengths, grammar.alphabet(), beginning))
+    });
+    AuthorRow { author: seen.sip, habits, identifiers: identifiers.collect() }
 }
 
 fn instances(
@@ -350,7 +354,7 @@ fn stream_row(mask: &Mask<'_>, s: StreamFact) -> StreamRow {
         src: s.flow.src,
         dst: s.flow.dst,
         ssrc: s.ssrc,
-        codec: mask.optional(s.codec.as_ref()),
+        codec: s.codec.as_ref().map(|codec| mask.codec(codec)),
         payload_type: s.payload_type,
         packets: s.packets,
         lost: s.lost,

@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 
 use bellwether_shard::{Clear, Named, Party};
 
+use crate::numbering::lines;
 use crate::privacy::{Privacy, Tokeniser};
 use digits::Numbers;
 use smallvec::SmallVec;
@@ -64,6 +65,29 @@ impl<'a> Mask<'a> {
         self.masked(text, true)
     }
 
+    /// The part of a beginning that nobody is named in. The beginning was cut off a longer text.
+    pub(crate) fn unnamed_beginning<'t>(&self, beginning: &'t str) -> &'t str {
+        if self.tokens.privacy() == Privacy::Clear {
+            return beginning;
+        }
+        let mut found = Ranges::new();
+        self.numbers.get_or_init(|| self.names().collect()).find(beginning, true, &mut found);
+        self.words.get_or_init(|| self.names().collect()).find(beginning, true, &mut found);
+        let end = found.iter().map(|range| range.start).min().unwrap_or(beginning.len());
+        beginning.get(..end).unwrap_or_default()
+    }
+
+    /// The name of a codec: one that is none is told by its token.
+    pub(crate) fn codec(&self, name: &Clear) -> String {
+        let text = name.expose();
+        let is_known =
+            lines(include_str!("data/codecs.txt")).flatten().any(|known| known.eq_ignore_ascii_case(text));
+        if is_known || self.tokens.privacy() == Privacy::Clear {
+            return text.to_owned();
+        }
+        format!("unknown~{:08x}", self.tokens.wire_id(text) as u32)
+    }
+
     /// The same of a text that tells devices or processes apart: if something is masked in it, its token stands behind it.
     pub(crate) fn distinct(&self, text: &str) -> String {
         self.told_apart(text).0
@@ -94,7 +118,7 @@ impl<'a> Mask<'a> {
 
     /// The token of a user part or number; the host where there is none.
     pub(crate) fn party(&self, party: &Party) -> String {
-        if party.user.is_empty() { self.tokens.host_of(party) } else { self.tokens.user(&party.user) }
+        if party.user.is_empty() { self.tokens.lone_host(party) } else { self.tokens.user(&party.user) }
     }
 
     /// The token of a text that is nobody's business.
@@ -120,7 +144,7 @@ impl<'a> Mask<'a> {
         if digits::may_hold_a_number(text) {
             self.numbers.get_or_init(|| self.names().collect()).find(text, is_identifier, &mut found);
         }
-        self.words.get_or_init(|| self.names().collect()).find(text, &mut found);
+        self.words.get_or_init(|| self.names().collect()).find(text, false, &mut found);
         if found.is_empty() {
             return text.to_owned();
         }

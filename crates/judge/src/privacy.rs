@@ -67,15 +67,19 @@ impl Tokeniser {
         Mask::new(self, &std::iter::once(party.user.clone()).collect()).host(&party.host)
     }
 
+    /// A host that stands alone: without a dot it may be a user whose host was left out.
+    pub(crate) fn lone_host(&self, party: &Party) -> String {
+        let is_name = !party.host.contains(['.', ':']) && !party.host.is_empty();
+        if is_name { self.user(&party.host) } else { self.host_of(party) }
+    }
+
     /// An address, its user part a token.
     #[must_use]
     pub fn address(&self, party: &Party) -> String {
-        let host = self.host_of(party);
         if party.user.is_empty() {
-            format!("sip:{host}")
-        } else {
-            format!("sip:{}@{host}", self.user(&party.user))
+            return format!("sip:{}", self.lone_host(party));
         }
+        format!("sip:{}@{}", self.user(&party.user), self.host_of(party))
     }
 
     /// Token of a number without its last three digits: numbers dialled one after the other share it.

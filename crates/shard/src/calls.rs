@@ -341,12 +341,10 @@ impl Calls {
 }
 
 fn stray_end(sip: &Sip<'_, '_>, to_tag: &[u8]) -> StrayEnd {
-    let user =
-        |address: &Option<Address<'_>>| address.as_ref().map(|a| user_text(a.user())).unwrap_or_default();
     StrayEnd {
         call_id: clear(sip.call_id),
         tags: [clear(sip.parts.from_tag()), clear(to_tag)],
-        users: [user(&sip.parts.from), user(&sip.parts.to)],
+        named: Named::of(sip.message),
         at: sip.item.stamp,
     }
 }

@@ -73,8 +73,8 @@ pub struct StrayEnd {
     pub call_id: Clear,
     /// Of From and To: one of them is the caller's.
     pub tags: [Clear; 2],
-    /// User parts of From and To.
-    pub users: [String; 2],
+    /// Whom the message names.
+    pub named: Named,
     /// When.
     pub at: Timestamp,
 }

@@ -202,7 +202,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
                      AND NOT EXISTS (SELECT 1 FROM calls AS c WHERE c.fingerprint = fingerprints.fingerprint)
                      AND NOT EXISTS (SELECT 1 FROM registrations AS r WHERE r.fingerprint = fingerprints.fingerprint)
                      AND NOT EXISTS (SELECT 1 FROM sightings AS s WHERE s.fingerprint = fingerprints.fingerprint)
-                     AND NOT EXISTS (SELECT 1 FROM standings AS s WHERE s.name = fingerprints.fingerprint AND s.listed <> 'none')
+                     AND NOT EXISTS (SELECT 1 FROM standings AS s WHERE s.layer = 'fingerprint' AND s.name = fingerprints.fingerprint AND s.listed <> 'none')
                      AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'fingerprint' AND subject = fingerprints.fingerprint)",
             )?
             .execute([before.saturating_sub(PRINT_TOLD_FOR)])?;

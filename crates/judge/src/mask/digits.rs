@@ -16,8 +16,23 @@ const SPELLED: Range<usize> = 7..19;
 /// Digits of the longest number: fifteen behind a prefix (ITU-T E.164, E.123).
 const LONGEST: usize = 18;
 
-/// Separators between two digits of one number.
-const MOST_SEPARATORS: usize = 2;
+/// What may stand between two digits of one number.
+struct Separators {
+    most: usize,
+    are: fn(u8) -> bool,
+}
+
+/// Of a number that is known: anything but letters. A character beyond ASCII has up to three octets.
+const WIDE: Separators = Separators { most: 6, are: |octet| !octet.is_ascii_alphabetic() };
+
+/// Of others: as people write numbers.
+const NARROW: Separators = Separators {
+    most: 2,
+    are: |octet| matches!(octet, b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'_' | b':' | b'+'),
+};
+
+/// Numbers of one message: more are no people's.
+const MOST: usize = 128;
 
 /// Digits that are dialled before a number: of an operator, a country, a trunk.
 const LONGEST_PREFIX: usize = 8;
@@ -48,11 +63,11 @@ type Group = SmallVec<[Digit; 32]>;
 impl Numbers {
     /// Every number in the name of a party.
     fn add(&mut self, name: &str) {
-        groups(name.as_bytes(), |group| {
+        groups(name.as_bytes(), &NARROW, |group| {
             if group.len() >= SHORTEST {
                 let last = group.get(group.len().saturating_sub(KEPT)..).unwrap_or_default();
                 let number = Number { digits: last.iter().map(|digit| digit.value).collect() };
-                if !self.0.contains(&number) {
+                if self.0.len() < MOST && !self.0.contains(&number) {
                     self.0.push(number);
                 }
             }
@@ -62,12 +77,12 @@ impl Numbers {
     /// Tells the octets of all digits that are, or can be, somebody's number.
     pub(super) fn find(&self, text: &str, is_identifier: bool, found: &mut Ranges) {
         let text = text.as_bytes();
-        groups(text, |group| {
+        if !self.0.is_empty() {
+            groups(text, &WIDE, |group| self.0.iter().for_each(|number| number.find(group, found)));
+        }
+        groups(text, &NARROW, |group| {
             if group.len() < SHORTEST {
                 return;
-            }
-            for number in &self.0 {
-                number.find(group, found);
             }
             let mut parts = 0;
             for run in runs(group) {
@@ -155,8 +170,8 @@ fn mark(digits: &[Digit], found: &mut Ranges) {
 }
 
 /// Hands over the digits that may be of one number: nothing but a few separators stands between each two.
-fn groups(text: &[u8], mut take: impl FnMut(&[Digit])) {
-    let (mut group, mut separators, mut at) = (Group::new(), 0, 0);
+fn groups(text: &[u8], separators: &Separators, mut take: impl FnMut(&[Digit])) {
+    let (mut group, mut between, mut at) = (Group::new(), 0, 0);
     while let Some(octet) = text.get(at) {
         let (octet, end) = match escaped(text, at) {
             Some(octet) => (octet, at + 3),
@@ -164,11 +179,10 @@ fn groups(text: &[u8], mut take: impl FnMut(&[Digit])) {
         };
         if octet.is_ascii_digit() {
             group.push(Digit { value: octet, start: at, end });
-            separators = 0;
+            between = 0;
         } else if !group.is_empty() {
-            separators += 1;
-            let is_separator = matches!(octet, b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'_' | b':' | b'+');
-            if !is_separator || separators > MOST_SEPARATORS {
+            between += 1;
+            if !(separators.are)(octet) || between > separators.most {
                 take(&group);
                 group.clear();
             }

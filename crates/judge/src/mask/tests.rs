@@ -68,6 +68,65 @@ fn words_of_a_partys_name_are_masked_and_words_of_telephony_are_not() {
 }
 
 #[test]
+fn words_are_found_in_any_script_case_and_spelling() {
+    for (name, text, expected) in [
+        ("Müller", "x-MÜLLER-1", "x-xxxxxx-1"),
+        ("MÜLLER", "müller", "xxxxxx"),
+        ("Müllerz", "m%C3%BCllerz@h", "xxxxxxxxxxxx@h"),
+        ("alice.smithers", "al%69ce.sm%69thers@h", "xxxxxxx.xxxxxxxxxx@h"),
+        ("Smi\\thers", "smithers-7", "xxxxxxxx-7"),
+        ("王小明", "王小明的电话@h", "xxx的电话@h"),
+        ("李明", "x李明@h", "xxx@h"),
+    ] {
+        assert_eq!(masked(&[name], text).0, expected, "{name} {text}");
+    }
+}
+
+#[test]
+fn a_partys_number_is_found_across_any_separators() {
+    for text in [
+        "493012,345678@h",
+        "4930*1234*5678",
+        "49301=23456=78",
+        "49301~23456~78@h",
+        "49.30--12..34 56 - 78",
+        "49301@23456.78",
+        "4930–1234–5678",
+    ] {
+        let masked = identifier(&["+493012345678"], text);
+        assert!(!masked.chars().any(|c| c.is_ascii_digit()), "{text} {masked}");
+    }
+}
+
+#[test]
+fn a_caller_who_is_called_like_a_tool_hides_none() {
+    let tokens = tokens(Privacy::Tokens);
+    let named = named(&["scanner", "friendly", "asterisk", "sipvicious", "linphone"]);
+    let mask = Mask::new(&tokens, &named);
+    for agent in ["friendly-scanner", "Phone with SIPVicious inside", "App (Linphone/4.2)", "pbx by asterisk"]
+    {
+        assert_eq!(mask.agent(agent), agent);
+    }
+}
+
+#[test]
+fn of_a_beginning_the_part_before_a_name_stays() {
+    let tokens = tokens(Privacy::Tokens);
+    let named = named(&["Maximilianovich", "+4930123456"]);
+    let mask = Mask::new(&tokens, &named);
+    assert_eq!(mask.unnamed_beginning("a.Maximilian"), "a.");
+    assert_eq!(mask.unnamed_beginning("z9hG4bK"), "z9hG4bK");
+}
+
+#[test]
+fn the_name_of_no_codec_is_told_by_its_token() {
+    let tokens = tokens(Privacy::Tokens);
+    let mask = Mask::unnamed(&tokens);
+    assert_eq!(mask.codec(&Clear::from("PCMU".to_owned())), "PCMU");
+    assert!(mask.codec(&Clear::from("AliceSmithers".to_owned())).starts_with("unknown~"));
+}
+
+#[test]
 fn what_tells_devices_apart_still_does_so_masked() {
     let tokens = tokens(Privacy::Tokens);
     let mask = Mask::unnamed(&tokens);

@@ -1,6 +1,9 @@
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::LazyLock;
 
+use bellwether_base::percent_decoded;
+use bellwether_fingerprint::Signatures;
 use smallvec::SmallVec;
 
 use super::Ranges;
@@ -9,12 +12,20 @@ use crate::numbering::lines;
 /// Letters from which on a word is looked for within others; shorter ones have to stand alone.
 const WITHIN: usize = 5;
 
-/// Letters of the shortest word that is looked for.
+/// Letters of the shortest word that is looked for; of scripts whose words are short, one less.
 const SHORTEST: usize = 3;
+const SHORTEST_OF_SHORT: usize = 2;
 
-/// Words of telephony, which are nobody's name wherever they stand.
-static COMMON: LazyLock<BTreeSet<&'static str>> =
-    LazyLock::new(|| lines(include_str!("../data/common-words.txt")).flatten().collect());
+/// Words of one message: more are no people's.
+const MOST: usize = 128;
+
+/// Words of telephony, which are nobody's name wherever they stand: among them are the names that judging looks for.
+static COMMON: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let listed = lines(include_str!("../data/common-words.txt")).flatten().map(str::to_owned);
+    let known = Signatures::with(None).unwrap_or_default();
+    let agents: Vec<String> = known.iter().flat_map(|s| s.agents()).flat_map(words).collect();
+    listed.chain(agents).collect()
+});
 
 /// The words of parties' names, in lower case.
 #[derive(Default)]
@@ -26,34 +37,28 @@ impl Words {
         if name.bytes().all(|b| !b.is_ascii_alphabetic() && b.is_ascii()) {
             return;
         }
-        for word in name.split(|c: char| !c.is_alphabetic()) {
-            let word = word.to_ascii_lowercase();
-            let is_long = word.chars().count() >= SHORTEST;
-            if is_long && !COMMON.contains(word.as_str()) && !self.0.contains(&word) {
+        for word in words(&plain(name)) {
+            let is_known = COMMON.contains(&word) || self.0.contains(&word);
+            if !is_known && self.0.len() < MOST {
                 self.0.push(word);
             }
         }
     }
 
-    /// Tells the octets of those words.
-    pub(super) fn find(&self, text: &str, found: &mut Ranges) {
+    /// Tells the octets of those words. Of a text that was cut a word's beginning at the end is the word.
+    pub(super) fn find(&self, text: &str, is_cut: bool, found: &mut Ranges) {
+        if self.0.is_empty() {
+            return;
+        }
+        let is_plain = text.bytes().all(|b| b.is_ascii() && !matches!(b, b'%' | b'\\'));
+        if is_plain && !is_cut && self.0.iter().all(|word| word.is_ascii()) {
+            self.0.iter().for_each(|word| find_ascii(text, word, found));
+            return;
+        }
+        let letters = letters(text);
         for word in &self.0 {
-            let Some(first) = word.bytes().next() else { continue };
-            let mut from = 0;
-            while let Some(at) = text
-                .as_bytes()
-                .get(from..)
-                .and_then(|rest| memchr::memchr2(first, first.to_ascii_uppercase(), rest))
-                .map(|at| from + at)
-            {
-                from = at + 1;
-                let end = at + word.len();
-                if text.get(at..end).is_some_and(|here| here.eq_ignore_ascii_case(word))
-                    && (word.chars().count() >= WITHIN || stands_alone(text, at, end))
-                {
-                    found.push(at..end);
-                }
-            }
+            let word: Vec<char> = word.chars().collect();
+            find_spelled(&letters, &word, is_cut, found);
         }
     }
 }
@@ -66,10 +71,88 @@ impl<'a> FromIterator<&'a str> for Words {
     }
 }
 
-/// Whether no letter stands beside a part of a text.
-fn stands_alone(text: &str, at: usize, end: usize) -> bool {
-    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphabetic);
-    let before = text.get(..at).and_then(|text| text.chars().next_back());
-    let after = text.get(end..).and_then(|text| text.chars().next());
-    !is_letter(before) && !is_letter(after)
+/// The words of a text that are long enough, in lower case.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let long = |word: &&str| {
+        let count = word.chars().count();
+        count >= SHORTEST || (count >= SHORTEST_OF_SHORT && word.chars().all(is_of_short_words))
+    };
+    text.split(|c: char| !c.is_alphabetic()).filter(long).map(str::to_lowercase)
+}
+
+/// Chinese, Japanese and Korean, whose names have two letters and no space around them.
+fn is_of_short_words(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
+}
+
+/// A name without the escapes of its quotes.
+fn plain(name: &str) -> String {
+    name.chars().filter(|c| *c != '\\').collect()
+}
+
+fn find_ascii(text: &str, word: &str, found: &mut Ranges) {
+    let Some(first) = word.bytes().next() else { return };
+    let mut from = 0;
+    while let Some(at) = text
+        .as_bytes()
+        .get(from..)
+        .and_then(|rest| memchr::memchr2(first, first.to_ascii_uppercase(), rest))
+        .map(|at| from + at)
+    {
+        from = at + 1;
+        let end = at + word.len();
+        let is_letter = |at: Option<usize>| {
+            at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_alphabetic)
+        };
+        if text.get(at..end).is_some_and(|here| here.eq_ignore_ascii_case(word))
+            && (word.len() >= WITHIN || (!is_letter(at.checked_sub(1)) && !is_letter(Some(end))))
+        {
+            found.push(at..end);
+        }
+    }
+}
+
+/// The characters of a text in lower case, with the octets that spell each: escapes are undone.
+fn letters(text: &str) -> Vec<(Range<usize>, char)> {
+    let mut letters = Vec::new();
+    let mut at = 0;
+    while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let (spelled, end) = escaped(text, at).unwrap_or((c, at + c.len_utf8()));
+        if spelled != '\\' {
+            letters.extend(spelled.to_lowercase().map(|lower| (at..end, lower)));
+        }
+        at = end;
+    }
+    letters
+}
+
+/// The character that percent escapes spell, and where they end.
+fn escaped(text: &str, at: usize) -> Option<(char, usize)> {
+    let rest = text.get(at..).filter(|rest| rest.starts_with('%'))?;
+    // One character has up to four octets.
+    (1..=4).find_map(|octets| {
+        let spelled =
+            rest.get(..3 * octets).filter(|spelled| spelled.bytes().step_by(3).all(|b| b == b'%'))?;
+        let decoded = percent_decoded(spelled.as_bytes());
+        let text = std::str::from_utf8(&decoded).ok().filter(|_| decoded.len() == octets)?;
+        text.chars().next().map(|c| (c, at + 3 * octets))
+    })
+}
+
+fn find_spelled(letters: &[(Range<usize>, char)], word: &[char], is_cut: bool, found: &mut Ranges) {
+    let is_letter = |at: Option<usize>| {
+        at.and_then(|at| letters.get(at)).is_some_and(|(_, c)| c.is_alphabetic() && !is_of_short_words(*c))
+    };
+    let is_within = word.len() >= WITHIN || word.iter().copied().all(is_of_short_words);
+    for at in 0..letters.len() {
+        let rest = letters.get(at..).unwrap_or_default();
+        let same = rest.iter().zip(word).take_while(|((_, c), wanted)| c == *wanted).count();
+        let end = at + same;
+        let is_whole = same == word.len();
+        let is_beginning = is_cut && end == letters.len() && same >= SHORTEST;
+        let stands_alone = || !is_letter(at.checked_sub(1)) && !is_letter(Some(end));
+        if is_beginning || (is_whole && (is_within || stands_alone())) {
+            found.extend(letters.get(at..end).unwrap_or_default().iter().map(|(range, _)| range.clone()));
+        }
+    }
 }

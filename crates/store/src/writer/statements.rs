@@ -242,7 +242,7 @@ fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
 pub(super) fn call_end(tx: &Connection, row: &CallEndRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outcomes SET ended_at = ?4
-         WHERE id = (SELECT id FROM calls WHERE (wire_id = ?5 OR (call_id = ?1 AND from_tag IN (?2, ?3)))
+         WHERE id = (SELECT id FROM calls WHERE (wire_id = ?5 OR call_id = ?1) AND from_tag IN (?2, ?3)
                      AND started_at <= ?4 ORDER BY started_at DESC, call LIMIT 1)
              AND answered_at <= ?4 AND ended_at IS NULL",
     )?

@@ -203,12 +203,11 @@ impl<S: Default + Held> TcpStream<S> {
             }
         } else if is_new || !(-FAR..=FAR).contains(&distance) {
             self.elsewhere = Some(Elsewhere { seq, payload: segment.payload.to_vec(), is_new, wanted: 1 });
-            return;
         } else if self.was_given_up(seq, segment.payload.len()) {
             let payload = segment.payload.to_vec();
             self.elsewhere = Some(Elsewhere { seq, payload, is_new: false, wanted: TO_COME_BACK - 1 });
         } else if segment.payload.is_empty() {
-            return;
+            // It ends the flow, or begins it again.
         } else if distance <= 0 {
             self.elsewhere = None;
             self.missing_since = now;
