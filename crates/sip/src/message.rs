@@ -7,8 +7,9 @@ use crate::{Address, Addresses, Defect, Defects, Method, Via, addresses, comma_v
 /// Header lines kept per message. Real messages have 10 to 40; the limit bounds what a flood can cost.
 const MAX_HEADERS: usize = 256;
 
-/// Header lines of one name whose lists are read, and values of all of them.
-pub(crate) const MOST_LISTS: usize = 32;
+/// Header lines of one name whose lists are read, and values of all of them. A request may pass 70 proxies (RFC 3261 section
+/// 8.1.1.6), each of which adds a line.
+pub(crate) const MOST_LISTS: usize = 72;
 const MOST_VALUES: usize = 256;
 
 /// The first line.
