@@ -120,16 +120,20 @@ impl Number {
 
     fn find(&self, group: &[Digit], found: &mut Ranges) {
         let (before, tail) = self.tail();
-        for at in 0..(group.len() + 1).saturating_sub(tail.len()) {
-            let first = group.get(at).map(|digit| digit.value);
-            if first == tail.first().copied() {
+        let Some(wanted) = tail.first().copied() else { return };
+        let places = (group.len() + 1).saturating_sub(tail.len());
+        for (at, digit) in group.iter().enumerate().take(places) {
+            if digit.value != wanted && digit.value != b'3' {
+                continue;
+            }
+            if digit.value == wanted {
                 let here = group.get(at..at + tail.len()).unwrap_or_default();
                 if here.iter().zip(tail).all(|(digit, wanted)| digit.value == *wanted) {
                     self.found(group, at, here, before, found);
                 }
             }
             // The same number as the ASCII codes of its digits in hexadecimal.
-            if first != Some(b'3') {
+            if digit.value != b'3' {
                 continue;
             }
             let codes = group.get(at..at + 2 * tail.len()).unwrap_or_default();
@@ -173,10 +177,8 @@ fn mark(digits: &[Digit], found: &mut Ranges) {
 fn groups(text: &[u8], separators: &Separators, mut take: impl FnMut(&[Digit])) {
     let (mut group, mut between, mut at) = (Group::new(), 0, 0);
     while let Some(octet) = text.get(at) {
-        let (octet, end) = match escaped(text, at) {
-            Some(octet) => (octet, at + 3),
-            None => (*octet, at + 1),
-        };
+        let spelled = if *octet == b'%' { escaped(text, at) } else { None };
+        let (octet, end) = spelled.map_or((*octet, at + 1), |octet| (octet, at + 3));
         if octet.is_ascii_digit() {
             group.push(Digit { value: octet, start: at, end });
             between = 0;
