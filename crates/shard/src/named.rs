@@ -45,7 +45,7 @@ impl Named {
         ends: [Option<Address<'_>>; 2],
         passports: &[Passport],
     ) -> Self {
-        let mut named = Self::default();
+        let mut named = Self(Vec::with_capacity(4));
         ends.iter().flatten().for_each(|end| named.address(end));
         if let StartLine::Request { uri, .. } = message.start() {
             named.uri(Uri::parse(uri));
