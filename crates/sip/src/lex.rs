@@ -59,16 +59,20 @@ pub(crate) fn token(input: &[u8]) -> Lexed<'_, &[u8]> {
     take_while1(is_token).parse(input)
 }
 
+/// Escapes that are looked at in one quoted string: with more of them it is nobody's name, and counts as open.
+const MOST_ESCAPES: usize = 256;
+
 /// Where the quoted string that begins at `bytes[0]` ends (the octet after its closing quote), if it does.
 pub(crate) fn quoted_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
-    loop {
+    for _ in 0..=MOST_ESCAPES {
         let next = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
         match bytes.get(next) {
             Some(b'"') => return Some(next + 1),
             _ => at = next + 2,
         }
     }
+    None
 }
 
 /// Decimal digits that fit the type, and nothing else.
