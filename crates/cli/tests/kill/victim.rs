@@ -171,7 +171,14 @@ impl Tally {
         *of.iter().min_by_key(|phase| tally.0.get(phase).copied().unwrap_or(0)).unwrap()
     }
 
+    /// Every phase was hit; of a few kills chance decides which are.
     pub(crate) fn expect_all(&self) {
+        const MANY: u64 = 100;
+        if self.sum() < MANY {
+            let phases = self.0.lock().unwrap().0.len();
+            assert!(phases >= 3, "kills fell into {phases} phases: {self}");
+            return;
+        }
         for phase in Phase::ALL {
             assert!(self.0.lock().unwrap().0.contains_key(&phase), "no kill fell into {phase:?}: {self}");
         }
