@@ -4,6 +4,8 @@ mod digits;
 mod words;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use bellwether_shard::{Clear, Named, Party};
 
@@ -12,6 +14,10 @@ use crate::privacy::{Privacy, Tokeniser};
 use digits::Numbers;
 use smallvec::SmallVec;
 use words::Words;
+
+/// Encoding names, in lower case.
+static CODECS: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| lines(include_str!("data/codecs.txt")).flatten().map(str::to_ascii_lowercase).collect());
 
 /// Octets of a text that are masked.
 type Ranges = SmallVec<[std::ops::Range<usize>; 16]>;
@@ -80,9 +86,7 @@ impl<'a> Mask<'a> {
     /// The name of a codec: one that is none is told by its token.
     pub(crate) fn codec(&self, name: &Clear) -> String {
         let text = name.expose();
-        let is_known =
-            lines(include_str!("data/codecs.txt")).flatten().any(|known| known.eq_ignore_ascii_case(text));
-        if is_known || self.tokens.privacy() == Privacy::Clear {
+        if CODECS.contains(text.to_ascii_lowercase().as_str()) || self.tokens.privacy() == Privacy::Clear {
             return text.to_owned();
         }
         format!("unknown~{:08x}", self.tokens.wire_id(text) as u32)

@@ -67,20 +67,13 @@ impl Named {
         named
     }
 
-    /// Whether nobody is named.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// The names, each once.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether this message names more parties than are kept.
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
+    /// Whether this message names as many parties as are kept.
+    const fn is_full(&self) -> bool {
         self.0.len() >= MOST
     }
 

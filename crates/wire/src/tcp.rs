@@ -106,10 +106,10 @@ impl<S: Default + Held> TcpReassembler<S> {
         if segment.ends && stream.is_at_end(&segment) {
             stream.end();
         }
-        let (after, class) = (stream.held(), class(stream));
+        let (after, class, has_spoken) = (stream.held(), class(stream), stream.has_spoken());
         self.bytes = self.bytes + after - before;
         self.table.touch(slot, class, now);
-        if had_spoken != stream_has_spoken(&self.table, slot) {
+        if has_spoken && !had_spoken {
             self.answer(slot, flow, now);
         }
         self.shrink(losses);
@@ -142,7 +142,7 @@ impl<S: Default + Held> TcpReassembler<S> {
     fn answer(&mut self, slot: SlotId, flow: FlowKey, now: Timestamp) {
         let back = FlowKey { src: flow.dst, dst: flow.src };
         let Some(other) = self.table.find(self.hash(back), &back) else { return };
-        if !stream_has_spoken(&self.table, other) {
+        if !self.table.get(other).is_some_and(|(_, stream)| stream.has_spoken()) {
             return;
         }
         for slot in [slot, other] {
@@ -190,13 +190,6 @@ impl<S: Default + Held> TcpReassembler<S> {
             unanswered.or_else(|| of_size(ANSWERED, size).filter(|_| size <= SIZES.len()))
         })
     }
-}
-
-fn stream_has_spoken<S: Default + Held>(
-    table: &LruTable<FlowKey, TcpStream<S>, CLASSES>,
-    slot: SlotId,
-) -> bool {
-    table.get(slot).is_some_and(|(_, stream)| stream.has_spoken())
 }
 
 fn class<S: Default + Held>(stream: &TcpStream<S>) -> usize {
