@@ -149,6 +149,9 @@ losses! {
     TcpOverlap "tcp_overlap" Notice
         "A TCP segment repeats bytes that were already read."
         "Retransmissions; many of them mean a bad path or a doubled mirror.";
+    TcpConflict "tcp_conflict" Notice
+        "A TCP segment repeats a place in the stream with other octets; the first ones are kept."
+        "An attack on reassembly, or a broken device on the path; what the receiver read may differ. The source is worth a look.";
     SipMalformed "sip_malformed" Partial
         "A message looked like SIP but has no usable identity (Call-ID, CSeq, From)."
         "Look at the source: scanners and fuzzers send these.";
@@ -169,7 +172,7 @@ losses! {
         "Raise limits.transactions.";
     PlatformDeferred "platform_deferred" Notice
         "More new platforms came at once than are learned from their first message; of those that sent a second one all is learned."
-        "Look for a flood of messages that are all built differently; habits of platforms seen once may be missing.";
+        "Look for a flood of messages that are all built differently; the readable form and the habits of platforms seen once are missing.";
     MediaEndpointEvicted "media_endpoint_evicted" Notice
         "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
         "Raise limits.media_endpoints.";

@@ -17,7 +17,7 @@ pub enum Privacy {
 }
 
 /// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
-/// to 128 bits. The space of phone numbers is small, so only the key's secrecy protects them.
+/// to 128 bits of a user, and to 64 of what many calls share. The space of phone numbers is small, so only the key's secrecy protects them.
 #[derive(Clone)]
 pub struct Tokeniser {
     mac: Hmac<Sha256>,
@@ -87,19 +87,19 @@ impl Tokeniser {
     pub fn neighbourhood(&self, user: &str) -> Option<String> {
         let number = canonical(user);
         let is_long = number.len() >= 7 && number.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit());
-        is_long.then(|| self.token(b"neighbourhood", &number.as_bytes()[..number.len() - 3]))
+        is_long.then(|| self.group(b"neighbourhood", &number.as_bytes()[..number.len() - 3]))
     }
 
     /// Token of who claims to call and from which first hop.
     #[must_use]
     pub fn origin(&self, user: &str, host: &str, first_via: &str) -> String {
-        self.token(b"origin", format!("{}\0{host}\0{first_via}", canonical(user)).as_bytes())
+        self.group(b"origin", format!("{}\0{host}\0{first_via}", canonical(user)).as_bytes())
     }
 
     /// Token of what one installation's calls share.
     #[must_use]
     pub fn deployment(&self, parts: &[&str]) -> String {
-        self.token(b"deployment", parts.join("\0").as_bytes())
+        self.group(b"deployment", parts.join("\0").as_bytes())
     }
 
     /// Whether personal data stays readable.
@@ -123,14 +123,24 @@ impl Tokeniser {
         mac.finalize().into_bytes().into()
     }
 
+    /// Of one user, of whom there may be hundreds of millions: 128 bits.
     fn token(&self, domain: &[u8], text: &[u8]) -> String {
-        let mut out = String::with_capacity(32);
-        for byte in self.digest(domain, text).iter().take(16) {
-            out.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
-            out.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
-        }
-        out
+        hexadecimal(&self.digest(domain, text)[..16])
     }
+
+    /// Of what many calls share, as fingerprints are: 64 bits. Each call has four of them.
+    fn group(&self, domain: &[u8], text: &[u8]) -> String {
+        hexadecimal(&self.digest(domain, text)[..8])
+    }
+}
+
+fn hexadecimal(octets: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * octets.len());
+    for octet in octets {
+        out.push(char::from(b"0123456789abcdef"[usize::from(octet >> 4)]));
+        out.push(char::from(b"0123456789abcdef"[usize::from(octet & 15)]));
+    }
+    out
 }
 
 #[cfg(test)]

@@ -11,13 +11,29 @@ use crate::live::now;
 use crate::merge::latencies;
 use crate::room::{Closed, Hatch};
 
-/// Rows gathered before they are written, and how long they may wait.
-const COMMIT_ROWS: usize = 2048;
-const COMMIT_EVERY: Duration = Duration::from_millis(200);
+/// What is gathered before it is written.
+#[derive(Clone, Copy)]
+struct Batch {
+    /// Rows, and how long they may wait.
+    rows: usize,
+    every: Duration,
+    /// Updates of calls, which later ones replace, and how long they may wait.
+    updates: usize,
+    updates_every: Duration,
+}
 
-/// Updates of calls held back for later ones to replace them, and how long.
-const HELD_UPDATES: usize = 2048;
-const HELD_FOR: Duration = Duration::from_secs(1);
+/// Somebody waits for what the network shows.
+const LIVE: Batch = Batch {
+    rows: 2048,
+    every: Duration::from_millis(200),
+    updates: 2048,
+    updates_every: Duration::from_secs(1),
+};
+
+/// A capture can be read again. Each commit writes the pages of all indexes that it touched, so that few commits write less: a replay of
+/// signalling wrote twelve times the database with batches as small as live ones.
+const OF_A_CAPTURE: Batch =
+    Batch { rows: 8192, every: Duration::from_secs(1), updates: 8192, updates_every: Duration::from_secs(2) };
 
 /// How long devices may be judged after a commit with updates, which is once a second: rows wait meanwhile.
 const JUDGE_FOR: Duration = Duration::from_millis(200);
@@ -92,12 +108,13 @@ fn write_all(
         updates: Vec::new(),
         last_commit: Instant::now(),
         last_updates: Instant::now(),
+        batch: if matches!(supply, Supply::Files) { OF_A_CAPTURE } else { LIVE },
         is_wall_clock,
         latency: latencies(),
     };
     let mut last_pruning: Option<Instant> = None;
     loop {
-        match from.take(COMMIT_EVERY) {
+        match from.take(writing.batch.every) {
             Ok(Some(rows)) => writing.take(rows),
             Ok(None) => {}
             Err(Closed) => break,
@@ -135,6 +152,7 @@ struct Writing {
     updates: Vec<(Timestamp, usize)>,
     last_commit: Instant,
     last_updates: Instant,
+    batch: Batch,
     is_wall_clock: bool,
     latency: Histogram<u64>,
 }
@@ -151,10 +169,10 @@ impl Writing {
 
     /// Commits when enough has gathered or waited long enough; answers whether updates went along.
     fn commit_if_due(&mut self) -> Result<bool, StoreError> {
+        let Batch { rows, every, updates, updates_every } = self.batch;
         let with_updates =
-            self.writer.pending_updates() >= HELD_UPDATES || self.last_updates.elapsed() >= HELD_FOR;
-        if with_updates || self.writer.pending() >= COMMIT_ROWS || self.last_commit.elapsed() >= COMMIT_EVERY
-        {
+            self.writer.pending_updates() >= updates || self.last_updates.elapsed() >= updates_every;
+        if with_updates || self.writer.pending() >= rows || self.last_commit.elapsed() >= every {
             self.commit(with_updates)?;
         }
         Ok(with_updates)

@@ -1,8 +1,9 @@
-use bellwether_base::{ContentHasher, HashKey, LruTable, Span, Timestamp};
+use bellwether_base::{ContentHasher, HashKey, LruTable, Timestamp};
 use bellwether_fingerprint::{Identifiers, PrintHash, fields};
 
 use crate::fact::{AuthorSeen, Fact, Outbox};
 use crate::named::Named;
+use crate::newcomers::Newcomers;
 use crate::prints::TOLD_FOR;
 
 /// Authors remembered per shard.
@@ -27,34 +28,6 @@ const ONCE: usize = 0;
 /// Queue for authors of several messages.
 const AGAIN: usize = 1;
 
-/// Authors of which a shard tells with their first message, at once and in how long one more.
-const MOST_NEW: u32 = 32;
-const ONE_MORE: Span = Span::from_secs(1);
-
-/// How many more authors are told of with their first message. Of the others all is told with their second: a flood of
-/// messages that are all built differently would otherwise write some twenty rows for each.
-struct Newcomers {
-    left: u32,
-    since: Timestamp,
-    deferred: u64,
-}
-
-impl Newcomers {
-    fn admit(&mut self, at: Timestamp) -> bool {
-        while self.left < MOST_NEW && at.since(self.since) >= ONE_MORE {
-            self.left += 1;
-            self.since = if self.left == MOST_NEW { at } else { self.since + ONE_MORE };
-        }
-        if self.left == MOST_NEW {
-            self.since = at;
-        }
-        let is_admitted = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        self.deferred += u64::from(!is_admitted);
-        is_admitted
-    }
-}
-
 struct Author {
     identifiers: Identifiers,
     /// Since when it has been told of; none if nothing was told.
@@ -68,13 +41,13 @@ struct Author {
 
 impl Authors {
     pub(crate) fn new(hash_key: HashKey) -> Self {
-        let newcomers = Newcomers { left: MOST_NEW, since: Timestamp::MIN, deferred: 0 };
+        let newcomers = Newcomers::default();
         Self { table: LruTable::new(REMEMBERED), content: hash_key.content_hasher(), newcomers }
     }
 
     /// Authors that were not told of with their first message, since this was asked last.
     pub(crate) const fn take_deferred(&mut self) -> u64 {
-        std::mem::replace(&mut self.newcomers.deferred, 0)
+        self.newcomers.take_deferred()
     }
 
     /// Takes what one message shows of an author: `key` finds it here, `sip` is its fingerprint. What is news goes out as a
@@ -127,26 +100,5 @@ impl Authors {
             let seen = AuthorSeen { sip, habits: fresh, identifiers: author.identifiers, named: named() };
             out.fact(Fact::Author(Box::new(seen)));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_nanos(seconds * 1_000_000_000)
-    }
-
-    #[test]
-    fn so_many_newcomers_are_admitted_at_once_and_one_more_each_second() {
-        let mut newcomers = Newcomers { left: MOST_NEW, since: Timestamp::MIN, deferred: 0 };
-        let admitted =
-            |newcomers: &mut Newcomers, second| (0..100).filter(|_| newcomers.admit(at(second))).count();
-        assert_eq!(admitted(&mut newcomers, 10), 32);
-        assert_eq!(admitted(&mut newcomers, 10), 0);
-        assert_eq!(admitted(&mut newcomers, 13), 3);
-        assert_eq!(admitted(&mut newcomers, 1000), 32);
-        assert_eq!(newcomers.deferred, 400 - 32 - 3 - 32);
     }
 }

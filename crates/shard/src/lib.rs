@@ -17,6 +17,7 @@ mod formats;
 mod limits;
 mod media;
 mod named;
+mod newcomers;
 mod party;
 mod prints;
 mod recurring;

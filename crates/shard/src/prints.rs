@@ -5,6 +5,7 @@ use bellwether_sip::Message;
 use crate::authors::Authors;
 use crate::fact::{Fact, FingerprintSeen, Outbox, Prints};
 use crate::named::Named;
+use crate::newcomers::Newcomers;
 
 /// Platforms remembered per shard.
 const REMEMBERED: usize = 256;
@@ -28,6 +29,7 @@ const TIMER_STEP: i64 = 100_000_000;
 pub(crate) struct PrintCache {
     table: LruTable<u64, Platform, 2>,
     authors: Authors,
+    newcomers: Newcomers,
     content: ContentHasher,
     /// The readable forms being made: buffers used again for every message.
     sip: Readable,
@@ -35,11 +37,11 @@ pub(crate) struct PrintCache {
     habits: Readable,
 }
 
-/// A platform, how many of its messages were seen since it was told of, and when that was.
+/// A platform, how many of its messages were seen since it was told of, and when that was; none if it was not told of yet.
 struct Platform {
     hashes: Hashes,
     seen: u32,
-    told_at: Timestamp,
+    told_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy)]
@@ -54,6 +56,7 @@ impl PrintCache {
         Self {
             table: LruTable::new(REMEMBERED),
             authors: Authors::new(hash_key),
+            newcomers: Newcomers::default(),
             content: hash_key.content_hasher(),
             sip: Readable::default(),
             sdp: Readable::default(),
@@ -61,9 +64,9 @@ impl PrintCache {
         }
     }
 
-    /// Authors of which nothing was told with their first message, since this was asked last.
+    /// Platforms of which nothing, or nothing of whose author, was told with their first message, since this was asked last.
     pub(crate) const fn take_deferred(&mut self) -> u64 {
-        self.authors.take_deferred()
+        self.newcomers.take_deferred() + self.authors.take_deferred()
     }
 
     /// The fingerprints of a message; `body` is its session description. What is new goes out as a fact. None if nothing in
@@ -89,9 +92,10 @@ impl PrintCache {
         let key = sip_content ^ sdp_content.rotate_left(1);
         let known = self.table.find(key, &key);
         let mut seen = 0;
+        let mut is_told = true;
         let hashes = match known.and_then(|slot| self.table.get_mut(slot)) {
             // The database forgets platforms of which nothing was told for long.
-            Some((_, platform)) if at.since(platform.told_at) < TOLD_FOR => {
+            Some((_, platform)) if platform.told_at.is_some_and(|told_at| at.since(told_at) < TOLD_FOR) => {
                 platform.seen = platform.seen.saturating_add(1);
                 seen = platform.seen;
                 platform.hashes
@@ -103,14 +107,16 @@ impl PrintCache {
                     sip: PrintHash::of(Part::Sip, sip),
                     sdp: sdp.map(|sdp| PrintHash::of(Part::Sdp, sdp)),
                 };
-                let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
-                let Hashes { combined, sip, sdp } = hashes;
-                let method = method.to_owned();
-                let named = Named::of(message);
-                let (readable, method) = (readable.into(), method.into());
-                let seen = FingerprintSeen { combined, readable, method, sip, sdp, at, named };
-                out.fact(Fact::Fingerprint(Box::new(seen)));
-                let platform = Platform { hashes, seen: 0, told_at: at };
+                is_told = known.is_some() || self.newcomers.admit(at);
+                if is_told {
+                    let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
+                    let Hashes { combined, sip, sdp } = hashes;
+                    let (readable, method) = (readable.into(), method.to_owned().into());
+                    let named = Named::of(message);
+                    let seen = FingerprintSeen { combined, readable, method, sip, sdp, at, named };
+                    out.fact(Fact::Fingerprint(Box::new(seen)));
+                }
+                let platform = Platform { hashes, seen: 0, told_at: is_told.then_some(at) };
                 match known.and_then(|slot| self.table.get_mut(slot)) {
                     Some((_, known)) => *known = platform,
                     None => drop(self.table.insert(key, key, platform, ONCE, at)),
@@ -122,7 +128,7 @@ impl PrintCache {
             self.table.touch(slot, AGAIN, at);
         }
         let Hashes { combined, sip, sdp } = hashes;
-        if seen < LEARN_ALL || seen.is_multiple_of(LEARN_EVERY) {
+        if is_told && (seen < LEARN_ALL || seen.is_multiple_of(LEARN_EVERY)) {
             self.habits.clear();
             fingerprint::write_habits(message, body, &mut self.habits);
             let identifiers = Identifiers::of(message);

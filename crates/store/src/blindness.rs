@@ -266,9 +266,9 @@ mod tests {
         let db = &writer.reader.db;
         let id: i64 = db.query_row("SELECT count(*) + 1 FROM calls", [], |r| r.get(0)).unwrap();
         db.execute(
-            "INSERT INTO calls (id, call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind, callee_kind, source,
+            "INSERT INTO calls (id, call, call_id, from_tag, started_at, caller, callee, caller_kind, callee_kind, source,
                  destination, transport, fingerprint, sip_author, origin, first_access_side, has_identity, is_sensitive)
-             VALUES (?1, ?1, 'c' || ?1, 't', ?2, 'a', 'b', 'b', 'k', 'k', 's', 'd', 'udp', 'f', 'a', 'o', 'unknown', 0, 0)",
+             VALUES (?1, ?1, 'c' || ?1, 't', ?2, 'a', 'b', 'k', 'k', 's', 'd', 'udp', 'f', 'a', 'o', 'unknown', 0, 0)",
             [id, nanos(from)],
         )
         .unwrap();

@@ -3,25 +3,25 @@
 mod keeping;
 mod labels;
 mod recollection;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use bellwether_base::Timestamp;
 use bellwether_judge::{DeviceVerdict, Row};
-use bellwether_verdict::{AlertRow, SIGNALS};
 use bellwether_verdict::{
-    Assessor, CampaignRow, Finding, ListChange, MemberRow, Memory, Outcome, ScoreRow, Stage, Standing,
-    Subject,
+    AlertRow, Assessor, CampaignRow, Finding, ListChange, MemberRow, Memory, Outcome, ScoreRow, Stage,
+    Standing, Subject,
 };
 use rusqlite::Connection;
-use serde_json::{Value, json};
 
 use crate::StoreError;
 use crate::query::Reader;
 
 pub(crate) use labels::{changed as labels_changed, evidence as label_evidence};
 pub(crate) use recollection::{Recollection, marks as recollection_marks, standing};
+pub(crate) use wording::shown as shown_signals;
 
 /// The assessor, and what it concluded since the last commit.
 pub(crate) struct Judging {
@@ -214,26 +214,6 @@ impl Judging {
         });
         self.failure()
     }
-}
-
-/// Signals as reports show them.
-pub(crate) fn shown(findings: &[Finding]) -> Value {
-    findings
-        .iter()
-        .map(|f| json!({"name": f.name(), "points": f.points, "evidence": f.to_string()}))
-        .collect()
-}
-
-/// Signals from what was stored; those that this program does not know are left out.
-pub(crate) fn stored(text: &str) -> Vec<Finding> {
-    let Ok(Value::Array(all)) = serde_json::from_str(text) else { return Vec::new() };
-    let one = |value: &Value| {
-        let name = value["name"].as_str()?;
-        let signal = SIGNALS.iter().position(|s| s.name == name)?;
-        let words = value["evidence"].as_str().unwrap_or_default();
-        Some(Finding::kept(signal, value["points"].as_f64()?, words))
-    };
-    all.iter().filter_map(one).collect()
 }
 
 /// Call identities, each once.

@@ -282,7 +282,9 @@ impl Reader {
                     "started_at",
                     "",
                     "started_at, calls.call",
-                    |reader, row| call(row, reader.stacks(row)?, &reader.verdict_of(row)?, &blindness),
+                    |reader, row| {
+                        call(&reader.db, row, reader.stacks(row)?, &reader.verdict_of(row)?, &blindness)
+                    },
                     visit,
                 )
             }

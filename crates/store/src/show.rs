@@ -26,7 +26,8 @@ impl Reader {
         let mut rows = calls.query([call_id])?;
         while let Some(row) = rows.next()? {
             let judged = self.verdict_of(row)?;
-            let mut shown = object(Report::Calls, call(row, self.stacks(row)?, &judged, &blindness)?);
+            let mut shown =
+                object(Report::Calls, call(&self.db, row, self.stacks(row)?, &judged, &blindness)?);
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
             let classes = self.known_classes()?;
             let mut streams = self.db.prepare_cached(&format!(

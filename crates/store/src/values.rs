@@ -2,14 +2,15 @@
 
 use bellwether_acoustics::{Classes, Pauses};
 use bellwether_verdict::Stage;
-use rusqlite::Row;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::blindness::Blindness;
 use crate::classes::{class_columns, shown_pauses};
 use crate::devices::Judged;
+use crate::judging::shown_signals;
 use crate::platforms::specificity;
 use crate::query::{Report, Values};
 use crate::reputation::Reputed;
@@ -69,11 +70,14 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
     FROM fingerprints AS f)";
 
 pub(crate) fn call(
+    db: &Connection,
     row: &Row<'_>,
     stacks: Stacks,
     judged: &Judged,
     blindness: &Blindness,
 ) -> Result<Values, StoreError> {
+    let signals: Option<String> = row.get("signals")?;
+    let signals = signals.map_or(Ok(json!([])), |signals| shown_signals(db, &signals))?;
     let answered: Option<i64> = row.get("answered_at")?;
     let ended: Option<i64> = row.get("ended_at")?;
     let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
@@ -107,7 +111,7 @@ pub(crate) fn call(
         if has_identity { text(row, "passport")? } else { json!("none") },
         real(row, "score", 1)?,
         text(row, "disposition")?,
-        parsed(row, "signals")?,
+        signals,
         json!(judged.verdict.name()),
         text(row, "campaign_name")?,
         int(row, "duplicates")?,

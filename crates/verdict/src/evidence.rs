@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a signal found, as words for whoever reads them.
@@ -14,6 +15,8 @@ enum Form {
     Fixed(&'static str),
     /// Words with something in them that the call shows.
     Words(Arc<str>),
+    /// Words of the program, with counts and an IPv4 address in them.
+    Counted(Arc<str>),
     Numbers(Numbers, Phrase),
     Member(Arc<str>, Arc<str>),
 }
@@ -33,6 +36,17 @@ impl Evidence {
             *number = u32::try_from(count).unwrap_or(u32::MAX);
         }
         Self(Form::Numbers(numbers, phrase))
+    }
+
+    /// Whether its words, numbers aside, are the program's own: many calls share them.
+    #[must_use]
+    pub const fn is_phrased(&self) -> bool {
+        matches!(self.0, Form::Fixed(_) | Form::Numbers(..) | Form::Counted(_))
+    }
+
+    /// The program's words with counts and one address in them. An IPv6 address has letters, and is told apart by them.
+    pub(crate) fn of_address(words: String, address: IpAddr) -> Self {
+        Self(if address.is_ipv4() { Form::Counted(words.into()) } else { Form::Words(words.into()) })
     }
 
     /// Of a call that belongs to a campaign: its name, and why.
@@ -62,7 +76,7 @@ impl fmt::Display for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Form::Fixed(words) => f.write_str(words),
-            Form::Words(words) => f.write_str(words),
+            Form::Words(words) | Form::Counted(words) => f.write_str(words),
             Form::Numbers(numbers, phrase) => phrase(*numbers, f),
             Form::Member(campaign, why) => write!(f, "belongs to campaign {campaign}: {why}"),
         }

@@ -271,8 +271,21 @@ mod tests {
             }
             prop_assert_eq!(&reader.got, &octets);
             prop_assert_eq!((reader.torn, reader.tcp.bytes), (0, 0));
-            prop_assert_eq!(reader.losses.get(Loss::TcpGap), 0);
+            prop_assert_eq!((reader.losses.get(Loss::TcpGap), reader.losses.get(Loss::TcpConflict)), (0, 0));
         }
+    }
+
+    #[test]
+    fn a_segment_with_other_octets_for_a_place_that_is_held_is_named_and_the_first_are_kept() {
+        let mut tcp = TcpReassembler::<()>::new(TcpLimits::default(), HashKey::new([1; 16]));
+        let (mut losses, mut got) = (Losses::default(), Vec::new());
+        let ahead = [data(106, b"ghi"), data(106, b"GH"), data(106, b"gh")];
+        let behind = [data(103, b"def"), data(101, b"bcd"), data(98, b"..abX")];
+        for segment in std::iter::once(data(100, b"abc")).chain(ahead).chain(behind) {
+            tcp.push(flow(), segment, NOW, &mut losses, |stream, _| got = stream.unread().to_vec());
+        }
+        assert_eq!(got.as_slice(), b"abcdefghi");
+        assert_eq!((losses.get(Loss::TcpConflict), losses.get(Loss::TcpOverlap)), (2, 2));
     }
 
     #[test]

@@ -2,7 +2,8 @@ use bellwether_verdict::{Scorecard, Settings, Stage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use super::{Change, Pending, shown, stored};
+use super::wording::{self, Wording};
+use super::{Change, Pending};
 use crate::StoreError;
 use crate::alerts::{Alert, keep};
 
@@ -65,6 +66,7 @@ impl Pending {
     }
 
     fn write_scores(&self, tx: &Connection) -> Result<(), StoreError> {
+        let mut wording = Wording::new(tx);
         for row in self.scores.values() {
             tx.prepare_cached(
                 "INSERT INTO scores (id, stage, at, score, disposition, signals, campaign)
@@ -78,7 +80,7 @@ impl Pending {
                 row.at.as_nanos(),
                 row.score,
                 row.disposition.name(),
-                shown(&row.findings).to_string(),
+                wording.pack(&row.findings)?,
                 row.campaign,
             ])?;
         }
@@ -93,6 +95,7 @@ impl Pending {
 
     /// Calls that are closed get or lose a signal; their score is summed up anew.
     fn write_amends(&self, tx: &Connection, settings: &Settings) -> Result<(), StoreError> {
+        let mut wording = Wording::new(tx);
         for (call, signal, finding, campaign) in &self.amends {
             let mut select = tx.prepare_cached(
                 "SELECT s.id, s.signals FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
@@ -100,7 +103,7 @@ impl Pending {
             let found: Option<(i64, String)> =
                 select.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
             let Some((id, signals)) = found else { continue };
-            let mut findings = stored(&signals);
+            let mut findings = wording::findings(tx, &signals)?;
             let had = findings.len();
             findings.retain(|f| f.signal != *signal);
             if finding.is_none() && findings.len() == had {
@@ -115,7 +118,7 @@ impl Pending {
                 id,
                 card.score(),
                 card.disposition(settings).name(),
-                shown(card.findings()).to_string(),
+                wording.pack(card.findings())?,
                 campaign,
             ])?;
         }

@@ -16,7 +16,7 @@ use bellwether_verdict::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use super::{Pending, stored};
+use super::{Pending, wording};
 use crate::StoreError;
 use crate::query::Reader;
 
@@ -118,7 +118,7 @@ impl Recollection<'_> {
              WHERE c.call = ?1",
         )?;
         let found = select.query_row([call], |r| {
-            let signals: String = r.get(1)?;
+            let (stage, signals): (i64, String) = (r.get(0)?, r.get(1)?);
             let campaign: Option<i64> = r.get(2)?;
             let member = match campaign {
                 Some(campaign) => {
@@ -127,9 +127,11 @@ impl Recollection<'_> {
                 }
                 None => None,
             };
-            Ok(Judged { stage: Stage::of(r.get(0)?), findings: stored(&signals), member })
+            Ok((stage, signals, member))
         });
-        Ok(found.optional()?)
+        let Some((stage, signals, member)) = found.optional()? else { return Ok(None) };
+        let findings = wording::findings(&self.reader.db, &signals)?;
+        Ok(Some(Judged { stage: Stage::of(stage), findings, member }))
     }
 
     fn find_standing(&self, subject: &Subject) -> Result<Option<Standing>, StoreError> {

@@ -165,7 +165,7 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
     let defects = (!row.defects.is_empty()).then(|| row.defects.join(" "));
     let attested = row.attested.as_deref();
     tx.prepare_cached(
-        "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled, caller_kind,
+        "INSERT INTO calls (call, call_id, from_tag, started_at, caller, callee, dialled_otherwise, caller_kind,
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
              user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
              has_identity, defects, hep_agent, mirror, caller_host, is_sensitive,
@@ -183,7 +183,7 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
         nanos(row.started_at),
         row.caller,
         row.callee,
-        row.dialled,
+        (row.dialled != row.callee).then_some(&row.dialled),
         row.caller_number.kind.name(),
         row.caller_number.country,
         row.callee_number.kind.name(),
@@ -255,7 +255,10 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
     tx.prepare_cached(
         "INSERT INTO outcomes (id, answered_at, ended_at, final_status, duplicates, retransmissions, hops,
              last_destination, access_side, trunk_id, forks, reinvites, cancelled)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM calls WHERE call = ?1
+         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM calls AS c WHERE call = ?1
+             AND (coalesce(?2, ?3, ?4) IS NOT NULL OR max(?5, ?6, ?7 - 1, ?11, ?12, ?13) > 0 OR ?8 <> destination
+                  OR ?9 <> first_access_side OR ?10 IS NOT first_trunk_id
+                  OR EXISTS (SELECT 1 FROM outcomes AS o WHERE o.id = c.id))
          ON CONFLICT (id) DO UPDATE SET
              final_status = CASE
                  WHEN ?3 IS NOT NULL OR ended_at IS NULL AND (?2 IS NOT NULL OR answered_at IS NULL)

@@ -26,7 +26,10 @@ pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn taken(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let taken = at.source.taken.len();
     (taken as f64 >= tuned.limit(0) && !at.is_from_trunk())
-        .then(|| format!("{} uses {taken} accounts that others had before", at.row.source.ip()))
+        .then(|| {
+            let address = at.row.source.ip();
+            Evidence::of_address(format!("{address} uses {taken} accounts that others had before"), address)
+        })
         .and_then(Found::whole)
 }
 

@@ -117,7 +117,10 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     // A trunk that nobody configured brings many numbers too, which do come back, and people who talk.
     let talks = latest.iter().filter(|deed| deed.secs >= 30).count();
     (actor.returns(16) < 4 && talks * 8 <= calls)
-        .then(|| format!("{numbers} numbers in {calls} calls from {}", at.row.source.ip()))
+        .then(|| {
+            let address = at.row.source.ip();
+            Evidence::of_address(format!("{numbers} numbers in {calls} calls from {address}"), address)
+        })
         .and_then(Found::whole)
 }
 

@@ -104,7 +104,11 @@ pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let agents = distinct(&named.collect::<Vec<_>>(), |deed| deed.agent.into());
     (agents as f64 >= tuned.limit(0))
-        .then(|| format!("{agents} User-Agents on one platform from {} within the hour", at.row.source.ip()))
+        .then(|| {
+            let address = at.row.source.ip();
+            let words = format!("{agents} User-Agents on one platform from {address} within the hour");
+            Evidence::of_address(words, address)
+        })
         .and_then(Found::whole)
 }
 

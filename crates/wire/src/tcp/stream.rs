@@ -84,6 +84,11 @@ impl Elsewhere {
     }
 }
 
+/// The name of a segment that repeats octets: with the same ones, or with others.
+const fn repetition(is_same: bool) -> Loss {
+    if is_same { Loss::TcpOverlap } else { Loss::TcpConflict }
+}
+
 impl<S: Default + Held> TcpStream<S> {
     /// The octets in order that were not yet consumed.
     #[must_use]
@@ -260,8 +265,10 @@ impl<S: Default + Held> TcpStream<S> {
         if self.ahead.is_empty() {
             self.missing_since = now;
         }
-        if self.ahead.iter().any(|(known, held)| *known == seq && held.len() >= payload.len()) {
-            return losses.count(Loss::TcpOverlap);
+        if let Some((_, held)) =
+            self.ahead.iter().find(|(known, held)| *known == seq && held.len() >= payload.len())
+        {
+            return losses.count(repetition(held.starts_with(payload)));
         }
         let at = self.ahead.partition_point(|(s, _)| s.wrapping_sub(next) <= seq.wrapping_sub(next));
         self.ahead.insert(at, (seq, payload.to_vec()));
@@ -280,11 +287,21 @@ impl<S: Default + Held> TcpStream<S> {
         let next = self.next.unwrap_or(seq);
         let repeated = next.wrapping_sub(seq) as usize;
         if repeated > 0 && !payload.is_empty() {
-            losses.count(Loss::TcpOverlap);
+            losses.count(repetition(self.agrees(repeated, payload)));
         }
         let Some(new) = payload.get(repeated..) else { return };
         self.buffer.extend_from_slice(new);
         self.next = Some(next.wrapping_add(new.len() as u32));
+    }
+
+    /// Whether a segment that begins `before` octets before the next expected one has the octets that are still held there. Octets that
+    /// were read and given up agree with everything.
+    fn agrees(&self, before: usize, payload: &[u8]) -> bool {
+        let (held, came) = match self.buffer.len().checked_sub(before) {
+            Some(start) => (self.buffer.get(start..).unwrap_or_default(), payload),
+            None => (self.buffer.as_slice(), payload.get(before - self.buffer.len()..).unwrap_or_default()),
+        };
+        held.iter().zip(came).all(|(held, came)| held == came)
     }
 
     /// Takes in what has become contiguous, or gives up on a gap that lasts too long. Answers whether there
