@@ -1,0 +1,84 @@
+"""Registrations by RFC 3261 section 10 from the messages that tshark reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .sip import Address, Message
+
+# What section 10.2.1.1 lets a registrar choose where nobody says how long.
+DEFAULT_EXPIRES = 3600
+
+
+@dataclass
+class Binding:
+    """The timeline of an address of record and one contact, or one instance of a device."""
+
+    aor: str
+    contact: str
+    # Frames of the responses that let the contact stay.
+    accepted: list[int] = field(default_factory=list)
+    # Seconds that the last response gave, 0 where it removed the contact.
+    expires: int | None = None
+    # Frames of the REGISTERs that asked for the binding, answered or not.
+    asked: list[int] = field(default_factory=list)
+    statuses: set[int] = field(default_factory=set)
+
+
+@dataclass
+class Request:
+    """One REGISTER transaction: hops and retransmissions share Call-ID and CSeq."""
+
+    message: Message
+    contacts: list[Address]
+    final: int | None = None
+
+
+def seconds(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def granted(request: Request, response: Message, contact: Address) -> int:
+    """How long the response lets the contact stay (section 10.3, step 8), 0 where it is gone."""
+    listed = [c for c in response.contacts if c.identity == contact.identity]
+    for said in (listed[0].params.get("expires", "") if listed else "", response.first("expires"),
+                 contact.params.get("expires", ""), request.message.first("expires")):  # fmt: skip
+        if (value := seconds(said)) is not None:
+            return value
+    return DEFAULT_EXPIRES
+
+
+def registrations(messages: list[Message]) -> list[Binding]:
+    requests: dict[tuple[str, int], Request] = {}
+    bindings: dict[tuple[str, str], Binding] = {}
+
+    def binding(request: Request, contact: Address) -> Binding:
+        aor = request.message.recipient.identity
+        name = contact.params.get("+sip.instance", "").strip('"') or contact.identity
+        return bindings.setdefault((aor, name), Binding(aor, name))
+
+    for m in messages:
+        number, method = m.cseq
+        if method != "REGISTER":
+            continue
+        key = (m.first("call-id"), number)
+        if m.code is None:
+            contacts = [c for c in m.contacts if c.uri != "*"]
+            if not contacts:
+                continue
+            request = requests.setdefault(key, Request(m, contacts))
+            if request.message is m:
+                for contact in contacts:
+                    binding(request, contact).asked.append(m.frame)
+        elif (request := requests.get(key)) is not None and m.code >= 200:
+            is_news = request.final is None or (request.final >= 300 and m.code < 300)
+            if not is_news:
+                continue
+            request.final = m.code
+            for contact in request.contacts:
+                one = binding(request, contact)
+                one.statuses.add(m.code)
+                if m.code < 300:
+                    one.expires = granted(request, m, contact)
+                    one.accepted += [m.frame] if one.expires else []
+    return list(bindings.values())
