@@ -37,6 +37,8 @@ class Call:
     cseq: int
     answers: list[Answer] = field(default_factory=list)
     hung_up_at: int | None = None
+    # Whether From and To hold URIs.
+    has_uris: bool = True
 
     @property
     def success(self) -> Answer | None:
@@ -86,7 +88,8 @@ def calls(messages: list[Message]) -> list[Call]:
             if call is not None and not call.is_over and not call.success:
                 call.cseq = number
                 continue
-            call = Call(call_id, tag, m.frame, m.at, m.src, m.dst, m.sender.party, m.recipient.party, number)
+            call = Call(call_id, tag, m.frame, m.at, m.src, m.dst, m.sender.party, m.recipient.party, number,
+                        has_uris=m.sender.is_uri and m.recipient.is_uri)  # fmt: skip
             last[call_id, tag] = call
             found.append(call)
         elif m.code is not None and m.code >= 200 and method == "INVITE":

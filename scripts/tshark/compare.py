@@ -14,6 +14,9 @@ from .wire import Packet, StreamKey, Wire
 
 MILLISECOND = 1_000_000
 
+# Changes to tshark's counts that only a capture with damaged octets has.
+DAMAGE = {"zero-octet-in-start-line", "bad-status-code", "bare-carriage-return", "longer-than-sent"}
+
 # Asks tshark as which protocols it reads the datagrams from one endpoint to another.
 Others = Callable[[StreamKey], set[str]]
 
@@ -24,7 +27,7 @@ class Difference:
 
     fact: str
     subject: str
-    field: str
+    column: str
     ours: object
     theirs: object
     frames: list[int]
@@ -64,10 +67,13 @@ def compare(wire: Wire, reports: ours.Reports) -> Result:
         raised = wire.raised()
         again = [replace(m, at=raised.get(m.frame, m.at)) for m in kept]
         packets = {key: [replace(p, at=raised.get(p.frame, p.at)) for p in own] for key, own in wire.packets.items()}
-        left = {(d.fact, d.subject, d.field) for d in compare_facts(wire, packets, again, reports)}
+        left = {(d.fact, d.subject, d.column) for d in compare_facts(wire, packets, again, reports)}
         for difference in found:
-            if (difference.fact, difference.subject, difference.field) not in left:
+            if (difference.fact, difference.subject, difference.column) not in left:
                 difference.traits.add("as-with-raised-stamps")
+    if DAMAGE & set(changes):
+        for difference in found:
+            difference.traits.add("in-a-damaged-capture")
     result.differences += found
     return result
 
@@ -117,9 +123,10 @@ def compare_calls(theirs: list[calls.Call], rows: list[ours.Row], unseen: bytes)
             "source": (row["source"], call.source),
             "destination": (row["destination"], call.destination),
         }
+        own = set() if call.has_uris else {"no-uri"}
         for name, (mine, reference) in pairs.items():
             if mine != reference:
-                yield Difference("calls", subject, name, mine, reference, where)
+                yield Difference("calls", subject, name, mine, reference, where, set(own))
         answered = stamp(row["answered_at"])
         reference = success.at if success else None
         if not is_near(answered, reference):
@@ -154,7 +161,8 @@ def compare_registrations(theirs: list[registrations.Binding], rows: list[ours.R
         where = one.asked + one.accepted
         found = mine.pop((one.aor, one.contact), None)
         if found is None:
-            yield Difference("registrations", subject, "row", None, f"{len(one.accepted)} accepted", where, own)
+            if one.accepted:
+                yield Difference("registrations", subject, "row", None, f"{len(one.accepted)} accepted", where, own)
             continue
         refreshes = sum(int(str(r["refreshes"])) for r in found)
         if refreshes != len(one.accepted):
@@ -182,7 +190,9 @@ def compare_streams(theirs: dict[tuple[str, str, int], streams.Stream], rows: li
         if found is None:
             yield Difference("streams", subject, "row", None, f"{len(one.packets)} packets", where, own)
             continue
-        packets, lost = (sum(int(str(r[name])) for r in found) for name in ("packets", "lost"))
+        # A stream that two legs name stands with both; one that calls share in turn is cut between them.
+        pieces = list({str(r["first_seen"]): r for r in found}.values())
+        packets, lost = (sum(int(str(r[name])) for r in pieces) for name in ("packets", "lost"))
         table_packets, table_lost = one.table or (len(one.packets), one.lost)
         if packets != table_packets:
             yield Difference("streams", subject, "packets", packets, table_packets, where, own)
@@ -192,12 +202,12 @@ def compare_streams(theirs: dict[tuple[str, str, int], streams.Stream], rows: li
         codecs = {str(r["codec"] or "none").lower() for r in found}
         if one.codec not in codecs:
             yield Difference("streams", subject, "codec", "/".join(sorted(codecs)), one.codec, where, own)
-        if len(found) == 1:
-            yield from compare_jitter(subject, found[0], one, where, own)
+        if len(pieces) == 1:
+            yield from compare_jitter(subject, pieces[0], one, where, own)
         named = {str(r["call_id"]) for r in found if r["call_id"]}
         if one.call_ids and not named:
             yield Difference("streams", subject, "call_id", None, sorted(one.call_ids), where, own)
-        elif named - one.call_ids:
+        elif named - one.call_ids - one.kin_call_ids:
             yield Difference("streams", subject, "call_id", sorted(named), sorted(one.call_ids), where, own)
     for key, found in mine.items():
         subject = f"{key[0]} -> {key[1]} ssrc {key[2]:#010x}"

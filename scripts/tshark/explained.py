@@ -13,17 +13,17 @@ FILE = Path(__file__).with_name("explained.toml")
 
 @dataclass(frozen=True)
 class Kind:
-    """A known difference; without fields it is one in any field of its fact."""
+    """A known difference; without columns it is one in any column of its fact."""
 
     reason: str
     fact: str
     traits: frozenset[str]
-    fields: frozenset[str] = frozenset()
+    columns: frozenset[str] = frozenset()
 
     def explains(self, difference: Difference) -> bool:
         return (
             difference.fact == self.fact
-            and (not self.fields or difference.field in self.fields)
+            and (not self.columns or difference.column in self.columns)
             and self.traits <= difference.traits
         )
 
@@ -32,10 +32,10 @@ def kinds(file: Path = FILE) -> list[Kind]:
     """The kinds of the file; one without traits would explain everything and is refused."""
     found = []
     for entry in tomllib.loads(file.read_text())["kind"]:
-        traits, fields = frozenset(entry.pop("traits")), frozenset(entry.pop("fields", []))
+        traits, columns = frozenset(entry.pop("traits")), frozenset(entry.pop("columns", []))
         if not traits:
             raise ValueError(f"{entry['reason']} has no traits.")
-        found.append(Kind(**entry, traits=traits, fields=fields))
+        found.append(Kind(**entry, traits=traits, columns=columns))
     return found
 
 

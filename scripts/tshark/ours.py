@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # Parties can only be compared where they are readable.
 CONFIGURATION = 'privacy = "clear"\n'
@@ -40,22 +41,17 @@ def read(binary: str, capture: Path) -> Reports:
             return Reports(complaint=f"exit code {replay.returncode}: {last}")
         reports = Reports()
         try:
-            summary = one(program, "summary")
+            summary = report(program, "summary")
+            summary = summary[0] if isinstance(summary, list) else summary
             reports.messages = Counter(summary["sip_requests"]) + Counter(summary["sip_responses"])
             reports.calls, reports.registrations, reports.streams = (
-                rows(program, name) for name in ("calls", "registrations", "streams")
+                report(program, name) for name in ("calls", "registrations", "streams")
             )
-            reports.losses = {str(row["name"]) for row in rows(program, "losses")}
+            reports.losses = {str(row["name"]) for row in report(program, "losses")}
         except (KeyError, TypeError, ValueError, subprocess.CalledProcessError) as error:
             reports.complaint = f"a report that cannot be read: {error!r}"
         return reports
 
 
-def rows(program: list[str], name: str) -> list[Row]:
-    output = subprocess.run([*program, "report", name], capture_output=True, text=True, check=True).stdout
-    return json.loads(output)
-
-
-def one(program: list[str], name: str) -> dict[str, dict[str, int]]:
-    found = rows(program, name)
-    return found[0] if isinstance(found, list) else found
+def report(program: list[str], name: str) -> Any:
+    return json.loads(subprocess.run([*program, "report", name], capture_output=True, text=True, check=True).stdout)

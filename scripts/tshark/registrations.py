@@ -18,7 +18,7 @@ class Binding:
     contact: str
     # Frames of the responses that let the contact stay.
     accepted: list[int] = field(default_factory=list)
-    # Seconds that the last response gave, 0 where it removed the contact.
+    # Seconds that the last of them gave.
     expires: int | None = None
     # Frames of the REGISTERs that asked for the binding, answered or not.
     asked: list[int] = field(default_factory=list)
@@ -70,15 +70,17 @@ def registrations(messages: list[Message]) -> list[Binding]:
             if request.message is m:
                 for contact in contacts:
                     binding(request, contact).asked.append(m.frame)
-        elif (request := requests.get(key)) is not None and m.code >= 200:
-            is_news = request.final is None or (request.final >= 300 and m.code < 300)
-            if not is_news:
+        elif key in requests and m.code >= 200:
+            asked = requests[key]
+            if asked.final is not None and (asked.final < 300 or m.code >= 300):
                 continue
-            request.final = m.code
-            for contact in request.contacts:
-                one = binding(request, contact)
+            asked.final = m.code
+            for contact in asked.contacts:
+                one = binding(asked, contact)
                 one.statuses.add(m.code)
                 if m.code < 300:
-                    one.expires = granted(request, m, contact)
-                    one.accepted += [m.frame] if one.expires else []
+                    time = granted(asked, m, contact)
+                    # What removes the contact grants nothing.
+                    one.expires = time or one.expires
+                    one.accepted += [m.frame] if time else []
     return list(bindings.values())

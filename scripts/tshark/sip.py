@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 from urllib.parse import unquote
 
 # RFC 3261 section 7.3.3.
@@ -32,12 +33,18 @@ class Address:
     @property
     def identity(self) -> str:
         """Scheme, user and host, without port and parameters."""
+        if not self.is_uri:
+            return self.uri
         scheme, _, rest = self.uri.partition(":")
         user, at, host = rest.rpartition("@")
         if scheme.lower() == "tel":
             return f"tel:{self.user}"
         host = re.split(r"[;?>]", host)[0].lower()
         return f"{scheme.lower()}:{unquote(user.partition(':')[0])}{at}{re.sub(r':[0-9]*$', '', host)}"
+
+    @property
+    def is_uri(self) -> bool:
+        return re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", self.uri) is not None
 
     @property
     def party(self) -> str:
@@ -79,7 +86,7 @@ class Message:
     def headers(self) -> dict[str, list[str]]:
         """Values by name in lower case, folded lines joined (section 7.3.1)."""
         found: dict[str, list[str]] = {}
-        for line in re.sub(r"\r?\n[ \t]+", " ", self.head).splitlines():
+        for line in re.sub(r"\r?\n[ \t]+", " ", self.head).split("\n"):
             name, colon, value = line.partition(":")
             name = name.strip().lower()
             if colon:
@@ -165,7 +172,7 @@ def address(value: str) -> Address:
 def descriptions(lines: list[tuple[str, str]]) -> tuple[Media, ...]:
     """The media of a session description from its lines, as tshark's fields name them."""
     session = ""
-    open_media: list[dict] = []
+    open_media: list[dict[str, Any]] = []
     for name, value in lines:
         if name == "sdp.connection_info":
             where = value.split()[2].split("/")[0] if len(value.split()) > 2 else ""

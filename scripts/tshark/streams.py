@@ -33,7 +33,10 @@ class Stream:
     # With every packet, and with those of telephone events left out; ms. None where no clock rate is known.
     jitter: float | None = None
     jitter_of_voice: float | None = None
+    # The calls whose descriptions name an end of it.
     call_ids: set[str] = field(default_factory=set)
+    # Those of its other direction (RFC 4961), and of the same source and SSRC on another way (RFC 8445 section 12).
+    kin_call_ids: set[str] = field(default_factory=set)
     traits: set[str] = field(default_factory=set)
 
 
@@ -85,7 +88,13 @@ def streams(packets: dict[StreamKey, list[Packet]], table: dict[StreamKey, tuple
     """The streams, given when each Call-ID's last call ended."""
     descriptions = Descriptions(messages)
     found = {key: stream(key, own, table.get(key), descriptions) for key, own in packets.items()}
-    for one in found.values():
+    by_source: dict[tuple[str, int], set[str]] = {}
+    by_ends: dict[tuple[str, str], set[str]] = {}
+    for (src, dst, ssrc), one in found.items():
+        by_source.setdefault((src, ssrc), set()).update(one.call_ids)
+        by_ends.setdefault((dst, src), set()).update(one.call_ids)
+    for (src, dst, ssrc), one in found.items():
+        one.kin_call_ids = by_source[src, ssrc] | by_ends.get((src, dst), set())
         is_over = one.call_ids and all(ended.get(i, one.packets[0].at) < one.packets[0].at for i in one.call_ids)
         one.traits |= {"behind-the-call"} if is_over else set()
     return found

@@ -122,15 +122,23 @@ def messages(layers: Pairs) -> list[Message]:
             fragments = (*hosts, str(values.get("ip.id", ""))) if whole else None
         elif name in ("udp", "tcp"):
             ports = (values.get(f"{name}.srcport", ""), values.get(f"{name}.dstport", ""))
-            octets = bytes.fromhex(str(values.get("udp.payload", "")).replace(":", ""))
+            octets = bytes.fromhex(str(values.get("udp.payload", "")).replace(":", "")).lstrip(b"\r\n")
         elif name == "sip":
             start = values.get("sip.Request-Line") or values.get("sip.Status-Line")
             if isinstance(start, str):
                 media = tuple(m for lines in sessions(values.get("sip.msg_body")) for m in descriptions(lines))
                 is_open = bool(octets) and b"\n" not in octets[len(start) : len(start) + 2]
+                # tshark ends a string at a zero octet; of a datagram the octets themselves are at hand.
+                head = header(octets) if octets and not is_open else str(values.get("sip.msg_hdr", ""))
                 found.append(Message(frame, at, endpoint(hosts[0], ports[0]), endpoint(hosts[1], ports[1]), protocols,
-                                     start, str(values.get("sip.msg_hdr", "")), media, fragments, is_open))  # fmt: skip
+                                     start, head, media, fragments, is_open))  # fmt: skip
     return found
+
+
+def header(octets: bytes) -> str:
+    """What stands between the start line and the first empty line."""
+    rest = octets.partition(b"\n")[2]
+    return re.split(rb"\r?\n\r?\n", b"\n" + rest, maxsplit=1)[0][1:].decode(errors="replace")
 
 
 def sessions(body: object) -> list[list[tuple[str, str]]]:
