@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .sip import Address, Message
+from .sip import Address, Message, number
 
 # What section 10.2.1.1 lets a registrar choose where nobody says how long.
 DEFAULT_EXPIRES = 3600
@@ -34,16 +34,12 @@ class Request:
     final: int | None = None
 
 
-def seconds(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
-
-
 def granted(request: Request, response: Message, contact: Address) -> int:
     """How long the response lets the contact stay (section 10.3, step 8), 0 where it is gone."""
     listed = [c for c in response.contacts if c.identity == contact.identity]
     for said in (listed[0].params.get("expires", "") if listed else "", response.first("expires"),
                  contact.params.get("expires", ""), request.message.first("expires")):  # fmt: skip
-        if (value := seconds(said)) is not None:
+        if (value := number(said)) is not None:
             return value
     return DEFAULT_EXPIRES
 
@@ -58,10 +54,10 @@ def registrations(messages: list[Message]) -> list[Binding]:
         return bindings.setdefault((aor, name), Binding(aor, name))
 
     for m in messages:
-        number, method = m.cseq
+        sequence, method = m.cseq
         if method != "REGISTER":
             continue
-        key = (m.first("call-id"), number)
+        key = (m.first("call-id"), sequence)
         if m.code is None:
             contacts = [c for c in m.contacts if c.uri != "*"]
             if not contacts:

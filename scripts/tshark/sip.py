@@ -102,7 +102,7 @@ class Message:
         words = self.start.split(" ")
         if not words[0].upper().startswith("SIP/"):
             return None
-        return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+        return number(words[1]) or 0 if len(words) > 1 else 0
 
     @property
     def method(self) -> str:
@@ -112,8 +112,8 @@ class Message:
     @cached_property
     def cseq(self) -> tuple[int, str]:
         words = self.first("cseq").split()
-        number = int(words[0]) if words and words[0].isdigit() else -1
-        return number, words[1] if len(words) > 1 else ""
+        sequence = number(words[0]) if words else None
+        return -1 if sequence is None else sequence, words[1] if len(words) > 1 else ""
 
     @cached_property
     def sender(self) -> Address:
@@ -126,6 +126,11 @@ class Message:
     @property
     def contacts(self) -> list[Address]:
         return [address(one) for value in self.headers.get("contact", []) for one in split(value)]
+
+
+def number(text: str) -> int | None:
+    """Decimal digits of ASCII; more than a header may hold is no number."""
+    return int(text) if re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
 def outside(text: str, wanted: str) -> list[int]:
@@ -182,15 +187,15 @@ def descriptions(lines: list[tuple[str, str]]) -> tuple[Media, ...]:
                 session = where
         elif name == "sdp.media":
             words = value.split()
-            if len(words) >= 3 and words[1].split("/")[0].isdigit():
-                formats = {int(w): STATIC[int(w)] for w in words[3:] if w.isdigit() and int(w) in STATIC}
-                open_media.append({"kind": words[0], "address": session, "port": int(words[1].split("/")[0]),
-                                   "formats": formats, "candidates": []})  # fmt: skip
+            port = number(words[1].split("/")[0]) if len(words) >= 3 else None
+            if port is not None:
+                formats = {t: STATIC[t] for t in map(number, words[3:]) if t in STATIC}
+                open_media.append({"kind": words[0], "address": session, "port": port, "formats": formats, "candidates": []})
         elif name == "sdp.media_attr" and open_media:
-            if found := re.match(r"rtpmap: *(\d+) +([^/\s]+)/(\d+)", value):
-                open_media[-1]["formats"][int(found[1])] = (found[2].lower(), int(found[3]))
-            elif value.startswith("candidate:") and len(value.split()) > 5 and value.split()[5].isdigit():
-                open_media[-1]["candidates"].append((value.split()[4], int(value.split()[5])))
+            if found := re.match(r"rtpmap: *([0-9]{1,3}) +([^/\s]+)/([0-9]{1,6})", value):
+                open_media[-1]["formats"][int(found[1])] = (found[2].lower(), max(int(found[3]), 1))
+            elif value.startswith("candidate:") and len(words := value.split()) > 5 and (port := number(words[5])) is not None:
+                open_media[-1]["candidates"].append((words[4], port))
     return tuple(Media(**{**m, "candidates": tuple(m["candidates"])}) for m in open_media)
 
 

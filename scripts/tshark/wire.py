@@ -85,7 +85,7 @@ def read(capture: Path, settings: str) -> Wire:
     wire = Wire()
     sip = run(capture, settings, "-Y", "sip", "-T", "json", "-j", LAYERS)
     # A capture that ends within a packet still leaves a whole array.
-    for packet in json.loads(sip.stdout or "[]", object_pairs_hook=list):
+    for packet in json.loads(sip.stdout or "[]", object_pairs_hook=list, strict=False):
         wire.messages += messages(dict(dict(packet)["_source"])["layers"])
     fields = [word for name in RTP for word in ("-e", name)]
     rtp = run(capture, settings, "-Y", "rtp", "-T", "fields", "-E", "occurrence=a", "-E", "separator=/t",
