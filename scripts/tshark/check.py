@@ -13,6 +13,7 @@ import sys
 import tempfile
 import unittest
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from . import compare, explained, messages, ours, sip, streams, wire
@@ -82,6 +83,7 @@ class Comparison(unittest.TestCase):
     def differences(self, reports: ours.Reports, read: wire.Wire | None = None) -> list[tuple[str, str]]:
         result = compare.compare(read or made(), reports)
         self.assertTrue(all(result.compared[fact] for fact in ("messages", "calls", "registrations", "streams")))
+        self.assertEqual(result.described, 47)
         return [(d.fact, d.column) for d in result.differences]
 
     def test_two_equal_sides_have_no_difference(self) -> None:
@@ -137,6 +139,16 @@ class Comparison(unittest.TestCase):
             read.messages.append(message(frame + 1, frame, SERVER, PHONE, f"SIP/2.0 {status} X", answer))
         reports = reported()
         reports.messages += Counter({"REGISTER": 2, "200": 1, "403": 1})
+        self.assertEqual(self.differences(reports, read), [])
+
+    def test_two_contacts_of_one_register_are_two_bindings(self) -> None:
+        read = made()
+        both = "Contact: <sip:101@192.0.2.10>;expires=60, <sip:101@192.0.2.11>;expires=90\r\n"
+        read.messages[2] = replace(read.messages[2], head=read.messages[2].head.partition("Contact")[0] + both)
+        read.messages[3] = replace(read.messages[3], head=read.messages[3].head.partition("Contact")[0] + both)
+        self.assertEqual(self.differences(reported(), read), [("registrations", "row")])
+        reports = reported()
+        reports.registrations.append({**reports.registrations[0], "contact": "sip:101@192.0.2.11:5060", "expires_s": 90})
         self.assertEqual(self.differences(reports, read), [])
 
     def test_what_nobody_knows_is_no_reason(self) -> None:

@@ -39,6 +39,9 @@ class Result:
     """What comparing one capture gave."""
 
     compared: Counter[str] = field(default_factory=Counter)
+    # RTP packets whose streams a description names, and those of them that Bellwether holds in a call.
+    described: int = 0
+    in_calls: int = 0
     differences: list[Difference] = field(default_factory=list)
 
 
@@ -61,7 +64,9 @@ def compare(wire: Wire, reports: ours.Reports) -> Result:
         return result
     for name, rows in (("calls", reports.calls), ("registrations", reports.registrations), ("streams", reports.streams)):
         result.compared[name] = len(rows)
-    found = list(compare_facts(wire, wire.packets, sorted(kept, key=lambda m: (m.at, m.frame)), reports))
+    in_order = sorted(kept, key=lambda m: (m.at, m.frame))
+    found = list(compare_facts(wire, wire.packets, in_order, reports))
+    result.described, result.in_calls = linked(wire, in_order, reports)
     if found and "timestamp_backward" in reports.losses:
         # Bellwether raises stamps that go back, and says so; with stamps raised here too some differences may be gone.
         raised = wire.raised()
@@ -87,6 +92,14 @@ def compare_facts(wire: Wire, packets: dict[StreamKey, list[Packet]], ordered: l
     ended = {call.call_id: call.ended_at for call in found_calls if call.ended_at is not None}
     found_streams = streams.streams(packets, wire.streams, ordered, ended)
     yield from compare_streams(found_streams, reports.streams, wire.others)
+
+
+def linked(wire: Wire, ordered: list[Message], reports: ours.Reports) -> tuple[int, int]:
+    """How many RTP packets belong to described streams, and how many of those Bellwether holds in a call."""
+    held = {(str(r["src"]), str(r["dst"]), int(str(r["ssrc"]))) for r in reports.streams if r["call_id"]}
+    found = streams.streams(wire.packets, wire.streams, ordered, {})
+    sizes = {key: len(one.packets) for key, one in found.items() if one.call_ids | one.kin_call_ids}
+    return sum(sizes.values()), sum(n for key, n in sizes.items() if key in held)
 
 
 def compare_messages(kept: list[Message], changes: dict[str, Counter[str]], frames: dict[str, list[int]],
