@@ -70,13 +70,12 @@ class Descriptions:
         return self.at_endpoint.get(key[1], []), self.at_endpoint.get(key[0], [])
 
     def format(self, key: StreamKey, packet: Packet) -> tuple[str, int] | None:
-        """Encoding name and clock rate of a packet: what its receiver said last before it, else its sender (RFC 3264 5.1)."""
-        for described in self.naming(key):
-            known = [d for d in described if packet.payload_type in d.media.formats]
-            in_force = [d for d in known if d.at <= packet.at + AHEAD] or known[:1]
-            if in_force:
-                return in_force[-1].media.formats[packet.payload_type]
-        return STATIC.get(packet.payload_type)
+        """Encoding name and clock rate of a packet: what its receiver said last before it (RFC 3264 section 5.1), or
+        where no description names the receiver's end, as behind a NAT, its sender."""
+        receiver, sender = self.naming(key)
+        known = [d for d in receiver or sender if packet.payload_type in d.media.formats]
+        in_force = [d for d in known if d.at <= packet.at + AHEAD] or known[:1]
+        return in_force[-1].media.formats[packet.payload_type] if in_force else STATIC.get(packet.payload_type)
 
 
 def host(endpoint: str) -> str:
