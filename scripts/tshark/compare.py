@@ -119,41 +119,43 @@ def compare_messages(kept: list[Message], changes: dict[str, Counter[str]], fram
 
 
 def compare_calls(theirs: list[calls.Call], rows: list[ours.Row], unseen: bytes) -> Iterator[Difference]:
-    unmatched = list(rows)
+    unmatched: dict[tuple[str, str], list[ours.Row]] = {}
+    for row in rows:
+        unmatched.setdefault((str(row["call_id"]), str(row["from_tag"] or "")), []).append(row)
     for call in theirs:
         subject = f"{call.call_id} from-tag {call.from_tag or 'none'}"
         where = [call.frame, *(a.frame for a in call.answers)]
-        row = next((r for r in unmatched if is_same_call(call, r)), None)
-        if row is None:
+        same = unmatched.get((call.call_id, call.from_tag), [])
+        found = next((r for r in same if is_near(stamp(r["started_at"]), call.started_at)), None)
+        if found is None:
             yield Difference("calls", subject, "row", None, "a call", where)
             continue
-        unmatched.remove(row)
-        final, success = call.final, call.success
-        pairs = {
-            "final_status": (row["final_status"], final.code if final else None),
-            "caller": (unquote(str(row["caller"])), call.caller),
-            "callee": (unquote(str(row["callee"])), call.callee),
-            "source": (row["source"], call.source),
-            "destination": (row["destination"], call.destination),
-        }
-        own = set() if call.has_uris else {"no-uri"}
-        for name, (mine, reference) in pairs.items():
-            if mine != reference:
-                yield Difference("calls", subject, name, mine, reference, where, set(own))
-        answered = stamp(row["answered_at"])
-        reference = success.at if success else None
-        if not is_near(answered, reference):
-            yield Difference("calls", subject, "answered_at", answered, reference, where)
-    for row in unmatched:
+        same.remove(found)
+        yield from compare_call(subject, found, call, where)
+    for row in (row for rest in unmatched.values() for row in rest):
         subject = f"{row['call_id']} from-tag {row['from_tag']}"
         is_unseen = str(row["call_id"]).encode() in unseen
         own = {"in-no-sip-of-tshark"} if is_unseen else set()
         yield Difference("calls", subject, "row", f"a call at {row['started_at']}", None, [], own)
 
 
-def is_same_call(call: calls.Call, row: ours.Row) -> bool:
-    is_named_so = row["call_id"] == call.call_id and (row["from_tag"] or "") == call.from_tag
-    return is_named_so and is_near(stamp(row["started_at"]), call.started_at)
+def compare_call(subject: str, row: ours.Row, call: calls.Call, where: list[int]) -> Iterator[Difference]:
+    final, success = call.final, call.success
+    pairs = {
+        "final_status": (row["final_status"], final.code if final else None),
+        "caller": (unquote(str(row["caller"])), call.caller),
+        "callee": (unquote(str(row["callee"])), call.callee),
+        "source": (row["source"], call.source),
+        "destination": (row["destination"], call.destination),
+    }
+    own = set() if call.has_uris else {"no-uri"}
+    for name, (mine, reference) in pairs.items():
+        if mine != reference:
+            yield Difference("calls", subject, name, mine, reference, where, set(own))
+    answered = stamp(row["answered_at"])
+    answer = success.at if success else None
+    if not is_near(answered, answer):
+        yield Difference("calls", subject, "answered_at", answered, answer, where)
 
 
 def is_near(a: int | None, b: int | None) -> bool:

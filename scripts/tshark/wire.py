@@ -101,6 +101,8 @@ def read(capture: Path, settings: str) -> Wire:
     wire.raised = lambda: raised_stamps(capture, settings)
     if sip.returncode or rtp.returncode:
         wire.warning = "tshark stopped early"
+    if missing := wire.packets.keys() - wire.streams.keys():
+        raise ValueError(f"tshark's table of streams lacks {sorted(missing)[0]}")
     return wire
 
 
@@ -127,7 +129,8 @@ def messages(layers: Pairs) -> list[Message]:
             start = values.get("sip.Request-Line") or values.get("sip.Status-Line")
             if isinstance(start, str):
                 media = tuple(m for lines in sessions(values.get("sip.msg_body")) for m in descriptions(lines))
-                is_open = bool(octets) and b"\n" not in octets[len(start) : len(start) + 2]
+                feed, bare = octets.find(b"\n"), octets.find(b"\r")
+                is_open = bare >= 0 and not 0 <= feed <= bare + 1
                 # tshark ends a string at a zero octet; of a datagram the octets themselves are at hand.
                 head = header(octets) if octets and not is_open else str(values.get("sip.msg_hdr", ""))
                 found.append(Message(frame, at, endpoint(hosts[0], ports[0]), endpoint(hosts[1], ports[1]), protocols,
