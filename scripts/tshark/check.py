@@ -30,7 +30,9 @@ def head(method: str, number: int, to_tag: str = "", extra: str = "") -> str:
             f"CSeq: {number} {method}\r\n{extra}\r\n")  # fmt: skip
 
 
-def message(frame: int, at: float, src: str, dst: str, start: str, text: str, media: tuple[sip.Media, ...] = ()) -> sip.Message:
+def message(
+    frame: int, at: float, src: str, dst: str, start: str, text: str, media: tuple[sip.Media, ...] = ()
+) -> sip.Message:
     return sip.Message(frame, round(at * SECOND), src, dst, ("eth", "ip", "udp", "sip"), start, text, media)
 
 
@@ -58,7 +60,9 @@ def made() -> wire.Wire:
         message(9, 9.0, PHONE, SERVER, "BYE sip:102@lab.example SIP/2.0", head("BYE", 3, "b1")),
         message(10, 9.1, SERVER, PHONE, "SIP/2.0 200 OK", head("BYE", 3, "b1")),
     ]
-    packets = [wire.Packet(20 + i, 4 * SECOND + i * 20_000_000 + (i % 2) * 4_000_000, 8, 100 + i, 160 * i) for i in range(50)]
+    packets = [
+        wire.Packet(20 + i, 4 * SECOND + i * 20_000_000 + (i % 2) * 4_000_000, 8, 100 + i, 160 * i) for i in range(50)
+    ]
     del packets[10:13]
     found.packets[MEDIA, FAR, 7] = packets
     found.streams[MEDIA, FAR, 7] = (47, 3)
@@ -127,7 +131,9 @@ class Comparison(unittest.TestCase):
         reports.streams[1]["call_id"] = "other"
         self.assertEqual(self.differences(reports), [("streams", "call_id")])
         reports.streams[1]["first_seen"] = "1970-01-01T00:00:05.000000000Z"
-        self.assertEqual(self.differences(reports), [("streams", "packets"), ("streams", "lost"), ("streams", "call_id")])
+        self.assertEqual(
+            self.differences(reports), [("streams", "packets"), ("streams", "lost"), ("streams", "call_id")]
+        )
 
     def test_a_removal_and_a_refused_register_are_no_refresh(self) -> None:
         read = made()
@@ -148,7 +154,9 @@ class Comparison(unittest.TestCase):
         read.messages[3] = replace(read.messages[3], head=read.messages[3].head.partition("Contact")[0] + both)
         self.assertEqual(self.differences(reported(), read), [("registrations", "row")])
         reports = reported()
-        reports.registrations.append({**reports.registrations[0], "contact": "sip:101@192.0.2.11:5060", "expires_s": 90})
+        reports.registrations.append(
+            {**reports.registrations[0], "contact": "sip:101@192.0.2.11:5060", "expires_s": 90}
+        )
         self.assertEqual(self.differences(reports, read), [])
 
     def test_what_nobody_knows_is_no_reason(self) -> None:
@@ -186,7 +194,10 @@ class Reading(unittest.TestCase):
                "   203    -2 (-1.0%)           8.093          20.022          28.785           0.354           4.823           8.121 ")  # fmt: skip
         found = wire.STREAM.match(row)
         assert found is not None
-        self.assertEqual(found.groups()[:5] + found.groups()[6:], ("10.77.0.15", "8000", "10.77.0.18", "14717", "575A4B2E", "203", "-2"))
+        self.assertEqual(
+            found.groups()[:5] + found.groups()[6:],
+            ("10.77.0.15", "8000", "10.77.0.18", "14717", "575A4B2E", "203", "-2"),
+        )
 
     def test_commas_within_quotes_and_brackets_part_no_contacts(self) -> None:
         self.assertEqual(len(sip.split('"a, \\"b" <sip:a,b@h>;q=1, <sip:c@h>')), 2)

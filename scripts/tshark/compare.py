@@ -62,7 +62,11 @@ def compare(wire: Wire, reports: ours.Reports) -> Result:
     if "hep" in changes:
         # tshark reads none of the messages within HEP: it has no calls and registrations to compare with.
         return result
-    for name, rows in (("calls", reports.calls), ("registrations", reports.registrations), ("streams", reports.streams)):
+    for name, rows in (
+        ("calls", reports.calls),
+        ("registrations", reports.registrations),
+        ("streams", reports.streams),
+    ):
         result.compared[name] = len(rows)
     in_order = sorted(kept, key=lambda m: (m.at, m.frame))
     found = list(compare_facts(wire, wire.packets, in_order, reports))
@@ -231,11 +235,15 @@ def compare_streams(theirs: dict[tuple[str, str, int], streams.Stream], rows: li
         yield Difference("streams", subject, "row", f"{found[0]['packets']} packets", None, [], own)
 
 
-def compare_jitter(subject: str, row: ours.Row, one: streams.Stream, where: list[int], own: set[str]) -> Iterator[Difference]:
+def compare_jitter(
+    subject: str, row: ours.Row, one: streams.Stream, where: list[int], own: set[str]
+) -> Iterator[Difference]:
     reported, reference = row["jitter_ms"], one.jitter_of_voice
     if reported is None and reference is None:
         return
     if reported is None or reference is None or abs(float(str(reported)) - reference) >= 1.0:
         is_with = reported is not None and one.jitter is not None and abs(float(str(reported)) - one.jitter) < 1.0
         text = None if reference is None else round(reference, 3)
-        yield Difference("streams", subject, "jitter_ms", reported, text, where, own | ({"as-with-events"} if is_with else set()))
+        yield Difference(
+            "streams", subject, "jitter_ms", reported, text, where, own | ({"as-with-events"} if is_with else set())
+        )

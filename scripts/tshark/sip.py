@@ -190,11 +190,17 @@ def descriptions(lines: list[tuple[str, str]]) -> tuple[Media, ...]:
             port = number(words[1].split("/")[0]) if len(words) >= 3 else None
             if port is not None:
                 formats = {t: STATIC[t] for t in map(number, words[3:]) if t in STATIC}
-                open_media.append({"kind": words[0], "address": session, "port": port, "formats": formats, "candidates": []})
+                open_media.append(
+                    {"kind": words[0], "address": session, "port": port, "formats": formats, "candidates": []}
+                )
         elif name == "sdp.media_attr" and open_media:
             if found := re.match(r"rtpmap: *([0-9]{1,3}) +([^/\s]+)/([0-9]{1,6})", value):
                 open_media[-1]["formats"][int(found[1])] = (found[2].lower(), max(int(found[3]), 1))
-            elif value.startswith("candidate:") and len(words := value.split()) > 5 and (port := number(words[5])) is not None:
+            elif (
+                value.startswith("candidate:")
+                and len(words := value.split()) > 5
+                and (port := number(words[5])) is not None
+            ):
                 open_media[-1]["candidates"].append((words[4], port))
     return tuple(Media(**{**m, "candidates": tuple(m["candidates"])}) for m in open_media)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .sip import Media, Message, descriptions
+from .sip import Message, descriptions
 
 # SIP is looked for on every port, and a TCP stream is read in order of sequence. IP fragments and TCP
 # segments are put together by default. The heuristics must not come first (tcp.try_heuristic_first): where a
@@ -56,7 +56,7 @@ class Wire:
     packets: dict[StreamKey, list[Packet]] = field(default_factory=dict)
     # Of tshark's table: packets and losses.
     streams: dict[StreamKey, tuple[int, int]] = field(default_factory=dict)
-    # Frames of the capture that tshark takes for no SIP though they look like it: number, source, payload, is it cut short.
+    # Frames of the capture that tshark takes for no SIP though they look like it: number, payload, whether UDP says more octets than came.
     suspects: list[tuple[int, bytes, bool]] = field(default_factory=list)
     warning: str | None = None
     # As which protocols tshark reads the datagrams from one endpoint to another.
@@ -163,7 +163,11 @@ def add_packets(wire: Wire, values: list[str]) -> None:
         return
     # Of addresses within tunnels the last is the innermost.
     last = {name: row[name].rpartition(",")[2] for name in RTP[2:8]}
-    family = "ipv6" if last["ipv6.src"] and row["frame.protocols"].rfind("ipv6") > row["frame.protocols"].rfind(":ip:") else "ip"
+    family = (
+        "ipv6"
+        if last["ipv6.src"] and row["frame.protocols"].rfind("ipv6") > row["frame.protocols"].rfind(":ip:")
+        else "ip"
+    )
     src = endpoint(last[f"{family}.src"], last["udp.srcport"])
     dst = endpoint(last[f"{family}.dst"], last["udp.dstport"])
     columns = [row[name].split(",") for name in RTP[8:12]]
@@ -171,7 +175,9 @@ def add_packets(wire: Wire, values: list[str]) -> None:
         # A header of another version than 2, of which tshark shows no more.
         return
     for ssrc, payload_type, seq, ticks in zip(*columns):
-        packet = Packet(int(row["frame.number"]), nanoseconds(row["frame.time_epoch"]), int(payload_type), int(seq), int(ticks))
+        packet = Packet(
+            int(row["frame.number"]), nanoseconds(row["frame.time_epoch"]), int(payload_type), int(seq), int(ticks)
+        )
         wire.packets.setdefault((src, dst, int(ssrc, 16)), []).append(packet)
 
 
@@ -197,7 +203,9 @@ def raised_stamps(capture: Path, settings: str) -> dict[int, int]:
 
 def suspects(capture: Path, settings: str) -> list[tuple[int, bytes, bool]]:
     """Datagrams with the look of SIP that tshark does not read as such, or reads beyond what was sent."""
-    wanted = 'udp && !icmp && ((!sip && (udp.payload contains "SIP/2.0" || udp.payload[0:4] == "HEP3")) || udp.length.bad)'
+    wanted = (
+        'udp && !icmp && ((!sip && (udp.payload contains "SIP/2.0" || udp.payload[0:4] == "HEP3")) || udp.length.bad)'
+    )
     found = run(capture, settings, "-Y", wanted, "-T", "fields", "-E", "occurrence=l",
                 "-e", "frame.number", "-e", "udp.payload", "-e", "udp.length.bad")  # fmt: skip
     rows = []
