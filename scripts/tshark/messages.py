@@ -18,8 +18,8 @@ METHODS = {
     "REFER", "MESSAGE", "PUBLISH",
 }  # fmt: skip
 
-# Payload of a HEP chunk, and those of generic vendor that hold one.
-HEP_PAYLOAD = 0x000F
+# The HEP chunks that hold the message and say what it is.
+HEP_PAYLOAD, HEP_PROTOCOL = 0x000F, 0x000B
 
 
 def name(start: str) -> str:
@@ -104,7 +104,7 @@ def hep(payload: bytes) -> bytes | None:
         body = payload[at + 6 : at + length]
         if (vendor, kind) == (0, HEP_PAYLOAD):
             inner = body
-        elif (vendor, kind) == (0, 0x000B) and body:
+        elif (vendor, kind) == (0, HEP_PROTOCOL) and body:
             protocol = body[0]
         at += length
     return inner if protocol == 1 else None
