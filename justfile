@@ -34,7 +34,7 @@ bench-live:
     cargo build --release --quiet
     scripts/bench-live 60
 
-# Message counts beside tshark's
+# Messages, calls, streams and registrations beside tshark's
 tshark:
     cargo build --release --quiet
     scripts/compare-tshark
