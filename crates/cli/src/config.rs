@@ -617,6 +617,7 @@ impl Config {
             ringing_timeout: span(t.ringing_s),
             call_idle: span(t.call_s),
             registration_idle: span(t.registration_s),
+            tells_under_way: false,
         }
     }
 

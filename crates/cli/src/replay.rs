@@ -177,7 +177,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
-fn check_folder(db: &Path) -> Result<(), Failure> {
+pub(crate) fn check_folder(db: &Path) -> Result<(), Failure> {
     match db.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(Failure::Usage(format!("the folder {} of the database does not exist", folder.display())))

@@ -144,6 +144,9 @@ impl Judge {
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
             }
+            Fact::RegistrationUnderWay(progress) => {
+                rows.push(Row::RegistrationUnderWay(Box::new(registration_update(*progress))));
+            }
             Fact::Clock(seen) => rows.push(Row::WallClock(Box::new(WallClockRow {
                 subject: seen.subject,
                 kind: seen.kind,
@@ -154,6 +157,12 @@ impl Judge {
             Fact::Timer(timer) => rows.push(Row::Timer(Box::new(self.timer(*timer)))),
             Fact::Stream(stream) => {
                 rows.push(Row::Stream(Box::new(stream_row(&Mask::unnamed(&self.tokeniser), *stream))));
+            }
+            Fact::StreamUnderWay(stream) => {
+                rows.push(Row::StreamUnderWay(Box::new(stream_row(
+                    &Mask::unnamed(&self.tokeniser),
+                    *stream,
+                ))));
             }
         }
     }

@@ -19,10 +19,14 @@ pub enum Row {
     Link(i64, i64),
     Registration(Box<RegistrationRow>),
     RegistrationUpdate(Box<RegistrationUpdate>),
+    /// The same of a device that goes on, as a live run shows it meanwhile. Nothing is concluded from it, so that a replay comes to the same.
+    RegistrationUnderWay(Box<RegistrationUpdate>),
     Timer(Box<TimerRow>),
     WallClock(Box<WallClockRow>),
     SensorClock(Box<SensorClockRow>),
     Stream(Box<StreamRow>),
+    /// The same of a stream that goes on; as of devices.
+    StreamUnderWay(Box<StreamRow>),
     Author(Box<AuthorRow>),
     Sighting(Box<SightingRow>),
     Instance(Box<InstanceRow>),

@@ -14,6 +14,7 @@ use bellwether_store::Writer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
+use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
 use crate::links::Links;
@@ -27,8 +28,11 @@ use crate::writing::Supply;
 /// times over for a thread that is not given a processor at once.
 const HOLD: Span = Span::from_millis(5 * bellwether_capture::HOLD_MS as i64);
 
-/// How often what was counted is written down, and told if something was lost.
+/// How often it is told if something was lost.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
+
+/// How often what was taken and counted is written down, if anything was.
+const WRITE_EVERY: Duration = Duration::from_secs(5);
 
 /// Something that the operator should know while the sensor runs.
 #[derive(Debug)]
@@ -185,6 +189,8 @@ pub fn sense(
                 unheard: &unheard,
                 session,
                 told: Counters::default(),
+                written: 0,
+                last_write: Instant::now(),
                 last_count: Instant::now(),
                 last_alive: None,
                 is_wall_clock,
@@ -221,6 +227,9 @@ struct LiveFeed<'a> {
     session: Session,
     /// What was counted when losses were last told.
     told: Counters,
+    /// The packets taken when counts were last written down.
+    written: u64,
+    last_write: Instant,
     last_count: Instant,
     last_alive: Option<Instant>,
     /// Whether time goes on by the clock where nothing comes.
@@ -282,6 +291,9 @@ impl LiveFeed<'_> {
             }
             if self.last_count.elapsed() >= COUNT_EVERY {
                 self.count(operator)?;
+            } else if self.last_write.elapsed() >= WRITE_EVERY && self.session.packets != self.written {
+                let total = self.total()?;
+                self.write(total);
             }
             if stop.load(Ordering::Relaxed) {
                 // A thread that waits for packets looks at the flag only when it is woken.
@@ -383,15 +395,26 @@ impl LiveFeed<'_> {
     /// Writes down what was counted so far, and tells what was lost since the last time.
     fn count(&mut self, operator: &mut dyn Operator) -> Result<(), SensorError> {
         self.last_count = Instant::now();
-        let tally =
-            self.dispatcher.epochs.drain(crate::batch::Then::Count).map_err(|_| SensorError::Stopped)?;
-        let mut total = self.counted();
-        tally.report(&mut total);
+        let total = self.total()?;
         let lost = self.write_down(total);
         if !lost.is_empty() {
             operator.hear(Event::Losses(lost));
         }
         Ok(())
+    }
+
+    /// What all have counted so far.
+    fn total(&mut self) -> Result<Counters, SensorError> {
+        let tally = self.dispatcher.epochs.drain(Then::Count).map_err(|_| SensorError::Stopped)?;
+        let mut total = self.counted();
+        tally.report(&mut total);
+        Ok(total)
+    }
+
+    /// Writes down what was taken and counted: both are of the same packets.
+    fn write(&mut self, total: Counters) {
+        (self.written, self.last_write) = (self.session.packets, Instant::now());
+        self.note(Row::Input(Box::new(self.session.row(total))));
     }
 
     /// Writes down what was counted, and when something was lost since the last time. Answers what that is.
@@ -410,7 +433,7 @@ impl LiveFeed<'_> {
         let spans = at.map(|at| self.session.counted(&lost, at)).unwrap_or_default();
         spans.into_iter().for_each(|span| self.note(span));
         self.told = total.clone();
-        self.note(Row::Input(Box::new(self.session.row(total))));
+        self.write(total);
         lost
     }
 

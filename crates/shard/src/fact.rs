@@ -58,12 +58,16 @@ pub enum Fact {
     RegisterAnswered(Box<RegisterAnswered>),
     /// What is known of its timeline now.
     RegistrationProgress(Box<RegistrationProgress>),
+    /// The same between its beats, for those who look at a live run: nothing is concluded from it.
+    RegistrationUnderWay(Box<RegistrationProgress>),
     /// A device showed its wall clock again.
     Clock(Box<ClockSeen>),
     /// What is known of another timer of a device.
     Timer(Box<TimerProgress>),
     /// A media stream: when its noise is known, at the end of its analysis window, and when it is over.
     Stream(Box<StreamFact>),
+    /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
+    StreamUnderWay(Box<StreamFact>),
 }
 
 /// A BYE of a call that is not known (any more): it began before the program did, or another call took its place.

@@ -13,6 +13,7 @@ use crate::party::clear;
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::{Novelty, Place, Transactions};
+use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
 
@@ -46,6 +47,7 @@ pub(crate) struct Registrations {
     table: LruTable<u64, Device, 2>,
     identity_key: HashKey,
     timers: Timers<2>,
+    under_way: UnderWay,
 }
 
 /// Queue of the table for devices that no registrar ever accepted: scanners make them for free.
@@ -82,6 +84,8 @@ struct Device {
     last_status: Option<u16>,
     expires_s: Option<u32>,
     is_accepted: bool,
+    /// Whether it waits to be told of.
+    is_marked: bool,
     /// Whether its latest request showed credentials.
     has_credentials: bool,
 }
@@ -100,6 +104,7 @@ impl Registrations {
             table: LruTable::new(Limits::per_shard(limits.registrations)),
             identity_key,
             timers: Timers::new([limits.registration_idle; 2]),
+            under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.registrations)),
         }
     }
 
@@ -133,13 +138,20 @@ impl Registrations {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next_deadline(&self.table)
+        self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
+        }
+        while let Some(slot) = self.under_way.due(now, shard, out) {
+            if let Some((_, device)) = self.table.get_mut(slot)
+                && std::mem::take(&mut device.is_marked)
+            {
+                out.fact(Fact::RegistrationUnderWay(Box::new(device.progress())));
+            }
         }
     }
 
@@ -210,7 +222,7 @@ impl Registrations {
                     if evicted.value.is_accepted {
                         tally.losses.count(Loss::RegistrationEvicted);
                     }
-                    out.fact(evicted.value.progress());
+                    out.fact(Fact::RegistrationProgress(Box::new(evicted.value.progress())));
                 }
                 slot
             }
@@ -232,7 +244,16 @@ impl Registrations {
             device.timeline.cut();
         }
         let class = if device.is_accepted { ACCEPTED } else { UNACCEPTED };
+        self.mark(slot, item.at);
         self.table.touch(slot, class, item.at);
+    }
+
+    /// What changed of a device will be told.
+    fn mark(&mut self, slot: SlotId, at: Timestamp) {
+        let Some((_, device)) = self.table.get_mut(slot).filter(|(_, device)| !device.is_marked) else {
+            return;
+        };
+        device.is_marked = self.under_way.mark(slot, at, !device.is_accepted);
     }
 
     /// Takes an answer to a request that bound a device; answers the next device that it bound, 0 if there is none.
@@ -289,6 +310,7 @@ impl Registrations {
             }
             _ => {}
         }
+        self.mark(slot, item.at);
         let class = self.table.get(slot).map_or(UNACCEPTED, |(_, d)| usize::from(d.is_accepted));
         self.table.touch(slot, class, item.at);
         beside
@@ -302,8 +324,12 @@ impl Registrations {
             device.timeline.cut();
         }
         device.timeline.accepted(pending.refresh);
-        if device.timeline.refreshes().is_multiple_of(REPORT_EVERY) {
-            out.fact(device.progress());
+        let refreshes = device.timeline.refreshes();
+        if refreshes == 1 && self.under_way.is_told() {
+            out.fact(Fact::RegistrationUnderWay(Box::new(device.progress())));
+        }
+        if refreshes.is_multiple_of(REPORT_EVERY) {
+            out.fact(Fact::RegistrationProgress(Box::new(device.progress())));
         }
     }
 
@@ -327,7 +353,7 @@ impl Registrations {
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
         if let Some((_, device)) = self.table.remove(slot) {
-            out.fact(device.progress());
+            out.fact(Fact::RegistrationProgress(Box::new(device.progress())));
         }
     }
 }
@@ -374,6 +400,7 @@ impl Device {
             last_status: None,
             expires_s: None,
             is_accepted: false,
+            is_marked: false,
             has_credentials: false,
         }
     }
@@ -459,8 +486,8 @@ impl Device {
         Some((ms(middle), ms(middle_of(&mut off))))
     }
 
-    fn progress(&self) -> Fact {
-        Fact::RegistrationProgress(Box::new(RegistrationProgress {
+    fn progress(&self) -> RegistrationProgress {
+        RegistrationProgress {
             registration: self.identity,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
@@ -474,7 +501,7 @@ impl Device {
             moves: self.moves.clone(),
             segment_count: self.timeline.segment_count(),
             segments: self.timeline.segments(),
-        }))
+        }
     }
 }
 

@@ -55,10 +55,10 @@ fn kind(row: &Row) -> &'static str {
         Row::CallUpdate(update) if update.ended_at.is_some() => "call's end",
         Row::CallUpdate(_) => "call's answer",
         Row::Registration(_) => "registration",
-        Row::RegistrationUpdate(_) => "registration's refreshes",
+        Row::RegistrationUpdate(_) | Row::RegistrationUnderWay(_) => "registration's refreshes",
         Row::Attempt(_) => "registration's answer",
         Row::Stream(stream) if stream.opening.is_some() => "stream with a print",
-        Row::Stream(_) => "stream",
+        Row::Stream(_) | Row::StreamUnderWay(_) => "stream",
         _ => "other",
     }
 }
