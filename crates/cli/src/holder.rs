@@ -65,7 +65,8 @@ fn lock(db: &Path, mut file: File) -> Result<File, Failure> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             // Who has just taken it may not have said yet who it is.
-            let told = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(LONGEST).read_to_string(&mut holder));
+            let told =
+                file.seek(SeekFrom::Start(0)).and_then(|_| file.take(LONGEST).read_to_string(&mut holder));
             let holder = match holder.trim() {
                 "" => "another process",
                 _ if told.is_err() => "another process",

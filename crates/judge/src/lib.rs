@@ -115,6 +115,7 @@ impl Judge {
             }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
             Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
+            Fact::CallUnderWay(progress) => rows.push(Row::CallUnderWay(Box::new(self.progress(&progress)))),
             Fact::Referral(referral) => rows.push(Row::Referral(Box::new(ReferralRow {
                 call: referral.call,
                 referred_to: self.tokeniser.user(&referral.to_user),

@@ -32,7 +32,7 @@ const HOLD: Span = Span::from_millis(5 * bellwether_capture::HOLD_MS as i64);
 const COUNT_EVERY: Duration = Duration::from_secs(60);
 
 /// How often what was taken and counted is written down, if anything was.
-const WRITE_EVERY: Duration = Duration::from_secs(5);
+const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 /// Something that the operator should know while the sensor runs.
 #[derive(Debug)]

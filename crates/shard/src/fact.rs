@@ -48,6 +48,8 @@ pub enum Fact {
     CallStarted(Box<CallStarted>),
     /// What has become of a call.
     CallProgress(Box<CallProgress>),
+    /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
+    CallUnderWay(Box<CallProgress>),
     /// A party of a call sent the other one elsewhere.
     Referral(Box<Referral>),
     /// A call ended that this run did not see begin.

@@ -145,6 +145,9 @@ impl Media {
                 if let Some(report) = rtcp.sender_report {
                     stream.report(&report);
                 }
+                if stream.is_confirmed() && !stream.is_marked {
+                    stream.is_marked = self.under_way.mark(slot, item.at, false);
+                }
                 return;
             }
         }

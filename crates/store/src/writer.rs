@@ -158,7 +158,7 @@ impl Writer {
                 let known = self.fingerprints.entry(row.fingerprint).or_insert(row);
                 known.at = known.at.max(at);
             }
-            Row::CallUpdate(update) => {
+            Row::CallUpdate(update) | Row::CallUnderWay(update) => {
                 self.updates.insert((update.started_at, update.call), update);
             }
             Row::CallEnd(row) => self.ends.push(*row),

@@ -18,7 +18,7 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
     match row {
         Row::Fingerprint(row) => fingerprint(tx, row),
         Row::Call(row) => call(tx, row),
-        Row::CallUpdate(update) => call_update(tx, update),
+        Row::CallUpdate(update) | Row::CallUnderWay(update) => call_update(tx, update),
         Row::Referral(row) => referral(tx, row),
         Row::CallEnd(row) => call_end(tx, row),
         Row::Link(a, b) => {
