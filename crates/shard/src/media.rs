@@ -193,12 +193,15 @@ impl Media {
             if let Some((key, stream)) = self.table.get_mut(slot)
                 && std::mem::take(&mut stream.is_marked)
             {
-                out.fact(Fact::StreamUnderWay(Box::new(told(
-                    &self.identity_key,
-                    key,
-                    stream,
-                    Silence::Pending,
-                ))));
+                let mut fact = told(&self.identity_key, key, stream, Silence::Pending);
+                // Whether a stream that is too short to look again has a call is settled at its end; till then it is shown where it would be.
+                if fact.call.is_none()
+                    && let Some((listener, is_sender)) = directory.call_of(fact.flow, stream.first_seen)
+                {
+                    fact.call = Some(listener.call);
+                    fact.sender = Some(if is_sender { listener.side } else { listener.side.other() });
+                }
+                out.fact(Fact::StreamUnderWay(Box::new(fact)));
             }
         }
     }
