@@ -97,7 +97,8 @@ impl Installation {
                 Err(e) => return Ok(Err(e)),
             },
         };
-        let tokeniser = Tokeniser::new(&key.0, config.privacy());
+        let tokeniser =
+            Tokeniser::new(&key.0, config.privacy()).telling_apart(config.numbering.local_numbers.into());
         let as_read = configured(common, config)?;
         let assessor = Assessor::new(config.verdict(), key.hash_key());
         let opened = Writer::open(&common.db, &tokeniser.key_id());

@@ -7,6 +7,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bellwether_base::{Span, Timestamp};
@@ -164,6 +165,60 @@ fn two_contacts_in_one_register_are_two_bindings() {
     let mut flood = Account::new("307", Box::leak(many.into_boxed_str()));
     flood.refreshes(0.0, 3);
     assert_eq!(flood.rows().len(), 16, "one message makes no more devices than registrars take");
+}
+
+/// The callers and callees of calls that were made by and to these.
+fn parties(
+    room: &Room,
+    db: &str,
+    config: &str,
+    calls: &[(&str, &str)],
+) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut frames = Vec::new();
+    for (i, (from, to)) in calls.iter().enumerate() {
+        let invite = format!(
+            "INVITE {to} SIP/2.0\r\nVia: SIP/2.0/UDP 10.1.0.9:5060;branch=z9hG4bKi{i}\r\nFrom: <{from}>;tag=f{i}\r\nTo: <{to}>\r\n\
+             Max-Forwards: 70\r\nCall-ID: c{i}\r\nCSeq: 1 INVITE\r\nContact: <sip:x@10.1.0.9>\r\nContent-Length: 0\r\n\r\n"
+        );
+        let at = START + Span::from_secs(i as i64);
+        frames.push(udp_frame(at, PHONE, REGISTRAR, i as u16, invite.as_bytes()));
+    }
+    let capture = room.write("calls.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    let config = room.write("config.toml", config.as_bytes());
+    let arguments =
+        ["--db", db, "--config", config.to_str().unwrap(), "-q", "replay", capture.to_str().unwrap()];
+    room.expect(0, &arguments);
+    let rows = room.rows(db, "calls");
+    assert_eq!(rows.len(), calls.len());
+    let all = |column: &str| rows.iter().map(|row| row[column].as_str().unwrap().to_owned()).collect();
+    (all("caller"), all("callee"))
+}
+
+#[test]
+fn local_numbers_that_are_spelled_alike_are_parties_by_where_they_are_local() {
+    let calls = [
+        ("sip:101@a.example.net", "tel:7042;phone-context=+1212"),
+        ("sip:101@b.example.net", "tel:7042;phone-context=+1415"),
+        ("sip:101@a.example.net", "sip:7042;phone-context=+1-212@gw.example.net;user=phone"),
+    ];
+    let room = Room::new();
+    for (db, setting, callers, callees) in [
+        ("default.db", "", 2, 2),
+        ("context.db", "[numbering]\nlocal_numbers = \"context\"\n", 1, 2),
+        ("alike.db", "[numbering]\nlocal_numbers = \"alike\"\n", 1, 1),
+    ] {
+        let (by, to) = parties(&room, db, setting, &calls);
+        assert_eq!((by.len(), to.len()), (callers, callees), "{setting}: {by:?} {to:?}");
+    }
+    // A number that is global, and a name, are one party each, whatever stands behind them.
+    let calls = [
+        ("sip:+12125550188@a.example.net", "tel:+14155550123"),
+        ("sip:+12125550188@b.example.net", "sip:+1-415-555-0123@gw.example.net;user=phone"),
+    ];
+    let (by, to) = parties(&room, "global.db", "", &calls);
+    assert_eq!((by.len(), to.len()), (1, 1));
+    let refused = room.write("wrong.toml", b"[numbering]\nlocal_numbers = \"sometimes\"\n");
+    room.expect(2, &["--config", refused.to_str().unwrap(), "config", "check"]);
 }
 
 #[test]

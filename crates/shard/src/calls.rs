@@ -10,7 +10,7 @@ use crate::control::EndpointKey;
 use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
 use crate::formats::FormatLists;
 use crate::named::Named;
-use crate::party::{clear, text, user_text};
+use crate::party::{clear, text, user_of, user_text};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::Novelty;
@@ -333,7 +333,7 @@ impl Calls {
                 StartLine::Request { uri, .. } if uri.len() > 4 && uri[..4].eq_ignore_ascii_case(b"urn:") => {
                     text(uri)
                 }
-                _ => uri.map(|u| user_text(u.user)).unwrap_or_default(),
+                _ => uri.map(|u| text(&user_of(&u))).unwrap_or_default(),
             },
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
             user_agent: message.get(Name::UserAgent).map(clear),

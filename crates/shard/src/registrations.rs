@@ -1,6 +1,4 @@
-use bellwether_base::{
-    Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport, percent_decoded,
-};
+use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport};
 use bellwether_clock::{Refresh, RegisterTimeline, RoundTrip};
 use bellwether_sip::{Address, Message, Name, StartLine};
 use smallvec::SmallVec;
@@ -9,7 +7,7 @@ use crate::fact::{
     ClockSeen, Fact, Move, Outbox, Party, Prints, RegisterAnswered, RegistrationProgress, RegistrationStarted,
 };
 use crate::named::Named;
-use crate::party::clear;
+use crate::party::{clear, user_of};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::{Novelty, Place, Transactions};
@@ -300,7 +298,7 @@ impl Registrations {
                     to.and_then(|to| self.identity_of(&to, contact)).is_some_and(|id| id == identity)
                 });
                 self.grant(slot, granted);
-                self.accept(slot, out);
+                self.accept(slot, item.at, out);
             }
             401 | 407 => {}
             // Also 423, which asks for a longer interval: what comes next is another timer.
@@ -317,7 +315,7 @@ impl Registrations {
     }
 
     /// The refresh that waited is accepted, and so a point of the timeline.
-    fn accept(&mut self, slot: SlotId, out: &mut Outbox) {
+    fn accept(&mut self, slot: SlotId, at: Timestamp, out: &mut Outbox) {
         let Some((_, device)) = self.table.get_mut(slot) else { return };
         let Some(pending) = device.pending.take() else { return };
         if pending.is_restart {
@@ -325,7 +323,7 @@ impl Registrations {
         }
         device.timeline.accepted(pending.refresh);
         let refreshes = device.timeline.refreshes();
-        if refreshes == 1 && self.under_way.is_told() {
+        if refreshes == 1 && self.under_way.may_tell_now(at) {
             out.fact(Fact::RegistrationUnderWay(Box::new(device.progress())));
         }
         if refreshes.is_multiple_of(REPORT_EVERY) {
@@ -347,7 +345,7 @@ impl Registrations {
 
     fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
         let uri = aor.uri?;
-        let user = percent_decoded(uri.user);
+        let user = user_of(&uri);
         Some(self.identity_key.identity(&[b"registration", &user, uri.host, binding(contact)]))
     }
 
