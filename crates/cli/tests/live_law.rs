@@ -2,7 +2,6 @@
 //! and the recording's rows are the sensor's.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stderr,
     clippy::disallowed_types,
     reason = "a test fails by panicking and says why on standard error; what it waits for is bounded by the clock"

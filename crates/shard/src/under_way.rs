@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn a_change_is_told_once_its_time_has_come_and_strangers_leave_room() {
         let mut table: LruTable<u64, (), 1> = LruTable::new(8);
-        let at = |s| Timestamp::from_nanos(s * 1_000_000_000);
+        let at = |s: i64| Timestamp::from_nanos(s * 1_000_000_000);
         let slots: Vec<SlotId> = (0..4).map(|i| table.insert(i, i, (), 0, at(0)).0).collect();
         let mut under_way = UnderWay::new(true, 2);
         let mut out = Outbox::default();
