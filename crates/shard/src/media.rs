@@ -114,7 +114,7 @@ impl Media {
         }
         let is_confirmed = stream.is_confirmed();
         if is_confirmed && !stream.is_marked {
-            stream.is_marked = self.under_way.mark(slot, item.at, false);
+            stream.is_marked = self.under_way.mark(slot, item.at, stream.link().is_none());
         }
         let class = if is_confirmed { CONFIRMED } else { PROBATION };
         let is_stale = self.table.touched(slot).is_some_and(|t| item.at.since(t) > TOUCH_EVERY);
@@ -146,7 +146,7 @@ impl Media {
                     stream.report(&report);
                 }
                 if stream.is_confirmed() && !stream.is_marked {
-                    stream.is_marked = self.under_way.mark(slot, item.at, false);
+                    stream.is_marked = self.under_way.mark(slot, item.at, stream.link().is_none());
                 }
                 return;
             }

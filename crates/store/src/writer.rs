@@ -158,8 +158,15 @@ impl Writer {
                 let known = self.fingerprints.entry(row.fingerprint).or_insert(row);
                 known.at = known.at.max(at);
             }
-            Row::CallUpdate(update) | Row::CallUnderWay(update) => {
+            Row::CallUpdate(update) => {
                 self.updates.insert((update.started_at, update.call), update);
+            }
+            Row::CallUnderWay(mut update) => {
+                // It tells no answer that may be followed by another; what was told already stays.
+                let at = (update.started_at, update.call);
+                update.final_status =
+                    update.final_status.or(self.updates.get(&at).and_then(|u| u.final_status));
+                self.updates.insert(at, update);
             }
             Row::CallEnd(row) => self.ends.push(*row),
             Row::Author(mut row) => {
