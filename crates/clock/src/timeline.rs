@@ -170,10 +170,10 @@ struct Running {
     drawn: Option<(i64, u32)>,
     /// Grows with refreshes that come between two of the period, and shrinks with those of it.
     between: u8,
-    /// How long after the last refresh, if that was challenged, the one came that was accepted; else zero.
-    retry: Span,
+    /// How long after the last refresh, if that was challenged, the one came that was accepted; else zero. In microseconds, as are points.
+    retry_us: u32,
     /// What challenges have held the timer up by so far.
-    shift: Span,
+    shift_us: u32,
 }
 
 impl RegisterTimeline {
@@ -256,7 +256,7 @@ impl RegisterTimeline {
         let Some(first) = early.first().copied() else { return };
         let period_s = on_the_grid(usual(intervals(&early)));
         let mut running = Running::new(first.at, period_s);
-        running.retry = first.retry();
+        running.retry_us = first.retry_us();
         for refresh in early.into_iter().skip(1) {
             if let Step::OffGrid = running.add(refresh) {
                 self.odd += 1;
@@ -275,6 +275,14 @@ impl Refresh {
     fn retry(&self) -> Span {
         self.retried_at.map_or(Span::ZERO, |retried| retried.since(self.at))
     }
+
+    fn retry_us(&self) -> u32 {
+        u32::try_from(self.retry().as_nanos() / 1000).unwrap_or_default()
+    }
+}
+
+fn micros(n: u32) -> Span {
+    Span::from_nanos(i64::from(n) * 1000)
 }
 
 /// A nonce that lives on lets later refreshes in at once, so that the first is the only one that was challenged. Some timers go on from
@@ -352,8 +360,8 @@ impl Running {
                 syy: 0.0,
                 packed,
             },
-            retry: Span::ZERO,
-            shift: Span::ZERO,
+            retry_us: 0,
+            shift_us: 0,
             index: 0,
             mean_x: 0.0,
             mean_y: 0.0,
@@ -374,8 +382,8 @@ impl Running {
             return Step::OffGrid;
         }
         let since = at.since(self.stats.last_at);
-        let slip = self.slip(&refresh, since);
-        let periods = (since - slip).as_secs_f64() / self.stats.period_s;
+        let slip_us = self.slip_us(&refresh, since);
+        let periods = (since - micros(slip_us)).as_secs_f64() / self.stats.period_s;
         let steps = periods.round();
         if periods < 0.0 {
             // The clock that stamps packets was set back.
@@ -403,17 +411,18 @@ impl Running {
             false => (steps < 1.5).then_some(after - self.stats.period_s),
         });
         self.between = self.between.saturating_sub(1);
-        self.retry = refresh.retry();
-        self.shift = self.shift + slip;
+        self.retry_us = refresh.retry_us();
+        self.shift_us = self.shift_us.saturating_add(slip_us);
         self.place(at, self.index + steps as i64, wait);
         Step::OnGrid
     }
 
     /// What a challenge held the timer up by: the time to the retry, where this refresh was accepted at once and the line goes on from the
     /// retry and not from the refresh that was challenged.
-    fn slip(&self, refresh: &Refresh, since: Span) -> Span {
-        if self.retry <= LONG_RETRY || refresh.retried_at.is_some() {
-            return Span::ZERO;
+    fn slip_us(&self, refresh: &Refresh, since: Span) -> u32 {
+        let retry = micros(self.retry_us);
+        if retry <= LONG_RETRY || refresh.retried_at.is_some() {
+            return 0;
         }
         let is_known = self.stats.refreshes > 2 && self.drawn.is_none();
         let period = if is_known { self.stats.period_observed_s } else { self.stats.period_s };
@@ -421,7 +430,7 @@ impl Running {
             let periods = since.as_secs_f64() / period;
             (periods - periods.round()).abs()
         };
-        if off(since - self.retry) < off(since) { self.retry } else { Span::ZERO }
+        if off(since - retry) < off(since) { self.retry_us } else { 0 }
     }
 
     /// Takes a refresh that came so many periods after the first.
@@ -431,7 +440,7 @@ impl Running {
         self.stats.last_at = at;
         self.stats.refreshes += 1;
         // The offset is taken in whole nanoseconds, so nothing cancels.
-        let elapsed = at.since(self.stats.first_at) - self.shift;
+        let elapsed = at.since(self.stats.first_at) - micros(self.shift_us);
         let offset = period.as_nanos().saturating_mul(index).saturating_sub(elapsed.as_nanos());
         self.stats.period_observed_s = elapsed.as_secs_f64() / index.max(1) as f64;
         self.add_point(elapsed.as_secs_f64(), Span::from_nanos(offset).as_secs_f64());
