@@ -1,6 +1,9 @@
 //! Interfaces by their number: one that is removed and made again bears its name with another number, and a socket is
 //! bound to the number (packet(7)).
-#![expect(unsafe_code, reason = "libpcap binds a socket once, and std knows no interfaces")]
+#![expect(
+    unsafe_code,
+    reason = "libpcap binds a socket once and waits without an end, and std knows no interfaces"
+)]
 
 use std::ffi::CString;
 use std::io;
@@ -48,6 +51,15 @@ pub(crate) fn bind(capture: &Capture<Active>, index: u32, is_promiscuous: bool) 
             len,
         )
     })
+}
+
+/// Waits until the kernel has packets for an open socket, or an error, for so many milliseconds at most; answers whether it has.
+pub(crate) fn waits(capture: &Capture<Active>, milliseconds: i32) -> bool {
+    let mut asked = libc::pollfd { fd: capture.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: the descriptor is open for as long as the capture is borrowed, and the kernel writes into one entry, which outlives the call.
+    let found = unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
+    // A wait that a signal ended is told as packets that may be there: reading them waits as ever.
+    found != 0
 }
 
 fn checked(answer: i32) -> io::Result<()> {

@@ -264,6 +264,13 @@ impl LiveCapture {
         Waker { handle: self.capture.breakloop_handle(), is_woken: Arc::clone(&self.is_woken) }
     }
 
+    /// Waits for packets for the time that the kernel holds them back. Answers whether there are any: if not, all that came before the wait was
+    /// read.
+    #[must_use]
+    pub fn has_packets(&self) -> bool {
+        attach::waits(&self.capture, HOLD_MS)
+    }
+
     /// Waits for packets and takes those that the kernel hands over. None after a wake.
     ///
     /// # Errors

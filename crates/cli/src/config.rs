@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use bellwether_base::{Ppm, Shown, Span};
 use bellwether_confine::{Part, Wish};
-use bellwether_judge::{DialPlan, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy};
+use bellwether_judge::{
+    DialPlan, LocalNumbers, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy,
+};
 use bellwether_sensor::Retention;
 use bellwether_shard::Limits;
 use bellwether_store::Tolerance;
@@ -51,6 +53,26 @@ enum PrivacySetting {
     #[default]
     Tokens,
     Clear,
+}
+
+/// Which local numbers that are spelled alike are different parties.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LocalNumbersSetting {
+    #[default]
+    Domain,
+    Context,
+    Alike,
+}
+
+impl From<LocalNumbersSetting> for LocalNumbers {
+    fn from(setting: LocalNumbersSetting) -> Self {
+        match setting {
+            LocalNumbersSetting::Domain => Self::ByDomain,
+            LocalNumbersSetting::Context => Self::ByContext,
+            LocalNumbersSetting::Alike => Self::Alike,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug, Default, Deserialize)]
@@ -180,6 +202,7 @@ pub(crate) struct NumberingSettings {
     pub(crate) international_prefixes: Vec<String>,
     pub(crate) national_prefix: String,
     pub(crate) emergency: Vec<String>,
+    pub(crate) local_numbers: LocalNumbersSetting,
     pub(crate) high_risk_file: String,
     pub(crate) brands_file: String,
 }
@@ -192,6 +215,7 @@ impl Default for NumberingSettings {
             international_prefixes: international,
             national_prefix: national,
             emergency,
+            local_numbers: LocalNumbersSetting::default(),
             high_risk_file: String::new(),
             brands_file: String::new(),
         }
@@ -617,6 +641,7 @@ impl Config {
             ringing_timeout: span(t.ringing_s),
             call_idle: span(t.call_s),
             registration_idle: span(t.registration_s),
+            tells_under_way: false,
         }
     }
 

@@ -9,6 +9,7 @@ mod delivery;
 mod doctor;
 mod evaluate;
 pub mod files;
+mod holder;
 mod inventory;
 mod key;
 mod knowledge;

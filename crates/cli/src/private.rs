@@ -17,14 +17,14 @@ pub(crate) fn make_all_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
 
-/// A database, and what SQLite lays beside it.
+/// A database, and what lies beside it: what SQLite lays there, and the file by which a sensor holds it.
 pub(crate) fn database_files(db: &Path) -> Vec<PathBuf> {
     let beside = |suffix: &str| {
         let mut name = db.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
-    ["", "-wal", "-shm", "-journal"].map(beside).to_vec()
+    ["", "-wal", "-shm", "-journal", crate::holder::SUFFIX].map(beside).to_vec()
 }
 
 /// Takes the rights of others away from files that have them; tells of each. A database must not be open yet: closing a file takes away

@@ -97,7 +97,8 @@ impl Installation {
                 Err(e) => return Ok(Err(e)),
             },
         };
-        let tokeniser = Tokeniser::new(&key.0, config.privacy());
+        let tokeniser =
+            Tokeniser::new(&key.0, config.privacy()).telling_apart(config.numbering.local_numbers.into());
         let as_read = configured(common, config)?;
         let assessor = Assessor::new(config.verdict(), key.hash_key());
         let opened = Writer::open(&common.db, &tokeniser.key_id());
@@ -177,7 +178,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
-fn check_folder(db: &Path) -> Result<(), Failure> {
+pub(crate) fn check_folder(db: &Path) -> Result<(), Failure> {
     match db.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(Failure::Usage(format!("the folder {} of the database does not exist", folder.display())))

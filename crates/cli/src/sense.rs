@@ -14,11 +14,12 @@ use sd_notify::NotifyState;
 use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
 use crate::delivery::Exchange;
+use crate::holder::Held;
 use crate::lockdown::{self, Needs};
 use crate::out;
 use crate::outcome::{Exit, Failure, no_thread};
 use crate::reload::Reload;
-use crate::replay::{Prepared, print_speed};
+use crate::replay::{Prepared, check_folder, print_speed};
 use crate::report::print_summary;
 
 /// `bellwether sense`.
@@ -30,9 +31,15 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
         return Err(Failure::Usage(text.to_owned()));
     }
     let options: Vec<LiveOptions> = interfaces.iter().map(|name| options(name, args)).collect();
+    let heps = args.hep.iter().map(ToString::to_string);
+    let places: Vec<String> = interfaces.iter().cloned().chain(heps).collect();
+    let greeting = format!("listening on {}", places.join(", "));
+    check_folder(&common.db)?;
+    Held::look(&common.db)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let ears = Ears::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
+    let _held = Held::take(&common.db, &greeting)?;
     let Prepared { mut sensor, writer, deliveries } = Prepared::new(common, &config)?;
     sensor.retention = Some(config.retention());
     // Whoever breaks into what reads hostile traffic shall find nothing there. Threads inherit this.
@@ -41,9 +48,6 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     if let Some(time) = args.duration {
         stop_after(time, Arc::clone(&stop))?;
     }
-    let heps = args.hep.iter().map(ToString::to_string);
-    let places: Vec<String> = interfaces.iter().cloned().chain(heps).collect();
-    let greeting = format!("listening on {}", places.join(", "));
     let names_interfaces = args.interfaces.is_empty();
     let reload = Reload::new(common, &config, walls, &stop, names_interfaces)?;
     until_stopped(common, ears, Prepared { sensor, writer, deliveries }, reload, &greeting)?;
@@ -55,6 +59,9 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
     let ears = Ears::follow(paths).map_err(|e| Failure::Work(e.to_string()))?;
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    check_folder(&common.db)?;
+    let _held = Held::take(&common.db, &format!("following {}", names.join(", ")))?;
     let prepared = Prepared::new(common, config)?;
     let needs = Needs { captures: paths.to_vec(), is_lasting: true, is_networked: true, user: None };
     let walls = lockdown::close(common, config, needs, &tell)?;

@@ -49,8 +49,9 @@ impl Answered {
         // The shortest of few may be any of the waits that one in forty of such samples would have as theirs, on either side.
         let luck = |p: f64| at(1.0 - p.powf(1.0 / seen));
         let (sooner, later) = (least.max(low - luck(0.975)), least.max(luck(0.025) - low));
-        // How far the fastest are from the usual is how unsure the path is.
-        let path = middle - low;
+        // How far the fastest are from the usual is how unsure the path is. A device that is slow to answer a challenge is in its round
+        // trip as in no path: at the furthest there is no path at all, and all of the wait is lateness.
+        let path = (middle - low).max(rtt.shortest.as_secs_f64());
         let rate = |seconds: f64| Ppm(-seconds / period_s * 1e6);
         let program = MOST_LATE_S + (period_s * MOST_SLACK).min(MOST_SLACK_S);
         let shortest = Rate {
@@ -109,4 +110,28 @@ fn extreme_scale(sorted: &[f64]) -> f64 {
     let gaps = (sorted.len() / 4).clamp(2, 6);
     let weighted = sorted.windows(2).take(gaps).zip(1_u32..).map(|(w, i)| f64::from(i) * (w[1] - w[0]));
     weighted.sum::<f64>() / gaps as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_base::Span;
+
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_slow_to_answer_a_challenge_has_its_truth_within_the_interval() {
+        // A clock 100 ppm fast behind a path of 5 ms, whose timer is on time; what it takes to answer a challenge varies.
+        let (period_s, path) = (45.0, 5e-3);
+        let waits: Vec<Option<f64>> =
+            (0..40_i32).map(|i| Some(path - 100e-6 * period_s + f64::from(i * 7919 % 10) * 1e-5)).collect();
+        for slow in [0.0, 2e-3, 30e-3, 300e-3] {
+            let shortest = Span::from_nanos(((path + slow) * 1e9) as i64);
+            let found =
+                Answered::of(&waits, period_s, RoundTrip { shortest, seen: 3, middle: None }).unwrap();
+            let (low, high) = (found.skew.ci95.0.0, found.skew.ci95.1.0);
+            assert!(low <= 100.0 && 100.0 <= high, "{slow}: {low} to {high}");
+            // And no further than if all of the wait were lateness.
+            assert!(low >= -300.0, "{slow}: {low}");
+        }
+    }
 }

@@ -25,8 +25,10 @@ pub struct SkewFit {
 /// Why there is no skew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoFit {
-    /// Fewer than four refreshes in a row.
+    /// Fewer than four refreshes.
     TooFewRefreshes,
+    /// There are enough refreshes, but the timeline was cut so often (restarts, refusals, other expiries) that no run of them is long enough.
+    Restarts,
     /// The intervals follow no period: the device draws them, or registers by hand.
     IrregularIntervals,
     /// The refreshes do not tell whether the timer runs on or is armed again by each answer, and the two are read differently.
@@ -41,6 +43,7 @@ impl NoFit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::TooFewRefreshes => "too_few_refreshes",
+            Self::Restarts => "restarts",
             Self::IrregularIntervals => "irregular_intervals",
             Self::DisciplineUndetermined => "discipline_undetermined",
             Self::PathUnknown => "path_unknown",
@@ -79,8 +82,11 @@ pub(crate) fn is_of_period(segment: &SegmentStats, period_s: f64) -> bool {
 /// The reason why no slope can be given.
 pub fn pooled_fit(segments: &[SegmentStats]) -> Result<SkewFit, NoFit> {
     let period_s = main_period(segments);
+    let all: u32 = segments.iter().map(|s| s.refreshes + s.off_grid).sum();
+    let too_few =
+        if all >= MIN_REFRESHES && segments.len() > 1 { NoFit::Restarts } else { NoFit::TooFewRefreshes };
     if period_s <= 0.0 {
-        return Err(NoFit::TooFewRefreshes);
+        return Err(too_few);
     }
     let (mut n, mut groups, mut sxx, mut sxy, mut syy) = (0_u32, 0_u32, 0.0, 0.0, 0.0);
     for segment in segments.iter().filter(|s| is_of_period(s, period_s)) {
@@ -90,14 +96,13 @@ pub fn pooled_fit(segments: &[SegmentStats]) -> Result<SkewFit, NoFit> {
         sxy += segment.sxy;
         syy += segment.syy;
     }
-    let all: u32 = segments.iter().map(|s| s.refreshes + s.off_grid).sum();
     let off_grid: u32 = segments.iter().map(|s| s.off_grid).sum();
     if off_grid * 3 > all {
         return Err(NoFit::IrregularIntervals);
     }
     let freedom = n.saturating_sub(groups + 1);
     if n < MIN_REFRESHES || freedom == 0 || sxx <= 0.0 {
-        return Err(NoFit::TooFewRefreshes);
+        return Err(too_few);
     }
     let slope = sxy / sxx;
     let variance = ((syy - slope * sxy) / f64::from(freedom)).max(0.0);

@@ -29,4 +29,4 @@ pub use policy::policy;
 pub use reading::{Rate, RateKind, Reading, RoundTrip, Skew, read_clock};
 pub use sensor::{CommonStep, common_steps, parted_at};
 pub use ticks::tick;
-pub use timeline::{MAX_SEGMENTS, RegisterTimeline, SegmentStats};
+pub use timeline::{MAX_SEGMENTS, Refresh, RegisterTimeline, SegmentStats};

@@ -26,6 +26,12 @@ const DRAWN_TOLERANCE_S: f64 = 0.2;
 /// The longest drawn interval, in seconds.
 const LONGEST_DRAWN: f64 = 7200.0;
 
+/// A retry that comes later than this after the refresh that was challenged is seen in the line, if the timer goes on from it.
+const LONG_RETRY: Span = Span::from_millis(100);
+
+/// A shorter one is seen where the refresh that was challenged is so many times further off than the intervals behind it vary.
+const CLEARLY: f64 = 8.0;
+
 /// What [`Running::between`] may grow to: every second refresh in between, four times.
 const MOST_BETWEEN: u8 = 4;
 
@@ -122,9 +128,20 @@ impl SegmentStats {
     }
 }
 
+/// A refresh that was accepted, at once or when it was sent again with credentials.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Refresh {
+    /// When its timer fired: the first REGISTER of it, also where that was challenged.
+    pub at: Timestamp,
+    /// How long after the answer to the refresh before that was, if that answer was seen.
+    pub after_answer: Option<Span>,
+    /// If it was challenged, when the REGISTER that was accepted came.
+    pub retried_at: Option<Timestamp>,
+}
+
 /// The refreshes of one device's registration.
 ///
-/// Feed it refresh REGISTERs only: retransmissions, retries after a challenge and copies from other hops
+/// Feed it refreshes that were accepted only: retransmissions, retries after a challenge and copies from other hops
 /// are the caller's to leave out. The index of a refresh follows from its time, so that a refresh lost at the
 /// tap shifts nothing, and a REGISTER that comes too early to be a refresh (the answer to a challenge that
 /// the tap missed) is passed over.
@@ -132,7 +149,7 @@ impl SegmentStats {
 pub struct RegisterTimeline {
     closed: Vec<SegmentStats>,
     segments_seen: u32,
-    early: Vec<(Timestamp, Option<Span>)>,
+    early: Vec<Refresh>,
     current: Option<Running>,
     refreshes: u32,
     /// Intervals in a row that fitted no period.
@@ -153,20 +170,30 @@ struct Running {
     drawn: Option<(i64, u32)>,
     /// Grows with refreshes that come between two of the period, and shrinks with those of it.
     between: u8,
+    /// How long after the last refresh, if that was challenged, the one came that was accepted; else zero. In microseconds, as are points.
+    retry_us: u32,
+    /// What challenges have held the timer up by so far.
+    shift_us: u32,
 }
 
 impl RegisterTimeline {
-    /// Takes a refresh, and how long after the answer to the one before it came, if that answer was seen.
+    /// Takes a beat that nothing challenges, and how long after the answer to the one before it came, if that answer was seen.
     pub fn refresh(&mut self, at: Timestamp, after_answer: Option<Span>) {
+        self.accepted(Refresh { at, after_answer, retried_at: None });
+    }
+
+    /// Takes a refresh that was accepted.
+    pub fn accepted(&mut self, refresh: Refresh) {
         self.refreshes += 1;
+        let at = refresh.at;
         let Some(running) = &mut self.current else {
-            self.early.push((at, after_answer));
+            self.early.push(refresh);
             if self.early.len() == EARLY {
                 self.settle();
             }
             return;
         };
-        match running.add(at, after_answer) {
+        match running.add(refresh) {
             Step::OnGrid => self.odd = 0,
             Step::TooEarly => {}
             Step::OffGrid => {
@@ -181,7 +208,7 @@ impl RegisterTimeline {
                 if is_drawn {
                     self.current = Some(Running::drawn(at));
                 } else {
-                    self.early.push((at, None));
+                    self.early.push(Refresh { after_answer: None, ..refresh });
                 }
             }
         }
@@ -224,22 +251,75 @@ impl RegisterTimeline {
 
     /// Chooses the period from the first refreshes and takes them in.
     fn settle(&mut self) {
-        let early = std::mem::take(&mut self.early);
-        let Some((first, _)) = early.first().copied() else { return };
-        let intervals = early.windows(2).map(|w| w[1].0.since(w[0].0).as_secs_f64()).collect();
-        let period_s = ((usual(intervals) / GRID_S).round() * GRID_S).max(0.0);
-        let mut running = Running::new(first, period_s);
-        for (at, after_answer) in early.into_iter().skip(1) {
-            if let Step::OffGrid = running.add(at, after_answer) {
+        let mut early = std::mem::take(&mut self.early);
+        begin_on_the_line(&mut early);
+        let Some(first) = early.first().copied() else { return };
+        let period_s = on_the_grid(usual(intervals(&early)));
+        let mut running = Running::new(first.at, period_s);
+        running.retry_us = first.retry_us();
+        for refresh in early.into_iter().skip(1) {
+            if let Step::OffGrid = running.add(refresh) {
                 self.odd += 1;
                 // The grid begins again behind an odd interval: over it, every offset would be shifted.
-                let begun = Running::new(at, period_s);
+                let begun = Running::new(refresh.at, period_s);
                 let before = std::mem::replace(&mut running, begun);
                 running.stats.off_grid = before.stats.off_grid + 1;
             }
         }
         self.current = Some(running);
     }
+}
+
+impl Refresh {
+    /// How long after the challenged REGISTER the accepted one came; zero where none was challenged.
+    fn retry(&self) -> Span {
+        self.retried_at.map_or(Span::ZERO, |retried| retried.since(self.at))
+    }
+
+    fn retry_us(&self) -> u32 {
+        u32::try_from(self.retry().as_nanos() / 1000).unwrap_or_default()
+    }
+}
+
+fn micros(n: u32) -> Span {
+    Span::from_nanos(i64::from(n) * 1000)
+}
+
+/// A nonce that lives on lets later refreshes in at once, so that the first is the only one that was challenged. Some timers go on from
+/// that, some from the retry: the later refreshes tell which of the two lies on their line. It is the retry only where the difference is seen:
+/// a point that is always moved to where it fits makes any walk look like a line.
+fn begin_on_the_line(early: &mut [Refresh]) {
+    let [first, second, later @ ..] = early else { return };
+    let Some(retried_at) = first.retried_at.filter(|_| second.retried_at.is_none()) else { return };
+    let is_long = first.retry() > LONG_RETRY;
+    let on: Vec<Refresh> = [&[*second], &*later].concat();
+    let on = intervals(&on);
+    let period_s = usual(on.clone());
+    let periods = |seconds: f64| (seconds / period_s).round().max(1.0);
+    let each: Vec<f64> = on.iter().map(|seconds| seconds / periods(*seconds)).collect();
+    let is_retry = if each.is_empty() {
+        is_long
+    } else {
+        let mean = each.iter().sum::<f64>() / each.len() as f64;
+        let off = |at: Timestamp| {
+            let seconds = second.at.since(at).as_secs_f64();
+            (seconds - periods(seconds) * mean).abs()
+        };
+        let varies = each.iter().map(|seconds| (seconds - mean).abs()).fold(0.0, f64::max);
+        let is_seen = is_long || (each.len() > 1 && off(first.at) > CLEARLY * varies);
+        is_seen && off(retried_at) < off(first.at)
+    };
+    if is_retry {
+        *first = Refresh { at: retried_at, after_answer: None, retried_at: None };
+    }
+}
+
+fn intervals(refreshes: &[Refresh]) -> Vec<f64> {
+    refreshes.windows(2).map(|w| w[1].at.since(w[0].at).as_secs_f64()).collect()
+}
+
+fn on_the_grid(seconds: f64) -> f64 {
+    ((seconds / GRID_S).round() * GRID_S).max(0.0)
 }
 
 /// The interval that others are multiples of, where refreshes were lost, else the median: that ignores one odd one.
@@ -280,6 +360,8 @@ impl Running {
                 syy: 0.0,
                 packed,
             },
+            retry_us: 0,
+            shift_us: 0,
             index: 0,
             mean_x: 0.0,
             mean_y: 0.0,
@@ -294,11 +376,14 @@ impl Running {
         Self { drawn: Some((0, 0)), ..Self::new(first, DRAWN_S) }
     }
 
-    fn add(&mut self, at: Timestamp, after_answer: Option<Span>) -> Step {
+    fn add(&mut self, refresh: Refresh) -> Step {
+        let Refresh { at, after_answer, .. } = refresh;
         if self.stats.period_s <= 0.0 {
             return Step::OffGrid;
         }
-        let periods = at.since(self.stats.last_at).as_secs_f64() / self.stats.period_s;
+        let since = at.since(self.stats.last_at);
+        let slip_us = self.slip_us(&refresh, since);
+        let periods = (since - micros(slip_us)).as_secs_f64() / self.stats.period_s;
         let steps = periods.round();
         if periods < 0.0 {
             // The clock that stamps packets was set back.
@@ -326,8 +411,26 @@ impl Running {
             false => (steps < 1.5).then_some(after - self.stats.period_s),
         });
         self.between = self.between.saturating_sub(1);
+        self.retry_us = refresh.retry_us();
+        self.shift_us = self.shift_us.saturating_add(slip_us);
         self.place(at, self.index + steps as i64, wait);
         Step::OnGrid
+    }
+
+    /// What a challenge held the timer up by: the time to the retry, where this refresh was accepted at once and the line goes on from the
+    /// retry and not from the refresh that was challenged.
+    fn slip_us(&self, refresh: &Refresh, since: Span) -> u32 {
+        let retry = micros(self.retry_us);
+        if retry <= LONG_RETRY || refresh.retried_at.is_some() {
+            return 0;
+        }
+        let is_known = self.stats.refreshes > 2 && self.drawn.is_none();
+        let period = if is_known { self.stats.period_observed_s } else { self.stats.period_s };
+        let off = |since: Span| {
+            let periods = since.as_secs_f64() / period;
+            (periods - periods.round()).abs()
+        };
+        if off(since - retry) < off(since) { self.retry_us } else { 0 }
     }
 
     /// Takes a refresh that came so many periods after the first.
@@ -337,7 +440,7 @@ impl Running {
         self.stats.last_at = at;
         self.stats.refreshes += 1;
         // The offset is taken in whole nanoseconds, so nothing cancels.
-        let elapsed = at.since(self.stats.first_at);
+        let elapsed = at.since(self.stats.first_at) - micros(self.shift_us);
         let offset = period.as_nanos().saturating_mul(index).saturating_sub(elapsed.as_nanos());
         self.stats.period_observed_s = elapsed.as_secs_f64() / index.max(1) as f64;
         self.add_point(elapsed.as_secs_f64(), Span::from_nanos(offset).as_secs_f64());
@@ -515,6 +618,60 @@ mod tests {
         let timeline = timeline(times.drain(..));
         assert_eq!(timeline.segments().len(), 2);
         assert!((slope(&timeline).unwrap().skew.0 - 50.0).abs() < 0.1);
+    }
+
+    /// Refreshes that are let in at once but for those in `challenged`, whose retry comes `retry` later; the timer goes on from what
+    /// was accepted, or from its own beat.
+    fn nonces_live_on(challenged: &[i64], retry: Span, goes_on_from_retry: bool) -> RegisterTimeline {
+        let mut timeline = RegisterTimeline::default();
+        let mut late = Span::ZERO;
+        for (i, at) in (0..).zip(schedule(40, 45.0, 50.0, |i| (i * 7919) % 5 * 100_000)) {
+            let at = at + late;
+            let is_challenged = challenged.contains(&i);
+            let retried_at = is_challenged.then(|| at + retry);
+            timeline.accepted(Refresh { at, after_answer: None, retried_at });
+            late = if is_challenged && goes_on_from_retry { late + retry } else { late };
+        }
+        timeline
+    }
+
+    #[test]
+    fn a_challenge_before_a_nonce_that_lives_on_puts_no_point_off_the_line() {
+        for retry in [Span::from_millis(2), Span::from_millis(30), Span::from_millis(480), Span::from_secs(2)]
+        {
+            for goes_on_from_retry in [true, false] {
+                let timeline = nonces_live_on(&[0], retry, goes_on_from_retry);
+                let fit = slope(&timeline).unwrap();
+                let seen = format!("{retry:?} {goes_on_from_retry} {fit:?}");
+                assert!((fit.skew.0 - 50.0).abs() < 2.0 && fit.residual_s < 1e-3, "{seen}");
+                assert_eq!((fit.refreshes, timeline.segments().len()), (40, 1), "{seen}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_nonce_that_is_stale_on_the_way_moves_the_line_by_what_it_cost_the_timer() {
+        for goes_on_from_retry in [true, false] {
+            let timeline = nonces_live_on(&[0, 13, 27], Span::from_millis(500), goes_on_from_retry);
+            let fit = slope(&timeline).unwrap();
+            assert!((fit.skew.0 - 50.0).abs() < 1.0 && fit.residual_s < 1e-3, "{goes_on_from_retry} {fit:?}");
+        }
+    }
+
+    #[test]
+    fn many_refreshes_in_runs_that_are_too_short_are_restarts() {
+        let mut timeline = RegisterTimeline::default();
+        for i in 0..33 {
+            timeline.refresh(Timestamp::from_nanos(START + i * 60_000_000_000), None);
+            timeline.cut();
+        }
+        assert_eq!(slope(&timeline), Err(NoFit::Restarts));
+        let mut three = RegisterTimeline::default();
+        for at in schedule(3, 25.0, 0.0, |_| 0) {
+            three.refresh(at, None);
+            three.cut();
+        }
+        assert_eq!(slope(&three), Err(NoFit::TooFewRefreshes));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use bellwether_stir::{CertificateError, Certificates};
 pub use lists::{Brands, RiskyDestinations};
 pub use number::{NumberFacts, NumberKind};
 pub use numbering::{DialPlan, Validity};
-pub use privacy::{Privacy, Tokeniser};
+pub use privacy::{LocalNumbers, Privacy, Tokeniser};
 pub use rows::{
     AttemptRow, AuthorRow, BlindRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
     InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, RunRow, SensorClockRow, SightingRow,
@@ -40,8 +40,8 @@ use bellwether_base::{Endpoint, HashKey, Timestamp};
 use bellwether_fingerprint::Grammar;
 use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_shard::{
-    AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, RegistrationProgress, RegistrationStarted,
-    Side, Silence, StampedFact, StreamFact, TimerProgress,
+    AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, Party, RegistrationProgress,
+    RegistrationStarted, Side, Silence, StampedFact, StreamFact, TimerProgress,
 };
 
 use attestation::Tokens;
@@ -115,6 +115,7 @@ impl Judge {
             }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
             Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
+            Fact::CallUnderWay(progress) => rows.push(Row::CallUnderWay(Box::new(self.progress(&progress)))),
             Fact::Referral(referral) => rows.push(Row::Referral(Box::new(ReferralRow {
                 call: referral.call,
                 referred_to: self.tokeniser.user(&referral.to_user),
@@ -134,7 +135,7 @@ impl Judge {
             Fact::RegisterAnswered(answered) => rows.push(Row::Attempt(Box::new(AttemptRow {
                 registration: answered.registration,
                 aor: self.tokeniser.address(&answered.aor),
-                user: self.tokeniser.user(&answered.aor.user),
+                user: self.tokeniser.party(&answered.aor),
                 source: answered.device,
                 registrar: answered.registrar,
                 status: answered.status,
@@ -143,6 +144,9 @@ impl Judge {
             }))),
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
+            }
+            Fact::RegistrationUnderWay(progress) => {
+                rows.push(Row::RegistrationUnderWay(Box::new(registration_update(*progress))));
             }
             Fact::Clock(seen) => rows.push(Row::WallClock(Box::new(WallClockRow {
                 subject: seen.subject,
@@ -154,6 +158,12 @@ impl Judge {
             Fact::Timer(timer) => rows.push(Row::Timer(Box::new(self.timer(*timer)))),
             Fact::Stream(stream) => {
                 rows.push(Row::Stream(Box::new(stream_row(&Mask::unnamed(&self.tokeniser), *stream))));
+            }
+            Fact::StreamUnderWay(stream) => {
+                rows.push(Row::StreamUnderWay(Box::new(stream_row(
+                    &Mask::unnamed(&self.tokeniser),
+                    *stream,
+                ))));
             }
         }
     }
@@ -185,7 +195,13 @@ impl Judge {
         let (call_id, wire_id) = mask.call_id(call.call_id.expose());
         // Nearly always what To names: one token less to compute.
         let is_same = call.request_user == call.to.user && !call.to.user.is_empty();
-        let dialled = if is_same { callee.clone() } else { tokens.user(&call.request_user) };
+        // A request goes to an address as often as to a domain: To says whose extension it is.
+        let dialled = if is_same {
+            callee.clone()
+        } else {
+            let user = call.request_user.clone();
+            tokens.party(&Party { user, host: call.to.host.clone(), display: String::new() })
+        };
         let asserted = call.asserted.as_ref().unwrap_or(&call.from);
         rows.push(Row::Call(Box::new(CallRow {
             call: call.call,

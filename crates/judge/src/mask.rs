@@ -122,7 +122,7 @@ impl<'a> Mask<'a> {
 
     /// The token of a user part or number; the host where there is none.
     pub(crate) fn party(&self, party: &Party) -> String {
-        if party.user.is_empty() { self.tokens.lone_host(party) } else { self.tokens.user(&party.user) }
+        if party.user.is_empty() { self.tokens.lone_host(party) } else { self.tokens.party(party) }
     }
 
     /// The token of a text that is nobody's business.

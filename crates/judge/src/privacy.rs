@@ -16,12 +16,26 @@ pub enum Privacy {
     Clear,
 }
 
+/// Which local numbers are different parties although they are spelled alike. Global numbers (`+` and digits) and names are one party
+/// each, wherever they stand: agents write many hosts into one person's address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LocalNumbers {
+    /// Those of different phone-contexts (RFC 3966), and extensions of different domains: each customer of a provider has a 101.
+    #[default]
+    ByDomain,
+    /// Those of different phone-contexts: all domains of this site share one set of extensions.
+    ByContext,
+    /// None.
+    Alike,
+}
+
 /// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
 /// to 128 bits of a user, and to 64 of what many calls share. The space of phone numbers is small, so only the key's secrecy protects them.
 #[derive(Clone)]
 pub struct Tokeniser {
     mac: Hmac<Sha256>,
     privacy: Privacy,
+    local_numbers: LocalNumbers,
     /// Of Call-IDs as they were on the wire.
     wire_key: HashKey,
 }
@@ -38,7 +52,13 @@ impl Tokeniser {
         of_wire.update(b"call id");
         let of_wire: [u8; 32] = of_wire.finalize().into_bytes().into();
         let wire_key = HashKey::new(of_wire.first_chunk().copied().unwrap_or_default());
-        Self { mac, privacy, wire_key }
+        Self { mac, privacy, local_numbers: LocalNumbers::default(), wire_key }
+    }
+
+    /// Tells local numbers apart in this way.
+    #[must_use]
+    pub fn telling_apart(self, local_numbers: LocalNumbers) -> Self {
+        Self { local_numbers, ..self }
     }
 
     /// The key's public name: which key a database belongs to, without telling the key.
@@ -54,6 +74,17 @@ impl Tokeniser {
             Privacy::Clear => user.to_owned(),
             Privacy::Tokens if user.is_empty() => String::new(),
             Privacy::Tokens => self.token(b"user", canonical(user).as_bytes()),
+        }
+    }
+
+    /// Token of a party: of its user part, and of where that is local, if it is.
+    #[must_use]
+    pub fn party(&self, party: &Party) -> String {
+        match (self.privacy, self.local_numbers.place_of(party)) {
+            (Privacy::Tokens, Some(place)) => {
+                self.token(b"user", format!("{}\0{place}", canonical(&party.user)).as_bytes())
+            }
+            _ => self.user(&party.user),
         }
     }
 
@@ -79,7 +110,7 @@ impl Tokeniser {
         if party.user.is_empty() {
             return format!("sip:{}", self.lone_host(party));
         }
-        format!("sip:{}@{}", self.user(&party.user), self.host_of(party))
+        format!("sip:{}@{}", self.party(party), self.host_of(party))
     }
 
     /// Token of a number without its last three digits: numbers dialled one after the other share it.
@@ -143,9 +174,89 @@ fn hexadecimal(octets: &[u8]) -> String {
     out
 }
 
+/// Digits of the longest extension; from seven on it may be a subscriber's number, which is one wherever it stands.
+const LONGEST_EXTENSION: usize = 6;
+
+impl LocalNumbers {
+    /// Where a party's number is local: its phone-context, else its domain if it is an extension. An address names no domain: an extension
+    /// at one is of whoever it is of elsewhere.
+    fn place_of(self, party: &Party) -> Option<String> {
+        let number = canonical(&party.user);
+        if self == Self::Alike || number.starts_with('+') {
+            return None;
+        }
+        let is_dialled = |number: &str| {
+            number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#')) && !number.is_empty()
+        };
+        if !is_dialled(&number) {
+            return None;
+        }
+        let context = party.user.split(';').skip(1).find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.eq_ignore_ascii_case("phone-context").then_some(value)
+        });
+        let place = match context {
+            Some(context) => canonical(context),
+            None if self == Self::ByContext || number.len() > LONGEST_EXTENSION => return None,
+            None if is_address(&party.host) || !party.host.contains('.') => return None,
+            None => party.host.clone(),
+        };
+        let place = place.trim_end_matches('.').to_ascii_lowercase();
+        (!place.is_empty()).then_some(place)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn party(user: &str, host: &str) -> Party {
+        Party { user: user.to_owned(), host: host.to_owned(), display: String::new() }
+    }
+
+    #[test]
+    fn extensions_of_two_domains_and_local_numbers_of_two_contexts_are_two_parties() {
+        let by_domain = tokens(Privacy::Tokens);
+        let by_context = tokens(Privacy::Tokens).telling_apart(LocalNumbers::ByContext);
+        let alike = tokens(Privacy::Tokens).telling_apart(LocalNumbers::Alike);
+        let is_one = |t: &Tokeniser, a: &Party, b: &Party| t.party(a) == t.party(b);
+        let domains = (party("101", "a.example.net"), party("101", "b.example.net"));
+        let contexts = (party("7042;phone-context=+1212", "gw"), party("7042;phone-context=+1415", "gw"));
+        let long = (
+            party("5550188;phone-context=a.example.net", ""),
+            party("5550188;phone-context=b.example.net", ""),
+        );
+        for (t, by) in
+            [(&by_domain, [false, false, false]), (&by_context, [true, false, false]), (&alike, [true; 3])]
+        {
+            let [domain, context, longer] = by;
+            assert_eq!(is_one(t, &domains.0, &domains.1), domain);
+            assert_eq!(is_one(t, &contexts.0, &contexts.1), context);
+            assert_eq!(is_one(t, &long.0, &long.1), longer);
+            // Whatever stands around it, one party is one.
+            assert!(is_one(t, &party("101", "A.example.net."), &party("101", "a.example.net")));
+            assert!(is_one(t, &party("7042;phone-context=+1-212", "x"), &contexts.0));
+            assert!(is_one(
+                t,
+                &party("101;phone-context=a.example.net", ""),
+                &party("101;phone-context=A.EXAMPLE.net", "h")
+            ));
+            for user in ["+12125550188", "2125550188", "alice", "anonymous", ""] {
+                assert!(is_one(t, &party(user, "a.example.net"), &party(user, "b.example.net")), "{user}");
+                assert_eq!(t.party(&party(user, "a.example.net")), t.user(user), "{user}");
+            }
+            for host in ["10.0.0.1", "[2001:db8::1]", "pbx", ""] {
+                assert_eq!(t.party(&party("101", host)), t.user("101"), "{host}");
+            }
+        }
+        let (one, other) = (by_domain.address(&domains.0), by_domain.address(&domains.1));
+        assert_eq!(one, format!("sip:{}@a.example.net", by_domain.party(&domains.0)));
+        assert_ne!(one.split('@').next(), other.split('@').next());
+        assert_eq!(
+            by_domain.party(&party("101;phone-context=a.example.net", "")),
+            by_domain.party(&domains.0)
+        );
+    }
 
     fn tokens(privacy: Privacy) -> Tokeniser {
         Tokeniser::new(&[9; 32], privacy)

@@ -13,16 +13,22 @@ pub enum Row {
     Fingerprint(Box<FingerprintRow>),
     Call(Box<CallRow>),
     CallUpdate(Box<CallUpdate>),
+    /// The same of a call that goes on, as a live run shows it meanwhile. Nothing is concluded from it, so that a replay comes to the same.
+    CallUnderWay(Box<CallUpdate>),
     Referral(Box<ReferralRow>),
     CallEnd(Box<CallEndRow>),
     /// Two calls that are legs of one.
     Link(i64, i64),
     Registration(Box<RegistrationRow>),
     RegistrationUpdate(Box<RegistrationUpdate>),
+    /// The same of a device that goes on; as of calls.
+    RegistrationUnderWay(Box<RegistrationUpdate>),
     Timer(Box<TimerRow>),
     WallClock(Box<WallClockRow>),
     SensorClock(Box<SensorClockRow>),
     Stream(Box<StreamRow>),
+    /// The same of a stream that goes on; as of calls.
+    StreamUnderWay(Box<StreamRow>),
     Author(Box<AuthorRow>),
     Sighting(Box<SightingRow>),
     Instance(Box<InstanceRow>),

@@ -14,21 +14,27 @@ use bellwether_store::Writer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
+use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
 use crate::links::Links;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
 use crate::pipeline::{self, Behind, Config, Finished, Settings};
 use crate::session::Session;
-use crate::sources::{Dropped, EVERY_SECOND, Following, Growing, PORTIONS, Portion, Source, TICK, Taking};
+use crate::sources::{
+    Dropped, EVERY_SECOND, Following, Growing, Heard, PORTIONS, Portion, Source, TICK, Taking,
+};
 use crate::writing::Supply;
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
 const HOLD: Span = Span::from_millis(5 * bellwether_capture::HOLD_MS as i64);
 
-/// How often what was counted is written down, and told if something was lost.
+/// How often it is told if something was lost.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
+
+/// How often what was taken and counted is written down, if anything was.
+const WRITE_EVERY: Duration = Duration::from_secs(2);
 
 /// Something that the operator should know while the sensor runs.
 #[derive(Debug)]
@@ -149,6 +155,7 @@ pub fn sense(
         let links = Links::of(sockets.iter().map(|(name, _)| name.clone()), session.input, opened_at);
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
         let dropped: Vec<Dropped> = sockets.iter().map(|_| Dropped::default()).collect();
+        let heard: Vec<Heard> = sockets.iter().map(|_| Heard::since(opened_at)).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
         std::thread::scope(|scope| {
             // However this ends (a full disk is one way), the threads must, or the scope waits for ever.
@@ -161,9 +168,9 @@ pub fn sense(
                 sources.push(source);
                 handover
             };
-            for (i, (socket, dropped)) in sockets.into_iter().zip(&dropped).enumerate() {
+            for (i, ((socket, dropped), heard)) in sockets.into_iter().zip(&dropped).zip(&heard).enumerate() {
                 let handover = add(&mut sources);
-                let taking = Taking { stop, dropped, stamps, handover, news: news_tx.clone() };
+                let taking = Taking { stop, dropped, heard, stamps, handover, news: news_tx.clone() };
                 pipeline::spawn(scope, &format!("capture-{i}"), move || taking.run(socket))?;
             }
             for (i, (listener, losses)) in listeners.into_iter().zip(&unheard).enumerate() {
@@ -176,6 +183,9 @@ pub fn sense(
             }
             drop((frames_tx, news_tx));
             let feed = LiveFeed {
+                horizons: vec![opened_at; sources.len()],
+                newest: vec![Timestamp::MIN; sources.len()],
+                heard: &heard,
                 sources,
                 dispatcher,
                 behind,
@@ -185,6 +195,8 @@ pub fn sense(
                 unheard: &unheard,
                 session,
                 told: Counters::default(),
+                written: 0,
+                last_write: Instant::now(),
                 last_count: Instant::now(),
                 last_alive: None,
                 is_wall_clock,
@@ -212,6 +224,11 @@ impl Drop for StopsOnDrop<'_> {
 /// Merges the sources, feeds the dispatcher, and moves time on where nothing comes.
 struct LiveFeed<'a> {
     sources: Vec<Source>,
+    /// Of each source, up to when it has handed on everything, and its newest packet.
+    horizons: Vec<Timestamp>,
+    newest: Vec<Timestamp>,
+    /// What the sockets' threads say of that. They are the first sources.
+    heard: &'a [Heard],
     dispatcher: Dispatcher,
     behind: Behind<'a>,
     links: Links,
@@ -221,6 +238,9 @@ struct LiveFeed<'a> {
     session: Session,
     /// What was counted when losses were last told.
     told: Counters,
+    /// The packets taken when counts were last written down.
+    written: u64,
+    last_write: Instant,
     last_count: Instant,
     last_alive: Option<Instant>,
     /// Whether time goes on by the clock where nothing comes.
@@ -239,12 +259,12 @@ impl LiveFeed<'_> {
     ) -> Result<u64, SensorError> {
         self.note(self.session.begun());
         loop {
-            let horizon = now() - HOLD;
+            let horizon = self.look_ahead();
             match frames.recv_timeout(TICK) {
                 Ok(portion) => {
                     self.take(portion);
                     frames.try_iter().for_each(|portion| self.take(portion));
-                    self.deliver(self.watermark(horizon))?;
+                    self.deliver(self.watermark())?;
                 }
                 Err(RecvTimeoutError::Timeout) if !self.is_wall_clock => {
                     // All of them stand still: what waits is all there is.
@@ -282,6 +302,9 @@ impl LiveFeed<'_> {
             }
             if self.last_count.elapsed() >= COUNT_EVERY {
                 self.count(operator)?;
+            } else if self.last_write.elapsed() >= WRITE_EVERY && self.session.packets != self.written {
+                let total = self.total()?;
+                self.write(total);
             }
             if stop.load(Ordering::Relaxed) {
                 // A thread that waits for packets looks at the flag only when it is woken.
@@ -344,7 +367,21 @@ impl LiveFeed<'_> {
         operator.hear(Event::Clock(event));
     }
 
+    /// Looks up to when each source has handed on everything; answers up to when all have. What a source has handed on by now is taken
+    /// after this.
+    fn look_ahead(&mut self) -> Timestamp {
+        let now = now();
+        for (i, (horizon, newest)) in self.horizons.iter_mut().zip(&self.newest).enumerate() {
+            let quiet_at = self.heard.get(i).map_or(now, Heard::at);
+            *horizon = (quiet_at.min(now) - HOLD).max(*newest);
+        }
+        self.horizons.iter().copied().min().unwrap_or(now - HOLD)
+    }
+
     fn take(&mut self, Portion { source, frames }: Portion) {
+        if let (Some(newest), Some(known)) = (frames.newest(), self.newest.get_mut(source)) {
+            *known = newest;
+        }
         if let Some(span) = self.links.heard(source, frames.newest()) {
             self.note(span);
         }
@@ -354,8 +391,9 @@ impl LiveFeed<'_> {
     }
 
     /// Up to when every source has delivered: to its newest packet, or, where none waits, to the horizon.
-    fn watermark(&self, horizon: Timestamp) -> Timestamp {
-        self.sources.iter().map(|s| s.newest().unwrap_or(horizon)).min().unwrap_or(horizon)
+    fn watermark(&self) -> Timestamp {
+        let up_to = |(source, horizon): (&Source, &Timestamp)| source.newest().unwrap_or(*horizon);
+        self.sources.iter().zip(&self.horizons).map(up_to).min().unwrap_or(Timestamp::MAX)
     }
 
     /// Feeds everything up to a time, in order.
@@ -383,15 +421,26 @@ impl LiveFeed<'_> {
     /// Writes down what was counted so far, and tells what was lost since the last time.
     fn count(&mut self, operator: &mut dyn Operator) -> Result<(), SensorError> {
         self.last_count = Instant::now();
-        let tally =
-            self.dispatcher.epochs.drain(crate::batch::Then::Count).map_err(|_| SensorError::Stopped)?;
-        let mut total = self.counted();
-        tally.report(&mut total);
+        let total = self.total()?;
         let lost = self.write_down(total);
         if !lost.is_empty() {
             operator.hear(Event::Losses(lost));
         }
         Ok(())
+    }
+
+    /// What all have counted so far.
+    fn total(&mut self) -> Result<Counters, SensorError> {
+        let tally = self.dispatcher.epochs.drain(Then::Count).map_err(|_| SensorError::Stopped)?;
+        let mut total = self.counted();
+        tally.report(&mut total);
+        Ok(total)
+    }
+
+    /// Writes down what was taken and counted: both are of the same packets.
+    fn write(&mut self, total: Counters) {
+        (self.written, self.last_write) = (self.session.packets, Instant::now());
+        self.note(Row::Input(Box::new(self.session.row(total))));
     }
 
     /// Writes down what was counted, and when something was lost since the last time. Answers what that is.
@@ -410,7 +459,7 @@ impl LiveFeed<'_> {
         let spans = at.map(|at| self.session.counted(&lost, at)).unwrap_or_default();
         spans.into_iter().for_each(|span| self.note(span));
         self.told = total.clone();
-        self.note(Row::Input(Box::new(self.session.row(total))));
+        self.write(total);
         lost
     }
 

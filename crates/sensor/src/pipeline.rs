@@ -107,7 +107,10 @@ pub(crate) fn run<T>(
     std::thread::scope(|scope| {
         let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
         // When the merge and the feed are over nobody holds the channel any more, and the writer ends.
-        let (fed, judged) = analyse(config, rows_tx, started, feed)?;
+        // Nobody looks at a replay before its end.
+        let tells_under_way = matches!(supply, Supply::Network | Supply::Growing);
+        let limits = Limits { tells_under_way, ..config.limits };
+        let (fed, judged) = analyse(config, &limits, rows_tx, started, feed)?;
         // The end is not put off for ever by whoever holds the database.
         lock.set_endless(false);
         let (database, committed) =
@@ -121,6 +124,7 @@ pub(crate) fn run<T>(
 /// judged. Answers what the feed came to, and the latencies from the dispatcher to the judge.
 pub(crate) fn analyse<T>(
     config: &Config,
+    limits: &Limits,
     rows_tx: Door,
     started: Instant,
     feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
@@ -136,7 +140,7 @@ pub(crate) fn analyse<T>(
             let (facts_tx, facts_rx) = bounded::<Facts>(LAG + 1);
             // Large vectors go back to where they are filled: freeing them over and over costs more.
             let (spare_tx, spare_rx) = bounded(LAG + 1);
-            let worker = Worker::new(number, workers, &config.limits, config.key);
+            let worker = Worker::new(number, workers, limits, config.key);
             spawn(scope, &format!("worker-{number}"), move || {
                 work(worker, &batch_rx, &done_tx, &facts_tx, &spare_rx)
             })?;

@@ -55,7 +55,7 @@ fn fed<'a>(
     config: &Config,
     door: Door,
 ) -> Result<(Counters, Tally), SensorError> {
-    let (fed, _) = pipeline::analyse(config, door, Instant::now(), |mut dispatcher, _| {
+    let (fed, _) = pipeline::analyse(config, &config.limits, door, Instant::now(), |mut dispatcher, _| {
         let stopped = |_| SensorError::Stopped;
         for frame in frames {
             dispatcher.frame(&frame).map_err(stopped)?;

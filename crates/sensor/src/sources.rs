@@ -1,7 +1,7 @@
 //! Where live frames come from: a thread for each socket and each growing file, and what waits of theirs.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bellwether_base::{Span, Timestamp};
@@ -33,6 +33,26 @@ pub(crate) struct Dropped {
     pub(crate) interface: AtomicU64,
 }
 
+/// Up to when a socket's thread has handed on what came, as far as quiet tells: a thread that is given no processor does not say so, and time
+/// does not move on over packets that it has not read yet.
+pub(crate) struct Heard(AtomicI64);
+
+impl Heard {
+    /// Nothing came before.
+    pub(crate) const fn since(opened_at: Timestamp) -> Self {
+        Self(AtomicI64::new(opened_at.as_nanos()))
+    }
+
+    fn up_to(&self, at: Timestamp) {
+        self.0.store(at.as_nanos(), Ordering::Release);
+    }
+
+    /// Whoever reads this, and then takes all that was handed on, has everything of that time.
+    pub(crate) fn at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.0.load(Ordering::Acquire))
+    }
+}
+
 /// Frames on their way from a source.
 pub(crate) struct Portion {
     pub(crate) source: usize,
@@ -62,6 +82,7 @@ impl Handover {
 pub(crate) struct Taking<'a> {
     pub(crate) stop: &'a AtomicBool,
     pub(crate) dropped: &'a Dropped,
+    pub(crate) heard: &'a Heard,
     pub(crate) stamps: Stamps,
     pub(crate) handover: Handover,
     pub(crate) news: Sender<Event>,
@@ -73,8 +94,13 @@ impl Taking<'_> {
         let mut is_in_trouble = false;
         let mut is_apart = false;
         while !self.stop.load(Ordering::Relaxed) {
+            let asked_at = now();
+            let has_packets = socket.has_packets();
+            if !has_packets {
+                self.heard.up_to(asked_at);
+            }
             let mut frames = self.handover.room();
-            let read = socket.read(&mut frames);
+            let read = if has_packets { socket.read(&mut frames) } else { Ok(()) };
             let is_quiet = frames.is_empty();
             let newest = frames.newest();
             match read {
@@ -88,6 +114,8 @@ impl Taking<'_> {
                         let _ = self.news.try_send(Event::Trouble(e));
                     }
                     is_in_trouble = true;
+                    // Nothing comes from it, and time moves on for the others.
+                    self.heard.up_to(asked_at);
                     // A socket stays bound to its interface, and delivers again when the link comes back.
                     std::thread::sleep(EVERY_SECOND);
                 }

@@ -60,6 +60,8 @@ pub(crate) struct Call {
     reinvite_cseq: [u32; 2],
     pub(crate) is_cancelled: bool,
     is_reported: bool,
+    /// Whether it waits to be told of.
+    pub(crate) is_marked: bool,
     /// Where its sides listen for media.
     pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
 }
@@ -89,6 +91,7 @@ impl Call {
             reinvite_cseq: [0; 2],
             is_cancelled: false,
             is_reported: false,
+            is_marked: false,
             endpoints: SmallVec::new(),
         }
     }
@@ -223,12 +226,22 @@ impl Call {
         if std::mem::replace(&mut self.is_reported, true) {
             return None;
         }
-        Some(CallProgress {
+        Some(self.progress(self.final_status.or(self.final_elsewhere)))
+    }
+
+    /// The state to tell while it goes on, if it changed since it was last reported. An answer that may be followed by another is none yet.
+    pub(crate) fn under_way(&self) -> Option<CallProgress> {
+        let is_sure = matches!(self.phase, Phase::Answered | Phase::Over);
+        (!self.is_reported).then(|| self.progress(self.final_status.filter(|_| is_sure)))
+    }
+
+    fn progress(&self, final_status: Option<u16>) -> CallProgress {
+        CallProgress {
             call: self.identity,
             started_at: self.started_at,
             answered_at: self.answered_at,
             ended_at: self.ended_at,
-            final_status: self.final_status.or(self.final_elsewhere),
+            final_status,
             duplicates: self.duplicates,
             retransmissions: self.retransmissions,
             hops: self.hops.into(),
@@ -237,7 +250,7 @@ impl Call {
             forks: self.forks.into(),
             reinvites: self.reinvites,
             cancelled: self.is_cancelled,
-        })
+        }
     }
 
     const fn is_hung_up(&self) -> bool {

@@ -10,10 +10,11 @@ use crate::control::EndpointKey;
 use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
 use crate::formats::FormatLists;
 use crate::named::Named;
-use crate::party::{clear, text, user_text};
+use crate::party::{clear, text, user_of, user_text};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::Novelty;
+use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Claims, Control, Limits, Side, Tally};
 
@@ -28,6 +29,7 @@ pub(crate) struct Calls {
     endpoint_key: HashKey,
     timers: Timers<3>,
     formats: FormatLists,
+    under_way: UnderWay,
 }
 
 /// Call-ID and From-tag, as a second hash beside the table's own: 128 bits that nobody without the key can
@@ -55,6 +57,7 @@ impl Calls {
             endpoint_key,
             timers: Timers::new([LINGER, limits.ringing_timeout, limits.call_idle]),
             formats: FormatLists::new(hash_key),
+            under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.calls)),
         }
     }
 
@@ -70,6 +73,31 @@ impl Calls {
         if !is_of_calls(sip.cseq.method) {
             return;
         }
+        self.take(sip, novelty, prints, out, tally);
+        if self.under_way.is_told() {
+            self.mark(sip);
+        }
+    }
+
+    /// What changed of the message's call will be told.
+    fn mark(&mut self, sip: &Sip<'_, '_>) {
+        let found = self.find(sip.call_id, sip.parts.from_tag(), sip.parts.to_tag());
+        let Some((slot, (_, call))) = found.and_then(|f| Some((f.slot, self.table.get_mut(f.slot)?))) else {
+            return;
+        };
+        if !call.is_marked && call.under_way().is_some() {
+            call.is_marked = self.under_way.mark(slot, sip.item.at, false);
+        }
+    }
+
+    fn take(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        novelty: Novelty,
+        prints: &mut PrintCache,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
         let to_tag = sip.parts.to_tag();
         let found = self.find(sip.call_id, sip.parts.from_tag(), to_tag);
         if novelty != Novelty::New {
@@ -103,13 +131,21 @@ impl Calls {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next_deadline(&self.table)
+        self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, deadline)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, deadline, out);
+        }
+        while let Some(slot) = self.under_way.due(now, shard, out) {
+            if let Some((_, call)) = self.table.get_mut(slot)
+                && std::mem::take(&mut call.is_marked)
+                && let Some(progress) = call.under_way()
+            {
+                out.fact(Fact::CallUnderWay(Box::new(progress)));
+            }
         }
     }
 
@@ -297,7 +333,7 @@ impl Calls {
                 StartLine::Request { uri, .. } if uri.len() > 4 && uri[..4].eq_ignore_ascii_case(b"urn:") => {
                     text(uri)
                 }
-                _ => uri.map(|u| user_text(u.user)).unwrap_or_default(),
+                _ => uri.map(|u| text(&user_of(&u))).unwrap_or_default(),
             },
             asserted: message.get(Name::PAssertedIdentity).map(|v| Party::from_address(&Address::parse(v))),
             user_agent: message.get(Name::UserAgent).map(clear),

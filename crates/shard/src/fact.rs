@@ -48,6 +48,8 @@ pub enum Fact {
     CallStarted(Box<CallStarted>),
     /// What has become of a call.
     CallProgress(Box<CallProgress>),
+    /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
+    CallUnderWay(Box<CallProgress>),
     /// A party of a call sent the other one elsewhere.
     Referral(Box<Referral>),
     /// A call ended that this run did not see begin.
@@ -58,12 +60,16 @@ pub enum Fact {
     RegisterAnswered(Box<RegisterAnswered>),
     /// What is known of its timeline now.
     RegistrationProgress(Box<RegistrationProgress>),
+    /// The same between its beats, for those who look at a live run: nothing is concluded from it.
+    RegistrationUnderWay(Box<RegistrationProgress>),
     /// A device showed its wall clock again.
     Clock(Box<ClockSeen>),
     /// What is known of another timer of a device.
     Timer(Box<TimerProgress>),
     /// A media stream: when its noise is known, at the end of its analysis window, and when it is over.
     Stream(Box<StreamFact>),
+    /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
+    StreamUnderWay(Box<StreamFact>),
 }
 
 /// A BYE of a call that is not known (any more): it began before the program did, or another call took its place.

@@ -27,6 +27,7 @@ mod stream;
 mod tally;
 mod timers;
 mod transactions;
+mod under_way;
 mod worker;
 
 pub use claims::Claims;

@@ -31,6 +31,8 @@ pub struct Limits {
     pub call_idle: Span,
     /// A device without a REGISTER for this long is closed.
     pub registration_idle: Span,
+    /// Whether devices, timers and streams are told of while they go on, for those who look at a live run.
+    pub tells_under_way: bool,
 }
 
 impl Default for Limits {
@@ -48,6 +50,7 @@ impl Default for Limits {
             ringing_timeout: Span::from_secs(200),
             call_idle: Span::from_secs(6 * 3600),
             registration_idle: Span::from_secs(4 * 3600),
+            tells_under_way: false,
         }
     }
 }

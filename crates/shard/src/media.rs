@@ -6,6 +6,7 @@ use crate::fact::{Fact, Outbox, Silence, StreamFact};
 use crate::stream::Stream;
 use crate::timers::Timers;
 use crate::transactions::MIRROR_DELAY;
+use crate::under_way::UnderWay;
 use crate::{Item, Limits, Tally};
 
 /// Flows that look like RTP but stay short are forgotten after this.
@@ -33,6 +34,7 @@ pub(crate) struct Media {
     window: Span,
     ends_early: bool,
     timers: Timers<2>,
+    under_way: UnderWay,
 }
 
 /// Queue of the table for flows on probation: anyone can make them for free.
@@ -57,6 +59,7 @@ impl Media {
             ends_early: limits.analysis_ends_early,
             // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that late.
             timers: Timers::new([PROBATION_TIME, limits.stream_idle + TOUCH_EVERY]),
+            under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.streams)),
         }
     }
 
@@ -110,6 +113,9 @@ impl Media {
             out.fact(fact(&self.identity_key, key, stream, silence));
         }
         let is_confirmed = stream.is_confirmed();
+        if is_confirmed && !stream.is_marked {
+            stream.is_marked = self.under_way.mark(slot, item.at, stream.link().is_none());
+        }
         let class = if is_confirmed { CONFIRMED } else { PROBATION };
         let is_stale = self.table.touched(slot).is_some_and(|t| item.at.since(t) > TOUCH_EVERY);
         if was_confirmed != is_confirmed || is_stale || arrival == Arrival::First {
@@ -139,6 +145,9 @@ impl Media {
                 if let Some(report) = rtcp.sender_report {
                     stream.report(&report);
                 }
+                if stream.is_confirmed() && !stream.is_marked {
+                    stream.is_marked = self.under_way.mark(slot, item.at, stream.link().is_none());
+                }
                 return;
             }
         }
@@ -165,7 +174,7 @@ impl Media {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next_deadline(&self.table)
+        self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
     /// Fires what is due before `now`.
@@ -179,6 +188,21 @@ impl Media {
     ) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, directory, out, tally);
+        }
+        while let Some(slot) = self.under_way.due(now, shard, out) {
+            if let Some((key, stream)) = self.table.get_mut(slot)
+                && std::mem::take(&mut stream.is_marked)
+            {
+                let mut fact = told(&self.identity_key, key, stream, Silence::Pending);
+                // Whether a stream that is too short to look again has a call is settled at its end; till then it is shown where it would be.
+                if fact.call.is_none()
+                    && let Some((listener, is_sender)) = directory.call_of(fact.flow, stream.first_seen)
+                {
+                    fact.call = Some(listener.call);
+                    fact.sender = Some(if is_sender { listener.side } else { listener.side.other() });
+                }
+                out.fact(Fact::StreamUnderWay(Box::new(fact)));
+            }
         }
     }
 
@@ -273,6 +297,10 @@ fn report(identity_key: &HashKey, key: &Key, stream: &mut Stream, out: &mut Outb
 
 /// Made of what is known; so is its identity, which is worked out twice in a stream's life rather than kept.
 fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> Fact {
+    Fact::Stream(Box::new(told(identity_key, key, stream, silence)))
+}
+
+fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> StreamFact {
     let (payload_type, codec) = stream.main_payload();
     let reception = &stream.reception;
     let flow = key.flow.unpack();
@@ -285,7 +313,7 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         &key.ssrc.to_be_bytes(),
         &stream.first_seen.as_nanos().to_le_bytes(),
     ]);
-    Fact::Stream(Box::new(StreamFact {
+    StreamFact {
         stream: identity,
         call: stream.link().map(|(call, _)| call),
         sender: stream.link().map(|(_, side)| side),
@@ -309,5 +337,5 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         first_seen: stream.first_seen,
         last_seen: stream.last_seen,
         silence,
-    }))
+    }
 }

@@ -1,5 +1,7 @@
+use std::borrow::Cow;
+
 use bellwether_base::percent_decoded;
-use bellwether_sip::Address;
+use bellwether_sip::{Address, Uri};
 
 use crate::Party;
 
@@ -42,6 +44,19 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes)).into_owned()
 }
 
+/// Whom a URI names, escapes undone. A local number of a `tel` URI goes with its context, as it stands in the user part of a SIP URI
+/// (RFC 3966 section 5.1.5, RFC 3261 section 19.1.6): without it, it is nobody's number.
+pub(crate) fn user_of<'a>(uri: &Uri<'a>) -> Cow<'a, [u8]> {
+    let user = percent_decoded(uri.user);
+    let context = uri.params.get("phone-context").and_then(|p| p.value);
+    match context {
+        Some(context) if uri.scheme.eq_ignore_ascii_case(b"tel") && !user.starts_with(b"+") => {
+            [&user, &b";phone-context="[..], &percent_decoded(context)].concat().into()
+        }
+        _ => user,
+    }
+}
+
 /// A user part as it is meant. Its escapes are undone here and nowhere else (RFC 3261 section 19.1.4), so that one
 /// number is one text from here on.
 pub(crate) fn user_text(spelled: &[u8]) -> String {
@@ -53,7 +68,8 @@ impl Party {
     pub(crate) fn from_address(address: &Address<'_>) -> Self {
         let display = address.display;
         let display = display.strip_prefix(b"\"").and_then(|d| d.strip_suffix(b"\"")).unwrap_or(display);
-        let (user, host) = address.uri.map_or((address.target, &[][..]), |uri| (uri.user, uri.host));
-        Self { user: user_text(user), host: text(&host.to_ascii_lowercase()), display: text(display) }
+        let user = address.uri.map_or_else(|| percent_decoded(address.target), |uri| user_of(&uri));
+        let host = address.uri.map_or(&[][..], |uri| uri.host);
+        Self { user: text(&user), host: text(&host.to_ascii_lowercase()), display: text(display) }
     }
 }

@@ -5,6 +5,7 @@ use bellwether_sip::{Address, Method, Name, StartLine};
 use crate::fact::{Fact, Outbox, Party, TimerProgress};
 use crate::timers::Timers;
 use crate::transactions::Novelty;
+use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
 
@@ -55,6 +56,7 @@ pub(crate) struct Recurring {
     table: LruTable<u64, Beats, 2>,
     identity_key: HashKey,
     timers: Timers<2>,
+    under_way: UnderWay,
 }
 
 struct Beats {
@@ -65,6 +67,8 @@ struct Beats {
     first_seen: Timestamp,
     last_seen: Timestamp,
     timeline: RegisterTimeline,
+    /// Whether it waits to be told of.
+    is_marked: bool,
 }
 
 impl Recurring {
@@ -73,6 +77,7 @@ impl Recurring {
             table: LruTable::new(Limits::per_shard(limits.timers)),
             identity_key,
             timers: Timers::new([limits.registration_idle; 2]),
+            under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.timers)),
         }
     }
 
@@ -135,13 +140,20 @@ impl Recurring {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next_deadline(&self.table)
+        self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
+        }
+        while let Some(slot) = self.under_way.due(now, shard, out) {
+            if let Some((_, beats)) = self.table.get_mut(slot)
+                && std::mem::take(&mut beats.is_marked)
+            {
+                out.fact(beats.progress());
+            }
         }
     }
 
@@ -171,6 +183,7 @@ impl Recurring {
                 first_seen: item.stamp,
                 last_seen: Timestamp::MIN,
                 timeline: RegisterTimeline::default(),
+                is_marked: false,
             };
             let (slot, evicted) = self.table.insert(key, key, beats, UNPROVEN, item.at);
             if let Some(evicted) = evicted.map(|e| e.value).filter(Beats::is_timer) {
@@ -188,6 +201,9 @@ impl Recurring {
         let is_timer = beats.is_timer();
         if is_timer && beats.timeline.refreshes().is_multiple_of(REPORT_EVERY) {
             out.fact(beats.progress());
+        }
+        if is_timer && !beats.is_marked {
+            beats.is_marked = self.under_way.mark(slot, item.at, false);
         }
         self.table.touch(slot, if is_timer { PROVEN } else { UNPROVEN }, item.at);
     }

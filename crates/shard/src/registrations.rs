@@ -1,17 +1,17 @@
-use bellwether_base::{
-    Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport, percent_decoded,
-};
-use bellwether_clock::{RegisterTimeline, RoundTrip};
+use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport};
+use bellwether_clock::{Refresh, RegisterTimeline, RoundTrip};
 use bellwether_sip::{Address, Message, Name, StartLine};
+use smallvec::SmallVec;
 
 use crate::fact::{
     ClockSeen, Fact, Move, Outbox, Party, Prints, RegisterAnswered, RegistrationProgress, RegistrationStarted,
 };
 use crate::named::Named;
-use crate::party::clear;
+use crate::party::{clear, user_of};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::{Novelty, Place, Transactions};
+use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
 
@@ -24,6 +24,9 @@ const STEADY: u32 = 3;
 
 /// A long-lived timeline is reported after this many refreshes too, not only at its end.
 const REPORT_EVERY: u32 = 16;
+
+/// Bindings of one REGISTER that are followed. Registrars take a handful; a sender could name hundreds.
+const MOST_BINDINGS: usize = 16;
 
 /// Round trips kept of a device.
 const LATEST_RTT: usize = RoundTrip::KEPT as usize;
@@ -42,6 +45,7 @@ pub(crate) struct Registrations {
     table: LruTable<u64, Device, 2>,
     identity_key: HashKey,
     timers: Timers<2>,
+    under_way: UnderWay,
 }
 
 /// Queue of the table for devices that no registrar ever accepted: scanners make them for free.
@@ -58,6 +62,12 @@ struct Device {
     cseq: u32,
     /// Refreshes in a row under the same Call-ID.
     steady: u32,
+    /// Whether a Call-ID and a CSeq are known.
+    is_begun: bool,
+    /// The refresh that waits for its answer.
+    pending: Option<Pending>,
+    /// The next device of those that the latest request binds; 0 if it is the last.
+    beside: u64,
     challenged_at: Option<Timestamp>,
     /// The answer to the last refresh.
     answered_at: Option<Timestamp>,
@@ -72,8 +82,18 @@ struct Device {
     last_status: Option<u16>,
     expires_s: Option<u32>,
     is_accepted: bool,
+    /// Whether it waits to be told of.
+    is_marked: bool,
     /// Whether its latest request showed credentials.
     has_credentials: bool,
+}
+
+/// A refresh that nobody has answered yet: it is one once it is accepted.
+#[derive(Clone, Copy)]
+struct Pending {
+    refresh: Refresh,
+    /// Whether it shows that the device was restarted.
+    is_restart: bool,
 }
 
 impl Registrations {
@@ -82,6 +102,7 @@ impl Registrations {
             table: LruTable::new(Limits::per_shard(limits.registrations)),
             identity_key,
             timers: Timers::new([limits.registration_idle; 2]),
+            under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.registrations)),
         }
     }
 
@@ -102,9 +123,12 @@ impl Registrations {
                 }
             }
             StartLine::Status { code, .. } if code >= 200 && place.novelty == Novelty::New => {
-                let subject = transactions.subject(place);
-                if subject != 0 {
-                    self.response(sip, code, subject, out);
+                let mut subject = transactions.subject(place);
+                for i in 0..MOST_BINDINGS {
+                    if subject == 0 {
+                        break;
+                    }
+                    subject = self.response(sip, code, subject, i == 0, out);
                 }
             }
             StartLine::Status { .. } | StartLine::Unknown(_) => {}
@@ -112,13 +136,20 @@ impl Registrations {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next_deadline(&self.table)
+        self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
+        }
+        while let Some(slot) = self.under_way.due(now, shard, out) {
+            if let Some((_, device)) = self.table.get_mut(slot)
+                && std::mem::take(&mut device.is_marked)
+            {
+                out.fact(Fact::RegistrationUnderWay(Box::new(device.progress())));
+            }
         }
     }
 
@@ -129,7 +160,7 @@ impl Registrations {
         }
     }
 
-    /// Answers which device the request is about.
+    /// Takes a request: each contact that it binds is a device of its own. Answers the first of them, which leads to the others.
     fn request(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -138,22 +169,50 @@ impl Registrations {
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> Option<u64> {
-        let Sip { item, message, parts, cseq, .. } = sip;
-        let aor = parts.to?;
-        let mut contacts = message.contacts();
+        let aor = sip.parts.to?;
+        let mut subjects: SmallVec<[u64; 2]> = SmallVec::new();
         // Without a contact it only asks; "*" removes all, and is no device's.
-        let contact = contacts.next().filter(|c| c.target != b"*")?;
-        let binding = binding(&contact);
-        let uri = aor.uri?;
-        let user = percent_decoded(uri.user);
-        let parts: [&[u8]; 4] = [b"registration", &user, uri.host, binding];
-        let identity = self.identity_key.identity(&parts);
+        for contact in sip.message.contacts().filter(|c| c.target != b"*") {
+            if subjects.len() == MOST_BINDINGS {
+                break;
+            }
+            let Some(identity) = self.identity_of(&aor, &contact) else { continue };
+            if !subjects.contains(&identity.cast_unsigned()) {
+                self.bind(sip, &aor, &contact, identity, novelty, prints, out, tally);
+                subjects.push(identity.cast_unsigned());
+            }
+        }
+        for (i, subject) in subjects.iter().enumerate() {
+            let beside = subjects.get(i + 1).copied().unwrap_or_default();
+            if let Some((_, device)) =
+                self.table.find(*subject, subject).and_then(|slot| self.table.get_mut(slot))
+            {
+                device.beside = beside;
+            }
+        }
+        subjects.first().copied()
+    }
+
+    /// Takes what a request says of one of its bindings.
+    #[expect(clippy::too_many_arguments, reason = "a message with what was read of it, and where it goes")]
+    fn bind(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        aor: &Address<'_>,
+        contact: &Address<'_>,
+        identity: i64,
+        novelty: Novelty,
+        prints: &mut PrintCache,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        let Sip { item, message, cseq, .. } = sip;
         let subject = identity.cast_unsigned();
         let slot = match self.table.find(subject, &subject) {
             Some(slot) => slot,
             None => {
                 let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
-                let started = started(item, message, &aor, &contact, identity, prints);
+                let started = started(item, message, aor, contact, identity, prints);
                 out.fact(Fact::RegistrationStarted(Box::new(started)));
                 let device = Device::new(identity, item.flow.src, item.stamp);
                 let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
@@ -161,53 +220,59 @@ impl Registrations {
                     if evicted.value.is_accepted {
                         tally.losses.count(Loss::RegistrationEvicted);
                     }
-                    out.fact(evicted.value.progress());
+                    out.fact(Fact::RegistrationProgress(Box::new(evicted.value.progress())));
                 }
                 slot
             }
         };
         let call_id = self.identity_key.parts(&[sip.call_id]) as u32;
-        let (_, device) = self.table.get_mut(slot)?;
+        let Some((_, device)) = self.table.get_mut(slot) else { return };
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
         device.has_credentials = is_authorised;
-        let refreshed = device.register(item.stamp, call_id, cseq.number, novelty, is_authorised);
-        if refreshed {
+        if device.register(item.stamp, call_id, cseq.number, novelty, is_authorised) {
             device.comes_from(item);
+            if (device.timeline.refreshes() + 1).is_multiple_of(REPORT_EVERY) {
+                readings(item, message, identity, out);
+            }
         }
-        if requested_expires(message, &contact) == Some(0) {
+        if requested_expires(message, contact) == Some(0) {
+            // What removes the binding ends the run, and is no refresh.
+            device.pending = None;
             device.timeline.cut();
         }
         let class = if device.is_accepted { ACCEPTED } else { UNACCEPTED };
-        if refreshed && device.timeline.refreshes().is_multiple_of(REPORT_EVERY) {
-            out.fact(device.progress());
-            // Its first message has told what names the device; a clock is told by how its readings go on.
-            let source = item.flow.src.ip();
-            for evidence in bellwether_instance::evidence(message, None, source, item.stamp) {
-                if let Some(reading) = evidence.clock {
-                    let kind = evidence.kind;
-                    out.fact(Fact::Clock(Box::new(ClockSeen {
-                        subject: identity,
-                        kind,
-                        at: item.stamp,
-                        reading,
-                    })));
-                }
-            }
-        }
+        self.mark(slot, item.at);
         self.table.touch(slot, class, item.at);
-        Some(subject)
     }
 
-    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, subject: u64, out: &mut Outbox) {
-        let Sip { item, message, cseq, .. } = sip;
-        let Some(slot) = self.table.find(subject, &subject) else { return };
-        let Some((_, device)) = self.table.get_mut(slot) else { return };
-        if cseq.number != device.cseq {
+    /// What changed of a device will be told.
+    fn mark(&mut self, slot: SlotId, at: Timestamp) {
+        let Some((_, device)) = self.table.get_mut(slot).filter(|(_, device)| !device.is_marked) else {
             return;
+        };
+        device.is_marked = self.under_way.mark(slot, at, !device.is_accepted);
+    }
+
+    /// Takes an answer to a request that bound a device; answers the next device that it bound, 0 if there is none.
+    /// A refusal is one, however many bindings were asked for: the first tells it.
+    fn response(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        code: u16,
+        subject: u64,
+        is_first: bool,
+        out: &mut Outbox,
+    ) -> u64 {
+        let Sip { item, message, cseq, .. } = sip;
+        let Some(slot) = self.table.find(subject, &subject) else { return 0 };
+        let Some((_, device)) = self.table.get_mut(slot) else { return 0 };
+        let beside = device.beside;
+        if cseq.number != device.cseq {
+            return beside;
         }
         device.last_status = Some(code);
-        if is_news(code, device, message) {
+        if is_news(code, device, message) && (is_first || code < 300) {
             out.fact(Fact::RegisterAnswered(Box::new(RegisterAnswered {
                 registration: device.identity,
                 aor: message.to().map(|to| Party::from_address(&to)).unwrap_or_default(),
@@ -229,17 +294,41 @@ impl Registrations {
                 device.answered_at = Some(item.stamp);
                 let identity = device.identity;
                 let granted = granted_expires(message, |contact| {
-                    self.identity_key_of(message, contact).is_some_and(|id| id == identity)
+                    let to = message.to();
+                    to.and_then(|to| self.identity_of(&to, contact)).is_some_and(|id| id == identity)
                 });
                 self.grant(slot, granted);
+                self.accept(slot, item.at, out);
             }
-            // 423: the interval was too short, the same device asks again with a longer one.
-            401 | 407 | 423 => {}
-            300..=699 => device.timeline.cut(),
+            401 | 407 => {}
+            // Also 423, which asks for a longer interval: what comes next is another timer.
+            300..=699 => {
+                device.pending = None;
+                device.timeline.cut();
+            }
             _ => {}
         }
+        self.mark(slot, item.at);
         let class = self.table.get(slot).map_or(UNACCEPTED, |(_, d)| usize::from(d.is_accepted));
         self.table.touch(slot, class, item.at);
+        beside
+    }
+
+    /// The refresh that waited is accepted, and so a point of the timeline.
+    fn accept(&mut self, slot: SlotId, at: Timestamp, out: &mut Outbox) {
+        let Some((_, device)) = self.table.get_mut(slot) else { return };
+        let Some(pending) = device.pending.take() else { return };
+        if pending.is_restart {
+            device.timeline.cut();
+        }
+        device.timeline.accepted(pending.refresh);
+        let refreshes = device.timeline.refreshes();
+        if refreshes == 1 && self.under_way.may_tell_now(at) {
+            out.fact(Fact::RegistrationUnderWay(Box::new(device.progress())));
+        }
+        if refreshes.is_multiple_of(REPORT_EVERY) {
+            out.fact(Fact::RegistrationProgress(Box::new(device.progress())));
+        }
     }
 
     fn grant(&mut self, slot: SlotId, granted: Option<u32>) {
@@ -254,15 +343,15 @@ impl Registrations {
         }
     }
 
-    fn identity_key_of(&self, message: &Message<'_>, contact: &Address<'_>) -> Option<i64> {
-        let uri = message.to()?.uri?;
-        let user = percent_decoded(uri.user);
+    fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
+        let uri = aor.uri?;
+        let user = user_of(&uri);
         Some(self.identity_key.identity(&[b"registration", &user, uri.host, binding(contact)]))
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
         if let Some((_, device)) = self.table.remove(slot) {
-            out.fact(device.progress());
+            out.fact(Fact::RegistrationProgress(Box::new(device.progress())));
         }
     }
 }
@@ -295,6 +384,9 @@ impl Device {
             call_id: 0,
             cseq: 0,
             steady: 0,
+            pending: None,
+            beside: 0,
+            is_begun: false,
             challenged_at: None,
             answered_at: None,
             rtt: None,
@@ -306,11 +398,12 @@ impl Device {
             last_status: None,
             expires_s: None,
             is_accepted: false,
+            is_marked: false,
             has_credentials: false,
         }
     }
 
-    /// Takes a REGISTER; answers whether it was a refresh.
+    /// Takes a REGISTER; answers whether it asks for a refresh.
     fn register(
         &mut self,
         at: Timestamp,
@@ -325,7 +418,7 @@ impl Device {
             return false;
         }
         let is_same_dialog = self.call_id == call_id;
-        if is_same_dialog && self.cseq == cseq && self.timeline.refreshes() > 0 {
+        if is_same_dialog && self.cseq == cseq && self.is_begun {
             // Another hop, or a phone that repeats itself under one CSeq (the paper's Polycom 601).
             self.duplicates += 1;
             return false;
@@ -341,16 +434,20 @@ impl Device {
                 *latest = u16::try_from(gap.as_nanos() / RTT_UNIT).unwrap_or(u16::MAX).max(1);
             }
             (self.call_id, self.cseq) = (call_id, cseq);
-            return false;
+            if let Some(pending) = &mut self.pending {
+                pending.refresh.retried_at = Some(at);
+                return false;
+            }
+            // What was challenged is not known, or was no refresh: this one speaks for itself.
         }
-        let was_steady = self.steady >= STEADY;
-        let is_restart = if is_same_dialog { cseq < self.cseq } else { was_steady };
-        if is_restart {
-            self.timeline.cut();
-        }
+        let is_restart = if is_same_dialog { cseq < self.cseq } else { self.steady >= STEADY };
         self.steady = if is_same_dialog { self.steady + 1 } else { 0 };
-        (self.call_id, self.cseq) = (call_id, cseq);
-        self.timeline.refresh(at, self.answered_at.take().map(|answered| at.since(answered)));
+        (self.call_id, self.cseq, self.is_begun) = (call_id, cseq, true);
+        let after_answer = self.answered_at.take().map(|answered| at.since(answered));
+        let refresh = Refresh { at, after_answer, retried_at: None };
+        // One that was never answered shows a restart to the next one too.
+        let is_restart = is_restart || self.pending.is_some_and(|pending| pending.is_restart);
+        self.pending = Some(Pending { refresh, is_restart });
         true
     }
 
@@ -387,8 +484,8 @@ impl Device {
         Some((ms(middle), ms(middle_of(&mut off))))
     }
 
-    fn progress(&self) -> Fact {
-        Fact::RegistrationProgress(Box::new(RegistrationProgress {
+    fn progress(&self) -> RegistrationProgress {
+        RegistrationProgress {
             registration: self.identity,
             first_seen: self.first_seen,
             last_seen: self.last_seen,
@@ -402,7 +499,17 @@ impl Device {
             moves: self.moves.clone(),
             segment_count: self.timeline.segment_count(),
             segments: self.timeline.segments(),
-        }))
+        }
+    }
+}
+
+/// A device's first message has told what names it; a clock is told by how its readings go on.
+fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outbox) {
+    for evidence in bellwether_instance::evidence(message, None, item.flow.src.ip(), item.stamp) {
+        if let Some(reading) = evidence.clock {
+            let kind = evidence.kind;
+            out.fact(Fact::Clock(Box::new(ClockSeen { subject, kind, at: item.stamp, reading })));
+        }
     }
 }
 

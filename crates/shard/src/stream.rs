@@ -49,6 +49,8 @@ pub(crate) struct Stream {
     /// Its first packet's numbers.
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
+    /// Whether it waits to be told of.
+    pub(crate) is_marked: bool,
     is_secure: bool,
     /// What opens it, where signalling told the keys.
     opener: Option<Box<Opener>>,
@@ -95,6 +97,7 @@ impl Stream {
             report_clock: None,
             beginning: Beginning::default(),
             is_confirmed: false,
+            is_marked: false,
             is_secure: false,
             opener: None,
             is_analysed: false,

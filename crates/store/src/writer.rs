@@ -161,6 +161,13 @@ impl Writer {
             Row::CallUpdate(update) => {
                 self.updates.insert((update.started_at, update.call), update);
             }
+            Row::CallUnderWay(mut update) => {
+                // It tells no answer that may be followed by another; what was told already stays.
+                let at = (update.started_at, update.call);
+                update.final_status =
+                    update.final_status.or(self.updates.get(&at).and_then(|u| u.final_status));
+                self.updates.insert(at, update);
+            }
             Row::CallEnd(row) => self.ends.push(*row),
             Row::Author(mut row) => {
                 if self.is_news(&mut row) {

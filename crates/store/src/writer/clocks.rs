@@ -29,7 +29,8 @@ pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(),
     Ok(())
 }
 
-/// An observation replaces those that it contains, and is passed over if one contains it.
+/// An observation replaces those that it contains, and is passed over if one contains it, or if one of the same time tells more: a capture may
+/// end between a REGISTER and its answer.
 pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Result<(), StoreError> {
     let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
     let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
@@ -37,6 +38,15 @@ pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Re
     for (at, source) in &u.moves {
         tx.prepare_cached("INSERT OR REPLACE INTO moves (registration, at, source) VALUES (?1, ?2, ?3)")?
             .execute(params![id, nanos(*at), source.to_string()])?;
+    }
+    let mut held = tx.prepare_cached(
+        "SELECT refreshes, last_status IS NOT NULL FROM observations
+         WHERE registration = ?1 AND first_at = ?2 AND last_at = ?3",
+    )?;
+    let held: Option<(u32, bool)> =
+        held.query_row([id, first, last], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    if held.is_some_and(|held| held > (u.refreshes, u.last_status.is_some())) {
+        return Ok(());
     }
     if !timelines::REGISTRATIONS.admits(tx, id, first, last)? {
         return Ok(());

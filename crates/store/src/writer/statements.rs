@@ -18,7 +18,7 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
     match row {
         Row::Fingerprint(row) => fingerprint(tx, row),
         Row::Call(row) => call(tx, row),
-        Row::CallUpdate(update) => call_update(tx, update),
+        Row::CallUpdate(update) | Row::CallUnderWay(update) => call_update(tx, update),
         Row::Referral(row) => referral(tx, row),
         Row::CallEnd(row) => call_end(tx, row),
         Row::Link(a, b) => {
@@ -29,11 +29,13 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
             Ok(())
         }
         Row::Registration(row) => clocks::registration(tx, row),
-        Row::RegistrationUpdate(update) => clocks::registration_update(tx, update),
+        Row::RegistrationUpdate(update) | Row::RegistrationUnderWay(update) => {
+            clocks::registration_update(tx, update)
+        }
         Row::Timer(row) => clocks::timer(tx, row),
         Row::WallClock(row) => clocks::wall_clock(tx, row),
         Row::SensorClock(row) => clocks::sensor_clock_event(tx, row),
-        Row::Stream(row) => stream(tx, row),
+        Row::Stream(row) | Row::StreamUnderWay(row) => stream(tx, row),
         Row::Author(row) => author(tx, row),
         Row::Sighting(row) => sighting(tx, row),
         Row::Instance(row) => instance(tx, row),

@@ -53,12 +53,12 @@ fn kind(row: &Row) -> &'static str {
     match row {
         Row::Call(_) => "call",
         Row::CallUpdate(update) if update.ended_at.is_some() => "call's end",
-        Row::CallUpdate(_) => "call's answer",
+        Row::CallUpdate(_) | Row::CallUnderWay(_) => "call's answer",
         Row::Registration(_) => "registration",
-        Row::RegistrationUpdate(_) => "registration's refreshes",
+        Row::RegistrationUpdate(_) | Row::RegistrationUnderWay(_) => "registration's refreshes",
         Row::Attempt(_) => "registration's answer",
         Row::Stream(stream) if stream.opening.is_some() => "stream with a print",
-        Row::Stream(_) => "stream",
+        Row::Stream(_) | Row::StreamUnderWay(_) => "stream",
         _ => "other",
     }
 }
