@@ -4,7 +4,7 @@ use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestam
 use bellwether_rtp::SrtpKey;
 
 use crate::Tally;
-use crate::formats::Formats;
+use crate::formats::{Described, FormatLog, Formats};
 
 /// The two sides of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -84,7 +84,7 @@ pub(crate) struct Listener {
     pub(crate) is_secure: bool,
     since: Timestamp,
     released_at: Option<Timestamp>,
-    pub(crate) formats: Arc<Formats>,
+    formats: FormatLog,
 }
 
 /// The listeners of an endpoint: nearly always one, which needs no list.
@@ -113,6 +113,8 @@ pub(crate) struct MediaDirectory {
     /// says that it listens.
     keys: LruTable<(i64, Side), Arc<[SrtpKey]>, 1>,
     hash_key: HashKey,
+    /// How often a payload type in use came to stand for something else.
+    remaps: u32,
 }
 
 /// Where the keys of a side lie. A call's identity is a keyed hash already.
@@ -127,7 +129,7 @@ const IN_USE: usize = 1;
 
 impl MediaDirectory {
     pub(crate) fn new(capacity: usize, hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(capacity), keys: LruTable::new(capacity), hash_key }
+        Self { table: LruTable::new(capacity), keys: LruTable::new(capacity), hash_key, remaps: 0 }
     }
 
     pub(crate) fn apply(&mut self, control: &Control, tally: &mut Tally) {
@@ -139,14 +141,15 @@ impl MediaDirectory {
                     is_secure: *is_secure,
                     since: *since,
                     released_at: None,
-                    formats: Arc::clone(formats),
+                    formats: FormatLog::new(Arc::clone(formats)),
                 };
                 if let Some(keys) = keys {
                     self.learn_keys((*call, *side), keys, *since);
                 }
                 if let Some(slot) = self.table.find(endpoint.0, endpoint) {
                     if let Some((_, listeners)) = self.table.get_mut(slot) {
-                        listeners.add(listener);
+                        let is_remapped = listeners.add(listener, formats);
+                        self.remaps = self.remaps.wrapping_add(u32::from(is_remapped));
                     }
                     self.table.touch(slot, IN_USE, *since);
                     return;
@@ -194,6 +197,17 @@ impl MediaDirectory {
         receiver
             .map(|l| (l, false))
             .or_else(|| here.iter().filter(is_apt).max_by_key(rank).map(|l| (l, true)))
+    }
+
+    /// What the descriptions of a call say of payload types between two endpoints.
+    pub(crate) fn described(&self, flow: FlowKey, call: i64) -> Described<'_> {
+        let of = |endpoint| self.listeners(endpoint).iter().find(|l| l.call == call).map(|l| &l.formats);
+        Described { receiver: of(flow.dst), sender: of(flow.src) }
+    }
+
+    /// How often a payload type in use came to stand for something else, in whatever call.
+    pub(crate) const fn remaps(&self) -> u32 {
+        self.remaps
     }
 
     /// The keys under which a call's side sends, where a description told them.
@@ -258,18 +272,21 @@ impl Listeners {
         self.as_slice().iter().all(|l| l.released_at.is_some())
     }
 
-    /// Adds a listener in place of the same call's older word, of one that is over, or of the oldest.
-    fn add(&mut self, listener: Listener) {
+    /// Adds a listener in place of the same call's older word, of one that is over, or of the oldest. Answers whether a
+    /// payload type came to stand for something else.
+    fn add(&mut self, listener: Listener, said: &Arc<Formats>) -> bool {
         let known = self.as_mut_slice();
         if let Some(same) = known.iter_mut().find(|l| l.call == listener.call) {
+            let mut formats = same.formats.clone();
+            let is_remapped = formats.add(said, same.since, listener.since);
             // A re-INVITE changes what is said, not since when the call listens.
-            *same = Listener { since: same.since, ..listener };
-            return;
+            *same = Listener { since: same.since, formats, ..listener };
+            return is_remapped;
         }
         let is_over = |l: &Listener| l.released_at.is_some_and(|at| listener.since.since(at) > AFTERGLOW);
         if let Some(over) = known.iter_mut().find(|l| is_over(l)) {
             *over = listener;
-            return;
+            return false;
         }
         match self {
             Self::One(first) => *self = Self::Several(vec![first.clone(), listener]),
@@ -280,5 +297,6 @@ impl Listeners {
                 listeners.push(listener);
             }
         }
+        false
     }
 }

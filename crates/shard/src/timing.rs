@@ -1,0 +1,321 @@
+//! What a stream's packets are, and what follows from the rate of their clock: jitter, and the clock's skew.
+//!
+//! Signalling takes up to 450 ms to media owners, so that the first packets are kept until all that was said of them must have
+//! arrived. Whatever depends on a rate is worked out then, packet by packet, by the description in force when each came.
+
+use std::sync::Arc;
+
+use bellwether_base::{Span, Timestamp};
+use bellwether_clock::{MediaClock, NoRate, ReportClock};
+use bellwether_rtp::{Arrival, Codec, Jitter, Packet, SenderReport, static_format};
+use smallvec::SmallVec;
+
+use crate::fact::{ClockRate, NoRates};
+use crate::formats::{Described, Format, Formats};
+
+/// Payload types told apart per stream; packets of further ones count for the last.
+const MAX_PAYLOAD_TYPES: usize = 8;
+
+/// First packets that are kept until this time has passed, and the most that are.
+const SETTLED: usize = 64;
+const SETTLED_AFTER: Span = Span::from_millis(600);
+const MAX_EARLY: usize = 128;
+
+/// Packets after which is looked again whether a payload type stands for something else.
+const LOOK_EVERY: u32 = 8;
+
+/// The payload types of one RTP source, and its clock.
+#[derive(Debug, Default)]
+pub(crate) struct Timing {
+    /// Of several with one number the last counts.
+    types: SmallVec<[PayloadType; 1]>,
+    /// The first packets, until they are settled.
+    early: Option<Box<Early>>,
+    is_settled: bool,
+    /// When the first packet was captured.
+    begun: Timestamp,
+    packets: u32,
+    /// How many changes of payload types the directory had seen when they were looked up.
+    remaps: u32,
+    pace: Pace,
+    report_clock: Option<Box<(u32, ReportClock)>>,
+}
+
+#[derive(Debug, Default)]
+struct Early(SmallVec<[EarlyPacket; 4]>);
+
+#[derive(Debug, Clone, Copy)]
+struct EarlyPacket {
+    /// Since the stream's first.
+    after: Span,
+    ticks: u32,
+    number: u8,
+    /// Its place among the types.
+    place: u8,
+    /// Its sender began anew.
+    is_anew: bool,
+    is_event: bool,
+}
+
+#[derive(Debug)]
+struct PayloadType {
+    /// The description that named it.
+    formats: Option<Arc<Formats>>,
+    packets: u32,
+    /// Of its clock; 0 where nobody said it, and for telephone events.
+    rate: u32,
+    number: u8,
+    codec: Codec,
+}
+
+impl PayloadType {
+    fn new(number: u8, formats: Option<Arc<Formats>>, is_event: bool) -> Self {
+        let said = formats.as_ref().and_then(|formats| formats.of(number));
+        let (codec, rate) = match (said, static_format(number)) {
+            (Some(said), fixed) => (Codec::from_encoding(&said.name), rate(said, fixed)),
+            (None, Some((name, rate))) => (Codec::from_encoding(name), rate),
+            (None, None) if is_event => (Codec::TelephoneEvent, 0),
+            (None, None) => (Codec::Other, 0),
+        };
+        // An event keeps the time stamp of its beginning (RFC 4733 section 2.2.1), so it shows no clock.
+        let rate = if codec == Codec::TelephoneEvent { 0 } else { rate };
+        Self { formats, packets: 0, rate, number, codec }
+    }
+
+    fn name(&self) -> Option<&str> {
+        let said = self.formats.as_ref().and_then(|formats| formats.of(self.number));
+        said.map(|format| format.name.as_ref()).or_else(|| static_format(self.number).map(|(name, _)| name))
+    }
+
+    fn is_named_like(&self, other: &Self) -> bool {
+        (self.number, self.rate, self.name()) == (other.number, other.rate, other.name())
+    }
+}
+
+/// The rate of a static payload type is fixed with its name, whatever a description says (RFC 3551 section 6).
+fn rate(said: &Format, fixed: Option<(&'static str, u32)>) -> u32 {
+    match fixed {
+        Some((name, rate)) if name == said.name => rate,
+        _ => said.rate,
+    }
+}
+
+impl Timing {
+    /// Whether payload types have to be looked up before the next packet is taken: it is of another one, it is one of the first, or
+    /// a description gave a number to something else.
+    pub(crate) fn looks(&self, payload_type: u8, at: Timestamp, remaps: u32) -> bool {
+        let after = at.since(self.begun);
+        let is_known = self.types.len() == MAX_PAYLOAD_TYPES || self.type_of(payload_type).is_some();
+        let is_early =
+            !self.is_settled && (self.is_due(self.kept() + 1, after) || self.kept().is_power_of_two());
+        !is_known || is_early || (self.remaps != remaps && self.packets.is_multiple_of(LOOK_EVERY))
+    }
+
+    /// Whether all that signalling said of the first packets must have arrived.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.is_settled
+    }
+
+    /// Takes a packet that is no copy. Answers what it carries, and whether it is the first of its payload type.
+    pub(crate) fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        at: Timestamp,
+        arrival: Arrival,
+        described: Option<&Described<'_>>,
+    ) -> (Codec, bool) {
+        if arrival == Arrival::First {
+            self.begun = at;
+        }
+        let after = at.since(self.begun);
+        let number = packet.payload_type;
+        // Four octets under a dynamic type among audio are an event (RFC 4733 section 2.3).
+        let is_event = number >= 96 && packet.payload.len() == 4;
+        let is_anew = matches!(arrival, Arrival::First | Arrival::Restart);
+        self.packets = self.packets.saturating_add(1);
+        let known = self.type_of(number);
+        let place = known.unwrap_or_else(|| {
+            let said = described.and_then(|described| described.of(number, at));
+            self.place_of(PayloadType::new(number, said.map(|(formats, _)| Arc::clone(formats)), is_event))
+        });
+        let Some(found) = self.types.get_mut(place) else { return (Codec::Other, false) };
+        found.packets = found.packets.saturating_add(1);
+        let (codec, rate) = (found.codec, found.rate);
+        if self.is_settled {
+            self.pace.packet(after, packet.ticks, is_anew, rate, codec);
+        } else {
+            let place = place as u8;
+            let early = EarlyPacket { after, ticks: packet.ticks, number, place, is_anew, is_event };
+            self.early.get_or_insert_default().0.push(early);
+            if self.is_due(self.kept(), after) {
+                self.describe(at, described, self.remaps);
+                self.pace = self.settled();
+                (self.is_settled, self.early) = (true, None);
+            }
+        }
+        (codec, known.is_none())
+    }
+
+    /// Reads the payload types by what is known now of who said what, and when; by nothing new where no call is known.
+    pub(crate) fn describe(&mut self, now: Timestamp, described: Option<&Described<'_>>, remaps: u32) {
+        self.remaps = remaps;
+        let Some(described) = described else { return };
+        let said = |number: u8, at: Timestamp| described.of(number, at);
+        if let Some(mut early) = self.early.take() {
+            self.types.clear();
+            for packet in &mut early.0 {
+                let formats = said(packet.number, self.begun + packet.after).map(|(f, _)| Arc::clone(f));
+                let place = self.place_of(PayloadType::new(packet.number, formats, packet.is_event));
+                packet.place = place as u8;
+                if let Some(found) = self.types.get_mut(place) {
+                    found.packets += 1;
+                }
+            }
+            self.early = Some(early);
+            return;
+        }
+        for place in 0..self.types.len() {
+            let Some(known) = self.types.get(place) else { return };
+            let number = known.number;
+            let Some((formats, since)) = said(number, now).filter(|_| self.type_of(number) == Some(place))
+            else {
+                continue;
+            };
+            let is_event = known.codec == Codec::TelephoneEvent && known.formats.is_none();
+            let mut newer = PayloadType::new(number, Some(Arc::clone(formats)), is_event);
+            if newer.is_named_like(known) {
+                continue;
+            }
+            // Packets come evenly enough to know how many came since.
+            let whole = now.since(self.begun).as_secs_f64();
+            let share =
+                if whole > 0.0 { now.since(since.max(self.begun)).as_secs_f64() / whole } else { 1.0 };
+            let moved = ((f64::from(self.packets) * share) as u32).min(known.packets);
+            newer.packets = moved;
+            let has_room = self.types.len() < MAX_PAYLOAD_TYPES;
+            let Some(known) = self.types.get_mut(place) else { return };
+            known.packets -= moved;
+            if known.packets > 0 && has_room {
+                self.types.push(newer);
+            } else {
+                *known = newer;
+            }
+        }
+    }
+
+    /// Takes a report of its sender.
+    pub(crate) fn report(&mut self, report: &SenderReport) {
+        let rate = self.settled().rate;
+        match &mut self.report_clock {
+            Some(clock) if clock.0 == rate => clock.1.report(report.ntp, report.ticks, rate),
+            // Some write no wall clock.
+            _ if report.ntp == 0 || rate == 0 => {}
+            other => *other = Some(Box::new((rate, ReportClock::new(report.ntp, report.ticks)))),
+        }
+    }
+
+    /// The media clock's rate against the sensor's.
+    pub(crate) fn media_rate(&self) -> Result<ClockRate, NoRate> {
+        let pace = self.settled();
+        pace.media_clock.rate(pace.rate).map(ClockRate::from)
+    }
+
+    /// The media clock's rate against its sender's wall clock.
+    pub(crate) fn report_rate(&self) -> Result<ClockRate, NoRate> {
+        let (rate, clock) = self.report_clock.as_deref().ok_or(NoRate::NoReports)?;
+        clock.rate(*rate).map(ClockRate::from)
+    }
+
+    /// The clock's nominal rate, and why there is no skew.
+    pub(crate) fn no_rates(&self) -> NoRates {
+        let rate = self.settled().rate;
+        NoRates {
+            clock_rate: (rate > 0).then_some(rate),
+            media: self.media_rate().err(),
+            report: self.report_rate().err(),
+        }
+    }
+
+    /// Interarrival jitter; none where the clock rate is not known.
+    pub(crate) fn jitter_ms(&self) -> Option<f64> {
+        let pace = self.settled();
+        (pace.rate > 0).then(|| pace.jitter.seconds() * 1e3)
+    }
+
+    /// Payload type and encoding name of most packets, signalling aside.
+    pub(crate) fn main_payload(&self) -> (u8, Option<&str>) {
+        let is_audio = |p: &&PayloadType| !matches!(p.codec, Codec::TelephoneEvent | Codec::ComfortNoise);
+        let most = |p: &&PayloadType| (p.packets, std::cmp::Reverse(p.number));
+        let main = self.types.iter().filter(is_audio).max_by_key(most);
+        let main = main.or_else(|| self.types.iter().max_by_key(most));
+        main.map_or((0, None), |main| (main.number, main.name()))
+    }
+
+    /// Packets of the payload types that carry this.
+    pub(crate) fn packets_of(&self, codec: Codec) -> u32 {
+        self.types.iter().filter(|p| p.codec == codec).map(|p| p.packets).sum()
+    }
+
+    fn type_of(&self, number: u8) -> Option<usize> {
+        self.types.iter().rposition(|known| known.number == number)
+    }
+
+    /// The place of a type, which is added where there is room.
+    fn place_of(&mut self, wanted: PayloadType) -> usize {
+        if let Some(place) = self.types.iter().rposition(|known| known.is_named_like(&wanted)) {
+            return place;
+        }
+        if self.types.len() < MAX_PAYLOAD_TYPES {
+            self.types.push(wanted);
+        }
+        self.types.len() - 1
+    }
+
+    fn kept(&self) -> usize {
+        self.early.as_ref().map_or(0, |early| early.0.len())
+    }
+
+    fn is_due(&self, kept: usize, after: Span) -> bool {
+        kept >= MAX_EARLY || (kept >= SETTLED && after >= SETTLED_AFTER)
+    }
+
+    /// What follows from all packets so far.
+    fn settled(&self) -> Pace {
+        let mut pace = self.pace;
+        for packet in self.early.iter().flat_map(|early| &early.0) {
+            if let Some(found) = self.types.get(usize::from(packet.place)) {
+                pace.packet(packet.after, packet.ticks, packet.is_anew, found.rate, found.codec);
+            }
+        }
+        pace
+    }
+}
+
+/// What is summed by the clock's rate.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pace {
+    /// Of the packet before; 0 before the first.
+    rate: u32,
+    jitter: Jitter,
+    media_clock: MediaClock,
+}
+
+impl Pace {
+    fn packet(&mut self, after: Span, ticks: u32, is_anew: bool, rate: u32, codec: Codec) {
+        // Comfort noise counts by the clock of the voice that it stands in for (RFC 3389 section 4).
+        let rate = if codec == Codec::ComfortNoise && self.rate > 0 { self.rate } else { rate };
+        if rate == 0 {
+            return;
+        }
+        if rate != self.rate {
+            (self.rate, self.media_clock) = (rate, MediaClock::default());
+        }
+        let after_s = after.as_secs_f64();
+        self.media_clock.packet(after_s, ticks, rate);
+        if is_anew {
+            self.jitter.restart();
+        }
+        // In order of arrival, as RFC 3550 section 6.4.1 has it, whatever the sequence.
+        self.jitter.packet(after_s, ticks, rate);
+    }
+}
