@@ -2,16 +2,16 @@ use std::borrow::Cow;
 
 /// Encoding names in their one spelling, in order of their lower case: those of the registry (RTP Payload Format Media Types, IANA),
 /// and a few that programs write though nobody registered them.
-const NAMES: [&str; 128] = [
+const NAMES: [&str; 141] = [
     "1d-interleaved-parityfec",
     "AAL2-G726-16",
     "AAL2-G726-24",
     "AAL2-G726-32",
     "AAL2-G726-40",
-    "ac3",
+    "AC3",
     "AMR",
     "AMR-WB",
-    "amr-wb+",
+    "AMR-WB+",
     "aptx",
     "AV1",
     "BMPEG",
@@ -19,14 +19,15 @@ const NAMES: [&str; 128] = [
     "BV16",
     "BV32",
     "CelB",
-    "clearmode",
+    "CELT",
+    "CLEARMODE",
     "CN",
     "DAT12",
     "dsr-es201108",
     "dsr-es202050",
     "DV",
     "DVI4",
-    "eac3",
+    "EAC3",
     "encaprtp",
     "EVRC",
     "EVRC-QCP",
@@ -42,15 +43,17 @@ const NAMES: [&str; 128] = [
     "EVRCWB0",
     "EVRCWB1",
     "EVS",
-    "example",
     "flexfec",
     "flexfec-03",
     "fwdred",
+    "G711",
     "G711-0",
     "G719",
     "G722",
     "G7221",
+    "G7221C",
     "G723",
+    "G7231",
     "G726-16",
     "G726-24",
     "G726-32",
@@ -58,10 +61,13 @@ const NAMES: [&str; 128] = [
     "G728",
     "G729",
     "G7291",
+    "G729A",
+    "G729AB",
     "G729D",
     "G729E",
     "GSM",
     "GSM-EFR",
+    "GSM-FR",
     "GSM-HR-08",
     "H261",
     "H263",
@@ -74,7 +80,7 @@ const NAMES: [&str; 128] = [
     "H266",
     "iLBC",
     "ip-mr_v2.5",
-    "ISAC",
+    "iSAC",
     "JPEG",
     "jpeg2000",
     "jxsv",
@@ -83,6 +89,7 @@ const NAMES: [&str; 128] = [
     "L24",
     "L8",
     "LPC",
+    "LPC10",
     "lyra",
     "MELP",
     "MELP1200",
@@ -101,6 +108,7 @@ const NAMES: [&str; 128] = [
     "nv",
     "opus",
     "parityfec",
+    "PCM",
     "PCMA",
     "PCMA-WB",
     "PCMU",
@@ -113,6 +121,7 @@ const NAMES: [&str; 128] = [
     "rtx",
     "scip",
     "SILK",
+    "SIREN",
     "siren14",
     "siren7",
     "SMPTE292M",
@@ -128,21 +137,28 @@ const NAMES: [&str; 128] = [
     "UEMCLIP",
     "ulpfec",
     "VC1",
+    "VDVI",
     "VMR-WB",
     "VP8",
     "VP9",
+    "X-G726",
+    "x-rtvc1",
+    "x-ulpfecuc",
 ];
+
+/// The name that is spelled so, in whatever case, if it is one of a codec.
+#[must_use]
+pub fn known_encoding(spelled: &str) -> Option<&'static str> {
+    let lower = |octet: u8| octet.to_ascii_lowercase();
+    let order = |name: &&str| name.bytes().map(lower).cmp(spelled.bytes().map(lower));
+    NAMES.binary_search_by(|name| order(&name)).ok().and_then(|place| NAMES.get(place)).copied()
+}
 
 /// The one spelling of an encoding name, whose case means nothing (RFC 8866 section 6.6, RFC 4855 section 3): that of the registry,
 /// and small letters for a name that nobody registered.
 #[must_use]
 pub fn encoding_name(spelled: &str) -> Cow<'static, str> {
-    let lower = spelled.to_ascii_lowercase();
-    let known = |name: &&str| name.bytes().map(|b| b.to_ascii_lowercase()).cmp(lower.bytes());
-    match NAMES.binary_search_by(|name| known(&name)) {
-        Ok(place) => NAMES.get(place).map_or(Cow::Owned(lower), |name| Cow::Borrowed(*name)),
-        Err(_) => Cow::Owned(lower),
-    }
+    known_encoding(spelled).map_or_else(|| Cow::Owned(spelled.to_ascii_lowercase()), Cow::Borrowed)
 }
 
 #[cfg(test)]
@@ -161,6 +177,7 @@ mod tests {
     #[test]
     fn a_name_that_nobody_registered_has_one_spelling_too() {
         assert_eq!(encoding_name("X-MsRta"), encoding_name("x-msrta"));
-        assert_eq!((encoding_name("PCM"), encoding_name("")), ("pcm".into(), "".into()));
+        assert_eq!((encoding_name("PCMX"), encoding_name("")), ("pcmx".into(), "".into()));
+        assert_eq!((known_encoding("Opus"), known_encoding("2025550101")), (Some("opus"), None));
     }
 }

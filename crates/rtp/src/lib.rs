@@ -16,7 +16,7 @@ mod srtp;
 
 pub use beginning::Beginning;
 pub use codec::{Codec, static_format};
-pub use encoding::encoding_name;
+pub use encoding::{encoding_name, known_encoding};
 pub use jitter::Jitter;
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};

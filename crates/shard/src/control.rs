@@ -60,10 +60,27 @@ pub enum Control {
         since: Timestamp,
         /// What the description says of payload types.
         formats: Arc<Formats>,
+        /// The CSeq of the re-INVITE that offers it; none where it is in force at once.
+        offered_by: Option<u32>,
         /// Whether the media is encrypted.
         is_secure: bool,
         /// The keys under which that side sends, where the description tells them.
         keys: Option<Arc<[SrtpKey]>>,
+    },
+    /// A re-INVITE was answered for good: what it offered is in force, or is not.
+    Settled {
+        /// Where its author may listen.
+        endpoint: EndpointKey,
+        /// The call.
+        call: i64,
+        /// Who sent it.
+        side: Side,
+        /// Its CSeq.
+        cseq: u32,
+        /// Whether it was accepted.
+        is_accepted: bool,
+        /// When.
+        at: Timestamp,
     },
     /// The call is over: a stream that begins now is another call's.
     Release {
@@ -134,7 +151,7 @@ impl MediaDirectory {
 
     pub(crate) fn apply(&mut self, control: &Control, tally: &mut Tally) {
         match control {
-            Control::Listen { endpoint, call, side, since, formats, is_secure, keys } => {
+            Control::Listen { endpoint, call, side, since, formats, offered_by, is_secure, keys } => {
                 let listener = Listener {
                     call: *call,
                     side: *side,
@@ -148,7 +165,7 @@ impl MediaDirectory {
                 }
                 if let Some(slot) = self.table.find(endpoint.0, endpoint) {
                     if let Some((_, listeners)) = self.table.get_mut(slot) {
-                        let is_remapped = listeners.add(listener, formats);
+                        let is_remapped = listeners.add(listener, formats, *offered_by);
                         self.remaps = self.remaps.wrapping_add(u32::from(is_remapped));
                     }
                     self.table.touch(slot, IN_USE, *since);
@@ -158,6 +175,15 @@ impl MediaDirectory {
                 let (_, evicted) = self.table.insert(endpoint.0, *endpoint, listeners, IN_USE, *since);
                 if evicted.is_some_and(|e| !e.value.are_released()) {
                     tally.losses.count(Loss::MediaEndpointEvicted);
+                }
+            }
+            Control::Settled { endpoint, call, side, cseq, is_accepted, at } => {
+                let Some(slot) = self.table.find(endpoint.0, endpoint) else { return };
+                let Some((_, listeners)) = self.table.get_mut(slot) else { return };
+                let of_it = |l: &&mut Listener| l.call == *call && l.side == *side;
+                for listener in listeners.as_mut_slice().iter_mut().filter(of_it) {
+                    let is_remapped = listener.formats.settle(*cseq, *is_accepted, listener.since, *at);
+                    self.remaps = self.remaps.wrapping_add(u32::from(is_remapped));
                 }
             }
             Control::Release { endpoint, call, at } => {
@@ -274,11 +300,17 @@ impl Listeners {
 
     /// Adds a listener in place of the same call's older word, of one that is over, or of the oldest. Answers whether a
     /// payload type came to stand for something else.
-    fn add(&mut self, listener: Listener, said: &Arc<Formats>) -> bool {
+    fn add(&mut self, listener: Listener, said: &Arc<Formats>, offered_by: Option<u32>) -> bool {
         let known = self.as_mut_slice();
         if let Some(same) = known.iter_mut().find(|l| l.call == listener.call) {
             let mut formats = same.formats.clone();
-            let is_remapped = formats.add(said, same.since, listener.since);
+            let is_remapped = match offered_by {
+                Some(cseq) => {
+                    formats.offer(cseq, said);
+                    false
+                }
+                None => formats.add(said, same.since, listener.since),
+            };
             // A re-INVITE changes what is said, not since when the call listens.
             *same = Listener { since: same.since, formats, ..listener };
             return is_remapped;

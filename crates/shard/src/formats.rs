@@ -55,8 +55,16 @@ impl Formats {
 #[derive(Clone, Debug)]
 pub(crate) struct FormatLog {
     latest: Arc<Formats>,
-    /// Those before, the oldest first, and when each was replaced.
-    earlier: Option<Box<Vec<(Timestamp, Arc<Formats>)>>>,
+    changes: Option<Box<Changes>>,
+}
+
+/// What few calls have.
+#[derive(Clone, Debug, Default)]
+struct Changes {
+    /// The descriptions before the latest, the oldest first, and when each was replaced.
+    earlier: Vec<(Timestamp, Arc<Formats>)>,
+    /// What a re-INVITE offers, by its CSeq: the session stays as it is unless that is accepted (RFC 3261 section 14.1).
+    offered: Option<(u32, Arc<Formats>)>,
 }
 
 /// Descriptions remembered of a side before its latest: more changes of payload types are no call's.
@@ -64,7 +72,7 @@ const MOST_EARLIER: usize = 8;
 
 impl FormatLog {
     pub(crate) const fn new(formats: Arc<Formats>) -> Self {
-        Self { latest: formats, earlier: None }
+        Self { latest: formats, changes: None }
     }
 
     /// Takes a later description; the first was of `first`. Two media sections of one description that name one
@@ -73,14 +81,13 @@ impl FormatLog {
         if Arc::ptr_eq(&self.latest, newer) || self.latest == *newer {
             return false;
         }
-        let since = self.earlier.as_ref().and_then(|list| list.last()).map_or(first, |(until, _)| *until);
-        if since == at {
+        if self.earlier().last().map_or(first, |(until, _)| *until) == at {
             self.latest = Arc::new(newer.with(&self.latest));
             return false;
         }
         let is_remapped = newer.contradicts(&self.latest);
         let replaced = std::mem::replace(&mut self.latest, Arc::clone(newer));
-        let earlier = self.earlier.get_or_insert_default();
+        let earlier = &mut self.changes.get_or_insert_default().earlier;
         if earlier.len() == MOST_EARLIER {
             earlier.remove(0);
         }
@@ -88,19 +95,46 @@ impl FormatLog {
         is_remapped
     }
 
+    /// Takes what a re-INVITE offers; several media sections of it count together.
+    pub(crate) fn offer(&mut self, cseq: u32, offered: &Arc<Formats>) {
+        if self.changes.is_none() && (Arc::ptr_eq(&self.latest, offered) || self.latest == *offered) {
+            return;
+        }
+        let changes = self.changes.get_or_insert_default();
+        changes.offered = Some(match changes.offered.take() {
+            Some((known, before)) if known == cseq => (cseq, Arc::new(offered.with(&before))),
+            _ => (cseq, Arc::clone(offered)),
+        });
+    }
+
+    /// The re-INVITE was accepted, or not. Answers whether a payload type now stands for something else.
+    pub(crate) fn settle(&mut self, cseq: u32, is_accepted: bool, first: Timestamp, at: Timestamp) -> bool {
+        let Some(changes) = &mut self.changes else { return false };
+        let Some((_, offered)) = changes.offered.take_if(|(offered, _)| *offered == cseq) else {
+            return false;
+        };
+        is_accepted && self.add(&offered, first, at)
+    }
+
+    fn earlier(&self) -> &[(Timestamp, Arc<Formats>)] {
+        self.changes.as_ref().map_or(&[], |changes| &changes.earlier)
+    }
+
     /// The description in force at a moment that maps the payload type, else one before, else one after; and since when.
     fn of(&self, payload_type: u8, at: Timestamp) -> Option<(&Arc<Formats>, Timestamp)> {
-        let earlier = self.earlier.as_deref().map_or(&[][..], Vec::as_slice);
+        let earlier = self.earlier();
         let in_force = earlier.iter().take_while(|(until, _)| *until <= at).count();
         let all = |place: usize| earlier.get(place).map_or(&self.latest, |(_, formats)| formats);
-        (0..=in_force)
+        let found = (0..=in_force)
             .rev()
             .chain(in_force + 1..=earlier.len())
             .find(|place| all(*place).of(payload_type).is_some())
             .map(|place| {
                 let since = place.checked_sub(1).and_then(|before| earlier.get(before));
                 (all(place), since.map_or(Timestamp::MIN, |(until, _)| *until))
-            })
+            });
+        let offered = || self.changes.as_ref().and_then(|changes| changes.offered.as_ref());
+        found.or_else(|| offered().map(|(_, formats)| (formats, Timestamp::MIN)))
     }
 }
 
@@ -194,6 +228,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_counts_when_it_is_accepted_and_before_only_where_nothing_else_does() {
+        let mut log = FormatLog::new(formats(&[(96, "opus/48000/2")]));
+        log.offer(7, &formats(&[(96, "AMR/8000")]));
+        log.offer(7, &formats(&[(97, "VP8/90000")]));
+        assert_eq!(
+            (named(&log, 96, 5).as_deref(), named(&log, 97, 5).as_deref()),
+            (Some("opus"), Some("VP8"))
+        );
+        assert!(!log.settle(6, true, at(0), at(6)), "another one's answer");
+        assert!(!log.settle(7, false, at(0), at(6)));
+        assert_eq!((named(&log, 96, 9).as_deref(), named(&log, 97, 9)), (Some("opus"), None));
+        log.offer(8, &formats(&[(96, "AMR/8000")]));
+        assert!(log.settle(8, true, at(0), at(9)));
+        assert_eq!(
+            (named(&log, 96, 8).as_deref(), named(&log, 96, 9).as_deref()),
+            (Some("opus"), Some("AMR"))
+        );
+    }
+
+    #[test]
     fn sections_of_one_description_at_one_endpoint_count_together() {
         let mut log = FormatLog::new(formats(&[(111, "opus/48000/2")]));
         assert!(!log.add(&formats(&[(96, "VP8/90000")]), at(3), at(3)));
@@ -209,7 +263,7 @@ mod tests {
         for i in 1..1000 {
             log.add(&formats(&[(96, &format!("a/{}", i + 1))]), at(0), at(i));
         }
-        assert_eq!(log.earlier.as_ref().map(|list| list.len()), Some(MOST_EARLIER));
+        assert_eq!(log.earlier().len(), MOST_EARLIER);
         assert_eq!(log.of(96, at(999)).and_then(|(f, _)| f.of(96)).map(|f| f.rate), Some(1000));
     }
 

@@ -174,33 +174,39 @@ impl Timing {
             self.early = Some(early);
             return;
         }
-        for place in 0..self.types.len() {
-            let Some(known) = self.types.get(place) else { return };
-            let number = known.number;
-            let Some((formats, since)) = said(number, now).filter(|_| self.type_of(number) == Some(place))
-            else {
-                continue;
-            };
-            let is_event = known.codec == Codec::TelephoneEvent && known.formats.is_none();
-            let mut newer = PayloadType::new(number, Some(Arc::clone(formats)), is_event);
-            if newer.is_named_like(known) {
-                continue;
-            }
-            // Packets come evenly enough to know how many came since.
-            let whole = now.since(self.begun).as_secs_f64();
-            let share =
-                if whole > 0.0 { now.since(since.max(self.begun)).as_secs_f64() / whole } else { 1.0 };
-            let moved = ((f64::from(self.packets) * share) as u32).min(known.packets);
-            newer.packets = moved;
-            let has_room = self.types.len() < MAX_PAYLOAD_TYPES;
-            let Some(known) = self.types.get_mut(place) else { return };
-            known.packets -= moved;
-            if known.packets > 0 && has_room {
-                self.types.push(newer);
-            } else {
-                *known = newer;
+        let numbers: SmallVec<[u8; MAX_PAYLOAD_TYPES]> =
+            self.types.iter().map(|known| known.number).collect();
+        for number in numbers {
+            if let Some((formats, since)) = said(number, now) {
+                self.rename(number, formats, since, now);
             }
         }
+    }
+
+    /// A payload type stands for something since some moment, and for something else before.
+    fn rename(&mut self, number: u8, formats: &Arc<Formats>, since: Timestamp, now: Timestamp) {
+        let Some(place) = self.type_of(number) else { return };
+        let has_room = self.types.len() < MAX_PAYLOAD_TYPES;
+        let Some(known) = self.types.get_mut(place) else { return };
+        let is_event = known.codec == Codec::TelephoneEvent && known.formats.is_none();
+        let mut newer = PayloadType::new(number, Some(Arc::clone(formats)), is_event);
+        if newer.is_named_like(known) {
+            return;
+        }
+        // Packets come evenly enough to know how many came since.
+        let whole = now.since(self.begun).as_secs_f64();
+        let share = if whole > 0.0 { now.since(since.max(self.begun)).as_secs_f64() / whole } else { 1.0 };
+        newer.packets = ((f64::from(self.packets) * share) as u32).min(known.packets);
+        known.packets -= newer.packets;
+        if known.packets == 0 || !has_room {
+            *known = newer;
+            return;
+        }
+        // It may stand again for what it stood for before.
+        if let Some(before) = self.types.iter().position(|old| old.is_named_like(&newer)) {
+            newer.packets += self.types.remove(before).packets;
+        }
+        self.types.push(newer);
     }
 
     /// Takes a report of its sender.
