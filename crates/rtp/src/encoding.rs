@@ -150,8 +150,8 @@ const NAMES: [&str; 141] = [
 #[must_use]
 pub fn known_encoding(spelled: &str) -> Option<&'static str> {
     let lower = |octet: u8| octet.to_ascii_lowercase();
-    let order = |name: &&str| name.bytes().map(lower).cmp(spelled.bytes().map(lower));
-    NAMES.binary_search_by(|name| order(&name)).ok().and_then(|place| NAMES.get(place)).copied()
+    let order = |name: &&'static str| name.bytes().map(lower).cmp(spelled.bytes().map(lower));
+    NAMES.binary_search_by(order).ok().and_then(|place| NAMES.get(place)).copied()
 }
 
 /// The one spelling of an encoding name, whose case means nothing (RFC 8866 section 6.6, RFC 4855 section 3): that of the registry,

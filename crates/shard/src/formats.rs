@@ -23,7 +23,7 @@ pub(crate) struct Format {
 
 impl Formats {
     /// From `a=rtpmap` lines: payload type and `name/rate`, with or without channels behind.
-    fn new<'a>(maps: impl Iterator<Item = (u8, &'a str)>) -> Self {
+    pub(crate) fn new<'a>(maps: impl Iterator<Item = (u8, &'a str)>) -> Self {
         let format = |(number, encoding): (u8, &str)| {
             let mut parts = encoding.split('/');
             let name = encoding_name(parts.next().unwrap_or_default());

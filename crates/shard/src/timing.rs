@@ -325,3 +325,136 @@ impl Pace {
         self.jitter.packet(after_s, ticks, rate);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_rtp::Arrival::{First, InOrder, Restart};
+
+    use super::*;
+    use crate::formats::FormatLog;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_nanos(1_000_000_000_000 + ms * 1_000_000)
+    }
+
+    /// Takes a packet as a media owner does: payload types are looked up where the stream asks for it.
+    fn take(timing: &mut Timing, ms: i64, number: u8, ticks: u32, arrival: Arrival, log: Option<&FormatLog>) {
+        let described = log.map(|log| Described { receiver: Some(log), sender: None });
+        let described = described.as_ref().filter(|_| timing.looks(number, at(ms), 0));
+        timing.describe(at(ms), described, 0);
+        let packet =
+            Packet { marker: false, payload_type: number, seq: 0, ticks, ssrc: 1, payload: &[0; 20] };
+        timing.packet(&packet, at(ms), arrival, described);
+    }
+
+    /// Packets every 20 ms from `from` on, with so many ticks each; the description arrives behind the first `late` of them.
+    fn stream(packets: u32, number: u8, ticks: u32, log: &FormatLog, late: u32) -> Timing {
+        let mut timing = Timing::default();
+        for i in 0..packets {
+            let arrival = if i == 0 { First } else { InOrder { gap: 0 } };
+            let log = Some(log).filter(|_| i >= late);
+            take(&mut timing, i64::from(i) * 20, number, i * ticks, arrival, log);
+        }
+        // As at the end of a stream.
+        timing.describe(
+            at(i64::from(packets) * 20),
+            Some(&Described { receiver: Some(log), sender: None }),
+            0,
+        );
+        timing
+    }
+
+    fn log(list: &[(u8, &str)]) -> FormatLog {
+        FormatLog::new(Arc::new(Formats::new(list.iter().copied())))
+    }
+
+    #[test]
+    fn what_was_summed_before_the_rate_was_known_is_summed_by_it() {
+        let opus = log(&[(96, "opus/48000/2")]);
+        for (packets, late) in [(30, 29), (30, 0), (400, 22), (400, 0)] {
+            let timing = stream(packets, 96, 960, &opus, late);
+            assert_eq!(timing.main_payload(), (96, Some("opus")), "{packets} {late}");
+            assert!(timing.jitter_ms().unwrap() < 1e-3, "{packets} {late}: {:?}", timing.jitter_ms());
+        }
+        let rate = stream(1000, 96, 960, &opus, 22).media_rate().unwrap();
+        assert!(rate.ppm.abs() < 1.0, "{rate:?}");
+    }
+
+    #[test]
+    fn nothing_follows_from_ticks_of_which_nobody_said_the_rate() {
+        let timing = stream(500, 96, 960, &log(&[]), 0);
+        assert_eq!((timing.jitter_ms(), timing.main_payload()), (None, (96, None)));
+        assert_eq!(timing.no_rates().media, Some(NoRate::RateUnknown));
+        // A static payload type says it itself, and a description does not change it.
+        let video = stream(500, 34, 1800, &log(&[]), 0);
+        assert_eq!((video.no_rates().clock_rate, video.main_payload()), (Some(90_000), (34, Some("H263"))));
+        let wideband = stream(500, 9, 160, &log(&[(9, "G722/16000")]), 0);
+        assert_eq!(wideband.no_rates().clock_rate, Some(8000));
+        assert!(wideband.jitter_ms().unwrap() < 1e-3);
+    }
+
+    #[test]
+    fn a_change_of_codec_is_no_jitter_and_begins_another_clock() {
+        let both = log(&[(96, "opus/48000/2")]);
+        let mut timing = stream(500, 96, 960, &both, 0);
+        for i in 0..600_u32 {
+            take(
+                &mut timing,
+                10_000 + i64::from(i) * 20,
+                0,
+                480_000 + i * 160,
+                InOrder { gap: 0 },
+                Some(&both),
+            );
+        }
+        assert!(timing.jitter_ms().unwrap() < 1e-3, "{:?}", timing.jitter_ms());
+        assert!(timing.media_rate().unwrap().ppm.abs() < 1.0);
+        assert_eq!(timing.main_payload(), (0, Some("PCMU")));
+    }
+
+    #[test]
+    fn a_number_that_stands_for_something_else_for_a_while_stands_for_the_first_thing_again() {
+        let opus = log(&[(96, "opus/48000/2")]);
+        let mut timing = stream(200, 96, 960, &opus, 0);
+        let mut changing = opus.clone();
+        changing.add(&Arc::new(Formats::new([(96, "AMR/8000")].into_iter())), at(0), at(3000));
+        timing.describe(at(4000), Some(&Described { receiver: Some(&changing), sender: None }), 1);
+        assert_eq!((timing.packets_of(Codec::Other), timing.types.len()), (200, 2));
+        changing.add(&Arc::new(Formats::new([(96, "opus/48000/2")].into_iter())), at(0), at(3500));
+        timing.describe(at(4000), Some(&Described { receiver: Some(&changing), sender: None }), 2);
+        assert_eq!((timing.packets_of(Codec::Other), timing.main_payload()), (200, (96, Some("opus"))));
+        assert_eq!(timing.types.len(), 2, "each name once");
+    }
+
+    #[test]
+    fn first_packets_are_kept_for_a_while_and_never_more_than_so_many() {
+        let mut timing = Timing::default();
+        for i in 0..10_000_u32 {
+            let arrival = if i == 0 { First } else { InOrder { gap: 0 } };
+            take(&mut timing, 0, (i % 100) as u8, i, arrival, None);
+            assert!(timing.kept() < MAX_EARLY && timing.types.len() <= MAX_PAYLOAD_TYPES);
+        }
+        assert!(timing.is_settled() && timing.early.is_none());
+        assert_eq!(timing.types.iter().map(|known| known.packets).sum::<u32>(), 10_000);
+    }
+
+    #[test]
+    fn a_sender_that_begins_anew_makes_no_jitter() {
+        let law = log(&[]);
+        let mut timing = stream(100, 0, 160, &law, 0);
+        take(&mut timing, 2000, 0, 3_000_000_000, Restart, Some(&law));
+        assert!(timing.jitter_ms().unwrap() < 1e-3, "{:?}", timing.jitter_ms());
+    }
+
+    #[test]
+    fn reports_are_read_by_the_rate_of_the_codec() {
+        let opus = log(&[(96, "opus/48000/2")]);
+        let mut timing = stream(400, 96, 960, &opus, 0);
+        assert_eq!(timing.no_rates().report, Some(NoRate::NoReports));
+        for i in 0..10_u64 {
+            let ticks = (i * 5 * 48_000) as u32;
+            timing.report(&SenderReport { ssrc: 1, ntp: (7 + 5 * i) << 32, ticks, packets: 0 });
+        }
+        assert!(timing.report_rate().unwrap().ppm.abs() < 0.1);
+    }
+}
