@@ -48,7 +48,7 @@ impl Scene {
         let name = self.name;
         let (caller, callee) = (format!("<sip:a@{CALLER}>;tag=1"), format!("<sip:b@{CALLEE}>;tag=2"));
         // Who sent the request is in From, whoever writes the response.
-        let of_caller = is_callers == !first.starts_with("SIP/2.0");
+        let of_caller = is_callers != first.starts_with("SIP/2.0");
         let (from, to) = if of_caller { (caller, callee) } else { (callee, caller) };
         let to = if ms == 0.0 { to.replace(";tag=2", "") } else { to };
         let (via, len) = (if of_caller { CALLER } else { CALLEE }, body.len());
@@ -98,8 +98,7 @@ impl Scene {
     fn rtp(
         &mut self,
         ms: f64,
-        is_callers: bool,
-        ssrc: u32,
+        (is_callers, ssrc): (bool, u32),
         seq: u16,
         number: u8,
         ticks: u32,
@@ -123,8 +122,7 @@ impl Scene {
     fn talk(
         mut self,
         ms: f64,
-        is_callers: bool,
-        ssrc: u32,
+        (is_callers, ssrc): (bool, u32),
         number: u8,
         count: u16,
         every: f64,
@@ -132,7 +130,7 @@ impl Scene {
     ) -> Self {
         for i in 0..count {
             let at = ms + f64::from(i) * every;
-            self.rtp(at, is_callers, ssrc, i, number, u32::from(i) * ticks, &[0xd5; 160]);
+            self.rtp(at, (is_callers, ssrc), i, number, u32::from(i) * ticks, &[0xd5; 160]);
         }
         self
     }
@@ -146,7 +144,8 @@ impl Scene {
         let (rows, name) = (room.rows(&db, "streams"), self.name);
         move |ssrc| {
             let row = rows.iter().find(|row| row["ssrc"] == ssrc);
-            row.unwrap_or_else(|| panic!("{name}: no stream {ssrc} in {rows:?}")).clone()
+            assert!(row.is_some(), "{name}: no stream {ssrc} in {rows:?}");
+            row.unwrap().clone()
         }
     }
 }
@@ -166,11 +165,11 @@ fn a_stream_is_what_the_description_in_force_says_also_if_a_later_one_takes_its_
     let room = Room::new();
     let stream = Scene::new("remapped")
         .answered("96 96=opus/48000/2", "111 111=opus/48000/2")
-        .talk(2200.0, true, 1, 111, 20, 20.0, 960)
-        .talk(2200.0, false, 2, 96, 20, 20.0, 960)
+        .talk(2200.0, (true, 1), 111, 20, 20.0, 960)
+        .talk(2200.0, (false, 2), 96, 20, 20.0, 960)
         .changed(3000.0, true, 2, "111 111=AMR-WB/16000", "200 OK", "111 111=AMR-WB/16000")
-        .talk(3400.0, true, 3, 111, 20, 20.0, 320)
-        .talk(3400.0, false, 4, 111, 300, 20.0, 320)
+        .talk(3400.0, (true, 3), 111, 20, 20.0, 320)
+        .talk(3400.0, (false, 4), 111, 300, 20.0, 320)
         .replayed(&room);
     is_steady(&stream(1), "opus", 20);
     is_steady(&stream(2), "opus", 20);
@@ -183,10 +182,17 @@ fn a_source_that_goes_on_under_the_number_of_another_codec_is_read_anew() {
     let room = Room::new();
     let mut scene = Scene::new("goes-on")
         .answered("96 96=opus/48000/2", "96 96=opus/48000/2")
-        .talk(2200.0, true, 1, 96, 200, 20.0, 960)
+        .talk(2200.0, (true, 1), 96, 200, 20.0, 960)
         .changed(6100.0, false, 1, "96 96=AMR-WB/16000", "200 OK", "96 96=AMR-WB/16000");
     for i in 0..400_u16 {
-        scene.rtp(6200.0 + f64::from(i) * 20.0, true, 1, 200 + i, 96, 192_000 + u32::from(i) * 320, &[1; 60]);
+        scene.rtp(
+            6200.0 + f64::from(i) * 20.0,
+            (true, 1),
+            200 + i,
+            96,
+            192_000 + u32::from(i) * 320,
+            &[1; 60],
+        );
     }
     let stream = scene.replayed(&room);
     is_steady(&stream(1), "AMR-WB", 600);
@@ -199,9 +205,9 @@ fn a_change_that_is_refused_changes_nothing() {
     let room = Room::new();
     let stream = Scene::new("refused")
         .answered("96 96=opus/48000/2", "96 96=opus/48000/2")
-        .talk(2200.0, true, 1, 96, 400, 20.0, 960)
+        .talk(2200.0, (true, 1), 96, 400, 20.0, 960)
         .changed(3000.0, false, 1, "96 96=AMR-WB/16000", "488 Not Acceptable Here", "")
-        .talk(5000.0, true, 2, 96, 20, 20.0, 960)
+        .talk(5000.0, (true, 2), 96, 20, 20.0, 960)
         .replayed(&room);
     is_steady(&stream(1), "opus", 400);
     is_steady(&stream(2), "opus", 20);
@@ -212,11 +218,11 @@ fn each_side_has_its_own_numbers_and_a_new_source_is_known_from_its_first_packet
     let room = Room::new();
     let stream = Scene::new("asymmetric")
         .answered("97,101 97=opus/48000/2 101=telephone-event/8000", "96,97 96=opus/48000/2 97=speex/16000")
-        .talk(2010.0, true, 1, 96, 40, 20.0, 960)
-        .talk(2010.0, false, 2, 97, 40, 20.0, 960)
-        .talk(3000.0, true, 12, 97, 100, 20.0, 320)
+        .talk(2010.0, (true, 1), 96, 40, 20.0, 960)
+        .talk(2010.0, (false, 2), 97, 40, 20.0, 960)
+        .talk(3000.0, (true, 12), 97, 100, 20.0, 320)
         // The callee has no such number: it is the caller's own, which some write.
-        .talk(6000.0, true, 13, 101, 20, 20.0, 0)
+        .talk(6000.0, (true, 13), 101, 20, 20.0, 0)
         .replayed(&room);
     is_steady(&stream(1), "opus", 40);
     is_steady(&stream(2), "opus", 40);
@@ -233,10 +239,10 @@ fn encoding_names_have_one_spelling_and_the_filter_finds_it() {
             "8,97,98 8=pcma/8000 97=OPUS/48000/2 98=X-Own/8000",
             "8,97,98 8=Pcma/8000 97=Opus/48000/2 98=x-own/8000",
         )
-        .talk(2200.0, true, 1, 8, 100, 20.0, 160)
-        .talk(2200.0, false, 2, 97, 100, 20.0, 960)
-        .talk(5200.0, true, 3, 98, 20, 20.0, 160)
-        .talk(5200.0, false, 4, 98, 20, 20.0, 160)
+        .talk(2200.0, (true, 1), 8, 100, 20.0, 160)
+        .talk(2200.0, (false, 2), 97, 100, 20.0, 960)
+        .talk(5200.0, (true, 3), 98, 20, 20.0, 160)
+        .talk(5200.0, (false, 4), 98, 20, 20.0, 160)
         .replayed(&room);
     is_steady(&stream(1), "PCMA", 100);
     is_steady(&stream(2), "opus", 100);
@@ -261,9 +267,9 @@ fn telephone_events_are_left_out_of_jitter_and_clock() {
         match i % 50 {
             place @ 10..25 => {
                 let event = [1, if place == 24 { 0x80 } else { 0 }, 0, 160];
-                scene.rtp(ms, true, 1, i, 101, u32::from(i - (place - 10)) * 160, &event);
+                scene.rtp(ms, (true, 1), i, 101, u32::from(i - (place - 10)) * 160, &event);
             }
-            _ => scene.rtp(ms, true, 1, i, 0, ticks, &[0xff; 160]),
+            _ => scene.rtp(ms, (true, 1), i, 0, ticks, &[0xff; 160]),
         }
     }
     let row = scene.replayed(&room)(1);
@@ -300,19 +306,19 @@ fn redundancy_comfort_noise_and_pauses_make_no_jitter() {
     for i in 0..100_u16 {
         // RFC 2198: a block from 160 ticks before, and the present one.
         let block = [&[0x80, 0x02, 0x80, 160, 0][..], &[0xff; 160], &[0xff; 160]].concat();
-        scene.rtp(2200.0 + f64::from(i) * 20.0, true, 1, i, 121, u32::from(i) * 160, &block);
+        scene.rtp(2200.0 + f64::from(i) * 20.0, (true, 1), i, 121, u32::from(i) * 160, &block);
     }
     // Half a second of voice, comfort noise now and then, its stamps by the voice's clock, and nothing else for two seconds.
     let mut seq = 0;
     for burst in 0..8_u32 {
         for i in 0..25_u32 {
             let ticks = burst * 20_000 + i * 160;
-            scene.rtp(5000.0 + f64::from(ticks) / 8.0, false, 2, seq, 0, ticks, &[0xff; 160]);
+            scene.rtp(5000.0 + f64::from(ticks) / 8.0, (false, 2), seq, 0, ticks, &[0xff; 160]);
             seq += 1;
         }
         for (i, number) in [13, 98, 13].into_iter().enumerate() {
             let ticks = burst * 20_000 + 4000 + 4000 * i as u32;
-            scene.rtp(5000.0 + f64::from(ticks) / 8.0, false, 2, seq, number, ticks, &[40]);
+            scene.rtp(5000.0 + f64::from(ticks) / 8.0, (false, 2), seq, number, ticks, &[40]);
             seq += 1;
         }
     }
@@ -330,19 +336,19 @@ fn what_is_no_clock_has_a_reason_and_enters_no_device() {
     let mut bursts = Scene::new("no-clock")
         .answered(both, both)
         // Stamps by 8000, a frame of 20 ms every 31 ms, a sound card that is off by 2.5 %, two seconds, a good crystal.
-        .talk(2200.0, true, 1, 97, 600, 32.0, 256)
-        .talk(2200.0, true, 2, 0, 600, 31.0, 160)
-        .talk(2200.0, true, 3, 98, 800, 20.5, 320)
-        .talk(2200.0, true, 4, 0, 100, 20.0, 160)
-        .talk(2200.0, true, 5, 0, 1500, 20.001, 160)
-        .talk(2200.0, true, 6, 99, 300, 20.0, 160);
+        .talk(2200.0, (true, 1), 97, 600, 32.0, 256)
+        .talk(2200.0, (true, 2), 0, 600, 31.0, 160)
+        .talk(2200.0, (true, 3), 98, 800, 20.5, 320)
+        .talk(2200.0, (true, 4), 0, 100, 20.0, 160)
+        .talk(2200.0, (true, 5), 0, 1500, 20.001, 160)
+        .talk(2200.0, (true, 6), 99, 300, 20.0, 160);
     // A sender that stops for a while, at random.
     let mut state = 9_u32;
     let mut ms = 2200.0;
     for i in 0..600_u16 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         ms += if state >> 27 == 0 { 516.0 } else { 4.0 };
-        bursts.rtp(ms, true, 7, i, 0, u32::from(i) * 160, &[0xff; 160]);
+        bursts.rtp(ms, (true, 7), i, 0, u32::from(i) * 160, &[0xff; 160]);
     }
     let stream = bursts.replayed(&room);
     let found = |ssrc| {
@@ -376,7 +382,7 @@ fn what_is_no_clock_has_a_reason_and_enters_no_device() {
 #[test]
 fn frames_of_two_interfaces_that_stand_one_after_the_other_make_no_jitter() {
     let room = Room::new();
-    let mut scene = Scene::new("late").answered("0", "0").talk(2200.0, true, 1, 0, 300, 20.0, 160);
+    let mut scene = Scene::new("late").answered("0", "0").talk(2200.0, (true, 1), 0, 300, 20.0, 160);
     scene.frames.sort_by_key(|frame| frame.at);
     // Ten frames each of another interface stand before those that they were captured behind.
     for i in (10..scene.frames.len()).step_by(30) {

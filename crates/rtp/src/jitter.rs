@@ -9,7 +9,8 @@ pub struct Jitter {
     /// Rate, ticks and arrival of the packet before; a rate of 0 where there is none.
     rate: u32,
     ticks: u32,
-    arrival_s: f64,
+    /// In microseconds, without what wraps after more than an hour.
+    arrival: u32,
 }
 
 /// How far stamps may go back, or ahead of time, in seconds: the packets of a burst stand far closer.
@@ -21,17 +22,18 @@ impl Jitter {
         if rate == 0 {
             return;
         }
+        let arrival = (arrival_s * 1e6).round() as i64 as u32;
         if self.rate == rate {
             // Ticks wrap at 2^32.
             let sent_s = f64::from(ticks.wrapping_sub(self.ticks).cast_signed()) / f64::from(rate);
-            let passed_s = arrival_s - self.arrival_s;
+            let passed_s = f64::from(arrival.wrapping_sub(self.arrival).cast_signed()) / 1e6;
             // Stamps that leap while time does not are of another clock; no packet was late for it.
             if (-LEAP_S..=passed_s.max(0.0) + LEAP_S).contains(&sent_s) {
                 let difference = (passed_s - sent_s).abs() as f32;
                 self.sum += difference - self.sum / 16.0;
             }
         }
-        (self.rate, self.ticks, self.arrival_s) = (rate, ticks, arrival_s);
+        (self.rate, self.ticks, self.arrival) = (rate, ticks, arrival);
     }
 
     /// The next packet is compared with none: the source began anew.
@@ -78,6 +80,15 @@ mod tests {
         }
         assert!(anew.seconds() < 1e-6, "{anew:?}");
         assert!((stalled.seconds() - 0.2).abs() < 1e-3, "{stalled:?}");
+    }
+
+    #[test]
+    fn hours_and_arrivals_before_the_first_are_no_jitter() {
+        let mut jitter = Jitter::default();
+        for i in 0..1_000_u32 {
+            jitter.packet(f64::from(i) * 20.0 - 50.0, i.wrapping_mul(160_000), 8000);
+        }
+        assert!(jitter.seconds() < 1e-6, "{jitter:?}");
     }
 
     #[test]
