@@ -3,7 +3,7 @@ use bellwether_rtp::{Arrival, Codec, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
-use crate::stream::Stream;
+use crate::stream::{Stream, captured};
 use crate::timers::Timers;
 use crate::transactions::MIRROR_DELAY;
 use crate::{Item, Limits, Tally};
@@ -84,7 +84,7 @@ impl Media {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
         let is_new = stream.reception.packets() == 0;
         let looks_for_call = stream.looks_for_call();
-        let looks_for_formats = stream.timing.looks(packet.payload_type, item.stamp, directory.remaps());
+        let looks_for_formats = stream.timing.looks(packet.payload_type, captured(item), directory.remaps());
         let found = if looks_for_call || looks_for_formats {
             directory.call_of(flow, stream.first_seen)
         } else {

@@ -149,7 +149,7 @@ impl Stream {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
         }
-        let (codec, is_new) = self.timing.packet(packet, item.stamp, arrival, described);
+        let (codec, is_new) = self.timing.packet(packet, captured(item), arrival, described);
         if let Codec::G711(_) | Codec::G722 = codec
             && is_new
             && has_srtp_tail(packet.payload.len())
@@ -237,6 +237,11 @@ impl Stream {
             self.voice.packet(law, payload, packet.ticks);
         }
     }
+}
+
+/// When a packet was captured, by the clock that descriptions are ordered by: an agent's may be another.
+pub(crate) const fn captured(item: &Item<'_>) -> Timestamp {
+    if item.agent.is_some() { item.at } else { item.stamp }
 }
 
 impl Voice {
