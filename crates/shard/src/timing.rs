@@ -198,6 +198,10 @@ impl Timing {
         let share = if whole > 0.0 { now.since(since.max(self.begun)).as_secs_f64() / whole } else { 1.0 };
         newer.packets = ((f64::from(self.packets) * share) as u32).min(known.packets);
         known.packets -= newer.packets;
+        // What came since was summed by another rate.
+        if newer.rate != known.rate && newer.rate != 0 {
+            self.pace = Pace { rate: newer.rate, ..Pace::default() };
+        }
         if known.packets == 0 || !has_room {
             *known = newer;
             return;
@@ -410,6 +414,38 @@ mod tests {
         assert!(timing.jitter_ms().unwrap() < 1e-3, "{:?}", timing.jitter_ms());
         assert!(timing.media_rate().unwrap().ppm.abs() < 1.0);
         assert_eq!(timing.main_payload(), (0, Some("PCMU")));
+    }
+
+    #[test]
+    fn what_was_summed_by_the_rate_of_a_codec_that_is_no_more_is_begun_anew() {
+        let mut changing = log(&[(96, "opus/48000/2")]);
+        let mut timing = stream(200, 96, 960, &changing, 0);
+        // The news takes 300 ms.
+        for i in 0..15_u32 {
+            take(
+                &mut timing,
+                4000 + i64::from(i) * 20,
+                96,
+                192_000 + i * 320,
+                InOrder { gap: 0 },
+                Some(&changing),
+            );
+        }
+        assert!(timing.jitter_ms().unwrap() > 5.0, "{:?}", timing.jitter_ms());
+        changing.add(&Arc::new(Formats::new([(96, "AMR-WB/16000")].into_iter())), at(0), at(4000));
+        timing.describe(at(4300), Some(&Described { receiver: Some(&changing), sender: None }), 1);
+        for i in 15..17_u32 {
+            take(
+                &mut timing,
+                4000 + i64::from(i) * 20,
+                96,
+                192_000 + i * 320,
+                InOrder { gap: 0 },
+                Some(&changing),
+            );
+        }
+        assert!(timing.jitter_ms().unwrap() < 1e-3, "{:?}", timing.jitter_ms());
+        assert_eq!((timing.packets_of(Codec::Other), timing.main_payload().1), (217, Some("opus")));
     }
 
     #[test]
