@@ -137,6 +137,41 @@ mod tests {
             'mu', 9, 50, 1e-6, 1e-4, x'ff01000000', NULL);";
 
     #[test]
+    fn slopes_that_are_no_clocks_get_their_reason_and_names_one_spelling() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("old.db");
+        let old = Connection::open(&path).unwrap();
+        MIGRATIONS.iter().take(12).for_each(|migration| old.execute_batch(migration).unwrap());
+        let mut stream = 0;
+        let mut row = |codec: &str, ppm: &str, low: &str, high: &str| {
+            stream += 1;
+            old.execute_batch(&format!(
+                "INSERT INTO streams (stream, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered, duplicates,
+                     restarts, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen, media_skew_ppm,
+                     media_skew_low_ppm, media_skew_high_ppm)
+                 VALUES ({stream}, 'caller', 'a', 'b', 1, '{codec}', 0, 1, 0, 0, 0, 0, 0, 0, 0, {stream}, 1, {ppm}, {low}, {high})"
+            ))
+            .unwrap();
+        };
+        row("pcma", "-40.0", "-50.0", "-30.0");
+        row("opus", "-350000.0", "-350100.0", "-349900.0");
+        row("x-y", "10.0", "-5000.0", "5020.0");
+        row("PCMU", "NULL", "NULL", "NULL");
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 12).unwrap();
+        drop(old);
+        let db = open_for_writing(&path, "key").unwrap();
+        let mut select = db
+            .prepare(
+                "SELECT concat_ws(' ', codec, media_skew_ppm, media_skew_low_ppm, media_skew_no_fit) FROM streams ORDER BY stream",
+            )
+            .unwrap();
+        let rows: Vec<String> =
+            select.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows, ["PCMA -40.0 -50.0", "opus implausible", "x-y interval_too_wide", "PCMU"]);
+    }
+
+    #[test]
     fn a_database_of_the_first_version_keeps_its_rows() {
         let room = tempfile::tempdir().unwrap();
         let path = room.path().join("old.db");
