@@ -23,6 +23,7 @@ const PASSPORT: &str = "eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nw
 pub fn made() -> Vec<(&'static str, Vec<u8>)> {
     let mut seeds = files();
     seeds.extend(packets());
+    seeds.extend(links());
     seeds.extend(captures());
     let tables: Vec<&str> = SIGNATURES.split("\n\n").filter(|table| table.contains("[[")).collect();
     seeds.extend(tables.iter().map(|table| ("signatures", table.as_bytes().to_vec())));
@@ -50,6 +51,31 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
         of_kind(9, &"0f".repeat(32)),
     ]);
     seeds
+}
+
+/// A datagram behind the header of each link type that no capture has; the first octet is its place among those of the target.
+fn links() -> Vec<(&'static str, Vec<u8>)> {
+    const DATAGRAM: &[u8] = &[
+        0x45, 0, 0, 30, 0, 1, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x13, 0xc4, 0x13, 0xc4, 0, 10,
+        0, 0, 13, 10,
+    ];
+    const SNAP: &[u8] = &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    let data = [&[0x88, 1][..], &[0; 24], SNAP].concat();
+    let radiotap = [&[0, 0, 17, 0, 3, 0, 0, 0][..], &[0; 9], &data].concat();
+    let ppi = [&[0, 0, 8, 0, 105, 0, 0, 0][..], &data].concat();
+    let endace = [&[0; 8][..], &[0x82, 0, 0, 0, 0, 0, 0, 0], &[0; 8], &[0; 14], &[8, 0]].concat();
+    let log = [2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 1, 0, 34, 0, 9, 0];
+    let headers: [(u8, &[u8]); 8] = [
+        (10, &[&[0x50; 13][..], SNAP].concat()),
+        (11, &[0x0f, 0, 8, 0]),
+        (12, &data),
+        (13, &radiotap),
+        (14, &ppi),
+        (15, &endace),
+        (16, &log),
+        (15, &[&[0; 8][..], &[1, 0, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0x21]].concat()),
+    ];
+    headers.iter().map(|(link, header)| ("wire", [&[*link], *header, DATAGRAM].concat())).collect()
 }
 
 /// What the targets of single rooms read.

@@ -58,9 +58,9 @@ macro_rules! losses {
 losses! {
     LinkUnsupported "link_unsupported" Frame
         "The frame's link type is not one that Bellwether reads."
-        "Capture on an Ethernet, raw IP, Linux cooked or loopback interface.";
+        "Capture on an Ethernet, raw IP, Linux cooked or loopback interface; the README lists what is read.";
     EncapsulationUnsupported "encapsulation_unsupported" Frame
-        "The frame carries an encapsulation that cannot be unpacked: MACsec, compressed or encrypted PPP, NSH, a source-routed GRE, or a radio frame in TZSP."
+        "The frame carries an encapsulation that cannot be unpacked: MACsec, compressed or encrypted PPP, NSH, a source-routed GRE, ATM, or an 802.11 frame that is encrypted, a fragment, or several in one."
         "Mirror the traffic without it, or end it before the sensor.";
     TunnelMalformed "tunnel_malformed" Frame
         "A tunnel's header is cut short or contradicts itself."

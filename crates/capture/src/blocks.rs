@@ -187,7 +187,11 @@ impl PcapNg {
                     return Ok(Next::Record(found));
                 }
                 Some(None) => {
-                    return Ok(Next::Damaged("a packet block of an unknown interface or length".into()));
+                    let what = match self.interfaces.len() {
+                        0 => "a packet block, and no block before it describes an interface",
+                        _ => "a packet block of an unknown interface or length",
+                    };
+                    return Ok(Next::Damaged(what.into()));
                 }
             }
         }

@@ -339,6 +339,19 @@ mod tests {
     }
 
     #[test]
+    fn packets_of_an_interface_that_no_block_describes_are_named() {
+        let whole = mixed_pcapng();
+        let (section, behind) = whole.split_at(28);
+        // Without the description of any interface, and without that of the second one.
+        let (records, error) = read_all(&[section, &behind[52..]].concat());
+        assert_eq!(records.len(), 0);
+        assert!(error.unwrap().to_string().contains("no block before it describes an interface"));
+        let (records, error) = read_all(&[section, &behind[..20], &behind[52..]].concat());
+        assert_eq!(records.len(), 1, "what stood before it was read");
+        assert!(error.unwrap().to_string().contains("unknown interface"));
+    }
+
+    #[test]
     fn damaged_pcapng_is_named() {
         let mut f = mixed_pcapng();
         let at = f.len() - 4;

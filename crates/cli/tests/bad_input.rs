@@ -112,12 +112,12 @@ fn a_cut_capture_gives_what_stands_before_the_cut_and_exit_code_3() {
 fn a_link_type_that_is_not_read_is_named_with_exit_code_3() {
     let room = Room::new();
     let mut bytes = std::fs::read(project().join("pcaps/lab-scan.pcap")).unwrap();
-    // The link type stands at offset 20; 105 is IEEE 802.11.
-    bytes[20] = 105;
-    let capture = room.write("air.pcap", &bytes);
+    // The link type stands at offset 20; 147 is anybody's own.
+    bytes[20] = 147;
+    let capture = room.write("own.pcap", &bytes);
     let output = room.run(&["--db", "x.db", "-q", "replay", capture.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3));
-    assert!(text(&output.stderr).ends_with("air.pcap: 306 frames have link type 105, which is not read\n"));
+    assert!(text(&output.stderr).ends_with("own.pcap: 306 frames have link type 147, which is not read\n"));
     let losses = room.rows("x.db", "losses");
     assert_eq!((&losses[0]["name"], &losses[0]["count"]), (&"link_unsupported".into(), &306.into()));
 }

@@ -1,6 +1,8 @@
 use bellwether_base::Ppm;
 
+use crate::NoRate;
 use crate::line::student_t_975;
+use crate::plausible::{codec_rate, plausible};
 
 /// A line fitted as its points come, in 24 octets: there is one for every stream. After 65,535 points it stands still.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -61,10 +63,15 @@ pub struct MediaClock {
     origin: u32,
     /// The least delayed packet of the present second: seconds since the first, and how far ahead the clock was.
     best: (f32, f32),
+    /// How far ahead the clock was at the last packet.
+    last: f32,
 }
 
 /// A step of the timestamps against arrival that is no delay: the sender began anew.
 const JUMP_S: f64 = 2.0;
+
+/// How far the rate between two reports may be from a codec's, in ppm: their wall clocks have steps of milliseconds.
+const OTHER_RATE_PPM: f64 = 10_000.0;
 
 /// Senders fill buffers first, in bursts: what the clock shows until then is not its rate.
 const SETTLED_S: f32 = 2.0;
@@ -72,7 +79,7 @@ const SETTLED_S: f32 = 2.0;
 impl Default for MediaClock {
     fn default() -> Self {
         // No packet yet: a moment that is none.
-        Self { drift: Drift::default(), origin: 0, best: (f32::NEG_INFINITY, 0.0) }
+        Self { drift: Drift::default(), origin: 0, best: (f32::NEG_INFINITY, 0.0), last: 0.0 }
     }
 }
 
@@ -83,11 +90,12 @@ impl MediaClock {
         let now = elapsed_s as f32;
         let ahead = f64::from(ticks.wrapping_sub(self.origin).cast_signed()) / rate - elapsed_s;
         let is_first = self.best.0 == f32::NEG_INFINITY;
-        if is_first || (ahead - f64::from(self.best.1)).abs() > JUMP_S {
+        if is_first || (ahead - f64::from(self.last)).abs() > JUMP_S {
             let origin = ticks.wrapping_sub((elapsed_s * rate) as u32);
             *self = Self { origin, best: (now, 0.0), ..Self::default() };
             return;
         }
+        self.last = ahead as f32;
         let (at, best) = self.best;
         if now.floor() > at.floor() {
             if at >= SETTLED_S {
@@ -99,10 +107,12 @@ impl MediaClock {
         }
     }
 
-    /// The clock's rate against the sensor's.
-    #[must_use]
-    pub fn rate(&self, clock_rate: u32) -> Option<(Ppm, (Ppm, Ppm))> {
-        self.drift.rate(1.0 / f64::from(clock_rate.max(1)))
+    /// The clock's rate against the sensor's, `clock_rate` being its nominal one in Hz (0 if nobody said it).
+    ///
+    /// # Errors
+    /// The reason, where what was seen is no clock.
+    pub fn rate(&self, clock_rate: u32) -> Result<(Ppm, (Ppm, Ppm)), NoRate> {
+        plausible(self.drift.rate(1.0 / f64::from(clock_rate.max(1))), clock_rate)
     }
 }
 
@@ -112,6 +122,8 @@ impl MediaClock {
 pub struct ReportClock {
     drift: Drift,
     first: (u64, u32),
+    /// The last report, in seconds since the first by either clock.
+    last: (f64, f64),
 }
 
 impl ReportClock {
@@ -120,22 +132,29 @@ impl ReportClock {
     pub fn new(ntp: u64, ticks: u32) -> Self {
         let mut drift = Drift::default();
         drift.add(0.0, 0.0);
-        Self { drift, first: (ntp, ticks) }
+        Self { drift, first: (ntp, ticks), last: (0.0, 0.0) }
     }
 
-    /// Takes a later report. One that jumps against the first is passed over.
+    /// Takes a later report. One that jumps is passed over, unless the jump is that of a clock which counts at another rate.
     pub fn report(&mut self, ntp: u64, ticks: u32, rate: u32) {
+        let rate = f64::from(rate.max(1));
         let reference = ntp.wrapping_sub(self.first.0).cast_signed() as f64 / 4_294_967_296.0;
-        let shown = f64::from(ticks.wrapping_sub(self.first.1).cast_signed()) / f64::from(rate.max(1));
-        if reference > 0.0 && (shown - reference).abs() < JUMP_S {
+        let shown = f64::from(ticks.wrapping_sub(self.first.1).cast_signed()) / rate;
+        let (passed, counted) = (reference - self.last.0, shown - self.last.1);
+        let is_steady = (counted - passed).abs() < JUMP_S
+            || codec_rate(rate * counted / passed, OTHER_RATE_PPM).is_some();
+        if passed > 0.0 && is_steady {
+            self.last = (reference, shown);
             self.drift.add(reference as f32, (shown - reference) as f32);
         }
     }
 
     /// The media clock's rate against the sender's wall clock.
-    #[must_use]
-    pub fn rate(&self, clock_rate: u32) -> Option<(Ppm, (Ppm, Ppm))> {
-        self.drift.rate(1.0 / f64::from(clock_rate.max(1)))
+    ///
+    /// # Errors
+    /// The reason, where what was seen is no clock.
+    pub fn rate(&self, clock_rate: u32) -> Result<(Ppm, (Ppm, Ppm)), NoRate> {
+        plausible(self.drift.rate(1.0 / f64::from(clock_rate.max(1))), clock_rate)
     }
 }
 
@@ -157,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_media_clock_is_read_through_one_sided_jitter_and_a_wrap() {
-        for ppm in [-12_000.0, -40.0, 0.0, 35.0, 1000.0] {
+        for ppm in [-900.0, -40.0, 0.0, 35.0, 990.0] {
             let clock = minute(ppm, usize::MAX, |i| 0.002 * ((i * 7919) % 997) as f64 / 997.0);
             let (rate, (low, high)) = clock.rate(8000).unwrap();
             assert!((rate.0 - ppm).abs() < 3.0 + ppm.abs() * 0.001, "{ppm}: {rate:?}");
@@ -169,7 +188,38 @@ mod tests {
     fn a_sender_that_begins_anew_is_read_anew() {
         let (rate, _) = minute(50.0, 1500, |_| 0.0).rate(8000).unwrap();
         assert!((rate.0 - 50.0).abs() < 10.0, "{rate:?}");
-        assert_eq!(MediaClock::default().rate(8000), None);
+        assert_eq!(MediaClock::default().rate(8000), Err(NoRate::TooShort));
+    }
+
+    #[test]
+    fn stamps_that_count_at_another_rate_are_no_skew() {
+        let mut clock = MediaClock::default();
+        for i in 0..1500_u32 {
+            clock.packet(f64::from(i) * 0.032, 256 * i, 11_025);
+        }
+        assert_eq!(clock.rate(11_025), Err(NoRate::WrongRate(8000)));
+        let mut six_fold = MediaClock::default();
+        for i in 0..1500_u32 {
+            six_fold.packet(f64::from(i) * 0.02, 960 * i, 8000);
+        }
+        assert_eq!(six_fold.rate(8000), Err(NoRate::WrongRate(48_000)));
+        assert_eq!(minute(-350_000.0, usize::MAX, |_| 0.0).rate(8000), Err(NoRate::Starved));
+        assert_eq!(minute(-12_000.0, usize::MAX, |_| 0.0).rate(8000), Err(NoRate::Implausible));
+    }
+
+    #[test]
+    fn reports_of_a_clock_at_another_rate_say_so_and_those_of_one_that_begins_anew_are_passed_over() {
+        let mut wrong = ReportClock::new(7 << 32, 100);
+        let mut anew = ReportClock::new(7 << 32, 100);
+        for i in 1..20_u64 {
+            let ntp = (7 + 5 * i) << 32;
+            wrong.report(ntp, 100 + 16_000 * 5 * i as u32, 8000);
+            let jump = if i == 9 { 3_000_000 } else { 0 };
+            anew.report(ntp, 100 + 8000 * 5 * i as u32 + jump, 8000);
+        }
+        assert_eq!(wrong.rate(8000), Err(NoRate::WrongRate(16_000)));
+        let (rate, _) = anew.rate(8000).unwrap();
+        assert!(rate.0.abs() < 1.0, "{rate:?}");
     }
 
     #[test]

@@ -203,7 +203,9 @@ fn port_style(port: Option<&[u8]>) -> &'static str {
 /// What a host is, and not which.
 fn host_kind(host: &[u8]) -> &'static str {
     let text = std::str::from_utf8(host).unwrap_or_default();
-    match text.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
+    // An address of a single link may name its zone (RFC 4007 section 11).
+    let address = text.trim_matches(['[', ']']).split('%').next().unwrap_or_default();
+    match address.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V4(ip)) if ip.is_loopback() => "loopback",
         Ok(std::net::IpAddr::V4(_)) => "ip4",
         Ok(std::net::IpAddr::V6(_)) => "ip6",

@@ -167,6 +167,7 @@ pub const TRAITS: &[Trait] = &[
     learned("identifiers", "branch", Stack, "P", "length, alphabet and beginning of branches"),
     learned("habits", "rt", Stack, "", "milliseconds between a request and its repetition, on the first hop"),
     learned("rtp", "beginning", Stack, "PTBS", "numbers of the first packet that are not random, marker"),
+    learned("rtp", "clock", Stack, "PTBS", "codecs whose media is stamped at another rate than the codec's"),
     learned("instance", "", Instance, "PT", "generators that name their process or device (crate instance)"),
 ];
 

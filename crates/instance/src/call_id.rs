@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Timestamp, host_address};
 use bellwether_sip::Message;
 
 use crate::{Evidence, LAN, number, text, unix_seconds, uuid};
@@ -55,7 +55,7 @@ fn kamailio(local: &[u8], host: &[u8]) -> Option<Evidence> {
 fn private_host(host: &[u8]) -> Option<Evidence> {
     let host = std::str::from_utf8(host).ok()?;
     let address = host.rsplit_once(':').map_or(host, |(address, _port)| address);
-    let ip: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
+    let ip = host_address(address)?;
     is_private(ip).then(|| Evidence::new(LAN, ip.to_string()))
 }
 

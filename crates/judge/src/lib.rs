@@ -383,6 +383,7 @@ fn stream_row(mask: &Mask<'_>, s: StreamFact) -> StreamRow {
         rtcp_packets: s.rtcp_packets,
         media_rate: s.media_rate,
         report_rate: s.report_rate,
+        no_rates: s.no_rates,
         beginning: s.beginning.to_string(),
         opening: s.opening.filter(|_| s.sender == Some(Side::Caller)),
         first_seen: s.first_seen,

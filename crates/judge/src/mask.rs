@@ -4,20 +4,14 @@ mod digits;
 mod words;
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
+use bellwether_rtp::known_encoding;
 use bellwether_shard::{Clear, Named, Party};
 
-use crate::numbering::lines;
 use crate::privacy::{Privacy, Tokeniser};
 use digits::Numbers;
 use smallvec::SmallVec;
 use words::Words;
-
-/// Encoding names, in lower case.
-static CODECS: LazyLock<BTreeSet<String>> =
-    LazyLock::new(|| lines(include_str!("data/codecs.txt")).flatten().map(str::to_ascii_lowercase).collect());
 
 /// Octets of a text that are masked.
 type Ranges = SmallVec<[std::ops::Range<usize>; 16]>;
@@ -86,7 +80,7 @@ impl<'a> Mask<'a> {
     /// The name of a codec: one that is none is told by its token.
     pub(crate) fn codec(&self, name: &Clear) -> String {
         let text = name.expose();
-        if CODECS.contains(text.to_ascii_lowercase().as_str()) || self.tokens.privacy() == Privacy::Clear {
+        if known_encoding(text).is_some() || self.tokens.privacy() == Privacy::Clear {
             return text.to_owned();
         }
         format!("unknown~{:08x}", self.tokens.wire_id(text) as u32)
@@ -166,7 +160,7 @@ impl<'a> Mask<'a> {
 
 /// Whether a host is an address: it holds digits, and is nobody's number.
 pub(crate) fn is_address(host: &str) -> bool {
-    host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>().is_ok()
+    bellwether_base::host_address(host).is_some()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@ use bellwether_acoustics::{Coding, OpeningPrint, SilenceProfile};
 use bellwether_base::{Counters, Endpoint, Loss, Span, Timestamp, Transport};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_shard::ClockRate;
+use bellwether_shard::{ClockRate, NoRates};
 
 use crate::{AccessSide, Attested, NumberFacts};
 
@@ -358,6 +358,8 @@ pub struct StreamRow {
     /// Rate of the media clock against the sensor's, and against its sender's wall clock.
     pub media_rate: Option<ClockRate>,
     pub report_rate: Option<ClockRate>,
+    /// Why one of them is missing.
+    pub no_rates: NoRates,
     /// Which of its first numbers were not random.
     pub beginning: String,
     /// How the sender's voice begins.

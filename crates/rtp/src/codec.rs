@@ -36,30 +36,34 @@ impl Codec {
     }
 }
 
-/// The encoding name of a static payload type (RFC 3551 tables 4 and 5; 19 is its older comfort noise).
+/// Encoding name and clock rate of a static payload type (RFC 3551 tables 4 and 5; 19 is its older comfort noise).
 #[must_use]
-pub const fn static_codec(payload_type: u8) -> Option<&'static str> {
+pub const fn static_format(payload_type: u8) -> Option<(&'static str, u32)> {
     Some(match payload_type {
-        0 => "PCMU",
-        3 => "GSM",
-        4 => "G723",
-        5 | 6 | 16 | 17 => "DVI4",
-        7 => "LPC",
-        8 => "PCMA",
-        9 => "G722",
-        10 | 11 => "L16",
-        12 => "QCELP",
-        13 | 19 => "CN",
-        14 => "MPA",
-        15 => "G728",
-        18 => "G729",
-        25 => "CelB",
-        26 => "JPEG",
-        28 => "nv",
-        31 => "H261",
-        32 => "MPV",
-        33 => "MP2T",
-        34 => "H263",
+        0 => ("PCMU", 8000),
+        3 => ("GSM", 8000),
+        4 => ("G723", 8000),
+        5 => ("DVI4", 8000),
+        6 => ("DVI4", 16_000),
+        7 => ("LPC", 8000),
+        8 => ("PCMA", 8000),
+        // It samples 16,000 times in a second, and its stamps count half of that (RFC 3551 section 4.5.2).
+        9 => ("G722", 8000),
+        10 | 11 => ("L16", 44_100),
+        12 => ("QCELP", 8000),
+        13 | 19 => ("CN", 8000),
+        14 => ("MPA", 90_000),
+        15 => ("G728", 8000),
+        16 => ("DVI4", 11_025),
+        17 => ("DVI4", 22_050),
+        18 => ("G729", 8000),
+        25 => ("CelB", 90_000),
+        26 => ("JPEG", 90_000),
+        28 => ("nv", 90_000),
+        31 => ("H261", 90_000),
+        32 => ("MPV", 90_000),
+        33 => ("MP2T", 90_000),
+        34 => ("H263", 90_000),
         _ => return None,
     })
 }

@@ -5,15 +5,19 @@
 
 mod beginning;
 mod codec;
+mod encoding;
 pub mod g711;
 pub mod g722;
+mod jitter;
 mod packet;
 mod reception;
 mod rtcp;
 mod srtp;
 
 pub use beginning::Beginning;
-pub use codec::{Codec, static_codec};
+pub use codec::{Codec, static_format};
+pub use encoding::{encoding_name, known_encoding};
+pub use jitter::Jitter;
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};
 pub use rtcp::{Rtcp, SenderReport};

@@ -21,7 +21,7 @@ pub enum Arrival {
     Restart,
 }
 
-/// Loss, order, duplicates and interarrival jitter of one RTP source (RFC 3550 appendix A).
+/// Loss, order and duplicates of one RTP source (RFC 3550 appendix A).
 ///
 /// There is one for every stream of a carrier, so it keeps nothing that the rest tells: what arrived and was
 /// no duplicate is unique, and what was expected and is not unique is lost.
@@ -33,9 +33,6 @@ pub struct Reception {
     restarts: u32,
     /// Packets expected, over all runs between restarts.
     expected: u32,
-    /// Smoothed jitter in ticks, times 16 (RFC 3550 appendix A.8).
-    jitter_x16: f32,
-    transit: f64,
     /// Which of the 64 sequence numbers up to `highest` were seen; bit 0 is `highest`.
     seen: u64,
     highest: u16,
@@ -47,17 +44,16 @@ pub struct Reception {
 const REACH: u16 = 64;
 
 impl Reception {
-    /// Takes a packet: its sequence number and ticks, and when it arrived in ticks of the same clock rate.
-    pub fn arrive(&mut self, seq: u16, ticks: u32, arrival_ticks: f64) -> Arrival {
+    /// Takes a packet by its sequence number.
+    pub fn arrive(&mut self, seq: u16) -> Arrival {
         // 2^32 packets are 2.7 years of G.711.
         self.packets = self.packets.saturating_add(1);
         if self.packets == 1 {
             self.start(seq);
-            self.transit = transit(arrival_ticks, ticks);
             return Arrival::First;
         }
         let step = i32::from(seq.wrapping_sub(self.highest).cast_signed());
-        let arrival = if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
+        if !(-MAX_MISORDER..=MAX_DROPOUT).contains(&step) {
             self.restarts += 1;
             self.start(seq);
             Arrival::Restart
@@ -65,13 +61,7 @@ impl Reception {
             self.advance(step as u16)
         } else {
             self.late((-step) as u16)
-        };
-        if matches!(arrival, Arrival::InOrder { .. }) {
-            self.jitter(ticks, arrival_ticks);
-        } else if arrival == Arrival::Restart {
-            self.transit = transit(arrival_ticks, ticks);
         }
-        arrival
     }
 
     /// Packets that arrived, duplicates included.
@@ -105,12 +95,6 @@ impl Reception {
         self.restarts
     }
 
-    /// Interarrival jitter in ticks.
-    #[must_use]
-    pub fn jitter_ticks(&self) -> f64 {
-        f64::from(self.jitter_x16) / 16.0
-    }
-
     fn start(&mut self, seq: u16) {
         (self.highest, self.seen, self.run) = (seq, 1, 1);
         self.expected = self.expected.saturating_add(1);
@@ -139,19 +123,6 @@ impl Reception {
         self.reordered += 1;
         Arrival::Reordered
     }
-
-    fn jitter(&mut self, ticks: u32, arrival_ticks: f64) {
-        let transit = transit(arrival_ticks, ticks);
-        // Ticks wrap at 2^32, so a difference of transits does too.
-        let wrapped = (transit - self.transit).rem_euclid(4_294_967_296.0);
-        let difference = wrapped.min(4_294_967_296.0 - wrapped) as f32;
-        self.transit = transit;
-        self.jitter_x16 += difference - self.jitter_x16 / 16.0;
-    }
-}
-
-fn transit(arrival_ticks: f64, ticks: u32) -> f64 {
-    arrival_ticks - f64::from(ticks)
 }
 
 #[cfg(test)]
@@ -160,11 +131,7 @@ mod tests {
 
     fn run(seqs: &[u16]) -> (Reception, Vec<Arrival>) {
         let mut reception = Reception::default();
-        let arrivals = seqs
-            .iter()
-            .enumerate()
-            .map(|(i, s)| reception.arrive(*s, (i as u32).wrapping_mul(160), i as f64 * 160.0))
-            .collect();
+        let arrivals = seqs.iter().map(|seq| reception.arrive(*seq)).collect();
         (reception, arrivals)
     }
 
@@ -197,24 +164,5 @@ mod tests {
         let (r, arrivals) = run(&[10, 30_000, 29_998, 30_001]);
         assert_eq!(arrivals[2], Arrival::Reordered);
         assert_eq!((r.lost(), r.restarts()), (1, 1));
-    }
-
-    #[test]
-    fn jitter_follows_the_formula_of_the_rfc() {
-        let mut r = Reception::default();
-        // Every second packet 16 ticks late: |D| is 16 each time, so the estimate converges to 16.
-        for i in 0..400_u32 {
-            r.arrive(i as u16, i * 160, f64::from(i * 160 + (i % 2) * 16));
-        }
-        assert!((r.jitter_ticks() - 16.0).abs() < 0.01, "{}", r.jitter_ticks());
-    }
-
-    #[test]
-    fn wrapping_ticks_make_no_jitter() {
-        let mut r = Reception::default();
-        for i in 0..10_u32 {
-            r.arrive(i as u16, (u32::MAX - 800).wrapping_add(i * 160), f64::from(i * 160));
-        }
-        assert!(r.jitter_ticks() < 0.01, "{}", r.jitter_ticks());
     }
 }

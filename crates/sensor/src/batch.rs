@@ -21,7 +21,7 @@ pub(crate) enum Then {
 pub(crate) struct Batch {
     metas: Vec<Meta>,
     bytes: Vec<u8>,
-    /// What brought an item, and what an agent told of it, in the order of the items that something is to be said of.
+    /// What brought an item, and when it was captured, in the order of the items that something is to be said of.
     told: Vec<Told>,
     /// The latest time of the epoch: timers due before it fire behind its items.
     pub(crate) up_to: Timestamp,
@@ -48,17 +48,18 @@ struct Meta {
     is_told: bool,
 }
 
-/// What only mirrored items have.
+/// What only mirrored items have, and those whose stamp is not the time by which they are ordered.
 #[derive(Clone, Copy)]
 struct Told {
     stamp: Timestamp,
     agent: Option<u32>,
-    mirror: Mirror,
+    mirror: Option<Mirror>,
 }
 
 impl Batch {
     pub(crate) fn push(&mut self, item: &Item<'_>) {
         let offset = self.bytes.len() as u32;
+        let is_told = item.mirror.is_some() || item.stamp != item.at;
         self.bytes.extend_from_slice(item.bytes);
         self.metas.push(Meta {
             seq: item.seq,
@@ -71,9 +72,11 @@ impl Batch {
             ip_id: item.ip_id,
             content: item.content,
             is_cut: item.is_cut,
-            is_told: item.mirror.is_some(),
+            is_told,
         });
-        self.told.extend(item.mirror.map(|mirror| Told { stamp: item.stamp, agent: item.agent, mirror }));
+        if is_told {
+            self.told.push(Told { stamp: item.stamp, agent: item.agent, mirror: item.mirror });
+        }
     }
 
     pub(crate) fn items(&self) -> impl Iterator<Item = Item<'_>> {
@@ -85,7 +88,7 @@ impl Batch {
                 at: m.at,
                 stamp: told.map_or(m.at, |told| told.stamp),
                 agent: told.and_then(|told| told.agent),
-                mirror: told.map(|told| told.mirror),
+                mirror: told.and_then(|told| told.mirror),
                 flow: m.flow,
                 content: m.content,
                 shard: m.shard,

@@ -21,6 +21,9 @@ const MAX_REASSEMBLIES: u8 = 4;
 /// An agent's clock that is further off than this tells nothing.
 const MAX_CLOCK_OFF: Span = Span::from_secs(3600);
 
+/// A frame that is older than the one before by more than this was not captured then.
+const MAX_BACKWARD: Span = Span::from_secs(2);
+
 /// Decodes frames just enough to know their owner, and sends them there.
 ///
 /// What belongs to no single owner is kept here, on the one thread that sees everything: fragments, whose
@@ -43,6 +46,8 @@ pub(crate) struct Dispatcher {
     pub(crate) losses: Losses,
     seq: u64,
     now: Timestamp,
+    /// When the present frame was captured, which may be a little before.
+    captured: Timestamp,
 }
 
 impl Dispatcher {
@@ -67,6 +72,7 @@ impl Dispatcher {
             losses: Losses::default(),
             seq: 0,
             now: Timestamp::MIN,
+            captured: Timestamp::MIN,
         }
     }
 
@@ -78,6 +84,8 @@ impl Dispatcher {
             self.losses.count(Loss::TimestampBackward);
         }
         self.now = self.now.max(record.at);
+        let is_near = self.now.since(record.at) <= MAX_BACKWARD;
+        self.captured = if is_near { record.at } else { self.now };
         let is_cut = (record.original_len as usize) > record.frame.len();
         let frame = decode(record.link, record.frame, &self.tunnels);
         self.mirror = frame.tunnel;
@@ -185,7 +193,10 @@ impl Dispatcher {
             Some(content) => {
                 let (pair, shard) = owner(&self.shard_key, content, flow, payload);
                 let mirror = self.mirror.filter(|_| is_sip(content)).map(mirror);
-                self.push(&Item { content, shard, pair, ip_id, is_cut, mirror, ..self.item(flow, payload) })
+                // Media clocks are read by it: the frames of two interfaces may stand in a file one after the other.
+                let stamp = if content == Content::Rtp { self.captured } else { self.now };
+                let item = self.item(flow, payload);
+                self.push(&Item { content, shard, pair, ip_id, is_cut, mirror, stamp, ..item })
             }
             None if looks_like_hep(payload) => self.hep(flow, payload),
             None => {

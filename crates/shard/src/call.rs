@@ -164,6 +164,11 @@ impl Call {
         }
     }
 
+    /// Whether that is the latest re-INVITE of a side.
+    pub(crate) fn is_reinvited_by(&self, from: Side, cseq: u32) -> bool {
+        self.reinvites > 0 && self.reinvite_cseq[usize::from(from == Side::Callee)] == cseq
+    }
+
     pub(crate) fn answer_from(&mut self, to_tag_hash: u32) {
         if usize::from(self.forks) < MAX_KEPT && self.is_first(to_tag_hash) {
             self.forks += 1;

@@ -272,6 +272,12 @@ impl Calls {
             let class = call.class();
             self.table.touch(found.slot, class, item.at);
         }
+        if cseq.method == Method::Invite && code >= 200 {
+            let offer = (found.from_side, cseq.number);
+            if let Some((_, call)) = self.table.get_mut(found.slot) {
+                settle(call, offer, code < 300, item.at, out);
+            }
+        }
         if (101..=299).contains(&code) {
             self.negotiate(sip, found.slot, identity, found.from_side.other(), out);
         }
@@ -282,6 +288,8 @@ impl Calls {
         let Sip { item, message, .. } = sip;
         let Some(body) = description(message.get(Name::ContentType), message.body()) else { return };
         let Some(session) = Session::parse(body) else { return };
+        let is_reinvite = message.method() == Some(Method::Invite) && sip.parts.to_tag().is_some();
+        let offered_by = is_reinvite.then_some(sip.cseq.number);
         for media in &session.media {
             let Some(endpoint) = listening_endpoint(media) else { continue };
             let endpoint = EndpointKey::new(&self.endpoint_key, endpoint);
@@ -293,6 +301,7 @@ impl Calls {
                     side,
                     since: item.at,
                     formats: self.formats.of(media, item.at),
+                    offered_by,
                     is_secure: media.is_secure(),
                     keys: keys(media),
                 });
@@ -396,6 +405,17 @@ impl Outbox {
 fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
     for endpoint in &call.endpoints {
         out.control(Control::Release { endpoint: *endpoint, call: call.identity, at });
+    }
+}
+
+/// A re-INVITE, by who sent it and its CSeq, was answered for good.
+fn settle(call: &Call, (side, cseq): (Side, u32), is_accepted: bool, at: Timestamp, out: &mut Outbox) {
+    if !call.is_reinvited_by(side, cseq) {
+        return;
+    }
+    for endpoint in &call.endpoints {
+        let (endpoint, call) = (*endpoint, call.identity);
+        out.control(Control::Settled { endpoint, call, side, cseq, is_accepted, at });
     }
 }
 

@@ -63,7 +63,7 @@ fn verstat(address: &Address<'_>) -> Option<String> {
 fn other_via(message: &Message<'_>, flow: FlowKey) -> Option<String> {
     let via = message.vias().next()??;
     let host = std::str::from_utf8(via.host).ok()?;
-    let address: std::net::IpAddr = host.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    let address = bellwether_base::host_address(host)?;
     let (source, is_v4_pair) = (flow.src.ip().to_canonical(), address.is_ipv4());
     let is_public = match address {
         std::net::IpAddr::V4(v4) => {

@@ -4,7 +4,7 @@ use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestam
 use bellwether_rtp::SrtpKey;
 
 use crate::Tally;
-use crate::formats::Formats;
+use crate::formats::{Described, FormatLog, Formats};
 
 /// The two sides of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -60,10 +60,27 @@ pub enum Control {
         since: Timestamp,
         /// What the description says of payload types.
         formats: Arc<Formats>,
+        /// The CSeq of the re-INVITE that offers it; none where it is in force at once.
+        offered_by: Option<u32>,
         /// Whether the media is encrypted.
         is_secure: bool,
         /// The keys under which that side sends, where the description tells them.
         keys: Option<Arc<[SrtpKey]>>,
+    },
+    /// A re-INVITE was answered for good: what it offered is in force, or is not.
+    Settled {
+        /// Where its author may listen.
+        endpoint: EndpointKey,
+        /// The call.
+        call: i64,
+        /// Who sent it.
+        side: Side,
+        /// Its CSeq.
+        cseq: u32,
+        /// Whether it was accepted.
+        is_accepted: bool,
+        /// When.
+        at: Timestamp,
     },
     /// The call is over: a stream that begins now is another call's.
     Release {
@@ -84,7 +101,7 @@ pub(crate) struct Listener {
     pub(crate) is_secure: bool,
     since: Timestamp,
     released_at: Option<Timestamp>,
-    pub(crate) formats: Arc<Formats>,
+    formats: FormatLog,
 }
 
 /// The listeners of an endpoint: nearly always one, which needs no list.
@@ -113,6 +130,8 @@ pub(crate) struct MediaDirectory {
     /// says that it listens.
     keys: LruTable<(i64, Side), Arc<[SrtpKey]>, 1>,
     hash_key: HashKey,
+    /// How often a payload type in use came to stand for something else.
+    remaps: u32,
 }
 
 /// Where the keys of a side lie. A call's identity is a keyed hash already.
@@ -127,26 +146,27 @@ const IN_USE: usize = 1;
 
 impl MediaDirectory {
     pub(crate) fn new(capacity: usize, hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(capacity), keys: LruTable::new(capacity), hash_key }
+        Self { table: LruTable::new(capacity), keys: LruTable::new(capacity), hash_key, remaps: 0 }
     }
 
     pub(crate) fn apply(&mut self, control: &Control, tally: &mut Tally) {
         match control {
-            Control::Listen { endpoint, call, side, since, formats, is_secure, keys } => {
+            Control::Listen { endpoint, call, side, since, formats, offered_by, is_secure, keys } => {
                 let listener = Listener {
                     call: *call,
                     side: *side,
                     is_secure: *is_secure,
                     since: *since,
                     released_at: None,
-                    formats: Arc::clone(formats),
+                    formats: FormatLog::new(Arc::clone(formats)),
                 };
                 if let Some(keys) = keys {
                     self.learn_keys((*call, *side), keys, *since);
                 }
                 if let Some(slot) = self.table.find(endpoint.0, endpoint) {
                     if let Some((_, listeners)) = self.table.get_mut(slot) {
-                        listeners.add(listener);
+                        let is_remapped = listeners.add(listener, formats, *offered_by);
+                        self.remaps = self.remaps.wrapping_add(u32::from(is_remapped));
                     }
                     self.table.touch(slot, IN_USE, *since);
                     return;
@@ -155,6 +175,15 @@ impl MediaDirectory {
                 let (_, evicted) = self.table.insert(endpoint.0, *endpoint, listeners, IN_USE, *since);
                 if evicted.is_some_and(|e| !e.value.are_released()) {
                     tally.losses.count(Loss::MediaEndpointEvicted);
+                }
+            }
+            Control::Settled { endpoint, call, side, cseq, is_accepted, at } => {
+                let Some(slot) = self.table.find(endpoint.0, endpoint) else { return };
+                let Some((_, listeners)) = self.table.get_mut(slot) else { return };
+                let of_it = |l: &&mut Listener| l.call == *call && l.side == *side;
+                for listener in listeners.as_mut_slice().iter_mut().filter(of_it) {
+                    let is_remapped = listener.formats.settle(*cseq, *is_accepted, listener.since, *at);
+                    self.remaps = self.remaps.wrapping_add(u32::from(is_remapped));
                 }
             }
             Control::Release { endpoint, call, at } => {
@@ -194,6 +223,17 @@ impl MediaDirectory {
         receiver
             .map(|l| (l, false))
             .or_else(|| here.iter().filter(is_apt).max_by_key(rank).map(|l| (l, true)))
+    }
+
+    /// What the descriptions of a call say of payload types between two endpoints.
+    pub(crate) fn described(&self, flow: FlowKey, call: i64) -> Described<'_> {
+        let of = |endpoint| self.listeners(endpoint).iter().find(|l| l.call == call).map(|l| &l.formats);
+        Described { receiver: of(flow.dst), sender: of(flow.src) }
+    }
+
+    /// How often a payload type in use came to stand for something else, in whatever call.
+    pub(crate) const fn remaps(&self) -> u32 {
+        self.remaps
     }
 
     /// The keys under which a call's side sends, where a description told them.
@@ -258,18 +298,27 @@ impl Listeners {
         self.as_slice().iter().all(|l| l.released_at.is_some())
     }
 
-    /// Adds a listener in place of the same call's older word, of one that is over, or of the oldest.
-    fn add(&mut self, listener: Listener) {
+    /// Adds a listener in place of the same call's older word, of one that is over, or of the oldest. Answers whether a
+    /// payload type came to stand for something else.
+    fn add(&mut self, listener: Listener, said: &Arc<Formats>, offered_by: Option<u32>) -> bool {
         let known = self.as_mut_slice();
         if let Some(same) = known.iter_mut().find(|l| l.call == listener.call) {
+            let mut formats = same.formats.clone();
+            let is_remapped = match offered_by {
+                Some(cseq) => {
+                    formats.offer(cseq, said);
+                    false
+                }
+                None => formats.add(said, same.since, listener.since),
+            };
             // A re-INVITE changes what is said, not since when the call listens.
-            *same = Listener { since: same.since, ..listener };
-            return;
+            *same = Listener { since: same.since, formats, ..listener };
+            return is_remapped;
         }
         let is_over = |l: &Listener| l.released_at.is_some_and(|at| listener.since.since(at) > AFTERGLOW);
         if let Some(over) = known.iter_mut().find(|l| is_over(l)) {
             *over = listener;
-            return;
+            return false;
         }
         match self {
             Self::One(first) => *self = Self::Several(vec![first.clone(), listener]),
@@ -280,5 +329,6 @@ impl Listeners {
                 listeners.push(listener);
             }
         }
+        false
     }
 }

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use bellwether_acoustics::{OpeningPrint, Pauses, SilenceProfile};
 use bellwether_base::{Endpoint, FlowKey, Ppm, Timestamp, Transport};
-use bellwether_clock::SegmentStats;
+use bellwether_clock::{NoRate, SegmentStats};
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
 
@@ -370,6 +370,7 @@ pub struct StreamFact {
     pub media_rate: Option<ClockRate>,
     /// Of the media clock against its sender's wall clock.
     pub report_rate: Option<ClockRate>,
+    pub no_rates: NoRates,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Silence,
@@ -382,6 +383,29 @@ pub struct ClockRate {
     pub ppm: f64,
     /// The interval.
     pub ci95_ppm: (f64, f64),
+}
+
+/// The nominal rate of a stream's clock, and why one of its rates is missing.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct NoRates {
+    /// In Hz; none where nobody said it.
+    pub clock_rate: Option<u32>,
+    /// Of the media clock against the sensor's.
+    pub media: Option<NoRate>,
+    /// Of the media clock against its sender's wall clock.
+    pub report: Option<NoRate>,
+}
+
+impl NoRates {
+    /// The rate in Hz that the stamps count at, where it is another one.
+    #[must_use]
+    pub fn shown_rate(&self) -> Option<u32> {
+        let wrong = |reason: NoRate| match reason {
+            NoRate::WrongRate(shown) => Some(shown),
+            _ => None,
+        };
+        self.media.and_then(wrong).or_else(|| self.report.and_then(wrong))
+    }
 }
 
 impl From<(Ppm, (Ppm, Ppm))> for ClockRate {

@@ -26,6 +26,7 @@ mod sightings;
 mod stream;
 mod tally;
 mod timers;
+mod timing;
 mod transactions;
 mod under_way;
 mod worker;
@@ -33,9 +34,9 @@ mod worker;
 pub use claims::Claims;
 pub use control::{Control, Side};
 pub use fact::{
-    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, Order, Outbox,
-    Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted, Sighting, Silence,
-    StampedFact, StrayEnd, StreamFact, TimerProgress,
+    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, NoRates, Order,
+    Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted, Sighting,
+    Silence, StampedFact, StrayEnd, StreamFact, TimerProgress,
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};

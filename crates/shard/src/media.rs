@@ -3,7 +3,7 @@ use bellwether_rtp::{Arrival, Codec, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
-use crate::stream::Stream;
+use crate::stream::{Stream, captured};
 use crate::timers::Timers;
 use crate::transactions::MIRROR_DELAY;
 use crate::under_way::UnderWay;
@@ -87,7 +87,8 @@ impl Media {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
         let is_new = stream.reception.packets() == 0;
         let looks_for_call = stream.looks_for_call();
-        let found = if looks_for_call || !stream.knows(packet.payload_type) {
+        let looks_for_formats = stream.timing.looks(packet.payload_type, captured(item), directory.remaps());
+        let found = if looks_for_call || looks_for_formats {
             directory.call_of(flow, stream.first_seen)
         } else {
             None
@@ -96,9 +97,13 @@ impl Media {
         if is_new && self.dtls.find(pair, &pair).is_some() {
             stream.encrypt();
         }
-        let arrival = stream.packet(&packet, item, is_cut, found.map(|(l, _)| l));
+        let described = found.map(|(listener, _)| directory.described(flow, listener.call));
+        if looks_for_formats {
+            stream.timing.describe(item.at, described.as_ref(), directory.remaps());
+        }
+        let arrival = stream.packet(&packet, item, is_cut, described.as_ref());
         if looks_for_call && let Some((listener, is_sender)) = found {
-            stream.join(listener, is_sender);
+            stream.join(listener, is_sender, described.as_ref(), directory.remaps());
             if let Some(keys) = stream.link().and_then(|(call, sender)| directory.keys_of(call, sender)) {
                 stream.unlock(keys);
             }
@@ -143,7 +148,7 @@ impl Media {
             {
                 stream.rtcp_packets += 1;
                 if let Some(report) = rtcp.sender_report {
-                    stream.report(&report);
+                    stream.timing.report(&report);
                 }
                 if stream.is_confirmed() && !stream.is_marked {
                     stream.is_marked = self.under_way.mark(slot, item.at, stream.link().is_none());
@@ -271,10 +276,11 @@ impl Media {
     /// A stream that was too short to look again does so at its end.
     fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
-        if !stream.is_settled()
+        if !(stream.is_settled() && stream.timing.is_settled())
             && let Some((listener, is_sender)) = directory.call_of(key.flow.unpack(), stream.first_seen)
         {
-            stream.join(listener, is_sender);
+            let described = directory.described(key.flow.unpack(), listener.call);
+            stream.join(listener, is_sender, Some(&described), directory.remaps());
         }
     }
 }
@@ -301,8 +307,8 @@ fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
 }
 
 fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> StreamFact {
-    let (payload_type, codec) = stream.main_payload();
-    let reception = &stream.reception;
+    let (reception, timing) = (&stream.reception, &stream.timing);
+    let (payload_type, codec) = timing.main_payload();
     let flow = key.flow.unpack();
     let identity = identity_key.identity(&[
         b"stream",
@@ -319,21 +325,22 @@ fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         sender: stream.link().map(|(_, side)| side),
         flow,
         ssrc: key.ssrc,
-        codec: codec.map(Into::into),
+        codec: codec.map(|name| name.to_owned().into()),
         payload_type,
         packets: reception.packets(),
         lost: reception.lost(),
         reordered: reception.reordered(),
         duplicates: reception.duplicates(),
         restarts: reception.restarts(),
-        jitter_ms: stream.jitter_ms(),
-        telephone_events: stream.packets_of(Codec::TelephoneEvent),
-        comfort_noise: stream.packets_of(Codec::ComfortNoise),
+        jitter_ms: timing.jitter_ms(),
+        telephone_events: timing.packets_of(Codec::TelephoneEvent),
+        comfort_noise: timing.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
         beginning: stream.beginning,
         opening: stream.opening_print(),
-        media_rate: stream.media_rate(),
-        report_rate: stream.report_rate(),
+        media_rate: timing.media_rate().ok(),
+        report_rate: timing.report_rate().ok(),
+        no_rates: timing.no_rates(),
         first_seen: stream.first_seen,
         last_seen: stream.last_seen,
         silence,

@@ -1,17 +1,13 @@
-use std::sync::Arc;
-
 use bellwether_acoustics::{Coding, Opening, OpeningPrint, SilenceAnalysis};
 use bellwether_base::{Span, Timestamp};
-use bellwether_clock::{MediaClock, ReportClock};
 use bellwether_rtp::g711::Law;
-use bellwether_rtp::{
-    Arrival, Beginning, Codec, Packet, Reception, SenderReport, SrtpKey, SrtpSession, static_codec,
-};
+use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SrtpKey, SrtpSession};
 use smallvec::SmallVec;
 
 use crate::control::Listener;
-use crate::fact::{ClockRate, Silence};
-use crate::formats::Formats;
+use crate::fact::Silence;
+use crate::formats::Described;
+use crate::timing::Timing;
 use crate::{Item, Side};
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
@@ -19,12 +15,6 @@ const PROBATION: u8 = 4;
 
 /// Packets after which news of a stream's call must have arrived: they travel for up to 450 ms.
 const SETTLED: u64 = 64;
-
-/// Payload types told apart per stream; packets of further ones count for the last.
-const MAX_PAYLOAD_TYPES: usize = 8;
-
-/// Clock rate of G.711 and of most telephony codecs' RTP clocks.
-const DEFAULT_RATE: u32 = 8000;
 
 /// One RTP source between two endpoints. There are more of these than of anything else.
 #[derive(Debug)]
@@ -35,17 +25,13 @@ pub(crate) struct Stream {
     call: i64,
     sender: Option<Side>,
     pub(crate) reception: Reception,
-    payload_types: SmallVec<[PayloadType; 2]>,
-    /// What negotiation said of payload types.
-    formats: Option<Arc<Formats>>,
+    /// Its payload types and its clock.
+    pub(crate) timing: Timing,
     /// The analysis under way.
     analysis: Option<Box<SilenceAnalysis>>,
     voice: Voice,
-    rate: u32,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
-    media_clock: MediaClock,
-    report_clock: Option<Box<ReportClock>>,
     /// Its first packet's numbers.
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
@@ -71,13 +57,6 @@ enum Voice {
     Begun(Option<Box<OpeningPrint>>),
 }
 
-#[derive(Debug, Clone, Copy)]
-struct PayloadType {
-    packets: u32,
-    number: u8,
-    codec: Codec,
-}
-
 impl Stream {
     pub(crate) fn new(at: Timestamp) -> Self {
         Self {
@@ -86,15 +65,11 @@ impl Stream {
             call: 0,
             sender: None,
             reception: Reception::default(),
-            payload_types: SmallVec::new(),
-            formats: None,
+            timing: Timing::default(),
             analysis: None,
             voice: Voice::default(),
-            rate: DEFAULT_RATE,
             rtcp_packets: 0,
             in_order: 0,
-            media_clock: MediaClock::default(),
-            report_clock: None,
             beginning: Beginning::default(),
             is_confirmed: false,
             is_marked: false,
@@ -123,28 +98,21 @@ impl Stream {
         self.reception.packets() >= SETTLED
     }
 
-    /// Whether packets of this payload type came before.
-    pub(crate) fn knows(&self, payload_type: u8) -> bool {
-        self.payload_types.iter().any(|p| p.number == payload_type)
-            || self.payload_types.len() == MAX_PAYLOAD_TYPES
-    }
-
-    /// Joins it to the call of the endpoint it goes to (or comes from, `is_sender`).
-    pub(crate) fn join(&mut self, listener: &Listener, is_sender: bool) {
+    /// Joins it to the call of the endpoint it goes to (or comes from, `is_sender`), where payload types are as `described`.
+    pub(crate) fn join(
+        &mut self,
+        listener: &Listener,
+        is_sender: bool,
+        described: Option<&Described<'_>>,
+        remaps: u32,
+    ) {
         self.call = listener.call;
         self.sender = Some(if is_sender { listener.side } else { listener.side.other() });
         self.is_confirmed = true;
         if listener.is_secure {
             self.encrypt();
         }
-        self.adopt(&listener.formats);
-        for known in &mut self.payload_types {
-            let Some((name, rate)) = listener.formats.of(known.number) else { continue };
-            known.codec = Codec::from_encoding(name);
-            if known.codec != Codec::TelephoneEvent {
-                self.rate = rate.unwrap_or(self.rate);
-            }
-        }
+        self.timing.describe(self.last_seen, described, remaps);
     }
 
     /// The media is encrypted: no sample of it means anything.
@@ -168,11 +136,10 @@ impl Stream {
         packet: &Packet<'_>,
         item: &Item<'_>,
         is_cut: bool,
-        listener: Option<&Listener>,
+        described: Option<&Described<'_>>,
     ) -> Arrival {
         let at = item.at;
-        let elapsed_ticks = at.since(self.first_seen).as_secs_f64() * f64::from(self.rate);
-        let arrival = self.reception.arrive(packet.seq, packet.ticks, elapsed_ticks);
+        let arrival = self.reception.arrive(packet.seq);
         self.last_seen = at;
         if arrival == Arrival::First {
             self.beginning = Beginning::of(packet);
@@ -181,12 +148,18 @@ impl Stream {
         if arrival == Arrival::Duplicate {
             return arrival;
         }
-        self.media_clock.packet(at.since(self.first_seen).as_secs_f64(), packet.ticks, self.rate);
         if let Arrival::InOrder { gap: 0..=3 } = arrival {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
         }
-        let coding = match self.count(packet, listener) {
+        let (codec, is_new) = self.timing.packet(packet, captured(item), arrival, described);
+        if let Codec::G711(_) | Codec::G722 = codec
+            && is_new
+            && has_srtp_tail(packet.payload.len())
+        {
+            self.encrypt();
+        }
+        let coding = match codec {
             Codec::G711(law) => Some(Coding::G711(law)),
             Codec::G722 => Some(Coding::G722),
             Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other => None,
@@ -195,27 +168,6 @@ impl Stream {
             self.analyse(coding, packet, item.bytes);
         }
         arrival
-    }
-
-    /// Takes a report of its sender.
-    pub(crate) fn report(&mut self, report: &SenderReport) {
-        let rate = self.rate;
-        match &mut self.report_clock {
-            Some(clock) => clock.report(report.ntp, report.ticks, rate),
-            // Some write no wall clock.
-            None if report.ntp == 0 => {}
-            None => self.report_clock = Some(Box::new(ReportClock::new(report.ntp, report.ticks))),
-        }
-    }
-
-    /// The media clock's rate against the sensor's; none where its nominal rate is not known.
-    pub(crate) fn media_rate(&self) -> Option<ClockRate> {
-        self.jitter_ms().and_then(|_| self.media_clock.rate(self.rate)).map(ClockRate::from)
-    }
-
-    /// The media clock's rate against its sender's wall clock.
-    pub(crate) fn report_rate(&self) -> Option<ClockRate> {
-        self.report_clock.as_ref().and_then(|clock| clock.rate(self.rate)).map(ClockRate::from)
     }
 
     /// Whether it is more than a few datagrams that look like RTP.
@@ -265,76 +217,6 @@ impl Stream {
         }
     }
 
-    /// Payload type and encoding name of most packets, signalling aside.
-    pub(crate) fn main_payload(&self) -> (u8, Option<String>) {
-        let is_audio = |p: &&PayloadType| !matches!(p.codec, Codec::TelephoneEvent | Codec::ComfortNoise);
-        let most = |p: &&PayloadType| (p.packets, std::cmp::Reverse(p.number));
-        let main = self
-            .payload_types
-            .iter()
-            .filter(is_audio)
-            .max_by_key(most)
-            .or_else(|| self.payload_types.iter().max_by_key(most));
-        let Some(main) = main else { return (0, None) };
-        let negotiated = self.formats.as_ref().and_then(|formats| formats.of(main.number));
-        let name = negotiated.map(|(name, _)| name).or_else(|| static_codec(main.number));
-        (main.number, name.map(str::to_owned))
-    }
-
-    /// Interarrival jitter; none where the clock rate is not known.
-    pub(crate) fn jitter_ms(&self) -> Option<f64> {
-        let (number, name) = self.main_payload();
-        let is_known = name.is_some() || number < 96;
-        is_known.then(|| self.reception.jitter_ticks() / f64::from(self.rate) * 1e3)
-    }
-
-    /// Packets of the payload types that carry this.
-    pub(crate) fn packets_of(&self, codec: Codec) -> u32 {
-        self.payload_types.iter().filter(|p| p.codec == codec).map(|p| p.packets).sum()
-    }
-
-    /// Counts the payload type and answers what it carries.
-    fn count(&mut self, packet: &Packet<'_>, listener: Option<&Listener>) -> Codec {
-        let number = packet.payload_type;
-        if let Some(known) = self.payload_types.iter_mut().find(|p| p.number == number) {
-            known.packets += 1;
-            return known.codec;
-        }
-        let negotiated = listener.and_then(|l| l.formats.of(number)).map(|(name, _)| name);
-        let codec = match negotiated.or_else(|| static_codec(number)) {
-            Some(name) => Codec::from_encoding(name),
-            // Four octets under a dynamic type among audio are an event (RFC 4733 section 2.3).
-            None if number >= 96 && packet.payload.len() == 4 => Codec::TelephoneEvent,
-            None => Codec::Other,
-        };
-        if let Codec::G711(_) | Codec::G722 = codec
-            && has_srtp_tail(packet.payload.len())
-        {
-            self.encrypt();
-        }
-        if self.payload_types.len() < MAX_PAYLOAD_TYPES {
-            self.payload_types.push(PayloadType { packets: 1, number, codec });
-        } else if let Some(last) = self.payload_types.last_mut() {
-            last.packets += 1;
-        }
-        if let Some(listener) = listener {
-            self.adopt(&listener.formats);
-        }
-        codec
-    }
-
-    /// Keeps what was negotiated, for the report; what it said before of types in use stays known.
-    fn adopt(&mut self, formats: &Arc<Formats>) {
-        let used = &self.payload_types;
-        self.formats = Some(match &self.formats {
-            Some(known) if Arc::ptr_eq(known, formats) => return,
-            Some(known) => formats
-                .with_older(known, |number| used.iter().any(|p| p.number == number))
-                .map_or_else(|| Arc::clone(formats), Arc::new),
-            None => Arc::clone(formats),
-        });
-    }
-
     /// `bytes` is the packet as it was sent.
     fn analyse(&mut self, coding: Coding, packet: &Packet<'_>, bytes: &[u8]) {
         if self.is_analysed || !self.is_confirmed {
@@ -358,6 +240,11 @@ impl Stream {
             self.voice.packet(law, payload, packet.ticks);
         }
     }
+}
+
+/// When a packet was captured, by the clock that descriptions are ordered by: an agent's may be another.
+pub(crate) const fn captured(item: &Item<'_>) -> Timestamp {
+    if item.agent.is_some() { item.at } else { item.stamp }
 }
 
 impl Voice {

@@ -80,6 +80,7 @@ defects! {
     BadWarning "bad-warning" "A Warning code is not three digits.";
     BadCallId "bad-call-id" "Call-ID is empty or holds white space.";
     BroadcastVia "broadcast-via" "A Via names a broadcast address.";
+    StrayCarriageReturn "stray-carriage-return" "A line ends in several CRs and LF.";
 }
 
 /// The set of defects of one message.

@@ -1,6 +1,6 @@
 use crate::header::Name;
 use crate::lex::{is_token, trim};
-use crate::message::skip_empty_lines;
+use crate::message::{is_empty_line, skip_empty_lines};
 use crate::{Verdict, probe};
 
 /// The largest message framed out of a stream. RFC 3261 sets no limit; signed INVITEs with several
@@ -195,7 +195,7 @@ impl Framer {
                 let header = unread.get(at.header..at.line).unwrap_or_default();
                 at.content_length = at.content_length.max(content_length_of(header).unwrap_or(0));
                 at.header = at.line;
-                if matches!(line, b"\n" | b"\r\n") {
+                if is_empty_line(line) {
                     self.place = Place::Body { head: end, body: at.content_length };
                     if at.is_long {
                         self.place = Place::LongBody { left: at.content_length };

@@ -171,6 +171,8 @@ const fn by_compact() -> [Name; 128] {
 pub enum LineEnd {
     /// CR LF, as RFC 3261 wants it.
     CrLf,
+    /// Several CRs before LF.
+    CrCrLf,
     /// LF alone.
     Lf,
     /// The message ended first.

@@ -101,9 +101,7 @@ impl<'a> Message<'a> {
             defects.add(Defect::LeadingEmptyLines);
         }
         let (line, line_end, mut rest) = next_line(text);
-        if line_end == LineEnd::Lf {
-            defects.add(Defect::BareLineFeed);
-        }
+        line_end_defect(line_end, &mut defects);
         let start = start_line(line, &mut defects);
         let mut headers: SmallVec<[Header<'a>; 32]> = SmallVec::new();
         // Whether the line before was a header that was kept, so that a fold has something to continue.
@@ -114,9 +112,7 @@ impl<'a> Message<'a> {
                 break;
             }
             let (line, line_end, after) = next_line(rest);
-            if line_end == LineEnd::Lf {
-                defects.add(Defect::BareLineFeed);
-            }
+            line_end_defect(line_end, &mut defects);
             if line.is_empty() && line_end != LineEnd::None {
                 rest = after;
                 break;
@@ -312,9 +308,31 @@ pub(crate) fn next_line(text: &[u8]) -> (&[u8], LineEnd, &[u8]) {
     let Some(at) = memchr::memchr(b'\n', text) else { return (text, LineEnd::None, &[]) };
     let (line, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
     let rest = rest.get(1..).unwrap_or_default();
-    match line.strip_suffix(b"\r") {
-        Some(line) => (line, LineEnd::CrLf, rest),
-        None => (line, LineEnd::Lf, rest),
+    match line {
+        [line @ .., b'\r', b'\r'] => (without_returns(line), LineEnd::CrCrLf, rest),
+        [line @ .., b'\r'] => (line, LineEnd::CrLf, rest),
+        _ => (line, LineEnd::Lf, rest),
+    }
+}
+
+/// The line without the CRs at its end: some write several.
+#[cold]
+fn without_returns(line: &[u8]) -> &[u8] {
+    let end = line.iter().rposition(|octet| *octet != b'\r').map_or(0, |last| last + 1);
+    line.get(..end).unwrap_or_default()
+}
+
+/// Whether a line, its end included, is an empty one: what ends the headers.
+pub(crate) fn is_empty_line(line: &[u8]) -> bool {
+    matches!(line, [b'\r' | b'\n', ..])
+        && matches!(line, [returns @ .., b'\n'] if returns.iter().all(|b| *b == b'\r'))
+}
+
+fn line_end_defect(end: LineEnd, defects: &mut Defects) {
+    match end {
+        LineEnd::Lf => defects.add(Defect::BareLineFeed),
+        LineEnd::CrCrLf => defects.add(Defect::StrayCarriageReturn),
+        LineEnd::CrLf | LineEnd::None => {}
     }
 }
 
@@ -472,6 +490,17 @@ mod tests {
         assert_eq!(m.call_id(), Some(&b"1"[..]));
         assert!(m.defects().has(Defect::BareLineFeed));
         assert!(!m.defects().has(Defect::MissingBlankLine));
+    }
+
+    #[test]
+    fn several_carriage_returns_are_one_line_end_and_named() {
+        let m = Message::parse(b"OPTIONS sip:a@b SIP/2.0\r\r\nCall-ID: 1\r\r\nl: 2\r\r\r\n\r\r\nab");
+        assert_eq!((m.call_id(), m.body()), (Some(&b"1"[..]), &b"ab"[..]));
+        assert!(m.defects().iter().eq([Defect::StrayCarriageReturn]), "{:?}", m.defects());
+        // One line of that kind in a message that is well otherwise.
+        let m = Message::parse(b"SIP/2.0 200 OK\r\nCall-ID: 1\r\r\nCSeq: 7 INVITE\r\n\r\n");
+        assert_eq!((m.status(), m.cseq().map(|cseq| cseq.number)), (Some(200), Some(7)));
+        assert!(m.defects().has(Defect::StrayCarriageReturn));
     }
 
     proptest! {

@@ -242,9 +242,10 @@ fn payload_type(word: &[u8]) -> Option<u8> {
     number(word).and_then(|n| u8::try_from(n).ok()).filter(|pt| *pt < 128)
 }
 
-/// `IN IP4 192.0.2.1` with an optional `/ttl`; a host name gives none, as a passive sensor resolves nothing.
+/// `IN IP4 192.0.2.1` with an optional `/ttl`, or an address of a single link with its zone (`fe80::1%eth0`, RFC 4007
+/// section 11); a host name gives none, as a passive sensor resolves nothing.
 fn connection(value: &[u8]) -> Option<IpAddr> {
-    let address = lex::words(value).nth(2)?.split(|b| *b == b'/').next()?;
+    let address = lex::words(value).nth(2)?.split(|b| matches!(b, b'/' | b'%')).next()?;
     std::str::from_utf8(address).ok()?.parse().ok()
 }
 
@@ -283,6 +284,15 @@ mod tests {
         let found = description(Some(b"multipart/mixed;boundary=x"), body).unwrap();
         assert_eq!(found, b"v=0\r\nm=audio 1 RTP/AVP 0\r\n");
         assert_eq!(description(Some(b"text/plain"), body), None);
+    }
+
+    #[test]
+    fn a_zone_is_no_part_of_an_address() {
+        for address in ["fe80::1%eth0", "fe80::1%25eth0", "fe80::1"] {
+            let body = format!("v=0\r\nc=IN IP6 {address}\r\nm=audio 4000 RTP/AVP 0\r\n");
+            let session = Session::parse(body.as_bytes()).unwrap();
+            assert_eq!(session.media[0].address, "fe80::1".parse().ok(), "{address}");
+        }
     }
 
     #[test]

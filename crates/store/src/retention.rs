@@ -231,8 +231,9 @@ mod tests {
              INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL FROM calls;
              INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '' FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
-             INSERT INTO streams SELECT id, id, call, 'caller', 'a', 'b', 1, NULL, 0, 1, 0, 0, 0, 0, NULL, 0, 0, 0,
-                 started_at, started_at, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM calls;
+             INSERT INTO streams (id, stream, call, direction, src, dst, ssrc, payload_type, packets, lost, reordered,
+                     duplicates, restarts, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen)
+                 SELECT id, id, call, 'caller', 'a', 'b', 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, started_at, started_at FROM calls;
              INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
              INSERT INTO verdicts SELECT 'call', call, 0, started_at, '', 'unknown', '[]' FROM calls;

@@ -8,7 +8,7 @@ use crate::StoreError;
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry takes the database one version further; entries are never changed, only added.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("schema/11.sql"),
     include_str!("schema/12.sql"),
     include_str!("schema/13.sql"),
+    include_str!("schema/14.sql"),
 ];
 
 /// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.
@@ -135,6 +136,41 @@ mod tests {
         INSERT INTO segments VALUES (-5, 10, 20, 3, 0, 30.0, 30.1, 1.0, 2.0, 3.0);
         INSERT INTO streams VALUES (4, 99, 1, 'caller', 'a', 'b', 5, 'PCMU', 0, 50, 1, 0, 0, 0, 0.5, 0, 0, 1, 100, 200,
             'mu', 9, 50, 1e-6, 1e-4, x'ff01000000', NULL);";
+
+    #[test]
+    fn slopes_that_are_no_clocks_get_their_reason_and_names_one_spelling() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("old.db");
+        let old = Connection::open(&path).unwrap();
+        MIGRATIONS.iter().take(13).for_each(|migration| old.execute_batch(migration).unwrap());
+        let mut stream = 0;
+        let mut row = |codec: &str, ppm: &str, low: &str, high: &str| {
+            stream += 1;
+            old.execute_batch(&format!(
+                "INSERT INTO streams (stream, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered, duplicates,
+                     restarts, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen, media_skew_ppm,
+                     media_skew_low_ppm, media_skew_high_ppm)
+                 VALUES ({stream}, 'caller', 'a', 'b', 1, '{codec}', 0, 1, 0, 0, 0, 0, 0, 0, 0, {stream}, 1, {ppm}, {low}, {high})"
+            ))
+            .unwrap();
+        };
+        row("pcma", "-40.0", "-50.0", "-30.0");
+        row("opus", "-350000.0", "-350100.0", "-349900.0");
+        row("x-y", "10.0", "-5000.0", "5020.0");
+        row("PCMU", "NULL", "NULL", "NULL");
+        old.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        old.pragma_update(None, "user_version", 13).unwrap();
+        drop(old);
+        let db = open_for_writing(&path, "key").unwrap();
+        let mut select = db
+            .prepare(
+                "SELECT concat_ws(' ', codec, media_skew_ppm, media_skew_low_ppm, media_skew_no_fit) FROM streams ORDER BY stream",
+            )
+            .unwrap();
+        let rows: Vec<String> =
+            select.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows, ["PCMA -40.0 -50.0", "opus implausible", "x-y interval_too_wide", "PCMU"]);
+    }
 
     #[test]
     fn a_database_of_the_first_version_keeps_its_rows() {

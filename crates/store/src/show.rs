@@ -85,6 +85,7 @@ impl Reader {
         put("habits", platform.habits());
         put("identifiers", platform.identifiers());
         put("media_begins", self.beginnings(&print)?);
+        put("media_clocks", self.wrong_rates(&print)?);
         put("relatives", self.platforms.relatives(&self.db, &print)?);
         put("seen_from_the_same_source", self.beside(&print)?);
         put("instances", self.instances_of(&print)?);
@@ -195,6 +196,20 @@ impl Reader {
             "SELECT s.beginning, count(*) FROM calls AS c JOIN streams AS s ON s.call = c.call
              WHERE c.fingerprint = ?1 AND s.direction = 'caller' AND s.beginning IS NOT NULL
              GROUP BY s.beginning ORDER BY count(*) DESC, s.beginning LIMIT ?2",
+        )?;
+        let rows: Result<Map<String, Value>, rusqlite::Error> = select
+            .query_map(params![print, MOST], |r| Ok((r.get(0)?, json!(r.get::<_, i64>(1)?))))?
+            .collect();
+        Ok(Value::Object(rows?))
+    }
+
+    /// The codecs whose media a fingerprint's callers stamp at another rate than the codec's, and how often so.
+    fn wrong_rates(&self, print: &str) -> Result<Value, StoreError> {
+        let mut select = self.db.prepare(
+            "SELECT coalesce(s.codec, '') || ' at ' || s.clock_rate || ' Hz counts ' || s.shown_rate, count(*)
+             FROM calls AS c JOIN streams AS s ON s.call = c.call
+             WHERE c.fingerprint = ?1 AND s.direction = 'caller' AND s.shown_rate IS NOT NULL
+             GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT ?2",
         )?;
         let rows: Result<Map<String, Value>, rusqlite::Error> = select
             .query_map(params![print, MOST], |r| Ok((r.get(0)?, json!(r.get::<_, i64>(1)?))))?

@@ -165,8 +165,10 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
         reason,
         real(row, "media_skew_ppm", 3)?,
         interval(row, "media_skew_low_ppm", "media_skew_high_ppm")?,
+        text(row, "media_skew_no_fit")?,
         real(row, "rtcp_skew_ppm", 3)?,
         interval(row, "rtcp_skew_low_ppm", "rtcp_skew_high_ppm")?,
+        text(row, "rtcp_skew_no_fit")?,
         int(row, "payload_type")?,
         int(row, "restarts")?,
         int(row, "telephone_events")?,
@@ -176,6 +178,8 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
         row.get::<_, Option<Vec<u8>>>("pauses")?
             .and_then(|octets| Pauses::from_octets(&octets))
             .map_or(Value::Null, |pauses| Value::Object(shown_pauses(&pauses))),
+        int(row, "clock_rate")?,
+        int(row, "shown_rate")?,
     ])
 }
 

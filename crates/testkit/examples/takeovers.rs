@@ -196,6 +196,7 @@ impl World {
             rtcp_packets: 0,
             media_rate: None,
             report_rate: None,
+            no_rates: Default::default(),
             beginning: String::new(),
             opening: None,
             first_seen: started_at,

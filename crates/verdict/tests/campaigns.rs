@@ -129,6 +129,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
             rtcp_packets: 0,
             media_rate: None,
             report_rate: None,
+            no_rates: Default::default(),
             beginning: String::new(),
             opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
             first_seen: answered,

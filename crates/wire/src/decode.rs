@@ -281,6 +281,7 @@ mod tests {
     fn tunnels() -> Vec<(TunnelKind, u32, Vec<u8>)> {
         use TunnelKind::{Erspan, EtherIp, Geneve, Gre, GtpU, IpInIp, L2tp, Mpls, Tzsp, Vxlan};
         let (call, frame) = (call(), ethernet(0x0800, &call()));
+        let radio = [&[0x08, 1][..], &[0; 22], &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &call].concat();
         let erspan3 = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 0, 0, 0x2a, 0, 0, 0, 0, 0, 0];
         let gtp_with_extension =
             [0x34, 0xff, 0, 0, 0, 0, 0, 77, 0, 0, 0, 0x85, 1, 0, 9, 0x85, 2, 0, 0, 0, 0, 0, 0, 0];
@@ -313,6 +314,7 @@ mod tests {
             (L2tp, 3, over_udp(1701, &[0, 3, 0, 0, 0, 0, 0, 3, 0xde, 0xad, 0xbe, 0xef], &frame)),
             (L2tp, 3, over_ip(115, &[0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7, 8], &frame)),
             (Tzsp, 0, over_udp(37008, &[1, 0, 0, 1, 0, 10, 2, 7, 7, 1], &frame)),
+            (Tzsp, 0, over_udp(37008, &[1, 0, 0, 18, 1], &radio)),
         ]
     }
 
@@ -420,7 +422,7 @@ mod tests {
         }
 
         #[test]
-        fn any_damage_to_a_tunnel_is_survived(which in 0_usize..23, at in 0_usize..120, octet: u8, cut in 0_usize..140) {
+        fn any_damage_to_a_tunnel_is_survived(which in 0_usize..24, at in 0_usize..120, octet: u8, cut in 0_usize..140) {
             let (_, _, mut packet) = tunnels().swap_remove(which);
             let len = packet.len();
             packet[at % len] = octet;

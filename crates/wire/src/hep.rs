@@ -229,6 +229,20 @@ mod tests {
     }
 
     #[test]
+    fn chunks_of_every_vendor_and_unknown_types_say_nothing() {
+        for vendor in (0..=32).chain([100, 0x29c8, 0x7fff, 0xffff]) {
+            for kind in (0..=48).chain([255, 0x1000, 0xffff]).filter(|kind| vendor != 0 || *kind > 16) {
+                for value in [&b""[..], b"x", b"four", &[0xff; 40]] {
+                    let other = chunk(vendor, kind, value);
+                    for payload in [[&other[..], &chunk(0, 15, SIP)], [&chunk(0, 15, SIP), &other]] {
+                        assert_eq!(read_hep(&version_3_of(payload.concat()), ARRIVAL), Ok(expected()));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn versions_1_and_2_are_read_in_either_octet_order_of_their_time() {
         let head =
             |version: u8, len: u8| [version, len, 2, 17, 0x13, 0xc4, 0x13, 0xce, 10, 0, 0, 1, 10, 0, 0, 2];

@@ -11,9 +11,11 @@ mod hep;
 mod ip;
 mod layer;
 mod link;
+mod record;
 mod tcp;
 mod tunnel;
 mod websocket;
+mod wireless;
 
 pub use decode::{Decoded, Frame, Segment, decode, decode_reassembled};
 pub use fragment::{FragmentLimits, FragmentPool, Pushed, Reassembled};

@@ -1,6 +1,7 @@
 use bellwether_base::Loss;
 
 use crate::layer::{Layer, be16, ether_type};
+use crate::{record, wireless};
 
 /// The link-layer header type of a capture (the LINKTYPE registry of tcpdump.org).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,20 @@ pub enum LinkType {
     Ppp,
     /// 51: a PPPoE session.
     Pppoe,
+    /// 10: FDDI.
+    Fddi,
+    /// 104: Cisco's HDLC.
+    CiscoHdlc,
+    /// 105: IEEE 802.11.
+    Wireless,
+    /// 127: IEEE 802.11 behind a radiotap header.
+    Radiotap,
+    /// 192: any other behind per-packet information.
+    Ppi,
+    /// 197: a record of Endace's cards.
+    Erf,
+    /// 239: a packet of netfilter's log.
+    Nflog,
     /// 113: Linux cooked capture.
     LinuxSll,
     /// 219: a stack of MPLS labels.
@@ -35,11 +50,18 @@ impl LinkType {
             0 | 108 => Self::Null,
             1 => Self::Ethernet,
             9 | 50 => Self::Ppp,
+            10 => Self::Fddi,
             12 | 14 | 101 => Self::RawIp,
             51 => Self::Pppoe,
             228 | 229 => Self::RawIpVersion,
+            104 => Self::CiscoHdlc,
+            105 => Self::Wireless,
             113 => Self::LinuxSll,
+            127 => Self::Radiotap,
+            192 => Self::Ppi,
+            197 => Self::Erf,
             219 => Self::Mpls,
+            239 => Self::Nflog,
             276 => Self::LinuxSll2,
             other => Self::Unsupported(other),
         }
@@ -56,6 +78,14 @@ impl LinkType {
             Self::LinuxSll => ether_type(be16(frame, 14)?, frame.get(16..).ok_or(Loss::LinkMalformed)?),
             Self::Mpls => Ok(Layer::Mpls(frame)),
             Self::LinuxSll2 => ether_type(be16(frame, 0)?, frame.get(20..).ok_or(Loss::LinkMalformed)?),
+            // One octet of control and two addresses.
+            Self::Fddi => wireless::llc(frame.get(13..).ok_or(Loss::LinkMalformed)?),
+            Self::CiscoHdlc => record::cisco_hdlc(frame),
+            Self::Wireless => wireless::data(frame, false),
+            Self::Radiotap => wireless::radiotap(frame),
+            Self::Ppi => record::ppi(frame),
+            Self::Erf => record::erf(frame),
+            Self::Nflog => record::nflog(frame),
             Self::Unsupported(_) => Err(Loss::LinkUnsupported),
         }
     }

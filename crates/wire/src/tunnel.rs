@@ -3,6 +3,7 @@
 use bellwether_base::{Endpoint, Loss};
 
 use crate::layer::{Layer, ether_type};
+use crate::wireless;
 
 /// A kind of tunnel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -319,6 +320,8 @@ fn tzsp(payload: &[u8]) -> Found<'_> {
     }
     let layer = match u16::from_be_bytes([high, low]) {
         1 => Layer::Ethernet(rest),
+        18 => wireless::data(rest, false)
+            .map_err(|loss| if loss == Loss::LinkMalformed { CUT } else { loss })?,
         _ => return Err(Loss::EncapsulationUnsupported),
     };
     Ok(Some(Carried { kind: TunnelKind::Tzsp, session: 0, layer }))

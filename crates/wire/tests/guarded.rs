@@ -54,7 +54,7 @@ impl Drop for Guarded {
 
 /// Lets every reader look at the octets.
 fn read(octets: &[u8]) {
-    for link in [0, 1, 9, 12, 50, 101, 108, 113, 228, 229, 276] {
+    for link in [0, 1, 9, 10, 12, 50, 51, 101, 104, 105, 108, 113, 127, 192, 197, 219, 228, 229, 239, 276] {
         let ports = TunnelPorts::default();
         let frame = decode(LinkType::from_number(link), octets, &ports);
         if let Decoded::Fragment(fragment) = frame.what {
@@ -151,6 +151,20 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
         fixed(&[8, 0, 0, 0, 1, 2, 3, 0]),
         fixed(&[0x30, 0xff, 0, 0, 0, 0, 0, 77]),
         fixed(&[0x20, 0, 0x65, 0x58, 0, 1, 2, 3]),
+        // Radiotap with time and flags, 802.11 data with quality of service, a logical link header.
+        fixed(&[0, 0, 17, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x20]),
+        (any::<u8>(), any::<bool>()).prop_map(|(flags, is_plain)| {
+            let mut out = vec![0; 26];
+            (out[0], out[1]) = (0x88, if is_plain { flags & 0x83 } else { flags });
+            out
+        }),
+        fixed(&[0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0x00]),
+        // ERF with an extension, Cisco's HDLC, netfilter's log, per-packet information.
+        any::<u8>()
+            .prop_map(|kind| [&[0; 8][..], &[kind | 0x80, 0, 0, 0, 0, 0, 0, 0], &[0; 8], &[0; 2]].concat()),
+        fixed(&[0x0f, 0, 0x08, 0x00]),
+        fixed(&[2, 0, 0, 0, 8, 0, 1, 0, 8, 0, 1, 0, 200, 0, 9, 0]),
+        fixed(&[0, 0, 8, 0, 105, 0, 0, 0]),
         fixed(b"HEP3"),
         fixed(&[0x81, 0xfe, 1, 0, 1, 2, 3, 4]),
         prop::collection::vec(any::<u8>(), 0..24),

@@ -2,8 +2,8 @@
 
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
-    Beginning, Codec, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession, classify, g722::LowerBand,
-    static_codec,
+    Beginning, Codec, Jitter, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession, classify, encoding_name,
+    g722::LowerBand, static_format,
 };
 
 use super::wire::is_within;
@@ -13,7 +13,7 @@ use crate::input::Input;
 /// it went.
 pub(super) fn packets(octets: &[u8]) {
     let mut input = Input::new(octets);
-    let mut reception = Reception::default();
+    let (mut reception, mut jitter) = (Reception::default(), Jitter::default());
     let mut arrived = 0_u64;
     while !input.is_empty() {
         let bytes = input.piece();
@@ -27,7 +27,8 @@ pub(super) fn packets(octets: &[u8]) {
                 assert_eq!(beginning, Beginning::of(&packet));
                 assert!(!beginning.to_string().contains('\n'));
                 arrived += 1;
-                reception.arrive(packet.seq, packet.ticks, f64::from(packet.ticks) + arrived as f64);
+                reception.arrive(packet.seq);
+                jitter.packet(arrived as f64 / 50.0, packet.ticks, packet.ssrc);
             }
             Kind::Rtcp => assert_eq!(Rtcp::parse(bytes), Rtcp::parse(bytes)),
             Kind::Stun | Kind::Dtls | Kind::Other => {}
@@ -36,7 +37,7 @@ pub(super) fn packets(octets: &[u8]) {
     assert_eq!(reception.packets(), arrived, "each packet counts once");
     let again = u64::from(reception.duplicates()) + u64::from(reception.reordered());
     assert!(again <= arrived, "a packet is late or a copy, and the first is neither");
-    assert!(reception.jitter_ticks() >= 0.0, "jitter is a length");
+    assert!(jitter.seconds() >= 0.0, "jitter is a length");
     let mut band = LowerBand::default();
     for octet in octets {
         for law in [Law::Mu, Law::A] {
@@ -50,9 +51,12 @@ pub(super) fn packets(octets: &[u8]) {
             );
         }
         band.sample(*octet);
-        let _ = static_codec(*octet);
+        assert!(static_format(*octet).is_none_or(|(name, rate)| encoding_name(name) == name && rate > 0));
     }
-    let _ = Codec::from_encoding(&String::from_utf8_lossy(octets));
+    let spelled = String::from_utf8_lossy(octets);
+    let name = encoding_name(&spelled);
+    assert_eq!(encoding_name(&name), name, "a name has one spelling");
+    assert_eq!(Codec::from_encoding(&name), Codec::from_encoding(&spelled), "case means nothing");
 }
 
 /// Laws: what is sealed with a key opens with it to what it was; another packet does not open, or opens alike each time.

@@ -6,7 +6,8 @@ use bellwether_wire::{Decoded, Frame, LinkType, TunnelPorts, decode};
 use crate::input::Input;
 
 /// One number for each link type that is read, and one that is not.
-pub(crate) const LINKS: [u32; 10] = [1, 101, 228, 0, 9, 51, 113, 219, 276, 147];
+pub(crate) const LINKS: [u32; 17] =
+    [1, 101, 228, 0, 9, 51, 113, 219, 276, 147, 10, 104, 105, 127, 192, 197, 239];
 
 pub(crate) fn link(octet: u8) -> LinkType {
     let place = usize::from(octet & 0x7f) % LINKS.len();

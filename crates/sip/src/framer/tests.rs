@@ -54,6 +54,14 @@ fn messages_are_framed_however_the_stream_is_cut() {
 }
 
 #[test]
+fn several_carriage_returns_are_one_line_end() {
+    let one = b"OPTIONS sip:a@b SIP/2.0\r\r\nl: 4\r\r\n\r\r\nbody";
+    let stream = [&one[..], AFTER].concat();
+    let expected = vec![("message", one.to_vec()), ("message", AFTER.to_vec())];
+    assert_eq!((framed(&[&stream]), octet_by_octet(&stream)), (expected.clone(), expected));
+}
+
+#[test]
 fn other_protocols_are_refused() {
     assert_eq!(Framer::default().next(b"GET / HTTP/1.1\r\n\r\n"), Framed::NotSip);
     assert_eq!(Framer::default().next(b"\x16\x03\x01 not text"), Framed::NotSip);

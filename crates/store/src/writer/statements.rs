@@ -298,9 +298,10 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
              duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
              silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
              silence_codes, silence_reason, beginning, media_skew_ppm, media_skew_low_ppm, media_skew_high_ppm,
-             rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm, pauses)
+             rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm, pauses, media_skew_no_fit, rtcp_skew_no_fit,
+             clock_rate, shown_rate)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
          ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
@@ -312,6 +313,8 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
              media_skew_ppm = excluded.media_skew_ppm, media_skew_low_ppm = excluded.media_skew_low_ppm,
              media_skew_high_ppm = excluded.media_skew_high_ppm, rtcp_skew_ppm = excluded.rtcp_skew_ppm,
              rtcp_skew_low_ppm = excluded.rtcp_skew_low_ppm, rtcp_skew_high_ppm = excluded.rtcp_skew_high_ppm,
+             media_skew_no_fit = excluded.media_skew_no_fit, rtcp_skew_no_fit = excluded.rtcp_skew_no_fit,
+             clock_rate = excluded.clock_rate, shown_rate = excluded.shown_rate,
              silence_law = coalesce(excluded.silence_law, silence_law),
              silence_packets = coalesce(excluded.silence_packets, silence_packets),
              silence_observed_packets = coalesce(excluded.silence_observed_packets, silence_observed_packets),
@@ -357,6 +360,10 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         row.report_rate.map(|r| r.ci95_ppm.0),
         row.report_rate.map(|r| r.ci95_ppm.1),
         row.pauses,
+        row.no_rates.media.map(|reason| reason.name()),
+        row.no_rates.report.map(|reason| reason.name()),
+        row.no_rates.clock_rate,
+        row.no_rates.shown_rate(),
     ])?;
     Ok(())
 }

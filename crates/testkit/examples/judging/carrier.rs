@@ -437,6 +437,7 @@ fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -
         rtcp_packets: 0,
         media_rate: None,
         report_rate: None,
+        no_rates: Default::default(),
         beginning: String::new(),
         opening,
         first_seen: fate.started_at,
