@@ -5,16 +5,20 @@
 
 mod beginning;
 mod codec;
+mod dtls;
 pub mod g711;
 pub mod g722;
 mod packet;
 mod reception;
 mod rtcp;
 mod srtp;
+mod stun;
 
 pub use beginning::Beginning;
 pub use codec::{Codec, static_codec};
+pub use dtls::DtlsStep;
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};
 pub use rtcp::{Rtcp, SenderReport};
 pub use srtp::{SrtpKey, SrtpSession};
+pub use stun::IceCheck;

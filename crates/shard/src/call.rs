@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::Side;
 use crate::control::EndpointKey;
 use crate::fact::CallProgress;
+use crate::negotiation::Negotiation;
 
 /// How far a call has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +63,10 @@ pub(crate) struct Call {
     is_reported: bool,
     /// Where its sides listen for media.
     pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
+    /// Its offers and answers, once somebody spoke of keys or candidates.
+    pub(crate) negotiation: Option<Box<Negotiation>>,
+    /// Before that a request offered media without.
+    pub(crate) is_offered_plain: bool,
 }
 
 /// Hops, forks and endpoints kept per call; more are an attack.
@@ -90,6 +95,8 @@ impl Call {
             is_cancelled: false,
             is_reported: false,
             endpoints: SmallVec::new(),
+            negotiation: None,
+            is_offered_plain: false,
         }
     }
 

@@ -1,8 +1,11 @@
 use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, Timestamp};
-use bellwether_rtp::{Arrival, Codec, Packet, Rtcp};
+use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 
-use crate::control::MediaDirectory;
+use crate::control::{Control, MediaDirectory};
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
+use crate::listeners::{Claim, Rank};
+use crate::pairs::{Checked, Pairs};
+use crate::secrecy::Told;
 use crate::stream::Stream;
 use crate::timers::Timers;
 use crate::transactions::MIRROR_DELAY;
@@ -17,8 +20,8 @@ const CALL_GAP: Span = Span::from_millis(500);
 /// How often a busy stream is moved to the back of its queue.
 const TOUCH_EVERY: Span = Span::from_secs(1);
 
-/// Endpoint pairs with a DTLS handshake remembered per shard.
-const DTLS_PAIRS: usize = 4096;
+/// Packets after which a source is known well enough to be told of: a flood of sources is not worth it.
+const KNOWN_SOURCE: u64 = 16;
 
 /// RTCP datagrams remembered per shard: what 10,000 calls send within the mirror's delay, over all shards.
 const RECENT_REPORTS: usize = 64;
@@ -26,7 +29,7 @@ const RECENT_REPORTS: usize = 64;
 /// The media streams of a shard.
 pub(crate) struct Media {
     table: LruTable<Key, Stream, 2>,
-    dtls: LruTable<u64, (), 1>,
+    pairs: Pairs,
     /// RTCP datagrams of late, so that the mirror's copies do not count again. RTP tells its own by their numbers.
     reports: LruTable<u64, (), 1>,
     identity_key: HashKey,
@@ -50,7 +53,7 @@ impl Media {
     pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
         Self {
             table: LruTable::new(Limits::per_shard(limits.streams)),
-            dtls: LruTable::new(DTLS_PAIRS),
+            pairs: Pairs::new(),
             reports: LruTable::new(RECENT_REPORTS),
             identity_key,
             window: limits.analysis_window,
@@ -75,30 +78,31 @@ impl Media {
         let (flow, ssrc) = (item.flow, packet.ssrc);
         let mut slot = match self.find(pair, flow, ssrc) {
             Some(slot) => slot,
-            None => self.open(pair, flow, ssrc, item.at, out, tally),
+            None => self.open(item, ssrc, directory, out, tally),
         };
-        if self.belongs_to_next_call(slot, flow, item.at, directory) {
+        if self.belongs_to_next_call(slot, pair, flow, item.at, directory) {
             self.close(slot, directory, out, tally);
-            slot = self.open(pair, flow, ssrc, item.at, out, tally);
+            slot = self.open(item, ssrc, directory, out, tally);
         }
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
-        let is_new = stream.reception.packets() == 0;
         let looks_for_call = stream.looks_for_call();
+        let takes_call = looks_for_call && stream.takes_call();
         let found = if looks_for_call || !stream.knows(packet.payload_type) {
-            directory.call_of(flow, stream.first_seen)
+            directory.call_of(flow, ssrc, self.pairs.checked(pair, flow), stream.first_seen)
         } else {
             None
         };
         let was_confirmed = stream.is_confirmed();
-        if is_new && self.dtls.find(pair, &pair).is_some() {
-            stream.encrypt();
+        if looks_for_call {
+            // Before the payload is looked at: what it is depends on it.
+            learn(stream, found, self.pairs.is_encrypted(pair), directory);
         }
         let arrival = stream.packet(&packet, item, is_cut, found.map(|(l, _)| l));
-        if looks_for_call && let Some((listener, is_sender)) = found {
-            stream.join(listener, is_sender);
-            if let Some(keys) = stream.link().and_then(|(call, sender)| directory.keys_of(call, sender)) {
-                stream.unlock(keys);
+        if looks_for_call {
+            if let Some((listener, is_sender)) = found.filter(|_| takes_call) {
+                stream.join(listener, is_sender);
             }
+            tell_source(stream, found, flow, ssrc, item.at, directory, out);
         }
         let found = if stream.window_is_over(self.window) {
             Some(stream.take_silence())
@@ -158,10 +162,19 @@ impl Media {
         false
     }
 
-    /// Takes a DTLS record: what follows between these endpoints is encrypted.
-    pub(crate) fn dtls(&mut self, pair: u64, at: Timestamp) {
-        let (slot, _) = self.dtls.find_or_insert(pair, pair, at);
-        self.dtls.touch(slot, 0, at);
+    /// Takes a DTLS record: what follows a handshake between these endpoints is encrypted.
+    pub(crate) fn dtls(&mut self, item: &Item<'_>) {
+        if let Some(step) = DtlsStep::parse(item.bytes) {
+            self.pairs.handshake(item.pair, item.flow, step, item.at);
+        }
+    }
+
+    /// Takes a STUN message: a check of ICE names the call's two sides, wherever NAT puts them.
+    pub(crate) fn stun(&mut self, item: &Item<'_>, directory: &MediaDirectory) {
+        if let Some(IceCheck { asked, asking }) = IceCheck::parse(item.bytes) {
+            let checked = Checked { src: directory.fragment(asking), dst: directory.fragment(asked) };
+            self.pairs.check(item.pair, item.flow, checked, item.at);
+        }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
@@ -202,19 +215,20 @@ impl Media {
 
     fn open(
         &mut self,
-        pair: u64,
-        flow: FlowKey,
+        item: &Item<'_>,
         ssrc: u32,
-        at: Timestamp,
+        directory: &MediaDirectory,
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> SlotId {
+        let Item { pair, flow, at, .. } = *item;
         let (hash, key) = (hash(pair, flow, ssrc), Key { flow: flow.into(), ssrc });
-        let (slot, evicted) = self.table.insert(hash, key, Stream::new(at), PROBATION, at);
+        let (slot, evicted) = self.table.insert(hash, key, Stream::new(pair, at), PROBATION, at);
         if let Some(Evicted { key, mut value }) = evicted {
             if value.is_confirmed() {
                 tally.losses.count(Loss::StreamEvicted);
             }
+            forget_source(&value, &key, at, directory, out);
             report(&self.identity_key, &key, &mut value, out, tally);
         }
         slot
@@ -223,6 +237,7 @@ impl Media {
     fn close(&mut self, slot: SlotId, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
         self.link_late(slot, directory);
         if let Some((key, mut stream)) = self.table.remove(slot) {
+            forget_source(&stream, &key, stream.last_seen, directory, out);
             report(&self.identity_key, &key, &mut stream, out, tally);
         }
     }
@@ -231,27 +246,84 @@ impl Media {
     fn belongs_to_next_call(
         &self,
         slot: SlotId,
+        pair: u64,
         flow: FlowKey,
         at: Timestamp,
         directory: &MediaDirectory,
     ) -> bool {
-        let Some((_, stream)) = self.table.get(slot) else { return false };
+        let Some((key, stream)) = self.table.get(slot) else { return false };
         if at.since(stream.last_seen) < CALL_GAP {
             return false;
         }
         let Some((call, _)) = stream.link() else { return false };
-        !directory.is_open(flow, call)
-            && directory.call_of(flow, at).is_some_and(|(listener, _)| listener.call != call)
+        let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(pair, flow), at);
+        !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
     }
 
     /// A stream that was too short to look again does so at its end.
     fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
-        if !stream.is_settled()
-            && let Some((listener, is_sender)) = directory.call_of(key.flow.unpack(), stream.first_seen)
-        {
+        if !stream.takes_call() {
+            return;
+        }
+        let flow = key.flow.unpack();
+        let checked = self.pairs.checked(stream.pair, flow);
+        let found = directory.call_of(flow, key.ssrc, checked, stream.first_seen);
+        learn(stream, found, self.pairs.is_encrypted(stream.pair), directory);
+        if let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender);
         }
+    }
+}
+
+/// Tells a stream what is known of its encryption by now.
+fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, directory: &MediaDirectory) {
+    let linked = stream.link().map(|(call, _)| call);
+    let by_handshake = if is_handshaken { Told::Sealed } else { Told::Plain };
+    let Some((listener, is_sender)) = found else {
+        if linked.is_none() {
+            stream.tell(by_handshake);
+        }
+        return;
+    };
+    // Another call's word, or what is left of this one's when it is over, changes nothing.
+    let is_same = linked == Some(listener.call);
+    if (linked.is_some() && !is_same && !stream.takes_call()) || (is_same && listener.released_at.is_some()) {
+        return;
+    }
+    let protection = directory.protection_of(listener);
+    stream.tell(by_handshake.max(Told::by(protection)));
+    let sender = if is_sender { listener.side } else { listener.side.other() };
+    if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender)) {
+        stream.unlock(keys);
+    }
+}
+
+/// Tells media owners of a source that no description names, once: behind NAT it may send elsewhere too.
+fn tell_source(
+    stream: &mut Stream,
+    found: Option<Claim<'_>>,
+    flow: FlowKey,
+    ssrc: u32,
+    at: Timestamp,
+    directory: &MediaDirectory,
+    out: &mut Outbox,
+) {
+    let (Some((call, side)), Some((listener, _))) = (stream.link(), found) else { return };
+    let is_news = !stream.is_source_told && stream.reception.packets() >= KNOWN_SOURCE;
+    if !is_news || listener.call != call || listener.rank == Rank::Source || directory.names(flow.src, call) {
+        return;
+    }
+    stream.is_source_told = true;
+    let formats = std::sync::Arc::clone(&listener.formats);
+    let (endpoint, section) = (directory.source(flow, ssrc), listener.section);
+    out.control(Control::Listen { endpoint, rank: Rank::Source, call, side, since: at, formats, section });
+}
+
+fn forget_source(stream: &Stream, key: &Key, at: Timestamp, directory: &MediaDirectory, out: &mut Outbox) {
+    if let Some((call, _)) = stream.link().filter(|_| stream.is_source_told) {
+        let endpoint = directory.source(key.flow.unpack(), key.ssrc);
+        out.control(Control::Release { endpoint, call, at });
     }
 }
 

@@ -9,9 +9,10 @@ use bellwether_rtp::{
 };
 use smallvec::SmallVec;
 
-use crate::control::Listener;
 use crate::fact::{ClockRate, Silence};
 use crate::formats::Formats;
+use crate::listeners::Listener;
+use crate::secrecy::{Secrecy, Told};
 use crate::{Item, Side};
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
@@ -19,6 +20,15 @@ const PROBATION: u8 = 4;
 
 /// Packets after which news of a stream's call must have arrived: they travel for up to 450 ms.
 const SETTLED: u64 = 64;
+
+/// A stream without a call, and one whose packets changed, looks again after so many packets.
+const LOOK_AGAIN: u64 = 64;
+
+/// So does every other, more rarely: a re-INVITE may have changed what was agreed.
+const LOOK_RARELY: u64 = 512;
+
+/// And once early, when most calls are known.
+const LOOK_EARLY: u64 = 16;
 
 /// Payload types told apart per stream; packets of further ones count for the last.
 const MAX_PAYLOAD_TYPES: usize = 8;
@@ -29,6 +39,8 @@ const DEFAULT_RATE: u32 = 8000;
 /// One RTP source between two endpoints. There are more of these than of anything else.
 #[derive(Debug)]
 pub(crate) struct Stream {
+    /// Keyed hash of its endpoints, both ways alike.
+    pub(crate) pair: u64,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     /// The call; it means something only if the sender is known.
@@ -49,7 +61,10 @@ pub(crate) struct Stream {
     /// Its first packet's numbers.
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
-    is_secure: bool,
+    /// Whether its payloads are readable.
+    secrecy: Secrecy,
+    /// Whether media owners were told whose source this is.
+    pub(crate) is_source_told: bool,
     /// What opens it, where signalling told the keys.
     opener: Option<Box<Opener>>,
     /// The window is over and its result was reported.
@@ -77,8 +92,9 @@ struct PayloadType {
 }
 
 impl Stream {
-    pub(crate) fn new(at: Timestamp) -> Self {
+    pub(crate) fn new(pair: u64, at: Timestamp) -> Self {
         Self {
+            pair,
             first_seen: at,
             last_seen: at,
             call: 0,
@@ -95,7 +111,8 @@ impl Stream {
             report_clock: None,
             beginning: Beginning::default(),
             is_confirmed: false,
-            is_secure: false,
+            secrecy: Secrecy::default(),
+            is_source_told: false,
             opener: None,
             is_analysed: false,
             is_noise_told: false,
@@ -107,17 +124,24 @@ impl Stream {
         self.sender.map(|sender| (self.call, sender))
     }
 
-    /// Whether it is time to look for the call: at the first packet, then ever more rarely until one is found,
-    /// and once more when all that signalling said before the stream began must have arrived. What is found
-    /// before that is a guess: the port may just have been negotiated for the next call.
-    pub(crate) fn looks_for_call(&self) -> bool {
+    /// Whether it is time to look for the call: at the first packets ever more rarely until one is found, and once more when all that
+    /// signalling said before the stream began must have arrived. What is found before that is a guess: the port may just have been
+    /// negotiated for the next call. Later a stream without a call looks for one that claims it, and one with a call for what changed in it.
+    pub(crate) fn looks_for_call(&mut self) -> bool {
         let packet = self.reception.packets() + 1;
-        packet == SETTLED || (self.sender.is_none() && packet.is_power_of_two())
+        match self.sender {
+            None => packet.is_power_of_two() || packet.is_multiple_of(LOOK_AGAIN),
+            Some(_) if packet < SETTLED => packet == LOOK_EARLY,
+            Some(_) => {
+                packet.is_multiple_of(LOOK_AGAIN)
+                    && (packet == SETTLED || packet.is_multiple_of(LOOK_RARELY) || self.secrecy.take_news())
+            }
+        }
     }
 
-    /// Whether the call is no guess any more.
-    pub(crate) const fn is_settled(&self) -> bool {
-        self.reception.packets() >= SETTLED
+    /// Whether it may still join a call: it has none, or that is a guess.
+    pub(crate) const fn takes_call(&self) -> bool {
+        self.sender.is_none() || self.reception.packets() < SETTLED
     }
 
     /// Whether packets of this payload type came before.
@@ -131,9 +155,6 @@ impl Stream {
         self.call = listener.call;
         self.sender = Some(if is_sender { listener.side } else { listener.side.other() });
         self.is_confirmed = true;
-        if listener.is_secure {
-            self.encrypt();
-        }
         self.adopt(&listener.formats);
         for known in &mut self.payload_types {
             let Some((name, rate)) = listener.formats.of(known.number) else { continue };
@@ -144,17 +165,19 @@ impl Stream {
         }
     }
 
-    /// The media is encrypted: no sample of it means anything.
-    pub(crate) fn encrypt(&mut self) {
-        self.is_secure = true;
-        if self.opener.is_none() {
-            self.analysis = None;
+    /// Takes what signalling or a handshake says of its encryption by now. What was said at first is a guess, as the call is.
+    pub(crate) fn tell(&mut self, told: Told) {
+        let was_plain = !self.secrecy.is_sealed();
+        let is_doubtful = self.secrecy.tell(told);
+        if is_doubtful || (was_plain && told == Told::Sealed && self.reception.packets() < SETTLED) {
+            (self.analysis, self.voice) = (None, Voice::default());
         }
     }
 
     /// Signalling told the keys: one of them is the sender's.
     pub(crate) fn unlock(&mut self, keys: &[SrtpKey]) {
-        if self.opener.is_none() && !self.is_analysed {
+        let is_wanted = self.opener.as_ref().is_none_or(|opener| opener.is_exhausted());
+        if is_wanted && !self.is_analysed {
             let sessions = keys.iter().take(MAX_KEYS).map(SrtpSession::new).collect();
             self.opener = Some(Box::new(Opener { sessions, failed: 0 }));
         }
@@ -230,16 +253,12 @@ impl Stream {
         let is_time = self.reception.packets().is_multiple_of(LOOK_EVERY) && !self.is_noise_told;
         let analysis = self.analysis.as_ref().filter(|analysis| is_time && analysis.is_settled())?;
         self.is_noise_told = true;
-        let is_open = !self.is_secure || self.opener.as_ref().is_some_and(|opener| opener.is_proved());
-        analysis.pauses().filter(|_| is_open).map(|pauses| Silence::Found(None, Some(Box::new(pauses))))
+        analysis.pauses().map(|pauses| Silence::Found(None, Some(Box::new(pauses))))
     }
 
     /// Ends the analysis and answers what it found, once.
     pub(crate) fn take_silence(&mut self) -> Silence {
-        let is_open = self.opener.take().is_some_and(|opener| opener.is_proved());
-        if self.is_secure && !is_open {
-            return Silence::Encrypted;
-        }
+        self.opener = None;
         match self.analysis.take() {
             Some(analysis) => {
                 self.is_analysed = true;
@@ -249,6 +268,7 @@ impl Stream {
                 }
             }
             None if self.is_analysed => Silence::Pending,
+            None if self.secrecy.is_sealed() => Silence::Encrypted,
             None => Silence::Codec,
         }
     }
@@ -304,11 +324,6 @@ impl Stream {
             None if number >= 96 && packet.payload.len() == 4 => Codec::TelephoneEvent,
             None => Codec::Other,
         };
-        if let Codec::G711(_) | Codec::G722 = codec
-            && has_srtp_tail(packet.payload.len())
-        {
-            self.encrypt();
-        }
         if self.payload_types.len() < MAX_PAYLOAD_TYPES {
             self.payload_types.push(PayloadType { packets: 1, number, codec });
         } else if let Some(last) = self.payload_types.last_mut() {
@@ -337,13 +352,17 @@ impl Stream {
         if self.is_analysed || !self.is_confirmed {
             return;
         }
-        let payload = match &mut self.opener {
-            _ if !self.is_secure => packet.payload,
-            Some(opener) => match opener.open(bytes) {
-                Some(payload) => payload,
-                None => return,
-            },
-            None => return,
+        let payload = if self.secrecy.is_open(packet.payload) {
+            packet.payload
+        } else {
+            let Some(opener) = &mut self.opener else { return };
+            let Some(payload) = opener.open(bytes) else {
+                if opener.is_exhausted() {
+                    self.secrecy.ask_again();
+                }
+                return;
+            };
+            payload
         };
         // A stream that changes its coding starts anew; what came before was another encoder's.
         let analysis = match &mut self.analysis {
@@ -390,12 +409,13 @@ struct Opener {
 }
 
 impl Opener {
-    fn is_proved(&self) -> bool {
-        self.sessions.iter().any(SrtpSession::is_proved)
+    /// Whether it has given up.
+    const fn is_exhausted(&self) -> bool {
+        self.failed >= MAX_FAILED
     }
 
     fn open(&mut self, packet: &[u8]) -> Option<&[u8]> {
-        if self.failed >= MAX_FAILED {
+        if self.is_exhausted() {
             return None;
         }
         // The one that proved itself stays alone.
@@ -409,10 +429,4 @@ impl Opener {
         self.sessions.truncate(1);
         self.sessions.first().map(SrtpSession::payload)
     }
-}
-
-/// Whether a G.711 payload is a whole number of 10 ms plus an SRTP authentication tag of 80 or 32 bits
-/// (RFC 3711 section 4.2): telling where the signalling was not seen.
-const fn has_srtp_tail(len: usize) -> bool {
-    len > 80 && (len % 80 == 10 || len % 80 == 4)
 }
