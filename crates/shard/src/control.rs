@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::Tally;
 use crate::formats::Formats;
-use crate::listeners::{Claim, Listener, Listeners, Rank, claim, claim_of_both};
+use crate::listeners::{Claim, LONG_AFTERGLOW, Listener, Listeners, Rank, claim, claim_of_both};
 use crate::negotiation::Section;
 use crate::pairs::Checked;
 
@@ -131,7 +131,7 @@ pub enum Control {
 }
 
 /// Endpoints of calls that are over stay this long, for streams that are looked up late.
-const REMEMBERED: Span = Span::from_secs(5);
+const REMEMBERED: Span = LONG_AFTERGLOW;
 
 /// Where a call's protections lie: its identity is a keyed hash already.
 const fn place_of(call: i64) -> u64 {

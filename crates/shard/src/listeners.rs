@@ -9,6 +9,9 @@ use crate::negotiation::Section;
 /// How long a stream may begin after its call ended and still belong to it.
 pub(crate) const AFTERGLOW: Span = Span::from_secs(1);
 
+/// How long that is where the call knows both ends and no other wants it: endpoints are remembered no longer.
+pub(crate) const LONG_AFTERGLOW: Span = Span::from_secs(5);
+
 /// How much earlier than the description that announces it a stream may begin: mirrors reorder a little.
 const AHEAD: Span = Span::from_millis(100);
 
@@ -45,10 +48,11 @@ impl Listener {
         (self.released_at.is_none(), self.rank, self.since, self.call)
     }
 
-    /// Whether a stream that began at `first_seen` may be this one's: the description came in time, and the call was not long over.
-    fn is_in_time(&self, first_seen: Timestamp) -> bool {
-        self.since <= first_seen + AHEAD
-            && self.released_at.is_none_or(|at| first_seen.since(at) <= AFTERGLOW)
+    /// Whether a stream that began at `first_seen` may be this one's: the description came in time, and the call was over for no longer
+    /// than `afterglow`.
+    fn is_in_time(&self, first_seen: Timestamp, afterglow: Span) -> bool {
+        let is_soon = self.released_at.is_none_or(|at| first_seen.since(at) <= afterglow);
+        self.since <= first_seen + AHEAD && is_soon
     }
 
     /// Whether it held the endpoint at some time between a stream's beginning and a later claim.
@@ -63,19 +67,22 @@ pub(crate) type Claim<'a> = (&'a Listener, bool);
 /// The claim on a stream that began at `first_seen`, by those who listen where it goes and where it comes from.
 ///
 /// A call that listens at both ends comes first, then whose word is heavier ([`Listener::weight`]), then the receiver's. Where nobody
-/// listened in time, one who came later is heard if no other call held that endpoint meanwhile.
+/// listened in time, one who came later is heard if no other call held that endpoint meanwhile; and where nobody did, a call that was just
+/// over and listened at both ends.
 pub(crate) fn claim<'a>(
     there: &'a [Listener],
     here: &'a [Listener],
     first_seen: Timestamp,
 ) -> Option<Claim<'a>> {
-    let in_time = best(there, here, |l, _| l.is_in_time(first_seen));
-    in_time.or_else(|| {
+    let in_time = best(there, here, |l, _| l.is_in_time(first_seen, AFTERGLOW));
+    let later = || {
         best(there, here, |l, beside| {
             let is_other = |o: &Listener| o.call != l.call && o.held_between(first_seen, l.since);
             l.since > first_seen && !beside.iter().any(is_other)
         })
-    })
+    };
+    let just_over = || both(there, here, |l, _| l.is_in_time(first_seen, LONG_AFTERGLOW));
+    in_time.or_else(later).or_else(|| just_over().map(|listener| (listener, false)))
 }
 
 /// The claim of a call whose two sides both are named: nothing less counts.
@@ -115,10 +122,12 @@ fn both<'a>(
         let (is_open, _, _, call) = l.weight();
         (is_open, l.rank.min(h.rank), l.since.max(h.since), call)
     };
+    let other_side =
+        |l: &Listener| here.iter().find(|h| h.call == l.call && h.side != l.side).filter(|h| is_apt(h, here));
     there
         .iter()
         .filter(|l| is_apt(l, there))
-        .filter_map(|l| here.iter().find(|h| h.call == l.call && h.side != l.side).map(|h| (l, h)))
+        .filter_map(|l| other_side(l).map(|h| (l, h)))
         .max_by_key(|(l, h)| weight(l, h))
         .map(|(l, _)| l)
 }
@@ -245,12 +254,31 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_is_just_over_keeps_what_runs_between_its_two_ends() {
+        let (there, here) =
+            (over(listener(1, Callee, Named, 0), 1000), over(listener(1, Caller, Named, 0), 1000));
+        let there = std::slice::from_ref(&there);
+        assert_eq!(call_of(there, &[], 1900), Some((1, false)));
+        assert_eq!(call_of(there, &[], 2100), None);
+        assert_eq!(call_of(there, std::slice::from_ref(&here), 5900), Some((1, false)));
+        assert_eq!(call_of(there, std::slice::from_ref(&here), 6100), None);
+        assert_eq!(call_of(there, &[here, listener(2, Caller, Candidate, 5000)], 5900), Some((2, true)));
+    }
+
+    #[test]
     fn both_directions_of_one_conversation_fall_to_one_call() {
         // Two legs pass one description through: the caller's end is named by the second leg last, the called end by the first.
         let caller_end = [listener(1, Caller, Named, 0), listener(2, Caller, Named, 10)];
         let callee_end = [listener(2, Callee, Named, 500), listener(1, Callee, Named, 510)];
         assert_eq!(call_of(&callee_end, &caller_end, 600), Some((1, false)));
         assert_eq!(call_of(&caller_end, &callee_end, 600), Some((1, false)));
+    }
+
+    #[test]
+    fn a_call_that_was_answered_after_the_stream_began_does_not_know_both_ends_of_it() {
+        let there = [listener(1, Caller, Named, 0), listener(2, Caller, Named, 20)];
+        let here = [listener(1, Callee, Named, 900), listener(2, Callee, Named, 40)];
+        assert_eq!(call_of(&there, &here, 500), Some((2, false)));
     }
 
     #[test]
