@@ -2,8 +2,8 @@
 
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
-    Beginning, Codec, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession, classify, g722::LowerBand,
-    static_codec,
+    Beginning, Codec, DtlsStep, IceCheck, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession, classify,
+    g722::LowerBand, static_codec,
 };
 
 use super::wire::is_within;
@@ -30,7 +30,12 @@ pub(super) fn packets(octets: &[u8]) {
                 reception.arrive(packet.seq, packet.ticks, f64::from(packet.ticks) + arrived as f64);
             }
             Kind::Rtcp => assert_eq!(Rtcp::parse(bytes), Rtcp::parse(bytes)),
-            Kind::Stun | Kind::Dtls | Kind::Other => {}
+            Kind::Stun => {
+                let check = IceCheck::parse(bytes);
+                assert!(check.is_none_or(|c| is_within(c.asked, bytes) && is_within(c.asking, bytes)));
+            }
+            Kind::Dtls => assert_eq!(DtlsStep::parse(bytes), DtlsStep::parse(bytes)),
+            Kind::Other => {}
         }
     }
     assert_eq!(reception.packets(), arrived, "each packet counts once");
