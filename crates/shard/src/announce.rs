@@ -17,6 +17,9 @@ use crate::negotiation::{Carrier, MAX_SECTIONS, Negotiation, Section, Terms};
 /// Endpoints and names beside those that were agreed, kept per call: two sides with several interfaces each have fewer.
 const MAX_BESIDE: usize = 48;
 
+/// Payload types of other sections at the same place: there are 128 numbers.
+const MAX_SHARED: usize = 128;
+
 /// Tells media owners what a call's descriptions say.
 pub(crate) struct Announcer<'a> {
     pub(crate) call: &'a mut Call,
@@ -32,9 +35,10 @@ impl Announcer<'_> {
     /// Takes a description.
     pub(crate) fn describe(&mut self, session: &Session<'_>) {
         let hop = self.negotiate(session);
+        let shared = session.is_bundled.then(|| self.shared_formats(session)).flatten();
         for (place, media) in session.media.iter().enumerate().take(MAX_SECTIONS) {
             let section = hop.map_or_else(|| Section::plain(place), |hop| Negotiation::section(hop, place));
-            let formats = self.formats.of(media, self.at);
+            let formats = shared.clone().unwrap_or_else(|| self.formats.of(media, self.at));
             if let Some(negotiation) = &mut self.call.negotiation {
                 let mid = hash_of_mid(self.endpoint_key, media);
                 negotiation.speaks(self.by.side, place, mid, &formats, section);
@@ -95,6 +99,14 @@ impl Announcer<'_> {
             }
         }
         Some(hop)
+    }
+
+    /// The payload types of all sections together: where they share a place, any of them comes there.
+    fn shared_formats(&mut self, session: &Session<'_>) -> Option<Arc<Formats>> {
+        let (first, others) = session.media.split_first()?;
+        let mut all = first.clone();
+        all.rtpmaps.extend(others.iter().flat_map(|media| &media.rtpmaps).copied().take(MAX_SHARED));
+        Some(self.formats.of(&all, self.at))
     }
 
     /// Tells of candidates and of the name by which checks call their author.

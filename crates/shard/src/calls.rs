@@ -201,11 +201,9 @@ impl Calls {
             }
             _ => {}
         }
-        let (class, is_over) = (call.class(), call.phase == Phase::Over);
+        let class = call.class();
         self.table.touch(found.slot, class, item.at);
-        if !is_over {
-            self.negotiate(sip, found.slot, found.from_side, out, tally);
-        }
+        self.negotiate(sip, found.slot, found.from_side, out, tally);
     }
 
     fn response(&mut self, sip: &Sip<'_, '_>, code: u16, found: &Found, out: &mut Outbox, tally: &mut Tally) {
@@ -279,6 +277,10 @@ impl Calls {
             between: self.flow_hash(FlowKey { src, dst }),
         };
         let Some((_, call)) = self.table.get_mut(slot) else { return };
+        // A late copy of an answer opens nothing again.
+        if call.phase == Phase::Over {
+            return;
+        }
         let (formats, endpoint_key) = (&mut self.formats, &self.endpoint_key);
         let mut announcer = Announcer { call, by, at: item.at, formats, endpoint_key, out, tally };
         if is_trickle { announcer.trickle(&session) } else { announcer.describe(&session) }

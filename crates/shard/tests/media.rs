@@ -157,6 +157,35 @@ fn candidates_by_the_thousand_are_bounded_and_steal_nothing() {
     assert_eq!(refused, 40 * (1001 - 48));
 }
 
+#[test]
+fn sections_that_share_a_place_share_their_payload_types() {
+    let bundle = |at: &str| {
+        let port = at.rsplit_once(':').unwrap().1;
+        let video =
+            format!("a=rtpmap:111 opus/48000/2\r\nm=video {port} RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n");
+        sdp_of(at, "RTP/AVP 111", &video).replace("t=0 0", "t=0 0\r\na=group:BUNDLE 0 1")
+    };
+    let mut scene = Scene::new();
+    scene.invite(0, "bundle", 1, &bundle(SAID[0]));
+    scene.answer(100, "bundle", 1, &bundle(SAID[1]));
+    scene.stream(600, SAID[0], SAID[1], 0..100, |seq| rtp(1, seq, 111, &ciphered(seq.into(), 73)));
+    scene.stream(2600, SAID[1], SAID[0], 0..100, |seq| rtp(2, seq, 96, &ciphered(seq.into(), 900)));
+    let outcome = scene.finish();
+    assert_eq!(outcome.stream(SAID[0], SAID[1]).codec.as_ref().unwrap().expose(), "opus");
+    assert_eq!(outcome.stream(SAID[1], SAID[0]).codec.as_ref().unwrap().expose(), "VP8");
+}
+
+#[test]
+fn a_late_copy_of_an_answer_opens_no_place_again() {
+    let mut scene = Scene::new();
+    scene.invite(0, "over", 1, &sdp(SAID[0], ""));
+    scene.answer(100, "over", 1, &sdp(SAID[1], ""));
+    scene.bye(1000, "over", 2);
+    scene.answer(4000, "over", 1, &sdp(SAID[1], "a=sendrecv\r\n"));
+    scene.talk(6100, HOSTS[0], SAID[1], 1, 0..100);
+    assert_eq!(scene.finish().owner(HOSTS[0], SAID[1]), None);
+}
+
 const LINE: &str = "AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
 const GCM: &str = "AEAD_AES_128_GCM inline:MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3OA==";
 

@@ -120,6 +120,8 @@ pub struct Session<'a> {
     pub name: Option<&'a [u8]>,
     /// The media sections, in order.
     pub media: SmallVec<[Media<'a>; 2]>,
+    /// Whether sections share one place, and with it each other's payload types (`a=group:BUNDLE`, RFC 9143).
+    pub is_bundled: bool,
 }
 
 impl<'a> Session<'a> {
@@ -156,7 +158,10 @@ impl<'a> Session<'a> {
                 (b'c', Some(media)) => media.address = connection(value).or(media.address),
                 (b'c', None) => common.address = connection(value),
                 (b'a', Some(media)) => attribute(media, value),
-                (b'a', None) => common.attribute(value),
+                (b'a', None) => {
+                    session.is_bundled |= value.starts_with(b"group:BUNDLE");
+                    common.attribute(value);
+                }
                 (b'o', None) => session.origin = origin(value),
                 (b's', None) => session.name = Some(value),
                 _ => {}
