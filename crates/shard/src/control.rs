@@ -6,9 +6,12 @@ use smallvec::SmallVec;
 
 use crate::Tally;
 use crate::formats::Formats;
-use crate::listeners::{Claim, LONG_AFTERGLOW, Listener, Listeners, Rank, claim, claim_of_both};
+use crate::listeners::{
+    Claim, LONG_AFTERGLOW, Listener, Listeners, Rank, claim, claim_of_both, claim_of_only,
+};
 use crate::negotiation::Section;
 use crate::pairs::Checked;
+use crate::siblings::Relayed;
 
 /// The two sides of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,6 +59,11 @@ impl EndpointKey {
     /// Of a source that keeps its SSRC wherever it sends.
     pub(crate) fn of_source(key: &HashKey, endpoint: Endpoint, ssrc: u32) -> Self {
         Self(key.parts(&[&endpoint.octets(), &endpoint.port().to_be_bytes(), &ssrc.to_be_bytes()]))
+    }
+
+    /// Of a host that a stream of an SSRC leaves or enters, at whatever port.
+    fn of_host(key: &HashKey, way: &[u8], host: Endpoint, ssrc: u32) -> Self {
+        Self(key.parts(&[way, &host.octets(), &ssrc.to_be_bytes()]))
     }
 }
 
@@ -121,6 +129,13 @@ pub enum Control {
         /// Since when.
         at: Timestamp,
     },
+    /// A stream without a call looks for one whose stream it is a relay's copy of.
+    Seek {
+        /// Its names.
+        names: [EndpointKey; 2],
+        /// Since when.
+        at: Timestamp,
+    },
     /// The call is over: its keys are of no use any more.
     Unprotect {
         /// The call.
@@ -133,6 +148,10 @@ pub enum Control {
 /// Endpoints of calls that are over stay this long, for streams that are looked up late.
 const REMEMBERED: Span = LONG_AFTERGLOW;
 
+/// Names sought at once, and for how long: a stream with a call looks each ten seconds whether another seeks it.
+const MOST_SOUGHT: usize = 16_384;
+const SOUGHT: Span = Span::from_secs(60);
+
 /// Where a call's protections lie: its identity is a keyed hash already.
 const fn place_of(call: i64) -> u64 {
     call.cast_unsigned()
@@ -143,6 +162,8 @@ pub(crate) struct MediaDirectory {
     table: LruTable<EndpointKey, Listeners, 3>,
     /// What is known of calls' encryption.
     protections: LruTable<i64, Protections, 2>,
+    /// Names of streams that look for a call.
+    sought: LruTable<EndpointKey, (), 1>,
     hash_key: HashKey,
 }
 
@@ -158,7 +179,8 @@ const AGREED: usize = 2;
 
 impl MediaDirectory {
     pub(crate) fn new(capacity: usize, hash_key: HashKey) -> Self {
-        Self { table: LruTable::new(capacity), protections: LruTable::new(capacity), hash_key }
+        let (table, protections) = (LruTable::new(capacity), LruTable::new(capacity));
+        Self { table, protections, sought: LruTable::new(capacity.min(MOST_SOUGHT)), hash_key }
     }
 
     pub(crate) fn apply(&mut self, control: &Control, tally: &mut Tally) {
@@ -191,6 +213,16 @@ impl MediaDirectory {
                     self.table.touch(slot, RELEASED, *at);
                 }
             }
+            Control::Seek { names, at } => {
+                while let Some((slot, _)) = self.sought.oldest_before(0, *at - SOUGHT) {
+                    self.sought.remove(slot);
+                }
+                for name in names {
+                    if self.sought.find(name.0, name).is_none() {
+                        self.sought.insert(name.0, *name, (), 0, *at);
+                    }
+                }
+            }
             Control::Unprotect { call, at } => {
                 while let Some((slot, _)) = self.protections.oldest_before(RELEASED, *at - REMEMBERED) {
                     self.protections.remove(slot);
@@ -206,7 +238,7 @@ impl MediaDirectory {
     /// another address) where it comes from; then it is the sender's own listener, and the second value is true.
     ///
     /// Two ends that checked their way under names of one call are that call's, wherever they are. Next are endpoints, by the rule of
-    /// [`claim`]; then a source that the call knows elsewhere.
+    /// [`claim`]; then a source that the call knows elsewhere; then a relay's copy of the call's stream, if no other call has one of that SSRC there.
     pub(crate) fn call_of(
         &self,
         flow: FlowKey,
@@ -219,6 +251,26 @@ impl MediaDirectory {
         by_check
             .or_else(|| claim(self.listeners(flow.dst), self.listeners(flow.src), first_seen))
             .or_else(|| claim(&[], self.named(self.source(flow, ssrc)), first_seen))
+            .or_else(|| {
+                let Relayed { leaves, enters } = self.relayed(flow, ssrc);
+                claim_of_only(self.named(leaves), self.named(enters), first_seen)
+            })
+    }
+
+    /// The names of a stream that a relay may have passed on, or will.
+    pub(crate) fn relayed(&self, flow: FlowKey, ssrc: u32) -> Relayed {
+        let of = |way: &[u8], host| EndpointKey::of_host(&self.hash_key, way, host, ssrc);
+        Relayed { leaves: of(b"leaves", flow.src), enters: of(b"enters", flow.dst) }
+    }
+
+    /// Whether any stream looks for its call.
+    pub(crate) fn is_sought(&self) -> bool {
+        !self.sought.is_empty()
+    }
+
+    /// Whether one of this name does.
+    pub(crate) fn seeks(&self, name: EndpointKey) -> bool {
+        self.sought.find(name.0, &name).is_some()
     }
 
     /// The name of a stream's source.

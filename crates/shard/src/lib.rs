@@ -26,6 +26,7 @@ mod prints;
 mod recurring;
 mod registrations;
 mod secrecy;
+mod siblings;
 mod sightings;
 mod stream;
 mod tally;

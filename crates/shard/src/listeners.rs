@@ -95,6 +95,18 @@ pub(crate) fn claim_of_both<'a>(
     both(there, here, |l, _| is_apt(l)).map(|listener| (listener, false))
 }
 
+/// The claim of the only call that has this name on either side: an SSRC that several calls use at one host tells nothing.
+pub(crate) fn claim_of_only<'a>(
+    one: &'a [Listener],
+    other: &'a [Listener],
+    first_seen: Timestamp,
+) -> Option<Claim<'a>> {
+    let overlaps = |l: &&Listener| l.released_at.is_none_or(|at| at >= first_seen);
+    let mut known = one.iter().chain(other).filter(overlaps);
+    let first = known.next()?;
+    known.all(|l| l.call == first.call && l.side == first.side).then_some((first, true))
+}
+
 fn best<'a>(
     there: &'a [Listener],
     here: &'a [Listener],

@@ -1,11 +1,12 @@
 use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, Timestamp};
 use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 
-use crate::control::{Control, MediaDirectory};
+use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
-use crate::listeners::{Claim, Rank};
+use crate::listeners::Claim;
 use crate::pairs::{Checked, Pairs};
 use crate::secrecy::Told;
+use crate::siblings;
 use crate::stream::Stream;
 use crate::timers::Timers;
 use crate::transactions::MIRROR_DELAY;
@@ -19,9 +20,6 @@ const CALL_GAP: Span = Span::from_millis(500);
 
 /// How often a busy stream is moved to the back of its queue.
 const TOUCH_EVERY: Span = Span::from_secs(1);
-
-/// Packets after which a source is known well enough to be told of: a flood of sources is not worth it.
-const KNOWN_SOURCE: u64 = 16;
 
 /// RTCP datagrams remembered per shard: what 10,000 calls send within the mirror's delay, over all shards.
 const RECENT_REPORTS: usize = 64;
@@ -102,7 +100,7 @@ impl Media {
             if let Some((listener, is_sender)) = found.filter(|_| takes_call) {
                 stream.join(listener, is_sender);
             }
-            tell_source(stream, found, flow, ssrc, item.at, directory, out);
+            siblings::tell(stream, found, (flow, ssrc), item.at, directory, out);
         }
         let found = if stream.window_is_over(self.window) {
             Some(stream.take_silence())
@@ -228,7 +226,7 @@ impl Media {
             if value.is_confirmed() {
                 tally.losses.count(Loss::StreamEvicted);
             }
-            forget_source(&value, &key, at, directory, out);
+            siblings::forget(&value, (key.flow.unpack(), key.ssrc), at, directory, out);
             report(&self.identity_key, &key, &mut value, out, tally);
         }
         slot
@@ -237,7 +235,8 @@ impl Media {
     fn close(&mut self, slot: SlotId, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
         self.link_late(slot, directory);
         if let Some((key, mut stream)) = self.table.remove(slot) {
-            forget_source(&stream, &key, stream.last_seen, directory, out);
+            let last_seen = stream.last_seen;
+            siblings::forget(&stream, (key.flow.unpack(), key.ssrc), last_seen, directory, out);
             report(&self.identity_key, &key, &mut stream, out, tally);
         }
     }
@@ -296,34 +295,6 @@ fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, dir
     let sender = if is_sender { listener.side } else { listener.side.other() };
     if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender)) {
         stream.unlock(keys);
-    }
-}
-
-/// Tells media owners of a source that no description names, once: behind NAT it may send elsewhere too.
-fn tell_source(
-    stream: &mut Stream,
-    found: Option<Claim<'_>>,
-    flow: FlowKey,
-    ssrc: u32,
-    at: Timestamp,
-    directory: &MediaDirectory,
-    out: &mut Outbox,
-) {
-    let (Some((call, side)), Some((listener, _))) = (stream.link(), found) else { return };
-    let is_news = !stream.is_source_told && stream.reception.packets() >= KNOWN_SOURCE;
-    if !is_news || listener.call != call || listener.rank == Rank::Source || directory.names(flow.src, call) {
-        return;
-    }
-    stream.is_source_told = true;
-    let formats = std::sync::Arc::clone(&listener.formats);
-    let (endpoint, section) = (directory.source(flow, ssrc), listener.section);
-    out.control(Control::Listen { endpoint, rank: Rank::Source, call, side, since: at, formats, section });
-}
-
-fn forget_source(stream: &Stream, key: &Key, at: Timestamp, directory: &MediaDirectory, out: &mut Outbox) {
-    if let Some((call, _)) = stream.link().filter(|_| stream.is_source_told) {
-        let endpoint = directory.source(key.flow.unpack(), key.ssrc);
-        out.control(Control::Release { endpoint, call, at });
     }
 }
 

@@ -13,7 +13,7 @@ use crate::fact::{ClockRate, Silence};
 use crate::formats::Formats;
 use crate::listeners::Listener;
 use crate::secrecy::{Secrecy, Told};
-use crate::{Item, Side};
+use crate::{Item, Side, siblings};
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
 const PROBATION: u8 = 4;
@@ -63,8 +63,8 @@ pub(crate) struct Stream {
     is_confirmed: bool,
     /// Whether its payloads are readable.
     secrecy: Secrecy,
-    /// Whether media owners were told whose source this is.
-    pub(crate) is_source_told: bool,
+    /// What media owners were told of it.
+    pub(crate) told: siblings::Told,
     /// What opens it, where signalling told the keys.
     opener: Option<Box<Opener>>,
     /// The window is over and its result was reported.
@@ -112,7 +112,7 @@ impl Stream {
             beginning: Beginning::default(),
             is_confirmed: false,
             secrecy: Secrecy::default(),
-            is_source_told: false,
+            told: siblings::Told::default(),
             opener: None,
             is_analysed: false,
             is_noise_told: false,

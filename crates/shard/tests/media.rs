@@ -138,6 +138,46 @@ fn a_source_that_the_call_knows_elsewhere_takes_its_other_streams_along() {
 }
 
 #[test]
+fn what_a_relay_passes_on_belongs_to_the_call_of_the_stream_that_it_is_a_copy_of() {
+    // The relay's other side is negotiated where nobody sees it.
+    let (relay, far) = (["198.51.100.9:40376", "198.51.100.9:40378"], "192.0.2.199:4800");
+    let mut scene = Scene::new();
+    scene.invite(0, "relayed", 1, &sdp(SAID[0], ""));
+    scene.answer(100, "relayed", 1, &sdp(relay[0], ""));
+    // A relay on another host uses one SSRC for two calls: that tells nothing.
+    for (id, port) in [("one", 1), ("two", 2)] {
+        scene.invite(200, id, 1, &sdp(&format!("203.0.113.7{port}:4000"), ""));
+        scene.answer(300, id, 1, &sdp("198.51.100.8:5000", ""));
+    }
+    for seq in 0..300 {
+        let ms = 700 + i64::from(seq) * 20;
+        let mut copy = |ms, from: &str, to: &str, ssrc| {
+            scene.send(ms, from, to, Content::Rtp, &rtp(ssrc, seq, 0, &quiet()));
+        };
+        copy(ms, SAID[0], relay[0], 500);
+        copy(ms + 1, relay[1], far, 500);
+        copy(ms + 2, far, relay[1], 600);
+        copy(ms + 3, relay[0], SAID[0], 600);
+        copy(ms + 4, "203.0.113.71:4000", "198.51.100.8:5000", 9);
+        copy(ms + 5, "203.0.113.72:4000", "198.51.100.8:5000", 9);
+        copy(ms + 6, "198.51.100.8:6000", "192.0.2.66:4000", 9);
+        // The SSRC alone is no evidence, nor is the host.
+        copy(ms + 7, "192.0.2.67:4000", "192.0.2.68:4000", 500);
+        copy(ms + 8, relay[1], "192.0.2.69:4000", 501);
+    }
+    let outcome = scene.finish();
+    assert_eq!(outcome.owner(relay[1], far), caller_of("relayed"));
+    assert_eq!(outcome.owner(far, relay[1]), callee_of("relayed"));
+    for way in [
+        ["198.51.100.8:6000", "192.0.2.66:4000"],
+        ["192.0.2.67:4000", "192.0.2.68:4000"],
+        [relay[1], "192.0.2.69:4000"],
+    ] {
+        assert_eq!(outcome.owner(way[0], way[1]), None, "{way:?}");
+    }
+}
+
+#[test]
 fn candidates_by_the_thousand_are_bounded_and_steal_nothing() {
     let mut scene = Scene::new();
     scene.invite(0, "honest", 1, &sdp(SAID[0], ""));
