@@ -51,7 +51,7 @@ impl Media {
     pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
         Self {
             table: LruTable::new(Limits::per_shard(limits.streams)),
-            pairs: Pairs::new(),
+            pairs: Pairs::new(identity_key),
             reports: LruTable::new(RECENT_REPORTS),
             identity_key,
             window: limits.analysis_window,
@@ -78,7 +78,7 @@ impl Media {
             Some(slot) => slot,
             None => self.open(item, ssrc, directory, out, tally),
         };
-        if self.belongs_to_next_call(slot, pair, flow, item.at, directory) {
+        if self.belongs_to_next_call(slot, flow, item.at, directory) {
             self.close(slot, directory, out, tally);
             slot = self.open(item, ssrc, directory, out, tally);
         }
@@ -86,14 +86,14 @@ impl Media {
         let looks_for_call = stream.looks_for_call();
         let takes_call = looks_for_call && stream.takes_call();
         let found = if looks_for_call || !stream.knows(packet.payload_type) {
-            directory.call_of(flow, ssrc, self.pairs.checked(pair, flow), stream.first_seen)
+            directory.call_of(flow, ssrc, self.pairs.checked(flow), stream.first_seen)
         } else {
             None
         };
         let was_confirmed = stream.is_confirmed();
         if looks_for_call {
             // Before the payload is looked at: what it is depends on it.
-            learn(stream, found, self.pairs.is_encrypted(pair), directory);
+            learn(stream, found, self.pairs.is_encrypted(flow), directory);
         }
         let arrival = stream.packet(&packet, item, is_cut, found.map(|(l, _)| l));
         if looks_for_call {
@@ -163,7 +163,7 @@ impl Media {
     /// Takes a DTLS record: what follows a handshake between these endpoints is encrypted.
     pub(crate) fn dtls(&mut self, item: &Item<'_>) {
         if let Some(step) = DtlsStep::parse(item.bytes) {
-            self.pairs.handshake(item.pair, item.flow, step, item.at);
+            self.pairs.handshake(item.flow, step, item.at);
         }
     }
 
@@ -171,7 +171,7 @@ impl Media {
     pub(crate) fn stun(&mut self, item: &Item<'_>, directory: &MediaDirectory) {
         if let Some(IceCheck { asked, asking }) = IceCheck::parse(item.bytes) {
             let checked = Checked { src: directory.fragment(asking), dst: directory.fragment(asked) };
-            self.pairs.check(item.pair, item.flow, checked, item.at);
+            self.pairs.check(item.flow, checked, item.at);
         }
     }
 
@@ -221,7 +221,7 @@ impl Media {
     ) -> SlotId {
         let Item { pair, flow, at, .. } = *item;
         let (hash, key) = (hash(pair, flow, ssrc), Key { flow: flow.into(), ssrc });
-        let (slot, evicted) = self.table.insert(hash, key, Stream::new(pair, at), PROBATION, at);
+        let (slot, evicted) = self.table.insert(hash, key, Stream::new(at), PROBATION, at);
         if let Some(Evicted { key, mut value }) = evicted {
             if value.is_confirmed() {
                 tally.losses.count(Loss::StreamEvicted);
@@ -245,7 +245,6 @@ impl Media {
     fn belongs_to_next_call(
         &self,
         slot: SlotId,
-        pair: u64,
         flow: FlowKey,
         at: Timestamp,
         directory: &MediaDirectory,
@@ -255,7 +254,7 @@ impl Media {
             return false;
         }
         let Some((call, _)) = stream.link() else { return false };
-        let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(pair, flow), at);
+        let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(flow), at);
         !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
     }
 
@@ -266,9 +265,9 @@ impl Media {
             return;
         }
         let flow = key.flow.unpack();
-        let checked = self.pairs.checked(stream.pair, flow);
+        let checked = self.pairs.checked(flow);
         let found = directory.call_of(flow, key.ssrc, checked, stream.first_seen);
-        learn(stream, found, self.pairs.is_encrypted(stream.pair), directory);
+        learn(stream, found, self.pairs.is_encrypted(flow), directory);
         if let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender);
         }

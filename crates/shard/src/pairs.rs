@@ -1,4 +1,4 @@
-use bellwether_base::{FlowKey, LruTable, Timestamp};
+use bellwether_base::{FlowKey, HashKey, LruTable, Timestamp};
 use bellwether_rtp::DtlsStep;
 
 use crate::control::EndpointKey;
@@ -13,6 +13,7 @@ const ANSWERED: usize = 1;
 /// What two endpoints told each other beside media.
 pub(crate) struct Pairs {
     table: LruTable<u64, Pair, 2>,
+    hash_key: HashKey,
 }
 
 #[derive(Default)]
@@ -37,21 +38,21 @@ fn place(flow: FlowKey) -> usize {
 }
 
 impl Pairs {
-    pub(crate) fn new() -> Self {
-        Self { table: LruTable::new(PAIRS) }
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Self { table: LruTable::new(PAIRS), hash_key }
     }
 
     /// Takes a DTLS record.
-    pub(crate) fn handshake(&mut self, pair: u64, flow: FlowKey, step: DtlsStep, at: Timestamp) {
-        self.change(pair, at, |known| {
+    pub(crate) fn handshake(&mut self, flow: FlowKey, step: DtlsStep, at: Timestamp) {
+        self.change(flow, at, |known| {
             let own = &mut known.dtls[place(flow)];
             *own = (*own).max(Some(step));
         });
     }
 
     /// Takes a check of ICE.
-    pub(crate) fn check(&mut self, pair: u64, flow: FlowKey, checked: Checked, at: Timestamp) {
-        self.change(pair, at, |known| {
+    pub(crate) fn check(&mut self, flow: FlowKey, checked: Checked, at: Timestamp) {
+        self.change(flow, at, |known| {
             let at_lower = place(flow) == 0;
             known.fragments =
                 Some(if at_lower { [checked.src, checked.dst] } else { [checked.dst, checked.src] });
@@ -60,13 +61,13 @@ impl Pairs {
     }
 
     /// Whether both ends went through a handshake: one that nobody answered is nothing.
-    pub(crate) fn is_encrypted(&self, pair: u64) -> bool {
-        self.get(pair).is_some_and(Pair::is_encrypted)
+    pub(crate) fn is_encrypted(&self, flow: FlowKey) -> bool {
+        self.get(flow).is_some_and(Pair::is_encrypted)
     }
 
     /// Who the ends of a flow are, where they checked the way between them.
-    pub(crate) fn checked(&self, pair: u64, flow: FlowKey) -> Option<Checked> {
-        let [lower, higher] = self.get(pair)?.fragments?;
+    pub(crate) fn checked(&self, flow: FlowKey) -> Option<Checked> {
+        let [lower, higher] = self.get(flow)?.fragments?;
         Some(if place(flow) == 0 {
             Checked { src: lower, dst: higher }
         } else {
@@ -74,11 +75,16 @@ impl Pairs {
         })
     }
 
-    fn get(&self, pair: u64) -> Option<&Pair> {
+    fn get(&self, flow: FlowKey) -> Option<&Pair> {
+        if self.table.is_empty() {
+            return None;
+        }
+        let pair = self.hash_key.media_pair(flow);
         self.table.find(pair, &pair).and_then(|slot| self.table.get(slot)).map(|(_, known)| known)
     }
 
-    fn change(&mut self, pair: u64, at: Timestamp, change: impl FnOnce(&mut Pair)) {
+    fn change(&mut self, flow: FlowKey, at: Timestamp, change: impl FnOnce(&mut Pair)) {
+        let pair = self.hash_key.media_pair(flow);
         let (slot, _) = self.table.find_or_insert(pair, pair, at);
         let Some((_, known)) = self.table.get_mut(slot) else { return };
         change(known);
@@ -96,20 +102,25 @@ impl Pair {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_base::{Endpoint, HashKey};
+    use bellwether_base::Endpoint;
 
     fn flow() -> FlowKey {
         let end = |last: u8| Endpoint::new(std::net::Ipv4Addr::new(192, 0, 2, last).into(), 4000);
         FlowKey { src: end(1), dst: end(2) }
     }
 
+    fn other(port: u16) -> FlowKey {
+        let FlowKey { src, dst } = flow();
+        FlowKey { src, dst: dst.with_port(port) }
+    }
+
     fn after(steps: &[(bool, DtlsStep)]) -> bool {
-        let mut pairs = Pairs::new();
+        let mut pairs = Pairs::new(HashKey::new([1; 16]));
         for (is_forth, step) in steps {
             let flow = if *is_forth { flow() } else { flow().reversed() };
-            pairs.handshake(1, flow, *step, Timestamp::default());
+            pairs.handshake(flow, *step, Timestamp::default());
         }
-        pairs.is_encrypted(1)
+        pairs.is_encrypted(flow())
     }
 
     #[test]
@@ -129,22 +140,22 @@ mod tests {
         for (flow_of_check, checked) in
             [(flow(), Checked { src: a, dst: b }), (flow().reversed(), Checked { src: b, dst: a })]
         {
-            let mut pairs = Pairs::new();
-            pairs.check(1, flow_of_check, checked, Timestamp::default());
-            assert_eq!(pairs.checked(1, flow()), Some(Checked { src: a, dst: b }));
-            assert_eq!(pairs.checked(1, flow().reversed()), Some(Checked { src: b, dst: a }));
-            assert_eq!(pairs.checked(2, flow()), None);
+            let mut pairs = Pairs::new(HashKey::new([1; 16]));
+            pairs.check(flow_of_check, checked, Timestamp::default());
+            assert_eq!(pairs.checked(flow()), Some(Checked { src: a, dst: b }));
+            assert_eq!(pairs.checked(flow().reversed()), Some(Checked { src: b, dst: a }));
+            assert_eq!(pairs.checked(other(4002)), None);
         }
     }
 
     #[test]
     fn a_flood_of_hellos_pushes_out_no_handshake() {
-        let mut pairs = Pairs::new();
-        pairs.handshake(1, flow(), DtlsStep::Hello, Timestamp::default());
-        pairs.handshake(1, flow().reversed(), DtlsStep::Further, Timestamp::default());
-        for pair in 2..10_000 {
-            pairs.handshake(pair, flow(), DtlsStep::Hello, Timestamp::default());
+        let mut pairs = Pairs::new(HashKey::new([1; 16]));
+        pairs.handshake(flow(), DtlsStep::Hello, Timestamp::default());
+        pairs.handshake(flow().reversed(), DtlsStep::Further, Timestamp::default());
+        for port in 5000..25_000 {
+            pairs.handshake(other(port), DtlsStep::Hello, Timestamp::default());
         }
-        assert!(pairs.is_encrypted(1) && !pairs.is_encrypted(2));
+        assert!(pairs.is_encrypted(flow()) && !pairs.is_encrypted(other(5000)));
     }
 }

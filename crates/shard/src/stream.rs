@@ -39,8 +39,6 @@ const DEFAULT_RATE: u32 = 8000;
 /// One RTP source between two endpoints. There are more of these than of anything else.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// Keyed hash of its endpoints, both ways alike.
-    pub(crate) pair: u64,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     /// The call; it means something only if the sender is known.
@@ -92,9 +90,8 @@ struct PayloadType {
 }
 
 impl Stream {
-    pub(crate) fn new(pair: u64, at: Timestamp) -> Self {
+    pub(crate) fn new(at: Timestamp) -> Self {
         Self {
-            pair,
             first_seen: at,
             last_seen: at,
             call: 0,
