@@ -245,7 +245,7 @@ impl Hop {
             .iter()
             .enumerate()
             .filter(|(i, _)| !is_settled(*i))
-            .filter_map(|(i, terms)| Some((Section::of_hop(place, i), Some(terms.offered(by.side)?))))
+            .map(|(i, terms)| (Section::of_hop(place, i), terms.offered(by.side)))
             .collect();
         self.offer = Some(Offer { by, terms, is_answered: false });
         news
@@ -386,13 +386,23 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_offer_that_is_made_again_without_keys_is_plain_at_once() {
+        let mut negotiation = Negotiation::default();
+        let (_, news) = negotiation.describe(request(Caller, 1), terms(&[&keyed("SAVP")]));
+        assert!(matches!(news[0], (_, Some(Protection::Agreed(_)))));
+        negotiation.refused(1, 1);
+        let (_, news) = negotiation.describe(request(Caller, 2), terms(&[plain()]));
+        assert!(matches!(news[0], (_, None)));
+    }
+
+    #[test]
     fn each_hop_has_an_agreement_of_its_own() {
         let mut negotiation = Negotiation::default();
         let core = |by: Carrier| Carrier { branch: by.branch + 100, between: 2, ..by };
         let (offer, answer) = (keyed("SAVP"), taken("SAVP"));
         let (access, _) = negotiation.describe(request(Caller, 1), terms(&[&offer]));
         let (inside, news) = negotiation.describe(core(request(Caller, 1)), terms(&[plain()]));
-        assert!(access != inside && news.is_empty());
+        assert!(access != inside && news.iter().all(|(_, news)| news.is_none()));
         let (hop, news) = negotiation.describe(core(response(Callee, 1)), terms(&[plain()]));
         assert_eq!((hop, news.as_slice()), (inside, &[(Section::of_hop(inside, 0), None)][..]));
         let (hop, news) = negotiation.describe(response(Callee, 1), terms(&[&answer]));

@@ -14,7 +14,7 @@ const KNOWN_SOURCE: u64 = 16;
 
 /// What media owners were told of a stream beside what descriptions say.
 #[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Told {
+pub(crate) struct Announced {
     /// That its call's source is here.
     source: bool,
     /// That its copies, which look for their call, are that call's.
@@ -52,8 +52,8 @@ pub(crate) fn tell(
     }
     let Some((call, side)) = stream.link() else {
         // Where both ends are one host, everything would be a relay's.
-        if !stream.told.seeks && flow.src.ip() != flow.dst.ip() {
-            stream.told.seeks = true;
+        if !stream.announced.seeks && flow.src.ip() != flow.dst.ip() {
+            stream.announced.seeks = true;
             out.control(Control::Seek { names: directory.relayed(flow, ssrc).both(), at });
         }
         return;
@@ -71,15 +71,15 @@ pub(crate) fn tell(
             section,
         });
     };
-    if !stream.told.source && !directory.names(flow.src, call) {
-        stream.told.source = true;
+    if !stream.announced.source && !directory.names(flow.src, call) {
+        stream.announced.source = true;
         name(directory.source(flow, ssrc));
     }
-    if !stream.told.relayed && directory.is_sought() {
+    if !stream.announced.relayed && directory.is_sought() {
         // A copy before this one goes to where this one comes from, and one behind it leaves where this one goes to.
         let own = directory.relayed(flow.reversed(), ssrc);
         for endpoint in own.both().into_iter().filter(|endpoint| directory.seeks(*endpoint)) {
-            stream.told.relayed = true;
+            stream.announced.relayed = true;
             name(endpoint);
         }
     }
@@ -95,10 +95,10 @@ pub(crate) fn forget(
 ) {
     let Some((call, _)) = stream.link() else { return };
     let mut release = |endpoint: EndpointKey| out.control(Control::Release { endpoint, call, at });
-    if stream.told.source {
+    if stream.announced.source {
         release(directory.source(flow, ssrc));
     }
-    if stream.told.relayed {
+    if stream.announced.relayed {
         directory.relayed(flow.reversed(), ssrc).both().into_iter().for_each(release);
     }
 }

@@ -13,7 +13,8 @@ use crate::fact::{ClockRate, Silence};
 use crate::formats::Formats;
 use crate::listeners::Listener;
 use crate::secrecy::{Secrecy, Told};
-use crate::{Item, Side, siblings};
+use crate::siblings::Announced;
+use crate::{Item, Side};
 
 /// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
 const PROBATION: u8 = 4;
@@ -62,7 +63,7 @@ pub(crate) struct Stream {
     /// Whether its payloads are readable.
     secrecy: Secrecy,
     /// What media owners were told of it.
-    pub(crate) told: siblings::Told,
+    pub(crate) announced: Announced,
     /// What opens it, where signalling told the keys.
     opener: Option<Box<Opener>>,
     /// The window is over and its result was reported.
@@ -109,7 +110,7 @@ impl Stream {
             beginning: Beginning::default(),
             is_confirmed: false,
             secrecy: Secrecy::default(),
-            told: siblings::Told::default(),
+            announced: Announced::default(),
             opener: None,
             is_analysed: false,
             is_noise_told: false,
