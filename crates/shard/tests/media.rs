@@ -54,7 +54,11 @@ fn a_stream_that_began_before_the_description_that_names_it_is_claimed_later() {
     scene.invite(19_250, "late", 3, &sdp("192.0.2.77:4000", ""));
     scene.answer(19_300, "late", 3, &sdp("192.0.2.78:4000", ""));
     scene.talk(19_310, "192.0.2.77:4000", "192.0.2.78:4000", 3, 500..620);
+    // The call is long forgotten when the streams end.
     scene.bye(21_800, "late", 4);
+    scene.invite(40_000, "another", 1, &sdp("192.0.2.79:4000", ""));
+    scene.bye(40_100, "another", 2);
+    scene.talk(70_000, "192.0.2.80:4000", "192.0.2.81:4000", 9, 0..2);
     let outcome = scene.finish();
     assert_eq!(outcome.owner(HOSTS[0], HOSTS[1]), caller_of("late"));
     assert_eq!(outcome.owner("192.0.2.77:4000", "192.0.2.78:4000"), caller_of("late"));
