@@ -278,6 +278,11 @@ fn what_both_sides_name_is_encrypted_and_packets_in_clear_overrule_it() {
     assert_eq!(both.reading(SAID[0], SAID[1]), "encrypted");
     let offered = call(&format!("{opus}{PRINT}"), opus, sealed).finish();
     assert_eq!(offered.reading(SAID[0], SAID[1]), "codec");
+    let mut unanswered = Scene::new();
+    let (media, lines) = opus.split_once('|').unwrap();
+    unanswered.invite(0, "keys", 1, &sdp_of(SAID[0], media, &format!("{lines}{PRINT}")));
+    unanswered.stream(500, SAID[1], SAID[0], 0..100, sealed);
+    assert_eq!(unanswered.finish().reading(SAID[1], SAID[0]), "codec");
     // Whole frames that no cipher made.
     let agreed = format!("RTP/AVP 0|{}", crypto(1, LINE));
     let clear = call(&agreed, &agreed, plain).finish();
