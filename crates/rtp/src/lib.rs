@@ -5,6 +5,7 @@
 
 mod beginning;
 mod codec;
+mod dtls;
 mod encoding;
 pub mod g711;
 pub mod g722;
@@ -13,12 +14,15 @@ mod packet;
 mod reception;
 mod rtcp;
 mod srtp;
+mod stun;
 
 pub use beginning::Beginning;
 pub use codec::{Codec, static_format};
+pub use dtls::DtlsStep;
 pub use encoding::{encoding_name, known_encoding};
 pub use jitter::Jitter;
 pub use packet::{Kind, Packet, classify};
 pub use reception::{Arrival, Reception};
 pub use rtcp::{Rtcp, SenderReport};
 pub use srtp::{SrtpKey, SrtpSession};
+pub use stun::IceCheck;

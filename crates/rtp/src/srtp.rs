@@ -1,20 +1,31 @@
-//! Media whose keys stand in the clear beside it: SRTP (RFC 3711) keyed by session descriptions (RFC 4568), AES in counter mode.
+//! Media whose keys stand in the clear beside it: SRTP (RFC 3711) keyed by session descriptions (RFC 4568), AES in counter mode with
+//! HMAC-SHA1 or in Galois/Counter Mode (RFC 7714).
 //!
 //! Packets are opened in memory, and only where their tag proves that the key is theirs.
 
 use aes::cipher::{KeyIvInit, StreamCipher};
 use base64::Engine;
+use ghash::GHash;
+use ghash::universal_hash::UniversalHash;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
 /// Octets of a master salt, and of a session's authentication key.
 const SALT: usize = 14;
+const GCM_SALT: usize = 12;
 const AUTH_KEY: usize = 20;
+
+/// Octets of a tag in Galois/Counter Mode.
+const GCM_TAG: usize = 16;
 
 /// Labels of the keys that are derived (RFC 3711 section 4.3.1).
 const ENCRYPTION: u8 = 0;
 const AUTHENTICATION: u8 = 1;
 const SALTING: u8 = 2;
+
+/// Blocks of Galois/Counter Mode: which makes the tag, and where the payload's begin.
+const TAG: u8 = 1;
+const PAYLOAD: u8 = 2;
 
 /// Of packets after the first one of so many is proved again: a key that was theirs stays theirs.
 const PROVE_ONE_OF: u32 = 64;
@@ -28,15 +39,41 @@ pub struct SrtpKey {
     key: [u8; 32],
     /// 16 or 32.
     key_len: usize,
+    /// Shorter ones end in zeros (RFC 7714 section 11).
     salt: [u8; SALT],
-    tag_len: usize,
+    proof: Proof,
     mki_len: usize,
+}
+
+/// How a packet proves its key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Proof {
+    /// HMAC-SHA1, cut to so many octets, behind the key's identifier.
+    Hmac(usize),
+    /// A tag of Galois/Counter Mode, before the key's identifier (RFC 7714 section 13.1).
+    Gcm,
+}
+
+impl Proof {
+    const fn tag_len(self) -> usize {
+        match self {
+            Self::Hmac(len) => len,
+            Self::Gcm => GCM_TAG,
+        }
+    }
+
+    const fn salt_len(self) -> usize {
+        match self {
+            Self::Hmac(_) => SALT,
+            Self::Gcm => GCM_SALT,
+        }
+    }
 }
 
 impl std::fmt::Debug for SrtpKey {
     /// Without the key: it reaches no log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SrtpKey({} bits, tag {})", self.key_len * 8, self.tag_len)
+        write!(f, "SrtpKey({} bits, {:?})", self.key_len * 8, self.proof)
     }
 }
 
@@ -47,11 +84,13 @@ impl SrtpKey {
     pub fn parse(crypto: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(crypto).ok()?;
         let mut words = text.split_ascii_whitespace().skip(1);
-        let (key_len, tag_len) = match words.next()? {
-            "AES_CM_128_HMAC_SHA1_80" => (16, 10),
-            "AES_CM_128_HMAC_SHA1_32" => (16, 4),
-            "AES_256_CM_HMAC_SHA1_80" => (32, 10),
-            "AES_256_CM_HMAC_SHA1_32" => (32, 4),
+        let (key_len, proof) = match words.next()? {
+            "AES_CM_128_HMAC_SHA1_80" => (16, Proof::Hmac(10)),
+            "AES_CM_128_HMAC_SHA1_32" => (16, Proof::Hmac(4)),
+            "AES_256_CM_HMAC_SHA1_80" => (32, Proof::Hmac(10)),
+            "AES_256_CM_HMAC_SHA1_32" => (32, Proof::Hmac(4)),
+            "AEAD_AES_128_GCM" => (16, Proof::Gcm),
+            "AEAD_AES_256_GCM" => (32, Proof::Gcm),
             _ => return None,
         };
         let inline = words.next()?.strip_prefix("inline:")?;
@@ -62,11 +101,12 @@ impl SrtpKey {
         let octets = base64::engine::general_purpose::STANDARD.decode(parts.next()?).ok()?;
         // A lifetime has no colon, an identifier its length behind one.
         let mki_len = parts.find_map(|part| part.split_once(':')?.1.parse().ok()).unwrap_or(0);
-        let (key_part, salt) = octets.split_at_checked(key_len)?;
-        let mut key = [0; 32];
+        let (key_part, salt_part) = octets.split_at_checked(key_len)?;
+        let (mut key, mut salt) = ([0; 32], [0; SALT]);
         key.get_mut(..key_len)?.copy_from_slice(key_part);
-        (mki_len <= 128).then_some(())?;
-        Some(Self { key, key_len, salt: salt.try_into().ok()?, tag_len, mki_len })
+        (mki_len <= 128 && salt_part.len() == proof.salt_len()).then_some(())?;
+        salt.get_mut(..proof.salt_len())?.copy_from_slice(salt_part);
+        Some(Self { key, key_len, salt, proof, mki_len })
     }
 
     fn derive<const N: usize>(&self, label: u8) -> [u8; N] {
@@ -115,9 +155,11 @@ impl SrtpSession {
         let derived: [u8; 32] = master.derive(ENCRYPTION);
         let (used, _) = key.split_at_mut(master.key_len);
         used.copy_from_slice(derived.get(..master.key_len).unwrap_or_default());
+        let mut salt: [u8; SALT] = master.derive(SALTING);
+        salt.iter_mut().skip(master.proof.salt_len()).for_each(|octet| *octet = 0);
         Self {
             key,
-            salt: master.derive(SALTING),
+            salt,
             auth: master.derive(AUTHENTICATION),
             master: master.clone(),
             rollovers: 0,
@@ -142,16 +184,20 @@ impl SrtpSession {
     /// Opens a packet and answers its payload; none if it is not this key's, or malformed.
     pub fn open(&mut self, packet: &[u8]) -> Option<&[u8]> {
         let header_len = header_len(packet)?;
-        let end = packet.len().checked_sub(self.master.tag_len + self.master.mki_len)?;
+        let tag_len = self.master.proof.tag_len();
+        let end = packet.len().checked_sub(tag_len + self.master.mki_len)?;
         let (sent, trailer) = packet.split_at_checked(end)?;
         let (header, sealed) = sent.split_at_checked(header_len)?;
         let seq = u16::from_be_bytes([*header.get(2)?, *header.get(3)?]);
         let ssrc: [u8; 4] = header.get(8..12)?.try_into().ok()?;
         let rollovers = self.rollovers_of(seq);
         if self.opened.is_multiple_of(PROVE_ONE_OF) {
-            let tag = trailer.get(self.master.mki_len..)?;
-            let proof = self.proof(sent, rollovers)?;
-            if proof.get(..self.master.tag_len)? != tag {
+            let tag = match self.master.proof {
+                Proof::Hmac(_) => trailer.get(self.master.mki_len..)?,
+                Proof::Gcm => trailer.get(..tag_len)?,
+            };
+            let proof = self.proof(header, sealed, ssrc, rollovers, seq)?;
+            if proof.get(..tag_len)? != tag {
                 return None;
             }
         }
@@ -164,7 +210,7 @@ impl SrtpSession {
         }
         self.payload.clear();
         self.payload.extend_from_slice(sealed);
-        let iv = self.iv(ssrc, rollovers, seq);
+        let iv = self.iv(ssrc, rollovers, seq, PAYLOAD);
         self.master.stream(&self.key, &iv, &mut self.payload);
         Some(&self.payload)
     }
@@ -174,25 +220,51 @@ impl SrtpSession {
     pub fn seal(&self, packet: &[u8], rollovers: u32) -> Option<Vec<u8>> {
         let (header, payload) = packet.split_at_checked(header_len(packet)?)?;
         let seq = u16::from_be_bytes([*header.get(2)?, *header.get(3)?]);
-        let iv = self.iv(header.get(8..12)?.try_into().ok()?, rollovers, seq);
+        let ssrc = header.get(8..12)?.try_into().ok()?;
+        let iv = self.iv(ssrc, rollovers, seq, PAYLOAD);
         let mut sealed = payload.to_vec();
         self.master.stream(&self.key, &iv, &mut sealed);
-        let mut out = [header, &sealed].concat();
-        let proof = self.proof(&out, rollovers)?;
-        out.extend(proof.get(..self.master.tag_len)?);
-        Some(out)
+        let proof = self.proof(header, &sealed, ssrc, rollovers, seq)?;
+        Some([header, &sealed, proof.get(..self.master.proof.tag_len())?].concat())
     }
 
     /// The tag over what was sent, whole.
-    fn proof(&self, sent: &[u8], rollovers: u32) -> Option<[u8; 20]> {
-        let mut mac = Hmac::<Sha1>::new_from_slice(&self.auth).ok()?;
-        mac.update(sent);
-        mac.update(&rollovers.to_be_bytes());
-        Some(mac.finalize().into_bytes().into())
+    fn proof(
+        &self,
+        header: &[u8],
+        sealed: &[u8],
+        ssrc: [u8; 4],
+        rollovers: u32,
+        seq: u16,
+    ) -> Option<[u8; 20]> {
+        match self.master.proof {
+            Proof::Hmac(_) => {
+                let mut mac = Hmac::<Sha1>::new_from_slice(&self.auth).ok()?;
+                mac.update(header);
+                mac.update(sealed);
+                mac.update(&rollovers.to_be_bytes());
+                Some(mac.finalize().into_bytes().into())
+            }
+            Proof::Gcm => {
+                let (mut subkey, mut mask) = ([0; 16], [0; GCM_TAG]);
+                self.master.stream(&self.key, &[0; 16], &mut subkey);
+                self.master.stream(&self.key, &self.iv(ssrc, rollovers, seq, TAG), &mut mask);
+                let mut hash = GHash::new(&subkey.into());
+                hash.update_padded(header);
+                hash.update_padded(sealed);
+                let bits = |octets: &[u8]| (octets.len() as u64 * 8).to_be_bytes();
+                hash.update_padded(&[bits(header), bits(sealed)].concat());
+                let mut proof = [0; 20];
+                for ((octet, sum), mask) in proof.iter_mut().zip(hash.finalize()).zip(mask) {
+                    *octet = sum ^ mask;
+                }
+                Some(proof)
+            }
+        }
     }
 
-    /// RFC 3711 section 4.1.1.
-    fn iv(&self, ssrc: [u8; 4], rollovers: u32, seq: u16) -> [u8; 16] {
+    /// RFC 3711 section 4.1.1; RFC 7714 section 8.1, where block 1 makes the tag and those from 2 on the key stream.
+    fn iv(&self, ssrc: [u8; 4], rollovers: u32, seq: u16, block: u8) -> [u8; 16] {
         let mut iv = [0; 16];
         let (salted, _) = iv.split_at_mut(SALT);
         salted.copy_from_slice(&self.salt);
@@ -201,9 +273,16 @@ impl SrtpSession {
                 *octet ^= other;
             }
         };
-        mix(4, &ssrc);
-        mix(8, &rollovers.to_be_bytes());
-        mix(12, &seq.to_be_bytes());
+        let at = match self.master.proof {
+            Proof::Hmac(_) => 4,
+            Proof::Gcm => 2,
+        };
+        mix(at, &ssrc);
+        mix(at + 4, &rollovers.to_be_bytes());
+        mix(at + 8, &seq.to_be_bytes());
+        if self.master.proof == Proof::Gcm {
+            mix(15, &[block]);
+        }
         iv
     }
 
@@ -268,11 +347,52 @@ mod tests {
     fn the_key_stream_is_that_of_the_standards_example() {
         let mut key = [0; 32];
         key[..16].copy_from_slice(&hex("2B7E151628AED2A6ABF7158809CF4F3C"));
-        let master = SrtpKey { key, key_len: 16, salt: [0; SALT], tag_len: 10, mki_len: 0 };
+        let master = SrtpKey { key, key_len: 16, salt: [0; SALT], proof: Proof::Hmac(10), mki_len: 0 };
         let iv: [u8; 16] = hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD0000").try_into().unwrap();
         let mut octets = [0; 32];
         master.stream(&key, &iv, &mut octets);
         assert_eq!(octets[..], hex("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB"));
+    }
+
+    /// RFC 7714, sections 16.1.1 and 16.2.1: they give the session's keys, not the master's.
+    #[test]
+    fn packets_in_galois_counter_mode_are_those_of_the_standards_examples() {
+        let key: [u8; 32] = std::array::from_fn(|i| i as u8);
+        let plain = hex(
+            "8040f17b8041f8d35501a0b247616c6c696120657374206f6d6e69732064697669736120696e207061727465732074726573",
+        );
+        for (key_len, expected) in [
+            (
+                16,
+                "8040f17b8041f8d35501a0b2f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b36de3adf8833899d7f27beb16a9152cf765ee4390cce",
+            ),
+            (
+                32,
+                "8040f17b8041f8d35501a0b232b1de78a822fe12ef9f78fa332e33aab18012389a58e2f3b50b2a0276ffae0f1ba63799b87b7aa3db36dfffd6b0f9bb7878d7a76c13",
+            ),
+        ] {
+            let mut salt = [0; SALT];
+            salt[..GCM_SALT].copy_from_slice(&hex("517569642070726f2071756f"));
+            let master = SrtpKey { key, key_len, salt, proof: Proof::Gcm, mki_len: 0 };
+            let mut session = SrtpSession { key, salt, ..SrtpSession::new(&master) };
+            assert_eq!(session.seal(&plain, 0).unwrap(), hex(expected));
+            assert_eq!(session.open(&hex(expected)), Some(&plain[12..]));
+            let mut forged = hex(expected);
+            forged[20] ^= 1;
+            let mut session = SrtpSession { key, salt, ..SrtpSession::new(&master) };
+            assert_eq!(session.open(&forged), None);
+        }
+    }
+
+    #[test]
+    fn a_keys_identifier_stands_before_a_mac_and_behind_a_tag_of_gcm() {
+        for (suite, len, tag_len) in [("AES_CM_128_HMAC_SHA1_80", 30, 10), ("AEAD_AES_128_GCM", 28, 16)] {
+            let master = SrtpKey::parse(line(suite, &vec![7; len], "|2^20|1:4").as_bytes()).unwrap();
+            let mut packet = sealed(&master, 9, 0, &[5; 160]);
+            let at = if suite.starts_with("AEAD") { packet.len() } else { packet.len() - tag_len };
+            packet.splice(at..at, [0, 0, 0, 1]);
+            assert_eq!(SrtpSession::new(&master).open(&packet), Some(&[5; 160][..]), "{suite}");
+        }
     }
 
     fn sealed(master: &SrtpKey, seq: u16, rollovers: u32, payload: &[u8]) -> Vec<u8> {
@@ -285,7 +405,12 @@ mod tests {
 
     #[test]
     fn packets_are_opened_over_a_rollover_and_foreign_ones_are_not() {
-        for (suite, len) in [("AES_CM_128_HMAC_SHA1_32", 30), ("AES_256_CM_HMAC_SHA1_80", 46)] {
+        for (suite, len) in [
+            ("AES_CM_128_HMAC_SHA1_32", 30),
+            ("AES_256_CM_HMAC_SHA1_80", 46),
+            ("AEAD_AES_128_GCM", 28),
+            ("AEAD_AES_256_GCM", 44),
+        ] {
             let master = SrtpKey::parse(line(suite, &vec![7; len], "").as_bytes()).unwrap();
             let other = SrtpKey::parse(line(suite, &vec![8; len], "").as_bytes()).unwrap();
             let (mut own, mut foreign) = (SrtpSession::new(&master), SrtpSession::new(&other));

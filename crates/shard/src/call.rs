@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use crate::Side;
 use crate::control::EndpointKey;
 use crate::fact::CallProgress;
+use crate::negotiation::Negotiation;
 
 /// How far a call has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +65,10 @@ pub(crate) struct Call {
     pub(crate) is_marked: bool,
     /// Where its sides listen for media.
     pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
+    /// Its offers and answers, once somebody spoke of keys or candidates.
+    pub(crate) negotiation: Option<Box<Negotiation>>,
+    /// Before that a request offered media without.
+    pub(crate) is_offered_plain: bool,
 }
 
 /// Hops, forks and endpoints kept per call; more are an attack.
@@ -93,6 +98,8 @@ impl Call {
             is_reported: false,
             is_marked: false,
             endpoints: SmallVec::new(),
+            negotiation: None,
+            is_offered_plain: false,
         }
     }
 

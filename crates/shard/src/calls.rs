@@ -1,22 +1,20 @@
-use std::sync::Arc;
-
 use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
-use bellwether_rtp::SrtpKey;
-use bellwether_sip::sdp::{Media, Session, description};
+use bellwether_sip::sdp::{Session, description, fragment};
 use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
+use crate::announce::{Announcer, release, settle};
 use crate::call::{Call, Event, Phase, is_of_calls};
-use crate::control::EndpointKey;
 use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
 use crate::formats::FormatLists;
 use crate::named::Named;
+use crate::negotiation::Carrier;
 use crate::party::{clear, text, user_of, user_text};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::Novelty;
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
-use crate::{Claims, Control, Limits, Side, Tally};
+use crate::{Claims, Limits, Side, Tally};
 
 /// A call that is over is remembered this long for late copies, retransmissions and other hops.
 const LINGER: Span = Span::from_secs(10);
@@ -119,11 +117,11 @@ impl Calls {
                     }
                     return;
                 };
-                self.in_dialog_request(sip, method, &found, out);
+                self.in_dialog_request(sip, method, &found, out, tally);
             }
             StartLine::Status { code, .. } => {
                 if let Some(found) = found {
-                    self.response(sip, code, &found, out);
+                    self.response(sip, code, &found, out, tally);
                 }
             }
             StartLine::Unknown(_) => {}
@@ -185,9 +183,9 @@ impl Calls {
                     call.step(Event::Retry, item.stamp);
                 }
                 call.hop(item.flow, flow_hash);
-                let (call, class) = (call.identity, call.class());
+                let class = call.class();
                 self.table.touch(found.slot, class, item.at);
-                self.negotiate(sip, found.slot, call, Side::Caller, out);
+                self.negotiate(sip, found.slot, Side::Caller, out, tally);
                 return;
             }
             // The Call-ID is used again for the next call (some gateways do that).
@@ -206,10 +204,17 @@ impl Calls {
             release(&evicted.value, item.at, out);
             out.report(evicted.value.report());
         }
-        self.negotiate(sip, slot, identity, Side::Caller, out);
+        self.negotiate(sip, slot, Side::Caller, out, tally);
     }
 
-    fn in_dialog_request(&mut self, sip: &Sip<'_, '_>, method: Method, found: &Found, out: &mut Outbox) {
+    fn in_dialog_request(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        method: Method,
+        found: &Found,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
         let item = sip.item;
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
         match method {
@@ -232,18 +237,15 @@ impl Calls {
             }
             _ => {}
         }
-        let (identity, class, is_over) = (call.identity, call.class(), call.phase == Phase::Over);
+        let class = call.class();
         self.table.touch(found.slot, class, item.at);
-        if !is_over {
-            self.negotiate(sip, found.slot, identity, found.from_side, out);
-        }
+        self.negotiate(sip, found.slot, found.from_side, out, tally);
     }
 
-    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, found: &Found, out: &mut Outbox) {
+    fn response(&mut self, sip: &Sip<'_, '_>, code: u16, found: &Found, out: &mut Outbox, tally: &mut Tally) {
         let Sip { item, cseq, .. } = sip;
         let tag_hash = sip.parts.to_tag().map(|tag| self.hash_key.parts(&[tag]) as u32);
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
-        let identity = call.identity;
         let answers_invite = cseq.method == Method::Invite && cseq.number == call.cseq;
         if answers_invite && found.from_side == Side::Caller {
             if let (Some(hash), 101..=299) = (tag_hash, code) {
@@ -278,34 +280,65 @@ impl Calls {
                 settle(call, offer, code < 300, item.at, out);
             }
         }
-        if (101..=299).contains(&code) {
-            self.negotiate(sip, found.slot, identity, found.from_side.other(), out);
+        match code {
+            101..=299 => self.negotiate(sip, found.slot, found.from_side.other(), out, tally),
+            300..=699 => self.offer_refused(sip, found.slot),
+            _ => {}
         }
     }
 
-    /// Tells media owners where `side`, the description's author, listens.
-    fn negotiate(&mut self, sip: &Sip<'_, '_>, slot: SlotId, call: i64, side: Side, out: &mut Outbox) {
-        let Sip { item, message, .. } = sip;
-        let Some(body) = description(message.get(Name::ContentType), message.body()) else { return };
-        let Some(session) = Session::parse(body) else { return };
-        let is_reinvite = message.method() == Some(Method::Invite) && sip.parts.to_tag().is_some();
-        let offered_by = is_reinvite.then_some(sip.cseq.number);
-        for media in &session.media {
-            let Some(endpoint) = listening_endpoint(media) else { continue };
-            let endpoint = EndpointKey::new(&self.endpoint_key, endpoint);
-            let has_room = self.table.get_mut(slot).is_some_and(|(_, call)| call.listens_at(endpoint));
-            if has_room {
-                out.control(Control::Listen {
-                    endpoint,
-                    call,
-                    side,
-                    since: item.at,
-                    formats: self.formats.of(media, item.at),
-                    offered_by,
-                    is_secure: media.is_secure(),
-                    keys: keys(media),
-                });
+    /// Tells media owners what a description says that `side` wrote.
+    fn negotiate(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        slot: SlotId,
+        side: Side,
+        out: &mut Outbox,
+        tally: &mut Tally,
+    ) {
+        let Sip { item, message, parts, cseq, .. } = sip;
+        let (kind, body) = (message.get(Name::ContentType), message.body());
+        let is_trickle = cseq.method == Method::Info;
+        let session = match cseq.method {
+            // In the bodies of others nobody offers or answers: an OPTIONS' tells what would be possible (RFC 3261 section 11.2).
+            Method::Invite | Method::Ack | Method::Prack | Method::Update => {
+                description(kind, body).and_then(Session::parse)
             }
+            Method::Info => fragment(kind, body).map(Session::parse_fragment),
+            _ => None,
+        };
+        let Some(session) = session else { return };
+        let hash = |parts: &[&[u8]]| self.hash_key.parts(parts) as u32;
+        let FlowKey { src, dst } =
+            if item.flow.src < item.flow.dst { item.flow } else { item.flow.reversed() };
+        let by = Carrier {
+            side,
+            is_response: message.method().is_none(),
+            cseq: cseq.number,
+            branch: hash(&[parts.top_via.and_then(|via| via.branch()).unwrap_or_default()]),
+            between: self.flow_hash(FlowKey { src, dst }),
+        };
+        let Some((_, call)) = self.table.get_mut(slot) else { return };
+        // A late copy of an answer opens nothing again.
+        if call.phase == Phase::Over {
+            return;
+        }
+        let (formats, endpoint_key) = (&mut self.formats, &self.endpoint_key);
+        let is_reinvite = message.method() == Some(Method::Invite) && parts.to_tag().is_some();
+        let offered_by = is_reinvite.then_some(cseq.number);
+        let mut announcer =
+            Announcer { call, by, at: item.at, offered_by, formats, endpoint_key, out, tally };
+        if is_trickle { announcer.trickle(&session) } else { announcer.describe(&session) }
+    }
+
+    /// An INVITE or UPDATE was refused, and what it offered with it.
+    fn offer_refused(&mut self, sip: &Sip<'_, '_>, slot: SlotId) {
+        let branch = sip.parts.top_via.and_then(|via| via.branch()).unwrap_or_default();
+        let branch = self.hash_key.parts(&[branch]) as u32;
+        if let Some((_, call)) = self.table.get_mut(slot)
+            && let Some(negotiation) = &mut call.negotiation
+        {
+            negotiation.refused(sip.cseq.number, branch);
         }
     }
 
@@ -400,35 +433,4 @@ impl Outbox {
             self.fact(Fact::CallProgress(Box::new(progress)));
         }
     }
-}
-
-fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
-    for endpoint in &call.endpoints {
-        out.control(Control::Release { endpoint: *endpoint, call: call.identity, at });
-    }
-}
-
-/// A re-INVITE, by who sent it and its CSeq, was answered for good.
-fn settle(call: &Call, (side, cseq): (Side, u32), is_accepted: bool, at: Timestamp, out: &mut Outbox) {
-    if !call.is_reinvited_by(side, cseq) {
-        return;
-    }
-    for endpoint in &call.endpoints {
-        let (endpoint, call) = (*endpoint, call.identity);
-        out.control(Control::Settled { endpoint, call, side, cseq, is_accepted, at });
-    }
-}
-
-/// The keys under which the media's author sends: one of those it names.
-fn keys(media: &Media<'_>) -> Option<Arc<[SrtpKey]>> {
-    let found: Vec<SrtpKey> = media.crypto.iter().filter_map(|line| SrtpKey::parse(line)).collect();
-    (!found.is_empty()).then(|| found.into())
-}
-
-/// Where the media's author wants to receive, if it does.
-fn listening_endpoint(media: &Media<'_>) -> Option<Endpoint> {
-    let address = media.address.filter(|a| !a.is_unspecified())?;
-    (media.port != 0 && media.proto.windows(3).any(|w| w == b"RTP")
-        || media.proto.windows(4).any(|w| w == b"SAVP"))
-    .then(|| Endpoint::new(address, media.port))
 }

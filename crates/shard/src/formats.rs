@@ -75,6 +75,11 @@ impl FormatLog {
         Self { latest: formats, changes: None }
     }
 
+    /// The latest description.
+    pub(crate) const fn latest(&self) -> &Arc<Formats> {
+        &self.latest
+    }
+
     /// Takes a later description; the first was of `first`. Two media sections of one description that name one
     /// endpoint (RFC 8843) count together. Answers whether a payload type now stands for something else.
     pub(crate) fn add(&mut self, newer: &Arc<Formats>, first: Timestamp, at: Timestamp) -> bool {

@@ -7,6 +7,7 @@
 //!
 //! This crate must never know a thread, a file or the database, and it hands out owned facts only.
 
+mod announce;
 mod authors;
 mod call;
 mod calls;
@@ -15,13 +16,18 @@ mod control;
 mod fact;
 mod formats;
 mod limits;
+mod listeners;
 mod media;
 mod named;
+mod negotiation;
 mod newcomers;
+mod pairs;
 mod party;
 mod prints;
 mod recurring;
 mod registrations;
+mod secrecy;
+mod siblings;
 mod sightings;
 mod stream;
 mod tally;
@@ -32,7 +38,7 @@ mod under_way;
 mod worker;
 
 pub use claims::Claims;
-pub use control::{Control, Side};
+pub use control::{Control, Keys, Protection, Side};
 pub use fact::{
     AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, NoRates, Order,
     Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted, Sighting,
@@ -40,7 +46,9 @@ pub use fact::{
 };
 pub use formats::Formats;
 pub use limits::{Limits, VIRTUAL_SHARDS};
+pub use listeners::Rank;
 pub use named::Named;
+pub use negotiation::Section;
 pub use party::Clear;
 pub use recurring::TimerKind;
 pub use tally::Tally;

@@ -1,8 +1,13 @@
 use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, Timestamp};
-use bellwether_rtp::{Arrival, Codec, Packet, Rtcp};
+use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
+use crate::formats::Described;
+use crate::listeners::Claim;
+use crate::pairs::{Checked, Pairs};
+use crate::secrecy::Told;
+use crate::siblings;
 use crate::stream::{Stream, captured};
 use crate::timers::Timers;
 use crate::transactions::MIRROR_DELAY;
@@ -18,16 +23,13 @@ const CALL_GAP: Span = Span::from_millis(500);
 /// How often a busy stream is moved to the back of its queue.
 const TOUCH_EVERY: Span = Span::from_secs(1);
 
-/// Endpoint pairs with a DTLS handshake remembered per shard.
-const DTLS_PAIRS: usize = 4096;
-
 /// RTCP datagrams remembered per shard: what 10,000 calls send within the mirror's delay, over all shards.
 const RECENT_REPORTS: usize = 64;
 
 /// The media streams of a shard.
 pub(crate) struct Media {
     table: LruTable<Key, Stream, 2>,
-    dtls: LruTable<u64, (), 1>,
+    pairs: Pairs,
     /// RTCP datagrams of late, so that the mirror's copies do not count again. RTP tells its own by their numbers.
     reports: LruTable<u64, (), 1>,
     identity_key: HashKey,
@@ -52,7 +54,7 @@ impl Media {
     pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
         Self {
             table: LruTable::new(Limits::per_shard(limits.streams)),
-            dtls: LruTable::new(DTLS_PAIRS),
+            pairs: Pairs::new(identity_key),
             reports: LruTable::new(RECENT_REPORTS),
             identity_key,
             window: limits.analysis_window,
@@ -78,35 +80,36 @@ impl Media {
         let (flow, ssrc) = (item.flow, packet.ssrc);
         let mut slot = match self.find(pair, flow, ssrc) {
             Some(slot) => slot,
-            None => self.open(pair, flow, ssrc, item.at, out, tally),
+            None => self.open(item, ssrc, directory, out, tally),
         };
         if self.belongs_to_next_call(slot, flow, item.at, directory) {
             self.close(slot, directory, out, tally);
-            slot = self.open(pair, flow, ssrc, item.at, out, tally);
+            slot = self.open(item, ssrc, directory, out, tally);
         }
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
-        let is_new = stream.reception.packets() == 0;
         let looks_for_call = stream.looks_for_call();
+        let takes_call = looks_for_call && stream.takes_call();
         let looks_for_formats = stream.timing.looks(packet.payload_type, captured(item), directory.remaps());
         let found = if looks_for_call || looks_for_formats {
-            directory.call_of(flow, stream.first_seen)
+            directory.call_of(flow, ssrc, self.pairs.checked(flow), stream.first_seen)
         } else {
             None
         };
         let was_confirmed = stream.is_confirmed();
-        if is_new && self.dtls.find(pair, &pair).is_some() {
-            stream.encrypt();
+        if looks_for_call {
+            // Before the payload is looked at: what it is depends on it.
+            learn(stream, found, self.pairs.is_encrypted(flow), directory);
         }
-        let described = found.map(|(listener, _)| directory.described(flow, listener.call));
+        let described = described(stream, found, flow, directory);
         if looks_for_formats {
             stream.timing.describe(item.at, described.as_ref(), directory.remaps());
         }
         let arrival = stream.packet(&packet, item, is_cut, described.as_ref());
-        if looks_for_call && let Some((listener, is_sender)) = found {
-            stream.join(listener, is_sender, described.as_ref(), directory.remaps());
-            if let Some(keys) = stream.link().and_then(|(call, sender)| directory.keys_of(call, sender)) {
-                stream.unlock(keys);
+        if looks_for_call {
+            if let Some((listener, is_sender)) = found.filter(|_| takes_call) {
+                stream.join(listener, is_sender, described.as_ref(), directory.remaps());
             }
+            siblings::tell(stream, found, (flow, ssrc), item.at, directory, out);
         }
         let found = if stream.window_is_over(self.window) {
             Some(stream.take_silence())
@@ -172,10 +175,19 @@ impl Media {
         false
     }
 
-    /// Takes a DTLS record: what follows between these endpoints is encrypted.
-    pub(crate) fn dtls(&mut self, pair: u64, at: Timestamp) {
-        let (slot, _) = self.dtls.find_or_insert(pair, pair, at);
-        self.dtls.touch(slot, 0, at);
+    /// Takes a DTLS record: what follows a handshake between these endpoints is encrypted.
+    pub(crate) fn dtls(&mut self, item: &Item<'_>) {
+        if let Some(step) = DtlsStep::parse(item.bytes) {
+            self.pairs.handshake(item.flow, step, item.at);
+        }
+    }
+
+    /// Takes a STUN message: a check of ICE names the call's two sides, wherever NAT puts them.
+    pub(crate) fn stun(&mut self, item: &Item<'_>, directory: &MediaDirectory) {
+        if let Some(IceCheck { asked, asking }) = IceCheck::parse(item.bytes) {
+            let checked = Checked { src: directory.fragment(asking), dst: directory.fragment(asked) };
+            self.pairs.check(item.flow, checked, item.at);
+        }
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
@@ -200,8 +212,10 @@ impl Media {
             {
                 let mut fact = told(&self.identity_key, key, stream, Silence::Pending);
                 // Whether a stream that is too short to look again has a call is settled at its end; till then it is shown where it would be.
+                let checked = self.pairs.checked(fact.flow);
                 if fact.call.is_none()
-                    && let Some((listener, is_sender)) = directory.call_of(fact.flow, stream.first_seen)
+                    && let Some((listener, is_sender)) =
+                        directory.call_of(fact.flow, key.ssrc, checked, stream.first_seen)
                 {
                     fact.call = Some(listener.call);
                     fact.sender = Some(if is_sender { listener.side } else { listener.side.other() });
@@ -231,19 +245,20 @@ impl Media {
 
     fn open(
         &mut self,
-        pair: u64,
-        flow: FlowKey,
+        item: &Item<'_>,
         ssrc: u32,
-        at: Timestamp,
+        directory: &MediaDirectory,
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> SlotId {
+        let Item { pair, flow, at, .. } = *item;
         let (hash, key) = (hash(pair, flow, ssrc), Key { flow: flow.into(), ssrc });
         let (slot, evicted) = self.table.insert(hash, key, Stream::new(at), PROBATION, at);
         if let Some(Evicted { key, mut value }) = evicted {
             if value.is_confirmed() {
                 tally.losses.count(Loss::StreamEvicted);
             }
+            siblings::forget(&value, (key.flow.unpack(), key.ssrc), at, directory, out);
             report(&self.identity_key, &key, &mut value, out, tally);
         }
         slot
@@ -252,6 +267,8 @@ impl Media {
     fn close(&mut self, slot: SlotId, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
         self.link_late(slot, directory);
         if let Some((key, mut stream)) = self.table.remove(slot) {
+            let last_seen = stream.last_seen;
+            siblings::forget(&stream, (key.flow.unpack(), key.ssrc), last_seen, directory, out);
             report(&self.identity_key, &key, &mut stream, out, tally);
         }
     }
@@ -264,24 +281,67 @@ impl Media {
         at: Timestamp,
         directory: &MediaDirectory,
     ) -> bool {
-        let Some((_, stream)) = self.table.get(slot) else { return false };
+        let Some((key, stream)) = self.table.get(slot) else { return false };
         if at.since(stream.last_seen) < CALL_GAP {
             return false;
         }
         let Some((call, _)) = stream.link() else { return false };
-        !directory.is_open(flow, call)
-            && directory.call_of(flow, at).is_some_and(|(listener, _)| listener.call != call)
+        let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(flow), at);
+        !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
     }
 
     /// A stream that was too short to look again does so at its end.
     fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
-        if !(stream.is_settled() && stream.timing.is_settled())
-            && let Some((listener, is_sender)) = directory.call_of(key.flow.unpack(), stream.first_seen)
-        {
-            let described = directory.described(key.flow.unpack(), listener.call);
-            stream.join(listener, is_sender, Some(&described), directory.remaps());
+        if !stream.takes_call() && stream.timing.is_settled() {
+            return;
         }
+        let flow = key.flow.unpack();
+        let checked = self.pairs.checked(flow);
+        let found = directory.call_of(flow, key.ssrc, checked, stream.first_seen);
+        let described = described(stream, found, flow, directory);
+        if !stream.takes_call() {
+            stream.timing.describe(stream.last_seen, described.as_ref(), directory.remaps());
+            return;
+        }
+        learn(stream, found, self.pairs.is_encrypted(flow), directory);
+        if let Some((listener, is_sender)) = found {
+            stream.join(listener, is_sender, described.as_ref(), directory.remaps());
+        }
+    }
+}
+
+/// What descriptions say of a stream's payload types: those of its call, once it has one that is no guess.
+fn described<'a>(
+    stream: &Stream,
+    found: Option<Claim<'a>>,
+    flow: FlowKey,
+    directory: &'a MediaDirectory,
+) -> Option<Described<'a>> {
+    let is_its = |call| stream.takes_call() || stream.link().is_some_and(|(linked, _)| linked == call);
+    found.filter(|(listener, _)| is_its(listener.call)).map(|claim| directory.described(flow, claim))
+}
+
+/// Tells a stream what is known of its encryption by now.
+fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, directory: &MediaDirectory) {
+    let linked = stream.link().map(|(call, _)| call);
+    let by_handshake = if is_handshaken { Told::Sealed } else { Told::Plain };
+    let Some((listener, is_sender)) = found else {
+        if linked.is_none() {
+            stream.tell(by_handshake);
+        }
+        return;
+    };
+    // Another call's word, or what is left of this one's when it is over, changes nothing.
+    let is_same = linked == Some(listener.call);
+    if (linked.is_some() && !is_same && !stream.takes_call()) || (is_same && listener.released_at.is_some()) {
+        return;
+    }
+    let protection = directory.protection_of(listener);
+    stream.tell(by_handshake.max(Told::by(protection)));
+    let sender = if is_sender { listener.side } else { listener.side.other() };
+    if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender)) {
+        stream.unlock(keys);
     }
 }
 

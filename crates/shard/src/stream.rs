@@ -4,9 +4,11 @@ use bellwether_rtp::g711::Law;
 use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SrtpKey, SrtpSession};
 use smallvec::SmallVec;
 
-use crate::control::Listener;
 use crate::fact::Silence;
 use crate::formats::Described;
+use crate::listeners::Listener;
+use crate::secrecy::{Secrecy, Told};
+use crate::siblings::Announced;
 use crate::timing::Timing;
 use crate::{Item, Side};
 
@@ -15,6 +17,15 @@ const PROBATION: u8 = 4;
 
 /// Packets after which news of a stream's call must have arrived: they travel for up to 450 ms.
 const SETTLED: u64 = 64;
+
+/// A stream without a call, and one whose packets changed, looks again after so many packets.
+const LOOK_AGAIN: u64 = 64;
+
+/// So does every other, more rarely: a re-INVITE may have changed what was agreed.
+const LOOK_RARELY: u64 = 512;
+
+/// And once early, when most calls are known.
+const LOOK_EARLY: u64 = 16;
 
 /// One RTP source between two endpoints. There are more of these than of anything else.
 #[derive(Debug)]
@@ -37,7 +48,10 @@ pub(crate) struct Stream {
     is_confirmed: bool,
     /// Whether it waits to be told of.
     pub(crate) is_marked: bool,
-    is_secure: bool,
+    /// Whether its payloads are readable.
+    secrecy: Secrecy,
+    /// What media owners were told of it.
+    pub(crate) announced: Announced,
     /// What opens it, where signalling told the keys.
     opener: Option<Box<Opener>>,
     /// The window is over and its result was reported.
@@ -73,7 +87,8 @@ impl Stream {
             beginning: Beginning::default(),
             is_confirmed: false,
             is_marked: false,
-            is_secure: false,
+            secrecy: Secrecy::default(),
+            announced: Announced::default(),
             opener: None,
             is_analysed: false,
             is_noise_told: false,
@@ -85,17 +100,24 @@ impl Stream {
         self.sender.map(|sender| (self.call, sender))
     }
 
-    /// Whether it is time to look for the call: at the first packet, then ever more rarely until one is found,
-    /// and once more when all that signalling said before the stream began must have arrived. What is found
-    /// before that is a guess: the port may just have been negotiated for the next call.
-    pub(crate) fn looks_for_call(&self) -> bool {
+    /// Whether it is time to look for the call: at the first packets ever more rarely until one is found, and once more when all that
+    /// signalling said before the stream began must have arrived. What is found before that is a guess: the port may just have been
+    /// negotiated for the next call. Later a stream without a call looks for one that claims it, and one with a call for what changed in it.
+    pub(crate) fn looks_for_call(&mut self) -> bool {
         let packet = self.reception.packets() + 1;
-        packet == SETTLED || (self.sender.is_none() && packet.is_power_of_two())
+        match self.sender {
+            None => packet.is_power_of_two() || packet.is_multiple_of(LOOK_AGAIN),
+            Some(_) if packet < SETTLED => packet == LOOK_EARLY,
+            Some(_) => {
+                packet.is_multiple_of(LOOK_AGAIN)
+                    && (packet == SETTLED || packet.is_multiple_of(LOOK_RARELY) || self.secrecy.take_news())
+            }
+        }
     }
 
-    /// Whether the call is no guess any more.
-    pub(crate) const fn is_settled(&self) -> bool {
-        self.reception.packets() >= SETTLED
+    /// Whether it may still join a call: it has none, or that is a guess.
+    pub(crate) const fn takes_call(&self) -> bool {
+        self.sender.is_none() || self.reception.packets() < SETTLED
     }
 
     /// Joins it to the call of the endpoint it goes to (or comes from, `is_sender`), where payload types are as `described`.
@@ -109,23 +131,22 @@ impl Stream {
         self.call = listener.call;
         self.sender = Some(if is_sender { listener.side } else { listener.side.other() });
         self.is_confirmed = true;
-        if listener.is_secure {
-            self.encrypt();
-        }
         self.timing.describe(self.last_seen, described, remaps);
     }
 
-    /// The media is encrypted: no sample of it means anything.
-    pub(crate) fn encrypt(&mut self) {
-        self.is_secure = true;
-        if self.opener.is_none() {
-            self.analysis = None;
+    /// Takes what signalling or a handshake says of its encryption by now. What was said at first is a guess, as the call is.
+    pub(crate) fn tell(&mut self, told: Told) {
+        let was_plain = !self.secrecy.is_sealed();
+        let is_doubtful = self.secrecy.tell(told);
+        if is_doubtful || (was_plain && told == Told::Sealed && self.reception.packets() < SETTLED) {
+            (self.analysis, self.voice) = (None, Voice::default());
         }
     }
 
     /// Signalling told the keys: one of them is the sender's.
     pub(crate) fn unlock(&mut self, keys: &[SrtpKey]) {
-        if self.opener.is_none() && !self.is_analysed {
+        let is_wanted = self.opener.as_ref().is_none_or(|opener| opener.is_exhausted());
+        if is_wanted && !self.is_analysed {
             let sessions = keys.iter().take(MAX_KEYS).map(SrtpSession::new).collect();
             self.opener = Some(Box::new(Opener { sessions, failed: 0 }));
         }
@@ -152,14 +173,7 @@ impl Stream {
             self.in_order = self.in_order.saturating_add(1);
             self.is_confirmed |= self.in_order >= PROBATION - 1;
         }
-        let (codec, is_new) = self.timing.packet(packet, captured(item), arrival, described);
-        if let Codec::G711(_) | Codec::G722 = codec
-            && is_new
-            && has_srtp_tail(packet.payload.len())
-        {
-            self.encrypt();
-        }
-        let coding = match codec {
+        let coding = match self.timing.packet(packet, captured(item), arrival, described) {
             Codec::G711(law) => Some(Coding::G711(law)),
             Codec::G722 => Some(Coding::G722),
             Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other => None,
@@ -185,16 +199,12 @@ impl Stream {
         let is_time = self.reception.packets().is_multiple_of(LOOK_EVERY) && !self.is_noise_told;
         let analysis = self.analysis.as_ref().filter(|analysis| is_time && analysis.is_settled())?;
         self.is_noise_told = true;
-        let is_open = !self.is_secure || self.opener.as_ref().is_some_and(|opener| opener.is_proved());
-        analysis.pauses().filter(|_| is_open).map(|pauses| Silence::Found(None, Some(Box::new(pauses))))
+        analysis.pauses().map(|pauses| Silence::Found(None, Some(Box::new(pauses))))
     }
 
     /// Ends the analysis and answers what it found, once.
     pub(crate) fn take_silence(&mut self) -> Silence {
-        let is_open = self.opener.take().is_some_and(|opener| opener.is_proved());
-        if self.is_secure && !is_open {
-            return Silence::Encrypted;
-        }
+        self.opener = None;
         match self.analysis.take() {
             Some(analysis) => {
                 self.is_analysed = true;
@@ -204,6 +214,7 @@ impl Stream {
                 }
             }
             None if self.is_analysed => Silence::Pending,
+            None if self.secrecy.is_sealed() => Silence::Encrypted,
             None => Silence::Codec,
         }
     }
@@ -222,13 +233,17 @@ impl Stream {
         if self.is_analysed || !self.is_confirmed {
             return;
         }
-        let payload = match &mut self.opener {
-            _ if !self.is_secure => packet.payload,
-            Some(opener) => match opener.open(bytes) {
-                Some(payload) => payload,
-                None => return,
-            },
-            None => return,
+        let payload = if self.secrecy.is_open(packet.payload) {
+            packet.payload
+        } else {
+            let Some(opener) = &mut self.opener else { return };
+            let Some(payload) = opener.open(bytes) else {
+                if opener.is_exhausted() {
+                    self.secrecy.ask_again();
+                }
+                return;
+            };
+            payload
         };
         // A stream that changes its coding starts anew; what came before was another encoder's.
         let analysis = match &mut self.analysis {
@@ -280,12 +295,13 @@ struct Opener {
 }
 
 impl Opener {
-    fn is_proved(&self) -> bool {
-        self.sessions.iter().any(SrtpSession::is_proved)
+    /// Whether it has given up.
+    const fn is_exhausted(&self) -> bool {
+        self.failed >= MAX_FAILED
     }
 
     fn open(&mut self, packet: &[u8]) -> Option<&[u8]> {
-        if self.failed >= MAX_FAILED {
+        if self.is_exhausted() {
             return None;
         }
         // The one that proved itself stays alone.
@@ -299,10 +315,4 @@ impl Opener {
         self.sessions.truncate(1);
         self.sessions.first().map(SrtpSession::payload)
     }
-}
-
-/// Whether a G.711 payload is a whole number of 10 ms plus an SRTP authentication tag of 80 or 32 bits
-/// (RFC 3711 section 4.2): telling where the signalling was not seen.
-const fn has_srtp_tail(len: usize) -> bool {
-    len > 80 && (len % 80 == 10 || len % 80 == 4)
 }

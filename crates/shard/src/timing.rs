@@ -116,14 +116,14 @@ impl Timing {
         self.is_settled
     }
 
-    /// Takes a packet that is no copy. Answers what it carries, and whether it is the first of its payload type.
+    /// Takes a packet that is no copy, and answers what it carries.
     pub(crate) fn packet(
         &mut self,
         packet: &Packet<'_>,
         at: Timestamp,
         arrival: Arrival,
         described: Option<&Described<'_>>,
-    ) -> (Codec, bool) {
+    ) -> Codec {
         if arrival == Arrival::First {
             self.begun = at;
         }
@@ -133,12 +133,11 @@ impl Timing {
         let is_event = number >= 96 && packet.payload.len() == 4;
         let is_anew = matches!(arrival, Arrival::First | Arrival::Restart);
         self.packets = self.packets.saturating_add(1);
-        let known = self.type_of(number);
-        let place = known.unwrap_or_else(|| {
+        let place = self.type_of(number).unwrap_or_else(|| {
             let said = described.and_then(|described| described.of(number, at));
             self.place_of(PayloadType::new(number, said.map(|(formats, _)| Arc::clone(formats)), is_event))
         });
-        let Some(found) = self.types.get_mut(place) else { return (Codec::Other, false) };
+        let Some(found) = self.types.get_mut(place) else { return Codec::Other };
         found.packets = found.packets.saturating_add(1);
         let (codec, rate) = (found.codec, found.rate);
         if self.is_settled {
@@ -153,7 +152,7 @@ impl Timing {
                 (self.is_settled, self.early) = (true, None);
             }
         }
-        (codec, known.is_none())
+        codec
     }
 
     /// Reads the payload types by what is known now of who said what, and when; by nothing new where no call is known.

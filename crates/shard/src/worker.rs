@@ -175,8 +175,11 @@ impl Worker {
                 shard.media.rtp(item, item.pair, item.is_cut, &self.directory, out, &mut self.tally);
             }
             Content::Rtcp => shard.media.rtcp(item, item.pair, &mut self.tally),
-            Content::Dtls => shard.media.dtls(item.pair, item.at),
-            Content::KeepAlive => shard.recurring.keep_alive(item, out, &mut self.tally),
+            Content::Dtls => shard.media.dtls(item),
+            Content::KeepAlive => {
+                shard.media.stun(item, &self.directory);
+                shard.recurring.keep_alive(item, out, &mut self.tally);
+            }
             Content::SipDatagram | Content::SipStream | Content::SipWebSocket => {
                 shard.sip(item, out, &mut self.tally)
             }

@@ -13,6 +13,7 @@ mod defects;
 mod examine;
 mod framer;
 mod header;
+pub mod ice;
 mod lex;
 mod message;
 mod method;

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
+use crate::ice::{self, Candidate, MAX_CANDIDATES};
 use crate::lex::{self, number, trim};
 use crate::message::next_line;
 
@@ -87,13 +88,26 @@ pub struct Media<'a> {
     pub direction: Direction,
     /// `a=rtcp` port, where it is not the next one (RFC 3605).
     pub rtcp_port: Option<u16>,
+    /// `a=mid`, by which candidates that are told later name the section (RFC 5888).
+    pub mid: Option<&'a [u8]>,
+    /// `a=ice-ufrag`, here or in the session (RFC 8839 section 5.4).
+    pub ice_fragment: Option<&'a [u8]>,
+    /// `a=candidate` lines, as written.
+    pub candidates: Vec<&'a [u8]>,
+    /// Candidate lines that were not kept.
+    pub candidates_left_out: u16,
 }
 
 impl Media<'_> {
-    /// Whether the media is encrypted: by profile, or by keys in the description.
+    /// Whether the profile has no plain media (RFC 3711 section 12): the section is encrypted, or refused.
     #[must_use]
-    pub fn is_secure(&self) -> bool {
-        !self.crypto.is_empty() || self.has_dtls || self.proto.windows(4).any(|w| w == b"SAVP")
+    pub fn is_secure_profile(&self) -> bool {
+        self.proto.windows(4).any(|w| w == b"SAVP")
+    }
+
+    /// Where its author may receive beside the section's own address.
+    pub fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.candidates.iter().filter_map(|line| Candidate::parse(line))
     }
 }
 
@@ -106,15 +120,33 @@ pub struct Session<'a> {
     pub name: Option<&'a [u8]>,
     /// The media sections, in order.
     pub media: SmallVec<[Media<'a>; 2]>,
+    /// Whether sections share one place, and with it each other's payload types (`a=group:BUNDLE`, RFC 9143).
+    pub is_bundled: bool,
 }
 
 impl<'a> Session<'a> {
     /// Reads a description; none if the body does not begin like one. Total otherwise.
     #[must_use]
     pub fn parse(body: &'a [u8]) -> Option<Self> {
-        if !body.trim_ascii_start().starts_with(b"v=") {
-            return None;
+        body.trim_ascii_start().starts_with(b"v=").then(|| Self::read(body))
+    }
+
+    /// Reads the part of a description that tells candidates later: sections without formats of their own (RFC 8840 section 4.4). What
+    /// stands before the first section is the only section's.
+    #[must_use]
+    pub fn parse_fragment(body: &'a [u8]) -> Self {
+        let mut session = Self::read(body);
+        if session.media.is_empty() {
+            let mut media = media_line(b"audio 9 RTP/AVP 0", &Common::default());
+            if let Some(media) = &mut media {
+                lines(body).filter(|line| line.kind == b'a').for_each(|line| attribute(media, line.value));
+            }
+            session.media.extend(media);
         }
+        session
+    }
+
+    fn read(body: &'a [u8]) -> Self {
         let mut session = Self::default();
         let mut common = Common::default();
         for Line { kind, value } in lines(body) {
@@ -126,14 +158,25 @@ impl<'a> Session<'a> {
                 (b'c', Some(media)) => media.address = connection(value).or(media.address),
                 (b'c', None) => common.address = connection(value),
                 (b'a', Some(media)) => attribute(media, value),
-                (b'a', None) => common.attribute(value),
+                (b'a', None) => {
+                    session.is_bundled |= value.starts_with(b"group:BUNDLE");
+                    common.attribute(value);
+                }
                 (b'o', None) => session.origin = origin(value),
                 (b's', None) => session.name = Some(value),
                 _ => {}
             }
         }
-        Some(session)
+        session
     }
+}
+
+/// The part of a description in an INFO's body that tells candidates later (RFC 8840 section 9.1).
+#[must_use]
+pub fn fragment<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
+    const KIND: &[u8] = b"application/trickle-ice-sdpfrag";
+    let kind = content_type?.get(..KIND.len())?;
+    kind.eq_ignore_ascii_case(KIND).then_some(body)
 }
 
 /// The description in a message body: the body itself, or the part of a multipart body that is one.
@@ -166,22 +209,26 @@ pub fn description<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'
 }
 
 #[derive(Default)]
-struct Common {
+struct Common<'a> {
     address: Option<IpAddr>,
     direction: Direction,
     has_dtls: bool,
+    ice_fragment: Option<&'a [u8]>,
 }
 
-impl Common {
-    fn attribute(&mut self, value: &[u8]) {
+impl<'a> Common<'a> {
+    fn attribute(&mut self, value: &'a [u8]) {
         if let Some(direction) = direction(value) {
             self.direction = direction;
         }
         self.has_dtls |= value.starts_with(b"fingerprint:");
+        if let Some(fragment) = value.strip_prefix(b"ice-ufrag:") {
+            self.ice_fragment = ice::fragment(trim(fragment));
+        }
     }
 }
 
-fn media_line<'a>(value: &'a [u8], common: &Common) -> Option<Media<'a>> {
+fn media_line<'a>(value: &'a [u8], common: &Common<'a>) -> Option<Media<'a>> {
     let mut words = lex::words(value);
     let kind = words.next()?;
     // "port/count" (RFC 8866 section 5.14) takes several ports in a row.
@@ -201,6 +248,10 @@ fn media_line<'a>(value: &'a [u8], common: &Common) -> Option<Media<'a>> {
         ptime: None,
         direction: common.direction,
         rtcp_port: None,
+        mid: None,
+        ice_fragment: common.ice_fragment,
+        candidates: Vec::new(),
+        candidates_left_out: 0,
     })
 }
 
@@ -217,6 +268,16 @@ fn attribute<'a>(media: &mut Media<'a>, value: &'a [u8]) {
         if media.crypto.len() < 16 {
             media.crypto.push(crypto);
         }
+    } else if let Some(candidate) = value.strip_prefix(b"candidate:") {
+        if media.candidates.len() < MAX_CANDIDATES {
+            media.candidates.push(candidate);
+        } else {
+            media.candidates_left_out = media.candidates_left_out.saturating_add(1);
+        }
+    } else if let Some(fragment) = value.strip_prefix(b"ice-ufrag:") {
+        media.ice_fragment = ice::fragment(trim(fragment)).or(media.ice_fragment);
+    } else if let Some(mid) = value.strip_prefix(b"mid:") {
+        media.mid = Some(trim(mid));
     } else if value.starts_with(b"fingerprint:") {
         media.has_dtls = true;
     } else if let Some(ptime) = value.strip_prefix(b"ptime:") {
@@ -274,8 +335,42 @@ mod tests {
         assert_eq!(audio.formats[..], [8, 0, 101]);
         assert_eq!(audio.rtpmaps[..], [(8, &b"PCMA/8000"[..]), (101, &b"telephone-event/8000"[..])]);
         assert_eq!((audio.ptime, audio.direction), (Some(20), Direction::SendOnly));
-        assert!(!audio.is_secure() && video.is_secure());
+        assert!(!audio.is_secure_profile() && video.is_secure_profile());
         assert_eq!(video.address, Some("2001:db8::1".parse().unwrap()));
+    }
+
+    #[test]
+    fn candidates_and_name_fragments_are_the_sections_own() {
+        let body = b"v=0\r\na=ice-ufrag:sess\r\nm=audio 4000 RTP/AVP 0\r\na=mid:a1\r\na=candidate:1 1 UDP 1 10.0.0.1 4000 typ host\r\na=candidate:1 2 UDP 1 10.0.0.1 4001 typ host\r\nm=video 4002 RTP/AVP 96\r\na=ice-ufrag:own1\r\n";
+        let session = Session::parse(body).unwrap();
+        let [audio, video] = &session.media[..] else { panic!("two sections") };
+        assert_eq!(audio.candidates().map(|c| c.address.1).collect::<Vec<_>>(), [4000]);
+        assert_eq!((audio.mid, audio.ice_fragment), (Some(&b"a1"[..]), Some(&b"sess"[..])));
+        assert_eq!((video.candidates.len(), video.ice_fragment), (0, Some(&b"own1"[..])));
+    }
+
+    #[test]
+    fn candidates_by_the_thousand_are_counted_and_few_are_kept() {
+        let body = format!(
+            "v=0\r\nm=audio 4000 RTP/AVP 0\r\n{}",
+            "a=candidate:1 1 UDP 1 10.0.0.1 4000 typ host\r\n".repeat(1000)
+        );
+        let session = Session::parse(body.as_bytes()).unwrap();
+        assert_eq!(session.media[0].candidates.len(), MAX_CANDIDATES);
+        assert_eq!(usize::from(session.media[0].candidates_left_out), 1000 - MAX_CANDIDATES);
+    }
+
+    #[test]
+    fn candidates_that_are_told_later_need_no_whole_description() {
+        let kind = Some(&b"application/trickle-ice-sdpfrag"[..]);
+        let body = b"a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\nm=audio 9 RTP/AVP 0\r\na=mid:1\r\na=candidate:1 1 UDP 2 192.0.2.1 4000 typ host\r\n";
+        assert_eq!(fragment(kind, body), Some(&body[..]));
+        assert_eq!(fragment(Some(b"application/sdp"), body), None);
+        let session = Session::parse_fragment(body);
+        assert_eq!(session.media[0].ice_fragment, Some(&b"8hhY"[..]));
+        assert_eq!(session.media[0].candidates().count(), 1);
+        let alone = Session::parse_fragment(b"a=candidate:1 1 UDP 2 192.0.2.1 4000 typ host\r\n");
+        assert_eq!(alone.media[0].candidates().count(), 1);
     }
 
     #[test]

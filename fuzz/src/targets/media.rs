@@ -2,8 +2,8 @@
 
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
-    Beginning, Codec, Jitter, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession, classify, encoding_name,
-    g722::LowerBand, static_format,
+    Beginning, Codec, DtlsStep, IceCheck, Jitter, Kind, Packet, Reception, Rtcp, SrtpKey, SrtpSession,
+    classify, encoding_name, g722::LowerBand, static_format,
 };
 
 use super::wire::is_within;
@@ -31,7 +31,12 @@ pub(super) fn packets(octets: &[u8]) {
                 jitter.packet(arrived as f64 / 50.0, packet.ticks, packet.ssrc);
             }
             Kind::Rtcp => assert_eq!(Rtcp::parse(bytes), Rtcp::parse(bytes)),
-            Kind::Stun | Kind::Dtls | Kind::Other => {}
+            Kind::Stun => {
+                let check = IceCheck::parse(bytes);
+                assert!(check.is_none_or(|c| is_within(c.asked, bytes) && is_within(c.asking, bytes)));
+            }
+            Kind::Dtls => assert_eq!(DtlsStep::parse(bytes), DtlsStep::parse(bytes)),
+            Kind::Other => {}
         }
     }
     assert_eq!(reception.packets(), arrived, "each packet counts once");

@@ -107,8 +107,15 @@ pub(super) fn description(octets: &[u8]) {
     assert!(lines <= octets.len() + 2, "lines do not overlap");
     let session = sdp::Session::parse(octets);
     if let Some(session) = &session {
-        let secure = session.media.iter().filter(|media| media.is_secure()).count();
-        assert!(secure <= octets.len() / 4, "a section has a line of its own");
+        assert!(session.media.len() <= octets.len() / 4, "a section has a line of its own");
+    }
+    let told_later = sdp::Session::parse_fragment(octets);
+    for media in session.iter().flat_map(|session| &session.media).chain(&told_later.media) {
+        assert!(media.candidates.iter().all(|line| is_within(line, octets)), "a candidate lies in the body");
+        assert!(media.candidates().count() <= media.candidates.len());
+        assert!(
+            media.candidates().all(|c| c.endpoints().all(|(ip, port)| port != 0 && !ip.is_unspecified()))
+        );
     }
     for content_type in [
         None,

@@ -1,0 +1,191 @@
+//! What media owners are told of a description: who may receive where, and what is agreed of encryption.
+
+use std::sync::Arc;
+
+use bellwether_base::{Endpoint, HashKey, Loss, Timestamp};
+use bellwether_sip::sdp::{Media, Session};
+use smallvec::SmallVec;
+
+use crate::call::Call;
+use crate::control::{Control, EndpointKey};
+use crate::fact::Outbox;
+use crate::formats::{FormatLists, Formats};
+use crate::listeners::Rank;
+use crate::negotiation::{Carrier, MAX_SECTIONS, Negotiation, Section, Terms};
+use crate::{Side, Tally};
+
+/// Endpoints and names beside those that were agreed, kept per call: two sides with several interfaces each have fewer.
+const MAX_BESIDE: usize = 48;
+
+/// Payload types of other sections at the same place: there are 128 numbers.
+const MAX_SHARED: usize = 128;
+
+/// Tells media owners what a call's descriptions say.
+pub(crate) struct Announcer<'a> {
+    pub(crate) call: &'a mut Call,
+    pub(crate) by: Carrier,
+    pub(crate) at: Timestamp,
+    /// The CSeq of the re-INVITE that has the description; none where it is in force at once.
+    pub(crate) offered_by: Option<u32>,
+    pub(crate) formats: &'a mut FormatLists,
+    pub(crate) endpoint_key: &'a HashKey,
+    pub(crate) out: &'a mut Outbox,
+    pub(crate) tally: &'a mut Tally,
+}
+
+impl Announcer<'_> {
+    /// Takes a description.
+    pub(crate) fn describe(&mut self, session: &Session<'_>) {
+        let hop = self.negotiate(session);
+        let shared = session.is_bundled.then(|| self.shared_formats(session)).flatten();
+        for (place, media) in session.media.iter().enumerate().take(MAX_SECTIONS) {
+            let section = hop.map_or_else(|| Section::plain(place), |hop| Negotiation::section(hop, place));
+            let formats = shared.clone().unwrap_or_else(|| self.formats.of(media, self.at));
+            if let Some(negotiation) = &mut self.call.negotiation {
+                let mid = hash_of_mid(self.endpoint_key, media);
+                negotiation.speaks(self.by.side, place, mid, &formats, section);
+            }
+            if let Some(endpoint) = listening_endpoint(media) {
+                let endpoint = EndpointKey::new(self.endpoint_key, endpoint);
+                if self.call.listens_at(endpoint) {
+                    self.listen(endpoint, Rank::Named, &formats, section);
+                } else {
+                    self.tally.losses.count(Loss::MediaEndpointRefused);
+                }
+            }
+            if media.port != 0 {
+                self.beside(media, &formats, section);
+            }
+        }
+    }
+
+    /// Takes candidates that are told after the description (RFC 8840).
+    pub(crate) fn trickle(&mut self, session: &Session<'_>) {
+        for media in session.media.iter().take(MAX_SECTIONS) {
+            let mid = hash_of_mid(self.endpoint_key, media);
+            let spoken = self.call.negotiation.as_ref().and_then(|n| n.spoken(self.by.side, mid));
+            let (formats, section) = match spoken {
+                Some((formats, section)) => (Arc::clone(formats), section),
+                None => (self.formats.of(media, self.at), Section::default()),
+            };
+            self.beside(media, &formats, section);
+        }
+    }
+
+    /// Puts a description to its offer or answer, and tells what is new. Answers the hop; none where nobody spoke of keys or candidates,
+    /// which costs nothing then.
+    fn negotiate(&mut self, session: &Session<'_>) -> Option<usize> {
+        let terms: SmallVec<[Terms; 1]> = session.media.iter().map(Terms::of).collect();
+        let is_plain = !terms.iter().any(Terms::speak_of_keys);
+        if self.call.negotiation.is_none() && is_plain && !session.media.iter().any(is_ice) {
+            self.call.is_offered_plain |= !self.by.is_response;
+            return None;
+        }
+        let negotiation = match &mut self.call.negotiation {
+            Some(negotiation) => negotiation,
+            none => {
+                let negotiation = none.insert(Box::default());
+                if self.by.is_response && self.call.is_offered_plain {
+                    let offer = Carrier { side: self.by.side.other(), is_response: false, ..self.by };
+                    negotiation.describe(offer, SmallVec::new());
+                }
+                negotiation
+            }
+        };
+        let (hop, news) = negotiation.describe(self.by, terms);
+        for (section, protection) in news {
+            if protection.is_some() || negotiation.is_protected {
+                negotiation.is_protected = true;
+                let (call, since) = (self.call.identity, self.at);
+                self.out.control(Control::Protect { call, section, protection, since });
+            }
+        }
+        Some(hop)
+    }
+
+    /// The payload types of all sections together: where they share a place, any of them comes there.
+    fn shared_formats(&mut self, session: &Session<'_>) -> Option<Arc<Formats>> {
+        let (first, others) = session.media.split_first()?;
+        let mut all = first.clone();
+        all.rtpmaps.extend(others.iter().flat_map(|media| &media.rtpmaps).copied().take(MAX_SHARED));
+        Some(self.formats.of(&all, self.at))
+    }
+
+    /// Tells of candidates and of the name by which checks call their author.
+    fn beside(&mut self, media: &Media<'_>, formats: &Arc<Formats>, section: Section) {
+        let name = media.ice_fragment.map(|name| EndpointKey::of_fragment(self.endpoint_key, name));
+        let endpoints = media.candidates().flat_map(|candidate| candidate.endpoints());
+        let key = self.endpoint_key;
+        let endpoints = endpoints.map(|(ip, port)| EndpointKey::new(key, Endpoint::new(ip, port)));
+        let mut refused = u64::from(media.candidates_left_out);
+        for endpoint in name.into_iter().chain(endpoints) {
+            let beside = &mut self.call.negotiation.get_or_insert_with(Box::default).beside;
+            if !beside.contains(&endpoint) {
+                if beside.len() >= MAX_BESIDE {
+                    refused += 1;
+                    continue;
+                }
+                beside.push(endpoint);
+            }
+            self.listen(endpoint, Rank::Candidate, formats, section);
+        }
+        self.tally.losses.add(Loss::MediaEndpointRefused, refused);
+    }
+
+    fn listen(&mut self, endpoint: EndpointKey, rank: Rank, formats: &Arc<Formats>, section: Section) {
+        self.out.control(Control::Listen {
+            endpoint,
+            rank,
+            call: self.call.identity,
+            side: self.by.side,
+            since: self.at,
+            formats: Arc::clone(formats),
+            offered_by: self.offered_by,
+            section,
+        });
+    }
+}
+
+/// Tells media owners that a re-INVITE, by who sent it and its CSeq, was answered for good.
+pub(crate) fn settle(
+    call: &Call,
+    (side, cseq): (Side, u32),
+    is_accepted: bool,
+    at: Timestamp,
+    out: &mut Outbox,
+) {
+    if !call.is_reinvited_by(side, cseq) {
+        return;
+    }
+    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside);
+    for endpoint in call.endpoints.iter().chain(beside) {
+        let (endpoint, call) = (*endpoint, call.identity);
+        out.control(Control::Settled { endpoint, call, side, cseq, is_accepted, at });
+    }
+}
+
+/// Tells media owners that a call is over.
+pub(crate) fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
+    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside);
+    for endpoint in call.endpoints.iter().chain(beside) {
+        out.control(Control::Release { endpoint: *endpoint, call: call.identity, at });
+    }
+    if call.negotiation.as_ref().is_some_and(|negotiation| negotiation.is_protected) {
+        out.control(Control::Unprotect { call: call.identity, at });
+    }
+}
+
+fn is_ice(media: &Media<'_>) -> bool {
+    media.ice_fragment.is_some() || !media.candidates.is_empty()
+}
+
+fn hash_of_mid(key: &HashKey, media: &Media<'_>) -> u32 {
+    media.mid.map_or(0, |mid| key.parts(&[mid]) as u32)
+}
+
+/// Where the media's author wants to receive, if it does.
+fn listening_endpoint(media: &Media<'_>) -> Option<Endpoint> {
+    let address = media.address.filter(|a| !a.is_unspecified())?;
+    let is_rtp = media.proto.windows(3).any(|w| w == b"RTP");
+    (media.port != 0 && is_rtp).then(|| Endpoint::new(address, media.port))
+}

@@ -1,0 +1,207 @@
+use crate::control::Protection;
+
+/// Whether a stream's payloads are readable: what signalling and handshakes told, and what the packets show, which overrules.
+///
+/// It is asked of each payload, not of the stream: one odd packet blinds nothing, and where a re-INVITE adds or drops keys the lengths follow.
+#[derive(Debug, Default)]
+pub(crate) struct Secrecy {
+    told: Told,
+    /// The length that was judged last, and how: nearly all payloads of a stream have one length.
+    len: u16,
+    judged: Judged,
+    /// Payloads whose octets were looked at in vain.
+    doubts: u8,
+    /// Whether payloads began to be sealed since that was last asked.
+    is_news: bool,
+    has_sealed: bool,
+    /// Whether a payload was read on trust that is no whole frame.
+    has_read_odd: bool,
+}
+
+/// What the stream's call or its ends said.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub(crate) enum Told {
+    /// Nothing, or that it is plain.
+    #[default]
+    Plain,
+    /// Both sides agreed to encrypt, or finished a handshake.
+    Sealed,
+}
+
+impl Told {
+    /// Keys that were only offered encrypt nothing.
+    pub(crate) const fn by(protection: Option<&Protection>) -> Self {
+        match protection {
+            Some(Protection::Agreed(_)) => Self::Sealed,
+            Some(Protection::Offered(_)) | None => Self::Plain,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Judged {
+    #[default]
+    Unknown,
+    Open,
+    Sealed,
+}
+
+/// How often octets are looked at before the word of the signalling is taken.
+const MAX_DOUBTS: u8 = 64;
+
+impl Secrecy {
+    /// Takes what signalling or a handshake says by now. Answers whether what was read before may have been sealed after all: it had no
+    /// length that shows otherwise.
+    pub(crate) fn tell(&mut self, told: Told) -> bool {
+        if self.told == told {
+            return false;
+        }
+        (self.told, self.judged, self.doubts) = (told, Judged::Unknown, 0);
+        told == Told::Sealed && std::mem::take(&mut self.has_read_odd)
+    }
+
+    /// Whether nothing of it was readable without a key.
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.has_sealed || matches!(self.told, Told::Sealed)
+    }
+
+    /// The keys at hand open nothing any more.
+    pub(crate) const fn ask_again(&mut self) {
+        self.is_news = true;
+    }
+
+    /// Whether payloads began to be sealed since this was last asked: their keys may be known by now.
+    pub(crate) const fn take_news(&mut self) -> bool {
+        std::mem::replace(&mut self.is_news, false)
+    }
+
+    /// Whether a payload of G.711 or G.722 is readable as it is.
+    pub(crate) fn is_open(&mut self, payload: &[u8]) -> bool {
+        let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+        if self.len != len || self.judged == Judged::Unknown {
+            self.len = len;
+            self.judged = self.judge(payload);
+            if self.judged != Judged::Open {
+                (self.has_sealed, self.is_news) = (true, true);
+            }
+        }
+        self.judged == Judged::Open
+    }
+
+    fn judge(&mut self, payload: &[u8]) -> Judged {
+        match Shape::of(payload.len()) {
+            Shape::Tagged => Judged::Sealed,
+            Shape::Whole if self.told == Told::Plain => Judged::Open,
+            Shape::Odd if self.told == Told::Plain => {
+                self.has_read_odd = true;
+                Judged::Open
+            }
+            Shape::Odd => Judged::Sealed,
+            Shape::Whole if is_uneven(payload) => Judged::Open,
+            Shape::Whole if self.doubts < MAX_DOUBTS => {
+                self.doubts += 1;
+                Judged::Unknown
+            }
+            Shape::Whole => Judged::Sealed,
+        }
+    }
+}
+
+/// What a payload's length says where an octet is an eighth of a millisecond.
+enum Shape {
+    /// Whole tens of milliseconds.
+    Whole,
+    /// Those and a tag: 80 or 32 bits (RFC 3711 section 4.2), or 128 (RFC 7714 section 14.2).
+    Tagged,
+    Odd,
+}
+
+impl Shape {
+    const fn of(len: usize) -> Self {
+        match len % 80 {
+            0 if len > 0 => Self::Whole,
+            4 | 10 | 16 if len > 80 => Self::Tagged,
+            _ => Self::Odd,
+        }
+    }
+}
+
+/// Whether octets are spread as no cipher spreads them: the chi-squared of their upper halves, with 15 degrees of freedom, is beyond what one
+/// of ten thousand million ciphered payloads has. Speech and silence are far beyond.
+fn is_uneven(payload: &[u8]) -> bool {
+    const LIMIT: usize = 80;
+    let mut counts = [0_usize; 16];
+    for octet in payload {
+        if let Some(count) = counts.get_mut(usize::from(octet >> 4)) {
+            *count += 1;
+        }
+    }
+    let squares: usize = counts.iter().map(|count| count * count).sum();
+    // 16 / n * sum(count^2) - n, without the division.
+    squares * 16 > (payload.len() + LIMIT) * payload.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noise(seed: u32, len: usize) -> Vec<u8> {
+        let mut state = seed | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            (state >> 11) as u8
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    fn told(told: Told) -> Secrecy {
+        Secrecy { told, ..Secrecy::default() }
+    }
+
+    #[test]
+    fn whole_frames_are_read_and_tags_are_not() {
+        let mut secrecy = told(Told::Plain);
+        for len in [80, 160, 240, 100] {
+            assert!(secrecy.is_open(&vec![0xff; len]), "{len}");
+        }
+        assert!(!secrecy.is_sealed());
+        for len in [164, 170, 176, 250] {
+            assert!(!secrecy.is_open(&noise(7, len)), "{len}");
+        }
+        assert!(secrecy.is_sealed());
+    }
+
+    #[test]
+    fn what_was_agreed_holds_until_packets_show_frames_in_clear() {
+        let mut secrecy = told(Told::Sealed);
+        assert!(secrecy.is_sealed());
+        // Sealed without a tag, for ever: no payload of it is taken for sound.
+        for i in 0..5000 {
+            assert!(!secrecy.is_open(&noise(i * 2 + 1, 160)));
+        }
+        assert!(!secrecy.is_open(&noise(3, 99)));
+        let mut secrecy = told(Told::Sealed);
+        assert!(secrecy.is_open(&[0xff; 160]));
+    }
+
+    #[test]
+    fn one_odd_packet_blinds_nothing() {
+        let mut secrecy = told(Told::Plain);
+        assert!(!secrecy.is_open(&noise(5, 170)) && secrecy.take_news());
+        assert!(secrecy.is_open(&[0xff; 160]) && !secrecy.take_news());
+    }
+
+    #[test]
+    fn a_new_word_is_judged_anew() {
+        let mut secrecy = told(Told::Plain);
+        assert!(secrecy.is_open(&noise(9, 160)));
+        assert!(!secrecy.tell(Told::Sealed));
+        assert!(!secrecy.is_open(&noise(9, 160)));
+        assert!(!secrecy.tell(Told::Plain));
+        assert!(secrecy.is_open(&noise(9, 160)) && secrecy.is_open(&noise(9, 174)));
+        // Frames and a key's identifier besides the tag: nothing showed that it was no sound.
+        assert!(secrecy.tell(Told::Sealed));
+    }
+}
