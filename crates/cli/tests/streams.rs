@@ -330,7 +330,7 @@ fn redundancy_comfort_noise_and_pauses_make_no_jitter() {
 }
 
 #[test]
-fn what_is_no_clock_has_a_reason_and_enters_no_device() {
+fn what_is_no_clock_has_a_reason_and_a_wrong_rate_is_a_trait_of_the_platform() {
     let room = Room::new();
     let both = "0,97,98 97=L16/11025 98=G7221/16000";
     let mut bursts = Scene::new("no-clock")
@@ -371,7 +371,6 @@ fn what_is_no_clock_has_a_reason_and_enters_no_device() {
     );
     let skew = stream(5)["media_skew_ppm"].as_f64().unwrap();
     assert!((skew + 50.0).abs() < 3.0, "{skew}");
-    // A wrong rate is a trait of the platform.
     let calls = room.rows("no-clock.db", "calls");
     let print = calls[0]["fingerprint"].as_str().unwrap();
     let shown = room.expect(0, &["--db", "no-clock.db", "--format", "json", "show", "fingerprint", print]);

@@ -22,7 +22,7 @@ impl Jitter {
         if rate == 0 {
             return;
         }
-        let arrival = (arrival_s * 1e6).round() as i64 as u32;
+        let arrival = (arrival_s * 1e6 + 0.5) as i64 as u32;
         if self.rate == rate {
             // Ticks wrap at 2^32.
             let sent_s = f64::from(ticks.wrapping_sub(self.ticks).cast_signed()) / f64::from(rate);

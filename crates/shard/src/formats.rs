@@ -153,6 +153,11 @@ pub(crate) struct Described<'a> {
 }
 
 impl<'a> Described<'a> {
+    /// Whether either end was described.
+    pub(crate) const fn says_something(&self) -> bool {
+        self.receiver.is_some() || self.sender.is_some()
+    }
+
     /// The description by which a payload type is read at a moment, and since when; none if nobody said it.
     pub(crate) fn of(&self, payload_type: u8, at: Timestamp) -> Option<(&'a Arc<Formats>, Timestamp)> {
         let by = |log: Option<&'a FormatLog>| log.and_then(|log| log.of(payload_type, at));

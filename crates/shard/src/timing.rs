@@ -158,7 +158,7 @@ impl Timing {
     /// Reads the payload types by what is known now of who said what, and when; by nothing new where no call is known.
     pub(crate) fn describe(&mut self, now: Timestamp, described: Option<&Described<'_>>, remaps: u32) {
         self.remaps = remaps;
-        let Some(described) = described else { return };
+        let Some(described) = described.filter(|described| described.says_something()) else { return };
         let said = |number: u8, at: Timestamp| described.of(number, at);
         if let Some(mut early) = self.early.take() {
             self.types.clear();
