@@ -59,6 +59,7 @@ pub(crate) struct Call {
     /// CSeq of the last re-INVITE of the caller and of the callee.
     reinvite_cseq: [u32; 2],
     pub(crate) is_cancelled: bool,
+    pub(crate) has_credentials: bool,
     is_reported: bool,
     /// Where its sides listen for media.
     pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
@@ -88,6 +89,7 @@ impl Call {
             reinvites: 0,
             reinvite_cseq: [0; 2],
             is_cancelled: false,
+            has_credentials: false,
             is_reported: false,
             endpoints: SmallVec::new(),
         }
@@ -237,6 +239,7 @@ impl Call {
             forks: self.forks.into(),
             reinvites: self.reinvites,
             cancelled: self.is_cancelled,
+            is_let_in: self.has_credentials && !matches!(self.final_status, Some(401 | 403 | 407)),
         })
     }
 

@@ -7,7 +7,7 @@ use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::call::{Call, Event, Phase, is_of_calls};
 use crate::control::EndpointKey;
-use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
+use crate::fact::{CallStarted, Fact, MediaNamed, Outbox, Party, Prints, Referral, StrayEnd};
 use crate::formats::FormatLists;
 use crate::named::Named;
 use crate::party::{clear, text, user_text};
@@ -15,7 +15,7 @@ use crate::prints::PrintCache;
 use crate::timers::Timers;
 use crate::transactions::Novelty;
 use crate::worker::Sip;
-use crate::{Claims, Control, Limits, Side, Tally};
+use crate::{Claims, Control, Kin, Limits, Side, Tally};
 
 /// A call that is over is remembered this long for late copies, retransmissions and other hops.
 const LINGER: Span = Span::from_secs(10);
@@ -140,6 +140,9 @@ impl Calls {
     ) {
         let Sip { item, cseq, .. } = sip;
         let flow_hash = self.flow_hash(item.flow);
+        let has_credentials = [Name::Authorization, Name::ProxyAuthorization]
+            .iter()
+            .any(|name| sip.message.get(*name).is_some());
         if let Some(found) = found {
             let Some((_, call)) = self.table.get_mut(found.slot) else { return };
             let is_continued = call.is_continued_by(cseq.number);
@@ -147,6 +150,7 @@ impl Calls {
                 if is_continued {
                     call.cseq = cseq.number;
                     call.step(Event::Retry, item.stamp);
+                    call.has_credentials |= has_credentials;
                 }
                 call.hop(item.flow, flow_hash);
                 let (call, class) = (call.identity, call.class());
@@ -161,7 +165,8 @@ impl Calls {
         let identity = started.call;
         out.fact(Fact::CallStarted(Box::new(started)));
         let (hash, key) = self.key(sip.call_id, sip.parts.from_tag());
-        let call = Call::new(identity, item.stamp, item.flow, flow_hash, cseq.number);
+        let mut call = Call::new(identity, item.stamp, item.flow, flow_hash, cseq.number);
+        call.has_credentials = has_credentials;
         let (slot, evicted) = self.table.insert(hash, key, call, 1, item.at);
         if let Some(mut evicted) = evicted {
             if evicted.value.phase != Phase::Over {
@@ -247,10 +252,15 @@ impl Calls {
         let Some(body) = description(message.get(Name::ContentType), message.body()) else { return };
         let Some(session) = Session::parse(body) else { return };
         for media in &session.media {
-            let Some(endpoint) = listening_endpoint(media) else { continue };
-            let endpoint = EndpointKey::new(&self.endpoint_key, endpoint);
-            let has_room = self.table.get_mut(slot).is_some_and(|(_, call)| call.listens_at(endpoint));
-            if has_room {
+            let Some(named) = listening_endpoint(media) else { continue };
+            let endpoint = EndpointKey::new(&self.endpoint_key, named);
+            let Some((_, of)) = self.table.get_mut(slot) else { return };
+            let is_news = !of.endpoints.contains(&endpoint);
+            if of.listens_at(endpoint) {
+                if is_news {
+                    let named = MediaNamed { call, side, endpoint: named, at: item.stamp };
+                    out.fact(Fact::MediaNamed(Box::new(named)));
+                }
                 out.control(Control::Listen {
                     endpoint,
                     call,
@@ -307,6 +317,7 @@ impl Calls {
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
             named: Named::with(message, [parts.from, parts.to], &claims.passports),
             claims: Some(claims).filter(|c| *c != Claims::default()).map(Box::new),
+            kin: Kin::of(message),
             defects: message.defects().iter().map(|d| d.name()).collect(),
         }
     }

@@ -14,6 +14,7 @@ mod claims;
 mod control;
 mod fact;
 mod formats;
+mod kin;
 mod limits;
 mod media;
 mod named;
@@ -31,11 +32,12 @@ mod worker;
 pub use claims::Claims;
 pub use control::{Control, Side};
 pub use fact::{
-    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, Order, Outbox,
-    Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted, Sighting, Silence,
-    StampedFact, StrayEnd, StreamFact, TimerProgress,
+    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, MediaNamed, Move,
+    Order, Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted,
+    Sighting, Silence, StampedFact, StrayEnd, StreamFact, TimerProgress,
 };
 pub use formats::Formats;
+pub use kin::Kin;
 pub use limits::{Limits, VIRTUAL_SHARDS};
 pub use named::Named;
 pub use party::Clear;

@@ -99,7 +99,7 @@ impl Report {
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
                 defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text, stage Text,
-                label Text, identity Json, blind Json,
+                label Text, identity Json, blind Json, not_judged_reason Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
@@ -416,6 +416,7 @@ impl Reader {
         put("fingerprints", json!(count("fingerprints")?));
         put("campaigns", json!(count("campaigns WHERE merged_into IS NULL AND calls > 0")?));
         put("scores", self.dispositions()?);
+        put("calls_not_judged", self.not_judged(count("calls")?)?);
         put("alerts", json!(count("alerts")?));
         put("losses", json!(losses));
         put("sip_requests", Value::Object(group("request")));

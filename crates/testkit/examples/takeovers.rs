@@ -197,6 +197,7 @@ impl World {
             media_rate: None,
             report_rate: None,
             beginning: String::new(),
+            also: Vec::new(),
             opening: None,
             first_seen: started_at,
             last_seen: started_at + Span::from_secs(15),

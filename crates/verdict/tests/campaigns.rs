@@ -106,6 +106,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
         forks: 0,
         reinvites: 0,
         cancelled: false,
+        is_let_in: false,
     }));
     let mut all = vec![(at, begin)];
     if talks > 0 {
@@ -130,6 +131,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
             media_rate: None,
             report_rate: None,
             beginning: String::new(),
+            also: Vec::new(),
             opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
             first_seen: answered,
             last_seen: ended,

@@ -353,6 +353,12 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         row.report_rate.map(|r| r.ci95_ppm.1),
         row.pauses,
     ])?;
+    for (call, direction) in &row.also {
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO stream_legs (call, first_seen, stream, direction) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![call, nanos(row.first_seen), row.stream, direction])?;
+    }
     Ok(())
 }
 
