@@ -60,6 +60,8 @@ pub(crate) struct Legs {
 #[derive(Clone, Copy)]
 struct Heard {
     call: i64,
+    /// Whose voice it is.
+    sender: Option<Side>,
     flow: FlowKey,
     first: Timestamp,
     last: Timestamp,
@@ -290,7 +292,13 @@ impl Legs {
     pub(crate) fn hears(&mut self, stream: &StreamFact) -> Vec<Link> {
         let mut links = Vec::new();
         let Some(call) = stream.call.filter(|_| stream.ssrc >= RANDOM_SSRC) else { return links };
-        let heard = Heard { call, flow: stream.flow, first: stream.first_seen, last: stream.last_seen };
+        let heard = Heard {
+            call,
+            sender: stream.sender,
+            flow: stream.flow,
+            first: stream.first_seen,
+            last: stream.last_seen,
+        };
         let key = self.hash(&[b"source", &stream.ssrc.to_le_bytes()]);
         let (slot, _) = self.heard.find_or_insert(key, key, stream.last_seen);
         self.heard.touch(slot, 0, stream.last_seen);
@@ -426,12 +434,12 @@ impl Legs {
     }
 }
 
-/// Whether a stream is sent on, by where it goes, as another of the same source.
+/// Whether a stream is sent on, by where it goes, as another of the same source. It is the voice of the same side there: whoever sends
+/// it back is an echo.
 fn is_relayed_as(a: &Heard, b: &Heard) -> bool {
-    a.first <= b.last
-        && b.first <= a.last
-        && a.flow.dst.ip() == b.flow.src.ip()
-        && a.flow.src.ip() != b.flow.src.ip()
+    let is_at_once = a.first <= b.last && b.first <= a.last;
+    let is_sent_on = a.flow.dst.ip() == b.flow.src.ip() && a.flow.src.ip() != b.flow.src.ip();
+    is_at_once && is_sent_on && a.sender == b.sender
 }
 
 /// Whether a source has sent to one place in one call and to another in the other.
@@ -445,9 +453,9 @@ fn last_digits(number: &str) -> Option<u16> {
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// Whether two calls last at one time, and one goes on as the other or each has a sender of its own.
+/// Whether two calls last at one time, and one goes on as the other or each has a way of its own.
 fn follow_each_other(a: &Leg, b: &Leg) -> bool {
-    a.overlaps(b) && (a.goes_on_as(b) || b.goes_on_as(a) || a.flow.src.ip() != b.flow.src.ip())
+    a.overlaps(b) && (a.goes_on_as(b) || b.goes_on_as(a) || a.is_apart_from(b))
 }
 
 /// A Call-ID without what some back-to-back user agents put behind it for their other leg.

@@ -290,6 +290,15 @@ fn a_relay_that_keeps_the_source_of_a_stream_links_its_calls() {
         legs.hears(&stream(2, end(PBX, 10_002), end(CALLED, 5_000), 0x5eed_0001, (110, 9_000))),
         [(2, 1)]
     );
+    // An echo test sends back what it hears, to each who calls it.
+    let _ = legs.begin(&invite(4, 20, (OTHER, CALLED), ("r", "s")));
+    let _ = legs.begin(&invite(5, 30, (7, CALLED), ("t", "s")));
+    let _ = legs.hears(&stream(4, end(OTHER, 4_000), end(CALLED, 5_000), 0x5eed_0009, (100, 9_000)));
+    let back = StreamFact {
+        sender: Some(Side::Callee),
+        ..stream(5, end(CALLED, 5_000), end(7, 4_000), 0x5eed_0009, (110, 9_000))
+    };
+    assert_eq!(legs.hears(&back), []);
     // Sources that are counted rather than drawn are anybody's.
     let _ = legs.begin(&invite(3, 10, (PBX, OTHER), ("u", "v")));
     let _ = legs.hears(&stream(1, a, b, 7, (100, 9_000)));
