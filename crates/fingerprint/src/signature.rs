@@ -216,8 +216,9 @@ impl Signatures {
         Some(Known { name: &found.name, is_suspicious: matches!(found.kind, Kind::Scanner | Kind::Tool) })
     }
 
-    /// Whether a User-Agent agrees with the structure. It contradicts it only where its product is known not to be built so, or where the
-    /// structure is a scanner's: one brand stands on several stacks, vendors wrap libraries, and of a name that nobody knows nothing is known.
+    /// Whether a User-Agent agrees with the structure. It contradicts it only where its product is known not to be built so: one brand stands
+    /// on several stacks, vendors wrap libraries, and of a name that nobody knows nothing is known. No product is built like a test
+    /// tool, and nothing at all like a scanner.
     #[must_use]
     pub fn claim(&self, seen: &Seen<'_>, user_agent: Option<&str>) -> Claim {
         let Some(agent) = user_agent.filter(|agent| !agent.trim().is_empty()) else { return Claim::Nothing };
@@ -225,11 +226,17 @@ impl Signatures {
         let Some(found) = self.best(seen) else { return Claim::Unverifiable };
         if self.0.iter().filter(|s| s.name == found.name).any(|s| s.carries(&agent)) {
             Claim::Consistent
-        } else if found.kind == Kind::Scanner || self.0.iter().any(|s| s.is_all_of(&agent)) {
+        } else if self.0.iter().any(|s| s.is_all_of(&agent)) || found.is_no_products(|| self.is_known(&agent))
+        {
             Claim::Contradictory
         } else {
             Claim::Unverifiable
         }
+    }
+
+    /// Whether a User-Agent, in lower case, is of a product that is known.
+    fn is_known(&self, agent: &str) -> bool {
+        self.0.iter().any(|s| s.carries(agent))
     }
 
     fn best(&self, seen: &Seen<'_>) -> Option<&Signature> {
@@ -240,6 +247,15 @@ impl Signatures {
 }
 
 impl Signature {
+    /// Whether nothing that is what it says is built so.
+    fn is_no_products(&self, is_known: impl FnOnce() -> bool) -> bool {
+        match self.kind {
+            Kind::Scanner => true,
+            Kind::Tool => is_known(),
+            _ => false,
+        }
+    }
+
     fn conditions(&self) -> usize {
         let headers = self.headers.iter().filter(|h| *h != "*").count();
         headers + self.fields.len() + self.habits.len() + self.identifiers.len()

@@ -100,6 +100,9 @@ fn a_tool_that_names_itself_is_what_it_says_and_a_tool_all_the_same() {
     ];
     assert_eq!(stack(&sipp, "SIPp/Win32"), (Some("SIPp".into()), true, Claim::Consistent));
     assert_eq!(stack(&sipp, "load test 7"), (Some("SIPp".into()), true, Claim::Unverifiable));
+    for product in ["eyeBeam release 1102q", "Zoiper rv2.10.13"] {
+        assert_eq!(named(&sipp, product), ("SIPp".into(), Claim::Contradictory), "{product}");
+    }
     assert_eq!(stack(&sipp, "Yealink SIP-T46S 66.81"), (Some("SIPp".into()), true, Claim::Contradictory));
 }
 
