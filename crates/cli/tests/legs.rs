@@ -184,6 +184,7 @@ fn media_between_the_phones_stand_with_both_legs_and_are_no_one_way_media() {
         .collect();
     stand.sort_unstable();
     let (forth, back) = (0x5eed_0001, 0x5eed_0002);
+    assert_eq!(streams.iter().filter(|s| s["counted_in"].is_null()).count(), 2, "each counts in one call");
     assert_eq!(
         stand,
         [

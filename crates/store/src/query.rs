@@ -115,6 +115,7 @@ impl Report {
                 class Text, class_mode Text, class_confidence Real, class_reason Text, media_skew_ppm Real,
                 media_skew_ci95_ppm Json, rtcp_skew_ppm Real, rtcp_skew_ci95_ppm Json, payload_type Int,
                 restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text, pauses Json,
+                counted_in Text,
             ],
             Self::Devices => columns![
                 aor Text, device Text, class Text, class_mode Text, skew_ppm Real, skew_ci95_ppm Json, fingerprint Text,

@@ -25,11 +25,12 @@ pub(crate) const CALLS: &str =
         LEFT JOIN campaigns AS k ON k.campaign = s.campaign
         LEFT JOIN labels AS l ON l.kind = 'call' AND l.subject = CAST(calls.call AS TEXT)";
 
-/// A stream that several legs of a conversation name is a row of each.
-pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id FROM (
-        SELECT *, call AS of_call, direction AS of_direction FROM streams
+/// A stream that several legs of a conversation name is a row of each, and counts in one.
+pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
+        (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in FROM (
+        SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
         UNION ALL
-        SELECT s.*, l.call, l.direction FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
+        SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
     ) AS streams LEFT JOIN calls ON calls.call = streams.of_call";
 
 pub(crate) const REGISTRATIONS: &str =
@@ -197,6 +198,7 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
         row.get::<_, Option<Vec<u8>>>("pauses")?
             .and_then(|octets| Pauses::from_octets(&octets))
             .map_or(Value::Null, |pauses| Value::Object(shown_pauses(&pauses))),
+        text(row, "counted_in")?,
     ])
 }
 
