@@ -220,11 +220,19 @@ impl Assessor {
         call.is_over = update.ended_at.is_some();
         call.is_news |=
             (call.fate, call.secs, was_over, call.is_let_in) != (fate, secs, call.is_over, update.is_let_in);
+        let is_known_now = update.is_let_in && !call.is_let_in;
         call.is_let_in = update.is_let_in;
+        let is_no_stranger_now = is_known_now && call.stranger_to.is_some();
         (call.fate, call.secs) = (fate, secs);
         let (caller, source, pools, places) = (call.caller, call.source, call.pools, call.places);
-        let (caller_at, source_at) = (call.caller_at, call.source_at);
-        if !call.is_over || was_over {
+        let (caller_at, source_at, is_over) = (call.caller_at, call.source_at, call.is_over);
+        if is_known_now {
+            self.vouch(update.call, out);
+        }
+        if !is_over || was_over {
+            if is_no_stranger_now {
+                self.tell(update.call, out);
+            }
             return;
         }
         if let Some(of) = self.callers.value_from_mut(caller_at, caller) {

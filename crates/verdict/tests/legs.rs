@@ -232,6 +232,13 @@ fn a_stranger_who_dials_abroad_is_one_until_its_credentials_are_taken() {
     assert!(is_told(vec![call(1, BORDER, abroad()), update(1, None, false)], 1));
     assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "let in by credentials");
     assert!(!is_told(vec![plain(1, BORDER)], 1), "at home");
+    // The server that others register with is no stranger, and neither is who is known on another leg.
+    let served = registered().into_iter().chain([call(1, REGISTRAR, abroad())]);
+    assert!(!is_told(served.collect(), 1));
+    let legs = |is_let_in: bool| {
+        vec![plain(1, PHONE), call(2, BORDER, abroad()), Row::Link(2, 1), update(1, None, is_let_in)]
+    };
+    assert!(is_told(legs(false), 2) && !is_told(legs(true), 2));
     let [registration, attempt] = registered();
     assert!(!is_told(vec![registration, attempt, call(1, PHONE, abroad())], 1), "registered");
 }

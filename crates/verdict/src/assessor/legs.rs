@@ -72,6 +72,7 @@ impl Assessor {
         for (of, other) in [(a, b), (b, a)] {
             self.share_what_was_heard(of);
             self.comes_from_home(of, other, out);
+            self.vouch(of, out);
             let is_later = self.opened(of).map(|c| c.started_at) > self.opened(other).map(|c| c.started_at);
             let Some(call) = self.opened(of) else { continue };
             let started_at = call.started_at;
@@ -87,6 +88,18 @@ impl Assessor {
                     memory,
                     out,
                 );
+            }
+        }
+    }
+
+    /// Whoever is known on one leg of a conversation is no stranger on another.
+    pub(super) fn vouch(&mut self, id: i64, out: &mut Vec<Outcome>) {
+        let Some(call) = self.opened(id).filter(|call| call.is_rooted || call.is_let_in) else { return };
+        for leg in call.legs.clone() {
+            if let Some(other) = self.opened(leg).filter(|other| other.stranger_to.is_some()) {
+                other.stranger_to = None;
+                other.is_news = true;
+                self.tell(leg, out);
             }
         }
     }

@@ -154,7 +154,8 @@ impl Assessor {
             platform_calls,
             is_rooted,
         };
-        let is_nobody = registration == Registration::No && !at.is_from_trunk() && !is_rooted;
+        let is_server = self.registrars.slot(source).is_some();
+        let is_nobody = registration == Registration::No && !at.is_from_trunk() && !is_rooted && !is_server;
         let is_stranger = is_nobody && at.source.is_unknown() && !at.account.is_established(now);
         let mut at_start: SmallVec<[Finding; 4]> = SmallVec::new();
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
