@@ -1,5 +1,9 @@
 //! One conversation in several calls, from packets to what is said of each of them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 
@@ -125,7 +129,7 @@ impl Scene {
 }
 
 fn of<'a>(rows: &'a [Value], id: &str) -> &'a Value {
-    rows.iter().find(|row| row["call_id"] == id).unwrap_or_else(|| panic!("no {id} in {rows:?}"))
+    rows.iter().find(|row| row["call_id"] == id).unwrap()
 }
 
 fn signals(row: &Value) -> Vec<&str> {

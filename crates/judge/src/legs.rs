@@ -4,16 +4,18 @@
 //! that two calls touch one host. `docs/legs.md` lists the clues.
 
 mod clues;
+mod heard;
 mod leg;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use bellwether_base::{Endpoint, FlowKey, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
+use bellwether_base::{Endpoint, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
 use bellwether_shard::{CallProgress, CallStarted, MediaNamed, Side, StreamFact};
 use smallvec::SmallVec;
 
 use crate::number::canonical;
 use clues::Clues;
+use heard::Heard;
 use leg::Leg;
 
 /// Calls remembered. One that is over stays a while: its streams are told late.
@@ -38,9 +40,6 @@ const GOES_ON_FOR: Span = Span::from_secs(180);
 /// What becomes of a leg comes back to the one before it within this time.
 const TOLD_BACK: Span = Span::from_millis(200);
 
-/// Sources below are counted rather than drawn at random, so that many streams have them.
-const RANDOM_SSRC: u32 = 0x1_0000;
-
 /// Callers that are nobody in particular.
 const NAMELESS: [&str; 7] = ["", "anonymous", "unknown", "restricted", "unavailable", "private", "asterisk"];
 
@@ -54,17 +53,6 @@ pub(crate) struct Legs {
     /// Streams by their source.
     heard: LruTable<u64, SmallVec<[Heard; 1]>, 1>,
     hash_key: HashKey,
-}
-
-/// A stream of a call.
-#[derive(Clone, Copy)]
-struct Heard {
-    call: i64,
-    /// Whose voice it is.
-    sender: Option<Side>,
-    flow: FlowKey,
-    first: Timestamp,
-    last: Timestamp,
 }
 
 impl Legs {
@@ -288,49 +276,6 @@ impl Legs {
         self.clues.leave(clue, call, at);
     }
 
-    /// A stream of a call. A relay sends on what it hears from the same source.
-    pub(crate) fn hears(&mut self, stream: &StreamFact) -> Vec<Link> {
-        let mut links = Vec::new();
-        let Some(call) = stream.call.filter(|_| stream.ssrc >= RANDOM_SSRC) else { return links };
-        let heard = Heard {
-            call,
-            sender: stream.sender,
-            flow: stream.flow,
-            first: stream.first_seen,
-            last: stream.last_seen,
-        };
-        let key = self.hash(&[b"source", &stream.ssrc.to_le_bytes()]);
-        let (slot, _) = self.heard.find_or_insert(key, key, stream.last_seen);
-        self.heard.touch(slot, 0, stream.last_seen);
-        let Some((_, known)) = self.heard.get_mut(slot) else { return links };
-        match known.iter().position(|known| known.call == call && known.flow == heard.flow) {
-            Some(place) => known.get_mut(place).into_iter().for_each(|known| *known = heard),
-            None if known.len() < MOST_LEGS => known.push(heard),
-            // A source that many calls have is a recorded one.
-            None => return links,
-        }
-        let known = known.clone();
-        // It comes from one stream, and goes on as one: where several could be it, none is.
-        let relations: [fn(&Heard, &Heard) -> bool; 3] =
-            [is_relayed_as, |a, b| is_relayed_as(b, a), has_moved_to];
-        for is_related in relations {
-            let mut found: SmallVec<[i64; 4]> = known
-                .iter()
-                .filter(|other| other.call != call && is_related(other, &heard))
-                .filter(|other| {
-                    self.leg(other.call).zip(self.leg(call)).is_some_and(|(a, b)| follow_each_other(a, b))
-                })
-                .map(|other| other.call)
-                .collect();
-            found.sort_unstable();
-            found.dedup();
-            if let [other] = found.as_slice() {
-                self.link(*other, call, &mut links);
-            }
-        }
-        links
-    }
-
     /// The other calls of its conversation that name a stream too, and whose voice it is in each.
     pub(crate) fn also_names(&self, stream: &StreamFact) -> Vec<(i64, Side)> {
         let Some((call, leg)) = stream.call.and_then(|call| Some((call, self.leg(call)?))) else {
@@ -434,28 +379,10 @@ impl Legs {
     }
 }
 
-/// Whether a stream is sent on, by where it goes, as another of the same source. It is the voice of the same side there: whoever sends
-/// it back is an echo.
-fn is_relayed_as(a: &Heard, b: &Heard) -> bool {
-    let is_at_once = a.first <= b.last && b.first <= a.last;
-    let is_sent_on = a.flow.dst.ip() == b.flow.src.ip() && a.flow.src.ip() != b.flow.src.ip();
-    is_at_once && is_sent_on && a.sender == b.sender
-}
-
-/// Whether a source has sent to one place in one call and to another in the other.
-fn has_moved_to(a: &Heard, b: &Heard) -> bool {
-    a.flow.src == b.flow.src && a.flow.dst != b.flow.dst
-}
-
 /// The last three digits of a number, which a dial plan that puts something before it or takes it away leaves alone.
 fn last_digits(number: &str) -> Option<u16> {
     let digits = number.get(number.len().checked_sub(3)?..)?;
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
-}
-
-/// Whether two calls last at one time, and one goes on as the other or each has a way of its own.
-fn follow_each_other(a: &Leg, b: &Leg) -> bool {
-    a.overlaps(b) && (a.goes_on_as(b) || b.goes_on_as(a) || a.is_apart_from(b))
 }
 
 /// A Call-ID without what some back-to-back user agents put behind it for their other leg.
