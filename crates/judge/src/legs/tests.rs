@@ -1,5 +1,5 @@
 use super::*;
-use bellwether_base::Transport;
+use bellwether_base::{FlowKey, Transport};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_rtp::Beginning;
 use bellwether_shard::{Kin, Named, Party, Prints, Silence};
