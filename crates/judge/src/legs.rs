@@ -14,7 +14,7 @@ use bellwether_shard::{CallProgress, CallStarted, MediaNamed, Side, StreamFact};
 use smallvec::SmallVec;
 
 use crate::number::canonical;
-use clues::Clues;
+use clues::{Clues, Others};
 use heard::Heard;
 use leg::Leg;
 
@@ -52,12 +52,20 @@ pub(crate) struct Legs {
     clues: Clues,
     /// Streams by their source.
     heard: LruTable<u64, SmallVec<[Heard; 1]>, 1>,
+    /// Whether any call named an identifier that others may have as their own.
+    are_ids_shared: bool,
     hash_key: HashKey,
 }
 
 impl Legs {
     pub(crate) fn new(hash_key: HashKey) -> Self {
-        Self { calls: LruTable::new(CALLS), clues: Clues::new(), heard: LruTable::new(CALLS), hash_key }
+        Self {
+            calls: LruTable::new(CALLS),
+            clues: Clues::new(),
+            heard: LruTable::new(CALLS),
+            are_ids_shared: false,
+            hash_key,
+        }
     }
 
     /// The calls that are known to belong with a call.
@@ -98,26 +106,32 @@ impl Legs {
     /// Identifiers of dialogs and of the conversation.
     fn by_identifier(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let own = self.hash(&[b"dialog", dialog_of(call.call_id.expose()).as_bytes()]);
-        let shared_own = self.hash(&[b"shared", dialog_of(call.call_id.expose()).as_bytes()]);
-        let mut named = self.open_with(own, call);
-        named.extend(self.open_with(shared_own, call));
-        self.clues.leave(own, call.call, call.started_at);
+        let mut named = self.clues.leave(own, call.call, call.started_at);
+        if self.are_ids_shared {
+            let shared_own = self.hash(&[b"shared", dialog_of(call.call_id.expose()).as_bytes()]);
+            named.extend_from_slice(self.clues.left(shared_own));
+        }
         for id in call.kin.iter().flat_map(|kin| &kin.ids) {
             let dialog = self.hash(&[b"dialog", dialog_of(id.expose()).as_bytes()]);
-            named.extend(self.open_with(dialog, call));
+            named.extend_from_slice(self.clues.left(dialog));
+            self.are_ids_shared = true;
             let shared = self.hash(&[b"shared", dialog_of(id.expose()).as_bytes()]);
             // A device may write what is its own into each of its calls.
-            let others = self.open_with(shared, call);
+            let others = self.clues.leave(shared, call.call, call.started_at);
             named.extend(others.into_iter().filter(|other| !self.have_one_sender(*other, call.call)));
-            self.clues.leave(shared, call.call, call.started_at);
         }
         for other in named {
-            self.link(other, call.call, links);
+            if self.lasts_with(other, call) {
+                self.link(other, call.call, links);
+            }
         }
         if call.kin.as_ref().is_some_and(|kin| kin.is_referred) {
             let referred = self.hash(&[b"referred", canonical(&call.request_user).as_bytes()]);
-            for other in self.open_with(referred, call) {
-                self.link(other, call.call, links);
+            let others: Others = self.clues.left(referred).into();
+            for other in others {
+                if self.lasts_with(other, call) {
+                    self.link(other, call.call, links);
+                }
             }
         }
     }
@@ -126,18 +140,17 @@ impl Legs {
     fn by_origin(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let Some(origin) = call.sdp_origin.as_deref().filter(|origin| is_telling(origin)) else { return };
         let clue = self.hash(&[b"origin", origin.as_bytes()]);
-        for other in self.open_with(clue, call) {
-            if !self.have_one_sender(other, call.call) {
+        for other in self.clues.leave(clue, call.call, call.started_at) {
+            if self.lasts_with(other, call) && !self.have_one_sender(other, call.call) {
                 self.link(other, call.call, links);
             }
         }
-        self.clues.leave(clue, call.call, call.started_at);
     }
 
     /// Who sent a call on is named in it (Diversion, History-Info), and was called where it comes from.
     fn by_forwarding(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         for user in call.kin.iter().flat_map(|kin| &kin.sent_on_by) {
-            let clue = self.at_host(b"to", call.flow.src, user);
+            let clue = self.at_host(b"to", call.flow.src, &canonical(user));
             self.link_only(clue, call, false, links);
         }
     }
@@ -145,12 +158,20 @@ impl Legs {
     /// Caller, callee and time.
     fn by_parties(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let caller = canonical(&call.from.user);
-        let callees = [canonical(&call.to.user), canonical(&call.request_user)];
+        let mut callees: SmallVec<[String; 2]> = SmallVec::new();
+        callees.push(canonical(&call.to.user));
+        // Nearly always what To names.
+        if call.request_user != call.to.user {
+            callees.push(canonical(&call.request_user));
+        }
         let is_named = !NAMELESS.contains(&caller.as_str());
         for callee in callees.iter().filter(|callee| is_named && !callee.is_empty()) {
             let both = self.hash(&[b"parties", caller.as_bytes(), callee.as_bytes()]);
-            for other in self.open_with(both, call) {
+            for other in self.clues.leave(both, call.call, call.started_at) {
                 let Some((first, second)) = self.leg(other).zip(self.leg(call.call)) else { continue };
+                if !self.lasts_with(other, call) {
+                    continue;
+                }
                 let is_at_once =
                     second.started_at.since(first.started_at) <= AT_ONCE && first.is_apart_from(second);
                 // The one that has gone on already goes on as another only while nobody answers.
@@ -159,14 +180,13 @@ impl Legs {
                     self.link(other, call.call, links);
                 }
             }
-            self.clues.leave(both, call.call, call.started_at);
         }
         if is_named && self.of(call.call).is_empty() {
             let clue = self.at_host(b"from", call.flow.src, &caller);
             self.link_only(clue, call, true, links);
         }
-        let from = self.at_host(b"from", call.flow.dst, &caller);
         if is_named {
+            let from = self.at_host(b"from", call.flow.dst, &caller);
             self.clues.leave(from, call.call, call.started_at);
         }
         for callee in &callees {
@@ -205,11 +225,11 @@ impl Legs {
         let mut links = Vec::new();
         let end = self.end(named.endpoint);
         let clue = self.hash(&[b"media", &end.to_le_bytes(), &[named.side as u8]]);
-        let others: SmallVec<[i64; 16]> = self.clues.left(clue).into();
+        let others = self.clues.leave(clue, named.call, named.at);
         if let Some(leg) = self.leg_mut(named.call) {
             leg.media.push((end, named.side));
         }
-        for other in others.into_iter().filter(|other| *other != named.call) {
+        for other in others {
             let Some((a, b)) = self.leg(other).zip(self.leg(named.call)) else { continue };
             let is_one =
                 a.goes_on_as(b) || b.goes_on_as(a) || is_public(named.endpoint.ip()) && a.is_apart_from(b);
@@ -217,7 +237,6 @@ impl Legs {
                 self.link(other, named.call, &mut links);
             }
         }
-        self.clues.leave(clue, named.call, named.at);
         links
     }
 
@@ -239,8 +258,9 @@ impl Legs {
             self.calls.touch(slot, class, ended);
         }
         if let Some((at, _)) = outcome.filter(|_| is_news) {
-            for arrived in [flow.dst, p.last_hop.dst] {
-                self.by_outcome(p.call, arrived, &mut links);
+            self.by_outcome(p.call, flow.dst, &mut links);
+            if p.last_hop.dst.ip() != flow.dst.ip() {
+                self.by_outcome(p.call, p.last_hop.dst, &mut links);
             }
             let clue = self.at_host(b"outcome", flow.src, "");
             self.clues.leave(clue, p.call, at);
@@ -323,13 +343,10 @@ impl Legs {
         }
     }
 
-    /// Calls that left a clue and last still when another begins.
-    fn open_with(&self, clue: u64, call: &CallStarted) -> SmallVec<[i64; 4]> {
-        let lasts = |other: &i64| {
-            let leg = self.leg(*other);
-            leg.is_some_and(|leg| leg.started_at <= call.started_at && leg.lasts_at(call.started_at))
-        };
-        self.clues.left(clue).iter().filter(|other| **other != call.call && lasts(other)).copied().collect()
+    /// Whether a call lasts still when another begins.
+    fn lasts_with(&self, other: i64, call: &CallStarted) -> bool {
+        let at = call.started_at;
+        self.leg(other).is_some_and(|leg| leg.started_at <= at && leg.lasts_at(at))
     }
 
     /// Whether one host sent both calls to one place, so that they are two of its calls.
@@ -375,7 +392,7 @@ impl Legs {
     }
 
     fn at_host(&self, what: &[u8], host: Endpoint, user: &str) -> u64 {
-        self.hash(&[what, &host.octets(), canonical(user).as_bytes()])
+        self.hash(&[what, &host.octets(), user.as_bytes()])
     }
 }
 
