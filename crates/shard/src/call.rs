@@ -59,7 +59,8 @@ pub(crate) struct Call {
     /// CSeq of the last re-INVITE of the caller and of the callee.
     reinvite_cseq: [u32; 2],
     pub(crate) is_cancelled: bool,
-    pub(crate) has_credentials: bool,
+    /// Whether the caller showed credentials when it was asked for them.
+    has_credentials: bool,
     is_reported: bool,
     /// Where its sides listen for media.
     pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
@@ -207,6 +208,11 @@ impl Call {
         self.is_reported = false;
     }
 
+    /// The INVITE comes with credentials: that means something where a challenge was its last answer.
+    pub(crate) fn shows_credentials(&mut self) {
+        self.has_credentials |= matches!(self.final_status, Some(401 | 407));
+    }
+
     pub(crate) fn note_change(&mut self) {
         self.is_reported = false;
     }
@@ -239,7 +245,8 @@ impl Call {
             forks: self.forks.into(),
             reinvites: self.reinvites,
             cancelled: self.is_cancelled,
-            is_let_in: self.has_credentials && !matches!(self.final_status, Some(401 | 403 | 407)),
+            is_let_in: self.has_credentials
+                && self.final_status.is_some_and(|status| !matches!(status, 401 | 403 | 407)),
         })
     }
 

@@ -140,17 +140,17 @@ impl Calls {
     ) {
         let Sip { item, cseq, .. } = sip;
         let flow_hash = self.flow_hash(item.flow);
-        let has_credentials = [Name::Authorization, Name::ProxyAuthorization]
-            .iter()
-            .any(|name| sip.message.get(*name).is_some());
         if let Some(found) = found {
             let Some((_, call)) = self.table.get_mut(found.slot) else { return };
             let is_continued = call.is_continued_by(cseq.number);
             if cseq.number == call.cseq || is_continued {
                 if is_continued {
                     call.cseq = cseq.number;
+                    let credentials = [Name::Authorization, Name::ProxyAuthorization];
+                    if credentials.iter().any(|name| sip.message.get(*name).is_some()) {
+                        call.shows_credentials();
+                    }
                     call.step(Event::Retry, item.stamp);
-                    call.has_credentials |= has_credentials;
                 }
                 call.hop(item.flow, flow_hash);
                 let (call, class) = (call.identity, call.class());
@@ -165,8 +165,7 @@ impl Calls {
         let identity = started.call;
         out.fact(Fact::CallStarted(Box::new(started)));
         let (hash, key) = self.key(sip.call_id, sip.parts.from_tag());
-        let mut call = Call::new(identity, item.stamp, item.flow, flow_hash, cseq.number);
-        call.has_credentials = has_credentials;
+        let call = Call::new(identity, item.stamp, item.flow, flow_hash, cseq.number);
         let (slot, evicted) = self.table.insert(hash, key, call, 1, item.at);
         if let Some(mut evicted) = evicted {
             if evicted.value.phase != Phase::Over {

@@ -244,7 +244,7 @@ pub struct CallProgress {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
-    /// Whether the caller showed credentials and was not asked for others.
+    /// Whether the caller was challenged, showed credentials, and was neither asked for others nor turned away.
     pub is_let_in: bool,
 }
 

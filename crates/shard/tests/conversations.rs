@@ -1,5 +1,4 @@
 //! What a worker tells of a call that others need to find its conversation.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bellwether_base::{Endpoint, FlowKey, HashKey, Span, Timestamp};
 use bellwether_shard::{Content, Fact, Item, Limits, Outbox, Side, Worker};
@@ -105,5 +104,13 @@ fn credentials_let_in_whoever_is_not_asked_for_others() {
     let credentials = "Authorization: Digest username=\"1\", response=\"0\"\r\n";
     assert!(is_let_in("SIP/2.0 200 OK", credentials));
     assert!(!is_let_in("SIP/2.0 200 OK", ""), "nobody was asked in the end");
+    assert!(!is_let_in("SIP/2.0 100 Trying", credentials), "not yet");
     assert!(!is_let_in("SIP/2.0 403 Forbidden", credentials));
+    // Credentials that nobody asked for prove nothing.
+    let facts = facts(&[
+        (INVITE, "1 INVITE", credentials, None, true),
+        ("SIP/2.0 200 OK", "1 INVITE", "", None, false),
+    ]);
+    let is_let_in = facts.iter().any(|fact| matches!(fact, Fact::CallProgress(p) if p.is_let_in));
+    assert!(!is_let_in);
 }
