@@ -351,3 +351,19 @@ fn a_conversation_has_so_many_legs_at_most() {
     }
     assert_eq!(legs.of(1).len(), MOST_LEGS);
 }
+
+#[test]
+fn a_proxy_and_a_pbx_on_one_address_link_each_caller_with_its_own_leg() {
+    let mut legs = legs();
+    // The proxy listens on 5060, the PBX behind it on 5080; both mirror the same address.
+    let outgoing = |call, millis, caller: &'static str| CallStarted {
+        flow: FlowKey { src: end(PBX, 5080), dst: end(PBX, 5060) },
+        ..invite(call, millis, (PBX, PBX), (caller, "desk"))
+    };
+    assert_eq!(legs.begin(&invite(1, 0, (PHONE, PBX), ("alice", "2302"))), []);
+    assert_eq!(legs.begin(&invite(2, 2, (OTHER, PBX), ("carol", "2303"))), []);
+    assert_eq!(legs.begin(&outgoing(3, 5, "carol")), [(3, 2)]);
+    assert_eq!(legs.begin(&outgoing(4, 6, "alice")), [(4, 1)]);
+    // A call that the PBX makes by itself is nobody's leg.
+    assert_eq!(legs.begin(&outgoing(5, 7, "reception")), []);
+}
