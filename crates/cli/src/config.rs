@@ -193,6 +193,8 @@ struct TrunkSettings {
     trusted: bool,
     #[serde(default)]
     attestation: String,
+    #[serde(default)]
+    emergency: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -763,6 +765,7 @@ impl Config {
                     name: t.name.clone(),
                     networks: nets(&t.networks),
                     via_hosts: t.via_hosts.clone(),
+                    emergency: t.emergency.clone(),
                     policy: TrunkPolicy { is_trusted: t.trusted, usual_attestation: t.attestation.clone() },
                 })
                 .collect(),

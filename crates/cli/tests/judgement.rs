@@ -154,7 +154,9 @@ fn calls_for_help_are_not_judged() {
     let capture = saved(&room, "x.pcap", &frames);
     room.replay("x.db", "1", &[&capture]);
     let calls = by_call(room.rows("x.db", "calls"));
-    assert_eq!((&calls["help"]["score"], &calls["help"]["disposition"]), (&Value::Null, &Value::Null));
+    let help = &calls["help"];
+    assert_eq!((&help["score"], &help["disposition"]), (&Value::Null, &json!("not_judged")));
+    assert_eq!(help["not_judged_reason"], "emergency_call");
     assert_eq!(calls["other"]["disposition"], "monitor");
 }
 

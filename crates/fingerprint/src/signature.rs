@@ -60,9 +60,13 @@ pub struct Signature {
     /// Rules for the identifiers `call_id`, `tag`, `branch`.
     #[serde(default)]
     identifiers: BTreeMap<String, RuleText>,
-    /// Parts of User-Agents that may truly stand on it, in any case.
+    /// Parts of User-Agents that may truly stand on it, in any case; `^` stands for the beginning and `$` for the end. Others may stand on it
+    /// too.
     #[serde(default)]
     agents: Vec<String>,
+    /// Parts of the User-Agents of products that are known not to be built otherwise.
+    #[serde(default)]
+    only: Vec<String>,
     /// The capture that it was written from.
     pub source: String,
     /// The day that it was written, as year, month and day.
@@ -72,7 +76,17 @@ pub struct Signature {
 impl Signature {
     /// Parts of User-Agents that may truly stand on it.
     pub fn agents(&self) -> impl Iterator<Item = &str> {
-        self.agents.iter().map(String::as_str)
+        self.agents.iter().chain(&self.only).map(String::as_str)
+    }
+
+    /// Whether a User-Agent, in lower case, may truly stand on it.
+    fn carries(&self, agent: &str) -> bool {
+        self.agents().any(|part| is_part(part, agent))
+    }
+
+    /// Whether a User-Agent, in lower case, is of a product that is built so and not otherwise.
+    fn is_all_of(&self, agent: &str) -> bool {
+        self.only.iter().any(|part| is_part(part, agent))
     }
 }
 
@@ -131,7 +145,7 @@ pub struct Known<'s> {
 pub enum Claim {
     /// The name is one that stands on this structure.
     Consistent,
-    /// The name belongs to something that is built differently.
+    /// The name is of a product that is known to be built differently, or no product is built so.
     Contradictory,
     /// Nothing known speaks for or against it.
     Unverifiable,
@@ -202,21 +216,27 @@ impl Signatures {
         Some(Known { name: &found.name, is_suspicious: matches!(found.kind, Kind::Scanner | Kind::Tool) })
     }
 
-    /// Whether a User-Agent agrees with the structure.
+    /// Whether a User-Agent agrees with the structure. It contradicts it only where its product is known not to be built so: one brand stands
+    /// on several stacks, vendors wrap libraries, and of a name that nobody knows nothing is known. No product is built like a test
+    /// tool, and nothing at all like a scanner.
     #[must_use]
     pub fn claim(&self, seen: &Seen<'_>, user_agent: Option<&str>) -> Claim {
         let Some(agent) = user_agent.filter(|agent| !agent.trim().is_empty()) else { return Claim::Nothing };
         let agent = agent.to_ascii_lowercase();
-        let names = |s: &&Signature| s.agents.iter().any(|name| agent.contains(&name.to_ascii_lowercase()));
         let Some(found) = self.best(seen) else { return Claim::Unverifiable };
-        let is_own = self.0.iter().filter(|s| s.name == found.name).any(|s| names(&s));
-        if is_own {
+        if self.0.iter().filter(|s| s.name == found.name).any(|s| s.carries(&agent)) {
             Claim::Consistent
-        } else if found.kind != Kind::Library || self.0.iter().any(|s| names(&s)) {
+        } else if self.0.iter().any(|s| s.is_all_of(&agent)) || found.is_no_products(|| self.is_known(&agent))
+        {
             Claim::Contradictory
         } else {
             Claim::Unverifiable
         }
+    }
+
+    /// Whether a User-Agent, in lower case, is of a product that is known.
+    fn is_known(&self, agent: &str) -> bool {
+        self.0.iter().any(|s| s.carries(agent))
     }
 
     fn best(&self, seen: &Seen<'_>) -> Option<&Signature> {
@@ -227,6 +247,15 @@ impl Signatures {
 }
 
 impl Signature {
+    /// Whether nothing that is what it says is built so.
+    fn is_no_products(&self, is_known: impl FnOnce() -> bool) -> bool {
+        match self.kind {
+            Kind::Scanner => true,
+            Kind::Tool => is_known(),
+            _ => false,
+        }
+    }
+
     fn conditions(&self) -> usize {
         let headers = self.headers.iter().filter(|h| *h != "*").count();
         headers + self.fields.len() + self.habits.len() + self.identifiers.len()
@@ -256,6 +285,19 @@ impl Signature {
             && self.identifiers.iter().all(|(key, rule)| {
                 seen.identifiers.iter().any(|(k, grammar)| k == key && grammar.fits(&rule.0))
             })
+    }
+}
+
+/// Whether a part stands in a User-Agent in lower case.
+fn is_part(part: &str, agent: &str) -> bool {
+    let part = part.to_ascii_lowercase();
+    let (is_front, part) = part.strip_prefix('^').map_or((false, part.as_str()), |rest| (true, rest));
+    let (is_back, part) = part.strip_suffix('$').map_or((false, part), |rest| (true, rest));
+    match (is_front, is_back) {
+        (true, true) => agent == part,
+        (true, false) => agent.starts_with(part),
+        (false, true) => agent.ends_with(part),
+        (false, false) => agent.contains(part),
     }
 }
 
@@ -326,7 +368,8 @@ mod tests {
         headers = ["Via", "From", "?Session-Expires", "To"]
         fields = { v = "branch,rport" }
         identifiers = { tag = "as 10 of 0-9 a-f" }
-        agents = ["Acme Phone"]
+        agents = ["Acme App", "^A 3."]
+        only = ["Acme Phone"]
         source = "made up"
         date = "2026-11-21"
 
@@ -365,8 +408,20 @@ mod tests {
         let acme = seen("sip2|m=INVITE|h=Via,From,To|v=branch,rport", &tags);
         let stack = seen("sip2|m=INVITE|h=Via,To,From|v=branch,rport", &tags);
         assert_eq!(signatures.claim(&acme, Some("ACME phone 7.1")), Claim::Consistent);
-        assert_eq!(signatures.claim(&acme, Some("Other 1")), Claim::Contradictory);
+        assert_eq!(signatures.claim(&acme, Some("acme app 2")), Claim::Consistent);
+        assert_eq!(signatures.claim(&acme, Some("a 3.9.3")), Claim::Consistent);
+        assert_eq!(signatures.claim(&acme, Some("Data 3.9")), Claim::Unverifiable, "not at the beginning");
+        assert_eq!(
+            signatures.claim(&acme, Some("Other 1")),
+            Claim::Unverifiable,
+            "nobody knows how it is built"
+        );
         assert_eq!(signatures.claim(&stack, Some("Acme Phone 7.1")), Claim::Contradictory);
+        assert_eq!(
+            signatures.claim(&stack, Some("Acme App 2")),
+            Claim::Unverifiable,
+            "an app may be built otherwise"
+        );
         assert_eq!(signatures.claim(&stack, Some("Other 1")), Claim::Unverifiable);
         assert_eq!(signatures.claim(&seen("sip2|h=To", &[]), Some("Other 1")), Claim::Unverifiable);
         assert_eq!(signatures.claim(&acme, None), Claim::Nothing);

@@ -1,5 +1,6 @@
 //! What a call says of its parties, brought into a form that outlives its numbers.
 
+use bellwether_base::is_public;
 use bellwether_shard::{CallStarted, Party};
 
 use crate::mask::{Mask, is_address};
@@ -36,11 +37,11 @@ pub(crate) fn traits(
         differs_from_remote_party: !is_anonymous && differs(claims.and_then(|c| c.remote_party.as_ref())),
         is_anonymous,
         brand: knowledge.brands.find(&call.from.display).map(str::to_owned),
+        dials_abroad: (is_public(call.flow.src.ip()) && !site.is_inside(call.flow.src.ip()))
+            .then(|| knowledge.plan.dialled_abroad(dialled))
+            .flatten(),
         risk: digits.and_then(|digits| knowledge.risky.reason(&digits).map(str::to_owned)),
-        is_emergency: [&call.to.user, &call.request_user]
-            .iter()
-            .any(|user| kind_of(user) == NumberKind::Emergency)
-            || call.request_user.to_ascii_lowercase().contains("service:sos"),
+        is_emergency: false,
         verstat: claims.and_then(|c| c.verstat.as_deref()).and_then(verstat),
         has_other_via: claims.is_some_and(|c| c.other_via.is_some()) && !site.is_own(call.flow.src.ip()),
         trunk: site.carrier(call.flow.src.ip(), &call.first_via_host).map(|t| t.policy.clone()),

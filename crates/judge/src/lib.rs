@@ -9,6 +9,7 @@
 mod attestation;
 mod authorisation;
 mod claims;
+mod emergency;
 mod legs;
 mod lists;
 mod mask;
@@ -45,6 +46,7 @@ use bellwether_shard::{
 };
 
 use attestation::Tokens;
+use emergency::Extensions;
 use legs::Legs;
 use mask::Mask;
 
@@ -56,6 +58,7 @@ pub struct Judge {
     knowledge: Arc<Knowledge>,
     legs: Legs,
     tokens: Tokens,
+    extensions: Extensions,
 }
 
 /// What an operator knows of numbers, names and signers.
@@ -82,6 +85,7 @@ impl Judge {
             knowledge: Arc::default(),
             legs: Legs::new(key.derive("legs")),
             tokens: Tokens::new(key.derive("tokens")),
+            extensions: Extensions::default(),
         }
     }
 
@@ -114,14 +118,21 @@ impl Judge {
                 at: seen.at,
             }))),
             Fact::CallStarted(started) => self.call_started(*started, rows),
-            Fact::CallProgress(progress) => rows.push(Row::CallUpdate(Box::new(self.progress(&progress)))),
+            Fact::CallProgress(progress) => {
+                rows.push(Row::CallUpdate(Box::new(self.progress(&progress))));
+                link(self.legs.progress(&progress), rows);
+            }
             Fact::CallUnderWay(progress) => rows.push(Row::CallUnderWay(Box::new(self.progress(&progress)))),
-            Fact::Referral(referral) => rows.push(Row::Referral(Box::new(ReferralRow {
-                call: referral.call,
-                referred_to: self.tokeniser.user(&referral.to_user),
-                // The subscriber that is judged is the caller: what the other side does is not theirs.
-                is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
-            }))),
+            Fact::MediaNamed(named) => link(self.legs.names_media(&named), rows),
+            Fact::Referral(referral) => {
+                self.legs.referred(referral.call, &referral.to_user);
+                rows.push(Row::Referral(Box::new(ReferralRow {
+                    call: referral.call,
+                    referred_to: self.tokeniser.user(&referral.to_user),
+                    // The subscriber that is judged is the caller: what the other side does is not theirs.
+                    is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
+                })));
+            }
             Fact::StrayEnd(end) => {
                 let mask = Mask::new(&self.tokeniser, &end.named);
                 rows.push(Row::CallEnd(Box::new(CallEndRow {
@@ -132,16 +143,19 @@ impl Judge {
                 })));
             }
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
-            Fact::RegisterAnswered(answered) => rows.push(Row::Attempt(Box::new(AttemptRow {
-                registration: answered.registration,
-                aor: self.tokeniser.address(&answered.aor),
-                user: self.tokeniser.party(&answered.aor),
-                source: answered.device,
-                registrar: answered.registrar,
-                status: answered.status,
-                had_credentials: answered.had_credentials,
-                at: answered.at,
-            }))),
+            Fact::RegisterAnswered(answered) => {
+                self.extensions.registered(&answered, &self.knowledge.plan);
+                rows.push(Row::Attempt(Box::new(AttemptRow {
+                    registration: answered.registration,
+                    aor: self.tokeniser.address(&answered.aor),
+                    user: self.tokeniser.party(&answered.aor),
+                    source: answered.device,
+                    registrar: answered.registrar,
+                    status: answered.status,
+                    had_credentials: answered.had_credentials,
+                    at: answered.at,
+                })));
+            }
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
             }
@@ -157,28 +171,22 @@ impl Judge {
             }))),
             Fact::Timer(timer) => rows.push(Row::Timer(Box::new(self.timer(*timer)))),
             Fact::Stream(stream) => {
-                rows.push(Row::Stream(Box::new(stream_row(&Mask::unnamed(&self.tokeniser), *stream))));
+                link(self.legs.hears(&stream), rows);
+                let also = self.legs.also_names(&stream);
+                let mask = Mask::unnamed(&self.tokeniser);
+                rows.push(Row::Stream(Box::new(stream_row(&mask, *stream, &also))));
             }
             Fact::StreamUnderWay(stream) => {
-                rows.push(Row::StreamUnderWay(Box::new(stream_row(
-                    &Mask::unnamed(&self.tokeniser),
-                    *stream,
-                ))));
+                let mask = Mask::unnamed(&self.tokeniser);
+                rows.push(Row::StreamUnderWay(Box::new(stream_row(&mask, *stream, &[]))));
             }
         }
     }
 
     fn call_started(&mut self, call: CallStarted, rows: &mut Vec<Row>) {
-        let legs = self.legs.add(&legs::Leg {
-            call: call.call,
-            at: call.started_at,
-            call_id: call.call_id.expose(),
-            sdp_origin: call.sdp_origin.as_deref(),
-            parties: (&call.from.user, &call.to.user),
-            flow: call.flow,
-        });
+        let links = self.legs.begin(&call);
         let context = attestation::Context {
-            legs: &legs,
+            legs: self.legs.of(call.call),
             is_own: self.site.is_own(call.flow.src.ip()),
             certificates: &self.knowledge.certificates,
         };
@@ -187,9 +195,14 @@ impl Judge {
         let mask = Mask::new(tokens, &call.named);
         let attested = attested.map(|attested| Box::new(claims::masked(&mask, attested)));
         let caller_number = NumberFacts::of(&call.from.user, &self.knowledge.plan);
-        let callee_number = NumberFacts::of(&call.to.user, &self.knowledge.plan);
+        let is_emergency = self.extensions.is_for_help(&call, &self.site, &self.knowledge.plan);
+        let mut callee_number = NumberFacts::of(&call.to.user, &self.knowledge.plan);
+        if callee_number.kind == NumberKind::Emergency && !is_emergency {
+            callee_number.kind = NumberKind::Short;
+        }
         let deployment = claims::deployment(tokens, &call);
-        let traits = claims::traits(tokens, &self.site, &self.knowledge, &call);
+        let traits =
+            CallTraits { is_emergency, ..claims::traits(tokens, &self.site, &self.knowledge, &call) };
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let callee = mask.party(&call.to);
         let (call_id, wire_id) = mask.call_id(call.call_id.expose());
@@ -237,9 +250,7 @@ impl Judge {
             mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
         instances(&mask, call.call, call.started_at, call.instances, rows);
-        for other in legs {
-            rows.push(Row::Link(call.call, other));
-        }
+        link(links, rows);
     }
 
     /// Only once all hops are known does the way of a call through the site show.
@@ -260,6 +271,7 @@ impl Judge {
             forks: p.forks,
             reinvites: p.reinvites,
             cancelled: p.cancelled,
+            is_let_in: p.is_let_in,
         }
     }
 
@@ -353,7 +365,11 @@ fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
     }
 }
 
-fn stream_row(mask: &Mask<'_>, s: StreamFact) -> StreamRow {
+fn link(links: Vec<legs::Link>, rows: &mut Vec<Row>) {
+    rows.extend(links.into_iter().map(|(call, other)| Row::Link(call, other)));
+}
+
+fn stream_row(mask: &Mask<'_>, s: StreamFact, also: &[(i64, Side)]) -> StreamRow {
     let (silence, pauses, reason) = match s.silence {
         Silence::Found(profile, pauses) => {
             (profile.map(SilenceRow::from), pauses.map(|p| p.to_octets()), None)
@@ -385,6 +401,7 @@ fn stream_row(mask: &Mask<'_>, s: StreamFact) -> StreamRow {
         report_rate: s.report_rate,
         no_rates: s.no_rates,
         beginning: s.beginning.to_string(),
+        also: also.iter().map(|(call, side)| (*call, side.name())).collect(),
         opening: s.opening.filter(|_| s.sender == Some(Side::Caller)),
         first_seen: s.first_seen,
         last_seen: s.last_seen,

@@ -1,3 +1,4 @@
+use crate::emergency::is_service;
 use crate::numbering::{DialPlan, Validity, look_up};
 
 /// What kind of user part a number is.
@@ -11,7 +12,7 @@ pub enum NumberKind {
     Short,
     /// Starts with `*` or `#`: a feature code.
     Service,
-    /// An emergency number of ITU-T E.161.1 or of a large region.
+    /// A number of those who help at the site.
     Emergency,
     /// `anonymous`, `unknown` and their like, or nothing.
     Anonymous,
@@ -59,10 +60,7 @@ impl NumberFacts {
         let is_digits = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let kind = match number.as_str() {
             "" | "anonymous" | "unknown" | "restricted" | "unavailable" | "private" => NumberKind::Anonymous,
-            n if plan.emergency.iter().any(|known| known == n.trim_start_matches('+')) => {
-                NumberKind::Emergency
-            }
-            n if n.contains("service:sos") || n == "sos" => NumberKind::Emergency,
+            n if plan.is_emergency(n) || is_service(n) => NumberKind::Emergency,
             n if n.starts_with(['*', '#']) => NumberKind::Service,
             n if is_digits && n.starts_with('+') => NumberKind::International,
             _ if is_digits && digits.len() <= 6 => NumberKind::Short,
@@ -100,7 +98,7 @@ pub(crate) fn canonical(user: &str) -> String {
 
 /// The country calling code at the front (ITU-T E.164 list of assigned codes): 1 and 7 have one digit, those
 /// listed have two, all others three.
-fn country_code(digits: &str) -> &str {
+pub(crate) fn country_code(digits: &str) -> &str {
     const TWO: [&str; 44] = [
         "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48",
         "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81",

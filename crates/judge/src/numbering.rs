@@ -85,7 +85,7 @@ pub struct DialPlan {
     pub international: Vec<String>,
     /// What is dialled before a national number.
     pub national: String,
-    /// Numbers of those who help: calls to them are not judged.
+    /// Numbers of those who help, in place of those of the country: calls to them are not judged.
     pub emergency: Vec<String>,
 }
 
@@ -95,10 +95,7 @@ impl Default for DialPlan {
             country_code: String::new(),
             international: vec!["00".into(), "011".into()],
             national: String::new(),
-            // ITU-T E.161.1 and those of large regions.
-            emergency: ["112", "911", "999", "000", "110", "113", "118", "119", "122"]
-                .map(String::from)
-                .into(),
+            emergency: Vec::new(),
         }
     }
 }
@@ -129,6 +126,40 @@ impl DialPlan {
         let national = canonical.strip_prefix(self.national.as_str()).unwrap_or(canonical);
         Some(format!("{}{national}", self.country_code))
     }
+}
+
+/// The fewest digits of a number abroad, country code included.
+const FEWEST_ABROAD: usize = 9;
+
+impl DialPlan {
+    /// The country code of a number abroad that is dialled as subscribers dial it: behind an international prefix, also such as many try
+    /// that do not know which one works here (more zeros, a digit for an outside line). A plus is how networks write numbers to each
+    /// other: of such a number only that of another country than the site's is abroad.
+    #[must_use]
+    pub(crate) fn dialled_abroad(&self, dialled: &str) -> Option<u32> {
+        let digits: String = dialled.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).collect();
+        let is_other = |rest: &&str| self.country_code.is_empty() || !rest.starts_with(&self.country_code);
+        if let Some(rest) = digits.strip_prefix('+') {
+            return Some(rest)
+                .filter(|_| !self.country_code.is_empty())
+                .filter(is_other)
+                .and_then(country_abroad);
+        }
+        let inside = ["9", "8", "0"].iter().filter_map(|outside| digits.strip_prefix(outside));
+        let starts = std::iter::once(digits.as_str()).chain(inside);
+        let of = |rest: &str| {
+            let known = self.international.iter().filter_map(|prefix| rest.strip_prefix(prefix.as_str()));
+            known.filter(is_other).filter_map(|rest| country_abroad(rest.trim_start_matches('0'))).next()
+        };
+        starts.filter_map(of).next()
+    }
+}
+
+/// The country code of a number that can exist.
+fn country_abroad(digits: &str) -> Option<u32> {
+    let is_number = is_digits(digits) && digits.len() >= FEWEST_ABROAD;
+    let is_possible = is_number && look_up(digits).1 == Validity::Possible;
+    is_possible.then(|| crate::number::country_code(digits).parse().ok()).flatten()
 }
 
 fn is_digits(text: &str) -> bool {
@@ -172,6 +203,29 @@ mod tests {
                 assert_eq!(found, place, "{digits}");
             }
         }
+    }
+
+    #[test]
+    fn a_number_abroad_is_known_by_whatever_prefix_it_is_dialled_with() {
+        let german = DialPlan { country_code: "49".into(), national: "0".into(), ..DialPlan::default() };
+        for (dialled, found) in [
+            ("0048422032120", Some(48)),
+            ("000048422032120", Some(48)),
+            ("0000048422032120", Some(48)),
+            ("9011442079460123", Some(44)),
+            ("900442079460123", Some(44)),
+            ("0049301234567", None),
+            ("+442079460123", Some(44)),
+            ("+49301234567", None),
+            ("030123456789", None),
+            ("00123", None),
+            ("alice", None),
+        ] {
+            assert_eq!(german.dialled_abroad(dialled), found, "{dialled}");
+        }
+        // Between networks numbers have a plus, and whose they are is not known without a country.
+        assert_eq!(DialPlan::default().dialled_abroad("+442079460123"), None);
+        assert_eq!(DialPlan::default().dialled_abroad("00442079460123"), Some(44));
     }
 
     #[test]

@@ -165,6 +165,8 @@ pub struct CallTraits {
     pub is_anonymous: bool,
     /// The name of a bank, office or company in the display name.
     pub brand: Option<String>,
+    /// The country code that is dialled with an international prefix, as subscribers do, from a public address that is none of the site's.
+    pub dials_abroad: Option<u32>,
     /// Why the destination is risky.
     pub risk: Option<String>,
     /// Whether an emergency number is called: such a call is never judged.
@@ -230,6 +232,8 @@ pub struct CallUpdate {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
+    /// Whether the caller showed credentials and was let in by them.
+    pub is_let_in: bool,
 }
 
 /// A party of a call sent the other one elsewhere.
@@ -362,6 +366,8 @@ pub struct StreamRow {
     pub no_rates: NoRates,
     /// Which of its first numbers were not random.
     pub beginning: String,
+    /// Other legs of the conversation that name it too, and whose voice it is in each.
+    pub also: Vec<(i64, &'static str)>,
     /// How the sender's voice begins.
     pub opening: Option<OpeningPrint>,
     pub first_seen: Timestamp,

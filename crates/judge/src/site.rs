@@ -40,6 +40,8 @@ pub struct Trunk {
     pub networks: Vec<IpNet>,
     /// Hosts in the Via of its border elements, where its calls come through somebody else's network.
     pub via_hosts: Vec<String>,
+    /// Numbers of those who help that it leads to, beside those of the site's country.
+    pub emergency: Vec<String>,
     /// What is believed of it.
     pub policy: TrunkPolicy,
 }
@@ -91,12 +93,18 @@ impl Site {
         holds(&self.proxies, address) || holds(&self.sbcs, address)
     }
 
+    /// Whether an address is the site's own, or one of its subscribers'.
+    #[must_use]
+    pub fn is_inside(&self, address: IpAddr) -> bool {
+        self.is_own(address) || holds(&self.access, address)
+    }
+
     /// The trunk with the narrowest network that holds the address.
     fn trunk(&self, address: IpAddr) -> Option<&str> {
         self.trunk_at(address).map(|t| t.name.as_str())
     }
 
-    fn trunk_at(&self, address: IpAddr) -> Option<&Trunk> {
+    pub(crate) fn trunk_at(&self, address: IpAddr) -> Option<&Trunk> {
         self.trunks
             .iter()
             .flat_map(|t| t.networks.iter().map(move |n| (n, t)))

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::call::Call;
 use crate::control::{Control, EndpointKey};
-use crate::fact::Outbox;
+use crate::fact::{Fact, MediaNamed, Outbox};
 use crate::formats::{FormatLists, Formats};
 use crate::listeners::Rank;
 use crate::negotiation::{Carrier, MAX_SECTIONS, Negotiation, Section, Terms};
@@ -25,6 +25,8 @@ pub(crate) struct Announcer<'a> {
     pub(crate) call: &'a mut Call,
     pub(crate) by: Carrier,
     pub(crate) at: Timestamp,
+    /// The same by whoever stamped the message.
+    pub(crate) stamp: Timestamp,
     /// The CSeq of the re-INVITE that has the description; none where it is in force at once.
     pub(crate) offered_by: Option<u32>,
     pub(crate) formats: &'a mut FormatLists,
@@ -45,9 +47,15 @@ impl Announcer<'_> {
                 let mid = hash_of_mid(self.endpoint_key, media);
                 negotiation.speaks(self.by.side, place, mid, &formats, section);
             }
-            if let Some(endpoint) = listening_endpoint(media) {
-                let endpoint = EndpointKey::new(self.endpoint_key, endpoint);
+            if let Some(named) = listening_endpoint(media) {
+                let endpoint = EndpointKey::new(self.endpoint_key, named);
+                let is_news = !self.call.endpoints.contains(&endpoint);
                 if self.call.listens_at(endpoint) {
+                    if is_news {
+                        let (call, side) = (self.call.identity, self.by.side);
+                        let named = MediaNamed { call, side, endpoint: named, at: self.stamp };
+                        self.out.fact(Fact::MediaNamed(Box::new(named)));
+                    }
                     self.listen(endpoint, Rank::Named, &formats, section);
                 } else {
                     self.tally.losses.count(Loss::MediaEndpointRefused);

@@ -60,6 +60,8 @@ pub(crate) struct Call {
     /// CSeq of the last re-INVITE of the caller and of the callee.
     reinvite_cseq: [u32; 2],
     pub(crate) is_cancelled: bool,
+    /// Whether the caller showed credentials when it was asked for them.
+    has_credentials: bool,
     is_reported: bool,
     /// Whether it waits to be told of.
     pub(crate) is_marked: bool,
@@ -95,6 +97,7 @@ impl Call {
             reinvites: 0,
             reinvite_cseq: [0; 2],
             is_cancelled: false,
+            has_credentials: false,
             is_reported: false,
             is_marked: false,
             endpoints: SmallVec::new(),
@@ -220,6 +223,11 @@ impl Call {
         self.is_reported = false;
     }
 
+    /// The INVITE comes with credentials: that means something where a challenge was its last answer.
+    pub(crate) fn shows_credentials(&mut self) {
+        self.has_credentials |= matches!(self.final_status, Some(401 | 407));
+    }
+
     pub(crate) fn note_change(&mut self) {
         self.is_reported = false;
     }
@@ -262,6 +270,8 @@ impl Call {
             forks: self.forks.into(),
             reinvites: self.reinvites,
             cancelled: self.is_cancelled,
+            is_let_in: self.has_credentials
+                && self.final_status.is_some_and(|status| !matches!(status, 401 | 403 | 407)),
         }
     }
 

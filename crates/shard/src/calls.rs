@@ -14,7 +14,7 @@ use crate::timers::Timers;
 use crate::transactions::Novelty;
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
-use crate::{Claims, Limits, Side, Tally};
+use crate::{Claims, Kin, Limits, Side, Tally};
 
 /// A call that is over is remembered this long for late copies, retransmissions and other hops.
 const LINGER: Span = Span::from_secs(10);
@@ -180,6 +180,10 @@ impl Calls {
             if cseq.number == call.cseq || is_continued {
                 if is_continued {
                     call.cseq = cseq.number;
+                    let credentials = [Name::Authorization, Name::ProxyAuthorization];
+                    if credentials.iter().any(|name| sip.message.get(*name).is_some()) {
+                        call.shows_credentials();
+                    }
                     call.step(Event::Retry, item.stamp);
                 }
                 call.hop(item.flow, flow_hash);
@@ -326,8 +330,17 @@ impl Calls {
         let (formats, endpoint_key) = (&mut self.formats, &self.endpoint_key);
         let is_reinvite = message.method() == Some(Method::Invite) && parts.to_tag().is_some();
         let offered_by = is_reinvite.then_some(cseq.number);
-        let mut announcer =
-            Announcer { call, by, at: item.at, offered_by, formats, endpoint_key, out, tally };
+        let mut announcer = Announcer {
+            call,
+            by,
+            at: item.at,
+            stamp: item.stamp,
+            offered_by,
+            formats,
+            endpoint_key,
+            out,
+            tally,
+        };
         if is_trickle { announcer.trickle(&session) } else { announcer.describe(&session) }
     }
 
@@ -385,6 +398,7 @@ impl Calls {
             sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
             named: Named::with(message, [parts.from, parts.to], &claims.passports),
             claims: Some(claims).filter(|c| *c != Claims::default()).map(Box::new),
+            kin: Kin::of(message),
             defects: message.defects().iter().map(|d| d.name()).collect(),
         }
     }

@@ -1,4 +1,4 @@
-use bellwether_base::FlowKey;
+use bellwether_base::{FlowKey, is_public};
 use bellwether_sip::{Address, Message, Name};
 use bellwether_stir::Passport;
 
@@ -65,24 +65,6 @@ fn other_via(message: &Message<'_>, flow: FlowKey) -> Option<String> {
     let host = std::str::from_utf8(via.host).ok()?;
     let address = bellwether_base::host_address(host)?;
     let (source, is_v4_pair) = (flow.src.ip().to_canonical(), address.is_ipv4());
-    let is_public = match address {
-        std::net::IpAddr::V4(v4) => {
-            !(v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || is_shared(v4))
-        }
-        std::net::IpAddr::V6(v6) => {
-            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
-        }
-    };
     // Two families say nothing: a program may write the address of the other.
-    (is_public && source.is_ipv4() == is_v4_pair && address != source).then(|| host.to_owned())
-}
-
-/// Addresses behind a carrier's own NAT (RFC 6598).
-fn is_shared(address: std::net::Ipv4Addr) -> bool {
-    let [a, b, ..] = address.octets();
-    a == 100 && (64..128).contains(&b)
+    (is_public(address) && source.is_ipv4() == is_v4_pair && address != source).then(|| host.to_owned())
 }

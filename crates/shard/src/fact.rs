@@ -9,7 +9,7 @@ use bellwether_instance::Evidence;
 use bellwether_rtp::Beginning;
 
 use crate::recurring::TimerKind;
-use crate::{Claims, Clear, Mirror, Named, Side};
+use crate::{Claims, Clear, Kin, Mirror, Named, Side};
 
 /// Where a fact stands in the one order of all facts.
 ///
@@ -50,6 +50,8 @@ pub enum Fact {
     CallProgress(Box<CallProgress>),
     /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
     CallUnderWay(Box<CallProgress>),
+    /// A description says where one side of a call listens.
+    MediaNamed(Box<MediaNamed>),
     /// A party of a call sent the other one elsewhere.
     Referral(Box<Referral>),
     /// A call ended that this run did not see begin.
@@ -94,6 +96,19 @@ pub struct Referral {
     pub by: Side,
     /// User part, or number, of Refer-To.
     pub to_user: String,
+}
+
+/// Where one side of a call wants to receive, as a description says it for the first time: legs of one conversation name the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MediaNamed {
+    /// The call.
+    pub call: i64,
+    /// Who listens there.
+    pub side: Side,
+    /// Where.
+    pub endpoint: Endpoint,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A user of SIP as a message names them.
@@ -208,6 +223,8 @@ pub struct CallStarted {
     pub sdp_origin: Option<String>,
     /// What else it claims; none where it claims nothing else.
     pub claims: Option<Box<Claims>>,
+    /// What it says of other calls that it belongs with; none where it says nothing.
+    pub kin: Option<Box<Kin>>,
     /// Names of the message's defects.
     pub defects: Vec<&'static str>,
 }
@@ -233,6 +250,8 @@ pub struct CallProgress {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
+    /// Whether the caller was challenged, showed credentials, and was neither asked for others nor turned away.
+    pub is_let_in: bool,
 }
 
 /// A device that registers.

@@ -15,6 +15,7 @@ mod claims;
 mod control;
 mod fact;
 mod formats;
+mod kin;
 mod limits;
 mod listeners;
 mod media;
@@ -40,11 +41,12 @@ mod worker;
 pub use claims::Claims;
 pub use control::{Control, Keys, Protection, Side};
 pub use fact::{
-    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, Move, NoRates, Order,
-    Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress, RegistrationStarted, Sighting,
-    Silence, StampedFact, StrayEnd, StreamFact, TimerProgress,
+    AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, MediaNamed, Move,
+    NoRates, Order, Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress,
+    RegistrationStarted, Sighting, Silence, StampedFact, StrayEnd, StreamFact, TimerProgress,
 };
 pub use formats::Formats;
+pub use kin::Kin;
 pub use limits::{Limits, VIRTUAL_SHARDS};
 pub use listeners::Rank;
 pub use named::Named;

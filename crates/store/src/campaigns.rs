@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::StoreError;
 use crate::query::{Reader, Report, Values};
-use crate::values::{int, object, parsed, round, text, time};
+use crate::values::{FOR_HELP, UNFINISHED, int, object, parsed, round, text, time};
 
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
 const MOST_LISTED: i64 = 100_000;
@@ -162,6 +162,16 @@ impl Reader {
     }
 
     /// Calls by what is to be done with them.
+    /// Calls that have no score, of so many, by the reason.
+    pub(crate) fn not_judged(&self, calls: i64) -> Result<Value, StoreError> {
+        let count = |sql: &str| self.db.query_row(sql, [], |r| r.get::<_, i64>(0));
+        let for_help = count("SELECT count(*) FROM calls WHERE instr(marks, 'emergency') > 0")?;
+        let unfinished = calls - for_help - count("SELECT count(*) FROM scores")?;
+        let by_reason = [(FOR_HELP, for_help), (UNFINISHED, unfinished)];
+        let some = by_reason.into_iter().filter(|(_, n)| *n > 0);
+        Ok(Value::Object(some.map(|(reason, n)| (reason.to_owned(), json!(n))).collect()))
+    }
+
     pub(crate) fn dispositions(&self) -> Result<Value, StoreError> {
         let mut select = self
             .db

@@ -99,7 +99,7 @@ impl Report {
                 linked_call_ids Json, dialled Text, last_destination Text, cancelled Bool, forks Int, reinvites Int,
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
                 defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text, stage Text,
-                label Text, identity Json, blind Json,
+                label Text, identity Json, blind Json, not_judged_reason Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
@@ -117,6 +117,7 @@ impl Report {
                 rtcp_skew_no_fit Text, payload_type Int,
                 restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text, pauses Json,
                 clock_rate Int, shown_rate Int,
+                counted_in Text,
             ],
             Self::Devices => columns![
                 aor Text, device Text, class Text, class_mode Text, skew_ppm Real, skew_ci95_ppm Json, fingerprint Text,
@@ -420,6 +421,7 @@ impl Reader {
         put("fingerprints", json!(count("fingerprints")?));
         put("campaigns", json!(count("campaigns WHERE merged_into IS NULL AND calls > 0")?));
         put("scores", self.dispositions()?);
+        put("calls_not_judged", self.not_judged(count("calls")?)?);
         put("alerts", json!(count("alerts")?));
         put("losses", json!(losses));
         put("sip_requests", Value::Object(group("request")));

@@ -128,6 +128,11 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     ] {
         gone += tx.prepare_cached(sql)?.execute(params![before, AT_ONCE])?;
     }
+    tx.prepare_cached(
+        "DELETE FROM stream_legs WHERE first_seen < ?1 AND NOT EXISTS
+             (SELECT 1 FROM streams AS s WHERE s.first_seen = stream_legs.first_seen AND s.stream = stream_legs.stream)",
+    )?
+    .execute([before])?;
     let observations = tx
         .prepare_cached(
             "DELETE FROM observations WHERE (registration, first_at) IN
@@ -234,6 +239,7 @@ mod tests {
              INSERT INTO streams (id, stream, call, direction, src, dst, ssrc, payload_type, packets, lost, reordered,
                      duplicates, restarts, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen)
                  SELECT id, id, call, 'caller', 'a', 'b', 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, started_at, started_at FROM calls;
+             INSERT INTO stream_legs SELECT call - 1, started_at, id, 'caller' FROM calls;
              INSERT INTO registrations SELECT id, id, 'a', 'c', NULL, 's', 'r', 'udp', NULL, 'f', NULL, NULL FROM calls;
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
              INSERT INTO verdicts SELECT 'call', call, 0, started_at, '', 'unknown', '[]' FROM calls;
@@ -254,6 +260,7 @@ mod tests {
             "campaign_members",
             "call_links",
             "streams",
+            "stream_legs",
             "registrations",
             "observations",
             "segments",
@@ -273,7 +280,10 @@ mod tests {
         let now = Timestamp::from_nanos(5000 * 1_000_000_000);
         let gone = prune_by_age(&mut db, Span::from_secs(1000), now).unwrap();
         assert_eq!(gone, 3 * 4000);
-        assert_eq!(counts(&db), [1000, 1000, 1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 2000, 1000]);
+        assert_eq!(
+            counts(&db),
+            [1000, 1000, 1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 1000, 2000, 1000]
+        );
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);
         assert_eq!(prune_by_age(&mut db, Span::from_secs(1000), now).unwrap(), 0);

@@ -31,7 +31,7 @@ impl Reader {
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
             let classes = self.known_classes()?;
             let mut streams = self.db.prepare_cached(&format!(
-                "{STREAMS} WHERE streams.call = ?1 ORDER BY streams.first_seen, streams.stream"
+                "{STREAMS} WHERE streams.of_call = ?1 ORDER BY streams.first_seen, streams.stream"
             ))?;
             let list: Result<Vec<Value>, StoreError> = streams
                 .query_and_then([identity], |r| {

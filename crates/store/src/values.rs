@@ -26,8 +26,13 @@ pub(crate) const CALLS: &str =
         LEFT JOIN campaigns AS k ON k.campaign = s.campaign
         LEFT JOIN labels AS l ON l.kind = 'call' AND l.subject = CAST(calls.call AS TEXT)";
 
-pub(crate) const STREAMS: &str =
-    "SELECT streams.*, calls.call_id FROM streams LEFT JOIN calls ON calls.call = streams.call";
+/// A stream that several legs of a conversation name is a row of each, and counts in one.
+pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
+        (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in FROM (
+        SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
+        UNION ALL
+        SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
+    ) AS streams LEFT JOIN calls ON calls.call = streams.of_call";
 
 pub(crate) const REGISTRATIONS: &str =
     "SELECT r.*, min(o.first_at) AS first_seen, max(o.last_at) AS last_seen,
@@ -83,6 +88,7 @@ pub(crate) fn call(
     let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
     let has_identity: bool = row.get("has_identity")?;
     let cancelled: bool = row.get("cancelled")?;
+    let not_judged = why_not_judged(row)?;
     let defects: Option<String> = row.get("defects")?;
     let defects: Vec<&str> = defects.iter().flat_map(|d| d.split(' ')).collect();
     Ok(vec![
@@ -110,7 +116,7 @@ pub(crate) fn call(
         text(row, "attestation")?,
         if has_identity { text(row, "passport")? } else { json!("none") },
         real(row, "score", 1)?,
-        text(row, "disposition")?,
+        if not_judged.is_some() { json!(NOT_JUDGED) } else { text(row, "disposition")? },
         signals,
         json!(judged.verdict.name()),
         text(row, "campaign_name")?,
@@ -139,14 +145,34 @@ pub(crate) fn call(
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or(Value::Null),
         blindness.of_call(row)?,
+        json!(not_judged),
     ])
+}
+
+/// The disposition of a call that has no score.
+pub(crate) const NOT_JUDGED: &str = "not_judged";
+
+/// Somebody called for help.
+pub(crate) const FOR_HELP: &str = "emergency_call";
+
+/// The run that saw it ended before it had judged it, or has not yet.
+pub(crate) const UNFINISHED: &str = "judging_unfinished";
+
+/// Why a call has no score; none where it has one.
+fn why_not_judged(row: &Row<'_>) -> Result<Option<&'static str>, StoreError> {
+    if row.get::<_, Option<f64>>("score")?.is_some() {
+        return Ok(None);
+    }
+    let marks: Option<String> = row.get("marks")?;
+    let is_for_help = marks.is_some_and(|marks| marks.split(' ').any(|mark| mark == "emergency"));
+    Ok(Some(if is_for_help { FOR_HELP } else { UNFINISHED }))
 }
 
 pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreError> {
     let [class, mode, confidence, reason] = class_columns(row, classes)?;
     Ok(vec![
         text(row, "call_id")?,
-        text(row, "direction")?,
+        text(row, "of_direction")?,
         text(row, "src")?,
         text(row, "dst")?,
         int(row, "ssrc")?,
@@ -180,6 +206,7 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
             .map_or(Value::Null, |pauses| Value::Object(shown_pauses(&pauses))),
         int(row, "clock_rate")?,
         int(row, "shown_rate")?,
+        text(row, "counted_in")?,
     ])
 }
 

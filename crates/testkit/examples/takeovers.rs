@@ -198,6 +198,7 @@ impl World {
             report_rate: None,
             no_rates: Default::default(),
             beginning: String::new(),
+            also: Vec::new(),
             opening: None,
             first_seen: started_at,
             last_seen: started_at + Span::from_secs(15),

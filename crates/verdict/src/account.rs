@@ -42,6 +42,8 @@ pub struct Account {
 pub struct Home {
     /// The address that it came from.
     pub source: IpAddr,
+    /// The server that let it in.
+    pub registrar: IpAddr,
     /// The fingerprint of its REGISTER.
     pub platform: PrintHash,
     /// When it was first and last seen.
@@ -92,6 +94,7 @@ impl Account {
             Some(known) => {
                 known.first = known.first.min(home.first);
                 known.last = known.last.max(home.last);
+                known.registrar = home.registrar;
             }
             None => {
                 if self.homes.len() == MOST_HOMES {
@@ -107,6 +110,8 @@ impl Account {
     pub(crate) fn registration(&self, source: IpAddr) -> Registration {
         if self.homes.iter().any(|home| home.source == source) {
             Registration::Here
+        } else if self.homes.iter().any(|home| home.registrar == source) {
+            Registration::ByServer
         } else if self.homes.is_empty() {
             Registration::No
         } else {
@@ -131,8 +136,8 @@ impl Account {
         }
     }
 
-    /// Takes a call that begins.
-    pub(crate) fn begin(&mut self, at: Timestamp, country: Option<u32>, platform: PrintHash) {
+    /// Takes a call that begins; without a platform where its server makes it.
+    pub(crate) fn begin(&mut self, at: Timestamp, country: Option<u32>, platform: Option<PrintHash>) {
         self.first_call.get_or_insert(at);
         self.calls = self.calls.saturating_add(1);
         if let Some(hour) = self.hours.get_mut(hour(at)) {
@@ -143,6 +148,7 @@ impl Account {
         {
             self.countries.push(country);
         }
+        let Some(platform) = platform else { return };
         match self.platforms.iter_mut().find(|(known, _)| *known == platform) {
             Some((_, last)) => *last = at,
             None => {
@@ -184,13 +190,13 @@ mod tests {
         let platform = PrintHash::of(Part::Combined, "a");
         let mut thrown = Account::default();
         for i in 0..3 {
-            thrown.begin(at(i * 60), None, platform);
+            thrown.begin(at(i * 60), None, Some(platform));
             thrown.talked(Span::from_secs(8));
         }
         assert!(!thrown.is_rooted(false, platform, at(300)));
         let mut used = Account::default();
         for i in 0..4 {
-            used.begin(at(i * 900), Some(49), platform);
+            used.begin(at(i * 900), Some(49), Some(platform));
             used.talked(Span::from_secs(90));
         }
         assert!(used.is_rooted(false, platform, at(4000)) && used.countries.as_slice() == [49]);
@@ -203,6 +209,7 @@ mod tests {
     fn an_account_that_moves_to_another_platform_beside_its_own_is_told() {
         let home = |n: u8, platform: &str, first: i64| Home {
             source: IpAddr::from([10, 0, 0, n]),
+            registrar: IpAddr::from([10, 0, 9, 9]),
             platform: PrintHash::of(Part::Combined, platform),
             first: at(first),
             last: at(first + 3600),
@@ -217,6 +224,8 @@ mod tests {
         account.lives(home(3, "dialler", 3000));
         assert_eq!(account.moved(ip(3), at(4000)).map(|own| own.source), Some(ip(1)));
         assert_eq!(account.registration(ip(3)), Registration::Here);
+        assert_eq!(account.registration(ip(4)), Registration::Elsewhere);
+        assert_eq!(account.registration(IpAddr::from([10, 0, 9, 9])), Registration::ByServer);
         // Two devices that come up together are one owner's.
         let mut two = Account::default();
         two.lives(home(1, "desk phone", 0));
@@ -229,7 +238,7 @@ mod tests {
         assert_eq!((hour(at(0)), hour(at(3600 * 25)), hour(at(-1))), (0, 1, 23));
         let mut account = Account::default();
         for i in 0..20 {
-            account.begin(at(i), None, PrintHash::of(Part::Combined, &i.to_string()));
+            account.begin(at(i), None, Some(PrintHash::of(Part::Combined, &i.to_string())));
         }
         assert_eq!(account.platforms.len(), MOST_PLATFORMS);
         assert_eq!(account.platforms_since(at(15)), 5);

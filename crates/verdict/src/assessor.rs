@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod foresight;
+mod legs;
 mod membership;
 mod parting;
 mod prompts;
@@ -13,7 +14,7 @@ mod start;
 use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_base::{HashKey, LruTable, SlotId, Span, Timestamp};
-use bellwether_judge::{CallUpdate, InstanceRow, Row, StreamRow};
+use bellwether_judge::{CallUpdate, InstanceRow, Row};
 use smallvec::SmallVec;
 
 use crate::Settings;
@@ -217,11 +218,21 @@ impl Assessor {
         let Some(call) = self.opened(update.call) else { return };
         let was_over = call.is_over;
         call.is_over = update.ended_at.is_some();
-        call.is_news |= (call.fate, call.secs, was_over) != (fate, secs, call.is_over);
+        call.is_news |=
+            (call.fate, call.secs, was_over, call.is_let_in) != (fate, secs, call.is_over, update.is_let_in);
+        let is_known_now = update.is_let_in && !call.is_let_in;
+        call.is_let_in = update.is_let_in;
+        let is_no_stranger_now = is_known_now && call.stranger_to.is_some();
         (call.fate, call.secs) = (fate, secs);
         let (caller, source, pools, places) = (call.caller, call.source, call.pools, call.places);
-        let (caller_at, source_at) = (call.caller_at, call.source_at);
-        if !call.is_over || was_over {
+        let (caller_at, source_at, is_over) = (call.caller_at, call.source_at, call.is_over);
+        if is_known_now {
+            self.vouch(update.call, out);
+        }
+        if !is_over || was_over {
+            if is_no_stranger_now {
+                self.tell(update.call, out);
+            }
             return;
         }
         if let Some(of) = self.callers.value_from_mut(caller_at, caller) {
@@ -263,36 +274,6 @@ impl Assessor {
         self.tell(update.call, out);
     }
 
-    fn stream(&mut self, row: &StreamRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        self.advance(row.last_seen);
-        let Some(id) = row.call else { return };
-        let Some(call) = self.opened(id) else { return };
-        // What is heard counts by how long people talked, which is known at the end.
-        call.is_news |= call.is_over;
-        match row.direction {
-            "caller" => {
-                call.caller_packets = call.caller_packets.max(row.packets);
-                if let Some(silence) = &row.silence
-                    && silence.observed_packets >= 200
-                {
-                    call.quiet_share = Some(f64::from(silence.packets) / f64::from(silence.observed_packets));
-                }
-            }
-            "callee" => call.callee_packets = call.callee_packets.max(row.packets),
-            _ => return,
-        }
-        if row.direction == "caller"
-            && let Some(rate) = row.media_rate.and_then(|rate| Rate::new(rate.ppm, rate.ci95_ppm))
-        {
-            self.paced(id, rate);
-        }
-        // What else was heard is told when the call is closed: the two directions come one after the other, and one of them by itself is
-        // a call in which only one side spoke.
-        if let Some(opening) = row.opening.filter(|_| row.direction == "caller") {
-            self.hear(id, opening, memory, out);
-        }
-    }
-
     /// The rate of a caller's media clock is known.
     fn paced(&mut self, id: i64, rate: Rate) {
         let Some(call) = self.opened(id) else { return };
@@ -301,29 +282,6 @@ impl Assessor {
             return;
         }
         self.in_pools(id, |pool, place| pool.change(place, id, |candidate| candidate.clock = Some(rate)));
-    }
-
-    /// The other leg of a call shares its fate, and is no call of its own.
-    fn leg(&mut self, a: i64, b: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
-        for (of, other) in [(a, b), (b, a)] {
-            let is_later = self.opened(of).map(|c| c.started_at) > self.opened(other).map(|c| c.started_at);
-            let Some(call) = self.opened(of) else { continue };
-            call.leg = Some(other);
-            let started_at = call.started_at;
-            if !is_later && of < other {
-                continue;
-            }
-            self.in_pools(of, |pool, place| pool.change(place, of, |c| c.marks.is_leg = true));
-            let is_settled = self.opened(of).is_some_and(|c| c.is_known && !c.is_recalled);
-            if let Some(membership) = self.membership(other).filter(|_| !is_settled) {
-                self.join(
-                    (of, started_at),
-                    Membership { why: "another leg of a call of it".into(), ..membership },
-                    memory,
-                    out,
-                );
-            }
-        }
     }
 
     fn instance(&mut self, row: &InstanceRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {

@@ -26,10 +26,9 @@ pub(crate) struct OpenCall {
     pub(crate) is_over: bool,
     /// How long people talked, in seconds.
     pub(crate) secs: u16,
-    pub(crate) caller_packets: u64,
-    pub(crate) callee_packets: u64,
-    /// Share of the caller's packets that are quiet.
-    pub(crate) quiet_share: Option<f64>,
+    /// What was heard of it, and of its other legs.
+    pub(crate) heard: Heard,
+    pub(crate) heard_of_legs: Heard,
     /// Calls that begin with the same recording, and their callers.
     pub(crate) prompt: Option<(u32, u32)>,
     pub(crate) cluster: Option<u64>,
@@ -47,8 +46,11 @@ pub(crate) struct OpenCall {
     pub(crate) is_rooted: bool,
     /// Whether an operator should hear of it: it goes to a risky destination.
     pub(crate) is_risky: bool,
-    /// Another leg of it.
-    pub(crate) leg: Option<i64>,
+    /// Other legs of its conversation.
+    pub(crate) legs: SmallVec<[i64; 2]>,
+    /// The country that it dials though nobody knows who it is, and whether it showed credentials by now that were taken.
+    pub(crate) stranger_to: Option<u32>,
+    pub(crate) is_let_in: bool,
     /// Who is known by it and observed: reputation is of these. The platform is the first.
     pub(crate) subjects: SmallVec<[Known; 3]>,
     /// Who calls, by user and host: asked for only where somebody is told of it.
@@ -58,6 +60,26 @@ pub(crate) struct OpenCall {
     /// What was told of it last.
     pub(crate) told: Option<Told>,
     pub(crate) is_alerted: bool,
+}
+
+/// What was heard of a call.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) caller_packets: u64,
+    pub(crate) callee_packets: u64,
+    /// Share of the caller's packets that are quiet.
+    pub(crate) quiet_share: Option<f64>,
+}
+
+impl Heard {
+    /// With what was heard on another leg: the caller is silent only where it is on each.
+    pub(crate) fn with(self, other: Self) -> Self {
+        Self {
+            caller_packets: self.caller_packets.max(other.caller_packets),
+            callee_packets: self.callee_packets.max(other.callee_packets),
+            quiet_share: self.quiet_share.into_iter().chain(other.quiet_share).min_by(f64::total_cmp),
+        }
+    }
 }
 
 /// What a call teaches when nothing more is expected of it: nothing (no subjects) where its end was not seen.
@@ -73,6 +95,11 @@ pub(crate) struct Lesson {
 }
 
 impl OpenCall {
+    /// What was heard of the conversation.
+    pub(crate) fn heard(&self) -> Heard {
+        self.heard.with(self.heard_of_legs)
+    }
+
     /// Who calls, as reports name them.
     pub(crate) fn name(&self) -> String {
         format!("sip:{}", String::from_utf8_lossy(&self.party))

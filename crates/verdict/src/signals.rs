@@ -193,6 +193,8 @@ impl Found {
 pub(crate) enum Registration {
     /// From the address that calls.
     Here,
+    /// The server that it is registered with calls, in its name.
+    ByServer,
     /// From another address.
     Elsewhere,
     /// Not as far as was seen.
@@ -336,13 +338,16 @@ pub const SIGNALS: &[Signal] = signals! {
     registered: Account, 12.0, [], Start(account::registered),
         "The caller is registered, and calls from the address that it registered from.", "its REGISTER and the answer";
     registered_elsewhere: Account, -8.0, [], Start(account::elsewhere),
-        "The caller's account is registered at other addresses than the call comes from, and it comes by no trunk.",
+        "The caller's account is registered at other addresses than the call comes from: neither by a trunk, nor by the server that it is registered with, and no other leg of the conversation comes from there.",
         "its REGISTER and the answer";
     established: Account, 8.0, [], Start(account::established),
         "The caller has called before, over an hour and more, and talked to people.", "its earlier calls";
     not_registered: Account, -4.0, [limit("hours", 2.0, "hours of traffic seen before a registration is missed")],
         Start(account::not_registered), "It calls like a subscriber, through a registrar, and never registered.",
         "other subscribers that register there";
+    stranger_abroad: Account, -12.0, [], Later(ending::stranger_abroad),
+        "A public address that nobody registered from and that is no trunk dials another country as subscribers do, with an international prefix, and no credentials of it were taken.",
+        "a number that is dialled with an international prefix";
     account_moved: Account, -20.0, [], Start(account::moved),
         "The account is used by another platform at another address than its own, which is registered still.",
         "registrations of both";
@@ -436,6 +441,7 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
 pub(crate) const CAMPAIGN_MEMBER: usize = place("campaign_member");
 pub(crate) const PASSPORT_REPLAY: usize = place("passport_replay");
 pub(crate) const SCANNING_SOURCE: usize = place("scanning_source");
+pub(crate) const REGISTERED_ELSEWHERE: usize = place("registered_elsewhere");
 pub(crate) const DEVICE_AUTHORISED: usize = place("device_authorised");
 pub(crate) const DEVICE_UNAUTHORISED: usize = place("device_unauthorised");
 pub(crate) const DEVICE_SHARED: usize = place("device_shared");

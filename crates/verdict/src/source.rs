@@ -55,6 +55,11 @@ impl Source {
         self.honesty = None;
     }
 
+    /// Whether nobody registered from it, and nobody with roots called from it.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.accepted.is_empty() && self.rooted.0 == 0
+    }
+
     pub(crate) fn end(&mut self, place: u32, call: i64, fate: Fate, secs: u16) {
         self.actor.end(place, call, fate, secs);
         self.honesty = None;

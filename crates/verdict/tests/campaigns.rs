@@ -106,6 +106,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
         forks: 0,
         reinvites: 0,
         cancelled: false,
+        is_let_in: false,
     }));
     let mut all = vec![(at, begin)];
     if talks > 0 {
@@ -131,6 +132,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
             report_rate: None,
             no_rates: Default::default(),
             beginning: String::new(),
+            also: Vec::new(),
             opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
             first_seen: answered,
             last_seen: ended,

@@ -90,7 +90,7 @@ impl Recollection<'_> {
         // The address behind all that begin so: '@' and the sign behind it.
         let to = format!("sip:{caller}A");
         let mut select = db.prepare_cached(
-            "SELECT r.source, r.fingerprint, min(o.first_at), max(o.last_at) FROM registrations AS r
+            "SELECT r.source, r.fingerprint, min(o.first_at), max(o.last_at), r.registrar FROM registrations AS r
                  JOIN observations AS o ON o.registration = r.id
              WHERE r.aor >= ?1 AND r.aor < ?2 AND o.last_status BETWEEN 200 AND 299 AND o.first_at < ?4 AND o.last_at >= ?3
              GROUP BY r.id ORDER BY 3 LIMIT 8",
@@ -98,10 +98,14 @@ impl Recollection<'_> {
         let since = (before - REGISTERED_FOR).as_nanos();
         let mut rows = select.query(params![from, to, since, before.as_nanos()])?;
         while let Some(row) = rows.next()? {
-            let (source, print): (String, String) = (row.get(0)?, row.get(1)?);
-            if let (Some(source), Some(platform)) = (endpoint(&source), PrintHash::stored(&print)) {
+            let (source, print, registrar): (String, String, String) =
+                (row.get(0)?, row.get(1)?, row.get(4)?);
+            if let (Some(source), Some(registrar), Some(platform)) =
+                (endpoint(&source), endpoint(&registrar), PrintHash::stored(&print))
+            {
                 account.homes.push(Home {
                     source: source.ip(),
+                    registrar: registrar.ip(),
                     platform,
                     first: Timestamp::from_nanos(row.get(2)?),
                     last: Timestamp::from_nanos(row.get(3)?).min(before),

@@ -365,6 +365,12 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         row.no_rates.clock_rate,
         row.no_rates.shown_rate(),
     ])?;
+    for (call, direction) in &row.also {
+        tx.prepare_cached(
+            "INSERT OR REPLACE INTO stream_legs (call, first_seen, stream, direction) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![call, nanos(row.first_seen), row.stream, direction])?;
+    }
     Ok(())
 }
 

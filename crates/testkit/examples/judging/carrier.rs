@@ -413,6 +413,7 @@ fn update(
         forks: 0,
         reinvites: 0,
         cancelled: false,
+        is_let_in: false,
     }
 }
 
@@ -439,6 +440,7 @@ fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -
         report_rate: None,
         no_rates: Default::default(),
         beginning: String::new(),
+        also: Vec::new(),
         opening,
         first_seen: fate.started_at,
         last_seen: fate.ended_at,

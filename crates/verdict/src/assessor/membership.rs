@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bellwether_base::{SlotId, Timestamp};
+use smallvec::SmallVec;
 
 use super::{Assessor, Membership, Outcome};
 use crate::account::{Account, Home};
@@ -207,25 +208,27 @@ impl Assessor {
             why: membership.why.clone(),
         }));
         self.belongs(call, Some(campaign));
-        let other = match self.opened(call) {
+        let legs = match self.opened(call) {
             Some(opened) => {
                 opened.membership = Some(membership.clone());
                 opened.is_news = true;
-                let (other, caller) = (opened.leg, opened.caller);
+                let (legs, caller) = (opened.legs.clone(), opened.caller);
                 let source = (!opened.is_from_trunk).then_some(opened.source);
                 self.is_known_by(caller, source, campaign);
                 self.tell(call, out);
-                other
+                legs
             }
             None => {
                 let finding = self.finding(CAMPAIGN_MEMBER, member(&membership));
                 out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding, campaign: Some(campaign) });
-                None
+                SmallVec::default()
             }
         };
-        if let Some(other) = other.filter(|other| self.member(*other).is_none()) {
-            let why = "another leg of a call of it".into();
-            self.join((other, at), Membership { why, ..membership }, memory, out);
+        for other in legs {
+            if self.member(other).is_none() {
+                let why = "another leg of a call of it".into();
+                self.join((other, at), Membership { why, ..membership.clone() }, memory, out);
+            }
         }
     }
 

@@ -175,8 +175,13 @@ impl Assessor {
         out: &mut Vec<Outcome>,
     ) {
         let now = self.now;
+        // One conversation is one call that plays a recording, whichever of its legs is heard first.
+        let Some(legs) = self.opened(id).map(|call| call.legs.clone()) else { return };
+        if legs.iter().any(|leg| self.opened(*leg).is_some_and(|leg| leg.cluster.is_some())) {
+            return;
+        }
         let Some(call) = self.opened(id) else { return };
-        if call.cluster.is_some() || call.leg.is_some() {
+        if call.cluster.is_some() {
             return;
         }
         // What an earlier run concluded of a call that is read again stands; later calls are compared with it all the same.

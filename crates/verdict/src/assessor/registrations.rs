@@ -20,6 +20,7 @@ impl Assessor {
         if self.users.slot(key).is_none() {
             let home = Home {
                 source: row.source.ip(),
+                registrar: row.registrar.ip(),
                 platform: row.fingerprint,
                 first: row.first_seen,
                 last: row.first_seen,
@@ -175,6 +176,7 @@ mod tests {
         let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = Home {
             source: [192, 0, 2, 1].into(),
+            registrar: [192, 0, 2, 9].into(),
             platform: PrintHash::of(Part::Combined, "phone"),
             first: now,
             last: now,

@@ -11,7 +11,7 @@ use crate::Finding;
 use crate::actor::{Deed, Fate, LOOKS_BACK, OF_CALLERS};
 use crate::keys::Names;
 use crate::memory::{Judged, Memory, PastCall, Stage};
-use crate::open::{InPool, InPools, Known, OpenCall, SURE};
+use crate::open::{Heard, InPool, InPools, Known, OpenCall, SURE};
 use crate::platform::Platform;
 use crate::pool::{Candidate, Marks, PoolKind};
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
@@ -73,6 +73,7 @@ impl Assessor {
                 forks: 0,
                 reinvites: 0,
                 cancelled: false,
+                is_let_in: false,
             };
             self.update(&update, memory, &mut unsaid);
         }
@@ -125,7 +126,7 @@ impl Assessor {
             return;
         };
         let registration = of_caller.account.registration(row.source.ip());
-        let is_home = registration == Registration::Here;
+        let is_home = matches!(registration, Registration::Here | Registration::ByServer);
         let is_rooted = of_caller.account.is_rooted(is_home, row.fingerprint, now);
         let moved = of_caller.account.moved(row.source.ip(), now);
         let is_moved = moved.is_some();
@@ -153,6 +154,9 @@ impl Assessor {
             platform_calls,
             is_rooted,
         };
+        let is_server = self.registrars.slot(source).is_some();
+        let is_nobody = registration == Registration::No && !at.is_from_trunk() && !is_rooted && !is_server;
+        let is_stranger = is_nobody && at.source.is_unknown() && !at.account.is_established(now);
         let mut at_start: SmallVec<[Finding; 4]> = SmallVec::new();
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
         let (kept, member) = match judged {
@@ -195,7 +199,9 @@ impl Assessor {
         let mut is_fresh = false;
         if let Some((_, of)) = self.callers.get_mut(caller_slot) {
             if self.warming.is_none() {
-                of.account.begin(now, country, row.fingerprint);
+                // What its server makes of its call is no platform of its own.
+                let platform = (registration != Registration::ByServer).then_some(row.fingerprint);
+                of.account.begin(now, country, platform);
             }
             is_fresh = of.account.is_fresh();
         }
@@ -220,9 +226,8 @@ impl Assessor {
             fate: Fate::Open,
             is_over: false,
             secs: 0,
-            caller_packets: 0,
-            callee_packets: 0,
-            quiet_share: None,
+            heard: Heard::default(),
+            heard_of_legs: Heard::default(),
             prompt: None,
             cluster: None,
             membership: None,
@@ -233,7 +238,9 @@ impl Assessor {
             is_from_trunk: row.traits.trunk.is_some(),
             is_rooted: is_rooted && !is_moved,
             is_risky: risk,
-            leg: None,
+            legs: SmallVec::new(),
+            stranger_to: row.traits.dials_abroad.filter(|_| is_stranger),
+            is_let_in: false,
             subjects,
             party,
             is_news: true,

@@ -32,9 +32,19 @@ pub(super) fn prompt_repeated(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
+pub(super) fn stranger_abroad(call: &OpenCall, _: &Tuned) -> Option<Found> {
+    let country = call.stranger_to.filter(|_| !call.is_let_in)?;
+    Found::whole(Evidence::of([country as usize], |[country, ..], f| {
+        write!(
+            f,
+            "dials +{country} with an international prefix, neither registered nor let in by credentials"
+        )
+    }))
+}
+
 pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
-    let is_two_way = call.caller_packets == 0 && call.callee_packets == 0
-        || call.caller_packets > 0 && call.callee_packets > 0;
+    let heard = call.heard();
+    let is_two_way = (heard.caller_packets == 0) == (heard.callee_packets == 0);
     let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(0);
     // Calls to destinations that earn money by the minute are long, whoever makes them.
     (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
@@ -45,11 +55,12 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
 pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(0);
     // Both directions must be on the mirror: where one was seen in earnest, the other would have been.
+    let heard = call.heard();
     let (most, least) =
-        (call.caller_packets.max(call.callee_packets), call.caller_packets.min(call.callee_packets));
+        (heard.caller_packets.max(heard.callee_packets), heard.caller_packets.min(heard.callee_packets));
     (is_long && most >= 200 && least == 0)
         .then(|| {
-            let is_caller = call.caller_packets > 0;
+            let is_caller = heard.caller_packets > 0;
             Evidence::of([usize::from(is_caller), usize::from(call.secs)], |[is_caller, secs, ..], f| {
                 let who = if is_caller > 0 { "caller" } else { "called" };
                 write!(f, "only the {who} sent media in {secs} s")
@@ -60,7 +71,7 @@ pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
 
 pub(super) fn dead_air(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(1);
-    let quiet = call.quiet_share?;
+    let quiet = call.heard().quiet_share?;
     (is_long && quiet >= tuned.limit(0))
         .then(|| {
             Evidence::of([whole(quiet * 100.0)], |[percent, ..], f| {

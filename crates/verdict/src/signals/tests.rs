@@ -14,7 +14,7 @@ use smallvec::{SmallVec, smallvec};
 use crate::Settings;
 use crate::account::Home;
 use crate::actor::{Deed, Fate, LOOKS_BACK};
-use crate::open::Membership;
+use crate::open::{Heard, Membership};
 
 /// All that signals look at.
 struct Scene {
@@ -123,9 +123,8 @@ impl Scene {
                 fate: Fate::Open,
                 is_over: false,
                 secs: 0,
-                caller_packets: 0,
-                callee_packets: 0,
-                quiet_share: None,
+                heard: Heard::default(),
+                heard_of_legs: Heard::default(),
                 prompt: None,
                 cluster: None,
                 membership: None,
@@ -136,7 +135,9 @@ impl Scene {
                 is_from_trunk: false,
                 is_rooted: false,
                 is_risky: false,
-                leg: None,
+                legs: SmallVec::new(),
+                stranger_to: None,
+                is_let_in: false,
                 subjects: SmallVec::new(),
                 party: SmallVec::new(),
                 is_news: true,
@@ -211,6 +212,7 @@ impl Scene {
     fn home(&mut self, n: u8, platform: &str, since: i64) {
         self.account.lives(Home {
             source: [192, 0, 2, n].into(),
+            registrar: [192, 0, 2, 250].into(),
             platform: PrintHash::of(Part::Combined, platform),
             first: before(since),
             last: before(10),
@@ -289,6 +291,7 @@ const CASES: &[(&str, Change)] = &[
         let now = crate::account::hour(NOW);
         s.account.hours[(now + 6) % 24] = 50;
     }),
+    ("stranger_abroad", |s| s.open.stranger_to = Some(48)),
     ("call_velocity", |s| {
         s.calls(60, |i, d| (d.at, d.callee) = (before(1200 - i * 20 - (i * 7) % 13), (i % 9) as u32));
     }),
@@ -304,11 +307,11 @@ const CASES: &[(&str, Change)] = &[
     ("other_via", |s| s.row.traits.has_other_via = true),
     ("conversation", |s| (s.open.fate, s.open.secs) = (Fate::Answered, 90)),
     ("one_way_media", |s| {
-        (s.open.fate, s.open.secs, s.open.caller_packets) = (Fate::Answered, 20, 900);
+        (s.open.fate, s.open.secs, s.open.heard.caller_packets) = (Fate::Answered, 20, 900);
     }),
     ("dead_air", |s| {
-        (s.open.fate, s.open.secs, s.open.quiet_share) = (Fate::Answered, 20, Some(1.0));
-        (s.open.caller_packets, s.open.callee_packets) = (900, 900);
+        (s.open.fate, s.open.secs, s.open.heard.quiet_share) = (Fate::Answered, 20, Some(1.0));
+        (s.open.heard.caller_packets, s.open.heard.callee_packets) = (900, 900);
     }),
 ];
 
