@@ -130,6 +130,7 @@ fn heard(stream: i64, call: i64, direction: &'static str, also: Vec<(i64, &'stat
         rtcp_packets: 0,
         media_rate: None,
         report_rate: None,
+        no_rates: Default::default(),
         beginning: String::new(),
         also,
         opening: None,
