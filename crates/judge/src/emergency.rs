@@ -19,6 +19,10 @@ static COUNTRIES: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock
         .collect()
 });
 
+/// Those of all countries.
+static ANYWHERE: LazyLock<BTreeSet<&'static str>> =
+    LazyLock::new(|| COUNTRIES.values().flatten().copied().collect());
+
 /// Those that help everywhere.
 const EVERYWHERE: [&str; 2] = ["112", "911"];
 
@@ -37,9 +41,8 @@ impl DialPlan {
 
     /// Whether it is one where a trunk leads. Of a site whose country is not known, any country's may be.
     fn is_emergency_on_trunk(&self, number: &str) -> bool {
-        let is_anywhere = || COUNTRIES.values().any(|numbers| numbers.contains(&number));
         self.is_emergency(number)
-            || self.country_code.is_empty() && self.emergency.is_empty() && is_anywhere()
+            || self.country_code.is_empty() && self.emergency.is_empty() && ANYWHERE.contains(number)
     }
 }
 

@@ -200,12 +200,22 @@ pub fn description<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'
         } else if line.is_empty() && in_sdp_part {
             let end = memchr::memmem::find(after, b"\n--").map_or(after.len(), |at| at + 1);
             return after.get(..end);
-        } else if memchr::memmem::find(&line.to_ascii_lowercase(), b"application/sdp").is_some() {
+        } else if !in_sdp_part && names_a_description(line) {
             in_sdp_part = true;
         }
         rest = after;
     }
     None
+}
+
+/// Whether a line of a part's headers says that the part is a description.
+fn names_a_description(line: &[u8]) -> bool {
+    const KIND: &[u8] = b"application/sdp";
+    const SLASH: usize = 11;
+    memchr::memchr_iter(b'/', line).any(|slash| {
+        let from = slash.checked_sub(SLASH).and_then(|start| line.get(start..start + KIND.len()));
+        from.is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
+    })
 }
 
 #[derive(Default)]

@@ -78,7 +78,11 @@ impl Numbers {
     pub(super) fn find(&self, text: &str, is_identifier: bool, found: &mut Ranges) {
         let text = text.as_bytes();
         if !self.0.is_empty() {
-            groups(text, &WIDE, |group| self.0.iter().for_each(|number| number.find(group, found)));
+            groups(text, &WIDE, |group| {
+                if group.len() >= SHORTEST {
+                    self.0.iter().for_each(|number| number.find(group, found));
+                }
+            });
         }
         groups(text, &NARROW, |group| {
             if group.len() < SHORTEST {
