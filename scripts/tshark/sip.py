@@ -27,7 +27,10 @@ class Address:
         """The user part, or the number of a tel URI; percent escapes undone (section 19.1.4)."""
         rest = self.uri.partition(":")[2]
         if self.uri[:4].lower() == "tel:":
-            return unquote(rest.partition(";")[0])
+            number = unquote(rest.partition(";")[0])
+            # A local number is one within its context (RFC 3966 section 5.1.5).
+            context = re.search(r";phone-context=([^;>]*)", rest)
+            return number if number.startswith("+") or not context else f"{number};phone-context={unquote(context[1])}"
         return unquote(rest.rpartition("@")[0].partition(":")[0]) if "@" in rest else ""
 
     @property

@@ -89,11 +89,17 @@ def streams(packets: dict[StreamKey, list[Packet]], table: dict[StreamKey, tuple
     found = {key: stream(key, own, table.get(key), descriptions) for key, own in packets.items()}
     by_source: dict[tuple[str, int], set[str]] = {}
     by_ends: dict[tuple[str, str], set[str]] = {}
+    # A relay passes a stream on under its SSRC: it leaves the host that the other one goes to.
+    leaving: dict[tuple[str, int], set[str]] = {}
+    entering: dict[tuple[str, int], set[str]] = {}
     for (src, dst, ssrc), one in found.items():
         by_source.setdefault((src, ssrc), set()).update(one.call_ids)
         by_ends.setdefault((dst, src), set()).update(one.call_ids)
+        leaving.setdefault((host(src), ssrc), set()).update(one.call_ids)
+        entering.setdefault((host(dst), ssrc), set()).update(one.call_ids)
     for (src, dst, ssrc), one in found.items():
         one.kin_call_ids = by_source[src, ssrc] | by_ends.get((src, dst), set())
+        one.kin_call_ids |= entering.get((host(src), ssrc), set()) | leaving.get((host(dst), ssrc), set())
         is_over = one.call_ids and all(ended.get(i, one.packets[0].at) < one.packets[0].at for i in one.call_ids)
         one.traits |= {"behind-the-call"} if is_over else set()
     return found

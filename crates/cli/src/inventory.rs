@@ -223,14 +223,15 @@ fn row(line: &Map<String, Value>, tokeniser: &Tokeniser) -> Result<InventoryRow,
 /// An address of record as reports print it; one that is printed so already stays.
 fn token_of(aor: &str, tokeniser: &Tokeniser) -> Option<String> {
     let rest = ["sip:", "sips:"].iter().find_map(|scheme| aor.strip_prefix(scheme)).unwrap_or(aor);
-    let (user, host) = rest.rsplit_once('@')?;
-    if user.is_empty() || host.is_empty() || host.contains(['<', '>', ' ']) {
+    let number = aor.strip_prefix("tel:");
+    let (user, host) = number.map_or_else(|| rest.rsplit_once('@'), |number| Some((number, "")))?;
+    if user.is_empty() || (host.is_empty() && number.is_none()) || host.contains(['<', '>', ' ']) {
         return None;
     }
     let is_token = user.len() == 32 && user.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let host = host.to_ascii_lowercase();
     if is_token {
-        return Some(format!("sip:{user}@{host}"));
+        return Some(if number.is_some() { format!("tel:{user}") } else { format!("sip:{user}@{host}") });
     }
     Some(tokeniser.address(&Party { user: user.to_owned(), host, display: String::new() }))
 }
@@ -278,6 +279,9 @@ mod tests {
     #[test]
     fn addresses_become_tokens_once() {
         let tokeniser = Tokeniser::new(&[7; 32], Privacy::Tokens);
+        let number = token_of("tel:+4930123456", &tokeniser).unwrap();
+        assert_eq!(number, format!("tel:{}", tokeniser.user("+4930123456")));
+        assert_eq!(token_of(&number, &tokeniser).as_deref(), Some(number.as_str()));
         let token = token_of("sip:101@lab.example", &tokeniser).unwrap();
         assert!(!token.contains("101@") && token.ends_with("@lab.example"));
         assert_eq!(token_of(&token, &tokeniser), Some(token.clone()));

@@ -260,6 +260,9 @@ fn shorten(text: &str) -> String {
     {
         return format!("sip:{}..@{host}", &user[..8]);
     }
+    if let Some(number) = text.strip_prefix("tel:").filter(|number| is_token(number)) {
+        return format!("tel:{}..", &number[..8]);
+    }
     text.to_owned()
 }
 

@@ -110,6 +110,11 @@ impl Tokeniser {
         if party.user.is_empty() {
             return format!("sip:{}", self.lone_host(party));
         }
+        if party.host.is_empty() {
+            // A number in a tel URI (RFC 3966), or a text that is no URI at all.
+            let is_number = party.user.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c));
+            return format!("{}{}", if is_number { "tel:" } else { "" }, self.party(party));
+        }
         format!("sip:{}@{}", self.party(party), self.host_of(party))
     }
 
@@ -271,6 +276,16 @@ mod tests {
         assert_ne!(t.user("+4930123456"), Tokeniser::new(&[8; 32], Privacy::Tokens).user("+4930123456"));
         assert_eq!(t.neighbourhood("+4930123456"), t.neighbourhood("+4930123999"));
         assert_eq!(t.user("alice").len(), 32);
+    }
+
+    #[test]
+    fn an_address_without_a_host_is_a_number_or_a_text() {
+        let t = tokens(Privacy::Clear);
+        let of = |user: &str, host: &str| {
+            t.address(&Party { user: user.into(), host: host.into(), display: String::new() })
+        };
+        assert_eq!((of("263734", "").as_str(), of("+4930", "").as_str()), ("tel:263734", "tel:+4930"));
+        assert_eq!((of("None", "").as_str(), of("200", "a.example").as_str()), ("None", "sip:200@a.example"));
     }
 
     #[test]

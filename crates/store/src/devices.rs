@@ -36,7 +36,8 @@ const PACKET: Span = Span::from_millis(20);
 /// into the address that they register.
 pub(crate) const MADE_BY: &str =
     "c.caller = ?1 AND (c.caller_host IS NULL OR c.caller_host = ?2 OR NOT EXISTS
-    (SELECT 1 FROM registrations AS r WHERE r.aor = 'sip:' || c.caller || '@' || c.caller_host))";
+    (SELECT 1 FROM registrations AS r WHERE r.aor =
+        CASE c.caller_host WHEN '' THEN 'tel:' || c.caller ELSE 'sip:' || c.caller || '@' || c.caller_host END))";
 
 /// A call of a subscriber.
 pub(crate) struct Call {
@@ -304,7 +305,10 @@ impl Reader {
 
 /// The user and the host of an address of record as reports print it.
 pub(crate) fn user_and_host(aor: &str) -> Option<(&str, &str)> {
-    aor.strip_prefix("sip:")?.rsplit_once('@')
+    match aor.strip_prefix("tel:") {
+        Some(number) => Some((number, "")),
+        None => aor.strip_prefix("sip:")?.rsplit_once('@'),
+    }
 }
 
 /// Puts registrations that are one physical device together, and gives each device its calls. Two that were there at once are two.
