@@ -70,7 +70,7 @@ pub(crate) struct Call {
     /// Its offers and answers, once somebody spoke of keys or candidates.
     pub(crate) negotiation: Option<Box<Negotiation>>,
     /// Before that a request offered media without.
-    pub(crate) is_offered_plain: bool,
+    pub(crate) plain_offer: Option<(Side, u32)>,
 }
 
 /// Hops, forks and endpoints kept per call; more are an attack.
@@ -102,7 +102,7 @@ impl Call {
             is_marked: false,
             endpoints: SmallVec::new(),
             negotiation: None,
-            is_offered_plain: false,
+            plain_offer: None,
         }
     }
 

@@ -98,7 +98,7 @@ impl Media {
         let was_confirmed = stream.is_confirmed();
         if looks_for_call {
             // Before the payload is looked at: what it is depends on it.
-            learn(stream, found, self.pairs.is_encrypted(flow), directory);
+            learn(stream, found, flow, self.pairs.is_encrypted(flow), directory);
         }
         let described = described(stream, found, flow, directory);
         if looks_for_formats {
@@ -304,7 +304,7 @@ impl Media {
             stream.timing.describe(stream.last_seen, described.as_ref(), directory.remaps());
             return;
         }
-        learn(stream, found, self.pairs.is_encrypted(flow), directory);
+        learn(stream, found, flow, self.pairs.is_encrypted(flow), directory);
         if let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender, described.as_ref(), directory.remaps());
         }
@@ -323,7 +323,13 @@ fn described<'a>(
 }
 
 /// Tells a stream what is known of its encryption by now.
-fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, directory: &MediaDirectory) {
+fn learn(
+    stream: &mut Stream,
+    found: Option<Claim<'_>>,
+    flow: FlowKey,
+    is_handshaken: bool,
+    directory: &MediaDirectory,
+) {
     let linked = stream.link().map(|(call, _)| call);
     let by_handshake = if is_handshaken { Told::Sealed } else { Told::Plain };
     let Some((listener, is_sender)) = found else {
@@ -337,7 +343,7 @@ fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, dir
     if (linked.is_some() && !is_same && !stream.takes_call()) || (is_same && listener.released_at.is_some()) {
         return;
     }
-    let protection = directory.protection_of(listener);
+    let protection = directory.protection(flow, (listener, is_sender));
     stream.tell(by_handshake.max(Told::by(protection)));
     let sender = if is_sender { listener.side } else { listener.side.other() };
     if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender)) {

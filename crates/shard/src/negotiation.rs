@@ -7,7 +7,8 @@ use bellwether_sip::sdp::Media;
 use smallvec::SmallVec;
 
 use crate::Side;
-use crate::control::{EndpointKey, Keys, Protection};
+use crate::beside::Beside;
+use crate::control::{Keys, Protection};
 use crate::formats::Formats;
 
 /// Sections of one description that are told apart.
@@ -129,8 +130,8 @@ pub(crate) struct Negotiation {
     hops: SmallVec<[Hop; 1]>,
     /// Of each side's last description, what candidates that are told later belong to.
     spoken: [SmallVec<[Spoken; 1]>; 2],
-    /// Endpoints beside those that were agreed: candidates, and fragments of user names.
-    pub(crate) beside: Vec<EndpointKey>,
+    /// Of each side, endpoints beside those that were agreed: candidates, and fragments of user names.
+    pub(crate) beside: [Beside; 2],
     /// Whether media owners were told of keys.
     pub(crate) is_protected: bool,
 }

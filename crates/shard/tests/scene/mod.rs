@@ -180,6 +180,10 @@ impl Scene {
         self.request(ms, id, cseq, "INFO", ("application/trickle-ice-sdpfrag", body));
     }
 
+    pub(crate) fn ack(&mut self, ms: i64, id: &str, cseq: u32, body: &str) {
+        self.request(ms, id, cseq, "ACK", ("application/sdp", body));
+    }
+
     pub(crate) fn bye(&mut self, ms: i64, id: &str, cseq: u32) {
         self.request(ms, id, cseq, "BYE", ("", ""));
     }
