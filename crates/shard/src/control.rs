@@ -392,6 +392,13 @@ impl MediaDirectory {
         self.listeners(flow.dst).iter().chain(self.listeners(flow.src)).any(is_it)
     }
 
+    /// Whether `call` listened at either end, and is over since a moment behind `first_seen`.
+    pub(crate) fn is_over(&self, flow: FlowKey, call: i64, first_seen: Timestamp) -> bool {
+        let ends = self.listeners(flow.dst).iter().chain(self.listeners(flow.src));
+        let mut its = ends.filter(|l| l.call == call).peekable();
+        its.peek().is_some() && its.all(|l| l.released_at.is_some_and(|at| at > first_seen))
+    }
+
     /// Whether a description of the call names this endpoint.
     pub(crate) fn names(&self, endpoint: Endpoint, call: i64) -> bool {
         self.listeners(endpoint).iter().any(|l| l.call == call)

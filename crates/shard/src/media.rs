@@ -82,7 +82,7 @@ impl Media {
             Some(slot) => slot,
             None => self.open(item, ssrc, directory, out, tally),
         };
-        if self.belongs_to_next_call(slot, flow, item.at, directory) {
+        if self.belongs_to_next_call(slot, (flow, packet.seq), item.at, directory) {
             self.close(slot, directory, out, tally);
             slot = self.open(item, ssrc, directory, out, tally);
         }
@@ -273,19 +273,27 @@ impl Media {
         }
     }
 
-    /// Whether a known source, after a pause, sends to an endpoint that another call has negotiated since.
+    /// Whether a known source began anew after its call was over, as some have one SSRC for all calls; or, after a pause, sends to an
+    /// endpoint that another call has negotiated since.
     fn belongs_to_next_call(
         &self,
         slot: SlotId,
-        flow: FlowKey,
+        (flow, seq): (FlowKey, u16),
         at: Timestamp,
         directory: &MediaDirectory,
     ) -> bool {
         let Some((key, stream)) = self.table.get(slot) else { return false };
-        if at.since(stream.last_seen) < CALL_GAP {
+        let goes_on = stream.reception.goes_on_with(seq);
+        if goes_on && at.since(stream.last_seen) < CALL_GAP {
             return false;
         }
         let Some((call, _)) = stream.link() else { return false };
+        if !goes_on && directory.is_over(flow, call, stream.first_seen) {
+            return true;
+        }
+        if at.since(stream.last_seen) < CALL_GAP {
+            return false;
+        }
         let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(flow), at);
         !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
     }

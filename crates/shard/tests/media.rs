@@ -78,6 +78,23 @@ fn a_stream_of_an_earlier_holder_is_not_claimed_by_a_later_call() {
 }
 
 #[test]
+fn a_source_that_begins_anew_when_its_call_is_over_is_the_next_calls_though_that_is_not_known_yet() {
+    let mut scene = Scene::new();
+    scene.invite(0, "first", 1, &sdp(SAID[0], ""));
+    scene.answer(100, "first", 1, &sdp(SAID[1], ""));
+    scene.talk(200, SAID[0], SAID[1], 1, 5000..5200);
+    scene.bye(4200, "first", 2);
+    // What comes late goes on with the numbers.
+    scene.talk(5000, SAID[0], SAID[1], 1, 5200..5202);
+    scene.invite(5100, "second", 1, &sdp(SAID[0], ""));
+    scene.answer(5150, "second", 1, &sdp(SAID[1], ""));
+    scene.talk(5200, SAID[0], SAID[1], 1, 0..200);
+    let outcome = scene.finish();
+    assert_eq!(outcome.owner(SAID[0], SAID[1]), caller_of("second"));
+    assert_eq!((outcome.stream(SAID[0], SAID[1]).packets, outcome.stream(SAID[0], SAID[1]).lost), (200, 0));
+}
+
+#[test]
 fn candidates_that_are_told_later_in_an_info_count_too() {
     let mut scene = Scene::new();
     let open = "a=ice-ufrag:8hhY\r\na=mid:1\r\na=rtpmap:111 opus/48000/2\r\n";
