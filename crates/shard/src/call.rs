@@ -71,6 +71,8 @@ pub(crate) struct Call {
     pub(crate) negotiation: Option<Box<Negotiation>>,
     /// Before that a request offered media without.
     pub(crate) plain_offer: Option<(Side, u32)>,
+    /// CSeq of each side's last UPDATE.
+    update_cseq: [Option<u32>; 2],
 }
 
 /// Hops, forks and endpoints kept per call; more are an attack.
@@ -103,6 +105,7 @@ impl Call {
             endpoints: SmallVec::new(),
             negotiation: None,
             plain_offer: None,
+            update_cseq: [None; 2],
         }
     }
 
@@ -174,9 +177,14 @@ impl Call {
         }
     }
 
-    /// Whether that is the latest re-INVITE of a side.
+    pub(crate) const fn update(&mut self, from: Side, cseq: u32) {
+        self.update_cseq[from as usize] = Some(cseq);
+    }
+
+    /// Whether that is the latest re-INVITE or UPDATE of a side.
     pub(crate) fn is_reinvited_by(&self, from: Side, cseq: u32) -> bool {
-        self.reinvites > 0 && self.reinvite_cseq[usize::from(from == Side::Callee)] == cseq
+        let side = usize::from(from == Side::Callee);
+        (self.reinvites > 0 && self.reinvite_cseq[side] == cseq) || self.update_cseq[side] == Some(cseq)
     }
 
     pub(crate) fn answer_from(&mut self, to_tag_hash: u32) {

@@ -275,6 +275,23 @@ fn sections_that_share_a_place_share_their_payload_types() {
 }
 
 #[test]
+fn an_update_that_is_refused_gives_a_number_to_nothing_else() {
+    let said = |at: &str, map: &str| sdp_of(at, "RTP/AVP 96", &format!("a=rtpmap:96 {map}\r\n"));
+    for (status, answer, codec) in [
+        ("488 Not Acceptable Here", String::new(), "opus"),
+        ("200 OK", said(SAID[1], "speex/16000"), "speex"),
+    ] {
+        let mut scene = Scene::new();
+        scene.invite(0, "update", 1, &said(SAID[0], "opus/48000/2"));
+        scene.answer(100, "update", 1, &said(SAID[1], "opus/48000/2"));
+        scene.update(1000, "update", 2, &said(SAID[0], "speex/16000"), status, &answer);
+        scene.stream(2000, SAID[1], SAID[0], 0..100, |seq| rtp(1, seq, 96, &ciphered(seq.into(), 73)));
+        let outcome = scene.finish();
+        assert_eq!(outcome.stream(SAID[1], SAID[0]).codec.as_ref().unwrap().expose(), codec);
+    }
+}
+
+#[test]
 fn a_late_copy_of_an_answer_opens_no_place_again() {
     let mut scene = Scene::new();
     scene.invite(0, "over", 1, &sdp(SAID[0], ""));
