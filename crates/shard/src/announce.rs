@@ -99,7 +99,12 @@ impl Announcer<'_> {
                 // What answers no offer is one itself (RFC 3264 section 4).
                 if self.by.is_response && self.call.plain_offer == Some((self.by.side.other(), self.by.cseq))
                 {
-                    let offer = Carrier { side: self.by.side.other(), is_response: false, ..self.by };
+                    let offer = Carrier {
+                        side: self.by.side.other(),
+                        is_response: false,
+                        is_provisional: false,
+                        ..self.by
+                    };
                     negotiation.describe(offer, SmallVec::new());
                 }
                 negotiation

@@ -319,6 +319,7 @@ impl Calls {
         let by = Carrier {
             side,
             is_response: message.method().is_none(),
+            is_provisional: matches!(message.start(), StartLine::Status { code: 101..=199, .. }),
             cseq: cseq.number,
             branch: hash(&[parts.top_via.and_then(|via| via.branch()).unwrap_or_default()]),
             between: self.flow_hash(FlowKey { src, dst }),
