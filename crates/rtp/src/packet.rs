@@ -43,7 +43,7 @@ pub struct Packet<'a> {
     pub ticks: u32,
     /// The source.
     pub ssrc: u32,
-    /// The payload without padding.
+    /// The payload without padding; with it, where its last octet tells no length: padding is encrypted too (RFC 3711 section 3.1).
     pub payload: &'a [u8],
 }
 
@@ -64,10 +64,8 @@ impl<'a> Packet<'a> {
         }
         if flags & 0x20 != 0 {
             let padding = usize::from(*payload.last()?);
-            if padding == 0 {
-                return None;
-            }
-            payload = payload.get(..payload.len().checked_sub(padding)?)?;
+            let without = payload.len().checked_sub(padding).filter(|_| padding > 0);
+            payload = without.and_then(|len| payload.get(..len)).unwrap_or(payload);
         }
         Some(Self {
             marker: kind & 0x80 != 0,
@@ -101,8 +99,11 @@ mod tests {
         bytes.extend([0xbe, 0xde, 0, 1, 5, 5, 5, 5]);
         bytes.extend([42, 0, 0, 3]);
         assert_eq!(Packet::parse(&bytes).unwrap().payload, [42]);
-        *bytes.last_mut().unwrap() = 200;
-        assert_eq!(Packet::parse(&bytes), None);
+        // An encrypted length may be anything, and the packet is one all the same.
+        for length in [0, 200] {
+            *bytes.last_mut().unwrap() = length;
+            assert_eq!(Packet::parse(&bytes).unwrap().payload, [42, 0, 0, length]);
+        }
     }
 
     #[test]

@@ -64,6 +64,13 @@ impl Reception {
         }
     }
 
+    /// Whether a packet goes on from those before it, by its number: neither far ahead nor far behind.
+    #[must_use]
+    pub fn goes_on_with(&self, seq: u16) -> bool {
+        let step = i32::from(seq.wrapping_sub(self.highest).cast_signed());
+        self.packets == 0 || (-MAX_MISORDER..=MAX_MISORDER).contains(&step)
+    }
+
     /// Packets that arrived, duplicates included.
     #[must_use]
     pub const fn packets(&self) -> u64 {
@@ -144,6 +151,14 @@ mod tests {
             [First, InOrder { gap: 0 }, InOrder { gap: 1 }, Reordered, Duplicate, InOrder { gap: 2 }]
         );
         assert_eq!((r.packets(), r.lost(), r.reordered(), r.duplicates()), (6, 2, 1, 1));
+    }
+
+    #[test]
+    fn numbers_go_on_from_the_highest_over_their_end() {
+        let (r, _) = run(&[65_530, 65_535]);
+        assert!([0, 99, 65_535, 65_435].iter().all(|seq| r.goes_on_with(*seq)));
+        assert!(![100, 3000, 65_434].iter().any(|seq| r.goes_on_with(*seq)));
+        assert!(Reception::default().goes_on_with(7777));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use bellwether_base::{Endpoint, HashKey, Loss, Timestamp};
 use bellwether_sip::sdp::{Media, Session};
 use smallvec::SmallVec;
 
+use crate::beside::{Beside, Kept};
 use crate::call::Call;
 use crate::control::{Control, EndpointKey};
 use crate::fact::{Fact, MediaNamed, Outbox};
@@ -13,9 +14,6 @@ use crate::formats::{FormatLists, Formats};
 use crate::listeners::Rank;
 use crate::negotiation::{Carrier, MAX_SECTIONS, Negotiation, Section, Terms};
 use crate::{Side, Tally};
-
-/// Endpoints and names beside those that were agreed, kept per call: two sides with several interfaces each have fewer.
-const MAX_BESIDE: usize = 48;
 
 /// Payload types of other sections at the same place: there are 128 numbers.
 const MAX_SHARED: usize = 128;
@@ -39,6 +37,9 @@ impl Announcer<'_> {
     /// Takes a description.
     pub(crate) fn describe(&mut self, session: &Session<'_>) {
         let hop = self.negotiate(session);
+        if let Some(negotiation) = &mut self.call.negotiation {
+            negotiation.beside[self.by.side as usize].next_description();
+        }
         let shared = session.is_bundled.then(|| self.shared_formats(session)).flatten();
         for (place, media) in session.media.iter().enumerate().take(MAX_SECTIONS) {
             let section = hop.map_or_else(|| Section::plain(place), |hop| Negotiation::section(hop, place));
@@ -86,15 +87,24 @@ impl Announcer<'_> {
         let terms: SmallVec<[Terms; 1]> = session.media.iter().map(Terms::of).collect();
         let is_plain = !terms.iter().any(Terms::speak_of_keys);
         if self.call.negotiation.is_none() && is_plain && !session.media.iter().any(is_ice) {
-            self.call.is_offered_plain |= !self.by.is_response;
+            if !self.by.is_response {
+                self.call.plain_offer = Some((self.by.side, self.by.cseq));
+            }
             return None;
         }
         let negotiation = match &mut self.call.negotiation {
             Some(negotiation) => negotiation,
             none => {
                 let negotiation = none.insert(Box::default());
-                if self.by.is_response && self.call.is_offered_plain {
-                    let offer = Carrier { side: self.by.side.other(), is_response: false, ..self.by };
+                // What answers no offer is one itself (RFC 3264 section 4).
+                if self.by.is_response && self.call.plain_offer == Some((self.by.side.other(), self.by.cseq))
+                {
+                    let offer = Carrier {
+                        side: self.by.side.other(),
+                        is_response: false,
+                        is_provisional: false,
+                        ..self.by
+                    };
                     negotiation.describe(offer, SmallVec::new());
                 }
                 negotiation
@@ -127,17 +137,28 @@ impl Announcer<'_> {
         let endpoints = endpoints.map(|(ip, port)| EndpointKey::new(key, Endpoint::new(ip, port)));
         let mut refused = u64::from(media.candidates_left_out);
         for endpoint in name.into_iter().chain(endpoints) {
-            let beside = &mut self.call.negotiation.get_or_insert_with(Box::default).beside;
-            if !beside.contains(&endpoint) {
-                if beside.len() >= MAX_BESIDE {
+            let negotiation = self.call.negotiation.get_or_insert_with(Box::default);
+            match negotiation.beside[self.by.side as usize].keep(endpoint) {
+                Kept::Known => {}
+                Kept::For(left) => self.leave(left),
+                Kept::Not => {
                     refused += 1;
                     continue;
                 }
-                beside.push(endpoint);
             }
             self.listen(endpoint, Rank::Candidate, formats, section);
         }
         self.tally.losses.add(Loss::MediaEndpointRefused, refused);
+    }
+
+    /// A place that no description of late names is the call's no more, unless it is named otherwise.
+    fn leave(&mut self, endpoint: EndpointKey) {
+        let call = &*self.call;
+        let is_named = call.endpoints.contains(&endpoint);
+        let is_beside = |n: &Negotiation| n.beside.iter().any(|beside| beside.has(endpoint));
+        if !is_named && !call.negotiation.as_deref().is_some_and(is_beside) {
+            self.out.control(Control::Release { endpoint, call: call.identity, at: self.at });
+        }
     }
 
     fn listen(&mut self, endpoint: EndpointKey, rank: Rank, formats: &Arc<Formats>, section: Section) {
@@ -165,18 +186,18 @@ pub(crate) fn settle(
     if !call.is_reinvited_by(side, cseq) {
         return;
     }
-    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside);
-    for endpoint in call.endpoints.iter().chain(beside) {
-        let (endpoint, call) = (*endpoint, call.identity);
+    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside).flat_map(Beside::iter);
+    for endpoint in call.endpoints.iter().copied().chain(beside) {
+        let call = call.identity;
         out.control(Control::Settled { endpoint, call, side, cseq, is_accepted, at });
     }
 }
 
 /// Tells media owners that a call is over.
 pub(crate) fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
-    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside);
-    for endpoint in call.endpoints.iter().chain(beside) {
-        out.control(Control::Release { endpoint: *endpoint, call: call.identity, at });
+    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside).flat_map(Beside::iter);
+    for endpoint in call.endpoints.iter().copied().chain(beside) {
+        out.control(Control::Release { endpoint, call: call.identity, at });
     }
     if call.negotiation.as_ref().is_some_and(|negotiation| negotiation.is_protected) {
         out.control(Control::Unprotect { call: call.identity, at });

@@ -70,7 +70,9 @@ pub(crate) struct Call {
     /// Its offers and answers, once somebody spoke of keys or candidates.
     pub(crate) negotiation: Option<Box<Negotiation>>,
     /// Before that a request offered media without.
-    pub(crate) is_offered_plain: bool,
+    pub(crate) plain_offer: Option<(Side, u32)>,
+    /// CSeq of each side's last UPDATE.
+    update_cseq: [Option<u32>; 2],
 }
 
 /// Hops, forks and endpoints kept per call; more are an attack.
@@ -102,7 +104,8 @@ impl Call {
             is_marked: false,
             endpoints: SmallVec::new(),
             negotiation: None,
-            is_offered_plain: false,
+            plain_offer: None,
+            update_cseq: [None; 2],
         }
     }
 
@@ -174,9 +177,14 @@ impl Call {
         }
     }
 
-    /// Whether that is the latest re-INVITE of a side.
+    pub(crate) const fn update(&mut self, from: Side, cseq: u32) {
+        self.update_cseq[from as usize] = Some(cseq);
+    }
+
+    /// Whether that is the latest re-INVITE or UPDATE of a side.
     pub(crate) fn is_reinvited_by(&self, from: Side, cseq: u32) -> bool {
-        self.reinvites > 0 && self.reinvite_cseq[usize::from(from == Side::Callee)] == cseq
+        let side = usize::from(from == Side::Callee);
+        (self.reinvites > 0 && self.reinvite_cseq[side] == cseq) || self.update_cseq[side] == Some(cseq)
     }
 
     pub(crate) fn answer_from(&mut self, to_tag_hash: u32) {

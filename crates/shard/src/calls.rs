@@ -232,6 +232,7 @@ impl Calls {
                 call.note_change();
             }
             Method::Invite => call.reinvite(found.from_side, sip.cseq.number),
+            Method::Update => call.update(found.from_side, sip.cseq.number),
             Method::Refer => {
                 let to_user = sip.message.get(Name::ReferTo).map(|v| user_text(Address::parse(v).user()));
                 if let Some(to_user) = to_user.filter(|user| !user.is_empty()) {
@@ -278,7 +279,7 @@ impl Calls {
             let class = call.class();
             self.table.touch(found.slot, class, item.at);
         }
-        if cseq.method == Method::Invite && code >= 200 {
+        if matches!(cseq.method, Method::Invite | Method::Update) && code >= 200 {
             let offer = (found.from_side, cseq.number);
             if let Some((_, call)) = self.table.get_mut(found.slot) {
                 settle(call, offer, code < 300, item.at, out);
@@ -318,6 +319,7 @@ impl Calls {
         let by = Carrier {
             side,
             is_response: message.method().is_none(),
+            is_provisional: matches!(message.start(), StartLine::Status { code: 101..=199, .. }),
             cseq: cseq.number,
             branch: hash(&[parts.top_via.and_then(|via| via.branch()).unwrap_or_default()]),
             between: self.flow_hash(FlowKey { src, dst }),
@@ -328,8 +330,9 @@ impl Calls {
             return;
         }
         let (formats, endpoint_key) = (&mut self.formats, &self.endpoint_key);
-        let is_reinvite = message.method() == Some(Method::Invite) && parts.to_tag().is_some();
-        let offered_by = is_reinvite.then_some(cseq.number);
+        // What a re-INVITE or UPDATE offers is in force when it is accepted (RFC 3261 section 14.1, RFC 3311 section 5.2).
+        let is_offer = matches!(message.method(), Some(Method::Invite | Method::Update));
+        let offered_by = (is_offer && parts.to_tag().is_some()).then_some(cseq.number);
         let mut announcer = Announcer {
             call,
             by,

@@ -327,8 +327,18 @@ impl MediaDirectory {
         EndpointKey::of_fragment(&self.hash_key, fragment)
     }
 
-    /// What is known of a listener's section; none if it is plain.
-    pub(crate) fn protection_of(&self, listener: &Listener) -> Option<&Protection> {
+    /// What is known of the encryption between a flow's ends; none if it is plain.
+    ///
+    /// Where two sections name one place, of which one was refused, only the other end tells which of them is spoken: a section is
+    /// protected if both sides took it.
+    pub(crate) fn protection(&self, flow: FlowKey, (listener, is_sender): Claim<'_>) -> Option<&Protection> {
+        let other = self.listeners(if is_sender { flow.dst } else { flow.src });
+        let other = other.iter().find(|l| l.call == listener.call && l.side != listener.side);
+        let of_both = [Some(listener), other].into_iter().flatten().filter_map(|l| self.protection_of(l));
+        of_both.max_by_key(|protection| matches!(protection, Protection::Agreed(_)))
+    }
+
+    fn protection_of(&self, listener: &Listener) -> Option<&Protection> {
         if !listener.section.may_be_protected() {
             return None;
         }
@@ -380,6 +390,13 @@ impl MediaDirectory {
     pub(crate) fn is_open(&self, flow: FlowKey, call: i64) -> bool {
         let is_it = |l: &Listener| l.call == call && l.released_at.is_none();
         self.listeners(flow.dst).iter().chain(self.listeners(flow.src)).any(is_it)
+    }
+
+    /// Whether `call` listened at either end, and is over since a moment behind `first_seen`.
+    pub(crate) fn is_over(&self, flow: FlowKey, call: i64, first_seen: Timestamp) -> bool {
+        let ends = self.listeners(flow.dst).iter().chain(self.listeners(flow.src));
+        let mut its = ends.filter(|l| l.call == call).peekable();
+        its.peek().is_some() && its.all(|l| l.released_at.is_some_and(|at| at > first_seen))
     }
 
     /// Whether a description of the call names this endpoint.

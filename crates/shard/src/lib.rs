@@ -9,6 +9,7 @@
 
 mod announce;
 mod authors;
+mod beside;
 mod call;
 mod calls;
 mod claims;

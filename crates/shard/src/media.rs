@@ -82,7 +82,7 @@ impl Media {
             Some(slot) => slot,
             None => self.open(item, ssrc, directory, out, tally),
         };
-        if self.belongs_to_next_call(slot, flow, item.at, directory) {
+        if self.belongs_to_next_call(slot, (flow, packet.seq), item.at, directory) {
             self.close(slot, directory, out, tally);
             slot = self.open(item, ssrc, directory, out, tally);
         }
@@ -98,7 +98,7 @@ impl Media {
         let was_confirmed = stream.is_confirmed();
         if looks_for_call {
             // Before the payload is looked at: what it is depends on it.
-            learn(stream, found, self.pairs.is_encrypted(flow), directory);
+            learn(stream, found, flow, self.pairs.is_encrypted(flow), directory);
         }
         let described = described(stream, found, flow, directory);
         if looks_for_formats {
@@ -273,19 +273,27 @@ impl Media {
         }
     }
 
-    /// Whether a known source, after a pause, sends to an endpoint that another call has negotiated since.
+    /// Whether a known source began anew after its call was over, as some have one SSRC for all calls; or, after a pause, sends to an
+    /// endpoint that another call has negotiated since.
     fn belongs_to_next_call(
         &self,
         slot: SlotId,
-        flow: FlowKey,
+        (flow, seq): (FlowKey, u16),
         at: Timestamp,
         directory: &MediaDirectory,
     ) -> bool {
         let Some((key, stream)) = self.table.get(slot) else { return false };
-        if at.since(stream.last_seen) < CALL_GAP {
+        let goes_on = stream.reception.goes_on_with(seq);
+        if goes_on && at.since(stream.last_seen) < CALL_GAP {
             return false;
         }
         let Some((call, _)) = stream.link() else { return false };
+        if !goes_on && directory.is_over(flow, call, stream.first_seen) {
+            return true;
+        }
+        if at.since(stream.last_seen) < CALL_GAP {
+            return false;
+        }
         let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(flow), at);
         !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
     }
@@ -304,7 +312,7 @@ impl Media {
             stream.timing.describe(stream.last_seen, described.as_ref(), directory.remaps());
             return;
         }
-        learn(stream, found, self.pairs.is_encrypted(flow), directory);
+        learn(stream, found, flow, self.pairs.is_encrypted(flow), directory);
         if let Some((listener, is_sender)) = found {
             stream.join(listener, is_sender, described.as_ref(), directory.remaps());
         }
@@ -323,7 +331,13 @@ fn described<'a>(
 }
 
 /// Tells a stream what is known of its encryption by now.
-fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, directory: &MediaDirectory) {
+fn learn(
+    stream: &mut Stream,
+    found: Option<Claim<'_>>,
+    flow: FlowKey,
+    is_handshaken: bool,
+    directory: &MediaDirectory,
+) {
     let linked = stream.link().map(|(call, _)| call);
     let by_handshake = if is_handshaken { Told::Sealed } else { Told::Plain };
     let Some((listener, is_sender)) = found else {
@@ -337,7 +351,7 @@ fn learn(stream: &mut Stream, found: Option<Claim<'_>>, is_handshaken: bool, dir
     if (linked.is_some() && !is_same && !stream.takes_call()) || (is_same && listener.released_at.is_some()) {
         return;
     }
-    let protection = directory.protection_of(listener);
+    let protection = directory.protection(flow, (listener, is_sender));
     stream.tell(by_handshake.max(Told::by(protection)));
     let sender = if is_sender { listener.side } else { listener.side.other() };
     if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender)) {

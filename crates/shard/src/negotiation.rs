@@ -7,7 +7,8 @@ use bellwether_sip::sdp::Media;
 use smallvec::SmallVec;
 
 use crate::Side;
-use crate::control::{EndpointKey, Keys, Protection};
+use crate::beside::Beside;
+use crate::control::{Keys, Protection};
 use crate::formats::Formats;
 
 /// Sections of one description that are told apart.
@@ -113,6 +114,8 @@ pub(crate) struct Carrier {
     /// Who wrote it.
     pub(crate) side: Side,
     pub(crate) is_response: bool,
+    /// Whether it is a response that another branch of a forked call may still contradict.
+    pub(crate) is_provisional: bool,
     pub(crate) cseq: u32,
     /// Hash of the topmost Via's branch: request and response of one hop share it.
     pub(crate) branch: u32,
@@ -129,8 +132,8 @@ pub(crate) struct Negotiation {
     hops: SmallVec<[Hop; 1]>,
     /// Of each side's last description, what candidates that are told later belong to.
     spoken: [SmallVec<[Spoken; 1]>; 2],
-    /// Endpoints beside those that were agreed: candidates, and fragments of user names.
-    pub(crate) beside: Vec<EndpointKey>,
+    /// Of each side, endpoints beside those that were agreed: candidates, and fragments of user names.
+    pub(crate) beside: [Beside; 2],
     /// Whether media owners were told of keys.
     pub(crate) is_protected: bool,
 }
@@ -148,6 +151,8 @@ struct Offer {
     by: Carrier,
     terms: SmallVec<[Terms; 1]>,
     is_answered: bool,
+    /// By a response that was no provisional one.
+    is_settled: bool,
 }
 
 #[derive(Debug)]
@@ -163,7 +168,7 @@ impl Negotiation {
         if let Some(place) = self.answered_by(by)
             && let Some(hop) = self.hops.get_mut(place)
         {
-            return (place, hop.answer(place, &terms));
+            return (place, hop.answer(place, by.is_provisional, &terms));
         }
         let place = self.hop(by.between);
         let news = self.hops.get_mut(place).map(|hop| hop.offer(place, by, terms)).unwrap_or_default();
@@ -247,13 +252,17 @@ impl Hop {
             .filter(|(i, _)| !is_settled(*i))
             .map(|(i, terms)| (Section::of_hop(place, i), terms.offered(by.side)))
             .collect();
-        self.offer = Some(Offer { by, terms, is_answered: false });
+        self.offer = Some(Offer { by, terms, is_answered: false, is_settled: false });
         news
     }
 
-    fn answer(&mut self, place: usize, terms: &[Terms]) -> News {
-        let Some(offer) = &mut self.offer else { return News::new() };
+    fn answer(&mut self, place: usize, is_provisional: bool, terms: &[Terms]) -> News {
+        // A branch that lost the race says nothing of the one that won.
+        let Some(offer) = self.offer.as_mut().filter(|offer| !(offer.is_settled && is_provisional)) else {
+            return News::new();
+        };
         offer.is_answered = true;
+        offer.is_settled = !is_provisional;
         let pairs = offer.terms.iter().zip(terms).take(MAX_SECTIONS).enumerate();
         let news: News = pairs
             .map(|(i, (offered, answered))| {
@@ -298,7 +307,7 @@ mod tests {
     }
 
     fn request(side: Side, cseq: u32) -> Carrier {
-        Carrier { side, is_response: false, cseq, branch: cseq, between: 1 }
+        Carrier { side, is_response: false, is_provisional: false, cseq, branch: cseq, between: 1 }
     }
 
     fn response(side: Side, cseq: u32) -> Carrier {
@@ -349,6 +358,16 @@ mod tests {
         assert_eq!(kept_keys(after(&[(request(Caller, 1), &offer)])), Some([2, 0]));
         let refused = "m=audio 0 RTP/SAVP 0\r\n";
         assert_eq!(after(&[(request(Caller, 1), &offer), (response(Callee, 1), refused)]), None);
+    }
+
+    #[test]
+    fn the_branch_that_answered_the_call_is_not_contradicted_by_another_ones_ringing() {
+        let (offer, taken) = (keyed("AVP"), taken("AVP"));
+        let rings = Carrier { is_provisional: true, ..response(Callee, 1) };
+        let (sent, answers) = ((request(Caller, 1), &*offer), response(Callee, 1));
+        assert_eq!(after(&[sent, (rings, &taken), (answers, plain())]), None);
+        assert_eq!(after(&[sent, (answers, plain()), (rings, &taken)]), None);
+        assert!(kept_keys(after(&[sent, (rings, plain()), (answers, &taken), (rings, plain())])).is_some());
     }
 
     #[test]

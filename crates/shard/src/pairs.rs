@@ -47,6 +47,9 @@ impl Pairs {
         self.change(flow, at, |known| {
             let own = &mut known.dtls[place(flow)];
             *own = (*own).max(Some(step));
+            if step == DtlsStep::Failed {
+                known.dtls = [None; 2];
+            }
         });
     }
 
@@ -125,11 +128,14 @@ mod tests {
 
     #[test]
     fn a_handshake_that_nobody_answers_is_nothing() {
-        use DtlsStep::{Further, Hello};
+        use DtlsStep::{Failed, Further, Hello};
         assert!(!after(&[]) && !after(&[(true, Hello); 5]));
         assert!(!after(&[(true, Hello), (true, Further)]));
         assert!(!after(&[(true, Hello), (false, Hello)]));
         assert!(after(&[(true, Hello), (false, Further)]));
+        // Nor is one that failed, and another after it may succeed.
+        let failed = [(true, Hello), (false, Further), (true, Failed)];
+        assert!(!after(&failed) && after(&[&failed[..], &failed[..2]].concat()));
         assert!(after(&[(false, Hello), (true, Further)]));
     }
 

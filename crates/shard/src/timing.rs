@@ -92,10 +92,12 @@ impl PayloadType {
     }
 }
 
-/// The rate of a static payload type is fixed with its name, whatever a description says (RFC 3551 section 6).
+/// The rate of a static payload type is fixed with its name, whatever a description says (RFC 3551 section 6); G.722's by whatever number
+/// it goes, though many programs write the 16,000 that it samples by (section 4.5.2).
 fn rate(said: &Format, fixed: Option<(&'static str, u32)>) -> u32 {
     match fixed {
         Some((name, rate)) if name == said.name => rate,
+        _ if Codec::from_encoding(&said.name) == Codec::G722 => 8000,
         _ => said.rate,
     }
 }

@@ -78,6 +78,23 @@ fn a_stream_of_an_earlier_holder_is_not_claimed_by_a_later_call() {
 }
 
 #[test]
+fn a_source_that_begins_anew_when_its_call_is_over_is_the_next_calls_though_that_is_not_known_yet() {
+    let mut scene = Scene::new();
+    scene.invite(0, "first", 1, &sdp(SAID[0], ""));
+    scene.answer(100, "first", 1, &sdp(SAID[1], ""));
+    scene.talk(200, SAID[0], SAID[1], 1, 5000..5200);
+    scene.bye(4200, "first", 2);
+    // What comes late goes on with the numbers.
+    scene.talk(5000, SAID[0], SAID[1], 1, 5200..5202);
+    scene.invite(5100, "second", 1, &sdp(SAID[0], ""));
+    scene.answer(5150, "second", 1, &sdp(SAID[1], ""));
+    scene.talk(5200, SAID[0], SAID[1], 1, 0..200);
+    let outcome = scene.finish();
+    assert_eq!(outcome.owner(SAID[0], SAID[1]), caller_of("second"));
+    assert_eq!((outcome.stream(SAID[0], SAID[1]).packets, outcome.stream(SAID[0], SAID[1]).lost), (200, 0));
+}
+
+#[test]
 fn candidates_that_are_told_later_in_an_info_count_too() {
     let mut scene = Scene::new();
     let open = "a=ice-ufrag:8hhY\r\na=mid:1\r\na=rtpmap:111 opus/48000/2\r\n";
@@ -198,7 +215,45 @@ fn candidates_by_the_thousand_are_bounded_and_steal_nothing() {
     let outcome = scene.finish();
     assert_eq!(outcome.owner(SAID[0], SAID[1]), caller_of("honest"));
     let refused = outcome.tally.losses.get(Loss::MediaEndpointRefused);
-    assert_eq!(refused, 40 * (1001 - 48));
+    // Of one section 64 lines are read.
+    assert_eq!(refused, 40 * (1001 - 64));
+}
+
+#[test]
+fn a_side_with_many_candidates_takes_no_room_from_the_other() {
+    let many: String = (0..1000).map(|k| candidate(&format!("192.0.2.7:{}", 10_000 + k), "host")).collect();
+    for (offer, answer) in [(many.clone(), candidate(HOSTS[1], "host")), (candidate(HOSTS[0], "host"), many)]
+    {
+        let mut scene = Scene::new();
+        scene.invite(0, "many", 1, &sdp(SAID[0], &offer));
+        scene.answer(1000, "many", 1, &sdp(SAID[1], &answer));
+        scene.talk(1500, HOSTS[0], HOSTS[1], 1, 0..100);
+        scene.talk(3600, HOSTS[1], HOSTS[0], 2, 0..100);
+        let outcome = scene.finish();
+        assert_eq!(outcome.owner(HOSTS[0], HOSTS[1]), caller_of("many"));
+        assert_eq!(outcome.owner(HOSTS[1], HOSTS[0]), callee_of("many"));
+    }
+}
+
+#[test]
+fn candidates_of_an_ice_restart_take_the_room_of_those_before() {
+    let places = |host: &str, n: u32| -> String {
+        (0..12).map(|k| candidate(&format!("{host}:{}", 10_000 + n * 100 + k), "host")).collect()
+    };
+    let mut scene = Scene::new();
+    for n in 1..=20 {
+        let ms = i64::from(n) * 3000;
+        scene.invite(ms, "moves", n, &sdp(SAID[0], &places("192.0.2.7", n)));
+        scene.answer(ms + 100, "moves", n, &sdp(SAID[1], &places("192.0.2.8", n)));
+        let ends = ["7", "8"].map(|host| format!("192.0.2.{host}:{}", 10_000 + n * 100 + 11));
+        scene.talk(ms + 600, &ends[0], &ends[1], n, 0..40);
+    }
+    let outcome = scene.finish();
+    for n in 1..=20 {
+        let ends = ["7", "8"].map(|host| format!("192.0.2.{host}:{}", 10_000 + n * 100 + 11));
+        assert_eq!(outcome.owner(&ends[0], &ends[1]), caller_of("moves"), "{n}");
+    }
+    assert_eq!(outcome.tally.losses.get(Loss::MediaEndpointRefused), 0);
 }
 
 #[test]
@@ -217,6 +272,23 @@ fn sections_that_share_a_place_share_their_payload_types() {
     let outcome = scene.finish();
     assert_eq!(outcome.stream(SAID[0], SAID[1]).codec.as_ref().unwrap().expose(), "opus");
     assert_eq!(outcome.stream(SAID[1], SAID[0]).codec.as_ref().unwrap().expose(), "VP8");
+}
+
+#[test]
+fn an_update_that_is_refused_gives_a_number_to_nothing_else() {
+    let said = |at: &str, map: &str| sdp_of(at, "RTP/AVP 96", &format!("a=rtpmap:96 {map}\r\n"));
+    for (status, answer, codec) in [
+        ("488 Not Acceptable Here", String::new(), "opus"),
+        ("200 OK", said(SAID[1], "speex/16000"), "speex"),
+    ] {
+        let mut scene = Scene::new();
+        scene.invite(0, "update", 1, &said(SAID[0], "opus/48000/2"));
+        scene.answer(100, "update", 1, &said(SAID[1], "opus/48000/2"));
+        scene.update(1000, "update", 2, &said(SAID[0], "speex/16000"), status, &answer);
+        scene.stream(2000, SAID[1], SAID[0], 0..100, |seq| rtp(1, seq, 96, &ciphered(seq.into(), 73)));
+        let outcome = scene.finish();
+        assert_eq!(outcome.stream(SAID[1], SAID[0]).codec.as_ref().unwrap().expose(), codec);
+    }
 }
 
 #[test]
@@ -317,6 +389,38 @@ fn a_profile_without_plain_media_needs_no_answer_and_a_refused_section_encrypts_
     let outcome = scene.finish();
     assert_eq!(outcome.reading(SAID[1], SAID[0]), "read");
     assert!(outcome.packets_read(SAID[1], SAID[0]) > 190);
+    // The second refused: the place in the offer is that of both, the place in the answer tells which.
+    let opus = "a=rtpmap:111 opus/48000/2\r\n";
+    let two = format!("{opus}{}m=audio 7078 RTP/AVP 111\r\n{opus}", crypto(1, LINE));
+    let one = format!("{opus}{}m=audio 0 RTP/AVP 111\r\n", crypto(1, LINE));
+    let mut scene = Scene::new();
+    scene.invite(0, "secure", 1, &sdp_of(SAID[0], "RTP/SAVP 111", &two));
+    scene.answer(100, "secure", 1, &sdp_of(SAID[1], "RTP/SAVP 111", &one));
+    scene.stream(700, SAID[1], SAID[0], 0..100, |seq| rtp(1, seq, 111, &ciphered(seq.into(), 73)));
+    assert_eq!(scene.finish().reading(SAID[1], SAID[0]), "encrypted");
+}
+
+#[test]
+fn a_late_offer_of_keys_in_a_call_that_began_in_clear_is_one() {
+    let opus = "a=rtpmap:111 opus/48000/2\r\n";
+    let keyed = |at: &str| sdp_of(at, "RTP/AVP 111", &format!("{opus}{}", crypto(1, LINE)));
+    let mut scene = Scene::new();
+    scene.invite(0, "late", 1, &sdp_of(SAID[0], "RTP/AVP 111", opus));
+    scene.answer(100, "late", 1, &sdp_of(SAID[1], "RTP/AVP 111", opus));
+    scene.invite(1000, "late", 2, "");
+    scene.answer(1100, "late", 2, &keyed(SAID[1]));
+    scene.ack(1200, "late", 2, &keyed(SAID[0]));
+    scene.stream(2000, SAID[0], SAID[1], 0..100, |seq| rtp(1, seq, 111, &ciphered(seq.into(), 73)));
+    assert_eq!(scene.finish().reading(SAID[0], SAID[1]), "encrypted");
+}
+
+#[test]
+fn frames_of_thirty_two_milliseconds_in_clear_are_read() {
+    let frame: Vec<u8> = (0..256).map(|i| if i % 7 == 0 { 0x7e } else { 0xff }).collect();
+    let packet = |seq: u16| rtp(1, seq, 0, &frame);
+    let outcome = call("RTP/AVP 0|", "RTP/AVP 0|", packet).finish();
+    assert_eq!(outcome.reading(SAID[0], SAID[1]), "read");
+    assert!(outcome.packets_read(SAID[0], SAID[1]) > 190);
 }
 
 #[test]

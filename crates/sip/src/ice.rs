@@ -53,6 +53,8 @@ impl Candidate {
 
 /// None of an address that is hidden, and of port 0 and 9, which stand for none (RFC 8839 section 4.3.1).
 fn socket(address: &[u8], port: &[u8]) -> Option<(IpAddr, u16)> {
+    // Some write the zone of an address of a single link (RFC 4007 section 11).
+    let address = address.split(|b| *b == b'%').next()?;
     let address: IpAddr = std::str::from_utf8(address).ok()?.parse().ok()?;
     let port = number(port).and_then(|n| u16::try_from(n).ok())?;
     (!address.is_unspecified() && port != 0 && port != 9).then_some((address, port))
@@ -80,6 +82,8 @@ mod tests {
     fn each_kind_of_candidate_names_where_its_author_may_receive() {
         let host = parsed("1 1 UDP 2130706431 2001:db8::1 8998 typ host").unwrap();
         assert_eq!((host.address, host.base), (at("2001:db8::1", 8998), None));
+        let zoned = parsed("1 1 UDP 1 fe80::2%eth0 7002 typ host").unwrap();
+        assert_eq!(zoned.address, at("fe80::2", 7002));
         let mapped =
             parsed("2 1 udp 1694498815 192.0.2.3 45664 typ srflx raddr 10.0.1.1 rport 8998").unwrap();
         assert_eq!(mapped.endpoints().collect::<Vec<_>>(), [at("192.0.2.3", 45664), at("10.0.1.1", 8998)]);

@@ -171,20 +171,23 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The part of a description in an INFO's body that tells candidates later (RFC 8840 section 9.1).
+/// The part of a description in an INFO's body, or in a part of it, that tells candidates later (RFC 8840 section 9.1).
 #[must_use]
 pub fn fragment<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
-    const KIND: &[u8] = b"application/trickle-ice-sdpfrag";
-    let kind = content_type?.get(..KIND.len())?;
-    kind.eq_ignore_ascii_case(KIND).then_some(body)
+    part(b"application/trickle-ice-sdpfrag", content_type, body)
 }
 
 /// The description in a message body: the body itself, or the part of a multipart body that is one.
 #[must_use]
 pub fn description<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
+    part(b"application/sdp", content_type, body)
+}
+
+/// The body of a kind: the body itself, or the part of a multipart body.
+fn part<'a>(wanted: &[u8], content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
     let kind = content_type?;
     let begins = |prefix: &[u8]| kind.get(..prefix.len()).is_some_and(|k| k.eq_ignore_ascii_case(prefix));
-    if begins(b"application/sdp") {
+    if begins(wanted) {
         return Some(body);
     }
     if !begins(b"multipart/") {
@@ -192,29 +195,28 @@ pub fn description<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'
     }
     // The part's own headers end at an empty line; its body ends at the next boundary, which starts "--".
     let mut rest = body;
-    let mut in_sdp_part = false;
+    let mut is_wanted = false;
     while !rest.is_empty() {
         let (line, _, after) = next_line(rest);
         if line.starts_with(b"--") {
-            in_sdp_part = false;
-        } else if line.is_empty() && in_sdp_part {
+            is_wanted = false;
+        } else if line.is_empty() && is_wanted {
             let end = memchr::memmem::find(after, b"\n--").map_or(after.len(), |at| at + 1);
             return after.get(..end);
-        } else if !in_sdp_part && names_a_description(line) {
-            in_sdp_part = true;
+        } else if !is_wanted && names_kind(line, wanted) {
+            is_wanted = true;
         }
         rest = after;
     }
     None
 }
 
-/// Whether a line of a part's headers says that the part is a description.
-fn names_a_description(line: &[u8]) -> bool {
-    const KIND: &[u8] = b"application/sdp";
-    const SLASH: usize = 11;
+/// Whether a line of a part's headers says that the part is of a kind: `type/subtype`.
+fn names_kind(line: &[u8], kind: &[u8]) -> bool {
+    let before = kind.iter().take_while(|octet| **octet != b'/').count();
     memchr::memchr_iter(b'/', line).any(|slash| {
-        let from = slash.checked_sub(SLASH).and_then(|start| line.get(start..start + KIND.len()));
-        from.is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
+        let here = slash.checked_sub(before).and_then(|start| line.get(start..start + kind.len()));
+        here.is_some_and(|here| here.eq_ignore_ascii_case(kind))
     })
 }
 
@@ -376,6 +378,10 @@ mod tests {
         let body = b"a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\nm=audio 9 RTP/AVP 0\r\na=mid:1\r\na=candidate:1 1 UDP 2 192.0.2.1 4000 typ host\r\n";
         assert_eq!(fragment(kind, body), Some(&body[..]));
         assert_eq!(fragment(Some(b"application/sdp"), body), None);
+        let beside =
+            [b"--b\r\nContent-Type: application/trickle-ice-sdpfrag\r\n\r\n", &body[..], b"--b--\r\n"]
+                .concat();
+        assert_eq!(fragment(Some(b"multipart/mixed;boundary=b"), &beside), Some(&body[..]));
         let session = Session::parse_fragment(body);
         assert_eq!(session.media[0].ice_fragment, Some(&b"8hhY"[..]));
         assert_eq!(session.media[0].candidates().count(), 1);

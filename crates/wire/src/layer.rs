@@ -1,10 +1,15 @@
 use bellwether_base::Loss;
 
+use crate::wireless::llc;
+
 /// VLAN tags followed in a row; QinQ needs two, some carriers three.
 const MAX_VLAN_TAGS: usize = 4;
 
 /// MPLS labels followed in a row; carriers push five.
 const MAX_LABELS: usize = 16;
+
+/// The largest length of a frame that has one instead of an `EtherType`.
+const MOST_OCTETS: u16 = 1500;
 
 /// Octets whose meaning is known, on the way from the link to IP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,7 +33,13 @@ impl<'a> Layer<'a> {
     pub(crate) fn inner(self) -> Result<Self, Loss> {
         match self {
             Self::Ethernet(frame) => {
-                ether_type(be16(frame, 12)?, frame.get(14..).ok_or(Loss::LinkMalformed)?)
+                let (kind, rest) = (be16(frame, 12)?, frame.get(14..).ok_or(Loss::LinkMalformed)?);
+                // Small numbers are a length (IEEE 802.3 section 3.2.6), and a logical link header follows.
+                if kind <= MOST_OCTETS {
+                    Ok(llc(rest).unwrap_or(Self::Other))
+                } else {
+                    ether_type(kind, rest)
+                }
             }
             Self::Mpls(labels) => mpls(labels),
             Self::Pppoe(frame) => pppoe(frame),
@@ -147,6 +158,12 @@ mod tests {
         }
         assert_eq!(inner(&ethernet(&[q; 9], 0x0800)), Err(Loss::LinkMalformed));
         assert_eq!(inner(&ethernet(&[], 0x0806)), Ok(Layer::Other));
+        for link in [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], &[6, 6, 3]] {
+            let length = u8::try_from(link.len() + IP.len()).unwrap();
+            let frame = [&[0; 13][..], &[length], link, IP].concat();
+            assert_eq!(inner(&frame), Ok(Layer::Ip(IP)), "{link:?}");
+        }
+        assert_eq!(inner(&ethernet(&[&[0, 38, 0x42, 0x42, 3, 0]], 0)), Ok(Layer::Other), "spanning tree");
         assert_eq!(inner(&ethernet(&[], 0x88e5)), Err(Loss::EncapsulationUnsupported));
         assert_eq!(inner(&[0; 13]), Err(Loss::LinkMalformed));
     }

@@ -14,7 +14,7 @@ pub enum LinkType {
     RawIpVersion,
     /// 0 or 108: BSD loopback, a four-octet address family in either byte order.
     Null,
-    /// 9 or 50: PPP, with or without its HDLC framing.
+    /// 9 or 50: PPP, with or without its HDLC framing, or Cisco's form of that.
     Ppp,
     /// 51: a PPPoE session.
     Pppoe,
@@ -73,7 +73,7 @@ impl LinkType {
             Self::Ethernet => Ok(Layer::Ethernet(frame)),
             Self::RawIp | Self::RawIpVersion => Ok(Layer::Ip(frame)),
             Self::Null => null(frame),
-            Self::Ppp => Ok(Layer::Ppp(frame)),
+            Self::Ppp => record::hdlc(frame),
             Self::Pppoe => Ok(Layer::Pppoe(frame)),
             Self::LinuxSll => ether_type(be16(frame, 14)?, frame.get(16..).ok_or(Loss::LinkMalformed)?),
             Self::Mpls => Ok(Layer::Mpls(frame)),
@@ -111,6 +111,15 @@ mod tests {
         assert_eq!(LinkType::Null.layer(&[0, 0, 0, 30, 0x60]), Ok(Layer::Ip(&[0x60])));
         assert_eq!(LinkType::Null.layer(&[0, 0, 0, 7, 0x60]), Ok(Layer::Other));
         assert_eq!(LinkType::Null.layer(&[0, 0]), Err(Loss::LinkMalformed));
+    }
+
+    #[test]
+    fn ciscos_form_of_serial_lines_is_told_from_ppp_by_its_first_octet() {
+        assert_eq!(LinkType::Ppp.layer(&[0x0f, 0, 8, 0, 0x45]), Ok(Layer::Ip(&[0x45])));
+        assert_eq!(
+            LinkType::Ppp.layer(&[0xff, 3, 0, 0x21, 0x45]).and_then(Layer::inner),
+            Ok(Layer::Ip(&[0x45]))
+        );
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) fn erf(frame: &[u8]) -> Result<Layer<'_>, Loss> {
 }
 
 /// PPP in HDLC, or Cisco's form of it.
-fn hdlc(frame: &[u8]) -> Result<Layer<'_>, Loss> {
+pub(crate) fn hdlc(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     match frame {
         [0x0f | 0x8f, 0, ..] => cisco_hdlc(frame),
         _ => Ok(Layer::Ppp(frame)),
@@ -51,6 +51,9 @@ pub(crate) fn cisco_hdlc(frame: &[u8]) -> Result<Layer<'_>, Loss> {
 /// The attribute of netfilter's log that holds the packet (`NFULA_PAYLOAD`), and the largest number of one.
 const PAYLOAD: u16 = 9;
 const LAST_ATTRIBUTE: u16 = 32;
+
+/// Bits of the number that say how the value is built (NLA_F_NESTED, NLA_F_NET_BYTEORDER): connection tracking and VLANs stand nested.
+const FLAGS: u16 = 0xc000;
 
 /// Attributes that are looked at before it.
 const MOST_ATTRIBUTES: usize = 32;
@@ -71,7 +74,7 @@ pub(crate) fn nflog(frame: &[u8]) -> Result<Layer<'_>, Loss> {
 fn payload_of(mut attributes: &[u8], number: impl Fn([u8; 2]) -> u16) -> Option<&[u8]> {
     for _ in 0..MOST_ATTRIBUTES {
         let [l0, l1, k0, k1] = *attributes.first_chunk::<4>()?;
-        let (len, kind) = (usize::from(number([l0, l1])), number([k0, k1]));
+        let (len, kind) = (usize::from(number([l0, l1])), number([k0, k1]) & !FLAGS);
         if len < 4 || kind > LAST_ATTRIBUTE {
             return None;
         }
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn netfilters_log_is_read_in_either_byte_order() {
+    fn netfilters_log_is_read_in_either_byte_order_whatever_stands_before_the_packet() {
         let attribute = |kind: u16, value: &[u8], order: fn(u16) -> [u8; 2]| {
             let mut out = [order(4 + value.len() as u16), order(kind)].concat();
             out.extend(value);
@@ -141,6 +144,9 @@ mod tests {
             let mut frame = vec![2, 0, 0, 5];
             frame.extend(attribute(1, &[8, 0, 1, 0], order));
             frame.extend(attribute(10, b"sip\0", order));
+            // A connection and a VLAN, nested.
+            frame.extend(attribute(18 | 0x8000, &[0; 20], order));
+            frame.extend(attribute(19 | 0x8000, &[0; 16], order));
             frame.extend(attribute(PAYLOAD, &[0x45, 1, 2], order));
             assert_eq!(nflog(&frame), Ok(Layer::Ip(&[0x45, 1, 2])));
             // Cut within the packet, and before it.

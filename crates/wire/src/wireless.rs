@@ -80,12 +80,13 @@ fn aggregate(body: &[u8]) -> Result<Layer<'_>, Loss> {
     if body.len() > len + 3 + 4 { Err(Loss::EncapsulationUnsupported) } else { llc(body) }
 }
 
-/// A logical link header (IEEE 802.2) with the extension that names an `EtherType` (RFC 1042).
+/// A logical link header (IEEE 802.2) of IP itself, or with the extension that names an `EtherType` (RFC 1042).
 pub(crate) fn llc(body: &[u8]) -> Result<Layer<'_>, Loss> {
     match body {
         [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, k0, k1, rest @ ..] => {
             ether_type(u16::from_be_bytes([*k0, *k1]), rest)
         }
+        [0x06, 0x06, 0x03, rest @ ..] => Ok(Layer::Ip(rest)),
         [_, _, _, ..] => Ok(Layer::Other),
         _ => Err(Loss::LinkMalformed),
     }

@@ -180,6 +180,18 @@ impl Scene {
         self.request(ms, id, cseq, "INFO", ("application/trickle-ice-sdpfrag", body));
     }
 
+    pub(crate) fn ack(&mut self, ms: i64, id: &str, cseq: u32, body: &str) {
+        self.request(ms, id, cseq, "ACK", ("application/sdp", body));
+    }
+
+    /// An UPDATE of the caller, and its answer.
+    pub(crate) fn update(&mut self, ms: i64, id: &str, cseq: u32, body: &str, status: &str, answer: &str) {
+        self.request(ms, id, cseq, "UPDATE", ("application/sdp", body));
+        let dialog = Dialog { id, cseq: &format!("{cseq} UPDATE"), tags: ["f", "t"] };
+        let start = format!("SIP/2.0 {status}");
+        self.sip(ms + 50, [Self::CALLEE, Self::CALLER], &start, dialog, ("application/sdp", answer));
+    }
+
     pub(crate) fn bye(&mut self, ms: i64, id: &str, cseq: u32) {
         self.request(ms, id, cseq, "BYE", ("", ""));
     }
