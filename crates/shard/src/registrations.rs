@@ -346,7 +346,10 @@ impl Registrations {
     fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
         let uri = aor.uri?;
         let user = user_of(&uri);
-        Some(self.identity_key.identity(&[b"registration", &user, uri.host, binding(contact)]))
+        let (binding, flow) = binding(contact);
+        let parts: [&[u8]; 5] = [b"registration", &user, uri.host, binding, flow];
+        let known = if flow.is_empty() { parts.len() - 1 } else { parts.len() };
+        Some(self.identity_key.identity(parts.get(..known).unwrap_or_default()))
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
@@ -513,9 +516,15 @@ fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outb
     }
 }
 
-/// What tells one device of an account from another: its instance (RFC 5626), else its contact URI.
-fn binding<'a>(contact: &Address<'a>) -> &'a [u8] {
-    contact.params.get("+sip.instance").and_then(|p| p.value).unwrap_or(contact.target)
+/// What tells one binding of an account from another: the instance and which of its flows (RFC 5626 section 6), each of which the device
+/// refreshes in its own time; else the contact URI.
+fn binding<'a>(contact: &Address<'a>) -> (&'a [u8], &'a [u8]) {
+    let value = |name| contact.params.get(name).and_then(|p| p.value);
+    match value("+sip.instance") {
+        // The first flow is the only one of nearly all, and of those who do not number it.
+        Some(instance) => (instance, value("reg-id").filter(|flow| *flow != b"1").unwrap_or_default()),
+        None => (contact.target, &[]),
+    }
 }
 
 fn requested_expires(message: &Message<'_>, contact: &Address<'_>) -> Option<u32> {
