@@ -36,12 +36,12 @@ const MOST_LEGS: usize = 16;
 /// So long after a call has begun another one goes on under the same caller: those who are not reached are looked for elsewhere.
 const GOES_ON_FOR: Span = Span::from_secs(180);
 
-/// A call whose outcome alone tells of which it is the next leg begins within this time behind it: of calls that cross a trunk in both
-/// directions some are answered at one time.
-const SENT_ON_WITHIN: Span = Span::from_millis(400);
+/// A call whose outcome alone tells of which it is the next leg begins so soon behind it, and its outcome comes back within so long.
+const TOLD_BY_OUTCOME: (Span, Span) = (Span::from_millis(400), Span::from_millis(100));
 
-/// What becomes of a leg comes back to the one before it within this time.
-const TOLD_BACK: Span = Span::from_millis(200);
+/// The same where it goes back to the host that the other came from: of calls that cross a trunk in both directions some are answered at
+/// one time.
+const TOLD_BACK_THERE: (Span, Span) = (Span::from_millis(50), Span::from_millis(20));
 
 /// Digits of a number that is whole rather than an extension.
 const SHORTEST_NUMBER: usize = 7;
@@ -306,11 +306,13 @@ impl Legs {
         let Some(leg) = self.leg(call).filter(|leg| !leg.has_next) else { return };
         let Some((at, is_answered)) = leg.outcome else { return };
         let is_it = |next: &Leg| {
+            let is_back = next.flow.dst.ip() == leg.flow.src.ip();
+            let (sent_on, told_back) = if is_back { TOLD_BACK_THERE } else { TOLD_BY_OUTCOME };
             leg.goes_on_by_mirror_as(next)
                 && !next.has_previous
-                && next.started_at.since(leg.started_at) <= SENT_ON_WITHIN
+                && next.started_at.since(leg.started_at) <= sent_on
                 && next.outcome.is_some_and(|(before, is)| {
-                    is == is_answered && before <= at && at.since(before) <= TOLD_BACK
+                    is == is_answered && before <= at && at.since(before) <= told_back
                 })
         };
         let clue = self.at_host(b"outcome", arrived, "");

@@ -411,10 +411,16 @@ fn an_extension_of_another_domain_is_another_caller() {
 fn two_calls_that_cross_a_trunk_and_are_answered_at_one_time_are_two() {
     let mut legs = legs();
     let there = invite(1, 0, (PBX, OTHER), ("101", "202"));
-    let back = invite(2, 800, (OTHER, PBX), ("204", "105"));
+    let back = invite(2, 300, (OTHER, PBX), ("204", "105"));
     let _ = (legs.begin(&there), legs.begin(&back));
-    let _ = legs.progress(&progress(&back, Some(4_900), None, 200));
+    let _ = legs.progress(&progress(&back, Some(4_950), None, 200));
     assert_eq!(legs.progress(&progress(&there, Some(5_000), None, 200)), []);
+    // Sent back at once and told back at once, it is one that was forwarded.
+    let mut legs = self::legs();
+    let back = invite(2, 4, (OTHER, PBX), ("204", "105"));
+    let _ = (legs.begin(&there), legs.begin(&back));
+    let _ = legs.progress(&progress(&back, Some(4_995), None, 200));
+    assert_eq!(legs.progress(&progress(&there, Some(5_000), None, 200)), [(2, 1)]);
 }
 
 #[test]
