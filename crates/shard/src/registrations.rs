@@ -288,6 +288,8 @@ impl Registrations {
                 device.challenges += 1;
                 device.challenged_at = Some(item.stamp);
             }
+            // What removes a binding that nobody saw made lets nobody in.
+            200..=299 if device.pending.is_none() && !device.is_accepted => {}
             200..=299 => {
                 device.is_accepted = true;
                 // Where the answer passes several times, the device hears the last.
@@ -363,7 +365,7 @@ impl Registrations {
 /// answers credentials that are not just out of date (RFC 3261 section 22.4), nor is the wish for a longer interval.
 fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
     match code {
-        200..=299 => !device.is_accepted,
+        200..=299 => !device.is_accepted && device.pending.is_some(),
         401 | 407 => {
             let challenge =
                 message.get(Name::WwwAuthenticate).or_else(|| message.get(Name::ProxyAuthenticate));
