@@ -187,6 +187,7 @@ fn flows_of_one_instance_are_timelines_of_their_own_and_one_device() {
     room.replay("x.db", "2", &[&capture]);
     let rows = room.rows("x.db", "registrations");
     assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(room.rows("x.db", "devices").len(), 1);
     for row in &rows {
         assert_eq!((&row["refreshes"], &row["segments"]), (&20.into(), &1.into()), "{row}");
         assert!(row["skew_ppm"].as_f64().unwrap().abs() < 1.0, "{row}");
