@@ -49,9 +49,14 @@ impl Scene {
 
     /// A registration that is let in at once.
     fn register(&mut self, at: i64, device: Ipv4Addr, user: &str) {
+        self.register_for(at, device, user, 3600);
+    }
+
+    /// A registration for some seconds, a removal for none.
+    fn register_for(&mut self, at: i64, device: Ipv4Addr, user: &str, seconds: u32) {
         let headers = format!(
             "Via: SIP/2.0/UDP {device}:5060;branch=z9hG4bKr{user}{at}\r\nFrom: <sip:{user}@pbx.example>;tag=r{user}\r\nTo: <sip:{user}@pbx.example>\r\n\
-             Call-ID: reg-{user}@{device}\r\nCSeq: 1 REGISTER\r\nContact: <sip:{user}@{device}:5060>;expires=3600\r\nContent-Length: 0\r\n\r\n"
+             Call-ID: reg-{user}@{device}\r\nCSeq: 1 REGISTER\r\nContact: <sip:{user}@{device}:5060>;expires={seconds}\r\nContent-Length: 0\r\n\r\n"
         );
         let request = format!("REGISTER sip:pbx.example SIP/2.0\r\nMax-Forwards: 70\r\n{headers}");
         self.send(at, (device, 5060), (PBX, 5060), request.as_bytes());
@@ -350,5 +355,20 @@ fn a_stranger_who_dials_abroad_is_told_and_a_subscriber_is_not() {
     for (id, is) in [("a-stranger", true), ("a-subscriber", false), ("a-peer", false)] {
         let row = of(&calls, id);
         assert_eq!(signals(row).contains(&"stranger_abroad"), is, "{row}");
+    }
+}
+
+#[test]
+fn a_removal_alone_makes_nobody_registered() {
+    let place = |ip, port| (ip, port);
+    for (seconds, is_registered) in [(3600, true), (0, false)] {
+        let mut scene = Scene::default();
+        scene.register_for(0, PHONE, "alice", seconds);
+        let [first, _] = legs_through_the_pbx([(place(PHONE, 4000), place(PBX, 5000)); 2]);
+        scene.invite(1_000, &first);
+        scene.answer(2_000, &first);
+        scene.bye(4_000, &first);
+        let (calls, _) = scene.replayed(&Room::new(), &[]);
+        assert_eq!(signals(&calls[0]).contains(&"registered"), is_registered, "{}", calls[0]);
     }
 }

@@ -22,6 +22,8 @@ const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 9), 5060);
 /// REGISTERs of one account and the answers to them.
 struct Account {
     user: &'static str,
+    /// What its Call-ID and branches end in.
+    dialog: &'static str,
     /// Contact headers, each with its line end.
     contacts: &'static str,
     cseq: u32,
@@ -30,13 +32,13 @@ struct Account {
 
 impl Account {
     fn new(user: &'static str, contacts: &'static str) -> Self {
-        Self { user, contacts, cseq: 0, frames: Vec::new() }
+        Self { user, dialog: "one", contacts, cseq: 0, frames: Vec::new() }
     }
 
     /// Sends a REGISTER, which is answered with these codes, 20 ms later.
     fn register(&mut self, seconds: f64, authorised: bool, codes: &[u16]) {
         self.cseq += 1;
-        let Self { user, contacts, cseq, .. } = *self;
+        let Self { user, dialog, contacts, cseq, .. } = *self;
         let at = START + Span::from_nanos((seconds * 1e9) as i64);
         let credentials = if authorised {
             format!(
@@ -46,10 +48,10 @@ impl Account {
             String::new()
         };
         let head = format!(
-            "Via: SIP/2.0/UDP 10.1.0.9:5060;branch=z9hG4bK{user}{cseq}\r\nFrom: <sip:{user}@example.net>;tag=f{user}\r\n\
+            "Via: SIP/2.0/UDP 10.1.0.9:5060;branch=z9hG4bK{user}{dialog}{cseq}\r\nFrom: <sip:{user}@example.net>;tag=f{user}\r\n\
              To: <sip:{user}@example.net>"
         );
-        let tail = format!("Call-ID: {user}-one@10.1.0.9\r\nCSeq: {cseq} REGISTER\r\n");
+        let tail = format!("Call-ID: {user}-{dialog}@10.1.0.9\r\nCSeq: {cseq} REGISTER\r\n");
         let request = format!(
             "REGISTER sip:example.net SIP/2.0\r\n{head}\r\nMax-Forwards: 70\r\n{tail}{contacts}{credentials}\
              Expires: 90\r\nContent-Length: 0\r\n\r\n"
@@ -168,6 +170,30 @@ fn two_contacts_in_one_register_are_two_bindings() {
 }
 
 /// The callers and callees of calls that were made by and to these.
+#[test]
+fn flows_of_one_instance_are_timelines_of_their_own_and_one_device() {
+    let instance = "+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-aabbccddeeff>\"";
+    let contact = |flow: u8| &*format!("Contact: <sip:7@10.1.0.9:5060>;{instance};reg-id={flow}\r\n").leak();
+    // RFC 5626 section 4.2.2: each flow has a Call-ID and a time of its own.
+    let flows = [(1, "one", 0.0), (2, "two", 17.7)].map(|(flow, dialog, from)| {
+        let mut account = Account { dialog, ..Account::new("310", contact(flow)) };
+        account.refreshes(from, 20);
+        account.frames
+    });
+    let room = Room::new();
+    let mut frames = flows.concat();
+    frames.sort_by_key(|frame| frame.at);
+    let capture = room.write("x.pcap", &write_pcap(&frames, PcapFormat::Nano));
+    room.replay("x.db", "2", &[&capture]);
+    let rows = room.rows("x.db", "registrations");
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert_eq!(room.rows("x.db", "devices").len(), 1);
+    for row in &rows {
+        assert_eq!((&row["refreshes"], &row["segments"]), (&20.into(), &1.into()), "{row}");
+        assert!(row["skew_ppm"].as_f64().unwrap().abs() < 1.0, "{row}");
+    }
+}
+
 fn parties(
     room: &Room,
     db: &str,

@@ -164,6 +164,7 @@ impl Grammar {
         self.lengths.0 >= shortest
             && self.lengths.1 <= longest
             && self.alphabet & !rule.alphabet == 0
+            && self.alphabet & rule.needed == rule.needed
             && self.prefix().starts_with(&rule.prefix)
     }
 }
@@ -198,12 +199,14 @@ fn class(octet: u8) -> u16 {
 }
 
 /// What a known generator's identifiers look like, written as `PREFIX LENGTHS of CLASSES`: `as 10 of 0-9 a-f g-z`,
-/// `8-10 of 0-9`. Lengths include the prefix.
+/// `8-10 of 0-9`. Lengths include the prefix. A class behind `+` has to have occurred, the others may.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
     prefix: String,
     lengths: (u16, u16),
     alphabet: u16,
+    /// Classes that have to have occurred.
+    needed: u16,
 }
 
 impl std::str::FromStr for Rule {
@@ -219,14 +222,17 @@ impl std::str::FromStr for Rule {
             None => (number(lengths)?, number(lengths)?),
         };
         let mut alphabet = prefix.bytes().fold(0, |a, b| a | class(b));
+        let mut needed = 0;
         for name in classes.split_whitespace() {
+            let (is_needed, name) = name.strip_prefix('+').map_or((false, name), |name| (true, name));
             let (bit, _) = CLASSES
                 .iter()
                 .find(|(_, known)| *known == name)
                 .ok_or_else(|| format!("\"{name}\" is not a class of octets"))?;
             alphabet |= bit;
+            needed |= if is_needed { *bit } else { 0 };
         }
-        Ok(Self { prefix: prefix.to_owned(), lengths, alphabet })
+        Ok(Self { prefix: prefix.to_owned(), lengths, alphabet, needed })
     }
 }
 

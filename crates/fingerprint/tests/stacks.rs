@@ -67,6 +67,39 @@ fn a_scanner_of_a_family_is_known_by_structure_with_its_name_changed() {
     // With a host in its Call-ID it is somebody else.
     lines[5] = "Call-ID: 1193840582-857132209-1830441@203.0.113.48";
     assert_eq!(named(&lines, "Some Phone 1"), (String::new(), Claim::Unverifiable));
+    // A gateway whose Call-ID is a number is none of the family.
+    for id in ["Call-ID: 158204417365", "Call-ID: 11938405828571322091", "Call-ID: 11938405-857132"] {
+        lines[5] = id;
+        assert_eq!(named(&lines, "SIP Trunk GW"), (String::new(), Claim::Unverifiable), "{id}");
+    }
+}
+
+#[test]
+fn vendors_that_build_on_exosip_contradict_nothing() {
+    let lines = |call_id: &'static str| {
+        [
+            "INVITE sip:200@pbx.example SIP/2.0",
+            "Via: SIP/2.0/UDP 198.51.100.7:5060;rport;branch=z9hG4bK1387452910",
+            "From: <sip:100@pbx.example>;tag=940218375",
+            "To: <sip:200@pbx.example>",
+            call_id,
+            "CSeq: 20 INVITE",
+            "Contact: <sip:100@198.51.100.7:5060>",
+            "Max-Forwards: 70",
+        ]
+    };
+    for call_id in ["Call-ID: 1730294415", "Call-ID: 1730294415@198.51.100.7"] {
+        for agent in ["Linphone/3.3.2 (eXosip2/3.3.0)", "Yealink SIP-T20P 9.70.0.10"] {
+            assert_eq!(
+                named(&lines(call_id), agent),
+                ("eXosip2".into(), Claim::Consistent),
+                "{call_id} {agent}"
+            );
+        }
+        assert_eq!(named(&lines(call_id), "Some Phone 1").1, Claim::Unverifiable);
+    }
+    let yealink = lines("Call-ID: 0_1730294415@198.51.100.7");
+    assert_eq!(named(&yealink, "Yealink SIP-T46S 66.81"), ("Yealink".into(), Claim::Consistent));
 }
 
 #[test]

@@ -56,6 +56,13 @@ pub(crate) fn is_service(user: &str) -> bool {
     user.contains("service:sos") || user == "sos"
 }
 
+/// Whether a user part is a number that somebody may have.
+fn is_number(user: &str) -> bool {
+    let number = canonical(user);
+    let digits = number.trim_start_matches('+');
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#'))
+}
+
 /// Extensions that are spelled like the number of those who help.
 #[derive(Default)]
 pub(crate) struct Extensions {
@@ -75,7 +82,10 @@ impl Extensions {
 
     /// Whether a call is to those who help, rather than to an extension that is spelled like them.
     pub(crate) fn is_for_help(&self, call: &CallStarted, site: &Site, plan: &DialPlan) -> bool {
-        let dialled = [&call.request_user, &call.to.user];
+        // The Request-URI says where a call goes (RFC 3261 section 16.5). Anybody may write those who help into To, and call somebody else.
+        let goes_to_number = is_number(&call.request_user);
+        let dialled: &[&String] =
+            if goes_to_number { &[&call.request_user] } else { &[&call.request_user, &call.to.user] };
         if dialled.iter().any(|user| is_service(user)) {
             return true;
         }
@@ -195,6 +205,22 @@ mod tests {
         let mut elsewhere = Extensions::default();
         elsewhere.registered(&registered("110", "another.example", 200), &german);
         assert!(is_for_help(&elsewhere, (PHONE, PBX), "110", &german), "somebody else's extension");
+    }
+
+    #[test]
+    fn those_who_help_in_to_alone_hide_no_other_number() {
+        let none = Extensions::default();
+        let call = |request: &str, to: &str| {
+            let call = invite(1, 0, (PHONE, PBX), ("100", to));
+            none.is_for_help(&CallStarted { request_user: request.into(), ..call }, &site(), &plan("49"))
+        };
+        for to in ["112", "110", "sos", "urn:service:sos"] {
+            assert!(!call("+881234567890", to), "{to}");
+            assert!(!call("900123", to), "{to}");
+            assert!(call("", to), "{to}");
+            assert!(call("psap-berlin", to), "{to}: routed by RFC 6881");
+        }
+        assert!(call("112", "+881234567890"));
     }
 
     #[test]

@@ -9,8 +9,10 @@ mod leg;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::net::IpAddr;
+
 use bellwether_base::{Endpoint, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
-use bellwether_shard::{CallProgress, CallStarted, MediaNamed, Side, StreamFact};
+use bellwether_shard::{CallProgress, CallStarted, MediaNamed, Party, Side, StreamFact};
 use smallvec::SmallVec;
 
 use crate::number::canonical;
@@ -31,14 +33,18 @@ const OPEN: usize = 1;
 /// Legs of one conversation.
 const MOST_LEGS: usize = 16;
 
-/// Within this time the same caller calls the same callee on two ways that share no host: a session border controller of two addresses.
-const AT_ONCE: Span = Span::from_secs(1);
-
 /// So long after a call has begun another one goes on under the same caller: those who are not reached are looked for elsewhere.
 const GOES_ON_FOR: Span = Span::from_secs(180);
 
-/// What becomes of a leg comes back to the one before it within this time.
-const TOLD_BACK: Span = Span::from_millis(200);
+/// A call whose outcome alone tells of which it is the next leg begins so soon behind it, and its outcome comes back within so long.
+const TOLD_BY_OUTCOME: (Span, Span) = (Span::from_millis(400), Span::from_millis(100));
+
+/// The same where it goes back to the host that the other came from: of calls that cross a trunk in both directions some are answered at
+/// one time.
+const TOLD_BACK_THERE: (Span, Span) = (Span::from_millis(50), Span::from_millis(20));
+
+/// Digits of a number that is whole rather than an extension.
+const SHORTEST_NUMBER: usize = 7;
 
 /// Callers that are nobody in particular.
 const NAMELESS: [&str; 7] = ["", "anonymous", "unknown", "restricted", "unavailable", "private", "asterisk"];
@@ -85,6 +91,7 @@ impl Legs {
             flow: call.flow,
             last_destination: call.flow.dst,
             dialled_line: last_digits(&canonical(dialled)),
+            domain: local_to(&call.from).map(|domain| self.hash(&[b"domain", domain.as_bytes()])),
             peers: SmallVec::new(),
             has_next: false,
             has_previous: false,
@@ -136,13 +143,21 @@ impl Legs {
         }
     }
 
-    /// The offer of a leg that passes descriptions through has the origin of the one before it.
+    /// The offer of a leg that passes descriptions through has the origin of the one before it. Many phones take the second for their
+    /// session identifier: two that call within one share it, and nothing else.
     fn by_origin(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let Some(origin) = call.sdp_origin.as_deref().filter(|origin| is_telling(origin)) else { return };
-        let clue = self.hash(&[b"origin", origin.as_bytes()]);
-        for other in self.clues.leave(clue, call.call, call.started_at) {
-            if self.lasts_with(other, call) && !self.have_one_sender(other, call.call) {
-                self.link(other, call.call, links);
+        let (session, _) = origin.rsplit_once(' ').unwrap_or_default();
+        for (what, text) in [(&b"session"[..], session), (b"origin", origin)] {
+            let clue = self.hash(&[what, text.as_bytes()]);
+            for other in self.clues.leave(clue, call.call, call.started_at) {
+                let Some((a, b)) = self.leg(other).zip(self.leg(call.call)) else { continue };
+                let is_one = a.goes_on_as(b)
+                    || b.goes_on_as(a)
+                    || what == b"origin" && a.is_apart_from(b) && a.began_at_once(b);
+                if is_one && a.overlaps(b) {
+                    self.link(other, call.call, links);
+                }
             }
         }
     }
@@ -172,11 +187,12 @@ impl Legs {
                 if !self.lasts_with(other, call) {
                     continue;
                 }
-                let is_at_once =
-                    second.started_at.since(first.started_at) <= AT_ONCE && first.is_apart_from(second);
+                let is_at_once = first.began_at_once(second)
+                    && first.is_apart_from(second)
+                    && (first.domain.zip(second.domain)).is_none_or(|(one, other)| one == other);
                 // The one that has gone on already goes on as another only while nobody answers.
                 let goes_on = first.goes_on_as(second) && (!first.has_next || first.outcome.is_none());
-                if is_at_once || goes_on {
+                if is_at_once || goes_on || second.goes_on_by_mirror_as(first) {
                     self.link(other, call.call, links);
                 }
             }
@@ -185,13 +201,30 @@ impl Legs {
             let clue = self.at_host(b"from", call.flow.src, &caller);
             self.link_only(clue, call, true, links);
         }
+        if is_named && self.of(call.call).is_empty() {
+            self.by_mirror(call, &caller, links);
+        }
         if is_named {
             let from = self.at_host(b"from", call.flow.dst, &caller);
             self.clues.leave(from, call.call, call.started_at);
+            let left = self.at_host(b"left", call.flow.src, &caller);
+            self.clues.leave(left, call.call, call.started_at);
         }
         for callee in &callees {
             let to = self.at_host(b"to", call.flow.dst, callee);
             self.clues.leave(to, call.call, call.started_at);
+        }
+    }
+
+    /// The one call of the caller that left where this one arrives, and that a mirror showed a moment too early.
+    fn by_mirror(&mut self, call: &CallStarted, caller: &str, links: &mut Vec<Link>) {
+        let clue = self.at_host(b"left", call.flow.dst, caller);
+        let Some(leg) = self.leg(call.call) else { return };
+        let mut next = (self.clues.left(clue).iter()).filter(|other| {
+            self.leg(**other).is_some_and(|other| !other.has_previous && leg.goes_on_by_mirror_as(other))
+        });
+        if let (Some(other), None) = (next.next().copied(), next.next()) {
+            self.link(other, call.call, links);
         }
     }
 
@@ -273,10 +306,13 @@ impl Legs {
         let Some(leg) = self.leg(call).filter(|leg| !leg.has_next) else { return };
         let Some((at, is_answered)) = leg.outcome else { return };
         let is_it = |next: &Leg| {
-            leg.goes_on_as(next)
+            let is_back = next.flow.dst.ip() == leg.flow.src.ip();
+            let (sent_on, told_back) = if is_back { TOLD_BACK_THERE } else { TOLD_BY_OUTCOME };
+            leg.goes_on_by_mirror_as(next)
                 && !next.has_previous
+                && next.started_at.since(leg.started_at) <= sent_on
                 && next.outcome.is_some_and(|(before, is)| {
-                    is == is_answered && before <= at && at.since(before) <= TOLD_BACK
+                    is == is_answered && before <= at && at.since(before) <= told_back
                 })
         };
         let clue = self.at_host(b"outcome", arrived, "");
@@ -319,7 +355,8 @@ impl Legs {
         if a == b || of_a.peers.contains(&b) || of_a.peers.len().max(of_b.peers.len()) >= MOST_LEGS {
             return;
         }
-        let (a_first, b_first) = (of_a.goes_on_as(of_b), of_b.goes_on_as(of_a));
+        let is_first = |x: &Leg, y: &Leg| x.goes_on_as(y) || !y.goes_on_as(x) && x.goes_on_by_mirror_as(y);
+        let (a_first, b_first) = (is_first(of_a, of_b), is_first(of_b, of_a));
         let group = |of: i64, leg: &Leg| -> SmallVec<[i64; 4]> {
             std::iter::once(of).chain(leg.peers.iter().copied()).collect()
         };
@@ -396,6 +433,14 @@ impl Legs {
     }
 }
 
+/// The domain that an extension or a name is local to. An address names no domain, and a whole number is the same in each.
+fn local_to(party: &Party) -> Option<String> {
+    let user = canonical(&party.user);
+    let is_whole = user.len() >= SHORTEST_NUMBER && user.bytes().all(|b| b.is_ascii_digit() || b == b'+');
+    let host = party.host.trim_matches(['[', ']']);
+    (!is_whole && !host.is_empty() && host.parse::<IpAddr>().is_err()).then(|| host.to_ascii_lowercase())
+}
+
 /// The last three digits of a number, which a dial plan that puts something before it or takes it away leaves alone.
 fn last_digits(number: &str) -> Option<u16> {
     let digits = number.get(number.len().checked_sub(3)?..)?;
@@ -409,10 +454,10 @@ fn dialog_of(call_id: &str) -> &str {
     bare.map_or(call_id, |bare| bare.trim_end_matches(['-', '_', '.']))
 }
 
-/// Whether an origin is unlike that of other calls: test tools and some phones write a constant, which every
+/// Whether an origin (user, session identifier, address) is unlike that of other calls: test tools and some phones write a constant, which every
 /// call of theirs would share; a long session identifier is no constant.
 fn is_telling(origin: &str) -> bool {
     const CONSTANTS: [&str; 1] = ["53655765"];
-    let id = origin.rsplit(' ').next().unwrap_or_default();
+    let id = origin.split(' ').nth(1).unwrap_or_default();
     id.len() >= 6 && !CONSTANTS.contains(&id)
 }

@@ -398,7 +398,8 @@ impl Calls {
             first_via_host: message.own_via().map(|v| text(v.host)).unwrap_or_default(),
             prints: prints.prints(message, body, item.at, out).unwrap_or_else(Prints::unknown),
             instances: bellwether_instance::evidence(message, body, item.flow.src.ip(), item.stamp),
-            sdp_origin: origin.map(|o| format!("{} {}", text(o.username), text(o.session_id))),
+            sdp_origin: origin
+                .map(|o| format!("{} {} {}", text(o.username), text(o.session_id), text(o.address))),
             named: Named::with(message, [parts.from, parts.to], &claims.passports),
             claims: Some(claims).filter(|c| *c != Claims::default()).map(Box::new),
             kin: Kin::of(message),

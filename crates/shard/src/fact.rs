@@ -219,7 +219,7 @@ pub struct CallStarted {
     pub prints: Prints,
     /// What names the process or device that made its first message.
     pub instances: Vec<Evidence>,
-    /// Origin line of the offer without its address: legs of a B2BUA that passes SDP through share it.
+    /// Origin line of the offer: user, session identifier, address. Legs of a B2BUA that passes SDP through share it, or all but the address.
     pub sdp_origin: Option<String>,
     /// What else it claims; none where it claims nothing else.
     pub claims: Option<Box<Claims>>,

@@ -288,6 +288,8 @@ impl Registrations {
                 device.challenges += 1;
                 device.challenged_at = Some(item.stamp);
             }
+            // What removes a binding that nobody saw made lets nobody in.
+            200..=299 if device.pending.is_none() && !device.is_accepted => {}
             200..=299 => {
                 device.is_accepted = true;
                 // Where the answer passes several times, the device hears the last.
@@ -346,7 +348,10 @@ impl Registrations {
     fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
         let uri = aor.uri?;
         let user = user_of(&uri);
-        Some(self.identity_key.identity(&[b"registration", &user, uri.host, binding(contact)]))
+        let (binding, flow) = binding(contact);
+        let parts: [&[u8]; 5] = [b"registration", &user, uri.host, binding, flow];
+        let known = if flow.is_empty() { parts.len() - 1 } else { parts.len() };
+        Some(self.identity_key.identity(parts.get(..known).unwrap_or_default()))
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
@@ -360,7 +365,7 @@ impl Registrations {
 /// answers credentials that are not just out of date (RFC 3261 section 22.4), nor is the wish for a longer interval.
 fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
     match code {
-        200..=299 => !device.is_accepted,
+        200..=299 => !device.is_accepted && device.pending.is_some(),
         401 | 407 => {
             let challenge =
                 message.get(Name::WwwAuthenticate).or_else(|| message.get(Name::ProxyAuthenticate));
@@ -513,9 +518,15 @@ fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outb
     }
 }
 
-/// What tells one device of an account from another: its instance (RFC 5626), else its contact URI.
-fn binding<'a>(contact: &Address<'a>) -> &'a [u8] {
-    contact.params.get("+sip.instance").and_then(|p| p.value).unwrap_or(contact.target)
+/// What tells one binding of an account from another: the instance and which of its flows (RFC 5626 section 6), each of which the device
+/// refreshes in its own time; else the contact URI.
+fn binding<'a>(contact: &Address<'a>) -> (&'a [u8], &'a [u8]) {
+    let value = |name| contact.params.get(name).and_then(|p| p.value);
+    match value("+sip.instance") {
+        // The first flow is the only one of nearly all, and of those who do not number it.
+        Some(instance) => (instance, value("reg-id").filter(|flow| *flow != b"1").unwrap_or_default()),
+        None => (contact.target, &[]),
+    }
 }
 
 fn requested_expires(message: &Message<'_>, contact: &Address<'_>) -> Option<u32> {

@@ -1,6 +1,6 @@
 //! Streams of calls: a relay sends on what it hears from the same source.
 
-use bellwether_base::{FlowKey, Timestamp};
+use bellwether_base::{FlowKey, Span, Timestamp};
 use bellwether_shard::{Side, StreamFact};
 use smallvec::SmallVec;
 
@@ -9,6 +9,10 @@ use super::{Legs, Link, MOST_LEGS};
 
 /// Sources below are counted rather than drawn at random, so that many streams have them.
 const RANDOM_SSRC: u32 = 0x1_0000;
+
+/// A packet is relayed within this time, and both halves of its stream end within that: a side that is told to stop goes on for a while.
+const RELAYED_IN: Span = Span::from_millis(100);
+const ENDS_IN: Span = Span::from_secs(1);
 
 /// A stream of a call.
 #[derive(Clone, Copy)]
@@ -45,8 +49,8 @@ impl Legs {
         }
         let known = known.clone();
         // It comes from one stream, and goes on as one: where several could be it, none is.
-        let relations: [fn(&Heard, &Heard) -> bool; 3] =
-            [is_relayed_as, |a, b| is_relayed_as(b, a), has_moved_to];
+        let relations: [fn(&Heard, &Heard) -> bool; 4] =
+            [is_relayed_as, |a, b| is_relayed_as(b, a), has_moved_to, is_the_same_elsewhere];
         for is_related in relations {
             let mut found: SmallVec<[i64; 4]> = known
                 .iter()
@@ -72,6 +76,16 @@ fn is_relayed_as(a: &Heard, b: &Heard) -> bool {
     let is_at_once = a.first <= b.last && b.first <= a.last;
     let is_sent_on = a.flow.dst.ip() == b.flow.src.ip() && a.flow.src.ip() != b.flow.src.ip();
     is_at_once && is_sent_on && a.sender == b.sender
+}
+
+/// Whether two streams begin and end as one, of one source and one side, on ways that share no host: a border controller of two addresses.
+fn is_the_same_elsewhere(a: &Heard, b: &Heard) -> bool {
+    let is_near = |a: Timestamp, b: Timestamp, by: Span| a <= b + by && b <= a + by;
+    let is_apart = a.flow.src.ip() != b.flow.src.ip() && a.flow.dst.ip() != b.flow.dst.ip();
+    is_apart
+        && a.sender == b.sender
+        && is_near(a.first, b.first, RELAYED_IN)
+        && is_near(a.last, b.last, ENDS_IN)
 }
 
 /// Whether a source has sent to one place in one call and to another in the other.

@@ -136,7 +136,7 @@ fn separate_calls_between_two_ports_of_one_host_are_no_legs() {
     // Nor where they last at one time.
     let open = |call: i64| CallStarted {
         flow: FlowKey { src: end(PBX, 5061), dst: end(PBX, 5060) },
-        sdp_origin: Some("user1 3876543210".into()),
+        sdp_origin: Some("user1 3876543210 10.0.0.2".into()),
         ..invite(call, 5_000 + call, (PBX, PBX), ("sipp", "service"))
     };
     assert_eq!((legs.begin(&open(6)), legs.begin(&open(7))), (vec![], vec![]));
@@ -246,10 +246,14 @@ fn identifiers_of_dialogs_and_conversations_link_whatever_the_numbers_and_hosts_
 
 #[test]
 fn a_description_that_is_passed_through_links_by_its_origin_and_by_where_it_listens() {
-    let first =
-        CallStarted { sdp_origin: Some("- 3876543210".into()), ..invite(1, 0, (PHONE, PBX), ("100", "2")) };
-    let second =
-        CallStarted { sdp_origin: Some("- 3876543210".into()), ..invite(2, 50, (PBX, CALLED), ("a", "b")) };
+    let first = CallStarted {
+        sdp_origin: Some("- 3876543210 10.0.0.1".into()),
+        ..invite(1, 0, (PHONE, PBX), ("100", "2"))
+    };
+    let second = CallStarted {
+        sdp_origin: Some("- 3876543210 10.0.0.1".into()),
+        ..invite(2, 50, (PBX, CALLED), ("a", "b"))
+    };
     assert_eq!(links_of(&first, &second), [(2, 1)]);
     let mut legs = legs();
     let _ = legs.begin(&invite(1, 0, (PHONE, PBX), ("100", "2")));
@@ -367,4 +371,84 @@ fn a_proxy_and_a_pbx_on_one_address_link_each_caller_with_its_own_leg() {
     assert_eq!(legs.begin(&outgoing(4, 6, "alice")), [(4, 1)]);
     // A call that the PBX makes by itself is nobody's leg.
     assert_eq!(legs.begin(&outgoing(5, 7, "reception")), []);
+}
+
+#[test]
+fn phones_that_call_within_one_second_and_number_sessions_by_it_are_not_one() {
+    let offer = |call: CallStarted, host: u8| CallStarted {
+        sdp_origin: Some(format!("- 3912345678 10.0.0.{host}")),
+        ..call
+    };
+    let first = offer(invite(1, 0, (PHONE, PBX), ("100", "200")), PHONE);
+    let beside = offer(invite(2, 500, (OTHER, PBX), ("300", "400")), OTHER);
+    assert_eq!(links_of(&first, &beside), []);
+    let elsewhere = offer(invite(2, 500, (OTHER, 9), ("300", "400")), OTHER);
+    assert_eq!(links_of(&first, &elsewhere), []);
+    // A border controller of two addresses leaves the whole line alone, and a PBX at least the identifier.
+    let beyond = offer(invite(2, 5, (8, 9), ("300", "400")), PHONE);
+    assert_eq!(links_of(&first, &beyond), [(2, 1)]);
+    let next = offer(invite(2, 5, (PBX, CALLED), ("300", "400")), PBX);
+    assert_eq!(links_of(&first, &next), [(2, 1)]);
+}
+
+#[test]
+fn an_extension_of_another_domain_is_another_caller() {
+    let of = |call: CallStarted, domain: &str| CallStarted {
+        from: Party { host: domain.into(), ..call.from.clone() },
+        ..call
+    };
+    let first = of(invite(1, 0, (PHONE, PBX), ("101", "102")), "a.example");
+    let second = invite(2, 400, (OTHER, CALLED), ("101", "102"));
+    assert_eq!(links_of(&first, &of(second.clone(), "b.example")), []);
+    assert_eq!(links_of(&first, &of(second.clone(), "A.example")), [(2, 1)]);
+    assert_eq!(links_of(&first, &of(second, "10.0.0.4")), [(2, 1)], "an address names no domain");
+    let number = of(invite(1, 0, (PHONE, PBX), ("+4930123456", "102")), "a.example");
+    let same = of(invite(2, 400, (OTHER, CALLED), ("+4930123456", "102")), "b.example");
+    assert_eq!(links_of(&number, &same), [(2, 1)], "a whole number is the same in each");
+}
+
+#[test]
+fn two_calls_that_cross_a_trunk_and_are_answered_at_one_time_are_two() {
+    let mut legs = legs();
+    let there = invite(1, 0, (PBX, OTHER), ("101", "202"));
+    let back = invite(2, 300, (OTHER, PBX), ("204", "105"));
+    let _ = (legs.begin(&there), legs.begin(&back));
+    let _ = legs.progress(&progress(&back, Some(4_950), None, 200));
+    assert_eq!(legs.progress(&progress(&there, Some(5_000), None, 200)), []);
+    // Sent back at once and told back at once, it is one that was forwarded.
+    let mut legs = self::legs();
+    let back = invite(2, 4, (OTHER, PBX), ("204", "105"));
+    let _ = (legs.begin(&there), legs.begin(&back));
+    let _ = legs.progress(&progress(&back, Some(4_995), None, 200));
+    assert_eq!(legs.progress(&progress(&there, Some(5_000), None, 200)), [(2, 1)]);
+}
+
+#[test]
+fn a_leg_that_the_mirror_shows_a_moment_before_the_one_it_goes_on_from_is_linked() {
+    // By the caller, by the callee, and where both numbers change by the answer.
+    let second = invite(2, 0, (PBX, CALLED), ("101", "77"));
+    assert_eq!(links_of(&second, &invite(1, 3, (PHONE, PBX), ("101", "2302"))), [(1, 2)]);
+    assert_eq!(links_of(&second, &invite(1, 300, (PHONE, PBX), ("101", "2302"))), []);
+    let mut legs = legs();
+    let first = invite(1, 3, (PHONE, PBX), ("5", "2302"));
+    let _ = (legs.begin(&second), legs.begin(&first));
+    let _ = legs.progress(&progress(&second, Some(1_000), None, 200));
+    assert_eq!(legs.progress(&progress(&first, Some(1_005), None, 200)), [(2, 1)]);
+}
+
+#[test]
+fn a_border_controller_of_two_addresses_that_keeps_only_the_source_links_its_calls() {
+    let there = |call, hosts: (u8, u8), millis| {
+        stream(call, end(hosts.0, 4_000), end(hosts.1, 10_000), 0x5eed_0003, millis)
+    };
+    let heard = |second: StreamFact| {
+        let mut legs = legs();
+        let _ = legs.begin(&invite(1, 0, (PHONE, PBX), ("100", "2302")));
+        let _ = legs.begin(&invite(2, 4, (OTHER, CALLED), ("x", "y")));
+        assert_eq!(legs.hears(&there(1, (PHONE, PBX), (100, 9_000))), []);
+        legs.hears(&second)
+    };
+    assert_eq!(heard(there(2, (OTHER, CALLED), (101, 9_010))), [(2, 1)]);
+    assert_eq!(heard(there(2, (OTHER, CALLED), (1_500, 9_010))), [], "a recording that is played again");
+    assert_eq!(heard(there(2, (OTHER, CALLED), (101, 5_000))), []);
 }

@@ -1,7 +1,5 @@
 //! Devices register, or try to.
 
-use std::net::IpAddr;
-
 use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_judge::{AttemptRow, RegistrationRow};
 
@@ -34,7 +32,7 @@ impl Assessor {
         let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
         let is_accepted = (200..300).contains(&row.status);
         if is_accepted {
-            self.let_in(row.registration, row.source.ip(), row.at);
+            self.let_in(row);
             self.leave_those_at_home(source, user, out);
             let registrar = self.keys.address(row.registrar.ip());
             if self.registrars.slot(registrar).is_none() {
@@ -85,10 +83,12 @@ impl Assessor {
         self.lives(user, home);
     }
 
-    /// A device was let in. From here on its address may be another than that of its first request.
-    fn let_in(&mut self, registration: i64, source: IpAddr, at: Timestamp) {
-        let Some((user, home)) = self.users.value_mut(registration.cast_unsigned()) else { return };
-        (home.source, home.last) = (source, home.last.max(at));
+    /// A device was let in. From here on its address may be another than that of its first request, and the server that let it in is
+    /// the one that answered, behind whatever proxies.
+    fn let_in(&mut self, row: &AttemptRow) {
+        let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
+        let source = row.source.ip();
+        (home.source, home.registrar, home.last) = (source, row.registrar.ip(), home.last.max(row.at));
         let (user, home) = (*user, *home);
         let source = self.keys.address(source);
         let others = self.lives(user, home);
@@ -202,5 +202,34 @@ mod tests {
         assert!(
             assessor.callers.slot(7).is_some() && is_known(&assessor, 10_000_000 + 2 * CALLERS as u64 - 1)
         );
+    }
+
+    #[test]
+    fn the_server_that_answered_lets_in_and_not_the_proxy_before_it() {
+        let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+        let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
+        let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
+        let home = Home {
+            source: end(1).ip(),
+            registrar: end(8).ip(),
+            platform: PrintHash::of(Part::Combined, "phone"),
+            first: at,
+            last: at,
+        };
+        assessor.now = at;
+        assessor.users.insert(5, 5, (77, home), 0, at);
+        assessor.let_in(&AttemptRow {
+            registration: 5,
+            aor: "sip:u@pbx.example".into(),
+            user: "u".into(),
+            source: end(1),
+            registrar: end(9),
+            status: 200,
+            had_credentials: true,
+            at,
+        });
+        let account = &assessor.callers.value(77).unwrap().account;
+        assert!(account.registration(end(9).ip()) == crate::signals::Registration::ByServer);
+        assert!(account.registration(end(8).ip()) == crate::signals::Registration::Elsewhere);
     }
 }
