@@ -177,7 +177,7 @@ losses! {
         "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
         "Raise limits.media_endpoints.";
     MediaEndpointRefused "media_endpoint_refused" Notice
-        "A call named more media endpoints or candidates than are kept of one call; the first ones were kept."
+        "A description named more media endpoints or candidates than are kept of a call's side; the first ones were kept."
         "Crafted traffic, or a program with very many interfaces; media at the others may stay unlinked.";
     DatabaseLocked "database_locked" Notice
         "Another program held the database locked; rows waited for it."
