@@ -20,7 +20,7 @@ const MAX_HOPS: usize = 4;
 /// Keys of one description's section that are kept.
 const MAX_KEYS: usize = 8;
 
-/// A media section of a call, on one of its hops. Those of calls in which nobody spoke of keys stand below [`MAX_SECTIONS`].
+/// A media section of a call, on one of its hops. Those of calls in which nobody spoke of keys stand below `MAX_SECTIONS`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Section(u8);
 
