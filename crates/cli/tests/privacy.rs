@@ -269,3 +269,43 @@ fn a_call_is_found_by_the_call_id_that_was_on_the_wire() {
     std::fs::remove_file(room.path("bellwether.key")).unwrap();
     room.expect(1, &["--db", "x.db", "show", "call", "4930123456789-1@h"]);
 }
+
+/// Replays a shared case; none where the cases are not here.
+fn replayed_case(room: &Room, name: &str) -> Option<Vec<serde_json::Value>> {
+    let capture = common::project().join("../shared/data/cases").join(name);
+    if !capture.exists() {
+        eprintln!("skipped: the shared cases are not here");
+        return None;
+    }
+    room.replay("x.db", "2", &[&capture]);
+    Some(room.rows("x.db", "calls"))
+}
+
+#[test]
+fn in_the_case_of_escaped_numbers_all_spellings_are_one_party_that_is_judged_alike() {
+    let room = Room::new();
+    let Some(calls) = replayed_case(&room, "b25-escaped-numbers.pcap.gz") else { return };
+    assert_eq!(calls.len(), 5);
+    for call in &calls {
+        for column in ["caller", "callee", "passport", "caller_kind", "signals"] {
+            assert_eq!(call[column], calls[0][column], "{column} of {}", call["call_id"]);
+        }
+    }
+    assert_eq!(calls[0]["passport"], "unverified");
+}
+
+#[test]
+fn in_the_case_of_numbers_in_call_ids_none_is_left_and_local_numbers_are_parties_of_their_own() {
+    let room = Room::new();
+    let Some(calls) = replayed_case(&room, "b30-numbers-in-call-ids.pcap.gz") else { return };
+    let database = std::fs::read(room.path("x.db")).unwrap();
+    for digits in ["5550101", "5550111"] {
+        assert!(memchr::memmem::find(&database, digits.as_bytes()).is_none(), "{digits}");
+    }
+    let of = |start: &str| {
+        let call = calls.iter().find(|call| call["call_id"].as_str().is_some_and(|id| id.starts_with(start)));
+        call.unwrap()["caller"].clone()
+    };
+    assert_ne!(of("ctxa@"), of("ctxb@"), "phone contexts");
+    assert_ne!(of("doma@"), of("domb@"), "domains");
+}
