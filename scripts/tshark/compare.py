@@ -187,7 +187,9 @@ def compare_registrations(theirs: list[registrations.Binding], rows: list[ours.R
         if refreshes != len(one.accepted):
             yield Difference("registrations", subject, "refreshes", refreshes, len(one.accepted), where, own)
         expiries = [r["expires_s"] for r in found]
-        if one.expires is not None and one.expires not in expiries:
+        # A removal asks for no time at all; what was granted last may be shown as well.
+        is_gone = one.is_removed and 0 in expiries
+        if one.expires is not None and one.expires not in expiries and not is_gone:
             yield Difference("registrations", subject, "expires_s", expiries[-1], one.expires, where, own)
     for (aor, name), found in mine.items():
         yield Difference("registrations", f"{aor} at {name}", "row", f"{found[0]['refreshes']} refreshes", None, [])

@@ -20,6 +20,8 @@ class Binding:
     accepted: list[int] = field(default_factory=list)
     # Seconds that the last of them gave.
     expires: int | None = None
+    # Whether the latest answer took the contact out.
+    is_removed: bool = False
     # Frames of the REGISTERs that asked for the binding, answered or not.
     asked: list[int] = field(default_factory=list)
     statuses: set[int] = field(default_factory=set)
@@ -78,5 +80,6 @@ def registrations(messages: list[Message]) -> list[Binding]:
                     time = granted(asked, m, contact)
                     # What removes the contact grants nothing.
                     one.expires = time or one.expires
+                    one.is_removed = time == 0
                     one.accepted += [m.frame] if time else []
     return list(bindings.values())
