@@ -186,8 +186,7 @@ pub(crate) fn settle(
     if !call.is_reinvited_by(side, cseq) {
         return;
     }
-    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside).flat_map(Beside::iter);
-    for endpoint in call.endpoints.iter().copied().chain(beside) {
+    for endpoint in places(call) {
         let call = call.identity;
         out.control(Control::Settled { endpoint, call, side, cseq, is_accepted, at });
     }
@@ -195,13 +194,18 @@ pub(crate) fn settle(
 
 /// Tells media owners that a call is over.
 pub(crate) fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
-    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside).flat_map(Beside::iter);
-    for endpoint in call.endpoints.iter().copied().chain(beside) {
+    for endpoint in places(call) {
         out.control(Control::Release { endpoint, call: call.identity, at });
     }
     if call.negotiation.as_ref().is_some_and(|negotiation| negotiation.is_protected) {
         out.control(Control::Unprotect { call: call.identity, at });
     }
+}
+
+/// Every place that the call's descriptions name: those that were agreed, and those beside them.
+fn places(call: &Call) -> impl Iterator<Item = EndpointKey> {
+    let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside).flat_map(Beside::iter);
+    call.endpoints.iter().copied().chain(beside)
 }
 
 fn is_ice(media: &Media<'_>) -> bool {

@@ -64,6 +64,11 @@ impl Listener {
 /// The listener that a stream belongs to, and whether it is its sender's own rather than its receiver's.
 pub(crate) type Claim<'a> = (&'a Listener, bool);
 
+/// Whose voice a claimed stream is.
+pub(crate) const fn sender_of((listener, is_sender): Claim<'_>) -> Side {
+    if is_sender { listener.side } else { listener.side.other() }
+}
+
 /// The claim on a stream that began at `first_seen`, by those who listen where it goes and where it comes from.
 ///
 /// A call that listens at both ends comes first, then whose word is heavier ([`Listener::weight`]), then the receiver's. Where nobody

@@ -4,7 +4,7 @@ use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
 use crate::formats::Described;
-use crate::listeners::Claim;
+use crate::listeners::{Claim, sender_of};
 use crate::pairs::{Checked, Pairs};
 use crate::secrecy::Told;
 use crate::siblings;
@@ -106,8 +106,8 @@ impl Media {
         }
         let arrival = stream.packet(&packet, item, is_cut, described.as_ref());
         if looks_for_call {
-            if let Some((listener, is_sender)) = found.filter(|_| takes_call) {
-                stream.join(listener, is_sender, described.as_ref(), directory.remaps());
+            if let Some(claim) = found.filter(|_| takes_call) {
+                stream.join(claim, described.as_ref(), directory.remaps());
             }
             siblings::tell(stream, found, (flow, ssrc), item.at, directory, out);
         }
@@ -214,11 +214,10 @@ impl Media {
                 // Whether a stream that is too short to look again has a call is settled at its end; till then it is shown where it would be.
                 let checked = self.pairs.checked(fact.flow);
                 if fact.call.is_none()
-                    && let Some((listener, is_sender)) =
-                        directory.call_of(fact.flow, key.ssrc, checked, stream.first_seen)
+                    && let Some(claim) = directory.call_of(fact.flow, key.ssrc, checked, stream.first_seen)
                 {
-                    fact.call = Some(listener.call);
-                    fact.sender = Some(if is_sender { listener.side } else { listener.side.other() });
+                    fact.call = Some(claim.0.call);
+                    fact.sender = Some(sender_of(claim));
                 }
                 out.fact(Fact::StreamUnderWay(Box::new(fact)));
             }
@@ -313,8 +312,8 @@ impl Media {
             return;
         }
         learn(stream, found, flow, self.pairs.is_encrypted(flow), directory);
-        if let Some((listener, is_sender)) = found {
-            stream.join(listener, is_sender, described.as_ref(), directory.remaps());
+        if let Some(claim) = found {
+            stream.join(claim, described.as_ref(), directory.remaps());
         }
     }
 }
@@ -340,21 +339,21 @@ fn learn(
 ) {
     let linked = stream.link().map(|(call, _)| call);
     let by_handshake = if is_handshaken { Told::Sealed } else { Told::Plain };
-    let Some((listener, is_sender)) = found else {
+    let Some(claim) = found else {
         if linked.is_none() {
             stream.tell(by_handshake);
         }
         return;
     };
     // Another call's word, or what is left of this one's when it is over, changes nothing.
+    let (listener, _) = claim;
     let is_same = linked == Some(listener.call);
     if (linked.is_some() && !is_same && !stream.takes_call()) || (is_same && listener.released_at.is_some()) {
         return;
     }
-    let protection = directory.protection(flow, (listener, is_sender));
+    let protection = directory.protection(flow, claim);
     stream.tell(by_handshake.max(Told::by(protection)));
-    let sender = if is_sender { listener.side } else { listener.side.other() };
-    if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender)) {
+    if let Some(keys) = protection.and_then(|protection| protection.keys_of(sender_of(claim))) {
         stream.unlock(keys);
     }
 }

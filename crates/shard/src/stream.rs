@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::fact::Silence;
 use crate::formats::Described;
-use crate::listeners::Listener;
+use crate::listeners::{Claim, sender_of};
 use crate::secrecy::{Secrecy, Told};
 use crate::siblings::Announced;
 use crate::timing::Timing;
@@ -120,16 +120,10 @@ impl Stream {
         self.sender.is_none() || self.reception.packets() < SETTLED
     }
 
-    /// Joins it to the call of the endpoint it goes to (or comes from, `is_sender`), where payload types are as `described`.
-    pub(crate) fn join(
-        &mut self,
-        listener: &Listener,
-        is_sender: bool,
-        described: Option<&Described<'_>>,
-        remaps: u32,
-    ) {
-        self.call = listener.call;
-        self.sender = Some(if is_sender { listener.side } else { listener.side.other() });
+    /// Joins it to the call that claims it, where payload types are as `described`.
+    pub(crate) fn join(&mut self, claim: Claim<'_>, described: Option<&Described<'_>>, remaps: u32) {
+        self.call = claim.0.call;
+        self.sender = Some(sender_of(claim));
         self.is_confirmed = true;
         self.timing.describe(self.last_seen, described, remaps);
     }

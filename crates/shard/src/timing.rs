@@ -421,30 +421,18 @@ mod tests {
     fn what_was_summed_by_the_rate_of_a_codec_that_is_no_more_is_begun_anew() {
         let mut changing = log(&[(96, "opus/48000/2")]);
         let mut timing = stream(200, 96, 960, &changing, 0);
+        let go_on = |timing: &mut Timing, changing: &FormatLog, packets: std::ops::Range<u32>| {
+            for i in packets {
+                let (ms, ticks) = (4000 + i64::from(i) * 20, 192_000 + i * 320);
+                take(timing, ms, 96, ticks, InOrder { gap: 0 }, Some(changing));
+            }
+        };
         // The news takes 300 ms.
-        for i in 0..15_u32 {
-            take(
-                &mut timing,
-                4000 + i64::from(i) * 20,
-                96,
-                192_000 + i * 320,
-                InOrder { gap: 0 },
-                Some(&changing),
-            );
-        }
+        go_on(&mut timing, &changing, 0..15);
         assert!(timing.jitter_ms().unwrap() > 5.0, "{:?}", timing.jitter_ms());
         changing.add(&Arc::new(Formats::new([(96, "AMR-WB/16000")].into_iter())), at(0), at(4000));
         timing.describe(at(4300), Some(&Described { receiver: Some(&changing), sender: None }), 1);
-        for i in 15..17_u32 {
-            take(
-                &mut timing,
-                4000 + i64::from(i) * 20,
-                96,
-                192_000 + i * 320,
-                InOrder { gap: 0 },
-                Some(&changing),
-            );
-        }
+        go_on(&mut timing, &changing, 15..17);
         assert!(timing.jitter_ms().unwrap() < 1e-3, "{:?}", timing.jitter_ms());
         assert_eq!((timing.packets_of(Codec::Other), timing.main_payload().1), (217, Some("opus")));
     }
