@@ -25,10 +25,9 @@ impl Reader {
     pub(crate) fn campaign_values(&self, row: &Row<'_>) -> Result<Values, StoreError> {
         let campaign: i64 = row.get("campaign")?;
         let mut select = self.db.prepare_cached(
-            "SELECT count(DISTINCT c.caller), count(DISTINCT coalesce(c.dialled_otherwise, c.callee)), count(DISTINCT rtrim(c.source, '0123456789')),
-                 avg(s.score), count(o.answered_at)
-             FROM campaign_members AS m JOIN calls AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
-                 LEFT JOIN outcomes AS o ON o.id = c.id
+            "SELECT count(DISTINCT c.caller), count(DISTINCT c.dialled), count(DISTINCT rtrim(c.source, '0123456789')),
+                 avg(s.score), count(c.answered_at)
+             FROM campaign_members AS m JOIN calls_now AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
              WHERE m.campaign = ?1",
         )?;
         let (callers, callees, sources, score, answered): (i64, i64, i64, Option<f64>, i64) =
@@ -131,8 +130,8 @@ impl Reader {
 
     fn campaign_members(&self, campaign: i64) -> Result<Value, StoreError> {
         let mut select = self.db.prepare(
-            "SELECT c.call_id, c.started_at, c.caller, coalesce(c.dialled_otherwise, c.callee), c.source, m.strength, m.why, s.score
-             FROM campaign_members AS m JOIN calls AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
+            "SELECT c.call_id, c.started_at, c.caller, c.dialled, c.source, m.strength, m.why, s.score
+             FROM campaign_members AS m JOIN calls_now AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
              WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
         )?;
         let rows: Result<Vec<Value>, rusqlite::Error> = select
