@@ -13,22 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Room, project};
+use common::{ALL_REPORTS, Room, project};
 use serde_json::{Map, Value};
-
-/// Reports that are compared. The summary aside, each is rows in an order of its own.
-const WHAT: [&str; 10] = [
-    "summary",
-    "calls",
-    "registrations",
-    "streams",
-    "devices",
-    "fingerprints",
-    "losses",
-    "alerts",
-    "campaigns",
-    "reputation",
-];
 
 /// Captures that begin at once, and how much of them is sent.
 const CAPTURES: [&str; 5] = ["calls-mixed", "tcp", "scan", "fragments", "register"];
@@ -113,7 +99,7 @@ fn terminate(mut child: Child) {
 }
 
 fn rows(room: &Room, db: &str) -> Vec<(&'static str, Vec<Value>)> {
-    WHAT.iter().map(|what| (*what, room.rows(db, what))).collect()
+    ALL_REPORTS.iter().map(|what| (*what, room.rows(db, what))).collect()
 }
 
 /// A row without what only the end of the input can tell, or what says whose clock stamped packets.

@@ -12,22 +12,12 @@ use std::path::PathBuf;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_testkit::{Frame, PcapFormat, udp_frame, write_pcap};
-use common::{Room, assert_same, project, shared_captures};
+use common::{Room, assert_same, shared_captures, shared_case};
 use serde_json::Value;
-
-/// An input of the shared cases, where they are at hand.
-fn case(name: &str) -> Option<PathBuf> {
-    let file = project().join("../shared/data/cases").join(name);
-    if !file.exists() {
-        eprintln!("skipped: {name} is not here");
-        return None;
-    }
-    Some(file)
-}
 
 #[test]
 fn a_call_whose_answer_takes_no_keys_is_as_plain_as_one_that_offered_none() {
-    let Some(capture) = case("b28-offered-keys.pcap.gz") else { return };
+    let Some(capture) = shared_case("b28-offered-keys.pcap.gz") else { return };
     let room = Room::new();
     room.replay("x.db", "2", &[&capture]);
     let rows = room.rows("x.db", "streams");

@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bellwether_base::{Span, Timestamp};
 use bellwether_testkit::{Frame, PcapFormat, udp_frame, write_pcap};
-use common::Room;
+use common::{ALL_REPORTS, Room, shared_case};
 
 const START: Timestamp = Timestamp::from_nanos(1_800_000_000_000_000_000);
 
@@ -199,20 +199,8 @@ fn nobodys_number_or_name_leaves_the_sensor_in_clear() {
             heard.extend(std::fs::read(path).unwrap());
         }
     }
-    let reports = [
-        "summary",
-        "calls",
-        "registrations",
-        "streams",
-        "devices",
-        "fingerprints",
-        "campaigns",
-        "reputation",
-        "alerts",
-        "losses",
-    ];
     for format in ["table", "csv", "jsonl"] {
-        for what in reports {
+        for what in ALL_REPORTS {
             heard.extend(room.run(&["--db", "x.db", "--format", format, "report", what]).stdout);
         }
     }
@@ -270,21 +258,12 @@ fn a_call_is_found_by_the_call_id_that_was_on_the_wire() {
     room.expect(1, &["--db", "x.db", "show", "call", "4930123456789-1@h"]);
 }
 
-/// Replays a shared case; none where the cases are not here.
-fn replayed_case(room: &Room, name: &str) -> Option<Vec<serde_json::Value>> {
-    let capture = common::project().join("../shared/data/cases").join(name);
-    if !capture.exists() {
-        eprintln!("skipped: the shared cases are not here");
-        return None;
-    }
-    room.replay("x.db", "2", &[&capture]);
-    Some(room.rows("x.db", "calls"))
-}
-
 #[test]
 fn in_the_case_of_escaped_numbers_all_spellings_are_one_party_that_is_judged_alike() {
     let room = Room::new();
-    let Some(calls) = replayed_case(&room, "b25-escaped-numbers.pcap.gz") else { return };
+    let Some(capture) = shared_case("b25-escaped-numbers.pcap.gz") else { return };
+    room.replay("x.db", "2", &[&capture]);
+    let calls = room.rows("x.db", "calls");
     assert_eq!(calls.len(), 5);
     for call in &calls {
         for column in ["caller", "callee", "passport", "caller_kind", "signals"] {
@@ -297,7 +276,9 @@ fn in_the_case_of_escaped_numbers_all_spellings_are_one_party_that_is_judged_ali
 #[test]
 fn in_the_case_of_numbers_in_call_ids_none_is_left_and_local_numbers_are_parties_of_their_own() {
     let room = Room::new();
-    let Some(calls) = replayed_case(&room, "b30-numbers-in-call-ids.pcap.gz") else { return };
+    let Some(capture) = shared_case("b30-numbers-in-call-ids.pcap.gz") else { return };
+    room.replay("x.db", "2", &[&capture]);
+    let calls = room.rows("x.db", "calls");
     let database = std::fs::read(room.path("x.db")).unwrap();
     for digits in ["5550101", "5550111"] {
         assert!(memchr::memmem::find(&database, digits.as_bytes()).is_none(), "{digits}");

@@ -12,7 +12,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_testkit::{Frame, PcapFormat, udp_frame, write_pcap};
-use common::{Room, project};
+use common::{Room, shared_case};
 use serde_json::Value;
 
 const START: Timestamp = Timestamp::from_nanos(1_750_000_000_000_000_000);
@@ -249,11 +249,7 @@ fn local_numbers_that_are_spelled_alike_are_parties_by_where_they_are_local() {
 
 #[test]
 fn registers_that_were_retried_read_as_the_facts_say() {
-    let capture = project().join("../shared/data/cases/b26-register-retried.pcap.gz");
-    if !capture.exists() {
-        eprintln!("skipped: the shared cases are not here");
-        return;
-    }
+    let Some(capture) = shared_case("b26-register-retried.pcap.gz") else { return };
     let room = Room::new();
     room.replay("x.db", "2", &[&capture]);
     let rows = room.rows("x.db", "registrations");

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use bellwether_base::Timestamp;
 use bellwether_testkit::{Frame, PcapFormat, udp_frame, write_pcap};
-use common::{Room, project};
+use common::{Room, shared_case};
 use serde_json::Value;
 
 const CALLER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
@@ -401,11 +401,7 @@ fn frames_of_two_interfaces_that_stand_one_after_the_other_make_no_jitter() {
 
 #[test]
 fn the_case_of_payload_types_comes_out_as_it_is_known_to_be() {
-    let capture = project().join("../shared/data/cases/b22-payload-types.pcap.gz");
-    if !capture.exists() {
-        eprintln!("skipped: the shared cases are not here");
-        return;
-    }
+    let Some(capture) = shared_case("b22-payload-types.pcap.gz") else { return };
     let room = Room::new();
     room.replay("x.db", "2", &[&capture]);
     let rows = room.rows("x.db", "streams");

@@ -1,6 +1,8 @@
 //! Rows in, campaigns out: recordings that go together, and such that do not.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_acoustics::OpeningPrint;
@@ -111,34 +113,12 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     let mut all = vec![(at, begin)];
     if talks > 0 {
         let stream = StreamRow {
-            stream: call,
-            call: Some(call),
-            direction: "caller",
-            src: address,
-            dst: REGISTRAR,
-            ssrc: 1,
             codec: Some("PCMU".to_owned()),
-            payload_type: 0,
             packets: 50 * talks.unsigned_abs(),
-            lost: 0,
-            reordered: 0,
-            duplicates: 0,
-            restarts: 0,
-            jitter_ms: None,
-            telephone_events: 0,
-            comfort_noise: 0,
-            rtcp_packets: 0,
-            media_rate: None,
-            report_rate: None,
-            no_rates: Default::default(),
-            beginning: String::new(),
-            also: Vec::new(),
             opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
             first_seen: answered,
             last_seen: ended,
-            silence: None,
-            pauses: None,
-            silence_reason: None,
+            ..rows::stream(call, "caller", address, REGISTRAR)
         };
         all.push((ended, Row::Stream(Box::new(stream))));
     }

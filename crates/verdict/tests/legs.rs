@@ -1,6 +1,8 @@
 //! Rows of one conversation's legs in, what is said of each of them out.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod rows;
+
 use std::collections::BTreeMap;
 
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
@@ -112,33 +114,12 @@ fn registered() -> [Row; 2] {
 fn heard(stream: i64, call: i64, direction: &'static str, also: Vec<(i64, &'static str)>) -> Row {
     Row::Stream(Box::new(StreamRow {
         stream,
-        call: Some(call),
-        direction,
-        src: PHONE,
-        dst: REGISTRAR,
         ssrc: stream as u32,
-        codec: None,
-        payload_type: 0,
         packets: 900,
-        lost: 0,
-        reordered: 0,
-        duplicates: 0,
-        restarts: 0,
-        jitter_ms: None,
-        telephone_events: 0,
-        comfort_noise: 0,
-        rtcp_packets: 0,
-        media_rate: None,
-        report_rate: None,
-        no_rates: Default::default(),
-        beginning: String::new(),
         also,
-        opening: None,
         first_seen: at(3),
         last_seen: at(20),
-        silence: None,
-        pauses: None,
-        silence_reason: None,
+        ..rows::stream(call, direction, PHONE, REGISTRAR)
     }))
 }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// Every report that has rows, and the summary.
+/// The reports by which two replays are compared.
 pub(crate) const REPORTS: [&str; 7] =
     ["summary", "calls", "registrations", "streams", "devices", "fingerprints", "losses"];
 
@@ -111,6 +111,30 @@ pub(crate) fn shared_captures() -> Vec<PathBuf> {
     captures.retain(|f| !std::fs::read(f).unwrap().starts_with(b"GMBU"));
     captures
 }
+
+/// An input of the shared cases, where they are at hand.
+pub(crate) fn shared_case(name: &str) -> Option<PathBuf> {
+    let file = project().join("../shared/data/cases").join(name);
+    if !file.exists() {
+        eprintln!("skipped: {name} is not here");
+        return None;
+    }
+    Some(file)
+}
+
+/// Every report.
+pub(crate) const ALL_REPORTS: [&str; 10] = [
+    "summary",
+    "calls",
+    "registrations",
+    "streams",
+    "devices",
+    "fingerprints",
+    "losses",
+    "alerts",
+    "campaigns",
+    "reputation",
+];
 
 fn captures_in(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
