@@ -26,19 +26,20 @@ struct Account {
     dialog: &'static str,
     /// Contact headers, each with its line end.
     contacts: &'static str,
+    expires_s: u32,
     cseq: u32,
     frames: Vec<Frame>,
 }
 
 impl Account {
     fn new(user: &'static str, contacts: &'static str) -> Self {
-        Self { user, dialog: "one", contacts, cseq: 0, frames: Vec::new() }
+        Self { user, dialog: "one", contacts, expires_s: 90, cseq: 0, frames: Vec::new() }
     }
 
     /// Sends a REGISTER, which is answered with these codes, 20 ms later.
     fn register(&mut self, seconds: f64, authorised: bool, codes: &[u16]) {
         self.cseq += 1;
-        let Self { user, dialog, contacts, cseq, .. } = *self;
+        let Self { user, dialog, contacts, expires_s, cseq, .. } = *self;
         let at = START + Span::from_nanos((seconds * 1e9) as i64);
         let credentials = if authorised {
             format!(
@@ -54,11 +55,13 @@ impl Account {
         let tail = format!("Call-ID: {user}-{dialog}@10.1.0.9\r\nCSeq: {cseq} REGISTER\r\n");
         let request = format!(
             "REGISTER sip:example.net SIP/2.0\r\n{head}\r\nMax-Forwards: 70\r\n{tail}{contacts}{credentials}\
-             Expires: 90\r\nContent-Length: 0\r\n\r\n"
+             Expires: {expires_s}\r\nContent-Length: 0\r\n\r\n"
         );
         self.frames.push(udp_frame(at, PHONE, REGISTRAR, cseq as u16, request.as_bytes()));
         for code in codes {
             let more = match code {
+                // No binding is left, and none is listed.
+                200 if expires_s == 0 => String::new(),
                 200 => format!("{contacts}Expires: 90\r\n"),
                 401 => "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\r\n".to_owned(),
                 423 => "Min-Expires: 90\r\n".to_owned(),
@@ -77,6 +80,14 @@ impl Account {
         }
     }
 
+    /// Asks for the end of bindings.
+    fn removes(&mut self, seconds: f64, contacts: &'static str, code: u16) {
+        let known = (self.contacts, self.expires_s);
+        (self.contacts, self.expires_s) = (contacts, 0);
+        self.register(seconds, true, &[code]);
+        (self.contacts, self.expires_s) = known;
+    }
+
     fn rows(self) -> Vec<Value> {
         let room = Room::new();
         let capture = room.write("x.pcap", &write_pcap(&self.frames, PcapFormat::Nano));
@@ -86,6 +97,7 @@ impl Account {
 }
 
 const ONE: &str = "Contact: <sip:7@10.1.0.9:5060>\r\n";
+const TWO: &str = "Contact: <sip:7@10.1.0.9:5060>\r\nContact: <sip:7@10.1.0.9:5070>\r\n";
 
 #[test]
 fn what_was_refused_first_is_no_point_of_the_line_whatever_the_refusal() {
@@ -100,6 +112,48 @@ fn what_was_refused_first_is_no_point_of_the_line_whatever_the_refusal() {
         assert!(row["slope_ppm"].as_f64().unwrap().abs() < 1.0, "{code}: {row}");
         assert!(row["skew_ppm"].as_f64().unwrap().abs() < 1.0, "{code}: {row}");
     }
+}
+
+#[test]
+fn a_registration_ends_when_it_is_removed_or_runs_out_and_not_before() {
+    let ended = |account: Account| -> Vec<Option<String>> {
+        // Time goes on by somebody else's refreshes.
+        let mut other = Account::new("399", "Contact: <sip:399@10.1.0.77>\r\n");
+        other.refreshes(0.0, 20);
+        let frames = [account.frames, other.frames].concat();
+        let rows = Account { frames, ..Account::new("399", ONE) }.rows();
+        let is_ours = |row: &&Value| !row["contact"].as_str().unwrap().contains("10.1.0.77");
+        rows.iter().filter(is_ours).map(|row| row["ended_at"].as_str().map(str::to_owned)).collect()
+    };
+    // The clock of the capture begins at 15:06:40, and answers take 20 ms.
+    let at = |seconds: i64| {
+        let seconds = 6 * 60 + 40 + seconds;
+        Some(format!("2025-06-15T15:{:02}:{:02}.020000000Z", seconds / 60, seconds % 60))
+    };
+    let account = || {
+        let mut account = Account::new("304", TWO);
+        account.refreshes(0.0, 4);
+        account
+    };
+    // It is refreshed until the end, or another time before it runs out.
+    let mut stays = account();
+    stays.refreshes(180.0, 16);
+    assert_eq!(ended(stays), [None, None]);
+    assert_eq!(ended(account()), [at(135 + 90), at(135 + 90)]);
+    let mut removed = account();
+    removed.removes(140.0, ONE, 200);
+    assert_eq!(ended(removed), [at(140), at(135 + 90)]);
+    let mut all = account();
+    all.removes(140.0, "Contact: *\r\n", 200);
+    assert_eq!(ended(all), [at(140), at(140)]);
+    // Nothing was removed, and it comes back.
+    let mut refused = account();
+    refused.removes(140.0, "Contact: *\r\n", 403);
+    assert_eq!(ended(refused), [at(135 + 90), at(135 + 90)]);
+    let mut back = account();
+    back.removes(140.0, "Contact: *\r\n", 200);
+    back.refreshes(150.0, 17);
+    assert_eq!(ended(back), [None, None]);
 }
 
 #[test]
@@ -163,6 +217,15 @@ fn two_contacts_in_one_register_are_two_bindings() {
             assert_eq!((&row["challenges"], &row["expires_s"]), (&1.into(), &90.into()), "{row}");
         }
     }
+    let mut spelled = Account::new("308", "Contact: <sip:Bob@Phone.Example.NET:5060;Line=A>\r\n");
+    spelled.refreshes(0.0, 4);
+    spelled.contacts = "Contact: <sip:Bob@phone.example.net:5060;Line=A>\r\n";
+    spelled.refreshes(180.0, 4);
+    spelled.contacts = "Contact: <sip:bob@phone.example.net:5060;Line=A>\r\n";
+    spelled.refreshes(360.0, 2);
+    let refreshes: BTreeSet<u64> =
+        spelled.rows().iter().map(|row| row["refreshes"].as_u64().unwrap()).collect();
+    assert_eq!(refreshes, BTreeSet::from([8, 2]), "a host is the same in capitals, a user is not");
     let many: String = (0..100).map(|i| format!("Contact: <sip:{i}@10.1.0.9>\r\n")).collect();
     let mut flood = Account::new("307", Box::leak(many.into_boxed_str()));
     flood.refreshes(0.0, 3);

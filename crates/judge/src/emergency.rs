@@ -146,6 +146,7 @@ mod tests {
             aor: Party { user: user.into(), host: domain.into(), display: String::new() },
             device: Endpoint::v4([10, 0, 0, PHONE], 5060),
             registrar: Endpoint::v4([10, 0, 0, PBX], 5060),
+            fingerprint: bellwether_fingerprint::PrintHash::of(bellwether_fingerprint::Part::Combined, ""),
             status,
             had_credentials: true,
             at: Timestamp::default(),

@@ -151,10 +151,14 @@ impl Judge {
                     user: self.tokeniser.party(&answered.aor),
                     source: answered.device,
                     registrar: answered.registrar,
+                    fingerprint: answered.fingerprint,
                     status: answered.status,
                     had_credentials: answered.had_credentials,
                     at: answered.at,
                 })));
+            }
+            Fact::RegistrationEnded(ended) => {
+                rows.push(Row::RegistrationEnd { registration: ended.registration, at: ended.at });
             }
             Fact::RegistrationProgress(progress) => {
                 rows.push(Row::RegistrationUpdate(Box::new(registration_update(*progress))));
@@ -360,6 +364,8 @@ fn registration_update(p: RegistrationProgress) -> RegistrationUpdate {
         expires_s: p.expires_s,
         rtt_ms: p.rtt_ms,
         rtt_middle_ms: p.rtt_middle_ms,
+        registered_by: p.registrar,
+        ended_at: p.ended_at,
         moves: p.moves.iter().map(|m| (m.at, m.source)).collect(),
         segments: p.segments,
     }

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use bellwether_rtp::known_encoding;
 use bellwether_shard::{Clear, Named, Party};
 
-use crate::privacy::{Privacy, Tokeniser};
+use crate::privacy::{Privacy, Tokeniser, hexadecimal};
 use digits::Numbers;
 use smallvec::SmallVec;
 use words::Words;
@@ -57,7 +57,7 @@ impl<'a> Mask<'a> {
     pub(crate) fn agent(&self, text: &str) -> String {
         let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-        format!("{name}{}", self.text(rest))
+        [name, &self.text(rest)].concat()
     }
 
     /// A made-up identifier: a Call-ID, a tag. Digits within a hexadecimal word of it are nobody's, unless a party has them.
@@ -83,7 +83,7 @@ impl<'a> Mask<'a> {
         if known_encoding(text).is_some() || self.tokens.privacy() == Privacy::Clear {
             return text.to_owned();
         }
-        format!("unknown~{:08x}", self.tokens.wire_id(text) as u32)
+        ["unknown~", &hexadecimal(&(self.tokens.wire_id(text) as u32).to_be_bytes())].concat()
     }
 
     /// The same of a text that tells devices or processes apart: if something is masked in it, its token stands behind it.
@@ -102,7 +102,7 @@ impl<'a> Mask<'a> {
             return (masked, None);
         }
         let token = self.tokens.wire_id(text);
-        (format!("{masked}~{:08x}", token as u32), Some(token))
+        ([&masked, "~", &hexadecimal(&(token as u32).to_be_bytes())].concat(), Some(token))
     }
 
     /// A host: a number in its place is a number.

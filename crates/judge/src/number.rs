@@ -89,24 +89,26 @@ pub(crate) fn canonical(user: &str) -> String {
     }
     // Parameters of the user part (RFC 4904 and others) are no part of the number.
     let number = user.split(';').next().unwrap_or(user);
-    let bare: String = number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).collect();
-    match bare.strip_prefix("00") {
-        Some(rest) if rest.len() >= 7 => format!("+{rest}"),
-        _ => bare,
+    let mut bare = String::with_capacity(number.len());
+    bare.extend(number.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')));
+    if bare.len() >= 9 && bare.starts_with("00") {
+        bare.replace_range(..2, "+");
     }
+    bare
 }
 
 /// The country calling code at the front (ITU-T E.164 list of assigned codes): 1 and 7 have one digit, those
 /// listed have two, all others three.
 pub(crate) fn country_code(digits: &str) -> &str {
-    const TWO: [&str; 44] = [
-        "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48",
-        "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81",
-        "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
-    ];
-    let len = match digits.as_bytes().first() {
-        Some(b'1' | b'7') => 1,
-        _ if digits.get(..2).is_some_and(|two| TWO.contains(&two)) => 2,
+    let len = match digits.as_bytes() {
+        [b'1' | b'7', ..] => 1,
+        [b'2', b'0' | b'7', ..] => 2,
+        [b'3', b'0'..=b'4' | b'6' | b'9', ..] => 2,
+        [b'4', b'0' | b'1' | b'3'..=b'9', ..] => 2,
+        [b'5', b'1'..=b'8', ..] => 2,
+        [b'6', b'0'..=b'6', ..] => 2,
+        [b'8', b'1' | b'2' | b'4' | b'6', ..] => 2,
+        [b'9', b'0'..=b'5' | b'8', ..] => 2,
         _ => 3,
     };
     digits.get(..len).unwrap_or(digits)

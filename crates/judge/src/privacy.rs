@@ -82,7 +82,7 @@ impl Tokeniser {
     pub fn party(&self, party: &Party) -> String {
         match (self.privacy, self.local_numbers.place_of(party)) {
             (Privacy::Tokens, Some(place)) => {
-                self.token(b"user", format!("{}\0{place}", canonical(&party.user)).as_bytes())
+                self.token(b"user", [&canonical(&party.user), "\0", &place].concat().as_bytes())
             }
             _ => self.user(&party.user),
         }
@@ -108,14 +108,15 @@ impl Tokeniser {
     #[must_use]
     pub fn address(&self, party: &Party) -> String {
         if party.user.is_empty() {
-            return format!("sip:{}", self.lone_host(party));
+            return ["sip:", &self.lone_host(party)].concat();
         }
         if party.host.is_empty() {
             // A number in a tel URI (RFC 3966), or a text that is no URI at all.
             let is_number = party.user.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c));
-            return format!("{}{}", if is_number { "tel:" } else { "" }, self.party(party));
+            return [if is_number { "tel:" } else { "" }, &self.party(party)].concat();
         }
-        format!("sip:{}@{}", self.party(party), self.host_of(party))
+        // Pieces put together in one go: each call has several addresses.
+        ["sip:", &self.party(party), "@", &self.host_of(party)].concat()
     }
 
     /// Token of a number without its last three digits: numbers dialled one after the other share it.
@@ -129,7 +130,7 @@ impl Tokeniser {
     /// Token of who claims to call and from which first hop.
     #[must_use]
     pub fn origin(&self, user: &str, host: &str, first_via: &str) -> String {
-        self.group(b"origin", format!("{}\0{host}\0{first_via}", canonical(user)).as_bytes())
+        self.group(b"origin", [&canonical(user), "\0", host, "\0", first_via].concat().as_bytes())
     }
 
     /// Token of what one installation's calls share.
@@ -170,7 +171,7 @@ impl Tokeniser {
     }
 }
 
-fn hexadecimal(octets: &[u8]) -> String {
+pub(crate) fn hexadecimal(octets: &[u8]) -> String {
     let mut out = String::with_capacity(2 * octets.len());
     for octet in octets {
         out.push(char::from(b"0123456789abcdef"[usize::from(octet >> 4)]));

@@ -33,6 +33,11 @@ pub enum Row {
     Sighting(Box<SightingRow>),
     Instance(Box<InstanceRow>),
     Attempt(Box<AttemptRow>),
+    /// A registration ended: the same.
+    RegistrationEnd {
+        registration: i64,
+        at: Timestamp,
+    },
     Input(Box<InputRow>),
     /// What an input lost since it was last told: its identity, when, and losses by name.
     Losses(i64, Timestamp, Vec<(&'static str, u64)>),
@@ -209,6 +214,8 @@ pub struct AttemptRow {
     pub user: String,
     pub source: Endpoint,
     pub registrar: Endpoint,
+    /// The fingerprint of the first REGISTER from the present address.
+    pub fingerprint: PrintHash,
     pub status: u16,
     pub had_credentials: bool,
     pub at: Timestamp,
@@ -293,6 +300,10 @@ pub struct RegistrationUpdate {
     pub rtt_ms: Option<f64>,
     /// The middle of the latest round trips, and how far half of them lie from it at most.
     pub rtt_middle_ms: Option<(f64, f64)>,
+    /// The server that accepted it last.
+    pub registered_by: Option<Endpoint>,
+    /// When the registration was removed or ran out; none while it stands.
+    pub ended_at: Option<Timestamp>,
     /// From where it came since when.
     pub moves: Vec<(Timestamp, Endpoint)>,
     pub segments: Vec<SegmentStats>,

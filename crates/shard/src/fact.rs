@@ -60,6 +60,8 @@ pub enum Fact {
     RegistrationStarted(Box<RegistrationStarted>),
     /// A device was let in for the first time, or turned away.
     RegisterAnswered(Box<RegisterAnswered>),
+    /// A registration was removed, or ran out.
+    RegistrationEnded(Box<RegistrationEnded>),
     /// What is known of its timeline now.
     RegistrationProgress(Box<RegistrationProgress>),
     /// The same between its beats, for those who look at a live run: nothing is concluded from it.
@@ -285,15 +287,26 @@ pub struct RegisterAnswered {
     pub registration: i64,
     /// Whom it is for.
     pub aor: Party,
-    /// Who asked.
+    /// Who asked: the first hop of the request, whatever proxies it passed.
     pub device: Endpoint,
     /// Who answered.
     pub registrar: Endpoint,
+    /// The fingerprint of the device's first REGISTER from its present address.
+    pub fingerprint: PrintHash,
     /// Status of the answer: success the first time, or a refusal.
     pub status: u16,
     /// Whether the request showed credentials: a refusal then says that they are wrong.
     pub had_credentials: bool,
     /// When.
+    pub at: Timestamp,
+}
+
+/// A device is not registered any more: it removed its binding (RFC 3261 section 10.2.2), or let it run out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistrationEnded {
+    /// The timeline.
+    pub registration: i64,
+    /// When: the time of the answer, or the one that was granted last.
     pub at: Timestamp,
 }
 
@@ -315,6 +328,10 @@ pub struct RegistrationProgress {
     pub rtt_ms: Option<f64>,
     /// The middle of the latest ones, and how far half of them lie from it at most.
     pub rtt_middle_ms: Option<(f64, f64)>,
+    /// The server that accepted it last.
+    pub registrar: Option<Endpoint>,
+    /// When the registration was removed or ran out; none while it stands.
+    pub ended_at: Option<Timestamp>,
     /// Addresses that it came from, oldest first.
     pub moves: Vec<Move>,
     pub segment_count: u32,

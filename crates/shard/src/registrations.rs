@@ -1,10 +1,14 @@
-use bellwether_base::{Endpoint, HashKey, Loss, LruTable, SlotId, Span, Timestamp, Transport};
-use bellwether_clock::{Refresh, RegisterTimeline, RoundTrip};
+mod device;
+mod expiry;
+
+use std::borrow::Cow;
+
+use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_sip::{Address, Message, Name, StartLine};
 use smallvec::SmallVec;
 
 use crate::fact::{
-    ClockSeen, Fact, Move, Outbox, Party, Prints, RegisterAnswered, RegistrationProgress, RegistrationStarted,
+    ClockSeen, Fact, Outbox, Party, Prints, RegisterAnswered, RegistrationEnded, RegistrationStarted,
 };
 use crate::named::Named;
 use crate::party::{clear, user_of};
@@ -14,13 +18,8 @@ use crate::transactions::{Novelty, Place, Transactions};
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
-
-/// A REGISTER that follows a challenge within this time answers it; later it is a refresh of its own.
-const CHALLENGE_ANSWERED_WITHIN: Span = Span::from_secs(10);
-
-/// Refreshes under one Call-ID after which a new Call-ID means a restarted device: some programs make a new
-/// one for every REGISTER, so a change alone says nothing.
-const STEADY: u32 = 3;
+use device::Device;
+use expiry::Expiries;
 
 /// A long-lived timeline is reported after this many refreshes too, not only at its end.
 const REPORT_EVERY: u32 = 16;
@@ -28,21 +27,12 @@ const REPORT_EVERY: u32 = 16;
 /// Bindings of one REGISTER that are followed. Registrars take a handful; a sender could name hundreds.
 const MOST_BINDINGS: usize = 16;
 
-/// Round trips kept of a device.
-const LATEST_RTT: usize = RoundTrip::KEPT as usize;
-
-/// What they are counted in, in nanoseconds.
-const RTT_UNIT: i64 = 100_000;
-
-/// Round trips below which there is no middle.
-const FEWEST_RTT: usize = 4;
-
-/// Moves kept of a device; the oldest leaves first.
-const MOST_MOVES: usize = 8;
-
 /// The device timelines of a shard, each for one address of record and contact binding or instance.
 pub(crate) struct Registrations {
     table: LruTable<u64, Device, 2>,
+    /// The devices of each account: one request may remove all its bindings.
+    accounts: LruTable<u64, SmallVec<[u64; 1]>, 1>,
+    expiries: Expiries,
     identity_key: HashKey,
     timers: Timers<2>,
     under_way: UnderWay,
@@ -53,56 +43,16 @@ const UNACCEPTED: usize = 0;
 /// Queue for devices that registered.
 const ACCEPTED: usize = 1;
 
-struct Device {
-    identity: i64,
-    timeline: RegisterTimeline,
-    first_seen: Timestamp,
-    last_seen: Timestamp,
-    call_id: u32,
-    cseq: u32,
-    /// Refreshes in a row under the same Call-ID.
-    steady: u32,
-    /// Whether a Call-ID and a CSeq are known.
-    is_begun: bool,
-    /// The refresh that waits for its answer.
-    pending: Option<Pending>,
-    /// The next device of those that the latest request binds; 0 if it is the last.
-    beside: u64,
-    challenged_at: Option<Timestamp>,
-    /// The answer to the last refresh.
-    answered_at: Option<Timestamp>,
-    rtt: Option<Span>,
-    /// The latest round trips, in units of 0.1 ms, round about.
-    latest_rtt: [u16; LATEST_RTT],
-    /// Where it comes from, and since when it does where that has changed.
-    source: Endpoint,
-    moves: Vec<Move>,
-    duplicates: u32,
-    challenges: u32,
-    last_status: Option<u16>,
-    expires_s: Option<u32>,
-    is_accepted: bool,
-    /// Whether it waits to be told of.
-    is_marked: bool,
-    /// Whether its latest request showed credentials.
-    has_credentials: bool,
-}
-
-/// A refresh that nobody has answered yet: it is one once it is accepted.
-#[derive(Clone, Copy)]
-struct Pending {
-    refresh: Refresh,
-    /// Whether it shows that the device was restarted.
-    is_restart: bool,
-}
-
 impl Registrations {
     pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
+        let most = Limits::per_shard(limits.registrations);
         Self {
-            table: LruTable::new(Limits::per_shard(limits.registrations)),
+            table: LruTable::new(most),
+            accounts: LruTable::new(most),
+            expiries: Expiries::new(most),
             identity_key,
             timers: Timers::new([limits.registration_idle; 2]),
-            under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.registrations)),
+            under_way: UnderWay::new(limits.tells_under_way, most),
         }
     }
 
@@ -136,13 +86,17 @@ impl Registrations {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
+        let others = [self.under_way.next_deadline(), self.expiries.next_deadline()];
+        self.timers.next_deadline(&self.table).into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Fires what is due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
+        }
+        while let Some((subject, granted_until)) = self.expiries.due(now, shard, out) {
+            self.expired(subject, granted_until, out);
         }
         while let Some(slot) = self.under_way.due(now, shard, out) {
             if let Some((_, device)) = self.table.get_mut(slot)
@@ -171,15 +125,26 @@ impl Registrations {
     ) -> Option<u64> {
         let aor = sip.parts.to?;
         let mut subjects: SmallVec<[u64; 2]> = SmallVec::new();
-        // Without a contact it only asks; "*" removes all, and is no device's.
-        for contact in sip.message.contacts().filter(|c| c.target != b"*") {
+        // Without a contact it only asks.
+        for contact in sip.message.contacts() {
             if subjects.len() == MOST_BINDINGS {
                 break;
             }
+            if contact.target == b"*" {
+                self.remove_all(sip, &aor, novelty, prints, out, &mut subjects);
+                continue;
+            }
             let Some(identity) = self.identity_of(&aor, &contact) else { continue };
-            if !subjects.contains(&identity.cast_unsigned()) {
-                self.bind(sip, &aor, &contact, identity, novelty, prints, out, tally);
-                subjects.push(identity.cast_unsigned());
+            let subject = identity.cast_unsigned();
+            if !subjects.contains(&subject) {
+                let slot = match self.table.find(subject, &subject) {
+                    Some(slot) => slot,
+                    None => self.begin(sip, &aor, &contact, identity, prints, out, tally),
+                };
+                // What removes the binding ends the run, and is no refresh.
+                let is_removal = requested_expires(sip.message, &contact) == Some(0);
+                self.requested(sip, slot, is_removal, novelty, prints, out);
+                subjects.push(subject);
             }
         }
         for (i, subject) in subjects.iter().enumerate() {
@@ -193,51 +158,98 @@ impl Registrations {
         subjects.first().copied()
     }
 
-    /// Takes what a request says of one of its bindings.
+    /// The contact `*` speaks of all bindings of the account, whichever those are (RFC 3261 section 10.2.2).
+    fn remove_all(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        aor: &Address<'_>,
+        novelty: Novelty,
+        prints: &mut PrintCache,
+        out: &mut Outbox,
+        subjects: &mut SmallVec<[u64; 2]>,
+    ) {
+        let Some(account) = self.account_of(aor) else { return };
+        let Some((_, devices)) = self.accounts.find(account, &account).and_then(|at| self.accounts.get(at))
+        else {
+            return;
+        };
+        for subject in devices.clone() {
+            let is_named = subjects.contains(&subject) || subjects.len() == MOST_BINDINGS;
+            if let Some(slot) = self.table.find(subject, &subject).filter(|_| !is_named) {
+                self.requested(sip, slot, true, novelty, prints, out);
+                subjects.push(subject);
+            }
+        }
+    }
+
+    /// A device that was not known.
     #[expect(clippy::too_many_arguments, reason = "a message with what was read of it, and where it goes")]
-    fn bind(
+    fn begin(
         &mut self,
         sip: &Sip<'_, '_>,
         aor: &Address<'_>,
         contact: &Address<'_>,
         identity: i64,
-        novelty: Novelty,
         prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
+    ) -> SlotId {
+        let Sip { item, message, .. } = sip;
+        let subject = identity.cast_unsigned();
+        let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
+        let device = Device::new(identity, item.flow.src, prints.combined, item.stamp);
+        let started = started(item, message, aor, contact, identity, prints);
+        out.fact(Fact::RegistrationStarted(Box::new(started)));
+        let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
+        if let Some(evicted) = evicted {
+            if evicted.value.is_accepted {
+                tally.losses.count(Loss::RegistrationEvicted);
+            }
+            out.fact(Fact::RegistrationProgress(Box::new(evicted.value.progress())));
+        }
+        if let Some(account) = self.account_of(aor) {
+            let (of, _) = self.accounts.find_or_insert(account, account, item.at);
+            self.accounts.touch(of, 0, item.at);
+            if let Some((_, devices)) = self.accounts.get_mut(of) {
+                if devices.len() == MOST_BINDINGS {
+                    devices.remove(0);
+                }
+                if !devices.contains(&subject) {
+                    devices.push(subject);
+                }
+            }
+        }
+        slot
+    }
+
+    /// Takes what a request says of one device: to bind it, or to remove its binding.
+    fn requested(
+        &mut self,
+        sip: &Sip<'_, '_>,
+        slot: SlotId,
+        is_removal: bool,
+        novelty: Novelty,
+        prints: &mut PrintCache,
+        out: &mut Outbox,
     ) {
         let Sip { item, message, cseq, .. } = sip;
-        let subject = identity.cast_unsigned();
-        let slot = match self.table.find(subject, &subject) {
-            Some(slot) => slot,
-            None => {
-                let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
-                let started = started(item, message, aor, contact, identity, prints);
-                out.fact(Fact::RegistrationStarted(Box::new(started)));
-                let device = Device::new(identity, item.flow.src, item.stamp);
-                let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
-                if let Some(evicted) = evicted {
-                    if evicted.value.is_accepted {
-                        tally.losses.count(Loss::RegistrationEvicted);
-                    }
-                    out.fact(Fact::RegistrationProgress(Box::new(evicted.value.progress())));
-                }
-                slot
-            }
-        };
         let call_id = self.identity_key.parts(&[sip.call_id]) as u32;
         let Some((_, device)) = self.table.get_mut(slot) else { return };
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
         device.has_credentials = is_authorised;
+        device.is_removal = is_removal;
         if device.register(item.stamp, call_id, cseq.number, novelty, is_authorised) {
-            device.comes_from(item);
+            if device.comes_from(item)
+                && let Some(prints) = prints.prints(message, None, item.at, out)
+            {
+                device.print = prints.combined;
+            }
             if (device.timeline.refreshes() + 1).is_multiple_of(REPORT_EVERY) {
-                readings(item, message, identity, out);
+                readings(item, message, device.identity, out);
             }
         }
-        if requested_expires(message, contact) == Some(0) {
-            // What removes the binding ends the run, and is no refresh.
+        if is_removal {
             device.pending = None;
             device.timeline.cut();
         }
@@ -276,8 +288,9 @@ impl Registrations {
             out.fact(Fact::RegisterAnswered(Box::new(RegisterAnswered {
                 registration: device.identity,
                 aor: message.to().map(|to| Party::from_address(&to)).unwrap_or_default(),
-                device: item.flow.dst,
+                device: device.source,
                 registrar: item.flow.src,
+                fingerprint: device.print,
                 status: code,
                 had_credentials: device.has_credentials,
                 at: item.stamp,
@@ -288,10 +301,13 @@ impl Registrations {
                 device.challenges += 1;
                 device.challenged_at = Some(item.stamp);
             }
-            // What removes a binding that nobody saw made lets nobody in.
-            200..=299 if device.pending.is_none() && !device.is_accepted => {}
+            200..=299 if device.is_removal => {
+                device.end(item.stamp);
+                let ended = RegistrationEnded { registration: device.identity, at: item.stamp };
+                out.fact(Fact::RegistrationEnded(Box::new(ended)));
+            }
             200..=299 => {
-                device.is_accepted = true;
+                device.is_let_in(item.flow.src);
                 // Where the answer passes several times, the device hears the last.
                 device.answered_at = Some(item.stamp);
                 let identity = device.identity;
@@ -299,7 +315,7 @@ impl Registrations {
                     let to = message.to();
                     to.and_then(|to| self.identity_of(&to, contact)).is_some_and(|id| id == identity)
                 });
-                self.grant(slot, granted);
+                self.grant(slot, granted, item);
                 self.accept(slot, item.at, out);
             }
             401 | 407 => {}
@@ -333,8 +349,8 @@ impl Registrations {
         }
     }
 
-    fn grant(&mut self, slot: SlotId, granted: Option<u32>) {
-        let Some((_, device)) = self.table.get_mut(slot) else { return };
+    fn grant(&mut self, slot: SlotId, granted: Option<u32>, item: &Item<'_>) {
+        let Some((subject, device)) = self.table.get_mut(slot) else { return };
         if granted.is_some() && granted != device.expires_s {
             // The device's period follows from what is granted, so a new grant begins a new segment; the
             // refresh that asked for it is that segment's first.
@@ -343,13 +359,40 @@ impl Registrations {
             }
             device.expires_s = granted;
         }
+        device.expires_at = granted.map(|granted| item.at + Span::from_secs(i64::from(granted)));
+        if let Some(until) = device.expires_at.filter(|_| !device.is_watched) {
+            device.is_watched = self.expiries.watch(until, *subject);
+        }
+    }
+
+    /// A binding has run out, unless a refresh has prolonged it.
+    fn expired(&mut self, subject: u64, granted_until: Timestamp, out: &mut Outbox) {
+        let Some(slot) = self.table.find(subject, &subject) else { return };
+        let Some((_, device)) = self.table.get_mut(slot) else { return };
+        device.is_watched = false;
+        match device.expires_at {
+            Some(until) if until > granted_until => device.is_watched = self.expiries.watch(until, subject),
+            Some(until) => {
+                device.end(until);
+                let ended = RegistrationEnded { registration: device.identity, at: until };
+                out.fact(Fact::RegistrationEnded(Box::new(ended)));
+                self.mark(slot, until);
+            }
+            // It was removed.
+            None => {}
+        }
+    }
+
+    fn account_of(&self, aor: &Address<'_>) -> Option<u64> {
+        let uri = aor.uri?;
+        Some(self.identity_key.parts(&[b"account", &user_of(&uri), uri.host]))
     }
 
     fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
         let uri = aor.uri?;
         let user = user_of(&uri);
         let (binding, flow) = binding(contact);
-        let parts: [&[u8]; 5] = [b"registration", &user, uri.host, binding, flow];
+        let parts: [&[u8]; 5] = [b"registration", &user, uri.host, &binding, flow];
         let known = if flow.is_empty() { parts.len() - 1 } else { parts.len() };
         Some(self.identity_key.identity(parts.get(..known).unwrap_or_default()))
     }
@@ -361,11 +404,11 @@ impl Registrations {
     }
 }
 
-/// Whether an answer says for the first time that a device is let in, or that it is turned away. A challenge is neither, unless it
+/// Whether an answer says for the first time that a device is let in, or is from another address, or that it is turned away. A challenge is neither, unless it
 /// answers credentials that are not just out of date (RFC 3261 section 22.4), nor is the wish for a longer interval.
 fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
     match code {
-        200..=299 => !device.is_accepted && device.pending.is_some(),
+        200..=299 => device.pending.is_some() && device.registered_from != Some(device.source.ip()),
         401 | 407 => {
             let challenge =
                 message.get(Name::WwwAuthenticate).or_else(|| message.get(Name::ProxyAuthenticate));
@@ -376,135 +419,6 @@ fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
         423 => false,
         400..=699 => true,
         _ => false,
-    }
-}
-
-impl Device {
-    fn new(identity: i64, source: Endpoint, at: Timestamp) -> Self {
-        Self {
-            identity,
-            timeline: RegisterTimeline::default(),
-            first_seen: at,
-            last_seen: at,
-            call_id: 0,
-            cseq: 0,
-            steady: 0,
-            pending: None,
-            beside: 0,
-            is_begun: false,
-            challenged_at: None,
-            answered_at: None,
-            rtt: None,
-            latest_rtt: [0; LATEST_RTT],
-            source,
-            moves: Vec::new(),
-            duplicates: 0,
-            challenges: 0,
-            last_status: None,
-            expires_s: None,
-            is_accepted: false,
-            is_marked: false,
-            has_credentials: false,
-        }
-    }
-
-    /// Takes a REGISTER; answers whether it asks for a refresh.
-    fn register(
-        &mut self,
-        at: Timestamp,
-        call_id: u32,
-        cseq: u32,
-        novelty: Novelty,
-        is_authorised: bool,
-    ) -> bool {
-        self.last_seen = at;
-        if novelty != Novelty::New {
-            self.duplicates += 1;
-            return false;
-        }
-        let is_same_dialog = self.call_id == call_id;
-        if is_same_dialog && self.cseq == cseq && self.is_begun {
-            // Another hop, or a phone that repeats itself under one CSeq (the paper's Polycom 601).
-            self.duplicates += 1;
-            return false;
-        }
-        let challenge = self.challenged_at.take().map(|challenged| at.since(challenged));
-        if let Some(gap) = challenge
-            && gap <= CHALLENGE_ANSWERED_WITHIN
-            && is_authorised
-        {
-            self.rtt = Some(self.rtt.map_or(gap, |rtt| rtt.min(gap)));
-            let place = (self.challenges.max(1) - 1) as usize % LATEST_RTT;
-            if let Some(latest) = self.latest_rtt.get_mut(place) {
-                *latest = u16::try_from(gap.as_nanos() / RTT_UNIT).unwrap_or(u16::MAX).max(1);
-            }
-            (self.call_id, self.cseq) = (call_id, cseq);
-            if let Some(pending) = &mut self.pending {
-                pending.refresh.retried_at = Some(at);
-                return false;
-            }
-            // What was challenged is not known, or was no refresh: this one speaks for itself.
-        }
-        let is_restart = if is_same_dialog { cseq < self.cseq } else { self.steady >= STEADY };
-        self.steady = if is_same_dialog { self.steady + 1 } else { 0 };
-        (self.call_id, self.cseq, self.is_begun) = (call_id, cseq, true);
-        let after_answer = self.answered_at.take().map(|answered| at.since(answered));
-        let refresh = Refresh { at, after_answer, retried_at: None };
-        // One that was never answered shows a restart to the next one too.
-        let is_restart = is_restart || self.pending.is_some_and(|pending| pending.is_restart);
-        self.pending = Some(Pending { refresh, is_restart });
-        true
-    }
-
-    /// Marks another address. Over a connection the port is another with each one, and says nothing.
-    fn comes_from(&mut self, item: &Item<'_>) {
-        let source = item.flow.src;
-        let is_same = match item.transport() {
-            Transport::Udp => source == self.source,
-            _ => source.ip() == self.source.ip(),
-        };
-        if is_same {
-            return;
-        }
-        self.source = source;
-        if self.moves.len() == MOST_MOVES {
-            self.moves.remove(0);
-        }
-        self.moves.push(Move { at: item.stamp, source });
-    }
-
-    /// The middle of the latest round trips in milliseconds, and how far half of them lie from it at most.
-    fn middle_rtt(&self) -> Option<(f64, f64)> {
-        let mut latest: Vec<u16> = self.latest_rtt.iter().copied().filter(|rtt| *rtt > 0).collect();
-        if latest.len() < FEWEST_RTT {
-            return None;
-        }
-        let middle_of = |values: &mut [u16]| {
-            let at = values.len() / 2;
-            *values.select_nth_unstable(at).1
-        };
-        let middle = middle_of(&mut latest);
-        let mut off: Vec<u16> = latest.iter().map(|rtt| rtt.abs_diff(middle)).collect();
-        let ms = |units: u16| f64::from(units) * RTT_UNIT as f64 / 1e6;
-        Some((ms(middle), ms(middle_of(&mut off))))
-    }
-
-    fn progress(&self) -> RegistrationProgress {
-        RegistrationProgress {
-            registration: self.identity,
-            first_seen: self.first_seen,
-            last_seen: self.last_seen,
-            refreshes: self.timeline.refreshes(),
-            duplicates: self.duplicates,
-            challenges: self.challenges,
-            last_status: self.last_status,
-            expires_s: self.expires_s,
-            rtt_ms: self.rtt.map(|rtt| rtt.as_secs_f64() * 1e3),
-            rtt_middle_ms: self.middle_rtt(),
-            moves: self.moves.clone(),
-            segment_count: self.timeline.segment_count(),
-            segments: self.timeline.segments(),
-        }
     }
 }
 
@@ -520,13 +434,30 @@ fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outb
 
 /// What tells one binding of an account from another: the instance and which of its flows (RFC 5626 section 6), each of which the device
 /// refreshes in its own time; else the contact URI.
-fn binding<'a>(contact: &Address<'a>) -> (&'a [u8], &'a [u8]) {
+fn binding<'a>(contact: &Address<'a>) -> (Cow<'a, [u8]>, &'a [u8]) {
     let value = |name| contact.params.get(name).and_then(|p| p.value);
     match value("+sip.instance") {
         // The first flow is the only one of nearly all, and of those who do not number it.
-        Some(instance) => (instance, value("reg-id").filter(|flow| *flow != b"1").unwrap_or_default()),
-        None => (contact.target, &[]),
+        Some(instance) => {
+            (Cow::Borrowed(instance), value("reg-id").filter(|flow| *flow != b"1").unwrap_or_default())
+        }
+        None => (with_host_in_lower_case(contact), &[]),
     }
+}
+
+/// The URI of a contact. Hosts compare without regard to case (RFC 3261 section 19.1.4).
+fn with_host_in_lower_case<'a>(contact: &Address<'a>) -> Cow<'a, [u8]> {
+    let Some(uri) = contact.uri.filter(|uri| uri.host.iter().any(u8::is_ascii_uppercase)) else {
+        return Cow::Borrowed(contact.target);
+    };
+    // A host stands behind the user, in which case matters.
+    let from = contact.target.iter().rposition(|octet| *octet == b'@').map_or(0, |at| at + 1);
+    let (before, rest) = contact.target.split_at(from);
+    let at = rest.windows(uri.host.len()).position(|part| part == uri.host).unwrap_or_default();
+    let lowered = rest.iter().enumerate().map(|(i, octet)| {
+        if (at..at + uri.host.len()).contains(&i) { octet.to_ascii_lowercase() } else { *octet }
+    });
+    Cow::Owned(before.iter().copied().chain(lowered).collect())
 }
 
 fn requested_expires(message: &Message<'_>, contact: &Address<'_>) -> Option<u32> {

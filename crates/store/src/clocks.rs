@@ -197,7 +197,8 @@ impl Reader {
         let read = reading.as_ref().ok().filter(|_| !is_drawn);
         let period = read.map(|r| r.period_s).or(longest.map(|s| s.period_s)).filter(|p| *p > 0.0);
         let observed = longest.map(|s| s.period_observed_s).filter(|p| *p > 0.0);
-        let (latest_status, latest_expires) = self.latest(id)?;
+        let Latest { status: latest_status, expires_s: latest_expires, registered_by, ended_at } =
+            self.latest(id)?;
         let rule = period
             .zip(latest_expires.as_u64())
             .and_then(|(period, expires)| policy(period, u32::try_from(expires).ok()?));
@@ -238,6 +239,8 @@ impl Reader {
             json!(clock.rate.map(|r| round(r.rate.0, 3))),
             json!(clock.rate.map(|r| interval(r.ci95))),
             json!(clock.rate.map(|r| r.kind.name())),
+            registered_by,
+            ended_at,
         ])
     }
 
@@ -258,15 +261,30 @@ impl Reader {
         Ok(Arc::clone(self.sensor_steps.get_or_init(|| steps)))
     }
 
-    fn latest(&self, registration: i64) -> Result<(Value, Value), StoreError> {
+    fn latest(&self, registration: i64) -> Result<Latest, StoreError> {
         let mut select = self.db.prepare_cached(
-            "SELECT last_status, expires_s FROM observations WHERE registration = ?1 ORDER BY first_at DESC LIMIT 1",
+            "SELECT last_status, expires_s, registered_by, ended_at FROM observations
+             WHERE registration = ?1 ORDER BY first_at DESC LIMIT 1",
         )?;
-        let found: Option<(Option<i64>, Option<i64>)> =
-            select.query_row([registration], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        let (status, expires) = found.unwrap_or_default();
-        Ok((json!(status), json!(expires)))
+        let found = select.query_row([registration], |r| {
+            Ok(Latest {
+                status: json!(r.get::<_, Option<i64>>(0)?),
+                expires_s: json!(r.get::<_, Option<i64>>(1)?),
+                registered_by: json!(r.get::<_, Option<String>>(2)?),
+                ended_at: time(r.get(3)?),
+            })
+        });
+        Ok(found.optional()?.unwrap_or_default())
     }
+}
+
+/// What the latest observation of a registration says of how it stands.
+#[derive(Default)]
+struct Latest {
+    status: Value,
+    expires_s: Value,
+    registered_by: Value,
+    ended_at: Value,
 }
 
 /// A device's row and the points of its clock.

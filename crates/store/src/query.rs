@@ -107,7 +107,7 @@ impl Report {
                 duplicates Int, expires_s Int, period_s Real, period_observed_s Real, discipline Text, jitter_ms Real,
                 rtt_ms Real, skew_ppm Real, skew_ci95_ppm Json, slope_ppm Real, lateness_ms Real, skew_method Text,
                 no_fit Text, segments Int, challenges Int, last_status Int, hep_agent Int, mirror Text, claim Text,
-                policy Text, rate_ppm Real, rate_ci95_ppm Json, rate_method Text,
+                policy Text, rate_ppm Real, rate_ci95_ppm Json, rate_method Text, registered_by Text, ended_at Time,
             ],
             Self::Streams => columns![
                 call_id Text, direction Text, src Text, dst Text, ssrc Int, codec Text, packets Int, lost Int,

@@ -245,7 +245,7 @@ mod tests {
              INSERT INTO verdicts SELECT 'call', call, 0, started_at, '', 'unknown', '[]' FROM calls;
              INSERT INTO verdicts SELECT 'device', id, 0, started_at, '', 'unknown', '[]' FROM calls;
              INSERT INTO alerts SELECT id, started_at, 'k', 's', 'a', 'm', call, NULL FROM calls;
-             INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL, NULL, NULL FROM calls;
+             INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL, NULL, NULL, NULL, NULL FROM calls;
              INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1, NULL FROM calls;"
         ))
         .unwrap();

@@ -9,7 +9,7 @@ use crate::StoreError;
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Each entry takes the database one version further; entries are never changed, only added.
-const MIGRATIONS: [&str; 16] = [
+const MIGRATIONS: [&str; 17] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
@@ -26,6 +26,7 @@ const MIGRATIONS: [&str; 16] = [
     include_str!("schema/14.sql"),
     include_str!("schema/15.sql"),
     include_str!("schema/16.sql"),
+    include_str!("schema/17.sql"),
 ];
 
 /// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.

@@ -128,6 +128,8 @@ impl World {
             expires_s: Some(30),
             rtt_ms: None,
             rtt_middle_ms: None,
+            registered_by: None,
+            ended_at: None,
             moves: Vec::new(),
             segments: timeline.segments(),
         })));

@@ -38,8 +38,10 @@ pub struct Account {
 }
 
 /// A device that was let in to register an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Home {
+    /// Its bindings: a device that was restarted leaves its former one behind until that runs out.
+    pub registrations: SmallVec<[i64; 1]>,
     /// The address that it came from.
     pub source: IpAddr,
     /// The server that let it in.
@@ -54,6 +56,9 @@ pub struct Home {
 
 /// Homes remembered of one account.
 const MOST_HOMES: usize = 8;
+
+/// Bindings remembered of one home, the latest.
+const MOST_BINDINGS: usize = 8;
 
 /// A registration of which nothing was heard for so long is over.
 const LIVES_FOR: Span = Span::from_secs(86_400);
@@ -88,10 +93,22 @@ impl Account {
         self.calls >= 5 && self.conversations >= 2 && span >= Span::from_secs(3600)
     }
 
-    /// Takes a registration that was accepted.
+    /// Takes a registration that was accepted. A binding that moves to another address is not at its former one any more.
     pub(crate) fn lives(&mut self, home: Home) {
-        match self.homes.iter_mut().find(|h| h.source == home.source && h.platform == home.platform) {
+        let is_there = |h: &Home| h.source == home.source && h.platform == home.platform;
+        for registration in &home.registrations {
+            self.leaves(*registration, |h| !is_there(h) && h.platform == home.platform);
+        }
+        match self.homes.iter_mut().find(|h| is_there(h)) {
             Some(known) => {
+                for registration in home.registrations {
+                    if !known.registrations.contains(&registration) {
+                        if known.registrations.len() == MOST_BINDINGS {
+                            known.registrations.remove(0);
+                        }
+                        known.registrations.push(registration);
+                    }
+                }
                 known.first = known.first.min(home.first);
                 known.last = known.last.max(home.last);
                 known.registrar = home.registrar;
@@ -104,6 +121,21 @@ impl Account {
                 self.homes.sort_by_key(|h| h.first);
             }
         }
+    }
+
+    /// A registration ended: it was removed, or ran out.
+    pub(crate) fn left(&mut self, registration: i64) {
+        self.leaves(registration, |_| true);
+    }
+
+    fn leaves(&mut self, registration: i64, is_left: impl Fn(&Home) -> bool) {
+        self.homes.retain(|home| {
+            let is_of_it = home.registrations.contains(&registration) && is_left(home);
+            if is_of_it {
+                home.registrations.retain(|of| *of != registration);
+            }
+            !(is_of_it && home.registrations.is_empty())
+        });
     }
 
     /// Whether it is registered from an address.
@@ -208,6 +240,7 @@ mod tests {
     #[test]
     fn an_account_that_moves_to_another_platform_beside_its_own_is_told() {
         let home = |n: u8, platform: &str, first: i64| Home {
+            registrations: std::iter::once(i64::from(n)).collect(),
             source: IpAddr::from([10, 0, 0, n]),
             registrar: IpAddr::from([10, 0, 9, 9]),
             platform: PrintHash::of(Part::Combined, platform),

@@ -161,9 +161,11 @@ impl Assessor {
             Row::Link(a, b) => self.leg(*a, *b, memory, out),
             Row::Attempt(row) => self.attempt(row, out),
             Row::Registration(row) => self.registration(row),
+            Row::RegistrationEnd { registration, at } => self.registration_ended(*registration, *at),
             Row::RegistrationUpdate(update) => {
                 self.advance(update.last_seen);
-                if update.last_status.is_some_and(|status| (200..300).contains(&status)) {
+                let is_accepted = update.last_status.is_some_and(|status| (200..300).contains(&status));
+                if is_accepted && update.ended_at.is_none() {
                     self.refreshed(update.registration, update.last_seen);
                 }
             }

@@ -152,6 +152,7 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
         user,
         source,
         registrar: REGISTRAR,
+        fingerprint: row.fingerprint,
         status: 200,
         had_credentials: true,
         at,

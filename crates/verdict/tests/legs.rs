@@ -98,17 +98,22 @@ fn registered() -> [Row; 2] {
             hep_agent: None,
             mirror: None,
         })),
-        Row::Attempt(Box::new(AttemptRow {
-            registration: 77,
-            aor: "sip:alice@pbx.example".into(),
-            user: "alice".into(),
-            source: PHONE,
-            registrar: REGISTRAR,
-            status: 200,
-            had_credentials: true,
-            at: START,
-        })),
+        attempt_from(PHONE, "phone"),
     ]
+}
+
+fn attempt_from(source: Endpoint, platform: &str) -> Row {
+    Row::Attempt(Box::new(AttemptRow {
+        registration: 77,
+        aor: "sip:alice@pbx.example".into(),
+        user: "alice".into(),
+        source,
+        registrar: REGISTRAR,
+        fingerprint: PrintHash::of(Part::Combined, platform),
+        status: 200,
+        had_credentials: true,
+        at: START,
+    }))
 }
 
 fn heard(stream: i64, call: i64, direction: &'static str, also: Vec<(i64, &'static str)>) -> Row {
@@ -204,6 +209,25 @@ fn a_registered_caller_is_not_elsewhere_where_its_server_or_another_leg_speaks_f
     let other = Endpoint::v4([203, 0, 113, 9], 5060);
     let rows = registered().into_iter().chain([plain(1, other), plain(2, BORDER), Row::Link(2, 1)]);
     assert!(is_said(&said(rows), 2, "registered_elsewhere"));
+}
+
+#[test]
+fn a_caller_whose_registration_ended_is_registered_nowhere_until_it_comes_back() {
+    let ended = || Row::RegistrationEnd { registration: 77, at: START + Span::from_millis(500) };
+    let elsewhere = |between: Vec<Row>| {
+        let rows = registered().into_iter().chain(between).chain([plain(2, BORDER)]);
+        is_said(&said(rows), 2, "registered_elsewhere")
+    };
+    assert!(elsewhere(Vec::new()));
+    assert!(!elsewhere(vec![ended()]));
+    assert!(elsewhere(vec![ended(), attempt_from(PHONE, "phone")]));
+    // A binding that moves is where it moved to; with another platform somebody else has it, and the first is not forgotten.
+    assert!(!elsewhere(vec![attempt_from(BORDER, "phone")]));
+    let from_home = |platform: &str| {
+        let rows = registered().into_iter().chain([attempt_from(BORDER, platform), plain(2, PHONE)]);
+        !is_said(&said(rows), 2, "registered_elsewhere")
+    };
+    assert!(!from_home("phone") && from_home("dialler"));
 }
 
 #[test]

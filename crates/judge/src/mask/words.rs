@@ -1,8 +1,7 @@
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use bellwether_base::percent_decoded;
+use bellwether_base::{ContentHasher, HashKey, percent_decoded};
 use bellwether_fingerprint::Signatures;
 use smallvec::SmallVec;
 
@@ -19,13 +18,22 @@ const SHORTEST_OF_SHORT: usize = 2;
 /// Words of one message: more are no people's.
 const MOST: usize = 128;
 
-/// Words of telephony, which are nobody's name wherever they stand: among them are the names that judging looks for.
-static COMMON: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+/// Words of telephony, which are nobody's name wherever they stand: among them are the names that judging looks for. Hashes
+/// in order: each message has words that are looked for here.
+static COMMON: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let listed = lines(include_str!("../data/common-words.txt")).flatten().map(str::to_owned);
     let known = Signatures::with(None).unwrap_or_default();
-    let agents: Vec<String> = known.iter().flat_map(|s| s.agents()).flat_map(words).collect();
-    listed.chain(agents).collect()
+    let agents = known.iter().flat_map(|s| s.agents()).flat_map(words);
+    let mut common: Vec<u64> = listed.chain(agents).map(|word| hash(&word)).collect();
+    common.sort_unstable();
+    common
 });
+
+/// Of words that the project lists itself: nobody chooses one to collide with them, and would only spare a name of theirs.
+fn hash(word: &str) -> u64 {
+    static HASHER: LazyLock<ContentHasher> = LazyLock::new(|| HashKey::new([0; 16]).content_hasher());
+    HASHER.hash(word.as_bytes())
+}
 
 /// The words of parties' names, in lower case.
 #[derive(Default)]
@@ -38,7 +46,7 @@ impl Words {
             return;
         }
         for word in words(&plain(name)) {
-            let is_known = COMMON.contains(&word) || self.0.contains(&word);
+            let is_known = COMMON.binary_search(&hash(&word)).is_ok() || self.0.contains(&word);
             if !is_known && self.0.len() < MOST {
                 self.0.push(word);
             }

@@ -90,9 +90,18 @@ impl Recollection<'_> {
         // The address behind all that begin so: '@' and the sign behind it.
         let to = format!("sip:{caller}A");
         let mut select = db.prepare_cached(
-            "SELECT r.source, r.fingerprint, min(o.first_at), max(o.last_at), r.registrar FROM registrations AS r
-                 JOIN observations AS o ON o.registration = r.id
+            "SELECT coalesce((SELECT m.source FROM moves AS m WHERE m.registration = r.id AND m.at < ?4
+                     ORDER BY m.at DESC LIMIT 1), r.source),
+                 r.fingerprint, min(o.first_at), max(o.last_at),
+                 coalesce((SELECT l.registered_by FROM observations AS l
+                     WHERE l.registration = r.id AND l.registered_by IS NOT NULL AND l.first_at < ?4
+                     ORDER BY l.first_at DESC LIMIT 1), r.registrar),
+                 r.registration
+             FROM registrations AS r JOIN observations AS o ON o.registration = r.id
              WHERE r.aor >= ?1 AND r.aor < ?2 AND o.last_status BETWEEN 200 AND 299 AND o.first_at < ?4 AND o.last_at >= ?3
+                 AND coalesce((SELECT coalesce(l.ended_at, l.last_at + (l.expires_s + 32) * 1000000000)
+                     FROM observations AS l
+                     WHERE l.registration = r.id AND l.first_at < ?4 ORDER BY l.first_at DESC LIMIT 1), ?4) >= ?4
              GROUP BY r.id ORDER BY 3 LIMIT 8",
         )?;
         let since = (before - REGISTERED_FOR).as_nanos();
@@ -104,6 +113,7 @@ impl Recollection<'_> {
                 (endpoint(&source), endpoint(&registrar), PrintHash::stored(&print))
             {
                 account.homes.push(Home {
+                    registrations: std::iter::once(row.get(5)?).collect(),
                     source: source.ip(),
                     registrar: registrar.ip(),
                     platform,

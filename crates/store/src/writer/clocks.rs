@@ -30,7 +30,7 @@ pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(),
 }
 
 /// An observation replaces those that it contains, and is passed over if one contains it, or if one of the same time tells more: a capture may
-/// end between a REGISTER and its answer.
+/// end between a REGISTER and its answer, or before the registration ran out.
 pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Result<(), StoreError> {
     let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
     let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
@@ -40,12 +40,12 @@ pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Re
             .execute(params![id, nanos(*at), source.to_string()])?;
     }
     let mut held = tx.prepare_cached(
-        "SELECT refreshes, last_status IS NOT NULL FROM observations
+        "SELECT refreshes, last_status IS NOT NULL, ended_at IS NOT NULL FROM observations
          WHERE registration = ?1 AND first_at = ?2 AND last_at = ?3",
     )?;
-    let held: Option<(u32, bool)> =
-        held.query_row([id, first, last], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-    if held.is_some_and(|held| held > (u.refreshes, u.last_status.is_some())) {
+    let held: Option<(u32, bool, bool)> =
+        held.query_row([id, first, last], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
+    if held.is_some_and(|held| held > (u.refreshes, u.last_status.is_some(), u.ended_at.is_some())) {
         return Ok(());
     }
     if !timelines::REGISTRATIONS.admits(tx, id, first, last)? {
@@ -53,8 +53,8 @@ pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Re
     }
     tx.prepare_cached(
         "INSERT OR REPLACE INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges,
-             last_status, expires_s, rtt_ms, rtt_middle_ms, rtt_spread_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             last_status, expires_s, rtt_ms, rtt_middle_ms, rtt_spread_ms, registered_by, ended_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         id,
@@ -68,6 +68,8 @@ pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Re
         u.rtt_ms,
         u.rtt_middle_ms.map(|(middle, _)| middle),
         u.rtt_middle_ms.map(|(_, spread)| spread),
+        u.registered_by.map(|server| server.to_string()),
+        u.ended_at.map(nanos),
     ])?;
     timelines::REGISTRATIONS.write(tx, id, &u.segments)
 }

@@ -159,6 +159,8 @@ impl Carrier {
                     expires_s: Some(300),
                     rtt_ms: None,
                     rtt_middle_ms: None,
+                    registered_by: None,
+                    ended_at: None,
                     moves: Vec::new(),
                     segments: Vec::new(),
                 })));
@@ -383,6 +385,7 @@ fn registration(
         user,
         source,
         registrar: REGISTRAR,
+        fingerprint: row.fingerprint,
         status: 200,
         had_credentials: true,
         at,

@@ -90,6 +90,7 @@ impl Assessor {
                 }
                 Row::Registration(row) => needs.users.push(row.registration.cast_unsigned()),
                 Row::RegistrationUpdate(update) => needs.users.push(update.registration.cast_unsigned()),
+                Row::RegistrationEnd { registration, .. } => needs.users.push(registration.cast_unsigned()),
                 Row::Attempt(row) => {
                     needs.users.push(row.registration.cast_unsigned());
                     needs.sources.push(self.keys.address(row.source.ip()));

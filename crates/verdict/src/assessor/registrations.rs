@@ -17,6 +17,7 @@ impl Assessor {
         let key = row.registration.cast_unsigned();
         if self.users.slot(key).is_none() {
             let home = Home {
+                registrations: std::iter::once(row.registration).collect(),
                 source: row.source.ip(),
                 registrar: row.registrar.ip(),
                 platform: row.fingerprint,
@@ -78,18 +79,32 @@ impl Assessor {
     }
 
     pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
-        let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).copied() else { return };
+        let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).cloned() else { return };
         home.last = home.last.max(at);
         self.lives(user, home);
     }
 
+    /// A registration was removed, or ran out: nobody calls from there by right of it.
+    pub(super) fn registration_ended(&mut self, registration: i64, at: Timestamp) {
+        self.advance(at);
+        let Some((user, _)) = self.users.value(registration.cast_unsigned()) else { return };
+        let Some(caller) = self.callers.slot(*user) else { return };
+        if let Some((_, caller)) = self.callers.get_mut(caller) {
+            caller.account.left(registration);
+        }
+    }
+
     /// A device was let in. From here on its address may be another than that of its first request, and the server that let it in is
-    /// the one that answered, behind whatever proxies.
+    /// the one that answered, behind whatever proxies. Where the same binding is asked for by another platform at another address, somebody
+    /// else has it now: whoever had it before stays known.
     fn let_in(&mut self, row: &AttemptRow) {
         let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
         let source = row.source.ip();
+        if home.platform != row.fingerprint && home.source != source {
+            (home.platform, home.first) = (row.fingerprint, row.at);
+        }
         (home.source, home.registrar, home.last) = (source, row.registrar.ip(), home.last.max(row.at));
-        let (user, home) = (*user, *home);
+        let (user, home) = (*user, home.clone());
         let source = self.keys.address(source);
         let others = self.lives(user, home);
         if others {
@@ -129,8 +144,9 @@ impl Assessor {
         self.callers.mark_used(slot);
         self.resides(slot);
         let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
+        let (source, now) = (home.source, home.last);
         caller.account.lives(home);
-        caller.account.moved(home.source, home.last).is_some()
+        caller.account.moved(source, now).is_some()
     }
 
     /// A caller lives somewhere: it is not forgotten for strangers. Of too many the one that has been there longest is a stranger again.
@@ -175,6 +191,7 @@ mod tests {
         let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
         let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = Home {
+            registrations: std::iter::once(5).collect(),
             source: [192, 0, 2, 1].into(),
             registrar: [192, 0, 2, 9].into(),
             platform: PrintHash::of(Part::Combined, "phone"),
@@ -185,14 +202,14 @@ mod tests {
             assessor.callers.value(user).is_some_and(|of| of.account.homes.len() == 1)
         };
         assessor.now = now;
-        assessor.lives(1, home);
+        assessor.lives(1, home.clone());
         for stranger in 0..2 * CALLERS as u64 {
             assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoMemory);
         }
         assert!(is_known(&assessor, 1) && assessor.callers.len() == CALLERS);
         // However many were let in, the latest strangers are remembered too.
         for user in 0..2 * CALLERS as u64 {
-            assessor.lives(10_000_000 + user, home);
+            assessor.lives(10_000_000 + user, home.clone());
         }
         assert_eq!(assessor.callers.len_of(RESIDENTS), MOST_RESIDENTS);
         assessor.caller(7, "stranger", now, &mut NoMemory);
@@ -210,6 +227,7 @@ mod tests {
         let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
         let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = Home {
+            registrations: std::iter::once(5).collect(),
             source: end(1).ip(),
             registrar: end(8).ip(),
             platform: PrintHash::of(Part::Combined, "phone"),
@@ -224,6 +242,7 @@ mod tests {
             user: "u".into(),
             source: end(1),
             registrar: end(9),
+            fingerprint: PrintHash::of(Part::Combined, "phone"),
             status: 200,
             had_credentials: true,
             at,

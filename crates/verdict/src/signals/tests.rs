@@ -211,6 +211,7 @@ impl Scene {
 
     fn home(&mut self, n: u8, platform: &str, since: i64) {
         self.account.lives(Home {
+            registrations: std::iter::once(1).collect(),
             source: [192, 0, 2, n].into(),
             registrar: [192, 0, 2, 250].into(),
             platform: PrintHash::of(Part::Combined, platform),
