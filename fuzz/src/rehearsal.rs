@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bellwether_base::{HashKey, Loss, LossKind, Span};
 use bellwether_capture::Record;
-use bellwether_judge::{Knowledge, Privacy, SensitiveNumbers, Site, Tokeniser};
+use bellwether_enrich::{Knowledge, Privacy, SensitiveNumbers, Site, Tokeniser};
 use bellwether_sensor::{Config, Patience, Rehearsal, rehearse};
-use bellwether_shard::Limits;
+use bellwether_tracker::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 
 /// The installation's key in every run, so that tokens are the same.

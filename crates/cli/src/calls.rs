@@ -1,6 +1,6 @@
 use std::cell::OnceCell;
 
-use bellwether_judge::Tokeniser;
+use bellwether_enrich::Tokeniser;
 use bellwether_store::Reader;
 
 use crate::args::Common;

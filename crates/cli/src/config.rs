@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bellwether_base::{Ppm, Shown, Span};
 use bellwether_confine::{Part, Wish};
-use bellwether_judge::{
+use bellwether_enrich::{
     DialPlan, LocalNumbers, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy,
 };
 use bellwether_sensor::Retention;
-use bellwether_shard::Limits;
+use bellwether_tracker::Limits;
 use bellwether_store::Tolerance;
-use bellwether_verdict::{CampaignSettings, DispositionThresholds, ReputationSettings, Settings, nearest};
+use bellwether_scoring::{CampaignSettings, DispositionThresholds, ReputationSettings, Settings, nearest};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use ipnet::IpNet;
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! The files that operators hand in, read as the commands read them: a text in, the number of rows or the first fault
 //! out. Nothing is opened or written here. Fuzzing comes in by this door.
 
-use bellwether_judge::Tokeniser;
+use bellwether_enrich::Tokeniser;
 use bellwether_store::{export_classes, import_classes};
 
 use crate::config::Config;

@@ -3,8 +3,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bellwether_base::{Span, Timestamp};
-use bellwether_judge::Tokeniser;
-use bellwether_shard::Party;
+use bellwether_enrich::Tokeniser;
+use bellwether_tracker::Party;
 use bellwether_store::{
     Alert, AlertKind, INVENTORY_COLUMNS, InventoryRow, Policy, Severity, StoreError, Writer,
 };
@@ -238,7 +238,7 @@ fn token_of(aor: &str, tokeniser: &Tokeniser) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use bellwether_judge::Privacy;
+    use bellwether_enrich::Privacy;
     use serde_json::json;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellwether_judge::{Brands, Certificates, DialPlan, Knowledge, RiskyDestinations};
+use bellwether_enrich::{Brands, Certificates, DialPlan, Knowledge, RiskyDestinations};
 
 use crate::args::Common;
 use crate::config::Config;

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use bellwether_base::Timestamp;
-use bellwether_judge::Tokeniser;
+use bellwether_enrich::Tokeniser;
 use bellwether_store::{Labelled, Telemetry, Writer};
 use serde_json::{Map, Value};
 

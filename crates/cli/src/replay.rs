@@ -2,10 +2,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bellwether_capture::Input;
-use bellwether_judge::Tokeniser;
+use bellwether_enrich::Tokeniser;
 use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
 use bellwether_store::{StoreError, Writer};
-use bellwether_verdict::Assessor;
+use bellwether_scoring::Assessor;
 
 use crate::args::{Common, ReplayArgs};
 use crate::config::Config;

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bellwether_base::{FlowKey, Timestamp};
-use bellwether_shard::{Content, Control, Item, Mirror, Order, StampedFact, Tally};
+use bellwether_tracker::{Content, Control, Item, Mirror, Order, StampedFact, Tally};
 
 /// What a worker does behind a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

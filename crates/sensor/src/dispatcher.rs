@@ -3,7 +3,7 @@ use bellwether_base::{
 };
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
-use bellwether_shard::{Content, Item, Mirror, VIRTUAL_SHARDS};
+use bellwether_tracker::{Content, Item, Mirror, VIRTUAL_SHARDS};
 use bellwether_sip::{RouteKey, Verdict, probe, route_key};
 use bellwether_wire::{
     Decoded, FragmentLimits, FragmentPool, Frame, Hep, Pushed, Segment, TcpLimits, TcpReassembler, Tunnel,

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bellwether_base::{Span, Timestamp};
-use bellwether_shard::{Control, Item, Tally};
+use bellwether_tracker::{Control, Item, Tally};
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::batch::{Batch, Done, Then};

@@ -2,8 +2,8 @@ use std::collections::VecDeque;
 
 use bellwether_base::{Counters, HashKey, Loss, Timestamp};
 use bellwether_capture::{CaptureReader, Input, Record};
-use bellwether_judge::{InputRow, Row};
-use bellwether_shard::VIRTUAL_SHARDS;
+use bellwether_enrich::{InputRow, Row};
+use bellwether_tracker::VIRTUAL_SHARDS;
 use bellwether_wire::LinkType;
 
 use crate::SensorError;

@@ -2,7 +2,7 @@
 
 use bellwether_base::{Loss, Timestamp};
 use bellwether_capture::LiveError;
-use bellwether_judge::{BlindRow, Row};
+use bellwether_enrich::{BlindRow, Row};
 
 use crate::live::Event;
 

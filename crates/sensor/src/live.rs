@@ -9,7 +9,7 @@ use bellwether_capture::{
     CaptureReader, ClockEvent, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
     StampingClock, Stamps, Waker,
 };
-use bellwether_judge::{Row, SensorClockRow};
+use bellwether_enrich::{Row, SensorClockRow};
 use bellwether_store::Writer;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 

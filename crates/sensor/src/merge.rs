@@ -1,7 +1,7 @@
 use std::time::Instant;
 
-use bellwether_judge::{Judge, Site};
-use bellwether_shard::StampedFact;
+use bellwether_enrich::{Judge, Site};
+use bellwether_tracker::StampedFact;
 use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 

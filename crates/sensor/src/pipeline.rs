@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
-use bellwether_judge::{Judge, Knowledge, SensitiveNumbers, Site, Tokeniser};
-use bellwether_shard::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
+use bellwether_enrich::{Judge, Knowledge, SensitiveNumbers, Site, Tokeniser};
+use bellwether_tracker::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_store::{Retention, Writer};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};

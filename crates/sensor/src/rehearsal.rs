@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::Counters;
 use bellwether_capture::Record;
-use bellwether_judge::Row;
-use bellwether_shard::Tally;
+use bellwether_enrich::Row;
+use bellwether_tracker::Tally;
 
 use crate::SensorError;
 use crate::feed::finish;

@@ -180,7 +180,7 @@ impl Hatch {
 #[cfg(test)]
 mod tests {
     use bellwether_base::Timestamp;
-    use bellwether_judge::Row;
+    use bellwether_enrich::Row;
 
     use super::*;
 

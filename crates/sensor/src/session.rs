@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::{Counters, HashKey, Loss, Timestamp};
 use bellwether_capture::Record;
-use bellwether_judge::{BlindRow, InputRow, Row, RunRow};
+use bellwether_enrich::{BlindRow, InputRow, Row, RunRow};
 
 /// The longest time between two signs of life. While packets come there is one each second, which is committed with their rows.
 const SIGN_EVERY: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bellwether_base::Timestamp;
-use bellwether_judge::Row;
+use bellwether_enrich::Row;
 use bellwether_store::{Reader, Retention, StoreError, Writer};
 use hdrhistogram::Histogram;
 

@@ -1,7 +1,7 @@
 //! What an operator should look at: kept once, however often the same is found.
 
 use bellwether_base::{Span, Timestamp};
-use bellwether_verdict::{AlertKind, Severity};
+use bellwether_scoring::{AlertKind, Severity};
 use rusqlite::{Connection, Row, params};
 
 use crate::query::Values;

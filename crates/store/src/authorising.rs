@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bellwether_acoustics::Comparison;
-use bellwether_judge::{DeviceVerdict, Evidence, EvidenceKind, weigh};
+use bellwether_enrich::{DeviceVerdict, Evidence, EvidenceKind, weigh};
 use serde_json::{Value, json};
 
 use crate::StoreError;

@@ -222,7 +222,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use bellwether_base::{Counters, Timestamp};
-    use bellwether_judge::{BlindRow, InputRow, Row, RunRow};
+    use bellwether_enrich::{BlindRow, InputRow, Row, RunRow};
 
     use super::*;
     use crate::{Query, Report, Retention, Writer};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bellwether_acoustics::{Comparison, Pauses};
 use bellwether_base::Span;
 use bellwether_clock::{Tolerance, Verdict, compare_clocks};
-use bellwether_judge::{DeviceVerdict, Evidence};
+use bellwether_enrich::{DeviceVerdict, Evidence};
 use rusqlite::params;
 use serde_json::{Value, json};
 

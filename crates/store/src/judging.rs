@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use bellwether_base::Timestamp;
-use bellwether_judge::{DeviceVerdict, Row};
-use bellwether_verdict::{
+use bellwether_enrich::{DeviceVerdict, Row};
+use bellwether_scoring::{
     AlertRow, Assessor, CampaignRow, Finding, ListChange, MemberRow, Memory, Outcome, ScoreRow, Stage,
     Standing, Subject,
 };

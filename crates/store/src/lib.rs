@@ -38,7 +38,7 @@ pub use alerts::Alert;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
-pub use bellwether_verdict::{AlertKind, Listed, Severity};
+pub use bellwether_scoring::{AlertKind, Listed, Severity};
 pub use class_file::{export_classes, import_classes};
 pub use classes::{CLASS_COLUMNS, Learned, Lesson};
 pub use error::StoreError;

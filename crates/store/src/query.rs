@@ -8,8 +8,8 @@ use bellwether_acoustics::Classes;
 use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
 use bellwether_fingerprint::Signatures;
-use bellwether_judge::Strictness;
-use bellwether_verdict::{LabelEvidence, Settings, Subject};
+use bellwether_enrich::Strictness;
+use bellwether_scoring::{LabelEvidence, Settings, Subject};
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
-use bellwether_verdict::{LabelEvidence, Layer, Listed, Standing, Subject, reputation};
+use bellwether_scoring::{LabelEvidence, Layer, Listed, Standing, Subject, reputation};
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Value, json};
 

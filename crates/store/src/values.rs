@@ -1,7 +1,7 @@
 //! From rows of the database to the values of a report, in the order of its columns.
 
 use bellwether_acoustics::{Classes, Pauses};
-use bellwether_verdict::Stage;
+use bellwether_scoring::Stage;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};

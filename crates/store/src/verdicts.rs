@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use bellwether_base::Timestamp;
-use bellwether_judge::{AccessSide, DeviceVerdict, Evidence, Row};
+use bellwether_enrich::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use bellwether_verdict::{AlertKind, Severity};
+use bellwether_scoring::{AlertKind, Severity};
 
 use crate::alerts::{Alert, keep, keep_unless_told};
 use crate::devices::{Subscriber, words};

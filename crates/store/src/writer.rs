@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_judge::{AuthorRow, CallEndRow, CallUpdate, FingerprintRow, Row};
-use bellwether_verdict::Assessor;
+use bellwether_enrich::{AuthorRow, CallEndRow, CallUpdate, FingerprintRow, Row};
+use bellwether_scoring::Assessor;
 
 use crate::judging::Judging;
 use crate::retention::{self, Retention};

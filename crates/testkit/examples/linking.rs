@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp};
-use bellwether_judge::{CallRow, CallTraits, FingerprintRow, Row};
+use bellwether_enrich::{CallRow, CallTraits, FingerprintRow, Row};
 use bellwether_store::Writer;
 use bellwether_testkit::Rng;
-use bellwether_verdict::{Assessor, Settings};
+use bellwether_scoring::{Assessor, Settings};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use rustix::fs::{Advice, fadvise};

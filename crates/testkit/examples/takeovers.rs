@@ -16,7 +16,7 @@ use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Endpoint, Ppm, Span, Timestamp, Transport};
 use bellwether_clock::{RegisterTimeline, read_clock};
 use bellwether_fingerprint::{Part, PrintHash};
-use bellwether_judge::{
+use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, DialPlan, NumberFacts, RegistrationRow, RegistrationUpdate, Row,
     StreamRow,
 };

@@ -1,7 +1,7 @@
 //! The files that operators hand in: configuration, inventory, labels, classes, lists, keys.
 
 use bellwether_cli::files;
-use bellwether_judge::{Brands, RiskyDestinations};
+use bellwether_enrich::{Brands, RiskyDestinations};
 
 use crate::rehearsal::tokeniser;
 

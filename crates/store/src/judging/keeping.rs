@@ -1,4 +1,4 @@
-use bellwether_verdict::{Scorecard, Settings, Stage};
+use bellwether_scoring::{Scorecard, Settings, Stage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 

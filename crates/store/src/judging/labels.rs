@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_base::Timestamp;
-use bellwether_verdict::{LabelEvidence, Layer, Subject};
+use bellwether_scoring::{LabelEvidence, Layer, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Calls;

@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, Span, Timestamp, Transport};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
-use bellwether_judge::{
+use bellwether_enrich::{
     AccessSide, Attested, CallRow, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
 };
-use bellwether_verdict::{
+use bellwether_scoring::{
     Account, CampaignRow, Home, Judged, LinkKind, LinkRow, Listed, Memory, PastCall, PlatformFacts, Stage,
     Standing, Subject,
 };

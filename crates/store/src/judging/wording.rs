@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_verdict::{Finding, SIGNALS};
+use bellwether_scoring::{Finding, SIGNALS};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
@@ -192,7 +192,7 @@ fn joined(phrase: &str, numbers: &[Value]) -> String {
 mod tests {
     use std::path::Path;
 
-    use bellwether_verdict::Evidence;
+    use bellwether_scoring::Evidence;
     use proptest::prelude::*;
 
     use super::*;

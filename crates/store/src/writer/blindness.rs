@@ -1,8 +1,8 @@
 //! Runs, and the times in which something could not be seen.
 
 use bellwether_base::{Loss, Span, Timestamp};
-use bellwether_judge::{BlindRow, RunRow};
-use bellwether_verdict::{AlertKind, Severity};
+use bellwether_enrich::{BlindRow, RunRow};
+use bellwether_scoring::{AlertKind, Severity};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::statements::nanos;

@@ -1,6 +1,6 @@
 //! Rows of devices' clocks: registrations and other timers with their observations, wall clocks, and the sensor's own.
 
-use bellwether_judge::{RegistrationRow, RegistrationUpdate, SensorClockRow, TimerRow, WallClockRow};
+use bellwether_enrich::{RegistrationRow, RegistrationUpdate, SensorClockRow, TimerRow, WallClockRow};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::statements::nanos;

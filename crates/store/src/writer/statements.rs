@@ -2,7 +2,7 @@
 
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::PrintHash;
-use bellwether_judge::{
+use bellwether_enrich::{
     Attested, AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
     Row, SightingRow, StreamRow,
 };

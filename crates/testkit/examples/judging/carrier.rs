@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, Span, Timestamp, Transport};
 use bellwether_fingerprint::PrintHash;
-use bellwether_judge::{
+use bellwether_enrich::{
     AccessSide, AttemptRow, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationRow,
     RegistrationUpdate, Row, StreamRow, TrunkPolicy,
 };

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
-use bellwether_judge::Row;
-use bellwether_verdict::{Assessor, NoMemory, Outcome, SIGNALS, Settings};
+use bellwether_enrich::Row;
+use bellwether_scoring::{Assessor, NoMemory, Outcome, SIGNALS, Settings};
 use rustix::time::{ClockId, clock_gettime};
 
 use carrier::{Carrier, SUBSCRIBERS, caller};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use bellwether_base::{Endpoint, Timestamp, Transport};
 use bellwether_fingerprint::{Part, PrintHash};
-use bellwether_judge::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
+use bellwether_enrich::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
 use bellwether_testkit::Rng;
 
 /// As the program has it.

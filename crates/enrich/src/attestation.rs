@@ -1,0 +1,330 @@
+//! Whether the tokens of a call hold against the call: freshness, parties, replay and signature (RFC 8224 section 6.2,
+//! RFC 8588, RFC 8946).
+
+use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
+use bellwether_tracker::{CallStarted, Claims};
+use bellwether_stir::{Certificates, Identity, Passport, Signature};
+
+use crate::number::canonical;
+
+/// How old a token may be when its call comes by, and how far ahead a signer's clock may be (RFC 8224 section 6.2.2 asks for
+/// 60 s).
+const FRESH_FOR: u64 = 60;
+
+/// Tokens remembered, so that a second use shows.
+const REMEMBERED: usize = 65_536;
+
+/// A B2BUA sends the token of the incoming leg on this soon, one that forwards unanswered calls when it has rung for long.
+const PASSED_ON_WITHIN: Span = Span::from_secs(200);
+
+/// What became of a call's tokens; in the order of the contract.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum PassportStatus {
+    /// There is none.
+    None,
+    /// All is well, and the signature holds.
+    Valid,
+    /// All is well as far as can be told without the signer's certificate.
+    Unverified,
+    /// Issued too long before the call, or after it.
+    Stale,
+    /// For other parties than the call's.
+    Mismatch,
+    /// Used for another call before.
+    Replay,
+    /// The signature does not hold.
+    Invalid,
+    /// Not of the form that the standards ask for.
+    Malformed,
+}
+
+impl PassportStatus {
+    /// All of them, from the best to the worst.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::Valid,
+        Self::Unverified,
+        Self::Stale,
+        Self::Mismatch,
+        Self::Replay,
+        Self::Invalid,
+        Self::Malformed,
+    ];
+
+    /// By its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Valid => "valid",
+            Self::Unverified => "unverified",
+            Self::Stale => "stale",
+            Self::Mismatch => "mismatch",
+            Self::Replay => "replay",
+            Self::Invalid => "invalid",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
+/// What a call's tokens amount to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attested {
+    /// The worst of its tokens'.
+    pub status: PassportStatus,
+    /// A, B or C, as its shaken token claims.
+    pub attestation: Option<&'static str>,
+    /// Who signed: the host of the certificate's address.
+    pub signer: Option<String>,
+    /// What the signer calls the origin.
+    pub origid: Option<String>,
+    /// The certificate's address: an operator's script may fetch what is missing.
+    pub x5u: Option<String>,
+    /// How long before the call it was signed, in seconds.
+    pub age_s: Option<i64>,
+    /// What is wrong, in words.
+    pub reasons: Vec<String>,
+    /// Departures from the canonical form, which tell one signer's program from another's.
+    pub slips: Vec<&'static str>,
+}
+
+/// Judges tokens; remembers those that were used.
+pub(crate) struct Tokens {
+    used: LruTable<u64, Use, 1>,
+    hash_key: HashKey,
+}
+
+/// What is known around a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// Calls that it belongs with.
+    pub(crate) legs: &'a [i64],
+    /// Whether one of the site's own servers sends it.
+    pub(crate) is_own: bool,
+    pub(crate) certificates: &'a Certificates,
+}
+
+/// Whether a call says by a div token that it is forwarded, and to whom it goes now (RFC 8946).
+fn has_div(call: &CallStarted) -> bool {
+    let claims = call.claims.as_deref();
+    claims.is_some_and(|claims| {
+        claims.passports.iter().any(|p| p.ppt.starts_with("div") && mismatch(p, call, claims).is_none())
+    })
+}
+
+/// The first use of a token.
+struct Use {
+    call: i64,
+    at: Timestamp,
+    /// Where its INVITE went.
+    destination: Endpoint,
+}
+
+impl Tokens {
+    pub(crate) fn new(hash_key: HashKey) -> Self {
+        Self { used: LruTable::new(REMEMBERED), hash_key }
+    }
+
+    /// Judges the tokens of a call.
+    pub(crate) fn judge(&mut self, call: &CallStarted, context: &Context<'_>) -> Option<Attested> {
+        let claims = call.claims.as_deref().filter(|claims| !claims.passports.is_empty())?;
+        let shaken = claims.passports.iter().find(|p| p.ppt == "shaken");
+        let first = shaken.or(claims.passports.first())?;
+        let mut attested = Attested {
+            status: PassportStatus::Valid,
+            attestation: first.attest.map(|a| a.letter()),
+            signer: Some(first.signer().to_owned()).filter(|s| !s.is_empty()),
+            origid: first.origid.clone(),
+            x5u: Some(first.x5u.clone()).filter(|x| !x.is_empty()),
+            age_s: first.iat.and_then(|iat| seconds(call.started_at).checked_sub(iat)),
+            reasons: Vec::new(),
+            slips: Vec::new(),
+        };
+        let mut seen: Vec<&[u8]> = Vec::new();
+        for passport in &claims.passports {
+            // The same token twice in one message is one token.
+            if seen.contains(&passport.signature.as_slice()) {
+                continue;
+            }
+            seen.push(&passport.signature);
+            let (status, reason) = self.one(passport, call, claims, context);
+            attested.status = attested.status.max(status);
+            attested.reasons.extend(reason.filter(|reason| !attested.reasons.contains(reason)));
+            attested.slips.extend(passport.slips.iter().filter(|s| !s.is_fatal()).map(|s| s.name()));
+        }
+        Some(attested)
+    }
+
+    fn one(
+        &mut self,
+        passport: &Passport,
+        call: &CallStarted,
+        claims: &Claims,
+        context: &Context<'_>,
+    ) -> (PassportStatus, Option<String>) {
+        if passport.is_malformed() {
+            let slips: Vec<&str> = passport.slips.iter().filter(|s| s.is_fatal()).map(|s| s.name()).collect();
+            return (PassportStatus::Malformed, Some(format!("malformed: {}", slips.join(", "))));
+        }
+        let completed;
+        let passport = match completed_from(passport, call) {
+            Some(whole) => {
+                completed = whole;
+                &completed
+            }
+            None => passport,
+        };
+        let signature = context.certificates.verify(passport, call.started_at);
+        let invalid = match signature {
+            Signature::Valid | Signature::NoCertificate => None,
+            Signature::Wrong => Some("the signature does not fit the token"),
+            Signature::Expired => Some("the certificate was not valid at the time of the call"),
+            Signature::Untrusted => Some("no trusted authority vouches for the certificate"),
+        };
+        let is_replay = self.is_replay(passport, call, context);
+        if let Some(reason) = invalid {
+            return (PassportStatus::Invalid, Some(reason.to_owned()));
+        }
+        if is_replay {
+            return (PassportStatus::Replay, Some("the token was used for another call before".to_owned()));
+        }
+        if let Some(reason) = mismatch(passport, call, claims) {
+            return (PassportStatus::Mismatch, Some(reason));
+        }
+        if let Some(iat) = passport.iat {
+            // What is further off than a number can tell is stale too.
+            let age = seconds(call.started_at).checked_sub(iat).unwrap_or(i64::MAX);
+            if age.unsigned_abs() > FRESH_FOR {
+                let words = if age > 0 { "before" } else { "after" };
+                let reason = format!("issued {} s {words} the call", age.unsigned_abs());
+                return (PassportStatus::Stale, Some(reason));
+            }
+        }
+        let status =
+            if signature == Signature::Valid { PassportStatus::Valid } else { PassportStatus::Unverified };
+        (status, None)
+    }
+
+    /// Whether the token, or its claims under another signature, came with another call that this one is no leg of.
+    fn is_replay(&mut self, passport: &Passport, call: &CallStarted, context: &Context<'_>) -> bool {
+        let Context { legs, is_own, .. } = *context;
+        let mut keys = vec![self.hash_key.parts(&[b"signature", &passport.signature])];
+        if let (Some(origid), Some(iat), Some(orig)) = (&passport.origid, passport.iat, &passport.orig) {
+            let dest: Vec<&str> = passport.dest.iter().map(Identity::user).collect();
+            let iat = iat.to_le_bytes();
+            let dest = dest.join(",");
+            let parts: [&[u8]; 5] =
+                [b"claims", origid.as_bytes(), &iat, orig.user().as_bytes(), dest.as_bytes()];
+            keys.push(self.hash_key.parts(&parts));
+        }
+        let mut is_replay = false;
+        for key in keys {
+            let Some(slot) = self.used.find(key, &key) else {
+                let first = Use { call: call.call, at: call.started_at, destination: call.flow.dst };
+                self.used.insert(key, key, first, 0, call.started_at);
+                continue;
+            };
+            self.used.touch(slot, 0, call.started_at);
+            let Some((_, first)) = self.used.get(slot) else { continue };
+            // A B2BUA with two addresses is known as one of the site's own; a div token says that somebody forwards.
+            let is_from_there = first.destination.ip() == call.flow.src.ip() || is_own || has_div(call);
+            let is_passed_on = is_from_there && call.started_at.since(first.at) <= PASSED_ON_WITHIN;
+            is_replay |= first.call != call.call && !legs.contains(&first.call) && !is_passed_on;
+        }
+        is_replay
+    }
+}
+
+fn seconds(at: Timestamp) -> i64 {
+    at.as_nanos().div_euclid(1_000_000_000)
+}
+
+/// A compact token with what the message says.
+fn completed_from(passport: &Passport, call: &CallStarted) -> Option<Passport> {
+    // The claims of an extension do not follow from the message: ATIS-1000074 asks for the full form.
+    if !passport.is_compact || !passport.ppt.is_empty() {
+        return None;
+    }
+    let date = call.instances.iter().find(|e| e.kind == "date").and_then(|e| e.clock)?;
+    let identity = |user: &str, host: &str| {
+        let number = canonical(user);
+        let digits = number.trim_start_matches('+');
+        if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+            Identity::Number(digits.to_owned())
+        } else {
+            Identity::Uri(format!("sip:{user}@{host}"))
+        }
+    };
+    let caller = call.asserted.as_ref().unwrap_or(&call.from);
+    let mut whole = passport.clone();
+    whole.complete(
+        identity(&caller.user, &caller.host),
+        identity(&call.to.user, &call.to.host),
+        seconds(date.at),
+    );
+    Some(whole)
+}
+
+/// How a token's parties differ from the call's.
+fn mismatch(passport: &Passport, call: &CallStarted, claims: &Claims) -> Option<String> {
+    let asserted = call.asserted.as_ref().filter(|a| !a.user.is_empty());
+    if let Some(orig) = &passport.orig {
+        let is_caller = asserted.is_some_and(|a| is_same(orig, &a.user))
+            || (asserted.is_none() && is_same(orig, &call.from.user));
+        if !is_caller {
+            return Some("orig is not the caller".to_owned());
+        }
+    }
+    let is_called = |who: &Identity| is_same(who, &call.to.user) || is_same(who, &call.request_user);
+    if passport.is_compact || passport.dest.iter().any(is_called) {
+        return None;
+    }
+    // A call that was diverted has a div token from whom the shaken token names to whom it goes now (RFC 8946 section 4).
+    let divs: Vec<&Passport> = claims.passports.iter().filter(|p| p.ppt.starts_with("div")).collect();
+    let leads_on = |from: &Identity| {
+        let mut at = from.clone();
+        for _ in 0..divs.len() {
+            let step = divs.iter().find(|p| p.div.as_ref().is_some_and(|d| is_same(d, at.user())));
+            match step.and_then(|p| p.dest.first()) {
+                Some(next) => at = next.clone(),
+                None => return false,
+            }
+            if is_called(&at) {
+                return true;
+            }
+        }
+        false
+    };
+    if passport.dest.iter().any(leads_on) {
+        return None;
+    }
+    Some(if claims.is_diverted {
+        "dest is not the called: the call was diverted, and no div token says so".to_owned()
+    } else {
+        "dest is not the called".to_owned()
+    })
+}
+
+/// Whether a token's name and a user part are one number, one of them perhaps in national form, or one name.
+fn is_same(identity: &Identity, user: &str) -> bool {
+    let bare = |text: &str| canonical(text).trim_start_matches(['+', '0']).to_owned();
+    let named = percent_decoded(identity.user().as_bytes());
+    let (a, b) = (bare(&String::from_utf8_lossy(&named)), bare(user));
+    if a.is_empty() || b.is_empty() {
+        return false;
+    }
+    let (short, long) = if a.len() <= b.len() { (&a, &b) } else { (&b, &a) };
+    let is_number = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
+    a == b
+        || (short.len() >= 7
+            && long.len() - short.len() <= 3
+            && is_number(short)
+            && is_number(long)
+            && long.ends_with(short.as_str()))
+}

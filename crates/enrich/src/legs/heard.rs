@@ -1,0 +1,99 @@
+//! Streams of calls: a relay sends on what it hears from the same source.
+
+use bellwether_base::{FlowKey, Span, Timestamp};
+use bellwether_tracker::{Side, StreamFact};
+use smallvec::SmallVec;
+
+use super::leg::Leg;
+use super::{Legs, Link, MOST_LEGS};
+
+/// Sources below are counted rather than drawn at random, so that many streams have them.
+const RANDOM_SSRC: u32 = 0x1_0000;
+
+/// A packet is relayed within this time, and both halves of its stream end within that: a side that is told to stop goes on for a while.
+const RELAYED_IN: Span = Span::from_millis(100);
+const ENDS_IN: Span = Span::from_secs(1);
+
+/// A stream of a call.
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    call: i64,
+    /// Whose voice it is.
+    sender: Option<Side>,
+    flow: FlowKey,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Legs {
+    /// A stream of a call. A relay sends on what it hears from the same source.
+    pub(crate) fn hears(&mut self, stream: &StreamFact) -> Vec<Link> {
+        let mut links = Vec::new();
+        let Some(call) = stream.call.filter(|_| stream.ssrc >= RANDOM_SSRC) else { return links };
+        let heard = Heard {
+            call,
+            sender: stream.sender,
+            flow: stream.flow,
+            first: stream.first_seen,
+            last: stream.last_seen,
+        };
+        let key = self.hash(&[b"source", &stream.ssrc.to_le_bytes()]);
+        let (slot, _) = self.heard.find_or_insert(key, key, stream.last_seen);
+        self.heard.touch(slot, 0, stream.last_seen);
+        let Some((_, known)) = self.heard.get_mut(slot) else { return links };
+        match known.iter().position(|known| known.call == call && known.flow == heard.flow) {
+            Some(place) => known.get_mut(place).into_iter().for_each(|known| *known = heard),
+            None if known.len() < MOST_LEGS => known.push(heard),
+            // A source that many calls have is a recorded one.
+            None => return links,
+        }
+        let known = known.clone();
+        // It comes from one stream, and goes on as one: where several could be it, none is.
+        let relations: [fn(&Heard, &Heard) -> bool; 4] =
+            [is_relayed_as, |a, b| is_relayed_as(b, a), has_moved_to, is_the_same_elsewhere];
+        for is_related in relations {
+            let mut found: SmallVec<[i64; 4]> = known
+                .iter()
+                .filter(|other| other.call != call && is_related(other, &heard))
+                .filter(|other| {
+                    self.leg(other.call).zip(self.leg(call)).is_some_and(|(a, b)| follow_each_other(a, b))
+                })
+                .map(|other| other.call)
+                .collect();
+            found.sort_unstable();
+            found.dedup();
+            if let [other] = found.as_slice() {
+                self.link(*other, call, &mut links);
+            }
+        }
+        links
+    }
+}
+
+/// Whether a stream is sent on, by where it goes, as another of the same source. It is the voice of the same side there: whoever sends
+/// it back is an echo.
+fn is_relayed_as(a: &Heard, b: &Heard) -> bool {
+    let is_at_once = a.first <= b.last && b.first <= a.last;
+    let is_sent_on = a.flow.dst.ip() == b.flow.src.ip() && a.flow.src.ip() != b.flow.src.ip();
+    is_at_once && is_sent_on && a.sender == b.sender
+}
+
+/// Whether two streams begin and end as one, of one source and one side, on ways that share no host: a border controller of two addresses.
+fn is_the_same_elsewhere(a: &Heard, b: &Heard) -> bool {
+    let is_near = |a: Timestamp, b: Timestamp, by: Span| a <= b + by && b <= a + by;
+    let is_apart = a.flow.src.ip() != b.flow.src.ip() && a.flow.dst.ip() != b.flow.dst.ip();
+    is_apart
+        && a.sender == b.sender
+        && is_near(a.first, b.first, RELAYED_IN)
+        && is_near(a.last, b.last, ENDS_IN)
+}
+
+/// Whether a source has sent to one place in one call and to another in the other.
+fn has_moved_to(a: &Heard, b: &Heard) -> bool {
+    a.flow.src == b.flow.src && a.flow.dst != b.flow.dst
+}
+
+/// Whether two calls last at one time, and one goes on as the other or each has a way of its own.
+fn follow_each_other(a: &Leg, b: &Leg) -> bool {
+    a.overlaps(b) && (a.goes_on_as(b) || b.goes_on_as(a) || a.is_apart_from(b))
+}

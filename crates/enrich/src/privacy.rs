@@ -1,0 +1,299 @@
+use bellwether_base::HashKey;
+use bellwether_tracker::Party;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::mask::{Mask, is_address};
+use crate::number::canonical;
+
+/// Whether personal data is stored readable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Privacy {
+    /// As keyed tokens.
+    #[default]
+    Tokens,
+    /// As it stands on the wire, because the operator asked for it.
+    Clear,
+}
+
+/// Which local numbers are different parties although they are spelled alike. Global numbers (`+` and digits) and names are one party
+/// each, wherever they stand: agents write many hosts into one person's address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LocalNumbers {
+    /// Those of different phone-contexts (RFC 3966), and extensions of different domains: each customer of a provider has a 101.
+    #[default]
+    ByDomain,
+    /// Those of different phone-contexts: all domains of this site share one set of extensions.
+    ByContext,
+    /// None.
+    Alike,
+}
+
+/// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
+/// to 128 bits of a user, and to 64 of what many calls share. The space of phone numbers is small, so only the key's secrecy protects them.
+#[derive(Clone)]
+pub struct Tokeniser {
+    mac: Hmac<Sha256>,
+    privacy: Privacy,
+    local_numbers: LocalNumbers,
+    /// Of Call-IDs as they were on the wire.
+    wire_key: HashKey,
+}
+
+impl Tokeniser {
+    /// With the installation's key.
+    #[must_use]
+    pub fn new(key: &[u8; 32], privacy: Privacy) -> Self {
+        // RFC 2104 pads short keys with zeros to the block, which makes the length one that cannot be refused.
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(key);
+        let mac = Hmac::<Sha256>::new(&block.into());
+        let mut of_wire = mac.clone();
+        of_wire.update(b"call id");
+        let of_wire: [u8; 32] = of_wire.finalize().into_bytes().into();
+        let wire_key = HashKey::new(of_wire.first_chunk().copied().unwrap_or_default());
+        Self { mac, privacy, local_numbers: LocalNumbers::default(), wire_key }
+    }
+
+    /// Tells local numbers apart in this way.
+    #[must_use]
+    pub fn telling_apart(self, local_numbers: LocalNumbers) -> Self {
+        Self { local_numbers, ..self }
+    }
+
+    /// The key's public name: which key a database belongs to, without telling the key.
+    #[must_use]
+    pub fn key_id(&self) -> String {
+        self.token(b"key id", b"")
+    }
+
+    /// Token of a user part.
+    #[must_use]
+    pub fn user(&self, user: &str) -> String {
+        match self.privacy {
+            Privacy::Clear => user.to_owned(),
+            Privacy::Tokens if user.is_empty() => String::new(),
+            Privacy::Tokens => self.token(b"user", canonical(user).as_bytes()),
+        }
+    }
+
+    /// Token of a party: of its user part, and of where that is local, if it is.
+    #[must_use]
+    pub fn party(&self, party: &Party) -> String {
+        match (self.privacy, self.local_numbers.place_of(party)) {
+            (Privacy::Tokens, Some(place)) => {
+                self.token(b"user", [&canonical(&party.user), "\0", &place].concat().as_bytes())
+            }
+            _ => self.user(&party.user),
+        }
+    }
+
+    /// The host of an address. Only its own user part is masked in it, so that an address is one text in whatever message it
+    /// stands.
+    #[must_use]
+    pub fn host_of(&self, party: &Party) -> String {
+        if is_address(&party.host) {
+            return party.host.clone();
+        }
+        Mask::new(self, &std::iter::once(party.user.clone()).collect()).host(&party.host)
+    }
+
+    /// A host that stands alone: without a dot it may be a user whose host was left out.
+    pub(crate) fn lone_host(&self, party: &Party) -> String {
+        let is_name = !party.host.contains(['.', ':']) && !party.host.is_empty();
+        if is_name { self.user(&party.host) } else { self.host_of(party) }
+    }
+
+    /// An address, its user part a token.
+    #[must_use]
+    pub fn address(&self, party: &Party) -> String {
+        if party.user.is_empty() {
+            return ["sip:", &self.lone_host(party)].concat();
+        }
+        if party.host.is_empty() {
+            // A number in a tel URI (RFC 3966), or a text that is no URI at all.
+            let is_number = party.user.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c));
+            return [if is_number { "tel:" } else { "" }, &self.party(party)].concat();
+        }
+        // Pieces put together in one go: each call has several addresses.
+        ["sip:", &self.party(party), "@", &self.host_of(party)].concat()
+    }
+
+    /// Token of a number without its last three digits: numbers dialled one after the other share it.
+    #[must_use]
+    pub fn neighbourhood(&self, user: &str) -> Option<String> {
+        let number = canonical(user);
+        let is_long = number.len() >= 7 && number.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit());
+        is_long.then(|| self.group(b"neighbourhood", &number.as_bytes()[..number.len() - 3]))
+    }
+
+    /// Token of who claims to call and from which first hop.
+    #[must_use]
+    pub fn origin(&self, user: &str, host: &str, first_via: &str) -> String {
+        self.group(b"origin", [&canonical(user), "\0", host, "\0", first_via].concat().as_bytes())
+    }
+
+    /// Token of what one installation's calls share.
+    #[must_use]
+    pub fn deployment(&self, parts: &[&str]) -> String {
+        self.group(b"deployment", parts.join("\0").as_bytes())
+    }
+
+    /// Whether personal data stays readable.
+    #[must_use]
+    pub const fn privacy(&self) -> Privacy {
+        self.privacy
+    }
+
+    /// A Call-ID as it was on the wire, as a number that tells nobody what it was: a call whose Call-ID was masked is found
+    /// by it.
+    #[must_use]
+    pub fn wire_id(&self, call_id: &str) -> i64 {
+        self.wire_key.identity(&[call_id.as_bytes()])
+    }
+
+    fn digest(&self, domain: &[u8], text: &[u8]) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        mac.update(domain);
+        mac.update(&[0]);
+        mac.update(text);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// Of one user, of whom there may be hundreds of millions: 128 bits.
+    fn token(&self, domain: &[u8], text: &[u8]) -> String {
+        hexadecimal(&self.digest(domain, text)[..16])
+    }
+
+    /// Of what many calls share, as fingerprints are: 64 bits. Each call has four of them.
+    fn group(&self, domain: &[u8], text: &[u8]) -> String {
+        hexadecimal(&self.digest(domain, text)[..8])
+    }
+}
+
+pub(crate) fn hexadecimal(octets: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * octets.len());
+    for octet in octets {
+        out.push(char::from(b"0123456789abcdef"[usize::from(octet >> 4)]));
+        out.push(char::from(b"0123456789abcdef"[usize::from(octet & 15)]));
+    }
+    out
+}
+
+/// Digits of the longest extension; from seven on it may be a subscriber's number, which is one wherever it stands.
+const LONGEST_EXTENSION: usize = 6;
+
+impl LocalNumbers {
+    /// Where a party's number is local: its phone-context, else its domain if it is an extension. An address names no domain: an extension
+    /// at one is of whoever it is of elsewhere.
+    fn place_of(self, party: &Party) -> Option<String> {
+        let number = canonical(&party.user);
+        if self == Self::Alike || number.starts_with('+') {
+            return None;
+        }
+        let is_dialled = |number: &str| {
+            number.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#')) && !number.is_empty()
+        };
+        if !is_dialled(&number) {
+            return None;
+        }
+        let context = party.user.split(';').skip(1).find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.eq_ignore_ascii_case("phone-context").then_some(value)
+        });
+        let place = match context {
+            Some(context) => canonical(context),
+            None if self == Self::ByContext || number.len() > LONGEST_EXTENSION => return None,
+            None if is_address(&party.host) || !party.host.contains('.') => return None,
+            None => party.host.clone(),
+        };
+        let place = place.trim_end_matches('.').to_ascii_lowercase();
+        (!place.is_empty()).then_some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(user: &str, host: &str) -> Party {
+        Party { user: user.to_owned(), host: host.to_owned(), display: String::new() }
+    }
+
+    #[test]
+    fn extensions_of_two_domains_and_local_numbers_of_two_contexts_are_two_parties() {
+        let by_domain = tokens(Privacy::Tokens);
+        let by_context = tokens(Privacy::Tokens).telling_apart(LocalNumbers::ByContext);
+        let alike = tokens(Privacy::Tokens).telling_apart(LocalNumbers::Alike);
+        let is_one = |t: &Tokeniser, a: &Party, b: &Party| t.party(a) == t.party(b);
+        let domains = (party("101", "a.example.net"), party("101", "b.example.net"));
+        let contexts = (party("7042;phone-context=+1212", "gw"), party("7042;phone-context=+1415", "gw"));
+        let long = (
+            party("5550188;phone-context=a.example.net", ""),
+            party("5550188;phone-context=b.example.net", ""),
+        );
+        for (t, by) in
+            [(&by_domain, [false, false, false]), (&by_context, [true, false, false]), (&alike, [true; 3])]
+        {
+            let [domain, context, longer] = by;
+            assert_eq!(is_one(t, &domains.0, &domains.1), domain);
+            assert_eq!(is_one(t, &contexts.0, &contexts.1), context);
+            assert_eq!(is_one(t, &long.0, &long.1), longer);
+            // Whatever stands around it, one party is one.
+            assert!(is_one(t, &party("101", "A.example.net."), &party("101", "a.example.net")));
+            assert!(is_one(t, &party("7042;phone-context=+1-212", "x"), &contexts.0));
+            assert!(is_one(
+                t,
+                &party("101;phone-context=a.example.net", ""),
+                &party("101;phone-context=A.EXAMPLE.net", "h")
+            ));
+            for user in ["+12125550188", "2125550188", "alice", "anonymous", ""] {
+                assert!(is_one(t, &party(user, "a.example.net"), &party(user, "b.example.net")), "{user}");
+                assert_eq!(t.party(&party(user, "a.example.net")), t.user(user), "{user}");
+            }
+            for host in ["10.0.0.1", "[2001:db8::1]", "pbx", ""] {
+                assert_eq!(t.party(&party("101", host)), t.user("101"), "{host}");
+            }
+        }
+        let (one, other) = (by_domain.address(&domains.0), by_domain.address(&domains.1));
+        assert_eq!(one, format!("sip:{}@a.example.net", by_domain.party(&domains.0)));
+        assert_ne!(one.split('@').next(), other.split('@').next());
+        assert_eq!(
+            by_domain.party(&party("101;phone-context=a.example.net", "")),
+            by_domain.party(&domains.0)
+        );
+    }
+
+    fn tokens(privacy: Privacy) -> Tokeniser {
+        Tokeniser::new(&[9; 32], privacy)
+    }
+
+    #[test]
+    fn one_number_has_one_token_however_it_is_written() {
+        let t = tokens(Privacy::Tokens);
+        assert_eq!(t.user("+49 (30) 123-456"), t.user("+4930123456"));
+        assert_eq!(t.user("004930123456"), t.user("+4930123456"));
+        assert_ne!(t.user("+4930123456"), t.user("+4930123457"));
+        assert_ne!(t.user("+4930123456"), Tokeniser::new(&[8; 32], Privacy::Tokens).user("+4930123456"));
+        assert_eq!(t.neighbourhood("+4930123456"), t.neighbourhood("+4930123999"));
+        assert_eq!(t.user("alice").len(), 32);
+    }
+
+    #[test]
+    fn an_address_without_a_host_is_a_number_or_a_text() {
+        let t = tokens(Privacy::Clear);
+        let of = |user: &str, host: &str| {
+            t.address(&Party { user: user.into(), host: host.into(), display: String::new() })
+        };
+        assert_eq!((of("263734", "").as_str(), of("+4930", "").as_str()), ("tel:263734", "tel:+4930"));
+        assert_eq!((of("None", "").as_str(), of("200", "a.example").as_str()), ("None", "sip:200@a.example"));
+    }
+
+    #[test]
+    fn a_call_id_is_told_by_its_wire_form_alone() {
+        let t = tokens(Privacy::Tokens);
+        assert_eq!(t.wire_id("4930123456@h"), t.wire_id("4930123456@h"));
+        assert_ne!(t.wire_id("4930123456@h"), t.wire_id("4930123457@h"));
+        assert!(t.wire_id("a") >= 0);
+    }
+}

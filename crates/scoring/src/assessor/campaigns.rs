@@ -1,0 +1,429 @@
+//! Campaigns: found, joined, left, merged.
+
+use std::sync::Arc;
+
+use bellwether_base::{SlotId, Timestamp};
+use bellwether_enrich::InstanceRow;
+
+use super::membership::has_roots;
+use super::{AlertRow, Assessor, CampaignRow, Membership, Outcome};
+use crate::campaign::LinkKind;
+use crate::memory::Memory;
+use crate::open::{InPool, Known, SURE};
+use crate::outcome::LinkRow;
+use crate::pool::{PLAYS_A_RECORDING, Pool, PoolKind};
+use crate::standing::{Layer, Subject};
+use crate::{AlertKind, Severity};
+
+/// Share of the answered calls of a pool that belong to one campaign, from which on the rest does too.
+const DOMINATES: f64 = 0.6;
+
+/// Letters of a campaign's name: none that are taken for others when read out.
+const LETTERS: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzx";
+
+impl Assessor {
+    /// The pool of a kind and key; its name is made only where it is not there.
+    pub(super) fn pool(
+        &mut self,
+        (kind, key): (PoolKind, u64),
+        name: &dyn Fn() -> String,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> SlotId {
+        if let Some(slot) = self.pools.slot(key) {
+            self.pools.mark_used(slot);
+            return slot;
+        }
+        let name = name();
+        // What has a standing is known by one key as a pool and as a subject.
+        let standing = matches!(kind, PoolKind::Fingerprint | PoolKind::Deployment).then_some(key);
+        let lead = self.keys.lead(kind, &name);
+        let mut pool = Pool::new(kind, name, standing, lead);
+        let campaign = self.leads.value(lead).copied();
+        if let Some(campaign) = campaign.filter(|campaign| self.is_running(*campaign, memory, out)) {
+            pool.leads_to(campaign);
+        }
+        self.pools.insert(key, key, pool, 0, self.now).0
+    }
+
+    pub(super) fn campaign_slot(
+        &mut self,
+        campaign: i64,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> Option<SlotId> {
+        let key = campaign.cast_unsigned();
+        if let Some(slot) = self.campaigns.find(key) {
+            self.campaigns.mark_used(slot);
+            return Some(slot);
+        }
+        let known = memory.campaign(campaign)?;
+        Some(self.remember(known, out))
+    }
+
+    fn remember(&mut self, row: CampaignRow, out: &mut Vec<Outcome>) -> SlotId {
+        let (slot, gone) = self.campaigns.insert(row.campaign.cast_unsigned(), row, self.now);
+        out.extend(gone.map(|row| Outcome::Campaign(Box::new(row))));
+        slot
+    }
+
+    /// Whether a campaign goes on: one that made no call for long is over.
+    fn is_running(&mut self, campaign: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) -> bool {
+        let (now, ends_after) = (self.now, self.settings.campaigns.ends_after);
+        let slot = self.campaign_slot(campaign, memory, out);
+        let campaign = slot.and_then(|slot| self.campaigns.get(slot));
+        campaign.is_some_and(|c| now.since(c.last_seen) <= ends_after)
+    }
+
+    pub(super) fn campaign_name(
+        &mut self,
+        campaign: i64,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> Option<Arc<str>> {
+        let slot = self.campaign_slot(campaign, memory, out)?;
+        self.campaigns.get(slot).map(|c| c.name.clone())
+    }
+
+    /// The campaign that a call belongs to, and how sure that is.
+    pub(super) fn member(&self, call: i64) -> Option<(i64, f64)> {
+        self.members.value(call.cast_unsigned()).map(|m| (m.campaign, m.strength))
+    }
+
+    /// The membership of a call, if it has one.
+    pub(super) fn membership(&self, call: i64) -> Option<Membership> {
+        self.members.value(call.cast_unsigned()).cloned()
+    }
+
+    /// A call of before this run belongs to a campaign.
+    pub(super) fn recall_member(
+        &mut self,
+        call: i64,
+        (campaign, strength, why): (i64, f64, String),
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(name) = self.campaign_name(campaign, memory, out) else { return };
+        let membership = Membership { campaign, name, strength, why: why.into() };
+        let key = call.cast_unsigned();
+        self.members.insert(key, key, membership.clone(), 0, self.now);
+        if let Some(call) = self.opened(call) {
+            call.membership = Some(membership);
+        }
+    }
+
+    /// Looks at a pool again if there is enough news.
+    pub(super) fn look_if_due(&mut self, slot: SlotId, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        let (fewest, window) = (self.settings.campaigns.fewest_calls, self.settings.campaigns.window);
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        // What an earlier run concluded of calls that are read again stands, of their pools as well.
+        if !pool.is_due(fewest) || pool.is_settled() {
+            return;
+        }
+        let is_turn = pool.is_turn();
+        if is_turn {
+            self.refresh(slot);
+        }
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        pool.look(self.now, window, &self.honest_rates);
+        let (mut is_campaign, mut dominant) = self.shows(slot);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        let is_new = pool.campaign().is_none();
+        if is_new && !is_campaign && dominant.is_none() {
+            return;
+        }
+        // Nobody is accused by what was so a while ago.
+        if is_new && !is_turn {
+            self.refresh(slot);
+            let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+            pool.look(self.now, window, &self.honest_rates);
+            (is_campaign, dominant) = self.shows(slot);
+            if !is_campaign && dominant.is_none() {
+                return;
+            }
+        }
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        let (kind, name) = (pool.kind, pool.name.clone());
+        if is_new {
+            let first = pool.candidates().next().map_or(0, |c| c.call);
+            let founder = LinkKind::from(kind).name();
+            let Some(campaign) = dominant.or_else(|| self.found(founder, first, memory, out)) else { return };
+            self.bind(slot, campaign, out);
+        }
+        let Some((_, pool)) = self.pools.get(slot) else { return };
+        let Some(campaign) = pool.campaign() else { return };
+        if is_campaign {
+            let pattern = pool.pattern.clone();
+            let shared = format!("{} calls share {}", pattern.calls(), words(kind, &name));
+            self.link(campaign, LinkRow { kind: kind.into(), evidence: shared }, memory, out);
+            for kind in pattern.kinds() {
+                let link = LinkRow { kind: *kind, evidence: pattern.words(*kind) };
+                self.link(campaign, link, memory, out);
+            }
+        }
+        // Members are considered again when they end, and now and then: somebody may have got roots since.
+        self.consider_all(slot, campaign, is_turn || is_new, memory, out);
+        self.announce(campaign, memory, out);
+    }
+
+    /// Asks what is known by now of the callers of a pool, and where its calls belong.
+    fn refresh(&mut self, slot: SlotId) {
+        if let Some((_, pool)) = self.pools.get(slot) {
+            self.foresee_calls(pool);
+        }
+        let (callers, members, keys, now) = (&self.callers, &self.members, &self.keys, self.now);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        pool.refresh(|candidate| {
+            if let Some(of) = callers.value_from(candidate.caller_at, candidate.caller) {
+                candidate.is_rooted = has_roots(&of.account, candidate, keys, now);
+                candidate.is_fresh = of.account.is_fresh();
+            }
+            let member = members.value(candidate.call.cast_unsigned());
+            candidate.campaign = member.map(|membership| membership.campaign);
+        });
+    }
+
+    /// Whether what a pool shows is a campaign, and the campaign that hardly anybody else shares it with.
+    fn shows(&self, slot: SlotId) -> (bool, Option<i64>) {
+        let Some((_, pool)) = self.pools.get(slot) else { return (false, None) };
+        let settings = &self.settings.campaigns;
+        let kinds = if self.specificity(pool) > 0.3 { settings.kinds.0 } else { settings.kinds.1 };
+        // Numbers of one block are called by honest people too, unless they are dialled in turn.
+        let is_campaign = pool.pattern.is_campaign(settings.fewest_calls, kinds)
+            && (pool.kind != PoolKind::DialledBlock || pool.pattern.has(LinkKind::Sequence));
+        let dominant = pool
+            .dominant
+            .filter(|(_, share)| pool.kind != PoolKind::DialledBlock && *share >= DOMINATES)
+            .map(|(campaign, _)| campaign);
+        (is_campaign, dominant)
+    }
+
+    /// A pool leads to a campaign.
+    pub(super) fn lead(&mut self, key: u64, campaign: i64) {
+        match self.leads.slot(key) {
+            Some(slot) => {
+                if let Some((_, of)) = self.leads.get_mut(slot) {
+                    *of = campaign;
+                }
+                self.leads.mark_used(slot);
+            }
+            None => {
+                self.leads.insert(key, key, campaign, 0, self.now);
+            }
+        }
+    }
+
+    /// The pool's calls belong to a campaign from now on.
+    fn bind(&mut self, slot: SlotId, campaign: i64, out: &mut Vec<Outcome>) {
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        pool.leads_to(campaign);
+        let lead = pool.lead;
+        self.lead(lead, campaign);
+        out.push(Outcome::Key { key: lead.cast_signed(), campaign });
+    }
+
+    /// A new campaign, named after what it was found by and its first call.
+    pub(super) fn found(
+        &mut self,
+        by: &str,
+        first: i64,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> Option<i64> {
+        let campaign = self.keys.campaign(by, first);
+        if self.campaign_slot(campaign, memory, out).is_some() {
+            return Some(campaign);
+        }
+        let mut name = String::from("c-");
+        for place in 0..8 {
+            let letter = (campaign.cast_unsigned() >> (5 * place)) as usize % LETTERS.len();
+            name.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'x')));
+        }
+        let row = CampaignRow {
+            campaign,
+            name: name.into(),
+            found_at: self.now,
+            first_seen: self.now,
+            last_seen: self.now,
+            calls: 0,
+            is_confirmed: false,
+            told: 0,
+            parted_from: None,
+            links: Vec::new(),
+        };
+        // Whatever speaks of it comes behind it.
+        out.push(Outcome::Campaign(Box::new(row.clone())));
+        self.remember(row, out);
+        Some(campaign)
+    }
+
+    /// Tells of a campaign once it has links and calls; once more when a label confirms it.
+    pub(super) fn announce(&mut self, campaign: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
+        let Some(row) = self.campaigns.get_mut(slot) else { return };
+        if row.calls == 0 {
+            return;
+        }
+        let is_confirmed = row.links.iter().any(|link| link.kind == LinkKind::Label);
+        row.is_confirmed |= is_confirmed;
+        let tells = if row.is_confirmed { 2 } else { 1 };
+        if row.told >= tells {
+            return;
+        }
+        row.told = tells;
+        let at = self.now;
+        let words: Vec<&str> = row.links.iter().map(|link| link.evidence.as_str()).collect();
+        out.push(Outcome::Alert(Box::new(AlertRow {
+            at,
+            kind: AlertKind::CampaignFound,
+            severity: if row.is_confirmed { Severity::Critical } else { Severity::Warning },
+            subject: row.name.to_string(),
+            message: words.join("; "),
+            call: None,
+            campaign: Some(row.name.to_string()),
+        })));
+        self.campaigns.is_news(slot);
+    }
+
+    /// Adds what holds a campaign together, or says it anew.
+    pub(super) fn link(
+        &mut self,
+        campaign: i64,
+        link: LinkRow,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
+        let Some(row) = self.campaigns.get_mut(slot) else { return };
+        match row.links.iter_mut().find(|known| known.kind == link.kind) {
+            Some(known) if *known == link => return,
+            Some(known) => *known = link,
+            None => row.links.push(link),
+        }
+        row.links.sort_by_key(|link| link.kind);
+        self.campaigns.is_news(slot);
+    }
+
+    /// A call that belongs to another campaign links both; answers the one that goes on. Where the two were parted it was taken for the
+    /// other's, and changes over.
+    pub(super) fn merge_by_call(
+        &mut self,
+        (call, at): (i64, Timestamp),
+        campaign: i64,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> i64 {
+        let Some((other, _)) = self.member(call).filter(|(of, _)| *of != campaign) else {
+            return campaign;
+        };
+        if !self.are_parted(other, campaign) {
+            return self.merge(
+                other,
+                campaign,
+                "a call of one plays the recording of the other",
+                memory,
+                out,
+            );
+        }
+        if let Some(name) = self.campaign_name(campaign, memory, out) {
+            self.leave(call, other, "it plays the recording of another", out);
+            let why = PLAYS_A_RECORDING.into();
+            self.join((call, at), Membership { campaign, name, strength: SURE, why }, memory, out);
+        }
+        campaign
+    }
+
+    /// Makes two campaigns one: the older goes on, and is answered.
+    pub(super) fn merge(
+        &mut self,
+        a: i64,
+        b: i64,
+        why: &str,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> i64 {
+        let slots = (self.campaign_slot(a, memory, out), self.campaign_slot(b, memory, out));
+        let (Some(slot_a), Some(slot_b)) = slots else { return b };
+        let (Some(row_a), Some(row_b)) = (self.campaigns.get(slot_a), self.campaigns.get(slot_b)) else {
+            return b;
+        };
+        let is_a_older = (row_a.found_at, a) <= (row_b.found_at, b);
+        let (slot, gone) = if is_a_older { (slot_a, slot_b) } else { (slot_b, slot_a) };
+        let Some(from) = self.campaigns.get(gone).cloned() else { return b };
+        out.extend(self.campaigns.remove(gone).map(|row| Outcome::Campaign(Box::new(row))));
+        let Some(into) = self.campaigns.get_mut(slot) else { return b };
+        into.calls += from.calls;
+        into.first_seen = into.first_seen.min(from.first_seen);
+        into.last_seen = into.last_seen.max(from.last_seen);
+        for link in &from.links {
+            if !into.links.iter().any(|known| known.kind == link.kind) {
+                into.links.push(link.clone());
+            }
+        }
+        into.links.sort_by_key(|link| link.kind);
+        let (into, name) = (into.campaign, into.name.clone());
+        self.campaigns.is_news(slot);
+        self.make_kin(from.parted_from.unwrap_or(from.campaign), into);
+        out.push(Outcome::Merged { from: from.campaign, into, at: self.now, why: why.to_owned() });
+        let move_to = |membership: &mut Membership| {
+            if membership.campaign == from.campaign {
+                membership.campaign = into;
+                membership.name.clone_from(&name);
+            }
+        };
+        self.members.for_each_mut(|_, membership| move_to(membership));
+        self.open.for_each_mut(|_, call| call.membership.iter_mut().for_each(move_to));
+        self.pools.for_each_mut(|_, pool| pool.merged(from.campaign, into));
+        self.leads.for_each_mut(|_, campaign| {
+            if *campaign == from.campaign {
+                *campaign = into;
+            }
+        });
+        let moved = |campaign: &mut Option<i64>| {
+            if *campaign == Some(from.campaign) {
+                *campaign = Some(into);
+            }
+        };
+        self.sources.for_each_mut(|_, source| moved(&mut source.campaign));
+        self.callers.for_each_mut(|_, caller| moved(&mut caller.campaign));
+        self.prompts.merged(from.campaign, into);
+        into
+    }
+
+    /// A call's process or device is named.
+    pub(super) fn named(&mut self, row: &InstanceRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        let id = row.subject;
+        let Some(call) = self.opened(id) else { return };
+        let first = call.pools.iter().next();
+        let Some(fingerprint) = call.subjects.first().map(|s| s.subject.name.clone()) else { return };
+        // A private address is a device's own only together with its platform.
+        let name = format!("{}:{}:{fingerprint}", row.kind, row.instance);
+        let is_named = call.subjects.iter().any(|s| s.subject.layer == Layer::Instance);
+        let key = self.keys.subject(Layer::Instance, &name);
+        if !is_named {
+            let subject = Subject { layer: Layer::Instance, name: name.clone() };
+            let known = Known { key, subject: Arc::new(subject) };
+            if let Some(call) = self.opened(id) {
+                call.subjects.push(known);
+            }
+        }
+        let candidate = first.and_then(|InPool { key, slot, place }| {
+            self.pools.value_from(slot, key)?.find(place, id).copied()
+        });
+        if let Some(candidate) = self.open.slot(id.cast_unsigned()).zip(candidate) {
+            self.enter_pool((PoolKind::Instance, key), &|| name.clone(), candidate, memory, out);
+        }
+    }
+}
+
+fn words(kind: PoolKind, name: &str) -> String {
+    let what = match kind {
+        PoolKind::Fingerprint => "the platform",
+        PoolKind::Deployment => "the deployment",
+        PoolKind::Instance => "the process or device",
+        PoolKind::OriginId => "the origin of their tokens,",
+        PoolKind::CallerBlock => "a block of callers' numbers,",
+        PoolKind::DialledBlock => "the block of numbers dialled,",
+    };
+    format!("{what} {name}")
+}

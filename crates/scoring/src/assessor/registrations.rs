@@ -1,0 +1,254 @@
+//! Devices register, or try to.
+
+use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_enrich::{AttemptRow, RegistrationRow};
+
+use super::{AlertRow, Assessor, Caller, MOST_RESIDENTS, Outcome, RESIDENTS, STRANGERS};
+use crate::account::Home;
+use crate::open::SURE;
+use crate::signals::SCANNING_SOURCE;
+use crate::source::Source;
+use crate::{AlertKind, Severity};
+
+impl Assessor {
+    pub(super) fn registration(&mut self, row: &RegistrationRow) {
+        self.advance(row.first_seen);
+        let user = self.keys.user(user_of(&row.aor));
+        let key = row.registration.cast_unsigned();
+        if self.users.slot(key).is_none() {
+            let home = Home {
+                registrations: std::iter::once(row.registration).collect(),
+                source: row.source.ip(),
+                registrar: row.registrar.ip(),
+                platform: row.fingerprint,
+                first: row.first_seen,
+                last: row.first_seen,
+            };
+            self.users.insert(key, key, (user, home), 0, row.first_seen);
+        }
+    }
+
+    pub(super) fn attempt(&mut self, row: &AttemptRow, out: &mut Vec<Outcome>) {
+        self.advance(row.at);
+        let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
+        let is_accepted = (200..300).contains(&row.status);
+        if is_accepted {
+            self.let_in(row);
+            self.leave_those_at_home(source, user, out);
+            let registrar = self.keys.address(row.registrar.ip());
+            if self.registrars.slot(registrar).is_none() {
+                self.registrars.insert(registrar, registrar, (), 0, row.at);
+            }
+        }
+        let slot = self.source(source);
+        let Some((_, of)) = self.sources.get_mut(slot) else { return };
+        // An hour without a refusal is a new beginning.
+        if of.refused_at.is_some_and(|at| row.at.since(at) > Span::from_secs(3600)) {
+            of.refused.clear();
+            of.accepted.clear();
+            (of.wrong_passwords, of.is_told) = (0, false);
+        }
+        if is_accepted {
+            if of.accepted.len() < 64 && !of.accepted.contains(&user) {
+                of.accepted.push(user);
+            }
+            return;
+        }
+        of.refused_at = Some(row.at);
+        of.wrong_passwords = of.wrong_passwords.saturating_add(u32::from(row.had_credentials));
+        if of.refused.len() < 64 && !of.refused.contains(&user) {
+            of.refused.push(user);
+        }
+        let tuned = self.settings.signals.get(SCANNING_SOURCE);
+        let (accounts, passwords) = tuned.map_or((8.0, 10.0), |t| (t.limit(0), t.limit(1)));
+        if of.is_told {
+            return;
+        }
+        if let Some(words) = of.attack(accounts, passwords) {
+            of.is_told = true;
+            out.push(Outcome::Alert(Box::new(AlertRow {
+                at: row.at,
+                kind: AlertKind::RegistrationAttack,
+                severity: Severity::Warning,
+                subject: row.source.ip().to_string(),
+                message: words,
+                call: None,
+                campaign: None,
+            })));
+        }
+    }
+
+    pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
+        let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).cloned() else { return };
+        home.last = home.last.max(at);
+        self.lives(user, home);
+    }
+
+    /// A registration was removed, or ran out: nobody calls from there by right of it.
+    pub(super) fn registration_ended(&mut self, registration: i64, at: Timestamp) {
+        self.advance(at);
+        let Some((user, _)) = self.users.value(registration.cast_unsigned()) else { return };
+        let Some(caller) = self.callers.slot(*user) else { return };
+        if let Some((_, caller)) = self.callers.get_mut(caller) {
+            caller.account.left(registration);
+        }
+    }
+
+    /// A device was let in. From here on its address may be another than that of its first request, and the server that let it in is
+    /// the one that answered, behind whatever proxies. Where the same binding is asked for by another platform at another address, somebody
+    /// else has it now: whoever had it before stays known.
+    fn let_in(&mut self, row: &AttemptRow) {
+        let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
+        let source = row.source.ip();
+        if home.platform != row.fingerprint && home.source != source {
+            (home.platform, home.first) = (row.fingerprint, row.at);
+        }
+        (home.source, home.registrar, home.last) = (source, row.registrar.ip(), home.last.max(row.at));
+        let (user, home) = (*user, home.clone());
+        let source = self.keys.address(source);
+        let others = self.lives(user, home);
+        if others {
+            let slot = self.source(source);
+            if let Some((_, of)) = self.sources.get_mut(slot)
+                && of.taken.len() < 64
+                && !of.taken.contains(&user)
+            {
+                of.taken.push(user);
+            }
+        }
+    }
+
+    /// A caller turns out to be registered where it called from. Whoever was taken for a campaign's because nobody knew it by then leaves
+    /// again, also if the call is long over: those who call before their registration is seen, after a beginning.
+    fn leave_those_at_home(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
+        if self.callers.value(user).is_none_or(|of| of.campaign.is_none()) {
+            return;
+        }
+        let Some(of) = self.sources.value(source) else { return };
+        let calls: Vec<i64> =
+            of.actor.latest().iter().filter(|d| d.caller == user as u32).map(|d| d.call).collect();
+        for call in calls {
+            if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
+                self.leave(call, campaign, "its caller is registered where it called from", out);
+            }
+        }
+    }
+
+    /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
+    /// platform at another address, had the account before.
+    fn lives(&mut self, user: u64, home: Home) -> bool {
+        let slot = match self.callers.slot(user) {
+            Some(slot) => slot,
+            None => self.callers.insert(user, user, Caller::default(), STRANGERS, self.now).0,
+        };
+        self.callers.mark_used(slot);
+        self.resides(slot);
+        let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
+        let (source, now) = (home.source, home.last);
+        caller.account.lives(home);
+        caller.account.moved(source, now).is_some()
+    }
+
+    /// A caller lives somewhere: it is not forgotten for strangers. Of too many the one that has been there longest is a stranger again.
+    pub(super) fn resides(&mut self, slot: SlotId) {
+        if self.callers.class(slot) == Some(RESIDENTS) {
+            return;
+        }
+        self.callers.touch(slot, RESIDENTS, self.now);
+        if self.callers.len_of(RESIDENTS) > MOST_RESIDENTS
+            && let Some(oldest) = self.callers.oldest(RESIDENTS)
+        {
+            self.callers.touch(oldest, STRANGERS, self.now);
+        }
+    }
+
+    pub(super) fn source(&mut self, source: u64) -> SlotId {
+        let slot = match self.sources.slot(source) {
+            Some(slot) => slot,
+            None => self.sources.insert(source, source, Source::default(), 0, self.now).0,
+        };
+        self.sources.mark_used(slot);
+        slot
+    }
+}
+
+/// The user part of an address of record as reports print it.
+fn user_of(aor: &str) -> &str {
+    let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
+    rest.rsplit_once('@').map_or(rest, |(user, _)| user)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessor::CALLERS;
+    use crate::{NoMemory, Settings};
+    use bellwether_base::{HashKey, Timestamp};
+    use bellwether_fingerprint::{Part, PrintHash};
+
+    #[test]
+    fn strangers_do_not_make_residents_forgotten_nor_residents_strangers() {
+        let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+        let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
+        let home = Home {
+            registrations: std::iter::once(5).collect(),
+            source: [192, 0, 2, 1].into(),
+            registrar: [192, 0, 2, 9].into(),
+            platform: PrintHash::of(Part::Combined, "phone"),
+            first: now,
+            last: now,
+        };
+        let is_known = |assessor: &Assessor, user: u64| {
+            assessor.callers.value(user).is_some_and(|of| of.account.homes.len() == 1)
+        };
+        assessor.now = now;
+        assessor.lives(1, home.clone());
+        for stranger in 0..2 * CALLERS as u64 {
+            assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoMemory);
+        }
+        assert!(is_known(&assessor, 1) && assessor.callers.len() == CALLERS);
+        // However many were let in, the latest strangers are remembered too.
+        for user in 0..2 * CALLERS as u64 {
+            assessor.lives(10_000_000 + user, home.clone());
+        }
+        assert_eq!(assessor.callers.len_of(RESIDENTS), MOST_RESIDENTS);
+        assessor.caller(7, "stranger", now, &mut NoMemory);
+        for stranger in 0..CALLERS as u64 / 8 {
+            assessor.caller(30_000_000 + stranger, "stranger", now, &mut NoMemory);
+        }
+        assert!(
+            assessor.callers.slot(7).is_some() && is_known(&assessor, 10_000_000 + 2 * CALLERS as u64 - 1)
+        );
+    }
+
+    #[test]
+    fn the_server_that_answered_lets_in_and_not_the_proxy_before_it() {
+        let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+        let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
+        let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
+        let home = Home {
+            registrations: std::iter::once(5).collect(),
+            source: end(1).ip(),
+            registrar: end(8).ip(),
+            platform: PrintHash::of(Part::Combined, "phone"),
+            first: at,
+            last: at,
+        };
+        assessor.now = at;
+        assessor.users.insert(5, 5, (77, home), 0, at);
+        assessor.let_in(&AttemptRow {
+            registration: 5,
+            aor: "sip:u@pbx.example".into(),
+            user: "u".into(),
+            source: end(1),
+            registrar: end(9),
+            fingerprint: PrintHash::of(Part::Combined, "phone"),
+            status: 200,
+            had_credentials: true,
+            at,
+        });
+        let account = &assessor.callers.value(77).unwrap().account;
+        assert!(account.registration(end(9).ip()) == crate::signals::Registration::ByServer);
+        assert!(account.registration(end(8).ip()) == crate::signals::Registration::Elsewhere);
+    }
+}

@@ -1,0 +1,169 @@
+//! What a call's signals add up to, told where it is news.
+
+use bellwether_base::Timestamp;
+use bellwether_enrich::DeviceVerdict;
+
+use super::{AlertRow, Assessor, Outcome, ScoreRow};
+use crate::memory::{Memory, Stage};
+use crate::open::{Lesson, OpenCall, Told};
+use crate::score::Finding;
+use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY};
+use crate::{AlertKind, Disposition, Scorecard, Severity};
+
+impl Assessor {
+    /// What was found of the device that made a call. Answers the signal, for a call that is closed.
+    pub fn device(
+        &mut self,
+        call: i64,
+        verdict: DeviceVerdict,
+        evidence: &str,
+        is_shared: bool,
+        out: &mut Vec<Outcome>,
+    ) {
+        let words = if evidence.is_empty() { verdict.name() } else { evidence };
+        let found = [
+            (DEVICE_AUTHORISED, verdict == DeviceVerdict::Authorised, words),
+            (DEVICE_UNAUTHORISED, verdict == DeviceVerdict::Unauthorised, words),
+            (DEVICE_SHARED, is_shared, "the device registers other accounts too"),
+        ];
+        let found = found.map(|(signal, is, words)| {
+            let found = is.then(|| Found { share: 1.0, evidence: words.to_owned().into() });
+            (signal, found.and_then(|found| self.finding(signal, found)))
+        });
+        if let Some(opened) = self.opened(call) {
+            opened.is_news = true;
+            opened.of_device = found.into_iter().filter_map(|(_, finding)| finding).collect();
+            self.tell(call, out);
+            return;
+        }
+        let campaign = self.member(call).map(|(of, _)| of);
+        out.extend(found.into_iter().map(|(signal, finding)| Outcome::Amend {
+            call,
+            signal,
+            finding,
+            campaign,
+        }));
+    }
+
+    /// A signal's finding with its points, if it is on.
+    pub(super) fn finding(&self, signal: usize, found: Found) -> Option<Finding> {
+        let tuned = self.settings.signals.get(signal).filter(|t| t.is_on)?;
+        let points = tuned.points * found.share.clamp(-1.0, 1.0);
+        (points.abs() >= 0.05).then_some(Finding {
+            signal,
+            points,
+            is_limited: false,
+            evidence: found.evidence,
+        })
+    }
+
+    fn card(&self, call: &OpenCall) -> Scorecard {
+        let mut findings = Vec::with_capacity(call.at_start.len() + call.of_device.len() + 2);
+        findings.extend(call.at_start.iter().chain(&call.of_device).cloned());
+        self.rules.until_end(call, |signal, found| findings.extend(self.finding(signal, found)));
+        Scorecard::new(findings)
+    }
+
+    /// Tells a call's score where it is news.
+    pub(super) fn tell(&mut self, id: i64, out: &mut Vec<Outcome>) {
+        let key = id.cast_unsigned();
+        let Some(slot) = self.open.slot(key) else { return };
+        let Some((_, call)) = self.open.get(slot) else { return };
+        if call.is_known || !call.is_news {
+            return;
+        }
+        let card = self.card(call);
+        let stage = if call.is_over { Stage::Final } else { Stage::Provisional };
+        let score = card.score();
+        let disposition = self.settings.dispositions.of(score);
+        let own_score = card.score_without(&[Group::Reputation, Group::Campaign]);
+        let told = Told { stage, score, disposition, signals: card.findings().len(), own_score };
+        let at = self.now;
+        let Some((_, call)) = self.open.get_mut(slot) else { return };
+        call.is_news = false;
+        if call.told.replace(told) == Some(told) {
+            return;
+        }
+        let campaign = call.membership.as_ref().map(|m| m.campaign);
+        let alert = alert_of(call, disposition, card.findings(), at);
+        out.push(Outcome::Score(ScoreRow {
+            call: id,
+            stage,
+            at,
+            score,
+            disposition,
+            findings: card.into_findings(),
+            campaign,
+        }));
+        out.extend(alert);
+    }
+
+    pub(super) fn close_due(&mut self, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        while self.over.front().is_some_and(|(at, _)| *at < self.now) {
+            if let Some((_, call)) = self.over.pop_front() {
+                self.close(call, memory, out);
+            }
+        }
+    }
+
+    /// Nothing more is expected of a call: it teaches what it has to, and is forgotten.
+    pub(super) fn close(&mut self, id: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        self.tell(id, out);
+        let key = id.cast_unsigned();
+        let Some(slot) = self.open.slot(key) else { return };
+        let Some((_, call)) = self.open.get_mut(slot) else { return };
+        let lesson = call.lesson(self.settings.dispositions.quarantine_below);
+        // It stands where it stood until nothing more is asked of it: it is too large to be handed around.
+        self.open.discard(slot);
+        self.closed(id, lesson, memory, out);
+    }
+
+    /// A call is no longer in the table: because nothing more is expected of it, or because others need its place.
+    pub(super) fn closed(
+        &mut self,
+        call: i64,
+        lesson: Option<Lesson>,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(lesson) = lesson else { return };
+        self.learn(&lesson, memory, out);
+        out.push(Outcome::Closed { call, at: self.now });
+    }
+}
+
+/// An alert of a call that is quarantined, or of a token that was used before: once. Those of a campaign are the campaign's.
+fn alert_of(
+    call: &mut OpenCall,
+    disposition: Disposition,
+    findings: &[Finding],
+    at: Timestamp,
+) -> Option<Outcome> {
+    if call.is_alerted || call.membership.is_some() {
+        return None;
+    }
+    let is_replay = findings.iter().any(|f| f.signal == PASSPORT_REPLAY);
+    let (kind, severity) = if disposition == Disposition::Quarantine {
+        let severity = if call.is_risky { Severity::Critical } else { Severity::Warning };
+        (AlertKind::CallQuarantined, severity)
+    } else if is_replay {
+        (AlertKind::PassportReplay, Severity::Warning)
+    } else {
+        return None;
+    };
+    let against: Vec<String> = {
+        let mut bad: Vec<&Finding> = findings.iter().filter(|f| f.points < 0.0).collect();
+        bad.sort_by(|a, b| a.points.total_cmp(&b.points));
+        bad.into_iter().take(3).map(Finding::to_string).collect()
+    };
+    call.is_alerted = true;
+    Some(Outcome::Alert(Box::new(AlertRow {
+        at,
+        kind,
+        severity,
+        subject: call.name(),
+        message: against.join("; "),
+        call: Some(call.call),
+        campaign: None,
+    })))
+}

@@ -1,0 +1,482 @@
+//! A call begins.
+
+use std::sync::Arc;
+
+use bellwether_base::{SlotId, Timestamp};
+use bellwether_enrich::{CallRow, PassportStatus, Validity};
+use smallvec::SmallVec;
+
+use super::{Assessor, Caller, LEADS, Outcome, STRANGERS};
+use crate::Finding;
+use crate::actor::{Deed, Fate, LOOKS_BACK, OF_CALLERS};
+use crate::keys::Names;
+use crate::memory::{Judged, Memory, PastCall, Stage};
+use crate::open::{Heard, InPool, InPools, Known, OpenCall, SURE};
+use crate::platform::Platform;
+use crate::pool::{Candidate, Marks, PoolKind};
+use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
+use crate::source::{Signed, count};
+use crate::standing::{Layer, Reputed, Standing, Subject};
+
+impl Assessor {
+    pub(super) fn call(&mut self, row: &CallRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+        self.advance(row.started_at);
+        // Whoever calls for help is not looked at, and leaves no trace in what others are judged by.
+        if row.traits.is_emergency {
+            return;
+        }
+        self.warm_up(row.started_at, memory);
+        let judged = memory.judged(row.call, row.started_at);
+        self.begin(row, judged, memory, out);
+        if self.foreseen.front().is_some_and(|names| names.call == row.call) {
+            self.foreseen.pop_front();
+        }
+    }
+
+    /// Looks at the calls of the window before this run, so that it judges as if it had seen them.
+    fn warm_up(&mut self, at: Timestamp, memory: &mut dyn Memory) {
+        if std::mem::replace(&mut self.is_warm, true) {
+            return;
+        }
+        for (key, campaign) in memory.leads(at - self.settings.campaigns.ends_after, LEADS) {
+            self.lead(key.cast_unsigned(), campaign);
+        }
+        for (print, campaign) in memory.prompts() {
+            self.prompts.known(print, campaign, at);
+        }
+        let past = memory.recent(at - LOOKS_BACK, at);
+        let now = self.now;
+        self.warming = Some(at);
+        // Only what later calls are compared with: what was concluded of these stands in the database.
+        for PastCall { row, answered_at, ended_at, final_status, campaign } in past {
+            if row.traits.is_emergency {
+                continue;
+            }
+            self.now = row.started_at;
+            let mut unsaid = Vec::new();
+            // It stays whatever it shows: why it joined is known to the run that saw it.
+            let member = campaign.map(|campaign| (campaign, SURE, String::new()));
+            let judged = Judged { stage: Stage::Closed, findings: Vec::new(), member };
+            self.begin(&row, Some(judged), memory, &mut unsaid);
+            let update = bellwether_enrich::CallUpdate {
+                call: row.call,
+                started_at: row.started_at,
+                answered_at,
+                ended_at,
+                final_status,
+                duplicates: 0,
+                retransmissions: 0,
+                hops: 1,
+                last_destination: row.destination,
+                access_side: row.access_side,
+                trunk_id: None,
+                forks: 0,
+                reinvites: 0,
+                cancelled: false,
+                is_let_in: false,
+            };
+            self.update(&update, memory, &mut unsaid);
+        }
+        self.now = now;
+        self.warming = None;
+    }
+
+    /// `judged` is what an earlier run kept: what the INVITE showed then stands, as what is known of others has changed since.
+    fn begin(
+        &mut self,
+        row: &CallRow,
+        judged: Option<Judged>,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let now = row.started_at;
+        let key = row.call.cast_unsigned();
+        if self.open.slot(key).is_some() {
+            return;
+        }
+        let names = self.names(row);
+        let Names { caller, callee, source, agent, fingerprint, .. } = names;
+        let neighbourhood = names.dialled_block as u32;
+        let line = row.traits.callee_line.unwrap_or(u16::MAX);
+        let deed = Deed {
+            call: row.call,
+            at: now,
+            caller: caller as u32,
+            callee: callee as u32,
+            agent: agent as u32,
+            platform: fingerprint as u32,
+            neighbourhood,
+            line,
+            secs: 0,
+            fate: Fate::Open,
+        };
+        let (subjects, standings, platform_calls) = self.standings_of(row, &names, memory, out);
+        let platform = self.platform(row, names.platform_and_agent(), memory);
+        let caller_slot = self.caller(caller, &row.caller, now, memory);
+        let in_caller =
+            self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed, OF_CALLERS));
+        let source_slot = self.source(source);
+        let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
+        let signed = self.count_signed(row, source_slot);
+        let registrar = self.keys.address(row.destination.ip());
+        let is_registrar = self.registrars.slot(registrar).is_some();
+        let (Some((_, of_caller)), Some((_, of_source))) =
+            (self.callers.get(caller_slot), self.sources.get(source_slot))
+        else {
+            return;
+        };
+        let registration = of_caller.account.registration(row.source.ip());
+        let is_home = matches!(registration, Registration::Here | Registration::ByServer);
+        let is_rooted = of_caller.account.is_rooted(is_home, row.fingerprint, now);
+        let moved = of_caller.account.moved(row.source.ip(), now);
+        let is_moved = moved.is_some();
+        let unknown;
+        let platform = match platform.and_then(|slot| self.platforms.get(slot)) {
+            Some((_, (platform, _))) => platform,
+            None => {
+                unknown = Platform::new(crate::PlatformFacts::default(), row.user_agent.as_deref());
+                &unknown
+            }
+        };
+        let at = AtStart {
+            row,
+            platform,
+            account: &of_caller.account,
+            caller: &of_caller.actor,
+            source: of_source,
+            signed,
+            registration,
+            moved,
+            standings,
+            calls_seen: self.calls_seen,
+            since: self.since.unwrap_or(now),
+            is_registrar,
+            platform_calls,
+            is_rooted,
+        };
+        let is_server = self.registrars.slot(source).is_some();
+        let is_nobody = registration == Registration::No && !at.is_from_trunk() && !is_rooted && !is_server;
+        let is_stranger = is_nobody && at.source.is_unknown() && !at.account.is_established(now);
+        let mut at_start: SmallVec<[Finding; 4]> = SmallVec::new();
+        let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
+        let (kept, member) = match judged {
+            Some(judged) => (Some(judged.findings), judged.member),
+            None => (None, None),
+        };
+        if kept.is_none() {
+            self.rules.at_invite(&at, |signal, found| at_start.extend(self.finding(signal, found)));
+        }
+        let mut of_device = Vec::new();
+        for finding in kept.unwrap_or_default() {
+            match SIGNALS.get(finding.signal).map(|signal| &signal.rule) {
+                Some(Rule::Start(_) | Rule::Token(_)) => at_start.push(finding),
+                Some(Rule::Device) => of_device.push(finding),
+                _ => {}
+            }
+        }
+        let is_scanner = platform.is_scanner || at_start.iter().any(|f| f.signal == SCANNING_SOURCE);
+        let marks = Marks {
+            is_neighbour: row.traits.is_neighbour,
+            is_impossible: matches!(
+                row.caller_number.validity,
+                Some(Validity::Impossible | Validity::Unallocated)
+            ),
+            is_bad_token: row.attested.as_ref().is_some_and(|a| a.status >= PassportStatus::Mismatch),
+            is_contradictory: platform.facts.is_contradictory,
+            is_sequential: false,
+            is_prompt: false,
+            label: self.labelled.get(&row.call).copied(),
+            is_leg: false,
+            is_from_trunk: row.traits.trunk.is_some(),
+            is_signed_full: row
+                .attested
+                .as_ref()
+                .is_some_and(|a| a.attestation == Some("A") && a.status <= PassportStatus::Unverified),
+        };
+        let risk = row.traits.risk.is_some();
+        // The account learns of the call behind its signals: they compare it with what came before.
+        let country = row.callee_number.country.as_deref().and_then(|c| c.parse().ok());
+        let mut is_fresh = false;
+        if let Some((_, of)) = self.callers.get_mut(caller_slot) {
+            if self.warming.is_none() {
+                // What its server makes of its call is no platform of its own.
+                let platform = (registration != Registration::ByServer).then_some(row.fingerprint);
+                of.account.begin(now, country, platform);
+            }
+            is_fresh = of.account.is_fresh();
+        }
+        self.calls_seen += 1;
+        if is_rooted && let Some((_, of)) = self.sources.get_mut(source_slot) {
+            of.is_rooted();
+        }
+        let mut party = SmallVec::new();
+        for part in [&row.caller, "@", &row.caller_host] {
+            party.extend_from_slice(part.as_bytes());
+        }
+        let call = OpenCall {
+            call: row.call,
+            started_at: now,
+            caller,
+            callee,
+            source,
+            places: (in_caller, in_source),
+            caller_at: caller_slot,
+            source_at: source_slot,
+            pools: InPools::default(),
+            fate: Fate::Open,
+            is_over: false,
+            secs: 0,
+            heard: Heard::default(),
+            heard_of_legs: Heard::default(),
+            prompt: None,
+            cluster: None,
+            membership: None,
+            at_start,
+            of_device,
+            is_known,
+            is_recalled: self.warming.is_some(),
+            is_from_trunk: row.traits.trunk.is_some(),
+            is_rooted: is_rooted && !is_moved,
+            is_risky: risk,
+            legs: SmallVec::new(),
+            stranger_to: row.traits.dials_abroad.filter(|_| is_stranger),
+            is_let_in: false,
+            subjects,
+            party,
+            is_news: true,
+            told: None,
+            is_alerted: false,
+        };
+        // When the table is full the oldest gives way: what was thought of it last stands.
+        let (open, oldest) = self.open.insert(key, key, call, 0, now);
+        if let Some(mut oldest) = oldest {
+            let lesson = oldest.value.lesson(self.settings.dispositions.quarantine_below);
+            self.closed(oldest.value.call, lesson, memory, out);
+        }
+        if let Some(member) = member {
+            self.recall_member(row.call, member, memory, out);
+        }
+        if !is_rooted && !is_scanner {
+            let candidate = Candidate {
+                call: row.call,
+                at: now,
+                caller,
+                source,
+                caller_at: caller_slot,
+                source_at: source_slot,
+                agent: agent as u32,
+                neighbourhood,
+                line,
+                secs: 0,
+                fate: Fate::Open,
+                marks,
+                platform: row.fingerprint,
+                is_home,
+                is_settled: is_known && self.warming.is_none(),
+                campaign: None,
+                is_rooted,
+                is_fresh,
+                clock: None,
+                odds: 0.0,
+            };
+            self.enter_pools(row, &names, (open, candidate), memory, out);
+        }
+        self.tell(row.call, out);
+    }
+
+    /// Who is named in a call: known since it was foreseen, or worked out now.
+    fn names(&self, row: &CallRow) -> Names {
+        // Calls of before this run are never foreseen, though one of them may be read again.
+        let foreseen = self.foreseen.front().filter(|names| names.call == row.call && self.warming.is_none());
+        foreseen.copied().unwrap_or_else(|| self.keys.names(row))
+    }
+
+    /// Whether its trunk, or else its address, has a habit of signing: with this call.
+    fn count_signed(&mut self, row: &CallRow, source: SlotId) -> Signed {
+        let signed = match &row.trunk_id {
+            // Trunks are an operator's: there are as many as the configuration names.
+            Some(trunk) => match self.trunks.get_mut(trunk) {
+                Some(signed) => signed,
+                None => self.trunks.entry(trunk.clone()).or_default(),
+            },
+            None => match self.sources.get_mut(source) {
+                Some((_, of)) => &mut of.signed,
+                None => return Signed::default(),
+            },
+        };
+        count(signed, row.attested.is_some());
+        *signed
+    }
+
+    /// The pools of a call whose caller has no roots.
+    fn enter_pools(
+        &mut self,
+        row: &CallRow,
+        names: &Names,
+        candidate: (SlotId, Candidate),
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let fingerprint = &|| row.fingerprint.as_str().to_owned();
+        self.enter_pool((PoolKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
+        let deployment = &|| row.deployment.clone();
+        self.enter_pool((PoolKind::Deployment, names.deployment), deployment, candidate, memory, out);
+        if let Some(attested) = row.attested.as_ref().filter(|a| a.status <= PassportStatus::Unverified)
+            && let Some(origid) = &attested.origid
+        {
+            let (signer, status) = (attested.signer.as_deref().unwrap_or_default(), attested.status);
+            let key = self.keys.origin_id(origid, signer, status);
+            let origin = &|| format!("{origid} of {signer}, {}", status.name());
+            self.enter_pool((PoolKind::OriginId, key), origin, candidate, memory, out);
+        }
+        if let Some(block) = &row.callee_neighbourhood {
+            let key = (PoolKind::DialledBlock, names.dialled_block);
+            self.enter_pool(key, &|| block.clone(), candidate, memory, out);
+        }
+        if let Some(block) = &row.traits.caller_neighbourhood {
+            let key = (PoolKind::CallerBlock, names.caller_block);
+            self.enter_pool(key, &|| block.clone(), candidate, memory, out);
+        }
+    }
+
+    /// A call that stands at a place of the table of open calls enters a pool.
+    pub(super) fn enter_pool(
+        &mut self,
+        (kind, key): (PoolKind, u64),
+        name: &dyn Fn() -> String,
+        (open, candidate): (SlotId, Candidate),
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) {
+        let slot = self.pool((kind, key), name, memory, out);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        let place = pool.add(candidate);
+        let campaign = self.open.get_mut(open).and_then(|(_, call)| {
+            call.pools.push(InPool { key, slot, place });
+            call.membership.as_ref().map(|m| m.campaign)
+        });
+        // A pool before this one may have brought it into a campaign.
+        if campaign.is_some()
+            && let Some((_, pool)) = self.pools.get_mut(slot)
+        {
+            pool.belongs(place, candidate.call, campaign);
+        }
+        if self.warming.is_none() {
+            self.consider(slot, place, candidate.call, memory, out);
+            self.look_if_due(slot, memory, out);
+        }
+    }
+
+    /// The caller, with what earlier runs know.
+    pub(super) fn caller(
+        &mut self,
+        caller: u64,
+        name: &str,
+        now: Timestamp,
+        memory: &mut dyn Memory,
+    ) -> SlotId {
+        let slot = match self.callers.slot(caller) {
+            Some(slot) => slot,
+            None => self.callers.insert(caller, caller, Caller::default(), STRANGERS, now).0,
+        };
+        self.callers.mark_used(slot);
+        // Not for the calls before a run: there may be very many, and whoever calls again is asked for then.
+        if self.warming.is_none()
+            && let Some((_, of)) = self.callers.get_mut(slot)
+            && !std::mem::replace(&mut of.is_asked, true)
+        {
+            // It may have registered before it called.
+            let homes = std::mem::take(&mut of.account.homes);
+            of.account = memory.account(name, now);
+            homes.into_iter().for_each(|home| of.account.lives(home));
+            if !of.account.homes.is_empty() {
+                self.resides(slot);
+            }
+        }
+        slot
+    }
+
+    /// Whether the memory is going to be asked of the call's platform: what it knows must be up to date then.
+    ///
+    /// A platform is asked for when it is new, and again at its 4th, 16th, 64th call and so on, as more is learned of it by then. Whoever makes
+    /// up platforms is not asked for more often than in each fourth call.
+    pub fn will_ask_platform(&self, row: &CallRow) -> bool {
+        if row.traits.is_emergency {
+            return false;
+        }
+        let key = self.names(row).platform_and_agent();
+        let known = self.platforms.value(key);
+        asks(known.map(|(_, uses)| *uses), self.platforms_asked, self.calls_seen)
+    }
+
+    /// Where that stands which structure shows of a call's platform; nowhere if nobody is asked for it.
+    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn Memory) -> Option<SlotId> {
+        let slot = self.platforms.slot(key);
+        let known = slot.and_then(|slot| self.platforms.get(slot));
+        let platform =
+            asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen).then(|| {
+                self.platforms_asked += 1;
+                let agent = row.user_agent.as_deref();
+                Platform::new(memory.platform(row.fingerprint.as_str(), agent), agent)
+            });
+        let Some(slot) = slot else {
+            return Some(self.platforms.insert(key, key, (platform?, 1), 0, row.started_at).0);
+        };
+        self.platforms.mark_used(slot);
+        if let Some((_, (known, uses))) = self.platforms.get_mut(slot) {
+            *uses = uses.saturating_add(1);
+            if let Some(platform) = platform {
+                *known = platform;
+            }
+        }
+        Some(slot)
+    }
+
+    /// Who is known by a call and is observed, how they stand by layer, and how many calls of its platform there were; its instance may be
+    /// told behind it.
+    fn standings_of(
+        &mut self,
+        row: &CallRow,
+        names: &Names,
+        memory: &mut dyn Memory,
+        out: &mut Vec<Outcome>,
+    ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4], u64) {
+        let now = row.started_at;
+        let mut known = SmallVec::new();
+        let mut reputed = [None; 4];
+        let mut calls = 0;
+        for (layer, key) in [(Layer::Fingerprint, names.fingerprint), (Layer::Deployment, names.deployment)] {
+            let subject = || {
+                let is_platform = layer == Layer::Fingerprint;
+                let name = if is_platform { row.fingerprint.as_str() } else { &row.deployment };
+                Arc::new(Subject { layer, name: name.to_owned() })
+            };
+            let slot = self.standing(key, subject, now, memory, out);
+            let Some(kept) = self.standings.get(slot) else { continue };
+            if layer == Layer::Fingerprint {
+                calls = kept.standing.calls;
+            }
+            if let Some(of) = reputed.get_mut(layer as usize) {
+                *of = Some(kept.standing.at(now, self.labels_of(key), &self.settings.reputation));
+            }
+            known.push(Known { key, subject: kept.subject.clone() });
+        }
+        // An origin is one caller's. It is never observed, so that all that is known of it is what labels say.
+        let is_labelled = !self.labels.is_empty();
+        let labels = is_labelled.then(|| self.labels_of(self.keys.subject(Layer::Origin, &row.origin)));
+        if let Some(labels) = labels.filter(|labels| !labels.is_empty())
+            && let Some(of) = reputed.get_mut(Layer::Origin as usize)
+        {
+            *of = Some(Standing::default().at(now, labels, &self.settings.reputation));
+        }
+        (known, reputed, calls)
+    }
+}
+
+/// Whether the memory is asked of a platform that was used so often.
+fn asks(uses: Option<u32>, asked: u64, calls_seen: u64) -> bool {
+    match uses {
+        Some(uses) => (uses + 1).is_power_of_two() && (uses + 1).trailing_zeros().is_multiple_of(2),
+        None => asked <= 512 + calls_seen / 4,
+    }
+}

@@ -1,0 +1,38 @@
+//! Rows of which a test says only what it is about.
+
+use bellwether_base::{Endpoint, Timestamp};
+use bellwether_enrich::StreamRow;
+
+/// A direction of a call, without loss, of which nothing was measured.
+pub(crate) fn stream(call: i64, direction: &'static str, src: Endpoint, dst: Endpoint) -> StreamRow {
+    StreamRow {
+        stream: call,
+        call: Some(call),
+        direction,
+        src,
+        dst,
+        ssrc: 1,
+        codec: None,
+        payload_type: 0,
+        packets: 0,
+        lost: 0,
+        reordered: 0,
+        duplicates: 0,
+        restarts: 0,
+        jitter_ms: None,
+        telephone_events: 0,
+        comfort_noise: 0,
+        rtcp_packets: 0,
+        media_rate: None,
+        report_rate: None,
+        no_rates: Default::default(),
+        beginning: String::new(),
+        also: Vec::new(),
+        opening: None,
+        first_seen: Timestamp::MIN,
+        last_seen: Timestamp::MIN,
+        silence: None,
+        pauses: None,
+        silence_reason: None,
+    }
+}
