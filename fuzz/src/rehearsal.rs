@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bellwether_base::{HashKey, Loss, LossKind, Span};
 use bellwether_capture::Record;
-use bellwether_enrich::{Knowledge, Privacy, SensitiveNumbers, Site, Tokeniser};
+use bellwether_enrich::{Knowledge, Privacy, SensitiveNumbers, Tokeniser, Topology};
 use bellwether_sensor::{Config, Patience, Rehearsal, rehearse};
 use bellwether_tracker::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
@@ -75,7 +75,7 @@ fn config(workers: u16, room: Room) -> Config {
         tunnels: TunnelPorts::default(),
         key: HashKey::new([7; 16]),
         tokeniser: tokeniser(),
-        site: Site::default(),
+        site: Topology::default(),
         sensitive: SensitiveNumbers::default(),
         knowledge: Arc::new(Knowledge::default()),
         retention: None,

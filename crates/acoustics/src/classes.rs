@@ -14,7 +14,7 @@ use crate::matrix::{Factor, Symmetric};
 use crate::{Coding, Pauses};
 
 /// Packets of noise below which nothing is said: 100 ms.
-pub const FEWEST_PACKETS: u32 = 5;
+pub const MIN_PACKETS: u32 = 5;
 
 /// Calls' worth of trust in the spread of all modes together, beside a mode's own; and in the usual spread, beside that.
 const TRUST_IN_ALL: f64 = 20.0;
@@ -103,7 +103,7 @@ impl Mode {
         let mut parts = vec![0; calls.len()];
         let mut count = 1;
         let mut at = 0;
-        while at < count && count < MOST_MODES {
+        while at < count && count < MAX_MODES {
             let members: Vec<usize> =
                 parts.iter().enumerate().filter(|(_, p)| **p == at).map(|(i, _)| i).collect();
             match halves(calls, &members) {
@@ -123,8 +123,8 @@ impl Mode {
 }
 
 /// Modes that a class is parted into at most, calls that each must have, and what part of the spread may stay.
-const MOST_MODES: usize = 4;
-const FEWEST_CALLS: usize = 3;
+const MAX_MODES: usize = 4;
+const MIN_CALLS: usize = 3;
 const LEFT: f64 = 0.35;
 
 /// The second of two halves of some calls, if they fall into two.
@@ -153,7 +153,7 @@ fn halves(calls: &[[f64; FEATURES]], members: &[usize]) -> Option<Vec<usize>> {
         (one, two) = (mean(&near), mean(&far));
     }
     let left = spread(&near, &one) + spread(&far, &two);
-    let is_parted = near.len() >= FEWEST_CALLS && far.len() >= FEWEST_CALLS && left < LEFT * whole;
+    let is_parted = near.len() >= MIN_CALLS && far.len() >= MIN_CALLS && left < LEFT * whole;
     // Calls that lie as close as one device's do are one mode, however they fall.
     let is_wide = distance(&one, &two) > 8.0 * FEATURES as f64;
     (is_parted && is_wide).then(|| far.iter().map(|p| p.0).collect())
@@ -249,7 +249,7 @@ impl Classes {
     pub fn compare(&self, pauses: &Pauses) -> Comparison {
         let nothing = |reason| Comparison { result: Err(reason), likeness: 0.0, log_ratios: BTreeMap::new() };
         let Some(known) = self.codings.get(&pauses.coding) else { return nothing(NoClass::NoneLearned) };
-        if pauses.packets < FEWEST_PACKETS {
+        if pauses.packets < MIN_PACKETS {
             return nothing(NoClass::TooLittleSilence);
         }
         known.compare(&features(pauses), pauses.packets)

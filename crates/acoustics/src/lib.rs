@@ -17,7 +17,7 @@ mod opening;
 mod pauses;
 mod silence;
 
-pub use classes::{Classes, Comparison, FEWEST_PACKETS, Mode, NoClass, Recognised};
+pub use classes::{Classes, Comparison, MIN_PACKETS, Mode, NoClass, Recognised};
 pub use coding::Coding;
 pub use features::{FEATURES, feature_name, features};
 pub use histogram::CodeHistogram;

@@ -20,11 +20,11 @@ const LEVEL_STEP: i32 = 6;
 const CROSSINGS_STEP: i32 = 2;
 
 /// Frames that must have been heard whole.
-const FEWEST_FRAMES: usize = 88;
+const MIN_FRAMES: usize = 88;
 
 /// Bits of each kind that speech has at least, and at most: tones of fax machines and steady noise have few.
-const FEWEST_BITS: u32 = 10;
-const MOST_BITS: u32 = 76;
+const MIN_BITS: u32 = 10;
+const MAX_BITS: u32 = 76;
 
 /// Levels over which the loud and the quiet quarter of speech differ at least, in quarters of a magnitude.
 const LEAST_RANGE: i32 = 40;
@@ -143,7 +143,7 @@ impl Opening {
     #[must_use]
     pub fn print(&self) -> Option<OpeningPrint> {
         let whole = self.frames.iter().filter(|frame| usize::from(frame.samples) >= FRAME / 2).count();
-        if whole < FEWEST_FRAMES {
+        if whole < MIN_FRAMES {
             return None;
         }
         let level = |frame: &Frame| (frame.level * 4 / u32::from(frame.samples.max(1))) as i32;
@@ -161,7 +161,7 @@ impl Opening {
             rises |= u128::from(level(after) - level(before) >= LEVEL_STEP) << i;
             brightens |= u128::from(crossings(after) - crossings(before) >= CROSSINGS_STEP) << i;
         }
-        let is_rich = |bits: u128| (FEWEST_BITS..=MOST_BITS).contains(&bits.count_ones());
+        let is_rich = |bits: u128| (MIN_BITS..=MAX_BITS).contains(&bits.count_ones());
         (is_rich(rises) && is_rich(brightens)).then_some({
             OpeningPrint([
                 rises as u64,

@@ -182,7 +182,7 @@ impl Pauses {
     #[must_use]
     pub fn is_transcoded(&self) -> bool {
         /// Samples that must be seen, and the magnitudes that are looked at.
-        const FEWEST_SAMPLES: u64 = 2000;
+        const MIN_SAMPLES: u64 = 2000;
         const MAGNITUDES: u8 = 40;
         let Coding::G711(law) = self.coding else { return false };
         if self.is_digital {
@@ -207,7 +207,7 @@ impl Pauses {
         // There must be words that could have occurred and did not.
         let avoidable = (0..=255_u8).filter(|code| quiet(*code) && !is_reached[usize::from(*code)]).count();
         let is_rare = unreached.saturating_mul(1000) < reached;
-        avoidable >= 2 && reached.saturating_add(unreached) >= FEWEST_SAMPLES && is_rare
+        avoidable >= 2 && reached.saturating_add(unreached) >= MIN_SAMPLES && is_rare
     }
 }
 

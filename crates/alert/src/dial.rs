@@ -33,7 +33,7 @@ pub(crate) fn connect(to: &HostPort, deadline: Deadline) -> io::Result<(TcpStrea
 }
 
 /// Look-ups under way at once, in all: a resolver that never answers holds so many threads and no more.
-const MOST_LOOK_UPS: usize = 16;
+const MAX_LOOK_UPS: usize = 16;
 
 /// Those under way.
 static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
@@ -44,7 +44,7 @@ struct LookUp(&'static AtomicUsize);
 impl LookUp {
     /// None where too many are under way.
     fn begin(under_way: &'static AtomicUsize) -> Option<Self> {
-        let more = |n| (n < MOST_LOOK_UPS).then_some(n + 1);
+        let more = |n| (n < MAX_LOOK_UPS).then_some(n + 1);
         under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(under_way))
     }
 }
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_resolver_that_never_answers_holds_so_many_threads_and_no_more() {
         static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
-        let mut held: Vec<LookUp> = (0..MOST_LOOK_UPS).filter_map(|_| LookUp::begin(&UNDER_WAY)).collect();
-        assert_eq!(held.len(), MOST_LOOK_UPS);
+        let mut held: Vec<LookUp> = (0..MAX_LOOK_UPS).filter_map(|_| LookUp::begin(&UNDER_WAY)).collect();
+        assert_eq!(held.len(), MAX_LOOK_UPS);
         assert!(LookUp::begin(&UNDER_WAY).is_none());
         held.pop();
         assert!(LookUp::begin(&UNDER_WAY).is_some());

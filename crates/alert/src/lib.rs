@@ -1,7 +1,7 @@
 //! The edge where notices go out: syslog (RFC 5424) over UDP, TCP, TLS and the local socket, CEF in its place,
 //! and webhooks.
 //!
-//! A [`Courier`] takes notices from a [`Spool`] in order of their numbers, lets a [`Throttle`] hold back what
+//! A [`Deliverer`] takes notices from a [`Spool`] in order of their numbers, lets a [`Throttle`] hold back what
 //! comes too often, and hands the rest to its [`Receiver`]. Its cursor moves only when the receiver has them, as far as the
 //! transport can tell: at least once, in order, and what is not delivered is counted under a name
 //! (`docs/alerts.md`).
@@ -11,8 +11,8 @@
 
 mod backoff;
 mod cef;
-mod courier;
 mod deadline;
+mod deliverer;
 mod dial;
 mod local;
 mod names;
@@ -30,12 +30,12 @@ mod udp;
 mod unix;
 mod webhook;
 
-pub use courier::{Counts, Courier, Limits, Spool, Wait};
+pub use deliverer::{Counts, Deliverer, Limits, Spool, Wait};
 pub use names::agent;
 pub use notice::{Notice, Severity};
-pub use open::{Delivery, Format, OpenError, Patience, TlsFiles};
+pub use open::{Delivery, Format, OpenError, Timeouts, TlsFiles};
 pub use receiver::{Failure, Receiver};
 pub use sender::{Facility, Sender};
 pub use target::{HostPort, Target, TargetError};
-pub use throttle::{Released, Throttle, ThrottleLimits};
+pub use throttle::{Emitted, Throttle, ThrottleLimits};
 pub use webhook::signature;

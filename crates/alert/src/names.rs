@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::dial::resolve;
 
 /// Addresses that are tried of one host, as many as the client takes.
-const MOST_ADDRESSES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
 
 /// An HTTP client that fails, and does not end the process, where no thread can be started.
 ///
@@ -37,10 +37,7 @@ impl Resolver for Names {
         })?;
         let mut addresses = self.empty();
         let family = config.ip_family();
-        family
-            .keep_wanted(found.into_iter())
-            .take(MOST_ADDRESSES)
-            .for_each(|address| addresses.push(address));
+        family.keep_wanted(found.into_iter()).take(MAX_ADDRESSES).for_each(|address| addresses.push(address));
         if addresses.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(addresses) }
     }
 }

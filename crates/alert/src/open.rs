@@ -21,7 +21,7 @@ pub struct Delivery {
     /// The longest syslog message in octets. RFC 5424 section 6.1: 480 must be taken by every receiver, 2048 should be.
     pub longest: usize,
     /// How long things may take.
-    pub patience: Patience,
+    pub patience: Timeouts,
     /// Whether a portion over TCP or TLS has to be confirmed by the server's end of the connection. Only for servers that do not end a connection
     /// when they are told to it should be false: what lay unread in a server that died is then lost, if it was more than the last 64.
     pub confirm: bool,
@@ -39,7 +39,7 @@ impl Delivery {
             sender,
             format: None,
             longest: 2048,
-            patience: Patience::default(),
+            patience: Timeouts::default(),
             confirm: true,
             tls: TlsFiles::default(),
             secret: None,
@@ -60,7 +60,7 @@ pub enum Format {
 
 /// How long things may take before the receiver counts as away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// Looking up the name, connecting and shaking hands.
     pub connect: Duration,
     /// Writing one message.
@@ -69,7 +69,7 @@ pub struct Patience {
     pub confirm: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Self { connect: seconds(10), write: seconds(5), confirm: seconds(10) }

@@ -18,7 +18,7 @@ use std::time::Duration;
 use bellwether_base::Timestamp;
 
 use crate::deadline::Deadline;
-use crate::open::{Patience, Writer};
+use crate::open::{Timeouts, Writer};
 use crate::receiver::away;
 use crate::{Failure, Notice, Receiver};
 
@@ -70,7 +70,7 @@ pub(crate) struct Stream {
     dial: Box<dyn Dial>,
     framing: Framing,
     writer: Writer,
-    patience: Patience,
+    patience: Timeouts,
     /// Whether the end of each portion is confirmed by the end of its connection.
     confirm: bool,
     connection: Option<Box<dyn Connection>>,
@@ -83,7 +83,7 @@ impl Stream {
         dial: Box<dyn Dial>,
         framing: Framing,
         writer: Writer,
-        patience: Patience,
+        patience: Timeouts,
         confirm: bool,
     ) -> Self {
         Self { dial, framing, writer, patience, confirm, connection: None, window: VecDeque::new() }

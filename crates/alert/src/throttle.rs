@@ -48,7 +48,7 @@ pub struct Throttle {
     /// The highest number seen.
     newest: i64,
     /// What was told lately, by kind and subject.
-    told: BTreeMap<Key, Option<Held>>,
+    told: BTreeMap<Key, Option<Suppressed>>,
     /// The same in order of when it was quiet for long enough.
     quiet_until: VecDeque<(Timestamp, Key)>,
     /// The minute that is counted.
@@ -60,7 +60,7 @@ pub struct Throttle {
 type Key = (String, String);
 
 /// What waits for the end of a subject's quiet.
-struct Held {
+struct Suppressed {
     last: Notice,
     /// The lowest number held.
     first: i64,
@@ -71,11 +71,11 @@ struct Held {
 struct Minute {
     began: Timestamp,
     passed: u32,
-    poured: BTreeMap<String, Poured>,
+    poured: BTreeMap<String, Bucket>,
 }
 
 /// What came too much of in a minute, of one kind.
-struct Poured {
+struct Bucket {
     count: u64,
     first: i64,
     last: i64,
@@ -86,7 +86,7 @@ struct Poured {
 
 /// A notice that is to be sent.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Released {
+pub struct Emitted {
     /// What is said.
     pub notice: Notice,
     /// The lowest number that it speaks for: a cursor must stay below until it is sent.
@@ -109,7 +109,7 @@ impl Throttle {
     }
 
     /// One notice comes in; returns what goes out, in order.
-    pub fn admit(&mut self, notice: Notice, now: Timestamp) -> Vec<Released> {
+    pub fn admit(&mut self, notice: Notice, now: Timestamp) -> Vec<Emitted> {
         let mut out = self.due(now);
         if notice.id <= self.newest {
             return out;
@@ -125,7 +125,8 @@ impl Throttle {
                         held.last = notice;
                     }
                     None => {
-                        *held = Some(Held { first: notice.id, since: self.now, count: 1, last: notice });
+                        *held =
+                            Some(Suppressed { first: notice.id, since: self.now, count: 1, last: notice });
                     }
                 }
             }
@@ -134,14 +135,14 @@ impl Throttle {
                     self.forget_oldest(&mut out);
                 }
                 let first = notice.id;
-                self.pass(key, Released { notice, first }, &mut out);
+                self.pass(key, Emitted { notice, first }, &mut out);
             }
         }
         out
     }
 
     /// Time goes on; returns what goes out, in order.
-    pub fn due(&mut self, now: Timestamp) -> Vec<Released> {
+    pub fn due(&mut self, now: Timestamp) -> Vec<Emitted> {
         let mut out = Vec::new();
         self.now = self.now.max(now);
         if self.minute.as_ref().is_some_and(|minute| self.now >= minute.began + MINUTE)
@@ -181,19 +182,19 @@ impl Throttle {
     }
 
     /// The quiet of the one told longest ago ends; what was held meanwhile is told, and it is quiet again.
-    fn forget_oldest(&mut self, out: &mut Vec<Released>) {
+    fn forget_oldest(&mut self, out: &mut Vec<Emitted>) {
         let Some((_, key)) = self.quiet_until.pop_front() else { return };
         let Some(Some(held)) = self.told.remove(&key) else { return };
-        let Held { mut last, first, since, count } = held;
+        let Suppressed { mut last, first, since, count } = held;
         if count > 1 {
             last.more = last.more.saturating_add(count - 1);
             last.message = format!("{} (and {} more since {})", last.message, count - 1, rfc3339(since));
         }
-        self.pass(key, Released { notice: last, first }, out);
+        self.pass(key, Emitted { notice: last, first }, out);
     }
 
     /// Lets a notice out, unless too many came in this minute.
-    fn pass(&mut self, key: Key, released: Released, out: &mut Vec<Released>) {
+    fn pass(&mut self, key: Key, released: Emitted, out: &mut Vec<Emitted>) {
         let began = self.now;
         let minute = self.minute.get_or_insert_with(|| Minute { began, passed: 0, poured: BTreeMap::new() });
         let is_critical = released.notice.severity == Severity::Critical;
@@ -208,7 +209,7 @@ impl Throttle {
         out.push(released);
     }
 
-    fn sum_up(&self, kind: String, poured: Poured, began: Timestamp) -> Released {
+    fn sum_up(&self, kind: String, poured: Bucket, began: Timestamp) -> Emitted {
         let count = poured.count;
         let message = format!(
             "{count} more {kind} in the minute from {}, held back since over {} notices came in it",
@@ -229,20 +230,20 @@ impl Throttle {
             // It is itself none of those that it counts, but stands in for one.
             more: count - 1,
         };
-        Released { notice, first: poured.first }
+        Emitted { notice, first: poured.first }
     }
 }
 
 impl Minute {
-    fn pour(&mut self, released: Released) {
-        let Released { notice, first } = released;
+    fn pour(&mut self, released: Emitted) {
+        let Emitted { notice, first } = released;
         let is_known = self.poured.contains_key(&notice.kind) || self.poured.len() < KINDS;
         let kind = if is_known { notice.kind } else { OTHER_KINDS.to_owned() };
         let count = notice.more.saturating_add(1);
         match self.poured.get_mut(&kind) {
             None => {
                 let subject = Some(notice.subject);
-                let poured = Poured { count, first, last: notice.id, severity: notice.severity, subject };
+                let poured = Bucket { count, first, last: notice.id, severity: notice.severity, subject };
                 self.poured.insert(kind, poured);
             }
             Some(poured) => {
@@ -273,7 +274,7 @@ mod tests {
         Notice { subject: subject.into(), severity: Severity::Warning, message: "seen".into(), ..notice(id) }
     }
 
-    fn ids(released: &[Released]) -> Vec<i64> {
+    fn ids(released: &[Emitted]) -> Vec<i64> {
         released.iter().map(|r| r.notice.id).collect()
     }
 
@@ -372,7 +373,7 @@ mod tests {
             prop_assert_eq!(throttle.oldest_held(), None);
             let told: u64 = out.iter().map(|(_, r)| 1 + r.notice.more).sum();
             prop_assert_eq!(told, came.len() as u64);
-            let is_sum = |r: &Released| r.notice.message.contains("held back since");
+            let is_sum = |r: &Emitted| r.notice.message.contains("held back since");
             for (i, (when, r)) in out.iter().enumerate() {
                 if is_sum(r) {
                     prop_assert!(r.notice.severity != Severity::Critical);

@@ -8,7 +8,7 @@ use bellwether_base::Timestamp;
 
 use crate::deadline::Deadline;
 use crate::dial::resolve;
-use crate::open::{Patience, Writer};
+use crate::open::{Timeouts, Writer};
 use crate::receiver::away;
 use crate::{Failure, HostPort, Notice, Receiver};
 
@@ -22,7 +22,7 @@ const PORTION: usize = 64;
 pub(crate) struct Udp {
     pub(crate) to: HostPort,
     pub(crate) writer: Writer,
-    pub(crate) patience: Patience,
+    pub(crate) patience: Timeouts,
     pub(crate) socket: Option<UdpSocket>,
 }
 

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use crate::deadline::Deadline;
-use crate::open::{Patience, Writer};
+use crate::open::{Timeouts, Writer};
 use crate::receiver::away;
 use crate::stream::{Connection, Dial, Framing, Plain, Stream};
 use crate::{Failure, Notice, Receiver};
@@ -22,7 +22,7 @@ const PORTION: usize = 16;
 pub(crate) struct Local {
     path: PathBuf,
     writer: Writer,
-    patience: Patience,
+    patience: Timeouts,
     socket: Option<UnixDatagram>,
     stream: Stream,
     /// Whether the server's socket turned out to be a stream.
@@ -30,7 +30,7 @@ pub(crate) struct Local {
 }
 
 impl Local {
-    pub(crate) fn new(path: PathBuf, writer: Writer, patience: Patience, confirm: bool) -> Self {
+    pub(crate) fn new(path: PathBuf, writer: Writer, patience: Timeouts, confirm: bool) -> Self {
         let dial = Box::new(LocalDial(path.clone()));
         let stream = Stream::new(dial, Framing::LineFeed, writer.clone(), patience, confirm);
         Self { path, writer, patience, socket: None, stream, is_stream: false }

@@ -9,13 +9,13 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use bellwether_alert::{Counts, Courier, Delivery, Failure, Notice, Patience, Receiver, Target, Wait};
+use bellwether_alert::{Counts, Deliverer, Delivery, Failure, Notice, Receiver, Target, Timeouts, Wait};
 use common::{Numbered, delivery, limits, now, numbered, run};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 fn impatient() -> Delivery {
-    Delivery { patience: Patience { connect: SHORT, write: SHORT, confirm: SHORT }, ..delivery() }
+    Delivery { patience: Timeouts { connect: SHORT, write: SHORT, confirm: SHORT }, ..delivery() }
 }
 
 fn open(target: &str, delivery: &Delivery) -> Box<dyn Receiver> {
@@ -71,7 +71,7 @@ fn a_server_that_never_reads_confirms_nothing_and_hangs_nothing() {
     );
     away(tried(open(&format!("http://{address}/"), &impatient()), &[numbered(1)]), "timeout");
 
-    let mut courier = Courier::new("t", open(&format!("tcp://{address}"), &impatient()), None, limits(), 1);
+    let mut courier = Deliverer::new("t", open(&format!("tcp://{address}"), &impatient()), None, limits(), 1);
     let mut spool = Numbered { newest: 3, cursor: 0 };
     assert!(matches!(courier.turn(&mut spool, now()), Ok(Wait::Until(_))));
     assert_eq!((spool.cursor, courier.counts()), (0, Counts { failures: 1, ..Counts::default() }));
@@ -129,7 +129,7 @@ fn a_portion_counts_as_sent_when_the_server_has_read_it() {
         // Some greet or answer; that is nothing to us.
         let _ = connection.write_all(b"250 thanks\n");
     });
-    let mut courier = Courier::new("t", open(&format!("tcp://{address}"), &delivery()), None, limits(), 1);
+    let mut courier = Deliverer::new("t", open(&format!("tcp://{address}"), &delivery()), None, limits(), 1);
     let mut spool = Numbered { newest: 300, cursor: 0 };
     run(&mut courier, &mut spool, Duration::from_secs(10));
     let portions: Vec<String> = heard.try_iter().collect();

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use bellwether_alert::{Courier, Delivery, Failure, Format, Notice, Receiver, Target, TlsFiles};
+use bellwether_alert::{Deliverer, Delivery, Failure, Format, Notice, Receiver, Target, TlsFiles};
 use bellwether_base::Timestamp;
 use certificates::{Certificates, certificates};
 use common::{Numbered, delivery, limits, numbered, run};
@@ -142,9 +142,9 @@ fn listens(port: u16) -> impl Fn() -> bool {
     move || TcpListener::bind(("127.0.0.1", port)).is_err()
 }
 
-fn courier(target: &str, delivery: &Delivery) -> Courier<Box<dyn Receiver>> {
+fn courier(target: &str, delivery: &Delivery) -> Deliverer<Box<dyn Receiver>> {
     let target: Target = target.parse().unwrap();
-    Courier::new("test", target.open(delivery).unwrap(), None, limits(), 1)
+    Deliverer::new("test", target.open(delivery).unwrap(), None, limits(), 1)
 }
 
 fn send(target: &str, delivery: &Delivery, count: i64) {
@@ -366,7 +366,7 @@ fn through_restarts(
     let target: Target = format!("{scheme}://127.0.0.1:{port}").parse().unwrap();
     let receiver = Slow(target.open(&delivery).unwrap());
     let sending = std::thread::spawn(move || {
-        let mut courier = Courier::new("test", receiver, None, limits(), 1);
+        let mut courier = Deliverer::new("test", receiver, None, limits(), 1);
         let mut spool = Numbered { newest: 2000, cursor: 0 };
         run(&mut courier, &mut spool, Duration::from_secs(60));
         assert_eq!((spool.cursor, courier.counts().sent), (2000, 2000));

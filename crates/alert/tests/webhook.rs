@@ -12,7 +12,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use bellwether_alert::{Counts, Courier, Delivery, Target, TlsFiles};
+use bellwether_alert::{Counts, Deliverer, Delivery, Target, TlsFiles};
 use certificates::{Certificates, certificates};
 use common::{Numbered, delivery, limits, now, run};
 use hmac::{Hmac, KeyInit, Mac};
@@ -86,7 +86,7 @@ fn notices_are_posted_signed_and_again_until_they_are_taken() {
     let (address, posted) = server(&[503, 200, 400, 429, 204, 302, 200]);
     let target: Target = format!("http://{address}/hooks/fraud?key=1").parse().unwrap();
     let delivery = Delivery { secret: Some(SECRET.to_vec()), ..delivery() };
-    let mut courier = Courier::new("hook", target.open(&delivery).unwrap(), None, limits(), 1);
+    let mut courier = Deliverer::new("hook", target.open(&delivery).unwrap(), None, limits(), 1);
     let mut spool = Numbered { newest: 4, cursor: 0 };
     run(&mut courier, &mut spool, Duration::from_secs(20));
     assert_eq!(courier.counts(), Counts { sent: 3, refused: 1, failures: 3, ..Counts::default() });

@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// Marks that may stand on one letter. Vietnamese has two, vocalised Hebrew and Arabic three; a flood has hundreds and
 /// paints over the lines above and below.
-const MOST_MARKS: u8 = 4;
+const MAX_MARKS: u8 = 4;
 
 /// What stands for the part that was cut off.
 const ELLIPSIS: char = '…';
@@ -103,7 +103,7 @@ impl Marks {
     /// Whether the next character may stand where it does.
     fn allow(&mut self, c: char) -> bool {
         if !is_mark(c) {
-            self.0 = MOST_MARKS;
+            self.0 = MAX_MARKS;
             return true;
         }
         let is_allowed = self.0 > 0;
@@ -418,7 +418,7 @@ mod tests {
     fn a_flood_of_marks_is_told_by_numbers_and_an_accent_stays() {
         assert_eq!(Shown::of("e\u{301}a").as_str(), "e\u{301}a");
         let flood = Shown::of(&format!("e{}", "\u{301}".repeat(9)));
-        assert_eq!(marks(flood.as_str()).0, usize::from(MOST_MARKS));
+        assert_eq!(marks(flood.as_str()).0, usize::from(MAX_MARKS));
         assert_eq!(Shown::of("\u{301}x").as_str(), r"\u{301}x");
     }
 
@@ -469,7 +469,7 @@ mod tests {
             for shown in &one_line {
                 prop_assert!(shown.as_str().chars().all(is_plain), "{:?}", shown);
                 let (longest, is_first) = marks(shown.as_str());
-                prop_assert!(longest <= usize::from(MOST_MARKS) && !is_first, "{:?}", shown);
+                prop_assert!(longest <= usize::from(MAX_MARKS) && !is_first, "{:?}", shown);
             }
             prop_assert!(Shown::lines(&text).as_str().chars().all(|c| is_plain(c) || c == '\n'));
             prop_assert_eq!(Shown::lines(&text).as_str().matches('\n').count(), text.matches('\n').count());

@@ -67,7 +67,7 @@ struct Slot<K, V> {
 pub const GATHERED: usize = 32;
 
 /// Entries in a row that are spared in one eviction because they were used.
-const MOST_SPARED: usize = 32;
+const MAX_SPARED: usize = 32;
 
 /// A hash as the index wants it, which looks at both ends of it.
 const fn spread(hash: u32) -> u64 {
@@ -399,7 +399,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
 
     fn evict(&mut self) -> Option<Evicted<K, V>> {
         let class = self.queues.iter().position(|queue| queue.head != NIL)?;
-        for _ in 0..MOST_SPARED {
+        for _ in 0..MAX_SPARED {
             let head = self.queues[class].head;
             if !std::mem::replace(&mut self.slots[head].is_used, false) {
                 break;
@@ -590,7 +590,7 @@ mod tests {
             let (id, _) = table.insert(u64::from(key), key, (), 0, at(0));
             table.mark_used(id);
         }
-        assert_eq!(table.insert(7, 5000, (), 0, at(1)).1.map(|gone| gone.key), Some(MOST_SPARED as u32));
+        assert_eq!(table.insert(7, 5000, (), 0, at(1)).1.map(|gone| gone.key), Some(MAX_SPARED as u32));
         assert_eq!(table.len(), 1000);
     }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use bellwether_base::{Ppm, Shown, Span};
 use bellwether_confine::{Part, Wish};
 use bellwether_enrich::{
-    DialPlan, LocalNumbers, Privacy, SensitiveNumbers, Site, Strictness, Trunk, TrunkPolicy,
+    DialPlan, LocalNumbers, Privacy, SensitiveNumbers, Strictness, Topology, Trunk, TrunkPolicy,
 };
-use bellwether_sensor::Retention;
-use bellwether_tracker::Limits;
-use bellwether_store::Tolerance;
 use bellwether_scoring::{CampaignSettings, DispositionThresholds, ReputationSettings, Settings, nearest};
+use bellwether_sensor::Retention;
+use bellwether_store::Tolerance;
+use bellwether_tracker::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -751,9 +751,9 @@ impl Config {
         TunnelPorts { vxlan: self.mirror.vxlan_ports.clone() }
     }
 
-    pub(crate) fn site(&self) -> Site {
+    pub(crate) fn site(&self) -> Topology {
         let nets = |list: &[Network]| list.iter().map(|n| n.0).collect();
-        Site {
+        Topology {
             proxies: nets(&self.site.proxies),
             sbcs: nets(&self.site.sbcs),
             access: nets(&self.site.access),

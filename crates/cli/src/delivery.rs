@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bellwether_alert::{
-    Courier, Delivery, Facility, Format, Limits, Notice, Receiver, Sender, Severity, Spool, Target, Throttle,
-    ThrottleLimits, TlsFiles, Wait,
+    Deliverer, Delivery, Facility, Format, Limits, Notice, Receiver, Sender, Severity, Spool, Target,
+    Throttle, ThrottleLimits, TlsFiles, Wait,
 };
 use bellwether_base::{Span, Timestamp};
 use bellwether_store::{AlertSpool, SpooledAlert, StoreError};
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long what is left may take once the run is over: what does not go out then waits in the database for the next.
 const LEAVE_WITHIN: Span = Span::from_secs(10);
 
-type Post = Courier<Box<dyn Receiver>>;
+type Post = Deliverer<Box<dyn Receiver>>;
 
 /// Receivers that are ready, each with its place in the spool.
 pub(crate) struct Deliveries {
@@ -289,7 +289,7 @@ fn courier(settings: &AlertSettings, receiver: &ReceiverSettings) -> Result<Post
     let limits = Limits { backlog: settings.backlog, ..Limits::default() };
     // Receivers that went away together shall not all come back in one moment.
     let seed = now().as_nanos().cast_unsigned();
-    Ok(Courier::new(receiver.name.clone(), opened, Some(throttle), limits, seed))
+    Ok(Deliverer::new(receiver.name.clone(), opened, Some(throttle), limits, seed))
 }
 
 fn now() -> Timestamp {

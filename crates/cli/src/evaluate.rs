@@ -71,10 +71,10 @@ pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure>
 }
 
 /// Campaigns that are told apart; calls of others count as those of one.
-const MOST_CAMPAIGNS: usize = 4096;
+const MAX_CAMPAIGNS: usize = 4096;
 
 /// Calls that are not found and are named.
-const MOST_MISSING: usize = 20;
+const MAX_MISSING: usize = 20;
 
 /// What the lines so far come to.
 struct Evaluation {
@@ -117,7 +117,7 @@ impl Shares {
 
 /// The name, or that of all the rest where there is no room for another.
 fn bounded<'a, T>(known: &BTreeMap<String, T>, name: &'a str) -> &'a str {
-    if known.len() < MOST_CAMPAIGNS || known.contains_key(name) { name } else { "(others)" }
+    if known.len() < MAX_CAMPAIGNS || known.contains_key(name) { name } else { "(others)" }
 }
 
 impl Evaluation {
@@ -152,7 +152,7 @@ impl Evaluation {
             }) += 1;
         }
         let Some(call) = calls.find(&id) else {
-            if self.missing.len() < MOST_MISSING {
+            if self.missing.len() < MAX_MISSING {
                 self.missing.push(truth.call_id.clone());
             }
             return Ok(());

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_enrich::Tokeniser;
-use bellwether_tracker::Party;
 use bellwether_store::{
     Alert, AlertKind, INVENTORY_COLUMNS, InventoryRow, Policy, Severity, StoreError, Writer,
 };
+use bellwether_tracker::Party;
 use serde_json::{Map, Value};
 
 use crate::args::{Common, InventoryAction, InventoryArgs};

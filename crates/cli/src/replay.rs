@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use bellwether_capture::Input;
 use bellwether_enrich::Tokeniser;
+use bellwether_scoring::ScoringEngine;
 use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
 use bellwether_store::{StoreError, Writer};
-use bellwether_scoring::Assessor;
 
 use crate::args::{Common, ReplayArgs};
 use crate::config::Config;
@@ -100,7 +100,7 @@ impl Installation {
         let tokeniser =
             Tokeniser::new(&key.0, config.privacy()).telling_apart(config.numbering.local_numbers.into());
         let as_read = configured(common, config)?;
-        let assessor = Assessor::new(config.verdict(), key.hash_key());
+        let assessor = ScoringEngine::new(config.verdict(), key.hash_key());
         let opened = Writer::open(&common.db, &tokeniser.key_id());
         Ok(opened.and_then(|w| w.judging(as_read).assessing(assessor)).map(|writer| Self {
             key,

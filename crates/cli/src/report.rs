@@ -89,12 +89,12 @@ fn print_csv_object(object: &Map<String, Value>) -> std::io::Result<()> {
 /// One `--where`.
 struct Filter {
     column: usize,
-    operator: Operator,
+    operator: EventHandler,
     value: String,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Operator {
+enum EventHandler {
     Equal,
     NotEqual,
     LessOrEqual,
@@ -106,7 +106,7 @@ enum Operator {
 
 impl Filter {
     fn parse(text: &str, columns: &[Column]) -> Result<Self, Failure> {
-        use Operator::{Contains, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+        use EventHandler::{Contains, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
         let at = text.find(['=', '!', '<', '>', '~']);
         let (name, rest) = text.split_at(at.unwrap_or(text.len()));
         // The longer operators first, as the shorter are their prefixes.
@@ -138,8 +138,8 @@ impl Filter {
         if value.is_null() {
             let asks_for_null = self.value == "null";
             return match self.operator {
-                Operator::Equal => asks_for_null,
-                Operator::NotEqual => !asks_for_null,
+                EventHandler::Equal => asks_for_null,
+                EventHandler::NotEqual => !asks_for_null,
                 _ => false,
             };
         }
@@ -152,13 +152,13 @@ impl Filter {
             _ => Some(text.as_str().cmp(&self.value)),
         };
         match self.operator {
-            Operator::Equal => order == Some(Equal),
-            Operator::NotEqual => order != Some(Equal),
-            Operator::Less => order == Some(Less),
-            Operator::LessOrEqual => matches!(order, Some(Less | Equal)),
-            Operator::Greater => order == Some(Greater),
-            Operator::GreaterOrEqual => matches!(order, Some(Greater | Equal)),
-            Operator::Contains => text.contains(&self.value),
+            EventHandler::Equal => order == Some(Equal),
+            EventHandler::NotEqual => order != Some(Equal),
+            EventHandler::Less => order == Some(Less),
+            EventHandler::LessOrEqual => matches!(order, Some(Less | Equal)),
+            EventHandler::Greater => order == Some(Greater),
+            EventHandler::GreaterOrEqual => matches!(order, Some(Greater | Equal)),
+            EventHandler::Contains => text.contains(&self.value),
         }
     }
 }

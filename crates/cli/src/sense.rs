@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
-use bellwether_sensor::{Ears, Event, Operator, Settings};
+use bellwether_sensor::{Event, EventHandler, LiveInputs, Settings};
 
 use sd_notify::NotifyState;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     Held::look(&common.db)?;
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
-    let ears = Ears::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
+    let ears = LiveInputs::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
     let _held = Held::take(&common.db, &greeting)?;
     let Prepared { mut sensor, writer, deliveries } = Prepared::new(common, &config)?;
     sensor.retention = Some(config.retention());
@@ -58,7 +58,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
 pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Result<Exit, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signals(&stop)?;
-    let ears = Ears::follow(paths).map_err(|e| Failure::Work(e.to_string()))?;
+    let ears = LiveInputs::follow(paths).map_err(|e| Failure::Work(e.to_string()))?;
     let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     check_folder(&common.db)?;
     let _held = Held::take(&common.db, &format!("following {}", names.join(", ")))?;
@@ -73,7 +73,7 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
 /// Greets, runs until it shall stop, and prints what it came to. Answers whether every input could be read.
 fn until_stopped(
     common: &Common,
-    ears: Ears,
+    ears: LiveInputs,
     Prepared { sensor, writer, deliveries }: Prepared,
     reload: Reload,
     greeting: &str,
@@ -143,7 +143,7 @@ struct Terminal<'a> {
     is_whole: bool,
 }
 
-impl Operator for Terminal<'_> {
+impl EventHandler for Terminal<'_> {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Losses(losses) => {

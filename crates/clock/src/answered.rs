@@ -11,9 +11,9 @@ const FEWEST: usize = 4;
 
 /// How late a program's timer may be after its time is up, beyond what its clock says: 1 to 32 ms were measured of real
 /// programs at half a minute, and kernels add a thousandth of the wait, 100 ms at most.
-const MOST_LATE_S: f64 = 0.04;
-const MOST_SLACK: f64 = 1e-3;
-const MOST_SLACK_S: f64 = 0.1;
+const MAX_LATE_S: f64 = 0.04;
+const MAX_SLACK: f64 = 1e-3;
+const MAX_SLACK_S: f64 = 0.1;
 
 /// What the waits of a timer that answers arm say of its clock.
 #[derive(Clone, Copy)]
@@ -53,7 +53,7 @@ impl Answered {
         // trip as in no path: at the furthest there is no path at all, and all of the wait is lateness.
         let path = (middle - low).max(rtt.shortest.as_secs_f64());
         let rate = |seconds: f64| Ppm(-seconds / period_s * 1e6);
-        let program = MOST_LATE_S + (period_s * MOST_SLACK).min(MOST_SLACK_S);
+        let program = MAX_LATE_S + (period_s * MAX_SLACK).min(MAX_SLACK_S);
         let shortest = Rate {
             rate: rate(late),
             ci95: (rate(late + later), rate(late - sooner)),

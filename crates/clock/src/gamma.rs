@@ -17,7 +17,7 @@ const SHAPES: (f64, f64) = (2.6, 60.0);
 const FAR: f64 = 5.0;
 
 /// The least share of spikes that is allowed for.
-const FEWEST_SPIKES: f64 = 0.01;
+const MIN_SPIKES: f64 = 0.01;
 
 /// Steps of the search, and halvings of one.
 const STEPS: usize = 30;
@@ -119,7 +119,7 @@ impl Delays {
         // A gamma variable's skewness is 2 / sqrt(shape).
         let shape = (4.0 / (skewness * skewness).max(1e-6)).clamp(SHAPES.0, SHAPES.1);
         let scale = deviation / shape.sqrt();
-        let spikes = ((left.len() as f64 - n) / left.len() as f64).max(FEWEST_SPIKES);
+        let spikes = ((left.len() as f64 - n) / left.len() as f64).max(MIN_SPIKES);
         let furthest = left.iter().map(|r| middle - r).fold(0.0, f64::max);
         let spike_density = spikes / (furthest + 10.0 * deviation);
         let norm = -statrs::function::gamma::ln_gamma(shape) - scale.ln();

@@ -32,7 +32,7 @@ const PREFERENCE: f64 = 1.35;
 const GAMMA_WIDENING: f64 = 1.2;
 
 /// Points below which the weights of several quantiles are too rough.
-const FEWEST_TOGETHER: usize = 20;
+const MIN_TOGETHER: usize = 20;
 
 /// Points below which the shape of the residuals says nothing.
 const FEWEST: usize = 8;
@@ -65,7 +65,7 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     });
     let (variance_of, slope, method) = if let Some((slope, one)) = by_likelihood {
         (one * GAMMA_WIDENING, slope, "gamma")
-    } else if n >= FEWEST_TOGETHER && together.variance * preference_together(n) < best.0.min(variance) {
+    } else if n >= MIN_TOGETHER && together.variance * preference_together(n) < best.0.min(variance) {
         let slope =
             LEVELS.iter().zip(together.weights).map(|((level, _), weight)| weight * at_level(*level)).sum();
         (together.variance, slope, "quantiles")

@@ -11,10 +11,10 @@ const NO_JITTER_S: f64 = 5e-6;
 
 /// A slope that is steeper than this belongs to another period: half of what neighbouring periods of the grid differ by at
 /// 25 s.
-const MOST_SLOPE_PPM: f64 = 10_000.0;
+const MAX_SLOPE_PPM: f64 = 10_000.0;
 
 /// A clock that is further off than this is no crystal.
-const MOST_SKEW: f64 = 5e-4;
+const MAX_SKEW: f64 = 5e-4;
 
 /// Readings of both disciplines that lie no further apart are the same for every purpose.
 const AGREEMENT_PPM: f64 = 50.0;
@@ -124,7 +124,7 @@ impl RoundTrip {
 pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> Result<Reading, NoFit> {
     let segments: Vec<SegmentStats> = segments.iter().map(SegmentStats::on_grid).collect();
     let slope = pooled_fit(&segments)?;
-    if slope.skew.0.abs() > MOST_SLOPE_PPM {
+    if slope.skew.0.abs() > MAX_SLOPE_PPM {
         return Err(NoFit::IrregularIntervals);
     }
     let period_s = main_period(&segments);
@@ -137,7 +137,7 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     let prior = |line: f64| prior_odds(line, &waits, period_s, round_trip);
     let schedule = Schedule::of(points.clone(), slope, &waits, prior);
     let mut discipline = schedule.discipline;
-    let is_exact = slope.residual_s < NO_JITTER_S && schedule.line.abs() < MOST_SKEW;
+    let is_exact = slope.residual_s < NO_JITTER_S && schedule.line.abs() < MAX_SKEW;
     if discipline == Discipline::Undetermined && is_exact {
         discipline = Discipline::Periodic;
     }
@@ -198,7 +198,7 @@ fn by_intervals(points: &[Offsets], period_s: f64) -> Option<Rate> {
     let (middle, deviation) = middle_and_deviation(&steps);
     steps.retain(|step| (step - middle).abs() <= FAR * deviation);
     let n = steps.len() as f64;
-    if n < FEWEST_INTERVALS {
+    if n < MIN_INTERVALS {
         return None;
     }
     let mean = steps.iter().sum::<f64>() / n;
@@ -210,7 +210,7 @@ fn by_intervals(points: &[Offsets], period_s: f64) -> Option<Rate> {
 
 /// Median deviations beyond which an interval does not count, and intervals below which nothing is said.
 const FAR: f64 = 7.5;
-const FEWEST_INTERVALS: f64 = 4.0;
+const MIN_INTERVALS: f64 = 4.0;
 
 /// What holds whichever of two readings is right: near its registrar a device's two hardly differ, and then it does not matter.
 fn either(schedule: Skew, answered: Skew) -> Option<Skew> {
@@ -225,7 +225,7 @@ fn either(schedule: Skew, answered: Skew) -> Option<Skew> {
 /// answers, and one that is armed by answers does not refresh sooner than its period after them; once may be an odd refresh,
 /// far too soon most of the time is no such timer.
 fn prior_odds(slope: f64, waits: &[Option<f64>], period_s: f64, round_trip: Option<RoundTrip>) -> f64 {
-    let is_schedule_plausible = slope.abs() < MOST_SKEW;
+    let is_schedule_plausible = slope.abs() < MAX_SKEW;
     let soonest = waits.iter().flatten().copied().fold(f64::INFINITY, f64::min);
     if !soonest.is_finite() {
         return 0.0;
@@ -235,7 +235,7 @@ fn prior_odds(slope: f64, waits: &[Option<f64>], period_s: f64, round_trip: Opti
     if (usual - way) / period_s < -FAR_TOO_SOON {
         return -IMPOSSIBLE;
     }
-    let is_restart_plausible = (soonest - way) / period_s > -MOST_SKEW;
+    let is_restart_plausible = (soonest - way) / period_s > -MAX_SKEW;
     match (is_schedule_plausible, is_restart_plausible) {
         (true, false) => -IMPLAUSIBLE,
         (false, true) => IMPLAUSIBLE,

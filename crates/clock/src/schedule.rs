@@ -8,7 +8,7 @@ use crate::steps::{evidence, parted_at_step};
 use crate::{Skew, SkewFit};
 
 /// Steps of the path that are taken out of one timeline.
-const MOST_STEPS: u32 = 3;
+const MAX_STEPS: u32 = 3;
 
 /// A step must be so many times likelier than none (natural logarithm): its place and its height were chosen.
 const STEP_ODDS: f64 = 20.0;
@@ -40,7 +40,7 @@ impl Schedule {
     ) -> Self {
         let mut schedule = Self::over(points, robust_slope, squares.skew.0 * 1e-6, waits, &prior, 0);
         let fit = |points: &[Offsets]| robust_slope(points).or_else(|| least_squares(points));
-        while schedule.path_steps < MOST_STEPS {
+        while schedule.path_steps < MAX_STEPS {
             let Some(parts) = parted_at_step(&schedule.points, schedule.line) else { break };
             let steps = schedule.path_steps + 1;
             let stepped = Self::over(parts, fit, schedule.line, waits, &prior, steps);

@@ -18,14 +18,14 @@ const ODD: f64 = 6.0;
 const LEAST_SPREAD_S: f64 = 5e-4;
 
 /// Intervals of a timeline below which its spread is not known.
-const FEWEST_INTERVALS: usize = 6;
+const MIN_INTERVALS: usize = 6;
 
 /// Devices that must show a step, and the share of those that would.
-const FEWEST_DEVICES: usize = 5;
+const MIN_DEVICES: usize = 5;
 const SHARE: f64 = 0.8;
 
 /// Odd intervals that are looked at, the most exact of all.
-const MOST_ODD: usize = 4096;
+const MAX_ODD: usize = 4096;
 
 /// A step of the clock that stamps packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -82,7 +82,7 @@ pub fn common_steps(devices: &[Vec<SegmentStats>]) -> Vec<CommonStep> {
         .collect();
     // The most exact first: what they leave open the others must agree with.
     odd.sort_by(|a, b| a.spread_s.total_cmp(&b.spread_s).then(a.from.cmp(&b.from)));
-    odd.truncate(MOST_ODD);
+    odd.truncate(MAX_ODD);
     let mut steps: Vec<CommonStep> = Vec::new();
     while let Some(first) = odd.first().copied() {
         let seconds = first.excess_s;
@@ -99,7 +99,7 @@ pub fn common_steps(devices: &[Vec<SegmentStats>]) -> Vec<CommonStep> {
         let of = witnesses(&intervals, longest, (from, to), seconds);
         let devices = agreeing.len();
         odd.retain(|i| !agreeing.iter().any(|a| a.device == i.device && a.from == i.from));
-        if devices >= FEWEST_DEVICES && devices as f64 >= SHARE * of as f64 {
+        if devices >= MIN_DEVICES && devices as f64 >= SHARE * of as f64 {
             let seconds = select(&mut agreeing.iter().map(|i| i.excess_s).collect::<Vec<_>>(), 0.5);
             steps.push(CommonStep { from, to, seconds, devices: devices as u32, of: of as u32 });
         }
@@ -161,7 +161,7 @@ fn add_intervals(device: u32, segments: &[SegmentStats], out: &mut Vec<Interval>
     }
     let own = out.get_mut(begin..).unwrap_or_default();
     let excesses: Vec<f64> = own.iter().map(|i| i.excess_s).collect();
-    if excesses.len() < FEWEST_INTERVALS {
+    if excesses.len() < MIN_INTERVALS {
         out.truncate(begin);
         return;
     }

@@ -11,7 +11,7 @@ const TICKS_MS: [i64; 6] = [1000, 500, 100, 50, 20, 10];
 const FEWEST: usize = 24;
 
 /// A crystal is off by no more than this, so the tick is not either.
-const MOST_SKEW: f64 = 2e-4;
+const MAX_SKEW: f64 = 2e-4;
 
 /// Natural logarithm of how rarely chance may look like a tick.
 const RARE: f64 = 12.0;
@@ -35,9 +35,9 @@ pub fn tick(segments: &[SegmentStats], reading: &Reading) -> Option<Span> {
     let found = TICKS_MS.into_iter().find(|ms| {
         let tick_s = *ms as f64 / 1e3;
         // A quarter turn between neighbours over the whole time misses little.
-        let steps = (MOST_SKEW * time * 4.0 / tick_s).ceil().max(1.0);
+        let steps = (MAX_SKEW * time * 4.0 / tick_s).ceil().max(1.0);
         let gathered = (-steps as i64..=steps as i64)
-            .map(|i| gathering(&times, tick_s * (1.0 + MOST_SKEW * i as f64 / steps)))
+            .map(|i| gathering(&times, tick_s * (1.0 + MAX_SKEW * i as f64 / steps)))
             .fold(0.0, f64::max);
         times.len() as f64 * gathered * gathered - (2.0 * steps + 1.0).ln() > RARE
     });

@@ -33,10 +33,10 @@ const LONG_RETRY: Span = Span::from_millis(100);
 const CLEARLY: f64 = 8.0;
 
 /// What [`Running::between`] may grow to: every second refresh in between, four times.
-const MOST_BETWEEN: u8 = 4;
+const MAX_BETWEEN: u8 = 4;
 
 /// Equal intervals in a row, after the first, that chance draws; more are a period.
-const MOST_SAME: u32 = 3;
+const MAX_SAME: u32 = 3;
 
 /// Intervals in a row that fit no period, before they are taken for drawn ones; and that are no whole seconds, before they are
 /// taken for such no more.
@@ -392,7 +392,7 @@ impl Running {
         if steps < 1.0 {
             // The retry of a challenge comes at once; what comes in between again and again has another period.
             self.between += if periods > TOLERANCE { 2 } else { 0 };
-            return if self.between > MOST_BETWEEN { Step::OffGrid } else { Step::TooEarly };
+            return if self.between > MAX_BETWEEN { Step::OffGrid } else { Step::TooEarly };
         }
         let (tolerance, most) =
             if self.drawn.is_some() { (DRAWN_TOLERANCE_S, LONGEST_DRAWN) } else { (TOLERANCE, MAX_MISSED) };
@@ -402,7 +402,7 @@ impl Running {
         if let Some((last, same)) = &mut self.drawn {
             *same = if *last == steps as i64 { *same + 1 } else { 0 };
             *last = steps as i64;
-            if *same > MOST_SAME {
+            if *same > MAX_SAME {
                 return Step::OffGrid;
             }
         }

@@ -2,8 +2,8 @@
 //! RFC 8588, RFC 8946).
 
 use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
-use bellwether_tracker::{CallStarted, Claims};
 use bellwether_stir::{Certificates, Identity, Passport, Signature};
+use bellwether_tracker::{CallStarted, Claims};
 
 use crate::number::canonical;
 

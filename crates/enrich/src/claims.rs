@@ -5,15 +5,15 @@ use bellwether_tracker::{CallStarted, Party};
 
 use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
-use crate::{Attested, CallTraits, Knowledge, Site, Tokeniser, Verstat};
+use crate::{Attested, CallTraits, Knowledge, Tokeniser, Topology, Verstat};
 
 /// Digits that caller and called may differ in to be neighbours, and fewest digits of a number with neighbours.
 const OWN_DIGITS: usize = 4;
-const FEWEST_DIGITS: usize = 10;
+const MIN_DIGITS: usize = 10;
 
 pub(crate) fn traits(
     tokens: &Tokeniser,
-    site: &Site,
+    site: &Topology,
     knowledge: &Knowledge,
     call: &CallStarted,
 ) -> CallTraits {
@@ -98,8 +98,7 @@ fn line(number: &str) -> Option<u16> {
 fn are_neighbours(from: &str, to: &str) -> bool {
     let digits = |number: &str| {
         let digits = number.trim_start_matches('+');
-        (digits.len() >= FEWEST_DIGITS && digits.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| digits.to_owned())
+        (digits.len() >= MIN_DIGITS && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.to_owned())
     };
     let Some((from, to)) = digits(from).zip(digits(to)) else { return false };
     // One of them may be written with its country code.

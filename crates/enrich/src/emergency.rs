@@ -10,7 +10,7 @@ use bellwether_tracker::{CallStarted, RegisterAnswered};
 
 use crate::number::canonical;
 use crate::numbering::lines;
-use crate::{DialPlan, Site};
+use crate::{DialPlan, Topology};
 
 /// Numbers by country code.
 static COUNTRIES: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
@@ -27,7 +27,7 @@ static ANYWHERE: LazyLock<BTreeSet<&'static str>> =
 const EVERYWHERE: [&str; 2] = ["112", "911"];
 
 /// Extensions remembered; there are hardly as many numbers.
-const MOST_EXTENSIONS: usize = 1024;
+const MAX_EXTENSIONS: usize = 1024;
 
 impl DialPlan {
     /// Whether a number is one of those who help at the site: those that were named, or its country's.
@@ -75,13 +75,13 @@ impl Extensions {
     pub(crate) fn registered(&mut self, answered: &RegisterAnswered, plan: &DialPlan) {
         let user = canonical(&answered.aor.user);
         let is_like = plan.is_emergency_on_trunk(&user);
-        if is_like && (200..300).contains(&answered.status) && self.known.len() < MOST_EXTENSIONS {
+        if is_like && (200..300).contains(&answered.status) && self.known.len() < MAX_EXTENSIONS {
             self.known.insert((user, answered.aor.host.clone(), answered.registrar.ip()));
         }
     }
 
     /// Whether a call is to those who help, rather than to an extension that is spelled like them.
-    pub(crate) fn is_for_help(&self, call: &CallStarted, site: &Site, plan: &DialPlan) -> bool {
+    pub(crate) fn is_for_help(&self, call: &CallStarted, site: &Topology, plan: &DialPlan) -> bool {
         // The Request-URI says where a call goes (RFC 3261 section 16.5). Anybody may write those who help into To, and call somebody else.
         let goes_to_number = is_number(&call.request_user);
         let dialled: &[&String] =
@@ -130,10 +130,10 @@ mod tests {
         DialPlan { country_code: country.to_owned(), ..DialPlan::default() }
     }
 
-    fn site() -> Site {
+    fn site() -> Topology {
         let trunk =
             Trunk { name: "t".into(), networks: vec!["10.0.0.3/32".parse().unwrap()], ..Trunk::default() };
-        Site { trunks: vec![trunk], ..Site::default() }
+        Topology { trunks: vec![trunk], ..Topology::default() }
     }
 
     fn is_for_help(extensions: &Extensions, hosts: (u8, u8), dialled: &str, plan: &DialPlan) -> bool {
@@ -227,10 +227,10 @@ mod tests {
     #[test]
     fn extensions_are_bounded() {
         let mut extensions = Extensions::default();
-        for n in 0..2 * MOST_EXTENSIONS {
+        for n in 0..2 * MAX_EXTENSIONS {
             extensions.registered(&registered("112", &format!("d{n}.example"), 200), &plan(""));
         }
-        assert_eq!(extensions.known.len(), MOST_EXTENSIONS);
+        assert_eq!(extensions.known.len(), MAX_EXTENSIONS);
     }
 
     #[test]

@@ -31,7 +31,7 @@ const OVER: usize = 0;
 const OPEN: usize = 1;
 
 /// Legs of one conversation.
-const MOST_LEGS: usize = 16;
+const MAX_LEGS: usize = 16;
 
 /// So long after a call has begun another one goes on under the same caller: those who are not reached are looked for elsewhere.
 const GOES_ON_FOR: Span = Span::from_secs(180);
@@ -352,7 +352,7 @@ impl Legs {
     /// Links two calls, and those that are linked with either, as far as two of them lasted at one time.
     fn link(&mut self, a: i64, b: i64, links: &mut Vec<Link>) {
         let Some((of_a, of_b)) = self.leg(a).zip(self.leg(b)) else { return };
-        if a == b || of_a.peers.contains(&b) || of_a.peers.len().max(of_b.peers.len()) >= MOST_LEGS {
+        if a == b || of_a.peers.contains(&b) || of_a.peers.len().max(of_b.peers.len()) >= MAX_LEGS {
             return;
         }
         let is_first = |x: &Leg, y: &Leg| x.goes_on_as(y) || !y.goes_on_as(x) && x.goes_on_by_mirror_as(y);
@@ -370,7 +370,7 @@ impl Legs {
         for one in &ours {
             for other in theirs.iter().filter(|other| *other != one) {
                 let Some((x, y)) = self.leg(*one).zip(self.leg(*other)) else { continue };
-                let has_room = x.peers.len().max(y.peers.len()) < MOST_LEGS && !x.peers.contains(other);
+                let has_room = x.peers.len().max(y.peers.len()) < MAX_LEGS && !x.peers.contains(other);
                 if has_room && (x.overlaps(y) || (*one, *other) == (a, b)) {
                     self.change(*one, |leg| leg.peers.push(*other));
                     self.change(*other, |leg| leg.peers.push(*one));

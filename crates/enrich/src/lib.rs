@@ -18,7 +18,7 @@ mod numbering;
 mod privacy;
 mod rows;
 mod sensitive;
-mod site;
+mod topology;
 
 pub use attestation::{Attested, PassportStatus};
 pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
@@ -28,12 +28,13 @@ pub use number::{NumberFacts, NumberKind};
 pub use numbering::{DialPlan, Validity};
 pub use privacy::{LocalNumbers, Privacy, Tokeniser};
 pub use rows::{
-    AttemptRow, AuthorRow, BlindRow, CallEndRow, CallRow, CallTraits, CallUpdate, FingerprintRow, InputRow,
-    InstanceRow, ReferralRow, RegistrationRow, RegistrationUpdate, Row, RunRow, SensorClockRow, SightingRow,
-    SilenceRow, StreamRow, TimerRow, TrunkPolicy, Verstat, WallClockRow,
+    AuthorRow, BlindRow, CallRow, CallTraits, CallUpdate, FingerprintObservationRow, FingerprintRow,
+    InputRow, InstanceRow, OrphanByeRow, ReferralRow, RegistrationAttempt, RegistrationRow,
+    RegistrationUpdate, Row, RunRow, SensorClockRow, SilenceRow, StreamRow, TimerRow, TrunkPolicy, Verstat,
+    WallClockRow,
 };
 pub use sensitive::SensitiveNumbers;
-pub use site::{AccessSide, Site, Trunk};
+pub use topology::{AccessSide, Topology, Trunk};
 
 use std::sync::Arc;
 
@@ -51,9 +52,9 @@ use legs::Legs;
 use mask::Mask;
 
 /// Turns facts into rows.
-pub struct Judge {
+pub struct Enricher {
     tokeniser: Tokeniser,
-    site: Site,
+    site: Topology,
     sensitive: SensitiveNumbers,
     knowledge: Arc<Knowledge>,
     legs: Legs,
@@ -74,10 +75,10 @@ pub struct Knowledge {
     pub certificates: Certificates,
 }
 
-impl Judge {
+impl Enricher {
     /// A judge for one installation.
     #[must_use]
-    pub fn new(tokeniser: Tokeniser, site: Site, sensitive: SensitiveNumbers, key: HashKey) -> Self {
+    pub fn new(tokeniser: Tokeniser, site: Topology, sensitive: SensitiveNumbers, key: HashKey) -> Self {
         Self {
             tokeniser,
             site,
@@ -96,7 +97,7 @@ impl Judge {
     }
 
     /// Goes by another topology from now on.
-    pub fn set_site(&mut self, site: Site) {
+    pub fn set_site(&mut self, site: Topology) {
         self.site = site;
     }
 
@@ -111,7 +112,7 @@ impl Judge {
                 let mask = Mask::new(&self.tokeniser, &seen.named);
                 rows.push(Row::Author(Box::new(author_row(&mask, &seen))));
             }
-            Fact::Sighting(seen) => rows.push(Row::Sighting(Box::new(SightingRow {
+            Fact::Sighting(seen) => rows.push(Row::Sighting(Box::new(FingerprintObservationRow {
                 fingerprint: seen.fingerprint,
                 source: Endpoint::new(seen.source, 0),
                 user_agent: Mask::new(&self.tokeniser, &seen.named).agent(seen.user_agent.expose()),
@@ -133,9 +134,9 @@ impl Judge {
                     is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
                 })));
             }
-            Fact::StrayEnd(end) => {
+            Fact::OrphanBye(end) => {
                 let mask = Mask::new(&self.tokeniser, &end.named);
-                rows.push(Row::CallEnd(Box::new(CallEndRow {
+                rows.push(Row::OrphanBye(Box::new(OrphanByeRow {
                     call_id: mask.distinct(end.call_id.expose()),
                     wire_id: self.tokeniser.wire_id(end.call_id.expose()),
                     tags: end.tags.map(|tag| mask.identifier(tag.expose())),
@@ -145,7 +146,7 @@ impl Judge {
             Fact::RegistrationStarted(started) => self.registration_started(*started, rows),
             Fact::RegisterAnswered(answered) => {
                 self.extensions.registered(&answered, &self.knowledge.plan);
-                rows.push(Row::Attempt(Box::new(AttemptRow {
+                rows.push(Row::Attempt(Box::new(RegistrationAttempt {
                     registration: answered.registration,
                     aor: self.tokeniser.address(&answered.aor),
                     user: self.tokeniser.party(&answered.aor),

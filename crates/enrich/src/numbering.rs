@@ -129,7 +129,7 @@ impl DialPlan {
 }
 
 /// The fewest digits of a number abroad, country code included.
-const FEWEST_ABROAD: usize = 9;
+const MIN_ABROAD: usize = 9;
 
 impl DialPlan {
     /// The country code of a number abroad that is dialled as subscribers dial it: behind an international prefix, also such as many try
@@ -157,7 +157,7 @@ impl DialPlan {
 
 /// The country code of a number that can exist.
 fn country_abroad(digits: &str) -> Option<u32> {
-    let is_number = is_digits(digits) && digits.len() >= FEWEST_ABROAD;
+    let is_number = is_digits(digits) && digits.len() >= MIN_ABROAD;
     let is_possible = is_number && look_up(digits).1 == Validity::Possible;
     is_possible.then(|| crate::number::country_code(digits).parse().ok()).flatten()
 }

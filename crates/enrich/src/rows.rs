@@ -16,7 +16,7 @@ pub enum Row {
     /// The same of a call that goes on, as a live run shows it meanwhile. Nothing is concluded from it, so that a replay comes to the same.
     CallUnderWay(Box<CallUpdate>),
     Referral(Box<ReferralRow>),
-    CallEnd(Box<CallEndRow>),
+    OrphanBye(Box<OrphanByeRow>),
     /// Two calls that are legs of one.
     Link(i64, i64),
     Registration(Box<RegistrationRow>),
@@ -30,9 +30,9 @@ pub enum Row {
     /// The same of a stream that goes on; as of calls.
     StreamUnderWay(Box<StreamRow>),
     Author(Box<AuthorRow>),
-    Sighting(Box<SightingRow>),
+    Sighting(Box<FingerprintObservationRow>),
     Instance(Box<InstanceRow>),
-    Attempt(Box<AttemptRow>),
+    Attempt(Box<RegistrationAttempt>),
     /// A registration ended: the same.
     RegistrationEnd {
         registration: i64,
@@ -86,7 +86,7 @@ pub struct AuthorRow {
 /// A platform that asked or answered.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
-pub struct SightingRow {
+pub struct FingerprintObservationRow {
     pub fingerprint: PrintHash,
     /// Port 0.
     pub source: Endpoint,
@@ -207,7 +207,7 @@ pub enum Verstat {
 /// An answer to a REGISTER: judged, and not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "plain columns")]
-pub struct AttemptRow {
+pub struct RegistrationAttempt {
     pub registration: i64,
     pub aor: String,
     /// The user part alone, as calls name their caller.
@@ -256,7 +256,7 @@ pub struct ReferralRow {
 /// A call that an earlier run left open ended.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
-pub struct CallEndRow {
+pub struct OrphanByeRow {
     pub call_id: String,
     /// See [`CallRow::wire_id`].
     pub wire_id: i64,

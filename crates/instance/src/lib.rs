@@ -43,7 +43,7 @@ pub struct Reading {
 const LAN: &str = "lan";
 
 /// A clock that is further off than this is taken for a number of another kind.
-const MOST_OFF: Span = Span::from_secs(86_400);
+const MAX_OFF: Span = Span::from_secs(86_400);
 
 impl Evidence {
     const fn new(kind: &'static str, instance: String) -> Self {
@@ -87,7 +87,7 @@ const NTP_TO_UNIX: u64 = 2_208_988_800;
 fn reading(nanos: i64, resolution: Span, at: Timestamp) -> Option<Reading> {
     let clock = Timestamp::from_nanos(nanos);
     let off = clock.since(at).max(at.since(clock));
-    (off <= MOST_OFF).then_some(Reading { at: clock, resolution })
+    (off <= MAX_OFF).then_some(Reading { at: clock, resolution })
 }
 
 /// The number that some octets spell, in a base.

@@ -17,8 +17,8 @@ const ALPHABET: &[u8; 32] = b"aBcDeFgHjKmNpQrStUvXyZ0123456789";
 const LETTERS: usize = 13;
 
 /// Counts that a process can have reached. Of pairs in this alphabet that come from elsewhere, one in a thousand fits.
-const MOST_BRANCHES: u64 = 1 << 26;
-const MOST_TAGS: u64 = 1 << 28;
+const MAX_BRANCHES: u64 = 1 << 26;
+const MAX_TAGS: u64 = 1 << 28;
 
 pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidence>) {
     let tag = message.from().and_then(|from| from.tag()).and_then(decode);
@@ -44,9 +44,9 @@ impl Process {
         // With X = tag / P = B + m and branch = B + nP: m = X - branch + nP.
         let x = tag.wrapping_mul(P_INVERSE);
         let rest = x.wrapping_sub(branch);
-        let branches = first_within(P, rest, MOST_TAGS)?;
+        let branches = first_within(P, rest, MAX_TAGS)?;
         let tags = rest.wrapping_add(branches.wrapping_mul(P));
-        (branches < MOST_BRANCHES).then(|| Self { base: x.wrapping_sub(tags), branches, tags })
+        (branches < MAX_BRANCHES).then(|| Self { base: x.wrapping_sub(tags), branches, tags })
     }
 }
 

@@ -24,7 +24,7 @@ const ILB: [i32; 32] = [
 ];
 
 /// The largest logarithm of the scale factor, and the least scale factor.
-const MOST_LOG: i32 = 18_432;
+const MAX_LOG: i32 = 18_432;
 const LEAST_SCALE: i32 = 32;
 
 /// Decodes the lower band of one stream. A lost packet costs some milliseconds until it has adapted again.
@@ -82,7 +82,7 @@ impl LowerBand {
         // INVQAL: ... what adapts has four, so that all modes adapt alike.
         let difference = times(self.scale, QM4.get(four).copied().unwrap_or(0));
         // LOGSCL, SCALEL.
-        self.log = (((self.log * 127) >> 7) + WL.get(four).copied().unwrap_or(0)).clamp(0, MOST_LOG);
+        self.log = (((self.log * 127) >> 7) + WL.get(four).copied().unwrap_or(0)).clamp(0, MAX_LOG);
         let root = ILB.get(((self.log >> 6) & 31) as usize).copied().unwrap_or(0);
         let down = 8 - (self.log >> 11);
         self.scale = (if down < 0 { root << -down } else { root >> down }) << 2;

@@ -7,10 +7,10 @@ use smallvec::SmallVec;
 use crate::signals::Registration;
 
 /// Countries remembered of one account; further ones are as good as known.
-const MOST_COUNTRIES: usize = 32;
+const MAX_COUNTRIES: usize = 32;
 
 /// Platforms remembered of one account.
-const MOST_PLATFORMS: usize = 8;
+const MAX_PLATFORMS: usize = 8;
 
 /// Calls of a caller up to which its number is hardly used.
 const FRESH: u32 = 3;
@@ -34,12 +34,12 @@ pub struct Account {
     /// Platforms that it called from of late, and when last.
     pub platforms: SmallVec<[(PrintHash, Timestamp); 1]>,
     /// Where it is registered, the oldest first.
-    pub homes: SmallVec<[Home; 1]>,
+    pub devices: SmallVec<[RegisteredDevice; 1]>,
 }
 
 /// A device that was let in to register an account.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Home {
+pub struct RegisteredDevice {
     /// Its bindings: a device that was restarted leaves its former one behind until that runs out.
     pub registrations: SmallVec<[i64; 1]>,
     /// The address that it came from.
@@ -55,13 +55,13 @@ pub struct Home {
 }
 
 /// Homes remembered of one account.
-const MOST_HOMES: usize = 8;
+const MAX_DEVICES: usize = 8;
 
 /// Bindings remembered of one home, the latest.
-const MOST_BINDINGS: usize = 8;
+const MAX_BINDINGS: usize = 8;
 
 /// A registration of which nothing was heard for so long is over.
-const LIVES_FOR: Span = Span::from_secs(86_400);
+const DEVICE_LIFETIME: Span = Span::from_secs(86_400);
 
 /// A home is an account's own when it was there this much earlier than another.
 const OWN_BEFORE: Span = Span::from_secs(600);
@@ -94,16 +94,16 @@ impl Account {
     }
 
     /// Takes a registration that was accepted. A binding that moves to another address is not at its former one any more.
-    pub(crate) fn lives(&mut self, home: Home) {
-        let is_there = |h: &Home| h.source == home.source && h.platform == home.platform;
+    pub(crate) fn add_device(&mut self, home: RegisteredDevice) {
+        let is_there = |h: &RegisteredDevice| h.source == home.source && h.platform == home.platform;
         for registration in &home.registrations {
             self.leaves(*registration, |h| !is_there(h) && h.platform == home.platform);
         }
-        match self.homes.iter_mut().find(|h| is_there(h)) {
+        match self.devices.iter_mut().find(|h| is_there(h)) {
             Some(known) => {
                 for registration in home.registrations {
                     if !known.registrations.contains(&registration) {
-                        if known.registrations.len() == MOST_BINDINGS {
+                        if known.registrations.len() == MAX_BINDINGS {
                             known.registrations.remove(0);
                         }
                         known.registrations.push(registration);
@@ -114,11 +114,11 @@ impl Account {
                 known.registrar = home.registrar;
             }
             None => {
-                if self.homes.len() == MOST_HOMES {
-                    self.homes.remove(1);
+                if self.devices.len() == MAX_DEVICES {
+                    self.devices.remove(1);
                 }
-                self.homes.push(home);
-                self.homes.sort_by_key(|h| h.first);
+                self.devices.push(home);
+                self.devices.sort_by_key(|h| h.first);
             }
         }
     }
@@ -128,8 +128,8 @@ impl Account {
         self.leaves(registration, |_| true);
     }
 
-    fn leaves(&mut self, registration: i64, is_left: impl Fn(&Home) -> bool) {
-        self.homes.retain(|home| {
+    fn leaves(&mut self, registration: i64, is_left: impl Fn(&RegisteredDevice) -> bool) {
+        self.devices.retain(|home| {
             let is_of_it = home.registrations.contains(&registration) && is_left(home);
             if is_of_it {
                 home.registrations.retain(|of| *of != registration);
@@ -140,11 +140,11 @@ impl Account {
 
     /// Whether it is registered from an address.
     pub(crate) fn registration(&self, source: IpAddr) -> Registration {
-        if self.homes.iter().any(|home| home.source == source) {
+        if self.devices.iter().any(|home| home.source == source) {
             Registration::Here
-        } else if self.homes.iter().any(|home| home.registrar == source) {
+        } else if self.devices.iter().any(|home| home.registrar == source) {
             Registration::ByServer
-        } else if self.homes.is_empty() {
+        } else if self.devices.is_empty() {
             Registration::No
         } else {
             Registration::Elsewhere
@@ -153,12 +153,12 @@ impl Account {
 
     /// The account's own home, if a call comes from another address than that, by another platform that came later: somebody else has
     /// its password, or its owner has got a second device.
-    pub(crate) fn moved(&self, source: IpAddr, now: Timestamp) -> Option<&Home> {
-        let own = self.homes.first()?;
-        if own.source == source || now.since(own.last) > LIVES_FOR {
+    pub(crate) fn moved(&self, source: IpAddr, now: Timestamp) -> Option<&RegisteredDevice> {
+        let own = self.devices.first()?;
+        if own.source == source || now.since(own.last) > DEVICE_LIFETIME {
             return None;
         }
-        let here = self.homes.iter().find(|home| home.source == source);
+        let here = self.devices.iter().find(|home| home.source == source);
         match here {
             Some(here) => {
                 (here.platform != own.platform && here.first.since(own.first) >= OWN_BEFORE).then_some(own)
@@ -176,7 +176,7 @@ impl Account {
             *hour = hour.saturating_add(1);
         }
         if let Some(country) = country.filter(|c| !self.countries.contains(c))
-            && self.countries.len() < MOST_COUNTRIES
+            && self.countries.len() < MAX_COUNTRIES
         {
             self.countries.push(country);
         }
@@ -184,7 +184,7 @@ impl Account {
         match self.platforms.iter_mut().find(|(known, _)| *known == platform) {
             Some((_, last)) => *last = at,
             None => {
-                if self.platforms.len() == MOST_PLATFORMS {
+                if self.platforms.len() == MAX_PLATFORMS {
                     self.platforms.remove(0);
                 }
                 self.platforms.push((platform, at));
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_account_that_moves_to_another_platform_beside_its_own_is_told() {
-        let home = |n: u8, platform: &str, first: i64| Home {
+        let home = |n: u8, platform: &str, first: i64| RegisteredDevice {
             registrations: std::iter::once(i64::from(n)).collect(),
             source: IpAddr::from([10, 0, 0, n]),
             registrar: IpAddr::from([10, 0, 9, 9]),
@@ -249,20 +249,20 @@ mod tests {
         };
         let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
         let mut account = Account::default();
-        account.lives(home(1, "desk phone", 0));
+        account.add_device(home(1, "desk phone", 0));
         assert!(account.moved(ip(1), at(4000)).is_none());
         // The same device behind another address of its NAT.
-        account.lives(home(2, "desk phone", 1800));
+        account.add_device(home(2, "desk phone", 1800));
         assert!(account.moved(ip(2), at(4000)).is_none());
-        account.lives(home(3, "dialler", 3000));
+        account.add_device(home(3, "dialler", 3000));
         assert_eq!(account.moved(ip(3), at(4000)).map(|own| own.source), Some(ip(1)));
         assert_eq!(account.registration(ip(3)), Registration::Here);
         assert_eq!(account.registration(ip(4)), Registration::Elsewhere);
         assert_eq!(account.registration(IpAddr::from([10, 0, 9, 9])), Registration::ByServer);
         // Two devices that come up together are one owner's.
         let mut two = Account::default();
-        two.lives(home(1, "desk phone", 0));
-        two.lives(home(2, "softphone", 60));
+        two.add_device(home(1, "desk phone", 0));
+        two.add_device(home(2, "softphone", 60));
         assert!(two.moved(ip(2), at(4000)).is_none());
     }
 
@@ -273,7 +273,7 @@ mod tests {
         for i in 0..20 {
             account.begin(at(i), None, Some(PrintHash::of(Part::Combined, &i.to_string())));
         }
-        assert_eq!(account.platforms.len(), MOST_PLATFORMS);
+        assert_eq!(account.platforms.len(), MAX_PLATFORMS);
         assert_eq!(account.platforms_since(at(15)), 5);
     }
 }

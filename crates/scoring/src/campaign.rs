@@ -1,4 +1,4 @@
-use crate::pool::PoolKind;
+use crate::candidate_group::GroupKind;
 
 /// What links the calls of a campaign.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -107,15 +107,15 @@ impl LinkKind {
     ];
 }
 
-impl From<PoolKind> for LinkKind {
-    fn from(kind: PoolKind) -> Self {
+impl From<GroupKind> for LinkKind {
+    fn from(kind: GroupKind) -> Self {
         match kind {
-            PoolKind::Fingerprint => Self::Fingerprint,
-            PoolKind::Deployment => Self::Deployment,
-            PoolKind::Instance => Self::Instance,
-            PoolKind::OriginId => Self::OriginId,
-            PoolKind::CallerBlock => Self::CallerBlock,
-            PoolKind::DialledBlock => Self::DialledBlock,
+            GroupKind::Fingerprint => Self::Fingerprint,
+            GroupKind::Deployment => Self::Deployment,
+            GroupKind::Instance => Self::Instance,
+            GroupKind::OriginId => Self::OriginId,
+            GroupKind::CallerBlock => Self::CallerBlock,
+            GroupKind::DialledBlock => Self::DialledBlock,
         }
     }
 }

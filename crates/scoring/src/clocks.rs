@@ -53,11 +53,11 @@ impl Rate {
 
 /// The rates of honest callers' clocks.
 #[derive(Default)]
-pub(crate) struct HonestRates {
+pub(crate) struct BaselineClockRates {
     latest: VecDeque<Rate>,
 }
 
-impl HonestRates {
+impl BaselineClockRates {
     pub(crate) fn add(&mut self, rate: Rate) {
         if self.latest.len() == MOST {
             self.latest.pop_front();
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_rare_where_hardly_anybody_has_it_and_only_once_others_are_known() {
-        let mut honest = HonestRates::default();
+        let mut honest = BaselineClockRates::default();
         let odd = rate(61.0, 4.0);
         for i in 0..FEWEST {
             assert!(!honest.is_rare(odd), "after {i}");

@@ -6,8 +6,8 @@ use bellwether_base::{ContentHasher, Endpoint, HashKey};
 use bellwether_enrich::{CallRow, PassportStatus};
 
 use crate::LinkKind;
-use crate::pool::PoolKind;
-use crate::standing::Layer;
+use crate::candidate_group::GroupKind;
+use crate::reputation_record::Layer;
 
 /// Hashes of what calls show. Whoever sends the traffic chooses it, so that all are keyed.
 pub(crate) struct Keys {
@@ -87,7 +87,7 @@ impl Keys {
     }
 
     /// Of a pool as it is kept with the campaign that it leads to.
-    pub(crate) fn lead(&self, kind: PoolKind, name: &str) -> u64 {
+    pub(crate) fn lead(&self, kind: GroupKind, name: &str) -> u64 {
         self.lasting.parts(&[b"pool", LinkKind::from(kind).name().as_bytes(), name.as_bytes()])
     }
 

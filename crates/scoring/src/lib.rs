@@ -1,7 +1,7 @@
 //! Rows in order in; signals, scores, reputations, campaigns and what an operator should look at out.
 //!
-//! An [`Assessor`] takes the rows that the judge makes, in their order, and tells what they amount to. What must outlive a run it asks
-//! of a [`Memory`] and hands out to be kept; everything else stands in tables of fixed size, over a window of hours, and is made anew from
+//! An [`ScoringEngine`] takes the rows that the judge makes, in their order, and tells what they amount to. What must outlive a run it asks
+//! of a [`History`] and hands out to be kept; everything else stands in tables of fixed size, over a window of hours, and is made anew from
 //! the calls of that window when a run begins. So a replay that was cut off goes on where it was.
 //!
 //! Each call has a score from 0 (worst) to 100, 50 where nothing speaks for or against it: the sum of its [`Signal`]s, each with its points
@@ -10,35 +10,35 @@
 //! This crate must never know a clear number, a packet, or SQL. Time comes with the rows.
 
 mod account;
-mod actor;
 mod alerts;
-mod assessor;
-mod bands;
+mod call_history;
 mod campaign;
+mod candidate_group;
 mod clocks;
+mod engine;
 mod evidence;
-mod kept;
+mod history;
 mod keys;
-mod memory;
 mod open;
 mod outcome;
-mod places;
 mod platform;
-mod pool;
+mod prompt_index;
+mod reputation_record;
 mod score;
 mod settings;
 mod signals;
 mod source;
-mod standing;
+mod stack_index;
+mod write_back;
 
-pub use account::{Account, Home};
+pub use account::{Account, RegisteredDevice};
 pub use alerts::{AlertKind, Severity};
-pub use assessor::Assessor;
 pub use campaign::LinkKind;
+pub use engine::ScoringEngine;
 pub use evidence::Evidence;
-pub use memory::{Judged, Memory, NoMemory, PastCall, PlatformFacts, Stage};
+pub use history::{History, Judged, NoHistory, PastCall, PlatformFacts, Stage};
 pub use outcome::{AlertRow, CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
+pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};
 pub use signals::{Group, SIGNALS, Signal, Threshold, signals_document};
-pub use standing::{LabelEvidence, Layer, Standing, Subject, reputation};

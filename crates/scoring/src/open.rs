@@ -3,9 +3,9 @@ use std::sync::Arc;
 use bellwether_base::{SlotId, Timestamp};
 use smallvec::SmallVec;
 
-use crate::actor::Fate;
+use crate::call_history::CallResult;
+use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
-use crate::standing::Subject;
 use crate::{Disposition, Stage};
 
 /// A call that is judged: from its INVITE until a while after its end.
@@ -21,8 +21,8 @@ pub(crate) struct OpenCall {
     pub(crate) caller_at: SlotId,
     pub(crate) source_at: SlotId,
     /// Pools that it is in.
-    pub(crate) pools: InPools,
-    pub(crate) fate: Fate,
+    pub(crate) pools: GroupMemberships,
+    pub(crate) fate: CallResult,
     pub(crate) is_over: bool,
     /// How long people talked, in seconds.
     pub(crate) secs: u16,
@@ -114,7 +114,7 @@ impl OpenCall {
         let own_score = self.told.filter(|_| self.is_over).map(|told| told.own_score);
         // A campaign that plays one recording, or that a label confirms, is no guess.
         let is_sure = self.membership.as_ref().is_some_and(|membership| membership.strength >= SURE);
-        let is_conversation = self.fate == Fate::Answered
+        let is_conversation = self.fate == CallResult::Answered
             && self.secs >= 30
             && self.membership.is_none()
             && !self.is_risky
@@ -152,28 +152,28 @@ pub(crate) struct Known {
 
 /// The pools of a call: one of each kind, and of processes and devices as many as there is room for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct InPools {
-    pools: [InPool; 8],
+pub(crate) struct GroupMemberships {
+    pools: [GroupMembership; 8],
     len: u8,
 }
 
 /// A call in a pool: the pool's key, where it stood, and the call's place there.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct InPool {
+pub(crate) struct GroupMembership {
     pub(crate) key: u64,
     pub(crate) slot: SlotId,
     pub(crate) place: u32,
 }
 
-impl InPools {
-    pub(crate) fn push(&mut self, pool: InPool) {
+impl GroupMemberships {
+    pub(crate) fn push(&mut self, pool: GroupMembership) {
         if let Some(free) = self.pools.get_mut(usize::from(self.len)) {
             *free = pool;
             self.len += 1;
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = InPool> + use<> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = GroupMembership> + use<> {
         self.pools.into_iter().take(usize::from(self.len))
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::Timestamp;
 
-use crate::{AlertKind, Finding, LinkKind, Severity, Stage, Standing, Subject};
+use crate::{AlertKind, Finding, LinkKind, ReputationRecord, Severity, Stage, Subject};
 
 /// Something to be kept.
 #[derive(Clone, PartialEq, Debug)]
@@ -78,7 +78,7 @@ pub enum Outcome {
         campaign: i64,
     },
     /// A standing to be kept.
-    Standing(Subject, Box<Standing>),
+    ReputationRecord(Subject, Box<ReputationRecord>),
     /// A subject came on a list, or left one.
     List(ListChange),
     /// Something that an operator should look at.

@@ -11,13 +11,13 @@ mod tests;
 use bellwether_base::Timestamp;
 use bellwether_enrich::CallRow;
 
-use crate::account::{Account, Home};
-use crate::actor::Actor;
+use crate::account::{Account, RegisteredDevice};
+use crate::call_history::CallHistory;
 use crate::open::OpenCall;
 use crate::platform::Platform;
+use crate::reputation_record::{Layer, Reputed};
 use crate::settings::Tuned;
 use crate::source::Source;
-use crate::standing::{Layer, Reputed};
 use crate::{Evidence, Settings};
 
 /// Signals that may say the same in several ways: what they add up to is limited for each group.
@@ -207,13 +207,13 @@ pub(crate) struct AtStart<'a> {
     pub(crate) platform: &'a Platform,
     pub(crate) account: &'a Account,
     /// Its calls of late, this one the latest.
-    pub(crate) caller: &'a Actor,
+    pub(crate) caller: &'a CallHistory,
     pub(crate) source: &'a Source,
     /// Calls with and without a token, of the trunk where there is one, or else of the address.
     pub(crate) signed: (u32, u32),
     pub(crate) registration: Registration,
     /// The account's own home, where the call comes from another that came later: see [`Account::moved`].
-    pub(crate) moved: Option<&'a Home>,
+    pub(crate) moved: Option<&'a RegisteredDevice>,
     /// By layer, in the order of [`Layer::ALL`]; none where nothing is known.
     pub(crate) standings: [Option<Reputed>; 4],
     /// Calls seen altogether, and since when.

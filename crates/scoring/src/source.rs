@@ -3,8 +3,8 @@
 use bellwether_base::Timestamp;
 use smallvec::SmallVec;
 
-use crate::actor::{Actor, Deed, Fate, LOOKS_BACK};
-use crate::pool::LONG;
+use crate::call_history::{CallEvent, CallHistory, CallResult, LOOKS_BACK};
+use crate::candidate_group::LONG;
 
 /// Calls with a token, and without.
 pub(crate) type Signed = (u32, u32);
@@ -18,7 +18,7 @@ pub(crate) fn count(signed: &mut Signed, is_signed: bool) {
 /// What one address showed of late.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
-    pub(crate) actor: Actor,
+    pub(crate) actor: CallHistory,
     /// Accounts that it tried to register, of late, and was turned away with: by a hash each.
     pub(crate) refused: SmallVec<[u64; 2]>,
     /// Refusals of credentials, and the account of the latest.
@@ -43,7 +43,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// Takes a call that begins; answers its place among those of the address.
-    pub(crate) fn begin(&mut self, deed: Deed) -> u32 {
+    pub(crate) fn begin(&mut self, deed: CallEvent) -> u32 {
         self.rooted.1 = self.rooted.1.saturating_add(1);
         self.honesty = None;
         self.actor.begin(deed, LOOKS_BACK)
@@ -60,7 +60,7 @@ impl Source {
         self.accepted.is_empty() && self.rooted.0 == 0
     }
 
-    pub(crate) fn end(&mut self, place: u32, call: i64, fate: Fate, secs: u16) {
+    pub(crate) fn end(&mut self, place: u32, call: i64, fate: CallResult, secs: u16) {
         self.actor.end(place, call, fate, secs);
         self.honesty = None;
     }
@@ -92,7 +92,7 @@ impl Source {
             odds -= 3.0;
         }
         let (mut answered, mut long) = (0, 0);
-        for deed in self.actor.latest().iter().filter(|d| d.fate == Fate::Answered) {
+        for deed in self.actor.latest().iter().filter(|d| d.fate == CallResult::Answered) {
             answered += 1;
             long += u32::from(deed.secs >= LONG);
         }

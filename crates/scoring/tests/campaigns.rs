@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
-use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_enrich::{
-    AccessSide, AttemptRow, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationRow, Row,
-    StreamRow, Validity,
+    AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
+    RegistrationRow, Row, StreamRow, Validity,
 };
-use bellwether_scoring::{Assessor, NoMemory, Outcome, Settings};
+use bellwether_fingerprint::{Part, PrintHash};
+use bellwether_scoring::{NoHistory, Outcome, ScoringEngine, Settings};
 
 const START: Timestamp = Timestamp::from_nanos(1_800_000_000_000_000_000);
 const REGISTRAR: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
@@ -146,7 +146,7 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
         hep_agent: None,
         mirror: None,
     };
-    let attempt = AttemptRow {
+    let attempt = RegistrationAttempt {
         registration,
         aor,
         user,
@@ -167,14 +167,14 @@ fn in_order(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> Vec<Row> {
 }
 
 /// What follows from rows, where `ahead` is done before each.
-fn judged(all: &[Row], ahead: impl Fn(&mut Assessor, usize)) -> Vec<Outcome> {
-    let mut assessor = Assessor::new(Settings::default(), HashKey::new([5; 16]));
+fn judged(all: &[Row], ahead: impl Fn(&mut ScoringEngine, usize)) -> Vec<Outcome> {
+    let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([5; 16]));
     let mut out = Vec::new();
     for (place, row) in all.iter().enumerate() {
         ahead(&mut assessor, place);
-        assessor.row(row, &mut NoMemory, &mut out);
+        assessor.row(row, &mut NoHistory, &mut out);
     }
-    assessor.finish(&mut NoMemory, &mut out);
+    assessor.finish(&mut NoHistory, &mut out);
     out
 }
 
@@ -332,7 +332,7 @@ fn who_turns_out_to_be_registered_where_it_called_from_leaves_though_its_call_is
 }
 
 #[test]
-fn what_was_foreseen_changes_nothing() {
+fn what_was_prefetched_changes_nothing() {
     let mut planned = Vec::new();
     people(&mut planned);
     robot(&mut planned, 10_000, 60, (3, 4), &[1, 2], 3_600, true);
@@ -341,15 +341,15 @@ fn what_was_foreseen_changes_nothing() {
     let plain = judged(&all, |_, _| {});
     assert!(plain.iter().any(|outcome| matches!(outcome, Outcome::Member(_))));
     let by_the_batch = judged(&all, |assessor, place| {
-        if place.is_multiple_of(Assessor::AHEAD) {
-            assessor.foresee(&all[place..]);
+        if place.is_multiple_of(ScoringEngine::AHEAD) {
+            assessor.prefetch(&all[place..]);
         }
     });
     assert_eq!(by_the_batch, plain);
-    // Something else comes than was foreseen.
+    // Something else comes than was prefetched.
     let wrong = judged(&all, |assessor, place| {
         if place.is_multiple_of(10) {
-            assessor.foresee(&all[(place * 7) % all.len()..]);
+            assessor.prefetch(&all[(place * 7) % all.len()..]);
         }
     });
     assert_eq!(wrong, plain);

@@ -6,12 +6,12 @@ mod rows;
 use std::collections::BTreeMap;
 
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
-use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_enrich::{
-    AccessSide, AttemptRow, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationRow, Row,
-    StreamRow,
+    AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
+    RegistrationRow, Row, StreamRow,
 };
-use bellwether_scoring::{Assessor, NoMemory, Outcome, SIGNALS, Settings};
+use bellwether_fingerprint::{Part, PrintHash};
+use bellwether_scoring::{NoHistory, Outcome, SIGNALS, ScoringEngine, Settings};
 
 const START: Timestamp = Timestamp::from_nanos(1_800_000_000_000_000_000);
 const PHONE: Endpoint = Endpoint::v4([198, 51, 100, 10], 5060);
@@ -103,7 +103,7 @@ fn registered() -> [Row; 2] {
 }
 
 fn attempt_from(source: Endpoint, platform: &str) -> Row {
-    Row::Attempt(Box::new(AttemptRow {
+    Row::Attempt(Box::new(RegistrationAttempt {
         registration: 77,
         aor: "sip:alice@pbx.example".into(),
         user: "alice".into(),
@@ -130,12 +130,12 @@ fn heard(stream: i64, call: i64, direction: &'static str, also: Vec<(i64, &'stat
 
 /// What is said of each call in the end.
 fn said(rows: impl IntoIterator<Item = Row>) -> BTreeMap<i64, Vec<&'static str>> {
-    let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+    let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
     let mut outcomes = Vec::new();
     for row in rows {
-        assessor.row(&row, &mut NoMemory, &mut outcomes);
+        assessor.row(&row, &mut NoHistory, &mut outcomes);
     }
-    assessor.finish(&mut NoMemory, &mut outcomes);
+    assessor.finish(&mut NoHistory, &mut outcomes);
     let scores = outcomes.into_iter().filter_map(|outcome| match outcome {
         Outcome::Score(row) => {
             Some((row.call, row.findings.iter().map(|f| SIGNALS.get(f.signal).unwrap().name).collect()))

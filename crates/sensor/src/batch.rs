@@ -22,7 +22,7 @@ pub(crate) struct Batch {
     metas: Vec<Meta>,
     bytes: Vec<u8>,
     /// What brought an item, and when it was captured, in the order of the items that something is to be said of.
-    told: Vec<Told>,
+    told: Vec<MirrorMeta>,
     /// The latest time of the epoch: timers due before it fire behind its items.
     pub(crate) up_to: Timestamp,
     /// What takes effect before its items, the same for every worker.
@@ -50,7 +50,7 @@ struct Meta {
 
 /// What only mirrored items have, and those whose stamp is not the time by which they are ordered.
 #[derive(Clone, Copy)]
-struct Told {
+struct MirrorMeta {
     stamp: Timestamp,
     agent: Option<u32>,
     mirror: Option<Mirror>,
@@ -75,7 +75,7 @@ impl Batch {
             is_told,
         });
         if is_told {
-            self.told.push(Told { stamp: item.stamp, agent: item.agent, mirror: item.mirror });
+            self.told.push(MirrorMeta { stamp: item.stamp, agent: item.agent, mirror: item.mirror });
         }
     }
 

@@ -3,14 +3,14 @@ use bellwether_base::{
 };
 use bellwether_capture::Record;
 use bellwether_rtp::{Kind, classify};
-use bellwether_tracker::{Content, Item, Mirror, VIRTUAL_SHARDS};
 use bellwether_sip::{RouteKey, Verdict, probe, route_key};
+use bellwether_tracker::{Content, Item, Mirror, VIRTUAL_SHARDS};
 use bellwether_wire::{
     Decoded, FragmentLimits, FragmentPool, Frame, Hep, Pushed, Segment, TcpLimits, TcpReassembler, Tunnel,
     TunnelKind, TunnelPorts, decode, decode_reassembled, looks_like_hep, read_hep,
 };
 
-use crate::epochs::{Epochs, Gone};
+use crate::epochs::{Epochs, ReceiverGone};
 use crate::frames::Frames;
 use crate::keyed::KeyedCounts;
 use crate::streams::{InStream, SipFlow, read_messages};
@@ -77,7 +77,7 @@ impl Dispatcher {
     }
 
     /// Takes the next frame. Its time is raised to its predecessor's if it is earlier.
-    pub(crate) fn frame(&mut self, record: &Record<'_>) -> Result<(), Gone> {
+    pub(crate) fn frame(&mut self, record: &Record<'_>) -> Result<(), ReceiverGone> {
         self.seq += 1;
         self.frames.captured += 1;
         if record.at < self.now {
@@ -101,18 +101,18 @@ impl Dispatcher {
     }
 
     /// No frame from before `to` will come any more: what is due by then happens.
-    pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), Gone> {
+    pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), ReceiverGone> {
         self.now = self.now.max(to);
         self.epochs.advance(to)
     }
 
     /// Nothing comes for now: what is under way arrives.
-    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+    pub(crate) fn flush(&mut self) -> Result<(), ReceiverGone> {
         self.epochs.flush()
     }
 
     /// The input is over: what waits for more will not get it.
-    pub(crate) fn finish(&mut self) -> Result<(), Gone> {
+    pub(crate) fn finish(&mut self) -> Result<(), ReceiverGone> {
         self.fragments.finish(&mut self.losses);
         self.seq += 1;
         let item = self.item(FlowKey::default(), &[]);
@@ -142,7 +142,7 @@ impl Dispatcher {
     }
 
     /// Takes a frame's content; a reassembled packet's content comes here again, `nesting` times at most.
-    fn decoded(&mut self, frame: Frame<'_>, frame_is_cut: bool, nesting: u8) -> Result<(), Gone> {
+    fn decoded(&mut self, frame: Frame<'_>, frame_is_cut: bool, nesting: u8) -> Result<(), ReceiverGone> {
         match frame.what {
             Decoded::Udp { flow, ip_id, payload, is_cut } => self.datagram(flow, ip_id, payload, is_cut),
             Decoded::Tcp { flow, segment } => {
@@ -188,7 +188,13 @@ impl Dispatcher {
         }
     }
 
-    fn datagram(&mut self, flow: FlowKey, ip_id: u16, payload: &[u8], is_cut: bool) -> Result<(), Gone> {
+    fn datagram(
+        &mut self,
+        flow: FlowKey,
+        ip_id: u16,
+        payload: &[u8],
+        is_cut: bool,
+    ) -> Result<(), ReceiverGone> {
         match content_of(payload) {
             Some(content) => {
                 let (pair, shard) = owner(&self.shard_key, content, flow, payload);
@@ -207,7 +213,7 @@ impl Dispatcher {
     }
 
     /// Takes a message that an agent sent on.
-    fn hep(&mut self, outer: FlowKey, bytes: &[u8]) -> Result<(), Gone> {
+    fn hep(&mut self, outer: FlowKey, bytes: &[u8]) -> Result<(), ReceiverGone> {
         let hep = match read_hep(bytes, self.now) {
             Ok(hep) => hep,
             Err(loss) if bytes.starts_with(b"HEP3") => {
@@ -253,7 +259,7 @@ impl Dispatcher {
 
     /// Counts a datagram's item and sends it to its owner.
     #[inline]
-    fn push(&mut self, item: &Item<'_>) -> Result<(), Gone> {
+    fn push(&mut self, item: &Item<'_>) -> Result<(), ReceiverGone> {
         let is_sip = is_sip(item.content);
         *(match item.content {
             Content::KeepAlive => &mut self.frames.other,
@@ -263,7 +269,7 @@ impl Dispatcher {
         self.epochs.push(item, is_sip)
     }
 
-    fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), Gone> {
+    fn segment(&mut self, flow: FlowKey, segment: Segment<'_>) -> Result<(), ReceiverGone> {
         let item = Item { mirror: self.mirror.map(mirror), ..self.item(flow, &[]) };
         let Self { tcp, losses, epochs, mirrors, told, opaque, shard_key, now, .. } = self;
         let mut sent = Ok(());

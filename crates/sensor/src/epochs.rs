@@ -25,7 +25,7 @@ const MAX_DELAY: Span = Span::from_millis(400);
 
 /// A worker is gone: it failed, or what it writes to did.
 #[derive(Debug)]
-pub(crate) struct Gone;
+pub(crate) struct ReceiverGone;
 
 /// Cuts the stream of items into epochs and keeps the workers in step.
 ///
@@ -71,7 +71,7 @@ impl Epochs {
     }
 
     /// Adds an item to the open epoch; closes that first if it is full.
-    pub(crate) fn push(&mut self, item: &Item<'_>, is_sip: bool) -> Result<(), Gone> {
+    pub(crate) fn push(&mut self, item: &Item<'_>, is_sip: bool) -> Result<(), ReceiverGone> {
         if self.is_full(item.at) {
             self.close(Then::GoOn)?;
         }
@@ -95,7 +95,7 @@ impl Epochs {
     }
 
     /// Lets time move on to `to` where no item says so: what is open goes out, timers fire, controls arrive.
-    pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), Gone> {
+    pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), ReceiverGone> {
         if to <= self.up_to {
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl Epochs {
     }
 
     /// Lets what is open go out and controls arrive, while time stands still.
-    pub(crate) fn flush(&mut self) -> Result<(), Gone> {
+    pub(crate) fn flush(&mut self) -> Result<(), ReceiverGone> {
         if self.items > 0 || !self.outstanding.is_empty() {
             self.drain(Then::GoOn)?;
         }
@@ -115,7 +115,7 @@ impl Epochs {
     }
 
     /// Ends the open epoch and sends it off.
-    pub(crate) fn close(&mut self, then: Then) -> Result<(), Gone> {
+    pub(crate) fn close(&mut self, then: Then) -> Result<(), ReceiverGone> {
         if self.outstanding.len() == LAG {
             self.collect(&mut Tally::default())?;
         }
@@ -126,7 +126,7 @@ impl Epochs {
             batch.controls = Arc::clone(&controls);
             batch.then = then;
             batch.sent = self.started.elapsed();
-            to.send(batch).map_err(|_| Gone)?;
+            to.send(batch).map_err(|_| ReceiverGone)?;
         }
         self.outstanding.push_back(self.up_to);
         (self.items, self.bytes, self.first_at) = (0, 0, None);
@@ -135,7 +135,7 @@ impl Epochs {
     }
 
     /// Ends the open epoch, waits for all that are under way, and adds up the workers' counts.
-    pub(crate) fn drain(&mut self, then: Then) -> Result<Tally, Gone> {
+    pub(crate) fn drain(&mut self, then: Then) -> Result<Tally, ReceiverGone> {
         self.close(then)?;
         let mut total = Tally::default();
         while !self.outstanding.is_empty() {
@@ -145,10 +145,10 @@ impl Epochs {
     }
 
     /// Waits for the oldest epoch under way; its controls go out with the next.
-    fn collect(&mut self, total: &mut Tally) -> Result<(), Gone> {
+    fn collect(&mut self, total: &mut Tally) -> Result<(), ReceiverGone> {
         let mut controls = Vec::new();
         for from in &self.from {
-            let mut done = from.recv().map_err(|_| Gone)?;
+            let mut done = from.recv().map_err(|_| ReceiverGone)?;
             controls.append(&mut done.controls);
             if let Some(tally) = done.tally {
                 total.merge(&tally);

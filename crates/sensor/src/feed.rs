@@ -9,7 +9,7 @@ use bellwether_wire::LinkType;
 use crate::SensorError;
 use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
-use crate::epochs::{Epochs, Gone};
+use crate::epochs::{Epochs, ReceiverGone};
 use crate::replay::{Damage, Progress, Unread};
 use crate::room::Door;
 
@@ -177,7 +177,7 @@ fn note_unread(unread: &mut Vec<Unread>, name: &str, link_type: u32) {
 }
 
 /// Lets the workers report what is still open, an epoch for each shard; answers what is left for the last.
-pub(crate) fn finish(epochs: &mut Epochs) -> Result<Then, Gone> {
+pub(crate) fn finish(epochs: &mut Epochs) -> Result<Then, ReceiverGone> {
     // What is still under way tells streams their calls.
     epochs.drain(Then::GoOn)?;
     for shard in 0..VIRTUAL_SHARDS - 1 {

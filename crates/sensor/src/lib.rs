@@ -33,7 +33,7 @@ mod writing;
 pub use bellwether_store::{LockNews, LockPatience, Retention};
 pub use error::SensorError;
 pub use listen::HepAddress;
-pub use live::{Ears, Event, LiveOutcome, Operator, sense};
+pub use live::{Event, EventHandler, LiveInputs, LiveOutcome, sense};
 pub use pipeline::{Config, Finished, Latency, Settings};
 pub use rehearsal::{Rehearsal, rehearse};
 pub use replay::{Damage, Outcome, Progress, Unread, replay};

@@ -12,7 +12,7 @@ use bellwether_wire::{LinkType, hep3_len};
 
 use crate::live::now;
 use crate::seats::{Admission, Place, Seats};
-use crate::sources::Handover;
+use crate::sources::FrameSender;
 
 /// How long a thread waits before it looks whether it should stop, and how long it gathers messages.
 const WAIT: Duration = Duration::from_millis(50);
@@ -78,14 +78,14 @@ impl Listener {
     }
 
     /// Serves until `stop`, or until nobody takes what is gathered.
-    pub(crate) fn run(&self, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
+    pub(crate) fn run(&self, stop: &AtomicBool, losses: &ListenerLosses, to: &FrameSender) {
         match &self.socket {
             Socket::Udp(socket) => self.datagrams(socket, stop, losses, to),
             Socket::Tcp(socket) => self.connections(socket, stop, losses, to),
         }
     }
 
-    fn datagrams(&self, socket: &UdpSocket, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
+    fn datagrams(&self, socket: &UdpSocket, stop: &AtomicBool, losses: &ListenerLosses, to: &FrameSender) {
         let mut buffer = vec![0; 65_536];
         let mut gathered = Gathered::default();
         while !stop.load(Ordering::Relaxed) {
@@ -102,7 +102,13 @@ impl Listener {
         to.send(gathered.take());
     }
 
-    fn connections(&self, socket: &TcpListener, stop: &AtomicBool, losses: &ListenerLosses, to: &Handover) {
+    fn connections(
+        &self,
+        socket: &TcpListener,
+        stop: &AtomicBool,
+        losses: &ListenerLosses,
+        to: &FrameSender,
+    ) {
         let seats = Mutex::new(Seats::new());
         std::thread::scope(|scope| {
             while !stop.load(Ordering::Relaxed) {
@@ -152,7 +158,7 @@ impl Listener {
         mut stream: TcpStream,
         from: SocketAddr,
         stop: &AtomicBool,
-        to: &Handover,
+        to: &FrameSender,
         heard: &dyn Fn(),
     ) -> bool {
         if stream.set_nonblocking(false).and_then(|()| stream.set_read_timeout(Some(WAIT))).is_err() {
@@ -284,7 +290,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::sources::{Portion, Source};
+    use crate::sources::{FrameBatch, Source};
     use bellwether_wire::{Decoded, TunnelPorts, decode};
 
     /// A message of HEP 3 without a chunk but for filling.
@@ -295,7 +301,7 @@ mod tests {
     }
 
     /// A listener in its thread on the loopback network, and what comes of it.
-    fn listening(test: impl FnOnce(SocketAddr, &ListenerLosses, &crossbeam_channel::Receiver<Portion>)) {
+    fn listening(test: impl FnOnce(SocketAddr, &ListenerLosses, &crossbeam_channel::Receiver<FrameBatch>)) {
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let listener = Listener::bind(HepAddress::Tcp(address)).unwrap();
         let Socket::Tcp(socket) = &listener.socket else { panic!("it is TCP") };
@@ -326,7 +332,7 @@ mod tests {
         TcpStream::from(stream)
     }
 
-    fn count(frames: &crossbeam_channel::Receiver<Portion>) -> usize {
+    fn count(frames: &crossbeam_channel::Receiver<FrameBatch>) -> usize {
         frames.recv_timeout(Duration::from_secs(10)).unwrap().frames.len()
     }
 

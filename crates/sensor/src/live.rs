@@ -19,12 +19,12 @@ use crate::dispatcher::Dispatcher;
 use crate::feed::finish;
 use crate::links::Links;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
-use crate::pipeline::{self, Behind, Config, Finished, Settings};
+use crate::pipeline::{self, Config, Downstream, Finished, Settings};
 use crate::session::Session;
 use crate::sources::{
-    Dropped, EVERY_SECOND, Following, Growing, Heard, PORTIONS, Portion, Source, TICK, Taking,
+    CaptureThread, Dropped, EVERY_SECOND, Following, FrameBatch, Growing, Heard, PORTIONS, Source, TICK,
 };
-use crate::writing::Supply;
+use crate::writing::InputKind;
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
@@ -57,7 +57,7 @@ pub enum Event {
 }
 
 /// Whoever runs the sensor.
-pub trait Operator {
+pub trait EventHandler {
     /// Is told what happens.
     fn hear(&mut self, event: Event);
 
@@ -74,7 +74,7 @@ pub struct LiveOutcome {
 }
 
 /// Interfaces and listeners, opened and ready, which is the only part that needs privileges; or growing files.
-pub struct Ears {
+pub struct LiveInputs {
     sockets: Vec<(String, LiveCapture)>,
     listeners: Vec<Listener>,
     files: Vec<Growing>,
@@ -84,7 +84,7 @@ pub struct Ears {
     opened_at: Timestamp,
 }
 
-impl Ears {
+impl LiveInputs {
     /// Opens all.
     ///
     /// # Errors
@@ -141,16 +141,16 @@ impl Ears {
 /// # Errors
 /// If the database cannot be written, or the system has no thread to give. What was committed before stays.
 pub fn sense(
-    ears: Ears,
+    ears: LiveInputs,
     config: &Config,
     writer: Writer,
     stop: &AtomicBool,
-    operator: &mut dyn Operator,
+    operator: &mut dyn EventHandler,
 ) -> Result<LiveOutcome, SensorError> {
     let is_wall_clock = ears.files.is_empty();
-    let supply = if is_wall_clock { Supply::Network } else { Supply::Growing };
+    let supply = if is_wall_clock { InputKind::Network } else { InputKind::Growing };
     let (packets, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
-        let Ears { mut sockets, listeners, files, names, stamps, opened_at } = ears;
+        let LiveInputs { mut sockets, listeners, files, names, stamps, opened_at } = ears;
         let session = Session::new(names, config.key, opened_at, is_wall_clock);
         let links = Links::of(sockets.iter().map(|(name, _)| name.clone()), session.input, opened_at);
         let wakers: Vec<Waker> = sockets.iter_mut().map(|(_, socket)| socket.waker()).collect();
@@ -170,7 +170,7 @@ pub fn sense(
             };
             for (i, ((socket, dropped), heard)) in sockets.into_iter().zip(&dropped).zip(&heard).enumerate() {
                 let handover = add(&mut sources);
-                let taking = Taking { stop, dropped, heard, stamps, handover, news: news_tx.clone() };
+                let taking = CaptureThread { stop, dropped, heard, stamps, handover, news: news_tx.clone() };
                 pipeline::spawn(scope, &format!("capture-{i}"), move || taking.run(socket))?;
             }
             for (i, (listener, losses)) in listeners.into_iter().zip(&unheard).enumerate() {
@@ -230,7 +230,7 @@ struct LiveFeed<'a> {
     /// What the sockets' threads say of that. They are the first sources.
     heard: &'a [Heard],
     dispatcher: Dispatcher,
-    behind: Behind<'a>,
+    behind: Downstream<'a>,
     links: Links,
     clock: StampingClock,
     dropped: &'a [Dropped],
@@ -251,11 +251,11 @@ struct LiveFeed<'a> {
 impl LiveFeed<'_> {
     fn run(
         mut self,
-        frames: &Receiver<Portion>,
+        frames: &Receiver<FrameBatch>,
         news: &Receiver<Event>,
         stop: &AtomicBool,
         wakers: &[Waker],
-        operator: &mut dyn Operator,
+        operator: &mut dyn EventHandler,
     ) -> Result<u64, SensorError> {
         self.note(self.session.begun());
         loop {
@@ -317,7 +317,7 @@ impl LiveFeed<'_> {
     }
 
     /// Takes note of what the sources' threads tell, and hands it on to the operator.
-    fn hear(&mut self, news: &Receiver<Event>, operator: &mut dyn Operator) {
+    fn hear(&mut self, news: &Receiver<Event>, operator: &mut dyn EventHandler) {
         for event in news.try_iter() {
             match &event {
                 Event::Followed(interface) => {
@@ -350,7 +350,7 @@ impl LiveFeed<'_> {
     }
 
     /// Notes what befell the clock: timelines are parted there.
-    fn watch_clock(&mut self, operator: &mut dyn Operator) {
+    fn watch_clock(&mut self, operator: &mut dyn EventHandler) {
         // What befalls the system's clock is nothing to packets that another clock stamps.
         if !self.is_wall_clock || self.stamps == Stamps::Nic {
             return;
@@ -378,7 +378,7 @@ impl LiveFeed<'_> {
         self.horizons.iter().copied().min().unwrap_or(now - HOLD)
     }
 
-    fn take(&mut self, Portion { source, frames }: Portion) {
+    fn take(&mut self, FrameBatch { source, frames }: FrameBatch) {
         if let (Some(newest), Some(known)) = (frames.newest(), self.newest.get_mut(source)) {
             *known = newest;
         }
@@ -419,7 +419,7 @@ impl LiveFeed<'_> {
     }
 
     /// Writes down what was counted so far, and tells what was lost since the last time.
-    fn count(&mut self, operator: &mut dyn Operator) -> Result<(), SensorError> {
+    fn count(&mut self, operator: &mut dyn EventHandler) -> Result<(), SensorError> {
         self.last_count = Instant::now();
         let total = self.total()?;
         let lost = self.write_down(total);

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use bellwether_enrich::{Judge, Site};
+use bellwether_enrich::{Enricher, Topology};
 use bellwether_tracker::StampedFact;
 use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
@@ -17,8 +17,8 @@ const ROWS_AT_ONCE: usize = 128;
 /// the judge, in microseconds.
 pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
-    mut judge: Judge,
-    sites: &Receiver<Site>,
+    mut judge: Enricher,
+    sites: &Receiver<Topology>,
     rows_to: &Door,
     started: Instant,
 ) -> Histogram<u64> {

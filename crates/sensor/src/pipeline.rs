@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
-use bellwether_enrich::{Judge, Knowledge, SensitiveNumbers, Site, Tokeniser};
-use bellwether_tracker::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
+use bellwether_enrich::{Enricher, Knowledge, SensitiveNumbers, Tokeniser, Topology};
 use bellwether_store::{Retention, Writer};
+use bellwether_tracker::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use hdrhistogram::Histogram;
@@ -15,7 +15,7 @@ use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
 use crate::room::{Door, Patience, room};
-use crate::writing::{Supply, write};
+use crate::writing::{InputKind, write};
 
 /// How to run.
 pub struct Config {
@@ -34,7 +34,7 @@ pub struct Config {
     /// Makes tokens of personal data.
     pub tokeniser: Tokeniser,
     /// The site's topology.
-    pub site: Site,
+    pub site: Topology,
     /// Numbers that are judged strictly when they are dialled.
     pub sensitive: SensitiveNumbers,
     /// What is known of numbers, names and signers.
@@ -49,17 +49,17 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Settings {
     /// The site's topology.
-    pub site: Site,
+    pub site: Topology,
     /// Where tunnels over UDP are looked for.
     pub tunnels: TunnelPorts,
 }
 
 /// Ways from the feed to those who come behind the workers.
-pub(crate) struct Behind<'a> {
+pub(crate) struct Downstream<'a> {
     /// To the writer.
     pub(crate) rows: &'a Door,
     /// To the judge: the topology that it is to go by from now on.
-    pub(crate) sites: &'a Sender<Site>,
+    pub(crate) sites: &'a Sender<Topology>,
 }
 
 /// How long something took.
@@ -94,12 +94,12 @@ pub struct Finished {
 pub(crate) fn run<T>(
     config: &Config,
     writer: Writer,
-    supply: Supply,
-    feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
+    supply: InputKind,
+    feed: impl FnOnce(Dispatcher, Downstream<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
     // Packets of the network do not wait; those of files do.
-    let is_live = supply == Supply::Network;
+    let is_live = supply == InputKind::Network;
     let lock = &config.patience.lock;
     lock.set_endless(is_live);
     let (rows_tx, rows_rx) = room(config.patience.clone(), is_live);
@@ -108,7 +108,7 @@ pub(crate) fn run<T>(
         let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
         // When the merge and the feed are over nobody holds the channel any more, and the writer ends.
         // Nobody looks at a replay before its end.
-        let tells_under_way = matches!(supply, Supply::Network | Supply::Growing);
+        let tells_under_way = matches!(supply, InputKind::Network | InputKind::Growing);
         let limits = Limits { tells_under_way, ..config.limits };
         let (fed, judged) = analyse(config, &limits, rows_tx, started, feed)?;
         // The end is not put off for ever by whoever holds the database.
@@ -127,7 +127,7 @@ pub(crate) fn analyse<T>(
     limits: &Limits,
     rows_tx: Door,
     started: Instant,
-    feed: impl FnOnce(Dispatcher, Behind<'_>) -> Result<T, SensorError>,
+    feed: impl FnOnce(Dispatcher, Downstream<'_>) -> Result<T, SensorError>,
 ) -> Result<(Result<T, SensorError>, Latency), SensorError> {
     let workers = config.workers.clamp(1, VIRTUAL_SHARDS);
     std::thread::scope(|scope| {
@@ -148,9 +148,13 @@ pub(crate) fn analyse<T>(
             from_workers.push(done_rx);
             facts_from.push((facts_rx, spare_tx));
         }
-        let judge =
-            Judge::new(config.tokeniser.clone(), config.site.clone(), config.sensitive.clone(), config.key)
-                .knowing(Arc::clone(&config.knowledge));
+        let judge = Enricher::new(
+            config.tokeniser.clone(),
+            config.site.clone(),
+            config.sensitive.clone(),
+            config.key,
+        )
+        .knowing(Arc::clone(&config.knowledge));
         let judged_tx = rows_tx.clone();
         // A feed that waited for the judge to take a topology would wait for ever: the judge wakes for facts only.
         let (sites_tx, sites_rx) = unbounded();
@@ -159,7 +163,7 @@ pub(crate) fn analyse<T>(
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
             Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
-        let fed = feed(dispatcher, Behind { rows: &rows_tx, sites: &sites_tx });
+        let fed = feed(dispatcher, Downstream { rows: &rows_tx, sites: &sites_tx });
         // The channels close from front to back: workers end, then the merge, then whoever takes the rows.
         drop(rows_tx);
         let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);

@@ -4,7 +4,7 @@ use bellwether_store::Writer;
 use crate::SensorError;
 use crate::feed::{Fed, Feed};
 use crate::pipeline::{self, Config, Finished};
-use crate::writing::Supply;
+use crate::writing::InputKind;
 
 /// How far a replay is.
 #[derive(Clone, Debug)]
@@ -62,7 +62,7 @@ pub fn replay(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome, SensorError> {
     let has_pipe = inputs.contains(&Input::StandardInput);
-    let supply = if has_pipe { Supply::Pipe } else { Supply::Files };
+    let supply = if has_pipe { InputKind::Pipe } else { InputKind::Files };
     let (fed, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
         Feed::new(inputs, dispatcher, behind.rows, config.key).run(progress)
     })?;

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 pub(crate) const MOST: usize = 256;
 
 /// Connections of one source: some agents run a process for each core.
-pub(crate) const MOST_OF_SOURCE: usize = 32;
+pub(crate) const MAX_OF_SOURCE: usize = 32;
 
 /// Where connections come from: an IPv6 network of 64 bits is one place, as whoever has one address of it has all.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,7 +59,7 @@ impl<C> Seats<C> {
     /// that speaks keeps its seat.
     pub(crate) fn admit(&mut self, place: Place, connection: C) -> Admission<C> {
         let of_place = self.of(place);
-        let victim = if of_place >= MOST_OF_SOURCE {
+        let victim = if of_place >= MAX_OF_SOURCE {
             // Its own share is full: one of its own that never spoke, or nobody.
             match self.silent(|seat| seat.place == place) {
                 Some(victim) => Some(victim),
@@ -156,10 +156,10 @@ mod tests {
     fn one_place_has_its_share_and_its_own_idle_connections_leave_for_its_new_ones() {
         let mut seats = Seats::new();
         let first: Vec<u64> =
-            (0..MOST_OF_SOURCE as u32).filter_map(|n| seated(&seats.admit(place(1), n))).collect();
-        assert_eq!(seats.admit(place(1), 99), Admission::InPlaceOf(MOST_OF_SOURCE as u64 + 1, 0));
+            (0..MAX_OF_SOURCE as u32).filter_map(|n| seated(&seats.admit(place(1), n))).collect();
+        assert_eq!(seats.admit(place(1), 99), Admission::InPlaceOf(MAX_OF_SOURCE as u64 + 1, 0));
         first.iter().for_each(|number| seats.heard(*number));
-        seats.heard(MOST_OF_SOURCE as u64 + 1);
+        seats.heard(MAX_OF_SOURCE as u64 + 1);
         assert_eq!(seats.admit(place(1), 100), Admission::Refused);
         assert!(seated(&seats.admit(place(2), 0)).is_some());
     }
@@ -168,11 +168,11 @@ mod tests {
     fn where_all_speak_the_place_with_most_gives_way_to_one_with_less() {
         let mut seats = Seats::new();
         for n in 0..MOST as u32 {
-            let number = seated(&seats.admit(place(n / MOST_OF_SOURCE as u32), n)).unwrap();
+            let number = seated(&seats.admit(place(n / MAX_OF_SOURCE as u32), n)).unwrap();
             seats.heard(number);
         }
         let newcomer = seats.admit(place(1000), 0);
-        assert_eq!(newcomer, Admission::InPlaceOf(MOST as u64 + 1, 7 * MOST_OF_SOURCE as u32));
+        assert_eq!(newcomer, Admission::InPlaceOf(MOST as u64 + 1, 7 * MAX_OF_SOURCE as u32));
         let mut even = Seats::new();
         for n in 0..MOST as u32 {
             let number = seated(&even.admit(place(n), n)).unwrap();

@@ -21,7 +21,7 @@ pub(crate) const TICK: Duration = Duration::from_millis(50);
 pub(crate) const EVERY_SECOND: Duration = Duration::from_secs(1);
 
 /// How far a NIC's clock may be from the system's: packets are on their way for less.
-const MOST_APART: Span = Span::from_secs(1);
+const MAX_APART: Span = Span::from_secs(1);
 
 /// Records of a growing file that are handed on at once.
 const AT_ONCE: usize = 4096;
@@ -54,19 +54,19 @@ impl Heard {
 }
 
 /// Frames on their way from a source.
-pub(crate) struct Portion {
+pub(crate) struct FrameBatch {
     pub(crate) source: usize,
     pub(crate) frames: Frames,
 }
 
 /// The way from a source's thread to the feed.
-pub(crate) struct Handover {
+pub(crate) struct FrameSender {
     source: usize,
-    to: Sender<Portion>,
+    to: Sender<FrameBatch>,
     spare: Receiver<Frames>,
 }
 
-impl Handover {
+impl FrameSender {
     /// Room for frames, used before if possible.
     fn room(&self) -> Frames {
         self.spare.try_recv().unwrap_or_default()
@@ -74,21 +74,21 @@ impl Handover {
 
     /// Hands frames on; waits while there is no room. Answers whether anybody takes them.
     pub(crate) fn send(&self, frames: Frames) -> bool {
-        frames.is_empty() || self.to.send(Portion { source: self.source, frames }).is_ok()
+        frames.is_empty() || self.to.send(FrameBatch { source: self.source, frames }).is_ok()
     }
 }
 
 /// One socket's thread.
-pub(crate) struct Taking<'a> {
+pub(crate) struct CaptureThread<'a> {
     pub(crate) stop: &'a AtomicBool,
     pub(crate) dropped: &'a Dropped,
     pub(crate) heard: &'a Heard,
     pub(crate) stamps: Stamps,
-    pub(crate) handover: Handover,
+    pub(crate) handover: FrameSender,
     pub(crate) news: Sender<Event>,
 }
 
-impl Taking<'_> {
+impl CaptureThread<'_> {
     pub(crate) fn run(self, (name, mut socket): (String, LiveCapture)) {
         let mut last_asked = Instant::now();
         let mut is_in_trouble = false;
@@ -125,7 +125,7 @@ impl Taking<'_> {
             }
             if let (Stamps::Nic, Some(newest)) = (self.stamps, newest) {
                 let ahead = newest.since(now()).as_nanos();
-                if !is_apart && ahead.abs() > MOST_APART.as_nanos() {
+                if !is_apart && ahead.abs() > MAX_APART.as_nanos() {
                     is_apart = true;
                     let seconds = ahead / 1_000_000_000;
                     let _ = self.news.try_send(Event::Trouble(LiveError::ClocksApart(name.clone(), seconds)));
@@ -195,7 +195,7 @@ impl Growing {
 /// One growing file's thread.
 pub(crate) struct Following<'a> {
     pub(crate) stop: &'a AtomicBool,
-    pub(crate) handover: Handover,
+    pub(crate) handover: FrameSender,
     pub(crate) news: Sender<Event>,
 }
 
@@ -293,9 +293,9 @@ pub(crate) struct Source {
 
 impl Source {
     /// Source `number`, and the way to it.
-    pub(crate) fn new(number: usize, to: &Sender<Portion>) -> (Self, Handover) {
+    pub(crate) fn new(number: usize, to: &Sender<FrameBatch>) -> (Self, FrameSender) {
         let (spare, used) = bounded(PORTIONS);
-        let handover = Handover { source: number, to: to.clone(), spare: used };
+        let handover = FrameSender { source: number, to: to.clone(), spare: used };
         (Self { waiting: VecDeque::new(), spare }, handover)
     }
 

@@ -39,7 +39,7 @@ const OF_A_CAPTURE: Batch =
 const JUDGE_FOR: Duration = Duration::from_millis(200);
 
 /// Conclusions of a capture that are kept back until its end: some 50 MiB.
-const MOST_HELD: usize = 65_536;
+const MAX_HELD: usize = 65_536;
 
 /// For how long, from its start, where it comes through a pipe: that may be a live one without an end, and somebody waits for alerts.
 const PIPE_HOLDS_FOR: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
 /// Where packets come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Supply {
+pub(crate) enum InputKind {
     /// The network: packets bear the time of day.
     Network,
     /// Captures that grow.
@@ -78,7 +78,7 @@ impl From<Row> for Rows {
 pub(crate) fn write(
     writer: Writer,
     retention: Option<Retention>,
-    supply: Supply,
+    supply: InputKind,
     from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
     let path = writer.path();
@@ -88,15 +88,15 @@ pub(crate) fn write(
 fn write_all(
     mut writer: Writer,
     retention: Option<Retention>,
-    supply: Supply,
+    supply: InputKind,
     from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
     let started = Instant::now();
     let lock = from.lock();
     writer.wait_for_locks(lock)?;
-    let is_wall_clock = supply == Supply::Network;
-    if matches!(supply, Supply::Files | Supply::Pipe) {
-        writer.hold(MOST_HELD);
+    let is_wall_clock = supply == InputKind::Network;
+    if matches!(supply, InputKind::Files | InputKind::Pipe) {
+        writer.hold(MAX_HELD);
     }
     // Who reads a capture again comes by all of its rows; live traffic does not come back.
     if is_wall_clock {
@@ -108,7 +108,7 @@ fn write_all(
         updates: Vec::new(),
         last_commit: Instant::now(),
         last_updates: Instant::now(),
-        batch: if matches!(supply, Supply::Files) { OF_A_CAPTURE } else { LIVE },
+        batch: if matches!(supply, InputKind::Files) { OF_A_CAPTURE } else { LIVE },
         is_wall_clock,
         latency: latencies(),
     };
@@ -119,7 +119,7 @@ fn write_all(
             Ok(None) => {}
             Err(Closed) => break,
         }
-        if supply == Supply::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
+        if supply == InputKind::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
             writing.writer.hold(0);
         }
         let is_due = writing.commit_if_due()?;

@@ -2,7 +2,7 @@
 
 use crate::header::{Header, Name};
 use crate::lex::{Split, is_lws, number};
-use crate::message::{MOST_LISTS, Parts, StartLine};
+use crate::message::{MAX_LISTS, Parts, StartLine};
 use crate::{Address, Defect, Defects, Message, Method, Uri, Via, addresses, comma_values};
 
 /// Headers that stand once at most and hold one value (RFC 3261 section 7.3.1, table 2).
@@ -26,10 +26,10 @@ pub(crate) fn value_defects(message: &Message<'_>, parts: &Parts<'_>) -> Defects
     for header in message.headers() {
         if is_list(header.name) {
             lists += 1;
-            if lists > MOST_LISTS || Split::is_too_long(header.value, b',') {
+            if lists > MAX_LISTS || Split::is_too_long(header.value, b',') {
                 defects.add(Defect::TooManyValues);
             }
-            if lists > MOST_LISTS {
+            if lists > MAX_LISTS {
                 continue;
             }
         }

@@ -60,12 +60,12 @@ pub(crate) fn token(input: &[u8]) -> Lexed<'_, &[u8]> {
 }
 
 /// Escapes that are looked at in one quoted string: with more of them it is nobody's name, and counts as open.
-const MOST_ESCAPES: usize = 256;
+const MAX_ESCAPES: usize = 256;
 
 /// Where the quoted string that begins at `bytes[0]` ends (the octet after its closing quote), if it does.
 pub(crate) fn quoted_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
-    for _ in 0..=MOST_ESCAPES {
+    for _ in 0..=MAX_ESCAPES {
         let next = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
         match bytes.get(next) {
             Some(b'"') => return Some(next + 1),
@@ -90,7 +90,7 @@ pub(crate) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Separators, quotes and brackets that are looked at in one value. Each costs as much as some thirty octets of text, and
 /// several hundred addresses in one header are nobody's.
-const MOST_STOPS: u16 = 256;
+const MAX_STOPS: u16 = 256;
 
 /// Splits at `separator` where it stands outside quotes and angle brackets. A quote or bracket that nothing closes is text.
 ///
@@ -114,7 +114,7 @@ impl<'a> Split<'a> {
     /// Whether a value has more places to look at than are looked at.
     pub(crate) fn is_too_long(value: &'a [u8], separator: u8) -> bool {
         let mut split = Self::new(value, separator);
-        value.len() > usize::from(MOST_STOPS) && split.by_ref().count() > 0 && split.stops >= MOST_STOPS
+        value.len() > usize::from(MAX_STOPS) && split.by_ref().count() > 0 && split.stops >= MAX_STOPS
     }
 
     /// The next place to look at.
@@ -150,7 +150,7 @@ impl<'a> Iterator for Split<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
         let mut at = 0;
-        while self.stops < MOST_STOPS
+        while self.stops < MAX_STOPS
             && let Some(ahead) = rest.get(at..)
             && let Some(found) = self.stop(ahead)
         {

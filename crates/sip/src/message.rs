@@ -9,8 +9,8 @@ const MAX_HEADERS: usize = 256;
 
 /// Header lines of one name whose lists are read, and values of all of them. A request may pass 70 proxies (RFC 3261 section
 /// 8.1.1.6), each of which adds a line.
-pub(crate) const MOST_LISTS: usize = 72;
-const MOST_VALUES: usize = 256;
+pub(crate) const MAX_LISTS: usize = 72;
+const MAX_VALUES: usize = 256;
 
 /// The first line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -253,14 +253,14 @@ impl<'a> Message<'a> {
 
     /// Every Contact, over all Contact headers.
     pub fn contacts(&self) -> impl Iterator<Item = Address<'a>> {
-        let lists = self.all(Name::Contact).take(MOST_LISTS).map(|h| addresses(h.value));
-        lists.flat_map(|list: Addresses<'a>| list).take(MOST_VALUES)
+        let lists = self.all(Name::Contact).take(MAX_LISTS).map(|h| addresses(h.value));
+        lists.flat_map(|list: Addresses<'a>| list).take(MAX_VALUES)
     }
 
     /// The Via values from the top down, 256 at most; none where one does not parse.
     pub fn vias(&self) -> impl Iterator<Item = Option<Via<'a>>> {
-        let values = self.all(Name::Via).take(MOST_LISTS).flat_map(|h| comma_values(h.value));
-        values.take(MOST_VALUES).map(Via::parse)
+        let values = self.all(Name::Via).take(MAX_LISTS).flat_map(|h| comma_values(h.value));
+        values.take(MAX_VALUES).map(Via::parse)
     }
 
     /// The last Via value, which is the one of whoever wrote a request; none if there is none, or it does not parse.

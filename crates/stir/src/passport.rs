@@ -2,16 +2,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use crate::Slip;
+use crate::Defect;
 
 /// Longest token that is read: certificates chains in `x5c` and rich call data stay far below.
 const LONGEST: usize = 16 * 1024;
 
 /// Tokens read of one header field.
-const MOST_TOKENS: usize = 8;
+const MAX_TOKENS: usize = 8;
 
 /// Destinations kept of one token.
-const MOST_DESTINATIONS: usize = 32;
+const MAX_DESTINATIONS: usize = 32;
 
 /// Who calls or is called, as a token names them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -92,7 +92,7 @@ pub struct Passport {
     /// The caller's name that is vouched for (RFC 9795).
     pub name: Option<String>,
     /// What is wrong or odd, in order, each once.
-    pub slips: Vec<Slip>,
+    pub slips: Vec<Defect>,
     /// Whether header and payload are left out: they follow from the message (RFC 8224 section 4.1.1).
     pub is_compact: bool,
     /// What is signed: header and payload as they stand on the wire.
@@ -106,7 +106,7 @@ impl Passport {
     #[must_use]
     pub fn read(value: &[u8]) -> Vec<Self> {
         let text = String::from_utf8_lossy(value.get(..LONGEST).unwrap_or(value));
-        split(&text, ',').filter(|token| !token.is_empty()).take(MOST_TOKENS).map(Self::of_one).collect()
+        split(&text, ',').filter(|token| !token.is_empty()).take(MAX_TOKENS).map(Self::of_one).collect()
     }
 
     /// Whether a verifier has to refuse it for its form.
@@ -160,13 +160,13 @@ impl Passport {
             match name.trim().to_ascii_lowercase().as_str() {
                 "info" => passport.x5u = value.trim_start_matches('<').trim_end_matches('>').to_owned(),
                 "ppt" => param_ppt = Some(value.to_owned()),
-                "alg" if value != "ES256" => passport.slip(Slip::Algorithm),
+                "alg" if value != "ES256" => passport.slip(Defect::Algorithm),
                 _ => {}
             }
         }
         passport.token(token, param_ppt.as_deref());
         if passport.x5u.is_empty() {
-            passport.slip(Slip::NoCertificate);
+            passport.slip(Defect::NoCertificate);
         }
         passport.slips.sort_unstable();
         passport.slips.dedup();
@@ -178,12 +178,12 @@ impl Passport {
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            self.slip(Slip::Parts);
+            self.slip(Defect::Parts);
             return;
         };
         self.signature = self.decoded(signature).unwrap_or_default();
         if self.signature.len() != 64 {
-            self.slip(Slip::SignatureLength);
+            self.slip(Defect::SignatureLength);
         }
         if header.is_empty() && payload.is_empty() {
             self.is_compact = true;
@@ -202,19 +202,19 @@ impl Passport {
     fn header(&mut self, header: &Map<String, Value>, param_ppt: Option<&str>) {
         let text = |key: &str| header.get(key).and_then(Value::as_str);
         if text("alg") != Some("ES256") {
-            self.slip(Slip::Algorithm);
+            self.slip(Defect::Algorithm);
         }
         if text("typ") != Some("passport") {
-            self.slip(Slip::Type);
+            self.slip(Defect::Type);
         }
         let ppt = text("ppt").unwrap_or_default();
         if header.contains_key("ppt") && ppt.is_empty() || param_ppt.is_some_and(|param| param != ppt) {
-            self.slip(Slip::Extension);
+            self.slip(Defect::Extension);
         }
         self.ppt = ppt.to_owned();
         if let Some(x5u) = text("x5u") {
             if !self.x5u.is_empty() && self.x5u != x5u {
-                self.slip(Slip::InfoDiffers);
+                self.slip(Defect::InfoDiffers);
             }
             x5u.clone_into(&mut self.x5u);
         }
@@ -224,28 +224,28 @@ impl Passport {
         self.iat = match payload.get("iat") {
             Some(Value::Number(number)) => number.as_i64(),
             Some(Value::String(text)) => {
-                self.slip(Slip::IssuedAtAsText);
+                self.slip(Defect::IssuedAtAsText);
                 text.parse().ok()
             }
             _ => None,
         };
         if self.iat.is_none() {
-            self.slip(Slip::IssuedAt);
+            self.slip(Defect::IssuedAt);
         }
         self.orig = self.names(payload.get("orig")).into_iter().next();
         if self.orig.is_none() {
-            self.slip(Slip::Origin);
+            self.slip(Defect::Origin);
         }
         self.dest = self.names(payload.get("dest"));
         if self.dest.is_empty() {
-            self.slip(Slip::Destination);
+            self.slip(Defect::Destination);
         }
         if payload.get("dest").is_some_and(|dest| ["tn", "uri"].iter().any(|key| dest[*key].is_string())) {
-            self.slip(Slip::SingleDestination);
+            self.slip(Defect::SingleDestination);
         }
         self.div = self.names(payload.get("div")).into_iter().next();
         if self.ppt.starts_with("div") && self.div.is_none() {
-            self.slip(Slip::Diversion);
+            self.slip(Defect::Diversion);
         }
         let text = |key: &str| payload.get(key).and_then(Value::as_str);
         self.attest = text("attest").and_then(Attestation::of);
@@ -253,11 +253,11 @@ impl Passport {
         self.name = payload.get("rcd").and_then(|rcd| rcd["nam"].as_str()).map(str::to_owned);
         if self.ppt == "shaken" {
             if self.attest.is_none() {
-                self.slip(Slip::Attest);
+                self.slip(Defect::Attest);
             }
             match &self.origid {
-                None => self.slip(Slip::OriginId),
-                Some(id) if !is_uuid(id) => self.slip(Slip::OriginIdForm),
+                None => self.slip(Defect::OriginId),
+                Some(id) if !is_uuid(id) => self.slip(Defect::OriginIdForm),
                 Some(_) => {}
             }
         }
@@ -271,13 +271,13 @@ impl Passport {
             let values = match claim.get(key) {
                 Some(Value::String(one)) => std::slice::from_ref(one).to_vec(),
                 Some(Value::Array(all)) => {
-                    all.iter().filter_map(Value::as_str).map(str::to_owned).take(MOST_DESTINATIONS).collect()
+                    all.iter().filter_map(Value::as_str).map(str::to_owned).take(MAX_DESTINATIONS).collect()
                 }
                 _ => Vec::new(),
             };
             for value in values.into_iter().filter(|value| !value.is_empty()) {
                 if key == "tn" && !value.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#')) {
-                    self.slip(Slip::NumberForm);
+                    self.slip(Defect::NumberForm);
                 }
                 found.push(make(value));
             }
@@ -290,12 +290,12 @@ impl Passport {
         match serde_json::from_slice(&octets) {
             Ok(Value::Object(object)) => {
                 if !is_canonical(&octets, &object) {
-                    self.slip(Slip::NotCanonical);
+                    self.slip(Defect::NotCanonical);
                 }
                 Some(object)
             }
             _ => {
-                self.slip(Slip::Json);
+                self.slip(Defect::Json);
                 None
             }
         }
@@ -304,16 +304,16 @@ impl Passport {
     fn decoded(&mut self, part: &str) -> Option<Vec<u8>> {
         let bare = part.trim_end_matches('=');
         if bare.len() != part.len() {
-            self.slip(Slip::Padded);
+            self.slip(Defect::Padded);
         }
         let octets = URL_SAFE_NO_PAD.decode(bare).ok();
         if octets.is_none() {
-            self.slip(Slip::Encoding);
+            self.slip(Defect::Encoding);
         }
         octets
     }
 
-    fn slip(&mut self, slip: Slip) {
+    fn slip(&mut self, slip: Defect) {
         self.slips.push(slip);
     }
 }
@@ -410,30 +410,30 @@ mod tests {
         let t = token(HEADER, PAYLOAD);
         let all = Passport::read(format!("{t};info=<https://a,b>;ppt=shaken , {t};info=\"x,y\"").as_bytes());
         assert_eq!(all.len(), 2);
-        assert!(all[0].slips.contains(&Slip::InfoDiffers) && !all[0].is_malformed());
+        assert!(all[0].slips.contains(&Defect::InfoDiffers) && !all[0].is_malformed());
     }
 
     #[test]
     fn what_breaks_the_standard_is_told_from_what_is_only_unusual() {
         let of = |header: &str, payload: &str| one(&token(header, payload));
         let bad = of(&HEADER.replace("ES256", "HS256"), PAYLOAD);
-        assert_eq!((bad.slips.as_slice(), bad.is_malformed()), (&[Slip::Algorithm][..], true));
+        assert_eq!((bad.slips.as_slice(), bad.is_malformed()), (&[Defect::Algorithm][..], true));
         let odd =
             of(HEADER, &PAYLOAD.replace("1443208345", "\"1443208345\"").replace("{\"tn\":\"", "{\"tn\":\"+"));
-        assert_eq!(odd.slips, [Slip::IssuedAtAsText, Slip::NumberForm]);
+        assert_eq!(odd.slips, [Defect::IssuedAtAsText, Defect::NumberForm]);
         assert!(!odd.is_malformed());
         let spaced = of(HEADER, &PAYLOAD.replace(':', ": "));
-        assert_eq!(spaced.slips, [Slip::NotCanonical]);
+        assert_eq!(spaced.slips, [Defect::NotCanonical]);
         for (from, to, slip) in [
-            ("\"attest\":\"B\"", "\"attest\":\"N\"", Slip::Attest),
-            ("12155551212", "", Slip::Origin),
-            ("{\"tn\":[\"12155551213\"]}", "\"x\"", Slip::Destination),
-            ("\"iat\":1443208345,", "", Slip::IssuedAt),
+            ("\"attest\":\"B\"", "\"attest\":\"N\"", Defect::Attest),
+            ("12155551212", "", Defect::Origin),
+            ("{\"tn\":[\"12155551213\"]}", "\"x\"", Defect::Destination),
+            ("\"iat\":1443208345,", "", Defect::IssuedAt),
         ] {
             let p = of(HEADER, &PAYLOAD.replace(from, to));
             assert!(p.slips.contains(&slip) && p.is_malformed(), "{slip:?} {:?}", p.slips);
         }
-        assert_eq!(one("abc;info=<x>").slips, [Slip::Parts]);
+        assert_eq!(one("abc;info=<x>").slips, [Defect::Parts]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 /// What breaks RFC 8225 or RFC 8588 makes a token malformed. What only departs from the canonical form (RFC 8225 section 9)
 /// tells one signer's program from another's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Slip {
+pub enum Defect {
     /// Not three parts with dots between.
     Parts,
     /// A part is not base64url.
@@ -48,7 +48,7 @@ pub enum Slip {
     OriginIdForm,
 }
 
-impl Slip {
+impl Defect {
     /// The name in evidence.
     #[must_use]
     pub const fn name(self) -> &'static str {

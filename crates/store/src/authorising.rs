@@ -14,7 +14,7 @@ use crate::query::Reader;
 use crate::verdicts::Step;
 
 /// Calls of one device whose noise counts: more would say the same again, and are not independent of it.
-const MOST_HEARD: f64 = 2.0;
+const MAX_HEARD: f64 = 2.0;
 
 /// A stack that nobody of the class uses weighs as if half a subscriber did.
 const UNSEEN: f64 = 0.5;
@@ -238,7 +238,7 @@ impl<'a> Judge<'a> {
         let of_calls: Vec<Evidence> = heard.iter().filter_map(|heard| self.of_class(Some(heard))).collect();
         if let Some(last) = of_calls.last() {
             let mean = of_calls.iter().map(|e| e.weight).sum::<f64>() / of_calls.len() as f64;
-            let weight = mean * (of_calls.len() as f64).min(MOST_HEARD);
+            let weight = mean * (of_calls.len() as f64).min(MAX_HEARD);
             let words = format!("{} (latest of {} calls)", last.words, of_calls.len());
             evidence.push(Evidence::new(EvidenceKind::Class, words, weight));
         }

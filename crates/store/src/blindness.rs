@@ -11,7 +11,7 @@ use crate::query::Reader;
 use crate::values::time;
 
 /// Spans listed of one loss: the latest.
-const MOST_LISTED: usize = 100;
+const MAX_LISTED: usize = 100;
 
 /// A run's last sign of life may lie so much before the last packet that it took: the longest time between two, and a little.
 const BETWEEN_SIGNS: i64 = 12_000_000_000;
@@ -56,7 +56,7 @@ pub(crate) struct SpansOfLoss {
 impl SpansOfLoss {
     /// The columns `from`, `until`, `spans` and `spans_left_off`.
     pub(crate) fn columns(&self) -> [Value; 4] {
-        let listed = self.spans.get(self.spans.len().saturating_sub(MOST_LISTED)..).unwrap_or_default();
+        let listed = self.spans.get(self.spans.len().saturating_sub(MAX_LISTED)..).unwrap_or_default();
         let is_lasting = self.spans.iter().any(|span| span.to.is_none());
         let until = self.spans.iter().filter_map(|span| span.to).max().filter(|_| !is_lasting);
         let left_off = self.left_off + (self.spans.len() - listed.len()) as i64;

@@ -8,7 +8,7 @@ use crate::query::{Reader, Report, Values};
 use crate::values::{FOR_HELP, UNFINISHED, int, object, parsed, round, text, time};
 
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
-const MOST_LISTED: i64 = 100_000;
+const MAX_LISTED: i64 = 100_000;
 
 /// A campaign without a call for so long sleeps, and for so long is over, in nanoseconds.
 const SLEEPS_AFTER: i64 = 86_400_000_000_000;
@@ -38,7 +38,7 @@ impl Reader {
                  WHERE m.campaign = ?1 AND c.{column} IS NOT NULL ORDER BY 1 LIMIT ?2"
             ))?;
             let rows: Result<Vec<String>, _> =
-                select.query_map([campaign, MOST_LISTED], |r| r.get(0))?.collect();
+                select.query_map([campaign, MAX_LISTED], |r| r.get(0))?.collect();
             Ok(json!(rows?))
         };
         let mut calls = self.db.prepare_cached(
@@ -46,7 +46,7 @@ impl Reader {
              WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
         )?;
         let call_ids: Result<Vec<String>, _> =
-            calls.query_map([campaign, MOST_LISTED], |r| r.get(0))?.collect();
+            calls.query_map([campaign, MAX_LISTED], |r| r.get(0))?.collect();
         let idle = self.moment()?.as_nanos().saturating_sub(row.get("last_seen")?);
         let state = if idle <= SLEEPS_AFTER {
             "active"
@@ -135,7 +135,7 @@ impl Reader {
              WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
         )?;
         let rows: Result<Vec<Value>, rusqlite::Error> = select
-            .query_map([campaign, MOST_LISTED], |r| {
+            .query_map([campaign, MAX_LISTED], |r| {
                 Ok(json!({
                     "call_id": r.get::<_, String>(0)?,
                     "started_at": time(r.get(1)?),

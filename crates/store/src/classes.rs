@@ -325,7 +325,7 @@ impl Writer {
 /// A stream's noise, if it can teach: enough of it, and the device's own.
 fn usable(octets: &[u8]) -> Option<Pauses> {
     let pauses = Pauses::from_octets(octets)?;
-    (pauses.packets >= bellwether_acoustics::FEWEST_PACKETS && !pauses.is_transcoded()).then_some(pauses)
+    (pauses.packets >= bellwether_acoustics::MIN_PACKETS && !pauses.is_transcoded()).then_some(pauses)
 }
 
 /// The modes that lessons amount to. Where nobody told the mode, calls that lie apart are told apart, by number.

@@ -18,7 +18,7 @@ use crate::timelines::REGISTRATIONS as REGISTRATION_TIMELINES;
 use crate::values::{REGISTRATIONS, int, object, real, round, text, time};
 
 /// Devices listed that another could be.
-const MOST_CANDIDATES: usize = 10;
+const MAX_CANDIDATES: usize = 10;
 
 /// What finds the devices of an address of record or contact.
 const OF_ID: &str = "r.aor = ?1 OR r.contact = ?1";
@@ -125,7 +125,7 @@ impl Reader {
             ));
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        Value::Array(found.into_iter().take(MOST_CANDIDATES).map(|(_, value)| value).collect())
+        Value::Array(found.into_iter().take(MAX_CANDIDATES).map(|(_, value)| value).collect())
     }
 
     pub(crate) fn devices(

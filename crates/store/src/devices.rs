@@ -21,13 +21,13 @@ use crate::values::round;
 use crate::verdicts::Step;
 
 /// Calls of one subscriber that are looked at: the latest.
-const MOST_CALLS: i64 = 500;
+const MAX_CALLS: i64 = 500;
 
 /// Other owners of a device that are named.
-const MOST_OWNERS: usize = 10;
+const MAX_OWNERS: usize = 10;
 
 /// Subscribers remembered while a report is made.
-const MOST_SUBSCRIBERS: usize = 10_000;
+const MAX_SUBSCRIBERS: usize = 10_000;
 
 /// What a packet of voice lasts, nearly always: noise was known that many packets after the first.
 const PACKET: Span = Span::from_millis(20);
@@ -222,7 +222,7 @@ impl Reader {
             return Ok(Arc::clone(known));
         }
         let found = Arc::new(self.read_subscriber(aor)?);
-        if self.subscribers.borrow().len() >= MOST_SUBSCRIBERS {
+        if self.subscribers.borrow().len() >= MAX_SUBSCRIBERS {
             self.subscribers.borrow_mut().clear();
         }
         self.subscribers.borrow_mut().insert(aor.to_owned(), Arc::clone(&found));
@@ -253,7 +253,7 @@ impl Reader {
              WHERE {MADE_BY} ORDER BY c.started_at DESC, c.call LIMIT ?3",
         ))?;
         let rows: Result<Vec<Call>, rusqlite::Error> = select
-            .query_map(params![user, host, MOST_CALLS], |r| {
+            .query_map(params![user, host, MAX_CALLS], |r| {
                 let octets: Option<Vec<u8>> = r.get(5)?;
                 let heard = octets.and_then(|o| Pauses::from_octets(&o)).filter(|p| !p.is_transcoded());
                 let seen = r.get::<_, Option<i64>>(7)?.zip(r.get::<_, Option<i64>>(8)?);
@@ -299,7 +299,7 @@ impl Reader {
         for owner in by_traits.query_map(params![device.registration, aor], |r| r.get(0))? {
             owners.insert(owner?);
         }
-        Ok(owners.into_iter().take(MOST_OWNERS).collect())
+        Ok(owners.into_iter().take(MAX_OWNERS).collect())
     }
 }
 

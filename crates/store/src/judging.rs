@@ -2,7 +2,7 @@
 
 mod keeping;
 mod labels;
-mod recollection;
+mod sqlite_history;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +11,8 @@ use std::ops::RangeInclusive;
 use bellwether_base::Timestamp;
 use bellwether_enrich::{DeviceVerdict, Row};
 use bellwether_scoring::{
-    AlertRow, Assessor, CampaignRow, Finding, ListChange, MemberRow, Memory, Outcome, ScoreRow, Stage,
-    Standing, Subject,
+    AlertRow, CampaignRow, Finding, History, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow,
+    ScoringEngine, Stage, Subject,
 };
 use rusqlite::Connection;
 
@@ -20,12 +20,12 @@ use crate::StoreError;
 use crate::query::Reader;
 
 pub(crate) use labels::{changed as labels_changed, evidence as label_evidence};
-pub(crate) use recollection::{Recollection, marks as recollection_marks, standing};
+pub(crate) use sqlite_history::{SqliteHistory, marks as recollection_marks, standing};
 pub(crate) use wording::shown as shown_signals;
 
 /// The assessor, and what it concluded since the last commit.
 pub(crate) struct Judging {
-    pub(crate) assessor: Assessor,
+    pub(crate) assessor: ScoringEngine,
     outcomes: Vec<Outcome>,
     pub(crate) pending: Pending,
     /// When the calls of earlier runs began.
@@ -46,7 +46,7 @@ pub(crate) struct Pending {
     pub(crate) campaigns: BTreeMap<i64, Box<CampaignRow>>,
     changes: Vec<Change>,
     pub(crate) keys: BTreeMap<i64, i64>,
-    pub(crate) standings: BTreeMap<Subject, Box<Standing>>,
+    pub(crate) standings: BTreeMap<Subject, Box<ReputationRecord>>,
     lists: Vec<ListChange>,
     alerts: Vec<AlertRow>,
     prompts: Vec<([u8; 24], i64)>,
@@ -64,12 +64,12 @@ enum Change {
 
 impl Judging {
     /// Judges what is added to a database.
-    pub(crate) fn new(assessor: Assessor, reader: &Reader) -> Result<Self, StoreError> {
+    pub(crate) fn new(assessor: ScoringEngine, reader: &Reader) -> Result<Self, StoreError> {
         Ok(Self {
             assessor,
             outcomes: Vec::new(),
             pending: Pending::default(),
-            earlier: recollection::span_of_calls(&reader.db)?,
+            earlier: sqlite_history::span_of_calls(&reader.db)?,
             labels: None,
             failure: None,
         })
@@ -89,9 +89,9 @@ impl Judging {
     fn assess(
         &mut self,
         reader: &Reader,
-        what: impl FnOnce(&mut Assessor, &mut dyn Memory, &mut Vec<Outcome>),
+        what: impl FnOnce(&mut ScoringEngine, &mut dyn History, &mut Vec<Outcome>),
     ) {
-        let mut memory = Recollection {
+        let mut memory = SqliteHistory {
             reader,
             pending: &self.pending,
             earlier: &self.earlier,
@@ -179,7 +179,7 @@ impl Judging {
                     pending.keys.insert(key, campaign);
                 }
                 Outcome::Prompt { print, campaign } => pending.prompts.push((print.to_octets(), campaign)),
-                Outcome::Standing(subject, standing) => {
+                Outcome::ReputationRecord(subject, standing) => {
                     pending.standings.insert(subject, standing);
                 }
                 Outcome::List(change) => pending.lists.push(change),

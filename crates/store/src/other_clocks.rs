@@ -16,10 +16,10 @@ use crate::timelines::TIMERS;
 use crate::values::{round, time};
 
 /// Timers listed of one device: whoever sends them makes them.
-const MOST_TIMERS: i64 = 20;
+const MAX_TIMERS: i64 = 20;
 
 /// Readings of wall clocks that are looked at, and streams.
-const MOST_READINGS: i64 = 2000;
+const MAX_READINGS: i64 = 2000;
 
 /// One reading of a wall clock: when, what it said, and its step, in nanoseconds.
 type WallReading = (i64, i64, i64);
@@ -59,7 +59,7 @@ impl Reader {
              FROM timers AS t JOIN timer_observations AS o ON o.timer = t.id
              WHERE t.source IN ({places}) AND (t.aor = ? OR t.aor IS NULL AND NOT EXISTS
                  (SELECT 1 FROM registrations AS r WHERE r.source = t.source AND r.aor <> ?))
-             GROUP BY t.id ORDER BY t.kind, beats DESC, t.id LIMIT {MOST_TIMERS}"
+             GROUP BY t.id ORDER BY t.kind, beats DESC, t.id LIMIT {MAX_TIMERS}"
         ))?;
         let named = sources.iter().map(String::as_str).chain([aor, aor]);
         let mut rows = select.query(params_from_iter(named))?;
@@ -103,7 +103,7 @@ impl Reader {
                      WHERE subject IN subjects AND clock_at IS NOT NULL
                  UNION SELECT kind, captured_at, clock_at, resolution_ns FROM wall_clocks
                      WHERE subject IN subjects)
-             ORDER BY captured_at LIMIT {MOST_READINGS}"
+             ORDER BY captured_at LIMIT {MAX_READINGS}"
         ))?;
         let mut rows = select.query(params_from_iter(made))?;
         let mut kinds: BTreeMap<String, Vec<WallReading>> = BTreeMap::new();
@@ -125,7 +125,7 @@ impl Reader {
                 "SELECT s.{column}_ppm, s.{column}_low_ppm, s.{column}_high_ppm, s.first_seen, s.last_seen
                  FROM calls AS c JOIN streams AS s ON s.call = c.call
                  WHERE s.direction = 'caller' AND s.{column}_ppm IS NOT NULL AND {calls}
-                 ORDER BY s.first_seen LIMIT {MOST_READINGS}"
+                 ORDER BY s.first_seen LIMIT {MAX_READINGS}"
             ))?;
             let streams: Vec<(f64, f64, f64, i64, i64)> = select
                 .query_map(params_from_iter(made.clone()), |r| {

@@ -11,19 +11,19 @@ use serde_json::{Map, Value, json};
 use crate::StoreError;
 
 /// Origins below which nothing can be said about how rare a platform is.
-const FEWEST_ORIGINS: i64 = 10;
+const MIN_ORIGINS: i64 = 10;
 
 /// Platforms kept in memory while a report is read.
-const MOST_KEPT: usize = 4096;
+const MAX_KEPT: usize = 4096;
 
 /// User-Agents of one platform whose claims are kept.
-const MOST_AGENTS: usize = 64;
+const MAX_AGENTS: usize = 64;
 
 /// Relatives listed.
-const MOST_RELATIVES: usize = 8;
+const MAX_RELATIVES: usize = 8;
 
 /// Fields in which the nearest relatives may contradict, where none agrees.
-const MOST_DIFFERENT: usize = 4;
+const MAX_DIFFERENT: usize = 4;
 
 /// A grammar from the columns shortest, longest, alphabet, prefix.
 pub(crate) fn grammar(row: &Row<'_>) -> Result<Grammar, rusqlite::Error> {
@@ -86,7 +86,7 @@ impl Platforms {
         let platform = Arc::new(platform);
         let mut known = self.known.borrow_mut();
         // Whoever sends the traffic makes the platforms.
-        if known.len() >= MOST_KEPT {
+        if known.len() >= MAX_KEPT {
             known.clear();
         }
         known.insert(fingerprint.to_owned(), Arc::clone(&platform));
@@ -107,11 +107,11 @@ impl Platforms {
         let platform = self.of(db, fingerprint)?;
         let claim = self.signatures.claim(&platform.seen(platform.sip_part()), user_agent);
         let mut claims = self.claims.borrow_mut();
-        if claims.len() >= MOST_KEPT {
+        if claims.len() >= MAX_KEPT {
             claims.clear();
         }
         let of_platform = claims.entry(fingerprint.to_owned()).or_default();
-        if of_platform.len() >= MOST_AGENTS {
+        if of_platform.len() >= MAX_AGENTS {
             of_platform.clear();
         }
         of_platform.insert(agent, claim);
@@ -139,7 +139,7 @@ impl Platforms {
             let (other, readable): (String, String) = (row.get(0)?, row.get(1)?);
             let comparison = compare(&own.readable, &readable);
             let weight = (comparison.different.len(), comparison.relaxed.len());
-            if weight.0 <= MOST_DIFFERENT {
+            if weight.0 <= MAX_DIFFERENT {
                 found.push((weight, other, comparison));
             }
         }
@@ -149,7 +149,7 @@ impl Platforms {
         }
         let list: Result<Vec<Value>, StoreError> = found
             .into_iter()
-            .take(MOST_RELATIVES)
+            .take(MAX_RELATIVES)
             .map(|(_, other, comparison)| {
                 let stack = self.of(db, &other)?.sip.as_ref().map(|(name, _)| name.clone());
                 let mut object = compared(&comparison);
@@ -256,7 +256,7 @@ pub(crate) fn compared(comparison: &bellwether_fingerprint::Comparison) -> Map<S
 /// sources, whichever are fewer: numbers rotate, and so do addresses, but seldom both at the same pace. None where
 /// too little was seen.
 pub(crate) fn specificity(own: i64, all: i64) -> Option<f64> {
-    (all >= FEWEST_ORIGINS && own > 0).then(|| ((all + 1) as f64 / (own + 1) as f64).log2().max(0.0))
+    (all >= MIN_ORIGINS && own > 0).then(|| ((all + 1) as f64 / (own + 1) as f64).log2().max(0.0))
 }
 
 /// Origins seen altogether.

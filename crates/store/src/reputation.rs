@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
-use bellwether_scoring::{LabelEvidence, Layer, Listed, Standing, Subject, reputation};
+use bellwether_scoring::{LabelEvidence, Layer, Listed, ReputationRecord, Subject, reputation};
 use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
@@ -77,7 +77,7 @@ impl Reader {
         Ok(self.label_evidence()?.get(subject).cloned().unwrap_or_default())
     }
 
-    fn standing_of(&self, subject: &Subject) -> Result<Option<Standing>, StoreError> {
+    fn standing_of(&self, subject: &Subject) -> Result<Option<ReputationRecord>, StoreError> {
         let mut select = self.db.prepare_cached("SELECT * FROM standings WHERE layer = ?1 AND name = ?2")?;
         Ok(select.query_row(params![subject.layer.name(), subject.name], standing).optional()?)
     }
@@ -123,7 +123,7 @@ impl Reader {
         }
         let known: BTreeSet<Subject> = all.iter().map(|(subject, _)| subject.clone()).collect();
         for subject in self.label_evidence()?.keys().filter(|subject| !known.contains(subject)) {
-            all.push((subject.clone(), Standing::default()));
+            all.push((subject.clone(), ReputationRecord::default()));
         }
         let moment = self.moment()?;
         let mut shown = Vec::new();

@@ -17,7 +17,7 @@ use crate::values::{parsed, text, time};
 use crate::{StoreError, Writer};
 
 /// Calls and registrations remembered until they are judged; beyond that all subscribers are.
-const MOST_TOUCHED: usize = 65_536;
+const MAX_TOUCHED: usize = 65_536;
 
 /// Calls and streams, the newest ones, that a run which was killed may have committed and not judged: what it had noted is gone with it.
 const LEFT_OVER: i64 = 16_384;
@@ -26,7 +26,7 @@ const LEFT_OVER: i64 = 16_384;
 const AUTHORS_LAST: u32 = 64;
 
 /// Changes kept of one verdict: whoever makes the evidence could make it sway for ever.
-const MOST_STEPS: i64 = 32;
+const MAX_STEPS: i64 = 32;
 
 /// What is found of a sensitive call that comes from a trunk.
 pub(crate) const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
@@ -50,7 +50,7 @@ impl Step {
 
 /// Whom the rows of late concern: their verdicts may have changed.
 #[derive(Default)]
-pub(crate) struct Touched {
+pub(crate) struct DirtySubjects {
     calls: BTreeSet<i64>,
     registrations: BTreeSet<i64>,
     /// Calls that may come from a trunk and go to a number that only subscribers may dial.
@@ -66,7 +66,7 @@ pub(crate) struct Touched {
     turns: u32,
 }
 
-impl Touched {
+impl DirtySubjects {
     pub(crate) fn note(&mut self, row: &Row) {
         match row {
             Row::Call(row) => {
@@ -90,12 +90,12 @@ impl Touched {
             _ => {}
         }
         for set in [&mut self.calls, &mut self.registrations] {
-            if set.len() > MOST_TOUCHED {
+            if set.len() > MAX_TOUCHED {
                 set.clear();
                 self.is_anyone = true;
             }
         }
-        if self.sensitive.len() > MOST_TOUCHED {
+        if self.sensitive.len() > MAX_TOUCHED {
             self.sensitive.clear();
             self.is_any_call = true;
         }
@@ -357,7 +357,7 @@ fn keep_course<'a>(
         Some((_, basis, verdict)) if basis == newest.basis() && verdict == newest.verdict.name() => {
             return Ok(None);
         }
-        Some((step, ..)) if step + 1 >= MOST_STEPS => return Ok(None),
+        Some((step, ..)) if step + 1 >= MAX_STEPS => return Ok(None),
         Some((step, ..)) => (step + 1, std::slice::from_ref(newest)),
     };
     let mut insert = db.prepare_cached(

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
+use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_enrich::{AuthorRow, CallEndRow, CallUpdate, FingerprintRow, Row};
-use bellwether_scoring::Assessor;
+use bellwether_scoring::ScoringEngine;
 
 use crate::judging::Judging;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
-use crate::verdicts::Touched;
+use crate::verdicts::DirtySubjects;
 use crate::{LockPatience, Reader, StoreError, lock, sensor_clock};
 
 pub(crate) use blindness::prune as prune_blind_spans;
@@ -27,7 +27,7 @@ pub struct Writer {
     /// The connection, and what is read over it to judge what was written.
     pub(crate) reader: Reader,
     /// Whom the rows of late concern.
-    pub(crate) touched: Touched,
+    pub(crate) touched: DirtySubjects,
     /// Judges calls on their way, if it does.
     pub(crate) judging: Option<Judging>,
     /// So many conclusions are kept back until the end; none if 0.
@@ -42,7 +42,7 @@ pub struct Writer {
     /// their rows lie: neighbours share a page, which is then fetched and written once.
     updates: BTreeMap<(Timestamp, i64), Box<CallUpdate>>,
     /// Ends of calls that this run does not know, written behind the updates: one of them may be the call's last word.
-    ends: Vec<CallEndRow>,
+    ends: Vec<OrphanByeRow>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
     /// What is known of authors to be written already: each shard learns for itself.
@@ -57,8 +57,8 @@ struct KnownAuthor {
 }
 
 /// Authors whose rows are remembered, and habits of each: more is an attacker's, and not written.
-const MOST_HABITS: usize = 512;
-const MOST_AUTHORS: usize = 1024;
+const MAX_HABITS: usize = 512;
+const MAX_AUTHORS: usize = 1024;
 
 impl Writer {
     /// Opens or makes the database; `key_id` names the key of its tokens.
@@ -68,7 +68,7 @@ impl Writer {
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
         Ok(Self {
             reader: Reader::from_connection(open_for_writing(path, key_id)?),
-            touched: Touched::default(),
+            touched: DirtySubjects::default(),
             judging: None,
             most_held: 0,
             failure: None,
@@ -91,7 +91,7 @@ impl Writer {
     ///
     /// # Errors
     /// If the labels cannot be read.
-    pub fn assessing(mut self, assessor: Assessor) -> Result<Self, StoreError> {
+    pub fn assessing(mut self, assessor: ScoringEngine) -> Result<Self, StoreError> {
         let mut judging = Judging::new(assessor, &self.reader)?;
         judging.read_labels(&self.reader)?;
         self.judging = Some(judging);
@@ -141,9 +141,9 @@ impl Writer {
         let mut rows = rows.into_iter();
         while !rows.as_slice().is_empty() {
             if let Some(judging) = &mut self.judging {
-                judging.assessor.foresee(rows.as_slice());
+                judging.assessor.prefetch(rows.as_slice());
             }
-            rows.by_ref().take(Assessor::AHEAD).for_each(|row| self.push(row));
+            rows.by_ref().take(ScoringEngine::AHEAD).for_each(|row| self.push(row));
         }
     }
 
@@ -168,7 +168,7 @@ impl Writer {
                     update.final_status.or(self.updates.get(&at).and_then(|u| u.final_status));
                 self.updates.insert(at, update);
             }
-            Row::CallEnd(row) => self.ends.push(*row),
+            Row::OrphanBye(row) => self.ends.push(*row),
             Row::Author(mut row) => {
                 if self.is_news(&mut row) {
                     self.pending.push(Row::Author(row));
@@ -195,11 +195,11 @@ impl Writer {
 
     /// Leaves of an author's row what was not written yet; answers whether that is anything.
     fn is_news(&mut self, row: &mut AuthorRow) -> bool {
-        if self.authors.len() >= MOST_AUTHORS {
+        if self.authors.len() >= MAX_AUTHORS {
             self.authors.clear();
         }
         let known = self.authors.entry(row.author).or_default();
-        row.habits.retain(|habit| known.habits.len() < MOST_HABITS && known.habits.insert(habit.clone()));
+        row.habits.retain(|habit| known.habits.len() < MAX_HABITS && known.habits.insert(habit.clone()));
         row.identifiers.retain(|(name, grammar)| {
             let known = known.identifiers.entry(name);
             match known {

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp};
 use bellwether_enrich::{CallRow, CallTraits, FingerprintRow, Row};
+use bellwether_scoring::{ScoringEngine, Settings};
 use bellwether_store::Writer;
 use bellwether_testkit::Rng;
-use bellwether_scoring::{Assessor, Settings};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params, params_from_iter};
 use rustix::fs::{Advice, fadvise};
@@ -426,7 +426,7 @@ impl Measuring {
     }
 
     fn writer(&self) -> Outcome<Writer> {
-        let assessor = Assessor::new(Settings::default(), HashKey::new(KEY));
+        let assessor = ScoringEngine::new(Settings::default(), HashKey::new(KEY));
         Ok(Writer::open(&self.path, "key")?.assessing(assessor)?)
     }
 

@@ -15,11 +15,11 @@ use std::ops::ControlFlow;
 use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Endpoint, Ppm, Span, Timestamp, Transport};
 use bellwether_clock::{RegisterTimeline, read_clock};
-use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, DialPlan, NumberFacts, RegistrationRow, RegistrationUpdate, Row,
     StreamRow,
 };
+use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_rtp::g711::Law;
 use bellwether_store::{InventoryRow, Lesson, Policy, Query, Reader, Report, Writer};
 use bellwether_testkit::{

@@ -13,7 +13,7 @@ const REMEMBERED: usize = 128;
 const FORMS: usize = 8;
 
 /// Habits told of one author; what comes after that is an attacker's, and not told.
-const MOST_TOLD: usize = 256;
+const MAX_TOLD: usize = 256;
 
 /// What was told of SIP authors beside their fingerprints: no single message shows it whole, so it is learned, and each
 /// piece of it is told once.
@@ -89,7 +89,7 @@ impl Authors {
             author.next = (author.next + 1) % FORMS;
             for (habit, value) in fields(habits).skip(1) {
                 let hash = self.content.parts(&[habit.as_bytes(), value.as_bytes()], 0) as u32;
-                if author.told.len() < MOST_TOLD && !author.told.contains(&hash) {
+                if author.told.len() < MAX_TOLD && !author.told.contains(&hash) {
                     author.told.push(hash);
                     fresh.push((habit.to_owned(), value.to_owned().into()));
                 }

@@ -4,14 +4,14 @@ use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
 use crate::announce::{Announcer, release, settle};
 use crate::call::{Call, Event, Phase, is_of_calls};
-use crate::fact::{CallStarted, Fact, Outbox, Party, Prints, Referral, StrayEnd};
+use crate::fact::{CallStarted, Fact, OrphanBye, Outbox, Party, Prints, Referral};
 use crate::formats::FormatLists;
 use crate::named::Named;
 use crate::negotiation::Carrier;
 use crate::party::{clear, text, user_of, user_text};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
-use crate::transactions::Novelty;
+use crate::transactions::MessageStatus;
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Claims, Kin, Limits, Side, Tally};
@@ -63,7 +63,7 @@ impl Calls {
     pub(crate) fn message(
         &mut self,
         sip: &Sip<'_, '_>,
-        novelty: Novelty,
+        novelty: MessageStatus,
         prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
@@ -91,16 +91,16 @@ impl Calls {
     fn take(
         &mut self,
         sip: &Sip<'_, '_>,
-        novelty: Novelty,
+        novelty: MessageStatus,
         prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
         let to_tag = sip.parts.to_tag();
         let found = self.find(sip.call_id, sip.parts.from_tag(), to_tag);
-        if novelty != Novelty::New {
+        if novelty != MessageStatus::New {
             if let Some(found) = found {
-                self.with(&found, sip.item.at, |call| call.copied(novelty == Novelty::Duplicate));
+                self.with(&found, sip.item.at, |call| call.copied(novelty == MessageStatus::Duplicate));
             }
             return;
         }
@@ -113,7 +113,7 @@ impl Calls {
                     // An ACK ends a transaction whose call is long closed, and OPTIONS is no dialog's.
                     tally.unknown_dialog += u64::from(matches!(method, Method::Invite | Method::Bye));
                     if let (Method::Bye, Some(to_tag)) = (method, to_tag) {
-                        out.fact(Fact::StrayEnd(Box::new(stray_end(sip, to_tag))));
+                        out.fact(Fact::OrphanBye(Box::new(stray_end(sip, to_tag))));
                     }
                     return;
                 };
@@ -436,8 +436,8 @@ impl Calls {
     }
 }
 
-fn stray_end(sip: &Sip<'_, '_>, to_tag: &[u8]) -> StrayEnd {
-    StrayEnd {
+fn stray_end(sip: &Sip<'_, '_>, to_tag: &[u8]) -> OrphanBye {
+    OrphanBye {
         call_id: clear(sip.call_id),
         tags: [clear(sip.parts.from_tag()), clear(to_tag)],
         named: Named::of(sip.message),

@@ -6,7 +6,7 @@ use crate::Party;
 use crate::party::text;
 
 /// Tokens looked at in one request: a call that was diverted several times has fewer.
-const MOST_TOKENS: usize = 8;
+const MAX_TOKENS: usize = 8;
 
 /// What a request claims of its caller beside From and User-Agent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -30,8 +30,8 @@ impl Claims {
         let mut claims = Self::default();
         for header in message.all(Name::Identity) {
             claims.passports.extend(Passport::read(header.value));
-            if claims.passports.len() >= MOST_TOKENS {
-                claims.passports.truncate(MOST_TOKENS);
+            if claims.passports.len() >= MAX_TOKENS {
+                claims.passports.truncate(MAX_TOKENS);
                 break;
             }
         }

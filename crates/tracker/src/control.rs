@@ -166,7 +166,7 @@ pub enum Control {
 const REMEMBERED: Span = LONG_AFTERGLOW;
 
 /// Names sought at once, and for how long: a stream with a call looks each ten seconds whether another seeks it.
-const MOST_SOUGHT: usize = 16_384;
+const MAX_SOUGHT: usize = 16_384;
 const SOUGHT: Span = Span::from_secs(60);
 
 /// Where a call's protections lie: its identity is a keyed hash already.
@@ -199,7 +199,7 @@ const AGREED: usize = 2;
 impl MediaDirectory {
     pub(crate) fn new(capacity: usize, hash_key: HashKey) -> Self {
         let (table, protections) = (LruTable::new(capacity), LruTable::new(capacity));
-        let sought = LruTable::new(capacity.min(MOST_SOUGHT));
+        let sought = LruTable::new(capacity.min(MAX_SOUGHT));
         Self { table, protections, sought, hash_key, remaps: 0 }
     }
 

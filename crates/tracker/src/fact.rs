@@ -55,7 +55,7 @@ pub enum Fact {
     /// A party of a call sent the other one elsewhere.
     Referral(Box<Referral>),
     /// A call ended that this run did not see begin.
-    StrayEnd(Box<StrayEnd>),
+    OrphanBye(Box<OrphanBye>),
     /// A device registers that was not known before.
     RegistrationStarted(Box<RegistrationStarted>),
     /// A device was let in for the first time, or turned away.
@@ -78,7 +78,7 @@ pub enum Fact {
 
 /// A BYE of a call that is not known (any more): it began before the program did, or another call took its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StrayEnd {
+pub struct OrphanBye {
     /// Call-ID.
     pub call_id: Clear,
     /// Of From and To: one of them is the caller's.

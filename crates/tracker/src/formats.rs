@@ -68,7 +68,7 @@ struct Changes {
 }
 
 /// Descriptions remembered of a side before its latest: more changes of payload types are no call's.
-const MOST_EARLIER: usize = 8;
+const MAX_EARLIER: usize = 8;
 
 impl FormatLog {
     pub(crate) const fn new(formats: Arc<Formats>) -> Self {
@@ -93,7 +93,7 @@ impl FormatLog {
         let is_remapped = newer.contradicts(&self.latest);
         let replaced = std::mem::replace(&mut self.latest, Arc::clone(newer));
         let earlier = &mut self.changes.get_or_insert_default().earlier;
-        if earlier.len() == MOST_EARLIER {
+        if earlier.len() == MAX_EARLIER {
             earlier.remove(0);
         }
         earlier.push((at, replaced));
@@ -273,7 +273,7 @@ mod tests {
         for i in 1..1000 {
             log.add(&formats(&[(96, &format!("a/{}", i + 1))]), at(0), at(i));
         }
-        assert_eq!(log.earlier().len(), MOST_EARLIER);
+        assert_eq!(log.earlier().len(), MAX_EARLIER);
         assert_eq!(log.of(96, at(999)).and_then(|(f, _)| f.of(96)).map(|f| f.rate), Some(1000));
     }
 

@@ -43,8 +43,8 @@ pub use claims::Claims;
 pub use control::{Control, Keys, Protection, Side};
 pub use fact::{
     AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, MediaNamed, Move,
-    NoRates, Order, Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress,
-    RegistrationStarted, Sighting, Silence, StampedFact, StrayEnd, StreamFact, TimerProgress,
+    NoRates, Order, OrphanBye, Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress,
+    RegistrationStarted, Sighting, Silence, StampedFact, StreamFact, TimerProgress,
 };
 pub use formats::Formats;
 pub use kin::Kin;

@@ -8,8 +8,8 @@ use crate::party::text;
 const MOST: usize = 64;
 
 /// Addresses that are looked at in one header, and headers.
-const MOST_ADDRESSES: usize = 64;
-const MOST_HEADERS: usize = 32;
+const MAX_ADDRESSES: usize = 64;
+const MAX_HEADERS: usize = 32;
 
 /// The headers beside From and To that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and draft-ietf-sip-privacy).
 const NAMING: [Name; 9] = [
@@ -51,7 +51,7 @@ impl Named {
             named.uri(Uri::parse(uri));
         }
         let is_naming = |name| NAMING.contains(&name) || CREDENTIALS.contains(&name);
-        for header in message.headers().iter().filter(|h| is_naming(h.name)).take(MOST_HEADERS) {
+        for header in message.headers().iter().filter(|h| is_naming(h.name)).take(MAX_HEADERS) {
             if NAMING.contains(&header.name) {
                 named.list(header.value);
             } else {
@@ -78,7 +78,7 @@ impl Named {
     }
 
     fn list(&mut self, value: &[u8]) {
-        for address in addresses(value).take(MOST_ADDRESSES) {
+        for address in addresses(value).take(MAX_ADDRESSES) {
             self.address(&address);
         }
     }

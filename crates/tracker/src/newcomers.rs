@@ -1,7 +1,7 @@
 use bellwether_base::{Span, Timestamp};
 
 /// Platforms of which a shard tells with their first message, at once and in how long one more.
-const MOST_NEW: u32 = 16;
+const MAX_NEW: u32 = 16;
 const ONE_MORE: Span = Span::from_secs(4);
 
 /// How many more platforms, or their authors, are told of with their first message. Of the others all is told with their second: a flood
@@ -14,18 +14,18 @@ pub(crate) struct Newcomers {
 
 impl Default for Newcomers {
     fn default() -> Self {
-        Self { left: MOST_NEW, since: Timestamp::MIN, deferred: 0 }
+        Self { left: MAX_NEW, since: Timestamp::MIN, deferred: 0 }
     }
 }
 
 impl Newcomers {
     /// Whether one more is told of at once; counts those that are not.
     pub(crate) fn admit(&mut self, at: Timestamp) -> bool {
-        while self.left < MOST_NEW && at.since(self.since) >= ONE_MORE {
+        while self.left < MAX_NEW && at.since(self.since) >= ONE_MORE {
             self.left += 1;
-            self.since = if self.left == MOST_NEW { at } else { self.since + ONE_MORE };
+            self.since = if self.left == MAX_NEW { at } else { self.since + ONE_MORE };
         }
-        if self.left == MOST_NEW {
+        if self.left == MAX_NEW {
             self.since = at;
         }
         let is_admitted = self.left > 0;

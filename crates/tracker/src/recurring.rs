@@ -4,7 +4,7 @@ use bellwether_sip::{Address, Method, Name, StartLine};
 
 use crate::fact::{Fact, Outbox, Party, TimerProgress};
 use crate::timers::Timers;
-use crate::transactions::Novelty;
+use crate::transactions::MessageStatus;
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
@@ -85,11 +85,11 @@ impl Recurring {
     pub(crate) fn message(
         &mut self,
         sip: &Sip<'_, '_>,
-        novelty: Novelty,
+        novelty: MessageStatus,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        if novelty != Novelty::New {
+        if novelty != MessageStatus::New {
             return;
         }
         let StartLine::Request { method, .. } = sip.message.start() else { return };

@@ -14,7 +14,7 @@ use crate::named::Named;
 use crate::party::{clear, user_of};
 use crate::prints::PrintCache;
 use crate::timers::Timers;
-use crate::transactions::{Novelty, Place, Transactions};
+use crate::transactions::{MessageStatus, Place, Transactions};
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
@@ -25,7 +25,7 @@ use expiry::Expiries;
 const REPORT_EVERY: u32 = 16;
 
 /// Bindings of one REGISTER that are followed. Registrars take a handful; a sender could name hundreds.
-const MOST_BINDINGS: usize = 16;
+const MAX_BINDINGS: usize = 16;
 
 /// The device timelines of a shard, each for one address of record and contact binding or instance.
 pub(crate) struct Registrations {
@@ -72,9 +72,9 @@ impl Registrations {
                     transactions.set_subject(place, subject);
                 }
             }
-            StartLine::Status { code, .. } if code >= 200 && place.novelty == Novelty::New => {
+            StartLine::Status { code, .. } if code >= 200 && place.novelty == MessageStatus::New => {
                 let mut subject = transactions.subject(place);
-                for i in 0..MOST_BINDINGS {
+                for i in 0..MAX_BINDINGS {
                     if subject == 0 {
                         break;
                     }
@@ -118,7 +118,7 @@ impl Registrations {
     fn request(
         &mut self,
         sip: &Sip<'_, '_>,
-        novelty: Novelty,
+        novelty: MessageStatus,
         prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
@@ -127,7 +127,7 @@ impl Registrations {
         let mut subjects: SmallVec<[u64; 2]> = SmallVec::new();
         // Without a contact it only asks.
         for contact in sip.message.contacts() {
-            if subjects.len() == MOST_BINDINGS {
+            if subjects.len() == MAX_BINDINGS {
                 break;
             }
             if contact.target == b"*" {
@@ -163,7 +163,7 @@ impl Registrations {
         &mut self,
         sip: &Sip<'_, '_>,
         aor: &Address<'_>,
-        novelty: Novelty,
+        novelty: MessageStatus,
         prints: &mut PrintCache,
         out: &mut Outbox,
         subjects: &mut SmallVec<[u64; 2]>,
@@ -174,7 +174,7 @@ impl Registrations {
             return;
         };
         for subject in devices.clone() {
-            let is_named = subjects.contains(&subject) || subjects.len() == MOST_BINDINGS;
+            let is_named = subjects.contains(&subject) || subjects.len() == MAX_BINDINGS;
             if let Some(slot) = self.table.find(subject, &subject).filter(|_| !is_named) {
                 self.requested(sip, slot, true, novelty, prints, out);
                 subjects.push(subject);
@@ -211,7 +211,7 @@ impl Registrations {
             let (of, _) = self.accounts.find_or_insert(account, account, item.at);
             self.accounts.touch(of, 0, item.at);
             if let Some((_, devices)) = self.accounts.get_mut(of) {
-                if devices.len() == MOST_BINDINGS {
+                if devices.len() == MAX_BINDINGS {
                     devices.remove(0);
                 }
                 if !devices.contains(&subject) {
@@ -228,7 +228,7 @@ impl Registrations {
         sip: &Sip<'_, '_>,
         slot: SlotId,
         is_removal: bool,
-        novelty: Novelty,
+        novelty: MessageStatus,
         prints: &mut PrintCache,
         out: &mut Outbox,
     ) {

@@ -17,7 +17,7 @@ const REMEMBERED: Span = Span::from_secs(5);
 
 /// Whether a message is new.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Novelty {
+pub(crate) enum MessageStatus {
     New,
     /// The mirror delivered the same packet twice.
     Duplicate,
@@ -51,7 +51,7 @@ pub(crate) struct Transactions {
 
 /// A message's place among the transactions.
 pub(crate) struct Place {
-    pub(crate) novelty: Novelty,
+    pub(crate) novelty: MessageStatus,
     /// How long after the last time its sender repeated it.
     pub(crate) repeated_after: Option<Span>,
     key: u64,
@@ -67,7 +67,7 @@ impl Transactions {
         let Sip { item, message, parts, cseq, call_id } = sip;
         if cseq.method == Method::Ack {
             // Nothing answers an ACK and nothing follows from a copy of it: not worth an entry per call.
-            return Place { novelty: Novelty::New, repeated_after: None, key: 0 };
+            return Place { novelty: MessageStatus::New, repeated_after: None, key: 0 };
         }
         let branch = parts.top_via.and_then(|v| v.branch()).unwrap_or_default();
         let sent_by = parts.top_via.map(|v| v.host).unwrap_or_default();
@@ -80,7 +80,7 @@ impl Transactions {
         }
         self.table.touch(slot, 0, item.at);
         let Some((_, transaction)) = self.table.get_mut(slot) else {
-            return Place { novelty: Novelty::New, repeated_after: None, key };
+            return Place { novelty: MessageStatus::New, repeated_after: None, key };
         };
         let is_request = message.method().is_some();
         if is_request && !transaction.request.is_there {
@@ -88,15 +88,15 @@ impl Transactions {
         }
         let last = if is_request { &mut transaction.request } else { &mut transaction.response };
         let novelty = novelty(last, &seen);
-        let is_repeated = is_request && novelty == Novelty::Retransmission;
+        let is_repeated = is_request && novelty == MessageStatus::Retransmission;
         let repeated_after = is_repeated.then(|| seen.at.since(last.at));
-        if novelty != Novelty::Duplicate {
+        if novelty != MessageStatus::Duplicate {
             *last = seen;
         }
         match novelty {
-            Novelty::New => {}
-            Novelty::Duplicate => tally.sip_duplicates += 1,
-            Novelty::Retransmission => tally.sip_retransmissions += 1,
+            MessageStatus::New => {}
+            MessageStatus::Duplicate => tally.sip_duplicates += 1,
+            MessageStatus::Retransmission => tally.sip_retransmissions += 1,
         }
         Place { novelty, repeated_after, key }
     }
@@ -127,11 +127,15 @@ impl Transactions {
     }
 }
 
-fn novelty(last: &Seen, seen: &Seen) -> Novelty {
+fn novelty(last: &Seen, seen: &Seen) -> MessageStatus {
     if !last.is_there || last.digest != seen.digest {
-        return Novelty::New;
+        return MessageStatus::New;
     }
     let since = seen.at.since(last.at);
     let is_same_packet = last.ip_id != 0 && last.ip_id == seen.ip_id && since <= SAME_PACKET;
-    if is_same_packet || since <= MIRROR_DELAY { Novelty::Duplicate } else { Novelty::Retransmission }
+    if is_same_packet || since <= MIRROR_DELAY {
+        MessageStatus::Duplicate
+    } else {
+        MessageStatus::Retransmission
+    }
 }

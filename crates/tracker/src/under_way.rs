@@ -34,12 +34,12 @@ const WAIT: Span = Span::from_secs(5);
 const PACE: Span = Span::from_millis(1000 / 32);
 
 /// Strangers that wait: as many as are told while one waits. Of the others the end tells.
-const MOST_STRANGERS: usize = 160;
+const MAX_STRANGERS: usize = 160;
 
 impl UnderWay {
     /// For a table of so many entries.
     pub(crate) const fn new(is_told: bool, most: usize) -> Self {
-        Self { is_told, known: Queue::new(most), strangers: Queue::new(MOST_STRANGERS), fired: 0 }
+        Self { is_told, known: Queue::new(most), strangers: Queue::new(MAX_STRANGERS), fired: 0 }
     }
 
     /// Whether anything is told.

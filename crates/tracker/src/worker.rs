@@ -12,7 +12,7 @@ use crate::prints::PrintCache;
 use crate::recurring::Recurring;
 use crate::registrations::Registrations;
 use crate::sightings::Sightings;
-use crate::transactions::{Novelty, Transactions};
+use crate::transactions::{MessageStatus, Transactions};
 use crate::{Limits, Tally, VIRTUAL_SHARDS};
 
 /// The shortest time-out of any table: nothing that was added now is due earlier.
@@ -261,7 +261,7 @@ impl Shard {
         };
         let sip = Sip { item, message: &message, parts: &parts, cseq, call_id };
         let place = self.transactions.observe(&sip, tally);
-        if place.novelty == Novelty::New {
+        if place.novelty == MessageStatus::New {
             self.sightings.message(&sip, &mut self.prints, out);
         } else if let Some(after) = place.repeated_after
             && message.vias().nth(1).is_none()

@@ -9,7 +9,7 @@ const MAX_VLAN_TAGS: usize = 4;
 const MAX_LABELS: usize = 16;
 
 /// The largest length of a frame that has one instead of an `EtherType`.
-const MOST_OCTETS: u16 = 1500;
+const MAX_OCTETS: u16 = 1500;
 
 /// Octets whose meaning is known, on the way from the link to IP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,11 +35,7 @@ impl<'a> Layer<'a> {
             Self::Ethernet(frame) => {
                 let (kind, rest) = (be16(frame, 12)?, frame.get(14..).ok_or(Loss::LinkMalformed)?);
                 // Small numbers are a length (IEEE 802.3 section 3.2.6), and a logical link header follows.
-                if kind <= MOST_OCTETS {
-                    Ok(llc(rest).unwrap_or(Self::Other))
-                } else {
-                    ether_type(kind, rest)
-                }
+                if kind <= MAX_OCTETS { Ok(llc(rest).unwrap_or(Self::Other)) } else { ether_type(kind, rest) }
             }
             Self::Mpls(labels) => mpls(labels),
             Self::Pppoe(frame) => pppoe(frame),

@@ -6,13 +6,13 @@ use crate::layer::{Layer, be16, ether_type};
 use crate::link::LinkType;
 
 /// Extension headers of an ERF record that are followed.
-const MOST_EXTENSIONS: usize = 16;
+const MAX_EXTENSIONS: usize = 16;
 
 /// A record of Endace's cards (LINKTYPE_ERF; wireshark's and Endace's "ERF types").
 pub(crate) fn erf(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let (header, mut rest) = frame.split_first_chunk::<16>().ok_or(Loss::LinkMalformed)?;
     let mut more = header[8] & 0x80 != 0;
-    for _ in 0..MOST_EXTENSIONS {
+    for _ in 0..MAX_EXTENSIONS {
         if !more {
             break;
         }
@@ -56,7 +56,7 @@ const LAST_ATTRIBUTE: u16 = 32;
 const FLAGS: u16 = 0xc000;
 
 /// Attributes that are looked at before it.
-const MOST_ATTRIBUTES: usize = 32;
+const MAX_ATTRIBUTES: usize = 32;
 
 /// A packet of netfilter's log (LINKTYPE_NFLOG). Its numbers are in the order of the host that captured it, which the record does
 /// not tell: one of the two orders fits.
@@ -72,7 +72,7 @@ pub(crate) fn nflog(frame: &[u8]) -> Result<Layer<'_>, Loss> {
 }
 
 fn payload_of(mut attributes: &[u8], number: impl Fn([u8; 2]) -> u16) -> Option<&[u8]> {
-    for _ in 0..MOST_ATTRIBUTES {
+    for _ in 0..MAX_ATTRIBUTES {
         let [l0, l1, k0, k1] = *attributes.first_chunk::<4>()?;
         let (len, kind) = (usize::from(number([l0, l1])), number([k0, k1]) & !FLAGS);
         if len < 4 || kind > LAST_ATTRIBUTE {

@@ -24,7 +24,7 @@ const MORE_WORDS: u32 = 1 << 31;
 const DATA_PAD: u8 = 0x20;
 
 /// Words of the radiotap header's field list that are looked at.
-const MOST_WORDS: usize = 16;
+const MAX_WORDS: usize = 16;
 
 /// A frame behind a radiotap header (radiotap.org): its numbers are little-endian.
 pub(crate) fn radiotap(frame: &[u8]) -> Result<Layer<'_>, Loss> {
@@ -34,7 +34,7 @@ pub(crate) fn radiotap(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let fields = frame.get(..len).ok_or(Loss::LinkMalformed)?;
     let first = u32::from_le_bytes([p0, p1, p2, p3]);
     let (mut word, mut at) = (first, 8);
-    for _ in 0..MOST_WORDS {
+    for _ in 0..MAX_WORDS {
         if word & MORE_WORDS == 0 {
             break;
         }

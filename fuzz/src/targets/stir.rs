@@ -6,7 +6,7 @@ use bellwether_stir::{Certificates, Identity, Passport, Signature};
 use crate::input::Input;
 
 /// A value longer than this is cut before it is read.
-const MOST_TOKENS: usize = 64;
+const MAX_TOKENS: usize = 64;
 
 /// Laws: the same value gives the same tokens; they are bounded; a token without its signer's certificate is never valid; a
 /// file of certificates is taken, or refused in words.
@@ -16,7 +16,7 @@ pub(super) fn run(octets: &[u8]) {
     let value = input.rest();
     let tokens = Passport::read(value);
     assert_eq!(tokens, Passport::read(value), "the same value gives the same tokens");
-    assert!(tokens.len() <= MOST_TOKENS, "tokens of one value are bounded");
+    assert!(tokens.len() <= MAX_TOKENS, "tokens of one value are bounded");
     let mut certificates = Certificates::default();
     if let Err(error) = certificates.add("a.pem", pem) {
         assert!(!error.to_string().is_empty(), "a refusal has words");

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bellwether_alert::{Courier, Delivery, Notice, Patience, Receiver, Sender, Severity, Spool, Wait};
+use bellwether_alert::{Deliverer, Delivery, Notice, Receiver, Sender, Severity, Spool, Timeouts, Wait};
 use bellwether_base::{Span, Timestamp};
 
 /// Numbered notices.
@@ -56,7 +56,7 @@ pub(crate) fn now() -> Timestamp {
 
 /// A delivery that loses its patience soon.
 pub(crate) fn delivery() -> Delivery {
-    let patience = Patience {
+    let patience = Timeouts {
         connect: Duration::from_secs(5),
         write: Duration::from_secs(2),
         confirm: Duration::from_secs(5),
@@ -68,7 +68,7 @@ pub(crate) fn delivery() -> Delivery {
 }
 
 /// Turns until the spool is empty, as the program's loop does.
-pub(crate) fn run<R: Receiver>(courier: &mut Courier<R>, spool: &mut Numbered, within: Duration) {
+pub(crate) fn run<R: Receiver>(courier: &mut Deliverer<R>, spool: &mut Numbered, within: Duration) {
     let start = now();
     loop {
         assert!(

@@ -5,7 +5,7 @@ use bellwether_tracker::{Side, StreamFact};
 use smallvec::SmallVec;
 
 use super::leg::Leg;
-use super::{Legs, Link, MOST_LEGS};
+use super::{Legs, Link, MAX_LEGS};
 
 /// Sources below are counted rather than drawn at random, so that many streams have them.
 const RANDOM_SSRC: u32 = 0x1_0000;
@@ -43,7 +43,7 @@ impl Legs {
         let Some((_, known)) = self.heard.get_mut(slot) else { return links };
         match known.iter().position(|known| known.call == call && known.flow == heard.flow) {
             Some(place) => known.get_mut(place).into_iter().for_each(|known| *known = heard),
-            None if known.len() < MOST_LEGS => known.push(heard),
+            None if known.len() < MAX_LEGS => known.push(heard),
             // A source that many calls have is a recorded one.
             None => return links,
         }

@@ -354,7 +354,7 @@ fn a_conversation_has_so_many_legs_at_most() {
     for call in 2..200 {
         let _ = legs.begin(&invite(call, call, (PBX, CALLED), ("100", "200")));
     }
-    assert_eq!(legs.of(1).len(), MOST_LEGS);
+    assert_eq!(legs.of(1).len(), MAX_LEGS);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use bellwether_base::Span;
 
 use super::{AtStart, Found};
 use crate::Evidence;
-use crate::actor::{Actor, Fate, follows, unevenness};
+use crate::call_history::{CallHistory, CallResult, follows, unevenness};
 use crate::evidence::whole;
-use crate::places::distinct;
 use crate::settings::Tuned;
+use crate::stack_index::distinct;
 
 const HOUR: Span = Span::from_secs(3600);
 
@@ -62,7 +62,7 @@ pub(super) fn short(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if at.caller.is_below(tuned.limit(0)) {
         return None;
     }
-    let answered = at.caller.since(at.now() - HOUR).iter().filter(|deed| deed.fate == Fate::Answered);
+    let answered = at.caller.since(at.now() - HOUR).iter().filter(|deed| deed.fate == CallResult::Answered);
     let calls = answered.clone().count();
     let short = answered.filter(|deed| f64::from(deed.secs) < tuned.limit(1)).count();
     (calls as f64 >= tuned.limit(0) && short as f64 / calls as f64 >= tuned.limit(2))
@@ -78,9 +78,9 @@ pub(super) fn answer_ratio(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if at.caller.is_below(tuned.limit(0)) {
         return None;
     }
-    let ended = at.caller.since(at.now() - HOUR).iter().filter(|deed| deed.fate != Fate::Open);
+    let ended = at.caller.since(at.now() - HOUR).iter().filter(|deed| deed.fate != CallResult::Open);
     let calls = ended.clone().count();
-    let answered = ended.filter(|deed| deed.fate == Fate::Answered).count();
+    let answered = ended.filter(|deed| deed.fate == CallResult::Answered).count();
     (calls as f64 >= tuned.limit(0) && answered as f64 / calls as f64 <= tuned.limit(1))
         .then(|| {
             Evidence::of([answered, calls], |[answered, calls, ..], f| {
@@ -134,7 +134,7 @@ pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 /// Calls at the end of the history whose numbers follow each other.
-fn run(actor: &Actor) -> usize {
+fn run(actor: &CallHistory) -> usize {
     let latest = actor.latest().iter().rev().map(|deed| (deed.neighbourhood, deed.line));
     let followers = latest.clone().skip(1).zip(latest).take_while(|(before, after)| follows(*before, *after));
     let steps = followers.count();

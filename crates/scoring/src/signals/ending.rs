@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::Evidence;
-use crate::actor::Fate;
+use crate::call_history::CallResult;
 use crate::evidence::whole;
 use crate::open::{Membership, OpenCall};
 use crate::settings::Tuned;
@@ -45,7 +45,7 @@ pub(super) fn stranger_abroad(call: &OpenCall, _: &Tuned) -> Option<Found> {
 pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let heard = call.heard();
     let is_two_way = (heard.caller_packets == 0) == (heard.callee_packets == 0);
-    let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(0);
+    let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(0);
     // Calls to destinations that earn money by the minute are long, whoever makes them.
     (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
         .then(|| Evidence::of([usize::from(call.secs)], |[secs, ..], f| write!(f, "talked for {secs} s")))
@@ -53,7 +53,7 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
-    let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(0);
+    let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(0);
     // Both directions must be on the mirror: where one was seen in earnest, the other would have been.
     let heard = call.heard();
     let (most, least) =
@@ -70,7 +70,7 @@ pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn dead_air(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
-    let is_long = call.fate == Fate::Answered && f64::from(call.secs) >= tuned.limit(1);
+    let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(1);
     let quiet = call.heard().quiet_share?;
     (is_long && quiet >= tuned.limit(0))
         .then(|| {

@@ -6,11 +6,11 @@ use bellwether_base::Span;
 
 use super::{AtStart, Found};
 use crate::Evidence;
-use crate::actor::Fate;
+use crate::call_history::CallResult;
 use crate::evidence::{Numbers, Phrase, whole};
-use crate::places::distinct;
+use crate::reputation_record::{Layer, Reputed};
 use crate::settings::Tuned;
-use crate::standing::{Layer, Reputed};
+use crate::stack_index::distinct;
 
 /// Share of the points that a standing earns: all below at 0, a third at 100, nothing at 50.
 fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
@@ -126,7 +126,7 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
     }
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
     let calls = latest.len();
-    let unknown = latest.iter().filter(|deed| deed.fate == Fate::Nobody).count();
+    let unknown = latest.iter().filter(|deed| deed.fate == CallResult::Nobody).count();
     // A wrong number now and then is nobody's scan.
     let by_number = (unknown as f64 >= tuned.limit(2) && unknown * 2 > calls)
         .then(|| format!("its address called {unknown} numbers that nobody has"));

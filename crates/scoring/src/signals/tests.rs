@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 
 use bellwether_base::{Endpoint, SlotId, Span, Transport};
-use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_enrich::{
     AccessSide, Attested, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity, Verstat,
 };
+use bellwether_fingerprint::{Part, PrintHash};
 
 use super::*;
 use smallvec::{SmallVec, smallvec};
 
 use crate::Settings;
-use crate::account::Home;
-use crate::actor::{Deed, Fate, LOOKS_BACK};
+use crate::account::RegisteredDevice;
+use crate::call_history::{CallEvent, CallResult, LOOKS_BACK};
 use crate::open::{Heard, Membership};
 
 /// All that signals look at.
@@ -21,7 +21,7 @@ struct Scene {
     row: CallRow,
     platform: crate::PlatformFacts,
     account: Account,
-    caller: Actor,
+    caller: CallHistory,
     source: Source,
     registration: Registration,
     standings: [Option<Reputed>; 4],
@@ -79,8 +79,8 @@ fn row() -> CallRow {
     }
 }
 
-fn deed(call: i64, secs_ago: i64) -> Deed {
-    Deed {
+fn deed(call: i64, secs_ago: i64) -> CallEvent {
+    CallEvent {
         call,
         at: before(secs_ago),
         caller: 1,
@@ -90,7 +90,7 @@ fn deed(call: i64, secs_ago: i64) -> Deed {
         neighbourhood: 0,
         line: 0,
         secs: 120,
-        fate: Fate::Answered,
+        fate: CallResult::Answered,
     }
 }
 
@@ -101,7 +101,7 @@ impl Scene {
             row: row(),
             platform: crate::PlatformFacts::default(),
             account: Account::default(),
-            caller: Actor::default(),
+            caller: CallHistory::default(),
             source: Source::default(),
             registration: Registration::No,
             standings: [None; 4],
@@ -119,8 +119,8 @@ impl Scene {
                 places: (0, 0),
                 caller_at: SlotId::default(),
                 source_at: SlotId::default(),
-                pools: crate::open::InPools::default(),
-                fate: Fate::Open,
+                pools: crate::open::GroupMemberships::default(),
+                fate: CallResult::Open,
                 is_over: false,
                 secs: 0,
                 heard: Heard::default(),
@@ -193,7 +193,7 @@ impl Scene {
     }
 
     /// So many calls of the caller, a minute apart, changed as is asked.
-    fn calls(&mut self, count: i64, change: impl Fn(i64, &mut Deed)) {
+    fn calls(&mut self, count: i64, change: impl Fn(i64, &mut CallEvent)) {
         for i in 0..count {
             // Uneven gaps, as people's are.
             let mut deed = deed(i, 60 * (count - i) - (i * i * 13) % 50);
@@ -210,7 +210,7 @@ impl Scene {
     }
 
     fn home(&mut self, n: u8, platform: &str, since: i64) {
-        self.account.lives(Home {
+        self.account.add_device(RegisteredDevice {
             registrations: std::iter::once(1).collect(),
             source: [192, 0, 2, n].into(),
             registrar: [192, 0, 2, 250].into(),
@@ -299,19 +299,19 @@ const CASES: &[(&str, Change)] = &[
     ("callee_spread", |s| s.calls(24, |i, d| d.callee = i as u32)),
     ("call_pacing", |s| s.calls(10, |i, d| d.at = before(1000 - i * 100))),
     ("short_calls", |s| s.calls(10, |_, d| d.secs = 4)),
-    ("answer_ratio", |s| s.calls(16, |_, d| d.fate = Fate::Unanswered)),
-    ("concurrent_calls", |s| s.calls(12, |_, d| d.fate = Fate::Open)),
+    ("answer_ratio", |s| s.calls(16, |_, d| d.fate = CallResult::Unanswered)),
+    ("concurrent_calls", |s| s.calls(12, |_, d| d.fate = CallResult::Open)),
     ("number_rotation", |s| s.calls(12, |i, d| (d.caller, d.secs) = (i as u32, 5))),
     ("sequential_dialling", |s| s.calls(6, |i, d| (d.neighbourhood, d.line) = (7, 100 + i as u16))),
     ("risky_destination", |s| s.row.traits.risk = Some("satellite".into())),
     ("malformed_message", |s| s.row.defects = vec!["a", "b"]),
     ("other_via", |s| s.row.traits.has_other_via = true),
-    ("conversation", |s| (s.open.fate, s.open.secs) = (Fate::Answered, 90)),
+    ("conversation", |s| (s.open.fate, s.open.secs) = (CallResult::Answered, 90)),
     ("one_way_media", |s| {
-        (s.open.fate, s.open.secs, s.open.heard.caller_packets) = (Fate::Answered, 20, 900);
+        (s.open.fate, s.open.secs, s.open.heard.caller_packets) = (CallResult::Answered, 20, 900);
     }),
     ("dead_air", |s| {
-        (s.open.fate, s.open.secs, s.open.heard.quiet_share) = (Fate::Answered, 20, Some(1.0));
+        (s.open.fate, s.open.secs, s.open.heard.quiet_share) = (CallResult::Answered, 20, Some(1.0));
         (s.open.heard.caller_packets, s.open.heard.callee_packets) = (900, 900);
     }),
 ];
@@ -362,7 +362,7 @@ fn a_trunk_is_not_judged_as_one_caller() {
     let mut scene = Scene::unknown();
     scene.row.traits.trunk = Some(TrunkPolicy::default());
     scene.calls(30, |i, d| (d.caller, d.agent, d.secs) = (i as u32, i as u32, 4));
-    scene.caller = Actor::default();
+    scene.caller = CallHistory::default();
     scene.source.refused = (0..9).collect();
     assert_eq!(scene.speak(), []);
 }

@@ -4,7 +4,7 @@ use bellwether_sip::{Framed, Framer};
 use super::{InStream, Speaks, Step, Stream};
 
 /// Octets without a start line after which a flow is taken for something else: more than a message may have.
-const MOST_ASTRAY: u32 = 64 << 10;
+const MAX_ASTRAY: u32 = 64 << 10;
 
 /// Two line ends.
 const PING: usize = 4;
@@ -74,7 +74,7 @@ pub(super) fn take(
         }
         Framed::Pass { len } => {
             messages.astray = messages.astray.saturating_add(len as u32);
-            if !messages.is_sip && messages.astray > MOST_ASTRAY {
+            if !messages.is_sip && messages.astray > MAX_ASTRAY {
                 return Step::NotOurs;
             }
             len

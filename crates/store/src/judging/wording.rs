@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::StoreError;
 
 /// The most phrases that are stored. The program has some two hundred; more would come from a fault.
-const MOST_PHRASES: i64 = 4096;
+const MAX_PHRASES: i64 = 4096;
 
 /// The place of a number in a phrase.
 const NUMBER: char = '#';
@@ -77,7 +77,7 @@ impl<'c> Wording<'c> {
             .prepare_cached(
                 "INSERT INTO phrases (signal, words) SELECT ?1, ?2 WHERE (SELECT count(*) FROM phrases) < ?3 RETURNING id",
             )?
-            .query_row(params![name, phrase, MOST_PHRASES], |r| r.get(0))
+            .query_row(params![name, phrase, MAX_PHRASES], |r| r.get(0))
             .optional()?;
         Ok(added)
     }

@@ -9,7 +9,7 @@ use super::statements::nanos;
 use crate::{Alert, StoreError, alerts};
 
 /// Spans kept of one loss: the latest.
-const MOST_SPANS: i64 = 100;
+const MAX_SPANS: i64 = 100;
 
 /// Notes that a run began, is alive, or is over. Where it begins, the time since the one before it that listened at one of its places is one
 /// in which the sensor was down.
@@ -97,13 +97,13 @@ fn bound(tx: &Connection, name: &str) -> Result<(), StoreError> {
         .prepare_cached(&format!(
             "SELECT count(*), sum(count) FROM blind_spans WHERE name = ?1 AND (place, from_at) IN ({oldest}) HAVING count(*) > 0"
         ))?
-        .query_row(params![name, MOST_SPANS], |r| Ok((r.get(0)?, r.get(1)?)))
+        .query_row(params![name, MAX_SPANS], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?;
     let Some((spans, count)) = gone else { return Ok(()) };
     tx.prepare_cached(&format!(
         "DELETE FROM blind_spans WHERE name = ?1 AND (place, from_at) IN ({oldest})"
     ))?
-    .execute(params![name, MOST_SPANS])?;
+    .execute(params![name, MAX_SPANS])?;
     note_gone(tx, name, spans, count)
 }
 

@@ -1,11 +1,11 @@
 //! Rows as statements, each kind by its own.
 
 use bellwether_base::Timestamp;
-use bellwether_fingerprint::PrintHash;
 use bellwether_enrich::{
-    Attested, AuthorRow, CallEndRow, CallRow, CallUpdate, FingerprintRow, InputRow, InstanceRow, ReferralRow,
-    Row, SightingRow, StreamRow,
+    Attested, AuthorRow, CallRow, CallUpdate, FingerprintObservationRow, FingerprintRow, InputRow,
+    InstanceRow, OrphanByeRow, ReferralRow, Row, StreamRow,
 };
+use bellwether_fingerprint::PrintHash;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Call(row) => call(tx, row),
         Row::CallUpdate(update) | Row::CallUnderWay(update) => call_update(tx, update),
         Row::Referral(row) => referral(tx, row),
-        Row::CallEnd(row) => call_end(tx, row),
+        Row::OrphanBye(row) => call_end(tx, row),
         Row::Link(a, b) => {
             let mut link =
                 tx.prepare_cached("INSERT OR IGNORE INTO call_links (call, other) VALUES (?1, ?2)")?;
@@ -75,7 +75,7 @@ pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), S
 }
 
 /// Values kept of one habit of one author: whoever sends the traffic makes them.
-const MOST_VALUES: i64 = 16;
+const MAX_VALUES: i64 = 16;
 
 /// What is learned adds up: the order in which it comes does not matter.
 fn author(tx: &Connection, row: &AuthorRow) -> Result<(), StoreError> {
@@ -94,7 +94,7 @@ fn author(tx: &Connection, row: &AuthorRow) -> Result<(), StoreError> {
             "INSERT OR IGNORE INTO habits (author, habit, value) SELECT ?1, ?2, ?3
              WHERE (SELECT count(*) FROM habits WHERE author = ?1 AND habit = ?2) < ?4",
         )?
-        .execute(params![author, habit, value, MOST_VALUES])?;
+        .execute(params![author, habit, value, MAX_VALUES])?;
     }
     for (identifier, grammar) in &row.identifiers {
         let mut select = tx.prepare_cached(
@@ -124,7 +124,7 @@ fn author(tx: &Connection, row: &AuthorRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn sighting(tx: &Connection, row: &SightingRow) -> Result<(), StoreError> {
+fn sighting(tx: &Connection, row: &FingerprintObservationRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO sightings (fingerprint, source, user_agent, first_seen, last_seen)
          VALUES (?1, ?2, ?3, ?4, ?4)
@@ -241,7 +241,7 @@ fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
 }
 
 /// A call that was answered, and whose end nobody has told: of several under one Call-ID the latest.
-pub(super) fn call_end(tx: &Connection, row: &CallEndRow) -> Result<(), StoreError> {
+pub(super) fn call_end(tx: &Connection, row: &OrphanByeRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outcomes SET ended_at = ?4
          WHERE id = (SELECT id FROM calls WHERE (wire_id = ?5 OR call_id = ?1) AND from_tag IN (?2, ?3)

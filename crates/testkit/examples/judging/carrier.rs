@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, Span, Timestamp, Transport};
-use bellwether_fingerprint::PrintHash;
 use bellwether_enrich::{
-    AccessSide, AttemptRow, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationRow,
-    RegistrationUpdate, Row, StreamRow, TrunkPolicy,
+    AccessSide, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationAttempt,
+    RegistrationRow, RegistrationUpdate, Row, StreamRow, TrunkPolicy,
 };
+use bellwether_fingerprint::PrintHash;
 use bellwether_testkit::Rng;
 
 use crate::rows::{REGISTRAR, address, call, identity, platform, token};
@@ -360,7 +360,7 @@ fn registration(
     number: u64,
     fingerprint: PrintHash,
     at: Timestamp,
-) -> (RegistrationRow, AttemptRow) {
+) -> (RegistrationRow, RegistrationAttempt) {
     let user = token("subscriber", subscriber);
     let registration = identity(u64::MAX - number);
     let source = address(subscriber);
@@ -379,7 +379,7 @@ fn registration(
         hep_agent: None,
         mirror: None,
     };
-    let attempt = AttemptRow {
+    let attempt = RegistrationAttempt {
         registration,
         aor,
         user,

@@ -1,11 +1,11 @@
 //! How many calls and registrations are judged in a second, and in how much memory (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unforeseen] [--whom]
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unprefetched] [--whom]
 //!
 //! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, as many at a time as
 //! the sensor hands its writer; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are
 //! told (200000, 1000000 and 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin
-//! in a second of the trace; `--untimed` reads no clock of the processor, for instruments that have none; `--unforeseen` looks at no row
+//! in a second of the trace; `--untimed` reads no clock of the processor, for instruments that have none; `--unprefetched` looks at no row
 //! before its turn; `--whom` tells whose calls are in campaigns at the end, for which it remembers all of them.
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
 use bellwether_enrich::Row;
-use bellwether_scoring::{Assessor, NoMemory, Outcome, SIGNALS, Settings};
+use bellwether_scoring::{NoHistory, Outcome, SIGNALS, ScoringEngine, Settings};
 use rustix::time::{ClockId, clock_gettime};
 
 use carrier::{Carrier, SUBSCRIBERS, caller};
@@ -65,7 +65,7 @@ fn kind(row: &Row) -> &'static str {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut stops = Vec::new();
-    let (mut rate, mut is_off, mut by_kind, mut is_timed, mut is_foreseen) =
+    let (mut rate, mut is_off, mut by_kind, mut is_timed, mut is_prefetched) =
         (300.0, false, false, true, true);
     let mut whom = None;
     let mut args = std::env::args().skip(1);
@@ -74,7 +74,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--off" => is_off = true,
             "--kinds" => by_kind = true,
             "--untimed" => is_timed = false,
-            "--unforeseen" => is_foreseen = false,
+            "--unprefetched" => is_prefetched = false,
             "--whom" => whom = Some(Whom::default()),
             "--rate" => rate = args.next().ok_or("--rate what?")?.parse()?,
             number => stops.push(number.parse::<u64>()?),
@@ -87,9 +87,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if is_off {
         SIGNALS.iter().try_for_each(|signal| settings.set(signal.name, "on", 0.0))?;
     }
-    let mut assessor = Assessor::new(settings, HashKey::new([7; 16]));
+    let mut assessor = ScoringEngine::new(settings, HashKey::new([7; 16]));
     let mut carrier = Carrier::new(rate);
-    let mut memory = NoMemory;
+    let mut memory = NoHistory;
     let mut out: Vec<Outcome> = Vec::new();
     // The subscribers are there before the first call.
     for subscriber in 0..SUBSCRIBERS {
@@ -120,9 +120,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     (*count, *taken) = (*count + 1, *taken + began.elapsed());
                 }
             } else {
-                for rows in rows.chunks(Assessor::AHEAD) {
-                    if is_foreseen {
-                        assessor.foresee(rows);
+                for rows in rows.chunks(ScoringEngine::AHEAD) {
+                    if is_prefetched {
+                        assessor.prefetch(rows);
                     }
                     rows.iter().for_each(|row| assessor.row(row, &mut memory, &mut out));
                 }
@@ -229,7 +229,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Parted { .. } => "parted",
         Outcome::Key { .. } => "keys",
         Outcome::Prompt { .. } => "prompts",
-        Outcome::Standing(..) => "standings",
+        Outcome::ReputationRecord(..) => "standings",
         Outcome::List(_) => "lists",
         Outcome::Alert(_) => "alerts",
     }

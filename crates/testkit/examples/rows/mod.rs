@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use bellwether_base::{Endpoint, Timestamp, Transport};
-use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_enrich::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
+use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_testkit::Rng;
 
 /// As the program has it.

@@ -6,7 +6,7 @@ use bellwether_fingerprint::PrintHash;
 
 use crate::Item;
 use crate::fact::{Move, RegistrationProgress};
-use crate::transactions::Novelty;
+use crate::transactions::MessageStatus;
 
 /// A REGISTER that follows a challenge within this time answers it; later it is a refresh of its own.
 const CHALLENGE_ANSWERED_WITHIN: Span = Span::from_secs(10);
@@ -22,10 +22,10 @@ const LATEST_RTT: usize = RoundTrip::KEPT as usize;
 const RTT_UNIT: i64 = 100_000;
 
 /// Round trips below which there is no middle.
-const FEWEST_RTT: usize = 4;
+const MIN_RTT: usize = 4;
 
 /// Moves kept of a device; the oldest leaves first.
-const MOST_MOVES: usize = 8;
+const MAX_MOVES: usize = 8;
 
 /// The timeline of one binding of one account.
 pub(super) struct Device {
@@ -128,11 +128,11 @@ impl Device {
         at: Timestamp,
         call_id: u32,
         cseq: u32,
-        novelty: Novelty,
+        novelty: MessageStatus,
         is_authorised: bool,
     ) -> bool {
         self.last_seen = at;
-        if novelty != Novelty::New {
+        if novelty != MessageStatus::New {
             self.duplicates += 1;
             return false;
         }
@@ -183,7 +183,7 @@ impl Device {
             return false;
         }
         self.source = source;
-        if self.moves.len() == MOST_MOVES {
+        if self.moves.len() == MAX_MOVES {
             self.moves.remove(0);
         }
         self.moves.push(Move { at: item.stamp, source });
@@ -208,7 +208,7 @@ impl Device {
     /// The middle of the latest round trips in milliseconds, and how far half of them lie from it at most.
     fn middle_rtt(&self) -> Option<(f64, f64)> {
         let mut latest: Vec<u16> = self.latest_rtt.iter().copied().filter(|rtt| *rtt > 0).collect();
-        if latest.len() < FEWEST_RTT {
+        if latest.len() < MIN_RTT {
             return None;
         }
         let middle_of = |values: &mut [u16]| {

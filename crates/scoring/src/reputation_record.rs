@@ -20,11 +20,11 @@ use crate::settings::ReputationSettings;
 const PRIOR: f64 = 2.0;
 
 /// Evidence kept on either side: more says no more.
-const MOST_LEGIT: f64 = 40.0;
-const MOST_FRAUD: f64 = 80.0;
+const MAX_LEGIT: f64 = 40.0;
+const MAX_FRAUD: f64 = 80.0;
 
 /// What is observed in one hour counts as this much at most.
-const MOST_IN_AN_HOUR: f64 = 1.0;
+const MAX_IN_AN_HOUR: f64 = 1.0;
 
 /// What observed calls weigh: a conversation, and a call that its own signals condemn.
 const OBSERVED_LEGIT: f64 = 0.05;
@@ -87,12 +87,12 @@ pub struct Subject {
 #[derive(Clone, Debug)]
 pub(crate) struct Reputation {
     pub(crate) subject: Arc<Subject>,
-    pub(crate) standing: Standing,
+    pub(crate) standing: ReputationRecord,
 }
 
 impl Reputation {
     pub(crate) fn outcome(&self) -> Outcome {
-        Outcome::Standing(Subject::clone(&self.subject), Box::new(self.standing.clone()))
+        Outcome::ReputationRecord(Subject::clone(&self.subject), Box::new(self.standing.clone()))
     }
 }
 
@@ -111,7 +111,7 @@ pub struct LabelEvidence {
 
 /// What was observed of a subject.
 #[derive(Clone, PartialEq, Debug, Default)]
-pub struct Standing {
+pub struct ReputationRecord {
     /// Evidence of honest use at `as_of`.
     pub legit: f64,
     /// Evidence of fraud at `as_of`.
@@ -145,7 +145,7 @@ pub(crate) struct Reputed {
     pub(crate) labels: (u32, u32),
 }
 
-impl Standing {
+impl ReputationRecord {
     /// Honest parties, roughly; more than a thousand look like a thousand.
     #[must_use]
     pub fn party_count(&self) -> f64 {
@@ -187,8 +187,8 @@ impl Standing {
         let ended = Timestamp::from_nanos((self.hour + 1).saturating_mul(HOUR));
         if self.hour_legit > 0.0 || self.hour_fraud > 0.0 {
             let (legit, fraud) = self.faded(ended, settings);
-            self.legit = (legit + self.hour_legit.min(MOST_IN_AN_HOUR)).min(MOST_LEGIT);
-            self.fraud = (fraud + self.hour_fraud.min(MOST_IN_AN_HOUR)).min(MOST_FRAUD);
+            self.legit = (legit + self.hour_legit.min(MAX_IN_AN_HOUR)).min(MAX_LEGIT);
+            self.fraud = (fraud + self.hour_fraud.min(MAX_IN_AN_HOUR)).min(MAX_FRAUD);
             self.as_of = Some(ended);
             (self.hour_legit, self.hour_fraud) = (0.0, 0.0);
         }
@@ -224,13 +224,13 @@ impl Standing {
                 }
             } else {
                 counts.1 += 1;
-                let weight = if label.is_direct { MOST_LEGIT } else { 1.0 };
+                let weight = if label.is_direct { MAX_LEGIT } else { 1.0 };
                 legit += weight * fading(age, settings.legit_half_life);
             }
         }
         let confirmed = if confirmed > 1.0 { 1.0 + confirmed.ln() } else { confirmed };
         fraud += settings.confirmed_fraud * specificity * confirmed;
-        let (legit, fraud) = (legit.min(2.0 * MOST_LEGIT), fraud.min(2.0 * MOST_FRAUD));
+        let (legit, fraud) = (legit.min(2.0 * MAX_LEGIT), fraud.min(2.0 * MAX_FRAUD));
         let score = 100.0 * (PRIOR + legit) / (2.0 * PRIOR + legit + fraud);
         Reputed { score, fraud, legit, specificity, labels: counts }
     }
@@ -261,7 +261,7 @@ impl Standing {
 /// The standing of a subject, 0 to 100, with the labels that are of it.
 #[must_use]
 pub fn reputation(
-    standing: &Standing,
+    standing: &ReputationRecord,
     labels: &[LabelEvidence],
     now: Timestamp,
     settings: &ReputationSettings,
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn nothing_known_is_fifty_and_one_confirmed_fraud_is_the_end_of_a_specific_platform() {
-        let standing = Standing::default();
+        let standing = ReputationRecord::default();
         assert_eq!(standing.at(at(0), &[], &SETTINGS()).score, 50.0);
         let reputed = standing.at(at(1), &[label(0, true)], &SETTINGS());
         assert!(reputed.score < 10.0, "{reputed:?}");
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_stack_that_hundreds_share_is_not_poisoned_by_one() {
-        let mut standing = Standing::default();
+        let mut standing = ReputationRecord::default();
         for party in 0..400_u64 {
             // SplitMix64: hashes, whose low bits collide as chance will have it.
             let mut hash = (party + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -334,7 +334,7 @@ mod tests {
     #[test]
     fn recovery_takes_more_than_ten_times_as_long_as_the_fall() {
         let settings = SETTINGS();
-        let mut standing = Standing::default();
+        let mut standing = ReputationRecord::default();
         let half_way = 25.0;
         let mut fall = 0;
         while standing.at(at(fall), &[], &settings).score > half_way {
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn one_confirmed_fraud_weighs_for_months() {
-        let standing = Standing::default();
+        let standing = ReputationRecord::default();
         let after = |days: i64| standing.at(at(24 * days), &[label(0, true)], &SETTINGS()).score;
         assert!(after(90) < 20.0 && after(180) < 30.0 && after(720) > 45.0, "{} {}", after(90), after(180));
     }
@@ -364,7 +364,7 @@ mod tests {
     fn lists_have_hysteresis() {
         let settings = SETTINGS();
         let reputed = |score| Reputed { score, fraud: 20.0, legit: 20.0, specificity: 1.0, labels: (0, 0) };
-        let mut standing = Standing::default();
+        let mut standing = ReputationRecord::default();
         assert_eq!(standing.list(&reputed(16.0), &settings), Listed::No);
         assert_eq!(standing.list(&reputed(14.0), &settings), Listed::Blocked);
         standing.listed = Listed::Blocked;
@@ -383,7 +383,7 @@ mod tests {
             let settings = SETTINGS();
             let mut calls = calls;
             calls.sort_unstable();
-            let mut standing = Standing::default();
+            let mut standing = ReputationRecord::default();
             for (hour, is_fraud) in calls {
                 standing.observe(at(hour), is_fraud, &settings);
             }

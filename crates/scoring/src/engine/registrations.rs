@@ -1,22 +1,22 @@
 //! Devices register, or try to.
 
 use bellwether_base::{SlotId, Span, Timestamp};
-use bellwether_enrich::{AttemptRow, RegistrationRow};
+use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
 
-use super::{AlertRow, Assessor, Caller, MOST_RESIDENTS, Outcome, RESIDENTS, STRANGERS};
-use crate::account::Home;
+use super::{AlertRow, Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
+use crate::account::RegisteredDevice;
 use crate::open::SURE;
 use crate::signals::SCANNING_SOURCE;
 use crate::source::Source;
 use crate::{AlertKind, Severity};
 
-impl Assessor {
+impl ScoringEngine {
     pub(super) fn registration(&mut self, row: &RegistrationRow) {
         self.advance(row.first_seen);
         let user = self.keys.user(user_of(&row.aor));
         let key = row.registration.cast_unsigned();
         if self.users.slot(key).is_none() {
-            let home = Home {
+            let home = RegisteredDevice {
                 registrations: std::iter::once(row.registration).collect(),
                 source: row.source.ip(),
                 registrar: row.registrar.ip(),
@@ -28,13 +28,13 @@ impl Assessor {
         }
     }
 
-    pub(super) fn attempt(&mut self, row: &AttemptRow, out: &mut Vec<Outcome>) {
+    pub(super) fn attempt(&mut self, row: &RegistrationAttempt, out: &mut Vec<Outcome>) {
         self.advance(row.at);
         let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
         let is_accepted = (200..300).contains(&row.status);
         if is_accepted {
-            self.let_in(row);
-            self.leave_those_at_home(source, user, out);
+            self.registration_accepted(row);
+            self.leave_registered_callers(source, user, out);
             let registrar = self.keys.address(row.registrar.ip());
             if self.registrars.slot(registrar).is_none() {
                 self.registrars.insert(registrar, registrar, (), 0, row.at);
@@ -81,7 +81,7 @@ impl Assessor {
     pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
         let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).cloned() else { return };
         home.last = home.last.max(at);
-        self.lives(user, home);
+        self.add_device(user, home);
     }
 
     /// A registration was removed, or ran out: nobody calls from there by right of it.
@@ -97,7 +97,7 @@ impl Assessor {
     /// A device was let in. From here on its address may be another than that of its first request, and the server that let it in is
     /// the one that answered, behind whatever proxies. Where the same binding is asked for by another platform at another address, somebody
     /// else has it now: whoever had it before stays known.
-    fn let_in(&mut self, row: &AttemptRow) {
+    fn registration_accepted(&mut self, row: &RegistrationAttempt) {
         let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
         let source = row.source.ip();
         if home.platform != row.fingerprint && home.source != source {
@@ -106,7 +106,7 @@ impl Assessor {
         (home.source, home.registrar, home.last) = (source, row.registrar.ip(), home.last.max(row.at));
         let (user, home) = (*user, home.clone());
         let source = self.keys.address(source);
-        let others = self.lives(user, home);
+        let others = self.add_device(user, home);
         if others {
             let slot = self.source(source);
             if let Some((_, of)) = self.sources.get_mut(slot)
@@ -120,7 +120,7 @@ impl Assessor {
 
     /// A caller turns out to be registered where it called from. Whoever was taken for a campaign's because nobody knew it by then leaves
     /// again, also if the call is long over: those who call before their registration is seen, after a beginning.
-    fn leave_those_at_home(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
+    fn leave_registered_callers(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
         if self.callers.value(user).is_none_or(|of| of.campaign.is_none()) {
             return;
         }
@@ -136,29 +136,29 @@ impl Assessor {
 
     /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
     /// platform at another address, had the account before.
-    fn lives(&mut self, user: u64, home: Home) -> bool {
+    fn add_device(&mut self, user: u64, home: RegisteredDevice) -> bool {
         let slot = match self.callers.slot(user) {
             Some(slot) => slot,
-            None => self.callers.insert(user, user, Caller::default(), STRANGERS, self.now).0,
+            None => self.callers.insert(user, user, Caller::default(), UNREGISTERED, self.now).0,
         };
         self.callers.mark_used(slot);
-        self.resides(slot);
+        self.mark_registered(slot);
         let Some((_, caller)) = self.callers.get_mut(slot) else { return false };
         let (source, now) = (home.source, home.last);
-        caller.account.lives(home);
+        caller.account.add_device(home);
         caller.account.moved(source, now).is_some()
     }
 
     /// A caller lives somewhere: it is not forgotten for strangers. Of too many the one that has been there longest is a stranger again.
-    pub(super) fn resides(&mut self, slot: SlotId) {
-        if self.callers.class(slot) == Some(RESIDENTS) {
+    pub(super) fn mark_registered(&mut self, slot: SlotId) {
+        if self.callers.class(slot) == Some(REGISTERED) {
             return;
         }
-        self.callers.touch(slot, RESIDENTS, self.now);
-        if self.callers.len_of(RESIDENTS) > MOST_RESIDENTS
-            && let Some(oldest) = self.callers.oldest(RESIDENTS)
+        self.callers.touch(slot, REGISTERED, self.now);
+        if self.callers.len_of(REGISTERED) > MAX_REGISTERED
+            && let Some(oldest) = self.callers.oldest(REGISTERED)
         {
-            self.callers.touch(oldest, STRANGERS, self.now);
+            self.callers.touch(oldest, UNREGISTERED, self.now);
         }
     }
 
@@ -181,16 +181,16 @@ fn user_of(aor: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assessor::CALLERS;
-    use crate::{NoMemory, Settings};
+    use crate::engine::CALLERS;
+    use crate::{NoHistory, Settings};
     use bellwether_base::{HashKey, Timestamp};
     use bellwether_fingerprint::{Part, PrintHash};
 
     #[test]
     fn strangers_do_not_make_residents_forgotten_nor_residents_strangers() {
-        let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+        let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
         let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
-        let home = Home {
+        let home = RegisteredDevice {
             registrations: std::iter::once(5).collect(),
             source: [192, 0, 2, 1].into(),
             registrar: [192, 0, 2, 9].into(),
@@ -198,23 +198,23 @@ mod tests {
             first: now,
             last: now,
         };
-        let is_known = |assessor: &Assessor, user: u64| {
-            assessor.callers.value(user).is_some_and(|of| of.account.homes.len() == 1)
+        let is_known = |assessor: &ScoringEngine, user: u64| {
+            assessor.callers.value(user).is_some_and(|of| of.account.devices.len() == 1)
         };
         assessor.now = now;
-        assessor.lives(1, home.clone());
+        assessor.add_device(1, home.clone());
         for stranger in 0..2 * CALLERS as u64 {
-            assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoMemory);
+            assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoHistory);
         }
         assert!(is_known(&assessor, 1) && assessor.callers.len() == CALLERS);
         // However many were let in, the latest strangers are remembered too.
         for user in 0..2 * CALLERS as u64 {
-            assessor.lives(10_000_000 + user, home.clone());
+            assessor.add_device(10_000_000 + user, home.clone());
         }
-        assert_eq!(assessor.callers.len_of(RESIDENTS), MOST_RESIDENTS);
-        assessor.caller(7, "stranger", now, &mut NoMemory);
+        assert_eq!(assessor.callers.len_of(REGISTERED), MAX_REGISTERED);
+        assessor.caller(7, "stranger", now, &mut NoHistory);
         for stranger in 0..CALLERS as u64 / 8 {
-            assessor.caller(30_000_000 + stranger, "stranger", now, &mut NoMemory);
+            assessor.caller(30_000_000 + stranger, "stranger", now, &mut NoHistory);
         }
         assert!(
             assessor.callers.slot(7).is_some() && is_known(&assessor, 10_000_000 + 2 * CALLERS as u64 - 1)
@@ -223,10 +223,10 @@ mod tests {
 
     #[test]
     fn the_server_that_answered_lets_in_and_not_the_proxy_before_it() {
-        let mut assessor = Assessor::new(Settings::default(), HashKey::new([7; 16]));
+        let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
         let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
         let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
-        let home = Home {
+        let home = RegisteredDevice {
             registrations: std::iter::once(5).collect(),
             source: end(1).ip(),
             registrar: end(8).ip(),
@@ -236,7 +236,7 @@ mod tests {
         };
         assessor.now = at;
         assessor.users.insert(5, 5, (77, home), 0, at);
-        assessor.let_in(&AttemptRow {
+        assessor.registration_accepted(&RegistrationAttempt {
             registration: 5,
             aor: "sip:u@pbx.example".into(),
             user: "u".into(),

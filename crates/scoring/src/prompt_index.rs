@@ -27,12 +27,12 @@ struct Set([Entry; WAYS]);
 ///
 /// It forgets what was not heard for long, set by set: a part has its set by a keyed hash, and the newest there takes the place of the oldest.
 /// Nearly every caller says something else, so that what is put in is rarely found again: an index with a queue would cost ten times as much.
-pub(crate) struct Bands {
+pub(crate) struct PromptIndex {
     sets: Vec<Set>,
     hasher: ContentHasher,
 }
 
-impl Bands {
+impl PromptIndex {
     /// With room for some entries of each part.
     pub(crate) fn new(room: usize, hasher: ContentHasher) -> Self {
         let sets = (room / WAYS).next_power_of_two() * PARTS;
@@ -72,7 +72,7 @@ impl Bands {
     }
 
     /// Brings near what prints will be looked for by.
-    pub(crate) fn foresee(&self, prints: &[OpeningPrint]) {
+    pub(crate) fn prefetch(&self, prints: &[OpeningPrint]) {
         for print in prints {
             for (set, _) in self.places(print) {
                 black_box(self.sets.get(set).and_then(|set| set.0.first()).map(|entry| entry.band));
@@ -91,8 +91,8 @@ mod tests {
         OpeningPrint::from_octets(&octets).unwrap()
     }
 
-    fn bands(room: usize) -> Bands {
-        Bands::new(room, HashKey::new([7; 16]).content_hasher())
+    fn bands(room: usize) -> PromptIndex {
+        PromptIndex::new(room, HashKey::new([7; 16]).content_hasher())
     }
 
     #[test]

@@ -8,13 +8,13 @@ struct Entry<V> {
 }
 
 /// A table of things that are kept elsewhere too.
-pub(crate) struct Kept<V> {
+pub(crate) struct WriteBackTable<V> {
     table: LruTable<u64, Entry<V>, 1>,
     /// What changed since it was last told.
     news: Vec<u64>,
 }
 
-impl<V> Kept<V> {
+impl<V> WriteBackTable<V> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { table: LruTable::new(capacity), news: Vec::new() }
     }
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn nothing_that_changed_is_lost_and_nothing_is_told_twice() {
         let at = Timestamp::from_nanos(0);
-        let mut kept: Kept<&str> = Kept::new(2);
+        let mut kept: WriteBackTable<&str> = WriteBackTable::new(2);
         let (a, _) = kept.insert(1, "a", at);
         kept.is_news(a);
         kept.is_news(a);

@@ -4,21 +4,21 @@ use std::sync::Arc;
 
 use bellwether_base::{SlotId, Timestamp};
 
-use super::{AlertRow, Assessor, Label, Outcome, Reputation};
-use crate::memory::Memory;
+use super::{AlertRow, Label, Outcome, Reputation, ScoringEngine};
+use crate::history::History;
 use crate::open::Lesson;
 use crate::outcome::{ListChange, Listed};
-use crate::standing::{LabelEvidence, Layer, Subject};
+use crate::reputation_record::{LabelEvidence, Layer, Subject};
 use crate::{AlertKind, Severity};
 
-impl Assessor {
+impl ScoringEngine {
     /// Where the standing of a subject is in the table; its name is made only where it is not there.
     pub(super) fn standing(
         &mut self,
         key: u64,
         subject: impl FnOnce() -> Arc<Subject>,
         now: Timestamp,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> SlotId {
         if let Some(slot) = self.standings.find(key) {
@@ -38,7 +38,7 @@ impl Assessor {
     }
 
     /// What a call that is closed teaches.
-    pub(super) fn learn(&mut self, lesson: &Lesson, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn learn(&mut self, lesson: &Lesson, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Lesson { caller, is_fraud, is_conversation, is_party, .. } = *lesson;
         // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
         for known in lesson.subjects.iter().filter(|known| known.subject.layer != Layer::Instance || is_fraud)
@@ -116,7 +116,7 @@ impl Assessor {
         &mut self,
         evidence: &[LabelEvidence],
         calls: impl Iterator<Item = (i64, bool)>,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let before = std::mem::take(&mut self.labels);

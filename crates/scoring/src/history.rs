@@ -2,7 +2,7 @@ use bellwether_acoustics::OpeningPrint;
 use bellwether_base::Timestamp;
 use bellwether_enrich::CallRow;
 
-use crate::{Account, Finding, Standing, Subject};
+use crate::{Account, Finding, ReputationRecord, Subject};
 
 /// How far a call's judgement was kept.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -84,7 +84,7 @@ pub struct PastCall {
 }
 
 /// What outlives a run: asked for when a table has forgotten it, or never knew.
-pub trait Memory {
+pub trait History {
     /// What an earlier run kept of the judgement of a call that began at a time.
     fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged>;
 
@@ -92,7 +92,7 @@ pub trait Memory {
     fn account(&mut self, caller: &str, before: Timestamp) -> Account;
 
     /// The standing of a platform, deployment, instance or origin.
-    fn standing(&mut self, subject: &Subject) -> Option<Standing>;
+    fn standing(&mut self, subject: &Subject) -> Option<ReputationRecord>;
 
     /// What structure shows of a platform.
     fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> PlatformFacts;
@@ -113,9 +113,9 @@ pub trait Memory {
 
 /// No earlier run: for whoever judges without a database.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoMemory;
+pub struct NoHistory;
 
-impl Memory for NoMemory {
+impl History for NoHistory {
     fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
         None
     }
@@ -124,7 +124,7 @@ impl Memory for NoMemory {
         Account::default()
     }
 
-    fn standing(&mut self, _: &Subject) -> Option<Standing> {
+    fn standing(&mut self, _: &Subject) -> Option<ReputationRecord> {
         None
     }
 

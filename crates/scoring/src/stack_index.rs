@@ -4,13 +4,13 @@
 /// beyond is taken for known. The hashes are keyed, so that their last bits are as good as chance.
 ///
 /// The hashes stay where they are: what is here is small, as it is made anew for each call.
-pub(crate) struct Places<const SLOTS: usize> {
+pub(crate) struct StackIndex<const SLOTS: usize> {
     /// One more than the place; 0 is free.
     places: [u8; SLOTS],
     distinct: usize,
 }
 
-impl<const SLOTS: usize> Places<SLOTS> {
+impl<const SLOTS: usize> StackIndex<SLOTS> {
     pub(crate) const fn new() -> Self {
         Self { places: [0; SLOTS], distinct: 0 }
     }
@@ -45,7 +45,7 @@ impl<const SLOTS: usize> Places<SLOTS> {
 
 /// How many different hashes some things have, up to 128 of them.
 pub(crate) fn distinct<T>(things: &[T], hash: impl Fn(&T) -> u64) -> usize {
-    let mut places = Places::<128>::new();
+    let mut places = StackIndex::<128>::new();
     for place in 0..things.len() {
         places.put(place, |at| things.get(at).map_or(0, &hash));
     }
@@ -61,7 +61,7 @@ mod tests {
     proptest! {
         #[test]
         fn places_are_those_of_a_map(hashes in proptest::collection::vec(prop_oneof![0..20_u64, any::<u64>()], 0..254)) {
-            let (mut places, mut map) = (Places::<256>::new(), BTreeMap::new());
+            let (mut places, mut map) = (StackIndex::<256>::new(), BTreeMap::new());
             for (place, hash) in hashes.iter().enumerate() {
                 prop_assert_eq!(places.put(place, |at| hashes[at]), map.insert(*hash, place));
             }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn more_than_it_holds_is_no_harm() {
-        let mut places = Places::<256>::new();
+        let mut places = StackIndex::<256>::new();
         for place in 0..10_000 {
             places.put(place, |at| at as u64);
         }

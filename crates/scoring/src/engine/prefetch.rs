@@ -4,7 +4,7 @@
 //! anybody's guess, so that judging by itself is mostly waiting for memory: for one place, which tells where the next one is, and so on. Of
 //! several rows together the processor waits for all at once ([`LruTable::gather`]).
 //!
-//! Nothing is changed here, and nothing goes wrong where something else comes than was foreseen.
+//! Nothing is changed here, and nothing goes wrong where something else comes than was prefetched.
 //!
 //! [`LruTable::gather`]: bellwether_base::LruTable::gather
 
@@ -15,10 +15,10 @@ use bellwether_base::{GATHERED, SlotId, Timestamp};
 use bellwether_enrich::Row;
 use smallvec::SmallVec;
 
-use super::{Assessor, Caller};
+use super::{Caller, ScoringEngine};
+use crate::candidate_group::CandidateGroup;
 use crate::keys::Names;
-use crate::open::InPool;
-use crate::pool::Pool;
+use crate::open::GroupMembership;
 use crate::source::Source;
 
 /// Keys of one table that rows will ask for.
@@ -29,7 +29,7 @@ type Slots = SmallVec<[SlotId; GATHERED]>;
 
 /// What rows will ask for.
 #[derive(Default)]
-struct Needs {
+struct PrefetchKeys {
     open: Wanted,
     /// Calls that begin: where they will stand.
     new: Wanted,
@@ -41,19 +41,19 @@ struct Needs {
     sources_at: Slots,
     pools: Wanted,
     /// Calls with the pools that they are in.
-    in_pools: SmallVec<[(i64, InPool); GATHERED]>,
+    in_pools: SmallVec<[(i64, GroupMembership); GATHERED]>,
     prints: SmallVec<[OpeningPrint; GATHERED]>,
 }
 
-impl Assessor {
+impl ScoringEngine {
     /// Rows to look ahead at once: what they need must not push each other out of the cache.
     pub const AHEAD: usize = GATHERED;
 
     /// Looks at the rows that come next, at most [`Self::AHEAD`] of them. A call that comes is taken for the one of its identity here.
-    pub fn foresee(&mut self, rows: &[Row]) {
+    pub fn prefetch(&mut self, rows: &[Row]) {
         let mut needs = self.needs_of(rows.iter().take(Self::AHEAD));
         black_box(self.open.gather(&needs.new).len());
-        self.foresee_open(&mut needs);
+        self.prefetch_open(&mut needs);
         for (user, home) in self.users.gather(&needs.users).into_iter().flatten() {
             black_box(home.last);
             needs.callers.push(*user);
@@ -63,14 +63,14 @@ impl Assessor {
         needs.callers_at.chunks(GATHERED).for_each(|slots| look_at_callers(&callers.gather_slots(slots)));
         needs.sources.chunks(GATHERED).for_each(|keys| look_at_sources(&sources.gather(keys)));
         needs.sources_at.chunks(GATHERED).for_each(|slots| look_at_sources(&sources.gather_slots(slots)));
-        self.foresee_pools(&mut needs);
-        self.prompts.foresee(&needs.prints);
+        self.prefetch_groups(&mut needs);
+        self.prompts.prefetch(&needs.prints);
     }
 
     /// What rows name themselves.
-    fn needs_of<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> Needs {
-        self.foreseen.clear();
-        let mut needs = Needs::default();
+    fn needs_of<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> PrefetchKeys {
+        self.prefetched.clear();
+        let mut needs = PrefetchKeys::default();
         let mut latest = Timestamp::MIN;
         for row in rows {
             match row {
@@ -81,7 +81,7 @@ impl Assessor {
                     needs.new.push(row.call.cast_unsigned());
                     needs.callers.push(names.caller);
                     needs.sources.push(names.source);
-                    self.foreseen.push_back(names);
+                    self.prefetched.push_back(names);
                 }
                 Row::CallUpdate(update) => needs.open.push(update.call.cast_unsigned()),
                 Row::Stream(row) => {
@@ -106,7 +106,7 @@ impl Assessor {
     }
 
     /// Calls under way, and whom and what they name.
-    fn foresee_open(&self, needs: &mut Needs) {
+    fn prefetch_open(&self, needs: &mut PrefetchKeys) {
         let near = self.open.gather(&needs.open);
         for call in near.iter().flatten() {
             black_box((call.call, call.is_news, call.told.is_some(), call.membership.is_some()));
@@ -123,10 +123,10 @@ impl Assessor {
     }
 
     /// The pools that calls enter, and what calls under way are in theirs.
-    fn foresee_pools(&self, needs: &mut Needs) {
-        for names in &self.foreseen {
+    fn prefetch_groups(&self, needs: &mut PrefetchKeys) {
+        for names in &self.prefetched {
             // Whoever is at home enters no pool.
-            if self.callers.value(names.caller).is_none_or(|of| of.account.homes.is_empty()) {
+            if self.callers.value(names.caller).is_none_or(|of| of.account.devices.is_empty()) {
                 let Names { fingerprint, deployment, dialled_block, caller_block, .. } = *names;
                 needs.pools.extend([fingerprint, deployment, dialled_block, caller_block]);
             }
@@ -135,13 +135,13 @@ impl Assessor {
             needs.in_pools.iter().map(|(_, pool)| pool.slot).collect();
         needs.pools.chunks(GATHERED).for_each(|keys| look_at_pools(&self.pools.gather(keys)));
         slots.chunks(GATHERED).for_each(|slots| look_at_pools(&self.pools.gather_slots(slots)));
-        for (call, InPool { key, slot, place }) in &needs.in_pools {
+        for (call, GroupMembership { key, slot, place }) in &needs.in_pools {
             black_box(self.pools.value_from(*slot, *key).and_then(|pool| pool.find(*place, *call)).is_some());
         }
     }
 
     /// What is known of the callers of a pool, and where its calls belong.
-    pub(super) fn foresee_calls(&self, pool: &Pool) {
+    pub(super) fn prefetch_calls(&self, pool: &CandidateGroup) {
         let mut calls = pool.candidates();
         loop {
             let (callers, calls): (Slots, Wanted) =
@@ -157,7 +157,7 @@ impl Assessor {
     }
 }
 
-fn look_at_pools(near: &[Option<&Pool>]) {
+fn look_at_pools(near: &[Option<&CandidateGroup>]) {
     for pool in near.iter().flatten() {
         black_box((pool.campaign(), pool.dominant, pool.pattern.calls()));
     }
@@ -176,11 +176,11 @@ fn look_at_callers(near: &[Option<&Caller>]) {
     for caller in near.iter().flatten() {
         let account = &caller.account;
         black_box((account.calls, account.hours.first(), account.hours.last(), caller.is_asked));
-        black_box((account.homes.len(), account.platforms.len(), account.countries.len()));
+        black_box((account.devices.len(), account.platforms.len(), account.countries.len()));
     }
     for caller in near.iter().flatten() {
         black_box((
-            caller.account.homes.first().map(|home| home.last),
+            caller.account.devices.first().map(|home| home.last),
             caller.account.platforms.first().map(|(_, at)| *at),
             caller.actor.latest().last().map(|deed| deed.at),
         ));

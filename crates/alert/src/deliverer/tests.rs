@@ -131,7 +131,7 @@ fn start() -> Timestamp {
 }
 
 /// Turns until there is nothing more to do; time passes as it is asked for. Returns the time.
-fn run(courier: &mut Courier<Fake>, spool: &mut Memory, mut now: Timestamp) -> Timestamp {
+fn run(courier: &mut Deliverer<Fake>, spool: &mut Memory, mut now: Timestamp) -> Timestamp {
     for _ in 0..10_000 {
         match courier.turn(spool, now) {
             Ok(Wait::Again) | Err(_) => {}
@@ -142,8 +142,8 @@ fn run(courier: &mut Courier<Fake>, spool: &mut Memory, mut now: Timestamp) -> T
     panic!("it does not come to an end");
 }
 
-fn courier(fake: Fake) -> Courier<Fake> {
-    Courier::new("siem", fake, None, Limits::default(), 1)
+fn courier(fake: Fake) -> Deliverer<Fake> {
+    Deliverer::new("siem", fake, None, Limits::default(), 1)
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_refused_notice_is_counted_and_the_next_one_comes() {
 fn a_backlog_beyond_the_bound_is_skipped_counted_and_told() {
     let mut spool = Memory::with(1001..=2000);
     let limits = Limits { backlog: 100, ..Limits::default() };
-    let mut courier = Courier::new("siem", Fake::new(16, []), None, limits, 1);
+    let mut courier = Deliverer::new("siem", Fake::new(16, []), None, limits, 1);
     run(&mut courier, &mut spool, start());
     assert_eq!(courier.counts(), Counts { sent: 101, skipped: 900, ..Counts::default() });
     assert_eq!(courier.receiver.ids(), (1900..=2000).collect::<Vec<_>>());
@@ -235,8 +235,8 @@ fn the_cursor_stays_below_what_is_held_until_that_is_told() {
         spool.notices.insert(id, about(id, subject));
     }
     let throttle = Some(Throttle::new(ThrottleLimits::default()));
-    let mut courier = Courier::new("siem", Fake::new(16, []), throttle, Limits::default(), 1);
-    let mut turn = |courier: &mut Courier<Fake>, now| loop {
+    let mut courier = Deliverer::new("siem", Fake::new(16, []), throttle, Limits::default(), 1);
+    let mut turn = |courier: &mut Deliverer<Fake>, now| loop {
         match courier.turn(&mut spool, now).unwrap() {
             Wait::Again => {}
             other => break (other, spool.cursors["siem"]),
@@ -258,7 +258,7 @@ fn what_waited_for_an_absent_receiver_is_limited_by_when_it_came_about() {
         spool.notices.insert(id, Notice { at, ..about(id, &format!("s{id}")) });
     }
     let throttle = Some(Throttle::new(ThrottleLimits::default()));
-    let mut courier = Courier::new("siem", Fake::new(64, []), throttle, Limits::default(), 1);
+    let mut courier = Deliverer::new("siem", Fake::new(64, []), throttle, Limits::default(), 1);
     run(&mut courier, &mut spool, start() + Span::from_secs(100_000));
     assert_eq!(courier.receiver.ids(), (1..=600).collect::<Vec<_>>());
 }

@@ -2,14 +2,14 @@
 
 use bellwether_enrich::StreamRow;
 
-use super::{Assessor, Outcome};
+use super::{Outcome, ScoringEngine};
 use crate::clocks::Rate;
-use crate::memory::Memory;
+use crate::history::History;
 use crate::open::Membership;
 use crate::signals::REGISTERED_ELSEWHERE;
 
-impl Assessor {
-    pub(super) fn stream(&mut self, row: &StreamRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+impl ScoringEngine {
+    pub(super) fn stream(&mut self, row: &StreamRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.advance(row.last_seen);
         let Some(id) = row.call else { return };
         self.heard(id, row.direction, row);
@@ -63,7 +63,7 @@ impl Assessor {
     }
 
     /// The other leg of a call shares its fate, and is no call of its own.
-    pub(super) fn leg(&mut self, a: i64, b: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn leg(&mut self, a: i64, b: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         for (of, other) in [(a, b), (b, a)] {
             if let Some(call) = self.opened(of).filter(|call| !call.legs.contains(&other)) {
                 call.legs.push(other);
@@ -112,8 +112,8 @@ impl Assessor {
             return;
         }
         let (caller, caller_at) = (call.caller, call.caller_at);
-        let homes = self.callers.value_from(caller_at, caller).map(|of| of.account.homes.clone());
-        if homes.iter().flatten().any(|home| self.keys.address(home.source) == source)
+        let devices = self.callers.value_from(caller_at, caller).map(|of| of.account.devices.clone());
+        if devices.iter().flatten().any(|home| self.keys.address(home.source) == source)
             && let Some(call) = self.opened(of)
         {
             call.at_start.retain(|finding| finding.signal != REGISTERED_ELSEWHERE);

@@ -48,7 +48,7 @@ pub struct Trunk {
 
 /// The operator's own topology.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Site {
+pub struct Topology {
     /// The site's own proxies and registrars.
     pub proxies: Vec<IpNet>,
     /// Its session border controllers and B2BUAs.
@@ -59,7 +59,7 @@ pub struct Site {
     pub trunks: Vec<Trunk>,
 }
 
-impl Site {
+impl Topology {
     /// Places a call by where its INVITE came from and where its last hop went: side and trunk.
     #[must_use]
     pub fn place(&self, first: FlowKey, last: FlowKey) -> (AccessSide, Option<&str>) {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn sides_follow_from_the_first_source_and_the_last_destination() {
-        let site = Site {
+        let site = Topology {
             proxies: nets(&["10.0.0.2/32"]),
             sbcs: vec![],
             access: nets(&["10.0.0.0/16"]),

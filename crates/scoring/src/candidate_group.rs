@@ -11,32 +11,32 @@ use std::collections::VecDeque;
 use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 
-use crate::actor::{Fate, follows};
-use crate::clocks::{HonestRates, Rate};
+use crate::call_history::{CallResult, follows};
+use crate::clocks::{BaselineClockRates, Rate};
 
 use affinity::Neighbour;
-pub(crate) use affinity::{Circumstances, Crowd};
+pub(crate) use affinity::{CallFeatures, Population};
 pub(crate) use pattern::Pattern;
 
 /// Answered calls of a pool without which no campaign is the one that most belong to.
-const FEWEST_OF_DOMINANT: usize = 3;
+const MIN_OF_DOMINANT: usize = 3;
 
 /// Calls remembered of a pool.
-const MOST_CANDIDATES: usize = u128::BITS as usize;
+const MAX_CANDIDATES: usize = u128::BITS as usize;
 
 /// Seconds of talk below which who answers has hung up soon, and from which on people talked.
 pub(crate) const SHORT: u16 = 20;
 pub(crate) const LONG: u16 = 60;
 
 /// Calls without which it tells nothing that numbers follow the one that was dialled before.
-const FEWEST_IN_TURN: u32 = 4;
+const MIN_IN_TURN: u32 = 4;
 
 /// Why a call belongs to a campaign that is known by its recordings.
 pub(crate) const PLAYS_A_RECORDING: &str = "plays a recording that other callers play";
 
 /// What the calls of a pool share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) enum PoolKind {
+pub(crate) enum GroupKind {
     Fingerprint,
     Deployment,
     Instance,
@@ -65,7 +65,7 @@ pub(crate) struct Marks {
 
 /// A call of a pool.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
+pub(crate) struct GroupMember {
     pub(crate) call: i64,
     pub(crate) at: Timestamp,
     pub(crate) caller: u64,
@@ -77,7 +77,7 @@ pub(crate) struct Candidate {
     pub(crate) neighbourhood: u32,
     pub(crate) line: u16,
     pub(crate) secs: u16,
-    pub(crate) fate: Fate,
+    pub(crate) fate: CallResult,
     pub(crate) marks: Marks,
     pub(crate) platform: PrintHash,
     /// Whether it comes from where its caller is registered.
@@ -85,7 +85,7 @@ pub(crate) struct Candidate {
     /// Whether an earlier run judged it, and it is read again: it stays where it is.
     pub(crate) is_settled: bool,
     /// The campaign that it belongs to; whether its caller has roots by now; whether that has hardly called before. As far as was looked:
-    /// see [`Pool::refresh`].
+    /// see [`CandidateGroup::refresh`].
     pub(crate) campaign: Option<i64>,
     /// See `campaign`.
     pub(crate) is_rooted: bool,
@@ -93,15 +93,15 @@ pub(crate) struct Candidate {
     pub(crate) is_fresh: bool,
     /// The rate of its caller's media clock, where that tells anything.
     pub(crate) clock: Option<Rate>,
-    /// What it shows by itself: see [`Candidate::evidence`].
+    /// What it shows by itself: see [`GroupMember::evidence`].
     pub(crate) odds: f64,
 }
 
-impl Candidate {
+impl GroupMember {
     /// What the call itself shows of being one of a campaign's: logarithms of odds, with words.
     fn evidence(&self, mut add: impl FnMut(f64, &'static str)) {
         let marks = &self.marks;
-        let is_answered = self.fate == Fate::Answered;
+        let is_answered = self.fate == CallResult::Answered;
         let shown = [
             (marks.is_prompt, 5.0, PLAYS_A_RECORDING),
             (marks.is_sequential, 2.0, "dials numbers one after the other"),
@@ -128,8 +128,8 @@ impl Candidate {
 
 /// Calls of callers without roots that share something.
 #[derive(Clone, Debug)]
-pub(crate) struct Pool {
-    pub(crate) kind: PoolKind,
+pub(crate) struct CandidateGroup {
+    pub(crate) kind: GroupKind,
     pub(crate) name: String,
     /// The key of the standing that what they share has.
     pub(crate) standing: Option<u64>,
@@ -139,7 +139,7 @@ pub(crate) struct Pool {
     dialled: (u32, u16),
     /// Whether its calls followed the one before, the latest in the lowest bit: the calls themselves are not to be looked at for it.
     in_turn: u128,
-    candidates: VecDeque<Candidate>,
+    candidates: VecDeque<GroupMember>,
     /// The same calls, as their neighbours see them: all of these are looked at for each call of a campaign. Empty while there is none.
     neighbours: VecDeque<Neighbour>,
     /// Calls that were ever added: a call's place is how many there were before it.
@@ -154,8 +154,8 @@ pub(crate) struct Pool {
     looks: u32,
 }
 
-impl Pool {
-    pub(crate) fn new(kind: PoolKind, name: String, standing: Option<u64>, lead: u64) -> Self {
+impl CandidateGroup {
+    pub(crate) fn new(kind: GroupKind, name: String, standing: Option<u64>, lead: u64) -> Self {
         Self {
             kind,
             name,
@@ -176,8 +176,8 @@ impl Pool {
     }
 
     /// Adds a call; answers its place.
-    pub(crate) fn add(&mut self, mut candidate: Candidate) -> u32 {
-        if self.candidates.len() == MOST_CANDIDATES {
+    pub(crate) fn add(&mut self, mut candidate: GroupMember) -> u32 {
+        if self.candidates.len() == MAX_CANDIDATES {
             self.forget_oldest();
         }
         let dialled = (candidate.neighbourhood, candidate.line);
@@ -211,12 +211,12 @@ impl Pool {
     }
 
     /// A call by its place, while it is remembered.
-    pub(crate) fn find(&self, place: u32, call: i64) -> Option<&Candidate> {
+    pub(crate) fn find(&self, place: u32, call: i64) -> Option<&GroupMember> {
         self.candidates.get(self.position(place, call)?)
     }
 
     /// Something else is known of a call.
-    pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut Candidate)) {
+    pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut GroupMember)) {
         let Some(at) = self.position(place, call) else { return };
         let Some(candidate) = self.candidates.get_mut(at) else { return };
         change(candidate);
@@ -252,12 +252,12 @@ impl Pool {
         named.filter(|campaign| **campaign == Some(from)).for_each(|campaign| *campaign = Some(into));
     }
 
-    pub(crate) fn candidates(&self) -> impl DoubleEndedIterator<Item = &Candidate> {
+    pub(crate) fn candidates(&self) -> impl DoubleEndedIterator<Item = &GroupMember> {
         self.candidates.iter()
     }
 
     /// Its calls with their places.
-    pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &Candidate)> {
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &GroupMember)> {
         let first = self.first();
         (0_u32..).map(move |at| first.wrapping_add(at)).zip(&self.candidates)
     }
@@ -265,13 +265,13 @@ impl Pool {
     /// Whether there is enough news to look again: more seldom the more calls there are.
     pub(crate) fn is_due(&self, fewest: usize) -> bool {
         // Numbers of one block are called by honest people too: that tells nothing unless they are dialled in turn.
-        let in_turn = self.in_turn & (u128::MAX >> (MOST_CANDIDATES - self.candidates.len()).min(127));
-        let is_everybodys = self.kind == PoolKind::DialledBlock && in_turn.count_ones() < FEWEST_IN_TURN;
+        let in_turn = self.in_turn & (u128::MAX >> (MAX_CANDIDATES - self.candidates.len()).min(127));
+        let is_everybodys = self.kind == GroupKind::DialledBlock && in_turn.count_ones() < MIN_IN_TURN;
         if self.campaign.is_none() && is_everybodys {
             return false;
         }
         // What has a campaign is looked at for what else it shows; each of its calls is considered by itself.
-        let is_large = self.candidates.len() >= MOST_CANDIDATES / 2;
+        let is_large = self.candidates.len() >= MAX_CANDIDATES / 2;
         let share = if self.campaign.is_some() || is_large { 3 } else { 6 };
         self.candidates.len() >= fewest && self.news > self.candidates.len() / share
     }
@@ -288,13 +288,13 @@ impl Pool {
 
     /// Asks for what is known of callers and calls elsewhere. That costs far more than a look, as it stands all over the memory, and is
     /// rarely another than before.
-    pub(crate) fn refresh(&mut self, ask: impl FnMut(&mut Candidate)) {
+    pub(crate) fn refresh(&mut self, ask: impl FnMut(&mut GroupMember)) {
         self.candidates.iter_mut().for_each(ask);
     }
 
     /// Looks for what its calls have in common, callers with roots aside, and calls that belong to other campaigns: those would make
     /// their neighbours look like them.
-    pub(crate) fn look(&mut self, now: Timestamp, window: Span, honest: &HonestRates) {
+    pub(crate) fn look(&mut self, now: Timestamp, window: Span, honest: &BaselineClockRates) {
         self.news = 0;
         self.looks = self.looks.wrapping_add(1);
         while self.candidates.front().is_some_and(|c| c.at < now - window) {
@@ -306,33 +306,33 @@ impl Pool {
             .filter(|c| !c.marks.is_leg && c.marks.label != Some(false))
             .filter(|c| c.marks.label == Some(true) || !c.is_rooted);
         // Calls that nobody answered show too little to be known by, and would hide what the others say.
-        let answered = all.clone().filter(|c| c.fate == Fate::Answered);
+        let answered = all.clone().filter(|c| c.fate == CallResult::Answered);
         let count = answered.clone().count();
         let mut others: Vec<i64> = answered.filter_map(|c| c.campaign).collect();
         others.sort_unstable();
         let largest = others.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
         self.dominant = largest
             .and_then(|same| Some((*same.first()?, same.len() as f64 / count as f64)))
-            .filter(|_| count >= FEWEST_OF_DOMINANT);
+            .filter(|_| count >= MIN_OF_DOMINANT);
         let own = self.campaign;
-        let own: Vec<&Candidate> = all.filter(|c| c.campaign.is_none() || c.campaign == own).collect();
+        let own: Vec<&GroupMember> = all.filter(|c| c.campaign.is_none() || c.campaign == own).collect();
         self.pattern = Pattern::of(&own, honest);
     }
 
     /// Its calls by address.
-    pub(crate) fn crowd(&self) -> Crowd {
-        Crowd::of(&self.neighbours)
+    pub(crate) fn crowd(&self) -> Population {
+        Population::of(&self.neighbours)
     }
 
     /// Its calls of one address, and of the others what matters.
-    pub(crate) fn around(&self, source: u64) -> Crowd {
-        Crowd::around(source, &self.neighbours)
+    pub(crate) fn around(&self, source: u64) -> Population {
+        Population::around(source, &self.neighbours)
     }
 }
 
 /// Addresses of a pool with how many calls came from each.
 #[cfg(test)]
-pub(crate) fn by_source(pool: &Pool) -> std::collections::BTreeMap<u64, usize> {
+pub(crate) fn by_source(pool: &CandidateGroup) -> std::collections::BTreeMap<u64, usize> {
     let mut counts = std::collections::BTreeMap::new();
     for candidate in pool.candidates() {
         *counts.entry(candidate.source).or_insert(0) += 1;
@@ -352,8 +352,8 @@ mod tests {
         Timestamp::from_nanos(secs * 1_000_000_000)
     }
 
-    fn candidate(call: i64, caller: u64, source: u64, agent: u32) -> Candidate {
-        Candidate {
+    fn candidate(call: i64, caller: u64, source: u64, agent: u32) -> GroupMember {
+        GroupMember {
             call,
             // Uneven gaps: people's.
             at: at(call * 60 + (call * call * 7) % 97),
@@ -365,7 +365,7 @@ mod tests {
             neighbourhood: 0,
             line: 0,
             secs: 90,
-            fate: Fate::Answered,
+            fate: CallResult::Answered,
             marks: Marks::default(),
             platform: PrintHash::of(Part::Combined, "x"),
             is_home: false,
@@ -378,23 +378,23 @@ mod tests {
         }
     }
 
-    fn pool(candidates: impl Iterator<Item = Candidate>) -> Pool {
-        let mut pool = Pool::new(PoolKind::Fingerprint, "x".into(), None, 0);
+    fn pool(candidates: impl Iterator<Item = GroupMember>) -> CandidateGroup {
+        let mut pool = CandidateGroup::new(GroupKind::Fingerprint, "x".into(), None, 0);
         candidates.for_each(|c| {
             pool.add(c);
         });
         let now = pool.candidates().last().map_or(at(0), |c| c.at);
-        pool.look(now, WINDOW, &HonestRates::default());
+        pool.look(now, WINDOW, &BaselineClockRates::default());
         pool
     }
 
     /// The odds that a call of a fresh number belongs to the campaign of a pool, which are the same whether it is looked at alone or with
     /// all others.
-    fn joins(pool: &mut Pool, call: Candidate, specific: f64, honest: f64) -> (f64, String) {
+    fn joins(pool: &mut CandidateGroup, call: GroupMember, specific: f64, honest: f64) -> (f64, String) {
         pool.leads_to(1);
         let place = pool.add(call);
         let call = *pool.find(place, call.call).unwrap();
-        let around = Circumstances { specific, honest, is_fresh: true, is_rooted: false };
+        let around = CallFeatures { specific, honest, is_fresh: true, is_rooted: false };
         let [alone, with_all] =
             [pool.around(call.source), pool.crowd()].map(|c| pool.affinity(&call, around, &c));
         assert!((alone - with_all).abs() < 1e-9, "{alone} {with_all}");
@@ -403,8 +403,8 @@ mod tests {
 
     #[test]
     fn rotating_numbers_addresses_and_agents_are_a_campaign_before_any_call_has_ended() {
-        let mut robots = pool((0..8).map(|i| Candidate {
-            fate: Fate::Open,
+        let mut robots = pool((0..8).map(|i| GroupMember {
+            fate: CallResult::Open,
             secs: 0,
             marks: Marks { is_neighbour: i % 2 == 0, ..Marks::default() },
             ..candidate(i, i as u64, (i / 2) as u64, i as u32)
@@ -426,7 +426,7 @@ mod tests {
 
     #[test]
     fn a_call_centre_is_none_although_its_calls_are_short_and_paced() {
-        let centre = pool((0..100).map(|i| Candidate {
+        let centre = pool((0..100).map(|i| GroupMember {
             secs: 8,
             at: at(i * 10),
             ..candidate(i, (i % 8) as u64, 5, 1)
@@ -437,9 +437,9 @@ mod tests {
     #[test]
     fn a_machine_that_walks_through_numbers_is_one_before_anybody_answers() {
         let calls = |caller: fn(i64) -> u64, gap: fn(i64) -> i64| {
-            pool((0..14).map(|i| Candidate {
+            pool((0..14).map(|i| GroupMember {
                 at: at(i * 120 + gap(i)),
-                fate: Fate::Unanswered,
+                fate: CallResult::Unanswered,
                 ..candidate(i, caller(i), 3, 1)
             }))
         };
@@ -462,22 +462,22 @@ mod tests {
     fn who_gets_roots_leaves() {
         let mut mixed = pool((0..40).map(|i| candidate(i, i as u64, i as u64, i as u32)));
         mixed.refresh(|c| c.is_rooted = c.caller >= 3);
-        mixed.look(at(4000), WINDOW, &HonestRates::default());
+        mixed.look(at(4000), WINDOW, &BaselineClockRates::default());
         assert_eq!(mixed.pattern.calls(), 3);
     }
 
     #[test]
     fn one_clock_behind_several_addresses_links_calls_and_tells_them_from_others() {
-        let mut honest = HonestRates::default();
+        let mut honest = BaselineClockRates::default();
         for i in 0..60_u8 {
             honest.add(Rate { ppm: f32::from(i % 12) * 5.0 - 30.0, within: 4.0 });
         }
-        let one = |i: i64| Candidate {
+        let one = |i: i64| GroupMember {
             clock: Some(Rate { ppm: 57.0 + (i % 3) as f32, within: 4.0 }),
             secs: 30,
             ..candidate(i, i as u64, (i / 3) as u64, 1)
         };
-        let look = |pool: &mut Pool, honest: &HonestRates| {
+        let look = |pool: &mut CandidateGroup, honest: &BaselineClockRates| {
             let now = pool.candidates().last().map_or(at(0), |c| c.at);
             pool.look(now, WINDOW, honest);
             pool.pattern.has(LinkKind::Clock)
@@ -485,16 +485,16 @@ mod tests {
         let mut robot = pool((0..12).map(one));
         assert!(look(&mut robot, &honest), "{:?}", robot.pattern);
         // Where nobody else's clock is known, or all have that one, it tells nothing.
-        assert!(!look(&mut robot.clone(), &HonestRates::default()));
+        assert!(!look(&mut robot.clone(), &BaselineClockRates::default()));
         // Nor from one address, which a PBX has too, nor through a trunk, nor of clocks that differ.
-        assert!(!look(&mut pool((0..12).map(|i| Candidate { source: 5, ..one(i) })), &honest));
-        let by_trunk = |i| Candidate { marks: Marks { is_from_trunk: true, ..Marks::default() }, ..one(i) };
+        assert!(!look(&mut pool((0..12).map(|i| GroupMember { source: 5, ..one(i) })), &honest));
+        let by_trunk = |i| GroupMember { marks: Marks { is_from_trunk: true, ..Marks::default() }, ..one(i) };
         assert!(!look(&mut pool((0..12).map(by_trunk)), &honest));
         let differ =
-            |i: i64| Candidate { clock: Some(Rate { ppm: 57.0 + 9.0 * i as f32, within: 4.0 }), ..one(i) };
+            |i: i64| GroupMember { clock: Some(Rate { ppm: 57.0 + 9.0 * i as f32, within: 4.0 }), ..one(i) };
         assert!(!look(&mut pool((0..12).map(differ)), &honest));
         // A call of another clock is another's.
-        let odds = |clock| joins(&mut robot.clone(), Candidate { clock, ..one(50) }, 0.1, 0.0).0;
+        let odds = |clock| joins(&mut robot.clone(), GroupMember { clock, ..one(50) }, 0.1, 0.0).0;
         let (same, none, other) = (
             odds(Some(Rate { ppm: 58.0, within: 4.0 })),
             odds(None),
@@ -506,19 +506,19 @@ mod tests {
     #[test]
     fn what_is_older_than_the_window_leaves_and_the_rest_is_bounded() {
         let mut old = pool((0..1000).map(|i| candidate(i, i as u64, 0, 0)));
-        assert_eq!(old.candidates().count(), MOST_CANDIDATES);
-        old.look(at(1000 * 60 + 20_000), WINDOW, &HonestRates::default());
-        assert!(old.candidates().count() < MOST_CANDIDATES);
+        assert_eq!(old.candidates().count(), MAX_CANDIDATES);
+        old.look(at(1000 * 60 + 20_000), WINDOW, &BaselineClockRates::default());
+        assert!(old.candidates().count() < MAX_CANDIDATES);
     }
 
     #[test]
     fn a_conversation_with_somebody_unknown_on_a_shared_stack_does_not_join() {
         let robots = || {
-            pool((0..20).map(|i| Candidate { secs: 6, ..candidate(i, i as u64, (i / 2) as u64, i as u32) }))
+            pool((0..20).map(|i| GroupMember { secs: 6, ..candidate(i, i as u64, (i / 2) as u64, i as u32) }))
         };
         let honest = candidate(50, 77, 900, 5);
         assert!(joins(&mut robots(), honest, 0.01, 0.0).0 < 0.0);
-        let robot = Candidate { secs: 6, ..candidate(51, 78, 901, 6) };
+        let robot = GroupMember { secs: 6, ..candidate(51, 78, 901, 6) };
         assert!(joins(&mut robots(), robot, 0.01, 0.0).0 > 0.0);
         assert!(joins(&mut robots(), robot, 0.01, -4.0).0 < 0.0, "an address that brings its numbers back");
     }

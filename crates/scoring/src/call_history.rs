@@ -3,10 +3,10 @@
 use bellwether_base::{Span, Timestamp};
 use smallvec::SmallVec;
 
-use crate::places::Places;
+use crate::stack_index::StackIndex;
 
 /// Calls remembered of one actor.
-const MOST_CALLS: usize = 48;
+const MAX_CALLS: usize = 48;
 
 /// Calls beyond these that are forgotten at once, so that the others are not moved for each.
 const TOO_MANY: usize = 16;
@@ -19,7 +19,7 @@ pub(crate) const OF_CALLERS: Span = Span::from_secs(2 * 3600);
 
 /// What became of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) enum Fate {
+pub(crate) enum CallResult {
     /// It goes on, or nobody saw its end.
     #[default]
     Open,
@@ -31,7 +31,7 @@ pub(crate) enum Fate {
 
 /// A call as an actor's history knows it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deed {
+pub(crate) struct CallEvent {
     pub(crate) call: i64,
     pub(crate) at: Timestamp,
     /// Hashes of the parties, the User-Agent and the platform: enough to tell some dozens from each other.
@@ -44,26 +44,26 @@ pub(crate) struct Deed {
     pub(crate) line: u16,
     /// How long people talked, in seconds.
     pub(crate) secs: u16,
-    pub(crate) fate: Fate,
+    pub(crate) fate: CallResult,
 }
 
 /// The latest calls of an actor, oldest first.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Actor {
+pub(crate) struct CallHistory {
     /// Most callers call once: that takes no memory elsewhere.
-    deeds: SmallVec<[Deed; 1]>,
+    deeds: SmallVec<[CallEvent; 1]>,
     /// Calls that ever began: a call's place is how many there were before it.
     begun: u32,
 }
 
-impl Actor {
+impl CallHistory {
     /// Takes a call that begins; answers its place. Those that are older than anybody will ask for leave before more memory is taken.
-    pub(crate) fn begin(&mut self, deed: Deed, asked_for: Span) -> u32 {
+    pub(crate) fn begin(&mut self, deed: CallEvent, asked_for: Span) -> u32 {
         if self.deeds.len() == self.deeds.capacity() {
             let old = self.deeds.partition_point(|known| known.at < deed.at - asked_for);
             self.deeds.drain(..old);
         }
-        if self.deeds.len() == MOST_CALLS + TOO_MANY {
+        if self.deeds.len() == MAX_CALLS + TOO_MANY {
             self.deeds.drain(..TOO_MANY);
         }
         self.deeds.push(deed);
@@ -72,17 +72,17 @@ impl Actor {
     }
 
     /// All that is remembered, oldest first.
-    pub(crate) fn latest(&self) -> &[Deed] {
-        self.deeds.get(self.deeds.len().saturating_sub(MOST_CALLS)..).unwrap_or_default()
+    pub(crate) fn latest(&self) -> &[CallEvent] {
+        self.deeds.get(self.deeds.len().saturating_sub(MAX_CALLS)..).unwrap_or_default()
     }
 
     /// Calls under way: those of the last two hours whose end was not seen. An end that the mirror missed does not count for ever.
     pub(crate) fn open(&self, now: Timestamp) -> usize {
-        self.since(now - OF_CALLERS).iter().filter(|deed| deed.fate == Fate::Open).count()
+        self.since(now - OF_CALLERS).iter().filter(|deed| deed.fate == CallResult::Open).count()
     }
 
     /// What became of a call, by its place.
-    pub(crate) fn end(&mut self, place: u32, call: i64, fate: Fate, secs: u16) {
+    pub(crate) fn end(&mut self, place: u32, call: i64, fate: CallResult, secs: u16) {
         let first = self.begun.wrapping_sub(self.deeds.len() as u32);
         let deed = self.deeds.get_mut(place.wrapping_sub(first) as usize);
         if let Some(deed) = deed.filter(|deed| deed.call == call) {
@@ -91,7 +91,7 @@ impl Actor {
     }
 
     /// Those since a time, oldest first.
-    pub(crate) fn since(&self, since: Timestamp) -> &[Deed] {
+    pub(crate) fn since(&self, since: Timestamp) -> &[CallEvent] {
         let latest = self.latest();
         let first = latest.partition_point(|deed| deed.at < since);
         latest.get(first..).unwrap_or_default()
@@ -104,7 +104,7 @@ impl Actor {
 
     /// Whether the oldest that is remembered is younger than a time: then there may have been more.
     pub(crate) fn is_full(&self) -> bool {
-        self.deeds.len() >= MOST_CALLS
+        self.deeds.len() >= MAX_CALLS
     }
 
     /// Calls per hour over the latest calls, and how many that is the rate of. Over at least ten minutes, so that three calls in a row
@@ -125,7 +125,7 @@ impl Actor {
     pub(crate) fn returns(&self, latest: usize) -> usize {
         let deeds = self.latest();
         let start = deeds.len().saturating_sub(latest);
-        let mut places = Places::<128>::new();
+        let mut places = StackIndex::<128>::new();
         let (mut before, mut is_return, mut count) = (None, false, 0);
         for (place, deed) in deeds.iter().enumerate() {
             let last = places.put(place, |at| deeds.get(at).map_or(0, |deed| deed.caller.into()));
@@ -166,8 +166,8 @@ mod tests {
         Timestamp::from_nanos(secs * 1_000_000_000)
     }
 
-    pub(crate) fn deed(call: i64, secs: i64, caller: u32) -> Deed {
-        Deed {
+    pub(crate) fn deed(call: i64, secs: i64, caller: u32) -> CallEvent {
+        CallEvent {
             call,
             at: at(secs),
             caller,
@@ -177,37 +177,37 @@ mod tests {
             neighbourhood: 7,
             line: call as u16,
             secs: 0,
-            fate: Fate::Open,
+            fate: CallResult::Open,
         }
     }
 
     #[test]
     fn an_actor_remembers_its_latest_calls_and_what_became_of_them() {
-        let mut actor = Actor::default();
+        let mut actor = CallHistory::default();
         let places: Vec<u32> = (0..70).map(|call| actor.begin(deed(call, call, 1), LOOKS_BACK)).collect();
-        actor.end(places[69], 69, Fate::Answered, 7);
+        actor.end(places[69], 69, CallResult::Answered, 7);
         // What is not remembered any more, or at another place, is nobody's.
-        actor.end(places[3], 3, Fate::Answered, 9);
-        actor.end(places[68], 67, Fate::Answered, 9);
-        assert_eq!(actor.since(at(0)).len(), MOST_CALLS);
+        actor.end(places[3], 3, CallResult::Answered, 9);
+        actor.end(places[68], 67, CallResult::Answered, 9);
+        assert_eq!(actor.since(at(0)).len(), MAX_CALLS);
         assert_eq!(actor.since(at(68)).iter().map(|d| d.secs).collect::<Vec<_>>(), [0, 7]);
-        assert_eq!(actor.latest().first().map(|d| d.call), Some(70 - MOST_CALLS as i64));
+        assert_eq!(actor.latest().first().map(|d| d.call), Some(70 - MAX_CALLS as i64));
         let (per_hour, count) = actor.rate(at(70));
         assert_eq!((per_hour, count), (288.0, 48));
         // Whoever calls again after a day has no history.
-        let mut seldom = Actor::default();
+        let mut seldom = CallHistory::default();
         for call in 0..3 {
             seldom.begin(deed(call, call * 86_400, 1), LOOKS_BACK);
         }
         let place = seldom.begin(deed(3, 2 * 86_400 + 1, 1), LOOKS_BACK);
-        seldom.end(place, 3, Fate::Answered, 5);
+        seldom.end(place, 3, CallResult::Answered, 5);
         assert_eq!(seldom.latest().iter().map(|d| (d.call, d.secs)).collect::<Vec<_>>(), [(2, 0), (3, 5)]);
     }
 
     #[test]
     fn numbers_that_come_back_are_told_from_numbers_that_are_thrown_away() {
-        let mut pbx = Actor::default();
-        let mut robot = Actor::default();
+        let mut pbx = CallHistory::default();
+        let mut robot = CallHistory::default();
         for call in 0..24_i64 {
             pbx.begin(deed(call, call, (call % 8) as u32), LOOKS_BACK);
             robot.begin(deed(call, call, (call / 3) as u32), LOOKS_BACK);

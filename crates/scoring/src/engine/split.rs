@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bellwether_base::Timestamp;
 
 use super::prompts::Heard;
-use super::{Assessor, Membership, Outcome};
-use crate::memory::Memory;
+use super::{Membership, Outcome, ScoringEngine};
+use crate::candidate_group::PLAYS_A_RECORDING;
+use crate::history::History;
 use crate::open::SURE;
-use crate::pool::PLAYS_A_RECORDING;
 
 /// Calls of a recording without which nothing is said of what it shares.
 pub(super) const FEWEST: usize = 8;
@@ -22,7 +22,7 @@ pub(super) const FEWEST: usize = 8;
 const USED_AGAIN: usize = 2;
 
 /// Calls of either that must share something for two to be one: so many, and one in so many.
-const FEWEST_SHARED: usize = 2;
+const MIN_SHARED: usize = 2;
 const SHARE: usize = 5;
 
 /// Specificity from which on a platform is one party's.
@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-impl Assessor {
+impl ScoringEngine {
     /// What campaigns that were one have in common: the first of them, which may have become part of another since.
     fn root(&self, campaign: i64) -> i64 {
         let row = self.campaigns.find(campaign.cast_unsigned()).and_then(|slot| self.campaigns.get(slot));
@@ -111,7 +111,7 @@ impl Assessor {
     }
 
     /// Looks at what the recordings of a campaign, and of those that were parted from it, have in common.
-    pub(super) fn part_or_join(&mut self, campaign: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn part_or_join(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let roots = self.roots_nearby(campaign);
         let recordings = self.prompts.of(|of| roots.contains(&self.root(of)));
         let mut parties: Vec<Party> = Vec::new();
@@ -174,7 +174,7 @@ impl Assessor {
         let count = |of: &mut dyn Iterator<Item = &Heard>, shared: &Shared| {
             of.filter(|heard| shared.has(heard, |key| self.is_specific(key))).count()
         };
-        let enough = |shared: usize, all: usize| shared >= FEWEST_SHARED.max(all / SHARE);
+        let enough = |shared: usize, all: usize| shared >= MIN_SHARED.max(all / SHARE);
         enough(count(&mut calls.iter(), &theirs), calls.len())
             && enough(count(&mut party.calls(), &own), party.calls().count())
     }
@@ -184,7 +184,7 @@ impl Assessor {
     }
 
     /// The calls of a party that were taken for a campaign's become a campaign of their own.
-    fn part(&mut self, from: i64, party: &Party, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    fn part(&mut self, from: i64, party: &Party, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Some((at, first)) = party.first(Some(from)) else { return };
         let (root, Some(into)) = (self.root(from), self.found("parted", first, memory, out)) else { return };
         let old = self.campaign_slot(from, memory, out).and_then(|slot| self.campaigns.get(slot));
@@ -210,7 +210,7 @@ impl Assessor {
         from: i64,
         into: i64,
         party: &Party,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some(name) = self.campaign_name(into, memory, out) else { return };

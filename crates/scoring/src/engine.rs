@@ -1,14 +1,14 @@
 //! Takes rows in order and keeps what judging a call needs.
 
 mod campaigns;
-mod foresight;
 mod legs;
 mod membership;
-mod parting;
+mod prefetch;
 mod prompts;
 mod registrations;
 mod reputation;
 mod scores;
+mod split;
 mod start;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,19 +18,19 @@ use bellwether_enrich::{CallUpdate, InstanceRow, Row};
 use smallvec::SmallVec;
 
 use crate::Settings;
-use crate::account::{Account, Home};
-use crate::actor::{Actor, Fate};
-use crate::clocks::{HonestRates, Rate};
-use crate::kept::Kept;
+use crate::account::{Account, RegisteredDevice};
+use crate::call_history::{CallHistory, CallResult};
+use crate::candidate_group::CandidateGroup;
+use crate::clocks::{BaselineClockRates, Rate};
+use crate::history::History;
 use crate::keys::{Keys, Names};
-use crate::memory::Memory;
 use crate::open::{Membership, OpenCall};
 use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
-use crate::pool::Pool;
+use crate::reputation_record::{Label, Reputation, Subject};
 use crate::signals::Rules;
 use crate::source::{Signed, Source};
-use crate::standing::{Label, Reputation, Subject};
+use crate::write_back::WriteBackTable;
 
 /// Sizes of the tables.
 const CALLERS: usize = 131_072;
@@ -46,11 +46,11 @@ const CLUSTERS: usize = 16_384;
 const REGISTRARS: usize = 4_096;
 
 /// Classes of callers: anybody may be a stranger; who lives somewhere was let in to register.
-const STRANGERS: usize = 0;
-const RESIDENTS: usize = 1;
+const UNREGISTERED: usize = 0;
+const REGISTERED: usize = 1;
 
 /// Callers that are kept as residents at most: the rest is for strangers, who would not be remembered from one call to the next.
-const MOST_RESIDENTS: usize = CALLERS / 4 * 3;
+const MAX_REGISTERED: usize = CALLERS / 4 * 3;
 
 /// How long after its end a call is still changed by what comes late: streams, and what other calls show.
 const SETTLES: Span = Span::from_secs(90);
@@ -59,7 +59,7 @@ const SETTLES: Span = Span::from_secs(90);
 #[derive(Default)]
 struct Caller {
     account: Account,
-    actor: Actor,
+    actor: CallHistory,
     /// The campaign that a call of it joined last.
     campaign: Option<i64>,
     /// Whether the memory was asked.
@@ -67,7 +67,7 @@ struct Caller {
 }
 
 /// Judges calls.
-pub struct Assessor {
+pub struct ScoringEngine {
     settings: Settings,
     rules: Rules,
     keys: Keys,
@@ -81,14 +81,14 @@ pub struct Assessor {
     callers: LruTable<u64, Caller, 2>,
     sources: LruTable<u64, Source, 1>,
     /// The media clocks of callers with roots.
-    honest_rates: HonestRates,
+    honest_rates: BaselineClockRates,
     /// Tokens by trunk.
     trunks: BTreeMap<String, Signed>,
-    pools: LruTable<u64, Pool, 1>,
+    pools: LruTable<u64, CandidateGroup, 1>,
     /// What structure shows of platforms, and how often it was asked for.
     platforms: LruTable<u64, (Platform, u32), 1>,
     platforms_asked: u64,
-    standings: Kept<Reputation>,
+    standings: WriteBackTable<Reputation>,
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
     /// Calls that were labelled: fraud or not.
     labelled: BTreeMap<i64, bool>,
@@ -96,19 +96,19 @@ pub struct Assessor {
     /// Calls that are over, and when they are closed.
     over: VecDeque<(Timestamp, i64)>,
     members: LruTable<u64, Membership, 1>,
-    campaigns: Kept<CampaignRow>,
+    campaigns: WriteBackTable<CampaignRow>,
     /// Campaigns by what leads to them.
     leads: LruTable<u64, i64, 1>,
     prompts: prompts::Prompts,
     /// Addresses at which somebody was let in to register.
     registrars: LruTable<u64, (), 1>,
     /// Users and homes by the identity of their registration.
-    users: LruTable<u64, (u64, Home), 1>,
+    users: LruTable<u64, (u64, RegisteredDevice), 1>,
     /// Who is named in the calls that come next.
-    foreseen: VecDeque<Names>,
+    prefetched: VecDeque<Names>,
 }
 
-impl Assessor {
+impl ScoringEngine {
     /// With nothing known yet. `key` is the installation's: whoever sends the traffic chooses what is hashed.
     #[must_use]
     pub fn new(settings: Settings, key: HashKey) -> Self {
@@ -123,23 +123,23 @@ impl Assessor {
             warming: None,
             callers: LruTable::new(CALLERS),
             sources: LruTable::new(SOURCES),
-            honest_rates: HonestRates::default(),
+            honest_rates: BaselineClockRates::default(),
             trunks: BTreeMap::new(),
             pools: LruTable::new(POOLS),
             platforms: LruTable::new(PLATFORMS),
             platforms_asked: 0,
-            standings: Kept::new(STANDINGS),
+            standings: WriteBackTable::new(STANDINGS),
             labels: BTreeMap::new(),
             labelled: BTreeMap::new(),
             open: LruTable::new(CALLS),
             over: VecDeque::new(),
             members: LruTable::new(MEMBERS),
-            campaigns: Kept::new(CAMPAIGNS),
+            campaigns: WriteBackTable::new(CAMPAIGNS),
             leads: LruTable::new(LEADS),
             prompts: prompts::Prompts::new(CLUSTERS, keys.hasher()),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
-            foreseen: VecDeque::new(),
+            prefetched: VecDeque::new(),
             keys,
         }
     }
@@ -152,7 +152,7 @@ impl Assessor {
 
     /// Takes a row. What follows from it goes to `out`, in an order that respects references; standings and campaigns that change wait for
     /// [`Self::settle`].
-    pub fn row(&mut self, row: &Row, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub fn row(&mut self, row: &Row, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         match row {
             Row::Call(row) => self.call(row, memory, out),
             Row::CallUpdate(update) => self.update(update, memory, out),
@@ -175,7 +175,7 @@ impl Assessor {
     }
 
     /// Judges all calls to their end, as far as it was seen.
-    pub fn finish(&mut self, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub fn finish(&mut self, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         while let Some((_, call)) = self.over.pop_front() {
             self.close(call, memory, out);
         }
@@ -207,14 +207,14 @@ impl Assessor {
 
     // ---------------------------------------------------------------- what becomes of a call
 
-    fn update(&mut self, update: &CallUpdate, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    fn update(&mut self, update: &CallUpdate, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let latest = [update.answered_at, update.ended_at, Some(update.started_at)];
         if let Some(at) = latest.into_iter().flatten().max() {
             self.advance(at);
         }
         let is_nobody = matches!(update.final_status, Some(404 | 484 | 604));
         let (fate, secs) = match fate(update) {
-            (Fate::Unanswered, secs) if is_nobody => (Fate::Nobody, secs),
+            (CallResult::Unanswered, secs) if is_nobody => (CallResult::Nobody, secs),
             other => other,
         };
         let Some(call) = self.opened(update.call) else { return };
@@ -239,7 +239,7 @@ impl Assessor {
         }
         if let Some(of) = self.callers.value_from_mut(caller_at, caller) {
             of.actor.end(places.0, update.call, fate, secs);
-            if fate == Fate::Answered && self.warming.is_none() {
+            if fate == CallResult::Answered && self.warming.is_none() {
                 of.account.talked(Span::from_secs(i64::from(secs)));
             }
         }
@@ -286,7 +286,7 @@ impl Assessor {
         self.in_pools(id, |pool, place| pool.change(place, id, |candidate| candidate.clock = Some(rate)));
     }
 
-    fn instance(&mut self, row: &InstanceRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    fn instance(&mut self, row: &InstanceRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.advance(row.captured_at);
         if !row.instance.is_empty() {
             self.named(row, memory, out);
@@ -295,15 +295,15 @@ impl Assessor {
 }
 
 /// What became of a call, and how long people talked.
-fn fate(update: &CallUpdate) -> (Fate, u16) {
+fn fate(update: &CallUpdate) -> (CallResult, u16) {
     let end = update.ended_at;
     match (update.answered_at, end) {
         (Some(answered), Some(ended)) => {
             let secs = ended.since(answered).as_secs_f64().clamp(0.0, f64::from(u16::MAX));
-            (Fate::Answered, secs as u16)
+            (CallResult::Answered, secs as u16)
         }
-        (Some(_), None) => (Fate::Answered, 0),
-        (None, Some(_)) => (Fate::Unanswered, 0),
-        (None, None) => (Fate::Open, 0),
+        (Some(_), None) => (CallResult::Answered, 0),
+        (None, Some(_)) => (CallResult::Unanswered, 0),
+        (None, None) => (CallResult::Open, 0),
     }
 }

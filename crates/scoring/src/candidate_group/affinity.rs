@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Candidate, Pool, PoolKind};
+use super::{CandidateGroup, GroupKind, GroupMember};
 use crate::campaign::LinkKind;
 
 /// Evidence of its own from which on a call tells something of its address.
@@ -12,7 +12,7 @@ const TELLING: f64 = 0.75;
 
 /// What is known of a call beside what its pool knows.
 #[derive(Clone, Copy)]
-pub(crate) struct Circumstances {
+pub(crate) struct CallFeatures {
     /// How far the pool is nobody else's, from 0 to 1.
     pub(crate) specific: f64,
     /// What speaks for its address, as odds of 0 and below.
@@ -32,8 +32,8 @@ pub(super) struct Neighbour {
     odds: f32,
 }
 
-impl From<&Candidate> for Neighbour {
-    fn from(call: &Candidate) -> Self {
+impl From<&GroupMember> for Neighbour {
+    fn from(call: &GroupMember) -> Self {
         Self { source: call.source, agent: call.agent, odds: call.odds as f32 }
     }
 }
@@ -70,12 +70,12 @@ impl Neighbourhood {
 }
 
 /// The calls of a pool by address.
-pub(crate) struct Crowd {
+pub(crate) struct Population {
     by_source: SmallVec<[Neighbourhood; 1]>,
     telling: u32,
 }
 
-impl Crowd {
+impl Population {
     /// All calls of a pool.
     pub(super) fn of(calls: &VecDeque<Neighbour>) -> Self {
         let mut crowd = Self { by_source: SmallVec::new(), telling: 0 };
@@ -117,16 +117,16 @@ impl Crowd {
     }
 }
 
-impl Pool {
+impl CandidateGroup {
     /// Logarithm of the odds that one of its calls belongs to its campaign.
-    pub(crate) fn affinity(&self, of: &Candidate, around: Circumstances, crowd: &Crowd) -> f64 {
+    pub(crate) fn affinity(&self, of: &GroupMember, around: CallFeatures, crowd: &Population) -> f64 {
         let mut odds = match self.kind {
-            PoolKind::Fingerprint | PoolKind::Deployment => 2.5 * around.specific - 0.8,
-            PoolKind::Instance | PoolKind::OriginId => 0.7,
-            PoolKind::CallerBlock => 0.0,
+            GroupKind::Fingerprint | GroupKind::Deployment => 2.5 * around.specific - 0.8,
+            GroupKind::Instance | GroupKind::OriginId => 0.7,
+            GroupKind::CallerBlock => 0.0,
             // Honest callers call the numbers too that somebody dials in turn.
-            PoolKind::DialledBlock if !of.marks.is_sequential => -4.0,
-            PoolKind::DialledBlock => -0.8,
+            GroupKind::DialledBlock if !of.marks.is_sequential => -4.0,
+            GroupKind::DialledBlock => -0.8,
         };
         if around.is_fresh {
             odds += 0.8;
@@ -162,13 +162,13 @@ impl Pool {
     }
 
     /// Whether a call has the media clock that the pool's calls share, where both are known.
-    fn has_its_clock(&self, of: &Candidate) -> Option<bool> {
+    fn has_its_clock(&self, of: &GroupMember) -> Option<bool> {
         let (shared, own) = self.pattern.clock().zip(of.clock)?;
         Some(shared.agrees(own))
     }
 
     /// Why a call belongs to the campaign, in words.
-    pub(crate) fn why(&self, of: &Candidate, around: Circumstances, crowd: &Crowd) -> String {
+    pub(crate) fn why(&self, of: &GroupMember, around: CallFeatures, crowd: &Population) -> String {
         let mut why = Vec::new();
         if around.is_fresh {
             why.push("its number was hardly used before");

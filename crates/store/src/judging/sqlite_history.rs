@@ -5,13 +5,13 @@ use std::ops::RangeInclusive;
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Endpoint, Span, Timestamp, Transport};
-use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_enrich::{
     AccessSide, Attested, CallRow, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
 };
+use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
-    Account, CampaignRow, Home, Judged, LinkKind, LinkRow, Listed, Memory, PastCall, PlatformFacts, Stage,
-    Standing, Subject,
+    Account, CampaignRow, History, Judged, LinkKind, LinkRow, Listed, PastCall, PlatformFacts,
+    RegisteredDevice, ReputationRecord, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -21,19 +21,19 @@ use crate::StoreError;
 use crate::query::Reader;
 
 /// Calls of an account that are looked at: the latest before its next one.
-const MOST_OF_AN_ACCOUNT: i64 = 256;
+const MAX_OF_AN_ACCOUNT: i64 = 256;
 
 /// Platforms of an account that are remembered, the latest.
-const MOST_PLATFORMS: usize = 8;
+const MAX_PLATFORMS: usize = 8;
 
 /// Calls of the window before a run that are looked at, the latest.
-const MOST_RECENT: i64 = 50_000;
+const MAX_RECENT: i64 = 50_000;
 
 /// A registration of which nothing was heard for so long is over.
 const REGISTERED_FOR: Span = Span::from_secs(86_400);
 
 /// The database as the assessor sees it, with what waits to be written.
-pub(crate) struct Recollection<'a> {
+pub(crate) struct SqliteHistory<'a> {
     pub(super) reader: &'a Reader,
     pub(super) pending: &'a Pending,
     /// When the calls of earlier runs began: of any other nothing was kept, and nobody has to look.
@@ -41,7 +41,7 @@ pub(crate) struct Recollection<'a> {
     pub(super) failure: &'a mut Option<StoreError>,
 }
 
-impl Recollection<'_> {
+impl SqliteHistory<'_> {
     /// What was found; nothing where the database failed, which is told at the next commit.
     fn or_nothing<T: Default>(&mut self, found: Result<T, StoreError>) -> T {
         found.unwrap_or_else(|e| {
@@ -57,7 +57,7 @@ impl Recollection<'_> {
             "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at, c.fingerprint FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
              WHERE c.caller = ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC LIMIT ?3",
         )?;
-        let mut rows = select.query(params![caller, before.as_nanos(), MOST_OF_AN_ACCOUNT])?;
+        let mut rows = select.query(params![caller, before.as_nanos(), MAX_OF_AN_ACCOUNT])?;
         while let Some(row) = rows.next()? {
             let at = Timestamp::from_nanos(row.get(0)?);
             account.first_call = Some(at);
@@ -78,7 +78,7 @@ impl Recollection<'_> {
             account.conversations += u32::from(talked);
             let print: String = row.get(4)?;
             if let Some(print) = PrintHash::stored(&print)
-                && account.platforms.len() < MOST_PLATFORMS
+                && account.platforms.len() < MAX_PLATFORMS
                 && !account.platforms.iter().any(|(known, _)| *known == print)
             {
                 account.platforms.push((print, at));
@@ -112,7 +112,7 @@ impl Recollection<'_> {
             if let (Some(source), Some(registrar), Some(platform)) =
                 (endpoint(&source), endpoint(&registrar), PrintHash::stored(&print))
             {
-                account.homes.push(Home {
+                account.devices.push(RegisteredDevice {
                     registrations: std::iter::once(row.get(5)?).collect(),
                     source: source.ip(),
                     registrar: registrar.ip(),
@@ -148,7 +148,7 @@ impl Recollection<'_> {
         Ok(Some(Judged { stage: Stage::of(stage), findings, member }))
     }
 
-    fn find_standing(&self, subject: &Subject) -> Result<Option<Standing>, StoreError> {
+    fn find_standing(&self, subject: &Subject) -> Result<Option<ReputationRecord>, StoreError> {
         let mut select = self.reader.db.prepare_cached(
             "SELECT legit, fraud, as_of, hour, hour_legit, hour_fraud, calls, parties, listed FROM standings
              WHERE layer = ?1 AND name = ?2",
@@ -186,7 +186,7 @@ impl Recollection<'_> {
              WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
         )?;
         let rows = select.query_and_then(
-            params![since.as_nanos(), before.as_nanos(), MOST_RECENT],
+            params![since.as_nanos(), before.as_nanos(), MAX_RECENT],
             |row| -> Result<PastCall, StoreError> { past_call(row) },
         )?;
         let mut calls = rows.collect::<Result<Vec<_>, _>>()?;
@@ -195,7 +195,7 @@ impl Recollection<'_> {
     }
 }
 
-impl Memory for Recollection<'_> {
+impl History for SqliteHistory<'_> {
     fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged> {
         if !self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&started_at)) {
             return None;
@@ -209,7 +209,7 @@ impl Memory for Recollection<'_> {
         self.or_nothing(found)
     }
 
-    fn standing(&mut self, subject: &Subject) -> Option<Standing> {
+    fn standing(&mut self, subject: &Subject) -> Option<ReputationRecord> {
         if let Some(standing) = self.pending.standings.get(subject) {
             return Some((**standing).clone());
         }
@@ -280,7 +280,7 @@ pub(crate) fn span_of_calls(db: &Connection) -> Result<Option<RangeInclusive<Tim
 }
 
 /// A standing from the columns legit, fraud, as_of, hour, hour_legit, hour_fraud, calls, parties, listed.
-pub(crate) fn standing(row: &Row<'_>) -> Result<Standing, rusqlite::Error> {
+pub(crate) fn standing(row: &Row<'_>) -> Result<ReputationRecord, rusqlite::Error> {
     let parties: Vec<u8> = row.get("parties")?;
     let (words, _) = parties.as_chunks::<8>();
     let mut bitmap = [0; 4];
@@ -288,7 +288,7 @@ pub(crate) fn standing(row: &Row<'_>) -> Result<Standing, rusqlite::Error> {
         *place = u64::from_le_bytes(*word);
     }
     let listed: String = row.get("listed")?;
-    Ok(Standing {
+    Ok(ReputationRecord {
         legit: row.get("legit")?,
         fraud: row.get("fraud")?,
         as_of: row.get::<_, Option<i64>>("as_of")?.map(Timestamp::from_nanos),

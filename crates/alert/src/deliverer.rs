@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use bellwether_base::{Span, Timestamp};
 
 use crate::backoff::Backoff;
-use crate::{Failure, Notice, Receiver, Released, Severity, Throttle};
+use crate::{Emitted, Failure, Notice, Receiver, Severity, Throttle};
 
 /// Where notices are kept, with each receiver's place in them.
 ///
@@ -38,18 +38,18 @@ pub trait Spool {
     fn sent(&mut self, receiver: &str, id: i64) -> Result<(), Self::Error>;
 }
 
-/// When a [`Courier`] wants its next turn.
+/// When a [`Deliverer`] wants its next turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// At once: there is more.
     Again,
-    /// Then. Something new in the spool need not wake it if its receiver is away ([`Courier::away`]).
+    /// Then. Something new in the spool need not wake it if its receiver is away ([`Deliverer::away`]).
     Until(Timestamp),
     /// When something new is in the spool.
     News,
 }
 
-/// What a [`Courier`] keeps to.
+/// What a [`Deliverer`] keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// So many notices wait at most for a receiver; the oldest beyond that are skipped.
@@ -66,7 +66,7 @@ impl Default for Limits {
     }
 }
 
-/// What a [`Courier`] did since its start.
+/// What a [`Deliverer`] did since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Notices that arrived, as far as the transport can tell.
@@ -85,7 +85,7 @@ pub struct Counts {
 ///
 /// The cursor in the spool moves when a portion has arrived, and stays below what the throttle holds: after a crash things come twice
 /// rather than not at all.
-pub struct Courier<R> {
+pub struct Deliverer<R> {
     name: String,
     receiver: R,
     throttle: Option<Throttle>,
@@ -96,13 +96,13 @@ pub struct Courier<R> {
     /// The number that the spool was told last.
     told: i64,
     /// What was read and is to be sent.
-    outbox: VecDeque<Released>,
+    outbox: VecDeque<Emitted>,
     away: Option<(Timestamp, String)>,
     refusal: Option<String>,
     counts: Counts,
 }
 
-impl<R: Receiver> Courier<R> {
+impl<R: Receiver> Deliverer<R> {
     /// For the receiver that the spool knows by a name. `seed` spreads the waits of sensors and receivers.
     #[must_use]
     pub fn new(
@@ -209,7 +209,7 @@ impl<R: Receiver> Courier<R> {
             }
             read = notice.id;
             match &mut self.throttle {
-                None => self.outbox.push_back(Released { first: notice.id, notice }),
+                None => self.outbox.push_back(Emitted { first: notice.id, notice }),
                 // By when it came about: what waited for an absent receiver did not come too fast.
                 Some(throttle) => {
                     let at = notice.at.min(now);
@@ -256,7 +256,7 @@ impl<R: Receiver> Courier<R> {
             score: None,
             more: 0,
         };
-        self.outbox.push_back(Released { notice, first: read.saturating_add(1) });
+        self.outbox.push_back(Emitted { notice, first: read.saturating_add(1) });
     }
 
     /// Sends a portion and settles it, or says why not.

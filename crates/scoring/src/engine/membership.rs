@@ -6,27 +6,27 @@ use std::sync::Arc;
 use bellwether_base::{SlotId, Timestamp};
 use smallvec::SmallVec;
 
-use super::{Assessor, Membership, Outcome};
-use crate::account::{Account, Home};
+use super::{Membership, Outcome, ScoringEngine};
+use crate::account::{Account, RegisteredDevice};
+use crate::candidate_group::{CallFeatures, CandidateGroup, GroupKind, GroupMember};
+use crate::history::History;
 use crate::keys::Keys;
-use crate::memory::Memory;
-use crate::open::{InPool, SURE};
+use crate::open::{GroupMembership, SURE};
 use crate::outcome::MemberRow;
-use crate::pool::{Candidate, Circumstances, Pool, PoolKind};
 use crate::signals::{CAMPAIGN_MEMBER, member};
 use crate::source::Source;
 
 /// Odds below which a call that joined leaves again: a little doubt does not make it go back and forth.
 const LEAVES_BELOW: f64 = -0.7;
 
-impl Assessor {
+impl ScoringEngine {
     /// Whether the calls of a pool belong to its campaign: those in none, or all.
     pub(super) fn consider_all(
         &mut self,
         slot: SlotId,
         campaign: i64,
         members_too: bool,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some((_, pool)) = self.pools.get(slot) else { return };
@@ -41,7 +41,7 @@ impl Assessor {
             if call.is_settled || (call.campaign.is_some() && !members_too) {
                 continue;
             }
-            let around = Circumstances {
+            let around = CallFeatures {
                 specific: share_of(pool, call, specific, campaign),
                 honest: if is_spoken_for(pool, call) {
                     honest.get(&call.source).copied().unwrap_or(0.0)
@@ -76,7 +76,7 @@ impl Assessor {
     }
 
     /// A pool's campaign, or one that was parted from it if that is whose recording a call plays, or where the calls of its address belong.
-    fn nearest_of_parted(&self, candidate: &Candidate, campaign: i64) -> i64 {
+    fn nearest_of_parted(&self, candidate: &GroupMember, campaign: i64) -> i64 {
         let cluster = self.open.value(candidate.call.cast_unsigned()).and_then(|call| call.cluster);
         let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
         let source = self
@@ -90,11 +90,11 @@ impl Assessor {
     /// A call joins a campaign (there is a reason), or leaves it.
     fn decide(
         &mut self,
-        candidate: &Candidate,
+        candidate: &GroupMember,
         campaign: i64,
         odds: f64,
         why: Option<Arc<str>>,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let (call, at) = (candidate.call, candidate.at);
@@ -112,7 +112,7 @@ impl Assessor {
     }
 
     /// How far what a pool shares is nobody else's.
-    pub(super) fn specificity(&self, pool: &Pool) -> f64 {
+    pub(super) fn specificity(&self, pool: &CandidateGroup) -> f64 {
         let standing = pool.standing.and_then(|key| self.standings.find(key));
         let standing = standing.and_then(|slot| self.standings.get(slot));
         standing.map_or(1.0, |kept| kept.standing.specificity())
@@ -124,7 +124,7 @@ impl Assessor {
         slot: SlotId,
         place: u32,
         call: i64,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some((_, pool)) = self.pools.get(slot) else { return };
@@ -147,7 +147,7 @@ impl Assessor {
         }
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let specific = share_of(pool, &candidate, self.specificity(pool), campaign);
-        let around = Circumstances { specific, honest, is_fresh, is_rooted };
+        let around = CallFeatures { specific, honest, is_fresh, is_rooted };
         let crowd = pool.around(candidate.source);
         let odds = pool.affinity(&candidate, around, &crowd);
         match member {
@@ -171,9 +171,9 @@ impl Assessor {
         let both = |key: &u64| b.pools.iter().any(|other| other.key == *key);
         a.pools.iter().map(|pool| pool.key).filter(both).any(|key| {
             self.pools.value(key).is_some_and(|pool| match pool.kind {
-                PoolKind::OriginId | PoolKind::Instance | PoolKind::CallerBlock => true,
-                PoolKind::Fingerprint | PoolKind::Deployment => !a.is_from_trunk,
-                PoolKind::DialledBlock => false,
+                GroupKind::OriginId | GroupKind::Instance | GroupKind::CallerBlock => true,
+                GroupKind::Fingerprint | GroupKind::Deployment => !a.is_from_trunk,
+                GroupKind::DialledBlock => false,
             })
         })
     }
@@ -183,7 +183,7 @@ impl Assessor {
         &mut self,
         (call, at): (i64, Timestamp),
         membership: Membership,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let key = call.cast_unsigned();
@@ -276,9 +276,9 @@ impl Assessor {
     }
 
     /// Shows each pool of a call, with the call's place in it.
-    pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut Pool, u32)) {
+    pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut CandidateGroup, u32)) {
         let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
-        for InPool { key, slot, place } in pools.iter() {
+        for GroupMembership { key, slot, place } in pools.iter() {
             if let Some(pool) = self.pools.value_from_mut(slot, key) {
                 change(pool, place);
             }
@@ -288,13 +288,13 @@ impl Assessor {
 
 /// Whether anything is known of a call's address that tells of the call: a trunk's is everybody's who comes through it, and speaks for a
 /// platform, and for nobody behind it.
-fn is_spoken_for(pool: &Pool, call: &Candidate) -> bool {
-    !call.marks.is_from_trunk || matches!(pool.kind, PoolKind::Fingerprint | PoolKind::Deployment)
+fn is_spoken_for(pool: &CandidateGroup, call: &GroupMember) -> bool {
+    !call.marks.is_from_trunk || matches!(pool.kind, GroupKind::Fingerprint | GroupKind::Deployment)
 }
 
 /// How far a pool is a campaign's own. What comes through a trunk shows the trunk's platform, which is the campaign's own only if nobody
 /// else calls by it.
-fn share_of(pool: &Pool, call: &Candidate, specific: f64, campaign: i64) -> f64 {
+fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: i64) -> f64 {
     if call.marks.is_from_trunk {
         pool.dominant.filter(|(of, _)| *of == campaign).map_or(0.0, |(_, share)| (2.0 * share - 1.0).max(0.0))
     } else {
@@ -303,8 +303,8 @@ fn share_of(pool: &Pool, call: &Candidate, specific: f64, campaign: i64) -> f64 
 }
 
 /// Whether a call has roots by now: its caller may have registered there since, or become known.
-pub(super) fn has_roots(account: &Account, candidate: &Candidate, keys: &Keys, now: Timestamp) -> bool {
-    let is_there = |home: &Home| keys.address(home.source) == candidate.source;
-    let is_home = candidate.is_home || account.homes.iter().any(is_there);
+pub(super) fn has_roots(account: &Account, candidate: &GroupMember, keys: &Keys, now: Timestamp) -> bool {
+    let is_there = |home: &RegisteredDevice| keys.address(home.source) == candidate.source;
+    let is_home = candidate.is_home || account.devices.iter().any(is_there);
     account.is_rooted(is_home, candidate.platform, now)
 }

@@ -6,13 +6,13 @@ use bellwether_base::{SlotId, Timestamp};
 use bellwether_enrich::InstanceRow;
 
 use super::membership::has_roots;
-use super::{AlertRow, Assessor, CampaignRow, Membership, Outcome};
+use super::{AlertRow, CampaignRow, Membership, Outcome, ScoringEngine};
 use crate::campaign::LinkKind;
-use crate::memory::Memory;
-use crate::open::{InPool, Known, SURE};
+use crate::candidate_group::{CandidateGroup, GroupKind, PLAYS_A_RECORDING};
+use crate::history::History;
+use crate::open::{GroupMembership, Known, SURE};
 use crate::outcome::LinkRow;
-use crate::pool::{PLAYS_A_RECORDING, Pool, PoolKind};
-use crate::standing::{Layer, Subject};
+use crate::reputation_record::{Layer, Subject};
 use crate::{AlertKind, Severity};
 
 /// Share of the answered calls of a pool that belong to one campaign, from which on the rest does too.
@@ -21,13 +21,13 @@ const DOMINATES: f64 = 0.6;
 /// Letters of a campaign's name: none that are taken for others when read out.
 const LETTERS: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzx";
 
-impl Assessor {
+impl ScoringEngine {
     /// The pool of a kind and key; its name is made only where it is not there.
     pub(super) fn pool(
         &mut self,
-        (kind, key): (PoolKind, u64),
+        (kind, key): (GroupKind, u64),
         name: &dyn Fn() -> String,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> SlotId {
         if let Some(slot) = self.pools.slot(key) {
@@ -36,9 +36,9 @@ impl Assessor {
         }
         let name = name();
         // What has a standing is known by one key as a pool and as a subject.
-        let standing = matches!(kind, PoolKind::Fingerprint | PoolKind::Deployment).then_some(key);
+        let standing = matches!(kind, GroupKind::Fingerprint | GroupKind::Deployment).then_some(key);
         let lead = self.keys.lead(kind, &name);
-        let mut pool = Pool::new(kind, name, standing, lead);
+        let mut pool = CandidateGroup::new(kind, name, standing, lead);
         let campaign = self.leads.value(lead).copied();
         if let Some(campaign) = campaign.filter(|campaign| self.is_running(*campaign, memory, out)) {
             pool.leads_to(campaign);
@@ -49,7 +49,7 @@ impl Assessor {
     pub(super) fn campaign_slot(
         &mut self,
         campaign: i64,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<SlotId> {
         let key = campaign.cast_unsigned();
@@ -68,7 +68,7 @@ impl Assessor {
     }
 
     /// Whether a campaign goes on: one that made no call for long is over.
-    fn is_running(&mut self, campaign: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) -> bool {
+    fn is_running(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) -> bool {
         let (now, ends_after) = (self.now, self.settings.campaigns.ends_after);
         let slot = self.campaign_slot(campaign, memory, out);
         let campaign = slot.and_then(|slot| self.campaigns.get(slot));
@@ -78,7 +78,7 @@ impl Assessor {
     pub(super) fn campaign_name(
         &mut self,
         campaign: i64,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<Arc<str>> {
         let slot = self.campaign_slot(campaign, memory, out)?;
@@ -100,7 +100,7 @@ impl Assessor {
         &mut self,
         call: i64,
         (campaign, strength, why): (i64, f64, String),
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
@@ -113,7 +113,7 @@ impl Assessor {
     }
 
     /// Looks at a pool again if there is enough news.
-    pub(super) fn look_if_due(&mut self, slot: SlotId, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn look_if_due(&mut self, slot: SlotId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let (fewest, window) = (self.settings.campaigns.fewest_calls, self.settings.campaigns.window);
         let Some((_, pool)) = self.pools.get(slot) else { return };
         // What an earlier run concluded of calls that are read again stands, of their pools as well.
@@ -169,7 +169,7 @@ impl Assessor {
     /// Asks what is known by now of the callers of a pool, and where its calls belong.
     fn refresh(&mut self, slot: SlotId) {
         if let Some((_, pool)) = self.pools.get(slot) {
-            self.foresee_calls(pool);
+            self.prefetch_calls(pool);
         }
         let (callers, members, keys, now) = (&self.callers, &self.members, &self.keys, self.now);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
@@ -190,10 +190,10 @@ impl Assessor {
         let kinds = if self.specificity(pool) > 0.3 { settings.kinds.0 } else { settings.kinds.1 };
         // Numbers of one block are called by honest people too, unless they are dialled in turn.
         let is_campaign = pool.pattern.is_campaign(settings.fewest_calls, kinds)
-            && (pool.kind != PoolKind::DialledBlock || pool.pattern.has(LinkKind::Sequence));
+            && (pool.kind != GroupKind::DialledBlock || pool.pattern.has(LinkKind::Sequence));
         let dominant = pool
             .dominant
-            .filter(|(_, share)| pool.kind != PoolKind::DialledBlock && *share >= DOMINATES)
+            .filter(|(_, share)| pool.kind != GroupKind::DialledBlock && *share >= DOMINATES)
             .map(|(campaign, _)| campaign);
         (is_campaign, dominant)
     }
@@ -227,7 +227,7 @@ impl Assessor {
         &mut self,
         by: &str,
         first: i64,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<i64> {
         let campaign = self.keys.campaign(by, first);
@@ -258,7 +258,7 @@ impl Assessor {
     }
 
     /// Tells of a campaign once it has links and calls; once more when a label confirms it.
-    pub(super) fn announce(&mut self, campaign: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn announce(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
         if row.calls == 0 {
@@ -290,7 +290,7 @@ impl Assessor {
         &mut self,
         campaign: i64,
         link: LinkRow,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
@@ -310,7 +310,7 @@ impl Assessor {
         &mut self,
         (call, at): (i64, Timestamp),
         campaign: i64,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> i64 {
         let Some((other, _)) = self.member(call).filter(|(of, _)| *of != campaign) else {
@@ -339,7 +339,7 @@ impl Assessor {
         a: i64,
         b: i64,
         why: &str,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> i64 {
         let slots = (self.campaign_slot(a, memory, out), self.campaign_slot(b, memory, out));
@@ -391,7 +391,7 @@ impl Assessor {
     }
 
     /// A call's process or device is named.
-    pub(super) fn named(&mut self, row: &InstanceRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn named(&mut self, row: &InstanceRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let id = row.subject;
         let Some(call) = self.opened(id) else { return };
         let first = call.pools.iter().next();
@@ -407,23 +407,23 @@ impl Assessor {
                 call.subjects.push(known);
             }
         }
-        let candidate = first.and_then(|InPool { key, slot, place }| {
+        let candidate = first.and_then(|GroupMembership { key, slot, place }| {
             self.pools.value_from(slot, key)?.find(place, id).copied()
         });
         if let Some(candidate) = self.open.slot(id.cast_unsigned()).zip(candidate) {
-            self.enter_pool((PoolKind::Instance, key), &|| name.clone(), candidate, memory, out);
+            self.enter_pool((GroupKind::Instance, key), &|| name.clone(), candidate, memory, out);
         }
     }
 }
 
-fn words(kind: PoolKind, name: &str) -> String {
+fn words(kind: GroupKind, name: &str) -> String {
     let what = match kind {
-        PoolKind::Fingerprint => "the platform",
-        PoolKind::Deployment => "the deployment",
-        PoolKind::Instance => "the process or device",
-        PoolKind::OriginId => "the origin of their tokens,",
-        PoolKind::CallerBlock => "a block of callers' numbers,",
-        PoolKind::DialledBlock => "the block of numbers dialled,",
+        GroupKind::Fingerprint => "the platform",
+        GroupKind::Deployment => "the deployment",
+        GroupKind::Instance => "the process or device",
+        GroupKind::OriginId => "the origin of their tokens,",
+        GroupKind::CallerBlock => "a block of callers' numbers,",
+        GroupKind::DialledBlock => "the block of numbers dialled,",
     };
     format!("{what} {name}")
 }

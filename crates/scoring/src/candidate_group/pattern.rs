@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use super::{Candidate, FEWEST_IN_TURN, LONG, SHORT};
-use crate::actor::{Fate, unevenness};
+use super::{GroupMember, LONG, MIN_IN_TURN, SHORT};
+use crate::call_history::{CallResult, unevenness};
 use crate::campaign::LinkKind;
-use crate::clocks::{HonestRates, Rate};
-use crate::places::{Places, distinct};
+use crate::clocks::{BaselineClockRates, Rate};
+use crate::stack_index::{StackIndex, distinct};
 
 /// What the calls of a pool have in common beside what makes it one.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -48,9 +48,9 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(calls: &[&Candidate]) -> Self {
+    fn of(calls: &[&GroupMember]) -> Self {
         let mut tally = Self::default();
-        let (mut callers, mut sources) = (Places::<256>::new(), Places::<256>::new());
+        let (mut callers, mut sources) = (StackIndex::<256>::new(), StackIndex::<256>::new());
         let mut has_renamed = false;
         for (place, c) in calls.iter().enumerate() {
             let is = |is: bool| usize::from(is);
@@ -61,8 +61,8 @@ impl Tally {
             tally.sequential += is(c.marks.is_sequential);
             tally.prompts += is(c.marks.is_prompt);
             tally.labels += is(c.marks.label == Some(true));
-            tally.ended += is(c.fate != Fate::Open);
-            let is_answered = c.fate == Fate::Answered;
+            tally.ended += is(c.fate != CallResult::Open);
+            let is_answered = c.fate == CallResult::Answered;
             tally.answered += is(is_answered);
             tally.short += is(is_answered && c.secs < SHORT);
             tally.long += is(is_answered && c.secs >= LONG);
@@ -90,7 +90,7 @@ impl Tally {
     }
 
     /// People's programs have many names; one address's program has one.
-    fn count_names(&mut self, calls: &[&Candidate]) {
+    fn count_names(&mut self, calls: &[&GroupMember]) {
         let of_no_trunk = calls.iter().filter(|c| !c.marks.is_from_trunk);
         let mut names: Vec<(u64, u32)> = of_no_trunk.map(|c| (c.source, c.agent)).collect();
         names.sort_unstable();
@@ -102,27 +102,27 @@ impl Tally {
 }
 
 /// Calls whose clock is known without which none is shared, and addresses and callers that they must come from.
-const FEWEST_PACED: usize = 6;
-const FEWEST_PLACES: usize = 3;
+const MIN_PACED: usize = 6;
+const MIN_PLACES: usize = 3;
 
 /// The media clock of nearly all calls whose clock is known, and how many those are, where several addresses and numbers show it and hardly
 /// anybody honest does.
-fn shared_clock(all: &[&Candidate], honest: &HonestRates) -> Option<(Rate, usize)> {
+fn shared_clock(all: &[&GroupMember], honest: &BaselineClockRates) -> Option<(Rate, usize)> {
     let paced = all.iter().copied().filter(|c| c.clock.is_some() && !c.marks.is_from_trunk);
     let count = paced.clone().count();
-    if count < FEWEST_PACED {
+    if count < MIN_PACED {
         return None;
     }
     let mean = Rate::mean(paced.clone().filter_map(|c| c.clock))?;
-    let same: Vec<&Candidate> = paced.filter(|c| c.clock.is_some_and(|clock| clock.agrees(mean))).collect();
+    let same: Vec<&GroupMember> = paced.filter(|c| c.clock.is_some_and(|clock| clock.agrees(mean))).collect();
     let agree = same.len();
     let places = distinct(&same, |c| c.source).min(distinct(&same, |c| c.caller));
-    (agree * 10 >= count * 9 && places >= FEWEST_PLACES && honest.is_rare(mean)).then_some((mean, agree))
+    (agree * 10 >= count * 9 && places >= MIN_PLACES && honest.is_rare(mean)).then_some((mean, agree))
 }
 
 impl Pattern {
     /// What calls, oldest first, have in common.
-    pub(super) fn of(all: &[&Candidate], honest: &HonestRates) -> Self {
+    pub(super) fn of(all: &[&GroupMember], honest: &BaselineClockRates) -> Self {
         let t = Tally::of(all);
         let calls = t.calls;
         let clock = shared_clock(all, honest);
@@ -141,7 +141,7 @@ impl Pattern {
             (LinkKind::Neighbours, t.neighbours >= 3 && is_share(t.neighbours, 0.4)),
             (LinkKind::ImpossibleNumbers, t.impossible >= 3 && is_share(t.impossible, 0.3)),
             (LinkKind::Tokens, t.bad_tokens >= 3 && is_share(t.bad_tokens, 0.3)),
-            (LinkKind::Sequence, t.sequential >= FEWEST_IN_TURN as usize && is_share(t.sequential, 0.3)),
+            (LinkKind::Sequence, t.sequential >= MIN_IN_TURN as usize && is_share(t.sequential, 0.3)),
             (LinkKind::ShortCalls, are_short),
             (LinkKind::Unanswered, t.ended >= 10 && t.answered * 4 <= t.ended && t.answered > 0),
             (LinkKind::Prompt, t.prompts >= 3 && is_share(t.prompts, 0.1)),

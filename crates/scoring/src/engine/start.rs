@@ -6,20 +6,20 @@ use bellwether_base::{SlotId, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
-use super::{Assessor, Caller, LEADS, Outcome, STRANGERS};
+use super::{Caller, LEADS, Outcome, ScoringEngine, UNREGISTERED};
 use crate::Finding;
-use crate::actor::{Deed, Fate, LOOKS_BACK, OF_CALLERS};
+use crate::call_history::{CallEvent, CallResult, LOOKS_BACK, OF_CALLERS};
+use crate::candidate_group::{GroupKind, GroupMember, Marks};
+use crate::history::{History, Judged, PastCall, Stage};
 use crate::keys::Names;
-use crate::memory::{Judged, Memory, PastCall, Stage};
-use crate::open::{Heard, InPool, InPools, Known, OpenCall, SURE};
+use crate::open::{GroupMembership, GroupMemberships, Heard, Known, OpenCall, SURE};
 use crate::platform::Platform;
-use crate::pool::{Candidate, Marks, PoolKind};
+use crate::reputation_record::{Layer, ReputationRecord, Reputed, Subject};
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
 use crate::source::{Signed, count};
-use crate::standing::{Layer, Reputed, Standing, Subject};
 
-impl Assessor {
-    pub(super) fn call(&mut self, row: &CallRow, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+impl ScoringEngine {
+    pub(super) fn call(&mut self, row: &CallRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.advance(row.started_at);
         // Whoever calls for help is not looked at, and leaves no trace in what others are judged by.
         if row.traits.is_emergency {
@@ -28,13 +28,13 @@ impl Assessor {
         self.warm_up(row.started_at, memory);
         let judged = memory.judged(row.call, row.started_at);
         self.begin(row, judged, memory, out);
-        if self.foreseen.front().is_some_and(|names| names.call == row.call) {
-            self.foreseen.pop_front();
+        if self.prefetched.front().is_some_and(|names| names.call == row.call) {
+            self.prefetched.pop_front();
         }
     }
 
     /// Looks at the calls of the window before this run, so that it judges as if it had seen them.
-    fn warm_up(&mut self, at: Timestamp, memory: &mut dyn Memory) {
+    fn warm_up(&mut self, at: Timestamp, memory: &mut dyn History) {
         if std::mem::replace(&mut self.is_warm, true) {
             return;
         }
@@ -86,7 +86,7 @@ impl Assessor {
         &mut self,
         row: &CallRow,
         judged: Option<Judged>,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let now = row.started_at;
@@ -98,7 +98,7 @@ impl Assessor {
         let Names { caller, callee, source, agent, fingerprint, .. } = names;
         let neighbourhood = names.dialled_block as u32;
         let line = row.traits.callee_line.unwrap_or(u16::MAX);
-        let deed = Deed {
+        let deed = CallEvent {
             call: row.call,
             at: now,
             caller: caller as u32,
@@ -108,7 +108,7 @@ impl Assessor {
             neighbourhood,
             line,
             secs: 0,
-            fate: Fate::Open,
+            fate: CallResult::Open,
         };
         let (subjects, standings, platform_calls) = self.standings_of(row, &names, memory, out);
         let platform = self.platform(row, names.platform_and_agent(), memory);
@@ -222,8 +222,8 @@ impl Assessor {
             places: (in_caller, in_source),
             caller_at: caller_slot,
             source_at: source_slot,
-            pools: InPools::default(),
-            fate: Fate::Open,
+            pools: GroupMemberships::default(),
+            fate: CallResult::Open,
             is_over: false,
             secs: 0,
             heard: Heard::default(),
@@ -257,7 +257,7 @@ impl Assessor {
             self.recall_member(row.call, member, memory, out);
         }
         if !is_rooted && !is_scanner {
-            let candidate = Candidate {
+            let candidate = GroupMember {
                 call: row.call,
                 at: now,
                 caller,
@@ -268,7 +268,7 @@ impl Assessor {
                 neighbourhood,
                 line,
                 secs: 0,
-                fate: Fate::Open,
+                fate: CallResult::Open,
                 marks,
                 platform: row.fingerprint,
                 is_home,
@@ -284,11 +284,12 @@ impl Assessor {
         self.tell(row.call, out);
     }
 
-    /// Who is named in a call: known since it was foreseen, or worked out now.
+    /// Who is named in a call: known since it was prefetched, or worked out now.
     fn names(&self, row: &CallRow) -> Names {
-        // Calls of before this run are never foreseen, though one of them may be read again.
-        let foreseen = self.foreseen.front().filter(|names| names.call == row.call && self.warming.is_none());
-        foreseen.copied().unwrap_or_else(|| self.keys.names(row))
+        // Calls of before this run are never prefetched, though one of them may be read again.
+        let prefetched =
+            self.prefetched.front().filter(|names| names.call == row.call && self.warming.is_none());
+        prefetched.copied().unwrap_or_else(|| self.keys.names(row))
     }
 
     /// Whether its trunk, or else its address, has a habit of signing: with this call.
@@ -313,28 +314,28 @@ impl Assessor {
         &mut self,
         row: &CallRow,
         names: &Names,
-        candidate: (SlotId, Candidate),
-        memory: &mut dyn Memory,
+        candidate: (SlotId, GroupMember),
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let fingerprint = &|| row.fingerprint.as_str().to_owned();
-        self.enter_pool((PoolKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
+        self.enter_pool((GroupKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
         let deployment = &|| row.deployment.clone();
-        self.enter_pool((PoolKind::Deployment, names.deployment), deployment, candidate, memory, out);
+        self.enter_pool((GroupKind::Deployment, names.deployment), deployment, candidate, memory, out);
         if let Some(attested) = row.attested.as_ref().filter(|a| a.status <= PassportStatus::Unverified)
             && let Some(origid) = &attested.origid
         {
             let (signer, status) = (attested.signer.as_deref().unwrap_or_default(), attested.status);
             let key = self.keys.origin_id(origid, signer, status);
             let origin = &|| format!("{origid} of {signer}, {}", status.name());
-            self.enter_pool((PoolKind::OriginId, key), origin, candidate, memory, out);
+            self.enter_pool((GroupKind::OriginId, key), origin, candidate, memory, out);
         }
         if let Some(block) = &row.callee_neighbourhood {
-            let key = (PoolKind::DialledBlock, names.dialled_block);
+            let key = (GroupKind::DialledBlock, names.dialled_block);
             self.enter_pool(key, &|| block.clone(), candidate, memory, out);
         }
         if let Some(block) = &row.traits.caller_neighbourhood {
-            let key = (PoolKind::CallerBlock, names.caller_block);
+            let key = (GroupKind::CallerBlock, names.caller_block);
             self.enter_pool(key, &|| block.clone(), candidate, memory, out);
         }
     }
@@ -342,17 +343,17 @@ impl Assessor {
     /// A call that stands at a place of the table of open calls enters a pool.
     pub(super) fn enter_pool(
         &mut self,
-        (kind, key): (PoolKind, u64),
+        (kind, key): (GroupKind, u64),
         name: &dyn Fn() -> String,
-        (open, candidate): (SlotId, Candidate),
-        memory: &mut dyn Memory,
+        (open, candidate): (SlotId, GroupMember),
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let slot = self.pool((kind, key), name, memory, out);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         let place = pool.add(candidate);
         let campaign = self.open.get_mut(open).and_then(|(_, call)| {
-            call.pools.push(InPool { key, slot, place });
+            call.pools.push(GroupMembership { key, slot, place });
             call.membership.as_ref().map(|m| m.campaign)
         });
         // A pool before this one may have brought it into a campaign.
@@ -373,11 +374,11 @@ impl Assessor {
         caller: u64,
         name: &str,
         now: Timestamp,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
     ) -> SlotId {
         let slot = match self.callers.slot(caller) {
             Some(slot) => slot,
-            None => self.callers.insert(caller, caller, Caller::default(), STRANGERS, now).0,
+            None => self.callers.insert(caller, caller, Caller::default(), UNREGISTERED, now).0,
         };
         self.callers.mark_used(slot);
         // Not for the calls before a run: there may be very many, and whoever calls again is asked for then.
@@ -386,11 +387,11 @@ impl Assessor {
             && !std::mem::replace(&mut of.is_asked, true)
         {
             // It may have registered before it called.
-            let homes = std::mem::take(&mut of.account.homes);
+            let devices = std::mem::take(&mut of.account.devices);
             of.account = memory.account(name, now);
-            homes.into_iter().for_each(|home| of.account.lives(home));
-            if !of.account.homes.is_empty() {
-                self.resides(slot);
+            devices.into_iter().for_each(|home| of.account.add_device(home));
+            if !of.account.devices.is_empty() {
+                self.mark_registered(slot);
             }
         }
         slot
@@ -410,7 +411,7 @@ impl Assessor {
     }
 
     /// Where that stands which structure shows of a call's platform; nowhere if nobody is asked for it.
-    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn Memory) -> Option<SlotId> {
+    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn History) -> Option<SlotId> {
         let slot = self.platforms.slot(key);
         let known = slot.and_then(|slot| self.platforms.get(slot));
         let platform =
@@ -438,7 +439,7 @@ impl Assessor {
         &mut self,
         row: &CallRow,
         names: &Names,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4], u64) {
         let now = row.started_at;
@@ -467,7 +468,7 @@ impl Assessor {
         if let Some(labels) = labels.filter(|labels| !labels.is_empty())
             && let Some(of) = reputed.get_mut(Layer::Origin as usize)
         {
-            *of = Some(Standing::default().at(now, labels, &self.settings.reputation));
+            *of = Some(ReputationRecord::default().at(now, labels, &self.settings.reputation));
         }
         (known, reputed, calls)
     }

@@ -6,19 +6,19 @@ use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{ContentHasher, LruTable, Timestamp};
 use smallvec::SmallVec;
 
-use super::{Assessor, Outcome};
-use crate::bands::Bands;
-use crate::memory::Memory;
-use crate::open::{InPool, Membership, SURE};
-use crate::places::distinct;
-use crate::pool::{PLAYS_A_RECORDING, PoolKind};
+use super::{Outcome, ScoringEngine};
+use crate::candidate_group::{GroupKind, PLAYS_A_RECORDING};
+use crate::history::History;
+use crate::open::{GroupMembership, Membership, SURE};
+use crate::prompt_index::PromptIndex;
+use crate::stack_index::distinct;
 use crate::{LinkKind, LinkRow};
 
 /// Bits in which two prints of one recording differ at most; two voices differ in some 80 of 192.
 const SAME: u32 = 38;
 
 /// Calls remembered of one recording.
-const MOST_CALLS: usize = 48;
+const MAX_CALLS: usize = 48;
 
 /// Callers and called that one recording needs to make a campaign.
 const FEWEST: usize = 3;
@@ -50,7 +50,7 @@ pub(super) struct Heard {
 /// Recordings by parts of their prints.
 pub(super) struct Prompts {
     clusters: LruTable<u64, Cluster, 1>,
-    bands: Bands,
+    bands: PromptIndex,
     /// Those that have a campaign.
     of_campaigns: BTreeSet<u64>,
     /// The latest identity: never 0.
@@ -61,7 +61,7 @@ impl Prompts {
     pub(super) fn new(capacity: usize, hasher: ContentHasher) -> Self {
         Self {
             clusters: LruTable::new(capacity),
-            bands: Bands::new(capacity, hasher),
+            bands: PromptIndex::new(capacity, hasher),
             of_campaigns: BTreeSet::new(),
             latest: 0,
         }
@@ -82,9 +82,9 @@ impl Prompts {
         is_first.then_some(print)
     }
 
-    /// Brings near what prints will be looked for by: see [`super::foresight`].
-    pub(super) fn foresee(&self, prints: &[OpeningPrint]) {
-        self.bands.foresee(prints);
+    /// Brings near what prints will be looked for by: see [`super::prefetching`].
+    pub(super) fn prefetch(&self, prints: &[OpeningPrint]) {
+        self.bands.prefetch(prints);
     }
 
     fn get(&self, id: u64) -> Option<&Cluster> {
@@ -165,13 +165,13 @@ impl Prompts {
     }
 }
 
-impl Assessor {
+impl ScoringEngine {
     /// A call's voice was heard to begin.
     pub(super) fn hear(
         &mut self,
         id: i64,
         print: OpeningPrint,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let now = self.now;
@@ -192,13 +192,13 @@ impl Assessor {
         let has_history =
             self.callers.value_from(caller_at, caller).is_some_and(|of| of.account.has_history(at));
         let mut shares = [0; 4];
-        for InPool { key, slot, .. } in pools.iter() {
+        for GroupMembership { key, slot, .. } in pools.iter() {
             let kind = self.pools.value_from(slot, key).map(|pool| pool.kind);
             let place = match kind {
-                Some(PoolKind::Fingerprint) => 0,
-                Some(PoolKind::Deployment) => 1,
-                Some(PoolKind::OriginId) => 2,
-                Some(PoolKind::Instance) => 3,
+                Some(GroupKind::Fingerprint) => 0,
+                Some(GroupKind::Deployment) => 1,
+                Some(GroupKind::OriginId) => 2,
+                Some(GroupKind::Instance) => 3,
                 _ => continue,
             };
             if let Some(share) = shares.get_mut(place) {
@@ -209,7 +209,7 @@ impl Assessor {
         let cluster_id = self.prompts.cluster(print, now);
         let Some(cluster) = self.prompts.get_mut(cluster_id) else { return };
         cluster.count += 1;
-        if cluster.calls.len() == MOST_CALLS {
+        if cluster.calls.len() == MAX_CALLS {
             cluster.calls.remove(0);
         }
         cluster.calls.push(heard);
@@ -274,7 +274,7 @@ impl Assessor {
         }
         self.announce(campaign, memory, out);
         // Now and then, as the recording is known better.
-        if count.is_power_of_two() && count as usize >= super::parting::FEWEST {
+        if count.is_power_of_two() && count as usize >= super::split::FEWEST {
             self.part_or_join(campaign, memory, out);
         }
     }

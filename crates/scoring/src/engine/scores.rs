@@ -3,14 +3,14 @@
 use bellwether_base::Timestamp;
 use bellwether_enrich::DeviceVerdict;
 
-use super::{AlertRow, Assessor, Outcome, ScoreRow};
-use crate::memory::{Memory, Stage};
+use super::{AlertRow, Outcome, ScoreRow, ScoringEngine};
+use crate::history::{History, Stage};
 use crate::open::{Lesson, OpenCall, Told};
 use crate::score::Finding;
 use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY};
 use crate::{AlertKind, Disposition, Scorecard, Severity};
 
-impl Assessor {
+impl ScoringEngine {
     /// What was found of the device that made a call. Answers the signal, for a call that is closed.
     pub fn device(
         &mut self,
@@ -98,7 +98,7 @@ impl Assessor {
         out.extend(alert);
     }
 
-    pub(super) fn close_due(&mut self, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn close_due(&mut self, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         while self.over.front().is_some_and(|(at, _)| *at < self.now) {
             if let Some((_, call)) = self.over.pop_front() {
                 self.close(call, memory, out);
@@ -107,7 +107,7 @@ impl Assessor {
     }
 
     /// Nothing more is expected of a call: it teaches what it has to, and is forgotten.
-    pub(super) fn close(&mut self, id: i64, memory: &mut dyn Memory, out: &mut Vec<Outcome>) {
+    pub(super) fn close(&mut self, id: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.tell(id, out);
         let key = id.cast_unsigned();
         let Some(slot) = self.open.slot(key) else { return };
@@ -123,7 +123,7 @@ impl Assessor {
         &mut self,
         call: i64,
         lesson: Option<Lesson>,
-        memory: &mut dyn Memory,
+        memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some(lesson) = lesson else { return };
