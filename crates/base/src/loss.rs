@@ -1,23 +1,23 @@
 use crate::Counters;
 
-/// How much a loss costs.
+/// The cost of a loss.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LossKind {
     /// A captured frame that reached no analysis: `captured = delivered + sum of these`.
     Frame,
-    /// Traffic that never reached the sensor, as far as somebody else counted it.
+    /// Traffic that never reached the sensor, as far as another component counted it.
     Missed,
-    /// Frames were delivered, but part of what they carried could not be used.
+    /// Frames were delivered, but part of their content could not be used.
     Partial,
-    /// Nothing is lost; the fact weakens what is concluded from time or order.
+    /// No loss; the event weakens conclusions about time or order.
     Notice,
 }
 
 macro_rules! losses {
     ($($variant:ident $name:literal $kind:ident $cause:literal $remedy:literal;)*) => {
-        /// Everything that can keep traffic from being analysed, each by its own name.
+        /// Every reason for which traffic may not be analysed, each with its own name.
         ///
-        /// `docs/losses.md` is the user's table of these; a test holds the two together.
+        /// `docs/losses.md` is the user's table of these; a test compares both.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         #[repr(u8)]
         pub enum Loss {
@@ -28,25 +28,25 @@ macro_rules! losses {
             /// Every loss, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name in reports and in the database.
+            /// Name in reports and in the database.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it costs.
+            /// The cost of the loss.
             #[must_use]
             pub const fn kind(self) -> LossKind {
                 match self { $(Self::$variant => LossKind::$kind,)* }
             }
 
-            /// Why it happens, for a person.
+            /// The cause, for a person.
             #[must_use]
             pub const fn cause(self) -> &'static str {
                 match self { $(Self::$variant => $cause,)* }
             }
 
-            /// What to do about it.
+            /// The remedy, for a person.
             #[must_use]
             pub const fn remedy(self) -> &'static str {
                 match self { $(Self::$variant => $remedy,)* }
@@ -194,14 +194,15 @@ losses! {
 }
 
 impl Loss {
-    /// The loss of this name.
+    /// The loss with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|loss| loss.name() == name)
     }
 
-    /// Whether it is a time in which the sensor could not see, or not keep, what came: such a time is kept as a span, and calls of that
-    /// time say so. What one packet or one connection brings upon itself is none, or a stranger could make every call look doubtful.
+    /// True if the sensor could not receive or store traffic for a time. Such a time is stored as an
+    /// interval, and reports mark the calls within it. Losses that one packet or one connection causes for
+    /// itself do not count, or a stranger could mark every call as doubtful.
     #[must_use]
     pub const fn is_blindness(self) -> bool {
         matches!(
@@ -238,23 +239,23 @@ impl Default for Losses {
 }
 
 impl Losses {
-    /// Counts one.
+    /// Counts one loss.
     pub fn count(&mut self, loss: Loss) {
         self.add(loss, 1);
     }
 
-    /// Counts `n`.
+    /// Counts `n` losses.
     pub fn add(&mut self, loss: Loss, n: u64) {
         self.0[loss as usize] += n;
     }
 
-    /// How often it happened.
+    /// The count of a loss.
     #[must_use]
     pub fn get(&self, loss: Loss) -> u64 {
         self.0[loss as usize]
     }
 
-    /// Adds another place's counts.
+    /// Adds the counts of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
             *mine += theirs;
@@ -267,7 +268,7 @@ impl Losses {
         Loss::ALL.iter().filter(|l| l.kind() == LossKind::Frame).map(|l| self.get(*l)).sum()
     }
 
-    /// Adds these to the named counters under the kind `loss`.
+    /// Adds all counts to the named counters, under the kind `loss`.
     pub fn report(&self, counters: &mut Counters) {
         for loss in Loss::ALL {
             counters.add("loss", loss.name(), self.get(*loss));
