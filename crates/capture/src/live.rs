@@ -105,26 +105,26 @@ impl fmt::Display for LiveError {
             Self::NoStamps(name) => {
                 write!(
                     f,
-                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); leave --stamps at kernel"
+                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); use --stamps kernel"
                 )
             }
             Self::ClocksApart(name, seconds) => {
                 write!(
                     f,
-                    "the clock of {name} is {seconds} s ahead of the system's: packets of several sources are out of order, and what waits for time waits wrongly; keep it to the system's with phc2sys"
+                    "the clock of {name} is {seconds} s ahead of the system clock: packets of several sources are out of order, and timers are wrong; synchronise it with phc2sys"
                 )
             }
             Self::Down(name) => {
                 write!(
                     f,
-                    "the interface {name}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {name} up"
+                    "the interface {name}, or its link, is down; check its cable, or bring it up with: sudo ip link set {name} up"
                 )
             }
             Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
             Self::Replaced(name, why) => {
                 write!(
                     f,
-                    "the interface {name} was removed and made again; start the sensor again, since its socket cannot follow: {why}"
+                    "the interface {name} was removed and created again; restart the sensor, because its socket cannot be bound again: {why}"
                 )
             }
             Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
@@ -222,7 +222,7 @@ impl LiveCapture {
         let refused = |e: pcap::Error| match refusal(name, &e) {
             LiveError::NotPermitted(name) if options.stamps == Stamps::Nic => LiveError::Other(
                 name,
-                "time stamps of the NIC need the capability CAP_NET_ADMIN beside CAP_NET_RAW".to_owned(),
+                "timestamps of the NIC need the capability CAP_NET_ADMIN beside CAP_NET_RAW".to_owned(),
             ),
             other => other,
         };

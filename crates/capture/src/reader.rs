@@ -119,7 +119,7 @@ impl CaptureReader {
                 Ok(Self { source: Source::Blocks { format, buffer, is_compressed }, records: 0, ahead: None })
             }
             None if is_file && !is_compressed => Self::by_libpcap(path),
-            None => Err(OpenError::NotACapture(name(), "it begins like none".into())),
+            None => Err(OpenError::NotACapture(name(), "its format is not recognised".into())),
         }
     }
 

@@ -221,7 +221,7 @@ pub(crate) fn restrict(is_networked: bool) -> Result<String, String> {
         let program = filter.map_err(|e| e.to_string())?;
         seccompiler::apply_filter(&program).map_err(|e| e.to_string())?;
     }
-    Ok("system calls that it does not make are refused".to_owned())
+    Ok("unused system calls are refused".to_owned())
 }
 
 type Filter = Result<BpfProgram, seccompiler::BackendError>;

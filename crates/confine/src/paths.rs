@@ -98,7 +98,7 @@ fn restricted(lock: &Lock) -> Result<Result<String, String>, RulesetError> {
     Ok(match status.landlock {
         LandlockStatus::Available { effective_abi, kernel_abi } => {
             let version = kernel_abi.unwrap_or(effective_abi as i32);
-            Ok(format!("files outside its folders are out of reach (ABI {version})"))
+            Ok(format!("files outside its folders are not accessible (ABI {version})"))
         }
         LandlockStatus::NotEnabled => Err("the kernel has Landlock switched off (lsm= at boot)".to_owned()),
         LandlockStatus::NotImplemented => Err("the kernel has no Landlock (5.13 or later has)".to_owned()),

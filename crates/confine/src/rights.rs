@@ -15,7 +15,7 @@ pub(crate) fn empty_bounding() -> Result<(), String> {
     }
     if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false) {
         return Err(
-            "the bounding set stays, as emptying it takes CAP_SETPCAP; every other set is empty".to_owned()
+            "the bounding set is unchanged, as CAP_SETPCAP is missing; every other set is empty".to_owned()
         );
     }
     caps::clear(None, CapSet::Bounding).map_err(|e| e.to_string())

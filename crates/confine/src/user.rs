@@ -42,7 +42,7 @@ impl fmt::Display for UserError {
                 f,
                 "there is no user or group {name} in {USERS} and {GROUPS}; make one with: useradd --system {name}"
             ),
-            Self::Refused(user, e) => write!(f, "becoming the user {user} takes root: {e}"),
+            Self::Refused(user, e) => write!(f, "changing to the user {user} needs root: {e}"),
         }
     }
 }

@@ -215,7 +215,7 @@ impl Following<'_> {
                     _ if before.is_none() => return,
                     Ok(true) => {
                         if is_cut {
-                            let why = "the file before the newest ended within a record".to_owned();
+                            let why = "the file before the newest one ended inside a record".to_owned();
                             let error = LiveError::Other(growing.name.clone(), why);
                             let _ = self.news.try_send(Event::Trouble(error));
                             self.cut(&mut growing);

@@ -44,8 +44,8 @@ defects! {
     LineWithoutColon "line-without-colon" "A header line has no colon.";
     BadHeaderName "bad-header-name" "A header's name is not a token.";
     OrphanFold "orphan-fold" "A continuation line with no header to continue.";
-    TooManyHeaders "too-many-headers" "More header lines than are kept; the rest were passed over.";
-    TooManyValues "too-many-values" "A header has more values or parameters than are looked at.";
+    TooManyHeaders "too-many-headers" "More header lines than the limit; the rest was skipped.";
+    TooManyValues "too-many-values" "A header has more values or parameters than the limit.";
     NulByte "nul-byte" "A zero octet among the headers.";
     BadContentLength "bad-content-length" "Content-Length is not a number.";
     ConflictingContentLength "conflicting-content-length" "Several Content-Length headers that differ.";
