@@ -1,10 +1,10 @@
 //! Identifies devices by the background noise in the pauses of their G.711 or G.722 streams.
 //!
 //! The method is that of the device-authorisation paper, section 4. The energy of each packet of the first 30
-//! s is put into bins, and the silence is the paper's bin with the most packets. Its energy, DC offset and
-//! distribution of code words are the paper's profile ([`SilenceProfile`]). [`Pauses`] is a second profile
-//! with a better choice of packets and more features, from which device classes are learned and recognised
-//! ([`Classes`]).
+//! s is put into bins, and the silence is the paper's bin with the most packets. The paper's profile
+//! ([`SilenceProfile`]) is the energy, DC offset and distribution of code words of this silence. A second
+//! profile ([`Pauses`]) has a better choice of packets and more features. Device classes ([`Classes`]) are
+//! learned and recognised from the second one.
 //!
 //! No sample is stored, only sums and counts. This crate must never know the subscriber, call or address of a
 //! stream.

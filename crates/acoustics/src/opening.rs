@@ -35,10 +35,10 @@ const LEAST_RANGE: i32 = 40;
 
 /// Fingerprint of the first two seconds of a voice.
 ///
-/// Each bit is set if the level, or the share of zero crossings, rises at one of 96 positions 20 ms apart,
-/// counted from the first loud sample. Packetisation and the delay after the answer therefore have no effect.
-/// The method is that of Haitsma and Kalker (ISMIR 2002) with two bands in place of 33: no audio can be
-/// reconstructed from it.
+/// Bits belong to 96 positions 20 ms apart, counted from the first loud sample. A bit is set if the level, or
+/// the share of zero crossings, rises there. Packetisation and the delay after the answer therefore have no
+/// effect. The method is that of Haitsma and Kalker (ISMIR 2002) with two bands in place of 33: no audio can
+/// be reconstructed from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpeningPrint(pub [u64; 3]);
 

@@ -6,9 +6,9 @@ use crate::{Endpoint, FlowKey};
 
 /// The installation's key for every hash of data that an attacker can choose.
 ///
-/// `SipHash` replaces the standard library's hasher for two reasons. Results that reach the database (row
-/// identities) or decide an eviction (the virtual shard of a call) must be the same in every run and with
-/// every compiler. They must also be unpredictable to the sender of the traffic.
+/// `SipHash` replaces the standard library's hasher for two reasons. Some results reach the database (row
+/// identities) or decide an eviction (the virtual shard of a call): these must be equal in every run and with
+/// every compiler. All results must be unpredictable to the sender of the traffic.
 #[derive(Clone, Copy)]
 pub struct HashKey {
     k0: u64,

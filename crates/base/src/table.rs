@@ -76,8 +76,8 @@ const fn spread(hash: u32) -> u64 {
 }
 
 /// Slots in chunks that never move. A vector would hold twice its entries while it grows, and every table of
-/// every shard grows at once when a busy hour begins. Each chunk is twice as large as the previous one: the
-/// chunk directory stays in the processor's cache, and only the used part of the last chunk takes memory.
+/// every shard grows at once when a busy hour begins. Each chunk is twice as large as the previous one, so
+/// the chunk directory stays in the processor's cache. Only the used part of the last chunk takes memory.
 struct Slab<K, V> {
     chunks: Vec<Vec<Slot<K, V>>>,
     len: u32,

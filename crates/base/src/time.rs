@@ -4,8 +4,8 @@ use std::ops::{Add, Sub};
 
 /// A time of the capture source's clock: nanoseconds since the Unix epoch.
 ///
-/// It always comes from the capture (kernel, NIC or file record), never from the clock of this process, so
-/// that a replay sees the same times as the live run.
+/// The time always comes from the capture (kernel, NIC or file record), never from the clock of this process.
+/// A replay therefore sees the same times as the live run.
 ///
 /// Tables hold very many optional times. The value is stored as the distance from the earliest time plus one,
 /// so that an `Option` takes no extra space.

@@ -1,8 +1,8 @@
 //! Fits a line under gamma distributed delay, as produced by queues in series, by maximum likelihood. This
 //! comes near the lower bound of the variance where quantile lines do not.
 //!
-//! Shape and scale are estimated from the residuals of another line. Their errors hardly affect the slope:
-//! they shift all points alike, and a common shift does not change a slope (the scores are orthogonal for
+//! Shape and scale are estimated from the residuals of another line. Their errors hardly affect the slope,
+//! because they shift all points alike. A common shift does not change a slope (the scores are orthogonal for
 //! evenly spaced times).
 
 use crate::line::{MAD_TO_SD, Offsets, middle_and_deviation, residuals, select};

@@ -274,8 +274,8 @@ fn density(sorted: &[f64], level: f64) -> f64 {
     2.0 * window / spread.max(1e-9)
 }
 
-/// The 0.975 quantile of Student's t. statrs is wrong for very many degrees of freedom and hangs beyond 3e7;
-/// there the normal quantile is exact to six digits.
+/// The 0.975 quantile of Student's t distribution. The function of statrs is wrong for very many degrees of
+/// freedom and hangs beyond 3e7. There the normal quantile is exact to six digits.
 pub(crate) fn student_t_975(freedom: u32) -> f64 {
     const NORMAL_FROM: u32 = 10_000;
     if freedom < NORMAL_FROM

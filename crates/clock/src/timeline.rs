@@ -297,7 +297,7 @@ fn micros(n: u32) -> Span {
 ///
 /// A nonce that stays valid lets later refreshes pass at once, so only the first one is challenged. Some
 /// timers continue from the challenged refresh, some from the retry; the later refreshes show which of both
-/// lies on their line. The retry is chosen only if the difference is significant: a point that is always
+/// lies on their line. The retry is chosen only if the difference is significant. A point that is always
 /// moved to the best fit makes any random walk look like a line.
 fn begin_on_the_line(early: &mut [Refresh]) {
     let [first, second, later @ ..] = early else { return };
@@ -429,8 +429,8 @@ impl Running {
         Step::OnGrid
     }
 
-    /// Delay of the timer by a challenge: the time to the retry, if this refresh was accepted at once and the
-    /// line continues from the retry rather than from the challenged refresh.
+    /// Delay of the timer by a challenge: the time from the challenged refresh to its retry, else zero. It
+    /// applies if this refresh was accepted at once and the line continues from the retry.
     fn slip_us(&self, refresh: &Refresh, since: Span) -> u32 {
         let retry = micros(self.retry_us);
         if retry <= LONG_RETRY || refresh.retried_at.is_some() {

@@ -124,7 +124,7 @@ pub enum Handed {
 
 /// Changes the owner of a file that root created.
 ///
-/// Links are not followed, and a file with several names is refused: in a folder that the user can write to,
+/// Links are not followed, and a file with several names is refused. In a folder that the user can write to,
 /// either could stand for another user's file.
 ///
 /// The file is not opened for reading: closing it would release every lock of this process on it (fcntl(2)),

@@ -30,8 +30,8 @@ fn sipp(tag: &[u8], call_id: &[u8]) -> Option<Evidence> {
     Some(Evidence { counter, ..Evidence::new("sipp", text(process) + &text(host)) })
 }
 
-/// SIPVicious: the tag is the hexadecimal form of a text that starts with the target's address and port in
-/// hexadecimal digits, an octet 1, and a random number. The instance is the target of the scan.
+/// SIPVicious: the tag is the hexadecimal form of a text. The text starts with the target's address and port
+/// in hexadecimal digits, an octet 1, and a random number. The instance is the target of the scan.
 fn sipvicious(tag: &[u8]) -> Option<Evidence> {
     if tag.len() < 28 || tag.len() > 128 {
         return None;

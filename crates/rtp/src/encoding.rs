@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Encoding names in their registered spelling, sorted by lower case: the IANA registry of RTP Payload Format
-/// Media Types, and a few unregistered names that are in use.
+/// Encoding names in their registered spelling, sorted by lower case. The source is the IANA registry of RTP
+/// Payload Format Media Types, with a few unregistered names that are in use.
 const NAMES: [&str; 141] = [
     "1d-interleaved-parityfec",
     "AAL2-G726-16",
@@ -154,8 +154,8 @@ pub fn known_encoding(spelled: &str) -> Option<&'static str> {
     NAMES.binary_search_by(order).ok().and_then(|place| NAMES.get(place)).copied()
 }
 
-/// The canonical spelling of an encoding name, whose case has no meaning (RFC 8866 section 6.6, RFC 4855
-/// section 3): the registered spelling, or lower case for an unregistered name.
+/// The canonical spelling of an encoding name: the registered one, or lower case for an unregistered name.
+/// The case has no meaning (RFC 8866 section 6.6, RFC 4855 section 3).
 #[must_use]
 pub fn encoding_name(spelled: &str) -> Cow<'static, str> {
     known_encoding(spelled).map_or_else(|| Cow::Owned(spelled.to_ascii_lowercase()), Cow::Borrowed)

@@ -26,8 +26,9 @@ const MAX_BACKWARD: Span = Span::from_secs(2);
 
 /// Decodes frames just enough to find the owning shard, and sends them to its worker.
 ///
-/// State without a single owner stays here, on the one thread that sees all frames: fragments, because only
-/// the first one has ports, and TCP streams, because one stream carries messages of many calls.
+/// State without a single owner stays here, on the one thread that sees all frames. Fragments belong to it
+/// because only the first one has ports. TCP streams belong to it because one stream carries messages of many
+/// calls.
 pub(crate) struct Dispatcher {
     pub(crate) epochs: Epochs,
     fragments: FragmentPool,

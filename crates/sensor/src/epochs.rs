@@ -15,8 +15,8 @@ pub(crate) const LAG: usize = 8;
 const MAX_ITEMS: usize = 2048;
 const MAX_BYTES: usize = 256 * 1024;
 
-/// Longest epoch while controls are in flight, so that they are not late for the media that they describe: a
-/// slow capture would take minutes to fill an epoch.
+/// Longest epoch while controls are in flight. A slow capture would take minutes to fill an epoch, and the
+/// controls would be late for the media that they describe.
 const MAX_SPAN: Span = Span::from_millis(50);
 
 /// Longest delay of controls in capture time after their epoch, independent of the number of packets.

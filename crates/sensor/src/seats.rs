@@ -58,10 +58,9 @@ impl<C> Seats<C> {
 
     /// Admits a connection.
     ///
-    /// If the limit is reached, the oldest connection without any message is evicted. Without such a
-    /// connection, the longest idle one of the source with the most connections is evicted, if that source
-    /// has more than the new one would have. A flood therefore evicts its own connections, and an active
-    /// agent stays connected.
+    /// At the limit, the oldest connection without any message is evicted. If all have sent messages, the
+    /// source with the most connections loses its longest idle one, provided that it has more than the new
+    /// source would have. A flood therefore evicts its own connections, and an active agent stays connected.
     pub(crate) fn admit(&mut self, place: Place, connection: C) -> Admission<C> {
         let of_place = self.of(place);
         let victim = if of_place >= MAX_OF_SOURCE {

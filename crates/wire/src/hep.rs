@@ -1,5 +1,7 @@
-//! The Homer Encapsulation Protocol: SBCs, proxies and PBXs send captured messages in it where no mirror port
-//! exists (HEP version 3 specification revision 12; versions 1 and 2 as written by Kamailio's siptrace).
+//! The Homer Encapsulation Protocol (HEP). SBCs, proxies and PBXs send captured messages in it where no
+//! mirror port exists.
+//!
+//! Sources: HEP version 3 specification, revision 12; versions 1 and 2 as written by Kamailio's siptrace.
 
 use std::borrow::Cow;
 use std::io::Read;

@@ -1,5 +1,7 @@
-//! Decodes captured frames down to UDP datagrams and TCP stream bytes: link layers, VLAN tags, MPLS labels,
-//! tunnels, IP, fragments, UDP, TCP, WebSocket frames, and the envelopes of the Homer Encapsulation Protocol.
+//! Decodes captured frames down to UDP datagrams and TCP stream bytes.
+//!
+//! Layers: link types, VLAN tags, MPLS labels, tunnels, IP, fragments, UDP, TCP, WebSocket frames, and the
+//! envelopes of the Homer Encapsulation Protocol.
 //!
 //! This crate must never know the content of a datagram: no SIP, no RTP, no ports except those of tunnels.
 //! Unreadable input becomes a named [`Loss`](bellwether_base::Loss); memory is bounded.
