@@ -202,7 +202,7 @@ impl Loss {
 
     /// True if the sensor could not receive or store traffic for a time. Such a time is stored as an
     /// interval, and reports mark the calls within it. Losses that one packet or one connection causes for
-    /// itself do not count, or a stranger could mark every call as doubtful.
+    /// itself do not count, or an attacker could mark every call as doubtful.
     #[must_use]
     pub const fn is_blindness(self) -> bool {
         matches!(

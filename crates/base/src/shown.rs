@@ -1,7 +1,7 @@
 //! Harmless display of text that traffic controls: the one module that tables, logs, alerts and files rely
 //! on.
 //!
-//! A stranger chooses Call-IDs, user agents, hosts and header names. Some characters move the cursor, change
+//! Senders choose Call-IDs, user agents, hosts and header names. Some characters move the cursor, change
 //! the writing direction, hide other characters, or start a line that looks like program output. Text
 //! therefore leaves the program only as a [`Shown`].
 

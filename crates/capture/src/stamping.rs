@@ -13,7 +13,7 @@ const TRIES: u32 = 5;
 /// Largest deviation between two samples that is no step, beyond the deviation explained by the rate.
 const STEP: Span = Span::from_millis(4);
 
-/// Largest deviation from one second of a leap second; the kernel's leap state must agree.
+/// Largest difference between a leap second's step and one second; the kernel's leap state must agree too.
 const LEAP: Span = Span::from_millis(100);
 
 /// Interval over which the rate is measured.

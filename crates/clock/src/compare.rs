@@ -10,7 +10,7 @@ pub enum Verdict {
     Same,
     /// The rates differ by more than chance and drift allow.
     Different,
-    /// The refreshes do not decide.
+    /// The refreshes do not show which.
     CannotTell,
 }
 

@@ -11,7 +11,7 @@ pub enum Discipline {
     Restart,
     /// Each interval is random.
     Randomised,
-    /// The refreshes do not decide.
+    /// The refreshes do not show which.
     Undetermined,
 }
 
