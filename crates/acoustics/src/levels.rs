@@ -1,6 +1,6 @@
-//! Energy bins. The paper (section 4.2) has one bin below 1e-9 and 20 bins of equal width up to 1e-4. Nearly
-//! all devices fall into the first of the 20, and some softphones above the last. The first is therefore
-//! divided in steps of 2 dB, and the scale continues above the ceiling in such steps.
+//! Energy bins. The paper (Sengar 2014, section 4.2) has one bin below 1e-9 and 20 bins of equal width up to
+//! 1e-4. Nearly all devices fall into the first of the 20, and some softphones above the last. The first is
+//! therefore divided in steps of 2 dB, and the scale continues above the ceiling in such steps.
 
 /// Full scale squared: energies refer to samples between -1 and 1.
 pub(crate) const FULL_SCALE: f64 = 32768.0 * 32768.0;

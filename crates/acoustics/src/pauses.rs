@@ -1,9 +1,9 @@
 //! The device's own noise in a stream: the quietest level that occurs too often to be an accident.
 //!
-//! The paper takes the fullest of wide bins, which speech contaminates. A device's noise keeps its level
-//! within a decibel or two from packet to packet. No packet that the device sends while on air is quieter,
-//! and speech is louder. The noise is therefore the lowest level with more than stray packets, together with
-//! its neighbours.
+//! The paper (Sengar 2014, section 4) takes the fullest of wide bins, which speech contaminates. A device's
+//! noise keeps its level within a decibel or two from packet to packet. No packet that the device sends while
+//! on air is quieter, and speech is louder. The noise is therefore the lowest level with more than stray
+//! packets, together with its neighbours.
 
 use bellwether_rtp::g711::Law;
 

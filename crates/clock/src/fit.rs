@@ -74,8 +74,8 @@ pub(crate) fn is_of_period(segment: &SegmentStats, period_s: f64) -> bool {
     segment.refreshes >= 2 && (segment.period_s - period_s).abs() < 1e-9
 }
 
-/// The paper's method (section 5): a least-squares line through the offset points, with one slope common to
-/// all segments and one offset per segment.
+/// The paper's method (Sengar 2014, section 5): a least-squares line through the offset points, with one
+/// slope common to all segments and one offset per segment.
 ///
 /// The interval assumes independent residuals. For restart timers the residuals are dependent, and the slope
 /// includes the path. Only segments of the main period are used.

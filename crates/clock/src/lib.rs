@@ -4,6 +4,9 @@
 //! determines how the device arms its timer ([`Discipline`]). It returns the clock's [`Skew`] with an
 //! interval, or the reason for a missing skew ([`NoFit`]). The state can be stored and pooled.
 //!
+//! The starting point is section 5 of H. Sengar, "VoIP Fraud: Identifying a Wolf in Sheep's Clothing" (ACM
+//! CCS 2014), called "the paper" in this crate.
+//!
 //! This crate must never know the subscriber or address of a device, read a clock or do I/O.
 
 mod answered;
