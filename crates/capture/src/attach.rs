@@ -2,7 +2,7 @@
 //! and a packet socket is bound to the index (packet(7)).
 #![expect(
     unsafe_code,
-    reason = "libpcap binds a socket once and waits without an end, and std knows no interfaces"
+    reason = "libpcap cannot rebind a socket or limit a wait, and std has no functions for interfaces"
 )]
 
 use std::ffi::CString;

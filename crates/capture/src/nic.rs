@@ -1,5 +1,5 @@
 //! Hardware timestamping abilities of an interface (ethtool's ioctl; linux/ethtool.h, linux/net_tstamp.h).
-#![expect(unsafe_code, reason = "no library at hand asks a driver what it can stamp")]
+#![expect(unsafe_code, reason = "no library in use asks a driver for its timestamping abilities")]
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::os::fd::AsRawFd;

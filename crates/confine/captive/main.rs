@@ -2,7 +2,7 @@
 //! result.
 //!
 //! `bellwether-captive FOLDER DOOR [ARGUMENT]`; FOLDER is the one writable folder.
-#![expect(clippy::print_stdout, reason = "what became of the door is told to the test")]
+#![expect(clippy::print_stdout, reason = "the test reads the result from standard output")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -50,7 +50,7 @@ pub enum Event {
     Followed(String),
     /// A growing capture was cut or damaged: the gap begins at its last record, and ends at the first record
     /// of the next file, once known.
-    #[expect(missing_docs, reason = "told above")]
+    #[expect(missing_docs, reason = "described above")]
     Gap { place: String, from: Option<Timestamp>, to: Option<Timestamp> },
     /// The clock that timestamps packets was set, or changed its rate.
     Clock(ClockEvent),
