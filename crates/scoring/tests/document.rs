@@ -1,4 +1,4 @@
-//! `docs/signals.md` is written from the definitions.
+//! `docs/signals.md` must equal the rendered definitions.
 
 use std::path::Path;
 

@@ -43,7 +43,7 @@ pub(crate) struct Stream {
     voice: Voice,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
-    /// Initial SSRC, sequence number and timestamp.
+    /// Initial RTP values that are not random (RFC 3550 sections 5.1 and 8.1).
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
     /// True if the stream is queued for an interim report.
