@@ -1,4 +1,4 @@
-//! Every stored input through its target: the corpus, and every past finding.
+//! Runs every stored input through its target: the corpus, and every past finding.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
@@ -73,7 +73,8 @@ fn the_corpus_stays_small() {
 }
 
 thread_local! {
-    /// What runs now: a check of the compiler's that fails ends the process at once, and only the hook can say where.
+    /// The present input. A failed compiler check ends the process at once, and only the panic hook can name the
+    /// input.
     static RUNNING: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -90,7 +91,7 @@ fn say_what_ran() {
     });
 }
 
-/// Runs one input; a failure says which.
+/// Runs one input and names it on failure.
 fn held(name: &str, path: &Path, octets: &[u8]) {
     let run = target(name).unwrap().run;
     say_what_ran();

@@ -1,4 +1,4 @@
-//! Writes a world of honest and fraudulent callers with its truth: what detection is measured on.
+//! Writes a synthetic capture of honest and fraudulent callers with its ground truth, for measuring detection.
 //!
 //!     cargo run --release -p bellwether-testkit --example worlds -- OUTDIR SEED [KIND] [short|full|none] [SCALE]
 //!

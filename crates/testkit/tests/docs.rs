@@ -1,4 +1,4 @@
-//! The documents against the program: what is written about names must be what the program says.
+//! Checks documents against the program: names in the documents must equal those in the code.
 
 use std::path::Path;
 

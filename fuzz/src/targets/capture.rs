@@ -4,11 +4,11 @@ use std::path::Path;
 
 use bellwether_capture::CaptureReader;
 
-/// Records looked at: a small compressed file may hold more than anybody waits for.
+/// Maximum number of records. A small compressed file may expand to a very large number.
 const MOST: usize = 4096;
 
-/// Laws: a file gives the same records each time; looking ahead changes nothing; a record lies in the file; a file that is
-/// cut gives the records that stand before the cut.
+/// Laws: a file gives equal records each time. Reading ahead changes nothing. A record lies within the file. A
+/// truncated file gives the records before the cut.
 pub(super) fn run(octets: &[u8]) {
     let (cut, file) = octets.split_first().map_or((0, octets), |(cut, file)| (usize::from(*cut), file));
     let whole = records(file, false);

@@ -1,11 +1,11 @@
-//! The files that operators hand in: configuration, inventory, labels, classes, lists, keys.
+//! Operators' files: configuration, inventory, labels, classes, lists, keys.
 
 use bellwether_cli::files;
 use bellwether_enrich::{Brands, RiskyDestinations};
 
 use crate::rehearsal::tokeniser;
 
-/// Laws: a file is taken, or refused in words; it is read alike each time; what is exported is what was imported.
+/// Laws: a file is accepted, or refused with a message. Reading is repeatable. An export equals its import.
 pub(super) fn run(octets: &[u8]) {
     let Some((kind, text)) = octets.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };

@@ -3,11 +3,11 @@
 use bellwether_base::{Span, Timestamp};
 use bellwether_wire::{hep3_len, looks_like_hep, read_hep};
 
-/// A message grows to no more than this, however it is packed.
+/// Maximum size of an unpacked message, with any compression.
 const LARGEST: usize = 65_536;
 
-/// Laws: the same octets give the same answer; a message that is read looked like one; what is unpacked is bounded; octets
-/// behind an envelope change nothing in it.
+/// Laws: equal octets give equal results. A message that is read was also recognised as HEP. Unpacked data is
+/// bounded. Octets after an envelope do not change its content.
 pub(super) fn run(octets: &[u8]) {
     let arrival = Timestamp::default() + Span::from_secs(1_750_000_000);
     let read = read_hep(octets, arrival);

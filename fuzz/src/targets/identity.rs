@@ -1,4 +1,4 @@
-//! What messages show of their author: fingerprints, habits, instances, and the signatures they are held against.
+//! Evidence of a message's author: fingerprints, habits, instances, and the signatures for comparison.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,7 +10,8 @@ use bellwether_fingerprint::{
 use bellwether_instance::evidence;
 use bellwether_sip::{Message, Name, sdp};
 
-/// Longest readable form of a message of `len` octets: escapes take four octets for one, and names are added.
+/// Maximum length of the readable form of a message of `len` octets. An escape takes four octets for one, and names
+/// are added.
 const fn bound(len: usize) -> usize {
     4096 + 16 * len
 }
@@ -19,8 +20,8 @@ fn body_of<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     sdp::description(message.get(Name::ContentType), message.body())
 }
 
-/// Laws: the same message gives the same forms and hash; a form is bounded by the message; it is one with itself, and two
-/// are compared alike from either side.
+/// Laws: equal messages give equal forms and hashes. The length of a form is bounded by the message. A form equals
+/// itself, and comparison is symmetric.
 pub(super) fn prints(octets: &[u8]) {
     let message = Message::parse(octets);
     let author = sip_author(&message);
@@ -55,7 +56,7 @@ pub(super) fn prints(octets: &[u8]) {
     assert!(!identifiers.learn(&same), "what is known teaches nothing");
 }
 
-/// Laws: a text gives the same signatures, or a named fault; those that are read can be held against anything.
+/// Laws: a text gives equal signatures each time, or a named error. Valid signatures can be compared with any form.
 pub(super) fn signatures(octets: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
     let own = match Signatures::with(Some(text)) {
@@ -75,7 +76,7 @@ pub(super) fn signatures(octets: &[u8]) {
     let _ = own.claim(&seen, Some(text));
 }
 
-/// Laws: the same message gives the same evidence; clocks that are told lie near the capture; evidence is bounded.
+/// Laws: equal messages give equal evidence. Clock readings lie near the capture time. Evidence is bounded.
 pub(super) fn instances(octets: &[u8]) {
     let message = Message::parse(octets);
     let at = Timestamp::default() + Span::from_secs(1_750_000_000);

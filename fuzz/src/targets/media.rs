@@ -1,4 +1,4 @@
-//! RTP, RTCP and what shares their ports; SRTP with told keys.
+//! RTP, RTCP and other protocols on their ports; SRTP with known keys.
 
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
@@ -9,8 +9,8 @@ use bellwether_rtp::{
 use super::wire::is_within;
 use crate::input::Input;
 
-/// Laws: what is classified as a kind is read as that; payloads lie in their packets; receptions add up; G.711 comes back as
-/// it went.
+/// Laws: a classified packet parses as its kind. Payloads lie within their packets. Reception counters add up. G.711
+/// survives a round trip.
 pub(super) fn packets(octets: &[u8]) {
     let mut input = Input::new(octets);
     let (mut reception, mut jitter) = (Reception::default(), Jitter::default());
@@ -64,7 +64,8 @@ pub(super) fn packets(octets: &[u8]) {
     assert_eq!(Codec::from_encoding(&name), Codec::from_encoding(&spelled), "case means nothing");
 }
 
-/// Laws: what is sealed with a key opens with it to what it was; another packet does not open, or opens alike each time.
+/// Laws: a sealed packet decrypts to the original under its key. Another packet does not decrypt, or decrypts equally
+/// each time.
 pub(super) fn sealed(octets: &[u8]) {
     let mut input = Input::new(octets);
     let Some(key) = SrtpKey::parse(input.piece()) else { return };
@@ -76,7 +77,7 @@ pub(super) fn sealed(octets: &[u8]) {
         assert!(opened.is_none_or(|opened| opened.len() <= packet.len()), "what opens was in the packet");
         if let (Some(sealed), Some(plain)) = (sender.seal(packet, 0), Packet::parse(packet)) {
             let mut fresh = SrtpSession::new(&key);
-            // A key with an identifier behind the packet is one that seal does not write.
+            // `seal` writes no master key identifier, so `open` fails for a key with one.
             if let Some(opened) = fresh.open(&sealed) {
                 assert!(opened.starts_with(plain.payload), "what is sealed opens to what it was");
                 assert!(fresh.is_proved());

@@ -1,4 +1,4 @@
-//! SIP messages, what stands in their headers, and session descriptions.
+//! SIP messages, header values, and session descriptions.
 
 use bellwether_sip::{
     Address, Framed, Framer, MAX_MESSAGE, Message, Method, Name, RouteKey, Uri, Verdict, Via, addresses,
@@ -7,8 +7,8 @@ use bellwether_sip::{
 
 use super::wire::is_within;
 
-/// Laws: parsing is total and lends the octets that it was given; the dispatcher's short look and the parser agree on who
-/// owns a message; framing finds the same message however much of the stream is there.
+/// Laws: parsing is total and borrows from the given octets. The dispatcher's routing and the parser agree on the
+/// owner of a message. Framing finds equal messages for any segmentation of the stream.
 pub(super) fn message(octets: &[u8]) {
     let mut message = Message::parse(octets);
     let defects = message.examine();
@@ -29,7 +29,7 @@ pub(super) fn message(octets: &[u8]) {
     framing_agrees(octets);
 }
 
-/// Registrations and OPTIONS go by addresses, everything else by Call-ID.
+/// Registrations and OPTIONS are routed by addresses, all other messages by Call-ID.
 fn owners_agree(message: &Message<'_>, octets: &[u8]) {
     let key = route_key(octets);
     assert_eq!(key, route_key(octets), "the same message has the same owner");
@@ -41,7 +41,7 @@ fn owners_agree(message: &Message<'_>, octets: &[u8]) {
     assert_eq!(key, call_id.map_or(RouteKey::None, RouteKey::Call), "both looks see the same Call-ID");
 }
 
-/// Every octet of a stream is taken once, and a stream gives the same messages however it is cut.
+/// Every octet of a stream is consumed once, and segmentation does not change the messages.
 fn framing_agrees(stream: &[u8]) {
     let whole = framed(stream, stream.len().max(1));
     for size in [1, 7, 1460] {
@@ -49,7 +49,7 @@ fn framing_agrees(stream: &[u8]) {
     }
 }
 
-/// Where the messages of a stream lie that comes in segments of a size.
+/// The positions of the messages in a stream with segments of one size.
 fn framed(stream: &[u8], size: usize) -> Vec<(usize, usize)> {
     let (mut framer, mut messages, mut taken) = (Framer::default(), Vec::new(), 0);
     for end in (size..stream.len() + size).step_by(size) {
@@ -77,7 +77,7 @@ fn framed(stream: &[u8], size: usize) -> Vec<(usize, usize)> {
     messages
 }
 
-/// One value of a header, read as each kind there is.
+/// One header value, parsed as each kind of value.
 pub(super) fn values(octets: &[u8]) {
     let address = Address::parse(octets);
     assert_eq!(address.tag(), Address::parse(octets).tag());
@@ -101,7 +101,7 @@ pub(super) fn values(octets: &[u8]) {
     let _ = (Method::from_token(octets), Name::from_spelling(octets));
 }
 
-/// A session description, as the body and as a part of one.
+/// A session description, as a whole body and as one part of a body.
 pub(super) fn description(octets: &[u8]) {
     let lines: usize = sdp::lines(octets).map(|line| line.value.len() + 2).sum();
     assert!(lines <= octets.len() + 2, "lines do not overlap");

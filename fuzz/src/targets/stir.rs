@@ -1,15 +1,15 @@
-//! PASSporTs as they stand in Identity, and certificates as operators hand them in.
+//! PASSporTs of Identity headers, and operators' certificate files.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_stir::{Certificates, Identity, Passport, Signature};
 
 use crate::input::Input;
 
-/// A value longer than this is cut before it is read.
+/// Maximum number of tokens. A longer header value is truncated before it is read.
 const MAX_TOKENS: usize = 64;
 
-/// Laws: the same value gives the same tokens; they are bounded; a token without its signer's certificate is never valid; a
-/// file of certificates is taken, or refused in words.
+/// Laws: equal values give equal tokens. The number of tokens is bounded. A token without its signer's certificate is
+/// never valid. A file of certificates is accepted, or refused with a message.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let pem = input.piece();

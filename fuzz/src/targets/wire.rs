@@ -5,7 +5,7 @@ use bellwether_wire::{Decoded, Frame, LinkType, TunnelPorts, decode};
 
 use crate::input::Input;
 
-/// One number for each link type that is read, and one that is not.
+/// All supported link types, and one unsupported.
 pub(crate) const LINKS: [u32; 17] =
     [1, 101, 228, 0, 9, 51, 113, 219, 276, 147, 10, 104, 105, 127, 192, 197, 239];
 
@@ -14,8 +14,8 @@ pub(crate) fn link(octet: u8) -> LinkType {
     LinkType::from_number(LINKS.get(place).copied().unwrap_or(1))
 }
 
-/// Laws: the same octets give the same answer; what is lent lies within the frame; Ethernet's short way for plain
-/// datagrams, the general one, and the one behind a VLAN tag agree.
+/// Laws: equal octets give equal results. Borrowed data lies within the frame. Three paths agree: the short one for
+/// plain Ethernet datagrams, the general one, and the one behind a VLAN tag.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let link = link(input.octet());
@@ -40,7 +40,7 @@ fn ways_agree(decoded: &Frame<'_>, frame: &[u8], ports: &TunnelPorts) {
     }
 }
 
-/// Two ways may differ in one thing: a layer more can be the one that is too many.
+/// The two results may differ if an additional layer exceeds the maximum depth.
 fn same(one: &Frame<'_>, two: &Frame<'_>, what: &str) {
     let is_deep = |frame: &Frame<'_>| frame.what == Decoded::Lost(Loss::TunnelTooDeep);
     if !is_deep(one) && !is_deep(two) {
@@ -56,7 +56,7 @@ fn check_within(decoded: &Frame<'_>, frame: &[u8]) {
         Decoded::Other | Decoded::Lost(_) => return,
     };
     assert!(lent.is_empty() || is_within(lent, frame), "what is lent lies within the frame");
-    // An octet that must not be read is found by the sanitizer here.
+    // Reads every octet, so that the sanitizer reports invalid memory.
     assert!(lent.iter().fold(0_u64, |sum, octet| sum + u64::from(*octet)) <= lent.len() as u64 * 255);
 }
 
