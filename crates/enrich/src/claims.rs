@@ -68,7 +68,7 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
 }
 
 /// Masks the texts of tokens, because any of them may contain a number. An origin identifier that is a UUID
-/// names nobody; any other is replaced by its token.
+/// contains no name; any other is replaced by its token.
 pub(crate) fn masked(mask: &Mask<'_>, attested: Attested) -> Attested {
     let is_uuid = |id: &str| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let origid =

@@ -48,7 +48,7 @@ const TOLD_BACK_THERE: (Span, Span) = (Span::from_millis(50), Span::from_millis(
 /// Minimum length of a full number, as opposed to an extension.
 const SHORTEST_NUMBER: usize = 7;
 
-/// Caller names that identify nobody.
+/// Caller names that do not identify a party.
 const NAMELESS: [&str; 7] = ["", "anonymous", "unknown", "restricted", "unavailable", "private", "asterisk"];
 
 /// Two calls of one conversation.

@@ -214,7 +214,7 @@ impl Enricher {
         let (call_id, wire_id) = mask.call_id(call.call_id.expose());
         // In most calls To names the same user, which saves the computation of one token.
         let is_same = call.request_user == call.to.user && !call.to.user.is_empty();
-        // The Request-URI often has an IP address as host. The host of To tells the extension's domain.
+        // The Request-URI often has an IP address as host. The host of To is the extension's domain.
         let dialled = if is_same {
             callee.clone()
         } else {

@@ -163,7 +163,7 @@ impl Tokeniser {
         mac.finalize().into_bytes().into()
     }
 
-    /// A token of 128 bits for users, of whom there may be hundreds of millions.
+    /// A token of 128 bits for users. There may be hundreds of millions of them.
     fn token(&self, domain: &[u8], text: &[u8]) -> String {
         hexadecimal(&self.digest(domain, text)[..16])
     }

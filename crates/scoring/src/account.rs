@@ -58,7 +58,7 @@ pub struct RegisteredDevice {
 /// Maximum number of registered devices per account.
 const MAX_DEVICES: usize = 8;
 
-/// Maximum number of bindings per device; the latest are kept.
+/// Maximum number of bindings per device. The oldest leaves first.
 const MAX_BINDINGS: usize = 8;
 
 /// A registration ends after this time without an observation.
@@ -70,7 +70,7 @@ const OWN_BEFORE: Span = Span::from_secs(600);
 impl Account {
     /// Returns true for a call of an established caller. The call comes from the account's registered device,
     /// or from a platform on which the account has a call history. Throwaway numbers have neither; the number
-    /// alone proves nothing, because anybody can spoof it.
+    /// alone proves nothing, because any caller can spoof it.
     pub(crate) fn is_rooted(&self, is_home: bool, platform: PrintHash, now: Timestamp) -> bool {
         is_home || (self.has_history(now) && self.platforms.iter().any(|(known, _)| *known == platform))
     }

@@ -15,7 +15,7 @@ pub(crate) struct Rate {
     pub(crate) within: f32,
 }
 
-/// Wider intervals are uninformative, because crystals hardly differ by more.
+/// Wider intervals are uninformative, because crystals rarely differ by more.
 const WIDEST: f32 = 12.0;
 
 /// Minimum uncertainty of a comparison. Temperature shifts a crystal during the measurement.

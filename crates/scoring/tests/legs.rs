@@ -205,7 +205,7 @@ fn a_registered_caller_is_not_elsewhere_where_its_server_or_another_leg_speaks_f
     assert!(elsewhere(BORDER, Vec::new()));
     assert!(!elsewhere(REGISTRAR, Vec::new()), "the registrar itself");
     assert!(!elsewhere(BORDER, vec![Row::Link(2, 1)]), "its other leg comes from home");
-    // Another leg from an unregistered address vouches for nobody.
+    // Another leg from an unregistered address is no evidence of registration.
     let other = Endpoint::v4([203, 0, 113, 9], 5060);
     let rows = registered().into_iter().chain([plain(1, other), plain(2, BORDER), Row::Link(2, 1)]);
     assert!(is_said(&said(rows), 2, "registered_elsewhere"));

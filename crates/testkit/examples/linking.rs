@@ -1,7 +1,8 @@
 //! Benchmark of scoring a new call and linking it to a campaign, over a database of carrier size
 //! (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example linking -- [--db FILE] [--calls N] [--campaigns N] [--state cold|warm] [--sql TRIED]
+//!     cargo run --release -p bellwether-testkit --example linking -- [--db FILE] [--calls N] [--campaigns N] \
+//!         [--state cold|warm] [--sql TRIED]
 //!
 //! SQL statements create the database in a temporary folder: 10,000,000 calls of thirty days and 100,000 campaigns,
 //! unless options change this. With FILE the database is created there and stays; an existing FILE is measured as it

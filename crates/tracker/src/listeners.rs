@@ -77,7 +77,6 @@ pub(crate) const fn sender_of((listener, is_sender): Claim<'_>) -> Side {
 /// The order of precedence: a call that listens at both ends; the higher rank; the receiver.
 /// If no listener was in time, a later one counts if no other call held the endpoint in between. The last
 /// resort is a call that just ended and listened at both ends.
-/// over and listened at both ends.
 pub(crate) fn claim<'a>(
     there: &'a [Listener],
     here: &'a [Listener],

@@ -10,7 +10,7 @@ use crate::prints::PrintCache;
 use crate::worker::Sip;
 
 /// Kinds of messages other than responses, whose kind is the status code. Callers and devices are reported
-/// elsewhere; here they only teach their behaviour in requests with credentials.
+/// elsewhere; here only their requests with credentials are learned from.
 const ASKS: u32 = 0;
 const LEARNED: u32 = 1;
 

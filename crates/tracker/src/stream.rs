@@ -304,7 +304,7 @@ impl Opener {
         if self.is_exhausted() {
             return None;
         }
-        // The key that authenticated a packet is the only one kept.
+        // Only the key that authenticated a packet stays.
         let place = self.sessions.iter_mut().position(|session| session.open(packet).is_some());
         let Some(place) = place else {
             self.failed += 1;

@@ -10,7 +10,7 @@ use super::{Legs, Link, MAX_LEGS};
 /// Lower SSRCs are counters instead of random numbers, so that unrelated streams share them.
 const RANDOM_SSRC: u32 = 0x1_0000;
 
-/// Maximum delay of a relayed packet, and of the end of a relayed stream. A side that is told to stop
+/// Maximum delay of a relayed packet, and of the end of a relayed stream. A side whose peer asks it to stop
 /// continues for a while.
 const RELAYED_IN: Span = Span::from_millis(100);
 const ENDS_IN: Span = Span::from_secs(1);

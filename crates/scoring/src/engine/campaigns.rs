@@ -132,7 +132,7 @@ impl ScoringEngine {
         if is_new && !is_campaign && dominant.is_none() {
             return;
         }
-        // A new campaign needs current data: outdated evidence accuses nobody.
+        // A new campaign needs current data: outdated evidence must not accuse a caller.
         if is_new && !is_turn {
             self.refresh(slot);
             let Some((_, pool)) = self.pools.get_mut(slot) else { return };

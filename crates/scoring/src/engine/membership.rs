@@ -294,7 +294,7 @@ fn is_spoken_for(pool: &CandidateGroup, call: &GroupMember) -> bool {
 }
 
 /// The share of a group that belongs to a campaign. A call through a trunk shows the trunk's platform, which
-/// is the campaign's own only if nobody else calls through it.
+/// is the campaign's own only if no other party calls through it.
 fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: i64) -> f64 {
     if call.marks.is_from_trunk {
         pool.dominant.filter(|(of, _)| *of == campaign).map_or(0.0, |(_, share)| (2.0 * share - 1.0).max(0.0))

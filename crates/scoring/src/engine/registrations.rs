@@ -99,7 +99,6 @@ impl ScoringEngine {
     ///
     /// If another platform at another address takes over the binding, it becomes a new device of the account.
     /// The former device stays known.
-    /// else has it now: whoever had it before stays known.
     fn registration_accepted(&mut self, row: &RegistrationAttempt) {
         let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
         let source = row.source.ip();

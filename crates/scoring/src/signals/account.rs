@@ -10,7 +10,7 @@ use crate::settings::Tuned;
 
 const DAY: Span = Span::from_secs(86_400);
 
-/// Returns true if another party uses the account too. Registration and history then vouch for nobody.
+/// Returns true if another party uses the account too. Registration and history are then no evidence of honesty.
 fn is_contested(at: &AtStart<'_>) -> bool {
     at.moved.is_some()
 }

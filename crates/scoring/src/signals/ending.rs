@@ -46,7 +46,7 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let heard = call.heard();
     let is_two_way = (heard.caller_packets == 0) == (heard.callee_packets == 0);
     let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(0);
-    // Calls to premium destinations are long, whoever makes them.
+    // Calls to premium destinations are long even if a robot makes them.
     (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
         .then(|| Evidence::of([usize::from(call.secs)], |[secs, ..], f| write!(f, "talked for {secs} s")))
         .and_then(Found::whole)

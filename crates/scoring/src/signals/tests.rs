@@ -393,7 +393,7 @@ fn an_attestation_that_nobody_verified_counts_half() {
     let mut scene = Scene::unknown();
     scene.attested(PassportStatus::Unverified, Some("A"));
     assert_eq!(scene.speak(), [("attestation_full", 0.5)]);
-    // A defective token vouches for nobody.
+    // A defective token is no evidence of honesty.
     scene.attested(PassportStatus::Replay, Some("A"));
     assert_eq!(scene.speak(), [("passport_replay", 1.0)]);
 }

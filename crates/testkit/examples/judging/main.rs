@@ -1,6 +1,7 @@
 //! Benchmark of scoring: calls and registrations per second, and memory (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unprefetched] [--whom]
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] \
+//!         [--rate PER-SECOND] [--untimed] [--unprefetched] [--whom]
 //!
 //! Rows of a seeded carrier go to a scoring engine with an empty history. The generator runs between the
 //! measurements, in batches of the sensor's size. The outcomes are counted and dropped between the measurements too.
