@@ -27,7 +27,7 @@ pub(crate) enum Room {
 /// Runs frames through the pipeline and checks that each is delivered or counted as a named loss.
 pub(crate) fn lead(frames: &[Record<'_>], workers: u16, room: Room) -> Option<Rehearsal> {
     let done = rehearse(frames.iter().copied(), &config(workers, room));
-    assert!(done.is_ok(), "the way of the frames ended early");
+    assert!(done.is_ok(), "the pipeline ended early");
     let done = done.ok()?;
     let count = |name: &str| done.counters.get("frames", name);
     let delivered: u64 = DELIVERED.iter().map(|name| count(name)).sum();

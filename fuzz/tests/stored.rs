@@ -48,12 +48,12 @@ fn every_stored_input_keeps_the_laws() {
 #[test]
 fn no_past_finding_comes_back() {
     let folders = entries(&folder("findings"));
-    assert!(!folders.is_empty(), "past findings are gone");
+    assert!(!folders.is_empty(), "past findings are missing");
     for folder in folders {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(target(&name).is_some(), "findings of a target that is gone: {name}");
+        assert!(target(&name).is_some(), "findings of an unknown target: {name}");
         let found = entries(&folder);
-        assert!(!found.is_empty(), "the findings of {name} are gone");
+        assert!(!found.is_empty(), "the findings of {name} are missing");
         for path in found {
             held(&name, &path, &std::fs::read(&path).unwrap());
         }
@@ -84,7 +84,10 @@ fn say_what_ran() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let words = RUNNING.with_borrow(|path| format!("while {path} ran:\n"));
-            #[expect(clippy::disallowed_methods, reason = "the process ends, and no test harness tells why")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the process ends without a message of the test harness"
+            )]
             let _ = std::io::stderr().write_all(words.as_bytes());
             before(panic);
         }));

@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_number_helps_where_a_trunk_leads() {
         let none = Extensions::default();
-        assert!(is_for_help(&none, (PBX, CARRIER), "110", &plan("")), "some country's, as none is known");
+        assert!(is_for_help(&none, (PBX, CARRIER), "110", &plan("")), "the site's country is unknown");
         assert!(!is_for_help(&none, (PBX, CARRIER), "110", &plan("1")));
         let mut site = site();
         site.trunks[0].emergency = vec!["110".into()];
@@ -200,15 +200,18 @@ mod tests {
         let german = plan("49");
         let mut extensions = Extensions::default();
         extensions.registered(&registered("110", "pbx.example", 403), &german);
-        assert!(is_for_help(&extensions, (PHONE, PBX), "110", &german), "nobody was let in");
+        assert!(is_for_help(&extensions, (PHONE, PBX), "110", &german), "the registration was refused");
         extensions.registered(&registered("110", "pbx.example", 200), &german);
         assert!(!is_for_help(&extensions, (PHONE, PBX), "110", &german));
-        assert!(!is_for_help(&extensions, (PBX, PHONE), "110", &german), "on its way to the device");
-        assert!(is_for_help(&extensions, (PBX, CARRIER), "110", &german), "on a trunk it is the police");
+        assert!(!is_for_help(&extensions, (PBX, PHONE), "110", &german), "from the registrar to the device");
+        assert!(
+            is_for_help(&extensions, (PBX, CARRIER), "110", &german),
+            "on a trunk it is an emergency number"
+        );
         assert!(is_for_help(&extensions, (PHONE, PBX), "112", &german));
         let mut elsewhere = Extensions::default();
         elsewhere.registered(&registered("110", "another.example", 200), &german);
-        assert!(is_for_help(&elsewhere, (PHONE, PBX), "110", &german), "somebody else's extension");
+        assert!(is_for_help(&elsewhere, (PHONE, PBX), "110", &german), "an extension of another domain");
     }
 
     #[test]

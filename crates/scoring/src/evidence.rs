@@ -30,7 +30,7 @@ pub(crate) type Phrase = fn(Numbers, &mut fmt::Formatter<'_>) -> fmt::Result;
 impl Evidence {
     /// Evidence of up to four numbers. Larger values saturate.
     pub(crate) fn of<const N: usize>(counted: [usize; N], phrase: Phrase) -> Self {
-        const { assert!(N <= 4, "a phrase has four numbers at most") };
+        const { assert!(N <= 4, "evidence has at most four numbers") };
         let mut numbers = Numbers::default();
         for (number, count) in numbers.iter_mut().zip(counted) {
             *number = u32::try_from(count).unwrap_or(u32::MAX);

@@ -327,9 +327,9 @@ fn who_turns_out_to_be_registered_where_it_called_from_leaves_though_its_call_is
     let (caller, source, number) = (77_000, 900, 70_000);
     planned.push(Planned { number, secs: 2000, caller, source, plays: None, talks: 5, is_neighbour: false });
     let is_accused = |others| campaigns_with(&planned, others).0.iter().any(|calls| calls.contains(&number));
-    assert!(is_accused(Vec::new()), "nothing is known of it");
+    assert!(is_accused(Vec::new()), "no evidence about the caller");
     assert!(!is_accused(registers(caller, source, 3500)));
-    assert!(is_accused(registers(caller, source + 1, 3500)), "somebody else's number");
+    assert!(is_accused(registers(caller, source + 1, 3500)), "registered at another address");
 }
 
 #[test]

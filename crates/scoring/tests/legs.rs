@@ -204,7 +204,7 @@ fn a_registered_caller_is_not_elsewhere_where_its_server_or_another_leg_speaks_f
     };
     assert!(elsewhere(BORDER, Vec::new()));
     assert!(!elsewhere(REGISTRAR, Vec::new()), "the registrar itself");
-    assert!(!elsewhere(BORDER, vec![Row::Link(2, 1)]), "its other leg comes from home");
+    assert!(!elsewhere(BORDER, vec![Row::Link(2, 1)]), "the other leg comes from the registered address");
     // Another leg from an unregistered address is no evidence of registration.
     let other = Endpoint::v4([203, 0, 113, 9], 5060);
     let rows = registered().into_iter().chain([plain(1, other), plain(2, BORDER), Row::Link(2, 1)]);
@@ -237,8 +237,8 @@ fn a_stranger_who_dials_abroad_is_one_until_its_credentials_are_taken() {
     let is_told = |rows: Vec<Row>, call| is_said(&said(rows), call, "stranger_abroad");
     assert!(is_told(vec![call(1, BORDER, abroad())], 1));
     assert!(is_told(vec![call(1, BORDER, abroad()), update(1, None, false)], 1));
-    assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "let in by credentials");
-    assert!(!is_told(vec![plain(1, BORDER)], 1), "at home");
+    assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "credentials accepted");
+    assert!(!is_told(vec![plain(1, BORDER)], 1), "no call abroad");
     // A server that accepts registrations is not unregistered, and neither is a caller known on another leg.
     let served = registered().into_iter().chain([call(1, REGISTRAR, abroad())]);
     assert!(!is_told(served.collect(), 1));

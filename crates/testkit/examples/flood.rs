@@ -3,11 +3,7 @@
 //!     cargo run --release -p bellwether-testkit --example flood -- 3600 2000 | bellwether replay -
 //!
 //! Arguments: duration in seconds, flood packets per second. An honest call begins every ten seconds.
-#![expect(
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "an example's main, which writes a capture"
-)]
+#![expect(clippy::print_stderr, clippy::disallowed_methods, reason = "an example that writes a capture")]
 
 use std::io::{BufWriter, Write};
 

@@ -4,11 +4,7 @@
 //!
 //! Rows go directly into the database, in the form of the enrichment's output: calls of 15 s, and an hour of
 //! refreshes per device.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "an example's main, which makes a file of its own"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example that creates a file")]
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -6,7 +6,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "an example's main, which tells what it did and stops where it cannot write"
+    reason = "an example that prints a summary and stops on write errors"
 )]
 
 use std::fs::{File, create_dir_all, write};

@@ -19,5 +19,5 @@ fn the_table_of_losses_is_complete_and_in_the_programs_words() {
         assert!(document.contains(&row), "docs/losses.md lacks: {row}");
     }
     let rows = document.lines().filter(|l| l.starts_with("| `")).count();
-    assert_eq!(rows, Loss::ALL.len(), "docs/losses.md has rows that no loss has");
+    assert_eq!(rows, Loss::ALL.len(), "docs/losses.md has rows of unknown losses");
 }

@@ -228,7 +228,10 @@ mod tests {
     #[test]
     fn a_packet_is_what_the_description_in_force_says() {
         let mut log = FormatLog::new(formats(&[(96, "iLBC/8000"), (97, "speex/8000")]));
-        assert!(!log.add(&formats(&[(96, "iLBC/8000"), (97, "speex/8000")]), at(0), at(5)), "the same again");
+        assert!(
+            !log.add(&formats(&[(96, "iLBC/8000"), (97, "speex/8000")]), at(0), at(5)),
+            "the same mapping"
+        );
         assert!(log.add(&formats(&[(96, "L16/8000")]), at(0), at(10)));
         assert!(!log.add(&formats(&[(98, "opus/48000/2")]), at(0), at(20)));
         assert_eq!(named(&log, 96, 9).as_deref(), Some("iLBC"));
@@ -250,7 +253,7 @@ mod tests {
             (named(&log, 96, 5).as_deref(), named(&log, 97, 5).as_deref()),
             (Some("opus"), Some("VP8"))
         );
-        assert!(!log.settle(6, true, at(0), at(6)), "another one's answer");
+        assert!(!log.settle(6, true, at(0), at(6)), "the response to another re-INVITE");
         assert!(!log.settle(7, false, at(0), at(6)));
         assert_eq!((named(&log, 96, 9).as_deref(), named(&log, 97, 9)), (Some("opus"), None));
         log.offer(8, &formats(&[(96, "AMR/8000")]));

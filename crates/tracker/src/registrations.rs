@@ -184,7 +184,7 @@ impl Registrations {
     }
 
     /// Creates a device.
-    #[expect(clippy::too_many_arguments, reason = "a message with what was read of it, and where it goes")]
+    #[expect(clippy::too_many_arguments, reason = "a parsed message and the outputs")]
     fn begin(
         &mut self,
         sip: &Sip<'_, '_>,

@@ -118,7 +118,7 @@ mod tests {
         let (slots, mut out) = (slots(2), Outbox::default());
         let mut under_way = UnderWay::new(true, 2);
         assert!(under_way.mark(slots[0], at(0), false) && under_way.mark(slots[1], at(1), false));
-        assert!(!under_way.mark(slots[1], at(1), false), "it is full");
+        assert!(!under_way.mark(slots[1], at(1), false), "the queue is full");
         assert_eq!(under_way.due(at(5), 0, &mut out), None);
         assert_eq!(under_way.due(at(6), 0, &mut out), Some(slots[0]));
         assert_eq!((under_way.due(at(6), 0, &mut out), under_way.next_deadline()), (None, Some(at(6))));
@@ -133,7 +133,7 @@ mod tests {
         let mut under_way = UnderWay::new(true, 1000);
         assert!(
             under_way.may_tell_now(at(0)) && !under_way.may_tell_now(at(0)),
-            "what is new has its pace too"
+            "new entries are rate-limited too"
         );
         let strangers = slots.iter().filter(|slot| under_way.mark(**slot, at(0), true)).count();
         assert_eq!(strangers, 160);

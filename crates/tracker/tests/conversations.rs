@@ -103,7 +103,7 @@ fn credentials_let_in_whoever_is_not_asked_for_others() {
     };
     let credentials = "Authorization: Digest username=\"1\", response=\"0\"\r\n";
     assert!(is_let_in("SIP/2.0 200 OK", credentials));
-    assert!(!is_let_in("SIP/2.0 200 OK", ""), "nobody was asked in the end");
+    assert!(!is_let_in("SIP/2.0 200 OK", ""), "the last request had no credentials");
     assert!(!is_let_in("SIP/2.0 100 Trying", credentials), "not yet");
     assert!(!is_let_in("SIP/2.0 403 Forbidden", credentials));
     // Unsolicited credentials prove nothing.

@@ -1,6 +1,6 @@
 //! `mutants PROGRAM FOLDER FIRST COUNT CAPTURE...`: replays mutants of captures and checks the exit codes and the law
 //! captured = delivered + lost. A mutant that violates a law stays in the folder.
-#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
+#![expect(clippy::disallowed_methods, reason = "a tool that prints no traffic content")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(0) => ExitCode::SUCCESS,
         Ok(broken) => {
-            let _ = writeln!(std::io::stderr(), "mutants: {broken} broke a law");
+            let _ = writeln!(std::io::stderr(), "mutants: {broken} violated a law");
             ExitCode::FAILURE
         }
         Err(why) => {

@@ -1,6 +1,6 @@
 //! `seeds FOLDER CAPTURE...`: writes initial inputs, constructed ones and ones from captures, into
 //! `FOLDER/<target>/`.
-#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
+#![expect(clippy::disallowed_methods, reason = "a tool that prints no traffic content")]
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;

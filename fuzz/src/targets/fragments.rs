@@ -51,15 +51,18 @@ pub(super) fn run(octets: &[u8]) {
             Pushed::Whole(whole) => {
                 gone += whole.frames;
                 assert!(whole.payload.len() <= LARGEST, "a datagram is no larger than IP allows");
-                assert!(liars.get(id) == Some(&true) || is_true(id, &whole.payload), "it is as it was sent");
+                assert!(
+                    liars.get(id) == Some(&true) || is_true(id, &whole.payload),
+                    "a datagram is reassembled as sent"
+                );
             }
         }
         let accounted = gone + pool.held_frames() + losses.frames();
-        assert_eq!(pushed, accounted, "each fragment is held, handed out, or lost by name");
+        assert_eq!(pushed, accounted, "each fragment is held, delivered, or a named loss");
     }
     pool.expire(Timestamp::MAX, &mut losses);
-    assert_eq!(pool.held_frames(), 0, "nothing waits behind the end of time");
-    assert_eq!(pushed, gone + losses.frames(), "what waited is lost by name");
+    assert_eq!(pool.held_frames(), 0, "no fragment is held after the time-out");
+    assert_eq!(pushed, gone + losses.frames(), "held fragments become named losses");
 }
 
 /// The original octet at an offset of a datagram.

@@ -12,11 +12,14 @@ use super::wire::is_within;
 pub(super) fn message(octets: &[u8]) {
     let mut message = Message::parse(octets);
     let defects = message.examine();
-    assert_eq!(defects, message.examine(), "looking again finds the same");
+    assert_eq!(defects, message.examine(), "examination is repeatable");
     for header in message.headers() {
-        assert!(is_within(header.value, octets) || header.value.is_empty(), "a value lies in the message");
+        assert!(
+            is_within(header.value, octets) || header.value.is_empty(),
+            "a value lies within the message"
+        );
     }
-    assert!(is_within(message.body(), octets) || message.body().is_empty(), "a body lies in the message");
+    assert!(is_within(message.body(), octets) || message.body().is_empty(), "a body lies within the message");
     let parts = message.parts();
     for name in Name::ALL {
         assert_eq!(message.get(*name), message.all(*name).next().map(|header| header.value));
@@ -38,7 +41,11 @@ fn owners_agree(message: &Message<'_>, octets: &[u8]) {
         return;
     }
     let call_id = message.call_id().filter(|id| !id.is_empty());
-    assert_eq!(key, call_id.map_or(RouteKey::None, RouteKey::Call), "both looks see the same Call-ID");
+    assert_eq!(
+        key,
+        call_id.map_or(RouteKey::None, RouteKey::Call),
+        "routing and parser see the same Call-ID"
+    );
 }
 
 /// Every octet of a stream is consumed once, and segmentation does not change the messages.
@@ -69,10 +76,10 @@ fn framed(stream: &[u8], size: usize) -> Vec<(usize, usize)> {
                 }
                 Framed::Incomplete => break,
             };
-            assert!(len > 0 && len <= unread.len(), "only octets that are there are taken");
+            assert!(len > 0 && len <= unread.len(), "only present octets are consumed");
             taken += len;
         }
-        assert!(end - taken <= MAX_MESSAGE, "no more than a message waits");
+        assert!(end - taken <= MAX_MESSAGE, "at most one message is unread");
     }
     messages
 }
@@ -111,7 +118,10 @@ pub(super) fn description(octets: &[u8]) {
     }
     let told_later = sdp::Session::parse_fragment(octets);
     for media in session.iter().flat_map(|session| &session.media).chain(&told_later.media) {
-        assert!(media.candidates.iter().all(|line| is_within(line, octets)), "a candidate lies in the body");
+        assert!(
+            media.candidates.iter().all(|line| is_within(line, octets)),
+            "a candidate lies within the body"
+        );
         assert!(media.candidates().count() <= media.candidates.len());
         assert!(
             media.candidates().all(|c| c.endpoints().all(|(ip, port)| port != 0 && !ip.is_unspecified()))
@@ -124,7 +134,7 @@ pub(super) fn description(octets: &[u8]) {
         Some(b"multipart/mixed; boundary=\"--x--\""),
     ] {
         if let Some(found) = sdp::description(content_type, octets) {
-            assert!(found.is_empty() || is_within(found, octets), "a description lies in the body");
+            assert!(found.is_empty() || is_within(found, octets), "a description lies within the body");
         }
     }
 }

@@ -35,18 +35,26 @@ pub(super) fn run(octets: &[u8]) {
         assert!(analysis.heap_bytes() <= HELD, "an analysis is bounded in memory");
     }
     let profile = analysis.profile();
-    assert_eq!(profile, analysis.profile(), "looking again hears the same");
+    assert_eq!(profile, analysis.profile(), "the profile is repeatable");
     if let Some(profile) = profile {
         assert!(profile.energy.is_finite() && profile.dc_offset.is_finite(), "a profile is finite");
     }
     if let Some(pauses) = analysis.pauses() {
         assert!(features(&pauses).iter().all(|feature| feature.is_finite()), "features are finite");
-        assert_eq!(Pauses::from_octets(&pauses.to_octets()).as_ref(), Some(&pauses), "as written, so read");
+        assert_eq!(
+            Pauses::from_octets(&pauses.to_octets()).as_ref(),
+            Some(&pauses),
+            "the profile survives a round trip"
+        );
         let _ = (pauses.is_transcoded(), analysis.is_settled());
         recognise(&pauses);
     }
     if let Some(print) = opening.print() {
-        assert_eq!(OpeningPrint::from_octets(&print.to_octets()), Some(print), "as written, so read");
+        assert_eq!(
+            OpeningPrint::from_octets(&print.to_octets()),
+            Some(print),
+            "the profile survives a round trip"
+        );
         assert_eq!(print.distance(&print), 0);
     }
     let mut doubled = histogram.clone();
@@ -58,7 +66,11 @@ pub(super) fn run(octets: &[u8]) {
 fn stored(octets: &[u8]) {
     if let Some(pauses) = Pauses::from_octets(octets) {
         let again = Pauses::from_octets(&pauses.to_octets());
-        assert_eq!(again.map(|pauses| pauses.to_octets()), Some(pauses.to_octets()), "as written, so read");
+        assert_eq!(
+            again.map(|pauses| pauses.to_octets()),
+            Some(pauses.to_octets()),
+            "the profile survives a round trip"
+        );
         let _ = pauses.is_transcoded();
         recognise(&pauses);
     }
@@ -74,6 +86,6 @@ fn recognise(pauses: &Pauses) {
         ["a", "b"].iter().filter_map(|class| Mode::learn(class, "", pauses.coding, &calls)).collect();
     let compared = Classes::new(&modes).compare(pauses);
     if let Ok(found) = compared.result {
-        assert!(!found.class.is_empty(), "what is recognised has a name");
+        assert!(!found.class.is_empty(), "a recognised class has a name");
     }
 }

@@ -19,12 +19,12 @@ pub(super) fn run(octets: &[u8]) {
     assert!(tokens.len() <= MAX_TOKENS, "tokens of one value are bounded");
     let mut certificates = Certificates::default();
     if let Err(error) = certificates.add("a.pem", pem) {
-        assert!(!error.to_string().is_empty(), "a refusal has words");
-        assert!(certificates.is_empty(), "what is refused is not kept");
+        assert!(!error.to_string().is_empty(), "an error has a message");
+        assert!(certificates.is_empty(), "a refused file adds no certificate");
     }
     let at = Timestamp::default() + Span::from_secs(1_750_000_000);
     for mut token in tokens {
-        assert!(token.dest.len() + token.slips.len() <= 256, "what is kept of a token is bounded");
+        assert!(token.dest.len() + token.slips.len() <= 256, "the stored parts of a token are bounded");
         let _ = (token.signer().len(), token.is_malformed(), token.orig.as_ref().map(Identity::user));
         let number = |text: &str| Identity::Number(text.to_owned());
         token.complete(number("+4930123456"), number("\"\\\u{0}"), 1_750_000_000);

@@ -39,7 +39,7 @@ pub(super) fn run(octets: &[u8]) {
     }
     let (one, other) = (told(&whole), told(&frames(&pieces, is_begun)));
     if is_begun {
-        assert_eq!(one, other, "where a stream is cut changes nothing in what is told");
+        assert_eq!(one, other, "segmentation does not change the rows");
     }
 }
 

@@ -78,13 +78,13 @@ fn read(number: u16, stream: &mut TcpStream<Front>, appetite: usize, limits: &Tc
     assert!(unread.len() <= limits.flow_bytes + 3000, "a flow holds no more than its limit and two segments");
     let place = match stream.state.0 {
         Some(place) => {
-            assert!(is_at(number, place, unread), "octets come as they were sent, from place {place} on");
+            assert!(is_at(number, place, unread), "octets arrive as sent, from offset {place} on");
             Some(place)
         }
         None if unread.len() >= TELLING => {
             // The last segment reaches beyond the offsets at which segments begin.
             let place = (0..PLACES + 1500).find(|place| is_at(number, *place, unread));
-            assert!(place.is_some(), "octets in a row were sent in a row");
+            assert!(place.is_some(), "consecutive octets were sent consecutively");
             place
         }
         None => None,

@@ -31,7 +31,7 @@ pub(super) fn run(octets: &[u8]) {
                 rest = rest.get(len..).unwrap_or_default();
             }
         }
-        assert!(socket.message().starts_with(&begins), "both ways in see the same");
+        assert!(socket.message().starts_with(&begins), "recognition midway agrees with the reader");
     }
 }
 
@@ -49,7 +49,7 @@ fn read(stream: &[u8], size: usize) -> Read {
                     return read;
                 }
             };
-            assert!(len > 0 && len <= unread.len(), "only octets that are there are taken");
+            assert!(len > 0 && len <= unread.len(), "only present octets are consumed");
             assert!(socket.message().len() <= LARGEST, "a message is bounded");
             read.taken += len;
             if is_complete {

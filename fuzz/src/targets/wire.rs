@@ -22,7 +22,7 @@ pub(super) fn run(octets: &[u8]) {
     let frame = input.rest();
     let ports = TunnelPorts::default();
     let decoded = decode(link, frame, &ports);
-    assert_eq!(decoded, decode(link, frame, &ports), "the same frame is decoded alike");
+    assert_eq!(decoded, decode(link, frame, &ports), "decoding is repeatable");
     check_within(&decoded, frame);
     if link == LinkType::Ethernet && frame.len() > 14 {
         ways_agree(&decoded, frame, &ports);
@@ -44,7 +44,7 @@ fn ways_agree(decoded: &Frame<'_>, frame: &[u8], ports: &TunnelPorts) {
 fn same(one: &Frame<'_>, two: &Frame<'_>, what: &str) {
     let is_deep = |frame: &Frame<'_>| frame.what == Decoded::Lost(Loss::TunnelTooDeep);
     if !is_deep(one) && !is_deep(two) {
-        assert_eq!(one, two, "{what} is decoded alike");
+        assert_eq!(one, two, "{what} decodes equally");
     }
 }
 
@@ -55,7 +55,7 @@ fn check_within(decoded: &Frame<'_>, frame: &[u8]) {
         Decoded::Fragment(fragment) => fragment.payload,
         Decoded::Other | Decoded::Lost(_) => return,
     };
-    assert!(lent.is_empty() || is_within(lent, frame), "what is lent lies within the frame");
+    assert!(lent.is_empty() || is_within(lent, frame), "borrowed data lies within the frame");
     // Reads every octet, so that the sanitizer reports invalid memory.
     assert!(lent.iter().fold(0_u64, |sum, octet| sum + u64::from(*octet)) <= lent.len() as u64 * 255);
 }

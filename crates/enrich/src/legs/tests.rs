@@ -130,7 +130,7 @@ fn separate_calls_between_two_ports_of_one_host_are_no_legs() {
         let millis = call * 200;
         let mut one = invite(call, millis, (PBX, PBX), ("sipp", "service"));
         one.flow.src = end(PBX, 6000 + call as u16);
-        assert_eq!(legs.begin(&one), [], "each is over before the next begins");
+        assert_eq!(legs.begin(&one), [], "the calls do not overlap");
         let _ = legs.progress(&progress(&one, Some(millis + 10), Some(millis + 100), 200));
     }
     // Nor do they if they overlap.
@@ -402,10 +402,10 @@ fn an_extension_of_another_domain_is_another_caller() {
     let second = invite(2, 400, (OTHER, CALLED), ("101", "102"));
     assert_eq!(links_of(&first, &of(second.clone(), "b.example")), []);
     assert_eq!(links_of(&first, &of(second.clone(), "A.example")), [(2, 1)]);
-    assert_eq!(links_of(&first, &of(second, "10.0.0.4")), [(2, 1)], "an address names no domain");
+    assert_eq!(links_of(&first, &of(second, "10.0.0.4")), [(2, 1)], "an address is no domain");
     let number = of(invite(1, 0, (PHONE, PBX), ("+4930123456", "102")), "a.example");
     let same = of(invite(2, 400, (OTHER, CALLED), ("+4930123456", "102")), "b.example");
-    assert_eq!(links_of(&number, &same), [(2, 1)], "a whole number is the same in each");
+    assert_eq!(links_of(&number, &same), [(2, 1)], "a full number is global");
 }
 
 #[test]
@@ -450,6 +450,6 @@ fn a_border_controller_of_two_addresses_that_keeps_only_the_source_links_its_cal
         legs.hears(&second)
     };
     assert_eq!(heard(there(2, (OTHER, CALLED), (101, 9_010))), [(2, 1)]);
-    assert_eq!(heard(there(2, (OTHER, CALLED), (1_500, 9_010))), [], "a recording that is played again");
+    assert_eq!(heard(there(2, (OTHER, CALLED), (1_500, 9_010))), [], "a repeated recording");
     assert_eq!(heard(there(2, (OTHER, CALLED), (101, 5_000))), []);
 }

@@ -102,13 +102,13 @@ mod tests {
         assert_eq!(all.iter().map(|s| &s.name).collect::<BTreeSet<_>>().len(), all.len());
         for shape in all {
             let pair = shape.pair(0.003);
-            assert!(!pair.hostile.is_empty(), "{} makes no frame", shape.name);
+            assert!(!pair.hostile.is_empty(), "{} has no frames", shape.name);
             assert_eq!(pair.hostile.len(), pair.ordinary.len(), "{}", shape.name);
             for (hostile, ordinary) in pair.hostile.iter().zip(&pair.ordinary) {
                 assert_eq!(hostile.bytes.len(), ordinary.bytes.len(), "{}", shape.name);
                 assert_eq!(hostile.at, ordinary.at, "{}", shape.name);
             }
-            assert!(pair.hostile.is_sorted_by_key(|f| f.at), "{} goes back in time", shape.name);
+            assert!(pair.hostile.is_sorted_by_key(|f| f.at), "{} is not in time order", shape.name);
         }
     }
 

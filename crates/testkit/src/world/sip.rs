@@ -40,7 +40,7 @@ pub(super) fn register(party: &Party, leg: &Leg, expires: &str, rng: &mut Rng) -
     written(party, leg, "REGISTER", &start, party.stack.register, expires, "", rng)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the one place where a template meets what fills it")]
+#[expect(clippy::too_many_arguments, reason = "fills a template from all its values")]
 fn written(
     party: &Party,
     leg: &Leg,

@@ -62,7 +62,7 @@ mod tests {
     fn bindings_end_in_the_order_of_their_expiry_and_no_sooner_than_the_grace_is_over() {
         let (mut expiries, mut out) = (Expiries::new(1), Outbox::default());
         assert!(expiries.watch(at(60), 1) && expiries.watch(at(30), 2));
-        assert!(!expiries.watch(at(10), 3), "there is room for two");
+        assert!(!expiries.watch(at(10), 3), "the capacity is two");
         assert_eq!(expiries.due(at(62), 0, &mut out), None);
         assert_eq!(expiries.due(at(63), 0, &mut out), Some((2, at(30))));
         assert_eq!((expiries.due(at(63), 0, &mut out), expiries.next_deadline()), (None, Some(at(92))));
