@@ -2,10 +2,10 @@
 //! its subject.
 //!
 //! The score is the mean of a Beta distribution, times 100: honest evidence over all evidence, with a prior
-//! of two on each side. One confirmed fraud weighs as much as twenty confirmed honest calls and decays with a
-//! half-life of months, so that trust is lost at once and regained slowly. Unconfirmed observations weigh
-//! little: in one hour at most as much as one confirmed honest call. A large number of calls therefore buys
-//! no good name, and gives nobody else a bad one.
+//! of two on each side. One confirmed fraud weighs as much as twenty confirmed honest calls, and its half-
+//! life is months: trust is lost at once and regained slowly. Unconfirmed observations weigh little: in one
+//! hour at most as much as one confirmed honest call. A large number of calls therefore buys no good name,
+//! and gives no other party a bad one.
 //!
 //! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties). One fraudster does not poison a
 //! stack that thousands share, but does poison a deployment that nobody else has.

@@ -5,9 +5,10 @@ use bellwether_rtp::g711::Law;
 
 use crate::{Agent, Call, Frame, Microphone, Rng, Talk, fragment, tcp_frame, udp_frame};
 
-/// A flood by an attacker who knows the sensor: each packet makes a table grow. It has dialogs and devices under
-/// random names from forged sources, first halves of fragmented datagrams, half-open connections with the start of a
-/// message, and media-like datagrams over all ports. Honest calls run in the middle of it.
+/// A flood by an attacker who knows the sensor: each packet makes a table grow.
+/// Dialogs and devices have random names and forged sources. The flood also has first halves of fragmented datagrams,
+/// half-open connections with the start of a message, and media-like datagrams over all ports. Honest calls run in the
+/// middle of it.
 #[derive(Clone, Debug)]
 pub struct Flood {
     /// Time of its first packet.

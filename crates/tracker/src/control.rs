@@ -273,9 +273,11 @@ impl MediaDirectory {
     /// The lookup uses the listeners at the destination, and those at the source, because behind NAT the
     /// destination differs from the description.
     ///
-    /// The order of evidence: ICE checks under the user name fragments of one call, at any address;
-    /// endpoints, by the rule of [`claim`]; a source and SSRC that the call uses elsewhere; a relayed copy of
-    /// the call's stream, if no other call has a stream of this SSRC there.
+    /// The evidence, strongest first:
+    /// - ICE checks under the user name fragments of one call, at any address;
+    /// - endpoints, by the rule of [`claim`];
+    /// - a source and SSRC that the call uses elsewhere;
+    /// - a relayed copy of the call's stream, if no other call has a stream of this SSRC there.
     pub(crate) fn call_of(
         &self,
         flow: FlowKey,

@@ -31,7 +31,7 @@ type Slots = SmallVec<[SlotId; GATHERED]>;
 #[derive(Default)]
 struct PrefetchKeys {
     open: Wanted,
-    /// Calls that begin, for the slots that they will take.
+    /// Identities of new calls. Prefetching them loads their future slots.
     new: Wanted,
     users: Wanted,
     callers: Wanted,

@@ -1,7 +1,7 @@
 //! Captures of hostile traffic that cost the sensor time, memory or disk, and ordinary captures for comparison.
 //!
 //! A [`Shape`] is one kind of traffic. Its [`Pair`] holds the hostile frames, and ordinary frames of the same number,
-//! lengths and times, so that costs per packet are comparable on any machine.
+//! lengths and times, which makes costs per packet comparable on any machine.
 
 mod fields;
 mod floods;
