@@ -7,9 +7,10 @@ use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
 use crate::{Attested, CallTraits, Knowledge, Tokeniser, Topology, Verstat};
 
-/// Neighbouring numbers differ in at most the last `OWN_DIGITS` digits. A shorter number than `MIN_DIGITS`
-/// has no neighbours.
+/// Number of final digits in which neighbouring numbers may differ.
 const OWN_DIGITS: usize = 4;
+
+/// Minimum length of a number with neighbours.
 const MIN_DIGITS: usize = 10;
 
 pub(crate) fn traits(

@@ -20,8 +20,10 @@ use clues::{Clues, Others};
 use heard::Heard;
 use leg::Leg;
 
-/// Maximum number of calls. A finished call stays for a while, because its streams are reported late.
+/// Maximum number of calls.
 const CALLS: usize = 65_536;
+
+/// A finished call leaves the table after this time. It stays so long because its streams are reported late.
 const OVER_FOR: Span = Span::from_secs(180);
 /// A call without a known end leaves the table after this time.
 const OPEN_FOR: Span = Span::from_secs(4 * 3600);

@@ -40,8 +40,9 @@ pub(crate) struct CallEvent {
     pub(crate) callee: u32,
     pub(crate) agent: u32,
     pub(crate) platform: u32,
-    /// Hash of the called number's block, or 0, and the number's offset in the block: its last three digits.
+    /// Hash of the called number's block; 0 for none.
     pub(crate) neighbourhood: u32,
+    /// Offset of the called number in its block: the last three digits.
     pub(crate) line: u16,
     /// Duration of the conversation in seconds.
     pub(crate) secs: u16,

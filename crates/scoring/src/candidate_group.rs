@@ -26,8 +26,10 @@ const MIN_OF_DOMINANT: usize = 3;
 /// Maximum number of calls per group.
 const MAX_CANDIDATES: usize = u128::BITS as usize;
 
-/// An answered call below `SHORT` seconds is short. From `LONG` seconds on it is a conversation.
+/// An answered call below this number of seconds is short.
 pub(crate) const SHORT: u16 = 20;
+
+/// An answered call from this number of seconds on is long.
 pub(crate) const LONG: u16 = 60;
 
 /// Minimum number of consecutive numbers before sequential dialling is evidence.
@@ -153,8 +155,9 @@ pub(crate) struct CandidateGroup {
     pub(crate) pattern: Pattern,
     /// The campaign of most answered calls, and its share of them.
     pub(crate) dominant: Option<(i64, f64)>,
-    /// Number of changes since the last evaluation, and number of evaluations.
+    /// Number of changes since the last evaluation.
     news: usize,
+    /// Number of evaluations.
     looks: u32,
 }
 

@@ -21,8 +21,10 @@ const WIDEST: f32 = 12.0;
 /// Minimum uncertainty of a comparison. Temperature shifts a crystal during the measurement.
 const DRIFT: f32 = 2.0;
 
-/// Maximum number of baseline rates, and the minimum for a decision.
+/// Maximum number of baseline rates.
 const MOST: usize = 512;
+
+/// Minimum number of baseline rates for a decision.
 const FEWEST: usize = 40;
 
 /// A rate is rare up to this share of honest callers.

@@ -16,9 +16,11 @@ pub(crate) struct OpenCall {
     pub(crate) caller: u64,
     pub(crate) callee: u64,
     pub(crate) source: u64,
-    /// Places of the call in the histories of its caller and source, and the slots of both.
+    /// Places of the call in the histories of its caller and of its source.
     pub(crate) places: (u32, u32),
+    /// Slot of the caller in its table.
     pub(crate) caller_at: SlotId,
+    /// Slot of the source in its table.
     pub(crate) source_at: SlotId,
     /// The groups of the call.
     pub(crate) pools: GroupMemberships,
@@ -26,8 +28,9 @@ pub(crate) struct OpenCall {
     pub(crate) is_over: bool,
     /// Duration of talk in seconds.
     pub(crate) secs: u16,
-    /// Media of this leg, and of the other legs.
+    /// Media of this leg.
     pub(crate) heard: Heard,
+    /// Media of the other legs.
     pub(crate) heard_of_legs: Heard,
     /// Number of calls with the same recording, and of their callers.
     pub(crate) prompt: Option<(u32, u32)>,
@@ -41,15 +44,17 @@ pub(crate) struct OpenCall {
     pub(crate) is_known: bool,
     /// True if the call is from the warm-up window and not read again. It may still join a campaign.
     pub(crate) is_recalled: bool,
-    /// True for a call through a trunk, and for a call of an established caller.
+    /// True for a call through a trunk.
     pub(crate) is_from_trunk: bool,
+    /// True for a call of an established caller.
     pub(crate) is_rooted: bool,
     /// True if the destination is risky, which makes an alert critical.
     pub(crate) is_risky: bool,
     /// Other legs of the conversation.
     pub(crate) legs: SmallVec<[i64; 2]>,
-    /// The country dialled by an unregistered caller, and true once its credentials were accepted.
+    /// The foreign country that an unknown caller dials. `None` for other calls.
     pub(crate) stranger_to: Option<u32>,
+    /// True once the caller's credentials were accepted.
     pub(crate) is_let_in: bool,
     /// The subjects whose reputation learns from the call. The platform is the first.
     pub(crate) subjects: SmallVec<[Known; 3]>,
@@ -82,7 +87,8 @@ impl Heard {
     }
 }
 
-/// The lesson of a closed call for reputation. It has no subjects if the end of the call was not seen.
+/// The evidence that reputation learns from a closed call. It has no subjects if the end of the call was not
+/// seen.
 pub(crate) struct Lesson {
     pub(crate) caller: u64,
     /// The subjects.
@@ -105,7 +111,7 @@ impl OpenCall {
         format!("sip:{}", String::from_utf8_lossy(&self.party))
     }
 
-    /// The lesson of the call. `None` if an earlier run has learned from it.
+    /// The evidence for reputation. `None` if an earlier run has learned from the call.
     ///
     /// The call counts as fraud if its own score is below a limit. This score excludes reputation, so that
     /// reputation does not feed on itself.

@@ -28,8 +28,10 @@ const MAX_FRAUD: f64 = 80.0;
 /// Maximum evidence from the observations of one hour.
 const MAX_IN_AN_HOUR: f64 = 1.0;
 
-/// Weight of an observed conversation, and of a call that scores as fraud by its own signals.
+/// Weight of an observed conversation.
 const OBSERVED_LEGIT: f64 = 0.05;
+
+/// Weight of an observed call that scores as fraud by its own signals.
 const OBSERVED_FRAUD: f64 = 0.15;
 
 /// Minimum evidence of fraud for the block list, unless a label confirms fraud.

@@ -216,8 +216,9 @@ pub(crate) struct AtStart<'a> {
     pub(crate) moved: Option<&'a RegisteredDevice>,
     /// Reputation by layer, in the order of [`Layer::ALL`]; `None` without a record.
     pub(crate) standings: [Option<Reputed>; 4],
-    /// Total number of calls seen, and the time of the first one.
+    /// Total number of calls seen.
     pub(crate) calls_seen: u64,
+    /// Time of the first row.
     pub(crate) since: Timestamp,
     /// True if the call's destination has accepted a registration.
     pub(crate) is_registrar: bool,

@@ -9,8 +9,9 @@ use bellwether_acoustics::{Classes, Comparison, FEATURES, Mode, Pauses, SilenceA
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call};
 
-/// Units per device for learning, and calls per unit.
+/// Units per device for learning.
 const UNITS: usize = 6;
+/// Calls per unit for learning.
 const LEARNED: usize = 4;
 
 const CONDITIONS: [(&str, Impairment); 5] = [

@@ -168,9 +168,10 @@ pub enum Control {
 /// Endpoints of finished calls stay in the directory for streams that are looked up late.
 const REMEMBERED: Span = LONG_AFTERGLOW;
 
-/// Maximum number of names sought at once, and their lifetime. A stream with a call checks every ten seconds
-/// for seekers.
+/// Maximum number of names sought at once.
 const MAX_SOUGHT: usize = 16_384;
+
+/// Lifetime of a sought name. A stream with a call checks every ten seconds for seekers.
 const SOUGHT: Span = Span::from_secs(60);
 
 /// Hash of a call in the table of protections. The call's identity already is a keyed hash.

@@ -7,8 +7,10 @@ use crate::party::text;
 /// Maximum number of parties per message. No real call names more.
 const MOST: usize = 64;
 
-/// Maximum number of addresses per header, and of headers per message.
+/// Maximum number of addresses read per header.
 const MAX_ADDRESSES: usize = 64;
+
+/// Maximum number of headers read per message.
 const MAX_HEADERS: usize = 32;
 
 /// The headers beside From and To that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and

@@ -1,8 +1,9 @@
 use bellwether_base::{Span, Timestamp};
 
-/// Number of platforms that a shard reports at once with their first message, and the interval that admits
-/// one more.
+/// Number of platforms that a shard reports at once with their first message.
 const MAX_NEW: u32 = 16;
+
+/// Interval after which one more platform is reported with its first message.
 const ONE_MORE: Span = Span::from_secs(4);
 
 /// Limits the reports of platforms, or their authors, with a single message. Other newcomers are reported

@@ -18,8 +18,10 @@ const AGAIN: usize = 1;
 /// A platform or its author is reported again after this time.
 pub(crate) const TOLD_FOR: Span = Span::from_secs(600);
 
-/// Messages of a platform that its author is learned from: the first four, then one in sixteen.
+/// An author is learned from this many messages after a report of its platform.
 const LEARN_ALL: u32 = 4;
+
+/// After these, an author is learned from one message in this number.
 const LEARN_EVERY: u32 = 16;
 
 /// Resolution of retransmission intervals, in nanoseconds.

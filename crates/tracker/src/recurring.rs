@@ -218,9 +218,10 @@ impl Recurring {
     }
 }
 
-/// Length of a STUN header (RFC 8489 section 5), and the start of a binding request. Other keep-alives are
-/// shorter.
+/// Length of a STUN header (RFC 8489 section 5). Other keep-alives are shorter.
 const STUN_HEADER: usize = 20;
+
+/// Message type of a STUN binding request.
 const STUN_BINDING_REQUEST: [u8; 2] = [0, 1];
 
 impl Beats {

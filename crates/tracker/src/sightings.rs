@@ -9,9 +9,11 @@ use crate::party::clear;
 use crate::prints::PrintCache;
 use crate::worker::Sip;
 
-/// Kinds of messages other than responses, whose kind is the status code. Callers and devices are reported
-/// elsewhere; here only their requests with credentials are learned from.
+/// Message kind of an OPTIONS request. The kind of a response is its status code.
 const ASKS: u32 = 0;
+
+/// Message kind of a request with credentials. Callers and devices are reported elsewhere; here only such requests of
+/// theirs are learned from.
 const LEARNED: u32 = 1;
 
 /// Senders remembered per shard.

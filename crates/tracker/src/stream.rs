@@ -282,9 +282,10 @@ impl Voice {
 /// Interval in packets between checks for settled noise.
 const LOOK_EVERY: u64 = 64;
 
-/// Maximum number of keys tried on a stream, and of failed packets before giving up. An offer names one key
-/// per suite.
+/// Maximum number of keys tried on a stream. An offer names one key per suite.
 const MAX_KEYS: usize = 8;
+
+/// Number of consecutive packets without a matching key after which no more packets are tried.
 const MAX_FAILED: u8 = 32;
 
 /// Decrypts a stream's packets with the key that proves to be the stream's, out of several.

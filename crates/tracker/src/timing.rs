@@ -17,9 +17,13 @@ use crate::formats::{Described, Format, Formats};
 /// Maximum number of payload types per stream. Packets of further types count for the last one.
 const MAX_PAYLOAD_TYPES: usize = 8;
 
-/// Number and time of the first packets that are buffered, and the maximum number.
+/// Minimum number of buffered packets before the payload types are settled.
 const SETTLED: usize = 64;
+
+/// Minimum time since the first packet before the payload types are settled.
 const SETTLED_AFTER: Span = Span::from_millis(600);
+
+/// Maximum number of buffered packets.
 const MAX_EARLY: usize = 128;
 
 /// Interval in packets between checks for remapped payload types.

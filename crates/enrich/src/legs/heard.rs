@@ -10,9 +10,11 @@ use super::{Legs, Link, MAX_LEGS};
 /// Lower SSRCs are counters instead of random numbers, so that unrelated streams share them.
 const RANDOM_SSRC: u32 = 0x1_0000;
 
-/// Maximum delay of a relayed packet, and of the end of a relayed stream. A side whose peer asks it to stop
-/// continues for a while.
+/// Maximum delay of a relayed packet.
 const RELAYED_IN: Span = Span::from_millis(100);
+
+/// Maximum time between the ends of a stream and of its relayed copy. A side continues for a while after a
+/// request to stop.
 const ENDS_IN: Span = Span::from_secs(1);
 
 /// A stream of a call.

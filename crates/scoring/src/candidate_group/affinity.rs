@@ -80,7 +80,7 @@ impl Population {
     pub(super) fn of(calls: &VecDeque<Neighbour>) -> Self {
         let mut crowd = Self { by_source: SmallVec::new(), telling: 0 };
         let mut calls: Vec<&Neighbour> = calls.iter().collect();
-        // The sort is stable, so that the sums do not depend on the sort.
+        // The sort is stable, so that each sum is formed in the order of the calls.
         calls.sort_by_key(|c| c.source);
         for same in calls.chunk_by(|a, b| a.source == b.source) {
             let mut here = Neighbourhood::new(same.first().map_or(0, |c| c.source));

@@ -37,13 +37,15 @@ struct Tally {
     from_trunks: usize,
     /// Calls whose caller returned after three or more other calls. Honest numbers return.
     returns: usize,
-    /// Calls whose caller made the previous call too, and calls whose caller returned after other calls.
+    /// Calls whose caller made the previous call too.
     in_a_row: usize,
+    /// Calls whose caller returned after other calls.
     back: usize,
     callers: usize,
     sources: usize,
-    /// Number of addresses with two or more User-Agents, and true if one address has four or more.
+    /// Number of addresses with two or more User-Agents.
     volatile: usize,
+    /// True if one address has four or more User-Agents.
     is_very_volatile: bool,
 }
 
@@ -101,8 +103,10 @@ impl Tally {
     }
 }
 
-/// Minimum number of calls with a known clock rate, and of addresses and callers with the common rate.
+/// Minimum number of calls with a known clock rate.
 const MIN_PACED: usize = 6;
+
+/// Minimum number of addresses, and of callers, with the common clock rate.
 const MIN_PLACES: usize = 3;
 
 /// The common media clock of nearly all calls with a known rate, and the number of these calls. Several

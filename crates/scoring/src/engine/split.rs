@@ -23,8 +23,10 @@ pub(super) const FEWEST: usize = 8;
 /// Minimum number of calls per address for a party that reuses its addresses.
 const USED_AGAIN: usize = 2;
 
-/// Calls of either party that must share a property for a merge: this number, and one call in `SHARE`.
+/// Minimum number of calls of either party that must share a property for a merge.
 const MIN_SHARED: usize = 2;
+
+/// At least one call in this number must share a property for a merge, in either party.
 const SHARE: usize = 5;
 
 /// Minimum specificity of a platform that belongs to one party.

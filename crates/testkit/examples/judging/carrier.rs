@@ -17,9 +17,11 @@ const START: Timestamp = Timestamp::from_nanos(1_790_000_000_000_000_000);
 
 /// Number of subscribers registered before the first call.
 pub(crate) const SUBSCRIBERS: u64 = 100_000;
-/// Platforms of subscribers and of other carriers' callers.
+/// Number of platforms of subscribers and of other carriers' callers.
 const PLATFORMS: u64 = 80;
+/// Number of robocallers.
 const ROBOTS: u64 = 30;
+/// Number of the call centre's phone numbers.
 const CENTRE: u64 = 20;
 /// A registration begins with every fourth call.
 const CALLS_PER_REGISTRATION: u64 = 4;
