@@ -3,7 +3,9 @@
 //! Clippy's `disallowed_methods` keeps every other module from the two streams, so that no text that traffic controls finds another way out.
 #![expect(clippy::disallowed_methods, reason = "the one module that may use the two streams")]
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::sync::Mutex;
 
 use bellwether_base::Shown;
 use serde_json::Value;
@@ -55,6 +57,15 @@ pub(crate) fn json(value: &Value) -> Shown {
 /// Tells the operator. Nobody may be listening on standard error; the work goes on.
 pub(crate) fn tell(text: impl Into<Shown>) {
     let _ = writeln!(io::stderr(), "bellwether: {}", text.into());
+}
+
+/// Tells a notice that a command would come to several times, once in a process.
+pub(crate) fn tell_once(text: &str) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let is_new = TOLD.lock().is_ok_and(|mut told| told.insert(text.to_owned()));
+    if is_new {
+        tell(text);
+    }
 }
 
 /// Tells more of the same.
