@@ -197,6 +197,8 @@ impl LiveCapture {
                 None => socket.filter(EVERYTHING, true)?,
             }
         }
+        let LiveOptions { interface, snap_length, ring_mib, .. } = options;
+        tracing::debug!(interface, sockets = sockets.len(), snap_length, ring_mib, "interface opened");
         Ok(sockets)
     }
 

@@ -2,7 +2,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use bellwether_sensor::HepAddress;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::Targets;
 
 /// Tells a VoIP provider what is really calling.
 ///
@@ -42,9 +43,39 @@ pub(crate) struct Common {
     /// Print only what was asked for, and errors: no summary, no progress, no notes
     #[arg(short, long, env = "BELLWETHER_QUIET", global = true)]
     pub(crate) quiet: bool,
-    /// Print how the work went
-    #[arg(short, long, env = "BELLWETHER_VERBOSE", global = true, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
+    /// Print how the work went, and log more: -v what a person would look into, -vv every commit
+    #[arg(short, long, env = "BELLWETHER_VERBOSE", global = true, conflicts_with = "quiet",
+          action = ArgAction::Count, value_parser = verbosity)]
+    pub(crate) verbose: u8,
+    /// Levels of the log by crate, in place of those of -q and -v, such as info,bellwether_store=trace
+    #[arg(long, value_name = "LEVELS", value_parser = log_levels, env = "BELLWETHER_LOG", global = true)]
+    pub(crate) log: Option<Targets>,
+    /// Form of the log on standard error (docs/output.md)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value_t,
+        env = "BELLWETHER_LOG_FORMAT",
+        global = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+impl Common {
+    /// Returns true if the operator wants to know how the work went.
+    pub(crate) const fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One object per line
+    Json,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -527,6 +558,21 @@ pub(crate) enum ConfigAction {
     },
 }
 
+/// How verbose the environment asks for: a number, or a word for yes or no.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "n" | "no" | "f" | "false" | "off" => Ok(0),
+        other => Ok(other.parse().unwrap_or(1)),
+    }
+}
+
+fn log_levels(text: &str) -> Result<Targets, String> {
+    text.parse().map_err(|_| {
+        "give LEVEL or CRATE=LEVEL, parted by commas; levels are off, error, warn, info, debug, trace"
+            .to_owned()
+    })
+}
+
 fn hep_address(text: &str) -> Result<HepAddress, String> {
     let (kind, host): (fn(SocketAddr) -> HepAddress, &str) = match text.split_once(':') {
         Some(("udp", host)) => (HepAddress::Udp, host),
@@ -545,5 +591,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_environment_asks_for_verbosity_by_number_or_word() {
+        for (text, expected) in [("", 0), ("0", 0), ("false", 0), ("1", 1), ("true", 1), ("yes", 1), ("2", 2)]
+        {
+            assert_eq!(verbosity(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_v_makes_the_log_one_level_more_verbose() {
+        for (line, expected) in [(vec![], 0), (vec!["-v"], 1), (vec!["-vv"], 2), (vec!["-v", "--verbose"], 2)]
+        {
+            let line = [vec!["bellwether", "doctor"], line].concat();
+            assert_eq!(Cli::try_parse_from(line).unwrap().common.verbose, expected);
+        }
+        assert!(Cli::try_parse_from(["bellwether", "--log", "bellwether_store=loud", "doctor"]).is_err());
     }
 }

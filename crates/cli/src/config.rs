@@ -24,6 +24,7 @@ use scoring::{
 use site::{NumberingSettings, SiteSettings};
 
 use crate::args::{Common, ConfigAction, ConfigArgs};
+use crate::log;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 
@@ -88,7 +89,7 @@ impl Config {
         let (config, notices) =
             Self::read(&text).map_err(|why| Failure::Config(format!("{}: {why}", path.display())))?;
         for notice in notices {
-            out::tell_once(&format!("{}: {notice}", path.display()));
+            log::once(format!("{}: {notice}", path.display()));
         }
         Ok(config)
     }

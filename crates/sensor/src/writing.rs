@@ -133,10 +133,13 @@ fn write_all(
             writing.writer.judge_touched(&|| began.elapsed() < JUDGE_FOR)?;
         }
         if let Some(retention) = &retention {
-            writing.writer.prune_by_size(retention)?;
+            let mut pruned = writing.writer.prune_by_size(retention)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                writing.writer.prune_by_age(retention, now())?;
+                pruned += writing.writer.prune_by_age(retention, now())?;
                 last_pruning = Some(Instant::now());
+            }
+            if pruned > 0 {
+                tracing::debug!(rows = pruned, "old rows pruned");
             }
         }
     }
@@ -179,7 +182,11 @@ impl Writing {
     }
 
     fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
+        let (rows, updates) = (self.writer.pending(), self.writer.pending_updates());
+        let began = Instant::now();
         self.writer.commit(with_updates)?;
+        let micros = began.elapsed().as_micros() as u64;
+        tracing::trace!(rows, updates = if with_updates { updates } else { 0 }, micros, "rows committed");
         self.last_commit = Instant::now();
         let written_at = now();
         let mut record = |waiting: &mut Vec<(Timestamp, usize)>| {

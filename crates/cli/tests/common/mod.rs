@@ -72,6 +72,12 @@ impl Room {
             .collect()
     }
 
+    /// Rows of a database that takes a configuration.
+    pub(crate) fn rows_of(&self, db: &str, config: &str, what: &str) -> Vec<Value> {
+        let out = self.expect(0, &["--db", db, "--config", config, "--format", "jsonl", "report", what]);
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     pub(crate) fn rows(&self, db: &str, what: &str) -> Vec<Value> {
         let out = self.expect(0, &["--db", db, "--format", "jsonl", "report", what]);
         out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
