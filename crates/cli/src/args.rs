@@ -2,6 +2,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use bellwether_sensor::HepAddress;
+use bellwether_store::Report;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
@@ -142,8 +143,8 @@ impl Command {
             Self::Inventory(args) => {
                 !matches!(args.action, InventoryAction::Import { .. } | InventoryAction::Pull { .. })
             }
-            Self::Report(_)
-            | Self::Show(_)
+            Self::Report(args) => !args.schema,
+            Self::Show(_)
             | Self::Plot(_)
             | Self::Label(_)
             | Self::Telemetry(_)
@@ -228,6 +229,9 @@ pub(crate) struct ReportArgs {
     /// What to print
     #[arg(value_enum, value_name = "WHAT")]
     pub(crate) what: What,
+    /// Print the JSON Schema of the report instead; it needs no database
+    #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters"])]
+    pub(crate) schema: bool,
     /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -264,6 +268,24 @@ pub(crate) enum What {
     Alerts,
     /// What could not be analysed, why, and what to do
     Losses,
+}
+
+impl What {
+    /// The report with rows; none for the summary.
+    pub(crate) const fn report(self) -> Option<Report> {
+        Some(match self {
+            Self::Summary => return None,
+            Self::Calls => Report::Calls,
+            Self::Registrations => Report::Registrations,
+            Self::Streams => Report::Streams,
+            Self::Devices => Report::Devices,
+            Self::Fingerprints => Report::Fingerprints,
+            Self::Campaigns => Report::Campaigns,
+            Self::Reputation => Report::Reputation,
+            Self::Alerts => Report::Alerts,
+            Self::Losses => Report::Losses,
+        })
+    }
 }
 
 #[derive(Args, Debug)]

@@ -29,6 +29,7 @@ mod render;
 mod replay;
 mod report;
 mod reputation;
+mod schema;
 mod sense;
 mod show;
 mod truth;
