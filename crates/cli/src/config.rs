@@ -107,14 +107,14 @@ impl Config {
         Ok((config, notices))
     }
 
-    /// What no single setting shows.
+    /// Checks that need more than one setting.
     fn check(&self) -> Result<(), String> {
         self.check_scoring()?;
         self.site.check()?;
         self.alerts.check()
     }
 
-    /// Why a run that goes by `self` cannot go by `other` behind its lock, if it cannot.
+    /// The reason why a run with the settings `self` cannot take `other` behind its lock; none if it can.
     pub(crate) fn needs_new_start(&self, other: &Self) -> Option<&'static str> {
         if self.sense.user != other.sense.user {
             Some("sense.user has changed, and becoming another user takes a right that was given up")
@@ -189,7 +189,7 @@ fn explained(mut error: toml::de::Error, text: &str) -> String {
     format!("{place}{words}")
 }
 
-/// What was found and what is known, of one of serde's messages "unknown ... `X`, expected one of `A`, `B`".
+/// The word that was found and the words that are known, from serde's message "unknown ... `X`, expected one of `A`, `B`".
 fn unknown<'a>(beginning: &str, message: &'a str) -> Option<(&'a str, Vec<&'a str>)> {
     let (found, expected) = message.strip_prefix(beginning)?.rsplit_once("`, expected ")?;
     Some((found, expected.split('`').skip(1).step_by(2).collect()))

@@ -106,7 +106,7 @@ pub(crate) fn wipe() {
     let _ = write!(io::stderr(), "\r\x1b[K");
 }
 
-/// Whether somebody sees progress.
+/// Returns true if standard error is a terminal, so that a person sees progress.
 pub(crate) fn has_watcher() -> bool {
     io::stderr().is_terminal()
 }

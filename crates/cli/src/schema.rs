@@ -211,7 +211,7 @@ const fn always(report: Report) -> &'static [&'static str] {
     }
 }
 
-/// What a column that holds a list or an object is made of.
+/// The schema of a column that holds a list or an object.
 fn structure(report: Report, column: &str) -> Value {
     match (report, column) {
         (Report::Calls, "signals") => {
@@ -330,7 +330,7 @@ fn list(items: Value) -> Value {
     json!({ "type": "array", "items": items })
 }
 
-/// How often each of several names occurred.
+/// Counts by name.
 fn counts() -> Value {
     json!({ "type": "object", "additionalProperties": int() })
 }

@@ -1,4 +1,4 @@
-//! Where alerts go, and how many.
+//! Receivers of alerts, and bounds on what they get.
 
 use bellwether_alert::{Facility, Format, Severity, Target};
 use bellwether_base::Span;
@@ -91,7 +91,7 @@ const fn yes() -> bool {
     true
 }
 
-/// Where a receiver is.
+/// The address of a receiver.
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct TargetSetting(pub(crate) Target);
@@ -104,11 +104,11 @@ impl TryFrom<String> for TargetSetting {
     }
 }
 
-/// How a message is written.
+/// The format of a message.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum FormatSetting {
-    /// What suits the target.
+    /// The format that suits the target.
     #[default]
     #[serde(rename = "")]
     Usual,

@@ -1,4 +1,4 @@
-//! What the tables in memory hold, and for how long.
+//! Bounds of the tables in memory, and timeouts of their entries.
 
 use bellwether_tracker::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits};

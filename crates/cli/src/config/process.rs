@@ -101,7 +101,7 @@ impl Config {
         }
     }
 
-    /// How much each part of the lock is wanted, in the order of [`Part::ALL`].
+    /// The wish for each part of the lock, in the order of [`Part::ALL`].
     pub(crate) fn confine(&self) -> [Wish; 4] {
         let c = &self.confine;
         Part::ALL.map(|part| {

@@ -1,4 +1,4 @@
-//! How calls are scored, how clocks are compared, and when a device counts as unauthorised.
+//! Settings of scoring, of the comparison of clocks and of device authorisation.
 
 use std::collections::BTreeMap;
 
@@ -135,7 +135,7 @@ impl Default for AuthorisationSettings {
 }
 
 impl Config {
-    /// What no single setting shows: thresholds in order, and signals that exist.
+    /// Checks that need more than one setting: thresholds in order, and signals that exist.
     pub(super) fn check_scoring(&self) -> Result<(), String> {
         let DispositionSettings { quarantine_below, standard_from } = self.dispositions;
         if !is_in_order(&[0.0, quarantine_below, standard_from, 100.0]) {
@@ -157,7 +157,7 @@ impl Config {
         self.scored().map(|_| ())
     }
 
-    /// How calls are scored.
+    /// The settings of scoring, or what is wrong with them.
     fn scored(&self) -> Result<Settings, String> {
         let (d, r, c) = (&self.dispositions, &self.reputation, &self.campaigns);
         let mut settings = Settings::default();
@@ -191,17 +191,17 @@ impl Config {
         Ok(settings)
     }
 
-    /// How calls are scored; what cannot be was refused when the file was read.
+    /// The settings of scoring. Wrong ones were refused when the file was read.
     pub(crate) fn verdict(&self) -> Settings {
         self.scored().unwrap_or_default()
     }
 
-    /// How clocks are compared.
+    /// The allowance for chance and drift in a comparison of clocks.
     pub(crate) const fn tolerance(&self) -> Tolerance {
         Tolerance { false_alarms: self.clocks.false_alarms.0, drift: Ppm(self.clocks.drift_ppm.0) }
     }
 
-    /// How strictly devices are judged.
+    /// The false-alarm rate of device authorisation.
     pub(crate) const fn strictness(&self) -> Strictness {
         Strictness { false_alarms: self.authorisation.false_alarms.0 }
     }

@@ -98,7 +98,7 @@ impl Default for NumberingSettings {
     }
 }
 
-/// Which local numbers that are spelled alike are different parties.
+/// The rule that tells apart local numbers that are spelled alike.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LocalNumbersSetting {
