@@ -1,35 +1,26 @@
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 /// Why an input cannot be opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The operating system says no.
+    #[error("cannot read {}: {}", .0.display(), plain(.1))]
     Io(PathBuf, io::Error),
     /// There is nothing in it.
+    #[error("{0} is empty")]
     Empty(PathBuf),
     /// It is no capture, as far as this reader and libpcap can tell.
+    #[error("{0} is not a capture file: {1}")]
     NotACapture(PathBuf, String),
     /// A folder without any capture in it.
+    #[error("no capture file in the folder {0}")]
     NoCaptures(PathBuf),
 }
 
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, e) => write!(f, "cannot read {}: {}", path.display(), plain(e)),
-            Self::Empty(path) => write!(f, "{} is empty", path.display()),
-            Self::NotACapture(path, why) => write!(f, "{} is not a capture file: {why}", path.display()),
-            Self::NoCaptures(path) => write!(f, "no capture file in the folder {}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
 /// Why reading stopped before the end. Everything before that point was delivered.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("record {record}{}: {reason}", .offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default())]
 pub struct ReadError {
     /// The record that could not be read, counted from 1.
     pub record: u64,
@@ -38,18 +29,6 @@ pub struct ReadError {
     /// What is wrong.
     pub reason: String,
 }
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record {}", self.record)?;
-        if let Some(offset) = self.offset {
-            write!(f, " at byte {offset}")?;
-        }
-        write!(f, ": {}", self.reason)
-    }
-}
-
-impl std::error::Error for ReadError {}
 
 /// The operating system's words without its error number.
 pub(crate) fn plain(error: &io::Error) -> String {

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,67 +68,43 @@ impl Stamps {
 }
 
 /// Why an interface cannot be captured from.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LiveError {
     /// There is no such interface; these are there.
+    #[error("there is no interface {0}; there are {known}", known = .1.join(", "))]
     NoInterface(String, Vec<String>),
     /// The kernel does not let this user capture.
+    #[error(
+        "capturing from {0} needs the capability CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw=ep \"$(command -v bellwether)\""
+    )]
     NotPermitted(String),
     /// The NIC does not stamp every packet.
+    #[error(
+        "the hardware of {0} does not stamp every packet it receives (ethtool -T {0}); leave --stamps at kernel"
+    )]
     NoStamps(String),
     /// The NIC's clock is so many seconds ahead of the system's.
+    #[error(
+        "the clock of {0} is {1} s ahead of the system's: packets of several sources are out of order, and what waits for time waits wrongly; keep it to the system's with phc2sys"
+    )]
     ClocksApart(String, i64),
     /// The interface is down.
+    #[error(
+        "the interface {0}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {0} up"
+    )]
     Down(String),
     /// The filter does not compile.
+    #[error("the filter \"{0}\" does not compile: {1}")]
     Filter(String, String),
     /// The interface was removed and made again, and the kernel does not let the socket follow it.
+    #[error(
+        "the interface {0} was removed and made again; start the sensor again, since its socket cannot follow: {1}"
+    )]
     Replaced(String, String),
     /// Anything else, in libpcap's words.
+    #[error("cannot capture from {0}: {1}")]
     Other(String, String),
 }
-
-impl fmt::Display for LiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoInterface(name, known) => {
-                write!(f, "there is no interface {name}; there are {}", known.join(", "))
-            }
-            Self::NotPermitted(name) => {
-                write!(f, "capturing from {name} needs the capability CAP_NET_RAW; grant it once with: ")?;
-                f.write_str("sudo setcap cap_net_raw=ep \"$(command -v bellwether)\"")
-            }
-            Self::NoStamps(name) => {
-                write!(
-                    f,
-                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); leave --stamps at kernel"
-                )
-            }
-            Self::ClocksApart(name, seconds) => {
-                write!(
-                    f,
-                    "the clock of {name} is {seconds} s ahead of the system's: packets of several sources are out of order, and what waits for time waits wrongly; keep it to the system's with phc2sys"
-                )
-            }
-            Self::Down(name) => {
-                write!(
-                    f,
-                    "the interface {name}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {name} up"
-                )
-            }
-            Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
-            Self::Replaced(name, why) => {
-                write!(
-                    f,
-                    "the interface {name} was removed and made again; start the sensor again, since its socket cannot follow: {why}"
-                )
-            }
-            Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for LiveError {}
 
 /// What the kernel counted since the socket was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

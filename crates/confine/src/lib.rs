@@ -111,37 +111,24 @@ impl fmt::Display for Finding {
 }
 
 /// Why the process must not go on.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfineError {
     /// So many threads run already, which would stay outside.
+    #[error("the lock must be closed before threads are started, and {0} run")]
     Threads(usize),
     /// A part that is required cannot be had.
+    #[error("the configuration requires {0}")]
     Required(Finding),
     /// The user cannot be changed.
+    #[error(transparent)]
     User(UserError),
     /// The user that the process became cannot write to a folder.
+    #[error("the user {1} cannot write to the folder {0}; let it own the folder")]
     Folder(PathBuf, User),
     /// The kernel refuses to promise that no right is gained any more.
+    #[error("the kernel refuses no_new_privs: {0}")]
     NoNewPrivileges(io::Error),
 }
-
-impl fmt::Display for ConfineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Threads(n) => write!(f, "the lock must be closed before threads are started, and {n} run"),
-            Self::Required(finding) => write!(f, "the configuration requires {finding}"),
-            Self::User(e) => e.fmt(f),
-            Self::Folder(folder, user) => write!(
-                f,
-                "the user {user} cannot write to the folder {}; let it own the folder",
-                folder.display()
-            ),
-            Self::NoNewPrivileges(e) => write!(f, "the kernel refuses no_new_privs: {e}"),
-        }
-    }
-}
-
-impl std::error::Error for ConfineError {}
 
 /// Closes the lock around this thread and all that it starts; answers how it stands with each part.
 ///

@@ -1,7 +1,6 @@
 //! Known stacks by their structure, and whether what a User-Agent claims agrees with it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
 
@@ -104,21 +103,14 @@ impl TryFrom<String> for RuleText {
 }
 
 /// Why signatures could not be read.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
 pub struct SignatureError {
     /// The line.
     pub line: usize,
     /// What is wrong there.
     pub reason: String,
 }
-
-impl fmt::Display for SignatureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.reason)
-    }
-}
-
-impl std::error::Error for SignatureError {}
 
 /// The structure of one platform, as far as it was seen.
 #[derive(Clone, Debug, Default)]
