@@ -182,11 +182,13 @@ impl Writing {
     }
 
     fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        let (rows, updates) = (self.writer.pending(), self.writer.pending_updates());
-        let began = Instant::now();
+        let updates = if with_updates { self.writer.pending_updates() } else { 0 };
+        let (rows, began) = (self.writer.pending(), Instant::now());
         self.writer.commit(with_updates)?;
-        let micros = began.elapsed().as_micros() as u64;
-        tracing::trace!(rows, updates = if with_updates { updates } else { 0 }, micros, "rows committed");
+        if rows + updates > 0 {
+            let micros = began.elapsed().as_micros() as u64;
+            tracing::trace!(rows, updates, micros, "rows committed");
+        }
         self.last_commit = Instant::now();
         let written_at = now();
         let mut record = |waiting: &mut Vec<(Timestamp, usize)>| {
