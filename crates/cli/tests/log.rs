@@ -94,7 +94,7 @@ fn a_log_of_everything_holds_no_number_and_no_user_of_the_capture() {
     room.write("clear.toml", b"privacy = \"clear\"\n");
     room.expect(0, &["--db", "clear.db", "--config", "clear.toml", "-q", "replay", &capture]);
     let mut parties: Vec<String> = Vec::new();
-    for row in room.rows_of("clear.db", "clear.toml", "calls") {
+    for row in room.rows_with(&["--db", "clear.db", "--config", "clear.toml"], "calls") {
         for name in ["caller", "callee"] {
             let uri = row[name].as_str().unwrap();
             parties.push(uri.trim_start_matches("sip:").split('@').next().unwrap().to_owned());
