@@ -11,7 +11,7 @@ mod common;
 use common::{Room, project, text};
 use serde_json::Value;
 
-/// What a command wrote to standard error.
+/// The text that a command wrote to standard error.
 fn said(room: &Room, args: &[&str]) -> String {
     text(&room.run(args).stderr)
 }

@@ -58,7 +58,7 @@ fn each_schema_has_the_columns_of_its_report_in_order() {
     }
 }
 
-/// What the captures of the demonstration come to, and what labels, classes and an inventory add.
+/// Databases of the demonstration, with labels, classes and an inventory.
 fn demonstration(room: &Room) -> Vec<&'static str> {
     let pcaps = project().join("pcaps");
     let of = |name: &str| pcaps.join(name).display().to_string();
