@@ -22,7 +22,7 @@ pub(crate) fn connect(to: &HostPort, deadline: Deadline) -> io::Result<(TcpStrea
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => {
                 let took = attempt.spent();
-                // A notice is written in one piece, and nothing follows that it could wait for.
+                // An alert is written in one piece, and nothing follows that it could wait for.
                 stream.set_nodelay(true)?;
                 return Ok((stream, took));
             }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where notices go, as it is written in a configuration.
+/// Where alerts go, as it is written in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `udp://host:514`: syslog over UDP (RFC 5426).
@@ -13,7 +13,7 @@ pub enum Target {
     Tls(HostPort),
     /// `unix:/dev/log`: the log server of this host.
     Unix(PathBuf),
-    /// `https://...` or `http://...`: each notice is posted as JSON.
+    /// `https://...` or `http://...`: each alert is posted as JSON.
     Webhook(String),
 }
 

@@ -86,11 +86,11 @@ fn notices_are_posted_signed_and_again_until_they_are_taken() {
     let (address, posted) = server(&[503, 200, 400, 429, 204, 302, 200]);
     let target: Target = format!("http://{address}/hooks/fraud?key=1").parse().unwrap();
     let delivery = Delivery { secret: Some(SECRET.to_vec()), ..delivery() };
-    let mut courier = Deliverer::new("hook", target.open(&delivery).unwrap(), None, limits(), 1);
+    let mut deliverer = Deliverer::new("hook", target.open(&delivery).unwrap(), None, limits(), 1);
     let mut spool = Numbered { newest: 4, cursor: 0 };
-    run(&mut courier, &mut spool, Duration::from_secs(20));
-    assert_eq!(courier.counts(), Counts { sent: 3, refused: 1, failures: 3, ..Counts::default() });
-    assert_eq!((spool.cursor, courier.refusal()), (4, Some("the server answers 400 Bad Request")));
+    run(&mut deliverer, &mut spool, Duration::from_secs(20));
+    assert_eq!(deliverer.counts(), Counts { sent: 3, refused: 1, failures: 3, ..Counts::default() });
+    assert_eq!((spool.cursor, deliverer.refusal()), (4, Some("the server answers 400 Bad Request")));
 
     let posted: Vec<Posted> = posted.iter().collect();
     assert!(posted.iter().all(is_signed));

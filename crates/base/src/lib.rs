@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or knows a protocol.
 
+mod alert;
 mod counters;
 mod escape;
 mod flow;
@@ -13,6 +14,7 @@ mod shown;
 mod table;
 mod time;
 
+pub use alert::{Alert, AlertKind, OutgoingAlert, RepeatRule, Severity, UnknownSeverity};
 pub use counters::Counters;
 pub use escape::percent_decoded;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};

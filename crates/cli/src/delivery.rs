@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bellwether_alert::{
-    Deliverer, Delivery, Facility, Format, Limits, Notice, Receiver, Sender, Severity, Spool, Target,
-    Throttle, ThrottleLimits, TlsFiles, Wait,
+    Deliverer, Delivery, Facility, Format, Limits, Receiver, Sender, Spool, Target, Throttle, ThrottleLimits,
+    TlsFiles, Wait,
 };
-use bellwether_base::{Span, Timestamp};
-use bellwether_store::{AlertSpool, SpooledAlert, StoreError};
+use bellwether_base::{OutgoingAlert, Severity, Span, Timestamp};
+use bellwether_store::{AlertSpool, StoreError};
 
 use crate::config::{AlertSettings, ReceiverSettings};
 use crate::outcome::{Failure, no_thread};
@@ -62,7 +62,7 @@ impl Deliveries {
     /// Opens the receivers of the configuration. A new one begins with the next alert.
     pub(crate) fn open(settings: &AlertSettings, db: &Path, key_id: &str) -> Result<Self, Failure> {
         let mut couriers = Vec::new();
-        let least = severity(&settings.least);
+        let least = settings.least.parse().map_err(|e| Failure::Usage(format!("alerts.least: {e}")))?;
         if db != Path::new(":memory:") {
             for receiver in &settings.receivers {
                 let mut spool = AlertSpool::open(db, key_id)?;
@@ -138,7 +138,7 @@ fn deliver(
         if is_over.load(Ordering::Relaxed) && leaves_at.is_none() {
             leaves_at = Some(now() + LEAVE_WITHIN);
         }
-        let wait = match courier.turn(&mut spool, now()) {
+        let wait = match courier.poll(&mut spool, now()) {
             Ok(wait) => {
                 told_failure.clear();
                 wait
@@ -152,7 +152,7 @@ fn deliver(
                 Wait::Until(now() + Span::from_secs(5))
             }
         };
-        match courier.away() {
+        match courier.outage() {
             Some((_, why)) if !told_away => {
                 tell(&format!("alerts for {} wait: {why}", courier.name()));
                 told_away = true;
@@ -175,7 +175,7 @@ fn deliver(
         let until = match wait {
             Wait::Again => continue,
             Wait::Until(at) => Some(at),
-            Wait::News => None,
+            Wait::NewAlert => None,
         };
         match leaves_at {
             Some(at) if until.is_none() || now() >= at => return,
@@ -202,16 +202,16 @@ struct Spooled {
 impl Spool for Spooled {
     type Error = StoreError;
 
-    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<Notice>, StoreError> {
+    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<OutgoingAlert>, StoreError> {
         let mut from = id;
         // What is of too little weight is passed over; a portion without any that counts is no end.
         loop {
             let rows = self.spool.after(from, limit)?;
             let Some(last) = rows.last().map(|row| row.id) else { return Ok(Vec::new()) };
-            let notices: Vec<Notice> =
-                rows.into_iter().map(notice).filter(|notice| notice.severity >= self.least).collect();
-            if !notices.is_empty() {
-                return Ok(notices);
+            let alerts: Vec<OutgoingAlert> =
+                rows.into_iter().filter(|outgoing| outgoing.alert.severity >= self.least).collect();
+            if !alerts.is_empty() {
+                return Ok(alerts);
             }
             from = last;
         }
@@ -227,30 +227,6 @@ impl Spool for Spooled {
 
     fn sent(&mut self, receiver: &str, id: i64) -> Result<(), StoreError> {
         self.spool.sent(receiver, id)
-    }
-}
-
-fn notice(row: SpooledAlert) -> Notice {
-    Notice {
-        id: row.id,
-        at: row.at,
-        kind: row.kind,
-        severity: severity(&row.severity),
-        subject: row.subject,
-        message: row.message,
-        call_id: row.call_id,
-        campaign: row.campaign,
-        fingerprint: row.fingerprint,
-        score: row.score,
-        more: 0,
-    }
-}
-
-fn severity(name: &str) -> Severity {
-    match name {
-        "critical" => Severity::Critical,
-        "warning" => Severity::Warning,
-        _ => Severity::Notice,
     }
 }
 

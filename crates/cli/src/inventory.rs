@@ -2,11 +2,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{Alert, AlertKind, Severity, Timestamp};
 use bellwether_enrich::Tokeniser;
-use bellwether_store::{
-    Alert, AlertKind, INVENTORY_COLUMNS, InventoryRow, Policy, Severity, StoreError, Writer,
-};
+use bellwether_store::{INVENTORY_COLUMNS, InventoryRow, Policy, StoreError, Writer};
 use bellwether_tracker::Party;
 use serde_json::{Map, Value};
 
@@ -46,7 +44,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
                 }
                 Ok(None) => note(common, "the inventory has not changed"),
                 Err(NotPulled::Told(what)) => {
-                    writer.alert(&alert(url, &what), QUIET)?;
+                    writer.alert(&alert(url, &what))?;
                     return Err(Failure::Work(format!("{url}: {what}; the inventory stays as it was")));
                 }
                 Err(NotPulled::Failed(failure)) => return Err(failure),
@@ -79,9 +77,6 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
 fn installation(common: &Common) -> Result<Installation, Failure> {
     Installation::open(common, &Config::load(common.config.as_deref())?)
 }
-
-/// A system that stays away is told of once in so long.
-const QUIET: Span = Span::from_secs(3600);
 
 /// Why there is no new inventory.
 enum NotPulled {

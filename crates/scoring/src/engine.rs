@@ -25,7 +25,7 @@ use crate::clocks::{BaselineClockRates, Rate};
 use crate::history::History;
 use crate::keys::{Keys, Names};
 use crate::open::{Membership, OpenCall};
-use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
+use crate::outcome::{CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::reputation_record::{Label, Reputation, Subject};
 use crate::signals::Rules;

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::Timestamp;
+use bellwether_base::{Alert, Timestamp};
 
-use crate::{AlertKind, Finding, LinkKind, ReputationRecord, Severity, Stage, Subject};
+use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
 
 /// Something to be kept.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,8 +81,8 @@ pub enum Outcome {
     ReputationRecord(Subject, Box<ReputationRecord>),
     /// A subject came on a list, or left one.
     List(ListChange),
-    /// Something that an operator should look at.
-    Alert(Box<AlertRow>),
+    /// An alert.
+    Alert(Box<Alert>),
 }
 
 /// The score of a call.
@@ -184,17 +184,4 @@ pub struct ListChange {
     pub to: Listed,
     pub standing: f64,
     pub why: String,
-}
-
-/// Something that an operator should look at.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(missing_docs, reason = "plain columns, named as in the reports")]
-pub struct AlertRow {
-    pub at: Timestamp,
-    pub kind: AlertKind,
-    pub severity: Severity,
-    pub subject: String,
-    pub message: String,
-    pub call: Option<i64>,
-    pub campaign: Option<String>,
 }

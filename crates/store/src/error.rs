@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bellwether_base::UnknownSeverity;
 use rusqlite::ErrorCode;
 
 /// Why the database cannot be used.
@@ -44,6 +45,8 @@ pub enum StoreError {
     File(PathBuf, String),
     /// A statement failed.
     Sql(rusqlite::Error),
+    /// An alert has a severity that this program does not know.
+    Severity(UnknownSeverity),
     /// The report has no such column.
     NoSuchColumn {
         /// What was asked for.
@@ -112,6 +115,9 @@ impl fmt::Display for StoreError {
             Self::Exists(path) => write!(f, "{} is there already", path.display()),
             Self::File(path, e) => write!(f, "cannot write {}: {e}", path.display()),
             Self::Sql(e) => write!(f, "the database refused a statement: {}", words(e)),
+            Self::Severity(e) => {
+                write!(f, "the database holds an alert of a newer program ({e}); use a newer bellwether")
+            }
             Self::NoSuchColumn { asked, known } => {
                 write!(f, "this report has no column {asked}; it has {}", known.join(", "))
             }
@@ -124,6 +130,12 @@ impl std::error::Error for StoreError {}
 impl From<rusqlite::Error> for StoreError {
     fn from(e: rusqlite::Error) -> Self {
         Self::Sql(e)
+    }
+}
+
+impl From<UnknownSeverity> for StoreError {
+    fn from(e: UnknownSeverity) -> Self {
+        Self::Severity(e)
     }
 }
 

@@ -8,11 +8,11 @@ mod wording;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Alert, Timestamp};
 use bellwether_enrich::{DeviceVerdict, Row};
 use bellwether_scoring::{
-    AlertRow, CampaignRow, Finding, History, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow,
-    ScoringEngine, Stage, Subject,
+    CampaignRow, Finding, History, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow, ScoringEngine,
+    Stage, Subject,
 };
 use rusqlite::Connection;
 
@@ -48,7 +48,7 @@ pub(crate) struct Pending {
     pub(crate) keys: BTreeMap<i64, i64>,
     pub(crate) standings: BTreeMap<Subject, Box<ReputationRecord>>,
     lists: Vec<ListChange>,
-    alerts: Vec<AlertRow>,
+    alerts: Vec<Alert>,
     prompts: Vec<([u8; 24], i64)>,
     /// Campaigns that another one took over.
     pub(crate) merged: BTreeSet<i64>,
@@ -183,7 +183,7 @@ impl Judging {
                     pending.standings.insert(subject, standing);
                 }
                 Outcome::List(change) => pending.lists.push(change),
-                Outcome::Alert(row) => pending.alerts.push(*row),
+                Outcome::Alert(alert) => pending.alerts.push(*alert),
             }
         }
     }

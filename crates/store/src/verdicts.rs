@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Alert, AlertKind, Severity, Timestamp};
 use bellwether_enrich::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use bellwether_scoring::{AlertKind, Severity};
-
-use crate::alerts::{Alert, keep, keep_unless_told};
+use crate::alerts::keep;
 use crate::devices::{Subscriber, words};
 use crate::query::Reader;
 use crate::values::{parsed, text, time};
@@ -326,7 +324,7 @@ fn keep_subscriber(
                 call: None,
                 campaign: None,
             };
-            keep_unless_told(db, &alert, Timestamp::MIN)?;
+            keep(db, &alert)?;
         }
     }
     Ok(changed)

@@ -1,14 +1,14 @@
 //! What a call's signals add up to, told where it is news.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Alert, AlertKind, Severity, Timestamp};
 use bellwether_enrich::DeviceVerdict;
 
-use super::{AlertRow, Outcome, ScoreRow, ScoringEngine};
+use super::{Outcome, ScoreRow, ScoringEngine};
 use crate::history::{History, Stage};
 use crate::open::{Lesson, OpenCall, Told};
 use crate::score::Finding;
 use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY};
-use crate::{AlertKind, Disposition, Scorecard, Severity};
+use crate::{Disposition, Scorecard};
 
 impl ScoringEngine {
     /// What was found of the device that made a call. Answers the signal, for a call that is closed.
@@ -157,7 +157,7 @@ fn alert_of(
         bad.into_iter().take(3).map(Finding::to_string).collect()
     };
     call.is_alerted = true;
-    Some(Outcome::Alert(Box::new(AlertRow {
+    Some(Outcome::Alert(Box::new(Alert {
         at,
         kind,
         severity,

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::wording::{self, Wording};
 use super::{Change, Pending};
-use crate::StoreError;
-use crate::alerts::{Alert, keep};
+use crate::{StoreError, alerts};
 
 impl Pending {
     pub(super) fn write(&self, tx: &Connection, settings: &Settings) -> Result<(), StoreError> {
@@ -47,22 +46,7 @@ impl Pending {
                 change.why,
             ])?;
         }
-        for alert in &self.alerts {
-            let campaign = alert.campaign.clone();
-            keep(
-                tx,
-                &Alert {
-                    at: alert.at,
-                    kind: alert.kind,
-                    severity: alert.severity,
-                    subject: alert.subject.clone(),
-                    message: alert.message.clone(),
-                    call: alert.call,
-                    campaign,
-                },
-            )?;
-        }
-        Ok(())
+        self.alerts.iter().try_for_each(|alert| alerts::keep(tx, alert))
     }
 
     fn write_scores(&self, tx: &Connection) -> Result<(), StoreError> {
