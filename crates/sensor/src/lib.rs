@@ -10,9 +10,11 @@
 )]
 
 mod batch;
+mod clock;
 mod dispatcher;
 mod epochs;
 mod error;
+mod events;
 mod feed;
 mod frames;
 mod keyed;
@@ -21,6 +23,7 @@ mod listen;
 mod live;
 mod merge;
 mod pipeline;
+mod queues;
 mod rehearsal;
 mod replay;
 mod room;
@@ -32,9 +35,10 @@ mod writing;
 
 pub use bellwether_store::{LockNews, LockPatience, Retention};
 pub use error::SensorError;
+pub use events::{Damage, Event, EventHandler, Progress, Unread};
 pub use listen::HepAddress;
-pub use live::{Event, EventHandler, LiveInputs, LiveOutcome, sense};
+pub use live::{LiveInputs, LiveOutcome, sense};
 pub use pipeline::{Config, Finished, Latency, Settings};
 pub use rehearsal::{Rehearsal, rehearse};
-pub use replay::{Damage, Outcome, Progress, Unread, replay};
+pub use replay::{Outcome, replay};
 pub use room::Patience;

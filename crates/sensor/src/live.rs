@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bellwether_base::{Counters, Loss, Span, Timestamp};
 use bellwether_capture::{
-    CaptureReader, ClockEvent, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
+    CaptureReader, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
     StampingClock, Stamps, Waker,
 };
 use bellwether_enrich::{Row, SensorClockRow};
@@ -15,16 +15,18 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
 use crate::batch::Then;
+use crate::clock::now;
 use crate::dispatcher::Dispatcher;
+use crate::events::{Event, EventHandler};
 use crate::feed::finish;
 use crate::links::Links;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
-use crate::pipeline::{self, Config, Downstream, Finished, Settings};
+use crate::pipeline::{self, Config, Downstream, Finished};
+use crate::queues::{FrameBatch, InputKind};
 use crate::session::Session;
 use crate::sources::{
-    CaptureThread, Dropped, EVERY_SECOND, Following, FrameBatch, Growing, Heard, PORTIONS, Source, TICK,
+    CaptureThread, Dropped, EVERY_SECOND, Following, Growing, Heard, PORTIONS, Source, TICK,
 };
-use crate::writing::InputKind;
 
 /// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
 /// times over for a thread that is not given a processor at once.
@@ -35,35 +37,6 @@ const COUNT_EVERY: Duration = Duration::from_secs(60);
 
 /// How often what was taken and counted is written down, if anything was.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
-
-/// Something that the operator should know while the sensor runs.
-#[derive(Debug)]
-pub enum Event {
-    /// What was lost since it was last told, by the names of `docs/losses.md`.
-    Losses(Vec<(Loss, u64)>),
-    /// An interface does not deliver.
-    Trouble(LiveError),
-    /// It does again.
-    Recovered(String),
-    /// It was removed and made again, and is captured from again.
-    Followed(String),
-    /// A growing capture was cut or damaged: what it held is missing from its last record on, and, once it is known, up to the next file's first.
-    #[expect(missing_docs, reason = "told above")]
-    Gap { place: String, from: Option<Timestamp>, to: Option<Timestamp> },
-    /// The clock that stamps packets was set, or steered otherwise.
-    Clock(ClockEvent),
-    /// The feed is alive: told every second, for whoever watches over the process.
-    Alive,
-}
-
-/// Whoever runs the sensor.
-pub trait EventHandler {
-    /// Is told what happens.
-    fn hear(&mut self, event: Event);
-
-    /// Is asked every second whether something is to be changed.
-    fn new_settings(&mut self) -> Option<Settings>;
-}
 
 /// What a live run came to.
 pub struct LiveOutcome {
@@ -499,10 +472,4 @@ impl LiveFeed<'_> {
         self.note(self.session.over(ended_at));
         Ok(self.session.packets)
     }
-}
-
-/// The time by the clock that stamps packets.
-pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
 }

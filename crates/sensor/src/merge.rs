@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 
 use crate::batch::Facts;
+use crate::queues::Rows;
 use crate::room::Door;
-use crate::writing::Rows;
 
 /// Rows handed on at once: what waits for the writer stays small whatever an epoch holds.
 const ROWS_AT_ONCE: usize = 128;

@@ -14,8 +14,9 @@ use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
+use crate::queues::InputKind;
 use crate::room::{Door, Patience, room};
-use crate::writing::{InputKind, write};
+use crate::writing::write;
 
 /// How to run.
 pub struct Config {

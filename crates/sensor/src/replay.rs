@@ -1,60 +1,28 @@
-use bellwether_capture::{Input, ReadError};
+use bellwether_capture::Input;
 use bellwether_store::Writer;
 
 use crate::SensorError;
+use crate::events::{Damage, Progress, Unread};
 use crate::feed::{Fed, Feed};
 use crate::pipeline::{self, Config, Finished};
-use crate::writing::InputKind;
+use crate::queues::InputKind;
 
-/// How far a replay is.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    /// The input being read.
-    pub name: String,
-    /// Octets of it read so far.
-    pub bytes: u64,
-    /// Its size on disk, if it is a file.
-    pub size: Option<u64>,
-    /// Packets read of all inputs.
-    pub packets: u64,
-}
-
-/// An input that could not be read to its end.
-#[derive(Debug)]
-pub struct Damage {
-    /// The input.
-    pub name: String,
-    /// Where and why reading stopped.
-    pub error: ReadError,
-}
-
-/// Frames of an input that were passed over because their link type is not read.
-#[derive(Debug)]
-pub struct Unread {
-    /// The input.
-    pub name: String,
-    /// The link type's number.
-    pub link_type: u32,
-    /// Frames.
-    pub frames: u64,
-}
-
-/// What a replay came to.
+/// The outcome of a replay.
 pub struct Outcome {
     /// Packets read.
     pub packets: u64,
-    /// Inputs that were cut or damaged: what could be read of them was.
+    /// Inputs that were cut or damaged. The readable part of each was analysed.
     pub damaged: Vec<Damage>,
-    /// Frames with link types that are not read, by input.
+    /// Frames that were skipped for their link types, by input.
     pub unread: Vec<Unread>,
-    /// What every run leaves.
+    /// The outcome that every run has.
     pub finished: Finished,
 }
 
-/// Reads inputs from first to last and writes what they hold to the database.
+/// Reads inputs from first to last and writes their contents to the database.
 ///
 /// # Errors
-/// If an input cannot be opened, or the database cannot be written. What was committed before stays.
+/// If an input cannot be opened, or the database cannot be written. Earlier commits stay.
 pub fn replay(
     inputs: &[Input],
     config: &Config,

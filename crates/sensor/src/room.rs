@@ -14,7 +14,7 @@ use crossbeam_channel::{
     Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, bounded,
 };
 
-use crate::writing::Rows;
+use crate::queues::Rows;
 
 /// Row batches that wait as a rule: enough to keep the workers busy during one commit.
 const BATCHES: usize = 32;

@@ -8,7 +8,9 @@ use bellwether_base::{Span, Timestamp};
 use bellwether_capture::{CaptureReader, Frames, GrowingFolder, LiveCapture, LiveError, Record, Stamps};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::live::{Event, now};
+use crate::clock::now;
+use crate::events::Event;
+use crate::queues::FrameBatch;
 
 /// Portions of frames that wait between a source and the feed. What does not fit stays in the kernel's ring,
 /// which is larger and whose losses the kernel counts.
@@ -51,12 +53,6 @@ impl Heard {
     pub(crate) fn at(&self) -> Timestamp {
         Timestamp::from_nanos(self.0.load(Ordering::Acquire))
     }
-}
-
-/// Frames on their way from a source.
-pub(crate) struct FrameBatch {
-    pub(crate) source: usize,
-    pub(crate) frames: Frames,
 }
 
 /// The way from a source's thread to the feed.

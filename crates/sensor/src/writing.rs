@@ -7,8 +7,9 @@ use bellwether_enrich::Row;
 use bellwether_store::{Reader, Retention, StoreError, Writer};
 use hdrhistogram::Histogram;
 
-use crate::live::now;
+use crate::clock::now;
 use crate::merge::latencies;
+use crate::queues::{InputKind, Rows};
 use crate::room::{Closed, Hatch};
 
 /// What is gathered before it is written.
@@ -46,32 +47,6 @@ const PIPE_HOLDS_FOR: Duration = Duration::from_secs(60);
 
 /// How often what is too old is looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
-
-/// Where packets come from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum InputKind {
-    /// The network: packets bear the time of day.
-    Network,
-    /// Captures that grow.
-    Growing,
-    /// Captures that are whole.
-    Files,
-    /// Captures, one of them through a pipe.
-    Pipe,
-}
-
-/// Rows on their way to the writer.
-pub(crate) struct Rows {
-    pub(crate) rows: Vec<Row>,
-    /// The time of the oldest fact among them; none where no packet made them.
-    pub(crate) since: Option<Timestamp>,
-}
-
-impl From<Row> for Rows {
-    fn from(row: Row) -> Self {
-        Self { rows: vec![row], since: None }
-    }
-}
 
 /// Writes what comes until nobody sends any more. Answers the database, and the times from packet to committed row
 /// in microseconds, of packets that bear the time of day.
