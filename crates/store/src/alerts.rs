@@ -1,18 +1,18 @@
 //! The table `alerts`: each alert is stored once, however often its cause is seen again.
 
 use bellwether_base::{Alert, RepeatRule, Timestamp};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
 use crate::query::Values;
 use crate::values::{text, time};
-use crate::{StoreError, Writer};
+use crate::{AlertSignal, StoreError, Writer};
 
 /// The report's rows.
 pub(crate) const ALERTS: &str =
     "SELECT alerts.*, calls.call_id FROM alerts LEFT JOIN calls ON calls.call = alerts.call";
 
 /// A row of the report, in its columns' order.
-pub(crate) fn alert(row: &Row<'_>) -> Result<Values, StoreError> {
+pub(crate) fn alert(row: &rusqlite::Row<'_>) -> Result<Values, StoreError> {
     Ok(vec![
         time(row.get("at")?),
         text(row, "kind")?,
@@ -58,13 +58,42 @@ fn has_one_after(db: &Connection, alert: &Alert, after: Timestamp) -> Result<boo
     Ok(select.query_row(params![alert.kind.name(), alert.subject, after.as_nanos()], |r| r.get(0))?)
 }
 
+/// Raises a signal after commits that brought alerts.
+#[derive(Default)]
+pub(crate) struct Announcer {
+    signal: Option<AlertSignal>,
+    /// The number of the newest alert that was announced.
+    announced: i64,
+}
+
 impl Writer {
+    /// Raises a signal after each commit that brought alerts.
+    #[must_use]
+    pub fn announcing(mut self, signal: AlertSignal) -> Self {
+        self.announcer.signal = Some(signal);
+        self
+    }
+
+    /// Raises the signal if alerts were committed since the last call. If that is unknown it is raised: a waiter looks into the database anyway.
+    pub(crate) fn announce_alerts(&mut self) {
+        let Some(signal) = &self.announcer.signal else { return };
+        let newest = self.reader.db.prepare_cached("SELECT coalesce(max(id), 0) FROM alerts");
+        let newest = newest.and_then(|mut select| select.query_row([], |r| r.get::<_, i64>(0)));
+        if newest.as_ref().is_ok_and(|newest| *newest <= self.announcer.announced) {
+            return;
+        }
+        self.announcer.announced = newest.unwrap_or(self.announcer.announced);
+        signal.raise();
+    }
+
     /// Stores an alert unless it repeats a stored one by the rule of its kind ([`RepeatRule`]).
     ///
     /// # Errors
     /// If the database refuses.
     pub fn alert(&mut self, alert: &Alert) -> Result<(), StoreError> {
-        keep(&self.reader.db, alert)
+        keep(&self.reader.db, alert)?;
+        self.announce_alerts();
+        Ok(())
     }
 }
 
@@ -72,7 +101,8 @@ impl Writer {
 mod tests {
     use std::path::Path;
 
-    use bellwether_base::{AlertKind, Severity, Span};
+    use bellwether_base::{AlertKind, Loss, Severity, Span};
+    use bellwether_enrich::{BlindRow, Row};
 
     use super::*;
     use crate::AlertSpool;
@@ -114,6 +144,33 @@ mod tests {
     fn a_provisioning_system_that_stays_away_is_stored_once_an_hour() {
         let failed = |second| alert(AlertKind::ProvisioningFailed, "https://a", second);
         assert_eq!(stored([failed(1), failed(3600), failed(3601), failed(3602)]), 2);
+    }
+
+    #[test]
+    fn a_commit_with_new_alerts_raises_the_signal_and_others_do_not() {
+        let signal = AlertSignal::default();
+        let mut writer = Writer::open(Path::new(":memory:"), "key").unwrap().announcing(signal.clone());
+        let span = |loss, second| {
+            let from = Timestamp::from_nanos(0) + Span::from_secs(second);
+            Row::Blind(Box::new(BlindRow {
+                input: 1,
+                loss,
+                place: "eth0".to_owned(),
+                from,
+                to: None,
+                count: 1,
+            }))
+        };
+        // A loss makes no alert.
+        writer.push(span(Loss::RingFull, 1));
+        writer.commit(true).unwrap();
+        assert_eq!(signal.count(), 0);
+        writer.push(span(Loss::InterfaceAway, 2));
+        assert_eq!(signal.count(), 0);
+        writer.commit(true).unwrap();
+        assert_eq!(signal.count(), 1);
+        writer.commit(true).unwrap();
+        assert_eq!(signal.count(), 1);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! This crate must never know a packet or how a row is printed.
 
+mod alert_signal;
 mod alerts;
 mod authorising;
 mod blindness;
@@ -34,6 +35,7 @@ mod values;
 mod verdicts;
 mod writer;
 
+pub use alert_signal::AlertSignal;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};

@@ -146,6 +146,7 @@ impl Writer {
     pub fn judge_touched(&mut self, has_time: &dyn Fn() -> bool) -> Result<(), StoreError> {
         self.find_portal_calls()?;
         if self.touched.is_empty() {
+            self.announce_alerts();
             return Ok(());
         }
         let version: i64 = self.reader.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
@@ -183,6 +184,7 @@ impl Writer {
             // All of them together would fill the memory.
             self.reader.subscribers.borrow_mut().remove(&aor);
         }
+        self.announce_alerts();
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, OrphanByeRow, Row
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::ScoringEngine;
 
+use crate::alerts::Announcer;
 use crate::judging::Judging;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
@@ -28,6 +29,8 @@ pub struct Writer {
     pub(crate) reader: Reader,
     /// Whom the rows of late concern.
     pub(crate) touched: DirtySubjects,
+    /// Tells delivery of new alerts.
+    pub(crate) announcer: Announcer,
     /// Judges calls on their way, if it does.
     pub(crate) judging: Option<Judging>,
     /// So many conclusions are kept back until the end; none if 0.
@@ -69,6 +72,7 @@ impl Writer {
         Ok(Self {
             reader: Reader::from_connection(open_for_writing(path, key_id)?),
             touched: DirtySubjects::default(),
+            announcer: Announcer::default(),
             judging: None,
             most_held: 0,
             failure: None,
@@ -263,6 +267,7 @@ impl Writer {
             self.updates.clear();
             self.ends.clear();
         }
+        self.announce_alerts();
         Ok(())
     }
 
