@@ -6,8 +6,8 @@ use bellwether_store::Reader;
 use crate::args::Common;
 use crate::config::Config;
 use crate::key::InstallationKey;
+use crate::notes::note;
 use crate::outcome::Failure;
-use crate::replay::note;
 
 /// Calls by the Call-ID that an operator gives: as it was on the wire, or as it stands in reports, where something in it may be
 /// masked.

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::private;
 use crate::render::Printer;
-use crate::replay::{Installation, note};
+use crate::session::Installation;
 use crate::show::{open_reader, print};
 
 /// `bellwether class`.

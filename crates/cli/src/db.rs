@@ -3,10 +3,11 @@ use bellwether_store::{Retention, Upkeep};
 
 use crate::args::{Common, DbAction, DbArgs};
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::private;
-use crate::replay::{Installation, note};
+use crate::session::Installation;
 
 /// `bellwether db`.
 pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {

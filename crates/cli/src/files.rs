@@ -5,7 +5,7 @@ use bellwether_enrich::Tokeniser;
 use bellwether_store::{export_classes, import_classes};
 
 use crate::config::Config;
-use crate::{class, inventory, key, label, truth};
+use crate::{class, key, label, truth};
 
 /// A configuration with everything that is derived from it (`--config`).
 ///
@@ -23,7 +23,7 @@ pub fn config(text: &str) -> Result<(), String> {
 /// # Errors
 /// The first row that is none, and why.
 pub fn inventory(text: &str, is_json: bool, tokeniser: &Tokeniser) -> Result<usize, String> {
-    inventory::read(text, is_json, tokeniser).map(|rows| rows.len())
+    bellwether_app::inventory_rows(text, is_json, tokeniser).map(|rows| rows.len())
 }
 
 /// Labels of calls, one JSON object on each line (`evaluate --truth`, `label --from`).

@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::replay::{Installation, note};
+use crate::session::Installation;
 use crate::truth;
 
 /// `bellwether label`.

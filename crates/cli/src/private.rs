@@ -24,7 +24,7 @@ pub(crate) fn database_files(db: &Path) -> Vec<PathBuf> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    ["", "-wal", "-shm", "-journal", crate::holder::SUFFIX].map(beside).to_vec()
+    ["", "-wal", "-shm", "-journal", bellwether_app::SENSOR_SUFFIX].map(beside).to_vec()
 }
 
 /// Takes the rights of others away from files that have them; tells of each. A database must not be open yet: closing a file takes away

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The crates that are checked.
-const CRATES: [&str; 2] = ["alert", "sensor"];
+const CRATES: [&str; 4] = ["alert", "app", "cli", "sensor"];
 
 /// The most files in one circle.
 const MAX_FILES: usize = 2;

@@ -1,0 +1,149 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bellwether_alert::Wait;
+use bellwether_base::{Span, Timestamp};
+use bellwether_store::AlertSignal;
+
+use super::Generation;
+use super::options::AnyDeliverer;
+use super::spool::SevereSpool;
+use crate::clock::now;
+
+/// The longest wait without a look into the spool. The commits of this process raise the signal; those of another process (`label`) do not.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The time for the rest after the end of the run. Alerts that do not go out in it wait in the database for the next run.
+const LEAVE_WITHIN: Span = Span::from_secs(10);
+
+/// The wait after a failure of the spool.
+const SPOOL_RETRY: Span = Span::from_secs(5);
+
+/// Delivers alerts to one receiver.
+pub(super) struct DeliveryThread<'a> {
+    deliverer: AnyDeliverer,
+    spool: SevereSpool,
+    signal: &'a AlertSignal,
+    /// True after the end of the run.
+    is_over: &'a AtomicBool,
+    tell: &'a (dyn Fn(&str) + Sync),
+    /// The end of this thread, once the run is over.
+    leaves_at: Option<Timestamp>,
+    told: Told,
+}
+
+/// The state of the receiver at the last message about it.
+#[derive(Default)]
+struct Told {
+    is_unreachable: bool,
+    /// The last failure of the spool. It repeats while another program holds the database locked.
+    failure: String,
+    skipped: u64,
+    refused: u64,
+}
+
+impl<'a> DeliveryThread<'a> {
+    pub(super) fn new(
+        deliverer: AnyDeliverer,
+        spool: SevereSpool,
+        signal: &'a AlertSignal,
+        is_over: &'a AtomicBool,
+        tell: &'a (dyn Fn(&str) + Sync),
+    ) -> Self {
+        Self { deliverer, spool, signal, is_over, tell, leaves_at: None, told: Told::default() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.deliverer.name()
+    }
+
+    /// Delivers until the run is over and the rest was sent, or until an exchange replaces this generation.
+    pub(super) fn run(mut self, before: &Generation, generation: &Generation) {
+        self.wait_for_end_of(before);
+        loop {
+            // The count is read before the spool, so that an alert that is committed in between ends the wait below.
+            let seen = self.signal.count();
+            if generation.is_replaced.load(Ordering::Relaxed) {
+                return;
+            }
+            if self.is_over.load(Ordering::Relaxed) && self.leaves_at.is_none() {
+                self.leaves_at = Some(now() + LEAVE_WITHIN);
+            }
+            let wait = self.poll();
+            self.tell_changes();
+            let due = match wait {
+                Wait::Again => continue,
+                Wait::Until(at) => Some(at),
+                Wait::NewAlert => None,
+            };
+            // After the end of the run no new alert comes.
+            if self.leaves_at.is_some_and(|end| now() >= end || due.is_none_or(|due| due >= end)) {
+                return;
+            }
+            let _ = self.signal.wait(seen, due.map_or(LOOK_EVERY, until));
+        }
+    }
+
+    /// Two threads for one receiver would send everything twice.
+    fn wait_for_end_of(&self, before: &Generation) {
+        loop {
+            let seen = self.signal.count();
+            if before.running.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            let _ = self.signal.wait(seen, LOOK_EVERY);
+        }
+    }
+
+    fn poll(&mut self) -> Wait {
+        match self.deliverer.poll(&mut self.spool, now()) {
+            Ok(wait) => {
+                self.told.failure.clear();
+                wait
+            }
+            Err(e) => {
+                let failure = e.to_string();
+                if failure != self.told.failure {
+                    (self.tell)(&format!("alerts for {} wait: {failure}", self.name()));
+                }
+                self.told.failure = failure;
+                Wait::Until(now() + SPOOL_RETRY)
+            }
+        }
+    }
+
+    /// Tells changes of the receiver, and counts its losses in the database.
+    fn tell_changes(&mut self) {
+        let name = self.deliverer.name();
+        match self.deliverer.outage() {
+            Some((_, why)) if !self.told.is_unreachable => {
+                (self.tell)(&format!("alerts for {name} wait: {why}"));
+                self.told.is_unreachable = true;
+            }
+            None if self.told.is_unreachable => {
+                (self.tell)(&format!("{name} takes alerts again"));
+                self.told.is_unreachable = false;
+            }
+            _ => {}
+        }
+        let counts = self.deliverer.counts();
+        let (skipped, refused) = (counts.skipped - self.told.skipped, counts.refused - self.told.refused);
+        if (skipped, refused) == (0, 0) {
+            return;
+        }
+        (self.tell)(&format!(
+            "alerts for {name}: {} passed over, {} refused",
+            counts.skipped, counts.refused
+        ));
+        if let Err(e) = self.spool.spool.lost(name, skipped, refused) {
+            (self.tell)(&format!("alerts for {name}: {e}"));
+        }
+        (self.told.skipped, self.told.refused) = (counts.skipped, counts.refused);
+    }
+}
+
+/// The time until a moment, but no longer than the next look into the spool.
+fn until(at: Timestamp) -> Duration {
+    let left = at.since(now()).as_nanos().max(0).cast_unsigned();
+    Duration::from_nanos(left).min(LOOK_EVERY)
+}
