@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bellwether_store::{AlertSignal, AlertSpool};
 
@@ -16,7 +17,10 @@ pub use options::{AlertOptions, ReceiverOptions};
 use crate::AppError;
 use options::AnyDeliverer;
 use spool::SevereSpool;
-use thread::DeliveryThread;
+use thread::{DeliveryThread, Wakes};
+
+/// The longest wait without a look into the spool. The commits of this process raise the signal; those of another process (`label`) do not.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Receivers that are open, each with its place in the spool.
 pub struct Deliveries {
@@ -24,6 +28,7 @@ pub struct Deliveries {
     db: PathBuf,
     key_id: String,
     signal: AlertSignal,
+    look_every: Duration,
 }
 
 /// Replaces the receivers: all of them, or none if one cannot be opened.
@@ -80,8 +85,8 @@ impl Deliveries {
                 receivers.push((receiver.open(options)?, SevereSpool { spool, least: options.least }));
             }
         }
-        let signal = AlertSignal::default();
-        Ok(Self { receivers, db: db.to_path_buf(), key_id: key_id.to_owned(), signal })
+        let (db, key_id, signal) = (db.to_path_buf(), key_id.to_owned(), AlertSignal::default());
+        Ok(Self { receivers, db, key_id, signal, look_every: LOOK_EVERY })
     }
 
     /// Returns true if no receiver is open.
@@ -106,14 +111,15 @@ impl Deliveries {
         work: impl FnOnce(&Exchange<'_>) -> T,
     ) -> Result<T, AppError> {
         let is_over = AtomicBool::new(false);
-        let (db, key_id, signal) = (self.db, self.key_id, self.signal);
+        let Self { receivers, db, key_id, signal, look_every } = self;
         std::thread::scope(|scope| {
             let (is_over, signal) = (&is_over, &signal);
             let _ends = EndsOnDrop(is_over, signal);
             let start = |receivers: Vec<_>, before: Arc<Generation>, generation: &Arc<Generation>| {
                 receivers.into_iter().try_for_each(|(deliverer, spool)| {
                     let (before, member) = (Arc::clone(&before), Member::of(generation, signal));
-                    let thread = DeliveryThread::new(deliverer, spool, signal, is_over, tell);
+                    let thread =
+                        DeliveryThread::new(deliverer, spool, Wakes { signal, is_over, look_every }, tell);
                     std::thread::Builder::new()
                         .name(format!("alerts-{}", thread.name()))
                         .spawn_scoped(scope, move || thread.run(&before, &member.generation))
@@ -131,8 +137,11 @@ impl Deliveries {
                 start(opened.receivers, before, &next)
             };
             let first = Arc::clone(&present.borrow());
-            start(self.receivers, Arc::default(), &first)?;
+            start(receivers, Arc::default(), &first)?;
             Ok(work(&exchange))
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

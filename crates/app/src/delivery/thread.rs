@@ -10,22 +10,36 @@ use super::options::AnyDeliverer;
 use super::spool::SevereSpool;
 use crate::clock::now;
 
-/// The longest wait without a look into the spool. The commits of this process raise the signal; those of another process (`label`) do not.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-
 /// The time for the rest after the end of the run. Alerts that do not go out in it wait in the database for the next run.
 const LEAVE_WITHIN: Span = Span::from_secs(10);
 
 /// The wait after a failure of the spool.
 const SPOOL_RETRY: Span = Span::from_secs(5);
 
+/// The events that end a thread's wait.
+#[derive(Clone, Copy)]
+pub(super) struct Wakes<'a> {
+    /// Raised for new alerts, at the end of the run and at an exchange.
+    pub(super) signal: &'a AlertSignal,
+    /// True after the end of the run.
+    pub(super) is_over: &'a AtomicBool,
+    /// The longest wait.
+    pub(super) look_every: Duration,
+}
+
+impl Wakes<'_> {
+    /// Waits for a signal after a count, until a time, or until the next look into the spool.
+    fn wait(&self, seen: u64, due: Option<Timestamp>) {
+        let left = due.map(|at| Duration::from_nanos(at.since(now()).as_nanos().max(0).cast_unsigned()));
+        let _ = self.signal.wait(seen, left.map_or(self.look_every, |left| left.min(self.look_every)));
+    }
+}
+
 /// Delivers alerts to one receiver.
 pub(super) struct DeliveryThread<'a> {
     deliverer: AnyDeliverer,
     spool: SevereSpool,
-    signal: &'a AlertSignal,
-    /// True after the end of the run.
-    is_over: &'a AtomicBool,
+    wakes: Wakes<'a>,
     tell: &'a (dyn Fn(&str) + Sync),
     /// The end of this thread, once the run is over.
     leaves_at: Option<Timestamp>,
@@ -46,11 +60,10 @@ impl<'a> DeliveryThread<'a> {
     pub(super) fn new(
         deliverer: AnyDeliverer,
         spool: SevereSpool,
-        signal: &'a AlertSignal,
-        is_over: &'a AtomicBool,
+        wakes: Wakes<'a>,
         tell: &'a (dyn Fn(&str) + Sync),
     ) -> Self {
-        Self { deliverer, spool, signal, is_over, tell, leaves_at: None, told: Told::default() }
+        Self { deliverer, spool, wakes, tell, leaves_at: None, told: Told::default() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -62,11 +75,11 @@ impl<'a> DeliveryThread<'a> {
         self.wait_for_end_of(before);
         loop {
             // The count is read before the spool, so that an alert that is committed in between ends the wait below.
-            let seen = self.signal.count();
+            let seen = self.wakes.signal.count();
             if generation.is_replaced.load(Ordering::Relaxed) {
                 return;
             }
-            if self.is_over.load(Ordering::Relaxed) && self.leaves_at.is_none() {
+            if self.wakes.is_over.load(Ordering::Relaxed) && self.leaves_at.is_none() {
                 self.leaves_at = Some(now() + LEAVE_WITHIN);
             }
             let wait = self.poll();
@@ -80,18 +93,18 @@ impl<'a> DeliveryThread<'a> {
             if self.leaves_at.is_some_and(|end| now() >= end || due.is_none_or(|due| due >= end)) {
                 return;
             }
-            let _ = self.signal.wait(seen, due.map_or(LOOK_EVERY, until));
+            self.wakes.wait(seen, due);
         }
     }
 
     /// Two threads for one receiver would send everything twice.
     fn wait_for_end_of(&self, before: &Generation) {
         loop {
-            let seen = self.signal.count();
+            let seen = self.wakes.signal.count();
             if before.running.load(Ordering::Acquire) == 0 {
                 return;
             }
-            let _ = self.signal.wait(seen, LOOK_EVERY);
+            self.wakes.wait(seen, None);
         }
     }
 
@@ -140,10 +153,4 @@ impl<'a> DeliveryThread<'a> {
         }
         (self.told.skipped, self.told.refused) = (counts.skipped, counts.refused);
     }
-}
-
-/// The time until a moment, but no longer than the next look into the spool.
-fn until(at: Timestamp) -> Duration {
-    let left = at.since(now()).as_nanos().max(0).cast_unsigned();
-    Duration::from_nanos(left).min(LOOK_EVERY)
 }
