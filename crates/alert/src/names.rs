@@ -1,4 +1,4 @@
-//! Names for the HTTP client, looked up as for every other receiver.
+//! Name lookup for the HTTP client, the same as for every other receiver.
 
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};

@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where alerts go, as it is written in a configuration.
+/// The address of a receiver, as a configuration writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `udp://host:514`: syslog over UDP (RFC 5426).
@@ -26,7 +26,7 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// What is wrong with the text of a [`Target`].
+/// The fault in the text of a [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetError {
     /// It begins with none of the known schemes.

@@ -19,7 +19,7 @@ use certificates::{Certificates, certificates};
 use common::{Numbered, delivery, limits, numbered, run};
 use tempfile::TempDir;
 
-/// Whether the tests can run; they fail where they should and cannot.
+/// Returns true if the tests can run. They fail if they should run and cannot.
 fn present() -> bool {
     if std::env::var_os("BELLWETHER_WITHOUT_RSYSLOG").is_some() {
         return false;
@@ -116,7 +116,7 @@ impl Rsyslog {
         text.lines().filter(|line| line.contains("|bellwether|")).map(str::to_owned).collect()
     }
 
-    /// What was kept, once it is as much.
+    /// The stored lines, once they are so many.
     fn kept_at_least(&mut self, count: usize) -> Vec<String> {
         let file = self.dir.path().join("kept.log");
         self.wait_for(|| {
@@ -137,7 +137,7 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Whether somebody listens. It does not connect, which the server would take for a client.
+/// Returns true if a server listens. It does not connect, which the server would take for a client.
 fn listens(port: u16) -> impl Fn() -> bool {
     move || TcpListener::bind(("127.0.0.1", port)).is_err()
 }

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 const SECRET: &[u8] = b"what only both know";
 
-/// What was posted.
+/// A received post.
 struct Posted {
     line: String,
     headers: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! What all tests at the edge need: a spool in memory and a clock.
+//! The common part of all tests at the edge: a spool in memory and a clock.
 #![expect(clippy::disallowed_types, reason = "a test at the edge waits by the clock")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -9,7 +9,7 @@ use bellwether_base::{Severity, Span};
 use crate::AppError;
 use crate::clock::now;
 
-/// Which alerts go out, how many, and to whom.
+/// The choice and the limits of outgoing alerts, and their receivers.
 #[derive(Clone, Debug)]
 pub struct AlertOptions {
     /// The limits of each receiver's throttle.
@@ -38,7 +38,7 @@ impl Default for AlertOptions {
 }
 
 impl AlertOptions {
-    /// The same suppression and backlog in their own units.
+    /// Default options with limits of suppression and backlog.
     #[must_use]
     pub fn with_limits(quiet: Span, per_minute: u32, backlog: u32) -> Self {
         Self {
