@@ -1,11 +1,11 @@
 use std::cell::OnceCell;
 
+use bellwether_app::InstallationKey;
 use bellwether_enrich::Tokeniser;
 use bellwether_store::Reader;
 
 use crate::args::Common;
 use crate::config::Config;
-use crate::key::InstallationKey;
 use crate::notes::note;
 use crate::outcome::Failure;
 
@@ -38,7 +38,7 @@ impl<'a> CallIds<'a> {
         if self.tokeniser.get().is_none() {
             let mut warn = |warning: String| note(self.common, &warning);
             let key = InstallationKey::kept(&self.config.key_file, &self.common.db, &mut warn)?;
-            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(&key.0, self.config.privacy())));
+            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(key.secret(), self.config.privacy())));
         }
         Ok(self.tokeniser.get().and_then(Option::as_ref).map(|tokeniser| tokeniser.wire_id(id)))
     }

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bellwether_app::private;
 use bellwether_base::Shown;
 use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, export_classes, import_classes};
 use serde_json::{Map, Value};
@@ -10,9 +11,8 @@ use crate::config::Config;
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
 use crate::render::Printer;
-use crate::session::Installation;
+use crate::session::open_installation;
 use crate::show::{open_reader, print};
 
 /// `bellwether class`.
@@ -114,7 +114,7 @@ pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
 
 /// Keeps classes, and judges anew by them.
 fn put(common: &Common, modes: &[Mode], origin: &str) -> Result<(), Failure> {
-    let mut writer = Installation::open(common, &Config::load(common.config.as_deref())?)?.writer;
+    let mut writer = open_installation(common, &Config::load(common.config.as_deref())?)?.writer;
     writer.put_classes(modes, origin)?;
     Ok(writer.judge_all()?)
 }

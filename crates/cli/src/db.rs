@@ -1,3 +1,4 @@
+use bellwether_app::private;
 use bellwether_base::Span;
 use bellwether_store::{Retention, Upkeep};
 
@@ -6,8 +7,7 @@ use crate::config::Config;
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
-use crate::session::Installation;
+use crate::session::open_installation;
 
 /// `bellwether db`.
 pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
@@ -49,7 +49,7 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
         keep: keep_days.map(|days| Span::from_secs(i64::from(days) * 86_400)).or(configured.keep),
         max_bytes: max_mib.map(|mib| mib << 20).or(configured.max_bytes),
     };
-    let mut writer = Installation::open(common, &config)?.writer;
+    let mut writer = open_installation(common, &config)?.writer;
     let now = bellwether_base::Timestamp::from_nanos(
         i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
     );

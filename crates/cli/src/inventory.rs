@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bellwether_app::{Provisioning, inventory_rows, now, stored_aor};
+use bellwether_app::{Installation, Provisioning, inventory_rows, now, stored_aor};
 use bellwether_store::{INVENTORY_COLUMNS, InventoryRow};
 
 use crate::args::{Common, InventoryAction, InventoryArgs};
@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::notes::note;
 use crate::outcome::{Exit, Failure};
 use crate::render::Printer;
-use crate::session::Installation;
+use crate::session::open_installation;
 use crate::show::open_reader;
 
 /// `bellwether inventory`.
@@ -60,7 +60,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
 }
 
 fn installation(common: &Common) -> Result<Installation, Failure> {
-    Installation::open(common, &Config::load(common.config.as_deref())?)
+    open_installation(common, &Config::load(common.config.as_deref())?)
 }
 
 fn tell(common: &Common, rows: &[InventoryRow]) {

@@ -10,7 +10,6 @@ mod doctor;
 mod evaluate;
 pub mod files;
 mod inventory;
-mod key;
 mod knowledge;
 mod label;
 mod lockdown;
@@ -19,7 +18,6 @@ mod out;
 mod outcome;
 mod plot;
 mod plot_silence;
-mod private;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
 mod reload;
@@ -46,7 +44,7 @@ use outcome::{Exit, Failure};
 #[must_use]
 pub fn command() -> ExitCode {
     out::tell_panics();
-    private::make_all_private();
+    bellwether_app::private::make_all_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return refused(&e),

@@ -7,3 +7,8 @@ pub(crate) fn note(common: &Common, text: &str) {
         out::tell(text);
     }
 }
+
+/// Tells the operator of something that matters, even if it shall be quiet. Threads and other crates call it.
+pub(crate) fn tell_operator(text: &str) {
+    out::tell(text);
+}

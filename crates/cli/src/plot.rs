@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use bellwether_app::private;
 use bellwether_base::Shown;
 use serde_json::Value;
 
@@ -10,7 +11,6 @@ use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
-use crate::private;
 use crate::show::open_reader;
 use crate::svg::{self, HEIGHT, MARGIN, WIDTH};
 
@@ -55,7 +55,7 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
 }
 
 fn write_svg(common: &Common, path: &std::path::Path, svg: &str) -> Result<(), Failure> {
-    private::write(path, svg.as_bytes(), &mut |told| note(common, &told))
+    Ok(private::write(path, svg.as_bytes(), &mut |told| note(common, &told))?)
 }
 
 fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {

@@ -3,13 +3,13 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use bellwether_app::{Exchange, Hangup, Stop};
+use bellwether_app::{Exchange, Hangup, Stop, Walls};
 use bellwether_sensor::Settings;
 
 use crate::alerts::alert_options;
 use crate::args::Common;
 use crate::config::Config;
-use crate::lockdown::{Walls, files_of};
+use crate::lockdown::files_of;
 use crate::out::tell;
 use crate::outcome::Failure;
 

@@ -1,3 +1,4 @@
+use bellwether_app::private;
 use bellwether_base::Shown;
 use bellwether_store::{Export, Listed, ListedSubject};
 
@@ -5,7 +6,6 @@ use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
 use crate::render::csv_line;
 use crate::report;
 use crate::show::open_reader;

@@ -1,17 +1,18 @@
 use std::path::PathBuf;
 
-use bellwether_app::{DatabaseHold, Exchange, Operator, Run, Stop};
+use bellwether_app::{DatabaseHold, Exchange, Operator, Run, Stop, check_folder};
 use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
 use bellwether_sensor::{Event, LiveInputs, Settings};
 
 use crate::args::{Common, SenseArgs, StampsBy};
 use crate::config::Config;
 use crate::lockdown::{self, Needs};
+use crate::notes::tell_operator;
 use crate::out::tell;
 use crate::outcome::{Exit, Failure};
 use crate::reload::Reload;
 use crate::report::print_summary;
-use crate::session::{check_folder, prepare, print_speed};
+use crate::session::{prepare, print_speed};
 
 /// `bellwether sense`.
 pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
@@ -34,7 +35,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     run.sensor.retention = Some(config.retention());
     // An attacker who takes over the readers of hostile traffic shall find nothing there. Threads inherit this.
     let needs = Needs { captures: Vec::new(), is_lasting: true, is_networked: true, user: config.user() };
-    let walls = lockdown::close(common, &config, needs, &told)?;
+    let walls = lockdown::close(common, &config, needs, &tell_operator)?;
     if let Some(time) = args.duration {
         stop.after(time)?;
     }
@@ -54,7 +55,7 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
     let _hold = DatabaseHold::take(&common.db, &format!("following {}", names.join(", ")))?;
     let run = prepare(common, &config)?;
     let needs = Needs { captures: paths.to_vec(), is_lasting: true, is_networked: true, user: None };
-    let walls = lockdown::close(common, &config, needs, &told)?;
+    let walls = lockdown::close(common, &config, needs, &tell_operator)?;
     let reload = Reload::new(common, &config, walls, &stop, false)?;
     let is_whole = until_stopped(common, inputs, run, reload, "following")?;
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
@@ -73,7 +74,7 @@ fn until_stopped(
     }
     let stop = reload.stop.clone();
     let mut terminal = Terminal { reload, is_whole: true };
-    let outcome = run.sense(inputs, &stop, &told, &mut terminal)?;
+    let outcome = run.sense(inputs, &stop, &tell_operator, &mut terminal)?;
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
         print_speed(outcome.packets, &outcome.finished);
@@ -140,9 +141,4 @@ fn clock_words(event: ClockEvent) -> String {
         ClockEventKind::Rate(ppm) => format!("changed its rate by {ppm:+.0} ppm"),
     };
     format!("the system's clock {what}: timelines are parted there")
-}
-
-/// Messages of other threads and of the lock.
-fn told(text: &str) {
-    tell(text);
 }

@@ -1,10 +1,11 @@
 use std::os::unix::net::UnixDatagram;
 
 use bellwether_alert::{Facility, Target, TlsFiles};
-use bellwether_base::{Alert, AlertKind, Severity, Timestamp};
+use bellwether_base::{Alert, AlertKind, Severity};
 use bellwether_store::Writer;
 
 use super::*;
+use crate::now;
 
 /// Far longer than a test takes: only the signal ends such a wait.
 const HOURS: Duration = Duration::from_secs(36_000);
@@ -52,7 +53,8 @@ impl Server {
 
 fn alert(subject: &str, severity: Severity) -> Alert {
     Alert {
-        at: Timestamp::from_nanos(1_772_368_496_000_000_000),
+        // The quiet time of an alert of long ago is over.
+        at: now(),
         kind: AlertKind::RegistrationAttack,
         severity,
         subject: subject.to_owned(),
