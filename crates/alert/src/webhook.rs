@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_that_differ_have_different_keys() {
+    fn alerts_that_differ_have_different_keys() {
         let sender = Sender::new("sensor \"a\"", "0.1.0");
         let key = |outgoing: OutgoingAlert| idempotency_key(&outgoing, &sender);
         assert_eq!(key(sample(7)), "\"sensor__a_-1772368496789012345-7-0\"");

@@ -82,7 +82,7 @@ fn is_signed(posted: &Posted) -> bool {
 }
 
 #[test]
-fn notices_are_posted_signed_and_again_until_they_are_taken() {
+fn alerts_are_posted_signed_and_again_until_they_are_taken() {
     let (address, posted) = server(&[503, 200, 400, 429, 204, 302, 200]);
     let target: Target = format!("http://{address}/hooks/fraud?key=1").parse().unwrap();
     let delivery = Delivery { secret: Some(SECRET.to_vec()), ..delivery() };

@@ -11,7 +11,7 @@ const BAR: usize = 50;
 /// Samples louder than this are left out of a picture: silence lies near zero.
 const WIDEST: i32 = 800;
 
-/// How often each sample value occurs in a stream's noise, as in the paper's figures 5 and 10.
+/// The frequency of each sample value in a stream's noise, as in the paper's figures 5 and 10.
 pub(crate) struct Noise {
     title: Shown,
     /// Sample values of 16 bits and their shares, in order of the value.
@@ -19,7 +19,7 @@ pub(crate) struct Noise {
     mean: f64,
 }
 
-/// How the samples are coded, in words.
+/// The coding of the samples, in words.
 fn coding(name: &str) -> &str {
     match name {
         "mu" => "mu-law",

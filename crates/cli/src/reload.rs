@@ -1,4 +1,4 @@
-//! What SIGHUP changes behind the lock, and what takes a new start.
+//! SIGHUP: it changes some settings behind the lock, and others need a new start.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -16,12 +16,12 @@ use crate::outcome::Failure;
 /// The configuration that a run goes by, and how another takes its place.
 pub(crate) struct Reload {
     common: Paths,
-    /// What the run began with: much of it stays so.
+    /// The configuration at the start of the run. Much of it stays in force.
     started: Config,
-    /// What was read last.
+    /// The configuration that was read last.
     config: Config,
     walls: Walls,
-    /// Whether interfaces come from the configuration.
+    /// True if the interfaces come from the configuration.
     names_interfaces: bool,
     /// Asks for another configuration.
     hangup: Hangup,
@@ -69,8 +69,8 @@ impl Reload {
         })
     }
 
-    /// The topology and the tunnels' ports, if SIGHUP asked for them; receivers of alerts are exchanged. What takes a right that was given
-    /// up ends the run in order; what else has changed waits for the next start, and is named.
+    /// The topology and the tunnels' ports, if SIGHUP asked for them; receivers of alerts are exchanged. A change that needs
+    /// a right that was given up ends the run in order. All other changes wait for the next start, and a message names them.
     pub(crate) fn settings(&mut self, exchange: &Exchange<'_>) -> Option<Settings> {
         if !self.hangup.take() || self.needs_start.is_some() {
             return None;
@@ -137,7 +137,7 @@ impl Reload {
     }
 }
 
-/// Which file it is, whatever name it has: none where there is none.
+/// The identity of a file under any name; none if there is no file.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }
