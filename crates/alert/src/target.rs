@@ -41,7 +41,7 @@ pub enum TargetError {
     Trailing,
     /// A local socket's path does not begin at the root.
     Path,
-    /// A user or password stands in the text, which reports and logs would show.
+    /// The text holds a user or a password, and reports and logs would show it.
     Credentials,
     /// There are blanks, control characters or letters outside ASCII in it.
     Characters,
@@ -69,7 +69,7 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if let Some(path) = text.strip_prefix("unix:") {
-            // `unix:///dev/log` is as common.
+            // `unix:///dev/log` is common too.
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(TargetError::Path) };
         }
@@ -143,7 +143,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// As reports show it: the path of a webhook is left out, since services put secrets there.
+/// The form for reports. It leaves out the path of a webhook, because services put secrets there.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

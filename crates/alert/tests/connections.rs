@@ -1,4 +1,4 @@
-//! Servers that behave badly: none of them may hang a deliverer, and none may be believed.
+//! Servers with faults: none of them may block a deliverer, and none may confirm an alert that it has not read.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -141,7 +141,7 @@ fn a_portion_counts_as_sent_when_the_server_has_read_it() {
         let mut all = Vec::new();
         let _ = connection.read_to_end(&mut all);
         told.send(String::from_utf8(all).unwrap()).unwrap();
-        // Some greet or answer; that is nothing to us.
+        // Some servers greet or answer. The deliverer ignores that.
         let _ = connection.write_all(b"250 thanks\n");
     });
     let mut deliverer =
@@ -191,7 +191,7 @@ fn a_local_stream_gets_lines_and_one_that_accepts_nothing_is_away() {
     assert!(lines.len() == 2 && lines[1].starts_with("<132>Mar  1 12:34:56 bellwether[4711]: "), "{text}");
 
     assert_unreachable(tried(open(&target, &impatient()), &[numbered(3)]), "not confirmed: took too long");
-    // Until its queue is full, which must not be waited for either.
+    // It takes connections until its queue is full. The deliverer must not wait for room in it.
     let mut held = Vec::new();
     while let Err(Failure::Unreachable(why)) = tried(open(&target, &impatient()), &[numbered(3)]).0 {
         if why.contains("cannot connect") {

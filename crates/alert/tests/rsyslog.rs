@@ -1,4 +1,4 @@
-//! Against the log server that most hosts have: a real rsyslogd on loopback ports, with files of its own.
+//! Tests with the log server that most hosts have: a real rsyslogd on loopback ports, with files of its own.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "common/certificates.rs"]
@@ -38,7 +38,7 @@ fn rsyslogd() -> &'static str {
     if Path::new("/usr/sbin/rsyslogd").exists() { "/usr/sbin/rsyslogd" } else { "rsyslogd" }
 }
 
-/// A running log server. What it kept has one line for each message, its properties parted by `|`.
+/// A running log server. Its file has one line for each message, with the properties separated by `|`.
 struct Rsyslog {
     dir: TempDir,
     child: Child,
@@ -99,7 +99,7 @@ impl Rsyslog {
         fs::read_to_string(self.dir.path().join("own.log")).unwrap_or_default()
     }
 
-    /// Ends it in an orderly way, and waits for that.
+    /// Ends the server in order, and waits for its end.
     fn stop(&mut self) {
         self.signal("-TERM");
         self.child.wait().unwrap();
@@ -354,7 +354,7 @@ impl<R: Receiver> Receiver for Slow<R> {
     }
 }
 
-/// Sends 2,000 alerts while the server restarts twice; returns what it kept, and how often a try failed.
+/// Sends 2,000 alerts while the server restarts twice; returns its messages, and the number of failed attempts.
 fn through_restarts(
     inputs: impl Fn(u16, &Path) -> String,
     scheme: &str,
@@ -386,7 +386,7 @@ fn through_restarts(
     (server.kept(), failures)
 }
 
-/// Everything came, and in order once repetitions are left out.
+/// Checks that all alerts came, in order without the repetitions.
 fn complete(kept: Vec<String>) -> usize {
     let mut seen = BTreeSet::new();
     let total = kept.len();

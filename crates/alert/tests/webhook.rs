@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as it is told, and checks what it gets.
+//! A small HTTP server with prepared answers, which checks its requests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/certificates.rs"]
@@ -135,7 +135,7 @@ fn where_no_thread_can_be_started_a_receiver_is_away_and_the_process_lives() {
         let why = away(&format!("{scheme}://localhost:{port}"));
         assert!(why.contains("no thread can be started"), "{why}");
     }
-    // An address in digits needs none: it is the server that is not there.
+    // An address in digits needs no thread, and no server is there.
     drop(listener);
     let why = away(&format!("http://127.0.0.1:{port}"));
     assert!(why.contains("refused"), "{why}");
@@ -172,7 +172,7 @@ fn https_knows_its_server_and_shows_its_certificate() {
         for connection in listener.incoming() {
             let tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = rustls::StreamOwned::new(tls, connection.unwrap());
-            // A stranger does not come that far.
+            // A client without a certificate does not get here.
             if stream.conn.complete_io(&mut stream.sock).is_ok() {
                 told.send(serve(&mut stream, 202)).unwrap();
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bellwether_alert::{Facility, Format, TlsFiles};
+use bellwether_alert::{Facility, Format, Limits, ThrottleLimits, TlsFiles};
 use bellwether_app::{AlertOptions, ReceiverOptions};
 use bellwether_base::Span;
 
@@ -13,10 +13,11 @@ use crate::outcome::Failure;
 pub(crate) fn alert_options(settings: &AlertSettings) -> Result<AlertOptions, Failure> {
     let quiet = Span::from_secs(i64::from(settings.quiet_s));
     Ok(AlertOptions {
+        throttle: ThrottleLimits { quiet, per_minute: settings.per_minute, ..ThrottleLimits::default() },
+        limits: Limits { backlog: settings.backlog, ..Limits::default() },
         least: settings.least.parse().map_err(|e| Failure::Usage(format!("alerts.least: {e}")))?,
         host: some(&settings.host),
         receivers: settings.receivers.iter().map(receiver_options).collect::<Result<_, _>>()?,
-        ..AlertOptions::with_limits(quiet, settings.per_minute, settings.backlog)
     })
 }
 

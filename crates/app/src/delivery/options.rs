@@ -4,7 +4,7 @@ use bellwether_alert::{
     Deliverer, Delivery, Facility, Format, Limits, Receiver, Sender, Target, Throttle, ThrottleLimits,
     TlsFiles,
 };
-use bellwether_base::{Severity, Span};
+use bellwether_base::Severity;
 
 use crate::AppError;
 use crate::clock::now;
@@ -33,18 +33,6 @@ impl Default for AlertOptions {
             least: Severity::Notice,
             host: None,
             receivers: Vec::new(),
-        }
-    }
-}
-
-impl AlertOptions {
-    /// Default options with limits of suppression and backlog.
-    #[must_use]
-    pub fn with_limits(quiet: Span, per_minute: u32, backlog: u32) -> Self {
-        Self {
-            throttle: ThrottleLimits { quiet, per_minute, ..ThrottleLimits::default() },
-            limits: Limits { backlog, ..Limits::default() },
-            ..Self::default()
         }
     }
 }
