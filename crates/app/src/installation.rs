@@ -80,10 +80,10 @@ impl Installation {
         check_folder(db)?;
         tighten(db, key_file, note);
         let mut warn = |warning: String| note(&warning);
-        let key = match InstallationKey::kept(key_file, db, &mut warn)? {
+        let key = match InstallationKey::read(key_file, db, &mut warn)? {
             Some(key) => key,
             None => match bellwether_store::key_id(db) {
-                Ok(None) => InstallationKey::load(key_file, db, &mut warn)?,
+                Ok(None) => InstallationKey::read_or_make(key_file, db, &mut warn)?,
                 Ok(Some(_)) => return Err(InstallationKey::missing(key_file, db)),
                 Err(e) => return Ok(Err(e)),
             },

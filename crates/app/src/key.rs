@@ -31,8 +31,8 @@ impl InstallationKey {
     ///
     /// # Errors
     /// If the file cannot be read or made, or holds no key.
-    pub fn load(key_file: &str, db: &Path, warn: &mut dyn FnMut(String)) -> Result<Self, AppError> {
-        match Self::kept(key_file, db, warn)? {
+    pub fn read_or_make(key_file: &str, db: &Path, warn: &mut dyn FnMut(String)) -> Result<Self, AppError> {
+        match Self::read(key_file, db, warn)? {
             Some(key) => Ok(key),
             None if is_in_memory(db) => fresh().map(Self),
             None => make(&key_path(key_file, db)),
@@ -63,7 +63,7 @@ impl InstallationKey {
     ///
     /// # Errors
     /// If the file cannot be read, or holds no key.
-    pub fn kept(key_file: &str, db: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<Self>, AppError> {
+    pub fn read(key_file: &str, db: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<Self>, AppError> {
         let path = key_path(key_file, db);
         match std::fs::read_to_string(&path) {
             Ok(text) => {
@@ -133,10 +133,10 @@ mod tests {
     fn a_key_is_made_once_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("x.db");
-        let first = InstallationKey::load("k", &db, &mut |_| {}).unwrap();
+        let first = InstallationKey::read_or_make("k", &db, &mut |_| {}).unwrap();
         let mode = std::fs::metadata(folder.path().join("k")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(InstallationKey::load("k", &db, &mut |_| {}).unwrap().0, first.0);
+        assert_eq!(InstallationKey::read_or_make("k", &db, &mut |_| {}).unwrap().0, first.0);
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let db = folder.path().join("x.db");
         std::fs::write(folder.path().join("k"), "12ab").unwrap();
         let mut warnings = Vec::new();
-        let failure = InstallationKey::load("k", &db, &mut |w| warnings.push(w)).err().unwrap();
+        let failure = InstallationKey::read_or_make("k", &db, &mut |w| warnings.push(w)).err().unwrap();
         assert!(failure.to_string().ends_with("it must hold 64 hexadecimal digits"));
         assert!(warnings[0].contains("chmod 600"));
     }

@@ -37,7 +37,7 @@ impl<'a> CallIds<'a> {
     pub(crate) fn wire_id(&self, id: &str) -> Result<Option<i64>, Failure> {
         if self.tokeniser.get().is_none() {
             let mut warn = |warning: String| note(self.common, &warning);
-            let key = InstallationKey::kept(&self.config.key_file, &self.common.db, &mut warn)?;
+            let key = InstallationKey::read(&self.config.key_file, &self.common.db, &mut warn)?;
             let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(key.secret(), self.config.privacy())));
         }
         Ok(self.tokeniser.get().and_then(Option::as_ref).map(|tokeniser| tokeniser.wire_id(id)))

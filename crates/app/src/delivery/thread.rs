@@ -43,12 +43,12 @@ pub(super) struct DeliveryThread<'a> {
     tell: &'a (dyn Fn(&str) + Sync),
     /// The end of this thread, once the run is over.
     leaves_at: Option<Timestamp>,
-    told: Told,
+    reported: Reported,
 }
 
 /// The state of the receiver at the last message about it.
 #[derive(Default)]
-struct Told {
+struct Reported {
     is_unreachable: bool,
     /// The last failure of the spool. It repeats while another program holds the database locked.
     failure: String,
@@ -63,7 +63,7 @@ impl<'a> DeliveryThread<'a> {
         wakes: Wakes<'a>,
         tell: &'a (dyn Fn(&str) + Sync),
     ) -> Self {
-        Self { deliverer, spool, wakes, tell, leaves_at: None, told: Told::default() }
+        Self { deliverer, spool, wakes, tell, leaves_at: None, reported: Reported::default() }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -83,7 +83,7 @@ impl<'a> DeliveryThread<'a> {
                 self.leaves_at = Some(now() + LEAVE_WITHIN);
             }
             let wait = self.poll();
-            self.tell_changes();
+            self.report_changes();
             let due = match wait {
                 Wait::Again => continue,
                 Wait::Until(at) => Some(at),
@@ -111,36 +111,37 @@ impl<'a> DeliveryThread<'a> {
     fn poll(&mut self) -> Wait {
         match self.deliverer.poll(&mut self.spool, now()) {
             Ok(wait) => {
-                self.told.failure.clear();
+                self.reported.failure.clear();
                 wait
             }
             Err(e) => {
                 let failure = e.to_string();
-                if failure != self.told.failure {
+                if failure != self.reported.failure {
                     (self.tell)(&format!("alerts for {} wait: {failure}", self.name()));
                 }
-                self.told.failure = failure;
+                self.reported.failure = failure;
                 Wait::Until(now() + SPOOL_RETRY)
             }
         }
     }
 
-    /// Tells changes of the receiver, and counts its losses in the database.
-    fn tell_changes(&mut self) {
+    /// Reports changes of the receiver, and counts its losses in the database.
+    fn report_changes(&mut self) {
         let name = self.deliverer.name();
         match self.deliverer.outage() {
-            Some((_, why)) if !self.told.is_unreachable => {
+            Some((_, why)) if !self.reported.is_unreachable => {
                 (self.tell)(&format!("alerts for {name} wait: {why}"));
-                self.told.is_unreachable = true;
+                self.reported.is_unreachable = true;
             }
-            None if self.told.is_unreachable => {
+            None if self.reported.is_unreachable => {
                 (self.tell)(&format!("{name} takes alerts again"));
-                self.told.is_unreachable = false;
+                self.reported.is_unreachable = false;
             }
             _ => {}
         }
         let counts = self.deliverer.counts();
-        let (skipped, refused) = (counts.skipped - self.told.skipped, counts.refused - self.told.refused);
+        let (skipped, refused) =
+            (counts.skipped - self.reported.skipped, counts.refused - self.reported.refused);
         if (skipped, refused) == (0, 0) {
             return;
         }
@@ -151,6 +152,6 @@ impl<'a> DeliveryThread<'a> {
         if let Err(e) = self.spool.spool.lost(name, skipped, refused) {
             (self.tell)(&format!("alerts for {name}: {e}"));
         }
-        (self.told.skipped, self.told.refused) = (counts.skipped, counts.refused);
+        (self.reported.skipped, self.reported.refused) = (counts.skipped, counts.refused);
     }
 }
