@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bellwether_app::private;
 use bellwether_base::Shown;
 use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, export_classes, import_classes};
 use serde_json::{Map, Value};
@@ -7,11 +8,11 @@ use serde_json::{Map, Value};
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
 use crate::render::Printer;
-use crate::replay::{Installation, note};
+use crate::session::open_installation;
 use crate::show::{open_reader, print};
 
 /// `bellwether class`.
@@ -113,7 +114,7 @@ pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
 
 /// Keeps classes, and judges anew by them.
 fn put(common: &Common, modes: &[Mode], origin: &str) -> Result<(), Failure> {
-    let mut recorder = Installation::open(common, &Config::load(common.config.as_deref())?)?.recorder;
+    let mut recorder = open_installation(common, &Config::load(common.config.as_deref())?)?.recorder;
     recorder.writer().put_classes(modes, origin)?;
     Ok(recorder.judge_all_devices()?)
 }

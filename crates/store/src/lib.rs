@@ -5,6 +5,7 @@
 //!
 //! This crate must never know a packet or how a row is printed.
 
+mod alert_signal;
 mod alerts;
 mod authorising;
 mod blindness;
@@ -36,11 +37,11 @@ mod verdicts;
 mod wording;
 mod writer;
 
-pub use alerts::Alert;
+pub use alert_signal::AlertSignal;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
-pub use bellwether_scoring::{AlertKind, Listed, Severity};
+pub use bellwether_scoring::Listed;
 pub use class_file::{export_classes, import_classes};
 pub use classes::{CLASS_COLUMNS, Learned, Lesson};
 pub use error::StoreError;
@@ -52,7 +53,7 @@ pub use reading::{check_existing, key_id};
 pub use reputation::{Export, ListedSubject};
 pub use retention::Retention;
 pub use schema::VERSION;
-pub use spool::{AlertSpool, SpooledAlert};
+pub use spool::AlertSpool;
 pub use sqlite_history::SqliteHistory;
 pub use teaching::{Labelled, Telemetry};
 pub use upkeep::Upkeep;

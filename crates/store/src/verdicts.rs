@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bellwether_base::{CallId, Timestamp};
+use bellwether_base::{Alert, AlertKind, CallId, Severity, Timestamp};
 use bellwether_enrich::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use bellwether_scoring::{AlertKind, Severity};
-
-use crate::alerts::{Alert, keep, keep_unless_told};
+use crate::alerts::keep;
 use crate::devices::{Subscriber, words};
 use crate::query::Reader;
 use crate::values::{parsed, text, time};
@@ -159,6 +157,7 @@ impl Writer {
     /// If the database fails.
     pub fn has_due_subscribers(&mut self) -> Result<bool, StoreError> {
         self.find_portal_calls()?;
+        self.announce_alerts();
         Ok(!self.touched.is_empty())
     }
 
@@ -247,7 +246,7 @@ impl Writer {
                 severity: Severity::Critical,
                 subject: format!("sip:{caller}@{}", host.unwrap_or_default()),
                 message: PORTAL_FROM_TRUNK.to_owned(),
-                call: Some(call),
+                call: Some(CallId::new(call)),
                 campaign: None,
             };
             keep(&reader.db, &alert)?;
@@ -324,7 +323,7 @@ fn keep_subscriber(
             severity: if judged.is_sensitive { Severity::Critical } else { Severity::Warning },
             subject: aor.to_owned(),
             message: against.collect::<Vec<_>>().join("; "),
-            call: Some(*call),
+            call: Some(CallId::new(*call)),
             campaign: None,
         };
         keep(db, &alert)?;
@@ -350,7 +349,7 @@ fn keep_subscriber(
                 call: None,
                 campaign: None,
             };
-            keep_unless_told(db, &alert, Timestamp::MIN)?;
+            keep(db, &alert)?;
         }
     }
     Ok(changed)
