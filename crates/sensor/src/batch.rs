@@ -57,12 +57,13 @@ struct MirrorMeta {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, item: &Item<'_>) {
+    /// Copies an item, under its number in the order of all items.
+    pub(crate) fn push(&mut self, item: &Item<'_>, seq: u64) {
         let offset = self.bytes.len() as u32;
         let is_told = item.mirror.is_some() || item.stamp != item.at;
         self.bytes.extend_from_slice(item.bytes);
         self.metas.push(Meta {
-            seq: item.seq,
+            seq,
             at: item.at,
             pair: item.pair,
             flow: item.flow,

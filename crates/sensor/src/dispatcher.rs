@@ -44,7 +44,6 @@ pub(crate) struct Dispatcher {
     shard_key: HashKey,
     pub(crate) frames: Frames,
     pub(crate) losses: Losses,
-    seq: u64,
     now: Timestamp,
     /// When the present frame was captured, which may be a little before.
     captured: Timestamp,
@@ -70,7 +69,6 @@ impl Dispatcher {
             shard_key: key.derive("shards"),
             frames: Frames::default(),
             losses: Losses::default(),
-            seq: 0,
             now: Timestamp::MIN,
             captured: Timestamp::MIN,
         }
@@ -78,7 +76,6 @@ impl Dispatcher {
 
     /// Takes the next frame. Its time is raised to its predecessor's if it is earlier.
     pub(crate) fn frame(&mut self, record: &Record<'_>) -> Result<(), ReceiverGone> {
-        self.seq += 1;
         self.frames.captured += 1;
         if record.at < self.now {
             self.losses.count(Loss::TimestampBackward);
@@ -114,7 +111,6 @@ impl Dispatcher {
     /// The input is over: what waits for more will not get it.
     pub(crate) fn finish(&mut self) -> Result<(), ReceiverGone> {
         self.fragments.finish(&mut self.losses);
-        self.seq += 1;
         let item = self.item(FlowKey::default(), &[]);
         let Self { tcp, losses, epochs, shard_key, .. } = self;
         let mut sent = Ok(());
@@ -242,7 +238,8 @@ impl Dispatcher {
     #[inline]
     fn item<'a>(&self, flow: FlowKey, bytes: &'a [u8]) -> Item<'a> {
         Item {
-            seq: self.seq,
+            // The epoch that takes the item numbers it.
+            seq: 0,
             at: self.now,
             stamp: self.now,
             agent: None,

@@ -39,6 +39,8 @@ pub(crate) struct Epochs {
     outstanding: VecDeque<Timestamp>,
     items: usize,
     bytes: usize,
+    /// Items so far: each has a number of its own, by which its facts are ordered. Several messages may share one frame.
+    number: u64,
     first_at: Option<Timestamp>,
     up_to: Timestamp,
     /// Epochs since the last with signalling in it, that one included.
@@ -62,6 +64,7 @@ impl Epochs {
             outstanding: VecDeque::with_capacity(LAG),
             items: 0,
             bytes: 0,
+            number: 0,
             first_at: None,
             up_to: Timestamp::MIN,
             since_sip: usize::MAX,
@@ -83,13 +86,14 @@ impl Epochs {
         self.first_at.get_or_insert(item.at);
         self.up_to = self.up_to.max(item.at);
         self.items += 1;
+        self.number += 1;
         self.bytes += item.bytes.len();
         if is_sip {
             self.since_sip = 0;
         }
         let worker = usize::from(item.shard) % self.batches.len();
         if let Some(batch) = self.batches.get_mut(worker) {
-            batch.push(item);
+            batch.push(item, self.number);
         }
         Ok(())
     }

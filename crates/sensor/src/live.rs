@@ -10,7 +10,7 @@ use bellwether_capture::{
     StampingClock, Stamps, Waker,
 };
 use bellwether_enrich::{Row, SensorClockRow};
-use bellwether_store::Writer;
+use bellwether_recorder::Recorder;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
@@ -143,13 +143,13 @@ impl LiveInputs {
 pub fn sense(
     ears: LiveInputs,
     config: &Config,
-    writer: Writer,
+    recorder: Recorder,
     stop: &AtomicBool,
     operator: &mut dyn EventHandler,
 ) -> Result<LiveOutcome, SensorError> {
     let is_wall_clock = ears.files.is_empty();
     let supply = if is_wall_clock { InputKind::Network } else { InputKind::Growing };
-    let (packets, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
+    let (packets, finished) = pipeline::run(config, recorder, supply, |dispatcher, behind| {
         let LiveInputs { mut sockets, listeners, files, names, stamps, opened_at } = ears;
         let session = Session::new(names, config.key, opened_at, is_wall_clock);
         let links = Links::of(sockets.iter().map(|(name, _)| name.clone()), session.input, opened_at);

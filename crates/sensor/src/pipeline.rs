@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
 use bellwether_enrich::{Enricher, Knowledge, SensitiveNumbers, Tokeniser, Topology};
-use bellwether_store::{Retention, Writer};
+use bellwether_recorder::Recorder;
+use bellwether_store::Retention;
 use bellwether_tracker::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -93,7 +94,7 @@ pub struct Finished {
 /// of that is written.
 pub(crate) fn run<T>(
     config: &Config,
-    writer: Writer,
+    recorder: Recorder,
     supply: InputKind,
     feed: impl FnOnce(Dispatcher, Downstream<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
@@ -105,7 +106,7 @@ pub(crate) fn run<T>(
     let (rows_tx, rows_rx) = room(config.patience.clone(), is_live);
     let retention = config.retention;
     std::thread::scope(|scope| {
-        let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
+        let writing = spawn(scope, "writer", move || write(recorder, retention, supply, &rows_rx))?;
         // When the merge and the feed are over nobody holds the channel any more, and the writer ends.
         // Nobody looks at a replay before its end.
         let tells_under_way = matches!(supply, InputKind::Network | InputKind::Growing);

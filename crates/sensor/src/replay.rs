@@ -1,5 +1,5 @@
 use bellwether_capture::{Input, ReadError};
-use bellwether_store::Writer;
+use bellwether_recorder::Recorder;
 
 use crate::SensorError;
 use crate::feed::{Fed, Feed};
@@ -58,12 +58,12 @@ pub struct Outcome {
 pub fn replay(
     inputs: &[Input],
     config: &Config,
-    writer: Writer,
+    recorder: Recorder,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Outcome, SensorError> {
     let has_pipe = inputs.contains(&Input::StandardInput);
     let supply = if has_pipe { InputKind::Pipe } else { InputKind::Files };
-    let (fed, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
+    let (fed, finished) = pipeline::run(config, recorder, supply, |dispatcher, behind| {
         Feed::new(inputs, dispatcher, behind.rows, config.key).run(progress)
     })?;
     let Fed { packets, damaged, unread } = fed;

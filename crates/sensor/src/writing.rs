@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::Timestamp;
 use bellwether_enrich::Row;
+use bellwether_recorder::Recorder;
 use bellwether_store::{Reader, Retention, StoreError, Writer};
 use hdrhistogram::Histogram;
 
@@ -76,34 +77,34 @@ impl From<Row> for Rows {
 /// Writes what comes until nobody sends any more. Answers the database, and the times from packet to committed row
 /// in microseconds, of packets that bear the time of day.
 pub(crate) fn write(
-    writer: Writer,
+    recorder: Recorder,
     retention: Option<Retention>,
     supply: InputKind,
     from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
-    let path = writer.path();
-    write_all(writer, retention, supply, from).map_err(|e| Writer::locked_out(&path, from.lock(), e))
+    let path = recorder.path();
+    write_all(recorder, retention, supply, from).map_err(|e| Writer::locked_out(&path, from.lock(), e))
 }
 
 fn write_all(
-    mut writer: Writer,
+    mut recorder: Recorder,
     retention: Option<Retention>,
     supply: InputKind,
     from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
     let started = Instant::now();
     let lock = from.lock();
-    writer.wait_for_locks(lock)?;
+    recorder.writer().wait_for_locks(lock)?;
     let is_wall_clock = supply == InputKind::Network;
     if matches!(supply, InputKind::Files | InputKind::Pipe) {
-        writer.hold(MAX_HELD);
+        recorder.hold(MAX_HELD);
     }
     // Who reads a capture again comes by all of its rows; live traffic does not come back.
     if is_wall_clock {
-        writer.take_up()?;
+        recorder.resume()?;
     }
     let mut writing = Writing {
-        writer,
+        recorder,
         rows: Vec::new(),
         updates: Vec::new(),
         last_commit: Instant::now(),
@@ -120,7 +121,7 @@ fn write_all(
             Err(Closed) => break,
         }
         if supply == InputKind::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
-            writing.writer.hold(0);
+            writing.recorder.hold(0);
         }
         let is_due = writing.commit_if_due()?;
         lock.is_over();
@@ -130,23 +131,23 @@ fn write_all(
         // A capture is judged when it has been read: what was thought on the way would be a matter of the machine's speed.
         if is_wall_clock {
             let began = Instant::now();
-            writing.writer.judge_touched(&|| began.elapsed() < JUDGE_FOR)?;
+            writing.recorder.judge_devices(&|| began.elapsed() < JUDGE_FOR)?;
         }
         if let Some(retention) = &retention {
-            writing.writer.prune_by_size(retention)?;
+            writing.recorder.prune_by_size(retention)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                writing.writer.prune_by_age(retention, now())?;
+                writing.recorder.prune_by_age(retention, now())?;
                 last_pruning = Some(Instant::now());
             }
         }
     }
     writing.commit(true)?;
-    let Writing { writer, latency, .. } = writing;
-    Ok((writer.close()?, latency))
+    let Writing { recorder, latency, .. } = writing;
+    Ok((recorder.close()?, latency))
 }
 
 struct Writing {
-    writer: Writer,
+    recorder: Recorder,
     /// Rows and updates that wait for a commit: since when, and how many.
     rows: Vec<(Timestamp, usize)>,
     updates: Vec<(Timestamp, usize)>,
@@ -164,22 +165,22 @@ impl Writing {
             self.updates.push((since, updates));
             self.rows.push((since, rows.len() - updates));
         }
-        self.writer.push_all(rows);
+        self.recorder.push_all(rows);
     }
 
     /// Commits when enough has gathered or waited long enough; answers whether updates went along.
     fn commit_if_due(&mut self) -> Result<bool, StoreError> {
         let Batch { rows, every, updates, updates_every } = self.batch;
         let with_updates =
-            self.writer.pending_updates() >= updates || self.last_updates.elapsed() >= updates_every;
-        if with_updates || self.writer.pending() >= rows || self.last_commit.elapsed() >= every {
+            self.recorder.pending_updates() >= updates || self.last_updates.elapsed() >= updates_every;
+        if with_updates || self.recorder.pending() >= rows || self.last_commit.elapsed() >= every {
             self.commit(with_updates)?;
         }
         Ok(with_updates)
     }
 
     fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        self.writer.commit(with_updates)?;
+        self.recorder.commit(with_updates)?;
         self.last_commit = Instant::now();
         let written_at = now();
         let mut record = |waiting: &mut Vec<(Timestamp, usize)>| {

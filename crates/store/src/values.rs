@@ -10,10 +10,10 @@ use crate::StoreError;
 use crate::blindness::Blindness;
 use crate::classes::{class_columns, shown_pauses};
 use crate::devices::Judged;
-use crate::judging::shown_signals;
 use crate::platforms::specificity;
 use crate::query::{Report, Values};
 use crate::reputation::Reputed;
+use crate::wording::shown as shown_signals;
 use crate::writer::unpack_codes;
 
 pub(crate) const CALLS: &str =

@@ -48,6 +48,19 @@ impl Step {
     }
 }
 
+/// A changed device verdict of a call.
+#[derive(Clone, Debug)]
+pub struct DeviceFinding {
+    /// The call.
+    pub call: i64,
+    /// The verdict.
+    pub verdict: DeviceVerdict,
+    /// The evidence that decided, as text.
+    pub evidence: String,
+    /// True if the device serves several accounts.
+    pub is_shared: bool,
+}
+
 /// Whom the rows of late concern: their verdicts may have changed.
 #[derive(Default)]
 pub(crate) struct DirtySubjects {
@@ -140,63 +153,74 @@ impl Writer {
         Ok(())
     }
 
-    /// Judges those whom the rows of late concern, one subscriber after the other while `has_time`: the rest waits for the next
-    /// call. Keeps what has changed, and alerts of what an operator should look at.
+    /// Alerts of sensitive calls from trunks. Returns true if subscribers wait for their device verdicts.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn judge_touched(&mut self, has_time: &dyn Fn() -> bool) -> Result<(), StoreError> {
+    pub fn has_due_subscribers(&mut self) -> Result<bool, StoreError> {
         self.find_portal_calls()?;
-        if self.touched.is_empty() {
-            return Ok(());
-        }
+        Ok(!self.touched.is_empty())
+    }
+
+    /// Returns true if another connection has written since this was last asked: labels, classes, an inventory or an approval may be new.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn was_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
         let version: i64 = self.reader.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
-        let is_changed = self.touched.data_version.replace(version) != Some(version);
-        if is_changed && let Some(judging) = &mut self.judging {
-            judging.read_labels(&self.reader)?;
-        }
-        // What is judged below is written at once, so that the rows that it speaks of have to be there.
-        self.commit(true)?;
+        Ok(self.touched.data_version.replace(version) != Some(version))
+    }
+
+    /// Finds the subscribers whom recent rows concern. The rows have to be committed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn find_due_subscribers(&mut self, is_changed_elsewhere: bool) -> Result<(), StoreError> {
         self.touched.turns = self.touched.turns.wrapping_add(1);
-        if is_changed || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
+        if is_changed_elsewhere || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
             self.reader.forget();
         } else {
             self.reader.forget_observations();
         }
-        self.find_touched_subscribers()?;
-        while has_time()
-            && let Some(aor) = self.touched.next()
-        {
-            let subscriber = self.reader.subscriber(&aor)?;
-            let tx = self.reader.db.unchecked_transaction()?;
-            let changed = keep_subscriber(&tx, &aor, &subscriber)?;
-            // In one commit with what follows from it: a verdict that is kept is no news to a later run.
-            if let Some(judging) = &mut self.judging {
-                for (call, verdict, evidence) in changed {
-                    let is_shared = subscriber.is_shared(call);
-                    judging.device(call, verdict, &evidence, is_shared);
-                }
-                judging.write(&tx)?;
-            }
-            tx.commit()?;
-            if let Some(judging) = &mut self.judging {
-                judging.clear();
-            }
-            // All of them together would fill the memory.
-            self.reader.subscribers.borrow_mut().remove(&aor);
-        }
-        Ok(())
+        self.find_touched_subscribers()
     }
 
-    /// Judges all subscribers of the inventory: what they are judged by has changed.
+    /// The next subscriber whose device verdicts are due, in turn.
+    pub fn next_due_subscriber(&mut self) -> Option<String> {
+        self.touched.next()
+    }
+
+    /// Computes the device verdicts of one subscriber, and writes what has changed and its alerts in the transaction that the next commit
+    /// closes. Returns the calls whose verdict changed.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn judge_all(&mut self) -> Result<(), StoreError> {
+    pub fn judge_subscriber(&mut self, aor: &str) -> Result<Vec<DeviceFinding>, StoreError> {
+        let subscriber = self.reader.subscriber(aor)?;
+        self.begin()?;
+        let changed = keep_subscriber(&self.reader.db, aor, &subscriber);
+        // All subscribers together would fill the memory.
+        self.reader.subscribers.borrow_mut().remove(aor);
+        let changed = changed.map(|changed| {
+            let finding = |(call, verdict, evidence)| DeviceFinding {
+                call,
+                verdict,
+                evidence,
+                is_shared: subscriber.is_shared(call),
+            };
+            changed.into_iter().map(finding).collect()
+        });
+        match changed {
+            Ok(changed) => Ok(changed),
+            Err(e) => self.or_roll_back(Err(e)).map(|()| Vec::new()),
+        }
+    }
+
+    /// Makes the device verdicts of all subscribers due: the inventory, the classes or the approvals have changed.
+    pub fn touch_all_subscribers(&mut self) {
         self.touched.is_anyone = true;
-        // What this writer wrote itself does not show as a change.
+        // A write over this connection does not show as a change elsewhere.
         self.touched.data_version = None;
-        self.judge_touched(&|| true)
     }
 
     /// Alerts of sensitive calls from trunks, whoever the caller is.

@@ -1,4 +1,4 @@
-//! What the assessor asks of the database.
+//! The database as the scoring engine's history.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -10,15 +10,14 @@ use bellwether_enrich::{
 };
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
-    Account, CampaignRow, History, Judged, LinkKind, LinkRow, Listed, PastCall, PlatformFacts,
+    Account, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall, PlatformFacts,
     RegisteredDevice, ReputationRecord, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use super::{Pending, wording};
-use crate::StoreError;
 use crate::query::Reader;
+use crate::{StoreError, wording};
 
 /// Calls of an account that are looked at: the latest before its next one.
 const MAX_OF_AN_ACCOUNT: i64 = 256;
@@ -32,13 +31,15 @@ const MAX_RECENT: i64 = 50_000;
 /// A registration of which nothing was heard for so long is over.
 const REGISTERED_FOR: Span = Span::from_secs(86_400);
 
-/// The database as the assessor sees it, with what waits to be written.
-pub(crate) struct SqliteHistory<'a> {
-    pub(super) reader: &'a Reader,
-    pub(super) pending: &'a Pending,
-    /// When the calls of earlier runs began: of any other nothing was kept, and nobody has to look.
-    pub(super) earlier: &'a Option<RangeInclusive<Timestamp>>,
-    pub(super) failure: &'a mut Option<StoreError>,
+/// Earlier runs as the database holds them, overlaid with the changes that wait for the next commit.
+///
+/// The engine's questions have no error: a failure of the database is kept for the next commit, and the answer is empty.
+pub struct SqliteHistory<'a> {
+    pub(crate) reader: &'a Reader,
+    pub(crate) pending: &'a Changes,
+    /// Start times of the calls of earlier runs. Scores of other calls are not in the database and need no query.
+    pub(crate) earlier: &'a Option<RangeInclusive<Timestamp>>,
+    pub(crate) failure: &'a mut Option<StoreError>,
 }
 
 impl SqliteHistory<'_> {
@@ -210,7 +211,7 @@ impl History for SqliteHistory<'_> {
     }
 
     fn standing(&mut self, subject: &Subject) -> Option<ReputationRecord> {
-        if let Some(standing) = self.pending.standings.get(subject) {
+        if let Some(standing) = self.pending.reputations.get(subject) {
             return Some((**standing).clone());
         }
         let found = self.find_standing(subject);
