@@ -1,4 +1,5 @@
 //! `docs/database.md` is written from the migrations and from `crates/store/src/schema/descriptions.toml`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
 //! The documents as a set: links lead somewhere, walks name code, decisions have one form.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,31 @@ fn each_crate_stands_once_in_the_table_of_layers() {
             text.lines().filter(|l| l.starts_with('|') && l.contains(&format!("| `{folder}` |"))).count();
         assert_eq!(rows, 1, "docs/architecture.md: {name}");
     }
+}
+
+#[test]
+fn crates_use_only_crates_above_them_in_the_table() {
+    let text = read("docs/architecture.md");
+    let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    let place = |package: &str| {
+        let folder = package.strip_prefix("bellwether-").unwrap_or("cli");
+        let row = format!("| `{folder}` |");
+        table.iter().position(|line| line.contains(&row)).unwrap_or_else(|| panic!("no row for {folder}"))
+    };
+    let deny: toml::Table = read("deny.toml").parse().unwrap();
+    let mut checked = 0;
+    for rule in deny["bans"]["deny"].as_array().unwrap() {
+        let used = rule["crate"].as_str().unwrap();
+        let users = rule["wrappers"].as_array().unwrap().iter().map(|w| w.as_str().unwrap());
+        for user in users.filter(|user| used.starts_with("bellwether") && *user != "bellwether-fuzz-driver") {
+            assert!(
+                place(used) < place(user),
+                "docs/architecture.md: {used} stands below {user}, which may use it"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "only {checked} rules");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! The documents against the program: sizes, limits and names that a document states are read from the code.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

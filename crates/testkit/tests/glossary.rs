@@ -1,4 +1,5 @@
 //! The glossary against the code: its types exist, its terms stand once, and no public item has a name of yesterday.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,8 @@ const REMAINING: &[&str] = &[
     "base::touched",
     "clock::KEPT",
     "clock::parted_at",
+    "recorder::judge_all_devices",
+    "recorder::judge_devices",
     "scoring::Judged",
     "scoring::kept",
     "scoring::settle",
@@ -76,10 +79,7 @@ const REMAINING: &[&str] = &[
     "store::Lesson",
     "store::LockNews",
     "store::LockPatience",
-    "store::assessing",
-    "store::judge_all",
-    "store::judge_touched",
-    "store::judging",
+    "store::judge_subscriber",
     "tracker::Sighting",
 ];
 
@@ -116,8 +116,10 @@ fn no_public_item_has_a_banned_name() {
     let remaining: BTreeSet<&str> = REMAINING.iter().copied().collect();
     let new: Vec<_> = found.difference(&remaining).collect();
     let done: Vec<_> = remaining.difference(&found).collect();
-    assert!(new.is_empty(), "names for docs/glossary.md to replace: {new:?}");
-    assert!(done.is_empty(), "take these out of REMAINING: {done:?}");
+    assert!(
+        new.is_empty() && done.is_empty(),
+        "names for docs/glossary.md to replace: {new:?}; out of REMAINING: {done:?}"
+    );
 }
 
 #[test]
