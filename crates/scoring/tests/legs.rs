@@ -1,4 +1,4 @@
-//! Rows of one conversation's legs in, what is said of each of them out.
+//! Scores of the legs of one conversation.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rows;
@@ -128,7 +128,7 @@ fn heard(stream: i64, call: i64, direction: &'static str, also: Vec<(i64, &'stat
     }))
 }
 
-/// What is said of each call in the end.
+/// The final signals of each call.
 fn said(rows: impl IntoIterator<Item = Row>) -> BTreeMap<i64, Vec<&'static str>> {
     let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
     let mut outcomes = Vec::new();
@@ -169,7 +169,7 @@ fn two_ways_of_media_over_two_legs_are_no_one_way_media() {
         assert!(is_said(&linked, call, "conversation"), "{linked:?}");
         assert!(is_said(&apart, call, "one_way_media"), "{apart:?}");
     }
-    // A link that is found when all was heard counts as one that is found before.
+    // A link found after the media counts like one found before.
     let rows = [
         plain(1, PHONE),
         plain(2, REGISTRAR),
@@ -204,8 +204,8 @@ fn a_registered_caller_is_not_elsewhere_where_its_server_or_another_leg_speaks_f
     };
     assert!(elsewhere(BORDER, Vec::new()));
     assert!(!elsewhere(REGISTRAR, Vec::new()), "the registrar itself");
-    assert!(!elsewhere(BORDER, vec![Row::Link(2, 1)]), "its other leg comes from home");
-    // Another leg that does not come from home speaks for nobody.
+    assert!(!elsewhere(BORDER, vec![Row::Link(2, 1)]), "the other leg comes from the registered address");
+    // Another leg from an unregistered address is no evidence of registration.
     let other = Endpoint::v4([203, 0, 113, 9], 5060);
     let rows = registered().into_iter().chain([plain(1, other), plain(2, BORDER), Row::Link(2, 1)]);
     assert!(is_said(&said(rows), 2, "registered_elsewhere"));
@@ -221,7 +221,8 @@ fn a_caller_whose_registration_ended_is_registered_nowhere_until_it_comes_back()
     assert!(elsewhere(Vec::new()));
     assert!(!elsewhere(vec![ended()]));
     assert!(elsewhere(vec![ended(), attempt_from(PHONE, "phone")]));
-    // A binding that moves is where it moved to; with another platform somebody else has it, and the first is not forgotten.
+    // A moved binding leaves its former address. A binding taken over by another platform does not: the first
+    // device stays.
     assert!(!elsewhere(vec![attempt_from(BORDER, "phone")]));
     let from_home = |platform: &str| {
         let rows = registered().into_iter().chain([attempt_from(BORDER, platform), plain(2, PHONE)]);
@@ -236,9 +237,9 @@ fn a_stranger_who_dials_abroad_is_one_until_its_credentials_are_taken() {
     let is_told = |rows: Vec<Row>, call| is_said(&said(rows), call, "stranger_abroad");
     assert!(is_told(vec![call(1, BORDER, abroad())], 1));
     assert!(is_told(vec![call(1, BORDER, abroad()), update(1, None, false)], 1));
-    assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "let in by credentials");
-    assert!(!is_told(vec![plain(1, BORDER)], 1), "at home");
-    // The server that others register with is no stranger, and neither is who is known on another leg.
+    assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "credentials accepted");
+    assert!(!is_told(vec![plain(1, BORDER)], 1), "no call abroad");
+    // A server that accepts registrations is not unregistered, and neither is a caller known on another leg.
     let served = registered().into_iter().chain([call(1, REGISTRAR, abroad())]);
     assert!(!is_told(served.collect(), 1));
     let legs = |is_let_in: bool| {

@@ -4,14 +4,12 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, Span, Timestamp, Transport};
-use bellwether_enrich::{
-    AccessSide, Attested, CallRow, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
-};
+use bellwether_base::{Endpoint, Span, Timestamp};
+use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
-    Account, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall, PlatformFacts,
-    RegisteredDevice, ReputationRecord, Stage, Subject,
+    Account, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall, PastPassport,
+    PlatformFacts, RegisteredDevice, ReputationRecord, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -341,7 +339,6 @@ pub(crate) fn marks(row: &CallRow) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// A call as far as it was kept: enough for what later calls are compared with.
 fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
     let marks: Option<String> = row.get("marks")?;
     let marks = marks.unwrap_or_default();
@@ -349,78 +346,42 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
     let text = |column: &str| -> Result<String, StoreError> {
         Ok(row.get::<_, Option<String>>(column)?.unwrap_or_default())
     };
-    let nothing = Endpoint::v4([0; 4], 0);
-    let end =
-        |column: &str| -> Result<Endpoint, StoreError> { Ok(endpoint(&text(column)?).unwrap_or(nothing)) };
-    let print =
-        |column: &str| -> Result<Option<PrintHash>, StoreError> { Ok(PrintHash::stored(&text(column)?)) };
-    let number = |country: &str| -> Result<NumberFacts, StoreError> {
-        Ok(NumberFacts {
-            kind: NumberKind::Name,
-            digits: 0,
-            country: row.get(country)?,
-            place: None,
-            validity: None,
-        })
-    };
-    let mut caller_number = number("caller_country")?;
-    caller_number.validity = if has("impossible") {
-        Some(Validity::Impossible)
-    } else {
-        has("unallocated").then_some(Validity::Unallocated)
+    let address = |column: &str| -> Result<IpAddr, StoreError> {
+        Ok(endpoint(&text(column)?).map_or(IpAddr::from([0; 4]), |end| end.ip()))
     };
     let at = |column: &str| -> Result<Option<Timestamp>, StoreError> {
         Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_nanos))
     };
-    let fingerprint = print("fingerprint")?.unwrap_or_else(|| PrintHash::of(Part::Combined, ""));
+    let validity = [("impossible", Validity::Impossible), ("unallocated", Validity::Unallocated)];
+    let fingerprint = PrintHash::stored(&text("fingerprint")?);
     Ok(PastCall {
-        row: CallRow {
-            call: row.get("call")?,
-            call_id: text("call_id")?,
-            wire_id: None,
-            from_tag: String::new(),
-            started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
-            caller: text("caller")?,
-            caller_host: text("caller_host")?,
-            is_sensitive: false,
-            callee: text("callee")?,
-            dialled: text("dialled")?,
-            caller_number,
-            callee_number: number("callee_country")?,
-            callee_neighbourhood: row.get("callee_neighbourhood")?,
-            source: end("source")?,
-            destination: end("destination")?,
-            transport: Transport::Udp,
-            user_agent: row.get("user_agent")?,
-            fingerprint,
-            sip_author: print("sip_author")?.unwrap_or(fingerprint),
-            sdp_author: print("sdp_author")?,
-            path: None,
-            origin: text("origin")?,
-            access_side: AccessSide::Unknown,
-            trunk_id: None,
-            attested: attested(row)?,
-            deployment: text("deployment")?,
-            traits: CallTraits {
-                caller_neighbourhood: row.get("caller_neighbourhood")?,
-                is_neighbour: has("neighbour"),
-                is_emergency: has("emergency"),
-                is_anonymous: has("anonymous"),
-                trunk: has("trunk").then(TrunkPolicy::default),
-                ..CallTraits::default()
-            },
-            defects: Vec::new(),
-            hep_agent: None,
-            mirror: None,
-        },
+        call: row.get("call")?,
+        started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
         answered_at: at("answered_at")?,
         ended_at: at("ended_at")?,
         final_status: row.get("final_status")?,
+        caller: text("caller")?,
+        caller_host: text("caller_host")?,
+        dialled: text("dialled")?,
+        callee_country: row.get("callee_country")?,
+        callee_block: row.get("callee_neighbourhood")?,
+        caller_block: row.get("caller_neighbourhood")?,
+        caller_validity: validity.into_iter().find(|(word, _)| has(word)).map(|(_, validity)| validity),
+        source: address("source")?,
+        destination: address("destination")?,
+        user_agent: row.get("user_agent")?,
+        fingerprint: fingerprint.unwrap_or_else(|| PrintHash::of(Part::Combined, "")),
+        deployment: text("deployment")?,
+        origin: text("origin")?,
+        passport: past_passport(row)?,
+        is_neighbour: has("neighbour"),
+        is_emergency: has("emergency"),
+        is_from_trunk: has("trunk"),
         campaign: row.get("campaign")?,
     })
 }
 
-fn attested(row: &Row<'_>) -> Result<Option<Box<Attested>>, StoreError> {
+fn past_passport(row: &Row<'_>) -> Result<Option<PastPassport>, StoreError> {
     let Some(status) = row.get::<_, Option<String>>("passport")? else { return Ok(None) };
     let Some(status) = PassportStatus::of(&status).filter(|s| *s != PassportStatus::None) else {
         return Ok(None);
@@ -428,16 +389,12 @@ fn attested(row: &Row<'_>) -> Result<Option<Box<Attested>>, StoreError> {
     let letter: Option<String> = row.get("attestation")?;
     let identity: Option<String> = row.get("identity")?;
     let identity: Value = identity.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
-    Ok(Some(Box::new(Attested {
+    Ok(Some(PastPassport {
         status,
-        attestation: letter.and_then(|l| ["A", "B", "C"].into_iter().find(|known| *known == l)),
+        attestation: letter.filter(|l| ["A", "B", "C"].contains(&l.as_str())),
         signer: identity["signer"].as_str().map(str::to_owned),
         origid: identity["origid"].as_str().map(str::to_owned),
-        x5u: None,
-        age_s: None,
-        reasons: Vec::new(),
-        slips: Vec::new(),
-    })))
+    }))
 }
 
 /// An endpoint as it is written: `address:port`, IPv6 in brackets.

@@ -1,4 +1,4 @@
-//! Devices register, or try to.
+//! Registrations and registration attempts.
 
 use bellwether_base::{SlotId, Span, Timestamp};
 use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
@@ -42,7 +42,7 @@ impl ScoringEngine {
         }
         let slot = self.source(source);
         let Some((_, of)) = self.sources.get_mut(slot) else { return };
-        // An hour without a refusal is a new beginning.
+        // After an hour without a refusal the counters restart.
         if of.refused_at.is_some_and(|at| row.at.since(at) > Span::from_secs(3600)) {
             of.refused.clear();
             of.accepted.clear();
@@ -84,7 +84,7 @@ impl ScoringEngine {
         self.add_device(user, home);
     }
 
-    /// A registration was removed, or ran out: nobody calls from there by right of it.
+    /// Ends a registration that was removed or expired. It no longer vouches for calls.
     pub(super) fn registration_ended(&mut self, registration: i64, at: Timestamp) {
         self.advance(at);
         let Some((user, _)) = self.users.value(registration.cast_unsigned()) else { return };
@@ -94,9 +94,11 @@ impl ScoringEngine {
         }
     }
 
-    /// A device was let in. From here on its address may be another than that of its first request, and the server that let it in is
-    /// the one that answered, behind whatever proxies. Where the same binding is asked for by another platform at another address, somebody
-    /// else has it now: whoever had it before stays known.
+    /// Applies an accepted registration. The device's address may have changed since its first request, and
+    /// the registrar is the server that responded, behind any proxies.
+    ///
+    /// If another platform at another address takes over the binding, it becomes a new device of the account.
+    /// The former device stays known.
     fn registration_accepted(&mut self, row: &RegistrationAttempt) {
         let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
         let source = row.source.ip();
@@ -118,8 +120,9 @@ impl ScoringEngine {
         }
     }
 
-    /// A caller turns out to be registered where it called from. Whoever was taken for a campaign's because nobody knew it by then leaves
-    /// again, also if the call is long over: those who call before their registration is seen, after a beginning.
+    /// Handles a caller that turns out to be registered at its source address. Its calls leave campaigns that
+    /// they joined before the registration was seen, even if they ended long ago. This happens after a start
+    /// of the sensor.
     fn leave_registered_callers(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
         if self.callers.value(user).is_none_or(|of| of.campaign.is_none()) {
             return;
@@ -134,8 +137,8 @@ impl ScoringEngine {
         }
     }
 
-    /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
-    /// platform at another address, had the account before.
+    /// Adds a registered device to a user. Other data of the user is queried at its next call. Returns true
+    /// if another platform at another address had the account before.
     fn add_device(&mut self, user: u64, home: RegisteredDevice) -> bool {
         let slot = match self.callers.slot(user) {
             Some(slot) => slot,
@@ -149,7 +152,8 @@ impl ScoringEngine {
         caller.account.moved(source, now).is_some()
     }
 
-    /// A caller lives somewhere: it is not forgotten for strangers. Of too many the one that has been there longest is a stranger again.
+    /// Moves a caller to the registered class, which unregistered callers do not evict. If the class is full,
+    /// its oldest caller moves back.
     pub(super) fn mark_registered(&mut self, slot: SlotId) {
         if self.callers.class(slot) == Some(REGISTERED) {
             return;
@@ -172,7 +176,7 @@ impl ScoringEngine {
     }
 }
 
-/// The user part of an address of record as reports print it.
+/// The user part of an AOR as reports print it.
 fn user_of(aor: &str) -> &str {
     let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
     rest.rsplit_once('@').map_or(rest, |(user, _)| user)
@@ -207,7 +211,7 @@ mod tests {
             assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoHistory);
         }
         assert!(is_known(&assessor, 1) && assessor.callers.len() == CALLERS);
-        // However many were let in, the latest strangers are remembered too.
+        // After any number of registrations the latest unregistered callers are remembered too.
         for user in 0..2 * CALLERS as u64 {
             assessor.add_device(10_000_000 + user, home.clone());
         }

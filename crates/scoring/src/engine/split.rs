@@ -1,9 +1,11 @@
-//! A campaign that turns out to be two is parted; two that turn out to be one are joined.
+//! Splits a campaign that turns out to be two, and merges two that turn out to be one.
 //!
-//! Several recordings are one party's where they are played from the same addresses, or by the same numbers or processes.
-//! Who calls on a platform that others share is taken for a part of the campaign that was found there first. It shows by its recordings:
-//! where each of two uses its addresses again and again, and never one of the other's, nor a number, a process or an origin, the two have
-//! nothing in common but the platform.
+//! Several recordings belong to one party if they are played from the same addresses, or by the same numbers
+//! or processes.
+//!
+//! A second party on a shared platform first joins the campaign that was found there. Its recordings reveal
+//! it: each party reuses its own addresses, and never an address, number, process or origin of the other. The
+//! two share nothing but the platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,17 +17,19 @@ use crate::candidate_group::PLAYS_A_RECORDING;
 use crate::history::History;
 use crate::open::SURE;
 
-/// Calls of a recording without which nothing is said of what it shares.
+/// Minimum number of calls per recording for the analysis.
 pub(super) const FEWEST: usize = 8;
 
-/// Calls for each address from which on a party uses its addresses again.
+/// Minimum number of calls per address for a party that reuses its addresses.
 const USED_AGAIN: usize = 2;
 
-/// Calls of either that must share something for two to be one: so many, and one in so many.
+/// Minimum number of calls of either party that must share a property for a merge.
 const MIN_SHARED: usize = 2;
+
+/// At least one call in this number must share a property for a merge, in either party.
 const SHARE: usize = 5;
 
-/// Specificity from which on a platform is one party's.
+/// Minimum specificity of a platform that belongs to one party.
 const SPECIFIC: f64 = 0.3;
 
 /// A recording of a campaign, with the calls that play it.
@@ -35,7 +39,7 @@ struct Recording {
     calls: Vec<Heard>,
 }
 
-/// Recordings that have something in common beside the platform.
+/// Recordings that share a property beside the platform.
 struct Party(Vec<Recording>);
 
 impl Party {
@@ -43,7 +47,7 @@ impl Party {
         self.0.iter().flat_map(|recording| &recording.calls)
     }
 
-    /// The first of its calls that was taken for a campaign's, or of all.
+    /// The first call of the party, or of its recordings in one campaign.
     fn first(&self, of: Option<i64>) -> Option<(Timestamp, i64)> {
         let recordings = self.0.iter().filter(|recording| of.is_none_or(|of| recording.campaign == of));
         recordings.flat_map(|recording| &recording.calls).map(|heard| (heard.at, heard.call)).min()
@@ -53,14 +57,15 @@ impl Party {
         self.0.iter().map(|recording| recording.campaign).collect()
     }
 
-    /// Whether it uses its addresses again: only then does it tell anything that none is another's.
+    /// Returns true if the party reuses its addresses. Only then are disjoint addresses evidence for two
+    /// parties.
     fn uses_again(&self) -> bool {
         let sources: BTreeSet<u64> = self.calls().filter_map(|heard| heard.source).collect();
         self.calls().all(|heard| heard.source.is_some()) && sources.len() * USED_AGAIN <= self.calls().count()
     }
 }
 
-/// What calls share, that others may share with them.
+/// Properties of calls that other calls may share.
 struct Shared {
     callers: BTreeSet<u64>,
     sources: BTreeSet<u64>,
@@ -86,18 +91,19 @@ impl Shared {
 }
 
 impl ScoringEngine {
-    /// What campaigns that were one have in common: the first of them, which may have become part of another since.
+    /// The root of a family of split campaigns: the first of them, which may have been merged into another
+    /// since.
     fn root(&self, campaign: i64) -> i64 {
         let row = self.campaigns.find(campaign.cast_unsigned()).and_then(|slot| self.campaigns.get(slot));
         row.and_then(|row| row.parted_from).unwrap_or(campaign)
     }
 
-    /// Whether two campaigns were one and were parted.
+    /// Returns true if two campaigns were split from each other.
     pub(super) fn are_parted(&self, a: i64, b: i64) -> bool {
         a != b && self.root(a) == self.root(b)
     }
 
-    /// One of a family has become part of a campaign: whatever was parted from either was parted from it.
+    /// Joins two families after a merge: campaigns split from either one now have the same root.
     pub(super) fn make_kin(&mut self, family: i64, with: i64) {
         let root = self.root(with);
         self.campaigns.change_each(|row| {
@@ -110,7 +116,7 @@ impl ScoringEngine {
         });
     }
 
-    /// Looks at what the recordings of a campaign, and of those that were parted from it, have in common.
+    /// Analyses the recordings of a campaign, and of campaigns split from it.
     pub(super) fn part_or_join(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let roots = self.roots_nearby(campaign);
         let recordings = self.prompts.of(|of| roots.contains(&self.root(of)));
@@ -127,7 +133,7 @@ impl ScoringEngine {
             return;
         }
         parties.sort_by_key(|party| party.first(None));
-        // A campaign is that of its first call.
+        // A campaign belongs to the party with its first call.
         let owner = |campaign: i64| {
             let with = |party: &&Party| party.campaigns().contains(&campaign);
             parties.iter().filter(with).filter_map(|party| party.first(Some(campaign))).min()
@@ -153,7 +159,7 @@ impl ScoringEngine {
         }
     }
 
-    /// The campaign, and those that calls of its addresses and numbers joined last: what they were parted from.
+    /// Roots of the campaign, and of the campaigns that its addresses and numbers joined last.
     fn roots_nearby(&self, campaign: i64) -> BTreeSet<i64> {
         let mut roots = BTreeSet::from([self.root(campaign)]);
         for (.., calls) in self.prompts.of(|of| of == campaign) {
@@ -166,8 +172,8 @@ impl ScoringEngine {
         roots
     }
 
-    /// Whether calls that play a recording and a party have something in common that is not everybody's: many of either, as two parties may
-    /// come to one address by chance.
+    /// Returns true if calls of a recording and a party share specific properties. Many calls of both must
+    /// share them, because two parties may use one address by chance.
     fn are_akin(&self, calls: &[Heard], party: &Party) -> bool {
         let own = Shared::of(calls.iter());
         let theirs = Shared::of(party.calls());
@@ -183,7 +189,7 @@ impl ScoringEngine {
         self.pools.value(key).is_some_and(|pool| self.specificity(pool) > SPECIFIC)
     }
 
-    /// The calls of a party that were taken for a campaign's become a campaign of their own.
+    /// Splits the calls of a party from a campaign into a new campaign.
     fn part(&mut self, from: i64, party: &Party, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Some((at, first)) = party.first(Some(from)) else { return };
         let (root, Some(into)) = (self.root(from), self.found("parted", first, memory, out)) else { return };
@@ -191,7 +197,7 @@ impl ScoringEngine {
         let (found_at, links) = old.map_or((self.now, Vec::new()), |row| (row.found_at, row.links.clone()));
         let Some(slot) = self.campaign_slot(into, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
-        // Its calls were taken for a campaign's, if for another one's, since that was found.
+        // The party's calls belonged to a campaign at the earliest when the old one was found.
         (row.parted_from, row.links, row.found_at) = (Some(root), links, found_at.max(at));
         self.campaigns.is_news(slot);
         out.push(Outcome::Parted {
@@ -204,7 +210,7 @@ impl ScoringEngine {
         self.announce(into, memory, out);
     }
 
-    /// The calls of a party that were taken for a campaign's belong to another.
+    /// Moves the calls of a party from one campaign to another.
     fn change_over(
         &mut self,
         from: i64,
@@ -232,8 +238,8 @@ impl ScoringEngine {
         }
     }
 
-    /// The calls of a campaign that are a party's, as far as they are remembered: those that play its recordings, and those from its
-    /// addresses and numbers; each with when it began.
+    /// The calls of a campaign that belong to a party, with their start, as far as they are in memory. These
+    /// are the calls that play its recordings, and calls from its addresses and numbers.
     fn calls_of(&self, campaign: i64, party: &Party) -> BTreeMap<i64, Timestamp> {
         let sources: BTreeSet<u64> = party.calls().filter_map(|heard| heard.source).collect();
         let callers: BTreeSet<u64> = party.calls().map(|heard| heard.caller).collect();
