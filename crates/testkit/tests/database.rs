@@ -59,6 +59,15 @@ fn a_column_without_a_description_is_found() {
 }
 
 #[test]
+fn an_example_that_does_not_fit_the_schema_is_found() {
+    let schema = Schema::of_migrations();
+    let mut described = descriptions();
+    described["examples"][0]["sql"] = Value::from("SELECT colour FROM calls_now");
+    let faults = faults(&schema, &described);
+    assert!(matches!(faults.as_slice(), [fault] if fault.contains("no such column: colour")), "{faults:?}");
+}
+
+#[test]
 fn a_description_of_a_column_that_does_not_exist_is_found() {
     let schema = Schema::of_migrations();
     let mut described = descriptions();
@@ -111,6 +120,8 @@ struct Schema {
     relations: BTreeMap<String, Relation>,
     /// The version since which a relation, and a column of it, exist without a gap.
     since: BTreeMap<(String, String), usize>,
+    /// An empty database of the last version.
+    db: Connection,
 }
 
 impl Schema {
@@ -130,7 +141,7 @@ impl Schema {
             }
             since = now;
         }
-        Self { relations, since }
+        Self { relations, since, db }
     }
 
     fn since(&self, relation: &str, column: &str) -> usize {
@@ -277,7 +288,20 @@ fn faults(schema: &Schema, descriptions: &Table) -> Vec<String> {
     {
         faults.insert("[versions] does not name each migration once".to_owned());
     }
+    for (title, sql) in examples(descriptions) {
+        if let Err(e) = schema.db.prepare(sql) {
+            faults.insert(format!("{title}: {e}"));
+        }
+    }
     faults.into_iter().collect()
+}
+
+fn examples(descriptions: &Table) -> Vec<(&str, &str)> {
+    let example = |example| {
+        let example: &Value = example;
+        (example["title"].as_str().unwrap(), example["sql"].as_str().unwrap().trim())
+    };
+    descriptions["examples"].as_array().unwrap().iter().map(example).collect()
 }
 
 fn document(schema: &Schema, descriptions: &Table) -> String {
@@ -288,6 +312,10 @@ fn document(schema: &Schema, descriptions: &Table) -> String {
     for version in 1..=migrations().len() {
         let change = descriptions["versions"][version.to_string().as_str()].as_str().unwrap();
         writeln!(text, "| {version} | {change} |").unwrap();
+    }
+    text.push_str("\n## Examples\n");
+    for (title, sql) in examples(descriptions) {
+        writeln!(text, "\n{title}:\n\n```sql\n{sql};\n```").unwrap();
     }
     for (group, tables) in groups(descriptions) {
         writeln!(text, "\n## {group}").unwrap();

@@ -31,7 +31,11 @@ const BANNED: &[&str] = &[
     "judging",
     "keep",
     "kept",
+    "kin",
     "lesson",
+    "longest",
+    "most",
+    "neighbourhood",
     "news",
     "notice",
     "opaque",
@@ -70,6 +74,7 @@ const REMAINING: &[&str] = &[
     "base::touched",
     "clock::KEPT",
     "clock::parted_at",
+    "enrich::neighbourhood",
     "recorder::judge_all_devices",
     "recorder::judge_devices",
     "scoring::Judged",
@@ -80,6 +85,8 @@ const REMAINING: &[&str] = &[
     "store::LockNews",
     "store::LockPatience",
     "store::judge_subscriber",
+    "store::longest",
+    "tracker::Kin",
     "tracker::Sighting",
 ];
 
