@@ -14,19 +14,20 @@ struct Fact {
 struct Number {
     file: &'static str,
     name: &'static str,
-    unit: u64,
+    unit: f64,
 }
 
 const fn number(file: &'static str, name: &'static str) -> Number {
-    Number { file, name, unit: 1 }
+    Number { file, name, unit: 1.0 }
 }
 
 const fn kib(file: &'static str, name: &'static str) -> Number {
-    Number { file, name, unit: 1024 }
+    Number { file, name, unit: 1024.0 }
 }
 
 const EPOCHS: &str = "sensor/src/epochs.rs";
 const WRITING: &str = "sensor/src/writing.rs";
+const REPUTATION: &str = "scoring/src/reputation_record.rs";
 
 const FACTS: &[Fact] = &[
     Fact {
@@ -124,6 +125,61 @@ const FACTS: &[Fact] = &[
         sentence: "At most {} values of each habit are stored",
         numbers: &[number("store/src/writer/statements.rs", "MAX_VALUES")],
     },
+    Fact {
+        document: "docs/judgement.md",
+        sentence: "with a prior of {} on each side",
+        numbers: &[number(REPUTATION, "PRIOR")],
+    },
+    Fact {
+        document: "docs/judgement.md",
+        sentence: "| observed fraud, per call | {} |",
+        numbers: &[number(REPUTATION, "OBSERVED_FRAUD")],
+    },
+    Fact {
+        document: "docs/judgement.md",
+        sentence: "| observed honest call | {} |",
+        numbers: &[number(REPUTATION, "OBSERVED_LEGIT")],
+    },
+    Fact {
+        document: "docs/judgement.md",
+        sentence: "summed by the hour, at most {} an hour",
+        numbers: &[number(REPUTATION, "MAX_IN_AN_HOUR")],
+    },
+    Fact {
+        document: "docs/judgement.md",
+        sentence: "if they differ in {} bits at most",
+        numbers: &[number("scoring/src/engine/prompts.rs", "SAME")],
+    },
+    Fact {
+        document: "docs/output.md",
+        sentence: "A table cell is cut at {} columns, a value in `show` and a message at {}.",
+        numbers: &[number("cli/src/render.rs", "LONGEST_CELL"), number("cli/src/render.rs", "LONGEST_VALUE")],
+    },
+    Fact {
+        document: "docs/security.md",
+        sentence: "| header lines that are kept | {} |",
+        numbers: &[number("sip/src/message.rs", "MAX_HEADERS")],
+    },
+    Fact {
+        document: "docs/security.md",
+        sentence: "| lists of one name, and values of all of them | {} and {} |",
+        numbers: &[number("sip/src/message.rs", "MAX_LISTS"), number("sip/src/message.rs", "MAX_VALUES")],
+    },
+    Fact {
+        document: "docs/security.md",
+        sentence: "| lines of a description, sections of it | {} and {} |",
+        numbers: &[number("sip/src/sdp.rs", "MAX_LINES"), number("sip/src/sdp.rs", "MAX_MEDIA")],
+    },
+    Fact {
+        document: "docs/security.md",
+        sentence: "| escapes in one quoted string | {} |",
+        numbers: &[number("sip/src/lex.rs", "MAX_ESCAPES")],
+    },
+    Fact {
+        document: "docs/security.md",
+        sentence: "a message longer than {} KiB is read that far",
+        numbers: &[kib("sip/src/framer.rs", "MAX_MESSAGE")],
+    },
 ];
 
 #[test]
@@ -143,12 +199,14 @@ fn sizes_and_limits_in_documents_are_those_of_the_code() {
 
 #[test]
 fn a_constant_is_read_as_a_number() {
-    assert_eq!(value("256 * 1024"), Some(262_144));
-    assert_eq!(value("65_536"), Some(65_536));
-    assert_eq!(value("Duration::from_millis(50)"), Some(50));
+    assert_eq!(value("256 * 1024"), Some(262_144.0));
+    assert_eq!(value("65_536"), Some(65_536.0));
+    assert_eq!(value("Duration::from_millis(50)"), Some(50.0));
+    assert_eq!(value("0.15"), Some(0.15));
     assert_eq!(value("other::LIMIT"), None);
-    assert_eq!(shown(65_536), "65,536");
-    assert_eq!(shown(400), "400");
+    assert_eq!(shown(1_065_536.0), "1,065,536");
+    assert_eq!(shown(400.0), "400");
+    assert_eq!(shown(0.15), "0.15");
 }
 
 #[test]
@@ -230,7 +288,7 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
-fn constant(number: &Number) -> u64 {
+fn constant(number: &Number) -> f64 {
     let text = read(&format!("crates/{}", number.file));
     let start = format!("const {}: ", number.name);
     let found =
@@ -240,20 +298,21 @@ fn constant(number: &Number) -> u64 {
 }
 
 /// Products of numbers, and numbers inside a constructor: `64 * 1024`, `Span::from_millis(50)`.
-fn value(text: &str) -> Option<u64> {
+fn value(text: &str) -> Option<f64> {
     let inner = text.rsplit('(').next()?.trim_end_matches(')');
-    inner.split('*').map(|factor| factor.trim().replace('_', "").parse::<u64>().ok()).product()
+    inner.split('*').map(|factor| factor.trim().replace('_', "").parse::<f64>().ok()).product()
 }
 
 /// With a comma between thousands.
-fn shown(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
+fn shown(number: f64) -> String {
+    let text = number.to_string();
+    let (digits, fraction) = text.split_once('.').map_or((text.as_str(), None), |(d, f)| (d, Some(f)));
+    let mut shown = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
+            shown.push(',');
         }
-        text.push(digit);
+        shown.push(digit);
     }
-    text
+    fraction.map_or(shown.clone(), |fraction| format!("{shown}.{fraction}"))
 }
