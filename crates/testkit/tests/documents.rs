@@ -29,6 +29,33 @@ fn links_between_documents_lead_to_files_and_headings() {
 }
 
 #[test]
+fn paths_in_documents_exist() {
+    let (mut checked, mut faults) = (0, Vec::new());
+    for (document, text) in documents() {
+        for span in code_spans(&text) {
+            let path = span.split("::").next().unwrap();
+            let is_path =
+                ["crates/", "docs/", "scripts/", "fuzz/", "pcaps/"].iter().any(|f| path.starts_with(f));
+            // Placeholders, patterns and commands.
+            if !is_path
+                || path.contains([' ', '*', '<', '{', '\n'])
+                || path.contains("/N.")
+                || path.contains("GROUP")
+                || path.contains("NAME")
+            {
+                continue;
+            }
+            if !root().join(path).exists() {
+                faults.push(format!("{}: {path} does not exist", document.display()));
+            }
+            checked += 1;
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(checked > 50, "only {checked} paths");
+}
+
+#[test]
 fn each_step_of_the_walks_names_an_item_of_its_file() {
     let text = read("docs/architecture.md");
     let mut checked = 0;
