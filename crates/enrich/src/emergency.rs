@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::Trunk;
     use crate::legs::tests::invite;
-    use bellwether_base::{Endpoint, Timestamp};
+    use bellwether_base::{Endpoint, RegistrationId, Timestamp};
     use bellwether_tracker::Party;
 
     const PHONE: u8 = 1;
@@ -145,7 +145,7 @@ mod tests {
 
     fn registered(user: &str, domain: &str, status: u16) -> RegisterAnswered {
         RegisterAnswered {
-            registration: 1,
+            registration: RegistrationId::new(1),
             aor: Party { user: user.into(), host: domain.into(), display: String::new() },
             device: Endpoint::v4([10, 0, 0, PHONE], 5060),
             registrar: Endpoint::v4([10, 0, 0, PBX], 5060),

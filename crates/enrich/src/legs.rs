@@ -11,7 +11,7 @@ pub(crate) mod tests;
 
 use std::net::IpAddr;
 
-use bellwether_base::{Endpoint, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
+use bellwether_base::{CallId, Endpoint, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
 use bellwether_tracker::{CallProgress, CallStarted, MediaNamed, Party, Side, StreamFact};
 use smallvec::SmallVec;
 
@@ -54,7 +54,7 @@ const SHORTEST_NUMBER: usize = 7;
 const NAMELESS: [&str; 7] = ["", "anonymous", "unknown", "restricted", "unavailable", "private", "asterisk"];
 
 /// Two calls of one conversation.
-pub(crate) type Link = (i64, i64);
+pub(crate) type Link = (CallId, CallId);
 
 /// Finds the calls of one conversation.
 pub(crate) struct Legs {
@@ -79,7 +79,7 @@ impl Legs {
     }
 
     /// The linked calls of a call.
-    pub(crate) fn of(&self, call: i64) -> &[i64] {
+    pub(crate) fn of(&self, call: CallId) -> &[CallId] {
         self.leg(call).map_or(&[], |leg| leg.peers.as_slice())
     }
 
@@ -101,7 +101,7 @@ impl Legs {
             has_previous: false,
             media: SmallVec::new(),
         };
-        let key = call.call.cast_unsigned();
+        let key = call.call.key();
         if self.calls.find(key, &key).is_some() {
             return Vec::new();
         }
@@ -242,7 +242,7 @@ impl Legs {
     /// linked.
     fn link_only(&mut self, clue: u64, call: &CallStarted, is_of_caller: bool, links: &mut Vec<Link>) {
         let Some(leg) = self.leg(call.call) else { return };
-        let mut before: SmallVec<[(i64, &Leg); 4]> = (self.clues.left(clue).iter())
+        let mut before: SmallVec<[(CallId, &Leg); 4]> = (self.clues.left(clue).iter())
             .filter(|other| **other != call.call)
             .filter_map(|other| Some((*other, self.leg(*other)?)))
             .filter(|(_, other)| {
@@ -288,7 +288,7 @@ impl Legs {
     /// moment later.
     pub(crate) fn progress(&mut self, p: &CallProgress) -> Vec<Link> {
         let mut links = Vec::new();
-        let key = p.call.cast_unsigned();
+        let key = p.call.key();
         let Some(slot) = self.calls.find(key, &key) else { return links };
         let Some((_, leg)) = self.calls.get_mut(slot) else { return links };
         leg.last_destination = p.last_hop.dst;
@@ -314,7 +314,7 @@ impl Legs {
     }
 
     /// Links the only call that left the destination host and had the same outcome just before.
-    fn by_outcome(&mut self, call: i64, arrived: Endpoint, links: &mut Vec<Link>) {
+    fn by_outcome(&mut self, call: CallId, arrived: Endpoint, links: &mut Vec<Link>) {
         let Some(leg) = self.leg(call).filter(|leg| !leg.has_next) else { return };
         let Some((at, is_answered)) = leg.outcome else { return };
         let is_it = |next: &Leg| {
@@ -336,7 +336,7 @@ impl Legs {
     }
 
     /// Records a referral of a party.
-    pub(crate) fn referred(&mut self, call: i64, to_user: &str) {
+    pub(crate) fn referred(&mut self, call: CallId, to_user: &str) {
         let Some(at) = self.leg(call).map(|leg| leg.outcome.map_or(leg.started_at, |(at, _)| at)) else {
             return;
         };
@@ -345,7 +345,7 @@ impl Legs {
     }
 
     /// Other legs whose descriptions name the same stream, each with the side whose media it is.
-    pub(crate) fn also_names(&self, stream: &StreamFact) -> Vec<(i64, Side)> {
+    pub(crate) fn also_names(&self, stream: &StreamFact) -> Vec<(CallId, Side)> {
         let Some((call, leg)) = stream.call.and_then(|call| Some((call, self.leg(call)?))) else {
             return Vec::new();
         };
@@ -362,14 +362,14 @@ impl Legs {
     }
 
     /// Links two calls and their groups, for all pairs that overlap in time.
-    fn link(&mut self, a: i64, b: i64, links: &mut Vec<Link>) {
+    fn link(&mut self, a: CallId, b: CallId, links: &mut Vec<Link>) {
         let Some((of_a, of_b)) = self.leg(a).zip(self.leg(b)) else { return };
         if a == b || of_a.peers.contains(&b) || of_a.peers.len().max(of_b.peers.len()) >= MAX_LEGS {
             return;
         }
         let is_first = |x: &Leg, y: &Leg| x.goes_on_as(y) || !y.goes_on_as(x) && x.goes_on_by_mirror_as(y);
         let (a_first, b_first) = (is_first(of_a, of_b), is_first(of_b, of_a));
-        let group = |of: i64, leg: &Leg| -> SmallVec<[i64; 4]> {
+        let group = |of: CallId, leg: &Leg| -> SmallVec<[CallId; 4]> {
             std::iter::once(of).chain(leg.peers.iter().copied()).collect()
         };
         let (ours, theirs) = (group(a, of_a), group(b, of_b));
@@ -393,13 +393,13 @@ impl Legs {
     }
 
     /// Returns true if a call is still active when another begins.
-    fn lasts_with(&self, other: i64, call: &CallStarted) -> bool {
+    fn lasts_with(&self, other: CallId, call: &CallStarted) -> bool {
         let at = call.started_at;
         self.leg(other).is_some_and(|leg| leg.started_at <= at && leg.lasts_at(at))
     }
 
     /// Returns true if one host sent both calls to one destination. They are then two calls of this host.
-    fn have_one_sender(&self, a: i64, b: i64) -> bool {
+    fn have_one_sender(&self, a: CallId, b: CallId) -> bool {
         let Some((a, b)) = self.leg(a).zip(self.leg(b)) else { return true };
         a.flow.src.ip() == b.flow.src.ip() && !a.goes_on_as(b) && !b.goes_on_as(a)
     }
@@ -412,21 +412,21 @@ impl Legs {
         }
     }
 
-    fn slot(&self, call: i64) -> Option<SlotId> {
-        let key = call.cast_unsigned();
+    fn slot(&self, call: CallId) -> Option<SlotId> {
+        let key = call.key();
         self.calls.find(key, &key)
     }
 
-    fn leg(&self, call: i64) -> Option<&Leg> {
+    fn leg(&self, call: CallId) -> Option<&Leg> {
         self.calls.get(self.slot(call)?).map(|(_, leg)| leg)
     }
 
-    fn leg_mut(&mut self, call: i64) -> Option<&mut Leg> {
+    fn leg_mut(&mut self, call: CallId) -> Option<&mut Leg> {
         let slot = self.slot(call)?;
         self.calls.get_mut(slot).map(|(_, leg)| leg)
     }
 
-    fn change(&mut self, call: i64, change: impl FnOnce(&mut Leg)) {
+    fn change(&mut self, call: CallId, change: impl FnOnce(&mut Leg)) {
         if let Some(leg) = self.leg_mut(call) {
             change(leg);
         }

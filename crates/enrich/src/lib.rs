@@ -38,7 +38,7 @@ pub use topology::{AccessSide, Topology, Trunk};
 
 use std::sync::Arc;
 
-use bellwether_base::{Endpoint, HashKey, Timestamp};
+use bellwether_base::{CallId, Endpoint, HashKey, SubjectId, Timestamp};
 use bellwether_fingerprint::Grammar;
 use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_tracker::{
@@ -255,7 +255,7 @@ impl Enricher {
             hep_agent: call.agent,
             mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
-        instances(&mask, call.call, call.started_at, call.instances, rows);
+        instances(&mask, call.call.into(), call.started_at, call.instances, rows);
         link(links, rows);
     }
 
@@ -311,7 +311,7 @@ impl Enricher {
             hep_agent: r.agent,
             mirror: r.mirror.map(|mirror| mirror.to_string()),
         })));
-        instances(&mask, r.registration, r.first_seen, r.instances, rows);
+        instances(&mask, r.registration.into(), r.first_seen, r.instances, rows);
     }
 }
 
@@ -326,7 +326,7 @@ fn author_row(mask: &Mask<'_>, seen: &AuthorSeen) -> AuthorRow {
 
 fn instances(
     mask: &Mask<'_>,
-    subject: i64,
+    subject: SubjectId,
     captured_at: Timestamp,
     evidence: Vec<InstanceEvidence>,
     rows: &mut Vec<Row>,
@@ -377,7 +377,7 @@ fn link(links: Vec<legs::Link>, rows: &mut Vec<Row>) {
     rows.extend(links.into_iter().map(|(call, other)| Row::Link(call, other)));
 }
 
-fn stream_row(mask: &Mask<'_>, s: StreamFact, also: &[(i64, Side)]) -> StreamRow {
+fn stream_row(mask: &Mask<'_>, s: StreamFact, also: &[(CallId, Side)]) -> StreamRow {
     let (silence, pauses, reason) = match s.silence {
         Silence::Found(profile, pauses) => {
             (profile.map(SilenceRow::from), pauses.map(|p| p.to_octets()), None)

@@ -1,5 +1,8 @@
 use bellwether_acoustics::{Coding, OpeningPrint, SilenceProfile};
-use bellwether_base::{Counters, Endpoint, Loss, Span, Timestamp, Transport};
+use bellwether_base::{
+    CallId, Counters, Endpoint, Loss, RegistrationId, Span, StreamId, SubjectId, TimerId, Timestamp,
+    Transport,
+};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_tracker::{ClockRate, NoRates};
@@ -19,7 +22,7 @@ pub enum Row {
     Referral(Box<ReferralRow>),
     OrphanBye(Box<OrphanByeRow>),
     /// Two legs of one conversation.
-    Link(i64, i64),
+    Link(CallId, CallId),
     Registration(Box<RegistrationRow>),
     RegistrationUpdate(Box<RegistrationUpdate>),
     /// Interim state of an active registration, like `CallUnderWay`.
@@ -36,7 +39,7 @@ pub enum Row {
     Attempt(Box<RegistrationAttempt>),
     /// End of a registration. It is scored and not stored.
     RegistrationEnd {
-        registration: i64,
+        registration: RegistrationId,
         at: Timestamp,
     },
     Input(Box<InputRow>),
@@ -102,7 +105,7 @@ pub struct FingerprintObservationRow {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct InstanceRow {
     /// Identity of the call or registration.
-    pub subject: i64,
+    pub subject: SubjectId,
     pub kind: &'static str,
     /// Empty if the evidence is only a clock.
     pub instance: String,
@@ -116,7 +119,7 @@ pub struct InstanceRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallRow {
-    pub call: i64,
+    pub call: CallId,
     pub call_id: String,
     /// Token of the original Call-ID, if something is masked in it: see [`crate::Tokeniser::wire_id`].
     pub wire_id: Option<i64>,
@@ -213,7 +216,7 @@ pub enum Verstat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct RegistrationAttempt {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub aor: String,
     /// The user part alone, in the form in which calls name their caller.
     pub user: String,
@@ -230,7 +233,7 @@ pub struct RegistrationAttempt {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallUpdate {
-    pub call: i64,
+    pub call: CallId,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -252,7 +255,7 @@ pub struct CallUpdate {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct ReferralRow {
-    pub call: i64,
+    pub call: CallId,
     pub referred_to: String,
     /// True if the target is sensitive and needs strict device authorisation.
     pub is_sensitive: bool,
@@ -274,7 +277,7 @@ pub struct OrphanByeRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct RegistrationRow {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub aor: String,
     pub contact: String,
     pub instance_id: Option<String>,
@@ -294,7 +297,7 @@ pub struct RegistrationRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct RegistrationUpdate {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub refreshes: u32,
@@ -318,7 +321,7 @@ pub struct RegistrationUpdate {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct TimerRow {
-    pub timer: i64,
+    pub timer: TimerId,
     pub kind: &'static str,
     /// The sender. `None` if the message does not name it.
     pub aor: Option<String>,
@@ -335,7 +338,7 @@ pub struct TimerRow {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct WallClockRow {
     /// Identity of the registration.
-    pub subject: i64,
+    pub subject: SubjectId,
     pub kind: &'static str,
     pub captured_at: Timestamp,
     pub clock_at: Timestamp,
@@ -358,8 +361,8 @@ pub struct SensorClockRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct StreamRow {
-    pub stream: i64,
-    pub call: Option<i64>,
+    pub stream: StreamId,
+    pub call: Option<CallId>,
     pub direction: &'static str,
     pub src: Endpoint,
     pub dst: Endpoint,
@@ -383,7 +386,7 @@ pub struct StreamRow {
     /// Names of the initial RTP values that are not random.
     pub beginning: String,
     /// Other legs of the conversation that name the stream, each with the side whose media it is.
-    pub also: Vec<(i64, &'static str)>,
+    pub also: Vec<(CallId, &'static str)>,
     /// Fingerprint of the sender's first words.
     pub opening: Option<OpeningPrint>,
     pub first_seen: Timestamp,

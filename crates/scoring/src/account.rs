@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{RegistrationId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 use smallvec::SmallVec;
 
@@ -42,7 +42,7 @@ pub struct Account {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegisteredDevice {
     /// Its bindings. A restarted device leaves its former binding behind until the expiry.
-    pub registrations: SmallVec<[i64; 1]>,
+    pub registrations: SmallVec<[RegistrationId; 1]>,
     /// The source address of its REGISTER.
     pub source: IpAddr,
     /// The server that accepted the registration.
@@ -127,11 +127,11 @@ impl Account {
     }
 
     /// Removes a registration that was removed or expired.
-    pub(crate) fn left(&mut self, registration: i64) {
+    pub(crate) fn left(&mut self, registration: RegistrationId) {
         self.leaves(registration, |_| true);
     }
 
-    fn leaves(&mut self, registration: i64, is_left: impl Fn(&RegisteredDevice) -> bool) {
+    fn leaves(&mut self, registration: RegistrationId, is_left: impl Fn(&RegisteredDevice) -> bool) {
         self.devices.retain(|home| {
             let is_of_it = home.registrations.contains(&registration) && is_left(home);
             if is_of_it {
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn an_account_that_moves_to_another_platform_beside_its_own_is_told() {
         let home = |n: u8, platform: &str, first: i64| RegisteredDevice {
-            registrations: std::iter::once(i64::from(n)).collect(),
+            registrations: std::iter::once(RegistrationId::new(i64::from(n))).collect(),
             source: IpAddr::from([10, 0, 0, n]),
             registrar: IpAddr::from([10, 0, 9, 9]),
             platform: PrintHash::of(Part::Combined, platform),

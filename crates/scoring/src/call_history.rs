@@ -1,6 +1,6 @@
 //! Recent calls of one caller, or of one source address.
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 use smallvec::SmallVec;
 
 use crate::stack_index::StackIndex;
@@ -33,7 +33,7 @@ pub(crate) enum CallResult {
 /// A call in a history.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallEvent {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) at: Timestamp,
     /// Hashes of the parties, the User-Agent and the platform. 32 bits suffice to tell some dozens apart.
     pub(crate) caller: u32,
@@ -85,7 +85,7 @@ impl CallHistory {
     }
 
     /// Records the result of the call at a place.
-    pub(crate) fn end(&mut self, place: u32, call: i64, fate: CallResult, secs: u16) {
+    pub(crate) fn end(&mut self, place: u32, call: CallId, fate: CallResult, secs: u16) {
         let first = self.begun.wrapping_sub(self.deeds.len() as u32);
         let deed = self.deeds.get_mut(place.wrapping_sub(first) as usize);
         if let Some(deed) = deed.filter(|deed| deed.call == call) {
@@ -172,7 +172,7 @@ mod tests {
 
     pub(crate) fn deed(call: i64, secs: i64, caller: u32) -> CallEvent {
         CallEvent {
-            call,
+            call: CallId::new(call),
             at: at(secs),
             caller,
             callee: call as u32,
@@ -189,13 +189,13 @@ mod tests {
     fn an_actor_remembers_its_latest_calls_and_what_became_of_them() {
         let mut actor = CallHistory::default();
         let places: Vec<u32> = (0..70).map(|call| actor.begin(deed(call, call, 1), LOOKS_BACK)).collect();
-        actor.end(places[69], 69, CallResult::Answered, 7);
+        actor.end(places[69], CallId::new(69), CallResult::Answered, 7);
         // A call that was dropped, or has another place, changes nothing.
-        actor.end(places[3], 3, CallResult::Answered, 9);
-        actor.end(places[68], 67, CallResult::Answered, 9);
+        actor.end(places[3], CallId::new(3), CallResult::Answered, 9);
+        actor.end(places[68], CallId::new(67), CallResult::Answered, 9);
         assert_eq!(actor.since(at(0)).len(), MAX_CALLS);
         assert_eq!(actor.since(at(68)).iter().map(|d| d.secs).collect::<Vec<_>>(), [0, 7]);
-        assert_eq!(actor.latest().first().map(|d| d.call), Some(70 - MAX_CALLS as i64));
+        assert_eq!(actor.latest().first().map(|d| d.call), Some(CallId::new(70 - MAX_CALLS as i64)));
         let (per_hour, count) = actor.rate(at(70));
         assert_eq!((per_hour, count), (288.0, 48));
         // A caller with one call a day has no history.
@@ -204,8 +204,11 @@ mod tests {
             seldom.begin(deed(call, call * 86_400, 1), LOOKS_BACK);
         }
         let place = seldom.begin(deed(3, 2 * 86_400 + 1, 1), LOOKS_BACK);
-        seldom.end(place, 3, CallResult::Answered, 5);
-        assert_eq!(seldom.latest().iter().map(|d| (d.call, d.secs)).collect::<Vec<_>>(), [(2, 0), (3, 5)]);
+        seldom.end(place, CallId::new(3), CallResult::Answered, 5);
+        assert_eq!(
+            seldom.latest().iter().map(|d| (d.call.get(), d.secs)).collect::<Vec<_>>(),
+            [(2, 0), (3, 5)]
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod pattern;
 
 use std::collections::VecDeque;
 
-use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 
 use crate::call_history::{CallResult, follows};
@@ -70,7 +70,7 @@ pub(crate) struct Marks {
 /// A call in a candidate group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupMember {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) at: Timestamp,
     pub(crate) caller: u64,
     pub(crate) source: u64,
@@ -90,7 +90,7 @@ pub(crate) struct GroupMember {
     pub(crate) is_settled: bool,
     /// The call's campaign, and whether its caller is established or fresh. All three are as of the last
     /// update: see [`CandidateGroup::refresh`].
-    pub(crate) campaign: Option<i64>,
+    pub(crate) campaign: Option<CampaignId>,
     /// See `campaign`.
     pub(crate) is_rooted: bool,
     /// See `campaign`.
@@ -151,10 +151,10 @@ pub(crate) struct CandidateGroup {
     /// Total number of calls added. The place of a call is the number of calls before it.
     added: u32,
     /// The campaign of this group, if it has one.
-    campaign: Option<i64>,
+    campaign: Option<CampaignId>,
     pub(crate) pattern: Pattern,
     /// The campaign of most answered calls, and its share of them.
-    pub(crate) dominant: Option<(i64, f64)>,
+    pub(crate) dominant: Option<(CampaignId, f64)>,
     /// Number of changes since the last evaluation.
     news: usize,
     /// Number of evaluations.
@@ -212,18 +212,18 @@ impl CandidateGroup {
     }
 
     /// Index of the call at a place, if it is still in memory.
-    fn position(&self, place: u32, call: i64) -> Option<usize> {
+    fn position(&self, place: u32, call: CallId) -> Option<usize> {
         let at = place.wrapping_sub(self.first()) as usize;
         self.candidates.get(at).is_some_and(|c| c.call == call).then_some(at)
     }
 
     /// The call at a place, if it is still in memory.
-    pub(crate) fn find(&self, place: u32, call: i64) -> Option<&GroupMember> {
+    pub(crate) fn find(&self, place: u32, call: CallId) -> Option<&GroupMember> {
         self.candidates.get(self.position(place, call)?)
     }
 
     /// Changes a call and updates its evidence.
-    pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut GroupMember)) {
+    pub(crate) fn change(&mut self, place: u32, call: CallId, change: impl FnOnce(&mut GroupMember)) {
         let Some(at) = self.position(place, call) else { return };
         let Some(candidate) = self.candidates.get_mut(at) else { return };
         change(candidate);
@@ -235,26 +235,26 @@ impl CandidateGroup {
     }
 
     /// Records the campaign of a call, or that it left one.
-    pub(crate) fn belongs(&mut self, place: u32, call: i64, campaign: Option<i64>) {
+    pub(crate) fn belongs(&mut self, place: u32, call: CallId, campaign: Option<CampaignId>) {
         if let Some(candidate) = self.position(place, call).and_then(|at| self.candidates.get_mut(at)) {
             candidate.campaign = campaign;
         }
     }
 
     /// The campaign of this group, if it has one.
-    pub(crate) const fn campaign(&self) -> Option<i64> {
+    pub(crate) const fn campaign(&self) -> Option<CampaignId> {
         self.campaign
     }
 
     /// Assigns the group to a campaign.
-    pub(crate) fn leads_to(&mut self, campaign: i64) {
+    pub(crate) fn leads_to(&mut self, campaign: CampaignId) {
         if self.campaign.replace(campaign).is_none() {
             self.neighbours = self.candidates.iter().map(Neighbour::from).collect();
         }
     }
 
     /// Replaces a campaign that was merged into another.
-    pub(crate) fn merged(&mut self, from: i64, into: i64) {
+    pub(crate) fn merged(&mut self, from: CampaignId, into: CampaignId) {
         let named = self.candidates.iter_mut().map(|c| &mut c.campaign).chain([&mut self.campaign]);
         named.filter(|campaign| **campaign == Some(from)).for_each(|campaign| *campaign = Some(into));
     }
@@ -316,7 +316,7 @@ impl CandidateGroup {
         // Unanswered calls carry too little evidence and would hide the pattern of the others.
         let answered = all.clone().filter(|c| c.fate == CallResult::Answered);
         let count = answered.clone().count();
-        let mut others: Vec<i64> = answered.filter_map(|c| c.campaign).collect();
+        let mut others: Vec<CampaignId> = answered.filter_map(|c| c.campaign).collect();
         others.sort_unstable();
         let largest = others.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
         self.dominant = largest
@@ -362,7 +362,7 @@ mod tests {
 
     fn candidate(call: i64, caller: u64, source: u64, agent: u32) -> GroupMember {
         GroupMember {
-            call,
+            call: CallId::new(call),
             // Uneven gaps, as people make them.
             at: at(call * 60 + (call * call * 7) % 97),
             caller,
@@ -399,7 +399,7 @@ mod tests {
     /// The log odds that a call of a fresh number belongs to the group's campaign. Evaluation with one source
     /// must equal evaluation with all.
     fn joins(pool: &mut CandidateGroup, call: GroupMember, specific: f64, honest: f64) -> (f64, String) {
-        pool.leads_to(1);
+        pool.leads_to(CampaignId::new(1));
         let place = pool.add(call);
         let call = *pool.find(place, call.call).unwrap();
         let around = CallFeatures { specific, honest, is_fresh: true, is_rooted: false };

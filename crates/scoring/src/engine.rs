@@ -13,7 +13,7 @@ mod start;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bellwether_base::{HashKey, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
 use smallvec::SmallVec;
 
@@ -64,7 +64,7 @@ struct Caller {
     account: Account,
     actor: CallHistory,
     /// The campaign that one of its calls joined last.
-    campaign: Option<i64>,
+    campaign: Option<CampaignId>,
     /// True if the history was queried for this caller.
     is_asked: bool,
 }
@@ -96,14 +96,14 @@ pub struct ScoringEngine {
     standings: WriteBackTable<Reputation>,
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
     /// Labelled calls: `true` for fraud.
-    labelled: BTreeMap<i64, bool>,
+    labelled: BTreeMap<CallId, bool>,
     open: LruTable<u64, OpenCall, 1>,
     /// Ended calls, each with the time at which it closes.
-    over: VecDeque<(Timestamp, i64)>,
+    over: VecDeque<(Timestamp, CallId)>,
     members: LruTable<u64, Membership, 1>,
     campaigns: WriteBackTable<CampaignRow>,
     /// Campaigns by the key of a candidate group.
-    leads: LruTable<u64, i64, 1>,
+    leads: LruTable<u64, CampaignId, 1>,
     prompts: prompts::Prompts,
     /// Addresses of servers that accepted a registration.
     registrars: LruTable<u64, (), 1>,
@@ -207,8 +207,8 @@ impl ScoringEngine {
         self.since.get_or_insert(at);
     }
 
-    fn opened(&mut self, call: i64) -> Option<&mut OpenCall> {
-        self.open.value_mut(call.cast_unsigned())
+    fn opened(&mut self, call: CallId) -> Option<&mut OpenCall> {
+        self.open.value_mut(call.key())
     }
 
     // ---------------------------------------------------------------- progress and end of a call
@@ -283,7 +283,7 @@ impl ScoringEngine {
     }
 
     /// Records the rate of a caller's media clock.
-    fn paced(&mut self, id: i64, rate: Rate) {
+    fn paced(&mut self, id: CallId, rate: Rate) {
         let Some(call) = self.opened(id) else { return };
         if call.is_rooted && !call.is_from_trunk && call.membership.is_none() {
             self.honest_rates.add(rate);

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 use bellwether_enrich::{PassportStatus, Validity};
 use bellwether_fingerprint::PrintHash;
 
@@ -57,7 +57,7 @@ pub struct Judged {
     /// Its signals.
     pub findings: Vec<Finding>,
     /// Its campaign, the strength of the membership, and the reason.
-    pub member: Option<(i64, f64, String)>,
+    pub member: Option<(CampaignId, f64, String)>,
 }
 
 /// Facts about a platform from the structure of its messages.
@@ -75,7 +75,7 @@ pub struct PlatformFacts {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct PastCall {
-    pub call: i64,
+    pub call: CallId,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -100,7 +100,7 @@ pub struct PastCall {
     pub is_emergency: bool,
     pub is_from_trunk: bool,
     /// The campaign that it belongs to.
-    pub campaign: Option<i64>,
+    pub campaign: Option<CampaignId>,
 }
 
 /// The PASSporT of a call of an earlier run.
@@ -116,7 +116,7 @@ pub struct PastPassport {
 /// Knowledge from earlier runs. It is queried for entries that a table never had or has evicted.
 pub trait History {
     /// The stored score of a call that began at a time.
-    fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged>;
+    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged>;
 
     /// The account of a caller, from registrations and from calls before a time.
     fn account(&mut self, caller: &str, before: Timestamp) -> Account;
@@ -129,13 +129,13 @@ pub trait History {
 
     /// Keys of campaigns active since `since`, each with its campaign, latest last, at most `most` of them.
     /// Read once at the start, which saves a query for each new platform and number block.
-    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, i64)>;
+    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, CampaignId)>;
 
     /// A stored campaign.
-    fn campaign(&mut self, campaign: i64) -> Option<crate::CampaignRow>;
+    fn campaign(&mut self, campaign: CampaignId) -> Option<crate::CampaignRow>;
 
     /// Recordings of campaigns.
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)>;
+    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)>;
 
     /// The calls from `since` until `before`, oldest first.
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall>;
@@ -146,7 +146,7 @@ pub trait History {
 pub struct NoHistory;
 
 impl History for NoHistory {
-    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
+    fn judged(&mut self, _: CallId, _: Timestamp) -> Option<Judged> {
         None
     }
 
@@ -162,15 +162,15 @@ impl History for NoHistory {
         PlatformFacts::default()
     }
 
-    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
+    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, CampaignId)> {
         Vec::new()
     }
 
-    fn campaign(&mut self, _: i64) -> Option<crate::CampaignRow> {
+    fn campaign(&mut self, _: CampaignId) -> Option<crate::CampaignRow> {
         None
     }
 
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)> {
         Vec::new()
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bellwether_base::{ContentHasher, Endpoint, HashKey};
+use bellwether_base::{CallId, CampaignId, ContentHasher, Endpoint, HashKey};
 use bellwether_enrich::PassportStatus;
 
 use crate::LinkKind;
@@ -21,7 +21,7 @@ pub(crate) struct Keys {
 /// The keys of a call's properties.
 #[derive(Clone, Copy)]
 pub(crate) struct Names {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) caller: u64,
     pub(crate) callee: u64,
     pub(crate) source: u64,
@@ -93,8 +93,8 @@ impl Keys {
     }
 
     /// Identity of a campaign, from the evidence that found it and its first call.
-    pub(crate) fn campaign(&self, by: &str, first: i64) -> i64 {
-        self.lasting.identity(&[b"campaign", by.as_bytes(), &first.to_le_bytes()])
+    pub(crate) fn campaign(&self, by: &str, first: CallId) -> CampaignId {
+        CampaignId::of(&self.lasting, &[b"campaign", by.as_bytes(), &first.get().to_le_bytes()])
     }
 
     /// Key of a callee, for comparison only.

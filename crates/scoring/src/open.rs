@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::call_history::CallResult;
@@ -11,7 +11,7 @@ use crate::{Disposition, Stage};
 /// A call during scoring: from its INVITE until a while after its end.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenCall {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) started_at: Timestamp,
     pub(crate) caller: u64,
     pub(crate) callee: u64,
@@ -51,7 +51,7 @@ pub(crate) struct OpenCall {
     /// True if the destination is risky, which makes an alert critical.
     pub(crate) is_risky: bool,
     /// Other legs of the conversation.
-    pub(crate) legs: SmallVec<[i64; 2]>,
+    pub(crate) legs: SmallVec<[CallId; 2]>,
     /// The foreign country that an unknown caller dials. `None` for other calls.
     pub(crate) stranger_to: Option<u32>,
     /// True once the caller's credentials were accepted.
@@ -192,7 +192,7 @@ pub(crate) const SURE: f64 = 5.0;
 /// Membership of a call in a campaign, with the reason.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Membership {
-    pub(crate) campaign: i64,
+    pub(crate) campaign: CampaignId,
     pub(crate) name: Arc<str>,
     pub(crate) strength: f64,
     pub(crate) why: Arc<str>,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 
 use crate::{AlertKind, Finding, LinkKind, ReputationRecord, Severity, Stage, Subject};
 
@@ -13,20 +13,20 @@ pub enum Outcome {
     /// A call is closed. Its last score stands.
     Closed {
         /// The call.
-        call: i64,
+        call: CallId,
         /// Time of closing.
         at: Timestamp,
     },
     /// A closed call gets a signal or loses it (`None`). Its other signals stay.
     Amend {
         /// The call.
-        call: i64,
+        call: CallId,
         /// Index of the signal in [`crate::SIGNALS`].
         signal: usize,
         /// The new points and evidence.
         finding: Option<Finding>,
         /// The present campaign of the call.
-        campaign: Option<i64>,
+        campaign: Option<CampaignId>,
     },
     /// A campaign, new or changed.
     Campaign(Box<CampaignRow>),
@@ -35,18 +35,18 @@ pub enum Outcome {
     /// A call left a campaign.
     Left {
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
         /// The call.
-        call: i64,
+        call: CallId,
         /// The reason; empty if another outcome gives it.
         why: String,
     },
     /// Two campaigns were merged.
     Merged {
         /// The campaign that ends.
-        from: i64,
+        from: CampaignId,
         /// The campaign that continues.
-        into: i64,
+        into: CampaignId,
         /// Time of the merge.
         at: Timestamp,
         /// The evidence that both share.
@@ -55,9 +55,9 @@ pub enum Outcome {
     /// A campaign was split. Some of its calls move to another campaign.
     Parted {
         /// The original campaign.
-        from: i64,
+        from: CampaignId,
         /// The new campaign.
-        into: i64,
+        into: CampaignId,
         /// Time of the split.
         at: Timestamp,
         /// The reason.
@@ -68,14 +68,14 @@ pub enum Outcome {
         /// The key.
         key: i64,
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
     },
     /// A recording of a campaign.
     Prompt {
         /// The fingerprint of its first words.
         print: OpeningPrint,
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
     },
     /// A changed reputation record.
     Reputation(Subject, Box<ReputationRecord>),
@@ -89,20 +89,20 @@ pub enum Outcome {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct ScoreRow {
-    pub call: i64,
+    pub call: CallId,
     pub stage: Stage,
     pub at: Timestamp,
     pub score: f64,
     pub disposition: crate::Disposition,
     pub findings: Vec<Finding>,
-    pub campaign: Option<i64>,
+    pub campaign: Option<CampaignId>,
 }
 
 /// Calls of one originator, under any numbers and addresses.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CampaignRow {
     /// Identity.
-    pub campaign: i64,
+    pub campaign: CampaignId,
     /// Its name, which never changes.
     pub name: Arc<str>,
     /// Time of discovery, later than the first call. For a split campaign, the time at which its calls first
@@ -119,7 +119,7 @@ pub struct CampaignRow {
     /// Alerts raised so far: none (0), found (1), confirmed (2).
     pub told: u8,
     /// The campaign that it was split from.
-    pub parted_from: Option<i64>,
+    pub parted_from: Option<CampaignId>,
     /// The evidence that links its calls.
     pub links: Vec<LinkRow>,
 }
@@ -137,8 +137,8 @@ pub struct LinkRow {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct MemberRow {
-    pub campaign: i64,
-    pub call: i64,
+    pub campaign: CampaignId,
+    pub call: CallId,
     pub at: Timestamp,
     /// Log odds of the membership.
     pub strength: f64,
@@ -196,6 +196,6 @@ pub struct AlertRow {
     pub severity: Severity,
     pub subject: String,
     pub message: String,
-    pub call: Option<i64>,
+    pub call: Option<CallId>,
     pub campaign: Option<String>,
 }

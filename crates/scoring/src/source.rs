@@ -1,6 +1,6 @@
 //! Knowledge about a source address.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::call_history::{CallEvent, CallHistory, CallResult, LOOKS_BACK};
@@ -36,7 +36,7 @@ pub(crate) struct Source {
     /// Number of calls with a token, and without.
     pub(crate) signed: Signed,
     /// The campaign that one of its calls joined last.
-    pub(crate) campaign: Option<i64>,
+    pub(crate) campaign: Option<CampaignId>,
     /// Cached result of `honesty`, cleared by each call that begins or ends.
     honesty: Option<f64>,
 }
@@ -60,7 +60,7 @@ impl Source {
         self.accepted.is_empty() && self.rooted.0 == 0
     }
 
-    pub(crate) fn end(&mut self, place: u32, call: i64, fate: CallResult, secs: u16) {
+    pub(crate) fn end(&mut self, place: u32, call: CallId, fate: CallResult, secs: u16) {
         self.actor.end(place, call, fate, secs);
         self.honesty = None;
     }

@@ -6,7 +6,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
+use bellwether_base::{CallId, CampaignId, Endpoint, HashKey, RegistrationId, Span, Timestamp, Transport};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
     RegistrationRow, Row, StreamRow, Validity,
@@ -61,7 +61,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     let callee = format!("{:032x}", mix(number * 7 + 1));
     let address = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
     let begin = Row::Call(Box::new(CallRow {
-        call,
+        call: CallId::new(call),
         call_id: format!("call-{number}"),
         wire_id: None,
         from_tag: "t".to_owned(),
@@ -94,7 +94,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     }));
     let (answered, ended) = (at + Span::from_secs(5), at + Span::from_secs(5 + talks));
     let end = Row::CallUpdate(Box::new(CallUpdate {
-        call,
+        call: CallId::new(call),
         started_at: at,
         answered_at: (talks > 0).then_some(answered),
         ended_at: Some(ended),
@@ -133,7 +133,7 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
     let source = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
     let (registration, aor) = (caller.cast_signed(), format!("sip:{user}@voice.example.net"));
     let row = RegistrationRow {
-        registration,
+        registration: RegistrationId::new(registration),
         aor: aor.clone(),
         contact: format!("sip:{user}@{source}"),
         instance_id: None,
@@ -147,7 +147,7 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
         mirror: None,
     };
     let attempt = RegistrationAttempt {
-        registration,
+        registration: RegistrationId::new(registration),
         aor,
         user,
         source,
@@ -186,9 +186,9 @@ fn campaigns(planned: &[Planned]) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
 /// The same with additional rows in between.
 fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
     let out = judged(&in_order(planned, others), |_, _| {});
-    let numbers: BTreeMap<i64, u64> =
-        planned.iter().map(|p| ((mix(p.number) >> 1).cast_signed(), p.number)).collect();
-    let mut of: BTreeMap<i64, i64> = BTreeMap::new();
+    let numbers: BTreeMap<CallId, u64> =
+        planned.iter().map(|p| (CallId::from_key(mix(p.number) >> 1), p.number)).collect();
+    let mut of: BTreeMap<CallId, CampaignId> = BTreeMap::new();
     for outcome in &out {
         match outcome {
             Outcome::Member(row) => {
@@ -207,7 +207,7 @@ fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BT
             assert!(row.calls == 0 || row.first_seen <= row.found_at, "{row:?}");
         }
     }
-    let mut found: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+    let mut found: BTreeMap<CampaignId, BTreeSet<u64>> = BTreeMap::new();
     for (call, campaign) in of {
         found.entry(campaign).or_default().insert(*numbers.get(&call).unwrap());
     }

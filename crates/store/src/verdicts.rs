@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{AccessSide, DeviceVerdict, Evidence, Row};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ impl Step {
 #[derive(Clone, Debug)]
 pub struct DeviceFinding {
     /// The call.
-    pub call: i64,
+    pub call: CallId,
     /// The verdict.
     pub verdict: DeviceVerdict,
     /// The evidence that decided, as text.
@@ -83,22 +83,22 @@ impl DirtySubjects {
     pub(crate) fn note(&mut self, row: &Row) {
         match row {
             Row::Call(row) => {
-                self.calls.insert(row.call);
+                self.calls.insert(row.call.get());
                 if row.is_sensitive {
-                    self.sensitive.insert(row.call);
+                    self.sensitive.insert(row.call.get());
                 }
             }
             // Where a call comes from shows for certain only when all its hops are known.
             Row::CallUpdate(row) if row.access_side == AccessSide::Inbound => {
-                self.sensitive.insert(row.call);
+                self.sensitive.insert(row.call.get());
             }
             Row::Referral(row) if row.is_sensitive => {
-                self.calls.insert(row.call);
-                self.sensitive.insert(row.call);
+                self.calls.insert(row.call.get());
+                self.sensitive.insert(row.call.get());
             }
-            Row::Stream(row) if row.pauses.is_some() => self.calls.extend(row.call),
+            Row::Stream(row) if row.pauses.is_some() => self.calls.extend(row.call.map(CallId::get)),
             Row::RegistrationUpdate(row) => {
-                self.registrations.insert(row.registration);
+                self.registrations.insert(row.registration.get());
             }
             _ => {}
         }
@@ -203,7 +203,7 @@ impl Writer {
         self.reader.subscribers.borrow_mut().remove(aor);
         let changed = changed.map(|changed| {
             let finding = |(call, verdict, evidence)| DeviceFinding {
-                call,
+                call: CallId::new(call),
                 verdict,
                 evidence,
                 is_shared: subscriber.is_shared(call),

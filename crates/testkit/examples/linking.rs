@@ -305,7 +305,7 @@ fn make_calls(db: &Connection, size: Size) -> Outcome<()> {
         let at = row.started_at.as_nanos();
         insert.execute(params![
             id,
-            row.call,
+            row.call.get(),
             row.call_id,
             row.from_tag,
             at,
@@ -333,7 +333,7 @@ fn make_calls(db: &Connection, size: Size) -> Outcome<()> {
         let (points, disposition) =
             [(70.0, "standard"), (60.0, "monitor"), (39.0, "monitor"), (5.5, "quarantine")][sort];
         score.execute(params![id, ended, points, disposition, SIGNALS[sort], campaign])?;
-        members.extend(campaign.map(|campaign| (campaign, row.call, at)));
+        members.extend(campaign.map(|campaign| (campaign, row.call.get(), at)));
     }
     members.sort_unstable();
     for (campaign, call, at) in members {

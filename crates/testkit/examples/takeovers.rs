@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use bellwether_acoustics::SilenceAnalysis;
-use bellwether_base::{Endpoint, Ppm, Span, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, Ppm, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_clock::{RegisterTimeline, read_clock};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, DialPlan, NumberFacts, RegistrationRow, RegistrationUpdate, Row,
@@ -102,7 +102,7 @@ impl World {
         times.iter().for_each(|at| timeline.refresh(*at, None));
         let (first_seen, last_seen) = (times[0], *times.last().unwrap());
         self.rows.push(Row::Registration(Box::new(RegistrationRow {
-            registration,
+            registration: RegistrationId::new(registration),
             aor: format!("sip:{user}@example.org"),
             contact: contact.to_owned(),
             instance_id: None,
@@ -116,7 +116,7 @@ impl World {
             mirror: None,
         })));
         self.rows.push(Row::RegistrationUpdate(Box::new(RegistrationUpdate {
-            registration,
+            registration: RegistrationId::new(registration),
             first_seen,
             last_seen,
             refreshes: timeline.refreshes(),
@@ -144,7 +144,7 @@ impl World {
         let packets = spoken_call(device, speaker, Law::Mu, 15, how, &mut self.rng);
         packets.iter().for_each(|packet| analysis.packet(packet));
         self.rows.push(Row::Call(Box::new(CallRow {
-            call,
+            call: CallId::new(call),
             call_id: call_id.clone(),
             wire_id: None,
             from_tag: "t".to_owned(),
@@ -177,8 +177,8 @@ impl World {
         })));
         let stream = self.id();
         self.rows.push(Row::Stream(Box::new(StreamRow {
-            stream,
-            call: Some(call),
+            stream: StreamId::new(stream),
+            call: Some(CallId::new(call)),
             direction: "caller",
             src: unit.at,
             dst: Endpoint::v4([10, 0, 0, 3], 4000),

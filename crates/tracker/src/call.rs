@@ -1,4 +1,4 @@
-use bellwether_base::{FlowKey, PackedFlow, Timestamp};
+use bellwether_base::{CallId, FlowKey, PackedFlow, Timestamp};
 use bellwether_sip::Method;
 use smallvec::SmallVec;
 
@@ -40,7 +40,7 @@ pub(crate) enum Event {
 /// One dialog-forming INVITE and the dialog that follows.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) identity: i64,
+    pub(crate) identity: CallId,
     pub(crate) phase: Phase,
     pub(crate) cseq: u32,
     started_at: Timestamp,
@@ -82,7 +82,7 @@ pub(crate) struct Call {
 const MAX_KEPT: usize = 16;
 
 impl Call {
-    pub(crate) fn new(identity: i64, at: Timestamp, flow: FlowKey, flow_hash: u32, cseq: u32) -> Self {
+    pub(crate) fn new(identity: CallId, at: Timestamp, flow: FlowKey, flow_hash: u32, cseq: u32) -> Self {
         Self {
             identity,
             phase: Phase::Inviting,
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     fn after(events: &[Event]) -> CallProgress {
-        let mut call = Call::new(1, Timestamp::default(), FlowKey::default(), 0, 1);
+        let mut call = Call::new(CallId::new(1), Timestamp::default(), FlowKey::default(), 0, 1);
         for (i, event) in events.iter().enumerate() {
             call.step(*event, Timestamp::from_nanos(i as i64 + 1));
         }

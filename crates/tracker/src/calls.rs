@@ -1,4 +1,4 @@
-use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{CallId, Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_sip::sdp::{Session, description, fragment};
 use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
@@ -374,12 +374,10 @@ impl Calls {
         let origin = body.and_then(Session::parse).and_then(|s| s.origin);
         let claims = Claims::of(message, item.flow);
         CallStarted {
-            call: self.identity_key.identity(&[
-                b"call",
-                call_id,
-                from_tag,
-                &item.stamp.as_nanos().to_le_bytes(),
-            ]),
+            call: CallId::of(
+                &self.identity_key,
+                &[b"call", call_id, from_tag, &item.stamp.as_nanos().to_le_bytes()],
+            ),
             call_id: clear(call_id),
             from_tag: clear(from_tag),
             started_at: item.stamp,

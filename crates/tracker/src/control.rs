@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
+use bellwether_base::{CallId, Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
 use bellwether_rtp::SrtpKey;
 use smallvec::SmallVec;
 
@@ -102,7 +102,7 @@ pub enum Control {
         /// The way the endpoint was named.
         rank: Rank,
         /// The call.
-        call: i64,
+        call: CallId,
         /// The side that listens.
         side: Side,
         /// Time of the description.
@@ -117,7 +117,7 @@ pub enum Control {
     /// Offer and answer change the encryption of a section.
     Protect {
         /// The call.
-        call: i64,
+        call: CallId,
         /// The media section.
         section: Section,
         /// The new protection. `None` for plain media.
@@ -130,7 +130,7 @@ pub enum Control {
         /// An endpoint of the call.
         endpoint: EndpointKey,
         /// The call.
-        call: i64,
+        call: CallId,
         /// The sender of the re-INVITE.
         side: Side,
         /// The CSeq of the re-INVITE.
@@ -145,7 +145,7 @@ pub enum Control {
         /// An endpoint of the call.
         endpoint: EndpointKey,
         /// The call.
-        call: i64,
+        call: CallId,
         /// Time of the end.
         at: Timestamp,
     },
@@ -159,7 +159,7 @@ pub enum Control {
     /// The call is over. Its keys are no longer needed.
     Unprotect {
         /// The call.
-        call: i64,
+        call: CallId,
         /// Time of the end.
         at: Timestamp,
     },
@@ -175,8 +175,8 @@ const MAX_SOUGHT: usize = 16_384;
 const SOUGHT: Span = Span::from_secs(60);
 
 /// Hash of a call in the table of protections. The call's identity already is a keyed hash.
-const fn place_of(call: i64) -> u64 {
-    call.cast_unsigned()
+const fn place_of(call: CallId) -> u64 {
+    call.key()
 }
 
 /// The negotiated media endpoints. Every worker holds the same content, because all controls arrive in one
@@ -184,7 +184,7 @@ const fn place_of(call: i64) -> u64 {
 pub(crate) struct MediaDirectory {
     table: LruTable<EndpointKey, Listeners, 3>,
     /// Encryption state of each call.
-    protections: LruTable<i64, Protections, 2>,
+    protections: LruTable<CallId, Protections, 2>,
     /// Names of streams that look for a call.
     sought: LruTable<EndpointKey, (), 1>,
     hash_key: HashKey,
@@ -382,7 +382,7 @@ impl MediaDirectory {
         self.table.touch(slot, class, since);
     }
 
-    fn protect(&mut self, call: i64, section: Section, protection: Option<&Protection>, since: Timestamp) {
+    fn protect(&mut self, call: CallId, section: Section, protection: Option<&Protection>, since: Timestamp) {
         let known = self.protections.find(place_of(call), &call);
         let slot = match (known, protection) {
             (Some(slot), _) => slot,
@@ -398,20 +398,20 @@ impl MediaDirectory {
     }
 
     /// Returns true if `call` still listens at either end.
-    pub(crate) fn is_open(&self, flow: FlowKey, call: i64) -> bool {
+    pub(crate) fn is_open(&self, flow: FlowKey, call: CallId) -> bool {
         let is_it = |l: &Listener| l.call == call && l.released_at.is_none();
         self.listeners(flow.dst).iter().chain(self.listeners(flow.src)).any(is_it)
     }
 
     /// Returns true if `call` listened at either end and ended after `first_seen`.
-    pub(crate) fn is_over(&self, flow: FlowKey, call: i64, first_seen: Timestamp) -> bool {
+    pub(crate) fn is_over(&self, flow: FlowKey, call: CallId, first_seen: Timestamp) -> bool {
         let ends = self.listeners(flow.dst).iter().chain(self.listeners(flow.src));
         let mut its = ends.filter(|l| l.call == call).peekable();
         its.peek().is_some() && its.all(|l| l.released_at.is_some_and(|at| at > first_seen))
     }
 
     /// Returns true if a description of the call names this endpoint.
-    pub(crate) fn names(&self, endpoint: Endpoint, call: i64) -> bool {
+    pub(crate) fn names(&self, endpoint: Endpoint, call: CallId) -> bool {
         self.listeners(endpoint).iter().any(|l| l.call == call)
     }
 

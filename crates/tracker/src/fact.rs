@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 
 use bellwether_acoustics::{OpeningPrint, Pauses, SilenceProfile};
-use bellwether_base::{Endpoint, FlowKey, Ppm, Timestamp, Transport};
+use bellwether_base::{
+    CallId, Endpoint, FlowKey, Ppm, RegistrationId, StreamId, SubjectId, TimerId, Timestamp, Transport,
+};
 use bellwether_clock::{NoRate, SegmentStats};
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
@@ -94,7 +96,7 @@ pub struct OrphanBye {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Referral {
     /// The call.
-    pub call: i64,
+    pub call: CallId,
     /// The sender of the REFER.
     pub by: Side,
     /// User part, or number, of Refer-To.
@@ -106,7 +108,7 @@ pub struct Referral {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MediaNamed {
     /// The call.
-    pub call: i64,
+    pub call: CallId,
     /// The side that listens.
     pub side: Side,
     /// The endpoint.
@@ -201,7 +203,7 @@ pub struct CallStarted {
     /// Parties that the message names.
     pub named: Named,
     /// Identity of the call, derived from Call-ID, From-tag and the time of the first INVITE.
-    pub call: i64,
+    pub call: CallId,
     pub call_id: Clear,
     pub from_tag: Clear,
     pub started_at: Timestamp,
@@ -238,7 +240,7 @@ pub struct CallStarted {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct CallProgress {
-    pub call: i64,
+    pub call: CallId,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -267,7 +269,7 @@ pub struct RegistrationStarted {
     /// Parties that the message names.
     pub named: Named,
     /// Identity of the timeline, derived from AOR and contact binding or instance.
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub aor: Party,
     pub contact: Party,
     pub instance_id: Option<Clear>,
@@ -288,7 +290,7 @@ pub struct RegistrationStarted {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegisterAnswered {
     /// The timeline.
-    pub registration: i64,
+    pub registration: RegistrationId,
     /// The AOR of the request.
     pub aor: Party,
     /// Source of the request on its first hop, whatever proxies follow.
@@ -309,7 +311,7 @@ pub struct RegisterAnswered {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegistrationEnded {
     /// The timeline.
-    pub registration: i64,
+    pub registration: RegistrationId,
     /// Time of the response to the removal, or the expiry time granted last.
     pub at: Timestamp,
 }
@@ -318,7 +320,7 @@ pub struct RegistrationEnded {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct RegistrationProgress {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     /// Number of REGISTERs that were refreshes; copies and retries after a challenge are excluded.
@@ -346,7 +348,7 @@ pub struct RegistrationProgress {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClockSeen {
     /// The registration.
-    pub subject: i64,
+    pub subject: SubjectId,
     /// The kind of identifier with the reading.
     pub kind: &'static str,
     /// Time of the message.
@@ -369,7 +371,7 @@ pub struct Move {
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct TimerProgress {
     /// Identity, derived from kind and sender.
-    pub timer: i64,
+    pub timer: TimerId,
     pub kind: TimerKind,
     /// The sender, if the message names it.
     pub party: Option<Party>,
@@ -385,8 +387,8 @@ pub struct TimerProgress {
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct StreamFact {
     /// Identity, derived from both endpoints, SSRC and first packet.
-    pub stream: i64,
-    pub call: Option<i64>,
+    pub stream: StreamId,
+    pub call: Option<CallId>,
     /// The side whose media the stream carries.
     pub sender: Option<Side>,
     pub flow: FlowKey,

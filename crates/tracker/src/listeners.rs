@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 
 use crate::Side;
 use crate::formats::{FormatLog, Formats};
@@ -33,7 +33,7 @@ pub enum Rank {
 /// One side of a call that listens at an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Listener {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) side: Side,
     pub(crate) section: Section,
     pub(crate) rank: Rank,
@@ -45,7 +45,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// Order of precedence between listeners: open calls first, then rank, then age, newest first. The
     /// identity breaks ties, so that the order of arrival never decides.
-    fn weight(&self) -> (bool, Rank, Timestamp, i64) {
+    fn weight(&self) -> (bool, Rank, Timestamp, CallId) {
         (self.released_at.is_none(), self.rank, self.since, self.call)
     }
 
@@ -238,7 +238,7 @@ mod tests {
 
     fn listener(call: i64, side: Side, rank: Rank, since_ms: i64) -> Listener {
         Listener {
-            call,
+            call: CallId::new(call),
             side,
             section: Section::default(),
             rank,
@@ -253,7 +253,7 @@ mod tests {
     }
 
     fn call_of(there: &[Listener], here: &[Listener], first_seen_ms: i64) -> Option<(i64, bool)> {
-        claim(there, here, at(first_seen_ms)).map(|(l, is_sender)| (l.call, is_sender))
+        claim(there, here, at(first_seen_ms)).map(|(l, is_sender)| (l.call.get(), is_sender))
     }
 
     use Rank::{Candidate, Named, Source};

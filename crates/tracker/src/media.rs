@@ -1,4 +1,6 @@
-use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, Timestamp};
+use bellwether_base::{
+    Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, StreamId, Timestamp,
+};
 use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
@@ -390,15 +392,18 @@ fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
     let (reception, timing) = (&stream.reception, &stream.timing);
     let (payload_type, codec) = timing.main_payload();
     let flow = key.flow.unpack();
-    let identity = identity_key.identity(&[
-        b"stream",
-        &flow.src.octets(),
-        &flow.src.port().to_be_bytes(),
-        &flow.dst.octets(),
-        &flow.dst.port().to_be_bytes(),
-        &key.ssrc.to_be_bytes(),
-        &stream.first_seen.as_nanos().to_le_bytes(),
-    ]);
+    let identity = StreamId::of(
+        identity_key,
+        &[
+            b"stream",
+            &flow.src.octets(),
+            &flow.src.port().to_be_bytes(),
+            &flow.dst.octets(),
+            &flow.dst.port().to_be_bytes(),
+            &key.ssrc.to_be_bytes(),
+            &stream.first_seen.as_nanos().to_le_bytes(),
+        ],
+    );
     StreamFact {
         stream: identity,
         call: stream.link().map(|(call, _)| call),

@@ -1,4 +1,4 @@
-use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp, percent_decoded};
+use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, TimerId, Timestamp, percent_decoded};
 use bellwether_clock::RegisterTimeline;
 use bellwether_sip::{Address, Method, Name, StartLine};
 
@@ -61,7 +61,7 @@ pub(crate) struct Recurring {
 }
 
 struct Beats {
-    identity: i64,
+    identity: TimerId,
     kind: TimerKind,
     party: Option<Party>,
     flow: FlowKey,
@@ -113,15 +113,15 @@ impl Recurring {
         let port = via.port.unwrap_or_default();
         let identity = match kind {
             TimerKind::Session => {
-                self.identity_key.identity(&[b"timer", name, sip.call_id, sip.parts.from_tag()])
+                TimerId::of(&self.identity_key, &[b"timer", name, sip.call_id, sip.parts.from_tag()])
             }
             TimerKind::Subscription => {
                 let to = sip.parts.to.and_then(|to| to.uri).map_or(&b""[..], |uri| uri.user);
                 let to: &[u8] = &percent_decoded(to);
                 let event = sip.message.get(Name::Event).unwrap_or_default();
-                self.identity_key.identity(&[b"timer", name, user, host, via.host, port, to, event])
+                TimerId::of(&self.identity_key, &[b"timer", name, user, host, via.host, port, to, event])
             }
-            _ => self.identity_key.identity(&[b"timer", name, user, host, via.host, port]),
+            _ => TimerId::of(&self.identity_key, &[b"timer", name, user, host, via.host, port]),
         };
         self.beat(sip.item, identity, kind, Some(&from), out, tally);
     }
@@ -136,7 +136,8 @@ impl Recurring {
         let end = |end: bellwether_base::Endpoint| (end.octets(), end.port().to_be_bytes());
         let ((source, source_port), (to, to_port)) = (end(item.flow.src), end(item.flow.dst));
         let name = kind.name().as_bytes();
-        let identity = self.identity_key.identity(&[b"timer", name, &source, &source_port, &to, &to_port]);
+        let identity =
+            TimerId::of(&self.identity_key, &[b"timer", name, &source, &source_port, &to, &to_port]);
         self.beat(item, identity, kind, None, out, tally);
     }
 
@@ -168,13 +169,13 @@ impl Recurring {
     fn beat(
         &mut self,
         item: &Item<'_>,
-        identity: i64,
+        identity: TimerId,
         kind: TimerKind,
         party: Option<&Address<'_>>,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        let key = identity.cast_unsigned();
+        let key = identity.key();
         let slot = self.table.find(key, &key).unwrap_or_else(|| {
             let beats = Beats {
                 identity,

@@ -3,7 +3,7 @@ mod expiry;
 
 use std::borrow::Cow;
 
-use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{HashKey, Loss, LruTable, RegistrationId, SlotId, Span, SubjectId, Timestamp};
 use bellwether_sip::{Address, Message, Name, StartLine};
 use smallvec::SmallVec;
 
@@ -136,7 +136,7 @@ impl Registrations {
                 continue;
             }
             let Some(identity) = self.identity_of(&aor, &contact) else { continue };
-            let subject = identity.cast_unsigned();
+            let subject = identity.key();
             if !subjects.contains(&subject) {
                 let slot = match self.table.find(subject, &subject) {
                     Some(slot) => slot,
@@ -190,13 +190,13 @@ impl Registrations {
         sip: &Sip<'_, '_>,
         aor: &Address<'_>,
         contact: &Address<'_>,
-        identity: i64,
+        identity: RegistrationId,
         prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> SlotId {
         let Sip { item, message, .. } = sip;
-        let subject = identity.cast_unsigned();
+        let subject = identity.key();
         let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
         let device = Device::new(identity, item.flow.src, prints.combined, item.stamp);
         let started = started(item, message, aor, contact, identity, prints);
@@ -247,7 +247,7 @@ impl Registrations {
                 device.print = prints.combined;
             }
             if (device.timeline.refreshes() + 1).is_multiple_of(REPORT_EVERY) {
-                readings(item, message, device.identity, out);
+                readings(item, message, device.identity.into(), out);
             }
         }
         if is_removal {
@@ -391,13 +391,13 @@ impl Registrations {
         Some(self.identity_key.parts(&[b"account", &user_of(&uri), uri.host]))
     }
 
-    fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
+    fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<RegistrationId> {
         let uri = aor.uri?;
         let user = user_of(&uri);
         let (binding, flow) = binding(contact);
         let parts: [&[u8]; 5] = [b"registration", &user, uri.host, &binding, flow];
         let known = if flow.is_empty() { parts.len() - 1 } else { parts.len() };
-        Some(self.identity_key.identity(parts.get(..known).unwrap_or_default()))
+        Some(RegistrationId::of(&self.identity_key, parts.get(..known).unwrap_or_default()))
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
@@ -429,7 +429,7 @@ fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
 
 /// Reports the clock readings of a later message. The first message already reported the device's
 /// identifiers; a clock needs a series of readings.
-fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outbox) {
+fn readings(item: &Item<'_>, message: &Message<'_>, subject: SubjectId, out: &mut Outbox) {
     for evidence in bellwether_instance::evidence(message, None, item.flow.src.ip(), item.stamp) {
         if let Some(reading) = evidence.clock {
             let kind = evidence.kind;
@@ -492,7 +492,7 @@ fn started(
     message: &Message<'_>,
     aor: &Address<'_>,
     contact: &Address<'_>,
-    identity: i64,
+    identity: RegistrationId,
     prints: Prints,
 ) -> RegistrationStarted {
     RegistrationStarted {

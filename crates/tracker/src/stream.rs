@@ -1,5 +1,5 @@
 use bellwether_acoustics::{Coding, Opening, OpeningPrint, SilenceAnalysis};
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SrtpKey, SrtpSession};
 use smallvec::SmallVec;
@@ -33,7 +33,7 @@ pub(crate) struct Stream {
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     /// The call. Valid only if `sender` is known.
-    call: i64,
+    call: CallId,
     sender: Option<Side>,
     pub(crate) reception: Reception,
     /// Payload types and media clock.
@@ -76,7 +76,7 @@ impl Stream {
         Self {
             first_seen: at,
             last_seen: at,
-            call: 0,
+            call: CallId::default(),
             sender: None,
             reception: Reception::default(),
             timing: Timing::default(),
@@ -96,7 +96,7 @@ impl Stream {
     }
 
     /// The call, and the side whose media this is.
-    pub(crate) fn link(&self) -> Option<(i64, Side)> {
+    pub(crate) fn link(&self) -> Option<(CallId, Side)> {
         self.sender.map(|sender| (self.call, sender))
     }
 

@@ -1,6 +1,6 @@
 //! Clues: keyed hashes of properties that calls of one conversation share, with the recent calls of each.
 
-use bellwether_base::{LruTable, Span, Timestamp};
+use bellwether_base::{CallId, LruTable, Span, Timestamp};
 use smallvec::SmallVec;
 
 /// Maximum number of clues: some eight per call.
@@ -14,11 +14,11 @@ const LATEST: usize = 16;
 const KEPT: Span = Span::from_secs(4 * 3600);
 
 /// Other calls with a clue. Most clues have none or one.
-pub(super) type Others = SmallVec<[i64; 4]>;
+pub(super) type Others = SmallVec<[CallId; 4]>;
 
 /// The calls of each clue.
 pub(super) struct Clues {
-    table: LruTable<u64, SmallVec<[i64; 1]>, 1>,
+    table: LruTable<u64, SmallVec<[CallId; 1]>, 1>,
 }
 
 impl Clues {
@@ -27,13 +27,13 @@ impl Clues {
     }
 
     /// The calls with a clue, oldest first.
-    pub(super) fn left(&self, clue: u64) -> &[i64] {
+    pub(super) fn left(&self, clue: u64) -> &[CallId] {
         let found = self.table.find(clue, &clue).and_then(|slot| self.table.get(slot));
         found.map_or(&[], |(_, calls)| calls.as_slice())
     }
 
     /// Adds a call to a clue. Returns the other calls with it, oldest first.
-    pub(super) fn leave(&mut self, clue: u64, call: i64, at: Timestamp) -> Others {
+    pub(super) fn leave(&mut self, clue: u64, call: CallId, at: Timestamp) -> Others {
         let (slot, _) = self.table.find_or_insert(clue, clue, at);
         self.table.touch(slot, 0, at);
         let mut others = Others::new();

@@ -1,6 +1,6 @@
 //! Links by media streams: a relay forwards a stream with its SSRC.
 
-use bellwether_base::{FlowKey, Span, Timestamp};
+use bellwether_base::{CallId, FlowKey, Span, Timestamp};
 use bellwether_tracker::{Side, StreamFact};
 use smallvec::SmallVec;
 
@@ -20,7 +20,7 @@ const ENDS_IN: Span = Span::from_secs(1);
 /// A stream of a call.
 #[derive(Clone, Copy)]
 pub(super) struct Heard {
-    call: i64,
+    call: CallId,
     /// The side whose media it is.
     sender: Option<Side>,
     flow: FlowKey,
@@ -55,7 +55,7 @@ impl Legs {
         let relations: [fn(&Heard, &Heard) -> bool; 4] =
             [is_relayed_as, |a, b| is_relayed_as(b, a), has_moved_to, is_the_same_elsewhere];
         for is_related in relations {
-            let mut found: SmallVec<[i64; 4]> = known
+            let mut found: SmallVec<[CallId; 4]> = known
                 .iter()
                 .filter(|other| other.call != call && is_related(other, &heard))
                 .filter(|other| {

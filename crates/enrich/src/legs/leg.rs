@@ -1,6 +1,6 @@
 //! The data of a call that matters for linking, and relations between two calls.
 
-use bellwether_base::{Endpoint, FlowKey, Span, Timestamp};
+use bellwether_base::{CallId, Endpoint, FlowKey, Span, Timestamp};
 use bellwether_tracker::Side;
 use smallvec::SmallVec;
 
@@ -34,7 +34,7 @@ pub(super) struct Leg {
     /// The domain of its caller, as a hash.
     pub(super) domain: Option<u64>,
     /// Linked calls of the same conversation.
-    pub(super) peers: SmallVec<[i64; 2]>,
+    pub(super) peers: SmallVec<[CallId; 2]>,
     /// True if its next leg, or its previous leg, is known.
     pub(super) has_next: bool,
     pub(super) has_previous: bool,

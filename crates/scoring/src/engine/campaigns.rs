@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use bellwether_enrich::InstanceRow;
 
 use super::membership::has_roots;
@@ -48,11 +48,11 @@ impl ScoringEngine {
 
     pub(super) fn campaign_slot(
         &mut self,
-        campaign: i64,
+        campaign: CampaignId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<SlotId> {
-        let key = campaign.cast_unsigned();
+        let key = campaign.key();
         if let Some(slot) = self.campaigns.find(key) {
             self.campaigns.mark_used(slot);
             return Some(slot);
@@ -62,13 +62,13 @@ impl ScoringEngine {
     }
 
     fn remember(&mut self, row: CampaignRow, out: &mut Vec<Outcome>) -> SlotId {
-        let (slot, gone) = self.campaigns.insert(row.campaign.cast_unsigned(), row, self.now);
+        let (slot, gone) = self.campaigns.insert(row.campaign.key(), row, self.now);
         out.extend(gone.map(|row| Outcome::Campaign(Box::new(row))));
         slot
     }
 
     /// Returns true if a campaign is active. A campaign ends after a long time without a call.
-    fn is_running(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) -> bool {
+    fn is_running(&mut self, campaign: CampaignId, memory: &mut dyn History, out: &mut Vec<Outcome>) -> bool {
         let (now, ends_after) = (self.now, self.settings.campaigns.ends_after);
         let slot = self.campaign_slot(campaign, memory, out);
         let campaign = slot.and_then(|slot| self.campaigns.get(slot));
@@ -77,7 +77,7 @@ impl ScoringEngine {
 
     pub(super) fn campaign_name(
         &mut self,
-        campaign: i64,
+        campaign: CampaignId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<Arc<str>> {
@@ -86,26 +86,26 @@ impl ScoringEngine {
     }
 
     /// The campaign of a call, and the strength of the membership.
-    pub(super) fn member(&self, call: i64) -> Option<(i64, f64)> {
-        self.members.value(call.cast_unsigned()).map(|m| (m.campaign, m.strength))
+    pub(super) fn member(&self, call: CallId) -> Option<(CampaignId, f64)> {
+        self.members.value(call.key()).map(|m| (m.campaign, m.strength))
     }
 
     /// The membership of a call, if it has one.
-    pub(super) fn membership(&self, call: i64) -> Option<Membership> {
-        self.members.value(call.cast_unsigned()).cloned()
+    pub(super) fn membership(&self, call: CallId) -> Option<Membership> {
+        self.members.value(call.key()).cloned()
     }
 
     /// Restores the membership of a call from before this run.
     pub(super) fn recall_member(
         &mut self,
-        call: i64,
-        (campaign, strength, why): (i64, f64, String),
+        call: CallId,
+        (campaign, strength, why): (CampaignId, f64, String),
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
         let membership = Membership { campaign, name, strength, why: why.into() };
-        let key = call.cast_unsigned();
+        let key = call.key();
         self.members.insert(key, key, membership.clone(), 0, self.now);
         if let Some(call) = self.opened(call) {
             call.membership = Some(membership);
@@ -145,7 +145,7 @@ impl ScoringEngine {
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let (kind, name) = (pool.kind, pool.name.clone());
         if is_new {
-            let first = pool.candidates().next().map_or(0, |c| c.call);
+            let first = pool.candidates().next().map_or(CallId::default(), |c| c.call);
             let founder = LinkKind::from(kind).name();
             let Some(campaign) = dominant.or_else(|| self.found(founder, first, memory, out)) else { return };
             self.bind(slot, campaign, out);
@@ -179,13 +179,13 @@ impl ScoringEngine {
                 candidate.is_rooted = has_roots(&of.account, candidate, keys, now);
                 candidate.is_fresh = of.account.is_fresh();
             }
-            let member = members.value(candidate.call.cast_unsigned());
+            let member = members.value(candidate.call.key());
             candidate.campaign = member.map(|membership| membership.campaign);
         });
     }
 
     /// Returns true if a group's pattern is that of a campaign, and the campaign that dominates the group.
-    fn shows(&self, slot: SlotId) -> (bool, Option<i64>) {
+    fn shows(&self, slot: SlotId) -> (bool, Option<CampaignId>) {
         let Some((_, pool)) = self.pools.get(slot) else { return (false, None) };
         let settings = &self.settings.campaigns;
         let kinds = if self.specificity(pool) > 0.3 { settings.kinds.0 } else { settings.kinds.1 };
@@ -200,7 +200,7 @@ impl ScoringEngine {
     }
 
     /// Maps the key of a group to a campaign.
-    pub(super) fn lead(&mut self, key: u64, campaign: i64) {
+    pub(super) fn lead(&mut self, key: u64, campaign: CampaignId) {
         match self.leads.slot(key) {
             Some(slot) => {
                 if let Some((_, of)) = self.leads.get_mut(slot) {
@@ -215,7 +215,7 @@ impl ScoringEngine {
     }
 
     /// Assigns a group to a campaign.
-    fn bind(&mut self, slot: SlotId, campaign: i64, out: &mut Vec<Outcome>) {
+    fn bind(&mut self, slot: SlotId, campaign: CampaignId, out: &mut Vec<Outcome>) {
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pool.leads_to(campaign);
         let lead = pool.lead;
@@ -227,17 +227,17 @@ impl ScoringEngine {
     pub(super) fn found(
         &mut self,
         by: &str,
-        first: i64,
+        first: CallId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> Option<i64> {
+    ) -> Option<CampaignId> {
         let campaign = self.keys.campaign(by, first);
         if self.campaign_slot(campaign, memory, out).is_some() {
             return Some(campaign);
         }
         let mut name = String::from("c-");
         for place in 0..8 {
-            let letter = (campaign.cast_unsigned() >> (5 * place)) as usize % LETTERS.len();
+            let letter = (campaign.key() >> (5 * place)) as usize % LETTERS.len();
             name.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'x')));
         }
         let row = CampaignRow {
@@ -259,7 +259,12 @@ impl ScoringEngine {
     }
 
     /// Raises an alert once a campaign has links and calls, and a second one when a label confirms it.
-    pub(super) fn announce(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    pub(super) fn announce(
+        &mut self,
+        campaign: CampaignId,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
         let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
         if row.calls == 0 {
@@ -289,7 +294,7 @@ impl ScoringEngine {
     /// Adds a link to a campaign, or updates it.
     pub(super) fn link(
         &mut self,
-        campaign: i64,
+        campaign: CampaignId,
         link: LinkRow,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -312,11 +317,11 @@ impl ScoringEngine {
     /// instead.
     pub(super) fn merge_by_call(
         &mut self,
-        (call, at): (i64, Timestamp),
-        campaign: i64,
+        (call, at): (CallId, Timestamp),
+        campaign: CampaignId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> i64 {
+    ) -> CampaignId {
         let Some((other, _)) = self.member(call).filter(|(of, _)| *of != campaign) else {
             return campaign;
         };
@@ -340,12 +345,12 @@ impl ScoringEngine {
     /// Merges two campaigns. The older one survives and is returned.
     pub(super) fn merge(
         &mut self,
-        a: i64,
-        b: i64,
+        a: CampaignId,
+        b: CampaignId,
         why: &str,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> i64 {
+    ) -> CampaignId {
         let slots = (self.campaign_slot(a, memory, out), self.campaign_slot(b, memory, out));
         let (Some(slot_a), Some(slot_b)) = slots else { return b };
         let (Some(row_a), Some(row_b)) = (self.campaigns.get(slot_a), self.campaigns.get(slot_b)) else {
@@ -383,7 +388,7 @@ impl ScoringEngine {
                 *campaign = into;
             }
         });
-        let moved = |campaign: &mut Option<i64>| {
+        let moved = |campaign: &mut Option<CampaignId>| {
             if *campaign == Some(from.campaign) {
                 *campaign = Some(into);
             }
@@ -396,7 +401,7 @@ impl ScoringEngine {
 
     /// Records the process or device of a call.
     pub(super) fn named(&mut self, row: &InstanceRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
-        let id = row.subject;
+        let id = row.subject.as_call();
         let Some(call) = self.opened(id) else { return };
         let first = call.pools.iter().next();
         let Some(fingerprint) = call.subjects.first().map(|s| s.subject.name.clone()) else { return };
@@ -414,7 +419,7 @@ impl ScoringEngine {
         let candidate = first.and_then(|GroupMembership { key, slot, place }| {
             self.pools.value_from(slot, key)?.find(place, id).copied()
         });
-        if let Some(candidate) = self.open.slot(id.cast_unsigned()).zip(candidate) {
+        if let Some(candidate) = self.open.slot(id.key()).zip(candidate) {
             self.enter_pool((GroupKind::Instance, key), &|| name.clone(), candidate, memory, out);
         }
     }

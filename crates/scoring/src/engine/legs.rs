@@ -1,5 +1,6 @@
 //! Media of calls, and evidence that the legs of one conversation share.
 
+use bellwether_base::CallId;
 use bellwether_enrich::StreamRow;
 
 use super::{Outcome, ScoringEngine};
@@ -30,7 +31,7 @@ impl ScoringEngine {
     }
 
     /// Records media of one side of a call. The media counts for all legs of the conversation.
-    fn heard(&mut self, id: i64, direction: &str, row: &StreamRow) {
+    fn heard(&mut self, id: CallId, direction: &str, row: &StreamRow) {
         let Some(call) = self.opened(id) else { return };
         // Media evidence depends on the duration of talk, which is known at the end.
         call.is_news |= call.is_over;
@@ -52,7 +53,7 @@ impl ScoringEngine {
     }
 
     /// Updates the media evidence that a call has from its other legs.
-    fn share_what_was_heard(&mut self, id: i64) {
+    fn share_what_was_heard(&mut self, id: CallId) {
         let Some(legs) = self.opened(id).map(|call| call.legs.clone()) else { return };
         let heard = legs.iter().filter_map(|leg| Some(self.opened(*leg)?.heard)).collect::<Vec<_>>();
         let Some(call) = self.opened(id) else { return };
@@ -63,7 +64,7 @@ impl ScoringEngine {
     }
 
     /// Links two legs. The later leg shares the membership of the earlier one and is no call of its own.
-    pub(super) fn leg(&mut self, a: i64, b: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    pub(super) fn leg(&mut self, a: CallId, b: CallId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         for (of, other) in [(a, b), (b, a)] {
             if let Some(call) = self.opened(of).filter(|call| !call.legs.contains(&other)) {
                 call.legs.push(other);
@@ -93,7 +94,7 @@ impl ScoringEngine {
     }
 
     /// Clears the other legs of unregistered status, if the caller is known on this leg.
-    pub(super) fn vouch(&mut self, id: i64, out: &mut Vec<Outcome>) {
+    pub(super) fn vouch(&mut self, id: CallId, out: &mut Vec<Outcome>) {
         let Some(call) = self.opened(id).filter(|call| call.is_rooted || call.is_let_in) else { return };
         for leg in call.legs.clone() {
             if let Some(other) = self.opened(leg).filter(|other| other.stranger_to.is_some()) {
@@ -105,7 +106,7 @@ impl ScoringEngine {
     }
 
     /// Withdraws `registered_elsewhere` if another leg comes from the caller's registered address.
-    fn comes_from_home(&mut self, of: i64, other: i64, out: &mut Vec<Outcome>) {
+    fn comes_from_home(&mut self, of: CallId, other: CallId, out: &mut Vec<Outcome>) {
         let Some(source) = self.opened(other).map(|other| other.source) else { return };
         let Some(call) = self.opened(of) else { return };
         if !call.at_start.iter().any(|finding| finding.signal == REGISTERED_ELSEWHERE) {

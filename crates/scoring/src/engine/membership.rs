@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use super::{Membership, Outcome, ScoringEngine};
@@ -24,7 +24,7 @@ impl ScoringEngine {
     pub(super) fn consider_all(
         &mut self,
         slot: SlotId,
-        campaign: i64,
+        campaign: CampaignId,
         members_too: bool,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -77,8 +77,8 @@ impl ScoringEngine {
 
     /// The group's campaign, or a campaign split from it that fits better: by the call's recording, or by
     /// other calls of its address.
-    fn nearest_of_parted(&self, candidate: &GroupMember, campaign: i64) -> i64 {
-        let cluster = self.open.value(candidate.call.cast_unsigned()).and_then(|call| call.cluster);
+    fn nearest_of_parted(&self, candidate: &GroupMember, campaign: CampaignId) -> CampaignId {
+        let cluster = self.open.value(candidate.call.key()).and_then(|call| call.cluster);
         let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
         let source = self
             .sources
@@ -92,7 +92,7 @@ impl ScoringEngine {
     fn decide(
         &mut self,
         candidate: &GroupMember,
-        campaign: i64,
+        campaign: CampaignId,
         odds: f64,
         why: Option<Arc<str>>,
         memory: &mut dyn History,
@@ -124,7 +124,7 @@ impl ScoringEngine {
         &mut self,
         slot: SlotId,
         place: u32,
-        call: i64,
+        call: CallId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
@@ -166,8 +166,8 @@ impl ScoringEngine {
     }
 
     /// Returns true if two calls share a specific property beside a recording.
-    pub(super) fn share_a_pool(&self, a: i64, b: i64) -> bool {
-        let call = |call: i64| self.open.value(call.cast_unsigned());
+    pub(super) fn share_a_pool(&self, a: CallId, b: CallId) -> bool {
+        let call = |call: CallId| self.open.value(call.key());
         let (Some(a), Some(b)) = (call(a), call(b)) else { return false };
         let both = |key: &u64| b.pools.iter().any(|other| other.key == *key);
         a.pools.iter().map(|pool| pool.key).filter(both).any(|key| {
@@ -182,12 +182,12 @@ impl ScoringEngine {
     /// Adds a call to a campaign. `at` is the start of the call.
     pub(super) fn join(
         &mut self,
-        (call, at): (i64, Timestamp),
+        (call, at): (CallId, Timestamp),
         membership: Membership,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
-        let key = call.cast_unsigned();
+        let key = call.key();
         if self.member(call).is_some() || self.labelled.get(&call) == Some(&false) {
             return;
         }
@@ -233,12 +233,12 @@ impl ScoringEngine {
         }
     }
 
-    pub(super) fn leave(&mut self, call: i64, campaign: i64, why: &str, out: &mut Vec<Outcome>) {
-        let key = call.cast_unsigned();
+    pub(super) fn leave(&mut self, call: CallId, campaign: CampaignId, why: &str, out: &mut Vec<Outcome>) {
+        let key = call.key();
         if let Some(slot) = self.members.slot(key) {
             self.members.remove(slot);
         }
-        if let Some(slot) = self.campaigns.find(campaign.cast_unsigned())
+        if let Some(slot) = self.campaigns.find(campaign.key())
             && let Some(row) = self.campaigns.get_mut(slot)
         {
             row.calls = row.calls.saturating_sub(1);
@@ -257,7 +257,7 @@ impl ScoringEngine {
     }
 
     /// Records the campaign that a caller and a source address joined last.
-    fn is_known_by(&mut self, caller: u64, source: Option<u64>, campaign: i64) {
+    fn is_known_by(&mut self, caller: u64, source: Option<u64>, campaign: CampaignId) {
         if let Some(of) = source.and_then(|source| self.sources.value_mut(source)) {
             of.campaign = Some(campaign);
         }
@@ -267,17 +267,17 @@ impl ScoringEngine {
     }
 
     /// Records the campaign of a call in its groups.
-    fn belongs(&mut self, call: i64, campaign: Option<i64>) {
+    fn belongs(&mut self, call: CallId, campaign: Option<CampaignId>) {
         self.in_pools(call, |pool, place| pool.belongs(place, call, campaign));
     }
 
     /// Marks a call whose recording occurs in calls of other callers.
-    pub(super) fn mark_prompt(&mut self, call: i64) {
+    pub(super) fn mark_prompt(&mut self, call: CallId) {
         self.in_pools(call, |pool, place| pool.change(place, call, |c| c.marks.is_prompt = true));
     }
 
     /// Calls `change` for each group of a call, with the call's place in it.
-    pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut CandidateGroup, u32)) {
+    pub(super) fn in_pools(&mut self, call: CallId, mut change: impl FnMut(&mut CandidateGroup, u32)) {
         let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
         for GroupMembership { key, slot, place } in pools.iter() {
             if let Some(pool) = self.pools.value_from_mut(slot, key) {
@@ -295,7 +295,7 @@ fn is_spoken_for(pool: &CandidateGroup, call: &GroupMember) -> bool {
 
 /// The share of a group that belongs to a campaign. A call through a trunk shows the trunk's platform, which
 /// is the campaign's own only if no other party calls through it.
-fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: i64) -> f64 {
+fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: CampaignId) -> f64 {
     if call.marks.is_from_trunk {
         pool.dominant.filter(|(of, _)| *of == campaign).map_or(0.0, |(_, share)| (2.0 * share - 1.0).max(0.0))
     } else {

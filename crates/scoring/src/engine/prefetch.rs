@@ -11,7 +11,7 @@
 use std::hint::black_box;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{GATHERED, SlotId, Timestamp};
+use bellwether_base::{CallId, GATHERED, SlotId, Timestamp};
 use bellwether_enrich::Row;
 use smallvec::SmallVec;
 
@@ -42,7 +42,7 @@ struct PrefetchKeys {
     sources_at: Slots,
     pools: Wanted,
     /// Open calls with their groups.
-    in_pools: SmallVec<[(i64, GroupMembership); GATHERED]>,
+    in_pools: SmallVec<[(CallId, GroupMembership); GATHERED]>,
     prints: SmallVec<[OpeningPrint; GATHERED]>,
 }
 
@@ -79,21 +79,21 @@ impl ScoringEngine {
                 Row::Call(row) if !row.traits.is_emergency => {
                     latest = latest.max(row.started_at);
                     let names = self.keys.names(&Invite::from(&**row));
-                    needs.new.push(row.call.cast_unsigned());
+                    needs.new.push(row.call.key());
                     needs.callers.push(names.caller);
                     needs.sources.push(names.source);
                     self.prefetched.push_back(names);
                 }
-                Row::CallUpdate(update) => needs.open.push(update.call.cast_unsigned()),
+                Row::CallUpdate(update) => needs.open.push(update.call.key()),
                 Row::Stream(row) => {
-                    needs.open.extend(row.call.map(i64::cast_unsigned));
+                    needs.open.extend(row.call.map(CallId::key));
                     needs.prints.extend(row.opening);
                 }
-                Row::Registration(row) => needs.users.push(row.registration.cast_unsigned()),
-                Row::RegistrationUpdate(update) => needs.users.push(update.registration.cast_unsigned()),
-                Row::RegistrationEnd { registration, .. } => needs.users.push(registration.cast_unsigned()),
+                Row::Registration(row) => needs.users.push(row.registration.key()),
+                Row::RegistrationUpdate(update) => needs.users.push(update.registration.key()),
+                Row::RegistrationEnd { registration, .. } => needs.users.push(registration.key()),
                 Row::Attempt(row) => {
-                    needs.users.push(row.registration.cast_unsigned());
+                    needs.users.push(row.registration.key());
                     needs.sources.push(self.keys.address(row.source.ip()));
                 }
                 _ => {}
@@ -102,7 +102,7 @@ impl ScoringEngine {
         // Calls that close in the meantime.
         let closing = self.over.iter().take_while(|(at, _)| *at < latest);
         let room = GATHERED.saturating_sub(needs.open.len());
-        needs.open.extend(closing.map(|(_, call)| call.cast_unsigned()).take(room));
+        needs.open.extend(closing.map(|(_, call)| call.key()).take(room));
         needs
     }
 
@@ -146,7 +146,7 @@ impl ScoringEngine {
         let mut calls = pool.candidates();
         loop {
             let (callers, calls): (Slots, Wanted) =
-                calls.by_ref().take(GATHERED).map(|c| (c.caller_at, c.call.cast_unsigned())).unzip();
+                calls.by_ref().take(GATHERED).map(|c| (c.caller_at, c.call.key())).unzip();
             if calls.is_empty() {
                 return;
             }

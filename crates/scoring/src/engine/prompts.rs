@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{ContentHasher, LruTable, Timestamp};
+use bellwether_base::{CallId, CampaignId, ContentHasher, LruTable, Timestamp};
 use smallvec::SmallVec;
 
 use super::{Outcome, ScoringEngine};
@@ -30,13 +30,13 @@ struct Cluster {
     /// The latest calls. Most recordings occur once.
     calls: SmallVec<[Heard; 1]>,
     count: u32,
-    campaign: Option<i64>,
+    campaign: Option<CampaignId>,
 }
 
 /// A call that begins with a recording.
 #[derive(Clone, Copy)]
 pub(super) struct Heard {
-    pub(super) call: i64,
+    pub(super) call: CallId,
     pub(super) at: Timestamp,
     pub(super) caller: u64,
     callee: u64,
@@ -69,13 +69,13 @@ impl Prompts {
     }
 
     /// Restores a recording from an earlier run.
-    pub(super) fn known(&mut self, print: OpeningPrint, campaign: i64, at: Timestamp) {
+    pub(super) fn known(&mut self, print: OpeningPrint, campaign: CampaignId, at: Timestamp) {
         let id = self.cluster(print, at);
         self.belongs(id, campaign);
     }
 
     /// Assigns a recording to a campaign. Returns the fingerprint at the first assignment, to be stored.
-    fn belongs(&mut self, id: u64, campaign: i64) -> Option<OpeningPrint> {
+    fn belongs(&mut self, id: u64, campaign: CampaignId) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
         let is_first = cluster.campaign.replace(campaign).is_none();
         let print = cluster.print;
@@ -130,12 +130,12 @@ impl Prompts {
     }
 
     /// The campaign of a recording.
-    pub(super) fn campaign(&self, id: u64) -> Option<i64> {
+    pub(super) fn campaign(&self, id: u64) -> Option<CampaignId> {
         self.get(id).and_then(|cluster| cluster.campaign)
     }
 
     /// The recordings of some campaigns, each with its campaign and its calls of callers without a history.
-    pub(super) fn of(&self, is_meant: impl Fn(i64) -> bool) -> Vec<(u64, i64, Vec<Heard>)> {
+    pub(super) fn of(&self, is_meant: impl Fn(CampaignId) -> bool) -> Vec<(u64, CampaignId, Vec<Heard>)> {
         let mut found = Vec::new();
         for id in &self.of_campaigns {
             let Some(cluster) = self.get(*id) else { continue };
@@ -148,14 +148,14 @@ impl Prompts {
     }
 
     /// Moves a recording to another campaign and returns its fingerprint.
-    pub(super) fn moved(&mut self, id: u64, into: i64) -> Option<OpeningPrint> {
+    pub(super) fn moved(&mut self, id: u64, into: CampaignId) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
         cluster.campaign = Some(into);
         Some(cluster.print)
     }
 
     /// Replaces a campaign that was merged into another.
-    pub(super) fn merged(&mut self, from: i64, into: i64) {
+    pub(super) fn merged(&mut self, from: CampaignId, into: CampaignId) {
         for id in &self.of_campaigns {
             if let Some(cluster) = self.clusters.value_mut(*id)
                 && cluster.campaign == Some(from)
@@ -170,7 +170,7 @@ impl ScoringEngine {
     /// Records the fingerprint of a call's first words.
     pub(super) fn hear(
         &mut self,
-        id: i64,
+        id: CallId,
         print: OpeningPrint,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,

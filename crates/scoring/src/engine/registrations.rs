@@ -1,6 +1,6 @@
 //! Registrations and registration attempts.
 
-use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_base::{CallId, RegistrationId, SlotId, Span, Timestamp};
 use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
 
 use super::{AlertRow, Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
@@ -14,7 +14,7 @@ impl ScoringEngine {
     pub(super) fn registration(&mut self, row: &RegistrationRow) {
         self.advance(row.first_seen);
         let user = self.keys.user(user_of(&row.aor));
-        let key = row.registration.cast_unsigned();
+        let key = row.registration.key();
         if self.users.slot(key).is_none() {
             let home = RegisteredDevice {
                 registrations: std::iter::once(row.registration).collect(),
@@ -78,16 +78,16 @@ impl ScoringEngine {
         }
     }
 
-    pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
-        let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).cloned() else { return };
+    pub(super) fn refreshed(&mut self, registration: RegistrationId, at: Timestamp) {
+        let Some((user, mut home)) = self.users.value(registration.key()).cloned() else { return };
         home.last = home.last.max(at);
         self.add_device(user, home);
     }
 
     /// Ends a registration that was removed or expired. It no longer vouches for calls.
-    pub(super) fn registration_ended(&mut self, registration: i64, at: Timestamp) {
+    pub(super) fn registration_ended(&mut self, registration: RegistrationId, at: Timestamp) {
         self.advance(at);
-        let Some((user, _)) = self.users.value(registration.cast_unsigned()) else { return };
+        let Some((user, _)) = self.users.value(registration.key()) else { return };
         let Some(caller) = self.callers.slot(*user) else { return };
         if let Some((_, caller)) = self.callers.get_mut(caller) {
             caller.account.left(registration);
@@ -100,7 +100,7 @@ impl ScoringEngine {
     /// If another platform at another address takes over the binding, it becomes a new device of the account.
     /// The former device stays known.
     fn registration_accepted(&mut self, row: &RegistrationAttempt) {
-        let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
+        let Some((user, home)) = self.users.value_mut(row.registration.key()) else { return };
         let source = row.source.ip();
         if home.platform != row.fingerprint && home.source != source {
             (home.platform, home.first) = (row.fingerprint, row.at);
@@ -128,7 +128,7 @@ impl ScoringEngine {
             return;
         }
         let Some(of) = self.sources.value(source) else { return };
-        let calls: Vec<i64> =
+        let calls: Vec<CallId> =
             of.actor.latest().iter().filter(|d| d.caller == user as u32).map(|d| d.call).collect();
         for call in calls {
             if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
@@ -195,7 +195,7 @@ mod tests {
         let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
         let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = RegisteredDevice {
-            registrations: std::iter::once(5).collect(),
+            registrations: std::iter::once(RegistrationId::new(5)).collect(),
             source: [192, 0, 2, 1].into(),
             registrar: [192, 0, 2, 9].into(),
             platform: PrintHash::of(Part::Combined, "phone"),
@@ -231,7 +231,7 @@ mod tests {
         let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
         let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = RegisteredDevice {
-            registrations: std::iter::once(5).collect(),
+            registrations: std::iter::once(RegistrationId::new(5)).collect(),
             source: end(1).ip(),
             registrar: end(8).ip(),
             platform: PrintHash::of(Part::Combined, "phone"),
@@ -241,7 +241,7 @@ mod tests {
         assessor.now = at;
         assessor.users.insert(5, 5, (77, home), 0, at);
         assessor.registration_accepted(&RegistrationAttempt {
-            registration: 5,
+            registration: RegistrationId::new(5),
             aor: "sip:u@pbx.example".into(),
             user: "u".into(),
             source: end(1),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, SlotId, Timestamp};
 
 use super::{AlertRow, Label, Outcome, Reputation, ScoringEngine};
 use crate::history::History;
@@ -117,7 +117,7 @@ impl ScoringEngine {
     pub fn set_labels(
         &mut self,
         evidence: &[LabelEvidence],
-        calls: impl Iterator<Item = (i64, bool)>,
+        calls: impl Iterator<Item = (CallId, bool)>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {

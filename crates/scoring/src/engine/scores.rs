@@ -1,6 +1,6 @@
 //! Scores of calls, reported when they change.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::DeviceVerdict;
 
 use super::{AlertRow, Outcome, ScoreRow, ScoringEngine};
@@ -14,7 +14,7 @@ impl ScoringEngine {
     /// Applies a device verdict to a call. For a closed call the signals are emitted as amendments.
     pub fn device(
         &mut self,
-        call: i64,
+        call: CallId,
         verdict: DeviceVerdict,
         evidence: &str,
         is_shared: bool,
@@ -65,8 +65,8 @@ impl ScoringEngine {
     }
 
     /// Reports a call's score if it changed.
-    pub(super) fn tell(&mut self, id: i64, out: &mut Vec<Outcome>) {
-        let key = id.cast_unsigned();
+    pub(super) fn tell(&mut self, id: CallId, out: &mut Vec<Outcome>) {
+        let key = id.key();
         let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get(slot) else { return };
         if call.is_known || !call.is_news {
@@ -107,9 +107,9 @@ impl ScoringEngine {
     }
 
     /// Closes a call: reputation learns from it, and the table drops it.
-    pub(super) fn close(&mut self, id: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    pub(super) fn close(&mut self, id: CallId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.tell(id, out);
-        let key = id.cast_unsigned();
+        let key = id.key();
         let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get_mut(slot) else { return };
         let lesson = call.lesson(self.settings.dispositions.quarantine_below);
@@ -121,7 +121,7 @@ impl ScoringEngine {
     /// Handles a call that left the table, because it closed or was evicted.
     pub(super) fn closed(
         &mut self,
-        call: i64,
+        call: CallId,
         lesson: Option<Lesson>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,

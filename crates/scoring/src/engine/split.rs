@@ -9,7 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 
 use super::prompts::Heard;
 use super::{Membership, Outcome, ScoringEngine};
@@ -35,7 +35,7 @@ const SPECIFIC: f64 = 0.3;
 /// A recording of a campaign, with the calls that play it.
 struct Recording {
     id: u64,
-    campaign: i64,
+    campaign: CampaignId,
     calls: Vec<Heard>,
 }
 
@@ -48,12 +48,12 @@ impl Party {
     }
 
     /// The first call of the party, or of its recordings in one campaign.
-    fn first(&self, of: Option<i64>) -> Option<(Timestamp, i64)> {
+    fn first(&self, of: Option<CampaignId>) -> Option<(Timestamp, CallId)> {
         let recordings = self.0.iter().filter(|recording| of.is_none_or(|of| recording.campaign == of));
         recordings.flat_map(|recording| &recording.calls).map(|heard| (heard.at, heard.call)).min()
     }
 
-    fn campaigns(&self) -> BTreeSet<i64> {
+    fn campaigns(&self) -> BTreeSet<CampaignId> {
         self.0.iter().map(|recording| recording.campaign).collect()
     }
 
@@ -93,18 +93,18 @@ impl Shared {
 impl ScoringEngine {
     /// The root of a family of split campaigns: the first of them, which may have been merged into another
     /// since.
-    fn root(&self, campaign: i64) -> i64 {
-        let row = self.campaigns.find(campaign.cast_unsigned()).and_then(|slot| self.campaigns.get(slot));
+    fn root(&self, campaign: CampaignId) -> CampaignId {
+        let row = self.campaigns.find(campaign.key()).and_then(|slot| self.campaigns.get(slot));
         row.and_then(|row| row.parted_from).unwrap_or(campaign)
     }
 
     /// Returns true if two campaigns were split from each other.
-    pub(super) fn are_parted(&self, a: i64, b: i64) -> bool {
+    pub(super) fn are_parted(&self, a: CampaignId, b: CampaignId) -> bool {
         a != b && self.root(a) == self.root(b)
     }
 
     /// Joins two families after a merge: campaigns split from either one now have the same root.
-    pub(super) fn make_kin(&mut self, family: i64, with: i64) {
+    pub(super) fn make_kin(&mut self, family: CampaignId, with: CampaignId) {
         let root = self.root(with);
         self.campaigns.change_each(|row| {
             let is_kin = row.parted_from == Some(family) || row.campaign == family;
@@ -117,7 +117,12 @@ impl ScoringEngine {
     }
 
     /// Analyses the recordings of a campaign, and of campaigns split from it.
-    pub(super) fn part_or_join(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    pub(super) fn part_or_join(
+        &mut self,
+        campaign: CampaignId,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
         let roots = self.roots_nearby(campaign);
         let recordings = self.prompts.of(|of| roots.contains(&self.root(of)));
         let mut parties: Vec<Party> = Vec::new();
@@ -134,16 +139,18 @@ impl ScoringEngine {
         }
         parties.sort_by_key(|party| party.first(None));
         // A campaign belongs to the party with its first call.
-        let owner = |campaign: i64| {
+        let owner = |campaign: CampaignId| {
             let with = |party: &&Party| party.campaigns().contains(&campaign);
             parties.iter().filter(with).filter_map(|party| party.first(Some(campaign))).min()
         };
-        let all: BTreeSet<i64> = parties.iter().flat_map(Party::campaigns).collect();
-        let owners: BTreeMap<i64, Option<(Timestamp, i64)>> =
+        let all: BTreeSet<CampaignId> = parties.iter().flat_map(Party::campaigns).collect();
+        let owners: BTreeMap<CampaignId, Option<(Timestamp, CallId)>> =
             all.into_iter().map(|of| (of, owner(of))).collect();
         for party in &parties {
-            let is_own = |of: &i64| owners.get(of).is_some_and(|first| *first == party.first(Some(*of)));
-            let (own, others): (Vec<i64>, Vec<i64>) = party.campaigns().into_iter().partition(is_own);
+            let is_own =
+                |of: &CampaignId| owners.get(of).is_some_and(|first| *first == party.first(Some(*of)));
+            let (own, others): (Vec<CampaignId>, Vec<CampaignId>) =
+                party.campaigns().into_iter().partition(is_own);
             let into = own.into_iter().reduce(|a, b| {
                 let why =
                     "their recordings are played from the same addresses, by the same numbers or processes";
@@ -160,7 +167,7 @@ impl ScoringEngine {
     }
 
     /// Roots of the campaign, and of the campaigns that its addresses and numbers joined last.
-    fn roots_nearby(&self, campaign: i64) -> BTreeSet<i64> {
+    fn roots_nearby(&self, campaign: CampaignId) -> BTreeSet<CampaignId> {
         let mut roots = BTreeSet::from([self.root(campaign)]);
         for (.., calls) in self.prompts.of(|of| of == campaign) {
             for heard in calls {
@@ -190,7 +197,7 @@ impl ScoringEngine {
     }
 
     /// Splits the calls of a party from a campaign into a new campaign.
-    fn part(&mut self, from: i64, party: &Party, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    fn part(&mut self, from: CampaignId, party: &Party, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Some((at, first)) = party.first(Some(from)) else { return };
         let (root, Some(into)) = (self.root(from), self.found("parted", first, memory, out)) else { return };
         let old = self.campaign_slot(from, memory, out).and_then(|slot| self.campaigns.get(slot));
@@ -213,8 +220,8 @@ impl ScoringEngine {
     /// Moves the calls of a party from one campaign to another.
     fn change_over(
         &mut self,
-        from: i64,
-        into: i64,
+        from: CampaignId,
+        into: CampaignId,
         party: &Party,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -225,7 +232,7 @@ impl ScoringEngine {
                 out.push(Outcome::Prompt { print, campaign: into });
             }
         }
-        let heard: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
+        let heard: BTreeSet<CallId> = party.calls().map(|heard| heard.call).collect();
         for (call, at) in self.calls_of(from, party) {
             let (strength, why) = if heard.contains(&call) {
                 (SURE, PLAYS_A_RECORDING)
@@ -240,10 +247,11 @@ impl ScoringEngine {
 
     /// The calls of a campaign that belong to a party, with their start, as far as they are in memory. These
     /// are the calls that play its recordings, and calls from its addresses and numbers.
-    fn calls_of(&self, campaign: i64, party: &Party) -> BTreeMap<i64, Timestamp> {
+    fn calls_of(&self, campaign: CampaignId, party: &Party) -> BTreeMap<CallId, Timestamp> {
         let sources: BTreeSet<u64> = party.calls().filter_map(|heard| heard.source).collect();
         let callers: BTreeSet<u64> = party.calls().map(|heard| heard.caller).collect();
-        let mut calls: BTreeMap<i64, Timestamp> = party.calls().map(|heard| (heard.call, heard.at)).collect();
+        let mut calls: BTreeMap<CallId, Timestamp> =
+            party.calls().map(|heard| (heard.call, heard.at)).collect();
         self.pools.for_each(|_, pool| {
             let own = pool.candidates().filter(|c| {
                 c.campaign == Some(campaign)

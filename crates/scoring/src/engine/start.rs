@@ -77,7 +77,7 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let now = invite.started_at;
-        let key = invite.call.cast_unsigned();
+        let key = invite.call.key();
         if self.open.slot(key).is_some() {
             return;
         }

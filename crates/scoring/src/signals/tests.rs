@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_base::{Endpoint, SlotId, Span, Transport};
+use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, SlotId, Span, Transport};
 use bellwether_enrich::{
     AccessSide, Attested, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity, Verstat,
 };
@@ -46,7 +46,7 @@ fn number(kind: NumberKind) -> NumberFacts {
 fn row() -> CallRow {
     let print = PrintHash::of(Part::Combined, "x");
     CallRow {
-        call: 1,
+        call: CallId::new(1),
         call_id: "id".into(),
         wire_id: None,
         from_tag: "tag".into(),
@@ -81,7 +81,7 @@ fn row() -> CallRow {
 
 fn deed(call: i64, secs_ago: i64) -> CallEvent {
     CallEvent {
-        call,
+        call: CallId::new(call),
         at: before(secs_ago),
         caller: 1,
         callee: 100,
@@ -111,7 +111,7 @@ impl Scene {
             platform_calls: 0,
             is_rooted: false,
             open: OpenCall {
-                call: 1,
+                call: CallId::new(1),
                 started_at: NOW,
                 caller: 1,
                 callee: 2,
@@ -211,7 +211,7 @@ impl Scene {
 
     fn home(&mut self, n: u8, platform: &str, since: i64) {
         self.account.add_device(RegisteredDevice {
-            registrations: std::iter::once(1).collect(),
+            registrations: std::iter::once(RegistrationId::new(1)).collect(),
             source: [192, 0, 2, n].into(),
             registrar: [192, 0, 2, 250].into(),
             platform: PrintHash::of(Part::Combined, platform),
@@ -230,8 +230,12 @@ const CASES: &[(&str, Change)] = &[
     ("instance_reputation", |s| s.reputed(Layer::Instance, 5.0)),
     ("origin_reputation", |s| s.reputed(Layer::Origin, 5.0)),
     ("campaign_member", |s| {
-        s.open.membership =
-            Some(Membership { campaign: 1, name: "c".into(), strength: 1.0, why: "x".into() });
+        s.open.membership = Some(Membership {
+            campaign: CampaignId::new(1),
+            name: "c".into(),
+            strength: 1.0,
+            why: "x".into(),
+        });
     }),
     ("prompt_repeated", |s| s.open.prompt = Some((4, 4))),
     ("platform_rare", |s| s.calls_seen = 1000),

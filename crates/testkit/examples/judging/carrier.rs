@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, Span, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_enrich::{
     AccessSide, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationAttempt,
     RegistrationRow, RegistrationUpdate, Row, StreamRow, TrunkPolicy,
@@ -151,7 +151,7 @@ impl Carrier {
             }
             Later::Refreshed(registration, first_seen) => {
                 self.ready.push(Row::RegistrationUpdate(Box::new(RegistrationUpdate {
-                    registration,
+                    registration: RegistrationId::new(registration),
                     first_seen,
                     last_seen: at,
                     refreshes: 2,
@@ -202,7 +202,7 @@ impl Carrier {
         let talk = Span::from_nanos((self.rng.exponential() * mean_s * 1e9) as i64);
         let is_answered = self.rng.below(100) < answered;
         let fate = Fate {
-            call: row.call,
+            call: row.call.get(),
             started_at: at,
             answered_at: is_answered.then(|| at + rings),
             ended_at: if is_answered { at + rings + talk } else { at + rings },
@@ -221,7 +221,7 @@ impl Carrier {
     /// Registers a subscriber's device with a new contact.
     fn registers(&mut self, subscriber: u64, number: u64, at: Timestamp) {
         let (row, attempt) = registration(subscriber, number, self.platform(subscriber % PLATFORMS), at);
-        self.schedule(at + Span::from_secs(60), Later::Refreshed(row.registration, at));
+        self.schedule(at + Span::from_secs(60), Later::Refreshed(row.registration.get(), at));
         self.ready.push(Row::Attempt(Box::new(attempt)));
         self.ready.push(Row::Registration(Box::new(row)));
     }
@@ -368,7 +368,7 @@ fn registration(
     let source = address(subscriber);
     let aor = format!("sip:{user}@voice.example.net");
     let row = RegistrationRow {
-        registration,
+        registration: RegistrationId::new(registration),
         aor: aor.clone(),
         contact: format!("sip:{user}@{source}"),
         instance_id: None,
@@ -382,7 +382,7 @@ fn registration(
         mirror: None,
     };
     let attempt = RegistrationAttempt {
-        registration,
+        registration: RegistrationId::new(registration),
         aor,
         user,
         source,
@@ -404,7 +404,7 @@ fn update(
     final_status: Option<u16>,
 ) -> CallUpdate {
     CallUpdate {
-        call,
+        call: CallId::new(call),
         started_at,
         answered_at,
         ended_at,
@@ -424,8 +424,8 @@ fn update(
 
 fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -> Row {
     Row::Stream(Box::new(StreamRow {
-        stream: fate.call ^ i64::from(direction == "caller"),
-        call: Some(fate.call),
+        stream: StreamId::new(fate.call ^ i64::from(direction == "caller")),
+        call: Some(CallId::new(fate.call)),
         direction,
         src: fate.source,
         dst: REGISTRAR,

@@ -22,7 +22,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bellwether_base::HashKey;
+use bellwether_base::{CallId, HashKey};
 use bellwether_enrich::Row;
 use bellwether_scoring::{NoHistory, Outcome, SIGNALS, ScoringEngine, Settings};
 use rustix::time::{ClockId, clock_gettime};
@@ -191,8 +191,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// The callers of campaign members.
 #[derive(Default)]
 struct Whom {
-    callers: BTreeMap<i64, &'static str>,
-    members: BTreeSet<i64>,
+    callers: BTreeMap<CallId, &'static str>,
+    members: BTreeSet<CallId>,
 }
 
 impl Whom {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use bellwether_base::{Endpoint, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, Timestamp, Transport};
 use bellwether_enrich::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_testkit::Rng;
@@ -56,7 +56,7 @@ pub(crate) fn call(
         validity: Some(Validity::Possible),
     };
     CallRow {
-        call: identity(number),
+        call: CallId::new(identity(number)),
         call_id: token("call", number),
         wire_id: None,
         from_tag: token("tag", number)[..10].to_owned(),

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use bellwether_base::{Endpoint, Span, Timestamp, Transport};
+use bellwether_base::{Endpoint, RegistrationId, Span, Timestamp, Transport};
 use bellwether_clock::{Refresh, RegisterTimeline, RoundTrip};
 use bellwether_fingerprint::PrintHash;
 
@@ -29,7 +29,7 @@ const MAX_MOVES: usize = 8;
 
 /// The timeline of one binding of one account.
 pub(super) struct Device {
-    pub(super) identity: i64,
+    pub(super) identity: RegistrationId,
     pub(super) timeline: RegisterTimeline,
     pub(super) first_seen: Timestamp,
     pub(super) last_seen: Timestamp,
@@ -87,7 +87,7 @@ pub(super) struct Pending {
 }
 
 impl Device {
-    pub(super) fn new(identity: i64, source: Endpoint, print: PrintHash, at: Timestamp) -> Self {
+    pub(super) fn new(identity: RegistrationId, source: Endpoint, print: PrintHash, at: Timestamp) -> Self {
         Self {
             identity,
             timeline: RegisterTimeline::default(),
