@@ -19,7 +19,7 @@ pub enum Labelled {
     Missing,
 }
 
-/// What a system behind the switch tells of a call (seed 002, section 4).
+/// What a system behind the switch tells of a call (`docs/decisions/0038-trust-is-lost-fast.md`).
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields, named as in the score API")]
 pub struct Telemetry {
