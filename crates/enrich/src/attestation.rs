@@ -2,7 +2,7 @@
 //! RFC 8588, RFC 8946).
 
 use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
-use bellwether_stir::{Certificates, Identity, Passport, Signature};
+use bellwether_stir::{Certificates, Coverage, Identity, Passport, Signature};
 use bellwether_tracker::{CallStarted, Claims};
 
 use crate::number::canonical;
@@ -13,6 +13,9 @@ const FRESH_FOR: u64 = 60;
 
 /// Tokens remembered, so that a second use shows.
 const REMEMBERED: usize = 65_536;
+
+/// Most provider codes told of one certificate.
+const MAX_CODES: usize = 4;
 
 /// A B2BUA sends the token of the incoming leg on this soon, one that forwards unanswered calls when it has rung for long.
 const PASSED_ON_WITHIN: Span = Span::from_secs(200);
@@ -88,7 +91,7 @@ pub struct Attested {
     pub x5u: Option<String>,
     /// How long before the call it was signed, in seconds.
     pub age_s: Option<i64>,
-    /// What is wrong, in words.
+    /// What is wrong, in words; of a token that is valid, for whom its certificate may speak.
     pub reasons: Vec<String>,
     /// Departures from the canonical form, which tell one signer's program from another's.
     pub slips: Vec<&'static str>,
@@ -185,8 +188,13 @@ impl Tokens {
             Signature::Valid | Signature::NoCertificate => None,
             Signature::Wrong => Some("the signature does not fit the token"),
             Signature::Expired => Some("the certificate was not valid at the time of the call"),
-            Signature::Untrusted => Some("no trusted authority vouches for the certificate"),
+            Signature::Untrusted(distrust) => Some(distrust.reason()),
         };
+        let (outside, authority) = match signature {
+            Signature::Valid => authority(passport, context.certificates),
+            _ => (None, None),
+        };
+        let invalid = invalid.or(outside);
         let is_replay = self.is_replay(passport, call, context);
         if let Some(reason) = invalid {
             return (PassportStatus::Invalid, Some(reason.to_owned()));
@@ -208,7 +216,7 @@ impl Tokens {
         }
         let status =
             if signature == Signature::Valid { PassportStatus::Valid } else { PassportStatus::Unverified };
-        (status, None)
+        (status, authority)
     }
 
     /// Whether the token, or its claims under another signature, came with another call that this one is no leg of.
@@ -239,6 +247,32 @@ impl Tokens {
         }
         is_replay
     }
+}
+
+/// The certificate's authority over the number that a token speaks for (RFC 8226 section 9): why it has none, or what it has.
+///
+/// A list of numbers without this one speaks against a token only under a trusted authority, which has asked who owns numbers.
+/// Where the operator vouches for each file, the list is told and counts for nothing.
+fn authority(passport: &Passport, certificates: &Certificates) -> (Option<&'static str>, Option<String>) {
+    match certificates.coverage(passport) {
+        Coverage::NoList => (None, None),
+        Coverage::Number => (None, Some("the certificate is for this number".to_owned())),
+        Coverage::Provider(codes) => {
+            let told: Vec<&str> =
+                codes.iter().map(String::as_str).filter(|code| is_code(code)).take(MAX_CODES).collect();
+            let words = if told.is_empty() { String::new() } else { format!(" {}", told.join(", ")) };
+            (None, Some(format!("the certificate is for the provider{words}")))
+        }
+        Coverage::Outside => {
+            let words = "the certificate is for other numbers";
+            if certificates.has_authorities() { (Some(words), None) } else { (None, Some(words.to_owned())) }
+        }
+    }
+}
+
+/// True if a provider's code can be shown: it is short, and no telephone number.
+fn is_code(code: &str) -> bool {
+    (1..=6).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 fn seconds(at: Timestamp) -> i64 {
@@ -327,4 +361,48 @@ fn is_same(identity: &Identity, user: &str) -> bool {
             && is_number(short)
             && is_number(long)
             && long.ends_with(short.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificates(files: &[(&str, &[u8])]) -> Certificates {
+        let mut all = Certificates::default();
+        for (name, pem) in files {
+            all.add(name, pem).unwrap();
+        }
+        all
+    }
+
+    /// A token for a caller, whose certificate is the file `c.pem`. Nobody signed it.
+    fn token(orig: &str) -> Passport {
+        Passport {
+            x5u: "https://c.example/c.pem".to_owned(),
+            orig: Some(Identity::Number(orig.to_owned())),
+            ..Passport::default()
+        }
+    }
+
+    #[test]
+    fn a_list_of_other_numbers_speaks_against_a_token_only_under_an_authority() {
+        let root = include_bytes!("../../../fixtures/stir/numbers/authority.pem").as_slice();
+        let signer = include_bytes!("../../../fixtures/stir/numbers/signer.pem").as_slice();
+        let (trusted, vouched) =
+            (certificates(&[("root.pem", root), ("c.pem", signer)]), certificates(&[("c.pem", signer)]));
+        let (inside, outside) = (token("12155551212"), token("12155551312"));
+        let told = |words: &str| (None, Some(words.to_owned()));
+        assert_eq!(authority(&inside, &trusted), told("the certificate is for this number"));
+        assert_eq!(authority(&outside, &trusted), (Some("the certificate is for other numbers"), None));
+        assert_eq!(authority(&outside, &vouched), told("the certificate is for other numbers"));
+    }
+
+    #[test]
+    fn a_providers_certificate_is_told_by_its_code() {
+        let signer = include_bytes!("../../../fixtures/stir/signer.pem").as_slice();
+        let all = certificates(&[("c.pem", signer)]);
+        let (_, words) = authority(&token("12155551212"), &all);
+        assert_eq!(words.as_deref(), Some("the certificate is for the provider 709J"));
+        assert!(is_code("709J") && !is_code("12155551212") && !is_code("\u{1b}[2J"));
+    }
 }
