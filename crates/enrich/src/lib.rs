@@ -9,12 +9,14 @@
 mod attestation;
 mod authorisation;
 mod claims;
+mod dial_plan;
 mod emergency;
 mod legs;
 mod lists;
 mod mask;
 mod number;
 mod numbering;
+mod numbering_plan;
 mod privacy;
 mod rows;
 mod sensitive;
@@ -23,9 +25,11 @@ mod topology;
 pub use attestation::{Attested, PassportStatus};
 pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
 pub use bellwether_stir::{CertificateError, Certificates};
+pub use dial_plan::DialPlan;
 pub use lists::{Brands, RiskyDestinations};
 pub use number::{NumberFacts, NumberKind};
-pub use numbering::{DialPlan, Validity};
+pub use numbering::Validity;
+pub use numbering_plan::numbering_plan_version;
 pub use privacy::{LocalNumbers, Privacy, Tokeniser};
 pub use rows::{
     AuthorRow, BlindRow, CallRow, CallTraits, CallUpdate, FingerprintObservationRow, FingerprintRow,

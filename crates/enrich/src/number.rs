@@ -1,5 +1,6 @@
+use crate::DialPlan;
 use crate::emergency::is_service;
-use crate::numbering::{DialPlan, Validity, look_up};
+use crate::numbering::{Validity, look_up};
 
 /// What kind of user part a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
