@@ -1,4 +1,4 @@
-//! Whether the tokens of a call hold against the call: freshness, parties, replay and signature (RFC 8224 section 6.2,
+//! Tokens held against their call: freshness, parties, replay and signature (RFC 8224 section 6.2,
 //! RFC 8588, RFC 8946).
 
 use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
@@ -7,8 +7,7 @@ use bellwether_tracker::{CallStarted, Claims};
 
 use crate::number::canonical;
 
-/// How old a token may be when its call comes by, and how far ahead a signer's clock may be (RFC 8224 section 6.2.2 asks for
-/// 60 s).
+/// Most seconds between a token's signing and its call, before or after (RFC 8224 section 6.2.2 asks for 60 s).
 const FRESH_FOR: u64 = 60;
 
 /// Tokens remembered, so that a second use shows.
@@ -20,7 +19,7 @@ const MAX_CODES: usize = 4;
 /// A B2BUA sends the token of the incoming leg on this soon, one that forwards unanswered calls when it has rung for long.
 const PASSED_ON_WITHIN: Span = Span::from_secs(200);
 
-/// What became of a call's tokens; in the order of the contract.
+/// The verdict on a call's tokens; in the order of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum PassportStatus {
     /// There is none.
@@ -76,22 +75,22 @@ impl PassportStatus {
     }
 }
 
-/// What a call's tokens amount to.
+/// The result of a call's tokens.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attested {
     /// The worst of its tokens'.
     pub status: PassportStatus,
     /// A, B or C, as its shaken token claims.
     pub attestation: Option<&'static str>,
-    /// Who signed: the host of the certificate's address.
+    /// The signer: the host of the certificate's address.
     pub signer: Option<String>,
-    /// What the signer calls the origin.
+    /// The signer's identifier for the origin.
     pub origid: Option<String>,
     /// The certificate's address: an operator's script may fetch what is missing.
     pub x5u: Option<String>,
-    /// How long before the call it was signed, in seconds.
+    /// Seconds from signing to the call.
     pub age_s: Option<i64>,
-    /// What is wrong, in words; of a token that is valid, for whom its certificate may speak.
+    /// Faults in words. For a valid token: the numbers or the provider that its certificate stands for.
     pub reasons: Vec<String>,
     /// Departures from the canonical form, which tell one signer's program from another's.
     pub slips: Vec<&'static str>,
@@ -103,17 +102,17 @@ pub(crate) struct Tokens {
     hash_key: HashKey,
 }
 
-/// What is known around a call.
+/// The surroundings of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// Calls that it belongs with.
     pub(crate) legs: &'a [i64],
-    /// Whether one of the site's own servers sends it.
+    /// True if one of the site's own servers sends it.
     pub(crate) is_own: bool,
     pub(crate) certificates: &'a Certificates,
 }
 
-/// Whether a call says by a div token that it is forwarded, and to whom it goes now (RFC 8946).
+/// True if a div token says that the call is forwarded, and to its present destination (RFC 8946).
 fn has_div(call: &CallStarted) -> bool {
     let claims = call.claims.as_deref();
     claims.is_some_and(|claims| {
@@ -125,7 +124,7 @@ fn has_div(call: &CallStarted) -> bool {
 struct Use {
     call: i64,
     at: Timestamp,
-    /// Where its INVITE went.
+    /// Destination of its INVITE.
     destination: Endpoint,
 }
 
@@ -206,7 +205,7 @@ impl Tokens {
             return (PassportStatus::Mismatch, Some(reason));
         }
         if let Some(iat) = passport.iat {
-            // What is further off than a number can tell is stale too.
+            // A difference that overflows is stale too.
             let age = seconds(call.started_at).checked_sub(iat).unwrap_or(i64::MAX);
             if age.unsigned_abs() > FRESH_FOR {
                 let words = if age > 0 { "before" } else { "after" };
@@ -219,7 +218,7 @@ impl Tokens {
         (status, authority)
     }
 
-    /// Whether the token, or its claims under another signature, came with another call that this one is no leg of.
+    /// True if the token, or its claims under another signature, came with another call that this one is no leg of.
     fn is_replay(&mut self, passport: &Passport, call: &CallStarted, context: &Context<'_>) -> bool {
         let Context { legs, is_own, .. } = *context;
         let mut keys = vec![self.hash_key.parts(&[b"signature", &passport.signature])];
@@ -249,10 +248,11 @@ impl Tokens {
     }
 }
 
-/// The certificate's authority over the number that a token speaks for (RFC 8226 section 9): why it has none, or what it has.
+/// The certificate's authority over the number that a token speaks for (RFC 8226 section 9): a reason against the token, or words
+/// for the report.
 ///
 /// A list of numbers without this one speaks against a token only under a trusted authority, which has asked who owns numbers.
-/// Where the operator vouches for each file, the list is told and counts for nothing.
+/// If the operator vouches for each file, the list is told and counts for nothing.
 fn authority(passport: &Passport, certificates: &Certificates) -> (Option<&'static str>, Option<String>) {
     match certificates.coverage(passport) {
         Coverage::NoList => (None, None),
@@ -305,7 +305,7 @@ fn completed_from(passport: &Passport, call: &CallStarted) -> Option<Passport> {
     Some(whole)
 }
 
-/// How a token's parties differ from the call's.
+/// The difference between a token's parties and the call's.
 fn mismatch(passport: &Passport, call: &CallStarted, claims: &Claims) -> Option<String> {
     let asserted = call.asserted.as_ref().filter(|a| !a.user.is_empty());
     if let Some(orig) = &passport.orig {
@@ -345,7 +345,7 @@ fn mismatch(passport: &Passport, call: &CallStarted, claims: &Claims) -> Option<
     })
 }
 
-/// Whether a token's name and a user part are one number, one of them perhaps in national form, or one name.
+/// True if a token's name and a user part are one number, one of them perhaps in national form, or one name.
 fn is_same(identity: &Identity, user: &str) -> bool {
     let bare = |text: &str| canonical(text).trim_start_matches(['+', '0']).to_owned();
     let named = percent_decoded(identity.user().as_bytes());

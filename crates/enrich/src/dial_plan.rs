@@ -3,14 +3,14 @@
 use crate::number::country_code;
 use crate::numbering::{Validity, look_up};
 
-/// How the site's subscribers write and dial numbers.
+/// The site's rules for writing and dialling numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DialPlan {
     /// Country calling code of numbers without one; empty if that is not known, and such numbers are not judged then.
     pub country_code: String,
-    /// What is dialled before a country code.
+    /// Prefixes that are dialled before a country code.
     pub international: Vec<String>,
-    /// What is dialled before a national number.
+    /// The prefix that is dialled before a national number.
     pub national: String,
     /// Numbers of those who help, in place of those of the country: calls to them are not judged.
     pub emergency: Vec<String>,
@@ -59,9 +59,9 @@ impl DialPlan {
 const MIN_ABROAD: usize = 9;
 
 impl DialPlan {
-    /// The country code of a number abroad that is dialled as subscribers dial it: behind an international prefix, also such as many try
-    /// that do not know which one works here (more zeros, a digit for an outside line). A plus is how networks write numbers to each
-    /// other: of such a number only that of another country than the site's is abroad.
+    /// The country code of a number abroad, dialled behind an international prefix. Callers who do not know the prefix here try
+    /// more zeros, or a digit for an outside line first: both are read. Networks write numbers with a plus to each other, so that
+    /// such a number is abroad only if its country is another than the site's.
     #[must_use]
     pub(crate) fn dialled_abroad(&self, dialled: &str) -> Option<u32> {
         let digits: String = dialled.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).collect();

@@ -1,5 +1,5 @@
-//! Whether an international number can exist: the numbering plans of the world, the rules of the North American plan, and the
-//! numbers that plans set aside for fiction.
+//! Validity of international numbers: the numbering plans of the world, the rules of the North American plan, and the numbers
+//! that plans set aside for fiction.
 
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ pub(crate) fn lines(text: &'static str) -> impl Iterator<Item = std::str::Split<
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(|line| line.split('\t'))
 }
 
-/// What is known of an international number.
+/// Validity of an international number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Validity {
     /// It lies in a range that somebody has, or in one for fiction.
@@ -28,7 +28,7 @@ pub enum Validity {
     Unallocated,
 }
 
-/// Where an international number belongs, by its digits without plus, and whether it can exist.
+/// Looks up the place and the validity of an international number, digits without plus.
 ///
 /// Numbers for fiction count as possible: examples, laboratories and training are full of them, and a caller who lies gains
 /// nothing by them.

@@ -32,7 +32,7 @@ pub(crate) struct Code {
     pub(crate) place: &'static str,
     /// Bit n is set if national numbers may have n digits.
     lengths: u32,
-    /// What subscribers dial before a national number; empty for nothing.
+    /// The digits that subscribers dial before a national number; empty for none.
     prefix: &'static str,
     root: u16,
 }
@@ -134,7 +134,7 @@ fn code(number: &str, mut columns: impl Iterator<Item = &'static str>) -> Option
     })
 }
 
-/// What a country code of no single country is for (ITU-T E.164 annex; ITU list of assigned country codes).
+/// The service of a country code that belongs to no single country (ITU-T E.164 annex; ITU list of assigned country codes).
 fn service(code: &str) -> &'static str {
     match code {
         "1" => "NANP",

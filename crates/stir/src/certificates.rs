@@ -16,7 +16,7 @@ use crate::{Identity, Passport};
 /// Most certificates read of one file.
 const MAX_OF_FILE: usize = 1024;
 
-/// Whether a signature holds.
+/// The verdict on a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signature {
     /// It does, under a certificate that was valid then.
@@ -93,7 +93,7 @@ impl Certificates {
         self.by_name.is_empty()
     }
 
-    /// Whether a token's signature holds at a time (RFC 8224 section 6.2 steps 3 and 4). Costs some 0.1 ms for each
+    /// Verifies a token's signature at a time (RFC 8224 section 6.2 steps 3 and 4). Costs some 0.1 ms for each
     /// certificate of the chain, and as much for the token.
     #[must_use]
     pub fn verify(&self, passport: &Passport, at: Timestamp) -> Signature {
@@ -120,8 +120,8 @@ impl Certificates {
             .map_or_else(Signature::Untrusted, |()| Signature::Valid)
     }
 
-    /// What the TN authorization list of a token's certificate says of the number that the token speaks for: the diverting one
-    /// of a div token (RFC 8946 section 4), the caller of any other (RFC 8226 section 9).
+    /// Looks up the number that a token speaks for in the TN authorization list of the token's certificate. The number is the
+    /// diverting one for a div token (RFC 8946 section 4), and the caller's for any other (RFC 8226 section 9).
     #[must_use]
     pub fn coverage(&self, passport: &Passport) -> Coverage {
         let certificate = self.by_name.get(passport.certificate_name()).and_then(|e| e.certificate.as_ref());

@@ -1,5 +1,5 @@
-//! Whether a certificate leads to an authority at a time: RFC 5280 section 6 by webpki, and the three checks that webpki leaves
-//! out (key usage, path length of the authority itself, dates of the authority).
+//! Paths from a signer's certificate to an authority at a time. webpki finds and verifies them (RFC 5280 section 6). Three checks
+//! that webpki leaves out stand here: key usage, path length of the authority itself, dates of the authority.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

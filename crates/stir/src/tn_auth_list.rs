@@ -99,7 +99,7 @@ fn entry(any: AnyRef<'_>) -> Option<Entry> {
             AnyRef::from_der(any.value()).ok().filter(|range| range.header().tag() == Tag::Sequence)?;
         let mut reader = SliceReader::new(range.value()).ok()?;
         let start = number(Ia5StringRef::decode(&mut reader).ok()?)?;
-        // What may follow the count is an extension of the type.
+        // Fields behind the count are an extension of the type.
         let count = u64::decode(&mut reader).ok().filter(|count| *count >= 2)?;
         return Some(Entry::Range { start, count });
     }

@@ -198,6 +198,17 @@ fn a_signer_issues_no_certificates_and_an_authority_below_another_signs_no_token
 }
 
 #[test]
+fn an_authority_may_have_a_longer_key_than_signers_have() {
+    let (root, signer) = (Party::with_p384("root"), Party::new("signer"));
+    let root_certificate = root.issues(&root, LONG, &[authority(None)]);
+    let certificate = root.issues(&signer, LONG, &[]);
+    let all = files(&[("root.pem", &[&root_certificate]), ("signer.pem", &[&certificate])]);
+    assert_eq!(all.verify(&signer.token("signer.pem", "12155551212"), NOW), Signature::Valid);
+    let other = root.issues(&Party::with_p384("other"), LONG, &[]);
+    assert!(Certificates::default().add("other.pem", &pem(&[&other])).is_err(), "a signer's key is of P-256");
+}
+
+#[test]
 fn a_signers_bundle_brings_no_authority_of_its_own() {
     let (world, other) = (World::new(), World::new());
     let signer = other.root.issues(&other.signer, LONG, &[]);

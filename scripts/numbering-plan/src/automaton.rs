@@ -88,7 +88,7 @@ struct Plan {
     kinds: Vec<Kind>,
 }
 
-/// Where a number stands in a region's expressions.
+/// The state of a number in a region's expressions.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct At {
     leading: Option<StateID>,
@@ -191,7 +191,7 @@ impl Builder<'_> {
         number
     }
 
-    /// Whose number it is, as the library finds out: the first region that leads or holds it, if that one holds it.
+    /// The region of a number, as the library finds it: the first that leads or holds the number, if that one holds it.
     fn region(&mut self, at: &[At], length: usize) -> Option<usize> {
         let is_alone = self.plans.len() == 1;
         let mut both = self.plans.iter().zip(at);

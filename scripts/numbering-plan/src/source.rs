@@ -25,7 +25,7 @@ pub(crate) struct Code {
     pub(crate) regions: Vec<PhoneMetadata>,
     /// Lengths of national numbers that E.164 allows behind the code.
     pub(crate) lengths: BTreeSet<usize>,
-    /// What subscribers dial before a national number, where that is digits alone.
+    /// The digits that subscribers dial before a national number.
     pub(crate) prefix: String,
 }
 

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bellwether_stir::Passport;
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    KeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair,
 };
 
 /// Object identifiers, as the octets behind tag and length.
@@ -17,8 +17,10 @@ pub(crate) const TN_AUTH_LIST: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 26];
 /// `id-pe-JWTClaimConstraints` (RFC 8226 section 8), which nothing here reads.
 pub(crate) const CLAIM_CONSTRAINTS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 27];
 const ECDSA_WITH_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+const ECDSA_WITH_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
 const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const P384: &[u8] = &[0x2b, 0x81, 4, 0, 0x22];
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 
 /// A tag, the length and the value.
@@ -72,6 +74,8 @@ pub(crate) fn one_number(digits: &str) -> Vec<u8> {
 /// One who has a key and a name.
 pub(crate) struct Party {
     name: &'static str,
+    /// With which the party signs certificates.
+    algorithm: &'static EcdsaSigningAlgorithm,
     pkcs8: Vec<u8>,
 }
 
@@ -82,9 +86,21 @@ pub(crate) const SHORT: (&str, &str) = ("250101000000Z", "251231235959Z");
 
 impl Party {
     pub(crate) fn new(name: &'static str) -> Self {
-        let random = SystemRandom::new();
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
-        Self { name, pkcs8: pkcs8.as_ref().to_vec() }
+        Self::with(name, &ECDSA_P256_SHA256_ASN1_SIGNING)
+    }
+
+    /// An authority whose key is of P-384.
+    pub(crate) fn with_p384(name: &'static str) -> Self {
+        Self::with(name, &ECDSA_P384_SHA384_ASN1_SIGNING)
+    }
+
+    fn with(name: &'static str, algorithm: &'static EcdsaSigningAlgorithm) -> Self {
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
+        Self { name, algorithm, pkcs8: pkcs8.as_ref().to_vec() }
+    }
+
+    fn is_p384(&self) -> bool {
+        self.algorithm == &ECDSA_P384_SHA384_ASN1_SIGNING
     }
 
     fn sign(&self, algorithm: &'static EcdsaSigningAlgorithm, text: &[u8]) -> Vec<u8> {
@@ -100,10 +116,10 @@ impl Party {
     /// A certificate of another, in DER.
     pub(crate) fn issues(&self, subject: &Self, validity: (&str, &str), extensions: &[Vec<u8>]) -> Vec<u8> {
         let random = SystemRandom::new();
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &subject.pkcs8, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(subject.algorithm, &subject.pkcs8, &random).unwrap();
         let point = [&[0], pair.public_key().as_ref()].concat();
-        let algorithm = sequence(&[oid(ECDSA_WITH_SHA256)]);
+        let algorithm = sequence(&[oid(if self.is_p384() { ECDSA_WITH_SHA384 } else { ECDSA_WITH_SHA256 })]);
+        let curve = if subject.is_p384() { P384 } else { P256 };
         let time = |text: &str| tlv(0x17, text.as_bytes());
         let mut parts = vec![
             tlv(0xa0, &tlv(2, &[2])),
@@ -112,13 +128,13 @@ impl Party {
             self.named(),
             sequence(&[time(validity.0), time(validity.1)]),
             subject.named(),
-            sequence(&[sequence(&[oid(EC_PUBLIC_KEY), oid(P256)]), tlv(3, &point)]),
+            sequence(&[sequence(&[oid(EC_PUBLIC_KEY), oid(curve)]), tlv(3, &point)]),
         ];
         if !extensions.is_empty() {
             parts.push(tlv(0xa3, &sequence(extensions)));
         }
         let signed = sequence(&parts);
-        let signature = self.sign(&ECDSA_P256_SHA256_ASN1_SIGNING, &signed);
+        let signature = self.sign(self.algorithm, &signed);
         sequence(&[signed, algorithm, tlv(3, &[vec![0], signature].concat())])
     }
 
