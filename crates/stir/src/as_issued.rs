@@ -15,7 +15,7 @@ use x509_cert::der::{Decode, Encode, Tag, TagNumber};
 
 use crate::tn_auth_list;
 
-/// Of a certificate's parts, those that are signed.
+/// Tag of the extensions within the signed part (RFC 5280 section 4.1).
 const EXTENSIONS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(3) };
 
 /// The signed part of a certificate, the octets as issued.

@@ -13,9 +13,6 @@ use crate::link::{CertificateError, Link, point};
 use crate::tn_auth_list::Coverage;
 use crate::{Identity, Passport};
 
-/// Most certificates read of one file.
-const MAX_OF_FILE: usize = 1024;
-
 /// The verdict on a signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Signature {
@@ -75,7 +72,7 @@ impl Certificates {
             return Ok(());
         }
         let mut links = Vec::new();
-        for der in CertificateDer::pem_slice_iter(pem).take(MAX_OF_FILE) {
+        for der in CertificateDer::pem_slice_iter(pem) {
             links.push(Link::read(der.map_err(|e| wrong(&e))?)?);
         }
         let Some(first) = links.first() else {

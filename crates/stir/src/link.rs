@@ -76,7 +76,9 @@ impl Link {
             path_length: basic.and_then(|basic| basic.path_len_constraint),
             tn_auth_list,
             validity: (second(part.validity().not_before), second(part.validity().not_after)),
-            key_usage: value(KEY_USAGE).and_then(|value| KeyUsage::from_der(value).ok()),
+            // A usage that cannot be read allows nothing.
+            key_usage: value(KEY_USAGE)
+                .map(|value| KeyUsage::from_der(value).unwrap_or(KeyUsage(Default::default()))),
             is_self_signed: false,
             key: part.subject_public_key_info().clone(),
         };

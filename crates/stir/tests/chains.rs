@@ -7,8 +7,8 @@ mod common;
 use bellwether_base::Timestamp;
 use bellwether_stir::{Certificates, Coverage, Distrust, Signature};
 use common::{
-    CLAIM_CONSTRAINTS, EXTENDED_KEY_USAGE, LONG, Party, SHORT, TN_AUTH_LIST, authority, extension, key_usage,
-    one_number, pem, provider, sequence, tlv,
+    CLAIM_CONSTRAINTS, EXTENDED_KEY_USAGE, KEY_USAGE, LONG, Party, SHORT, TN_AUTH_LIST, authority, extension,
+    key_usage, one_number, pem, provider, sequence, tlv,
 };
 
 /// 15 June 2026.
@@ -88,6 +88,7 @@ fn a_key_signs_only_what_its_usage_says() {
     assert_eq!(world.of_signer(&[]), Signature::Valid);
     assert_eq!(world.of_signer(&[key_usage(0x80)]), Signature::Valid);
     assert_eq!(world.of_signer(&[key_usage(0x08)]), refused);
+    assert_eq!(world.of_signer(&[extension(KEY_USAGE, true, &tlv(2, &[0x80]))]), refused, "no bits");
     let signer = world.middle.issues(&world.signer, LONG, &[key_usage(0x80)]);
     let middle = world.root.issues(&world.middle, LONG, &[authority(None), key_usage(0x80)]);
     assert_eq!(world.verdict(&world.root(None), &[&signer, &middle], NOW), refused);
