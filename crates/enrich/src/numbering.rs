@@ -1,6 +1,7 @@
 //! Validity of international numbers: the numbering plans of the world, the rules of the North American plan, and the numbers
 //! that plans set aside for fiction.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::numbering_plan::{MAX_DIGITS, split};
@@ -9,6 +10,13 @@ use crate::numbering_plan::{MAX_DIGITS, split};
 static FICTION: LazyLock<Vec<(&'static str, usize)>> = LazyLock::new(|| {
     lines(include_str!("data/fiction.tsv"))
         .filter_map(|mut columns| Some((columns.next()?, columns.next()?.parse().ok()?)))
+        .collect()
+});
+
+/// Area codes of the North American plan that are assigned, and in which the plans hold no number yet; with their places.
+static AREAS: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
+    lines(include_str!("data/nanp-areas.tsv"))
+        .filter_map(|mut columns| Some((columns.next()?, columns.next()?)))
         .collect()
 });
 
@@ -46,7 +54,8 @@ pub(crate) fn look_up(digits: &str) -> (Option<&'static str>, Validity) {
     if digits.starts_with('1') && breaks_the_north_american_plan(national) {
         return (None, Validity::Impossible);
     }
-    match code.region(national) {
+    let area = || AREAS.get(national.get(..3)?).copied().filter(|_| digits.starts_with('1'));
+    match code.region(national).or_else(area) {
         Some(region) => (Some(if region == "001" { code.place } else { region }), Validity::Possible),
         None if is_fiction(digits) => (Some(code.place), Validity::Possible),
         None => (Some(code.place), Validity::Unallocated),
@@ -106,6 +115,19 @@ mod tests {
             assert_eq!(look_up(digits).1, Validity::Possible, "{digits}");
         }
         assert_eq!(look_up("440020794601").1, Validity::Unallocated);
+    }
+
+    #[test]
+    fn an_area_that_is_assigned_is_not_nobodys() {
+        assert_eq!(look_up("14362345678"), (Some("US"), Validity::Possible));
+        assert_eq!(look_up("14361345678").1, Validity::Impossible);
+        assert_eq!(look_up("12112345678").1, Validity::Unallocated);
+        assert!(AREAS.len() > 40, "{}", AREAS.len());
+        for area in AREAS.keys() {
+            let number = format!("1{area}2345678");
+            let (code, national) = split(&number).unwrap();
+            assert!(area.len() == 3 && code.region(national).is_none(), "{area} needs no line");
+        }
     }
 
     #[test]
