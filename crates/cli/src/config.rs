@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use bellwether_base::{Ppm, Shown, Span};
 use bellwether_confine::{Part, Wish};
-use bellwether_enrich::{
-    DialPlan, LocalNumbers, Privacy, SensitiveNumbers, Strictness, Topology, Trunk, TrunkPolicy,
-};
+use bellwether_devices::Strictness;
+use bellwether_enrich::{DialPlan, LocalNumbers, Privacy, SensitiveNumbers, Topology, Trunk, TrunkPolicy};
 use bellwether_scoring::{CampaignSettings, DispositionThresholds, ReputationSettings, Settings, nearest};
 use bellwether_sensor::Retention;
 use bellwether_store::Tolerance;

@@ -7,7 +7,6 @@
 //! This crate must never know a packet, a thread or SQL.
 
 mod attestation;
-mod authorisation;
 mod claims;
 mod emergency;
 mod legs;
@@ -21,7 +20,6 @@ mod sensitive;
 mod topology;
 
 pub use attestation::{Attested, PassportStatus};
-pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
 pub use bellwether_stir::{CertificateError, Certificates};
 pub use lists::{Brands, RiskyDestinations};
 pub use number::{NumberFacts, NumberKind};

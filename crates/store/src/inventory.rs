@@ -1,43 +1,13 @@
 //! The inventory in the database: who may use which device, and which devices the operator approved.
 
-use std::collections::BTreeMap;
-
 use bellwether_base::Timestamp;
+use bellwether_devices::{Inventory, Policy};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 
 use crate::query::{Column, Kind, Reader, Values};
 use crate::values::{int, text};
 use crate::{StoreError, Writer};
-
-/// How a subscriber's devices are judged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Policy {
-    /// By the inventory: only devices of its classes.
-    Strict,
-    /// Bring your own phone: by what the operator approved.
-    Learn,
-    /// As `Strict`, but only to be looked at.
-    Watch,
-}
-
-impl Policy {
-    /// The name in files and reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Learn => "learn",
-            Self::Watch => "watch",
-        }
-    }
-
-    /// By its name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        [Self::Strict, Self::Learn, Self::Watch].into_iter().find(|policy| policy.name() == name)
-    }
-}
 
 /// One row of the inventory. Several of one address of record are shared call appearance.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -63,16 +33,6 @@ pub const INVENTORY_COLUMNS: &[Column] = &[
     Column { name: "note", kind: Kind::Text },
     Column { name: "approved", kind: Kind::Json },
 ];
-
-/// What the inventory says of one address of record.
-#[derive(Clone, Default)]
-pub(crate) struct Entry {
-    pub(crate) classes: Vec<String>,
-    pub(crate) max_devices: Option<u32>,
-    pub(crate) policy: Option<Policy>,
-    /// Devices that the operator approved, by their names.
-    pub(crate) approved: Vec<String>,
-}
 
 impl Reader {
     /// The inventory, in the order of [`INVENTORY_COLUMNS`].
@@ -101,30 +61,23 @@ impl Reader {
         rows
     }
 
-    /// What it says of each address of record.
-    pub(crate) fn inventory(&self) -> Result<BTreeMap<String, Entry>, StoreError> {
-        let mut out: BTreeMap<String, Entry> = BTreeMap::new();
+    /// The entries of all addresses of record.
+    pub(crate) fn inventory(&self) -> Result<Inventory, StoreError> {
+        let mut inventory = Inventory::default();
         let mut select =
             self.db.prepare("SELECT aor, device_class, max_devices, policy FROM inventory ORDER BY aor")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            let entry = out.entry(row.get(0)?).or_default();
-            let class: String = row.get(1)?;
-            entry.classes.extend(Some(class).filter(|class| !class.is_empty()));
-            let most: Option<u32> = row.get(2)?;
-            entry.max_devices = match (entry.max_devices, most) {
-                (Some(a), Some(b)) => Some(a + b),
-                (a, b) => a.or(b),
-            };
-            entry.policy = Policy::of(&row.get::<_, String>(3)?);
+            let policy = Policy::of(&row.get::<_, String>(3)?);
+            inventory.entry(row.get(0)?).add(row.get(1)?, row.get(2)?, policy);
         }
         let mut select =
             self.db.prepare("SELECT aor, device FROM approvals ORDER BY aor, approved_at, device")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            out.entry(row.get(0)?).or_default().approved.push(row.get(1)?);
+            inventory.entry(row.get(0)?).approved.push(row.get(1)?);
         }
-        Ok(out)
+        Ok(inventory)
     }
 }
 

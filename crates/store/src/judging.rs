@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use bellwether_base::Timestamp;
-use bellwether_enrich::{DeviceVerdict, Row};
+use bellwether_devices::DeviceVerdict;
+use bellwether_enrich::Row;
 use bellwether_scoring::{
     AlertRow, CampaignRow, Finding, History, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow,
     ScoringEngine, Stage, Subject,

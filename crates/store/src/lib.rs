@@ -6,18 +6,19 @@
 //! This crate must never know a packet or how a row is printed.
 
 mod alerts;
-mod authorising;
 mod blindness;
 mod campaigns;
 mod class_file;
 mod classes;
 mod clocks;
+mod device_report;
 mod devices;
 mod error;
 mod inventory;
 mod judging;
 mod lock;
 mod other_clocks;
+mod platform_report;
 mod platforms;
 mod query;
 mod reading;
@@ -37,12 +38,13 @@ mod writer;
 pub use alerts::Alert;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
+pub use bellwether_devices::Policy;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
 pub use bellwether_scoring::{AlertKind, Listed, Severity};
 pub use class_file::{export_classes, import_classes};
 pub use classes::{CLASS_COLUMNS, Learned, Lesson};
 pub use error::StoreError;
-pub use inventory::{INVENTORY_COLUMNS, InventoryRow, Policy};
+pub use inventory::{INVENTORY_COLUMNS, InventoryRow};
 pub use lock::{LockNews, LockPatience};
 pub use query::{Column, Kind, Query, Reader, Report, Values};
 pub use reading::{check_existing, key_id};

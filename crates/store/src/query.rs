@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bellwether_acoustics::Classes;
 use bellwether_base::{Loss, LossKind, Timestamp};
 use bellwether_clock::Tolerance;
-use bellwether_enrich::Strictness;
+use bellwether_devices::{Inventory, Population, Strictness};
 use bellwether_fingerprint::Signatures;
 use bellwether_scoring::{LabelEvidence, Settings, Subject};
 use rusqlite::{Connection, Row};
@@ -17,14 +17,13 @@ use crate::StoreError;
 use crate::alerts::{ALERTS, alert};
 use crate::blindness::SpansOfLoss;
 use crate::campaigns::CAMPAIGNS;
-use crate::devices::{Authors, Judged, Subscriber};
-use crate::inventory::Entry;
+use crate::devices::Subscriber;
 use crate::platforms::{self, Platforms};
 use crate::reading::{Opened, Promise, open_for_reading};
 use crate::values::{
     CALLS, FINGERPRINTS, REGISTRATIONS, STREAMS, Stacks, call, fingerprint, parsed, stream, time,
 };
-use crate::verdicts::PORTAL_FROM_TRUNK;
+use crate::verdicts::Freshness;
 
 /// Losses that are spans and nothing else: no input counts them.
 const SPANS_ONLY: [Loss; 3] = [Loss::InterfaceAway, Loss::SensorDown, Loss::SensorStopped];
@@ -162,9 +161,10 @@ pub struct Reader {
     /// When the clock that stamps packets was stepped, once that was asked.
     pub(crate) sensor_steps: OnceLock<Arc<[(Timestamp, Timestamp)]>>,
     /// The inventory and who writes for whom, once they were asked for, and subscribers that were looked at.
-    pub(crate) inventory: OnceLock<Arc<BTreeMap<String, Entry>>>,
-    pub(crate) authors: OnceLock<Arc<Authors>>,
+    pub(crate) inventory: OnceLock<Arc<Inventory>>,
+    pub(crate) population: OnceLock<Arc<Population>>,
     pub(crate) subscribers: RefCell<BTreeMap<String, Arc<Subscriber>>>,
+    pub(crate) freshness: Freshness,
     pub(crate) strictness: Strictness,
     pub(crate) settings: Settings,
     /// The labels, once they were asked for.
@@ -199,8 +199,9 @@ impl Reader {
             classes: OnceLock::new(),
             sensor_steps: OnceLock::new(),
             inventory: OnceLock::new(),
-            authors: OnceLock::new(),
+            population: OnceLock::new(),
             subscribers: RefCell::default(),
+            freshness: Freshness::default(),
             strictness: Strictness::default(),
             settings: Settings::default(),
             labels: OnceLock::new(),
@@ -236,7 +237,7 @@ impl Reader {
     pub(crate) fn forget(&mut self) {
         self.classes = OnceLock::new();
         self.inventory = OnceLock::new();
-        self.authors = OnceLock::new();
+        self.population = OnceLock::new();
         self.forget_observations();
     }
 
@@ -286,7 +287,7 @@ impl Reader {
                     "",
                     "started_at, calls.call",
                     |reader, row| {
-                        call(&reader.db, row, reader.stacks(row)?, &reader.verdict_of(row)?, &blindness)
+                        call(&reader.db, row, reader.stacks_of(row)?, &reader.verdict_of(row)?, &blindness)
                     },
                     visit,
                 )
@@ -306,10 +307,10 @@ impl Reader {
                 "max(o.last_at)",
                 "GROUP BY r.registration",
                 "min(o.first_at), r.registration",
-                Self::registration,
+                Self::registration_row,
                 visit,
             ),
-            Report::Devices => self.devices_report(query, visit),
+            Report::Devices => self.device_rows(query, visit),
             Report::Fingerprints => self.table(
                 query,
                 FINGERPRINTS,
@@ -437,27 +438,22 @@ impl Reader {
         Ok(summary)
     }
 
-    /// What is thought of the device behind a call's row.
-    pub(crate) fn verdict_of(&self, row: &Row<'_>) -> Result<Judged, StoreError> {
-        let (caller, host): (String, Option<String>) = (row.get("caller")?, row.get("caller_host")?);
-        let mut judged = self.judged(row.get("call")?, &caller, host.as_deref())?;
-        if row.get("is_sensitive")? && row.get::<_, String>("access_side")? == "inbound" {
-            judged.findings.insert(0, PORTAL_FROM_TRUNK.to_owned());
-        }
-        Ok(judged)
-    }
-
     /// The stacks of a call or registration, and whether its User-Agent agrees.
-    pub(crate) fn stacks(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
-        let fingerprint: String = row.get("fingerprint")?;
-        let platform = self.platforms.of(&self.db, &fingerprint)?;
-        let agent: Option<String> = row.get("user_agent")?;
+    pub(crate) fn stacks(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Stacks, StoreError> {
+        let platform = self.platforms.of(&self.db, fingerprint)?;
         Ok(Stacks {
-            stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
+            stack: json!(platform.stack()),
             sdp_stack: json!(platform.sdp),
-            claim: json!(self.platforms.claim(&self.db, &fingerprint, agent.as_deref())?.name()),
+            claim: json!(self.platforms.claim(&self.db, fingerprint, user_agent)?.name()),
             is_thin: json!(platform.is_thin()),
         })
+    }
+
+    /// The stacks of a call's row.
+    pub(crate) fn stacks_of(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
+        let (fingerprint, agent): (String, Option<String>) =
+            (row.get("fingerprint")?, row.get("user_agent")?);
+        self.stacks(&fingerprint, agent.as_deref())
     }
 
     /// The stacks of a fingerprint, and what its User-Agents claim, in their order.
@@ -470,7 +466,7 @@ impl Reader {
             claims.push(self.platforms.claim(&self.db, &fingerprint, agent.as_str())?.name());
         }
         Ok(Stacks {
-            stack: json!(platform.sip.as_ref().map(|(name, _)| name)),
+            stack: json!(platform.stack()),
             sdp_stack: json!(platform.sdp),
             claim: json!(claims),
             is_thin: json!(platform.is_thin()),

@@ -1,7 +1,7 @@
 //! The clock that stamps packets: what befell it, as devices show it together.
 
 use bellwether_base::Timestamp;
-use bellwether_clock::{CommonStep, SegmentStats, common_steps};
+use bellwether_clock::{CommonStep, SegmentStats, common_steps, unknown_steps};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
@@ -49,11 +49,7 @@ pub(crate) fn find_steps(db: &Connection) -> Result<(), StoreError> {
     let devices: Vec<Vec<SegmentStats>> =
         ids.into_iter().map(|id| REGISTRATIONS.read(db, id)).collect::<Result<_, _>>()?;
     let known = steps(db)?;
-    for CommonStep { from, to, seconds, devices, of } in common_steps(&devices) {
-        // What the system said itself is known better.
-        if known.iter().any(|(f, t)| *f <= to && from <= *t) {
-            continue;
-        }
+    for CommonStep { from, to, seconds, devices, of } in unknown_steps(common_steps(&devices), &known) {
         db.execute(
             "INSERT OR REPLACE INTO sensor_clock (from_at, to_at, kind, amount, devices, of)
              VALUES (?1, ?2, 'common_step', ?3, ?4, ?5)",

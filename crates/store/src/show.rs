@@ -1,11 +1,13 @@
 //! One thing with all its evidence.
 
-use bellwether_fingerprint::{compare, fields};
+use bellwether_fingerprint::{Platform, compare, fields};
 use rusqlite::{OptionalExtension, params};
 use serde_json::{Map, Value, json};
 
 use crate::StoreError;
-use crate::platforms::{Platform, compared, origins};
+use crate::device_report::evidence_list;
+use crate::platform_report::{compared, explained, habits, identifiers};
+use crate::platforms::origins;
 use crate::query::{Reader, Report};
 use crate::values::{CALLS, FINGERPRINTS, STREAMS, call, fingerprint, object, stream, time};
 
@@ -27,7 +29,7 @@ impl Reader {
         while let Some(row) = rows.next()? {
             let judged = self.verdict_of(row)?;
             let mut shown =
-                object(Report::Calls, call(&self.db, row, self.stacks(row)?, &judged, &blindness)?);
+                object(Report::Calls, call(&self.db, row, self.stacks_of(row)?, &judged, &blindness)?);
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
             let classes = self.known_classes()?;
             let mut streams = self.db.prepare_cached(&format!(
@@ -42,10 +44,10 @@ impl Reader {
             shown.insert("blindness".to_owned(), blindness.sentences(row)?);
             shown.insert("streams".to_owned(), Value::Array(list?));
             shown.insert("fingerprint_readable".to_owned(), self.readable(&print)?);
-            shown.insert("fingerprint_parts".to_owned(), platform.explained());
+            shown.insert("fingerprint_parts".to_owned(), explained(&platform));
             shown.insert("instances".to_owned(), self.instances(identity)?);
             shown.insert("device".to_owned(), json!(judged.device));
-            shown.insert("device_evidence".to_owned(), crate::devices::words(&judged.evidence));
+            shown.insert("device_evidence".to_owned(), evidence_list(&judged.evidence));
             shown.insert("device_verdict_course".to_owned(), self.kept_verdicts("call", identity)?);
             shown.insert("findings".to_owned(), json!(judged.findings));
             out.push(shown);
@@ -76,17 +78,14 @@ impl Reader {
         let mut put = |name: &str, value: Value| {
             shown.insert(name.to_owned(), value);
         };
-        put(
-            "is_scanner_or_tool",
-            json!(platform.sip.as_ref().is_some_and(|(_, is_suspicious)| *is_suspicious)),
-        );
+        put("is_scanner_or_tool", json!(platform.is_suspicious()));
         put("reputation_course", self.list_changes("fingerprint", &print)?);
-        put("parts", platform.explained());
-        put("habits", platform.habits());
-        put("identifiers", platform.identifiers());
+        put("parts", explained(&platform));
+        put("habits", habits(&platform));
+        put("identifiers", identifiers(&platform));
         put("media_begins", self.beginnings(&print)?);
         put("media_clocks", self.wrong_rates(&print)?);
-        put("relatives", self.platforms.relatives(&self.db, &print)?);
+        put("relatives", self.relatives(&print)?);
         put("seen_from_the_same_source", self.beside(&print)?);
         put("instances", self.instances_of(&print)?);
         put(
@@ -261,7 +260,7 @@ impl Reader {
                 "fingerprint": other,
                 "message": row.get::<_, String>(1)?,
                 "sources": row.get::<_, i64>(2)?,
-                "stack": platform.sip.as_ref().map(|(name, _)| name),
+                "stack": platform.stack(),
             }));
         }
         Ok(Value::Array(out))
@@ -307,7 +306,7 @@ impl Sketch {
             "source": self.source,
             "user_agent": self.user_agent,
             "fingerprint": self.fingerprint,
-            "stack": self.platform.sip.as_ref().map(|(name, _)| name),
+            "stack": self.platform.stack(),
             "sdp_stack": self.platform.sdp,
         })
     }

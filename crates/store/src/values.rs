@@ -1,6 +1,8 @@
 //! From rows of the database to the values of a report, in the order of its columns.
 
 use bellwether_acoustics::{Classes, Pauses};
+use bellwether_devices::CallVerdict;
+use bellwether_fingerprint::specificity;
 use bellwether_scoring::Stage;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -9,9 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::StoreError;
 use crate::blindness::Blindness;
 use crate::classes::{class_columns, shown_pauses};
-use crate::devices::Judged;
 use crate::judging::shown_signals;
-use crate::platforms::specificity;
 use crate::query::{Report, Values};
 use crate::reputation::Reputed;
 use crate::writer::unpack_codes;
@@ -78,7 +78,7 @@ pub(crate) fn call(
     db: &Connection,
     row: &Row<'_>,
     stacks: Stacks,
-    judged: &Judged,
+    judged: &CallVerdict,
     blindness: &Blindness,
 ) -> Result<Values, StoreError> {
     let signals: Option<String> = row.get("signals")?;

@@ -1,118 +1,49 @@
-//! What was thought of calls and devices, kept as it changes, and what of it an operator should look at.
-
-use std::collections::BTreeSet;
-use std::ops::Bound;
+//! Verdicts about devices: whose are worked out again, and what of them is recorded.
 
 use bellwether_base::Timestamp;
-use bellwether_enrich::{AccessSide, DeviceVerdict, Evidence, Row};
-use rusqlite::{Connection, OptionalExtension, params};
-use serde_json::{Value, json};
-
+use bellwether_devices::{
+    DeviceAlert, DeviceAlertKind, DeviceVerdict, Recorded, SensitiveCall, Step, SubscriberVerdict, news,
+};
+use bellwether_enrich::AccessSide;
 use bellwether_scoring::{AlertKind, Severity};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::alerts::{Alert, keep, keep_unless_told};
-use crate::devices::{Subscriber, words};
+use crate::device_report::evidence_list;
 use crate::query::Reader;
-use crate::values::{parsed, text, time};
 use crate::{StoreError, Writer};
 
-/// Calls and registrations remembered until they are judged; beyond that all subscribers are.
-const MAX_TOUCHED: usize = 65_536;
+pub(crate) use bellwether_devices::DirtySubjects;
 
 /// Calls and streams, the newest ones, that a run which was killed may have committed and not judged: what it had noted is gone with it.
 const LEFT_OVER: i64 = 16_384;
 
-/// Turns for which is believed who writes for whom: that takes a look at all calls.
-const AUTHORS_LAST: u32 = 64;
+/// Turns after which the population is counted again: that takes a look at all calls.
+const POPULATION_LASTS: u32 = 64;
 
-/// Changes kept of one verdict: whoever makes the evidence could make it sway for ever.
-const MAX_STEPS: i64 = 32;
-
-/// What is found of a sensitive call that comes from a trunk.
-pub(crate) const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
-
-/// A verdict, and what was known when it was come to.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    /// When the newest of the evidence came, in nanoseconds.
-    pub(crate) at: i64,
-    pub(crate) verdict: DeviceVerdict,
-    pub(crate) evidence: Vec<Evidence>,
-}
-
-impl Step {
-    /// The kinds of evidence that there were.
-    fn basis(&self) -> String {
-        let kinds: BTreeSet<&str> = self.evidence.iter().map(|e| e.kind.name()).collect();
-        kinds.into_iter().collect::<Vec<_>>().join(" ")
-    }
-}
-
-/// Whom the rows of late concern: their verdicts may have changed.
-#[derive(Default)]
-pub(crate) struct DirtySubjects {
-    calls: BTreeSet<i64>,
-    registrations: BTreeSet<i64>,
-    /// Calls that may come from a trunk and go to a number that only subscribers may dial.
-    sensitive: BTreeSet<i64>,
-    /// More than could be remembered: anybody's calls may have changed, or any call may be a trunk's.
-    is_anyone: bool,
-    is_any_call: bool,
-    /// Subscribers whose turn has not come yet, and whose turn it was last.
-    waiting: BTreeSet<String>,
-    last: String,
+/// How fresh a reader's caches are.
+#[derive(Debug, Default)]
+pub(crate) struct Freshness {
     /// Changes when another connection has written: classes, an inventory, an approval.
     data_version: Option<i64>,
     turns: u32,
 }
 
-impl DirtySubjects {
-    pub(crate) fn note(&mut self, row: &Row) {
-        match row {
-            Row::Call(row) => {
-                self.calls.insert(row.call);
-                if row.is_sensitive {
-                    self.sensitive.insert(row.call);
-                }
-            }
-            // Where a call comes from shows for certain only when all its hops are known.
-            Row::CallUpdate(row) if row.access_side == AccessSide::Inbound => {
-                self.sensitive.insert(row.call);
-            }
-            Row::Referral(row) if row.is_sensitive => {
-                self.calls.insert(row.call);
-                self.sensitive.insert(row.call);
-            }
-            Row::Stream(row) if row.pauses.is_some() => self.calls.extend(row.call),
-            Row::RegistrationUpdate(row) => {
-                self.registrations.insert(row.registration);
-            }
-            _ => {}
-        }
-        for set in [&mut self.calls, &mut self.registrations] {
-            if set.len() > MAX_TOUCHED {
-                set.clear();
-                self.is_anyone = true;
-            }
-        }
-        if self.sensitive.len() > MAX_TOUCHED {
-            self.sensitive.clear();
-            self.is_any_call = true;
-        }
+impl Reader {
+    /// True if another connection has written since this was asked last.
+    fn is_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
+        let version: i64 = self.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
+        Ok(self.freshness.data_version.replace(version) != Some(version))
     }
 
-    fn is_empty(&self) -> bool {
-        let is_noted = self.is_anyone || !self.calls.is_empty() || !self.registrations.is_empty();
-        !is_noted && self.waiting.is_empty()
-    }
-
-    /// The next subscriber, in turn.
-    fn next(&mut self) -> Option<String> {
-        let behind = (Bound::Excluded(self.last.as_str()), Bound::Unbounded);
-        let next = self.waiting.range::<str, _>(behind).next().or(self.waiting.first())?.clone();
-        self.waiting.remove(&next);
-        self.last.clone_from(&next);
-        Some(next)
+    /// Forgets what a turn of assessments must not go by any more.
+    fn forget_outdated(&mut self, is_changed_elsewhere: bool) {
+        self.freshness.turns = self.freshness.turns.wrapping_add(1);
+        if is_changed_elsewhere || self.freshness.turns.is_multiple_of(POPULATION_LASTS) {
+            self.forget();
+        } else {
+            self.forget_observations();
+        }
     }
 }
 
@@ -135,13 +66,12 @@ impl Writer {
         )?;
         let sensitive =
             newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1 AND is_sensitive")?;
-        self.touched.calls.extend(calls.into_iter().chain(heard));
-        self.touched.sensitive.extend(sensitive);
+        self.touched.note_left_over(calls.into_iter().chain(heard), sensitive);
         Ok(())
     }
 
-    /// Judges those whom the rows of late concern, one subscriber after the other while `has_time`: the rest waits for the next
-    /// call. Keeps what has changed, and alerts of what an operator should look at.
+    /// Judges the subscribers whom the rows of late concern, one after the other while `has_time`: the rest waits for the next
+    /// call. Records what has changed, and alerts of what an operator should look at.
     ///
     /// # Errors
     /// If the database fails.
@@ -150,31 +80,25 @@ impl Writer {
         if self.touched.is_empty() {
             return Ok(());
         }
-        let version: i64 = self.reader.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
-        let is_changed = self.touched.data_version.replace(version) != Some(version);
+        let is_changed = self.reader.is_changed_elsewhere()?;
         if is_changed && let Some(judging) = &mut self.judging {
             judging.read_labels(&self.reader)?;
         }
         // What is judged below is written at once, so that the rows that it speaks of have to be there.
         self.commit(true)?;
-        self.touched.turns = self.touched.turns.wrapping_add(1);
-        if is_changed || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
-            self.reader.forget();
-        } else {
-            self.reader.forget_observations();
-        }
+        self.reader.forget_outdated(is_changed);
         self.find_touched_subscribers()?;
         while has_time()
-            && let Some(aor) = self.touched.next()
+            && let Some(aor) = self.touched.next_subscriber()
         {
             let subscriber = self.reader.subscriber(&aor)?;
+            let verdict = &subscriber.verdict;
             let tx = self.reader.db.unchecked_transaction()?;
-            let changed = keep_subscriber(&tx, &aor, &subscriber)?;
+            let changed = record(&tx, verdict)?;
             // In one commit with what follows from it: a verdict that is kept is no news to a later run.
             if let Some(judging) = &mut self.judging {
-                for (call, verdict, evidence) in changed {
-                    let is_shared = subscriber.is_shared(call);
-                    judging.device(call, verdict, &evidence, is_shared);
+                for Changed { call, verdict: of_call, reasons } in changed {
+                    judging.device(call, of_call, &reasons, verdict.is_shared(call));
                 }
                 judging.write(&tx)?;
             }
@@ -193,187 +117,151 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub fn judge_all(&mut self) -> Result<(), StoreError> {
-        self.touched.is_anyone = true;
+        self.touched.note_anyone();
         // What this writer wrote itself does not show as a change.
-        self.touched.data_version = None;
+        self.reader.freshness.data_version = None;
         self.judge_touched(&|| true)
     }
 
     /// Alerts of sensitive calls from trunks, whoever the caller is.
     fn find_portal_calls(&mut self) -> Result<(), StoreError> {
-        let reader = &self.reader;
-        let mut sensitive = std::mem::take(&mut self.touched.sensitive);
-        if std::mem::take(&mut self.touched.is_any_call) {
-            let mut select = reader.db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
+        let db = &self.reader.db;
+        let mut sensitive = self.touched.take_sensitive();
+        if sensitive.is_any_call {
+            let mut select = db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
             for call in select.query_map([], |r| r.get(0))? {
-                sensitive.insert(call?);
+                sensitive.calls.insert(call?);
             }
         }
-        let mut select = reader.db.prepare_cached(
-            "SELECT started_at, caller, caller_host FROM calls_now
-             WHERE call = ?1 AND is_sensitive AND access_side = 'inbound'",
+        let mut select = db.prepare_cached(
+            "SELECT started_at, caller, caller_host, is_sensitive, access_side FROM calls_now WHERE call = ?1",
         )?;
-        for call in sensitive {
-            let found: Option<(i64, String, Option<String>)> =
-                select.query_row([call], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
-            let Some((at, caller, host)) = found else { continue };
-            let alert = Alert {
-                at: Timestamp::from_nanos(at),
-                kind: AlertKind::PortalFromTrunk,
-                severity: Severity::Critical,
-                subject: format!("sip:{caller}@{}", host.unwrap_or_default()),
-                message: PORTAL_FROM_TRUNK.to_owned(),
-                call: Some(call),
-                campaign: None,
-            };
-            keep(&reader.db, &alert)?;
+        for call in sensitive.calls {
+            let found = select
+                .query_row([call], |r| {
+                    Ok(SensitiveCall {
+                        call,
+                        started_at: Timestamp::from_nanos(r.get(0)?),
+                        caller: r.get(1)?,
+                        caller_host: r.get(2)?,
+                        is_sensitive: r.get(3)?,
+                        access_side: AccessSide::of(&r.get::<_, String>(4)?),
+                    })
+                })
+                .optional()?;
+            if let Some(alert) = found.and_then(|call| call.alert()) {
+                keep_device_alert(db, alert)?;
+            }
         }
         Ok(())
     }
 
-    /// Who in the inventory the calls and registrations of late belong to.
+    /// The subscribers of the inventory that the calls and registrations of late belong to.
     fn find_touched_subscribers(&mut self) -> Result<(), StoreError> {
-        let (reader, touched) = (&self.reader, &mut self.touched);
-        let (calls, registrations) =
-            (std::mem::take(&mut touched.calls), std::mem::take(&mut touched.registrations));
+        let (reader, subjects) = (&self.reader, &mut self.touched);
+        let touched = subjects.take_touched();
         let inventory = reader.known_inventory()?;
-        if std::mem::take(&mut touched.is_anyone) {
-            touched.waiting.extend(inventory.keys().cloned());
+        if touched.is_anyone {
+            subjects.wait(inventory.aors());
         }
         if inventory.is_empty() {
             return Ok(());
         }
         let mut caller = reader.db.prepare_cached("SELECT caller, caller_host FROM calls WHERE call = ?1")?;
-        for call in calls {
+        for call in touched.calls {
             let found: Option<(String, Option<String>)> =
                 caller.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
             if let Some((caller, host)) = found {
-                touched.waiting.extend(reader.aor_of(&caller, host.as_deref())?);
+                subjects.wait(inventory.aor_of(&caller, host.as_deref()));
             }
         }
         let mut owner = reader.db.prepare_cached("SELECT aor FROM registrations WHERE registration = ?1")?;
-        for registration in registrations {
+        for registration in touched.registrations {
             let aor: Option<String> = owner.query_row([registration], |r| r.get(0)).optional()?;
-            touched.waiting.extend(aor.filter(|aor| inventory.contains_key(aor)));
+            subjects.wait(aor.as_deref().filter(|aor| inventory.contains(aor)));
         }
         Ok(())
     }
 }
 
-impl Reader {
-    /// What was thought of a `call` or `device` since it was first judged.
-    pub(crate) fn kept_verdicts(&self, kind: &str, subject: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT at, basis, verdict, evidence FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step",
-        )?;
-        let steps: Result<Vec<Value>, StoreError> = select
-            .query_and_then(params![kind, subject], |row| {
-                Ok(json!({
-                    "at": time(row.get("at")?),
-                    "with": text(row, "basis")?,
-                    "verdict": text(row, "verdict")?,
-                    "evidence": parsed(row, "evidence")?,
-                }))
-            })?
-            .collect();
-        Ok(Value::Array(steps?))
-    }
+/// A call whose verdict has changed.
+struct Changed {
+    call: i64,
+    verdict: DeviceVerdict,
+    /// The evidence that decided, in words.
+    reasons: String,
 }
 
-/// Keeps what changed about one subscriber; answers the calls whose verdict did.
-fn keep_subscriber(
-    db: &Connection,
-    aor: &str,
-    subscriber: &Subscriber,
-) -> Result<Vec<(i64, DeviceVerdict, String)>, StoreError> {
+/// Records what changed about one subscriber; answers the calls whose verdict did.
+fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<Changed>, StoreError> {
     let mut changed = Vec::new();
-    for (call, judged) in &subscriber.calls {
-        let Some(step) = keep_course(db, "call", *call, &judged.course)? else { continue };
-        changed.push((*call, step.verdict, in_words(&step.evidence, step.verdict)));
-        if step.verdict != DeviceVerdict::Unauthorised {
-            continue;
+    for (call, of_call) in &subscriber.calls {
+        let Some(step) = record_steps(db, "call", *call, &of_call.steps)? else { continue };
+        changed.push(Changed { call: *call, verdict: step.verdict, reasons: step.reasons() });
+        if let Some(alert) = of_call.alert(&subscriber.aor, *call, step) {
+            keep_device_alert(db, alert)?;
         }
-        let against = step.evidence.iter().filter(|e| e.weight < 0.0).map(|e| e.words.as_str());
-        let alert = Alert {
-            at: Timestamp::from_nanos(step.at),
-            kind: AlertKind::DeviceUnauthorised,
-            severity: if judged.is_sensitive { Severity::Critical } else { Severity::Warning },
-            subject: aor.to_owned(),
-            message: against.collect::<Vec<_>>().join("; "),
-            call: Some(*call),
-            campaign: None,
-        };
-        keep(db, &alert)?;
     }
-    for record in &subscriber.records {
-        // Where nothing says which devices there should be, there is nothing to keep.
-        if record.step.verdict != DeviceVerdict::NotEnrolled {
-            keep_course(db, "device", record.subject, std::slice::from_ref(&record.step))?;
-        }
-        if let Some(first) = record.shared_with.first() {
-            // Each of the accounts shows the same: one of them stands for all.
-            let all = std::iter::once(aor).chain(record.shared_with.iter().map(String::as_str));
-            let all: BTreeSet<&str> = all.collect();
-            let alert = Alert {
-                at: Timestamp::from_nanos(record.first_seen),
-                kind: AlertKind::DeviceShared,
-                severity: Severity::Warning,
-                subject: first.as_str().min(aor).to_owned(),
-                message: format!(
-                    "one device behind several accounts: {}",
-                    all.into_iter().collect::<Vec<_>>().join(", ")
-                ),
-                call: None,
-                campaign: None,
-            };
-            keep_unless_told(db, &alert, Timestamp::MIN)?;
+    for device in &subscriber.devices {
+        record_steps(db, "device", device.subject(), device.steps())?;
+        if let Some(alert) = device.alert(&subscriber.aor) {
+            keep_device_alert(db, alert)?;
         }
     }
     Ok(changed)
 }
 
-/// The evidence that decided, in words.
-fn in_words(evidence: &[Evidence], verdict: DeviceVerdict) -> String {
-    let decides =
-        |e: &&Evidence| if verdict == DeviceVerdict::Unauthorised { e.weight < 0.0 } else { e.weight > 0.0 };
-    evidence.iter().filter(decides).map(|e| e.words.as_str()).collect::<Vec<_>>().join("; ")
-}
-
-/// Keeps the steps of a verdict; answers the newest if it was news.
-fn keep_course<'a>(
+/// Records the steps of a verdict; answers the newest if it was news.
+fn record_steps<'a>(
     db: &Connection,
     kind: &str,
     subject: i64,
-    course: &'a [Step],
+    steps: &'a [Step],
 ) -> Result<Option<&'a Step>, StoreError> {
-    let Some(newest) = course.last() else { return Ok(None) };
+    if steps.is_empty() {
+        return Ok(None);
+    }
     let mut select = db.prepare_cached(
         "SELECT step, basis, verdict FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step DESC LIMIT 1",
     )?;
-    let last: Option<(i64, String, String)> =
-        select.query_row(params![kind, subject], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
-    let (first, news) = match last {
-        None => (0, course),
-        Some((_, basis, verdict)) if basis == newest.basis() && verdict == newest.verdict.name() => {
-            return Ok(None);
-        }
-        Some((step, ..)) if step + 1 >= MAX_STEPS => return Ok(None),
-        Some((step, ..)) => (step + 1, std::slice::from_ref(newest)),
-    };
+    let last = select
+        .query_row(params![kind, subject], |r| {
+            Ok(Recorded { number: r.get(0)?, basis: r.get(1)?, verdict: r.get(2)? })
+        })
+        .optional()?;
+    let Some((first, added)) = news(last.as_ref(), steps) else { return Ok(None) };
     let mut insert = db.prepare_cached(
         "INSERT INTO verdicts (kind, subject, step, at, basis, verdict, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (number, step) in (first..).zip(news) {
-        let evidence = words(&step.evidence).to_string();
+    for (number, step) in (first..).zip(added) {
         insert.execute(params![
             kind,
             subject,
             number,
-            step.at,
+            step.at.as_nanos(),
             step.basis(),
             step.verdict.name(),
-            evidence
+            evidence_list(&step.evidence).to_string()
         ])?;
     }
-    Ok(Some(newest))
+    Ok(added.last())
+}
+
+/// Keeps an alert of a finding about devices, unless it is known.
+fn keep_device_alert(db: &Connection, found: DeviceAlert) -> Result<(), StoreError> {
+    let is_once = found.kind.is_once_per_subject();
+    let alert = Alert {
+        at: found.at,
+        kind: match found.kind {
+            DeviceAlertKind::Unauthorised => AlertKind::DeviceUnauthorised,
+            DeviceAlertKind::Shared => AlertKind::DeviceShared,
+            DeviceAlertKind::PortalFromTrunk => AlertKind::PortalFromTrunk,
+        },
+        severity: if found.is_critical { Severity::Critical } else { Severity::Warning },
+        subject: found.subject,
+        message: found.message,
+        call: found.call,
+        campaign: None,
+    };
+    if is_once { keep_unless_told(db, &alert, Timestamp::MIN) } else { keep(db, &alert) }
 }

@@ -1,7 +1,7 @@
 //! What a call's signals add up to, told where it is news.
 
 use bellwether_base::Timestamp;
-use bellwether_enrich::DeviceVerdict;
+use bellwether_devices::DeviceVerdict;
 
 use super::{AlertRow, Outcome, ScoreRow, ScoringEngine};
 use crate::history::{History, Stage};

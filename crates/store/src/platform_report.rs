@@ -1,0 +1,85 @@
+//! Platforms as reports show them: their parts in words, and their relatives.
+
+use bellwether_fingerprint::{Comparison, Explained, Platform};
+use rusqlite::params;
+use serde_json::{Map, Value, json};
+
+use crate::StoreError;
+use crate::query::Reader;
+
+impl Reader {
+    /// Other platforms that may be the same as a fingerprint's, or are the nearest, with their deviations.
+    pub(crate) fn relatives(&self, fingerprint: &str) -> Result<Value, StoreError> {
+        let own = self.platforms.of(&self.db, fingerprint)?;
+        let mut select = self.db.prepare(
+            "SELECT fingerprint, readable FROM fingerprints
+             WHERE method = ?1 AND fingerprint <> ?2 AND readable LIKE 'sip2|%' ORDER BY fingerprint",
+        )?;
+        let mut failure = None;
+        let others = select.query_map(params![own.message(), fingerprint], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let found = own.relatives(others.map_while(|other| other.map_err(|e| failure = Some(e)).ok()));
+        if let Some(e) = failure {
+            return Err(e.into());
+        }
+        let listed: Result<Vec<Value>, StoreError> = found
+            .into_iter()
+            .map(|(other, comparison)| {
+                let stack = self.platforms.of(&self.db, &other)?.stack().map(str::to_owned);
+                let mut object = compared(&comparison);
+                object.insert("fingerprint".to_owned(), json!(other));
+                object.insert("stack".to_owned(), json!(stack));
+                Ok(Value::Object(object))
+            })
+            .collect();
+        Ok(Value::Array(listed?))
+    }
+}
+
+/// Each field of a platform's readable form with its meaning.
+pub(crate) fn explained(platform: &Platform) -> Value {
+    Value::Array(platform.explained().map(with_meaning).collect())
+}
+
+/// Each habit of a platform with the values that it took.
+pub(crate) fn habits(platform: &Platform) -> Value {
+    Value::Array(platform.habits().map(with_meaning).collect())
+}
+
+/// What a platform's identifiers have in common.
+pub(crate) fn identifiers(platform: &Platform) -> Value {
+    let named = platform
+        .identifiers()
+        .map(|(name, grammar)| (name.to_owned(), json!(grammar.map(ToString::to_string))));
+    Value::Object(named.collect())
+}
+
+fn with_meaning<V: Into<Value>>(field: Explained<'_, V>) -> Value {
+    json!({
+        "part": field.form,
+        "key": field.key,
+        "value": field.value.into(),
+        "meaning": field.known.map(|t| t.title),
+        "level": field.known.map(|t| t.level.name()),
+        "survives": field.known.map(|t| t.survives),
+    })
+}
+
+/// A comparison as reports show it.
+pub(crate) fn compared(comparison: &Comparison) -> Map<String, Value> {
+    let relation = match (comparison.relaxed.as_slice(), comparison.different.as_slice()) {
+        ([], []) => "same",
+        (_, []) => "compatible",
+        _ => "different",
+    };
+    let relaxed: Vec<String> = comparison.relaxed.iter().map(ToString::to_string).collect();
+    let different: Vec<Value> = comparison
+        .different
+        .iter()
+        .map(|(field, a, b)| json!({"field": field, "first": a, "second": b}))
+        .collect();
+    let mut out = Map::new();
+    out.insert("relation".to_owned(), json!(relation));
+    out.insert("relaxed".to_owned(), json!(relaxed));
+    out.insert("different".to_owned(), json!(different));
+    out
+}
