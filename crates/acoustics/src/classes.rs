@@ -1,8 +1,10 @@
-//! Device classes: learned from calls whose device is known, recognised with a confidence, and refused where nothing known fits.
+//! Device classes: learned from calls of known devices, recognised with a confidence, and rejected if no
+//! class fits.
 //!
-//! A class has modes (handset, hands-free, headset), each with the distribution of [`features`] over its calls. A call is compared with
-//! all modes of its coding by likelihood (a multivariate t, as their spread is known from so many calls), against devices in
-//! general, which are spread as the modes' middles are and wider.
+//! A class has modes (handset, hands-free, headset), each with the distribution of [`features`] over its
+//! calls. A call is compared with all modes of its coding by likelihood. The distribution is a multivariate
+//! t, because the covariance is estimated from a limited number of calls. The alternative hypothesis is a
+//! population of devices in general, with the spread of the mode means, widened.
 
 use std::collections::BTreeMap;
 
@@ -13,54 +15,58 @@ use crate::features::{FEATURES, USUAL_SPREAD, features};
 use crate::matrix::{Factor, Symmetric};
 use crate::{Coding, Pauses};
 
-/// Packets of noise below which nothing is said: 100 ms.
+/// Fewest noise packets for a comparison: 100 ms.
 pub const MIN_PACKETS: u32 = 5;
 
-/// Calls' worth of trust in the spread of all modes together, beside a mode's own; and in the usual spread, beside that.
+/// Prior weights in calls: of the pooled covariance of all modes beside a mode's own, and of the usual spread
+/// beside the pooled covariance.
 const TRUST_IN_ALL: f64 = 20.0;
 const TRUST_IN_USUAL: f64 = 12.0;
 
-/// Few packets leave the features open: at so many, as much as calls differ.
+/// With this many packets, the sampling error of the features has the same variance as the differences
+/// between calls.
 const EVEN_PACKETS: f64 = 120.0;
 
-/// A call that fewer than so many of a class would be as far from is unlike it.
+/// Significance level below which a call is unlike a class.
 const UNLIKE: f64 = 0.001;
 
-/// What is said of a class must be so likely, and what is not known has that share beforehand.
+/// Smallest posterior probability of a recognised class, and prior probability of an unknown device.
 const CERTAIN: f64 = 0.8;
 const UNKNOWN: f64 = 0.02;
 
-/// The features that are looked at by themselves too, the first ones: level and offset. A stranger may differ from what is known in
-/// nothing else, which would be little among nineteen.
+/// Number of leading features that are also tested alone: level and offset. An unknown device may differ in
+/// these only, and among nineteen features the difference would have little weight.
 const PLAIN: usize = 2;
 
-/// Calls' worth of trust in their spread over all modes, since a few calls show a mode's own well enough; and the share of the usual
-/// variance that is there at least, since those calls may all be of one unit.
+/// For these features: prior weight in calls of the pooled covariance, low because a few calls show a mode's
+/// own spread well. Also the smallest share of the usual variance that is added, because those calls may all
+/// come from one unit.
 const TRUST_IN_PLAIN: f64 = 0.5;
 const LEAST_VARIANCE: f64 = 0.1;
 
-/// How much wider devices in general are spread than those that are known.
+/// Factor by which the population's spread exceeds that of the known devices.
 const WIDER: f64 = 2.0;
 
-/// One mode of a class under one coding: how many calls, their mean, and the lower triangle of the sum of squared deviations from it.
+/// One mode of a class under one coding: number of calls, mean, and lower triangle of the sum of squared
+/// deviations.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mode {
     /// The class.
     pub class: String,
-    /// The mode; empty if the class has but one.
+    /// The mode; empty if the class has only one.
     pub mode: String,
-    /// How the samples are coded.
+    /// Coding of the samples.
     pub coding: Coding,
-    /// Calls it was learned from, by weight.
+    /// Total weight of the calls it was learned from.
     pub calls: f64,
     /// Mean of the features.
     pub mean: [f64; FEATURES],
-    /// Sum of outer products of deviations, lower triangle by rows.
+    /// Sum of outer products of deviations from the mean, lower triangle by rows.
     pub scatter: Vec<f64>,
 }
 
 impl Mode {
-    /// From the features of some calls, each with its weight; none from no calls.
+    /// Learns a mode from the features of calls, each with its weight; none without calls.
     #[must_use]
     pub fn learn(
         class: &str,
@@ -96,8 +102,8 @@ impl Mode {
         })
     }
 
-    /// Parts calls of one class whose mode nobody told: answers a number for each. A part has three calls at least, and lies so far
-    /// from the others that most of the spread was between them.
+    /// Splits the calls of one class into modes when the mode is unknown. Returns a mode number for each
+    /// call. A mode has at least three calls, and the split removes most of the spread.
     #[must_use]
     pub fn parted(calls: &[[f64; FEATURES]]) -> Vec<usize> {
         let mut parts = vec![0; calls.len()];
@@ -122,12 +128,13 @@ impl Mode {
     }
 }
 
-/// Modes that a class is parted into at most, calls that each must have, and what part of the spread may stay.
+/// Limit of modes per class, fewest calls per mode, and largest share of the spread that may remain after a
+/// split.
 const MAX_MODES: usize = 4;
 const MIN_CALLS: usize = 3;
 const LEFT: f64 = 0.35;
 
-/// The second of two halves of some calls, if they fall into two.
+/// The second of two clusters of calls, if the calls form two clusters.
 fn halves(calls: &[[f64; FEATURES]], members: &[usize]) -> Option<Vec<usize>> {
     let scaled = |i: &usize| -> Vec<f64> {
         calls.get(*i).into_iter().flatten().zip(USUAL_SPREAD).map(|(x, spread)| x / spread).collect()
@@ -143,7 +150,7 @@ fn halves(calls: &[[f64; FEATURES]], members: &[usize]) -> Option<Vec<usize>> {
     let spread =
         |of: &[&(usize, Vec<f64>)], centre: &[f64]| of.iter().map(|p| distance(&p.1, centre)).sum::<f64>();
     let whole = spread(&all, &centre);
-    // The two that are furthest out begin.
+    // The two most distant calls are the initial centres.
     let first = all.iter().max_by(|a, b| distance(&a.1, &centre).total_cmp(&distance(&b.1, &centre)))?;
     let second = all.iter().max_by(|a, b| distance(&a.1, &first.1).total_cmp(&distance(&b.1, &first.1)))?;
     let (mut one, mut two) = (first.1.clone(), second.1.clone());
@@ -154,26 +161,26 @@ fn halves(calls: &[[f64; FEATURES]], members: &[usize]) -> Option<Vec<usize>> {
     }
     let left = spread(&near, &one) + spread(&far, &two);
     let is_parted = near.len() >= MIN_CALLS && far.len() >= MIN_CALLS && left < LEFT * whole;
-    // Calls that lie as close as one device's do are one mode, however they fall.
+    // Calls as close together as those of one device are one mode, whatever the clusters.
     let is_wide = distance(&one, &two) > 8.0 * FEATURES as f64;
     (is_parted && is_wide).then(|| far.iter().map(|p| p.0).collect())
 }
 
-/// Why no class is said.
+/// The reason for an unrecognised class.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NoClass {
     /// No class of this coding was learned.
     NoneLearned,
     /// Too few packets of noise.
     TooLittleSilence,
-    /// Far from all that is known.
+    /// The call is far from all classes.
     UnlikeAll,
-    /// Two are as likely.
+    /// Two classes are equally likely.
     Ambiguous(String, String),
 }
 
 impl NoClass {
-    /// In words, as reports say it.
+    /// Text for reports.
     #[must_use]
     pub fn words(&self) -> String {
         match self {
@@ -190,32 +197,32 @@ impl NoClass {
 pub struct Recognised {
     /// The class.
     pub class: String,
-    /// Its likeliest mode; empty if it has but one.
+    /// The most likely mode; empty if the class has only one.
     pub mode: String,
-    /// How likely it is the class.
+    /// Posterior probability of the class.
     pub confidence: f64,
 }
 
-/// How a call stands to all classes.
+/// Result of comparing a call with all classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    /// The class, or why none.
+    /// The class, or the reason for none.
     pub result: Result<Recognised, NoClass>,
-    /// How often a call of the likeliest class would be as far from its middle, in all features or in level and offset alone: small
-    /// for strangers.
+    /// Probability that a call of the most likely class is as far from the mean or further, in all features
+    /// or in level and offset alone. Small for unknown devices.
     pub likeness: f64,
-    /// Of each class, the logarithm of how much likelier the call is as one of it than as any device's.
+    /// Log likelihood ratio of each class against devices in general.
     pub log_ratios: BTreeMap<String, f64>,
 }
 
-/// All that was learned.
+/// All learned classes.
 pub struct Classes {
     codings: BTreeMap<Coding, OfCoding>,
 }
 
 struct OfCoding {
     modes: Vec<Learned>,
-    /// Devices in general.
+    /// Population of devices in general: mean and covariance factor.
     anyone: (Vec<f64>, Factor),
 }
 
@@ -225,13 +232,13 @@ struct Learned {
     mean: [f64; FEATURES],
     factor: Factor,
     freedom: f64,
-    /// The same of level and offset alone.
+    /// The same for level and offset alone.
     plain: Factor,
     plain_freedom: f64,
 }
 
 impl Classes {
-    /// From all modes of all classes.
+    /// Builds the classes from all modes of all classes.
     #[must_use]
     pub fn new(modes: &[Mode]) -> Self {
         let mut codings = BTreeMap::new();
@@ -244,7 +251,7 @@ impl Classes {
         Self { codings }
     }
 
-    /// Which class a stream's noise is of.
+    /// Compares a stream's noise with all classes.
     #[must_use]
     pub fn compare(&self, pauses: &Pauses) -> Comparison {
         let nothing = |reason| Comparison { result: Err(reason), likeness: 0.0, log_ratios: BTreeMap::new() };
@@ -262,7 +269,7 @@ impl OfCoding {
             return None;
         }
         let scatter = |mode: &Mode| Symmetric::from_lower(FEATURES, &mode.scatter);
-        // The spread within modes, over all of them.
+        // Pooled covariance within modes.
         let mut within = Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s * TRUST_IN_USUAL));
         let mut freedom = TRUST_IN_USUAL;
         for mode in modes {
@@ -276,7 +283,7 @@ impl OfCoding {
                 let freedom = (mode.calls - 1.0).max(0.0) + TRUST_IN_ALL;
                 let mut own = scatter(mode);
                 own.add(&within, TRUST_IN_ALL);
-                // The mean is as unsure as a call, by how many calls it is of.
+                // The mean of n calls adds the variance of one call divided by n.
                 let unsure = 1.0 + 1.0 / mode.calls.max(1.0);
                 let factor = own.scale(unsure / freedom).factor()?;
                 let plain_freedom = (mode.calls - 1.0).max(0.0) + TRUST_IN_PLAIN;
@@ -301,7 +308,8 @@ impl OfCoding {
         let mean: Vec<f64> = (0..FEATURES)
             .map(|k| modes.iter().filter_map(|mode| mode.mean.get(k)).sum::<f64>() / n)
             .collect();
-        // Before many are known devices differ by what the paper's do: a factor of ten in level, and in offset.
+        // Prior spread between devices while few are known: the paper's devices differ by a factor of ten in
+        // level and in offset.
         let mut between = Symmetric::diagonal(&USUAL_SPREAD.map(|s| s * s * 60.0));
         for mode in modes {
             let off: Vec<f64> = mode.mean.iter().zip(&mean).map(|(x, m)| x - m).collect();
@@ -318,7 +326,7 @@ impl OfCoding {
         let (mean, factor) = &self.anyone;
         let anyone = log_t(factor.distance2(&off(mean)), factor, TRUST_IN_ALL);
         let mut best: Option<(f64, f64, &Learned)> = None;
-        // Of each class the logarithm of the sum over its modes, and its best mode.
+        // For each class: the log sum over its modes, and its best mode.
         let mut classes: BTreeMap<&str, (f64, f64, &str)> = BTreeMap::new();
         let per_class = |class: &str| self.modes.iter().filter(|m| m.class == class).count() as f64;
         for mode in &self.modes {
@@ -341,7 +349,7 @@ impl OfCoding {
             let plain = mode.plain.distance2(off.get(..PLAIN).unwrap_or_default()) / wider;
             let least =
                 as_far(distance2, mode.freedom, FEATURES).min(as_far(plain, mode.plain_freedom, PLAIN));
-            // Of two looks the worse counts.
+            // Bonferroni correction for the smaller of two probabilities.
             (2.0 * least).min(1.0)
         });
         let log_ratios =
@@ -371,7 +379,7 @@ impl OfCoding {
     }
 }
 
-/// Logarithm of a multivariate t's density, where its middle is so far.
+/// Log density of a multivariate t at a squared Mahalanobis distance.
 fn log_t(distance2: f64, factor: &Factor, freedom: f64) -> f64 {
     let k = FEATURES as f64;
     ln_gamma((freedom + k) / 2.0)
@@ -380,7 +388,7 @@ fn log_t(distance2: f64, factor: &Factor, freedom: f64) -> f64 {
         - 0.5 * (freedom + k) * (distance2 / freedom).ln_1p()
 }
 
-/// How often a draw of a multivariate t of so many features is as far from its middle or further.
+/// Probability that a draw from a multivariate t is this far from its mean or further.
 fn as_far(distance2: f64, freedom: f64, features: usize) -> f64 {
     let k = features as f64;
     FisherSnedecor::new(k, freedom).map_or(0.0, |f| f.sf(distance2 / k))

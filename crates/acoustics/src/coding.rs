@@ -1,6 +1,6 @@
 use bellwether_rtp::g711::Law;
 
-/// How samples are coded: noise of different codings does not compare.
+/// Coding of the samples; noise of different codings is not comparable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Coding {
     /// G.711 of one law.
@@ -10,10 +10,10 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// All there are.
+    /// All codings.
     pub const ALL: [Self; 3] = [Self::G711(Law::Mu), Self::G711(Law::A), Self::G722];
 
-    /// The name in reports and files.
+    /// Name in reports and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -23,13 +23,14 @@ impl Coding {
         }
     }
 
-    /// By its name.
+    /// The coding with this name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|coding| coding.name() == name)
     }
 
-    /// The law whose code words samples are counted by: of G.722, which has none, mu-law's, whose steps are the finest.
+    /// The companding law for the code word histogram. G.722 has no code words and uses those of mu-law,
+    /// whose steps are the finest.
     #[must_use]
     pub const fn law(self) -> Law {
         match self {

@@ -1,27 +1,29 @@
-//! What a stream's noise is compared by: numbers that hold for a device whoever speaks into it.
+//! Features of a stream's noise: numbers that characterise a device independent of its user.
 
 use crate::Pauses;
 
-/// How many there are.
+/// Number of features.
 pub const FEATURES: usize = 19;
 
-/// Below this variance there is no noise: a sample of one step in a thousand packets.
+/// Smallest variance that counts as noise: one sample off by one step in a thousand packets.
 const NO_NOISE: f64 = 1e-11;
 
-/// Offsets are compared on a scale that is even up to this and logarithmic beyond: half a step of mu-law near zero is 1.2e-4. Loud
-/// noise leaves the offset less sure, so a share of its amplitude comes on top.
+/// Offsets are compared on a scale that is linear up to this value and logarithmic beyond; half a step of
+/// mu-law near zero is 1.2e-4. Loud noise makes the offset less certain, so a share of the noise amplitude is
+/// added.
 const EVEN_DC: f64 = 2e-5;
 const EVEN_DC_OF_NOISE: f64 = 0.05;
 
-/// Groups of code words by magnitude: each alone near zero, where devices differ, then more together. Both signs are told apart but
-/// for the last, which takes the rest.
+/// Upper bounds of the magnitude groups of code words: single magnitudes near zero, where devices differ, and
+/// wider groups above. Each group is split by sign, except the last, which takes the rest.
 const GROUPS: [u8; 6] = [1, 2, 3, 4, 6, 10];
 
 /// Names of the features, in order.
 pub(crate) const NAMES: [&str; 6] = ["level", "dc_offset", "lag1", "lag2", "crossings", "hum"];
 
-/// By how much each feature varies between calls of one device and mode, as a standard deviation, before anything was learned: from
-/// the paper's table 2 (energy within 15 %, offsets within a few parts in a hundred) and what 100 packets leave open.
+/// Standard deviation of each feature between calls of one device and mode, before anything is learned. It
+/// comes from the paper's table 2 (energy within 15 %, offsets within a few per cent) and from the sampling
+/// error of 100 packets.
 pub(crate) const USUAL_SPREAD: [f64; FEATURES] = {
     let mut out = [0.03; FEATURES];
     let first = [0.12, 0.05, 0.03, 0.03, 0.02, 0.05];
@@ -38,7 +40,7 @@ pub(crate) const USUAL_SPREAD: [f64; FEATURES] = {
 pub fn features(pauses: &Pauses) -> [f64; FEATURES] {
     let mut out = [0.0; FEATURES];
     let first = [
-        // Half the logarithm of a power is that of an amplitude.
+        // Half the log of a power is the log of an amplitude.
         0.5 * (pauses.energy + NO_NOISE).ln(),
         (pauses.dc_offset / (EVEN_DC + EVEN_DC_OF_NOISE * pauses.energy.max(0.0).sqrt())).asinh(),
         pauses.lag1,
@@ -57,12 +59,12 @@ pub fn features(pauses: &Pauses) -> [f64; FEATURES] {
             *share += f64::from(*count) / total.max(1.0);
         }
     }
-    // Roots of shares vary alike, whatever the share.
+    // The square root of a share has a constant variance.
     shares.iter_mut().for_each(|share| *share = share.sqrt());
     out
 }
 
-/// The feature by its number, in words.
+/// Name of the feature with this number.
 #[must_use]
 pub fn feature_name(number: usize) -> String {
     if let Some(name) = NAMES.get(number) {

@@ -1,18 +1,18 @@
 use bellwether_rtp::g711::Law;
 
-/// How often each G.711 code word occurred.
+/// Histogram of G.711 code words.
 ///
-/// Counts lie in order of magnitude, both signs side by side, and the list ends at the loudest word seen:
-/// silence uses few magnitudes, so it is short where it matters. There are several for each stream, so counts are small, and stay
-/// at their largest: an analysis looks at fewer samples of one level than that.
+/// Counts are stored in order of magnitude, both signs side by side, up to the loudest word seen. Silence has
+/// few magnitudes, so its list is short. Each stream has several histograms, so the counts are 16 bits and
+/// saturate; an analysis counts fewer samples of one level than that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CodeHistogram(Vec<u16>);
 
 impl CodeHistogram {
     /// Adds every code word of a packet.
     pub fn add(&mut self, law: Law, codes: &[u8]) {
-        // Two small tables, filled in turn: with one, equal neighbours would wait for each other's store.
-        // 480 octets keep either below 256.
+        // Two small tables, filled in turn: with one table, equal neighbours would wait for each other's
+        // store. A chunk of 480 octets keeps every count below 256.
         for chunk in codes.chunks(480) {
             let mut even = [0_u8; 256];
             let mut odd = [0_u8; 256];
@@ -35,7 +35,7 @@ impl CodeHistogram {
         }
     }
 
-    /// Adds `n` times the same code word.
+    /// Adds the same code word `n` times.
     pub fn add_same(&mut self, law: Law, code: u8, n: u32) {
         let magnitude = law.magnitude(code);
         self.reach(magnitude);
@@ -43,7 +43,7 @@ impl CodeHistogram {
         *count = count.saturating_add(u16::try_from(n).unwrap_or(u16::MAX));
     }
 
-    /// Adds what another counted, of the same law.
+    /// Adds the counts of another histogram of the same law.
     pub fn merge(&mut self, other: &Self) {
         if self.0.len() < other.0.len() {
             self.0.resize(other.0.len(), 0);
@@ -53,7 +53,7 @@ impl CodeHistogram {
         }
     }
 
-    /// The code words that occurred with their counts, in order of the code word.
+    /// The code words that occurred, with their counts, in order of the code word.
     #[must_use]
     pub fn counts(&self, law: Law) -> Vec<(u8, u32)> {
         let mut counts: Vec<(u8, u32)> = self
@@ -67,7 +67,7 @@ impl CodeHistogram {
         counts
     }
 
-    /// Octets of memory behind it.
+    /// Heap memory in octets.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<u16>()

@@ -1,26 +1,27 @@
-//! Energy bins. The paper's (section 4.2) are one below 1e-9 and 20 of equal width up to 1e-4; nearly all devices fall into the first
-//! of those, and some softphones above the last. So that one is parted, and the scale goes on, in steps of 2 dB.
+//! Energy bins. The paper (Sengar 2014, section 4.2) has one bin below 1e-9 and 20 bins of equal width up to
+//! 1e-4. Nearly all devices fall into the first of the 20, and some softphones above the last. The first is
+//! therefore divided in steps of 2 dB, and the scale continues above the ceiling in such steps.
 
-/// Full scale squared: energies are of samples between -1 and 1.
+/// Full scale squared: energies refer to samples between -1 and 1.
 pub(crate) const FULL_SCALE: f64 = 32768.0 * 32768.0;
 
-/// Paper, section 4.2: one bin below this energy, ...
+/// Paper, section 4.2: one bin below this energy.
 const FLOOR: f64 = 1e-9;
-/// ... and 20 of equal width up to this one.
+/// Paper, section 4.2: 20 bins of equal width up to this energy.
 const CEILING: f64 = 1e-4;
 const EQUAL_BINS: f64 = 20.0;
 const WIDTH: f64 = (CEILING - FLOOR) / EQUAL_BINS;
 
-/// Louder packets are no silence: 6 dB above the paper's ceiling.
+/// Louder packets are not silence: 6 dB above the paper's ceiling.
 pub(crate) const LOUDEST: f64 = 4e-4;
 
-/// Factor between neighbours where bins are finer than the paper's: 2 dB.
+/// Ratio between neighbouring fine bins: 2 dB.
 const STEP: f64 = 1.584_893_192_461_113_5;
 
-/// The finer bins of the paper's first: up to 1e-9 + 5e-6.
+/// Fine bins within the paper's first one, which ends at 1e-9 + 5e-6.
 const IN_FIRST: u8 = 19;
 
-/// The paper's second to twentieth follow, then those above its ceiling.
+/// First bin above the paper's ceiling, behind the paper's second to twentieth.
 const ABOVE: u8 = 1 + IN_FIRST + 19;
 
 /// The bin of an energy, in order of energy; none above [`LOUDEST`].
@@ -40,7 +41,7 @@ pub(crate) fn bin_of(energy: f64) -> Option<u8> {
     })
 }
 
-/// The paper's bin that a bin lies in; none above its ceiling.
+/// The paper's bin that contains a bin; none above its ceiling.
 pub(crate) fn papers_bin(bin: u8) -> Option<u8> {
     match bin {
         0 => Some(0),
@@ -50,7 +51,7 @@ pub(crate) fn papers_bin(bin: u8) -> Option<u8> {
     }
 }
 
-/// The middle of a bin on a scale of decibels.
+/// The middle of a bin in decibels.
 pub(crate) fn level_db(bin: u8) -> f64 {
     let db = |energy: f64| 10.0 * energy.log10();
     let step = 10.0 * STEP.log10();

@@ -1,11 +1,14 @@
-//! The sound of silence: what the pauses of a G.711 stream tell about the device that sends it.
+//! Identifies devices by the background noise in the pauses of their G.711 or G.722 streams.
 //!
-//! The method is that of the device-authorisation paper, section 4: the energy of each packet of the first
-//! 30 s is put into bins; the silence is what lies in the paper's bin that most packets fall into; its energy, DC
-//! offset and distribution of code words are the paper's profile. Beside it stand [`Pauses`], a better choice of packets with more
-//! features, by which device classes are learned and recognised ([`Classes`]).
+//! The method is from section 4 of H. Sengar, "VoIP Fraud: Identifying a Wolf in Sheep's Clothing" (ACM CCS
+//! 2014), called "the paper" in this crate. The energy of each packet of the first 30 s is put into bins, and
+//! the silence is the paper's bin with the most packets. The paper's profile ([`SilenceProfile`]) is the
+//! energy, DC offset and distribution of code words of this silence. A second profile ([`Pauses`]) has a
+//! better choice of packets and more features. Device classes ([`Classes`]) are learned and recognised from
+//! the second one.
 //!
-//! No sample is kept: only sums and counts. This crate must never know whose stream it is.
+//! No sample is stored, only sums and counts. This crate must never know the subscriber, call or address of a
+//! stream.
 
 mod classes;
 mod coding;

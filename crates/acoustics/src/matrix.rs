@@ -1,4 +1,4 @@
-//! Symmetric positive matrices of a few rows, by Cholesky's factor.
+//! Small symmetric positive definite matrices, by Cholesky factorisation.
 
 /// A symmetric matrix, row by row.
 #[derive(Clone, Debug, PartialEq)]
@@ -7,7 +7,7 @@ pub(crate) struct Symmetric {
     cells: Vec<f64>,
 }
 
-/// Its factor: lower triangular, times its own transpose the matrix.
+/// The Cholesky factor: a lower triangular matrix whose product with its transpose is the matrix.
 pub(crate) struct Factor {
     size: usize,
     cells: Vec<f64>,
@@ -26,7 +26,7 @@ impl Symmetric {
         out
     }
 
-    /// From its lower triangle, row by row; what is missing is 0.
+    /// From the lower triangle, row by row; missing cells are 0.
     pub(crate) fn from_lower(size: usize, lower: &[f64]) -> Self {
         let mut out = Self::zero(size);
         let places = (0..size).flat_map(|i| (0..=i).map(move |j| (i, j)));
@@ -39,7 +39,7 @@ impl Symmetric {
         out
     }
 
-    /// Adds the product of a vector with itself, so many times.
+    /// Adds the outer product of a vector with itself, times a factor.
     pub(crate) fn add_outer(&mut self, vector: &[f64], times: f64) {
         for (row, x) in self.cells.chunks_exact_mut(self.size).zip(vector) {
             for (cell, y) in row.iter_mut().zip(vector) {
@@ -54,7 +54,7 @@ impl Symmetric {
         }
     }
 
-    /// Its first rows and columns.
+    /// The leading rows and columns.
     pub(crate) fn corner(&self, size: usize) -> Self {
         let rows = self.cells.chunks_exact(self.size).take(size);
         Self { size, cells: rows.flat_map(|row| row.iter().take(size)).copied().collect() }
@@ -65,7 +65,7 @@ impl Symmetric {
         self
     }
 
-    /// None if it is not positive.
+    /// The Cholesky factor; none if the matrix is not positive definite.
     pub(crate) fn factor(&self) -> Option<Factor> {
         let n = self.size;
         let mut out = Factor { size: n, cells: vec![0.0; n * n] };
@@ -102,7 +102,7 @@ impl Factor {
         2.0 * (0..self.size).map(|i| self.at(i, i).ln()).sum::<f64>()
     }
 
-    /// The vector's square in the matrix's inverse: Mahalanobis' distance squared.
+    /// The squared Mahalanobis distance of a vector from the origin.
     pub(crate) fn distance2(&self, vector: &[f64]) -> f64 {
         let mut solved: Vec<f64> = Vec::with_capacity(self.size);
         for (i, value) in vector.iter().enumerate() {

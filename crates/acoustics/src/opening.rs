@@ -1,58 +1,64 @@
-//! How a voice begins, as 192 bits: the same recording played in two calls gives nearly the same bits, two people do not.
+//! Audio fingerprint of the first words of a voice, in 192 bits. The same recording played in two calls gives
+//! nearly the same bits; two people do not.
 
 use bellwether_rtp::g711::Law;
 
 /// Samples of one frame: 20 ms.
 const FRAME: usize = 160;
 
-/// Frames that bits are made of.
+/// Frames that contribute bits.
 const FRAMES: usize = 96;
 
-/// Samples whose mean level tells that the voice has begun, and that level, as a magnitude of G.711: some -38 dB below full scale.
+/// Number of samples whose mean level marks the onset of the voice, and that level as a G.711 magnitude:
+/// about 38 dB below full scale.
 const ONSET_OVER: u32 = 32;
 const ONSET_LEVEL: u32 = 56;
 
-/// Samples within which a voice has to begin: who is silent for longer plays no recording to whom answers.
+/// Limit in samples for the onset. A caller that is silent for longer does not play a recording to the
+/// callee.
 const PATIENCE: u32 = 10 * 8000;
 
-/// What two levels, in quarters of a magnitude, and two counts of crossings must differ by to be different.
+/// Smallest difference between two levels (in quarters of a magnitude), and between two zero-crossing counts,
+/// that counts as a rise.
 const LEVEL_STEP: i32 = 6;
 const CROSSINGS_STEP: i32 = 2;
 
-/// Frames that must have been heard whole.
+/// Fewest frames that were received whole.
 const MIN_FRAMES: usize = 88;
 
-/// Bits of each kind that speech has at least, and at most: tones of fax machines and steady noise have few.
+/// Fewest and most set bits of each kind in speech: fax tones and steady noise have fewer.
 const MIN_BITS: u32 = 10;
 const MAX_BITS: u32 = 76;
 
-/// Levels over which the loud and the quiet quarter of speech differ at least, in quarters of a magnitude.
+/// Smallest difference between the loud and the quiet quartile of speech, in quarters of a magnitude.
 const LEAST_RANGE: i32 = 40;
 
-/// The first two seconds of a voice.
+/// Fingerprint of the first two seconds of a voice.
 ///
-/// Each bit says whether the level, or the share of crossings of zero, rises at one of 96 moments 20 ms apart, counted from the first loud
-/// sample: how a recording is cut into packets, and how long after the answer it starts, does not show. The method is that of
-/// Haitsma and Kalker (ISMIR 2002) with two bands in place of 33: no audio can be made of it.
+/// Bits belong to 96 positions 20 ms apart, counted from the first loud sample. A bit is set if the level, or
+/// the share of zero crossings, rises there. Packetisation and the delay after the answer therefore have no
+/// effect. The method is that of Haitsma and Kalker (ISMIR 2002) with two bands in place of 33: no audio can
+/// be reconstructed from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OpeningPrint(pub [u64; 3]);
 
 impl OpeningPrint {
-    /// Bits in which two differ; 0 to 192. Two voices differ in some 80.
+    /// Hamming distance of two fingerprints, 0 to 192. Two voices differ in about 80 bits.
     #[must_use]
     pub const fn distance(&self, other: &Self) -> u32 {
         let (a, b) = (&self.0, &other.0);
         (a[0] ^ b[0]).count_ones() + (a[1] ^ b[1]).count_ones() + (a[2] ^ b[2]).count_ones()
     }
 
-    /// Six parts of 32 bits: prints of one recording share some of them even where a packet was lost.
+    /// Six bands of 32 bits for locality-sensitive hashing. Fingerprints of one recording share some bands
+    /// even if a packet was lost.
     #[must_use]
     pub fn bands(&self) -> [u32; 6] {
         let word = |i: usize| self.0.get(i / 2).map_or(0, |word| (word >> (32 * (i % 2))) as u32);
         std::array::from_fn(word)
     }
 
-    /// As octets, to be stored.
+    /// The fingerprint as octets, for storage.
     #[must_use]
     pub fn to_octets(&self) -> [u8; 24] {
         let mut octets = [0; 24];
@@ -62,7 +68,7 @@ impl OpeningPrint {
         octets
     }
 
-    /// From its octets.
+    /// The fingerprint from its octets.
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let (words, rest) = octets.as_chunks::<8>();
@@ -71,14 +77,14 @@ impl OpeningPrint {
     }
 }
 
-/// Listens to the beginning of a stream.
+/// Computes the audio fingerprint of a stream's start.
 #[derive(Clone, Debug)]
 pub struct Opening {
     law: Law,
-    /// Tick of the first sample of the stream, and of the voice.
+    /// RTP timestamp of the first sample of the stream, and of the voice.
     first: Option<u32>,
     onset: Option<u32>,
-    /// Mean of magnitudes over the latest samples, times [`ONSET_OVER`].
+    /// Mean magnitude of the latest samples, times [`ONSET_OVER`].
     level: u32,
     is_positive: bool,
     frames: Box<[Frame; FRAMES + 2]>,
@@ -92,7 +98,7 @@ struct Frame {
 }
 
 impl Opening {
-    /// Of a stream in G.711.
+    /// Starts the fingerprint of a G.711 stream.
     #[must_use]
     pub fn new(law: Law) -> Self {
         Self {
@@ -105,7 +111,8 @@ impl Opening {
         }
     }
 
-    /// Takes a packet whose first sample has this tick. Answers whether it has heard enough: the voice was heard, or there is none.
+    /// Adds a packet whose first sample has the timestamp `ticks`. Returns true once the voice was received,
+    /// or no voice started in time.
     pub fn packet(&mut self, codes: &[u8], ticks: u32) -> bool {
         let first = *self.first.get_or_insert(ticks);
         for (i, code) in (0_u32..).zip(codes) {
@@ -125,7 +132,7 @@ impl Opening {
             let is_positive = code & 0x80 != 0;
             let is_crossing = is_positive != self.is_positive;
             self.is_positive = is_positive;
-            // What comes late, from before the onset, lies far away.
+            // A late packet from before the onset gets a position far outside.
             let place = tick.wrapping_sub(onset) as usize / FRAME;
             let Some(frame) = self.frames.get_mut(place) else { continue };
             frame.samples += 1;
@@ -139,7 +146,7 @@ impl Opening {
         }
     }
 
-    /// What was heard; none if that is too little, or no voice.
+    /// The fingerprint; none if too little was received, or no voice.
     #[must_use]
     pub fn print(&self) -> Option<OpeningPrint> {
         let whole = self.frames.iter().filter(|frame| usize::from(frame.samples) >= FRAME / 2).count();
@@ -176,7 +183,7 @@ impl Opening {
 mod tests {
     use super::*;
 
-    /// Something like speech: syllables of different lengths, levels and pitches.
+    /// A speech-like signal: syllables of different lengths, levels and pitches.
     fn speech(seed: u64) -> Vec<u8> {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut next = move || {
@@ -201,7 +208,8 @@ mod tests {
         samples
     }
 
-    /// Played `late` samples after the stream begins, in packets of `size`, of which every `lost`th is lost.
+    /// The fingerprint of `codes` that start `late` samples after the stream, in packets of `size`, with
+    /// every `lost`th one lost.
     fn heard(codes: &[u8], late: usize, size: usize, lost: usize) -> Option<OpeningPrint> {
         let mut stream = vec![0xff; late];
         stream.extend(codes);

@@ -1,8 +1,9 @@
-//! The device's own noise, chosen out of a stream: the quietest level that is no accident.
+//! The device's own noise in a stream: the quietest level that occurs too often to be an accident.
 //!
-//! The paper takes the fullest of wide bins, into which speech leaks. A device's noise keeps its level within a decibel or two from packet
-//! to packet, and nothing that it sends while on air is quieter; speech lies anywhere above. So the lowest level that holds more than
-//! stray packets is the noise, together with its neighbours.
+//! The paper (Sengar 2014, section 4) takes the fullest of wide bins, which speech contaminates. A device's
+//! noise keeps its level within a decibel or two from packet to packet. No packet that the device sends while
+//! on air is quieter, and speech is louder. The noise is therefore the lowest level with more than stray
+//! packets, together with its neighbours.
 
 use bellwether_rtp::g711::Law;
 
@@ -10,51 +11,52 @@ use crate::levels::level_db;
 use crate::silence::{Bin, Constants, Sound};
 use crate::{CodeHistogram, Coding};
 
-/// Packets that a level must have to be no accident, and the share of all packets.
+/// Fewest packets at a level that is no accident, and their smallest share of all packets.
 const FEWEST: u32 = 4;
 const SHARE: f64 = 0.01;
 
-/// Noise varies within so many decibels from packet to packet.
+/// Largest variation of noise from packet to packet, in decibels.
 const SPREAD_DB: f64 = 3.1;
 
-/// Packets of the next louder level that are noise too, as a share of the fullest level's.
+/// Fewest packets at the next louder level that still count as noise, as a share of the fullest level's
+/// packets.
 const ACROSS: f64 = 0.4;
 
-/// What a stream's noise is like, over all packets chosen.
+/// Noise profile of a stream, over all chosen packets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pauses {
-    /// How the samples are coded.
+    /// Coding of the samples.
     pub coding: Coding,
-    /// Packets chosen; of a digitally silent stream those that repeat one word.
+    /// Packets chosen; for a digitally silent stream, packets that repeat one code word.
     pub packets: u32,
-    /// Packets looked at, loud ones included.
+    /// Packets observed, including loud ones.
     pub observed_packets: u32,
     /// Packets that repeat one code word, and the word.
     pub constant: (u32, u8),
-    /// Whether most of what was quiet were such packets: the sender is digitally silent in its pauses.
+    /// True if most quiet packets repeat one code word: the sender is digitally silent in its pauses.
     pub is_digital: bool,
     /// Mean of the samples, full scale = 1.
     pub dc_offset: f64,
     /// Variance of the samples around their packets' means, full scale = 1.
     pub energy: f64,
-    /// Autocorrelation at one and two samples: -1 to 1. Low for hiss, high for rumble.
+    /// Autocorrelation at a lag of one sample, -1 to 1: low for hiss, high for rumble.
     pub lag1: f64,
-    /// At two samples.
+    /// Autocorrelation at a lag of two samples.
     pub lag2: f64,
     /// Share of neighbouring samples on different sides of the mean.
     pub crossings: f64,
-    /// Share of the variance that oscillates at 50 Hz: mains hum.
+    /// Share of the variance at 50 Hz: mains hum.
     pub hum: f64,
-    /// Code words and how often they occurred, in order of the code word.
+    /// Code words with their counts, in order of the code word.
     pub codes: Vec<(u8, u32)>,
 }
 
-/// Chooses the noise of a stream.
+/// Selects the noise of a stream.
 pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Constants) -> Option<Pauses> {
     let mut sounding: Vec<&Bin> = bins.iter().filter(|b| b.sound.packets > 0).collect();
     sounding.sort_unstable_by_key(|b| b.index);
     let db = |bin: &Bin| level_db(bin.index);
-    // Of a level's many packets not all were looked at: what counts is how many there were.
+    // Only a part of the packets at one level is examined closely; this count includes all of them.
     let enough = f64::from(observed) * SHARE;
     let is_enough = |packets: u32| packets >= FEWEST && f64::from(packets) >= enough;
     // Noise fills neighbouring levels.
@@ -69,7 +71,8 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
         .iter()
         .filter(|b| b.index >= lowest.index && db(b) - db(lowest) < SPREAD_DB)
         .max_by_key(|b| (b.packets, std::cmp::Reverse(b.index)))?;
-    // What lies above is the end of words, unless it is nearly as much: then the noise lies across the border.
+    // Packets at louder levels are ends of words. If they are nearly as many, the noise lies across the
+    // border of two levels.
     let is_noise = |bin: &Bin| {
         bin.index <= fullest.index || f64::from(bin.packets) >= ACROSS * f64::from(fullest.packets)
     };
@@ -83,7 +86,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
         codes.merge(&bin.codes);
     }
     if constants.packets > chosen.iter().map(|b| u32::from(b.packets)).sum() {
-        // What sounds is the end of words.
+        // The packets with sound are ends of words.
         return Some(digital(coding, observed, constants));
     }
     let n = f64::from(sound.packets);
@@ -104,7 +107,7 @@ pub(crate) fn select(coding: Coding, observed: u32, bins: &[Bin], constants: Con
     })
 }
 
-/// Of a sender whose pauses are one code word.
+/// Profile of a sender whose pauses are one code word.
 fn digital(coding: Coding, observed: u32, constants: Constants) -> Pauses {
     let sample = coding.law().linear()[usize::from(constants.code)];
     Pauses {
@@ -123,11 +126,12 @@ fn digital(coding: Coding, observed: u32, constants: Constants) -> Pauses {
     }
 }
 
-/// How a profile is packed: a version, the law, two flags, and numbers in little-endian order.
+/// Format version of the packed profile: version, coding, digital flag, constant word, and little-endian
+/// numbers.
 const VERSION: u8 = 1;
 
 impl Pauses {
-    /// As octets, for a database.
+    /// The profile as octets, for a database.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
         let coding = Coding::ALL.iter().position(|c| *c == self.coding).unwrap_or(0) as u8;
@@ -145,7 +149,7 @@ impl Pauses {
         out
     }
 
-    /// What [`Self::to_octets`] gave; none if it is of another version, or damaged.
+    /// The profile from the octets of [`Self::to_octets`]; none for another version or damaged octets.
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Option<Self> {
         let ([version, coding, is_digital, constant], rest) = octets.split_first_chunk()?;
@@ -177,11 +181,11 @@ impl Pauses {
         })
     }
 
-    /// Whether the samples went through the other law on their way: of the quiet code words only those occur that the other
-    /// law's levels become. The device's own noise is then no more its own.
+    /// True if the samples were transcoded from the other law. Among the quiet code words only those occur
+    /// that the levels of the other law map to. The noise is then not the device's own any more.
     #[must_use]
     pub fn is_transcoded(&self) -> bool {
-        /// Samples that must be seen, and the magnitudes that are looked at.
+        /// Fewest samples, and number of magnitudes examined.
         const MIN_SAMPLES: u64 = 2000;
         const MAGNITUDES: u8 = 40;
         let Coding::G711(law) = self.coding else { return false };
@@ -198,13 +202,13 @@ impl Pauses {
         }
         let loudest = self.codes.iter().map(|(code, _)| law.magnitude(*code)).max().unwrap_or(0);
         let quiet = |code: u8| law.magnitude(code) < MAGNITUDES.min(loudest);
-        // Counts out of a file may be as large as they can be written.
+        // Counts from a file may be arbitrarily large, so the sums saturate.
         let (mut reached, mut unreached) = (0_u64, 0_u64);
         for (code, count) in self.codes.iter().filter(|(code, _)| quiet(*code)) {
             let place = if is_reached[usize::from(*code)] { &mut reached } else { &mut unreached };
             *place = place.saturating_add(u64::from(*count));
         }
-        // There must be words that could have occurred and did not.
+        // At least two words must exist that could have occurred and did not.
         let avoidable = (0..=255_u8).filter(|code| quiet(*code) && !is_reached[usize::from(*code)]).count();
         let is_rare = unreached.saturating_mul(1000) < reached;
         avoidable >= 2 && reached.saturating_add(unreached) >= MIN_SAMPLES && is_rare
@@ -216,7 +220,7 @@ mod tests {
     use super::*;
     use crate::SilenceAnalysis;
 
-    /// Noise of a generator with a sum of three uniform draws, `level` its largest sample.
+    /// Noise from a generator that sums three uniform draws; `level` is the largest sample.
     fn noise(law: Law, level: i32, dc: i32, seed: u64) -> impl Iterator<Item = Vec<u8>> {
         let mut state = seed;
         let mut draw = move || {
@@ -314,8 +318,8 @@ mod tests {
         assert!(pauses.hum > 0.85 && pauses.lag1 > 0.8, "{pauses:?}");
     }
 
-    /// Two seconds of normal noise around 100 with a deviation of 30 at 16 kHz, coded by spandsp: half of its power lies in the lower
-    /// band.
+    /// Two seconds of normal noise with mean 100 and deviation 30 at 16 kHz, encoded by spandsp: half of its
+    /// power is in the lower band.
     #[test]
     fn the_noise_of_wideband_speech_is_read_in_its_lower_band() {
         let octets = include_bytes!("../../../fixtures/noise.g722");
@@ -331,7 +335,8 @@ mod tests {
 
     #[test]
     fn what_went_through_the_other_law_is_told() {
-        // A-law has a level for each that mu-law has near zero: only louder noise shows it there.
+        // Near zero, A-law has a level for each level of mu-law: only louder noise shows the transcoding
+        // there.
         for (law, other, level) in [(Law::Mu, Law::A, 300), (Law::A, Law::Mu, 1900)] {
             for via in [law, other] {
                 let mut analysis = SilenceAnalysis::new(law);

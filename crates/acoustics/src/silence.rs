@@ -7,51 +7,54 @@ use crate::levels::{FULL_SCALE, LOUDEST, bin_of, papers_bin};
 use crate::pauses::{Pauses, select};
 use crate::{CodeHistogram, Coding};
 
-/// Histograms kept at once. The winning bins are nearly always among the fullest; the bound keeps a stream
-/// under analysis within its memory, and [`SilenceProfile::counted_packets`] says if it ever cost something.
+/// Limit of histograms held at once. The winning bins are nearly always among the fullest. The limit bounds
+/// the memory of a stream under analysis, and [`SilenceProfile::counted_packets`] shows any packets it cost.
 const MAX_HISTOGRAMS: usize = 6;
 
-/// Levels kept at once: a voice passes through all there are, a device's noise stays at a few.
+/// Limit of levels held at once: a voice passes through all levels, while a device's noise stays at a few.
 const MAX_BINS: usize = 11;
 
-/// Packets of one level that are all looked at closely, and of how many later ones one is: neighbours say much the same.
+/// Number of packets per level that are all examined closely, and sampling interval afterwards: neighbouring
+/// packets are much alike.
 const ALL: u16 = 160;
 const ONE_OF: u16 = 8;
 
-/// Packets of one level after which more of them say little: what they leave open is less than half of what calls of one device
-/// differ by.
+/// Packets of one level after which more add little: the remaining sampling error is less than half of the
+/// difference between calls of one device.
 const SETTLED: u32 = 300;
 
-/// Samples of a packet that are decoded at a time.
+/// Limit of samples decoded per packet.
 const BLOCK: usize = 512;
 
-/// Samples of one cycle of 50 Hz.
+/// Samples in one cycle of 50 Hz.
 const CYCLE: usize = 160;
 
-/// What the quietest part of a stream looks like, by the paper's bins.
+/// Profile of the quietest part of a stream, by the paper's bins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SilenceProfile {
-    /// How the samples are coded; profiles of different codings do not compare.
+    /// Coding of the samples; profiles of different codings are not comparable.
     pub coding: Coding,
     /// Packets in the silence bin.
     pub packets: u32,
     /// Mean energy of those packets, full scale = 1.
     pub energy: f64,
-    /// Mean of their means, full scale = 1.
+    /// Mean of the packet means, full scale = 1.
     pub dc_offset: f64,
-    /// Packets whose code words were counted: fewer than `packets` where there were many, or the bin came late.
+    /// Packets whose code words were counted: fewer than `packets` if there were many, or if the bin came
+    /// late.
     pub counted_packets: u32,
-    /// Code words and how often they occurred, in order of the code word.
+    /// Code words with their counts, in order of the code word.
     pub codes: Vec<(u8, u32)>,
-    /// Packets looked at, loud ones included.
+    /// Packets observed, including loud ones.
     pub observed_packets: u32,
 }
 
-/// Accumulates a stream's silence. One coding at a time: a stream that changes it starts anew.
+/// Accumulates a stream's silence. One analysis covers one coding: a stream that changes its coding starts a
+/// new one.
 #[derive(Clone, Debug)]
 pub struct SilenceAnalysis {
     coding: Coding,
-    /// Of G.722.
+    /// Decoder for G.722.
     decoder: Option<Box<LowerBand>>,
     observed: u32,
     bins: Vec<Bin>,
@@ -62,7 +65,7 @@ pub struct SilenceAnalysis {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Constants {
     pub(crate) packets: u32,
-    /// The word of the latest.
+    /// The code word of the latest such packet.
     pub(crate) code: u8,
 }
 
@@ -70,19 +73,19 @@ pub(crate) struct Constants {
 #[derive(Clone, Debug)]
 pub(crate) struct Bin {
     pub(crate) index: u8,
-    /// Of this level.
+    /// Packets at this level.
     pub(crate) packets: u16,
-    /// By the paper's rule: with those of levels beside it that had to leave.
+    /// Packets by the paper's rule, including those of dropped neighbour levels.
     papers: u16,
     counted: u16,
     energy: f64,
     mean: f64,
-    /// Of those that do not repeat one code word.
+    /// Statistics of the packets that do not repeat one code word.
     pub(crate) sound: Sound,
     pub(crate) codes: CodeHistogram,
 }
 
-/// What packets sound like: sums over packets of the means over each one's samples, its mean taken out. Full scale = 32768.
+/// Sums over packets of per-packet statistics around the packet mean. Full scale = 32768.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Sound {
     pub(crate) packets: u32,
@@ -91,9 +94,9 @@ pub(crate) struct Sound {
     /// Products with the next sample, and with the one after it.
     pub(crate) lag1: f32,
     pub(crate) lag2: f32,
-    /// Share of neighbours on different sides of the mean.
+    /// Share of neighbouring samples on different sides of the mean.
     pub(crate) crossings: f32,
-    /// Variance of a sine at 50 Hz.
+    /// Variance of the 50 Hz component.
     pub(crate) hum: f32,
 }
 
@@ -108,7 +111,7 @@ impl Sound {
         self.hum += other.hum;
     }
 
-    /// Of one packet.
+    /// Statistics of one packet.
     fn of(law: Law, codes: &[u8], mean: f64) -> Self {
         let linear = law.linear();
         let mut block = [0.0_f32; BLOCK];
@@ -133,27 +136,27 @@ impl Sound {
     }
 }
 
-/// Sum of products, in eight rows so that none waits for the other.
+/// Sum of products, in eight independent lanes so that no addition waits for another.
 fn product(a: &[f32], b: &[f32]) -> f32 {
     let mut rows = [0.0_f32; 8];
     let (a, b) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     for (a, b) in a.0.iter().zip(b.0) {
         for ((row, x), y) in rows.iter_mut().zip(a).zip(b) {
-            // Not mul_add: without the instruction, which may not be assumed, that is a call.
+            // Not mul_add: without the fused instruction, which cannot be assumed, it is a function call.
             *row += x * y;
         }
     }
-    // What is left over of either is fewer than eight of 160: not worth a loop of its own.
+    // The remainder is fewer than eight of 160 samples: not worth a loop of its own.
     rows.iter().sum()
 }
 
-/// A cycle of 50 Hz, cosine and sine.
+/// One cycle of 50 Hz: cosine and sine.
 static WAVE: LazyLock<([f32; CYCLE], [f32; CYCLE])> = LazyLock::new(|| {
     let angle = |i: usize| std::f32::consts::TAU * i as f32 / CYCLE as f32;
     (std::array::from_fn(|i| angle(i).cos()), std::array::from_fn(|i| angle(i).sin()))
 });
 
-/// The variance of what oscillates at 50 Hz in whole cycles; 0 if there is none.
+/// Variance of the 50 Hz component over whole cycles; 0 if there is no whole cycle.
 fn hum(samples: &[f32]) -> f32 {
     let (cosine, sine) = &*WAVE;
     let (cycles, _) = samples.as_chunks::<CYCLE>();
@@ -165,7 +168,7 @@ fn hum(samples: &[f32]) -> f32 {
 }
 
 impl SilenceAnalysis {
-    /// Nothing observed yet.
+    /// Starts an empty analysis.
     #[must_use]
     pub fn new(coding: impl Into<Coding>) -> Self {
         let coding = coding.into();
@@ -178,17 +181,17 @@ impl SilenceAnalysis {
         }
     }
 
-    /// How its samples are coded.
+    /// Coding of the samples.
     #[must_use]
     pub const fn coding(&self) -> Coding {
         self.coding
     }
 
-    /// Takes one packet's payload. Packets of comfort noise and telephone events must not come here.
+    /// Adds one packet's payload. The caller must leave out packets of comfort noise and telephone events.
     pub fn packet(&mut self, payload: &[u8]) {
         match &mut self.decoder {
             Some(decoder) => {
-                // Counted by code words too, so that one analysis serves all.
+                // G.722 samples are counted as code words too, so that one analysis serves all codings.
                 let codes: Vec<u8> =
                     payload.iter().map(|octet| Law::Mu.encode(decoder.sample(*octet))).collect();
                 self.coded(&codes);
@@ -201,7 +204,7 @@ impl SilenceAnalysis {
         let Some(first) = codes.first() else { return };
         self.observed += 1;
         let samples = codes.len() as f64;
-        // Muted and digitally silent senders repeat one word; that is cheap to see.
+        // Muted and digitally silent senders repeat one word, which is cheap to detect.
         if is_constant(codes) {
             let x = f64::from(self.coding.law().linear()[usize::from(*first)]) / 32768.0;
             let (law, n) = (self.coding.law(), codes.len() as u32);
@@ -225,7 +228,7 @@ impl SilenceAnalysis {
         }
     }
 
-    /// The paper's profile so far: of the bin that most packets fall into. None if no packet was quiet enough.
+    /// The paper's profile so far: that of the bin with the most packets. None if no packet was quiet enough.
     #[must_use]
     pub fn profile(&self) -> Option<SilenceProfile> {
         let mut packets = [0_u32; 21];
@@ -234,7 +237,7 @@ impl SilenceAnalysis {
                 *sum += u32::from(bin.papers);
             }
         }
-        // The fullest bin; of equals the quietest.
+        // The fullest bin; of equal ones the quietest.
         let fullest = (0_u8..21).rev().max_by_key(|i| packets.get(usize::from(*i)))?;
         let parts: Vec<&Bin> = self.bins.iter().filter(|b| papers_bin(b.index) == Some(fullest)).collect();
         let packets: u32 = parts.iter().map(|b| u32::from(b.papers)).sum();
@@ -254,27 +257,28 @@ impl SilenceAnalysis {
         })
     }
 
-    /// The device's own noise so far, by a better choice of packets than the paper's; none if there is too little.
+    /// The noise profile so far, with a better choice of packets than the paper's; none if there are too few
+    /// packets.
     #[must_use]
     pub fn pauses(&self) -> Option<Pauses> {
         select(self.coding, self.observed, &self.bins, self.constants)
     }
 
-    /// Whether the noise is known so well that [`Self::pauses`] is worth telling before the window is over.
+    /// True if [`Self::pauses`] is accurate enough to report before the window ends.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.constants.packets >= SETTLED
             || self.bins.iter().any(|b| b.sound.packets > 0 && u32::from(b.packets) >= SETTLED)
     }
 
-    /// Octets of memory behind it.
+    /// Heap memory in octets.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         self.bins.capacity() * size_of::<Bin>()
             + self.bins.iter().map(|b| b.codes.heap_bytes()).sum::<usize>()
     }
 
-    /// Counts a packet in its bin and answers that; none if it is too loud.
+    /// Counts a packet in its bin and returns the bin; none if the packet is too loud.
     fn bin(&mut self, energy: f64, mean: f64) -> Option<&mut Bin> {
         let index = bin_of(energy)?;
         let at = match self.bins.iter().position(|b| b.index == index) {
@@ -299,8 +303,8 @@ impl SilenceAnalysis {
         Some(bin)
     }
 
-    /// Gives up the level with the fewest packets, of equals the loudest, for a new one. By the paper's rule its packets still count,
-    /// with a neighbour.
+    /// Drops the level with the fewest packets, of equal ones the loudest, to make room for a new one. By the
+    /// paper's rule its packets still count, in a neighbour level.
     fn drop_emptiest(&mut self, new: u8) {
         let others = self.bins.iter().enumerate().filter(|(_, b)| b.index != new);
         let emptiest = others.min_by_key(|(_, b)| (b.packets, std::cmp::Reverse(b.index)));
@@ -316,7 +320,7 @@ impl SilenceAnalysis {
         }
     }
 
-    /// Gives up the histogram of the emptiest other bin if this bin needs one and all are taken.
+    /// Drops the histogram of the emptiest bin if this bin needs one and the limit is reached.
     fn make_room_for_histogram(&mut self, at: usize) {
         let has_histogram = |b: &Bin| b.counted > 0;
         if self.bins.get(at).is_some_and(has_histogram)
@@ -350,7 +354,7 @@ impl Bin {
         }
     }
 
-    /// Whether its latest packet is one of those that are looked at closely.
+    /// True if the latest packet of the bin is one of those examined closely.
     const fn is_looked_at(&self) -> bool {
         self.packets <= ALL || self.packets.is_multiple_of(ONE_OF)
     }
@@ -366,8 +370,8 @@ fn is_constant(codes: &[u8]) -> bool {
     codes.len() > 1 && codes[1..] == codes[..codes.len() - 1]
 }
 
-/// Sum of squares and sum of the samples; none as soon as the packet is too loud to be silence, which speech
-/// shows within its first few samples.
+/// Sum of squares and sum of the samples; none once the packet is too loud to be silence. Speech exceeds the
+/// limit within its first few samples.
 fn moments_if_quiet(law: Law, codes: &[u8]) -> Option<(u64, i64)> {
     let limit = (LOUDEST * codes.len() as f64 * FULL_SCALE) as u64;
     let linear = law.linear();

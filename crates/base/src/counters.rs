@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Named counters that only add; iterated in name order, so that output is the same in every run.
+/// Named counters that only increase; iterated in name order, so that the output is the same in every run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters(BTreeMap<(&'static str, Cow<'static, str>), u64>);
 
@@ -20,7 +20,7 @@ impl Counters {
         }
     }
 
-    /// What has been added since `earlier` was copied from this.
+    /// Increments since `earlier`, which is a former copy of these counters.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut delta = Self::default();
@@ -31,7 +31,7 @@ impl Counters {
         delta
     }
 
-    /// One counter.
+    /// The value of one counter.
     #[must_use]
     pub fn get(&self, kind: &str, name: &str) -> u64 {
         self.0.iter().find(|((k, n), _)| *k == kind && *n == name).map_or(0, |(_, count)| *count)

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Text with its percent escapes undone, once (RFC 3986 section 2.1, RFC 3261 section 19.1.4): `%2B49` is `+49`. An escape
-/// that is none, as in `100%`, stays.
+/// Decodes percent escapes once (RFC 3986 section 2.1, RFC 3261 section 19.1.4): `%2B49` becomes `+49`. An
+/// invalid escape, as in `100%`, is kept.
 #[must_use]
 pub fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'%') {

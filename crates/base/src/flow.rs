@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address and port. IPv4 is held in its IPv4-mapped form, so that one key type serves both families.
+/// An address and port. IPv4 is stored in its IPv4-mapped form, so that one key type serves both families.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Endpoint {
     ip: [u8; 16],
@@ -32,13 +32,13 @@ impl Endpoint {
         Self { ip: octets, port }
     }
 
-    /// The address, IPv4 where it is one.
+    /// The address; IPv4 in its own form.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         Ipv6Addr::from(self.ip).to_canonical()
     }
 
-    /// Whether it is an IPv4 address.
+    /// True for an IPv4 address.
     #[must_use]
     pub const fn is_v4(self) -> bool {
         matches!(self.ip, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..])
@@ -86,17 +86,17 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// Where a packet came from and where it went.
+/// Source and destination of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FlowKey {
-    /// The sender.
+    /// The source.
     pub src: Endpoint,
-    /// The receiver.
+    /// The destination.
     pub dst: Endpoint,
 }
 
 impl FlowKey {
-    /// The way back.
+    /// The flow of the opposite direction.
     #[must_use]
     pub const fn reversed(self) -> Self {
         Self { src: self.dst, dst: self.src }
@@ -109,8 +109,8 @@ impl fmt::Debug for FlowKey {
     }
 }
 
-/// A [`FlowKey`] as tables keep it, which hold very many: 16 octets between two IPv4 endpoints, and a box
-/// between others.
+/// A compact [`FlowKey`] for tables with very many entries: 16 octets for two IPv4 endpoints, a box
+/// otherwise.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PackedFlow(Packed);
 
@@ -132,7 +132,7 @@ impl From<FlowKey> for PackedFlow {
 }
 
 impl PackedFlow {
-    /// Whether this is that flow: asked for every packet, so nothing is unpacked.
+    /// True if this is the given flow. Called for every packet, so nothing is unpacked.
     #[must_use]
     #[inline]
     pub fn is(&self, flow: &FlowKey) -> bool {
@@ -165,14 +165,14 @@ impl fmt::Debug for PackedFlow {
     }
 }
 
-/// What carried a SIP message.
+/// The transport of a SIP message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Transport {
-    /// One datagram, one message.
+    /// One message per datagram.
     Udp,
-    /// Framed out of a reassembled stream.
+    /// Messages framed from a reassembled stream.
     Tcp,
-    /// A WebSocket's message (RFC 7118).
+    /// WebSocket messages (RFC 7118).
     WebSocket,
 }
 

@@ -4,11 +4,11 @@ use siphasher::sip::SipHasher13;
 
 use crate::{Endpoint, FlowKey};
 
-/// The installation's key for every hash of something an attacker may choose.
+/// The installation's key for every hash of data that an attacker can choose.
 ///
-/// `SipHash` is used rather than the standard library's hasher because results that reach the database
-/// (row identities) or decide an eviction (which virtual shard owns a call) must be the same in every run
-/// and with every compiler, and must still be unpredictable to whoever sends the traffic.
+/// `SipHash` replaces the standard library's hasher for two reasons. Some results reach the database (row
+/// identities) or decide an eviction (the virtual shard of a call): these must be equal in every run and with
+/// every compiler. All results must be unpredictable to the sender of the traffic.
 #[derive(Clone, Copy)]
 pub struct HashKey {
     k0: u64,
@@ -16,7 +16,7 @@ pub struct HashKey {
 }
 
 impl HashKey {
-    /// Octets that are gathered before they are hashed.
+    /// Size of the buffer that collects parts before they are hashed.
     const SHORT: usize = 192;
 
     /// From sixteen bytes of key material.
@@ -27,11 +27,12 @@ impl HashKey {
         Self { k0: word(low), k1: word(high) }
     }
 
-    /// Hash of several byte strings; the length of each is hashed too, so that moving a boundary shows.
+    /// Hash of several byte strings. The length of each is hashed too, so that the boundaries between parts
+    /// matter.
     #[must_use]
     pub fn parts(&self, parts: &[&[u8]]) -> u64 {
         let hasher = SipHasher13::new_with_keys(self.k0, self.k1);
-        // What is hashed is nearly always short. In one piece it costs half of what it costs in parts.
+        // The input is nearly always short, and one hash call costs half as much as one per part.
         let mut whole = [0; Self::SHORT];
         let mut len = 0;
         for part in parts {
@@ -45,7 +46,7 @@ impl HashKey {
         hasher.hash(whole.get(..len).unwrap_or_default())
     }
 
-    /// Like [`Self::parts`] with 128 bits, in one pass: enough to stand for the parts themselves.
+    /// Like [`Self::parts`] with 128 bits, in one pass: enough to replace the parts as a key.
     #[must_use]
     pub fn wide_parts(&self, parts: &[&[u8]]) -> (u64, u64) {
         let mut hasher = siphasher::sip128::SipHasher13::new_with_keys(self.k0, self.k1);
@@ -57,17 +58,18 @@ impl HashKey {
         (wide.h1, wide.h2)
     }
 
-    /// A row identity: the same hash as a positive number, which SQLite keeps as its integer key.
+    /// A row identity: the same hash as a positive number, the form of SQLite's integer key.
     #[must_use]
     pub fn identity(&self, parts: &[&[u8]]) -> i64 {
         (self.parts(parts) >> 1).cast_signed()
     }
 
-    /// Hash of an endpoint pair that is the same in both directions, and the same for RTP and the RTCP on
-    /// the next port (RFC 3550 section 11), so that one owner sees all of a call leg's media.
+    /// Hash of an endpoint pair, equal for both directions, and equal for RTP and the RTCP on the next port
+    /// (RFC 3550 section 11). One worker therefore receives all media of a call leg.
     #[must_use]
     pub fn media_pair(&self, flow: FlowKey) -> u64 {
-        // Each end is folded with the key before the two are ordered: an unkeyed fold could be made to collide.
+        // Each endpoint is mixed with the key before both are ordered: an unkeyed mix could be made to
+        // collide.
         let end = |e: Endpoint| {
             let address = u128::from_be_bytes(e.octets());
             let high = (address >> 64) as u64 ^ self.k0;
@@ -82,13 +84,13 @@ impl HashKey {
         hasher.finish()
     }
 
-    /// A key for another purpose, derived from this one.
+    /// Derives a key for another purpose.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
         Self { k0: self.parts(&[purpose.as_bytes(), b"0"]), k1: self.parts(&[purpose.as_bytes(), b"1"]) }
     }
 
-    /// A fast hasher for message contents, keyed by this key. Its values stay in memory.
+    /// A fast hasher for message contents, derived from this key. Its values are not stored.
     #[must_use]
     pub fn content_hasher(&self) -> ContentHasher {
         ContentHasher(foldhash::quality::FixedState::with_seed(self.k0 ^ self.k1.rotate_left(17)))
@@ -104,7 +106,7 @@ fn hash_long(mut hasher: SipHasher13, parts: &[&[u8]]) -> u64 {
     hasher.finish()
 }
 
-/// Hashes whole messages at memory speed, to recognise a datagram that was seen before.
+/// Hashes whole messages at memory speed, to recognise duplicate datagrams.
 #[derive(Clone)]
 pub struct ContentHasher(foldhash::quality::FixedState);
 

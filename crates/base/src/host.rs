@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
-/// The address that a host is written as, if it is one: with or without the brackets of IPv6, and without the zone that an address
-/// of a single link may name (RFC 4007 section 11, RFC 6874).
+/// Parses a host that is an IP address, with or without the brackets of IPv6. The zone of a link-local
+/// address is ignored (RFC 4007 section 11, RFC 6874).
 #[must_use]
 pub fn host_address(host: &str) -> Option<IpAddr> {
     let bare = host.strip_prefix('[').map_or(host, |inner| inner.strip_suffix(']').unwrap_or(inner));

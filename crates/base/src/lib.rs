@@ -1,6 +1,7 @@
-//! The words every other crate of Bellwether speaks: time, flows, losses, bounded tables, and what is shown of a text.
+//! Types shared by all crates of Bellwether: time, flows, losses, bounded tables, and harmless display of
+//! foreign text.
 //!
-//! Nothing here does I/O, reads a clock or knows a protocol.
+//! This crate must never do I/O, read a clock or know a protocol.
 
 mod counters;
 mod escape;

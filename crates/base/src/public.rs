@@ -1,6 +1,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Whether an address means the same to everybody who writes it. Private ones stand behind many a NAT at once.
+/// True if the address is globally unique. A private address is in use behind many NATs at once.
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -23,7 +23,7 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Addresses behind a carrier's own NAT (RFC 6598).
+/// Addresses of carrier-grade NAT (RFC 6598).
 fn is_shared(address: Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     a == 100 && (64..128).contains(&b)

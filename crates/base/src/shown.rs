@@ -1,22 +1,24 @@
-//! What is shown of a text that traffic controls: the one place that decides it, for tables, logs, alerts and files.
+//! Harmless display of text that traffic controls: the one module that tables, logs, alerts and files rely
+//! on.
 //!
-//! A stranger writes Call-IDs, agents, hosts and header names. Shown as they are, some of them move the cursor, turn the direction of
-//! writing, hide behind each other or begin a line that looks like ours. So a text leaves the program as a [`Shown`] only.
+//! Senders choose Call-IDs, user agents, hosts and header names. Some characters move the cursor, change
+//! the writing direction, hide other characters, or start a line that looks like program output. Text
+//! therefore leaves the program only as a [`Shown`].
 
 use std::fmt;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 use unicode_width::UnicodeWidthChar;
 
-/// Marks that may stand on one letter. Vietnamese has two, vocalised Hebrew and Arabic three; a flood has hundreds and
-/// paints over the lines above and below.
+/// Limit of combining marks on one letter. Vietnamese has two, vocalised Hebrew and Arabic three; an attack
+/// has hundreds, which overwrite the lines above and below.
 const MAX_MARKS: u8 = 4;
 
-/// What stands for the part that was cut off.
+/// Replaces the part that was cut off.
 const ELLIPSIS: char = '…';
 
-/// Whether a character may be shown as it is. Not so: controls, formats (directions, joiners, tags), separators of lines, spaces
-/// other than the common one, what is invisible by design, private and unassigned characters.
+/// True if a character may be displayed unchanged. Returns false for controls, formats (directions, joiners,
+/// tags), line separators, spaces other than U+0020, invisible characters, and private or unassigned ones.
 #[must_use]
 pub fn is_plain(c: char) -> bool {
     if c.is_ascii() {
@@ -35,8 +37,8 @@ pub fn is_plain(c: char) -> bool {
     }
 }
 
-/// Letters and marks that nothing is drawn for (`Default_Ignorable_Code_Point` of Unicode, but for those that the categories
-/// above hold), and the blank of Braille.
+/// Letters and marks without a glyph: Unicode's `Default_Ignorable_Code_Point` beyond the categories above,
+/// and the Braille blank.
 const fn is_ignorable(c: char) -> bool {
     matches!(
         c,
@@ -60,17 +62,17 @@ fn is_mark(c: char) -> bool {
         )
 }
 
-/// One character of a text, as it is shown.
+/// One character of a text in its displayed form.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Piece {
-    /// Itself, or the picture of a control character (U+2400 to U+2421).
+    /// The character itself, or the symbol of a control character (U+2400 to U+2421).
     Char(char),
-    /// Its number, as in `\u{202e}`.
+    /// The code point number, as in `\u{202e}`.
     Number(char),
 }
 
 impl Piece {
-    /// The characters that are shown.
+    /// The displayed characters.
     pub fn chars(self) -> impl Iterator<Item = char> {
         let (own, number) = match self {
             Self::Char(c) => (Some(c), None),
@@ -79,7 +81,7 @@ impl Piece {
         own.into_iter().chain(number.into_iter().flatten())
     }
 
-    /// Columns of a terminal that it takes.
+    /// Terminal columns.
     #[must_use]
     pub fn width(self) -> usize {
         match self {
@@ -89,18 +91,19 @@ impl Piece {
     }
 }
 
-/// The characters of a text as they are shown.
+/// Iterator over the displayed characters of a text.
 pub struct Pieces<'a> {
     text: std::str::Chars<'a>,
     marks: Marks,
 }
 
-/// Marks that the present letter may still bear; none before the first letter, as they would change what stands before the text.
+/// Combining marks that the current letter may still have. Zero before the first letter, because a mark there
+/// would modify the text before.
 #[derive(Default)]
 struct Marks(u8);
 
 impl Marks {
-    /// Whether the next character may stand where it does.
+    /// True if the next character is allowed at its position.
     fn allow(&mut self, c: char) -> bool {
         if !is_mark(c) {
             self.0 = MAX_MARKS;
@@ -113,7 +116,7 @@ impl Marks {
 }
 
 impl<'a> Pieces<'a> {
-    /// Of a text.
+    /// The pieces of a text.
     #[must_use]
     pub fn of(text: &'a str) -> Self {
         Self { text: text.chars(), marks: Marks::default() }
@@ -137,14 +140,15 @@ impl Iterator for Pieces<'_> {
     }
 }
 
-/// A text that may be shown to a person: whoever chose it, it does nothing to a terminal, a log or a table.
+/// A text that is safe to display: it cannot affect a terminal, a log or a table, whatever its source.
 ///
-/// It is made from foreign text by cleaning it, from our own words as they are, and from other such texts. What prints takes nothing else.
+/// It is made from foreign text by cleaning, from literals of the program unchanged, and from other safe
+/// texts. Output functions accept no other type.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Shown(String);
 
 impl Shown {
-    /// One line, however long.
+    /// One line of any length.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let mut shown = Self::default();
@@ -152,7 +156,7 @@ impl Shown {
         shown
     }
 
-    /// As much of the beginning as fits into so many columns of a terminal; a cut is shown.
+    /// The start of the text, limited to a number of terminal columns; an ellipsis marks a cut.
     #[must_use]
     pub fn within(text: &str, columns: usize) -> Self {
         let mut out = String::new();
@@ -172,7 +176,7 @@ impl Shown {
         Self(out)
     }
 
-    /// As much of the end as fits, for names of files.
+    /// The end of the text, limited to a number of terminal columns, for file names.
     #[must_use]
     pub fn ending_within(text: &str, columns: usize) -> Self {
         let pieces: Vec<Piece> = Pieces::of(text).collect();
@@ -188,13 +192,13 @@ impl Shown {
         });
         let first = pieces.len() - kept.count();
         let mut out = String::from(ELLIPSIS);
-        // A mark that has lost its letter would stand on the sign of the cut.
+        // A mark that lost its letter would combine with the ellipsis.
         let rest = pieces.get(first..).unwrap_or_default().iter();
         out.extend(rest.skip_while(|p| matches!(p, Piece::Char(c) if is_mark(*c))).flat_map(|p| p.chars()));
         Self(out)
     }
 
-    /// Several lines, parted by line feeds: for pictures and tables that are laid out already, and for messages in several lines.
+    /// Several lines, separated by line feeds: for charts, tables and multi-line messages.
     #[must_use]
     pub fn lines(text: &str) -> Self {
         let mut shown = Self::default();
@@ -207,9 +211,11 @@ impl Shown {
         shown
     }
 
-    /// A document in JSON: the same values, with each character that must not be shown written by its number, `\u202e` (RFC 8259 section 7).
+    /// A JSON document with the same values, in which every unsafe character is escaped as `\u202e` (RFC 8259
+    /// section 7).
     ///
-    /// It has to be JSON: outside of its strings there are then only ASCII characters and line ends, which stay.
+    /// The input must be JSON: outside its strings there are then only ASCII characters and line ends, which
+    /// stay.
     #[must_use]
     pub fn json(document: &str) -> Self {
         let mut out = String::with_capacity(document.len());
@@ -228,8 +234,8 @@ impl Shown {
         Self(out)
     }
 
-    /// A field of CSV (RFC 4180) that holds text: one that a spreadsheet would compute gets an apostrophe before it, so that it is taken
-    /// for the text that it is.
+    /// A CSV field (RFC 4180) that holds text. An apostrophe precedes text that a spreadsheet would evaluate
+    /// as a formula.
     #[must_use]
     pub fn csv_text(text: &str) -> Self {
         let mut shown = Self::default();
@@ -243,7 +249,7 @@ impl Shown {
         shown
     }
 
-    /// Text of an XML document.
+    /// Text content of an XML document.
     #[must_use]
     pub fn xml_text(text: &str) -> Self {
         let shown = Self::of(text).0.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
@@ -255,24 +261,24 @@ impl Shown {
         Pieces::of(text).for_each(|piece| self.0.extend(piece.chars()));
     }
 
-    /// Appends our own words: they stand in the program, so that no traffic can be among them.
+    /// Appends literals of the program, which cannot contain traffic.
     pub fn own(&mut self, words: &'static str) {
         self.0.push_str(words);
     }
 
-    /// Appends what may be shown already.
+    /// Appends a text that is safe already.
     pub fn push(&mut self, other: &Self) {
         self.0.push_str(&other.0);
     }
 
-    /// Appends spaces up to a width.
+    /// Appends spaces up to a width in columns.
     pub fn pad(&mut self, columns: usize) {
         for _ in self.width()..columns {
             self.0.push(' ');
         }
     }
 
-    /// Columns of a terminal that it takes, if it is one line.
+    /// Terminal columns of a one-line text.
     #[must_use]
     pub fn width(&self) -> usize {
         self.0.chars().map(|c| c.width().unwrap_or(0)).sum()
@@ -309,7 +315,8 @@ impl From<String> for Shown {
     }
 }
 
-/// Whether a spreadsheet might take a cell for a formula: by its first character behind spaces, controls, quotation marks and what is not seen.
+/// True if a spreadsheet might evaluate a cell as a formula. The decision uses the first character after
+/// spaces, controls, quotation marks and invisible characters.
 fn is_computed(text: &str) -> bool {
     let is_skipped = |c: &char| {
         c.is_whitespace()
@@ -343,7 +350,7 @@ mod tests {
 
     use super::*;
 
-    /// Text as an attacker would mix it: anything, and more of what is dangerous.
+    /// Random text with an excess of dangerous characters, as an attacker would mix it.
     fn hostile() -> impl Strategy<Value = String> {
         let dangerous = prop::sample::select(vec![
             '\0',
@@ -396,7 +403,7 @@ mod tests {
             .prop_map(|chars| chars.into_iter().collect())
     }
 
-    /// The longest row of marks, and whether one stands at the beginning.
+    /// The longest run of marks, and whether the text starts with one.
     fn marks(text: &str) -> (usize, bool) {
         let mut longest = 0;
         let mut row = 0;

@@ -6,7 +6,8 @@ use crate::Timestamp;
 
 const NIL: u32 = u32::MAX;
 
-/// A handle to an occupied slot; valid until that slot is removed or evicted. The default is a slot that there is not.
+/// A handle to an occupied slot, valid until the entry is removed or evicted. The default is a handle to no
+/// slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SlotId(u32);
 
@@ -16,23 +17,23 @@ impl Default for SlotId {
     }
 }
 
-/// What left a full table to make room.
+/// The entry that was evicted from a full table.
 #[derive(Debug)]
 pub struct Evicted<K, V> {
-    /// The key that left.
+    /// The evicted key.
     pub key: K,
-    /// Its value.
+    /// The evicted value.
     pub value: V,
 }
 
-/// A hash table with a hard capacity, fixed at birth, whose entries stand in `CLASSES` queues ordered by
-/// when they were last touched.
+/// A hash table with a fixed capacity, whose entries stand in `CLASSES` queues ordered by their last touch.
 ///
-/// The queues serve two ends. A uniform time-out per class expires from the front in O(1), without a timer
-/// per entry. And a full table evicts the oldest entry of the lowest class that has one, in O(1): put what a
-/// flood can make for free into class 0 and it cannot push out what took a real call to make.
+/// The queues serve two purposes. A uniform timeout per class expires entries from the front in O(1), without
+/// a timer per entry. A full table evicts the oldest entry of the lowest non-empty class in O(1). Entries
+/// that a flood can create for free belong in class 0, so that they cannot evict entries that took a real
+/// call to create.
 ///
-/// The caller gives the hash (keyed, see [`crate::HashKey`]), because it often has it already.
+/// The caller provides the hash (keyed, see [`crate::HashKey`]), because it often has the hash already.
 pub struct LruTable<K, V, const CLASSES: usize> {
     index: HashTable<Place>,
     slots: Slab<K, V>,
@@ -42,11 +43,11 @@ pub struct LruTable<K, V, const CLASSES: usize> {
     evicted: u64,
 }
 
-/// Where an entry stands.
+/// Index entry of a table entry.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Part of the key's hash: enough to place it among fewer than 2^32. With it an index grows without a look at the slots, and a probe
-    /// looks at that of the entry alone.
+    /// Part of the key's hash, enough to index fewer than 2^32 entries. With it the index grows without
+    /// access to the slots, and a probe accesses only the slot of the entry.
     hash: u32,
     slot: u32,
 }
@@ -59,24 +60,24 @@ struct Slot<K, V> {
     prev: u32,
     next: u32,
     class: u8,
-    /// Whether it was used since it came to its place in the queue: see [`LruTable::mark_used`].
+    /// True if the entry was used since it was queued: see [`LruTable::mark_used`].
     is_used: bool,
 }
 
-/// Entries that [`LruTable::gather`] looks for at once.
+/// Number of entries that [`LruTable::gather`] looks up at once.
 pub const GATHERED: usize = 32;
 
-/// Entries in a row that are spared in one eviction because they were used.
+/// Limit of used entries that one eviction spares in a row.
 const MAX_SPARED: usize = 32;
 
-/// A hash as the index wants it, which looks at both ends of it.
+/// Copies the hash into both halves, because the index uses both ends of it.
 const fn spread(hash: u32) -> u64 {
     (hash as u64) << 32 | hash as u64
 }
 
-/// Slots in chunks that never move: a vector would hold twice its entries while it grows, and every table of
-/// every shard grows at once when a busy hour begins. Each chunk is twice as large as the one before: what leads
-/// to them is in the processor's cache, and of the last one only what is used takes memory.
+/// Slots in chunks that never move. A vector would hold twice its entries while it grows, and every table of
+/// every shard grows at once when a busy hour begins. Each chunk is twice as large as the previous one, so
+/// the chunk directory stays in the processor's cache. Only the used part of the last chunk takes memory.
 struct Slab<K, V> {
     chunks: Vec<Vec<Slot<K, V>>>,
     len: u32,
@@ -90,7 +91,7 @@ impl<K, V> Slab<K, V> {
         Self { chunks: Vec::new(), len: 0 }
     }
 
-    /// The chunk of a slot, and its place there.
+    /// Chunk and position of a slot.
     const fn place(id: u32) -> (usize, usize) {
         let chunk = (id / Self::FIRST + 1).ilog2();
         (chunk as usize, (id - Self::FIRST * ((1 << chunk) - 1)) as usize)
@@ -106,7 +107,7 @@ impl<K, V> Slab<K, V> {
         self.chunks.get_mut(chunk)?.get_mut(at)
     }
 
-    /// Adds a slot, of `most` in all.
+    /// Adds a slot; `most` is the capacity of the table.
     fn push(&mut self, slot: Slot<K, V>, most: usize) -> u32 {
         let (chunk, at) = Self::place(self.len);
         if at == 0 {
@@ -145,8 +146,7 @@ struct Queue {
 }
 
 impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
-    /// An empty table that never holds more than `capacity` entries (at least one). Memory is taken as
-    /// entries arrive.
+    /// An empty table for at most `capacity` entries (at least one). Memory is allocated as entries arrive.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self {
@@ -165,13 +165,13 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         self.index.len()
     }
 
-    /// Whether there is no entry.
+    /// True if the table is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
 
-    /// How many entries were evicted to make room since the table was made.
+    /// Number of entries evicted since the table was created.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted
@@ -183,7 +183,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         self.find_by(hash, |k| k == key)
     }
 
-    /// The slot whose key satisfies `is_key`, among those with this hash: for lookups by borrowed data.
+    /// The slot with this hash whose key satisfies `is_key`: for lookups by borrowed data.
     #[must_use]
     #[inline]
     pub fn find_by(&self, hash: u64, is_key: impl Fn(&K) -> bool) -> Option<SlotId> {
@@ -192,8 +192,8 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
             let entry = self.slots.get(slot).and_then(|s| s.entry.as_ref());
             entry.is_some_and(|(key, _)| is_key(key))
         };
-        // Equal hashes of different keys are rare, so the first equal hash is nearly always it, and the probe that
-        // looks at nothing else is short enough to be inlined.
+        // Different keys with equal hashes are rare, so the first equal hash is nearly always the right one.
+        // A probe without further checks is short enough to be inlined.
         let first = self.index.find(spread(hash), |place| place.hash == hash)?.slot;
         if is_it(first) {
             return Some(SlotId(first));
@@ -207,11 +207,12 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         found.map(|place| SlotId(place.slot))
     }
 
-    /// The values of the first [`GATHERED`] hashes; of a key with another's hash it may be the other's.
+    /// The values of the first [`GATHERED`] hashes. If another key has the same hash, the value may be that
+    /// key's.
     ///
-    /// To look for an entry is to wait for one place in memory behind the other: each tells where the next one is. The processor waits for the
-    /// places of different entries all at once if there is hardly anything in between. So whoever knows what comes next gathers it, reads of it
-    /// what lies apart, and has it near when it comes.
+    /// A lookup is a chain of dependent memory loads: index, slot, value. The processor overlaps the loads of
+    /// different entries if few instructions stand between them. A caller that knows the next keys gathers
+    /// them in advance and touches the data that it will need, which is then in the cache.
     #[must_use]
     pub fn gather(&self, hashes: &[u64]) -> [Option<&V>; GATHERED] {
         let mut places = [NIL; GATHERED];
@@ -223,7 +224,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         places.map(|slot| self.in_slot(slot).map(|(_, value)| value))
     }
 
-    /// The same of slots, of which the first step is known.
+    /// Like [`Self::gather`], for known slots.
     #[must_use]
     pub fn gather_slots(&self, slots: &[SlotId]) -> [Option<&V>; GATHERED] {
         std::array::from_fn(|at| self.in_slot(slots.get(at)?.0).map(|(_, value)| value))
@@ -239,7 +240,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         self.in_slot(id.0).map(|(k, v)| (k, v))
     }
 
-    /// The value in a slot, to change.
+    /// The value in a slot, mutable.
     pub fn get_mut(&mut self, id: SlotId) -> Option<(&K, &mut V)> {
         self.slots.get_mut(id.0)?.entry.as_mut().map(|(k, v)| (&*k, v))
     }
@@ -256,14 +257,14 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         self.queues.get(class).map_or(0, |queue| queue.len as usize)
     }
 
-    /// When a slot was last touched.
+    /// Time of the last touch of a slot.
     #[must_use]
     pub fn touched(&self, id: SlotId) -> Option<Timestamp> {
         self.slots.get(id.0).map(|slot| slot.touched)
     }
 
-    /// Adds an entry to the back of `class`. If the table is full, the oldest entry of the lowest non-empty
-    /// class leaves first and is handed back. `key` must not be in the table.
+    /// Adds an entry to the back of `class`. A full table first evicts the oldest entry of the lowest
+    /// non-empty class and returns it. `key` must not be in the table.
     pub fn insert(
         &mut self,
         hash: u64,
@@ -296,7 +297,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (SlotId(id), evicted)
     }
 
-    /// Marks a slot as used now and moves it to the back of `class`. Times must not run backwards.
+    /// Marks a slot as touched at `now` and moves it to the back of `class`. Times must not run backwards.
     pub fn touch(&mut self, id: SlotId, class: usize, now: Timestamp) {
         if self.slots.get(id.0).is_none_or(|slot| slot.entry.is_none()) {
             return;
@@ -309,30 +310,31 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         }
     }
 
-    /// Spares a slot the next time that it would be evicted. A touch that writes to nothing but the slot: where entries stand all over
-    /// the memory, moving one in its queue costs two more of them. The queue is then in the order of arrival, with a second chance for
-    /// what was used (Corbato 1968), and does for eviction, not for time-outs.
+    /// Protects an entry from its next eviction. Unlike [`Self::touch`] this writes only to the slot itself;
+    /// moving an entry in its queue writes to two more slots, which lie anywhere in memory. The queue is then
+    /// in order of arrival, with a second chance for used entries (Corbato 1968). This order is suitable for
+    /// eviction, not for timeouts.
     pub fn mark_used(&mut self, id: SlotId) {
         if let Some(slot) = self.slots.get_mut(id.0) {
             slot.is_used = true;
         }
     }
 
-    /// Takes an entry out.
+    /// Removes an entry and returns it.
     pub fn remove(&mut self, id: SlotId) -> Option<(K, V)> {
         let entry = self.slots.get_mut(id.0)?.entry.take()?;
         self.vacate(id);
         Some(entry)
     }
 
-    /// Takes an entry out that nobody wants any more: without moving it, which is worth it where entries are large.
+    /// Removes an entry without returning it. This avoids a move, which pays off for large entries.
     pub fn discard(&mut self, id: SlotId) {
         let Some(slot) = self.slots.get_mut(id.0).filter(|slot| slot.entry.is_some()) else { return };
         slot.entry = None;
         self.vacate(id);
     }
 
-    /// A slot is empty, and free for another entry.
+    /// Frees the slot of a removed entry.
     fn vacate(&mut self, id: SlotId) {
         let hash = self.slots[id.0].hash;
         if let Ok(found) = self.index.find_entry(spread(hash), |place| place.slot == id.0) {
@@ -343,7 +345,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         self.free = id.0;
     }
 
-    /// The slot at the front of `class` if it was last touched before `limit`, and when it was.
+    /// The slot at the front of `class` if its last touch was before `limit`, with the time of that touch.
     #[must_use]
     pub fn oldest_before(&self, class: usize, limit: Timestamp) -> Option<(SlotId, Timestamp)> {
         let head = self.queues.get(class)?.head;
@@ -358,7 +360,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (head != NIL).then_some(SlotId(head))
     }
 
-    /// When the slot at the front of `class` was last touched.
+    /// Time of the last touch of the slot at the front of `class`.
     #[must_use]
     pub fn oldest_touched(&self, class: usize) -> Option<Timestamp> {
         self.touched(self.oldest(class)?)
@@ -371,7 +373,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         (next != NIL).then_some(SlotId(next))
     }
 
-    /// Shows every value, from the lowest class and the oldest on.
+    /// Visits every value, from the lowest class and the oldest entry on.
     pub fn for_each(&self, mut show: impl FnMut(&K, &V)) {
         for class in 0..CLASSES {
             let mut next = self.oldest(class);
@@ -384,7 +386,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
         }
     }
 
-    /// Changes every value, from the lowest class and the oldest on.
+    /// Visits every value for modification, from the lowest class and the oldest entry on.
     pub fn for_each_mut(&mut self, mut change: impl FnMut(&K, &mut V)) {
         for class in 0..CLASSES {
             let mut next = self.oldest(class);
@@ -448,7 +450,7 @@ impl<K: Eq, V, const CLASSES: usize> LruTable<K, V, CLASSES> {
     }
 }
 
-/// Keys that are their own hashes.
+/// Tables whose keys are hashes already.
 impl<V, const CLASSES: usize> LruTable<u64, V, CLASSES> {
     /// The slot of a key.
     #[must_use]
@@ -462,25 +464,25 @@ impl<V, const CLASSES: usize> LruTable<u64, V, CLASSES> {
         self.in_slot(self.slot(key)?.0).map(|(_, value)| value)
     }
 
-    /// The value of a key, to change.
+    /// The value of a key, mutable.
     pub fn value_mut(&mut self, key: u64) -> Option<&mut V> {
         let slot = self.slot(key)?;
         self.get_mut(slot).map(|(_, value)| value)
     }
 
-    /// The slot of a key that stood in a slot when it was last seen: it is only looked for where it does not stand there any more.
+    /// The slot of a key that was last seen in `last`. The key is looked up only if it is not there any more.
     #[must_use]
     pub fn slot_from(&self, last: SlotId, key: u64) -> Option<SlotId> {
         if self.in_slot(last.0).is_some_and(|(there, _)| *there == key) { Some(last) } else { self.slot(key) }
     }
 
-    /// The value of a key that stood in a slot when it was last seen.
+    /// The value of a key that was last seen in slot `last`.
     #[must_use]
     pub fn value_from(&self, last: SlotId, key: u64) -> Option<&V> {
         self.in_slot(self.slot_from(last, key)?.0).map(|(_, value)| value)
     }
 
-    /// The value of a key that stood in a slot when it was last seen, to change.
+    /// The value of a key that was last seen in slot `last`, mutable.
     pub fn value_from_mut(&mut self, last: SlotId, key: u64) -> Option<&mut V> {
         let slot = self.slot_from(last, key)?;
         self.get_mut(slot).map(|(_, value)| value)
@@ -488,7 +490,7 @@ impl<V, const CLASSES: usize> LruTable<u64, V, CLASSES> {
 }
 
 impl<K: Eq, V: Default, const CLASSES: usize> LruTable<K, V, CLASSES> {
-    /// The slot of `key`, made with a default value in class 0 if it is not there.
+    /// The slot of `key`; inserts a default value into class 0 if the key is missing.
     pub fn find_or_insert(&mut self, hash: u64, key: K, now: Timestamp) -> (SlotId, Option<Evicted<K, V>>) {
         match self.find(hash, &key) {
             Some(slot) => (slot, None),
@@ -545,7 +547,7 @@ mod tests {
         };
         assert_eq!(leaves(&mut table, 4), Some(2));
         assert_eq!(leaves(&mut table, 5), Some(3));
-        // One chance for each use.
+        // One second chance per use.
         assert_eq!(leaves(&mut table, 6), Some(1));
     }
 
@@ -572,7 +574,7 @@ mod tests {
         let (one, _) = table.insert(1, 1, 10, 0, at(0));
         assert_eq!((table.slot_from(one, 1), table.value_from(one, 1)), (Some(one), Some(&10)));
         assert_eq!(table.gather_slots(&[one, SlotId::default()])[..3], [Some(&10), None, None]);
-        // Another one takes its place, and it comes back elsewhere.
+        // Another entry takes the slot, and the first one returns in another slot.
         table.remove(one);
         let (two, _) = table.insert(2, 2, 20, 0, at(1));
         table.insert(1, 1, 11, 0, at(2));
@@ -625,7 +627,7 @@ mod tests {
                     }
                     (3, Some(id)) => {
                         table.discard(id);
-                        // There is nothing to discard any more.
+                        // The second discard has no effect.
                         table.discard(id);
                         model.retain(|k| *k != key);
                     }

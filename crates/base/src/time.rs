@@ -2,13 +2,13 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 
-/// A moment on the capture source's clock: nanoseconds since the Unix epoch.
+/// A time of the capture source's clock: nanoseconds since the Unix epoch.
 ///
-/// It always comes from the capture (kernel, NIC or file record), never from this process's clock, so a
-/// replay sees the same time as the live run did.
+/// The time always comes from the capture (kernel, NIC or file record), never from the clock of this process.
+/// A replay therefore sees the same times as the live run.
 ///
-/// Tables hold very many moments that may not have come yet, so an `Option` of one takes no more room: it is
-/// kept as the distance from the earliest moment, plus one.
+/// Tables hold very many optional times. The value is stored as the distance from the earliest time plus one,
+/// so that an `Option` takes no extra space.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(NonZeroU64);
 
@@ -19,10 +19,11 @@ impl Timestamp {
     /// Earlier than every packet.
     pub const MIN: Self = Self::from_nanos(i64::MIN);
 
-    /// Later than every packet: what a drained input advances to.
+    /// Later than every packet: the time of an exhausted input.
     pub const MAX: Self = Self::from_nanos(i64::MAX);
 
-    /// From nanoseconds since the Unix epoch. The last representable nanosecond falls on the one before it.
+    /// From nanoseconds since the Unix epoch. The last representable nanosecond is mapped to the one before
+    /// it.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(nanos.cast_unsigned() ^ SIGN))
@@ -34,7 +35,7 @@ impl Timestamp {
         ((self.0.get() - 1) ^ SIGN).cast_signed()
     }
 
-    /// How long after `earlier` this moment lies; negative when it lies before. Saturates.
+    /// Time from `earlier` to this time; negative if `earlier` is later. Saturates.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {
         Span(self.as_nanos().saturating_sub(earlier.as_nanos()))
@@ -71,12 +72,12 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// A signed length of time in nanoseconds.
+/// A signed duration in nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span(i64);
 
 impl Span {
-    /// No time at all.
+    /// Zero duration.
     pub const ZERO: Self = Self(0);
 
     /// From nanoseconds.
@@ -103,7 +104,7 @@ impl Span {
         self.0
     }
 
-    /// Seconds, with the precision a double keeps.
+    /// Seconds, with the precision of a double.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9
@@ -132,7 +133,7 @@ impl fmt::Debug for Span {
     }
 }
 
-/// Parts per million: the unit of clock skew. Positive means that the clock runs fast.
+/// Parts per million: the unit of clock skew. Positive if the clock runs fast.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug, Default)]
 pub struct Ppm(pub f64);
 

@@ -1,8 +1,8 @@
-//! Interfaces by their number: one that is removed and made again bears its name with another number, and a socket is
-//! bound to the number (packet(7)).
+//! Interfaces by index. An interface that is removed and created again has the same name and another index,
+//! and a packet socket is bound to the index (packet(7)).
 #![expect(
     unsafe_code,
-    reason = "libpcap binds a socket once and waits without an end, and std knows no interfaces"
+    reason = "libpcap cannot rebind a socket or limit a wait, and std has no functions for interfaces"
 )]
 
 use std::ffi::CString;
@@ -12,7 +12,7 @@ use std::os::fd::AsRawFd;
 
 use pcap::{Active, Capture};
 
-/// The number of the interface that has this name now.
+/// The current index of the interface with this name.
 pub(crate) fn index_of(interface: &str) -> Option<u32> {
     let name = CString::new(interface).ok()?;
     // SAFETY: the name ends with a zero octet and outlives the call.
@@ -20,8 +20,8 @@ pub(crate) fn index_of(interface: &str) -> Option<u32> {
     (index != 0).then_some(index)
 }
 
-/// Binds an open socket to another interface. Opening one takes a privilege; this does not, so that it can be done long
-/// after privileges were given up.
+/// Binds an open socket to another interface. Opening a socket needs a privilege and binding does not, so
+/// this works after privileges were dropped.
 pub(crate) fn bind(capture: &Capture<Active>, index: u32, is_promiscuous: bool) -> io::Result<()> {
     let index = i32::try_from(index).map_err(io::Error::other)?;
     // SAFETY: an address is numbers only, for which zeros are valid.
@@ -30,7 +30,7 @@ pub(crate) fn bind(capture: &Capture<Active>, index: u32, is_promiscuous: bool) 
     address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
     address.sll_ifindex = index;
     let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-    // SAFETY: the descriptor is open for as long as the capture is borrowed, and the kernel reads `len` octets of an
+    // SAFETY: the descriptor is open while the capture is borrowed, and the kernel reads `len` octets of an
     // address that outlives the call.
     checked(unsafe { libc::bind(capture.as_raw_fd(), (&raw const address).cast(), len) })?;
     if !is_promiscuous {
@@ -41,7 +41,7 @@ pub(crate) fn bind(capture: &Capture<Active>, index: u32, is_promiscuous: bool) 
     membership.mr_ifindex = index;
     membership.mr_type = libc::PACKET_MR_PROMISC as u16;
     let len = size_of::<libc::packet_mreq>() as libc::socklen_t;
-    // SAFETY: as above, of a membership.
+    // SAFETY: as above, for a membership.
     checked(unsafe {
         libc::setsockopt(
             capture.as_raw_fd(),
@@ -53,12 +53,15 @@ pub(crate) fn bind(capture: &Capture<Active>, index: u32, is_promiscuous: bool) 
     })
 }
 
-/// Waits until the kernel has packets for an open socket, or an error, for so many milliseconds at most; answers whether it has.
+/// Waits until the kernel has packets or an error for an open socket, up to the timeout. Returns true if it
+/// has.
 pub(crate) fn waits(capture: &Capture<Active>, milliseconds: i32) -> bool {
     let mut asked = libc::pollfd { fd: capture.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: the descriptor is open for as long as the capture is borrowed, and the kernel writes into one entry, which outlives the call.
+    // SAFETY: the descriptor is open while the capture is borrowed, and the kernel writes into one entry,
+    // which outlives the call.
     let found = unsafe { libc::poll(&raw mut asked, 1, milliseconds) };
-    // A wait that a signal ended is told as packets that may be there: reading them waits as ever.
+    // A wait interrupted by a signal counts as "packets may be there": the read waits again if there are
+    // none.
     found != 0
 }
 

@@ -5,39 +5,39 @@ use bellwether_wire::LinkType;
 
 use crate::buffer::Buffer;
 
-/// Records and blocks beyond this are damage: it is libpcap's largest snap length times four, and covers the
-/// largest pcapng block that capture programs write.
+/// Size limit of a record or block; a larger one is damage. It is four times libpcap's largest snap length,
+/// and covers the largest pcapng block that capture programs write.
 const MAX_BLOCK: usize = 1 << 20;
 
-/// Interfaces remembered per section; a file that declares more is an attack.
+/// Limit of interfaces per section; a file that declares more is an attack.
 const MAX_INTERFACES: usize = 4096;
 
-/// Where the next record lies in the buffer, and what it is.
+/// Position and metadata of the next record in the buffer.
 pub(crate) struct Found {
     pub(crate) at: Timestamp,
     pub(crate) link: LinkType,
     pub(crate) original_len: u32,
-    /// Octets to take before the frame, for it, and behind it.
+    /// Octets before the frame, of the frame, and behind the frame.
     pub(crate) before: usize,
     pub(crate) frame: usize,
     pub(crate) behind: usize,
 }
 
-/// What reading a format comes to.
+/// The result of reading one record.
 pub(crate) enum Next {
     Record(Found),
     End,
     Damaged(String),
 }
 
-/// A format, with what it must remember.
+/// A file format with its reader state.
 pub(crate) enum Format {
     Pcap(Pcap),
     PcapNg(PcapNg),
 }
 
 impl Format {
-    /// Recognises a format by its first octets, of which up to 24 are given.
+    /// Detects the format by up to 24 octets of the file.
     pub(crate) fn detect(head: &[u8]) -> Option<Self> {
         if head.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
             return Some(Self::PcapNg(PcapNg { is_big_endian: false, interfaces: Vec::new() }));
@@ -51,7 +51,7 @@ impl Format {
             _ => return None,
         };
         let link = u32_at(head, 20, is_big_endian).unwrap_or(0);
-        // The upper bits tell of a frame check sequence, which changes nothing here.
+        // The upper bits describe a frame check sequence and are ignored.
         Some(Self::Pcap(Pcap { is_big_endian, tick, link: LinkType::from_number(link & 0x03ff_ffff) }))
     }
 
@@ -71,7 +71,7 @@ impl Format {
     }
 }
 
-/// The classic format: one link type, one clock resolution.
+/// The classic format: one link type and one time resolution per file.
 pub(crate) struct Pcap {
     is_big_endian: bool,
     /// Nanoseconds per unit of the fraction.
@@ -114,7 +114,7 @@ impl Pcap {
     }
 }
 
-/// The block format: several interfaces, each with its link type and clock.
+/// The block format: several interfaces, each with its own link type and time resolution.
 pub(crate) struct PcapNg {
     is_big_endian: bool,
     interfaces: Vec<Interface>,
@@ -124,9 +124,9 @@ pub(crate) struct PcapNg {
 struct Interface {
     link: LinkType,
     snap_len: u32,
-    /// Units per second of its stamps.
+    /// Timestamp units per second.
     resolution: u128,
-    /// Seconds to add.
+    /// Seconds added to every timestamp.
     offset: i64,
 }
 
@@ -173,7 +173,7 @@ impl PcapNg {
                     None
                 }
                 6 => Some(self.enhanced(body, u32_at(body, 0, big))),
-                // The obsolete packet block has a 16-bit interface and a drop count in the same place.
+                // The obsolete packet block has a 16-bit interface number and a drop count in the same place.
                 2 => Some(self.enhanced(body, u16_at(body, 0, big).map(u32::from))),
                 3 => Some(self.simple(body)),
                 _ => None,
@@ -214,7 +214,8 @@ impl PcapNg {
         })
     }
 
-    /// A packet without a time; it gets the earliest, and the sensor raises it to that of its predecessor.
+    /// Reads a simple packet block, which has no timestamp. It gets the earliest time, and the sensor raises
+    /// this to the time of the previous record.
     fn simple(&self, body: &[u8]) -> Option<Found> {
         let interface = self.interfaces.first()?;
         let original_len = u32_at(body, 0, self.is_big_endian)?;
@@ -229,7 +230,7 @@ impl PcapNg {
 
 impl Interface {
     fn time(&self, stamp: u64) -> Timestamp {
-        // Both terms may lie far outside of what a moment can be, and their sum within it.
+        // Each term may exceed the range of a timestamp while their sum lies within it.
         let nanos = (u128::from(stamp) * 1_000_000_000 / self.resolution).cast_signed();
         let nanos = nanos + i128::from(self.offset) * 1_000_000_000;
         let within = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
@@ -249,11 +250,11 @@ fn interface(body: &[u8], big: bool) -> Option<Interface> {
         let value = options.get(4..4 + usize::from(len))?;
         match (code, value) {
             (0, _) => break,
-            // if_tsresol: a power of ten, or of two with the highest bit set.
+            // if_tsresol: a power of ten, or of two if the highest bit is set.
             (9, [exponent]) => {
                 let (base, exponent) =
                     if exponent & 0x80 == 0 { (10_u128, *exponent) } else { (2, exponent & 0x7f) };
-                // Of units that are finer than fits no time is left, and that is 0.
+                // A unit too fine for the integer saturates, and the time becomes 0.
                 interface.resolution = base.saturating_pow(u32::from(exponent));
             }
             // if_tsoffset.

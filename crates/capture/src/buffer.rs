@@ -1,18 +1,18 @@
 use std::io::{self, Read};
 
-/// Octets asked for at once. Larger reads cost more cache than they save in calls.
+/// Octets per read. Larger reads cost more cache than they save in calls.
 const READ_SIZE: usize = 256 * 1024;
 
-/// A stream with a window of bytes that can be looked at before they are taken.
+/// A stream with a window of bytes that can be inspected before they are consumed.
 pub(crate) struct Buffer {
     source: Box<dyn Read + Send>,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// Octets taken so far.
+    /// Octets consumed so far.
     taken: u64,
     is_over: bool,
-    /// Whether there may be more behind the end.
+    /// True if the file may grow behind its current end.
     is_followed: bool,
 }
 
@@ -29,22 +29,22 @@ impl Buffer {
         }
     }
 
-    /// Takes no end for final: a file that is still being written has more later.
+    /// Treats the end of the file as temporary, for a file that is still being written.
     pub(crate) const fn follow(&mut self) {
         self.is_followed = true;
     }
 
-    /// Whether its end is final.
+    /// True if the end of the file is temporary.
     pub(crate) const fn is_followed(&self) -> bool {
         self.is_followed
     }
 
-    /// Whether it ended for now.
+    /// True if the last read reached the end of the file.
     pub(crate) const fn is_at_end(&self) -> bool {
         self.is_over
     }
 
-    /// Makes `n` octets visible if the stream has them; answers how many there are, up to `n`.
+    /// Makes `n` octets visible if the stream has them. Returns the number of visible octets, up to `n`.
     #[inline]
     pub(crate) fn fill(&mut self, n: usize) -> io::Result<usize> {
         if self.end - self.start >= n {
@@ -68,13 +68,13 @@ impl Buffer {
         Ok((self.end - self.start).min(n))
     }
 
-    /// The octets that are visible.
+    /// The visible octets.
     #[inline]
     pub(crate) fn visible(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
-    /// Consumes `n` visible octets and lends them.
+    /// Consumes `n` visible octets and returns them.
     #[inline]
     pub(crate) fn consume(&mut self, n: usize) -> &[u8] {
         let from = self.start;
@@ -83,7 +83,7 @@ impl Buffer {
         &self.bytes[from..self.start]
     }
 
-    /// Octets taken so far.
+    /// Octets consumed so far.
     pub(crate) const fn position(&self) -> u64 {
         self.taken
     }

@@ -2,16 +2,16 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why an input cannot be opened.
+/// An input that cannot be opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The operating system says no.
+    /// The operating system refused.
     Io(PathBuf, io::Error),
-    /// There is nothing in it.
+    /// The input has no content.
     Empty(PathBuf),
-    /// It is no capture, as far as this reader and libpcap can tell.
+    /// Neither this reader nor libpcap recognises a capture.
     NotACapture(PathBuf, String),
-    /// A folder without any capture in it.
+    /// The folder holds no capture.
     NoCaptures(PathBuf),
 }
 
@@ -28,14 +28,14 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
-/// Why reading stopped before the end. Everything before that point was delivered.
+/// A read error before the end of the input. All records before it were delivered.
 #[derive(Debug)]
 pub struct ReadError {
-    /// The record that could not be read, counted from 1.
+    /// Number of the unreadable record, counted from 1.
     pub record: u64,
-    /// Where it begins, in octets of the (uncompressed) file; none if libpcap read it.
+    /// Offset of the record in the uncompressed file; none if libpcap read it.
     pub offset: Option<u64>,
-    /// What is wrong.
+    /// Description of the error.
     pub reason: String,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// The operating system's words without its error number.
+/// The operating system's error text without its error number.
 pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
@@ -60,7 +60,7 @@ pub(crate) fn plain(error: &io::Error) -> String {
     }
 }
 
-/// libpcap's own words.
+/// libpcap's error text.
 pub(crate) fn words(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text.clone(),

@@ -1,6 +1,7 @@
-//! Capture filters that do not lose what they are meant to keep.
+//! Extends capture filters so that they do not drop fragments and tunnels.
 
-/// Fragments behind the first have no ports, and what is in a tunnel lies where no filter looks.
+/// Traffic that a port filter cannot match: later fragments have no ports, and the content of a tunnel is not
+/// visible to the filter.
 const ALWAYS: [&str; 8] = [
     "ip[6:2] & 0x1fff != 0",
     "ip6 proto 44",
@@ -12,8 +13,8 @@ const ALWAYS: [&str; 8] = [
     "ether proto 0x8926 or ether proto 0x893f or ether proto 0x88e7",
 ];
 
-/// The filter with fragments and tunnels, with and without a VLAN tag. The tag stands last, because it shifts the
-/// offsets of all that follows it in libpcap's language.
+/// Extends the filter by fragments and tunnels, with and without a VLAN tag. The tag is the last term,
+/// because in libpcap's language `vlan` shifts the offsets of all later terms.
 pub(crate) fn widened(text: &str) -> String {
     let kept = ALWAYS.iter().fold(format!("({text})"), |all, more| format!("{all} or ({more})"));
     format!("{kept} or (vlan and ({kept}))")

@@ -5,7 +5,7 @@ use bellwether_base::Timestamp;
 
 use crate::{CaptureReader, OpenError};
 
-/// Something to replay.
+/// One input of a replay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
     /// A capture file, and the time of its first record.
@@ -15,7 +15,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// The name in messages and in the database.
+    /// Name in messages and in the database.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -24,7 +24,7 @@ impl Input {
         }
     }
 
-    /// When its first record was captured; standard input tells only when it is read, and comes last.
+    /// Time of the first record. Standard input has none before it is read, and sorts last.
     #[must_use]
     pub const fn first_at(&self) -> Timestamp {
         match self {
@@ -33,10 +33,10 @@ impl Input {
         }
     }
 
-    /// Opens it.
+    /// Opens the input.
     ///
     /// # Errors
-    /// If it cannot be read or is no capture.
+    /// [`OpenError`] if it cannot be read or is no capture.
     pub fn open(&self) -> Result<CaptureReader, OpenError> {
         match self {
             Self::File(path, _) => CaptureReader::open(path),
@@ -54,11 +54,11 @@ impl Input {
     }
 }
 
-/// The inputs behind command-line arguments, in order of the time of their first record: folders give the
-/// captures in them (other files there are passed over), `-` gives standard input, which comes last.
+/// Resolves command-line arguments to inputs, in order of their first record's time. A folder gives the
+/// captures in it, and other files there are skipped. `-` gives standard input, which comes last.
 ///
 /// # Errors
-/// The first argument that cannot be opened, or is a folder without captures.
+/// [`OpenError`] for the first argument that cannot be opened, or is a folder without captures.
 pub fn expand(arguments: &[PathBuf]) -> Result<Vec<Input>, OpenError> {
     let mut files = Vec::new();
     let mut has_standard_input = false;
@@ -98,26 +98,27 @@ fn folder(path: &Path) -> Result<Vec<(Timestamp, PathBuf)>, OpenError> {
     Ok(found)
 }
 
-/// Captures in a folder to which others are added: one a file, or one an hour.
+/// Captures in a folder to which other programs add files, for example one per hour.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GrowingFolder {
     folder: PathBuf,
-    /// Files that were given out, or are none that can be read while they grow.
+    /// Files that were returned already, or that cannot be read while they grow.
     seen: BTreeSet<PathBuf>,
 }
 
 impl GrowingFolder {
-    /// The captures that will be in a folder, and those that are.
+    /// Watches a folder, including the captures that are in it now.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         Self { folder: folder.to_path_buf(), seen: BTreeSet::new() }
     }
 
-    /// The capture that begins first of those that were not given out yet, open; none if there is none now. A file without content yet
-    /// is looked at again.
+    /// Opens the capture with the earliest first record among those not returned yet; none if there is none
+    /// now. A file without content is checked again later.
     ///
     /// # Errors
-    /// If the folder cannot be read, or a capture not while it grows; that one is left out from then on.
+    /// [`OpenError`] if the folder cannot be read, or if a capture cannot be read while it grows. Such a
+    /// capture is skipped from then on.
     pub fn next_capture(&mut self) -> Result<Option<(PathBuf, CaptureReader)>, OpenError> {
         let io = |e| OpenError::Io(self.folder.clone(), e);
         let mut first: Option<(Timestamp, PathBuf)> = None;
@@ -133,7 +134,7 @@ impl GrowingFolder {
                         first = Some(found);
                     }
                 }
-                // It may be on its way, or just have left.
+                // The file may be incomplete, or removed in the meantime.
                 Err(OpenError::Empty(_) | OpenError::NotACapture(..)) => {}
                 Err(OpenError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => {
@@ -148,7 +149,7 @@ impl GrowingFolder {
     }
 }
 
-/// A capture whose first record cannot be read sorts first: it will say why when it is replayed.
+/// A capture with an unreadable first record sorts first; its replay reports the error.
 fn first_time(path: &Path) -> Result<Timestamp, OpenError> {
     let mut reader = CaptureReader::open(path)?;
     Ok(reader.next().ok().flatten().map_or(Timestamp::default(), |record| record.at))

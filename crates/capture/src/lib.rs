@@ -1,12 +1,12 @@
-//! The edge where packets come in: capture files, folders of them, standard input, and interfaces.
+//! Reads packets from capture files, folders of capture files, standard input, and network interfaces.
 //!
-//! Plain pcap and pcapng are read here, block by block, because that is nearly twice as fast as libpcap,
-//! reads from any stream, knows where in the file it is when something is wrong, and reads the pcapng files
-//! that libpcap refuses (interfaces that differ in link type or snap length). Any other format is libpcap's;
-//! a test holds the two to each other. Interfaces are libpcap's too: its ring (`TPACKET_V3`) hands over blocks of
-//! packets, and several sockets may share one interface.
+//! Plain pcap and pcapng are parsed here. This is nearly twice as fast as libpcap, works on any stream, and
+//! reports the file offset of an error. It also reads pcapng files that libpcap refuses (interfaces with
+//! different link types or snap lengths). Other formats are left to libpcap; a test compares both readers.
+//! Interfaces are captured by libpcap: its ring (`TPACKET_V3`) delivers blocks of packets, and several
+//! sockets can share one interface.
 //!
-//! This crate must never know what is inside a frame.
+//! This crate must never know the content of a frame.
 
 mod attach;
 mod blocks;

@@ -13,52 +13,55 @@ use crate::error::{plain, words};
 use crate::fanout;
 use crate::filter;
 
-/// How long the kernel may keep packets back to hand them over together, in milliseconds.
+/// Longest time in milliseconds that the kernel holds packets to deliver them together.
 pub const HOLD_MS: i32 = 50;
 
-/// Packets taken from the ring at once.
+/// Packets taken from the ring per read.
 const AT_ONCE: usize = 4096;
 
-/// Reads in a row that bring nothing before the ring is taken to be empty: one may be broken by a wake, one by an error.
+/// Consecutive empty reads after which the ring counts as drained: a read may also end early by a wake or an
+/// error.
 const LAST_READS: u32 = 4;
 
-/// Filters in libpcap's language: no packet is shorter than one octet, and an empty one keeps all.
+/// Filters in libpcap's language: no packet is shorter than one octet, and an empty filter accepts every
+/// packet.
 const NOTHING: &str = "less 0";
 const EVERYTHING: &str = "";
 
-/// What to capture, and how.
+/// Settings of a live capture.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LiveOptions {
     /// The interface.
     pub interface: String,
-    /// A filter in libpcap's language. Fragments and tunnels of what it keeps are kept too, unless `is_exact`.
+    /// A filter in libpcap's language. Fragments and tunnels are accepted too, unless `is_exact` is set.
     pub filter: Option<String>,
-    /// Whether the filter means exactly what it says.
+    /// True if the filter is applied without extension.
     pub is_exact: bool,
-    /// Octets kept of each packet.
+    /// Snap length: octets kept of each packet.
     pub snap_length: u32,
-    /// The kernel's ring, for each socket, in MiB.
+    /// Size of the kernel's ring per socket, in MiB.
     pub ring_mib: u32,
-    /// Whether frames for other stations are wanted: a mirror port brings nothing else.
+    /// True for promiscuous mode, which a mirror port needs.
     pub is_promiscuous: bool,
-    /// Sockets that share the interface's packets, flow by flow.
+    /// Number of sockets that share the interface's flows.
     pub sockets: u16,
-    /// Whose clock says when a packet came.
+    /// Source of packet timestamps.
     pub stamps: Stamps,
 }
 
-/// Whose clock stamps packets.
+/// The clock for packet timestamps.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Stamps {
-    /// The kernel's, when it gets them.
+    /// The kernel's clock, read when it receives the packet.
     #[default]
     Kernel,
-    /// The NIC's, when they come off the wire. Somebody has to keep it to the system's clock.
+    /// The NIC's clock, read when the packet arrives on the wire. Another program must synchronise it with
+    /// the system clock.
     Nic,
 }
 
 impl Stamps {
-    /// The name in reports.
+    /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,24 +71,24 @@ impl Stamps {
     }
 }
 
-/// Why an interface cannot be captured from.
+/// An interface that cannot be captured from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LiveError {
-    /// There is no such interface; these are there.
+    /// The interface does not exist; the second field lists existing ones.
     NoInterface(String, Vec<String>),
-    /// The kernel does not let this user capture.
+    /// The user lacks the capability to capture.
     NotPermitted(String),
-    /// The NIC does not stamp every packet.
+    /// The NIC does not timestamp every packet.
     NoStamps(String),
-    /// The NIC's clock is so many seconds ahead of the system's.
+    /// The NIC's clock is this many seconds ahead of the system clock.
     ClocksApart(String, i64),
     /// The interface is down.
     Down(String),
     /// The filter does not compile.
     Filter(String, String),
-    /// The interface was removed and made again, and the kernel does not let the socket follow it.
+    /// The interface was removed and created again, and the kernel refused to bind the socket to it.
     Replaced(String, String),
-    /// Anything else, in libpcap's words.
+    /// Any other error, with libpcap's text.
     Other(String, String),
 }
 
@@ -102,26 +105,26 @@ impl fmt::Display for LiveError {
             Self::NoStamps(name) => {
                 write!(
                     f,
-                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); leave --stamps at kernel"
+                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); use --stamps kernel"
                 )
             }
             Self::ClocksApart(name, seconds) => {
                 write!(
                     f,
-                    "the clock of {name} is {seconds} s ahead of the system's: packets of several sources are out of order, and what waits for time waits wrongly; keep it to the system's with phc2sys"
+                    "the clock of {name} is {seconds} s ahead of the system clock: packets of several sources are out of order, and timers are wrong; synchronise it with phc2sys"
                 )
             }
             Self::Down(name) => {
                 write!(
                     f,
-                    "the interface {name}, or its link, is down; see to its cable, or bring it up with: sudo ip link set {name} up"
+                    "the interface {name}, or its link, is down; check its cable, or bring it up with: sudo ip link set {name} up"
                 )
             }
             Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
             Self::Replaced(name, why) => {
                 write!(
                     f,
-                    "the interface {name} was removed and made again; start the sensor again, since its socket cannot follow: {why}"
+                    "the interface {name} was removed and created again; restart the sensor, because its socket cannot be bound again: {why}"
                 )
             }
             Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
@@ -131,7 +134,7 @@ impl fmt::Display for LiveError {
 
 impl std::error::Error for LiveError {}
 
-/// What the kernel counted since the socket was opened.
+/// Kernel drop counters since the socket was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LiveCounts {
     /// Packets that did not fit into the ring.
@@ -144,26 +147,26 @@ pub struct LiveCounts {
 pub struct LiveCapture {
     capture: Capture<Active>,
     interface: String,
-    /// The number of the interface that the socket is bound to; none of the pseudo-device of all interfaces.
+    /// Index of the interface that the socket is bound to; none for the pseudo-device "any".
     index: Option<u32>,
     is_promiscuous: bool,
     is_woken: Arc<AtomicBool>,
     link: LinkType,
-    /// The kernel's 32-bit counter as last read, to see it wrap.
+    /// Last value of the kernel's 32-bit counter, to detect wrap-around.
     raw: u32,
-    /// What the interface had dropped when it was last asked; none if another socket tells.
+    /// Last value of the interface's drop counter; none if another socket reports it.
     dropped: Option<u64>,
     counts: LiveCounts,
 }
 
-/// Ends the wait of a [`LiveCapture`], from another thread.
+/// Ends the wait of a [`LiveCapture`] from another thread.
 pub struct Waker {
     handle: pcap::BreakLoop,
     is_woken: Arc<AtomicBool>,
 }
 
 impl Waker {
-    /// The read that waits, or the next one, returns at once.
+    /// Makes the current read, or the next one, return at once.
     pub fn wake(&self) {
         self.is_woken.store(true, Ordering::Relaxed);
         self.handle.breakloop();
@@ -171,23 +174,25 @@ impl Waker {
 }
 
 impl LiveCapture {
-    /// Opens an interface with as many sockets as asked for.
+    /// Opens an interface with the requested number of sockets.
     ///
     /// # Errors
-    /// If there is no such interface, it is down, this user may not capture, or the filter does not compile.
+    /// [`LiveError`] if the interface does not exist or is down, the user may not capture, or the filter does
+    /// not compile.
     pub fn open(options: &LiveOptions, group: u16) -> Result<Vec<Self>, LiveError> {
         let mut sockets = Vec::new();
         for _ in 0..options.sockets.max(1) {
             let mut socket = Self::socket(options)?;
             if options.sockets > 1 {
-                // Until it has joined, a socket gets everything that the others get too.
+                // A socket receives every packet until it has joined the group, so it starts with a filter
+                // that drops all.
                 socket.filter(NOTHING, true)?;
                 fanout::join(&socket.capture, group)
                     .map_err(|e| LiveError::Other(options.interface.clone(), e.to_string()))?;
             }
             sockets.push(socket);
         }
-        // All sockets of an interface see the same counters.
+        // All sockets of an interface see the same counters; only the first reports them.
         for other in sockets.iter_mut().skip(1) {
             other.dropped = None;
         }
@@ -202,11 +207,11 @@ impl LiveCapture {
 
     fn socket(options: &LiveOptions) -> Result<Self, LiveError> {
         let name = &options.interface;
-        // Without a device, libpcap opens the first it finds.
+        // Without a device name libpcap opens the first device it finds.
         let known: Vec<String> =
             pcap::Device::list().unwrap_or_default().into_iter().map(|device| device.name).collect();
         if !known.is_empty() && !known.contains(name) {
-            // libpcap also lists devices that are no network interfaces: Bluetooth, D-Bus, netfilter's logs.
+            // libpcap also lists devices that are no network interfaces: Bluetooth, D-Bus, netfilter logs.
             let is_network = |n: &String| Path::new("/sys/class/net").join(n).exists();
             let shown = known.into_iter().filter(is_network).collect();
             return Err(LiveError::NoInterface(name.clone(), shown));
@@ -217,14 +222,15 @@ impl LiveCapture {
         let refused = |e: pcap::Error| match refusal(name, &e) {
             LiveError::NotPermitted(name) if options.stamps == Stamps::Nic => LiveError::Other(
                 name,
-                "time stamps of the NIC need the capability CAP_NET_ADMIN beside CAP_NET_RAW".to_owned(),
+                "timestamps of the NIC need the capability CAP_NET_ADMIN beside CAP_NET_RAW".to_owned(),
             ),
             other => other,
         };
         let ring = i32::try_from(u64::from(options.ring_mib) << 20).unwrap_or(i32::MAX);
         let inactive: Capture<Inactive> = Capture::from_device(name.as_str())
             .map_err(refused)?
-            // The pseudo-device of all interfaces warns that it cannot, and a warning is an error here.
+            // The pseudo-device "any" has no promiscuous mode and gives a warning, and a warning is an error
+            // here.
             .promisc(options.is_promiscuous && name != "any")
             .snaplen(i32::try_from(options.snap_length).unwrap_or(i32::MAX))
             .buffer_size(ring)
@@ -232,7 +238,7 @@ impl LiveCapture {
             .precision(pcap::Precision::Nano);
         let inactive = match options.stamps {
             Stamps::Kernel => inactive,
-            // What libpcap calls synchronised, drivers have not offered for long.
+            // Drivers no longer offer the timestamp type that libpcap calls synchronised.
             Stamps::Nic => inactive.tstamp_type(pcap::TimestampType::AdapterUnsynced),
         };
         let capture = inactive.open().map_err(refused)?;
@@ -253,28 +259,29 @@ impl LiveCapture {
 
     fn filter(&mut self, text: &str, is_exact: bool) -> Result<(), LiveError> {
         let refused = |e: pcap::Error| LiveError::Filter(text.to_owned(), words(&e));
-        // What the operator wrote is tried alone first, so that an error speaks of it and not of our additions.
+        // The operator's filter is compiled alone first, so that an error message refers to it and not to the
+        // extension.
         self.capture.compile(text, true).map_err(refused)?;
         let program = if is_exact { text.to_owned() } else { filter::widened(text) };
         self.capture.filter(&program, true).map_err(refused)
     }
 
-    /// What ends this socket's wait.
+    /// A handle that ends this socket's wait.
     pub fn waker(&mut self) -> Waker {
         Waker { handle: self.capture.breakloop_handle(), is_woken: Arc::clone(&self.is_woken) }
     }
 
-    /// Waits for packets for the time that the kernel holds them back. Answers whether there are any: if not, all that came before the wait was
-    /// read.
+    /// Waits for packets as long as the kernel may hold them back. Returns true if there are any. If not, all
+    /// packets from before the wait were read.
     #[must_use]
     pub fn has_packets(&self) -> bool {
         attach::waits(&self.capture, HOLD_MS)
     }
 
-    /// Waits for packets and takes those that the kernel hands over. None after a wake.
+    /// Waits for packets and takes those that the kernel delivers. Takes none after a wake.
     ///
     /// # Errors
-    /// If the interface went down or away.
+    /// [`LiveError`] if the interface went down or was removed.
     pub fn read(&mut self, into: &mut Frames) -> Result<(), LiveError> {
         let link = self.link;
         let taken = self.capture.dispatch(Some(AT_ONCE), |packet| {
@@ -285,17 +292,18 @@ impl LiveCapture {
         });
         match taken {
             Ok(_) => Ok(()),
-            // A broken loop is told as an error without words, or with those of the error before. What is an error comes again.
+            // A wake is reported as an error with an empty text or with the text of the previous error. A
+            // real error is reported again by the next read.
             Err(_) if self.is_woken.swap(false, Ordering::Relaxed) => Ok(()),
             Err(pcap::Error::PcapError(text)) if text.is_empty() => Ok(()),
             Err(e) => Err(LiveError::Other(self.interface.clone(), words(&e))),
         }
     }
 
-    /// Binds the socket anew if its interface was removed and made again. Answers whether it was.
+    /// Binds the socket again if its interface was removed and created again. Returns true if so.
     ///
     /// # Errors
-    /// If the kernel refuses: sockets that share an interface cannot be bound again.
+    /// [`LiveError`] if the kernel refuses: sockets that share an interface cannot be bound again.
     pub fn follow(&mut self) -> Result<bool, LiveError> {
         let (Some(bound), Some(now)) = (self.index, attach::index_of(&self.interface)) else {
             return Ok(false);
@@ -303,22 +311,22 @@ impl LiveCapture {
         if bound == now {
             return Ok(false);
         }
-        // A refusal is told once: asking again changes nothing.
+        // A refusal is reported once, because another attempt would fail too.
         self.index = Some(now);
         attach::bind(&self.capture, now, self.is_promiscuous)
             .map_err(|e| LiveError::Replaced(self.interface.clone(), plain(&e)))?;
         Ok(true)
     }
 
-    /// Takes what came into the ring before `until`, without waiting, in portions that are handed to `full`; the
-    /// socket is closed then.
+    /// Reads all packets that reached the ring before `until`, without waiting, and passes them in batches to
+    /// `full`. Closes the socket afterwards.
     pub fn drain(self, until: Timestamp, mut full: impl FnMut(Frames)) {
         let Ok(capture) = self.capture.setnonblock() else { return };
         let mut rest = Self { capture, ..self };
         let mut empty = 0;
         while empty < LAST_READS {
             let mut frames = Frames::default();
-            // An interface that is gone says so first, and then gives what came before.
+            // A removed interface first returns an error and then the remaining packets.
             let _ = rest.read(&mut frames);
             empty = if frames.is_empty() { empty + 1 } else { 0 };
             let is_last = frames.newest() >= Some(until);
@@ -329,7 +337,7 @@ impl LiveCapture {
         }
     }
 
-    /// What the kernel counted so far.
+    /// The kernel's drop counters so far.
     pub fn counts(&mut self) -> LiveCounts {
         if let Ok(now) = self.capture.stats() {
             self.counts.ring_full += u64::from(now.dropped.wrapping_sub(self.raw));
@@ -337,7 +345,7 @@ impl LiveCapture {
         }
         if let Some(last) = &mut self.dropped {
             let now = dropped_by_interface(&self.interface);
-            // An interface that was made again counts from nothing.
+            // An interface that was created again counts from zero.
             self.counts.interface += now.checked_sub(*last).unwrap_or(now);
             *last = now;
         }
@@ -345,12 +353,12 @@ impl LiveCapture {
     }
 }
 
-/// The number of an interface that can bring packets: it is there, it is up, and so is its link. Interfaces that cannot
-/// tell (loopback, tunnels) count as up. The number is another when the interface was removed and made again.
+/// Index of an interface that exists and is up, with its link up. Interfaces without a link state (loopback,
+/// tunnels) count as up. The index changes when the interface is removed and created again.
 #[must_use]
 pub fn up(interface: &str) -> Option<u32> {
     let state = Path::new("/sys/class/net").join(interface).join("operstate");
-    // Where the file system shows no interfaces nothing can be told.
+    // Without sysfs the state is unknown and counts as up.
     let is_up = !Path::new("/sys/class/net").exists()
         || interface == "any"
         || std::fs::read_to_string(state)
@@ -358,8 +366,8 @@ pub fn up(interface: &str) -> Option<u32> {
     is_up.then(|| attach::index_of(interface).unwrap_or_default())
 }
 
-/// Packets that the NIC missed, and that the kernel dropped between it and any socket (a full backlog); libpcap
-/// knows the first kind only.
+/// Packets that the NIC missed, and packets that the kernel dropped before any socket (a full backlog).
+/// libpcap reports only the first kind.
 fn dropped_by_interface(name: &str) -> u64 {
     let folder = Path::new("/sys/class/net").join(name).join("statistics");
     let counter = |file: &str| -> u64 {
@@ -368,7 +376,7 @@ fn dropped_by_interface(name: &str) -> u64 {
     counter("rx_missed_errors") + counter("rx_dropped")
 }
 
-/// Frames taken together, in one allocation that is used again and again.
+/// A batch of frames in one reusable allocation.
 #[derive(Default)]
 pub struct Frames {
     bytes: Vec<u8>,
@@ -397,13 +405,13 @@ impl Frames {
         self.metas.len()
     }
 
-    /// Whether there is none.
+    /// True if the batch is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.metas.is_empty()
     }
 
-    /// The frame of this number, in the order of arrival.
+    /// The frame with this index, in order of arrival.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Record<'_>> {
         let meta = self.metas.get(index)?;
@@ -412,13 +420,13 @@ impl Frames {
         Some(Record { at: meta.at, link: meta.link, original_len: meta.original_len, frame })
     }
 
-    /// When the newest was captured.
+    /// Capture time of the newest frame.
     #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
         self.metas.last().map(|meta| meta.at)
     }
 
-    /// Forgets all and keeps the room.
+    /// Removes all frames and keeps the allocation.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.metas.clear();

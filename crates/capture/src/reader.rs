@@ -10,16 +10,16 @@ use crate::buffer::Buffer;
 use crate::error::{plain, words};
 use crate::{OpenError, ReadError};
 
-/// One captured frame, lent until the next is read.
+/// One captured frame, borrowed until the next read.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// When it was captured.
+    /// Capture time.
     pub at: Timestamp,
-    /// What its first octets are.
+    /// Link type of the frame.
     pub link: LinkType,
-    /// How long it was on the wire.
+    /// Length on the wire.
     pub original_len: u32,
-    /// The octets that were kept.
+    /// The captured octets.
     pub frame: &'a [u8],
 }
 
@@ -27,7 +27,7 @@ pub struct Record<'a> {
 pub struct CaptureReader {
     source: Source,
     records: u64,
-    /// The next record, if it was looked at already.
+    /// The next record, if it was located already.
     ahead: Option<Found>,
 }
 
@@ -37,10 +37,10 @@ enum Source {
 }
 
 impl CaptureReader {
-    /// Opens a file, plain or compressed by gzip or Zstandard.
+    /// Opens a file, plain or compressed with gzip or Zstandard.
     ///
     /// # Errors
-    /// If it cannot be read or is no capture.
+    /// [`OpenError`] if the file cannot be read or is no capture.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let io = |e| OpenError::Io(path.to_path_buf(), e);
         let file = File::open(path).map_err(io)?;
@@ -50,11 +50,12 @@ impl CaptureReader {
         Self::from_stream(Box::new(file), path, true)
     }
 
-    /// Opens a plain file that is still being written: where it ends, or ends inside a record, [`Self::next`] has
-    /// nothing for now.
+    /// Opens a plain file that is still being written. At its current end, or inside an incomplete record,
+    /// [`Self::next`] returns none for now.
     ///
     /// # Errors
-    /// If it cannot be read, is no capture, or is of a kind that is read otherwise (compressed, libpcap's).
+    /// [`OpenError`] if the file cannot be read, is no capture, or has a format that cannot be followed
+    /// (compressed, or read by libpcap).
     pub fn open_growing(path: &Path) -> Result<Self, OpenError> {
         let mut reader = Self::open(path)?;
         match &mut reader.source {
@@ -67,7 +68,7 @@ impl CaptureReader {
         Ok(reader)
     }
 
-    /// Whether octets of a record wait for the rest of it.
+    /// True if the buffer holds part of an incomplete record.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         match &self.source {
@@ -79,15 +80,15 @@ impl CaptureReader {
     /// Reads standard input.
     ///
     /// # Errors
-    /// If what comes is no capture.
+    /// [`OpenError`] if the stream is no capture.
     pub fn standard_input() -> Result<Self, OpenError> {
         Self::from_stream(Box::new(io::stdin()), Path::new("standard input"), false)
     }
 
-    /// Reads a capture that stands in memory, plain or compressed; `name` is what errors call it.
+    /// Reads a capture from memory, plain or compressed; errors refer to it by `name`.
     ///
     /// # Errors
-    /// If it is no capture.
+    /// [`OpenError`] if the octets are no capture.
     pub fn in_memory(octets: Vec<u8>, name: &Path) -> Result<Self, OpenError> {
         Self::from_stream(Box::new(io::Cursor::new(octets)), name, false)
     }
@@ -95,7 +96,7 @@ impl CaptureReader {
     fn from_stream(source: Box<dyn Read + Send>, path: &Path, is_file: bool) -> Result<Self, OpenError> {
         let name = || path.to_path_buf();
         let mut buffer = Buffer::new(source);
-        // A pipe may hand out fewer octets than asked for, so the head is filled first.
+        // A pipe may return fewer octets than requested, so the head is filled first.
         let got = buffer.fill(24).map_err(|e| OpenError::Io(name(), e))?;
         if got == 0 {
             return Err(OpenError::Empty(name()));
@@ -118,11 +119,11 @@ impl CaptureReader {
                 Ok(Self { source: Source::Blocks { format, buffer, is_compressed }, records: 0, ahead: None })
             }
             None if is_file && !is_compressed => Self::by_libpcap(path),
-            None => Err(OpenError::NotACapture(name(), "it begins like none".into())),
+            None => Err(OpenError::NotACapture(name(), "its format is not recognised".into())),
         }
     }
 
-    /// Formats that are rare enough to be libpcap's business.
+    /// Opens a rare format through libpcap.
     fn by_libpcap(path: &Path) -> Result<Self, OpenError> {
         let capture = pcap::Capture::from_file_with_precision(path, pcap::Precision::Nano)
             .map_err(|e| OpenError::NotACapture(path.to_path_buf(), words(&e)))?;
@@ -137,7 +138,7 @@ impl CaptureReader {
     /// The next record; none at the end.
     ///
     /// # Errors
-    /// If the file is damaged or cut from here on. All records before were delivered.
+    /// [`ReadError`] if the file is damaged or cut here. All earlier records were delivered.
     #[inline]
     #[expect(clippy::should_implement_trait, reason = "the record borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, ReadError> {
@@ -160,7 +161,7 @@ impl CaptureReader {
         Ok(Some(Record { at, link, original_len, frame }))
     }
 
-    /// When the next record was captured, without taking it; none at the end.
+    /// Capture time of the next record, without consuming it; none at the end.
     ///
     /// # Errors
     /// As [`Self::next`].
@@ -171,7 +172,7 @@ impl CaptureReader {
         Ok(self.ahead.as_ref().map(|found| found.at))
     }
 
-    /// Finds the next record, and leaves it where it is.
+    /// Locates the next record without consuming it.
     #[inline]
     fn find(&mut self) -> Result<Option<Found>, ReadError> {
         let record = self.records + 1;
@@ -181,7 +182,7 @@ impl CaptureReader {
                 match format.next(buffer) {
                     Ok(Next::Record(found)) => Ok(Some(found)),
                     Ok(Next::End) => Ok(None),
-                    // The rest of it is still to be written.
+                    // The rest of the record is not written yet.
                     Ok(Next::Damaged(_)) if buffer.is_followed() && buffer.is_at_end() => Ok(None),
                     Ok(Next::Damaged(reason)) => Err(ReadError { record, offset, reason }),
                     Err(e) => Err(ReadError { record, offset, reason: plain(&e) }),
@@ -203,7 +204,7 @@ impl CaptureReader {
         }
     }
 
-    /// Octets of the uncompressed file that were read; 0 if libpcap reads it.
+    /// Octets read of the uncompressed file; 0 if libpcap reads it.
     #[must_use]
     pub fn position(&self) -> u64 {
         match &self.source {
@@ -213,7 +214,7 @@ impl CaptureReader {
     }
 }
 
-/// If the stream is compressed, the stream behind that.
+/// The decompressed stream, if the stream is compressed.
 fn decompress(buffer: &mut Buffer, path: &Path) -> Result<Option<Buffer>, OpenError> {
     let rest = |buffer: &mut Buffer| -> Box<dyn Read + Send> {
         Box::new(std::mem::replace(buffer, Buffer::new(Box::new(io::empty()))))
@@ -307,7 +308,7 @@ mod tests {
         [&kind.to_le_bytes()[..], &len, &body, &len].concat()
     }
 
-    /// Two interfaces that differ in link type, snap length and resolution: libpcap refuses this file.
+    /// Two interfaces with different link type, snap length and resolution: libpcap refuses this file.
     fn mixed_pcapng() -> Vec<u8> {
         let mut f =
             block(0x0a0d_0d0a, &[&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat());
@@ -342,7 +343,7 @@ mod tests {
     fn packets_of_an_interface_that_no_block_describes_are_named() {
         let whole = mixed_pcapng();
         let (section, behind) = whole.split_at(28);
-        // Without the description of any interface, and without that of the second one.
+        // Without any interface description, and without the second one.
         let (records, error) = read_all(&[section, &behind[52..]].concat());
         assert_eq!(records.len(), 0);
         assert!(error.unwrap().to_string().contains("no block before it describes an interface"));

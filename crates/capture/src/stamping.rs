@@ -1,4 +1,4 @@
-//! The clock that stamps live packets, watched: the system's time against a counter that nobody sets.
+//! Watches the clock that timestamps live packets: compares the system time with a counter that is never set.
 #![expect(
     unsafe_code,
     reason = "the C library is the only way to clock_gettime(2) and clock_adjtime(2) here"
@@ -6,64 +6,64 @@
 
 use bellwether_base::{Span, Timestamp};
 
-/// A look is as good as the time between its two readings of the counter: one that was interrupted is taken again.
+/// Largest time between the two counter readings of a sample; a sample interrupted for longer is repeated.
 const EXACT: Span = Span::from_nanos(50_000);
 const TRIES: u32 = 5;
 
-/// What the clock may be off between two looks without having been stepped, beside what its rate explains.
+/// Largest deviation between two samples that is no step, beyond the deviation explained by the rate.
 const STEP: Span = Span::from_millis(4);
 
-/// How near to a second a step must be to be a leap second, if the system's leap state says so too.
+/// Largest difference between a leap second's step and one second; the kernel's leap state must agree too.
 const LEAP: Span = Span::from_millis(100);
 
-/// The rate is taken over so long a time, ...
+/// Interval over which the rate is measured.
 const RATE_OVER: Span = Span::from_secs(60);
-/// ... and a change of it is told from here on: a disciplined clock is steered by less.
+/// Smallest reported change of the rate; a disciplined clock is steered by less.
 const RATE_CHANGE_PPM: f64 = 20.0;
 
-/// What befell the clock.
+/// A change of the clock.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ClockEvent {
-    /// It fell between these moments, by the clock itself.
+    /// The change happened between `from` and `to`, by the clock itself.
     pub from: Timestamp,
-    /// The later one.
+    /// End of the interval.
     pub to: Timestamp,
-    /// What.
+    /// The kind of change.
     pub kind: ClockEventKind,
 }
 
 /// Kinds of [`ClockEvent`].
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum ClockEventKind {
-    /// Set, by so much; ahead is positive.
+    /// The clock was set by this much; ahead is positive.
     Step(Span),
     /// A leap second, ahead (deleted) or back (inserted).
     Leap(Span),
-    /// Goes faster or slower than before, by so many ppm.
+    /// The rate changed by this many ppm; faster is positive.
     Rate(f64),
 }
 
-/// The system's time and what it is held against.
+/// One sample of the system time and the counter.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     wall: Timestamp,
-    /// Since the machine began, by a counter that is never set or steered.
+    /// Time since boot, by a counter that is never set or steered.
     counter: Span,
-    /// Whether the kernel is about to insert or delete a second, is at it, or has just done so.
+    /// True while the kernel inserts or deletes a leap second, before it, or just after it.
     is_leaping: bool,
 }
 
-/// Watches the clock that stamps packets.
+/// Detects steps, leap seconds and rate changes of the clock that timestamps packets.
 #[derive(Debug, Default)]
 pub struct StampingClock {
     last: Option<Look>,
-    /// Where the present stretch of steady rate began to be measured.
+    /// Start of the current rate measurement.
     base: Option<Look>,
     rate_ppm: Option<f64>,
 }
 
 impl StampingClock {
-    /// Looks at the clock; answers what befell it since the last look. Once a second is often enough.
+    /// Samples the clock and returns the change since the last sample. One call a second is enough.
     pub fn look(&mut self) -> Option<ClockEvent> {
         self.compare(Look::now()?)
     }
@@ -78,7 +78,7 @@ impl StampingClock {
         let steered = counted * self.rate_ppm.unwrap_or(0.0) * 1e-6;
         let ahead = gained(&last, &now) - steered;
         if ahead.abs() > STEP.as_secs_f64() {
-            // What the rate was before is not known any more.
+            // The previous rate is not valid any more.
             self.base = Some(now);
             let step = Span::from_nanos((ahead * 1e9).round() as i64);
             let is_leap =
@@ -102,7 +102,7 @@ impl StampingClock {
     }
 }
 
-/// By how much the clock went ahead of the counter, in seconds.
+/// Time that the clock gained over the counter, in seconds.
 fn gained(from: &Look, to: &Look) -> f64 {
     let counted = Span::from_nanos(to.counter.as_nanos() - from.counter.as_nanos());
     Span::from_nanos(to.wall.since(from.wall).as_nanos() - counted.as_nanos()).as_secs_f64()
@@ -153,7 +153,7 @@ fn is_leaping() -> bool {
 mod tests {
     use super::*;
 
-    /// Looks each second at a clock that is off the counter by what `off_ns` says.
+    /// Samples a clock each second that is off the counter by `off_ns`.
     fn events(seconds: i64, is_leaping: bool, off_ns: impl Fn(i64) -> i64) -> Vec<ClockEventKind> {
         let mut clock = StampingClock::default();
         let look = |i: i64| Look {

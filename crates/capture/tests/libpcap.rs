@@ -1,4 +1,4 @@
-//! The block reader against libpcap, record by record, on every capture at hand that both read.
+//! Compares the block reader with libpcap, record by record, on every available capture that both can read.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

@@ -113,9 +113,9 @@ pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
 
 /// Keeps classes, and judges anew by them.
 fn put(common: &Common, modes: &[Mode], origin: &str) -> Result<(), Failure> {
-    let mut writer = Installation::open(common, &Config::load(common.config.as_deref())?)?.writer;
-    writer.put_classes(modes, origin)?;
-    Ok(writer.judge_all()?)
+    let mut recorder = Installation::open(common, &Config::load(common.config.as_deref())?)?.recorder;
+    recorder.writer().put_classes(modes, origin)?;
+    Ok(recorder.judge_all_devices()?)
 }
 
 fn tell(common: &Common, modes: &[Mode]) {

@@ -48,12 +48,12 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
         keep: keep_days.map(|days| Span::from_secs(i64::from(days) * 86_400)).or(configured.keep),
         max_bytes: max_mib.map(|mib| mib << 20).or(configured.max_bytes),
     };
-    let mut writer = Installation::open(common, &config)?.writer;
+    let mut recorder = Installation::open(common, &config)?.recorder;
     let now = bellwether_base::Timestamp::from_nanos(
         i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
     );
-    let gone = writer.prune_by_age(&retention, now)? + writer.prune_by_size(&retention)?;
-    writer.close()?;
+    let gone = recorder.prune_by_age(&retention, now)? + recorder.prune_by_size(&retention)?;
+    recorder.close()?;
     tell(common, &format!("{gone} rows left; what is labelled stays"))
 }
 

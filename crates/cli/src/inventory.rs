@@ -29,24 +29,24 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
                 |what: String| Failure::Work(format!("{}: {what}; nothing was imported", file.display()));
             let text = std::fs::read_to_string(file).map_err(|e| told(e.to_string()))?;
             let is_json = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-            let Installation { tokeniser, mut writer, .. } = installation(common)?;
+            let Installation { tokeniser, mut recorder, .. } = installation(common)?;
             let rows = read(&text, is_json, &tokeniser).map_err(told)?;
-            writer.put_inventory(&rows)?;
-            writer.judge_all()?;
+            recorder.writer().put_inventory(&rows)?;
+            recorder.judge_all_devices()?;
             tell(common, &rows);
         }
         InventoryAction::Pull { url, token_file, timeout } => {
-            let Installation { tokeniser, mut writer, .. } = installation(common)?;
+            let Installation { tokeniser, mut recorder, .. } = installation(common)?;
             let timeout = Duration::from_secs(*timeout);
-            let pulled = pull(url, token_file.as_deref(), timeout, &tokeniser, &mut writer);
+            let pulled = pull(url, token_file.as_deref(), timeout, &tokeniser, recorder.writer());
             match pulled {
                 Ok(Some(rows)) => {
-                    writer.judge_all()?;
+                    recorder.judge_all_devices()?;
                     tell(common, &rows);
                 }
                 Ok(None) => note(common, "the inventory has not changed"),
                 Err(NotPulled::Told(what)) => {
-                    writer.alert(&alert(url, &what), QUIET)?;
+                    recorder.writer().alert(&alert(url, &what), QUIET)?;
                     return Err(Failure::Work(format!("{url}: {what}; the inventory stays as it was")));
                 }
                 Err(NotPulled::Failed(failure)) => return Err(failure),
@@ -62,15 +62,15 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
             printer.finish()?;
         }
         InventoryAction::Approve { aor, device } => {
-            let Installation { tokeniser, mut writer, .. } = installation(common)?;
+            let Installation { tokeniser, mut recorder, .. } = installation(common)?;
             let aor = token_of(aor, &tokeniser)
                 .ok_or_else(|| Failure::Usage(format!("{aor} is no address of record")))?;
-            if !writer.reader().device_names(&aor)?.contains(device) {
+            if !recorder.reader().device_names(&aor)?.contains(device) {
                 let text = format!("{aor} has no device {device} in {}", common.db.display());
                 return Err(Failure::Work(text));
             }
-            writer.approve(&aor, device, now())?;
-            writer.judge_all()?;
+            recorder.writer().approve(&aor, device, now())?;
+            recorder.judge_all_devices()?;
         }
     }
     Ok(Exit::Done)

@@ -14,17 +14,17 @@ use crate::truth;
 
 /// `bellwether label`.
 pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
-    let Installation { tokeniser, mut writer, .. } = open(common)?;
+    let Installation { tokeniser, mut recorder, .. } = open(common)?;
     let exit = match (&args.file, args.kind, &args.id, args.label) {
-        (Some(file), ..) => from_file(common, &tokeniser, &mut writer, file)?,
+        (Some(file), ..) => from_file(common, &tokeniser, recorder.writer(), file)?,
         (None, Some(kind), Some(id), Some(label)) => {
-            one(common, &tokeniser, &mut writer, kind, id, label)?;
+            one(common, &tokeniser, recorder.writer(), kind, id, label)?;
             Exit::Done
         }
         _ => return Err(Failure::Usage("give a kind, an id and a label, or --file".to_owned())),
     };
-    writer.apply_labels()?;
-    writer.close()?;
+    recorder.apply_labels()?;
+    recorder.close()?;
     Ok(exit)
 }
 
@@ -104,13 +104,13 @@ fn from_file(
 pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, Failure> {
     let told = |e: &dyn std::fmt::Display| Failure::Work(format!("{}: {e}", args.file.display()));
     let text = std::fs::read_to_string(&args.file).map_err(|e| told(&e))?;
-    let Installation { tokeniser, mut writer, .. } = open(common)?;
+    let Installation { tokeniser, mut recorder, .. } = open(common)?;
     let (mut known, mut unknown, mut wrong) = (0_u64, 0_u64, 0_u64);
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         match parse(line) {
             Ok(telemetry) => {
                 let wire_id = tokeniser.wire_id(&telemetry.call_id);
-                let is_known = writer.telemetry(&telemetry, Some(wire_id))?;
+                let is_known = recorder.writer().telemetry(&telemetry, Some(wire_id))?;
                 *(if is_known { &mut known } else { &mut unknown }) += 1;
             }
             Err(why) => {
@@ -119,8 +119,8 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
             }
         }
     }
-    writer.apply_labels()?;
-    writer.close()?;
+    recorder.apply_labels()?;
+    recorder.close()?;
     if !common.quiet {
         out::line(format!("{known} calls told of, {unknown} unknown, {wrong} lines refused"))?;
     }

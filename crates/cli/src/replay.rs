@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use bellwether_capture::Input;
 use bellwether_enrich::Tokeniser;
+use bellwether_recorder::Recorder;
 use bellwether_scoring::ScoringEngine;
 use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
 use bellwether_store::{StoreError, Writer};
@@ -24,14 +25,14 @@ use crate::show::configured;
 /// What every run needs, whatever it reads.
 pub(crate) struct Prepared {
     pub(crate) sensor: Sensor,
-    pub(crate) writer: Writer,
+    pub(crate) recorder: Recorder,
     pub(crate) deliveries: Deliveries,
 }
 
 impl Prepared {
     /// Loads or makes the key and opens the database.
     pub(crate) fn new(common: &Common, config: &Config) -> Result<Self, Failure> {
-        let Installation { key, tokeniser, writer } = Installation::open_patiently(common, config)?;
+        let Installation { key, tokeniser, recorder } = Installation::open_patiently(common, config)?;
         let deliveries = Deliveries::open(&config.alerts, &common.db, &tokeniser.key_id())?;
         let sensor = Sensor {
             workers: common.workers.unwrap_or_else(processors),
@@ -47,7 +48,7 @@ impl Prepared {
             retention: None,
             patience: patience(config),
         };
-        Ok(Self { sensor, writer, deliveries })
+        Ok(Self { sensor, recorder, deliveries })
     }
 }
 
@@ -55,7 +56,7 @@ impl Prepared {
 pub(crate) struct Installation {
     pub(crate) key: InstallationKey,
     pub(crate) tokeniser: Tokeniser,
-    pub(crate) writer: Writer,
+    pub(crate) recorder: Recorder,
 }
 
 impl Installation {
@@ -100,13 +101,10 @@ impl Installation {
         let tokeniser =
             Tokeniser::new(&key.0, config.privacy()).telling_apart(config.numbering.local_numbers.into());
         let as_read = configured(common, config)?;
-        let assessor = ScoringEngine::new(config.verdict(), key.hash_key());
+        let engine = ScoringEngine::new(config.verdict(), key.hash_key());
         let opened = Writer::open(&common.db, &tokeniser.key_id());
-        Ok(opened.and_then(|w| w.judging(as_read).assessing(assessor)).map(|writer| Self {
-            key,
-            tokeniser,
-            writer,
-        }))
+        let recorder = opened.and_then(|w| Recorder::new(w.reading_with(as_read)).with_scoring(engine));
+        Ok(recorder.map(|recorder| Self { key, tokeniser, recorder }))
     }
 }
 
@@ -140,7 +138,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     if !args.alerts {
         config.alerts.receivers.clear();
     }
-    let Prepared { sensor, writer, deliveries } = Prepared::new(common, &config)?;
+    let Prepared { sensor, recorder, deliveries } = Prepared::new(common, &config)?;
     let captures = inputs.iter().filter_map(|input| match input {
         Input::File(path, _) => Some(path.clone()),
         Input::StandardInput => None,
@@ -155,7 +153,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     let mut bar = Bar::new(common.quiet);
     let result = deliveries.beside(
         |text| note(common, text),
-        |_| bellwether_sensor::replay(&inputs, &sensor, writer, &mut |progress| bar.show(progress)),
+        |_| bellwether_sensor::replay(&inputs, &sensor, recorder, &mut |progress| bar.show(progress)),
     )?;
     bar.finish();
     let outcome = result?;

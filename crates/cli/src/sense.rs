@@ -40,7 +40,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     stop_on_signals(&stop)?;
     let ears = LiveInputs::open(&options, &args.hep).map_err(|e| Failure::from_live(&e))?;
     let _held = Held::take(&common.db, &greeting)?;
-    let Prepared { mut sensor, writer, deliveries } = Prepared::new(common, &config)?;
+    let Prepared { mut sensor, recorder, deliveries } = Prepared::new(common, &config)?;
     sensor.retention = Some(config.retention());
     // Whoever breaks into what reads hostile traffic shall find nothing there. Threads inherit this.
     let needs = Needs { captures: Vec::new(), is_lasting: true, is_networked: true, user: config.user() };
@@ -50,7 +50,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     }
     let names_interfaces = args.interfaces.is_empty();
     let reload = Reload::new(common, &config, walls, &stop, names_interfaces)?;
-    until_stopped(common, ears, Prepared { sensor, writer, deliveries }, reload, &greeting)?;
+    until_stopped(common, ears, Prepared { sensor, recorder, deliveries }, reload, &greeting)?;
     Ok(Exit::Done)
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn follow(common: &Common, config: &Config, paths: &[PathBuf]) -> Res
 fn until_stopped(
     common: &Common,
     ears: LiveInputs,
-    Prepared { sensor, writer, deliveries }: Prepared,
+    Prepared { sensor, recorder, deliveries }: Prepared,
     reload: Reload,
     greeting: &str,
 ) -> Result<bool, Failure> {
@@ -85,7 +85,7 @@ fn until_stopped(
     let stop = Arc::clone(&reload.stop);
     let (outcome, is_whole, needs_start) = deliveries.beside(tell, |exchange| {
         let mut terminal = Terminal { reload, exchange, is_whole: true };
-        let outcome = bellwether_sensor::sense(ears, &sensor, writer, &stop, &mut terminal);
+        let outcome = bellwether_sensor::sense(ears, &sensor, recorder, &stop, &mut terminal);
         (outcome, terminal.is_whole, terminal.reload.needs_start)
     })?;
     let outcome = outcome?;

@@ -3,19 +3,19 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::{Rate, RateKind, Reading};
 
-/// Whether two timelines come from one device.
+/// Result of testing if two timelines come from one device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Their rates agree, and are known well enough that most other devices would not.
+    /// The rates agree, and are accurate enough that most other devices would not agree.
     Same,
-    /// Their rates differ by more than chance and drift allow.
+    /// The rates differ by more than chance and drift allow.
     Different,
-    /// The refreshes do not tell.
+    /// The refreshes do not show which.
     CannotTell,
 }
 
 impl Verdict {
-    /// The name in reports.
+    /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -26,25 +26,25 @@ impl Verdict {
     }
 }
 
-/// Two timelines held against each other.
+/// Comparison of two timelines.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Match {
-    /// What they say.
+    /// The result.
     pub verdict: Verdict,
-    /// How often rates of one device would differ as much by chance; none where they cannot be compared.
+    /// Probability that rates of one device differ as much by chance; none if they are not comparable.
     pub p_value: Option<f64>,
     /// Second rate minus first.
     pub difference: Option<Ppm>,
-    /// Logarithm (base 10) of how many times likelier rates of one device differ as much than rates of two.
+    /// log10 likelihood ratio of the difference: one device against two devices.
     pub log10_odds: Option<f64>,
 }
 
-/// What a comparison allows for.
+/// Tolerances of a comparison.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Tolerance {
-    /// Share of pairs from one device that may be called different.
+    /// Share of pairs from one device that may be reported as different.
     pub false_alarms: f64,
-    /// How far a crystal's rate wanders with temperature, as a standard deviation.
+    /// Standard deviation of a crystal's rate over temperature.
     pub drift: Ppm,
 }
 
@@ -55,16 +55,17 @@ impl Default for Tolerance {
     }
 }
 
-/// Crystals of different devices lie this far apart, as a standard deviation: rates known no better say nothing by agreeing.
+/// Standard deviation of crystal rates between devices. Agreement of rates with a larger uncertainty proves
+/// nothing.
 const BETWEEN_DEVICES: f64 = 30.0;
 
-/// Compares two devices' clocks, by rates of one kind and one nominal period: a program's lateness is in the rates of timers that
-/// answers arm, and not in those of schedules.
+/// Compares the clocks of two devices, by rates of the same kind and nominal period. Rates of restart timers
+/// include the program's lateness and rates of schedules do not, so different kinds are not comparable.
 #[must_use]
 pub fn compare_clocks(a: &Reading, b: &Reading, tolerance: &Tolerance) -> Match {
     const NOTHING: Match =
         Match { verdict: Verdict::CannotTell, p_value: None, difference: None, log10_odds: None };
-    // Drawn intervals have no nominal period, only a mean.
+    // Random intervals have no nominal period, only a mean.
     let is_near = |allowed: f64| (a.period_s - b.period_s).abs() <= allowed * a.period_s.max(b.period_s);
     let (Some(Rate { rate: one, ci95: (low, high), kind }), Some(other)) = (a.rate, b.rate) else {
         return NOTHING;

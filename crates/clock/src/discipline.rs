@@ -1,22 +1,22 @@
-//! How a device's timer is armed: by what the refreshes themselves say.
+//! Determines from the refreshes how a device arms its timer.
 
 use crate::line::{Offsets, select};
 
-/// How a timer is armed.
+/// The event from which a timer counts its next interval.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Discipline {
-    /// On a schedule, or again when a refresh is sent: delays do not add up.
+    /// A schedule, or the sending of a refresh: delays do not add up.
     Periodic,
-    /// Again when the answer arrives: each round trip adds to the period, and the offsets are a random walk.
+    /// The arrival of the answer: each round trip adds to the period, and the offsets are a random walk.
     Restart,
-    /// Each interval is drawn.
+    /// Each interval is random.
     Randomised,
-    /// The refreshes do not tell.
+    /// The refreshes do not show which.
     Undetermined,
 }
 
 impl Discipline {
-    /// The name in reports.
+    /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,21 +28,23 @@ impl Discipline {
     }
 }
 
-/// Logarithms of the odds beyond which a discipline is said, so that at most one answer in fifty is wrong (measured,
-/// `docs/clocks.md`). A line bends itself to a short random walk, so more is asked for a schedule.
+/// Log odds needed to report a discipline, so that at most one result in fifty is wrong (measured,
+/// `docs/clocks.md`). A line can fit a short random walk, so a schedule needs higher odds.
 const ODDS_FOR_RESTART: f64 = 2.0;
 const ODDS_FOR_PERIODIC: f64 = 6.0;
 
-/// Points below which nothing is said.
+/// Fewest points for a result.
 const FEWEST: usize = 8;
 
-/// Compares two models of the same points by their likelihood, each with residuals that are Laplace distributed (delays have
-/// heavy tails): offsets around a line (periodic), and steps between neighbours around their middle (restart). Where the time
-/// from answer to refresh is known it stands for the step: it does not hold what the answer took. Residuals and waits are those
-/// of all points in order.
+/// Compares two models of the same points by likelihood. Residuals are Laplace distributed in both, because
+/// delays have heavy tails. The periodic model has offsets around a line, the restart model has steps between
+/// neighbours around their median.
 ///
-/// `prior` is the logarithm of the odds for restart that is known before. `forgiven` of the walk's steps, the oddest, do not
-/// count: as many as steps of the path were taken out of the line. Answers the discipline and the odds.
+/// If the wait from answer to refresh is known, it replaces the step, because it excludes the time to the
+/// answer. Residuals and waits cover all points in order.
+///
+/// `prior` is the prior log odds for restart. The `forgiven` largest outliers among the walk's steps are
+/// ignored: as many as path steps were removed from the line. Returns the discipline and the log odds.
 pub(crate) fn classify(
     line_residuals: &[f64],
     segments: &[Offsets],
@@ -55,9 +57,9 @@ pub(crate) fn classify(
         steps.extend(points.windows(2).map(|w| w[1].1 - w[0].1));
     }
     let known: Vec<f64> = waits.iter().flatten().copied().collect();
-    // The two must stand on the same footing. A wait is known for most refreshes, or steps are taken; and a late refresh whose
-    // wait is not known, since the one before was lost, must not speak against the line alone. A first refresh has no wait, but
-    // the second's shows how late it was.
+    // Both models must use the same refreshes. Waits are used if they are known for most refreshes, and steps
+    // otherwise. The wait of a refresh is unknown if the one before was lost; such a late refresh must not
+    // count against the line alone. A first refresh has no wait, but the second one's wait shows its delay.
     let mut is_counted: Vec<bool> = waits.iter().map(Option::is_some).collect();
     let mut first = 0;
     for points in segments {
@@ -86,13 +88,14 @@ pub(crate) fn classify(
     (discipline, odds)
 }
 
-/// Mean distance from the middle, for as many parameters as were fitted, the furthest left out.
+/// Mean distance from the median, corrected for the number of fitted parameters, without the `furthest`
+/// largest distances.
 fn spread(values: &[f64], parameters: f64, furthest: usize) -> f64 {
     let middle = select(&mut values.to_vec(), 0.5);
     let mut distances: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
     distances.sort_unstable_by(f64::total_cmp);
     distances.truncate(values.len().saturating_sub(furthest));
     let sum: f64 = distances.iter().sum();
-    // A nanosecond, so that simulated clocks without jitter have a logarithm.
+    // At least a nanosecond, so that simulated clocks without jitter have a finite logarithm.
     (sum / (distances.len() as f64 - parameters).max(1.0)).max(1e-9)
 }

@@ -4,7 +4,8 @@ use crate::NoRate;
 use crate::line::student_t_975;
 use crate::plausible::{codec_rate, plausible};
 
-/// A line fitted as its points come, in 24 octets: there is one for every stream. After 65,535 points it stands still.
+/// A regression line updated point by point, in 24 octets because every stream has one. It ignores points
+/// after the 65,535th.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drift {
     points: u16,
@@ -15,14 +16,16 @@ pub struct Drift {
     syy: f32,
 }
 
-/// Points below which nothing is said.
+/// Fewest points for a result.
 const FEWEST: u16 = 6;
 
-/// How much wider the interval is than independent residuals would make it: neighbouring points share the path's state.
+/// Factor for the interval, because the residuals are not independent: neighbouring points share the state of
+/// the path.
 const WIDENING: f64 = 2.0;
 
 impl Drift {
-    /// Takes a reading: time by the reference, and by how much the clock is ahead of it, both in seconds since the first.
+    /// Adds a reading: reference time, and lead of the clock over it, both in seconds since the first
+    /// reading.
     pub fn add(&mut self, reference: f32, ahead: f32) {
         let Some(points) = self.points.checked_add(1) else { return };
         self.points = points;
@@ -35,8 +38,9 @@ impl Drift {
         self.syy += dy * (ahead - self.mean_y);
     }
 
-    /// The clock's rate against the reference, positive where it runs fast, with its 95 % interval. `step` is the clock's
-    /// resolution in seconds: no interval is narrower than what it leaves open. None from too few readings.
+    /// The clock's rate against the reference, positive if it runs fast, with its 95 % interval. `step` is
+    /// the clock's resolution in seconds, which limits the width of the interval from below. None if there
+    /// are too few readings.
     #[must_use]
     pub fn rate(&self, step: f64) -> Option<(Ppm, (Ppm, Ppm))> {
         let sxx = f64::from(self.sxx);
@@ -46,45 +50,47 @@ impl Drift {
         let slope = f64::from(self.sxy) / sxx;
         let freedom = u32::from(self.points) - 2;
         let residual = (f64::from(self.syy) - slope * f64::from(self.sxy)) / f64::from(freedom);
-        // A reading is off by up to a step, evenly: its variance is a twelfth of the step's square.
+        // A reading is off by up to one step, uniformly: its variance is a twelfth of the step squared.
         let variance = residual.max(step * step / 12.0);
         let half = WIDENING * student_t_975(freedom) * (variance / sxx).sqrt();
         Some((Ppm(slope * 1e6), (Ppm((slope - half) * 1e6), Ppm((slope + half) * 1e6))))
     }
 }
 
-/// The clock of a media stream, by the timestamps of its packets against their arrival.
+/// The clock of a media stream, from the RTP timestamps of its packets and their arrival times.
 ///
-/// Of the packets of each second the least delayed counts: delay is one-sided, so that it is near the floor of the path.
+/// Only the least delayed packet of each second is used: delay is one-sided, so this packet is near the floor
+/// of the path.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MediaClock {
     drift: Drift,
-    /// The timestamp that the clock would have shown when the stream began.
+    /// RTP timestamp of the clock at the start of the stream.
     origin: u32,
-    /// The least delayed packet of the present second: seconds since the first, and how far ahead the clock was.
+    /// The least delayed packet of the current second: seconds since the first packet, and lead of the clock.
     best: (f32, f32),
-    /// How far ahead the clock was at the last packet.
+    /// Lead of the clock at the last packet.
     last: f32,
 }
 
-/// A step of the timestamps against arrival that is no delay: the sender began anew.
+/// A larger step between timestamps and arrival times is no delay: the sender restarted.
 const JUMP_S: f64 = 2.0;
 
-/// How far the rate between two reports may be from a codec's, in ppm: their wall clocks have steps of milliseconds.
+/// Tolerance in ppm for matching the rate between two reports to a codec rate: wall clocks of senders have
+/// steps of milliseconds.
 const OTHER_RATE_PPM: f64 = 10_000.0;
 
-/// Senders fill buffers first, in bursts: what the clock shows until then is not its rate.
+/// Initial part of a stream that is skipped: senders fill buffers in bursts first.
 const SETTLED_S: f32 = 2.0;
 
 impl Default for MediaClock {
     fn default() -> Self {
-        // No packet yet: a moment that is none.
+        // A time before every packet marks "no packet yet".
         Self { drift: Drift::default(), origin: 0, best: (f32::NEG_INFINITY, 0.0), last: 0.0 }
     }
 }
 
 impl MediaClock {
-    /// Takes a packet: seconds since the stream's first, its timestamp, and the clock's nominal rate in Hz.
+    /// Adds a packet: seconds since the stream's first, RTP timestamp, and nominal clock rate in Hz.
     pub fn packet(&mut self, elapsed_s: f64, ticks: u32, rate: u32) {
         let rate = f64::from(rate.max(1));
         let now = elapsed_s as f32;
@@ -107,27 +113,27 @@ impl MediaClock {
         }
     }
 
-    /// The clock's rate against the sensor's, `clock_rate` being its nominal one in Hz (0 if nobody said it).
+    /// The clock's rate against the sensor's clock. `clock_rate` is the nominal rate in Hz, 0 if unknown.
     ///
     /// # Errors
-    /// The reason, where what was seen is no clock.
+    /// The reason if the readings do not show a clock.
     pub fn rate(&self, clock_rate: u32) -> Result<(Ppm, (Ppm, Ppm)), NoRate> {
         plausible(self.drift.rate(1.0 / f64::from(clock_rate.max(1))), clock_rate)
     }
 }
 
-/// The clock of a media stream, by the pairs of wall clock and media clock in its sender's reports (RFC 3550 section 6.4.1): no
-/// network is between the two.
+/// The clock of a media stream, from the pairs of wall clock and media clock in its sender reports (RFC 3550
+/// section 6.4.1). The network has no influence on such pairs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReportClock {
     drift: Drift,
     first: (u64, u32),
-    /// The last report, in seconds since the first by either clock.
+    /// The last report, in seconds since the first one by either clock.
     last: (f64, f64),
 }
 
 impl ReportClock {
-    /// From the first report: NTP time as in the report, and timestamp.
+    /// Starts with the first report: NTP time and RTP timestamp.
     #[must_use]
     pub fn new(ntp: u64, ticks: u32) -> Self {
         let mut drift = Drift::default();
@@ -135,7 +141,8 @@ impl ReportClock {
         Self { drift, first: (ntp, ticks), last: (0.0, 0.0) }
     }
 
-    /// Takes a later report. One that jumps is passed over, unless the jump is that of a clock which counts at another rate.
+    /// Adds a later report. A report that jumps is skipped, unless the jump fits a media clock with another
+    /// codec rate.
     pub fn report(&mut self, ntp: u64, ticks: u32, rate: u32) {
         let rate = f64::from(rate.max(1));
         let reference = ntp.wrapping_sub(self.first.0).cast_signed() as f64 / 4_294_967_296.0;
@@ -152,7 +159,7 @@ impl ReportClock {
     /// The media clock's rate against the sender's wall clock.
     ///
     /// # Errors
-    /// The reason, where what was seen is no clock.
+    /// The reason if the readings do not show a clock.
     pub fn rate(&self, clock_rate: u32) -> Result<(Ppm, (Ppm, Ppm)), NoRate> {
         plausible(self.drift.rate(1.0 / f64::from(clock_rate.max(1))), clock_rate)
     }
@@ -162,7 +169,7 @@ impl ReportClock {
 mod tests {
     use super::*;
 
-    /// A minute of packets every 20 ms from a clock `ppm` fast, late by what `delay_s` says.
+    /// A minute of packets every 20 ms from a clock `ppm` fast, each delayed by `delay_s`.
     fn minute(ppm: f64, jump_at: usize, delay_s: impl Fn(usize) -> f64) -> MediaClock {
         let mut clock = MediaClock::default();
         for i in 0..3000 {

@@ -5,40 +5,42 @@ use bellwether_base::Ppm;
 use crate::SegmentStats;
 use crate::line::student_t_975;
 
-/// Refreshes that a fit needs: three intervals, so that at least one degree of freedom is left beside
-/// slope, offset and the choice of the period.
+/// Fewest refreshes for a fit: three intervals leave at least one degree of freedom beside slope, offset and
+/// the choice of the period.
 const MIN_REFRESHES: u32 = 4;
 
-/// A clock's rate against the sensor's, with its uncertainty.
+/// A clock's rate against the sensor's clock, with its uncertainty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkewFit {
-    /// Slope of the offsets: positive, the device refreshes early, its clock runs fast.
+    /// Slope of the offsets. Positive: the device refreshes early, and its clock runs fast.
     pub skew: Ppm,
     /// 95 % interval of the slope.
     pub ci95: (Ppm, Ppm),
     /// Standard deviation of the offsets around the line, in seconds.
     pub residual_s: f64,
-    /// Refreshes that went in.
+    /// Number of refreshes in the fit.
     pub refreshes: u32,
 }
 
-/// Why there is no skew.
+/// The reason for a missing skew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoFit {
     /// Fewer than four refreshes.
     TooFewRefreshes,
-    /// There are enough refreshes, but the timeline was cut so often (restarts, refusals, other expiries) that no run of them is long enough.
+    /// There are four refreshes or more, but restarts, refusals or changed expiries split the timeline into
+    /// segments that are too short.
     Restarts,
-    /// The intervals follow no period: the device draws them, or registers by hand.
+    /// The intervals follow no period: they are random, or the user registers by hand.
     IrregularIntervals,
-    /// The refreshes do not tell whether the timer runs on or is armed again by each answer, and the two are read differently.
+    /// The refreshes do not show if the timer is periodic or restarts with each answer, and each case needs
+    /// another estimator.
     DisciplineUndetermined,
-    /// The timer is armed again by each answer, and how long the answer's way takes was not seen.
+    /// The timer restarts with each answer, and no round trip was captured.
     PathUnknown,
 }
 
 impl NoFit {
-    /// The name in reports.
+    /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,7 +63,7 @@ fn regular(segments: &[SegmentStats]) -> impl Iterator<Item = &SegmentStats> {
     segments.iter().filter(|s| s.refreshes >= 2 && s.period_s > 0.0)
 }
 
-/// The nominal period that most refreshes stand for; of equals the shorter. 0 if there is none.
+/// The nominal period with the most refreshes; of equals the shorter. 0 if there is none.
 pub(crate) fn main_period(segments: &[SegmentStats]) -> f64 {
     regular(segments)
         .max_by(|a, b| a.refreshes.cmp(&b.refreshes).then(b.period_s.total_cmp(&a.period_s)))
@@ -72,14 +74,14 @@ pub(crate) fn is_of_period(segment: &SegmentStats, period_s: f64) -> bool {
     segment.refreshes >= 2 && (segment.period_s - period_s).abs() < 1e-9
 }
 
-/// The paper's method (section 5): the slope of a least-squares line through the offset points, here common
-/// to all segments, each with an offset of its own.
+/// The paper's method (Sengar 2014, section 5): a least-squares line through the offset points, with one
+/// slope common to all segments and one offset per segment.
 ///
-/// The interval takes the residuals to be independent; for timers that restart on each answer they are not,
-/// and the slope then contains the path. Use it only on segments of one period: others are left out.
+/// The interval assumes independent residuals. For restart timers the residuals are dependent, and the slope
+/// includes the path. Only segments of the main period are used.
 ///
 /// # Errors
-/// The reason why no slope can be given.
+/// The reason for a missing slope.
 pub fn pooled_fit(segments: &[SegmentStats]) -> Result<SkewFit, NoFit> {
     let period_s = main_period(segments);
     let all: u32 = segments.iter().map(|s| s.refreshes + s.off_grid).sum();

@@ -1,53 +1,54 @@
-//! A line under delay that is gamma distributed, as queues in a row make it: by likelihood, which comes near the bound where
-//! quantiles cannot.
+//! Fits a line under gamma distributed delay, as produced by queues in series, by maximum likelihood. This
+//! comes near the lower bound of the variance where quantile lines do not.
 //!
-//! Shape and scale are taken from the residuals of another line. They hardly matter for the slope: errors in them shift all points
-//! alike, and what shifts all alike says nothing of a slope (their scores are orthogonal where times lie evenly).
+//! Shape and scale are estimated from the residuals of another line. Their errors hardly affect the slope,
+//! because they shift all points alike. A common shift does not change a slope (the scores are orthogonal for
+//! evenly spaced times).
 
 use crate::line::{MAD_TO_SD, Offsets, middle_and_deviation, residuals, select};
 
-/// Points below which the shape of the delays is not known.
+/// Fewest points for an estimate of the delays' shape.
 const FEWEST: usize = 12;
 
-/// Shapes that are tried. Towards 2 the density's edge becomes so sharp that single points decide, and what the residuals say of
-/// the shape is not that exact; above, delays are as good as normal.
+/// Range of gamma shapes. Towards 2 the density's edge becomes so sharp that single points decide, and the
+/// estimated shape is not accurate enough for that. Above the range, delays are practically normal.
 const SHAPES: (f64, f64) = (2.6, 60.0);
 
-/// Residuals further than so many deviations below the middle are no part of the distribution: spikes.
+/// Residuals more than this many deviations below the median are spikes, outside the distribution.
 const FAR: f64 = 5.0;
 
-/// The least share of spikes that is allowed for.
+/// Smallest assumed share of spikes.
 const MIN_SPIKES: f64 = 0.01;
 
-/// Steps of the search, and halvings of one.
+/// Iterations of the search, and step halvings per iteration.
 const STEPS: usize = 30;
 const HALVINGS: usize = 6;
 
-/// Gamma distributed delays, a share of which is spread evenly instead.
+/// Mixture of gamma distributed delays and a share of uniformly distributed spikes.
 #[derive(Clone, Copy, Debug)]
 struct Delays {
     shape: f64,
     scale: f64,
     spikes: f64,
-    /// The density of a spike's delay.
+    /// Density of a spike's delay.
     spike_density: f64,
-    /// Logarithm of what makes the gamma density one altogether.
+    /// Log of the normalisation factor of the gamma density.
     norm: f64,
 }
 
-/// The slope by likelihood, and the variance that one point leaves, in s^2; none if there are too few points.
+/// The maximum likelihood slope, and the variance per point in s^2; none if there are too few points.
 pub(crate) fn gamma_slope(segments: &[Offsets], start: f64) -> Option<(f64, f64)> {
     let left = residuals(segments, start, 0.5);
     if left.len() < FEWEST {
         return None;
     }
     let (delays, lift) = Delays::of(&left)?;
-    // Each segment's floor: how early a packet without any delay is.
+    // Floor of each segment: the offset of a packet without delay.
     let mut floors: Vec<f64> = Vec::new();
     for points in segments {
         let mut own: Vec<f64> = points.iter().map(|(x, y)| y - start * x).collect();
         let highest = own.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // Above all points, or those above would count as spikes from the start.
+        // The floor must lie above all points, or the points above it would count as spikes from the start.
         floors.push((select(&mut own, 0.5) + lift).max(highest + 0.1 * delays.scale));
     }
     let centres: Vec<f64> = segments
@@ -79,7 +80,8 @@ pub(crate) fn gamma_slope(segments: &[Offsets], start: f64) -> Option<(f64, f64)
         let mut is_better = false;
         for _ in 0..HALVINGS {
             let tried = slope + share * turn;
-            // A floor is where the line is at the segment's beginning; the line turns around its middle.
+            // A floor is the line's value at the start of the segment; the line turns around the segment's
+            // middle.
             let lifted: Vec<f64> = floors
                 .iter()
                 .zip(&lifts)
@@ -102,11 +104,12 @@ pub(crate) fn gamma_slope(segments: &[Offsets], start: f64) -> Option<(f64, f64)
 }
 
 impl Delays {
-    /// From residuals (the least delayed are the largest), and how far the floor lies above their median.
+    /// Estimates the delays from residuals (the least delayed are the largest). Also returns the distance
+    /// from the median up to the floor.
     fn of(left: &[f64]) -> Option<(Self, f64)> {
         let (middle, deviation) = middle_and_deviation(left);
         let off = MAD_TO_SD * deviation;
-        // Delay is what a residual lacks.
+        // A delay is the distance of a residual below the median.
         let core: Vec<f64> = left.iter().map(|r| middle - r).filter(|d| *d < FAR * off).collect();
         let n = core.len() as f64;
         if off <= 0.0 || core.len() < FEWEST * 2 / 3 {
@@ -116,7 +119,7 @@ impl Delays {
         let moment = |power: i32| core.iter().map(|d| (d - mean).powi(power)).sum::<f64>() / n;
         let deviation = moment(2).sqrt();
         let skewness = (moment(3) / deviation.powi(3)).max(0.0) * (n * (n - 1.0)).sqrt() / (n - 2.0);
-        // A gamma variable's skewness is 2 / sqrt(shape).
+        // The skewness of a gamma variable is 2 / sqrt(shape).
         let shape = (4.0 / (skewness * skewness).max(1e-6)).clamp(SHAPES.0, SHAPES.1);
         let scale = deviation / shape.sqrt();
         let spikes = ((left.len() as f64 - n) / left.len() as f64).max(MIN_SPIKES);
@@ -126,7 +129,7 @@ impl Delays {
         Some((Self { shape, scale, spikes, spike_density, norm }, shape * scale - mean))
     }
 
-    /// Fisher's, of one point for its location.
+    /// Fisher information of one point about the location.
     fn information(&self) -> f64 {
         (1.0 - self.spikes) / ((self.shape - 2.0) * self.scale * self.scale)
     }
@@ -139,7 +142,7 @@ impl Delays {
         (1.0 - self.spikes) * ((self.shape - 1.0) * z.ln() - z + self.norm).exp()
     }
 
-    /// How the logarithm of the density changes with delay.
+    /// Derivative of the log density with respect to the delay.
     fn score(&self, delay: f64) -> f64 {
         let gamma = self.density(delay);
         if gamma <= 0.0 {

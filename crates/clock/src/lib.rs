@@ -1,8 +1,13 @@
-//! Clocks: what the timers of a device tell about its crystal and its program.
+//! Estimates clock skew and timer behaviour of devices from the times of their messages.
 //!
-//! A [`RegisterTimeline`] takes the moments at which one device refreshed its registration; [`read_clock`] says how its timer is
-//! armed ([`Discipline`]), and answers with its [`Skew`] and an interval, or with the reason why there is none
-//! ([`NoFit`]). What is kept can be persisted and pooled. This crate must never know whose device it is.
+//! A [`RegisterTimeline`] takes the times at which one device refreshed its registration. [`read_clock`]
+//! determines how the device arms its timer ([`Discipline`]). It returns the clock's [`Skew`] with an
+//! interval, or the reason for a missing skew ([`NoFit`]). The state can be stored and pooled.
+//!
+//! The starting point is section 5 of H. Sengar, "VoIP Fraud: Identifying a Wolf in Sheep's Clothing" (ACM
+//! CCS 2014), called "the paper" in this crate.
+//!
+//! This crate must never know the subscriber or address of a device, read a clock or do I/O.
 
 mod answered;
 mod compare;

@@ -1,8 +1,8 @@
 //! Lines through offset points under delay that is not Gaussian.
 //!
-//! Delay is one-sided and heavy-tailed: a packet may be late, never early. Least squares then follows the late ones. A
-//! quantile line follows a level of the offsets that delay seldom touches (Koenker and Bassett 1978); which level is best
-//! depends on the delays, so it is chosen by the variance that the residuals promise.
+//! Delay is one-sided and heavy-tailed: a packet may be late, never early, and least squares follows the late
+//! ones. A quantile line follows a level of the offsets that delay seldom affects (Koenker and Bassett 1978).
+//! The best level depends on the delays, so it is chosen by the variance estimated from the residuals.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
@@ -15,30 +15,33 @@ pub(crate) type Offsets = Vec<(f64, f64)>;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Slope {
     pub(crate) slope: f64,
-    /// Half of the 95 % interval.
+    /// Half-width of the 95 % interval.
     pub(crate) half: f64,
-    /// How it was found, as reports say it.
+    /// Name of the estimator in reports.
     pub(crate) method: &'static str,
 }
 
-/// Levels that are tried. An offset is nominal minus observed time: the least delayed stand highest.
+/// Quantile levels that are tried. An offset is nominal minus observed time, so the least delayed points are
+/// highest.
 const LEVELS: [(f64, &str); 4] =
     [(0.5, "median"), (0.7, "quantile_70"), (0.85, "quantile_85"), (0.93, "quantile_93")];
 
-/// Least squares must be beaten by this much: estimates of the others' variance are rougher.
+/// Factor by which another estimator must be better than least squares, because its variance is estimated
+/// less accurately.
 const PREFERENCE: f64 = 1.35;
 
-/// What a likelihood promises of the variance is by so much too little: its shape was guessed (measured, `docs/clocks.md`).
+/// Correction for the variance from maximum likelihood, which is too small because the shape is estimated
+/// (measured, `docs/clocks.md`).
 const GAMMA_WIDENING: f64 = 1.2;
 
-/// Points below which the weights of several quantiles are too rough.
+/// Fewest points for a combination of several quantiles: with fewer, the weights are too inaccurate.
 const MIN_TOGETHER: usize = 20;
 
-/// Points below which the shape of the residuals says nothing.
+/// Fewest points for an estimate of the residuals' shape.
 const FEWEST: usize = 8;
 
-/// The slope common to all segments, each with an offset of its own, by the estimator that the residuals speak for; none where
-/// least squares is as good, or there are too few points.
+/// The slope common to all segments, each with its own offset, by the best estimator for the residuals. None
+/// if least squares is as good, or if there are too few points.
 pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     let n: usize = segments.iter().map(Vec::len).sum();
     if n < FEWEST {
@@ -46,7 +49,8 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     }
     let Fitted { sums: start, freedom, variance } = fitted(segments)?;
     let squares = start.slope();
-    // The line must not start where late packets pulled it: search as far as they could have.
+    // Late packets may have pulled the least-squares line, so the search covers the range of their possible
+    // effect.
     let reach = 8.0 * (variance / start.sxx).sqrt();
     let middle = quantile_slope(segments, 0.5, squares, reach);
     let mut residuals = residuals(segments, middle, 0.5);
@@ -78,11 +82,12 @@ pub(crate) fn robust_slope(segments: &[Offsets]) -> Option<Slope> {
     Some(Slope { slope, half, method })
 }
 
-/// Lines at all levels, weighed so that their mean varies least: what several order statistics say of a location (Ogawa 1951,
-/// by the densities at the levels; slopes of quantile lines vary together as those do).
+/// Lines at all levels, weighted for the smallest variance of their mean. The weights are those for
+/// estimating a location from several order statistics (Ogawa 1951). They depend on the densities at the
+/// levels, because slopes of quantile lines vary together like order statistics.
 struct Together {
     weights: [f64; LEVELS.len()],
-    /// For one point.
+    /// Variance per point.
     variance: f64,
 }
 
@@ -92,7 +97,7 @@ impl Together {
             Some(((level, _), density)) => (*level, *density),
             None => (if i == 0 { 0.0 } else { 1.0 }, 0.0),
         };
-        // How steeply the density changes between neighbouring levels.
+        // Change of the density between neighbouring levels.
         let steepness = |i: usize| {
             let ((low, f_low), (high, f_high)) = (ends(i), ends(i + 1));
             (f_high - f_low) / (high - low)
@@ -106,14 +111,14 @@ impl Together {
     }
 }
 
-/// The slope common to all segments by least squares.
+/// The least-squares slope common to all segments.
 pub(crate) fn least_squares(segments: &[Offsets]) -> Option<Slope> {
     let Fitted { sums, freedom, variance } = fitted(segments)?;
     let half = student_t_975(freedom as u32) * (variance / sums.sxx).sqrt();
     Some(Slope { slope: sums.slope(), half, method: "least_squares" })
 }
 
-/// Sums, their degrees of freedom, and the variance around the line.
+/// Sums, degrees of freedom, and variance around the line.
 struct Fitted {
     sums: Sums,
     freedom: usize,
@@ -128,13 +133,14 @@ fn fitted(segments: &[Offsets]) -> Option<Fitted> {
     Some(Fitted { sums, freedom, variance })
 }
 
-/// And by this much by several quantiles together, whose weights are guessed from the points too.
+/// Factor by which the combination of quantiles must be better, because its weights are estimated from the
+/// points too.
 fn preference_together(n: usize) -> f64 {
     1.0 + 12.0 / n as f64
 }
 
-/// How much wider an interval must be because its level was chosen and its variance guessed from few points: measured
-/// (`docs/clocks.md`).
+/// Factor for the interval, because the level was chosen and the variance estimated from few points
+/// (measured, `docs/clocks.md`).
 fn widening(n: usize) -> f64 {
     let n = n as f64;
     1.0 + 5.0 / n + 190.0 / (n * n)
@@ -153,7 +159,7 @@ impl Sums {
         self.sxy / self.sxx
     }
 
-    /// The squares that are left around the best line.
+    /// Residual sum of squares around the best line.
     pub(crate) fn left(&self) -> f64 {
         if self.sxx > 0.0 { self.syy - self.slope() * self.sxy } else { self.syy }
     }
@@ -173,10 +179,11 @@ fn sums_of(segments: &[Offsets]) -> Sums {
     sums
 }
 
-/// The slope that minimises the pinball loss at a level, with the best offset for each segment. The loss is convex in the slope.
+/// The slope that minimises the pinball loss at a level, with the best offset per segment. The loss is convex
+/// in the slope.
 fn quantile_slope(segments: &[Offsets], level: f64, around: f64, reach: f64) -> f64 {
     const STEPS: usize = 36;
-    // A golden section keeps one of its two inner points, so each step costs one evaluation.
+    // A golden section keeps one of its two inner points, so each step needs one evaluation.
     const GOLDEN: f64 = 0.618_033_988_749_894_9;
     let (mut low, mut high) = (around - reach, around + reach);
     let mut scratch = Vec::new();
@@ -214,7 +221,7 @@ fn pinball(segments: &[Offsets], slope: f64, level: f64, scratch: &mut Vec<f64>)
     loss
 }
 
-/// The quantile of this level, in place.
+/// The quantile at this level; reorders the values.
 pub(crate) fn select(values: &mut [f64], level: f64) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -224,17 +231,17 @@ pub(crate) fn select(values: &mut [f64], level: f64) -> f64 {
     *value
 }
 
-/// A median absolute deviation times this is a normal distribution's standard deviation.
+/// Ratio of a normal distribution's standard deviation to its median absolute deviation.
 pub(crate) const MAD_TO_SD: f64 = 1.4826;
 
-/// The middle of values, and how far half of them lie from it at most: the median absolute deviation.
+/// Median and median absolute deviation of values.
 pub(crate) fn middle_and_deviation(values: &[f64]) -> (f64, f64) {
     let middle = select(&mut values.to_vec(), 0.5);
     let mut off: Vec<f64> = values.iter().map(|v| (v - middle).abs()).collect();
     (middle, select(&mut off, 0.5))
 }
 
-/// What is left of the offsets around lines of one slope, each segment's quantile of this level taken out.
+/// Residuals around lines of one slope, relative to each segment's quantile at this level.
 pub(crate) fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64> {
     let mut out = Vec::new();
     for points in segments {
@@ -247,10 +254,12 @@ pub(crate) fn residuals(segments: &[Offsets], slope: f64, level: f64) -> Vec<f64
     out
 }
 
-/// The density at a level from sorted residuals (Siddiqui 1960). A quantile line's variance for one point is q (1 - q) / f^2.
+/// Density at a level, from sorted residuals (Siddiqui 1960). The variance of a quantile line is q (1 - q) /
+/// f^2 per point.
 fn density(sorted: &[f64], level: f64) -> f64 {
     let n = sorted.len() as f64;
-    // Bofinger's rule narrows with the fifth root; near the edge the window must fit.
+    // Bofinger's rule: the window shrinks with the fifth root. Near the edge the window is limited to the
+    // range.
     let window = (0.6 * n.powf(-0.2)).min(level.min(1.0 - level) * 0.9).max(1.5 / n);
     let at = |q: f64| {
         let place = (q.clamp(0.0, 1.0) * (n - 1.0)).max(0.0);
@@ -265,8 +274,8 @@ fn density(sorted: &[f64], level: f64) -> f64 {
     2.0 * window / spread.max(1e-9)
 }
 
-/// The 0.975 quantile of Student's t. statrs is wrong for very many degrees of freedom (and hangs beyond
-/// 3e7), where the normal quantile is exact to six digits anyway.
+/// The 0.975 quantile of Student's t distribution. The function of statrs is wrong for very many degrees of
+/// freedom and hangs beyond 3e7. There the normal quantile is exact to six digits.
 pub(crate) fn student_t_975(freedom: u32) -> f64 {
     const NORMAL_FROM: u32 = 10_000;
     if freedom < NORMAL_FROM

@@ -1,43 +1,43 @@
-//! What a media clock's slope may be: no crystal is off by more than some hundred ppm, so what is far from its nominal rate is
-//! another rate, a sender that does not keep up, or no clock at all.
+//! Plausibility of a media clock's slope. No crystal is off by more than some hundred ppm. A larger deviation
+//! means another clock rate, a sender that does not keep up, or no clock.
 
 use std::fmt;
 
 use bellwether_base::Ppm;
 
-/// A clock that is further off is none. Registrations have half of this; a sound card's crystal is a cheaper one.
+/// Largest clock error in ppm. Registrations allow half of this; crystals of sound cards are cheaper.
 const MOST: f64 = 1000.0;
 
-/// A sender that is slower than this does not keep up. Sound cards off by 2.5 % have been seen.
+/// A slower sender does not keep up. Sound cards off by 2.5 % have been observed.
 const STARVED: f64 = -30_000.0;
 
-/// The clock rates of codecs, in Hz (RFC 3551 table 4, RFC 7587, and the rates of sound cards).
+/// Clock rates of codecs in Hz (RFC 3551 table 4, RFC 7587, and the rates of sound cards).
 const RATES: [u32; 10] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 90_000];
 
-/// How far the interval of a clock may widen what counts as one of those rates, in ppm.
+/// Largest tolerance in ppm that the interval of a clock adds when it is matched to one of those rates.
 const WIDEST: f64 = 5000.0;
 
-/// Why the clock of a media stream has no rate.
+/// The reason for a missing rate of a media clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoRate {
-    /// Nobody said how many ticks make a second.
+    /// The nominal clock rate is unknown.
     RateUnknown,
-    /// Too few seconds, or reports, were seen.
+    /// Too few seconds of media, or too few reports.
     TooShort,
-    /// The sender reported no clock.
+    /// The sender sent no sender reports.
     NoReports,
-    /// The time stamps count at another rate than the codec's, in Hz.
+    /// The timestamps count at another rate than the codec's, in Hz.
     WrongRate(u32),
-    /// The sender sends less than it should: a busy machine, not a clock.
+    /// The sender sends too slowly: a busy machine, not a clock.
     Starved,
-    /// No crystal is so far off.
+    /// The deviation is too large for a crystal.
     Implausible,
-    /// The interval is wider than what clocks differ by.
+    /// The interval is wider than the differences between clocks.
     IntervalTooWide,
 }
 
 impl NoRate {
-    /// The name in reports.
+    /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl fmt::Display for NoRate {
     }
 }
 
-/// A slope and its 95 % interval, if a clock of that nominal rate (Hz) can have it.
+/// Returns the slope and its 95 % interval if they are plausible for a clock with this nominal rate in Hz.
 pub(crate) fn plausible(read: Option<(Ppm, (Ppm, Ppm))>, nominal: u32) -> Result<(Ppm, (Ppm, Ppm)), NoRate> {
     if nominal == 0 {
         return Err(NoRate::RateUnknown);
@@ -82,7 +82,7 @@ pub(crate) fn plausible(read: Option<(Ppm, (Ppm, Ppm))>, nominal: u32) -> Result
     })
 }
 
-/// The codec's rate that so many ticks in a second are, up to some ppm.
+/// The codec rate that matches the ticks per second within a tolerance in ppm.
 pub(crate) fn codec_rate(ticks_per_s: f64, within: f64) -> Option<u32> {
     RATES.into_iter().find(|rate| (ticks_per_s / f64::from(*rate) - 1.0).abs() * 1e6 <= within)
 }
@@ -100,7 +100,7 @@ mod tests {
     fn a_crystal_has_a_rate_and_what_is_none_has_a_reason() {
         assert_eq!(judged(-85.0, 20.0, 8000), Ok(-85.0));
         assert_eq!(judged(900.0, 900.0, 8000), Ok(900.0));
-        // Slopes that were seen, and what they were.
+        // Observed slopes with their known causes.
         for (ppm, half, nominal, reason) in [
             (-274_375.0, 95.0, 11_025, "wrong_rate"),
             (1_000_020.0, 30.0, 8000, "wrong_rate"),

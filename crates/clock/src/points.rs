@@ -1,29 +1,31 @@
-/// Points kept per segment: an hour of refreshes at the period that border controllers force. Beyond, every second leaves.
+/// Limit of points per segment: an hour of refreshes at the period forced by border controllers. At the
+/// limit, every second point is dropped.
 const MAX_POINTS: usize = 160;
 
-/// Room is taken for so many points at a time: they come one by one over hours.
+/// Points per allocation: points arrive one by one over hours.
 const ROOM: usize = 8;
 
-/// A wait that is not known, packed.
+/// Packed value of an unknown wait.
 const UNKNOWN: i32 = -0x80_0000;
 
-/// One refresh, as estimators that look at single points need it.
+/// One refresh, for estimators that use single points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
     /// Seconds since the segment's first refresh.
     pub x_s: f64,
     /// Nominal minus observed time, in seconds.
     pub y_s: f64,
-    /// By how much the time since the answer to the refresh before exceeded the period, in seconds; none if that answer was not
-    /// seen, or a refresh was missed.
+    /// Excess over the period of the time since the previous refresh's answer, in seconds. None if the answer
+    /// was not captured, or a refresh was missed.
     pub wait_s: Option<f64>,
 }
 
-/// The refreshes of a segment one by one, evenly thinned where there are many: 9 octets each, as a provider has very many.
+/// The refreshes of a segment, evenly thinned if there are many: 9 octets each, because a provider has very
+/// many.
 ///
-/// A point is its number of periods since the first (16 bits), its offset in microseconds (32 bits) and its wait in
-/// microseconds (24 bits); when it came follows from the period. What does not fit is not kept: refreshes after 65,535
-/// periods, and waits that are 8 seconds off, which no timer armed by answers has.
+/// A point is its number of periods since the first (16 bits), its offset in microseconds (32 bits) and its
+/// wait in microseconds (24 bits). Its time follows from the period. Values out of range are not kept:
+/// refreshes after 65,535 periods, and waits that are 8 seconds off, which no restart timer has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Points(Vec<[u8; Self::PACKED]>);
 
@@ -31,7 +33,7 @@ impl Points {
     /// Octets of a point.
     const PACKED: usize = 9;
 
-    /// Adds a point `periods` after the first refresh. Answers whether every second point had to leave for it.
+    /// Adds a point `periods` after the first refresh. Returns true if the points were thinned.
     pub(crate) fn push(&mut self, periods: i64, offset_ns: i64, wait_ns: Option<i64>) -> bool {
         let (Ok(periods), Ok(offset)) = (u16::try_from(periods), i32::try_from(offset_ns / 1000)) else {
             return false;
@@ -55,11 +57,11 @@ impl Points {
         thinned
     }
 
-    /// The points, for refreshes of such a period.
+    /// The points, for refreshes of this period.
     pub(crate) fn iter(&self, period_s: f64) -> impl Iterator<Item = Point> + '_ {
         self.0.iter().map(move |[a, b, c, d, e, f, g, h, i]| {
             let y_s = f64::from(i32::from_le_bytes([*c, *d, *e, *f])) / 1e6;
-            // The sign is in the highest of three octets: shifted up, and back down with it.
+            // The sign is in the highest of three octets, so the value is shifted up and back down.
             let wait = i32::from_le_bytes([0, *g, *h, *i]) >> 8;
             Point {
                 x_s: f64::from(u16::from_le_bytes([*a, *b])) * period_s - y_s,
@@ -81,13 +83,13 @@ impl Points {
         out
     }
 
-    /// As octets, for a database.
+    /// The points as octets, for a database.
     #[must_use]
     pub fn as_octets(&self) -> &[u8] {
         self.0.as_flattened()
     }
 
-    /// What [`Self::as_octets`] gave; octets that are no whole point are left out.
+    /// The points from the octets of [`Self::as_octets`]; an incomplete last point is dropped.
     #[must_use]
     pub fn from_octets(octets: &[u8]) -> Self {
         Self(octets.as_chunks().0.to_vec())

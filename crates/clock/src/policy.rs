@@ -1,13 +1,15 @@
-//! The rule by which a program derives its refresh period from the expiry that it was granted: a trait of its own.
+//! The rule by which a program derives its refresh period from the granted expiry. The rule is a trait of the
+//! program.
 
-/// Shares of the expiry that programs use, as far as seen.
+/// Observed factors of the expiry.
 const SHARES: [f64; 8] = [0.9, 0.5, 0.75, 0.8, 0.85, 0.95, 0.7, 2.0 / 3.0];
 
-/// Seconds before the expiry.
+/// Observed seconds before the expiry.
 const BEFORE: [f64; 9] = [5.0, 10.0, 1.0, 2.0, 3.0, 15.0, 20.0, 30.0, 60.0];
 
-/// Names the rule that gives a period, in seconds, for a granted expiry: `expires`, `expires - 5 s`, `expires x 0.9`; none if
-/// none is known. Where several give the same, one reading cannot tell, and the shortest rule is named.
+/// Names the rule that gives a period in seconds for a granted expiry: `expires`, `expires - 5 s`, `expires x
+/// 0.9`; none if no known rule fits. If several rules give the same period, the shortest name is used,
+/// because one reading cannot distinguish them.
 #[must_use]
 pub fn policy(period_s: f64, expires_s: u32) -> Option<String> {
     let expires = f64::from(expires_s);
@@ -19,7 +21,7 @@ pub fn policy(period_s: f64, expires_s: u32) -> Option<String> {
         return Some("expires".to_owned());
     }
     if let Some(before) = BEFORE.iter().find(|before| is(expires - *before)) {
-        // A tenth of 30 s and 3 s before it are the same.
+        // Expiry minus a tenth and expiry minus some seconds can be equal, for example at 30 s.
         let share = SHARES.iter().find(|share| is(expires * *share));
         return Some(match share {
             Some(share) => {

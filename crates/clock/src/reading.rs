@@ -6,78 +6,80 @@ use crate::line::{Offsets, middle_and_deviation, select, student_t_975};
 use crate::schedule::Schedule;
 use crate::{Discipline, NoFit, SegmentStats, SkewFit, pooled_fit};
 
-/// Spread below which offsets show no jitter at all: then both disciplines say the same.
+/// Spread below which offsets have no jitter: both disciplines then give the same result.
 const NO_JITTER_S: f64 = 5e-6;
 
-/// A slope that is steeper than this belongs to another period: half of what neighbouring periods of the grid differ by at
-/// 25 s.
+/// A steeper slope belongs to another nominal period: half the relative difference of neighbouring grid
+/// periods at 25 s.
 const MAX_SLOPE_PPM: f64 = 10_000.0;
 
-/// A clock that is further off than this is no crystal.
+/// Largest plausible clock error of a crystal.
 const MAX_SKEW: f64 = 5e-4;
 
-/// Readings of both disciplines that lie no further apart are the same for every purpose.
+/// Largest difference between the readings of both disciplines that counts as agreement.
 const AGREEMENT_PPM: f64 = 50.0;
 
-/// Logarithm of the odds against a reading by which the device's clock would be no crystal.
+/// Log odds against a reading with a clock error that no crystal has.
 const IMPLAUSIBLE: f64 = 8.0;
 
-/// And against one by which refreshes come before the answer could have armed their timer: by more than any clock is off, and a
-/// program's own time in a challenge's round trip.
+/// Log odds against a reading in which refreshes come before the answer could have armed the timer. "Too
+/// soon" exceeds any clock error, and any time of the program within a challenge's round trip.
 const IMPOSSIBLE: f64 = 100.0;
 const FAR_TOO_SOON: f64 = 1.5e-3;
 
-/// What the refreshes of one device say of its clock.
+/// Clock estimate from the refreshes of one device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
-    /// How the timer is armed.
+    /// The discipline of the timer.
     pub discipline: Discipline,
     /// Natural logarithm of the odds for restart against periodic.
     pub odds: f64,
-    /// The nominal period that the reading goes by, in seconds; of drawn intervals their mean.
+    /// Nominal period of the reading in seconds; for random intervals their mean.
     pub period_s: f64,
-    /// The paper's slope: least squares over everything, whatever the discipline.
+    /// The paper's slope: least squares over everything, independent of the discipline.
     pub slope: SkewFit,
-    /// The clock's own skew, or why it cannot be had.
+    /// Skew of the clock, or the reason for none.
     pub skew: Result<Skew, NoFit>,
-    /// Of restart timers: how much later than the nominal period after the answer the next refresh was sent, in seconds. It
-    /// holds the program's lateness and the clock's skew.
+    /// For restart timers: time by which the next refresh is later than the nominal period after the answer,
+    /// in seconds. It includes the program's lateness and the clock's skew.
     pub lateness_s: Option<f64>,
-    /// The rate of refreshes with the path taken out, lateness left in: what one program is compared by, with itself over
-    /// time or with another instance of it. Of timers that may be armed by answers it is read as of such.
+    /// Rate of refreshes without the path but with the program's lateness. It serves to compare a program
+    /// with itself over time, or with another instance of it. For timers of undetermined discipline it is the
+    /// rate of a restart timer.
     pub rate: Option<Rate>,
-    /// Steps of the path that were taken out: a new route makes all that follows earlier or later by one amount.
+    /// Number of path steps that were removed. A new route shifts all later refreshes by a constant amount.
     pub path_steps: u32,
 }
 
-/// The rate of refreshes, with its statistical interval alone.
+/// Rate of refreshes, with its statistical interval only.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     /// Positive: refreshes come early.
     pub rate: Ppm,
     /// 95 % interval.
     pub ci95: (Ppm, Ppm),
-    /// What it was read from: rates of different kinds do not compare, as a program's lateness is in them in different ways.
+    /// Source of the rate. Rates of different kinds are not comparable, because they include the program's
+    /// lateness in different ways.
     pub kind: RateKind,
 }
 
-/// What a rate was read from.
+/// Source of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RateKind {
     /// The line of a schedule.
     Schedule,
     /// The shortest waits, against the shortest round trips.
     Shortest,
-    /// The middle of the waits, against the middle of the round trips.
+    /// The median wait, against the median round trip.
     Middle,
-    /// What drawn intervals have beyond whole seconds.
+    /// The remainder of random intervals beyond whole seconds.
     Drawn,
-    /// Each interval for itself, of timers that nothing answers.
+    /// Single intervals of timers whose refreshes get no answer.
     Interval,
 }
 
 impl RateKind {
-    /// The name in reports.
+    /// Name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -90,7 +92,7 @@ impl RateKind {
     }
 }
 
-/// A clock's rate against the sensor's.
+/// A clock's rate against the sensor's clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Skew {
     /// Positive: the clock runs fast.
@@ -101,26 +103,26 @@ pub struct Skew {
     pub method: &'static str,
 }
 
-/// The round trips between the sensor and the device.
+/// Round trips between the sensor and the device.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoundTrip {
-    /// The shortest.
+    /// The shortest round trip.
     pub shortest: Span,
-    /// Of so many.
+    /// Number of round trips.
     pub seen: u32,
-    /// The middle of the latest, and how far half of them lie from it at most; none if there are too few for that.
+    /// Median and median absolute deviation of the latest; none if there are too few.
     pub middle: Option<(Span, Span)>,
 }
 
 impl RoundTrip {
-    /// Of so many round trips the middle is taken: the latest.
+    /// Number of latest round trips for the median.
     pub const KEPT: u32 = 8;
 }
 
 /// Reads a device's clock from all its segments.
 ///
 /// # Errors
-/// Why there is not even a slope.
+/// The reason for a missing slope.
 pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> Result<Reading, NoFit> {
     let segments: Vec<SegmentStats> = segments.iter().map(SegmentStats::on_grid).collect();
     let slope = pooled_fit(&segments)?;
@@ -166,8 +168,8 @@ pub fn read_clock(segments: &[SegmentStats], round_trip: Option<RoundTrip>) -> R
     Ok(Reading { discipline, odds, period_s, slope, skew, lateness_s, rate, path_steps })
 }
 
-/// Intervals that are drawn in whole seconds have a remainder all the same: the answer's way, the program's lateness, and what the
-/// clock gains over the mean interval.
+/// Random intervals in whole seconds still have a remainder: the path of the answer, the program's lateness,
+/// and the clock's gain over the mean interval.
 fn drawn(used: &[&SegmentStats], slope: SkewFit, round_trip: Option<RoundTrip>) -> Reading {
     let seconds: f64 = used.iter().map(|s| s.last_at.since(s.first_at).as_secs_f64()).sum();
     let intervals: u32 = used.iter().map(|s| s.refreshes - 1).sum();
@@ -186,8 +188,8 @@ fn drawn(used: &[&SegmentStats], slope: SkewFit, round_trip: Option<RoundTrip>) 
     }
 }
 
-/// The mean interval of a timer that may be armed again by whatever it does, with no answer to hold it against: what that adds is
-/// in it. Intervals far from the rest do not count.
+/// Rate by the mean interval, for timers without answers to compare with. It includes any delay between
+/// intervals. Outliers are left out.
 fn by_intervals(points: &[Offsets], period_s: f64) -> Option<Rate> {
     let mut steps: Vec<f64> = Vec::new();
     for segment in points {
@@ -208,11 +210,12 @@ fn by_intervals(points: &[Offsets], period_s: f64) -> Option<Rate> {
     Some(Rate { rate: ppm(mean), ci95: (ppm(mean - half), ppm(mean + half)), kind: RateKind::Interval })
 }
 
-/// Median deviations beyond which an interval does not count, and intervals below which nothing is said.
+/// Outlier limit in median absolute deviations, and fewest intervals for a result.
 const FAR: f64 = 7.5;
 const MIN_INTERVALS: f64 = 4.0;
 
-/// What holds whichever of two readings is right: near its registrar a device's two hardly differ, and then it does not matter.
+/// The result that holds for both readings, if they agree closely. Near its registrar, a device's readings
+/// hardly differ.
 fn either(schedule: Skew, answered: Skew) -> Option<Skew> {
     ((answered.skew.0 - schedule.skew.0).abs() < AGREEMENT_PPM).then_some(Skew {
         skew: schedule.skew,
@@ -221,9 +224,9 @@ fn either(schedule: Skew, answered: Skew) -> Option<Skew> {
     })
 }
 
-/// What is known of clocks before the refreshes are compared: a schedule whose slope no crystal has is a timer that is armed by
-/// answers, and one that is armed by answers does not refresh sooner than its period after them; once may be an odd refresh,
-/// far too soon most of the time is no such timer.
+/// Prior log odds for restart. A schedule whose slope no crystal has is a restart timer. A restart timer does
+/// not refresh sooner than one period after the answer; a single early refresh may be an outlier, but not
+/// most of them.
 fn prior_odds(slope: f64, waits: &[Option<f64>], period_s: f64, round_trip: Option<RoundTrip>) -> f64 {
     let is_schedule_plausible = slope.abs() < MAX_SKEW;
     let soonest = waits.iter().flatten().copied().fold(f64::INFINITY, f64::min);

@@ -1,4 +1,4 @@
-//! Refreshes read as a schedule: a line through the offsets.
+//! Reads refreshes as a schedule: a line through the offsets.
 
 use bellwether_base::Ppm;
 
@@ -7,31 +7,31 @@ use crate::line::{Offsets, Slope, least_squares, residuals, robust_slope};
 use crate::steps::{evidence, parted_at_step};
 use crate::{Skew, SkewFit};
 
-/// Steps of the path that are taken out of one timeline.
+/// Limit of path steps removed from one timeline.
 const MAX_STEPS: u32 = 3;
 
-/// A step must be so many times likelier than none (natural logarithm): its place and its height were chosen.
+/// Natural log odds needed for a step, because its position and height were fitted.
 const STEP_ODDS: f64 = 20.0;
 
 /// A reading of the points as a schedule.
 pub(crate) struct Schedule {
     points: Vec<Offsets>,
     residuals: Vec<f64>,
-    /// The line; none where least squares over everything is as good.
+    /// The fitted line; none if least squares over everything is as good.
     fitted: Option<Slope>,
-    /// Its slope.
+    /// Slope of the line.
     pub(crate) line: f64,
-    /// How the timer is armed, as this reading and that of a timer armed by answers stand against each other.
+    /// Discipline by the comparison of this reading with that of a restart timer.
     pub(crate) discipline: Discipline,
-    /// Natural logarithm of the odds for the latter.
+    /// Natural log odds for restart.
     pub(crate) odds: f64,
-    /// Steps of the path that were taken out.
+    /// Number of path steps removed.
     pub(crate) path_steps: u32,
 }
 
 impl Schedule {
-    /// Reads points, with the steps of the path taken out that are likely; `squares` is the slope by least squares over everything,
-    /// `prior` says the odds that are known beforehand for a slope.
+    /// Fits a schedule to the points and removes likely path steps. `squares` is the least-squares slope over
+    /// everything; `prior` gives the prior log odds for a slope.
     pub(crate) fn of(
         points: Vec<Offsets>,
         squares: SkewFit,
@@ -53,7 +53,7 @@ impl Schedule {
         schedule
     }
 
-    /// The clock's skew, if it is a schedule.
+    /// Skew of the clock, under the assumption of a schedule.
     pub(crate) fn skew(&self, squares: &SkewFit) -> Skew {
         let around = |slope: f64, half: f64, method| Skew {
             skew: Ppm(slope),
@@ -63,13 +63,14 @@ impl Schedule {
         if let Some(line) = self.fitted {
             return around(line.slope * 1e6, line.half * 1e6, line.method);
         }
-        // Refreshes that look like a schedule by chance also look more regular than they are.
+        // Refreshes that fit a schedule by chance also look more regular than they are, so the interval is
+        // widened.
         let n = f64::from(squares.refreshes);
         let half = (squares.ci95.1.0 - squares.skew.0) * (1.0 + 165.0 / (n * n));
         around(squares.skew.0, half, "least_squares")
     }
 
-    /// The line that `fit` gives, or one of slope `otherwise`, and how it stands against timers that answers arm.
+    /// Fits a line with `fit`, or takes the slope `otherwise`, and compares it with a restart timer.
     fn over(
         points: Vec<Offsets>,
         fit: impl FnOnce(&[Offsets]) -> Option<Slope>,

@@ -1,5 +1,5 @@
-//! The sensor's own clock, as its devices show it: a step of the clock that stamps packets makes the interval in which it fell
-//! wrong by one amount for every device at once, which no device's own clock does.
+//! Detects steps of the sensor's own clock by its devices. A step of the clock that timestamps packets
+//! changes the current interval of every device by the same amount, which no device's own clock does.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,37 @@ use bellwether_base::{Span, Timestamp};
 use crate::SegmentStats;
 use crate::line::{MAD_TO_SD, middle_and_deviation, select};
 
-/// Steps below this are left to the interval of each clock.
+/// Smaller steps are left to the confidence interval of each clock.
 const SMALLEST_S: f64 = 0.01;
 
-/// An interval is odd from so many deviations of its timeline on.
+/// An interval is an outlier beyond this many deviations of its timeline.
 const ODD: f64 = 6.0;
 
-/// The least deviation that a timeline is given: few intervals may look better than they are.
+/// Smallest deviation assumed for a timeline, because few intervals may look better than they are.
 const LEAST_SPREAD_S: f64 = 5e-4;
 
-/// Intervals of a timeline below which its spread is not known.
+/// Fewest intervals for an estimate of a timeline's spread.
 const MIN_INTERVALS: usize = 6;
 
-/// Devices that must show a step, and the share of those that would.
+/// Fewest devices that must show a step, and their share of the devices that could show it.
 const MIN_DEVICES: usize = 5;
 const SHARE: f64 = 0.8;
 
-/// Odd intervals that are looked at, the most exact of all.
+/// Limit of outlier intervals examined, the most accurate first.
 const MAX_ODD: usize = 4096;
 
-/// A step of the clock that stamps packets.
+/// A step of the clock that timestamps packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CommonStep {
-    /// It fell after this moment, ...
+    /// The step happened after this time.
     pub from: Timestamp,
-    /// ... and before this one.
+    /// The step happened before this time.
     pub to: Timestamp,
-    /// By how much the clock went ahead, in seconds; negative where it was set back.
+    /// Size of the step in seconds; negative if the clock was set back.
     pub seconds: f64,
-    /// Devices that show it.
+    /// Number of devices that show the step.
     pub devices: u32,
-    /// Devices that would show a step of this size then.
+    /// Number of devices whose intervals could show such a step.
     pub of: u32,
 }
 
@@ -48,7 +48,7 @@ struct Interval {
     device: u32,
     from: Timestamp,
     to: Timestamp,
-    /// By how much it was longer than is usual for this device, in seconds.
+    /// Excess over this device's usual interval, in seconds.
     excess_s: f64,
     spread_s: f64,
 }
@@ -72,10 +72,10 @@ pub fn unknown_steps(
     steps.into_iter().filter(|step| !known.iter().any(|(from, to)| *from <= step.to && step.from <= *to))
 }
 
-/// The steps that devices show together, in order of time. Each item is one device's segments, oldest first.
+/// Steps that devices show together, in order of time. Each item holds one device's segments, oldest first.
 ///
-/// Devices behind one path show its new route together too, if they are armed by a schedule: what is common to all there are
-/// cannot be told from the sensor's clock, and is parted all the same.
+/// Devices behind one path also show a new route together if their timers are schedules. Such a route change
+/// cannot be distinguished from a clock step, and is reported as one.
 #[must_use]
 pub fn common_steps(devices: &[Vec<SegmentStats>]) -> Vec<CommonStep> {
     let mut intervals: Vec<Interval> = Vec::new();
@@ -89,7 +89,7 @@ pub fn common_steps(devices: &[Vec<SegmentStats>]) -> Vec<CommonStep> {
         .filter(|i| i.excess_s.abs() >= SMALLEST_S && i.can_show(i.excess_s))
         .copied()
         .collect();
-    // The most exact first: what they leave open the others must agree with.
+    // The most accurate first: later intervals must agree with them.
     odd.sort_by(|a, b| a.spread_s.total_cmp(&b.spread_s).then(a.from.cmp(&b.from)));
     odd.truncate(MAX_ODD);
     let mut steps: Vec<CommonStep> = Vec::new();
@@ -117,7 +117,7 @@ pub fn common_steps(devices: &[Vec<SegmentStats>]) -> Vec<CommonStep> {
     steps
 }
 
-/// Devices that would have shown a step between two moments, as their intervals leave no gap there.
+/// Number of devices whose intervals cover the time between `from` and `to` and could show the step.
 fn witnesses(
     intervals: &[Interval],
     longest: Span,
@@ -135,7 +135,7 @@ fn witnesses(
     seen.values().filter(|(first, last)| *first <= from && to <= *last).count()
 }
 
-/// The segments with each of them parted where one of these stretches of time lies in it.
+/// Splits every segment that contains one of these clock steps.
 #[must_use]
 pub fn parted_at(segments: Vec<SegmentStats>, steps: &[(Timestamp, Timestamp)]) -> Vec<SegmentStats> {
     steps.iter().fold(segments, |segments, (from, to)| {
@@ -143,8 +143,8 @@ pub fn parted_at(segments: Vec<SegmentStats>, steps: &[(Timestamp, Timestamp)]) 
     })
 }
 
-/// One device's intervals, with what is usual for it. Drawn ones show nothing; an interval between two segments is taken
-/// against the period they share.
+/// Adds one device's intervals, relative to its usual interval. Random intervals are left out. An interval
+/// between two segments is compared with the period they share.
 fn add_intervals(device: u32, segments: &[SegmentStats], out: &mut Vec<Interval>) {
     let begin = out.len();
     let mut before: Option<(Timestamp, f64)> = None;
@@ -188,8 +188,8 @@ mod tests {
 
     const START: i64 = 1_700_000_000_000_000_000;
 
-    /// Devices with an hour of refreshes, 1 to 3 ms of jitter and skews of their own, seen by a clock that is `step_s` ahead
-    /// from half an hour on; the first `unmoved` do not see that.
+    /// Devices with an hour of refreshes, 1 to 3 ms of jitter and skews of their own. The sensor's clock is
+    /// `step_s` ahead from half an hour on, except for the first `unmoved` devices.
     fn hour(devices: i64, unmoved: i64, step_s: f64) -> Vec<Vec<SegmentStats>> {
         (0..devices)
             .map(|device| {

@@ -1,18 +1,19 @@
-//! Steps of the path: a new route makes all that follows come earlier or later by one amount, which a single line takes for skew.
+//! Steps of the path: a new route makes all later refreshes earlier or later by one amount, which a single
+//! line takes for skew.
 
 use crate::line::{Offsets, Sums, residuals, select};
 
-/// Refreshes of a segment below which a step is not looked for: fewer bend to a random walk too easily.
+/// Fewest refreshes of a segment for a step: fewer fit a random walk too easily.
 const FEWEST: usize = 60;
 
-/// Refreshes that must lie on either side of a step.
+/// Fewest refreshes on either side of a step.
 const MARGIN: usize = 6;
 
-/// Residuals count as at most so many median deviations: a spike is no step.
+/// Limit of a residual in median absolute deviations: a spike is no step.
 const CLIP: f64 = 4.0;
 
-/// The segments with one of them parted where a step explains most of what a line of this slope leaves; none if all are too
-/// short. Whether it explains enough is for the caller to say.
+/// Splits one segment at the step that explains most of the residuals of a line with this slope. None if all
+/// segments are too short. The caller decides if the step is significant.
 pub(crate) fn parted_at_step(segments: &[Offsets], slope: f64) -> Option<Vec<Offsets>> {
     let (which, at, _) = segments
         .iter()
@@ -29,15 +30,16 @@ pub(crate) fn parted_at_step(segments: &[Offsets], slope: f64) -> Option<Vec<Off
     Some(out)
 }
 
-/// Logarithm of how many times likelier the residuals are with a step than without. Both count as at most so many deviations of
-/// the smaller, so that spikes, which either leaves, do not drown the step.
+/// Log likelihood ratio of the residuals with a step and without. Both are clipped at a multiple of the
+/// smaller deviation, so that spikes, which remain in both, do not hide the step.
 pub(crate) fn evidence(without: &[f64], with: &[f64]) -> f64 {
     let most = CLIP * median(with.iter().map(|v| v.abs()));
     let mean = |values: &[f64]| values.iter().map(|v| v.abs().min(most)).sum::<f64>().max(1e-9);
     without.len() as f64 * (mean(without) / mean(with)).ln()
 }
 
-/// Where a segment is parted best, and by how much that lessens the squares around a line common to both sides.
+/// The best position of a step in a segment, and the reduction of the squared residuals around a slope common
+/// to both sides.
 fn best_step(points: &Offsets, slope: f64) -> Option<(usize, f64)> {
     if points.len() < FEWEST {
         return None;
@@ -59,7 +61,7 @@ fn best_step(points: &Offsets, slope: f64) -> Option<(usize, f64)> {
         .max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-/// Of two sides that share a slope.
+/// Combined sums of two sides that share a slope.
 fn parted(before: Sums, after: Sums) -> Sums {
     Sums { sxx: before.sxx + after.sxx, sxy: before.sxy + after.sxy, syy: before.syy + after.syy }
 }
@@ -74,7 +76,7 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     select(&mut values.collect::<Vec<f64>>(), 0.5)
 }
 
-/// Sums of points, and of their squares and products, as they are.
+/// Uncentred sums of points, squares and products.
 #[derive(Clone, Copy, Default)]
 struct Moments {
     n: f64,
@@ -125,7 +127,7 @@ mod tests {
     use super::*;
     use crate::{Discipline, RegisterTimeline, read_clock};
 
-    /// An hour of refreshes at +20 ppm with 0.4 ms of jitter, from the middle on later by so much.
+    /// An hour of refreshes at +20 ppm with 0.4 ms of jitter, later by `step_ns` from the middle on.
     fn hour(step_ns: i64) -> RegisterTimeline {
         let mut timeline = RegisterTimeline::default();
         for i in 0..144_i64 {

@@ -1,26 +1,28 @@
-//! Timers that fire on the ticks of a coarser clock: a stack's trait, and a reason why its refreshes are not more exact.
+//! Detects timers that fire on the ticks of a coarse clock. The tick is a trait of the stack and limits the
+//! accuracy of its refreshes.
 
 use bellwether_base::Span;
 
 use crate::{Reading, SegmentStats};
 
-/// Ticks that timers have, in milliseconds, the longest first: where refreshes lie on a long one they lie on its parts too.
+/// Ticks of timers in milliseconds, the longest first: refreshes on a long tick also lie on its divisors.
 const TICKS_MS: [i64; 6] = [1000, 500, 100, 50, 20, 10];
 
-/// Refreshes below which nothing is said.
+/// Fewest refreshes for a result.
 const FEWEST: usize = 24;
 
-/// A crystal is off by no more than this, so the tick is not either.
+/// Largest clock error of a crystal, and therefore of the tick.
 const MAX_SKEW: f64 = 2e-4;
 
-/// Natural logarithm of how rarely chance may look like a tick.
+/// Natural log of the significance required of a tick.
 const RARE: f64 = 12.0;
 
-/// The tick on which a device's refreshes fall; none if they fall anywhere, or there are too few, or the period is a multiple of
-/// every tick anyway (a schedule).
+/// The tick on which a device's refreshes fall. None if there is no tick, if there are too few refreshes, or
+/// if the timer is periodic (the period is a multiple of every tick anyway).
 ///
-/// The moments of refreshes are laid around a circle of one tick's length; those of a tick gather (Rayleigh's test), at a rate
-/// that the clock's skew shifts a little, so rates within 200 ppm are tried.
+/// Refresh times are mapped onto a circle with the circumference of one tick; refreshes on a tick cluster
+/// there (Rayleigh's test). The clock's skew shifts the tick rate slightly, so rates within 200 ppm are
+/// tried.
 #[must_use]
 pub fn tick(segments: &[SegmentStats], reading: &Reading) -> Option<Span> {
     if reading.rate.is_some_and(|rate| rate.kind == crate::RateKind::Drawn) {
@@ -34,7 +36,7 @@ pub fn tick(segments: &[SegmentStats], reading: &Reading) -> Option<Span> {
     let time = times.last().copied().filter(|_| times.len() >= FEWEST)?;
     let found = TICKS_MS.into_iter().find(|ms| {
         let tick_s = *ms as f64 / 1e3;
-        // A quarter turn between neighbours over the whole time misses little.
+        // Neighbouring rates differ by a quarter turn over the whole time, which misses little.
         let steps = (MAX_SKEW * time * 4.0 / tick_s).ceil().max(1.0);
         let gathered = (-steps as i64..=steps as i64)
             .map(|i| gathering(&times, tick_s * (1.0 + MAX_SKEW * i as f64 / steps)))
@@ -44,7 +46,7 @@ pub fn tick(segments: &[SegmentStats], reading: &Reading) -> Option<Span> {
     found.map(Span::from_millis)
 }
 
-/// How far times gather around a circle of this length: 0 to 1.
+/// Mean resultant length of times on a circle of this circumference: 0 to 1.
 fn gathering(times: &[f64], around: f64) -> f64 {
     let (mut sine, mut cosine) = (0.0, 0.0);
     for time in times {
@@ -61,7 +63,8 @@ mod tests {
     use super::*;
     use crate::{RegisterTimeline, RoundTrip, read_clock};
 
-    /// A timer armed by answers, that fires on the next tick of its clock, `ppm` fast; answers take 30 to 200 ms.
+    /// A restart timer that fires on the next tick of its clock, which is `ppm` fast; answers take 30 to 200
+    /// ms.
     fn of(tick_ms: f64, ppm: f64) -> Option<Span> {
         let mut timeline = RegisterTimeline::default();
         let (mut at, mut state) = (0.0_f64, 1_u64);

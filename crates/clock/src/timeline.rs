@@ -2,59 +2,62 @@ use bellwether_base::{Span, Timestamp};
 
 use crate::points::{Point, Points};
 
-/// Segments kept per timeline; the oldest leaves first.
+/// Limit of segments per timeline; the oldest is dropped first.
 pub const MAX_SEGMENTS: usize = 16;
 
-/// Refreshes that are held until the period is known: the median of three intervals ignores one odd one.
+/// Number of refreshes held until the period is chosen: the median of three intervals ignores one outlier.
 const EARLY: usize = 4;
 
-/// Nominal periods lie on whole and half seconds.
+/// Nominal periods are multiples of half a second.
 const GRID_S: f64 = 0.5;
 
-/// An interval off its multiple of the period by more than this share of the period is no refresh of it.
+/// Largest deviation of an interval from a multiple of the period, as a share of the period.
 const TOLERANCE: f64 = 0.05;
 
-/// Missed refreshes bridged within one segment; beyond, the device may have been restarted unseen.
+/// Limit of missed refreshes bridged within one segment; after more, the device may have restarted unseen.
 const MAX_MISSED: f64 = 20.0;
 
-/// Intervals that are drawn in whole seconds lie on a grid of one second.
+/// Random intervals in whole seconds lie on a grid of one second.
 const DRAWN_S: f64 = 1.0;
 
-/// How far from it the way to the sensor may bring them, in seconds.
+/// Largest deviation from that grid by the path to the sensor, in seconds.
 const DRAWN_TOLERANCE_S: f64 = 0.2;
 
-/// The longest drawn interval, in seconds.
+/// The longest random interval, in seconds.
 const LONGEST_DRAWN: f64 = 7200.0;
 
-/// A retry that comes later than this after the refresh that was challenged is seen in the line, if the timer goes on from it.
+/// A challenged refresh whose retry comes later than this is visible in the line, if the timer continues from
+/// the retry.
 const LONG_RETRY: Span = Span::from_millis(100);
 
-/// A shorter one is seen where the refresh that was challenged is so many times further off than the intervals behind it vary.
+/// A shorter retry is recognised if the challenged refresh deviates by this multiple of the variation of the
+/// later intervals.
 const CLEARLY: f64 = 8.0;
 
-/// What [`Running::between`] may grow to: every second refresh in between, four times.
+/// Limit of [`Running::between`], which counts two up for a refresh between the periods and one down for a
+/// refresh on the period.
 const MAX_BETWEEN: u8 = 4;
 
-/// Equal intervals in a row, after the first, that chance draws; more are a period.
+/// Equal random intervals in a row, after the first, that are explained by chance; more are a fixed period.
 const MAX_SAME: u32 = 3;
 
-/// Intervals in a row that fit no period, before they are taken for drawn ones; and that are no whole seconds, before they are
-/// taken for such no more.
+/// Consecutive intervals that fit no period until intervals count as random, and consecutive intervals that
+/// are no whole seconds until they no longer do.
 const ODD_IN_A_ROW: u32 = 4;
 const ODD_DRAWN: u32 = 3;
 
-/// What one unbroken run of refreshes amounts to: enough to fit it, to pool it with others, and to persist it.
+/// Statistics of one unbroken run of refreshes: enough to fit it, to pool it with others, and to store it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SegmentStats {
     /// The first refresh.
     pub first_at: Timestamp,
     /// The last refresh.
     pub last_at: Timestamp,
-    /// Refreshes on the grid of the period.
+    /// Number of refreshes on the grid of the period.
     pub refreshes: u32,
-    /// Intervals that fit no multiple of the period.
+    /// Number of intervals that fit no multiple of the period.
     pub off_grid: u32,
-    /// The nominal period in seconds; 0 while unknown.
+    /// Nominal period in seconds; 0 while unknown.
     pub period_s: f64,
     /// Mean interval between neighbouring refreshes, in seconds.
     pub period_observed_s: f64,
@@ -64,25 +67,26 @@ pub struct SegmentStats {
     pub sxy: f64,
     /// Centred sum of squares of the offsets (nominal minus observed time).
     pub syy: f64,
-    /// Refreshes one by one; [`Self::points`] reads them.
+    /// Single refreshes; [`Self::points`] reads them.
     pub packed: Points,
 }
 
 impl SegmentStats {
-    /// Refreshes one by one, evenly thinned where there are many.
+    /// Single refreshes, evenly thinned if there are many.
     pub fn points(&self) -> impl Iterator<Item = Point> + '_ {
         self.packed.iter(self.period_s)
     }
 
-    /// Whether the intervals are drawn in whole seconds: the grid is one second, and most intervals are several of it.
+    /// True if the intervals are random whole seconds: the grid is one second, and most intervals are several
+    /// seconds.
     #[must_use]
     pub fn is_drawn(&self) -> bool {
         let seconds = self.last_at.since(self.first_at).as_secs_f64();
         self.period_s == DRAWN_S && seconds > 3.0 * f64::from(self.refreshes.saturating_sub(1))
     }
 
-    /// What came before a moment and what came after another, each a run of its own: the sensor's clock was stepped in between.
-    /// Itself, if the moments do not part it.
+    /// Splits the segment at a step of the sensor's clock between `from` and `to`: the refreshes before and
+    /// after it become segments of their own. Returns the segment itself if the step lies outside.
     pub(crate) fn parted(&self, from: Timestamp, to: Timestamp) -> Vec<Self> {
         if from < self.first_at || to > self.last_at {
             return vec![self.clone()];
@@ -94,7 +98,7 @@ impl SegmentStats {
         [before, after].into_iter().filter_map(|part| self.run_of(part, at)).collect()
     }
 
-    /// Some of this segment's refreshes, as a segment of their own.
+    /// A part of this segment's refreshes as a segment of its own.
     fn run_of(&self, points: &[Point], at: impl Fn(&Point) -> Timestamp) -> Option<Self> {
         let periods = |point: &Point| ((point.x_s + point.y_s) / self.period_s).round() as i64;
         let (first, rest) = points.split_first()?;
@@ -105,8 +109,8 @@ impl SegmentStats {
         Some(running.stats)
     }
 
-    /// The same refreshes against the nominal period that their mean interval is nearest to. The first intervals, by which the
-    /// period was chosen, may have been odd ones.
+    /// The same refreshes on the nominal period nearest to their mean interval. The period was chosen by the
+    /// first intervals, which may have been outliers.
     pub(crate) fn on_grid(&self) -> Self {
         if self.is_drawn() {
             return self.clone();
@@ -128,23 +132,23 @@ impl SegmentStats {
     }
 }
 
-/// A refresh that was accepted, at once or when it was sent again with credentials.
+/// An accepted refresh, without a challenge or after one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refresh {
-    /// When its timer fired: the first REGISTER of it, also where that was challenged.
+    /// Time at which its timer fired: its first REGISTER, even if that was challenged.
     pub at: Timestamp,
-    /// How long after the answer to the refresh before that was, if that answer was seen.
+    /// Time since the answer to the previous refresh, if that answer was captured.
     pub after_answer: Option<Span>,
-    /// If it was challenged, when the REGISTER that was accepted came.
+    /// If it was challenged, the time of the REGISTER that was accepted.
     pub retried_at: Option<Timestamp>,
 }
 
 /// The refreshes of one device's registration.
 ///
-/// Feed it refreshes that were accepted only: retransmissions, retries after a challenge and copies from other hops
-/// are the caller's to leave out. The index of a refresh follows from its time, so that a refresh lost at the
-/// tap shifts nothing, and a REGISTER that comes too early to be a refresh (the answer to a challenge that
-/// the tap missed) is passed over.
+/// The caller passes accepted refreshes only, without retransmissions, retries after a challenge and copies
+/// from other hops. The index of a refresh follows from its time, so a refresh that the capture lost shifts
+/// nothing. A REGISTER that is too early for a refresh (the retry of a challenge that the capture lost) is
+/// skipped.
 #[derive(Clone, Debug, Default)]
 pub struct RegisterTimeline {
     closed: Vec<SegmentStats>,
@@ -152,11 +156,11 @@ pub struct RegisterTimeline {
     early: Vec<Refresh>,
     current: Option<Running>,
     refreshes: u32,
-    /// Intervals in a row that fitted no period.
+    /// Consecutive intervals that fit no period.
     odd: u32,
 }
 
-/// A segment whose period is known.
+/// An open segment with a known period.
 #[derive(Clone, Debug)]
 struct Running {
     stats: SegmentStats,
@@ -164,25 +168,28 @@ struct Running {
     index: i64,
     mean_x: f64,
     mean_y: f64,
-    /// Of so many refreshes one is kept as a point.
+    /// One of this many refreshes is kept as a point.
     stride: u32,
-    /// Of intervals that are drawn in whole seconds: how many the last took, and how many before took as many.
+    /// For random whole-second intervals: length of the last interval, and number of equal intervals before
+    /// it.
     drawn: Option<(i64, u32)>,
-    /// Grows with refreshes that come between two of the period, and shrinks with those of it.
+    /// Increases with refreshes between two of the period, and decreases with refreshes on the period.
     between: u8,
-    /// How long after the last refresh, if that was challenged, the one came that was accepted; else zero. In microseconds, as are points.
+    /// If the last refresh was challenged: time to the accepted one, in microseconds like the points; else
+    /// zero.
     retry_us: u32,
-    /// What challenges have held the timer up by so far.
+    /// Total delay of the timer by challenges so far.
     shift_us: u32,
 }
 
 impl RegisterTimeline {
-    /// Takes a beat that nothing challenges, and how long after the answer to the one before it came, if that answer was seen.
+    /// Adds a refresh that was not challenged. `after_answer` is the time since the answer to the previous
+    /// one, if that answer was captured.
     pub fn refresh(&mut self, at: Timestamp, after_answer: Option<Span>) {
         self.accepted(Refresh { at, after_answer, retried_at: None });
     }
 
-    /// Takes a refresh that was accepted.
+    /// Adds an accepted refresh.
     pub fn accepted(&mut self, refresh: Refresh) {
         self.refreshes += 1;
         let at = refresh.at;
@@ -214,7 +221,7 @@ impl RegisterTimeline {
         }
     }
 
-    /// Ends the segment: the device was restarted, its granted expiry or its account changed.
+    /// Ends the segment: the device restarted, or its granted expiry or account changed.
     pub fn cut(&mut self) {
         if self.current.is_none() {
             self.settle();
@@ -229,7 +236,7 @@ impl RegisterTimeline {
         }
     }
 
-    /// All segments, the open one included, oldest first.
+    /// All segments, including the open one, oldest first.
     #[must_use]
     pub fn segments(&self) -> Vec<SegmentStats> {
         let mut open = self.clone();
@@ -237,19 +244,19 @@ impl RegisterTimeline {
         open.closed
     }
 
-    /// Segments there were, those no longer kept included.
+    /// Number of segments, including dropped ones.
     #[must_use]
     pub fn segment_count(&self) -> u32 {
         self.segments_seen + u32::from(self.current.is_some() || !self.early.is_empty())
     }
 
-    /// Refreshes taken, whether or not they fit.
+    /// Number of refreshes added, on the grid or not.
     #[must_use]
     pub const fn refreshes(&self) -> u32 {
         self.refreshes
     }
 
-    /// Chooses the period from the first refreshes and takes them in.
+    /// Chooses the period from the first refreshes and adds them.
     fn settle(&mut self) {
         let mut early = std::mem::take(&mut self.early);
         begin_on_the_line(&mut early);
@@ -260,7 +267,8 @@ impl RegisterTimeline {
         for refresh in early.into_iter().skip(1) {
             if let Step::OffGrid = running.add(refresh) {
                 self.odd += 1;
-                // The grid begins again behind an odd interval: over it, every offset would be shifted.
+                // The grid starts again behind an outlier interval; otherwise every later offset would be
+                // shifted.
                 let begun = Running::new(refresh.at, period_s);
                 let before = std::mem::replace(&mut running, begun);
                 running.stats.off_grid = before.stats.off_grid + 1;
@@ -271,7 +279,7 @@ impl RegisterTimeline {
 }
 
 impl Refresh {
-    /// How long after the challenged REGISTER the accepted one came; zero where none was challenged.
+    /// Time from the challenged REGISTER to the accepted one; zero without a challenge.
     fn retry(&self) -> Span {
         self.retried_at.map_or(Span::ZERO, |retried| retried.since(self.at))
     }
@@ -285,9 +293,12 @@ fn micros(n: u32) -> Span {
     Span::from_nanos(i64::from(n) * 1000)
 }
 
-/// A nonce that lives on lets later refreshes in at once, so that the first is the only one that was challenged. Some timers go on from
-/// that, some from the retry: the later refreshes tell which of the two lies on their line. It is the retry only where the difference is seen:
-/// a point that is always moved to where it fits makes any walk look like a line.
+/// Replaces a challenged first refresh by its retry if the timer continued from the retry.
+///
+/// A nonce that stays valid lets later refreshes pass at once, so only the first one is challenged. Some
+/// timers continue from the challenged refresh, some from the retry; the later refreshes show which of both
+/// lies on their line. The retry is chosen only if the difference is significant. A point that is always
+/// moved to the best fit makes any random walk look like a line.
 fn begin_on_the_line(early: &mut [Refresh]) {
     let [first, second, later @ ..] = early else { return };
     let Some(retried_at) = first.retried_at.filter(|_| second.retried_at.is_none()) else { return };
@@ -322,7 +333,8 @@ fn on_the_grid(seconds: f64) -> f64 {
     ((seconds / GRID_S).round() * GRID_S).max(0.0)
 }
 
-/// The interval that others are multiples of, where refreshes were lost, else the median: that ignores one odd one.
+/// The shortest interval if all others are multiples of it, as after lost refreshes; else the median, which
+/// ignores one outlier.
 fn usual(mut intervals: Vec<f64>) -> f64 {
     intervals.sort_unstable_by(f64::total_cmp);
     let shortest = intervals.first().copied().unwrap_or(0.0);
@@ -338,7 +350,7 @@ fn usual(mut intervals: Vec<f64>) -> f64 {
 
 enum Step {
     OnGrid,
-    /// Rounds to no period at all: the retry of a challenge that was not seen.
+    /// Less than half a period: the retry of a challenge that was not captured.
     TooEarly,
     OffGrid,
 }
@@ -371,7 +383,7 @@ impl Running {
         }
     }
 
-    /// A run whose intervals are whole seconds, each of another number.
+    /// Starts a run of random whole-second intervals.
     fn drawn(first: Timestamp) -> Self {
         Self { drawn: Some((0, 0)), ..Self::new(first, DRAWN_S) }
     }
@@ -386,11 +398,11 @@ impl Running {
         let periods = (since - micros(slip_us)).as_secs_f64() / self.stats.period_s;
         let steps = periods.round();
         if periods < 0.0 {
-            // The clock that stamps packets was set back.
+            // The clock that timestamps packets was set back.
             return Step::OffGrid;
         }
         if steps < 1.0 {
-            // The retry of a challenge comes at once; what comes in between again and again has another period.
+            // A retry after a challenge comes at once; repeated refreshes in between have another period.
             self.between += if periods > TOLERANCE { 2 } else { 0 };
             return if self.between > MAX_BETWEEN { Step::OffGrid } else { Step::TooEarly };
         }
@@ -417,8 +429,8 @@ impl Running {
         Step::OnGrid
     }
 
-    /// What a challenge held the timer up by: the time to the retry, where this refresh was accepted at once and the line goes on from the
-    /// retry and not from the refresh that was challenged.
+    /// Delay of the timer by a challenge: the time from the challenged refresh to its retry, else zero. It
+    /// applies if this refresh was accepted at once and the line continues from the retry.
     fn slip_us(&self, refresh: &Refresh, since: Span) -> u32 {
         let retry = micros(self.retry_us);
         if retry <= LONG_RETRY || refresh.retried_at.is_some() {
@@ -433,13 +445,13 @@ impl Running {
         if off(since - retry) < off(since) { self.retry_us } else { 0 }
     }
 
-    /// Takes a refresh that came so many periods after the first.
+    /// Places a refresh at a number of periods after the first.
     fn place(&mut self, at: Timestamp, index: i64, wait_s: Option<f64>) {
         let period = Span::from_nanos((self.stats.period_s * 1e9).round() as i64);
         self.index = index;
         self.stats.last_at = at;
         self.stats.refreshes += 1;
-        // The offset is taken in whole nanoseconds, so nothing cancels.
+        // The offset is computed in whole nanoseconds, so that no precision is lost by cancellation.
         let elapsed = at.since(self.stats.first_at) - micros(self.shift_us);
         let offset = period.as_nanos().saturating_mul(index).saturating_sub(elapsed.as_nanos());
         self.stats.period_observed_s = elapsed.as_secs_f64() / index.max(1) as f64;
@@ -471,7 +483,7 @@ mod tests {
 
     const START: i64 = 1_700_000_000_000_000_000;
 
-    /// Refreshes of a schedule with `skew_ppm`, each delayed by what `delay_ns` says.
+    /// Refreshes of a schedule with `skew_ppm`, each delayed by `delay_ns`.
     fn schedule(n: i64, period_s: f64, skew_ppm: f64, delay_ns: impl Fn(i64) -> i64) -> Vec<Timestamp> {
         (0..n)
             .map(|i| {
@@ -518,7 +530,7 @@ mod tests {
 
     #[test]
     fn the_interval_covers_the_truth_about_as_often_as_it_says() {
-        // 2 ms of Gaussian-like jitter by summing twelve uniform draws of a fixed generator.
+        // 2 ms of roughly Gaussian jitter, by summing twelve uniform draws of a fixed generator.
         let mut state = 42_u64;
         let mut uniform = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -581,7 +593,7 @@ mod tests {
         for _ in 0..60 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let seconds = 15 + (state >> 33) as i64 % 31;
-            // 8 ms for the way and the program, and a clock that is 1000 ppm fast.
+            // 8 ms for path and program, and a clock that is 1000 ppm fast.
             let wait = Span::from_nanos(seconds * 999_000_000 + 8_000_000);
             at += 5_000_000 + wait.as_nanos();
             timeline.refresh(Timestamp::from_nanos(at), Some(wait));
@@ -620,8 +632,8 @@ mod tests {
         assert!((slope(&timeline).unwrap().skew.0 - 50.0).abs() < 0.1);
     }
 
-    /// Refreshes that are let in at once but for those in `challenged`, whose retry comes `retry` later; the timer goes on from what
-    /// was accepted, or from its own beat.
+    /// Refreshes that are accepted at once except those in `challenged`, whose retry comes `retry` later. The
+    /// timer continues from the accepted REGISTER or from its own schedule.
     fn nonces_live_on(challenged: &[i64], retry: Span, goes_on_from_retry: bool) -> RegisterTimeline {
         let mut timeline = RegisterTimeline::default();
         let mut late = Span::ZERO;

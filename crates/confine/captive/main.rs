@@ -1,7 +1,8 @@
-//! Closes the lock around itself as the sensor does, tries one door, and says what became of it.
+//! Test program: confines itself like the sensor, attempts one forbidden or allowed action, and prints the
+//! result.
 //!
-//! `bellwether-captive FOLDER DOOR [ARGUMENT]`; FOLDER is the one that it may write to.
-#![expect(clippy::print_stdout, reason = "what became of the door is told to the test")]
+//! `bellwether-captive FOLDER DOOR [ARGUMENT]`; FOLDER is the one writable folder.
+#![expect(clippy::print_stdout, reason = "the test reads the result from standard output")]
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -43,7 +44,7 @@ fn main() {
     }
 }
 
-/// Tries a door.
+/// Attempts the action.
 fn knock(door: &str, at: &Path) -> io::Result<String> {
     let done = |()| "done".to_owned();
     match door {

@@ -1,8 +1,10 @@
-//! System calls (seccomp(2)): those that are made, those that no kernel needs to have, and those that only a break-in makes.
+//! System call filter (seccomp(2)) with three groups: allowed calls, calls that fail, and calls that end the
+//! process.
 //!
-//! A call that is not on the list answers `ENOSYS`, as by a kernel that does not have it: the C library then falls back to what it did
-//! before there was that call, so that a new version of it does not stop the process, and a stranger cannot by leading it to a rare path.
-//! Calls that the process never makes, and that code of somebody else would make first, end it at once.
+//! A call outside the allowlist returns `ENOSYS`, as on a kernel without that call. The C library then uses
+//! an older fallback, so a new library version does not stop the process. An attacker cannot stop it either
+//! by triggering a rare path. Calls that the process never makes, and that injected code would make first,
+//! end the process at once.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +39,7 @@ const ALWAYS: &[i64] = &[
     libc::SYS_clock_nanosleep,
     libc::SYS_nanosleep,
     libc::SYS_gettimeofday,
-    // Reads how the clock is steered; setting it takes a capability.
+    // Reads the clock discipline; setting it needs a capability.
     libc::SYS_clock_adjtime,
     libc::SYS_adjtimex,
     libc::SYS_getuid,
@@ -73,7 +75,7 @@ const ALWAYS: &[i64] = &[
     libc::SYS_readlinkat,
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
-    // The database gives its log the mode and the owner that it has itself.
+    // The database gives its log the same mode and owner as its own.
     libc::SYS_fchmod,
     libc::SYS_fchown,
     libc::SYS_getcwd,
@@ -81,7 +83,7 @@ const ALWAYS: &[i64] = &[
     libc::SYS_umask,
 ];
 
-/// The same of old, which newer processors do without.
+/// Legacy calls, which newer processor architectures do not have.
 #[cfg(target_arch = "x86_64")]
 const ALWAYS_OF_OLD: &[i64] = &[
     libc::SYS_open,
@@ -100,7 +102,7 @@ const ALWAYS_OF_OLD: &[i64] = &[libc::SYS_renameat];
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const ALWAYS_OF_OLD: &[i64] = &[];
 
-/// For sockets that are open, and those of alerts.
+/// Open sockets, and sockets for alert delivery.
 const NETWORKED: &[i64] = &[
     libc::SYS_connect,
     libc::SYS_bind,
@@ -118,8 +120,8 @@ const NETWORKED: &[i64] = &[
     libc::SYS_shutdown,
 ];
 
-/// Calls that end the process: to start programs, to look into others, to become somebody else, to change the system, and the doors that
-/// break-ins take into the kernel.
+/// Calls that end the process: to start programs, inspect other processes, change the user, or change the
+/// system, and calls that exploits use against the kernel.
 const DEADLY: &[i64] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
@@ -185,8 +187,8 @@ const DEADLY_OF_OLD: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const DEADLY_OF_OLD: &[i64] = &[];
 
-/// What is asked of open files that are devices or sockets: non-blocking, how much waits, the terminal's size; of interfaces their number,
-/// name, state and address.
+/// Allowed ioctl requests. For devices and sockets: non-blocking mode, pending octets, terminal size. For
+/// interfaces: index, name, state and address.
 const REQUESTS: [u64; 12] = [
     libc::FIONBIO,
     libc::FIONREAD,
@@ -202,29 +204,30 @@ const REQUESTS: [u64; 12] = [
     0x8933, // SIOCGIFINDEX
 ];
 
-/// Names of threads, and of memory (glibc and allocators); whether there are dumps.
+/// Names of threads, and of memory (glibc and allocators); the dumpable flag.
 const PROCESS_SETTINGS: [u64; 3] =
     [libc::PR_SET_NAME as u64, libc::PR_SET_VMA as u64, libc::PR_GET_DUMPABLE as u64];
 
-/// Families of sockets that may be opened later. Netlink answers which own addresses there are (getaddrinfo(3)).
+/// Socket families that may be opened later. Netlink lists the host's own addresses (getaddrinfo(3)).
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
-/// Closes the filter around this thread; answers how it stands, or why it cannot be had.
+/// Applies the filters to this thread. Returns a description, or the reason for failure.
 pub(crate) fn restrict(is_networked: bool) -> Result<String, String> {
     let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(|e| e.to_string())?;
-    // Of two answers the kernel takes the harder. The list comes last, since a filter cannot be added behind it.
+    // If both filters match, the kernel takes the stricter action. The allowlist is applied last, because it
+    // forbids adding filters.
     let filters = [ending(arch), allowing(is_networked, arch)];
     for filter in filters {
         let program = filter.map_err(|e| e.to_string())?;
         seccompiler::apply_filter(&program).map_err(|e| e.to_string())?;
     }
-    Ok("system calls that it does not make are refused".to_owned())
+    Ok("unused system calls are refused".to_owned())
 }
 
 type Filter = Result<BpfProgram, seccompiler::BackendError>;
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-/// What is on the list, and `ENOSYS` for the rest.
+/// Allows the listed calls; all others return `ENOSYS`.
 fn allowing(is_networked: bool, arch: TargetArch) -> Filter {
     let networked = if is_networked { NETWORKED } else { &[] };
     let all = ALWAYS.iter().chain(ALWAYS_OF_OLD).chain(networked);
@@ -236,11 +239,11 @@ fn allowing(is_networked: bool, arch: TargetArch) -> Filter {
     let no_execution = rule(2, masked(libc::PROT_EXEC), 0)?;
     let no_writing = rule(2, masked(libc::PROT_WRITE), 0)?;
     rules.insert(libc::SYS_mprotect, vec![no_execution.clone()]);
-    // Libraries that look up names may be loaded late: they are never both.
+    // Name service libraries may be loaded late: their memory is never writable and executable at once.
     rules.insert(libc::SYS_mmap, vec![no_execution, no_writing]);
     rules.insert(libc::SYS_prctl, any(0, &PROCESS_SETTINGS)?);
     rules.insert(libc::SYS_ioctl, any(1, &REQUESTS)?);
-    // Limits of this process are read, and none is set.
+    // Limits of this process may be read, but not set.
     rules.insert(libc::SYS_prlimit64, vec![rule_of(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?]);
     if is_networked {
         rules.insert(libc::SYS_socket, any(0, &FAMILIES.map(|family| family as u64))?);
@@ -249,7 +252,7 @@ fn allowing(is_networked: bool, arch: TargetArch) -> Filter {
         .try_into()
 }
 
-/// What ends the process, and nothing about the rest.
+/// Ends the process on listed calls, and allows all others.
 fn ending(arch: TargetArch) -> Filter {
     let mut rules: Rules = DEADLY.iter().chain(DEADLY_OF_OLD).map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_clone, vec![rule(0, masked(libc::CLONE_THREAD), 0)?]);
@@ -263,7 +266,7 @@ fn masked(bits: i32) -> SeccompCmpOp {
     SeccompCmpOp::MaskedEq(bits as u64)
 }
 
-/// The kernel looks at the lower half of most arguments only.
+/// The kernel reads only the lower half of most arguments.
 fn rule(argument: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompRule, seccompiler::BackendError> {
     rule_of(argument, SeccompCmpArgLen::Dword, compare, value)
 }
@@ -277,7 +280,7 @@ fn rule_of(
     SeccompRule::new(vec![SeccompCondition::new(argument, len, compare, value)?])
 }
 
-/// One rule for each value that the argument may have.
+/// One rule per allowed value of the argument.
 fn any(argument: u8, values: &[u64]) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     values.iter().map(|value| rule(argument, SeccompCmpOp::Eq, *value)).collect()
 }

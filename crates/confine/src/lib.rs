@@ -1,8 +1,11 @@
-//! What a process gives up once it has opened what it needs: capabilities, its user, core dumps, files outside of its folders, and
-//! system calls that it never makes.
+//! Reduces the rights of the process after its start: capabilities, user, core dumps, files outside its
+//! folders, and unused system calls.
 //!
-//! All of it is per thread in the kernel and inherited by threads that are started later. So [`confine`] is called while there is one
-//! thread, and refuses when there are more.
+//! The kernel applies these restrictions per thread, and new threads inherit them. [`confine`] is therefore
+//! called while only one thread runs, and refuses otherwise.
+//!
+//! This crate must never know traffic, calls or the configuration file: the caller names folders, user and
+//! wishes.
 
 mod calls;
 mod paths;
@@ -15,24 +18,24 @@ use std::path::{Path, PathBuf};
 
 pub use user::{Handed, User, UserError, folder_of, hand_over};
 
-/// A part of the lock that can be switched.
+/// A restriction that can be switched.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Part {
     /// No capability in any set, and an empty bounding set.
     Capabilities,
-    /// No core file, and no other process that looks into the memory.
+    /// No core file, and no access to the memory by other processes.
     Dumps,
-    /// Files outside of the given folders are out of reach (Landlock).
+    /// Files outside the given folders are not accessible (Landlock).
     Landlock,
-    /// System calls that are not on the list are refused, and those of break-ins end the process (seccomp).
+    /// System calls outside the allowlist are refused, and typical exploit calls end the process (seccomp).
     Seccomp,
 }
 
 impl Part {
-    /// All, in the order in which they are closed.
+    /// All parts, in the order in which they are applied.
     pub const ALL: [Self; 4] = [Self::Capabilities, Self::Dumps, Self::Landlock, Self::Seccomp];
 
-    /// The name in settings and messages.
+    /// Name in settings and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,32 +47,32 @@ impl Part {
     }
 }
 
-/// How much a part is wanted.
+/// The configured level of a part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Wish {
-    /// It is left open.
+    /// The part is not applied.
     Off,
-    /// It is closed where the kernel can.
+    /// The part is applied if the kernel supports it.
     #[default]
     On,
-    /// It is closed, or the process does not go on.
+    /// The part is applied, or the process ends.
     Required,
 }
 
-/// What is to be closed, and what stays open.
+/// The restrictions to apply, and their exceptions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Lock {
-    /// How much each part of [`Part::ALL`] is wanted, in that order.
+    /// Level of each part, in the order of [`Part::ALL`].
     pub wishes: [Wish; 4],
-    /// The user that the process becomes.
+    /// The user to change to.
     pub user: Option<User>,
-    /// Files and folders that are read later. Missing ones are passed over.
+    /// Files and folders that are read later. Missing ones are skipped.
     pub reads: Vec<PathBuf>,
-    /// Folders whose files are made, written and removed later.
+    /// Folders in which files are created, written and removed later.
     pub writes: Vec<PathBuf>,
-    /// Whether sockets are opened later, and names of hosts looked up.
+    /// True if sockets are opened and host names are resolved later.
     pub is_networked: bool,
-    /// Whether a local socket with an abstract name is written to (unix(7)); a service manager may have one.
+    /// True if a local socket with an abstract name is written to (unix(7)), as some service managers use.
     pub knows_abstract_sockets: bool,
 }
 
@@ -79,23 +82,23 @@ impl Lock {
     }
 }
 
-/// How it stands with a part.
+/// State of a part.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum State {
-    /// It is closed; in words, how far.
+    /// Applied, with a description.
     Held(String),
-    /// It was not wanted.
+    /// Switched off.
     Off,
-    /// It cannot be had, or not the whole of it: why.
+    /// Not available, or only in part, with the reason.
     Missing(String),
 }
 
-/// A part and how it stands.
+/// A part and its state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Finding {
     /// The part.
     pub part: Part,
-    /// How it stands.
+    /// Its state.
     pub state: State,
 }
 
@@ -110,18 +113,18 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Why the process must not go on.
+/// An error after which the process must end.
 #[derive(Debug)]
 pub enum ConfineError {
-    /// So many threads run already, which would stay outside.
+    /// This number of threads runs already; they would stay unrestricted.
     Threads(usize),
-    /// A part that is required cannot be had.
+    /// A required part is not available.
     Required(Finding),
     /// The user cannot be changed.
     User(UserError),
-    /// The user that the process became cannot write to a folder.
+    /// The new user cannot write to a folder.
     Folder(PathBuf, User),
-    /// The kernel refuses to promise that no right is gained any more.
+    /// The kernel refused no_new_privs, which prevents gaining rights.
     NoNewPrivileges(io::Error),
 }
 
@@ -143,13 +146,13 @@ impl fmt::Display for ConfineError {
 
 impl std::error::Error for ConfineError {}
 
-/// Closes the lock around this thread and all that it starts; answers how it stands with each part.
+/// Applies the restrictions to this thread and to all threads that it starts. Returns the state of each part.
 ///
 /// # Errors
-/// If other threads run already, a required part cannot be had, or the user cannot be changed. The process should end then: what was
-/// given up before stays given up.
+/// [`ConfineError`] if other threads run already, a required part is not available, or the user cannot be
+/// changed. The process should end then: restrictions that were applied before the error remain.
 pub fn confine(lock: &Lock) -> Result<Vec<Finding>, ConfineError> {
-    // Where the system shows no processes nothing can be counted.
+    // Without /proc the threads cannot be counted.
     let threads = std::fs::read_dir("/proc/self/task").map_or(1, Iterator::count);
     if threads > 1 {
         return Err(ConfineError::Threads(threads));
@@ -172,7 +175,7 @@ fn close(lock: &Lock) -> Result<Vec<Finding>, ConfineError> {
         found.push(finding);
         Ok(())
     };
-    // The bounding set is emptied and the user changed by rights that are given up then.
+    // These two steps need rights that are dropped afterwards.
     let bounding = if lock.wish(Part::Capabilities) == Wish::Off { Ok(()) } else { rights::empty_bounding() };
     if let Some(user) = &lock.user {
         user.take_on().map_err(ConfineError::User)?;
@@ -192,7 +195,8 @@ fn close(lock: &Lock) -> Result<Vec<Finding>, ConfineError> {
     Ok(found)
 }
 
-/// Tries each part in a thread that ends then, so that this process stays as it is. Core dumps cannot be tried so: they are told as held.
+/// Tests each part in a temporary thread, so that this process stays unrestricted. Core dumps cannot be
+/// tested in this way and are reported as applied.
 #[must_use]
 pub fn try_out(folder: &Path) -> Vec<Finding> {
     let lock = Lock {

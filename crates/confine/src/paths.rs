@@ -1,4 +1,5 @@
-//! Landlock: files outside of what a process needs are out of its reach, whatever its user may do (landlock(7)).
+//! Landlock: files that the process does not need are not accessible, independent of its user's rights
+//! (landlock(7)).
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -10,17 +11,19 @@ use landlock::{
 
 use crate::Lock;
 
-/// The rights that are handled: those of this version of the interface. A newer kernel has more, which would close what was not tried
-/// (version 9 local sockets, and with them the service manager's).
+/// The handled rights: those of this ABI version. Newer kernels have more rights, whose effect is not tested
+/// (version 9 restricts local sockets, including the service manager's).
 const KNOWN: ABI = ABI::V7;
 
 /// Devices without memory of their own.
 const DEVICES: [&str; 2] = ["/dev/null", "/dev/urandom"];
 
-/// Of the system, for whoever has sockets: interfaces and their counters, this process, and libraries that look up names.
+/// System paths for processes with sockets: interfaces and their counters, this process, and libraries for
+/// name resolution.
 const NETWORK: [&str; 6] = ["/sys/class/net", "/sys/devices", "/proc/self", "/usr/lib", "/lib", "/lib64"];
 
-/// Files that the C library reads when it looks up a host (resolv.conf(5), nsswitch.conf(5), hosts(5), gai.conf(5)).
+/// Files that the C library reads to resolve a host (resolv.conf(5), nsswitch.conf(5), hosts(5),
+/// gai.conf(5)).
 const RESOLVER: [&str; 8] = [
     "/etc/resolv.conf",
     "/etc/hosts",
@@ -32,11 +35,13 @@ const RESOLVER: [&str; 8] = [
     "/etc/ld.so.cache",
 ];
 
-/// Folders in which those who write `resolv.conf` keep it: it is replaced there, so that one file is not enough.
+/// Folders in which programs maintain `resolv.conf`: it is replaced there, so a rule for one file is not
+/// enough.
 const RESOLVER_FOLDERS: [&str; 5] =
     ["/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/run/connman", "/run/nscd"];
 
-/// Closes everything but what the lock leaves open; answers how far this kernel goes, or why it goes nowhere.
+/// Restricts file access to the exceptions of the lock. Returns a description with the kernel's ABI, or the
+/// reason for failure.
 pub(crate) fn restrict(lock: &Lock) -> Result<String, String> {
     restricted(lock).unwrap_or_else(|e| Err(e.to_string()))
 }
@@ -53,12 +58,13 @@ fn restricted(lock: &Lock) -> Result<Result<String, String>, RulesetError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(KNOWN))?
-        // Who listens does so before. Connections go to receivers that the configuration may yet name.
+        // Listening sockets are opened before. Connections stay allowed, because the configuration may name
+        // new receivers later.
         .handle_access(AccessNet::BindTcp)?
         .scope(scope)?
         .create()?;
     let mut add = |path: &Path, access: BitFlags<AccessFs>| -> Result<(), RulesetError> {
-        // What is not there cannot be read later either; a folder that is made then is out of reach.
+        // A missing path cannot be read later either; a folder created afterwards is not accessible.
         let Ok(fd) = PathFd::new(path) else { return Ok(()) };
         let access = if path.is_dir() { access } else { access & file };
         (&mut rules).add_rule(PathBeneath::new(fd, access)).map(|_| ())
@@ -70,7 +76,8 @@ fn restricted(lock: &Lock) -> Result<Result<String, String>, RulesetError> {
         for path in NETWORK.iter().chain(&RESOLVER_FOLDERS) {
             add(Path::new(path), reading)?;
         }
-        // A file that is replaced is another file. What any user may read in /etc is no secret; root owns those that are.
+        // A replaced file is a new file, so the folder /etc is allowed. Files there that any user may read
+        // are no secret; secret ones belong to root.
         if rustix::process::geteuid().is_root() {
             for path in RESOLVER {
                 add(Path::new(path), reading)?;
@@ -80,7 +87,7 @@ fn restricted(lock: &Lock) -> Result<Result<String, String>, RulesetError> {
         }
     }
     for path in &lock.reads {
-        // A pipe that has no place in a file system is in no rule, and not held back.
+        // A pipe without a place in a file system needs no rule, and is not restricted.
         let is_pipe = std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo());
         add(path, reading).or_else(|e| if is_pipe { Ok(()) } else { Err(e) })?;
     }
@@ -91,7 +98,7 @@ fn restricted(lock: &Lock) -> Result<Result<String, String>, RulesetError> {
     Ok(match status.landlock {
         LandlockStatus::Available { effective_abi, kernel_abi } => {
             let version = kernel_abi.unwrap_or(effective_abi as i32);
-            Ok(format!("files outside its folders are out of reach (ABI {version})"))
+            Ok(format!("files outside its folders are not accessible (ABI {version})"))
         }
         LandlockStatus::NotEnabled => Err("the kernel has Landlock switched off (lsm= at boot)".to_owned()),
         LandlockStatus::NotImplemented => Err("the kernel has no Landlock (5.13 or later has)".to_owned()),

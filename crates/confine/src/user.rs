@@ -1,4 +1,4 @@
-//! The user that a process becomes, and the files that it takes along.
+//! The user that the process changes to, and its files.
 
 use std::fmt;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
-/// Where users and groups are listed; those of a directory service are named by their numbers.
+/// Files with users and groups; those of a directory service are given as numbers.
 const USERS: &str = "/etc/passwd";
 const GROUPS: &str = "/etc/group";
 
@@ -20,12 +20,12 @@ pub struct User {
     gid: u32,
 }
 
-/// Why a user cannot be had.
+/// An error with a user.
 #[derive(Debug)]
 pub enum UserError {
-    /// There is none of this name.
+    /// There is no user or group with this name.
     Unknown(String),
-    /// This process may not become another user.
+    /// This process may not change its user.
     Refused(User, io::Error),
 }
 
@@ -42,7 +42,7 @@ impl fmt::Display for UserError {
                 f,
                 "there is no user or group {name} in {USERS} and {GROUPS}; make one with: useradd --system {name}"
             ),
-            Self::Refused(user, e) => write!(f, "becoming the user {user} takes root: {e}"),
+            Self::Refused(user, e) => write!(f, "changing to the user {user} needs root: {e}"),
         }
     }
 }
@@ -50,16 +50,16 @@ impl fmt::Display for UserError {
 impl std::error::Error for UserError {}
 
 impl User {
-    /// Reads `user`, `user:group`, or numbers in place of either.
+    /// Parses `user`, `user:group`, or numbers in place of either.
     ///
     /// # Errors
-    /// If there is none of that name.
+    /// [`UserError::Unknown`] if there is no such user or group.
     pub fn named(text: &str) -> Result<Self, UserError> {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         Self::among(text, &read(USERS), &read(GROUPS))
     }
 
-    /// Looks a name up in the text of passwd(5) and group(5).
+    /// Looks up a name in the text of passwd(5) and group(5).
     fn among(text: &str, users: &str, groups: &str) -> Result<Self, UserError> {
         let (name, group) = text.split_once(':').map_or((text, None), |(name, group)| (name, Some(group)));
         let unknown = |name: &str| UserError::Unknown(name.to_owned());
@@ -83,15 +83,15 @@ impl User {
             None => user.as_deref().and_then(|line| number(line, 3)),
         };
         let uid = uid.ok_or_else(|| unknown(name))?;
-        // A number that stands nowhere has no group of its own.
+        // A number without an entry has no group.
         let gid = gid.ok_or_else(|| unknown(group.unwrap_or(name)))?;
         Ok(Self { name: text.to_owned(), uid, gid })
     }
 
-    /// Becomes this user, with its group and no other. Rights of root go with it.
+    /// Changes to this user with its group only. The rights of root are dropped with it.
     pub(crate) fn take_on(&self) -> Result<(), UserError> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));
-        // A service manager may have made it so.
+        // A service manager may have changed the user already.
         if (rustix::process::getuid(), rustix::process::geteuid()) == (uid, uid)
             && (rustix::process::getgid(), rustix::process::getegid()) == (gid, gid)
             && !uid.is_root()
@@ -111,25 +111,27 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// What became of a file that was to be handed over.
+/// Result of [`hand_over`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Handed {
-    /// There is none.
+    /// The file does not exist.
     Absent,
-    /// It belongs to the user, now or before.
+    /// The file belongs to the user, now or before.
     Done,
-    /// It is a link, has a second name, or is no plain file: somebody else may have put it there.
+    /// The file is a link, has several names, or is no plain file: another user may have put it there.
     Doubtful,
 }
 
-/// Hands a file that root made to a user. A link is never followed and a file with a second name never taken: in a folder that the user
-/// can write to, either could stand for a file of somebody else.
+/// Changes the owner of a file that root created.
 ///
-/// The file is not opened for reading: closing it then would take away every lock that this process has on it (fcntl(2)), and a database
-/// that is open hangs on its locks.
+/// Links are not followed, and a file with several names is refused. In a folder that the user can write to,
+/// either could stand for another user's file.
+///
+/// The file is not opened for reading: closing it would release every lock of this process on it (fcntl(2)),
+/// and an open database relies on its locks.
 ///
 /// # Errors
-/// If the file cannot be looked at, or its owner not changed.
+/// The I/O error if the file cannot be inspected, or its owner not changed.
 pub fn hand_over(path: &Path, user: &User) -> io::Result<Handed> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file: File = match rustix::fs::open(path, flags, Mode::empty()) {
@@ -149,7 +151,7 @@ pub fn hand_over(path: &Path, user: &User) -> io::Result<Handed> {
     Ok(Handed::Done)
 }
 
-/// The folder that a file lies in.
+/// The folder of a file.
 #[must_use]
 pub fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
@@ -203,7 +205,7 @@ mod tests {
                 let meta = std::fs::metadata(at("plain")).unwrap();
                 assert_eq!((handed, meta.uid(), meta.gid()), (Handed::Done, user.uid, user.gid));
             }
-            // Without root nothing can be given away, and one's own needs not be.
+            // Without root, ownership cannot be changed, except to oneself.
             Err(e) => assert_eq!(e.kind(), io::ErrorKind::PermissionDenied),
         }
         let own = User { name: "own".into(), uid: meta.uid(), gid: meta.gid() };

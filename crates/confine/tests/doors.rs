@@ -1,4 +1,4 @@
-//! A captive behind the lock tries doors. Parts that this kernel does not have skip what they would shut.
+//! A confined test program attempts forbidden actions. Actions of parts that this kernel lacks are skipped.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -10,14 +10,14 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The captive's folder, and one beside it.
+/// The writable folder of the test program, and a folder beside it.
 struct House {
     room: tempfile::TempDir,
     garden: tempfile::TempDir,
 }
 
 impl House {
-    /// None where the kernel, or whoever runs this, cannot close the whole lock.
+    /// None if the kernel or the user cannot apply all parts.
     fn new() -> Option<Self> {
         let house = Self { room: tempfile::tempdir().unwrap(), garden: tempfile::tempdir().unwrap() };
         let (said, _) = house.knock(&["core"], &[]);
@@ -28,7 +28,7 @@ impl House {
         Some(house)
     }
 
-    /// What became of a door, and the signal that ended the captive.
+    /// Result of an action, and the signal that ended the program.
     fn knock(&self, door: &[&str], env: &[(&str, &str)]) -> (String, Option<i32>) {
         let output = Command::new(env!("CARGO_BIN_EXE_bellwether-captive"))
             .arg(self.room.path())
@@ -78,7 +78,7 @@ fn files_of_its_folder_are_open_and_all_others_are_shut() {
             house.is_shut("read", Path::new(path));
         }
     }
-    // What could lead somebody else astray is not made in its own folder either.
+    // Links and folders that could mislead another user are forbidden in its own folder too.
     for door in ["link", "folder"] {
         let (said, _) = house.knock(&[door, inside.to_str().unwrap()], &[]);
         assert!(said.starts_with("shut: "), "{said}");
@@ -119,7 +119,7 @@ fn names_are_looked_up_and_sockets_opened_but_nobody_is_listened_to() {
     assert!(said.starts_with("open: ") && said.contains("127.0.0.1"), "{said}");
     house.is_open("udp", Path::new(""));
     house.is_shut("listen", Path::new(""));
-    // Who has no network to speak to has no sockets.
+    // A process without network use has no sockets.
     let (said, _) = house.knock(&["udp"], &[("CAPTIVE_IS_ALONE", "1")]);
     assert!(said.starts_with("shut: ") && said.contains("not implemented"), "{said}");
 }
@@ -134,7 +134,7 @@ fn another_user_has_its_own_group_only_and_must_own_the_folder() {
     let user = [("CAPTIVE_USER", "4000001:4000002")];
     let (said, _) = house.knock(&["thread"], &user);
     assert!(said.starts_with("no lock: the user 4000001:4000002 cannot write to the folder"), "{said}");
-    // The program itself lies in folders that root's tests made; it is running already.
+    // The test program itself lies in folders created by root; it is running already.
     std::os::unix::fs::chown(house.room.path(), Some(4_000_001), Some(4_000_002)).unwrap();
     let parent = house.room.path().parent().unwrap();
     if std::fs::metadata(parent).unwrap().permissions().mode() & 0o001 == 0 {

@@ -1,21 +1,22 @@
-//! Comparing two fingerprints field by field, with the deviations that are allowed named one by one.
+//! Compares two fingerprints field by field, and names each allowed deviation.
 
 use std::fmt;
 
-/// A deviation between two messages of what may still be one platform (p0f's way: a list, and no distance).
+/// An allowed deviation between two messages that may come from one platform (like p0f: a list instead of a
+/// distance).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Relaxation {
-    /// Only one of them has these headers; the others stand in the same order.
+    /// Only one message has these headers; the others are in the same order.
     Headers(Vec<String>),
-    /// One allows some methods more, in the same order otherwise.
+    /// One message allows more methods; the others are in the same order.
     Allow(Vec<String>),
-    /// One supports some extensions more, in the same order otherwise.
+    /// One message supports more extensions; the others are in the same order.
     Supported(Vec<String>),
-    /// One lists some parameters, types or events more, in the same order otherwise.
+    /// One message lists more parameters, types or events; the others are in the same order.
     Members(&'static str, Vec<String>),
-    /// One offers some codecs more, in the same order otherwise.
+    /// One message offers more codecs; the others are in the same order.
     Codecs(Vec<String>),
-    /// They offer the same codecs in another order: another configuration of one stack.
+    /// The codecs are the same in another order: another configuration of one stack.
     CodecOrder,
 }
 
@@ -32,25 +33,26 @@ impl fmt::Display for Relaxation {
     }
 }
 
-/// How two readable forms relate.
+/// Relation of two readable forms.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Comparison {
-    /// What deviates and is allowed to.
+    /// Allowed deviations.
     pub relaxed: Vec<Relaxation>,
-    /// Fields that contradict: key, first value, second value. A key stands several times where a description has
+    /// Contradicting fields: key, first value, second value. A key occurs several times if a description has
     /// several sections.
     pub different: Vec<(String, String, String)>,
 }
 
 impl Comparison {
-    /// Whether they may be one platform.
+    /// True if both may come from one platform.
     #[must_use]
     pub const fn is_compatible(&self) -> bool {
         self.different.is_empty()
     }
 }
 
-/// The fields of a readable form, in order: key and value. The first has the form's name as its key and no value.
+/// The fields of a readable form in order, as key and value. The first field has the name of the form as its
+/// key and an empty value.
 pub fn fields(readable: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = Some(readable);
     std::iter::from_fn(move || {
@@ -74,7 +76,7 @@ pub(crate) fn members(value: &str) -> Vec<&str> {
     out
 }
 
-/// Where one of these octets stands without a backslash before it.
+/// The first of the wanted octets without a backslash before it.
 fn unescaped(text: &str, wanted: &[u8]) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -102,7 +104,8 @@ pub fn compare(a: &str, b: &str) -> Comparison {
                     field(key, one, two, &mut comparison);
                 }
             }
-            // Another number of sections, or another kind of form: what is left has no counterpart.
+            // A different number of sections or another kind of form: the remaining fields have no
+            // counterpart.
             (one, two) => {
                 let text =
                     |field: Option<(&str, &str)>| field.map(|(k, v)| format!("{k}={v}")).unwrap_or_default();
@@ -116,7 +119,7 @@ pub fn compare(a: &str, b: &str) -> Comparison {
 fn field(key: &str, one: &str, two: &str, comparison: &mut Comparison) {
     let difference = || (key.to_owned(), one.to_owned(), two.to_owned());
     let ((marks, one), (other_marks, two)) = (marked(key, one), marked(key, two));
-    // How a list is written is the author's habit; an empty one shows none.
+    // The style of a list is a habit of the author; an empty list shows none.
     if marks != other_marks && !one.is_empty() && !two.is_empty() {
         return comparison.different.push(difference());
     }
@@ -141,7 +144,7 @@ fn field(key: &str, one: &str, two: &str, comparison: &mut Comparison) {
     }
 }
 
-/// The marks in front of a list, and the list.
+/// The marks before a list, and the list.
 fn marked<'v>(key: &str, value: &'v str) -> (&'v str, &'v str) {
     if !matches!(key, "a" | "k" | "ac" | "ae" | "v") {
         return ("", value);
@@ -150,7 +153,8 @@ fn marked<'v>(key: &str, value: &'v str) -> (&'v str, &'v str) {
     value.split_at(value.len() - list.len())
 }
 
-/// What `long` has more, if the rest of it is `short` in order. A list that is empty on one side proves nothing.
+/// The additional members of `long`, if its other members are `short` in order. An empty list on one side
+/// proves nothing.
 fn subsequence(short: &[&str], long: &[&str]) -> Option<Vec<String>> {
     let mut wanted = short.iter().peekable();
     let mut extra = Vec::new();

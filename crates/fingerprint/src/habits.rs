@@ -1,5 +1,5 @@
-//! What an author does where a message gives occasion: seen over many messages it tells much, but no single message
-//! shows all of it, and proxies may change some. Habits are kept beside the fingerprint and are in no hash.
+//! Habits of an author: traits that only some messages show. They emerge from many messages, and proxies may
+//! change some of them. Habits are stored beside the fingerprint and are part of no hash.
 
 use bellwether_sip::sdp::lines;
 use bellwether_sip::{Address, Header, Message, Name, Params, StartLine, Uri, comma_values};
@@ -8,11 +8,11 @@ use crate::sip::{COOKIE, is_occasional, own_tag, push_credentials, push_name};
 use crate::text::{List, push_key, push_number, push_numberless, push_text};
 use crate::{Grammar, Readable};
 
-/// Values of Max-Forwards that programs begin with; what is below one is taken to have come down from it.
+/// Usual initial values of Max-Forwards. A value just below one of these has passed proxies.
 const STARTS: [u64; 4] = [10, 20, 70, 255];
 
-/// Writes what one message shows of its author's habits: `habits2`, then fields `|key=value` in a fixed order, without
-/// those that do not apply. `body` is its session description. `docs/fingerprint.md` specifies the fields.
+/// Writes the habits that one message shows: `habits2`, then fields `|key=value` in a fixed order, without
+/// fields that do not apply. `body` is the session description. `docs/fingerprint.md` specifies the fields.
 pub fn write_habits(message: &Message<'_>, body: Option<&[u8]>, out: &mut Readable) {
     out.push_str("habits2");
     headers(message, out);
@@ -34,7 +34,7 @@ pub fn write_habits(message: &Message<'_>, body: Option<&[u8]>, out: &mut Readab
     }
 }
 
-/// Where occasional headers stand and how names and lengths are written.
+/// Positions of occasional headers, and the style of names and lengths.
 fn headers(message: &Message<'_>, out: &mut Readable) {
     let headers = message.headers();
     if headers.iter().any(Header::is_compact) {
@@ -90,7 +90,7 @@ fn headers(message: &Message<'_>, out: &mut Readable) {
     }
 }
 
-/// The header of a kind, and the one in front of it.
+/// The first header of a kind, and the header before it.
 fn position<'m, 'a>(
     headers: &'m [Header<'a>],
     is_wanted: fn(Name) -> bool,
@@ -106,7 +106,7 @@ fn push_before(out: &mut Readable, before: Option<&Header<'_>>) {
     }
 }
 
-/// How addresses are written: display names, kinds of host, ports and parameters.
+/// Style of addresses: display names, kinds of host, ports and parameters.
 fn addresses(message: &Message<'_>, out: &mut Readable) {
     let from = message.from();
     if let StartLine::Request { uri, .. } = message.start() {
@@ -200,10 +200,10 @@ fn port_style(port: Option<&[u8]>) -> &'static str {
     }
 }
 
-/// What a host is, and not which.
+/// The kind of a host, without its identity.
 fn host_kind(host: &[u8]) -> &'static str {
     let text = std::str::from_utf8(host).unwrap_or_default();
-    // An address of a single link may name its zone (RFC 4007 section 11).
+    // A link-local address may name its zone (RFC 4007 section 11).
     let address = text.trim_matches(['[', ']']).split('%').next().unwrap_or_default();
     match address.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V4(ip)) if ip.is_loopback() => "loopback",
@@ -215,7 +215,7 @@ fn host_kind(host: &[u8]) -> &'static str {
     }
 }
 
-/// Numbers that a configuration sets or a generator begins with.
+/// Numbers from the configuration, or initial values of a generator.
 fn numbers(message: &Message<'_>, out: &mut Readable) {
     if let Some(left) = message.get(Name::MaxForwards).and_then(number) {
         push_key(out, "mf");
@@ -241,7 +241,7 @@ fn numbers(message: &Message<'_>, out: &mut Readable) {
     {
         push_key(out, "cq");
         match cseq.number {
-            // Where generators begin, as far as known; others begin anywhere, and go on from there.
+            // Known initial values of generators; other generators start anywhere and count on.
             usual @ (0..=3 | 10 | 20 | 21 | 100..=103) => push_number(out, u64::from(usual)),
             large => {
                 push_number(out, u64::from(32 - large.leading_zeros()));
@@ -251,13 +251,13 @@ fn numbers(message: &Message<'_>, out: &mut Readable) {
     }
 }
 
-/// What a description's origin, name, times and ports are like.
+/// Style of a description's origin, name, times and ports.
 fn description(body: &[u8], from_user: &[u8], out: &mut Readable) {
     let value_of = |wanted: u8| lines(body).find(|l| l.kind == wanted).map(|l| l.value);
     if let Some(origin) = value_of(b'o') {
         let words: Words<'_> = Words::of(origin);
         push_key(out, "on");
-        // A user's name is nobody else's business, and no trait.
+        // A user's name is personal and no trait.
         if words.get(0) == from_user {
             out.push_str("from");
         } else {
@@ -301,7 +301,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// The range that a session's identifier lies in: which clock or generator it may come from.
+/// Range of a session identifier, which hints at its clock or generator.
 fn session_id_kind(id: &[u8]) -> &'static str {
     match number(id) {
         None => "text",
@@ -330,22 +330,23 @@ fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The grammars of the identifiers in one message. Call-ID and branch of an answer are its asker's, and stand as nothing.
+/// Grammars of the identifiers in one message. The Call-ID and branch of a response were made by the client,
+/// so they are left empty.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identifiers {
-    /// Of the Call-ID up to `@`.
+    /// Grammar of the Call-ID up to `@`.
     pub call_id: Grammar,
-    /// Of the author's own tag.
+    /// Grammar of the author's own tag.
     pub tag: Grammar,
-    /// Of the author's own branch behind the magic cookie.
+    /// Grammar of the author's own branch behind the magic cookie.
     pub branch: Grammar,
 }
 
 impl Identifiers {
-    /// Their names, in order.
+    /// Names of the identifiers, in order.
     pub const NAMES: [&'static str; 3] = ["call_id", "tag", "branch"];
 
-    /// Those of one message.
+    /// The grammars of one message.
     #[must_use]
     pub fn of(message: &Message<'_>) -> Self {
         let is_request = matches!(message.start(), StartLine::Request { .. });
@@ -360,7 +361,7 @@ impl Identifiers {
         }
     }
 
-    /// Takes in what others show; answers whether that was news.
+    /// Adds the grammars of other messages. Returns true if a grammar changed.
     pub fn learn(&mut self, other: &Self) -> bool {
         let news = [
             self.call_id.learn(&other.call_id),

@@ -4,29 +4,29 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// The version of the fingerprints' construction. It is part of every readable form, and so of every hash.
+/// Version of the fingerprint construction. It is part of every readable form, and therefore of every hash.
 pub const VERSION: u32 = 2;
 
-/// Which part of a platform a fingerprint shows.
+/// The part of a platform that a fingerprint covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Part {
-    /// Who wrote the headers.
+    /// The author of the headers.
     Sip,
-    /// Who wrote the session description.
+    /// The author of the session description.
     Sdp,
     /// Both together.
     Combined,
 }
 
 /// The short form of a fingerprint: a letter for the part, the version, `-`, and 64 bits of SHA-256 over the
-/// readable form in hexadecimal.
+/// readable form in hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PrintHash([u8; PrintHash::LEN]);
 
 impl PrintHash {
     const LEN: usize = 19;
 
-    /// Of a readable form.
+    /// The hash of a readable form.
     #[must_use]
     pub fn of(part: Part, readable: &str) -> Self {
         let letter = match part {
@@ -47,14 +47,14 @@ impl PrintHash {
         Self(out)
     }
 
-    /// From text as it was written; none if it is not of that form.
+    /// Parses stored text; none if it does not have this form.
     #[must_use]
     pub fn stored(text: &str) -> Option<Self> {
         let octets: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
         octets.is_ascii().then_some(Self(octets))
     }
 
-    /// As text.
+    /// The hash as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
@@ -67,7 +67,8 @@ impl fmt::Display for PrintHash {
     }
 }
 
-/// The readable form of a whole message: its SIP author's and, where it carries an offer, its SDP author's.
+/// The readable form of a whole message: the SIP author's form and, if there is an offer, the SDP author's
+/// form.
 #[must_use]
 pub fn combined(sip: &str, sdp: Option<&str>) -> String {
     match sdp {

@@ -1,13 +1,15 @@
-//! Platform fingerprints: what a SIP message tells about the program that wrote it.
+//! Platform fingerprints: identify the program that wrote a SIP message.
 //!
-//! Three parts, because one message may have three authors: the SIP author (who wrote the headers), the SDP
-//! author (who wrote the session description) and the path (who forwarded it). Each has a readable form whose
-//! fields can be compared one by one, and a short hash. `docs/fingerprint.md` specifies both.
+//! One message may have three authors, so a fingerprint has three parts. The SIP author wrote the headers,
+//! the SDP author wrote the session description, and the path is the list of proxies. Each part has a
+//! readable form with comparable fields, and a short hash. `docs/fingerprint.md` specifies both.
 //!
-//! What every message of a platform shows alike is hashed. What only some show is a habit beside it ([`write_habits`]), and what
-//! takes many messages to know (the alphabet and length of identifiers) is learned as a [`Grammar`].
+//! Only traits that every message of a platform shows are hashed. Traits of some messages are habits
+//! ([`write_habits`]). Traits that need many messages (alphabet and length of identifiers) are learned as a
+//! [`Grammar`].
 //!
-//! This crate must never know an address, a number or a time: nothing of one call may enter a fingerprint.
+//! This crate must never know an address, a phone number or a time: no value of a single call may enter a
+//! fingerprint.
 
 mod compare;
 mod habits;

@@ -1,4 +1,4 @@
-//! The way that a request took.
+//! The path of a request through proxies.
 
 use bellwether_sip::{Message, Name};
 
@@ -7,16 +7,17 @@ use crate::sip::COOKIE;
 use crate::text::{List, push_key, push_number, push_text};
 use crate::token::is_md5;
 
-/// Hops listed.
+/// Limit of listed hops.
 const MAX_HOPS: usize = 16;
 
-/// Values of Max-Forwards that programs begin with, as far as known; 70 is RFC 3261's.
+/// Known initial values of Max-Forwards; 70 is that of RFC 3261.
 const STARTS: [u64; 4] = [10, 20, 70, 255];
 
-/// The way a request took, read off the Vias above the author's own; empty if it came directly.
+/// The path of a request, from the Vias above the author's own; empty if it came directly.
 ///
-/// Fields: `h` the proxies from the nearest down, each by transport, parameter names and the class of its branch, separated by
-/// `>`; `rr` the number of Record-Route entries; `d` how much Max-Forwards is below the next value that programs begin with.
+/// Fields: `h` lists the proxies from the nearest down, separated by `>`, each with transport, parameter
+/// names and class of its branch. `rr` is the number of Record-Route entries. `d` is the difference between
+/// Max-Forwards and the next usual initial value.
 #[must_use]
 pub fn path(message: &Message<'_>) -> String {
     let hops = message.vias().take(MAX_HOPS + 1).count().saturating_sub(1);
@@ -54,10 +55,10 @@ pub fn path(message: &Message<'_>) -> String {
     out.to_string()
 }
 
-/// What the branch's layout says of the proxy that made it.
+/// Class of the proxy, from the layout of its branch.
 fn branch_class(unique: Option<&[u8]>) -> &'static str {
     let Some(unique) = unique else { return ".old" };
-    // Kamailio and its kin: reversed hash, MD5, branch number.
+    // Kamailio and its relatives: reversed hash, MD5, branch number.
     let mut parts = unique.split(|b| *b == b'.').skip(1);
     match (parts.next(), parts.next()) {
         (Some(md5), Some(_)) if is_md5(md5) => ".ser",

@@ -1,29 +1,29 @@
 use std::fmt;
 
-/// A readable form being written. It holds printable ASCII only, and is used again for the next message.
+/// Buffer for a readable form. It holds printable ASCII only, and is reused for the next message.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Readable(Vec<u8>);
 
 impl Readable {
-    /// What was written.
+    /// The text written so far.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // ASCII throughout, so there is nothing to fall back to.
+        // The content is ASCII, so the conversion cannot fail.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The same as octets.
+    /// The text as octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Forgets all and keeps the room.
+    /// Removes the content and keeps the allocation.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// Adds text of our own.
+    /// Appends a literal of the program.
     pub fn push_str(&mut self, text: &str) {
         self.0.extend_from_slice(text.as_bytes());
     }
@@ -36,12 +36,12 @@ impl Readable {
         self.0.len()
     }
 
-    /// Adds an octet in front of what was written from `at` on.
+    /// Inserts an octet before the text from `at` on.
     pub(crate) fn insert(&mut self, at: usize, octet: u8) {
         self.0.insert(at.min(self.0.len()), octet);
     }
 
-    /// Adds octets that are plain.
+    /// Appends octets that need no escape.
     pub(crate) fn push_plain(&mut self, octets: &[u8]) {
         self.0.extend_from_slice(octets);
     }

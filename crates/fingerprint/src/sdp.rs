@@ -1,4 +1,4 @@
-//! Who wrote the session description.
+//! Fingerprint of the author of a session description.
 
 use bellwether_sip::sdp::{Line, lines};
 use smallvec::SmallVec;
@@ -6,21 +6,21 @@ use smallvec::SmallVec;
 use crate::Readable;
 use crate::text::{List, push_key, push_text};
 
-/// Lines read; a description with more is cut there and marked.
+/// Limit of lines; a longer description is cut there and marked.
 const MAX_LINES: usize = 200;
 
-/// Payload types read of a media line.
+/// Limit of payload types per media line.
 const MAX_FORMATS: usize = 40;
 
-/// The readable fingerprint of who wrote a session description; none if the body is not one. `docs/fingerprint.md`
-/// specifies the fields.
+/// The readable fingerprint of a session description's author; none if the body is no description.
+/// `docs/fingerprint.md` specifies the fields.
 #[must_use]
 pub fn sdp_author(body: &[u8]) -> Option<String> {
     let mut out = Readable::default();
     write_sdp_author(body, &mut out).then(|| out.to_string())
 }
 
-/// A line, with the name of what it is in its kind: an attribute, a kind of bandwidth.
+/// A line, with the name of its attribute or its bandwidth type.
 #[derive(Clone, Copy)]
 struct Named<'a> {
     kind: u8,
@@ -34,13 +34,13 @@ impl<'a> Named<'a> {
         Self { kind, name, value }
     }
 
-    /// What follows the name and its colon.
+    /// The text behind the name and its colon.
     fn rest(&self) -> &'a [u8] {
         self.value.get(self.name.len() + 1..).unwrap_or_default()
     }
 }
 
-/// Like [`sdp_author`], into a string that is used again and again; answers whether there is one.
+/// Like [`sdp_author`], into a reusable buffer. Returns false if the body is no description.
 pub fn write_sdp_author(body: &[u8], out: &mut Readable) -> bool {
     if !body.trim_ascii_start().starts_with(b"v=") {
         return false;
@@ -51,7 +51,7 @@ pub fn write_sdp_author(body: &[u8], out: &mut Readable) -> bool {
         read.push(Named::of(line));
     }
     let is_cut = all.next().is_some();
-    // What stands before the first media line is the session's.
+    // Lines before the first media line belong to the session.
     let (session, mut sections) = split_at_media(&read);
     out.push_str("sdp2");
     let value_of = |wanted: u8| session.iter().find(|l| l.kind == wanted).map(|l| l.value);
@@ -76,14 +76,15 @@ pub fn write_sdp_author(body: &[u8], out: &mut Readable) -> bool {
     true
 }
 
-/// The lines before the next media line, and those from it on.
+/// Splits before the next media line.
 fn split_at_media<'l, 'a>(lines: &'l [Named<'a>]) -> (&'l [Named<'a>], &'l [Named<'a>]) {
     let at = lines.iter().position(|l| l.kind == b'm').unwrap_or(lines.len());
     lines.split_at_checked(at).unwrap_or((lines, &[]))
 }
 
-/// The lines in order: letters, attributes by name, bandwidth by its type. Repeated ones in a row count once (candidates,
-/// keys and codecs come in varying numbers); what proxies put in for NAT is left out.
+/// The lines in order: letters, attributes by name, bandwidth by type. Consecutive repetitions count once,
+/// because the number of candidates, keys and codecs varies. Attributes that proxies add for NAT are left
+/// out.
 fn line_order(out: &mut Readable, section: &[Named<'_>]) {
     let mut list = List::field(out, "l");
     let mut last: (u8, &[u8]) = (0, &[]);
@@ -106,12 +107,13 @@ fn line_order(out: &mut Readable, section: &[Named<'_>]) {
     }
 }
 
-/// Attributes that Kamailio and its kin add to what passes through them.
+/// Attributes that Kamailio and its relatives add in transit.
 fn is_added_for_nat(name: &[u8]) -> bool {
     matches!(name, b"nortpproxy" | b"oldmediaip" | b"oldcip" | b"oldmediaport" | b"direction")
 }
 
-/// Kind and profile of a media section, and the payload types in order. The port belongs to the call; 0 is a refusal.
+/// Kind and profile of a media section, and its payload types in order. The port belongs to the call, but
+/// port 0 is a refusal.
 fn media_line(out: &mut Readable, value: &[u8]) {
     let words = || value.split(|b| *b == b' ').filter(|w| !w.is_empty());
     push_key(out, "m");
@@ -135,7 +137,7 @@ fn values(out: &mut Readable, key: &str, section: &[Named<'_>], attribute: &[u8]
     }
 }
 
-/// Attributes whose value the configuration fixes.
+/// Attributes with values from the configuration.
 fn settings(out: &mut Readable, section: &[Named<'_>]) {
     let mut list = List::field(out, "x");
     for line in section.iter().filter(|l| l.kind == b'a') {

@@ -1,4 +1,4 @@
-//! Known stacks by their structure, and whether what a User-Agent claims agrees with it.
+//! Signatures: known stacks by their structure, and the check of a User-Agent's claim against the structure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,13 +8,13 @@ use serde::Deserialize;
 use crate::compare::{fields, members};
 use crate::{Grammar, Rule};
 
-/// What kind of program a signature names.
+/// Kind of the program that a signature names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
-    /// A stack that many products are built on: any product name may stand on it.
+    /// A stack under many products: any product name is possible.
     Library,
-    /// One product.
+    /// A single product.
     Phone,
     Softphone,
     Pbx,
@@ -22,13 +22,13 @@ enum Kind {
     Sbc,
     Proxy,
     Server,
-    /// Looks for victims.
+    /// A program that searches for targets.
     Scanner,
-    /// Makes calls or messages for tests.
+    /// A program that makes test calls or test messages.
     Tool,
 }
 
-/// Which author a signature is of.
+/// The author that a signature describes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Author {
@@ -40,57 +40,57 @@ enum Author {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
-    /// The stack's name, as reports show it.
+    /// Name of the stack in reports.
     pub name: String,
     kind: Kind,
     author: Author,
-    /// Messages that it is of, by the field `m`; any if empty.
+    /// Messages that it covers, by the field `m`; any message if empty.
     #[serde(default)]
     messages: Vec<String>,
-    /// The headers in order; `?Name` may be missing, `*` stands for any others. Extension headers may always stand
-    /// between.
+    /// The headers in order; `?Name` is optional, `*` stands for any headers. Extension headers may always
+    /// stand between.
     #[serde(default)]
     headers: Vec<String>,
-    /// Fields of the readable form and their values; a `*` at the end stands for any rest.
+    /// Fields of the readable form with their values; a `*` at the end stands for any rest.
     #[serde(default)]
     fields: BTreeMap<String, String>,
-    /// Habits, each of which some message must have shown.
+    /// Habits; each must have been observed in some message.
     #[serde(default)]
     habits: BTreeMap<String, String>,
     /// Rules for the identifiers `call_id`, `tag`, `branch`.
     #[serde(default)]
     identifiers: BTreeMap<String, RuleText>,
-    /// Parts of User-Agents that may truly stand on it, in any case; `^` stands for the beginning and `$` for the end. Others may stand on it
-    /// too.
+    /// Parts of User-Agents that are genuine for this stack, in any case; `^` marks the start and `$` the
+    /// end. Other User-Agents are possible too.
     #[serde(default)]
     agents: Vec<String>,
-    /// Parts of the User-Agents of products that are known not to be built otherwise.
+    /// Parts of the User-Agents of products that use this stack only.
     #[serde(default)]
     only: Vec<String>,
-    /// The capture that it was written from.
+    /// The capture from which the signature was written.
     pub source: String,
-    /// The day that it was written, as year, month and day.
+    /// The day on which it was written, as year, month and day.
     pub date: String,
 }
 
 impl Signature {
-    /// Parts of User-Agents that may truly stand on it.
+    /// Parts of User-Agents that are genuine for this stack.
     pub fn agents(&self) -> impl Iterator<Item = &str> {
         self.agents.iter().chain(&self.only).map(String::as_str)
     }
 
-    /// Whether a User-Agent, in lower case, may truly stand on it.
+    /// True if a User-Agent in lower case is genuine for this stack.
     fn carries(&self, agent: &str) -> bool {
         self.agents().any(|part| is_part(part, agent))
     }
 
-    /// Whether a User-Agent, in lower case, is of a product that is built so and not otherwise.
+    /// True if a User-Agent in lower case belongs to a product that uses this stack only.
     fn is_all_of(&self, agent: &str) -> bool {
         self.only.iter().any(|part| is_part(part, agent))
     }
 }
 
-/// A rule as it stands in the file.
+/// A rule in its form in the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct RuleText(Rule);
@@ -103,12 +103,12 @@ impl TryFrom<String> for RuleText {
     }
 }
 
-/// Why signatures could not be read.
+/// An error in a signature file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignatureError {
-    /// The line.
+    /// The line of the error.
     pub line: usize,
-    /// What is wrong there.
+    /// Description of the error.
     pub reason: String,
 }
 
@@ -120,36 +120,36 @@ impl fmt::Display for SignatureError {
 
 impl std::error::Error for SignatureError {}
 
-/// The structure of one platform, as far as it was seen.
+/// The observed structure of one platform.
 #[derive(Clone, Debug, Default)]
 pub struct Seen<'a> {
-    /// The readable form of its SIP author or its SDP author.
+    /// Readable form of its SIP author or its SDP author.
     pub readable: &'a str,
     /// Habits, by key and value.
     pub habits: &'a [(String, String)],
-    /// What its identifiers have in common, by name.
+    /// Grammars of its identifiers, by name.
     pub identifiers: &'a [(String, Grammar)],
 }
 
-/// A signature that a platform meets.
+/// A recognised stack.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Known<'s> {
-    /// The stack's name.
+    /// Name of the stack.
     pub name: &'s str,
-    /// Whether it looks for victims or makes test traffic.
+    /// True if the stack scans for targets or makes test traffic.
     pub is_suspicious: bool,
 }
 
-/// Whether what a platform calls itself agrees with how it is built.
+/// Result of checking a platform's claimed name against its structure.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Claim {
-    /// The name is one that stands on this structure.
+    /// The name is genuine for this structure.
     Consistent,
-    /// The name is of a product that is known to be built differently, or no product is built so.
+    /// The name belongs to a product that is built differently, or the structure belongs to no product.
     Contradictory,
-    /// Nothing known speaks for or against it.
+    /// No known fact supports or contradicts the name.
     Unverifiable,
-    /// It gives no name.
+    /// The platform gives no name.
     Nothing,
 }
 
@@ -166,7 +166,7 @@ impl Claim {
     }
 }
 
-/// The signatures that are known.
+/// All known signatures.
 #[derive(Clone, Debug, Default)]
 pub struct Signatures(Vec<Signature>);
 
@@ -177,38 +177,38 @@ struct File {
     signature: Vec<Signature>,
 }
 
-/// The signatures that come with the program.
+/// The built-in signatures.
 const EMBEDDED: &str = include_str!("signatures.toml");
 
 impl Signatures {
-    /// Those that come with the program, and the operator's own, which count first.
+    /// The built-in signatures and the operator's own, which have precedence.
     ///
     /// # Errors
-    /// If a text does not hold signatures: the line, and what is wrong there.
+    /// [`SignatureError`] with line and reason if a text is no valid signature file.
     pub fn with(own: Option<&str>) -> Result<Self, SignatureError> {
         let mut all = own.map_or(Ok(Vec::new()), read)?;
         all.extend(read(EMBEDDED)?);
         Ok(Self(all))
     }
 
-    /// Each of them, the operator's own first.
+    /// All signatures, the operator's own first.
     pub fn iter(&self) -> impl Iterator<Item = &Signature> {
         self.0.iter()
     }
 
-    /// Their number.
+    /// Number of signatures.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// True if there are no signatures.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The stack that a platform's structure shows: of the signatures that it meets, the one with most conditions; of
+    /// Recognises the stack of a platform: of the matching signatures, the one with the most conditions; of
     /// equals, the first.
     #[must_use]
     pub fn recognise(&self, seen: &Seen<'_>) -> Option<Known<'_>> {
@@ -216,9 +216,11 @@ impl Signatures {
         Some(Known { name: &found.name, is_suspicious: matches!(found.kind, Kind::Scanner | Kind::Tool) })
     }
 
-    /// Whether a User-Agent agrees with the structure. It contradicts it only where its product is known not to be built so: one brand stands
-    /// on several stacks, vendors wrap libraries, and of a name that nobody knows nothing is known. No product is built like a test
-    /// tool, and nothing at all like a scanner.
+    /// Checks a User-Agent against the structure.
+    ///
+    /// A contradiction needs a product that is known to be built differently: a brand may use several stacks,
+    /// vendors wrap libraries, and an unknown name proves nothing. No product is built like a test tool, and
+    /// no genuine program like a scanner.
     #[must_use]
     pub fn claim(&self, seen: &Seen<'_>, user_agent: Option<&str>) -> Claim {
         let Some(agent) = user_agent.filter(|agent| !agent.trim().is_empty()) else { return Claim::Nothing };
@@ -234,20 +236,20 @@ impl Signatures {
         }
     }
 
-    /// Whether a User-Agent, in lower case, is of a product that is known.
+    /// True if a User-Agent in lower case belongs to a known product.
     fn is_known(&self, agent: &str) -> bool {
         self.0.iter().any(|s| s.carries(agent))
     }
 
     fn best(&self, seen: &Seen<'_>) -> Option<&Signature> {
         let met = self.0.iter().filter(|s| s.is_met(seen));
-        // The last of equals wins a maximum, so they are looked at backwards.
+        // The maximum takes the last of equals, so the order is reversed.
         met.rev().max_by_key(|s| s.conditions())
     }
 }
 
 impl Signature {
-    /// Whether nothing that is what it says is built so.
+    /// True if no genuine product has this structure.
     fn is_no_products(&self, is_known: impl FnOnce() -> bool) -> bool {
         match self.kind {
             Kind::Scanner => true,
@@ -288,7 +290,7 @@ impl Signature {
     }
 }
 
-/// Whether a part stands in a User-Agent in lower case.
+/// True if a part occurs in a User-Agent in lower case.
 fn is_part(part: &str, agent: &str) -> bool {
     let part = part.to_ascii_lowercase();
     let (is_front, part) = part.strip_prefix('^').map_or((false, part.as_str()), |rest| (true, rest));
@@ -308,7 +310,7 @@ fn text_fits(wanted: &str, found: &str) -> bool {
     }
 }
 
-/// Whether headers stand as a pattern says.
+/// True if headers match a pattern.
 fn headers_fit(pattern: &[String], headers: &[&str]) -> bool {
     let mut pattern = pattern.iter().peekable();
     let mut is_open = false;
@@ -339,7 +341,7 @@ fn headers_fit(pattern: &[String], headers: &[&str]) -> bool {
     pattern.all(|rest| rest.starts_with('?') || rest == "*")
 }
 
-/// Extension headers stand in lower case in the readable form.
+/// Extension headers are in lower case in the readable form.
 fn is_extension(header: &str) -> bool {
     header.starts_with(|c: char| c.is_ascii_lowercase())
 }

@@ -1,4 +1,4 @@
-//! Who wrote the headers: the fields that every message of one platform shows alike.
+//! Fingerprint of the author of the headers: traits that every message of one platform shows.
 
 use bellwether_sip::sdp::description;
 use bellwether_sip::{
@@ -10,22 +10,22 @@ use crate::Readable;
 use crate::text::{List, push_key, push_lower, push_number, push_text};
 use crate::token::{is_uuid, push_certain_class};
 
-/// Headers listed per message; a message with more is cut there and marked.
+/// Limit of headers; a message with more is cut there and marked.
 const MAX_LISTED: usize = 48;
 
-/// Members read of one list, and parameters of one value.
+/// Limit of members of one list, and of parameters of one value.
 const MAX_MEMBERS: usize = 48;
 const MAX_PARAMS: usize = 16;
 
-/// The readable fingerprint of who wrote a message's headers; none where nothing tells (`docs/fingerprint.md` lists the
-/// messages and specifies the fields).
+/// The readable fingerprint of the author of a message's headers; none for messages without significant
+/// traits. `docs/fingerprint.md` lists the messages and specifies the fields.
 #[must_use]
 pub fn sip_author(message: &Message<'_>) -> Option<String> {
     let mut out = Readable::default();
     write_sip_author(message, &mut out).then(|| out.to_string())
 }
 
-/// Like [`sip_author`], into a string that is used again and again; answers whether there is one.
+/// Like [`sip_author`], into a reusable buffer. Returns false if the message has no significant traits.
 pub fn write_sip_author(message: &Message<'_>, out: &mut Readable) -> bool {
     out.push_str("sip2");
     push_key(out, "m");
@@ -66,8 +66,8 @@ pub fn write_sip_author(message: &Message<'_>, out: &mut Readable) -> bool {
     true
 }
 
-/// The reason phrase, and how a challenge is written: scheme and parameters in order, those in quotes with `"` behind. That
-/// a nonce is stale is told only sometimes.
+/// The reason phrase, and the style of a challenge: scheme and parameters in order, a quoted parameter marked
+/// with `"`. The parameter `stale` is left out, because only some challenges have it.
 fn answer(out: &mut Readable, message: &Message<'_>) {
     push_key(out, "rp");
     if let StartLine::Status { reason, .. } = message.start() {
@@ -80,18 +80,19 @@ fn answer(out: &mut Readable, message: &Message<'_>) {
     }
 }
 
-/// Whether answers to it tell who answers.
+/// True if responses to the method are significant.
 const fn is_read(method: Method) -> bool {
     matches!(method, Method::Invite | Method::Register | Method::Options)
 }
 
-/// Answers that user agents and registrars compose themselves; provisional ones and most refusals are a proxy's as
-/// often as not.
+/// True for responses that user agents and registrars compose themselves. Provisional responses and most
+/// refusals often come from a proxy.
 const fn is_told(code: u16) -> bool {
     matches!(code, 200 | 401 | 407 | 486 | 603)
 }
 
-/// Whether proxies add it, or only some messages of one platform carry it: its presence is a habit and no trait.
+/// True for headers that proxies add, or that only some messages of one platform have. Their presence is a
+/// habit and no trait.
 pub(crate) fn is_occasional(header: &Header<'_>, has_body: bool) -> bool {
     match header.name {
         Name::RecordRoute
@@ -113,20 +114,21 @@ pub(crate) fn is_occasional(header: &Header<'_>, has_body: bool) -> bool {
         | Name::Reason
         | Name::CallInfo
         | Name::UserToUser => true,
-        // Needed on streams, left out by some on datagrams.
+        // Required on streams; some implementations leave it out on datagrams.
         Name::ContentLength => !has_body,
         Name::Other => header.spelling.get(..2).is_some_and(|p| p.eq_ignore_ascii_case(b"P-")),
         _ => false,
     }
 }
 
-/// What an answer repeats of its request; many repeat the order and the spelling too (RFC 3261 section 8.2.6.2).
+/// True for headers that a response repeats from its request. Many implementations repeat order and spelling
+/// too (RFC 3261 section 8.2.6.2).
 const fn is_echoed(name: Name) -> bool {
     matches!(name, Name::From | Name::To | Name::CallId | Name::CSeq | Name::Timestamp)
 }
 
-/// The headers that the author itself writes into every message of the kind, in order, and one more than are listed. Of
-/// several Vias the last is its own.
+/// The headers that the author writes into every message of the kind, in order, with one more than the limit.
+/// Only the last Via is the author's own.
 fn own_headers<'m, 'a>(message: &'m Message<'a>) -> SmallVec<[&'m Header<'a>; 32]> {
     let headers = message.headers();
     let last_via = headers.iter().rposition(|h| h.name == Name::Via);
@@ -146,7 +148,7 @@ fn own_headers<'m, 'a>(message: &'m Message<'a>) -> SmallVec<[&'m Header<'a>; 32
     own
 }
 
-/// The RFC's spelling where the name is known, else the name in lower case.
+/// The canonical spelling of a known name, else the name in lower case.
 pub(crate) fn push_name(out: &mut Readable, header: &Header<'_>) {
     match header.name {
         Name::Other => push_lower(out, header.spelling),
@@ -162,7 +164,7 @@ fn order(out: &mut Readable, own: &[&Header<'_>]) {
             list.item().push(b'~');
             break;
         }
-        // How many contacts or types there are is the message's affair.
+        // The number of contacts or types depends on the message.
         let is_repeated = last.is_some_and(|l| l.name == header.name && header.name != Name::Other);
         last = Some(header);
         if !is_repeated {
@@ -171,12 +173,13 @@ fn order(out: &mut Readable, own: &[&Header<'_>]) {
     }
 }
 
-/// Spellings that are neither the RFC's nor compact: a proxy may shorten names, but not invent their case.
+/// Spellings that are neither canonical nor compact: a proxy may shorten names, but does not change their
+/// case.
 fn spelling(out: &mut Readable, own: &[&Header<'_>]) {
     let mut list = List::field(out, "s");
     for header in own.iter().take(MAX_LISTED).filter(|h| !h.is_compact()) {
         let is_usual = match header.name {
-            // An extension header's spelling is its name; written in lower case it shows nothing.
+            // The spelling of an extension header is its name; in lower case it shows nothing.
             Name::Other => !header.spelling.iter().any(u8::is_ascii_uppercase),
             name => name.canonical().as_bytes() == header.spelling,
         };
@@ -186,8 +189,9 @@ fn spelling(out: &mut Readable, own: &[&Header<'_>]) {
     }
 }
 
-/// White space around colons other than `: `. Folding and empty values change it without the author's habit changing, and
-/// a Content-Length is padded by its number and rewritten by whoever touches the body.
+/// White space around colons other than `: `. Folded and empty values are left out, because their white space
+/// is no habit. Content-Length is left out too, because it is padded by its number and rewritten with the
+/// body.
 fn spacing(out: &mut Readable, own: &[&Header<'_>]) {
     let mut list = List::field(out, "w");
     for header in own.iter().take(MAX_LISTED) {
@@ -204,8 +208,8 @@ fn spacing(out: &mut Readable, own: &[&Header<'_>]) {
     }
 }
 
-/// The members of a list header in order. Before them stand marks: `^` if a comma stands without a space behind it, `+` if
-/// the list goes over several headers.
+/// The members of a list header in order. Marks precede the list: `^` if a comma has no space behind it, `+`
+/// if the list spans several headers.
 fn list(out: &mut Readable, key: &str, message: &Message<'_>, name: Name) {
     push_key(out, key);
     let mut headers = message.all(name);
@@ -247,20 +251,20 @@ fn push_members<'a>(out: &mut Readable, members: impl Iterator<Item = &'a [u8]>,
     }
 }
 
-/// The author's own Via (that of an answer is its asker's): `^` if its transport is not in capitals, and its parameters' names in order without those
-/// that receivers add.
+/// The author's own Via, which a response does not have. `^` marks a transport not in capitals; then follow
+/// its parameter names in order, without those that receivers add.
 fn via(out: &mut Readable, own: Option<&Via<'_>>) {
     let mut list = List::field(out, "v");
     let Some(via) = own else { return };
     if via.transport.iter().any(u8::is_ascii_lowercase) {
         list.mark(b'^');
     }
-    // Some ask for `rport` over UDP only.
+    // Some implementations set `rport` over UDP only.
     push_param_names(&mut list, via.params, &["received", "rport", "alias", "maddr", "ttl"]);
 }
 
-/// What one specimen of each identifier shows for certain: the author's tag, and in a request, whose they are, Call-ID and
-/// branch.
+/// Layout of the identifiers as far as one specimen shows it: the author's tag, and in a request also Call-ID
+/// and branch.
 fn identifiers(out: &mut Readable, message: &Message<'_>, own_via: Option<&Via<'_>>) {
     push_key(out, "t");
     match own_tag(message) {
@@ -280,7 +284,7 @@ fn identifiers(out: &mut Readable, message: &Message<'_>, own_via: Option<&Via<'
     push_key(out, "z");
     let branch = own_via.and_then(|via| via.branch()).unwrap_or_default();
     match branch.strip_prefix(COOKIE) {
-        // What stands before a UUID is part of the generator's text, not of its luck.
+        // Text before a UUID is a constant of the generator, not a random part.
         Some([b'P', b'j', rest @ ..]) if is_uuid(rest) => {
             out.push_str("Pj");
             push_certain_class(out, rest);
@@ -290,10 +294,10 @@ fn identifiers(out: &mut Readable, message: &Message<'_>, own_via: Option<&Via<'
     }
 }
 
-/// What branches begin with since RFC 3261 (section 8.1.1.7).
+/// Start of branches since RFC 3261 (section 8.1.1.7).
 pub(crate) const COOKIE: &[u8] = b"z9hG4bK";
 
-/// The tag that the message's author made: a request's in From, an answer's in To.
+/// The tag that the message's author made: a request's in From, a response's in To.
 pub(crate) fn own_tag<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     let name = match message.start() {
         StartLine::Status { .. } => Name::To,
@@ -302,7 +306,7 @@ pub(crate) fn own_tag<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     message.get(name).and_then(tag_of)
 }
 
-/// A scheme and its parameters' names in order but one, those with quoted values with `"` behind.
+/// A scheme and its parameter names in order without `left_out`, a quoted parameter marked with `"`.
 pub(crate) fn push_credentials(out: &mut Readable, value: &[u8], left_out: &[u8]) {
     let at = value.iter().position(|b| *b == b' ').unwrap_or(value.len());
     let (scheme, parameters) = value.split_at_checked(at).unwrap_or((value, &[]));
@@ -321,17 +325,18 @@ pub(crate) fn push_credentials(out: &mut Readable, value: &[u8], left_out: &[u8]
     }
 }
 
-/// Parameter names of the first Contact: of its URI, then of the header. The transport is left out, as the same platform
-/// sends over UDP and TCP; so is what NAT helpers add, and the expiry, which some repeat in an INVITE once they are registered.
+/// Parameter names of the first Contact: of its URI, then of the header. The transport is left out, because a
+/// platform sends over UDP and TCP. Parameters of NAT helpers are left out too, and the expiry, which some
+/// platforms repeat in an INVITE once they are registered.
 fn contact(out: &mut Readable, message: &Message<'_>) {
     const ADDED: [&str; 6] = ["transport", "alias", "received", "nat", "ob", "expires"];
     let is_answer = matches!(message.start(), StartLine::Status { .. });
     let mut list = List::field(out, "c");
-    // The contacts in an answer to REGISTER are other people's.
+    // The contacts in a response to REGISTER are those of the registered devices.
     let is_own = !is_answer || message.cseq().is_none_or(|cseq| cseq.method != Method::Register);
     let Some(contact) = message.contacts().next().filter(|_| is_own) else { return };
     let Address { uri: Some(uri), params, .. } = contact else {
-        // What stands there instead belongs to the message, save the star that removes all bindings.
+        // Text without a URI belongs to the message, except the `*` that removes all bindings.
         list.item().push_str(if contact.target == b"*" { "*" } else { "?" });
         return;
     };
@@ -348,7 +353,7 @@ fn push_param_names(list: &mut List<'_>, params: Params<'_>, left_out: &[&str]) 
     }
 }
 
-/// How the type of a session description is spelled, with its parameters' names: empty for `application/sdp`.
+/// Spelling of a session description's content type with its parameter names; empty for `application/sdp`.
 fn content_type(out: &mut Readable, message: &Message<'_>, has_description: bool) {
     push_key(out, "ct");
     let Some(value) = message.get(Name::ContentType).filter(|_| has_description) else { return };

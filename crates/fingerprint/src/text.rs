@@ -1,15 +1,15 @@
-//! How text of a message is written into a readable form.
+//! Writes text of a message into a readable form.
 
 use crate::Readable;
 
-/// Octets of a text that are kept.
+/// Limit of a text in octets.
 const LONGEST: usize = 64;
 
-/// Printable ASCII without the separators of the readable form, and not endless.
+/// Appends text as printable ASCII, with the separators of the readable form escaped and the length limited.
 pub(crate) fn push_text(out: &mut Readable, bytes: &[u8]) {
     let kept = bytes.get(..LONGEST).unwrap_or(bytes);
     let mut rest = kept;
-    // Nearly all text is plain, and copied in runs.
+    // Nearly all text is plain, and is copied in runs.
     while !rest.is_empty() {
         let run = rest.iter().position(|b| !is_plain(*b)).unwrap_or(rest.len());
         let (plain, after) = rest.split_at_checked(run).unwrap_or((rest, &[]));
@@ -32,7 +32,7 @@ pub(crate) fn push_lower(out: &mut Readable, bytes: &[u8]) {
     push_mapped(out, bytes, |b| b.to_ascii_lowercase());
 }
 
-/// The same with every run of digits as `#`: what differs in numbers alone is one text.
+/// The same with every run of digits as `#`: texts that differ only in numbers become equal.
 pub(crate) fn push_numberless(out: &mut Readable, bytes: &[u8]) {
     for part in bytes.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).take(8) {
         if part.first().is_some_and(u8::is_ascii_digit) {
@@ -65,7 +65,7 @@ const fn is_separator(byte: u8) -> bool {
     matches!(byte, b'|' | b' ' | b',' | b';' | b'\\')
 }
 
-/// Whether it stands in the readable form as it is.
+/// True if the octet needs no escape.
 fn is_plain(byte: u8) -> bool {
     PLAIN.get(usize::from(byte)).copied().unwrap_or(false)
 }
@@ -83,20 +83,20 @@ const fn plain() -> [bool; 256] {
     table
 }
 
-/// Writes items with a comma between them.
+/// Writes items separated by commas.
 pub(crate) struct List<'o> {
     out: &'o mut Readable,
     is_first: bool,
 }
 
 impl<'o> List<'o> {
-    /// Begins the field `key`.
+    /// Starts the field `key`.
     pub(crate) fn field(out: &'o mut Readable, key: &str) -> Self {
         push_key(out, key);
         Self { out, is_first: true }
     }
 
-    /// Begins an item and answers where to write it.
+    /// Starts an item and returns the buffer to write it to.
     pub(crate) fn item(&mut self) -> &mut Readable {
         if !self.is_first {
             self.out.push(b',');
@@ -105,20 +105,20 @@ impl<'o> List<'o> {
         self.out
     }
 
-    /// Writes a mark that stands before all items.
+    /// Writes a mark before all items.
     pub(crate) fn mark(&mut self, mark: u8) {
         self.out.push(mark);
     }
 }
 
-/// Begins the field `key`.
+/// Starts the field `key`.
 pub(crate) fn push_key(out: &mut Readable, key: &str) {
     out.push(b'|');
     out.push_str(key);
     out.push(b'=');
 }
 
-/// Writes a number without going through a formatter.
+/// Writes a number without a formatter.
 pub(crate) fn push_number(out: &mut Readable, mut number: u64) {
     let mut digits = [0_u8; 20];
     let mut at = digits.len();

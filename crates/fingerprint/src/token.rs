@@ -1,12 +1,12 @@
-//! The grammar of identifiers: what one of them shows for certain, and what many of them show together.
+//! Grammar of identifiers: the class of a single identifier, and the common properties of many.
 
 use std::fmt;
 
 use crate::Readable;
-/// Writes the class of one identifier that a single specimen shows for certain: `uuid`, `md5` (in capitals where its
-/// letters are), else `x`. Lengths and alphabets of others are a matter of chance, and learned ([`Grammar`]).
+/// Writes the class of an identifier that a single specimen proves: `uuid`, `md5` (in capitals if its letters
+/// are), else `x`. Lengths and alphabets of other identifiers vary by chance, and are learned ([`Grammar`]).
 pub(crate) fn push_certain_class(out: &mut Readable, token: &[u8]) {
-    // Of other lengths nothing is certain, and most are.
+    // Other lengths have no certain class, and most tokens have other lengths.
     let digits = if matches!(token.len(), 32 | 36) { Digits::of(token) } else { Digits::default() };
     out.push_str(match (is_uuid_of(token, &digits), is_md5_of(token, &digits)) {
         (true, _) if digits.has_capitals => "UUID",
@@ -17,7 +17,7 @@ pub(crate) fn push_certain_class(out: &mut Readable, token: &[u8]) {
     });
 }
 
-/// The hexadecimal digits of a token.
+/// Statistics of the hexadecimal digits in a token.
 #[derive(Default)]
 struct Digits {
     count: usize,
@@ -36,19 +36,19 @@ impl Digits {
     }
 }
 
-/// Whether it is laid out as a UUID.
+/// True if the token has the layout of a UUID.
 pub(crate) fn is_uuid(token: &[u8]) -> bool {
     is_uuid_of(token, &Digits::of(token))
 }
 
-/// A UUID is all digits but for four dashes at their places (RFC 9562 section 4).
+/// A UUID has 32 digits and four dashes at fixed positions (RFC 9562 section 4).
 fn is_uuid_of(token: &[u8], digits: &Digits) -> bool {
     let is_dash = |at: usize| token.get(at) == Some(&b'-');
     token.len() == 36 && digits.count == 32 && is_dash(8) && is_dash(13) && is_dash(18) && is_dash(23)
 }
 
-/// Whether it is a hash in 32 hexadecimal digits: one that is random has letters among them, save once in three million. Text
-/// that is spelled in hexadecimal digits (a scanner's tags) has any length, this one too.
+/// True for a hash in 32 hexadecimal digits. A random hash has letters, except once in three million. Text in
+/// hexadecimal digits (tags of a scanner) is no hash, although it may have this length too.
 pub(crate) fn is_md5(token: &[u8]) -> bool {
     is_md5_of(token, &Digits::of(token))
 }
@@ -64,7 +64,7 @@ fn is_md5_of(token: &[u8], digits: &Digits) -> bool {
     token.len() == 32 && digits.count == 32 && !token.chunks(2).all(is_text)
 }
 
-/// Classes of octets that identifiers are made of, as bits.
+/// Octet classes of identifiers, as bits.
 const CLASSES: [(u16, &str); 8] = [
     (DIGIT, "0-9"),
     (LOWER_HEX, "a-f"),
@@ -84,17 +84,17 @@ const DASH: u16 = 1 << 5;
 const DOT: u16 = 1 << 6;
 const REST: u16 = 1 << 7;
 
-/// Octets of a common beginning that are kept.
+/// Limit of the common prefix in octets.
 const LONGEST_PREFIX: usize = 12;
 
-/// Digits in a row that may belong to it: more could be somebody's number.
+/// Limit of consecutive digits in the prefix: more could be a phone number.
 const DIGITS_IN_PREFIX: usize = 3;
 
-/// What the identifiers of one kind that one author made have in common. Learning is a union: the order in which
-/// specimens come does not matter, nor how often each comes.
+/// Common properties of the identifiers of one kind by one author. Learning is a union, so the order and
+/// number of specimens do not matter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Grammar {
-    /// The shortest and the longest, in octets.
+    /// The shortest and the longest length, in octets.
     pub lengths: (u16, u16),
     alphabet: u16,
     prefix: [u8; LONGEST_PREFIX],
@@ -102,7 +102,7 @@ pub struct Grammar {
 }
 
 impl Grammar {
-    /// Of one specimen.
+    /// The grammar of one specimen.
     #[must_use]
     pub fn of(token: &[u8]) -> Self {
         let length = u16::try_from(token.len()).unwrap_or(u16::MAX);
@@ -125,39 +125,39 @@ impl Grammar {
         }
     }
 
-    /// As it was stored: lengths, [`Self::alphabet`], [`Self::prefix`].
+    /// Restores a stored grammar from lengths, [`Self::alphabet`] and [`Self::prefix`].
     #[must_use]
     pub fn stored(lengths: (u16, u16), alphabet: u16, prefix: &str) -> Self {
         let kept = Self::of(prefix.as_bytes());
         Self { lengths, alphabet, ..kept }
     }
 
-    /// Takes in what others show; answers whether that was news.
+    /// Adds another grammar. Returns true if this one changed.
     pub fn learn(&mut self, other: &Self) -> bool {
         let before = *self;
         self.lengths = (self.lengths.0.min(other.lengths.0), self.lengths.1.max(other.lengths.1));
         self.alphabet |= other.alphabet;
         let common = self.prefix().bytes().zip(other.prefix().bytes()).take_while(|(a, b)| a == b).count();
         self.prefix_len = common as u8;
-        // What is not common is forgotten, so that equal grammars are equal octet by octet.
+        // The rest of the prefix is zeroed, so that equal grammars are equal octet by octet.
         self.prefix.iter_mut().skip(common).for_each(|octet| *octet = 0);
         *self != before
     }
 
-    /// The classes of octets that occurred, as bits.
+    /// The octet classes that occurred, as bits.
     #[must_use]
     pub const fn alphabet(&self) -> u16 {
         self.alphabet
     }
 
-    /// What all began with, 12 octets at most.
+    /// The common prefix of all specimens, 12 octets at most.
     #[must_use]
     pub fn prefix(&self) -> &str {
         let octets = self.prefix.get(..usize::from(self.prefix_len)).unwrap_or_default();
         std::str::from_utf8(octets).unwrap_or_default()
     }
 
-    /// Whether everything that occurred fits a rule.
+    /// True if all specimens fit a rule.
     #[must_use]
     pub fn fits(&self, rule: &Rule) -> bool {
         let (shortest, longest) = rule.lengths;
@@ -198,14 +198,14 @@ fn class(octet: u8) -> u16 {
     }
 }
 
-/// What a known generator's identifiers look like, written as `PREFIX LENGTHS of CLASSES`: `as 10 of 0-9 a-f g-z`,
-/// `8-10 of 0-9`. Lengths include the prefix. A class behind `+` has to have occurred, the others may.
+/// Format of a known generator's identifiers, written as `PREFIX LENGTHS of CLASSES`: `as 10 of 0-9 a-f g-z`,
+/// `8-10 of 0-9`. Lengths include the prefix. A class with `+` must have occurred, the others may.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
     prefix: String,
     lengths: (u16, u16),
     alphabet: u16,
-    /// Classes that have to have occurred.
+    /// Classes that must have occurred.
     needed: u16,
 }
 

@@ -1,6 +1,6 @@
-//! The catalogue of traits: what is read, what it tells apart, and which hops it survives.
+//! Catalogue of traits: the field, the level that it distinguishes, and the hops that it survives.
 
-/// What a trait tells apart.
+/// The level that a trait distinguishes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Level {
     /// Stacks and products.
@@ -26,18 +26,18 @@ impl Level {
 /// One trait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Trait {
-    /// The form that it stands in: `sip`, `sdp`, `path`, `habits`, `identifiers`, `rtp`.
+    /// The form that holds it: `sip`, `sdp`, `path`, `habits`, `identifiers`, `rtp`.
     pub form: &'static str,
-    /// Its key there.
+    /// Its key in the form.
     pub key: &'static str,
-    /// What it is, for a person.
+    /// Description for a person.
     pub title: &'static str,
-    /// What it tells apart.
+    /// The level that it distinguishes.
     pub level: Level,
-    /// Hops that it survives: P a proxy, T a proxy that hides topology, B a back-to-back user agent, S a border controller
-    /// that anchors media.
+    /// Hops that it survives: P a proxy, T a proxy that hides topology, B a back-to-back user agent, S a
+    /// border controller that anchors media.
     pub survives: &'static str,
-    /// Whether it is in the hash; the others are learned beside it.
+    /// True if it is part of the hash; the others are learned beside the hash.
     pub is_hashed: bool,
 }
 
@@ -45,7 +45,7 @@ const fn hashed(form: &'static str, key: &'static str, survives: &'static str, t
     Trait { form, key, title, level: Stack, survives, is_hashed: true }
 }
 
-/// What the configuration decides, and the hash of the session description's author holds.
+/// A trait of the configuration, which is part of the SDP author's hash.
 const fn setting(key: &'static str, title: &'static str) -> Trait {
     Trait { form: "sdp", key, title, level: Deployment, survives: "PTB", is_hashed: true }
 }
@@ -62,7 +62,7 @@ const fn learned(
 
 use Level::{Deployment, Instance, Stack};
 
-/// Every trait that is read.
+/// All traits.
 pub const TRAITS: &[Trait] = &[
     hashed("sip", "m", "PT", "message: the method of a request, method and status of an answer"),
     hashed("sip", "rp", "PT", "reason phrase of an answer"),

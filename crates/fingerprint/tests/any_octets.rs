@@ -1,4 +1,4 @@
-//! Whatever comes, forms are printable ASCII whose fields can be told apart, and nothing panics.
+//! Any input gives forms of printable ASCII with separable fields, and nothing panics.
 
 use bellwether_fingerprint::{
     Identifiers, Readable, compare, fields, path, write_habits, write_sdp_author, write_sip_author,
@@ -6,7 +6,7 @@ use bellwether_fingerprint::{
 use bellwether_sip::Message;
 use proptest::prelude::*;
 
-/// Something like an INVITE, so that the depths are reached.
+/// Messages similar to an INVITE, so that the deeper code is reached.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let line = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..60),

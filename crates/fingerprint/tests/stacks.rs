@@ -1,4 +1,4 @@
-//! Stacks by messages that are made as they make them.
+//! Recognises stacks by messages with their structure.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bellwether_fingerprint::{
@@ -6,7 +6,7 @@ use bellwether_fingerprint::{
 };
 use bellwether_sip::Message;
 
-/// The stack that a message shows, whether it is suspicious, and what becomes of its User-Agent.
+/// The stack of a message, its suspicious flag, and the result for its User-Agent.
 fn stack(lines: &[&str], agent: &str) -> (Option<String>, bool, Claim) {
     let text = format!("{}\r\nUser-Agent: {agent}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"));
     let message = Message::parse(text.as_bytes());
@@ -64,10 +64,10 @@ fn a_scanner_of_a_family_is_known_by_structure_with_its_name_changed() {
     ] {
         assert_eq!(stack(&lines, agent), (Some("pplsip family".into()), true, claim), "{agent}");
     }
-    // With a host in its Call-ID it is somebody else.
+    // With a host in the Call-ID, it is another stack.
     lines[5] = "Call-ID: 1193840582-857132209-1830441@203.0.113.48";
     assert_eq!(named(&lines, "Some Phone 1"), (String::new(), Claim::Unverifiable));
-    // A gateway whose Call-ID is a number is none of the family.
+    // A gateway with a number as its Call-ID does not belong to the family.
     for id in ["Call-ID: 158204417365", "Call-ID: 11938405828571322091", "Call-ID: 11938405-857132"] {
         lines[5] = id;
         assert_eq!(named(&lines, "SIP Trunk GW"), (String::new(), Claim::Unverifiable), "{id}");
@@ -110,7 +110,7 @@ fn one_brand_on_two_stacks_and_vendors_wrappers_are_no_contradiction() {
         ("Vendor Communicator 7", Claim::Unverifiable),
         ("X-Lite release 5.0", Claim::Unverifiable),
         ("Yealink Mobile 1.0", Claim::Unverifiable),
-        // These are built in one way.
+        // These products have one stack only.
         ("Yealink SIP-T46S 66.81.0.110", Claim::Contradictory),
         ("Twinkle/1.10.2", Claim::Contradictory),
         ("Linphone/5.2", Claim::Contradictory),

@@ -1,4 +1,4 @@
-//! What Call-IDs carry besides being unique.
+//! Evidence in Call-IDs: UUIDs, clocks, counters and private addresses.
 
 use std::net::IpAddr;
 
@@ -20,7 +20,8 @@ pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidenc
     found.extend(private_host(host));
 }
 
-/// snom: eight hexadecimal digits of seconds since 1970, in either order of octets, four more, and twelve letters.
+/// snom: eight hexadecimal digits of seconds since 1970 in either byte order, four more digits, and twelve
+/// letters.
 fn snom(local: &[u8], at: Timestamp) -> Option<Evidence> {
     let (digits, letters) = local.split_at_checked(12)?;
     if letters.len() != 13
@@ -37,7 +38,7 @@ fn snom(local: &[u8], at: Timestamp) -> Option<Evidence> {
         .map(|clock| Evidence::clock("snom", clock))
 }
 
-/// Kamailio and OpenSIPS as clients: a counter in 16 hexadecimal digits, and the number of the process.
+/// Kamailio and OpenSIPS as clients: a counter in 16 hexadecimal digits, and the process number.
 fn kamailio(local: &[u8], host: &[u8]) -> Option<Evidence> {
     let (counter, rest) = local.split_at_checked(16)?;
     let process = rest.strip_prefix(b"-")?;
@@ -51,7 +52,7 @@ fn kamailio(local: &[u8], host: &[u8]) -> Option<Evidence> {
     })
 }
 
-/// An address that is nobody's on the Internet shows through NAT: the device's own.
+/// A private address in the host part is the device's own address, visible through NAT.
 fn private_host(host: &[u8]) -> Option<Evidence> {
     let host = std::str::from_utf8(host).ok()?;
     let address = host.rsplit_once(':').map_or(host, |(address, _port)| address);
@@ -59,7 +60,7 @@ fn private_host(host: &[u8]) -> Option<Evidence> {
     is_private(ip).then(|| Evidence::new(LAN, ip.to_string()))
 }
 
-/// Addresses of private networks (RFC 1918, RFC 4193) and of single links.
+/// True for private networks (RFC 1918, RFC 4193) and link-local addresses.
 pub(crate) fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_private() || ip.is_link_local(),
@@ -87,7 +88,7 @@ mod tests {
             [("kamailio", "31337@192.0.2.1".to_owned(), Some(0x2bf0_cb8d_7a1c_0d04), false)]
         );
         assert_eq!(of("1_3871236712@192.168.7.20"), [("lan", "192.168.7.20".to_owned(), None, false)]);
-        // 0x50fe2bdd is the capture's second.
+        // 0x50fe2bdd is the time of the capture in seconds.
         assert_eq!(of("50fe2bdd1234-abcdefgh1234"), [("snom", String::new(), None, true)]);
         assert_eq!(of("dd2bfe501234-abcdefgh1234"), [("snom", String::new(), None, true)]);
         for nothing in ["abc@192.0.2.1", "3c26700c1adf-abcdefgh1234", "", "10.0.0.1"] {

@@ -1,4 +1,4 @@
-//! Clocks that headers show outright.
+//! Clock readings in the headers Date and Timestamp.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_sip::{Message, Name};
@@ -11,7 +11,7 @@ pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidenc
         .and_then(seconds)
         .and_then(|seconds| reading(seconds.checked_mul(1_000_000_000)?, Span::from_secs(1), at));
     found.extend(date.map(|clock| Evidence::clock("date", clock)));
-    // RFC 3261 section 20.38 leaves its meaning open; Cisco's gateways write seconds since 1970.
+    // RFC 3261 section 20.38 does not define the epoch; Cisco's gateways write seconds since 1970.
     let timestamp = message.get(Name::Timestamp).and_then(|value| {
         let whole = value.split(|b| matches!(b, b'.' | b' ')).next()?;
         unix_seconds(number(whole, 10)?, at)
@@ -22,7 +22,7 @@ pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidenc
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Seconds since 1970 of a date like `Sat, 13 Nov 2010 23:29:00 GMT` (RFC 3261 section 20.17).
+/// Converts a date like `Sat, 13 Nov 2010 23:29:00 GMT` (RFC 3261 section 20.17) to seconds since 1970.
 fn seconds(value: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(value).ok()?;
     let mut words = text.split([' ', ',']).filter(|w| !w.is_empty()).skip(1);
@@ -32,7 +32,7 @@ fn seconds(value: &[u8]) -> Option<i64> {
     let year: i64 = words.next()?.parse().ok().filter(|year| (1970..=2200).contains(year))?;
     let mut clock = words.next()?.split(':').map(|n| n.parse::<i64>().ok().filter(|n| (0..=60).contains(n)));
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    // Days since 1970 in the Gregorian calendar, with years that begin in March.
+    // Days since 1970 in the Gregorian calendar, with years that start in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)

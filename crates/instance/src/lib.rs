@@ -1,8 +1,10 @@
-//! Which process or device made a SIP message: generators of identifiers that carry a counter, a clock, an address or a
-//! constant of their own. Each piece of evidence names its generator; two messages with the same generator and identity
-//! come from one instance, and their counters tell what it did in between.
+//! Identifies the process or device that made a SIP message. Many generators of identifiers embed a counter,
+//! a clock, an address or a constant of their own.
 //!
-//! This crate must never know what platform a message fingerprints as, or whose call it is.
+//! Each piece of evidence names its generator. Two messages with the same generator and identity come from
+//! one instance, and their counters show its activity in between.
+//!
+//! This crate must never know the fingerprint or platform of a message, or the subscriber of a call.
 
 mod call_id;
 mod dates;
@@ -17,32 +19,32 @@ use std::net::IpAddr;
 use bellwether_base::{Span, Timestamp};
 use bellwether_sip::Message;
 
-/// One piece of evidence.
+/// One piece of evidence from one message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Evidence {
     /// The generator, by its name in `docs/fingerprint.md`.
     pub kind: &'static str,
-    /// What is constant for the instance; empty where only a clock shows.
+    /// The value that is constant for the instance; empty if only a clock was found.
     pub instance: Cow<'static, str>,
-    /// A count that the instance keeps.
+    /// A counter of the instance.
     pub counter: Option<u64>,
-    /// What the instance's clock said.
+    /// A reading of the instance's clock.
     pub clock: Option<Reading>,
 }
 
-/// A clock as read.
+/// One reading of a clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Reading {
-    /// What it showed.
+    /// Time shown by the clock.
     pub at: Timestamp,
-    /// Its step.
+    /// Resolution of the clock.
     pub resolution: Span,
 }
 
-/// The kind of a device's own address in a private network.
+/// The kind of evidence that is a device's own address in a private network.
 const LAN: &str = "lan";
 
-/// A clock that is further off than this is taken for a number of another kind.
+/// Largest plausible clock error; a number further off is no clock reading.
 const MAX_OFF: Span = Span::from_secs(86_400);
 
 impl Evidence {
@@ -55,9 +57,10 @@ impl Evidence {
     }
 }
 
-/// Everything that a request and its session description show of the instance that made them. `source` is the address that sent
-/// the request: a device's own address tells nothing beside it, and tells a device behind NAT. `at` is when it was
-/// captured: a number that is far from it is no clock.
+/// All evidence that a request and its session description give about the instance that made them.
+///
+/// `source` is the source address of the request. A device's own address is evidence only if it differs from
+/// the source, as behind NAT. `at` is the capture time; a number far from it is no clock reading.
 #[must_use]
 pub fn evidence(message: &Message<'_>, body: Option<&[u8]>, source: IpAddr, at: Timestamp) -> Vec<Evidence> {
     let mut found = Vec::new();
@@ -76,7 +79,7 @@ pub fn evidence(message: &Message<'_>, body: Option<&[u8]>, source: IpAddr, at: 
     found
 }
 
-/// Seconds since 1970 as a clock, if they are near the time of capture.
+/// Reads seconds since 1970 as a clock, if they are near the capture time.
 fn unix_seconds(seconds: u64, at: Timestamp) -> Option<Reading> {
     reading(i64::try_from(seconds).ok()?.checked_mul(1_000_000_000)?, Span::from_secs(1), at)
 }
@@ -90,7 +93,7 @@ fn reading(nanos: i64, resolution: Span, at: Timestamp) -> Option<Reading> {
     (off <= MAX_OFF).then_some(Reading { at: clock, resolution })
 }
 
-/// The number that some octets spell, in a base.
+/// Parses a number in the given base, without a sign.
 fn number(text: &[u8], radix: u32) -> Option<u64> {
     let text = std::str::from_utf8(text).ok().filter(|t| !t.starts_with(['+', '-']))?;
     u64::from_str_radix(text, radix).ok()

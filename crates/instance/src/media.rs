@@ -1,4 +1,4 @@
-//! What session descriptions show of their author's process and clock.
+//! Evidence in session descriptions: clocks, certificates and private addresses of the author's process.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use bellwether_sip::sdp::lines;
 use crate::call_id::is_private;
 use crate::{Evidence, LAN, NTP_TO_UNIX, number, unix_seconds};
 
-/// Digits kept of a certificate's hash: as many as tell certificates apart.
+/// Digits kept of a certificate hash: enough to distinguish certificates.
 const HASH_DIGITS: usize = 32;
 
 pub(crate) fn read(body: &[u8], at: Timestamp, found: &mut Vec<Evidence>) {
@@ -23,7 +23,8 @@ fn word(line: &[u8], index: usize) -> &[u8] {
     line.split(|b| *b == b' ').nth(index).unwrap_or_default()
 }
 
-/// The origin's identifier as a clock: seconds since 1970 or 1900, or, FreeSWITCH's way, less the media port.
+/// Reads the origin's session identifier as a clock: seconds since 1970 or 1900. FreeSWITCH subtracts the
+/// media port from the seconds.
 fn origin(id: &[u8], port: &[u8], name: &[u8], at: Timestamp) -> Option<Evidence> {
     let id = number(id, 10)?;
     if name == b"FreeSWITCH" {
@@ -34,7 +35,8 @@ fn origin(id: &[u8], port: &[u8], name: &[u8], at: Timestamp) -> Option<Evidence
     unix_seconds(id, at).or_else(ntp).map(|clock| Evidence::clock("origin", clock))
 }
 
-/// The certificate's hash of DTLS-SRTP (RFC 8122): made when the process starts, or when the device was.
+/// The certificate hash of DTLS-SRTP (RFC 8122). The certificate is made when the process starts or when the
+/// device is manufactured.
 fn certificate(attribute: &[u8]) -> Option<Evidence> {
     let value = attribute.strip_prefix(b"fingerprint:")?;
     let hash = value.split(|b| *b == b' ').nth(1)?;
@@ -47,7 +49,7 @@ fn certificate(attribute: &[u8]) -> Option<Evidence> {
     (digits.len() == HASH_DIGITS).then(|| Evidence::new("dtls", digits))
 }
 
-/// pjnath names a host candidate's foundation by its address in hexadecimal digits behind an `H`.
+/// pjnath derives the foundation of a host candidate from its address: `H` and hexadecimal digits.
 fn foundation(attribute: &[u8]) -> Option<Evidence> {
     let digits = attribute.strip_prefix(b"candidate:H")?.split(|b| *b == b' ').next()?;
     let ip = Ipv4Addr::from(u32::try_from(number(digits, 16)?).ok().filter(|_| digits.len() <= 8)?);

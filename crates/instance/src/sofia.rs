@@ -1,8 +1,9 @@
-//! Sofia-SIP's counters (FreeSWITCH, drachtio, Janus and others).
+//! Counters of Sofia-SIP (FreeSWITCH, drachtio, Janus and others).
 //!
-//! Its tags and branches are 64-bit numbers in 13 letters: the nth branch of a process is B + nP and the mth tag is PB + mP,
-//! modulo 2^64, with P a constant of the library and B drawn when the process starts. One message with both therefore
-//! tells B, and with it the process, and how many branches and tags it has made (`nta.c` of the library).
+//! Its tags and branches are 64-bit numbers in 13 letters. The nth branch of a process is B + nP and the mth
+//! tag is PB + mP, modulo 2^64. P is a constant of the library, and B is random per process (`nta.c` of the
+//! library). One message with tag and branch therefore gives B, which identifies the process, and the number
+//! of branches and tags it has made.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_sip::Message;
@@ -10,13 +11,13 @@ use bellwether_sip::Message;
 use crate::{Evidence, NTP_TO_UNIX, reading};
 
 const P: u64 = 0xb959_1d1c_361c_6521;
-/// Its inverse modulo 2^64.
+/// The inverse of P modulo 2^64.
 const P_INVERSE: u64 = 0x66b4_85f9_fdc9_5ee1;
 
 const ALPHABET: &[u8; 32] = b"aBcDeFgHjKmNpQrStUvXyZ0123456789";
 const LETTERS: usize = 13;
 
-/// Counts that a process can have reached. Of pairs in this alphabet that come from elsewhere, one in a thousand fits.
+/// Largest plausible counts of a process. One in a thousand unrelated pairs in this alphabet fits by chance.
 const MAX_BRANCHES: u64 = 1 << 26;
 const MAX_TAGS: u64 = 1 << 28;
 
@@ -31,7 +32,7 @@ pub(crate) fn read(message: &Message<'_>, at: Timestamp, found: &mut Vec<Evidenc
     found.push(evidence);
 }
 
-/// A process as one pair of identifiers shows it.
+/// State of a process, computed from one pair of identifiers.
 #[derive(PartialEq, Eq, Debug)]
 struct Process {
     base: u64,
@@ -56,13 +57,14 @@ fn first_within(step: u64, offset: u64, width: u64) -> Option<u64> {
         return Some(0);
     }
     let low = offset.wrapping_neg();
-    // The range [low, low + width) does not reach over 2^64, or the offset itself were within.
+    // The range [low, low + width) does not wrap at 2^64, or the offset itself would be within it.
     let n =
         first_multiple(u128::from(step), 1 << 64, u128::from(low), u128::from(low) + u128::from(width) - 1)?;
     u64::try_from(n).ok()
 }
 
-/// The smallest n with `low` <= `step` n mod `modulus` <= `high`: Euclid's algorithm, one division a step.
+/// The smallest n with `low` <= `step` n mod `modulus` <= `high`, by Euclid's algorithm with one division per
+/// step.
 fn first_multiple(step: u128, modulus: u128, low: u128, high: u128) -> Option<u128> {
     if low == 0 {
         return Some(0);
@@ -83,7 +85,7 @@ fn first_multiple(step: u128, modulus: u128, low: u128, high: u128) -> Option<u1
     Some((low + modulus * wraps).div_ceil(step))
 }
 
-/// Five bits a letter, the lowest first; of the last letter only four are left.
+/// Decodes five bits per letter, the lowest first; the last letter holds only four.
 fn decode(letters: &[u8]) -> Option<u64> {
     if letters.len() != LETTERS {
         return None;
@@ -94,7 +96,7 @@ fn decode(letters: &[u8]) -> Option<u64> {
     })
 }
 
-/// The first CSeq is half the seconds since 1900, in 27 bits: a clock with a step of two seconds.
+/// The first CSeq is half the seconds since 1900, in 27 bits: a clock with a resolution of two seconds.
 fn cseq_clock(cseq: u32, at: Timestamp) -> Option<crate::Reading> {
     const STEP: i64 = 2_000_000_000;
     const WRAP: i64 = 1 << 27;

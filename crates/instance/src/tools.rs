@@ -1,4 +1,4 @@
-//! Scanners, load generators, browsers and Java stacks that leave a constant in their identifiers.
+//! Scanners, load generators, browsers and Java stacks that put a constant into their identifiers.
 
 use std::net::Ipv4Addr;
 
@@ -21,7 +21,7 @@ pub(crate) fn read(message: &Message<'_>, found: &mut Vec<Evidence>) {
     }
 }
 
-/// SIPp: the number of the process in front of a constant, and in the Call-ID with the number of the call.
+/// SIPp: the tag is the process number and a constant. The Call-ID starts with the call number.
 fn sipp(tag: &[u8], call_id: &[u8]) -> Option<Evidence> {
     let at = tag.windows(7).position(|w| w == b"SIPpTag")?;
     let process = tag.get(..at).filter(|p| !p.is_empty() && p.iter().all(u8::is_ascii_digit))?;
@@ -30,8 +30,8 @@ fn sipp(tag: &[u8], call_id: &[u8]) -> Option<Evidence> {
     Some(Evidence { counter, ..Evidence::new("sipp", text(process) + &text(host)) })
 }
 
-/// SIPVicious: the tag is the hexadecimal form of a text that begins with the victim's address and port in hexadecimal
-/// digits, an octet 1, and a random number. The instance is what it is aimed at.
+/// SIPVicious: the tag is the hexadecimal form of a text. The text starts with the target's address and port
+/// in hexadecimal digits, an octet 1, and a random number. The instance is the target of the scan.
 fn sipvicious(tag: &[u8]) -> Option<Evidence> {
     if tag.len() < 28 || tag.len() > 128 {
         return None;
@@ -47,27 +47,27 @@ fn sipvicious(tag: &[u8]) -> Option<Evidence> {
     Some(Evidence::new("sipvicious", format!("{address}:{port}")))
 }
 
-/// JAIN-SIP: a signature of the virtual machine stands in each branch, between dashes and before an MD5.
+/// JAIN-SIP: each branch holds a signature of the virtual machine between dashes, followed by an MD5.
 fn jain(branch: &[u8]) -> Option<Evidence> {
     let (signature, md5) = branch.strip_prefix(b"-").and_then(|rest| {
         let at = rest.iter().position(|b| *b == b'-')?;
         rest.split_at_checked(at)
     })?;
     let is_hex = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
-    // Decimal digits as their codes: 30 to 39 each.
+    // The signature is a decimal number as character codes: 30 to 39 each.
     let is_number = (2..=6).contains(&signature.len())
         && signature.chunks(2).all(|pair| matches!(pair, [b'3', b'0'..=b'9']));
     (is_number && md5.len() == 33 && is_hex(md5.get(1..)?)).then(|| Evidence::new("jain", text(signature)))
 }
 
-/// SIP in a browser: a host name that is drawn when the page is loaded.
+/// SIP in a browser: a random host name per page load.
 fn browser(host: &[u8]) -> Option<Evidence> {
     let name = host.strip_suffix(b".invalid")?;
     let is_drawn = name.len() == 12 && name.iter().all(u8::is_ascii_alphanumeric);
     is_drawn.then(|| Evidence::new("browser", text(name)))
 }
 
-/// The instance that a device declares (RFC 5626 section 4.1); many make it of their MAC address.
+/// The instance that a device declares (RFC 5626 section 4.1); many devices derive it from their MAC address.
 fn sip_instance(value: &[u8]) -> Option<Evidence> {
     let urn = std::str::from_utf8(value).ok()?.trim_matches(['<', '>']).to_ascii_lowercase();
     let uuid = urn.strip_prefix("urn:uuid:").unwrap_or(&urn);

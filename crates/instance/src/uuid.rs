@@ -1,4 +1,4 @@
-//! UUIDs of version 1 (RFC 9562 section 5.1): a node and a clock, and how two stacks get them wrong.
+//! UUIDs of version 1 (RFC 9562 section 5.1): a node and a clock, including the errors of two stacks.
 
 use bellwether_base::{Span, Timestamp};
 
@@ -7,12 +7,12 @@ use crate::{Evidence, NTP_TO_UNIX, reading};
 /// 100 ns intervals from the start of the Gregorian calendar to 1970.
 const GREGORIAN_TO_UNIX: i128 = 122_192_928_000_000_000;
 
-/// Seconds by which a stack's decoded time is off, and its name. Sofia-SIP takes seconds since 1900 for seconds since
-/// 1970; Cisco's gateways are a day behind.
+/// Generators with the error of their clock in seconds. Sofia-SIP takes seconds since 1900 for seconds since
+/// 1970; Cisco's gateways are one day behind.
 const VARIANTS: [(&str, i128); 3] =
     [("uuid1", 0), ("uuid1-sofia", NTP_TO_UNIX as i128), ("uuid1-cisco", -86_400)];
 
-/// What a UUID's 32 hexadecimal digits tell, if they are of version 1 and their clock is near the time of capture.
+/// Reads a UUID from its 32 hexadecimal digits, if it has version 1 and its clock is near the capture time.
 pub(crate) fn read(digits: u128, at: Timestamp) -> Option<Evidence> {
     let time_low = (digits >> 96) as i128;
     let time_mid = (digits >> 80 & 0xffff) as i128;
@@ -29,7 +29,7 @@ pub(crate) fn read(digits: u128, at: Timestamp) -> Option<Evidence> {
     })
 }
 
-/// The digits of a text of this many groups of hexadecimal digits between dashes, 32 altogether.
+/// Parses hexadecimal digits in groups of the given lengths between dashes, 32 digits in total.
 pub(crate) fn digits(text: &[u8], groups: &[usize]) -> Option<u128> {
     let mut number = 0_u128;
     let mut parts = text.split(|b| *b == b'-');
@@ -42,10 +42,10 @@ pub(crate) fn digits(text: &[u8], groups: &[usize]) -> Option<u128> {
     parts.next().is_none().then_some(number)
 }
 
-/// As RFC 9562 prints it.
+/// The form of RFC 9562.
 pub(crate) const STANDARD: [usize; 5] = [8, 4, 4, 4, 12];
 
-/// As Cisco's gateways print it.
+/// The form of Cisco's gateways.
 pub(crate) const WORDS: [usize; 4] = [8, 8, 8, 8];
 
 #[cfg(test)]

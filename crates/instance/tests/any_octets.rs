@@ -1,4 +1,4 @@
-//! Whatever comes, reading it does not panic, and what is found is text of bounded length.
+//! Any input is read without a panic, and the evidence is text of bounded length.
 
 use std::net::{IpAddr, Ipv4Addr};
 

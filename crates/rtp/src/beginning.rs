@@ -2,8 +2,8 @@ use std::fmt;
 
 use crate::Packet;
 
-/// How a source began: which of the values that RFC 3550 wants random (sections 5.1 and 8.1) were not. One octet, as there is
-/// one for every stream.
+/// Initial values of a source: flags for each value that RFC 3550 requires to be random (sections 5.1 and
+/// 8.1) and that was not. One octet, because every stream holds one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Beginning(u8);
 
@@ -15,7 +15,7 @@ const TICKS_SMALL: u8 = 1 << 4;
 const SSRC_SMALL: u8 = 1 << 5;
 const MARKER: u8 = 1 << 6;
 
-/// Ticks that a clock which starts at zero may have reached with the first packet: a second of telephony.
+/// Upper limit for the first timestamp of a clock that starts at zero: one second of telephony.
 const SMALL_TICKS: u32 = 8000;
 
 /// Every flag with its name in reports.
@@ -30,7 +30,7 @@ const NAMES: [(u8, &str); 7] = [
 ];
 
 impl Beginning {
-    /// Of the first packet.
+    /// The flags of a source's first packet.
     #[must_use]
     pub const fn of(packet: &Packet<'_>) -> Self {
         let seq = match packet.seq {

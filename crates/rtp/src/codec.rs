@@ -1,6 +1,6 @@
 use crate::g711::Law;
 
-/// What a payload type means for analysis.
+/// The codec of a payload type, as far as the analysis distinguishes codecs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Codec {
     /// G.711 of one law.
@@ -11,12 +11,12 @@ pub enum Codec {
     ComfortNoise,
     /// Named telephone events (RFC 4733).
     TelephoneEvent,
-    /// Anything else.
+    /// Any other codec.
     Other,
 }
 
 impl Codec {
-    /// From an encoding name of SDP, without the rate; case does not matter (RFC 8866 section 6.6).
+    /// The codec of an SDP encoding name without its clock rate; case is ignored (RFC 8866 section 6.6).
     #[must_use]
     pub fn from_encoding(name: &str) -> Self {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
@@ -36,7 +36,8 @@ impl Codec {
     }
 }
 
-/// Encoding name and clock rate of a static payload type (RFC 3551 tables 4 and 5; 19 is its older comfort noise).
+/// Encoding name and clock rate of a static payload type (RFC 3551 tables 4 and 5; 19 is the older number of
+/// comfort noise).
 #[must_use]
 pub const fn static_format(payload_type: u8) -> Option<(&'static str, u32)> {
     Some(match payload_type {
@@ -47,7 +48,7 @@ pub const fn static_format(payload_type: u8) -> Option<(&'static str, u32)> {
         6 => ("DVI4", 16_000),
         7 => ("LPC", 8000),
         8 => ("PCMA", 8000),
-        // It samples 16,000 times in a second, and its stamps count half of that (RFC 3551 section 4.5.2).
+        // G.722 samples at 16 kHz, but its timestamps count at 8 kHz (RFC 3551 section 4.5.2).
         9 => ("G722", 8000),
         10 | 11 => ("L16", 44_100),
         12 => ("QCELP", 8000),

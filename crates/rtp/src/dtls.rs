@@ -1,38 +1,40 @@
-/// What a DTLS record says of its sender's handshake (RFC 6347, RFC 9147).
+/// The state of a sender's handshake, by one DTLS record (RFC 6347, RFC 9147).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum DtlsStep {
-    /// It gave up: what follows is not encrypted by this handshake.
+    /// A fatal alert: the handshake failed, and no media is encrypted by it.
     Failed,
-    /// It asks for a handshake, or for the proof that the asking one is where it says. Anybody can, and nothing follows from it yet.
+    /// A first handshake message: ClientHello, HelloRequest or HelloVerifyRequest. Anybody can send one, so
+    /// it proves nothing.
     Hello,
-    /// It goes on with one that the other side has agreed to: a server's answer, keys, or what is encrypted already.
+    /// A later record of a handshake that the peer has accepted: a server's answer, key exchange, or
+    /// encrypted data.
     Further,
 }
 
-/// Content types of records.
+/// Content types of DTLS records.
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
-/// A record's header, and where a handshake's kind stands in it.
+/// Length of a record header; the handshake type follows it.
 const HEADER: usize = 13;
 
-/// Kinds of handshake messages: a client's hello, and a server's wish for one.
+/// Handshake types of first messages: a server's request for a handshake, and a client's hello.
 const HELLO_REQUEST: u8 = 0;
 const CLIENT_HELLO: u8 = 1;
-/// A server's wish to hear the hello again, for which it keeps no state (RFC 6347 section 4.2.1).
+/// A server's stateless cookie exchange: the client repeats its hello (RFC 6347 section 4.2.1).
 const HELLO_VERIFY_REQUEST: u8 = 3;
 
-/// The level of an alert that ends the connection (RFC 5246 section 7.2).
+/// Alert level that ends the connection (RFC 5246 section 7.2).
 const FATAL: u8 = 2;
 
 impl DtlsStep {
-    /// Reads a datagram that [`crate::classify`] took for DTLS; none of an alert that warns or is encrypted, and of
-    /// what is cut short.
+    /// Reads a datagram that [`crate::classify`] identified as DTLS. Returns `None` for warnings, encrypted
+    /// alerts and truncated records.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        // Behind the first epoch all is encrypted.
+        // All records after the first epoch are encrypted.
         let is_first_epoch = bytes.get(3..5)? == [0, 0];
         match *bytes.first()? {
             CHANGE_CIPHER_SPEC | APPLICATION_DATA => Some(Self::Further),

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
-/// Encoding names in their one spelling, in order of their lower case: those of the registry (RTP Payload Format Media Types, IANA),
-/// and a few that programs write though nobody registered them.
+/// Encoding names in their registered spelling, sorted by lower case. The source is the IANA registry of RTP
+/// Payload Format Media Types, with a few unregistered names that are in use.
 const NAMES: [&str; 141] = [
     "1d-interleaved-parityfec",
     "AAL2-G726-16",
@@ -146,7 +146,7 @@ const NAMES: [&str; 141] = [
     "x-ulpfecuc",
 ];
 
-/// The name that is spelled so, in whatever case, if it is one of a codec.
+/// The canonical spelling of a known encoding name, in any case; none for unknown names.
 #[must_use]
 pub fn known_encoding(spelled: &str) -> Option<&'static str> {
     let lower = |octet: u8| octet.to_ascii_lowercase();
@@ -154,8 +154,8 @@ pub fn known_encoding(spelled: &str) -> Option<&'static str> {
     NAMES.binary_search_by(order).ok().and_then(|place| NAMES.get(place)).copied()
 }
 
-/// The one spelling of an encoding name, whose case means nothing (RFC 8866 section 6.6, RFC 4855 section 3): that of the registry,
-/// and small letters for a name that nobody registered.
+/// The canonical spelling of an encoding name: the registered one, or lower case for an unregistered name.
+/// The case has no meaning (RFC 8866 section 6.6, RFC 4855 section 3).
 #[must_use]
 pub fn encoding_name(spelled: &str) -> Cow<'static, str> {
     known_encoding(spelled).map_or_else(|| Cow::Owned(spelled.to_ascii_lowercase()), Cow::Borrowed)

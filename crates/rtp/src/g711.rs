@@ -3,9 +3,9 @@
 /// The two companding laws.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Law {
-    /// mu-law, North America and Japan: has a zero level, in two polarities.
+    /// mu-law, used in North America and Japan: it has a zero level in two polarities.
     Mu,
-    /// A-law, elsewhere: has no zero level; the smallest samples are +8 and -8.
+    /// A-law, used elsewhere: it has no zero level; the smallest samples are +8 and -8.
     A,
 }
 
@@ -24,7 +24,7 @@ impl Law {
         }
     }
 
-    /// How far a code word lies from the quietest, 0 to 127, whatever its sign.
+    /// Distance of a code word from the quietest one, 0 to 127, independent of its sign.
     #[must_use]
     pub const fn magnitude(self, code: u8) -> u8 {
         match self {
@@ -33,7 +33,7 @@ impl Law {
         }
     }
 
-    /// The code word of that magnitude and sign bit: the inverse of [`Self::magnitude`].
+    /// The code word with the given magnitude and sign bit: the inverse of [`Self::magnitude`].
     #[must_use]
     pub const fn code(self, magnitude: u8, sign_bit: u8) -> u8 {
         let low = match self {
@@ -46,7 +46,7 @@ impl Law {
     /// The code word nearest to a linear sample.
     #[must_use]
     pub fn encode(self, sample: i16) -> u8 {
-        // Magnitudes ascend with the level, so the nearest is found by bisection over the table.
+        // The level increases with the magnitude, so a bisection over the table finds the nearest one.
         let sign_bit = u8::from(sample >= 0);
         let target = i32::from(sample).abs();
         let level =

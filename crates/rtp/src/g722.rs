@@ -1,7 +1,7 @@
 //! The lower band of G.722 (ITU-T G.722, 11/1988) at 64 kbit/s: 0 to 4 kHz, as 16-bit samples at 8 kHz.
 //!
-//! Each octet has six bits of the lower band and two of the upper one. The lower band is decoded for itself (its decoder never sees
-//! the upper one's), which is all that is compared of a device, and half the work.
+//! Each octet has six bits of the lower band and two of the upper one. Only the lower band is decoded. Its
+//! decoder does not depend on the upper band, device comparison needs no more, and it costs half the work.
 
 /// Inverse quantisers of six and four bits (tables 7 and 8, in units of a 32768th of the scale factor).
 const QM6: [i32; 64] = [
@@ -14,7 +14,7 @@ const QM6: [i32; 64] = [
 const QM4: [i32; 16] =
     [0, -20456, -12896, -8968, -6288, -4240, -2584, -1200, 20456, 12896, 8968, 6288, 4240, 2584, 1200, 0];
 
-/// How the logarithm of the scale factor goes on for each code of four bits.
+/// Step of the scale factor's logarithm for each four-bit code.
 const WL: [i32; 16] = [-60, 3042, 1198, 538, 334, 172, 58, -30, 3042, 1198, 538, 334, 172, 58, -30, -60];
 
 /// Antilogarithm: 2048 times powers of the 32nd root of 2.
@@ -23,23 +23,24 @@ const ILB: [i32; 32] = [
     2960, 3025, 3091, 3158, 3228, 3298, 3371, 3444, 3520, 3597, 3676, 3756, 3838, 3922, 4008,
 ];
 
-/// The largest logarithm of the scale factor, and the least scale factor.
+/// The largest logarithm of the scale factor, and the smallest scale factor.
 const MAX_LOG: i32 = 18_432;
 const LEAST_SCALE: i32 = 32;
 
-/// Decodes the lower band of one stream. A lost packet costs some milliseconds until it has adapted again.
+/// Decodes the lower band of one stream. After a lost packet the decoder needs some milliseconds to adapt
+/// again.
 #[derive(Clone, Debug)]
 pub struct LowerBand {
     /// Logarithm of the scale factor, and the factor (blocks LOGSCL and SCALEL).
     log: i32,
     scale: i32,
-    /// The predicted signal, and its part by zeros.
+    /// The predicted signal, and the part of it from the zeros.
     predicted: i32,
     by_zeros: i32,
     /// Coefficients of two poles and six zeros.
     poles: [i32; 2],
     zeros: [i32; 6],
-    /// The latest reconstructed signals, their parts without poles, and the latest quantised differences.
+    /// The latest reconstructed signals, their parts without the poles, and the latest quantised differences.
     reconstructed: [i32; 2],
     partial: [i32; 2],
     differences: [i32; 6],
@@ -61,7 +62,7 @@ impl Default for LowerBand {
     }
 }
 
-/// Within 16 bits (SAT of the Recommendation).
+/// Saturates to 16 bits (SAT of the Recommendation).
 fn saturated(value: i32) -> i32 {
     value.clamp(-32_768, 32_767)
 }
@@ -76,10 +77,10 @@ impl LowerBand {
     pub fn sample(&mut self, octet: u8) -> i16 {
         let six = usize::from(octet & 0x3f);
         let four = six >> 2;
-        // INVQBL, RECONS, LIMIT: what is heard has six bits, ...
+        // INVQBL, RECONS, LIMIT: the output uses all six bits.
         let heard = self.predicted + times(self.scale, QM6.get(six).copied().unwrap_or(0));
         let heard = heard.clamp(-16_384, 16_383);
-        // INVQAL: ... what adapts has four, so that all modes adapt alike.
+        // INVQAL: the adaptation uses four bits, so that all modes adapt in the same way.
         let difference = times(self.scale, QM4.get(four).copied().unwrap_or(0));
         // LOGSCL, SCALEL.
         self.log = (((self.log * 127) >> 7) + WL.get(four).copied().unwrap_or(0)).clamp(0, MAX_LOG);
@@ -136,8 +137,8 @@ impl LowerBand {
 mod tests {
     use super::*;
 
-    /// What another decoder (spandsp, lower band alone) makes of the same 20,000 octets, which drive every state: its samples' first,
-    /// last, sum, and FNV-1a hash.
+    /// Output of another decoder (spandsp, lower band alone) for the same 20,000 octets, which reach every
+    /// state: first sample, last sample, sum, and FNV-1a hash.
     #[test]
     fn every_sample_is_that_of_another_decoder() {
         let mut state = 1_u32;

@@ -1,23 +1,25 @@
-/// Interarrival jitter of one RTP source (RFC 3550 appendix A.8), in seconds, so that it means the same whatever the clock's rate.
+/// Interarrival jitter of one RTP source (RFC 3550 appendix A.8), in seconds and therefore independent of the
+/// clock rate.
 ///
-/// The rate comes with each packet. Between packets of different rates nothing is compared, since the source may have begun
-/// another clock (RFC 7160).
+/// The rate is given with each packet. Packets of different rates are not compared, because the source may
+/// have started another clock (RFC 7160).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Jitter {
     /// The smoothed jitter in seconds, times 16.
     sum: f32,
-    /// Rate, ticks and arrival of the packet before; a rate of 0 where there is none.
+    /// Rate, timestamp and arrival of the previous packet; a rate of 0 if there is none.
     rate: u32,
     ticks: u32,
-    /// In microseconds, without what wraps after more than an hour.
+    /// In microseconds; wraps after more than an hour.
     arrival: u32,
 }
 
-/// How far stamps may go back, or ahead of time, in seconds: the packets of a burst stand far closer.
+/// Largest step back, or ahead of the arrival times, between two timestamps in seconds. The packets of a
+/// burst stay far below it.
 const LEAP_S: f64 = 2.0;
 
 impl Jitter {
-    /// Takes a packet: when it arrived, its ticks, and how many of them make a second. Nothing follows from a rate of 0.
+    /// Adds a packet: arrival time, timestamp, and clock rate. A packet with rate 0 is skipped.
     pub fn packet(&mut self, arrival_s: f64, ticks: u32, rate: u32) {
         if rate == 0 {
             return;
@@ -27,7 +29,7 @@ impl Jitter {
             // Ticks wrap at 2^32.
             let sent_s = f64::from(ticks.wrapping_sub(self.ticks).cast_signed()) / f64::from(rate);
             let passed_s = f64::from(arrival.wrapping_sub(self.arrival).cast_signed()) / 1e6;
-            // Stamps that leap while time does not are of another clock; no packet was late for it.
+            // A timestamp jump without a matching gap in arrivals means another clock, not a late packet.
             if (-LEAP_S..=passed_s.max(0.0) + LEAP_S).contains(&sent_s) {
                 let difference = (passed_s - sent_s).abs() as f32;
                 self.sum += difference - self.sum / 16.0;
@@ -36,7 +38,7 @@ impl Jitter {
         (self.rate, self.ticks, self.arrival) = (rate, ticks, arrival);
     }
 
-    /// The next packet is compared with none: the source began anew.
+    /// Ends the comparison with earlier packets, because the source restarted.
     pub const fn restart(&mut self) {
         self.rate = 0;
     }

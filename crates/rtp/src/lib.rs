@@ -1,6 +1,7 @@
-//! RTP and RTCP (RFC 3550), G.711, and the unwrapping of sequence numbers.
+//! Parses RTP and RTCP (RFC 3550), with the protocols that share media ports: STUN checks, DTLS records, and
+//! SRTP whose keys are in the signalling. Also decodes G.711 and G.722, and computes loss, order and jitter.
 //!
-//! This crate must never know a call, an address or what a payload sounds like.
+//! This crate must never know a call, an address or the audio content of a payload.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod beginning;

@@ -1,16 +1,16 @@
-/// What a datagram that is not SIP looks like (RFC 7983: the first octet tells the protocols apart that
-/// share a media port).
+/// Protocol of a datagram that is not SIP. The first octet distinguishes the protocols that share a media
+/// port (RFC 7983).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// RTP by its shape. Other protocols share it: only a run of packets is proof.
+    /// RTP by its header. Other protocols can look the same: only a run of packets is proof.
     Rtp,
     /// RTCP: version, packet type and length agree.
     Rtcp,
     /// STUN with the magic cookie (RFC 8489).
     Stun,
-    /// A DTLS record (RFC 9147, RFC 6347): media will be encrypted.
+    /// A DTLS record (RFC 9147, RFC 6347): the media will be encrypted.
     Dtls,
-    /// None of these.
+    /// Any other protocol.
     Other,
 }
 
@@ -39,16 +39,17 @@ pub struct Packet<'a> {
     pub payload_type: u8,
     /// The sequence number.
     pub seq: u16,
-    /// The media clock's reading, in ticks.
+    /// The timestamp, in ticks of the media clock.
     pub ticks: u32,
-    /// The source.
+    /// The synchronisation source.
     pub ssrc: u32,
-    /// The payload without padding; with it, where its last octet tells no length: padding is encrypted too (RFC 3711 section 3.1).
+    /// The payload without padding. If the padding length is invalid, the padding stays, because SRTP
+    /// encrypts the padding too (RFC 3711 section 3.1).
     pub payload: &'a [u8],
 }
 
 impl<'a> Packet<'a> {
-    /// Reads a packet (RFC 3550 section 5.1); none if lengths contradict each other.
+    /// Reads a packet (RFC 3550 section 5.1); none if its lengths contradict each other.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (header, rest) = bytes.split_first_chunk::<12>()?;
@@ -99,7 +100,7 @@ mod tests {
         bytes.extend([0xbe, 0xde, 0, 1, 5, 5, 5, 5]);
         bytes.extend([42, 0, 0, 3]);
         assert_eq!(Packet::parse(&bytes).unwrap().payload, [42]);
-        // An encrypted length may be anything, and the packet is one all the same.
+        // An encrypted padding length can have any value, and the packet is still valid.
         for length in [0, 200] {
             *bytes.last_mut().unwrap() = length;
             assert_eq!(Packet::parse(&bytes).unwrap().payload, [42, 0, 0, length]);

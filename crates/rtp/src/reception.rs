@@ -1,30 +1,30 @@
-/// A sequence jump forward larger than this is a restart of the sender, not loss (RFC 3550 appendix A.1).
+/// A larger sequence jump forward is a restart of the sender, not loss (RFC 3550 appendix A.1).
 const MAX_DROPOUT: i32 = 3000;
-/// A jump back larger than this is a restart, not reordering.
+/// A larger jump back is a restart, not reordering.
 const MAX_MISORDER: i32 = 100;
 
-/// How a packet stands to those before it.
+/// Relation of a packet to the earlier ones of its source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// The first.
+    /// The first packet.
     First,
     /// In order; `gap` sequence numbers before it are missing so far.
     InOrder {
-        /// Missing before it.
+        /// Number of missing packets before this one.
         gap: u16,
     },
-    /// Late, filling a gap.
+    /// Late: it fills a gap.
     Reordered,
-    /// Seen already: the network or the mirror doubled it.
+    /// A duplicate, made by the network or the mirror.
     Duplicate,
-    /// The sender began anew.
+    /// The sender restarted its sequence.
     Restart,
 }
 
 /// Loss, order and duplicates of one RTP source (RFC 3550 appendix A).
 ///
-/// There is one for every stream of a carrier, so it keeps nothing that the rest tells: what arrived and was
-/// no duplicate is unique, and what was expected and is not unique is lost.
+/// Every stream holds one, so derived values are not stored: unique packets are arrivals without duplicates,
+/// and lost packets are expected ones that are not unique.
 #[derive(Clone, Debug, Default)]
 pub struct Reception {
     packets: u32,
@@ -33,18 +33,18 @@ pub struct Reception {
     restarts: u32,
     /// Packets expected, over all runs between restarts.
     expected: u32,
-    /// Which of the 64 sequence numbers up to `highest` were seen; bit 0 is `highest`.
+    /// Bit set of the 64 sequence numbers up to `highest` that arrived; bit 0 is `highest`.
     seen: u64,
     highest: u16,
-    /// How many of the numbers in `seen` belong to the present run.
+    /// Number of bits in `seen` that belong to the current run.
     run: u8,
 }
 
-/// Sequence numbers that `seen` reaches back.
+/// Width of the `seen` window in sequence numbers.
 const REACH: u16 = 64;
 
 impl Reception {
-    /// Takes a packet by its sequence number.
+    /// Adds a packet by its sequence number.
     pub fn arrive(&mut self, seq: u16) -> Arrival {
         // 2^32 packets are 2.7 years of G.711.
         self.packets = self.packets.saturating_add(1);
@@ -64,39 +64,39 @@ impl Reception {
         }
     }
 
-    /// Whether a packet goes on from those before it, by its number: neither far ahead nor far behind.
+    /// True if the sequence number continues the earlier ones: neither far ahead nor far behind.
     #[must_use]
     pub fn goes_on_with(&self, seq: u16) -> bool {
         let step = i32::from(seq.wrapping_sub(self.highest).cast_signed());
         self.packets == 0 || (-MAX_MISORDER..=MAX_MISORDER).contains(&step)
     }
 
-    /// Packets that arrived, duplicates included.
+    /// Packets that arrived, including duplicates.
     #[must_use]
     pub const fn packets(&self) -> u64 {
         self.packets as u64
     }
 
-    /// Packets that never arrived.
+    /// Packets that did not arrive.
     #[must_use]
     pub const fn lost(&self) -> u64 {
         let unique = self.packets.saturating_sub(self.duplicates);
         self.expected.saturating_sub(unique) as u64
     }
 
-    /// Packets that arrived behind a later one.
+    /// Packets that arrived after a later one.
     #[must_use]
     pub const fn reordered(&self) -> u32 {
         self.reordered
     }
 
-    /// Packets that arrived again.
+    /// Duplicates.
     #[must_use]
     pub const fn duplicates(&self) -> u32 {
         self.duplicates
     }
 
-    /// How often the sender began a new sequence.
+    /// Number of sequence restarts.
     #[must_use]
     pub const fn restarts(&self) -> u32 {
         self.restarts
@@ -117,13 +117,13 @@ impl Reception {
 
     fn late(&mut self, behind: u16) -> Arrival {
         let bit = if behind < REACH { 1 << behind } else { 0 };
-        // Beyond the window nothing is known; a packet that late is far more often a copy.
+        // The window does not reach that far back; so late a packet is far more often a duplicate.
         if bit == 0 || self.seen & bit != 0 {
             self.duplicates += 1;
             return Arrival::Duplicate;
         }
         self.seen |= bit;
-        // One from before the first of this run makes the run longer.
+        // A packet from before the first one of this run extends the run.
         let run = (behind + 1) as u8;
         self.expected = self.expected.saturating_add(u32::from(run.saturating_sub(self.run)));
         self.run = self.run.max(run);

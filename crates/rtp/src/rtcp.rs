@@ -1,29 +1,29 @@
-/// A sender report: the sender's wall clock and media clock read at one moment (RFC 3550 section 6.4.1).
+/// A sender report: wall clock and media clock of the sender at the same instant (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SenderReport {
-    /// The sender's source.
+    /// SSRC of the sender.
     pub ssrc: u32,
-    /// Its wall clock: NTP seconds in the upper half, fraction in the lower.
+    /// Wall clock: NTP seconds in the upper half, fraction in the lower.
     pub ntp: u64,
-    /// Its media clock at the same moment, in ticks.
+    /// Media clock at the same instant, in ticks.
     pub ticks: u32,
-    /// Packets it has sent.
+    /// Packets sent so far.
     pub packets: u32,
 }
 
-/// What one RTCP datagram holds, as far as it is used.
+/// The fields used from one RTCP datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Rtcp {
-    /// The source of the first packet.
+    /// SSRC of the first packet.
     pub ssrc: u32,
     /// The first sender report.
     pub sender_report: Option<SenderReport>,
-    /// A BYE was in it.
+    /// True if the datagram holds a BYE.
     pub bye: bool,
 }
 
 impl Rtcp {
-    /// Reads a compound packet; none if its lengths do not add up.
+    /// Reads a compound packet; none if its lengths are inconsistent.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
@@ -31,7 +31,8 @@ impl Rtcp {
         let mut is_first = true;
         while let Some((&[flags, kind, l0, l1], body)) = rest.split_first_chunk::<4>() {
             let length = usize::from(u16::from_be_bytes([l0, l1])) * 4;
-            // Behind SRTCP's encryption lengths are noise: keep what stood before it.
+            // In SRTCP the lengths behind the encrypted part are random: the results from before that part
+            // are kept.
             let Some((body, after)) = body.split_at_checked(length) else {
                 return if is_first { None } else { Some(found) };
             };

@@ -1,7 +1,7 @@
-//! Media whose keys stand in the clear beside it: SRTP (RFC 3711) keyed by session descriptions (RFC 4568), AES in counter mode with
-//! HMAC-SHA1 or in Galois/Counter Mode (RFC 7714).
+//! Decryption of SRTP (RFC 3711) with keys from session descriptions in clear text (RFC 4568): AES in counter
+//! mode with HMAC-SHA1, or in Galois/Counter Mode (RFC 7714).
 //!
-//! Packets are opened in memory, and only where their tag proves that the key is theirs.
+//! Packets are decrypted in memory only, and only if the authentication tag proves the key.
 
 use aes::cipher::{KeyIvInit, StreamCipher};
 use base64::Engine;
@@ -10,47 +10,47 @@ use ghash::universal_hash::UniversalHash;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-/// Octets of a master salt, and of a session's authentication key.
+/// Octets of a master salt, and of a session authentication key.
 const SALT: usize = 14;
 const GCM_SALT: usize = 12;
 const AUTH_KEY: usize = 20;
 
-/// Octets of a tag in Galois/Counter Mode.
+/// Octets of an authentication tag in Galois/Counter Mode.
 const GCM_TAG: usize = 16;
 
-/// Labels of the keys that are derived (RFC 3711 section 4.3.1).
+/// Key derivation labels (RFC 3711 section 4.3.1).
 const ENCRYPTION: u8 = 0;
 const AUTHENTICATION: u8 = 1;
 const SALTING: u8 = 2;
 
-/// Blocks of Galois/Counter Mode: which makes the tag, and where the payload's begin.
+/// Counter blocks of Galois/Counter Mode: the block for the tag, and the first block for the payload.
 const TAG: u8 = 1;
 const PAYLOAD: u8 = 2;
 
-/// Of packets after the first one of so many is proved again: a key that was theirs stays theirs.
+/// One packet of this many is authenticated after the first one: a proven key stays valid.
 const PROVE_ONE_OF: u32 = 64;
 
-/// The longest payload that is opened: media packets fit a datagram.
+/// Size limit of a decrypted payload; media packets are smaller.
 const LONGEST: usize = 2048;
 
-/// A master key as a description gives it.
+/// A master key from a session description.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SrtpKey {
     key: [u8; 32],
     /// 16 or 32.
     key_len: usize,
-    /// Shorter ones end in zeros (RFC 7714 section 11).
+    /// A shorter salt is padded with zeros (RFC 7714 section 11).
     salt: [u8; SALT],
     proof: Proof,
     mki_len: usize,
 }
 
-/// How a packet proves its key.
+/// The authentication of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Proof {
-    /// HMAC-SHA1, cut to so many octets, behind the key's identifier.
+    /// HMAC-SHA1, truncated to this many octets, behind the master key identifier.
     Hmac(usize),
-    /// A tag of Galois/Counter Mode, before the key's identifier (RFC 7714 section 13.1).
+    /// Tag of Galois/Counter Mode, before the master key identifier (RFC 7714 section 13.1).
     Gcm,
 }
 
@@ -71,15 +71,15 @@ impl Proof {
 }
 
 impl std::fmt::Debug for SrtpKey {
-    /// Without the key: it reaches no log.
+    /// Omits the key, so that it reaches no log.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SrtpKey({} bits, {:?})", self.key_len * 8, self.proof)
     }
 }
 
 impl SrtpKey {
-    /// From the value of an `a=crypto` line (RFC 4568 section 9.1): tag, suite, `inline:` key. None of other suites, and where
-    /// session parameters change what is encrypted.
+    /// Parses the value of an `a=crypto` line (RFC 4568 section 9.1): tag, suite, `inline:` key. Returns
+    /// `None` for unsupported suites, and for session parameters that disable encryption or authentication.
     #[must_use]
     pub fn parse(crypto: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(crypto).ok()?;
@@ -99,7 +99,7 @@ impl SrtpKey {
         }
         let mut parts = inline.split('|');
         let octets = base64::engine::general_purpose::STANDARD.decode(parts.next()?).ok()?;
-        // A lifetime has no colon, an identifier its length behind one.
+        // The lifetime has no colon; the key identifier has its length behind a colon.
         let mki_len = parts.find_map(|part| part.split_once(':')?.1.parse().ok()).unwrap_or(0);
         let (key_part, salt_part) = octets.split_at_checked(key_len)?;
         let (mut key, mut salt) = ([0; 32], [0; SALT]);
@@ -121,7 +121,7 @@ impl SrtpKey {
         out
     }
 
-    /// Adds the key stream to some octets.
+    /// XORs the key stream into the octets.
     fn stream(&self, key: &[u8; 32], iv: &[u8; 16], octets: &mut [u8]) {
         if self.key_len == 16 {
             let (short, _) = key.split_at(16);
@@ -134,13 +134,13 @@ impl SrtpKey {
     }
 }
 
-/// One source's packets under one key.
+/// Decryption state of one source under one key.
 pub struct SrtpSession {
     master: SrtpKey,
     key: [u8; 32],
     salt: [u8; SALT],
     auth: [u8; AUTH_KEY],
-    /// How often sequence numbers began anew, and the highest so far.
+    /// Rollover counter of the sequence number, and the highest sequence number.
     rollovers: u32,
     highest: Option<u16>,
     opened: u32,
@@ -148,7 +148,7 @@ pub struct SrtpSession {
 }
 
 impl SrtpSession {
-    /// Of a key.
+    /// Derives the session keys from a master key.
     #[must_use]
     pub fn new(master: &SrtpKey) -> Self {
         let mut key = [0; 32];
@@ -169,19 +169,19 @@ impl SrtpSession {
         }
     }
 
-    /// Whether packets proved to be this key's.
+    /// True if a packet was authenticated with this key.
     #[must_use]
     pub const fn is_proved(&self) -> bool {
         self.opened > 0
     }
 
-    /// The payload of the packet that was opened last.
+    /// Payload of the packet decrypted last.
     #[must_use]
     pub fn payload(&self) -> &[u8] {
         &self.payload
     }
 
-    /// Opens a packet and answers its payload; none if it is not this key's, or malformed.
+    /// Decrypts a packet and returns its payload; none if authentication fails or the packet is malformed.
     pub fn open(&mut self, packet: &[u8]) -> Option<&[u8]> {
         let header_len = header_len(packet)?;
         let tag_len = self.master.proof.tag_len();
@@ -215,7 +215,8 @@ impl SrtpSession {
         Some(&self.payload)
     }
 
-    /// Seals a packet as a sender does: the inverse of [`Self::open`], for known truth in tests. None if it is malformed.
+    /// Encrypts a packet like a sender: the inverse of [`Self::open`], for tests with known content. None if
+    /// the packet is malformed.
     #[must_use]
     pub fn seal(&self, packet: &[u8], rollovers: u32) -> Option<Vec<u8>> {
         let (header, payload) = packet.split_at_checked(header_len(packet)?)?;
@@ -228,7 +229,7 @@ impl SrtpSession {
         Some([header, &sealed, proof.get(..self.master.proof.tag_len())?].concat())
     }
 
-    /// The tag over what was sent, whole.
+    /// The untruncated tag over header and encrypted payload.
     fn proof(
         &self,
         header: &[u8],
@@ -263,7 +264,8 @@ impl SrtpSession {
         }
     }
 
-    /// RFC 3711 section 4.1.1; RFC 7714 section 8.1, where block 1 makes the tag and those from 2 on the key stream.
+    /// Initialisation vector by RFC 3711 section 4.1.1, or by RFC 7714 section 8.1, in which block 1 makes
+    /// the tag and the later blocks the key stream.
     fn iv(&self, ssrc: [u8; 4], rollovers: u32, seq: u16, block: u8) -> [u8; 16] {
         let mut iv = [0; 16];
         let (salted, _) = iv.split_at_mut(SALT);
@@ -286,7 +288,7 @@ impl SrtpSession {
         iv
     }
 
-    /// How often numbers have begun anew by this one (RFC 3711 section 3.3.1).
+    /// Rollover counter for this sequence number (RFC 3711 section 3.3.1).
     fn rollovers_of(&self, seq: u16) -> u32 {
         let Some(highest) = self.highest else { return self.rollovers };
         let ahead = i32::from(seq) - i32::from(highest);
@@ -301,13 +303,13 @@ impl SrtpSession {
 }
 
 impl std::fmt::Debug for SrtpSession {
-    /// Without keys.
+    /// Omits the keys.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SrtpSession({:?}, {} opened)", self.master, self.opened)
     }
 }
 
-/// Octets of the header, sources and extension included: they are sent in the clear.
+/// Length of the header including sources and extension, which are sent in clear text.
 fn header_len(packet: &[u8]) -> Option<usize> {
     let flags = *packet.first()?;
     let fixed = 12 + 4 * usize::from(flags & 0x0f);
@@ -354,7 +356,7 @@ mod tests {
         assert_eq!(octets[..], hex("E03EAD0935C95E80E166B16DD92B4EB4D23513162B02D0F72A43A2FE4A5F97AB"));
     }
 
-    /// RFC 7714, sections 16.1.1 and 16.2.1: they give the session's keys, not the master's.
+    /// RFC 7714, sections 16.1.1 and 16.2.1: these give session keys, not master keys.
     #[test]
     fn packets_in_galois_counter_mode_are_those_of_the_standards_examples() {
         let key: [u8; 32] = std::array::from_fn(|i| i as u8);

@@ -1,25 +1,25 @@
-/// Binding requests (RFC 8489 section 5): the only message that names both ends.
+/// Binding requests (RFC 8489 section 5): the only message that names both agents.
 const BINDING_REQUEST: [u8; 2] = [0, 1];
 const HEADER: usize = 20;
 
 /// The attribute that holds the user name.
 const USERNAME: u16 = 0x0006;
 
-/// Attributes looked at: the user name stands among the first.
+/// Limit of attributes; the user name is among the first.
 const MAX_ATTRIBUTES: usize = 16;
 
-/// A connectivity check of ICE (RFC 8445 section 7.2): which two agents, by the fragments of user names in their descriptions, try this pair of
-/// endpoints.
+/// An ICE connectivity check (RFC 8445 section 7.2). Its username fragments name the two agents that test
+/// this pair of endpoints.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct IceCheck<'a> {
-    /// Who is asked.
+    /// Username fragment of the agent that receives the check.
     pub asked: &'a [u8],
-    /// Who asks.
+    /// Username fragment of the agent that sends the check.
     pub asking: &'a [u8],
 }
 
 impl<'a> IceCheck<'a> {
-    /// Reads a STUN message; none if it is no check.
+    /// Reads a STUN message; none if it is no connectivity check.
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (header, mut rest) = bytes.split_at_checked(HEADER)?;
@@ -35,7 +35,7 @@ impl<'a> IceCheck<'a> {
                 let (asked, asking) = (value.get(..colon)?, value.get(colon + 1..)?);
                 return (!asked.is_empty() && !asking.is_empty()).then_some(Self { asked, asking });
             }
-            // Values are padded to whole words.
+            // Values are padded to multiples of four octets.
             rest = after.get(len.next_multiple_of(4)..)?;
         }
         None

@@ -14,7 +14,7 @@ mod start;
 use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_base::{HashKey, LruTable, SlotId, Span, Timestamp};
-use bellwether_enrich::{CallUpdate, InstanceRow, Row};
+use bellwether_enrich::{InstanceRow, Row};
 use smallvec::SmallVec;
 
 use crate::Settings;
@@ -23,6 +23,7 @@ use crate::call_history::{CallHistory, CallResult};
 use crate::candidate_group::CandidateGroup;
 use crate::clocks::{BaselineClockRates, Rate};
 use crate::history::History;
+use crate::invite::Progress;
 use crate::keys::{Keys, Names};
 use crate::open::{Membership, OpenCall};
 use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
@@ -155,7 +156,7 @@ impl ScoringEngine {
     pub fn row(&mut self, row: &Row, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         match row {
             Row::Call(row) => self.call(row, memory, out),
-            Row::CallUpdate(update) => self.update(update, memory, out),
+            Row::CallUpdate(update) => self.progress(&Progress::from(&**update), memory, out),
             Row::Stream(row) => self.stream(row, memory, out),
             Row::Instance(row) => self.instance(row, memory, out),
             Row::Link(a, b) => self.leg(*a, *b, memory, out),
@@ -207,7 +208,7 @@ impl ScoringEngine {
 
     // ---------------------------------------------------------------- what becomes of a call
 
-    fn update(&mut self, update: &CallUpdate, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    fn progress(&mut self, update: &Progress, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let latest = [update.answered_at, update.ended_at, Some(update.started_at)];
         if let Some(at) = latest.into_iter().flatten().max() {
             self.advance(at);
@@ -295,7 +296,7 @@ impl ScoringEngine {
 }
 
 /// What became of a call, and how long people talked.
-fn fate(update: &CallUpdate) -> (CallResult, u16) {
+fn fate(update: &Progress) -> (CallResult, u16) {
     let end = update.ended_at;
     match (update.answered_at, end) {
         (Some(answered), Some(ended)) => {

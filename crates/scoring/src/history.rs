@@ -1,6 +1,9 @@
+use std::net::IpAddr;
+
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::Timestamp;
-use bellwether_enrich::CallRow;
+use bellwether_enrich::{PassportStatus, Validity};
+use bellwether_fingerprint::PrintHash;
 
 use crate::{Account, Finding, ReputationRecord, Subject};
 
@@ -68,19 +71,46 @@ pub struct PlatformFacts {
     pub is_contradictory: bool,
 }
 
-/// A call of the window before a run began.
+/// A call of an earlier run, as far as the database keeps what later calls are compared with.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct PastCall {
-    /// As its INVITE showed it, as far as that was kept.
-    pub row: CallRow,
-    /// When it was answered and when it ended.
+    pub call: i64,
+    pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
-    /// See `answered_at`.
     pub ended_at: Option<Timestamp>,
-    /// How it ended.
     pub final_status: Option<u16>,
+    pub caller: String,
+    pub caller_host: String,
+    pub dialled: String,
+    pub callee_country: Option<String>,
+    /// Number blocks: the number without its last three digits.
+    pub callee_block: Option<String>,
+    pub caller_block: Option<String>,
+    /// Only of an impossible or unallocated number.
+    pub caller_validity: Option<Validity>,
+    pub source: IpAddr,
+    pub destination: IpAddr,
+    pub user_agent: Option<String>,
+    pub fingerprint: PrintHash,
+    pub deployment: String,
+    pub origin: String,
+    pub passport: Option<PastPassport>,
+    pub is_neighbour: bool,
+    pub is_emergency: bool,
+    pub is_from_trunk: bool,
     /// The campaign that it belongs to.
     pub campaign: Option<i64>,
+}
+
+/// The PASSporT of a call of an earlier run.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct PastPassport {
+    pub status: PassportStatus,
+    pub attestation: Option<String>,
+    pub signer: Option<String>,
+    pub origid: Option<String>,
 }
 
 /// What outlives a run: asked for when a table has forgotten it, or never knew.

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use bellwether_base::{ContentHasher, Endpoint, HashKey};
-use bellwether_enrich::{CallRow, PassportStatus};
+use bellwether_enrich::PassportStatus;
 
 use crate::LinkKind;
 use crate::candidate_group::GroupKind;
+use crate::invite::Invite;
 use crate::reputation_record::Layer;
 
 /// Hashes of what calls show. Whoever sends the traffic chooses it, so that all are keyed.
@@ -67,17 +68,17 @@ impl Keys {
     }
 
     /// Of whom a call names.
-    pub(crate) fn names(&self, row: &CallRow) -> Names {
+    pub(crate) fn names(&self, invite: &Invite<'_>) -> Names {
         Names {
-            call: row.call,
-            caller: self.user(&row.caller),
-            callee: self.callee(&row.dialled),
-            source: self.address(row.source.ip()),
-            agent: self.agent(row.user_agent.as_deref().unwrap_or_default()),
-            fingerprint: self.subject(Layer::Fingerprint, row.fingerprint.as_str()),
-            deployment: self.subject(Layer::Deployment, &row.deployment),
-            dialled_block: self.block(Kind::DialledBlock, row.callee_neighbourhood.as_deref()),
-            caller_block: self.block(Kind::CallerBlock, row.traits.caller_neighbourhood.as_deref()),
+            call: invite.call,
+            caller: self.user(invite.caller),
+            callee: self.callee(invite.dialled),
+            source: self.address(invite.source),
+            agent: self.agent(invite.user_agent.unwrap_or_default()),
+            fingerprint: self.subject(Layer::Fingerprint, invite.fingerprint.as_str()),
+            deployment: self.subject(Layer::Deployment, invite.deployment),
+            dialled_block: self.block(Kind::DialledBlock, invite.callee_block),
+            caller_block: self.block(Kind::CallerBlock, invite.caller_block),
         }
     }
 

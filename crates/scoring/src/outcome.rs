@@ -77,8 +77,8 @@ pub enum Outcome {
         /// The campaign.
         campaign: i64,
     },
-    /// A standing to be kept.
-    ReputationRecord(Subject, Box<ReputationRecord>),
+    /// A reputation record to be stored.
+    Reputation(Subject, Box<ReputationRecord>),
     /// A subject came on a list, or left one.
     List(ListChange),
     /// Something that an operator should look at.

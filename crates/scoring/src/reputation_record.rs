@@ -92,7 +92,7 @@ pub(crate) struct Reputation {
 
 impl Reputation {
     pub(crate) fn outcome(&self) -> Outcome {
-        Outcome::ReputationRecord(Subject::clone(&self.subject), Box::new(self.standing.clone()))
+        Outcome::Reputation(Subject::clone(&self.subject), Box::new(self.standing.clone()))
     }
 }
 

@@ -4,31 +4,31 @@ use std::time::Duration;
 use bellwether_base::{FlowKey, Timestamp};
 use bellwether_tracker::{Content, Control, Item, Mirror, Order, StampedFact, Tally};
 
-/// What a worker does behind a batch.
+/// Action of a worker after a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum Then {
-    /// Goes on.
+    /// Continues.
     #[default]
     GoOn,
-    /// Hands in a copy of its tally.
+    /// Returns a copy of its counters.
     Count,
-    /// Reports everything still open in one shard, and hands in its tally if that is the last.
+    /// Reports all open state of one shard, and returns the counters after the last shard.
     Finish(u16),
 }
 
-/// One worker's share of an epoch. Its buffers are used again and again.
+/// One worker's share of an epoch. Its buffers are reused.
 #[derive(Default)]
 pub(crate) struct Batch {
     metas: Vec<Meta>,
     bytes: Vec<u8>,
-    /// What brought an item, and when it was captured, in the order of the items that something is to be said of.
+    /// Mirror metadata of the items with `is_told`, in the order of these items.
     told: Vec<MirrorMeta>,
-    /// The latest time of the epoch: timers due before it fire behind its items.
+    /// The latest time of the epoch: timers due before it fire after its items.
     pub(crate) up_to: Timestamp,
-    /// What takes effect before its items, the same for every worker.
+    /// Controls that take effect before the items, equal for every worker.
     pub(crate) controls: Arc<[Control]>,
     pub(crate) then: Then,
-    /// When it left the dispatcher, on the process's clock: for the latency histogram only.
+    /// Send time on the clock of the process, for the latency histogram only.
     pub(crate) sent: Duration,
 }
 
@@ -48,7 +48,7 @@ struct Meta {
     is_told: bool,
 }
 
-/// What only mirrored items have, and those whose stamp is not the time by which they are ordered.
+/// Metadata of mirrored items, and of items whose timestamp differs from the time of their order.
 #[derive(Clone, Copy)]
 struct MirrorMeta {
     stamp: Timestamp,
@@ -57,12 +57,13 @@ struct MirrorMeta {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, item: &Item<'_>) {
+    /// Copies an item, under its number in the order of all items.
+    pub(crate) fn push(&mut self, item: &Item<'_>, seq: u64) {
         let offset = self.bytes.len() as u32;
         let is_told = item.mirror.is_some() || item.stamp != item.at;
         self.bytes.extend_from_slice(item.bytes);
         self.metas.push(Meta {
-            seq: item.seq,
+            seq,
             at: item.at,
             pair: item.pair,
             flow: item.flow,
@@ -109,17 +110,17 @@ impl Batch {
     }
 }
 
-/// What a worker returns to the dispatcher for an epoch.
+/// Result of one epoch from a worker to the dispatcher.
 pub(crate) struct Done {
-    /// What signalling told about media, for all workers.
+    /// Facts from signalling about media, for all workers.
     pub(crate) controls: Vec<(Order, Control)>,
-    /// Its counts, if asked for.
+    /// Its counters, if requested.
     pub(crate) tally: Option<Box<Tally>>,
-    /// The batch, to be filled again.
+    /// The batch, for reuse.
     pub(crate) batch: Batch,
 }
 
-/// What a worker hands to the merge for an epoch.
+/// Facts of one epoch from a worker to the merge.
 pub(crate) struct Facts {
     pub(crate) facts: Vec<StampedFact>,
     pub(crate) sent: Duration,

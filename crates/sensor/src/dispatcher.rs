@@ -15,38 +15,38 @@ use crate::frames::Frames;
 use crate::keyed::KeyedCounts;
 use crate::streams::{InStream, SipFlow, read_messages};
 
-/// Reassembled packets within reassembled packets: a fragmented tunnel that carries fragments needs two.
+/// Limit of nested reassemblies: a fragmented tunnel that carries fragments needs two.
 const MAX_REASSEMBLIES: u8 = 4;
 
-/// An agent's clock that is further off than this tells nothing.
+/// Largest plausible error of an agent's clock.
 const MAX_CLOCK_OFF: Span = Span::from_secs(3600);
 
-/// A frame that is older than the one before by more than this was not captured then.
+/// Largest backward step of a capture time; after a larger one the previous time is used.
 const MAX_BACKWARD: Span = Span::from_secs(2);
 
-/// Decodes frames just enough to know their owner, and sends them there.
+/// Decodes frames just enough to find the owning shard, and sends them to its worker.
 ///
-/// What belongs to no single owner is kept here, on the one thread that sees everything: fragments, whose
-/// ports are in the first one only, and TCP streams, which carry the messages of many calls.
+/// State without a single owner stays here, on the one thread that sees all frames. Fragments belong to it
+/// because only the first one has ports. TCP streams belong to it because one stream carries messages of many
+/// calls.
 pub(crate) struct Dispatcher {
     pub(crate) epochs: Epochs,
     fragments: FragmentPool,
     tcp: TcpReassembler<SipFlow>,
     tunnels: TunnelPorts,
-    /// Frames by the outermost tunnel that brought them: which switch, cloud or session a mirror comes from.
+    /// Frames per outermost tunnel: the switch, cloud or session of a mirror.
     mirrors: KeyedCounts<Tunnel>,
-    /// What brought the present frame.
+    /// Tunnel of the current frame.
     mirror: Option<Tunnel>,
-    /// Items that bear an agent's clock.
+    /// Number of items with a timestamp of an agent.
     told: u64,
-    /// Encrypted connections, each way for itself: what share of the signalling is dark.
+    /// Encrypted connections, counted per direction: the share of signalling that cannot be read.
     opaque: KeyedCounts<String>,
     shard_key: HashKey,
     pub(crate) frames: Frames,
     pub(crate) losses: Losses,
-    seq: u64,
     now: Timestamp,
-    /// When the present frame was captured, which may be a little before.
+    /// Capture time of the current frame, which may be slightly before `now`.
     captured: Timestamp,
 }
 
@@ -70,15 +70,13 @@ impl Dispatcher {
             shard_key: key.derive("shards"),
             frames: Frames::default(),
             losses: Losses::default(),
-            seq: 0,
             now: Timestamp::MIN,
             captured: Timestamp::MIN,
         }
     }
 
-    /// Takes the next frame. Its time is raised to its predecessor's if it is earlier.
+    /// Processes the next frame. If its time is earlier than the previous frame's, it is raised to that time.
     pub(crate) fn frame(&mut self, record: &Record<'_>) -> Result<(), ReceiverGone> {
-        self.seq += 1;
         self.frames.captured += 1;
         if record.at < self.now {
             self.losses.count(Loss::TimestampBackward);
@@ -95,32 +93,31 @@ impl Dispatcher {
         self.decoded(frame, is_cut, MAX_REASSEMBLIES)
     }
 
-    /// Looks for tunnels elsewhere from now on.
+    /// Replaces the tunnel ports.
     pub(crate) fn set_tunnels(&mut self, tunnels: TunnelPorts) {
         self.tunnels = tunnels;
     }
 
-    /// No frame from before `to` will come any more: what is due by then happens.
+    /// Advances time to `to`, when no earlier frame can arrive any more. Due timers fire.
     pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), ReceiverGone> {
         self.now = self.now.max(to);
         self.epochs.advance(to)
     }
 
-    /// Nothing comes for now: what is under way arrives.
+    /// Delivers everything in flight while no input arrives.
     pub(crate) fn flush(&mut self) -> Result<(), ReceiverGone> {
         self.epochs.flush()
     }
 
-    /// The input is over: what waits for more will not get it.
+    /// Ends the input: incomplete fragments and streams are closed.
     pub(crate) fn finish(&mut self) -> Result<(), ReceiverGone> {
         self.fragments.finish(&mut self.losses);
-        self.seq += 1;
         let item = self.item(FlowKey::default(), &[]);
         let Self { tcp, losses, epochs, shard_key, .. } = self;
         let mut sent = Ok(());
         tcp.finish(losses, |flow, stream, losses| {
             read_messages(stream, losses, |message, _| {
-                // What is left of an envelope or a frame is no whole message.
+                // An incomplete envelope or frame holds no complete message.
                 let InStream::Sip(bytes) = message else { return };
                 let item = Item { content: Content::SipStream, flow, bytes, ..item };
                 if sent.is_ok() {
@@ -131,7 +128,7 @@ impl Dispatcher {
         sent
     }
 
-    /// Everything counted here, by name.
+    /// Reports all counters of the dispatcher by name.
     pub(crate) fn report(&self, counters: &mut Counters) {
         self.frames.report(counters);
         let name = |tunnel: &Tunnel| mirror(*tunnel).to_string();
@@ -141,7 +138,8 @@ impl Dispatcher {
         self.losses.report(counters);
     }
 
-    /// Takes a frame's content; a reassembled packet's content comes here again, `nesting` times at most.
+    /// Processes the content of a frame. The content of a reassembled packet is processed by recursion, at
+    /// most `nesting` times.
     fn decoded(&mut self, frame: Frame<'_>, frame_is_cut: bool, nesting: u8) -> Result<(), ReceiverGone> {
         match frame.what {
             Decoded::Udp { flow, ip_id, payload, is_cut } => self.datagram(flow, ip_id, payload, is_cut),
@@ -174,7 +172,7 @@ impl Dispatcher {
                 Ok(())
             }
             Decoded::Lost(loss) => {
-                // A header that is cut because the capture cut it is the capture's loss, not the sender's.
+                // A header cut by the capture is a loss of the capture, not a defect of the sender.
                 let is_malformed = matches!(
                     loss,
                     Loss::LinkMalformed
@@ -199,7 +197,8 @@ impl Dispatcher {
             Some(content) => {
                 let (pair, shard) = owner(&self.shard_key, content, flow, payload);
                 let mirror = self.mirror.filter(|_| is_sip(content)).map(mirror);
-                // Media clocks are read by it: the frames of two interfaces may stand in a file one after the other.
+                // Media clocks use the capture time, because a file may hold the frames of two interfaces one
+                // after the other.
                 let stamp = if content == Content::Rtp { self.captured } else { self.now };
                 let item = self.item(flow, payload);
                 self.push(&Item { content, shard, pair, ip_id, is_cut, mirror, stamp, ..item })
@@ -212,7 +211,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes a message that an agent sent on.
+    /// Processes a message forwarded by an agent.
     fn hep(&mut self, outer: FlowKey, bytes: &[u8]) -> Result<(), ReceiverGone> {
         let hep = match read_hep(bytes, self.now) {
             Ok(hep) => hep,
@@ -220,7 +219,7 @@ impl Dispatcher {
                 self.losses.count(loss);
                 return Ok(());
             }
-            // The earlier versions have no mark that is theirs alone.
+            // Versions 1 and 2 have no unique marker.
             Err(_) => {
                 self.frames.other += 1;
                 return Ok(());
@@ -238,11 +237,12 @@ impl Dispatcher {
         self.push(&item)
     }
 
-    /// An item of this moment. Inlined, so that it is made in one piece for every packet.
+    /// An item at the current time. Inlined, so that it is built in one piece for every packet.
     #[inline]
     fn item<'a>(&self, flow: FlowKey, bytes: &'a [u8]) -> Item<'a> {
         Item {
-            seq: self.seq,
+            // The epoch that takes the item numbers it.
+            seq: 0,
             at: self.now,
             stamp: self.now,
             agent: None,
@@ -300,14 +300,14 @@ impl Dispatcher {
     }
 }
 
-/// Names a TLS connection by its endpoints. Ports from the ephemeral range are left out, as a client takes another
-/// one each time.
+/// Name of a TLS connection by its endpoints. Ephemeral ports are left out, because a client uses a new one
+/// each time.
 fn dark(flow: FlowKey) -> String {
     let end = |end: Endpoint| if end.port() >= 32_768 { end.ip().to_string() } else { end.to_string() };
     format!("tls {} > {}", end(flow.src), end(flow.dst))
 }
 
-/// What a datagram is, if it is ours.
+/// The content type of a datagram; none for other protocols.
 fn content_of(payload: &[u8]) -> Option<Content> {
     match classify(payload) {
         Kind::Rtp => Some(Content::Rtp),
@@ -319,7 +319,7 @@ fn content_of(payload: &[u8]) -> Option<Content> {
     }
 }
 
-/// Line ends and zeros, a few: what phones send to keep a way through NAT open.
+/// True for a few line ends or zeros, which phones send to keep a NAT binding open.
 fn is_keep_alive(payload: &[u8]) -> bool {
     const LONGEST: usize = 8;
     !payload.is_empty() && payload.len() <= LONGEST && payload.iter().all(|b| matches!(b, b'\r' | b'\n' | 0))
@@ -337,7 +337,7 @@ fn mirror(tunnel: Tunnel) -> Mirror {
     Mirror { kind: tunnel.kind.name(), source: tunnel.source.ip(), session: tunnel.session }
 }
 
-/// The agent's clock and number, and what carried the message there.
+/// Adds the agent's timestamp and number, and the transport of the message.
 fn told_by_agent<'a>(item: Item<'a>, outer: FlowKey, hep: &Hep<'_>, losses: &mut Losses) -> Item<'a> {
     let is_stream = hep.transport == Transport::Tcp && item.content == Content::SipDatagram;
     let content = if is_stream { Content::SipStream } else { item.content };
@@ -356,8 +356,8 @@ fn owned<'a>(key: &HashKey, item: Item<'a>) -> Item<'a> {
     Item { pair, shard, ..item }
 }
 
-/// The pair of media's endpoints, and the shard that owns it: of media and keep-alives by that pair, of SIP by Call-ID, of
-/// registrations by address of record, of OPTIONS by who asks.
+/// The endpoint pair of media, and the owning shard. Media and keep-alives are owned by the endpoint pair,
+/// SIP by Call-ID, registrations by address of record, and OPTIONS by their sender.
 #[inline]
 fn owner(key: &HashKey, content: Content, flow: FlowKey, bytes: &[u8]) -> (u64, u16) {
     if !is_sip(content) {

@@ -7,41 +7,42 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::batch::{Batch, Done, Then};
 
-/// Epochs under way at once. Controls of one epoch take effect this many epochs later, on all workers alike;
-/// it is also how far the dispatcher runs ahead.
+/// Number of epochs in flight. Controls of one epoch take effect this many epochs later, on all workers
+/// alike. It is also the lead of the dispatcher over the workers.
 pub(crate) const LAG: usize = 8;
 
 /// Items and octets that close an epoch.
 const MAX_ITEMS: usize = 2048;
 const MAX_BYTES: usize = 256 * 1024;
 
-/// While controls are on their way an epoch lasts no longer than this, so that they are not late for the
-/// media that they describe: a slow capture would take minutes to fill an epoch.
+/// Longest epoch while controls are in flight. A slow capture would take minutes to fill an epoch, and the
+/// controls would be late for the media that they describe.
 const MAX_SPAN: Span = Span::from_millis(50);
 
-/// Controls take effect no later than this much trace time after the epoch that they come from, however few
-/// packets there are.
+/// Longest delay of controls in capture time after their epoch, independent of the number of packets.
 const MAX_DELAY: Span = Span::from_millis(400);
 
-/// A worker is gone: it failed, or what it writes to did.
+/// A receiver ended: a worker, or the component that it sends to, failed.
 #[derive(Debug)]
 pub(crate) struct ReceiverGone;
 
-/// Cuts the stream of items into epochs and keeps the workers in step.
+/// Divides the stream of items into epochs and keeps the workers in step.
 ///
-/// Where an epoch ends follows from the items alone, so results do not depend on threads or their number.
+/// The end of an epoch depends on the items alone, so results do not depend on threads or their number.
 pub(crate) struct Epochs {
     to: Vec<Sender<Batch>>,
     from: Vec<Receiver<Done>>,
     batches: Vec<Batch>,
     spare: Vec<Batch>,
-    /// The latest time of each epoch under way, oldest first.
+    /// The latest time of each epoch in flight, oldest first.
     outstanding: VecDeque<Timestamp>,
     items: usize,
     bytes: usize,
+    /// Items so far: each has a number of its own, by which its facts are ordered. Several messages may share one frame.
+    number: u64,
     first_at: Option<Timestamp>,
     up_to: Timestamp,
-    /// Epochs since the last with signalling in it, that one included.
+    /// Number of epochs since the last one with signalling, including that one.
     since_sip: usize,
     controls: Vec<Control>,
     started: std::time::Instant,
@@ -62,6 +63,7 @@ impl Epochs {
             outstanding: VecDeque::with_capacity(LAG),
             items: 0,
             bytes: 0,
+            number: 0,
             first_at: None,
             up_to: Timestamp::MIN,
             since_sip: usize::MAX,
@@ -70,7 +72,7 @@ impl Epochs {
         }
     }
 
-    /// Adds an item to the open epoch; closes that first if it is full.
+    /// Adds an item to the open epoch. A full epoch is closed first.
     pub(crate) fn push(&mut self, item: &Item<'_>, is_sip: bool) -> Result<(), ReceiverGone> {
         if self.is_full(item.at) {
             self.close(Then::GoOn)?;
@@ -83,18 +85,19 @@ impl Epochs {
         self.first_at.get_or_insert(item.at);
         self.up_to = self.up_to.max(item.at);
         self.items += 1;
+        self.number += 1;
         self.bytes += item.bytes.len();
         if is_sip {
             self.since_sip = 0;
         }
         let worker = usize::from(item.shard) % self.batches.len();
         if let Some(batch) = self.batches.get_mut(worker) {
-            batch.push(item);
+            batch.push(item, self.number);
         }
         Ok(())
     }
 
-    /// Lets time move on to `to` where no item says so: what is open goes out, timers fire, controls arrive.
+    /// Advances time to `to` without an item: open batches are sent, timers fire, controls arrive.
     pub(crate) fn advance(&mut self, to: Timestamp) -> Result<(), ReceiverGone> {
         if to <= self.up_to {
             return Ok(());
@@ -106,7 +109,7 @@ impl Epochs {
         self.close(Then::GoOn)
     }
 
-    /// Lets what is open go out and controls arrive, while time stands still.
+    /// Sends open batches and collects controls without advancing time.
     pub(crate) fn flush(&mut self) -> Result<(), ReceiverGone> {
         if self.items > 0 || !self.outstanding.is_empty() {
             self.drain(Then::GoOn)?;
@@ -114,7 +117,7 @@ impl Epochs {
         if self.controls.is_empty() { Ok(()) } else { self.close(Then::GoOn) }
     }
 
-    /// Ends the open epoch and sends it off.
+    /// Ends the open epoch and sends it.
     pub(crate) fn close(&mut self, then: Then) -> Result<(), ReceiverGone> {
         if self.outstanding.len() == LAG {
             self.collect(&mut Tally::default())?;
@@ -134,7 +137,7 @@ impl Epochs {
         Ok(())
     }
 
-    /// Ends the open epoch, waits for all that are under way, and adds up the workers' counts.
+    /// Ends the open epoch, waits for all epochs in flight, and sums the workers' counters.
     pub(crate) fn drain(&mut self, then: Then) -> Result<Tally, ReceiverGone> {
         self.close(then)?;
         let mut total = Tally::default();
@@ -144,7 +147,7 @@ impl Epochs {
         Ok(total)
     }
 
-    /// Waits for the oldest epoch under way; its controls go out with the next.
+    /// Waits for the oldest epoch in flight; its controls are sent with the next epoch.
     fn collect(&mut self, total: &mut Tally) -> Result<(), ReceiverGone> {
         let mut controls = Vec::new();
         for from in &self.from {

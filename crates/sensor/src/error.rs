@@ -3,7 +3,7 @@ use std::fmt;
 use bellwether_capture::{LiveError, OpenError};
 use bellwether_store::StoreError;
 
-/// Why a run failed.
+/// An error that ends a run.
 #[derive(Debug)]
 pub enum SensorError {
     /// An input cannot be opened.
@@ -12,9 +12,9 @@ pub enum SensorError {
     Live(LiveError),
     /// The database cannot be written.
     Store(StoreError),
-    /// The system has no thread to give.
+    /// The system cannot start another thread.
     Thread(String),
-    /// A thread ended that should not have.
+    /// A thread ended unexpectedly.
     Stopped,
 }
 

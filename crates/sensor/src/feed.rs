@@ -13,13 +13,13 @@ use crate::epochs::{Epochs, ReceiverGone};
 use crate::replay::{Damage, Progress, Unread};
 use crate::room::Door;
 
-/// Packets between two reports of progress.
+/// Packets between two progress reports.
 const PROGRESS_EVERY: u64 = 65_536;
 
-/// Feeds the records of all inputs to the dispatcher in order of time, and writes down what was counted.
+/// Feeds the records of all inputs to the dispatcher in order of time, and writes the counters.
 ///
-/// Inputs that overlap (two interfaces, two sensors) are merged record by record; a later one is not opened
-/// before its time.
+/// Overlapping inputs (two interfaces, two sensors) are merged record by record. A later input is opened at
+/// its time only.
 pub(crate) struct Feed<'a> {
     waiting: VecDeque<&'a Input>,
     open: Vec<Open>,
@@ -30,7 +30,7 @@ pub(crate) struct Feed<'a> {
     fed: Fed,
 }
 
-/// An input that is being read.
+/// An open input.
 struct Open {
     reader: CaptureReader,
     name: String,
@@ -38,19 +38,19 @@ struct Open {
     trace: Trace,
 }
 
-/// What feeding came to.
+/// Result of the feed.
 #[derive(Default)]
 pub(crate) struct Fed {
     /// Packets read.
     pub(crate) packets: u64,
-    /// Inputs that could not be read to their end.
+    /// Inputs with a read error before their end.
     pub(crate) damaged: Vec<Damage>,
-    /// Frames passed over for their link type.
+    /// Frames skipped because of their link type.
     pub(crate) unread: Vec<Unread>,
 }
 
 impl<'a> Feed<'a> {
-    /// Inputs come in order of their first record.
+    /// Takes inputs in order of their first record.
     pub(crate) fn new(inputs: &'a [Input], dispatcher: Dispatcher, rows: &'a Door, key: HashKey) -> Self {
         Self {
             waiting: inputs.iter().collect(),
@@ -63,13 +63,13 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Reads everything.
+    /// Reads all inputs.
     pub(crate) fn run(mut self, progress: &mut dyn FnMut(&Progress)) -> Result<Fed, SensorError> {
         while self.open_due()? {
             let (mut earliest, mut limit) = (0, Timestamp::MAX);
             let mut earliest_at = Timestamp::MAX;
             for (i, open) in self.open.iter_mut().enumerate() {
-                // What cannot be read is due at once: it will say why.
+                // An unreadable input is due at once, and its read error is reported.
                 let at = open.reader.next_time().ok().flatten().unwrap_or_default();
                 if at < earliest_at {
                     limit = limit.min(earliest_at);
@@ -87,7 +87,7 @@ impl<'a> Feed<'a> {
         Ok(self.fed)
     }
 
-    /// Opens every input whose time has come; answers whether anything is open.
+    /// Opens every input whose time has come. Returns true if any input is open.
     fn open_due(&mut self) -> Result<bool, SensorError> {
         loop {
             let now = self.open.iter_mut().filter_map(|o| o.reader.next_time().ok().flatten()).min();
@@ -108,7 +108,7 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Feeds one input's records up to a time; answers whether it is over.
+    /// Feeds one input's records up to `limit`. Returns true if the input has ended.
     fn feed_until(
         &mut self,
         index: usize,
@@ -144,8 +144,8 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Waits until everything read so far is judged, and writes down what was counted since the last input's
-    /// end. Behind the last input the workers report everything still open.
+    /// Waits until all records so far are processed, and writes the counts since the last input's end. After
+    /// the last input the workers report all open state.
     fn close(&mut self, open: &Open) -> Result<(), SensorError> {
         let is_last = self.open.is_empty() && self.waiting.is_empty();
         if is_last {
@@ -161,13 +161,13 @@ impl<'a> Feed<'a> {
         self.counted = total;
         counted.add("stamps", "file", open.trace.packets);
         let row = open.trace.row(open.name.clone(), counted);
-        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        // If the send fails, the writer has failed, and its own error is reported.
         let _ = self.rows.send_surely(Row::Input(Box::new(row)).into());
         Ok(())
     }
 }
 
-/// Counts a frame whose link type is not read.
+/// Counts a frame with an unsupported link type.
 #[cold]
 fn note_unread(unread: &mut Vec<Unread>, name: &str, link_type: u32) {
     match unread.iter_mut().find(|u| u.name == name && u.link_type == link_type) {
@@ -176,9 +176,9 @@ fn note_unread(unread: &mut Vec<Unread>, name: &str, link_type: u32) {
     }
 }
 
-/// Lets the workers report what is still open, an epoch for each shard; answers what is left for the last.
+/// Makes the workers report all open state, one epoch per shard. Returns the action for the last epoch.
 pub(crate) fn finish(epochs: &mut Epochs) -> Result<Then, ReceiverGone> {
-    // What is still under way tells streams their calls.
+    // Epochs in flight may still link streams to calls.
     epochs.drain(Then::GoOn)?;
     for shard in 0..VIRTUAL_SHARDS - 1 {
         epochs.close(Then::Finish(shard))?;
@@ -186,7 +186,7 @@ pub(crate) fn finish(epochs: &mut Epochs) -> Result<Then, ReceiverGone> {
     Ok(Then::Finish(VIRTUAL_SHARDS - 1))
 }
 
-/// Identifies an input by the times and lengths of its records, whatever its name or compression.
+/// Identifies an input by the times and lengths of its records, independent of name and compression.
 struct Trace {
     hash: u64,
     packets: u64,
@@ -207,7 +207,7 @@ impl Trace {
         self.hash = (self.hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
         self.packets += 1;
         self.bytes += record.frame.len() as u64;
-        // A record without a time (pcapng's simple packet) says nothing about the span.
+        // A record without a time (simple packet block of pcapng) does not extend the time range.
         if record.at != Timestamp::MIN {
             self.first_at = Some(self.first_at.map_or(record.at, |first| first.min(record.at)));
             self.last_at = Some(self.last_at.map_or(record.at, |last| last.max(record.at)));

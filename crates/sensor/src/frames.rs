@@ -1,20 +1,20 @@
 use bellwether_base::Counters;
 
-/// Where every captured frame went, except those that a named loss counts:
-/// captured = sip + media + tcp + fragments + other + losses, always.
+/// Counters for every captured frame, except frames counted as a named loss. The sum always holds: captured =
+/// sip + media + tcp + fragments + other + losses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Frames {
     /// Frames read.
     pub(crate) captured: u64,
     /// UDP datagrams with a SIP message.
     pub(crate) sip: u64,
-    /// UDP datagrams that look like media: RTP, RTCP, DTLS.
+    /// UDP datagrams with the header of RTP, RTCP or DTLS.
     pub(crate) media: u64,
     /// TCP segments.
     pub(crate) tcp: u64,
-    /// Fragments but the one that completed its datagram, which counts as what the datagram is.
+    /// Fragments, except the one that completes its datagram, which counts by the content of the datagram.
     pub(crate) fragments: u64,
-    /// Everything that is complete and no VoIP: ARP, DNS, STUN, keep-alives.
+    /// All other complete frames: ARP, DNS, STUN, keep-alives.
     pub(crate) other: u64,
 }
 

@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 
 use bellwether_base::Counters;
 
-/// Keys told apart; further ones are counted together. Whoever sends the traffic makes the keys.
+/// Limit of separate keys; further keys are counted together, because senders of traffic choose the keys.
 const MAX_KEYS: usize = 256;
 
-/// Counts by something that the traffic names.
+/// Counters per key, with keys from the traffic.
 pub(crate) struct KeyedCounts<K> {
     counts: BTreeMap<K, u64>,
     others: u64,
@@ -28,7 +28,7 @@ impl<K: Ord> KeyedCounts<K> {
         }
     }
 
-    /// Adds them to the group `kind`, by the name that each key has.
+    /// Adds the counts to the group `kind`, named by `name`.
     pub(crate) fn report(&self, kind: &'static str, name: impl Fn(&K) -> String, counters: &mut Counters) {
         for (key, count) in &self.counts {
             counters.add(kind, name(key), *count);

@@ -1,9 +1,10 @@
-//! Threads, queues, merge order and shutdown: from inputs to a filled database.
+//! Threads, queues, merge order and shutdown of the pipeline from inputs to database.
 //!
-//! One thread reads and dispatches, N workers own the virtual shards, one merges their facts into the single
-//! order and judges them, one writes the database. `docs/architecture.md` says why it is cut this way.
+//! One thread reads and dispatches, N workers own the virtual shards, one thread merges and enriches their
+//! facts in a single order, and one writes the database. `docs/architecture.md` gives the reasons.
 //!
-//! This crate must never know what a message means: that is the worker's, or what a row says: the judge's.
+//! This crate must never know the meaning of a message, which belongs to the tracker, or of a row, which
+//! belongs to enrich and scoring.
 #![expect(
     clippy::disallowed_types,
     reason = "above L4: the clock paces commits and measures latency, no result"

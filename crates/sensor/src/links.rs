@@ -1,4 +1,4 @@
-//! The interfaces, watched from outside: libpcap waits on a dead link as it does on a quiet one.
+//! Monitors the state of interfaces, because libpcap waits on a dead link like on a quiet one.
 
 use bellwether_base::{Loss, Timestamp};
 use bellwether_capture::LiveError;
@@ -6,44 +6,44 @@ use bellwether_enrich::{BlindRow, Row};
 
 use crate::live::Event;
 
-/// Tells the number of an interface while it is up.
+/// Function that returns the index of an interface while it is up.
 type Look = fn(&str) -> Option<u32>;
 
-/// All interfaces that are captured from.
+/// All captured interfaces.
 pub(crate) struct Links {
     links: Vec<Link>,
-    /// Which interface each socket is of.
+    /// Index into `links` for each socket.
     of_socket: Vec<usize>,
-    /// The run that they belong to.
+    /// The run to which they belong.
     input: i64,
     look: Look,
 }
 
 struct Link {
     interface: String,
-    /// Its number while it is up, as it was last seen.
+    /// Its index while it is up, from the last check.
     up: Option<u32>,
-    /// The number that its sockets are bound to, once it was seen up.
+    /// The index that its sockets are bound to, once it was up.
     bound: Option<u32>,
-    /// When it was last seen up.
+    /// Time of the last check at which it was up.
     seen_at: Timestamp,
     sockets: usize,
     away: Option<Away>,
-    /// Sockets that were bound anew before it was seen to be away.
+    /// Number of sockets bound again before the check detected the change.
     followed_early: usize,
 }
 
-/// An absence.
+/// A time in which the interface was not available.
 struct Away {
     from: Timestamp,
-    /// Whether it is up again, and its sockets, as far as is known, are not bound to it: since when.
+    /// Set if the interface is up again but its sockets may not be bound to it: the start of that state.
     waits_since: Option<Timestamp>,
-    /// Sockets that were bound anew.
+    /// Number of sockets bound again.
     followed: usize,
 }
 
 impl Links {
-    /// The interfaces of sockets, which were opened just now.
+    /// Monitors the interfaces of sockets that were opened just now.
     pub(crate) fn of(interfaces: impl Iterator<Item = String>, input: i64, opened_at: Timestamp) -> Self {
         Self::looking(interfaces, input, opened_at, bellwether_capture::up)
     }
@@ -63,7 +63,7 @@ impl Links {
                     return known;
                 }
                 let bound = look(&interface);
-                // One that is down from the beginning is told of at the first look.
+                // An interface that is down from the start is reported by the first check.
                 let up = bound.or(Some(0));
                 links.push(Link {
                     interface,
@@ -80,7 +80,8 @@ impl Links {
         Self { links, of_socket, input, look }
     }
 
-    /// What went down or came up, or was made again, since the last look; and what that says of times in which nothing could be seen.
+    /// Interfaces that went down, came up or were created again since the last check, and the resulting blind
+    /// intervals.
     pub(crate) fn changes(&mut self, at: Timestamp) -> (Vec<Event>, Vec<Row>) {
         let (mut news, mut spans) = (Vec::new(), Vec::new());
         for link in &mut self.links {
@@ -119,7 +120,7 @@ impl Links {
         (news, spans)
     }
 
-    /// A socket was bound to an interface that was made again.
+    /// Records that a socket was bound to an interface that was created again.
     pub(crate) fn followed(&mut self, interface: &str, at: Timestamp) -> Option<Row> {
         let link = self.links.iter_mut().find(|link| link.interface == interface)?;
         let Some(away) = &mut link.away else {
@@ -131,7 +132,8 @@ impl Links {
         if is_back { link.back(self.input, at) } else { None }
     }
 
-    /// A socket brought packets, the newest of which bears a time: who is heard is not away.
+    /// Records packets from a socket, with the time of the newest. New packets end the absence of the interface
+    /// if this is its only socket.
     pub(crate) fn heard(&mut self, socket: usize, newest: Option<Timestamp>) -> Option<Row> {
         let link = self.links.get_mut(*self.of_socket.get(socket)?)?;
         let since = link.away.as_ref()?.waits_since?;
@@ -139,7 +141,7 @@ impl Links {
         if link.sockets == 1 { link.back(self.input, newest) } else { None }
     }
 
-    /// The run ends: whatever is away is so up to here.
+    /// Ends the run: an interface that is away is away until now.
     pub(crate) fn end(&mut self, at: Timestamp) -> Vec<Row> {
         let input = self.input;
         self.links
@@ -154,7 +156,7 @@ impl Links {
 }
 
 impl Link {
-    /// The interface brings packets again.
+    /// Ends the absence of the interface.
     fn back(&mut self, input: i64, at: Timestamp) -> Option<Row> {
         let span = self.span(input, Some(at));
         self.away = None;
@@ -188,7 +190,7 @@ mod tests {
         Timestamp::from_nanos(second * 1_000_000_000)
     }
 
-    /// The interface has a number now, and is looked at; the spans that this tells, in seconds.
+    /// Sets the interface's index, runs a check, and returns the blind intervals in seconds.
     fn look(links: &mut Links, number: Option<u32>, second: i64) -> Vec<(i64, Option<i64>)> {
         NUMBER.set(number);
         links.changes(at(second)).1.iter().map(span).collect()
@@ -226,7 +228,7 @@ mod tests {
         assert_eq!(look(&mut one, Some(9), 2), []);
         assert_eq!(one.heard(0, Some(at(1))).as_ref().map(span), None);
         assert_eq!(one.heard(0, Some(at(3))).as_ref().map(span), Some((0, Some(3))));
-        // Its thread was quicker than the look.
+        // The capture thread detected the change before the check.
         assert!(one.followed("cap0", at(4)).is_none());
         assert_eq!(look(&mut one, Some(10), 5), [(2, None), (2, Some(5))]);
     }

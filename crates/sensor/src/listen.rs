@@ -1,4 +1,4 @@
-//! The live HEP listener: what agents send on, by UDP or TCP.
+//! Live HEP listener: receives messages of capture agents by UDP or TCP.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read};
@@ -14,12 +14,12 @@ use crate::live::now;
 use crate::seats::{Admission, Place, Seats};
 use crate::sources::FrameSender;
 
-/// How long a thread waits before it looks whether it should stop, and how long it gathers messages.
+/// Longest wait of a thread before it checks the stop flag, and time and number of messages per batch.
 const WAIT: Duration = Duration::from_millis(50);
 const GATHER: Duration = Duration::from_millis(20);
 const AT_ONCE: usize = 256;
 
-/// Where agents send to.
+/// Address at which agents are received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum HepAddress {
     /// Any version by UDP.
@@ -48,16 +48,16 @@ enum Socket {
     Tcp(TcpListener),
 }
 
-/// What a listener lost, so far.
+/// Losses of a listener so far.
 #[derive(Default)]
 pub(crate) struct ListenerLosses {
-    /// Datagrams that did not fit into the socket's buffer.
+    /// Datagrams dropped because the socket buffer was full.
     pub(crate) socket_full: AtomicU64,
-    /// Connections that held something else than HEP.
+    /// Connections that carried data other than HEP.
     pub(crate) desync: AtomicU64,
-    /// Connections beyond those that are kept.
+    /// Connections refused beyond the limit.
     pub(crate) refused: AtomicU64,
-    /// Connections that were closed to make room for others.
+    /// Connections evicted by others.
     pub(crate) evicted: AtomicU64,
 }
 
@@ -77,7 +77,7 @@ impl Listener {
         })
     }
 
-    /// Serves until `stop`, or until nobody takes what is gathered.
+    /// Serves until `stop` is set, or until the receiver of frames ends.
     pub(crate) fn run(&self, stop: &AtomicBool, losses: &ListenerLosses, to: &FrameSender) {
         match &self.socket {
             Socket::Udp(socket) => self.datagrams(socket, stop, losses, to),
@@ -125,7 +125,7 @@ impl Listener {
                     Admission::Seated(number) => number,
                     Admission::InPlaceOf(number, other) => {
                         losses.evicted.fetch_add(1, Ordering::Relaxed);
-                        // Its thread reads the end then, and leaves.
+                        // Its thread then reads the end of the connection and ends.
                         let _ = other.shutdown(Shutdown::Both);
                         number
                     }
@@ -142,7 +142,7 @@ impl Listener {
                         losses.desync.fetch_add(1, Ordering::Relaxed);
                     }
                 };
-                // The system may give no more threads: the others are served on.
+                // The system may refuse more threads; the other connections are still served.
                 let started = std::thread::Builder::new().name("hep-agent".into()).spawn_scoped(scope, serve);
                 if started.is_err() {
                     locked(seats).leave(number);
@@ -152,7 +152,7 @@ impl Listener {
         });
     }
 
-    /// Reads one connection to its end; answers whether it held HEP to the last octet.
+    /// Reads one connection to its end. Returns true if it carried only complete HEP messages.
     fn connection(
         &self,
         mut stream: TcpStream,
@@ -211,12 +211,12 @@ impl Listener {
     }
 }
 
-/// A thread that failed left nothing half done: what is done under the lock is one call.
+/// A panic of another thread leaves the state consistent, because each lock protects a single call.
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Messages on their way to the feed, each as the datagram that it might have come in.
+/// Messages for the feed, each wrapped in the datagram of its transport.
 #[derive(Default)]
 struct Gathered {
     frames: Frames,
@@ -242,8 +242,8 @@ impl Gathered {
     }
 }
 
-/// An IP packet with a UDP datagram: what comes by a socket takes the same way as what comes by a mirror. Its lengths
-/// are left at 0 where they would not fit, as segmentation offload does.
+/// Builds an IP packet with a UDP datagram, so that listener input takes the same path as mirror input.
+/// Lengths that do not fit are set to 0, as in segmentation offload.
 fn datagram(packet: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, payload: &[u8]) {
     packet.clear();
     let udp_len = u16::try_from(payload.len() + 8).unwrap_or(0);
@@ -274,7 +274,7 @@ fn datagram(packet: &mut Vec<u8>, from: SocketAddr, to: SocketAddr, payload: &[u
     packet.extend(payload);
 }
 
-/// What the kernel dropped because the socket's buffer was full: the last column of its table of sockets.
+/// Datagrams dropped by the kernel because the socket buffer was full: the last column of its socket table.
 fn dropped(address: SocketAddr) -> u64 {
     let table = if address.is_ipv4() { "/proc/self/net/udp" } else { "/proc/self/net/udp6" };
     let port = format!(":{:04X}", address.port());
@@ -293,14 +293,14 @@ mod tests {
     use crate::sources::{FrameBatch, Source};
     use bellwether_wire::{Decoded, TunnelPorts, decode};
 
-    /// A message of HEP 3 without a chunk but for filling.
+    /// A HEP 3 message with one padding chunk only.
     fn message(mark: u8) -> Vec<u8> {
         let mut message = b"HEP3\0\x0d".to_vec();
         message.extend([0, 0, 0, 1, 0, 7, mark]);
         message
     }
 
-    /// A listener in its thread on the loopback network, and what comes of it.
+    /// Runs a listener thread on the loopback network, and the test against it.
     fn listening(test: impl FnOnce(SocketAddr, &ListenerLosses, &crossbeam_channel::Receiver<FrameBatch>)) {
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let listener = Listener::bind(HepAddress::Tcp(address)).unwrap();
@@ -312,7 +312,7 @@ mod tests {
             let (_source, handover) = Source::new(0, &frames_to);
             let (listener, stop, losses) = (&listener, &stop, &losses);
             let serving = scope.spawn(move || listener.run(stop, losses, &handover));
-            // Whatever the test finds, the thread must end.
+            // The thread must end even if the test fails.
             let outcome =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| test(bound, losses, &frames)));
             stop.store(true, Ordering::Relaxed);
@@ -323,7 +323,7 @@ mod tests {
         });
     }
 
-    /// Connects from one of the addresses of the loopback network.
+    /// Connects from one of the loopback addresses.
     fn connect(from: [u8; 4], to: SocketAddr) -> TcpStream {
         use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
         let stream = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
@@ -342,7 +342,7 @@ mod tests {
             let mut agent = connect([127, 0, 0, 2], to);
             agent.write_all(&message(1)).unwrap();
             assert_eq!(count(frames), 1);
-            // From one source, and from many: none of them says anything.
+            // Silent connections from one source, and from many sources.
             let mut idle: Vec<TcpStream> = (0..100).map(|_| connect([127, 0, 0, 3], to)).collect();
             idle.extend((0..400_u16).map(|n| connect([127, 1, (n >> 8) as u8, n as u8], to)));
             while losses.evicted.load(Ordering::Relaxed) + losses.refused.load(Ordering::Relaxed) < 100 {

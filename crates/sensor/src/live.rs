@@ -1,4 +1,5 @@
-//! Live traffic: one thread per socket takes frames from the kernel, and the feed merges them in order of time.
+//! Live traffic: one thread per socket takes frames from the kernel, and the feed merges them in order of
+//! time.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use bellwether_capture::{
     StampingClock, Stamps, Waker,
 };
 use bellwether_enrich::{Row, SensorClockRow};
-use bellwether_store::Writer;
+use bellwether_recorder::Recorder;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
@@ -26,72 +27,73 @@ use crate::sources::{
 };
 use crate::writing::InputKind;
 
-/// How long a packet may take from its stamp to the feed: the kernel's time-out for a block, and the same several
-/// times over for a thread that is not given a processor at once.
+/// Longest delay of a packet from its timestamp to the feed: the kernel's block timeout, multiplied for a
+/// thread that does not get a processor at once.
 const HOLD: Span = Span::from_millis(5 * bellwether_capture::HOLD_MS as i64);
 
-/// How often it is told if something was lost.
+/// Interval of loss reports.
 const COUNT_EVERY: Duration = Duration::from_secs(60);
 
-/// How often what was taken and counted is written down, if anything was.
+/// Interval at which counters are written, if packets arrived.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
 
-/// Something that the operator should know while the sensor runs.
+/// An event that the operator should see while the sensor runs.
 #[derive(Debug)]
 pub enum Event {
-    /// What was lost since it was last told, by the names of `docs/losses.md`.
+    /// Losses since the last report, by the names of `docs/losses.md`.
     Losses(Vec<(Loss, u64)>),
-    /// An interface does not deliver.
+    /// An interface delivers no packets.
     Trouble(LiveError),
-    /// It does again.
+    /// The interface delivers packets again.
     Recovered(String),
-    /// It was removed and made again, and is captured from again.
+    /// The interface was removed and created again, and is captured again.
     Followed(String),
-    /// A growing capture was cut or damaged: what it held is missing from its last record on, and, once it is known, up to the next file's first.
-    #[expect(missing_docs, reason = "told above")]
+    /// A growing capture was cut or damaged: the gap begins at its last record, and ends at the first record
+    /// of the next file, once known.
+    #[expect(missing_docs, reason = "described above")]
     Gap { place: String, from: Option<Timestamp>, to: Option<Timestamp> },
-    /// The clock that stamps packets was set, or steered otherwise.
+    /// The clock that timestamps packets was set, or changed its rate.
     Clock(ClockEvent),
-    /// The feed is alive: told every second, for whoever watches over the process.
+    /// The feed is alive: sent every second, for a watchdog.
     Alive,
 }
 
-/// Whoever runs the sensor.
+/// Callbacks of the program that runs the sensor.
 pub trait EventHandler {
-    /// Is told what happens.
+    /// Called for every event.
     fn hear(&mut self, event: Event);
 
-    /// Is asked every second whether something is to be changed.
+    /// Polled once a second for new settings.
     fn new_settings(&mut self) -> Option<Settings>;
 }
 
-/// What a live run came to.
+/// Result of a live run.
 pub struct LiveOutcome {
     /// Packets taken from the interfaces.
     pub packets: u64,
-    /// What every run leaves.
+    /// The part common to all runs.
     pub finished: Finished,
 }
 
-/// Interfaces and listeners, opened and ready, which is the only part that needs privileges; or growing files.
+/// Opened interfaces and listeners, or growing files. Opening is the only step that needs privileges.
 pub struct LiveInputs {
     sockets: Vec<(String, LiveCapture)>,
     listeners: Vec<Listener>,
     files: Vec<Growing>,
     names: String,
     stamps: Stamps,
-    /// From then on nothing is missed.
+    /// Start time of the capture.
     opened_at: Timestamp,
 }
 
 impl LiveInputs {
-    /// Opens all.
+    /// Opens all interfaces and listeners.
     ///
     /// # Errors
-    /// If an interface cannot be captured from, or an address is not free.
+    /// [`LiveError`] if an interface cannot be captured from, or an address is in use.
     pub fn open(options: &[LiveOptions], hep: &[HepAddress]) -> Result<Self, LiveError> {
         let mut sockets = Vec::new();
-        // Groups of sockets are numbered within the network namespace; the process keeps them its own.
+        // Fanout groups are numbered per network namespace; the process number makes them unique.
         let first_group = std::process::id() as u16;
         for (i, options) in options.iter().enumerate() {
             let group = first_group.wrapping_add(i as u16);
@@ -110,11 +112,12 @@ impl LiveInputs {
         Ok(Self { sockets, listeners, files: Vec::new(), names, stamps, opened_at })
     }
 
-    /// Opens capture files that are still being written, and folders to which captures are added: the next is read when it is there and
-    /// nothing more comes in the one before. Time is theirs then: it stands still where they do.
+    /// Opens capture files that are still being written, and folders to which captures are added. The next
+    /// file of a folder is read when it exists and the previous one does not grow any more. The time of the
+    /// run is that of the records, and stands still without new ones.
     ///
     /// # Errors
-    /// If one of them cannot be read or followed.
+    /// [`OpenError`] if one of the paths cannot be read or followed.
     pub fn follow(paths: &[PathBuf]) -> Result<Self, OpenError> {
         let mut files = Vec::new();
         for path in paths {
@@ -135,21 +138,21 @@ impl LiveInputs {
     }
 }
 
-/// Analyses what interfaces and agents bring until `stop` is set: then what is in the rings is taken, everything open is
-/// reported, and all is committed.
+/// Analyses packets of interfaces and agents until `stop` is set. Then the rings are drained, all open state
+/// is reported, and everything is committed.
 ///
 /// # Errors
-/// If the database cannot be written, or the system has no thread to give. What was committed before stays.
+/// [`SensorError`] if the database cannot be written, or a thread cannot be started. Earlier commits stay.
 pub fn sense(
     ears: LiveInputs,
     config: &Config,
-    writer: Writer,
+    recorder: Recorder,
     stop: &AtomicBool,
     operator: &mut dyn EventHandler,
 ) -> Result<LiveOutcome, SensorError> {
     let is_wall_clock = ears.files.is_empty();
     let supply = if is_wall_clock { InputKind::Network } else { InputKind::Growing };
-    let (packets, finished) = pipeline::run(config, writer, supply, |dispatcher, behind| {
+    let (packets, finished) = pipeline::run(config, recorder, supply, |dispatcher, behind| {
         let LiveInputs { mut sockets, listeners, files, names, stamps, opened_at } = ears;
         let session = Session::new(names, config.key, opened_at, is_wall_clock);
         let links = Links::of(sockets.iter().map(|(name, _)| name.clone()), session.input, opened_at);
@@ -158,7 +161,7 @@ pub fn sense(
         let heard: Vec<Heard> = sockets.iter().map(|_| Heard::since(opened_at)).collect();
         let unheard: Vec<ListenerLosses> = listeners.iter().map(|_| ListenerLosses::default()).collect();
         std::thread::scope(|scope| {
-            // However this ends (a full disk is one way), the threads must, or the scope waits for ever.
+            // The threads must end in any case (a full disk is one), or the scope waits for them for ever.
             let _stops = StopsOnDrop { stop, wakers: &wakers };
             let mut sources = Vec::new();
             let (news_tx, news) = bounded(64);
@@ -208,7 +211,7 @@ pub fn sense(
     Ok(LiveOutcome { packets, finished })
 }
 
-/// Stops the threads of all sources.
+/// Stops the threads of all sources when dropped.
 struct StopsOnDrop<'a> {
     stop: &'a AtomicBool,
     wakers: &'a [Waker],
@@ -221,13 +224,13 @@ impl Drop for StopsOnDrop<'_> {
     }
 }
 
-/// Merges the sources, feeds the dispatcher, and moves time on where nothing comes.
+/// Merges the sources, feeds the dispatcher, and advances time without packets.
 struct LiveFeed<'a> {
     sources: Vec<Source>,
-    /// Of each source, up to when it has handed on everything, and its newest packet.
+    /// Per source: time up to which it has delivered everything, and time of its newest packet.
     horizons: Vec<Timestamp>,
     newest: Vec<Timestamp>,
-    /// What the sockets' threads say of that. They are the first sources.
+    /// The times up to which the socket threads have delivered. Sockets are the first sources.
     heard: &'a [Heard],
     dispatcher: Dispatcher,
     behind: Downstream<'a>,
@@ -236,14 +239,14 @@ struct LiveFeed<'a> {
     dropped: &'a [Dropped],
     unheard: &'a [ListenerLosses],
     session: Session,
-    /// What was counted when losses were last told.
+    /// Counters at the last loss report.
     told: Counters,
-    /// The packets taken when counts were last written down.
+    /// Number of packets at the last write of counters.
     written: u64,
     last_write: Instant,
     last_count: Instant,
     last_alive: Option<Instant>,
-    /// Whether time goes on by the clock where nothing comes.
+    /// True if time advances by the wall clock while no packet arrives.
     is_wall_clock: bool,
     stamps: Stamps,
 }
@@ -267,7 +270,7 @@ impl LiveFeed<'_> {
                     self.deliver(self.watermark())?;
                 }
                 Err(RecvTimeoutError::Timeout) if !self.is_wall_clock => {
-                    // All of them stand still: what waits is all there is.
+                    // No file grows at present: the waiting frames are all frames.
                     self.deliver(Timestamp::MAX)?;
                     self.dispatcher.flush().map_err(|_| SensorError::Stopped)?;
                 }
@@ -280,12 +283,12 @@ impl LiveFeed<'_> {
             self.hear(news, operator);
             if self.last_alive.is_none_or(|at| at.elapsed() >= EVERY_SECOND) {
                 self.last_alive = Some(Instant::now());
-                // On a quiet link nothing else would show that the writer has failed.
+                // On a quiet link only this check detects a failed writer.
                 self.behind.rows.probe().map_err(|_| SensorError::Stopped)?;
                 let (events, spans) = self.links.changes(now());
                 spans.into_iter().for_each(|span| self.note(span));
                 for event in events {
-                    // A thread that waits on an interface that is gone has to be told that there is a new one.
+                    // A thread that waits on a removed interface must be woken to bind to the new one.
                     wakers.iter().for_each(Waker::wake);
                     operator.hear(event);
                 }
@@ -296,7 +299,7 @@ impl LiveFeed<'_> {
                 }
                 if let Some(settings) = operator.new_settings() {
                     self.dispatcher.set_tunnels(settings.tunnels);
-                    // If there is no judge any more the run ends anyway.
+                    // If the enricher has ended, the run ends anyway.
                     let _ = self.behind.sites.send(settings.site);
                 }
             }
@@ -307,7 +310,7 @@ impl LiveFeed<'_> {
                 self.write(total);
             }
             if stop.load(Ordering::Relaxed) {
-                // A thread that waits for packets looks at the flag only when it is woken.
+                // A thread that waits for packets checks the flag only when it is woken.
                 wakers.iter().for_each(Waker::wake);
             }
         }
@@ -316,7 +319,7 @@ impl LiveFeed<'_> {
         self.close()
     }
 
-    /// Takes note of what the sources' threads tell, and hands it on to the operator.
+    /// Processes events from the sources' threads, and passes them to the operator.
     fn hear(&mut self, news: &Receiver<Event>, operator: &mut dyn EventHandler) {
         for event in news.try_iter() {
             match &event {
@@ -343,15 +346,15 @@ impl LiveFeed<'_> {
         }
     }
 
-    /// Writes down what must not be lost.
+    /// Writes a row that must not be lost.
     fn note(&self, row: Row) {
-        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        // If the send fails, the writer has failed, and its own error is reported.
         let _ = self.behind.rows.send_surely(row.into());
     }
 
-    /// Notes what befell the clock: timelines are parted there.
+    /// Records changes of the clock, at which timelines are split.
     fn watch_clock(&mut self, operator: &mut dyn EventHandler) {
-        // What befalls the system's clock is nothing to packets that another clock stamps.
+        // Changes of the system clock do not affect packets with timestamps of another clock.
         if !self.is_wall_clock || self.stamps == Stamps::Nic {
             return;
         }
@@ -362,13 +365,13 @@ impl LiveFeed<'_> {
             ClockEventKind::Rate(ppm) => ("rate", ppm),
         };
         let row = SensorClockRow { from: event.from, to: event.to, kind, amount };
-        // If nobody takes it the writer has failed, and its own error is the one to tell.
+        // If the send fails, the writer has failed, and its own error is reported.
         let _ = self.behind.rows.send_surely(Row::SensorClock(Box::new(row)).into());
         operator.hear(Event::Clock(event));
     }
 
-    /// Looks up to when each source has handed on everything; answers up to when all have. What a source has handed on by now is taken
-    /// after this.
+    /// Updates the time up to which each source has delivered everything, and returns the earliest. Frames
+    /// that a source has sent before this call are received after it.
     fn look_ahead(&mut self) -> Timestamp {
         let now = now();
         for (i, (horizon, newest)) in self.horizons.iter_mut().zip(&self.newest).enumerate() {
@@ -390,13 +393,13 @@ impl LiveFeed<'_> {
         }
     }
 
-    /// Up to when every source has delivered: to its newest packet, or, where none waits, to the horizon.
+    /// Time up to which every source has delivered: its newest waiting packet, or its horizon if none waits.
     fn watermark(&self) -> Timestamp {
         let up_to = |(source, horizon): (&Source, &Timestamp)| source.newest().unwrap_or(*horizon);
         self.sources.iter().zip(&self.horizons).map(up_to).min().unwrap_or(Timestamp::MAX)
     }
 
-    /// Feeds everything up to a time, in order.
+    /// Feeds all packets up to a time, in order.
     fn deliver(&mut self, up_to: Timestamp) -> Result<(), SensorError> {
         loop {
             let (mut first, mut first_at, mut limit) = (None, up_to, up_to);
@@ -418,7 +421,7 @@ impl LiveFeed<'_> {
         }
     }
 
-    /// Writes down what was counted so far, and tells what was lost since the last time.
+    /// Writes the counters, and reports the losses since the last time.
     fn count(&mut self, operator: &mut dyn EventHandler) -> Result<(), SensorError> {
         self.last_count = Instant::now();
         let total = self.total()?;
@@ -429,7 +432,7 @@ impl LiveFeed<'_> {
         Ok(())
     }
 
-    /// What all have counted so far.
+    /// Sum of all counters.
     fn total(&mut self) -> Result<Counters, SensorError> {
         let tally = self.dispatcher.epochs.drain(Then::Count).map_err(|_| SensorError::Stopped)?;
         let mut total = self.counted();
@@ -437,13 +440,13 @@ impl LiveFeed<'_> {
         Ok(total)
     }
 
-    /// Writes down what was taken and counted: both are of the same packets.
+    /// Writes packets and counters, which belong to the same packets.
     fn write(&mut self, total: Counters) {
         (self.written, self.last_write) = (self.session.packets, Instant::now());
         self.note(Row::Input(Box::new(self.session.row(total))));
     }
 
-    /// Writes down what was counted, and when something was lost since the last time. Answers what that is.
+    /// Writes the counters, and the losses since the last time with their interval. Returns these losses.
     fn write_down(&mut self, total: Counters) -> Vec<(Loss, u64)> {
         let grown = total.since(&self.told);
         let lost: Vec<(Loss, u64)> = Loss::ALL
@@ -463,7 +466,7 @@ impl LiveFeed<'_> {
         lost
     }
 
-    /// What the dispatcher and the kernel counted.
+    /// Counters of the dispatcher and of the kernel.
     fn counted(&mut self) -> Counters {
         let mut total = Counters::default();
         self.dispatcher.report(&mut total);
@@ -486,7 +489,7 @@ impl LiveFeed<'_> {
         total
     }
 
-    /// Lets everything open be reported.
+    /// Makes the workers report all open state, and ends the run.
     fn close(mut self) -> Result<u64, SensorError> {
         self.dispatcher.finish().map_err(|_| SensorError::Stopped)?;
         let epochs = &mut self.dispatcher.epochs;
@@ -501,7 +504,7 @@ impl LiveFeed<'_> {
     }
 }
 
-/// The time by the clock that stamps packets.
+/// Current time of the system clock, which timestamps packets.
 pub(crate) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))

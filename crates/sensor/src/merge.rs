@@ -9,12 +9,12 @@ use crate::batch::Facts;
 use crate::room::Door;
 use crate::writing::Rows;
 
-/// Rows handed on at once: what waits for the writer stays small whatever an epoch holds.
+/// Rows per batch: it bounds the rows that wait for the writer, whatever the size of an epoch.
 const ROWS_AT_ONCE: usize = 128;
 
-/// Brings the workers' facts into the one order, epoch by epoch, judges them, and sends rows on. Ends when the
-/// workers have ended, or when nobody takes the rows any more. Answers the latencies from the dispatcher to
-/// the judge, in microseconds.
+/// Merges the workers' facts into a single order, epoch by epoch, enriches them to rows, and sends the rows.
+/// Ends when the workers have ended, or when the receiver of rows has ended. Returns the latencies from the
+/// dispatcher to the enricher in microseconds.
 pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
     mut judge: Enricher,
@@ -31,7 +31,7 @@ pub(crate) fn merge(
             if let Ok(mut part) = from.recv() {
                 is_over = false;
                 facts.append(&mut part.facts);
-                // If the way back is full or gone, the vector is simply freed.
+                // If the return channel is full or closed, the vector is freed.
                 let _ = spare.try_send(part.facts);
                 let taken = started.elapsed().saturating_sub(part.sent);
                 latency.saturating_record(u64::try_from(taken.as_micros()).unwrap_or(u64::MAX).max(1));
@@ -62,7 +62,7 @@ pub(crate) fn merge(
     }
 }
 
-/// Three digits up to a minute: 200 KB once, and nothing is allocated afterwards.
+/// Three digits up to a minute: 200 KB once, without later allocations.
 pub(crate) fn latencies() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000, 3).unwrap_or_else(|_| empty_histogram())
 }

@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::HashKey;
 use bellwether_enrich::{Enricher, Knowledge, SensitiveNumbers, Tokeniser, Topology};
-use bellwether_store::{Retention, Writer};
+use bellwether_recorder::Recorder;
+use bellwether_store::Retention;
 use bellwether_tracker::{Limits, Outbox, StampedFact, VIRTUAL_SHARDS, Worker};
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -17,57 +18,57 @@ use crate::merge::merge;
 use crate::room::{Door, Patience, room};
 use crate::writing::{InputKind, write};
 
-/// How to run.
+/// Configuration of a run.
 pub struct Config {
     /// Worker threads, at least one.
     pub workers: u16,
-    /// Bounds and time-outs of the workers' tables.
+    /// Limits and timeouts of the workers' tables.
     pub limits: Limits,
-    /// Bounds of fragment reassembly.
+    /// Limits of fragment reassembly.
     pub fragments: FragmentLimits,
-    /// Bounds of TCP reassembly.
+    /// Limits of TCP reassembly.
     pub tcp: TcpLimits,
-    /// Where tunnels over UDP are looked for.
+    /// UDP ports at which tunnels are expected.
     pub tunnels: TunnelPorts,
     /// The installation's key.
     pub key: HashKey,
     /// Makes tokens of personal data.
     pub tokeniser: Tokeniser,
-    /// The site's topology.
+    /// Topology of the site.
     pub site: Topology,
-    /// Numbers that are judged strictly when they are dialled.
+    /// Sensitive numbers, for which dialled calls are scored strictly.
     pub sensitive: SensitiveNumbers,
-    /// What is known of numbers, names and signers.
+    /// Knowledge about numbers, names and signers.
     pub knowledge: Arc<Knowledge>,
-    /// How much the database may hold; a replay keeps everything.
+    /// Limits of the database; a replay keeps everything.
     pub retention: Option<Retention>,
-    /// How rows wait while another program holds the database locked.
+    /// Limits of waiting for a database locked by another program.
     pub patience: Patience,
 }
 
 /// Settings that may change while a sensor runs.
 #[derive(Clone)]
 pub struct Settings {
-    /// The site's topology.
+    /// Topology of the site.
     pub site: Topology,
-    /// Where tunnels over UDP are looked for.
+    /// UDP ports at which tunnels are expected.
     pub tunnels: TunnelPorts,
 }
 
-/// Ways from the feed to those who come behind the workers.
+/// Channels from the feed to the components behind the workers.
 pub(crate) struct Downstream<'a> {
-    /// To the writer.
+    /// Rows to the writer.
     pub(crate) rows: &'a Door,
-    /// To the judge: the topology that it is to go by from now on.
+    /// New topologies to the enricher.
     pub(crate) sites: &'a Sender<Topology>,
 }
 
-/// How long something took.
+/// Distribution of a delay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Latency {
-    /// Microseconds in the median.
+    /// Median in microseconds.
     pub p50_us: u64,
-    /// Microseconds that one in a hundred exceeded.
+    /// 99th percentile in microseconds.
     pub p99_us: u64,
 }
 
@@ -77,41 +78,41 @@ impl Latency {
     }
 }
 
-/// What every run leaves.
+/// The part of a result common to all runs.
 pub struct Finished {
     /// Wall time.
     pub elapsed: Duration,
-    /// Time from the dispatcher to the judge.
+    /// Delay from the dispatcher to the enricher.
     pub judged: Latency,
-    /// Time from a packet's stamp to the commit of what it told; none where there was none, or stamps are not the time of day.
+    /// Delay from a packet's timestamp to the commit of its rows. None without rows, or if timestamps are not
+    /// the time of day.
     pub committed: Option<Latency>,
-    /// The database, for reading a report from one in memory.
+    /// The database, for reports from a database in memory.
     pub database: bellwether_store::Reader,
 }
 
-/// Sets up everything behind the dispatcher, lets `feed` fill it from wherever packets come, and waits until all
-/// of that is written.
+/// Starts all components behind the dispatcher, runs `feed`, and waits until everything is written.
 pub(crate) fn run<T>(
     config: &Config,
-    writer: Writer,
+    recorder: Recorder,
     supply: InputKind,
     feed: impl FnOnce(Dispatcher, Downstream<'_>) -> Result<T, SensorError>,
 ) -> Result<(T, Finished), SensorError> {
     let started = Instant::now();
-    // Packets of the network do not wait; those of files do.
+    // Packets of the network do not wait; packets of files do.
     let is_live = supply == InputKind::Network;
     let lock = &config.patience.lock;
     lock.set_endless(is_live);
     let (rows_tx, rows_rx) = room(config.patience.clone(), is_live);
     let retention = config.retention;
     std::thread::scope(|scope| {
-        let writing = spawn(scope, "writer", move || write(writer, retention, supply, &rows_rx))?;
-        // When the merge and the feed are over nobody holds the channel any more, and the writer ends.
-        // Nobody looks at a replay before its end.
+        let writing = spawn(scope, "writer", move || write(recorder, retention, supply, &rows_rx))?;
+        // When the merge and the feed end, the last sender of the channel is dropped, and the writer ends. A
+        // replay needs no intermediate reports, because its database is read after the end.
         let tells_under_way = matches!(supply, InputKind::Network | InputKind::Growing);
         let limits = Limits { tells_under_way, ..config.limits };
         let (fed, judged) = analyse(config, &limits, rows_tx, started, feed)?;
-        // The end is not put off for ever by whoever holds the database.
+        // From here on, a lock by another program cannot delay the end indefinitely.
         lock.set_endless(false);
         let (database, committed) =
             writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
@@ -120,8 +121,8 @@ pub(crate) fn run<T>(
     })
 }
 
-/// Sets up what stands between the dispatcher and the rows, lets `feed` fill it, and waits until all of that is
-/// judged. Answers what the feed came to, and the latencies from the dispatcher to the judge.
+/// Starts the components between the dispatcher and the rows, runs `feed`, and waits until everything is
+/// enriched. Returns the result of the feed, and the latencies from the dispatcher to the enricher.
 pub(crate) fn analyse<T>(
     config: &Config,
     limits: &Limits,
@@ -138,7 +139,7 @@ pub(crate) fn analyse<T>(
             let (batch_tx, batch_rx) = bounded::<Batch>(LAG + 1);
             let (done_tx, done_rx) = bounded::<Done>(LAG + 1);
             let (facts_tx, facts_rx) = bounded::<Facts>(LAG + 1);
-            // Large vectors go back to where they are filled: freeing them over and over costs more.
+            // Large vectors are returned for reuse, because repeated freeing costs more.
             let (spare_tx, spare_rx) = bounded(LAG + 1);
             let worker = Worker::new(number, workers, limits, config.key);
             spawn(scope, &format!("worker-{number}"), move || {
@@ -156,7 +157,8 @@ pub(crate) fn analyse<T>(
         )
         .knowing(Arc::clone(&config.knowledge));
         let judged_tx = rows_tx.clone();
-        // A feed that waited for the judge to take a topology would wait for ever: the judge wakes for facts only.
+        // Unbounded: the enricher wakes for facts only, so a feed that waited for it to take a topology could
+        // wait for ever.
         let (sites_tx, sites_rx) = unbounded();
         let merging =
             spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
@@ -164,14 +166,14 @@ pub(crate) fn analyse<T>(
         let dispatcher =
             Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
         let fed = feed(dispatcher, Downstream { rows: &rows_tx, sites: &sites_tx });
-        // The channels close from front to back: workers end, then the merge, then whoever takes the rows.
+        // The channels close from front to back: workers end, then the merge, then the receiver of rows.
         drop(rows_tx);
         let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
         Ok((fed, judged))
     })
 }
 
-/// Starts a thread with a name, which shows in debuggers and profiles.
+/// Starts a named thread; the name is visible in debuggers and profiles.
 pub(crate) fn spawn<'scope, T: Send + 'scope>(
     scope: &'scope std::thread::Scope<'scope, '_>,
     name: &str,
@@ -183,7 +185,7 @@ pub(crate) fn spawn<'scope, T: Send + 'scope>(
         .map_err(|e| SensorError::Thread(e.to_string()))
 }
 
-/// One worker's thread: it ends when the dispatcher has no more for it, or nobody takes its results.
+/// One worker's thread. It ends when the dispatcher has ended, or when a receiver of its results has ended.
 fn work(
     mut worker: Worker,
     from: &Receiver<Batch>,

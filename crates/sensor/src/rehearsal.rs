@@ -10,22 +10,22 @@ use crate::feed::finish;
 use crate::pipeline::{self, Config, spawn};
 use crate::room::{Door, Hatch, room};
 
-/// What frames came to without a database.
+/// Result of processing frames without a database.
 #[derive(Debug)]
 pub struct Rehearsal {
-    /// The rows that a writer would have got, in order.
+    /// The rows for the writer, in order.
     pub rows: Vec<Row>,
-    /// What the dispatcher and the workers counted: frames, losses, messages.
+    /// Counters of the dispatcher and the workers: frames, losses, messages.
     pub counters: Counters,
-    /// SIP messages that the workers took.
+    /// SIP messages that the workers processed.
     pub sip_messages: u64,
 }
 
-/// Leads frames through dispatcher, workers, merge and judge as a replay does, and keeps the rows instead of
-/// writing them: for fuzzing and for tests of what those rooms make of frames.
+/// Processes frames by dispatcher, workers, merge and enricher like a replay, and returns the rows instead of
+/// writing them. It serves fuzzing, and tests of these components.
 ///
 /// # Errors
-/// If a thread cannot be started, or one failed.
+/// [`SensorError`] if a thread cannot be started, or one failed.
 pub fn rehearse<'a>(
     frames: impl IntoIterator<Item = Record<'a>>,
     config: &Config,
@@ -40,7 +40,7 @@ pub fn rehearse<'a>(
     })
 }
 
-/// All rows until nobody makes more.
+/// Receives rows until all senders have ended.
 fn taken(hatch: &Hatch) -> Vec<Row> {
     const A_WHILE: Duration = Duration::from_millis(100);
     let mut rows = Vec::new();

@@ -1,7 +1,8 @@
-//! The room where rows wait for the writer.
+//! The queue of rows for the writer.
 //!
-//! As a rule it is small, so that a slow disk holds back the packets' reader, and what is then lost is lost in the kernel's ring and counted
-//! there. While another program holds the database locked, a sensor goes on: rows wait in a larger room, and beyond it they are dropped and counted.
+//! The regular queue is small: a slow disk then slows down the reader of packets, and any loss occurs in the
+//! kernel's ring, which counts it. While another program holds the database locked, a live sensor continues.
+//! Rows then wait in a larger queue, and rows beyond its limit are dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,64 +17,64 @@ use crossbeam_channel::{
 
 use crate::writing::Rows;
 
-/// Row batches that wait as a rule: enough to keep the workers busy during one commit.
+/// Row batches in the regular queue: enough to keep the workers busy during one commit.
 const BATCHES: usize = 32;
 
-/// How long a batch waits at the door before it is looked whether the database is locked.
+/// Wait for the regular queue before the lock is checked.
 const AT_THE_DOOR: Duration = Duration::from_millis(20);
 
-/// Nobody takes rows any more.
+/// The receiver of rows has ended.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-/// How rows wait for a locked database.
+/// Limits of waiting for a locked database.
 #[derive(Clone)]
 pub struct Patience {
-    /// How the writer waits.
+    /// Lock handling of the writer.
     pub lock: Arc<LockPatience>,
-    /// So many rows wait for it at most, where packets do not wait.
+    /// Limit of waiting rows for live packets.
     pub rows: usize,
 }
 
 impl Patience {
-    /// For a run without a database, which nobody can lock.
+    /// For a run without a database, which cannot be locked.
     #[must_use]
     pub fn without_database() -> Self {
         Self { lock: Arc::new(LockPatience::new(Duration::ZERO, |_| {})), rows: usize::MAX }
     }
 }
 
-/// The door by which rows come.
+/// Sending side of the queue.
 #[derive(Clone)]
 pub(crate) struct Door {
     to: Sender<Rows>,
     more: Arc<More>,
 }
 
-/// The other side, where the writer takes them.
+/// Receiving side of the queue, for the writer.
 pub(crate) struct Hatch {
     from: Receiver<Rows>,
     more: Arc<More>,
 }
 
-/// The larger room behind the small one.
+/// The larger queue behind the regular one.
 struct More {
-    /// What waits, and how many rows that is.
+    /// Waiting batches, and their number of rows.
     waiting: Mutex<(VecDeque<Rows>, usize)>,
     patience: Patience,
-    /// Whether packets do not wait: rows are dropped rather than that.
+    /// True for live packets, which do not wait: rows are dropped instead.
     is_live: bool,
     dropped: AtomicU64,
 }
 
 impl More {
     fn waiting(&self) -> std::sync::MutexGuard<'_, (VecDeque<Rows>, usize)> {
-        // A thread that failed left nothing half done: pushing and counting cannot.
+        // A panic of another thread leaves the state consistent: pushing and counting cannot fail halfway.
         self.waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// A room of its own for one run.
+/// Creates a queue for one run.
 pub(crate) fn room(patience: Patience, is_live: bool) -> (Door, Hatch) {
     let (to, from) = bounded(BATCHES);
     let more = Arc::new(More { waiting: Mutex::default(), patience, is_live, dropped: AtomicU64::new(0) });
@@ -81,19 +82,20 @@ pub(crate) fn room(patience: Patience, is_live: bool) -> (Door, Hatch) {
 }
 
 impl Door {
-    /// Hands rows on, and waits while there is no room. Those that came for a locked database when the larger room was full are dropped.
+    /// Sends rows, and waits while the queue is full. If the database is locked and the larger queue is full,
+    /// the rows are dropped.
     pub(crate) fn send(&self, rows: Rows) -> Result<(), Closed> {
         self.hand(rows, true)
     }
 
-    /// Hands on what there is little of and what must arrive, such as the count of what was lost.
+    /// Sends rows that must not be dropped, such as loss counters; there are few of them.
     pub(crate) fn send_surely(&self, rows: Rows) -> Result<(), Closed> {
         self.hand(rows, false)
     }
 
     fn hand(&self, mut rows: Rows, may_drop: bool) -> Result<(), Closed> {
         loop {
-            // Behind those that wait already, so that the order stays.
+            // New rows follow those that wait already, so that the order stays.
             let is_behind = self.more.is_live && !self.more.waiting().0.is_empty();
             if !is_behind {
                 match self.to.send_timeout(rows, AT_THE_DOOR) {
@@ -118,20 +120,20 @@ impl Door {
                 self.more.dropped.fetch_add(count as u64, Ordering::Relaxed);
                 return Ok(());
             }
-            // The writer catches up.
+            // The lock is over, and the writer catches up.
             self.probe()?;
             std::thread::sleep(AT_THE_DOOR);
         }
     }
 
-    /// Hands on what may be left out where there is no room at once.
+    /// Sends rows that may be left out if the queue is full.
     pub(crate) fn offer(&self, rows: Rows) {
         if self.more.waiting().0.is_empty() {
             let _ = self.to.try_send(rows);
         }
     }
 
-    /// Whether anybody takes rows.
+    /// Checks that the receiver still runs.
     pub(crate) fn probe(&self) -> Result<(), Closed> {
         match self.to.try_send(Rows { rows: Vec::new(), since: None }) {
             Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
@@ -139,19 +141,19 @@ impl Door {
         }
     }
 
-    /// Rows that were dropped, so far.
+    /// Number of rows dropped so far.
     pub(crate) fn dropped(&self) -> u64 {
         self.more.dropped.load(Ordering::Relaxed)
     }
 
-    /// How often the writer had to wait for a lock.
+    /// Number of times the writer had to wait for a lock.
     pub(crate) fn waits(&self) -> u64 {
         self.more.patience.lock.waits()
     }
 }
 
 impl Hatch {
-    /// Takes what waits longest; none where nothing came in time.
+    /// Takes the oldest rows; none if nothing arrives in time.
     pub(crate) fn take(&self, within: Duration) -> Result<Option<Rows>, Closed> {
         match self.from.try_recv() {
             Ok(rows) => return Ok(Some(rows)),
@@ -171,7 +173,7 @@ impl Hatch {
         }
     }
 
-    /// How the writer waits for locks.
+    /// Lock handling of the writer.
     pub(crate) fn lock(&self) -> &Arc<LockPatience> {
         &self.more.patience.lock
     }
@@ -193,7 +195,8 @@ mod tests {
         rows.since.map_or(-1, Timestamp::as_nanos)
     }
 
-    /// A room whose database is locked, with place for ten rows; and the one who holds it, who lets go when dropped.
+    /// A queue for ten rows whose database is locked, and the lock holder, which releases the lock when
+    /// dropped.
     fn locked() -> (Door, Hatch, tempfile::TempDir, std::thread::JoinHandle<()>, rusqlite::Connection) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");

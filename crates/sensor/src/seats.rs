@@ -1,15 +1,17 @@
-//! Who may be connected to a listener: so many in all and from one source, and the idle leave before the busy.
+//! Admission of connections to a listener: limits in total and per source, with eviction of idle connections
+//! first.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Connections served at once; an agent needs one.
+/// Limit of connections; an agent needs one.
 pub(crate) const MOST: usize = 256;
 
-/// Connections of one source: some agents run a process for each core.
+/// Limit of connections per source: some agents run one process per core.
 pub(crate) const MAX_OF_SOURCE: usize = 32;
 
-/// Where connections come from: an IPv6 network of 64 bits is one place, as whoever has one address of it has all.
+/// Source of a connection. An IPv6 /64 network counts as one source, because the owner of one of its
+/// addresses has all of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Place(IpAddr);
 
@@ -25,24 +27,24 @@ impl Place {
 /// One connection.
 struct Seat<C> {
     place: Place,
-    /// Its last message, or its beginning where there was none; larger is later.
+    /// Sequence number of its last message, or of its start without messages.
     heard: u64,
     has_spoken: bool,
     connection: C,
 }
 
-/// What becomes of a connection that comes.
+/// Result of an admission.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admission<C> {
-    /// It has a seat of this number.
+    /// Admitted with this number.
     Seated(u64),
-    /// It has one, and another connection has to go.
+    /// Admitted with this number, and the other connection was evicted.
     InPlaceOf(u64, C),
-    /// There is none for it.
+    /// Refused.
     Refused,
 }
 
-/// The connections that are served. What is heard is numbered, so that no clock is needed.
+/// The admitted connections. Events are numbered, so no clock is needed.
 pub(crate) struct Seats<C> {
     taken: BTreeMap<u64, Seat<C>>,
     next: u64,
@@ -54,13 +56,16 @@ impl<C> Seats<C> {
         Self { taken: BTreeMap::new(), next: 0, now: 0 }
     }
 
-    /// Gives a connection a seat. Where all are taken, one that never said anything leaves, the longest silent first; else the longest
-    /// silent of the place that holds most, if that is more than the newcomer's would hold. So a flood pushes out itself, and an agent
-    /// that speaks keeps its seat.
+    /// Admits a connection.
+    ///
+    /// At the limit, the oldest connection without any message is evicted. If all have sent messages, the
+    /// source with the most connections loses its longest idle one, provided that it has more than the new
+    /// source would have. A flood therefore evicts its own connections, and an active agent stays connected.
     pub(crate) fn admit(&mut self, place: Place, connection: C) -> Admission<C> {
         let of_place = self.of(place);
         let victim = if of_place >= MAX_OF_SOURCE {
-            // Its own share is full: one of its own that never spoke, or nobody.
+            // The source's share is full: one of its own connections without a message is evicted, or the new
+            // one is refused.
             match self.silent(|seat| seat.place == place) {
                 Some(victim) => Some(victim),
                 None => return Admission::Refused,
@@ -84,7 +89,7 @@ impl<C> Seats<C> {
         }
     }
 
-    /// A connection brought a whole message.
+    /// Records a complete message on a connection.
     pub(crate) fn heard(&mut self, number: u64) {
         self.now += 1;
         if let Some(seat) = self.taken.get_mut(&number) {
@@ -93,7 +98,7 @@ impl<C> Seats<C> {
         }
     }
 
-    /// A connection ended. Answers whether it had its seat until then.
+    /// Records the end of a connection. Returns true if it was still admitted.
     pub(crate) fn leave(&mut self, number: u64) -> bool {
         self.taken.remove(&number).is_some()
     }
@@ -102,13 +107,14 @@ impl<C> Seats<C> {
         self.taken.values().filter(|seat| seat.place == place).count()
     }
 
-    /// The longest silent of those that never spoke.
+    /// The oldest connection without a message.
     fn silent(&self, is_asked: impl Fn(&Seat<C>) -> bool) -> Option<u64> {
         let silent = self.taken.iter().filter(|(_, seat)| !seat.has_spoken && is_asked(seat));
         silent.min_by_key(|(_, seat)| seat.heard).map(|(number, _)| *number)
     }
 
-    /// The longest silent of the place that holds most, if it holds more than so many.
+    /// The longest idle connection of the source with the most connections, if it has more than the given
+    /// number.
     fn of_the_largest(&self, more_than: usize) -> Option<u64> {
         let mut held: BTreeMap<Place, usize> = BTreeMap::new();
         for seat in self.taken.values() {

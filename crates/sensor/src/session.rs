@@ -1,4 +1,4 @@
-//! The run itself, as the database knows it: what it took, that it is alive, and when it could not see.
+//! Rows about the run itself: inputs, signs of life, and blind intervals.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,13 +7,14 @@ use bellwether_base::{Counters, HashKey, Loss, Timestamp};
 use bellwether_capture::Record;
 use bellwether_enrich::{BlindRow, InputRow, Row, RunRow};
 
-/// The longest time between two signs of life. While packets come there is one each second, which is committed with their rows.
+/// Longest interval between two signs of life. While packets arrive there is one per second, committed with
+/// their rows.
 const SIGN_EVERY: Duration = Duration::from_secs(10);
 
-/// The input that a live run is in the database: one row, written again as it grows.
+/// The database input of a live run: one row, updated as the run continues.
 pub(crate) struct Session {
     pub(crate) input: i64,
-    /// All places that it listens at.
+    /// All interfaces, listeners or files of the run.
     name: String,
     is_live: bool,
     opened_at: Timestamp,
@@ -21,16 +22,16 @@ pub(crate) struct Session {
     bytes: u64,
     first_at: Option<Timestamp>,
     pub(crate) last_at: Option<Timestamp>,
-    /// When what was lost was last counted.
+    /// Time of the last loss count.
     counted_at: Option<Timestamp>,
-    /// Losses that grew each time they were counted of late: since when, and by how much.
+    /// Losses that increased in each recent count: start and amount.
     lasting: BTreeMap<Loss, (Timestamp, u64)>,
-    /// The last sign of life, the packets taken by then, and whether they had grown.
+    /// The last sign of life, the packet count at that time, and true if the count had increased.
     signed: Option<(Instant, u64, bool)>,
 }
 
 impl Session {
-    /// A run at places, whose names stand between spaces.
+    /// A run on inputs whose names are separated by spaces.
     pub(crate) fn new(name: String, key: HashKey, opened_at: Timestamp, is_live: bool) -> Self {
         let input = key.identity(&[b"live", name.as_bytes(), &opened_at.as_nanos().to_le_bytes()]);
         Self {
@@ -48,11 +49,11 @@ impl Session {
         }
     }
 
-    /// Takes note of a record.
+    /// Counts a record.
     pub(crate) fn take(&mut self, record: &Record<'_>) {
         self.packets += 1;
         self.bytes += record.frame.len() as u64;
-        // A record without a time says nothing about the span.
+        // A record without a time does not extend the time range.
         if record.at != Timestamp::MIN {
             self.first_at.get_or_insert(record.at);
             self.last_at = self.last_at.max(Some(record.at));
@@ -71,18 +72,19 @@ impl Session {
         }
     }
 
-    /// That the run begins.
+    /// Row for the start of the run.
     pub(crate) fn begun(&self) -> Row {
         self.run(self.opened_at, false)
     }
 
-    /// That it ends in order.
+    /// Row for the regular end of the run.
     pub(crate) fn over(&self, at: Timestamp) -> Row {
         self.run(at, true)
     }
 
-    /// That it is alive and took what came up to a time, where that is due: asked every second. The second behind the last packet has a sign too, so
-    /// that quiet is told from an end as soon as it begins.
+    /// Row for a sign of life: the run is alive and has processed packets up to a time. Called every second;
+    /// none if no row is due. The second after the last packet has a sign too, so that a quiet link is
+    /// distinguished from an end at once.
     pub(crate) fn sign_of_life(&mut self, up_to: Timestamp) -> Option<Row> {
         let is_due = self.is_live
             && self.signed.is_none_or(|(at, packets, had_grown)| {
@@ -107,7 +109,7 @@ impl Session {
         }))
     }
 
-    /// A time in which something could not be seen.
+    /// Row for an interval in which traffic could not be observed.
     pub(crate) fn blind(
         &self,
         loss: Loss,
@@ -120,12 +122,13 @@ impl Session {
         Row::Blind(Box::new(BlindRow { input: self.input, loss, place, from, to, count }))
     }
 
-    /// What was lost between the last count and this one: a span for each loss that is a blindness, which grows while that goes on.
+    /// Rows for losses between the last count and this one: an interval per loss that makes the sensor blind,
+    /// extended while the loss continues.
     pub(crate) fn counted(&mut self, lost: &[(Loss, u64)], at: Timestamp) -> Vec<Row> {
         let since = self.counted_at.or(self.first_at).unwrap_or(at);
         self.counted_at = Some(at);
         self.lasting.retain(|loss, _| lost.iter().any(|(other, _)| other == loss));
-        // What a growing file lacks has spans of its own.
+        // Gaps of a growing file have rows of their own.
         for (loss, n) in lost.iter().filter(|(loss, _)| loss.is_blindness() && *loss != Loss::RecordDamaged) {
             self.lasting.entry(*loss).or_insert((since, 0)).1 += n;
         }

@@ -1,4 +1,4 @@
-//! Where live frames come from: a thread for each socket and each growing file, and what waits of theirs.
+//! Sources of live frames: a thread for each socket and each growing file, and their waiting frames.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -10,35 +10,36 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::live::{Event, now};
 
-/// Portions of frames that wait between a source and the feed. What does not fit stays in the kernel's ring,
-/// which is larger and whose losses the kernel counts.
+/// Batches that wait between a source and the feed. Further packets stay in the kernel's ring, which is
+/// larger and whose losses the kernel counts.
 pub(crate) const PORTIONS: usize = 8;
 
-/// How often time moves on where no packet comes.
+/// Interval at which time advances without packets.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
-/// How often the kernel is asked what it dropped, and how long a socket that fails is left alone.
+/// Interval at which kernel counters are read, and pause of a socket after an error.
 pub(crate) const EVERY_SECOND: Duration = Duration::from_secs(1);
 
-/// How far a NIC's clock may be from the system's: packets are on their way for less.
+/// Largest difference between a NIC's clock and the system clock; packets need less time to arrive.
 const MAX_APART: Span = Span::from_secs(1);
 
-/// Records of a growing file that are handed on at once.
+/// Records of a growing file per batch.
 const AT_ONCE: usize = 4096;
 
-/// What the kernel dropped at one socket, so far.
+/// Kernel drop counters of one socket so far.
 #[derive(Default)]
 pub(crate) struct Dropped {
     pub(crate) ring_full: AtomicU64,
     pub(crate) interface: AtomicU64,
 }
 
-/// Up to when a socket's thread has handed on what came, as far as quiet tells: a thread that is given no processor does not say so, and time
-/// does not move on over packets that it has not read yet.
+/// Time up to which a socket's thread has delivered all packets, confirmed while the socket is quiet. A
+/// thread that gets no processor does not confirm, so time does not advance over packets that it has not read
+/// yet.
 pub(crate) struct Heard(AtomicI64);
 
 impl Heard {
-    /// Nothing came before.
+    /// Starts at the time of opening.
     pub(crate) const fn since(opened_at: Timestamp) -> Self {
         Self(AtomicI64::new(opened_at.as_nanos()))
     }
@@ -47,19 +48,19 @@ impl Heard {
         self.0.store(at.as_nanos(), Ordering::Release);
     }
 
-    /// Whoever reads this, and then takes all that was handed on, has everything of that time.
+    /// A reader of this value that then receives all sent frames has every packet up to that time.
     pub(crate) fn at(&self) -> Timestamp {
         Timestamp::from_nanos(self.0.load(Ordering::Acquire))
     }
 }
 
-/// Frames on their way from a source.
+/// A batch of frames from a source.
 pub(crate) struct FrameBatch {
     pub(crate) source: usize,
     pub(crate) frames: Frames,
 }
 
-/// The way from a source's thread to the feed.
+/// Channel from a source's thread to the feed.
 pub(crate) struct FrameSender {
     source: usize,
     to: Sender<FrameBatch>,
@@ -67,18 +68,18 @@ pub(crate) struct FrameSender {
 }
 
 impl FrameSender {
-    /// Room for frames, used before if possible.
+    /// An empty batch, reused if possible.
     fn room(&self) -> Frames {
         self.spare.try_recv().unwrap_or_default()
     }
 
-    /// Hands frames on; waits while there is no room. Answers whether anybody takes them.
+    /// Sends frames, and waits while the channel is full. Returns false if the receiver has ended.
     pub(crate) fn send(&self, frames: Frames) -> bool {
         frames.is_empty() || self.to.send(FrameBatch { source: self.source, frames }).is_ok()
     }
 }
 
-/// One socket's thread.
+/// Thread of one socket.
 pub(crate) struct CaptureThread<'a> {
     pub(crate) stop: &'a AtomicBool,
     pub(crate) dropped: &'a Dropped,
@@ -114,9 +115,9 @@ impl CaptureThread<'_> {
                         let _ = self.news.try_send(Event::Trouble(e));
                     }
                     is_in_trouble = true;
-                    // Nothing comes from it, and time moves on for the others.
+                    // The socket delivers nothing, and time advances for the other sources.
                     self.heard.up_to(asked_at);
-                    // A socket stays bound to its interface, and delivers again when the link comes back.
+                    // A socket stays bound to its interface, and delivers again when the link returns.
                     std::thread::sleep(EVERY_SECOND);
                 }
             }
@@ -131,7 +132,7 @@ impl CaptureThread<'_> {
                     let _ = self.news.try_send(Event::Trouble(LiveError::ClocksApart(name.clone(), seconds)));
                 }
             }
-            // A socket whose interface was replaced hears nothing, until it is woken and follows.
+            // A socket of a replaced interface receives nothing until it is woken and binds again.
             if is_quiet {
                 let _ = match socket.follow() {
                     Ok(false) => Ok(()),
@@ -157,14 +158,14 @@ impl CaptureThread<'_> {
     }
 }
 
-/// A growing file, and the folder that the next will be in.
+/// A growing file, and the folder for the next file.
 pub(crate) struct Growing {
     pub(crate) name: String,
     pub(crate) reader: CaptureReader,
     pub(crate) folder: Option<GrowingFolder>,
-    /// The time of the newest record.
+    /// Time of the newest record.
     pub(crate) last_at: Option<Timestamp>,
-    /// Whether what followed it is missing, up to the next record.
+    /// True if records are missing between the last record and the next one.
     pub(crate) is_cut: bool,
 }
 
@@ -173,12 +174,12 @@ impl Growing {
         Self { name, reader, folder, last_at: None, is_cut: false }
     }
 
-    /// What is missing from the newest record on; up to a time, where that is known.
+    /// The gap from the newest record on, up to `to` if known.
     fn gap(&self, to: Option<Timestamp>) -> Event {
         Event::Gap { place: self.name.clone(), from: self.last_at, to }
     }
 
-    /// Goes on to the folder's next file, if there is one.
+    /// Continues with the folder's next file, if there is one.
     fn turn_over(&mut self) -> Result<bool, LiveError> {
         let Some(folder) = &mut self.folder else { return Ok(false) };
         match folder.next_capture() {
@@ -192,7 +193,7 @@ impl Growing {
     }
 }
 
-/// One growing file's thread.
+/// Thread of one growing file.
 pub(crate) struct Following<'a> {
     pub(crate) stop: &'a AtomicBool,
     pub(crate) handover: FrameSender,
@@ -202,11 +203,11 @@ pub(crate) struct Following<'a> {
 impl Following<'_> {
     pub(crate) fn run(self, mut growing: Growing) {
         let mut is_stopping = false;
-        // Those that are there already are read one behind the other.
+        // Existing files are read one after the other without a pause.
         let mut last_look: Option<Instant> = None;
         loop {
             let Some(is_waiting) = self.take(&mut growing) else { return };
-            // Who begins the next file has ended the one before: what came until then is read first.
+            // A new file means that the previous one is complete, so its remaining records are read first.
             if is_waiting && (is_stopping || last_look.is_none_or(|at| at.elapsed() >= EVERY_SECOND)) {
                 let before = self.take(&mut growing);
                 let is_cut = growing.reader.is_cut();
@@ -214,7 +215,7 @@ impl Following<'_> {
                     _ if before.is_none() => return,
                     Ok(true) => {
                         if is_cut {
-                            let why = "the file before the newest ended within a record".to_owned();
+                            let why = "the file before the newest one ended inside a record".to_owned();
                             let error = LiveError::Other(growing.name.clone(), why);
                             let _ = self.news.try_send(Event::Trouble(error));
                             self.cut(&mut growing);
@@ -227,7 +228,7 @@ impl Following<'_> {
                 }
                 last_look = Some(Instant::now());
             }
-            // What was written before the stop is still read.
+            // Records written before the stop are still read.
             if is_waiting && is_stopping {
                 return;
             }
@@ -238,20 +239,21 @@ impl Following<'_> {
         }
     }
 
-    /// Tells that the rest of a file is missing. That has to arrive, so it is waited for.
+    /// Reports that the rest of a file is missing. The event must arrive, so the send blocks.
     fn cut(&self, growing: &mut Growing) {
         growing.is_cut = true;
         let _ = self.news.send(growing.gap(None));
     }
 
-    /// Hands on what there is, up to a portion. Answers whether that was all for now; none if nothing will come, or nobody takes it.
+    /// Sends available records, up to one batch. Returns true if there are no more for now. None if no more
+    /// will come, or the receiver has ended.
     fn take(&self, growing: &mut Growing) -> Option<bool> {
         let mut frames = self.handover.room();
         let is_damaged = loop {
             match growing.reader.next() {
                 Ok(Some(record)) => {
                     frames.push(&record);
-                    // A record without a time ends no gap.
+                    // A record without a time does not end a gap.
                     if record.at != Timestamp::MIN {
                         let at = record.at;
                         if std::mem::take(&mut growing.is_cut) {
@@ -277,22 +279,22 @@ impl Following<'_> {
             return None;
         }
         if is_damaged {
-            // The next of the folder may be whole.
+            // The next file of the folder may be intact.
             return growing.turn_over().unwrap_or(false).then_some(false);
         }
         Some(is_waiting)
     }
 }
 
-/// What came from one source and waits for its turn.
+/// Waiting frames of one source.
 pub(crate) struct Source {
-    /// Portions, and how many frames of each are done.
+    /// Batches with the number of frames already fed.
     waiting: VecDeque<(Frames, usize)>,
     spare: Sender<Frames>,
 }
 
 impl Source {
-    /// Source `number`, and the way to it.
+    /// Creates the source `number` and its channel.
     pub(crate) fn new(number: usize, to: &Sender<FrameBatch>) -> (Self, FrameSender) {
         let (spare, used) = bounded(PORTIONS);
         let handover = FrameSender { source: number, to: to.clone(), spare: used };
@@ -318,7 +320,7 @@ impl Source {
             && let Some((mut frames, _)) = self.waiting.pop_front()
         {
             frames.clear();
-            // If the way back is full the room is simply freed.
+            // If the return channel is full, the batch is freed.
             let _ = self.spare.try_send(frames);
         }
     }

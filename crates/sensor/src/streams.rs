@@ -1,4 +1,4 @@
-//! What flows in TCP connections: SIP as it is, in WebSockets, in HEP envelopes, or behind TLS.
+//! Content of TCP connections: plain SIP, WebSockets, HEP envelopes, or TLS.
 
 mod hep;
 mod sip;
@@ -11,19 +11,19 @@ use hep::Envelopes;
 use sip::Messages;
 use web_socket::Socket;
 
-/// What is remembered of a TCP flow.
+/// State of a TCP flow.
 #[derive(Default)]
 pub(crate) struct SipFlow {
     speaks: Speaks,
-    /// Octets at the front that do not hold the end of a handshake.
+    /// Octets at the front that were searched for the end of a handshake.
     searched: usize,
-    /// Whether HTTP was seen that turns into nothing else.
+    /// True after HTTP without an upgrade to WebSocket.
     is_no_web_socket: bool,
 }
 
-/// What a flow speaks, as far as it shows.
+/// Protocol of a flow, as far as recognised.
 enum Speaks {
-    /// SIP, or something that was not recognised yet.
+    /// SIP, or not recognised yet.
     Sip(Messages),
     Hep(Envelopes),
     WebSocket(Box<Socket>),
@@ -35,48 +35,48 @@ impl Default for Speaks {
     }
 }
 
-/// What it counts as to know where a message ends.
+/// Octets charged for the position within a message.
 const WITHIN: usize = 64;
 
 impl Held for SipFlow {
     fn held(&self) -> usize {
         match &self.speaks {
             Speaks::WebSocket(socket) => socket.held(),
-            // A flow in the middle of a message is worth more than one that waits.
+            // A flow in the middle of a message is evicted later than an idle one.
             Speaks::Sip(messages) if messages.is_within() => WITHIN,
             Speaks::Sip(_) | Speaks::Hep(_) => 0,
         }
     }
 }
 
-/// What stands in a flow.
+/// An element of a flow.
 pub(crate) enum InStream<'a> {
     /// A SIP message.
     Sip(&'a [u8]),
-    /// An agent's envelope, version 3.
+    /// A HEP version 3 envelope of an agent.
     Hep(&'a [u8]),
-    /// A message of a WebSocket.
+    /// A WebSocket message.
     WebSocket(&'a [u8]),
     /// Line ends that keep the connection open.
     KeepAlive(&'a [u8]),
-    /// A TLS handshake: what follows is dark.
+    /// A TLS handshake: the following data cannot be read.
     Tls,
 }
 
-/// A TCP flow with its memory.
+/// A TCP flow with its state.
 type Stream = TcpStream<SipFlow>;
 
-/// A step on a flow.
+/// Result of one step on a flow.
 enum Step {
-    /// Something was taken off the front, or the flow turned out to speak something else.
+    /// Octets were consumed, or the protocol was recognised.
     Taken,
     /// More octets are needed.
     Waits,
-    /// Nothing in the flow is ours.
+    /// The flow has another protocol.
     NotOurs,
 }
 
-/// Takes the whole messages off the front of a flow and hands each to `message`.
+/// Takes complete messages off the front of a flow and passes each to `message`.
 pub(crate) fn read_messages(
     stream: &mut Stream,
     losses: &mut Losses,
@@ -112,7 +112,8 @@ pub(crate) fn read_messages(
     }
 }
 
-/// Octets are missing at the front: a flow stays in step where lengths tell how, and is found into again otherwise.
+/// Handles octets missing at the front. A flow stays in step if lengths locate the next message, and searches
+/// for it otherwise.
 fn tear(stream: &mut Stream, torn: Torn, losses: &mut Losses) {
     let octets = match torn {
         Torn::Octets(octets) => Some(octets),
@@ -139,12 +140,12 @@ fn tear(stream: &mut Stream, torn: Torn, losses: &mut Losses) {
     }
 }
 
-/// What the first octets of a flow look like.
+/// Protocol of a flow by its first octets.
 enum Begins {
     Hep,
     Http,
     Tls,
-    /// A few octets that TLS begins with too.
+    /// A few octets that may also be the start of TLS.
     Unsure,
     Other,
 }

@@ -1,9 +1,10 @@
-//! The writer's thread: when it commits, and how long what it commits took to get there.
+//! The writer's thread: pace of commits, and their latencies.
 
 use std::time::{Duration, Instant};
 
 use bellwether_base::Timestamp;
 use bellwether_enrich::Row;
+use bellwether_recorder::Recorder;
 use bellwether_store::{Reader, Retention, StoreError, Writer};
 use hdrhistogram::Histogram;
 
@@ -11,18 +12,18 @@ use crate::live::now;
 use crate::merge::latencies;
 use crate::room::{Closed, Hatch};
 
-/// What is gathered before it is written.
+/// Limits of a commit's size and delay.
 #[derive(Clone, Copy)]
 struct Batch {
-    /// Rows, and how long they may wait.
+    /// Number of rows, and their longest delay.
     rows: usize,
     every: Duration,
-    /// Updates of calls, which later ones replace, and how long they may wait.
+    /// Number of call updates, which later ones replace, and their longest delay.
     updates: usize,
     updates_every: Duration,
 }
 
-/// Somebody waits for what the network shows.
+/// Live traffic: operators wait for results.
 const LIVE: Batch = Batch {
     rows: 2048,
     every: Duration::from_millis(200),
@@ -30,40 +31,41 @@ const LIVE: Batch = Batch {
     updates_every: Duration::from_secs(1),
 };
 
-/// A capture can be read again. Each commit writes the pages of all indexes that it touched, so that few commits write less: a replay of
-/// signalling wrote twelve times the database with batches as small as live ones.
+/// Captures can be read again, so fewer commits are sufficient. Each commit writes the touched pages of all
+/// indexes: with batches of live size, a replay of signalling wrote twelve times the size of the database.
 const OF_A_CAPTURE: Batch =
     Batch { rows: 8192, every: Duration::from_secs(1), updates: 8192, updates_every: Duration::from_secs(2) };
 
-/// How long devices may be judged after a commit with updates, which is once a second: rows wait meanwhile.
+/// Longest device assessment after a commit with updates, which is once a second: rows wait in the meantime.
 const JUDGE_FOR: Duration = Duration::from_millis(200);
 
-/// Conclusions of a capture that are kept back until its end: some 50 MiB.
+/// Limit of scores of a capture held back until its end: about 50 MiB.
 const MAX_HELD: usize = 65_536;
 
-/// For how long, from its start, where it comes through a pipe: that may be a live one without an end, and somebody waits for alerts.
+/// Time after the start for which a pipe's scores are held back: the pipe may be live and endless, and alerts
+/// must not wait.
 const PIPE_HOLDS_FOR: Duration = Duration::from_secs(60);
 
-/// How often what is too old is looked for.
+/// Interval of retention by age.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
 
-/// Where packets come from.
+/// Kind of the packets' source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum InputKind {
-    /// The network: packets bear the time of day.
+    /// The network: packets have the time of day.
     Network,
-    /// Captures that grow.
+    /// Growing captures.
     Growing,
-    /// Captures that are whole.
+    /// Complete captures.
     Files,
-    /// Captures, one of them through a pipe.
+    /// Captures including a pipe.
     Pipe,
 }
 
-/// Rows on their way to the writer.
+/// A batch of rows for the writer.
 pub(crate) struct Rows {
     pub(crate) rows: Vec<Row>,
-    /// The time of the oldest fact among them; none where no packet made them.
+    /// Time of the oldest fact in the batch; none for rows that no packet caused.
     pub(crate) since: Option<Timestamp>,
 }
 
@@ -73,37 +75,38 @@ impl From<Row> for Rows {
     }
 }
 
-/// Writes what comes until nobody sends any more. Answers the database, and the times from packet to committed row
-/// in microseconds, of packets that bear the time of day.
+/// Writes rows until all senders have ended. Returns the database, and the delays from packet to committed
+/// row in microseconds, for packets with the time of day.
 pub(crate) fn write(
-    writer: Writer,
+    recorder: Recorder,
     retention: Option<Retention>,
     supply: InputKind,
     from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
-    let path = writer.path();
-    write_all(writer, retention, supply, from).map_err(|e| Writer::locked_out(&path, from.lock(), e))
+    let path = recorder.path();
+    write_all(recorder, retention, supply, from).map_err(|e| Writer::locked_out(&path, from.lock(), e))
 }
 
 fn write_all(
-    mut writer: Writer,
+    mut recorder: Recorder,
     retention: Option<Retention>,
     supply: InputKind,
     from: &Hatch,
 ) -> Result<(Reader, Histogram<u64>), StoreError> {
     let started = Instant::now();
     let lock = from.lock();
-    writer.wait_for_locks(lock)?;
+    recorder.writer().wait_for_locks(lock)?;
     let is_wall_clock = supply == InputKind::Network;
     if matches!(supply, InputKind::Files | InputKind::Pipe) {
-        writer.hold(MAX_HELD);
+        recorder.hold(MAX_HELD);
     }
-    // Who reads a capture again comes by all of its rows; live traffic does not come back.
+    // A replay recreates all of its rows from the capture. Live traffic does not repeat, so calls that a killed
+    // run left without assessment are taken up.
     if is_wall_clock {
-        writer.take_up()?;
+        recorder.resume()?;
     }
     let mut writing = Writing {
-        writer,
+        recorder,
         rows: Vec::new(),
         updates: Vec::new(),
         last_commit: Instant::now(),
@@ -120,34 +123,35 @@ fn write_all(
             Err(Closed) => break,
         }
         if supply == InputKind::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
-            writing.writer.hold(0);
+            writing.recorder.hold(0);
         }
         let is_due = writing.commit_if_due()?;
         lock.is_over();
         if !is_due {
             continue;
         }
-        // A capture is judged when it has been read: what was thought on the way would be a matter of the machine's speed.
+        // Devices of a capture are assessed after its end: intermediate results would depend on the speed of
+        // the machine.
         if is_wall_clock {
             let began = Instant::now();
-            writing.writer.judge_touched(&|| began.elapsed() < JUDGE_FOR)?;
+            writing.recorder.judge_devices(&|| began.elapsed() < JUDGE_FOR)?;
         }
         if let Some(retention) = &retention {
-            writing.writer.prune_by_size(retention)?;
+            writing.recorder.prune_by_size(retention)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                writing.writer.prune_by_age(retention, now())?;
+                writing.recorder.prune_by_age(retention, now())?;
                 last_pruning = Some(Instant::now());
             }
         }
     }
     writing.commit(true)?;
-    let Writing { writer, latency, .. } = writing;
-    Ok((writer.close()?, latency))
+    let Writing { recorder, latency, .. } = writing;
+    Ok((recorder.close()?, latency))
 }
 
 struct Writing {
-    writer: Writer,
-    /// Rows and updates that wait for a commit: since when, and how many.
+    recorder: Recorder,
+    /// Rows and updates that wait for a commit: time of the oldest fact, and count.
     rows: Vec<(Timestamp, usize)>,
     updates: Vec<(Timestamp, usize)>,
     last_commit: Instant,
@@ -164,22 +168,22 @@ impl Writing {
             self.updates.push((since, updates));
             self.rows.push((since, rows.len() - updates));
         }
-        self.writer.push_all(rows);
+        self.recorder.push_all(rows);
     }
 
-    /// Commits when enough has gathered or waited long enough; answers whether updates went along.
+    /// Commits if enough rows have gathered or waited long enough. Returns true if updates were included.
     fn commit_if_due(&mut self) -> Result<bool, StoreError> {
         let Batch { rows, every, updates, updates_every } = self.batch;
         let with_updates =
-            self.writer.pending_updates() >= updates || self.last_updates.elapsed() >= updates_every;
-        if with_updates || self.writer.pending() >= rows || self.last_commit.elapsed() >= every {
+            self.recorder.pending_updates() >= updates || self.last_updates.elapsed() >= updates_every;
+        if with_updates || self.recorder.pending() >= rows || self.last_commit.elapsed() >= every {
             self.commit(with_updates)?;
         }
         Ok(with_updates)
     }
 
     fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        self.writer.commit(with_updates)?;
+        self.recorder.commit(with_updates)?;
         self.last_commit = Instant::now();
         let written_at = now();
         let mut record = |waiting: &mut Vec<(Timestamp, usize)>| {

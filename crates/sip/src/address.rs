@@ -6,20 +6,20 @@ use crate::{Defect, Defects, Uri};
 pub struct Address<'a> {
     /// The display name as spelled, quotes included; empty if there is none.
     pub display: &'a [u8],
-    /// Whether the URI stands in angle brackets.
+    /// True if the URI stands in angle brackets.
     pub bracketed: bool,
-    /// The URI; none if what stands there is not one (`*`, or garbage).
+    /// The URI; `None` for `*` or unparsable text.
     pub uri: Option<Uri<'a>>,
-    /// The text in the URI's place.
+    /// The text at the position of the URI.
     pub target: &'a [u8],
     /// The parameters of the header, not of the URI.
     pub params: Params<'a>,
-    /// What is wrong with it.
+    /// Defects of the address.
     pub defects: Defects,
 }
 
 impl<'a> Address<'a> {
-    /// Reads one address. Total: what does not parse stands in `defects`.
+    /// Reads one address. The parser is total: text that does not parse is recorded in `defects`.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Self {
         let value = trim(value);
@@ -55,7 +55,8 @@ impl<'a> Address<'a> {
         Self { display, bracketed: true, uri: Uri::parse(target), target, params, defects }
     }
 
-    /// Without brackets every parameter belongs to the header (RFC 3261 section 20).
+    /// Reads an address without brackets, in which every parameter belongs to the header (RFC 3261 section
+    /// 20).
     fn bare(value: &'a [u8], mut defects: Defects) -> Self {
         let at = memchr::memchr(b';', value).unwrap_or(value.len());
         let (target, params) = value.split_at_checked(at).unwrap_or((value, &[]));
@@ -80,15 +81,15 @@ impl<'a> Address<'a> {
     }
 }
 
-/// The tag of a From or To value, without reading the rest of it.
+/// The tag of a From or To value, found without parsing the rest of the value.
 #[must_use]
 pub fn tag_of(value: &[u8]) -> Option<&[u8]> {
-    // Behind the URI's bracket, or, without one, behind the URI, every parameter is the header's.
+    // Every parameter behind the closing bracket, or behind a URI without brackets, belongs to the header.
     let at = memchr::memrchr(b'>', value).map(|at| at + 1).or_else(|| memchr::memchr(b';', value))?;
     Params::new(value.get(at..)?).get("tag").and_then(|tag| tag.value)
 }
 
-/// The addresses of a header that may hold several, like Contact.
+/// Iterator over the addresses of a list header such as Contact.
 #[derive(Clone)]
 pub struct Addresses<'a>(Split<'a>);
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 macro_rules! defects {
     ($($variant:ident $name:literal $text:literal;)*) => {
-        /// One way in which a message departs from RFC 3261, or from what a message ought to hold.
+        /// One deviation of a message from RFC 3261, or one missing part.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         #[repr(u8)]
         pub enum Defect {
@@ -13,13 +13,13 @@ macro_rules! defects {
             /// Every defect, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name in reports and fingerprints.
+            /// Name in reports and fingerprints.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What is wrong, for a person.
+            /// Description for a person.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
@@ -44,8 +44,8 @@ defects! {
     LineWithoutColon "line-without-colon" "A header line has no colon.";
     BadHeaderName "bad-header-name" "A header's name is not a token.";
     OrphanFold "orphan-fold" "A continuation line with no header to continue.";
-    TooManyHeaders "too-many-headers" "More header lines than are kept; the rest were passed over.";
-    TooManyValues "too-many-values" "A header has more values or parameters than are looked at.";
+    TooManyHeaders "too-many-headers" "More header lines than the limit; the rest was skipped.";
+    TooManyValues "too-many-values" "A header has more values or parameters than the limit.";
     NulByte "nul-byte" "A zero octet among the headers.";
     BadContentLength "bad-content-length" "Content-Length is not a number.";
     ConflictingContentLength "conflicting-content-length" "Several Content-Length headers that differ.";
@@ -93,24 +93,24 @@ impl Defects {
     /// No defect.
     pub const NONE: Self = Self(0);
 
-    /// Adds one.
+    /// Adds a defect.
     pub fn add(&mut self, defect: Defect) {
         self.0 |= 1 << (defect as u8);
     }
 
-    /// Whether it is there.
+    /// True if the set holds the defect.
     #[must_use]
     pub const fn has(self, defect: Defect) -> bool {
         self.0 & (1 << (defect as u8)) != 0
     }
 
-    /// Whether there is none.
+    /// True if the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those of both.
+    /// The union of both sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)

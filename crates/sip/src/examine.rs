@@ -1,11 +1,11 @@
-//! Defects of header values: what RFC 3261 forbids although the message's structure is sound.
+//! Defects of header values: violations of RFC 3261 in a message whose structure is sound.
 
 use crate::header::{Header, Name};
 use crate::lex::{Split, is_lws, number};
 use crate::message::{MAX_LISTS, Parts, StartLine};
 use crate::{Address, Defect, Defects, Message, Method, Uri, Via, addresses, comma_values};
 
-/// Headers that stand once at most and hold one value (RFC 3261 section 7.3.1, table 2).
+/// Headers that may stand once and hold one value (RFC 3261 section 7.3.1, table 2).
 const SINGLE: [Name; 9] = [
     Name::From,
     Name::To,
@@ -38,7 +38,7 @@ pub(crate) fn value_defects(message: &Message<'_>, parts: &Parts<'_>) -> Defects
     defects
 }
 
-/// Whether the values of a header are looked at one by one.
+/// True if the values of the header are examined one by one.
 const fn is_list(name: Name) -> bool {
     matches!(name, Name::Via | Name::Contact | Name::Warning)
 }
@@ -162,7 +162,7 @@ fn address_defects(address: &Address<'_>, bad: Defect, defects: &mut Defects) {
     *defects = defects.union(address.defects);
     match address.uri {
         None => defects.add(bad),
-        // A Contact may lead anywhere (RFC 3261 section 8.1.1.8), an address of record may not.
+        // A Contact may have any URI scheme (RFC 3261 section 8.1.1.8), an address of record may not.
         Some(uri) if !uri.is_telephony() && bad != Defect::BadContact => defects.add(Defect::AddressScheme),
         Some(_) => {}
     }

@@ -3,20 +3,20 @@ use crate::lex::{is_token, trim};
 use crate::message::{is_empty_line, skip_empty_lines};
 use crate::{Verdict, probe};
 
-/// The largest message framed out of a stream. RFC 3261 sets no limit; signed INVITEs with several
-/// PASSporTs and SIPREC metadata stay below this, and an endless header must end somewhere.
+/// Size limit of a message framed from a stream. RFC 3261 sets no limit. Signed INVITEs with several
+/// PASSporTs and SIPREC metadata stay below this one, and it bounds an endless header.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 
-/// A longer first line is no message's.
+/// Size limit of a message's first line.
 const LONGEST_FIRST_LINE: usize = 8192;
 
-/// A longer word is no method.
+/// Size limit of a method.
 const LONGEST_METHOD: usize = 64;
 
-/// A longer line is not looked at as a start line when a stream has to be found into again.
+/// Size limit of a start line in the search after lost framing.
 const LONGEST_START_LINE: usize = 2048;
 
-/// The front of a stream's unread octets.
+/// The result of [`Framer::next`] for the unread octets of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Framed {
     /// A whole message of `len` octets.
@@ -24,38 +24,39 @@ pub enum Framed {
         /// Octets of the message.
         len: usize,
     },
-    /// The first `len` octets of a message that is longer than [`MAX_MESSAGE`]; the rest will be passed over.
+    /// The first `len` octets of a message longer than [`MAX_MESSAGE`]; the rest will be skipped.
     Cut {
-        /// Octets that are kept of the message.
+        /// Octets kept of the message.
         len: usize,
     },
     /// Only line ends so far (keep-alives of RFC 5626 section 4.4.1).
     KeepAlive {
-        /// How many octets.
+        /// Number of octets.
         len: usize,
     },
-    /// Octets that belong to no message that is handed out.
+    /// Octets to skip: no part of a returned message.
     Pass {
-        /// How many octets.
+        /// Number of octets.
         len: usize,
     },
     /// More octets are needed.
     Incomplete,
-    /// No SIP message begins here.
+    /// No SIP message starts here.
     NotSip,
 }
 
-/// Takes messages off the front of a stream (RFC 3261 section 18.3: Content-Length is its framing).
+/// Splits a stream into messages by Content-Length (RFC 3261 section 18.3).
 ///
-/// The framer remembers how far it has looked, so that a stream costs the same however its octets are cut into
-/// segments. A message without a usable Content-Length is taken to have no body, as there is no other way on. Of several that
-/// differ the largest counts: what may be a body is never read as a message.
+/// The framer remembers its search position, so segmentation does not change the cost of a stream. A message
+/// without a usable Content-Length is taken to have no body, as there is no other way on. If several
+/// Content-Length headers differ, the largest applies, so that no part of a possible body is read as a
+/// message.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Framer {
     place: Place,
 }
 
-/// The place of the first unread octet. All offsets count from there.
+/// The position of the first unread octet. All offsets count from this octet.
 #[derive(Clone, Copy, Debug, Default)]
 enum Place {
     /// Between two messages.
@@ -65,35 +66,37 @@ enum Place {
     FirstLine { searched: usize },
     /// Among the headers of a message.
     Headers(Headers),
-    /// In a header of a long message that is longer than any that is looked at.
+    /// In a header longer than [`MAX_MESSAGE`], within a message that is cut.
     LongHeader { content_length: u64 },
-    /// At the beginning of a message with `head` octets of headers and `body` octets of body.
+    /// At the start of a message with `head` octets of headers and `body` octets of body.
     Body { head: usize, body: u64 },
-    /// In a body of which `left` octets are passed over.
+    /// In a body with `left` octets to skip.
     LongBody { left: u64 },
-    /// In a line that no message begins with; whether it is the first behind a message.
+    /// In a line that starts no message; `is_first` for the first such line after a message.
     Line { is_first: bool },
-    /// Behind such a line: at a start line, at a header of a message that is none, or at another such line.
+    /// Behind such a line: at a start line, at a header to skip, or at another such line.
     BehindLine { searched: usize },
-    /// At the beginning of a line, looking for a start line. The first `searched` octets hold no line end.
+    /// At the start of a line, in search of a start line. The first `searched` octets hold no line end.
     Lost { searched: usize },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Headers {
-    /// Whether the message's first octets were handed out already, as it is too long.
+    /// True if the message is too long and its first octets were returned already.
     is_long: bool,
-    /// Beginning of the header that is being read, and of its latest line.
+    /// Start of the current header, and of its last line.
     header: usize,
     line: usize,
-    /// Octets that were searched for the end of that line.
+    /// Octets searched for the end of that line.
     searched: usize,
     content_length: u64,
 }
 
 impl Framer {
-    /// The first step on `unread`. Unless it is [`Framed::Incomplete`] or [`Framed::NotSip`], the caller takes that many
-    /// octets off the front before it asks again; until then `unread` may only grow at its end.
+    /// The next step on `unread`.
+    ///
+    /// Unless the result is [`Framed::Incomplete`] or [`Framed::NotSip`], the caller removes its `len` octets
+    /// from the front before the next call. Until then `unread` may only grow at its end.
     #[must_use]
     pub fn next(&mut self, unread: &[u8]) -> Framed {
         loop {
@@ -114,10 +117,12 @@ impl Framer {
         }
     }
 
-    /// `octets` are missing between the last one that was taken and the first unread one; none if nobody knows how many.
+    /// Handles a gap of `octets` between the last removed octet and the first unread one; `None` if the length
+    /// is unknown.
     ///
-    /// Within a body the framer stays in step: a message hidden there is not read. Otherwise it looks for the next
-    /// start line, at the front first. Answers whether it stayed in step.
+    /// A gap within a body keeps the framer in step, and text in the body is not read as a message. After any
+    /// other gap the framer searches for the next start line, first at the front. Returns true if the framer
+    /// stayed in step.
     pub fn torn(&mut self, octets: Option<u64>) -> bool {
         let whole = match self.place {
             Place::Body { head, body } => (head as u64).checked_add(body),
@@ -129,13 +134,13 @@ impl Framer {
         left.is_some()
     }
 
-    /// No message begins at the front: the framer goes on behind the end of that line. If headers follow it, they and
-    /// their body are passed over as those of a message.
+    /// Skips the line at the front, which starts no message. If headers follow, they and their body are
+    /// skipped like those of a message.
     pub fn pass_line(&mut self) {
         self.place = Place::Line { is_first: true };
     }
 
-    /// Whether a message is under way, of which octets are still to come.
+    /// True within a message whose remaining octets are still to arrive.
     #[must_use]
     pub const fn is_within(&self) -> bool {
         matches!(
@@ -181,7 +186,7 @@ impl Framer {
     fn headers(&mut self, unread: &[u8], mut at: Headers) -> Option<Framed> {
         loop {
             let end = line_end(unread, at.searched);
-            // A message is cut between two lines, wherever the segments were cut.
+            // A long message is cut between two lines, independent of segmentation.
             if end.unwrap_or(unread.len()) > MAX_MESSAGE {
                 return Some(self.cut_headers(unread, at));
             }
@@ -203,7 +208,7 @@ impl Framer {
                     }
                     return None;
                 }
-                // Headers that nobody gets need not be kept.
+                // Headers of a message that was cut are not returned, so they are skipped at once.
                 if at.is_long && at.header > 0 {
                     let headers =
                         Headers { is_long: true, content_length: at.content_length, ..Headers::default() };
@@ -215,7 +220,7 @@ impl Framer {
         }
     }
 
-    /// The headers do not end within the largest message.
+    /// Handles headers that do not end within [`MAX_MESSAGE`].
     fn cut_headers(&mut self, unread: &[u8], at: Headers) -> Framed {
         let content_length = at.content_length;
         match (at.is_long, at.header) {
@@ -228,7 +233,8 @@ impl Framer {
                 Framed::Pass { len: header }
             }
             (_, 0) => {
-                // A length that is written so that it is not read is the longest.
+                // A Content-Length header too long to read counts as the maximum, so that it cannot hide a
+                // message.
                 let begins = unread.get(..unread.len().min(LONGEST_METHOD)).unwrap_or_default();
                 let is_length = content_length_of(begins).is_some();
                 let content_length = if is_length { u64::MAX } else { content_length };
@@ -326,13 +332,13 @@ impl Framer {
     }
 }
 
-/// Whether a line begins like a header: a name and a colon (RFC 3261 section 7.3.1).
+/// True if a line starts like a header, with a name and a colon (RFC 3261 section 7.3.1).
 fn looks_like_header(line: &[u8]) -> bool {
     let name = line.split(|b| *b == b':').next().unwrap_or_default();
     name.len() < line.len() && !trim(name).is_empty() && trim(name).iter().all(|b| is_token(*b))
 }
 
-/// The end of the line that goes on at `from`, its line end included.
+/// The end of the line that continues at `from`, line end included.
 fn line_end(unread: &[u8], from: usize) -> Option<usize> {
     memchr::memchr(b'\n', unread.get(from..)?).map(|at| from + at + 1)
 }
@@ -341,7 +347,7 @@ const fn pass_all(unread: &[u8]) -> Framed {
     if unread.is_empty() { Framed::Incomplete } else { Framed::Pass { len: unread.len() } }
 }
 
-/// The value of a header, continuation lines included, if it is a Content-Length.
+/// The value of a header, continuation lines included, if its name is Content-Length.
 fn content_length_of(header: &[u8]) -> Option<u64> {
     if !header.first().is_some_and(|b| matches!(b, b'C' | b'c' | b'L' | b'l')) {
         return None;
@@ -352,15 +358,16 @@ fn content_length_of(header: &[u8]) -> Option<u64> {
     Some(length(value.get(1..)?))
 }
 
-/// A length as the most lenient receiver reads it: digits behind white space, a sign or zeros, whatever follows them. Too long
-/// a body costs this connection's sender; too short a one would let him hide a message in it.
+/// Reads a length like the most lenient receiver: the digits after any white space, sign or zeros, with any
+/// text behind them. A body taken as too long costs only this connection's sender; a body taken as too short
+/// would let the sender hide a message in it.
 fn length(value: &[u8]) -> u64 {
     let digits = value.iter().skip_while(|b| !b.is_ascii_digit()).take_while(|b| b.is_ascii_digit());
     digits.fold(0_u64, |length, digit| length.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
-/// Whether text begins with the method of a request or the version of a response, as far as it is there. Its line may
-/// be split anywhere by TCP, and is judged when it is whole.
+/// True if the available text starts like the method of a request or the version of a response. TCP may split
+/// the line anywhere, so the full check waits for the line end.
 fn begins_like_one(text: &[u8]) -> bool {
     let word = text.get(..LONGEST_METHOD).unwrap_or(text);
     let word = word.split(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n')).next().unwrap_or_default();

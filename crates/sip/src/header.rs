@@ -1,22 +1,22 @@
 macro_rules! names {
     ($($variant:ident $long:literal $compact:literal;)*) => {
-        /// A header name with its meaning; [`Name::Other`] is any that has none here.
+        /// A known header name; [`Name::Other`] is any other name.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         #[repr(u8)]
         #[expect(missing_docs, reason = "each variant is the header of its name")]
         pub enum Name { $($variant,)* Other }
 
         impl Name {
-            /// Every named header, in order of the table.
+            /// Every known header, in order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The spelling of the RFC that defines it; empty for [`Name::Other`].
+            /// The spelling in the defining RFC; empty for [`Name::Other`].
             #[must_use]
             pub const fn canonical(self) -> &'static str {
                 match self { $(Self::$variant => $long,)* Self::Other => "" }
             }
 
-            /// The one-letter form, where there is one (RFC 3261 section 7.3.3 and later RFCs).
+            /// The compact form, if the header has one (RFC 3261 section 7.3.3 and later RFCs).
             #[must_use]
             pub const fn compact(self) -> Option<u8> {
                 let form = match self { $(Self::$variant => $compact,)* Self::Other => b' ' };
@@ -93,14 +93,14 @@ names! {
 }
 
 impl Name {
-    /// From the name as spelled; case does not matter (RFC 3261 section 7.3.1).
+    /// The name for a spelling; case is ignored (RFC 3261 section 7.3.1).
     #[must_use]
     pub fn from_spelling(spelling: &[u8]) -> Self {
         if let [letter] = spelling {
             let letter = letter.to_ascii_lowercase();
             return BY_COMPACT.get(usize::from(letter)).copied().unwrap_or(Self::Other);
         }
-        // Length tells most names apart; of the few of each length the first letter tells most.
+        // The length separates most names; the first letter separates most names of the same length.
         let Some(first) = spelling.first().map(|b| b | 0x20) else { return Self::Other };
         let (start, end) = BY_LENGTH.ranges.get(spelling.len()).copied().unwrap_or((0, 0));
         let candidates = BY_LENGTH.names.get(usize::from(start)..usize::from(end)).unwrap_or_default();
@@ -166,40 +166,40 @@ const fn by_compact() -> [Name; 128] {
     table
 }
 
-/// How a header line ended.
+/// The end of a header line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LineEnd {
-    /// CR LF, as RFC 3261 wants it.
+    /// CR LF, as RFC 3261 requires.
     CrLf,
     /// Several CRs before LF.
     CrCrLf,
     /// LF alone.
     Lf,
-    /// The message ended first.
+    /// The message ended before a line end.
     None,
 }
 
-/// One header as it stands on the wire.
+/// One header in its form on the wire.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
-    /// What the name means.
+    /// The known name.
     pub name: Name,
     /// The name as spelled.
     pub spelling: &'a [u8],
-    /// The value without the white space around it; continuation lines are still in it, line ends included.
+    /// The value without surrounding white space. Continuation lines are part of it, line ends included.
     pub value: &'a [u8],
     /// Octets of white space before the colon (saturating).
     pub space_before_colon: u8,
     /// Octets of white space between colon and value (saturating).
     pub space_after_colon: u8,
-    /// Whether the value goes on over continuation lines.
+    /// True if the value has continuation lines.
     pub folded: bool,
-    /// How the last line of it ended.
+    /// The end of its last line.
     pub line_end: LineEnd,
 }
 
 impl Header<'_> {
-    /// Whether the one-letter form was used.
+    /// True if the compact form was used.
     #[must_use]
     pub const fn is_compact(&self) -> bool {
         self.spelling.len() == 1

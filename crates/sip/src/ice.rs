@@ -1,27 +1,31 @@
-//! Where a description's author may receive beside `c=` and `m=`: candidates of ICE (RFC 8839), also those that are told later (RFC 8840).
+//! ICE candidates: addresses besides `c=` and `m=` at which the author of a description may receive media
+//! (RFC 8839), including trickled candidates (RFC 8840).
 
 use std::net::IpAddr;
 
 use crate::lex::{self, number};
 
-/// Lines read of a section: ten interfaces with every kind of candidate have fewer.
+/// Limit of candidate lines in one section: ten interfaces with every kind of candidate have fewer.
 pub(crate) const MAX_CANDIDATES: usize = 64;
 
-/// Octets of a user name fragment (RFC 8839 section 5.4).
+/// Allowed length of a username fragment in octets (RFC 8839 section 5.4).
 const FRAGMENT: std::ops::RangeInclusive<usize> = 4..=256;
 
-/// An `a=candidate` line that names where RTP over UDP may arrive.
+/// An `a=candidate` line that names an address for RTP over UDP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Candidate {
-    /// Its address and port, as others see them.
+    /// Address and port as seen by the peer.
     pub address: (IpAddr, u16),
-    /// What lies behind them: the address that a server or a peer saw as this one. A relay's names no socket of its own.
+    /// The local address behind a server-reflexive or peer-reflexive candidate. None for a relayed one, whose
+    /// related address is no local socket.
     pub base: Option<(IpAddr, u16)>,
 }
 
 impl Candidate {
-    /// From a line's value behind `candidate:` (RFC 8839 section 5.1). None of RTCP's, of other transports than UDP, and where a name
-    /// stands for the address: nothing is resolved.
+    /// Parses the value behind `candidate:` (RFC 8839 section 5.1).
+    ///
+    /// Returns `None` for candidates of RTCP, of transports other than UDP, and with a host name, because a
+    /// passive sensor resolves no names.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
         let mut words = lex::words(value);
@@ -45,22 +49,23 @@ impl Candidate {
         Some(Self { address, base })
     }
 
-    /// The endpoints it names.
+    /// All endpoints that the candidate names.
     pub fn endpoints(self) -> impl Iterator<Item = (IpAddr, u16)> {
         std::iter::once(self.address).chain(self.base)
     }
 }
 
-/// None of an address that is hidden, and of port 0 and 9, which stand for none (RFC 8839 section 4.3.1).
+/// Returns `None` for an unspecified address and for ports 0 and 9, which mean "no port" (RFC 8839 section
+/// 4.3.1).
 fn socket(address: &[u8], port: &[u8]) -> Option<(IpAddr, u16)> {
-    // Some write the zone of an address of a single link (RFC 4007 section 11).
+    // Some implementations write the zone of a link-local address (RFC 4007 section 11).
     let address = address.split(|b| *b == b'%').next()?;
     let address: IpAddr = std::str::from_utf8(address).ok()?.parse().ok()?;
     let port = number(port).and_then(|n| u16::try_from(n).ok())?;
     (!address.is_unspecified() && port != 0 && port != 9).then_some((address, port))
 }
 
-/// A fragment of user names: letters, digits, `+` and `/`.
+/// Checks a username fragment: letters, digits, `+` and `/`.
 pub(crate) fn fragment(value: &[u8]) -> Option<&[u8]> {
     let is_apt = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
     (FRAGMENT.contains(&value.len()) && value.iter().all(is_apt)).then_some(value)

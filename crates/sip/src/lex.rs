@@ -1,17 +1,17 @@
-//! The pieces that header values are made of (RFC 3261 section 25.1), as nom parsers over borrowed bytes.
+//! The lexical elements of header values (RFC 3261 section 25.1), as nom parsers over borrowed bytes.
 
 use nom::bytes::complete::{take_while, take_while1};
 use nom::{IResult, Parser};
 
-/// What a value parser answers: the rest and the part, both borrowed.
+/// Result of a value parser: the rest and the parsed part, both borrowed.
 pub(crate) type Lexed<'a, T> = IResult<&'a [u8], T>;
 
-/// White space, line ends of folding included (LWS and SWS of the RFC).
+/// White space, including line ends of folding (LWS and SWS of the RFC).
 pub(crate) const fn is_lws(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// `token` characters, laid out once: names are checked octet by octet, for every header of every message.
+/// Table of `token` characters, because every octet of every header name is checked.
 static TOKEN: [bool; 256] = token_table();
 
 #[expect(clippy::indexing_slicing, reason = "evaluated when compiling: out of bounds would not build")]
@@ -28,7 +28,7 @@ const fn token_table() -> [bool; 256] {
     }
 }
 
-/// `token` characters.
+/// True for a `token` character.
 #[expect(clippy::indexing_slicing, reason = "an octet is always within a table of 256")]
 pub(crate) fn is_token(octet: u8) -> bool {
     TOKEN[usize::from(octet)]
@@ -59,10 +59,10 @@ pub(crate) fn token(input: &[u8]) -> Lexed<'_, &[u8]> {
     take_while1(is_token).parse(input)
 }
 
-/// Escapes that are looked at in one quoted string: with more of them it is nobody's name, and counts as open.
+/// Limit of escapes in one quoted string; a string with more counts as unterminated.
 const MAX_ESCAPES: usize = 256;
 
-/// Where the quoted string that begins at `bytes[0]` ends (the octet after its closing quote), if it does.
+/// The offset behind the closing quote of the quoted string that starts at `bytes[0]`, if there is one.
 pub(crate) fn quoted_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     for _ in 0..=MAX_ESCAPES {
@@ -75,7 +75,7 @@ pub(crate) fn quoted_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Decimal digits that fit the type, and nothing else.
+/// Parses decimal digits only; none if other text is present or the number has more than 19 digits.
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > 19 {
         return None;
@@ -83,26 +83,28 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     bytes.iter().try_fold(0_u64, |acc, b| b.is_ascii_digit().then(|| acc * 10 + u64::from(b - b'0')))
 }
 
-/// The words of a value between white space.
+/// The parts of a value between white space.
 pub(crate) fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|b| is_lws(*b)).filter(|w| !w.is_empty())
 }
 
-/// Separators, quotes and brackets that are looked at in one value. Each costs as much as some thirty octets of text, and
-/// several hundred addresses in one header are nobody's.
+/// Limit of separators, quotes and brackets examined in one value. Each costs as much as about thirty octets
+/// of text, and no real header has several hundred addresses.
 const MAX_STOPS: u16 = 256;
 
-/// Splits at `separator` where it stands outside quotes and angle brackets. A quote or bracket that nothing closes is text.
+/// Splits at a `separator` outside quotes and angle brackets. An unclosed quote or bracket is treated as
+/// text.
 ///
-/// Only so many places are looked at: what stands behind them comes in one piece.
+/// At most [`MAX_STOPS`] positions are examined; the text behind them is returned in one piece.
 #[derive(Clone)]
 pub(crate) struct Split<'a> {
     rest: Option<&'a [u8]>,
     separator: u8,
     stops: u16,
-    /// Nothing closes a quote any more. A later one is not closed either, as only an escape hides a quote from this one.
+    /// True after an unclosed quote. A later quote is unclosed too, because only an escape can hide a quote
+    /// from this one.
     has_open_quote: bool,
-    /// Nothing closes a bracket any more.
+    /// True after an unclosed bracket.
     has_open_bracket: bool,
 }
 
@@ -111,13 +113,13 @@ impl<'a> Split<'a> {
         Self { rest: Some(value), separator, stops: 0, has_open_quote: false, has_open_bracket: false }
     }
 
-    /// Whether a value has more places to look at than are looked at.
+    /// True if a value has more positions than the limit.
     pub(crate) fn is_too_long(value: &'a [u8], separator: u8) -> bool {
         let mut split = Self::new(value, separator);
         value.len() > usize::from(MAX_STOPS) && split.by_ref().count() > 0 && split.stops >= MAX_STOPS
     }
 
-    /// The next place to look at.
+    /// The next position to examine.
     #[inline]
     fn stop(&self, ahead: &[u8]) -> Option<usize> {
         if !self.has_open_quote && !self.has_open_bracket {
@@ -135,7 +137,7 @@ impl<'a> Split<'a> {
         }
     }
 
-    /// Nothing closes this quote or bracket: it is a character of text.
+    /// Marks the quote or bracket as unclosed; it is treated as text.
     #[cold]
     fn is_open(&mut self, octet: u8) -> usize {
         *(if octet == b'"' { &mut self.has_open_quote } else { &mut self.has_open_bracket }) = true;
@@ -174,22 +176,22 @@ impl<'a> Iterator for Split<'a> {
     }
 }
 
-/// The comma-separated values of a header, white space trimmed; commas in quotes and brackets do not count.
+/// The comma-separated values of a header without white space; commas in quotes and brackets do not separate.
 pub fn comma_values(value: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
     Split::new(value, b',')
 }
 
-/// One `;name=value`.
+/// One `;name=value` parameter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Param<'a> {
     /// The name as spelled.
     pub name: &'a [u8],
-    /// The value as spelled, quotes included; none for a flag.
+    /// The value as spelled, quotes included; none for a flag parameter.
     pub value: Option<&'a [u8]>,
 }
 
 impl<'a> Param<'a> {
-    /// The value without the quotes around it.
+    /// The value without its quotes.
     #[must_use]
     pub fn unquoted(&self) -> Option<&'a [u8]> {
         let value = self.value?;
@@ -197,37 +199,37 @@ impl<'a> Param<'a> {
     }
 }
 
-/// The parameters behind a value, in wire order. Iterating yields none for an empty place (`;;`).
+/// The parameters behind a value, in wire order. Iteration skips empty parameters (`;;`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Params<'a>(&'a [u8]);
 
 impl<'a> Params<'a> {
-    /// From the text behind the value: empty, or starting with `;`.
+    /// Takes the text behind the value: empty, or starting with `;`.
     pub(crate) const fn new(text: &'a [u8]) -> Self {
         Self(text)
     }
 
-    /// The text as it stands.
+    /// The text as spelled.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.0
     }
 
-    /// Every parameter that has a name.
+    /// Every parameter with a name.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
         self.places().flatten()
     }
 
-    /// The first parameter of that name, in any case.
+    /// The first parameter with the name, in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Param<'a>> {
         self.iter().find(|p| p.name.eq_ignore_ascii_case(name.as_bytes()))
     }
 
-    /// Whether separators stand with nothing between them.
+    /// True if an empty parameter is present (`;;`).
     pub(crate) fn has_empty_place(&self) -> bool {
         let text = trim(self.0);
-        // Rarely is a separator followed by another, so look for that before splitting.
+        // Consecutive separators are rare, so this check runs before the split.
         let is_suspect = memchr::memchr_iter(b';', text).any(|at| {
             let rest = trim(text.get(at + 1..).unwrap_or_default());
             rest.is_empty() || rest.starts_with(b";")

@@ -1,11 +1,11 @@
-//! SIP (RFC 3261) and SDP (RFC 8866) as they stand on the wire.
+//! Parses SIP (RFC 3261) and SDP (RFC 8866) as written on the wire.
 //!
-//! The parser is total: any bytes that begin like SIP give a [`Message`] and the [`Defects`] found in them.
-//! It keeps what a fingerprint needs and other parsers throw away: the order of headers, their spelling,
-//! compact forms, folding, the white space around colons and the line ends. Everything borrows from the
-//! input; nothing is copied or normalised until a caller asks for a meaning.
+//! The parser is total: any bytes that start like SIP give a [`Message`] and the [`Defects`] found in it. It
+//! keeps the properties that a fingerprint needs: order and spelling of headers, compact forms, folding,
+//! white space around colons, and line ends. All results borrow from the input; values are copied or
+//! normalised only on request.
 //!
-//! This crate must never know an address, a time or what came before a message.
+//! This crate must never know an address, a time or an earlier message.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod address;

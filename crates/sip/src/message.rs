@@ -4,11 +4,11 @@ use crate::header::{Header, LineEnd, Name};
 use crate::lex::{is_lws, is_token, number, trim};
 use crate::{Address, Addresses, Defect, Defects, Method, Via, addresses, comma_values};
 
-/// Header lines kept per message. Real messages have 10 to 40; the limit bounds what a flood can cost.
+/// Limit of header lines per message. Real messages have 10 to 40; the limit bounds the cost of a flood.
 const MAX_HEADERS: usize = 256;
 
-/// Header lines of one name whose lists are read, and values of all of them. A request may pass 70 proxies (RFC 3261 section
-/// 8.1.1.6), each of which adds a line.
+/// Limit of list header lines of one name, and of their values in total. A request may pass 70 proxies (RFC
+/// 3261 section 8.1.1.6), and each proxy adds a line.
 pub(crate) const MAX_LISTS: usize = 72;
 const MAX_VALUES: usize = 256;
 
@@ -17,7 +17,7 @@ const MAX_VALUES: usize = 256;
 pub enum StartLine<'a> {
     /// A request.
     Request {
-        /// What the method means.
+        /// The known method.
         method: Method,
         /// The method as spelled.
         token: &'a [u8],
@@ -30,12 +30,12 @@ pub enum StartLine<'a> {
     Status {
         /// `SIP/2.0`, as spelled.
         version: &'a [u8],
-        /// The code; 0 if it is not a number below 1000.
+        /// The status code; 0 if it is not a number below 1000.
         code: u16,
         /// The reason phrase as spelled.
         reason: &'a [u8],
     },
-    /// Neither.
+    /// Any other line.
     Unknown(&'a [u8]),
 }
 
@@ -44,24 +44,24 @@ pub enum StartLine<'a> {
 pub struct CSeq<'a> {
     /// The sequence number.
     pub number: u32,
-    /// What the method means.
+    /// The known method.
     pub method: Method,
     /// The method as spelled.
     pub token: &'a [u8],
 }
 
-/// The values that every step of an analysis needs, read once.
+/// The values that every analysis step needs, parsed once.
 #[derive(Clone, Copy, Debug)]
 pub struct Parts<'a> {
-    /// Call-ID, where it is not empty.
+    /// Call-ID, if it is not empty.
     pub call_id: Option<&'a [u8]>,
-    /// CSeq, where it parses.
+    /// CSeq, if it parses.
     pub cseq: Option<CSeq<'a>>,
     /// From.
     pub from: Option<Address<'a>>,
     /// To.
     pub to: Option<Address<'a>>,
-    /// The topmost Via, where it parses.
+    /// The topmost Via, if it parses.
     pub top_via: Option<Via<'a>>,
 }
 
@@ -72,14 +72,14 @@ impl<'a> Parts<'a> {
         self.from.and_then(|a| a.tag()).unwrap_or_default()
     }
 
-    /// The tag of To, once there is one.
+    /// The tag of To, if present.
     #[must_use]
     pub fn to_tag(&self) -> Option<&'a [u8]> {
         self.to.and_then(|a| a.tag()).filter(|tag| !tag.is_empty())
     }
 }
 
-/// One SIP message, borrowed from the bytes it came in.
+/// One SIP message, borrowed from the captured bytes.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
     start: StartLine<'a>,
@@ -90,9 +90,10 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads a message. Total: what does not fit the grammar stands in [`Message::defects`].
+    /// Reads a message. The parser is total: deviations from the grammar are recorded in
+    /// [`Message::defects`].
     ///
-    /// This finds the structural defects; [`Message::examine`] adds those of the values.
+    /// This function finds the structural defects; [`Message::examine`] adds those of the values.
     #[must_use]
     pub fn parse(raw: &'a [u8]) -> Self {
         let mut defects = Defects::NONE;
@@ -104,7 +105,7 @@ impl<'a> Message<'a> {
         line_end_defect(line_end, &mut defects);
         let start = start_line(line, &mut defects);
         let mut headers: SmallVec<[Header<'a>; 32]> = SmallVec::new();
-        // Whether the line before was a header that was kept, so that a fold has something to continue.
+        // True if the previous line was a kept header that a folded line can continue.
         let mut continuable = false;
         loop {
             if rest.is_empty() {
@@ -153,7 +154,7 @@ impl<'a> Message<'a> {
         &self.headers
     }
 
-    /// What follows the empty line, as far as Content-Length says.
+    /// The content behind the empty line, limited to Content-Length.
     #[must_use]
     pub const fn body(&self) -> &'a [u8] {
         self.body
@@ -165,25 +166,25 @@ impl<'a> Message<'a> {
         self.raw
     }
 
-    /// What is wrong with it, as far as looked.
+    /// All defects found so far.
     #[must_use]
     pub const fn defects(&self) -> Defects {
         self.defects
     }
 
-    /// Looks at the values too, and answers all defects.
+    /// Examines the values too, and returns all defects.
     pub fn examine(&mut self) -> Defects {
         let parts = self.parts();
         self.examine_with(&parts)
     }
 
-    /// Like [`Self::examine`], with the parts read already.
+    /// Like [`Self::examine`], with parts that are parsed already.
     pub fn examine_with(&mut self, parts: &Parts<'a>) -> Defects {
         self.defects = self.defects.union(crate::examine::value_defects(self, parts));
         self.defects
     }
 
-    /// Reads what every analysis needs.
+    /// Parses the values that every analysis step needs.
     #[must_use]
     pub fn parts(&self) -> Parts<'a> {
         Parts {
@@ -213,12 +214,12 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The headers of one name, in wire order.
+    /// The headers with the name, in wire order.
     pub fn all(&self, name: Name) -> impl Iterator<Item = &Header<'a>> {
         self.headers.iter().filter(move |h| h.name == name)
     }
 
-    /// The first value of one name.
+    /// The first value of the name.
     #[must_use]
     pub fn get(&self, name: Name) -> Option<&'a [u8]> {
         self.headers.iter().find(|h| h.name == name).map(|h| h.value)
@@ -230,7 +231,7 @@ impl<'a> Message<'a> {
         self.get(Name::CallId).filter(|v| !v.is_empty())
     }
 
-    /// The CSeq, where it parses.
+    /// The CSeq, if it parses.
     #[must_use]
     pub fn cseq(&self) -> Option<CSeq<'a>> {
         let mut words = self.get(Name::CSeq)?.split(|b| is_lws(*b)).filter(|w| !w.is_empty());
@@ -257,13 +258,13 @@ impl<'a> Message<'a> {
         lists.flat_map(|list: Addresses<'a>| list).take(MAX_VALUES)
     }
 
-    /// The Via values from the top down, 256 at most; none where one does not parse.
+    /// The Via values from the top down, 256 at most; `None` for each value that does not parse.
     pub fn vias(&self) -> impl Iterator<Item = Option<Via<'a>>> {
         let values = self.all(Name::Via).take(MAX_LISTS).flat_map(|h| comma_values(h.value));
         values.take(MAX_VALUES).map(Via::parse)
     }
 
-    /// The last Via value, which is the one of whoever wrote a request; none if there is none, or it does not parse.
+    /// The last Via value, added by the originator of the request. None if it is missing or does not parse.
     #[must_use]
     pub fn own_via(&self) -> Option<Via<'a>> {
         let value = self.headers.iter().rfind(|h| h.name == Name::Via)?.value;
@@ -279,7 +280,7 @@ impl<'a> Message<'a> {
         self.get(Name::Expires).and_then(number).and_then(|n| u32::try_from(n).ok())
     }
 
-    /// Cuts the body to Content-Length (RFC 3261 section 18.3), or names why that cannot be done.
+    /// Cuts the body to Content-Length (RFC 3261 section 18.3), or records the defect that prevents it.
     fn bound_body(&mut self) {
         let mut lengths = self.headers.iter().filter(|h| h.name == Name::ContentLength).map(|h| h.value);
         let Some(first) = lengths.next() else { return };
@@ -303,7 +304,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Splits off the first line: its text, how it ended, and what follows.
+/// Splits off the first line: its text, its line end, and the rest.
 pub(crate) fn next_line(text: &[u8]) -> (&[u8], LineEnd, &[u8]) {
     let Some(at) = memchr::memchr(b'\n', text) else { return (text, LineEnd::None, &[]) };
     let (line, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
@@ -315,14 +316,14 @@ pub(crate) fn next_line(text: &[u8]) -> (&[u8], LineEnd, &[u8]) {
     }
 }
 
-/// The line without the CRs at its end: some write several.
+/// The line without trailing CRs, of which some implementations write several.
 #[cold]
 fn without_returns(line: &[u8]) -> &[u8] {
     let end = line.iter().rposition(|octet| *octet != b'\r').map_or(0, |last| last + 1);
     line.get(..end).unwrap_or_default()
 }
 
-/// Whether a line, its end included, is an empty one: what ends the headers.
+/// True if a line, line end included, is empty and therefore ends the headers.
 pub(crate) fn is_empty_line(line: &[u8]) -> bool {
     matches!(line, [b'\r' | b'\n', ..])
         && matches!(line, [returns @ .., b'\n'] if returns.iter().all(|b| *b == b'\r'))
@@ -336,7 +337,7 @@ fn line_end_defect(end: LineEnd, defects: &mut Defects) {
     }
 }
 
-/// What follows the CR and LF at the front.
+/// The text without leading CR and LF.
 pub(crate) fn skip_empty_lines(mut text: &[u8]) -> &[u8] {
     while let [b'\r' | b'\n', rest @ ..] = text {
         text = rest;
@@ -346,7 +347,7 @@ pub(crate) fn skip_empty_lines(mut text: &[u8]) -> &[u8] {
 
 /// Splits `Name : value`.
 fn header<'a>(line: &'a [u8], line_end: LineEnd, defects: &mut Defects) -> Option<Header<'a>> {
-    // Names are short: looking at each octet is quicker here than a vectorised search.
+    // Names are short: a check of each octet is faster here than a vectorised search.
     let Some(colon) = line.iter().position(|b| *b == b':') else {
         defects.add(Defect::LineWithoutColon);
         return None;
@@ -371,13 +372,13 @@ fn header<'a>(line: &'a [u8], line_end: LineEnd, defects: &mut Defects) -> Optio
     })
 }
 
-/// Whether a zero octet stands among the headers other than as a quoted pair, where it is legal
-/// (RFC 4475 section 3.1.1.2).
+/// True if a zero octet stands in the headers outside a quoted pair, where it is legal (RFC 4475 section
+/// 3.1.1.2).
 fn has_bare_nul(head: &[u8]) -> bool {
     memchr::memchr_iter(0, head).any(|at| at == 0 || head.get(at - 1) != Some(&b'\\'))
 }
 
-/// Grows the last header's value over a continuation line (RFC 3261 section 7.3.1).
+/// Extends the last header's value over a continuation line (RFC 3261 section 7.3.1).
 fn continue_header<'a>(
     last: Option<&mut Header<'a>>,
     raw: &'a [u8],
@@ -391,12 +392,13 @@ fn continue_header<'a>(
     };
     last.folded = true;
     last.line_end = line_end;
-    // A value that grew by white space alone would be trimmed again for each such line.
+    // A line of white space alone is skipped, so that the value is not trimmed again for each such line.
     let line = trim(line);
     if line.is_empty() {
         return;
     }
-    // Both lie in `raw`, so the value simply ends later; an empty one begins at its (trimmed) place.
+    // Both slices lie in `raw`, so the value only gets a later end. An empty value starts at the trimmed
+    // line.
     let offset = |part: &[u8]| part.as_ptr().addr().saturating_sub(raw.as_ptr().addr());
     let line_start = offset(line);
     let start = if last.value.is_empty() { line_start } else { offset(last.value) };
@@ -409,7 +411,7 @@ fn saturated(n: usize) -> u8 {
     u8::try_from(n).unwrap_or(u8::MAX)
 }
 
-/// Reads the start line, naming what departs from `Method SP Request-URI SP SIP-Version`.
+/// Reads the start line and records deviations from `Method SP Request-URI SP SIP-Version`.
 fn start_line<'a>(line: &'a [u8], defects: &mut Defects) -> StartLine<'a> {
     if line.get(..4).is_some_and(|p| p.eq_ignore_ascii_case(b"SIP/")) {
         return status_line(line, defects);
@@ -497,20 +499,20 @@ mod tests {
         let m = Message::parse(b"OPTIONS sip:a@b SIP/2.0\r\r\nCall-ID: 1\r\r\nl: 2\r\r\r\n\r\r\nab");
         assert_eq!((m.call_id(), m.body()), (Some(&b"1"[..]), &b"ab"[..]));
         assert!(m.defects().iter().eq([Defect::StrayCarriageReturn]), "{:?}", m.defects());
-        // One line of that kind in a message that is well otherwise.
+        // One line of that kind in a message without other defects.
         let m = Message::parse(b"SIP/2.0 200 OK\r\nCall-ID: 1\r\r\nCSeq: 7 INVITE\r\n\r\n");
         assert_eq!((m.status(), m.cseq().map(|cseq| cseq.number)), (Some(200), Some(7)));
         assert!(m.defects().has(Defect::StrayCarriageReturn));
     }
 
     proptest! {
-        /// Any bytes parse, and every slice handed out lies in them.
+        /// Any bytes parse, and every returned slice lies within them.
         #[test]
         fn parsing_is_total(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = Message::parse(&bytes).examine();
         }
 
-        /// Damage anywhere in a real message is survived.
+        /// Damage anywhere in a real message is tolerated.
         #[test]
         fn damaged_messages_parse(at in 0_usize..200, with in any::<u8>(), cut in 0_usize..200) {
             let mut bytes = SHORT.to_vec();

@@ -49,13 +49,13 @@ impl Method {
         Self::Other,
     ];
 
-    /// From the token on the wire.
+    /// The method for a token on the wire.
     #[must_use]
     pub fn from_token(token: &[u8]) -> Self {
         Self::ALL.into_iter().find(|m| m.name().as_bytes() == token).unwrap_or(Self::Other)
     }
 
-    /// The token; `other` (no SIP method) for extensions.
+    /// The token; `other` (no SIP method) for extension methods.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

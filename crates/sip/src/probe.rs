@@ -2,24 +2,24 @@ use crate::lex::is_token;
 use crate::message::{next_line, skip_empty_lines};
 use crate::{Method, header::LineEnd};
 
-/// How sure a probe is.
+/// The certainty of a probe result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// The bytes begin with a SIP start line.
+    /// The bytes start with a SIP start line.
     Certain,
-    /// They begin like one but it is cut off, or its version is unknown.
+    /// The bytes start like a start line, but it is cut off or its version is unknown.
     Unsure,
-    /// They do not.
+    /// The bytes are not SIP.
     NotOurs,
 }
 
-/// Whether bytes begin with a SIP message. Ports play no part: SIP is where its start line is.
+/// Tests if bytes start with a SIP message. Ports are not considered: the start line identifies SIP.
 ///
-/// SSDP, RTSP and HTTP have start lines of the same shape and are told apart by the version.
+/// The start lines of SSDP, RTSP and HTTP have the same shape, and the version distinguishes them.
 #[must_use]
 pub fn probe(bytes: &[u8]) -> Verdict {
     let text = skip_empty_lines(bytes);
-    // The cheapest test first: most datagrams are media, and no media packet starts with a capital letter.
+    // The cheapest test comes first: most datagrams are media, and no media packet starts with a letter.
     if !text.first().is_some_and(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'!' | b'%')) {
         return Verdict::NotOurs;
     }
@@ -50,11 +50,11 @@ pub fn probe(bytes: &[u8]) -> Verdict {
     if version.eq_ignore_ascii_case(b"SIP/2.0") {
         return Verdict::Certain;
     }
-    // Another version than ours is still a version, as in responses.
+    // An unknown SIP version still identifies SIP, as in responses.
     if strip_prefix_ignore_case(version, b"SIP/").is_some_and(|v| v.first().is_some_and(u8::is_ascii_digit)) {
         return Verdict::Unsure;
     }
-    // Cut off before the version: only a known method with a SIP URI is worth a guess.
+    // The line is cut off before the version: only a known method with a SIP URI justifies a guess.
     let uri = line.get(space + 1..).unwrap_or_default();
     let known = Method::from_token(token) != Method::Other;
     let sip_uri =

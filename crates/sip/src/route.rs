@@ -3,35 +3,36 @@ use crate::lex::{is_lws, trim};
 use crate::message::{next_line, skip_empty_lines};
 use crate::{Address, Method};
 
-/// What decides which worker owns a message.
+/// The key that selects the worker for a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RouteKey<'a> {
-    /// The Call-ID: everything that belongs to a call.
+    /// Call-ID, for all messages of a call.
     Call(&'a [u8]),
-    /// User and host of the address of record: everything that belongs to a registration, because some
-    /// stacks make a new Call-ID for every refresh.
+    /// User and host of the address of record, for all messages of a registration. Some stacks use a new
+    /// Call-ID for every refresh.
     Registration {
         /// User part of To.
         user: &'a [u8],
         /// Host of To.
         host: &'a [u8],
     },
-    /// User and host of who asks with OPTIONS, because some stacks make a new Call-ID for each.
+    /// User and host of the sender of OPTIONS. Some stacks use a new Call-ID for every OPTIONS.
     Asker {
         /// User part of From.
         user: &'a [u8],
         /// Host of From.
         host: &'a [u8],
     },
-    /// The message names neither.
+    /// The message has no usable key.
     None,
 }
 
-/// Reads just enough of a message to route it: start line, and Call-ID, To, CSeq, and From of OPTIONS.
+/// Reads just enough of a message to route it: start line, Call-ID, To, CSeq, and From for OPTIONS.
 ///
-/// OPTIONS within a call belong to that, as far as they can be told: their answers cannot, since every answer has a tag.
+/// An OPTIONS request with a To tag belongs to a call and is routed by Call-ID. A response to OPTIONS is
+/// always routed by From, because every response has a To tag.
 ///
-/// It must agree with [`crate::Message`] about those, which a property test holds it to.
+/// The result must agree with [`crate::Message`]; a property test checks this.
 #[must_use]
 pub fn route_key(bytes: &[u8]) -> RouteKey<'_> {
     let (start, _, mut rest) = next_line(skip_empty_lines(bytes));
@@ -95,7 +96,7 @@ pub fn route_key(bytes: &[u8]) -> RouteKey<'_> {
     }
 }
 
-/// Extends a value over the continuation lines that follow it; `value` and `after` lie in `from`.
+/// Extends a value over its continuation lines; `value` and `after` lie in `from`.
 fn unfold<'a>(from: &'a [u8], value: &'a [u8], mut after: &'a [u8]) -> (&'a [u8], &'a [u8]) {
     if !after.first().is_some_and(|b| matches!(b, b' ' | b'\t')) {
         return (trim(value), after);

@@ -1,4 +1,4 @@
-//! Session descriptions (RFC 8866), line by line in wire order, and what media negotiation needs of them.
+//! Session descriptions (RFC 8866): the lines in wire order, and the fields that media negotiation needs.
 
 use std::net::IpAddr;
 
@@ -8,22 +8,22 @@ use crate::ice::{self, Candidate, MAX_CANDIDATES};
 use crate::lex::{self, number, trim};
 use crate::message::next_line;
 
-/// Media sections read; the 33rd and later are passed over.
+/// Limit of media sections; later ones are skipped.
 const MAX_MEDIA: usize = 32;
 
-/// Lines read; the description of a browser with all its candidates has some hundreds.
+/// Limit of lines; a browser's description with all its candidates has some hundreds.
 const MAX_LINES: usize = 2048;
 
 /// One `type=value` line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Line<'a> {
-    /// The letter.
+    /// The type letter.
     pub kind: u8,
-    /// What follows `=`.
+    /// The text after `=`.
     pub value: &'a [u8],
 }
 
-/// The lines of a description in wire order; what is not of the form is passed over.
+/// The lines of a description in wire order; malformed lines are skipped.
 pub fn lines(body: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let (mut rest, mut left) = (body, MAX_LINES);
     std::iter::from_fn(move || {
@@ -44,15 +44,15 @@ pub fn lines(body: &[u8]) -> impl Iterator<Item = Line<'_>> {
 pub struct Origin<'a> {
     /// The user name.
     pub username: &'a [u8],
-    /// The session's identifier.
+    /// The session identifier.
     pub session_id: &'a [u8],
-    /// The session's version.
+    /// The session version.
     pub version: &'a [u8],
     /// The address, as spelled.
     pub address: &'a [u8],
 }
 
-/// Which way media flows, seen from the description's author.
+/// Direction of the media, seen from the description's author.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(missing_docs, reason = "each variant is the attribute of its name")]
 pub enum Direction {
@@ -63,7 +63,7 @@ pub enum Direction {
     Inactive,
 }
 
-/// One `m=` section with what applies to it.
+/// One `m=` section with the session attributes that apply to it.
 #[derive(Clone, Debug)]
 pub struct Media<'a> {
     /// `audio`, `video`...
@@ -72,7 +72,7 @@ pub struct Media<'a> {
     pub port: u16,
     /// `RTP/AVP`, `RTP/SAVP`...
     pub proto: &'a [u8],
-    /// Where the author wants to receive: the section's `c=`, else the session's.
+    /// The address at which the author receives media: `c=` of the section, else of the session.
     pub address: Option<IpAddr>,
     /// The payload types, in order of preference.
     pub formats: SmallVec<[u8; 16]>,
@@ -84,28 +84,28 @@ pub struct Media<'a> {
     pub has_dtls: bool,
     /// `a=ptime` in milliseconds.
     pub ptime: Option<u16>,
-    /// Which way it flows.
+    /// Direction of the media.
     pub direction: Direction,
-    /// `a=rtcp` port, where it is not the next one (RFC 3605).
+    /// `a=rtcp` port, if given (RFC 3605).
     pub rtcp_port: Option<u16>,
-    /// `a=mid`, by which candidates that are told later name the section (RFC 5888).
+    /// `a=mid`, by which trickled candidates name the section (RFC 5888).
     pub mid: Option<&'a [u8]>,
     /// `a=ice-ufrag`, here or in the session (RFC 8839 section 5.4).
     pub ice_fragment: Option<&'a [u8]>,
-    /// `a=candidate` lines, as written.
+    /// `a=candidate` lines, as spelled.
     pub candidates: Vec<&'a [u8]>,
-    /// Candidate lines that were not kept.
+    /// Number of candidate lines beyond the limit.
     pub candidates_left_out: u16,
 }
 
 impl Media<'_> {
-    /// Whether the profile has no plain media (RFC 3711 section 12): the section is encrypted, or refused.
+    /// True if the profile excludes plain media (RFC 3711 section 12): the section is encrypted or refused.
     #[must_use]
     pub fn is_secure_profile(&self) -> bool {
         self.proto.windows(4).any(|w| w == b"SAVP")
     }
 
-    /// Where its author may receive beside the section's own address.
+    /// The candidates at which the author may receive media besides the section's address.
     pub fn candidates(&self) -> impl Iterator<Item = Candidate> {
         self.candidates.iter().filter_map(|line| Candidate::parse(line))
     }
@@ -116,23 +116,23 @@ impl Media<'_> {
 pub struct Session<'a> {
     /// The origin.
     pub origin: Option<Origin<'a>>,
-    /// The session's name.
+    /// The session name.
     pub name: Option<&'a [u8]>,
     /// The media sections, in order.
     pub media: SmallVec<[Media<'a>; 2]>,
-    /// Whether sections share one place, and with it each other's payload types (`a=group:BUNDLE`, RFC 9143).
+    /// True if sections share one transport, and therefore their payload types (`a=group:BUNDLE`, RFC 9143).
     pub is_bundled: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Reads a description; none if the body does not begin like one. Total otherwise.
+    /// Reads a description; none if the body does not start with `v=`. Total otherwise.
     #[must_use]
     pub fn parse(body: &'a [u8]) -> Option<Self> {
         body.trim_ascii_start().starts_with(b"v=").then(|| Self::read(body))
     }
 
-    /// Reads the part of a description that tells candidates later: sections without formats of their own (RFC 8840 section 4.4). What
-    /// stands before the first section is the only section's.
+    /// Reads a fragment with trickled candidates, whose sections have no formats (RFC 8840 section 4.4).
+    /// Lines before the first section belong to the only section.
     #[must_use]
     pub fn parse_fragment(body: &'a [u8]) -> Self {
         let mut session = Self::read(body);
@@ -171,19 +171,19 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The part of a description in an INFO's body, or in a part of it, that tells candidates later (RFC 8840 section 9.1).
+/// The fragment with trickled candidates in an INFO body, or in one part of it (RFC 8840 section 9.1).
 #[must_use]
 pub fn fragment<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
     part(b"application/trickle-ice-sdpfrag", content_type, body)
 }
 
-/// The description in a message body: the body itself, or the part of a multipart body that is one.
+/// The description in a message body: the body itself, or one part of a multipart body.
 #[must_use]
 pub fn description<'a>(content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
     part(b"application/sdp", content_type, body)
 }
 
-/// The body of a kind: the body itself, or the part of a multipart body.
+/// The body of the wanted type: the body itself, or one part of a multipart body.
 fn part<'a>(wanted: &[u8], content_type: Option<&[u8]>, body: &'a [u8]) -> Option<&'a [u8]> {
     let kind = content_type?;
     let begins = |prefix: &[u8]| kind.get(..prefix.len()).is_some_and(|k| k.eq_ignore_ascii_case(prefix));
@@ -193,7 +193,7 @@ fn part<'a>(wanted: &[u8], content_type: Option<&[u8]>, body: &'a [u8]) -> Optio
     if !begins(b"multipart/") {
         return None;
     }
-    // The part's own headers end at an empty line; its body ends at the next boundary, which starts "--".
+    // A part's headers end at an empty line; its body ends at the next boundary, which starts with "--".
     let mut rest = body;
     let mut is_wanted = false;
     while !rest.is_empty() {
@@ -211,7 +211,7 @@ fn part<'a>(wanted: &[u8], content_type: Option<&[u8]>, body: &'a [u8]) -> Optio
     None
 }
 
-/// Whether a line of a part's headers says that the part is of a kind: `type/subtype`.
+/// True if a header line of a part names the type `type/subtype`.
 fn names_kind(line: &[u8], kind: &[u8]) -> bool {
     let before = kind.iter().take_while(|octet| **octet != b'/').count();
     memchr::memchr_iter(b'/', line).any(|slash| {
@@ -243,7 +243,7 @@ impl<'a> Common<'a> {
 fn media_line<'a>(value: &'a [u8], common: &Common<'a>) -> Option<Media<'a>> {
     let mut words = lex::words(value);
     let kind = words.next()?;
-    // "port/count" (RFC 8866 section 5.14) takes several ports in a row.
+    // "port/count" (RFC 8866 section 5.14) reserves several consecutive ports.
     let port = words.next()?.split(|b| *b == b'/').next()?;
     let port = number(port).and_then(|n| u16::try_from(n).ok())?;
     let proto = words.next()?;
@@ -276,7 +276,7 @@ fn attribute<'a>(media: &mut Media<'a>, value: &'a [u8]) {
             media.rtpmaps.push((pt, encoding));
         }
     } else if let Some(crypto) = value.strip_prefix(b"crypto:") {
-        // An offer has one line for each suite; far more are no offer.
+        // An offer has one line per suite; the limit bounds other input.
         if media.crypto.len() < 16 {
             media.crypto.push(crypto);
         }
@@ -315,8 +315,8 @@ fn payload_type(word: &[u8]) -> Option<u8> {
     number(word).and_then(|n| u8::try_from(n).ok()).filter(|pt| *pt < 128)
 }
 
-/// `IN IP4 192.0.2.1` with an optional `/ttl`, or an address of a single link with its zone (`fe80::1%eth0`, RFC 4007
-/// section 11); a host name gives none, as a passive sensor resolves nothing.
+/// Reads `IN IP4 192.0.2.1` with an optional `/ttl`, or a link-local address with its zone (`fe80::1%eth0`,
+/// RFC 4007 section 11). A host name gives none, because a passive sensor resolves no names.
 fn connection(value: &[u8]) -> Option<IpAddr> {
     let address = lex::words(value).nth(2)?.split(|b| matches!(b, b'/' | b'%')).next()?;
     std::str::from_utf8(address).ok()?.parse().ok()

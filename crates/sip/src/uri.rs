@@ -4,27 +4,27 @@ use nom::combinator::recognize;
 
 use crate::lex::{Lexed, Params, trim};
 
-/// A URI, split where RFC 3261 section 19.1 splits it; nothing is unescaped.
+/// A URI, split as in RFC 3261 section 19.1; nothing is unescaped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Uri<'a> {
-    /// The whole, as spelled.
+    /// The whole URI as spelled.
     pub text: &'a [u8],
     /// `sip`, `sips`, `tel`... as spelled.
     pub scheme: &'a [u8],
-    /// What stands before `@` without the password; for `tel` the number. Empty if there is none.
+    /// The text before `@` without the password; for `tel` the number. Empty if missing.
     pub user: &'a [u8],
-    /// The host, brackets of IPv6 included; for schemes without hosts, empty.
+    /// The host, with the brackets of IPv6; empty for schemes without hosts.
     pub host: &'a [u8],
     /// The port as spelled.
     pub port: Option<&'a [u8]>,
     /// The URI's own parameters.
     pub params: Params<'a>,
-    /// What follows `?`.
+    /// The text after `?`.
     pub headers: Option<&'a [u8]>,
 }
 
 impl<'a> Uri<'a> {
-    /// Reads a URI; none if there is no scheme and colon.
+    /// Reads a URI; none if it has no scheme and colon.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let (rest, scheme) = scheme(text).ok()?;
@@ -36,7 +36,7 @@ impl<'a> Uri<'a> {
             let params = Params::new(params);
             return Some(Self { text, scheme, user, host: none, port: None, params, headers: None });
         }
-        // The user part may hold ';' and '?', so look for '@' first (RFC 4475 section 3.1.1.9).
+        // The user part may hold ';' and '?', so '@' is searched first (RFC 4475 section 3.1.1.9).
         let (userinfo, hostpart) = match memchr::memchr(b'@', rest) {
             Some(at) => (rest.get(..at)?, rest.get(at + 1..)?),
             None => (none, rest),
@@ -52,14 +52,14 @@ impl<'a> Uri<'a> {
         Some(Self { text, scheme, user, host, port, params: Params::new(params), headers })
     }
 
-    /// Whether the scheme is one that SIP routes by.
+    /// True for the schemes that SIP routes by: sip, sips and tel.
     #[must_use]
     pub fn is_telephony(&self) -> bool {
         [&b"sip"[..], b"sips", b"tel"].iter().any(|s| self.scheme.eq_ignore_ascii_case(s))
     }
 }
 
-/// Splits `host:port`, with the brackets of IPv6 kept on the host.
+/// Splits `host:port`; the host keeps the brackets of IPv6.
 pub(crate) fn host_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let host_end = match text.first() {
         Some(b'[') => memchr::memchr(b']', text).map_or(text.len(), |at| at + 1),

@@ -16,14 +16,14 @@ pub struct Via<'a> {
     pub transport: &'a [u8],
     /// The host of sent-by.
     pub host: &'a [u8],
-    /// The port of sent-by, where written.
+    /// The port of sent-by, if written.
     pub port: Option<&'a [u8]>,
     /// Parameters in wire order.
     pub params: Params<'a>,
 }
 
 impl<'a> Via<'a> {
-    /// Reads one value; none if it is not of the form.
+    /// Reads one value; none if it does not parse.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let (rest, (protocol, version, transport)) = sent_protocol(value).ok()?;
@@ -36,14 +36,14 @@ impl<'a> Via<'a> {
         Some(Self { protocol, version, transport, host, port, params: Params::new(params) })
     }
 
-    /// The branch.
+    /// The branch parameter.
     #[must_use]
     pub fn branch(&self) -> Option<&'a [u8]> {
         self.params.get("branch").and_then(|p| p.value)
     }
 }
 
-/// `SIP / 2.0 / UDP` and the white space behind it.
+/// Reads `SIP / 2.0 / UDP` and the white space behind it.
 fn sent_protocol(input: &[u8]) -> Lexed<'_, (&[u8], &[u8], &[u8])> {
     let slash = |input| (sws, octet('/'), sws).map(|_| ()).parse(input);
     let (rest, (_, protocol, (), version, (), transport)) =

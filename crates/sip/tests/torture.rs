@@ -1,4 +1,4 @@
-//! The torture messages of RFC 4475 and other anomalies, where the shared test data is at hand.
+//! The torture messages of RFC 4475 and other anomalies, if the shared test data is available.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use bellwether_sip::{Message, StartLine, route_key};
 
-/// The folder of shared test data, or none with a word about it: the messages belong to others and are not
-/// part of this project.
+/// The folder of shared test data; none, with a message, if it is absent. The messages belong to others and
+/// are not part of this project.
 fn shared(folder: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder);
     if !path.exists() {

@@ -321,13 +321,17 @@ mod tests {
     fn a_sensor_that_was_killed_or_stopped_is_told_apart_and_calls_that_ran_meanwhile_say_so() {
         let room = tempfile::tempdir().unwrap();
         let mut writer = writer(&room);
-        writer.push_all(vec![run(1, "eth0 eth1", 0, 0, false), run(1, "eth0 eth1", 0, 100, false)]);
-        writer.push_all(vec![blind(1, Loss::InterfaceAway, 90, None)]);
+        vec![run(1, "eth0 eth1", 0, 0, false), run(1, "eth0 eth1", 0, 100, false)]
+            .into_iter()
+            .for_each(|row| writer.push(row));
+        vec![blind(1, Loss::InterfaceAway, 90, None)].into_iter().for_each(|row| writer.push(row));
         // A sensor at another place was never down at this one.
-        writer.push_all(vec![run(2, "eth7", 110, 115, false)]);
-        writer.push_all(vec![run(3, "eth1", 200, 200, false), run(3, "eth1", 200, 300, true)]);
-        writer.push_all(vec![run(4, "eth1", 400, 500, false)]);
-        writer.commit(true).unwrap();
+        vec![run(2, "eth7", 110, 115, false)].into_iter().for_each(|row| writer.push(row));
+        vec![run(3, "eth1", 200, 200, false), run(3, "eth1", 200, 300, true)]
+            .into_iter()
+            .for_each(|row| writer.push(row));
+        vec![run(4, "eth1", 400, 500, false)].into_iter().for_each(|row| writer.push(row));
+        writer.commit(true, None).unwrap();
         call(&writer, 10, Some(11), Some(89));
         call(&writer, 50, Some(51), Some(250));
         call(&writer, 250, Some(251), Some(450));
@@ -369,12 +373,12 @@ mod tests {
         let mut writer = writer(&room);
         let cut = || file(1, 0, 50, &[(Loss::RecordDamaged, 1), (Loss::SipMalformed, 5)]);
         let full = || file(2, 80, 120, &[(Loss::StreamEvicted, 7), (Loss::TransactionEvicted, 7)]);
-        writer.push_all(vec![cut()]);
-        writer.commit(true).unwrap();
+        vec![cut()].into_iter().for_each(|row| writer.push(row));
+        writer.commit(true, None).unwrap();
         assert_eq!(losses(writer.reader())[0], ("record_damaged".to_owned(), 1, vec![span("00:50", "-")]));
         for row in [full(), cut(), full()] {
-            writer.push_all(vec![row]);
-            writer.commit(true).unwrap();
+            vec![row].into_iter().for_each(|row| writer.push(row));
+            writer.commit(true, None).unwrap();
         }
         let damaged = ("record_damaged".to_owned(), 1, vec![span("00:50", "01:20")]);
         let evicted = ("stream_evicted".to_owned(), 7, vec![span("01:20", "02:00")]);
@@ -400,11 +404,15 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let mut writer = writer(&room);
         for i in 0..130 {
-            writer.push_all(vec![blind(1, Loss::RingFull, i * 10, Some(i * 10 + 5))]);
-            writer.push_all(vec![blind(1, Loss::InterfaceAway, i * 10, None)]);
-            writer.push_all(vec![blind(1, Loss::InterfaceAway, i * 10, Some(i * 10 + 5))]);
+            vec![blind(1, Loss::RingFull, i * 10, Some(i * 10 + 5))]
+                .into_iter()
+                .for_each(|row| writer.push(row));
+            vec![blind(1, Loss::InterfaceAway, i * 10, None)].into_iter().for_each(|row| writer.push(row));
+            vec![blind(1, Loss::InterfaceAway, i * 10, Some(i * 10 + 5))]
+                .into_iter()
+                .for_each(|row| writer.push(row));
         }
-        writer.commit(true).unwrap();
+        writer.commit(true, None).unwrap();
         let away = |reader: &Reader| {
             let rows = rows(reader, Report::Losses);
             let row = rows.into_iter().find(|values| values[0] == "interface_away").unwrap();
@@ -424,8 +432,8 @@ mod tests {
     fn an_input_that_grows_is_counted_as_it_is_and_one_that_is_replayed_again_once() {
         let room = tempfile::tempdir().unwrap();
         let mut writer = writer(&room);
-        writer.push_all(vec![file(1, 0, 10, &[]), file(1, 0, 60, &[])]);
-        writer.commit(true).unwrap();
+        vec![file(1, 0, 10, &[]), file(1, 0, 60, &[])].into_iter().for_each(|row| writer.push(row));
+        writer.commit(true, None).unwrap();
         let summary = writer.reader().summary().unwrap();
         assert_eq!((&summary["inputs"], &summary["span_s"]), (&json!(1), &json!(60.0)));
     }

@@ -10,8 +10,9 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Value, json};
 
 use crate::StoreError;
-use crate::judging::{label_evidence, standing};
+use crate::label_evidence;
 use crate::query::{Reader, Values};
+use crate::sqlite_history::standing;
 use crate::values::{round, time};
 
 /// The reputation of a fingerprint.
@@ -65,7 +66,7 @@ impl Reader {
         if let Some(known) = self.labels.get() {
             return Ok(Arc::clone(known));
         }
-        let (found, _) = label_evidence(&self.db)?;
+        let found = label_evidence::evidence(&self.db)?.evidence;
         let mut by_subject: BTreeMap<Subject, Vec<LabelEvidence>> = BTreeMap::new();
         for label in found {
             by_subject.entry(label.subject.clone()).or_default().push(label);

@@ -3,7 +3,7 @@
 use bellwether_base::Timestamp;
 use rusqlite::{OptionalExtension, ToSql, params};
 
-use crate::judging::labels_changed;
+use crate::label_evidence::changed as labels_changed;
 use crate::{Reader, StoreError, Writer};
 
 /// What became of a label.
@@ -168,17 +168,5 @@ impl Writer {
         }
         tx.commit()?;
         Ok(true)
-    }
-
-    /// Goes by the labels as they are now: reputations, lists and campaigns follow.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn apply_labels(&mut self) -> Result<(), StoreError> {
-        if let Some(judging) = &mut self.judging {
-            judging.read_labels(&self.reader)?;
-        }
-        self.reader.forget();
-        self.commit(true)
     }
 }

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 use crate::StoreError;
 use crate::blindness::Blindness;
 use crate::classes::{class_columns, shown_pauses};
-use crate::judging::shown_signals;
 use crate::query::{Report, Values};
 use crate::reputation::Reputed;
+use crate::wording::shown as shown_signals;
 use crate::writer::unpack_codes;
 
 pub(crate) const CALLS: &str =

@@ -21,6 +21,19 @@ const LEFT_OVER: i64 = 16_384;
 /// Turns after which the population is counted again: that takes a look at all calls.
 const POPULATION_LASTS: u32 = 64;
 
+/// A changed device verdict of a call.
+#[derive(Clone, Debug)]
+pub struct DeviceFinding {
+    /// The call.
+    pub call: i64,
+    /// The verdict.
+    pub verdict: DeviceVerdict,
+    /// The evidence that decided, as text.
+    pub evidence: String,
+    /// True if the device serves several accounts.
+    pub is_shared: bool,
+}
+
 /// How fresh a reader's caches are.
 #[derive(Debug, Default)]
 pub(crate) struct Freshness {
@@ -70,57 +83,58 @@ impl Writer {
         Ok(())
     }
 
-    /// Judges the subscribers whom the rows of late concern, one after the other while `has_time`: the rest waits for the next
-    /// call. Records what has changed, and alerts of what an operator should look at.
+    /// Alerts of sensitive calls from trunks. Returns true if subscribers wait for their device verdicts.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn judge_touched(&mut self, has_time: &dyn Fn() -> bool) -> Result<(), StoreError> {
+    pub fn has_due_subscribers(&mut self) -> Result<bool, StoreError> {
         self.find_portal_calls()?;
-        if self.touched.is_empty() {
-            return Ok(());
-        }
-        let is_changed = self.reader.is_changed_elsewhere()?;
-        if is_changed && let Some(judging) = &mut self.judging {
-            judging.read_labels(&self.reader)?;
-        }
-        // What is judged below is written at once, so that the rows that it speaks of have to be there.
-        self.commit(true)?;
-        self.reader.forget_outdated(is_changed);
-        self.find_touched_subscribers()?;
-        while has_time()
-            && let Some(aor) = self.touched.next_subscriber()
-        {
-            let subscriber = self.reader.subscriber(&aor)?;
-            let verdict = &subscriber.verdict;
-            let tx = self.reader.db.unchecked_transaction()?;
-            let changed = record(&tx, verdict)?;
-            // In one commit with what follows from it: a verdict that is kept is no news to a later run.
-            if let Some(judging) = &mut self.judging {
-                for Changed { call, verdict: of_call, reasons } in changed {
-                    judging.device(call, of_call, &reasons, verdict.is_shared(call));
-                }
-                judging.write(&tx)?;
-            }
-            tx.commit()?;
-            if let Some(judging) = &mut self.judging {
-                judging.clear();
-            }
-            // All of them together would fill the memory.
-            self.reader.subscribers.borrow_mut().remove(&aor);
-        }
-        Ok(())
+        Ok(!self.touched.is_empty())
     }
 
-    /// Judges all subscribers of the inventory: what they are judged by has changed.
+    /// Returns true if another connection has written since this was last asked: labels, classes, an inventory or an approval may be new.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn judge_all(&mut self) -> Result<(), StoreError> {
+    pub fn was_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
+        self.reader.is_changed_elsewhere()
+    }
+
+    /// Finds the subscribers whom recent rows concern. The rows have to be committed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn find_due_subscribers(&mut self, is_changed_elsewhere: bool) -> Result<(), StoreError> {
+        self.reader.forget_outdated(is_changed_elsewhere);
+        self.find_touched_subscribers()
+    }
+
+    /// The next subscriber whose device verdicts are due, in turn.
+    pub fn next_due_subscriber(&mut self) -> Option<String> {
+        self.touched.next_subscriber()
+    }
+
+    /// Computes the device verdicts of one subscriber, and writes what has changed and its alerts in the transaction that the next commit
+    /// closes. Returns the calls whose verdict changed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn judge_subscriber(&mut self, aor: &str) -> Result<Vec<DeviceFinding>, StoreError> {
+        let subscriber = self.reader.subscriber(aor)?;
+        // All subscribers together would fill the memory.
+        self.reader.subscribers.borrow_mut().remove(aor);
+        self.begin()?;
+        match record(&self.reader.db, &subscriber.verdict) {
+            Ok(changed) => Ok(changed),
+            Err(e) => self.or_roll_back(Err(e)).map(|()| Vec::new()),
+        }
+    }
+
+    /// Makes the device verdicts of all subscribers due: the inventory, the classes or the approvals have changed.
+    pub fn touch_all_subscribers(&mut self) {
         self.touched.note_anyone();
-        // What this writer wrote itself does not show as a change.
+        // A write over this connection does not show as a change elsewhere.
         self.reader.freshness.data_version = None;
-        self.judge_touched(&|| true)
     }
 
     /// Alerts of sensitive calls from trunks, whoever the caller is.
@@ -184,20 +198,17 @@ impl Writer {
     }
 }
 
-/// A call whose verdict has changed.
-struct Changed {
-    call: i64,
-    verdict: DeviceVerdict,
-    /// The evidence that decided, in words.
-    reasons: String,
-}
-
 /// Records what changed about one subscriber; answers the calls whose verdict did.
-fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<Changed>, StoreError> {
+fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceFinding>, StoreError> {
     let mut changed = Vec::new();
     for (call, of_call) in &subscriber.calls {
         let Some(step) = record_steps(db, "call", *call, &of_call.steps)? else { continue };
-        changed.push(Changed { call: *call, verdict: step.verdict, reasons: step.reasons() });
+        changed.push(DeviceFinding {
+            call: *call,
+            verdict: step.verdict,
+            evidence: step.reasons(),
+            is_shared: subscriber.is_shared(*call),
+        });
         if let Some(alert) = of_call.alert(&subscriber.aor, *call, step) {
             keep_device_alert(db, alert)?;
         }

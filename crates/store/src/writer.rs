@@ -1,39 +1,39 @@
 mod blindness;
+mod changes;
 mod clocks;
 mod statements;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
 use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_scoring::ScoringEngine;
+use bellwether_scoring::{Changes, Settings};
 
-use crate::judging::Judging;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
 use crate::verdicts::DirtySubjects;
-use crate::{LockPatience, Reader, StoreError, lock, sensor_clock};
+use crate::{
+    Labels, LockPatience, Reader, SqliteHistory, StoreError, label_evidence, lock, sensor_clock,
+    sqlite_history,
+};
 
 pub(crate) use blindness::prune as prune_blind_spans;
 pub(crate) use statements::unpack_codes;
 
-/// The one writer of a database. Rows are gathered and written in one transaction per [`Writer::commit`]. A question about
-/// earlier rows writes them first, in the same transaction: over this connection they are there.
+/// The one writer of a database. Rows wait in a batch, and [`Writer::commit`] writes the batch in one transaction. [`Writer::write_rows`]
+/// writes it earlier, in the same transaction: a query over this connection finds the rows then.
 pub struct Writer {
-    /// The connection, and what is read over it to judge what was written.
+    /// The connection, and queries over it.
     pub(crate) reader: Reader,
-    /// Whom the rows of late concern.
+    /// Subjects of recent rows, whose device verdicts may have changed.
     pub(crate) touched: DirtySubjects,
-    /// Judges calls on their way, if it does.
-    pub(crate) judging: Option<Judging>,
-    /// So many conclusions are kept back until the end; none if 0.
-    most_held: usize,
-    /// What went wrong before the next commit could tell.
-    failure: Option<StoreError>,
+    /// Start times of the calls of earlier runs.
+    earlier: Option<RangeInclusive<Timestamp>>,
     pending: Vec<Row>,
     /// Rows that were written in a transaction that is still open; none where there is none.
     written: Option<usize>,
@@ -66,12 +66,12 @@ impl Writer {
     /// # Errors
     /// If it cannot be opened, is newer than this program, or was made with another key.
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
+        let reader = Reader::from_connection(open_for_writing(path, key_id)?);
+        let earlier = sqlite_history::span_of_calls(&reader.db)?;
         Ok(Self {
-            reader: Reader::from_connection(open_for_writing(path, key_id)?),
+            reader,
             touched: DirtySubjects::default(),
-            judging: None,
-            most_held: 0,
-            failure: None,
+            earlier,
             pending: Vec::new(),
             written: None,
             updates: BTreeMap::new(),
@@ -81,30 +81,32 @@ impl Writer {
         })
     }
 
-    /// Reads this way when verdicts are worked out.
+    /// Sets how the reader works that device verdicts are computed with.
     #[must_use]
-    pub fn judging(self, as_read: impl FnOnce(Reader) -> Reader) -> Self {
+    pub fn reading_with(self, as_read: impl FnOnce(Reader) -> Reader) -> Self {
         Self { reader: as_read(self.reader), ..self }
     }
 
-    /// Judges calls on their way to the database.
-    ///
-    /// # Errors
-    /// If the labels cannot be read.
-    pub fn assessing(mut self, assessor: ScoringEngine) -> Result<Self, StoreError> {
-        let mut judging = Judging::new(assessor, &self.reader)?;
-        judging.read_labels(&self.reader)?;
-        self.judging = Some(judging);
-        Ok(self)
+    /// Earlier runs, for the scoring engine: the database, overlaid with the changes that wait. A failure of the database goes to `failure`.
+    pub const fn history<'a>(
+        &'a self,
+        pending: &'a Changes,
+        failure: &'a mut Option<StoreError>,
+    ) -> SqliteHistory<'a> {
+        SqliteHistory { reader: &self.reader, pending, earlier: &self.earlier, failure }
     }
 
-    /// Keeps back what is concluded until the end, or until it is so many scores and changes, and lets the rows that it is of go ahead.
+    /// The operator's labels, if they have changed since `state`, which is brought up to date.
     ///
-    /// What was concluded in the middle of a capture is in the way of concluding it again: a call's end is judged by campaigns that had
-    /// not been found by then, recordings were heard by a process that is gone. So a replay that is killed shall leave none of it, and the next
-    /// one comes to what an undisturbed one comes to. 0 ends it.
-    pub const fn hold(&mut self, most: usize) {
-        self.most_held = most;
+    /// # Errors
+    /// If the database fails.
+    pub fn changed_labels(&self, state: &mut Option<String>) -> Result<Option<Labels>, StoreError> {
+        let now = label_evidence::state(&self.reader.db)?;
+        if state.as_deref() == Some(now.as_str()) {
+            return Ok(None);
+        }
+        *state = Some(now);
+        label_evidence::evidence(&self.reader.db).map(Some)
     }
 
     /// Waits so for those that lock the database, whatever it is doing; in the thread that calls this.
@@ -136,21 +138,9 @@ impl Writer {
         &self.reader
     }
 
-    /// Adds rows to the batch.
-    pub fn push_all(&mut self, rows: Vec<Row>) {
-        let mut rows = rows.into_iter();
-        while !rows.as_slice().is_empty() {
-            if let Some(judging) = &mut self.judging {
-                judging.assessor.prefetch(rows.as_slice());
-            }
-            rows.by_ref().take(ScoringEngine::AHEAD).for_each(|row| self.push(row));
-        }
-    }
-
     /// Adds a row to the batch.
     pub fn push(&mut self, row: Row) {
         self.touched.note(&row);
-        self.judge(&row);
         match row {
             Row::Fingerprint(row) => {
                 // When it was seen last must not depend on when was committed last.
@@ -175,21 +165,6 @@ impl Writer {
                 }
             }
             row => self.pending.push(row),
-        }
-    }
-
-    /// Judges a row. The answer about a platform must not depend on when was committed last, so that all rows before are
-    /// written now and then.
-    fn judge(&mut self, row: &Row) {
-        let Some(judging) = &self.judging else { return };
-        if let Row::Call(call) = row
-            && judging.assessor.will_ask_platform(call)
-            && let Err(e) = self.write()
-        {
-            self.failure.get_or_insert(e);
-        }
-        if let Some(judging) = &mut self.judging {
-            judging.row(&self.reader, row);
         }
     }
 
@@ -219,46 +194,34 @@ impl Writer {
         self.pending.len() + self.written.unwrap_or(0)
     }
 
-    /// Updates of calls in the batch: worth holding back, as later ones replace them.
+    /// Updates of calls in the batch. A later update replaces an earlier one, so it pays to hold them back.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
-        let scores = if self.holds() { 0 } else { self.judging.as_ref().map_or(0, Judging::pending_scores) };
-        self.updates.len() + self.ends.len() + scores / 2
+        self.updates.len() + self.ends.len()
     }
 
-    /// Whether what was concluded waits.
-    fn holds(&self) -> bool {
-        self.judging.as_ref().is_some_and(|judging| judging.pending_scores() < self.most_held)
-    }
-
-    /// Writes the batch, all or nothing; the updates of calls only `with_updates`.
+    /// Writes the batch, all or nothing: rows, the updates of calls if `with_updates`, and the changes that scoring made, if any.
     ///
     /// # Errors
-    /// If the database refuses; nothing of the batch is in it then, and all earlier batches are.
-    pub fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
-        if let Some(judging) = &mut self.judging {
-            judging.failure()?;
-            if with_updates {
-                judging.settle();
-            }
-        }
-        let judged = self.judging.as_ref().filter(|judging| with_updates && !judging.is_empty());
-        let has_outcomes = judged.is_some() && !self.holds();
-        let has_updates = with_updates && (self.pending_updates() > 0 || has_outcomes);
-        if self.pending.is_empty() && self.fingerprints.is_empty() && self.written.is_none() && !has_updates {
+    /// If the database refuses. Nothing of the batch is in the database then, and all earlier batches are.
+    pub fn commit(
+        &mut self,
+        with_updates: bool,
+        scored: Option<(&Changes, &Settings)>,
+    ) -> Result<(), StoreError> {
+        let has_updates = with_updates && self.pending_updates() > 0;
+        let has_rows = !self.pending.is_empty() || !self.fingerprints.is_empty() || self.written.is_some();
+        if !has_rows && !has_updates && scored.is_none() {
             return Ok(());
         }
-        self.write()?;
+        self.write_rows()?;
         self.begin()?;
-        let done = self.write_outcomes(with_updates, has_outcomes).and_then(|()| self.run("COMMIT"));
+        let done = self.write_updates(with_updates).and_then(|()| {
+            scored.map_or(Ok(()), |(changes, settings)| changes::write(&self.reader.db, changes, settings))
+        });
+        let done = done.and_then(|()| self.run("COMMIT"));
         self.or_roll_back(done)?;
         self.written = None;
-        if has_outcomes && let Some(judging) = &mut self.judging {
-            judging.clear();
-        }
         if with_updates {
             self.updates.clear();
             self.ends.clear();
@@ -266,8 +229,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the rows of the batch, updates of calls aside, in a transaction that the next commit closes.
-    fn write(&mut self) -> Result<(), StoreError> {
+    /// Writes the rows of the batch, except updates of calls, in a transaction that the next commit closes.
+    ///
+    /// # Errors
+    /// If the database refuses. Nothing of the batch is in the database then.
+    pub fn write_rows(&mut self) -> Result<(), StoreError> {
         if self.pending.is_empty() && self.fingerprints.is_empty() {
             return Ok(());
         }
@@ -282,21 +248,17 @@ impl Writer {
         Ok(())
     }
 
-    fn write_outcomes(&self, with_updates: bool, has_outcomes: bool) -> Result<(), StoreError> {
+    fn write_updates(&self, with_updates: bool) -> Result<(), StoreError> {
         if !with_updates {
             return Ok(());
         }
         let db = &self.reader.db;
         self.updates.values().try_for_each(|update| statements::call_update(db, update))?;
-        self.ends.iter().try_for_each(|end| statements::call_end(db, end))?;
-        match &self.judging {
-            Some(judging) if has_outcomes => judging.write(db),
-            _ => Ok(()),
-        }
+        self.ends.iter().try_for_each(|end| statements::call_end(db, end))
     }
 
     /// Opens a transaction, if there is none.
-    fn begin(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
         if self.written.is_none() {
             self.run("BEGIN IMMEDIATE")?;
             self.written = Some(0);
@@ -305,7 +267,7 @@ impl Writer {
     }
 
     /// A failure leaves nothing of the transaction.
-    fn or_roll_back(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) fn or_roll_back(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
         if done.is_err() {
             self.written = None;
             // SQLite has done it already after some failures, and refuses then.
@@ -347,20 +309,25 @@ impl Writer {
         }
     }
 
-    /// Judges what has not been judged yet, and ends the write-ahead log, so that the database is one file again.
+    /// Finds the steps of the sensor's own clock in what was written.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn find_sensor_clock_steps(&mut self) -> Result<(), StoreError> {
+        sensor_clock::find_steps(&self.reader.db)
+    }
+
+    /// Forgets what the reader has cached.
+    pub fn forget(&mut self) {
+        self.reader.forget();
+    }
+
+    /// Commits the batch and ends the write-ahead log, so that the database is one file again.
     ///
     /// # Errors
     /// If the last batch or the log cannot be written.
     pub fn close(mut self) -> Result<Reader, StoreError> {
-        self.commit(true)?;
-        sensor_clock::find_steps(&self.reader.db)?;
-        if let Some(judging) = &mut self.judging {
-            judging.finish(&self.reader);
-        }
-        self.hold(0);
-        self.commit(true)?;
-        self.judge_touched(&|| true)?;
-        self.commit(true)?;
+        self.commit(true, None)?;
         self.reader.db.pragma_update_and_check(None, "wal_checkpoint", "truncate", |_| Ok(()))?;
         self.reader.forget();
         Ok(self.reader)

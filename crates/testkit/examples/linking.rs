@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp};
 use bellwether_enrich::{CallRow, CallTraits, FingerprintRow, Row};
+use bellwether_recorder::Recorder;
 use bellwether_scoring::{ScoringEngine, Settings};
 use bellwether_store::Writer;
 use bellwether_testkit::Rng;
@@ -425,15 +426,15 @@ impl Measuring {
         }
     }
 
-    fn writer(&self) -> Outcome<Writer> {
-        let assessor = ScoringEngine::new(Settings::default(), HashKey::new(KEY));
-        Ok(Writer::open(&self.path, "key")?.assessing(assessor)?)
+    fn recorder(&self) -> Outcome<Recorder> {
+        let engine = ScoringEngine::new(Settings::default(), HashKey::new(KEY));
+        Ok(Recorder::new(Writer::open(&self.path, "key")?).with_scoring(engine)?)
     }
 
     /// Time until a call is judged, and until that is committed.
-    fn push(&mut self, writer: &mut Writer, of: New) -> Outcome<Taken> {
+    fn push(&mut self, recorder: &mut Recorder, of: New) -> Outcome<Taken> {
         let row = self.row(of);
-        writer.push(Row::Fingerprint(Box::new(FingerprintRow {
+        recorder.push(Row::Fingerprint(Box::new(FingerprintRow {
             at: Timestamp::default(),
             fingerprint: row.fingerprint,
             readable: String::new(),
@@ -443,9 +444,9 @@ impl Measuring {
         })));
         let row = Row::Call(Box::new(row));
         let (began, before) = (Instant::now(), processor());
-        writer.push(row);
+        recorder.push(row);
         let (judged, processor) = (began.elapsed(), processor().saturating_sub(before));
-        writer.commit(true)?;
+        recorder.commit(true)?;
         Ok(Taken { judged, processor, committed: began.elapsed() })
     }
 
@@ -454,9 +455,9 @@ impl Measuring {
         let state = if is_cold { "cold" } else { "warm" };
         cache(&self.path, is_cold)?;
         let began = Instant::now();
-        let mut writer = self.writer()?;
+        let mut recorder = self.recorder()?;
         let opened = began.elapsed();
-        let first = self.push(&mut writer, New::Unknown)?;
+        let first = self.push(&mut recorder, New::Unknown)?;
         let told = format!(
             "{state}: opened in {:.1} ms; the first call of a run, which looks at the window before it, judged in {:.2} s ({:.2} s of the processor); resident then {:.0} MiB",
             opened.as_secs_f64() * 1e3,
@@ -476,7 +477,7 @@ impl Measuring {
             let (before, _) = joined(&self.path, i64::MAX)?;
             for place in 0..count {
                 let which = place % kinds.len();
-                times[which].push(self.push(&mut writer, kinds[which])?);
+                times[which].push(self.push(&mut recorder, kinds[which])?);
             }
             let (_, joined) = joined(&self.path, before)?;
             let all: Vec<_> = times.iter().flatten().copied().collect();
@@ -486,7 +487,7 @@ impl Measuring {
                 tell(state, "- of no campaign", unknown, 0);
             }
         }
-        drop(writer.close()?);
+        drop(recorder.close()?);
         Ok(told)
     }
 }

@@ -20,6 +20,7 @@ use bellwether_enrich::{
     StreamRow,
 };
 use bellwether_fingerprint::{Part, PrintHash};
+use bellwether_recorder::Recorder;
 use bellwether_rtp::g711::Law;
 use bellwether_store::{InventoryRow, Lesson, Policy, Query, Reader, Report, Writer};
 use bellwether_testkit::{
@@ -278,15 +279,15 @@ fn world(seed: u64, subscribers: usize) -> BTreeMap<(&'static str, String), u32>
     let folder = std::env::temp_dir().join(format!("bellwether-takeovers-{}-{seed}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("x.db");
-    let mut writer = Writer::open(&path, "key").unwrap();
+    let mut recorder = Recorder::new(Writer::open(&path, "key").unwrap());
     for row in world.rows.drain(..) {
-        writer.push(row);
+        recorder.push(row);
     }
-    writer.commit(true).unwrap();
-    writer.put_inventory(&inventory).unwrap();
+    recorder.commit(true).unwrap();
+    recorder.writer().put_inventory(&inventory).unwrap();
     let learned = Reader::open(&path).unwrap().learn_from(&lessons).unwrap();
-    writer.put_classes(&learned.modes, "learned").unwrap();
-    drop(writer.close().unwrap());
+    recorder.writer().put_classes(&learned.modes, "learned").unwrap();
+    drop(recorder.close().unwrap());
     let reader = Reader::open(&path).unwrap();
     let mut counts: BTreeMap<(&'static str, String), u32> = BTreeMap::new();
     // Two intervals, and what a crystal drifts in between.

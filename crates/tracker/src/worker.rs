@@ -60,7 +60,7 @@ impl fmt::Display for Mirror {
 /// One packet's worth of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// The reader's number of the frame.
+    /// Number of the item in the order of all items. Each message of a frame that holds several has its own.
     pub seq: u64,
     /// When it came, never before the item before it: what timers and the order of facts go by.
     pub at: Timestamp,

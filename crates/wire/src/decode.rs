@@ -12,54 +12,54 @@ use crate::tunnel::{self, Carried, Tunnel, TunnelPorts};
 pub struct Segment<'a> {
     /// Sequence number of the first octet.
     pub seq: u32,
-    /// The flow starts here.
+    /// True if the segment starts its flow (SYN).
     pub syn: bool,
-    /// The flow ends behind this, orderly or not.
+    /// True if the segment ends its flow, by FIN or RST.
     pub ends: bool,
-    /// The octets.
+    /// The payload.
     pub payload: &'a [u8],
-    /// Whether the capture holds fewer octets than were sent.
+    /// True if the capture holds fewer octets than were sent.
     pub is_cut: bool,
 }
 
-/// What a frame turned out to be.
+/// The result of decoding a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Decoded<'a> {
     /// A UDP datagram.
     Udp {
-        /// From where to where.
+        /// Source and destination.
         flow: FlowKey,
-        /// The IPv4 identification, which tells a mirrored duplicate from a retransmission; 0 for none.
+        /// The IPv4 identification, 0 for IPv6. It distinguishes a mirrored duplicate from a retransmission.
         ip_id: u16,
-        /// Its payload, as far as captured.
+        /// The payload, as far as captured.
         payload: &'a [u8],
-        /// Whether the capture holds less than was sent.
+        /// True if the capture holds fewer octets than were sent.
         is_cut: bool,
     },
     /// A TCP segment.
     Tcp {
-        /// From where to where.
+        /// Source and destination.
         flow: FlowKey,
         /// The segment.
         segment: Segment<'a>,
     },
-    /// A piece of a datagram.
+    /// A fragment of an IP datagram.
     Fragment(Fragment<'a>),
-    /// Complete, but neither UDP nor TCP over IP.
+    /// A complete frame that holds neither UDP nor TCP over IP.
     Other,
-    /// Not readable, and why.
+    /// An unreadable frame, with the reason.
     Lost(Loss),
 }
 
-/// Headers taken off one packet: far more than any network nests, few enough that a bomb is cheap.
+/// Limit of headers removed from one packet: more than any network nests, few enough to bound a nesting bomb.
 const MAX_LAYERS: usize = 24;
 
 /// A frame, decoded down to its transport.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
-    /// The outermost tunnel that it came through.
+    /// The outermost tunnel around the packet.
     pub tunnel: Option<Tunnel>,
-    /// What it turned out to be.
+    /// The decoded content.
     pub what: Decoded<'a>,
 }
 
@@ -75,8 +75,8 @@ pub fn decode<'a>(link: LinkType, frame: &'a [u8], ports: &TunnelPorts) -> Frame
     decode_any(link, frame, ports)
 }
 
-/// Nearly every frame: a whole UDP datagram in IPv4 in untagged Ethernet, no tunnel's. It is decoded here without a
-/// turn of the loop below; a test holds the two ways to each other.
+/// Fast path for nearly every frame: an unfragmented UDP datagram in IPv4 in untagged Ethernet, outside
+/// tunnels. It avoids the loop in [`descend`]; a property test compares both paths.
 #[inline]
 fn plain_datagram<'a>(frame: &'a [u8], ports: &TunnelPorts) -> Option<Decoded<'a>> {
     let [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, packet @ ..] = frame else { return None };
@@ -95,7 +95,7 @@ fn decode_any<'a>(link: LinkType, frame: &'a [u8], ports: &TunnelPorts) -> Frame
     }
 }
 
-/// Decodes a reassembled IP packet, whose last fragment came through `tunnel`.
+/// Decodes a reassembled IP packet whose last fragment arrived through `tunnel`.
 #[must_use]
 pub fn decode_reassembled<'a>(
     whole: &'a Reassembled,
@@ -170,7 +170,7 @@ fn udp(hosts: FlowKey, ip_id: u16, bytes: &[u8], is_cut: bool) -> Decoded<'_> {
     let malformed = Decoded::Lost(if is_cut { Loss::SnapLength } else { Loss::TransportMalformed });
     let Some((header, rest)) = bytes.split_first_chunk::<8>() else { return malformed };
     let [s0, s1, d0, d1, l0, l1, _, _] = *header;
-    // Length 0 means "as long as the packet" (jumbograms, and offloaded segmentation).
+    // Length 0 means "up to the end of the packet" (jumbograms, and segmentation offload).
     let payload = match usize::from(u16::from_be_bytes([l0, l1])) {
         0 => rest,
         1..8 => return malformed,
@@ -277,7 +277,7 @@ mod tests {
         ip(protocol, OUTER, &[header, inner].concat())
     }
 
-    /// Every tunnel with its session, around the same call; each as an IP packet.
+    /// Every tunnel kind with its session identifier, around the same call; each as an IP packet.
     fn tunnels() -> Vec<(TunnelKind, u32, Vec<u8>)> {
         use TunnelKind::{Erspan, EtherIp, Geneve, Gre, GtpU, IpInIp, L2tp, Mpls, Tzsp, Vxlan};
         let (call, frame) = (call(), ethernet(0x0800, &call()));
@@ -336,7 +336,8 @@ mod tests {
     fn tunnels_nest_in_any_order_and_the_outermost_is_told() {
         for (outer, session, packet) in tunnels() {
             for (inner, _, within) in tunnels() {
-                // Each outer header stands directly before the call; put another tunnel's packet in its place.
+                // Each outer header stands directly before the call, so another tunnel's packet can replace
+                // the call.
                 let call = call();
                 let at = packet.len() - call.len();
                 let mut nested = [&packet[..at], &within].concat();
@@ -396,7 +397,7 @@ mod tests {
     }
 
     proptest! {
-        /// The short way and the loop agree wherever the short way answers.
+        /// The fast path agrees with the loop wherever the fast path returns a result.
         #[test]
         fn the_short_way_agrees_with_the_loop(
             said_len in 0_usize..60,

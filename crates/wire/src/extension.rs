@@ -2,7 +2,7 @@
 
 use bellwether_base::Loss;
 
-/// Extension headers followed in a row. RFC 8504 section 5.3 lets hosts give up at eight.
+/// Limit of extension headers in one chain. RFC 8504 section 5.3 lets hosts give up at eight.
 const MAX_HEADERS: usize = 24;
 
 const HOP_BY_HOP: u8 = 0;
@@ -10,34 +10,35 @@ const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION: u8 = 60;
-/// Mobility (RFC 6275), HIP (RFC 7401) and Shim6 (RFC 5533) lie like options; IANA lists them as extension headers.
+/// Mobility (RFC 6275), HIP (RFC 7401) and Shim6 (RFC 5533) share the layout of options headers. IANA lists
+/// all three as extension headers.
 const MOBILITY: u8 = 135;
 const HIP: u8 = 139;
 const SHIM6: u8 = 140;
 
-/// The version of IP that a chain belongs to: IPv4 knows the authentication header alone.
+/// The IP version of a chain. In IPv4 only the authentication header (RFC 4302) extends the chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Version {
     V4,
     V6,
 }
 
-/// The header that ends a chain, and the octets behind it.
+/// The end of a chain: the first header that is no extension header, and the octets behind the chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Behind<'a> {
-    /// No extension header: a transport, a tunnel, or something else.
+    /// An upper-layer protocol: a transport, a tunnel, or something else.
     Upper { protocol: u8, payload: &'a [u8] },
-    /// A Fragment header of a datagram that came in pieces.
+    /// A Fragment header with a non-zero offset or the more-fragments bit.
     Fragment { protocol: u8, id: u32, offset: u32, more: bool, payload: &'a [u8] },
 }
 
 /// Follows the chain that begins with the header `protocol` at `bytes`.
 ///
-/// Every step is checked against the octets at hand. The walk stops at the first header that does not fit.
+/// Every step is bounds-checked. The walk stops at the first header that does not fit.
 ///
 /// # Errors
-/// [`Loss::IpMalformed`] if a header is cut short, if Hop-by-Hop options stand elsewhere than first, or if the chain is
-/// longer than any sender's.
+/// [`Loss::IpMalformed`] if a header is cut short, if Hop-by-Hop options are not the first header, or if the
+/// chain has more than [`MAX_HEADERS`] headers.
 #[inline]
 pub(crate) fn follow(version: Version, protocol: u8, bytes: &[u8]) -> Result<Behind<'_>, Loss> {
     let (mut protocol, mut rest) = (protocol, bytes);

@@ -4,57 +4,57 @@ use bellwether_base::{Endpoint, Evicted, FlowKey, HashKey, Loss, Losses, LruTabl
 
 use crate::ip::Fragment;
 
-/// Bounds of the pool.
+/// Limits of the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct FragmentLimits {
-    /// Datagrams held at once.
+    /// Number of held datagrams, incomplete and recently completed.
     pub datagrams: usize,
-    /// Octets held at once, with what it costs to hold each piece.
+    /// Octets of all held fragments, including a fixed overhead per fragment.
     pub bytes: usize,
-    /// How long the rest of a datagram is waited for.
+    /// Time that an incomplete datagram is held, counted from its first fragment.
     pub timeout: Span,
 }
 
 impl Default for FragmentLimits {
     fn default() -> Self {
-        // RFC 791 suggests 15 s and RFC 8200 60 s; Linux waits 30 s.
+        // RFC 791 suggests 15 s and RFC 8200 60 s; Linux uses 30 s.
         Self { datagrams: 65_536, bytes: 32 << 20, timeout: Span::from_secs(30) }
     }
 }
 
-/// What became of a fragment.
+/// The result of [`FragmentPool::push`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// It waits for the rest.
+    /// The fragment is held until the datagram is complete.
     Held,
-    /// A copy of one whose datagram was handed out already.
+    /// A duplicate of a fragment whose datagram is complete already.
     Copy,
-    /// Its content is lost, and was counted.
+    /// The fragment was dropped and counted as a loss.
     Refused,
-    /// It completed a datagram.
+    /// The fragment completed its datagram.
     Whole(Reassembled),
 }
 
-/// A datagram that is whole again.
+/// A datagram reassembled from its fragments.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reassembled {
-    /// Frames that it came in.
+    /// Number of frames that held its fragments.
     pub frames: u64,
-    /// Sender and receiver; ports are 0.
+    /// Source and destination; ports are 0.
     pub hosts: FlowKey,
-    /// What it carries.
+    /// The IP protocol number of the payload.
     pub protocol: u8,
     /// Low 16 bits of the identification.
     pub id: u16,
-    /// What it carries, from the transport header on.
+    /// The payload, from the transport header on.
     pub payload: Vec<u8>,
 }
 
-/// Puts fragmented datagrams together again, in bounded memory.
+/// Reassembles fragmented IP datagrams in bounded memory.
 ///
-/// Signed INVITEs are larger than an Ethernet frame, so a sensor that drops fragments is blind to exactly
-/// those. Of overlapping fragments with different bytes the first is kept: the other is counted, because
-/// honest stacks do not send it.
+/// Signed INVITEs are larger than an Ethernet frame: a sensor that drops fragments misses exactly those
+/// calls. If fragments overlap with different bytes, the first one is kept and the other is counted, because
+/// no regular IP stack sends overlaps.
 pub struct FragmentPool {
     table: LruTable<Key, Held, 2>,
     hash_key: HashKey,
@@ -62,12 +62,13 @@ pub struct FragmentPool {
     bytes: usize,
 }
 
-/// Queue of the table for datagrams that were handed out, remembered so that a doubled mirror's late copies are recognised. They
-/// leave a full table first.
+/// Eviction class of completed datagrams. They stay for [`DONE_FOR`] so that a doubled mirror's late
+/// duplicates are recognised, and a full table evicts them first.
 const DONE: usize = 0;
-/// Queue for those that wait for more.
+/// Eviction class of incomplete datagrams.
 const WAITING: usize = 1;
-/// How long copies of a finished datagram are looked for. Short, as identifications are used again.
+/// Time during which duplicates of a completed datagram are recognised. It is short because senders reuse
+/// identifications.
 const DONE_FOR: Span = Span::from_secs(1);
 
 #[derive(PartialEq, Eq, Clone, Copy)]
@@ -78,20 +79,20 @@ struct Key {
     id: u32,
 }
 
-/// What a piece costs beside its octets.
+/// Overhead in octets of each held piece.
 const PIECE_COST: usize = 96;
 
 #[derive(Default)]
 struct Held {
-    /// Octets by their place. Pieces neither overlap nor are they empty.
+    /// Payload pieces by offset. Pieces neither overlap nor are empty.
     pieces: BTreeMap<u32, Vec<u8>>,
-    /// Octets of all pieces.
+    /// Sum of the lengths of all pieces.
     octets: usize,
-    /// Where the datagram ends, once its last fragment was seen.
+    /// Length of the datagram, known once its last fragment arrived.
     total: Option<u32>,
-    /// Frames that went into it.
+    /// Frames that contributed a piece.
     frames: u64,
-    /// What the datagram carries, by its first piece.
+    /// Protocol number from the fragment at offset 0.
     protocol: u8,
     is_done: bool,
 }
@@ -103,13 +104,14 @@ impl FragmentPool {
         Self { table: LruTable::new(limits.datagrams), hash_key, limits, bytes: 0 }
     }
 
-    /// Takes a fragment.
+    /// Adds a fragment.
     ///
-    /// Frames whose content is lost are counted in `losses`, each once, when that is certain.
+    /// A frame whose content is lost is counted in `losses` once, as soon as the loss is certain.
     pub fn push(&mut self, fragment: Fragment<'_>, now: Timestamp, losses: &mut Losses) -> Pushed {
         self.expire(now, losses);
         let end = fragment.offset as usize + fragment.payload.len();
-        // All but the last carry a multiple of 8 octets, and nothing reaches past the largest datagram.
+        // Every fragment but the last carries a multiple of 8 octets, and no datagram is longer than 65,535
+        // octets.
         if end > 65_535
             || (fragment.more && !fragment.payload.len().is_multiple_of(8))
             || fragment.payload.is_empty()
@@ -117,7 +119,7 @@ impl FragmentPool {
             losses.count(Loss::FragmentMalformed);
             return Pushed::Refused;
         }
-        // Of IPv6 only the first piece says what the datagram carries (RFC 8200 section 4.5).
+        // In IPv6 only the first fragment names the upper-layer protocol (RFC 8200 section 4.5).
         let protocol = if fragment.src.is_v4() { fragment.protocol } else { 0 };
         let key = Key { src: fragment.src, dst: fragment.dst, protocol, id: fragment.id };
         let hash = self.hash(&key);
@@ -153,7 +155,7 @@ impl FragmentPool {
         }
     }
 
-    /// Gives up on what has waited too long.
+    /// Drops datagrams that stayed incomplete longer than the timeout.
     pub fn expire(&mut self, now: Timestamp, losses: &mut Losses) {
         while let Some((slot, _)) = self.table.oldest_before(WAITING, now - self.limits.timeout) {
             if let Some((_, held)) = self.table.remove(slot) {
@@ -166,7 +168,7 @@ impl FragmentPool {
         }
     }
 
-    /// The input is over: nothing will complete what waits, whatever its time.
+    /// Drops all incomplete datagrams at the end of the input and counts their frames.
     pub fn finish(&mut self, losses: &mut Losses) {
         while let Some(slot) = self.table.oldest(WAITING)
             && let Some((_, held)) = self.table.remove(slot)
@@ -176,10 +178,10 @@ impl FragmentPool {
         }
     }
 
-    /// Frames that wait for the rest of their datagram.
+    /// Frames of incomplete datagrams.
     #[must_use]
     pub fn held_frames(&self) -> u64 {
-        // Walked at reports only, so no counter is kept.
+        // Called for reports only, so a walk over the queue is cheaper than a counter.
         let mut frames = 0;
         let mut at = self.table.oldest(WAITING);
         let mut seen = 0;
@@ -215,12 +217,12 @@ impl FragmentPool {
 }
 
 impl Held {
-    /// What it takes to hold it.
+    /// Octets charged against the memory limit.
     fn cost(&self) -> usize {
         self.octets + self.pieces.len() * PIECE_COST
     }
 
-    /// Puts a fragment in its place; answers whether the datagram is whole.
+    /// Stores a fragment. Returns true if the datagram is complete.
     fn put(&mut self, fragment: &Fragment<'_>) -> Result<bool, Loss> {
         let (start, new) = (fragment.offset, fragment.payload);
         let end = start + new.len() as u32;
@@ -246,12 +248,12 @@ impl Held {
         Ok(self.total.is_some_and(|total| self.octets == total as usize))
     }
 
-    /// Where the last piece ends.
+    /// End of the last piece.
     fn end(&self) -> u32 {
         self.pieces.last_key_value().map_or(0, |(at, piece)| at + piece.len() as u32)
     }
 
-    /// The places from `start` on that `new` would fill; none if it contradicts a piece.
+    /// The ranges that `new` would fill from `start` on. None if its bytes contradict a held piece.
     fn gaps(&self, start: u32, new: &[u8]) -> Option<Vec<(u32, u32)>> {
         let end = start + new.len() as u32;
         let before = self.pieces.range(..start).next_back();
@@ -277,7 +279,7 @@ impl Held {
         Some(gaps)
     }
 
-    /// The datagram, whose pieces touch.
+    /// Joins the pieces, which are contiguous by now.
     fn join(&mut self) -> Vec<u8> {
         let mut payload = Vec::with_capacity(self.octets);
         for piece in self.pieces.values() {
@@ -304,7 +306,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_nanos(1_000_000_000_000);
 
     proptest! {
-        /// However a datagram is cut, in whatever order and however often its pieces come, it comes out once.
+        /// A datagram is completed exactly once, for any fragmentation, any order and any duplicates.
         #[test]
         fn any_cutting_gives_the_datagram(
             data in prop::collection::vec(any::<u8>(), 9..400),

@@ -1,22 +1,24 @@
-//! The Homer Encapsulation Protocol: what SBCs, proxies and PBXs send where no mirror port exists
-//! (HEP version 3 specification revision 12; versions 1 and 2 as Kamailio's siptrace writes them).
+//! The Homer Encapsulation Protocol (HEP). SBCs, proxies and PBXs send captured messages in it where no
+//! mirror port exists.
+//!
+//! Sources: HEP version 3 specification, revision 12; versions 1 and 2 as written by Kamailio's siptrace.
 
 use std::borrow::Cow;
 use std::io::Read;
 
 use bellwether_base::{Endpoint, FlowKey, Loss, Span, Timestamp, Transport};
 
-/// A compressed message may grow to this; SIP over UDP is never larger.
+/// Limit of a decompressed message; a UDP datagram is never larger.
 const MAX_INFLATED: u64 = 65_536;
 
-/// One message with what its agent knows of it.
+/// One captured message with the metadata of the capture agent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hep<'a> {
-    /// From where to where it went.
+    /// Source and destination of the message.
     pub flow: FlowKey,
-    /// What carried it.
+    /// Transport that carried the message.
     pub transport: Transport,
-    /// When the agent saw it, by the agent's clock; none in version 1.
+    /// Capture time by the agent's clock; none in version 1.
     pub at: Option<Timestamp>,
     /// The agent's number, 0 if it has none.
     pub agent: u32,
@@ -24,17 +26,17 @@ pub struct Hep<'a> {
     pub payload: Cow<'a, [u8]>,
 }
 
-/// Whether octets begin like HEP, of any version.
+/// True if the octets start like HEP of any version.
 #[must_use]
 pub fn looks_like_hep(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HEP3")
         || matches!(bytes, [1 | 2, 16 | 28 | 40 | 52, 2 | 10 | 23 | 24 | 28 | 30, 6 | 17 | 132, ..])
 }
 
-/// Length of the version 3 message that octets begin with; none while its header is incomplete.
+/// Length of the version 3 message at the start of the octets; none while its header is incomplete.
 ///
 /// # Errors
-/// If they begin with something else.
+/// [`Loss::HepMalformed`] if the octets do not start with a version 3 header, or its length is below 6.
 pub fn hep3_len(bytes: &[u8]) -> Result<Option<usize>, Loss> {
     let magic = bytes.get(..4).unwrap_or(bytes);
     if !b"HEP3".starts_with(magic) {
@@ -44,11 +46,14 @@ pub fn hep3_len(bytes: &[u8]) -> Result<Option<usize>, Loss> {
     if len < 6 { Err(Loss::HepMalformed) } else { Ok(Some(usize::from(len))) }
 }
 
-/// Reads one message, of any version. `arrival` only decides the octet order of version 2's time, which its senders
-/// write in that of their processor.
+/// Reads one message of any version.
+///
+/// Version 2 senders write the capture time in the byte order of their processor. The reader takes the byte
+/// order whose result is closer to `arrival`.
 ///
 /// # Errors
-/// If octets begin like no version, lengths contradict each other, or what is needed to place the message is missing.
+/// [`Loss::HepMalformed`] if the octets match no version, lengths contradict each other, or an address is
+/// missing.
 pub fn read_hep(bytes: &[u8], arrival: Timestamp) -> Result<Hep<'_>, Loss> {
     if !looks_like_hep(bytes) {
         return Err(Loss::HepMalformed);
@@ -70,7 +75,7 @@ fn version_3(bytes: &[u8]) -> Result<Hep<'_>, Loss> {
         };
         let value = chunks.get(6..usize::from(len)).ok_or(Loss::HepMalformed)?;
         chunks = chunks.get(usize::from(len)..).unwrap_or_default();
-        // Other vendors' chunks say nothing that is needed here.
+        // Chunks of other vendors hold nothing that is needed here.
         if vendor != 0 {
             continue;
         }
@@ -96,12 +101,12 @@ fn version_3(bytes: &[u8]) -> Result<Hep<'_>, Loss> {
         transport: transport(protocol),
         at: secs.map(|secs| time(secs, micros)),
         agent,
-        // A keep-alive has none.
+        // A keep-alive has no payload.
         payload: payload.unwrap_or_default(),
     })
 }
 
-/// A fixed header: version, length, address family, protocol, ports, addresses, and in version 2 time and agent.
+/// Layout: version, length, address family, protocol, ports, addresses; version 2 adds time and agent.
 fn version_1_or_2(bytes: &[u8], arrival: Timestamp) -> Result<Hep<'_>, Loss> {
     let [version, _, family, protocol, rest @ ..] = bytes else { return Err(Loss::HepMalformed) };
     let (src_port, dst_port) =
@@ -131,7 +136,7 @@ fn version_1_or_2(bytes: &[u8], arrival: Timestamp) -> Result<Hep<'_>, Loss> {
     Ok(Hep { flow, transport: transport(*protocol), at, agent, payload: Cow::Borrowed(payload) })
 }
 
-/// How far two moments lie apart.
+/// Absolute difference of two times.
 fn distance(a: Timestamp, b: Timestamp) -> Span {
     a.since(b).max(b.since(a))
 }

@@ -3,22 +3,22 @@ use etherparse::Ipv4HeaderSlice;
 
 use crate::extension::{self, Behind, Version};
 
-/// One fragment of an IP datagram, identified as RFC 791 and RFC 8200 section 4.5 say.
+/// One fragment of an IP datagram, identified as in RFC 791 and RFC 8200 section 4.5.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fragment<'a> {
-    /// Sender, port 0.
+    /// Source address, port 0.
     pub src: Endpoint,
-    /// Receiver, port 0.
+    /// Destination address, port 0.
     pub dst: Endpoint,
-    /// The protocol that the whole datagram carries.
+    /// Protocol number of the whole datagram's payload.
     pub protocol: u8,
     /// The datagram's identification.
     pub id: u32,
-    /// Where these bytes belong, in octets.
+    /// Position of the payload in the datagram, in octets.
     pub offset: u32,
-    /// Whether more follow.
+    /// True if more fragments follow (MF bit).
     pub more: bool,
-    /// The bytes.
+    /// The fragment's payload.
     pub payload: &'a [u8],
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Packet<'a> {
     /// The IPv4 identification; 0 for IPv6.
     pub(crate) id: u16,
     pub(crate) payload: &'a [u8],
-    /// Whether the capture holds less than the header says.
+    /// True if the capture holds less than the header's length field.
     pub(crate) is_cut: bool,
 }
 
@@ -43,8 +43,8 @@ pub(crate) enum Ip<'a> {
 
 /// Reads an IP header of either version.
 ///
-/// Nearly every packet at a mirror port is IPv4 without options or fragments, so that form is read here in
-/// a few instructions. Headers of other forms are read by checked steps, which a test holds this to.
+/// Nearly every packet at a mirror port is IPv4 without options or fragments. [`plain_ipv4`] reads that form
+/// in a few instructions; [`general`] reads all other forms. A property test compares both.
 pub(crate) fn read(bytes: &[u8]) -> Result<Ip<'_>, Loss> {
     match plain_ipv4(bytes) {
         Some(packet) => Ok(Ip::Whole(packet)),
@@ -59,7 +59,7 @@ pub(crate) fn plain_ipv4(bytes: &[u8]) -> Option<Packet<'_>> {
         return None;
     };
     let total = usize::from(u16::from_be_bytes([l0, l1]));
-    // More-fragments or an offset; IPsec headers are left to the general path.
+    // More-fragments or an offset; the authentication header is left to the general path.
     if (f0 & 0x3f) != 0 || f1 != 0 || total < 20 || protocol == 51 {
         return None;
     }
@@ -84,7 +84,8 @@ fn general(bytes: &[u8]) -> Result<Ip<'_>, Loss> {
 fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Loss> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| Loss::IpMalformed)?;
     let body = bytes.get(header.slice().len()..).unwrap_or_default();
-    // A length below the header's is that of segmentation left to the interface: the packet is as long as the frame.
+    // Segmentation offload writes a total length below the header length: the packet is then as long as the
+    // frame.
     let said = usize::from(header.total_len()).checked_sub(header.slice().len()).unwrap_or(body.len());
     let (body, is_cut) = (body.get(..said).unwrap_or(body), said > body.len());
     let [src, dst] = [header.source(), header.destination()].map(|octets| Endpoint::v4(octets, 0));
@@ -103,7 +104,7 @@ fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Loss> {
     let [_, _, _, _, l0, l1, protocol, _, hosts @ ..] = header;
     let (src, dst) = hosts.split_first_chunk::<16>().ok_or(Loss::IpMalformed)?;
     let dst = dst.first_chunk::<16>().ok_or(Loss::IpMalformed)?;
-    // No length stands in jumbograms (RFC 2675), and where segmentation is left to the interface.
+    // Jumbograms (RFC 2675) and segmentation offload write length 0.
     let said =
         Some(usize::from(u16::from_be_bytes([*l0, *l1]))).filter(|said| *said > 0).unwrap_or(body.len());
     let (payload, is_cut) = (body.get(..said).unwrap_or(body), said > body.len());
@@ -111,7 +112,7 @@ fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Loss> {
     behind(Version::V6, Packet { src, dst, protocol: *protocol, id: 0, payload, is_cut })
 }
 
-/// The packet without its extension headers.
+/// Removes the extension headers of a packet.
 fn behind(version: Version, packet: Packet<'_>) -> Result<Ip<'_>, Loss> {
     let Packet { src, dst, is_cut, .. } = packet;
     match extension::follow(version, packet.protocol, packet.payload) {
@@ -123,15 +124,15 @@ fn behind(version: Version, packet: Packet<'_>) -> Result<Ip<'_>, Loss> {
     }
 }
 
-/// A piece that the capture cut would leave a hole in its datagram.
+/// A fragment cut by the capture is refused, because it would leave a gap in its datagram.
 fn fragment(fragment: Fragment<'_>, is_cut: bool) -> Result<Ip<'_>, Loss> {
     if is_cut { Err(Loss::SnapLength) } else { Ok(Ip::Fragment(fragment)) }
 }
 
-/// A datagram that was put together from fragments, without the extension headers that its first one held.
+/// Removes the extension headers of a datagram that was reassembled from fragments.
 ///
 /// # Errors
-/// [`Loss::IpMalformed`] if those headers do not fit, or if one of them says that this is a fragment again.
+/// [`Loss::IpMalformed`] if those headers do not fit, or if one of them is a Fragment header again.
 pub(crate) fn reassembled(packet: Packet<'_>) -> Result<Packet<'_>, Loss> {
     let version = if packet.src.is_v4() { Version::V4 } else { Version::V6 };
     match behind(version, packet)? {
@@ -146,7 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// The short way and the general one agree wherever the short way answers.
+        /// The fast path agrees with the general path wherever the fast path returns a result.
         #[test]
         fn the_short_way_agrees_with_the_general_one(
             mut bytes in prop::collection::vec(any::<u8>(), 20..80),

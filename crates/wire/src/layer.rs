@@ -2,16 +2,16 @@ use bellwether_base::Loss;
 
 use crate::wireless::llc;
 
-/// VLAN tags followed in a row; QinQ needs two, some carriers three.
+/// Limit of VLAN tags in a row; QinQ needs two, some carriers use three.
 const MAX_VLAN_TAGS: usize = 4;
 
-/// MPLS labels followed in a row; carriers push five.
+/// Limit of MPLS labels in a row; carriers push five.
 const MAX_LABELS: usize = 16;
 
-/// The largest length of a frame that has one instead of an `EtherType`.
+/// Largest IEEE 802.3 length: a larger value in the same field is an `EtherType`.
 const MAX_OCTETS: u16 = 1500;
 
-/// Octets whose meaning is known, on the way from the link to IP.
+/// Octets of a known layer, on the way from the link header to IP.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Layer<'a> {
     Ethernet(&'a [u8]),
@@ -23,18 +23,18 @@ pub(crate) enum Layer<'a> {
     Pppoe(&'a [u8]),
     /// A PPP frame (RFC 1661), with or without HDLC address and control.
     Ppp(&'a [u8]),
-    /// Something that is complete and not ours: ARP, LLDP, spanning tree.
+    /// A complete frame of another protocol: ARP, LLDP, spanning tree.
     Other,
 }
 
 impl<'a> Layer<'a> {
-    /// The layer inside this one. IP and `Other` are left as they are.
+    /// The layer inside this one. `Ip` and `Other` are returned unchanged.
     #[inline]
     pub(crate) fn inner(self) -> Result<Self, Loss> {
         match self {
             Self::Ethernet(frame) => {
                 let (kind, rest) = (be16(frame, 12)?, frame.get(14..).ok_or(Loss::LinkMalformed)?);
-                // Small numbers are a length (IEEE 802.3 section 3.2.6), and a logical link header follows.
+                // Values up to 1500 are a length (IEEE 802.3 section 3.2.6), and an LLC header follows.
                 if kind <= MAX_OCTETS { Ok(llc(rest).unwrap_or(Self::Other)) } else { ether_type(kind, rest) }
             }
             Self::Mpls(labels) => mpls(labels),
@@ -45,13 +45,13 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// What an `EtherType` announces, VLAN tags and VN-Tags taken off.
+/// The layer that an `EtherType` names, after removal of VLAN tags and VN-Tags.
 #[inline]
 pub(crate) fn ether_type(mut kind: u16, mut rest: &[u8]) -> Result<Layer<'_>, Loss> {
     for _ in 0..=MAX_VLAN_TAGS {
         let tag = match kind {
             0x0800 | 0x86dd => return Ok(Layer::Ip(rest)),
-            // 802.1Q, 802.1ad and the QinQ values in use before it was standardised.
+            // 802.1Q, 802.1ad and the QinQ values from before the standard.
             0x8100 | 0x88a8 | 0x9100 | 0x9200 => 4,
             // Cisco VN-Tag (802.1BR's predecessor): direction, destination, source.
             0x8926 => 6,
@@ -61,9 +61,9 @@ pub(crate) fn ether_type(mut kind: u16, mut rest: &[u8]) -> Result<Layer<'_>, Lo
             0x8864 => return Ok(Layer::Pppoe(rest)),
             0x6558 => return Ok(Layer::Ethernet(rest)),
             0x880b => return Ok(Layer::Ppp(rest)),
-            // Provider backbone bridges (802.1ah): the service tag stands before a whole frame.
+            // Provider backbone bridges (802.1ah): a service tag precedes a whole frame.
             0x88e7 => return Ok(Layer::Ethernet(rest.get(4..).ok_or(Loss::LinkMalformed)?)),
-            // MACsec, and service function chains.
+            // MACsec, and network service headers (RFC 8300).
             0x88e5 | 0x894f => return Err(Loss::EncapsulationUnsupported),
             _ => return Ok(Layer::Other),
         };
@@ -73,8 +73,8 @@ pub(crate) fn ether_type(mut kind: u16, mut rest: &[u8]) -> Result<Layer<'_>, Lo
     Err(Loss::LinkMalformed)
 }
 
-/// Behind the last label stands IP, or Ethernet with or without a control word (RFC 4448): the first four bits
-/// tell, as RFC 4928 section 3 says that routers guess too.
+/// Reads the label stack. IP or Ethernet follows the last label, Ethernet with or without a control word (RFC
+/// 4448). The first four bits distinguish them, as routers guess too (RFC 4928 section 3).
 fn mpls(mut labels: &[u8]) -> Result<Layer<'_>, Loss> {
     for _ in 0..MAX_LABELS {
         let (label, rest) = labels.split_first_chunk::<4>().ok_or(Loss::LinkMalformed)?;
@@ -96,13 +96,14 @@ fn pppoe(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let (header, rest) = frame.split_first_chunk::<6>().ok_or(Loss::LinkMalformed)?;
     let [0x11, code, _, _, high, low] = *header else { return Err(Loss::LinkMalformed) };
     let len = usize::from(u16::from_be_bytes([high, low]));
-    // Behind the length there may be Ethernet's padding; a frame cut by the capture has less.
+    // Ethernet padding may follow the PPPoE length; a frame cut by the capture is shorter.
     if code == 0 { Ok(Layer::Ppp(rest.get(..len).unwrap_or(rest))) } else { Ok(Layer::Other) }
 }
 
 fn ppp(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let frame = frame.strip_prefix(&[0xff, 0x03]).unwrap_or(frame);
-    // A protocol number's last octet is odd, all others are even: one octet is its compressed form.
+    // The last octet of a protocol number is odd and all others are even: an odd first octet is the
+    // compressed form.
     let (protocol, rest) = match frame {
         [low, rest @ ..] if low & 1 == 1 => (u16::from(*low), rest),
         [high, low, rest @ ..] => (u16::from_be_bytes([*high, *low]), rest),
@@ -111,7 +112,7 @@ fn ppp(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     match protocol {
         0x0021 | 0x0057 => Ok(Layer::Ip(rest)),
         0x0281 | 0x0283 => Ok(Layer::Mpls(rest)),
-        // Multilink, compressed and encrypted datagrams.
+        // Multilink PPP, compressed and encrypted datagrams.
         0x003d | 0x00fb | 0x00fd | 0x0053 | 0x0055 => Err(Loss::EncapsulationUnsupported),
         _ => Ok(Layer::Other),
     }
@@ -169,7 +170,7 @@ mod tests {
         let mpls = |bytes: &[u8]| Layer::Mpls(bytes).inner().map(|l| format!("{l:?}"));
         assert_eq!(mpls(&[0, 0, 0, 64, 0, 1, 1, 64, 0x45]), Ok("Ip([69])".into()));
         assert_eq!(mpls(&[0, 0, 1, 64, 0x60]), Ok("Ip([96])".into()));
-        // A control word, and a frame without one.
+        // With a control word, and without one.
         assert_eq!(mpls(&[0, 0, 1, 64, 0, 0, 0, 1, 0x45]), Ok("Ethernet([69])".into()));
         assert_eq!(mpls(&[0, 0, 1, 64, 0x1e, 2]), Ok("Ethernet([30, 2])".into()));
         assert_eq!(mpls(&[0, 0, 0, 64]), Err(Loss::LinkMalformed));

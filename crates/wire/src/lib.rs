@@ -1,7 +1,10 @@
-//! Frames to datagrams and stream bytes: link layers, tags and labels, tunnels, IP, fragments, UDP and TCP,
-//! WebSocket frames, and the envelopes of the Homer Encapsulation Protocol.
+//! Decodes captured frames down to UDP datagrams and TCP stream bytes.
 //!
-//! This crate must never know what a datagram means: no SIP, no RTP, no ports but those of tunnels.
+//! Layers: link types, VLAN tags, MPLS labels, tunnels, IP, fragments, UDP, TCP, WebSocket frames, and the
+//! envelopes of the Homer Encapsulation Protocol.
+//!
+//! This crate must never know the content of a datagram: no SIP, no RTP, no ports except those of tunnels.
+//! Unreadable input becomes a named [`Loss`](bellwether_base::Loss); memory is bounded.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod decode;

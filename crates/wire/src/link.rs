@@ -14,7 +14,7 @@ pub enum LinkType {
     RawIpVersion,
     /// 0 or 108: BSD loopback, a four-octet address family in either byte order.
     Null,
-    /// 9 or 50: PPP, with or without its HDLC framing, or Cisco's form of that.
+    /// 9 or 50: PPP with or without HDLC framing, or Cisco HDLC.
     Ppp,
     /// 51: a PPPoE session.
     Pppoe,
@@ -26,11 +26,11 @@ pub enum LinkType {
     Wireless,
     /// 127: IEEE 802.11 behind a radiotap header.
     Radiotap,
-    /// 192: any other behind per-packet information.
+    /// 192: another link type behind a per-packet information header.
     Ppi,
-    /// 197: a record of Endace's cards.
+    /// 197: an ERF record of Endace's cards.
     Erf,
-    /// 239: a packet of netfilter's log.
+    /// 239: a packet of the netfilter log.
     Nflog,
     /// 113: Linux cooked capture.
     LinuxSll,
@@ -43,7 +43,7 @@ pub enum LinkType {
 }
 
 impl LinkType {
-    /// From the number in a capture file or from libpcap.
+    /// The link type for a LINKTYPE number of a capture file or of libpcap.
     #[must_use]
     pub const fn from_number(number: u32) -> Self {
         match number {
@@ -67,7 +67,7 @@ impl LinkType {
         }
     }
 
-    /// What a frame of this type is, from outside.
+    /// The outermost layer of a frame of this type.
     pub(crate) fn layer(self, frame: &[u8]) -> Result<Layer<'_>, Loss> {
         match self {
             Self::Ethernet => Ok(Layer::Ethernet(frame)),
@@ -78,7 +78,7 @@ impl LinkType {
             Self::LinuxSll => ether_type(be16(frame, 14)?, frame.get(16..).ok_or(Loss::LinkMalformed)?),
             Self::Mpls => Ok(Layer::Mpls(frame)),
             Self::LinuxSll2 => ether_type(be16(frame, 0)?, frame.get(20..).ok_or(Loss::LinkMalformed)?),
-            // One octet of control and two addresses.
+            // One octet of frame control and two addresses.
             Self::Fddi => wireless::llc(frame.get(13..).ok_or(Loss::LinkMalformed)?),
             Self::CiscoHdlc => record::cisco_hdlc(frame),
             Self::Wireless => wireless::data(frame, false),
@@ -91,7 +91,7 @@ impl LinkType {
     }
 }
 
-/// The address family tells IP version and byte order at once; IPv6 has a number per BSD.
+/// The address family gives IP version and byte order at once; each BSD has another number for IPv6.
 fn null(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let (family, rest) = frame.split_first_chunk::<4>().ok_or(Loss::LinkMalformed)?;
     let family = u32::from_le_bytes(*family).min(u32::from_be_bytes(*family));

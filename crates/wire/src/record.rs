@@ -1,14 +1,14 @@
-//! Frames that a capture device or the kernel put into records of its own: Endace's ERF, netfilter's log, PPI.
+//! Frames inside the record formats of capture devices and the kernel: Endace's ERF, the netfilter log, PPI.
 
 use bellwether_base::Loss;
 
 use crate::layer::{Layer, be16, ether_type};
 use crate::link::LinkType;
 
-/// Extension headers of an ERF record that are followed.
+/// Limit of extension headers in an ERF record.
 const MAX_EXTENSIONS: usize = 16;
 
-/// A record of Endace's cards (LINKTYPE_ERF; wireshark's and Endace's "ERF types").
+/// Reads an ERF record of Endace's cards (LINKTYPE_ERF; the "ERF types" of Endace and Wireshark).
 pub(crate) fn erf(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let (header, mut rest) = frame.split_first_chunk::<16>().ok_or(Loss::LinkMalformed)?;
     let mut more = header[8] & 0x80 != 0;
@@ -22,20 +22,20 @@ pub(crate) fn erf(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     }
     let behind = |octets: usize| rest.get(octets..).ok_or(Loss::LinkMalformed);
     match header[8] & 0x7f {
-        // Ethernet, plain, coloured and hashed: an offset and a pad octet stand before it.
+        // Ethernet, plain, coloured and hashed: an offset octet and a pad octet precede the frame.
         2 | 11 | 16 | 20 => Ok(Layer::Ethernet(behind(2)?)),
-        // HDLC of a line, and of a channel of one.
+        // HDLC of a line, and of one channel of a line.
         1 | 10 | 15 | 19 => hdlc(rest),
         5 | 17 => hdlc(behind(4)?),
         22 | 23 => Ok(Layer::Ip(rest)),
-        // Counters, the device's own words, padding.
+        // Counters, metadata of the device, padding.
         13 | 14 | 27 | 48 => Ok(Layer::Other),
         // ATM, raw links, Infiniband.
         _ => Err(Loss::EncapsulationUnsupported),
     }
 }
 
-/// PPP in HDLC, or Cisco's form of it.
+/// Reads PPP in HDLC framing, or Cisco HDLC.
 pub(crate) fn hdlc(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     match frame {
         [0x0f | 0x8f, 0, ..] => cisco_hdlc(frame),
@@ -43,23 +43,24 @@ pub(crate) fn hdlc(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     }
 }
 
-/// Cisco's HDLC: address, control, `EtherType`.
+/// Reads Cisco HDLC: address, control, `EtherType`.
 pub(crate) fn cisco_hdlc(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     ether_type(be16(frame, 2)?, frame.get(4..).ok_or(Loss::LinkMalformed)?)
 }
 
-/// The attribute of netfilter's log that holds the packet (`NFULA_PAYLOAD`), and the largest number of one.
+/// The netfilter log attribute that holds the packet (`NFULA_PAYLOAD`), and the largest attribute number.
 const PAYLOAD: u16 = 9;
 const LAST_ATTRIBUTE: u16 = 32;
 
-/// Bits of the number that say how the value is built (NLA_F_NESTED, NLA_F_NET_BYTEORDER): connection tracking and VLANs stand nested.
+/// Flag bits of the attribute number (NLA_F_NESTED, NLA_F_NET_BYTEORDER). Attributes of connection tracking
+/// and VLANs are nested.
 const FLAGS: u16 = 0xc000;
 
-/// Attributes that are looked at before it.
+/// Limit of attributes read before the packet.
 const MAX_ATTRIBUTES: usize = 32;
 
-/// A packet of netfilter's log (LINKTYPE_NFLOG). Its numbers are in the order of the host that captured it, which the record does
-/// not tell: one of the two orders fits.
+/// Reads a packet of the netfilter log (LINKTYPE_NFLOG). Its numbers have the byte order of the capturing
+/// host. The record does not state that order, so both are tried.
 pub(crate) fn nflog(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let [_, 0, _, _, attributes @ ..] = frame else { return Err(Loss::LinkMalformed) };
     let payload =
@@ -79,7 +80,7 @@ fn payload_of(mut attributes: &[u8], number: impl Fn([u8; 2]) -> u16) -> Option<
             return None;
         }
         if kind == PAYLOAD {
-            // The capture may have cut it.
+            // The capture may have cut the packet.
             return attributes.get(4..len).or_else(|| attributes.get(4..));
         }
         attributes = attributes.get(len.next_multiple_of(4)..)?;
@@ -87,7 +88,7 @@ fn payload_of(mut attributes: &[u8], number: impl Fn([u8; 2]) -> u16) -> Option<
     None
 }
 
-/// A frame behind per-packet information (LINKTYPE_PPI), which names the frame's own link type.
+/// Reads a frame behind per-packet information (LINKTYPE_PPI); that header names the link type of the frame.
 pub(crate) fn ppi(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let header = frame.first_chunk::<8>().ok_or(Loss::LinkMalformed)?;
     let [0, _, l0, l1, link @ ..] = *header else { return Err(Loss::LinkMalformed) };
@@ -144,12 +145,12 @@ mod tests {
             let mut frame = vec![2, 0, 0, 5];
             frame.extend(attribute(1, &[8, 0, 1, 0], order));
             frame.extend(attribute(10, b"sip\0", order));
-            // A connection and a VLAN, nested.
+            // Nested attributes of connection tracking and of a VLAN.
             frame.extend(attribute(18 | 0x8000, &[0; 20], order));
             frame.extend(attribute(19 | 0x8000, &[0; 16], order));
             frame.extend(attribute(PAYLOAD, &[0x45, 1, 2], order));
             assert_eq!(nflog(&frame), Ok(Layer::Ip(&[0x45, 1, 2])));
-            // Cut within the packet, and before it.
+            // Cut within the packet, and before the packet.
             assert_eq!(nflog(&frame[..frame.len() - 3]), Ok(Layer::Ip(&[0x45])));
             assert_eq!(nflog(&frame[..12]), Err(Loss::LinkMalformed));
         }

@@ -6,16 +6,16 @@ mod stream;
 
 pub use stream::{Held, TcpStream, Torn};
 
-/// Bounds of the reassembly.
+/// Limits of the reassembly.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpLimits {
-    /// One-way flows remembered at once.
+    /// One-way flows held at once.
     pub flows: usize,
     /// Unread octets of all flows together.
     pub bytes: usize,
-    /// Unread octets of one flow, in order or waiting for a missing piece.
+    /// Unread octets of one flow, in order or behind a gap.
     pub flow_bytes: usize,
-    /// How long a missing segment is waited for once later ones are there.
+    /// Time that a gap stays open once later segments have arrived.
     pub patience: Span,
 }
 
@@ -25,13 +25,14 @@ impl Default for TcpLimits {
     }
 }
 
-/// Puts the segments of every flow in order, in bounded memory.
+/// Orders the segments of every flow in bounded memory.
 ///
-/// It knows nothing of what the octets mean: the caller reads [`TcpStream::unread`], consumes what it could
-/// use, and calls [`TcpStream::ignore`] for flows that are not its business.
+/// The reassembler does not interpret the octets: the caller reads [`TcpStream::unread`], consumes the octets
+/// that were used, and calls [`TcpStream::ignore`] for flows of other protocols.
 ///
-/// Where flows are too many, those leave first that nobody answered, and of these the ones that hold least: whoever
-/// makes flows cannot push out another's connection. Where memory is short the flow leaves that holds most.
+/// A full table evicts flows without a reply first, and among them the flow that holds the least. An attacker
+/// who opens many flows therefore cannot evict an established connection. If memory is short, the flow that
+/// holds the most is evicted.
 pub struct TcpReassembler<S> {
     table: LruTable<FlowKey, TcpStream<S>, CLASSES>,
     hash_key: HashKey,
@@ -39,32 +40,32 @@ pub struct TcpReassembler<S> {
     bytes: usize,
 }
 
-/// Octets that a flow holds at most to be of the first size, the second and so on; more is the last size.
+/// Upper bounds of the size classes in held octets; a larger flow is in one more class.
 const SIZES: [usize; 5] = [0, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
-/// Queue of the table for flows that are ignored or over: they cost little and leave first.
+/// Eviction class of flows that are ignored or ended: they cost little and are evicted first.
 const IGNORED: usize = 0;
-/// First queue of flows of which no other direction was seen, one queue for each size.
+/// First eviction class of flows without payload in the other direction; one class per size.
 const UNANSWERED: usize = 1;
-/// First queue of flows whose other direction was seen.
+/// First eviction class of flows with payload in both directions.
 const ANSWERED: usize = UNANSWERED + SIZES.len() + 1;
 const CLASSES: usize = ANSWERED + SIZES.len() + 1;
-/// Sizes by which a flow that nobody answered counts as larger than it is, where memory is short.
+/// Size classes added to a flow without a reply when memory is short.
 const HANDICAP: usize = 2;
 
 impl<S: Default + Held> TcpReassembler<S> {
-    /// Without flows.
+    /// Creates a reassembler without flows.
     #[must_use]
     pub fn new(limits: TcpLimits, hash_key: HashKey) -> Self {
         Self { table: LruTable::new(limits.flows), hash_key, limits, bytes: 0 }
     }
 
-    /// Octets that are held for all flows.
+    /// Octets held for all flows.
     #[must_use]
     pub const fn held(&self) -> usize {
         self.bytes
     }
 
-    /// Takes a segment, and hands the flow to `read` if there is something new to read in it.
+    /// Adds a segment. Calls `read` if the flow has new octets.
     pub fn push(
         &mut self,
         flow: FlowKey,
@@ -80,7 +81,7 @@ impl<S: Default + Held> TcpReassembler<S> {
         let hash = self.hash(flow);
         let slot = match self.table.find(hash, &flow) {
             Some(slot) => slot,
-            // The end of a flow that is not known.
+            // The end of an unknown flow.
             None if is_bare => return,
             None => self.open(hash, flow, now, losses),
         };
@@ -95,7 +96,7 @@ impl<S: Default + Held> TcpReassembler<S> {
                 losses.count(Loss::TcpBufferFull);
                 stream.drop_unread();
             }
-            // Reading may have freed room, and patience may have run out on a gap.
+            // Reading may have freed memory, or a gap may have timed out.
             if !stream.advance(now, &self.limits, losses) {
                 break;
             }
@@ -115,7 +116,7 @@ impl<S: Default + Held> TcpReassembler<S> {
         self.shrink(losses);
     }
 
-    /// At the end of the input: gives up on all gaps and reads what lies behind them.
+    /// Closes all gaps at the end of the input and reads the octets behind the gaps.
     pub fn finish(
         &mut self,
         losses: &mut Losses,
@@ -137,8 +138,8 @@ impl<S: Default + Held> TcpReassembler<S> {
         self.hash_key.parts(&[&flow.src.octets(), &flow.dst.octets(), ports.as_flattened()])
     }
 
-    /// A flow has spoken for the first time. If the other direction has, each has answered the other: a handshake alone is
-    /// no answer, as any server gives one.
+    /// Handles the first payload of a flow. If the other direction has sent payload too, both flows count as
+    /// answered. A handshake alone does not count, because any server completes one.
     fn answer(&mut self, slot: SlotId, flow: FlowKey, now: Timestamp) {
         let back = FlowKey { src: flow.dst, dst: flow.src };
         let Some(other) = self.table.find(self.hash(back), &back) else { return };
@@ -154,7 +155,7 @@ impl<S: Default + Held> TcpReassembler<S> {
         }
     }
 
-    /// Makes room for a flow.
+    /// Inserts a flow, which may evict another one.
     fn open(&mut self, hash: u64, flow: FlowKey, now: Timestamp, losses: &mut Losses) -> SlotId {
         let stream = TcpStream::default();
         let class = class(&stream);
@@ -181,7 +182,7 @@ impl<S: Default + Held> TcpReassembler<S> {
         }
     }
 
-    /// The flow that has waited longest among those that hold most.
+    /// The oldest flow in the largest size class.
     fn largest(&self) -> Option<SlotId> {
         let of_size = |first: usize, size: usize| self.table.oldest(first + size);
         (1..=SIZES.len() + HANDICAP).rev().find_map(|size| {
@@ -241,7 +242,7 @@ mod tests {
     }
 
     proptest! {
-        /// However a stream is cut, repeated and shuffled within a window, its octets come out in order.
+        /// Octets come out in order, for any segmentation, repetition and reordering within a window.
         #[test]
         fn any_cutting_gives_the_stream(
             octets in prop::collection::vec(any::<u8>(), 1..500),
@@ -314,7 +315,7 @@ mod tests {
 
     fn messages(tcp: &mut TcpReassembler<()>, flow: FlowKey, seq: u32, losses: &mut Losses) -> usize {
         let mut whole = 0;
-        // Each segment ends in the middle of a message, so that something stays unread.
+        // Each segment ends in the middle of a message, so some octets stay unread.
         let segment = data(seq, &[b'm'; 1400]);
         tcp.push(flow, segment, NOW, losses, |stream, _| {
             while stream.unread().len() >= 900 {
@@ -386,7 +387,7 @@ mod tests {
         for port in 1000..3000 {
             let syn = Segment { syn: true, ..data(1, b"never answered") };
             tcp.push(from(port), syn, NOW, &mut losses, |_, _| {});
-            // A refusal is no answer.
+            // A reset is no reply.
             let reset = Segment { ends: true, ..data(0, b"") };
             tcp.push(back(from(port)), reset, NOW, &mut losses, |_, _| {});
         }
@@ -419,7 +420,7 @@ mod tests {
         let mut reader = Reader::new();
         reader.push(Segment { syn: true, ..data(99, b"") }, NOW);
         reader.push(data(100, b"abc"), NOW);
-        // A copy of the beginning is not another connection.
+        // A duplicate of the SYN is not another connection.
         reader.push(Segment { syn: true, ..data(99, b"") }, NOW);
         reader.push(data(100, b"abc"), NOW);
         reader.push(Segment { syn: true, ..data(5_000, b"") }, NOW);

@@ -1,4 +1,4 @@
-//! What carries packets inside packets, by the headers that the tunnels' own documents define.
+//! Tunnels: packets inside packets, with the headers of each tunnel's own specification.
 
 use bellwether_base::{Endpoint, Loss};
 
@@ -28,7 +28,7 @@ pub enum TunnelKind {
     L2tp,
     /// TaZmen Sniffer Protocol.
     Tzsp,
-    /// Homer Encapsulation Protocol: its session is the agent's number.
+    /// Homer Encapsulation Protocol; the session is the agent's number.
     Hep,
 }
 
@@ -52,21 +52,22 @@ impl TunnelKind {
     }
 }
 
-/// The outermost tunnel around a packet: its mirror source.
+/// The outermost tunnel around a packet. It identifies the mirror source.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Tunnel {
-    /// What it is.
+    /// The kind of tunnel.
     pub kind: TunnelKind,
-    /// Who sends it, port 0.
+    /// Source address of the tunnel packets, port 0.
     pub source: Endpoint,
-    /// Its session, key or network identifier; 0 if it has none.
+    /// Session, key or network identifier; 0 if the tunnel has none.
     pub session: u32,
 }
 
-/// Destination ports at which tunnels over UDP are looked for.
+/// UDP destination ports at which tunnels are expected.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TunnelPorts {
-    /// VXLAN: the registered port, its extension's, and Linux's older default; others as configured.
+    /// VXLAN: its registered port, the port of its generic protocol extension, and Linux's older default;
+    /// configurable.
     pub vxlan: Vec<u16>,
 }
 
@@ -82,7 +83,7 @@ const L2TP: u16 = 1701;
 const MPLS_IN_UDP: u16 = 6635;
 const TZSP: u16 = 37008;
 
-/// What a tunnel carries.
+/// The content of a tunnel packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Carried<'a> {
     pub(crate) kind: TunnelKind,
@@ -90,12 +91,12 @@ pub(crate) struct Carried<'a> {
     pub(crate) layer: Layer<'a>,
 }
 
-/// Shorthand for what every reader here answers: none if the octets are no such tunnel's.
+/// Result of every reader in this file; `None` if the octets do not match the tunnel's header.
 type Found<'a> = Result<Option<Carried<'a>>, Loss>;
 
 const CUT: Loss = Loss::TunnelMalformed;
 
-/// The tunnel that is an IP protocol of its own.
+/// Reads a tunnel with an IP protocol number of its own.
 pub(crate) fn by_protocol(protocol: u8, bytes: &[u8]) -> Found<'_> {
     let found = |kind, layer| Ok(Some(Carried { kind, session: 0, layer }));
     match protocol {
@@ -108,16 +109,17 @@ pub(crate) fn by_protocol(protocol: u8, bytes: &[u8]) -> Found<'_> {
     }
 }
 
-/// Whether a tunnel may come to a port.
+/// True if a destination port belongs to a tunnel.
 #[inline]
 pub(crate) fn is_tunnels(port: u16, ports: &TunnelPorts) -> bool {
-    // Asked for every datagram: a loop over three numbers is inlined, `contains` is a call.
+    // Called for every datagram: a loop over three numbers is inlined, `contains` is a call.
     #[expect(clippy::manual_contains, reason = "the loop is inlined")]
     let is_vxlan = ports.vxlan.iter().any(|vxlan| *vxlan == port);
     is_vxlan || matches!(port, GENEVE | GTP_U | L2TP | TZSP | MPLS_IN_UDP)
 }
 
-/// The tunnel over UDP. Ports only say where to look: media may use any of them, so the header must fit too.
+/// Reads a tunnel over UDP. The port is only a hint, because media may use any of these ports; the header
+/// must fit too.
 pub(crate) fn by_port<'a>(port: u16, payload: &'a [u8], ports: &TunnelPorts) -> Found<'a> {
     match port {
         GENEVE => geneve(payload),
@@ -135,7 +137,7 @@ fn gre(bytes: &[u8]) -> Found<'_> {
     let [flags, version, high, low] = *header;
     let kind = u16::from_be_bytes([high, low]);
     let is_pptp = version & 0x07 == 1;
-    // Source routing was withdrawn with RFC 1701, and its length is not told here.
+    // RFC 2784 dropped the source routing of RFC 1701, and no header field gives its length.
     if flags & 0x40 != 0 || version & 0x07 > 1 {
         return Err(Loss::EncapsulationUnsupported);
     }
@@ -155,18 +157,18 @@ fn gre(bytes: &[u8]) -> Found<'_> {
         rest = rest.get(4..).ok_or(CUT)?;
     }
     match kind {
-        // Type I has neither a sequence number nor a header of its own.
+        // Type I has neither a sequence number nor an ERSPAN header.
         0x88be if !has_sequence => erspan(rest, session, 0),
         0x88be => erspan_with_header(rest, 8),
         0x22eb => erspan_with_header(rest, 12),
-        // A keep-alive carries nothing.
+        // A keep-alive has no payload.
         _ if rest.is_empty() => Ok(Some(Carried { kind: TunnelKind::Gre, session, layer: Layer::Other })),
         _ => Ok(Some(Carried { kind: TunnelKind::Gre, session, layer: ether_type(kind, rest)? })),
     }
 }
 
-/// Types II and III: the session in the low ten bits of the first word; type III says what it carries, and
-/// whether eight octets of the platform's own follow.
+/// Reads types II and III. The session is in the low ten bits of the first word. Type III also names its
+/// frame type and says if an eight-octet platform header follows.
 fn erspan_with_header(bytes: &[u8], len: usize) -> Found<'_> {
     let (word, _) = bytes.split_first_chunk::<4>().ok_or(CUT)?;
     let session = u32::from_be_bytes(*word) & 0x3ff;
@@ -187,7 +189,7 @@ fn erspan(frame: &[u8], session: u32, frame_type: u8) -> Found<'_> {
 fn vxlan(payload: &[u8]) -> Found<'_> {
     let Some((header, rest)) = payload.split_first_chunk::<8>() else { return Ok(None) };
     let [flags, _, _, protocol, v0, v1, v2, reserved] = *header;
-    // The identifier must be valid; group policy (0x80) and next protocol (0x04) may be said.
+    // The identifier flag (0x08) must be set; group policy (0x80) and next protocol (0x04) are allowed.
     if flags & 0x08 == 0 || flags & 0x73 != 0 || reserved != 0 {
         return Ok(None);
     }
@@ -221,7 +223,7 @@ fn gtp_u(payload: &[u8]) -> Found<'_> {
         let session = u32::from_be_bytes([t0, t1, t2, t3]);
         Ok(Some(Carried { kind: TunnelKind::GtpU, session, layer }))
     };
-    // Only G-PDUs carry a user's packet; the others are the tunnel's own.
+    // Only G-PDUs carry a user's packet; other messages are signalling of the tunnel.
     if message != 0xff {
         return found(Layer::Other);
     }
@@ -271,8 +273,9 @@ fn l2tp(payload: &[u8]) -> Found<'_> {
     }
 }
 
-/// Version 3 does not say how long its cookie is (0, 4 or 8 octets), whether a sublayer follows, or what it
-/// carries: both ends have agreed on that. The first length behind which a frame or a packet is plausible wins.
+/// Reads L2TP version 3. Its header gives neither the cookie length (0, 4 or 8 octets), nor a sublayer, nor
+/// the payload type: both ends agreed on these by signalling. The first offset with a plausible frame or
+/// packet is used.
 fn l2tp_v3(bytes: &[u8]) -> Found<'_> {
     let (session, rest) = bytes.split_first_chunk::<4>().ok_or(CUT)?;
     let session = u32::from_be_bytes(*session);
@@ -297,14 +300,14 @@ fn l2tp_v3(bytes: &[u8]) -> Found<'_> {
 }
 
 fn mpls_in_udp(payload: &[u8]) -> Found<'_> {
-    // There is nothing in it to tell it by, so it must lead to IP.
+    // MPLS in UDP has no recognisable header, so the label stack must lead to IP.
     let fits = matches!(Layer::Mpls(payload).inner(), Ok(Layer::Ip(_)));
     Ok(fits.then_some(Carried { kind: TunnelKind::Mpls, session: 0, layer: Layer::Mpls(payload) }))
 }
 
 fn tzsp(payload: &[u8]) -> Found<'_> {
     let Some((header, mut rest)) = payload.split_first_chunk::<4>() else { return Ok(None) };
-    // Version 1, a received packet or one to send.
+    // Version 1, a received packet or a packet to transmit.
     let [1, 0 | 1, high, low] = *header else { return Ok(None) };
     loop {
         let (tag, behind) = rest.split_first().ok_or(CUT)?;

@@ -2,56 +2,57 @@
 
 use bellwether_base::Loss;
 
-/// The octets that are kept of a message: as large as a SIP message may be.
+/// Octets kept of a message: the size limit of a SIP message.
 const MAX_MESSAGE: usize = 64 << 10;
 
-/// Room that an empty message may keep.
+/// Buffer capacity kept between messages.
 const KEPT_ROOM: usize = 4096;
 
-/// One direction of a WebSocket connection: the message that is being put together from frames.
+/// One direction of a WebSocket connection: assembles messages from frames.
 ///
-/// A frame is taken as it comes, so that none has to be kept whole, and one of any length is passed over to its last octet.
+/// Payload is taken as it arrives, so no frame is buffered whole, and a frame of any length is skipped to its
+/// last octet.
 #[derive(Debug, Default)]
 pub struct WebSocket {
     message: Vec<u8>,
     frame: Option<Frame>,
-    /// Whether a message is under way.
+    /// True while a message is incomplete.
     is_open: bool,
-    /// Octets are missing in the message.
+    /// True if octets of the message are missing.
     is_torn: bool,
-    /// The message is longer than what is kept of it.
+    /// True if the message is longer than the part kept.
     is_cut: bool,
 }
 
-/// The front of the octets.
+/// The result of [`WebSocket::take`] for the octets at the front.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WsFrame {
     /// More octets are needed.
     Incomplete,
-    /// This many octets were taken; the message goes on.
+    /// This many octets were taken; the message is not complete.
     Taken(usize),
-    /// This many octets were taken, and with them the message is complete.
+    /// This many octets were taken, and the message is complete.
     Complete(usize),
 }
 
-/// A frame whose header was taken.
+/// A frame whose header was read.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     is_final: bool,
     opcode: u8,
-    /// The key for the next octet comes first.
+    /// Masking key, rotated so that the key of the next octet comes first.
     mask: [u8; 4],
-    /// Octets of the payload that were not taken.
+    /// Octets of the payload not taken yet.
     left: u64,
 }
 
 impl Frame {
-    /// Close, ping and pong may stand between the frames of a message.
+    /// True for close, ping and pong, which may stand between the frames of a message.
     const fn is_control(self) -> bool {
         self.opcode >= 8
     }
 
-    /// The frame behind `n` octets of its payload.
+    /// The frame after `n` octets of its payload.
     fn behind(mut self, n: u64) -> Self {
         self.mask.rotate_left((n % 4) as usize);
         Self { left: self.left.saturating_sub(n), ..self }
@@ -59,7 +60,7 @@ impl Frame {
 }
 
 impl WebSocket {
-    /// Takes the header or the payload at the front, as far as it is there.
+    /// Takes the header or the available payload at the front.
     ///
     /// # Errors
     /// [`Loss::WebSocketUnreadable`] if a frame uses an extension (compression is one).
@@ -76,15 +77,15 @@ impl WebSocket {
             return Ok(WsFrame::Incomplete);
         }
         let len = usize::try_from(frame.left).unwrap_or(usize::MAX).min(bytes.len());
-        // A continuation of nothing belongs to no message.
+        // A continuation without a message is dropped.
         if !frame.is_control() && self.is_open {
             self.append(bytes.get(..len).unwrap_or_default(), frame.mask);
         }
         Ok(self.goes_on(frame.behind(len as u64), len))
     }
 
-    /// `octets` are missing at the front, of this frame's payload if the connection is to stay in step. Answers whether
-    /// it does.
+    /// Handles `octets` that are missing at the front. Returns true if they all belong to the current frame's
+    /// payload, so that framing stays in step.
     pub fn torn(&mut self, octets: u64) -> bool {
         let Some(frame) = self.frame.filter(|frame| octets <= frame.left) else {
             self.frame = None;
@@ -96,19 +97,19 @@ impl WebSocket {
         true
     }
 
-    /// The message that was completed last, or the first octets of a long one.
+    /// The message completed last, or the first octets of a long one.
     #[must_use]
     pub fn message(&self) -> &[u8] {
         &self.message
     }
 
-    /// Whether that message was longer than what is kept of it.
+    /// True if that message was longer than the part kept.
     #[must_use]
     pub const fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Octets that are kept.
+    /// Heap octets held.
     #[must_use]
     pub const fn held(&self) -> usize {
         self.message.capacity()
@@ -120,7 +121,7 @@ impl WebSocket {
         (self.is_open, self.is_torn, self.is_cut) = (false, false, false);
     }
 
-    /// The frame, of which `len` octets were just taken, goes on or ends.
+    /// Updates the state after `len` octets of a frame were taken.
     fn goes_on(&mut self, frame: Frame, len: usize) -> WsFrame {
         self.frame = Some(frame).filter(|frame| frame.left > 0);
         let is_complete = self.frame.is_none() && frame.is_final && !frame.is_control();
@@ -137,7 +138,8 @@ impl WebSocket {
     }
 }
 
-/// The beginning of the first message, if octets begin with a frame: for connections that were joined midway.
+/// The start of the first message, if the octets start with a frame. It serves connections that the capture
+/// joined midway.
 #[must_use]
 pub fn first_octets(bytes: &[u8]) -> Option<Vec<u8>> {
     let (frame, len) = header(bytes).ok()??;
@@ -151,11 +153,11 @@ pub fn first_octets(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(socket.message)
 }
 
-/// The header at the front, with its length; none while it is not there whole.
+/// Reads the frame header at the front, with its length; none while the header is incomplete.
 fn header(bytes: &[u8]) -> Result<Option<(Frame, usize)>, Loss> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     let opcode = first & 0x0f;
-    // Reserved bits belong to extensions, reserved opcodes to nobody yet.
+    // Reserved bits belong to extensions; reserved opcodes are undefined.
     if first & 0x70 != 0 || matches!(opcode, 3..=7 | 11..=15) {
         return Err(Loss::WebSocketUnreadable);
     }
@@ -186,7 +188,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Frames of one message, cut at `cuts`, with a ping between each two.
+    /// Frames of one message split into `cuts` parts, with a ping between each two.
     fn frames(message: &[u8], cuts: usize, mask: Option<[u8; 4]>) -> Vec<u8> {
         let pieces: Vec<&[u8]> = message.chunks(message.len().div_ceil(cuts.max(1)).max(1)).collect();
         let mut out = Vec::new();
@@ -236,7 +238,7 @@ mod tests {
             for mask in [None, Some([1, 2, 3, 4])] {
                 for cuts in [1, 3] {
                     let twice = [frames(&message, cuts, mask), frames(&message, cuts, mask)].concat();
-                    // An empty message has no piece to put into a frame.
+                    // An empty message yields no frame.
                     let expected = if len == 0 { vec![] } else { vec![message.clone(), message.clone()] };
                     assert_eq!(read(&twice), Ok(expected), "{len} {mask:?} {cuts}");
                 }
@@ -297,7 +299,7 @@ mod tests {
     }
 
     proptest! {
-        /// A frame may come in pieces of any length.
+        /// A frame may arrive in pieces of any length.
         #[test]
         fn any_cutting_gives_the_messages(
             message in prop::collection::vec(any::<u8>(), 1..300),

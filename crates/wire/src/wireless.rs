@@ -1,4 +1,4 @@
-//! IEEE 802.11 data frames, with and without what a radio says of them.
+//! IEEE 802.11 data frames, with and without a radiotap header.
 
 use bellwether_base::Loss;
 
@@ -15,18 +15,18 @@ const ORDER: u8 = 0x80;
 const NO_DATA: u8 = 0x40;
 const QOS: u8 = 0x80;
 
-/// The radiotap fields that are looked at: the time, which shifts the flags, and the flags.
+/// The radiotap fields that are read: the flags, and the time, which shifts the flags.
 const HAS_TIME: u32 = 1;
 const HAS_FLAGS: u32 = 1 << 1;
 const MORE_WORDS: u32 = 1 << 31;
 
-/// Radiotap's flag of a header that the radio filled up to four octets.
+/// Radiotap flag: the radio padded the 802.11 header to a multiple of four octets.
 const DATA_PAD: u8 = 0x20;
 
-/// Words of the radiotap header's field list that are looked at.
+/// Limit of words in the radiotap header's field list.
 const MAX_WORDS: usize = 16;
 
-/// A frame behind a radiotap header (radiotap.org): its numbers are little-endian.
+/// Reads a frame behind a radiotap header (radiotap.org), whose numbers are little-endian.
 pub(crate) fn radiotap(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     let header = frame.first_chunk::<8>().ok_or(Loss::LinkMalformed)?;
     let [0, _, l0, l1, p0, p1, p2, p3] = *header else { return Err(Loss::LinkMalformed) };
@@ -48,10 +48,10 @@ pub(crate) fn radiotap(frame: &[u8]) -> Result<Layer<'_>, Loss> {
     data(frame.get(len..).unwrap_or_default(), flags & DATA_PAD != 0)
 }
 
-/// A frame; `is_padded` if its header is filled up to four octets.
+/// Reads a frame; `is_padded` if its header is padded to a multiple of four octets.
 pub(crate) fn data(frame: &[u8], is_padded: bool) -> Result<Layer<'_>, Loss> {
     let [control, flags] = *frame.first_chunk::<2>().ok_or(Loss::LinkMalformed)?;
-    // Version 0, type data; all else is the radio's own business.
+    // Version 0, type data; management and control frames carry no packets.
     if control & 0x0f != 0x08 || control & NO_DATA != 0 {
         return Ok(Layer::Other);
     }
@@ -72,15 +72,16 @@ pub(crate) fn data(frame: &[u8], is_padded: bool) -> Result<Layer<'_>, Loss> {
     if is_aggregate { aggregate(body) } else { llc(body) }
 }
 
-/// Several frames in one (A-MSDU): read where it is only one.
+/// Reads an A-MSDU (several frames in one) that holds exactly one frame.
 fn aggregate(body: &[u8]) -> Result<Layer<'_>, Loss> {
     let len = usize::from(be16(body, 12)?);
     let body = body.get(14..).ok_or(Loss::LinkMalformed)?;
-    // Behind the last one stand no more than its padding and the checksum.
+    // Only padding and the checksum may follow the last one.
     if body.len() > len + 3 + 4 { Err(Loss::EncapsulationUnsupported) } else { llc(body) }
 }
 
-/// A logical link header (IEEE 802.2) of IP itself, or with the extension that names an `EtherType` (RFC 1042).
+/// Reads an LLC header (IEEE 802.2) of IP itself, or one with the SNAP extension that names an `EtherType`
+/// (RFC 1042).
 pub(crate) fn llc(body: &[u8]) -> Result<Layer<'_>, Loss> {
     match body {
         [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, k0, k1, rest @ ..] => {
@@ -98,7 +99,7 @@ mod tests {
 
     const SNAP: [u8; 9] = [0xaa, 0xaa, 0x03, 0, 0, 0, 0x08, 0x00, 0x45];
 
-    /// A frame with a header of that length.
+    /// A frame with a header of `header` octets.
     fn frame(control: u8, flags: u8, header: usize, body: &[u8]) -> Vec<u8> {
         let mut out = vec![0; header];
         (out[0], out[1]) = (control, flags);
@@ -115,7 +116,7 @@ mod tests {
             (0x88, TO_DS, 26),
             (0x88, TO_DS | FROM_DS, 32),
             (0x88, TO_DS | ORDER, 30),
-            // With an acknowledgement in passing (subtype data + CF-Ack).
+            // With a piggybacked acknowledgement (subtype data + CF-Ack).
             (0x18, TO_DS, 24),
         ] {
             let found = frame(control, flags, header, &SNAP);
@@ -157,7 +158,8 @@ mod tests {
     fn a_radios_header_is_taken_off_whatever_it_says() {
         let inner = frame(0x88, TO_DS, 26, &SNAP);
         let padded = frame(0x88, TO_DS, 28, &SNAP);
-        // Nothing; flags; time and flags behind a second word of fields, which shift the time to a multiple of 8.
+        // No fields; flags; time and flags behind a second field word, which moves the time to a multiple of
+        // 8.
         let plain = [&[0, 0, 8, 0, 0, 0, 0, 0][..], &inner].concat();
         let flags = [&[0, 0, 9, 0, 2, 0, 0, 0, DATA_PAD][..], &padded].concat();
         let all = [

@@ -1,7 +1,8 @@
-//! Every reader of this crate stays within the octets it was given.
+//! Every reader of this crate stays within its input.
 //!
-//! Each packet is put directly before an unmapped page, at every length, so that one octet read too far ends the process.
-//! `scripts/test` runs this in an optimised build too, as a library's unchecked accesses are checked in others.
+//! Each packet is put directly before an unmapped page, at every length, so that a read one octet too far
+//! ends the process. `scripts/test` also runs this test in an optimised build, because debug builds check the
+//! unchecked accesses of libraries.
 #![expect(unsafe_code, reason = "a page without access has to be mapped for the test")]
 
 use bellwether_base::{HashKey, Losses, Timestamp};
@@ -33,7 +34,7 @@ impl Guarded {
         }
     }
 
-    /// The octets, the last one directly before the page without access.
+    /// Copies the octets so that the last one stands directly before the page without access.
     fn put(&mut self, octets: &[u8]) -> &[u8] {
         assert!(octets.len() <= self.len);
         // SAFETY: the place lies within the mapping, which nothing else refers to while `self` is borrowed.
@@ -52,7 +53,7 @@ impl Drop for Guarded {
     }
 }
 
-/// Lets every reader look at the octets.
+/// Runs every reader on the octets.
 fn read(octets: &[u8]) {
     for link in [0, 1, 9, 10, 12, 50, 51, 101, 104, 105, 108, 113, 127, 192, 197, 219, 228, 229, 239, 276] {
         let ports = TunnelPorts::default();
@@ -110,7 +111,7 @@ fn zeros_that_look_like_a_chain_without_an_end_are_read_to_their_end() {
     }
 }
 
-/// A header of each kind that leads on to another one, so that they nest in any order.
+/// One header of each kind that leads to another one, so that they nest in any order.
 fn header() -> impl Strategy<Value = Vec<u8>> {
     let fixed = |octets: &'static [u8]| Just(octets.to_vec());
     prop_oneof![

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::{Caller, ScoringEngine};
 use crate::candidate_group::CandidateGroup;
+use crate::invite::Invite;
 use crate::keys::Names;
 use crate::open::GroupMembership;
 use crate::source::Source;
@@ -77,7 +78,7 @@ impl ScoringEngine {
                 // Whoever calls for help is not looked at.
                 Row::Call(row) if !row.traits.is_emergency => {
                     latest = latest.max(row.started_at);
-                    let names = self.keys.names(row);
+                    let names = self.keys.names(&Invite::from(&**row));
                     needs.new.push(row.call.cast_unsigned());
                     needs.callers.push(names.caller);
                     needs.sources.push(names.source);

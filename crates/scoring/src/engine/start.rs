@@ -10,7 +10,8 @@ use super::{Caller, LEADS, Outcome, ScoringEngine, UNREGISTERED};
 use crate::Finding;
 use crate::call_history::{CallEvent, CallResult, LOOKS_BACK, OF_CALLERS};
 use crate::candidate_group::{GroupKind, GroupMember, Marks};
-use crate::history::{History, Judged, PastCall, Stage};
+use crate::history::{History, Judged, Stage};
+use crate::invite::{Invite, Passport, Progress};
 use crate::keys::Names;
 use crate::open::{GroupMembership, GroupMemberships, Heard, Known, OpenCall, SURE};
 use crate::platform::Platform;
@@ -27,7 +28,7 @@ impl ScoringEngine {
         }
         self.warm_up(row.started_at, memory);
         let judged = memory.judged(row.call, row.started_at);
-        self.begin(row, judged, memory, out);
+        self.begin(&Invite::from(row), Some(row), judged, memory, out);
         if self.prefetched.front().is_some_and(|names| names.call == row.call) {
             self.prefetched.pop_front();
         }
@@ -48,58 +49,43 @@ impl ScoringEngine {
         let now = self.now;
         self.warming = Some(at);
         // Only what later calls are compared with: what was concluded of these stands in the database.
-        for PastCall { row, answered_at, ended_at, final_status, campaign } in past {
-            if row.traits.is_emergency {
+        for call in past {
+            if call.is_emergency {
                 continue;
             }
-            self.now = row.started_at;
+            self.now = call.started_at;
             let mut unsaid = Vec::new();
             // It stays whatever it shows: why it joined is known to the run that saw it.
-            let member = campaign.map(|campaign| (campaign, SURE, String::new()));
+            let member = call.campaign.map(|campaign| (campaign, SURE, String::new()));
             let judged = Judged { stage: Stage::Closed, findings: Vec::new(), member };
-            self.begin(&row, Some(judged), memory, &mut unsaid);
-            let update = bellwether_enrich::CallUpdate {
-                call: row.call,
-                started_at: row.started_at,
-                answered_at,
-                ended_at,
-                final_status,
-                duplicates: 0,
-                retransmissions: 0,
-                hops: 1,
-                last_destination: row.destination,
-                access_side: row.access_side,
-                trunk_id: None,
-                forks: 0,
-                reinvites: 0,
-                cancelled: false,
-                is_let_in: false,
-            };
-            self.update(&update, memory, &mut unsaid);
+            self.begin(&Invite::from(&call), None, Some(judged), memory, &mut unsaid);
+            self.progress(&Progress::from(&call), memory, &mut unsaid);
         }
         self.now = now;
         self.warming = None;
     }
 
-    /// `judged` is what an earlier run kept: what the INVITE showed then stands, as what is known of others has changed since.
+    /// A call begins. Signals read its whole `row`, which a call of an earlier run has no more. Its score by an earlier run, `judged`, stands:
+    /// the evidence about others has changed since.
     fn begin(
         &mut self,
-        row: &CallRow,
+        invite: &Invite<'_>,
+        row: Option<&CallRow>,
         judged: Option<Judged>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
-        let now = row.started_at;
-        let key = row.call.cast_unsigned();
+        let now = invite.started_at;
+        let key = invite.call.cast_unsigned();
         if self.open.slot(key).is_some() {
             return;
         }
-        let names = self.names(row);
+        let names = self.names(invite);
         let Names { caller, callee, source, agent, fingerprint, .. } = names;
         let neighbourhood = names.dialled_block as u32;
-        let line = row.traits.callee_line.unwrap_or(u16::MAX);
+        let line = invite.callee_line.unwrap_or(u16::MAX);
         let deed = CallEvent {
-            call: row.call,
+            call: invite.call,
             at: now,
             caller: caller as u32,
             callee: callee as u32,
@@ -110,35 +96,35 @@ impl ScoringEngine {
             secs: 0,
             fate: CallResult::Open,
         };
-        let (subjects, standings, platform_calls) = self.standings_of(row, &names, memory, out);
-        let platform = self.platform(row, names.platform_and_agent(), memory);
-        let caller_slot = self.caller(caller, &row.caller, now, memory);
+        let (subjects, standings, platform_calls) = self.standings_of(invite, &names, memory, out);
+        let platform = self.platform(invite, names.platform_and_agent(), memory);
+        let caller_slot = self.caller(caller, invite.caller, now, memory);
         let in_caller =
             self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed, OF_CALLERS));
         let source_slot = self.source(source);
         let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
-        let signed = self.count_signed(row, source_slot);
-        let registrar = self.keys.address(row.destination.ip());
+        let signed = self.count_signed(invite, source_slot);
+        let registrar = self.keys.address(invite.destination);
         let is_registrar = self.registrars.slot(registrar).is_some();
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
         else {
             return;
         };
-        let registration = of_caller.account.registration(row.source.ip());
+        let registration = of_caller.account.registration(invite.source);
         let is_home = matches!(registration, Registration::Here | Registration::ByServer);
-        let is_rooted = of_caller.account.is_rooted(is_home, row.fingerprint, now);
-        let moved = of_caller.account.moved(row.source.ip(), now);
+        let is_rooted = of_caller.account.is_rooted(is_home, invite.fingerprint, now);
+        let moved = of_caller.account.moved(invite.source, now);
         let is_moved = moved.is_some();
         let unknown;
         let platform = match platform.and_then(|slot| self.platforms.get(slot)) {
             Some((_, (platform, _))) => platform,
             None => {
-                unknown = Platform::new(crate::PlatformFacts::default(), row.user_agent.as_deref());
+                unknown = Platform::new(crate::PlatformFacts::default(), invite.user_agent);
                 &unknown
             }
         };
-        let at = AtStart {
+        let at = |row| AtStart {
             row,
             platform,
             account: &of_caller.account,
@@ -155,16 +141,16 @@ impl ScoringEngine {
             is_rooted,
         };
         let is_server = self.registrars.slot(source).is_some();
-        let is_nobody = registration == Registration::No && !at.is_from_trunk() && !is_rooted && !is_server;
-        let is_stranger = is_nobody && at.source.is_unknown() && !at.account.is_established(now);
+        let is_nobody = registration == Registration::No && !invite.is_from_trunk && !is_rooted && !is_server;
+        let is_stranger = is_nobody && of_source.is_unknown() && !of_caller.account.is_established(now);
         let mut at_start: SmallVec<[Finding; 4]> = SmallVec::new();
         let is_known = judged.as_ref().is_some_and(|judged| judged.stage == Stage::Closed);
         let (kept, member) = match judged {
             Some(judged) => (Some(judged.findings), judged.member),
             None => (None, None),
         };
-        if kept.is_none() {
-            self.rules.at_invite(&at, |signal, found| at_start.extend(self.finding(signal, found)));
+        if let Some(row) = row.filter(|_| kept.is_none()) {
+            self.rules.at_invite(&at(row), |signal, found| at_start.extend(self.finding(signal, found)));
         }
         let mut of_device = Vec::new();
         for finding in kept.unwrap_or_default() {
@@ -176,31 +162,28 @@ impl ScoringEngine {
         }
         let is_scanner = platform.is_scanner || at_start.iter().any(|f| f.signal == SCANNING_SOURCE);
         let marks = Marks {
-            is_neighbour: row.traits.is_neighbour,
+            is_neighbour: invite.is_neighbour,
             is_impossible: matches!(
-                row.caller_number.validity,
+                invite.caller_validity,
                 Some(Validity::Impossible | Validity::Unallocated)
             ),
-            is_bad_token: row.attested.as_ref().is_some_and(|a| a.status >= PassportStatus::Mismatch),
+            is_bad_token: invite.passport.is_some_and(|p| p.status >= PassportStatus::Mismatch),
             is_contradictory: platform.facts.is_contradictory,
             is_sequential: false,
             is_prompt: false,
-            label: self.labelled.get(&row.call).copied(),
+            label: self.labelled.get(&invite.call).copied(),
             is_leg: false,
-            is_from_trunk: row.traits.trunk.is_some(),
-            is_signed_full: row
-                .attested
-                .as_ref()
-                .is_some_and(|a| a.attestation == Some("A") && a.status <= PassportStatus::Unverified),
+            is_from_trunk: invite.is_from_trunk,
+            is_signed_full: invite.passport.is_some_and(|p| p.attestation == Some("A") && p.is_sound()),
         };
-        let risk = row.traits.risk.is_some();
+        let risk = invite.is_risky;
         // The account learns of the call behind its signals: they compare it with what came before.
-        let country = row.callee_number.country.as_deref().and_then(|c| c.parse().ok());
+        let country = invite.callee_country.and_then(|c| c.parse().ok());
         let mut is_fresh = false;
         if let Some((_, of)) = self.callers.get_mut(caller_slot) {
             if self.warming.is_none() {
                 // What its server makes of its call is no platform of its own.
-                let platform = (registration != Registration::ByServer).then_some(row.fingerprint);
+                let platform = (registration != Registration::ByServer).then_some(invite.fingerprint);
                 of.account.begin(now, country, platform);
             }
             is_fresh = of.account.is_fresh();
@@ -210,11 +193,11 @@ impl ScoringEngine {
             of.is_rooted();
         }
         let mut party = SmallVec::new();
-        for part in [&row.caller, "@", &row.caller_host] {
+        for part in [invite.caller, "@", invite.caller_host] {
             party.extend_from_slice(part.as_bytes());
         }
         let call = OpenCall {
-            call: row.call,
+            call: invite.call,
             started_at: now,
             caller,
             callee,
@@ -235,11 +218,11 @@ impl ScoringEngine {
             of_device,
             is_known,
             is_recalled: self.warming.is_some(),
-            is_from_trunk: row.traits.trunk.is_some(),
+            is_from_trunk: invite.is_from_trunk,
             is_rooted: is_rooted && !is_moved,
             is_risky: risk,
             legs: SmallVec::new(),
-            stranger_to: row.traits.dials_abroad.filter(|_| is_stranger),
+            stranger_to: invite.dials_abroad.filter(|_| is_stranger),
             is_let_in: false,
             subjects,
             party,
@@ -254,11 +237,11 @@ impl ScoringEngine {
             self.closed(oldest.value.call, lesson, memory, out);
         }
         if let Some(member) = member {
-            self.recall_member(row.call, member, memory, out);
+            self.recall_member(invite.call, member, memory, out);
         }
         if !is_rooted && !is_scanner {
             let candidate = GroupMember {
-                call: row.call,
+                call: invite.call,
                 at: now,
                 caller,
                 source,
@@ -270,7 +253,7 @@ impl ScoringEngine {
                 secs: 0,
                 fate: CallResult::Open,
                 marks,
-                platform: row.fingerprint,
+                platform: invite.fingerprint,
                 is_home,
                 is_settled: is_known && self.warming.is_none(),
                 campaign: None,
@@ -279,64 +262,64 @@ impl ScoringEngine {
                 clock: None,
                 odds: 0.0,
             };
-            self.enter_pools(row, &names, (open, candidate), memory, out);
+            self.enter_pools(invite, &names, (open, candidate), memory, out);
         }
-        self.tell(row.call, out);
+        self.tell(invite.call, out);
     }
 
     /// Who is named in a call: known since it was prefetched, or worked out now.
-    fn names(&self, row: &CallRow) -> Names {
+    fn names(&self, invite: &Invite<'_>) -> Names {
         // Calls of before this run are never prefetched, though one of them may be read again.
         let prefetched =
-            self.prefetched.front().filter(|names| names.call == row.call && self.warming.is_none());
-        prefetched.copied().unwrap_or_else(|| self.keys.names(row))
+            self.prefetched.front().filter(|names| names.call == invite.call && self.warming.is_none());
+        prefetched.copied().unwrap_or_else(|| self.keys.names(invite))
     }
 
     /// Whether its trunk, or else its address, has a habit of signing: with this call.
-    fn count_signed(&mut self, row: &CallRow, source: SlotId) -> Signed {
-        let signed = match &row.trunk_id {
+    fn count_signed(&mut self, invite: &Invite<'_>, source: SlotId) -> Signed {
+        let signed = match invite.trunk {
             // Trunks are an operator's: there are as many as the configuration names.
             Some(trunk) => match self.trunks.get_mut(trunk) {
                 Some(signed) => signed,
-                None => self.trunks.entry(trunk.clone()).or_default(),
+                None => self.trunks.entry(trunk.to_owned()).or_default(),
             },
             None => match self.sources.get_mut(source) {
                 Some((_, of)) => &mut of.signed,
                 None => return Signed::default(),
             },
         };
-        count(signed, row.attested.is_some());
+        count(signed, invite.passport.is_some());
         *signed
     }
 
     /// The pools of a call whose caller has no roots.
     fn enter_pools(
         &mut self,
-        row: &CallRow,
+        invite: &Invite<'_>,
         names: &Names,
         candidate: (SlotId, GroupMember),
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
-        let fingerprint = &|| row.fingerprint.as_str().to_owned();
+        let fingerprint = &|| invite.fingerprint.as_str().to_owned();
         self.enter_pool((GroupKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
-        let deployment = &|| row.deployment.clone();
+        let deployment = &|| invite.deployment.to_owned();
         self.enter_pool((GroupKind::Deployment, names.deployment), deployment, candidate, memory, out);
-        if let Some(attested) = row.attested.as_ref().filter(|a| a.status <= PassportStatus::Unverified)
-            && let Some(origid) = &attested.origid
+        if let Some(passport) = invite.passport.filter(Passport::is_sound)
+            && let Some(origid) = passport.origid
         {
-            let (signer, status) = (attested.signer.as_deref().unwrap_or_default(), attested.status);
+            let (signer, status) = (passport.signer.unwrap_or_default(), passport.status);
             let key = self.keys.origin_id(origid, signer, status);
             let origin = &|| format!("{origid} of {signer}, {}", status.name());
             self.enter_pool((GroupKind::OriginId, key), origin, candidate, memory, out);
         }
-        if let Some(block) = &row.callee_neighbourhood {
+        if let Some(block) = invite.callee_block {
             let key = (GroupKind::DialledBlock, names.dialled_block);
-            self.enter_pool(key, &|| block.clone(), candidate, memory, out);
+            self.enter_pool(key, &|| block.to_owned(), candidate, memory, out);
         }
-        if let Some(block) = &row.traits.caller_neighbourhood {
+        if let Some(block) = invite.caller_block {
             let key = (GroupKind::CallerBlock, names.caller_block);
-            self.enter_pool(key, &|| block.clone(), candidate, memory, out);
+            self.enter_pool(key, &|| block.to_owned(), candidate, memory, out);
         }
     }
 
@@ -405,23 +388,23 @@ impl ScoringEngine {
         if row.traits.is_emergency {
             return false;
         }
-        let key = self.names(row).platform_and_agent();
+        let key = self.names(&Invite::from(row)).platform_and_agent();
         let known = self.platforms.value(key);
         asks(known.map(|(_, uses)| *uses), self.platforms_asked, self.calls_seen)
     }
 
     /// Where that stands which structure shows of a call's platform; nowhere if nobody is asked for it.
-    fn platform(&mut self, row: &CallRow, key: u64, memory: &mut dyn History) -> Option<SlotId> {
+    fn platform(&mut self, invite: &Invite<'_>, key: u64, memory: &mut dyn History) -> Option<SlotId> {
         let slot = self.platforms.slot(key);
         let known = slot.and_then(|slot| self.platforms.get(slot));
         let platform =
             asks(known.map(|(_, (_, uses))| *uses), self.platforms_asked, self.calls_seen).then(|| {
                 self.platforms_asked += 1;
-                let agent = row.user_agent.as_deref();
-                Platform::new(memory.platform(row.fingerprint.as_str(), agent), agent)
+                let agent = invite.user_agent;
+                Platform::new(memory.platform(invite.fingerprint.as_str(), agent), agent)
             });
         let Some(slot) = slot else {
-            return Some(self.platforms.insert(key, key, (platform?, 1), 0, row.started_at).0);
+            return Some(self.platforms.insert(key, key, (platform?, 1), 0, invite.started_at).0);
         };
         self.platforms.mark_used(slot);
         if let Some((_, (known, uses))) = self.platforms.get_mut(slot) {
@@ -437,19 +420,19 @@ impl ScoringEngine {
     /// told behind it.
     fn standings_of(
         &mut self,
-        row: &CallRow,
+        invite: &Invite<'_>,
         names: &Names,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4], u64) {
-        let now = row.started_at;
+        let now = invite.started_at;
         let mut known = SmallVec::new();
         let mut reputed = [None; 4];
         let mut calls = 0;
         for (layer, key) in [(Layer::Fingerprint, names.fingerprint), (Layer::Deployment, names.deployment)] {
             let subject = || {
                 let is_platform = layer == Layer::Fingerprint;
-                let name = if is_platform { row.fingerprint.as_str() } else { &row.deployment };
+                let name = if is_platform { invite.fingerprint.as_str() } else { invite.deployment };
                 Arc::new(Subject { layer, name: name.to_owned() })
             };
             let slot = self.standing(key, subject, now, memory, out);
@@ -464,7 +447,7 @@ impl ScoringEngine {
         }
         // An origin is one caller's. It is never observed, so that all that is known of it is what labels say.
         let is_labelled = !self.labels.is_empty();
-        let labels = is_labelled.then(|| self.labels_of(self.keys.subject(Layer::Origin, &row.origin)));
+        let labels = is_labelled.then(|| self.labels_of(self.keys.subject(Layer::Origin, invite.origin)));
         if let Some(labels) = labels.filter(|labels| !labels.is_empty())
             && let Some(of) = reputed.get_mut(Layer::Origin as usize)
         {

@@ -3,23 +3,23 @@ use bellwether_wire::hep3_len;
 
 use super::{InStream, Speaks, Step, Stream};
 
-/// How every message of HEP version 3 begins.
+/// Start of every HEP version 3 message.
 pub(super) const HEP: &[u8] = b"HEP3";
 
-/// Envelopes of HEP in a flow.
+/// State of HEP envelopes in a flow.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Envelopes {
-    /// Length of the envelope at the front, once its header is there.
+    /// Length of the envelope at the front, once its header is complete.
     awaited: u64,
-    /// Octets of a torn envelope that are passed over.
+    /// Octets of a torn envelope left to skip.
     passed_over: u64,
-    /// Nobody knows where the next envelope begins.
+    /// True if the start of the next envelope is unknown.
     is_lost: bool,
 }
 
 impl Envelopes {
-    /// Octets are missing. Within an envelope its length tells where the next one begins, so that none that somebody
-    /// hid in a message is taken for an agent's.
+    /// Handles missing octets. Within an envelope its length locates the next one, so that an envelope hidden
+    /// in a message is not read as an agent's.
     pub(super) fn torn(&mut self, octets: Option<u64>, losses: &mut Losses) {
         let whole = self.awaited.max(self.passed_over);
         let left = octets.and_then(|octets| whole.checked_sub(octets));
@@ -44,7 +44,7 @@ pub(super) fn take(
         len
     } else if envelopes.is_lost && !unread.starts_with(HEP) {
         let next = memchr::memmem::find(unread, HEP);
-        // The mark may have begun at the end of what is there.
+        // The marker may start at the end of the available octets.
         next.unwrap_or_else(|| (unread.len() + 1).saturating_sub(HEP.len()))
     } else {
         match hep3_len(unread) {

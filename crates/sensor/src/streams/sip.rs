@@ -3,19 +3,19 @@ use bellwether_sip::{Framed, Framer};
 
 use super::{InStream, Speaks, Step, Stream};
 
-/// Octets without a start line after which a flow is taken for something else: more than a message may have.
+/// Octets without a start line after which a flow counts as another protocol: more than the largest message.
 const MAX_ASTRAY: u32 = 64 << 10;
 
-/// Two line ends.
+/// Length of a ping: two line ends.
 const PING: usize = 4;
 
-/// SIP messages in a flow.
+/// State of SIP messages in a flow.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Messages {
     framer: Framer,
-    /// Whether a message was found.
+    /// True once a message was found.
     is_sip: bool,
-    /// Octets that were passed over in search of the first one.
+    /// Octets skipped in search of the first message.
     astray: u32,
 }
 
@@ -24,18 +24,18 @@ impl Messages {
         self.is_sip
     }
 
-    /// Whether a message is under way.
+    /// True within a message.
     pub(super) const fn is_within(&self) -> bool {
         self.framer.is_within()
     }
 
-    /// The front is nothing of SIP, up to the end of its line.
+    /// Skips the line at the front, which is not SIP.
     pub(super) fn pass_line(mut self) -> Self {
         self.framer.pass_line();
         self
     }
 
-    /// Octets are missing. Answers whether lengths tell where the next message begins.
+    /// Handles missing octets. Returns true if lengths locate the next message.
     pub(super) fn torn(&mut self, octets: Option<u64>) -> bool {
         self.framer.torn(octets)
     }
@@ -66,7 +66,7 @@ pub(super) fn take(
             len
         }
         Framed::KeepAlive { len } => {
-            // The answer to one is a single line end (RFC 5626 section 4.4.1).
+            // The answer to a ping is a single line end (RFC 5626 section 4.4.1).
             if let Some(ping) = stream.unread().get(..PING) {
                 message(InStream::KeepAlive(ping), losses);
             }
@@ -79,7 +79,7 @@ pub(super) fn take(
             }
             len
         }
-        // Something else first makes no other flow of it: a proxy may have been sent a line that is none.
+        // Other data before SIP does not decide the protocol: a proxy may receive an invalid line first.
         Framed::NotSip => {
             messages.framer.pass_line();
             0

@@ -10,7 +10,7 @@ fn flow() -> FlowKey {
     FlowKey { src: Endpoint::v4([1, 1, 1, 1], 5060), dst: Endpoint::v4([2, 2, 2, 2], 5060) }
 }
 
-/// What was read out of pieces of a stream, each with its place in it, and the losses.
+/// Messages read from pieces of a stream, each with its offset, and the losses.
 fn read(pieces: &[(usize, &[u8])]) -> (Vec<Vec<u8>>, Losses) {
     let mut tcp = TcpReassembler::<SipFlow>::new(TcpLimits::default(), HashKey::new([1; 16]));
     let (mut got, mut losses) = (Vec::new(), Losses::default());
@@ -33,12 +33,12 @@ fn read(pieces: &[(usize, &[u8])]) -> (Vec<Vec<u8>>, Losses) {
     (got, losses)
 }
 
-/// All of a stream in segments of a size.
+/// The whole stream in segments of `size`.
 fn segments(stream: &[u8], size: usize) -> Vec<(usize, &[u8])> {
     stream.chunks(size).enumerate().map(|(i, piece)| (i * size, piece)).collect()
 }
 
-/// All of it but the octets from `gap` to `end`.
+/// The stream without the octets from `gap` to `end`.
 fn without(stream: &[u8], gap: usize, end: usize) -> Vec<(usize, &[u8])> {
     vec![(0, &stream[..gap]), (end, &stream[end..])]
 }
@@ -51,7 +51,7 @@ fn hep(payload: &[u8]) -> Vec<u8> {
     [b"HEP3", &(6 + payload.len() as u16).to_be_bytes()[..], payload].concat()
 }
 
-/// A binary frame, not masked.
+/// A binary frame without a mask.
 fn frame(payload: &[u8]) -> Vec<u8> {
     [&[0x82, 127][..], &(payload.len() as u64).to_be_bytes(), payload].concat()
 }
@@ -138,7 +138,7 @@ fn a_gap_within_a_body_an_envelope_or_a_frame_costs_that_one_alone() {
         ([hep(&in_hep), hep(AFTER)].concat(), hep(AFTER)),
         ([handshake(), frame(&sip(&body)), frame(AFTER)].concat(), AFTER.to_vec()),
     ] {
-        // Directly before what is hidden.
+        // The gap is directly before the hidden message.
         let hidden = memchr::memmem::find(&stream, b"HEP3\0").filter(|at| *at > 0);
         let hidden = hidden.or(memchr::memmem::find(&stream, HIDDEN)).unwrap();
         let (got, losses) = read(&without(&stream, hidden - 4, hidden));
@@ -167,7 +167,7 @@ fn a_flow_that_never_shows_a_start_line_is_given_up() {
     let torn = without(&stream, 0, 26);
     let (got, _) = read(&torn[1..]);
     assert_eq!(got, Vec::<Vec<u8>>::new());
-    // What comes behind more than a message's worth of it is not looked at.
+    // Data behind more than a message's length of other octets is ignored.
     let joined = [stream, AFTER.to_vec()].concat();
     let pieces: Vec<_> = segments(&joined, 1000).split_off(1);
     assert_eq!(read(&pieces).0, Vec::<Vec<u8>>::new());
@@ -184,7 +184,7 @@ fn partial_messages_of_web_sockets_count_as_held() {
     let mut losses = Losses::default();
     for port in 1..100 {
         let flow = FlowKey { src: flow().src.with_port(port), ..flow() };
-        // A message that does not end, of frames that were all taken.
+        // An incomplete message whose frames were all taken.
         let mut unfinished = frame(&[b'x'; 20_000]);
         unfinished[0] = 0x02;
         let stream = [handshake(), unfinished].concat();

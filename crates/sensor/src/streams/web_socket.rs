@@ -4,17 +4,17 @@ use bellwether_wire::{WebSocket, WsFrame, first_octets};
 
 use super::{InStream, Speaks, Step, Stream};
 
-/// Headers of a WebSocket's handshake; more is no handshake.
+/// Size limit of a WebSocket handshake's headers.
 const MAX_HANDSHAKE: usize = 16 << 10;
 
 /// The end of a handshake.
 const END: &[u8] = b"\r\n\r\n";
 
-/// Frames of a WebSocket in a flow.
+/// State of WebSocket frames in a flow.
 #[derive(Default)]
 pub(super) struct Socket {
     frames: WebSocket,
-    /// Nobody knows where the next frame begins.
+    /// True if the start of the next frame is unknown.
     is_lost: bool,
 }
 
@@ -23,8 +23,8 @@ impl Socket {
         self.frames.held()
     }
 
-    /// Octets are missing. Frames have no mark: unless a length tells, the next segment that begins with SIP in a frame
-    /// goes on.
+    /// Handles missing octets. Frames have no marker: unless a length locates the next frame, reading
+    /// continues at the next segment that starts with SIP in a frame.
     pub(super) fn torn(&mut self, octets: Option<u64>) {
         let is_in_step = octets.is_some_and(|octets| self.frames.torn(octets));
         self.is_lost = !is_in_step;
@@ -34,7 +34,7 @@ impl Socket {
     }
 }
 
-/// Takes the handshake that turns HTTP into a WebSocket (RFC 6455 section 4); gives up on any other HTTP.
+/// Takes the handshake that upgrades HTTP to a WebSocket (RFC 6455 section 4); other HTTP is skipped.
 pub(super) fn take_handshake(stream: &mut Stream) -> Step {
     let unread = stream.unread();
     let searched = stream.state.searched.saturating_sub(END.len());
@@ -59,7 +59,7 @@ pub(super) fn take_handshake(stream: &mut Stream) -> Step {
     Step::Taken
 }
 
-/// Other HTTP: there are ports that take SIP as well.
+/// Handles other HTTP: some ports accept SIP as well.
 fn no_web_socket(stream: &mut Stream) -> Step {
     if let Speaks::Sip(messages) = stream.state.speaks {
         stream.state.speaks = Speaks::Sip(messages.pass_line());
@@ -75,7 +75,7 @@ pub(super) fn take(
     losses: &mut Losses,
     message: &mut impl FnMut(InStream<'_>, &mut Losses),
 ) -> Step {
-    // The socket leaves the flow while the flow's octets are looked at.
+    // The socket is moved out of the state while the flow's octets are borrowed.
     let Speaks::WebSocket(mut socket) = std::mem::take(&mut stream.state.speaks) else {
         return Step::NotOurs;
     };
@@ -107,7 +107,7 @@ pub(super) fn take(
     if len == 0 { Step::Waits } else { Step::Taken }
 }
 
-/// Whether a frame begins here and a SIP message in it.
+/// True if a frame with a SIP message starts here.
 pub(super) fn begins_with_framed_sip(bytes: &[u8]) -> bool {
     first_octets(bytes).is_some_and(|octets| probe(&octets) != Verdict::NotOurs)
 }

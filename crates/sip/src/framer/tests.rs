@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// Feeds a stream in pieces as they come, and gives what was framed out of it.
+/// Feeds a stream in the given pieces and returns the framed messages.
 fn framed(pieces: &[&[u8]]) -> Vec<(&'static str, Vec<u8>)> {
     let (mut framer, mut unread, mut out) = (Framer::default(), Vec::new(), Vec::new());
     for piece in pieces {
@@ -35,7 +35,7 @@ fn octet_by_octet(stream: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 const HIDDEN: &[u8] = b"INVITE sip:hidden@b SIP/2.0\r\nCall-ID: hidden\r\n\r\n";
 const AFTER: &[u8] = b"BYE sip:after@b SIP/2.0\r\nl: 0\r\n\r\n";
 
-/// A message with that header before the body, and the body.
+/// A message with the given header and body.
 fn message(header: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("OPTIONS sip:a@b SIP/2.0\r\n{header}Content-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
@@ -152,7 +152,7 @@ fn a_gap_within_a_body_leaves_the_framer_in_step() {
     let gap = first.len() - missing - 3;
     let mut framer = Framer::default();
     assert_eq!(framer.next(&first[..gap]), Framed::Incomplete);
-    // The unread octets are given up with those that are missing.
+    // The unread octets are dropped together with the missing ones.
     assert!(framer.torn(Some((gap + missing) as u64)));
     let rest = [&first[gap + missing..], AFTER].concat();
     assert_eq!(framer.next(&rest), Framed::Pass { len: 3 });
@@ -186,7 +186,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// Every octet is taken once, and where a stream is cut changes nothing.
+    /// Every octet is taken once, and segmentation does not change the result.
     #[test]
     fn any_cutting_gives_the_same_messages(stream in text(), cuts in prop::collection::vec(1_usize..40, 1..20)) {
         let (mut pieces, mut rest) = (Vec::new(), stream.as_slice());

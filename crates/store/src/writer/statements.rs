@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{blindness, clocks};
 use crate::StoreError;
-use crate::judging::recollection_marks;
+use crate::sqlite_history::marks as call_marks;
 
 /// Writes a row; those that it speaks of are there, or come in the same transaction.
 pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
@@ -213,7 +213,7 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
         attested.map(|a| identity(a).to_string()),
         row.deployment,
         row.traits.caller_neighbourhood,
-        recollection_marks(row),
+        call_marks(row),
         row.wire_id,
     ])?;
     Ok(())

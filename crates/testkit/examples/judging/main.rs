@@ -229,7 +229,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Parted { .. } => "parted",
         Outcome::Key { .. } => "keys",
         Outcome::Prompt { .. } => "prompts",
-        Outcome::ReputationRecord(..) => "standings",
+        Outcome::Reputation(..) => "standings",
         Outcome::List(_) => "lists",
         Outcome::Alert(_) => "alerts",
     }

@@ -3,31 +3,31 @@ use bellwether_base::{Loss, Losses, Timestamp};
 use super::TcpLimits;
 use crate::decode::Segment;
 
-/// Segments of one flow that wait for a missing one.
+/// Limit of segments held behind a gap in one flow.
 const MAX_AHEAD: usize = 64;
 
-/// What a segment that waits costs beside its octets.
+/// Overhead in octets of each segment held behind a gap.
 const SEGMENT_COST: usize = 64;
 
-/// A jump in sequence this far is no reordering: another connection has the flow's ports, somebody forged the segment, or
-/// the mirror lost much of the flow.
+/// Sequence distance beyond reordering: another connection reuses the ports, the segment is forged, or the
+/// mirror lost a large part of the flow.
 const FAR: i32 = 1 << 20;
 
-/// Octets that were read stay in the buffer until they are this many and half of it.
+/// Consumed octets stay in the buffer until they reach this number and half of the buffer.
 const COMPACT_FROM: usize = 4096;
 
-/// Octets that are missing before the unread ones.
+/// Octets missing before the unread ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Torn {
-    /// This many lie between the last one consumed and the first unread one.
+    /// This many octets lie between the last consumed one and the first unread one.
     Octets(u64),
-    /// Nobody knows how many: the flow was joined midway, or goes on elsewhere.
+    /// The number is unknown: the capture joined the flow midway, or the sequence jumped.
     Unknown,
 }
 
-/// A reader's memory of a flow.
+/// Per-flow state of the reader.
 pub trait Held {
-    /// Octets that it keeps, beside its own size.
+    /// Heap octets of the state, beside its own size.
     fn held(&self) -> usize;
 }
 
@@ -40,27 +40,27 @@ impl Held for () {
 /// One direction of a TCP connection: the octets that were not yet read, in order.
 #[derive(Default)]
 pub struct TcpStream<S> {
-    /// The reader's own memory of this flow.
+    /// The reader's state for this flow.
     pub state: S,
     buffer: Vec<u8>,
     read: usize,
     next: Option<u32>,
-    /// Where the connection began, if that was seen.
+    /// First sequence number of the connection, if its SYN was captured.
     start: Option<u32>,
     ahead: Vec<(u32, Vec<u8>)>,
-    /// Octets and costs of the segments ahead.
+    /// Octets and overhead of the segments in `ahead`.
     ahead_held: usize,
-    /// Since when the octet at `next` has been missing.
+    /// Time since which the octet at `next` has been missing.
     missing_since: Timestamp,
-    /// A segment far from what is expected: the flow goes on there if the next one follows it.
+    /// A segment far from the expected sequence number. Reading moves there if the next segments follow it.
     elsewhere: Option<Elsewhere>,
     torn: Option<Torn>,
-    /// Where octets were given up on: from the one that was expected to the one that reading went on at.
+    /// The skipped range: the expected sequence number, and the one at which reading continued.
     given_up: Option<(u32, u32)>,
     is_ignored: bool,
-    /// The flow ended, and is remembered for copies of what it held.
+    /// True if the flow ended. It is kept so that duplicates of its segments are recognised.
     is_ended: bool,
-    /// Whether octets came.
+    /// True if the flow carried payload.
     has_spoken: bool,
     is_answered: bool,
 }
@@ -68,14 +68,14 @@ pub struct TcpStream<S> {
 struct Elsewhere {
     seq: u32,
     payload: Vec<u8>,
-    /// Whether a connection begins there.
+    /// True if a connection starts there (SYN).
     is_new: bool,
-    /// Segments that must still follow before the flow goes on there.
+    /// Number of consecutive segments still needed before reading moves there.
     wanted: u8,
 }
 
-/// Segments in a row by which a flow comes back to octets that were given up on: those of a real gap come late, but one or
-/// two at a time.
+/// Consecutive segments that make reading return to a skipped range. Segments of a real gap arrive late too,
+/// but one or two at a time.
 const TO_COME_BACK: u8 = 4;
 
 impl Elsewhere {
@@ -84,39 +84,39 @@ impl Elsewhere {
     }
 }
 
-/// The name of a segment that repeats octets: with the same ones, or with others.
+/// The loss for repeated octets: same content, or different content.
 const fn repetition(is_same: bool) -> Loss {
     if is_same { Loss::TcpOverlap } else { Loss::TcpConflict }
 }
 
 impl<S: Default + Held> TcpStream<S> {
-    /// The octets in order that were not yet consumed.
+    /// The octets in order that were not consumed yet.
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         self.buffer.get(self.read..).unwrap_or_default()
     }
 
-    /// The octets that are missing before [`Self::unread`], if any. Answers once.
+    /// The octets missing before [`Self::unread`], if any. The value is returned once.
     pub fn take_torn(&mut self) -> Option<Torn> {
         self.torn.take()
     }
 
-    /// Takes `n` octets off the front.
+    /// Removes `n` octets from the front.
     pub fn consume(&mut self, n: usize) {
         self.read = (self.read + n).min(self.buffer.len());
         if self.read == self.buffer.len() {
-            // There are many flows, and most wait with nothing unread.
+            // There are many flows, and most of them have nothing unread, so the memory is freed.
             self.buffer = Vec::new();
             self.read = 0;
         } else if self.read >= COMPACT_FROM && self.read * 2 >= self.buffer.len() {
-            // Each octet is moved once for each that was read before it, at most.
+            // Amortised cost: at most one octet moves per octet consumed.
             self.buffer.drain(..self.read);
             self.read = 0;
             self.buffer.shrink_to((2 * self.buffer.len()).max(COMPACT_FROM));
         }
     }
 
-    /// Declares the flow none of the reader's business: its octets are passed over from now on.
+    /// Marks the flow as of no interest: its octets are dropped from now on.
     pub fn ignore(&mut self) {
         *self = Self { next: self.next, is_ignored: true, is_answered: self.is_answered, ..Self::default() };
     }
@@ -137,24 +137,25 @@ impl<S: Default + Held> TcpStream<S> {
         self.is_ended
     }
 
-    /// The flow is over. Copies of its segments may still come, and are no new flow.
+    /// Marks the flow as ended. Late duplicates of its segments do not open a new flow.
     pub(super) fn end(&mut self) {
         *self = Self { next: self.next, is_ended: true, is_answered: self.is_answered, ..Self::default() };
     }
 
-    /// The other direction of the connection was seen.
+    /// Records that the other direction of the connection carried payload.
     pub(super) const fn answer(&mut self) {
         self.is_answered = true;
     }
 
-    /// Octets that are kept for this flow.
+    /// Octets held for this flow.
     pub(super) fn held(&self) -> usize {
         let elsewhere = self.elsewhere.as_ref().map_or(0, |there| there.payload.len());
-        // Room that octets gave up is still taken.
+        // Unused capacity counts as held.
         self.buffer.capacity() + self.ahead_held + elsewhere + self.state.held()
     }
 
-    /// Whether a segment that ends the flow does so where the flow is: others are late, or forged (RFC 5961 section 3.2).
+    /// True if an ending segment lies at the current position of the flow. Other FIN and RST segments are
+    /// late, or forged (RFC 5961 section 3.2).
     pub(super) fn is_at_end(&self, segment: &Segment<'_>) -> bool {
         let end = segment.seq.wrapping_add(u32::from(segment.syn)).wrapping_add(segment.payload.len() as u32);
         self.ahead.is_empty() && self.next.is_none_or(|next| next == end)
@@ -166,7 +167,7 @@ impl<S: Default + Held> TcpStream<S> {
         self.tear(Torn::Octets(dropped as u64));
     }
 
-    /// Octets are missing before the next one that is read.
+    /// Records octets missing before the next unread one.
     fn tear(&mut self, torn: Torn) {
         self.torn = match (self.torn, torn) {
             (None, torn) => Some(torn),
@@ -193,7 +194,7 @@ impl<S: Default + Held> TcpStream<S> {
             return;
         }
         if self.is_ended {
-            // It goes on after all, or somebody else has its ports.
+            // The flow continues after all, or another connection reuses its ports.
             self.is_ended = false;
             self.next = None;
             return self.begin(segment, seq, losses);
@@ -212,7 +213,7 @@ impl<S: Default + Held> TcpStream<S> {
             let payload = segment.payload.to_vec();
             self.elsewhere = Some(Elsewhere { seq, payload, is_new: false, wanted: TO_COME_BACK - 1 });
         } else if segment.payload.is_empty() {
-            // It ends the flow, or begins it again.
+            // An empty segment only ends the flow or starts it again.
         } else if distance <= 0 {
             self.elsewhere = None;
             self.missing_since = now;
@@ -225,7 +226,7 @@ impl<S: Default + Held> TcpStream<S> {
         }
     }
 
-    /// Whether all octets of a segment are among those that were given up on.
+    /// True if all octets of a segment lie in the skipped range.
     fn was_given_up(&self, seq: u32, len: usize) -> bool {
         self.given_up.is_some_and(|(from, to)| {
             let missing = to.wrapping_sub(from) as usize;
@@ -233,7 +234,7 @@ impl<S: Default + Held> TcpStream<S> {
         })
     }
 
-    /// The first segment of a flow, or the first one behind a cut.
+    /// Handles the first segment of a flow, or the first one behind a cut.
     fn begin(&mut self, segment: &Segment<'_>, seq: u32, losses: &mut Losses) {
         if segment.syn {
             *self = Self { is_answered: self.is_answered, start: Some(seq), ..Self::default() };
@@ -244,7 +245,7 @@ impl<S: Default + Held> TcpStream<S> {
         self.append(seq, segment.payload, losses);
     }
 
-    /// A second segment follows one that was far from what was expected: the flow goes on there.
+    /// Moves reading to `elsewhere`, after enough segments followed there.
     fn go_elsewhere(&mut self, losses: &mut Losses) {
         let Some(there) = self.elsewhere.take() else { return };
         if there.is_new {
@@ -275,14 +276,14 @@ impl<S: Default + Held> TcpStream<S> {
         self.ahead_held += payload.len() + SEGMENT_COST;
     }
 
-    /// The capture kept only the beginning of the last segment: it leaves a hole that nothing will fill.
+    /// Handles a last segment that the capture cut: no later segment fills the gap.
     pub(super) fn cut(&mut self, losses: &mut Losses) {
         losses.count(Loss::TcpGap);
         self.drop_unread();
         self.next = None;
     }
 
-    /// Adds octets at `seq`, which is at or before the next expected one.
+    /// Adds octets at `seq`, which is at or before the next expected sequence number.
     fn append(&mut self, seq: u32, payload: &[u8], losses: &mut Losses) {
         let next = self.next.unwrap_or(seq);
         let repeated = next.wrapping_sub(seq) as usize;
@@ -294,8 +295,8 @@ impl<S: Default + Held> TcpStream<S> {
         self.next = Some(next.wrapping_add(new.len() as u32));
     }
 
-    /// Whether a segment that begins `before` octets before the next expected one has the octets that are still held there. Octets that
-    /// were read and given up agree with everything.
+    /// True if a segment that starts `before` octets before the next expected one repeats the octets that are
+    /// still held. Octets that were consumed and freed cannot be compared and count as equal.
     fn agrees(&self, before: usize, payload: &[u8]) -> bool {
         let (held, came) = match self.buffer.len().checked_sub(before) {
             Some(start) => (self.buffer.get(start..).unwrap_or_default(), payload),
@@ -304,8 +305,8 @@ impl<S: Default + Held> TcpStream<S> {
         held.iter().zip(came).all(|(held, came)| held == came)
     }
 
-    /// Takes in what has become contiguous, or gives up on a gap that lasts too long. Answers whether there
-    /// is something new to read.
+    /// Appends segments that became contiguous, or skips a gap that timed out. Returns true if there is
+    /// something new to read.
     pub(super) fn advance(&mut self, now: Timestamp, limits: &TcpLimits, losses: &mut Losses) -> bool {
         if self.join_ahead(losses) {
             self.missing_since = now;
@@ -318,7 +319,7 @@ impl<S: Default + Held> TcpStream<S> {
         false
     }
 
-    /// Takes in the segments ahead that nothing is missing before; answers whether they held anything new.
+    /// Appends all segments of `ahead` that have become contiguous. Returns true if they held new octets.
     fn join_ahead(&mut self, losses: &mut Losses) -> bool {
         let before = self.next;
         while let (Some(next), Some((seq, _))) = (self.next, self.ahead.first())
@@ -331,7 +332,7 @@ impl<S: Default + Held> TcpStream<S> {
         self.next != before
     }
 
-    /// Goes on behind the missing octets; answers whether there was anything.
+    /// Continues behind the missing octets. Returns true if there is something to read.
     pub(super) fn skip_gap(&mut self, losses: &mut Losses) -> bool {
         let Some((seq, _)) = self.ahead.first() else {
             if self.elsewhere.is_some() {

@@ -1,24 +1,21 @@
-//! What the assessor asks of the database.
+//! The database as the scoring engine's history.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, Span, Timestamp, Transport};
-use bellwether_enrich::{
-    AccessSide, Attested, CallRow, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
-};
+use bellwether_base::{Endpoint, Span, Timestamp};
+use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
-    Account, CampaignRow, History, Judged, LinkKind, LinkRow, Listed, PastCall, PlatformFacts,
-    RegisteredDevice, ReputationRecord, Stage, Subject,
+    Account, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall, PastPassport,
+    PlatformFacts, RegisteredDevice, ReputationRecord, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use super::{Pending, wording};
-use crate::StoreError;
 use crate::query::Reader;
+use crate::{StoreError, wording};
 
 /// Calls of an account that are looked at: the latest before its next one.
 const MAX_OF_AN_ACCOUNT: i64 = 256;
@@ -32,13 +29,15 @@ const MAX_RECENT: i64 = 50_000;
 /// A registration of which nothing was heard for so long is over.
 const REGISTERED_FOR: Span = Span::from_secs(86_400);
 
-/// The database as the assessor sees it, with what waits to be written.
-pub(crate) struct SqliteHistory<'a> {
-    pub(super) reader: &'a Reader,
-    pub(super) pending: &'a Pending,
-    /// When the calls of earlier runs began: of any other nothing was kept, and nobody has to look.
-    pub(super) earlier: &'a Option<RangeInclusive<Timestamp>>,
-    pub(super) failure: &'a mut Option<StoreError>,
+/// Earlier runs as the database holds them, overlaid with the changes that wait for the next commit.
+///
+/// The engine's questions have no error: a failure of the database is kept for the next commit, and the answer is empty.
+pub struct SqliteHistory<'a> {
+    pub(crate) reader: &'a Reader,
+    pub(crate) pending: &'a Changes,
+    /// Start times of the calls of earlier runs. Scores of other calls are not in the database and need no query.
+    pub(crate) earlier: &'a Option<RangeInclusive<Timestamp>>,
+    pub(crate) failure: &'a mut Option<StoreError>,
 }
 
 impl SqliteHistory<'_> {
@@ -210,7 +209,7 @@ impl History for SqliteHistory<'_> {
     }
 
     fn standing(&mut self, subject: &Subject) -> Option<ReputationRecord> {
-        if let Some(standing) = self.pending.standings.get(subject) {
+        if let Some(standing) = self.pending.reputations.get(subject) {
             return Some((**standing).clone());
         }
         let found = self.find_standing(subject);
@@ -340,7 +339,6 @@ pub(crate) fn marks(row: &CallRow) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
 }
 
-/// A call as far as it was kept: enough for what later calls are compared with.
 fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
     let marks: Option<String> = row.get("marks")?;
     let marks = marks.unwrap_or_default();
@@ -348,78 +346,42 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
     let text = |column: &str| -> Result<String, StoreError> {
         Ok(row.get::<_, Option<String>>(column)?.unwrap_or_default())
     };
-    let nothing = Endpoint::v4([0; 4], 0);
-    let end =
-        |column: &str| -> Result<Endpoint, StoreError> { Ok(endpoint(&text(column)?).unwrap_or(nothing)) };
-    let print =
-        |column: &str| -> Result<Option<PrintHash>, StoreError> { Ok(PrintHash::stored(&text(column)?)) };
-    let number = |country: &str| -> Result<NumberFacts, StoreError> {
-        Ok(NumberFacts {
-            kind: NumberKind::Name,
-            digits: 0,
-            country: row.get(country)?,
-            place: None,
-            validity: None,
-        })
-    };
-    let mut caller_number = number("caller_country")?;
-    caller_number.validity = if has("impossible") {
-        Some(Validity::Impossible)
-    } else {
-        has("unallocated").then_some(Validity::Unallocated)
+    let address = |column: &str| -> Result<IpAddr, StoreError> {
+        Ok(endpoint(&text(column)?).map_or(IpAddr::from([0; 4]), |end| end.ip()))
     };
     let at = |column: &str| -> Result<Option<Timestamp>, StoreError> {
         Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_nanos))
     };
-    let fingerprint = print("fingerprint")?.unwrap_or_else(|| PrintHash::of(Part::Combined, ""));
+    let validity = [("impossible", Validity::Impossible), ("unallocated", Validity::Unallocated)];
+    let fingerprint = PrintHash::stored(&text("fingerprint")?);
     Ok(PastCall {
-        row: CallRow {
-            call: row.get("call")?,
-            call_id: text("call_id")?,
-            wire_id: None,
-            from_tag: String::new(),
-            started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
-            caller: text("caller")?,
-            caller_host: text("caller_host")?,
-            is_sensitive: false,
-            callee: text("callee")?,
-            dialled: text("dialled")?,
-            caller_number,
-            callee_number: number("callee_country")?,
-            callee_neighbourhood: row.get("callee_neighbourhood")?,
-            source: end("source")?,
-            destination: end("destination")?,
-            transport: Transport::Udp,
-            user_agent: row.get("user_agent")?,
-            fingerprint,
-            sip_author: print("sip_author")?.unwrap_or(fingerprint),
-            sdp_author: print("sdp_author")?,
-            path: None,
-            origin: text("origin")?,
-            access_side: AccessSide::Unknown,
-            trunk_id: None,
-            attested: attested(row)?,
-            deployment: text("deployment")?,
-            traits: CallTraits {
-                caller_neighbourhood: row.get("caller_neighbourhood")?,
-                is_neighbour: has("neighbour"),
-                is_emergency: has("emergency"),
-                is_anonymous: has("anonymous"),
-                trunk: has("trunk").then(TrunkPolicy::default),
-                ..CallTraits::default()
-            },
-            defects: Vec::new(),
-            hep_agent: None,
-            mirror: None,
-        },
+        call: row.get("call")?,
+        started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
         answered_at: at("answered_at")?,
         ended_at: at("ended_at")?,
         final_status: row.get("final_status")?,
+        caller: text("caller")?,
+        caller_host: text("caller_host")?,
+        dialled: text("dialled")?,
+        callee_country: row.get("callee_country")?,
+        callee_block: row.get("callee_neighbourhood")?,
+        caller_block: row.get("caller_neighbourhood")?,
+        caller_validity: validity.into_iter().find(|(word, _)| has(word)).map(|(_, validity)| validity),
+        source: address("source")?,
+        destination: address("destination")?,
+        user_agent: row.get("user_agent")?,
+        fingerprint: fingerprint.unwrap_or_else(|| PrintHash::of(Part::Combined, "")),
+        deployment: text("deployment")?,
+        origin: text("origin")?,
+        passport: past_passport(row)?,
+        is_neighbour: has("neighbour"),
+        is_emergency: has("emergency"),
+        is_from_trunk: has("trunk"),
         campaign: row.get("campaign")?,
     })
 }
 
-fn attested(row: &Row<'_>) -> Result<Option<Box<Attested>>, StoreError> {
+fn past_passport(row: &Row<'_>) -> Result<Option<PastPassport>, StoreError> {
     let Some(status) = row.get::<_, Option<String>>("passport")? else { return Ok(None) };
     let Some(status) = PassportStatus::of(&status).filter(|s| *s != PassportStatus::None) else {
         return Ok(None);
@@ -427,16 +389,12 @@ fn attested(row: &Row<'_>) -> Result<Option<Box<Attested>>, StoreError> {
     let letter: Option<String> = row.get("attestation")?;
     let identity: Option<String> = row.get("identity")?;
     let identity: Value = identity.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
-    Ok(Some(Box::new(Attested {
+    Ok(Some(PastPassport {
         status,
-        attestation: letter.and_then(|l| ["A", "B", "C"].into_iter().find(|known| *known == l)),
+        attestation: letter.filter(|l| ["A", "B", "C"].contains(&l.as_str())),
         signer: identity["signer"].as_str().map(str::to_owned),
         origid: identity["origid"].as_str().map(str::to_owned),
-        x5u: None,
-        age_s: None,
-        reasons: Vec::new(),
-        slips: Vec::new(),
-    })))
+    }))
 }
 
 /// An endpoint as it is written: `address:port`, IPv6 in brackets.

@@ -6,11 +6,10 @@ use bellwether_base::Timestamp;
 use bellwether_scoring::{LabelEvidence, Layer, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Calls;
 use crate::StoreError;
 
 /// Changes when the labels do.
-pub(super) fn state(db: &Connection) -> Result<String, StoreError> {
+pub(crate) fn state(db: &Connection) -> Result<String, StoreError> {
     let state = db.query_row("SELECT value FROM meta WHERE key = 'labels'", [], |r| r.get(0)).optional()?;
     Ok(state.unwrap_or_default())
 }
@@ -25,8 +24,14 @@ pub(crate) fn changed(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Evidence of subjects, and labelled calls: fraud or not.
-pub(crate) type Labels = (Vec<LabelEvidence>, Vec<(i64, bool)>);
+/// What the operator's labels say.
+#[derive(Debug, Default)]
+pub struct Labels {
+    /// Evidence about subjects, by label.
+    pub evidence: Vec<LabelEvidence>,
+    /// Labelled calls; true for fraud.
+    pub calls: Vec<(i64, bool)>,
+}
 
 /// Whose reputation each label touches, and which calls are labelled: fraud or not.
 pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
@@ -69,10 +74,10 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     for (call, is_fraud) in calls {
         own.entry(call).or_insert(is_fraud);
     }
-    Ok((all, own.into_iter().collect()))
+    Ok(Labels { evidence: all, calls: own.into_iter().collect() })
 }
 
-fn members_of(db: &Connection, name: &str) -> Result<Calls, StoreError> {
+fn members_of(db: &Connection, name: &str) -> Result<BTreeSet<i64>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT m.call FROM campaign_members AS m JOIN campaigns AS c ON c.campaign = m.campaign WHERE c.name = ?1",
     )?;

@@ -1,0 +1,262 @@
+//! The loop from row to score to commit.
+//!
+//! A [`Recorder`] takes rows in their order. It hands each row to the scoring engine, collects what the engine finds, and commits rows and
+//! findings together through the one [`Writer`]. After a commit it computes the device verdicts of the subscribers that the rows concern.
+//! Everything happens on the thread that calls.
+//!
+//! This crate must never know a packet, a thread, a statement of SQL, or the text of a report.
+//!
+//! ```
+//! use bellwether_base::HashKey;
+//! use bellwether_recorder::Recorder;
+//! use bellwether_scoring::{ScoringEngine, Settings};
+//! use bellwether_store::Writer;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = std::env::temp_dir().join(format!("bellwether-recorder-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let engine = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
+//! let mut recorder = Recorder::new(Writer::open(&folder.join("x.db"), "key")?).with_scoring(engine)?;
+//! recorder.push_all(Vec::new());
+//! recorder.commit(true)?;
+//! let _reader = recorder.close()?;
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod scoring;
+
+use std::path::PathBuf;
+
+use bellwether_base::Timestamp;
+use bellwether_enrich::Row;
+use bellwether_scoring::ScoringEngine;
+use bellwether_store::{Reader, Retention, StoreError, Writer};
+
+use crate::scoring::Scoring;
+
+/// Rows per lookup of what the next rows need: the engine prefetches for so many at once.
+const PREFETCH_ROWS: usize = ScoringEngine::AHEAD;
+
+/// Rows, scoring and device verdicts on their way to one database.
+pub struct Recorder {
+    writer: Writer,
+    /// None where calls are not scored.
+    scoring: Option<Scoring>,
+    /// Results of scoring that may wait until the end; 0 if none may.
+    max_held: usize,
+    /// A failure that the next commit reports: pushing a row has no error.
+    failure: Option<StoreError>,
+}
+
+impl Recorder {
+    /// Records without scoring calls.
+    #[must_use]
+    pub const fn new(writer: Writer) -> Self {
+        Self { writer, scoring: None, max_held: 0, failure: None }
+    }
+
+    /// Scores calls with an engine, which learns the operator's labels at once.
+    ///
+    /// # Errors
+    /// If the labels cannot be read.
+    pub fn with_scoring(mut self, engine: ScoringEngine) -> Result<Self, StoreError> {
+        self.scoring = Some(Scoring::new(engine));
+        self.read_labels()?;
+        Ok(self)
+    }
+
+    /// Holds back the results of scoring until the end, or until so many wait. Rows go ahead. 0 ends it.
+    ///
+    /// A replay that is killed leaves no score then, and the next replay computes the same scores as an undisturbed one. Scores from the
+    /// middle of a capture would differ: a call's end is scored by campaigns that were not found by then, and the audio that the killed
+    /// process had heard is lost.
+    pub const fn hold(&mut self, max: usize) {
+        self.max_held = max;
+    }
+
+    /// The writer, for what concerns the database alone.
+    pub const fn writer(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+
+    /// What is committed, read over the same connection.
+    #[must_use]
+    pub const fn reader(&self) -> &Reader {
+        self.writer.reader()
+    }
+
+    /// Path of the database.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.writer.path()
+    }
+
+    /// Adds rows to the batch and scores them.
+    pub fn push_all(&mut self, rows: Vec<Row>) {
+        let mut rows = rows.into_iter();
+        while !rows.as_slice().is_empty() {
+            if let Some(scoring) = &mut self.scoring {
+                scoring.engine.prefetch(rows.as_slice());
+            }
+            rows.by_ref().take(PREFETCH_ROWS).for_each(|row| self.push(row));
+        }
+    }
+
+    /// Adds a row to the batch and scores it.
+    pub fn push(&mut self, row: Row) {
+        if let Some(scoring) = &mut self.scoring {
+            // What the engine learns about a platform must not depend on the time of the last commit. All earlier rows are written before
+            // it asks, in the transaction that the next commit closes.
+            if let Row::Call(call) = &row
+                && scoring.engine.will_ask_platform(call)
+                && let Err(e) = self.writer.write_rows()
+            {
+                self.failure.get_or_insert(e);
+            }
+            scoring.row(&self.writer, &row, &mut self.failure);
+        }
+        self.writer.push(row);
+    }
+
+    /// Rows in the batch, except updates of calls.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.writer.pending()
+    }
+
+    /// Updates of calls in the batch, and the scores that would go along. A score counts half: it is written once where a call has two rows.
+    #[must_use]
+    pub fn pending_updates(&self) -> usize {
+        let scores = self.scoring.as_ref().filter(|s| !self.holds(s)).map_or(0, Scoring::pending_scores);
+        self.writer.pending_updates() + scores / 2
+    }
+
+    /// True if the results of scoring wait for the end.
+    fn holds(&self, scoring: &Scoring) -> bool {
+        scoring.pending_scores() < self.max_held
+    }
+
+    /// Writes the batch, all or nothing. Updates of calls and the results of scoring are written only `with_updates`.
+    ///
+    /// # Errors
+    /// If the database refuses or has failed since the last commit. Nothing of the batch is in the database then, and all earlier batches
+    /// are.
+    pub fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
+        self.check()?;
+        if let Some(scoring) = self.scoring.as_mut().filter(|_| with_updates) {
+            scoring.flush_dirty();
+        }
+        let due = self.scoring.as_ref().filter(|s| with_updates && !s.changes.is_empty() && !self.holds(s));
+        self.writer.commit(with_updates, due.map(Scoring::to_write))?;
+        let is_written = due.is_some();
+        if let Some(scoring) = self.scoring.as_mut().filter(|_| is_written) {
+            scoring.written();
+        }
+        Ok(())
+    }
+
+    /// Notes the newest calls as due for device verdicts: a run that was killed may have committed them and not judged.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn resume(&mut self) -> Result<(), StoreError> {
+        self.writer.take_up()
+    }
+
+    /// Computes the device verdicts of the subscribers that recent rows concern, one after the other while `has_time`. The rest waits for the
+    /// next call. A verdict that changed is written in one commit with the change of the call's score.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn judge_devices(&mut self, has_time: &dyn Fn() -> bool) -> Result<(), StoreError> {
+        if !self.writer.has_due_subscribers()? {
+            return Ok(());
+        }
+        let is_changed = self.writer.was_changed_elsewhere()?;
+        if is_changed {
+            self.read_labels()?;
+        }
+        // Verdicts are written at once, so the rows that they refer to have to be there.
+        self.commit(true)?;
+        self.writer.find_due_subscribers(is_changed)?;
+        while has_time()
+            && let Some(aor) = self.writer.next_due_subscriber()
+        {
+            let findings = self.writer.judge_subscriber(&aor)?;
+            if let Some(scoring) = &mut self.scoring {
+                findings.iter().for_each(|finding| scoring.device(finding));
+            }
+            let due = self.scoring.as_ref().filter(|s| !s.changes.is_empty());
+            self.writer.commit(false, due.map(Scoring::to_write))?;
+            if let Some(scoring) = &mut self.scoring {
+                scoring.written();
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the device verdicts of all subscribers: the inventory, the classes or the approvals have changed.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn judge_all_devices(&mut self) -> Result<(), StoreError> {
+        self.writer.touch_all_subscribers();
+        self.judge_devices(&|| true)
+    }
+
+    /// Applies the operator's labels as they are now to reputation, lists and campaigns.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn apply_labels(&mut self) -> Result<(), StoreError> {
+        self.read_labels()?;
+        self.writer.forget();
+        self.commit(true)
+    }
+
+    /// Deletes rows that are older than the retention allows. Returns how many.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn prune_by_age(&mut self, retention: &Retention, now: Timestamp) -> Result<u64, StoreError> {
+        self.writer.prune_by_age(retention, now)
+    }
+
+    /// Deletes the oldest rows if the database has nearly reached its maximum size. Returns how many.
+    ///
+    /// # Errors
+    /// If the database refuses.
+    pub fn prune_by_size(&mut self, retention: &Retention) -> Result<u64, StoreError> {
+        self.writer.prune_by_size(retention)
+    }
+
+    /// Scores open calls to their end, computes all device verdicts that are due, and closes the database.
+    ///
+    /// # Errors
+    /// If the last batch or the write-ahead log cannot be written.
+    pub fn close(mut self) -> Result<Reader, StoreError> {
+        self.commit(true)?;
+        self.writer.find_sensor_clock_steps()?;
+        if let Some(scoring) = &mut self.scoring {
+            scoring.finish(&self.writer, &mut self.failure);
+        }
+        self.hold(0);
+        self.commit(true)?;
+        self.judge_devices(&|| true)?;
+        self.commit(true)?;
+        self.writer.close()
+    }
+
+    fn read_labels(&mut self) -> Result<(), StoreError> {
+        if let Some(scoring) = &mut self.scoring {
+            scoring.read_labels(&self.writer, &mut self.failure)?;
+        }
+        self.check()
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,84 @@
+use bellwether_enrich::Row;
+use bellwether_scoring::{Changes, History, Outcome, ScoringEngine, Settings};
+use bellwether_store::{DeviceFinding, StoreError, Writer};
+
+/// The scoring engine, and what it found since the last commit.
+pub(crate) struct Scoring {
+    pub(crate) engine: ScoringEngine,
+    pub(crate) changes: Changes,
+    /// Kept so that no row allocates it anew.
+    outcomes: Vec<Outcome>,
+    /// Version of the labels that the engine knows.
+    labels: Option<String>,
+}
+
+impl Scoring {
+    pub(crate) fn new(engine: ScoringEngine) -> Self {
+        Self { engine, changes: Changes::default(), outcomes: Vec::new(), labels: None }
+    }
+
+    /// Scores a row.
+    pub(crate) fn row(&mut self, writer: &Writer, row: &Row, failure: &mut Option<StoreError>) {
+        self.ask(writer, failure, |engine, history, out| engine.row(row, history, out));
+    }
+
+    /// Scores the open calls to their end, as far as it was seen.
+    pub(crate) fn finish(&mut self, writer: &Writer, failure: &mut Option<StoreError>) {
+        self.ask(writer, failure, |engine, history, out| engine.finish(history, out));
+    }
+
+    /// Lets the engine do something, with the database as its history, and collects the results.
+    fn ask(
+        &mut self,
+        writer: &Writer,
+        failure: &mut Option<StoreError>,
+        what: impl FnOnce(&mut ScoringEngine, &mut dyn History, &mut Vec<Outcome>),
+    ) {
+        let mut history = writer.history(&self.changes, failure);
+        what(&mut self.engine, &mut history, &mut self.outcomes);
+        self.changes.record(self.outcomes.drain(..));
+    }
+
+    /// Applies a device verdict to the score of its call.
+    pub(crate) fn device(&mut self, of: &DeviceFinding) {
+        self.engine.device(of.call, of.verdict, &of.evidence, of.is_shared, &mut self.outcomes);
+        self.changes.record(self.outcomes.drain(..));
+    }
+
+    /// Collects reputation records and campaigns that changed since the last commit: the engine reports these only when asked.
+    pub(crate) fn flush_dirty(&mut self) {
+        self.engine.settle(&mut self.outcomes);
+        self.changes.record(self.outcomes.drain(..));
+    }
+
+    /// Applies the operator's labels if they have changed.
+    pub(crate) fn read_labels(
+        &mut self,
+        writer: &Writer,
+        failure: &mut Option<StoreError>,
+    ) -> Result<(), StoreError> {
+        let is_first = self.labels.is_none();
+        let Some(labels) = writer.changed_labels(&mut self.labels)? else { return Ok(()) };
+        if is_first && labels.evidence.is_empty() {
+            return Ok(());
+        }
+        self.ask(writer, failure, |engine, history, out| {
+            engine.set_labels(&labels.evidence, labels.calls.into_iter(), history, out);
+        });
+        Ok(())
+    }
+
+    pub(crate) fn pending_scores(&self) -> usize {
+        self.changes.pending_scores()
+    }
+
+    /// What the next commit writes.
+    pub(crate) const fn to_write(&self) -> (&Changes, &Settings) {
+        (&self.changes, self.engine.settings())
+    }
+
+    /// The changes are in the database.
+    pub(crate) fn written(&mut self) {
+        self.changes = Changes::default();
+    }
+}

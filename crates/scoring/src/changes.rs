@@ -1,0 +1,205 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use bellwether_base::Timestamp;
+
+use crate::{
+    AlertRow, CampaignRow, Finding, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow, Stage,
+    Subject,
+};
+
+/// Results of scoring that wait for the next commit. A later result about the same thing replaces an earlier one.
+///
+/// The engine hands out [`Outcome`]s one by one; the database takes them together. In between, whoever answers the engine's questions about
+/// history has to look here first.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Scores by call.
+    pub scores: BTreeMap<i64, ScoreRow>,
+    /// Calls whose stored score becomes final, with the time.
+    pub closed: BTreeMap<i64, Timestamp>,
+    /// Signals that calls get or lose after they were closed, in order.
+    pub amendments: Vec<Amendment>,
+    /// Campaigns by identity.
+    pub campaigns: BTreeMap<i64, Box<CampaignRow>>,
+    /// Changes of membership, in order.
+    pub memberships: Vec<MembershipChange>,
+    /// Campaign by key.
+    pub keys: BTreeMap<i64, i64>,
+    /// Reputation records by subject.
+    pub reputations: BTreeMap<Subject, Box<ReputationRecord>>,
+    /// Changes of the allow list and the block list, in order.
+    pub lists: Vec<ListChange>,
+    /// Alerts, in order.
+    pub alerts: Vec<AlertRow>,
+    /// Audio fingerprints of campaigns.
+    pub prompts: Vec<([u8; 24], i64)>,
+    /// Campaigns that another campaign absorbed.
+    pub merged: BTreeSet<i64>,
+}
+
+/// A signal that a closed call gets or loses.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Amendment {
+    /// The call.
+    pub call: i64,
+    /// Index of the signal in [`crate::SIGNALS`].
+    pub signal: usize,
+    /// Its points and evidence; `None` removes it.
+    pub finding: Option<Finding>,
+    /// The call's campaign from now on.
+    pub campaign: Option<i64>,
+}
+
+/// A change of the members of a campaign.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MembershipChange {
+    /// A call joined.
+    Joined(MemberRow),
+    /// A call left.
+    Left {
+        /// The campaign.
+        campaign: i64,
+        /// The call.
+        call: i64,
+        /// The reason; empty where another change gives it.
+        why: String,
+    },
+    /// One campaign absorbed another.
+    Merged {
+        /// The campaign that ends.
+        from: i64,
+        /// The campaign that goes on.
+        into: i64,
+        /// When.
+        at: Timestamp,
+        /// What the two share.
+        why: String,
+    },
+    /// Some calls of a campaign became a campaign of their own.
+    Split {
+        /// The campaign that they were in.
+        from: i64,
+        /// Their own.
+        into: i64,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Changes {
+    /// True if nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending_scores() == 0
+            && self.campaigns.is_empty()
+            && self.keys.is_empty()
+            && self.reputations.is_empty()
+            && self.lists.is_empty()
+            && self.alerts.is_empty()
+            && self.prompts.is_empty()
+    }
+
+    /// Scores, amendments and memberships that wait: the bulk of what a commit writes.
+    #[must_use]
+    pub fn pending_scores(&self) -> usize {
+        self.scores.len() + self.closed.len() + self.amendments.len() + self.memberships.len()
+    }
+
+    /// Adds what the engine found.
+    pub fn record(&mut self, outcomes: impl IntoIterator<Item = Outcome>) {
+        for outcome in outcomes {
+            self.add(outcome);
+        }
+    }
+
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Score(row) => {
+                self.scores.insert(row.call, row);
+            }
+            Outcome::Closed { call, at } => match self.scores.get_mut(&call) {
+                Some(row) => (row.stage, row.at) = (Stage::Closed, at),
+                None => {
+                    self.closed.insert(call, at);
+                }
+            },
+            Outcome::Amend { call, signal, finding, campaign } => {
+                self.amendments.push(Amendment { call, signal, finding, campaign });
+            }
+            Outcome::Campaign(row) => {
+                self.campaigns.insert(row.campaign, row);
+            }
+            Outcome::Member(row) => self.memberships.push(MembershipChange::Joined(row)),
+            Outcome::Left { campaign, call, why } => {
+                self.memberships.push(MembershipChange::Left { campaign, call, why });
+            }
+            Outcome::Merged { from, into, at, why } => {
+                let keys = self.keys.values_mut();
+                let campaigns = keys.chain(self.prompts.iter_mut().map(|(_, campaign)| campaign));
+                campaigns.filter(|campaign| **campaign == from).for_each(|campaign| *campaign = into);
+                self.merged.insert(from);
+                self.memberships.push(MembershipChange::Merged { from, into, at, why });
+            }
+            Outcome::Parted { from, into, at, why } => {
+                self.memberships.push(MembershipChange::Split { from, into, at, why });
+            }
+            Outcome::Key { key, campaign } => {
+                self.keys.insert(key, campaign);
+            }
+            Outcome::Prompt { print, campaign } => self.prompts.push((print.to_octets(), campaign)),
+            Outcome::Reputation(subject, record) => {
+                self.reputations.insert(subject, record);
+            }
+            Outcome::List(change) => self.lists.push(change),
+            Outcome::Alert(row) => self.alerts.push(*row),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_nanos(seconds * 1_000_000_000)
+    }
+
+    fn score(call: i64, score: f64) -> Outcome {
+        Outcome::Score(ScoreRow {
+            call,
+            stage: Stage::Provisional,
+            at: at(1),
+            score,
+            disposition: crate::Disposition::Monitor,
+            findings: Vec::new(),
+            campaign: None,
+        })
+    }
+
+    #[test]
+    fn a_later_score_of_a_call_replaces_the_earlier_one_and_closing_keeps_it() {
+        let mut changes = Changes::default();
+        changes.record([
+            score(1, 40.0),
+            score(1, 60.0),
+            score(2, 50.0),
+            Outcome::Closed { call: 1, at: at(9) },
+        ]);
+        assert_eq!((changes.scores.len(), changes.scores[&1].score), (2, 60.0));
+        assert_eq!((changes.scores[&1].stage, changes.scores[&1].at), (Stage::Closed, at(9)));
+        // The score of a call that an earlier commit wrote is closed in the database.
+        changes.record([Outcome::Closed { call: 3, at: at(9) }]);
+        assert_eq!((changes.closed.len(), changes.pending_scores()), (1, 3));
+    }
+
+    #[test]
+    fn keys_of_an_absorbed_campaign_lead_to_the_one_that_absorbed_it() {
+        let mut changes = Changes::default();
+        let merged = Outcome::Merged { from: 7, into: 8, at: at(1), why: String::new() };
+        changes.record([Outcome::Key { key: 1, campaign: 7 }, Outcome::Key { key: 2, campaign: 9 }, merged]);
+        assert_eq!((changes.keys[&1], changes.keys[&2]), (8, 9));
+        assert!(changes.merged.contains(&7) && !changes.is_empty());
+    }
+}

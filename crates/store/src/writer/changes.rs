@@ -1,0 +1,224 @@
+//! Results of scoring to rows.
+
+use bellwether_scoring::{AlertRow, Amendment, Changes, MembershipChange, Scorecard, Settings, Stage};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
+
+use crate::StoreError;
+use crate::alerts::{Alert, keep};
+use crate::wording::{self, Wording};
+
+/// Writes all changes. The rows that they refer to are in the same transaction or in an earlier one.
+pub(super) fn write(tx: &Connection, changes: &Changes, settings: &Settings) -> Result<(), StoreError> {
+    write_scores(tx, changes)?;
+    write_amendments(tx, changes, settings)?;
+    write_campaigns(tx, changes)?;
+    write_reputations(tx, changes)?;
+    write_lists(tx, changes)?;
+    changes.alerts.iter().try_for_each(|alert| write_alert(tx, alert))
+}
+
+fn write_reputations(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
+    for (subject, s) in &changes.reputations {
+        let parties: Vec<u8> = s.parties.iter().flat_map(|word| word.to_le_bytes()).collect();
+        tx.prepare_cached(
+                "INSERT OR REPLACE INTO standings (layer, name, legit, fraud, as_of, hour, hour_legit, hour_fraud, calls,
+                     parties, listed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                subject.layer.name(),
+                subject.name,
+                s.legit,
+                s.fraud,
+                s.as_of.map(|at| at.as_nanos()),
+                s.hour,
+                s.hour_legit,
+                s.hour_fraud,
+                s.calls.cast_signed(),
+                parties,
+                s.listed.name(),
+            ])?;
+    }
+    Ok(())
+}
+
+fn write_lists(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
+    for change in &changes.lists {
+        tx.prepare_cached(
+            "INSERT OR IGNORE INTO list_changes (at, layer, name, from_list, to_list, standing, why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            change.at.as_nanos(),
+            change.subject.layer.name(),
+            change.subject.name,
+            change.from.name(),
+            change.to.name(),
+            change.standing,
+            change.why,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_alert(tx: &Connection, alert: &AlertRow) -> Result<(), StoreError> {
+    let alert = Alert {
+        at: alert.at,
+        kind: alert.kind,
+        severity: alert.severity,
+        subject: alert.subject.clone(),
+        message: alert.message.clone(),
+        call: alert.call,
+        campaign: alert.campaign.clone(),
+    };
+    keep(tx, &alert)
+}
+
+fn write_scores(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
+    let mut wording = Wording::new(tx);
+    for row in changes.scores.values() {
+        tx.prepare_cached(
+                "INSERT INTO scores (id, stage, at, score, disposition, signals, campaign)
+                 SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM calls WHERE call = ?1
+                 ON CONFLICT (id) DO UPDATE SET stage = excluded.stage, at = excluded.at, score = excluded.score,
+                     disposition = excluded.disposition, signals = excluded.signals, campaign = excluded.campaign",
+            )?
+            .execute(params![
+                row.call,
+                row.stage.number(),
+                row.at.as_nanos(),
+                row.score,
+                row.disposition.name(),
+                wording.pack(&row.findings)?,
+                row.campaign,
+            ])?;
+    }
+    for (call, at) in &changes.closed {
+        tx.prepare_cached(
+            "UPDATE scores SET stage = ?2, at = ?3 WHERE id = (SELECT id FROM calls WHERE call = ?1)",
+        )?
+        .execute(params![call, Stage::Closed.number(), at.as_nanos()])?;
+    }
+    Ok(())
+}
+
+/// Calls that are closed get or lose a signal; their score is summed up anew.
+fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> Result<(), StoreError> {
+    let mut wording = Wording::new(tx);
+    for Amendment { call, signal, finding, campaign } in &changes.amendments {
+        let mut select = tx.prepare_cached(
+            "SELECT s.id, s.signals FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
+        )?;
+        let found: Option<(i64, String)> =
+            select.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let Some((id, signals)) = found else { continue };
+        let mut findings = wording::findings(tx, &signals)?;
+        let had = findings.len();
+        findings.retain(|f| f.signal != *signal);
+        if finding.is_none() && findings.len() == had {
+            continue;
+        }
+        findings.extend(finding.clone());
+        let card = Scorecard::new(findings);
+        tx.prepare_cached(
+            "UPDATE scores SET score = ?2, disposition = ?3, signals = ?4, campaign = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            card.score(),
+            card.disposition(settings).name(),
+            wording.pack(card.findings())?,
+            campaign,
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
+    for c in changes.campaigns.values() {
+        let links: Value =
+            c.links.iter().map(|l| json!({"kind": l.kind.name(), "evidence": l.evidence})).collect();
+        tx.prepare_cached(
+                "INSERT INTO campaigns (campaign, name, found_at, first_seen, last_seen, calls, is_confirmed, told, links,
+                     parted_from)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                 ON CONFLICT (campaign) DO UPDATE SET found_at = excluded.found_at, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
+                     calls = excluded.calls, is_confirmed = excluded.is_confirmed, told = excluded.told, links = excluded.links,
+                     parted_from = excluded.parted_from",
+            )?
+            .execute(params![
+                c.campaign,
+                c.name,
+                c.found_at.as_nanos(),
+                c.first_seen.as_nanos(),
+                c.last_seen.as_nanos(),
+                c.calls,
+                c.is_confirmed,
+                c.told,
+                links.to_string(),
+                c.parted_from,
+            ])?;
+    }
+    let event = |campaign: i64, at: i64, what: &str| -> Result<(), StoreError> {
+        tx.prepare_cached("INSERT INTO campaign_events (campaign, at, what) VALUES (?1, ?2, ?3)")?
+            .execute(params![campaign, at, what])?;
+        Ok(())
+    };
+    let name = |campaign: i64| -> Result<String, StoreError> {
+        let name = tx
+            .prepare_cached("SELECT name FROM campaigns WHERE campaign = ?1")?
+            .query_row([campaign], |r| r.get(0))
+            .optional()?;
+        Ok(name.unwrap_or_default())
+    };
+    for change in &changes.memberships {
+        match change {
+            MembershipChange::Joined(m) => {
+                tx.prepare_cached(
+                        "INSERT OR REPLACE INTO campaign_members (campaign, call, at, strength, why) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    )?
+                    .execute(params![m.campaign, m.call, m.at.as_nanos(), m.strength, m.why])?;
+            }
+            MembershipChange::Left { campaign, call, why } => {
+                tx.prepare_cached("DELETE FROM campaign_members WHERE campaign = ?1 AND call = ?2")?
+                    .execute([campaign, call])?;
+                if why.is_empty() {
+                    continue;
+                }
+                let mut at = tx.prepare_cached("SELECT call_id, started_at FROM calls WHERE call = ?1")?;
+                let found: Option<(String, i64)> =
+                    at.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+                if let Some((call_id, at)) = found {
+                    event(*campaign, at, &format!("the call {call_id} left: {why}"))?;
+                }
+            }
+            MembershipChange::Split { from, into, at, why } => {
+                event(*from, at.as_nanos(), &format!("{} was parted from it: {why}", name(*into)?))?;
+                event(*into, at.as_nanos(), &format!("was taken for {}: {why}", name(*from)?))?;
+            }
+            MembershipChange::Merged { from, into, at, why } => {
+                let name = name(*from)?;
+                for sql in [
+                    "UPDATE OR REPLACE campaign_members SET campaign = ?2 WHERE campaign = ?1",
+                    "UPDATE campaign_events SET campaign = ?2 WHERE campaign = ?1",
+                    "UPDATE campaign_keys SET campaign = ?2 WHERE campaign = ?1",
+                    "UPDATE prompts SET campaign = ?2 WHERE campaign = ?1",
+                    "UPDATE scores SET campaign = ?2 WHERE campaign = ?1",
+                    "UPDATE campaigns SET merged_into = ?2 WHERE campaign = ?1",
+                ] {
+                    tx.prepare_cached(sql)?.execute([from, into])?;
+                }
+                event(*into, at.as_nanos(), &format!("took over {name}: {why}"))?;
+            }
+        }
+    }
+    for (key, campaign) in &changes.keys {
+        tx.prepare_cached("INSERT OR REPLACE INTO campaign_keys (key, campaign) VALUES (?1, ?2)")?
+            .execute([key, campaign])?;
+    }
+    for (print, campaign) in &changes.prompts {
+        tx.prepare_cached("INSERT OR REPLACE INTO prompts (print, campaign) VALUES (?1, ?2)")?
+            .execute(params![print, campaign])?;
+    }
+    Ok(())
+}
