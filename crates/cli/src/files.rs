@@ -2,7 +2,7 @@
 //! out. Nothing is opened or written here. Fuzzing comes in by this door.
 
 use bellwether_enrich::Tokeniser;
-use bellwether_store::{export_classes, import_classes};
+use bellwether_report::{export_classes, import_classes};
 
 use crate::config::Config;
 use crate::{class, inventory, key, label, truth};

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_enrich::Tokeniser;
-use bellwether_store::{
-    Alert, AlertKind, INVENTORY_COLUMNS, InventoryRow, Policy, Severity, StoreError, Writer,
-};
+use bellwether_report::{INVENTORY_COLUMNS, Reports};
+use bellwether_store::{Alert, AlertKind, InventoryRow, Policy, Severity, StoreError, Writer};
 use bellwether_tracker::Party;
 use serde_json::{Map, Value};
 
@@ -54,7 +53,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
         }
         InventoryAction::List => {
             let shown = &["aor", "device_class", "max_devices", "policy", "note", "approved"];
-            let rows = open_reader(common)?.inventory_list()?;
+            let rows = Reports::of(&open_reader(common)?).inventory_list()?;
             let mut printer = Printer::with_columns(common.format, INVENTORY_COLUMNS, shown);
             for row in rows {
                 printer.row(row)?;

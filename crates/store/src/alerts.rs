@@ -2,10 +2,8 @@
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_scoring::{AlertKind, Severity};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
 
-use crate::query::Values;
-use crate::values::{text, time};
 use crate::{StoreError, Writer};
 
 /// Something that an operator should look at.
@@ -25,23 +23,6 @@ pub struct Alert {
     pub call: Option<i64>,
     /// The campaign, by its name.
     pub campaign: Option<String>,
-}
-
-/// The report's rows.
-pub(crate) const ALERTS: &str =
-    "SELECT alerts.*, calls.call_id FROM alerts LEFT JOIN calls ON calls.call = alerts.call";
-
-/// A row of the report, in its columns' order.
-pub(crate) fn alert(row: &Row<'_>) -> Result<Values, StoreError> {
-    Ok(vec![
-        time(row.get("at")?),
-        text(row, "kind")?,
-        text(row, "severity")?,
-        text(row, "subject")?,
-        text(row, "message")?,
-        text(row, "call_id")?,
-        text(row, "campaign")?,
-    ])
 }
 
 /// Keeps an alert unless it is known.

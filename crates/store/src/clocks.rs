@@ -1,5 +1,6 @@
 //! Registrations as the database holds them, with their clocks fitted.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bellwether_base::{Span, Timestamp};
@@ -8,45 +9,55 @@ use bellwether_devices::{RegistrationClock, RegistrationView};
 use rusqlite::{OptionalExtension, Row};
 
 use crate::StoreError;
-use crate::query::Reader;
+use crate::reader::Reader;
 use crate::sensor_clock;
-use crate::timelines::REGISTRATIONS as REGISTRATION_TIMELINES;
-use crate::values::REGISTRATIONS;
+use crate::timelines::{REGISTRATIONS as REGISTRATION_TIMELINES, TIMERS};
+
+const REGISTRATIONS: &str = "SELECT r.*, min(o.first_at) AS first_seen, max(o.last_at) AS last_seen,
+        sum(o.refreshes) AS refreshes, sum(o.duplicates) AS duplicates, sum(o.challenges) AS challenges,
+        min(o.rtt_ms) AS rtt_ms
+    FROM registrations AS r JOIN observations AS o ON o.registration = r.id";
 
 /// One registration with its clock.
-pub(crate) struct Registration {
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct Registration {
     /// The key of its row.
-    pub(crate) id: i64,
-    pub(crate) registration: i64,
-    pub(crate) aor: String,
-    pub(crate) contact: String,
-    pub(crate) instance_id: Option<String>,
-    pub(crate) source: String,
-    pub(crate) registrar: String,
-    pub(crate) transport: String,
-    pub(crate) user_agent: Option<String>,
-    pub(crate) fingerprint: String,
-    pub(crate) first_seen: Timestamp,
-    pub(crate) last_seen: Timestamp,
-    pub(crate) refreshes: i64,
-    pub(crate) duplicates: i64,
-    pub(crate) challenges: i64,
-    pub(crate) rtt_ms: Option<f64>,
-    pub(crate) hep_agent: Option<i64>,
-    pub(crate) mirror: Option<String>,
-    pub(crate) latest: LatestObservation,
-    pub(crate) clock: ClockSummary,
-    pub(crate) reading: Result<Reading, NoFit>,
+    pub id: i64,
+    pub registration: i64,
+    pub aor: String,
+    pub contact: String,
+    pub instance_id: Option<String>,
+    pub source: String,
+    pub registrar: String,
+    pub transport: String,
+    pub user_agent: Option<String>,
+    pub fingerprint: String,
+    pub first_seen: Timestamp,
+    pub last_seen: Timestamp,
+    pub refreshes: i64,
+    pub duplicates: i64,
+    pub challenges: i64,
+    pub rtt_ms: Option<f64>,
+    pub hep_agent: Option<i64>,
+    pub mirror: Option<String>,
+    pub latest: LatestObservation,
+    pub clock: ClockSummary,
+    pub reading: Result<Reading, NoFit>,
 }
 
 /// The state of a registration by its latest observation.
-#[derive(Default)]
-pub(crate) struct LatestObservation {
-    pub(crate) status: Option<i64>,
-    pub(crate) expires_s: Option<i64>,
-    pub(crate) registered_by: Option<String>,
-    pub(crate) ended_at: Option<i64>,
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct LatestObservation {
+    pub status: Option<i64>,
+    pub expires_s: Option<i64>,
+    pub registered_by: Option<String>,
+    pub ended_at: Option<i64>,
 }
+
+/// A registration with the segments of its clock, oldest first.
+pub type RegistrationTimeline = (Registration, Vec<SegmentStats>);
 
 impl Registration {
     /// What an assessment reads of it.
@@ -65,19 +76,71 @@ impl Registration {
     }
 
     /// Its clock, for a comparison with others.
-    pub(crate) const fn timer(&self) -> RegistrationClock<'_> {
+    #[must_use]
+    pub const fn timer(&self) -> RegistrationClock<'_> {
         RegistrationClock { registration: self.registration, reading: &self.reading }
     }
 }
 
 impl Reader {
+    /// The registrations of an address of record as reports print it, or of a contact.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn registrations_of(&self, id: &str) -> Result<Vec<RegistrationTimeline>, StoreError> {
+        self.registrations("r.aor = ?1 OR r.contact = ?1", id)
+    }
+
+    /// The registrations of a fingerprint.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn registrations_of_platform(
+        &self,
+        fingerprint: &str,
+    ) -> Result<Vec<RegistrationTimeline>, StoreError> {
+        self.registrations("r.fingerprint = ?1", fingerprint)
+    }
+
+    /// Hands every registration whose last REGISTER lies in a time to `visit`, in the order in which they began, until it breaks
+    /// off.
+    ///
+    /// # Errors
+    /// If the database or the visitor fails.
+    pub fn visit_registrations(
+        &self,
+        since: Timestamp,
+        until: Timestamp,
+        visit: &mut dyn FnMut(&Registration) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut select = self.db.prepare(&format!(
+            "{REGISTRATIONS} GROUP BY r.registration HAVING max(o.last_at) >= ?1 AND max(o.last_at) < ?2
+             ORDER BY min(o.first_at), r.registration"
+        ))?;
+        let mut rows = select.query([since.as_nanos(), until.as_nanos()])?;
+        while let Some(row) = rows.next()? {
+            if visit(&self.registration(row)?.0)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The segments of another timer of a device, parted where the sensor's clock was stepped.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn timer_segments(&self, timer: i64) -> Result<Vec<SegmentStats>, StoreError> {
+        Ok(parted_at(TIMERS.read(&self.db, timer)?, &self.sensor_steps()?))
+    }
+
     /// The registrations that a condition with one parameter selects, in the order in which they began, each with the segments of
     /// its clock.
     pub(crate) fn registrations(
         &self,
         condition: &str,
         value: &str,
-    ) -> Result<Vec<(Registration, Vec<SegmentStats>)>, StoreError> {
+    ) -> Result<Vec<RegistrationTimeline>, StoreError> {
         let mut select = self.db.prepare(&format!(
             "{REGISTRATIONS} WHERE {condition} GROUP BY r.registration ORDER BY min(o.first_at), r.registration"
         ))?;
@@ -90,10 +153,7 @@ impl Reader {
     }
 
     /// A registration from its row. The clock is fitted here, from all segments that were ever observed of the device.
-    pub(crate) fn registration(
-        &self,
-        row: &Row<'_>,
-    ) -> Result<(Registration, Vec<SegmentStats>), StoreError> {
+    fn registration(&self, row: &Row<'_>) -> Result<RegistrationTimeline, StoreError> {
         let id: i64 = row.get("id")?;
         let segments = parted_at(REGISTRATION_TIMELINES.read(&self.db, id)?, &self.sensor_steps()?);
         let (rtt_ms, challenges): (Option<f64>, i64) = (row.get("rtt_ms")?, row.get("challenges")?);
@@ -169,8 +229,11 @@ impl Reader {
         Ok(found.optional()?.unwrap_or_default())
     }
 
-    /// From where a device came since when, after the address that its row names.
-    pub(crate) fn moves(&self, registration: i64) -> Result<Vec<(i64, String)>, StoreError> {
+    /// From where a device came since when, in nanoseconds, after the address that its row names.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn moves(&self, registration: i64) -> Result<Vec<(i64, String)>, StoreError> {
         let mut select =
             self.db.prepare_cached("SELECT at, source FROM moves WHERE registration = ?1 ORDER BY at")?;
         let rows: Result<Vec<_>, rusqlite::Error> =

@@ -13,7 +13,7 @@ use rusqlite::params;
 
 use crate::StoreError;
 use crate::clocks::Registration;
-use crate::query::Reader;
+use crate::reader::Reader;
 
 /// Calls of one subscriber that are looked at: the latest.
 const MAX_CALLS: i64 = 500;
@@ -29,27 +29,34 @@ const PACKET: Span = Span::from_millis(20);
 
 /// Which calls, as `c`, an address of record of the user `?1` at the host `?2` made. Some agents write another host into From than
 /// into the address that they register.
-pub(crate) const MADE_BY: &str =
+pub const MADE_BY: &str =
     "c.caller = ?1 AND (c.caller_host IS NULL OR c.caller_host = ?2 OR NOT EXISTS
     (SELECT 1 FROM registrations AS r WHERE r.aor =
         CASE c.caller_host WHEN '' THEN 'tel:' || c.caller ELSE 'sip:' || c.caller || '@' || c.caller_host END))";
 
 /// A subscriber's verdicts, and the registrations that they are about.
-pub(crate) struct Subscriber {
-    pub(crate) verdict: SubscriberVerdict,
-    pub(crate) registrations: Vec<Registration>,
+#[derive(Debug)]
+pub struct Subscriber {
+    /// The verdicts about its devices and calls.
+    pub verdict: SubscriberVerdict,
+    /// Its registrations, in the order in which they began.
+    pub registrations: Vec<Registration>,
 }
 
 impl Subscriber {
     /// A registration by its identity.
-    pub(crate) fn registration(&self, registration: i64) -> Option<&Registration> {
+    #[must_use]
+    pub fn registration(&self, registration: i64) -> Option<&Registration> {
         self.registrations.iter().find(|known| known.registration == registration)
     }
 }
 
 impl Reader {
     /// The verdict about the device of a call.
-    pub(crate) fn judged(
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn call_verdict(
         &self,
         call: i64,
         caller: &str,
@@ -69,7 +76,10 @@ impl Reader {
     }
 
     /// The inventory: read once.
-    pub(crate) fn known_inventory(&self) -> Result<Arc<Inventory>, StoreError> {
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn known_inventory(&self) -> Result<Arc<Inventory>, StoreError> {
         if let Some(known) = self.inventory.get() {
             return Ok(Arc::clone(known));
         }
@@ -96,7 +106,10 @@ impl Reader {
     }
 
     /// A subscriber by the address of record: assessed once.
-    pub(crate) fn subscriber(&self, aor: &str) -> Result<Arc<Subscriber>, StoreError> {
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn subscriber(&self, aor: &str) -> Result<Arc<Subscriber>, StoreError> {
         if let Some(known) = self.subscribers.borrow().get(aor) {
             return Ok(Arc::clone(known));
         }
@@ -106,6 +119,11 @@ impl Reader {
         }
         self.subscribers.borrow_mut().insert(aor.to_owned(), Arc::clone(&found));
         Ok(found)
+    }
+
+    /// Forgets a subscriber. All subscribers together would fill the memory.
+    pub fn forget_subscriber(&self, aor: &str) {
+        self.subscribers.borrow_mut().remove(aor);
     }
 
     fn assessed_subscriber(&self, aor: &str) -> Result<Subscriber, StoreError> {

@@ -3,10 +3,8 @@
 use bellwether_base::Timestamp;
 use bellwether_devices::{Inventory, Policy};
 use rusqlite::{OptionalExtension, params};
-use serde_json::json;
 
-use crate::query::{Column, Kind, Reader, Values};
-use crate::values::{int, text};
+use crate::reader::Reader;
 use crate::{StoreError, Writer};
 
 /// One row of the inventory. Several of one address of record are shared call appearance.
@@ -24,43 +22,7 @@ pub struct InventoryRow {
     pub note: Option<String>,
 }
 
-/// Columns of the list of the inventory.
-pub const INVENTORY_COLUMNS: &[Column] = &[
-    Column { name: "aor", kind: Kind::Text },
-    Column { name: "device_class", kind: Kind::Text },
-    Column { name: "max_devices", kind: Kind::Int },
-    Column { name: "policy", kind: Kind::Text },
-    Column { name: "note", kind: Kind::Text },
-    Column { name: "approved", kind: Kind::Json },
-];
-
 impl Reader {
-    /// The inventory, in the order of [`INVENTORY_COLUMNS`].
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn inventory_list(&self) -> Result<Vec<Values>, StoreError> {
-        let entries = self.inventory()?;
-        let mut select = self.db.prepare(
-            "SELECT aor, device_class, max_devices, policy, note FROM inventory ORDER BY aor, device_class",
-        )?;
-        let rows: Result<Vec<Values>, StoreError> = select
-            .query_and_then([], |row| {
-                let aor: String = row.get("aor")?;
-                let approved = entries.get(&aor).map(|entry| entry.approved.clone()).unwrap_or_default();
-                Ok(vec![
-                    text(row, "aor")?,
-                    text(row, "device_class")?,
-                    int(row, "max_devices")?,
-                    text(row, "policy")?,
-                    text(row, "note")?,
-                    json!(approved),
-                ])
-            })?
-            .collect();
-        rows
-    }
-
     /// The entries of all addresses of record.
     pub(crate) fn inventory(&self) -> Result<Inventory, StoreError> {
         let mut inventory = Inventory::default();

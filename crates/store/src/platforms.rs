@@ -98,15 +98,3 @@ impl Platforms {
         self.claims.borrow_mut().remove(fingerprint);
     }
 }
-
-/// Origins seen altogether.
-pub(crate) fn origins(db: &Connection) -> Result<i64, StoreError> {
-    Ok(db.query_row(
-        "SELECT min(
-            (SELECT count(*) FROM (SELECT caller FROM calls UNION SELECT aor FROM registrations)),
-            (SELECT count(*) FROM (SELECT rtrim(source, '0123456789') FROM calls
-                UNION SELECT rtrim(source, '0123456789') FROM registrations)))",
-        [],
-        |r| r.get(0),
-    )?)
-}

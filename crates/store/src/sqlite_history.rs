@@ -14,7 +14,7 @@ use bellwether_scoring::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use crate::query::Reader;
+use crate::reader::Reader;
 use crate::{StoreError, wording};
 
 /// Calls of an account that are looked at: the latest before its next one.

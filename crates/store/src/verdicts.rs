@@ -2,15 +2,16 @@
 
 use bellwether_base::Timestamp;
 use bellwether_devices::{
-    DeviceAlert, DeviceAlertKind, DeviceVerdict, Recorded, SensitiveCall, Step, SubscriberVerdict, news,
+    DeviceAlert, DeviceAlertKind, DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict,
+    news,
 };
 use bellwether_enrich::AccessSide;
 use bellwether_scoring::{AlertKind, Severity};
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::{Value, json};
 
 use crate::alerts::{Alert, keep, keep_unless_told};
-use crate::device_report::evidence_list;
-use crate::query::Reader;
+use crate::reader::Reader;
 use crate::{StoreError, Writer};
 
 pub(crate) use bellwether_devices::DirtySubjects;
@@ -121,8 +122,7 @@ impl Writer {
     /// If the database fails.
     pub fn judge_subscriber(&mut self, aor: &str) -> Result<Vec<DeviceFinding>, StoreError> {
         let subscriber = self.reader.subscriber(aor)?;
-        // All subscribers together would fill the memory.
-        self.reader.subscribers.borrow_mut().remove(aor);
+        self.reader.forget_subscriber(aor);
         self.begin()?;
         match record(&self.reader.db, &subscriber.verdict) {
             Ok(changed) => Ok(changed),
@@ -252,7 +252,7 @@ fn record_steps<'a>(
             step.at.as_nanos(),
             step.basis(),
             step.verdict.name(),
-            evidence_list(&step.evidence).to_string()
+            packed(&step.evidence)
         ])?;
     }
     Ok(added.last())
@@ -275,4 +275,11 @@ fn keep_device_alert(db: &Connection, found: DeviceAlert) -> Result<(), StoreErr
         campaign: None,
     };
     if is_once { keep_unless_told(db, &alert, Timestamp::MIN) } else { keep(db, &alert) }
+}
+
+/// Evidence as a row holds it: a JSON array with an object for each piece.
+fn packed(evidence: &[Evidence]) -> String {
+    let weight = |e: &Evidence| (e.weight * 100.0).round() / 100.0;
+    let one = |e: &Evidence| json!({ "kind": e.kind.name(), "evidence": e.words, "log10_ratio": weight(e) });
+    Value::Array(evidence.iter().map(one).collect()).to_string()
 }

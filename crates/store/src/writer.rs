@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub(crate) use blindness::prune as prune_blind_spans;
-pub(crate) use statements::unpack_codes;
+pub use statements::unpack_codes;
 
 /// The one writer of a database. Rows wait in a batch, and [`Writer::commit`] writes the batch in one transaction. [`Writer::write_rows`]
 /// writes it earlier, in the same transaction: a query over this connection finds the rows then.

@@ -380,7 +380,8 @@ fn pack_codes(codes: &[(u8, u32)]) -> Vec<u8> {
 }
 
 /// The inverse of [`pack_codes`]; octets that do not fit are passed over.
-pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
+#[must_use]
+pub fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
     bytes
         .chunks_exact(5)
         .filter_map(|chunk| match chunk {

@@ -7,41 +7,34 @@ use bellwether_base::Ppm;
 use bellwether_clock::{NoFit, SegmentStats, tick};
 use bellwether_devices::{CallVerdict, DeviceRecord, Evidence, PORTAL_FROM_TRUNK, SensitiveCall, candidates};
 use bellwether_enrich::AccessSide;
+use bellwether_store::{Registration, RegistrationTimeline, StoreError, Subscriber};
 use rusqlite::{Row, params};
 use serde_json::{Map, Value, json};
 
-use crate::StoreError;
-use crate::clocks::Registration;
-use crate::devices::Subscriber;
-use crate::query::{Query, Reader, Report, Values};
-use crate::values::{object, parsed, round, text, time};
+use crate::Reports;
+use crate::columns::{Query, Report, Values, object};
+use crate::values::{parsed, round, text, time};
 
-/// What finds the registrations of an address of record or contact.
-const OF_ID: &str = "r.aor = ?1 OR r.contact = ?1";
-
-/// A registration with the segments of its clock.
-type Found = (Registration, Vec<SegmentStats>);
-
-impl Reader {
+impl Reports<'_> {
     /// The devices of an address of record as reports print it (or of a contact): their rows, the points of their clocks, and which
     /// other known devices of the same fingerprint each could be by its clock.
     ///
     /// # Errors
     /// If the database fails.
     pub fn show_device(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        let found = self.registrations(OF_ID, id)?;
+        let found = self.reader.registrations_of(id)?;
         // An address of record may have very many devices, mostly of few platforms.
-        let mut alike: BTreeMap<&str, Vec<Found>> = BTreeMap::new();
+        let mut alike: BTreeMap<&str, Vec<RegistrationTimeline>> = BTreeMap::new();
         for (registration, _) in &found {
             let print = registration.fingerprint.as_str();
             if !alike.contains_key(print) {
-                alike.insert(print, self.registrations("r.fingerprint = ?1", print)?);
+                alike.insert(print, self.reader.registrations_of_platform(print)?);
             }
         }
         let mut out = Vec::new();
         for (registration, segments) in &found {
             let mut shown = object(Report::Registrations, self.registration_values(registration)?);
-            let moves = self.moves(registration.id)?;
+            let moves = self.reader.moves(registration.id)?;
             let moves = moves.iter().map(|(at, to)| json!({"at": time(Some(*at)), "source": to})).collect();
             shown.insert("moves".to_owned(), Value::Array(moves));
             shown.insert("other_clocks".to_owned(), self.other_clocks(registration)?);
@@ -59,7 +52,7 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn device_clocks(&self, id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        let found = self.registrations(OF_ID, id)?;
+        let found = self.reader.registrations_of(id)?;
         found
             .iter()
             .map(|(registration, segments)| {
@@ -76,7 +69,7 @@ impl Reader {
         registration: &Registration,
         shown: &mut Map<String, Value>,
     ) -> Result<(), StoreError> {
-        let subscriber = self.subscriber(&registration.aor)?;
+        let subscriber = self.reader.subscriber(&registration.aor)?;
         let Some(device) = subscriber.verdict.device_at(&registration.source) else { return Ok(()) };
         let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
         put("device", json!(device.name));
@@ -91,9 +84,9 @@ impl Reader {
     }
 
     /// Those of `others` whose clocks do not tell them apart from this device, the likeliest first.
-    fn could_be(&self, registration: &Registration, others: &[Found]) -> Value {
+    fn could_be(&self, registration: &Registration, others: &[RegistrationTimeline]) -> Value {
         let clocks = others.iter().map(|(other, _)| other.timer());
-        let found = candidates(registration.timer(), clocks, &self.tolerance);
+        let found = candidates(registration.timer(), clocks, self.reader.tolerance());
         let listed = found.into_iter().filter_map(|candidate| {
             let (other, _) = others.get(candidate.index)?;
             Some(json!({
@@ -107,10 +100,16 @@ impl Reader {
         Value::Array(listed.collect())
     }
 
-    /// A row of the report on registrations.
-    pub(crate) fn registration_row(&self, row: &Row<'_>) -> Result<Values, StoreError> {
-        let (registration, _) = self.registration(row)?;
-        self.registration_values(&registration)
+    /// All registrations, in the order in which they began.
+    pub(crate) fn registration_rows(
+        &self,
+        query: &Query,
+        visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (since, until) = query.span();
+        self.reader.visit_registrations(since, until, &mut |registration| {
+            Ok(visit(self.registration_values(registration)?))
+        })
     }
 
     /// A registration in the order of the report's columns.
@@ -164,11 +163,11 @@ impl Reader {
         query: &Query,
         visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let mut select = self.db.prepare("SELECT DISTINCT aor FROM registrations ORDER BY aor")?;
+        let mut select = self.db().prepare("SELECT DISTINCT aor FROM registrations ORDER BY aor")?;
         let aors: Vec<String> =
             select.query_map([], |r| r.get(0))?.collect::<Result<_, rusqlite::Error>>()?;
         for aor in aors {
-            let subscriber = self.subscriber(&aor)?;
+            let subscriber = self.reader.subscriber(&aor)?;
             for device in &subscriber.verdict.devices {
                 let is_meant = query.since.is_none_or(|since| device.last_seen >= since)
                     && query.until.is_none_or(|until| device.last_seen < until);
@@ -177,7 +176,7 @@ impl Reader {
                 }
             }
             // Very many subscribers would fill the memory: each is asked for once here.
-            self.subscribers.borrow_mut().remove(&aor);
+            self.reader.forget_subscriber(&aor);
         }
         Ok(())
     }
@@ -187,7 +186,7 @@ impl Reader {
         let steadiest = device.steadiest.and_then(|registration| subscriber.registration(registration));
         let skew = steadiest.and_then(|r| r.clock.skew);
         let stack = match steadiest {
-            Some(r) => self.platforms.of(&self.db, &r.fingerprint)?.stack().map(str::to_owned),
+            Some(r) => self.reader.platform(&r.fingerprint)?.stack().map(str::to_owned),
             None => None,
         };
         Ok(vec![
@@ -217,7 +216,7 @@ impl Reader {
     /// The verdict about the device behind a call's row, with what was found of the call's way.
     pub(crate) fn verdict_of(&self, row: &Row<'_>) -> Result<CallVerdict, StoreError> {
         let (caller, host): (String, Option<String>) = (row.get("caller")?, row.get("caller_host")?);
-        let mut verdict = self.judged(row.get("call")?, &caller, host.as_deref())?;
+        let mut verdict = self.reader.call_verdict(row.get("call")?, &caller, host.as_deref())?;
         let side = AccessSide::of(&row.get::<_, String>("access_side")?);
         if SensitiveCall::is_portal_from_trunk(row.get("is_sensitive")?, side) {
             verdict.findings.insert(0, PORTAL_FROM_TRUNK.to_owned());
@@ -227,7 +226,7 @@ impl Reader {
 
     /// The steps of the verdict about a `call` or `device` since it was first judged.
     pub(crate) fn kept_verdicts(&self, kind: &str, subject: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare_cached(
+        let mut select = self.db().prepare_cached(
             "SELECT at, basis, verdict, evidence FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step",
         )?;
         let steps: Result<Vec<Value>, StoreError> = select

@@ -1,17 +1,17 @@
 //! Platforms as reports show them: their parts in words, and their relatives.
 
 use bellwether_fingerprint::{Comparison, Explained, Platform};
-use rusqlite::params;
+use bellwether_store::StoreError;
+use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
 
-use crate::StoreError;
-use crate::query::Reader;
+use crate::Reports;
 
-impl Reader {
+impl Reports<'_> {
     /// Other platforms that may be the same as a fingerprint's, or are the nearest, with their deviations.
     pub(crate) fn relatives(&self, fingerprint: &str) -> Result<Value, StoreError> {
-        let own = self.platforms.of(&self.db, fingerprint)?;
-        let mut select = self.db.prepare(
+        let own = self.reader.platform(fingerprint)?;
+        let mut select = self.db().prepare(
             "SELECT fingerprint, readable FROM fingerprints
              WHERE method = ?1 AND fingerprint <> ?2 AND readable LIKE 'sip2|%' ORDER BY fingerprint",
         )?;
@@ -24,7 +24,7 @@ impl Reader {
         let listed: Result<Vec<Value>, StoreError> = found
             .into_iter()
             .map(|(other, comparison)| {
-                let stack = self.platforms.of(&self.db, &other)?.stack().map(str::to_owned);
+                let stack = self.reader.platform(&other)?.stack().map(str::to_owned);
                 let mut object = compared(&comparison);
                 object.insert("fingerprint".to_owned(), json!(other));
                 object.insert("stack".to_owned(), json!(stack));
@@ -82,4 +82,16 @@ pub(crate) fn compared(comparison: &Comparison) -> Map<String, Value> {
     out.insert("relaxed".to_owned(), json!(relaxed));
     out.insert("different".to_owned(), json!(different));
     out
+}
+
+/// Origins seen altogether.
+pub(crate) fn origins_of_all(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.query_row(
+        "SELECT min(
+            (SELECT count(*) FROM (SELECT caller FROM calls UNION SELECT aor FROM registrations)),
+            (SELECT count(*) FROM (SELECT rtrim(source, '0123456789') FROM calls
+                UNION SELECT rtrim(source, '0123456789') FROM registrations)))",
+        [],
+        |r| r.get(0),
+    )?)
 }

@@ -4,17 +4,14 @@
 use std::collections::BTreeMap;
 
 use bellwether_base::{Ppm, Span, Timestamp};
-use bellwether_clock::{Reading, WallClock, WallReading, parted_at, pooled_rates, read_clock};
+use bellwether_clock::{Reading, WallClock, WallReading, pooled_rates, read_clock};
 use bellwether_devices::user_and_host;
+use bellwether_store::{MADE_BY, Registration, StoreError};
 use rusqlite::params_from_iter;
 use serde_json::{Value, json};
 
-use crate::StoreError;
-use crate::clocks::Registration;
-use crate::device_report::interval;
-use crate::devices::MADE_BY;
-use crate::query::Reader;
-use crate::timelines::TIMERS;
+use crate::Reports;
+use crate::devices::interval;
 use crate::values::{round, time};
 
 /// Timers listed of one device: whoever sends them makes them.
@@ -23,11 +20,11 @@ const MAX_TIMERS: i64 = 20;
 /// Readings of wall clocks that are looked at, and streams.
 const MAX_READINGS: i64 = 2000;
 
-impl Reader {
+impl Reports<'_> {
     /// The other clocks of the device of a registration.
     pub(crate) fn other_clocks(&self, registration: &Registration) -> Result<Value, StoreError> {
         let mut sources = vec![registration.source.clone()];
-        sources.extend(self.moves(registration.id)?.into_iter().map(|(_, source)| source));
+        sources.extend(self.reader.moves(registration.id)?.into_iter().map(|(_, source)| source));
         let mut clocks = self.timers(&registration.aor, &sources)?;
         let (user, host) = user_and_host(&registration.aor).unwrap_or_default();
         // In the order of the parameters of what selects the calls.
@@ -42,7 +39,7 @@ impl Reader {
     fn timers(&self, aor: &str, sources: &[String]) -> Result<Vec<Value>, StoreError> {
         // What names nobody is whose address it is, unless others are behind that too: a proxy keeps its own way open.
         let places = vec!["?"; sources.len()].join(", ");
-        let mut select = self.db.prepare(&format!(
+        let mut select = self.db().prepare(&format!(
             "SELECT t.id, t.kind, t.source, min(o.first_at), max(o.last_at), sum(o.beats) AS beats
              FROM timers AS t JOIN timer_observations AS o ON o.timer = t.id
              WHERE t.source IN ({places}) AND (t.aor = ? OR t.aor IS NULL AND NOT EXISTS
@@ -51,10 +48,9 @@ impl Reader {
         ))?;
         let named = sources.iter().map(String::as_str).chain([aor, aor]);
         let mut rows = select.query(params_from_iter(named))?;
-        let steps = self.sensor_steps()?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
-            let segments = parted_at(TIMERS.read(&self.db, row.get(0)?)?, &steps);
+            let segments = self.reader.timer_segments(row.get(0)?)?;
             let reading = read_clock(&segments, None);
             let read = reading.as_ref().ok();
             let rate = read.and_then(|r| r.rate);
@@ -84,7 +80,7 @@ impl Reader {
         calls: &str,
         made: impl Iterator<Item = &'a str>,
     ) -> Result<Vec<Value>, StoreError> {
-        let mut select = self.db.prepare(&format!(
+        let mut select = self.db().prepare(&format!(
             "WITH subjects(subject) AS (SELECT c.call FROM calls AS c WHERE {calls} UNION ALL VALUES({registration}))
              SELECT kind, captured_at, clock_at, resolution_ns FROM (
                  SELECT kind, captured_at, clock_at, resolution_ns FROM instances
@@ -113,7 +109,7 @@ impl Reader {
     ) -> Result<Vec<Value>, StoreError> {
         let mut out = Vec::new();
         for (name, column) in [("rtp", "media_skew"), ("rtcp", "rtcp_skew")] {
-            let mut select = self.db.prepare(&format!(
+            let mut select = self.db().prepare(&format!(
                 "SELECT s.{column}_ppm, s.{column}_low_ppm, s.{column}_high_ppm, s.first_seen, s.last_seen
                  FROM calls AS c JOIN streams AS s ON s.call = c.call
                  WHERE s.direction = 'caller' AND s.{column}_ppm IS NOT NULL AND {calls}

@@ -4,17 +4,16 @@ use bellwether_acoustics::{Classes, Pauses};
 use bellwether_devices::CallVerdict;
 use bellwether_fingerprint::specificity;
 use bellwether_scoring::Stage;
+use bellwether_store::{Blindness, StoreError, StoredSignal, unpack_codes};
+use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row};
 use serde_json::{Map, Value, json};
 
-use crate::StoreError;
-use crate::blindness::Blindness;
+use crate::Reports;
+use crate::blindness::of_call;
 use crate::classes::{class_columns, shown_pauses};
-use crate::query::{Report, Values};
+use crate::columns::Values;
 use crate::reputation::Reputed;
-use crate::wording::shown as shown_signals;
-use crate::writer::unpack_codes;
 
 pub(crate) const CALLS: &str =
     "SELECT calls.*, (SELECT json_group_array(other.call_id ORDER BY other.started_at, other.call)
@@ -33,12 +32,6 @@ pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
         UNION ALL
         SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
     ) AS streams LEFT JOIN calls ON calls.call = streams.of_call";
-
-pub(crate) const REGISTRATIONS: &str =
-    "SELECT r.*, min(o.first_at) AS first_seen, max(o.last_at) AS last_seen,
-        sum(o.refreshes) AS refreshes, sum(o.duplicates) AS duplicates, sum(o.challenges) AS challenges,
-        min(o.rtt_ms) AS rtt_ms
-    FROM registrations AS r JOIN observations AS o ON o.registration = r.id";
 
 /// A source is an address: the port is cut off behind its colon. When a fingerprint was seen follows from what
 /// has it, so that replaying a part again changes nothing.
@@ -74,15 +67,38 @@ pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
             UNION ALL SELECT max(last_seen) FROM sightings AS s WHERE s.fingerprint = f.fingerprint)) AS last_seen
     FROM fingerprints AS f)";
 
-pub(crate) fn call(
-    db: &Connection,
+impl Reports<'_> {
+    /// A call's row in the order of the report's columns.
+    pub(crate) fn call_values(&self, row: &Row<'_>, blindness: &Blindness) -> Result<Values, StoreError> {
+        self.call_values_of(row, &self.verdict_of(row)?, blindness)
+    }
+
+    /// The same, with the verdict about the call's device.
+    pub(crate) fn call_values_of(
+        &self,
+        row: &Row<'_>,
+        judged: &CallVerdict,
+        blindness: &Blindness,
+    ) -> Result<Values, StoreError> {
+        let packed: Option<String> = row.get("signals")?;
+        let signals = packed.map_or(Ok(Vec::new()), |packed| self.reader.stored_signals(&packed))?;
+        call(row, self.stacks_of(row)?, shown_signals(&signals), judged, blindness)
+    }
+}
+
+/// The signals of a score.
+fn shown_signals(signals: &[StoredSignal]) -> Value {
+    let one = |s: &StoredSignal| json!({"name": s.name, "points": s.points, "evidence": s.words});
+    signals.iter().map(one).collect()
+}
+
+fn call(
     row: &Row<'_>,
     stacks: Stacks,
+    signals: Value,
     judged: &CallVerdict,
     blindness: &Blindness,
 ) -> Result<Values, StoreError> {
-    let signals: Option<String> = row.get("signals")?;
-    let signals = signals.map_or(Ok(json!([])), |signals| shown_signals(db, &signals))?;
     let answered: Option<i64> = row.get("answered_at")?;
     let ended: Option<i64> = row.get("ended_at")?;
     let duration = answered.zip(ended).map(|(a, e)| e.saturating_sub(a) as f64 / 1e9);
@@ -144,7 +160,7 @@ pub(crate) fn call(
         row.get::<_, Option<String>>("identity")?
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or(Value::Null),
-        blindness.of_call(row)?,
+        of_call(blindness, row)?,
         json!(not_judged),
     ])
 }
@@ -275,11 +291,6 @@ pub(crate) fn fingerprint(
         json!(reputed.listed.name()),
         json!(reputed.parties),
     ])
-}
-
-/// The row as an object with its columns' names.
-pub(crate) fn object(report: Report, values: Values) -> Map<String, Value> {
-    report.columns().iter().map(|c| c.name.to_owned()).zip(values).collect()
 }
 
 pub(crate) fn text(row: &Row<'_>, column: &str) -> Result<Value, StoreError> {

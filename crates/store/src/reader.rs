@@ -1,0 +1,153 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use bellwether_acoustics::Classes;
+use bellwether_base::Timestamp;
+use bellwether_clock::Tolerance;
+use bellwether_devices::{Inventory, Population, Strictness};
+use bellwether_fingerprint::{Claim, Platform, Signatures};
+use bellwether_scoring::{LabelEvidence, Settings, Subject};
+use rusqlite::Connection;
+
+use crate::StoreError;
+use crate::devices::Subscriber;
+use crate::platforms::Platforms;
+use crate::reading::{Opened, Promise, open_for_reading};
+use crate::verdicts::Freshness;
+
+/// Reads a database, and cannot change it.
+pub struct Reader {
+    pub(crate) db: Connection,
+    /// Where it is read on the promise that nobody writes.
+    promise: Option<Promise>,
+    pub(crate) platforms: Platforms,
+    pub(crate) tolerance: Tolerance,
+    /// The device classes, once they were asked for.
+    pub(crate) classes: OnceLock<Arc<Classes>>,
+    /// When the clock that stamps packets was stepped, once that was asked.
+    pub(crate) sensor_steps: OnceLock<Arc<[(Timestamp, Timestamp)]>>,
+    /// The inventory and who writes for whom, once they were asked for, and subscribers that were looked at.
+    pub(crate) inventory: OnceLock<Arc<Inventory>>,
+    pub(crate) population: OnceLock<Arc<Population>>,
+    pub(crate) subscribers: RefCell<BTreeMap<String, Arc<Subscriber>>>,
+    pub(crate) freshness: Freshness,
+    pub(crate) strictness: Strictness,
+    pub(crate) settings: Settings,
+    /// The labels, once they were asked for.
+    pub(crate) labels: OnceLock<Arc<BTreeMap<Subject, Vec<LabelEvidence>>>>,
+    /// When anything was last seen, once that was asked.
+    pub(crate) last_seen: OnceLock<Timestamp>,
+}
+
+impl Reader {
+    /// Opens a database that exists.
+    ///
+    /// # Errors
+    /// If there is none, or it is newer than this program.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let Opened { db, promise } = open_for_reading(path)?;
+        Ok(Self { promise, ..Self::from_connection(db) })
+    }
+
+    /// Reads over the connection of a closed writer: the only way to a database in memory.
+    #[must_use]
+    pub fn from_connection(db: Connection) -> Self {
+        // The signatures that come with the program can be read: a test holds that.
+        let platforms = Platforms::new(Signatures::with(None).unwrap_or_default());
+        Self {
+            db,
+            promise: None,
+            platforms,
+            tolerance: Tolerance::default(),
+            classes: OnceLock::new(),
+            sensor_steps: OnceLock::new(),
+            inventory: OnceLock::new(),
+            population: OnceLock::new(),
+            subscribers: RefCell::default(),
+            freshness: Freshness::default(),
+            strictness: Strictness::default(),
+            settings: Settings::default(),
+            labels: OnceLock::new(),
+            last_seen: OnceLock::new(),
+        }
+    }
+
+    /// Recognises stacks by these signatures.
+    #[must_use]
+    pub fn with_signatures(self, signatures: Signatures) -> Self {
+        Self { platforms: Platforms::new(signatures), ..self }
+    }
+
+    /// Compares clocks with this allowance for chance and drift.
+    #[must_use]
+    pub fn with_tolerance(self, tolerance: Tolerance) -> Self {
+        Self { tolerance, ..self }
+    }
+
+    /// Judges devices this strictly.
+    #[must_use]
+    pub fn with_strictness(self, strictness: Strictness) -> Self {
+        Self { strictness, ..self }
+    }
+
+    /// Goes by these settings when reputations are worked out.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// Forgets all that was asked of the database before.
+    pub(crate) fn forget(&mut self) {
+        self.classes = OnceLock::new();
+        self.inventory = OnceLock::new();
+        self.population = OnceLock::new();
+        self.forget_observations();
+    }
+
+    /// Forgets what is made of what the sensor writes all the time. Who writes for whom changes slowly, and classes and the
+    /// inventory only when somebody else writes.
+    pub(crate) fn forget_observations(&mut self) {
+        self.labels = OnceLock::new();
+        self.last_seen = OnceLock::new();
+        self.sensor_steps = OnceLock::new();
+        self.subscribers.get_mut().clear();
+    }
+
+    /// Whether all that was read is of one state of the database. Only where it was opened on the promise that nobody writes can that fail.
+    ///
+    /// # Errors
+    /// If somebody wrote.
+    pub fn is_whole(&self) -> Result<(), StoreError> {
+        self.promise.as_ref().map_or(Ok(()), Promise::is_kept)
+    }
+
+    /// The connection, for the SELECT statements of reports. Only a [`crate::Writer`] may change the database.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.db
+    }
+
+    /// The allowance for chance and drift when clocks are compared.
+    #[must_use]
+    pub const fn tolerance(&self) -> &Tolerance {
+        &self.tolerance
+    }
+
+    /// The platform of a fingerprint: looked up once. One that is unknown is a platform of which nothing is known.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn platform(&self, fingerprint: &str) -> Result<Arc<Platform>, StoreError> {
+        self.platforms.of(&self.db, fingerprint)
+    }
+
+    /// The claim of a User-Agent about a platform: checked once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn claim(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Claim, StoreError> {
+        self.platforms.claim(&self.db, fingerprint, user_agent)
+    }
+}
