@@ -5,7 +5,7 @@ use bellwether_store::{BlindSpan, Blindness, SpansOfLoss, StoreError, Stretch};
 use rusqlite::Row;
 use serde_json::{Value, json};
 
-use crate::values::time;
+use crate::cells::time;
 
 /// Spans listed of one loss: the latest.
 const MAX_LISTED: usize = 100;

@@ -1,19 +1,17 @@
 //! Campaigns as reports show them.
 
+use bellwether_base::Timestamp;
+use bellwether_scoring::CampaignState;
 use bellwether_store::StoreError;
 use rusqlite::{OptionalExtension, Row};
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
+use crate::cells::{int, parsed, round, text, time};
 use crate::columns::{Report, Values, object};
-use crate::values::{int, parsed, round, text, time};
 
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
 const MAX_LISTED: i64 = 100_000;
-
-/// A campaign without a call for so long sleeps, and for so long is over, in nanoseconds.
-const SLEEPS_AFTER: i64 = 86_400_000_000_000;
-const ENDS_AFTER: i64 = 14 * SLEEPS_AFTER;
 
 /// The report's rows. What befell its calls is counted from them, so that it is never stale.
 pub(crate) const CAMPAIGNS: &str = "SELECT * FROM (SELECT k.*,
@@ -48,14 +46,7 @@ impl Reports<'_> {
         )?;
         let call_ids: Result<Vec<String>, _> =
             calls.query_map([campaign, MAX_LISTED], |r| r.get(0))?.collect();
-        let idle = self.reader.moment()?.as_nanos().saturating_sub(row.get("last_seen")?);
-        let state = if idle <= SLEEPS_AFTER {
-            "active"
-        } else if idle <= ENDS_AFTER {
-            "dormant"
-        } else {
-            "ended"
-        };
+        let idle = self.reader.moment()?.since(Timestamp::from_nanos(row.get("last_seen")?));
         Ok(vec![
             text(row, "name")?,
             list("fingerprint")?,
@@ -70,7 +61,7 @@ impl Reports<'_> {
             json!(call_ids?),
             time(row.get("found_at")?),
             json!(row.get::<_, bool>("is_confirmed")?),
-            json!(state),
+            json!(CampaignState::after(idle).name()),
             list("user_agent")?,
             json!(answered),
             text(row, "label")?,

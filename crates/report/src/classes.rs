@@ -7,8 +7,8 @@ use rusqlite::Row;
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
+use crate::cells::{int, round, text};
 use crate::columns::{Column, Kind, Values};
-use crate::values::{int, round, text};
 
 /// Columns of the list of classes.
 pub const CLASS_COLUMNS: &[Column] = &[

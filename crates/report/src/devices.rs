@@ -12,8 +12,8 @@ use rusqlite::{Row, params};
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
+use crate::cells::{parsed, round, text, time};
 use crate::columns::{Query, Report, Values, object};
-use crate::values::{parsed, round, text, time};
 
 impl Reports<'_> {
     /// The devices of an address of record as reports print it (or of a contact): their rows, the points of their clocks, and which

@@ -4,8 +4,8 @@ use bellwether_store::StoreError;
 use serde_json::json;
 
 use crate::Reports;
+use crate::cells::{int, text};
 use crate::columns::{Column, Kind, Values};
-use crate::values::{int, text};
 
 /// Columns of the list of the inventory.
 pub const INVENTORY_COLUMNS: &[Column] = &[

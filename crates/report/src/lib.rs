@@ -30,19 +30,22 @@
 //! ```
 
 mod blindness;
+mod calls;
 mod campaigns;
+mod cells;
 mod class_file;
 mod classes;
 mod columns;
 mod devices;
+mod fingerprints;
 mod inventory;
 mod other_clocks;
 mod platforms;
 mod reputation;
 mod rows;
 mod show;
+mod streams;
 mod summary;
-mod values;
 
 use bellwether_store::Reader;
 use rusqlite::Connection;

@@ -11,8 +11,8 @@ use rusqlite::params_from_iter;
 use serde_json::{Value, json};
 
 use crate::Reports;
+use crate::cells::{round, time};
 use crate::devices::interval;
-use crate::values::{round, time};
 
 /// Timers listed of one device: whoever sends them makes them.
 const MAX_TIMERS: i64 = 20;

@@ -2,12 +2,58 @@
 
 use bellwether_fingerprint::{Comparison, Explained, Platform};
 use bellwether_store::StoreError;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
+use crate::cells::parsed;
+
+/// What structure shows of a message's authors, as columns.
+pub(crate) struct Stacks {
+    pub(crate) stack: Value,
+    pub(crate) sdp_stack: Value,
+    /// Whether the User-Agent agrees.
+    pub(crate) claim: Value,
+    /// Whether the fingerprint has too little material to tell stacks apart.
+    pub(crate) is_thin: Value,
+}
 
 impl Reports<'_> {
+    /// The stacks of a call or registration, and whether its User-Agent agrees.
+    pub(crate) fn stacks(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Stacks, StoreError> {
+        let platform = self.reader.platform(fingerprint)?;
+        Ok(Stacks {
+            stack: json!(platform.stack()),
+            sdp_stack: json!(platform.sdp),
+            claim: json!(self.reader.claim(fingerprint, user_agent)?.name()),
+            is_thin: json!(platform.is_thin()),
+        })
+    }
+
+    /// The stacks of a call's row.
+    pub(crate) fn stacks_of(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
+        let (fingerprint, agent): (String, Option<String>) =
+            (row.get("fingerprint")?, row.get("user_agent")?);
+        self.stacks(&fingerprint, agent.as_deref())
+    }
+
+    /// The stacks of a fingerprint, and what its User-Agents claim, in their order.
+    pub(crate) fn all_claims(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
+        let fingerprint: String = row.get("fingerprint")?;
+        let platform = self.reader.platform(&fingerprint)?;
+        let agents = parsed(row, "agents")?;
+        let mut claims = Vec::new();
+        for agent in agents.as_array().into_iter().flatten() {
+            claims.push(self.reader.claim(&fingerprint, agent.as_str())?.name());
+        }
+        Ok(Stacks {
+            stack: json!(platform.stack()),
+            sdp_stack: json!(platform.sdp),
+            claim: json!(claims),
+            is_thin: json!(platform.is_thin()),
+        })
+    }
+
     /// Other platforms that may be the same as a fingerprint's, or are the nearest, with their deviations.
     pub(crate) fn relatives(&self, fingerprint: &str) -> Result<Value, StoreError> {
         let own = self.reader.platform(fingerprint)?;

@@ -8,8 +8,8 @@ use rusqlite::{OptionalExtension, Row};
 use serde_json::{Value, json};
 
 use crate::Reports;
+use crate::cells::{round, time};
 use crate::columns::Values;
-use crate::values::{round, time};
 
 /// The reputation of a fingerprint.
 pub(crate) struct Reputed {

@@ -4,13 +4,15 @@ use std::ops::ControlFlow;
 
 use bellwether_store::StoreError;
 use rusqlite::Row;
-use serde_json::json;
 
 use crate::Reports;
+use crate::calls::CALLS;
 use crate::campaigns::CAMPAIGNS;
+use crate::cells::{text, time};
 use crate::columns::{Query, Report, Values};
+use crate::fingerprints::{FINGERPRINTS, fingerprint};
 use crate::platforms::origins_of_all;
-use crate::values::{CALLS, FINGERPRINTS, STREAMS, Stacks, fingerprint, parsed, stream, text, time};
+use crate::streams::{STREAMS, stream};
 
 /// The report's rows.
 const ALERTS: &str = "SELECT alerts.*, calls.call_id FROM alerts LEFT JOIN calls ON calls.call = alerts.call";
@@ -115,39 +117,78 @@ impl Reports<'_> {
         }
         Ok(())
     }
+}
 
-    /// The stacks of a call or registration, and whether its User-Agent agrees.
-    pub(crate) fn stacks(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Stacks, StoreError> {
-        let platform = self.reader.platform(fingerprint)?;
-        Ok(Stacks {
-            stack: json!(platform.stack()),
-            sdp_stack: json!(platform.sdp),
-            claim: json!(self.reader.claim(fingerprint, user_agent)?.name()),
-            is_thin: json!(platform.is_thin()),
-        })
+#[cfg(test)]
+mod tests {
+    use bellwether_store::{Reader, Writer};
+    use rusqlite::types::Value as Sql;
+
+    use super::*;
+
+    /// Inserts a row with something in each column that has a type: 1 where it is a number.
+    fn fill(reader: &Reader, table: &str) {
+        let db = reader.connection();
+        let mut columns =
+            db.prepare(&format!("SELECT name, type FROM pragma_table_info('{table}')")).unwrap();
+        let columns: Vec<(String, String)> =
+            columns.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect();
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+        let values = columns.iter().map(|(name, kind)| match (name.as_str(), kind.as_str()) {
+            ("merged_into", _) => Sql::Null,
+            ("name", _) if table == "counters" => Sql::Text("tcp_gap".to_owned()),
+            ("kind", _) if table == "counters" => Sql::Text("loss".to_owned()),
+            ("layer", _) => Sql::Text("fingerprint".to_owned()),
+            (_, "INTEGER") => Sql::Integer(1),
+            (_, "REAL") => Sql::Real(1.0),
+            (_, "BLOB") => Sql::Blob(Vec::new()),
+            _ => Sql::Text("x".to_owned()),
+        });
+        let places = vec!["?"; names.len()].join(", ");
+        let insert = format!("INSERT INTO {table} ({}) VALUES ({places})", names.join(", "));
+        db.execute(&insert, rusqlite::params_from_iter(values)).unwrap();
     }
 
-    /// The stacks of a call's row.
-    pub(crate) fn stacks_of(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
-        let (fingerprint, agent): (String, Option<String>) =
-            (row.get("fingerprint")?, row.get("user_agent")?);
-        self.stacks(&fingerprint, agent.as_deref())
-    }
-
-    /// The stacks of a fingerprint, and what its User-Agents claim, in their order.
-    pub(crate) fn all_claims(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
-        let fingerprint: String = row.get("fingerprint")?;
-        let platform = self.reader.platform(&fingerprint)?;
-        let agents = parsed(row, "agents")?;
-        let mut claims = Vec::new();
-        for agent in agents.as_array().into_iter().flatten() {
-            claims.push(self.reader.claim(&fingerprint, agent.as_str())?.name());
+    #[test]
+    fn a_row_of_each_report_has_a_value_for_each_column() {
+        let room = tempfile::tempdir().unwrap();
+        let writer = Writer::open(&room.path().join("x.db"), "key").unwrap();
+        let reader = writer.reader();
+        for table in [
+            "inputs",
+            "counters",
+            "calls",
+            "outcomes",
+            "registrations",
+            "observations",
+            "streams",
+            "fingerprints",
+            "campaigns",
+            "standings",
+            "alerts",
+        ] {
+            fill(reader, table);
         }
-        Ok(Stacks {
-            stack: json!(platform.stack()),
-            sdp_stack: json!(platform.sdp),
-            claim: json!(claims),
-            is_thin: json!(platform.is_thin()),
-        })
+        for report in [
+            Report::Calls,
+            Report::Registrations,
+            Report::Streams,
+            Report::Devices,
+            Report::Fingerprints,
+            Report::Campaigns,
+            Report::Reputation,
+            Report::Alerts,
+            Report::Losses,
+        ] {
+            let mut rows = 0;
+            let query = Query { report, since: None, until: None };
+            let visited = Reports::of(reader).rows(&query, &mut |values| {
+                assert_eq!(values.len(), report.columns().len(), "{report:?}");
+                rows += 1;
+                ControlFlow::Continue(())
+            });
+            visited.unwrap();
+            assert_eq!(rows, 1, "{report:?}");
+        }
     }
 }

@@ -7,10 +7,13 @@ use serde_json::{Map, Value, json};
 
 use crate::Reports;
 use crate::blindness::sentences;
+use crate::calls::CALLS;
+use crate::cells::time;
 use crate::columns::{Report, object};
 use crate::devices::evidence_list;
+use crate::fingerprints::{FINGERPRINTS, fingerprint};
 use crate::platforms::{compared, explained, habits, identifiers, origins_of_all};
-use crate::values::{CALLS, FINGERPRINTS, STREAMS, fingerprint, stream, time};
+use crate::streams::{STREAMS, stream};
 
 /// Rows listed of anything that there may be many of.
 const MOST: i64 = 20;

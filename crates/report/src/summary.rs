@@ -9,8 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::Reports;
 use crate::blindness::span_columns;
+use crate::calls::{FOR_HELP, UNFINISHED};
+use crate::cells::{round, time};
 use crate::columns::Values;
-use crate::values::{FOR_HELP, UNFINISHED, round, time};
 
 /// Losses that are spans and nothing else: no input counts them.
 const SPANS_ONLY: [Loss; 3] = [Loss::InterfaceAway, Loss::SensorDown, Loss::SensorStopped];

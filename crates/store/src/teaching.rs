@@ -1,6 +1,7 @@
 //! What people and systems who know better tell of calls.
 
 use bellwether_base::Timestamp;
+use bellwether_scoring::is_fraud_label;
 use rusqlite::{OptionalExtension, ToSql, params};
 
 use crate::label_evidence::changed as labels_changed;
@@ -152,13 +153,8 @@ impl Writer {
             told.talk_time_seconds,
             told.agent_id
         ])?;
-        let disposition = told.disposition.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
-        let label = match disposition.as_str() {
-            "fraud" | "fraud_quarantine" | "confirmed_fraud" | "spam" | "robocall" => Some("fraud"),
-            "legit" | "legitimate" | "confirmed_legit" => Some("legit"),
-            _ => None,
-        };
-        if let Some(label) = label {
+        if let Some(is_fraud) = told.disposition.as_deref().and_then(is_fraud_label) {
+            let label = if is_fraud { "fraud" } else { "legit" };
             tx.prepare_cached(
                 "INSERT INTO labels (kind, subject, label, at, source) VALUES ('call', ?1, ?2, ?3, 'telemetry')
                  ON CONFLICT DO UPDATE SET label = excluded.label WHERE source = 'telemetry'",

@@ -283,3 +283,110 @@ fn packed(evidence: &[Evidence]) -> String {
     let one = |e: &Evidence| json!({ "kind": e.kind.name(), "evidence": e.words, "log10_ratio": weight(e) });
     Value::Array(evidence.iter().map(one).collect()).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use bellwether_devices::Policy;
+
+    use super::*;
+    use crate::InventoryRow;
+
+    fn writer(room: &tempfile::TempDir) -> Writer {
+        Writer::open(&room.path().join("x.db"), "key").unwrap()
+    }
+
+    /// A call of a user at the host `a` from an address, with a SIP author.
+    fn call(writer: &Writer, call: i64, from: (&str, &str, &str), side: &str, is_sensitive: bool) {
+        let (db, (user, source, author)) = (&writer.reader.db, from);
+        db.execute(
+            "INSERT INTO calls (id, call, call_id, from_tag, started_at, caller, caller_host, callee, caller_kind, callee_kind,
+                 source, destination, transport, fingerprint, sip_author, origin, first_access_side, has_identity, is_sensitive)
+             VALUES (?1, ?1, 'c' || ?1, 't', ?1, ?6, 'a', 'b', 'k', 'k', ?2, 'd', 'udp', 'f', ?3, 'o', ?4, 0, ?5)",
+            params![call, source, author, side, is_sensitive, user],
+        )
+        .unwrap();
+        db.execute(
+            "INSERT INTO outcomes (id, access_side, duplicates, retransmissions, hops, forks, reinvites, cancelled)
+             VALUES (?1, ?2, 0, 0, 1, 0, 0, 0)",
+            params![call, side],
+        )
+        .unwrap();
+    }
+
+    /// A registration of `sip:200@a` from an address, without a clock.
+    fn registration(writer: &Writer, registration: i64, source: &str) {
+        let db = &writer.reader.db;
+        db.execute(
+            "INSERT INTO registrations (id, registration, aor, contact, source, registrar, transport, fingerprint)
+             VALUES (?1, ?1, 'sip:200@a', 'c', ?2, 'r', 'udp', 'f')",
+            params![registration, source],
+        )
+        .unwrap();
+        db.execute(
+            "INSERT INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges)
+             VALUES (?1, 0, 1000, 9, 0, 0)",
+            [registration],
+        )
+        .unwrap();
+    }
+
+    fn alerts(writer: &Writer) -> Vec<(String, String)> {
+        let mut select = writer.reader.db.prepare("SELECT kind, subject FROM alerts ORDER BY id").unwrap();
+        select.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_sensitive_call_from_a_trunk_is_one_alert_however_often_it_is_noted() {
+        let room = tempfile::tempdir().unwrap();
+        let mut writer = writer(&room);
+        call(&writer, 1, ("200", "192.0.2.1:5060", "a"), "inbound", true);
+        call(&writer, 2, ("200", "192.0.2.1:5060", "a"), "internal", true);
+        call(&writer, 3, ("200", "192.0.2.1:5060", "a"), "inbound", false);
+        for _ in 0..2 {
+            writer.touched.note_left_over([], [1, 2, 3, 4]);
+            assert!(!writer.has_due_subscribers().unwrap(), "no device is to be judged");
+        }
+        assert_eq!(alerts(&writer), [("portal_from_trunk".to_owned(), "sip:200@a".to_owned())]);
+    }
+
+    #[test]
+    fn a_subscriber_is_loaded_with_calls_and_registrations_and_its_verdicts_are_recorded_once() {
+        let room = tempfile::tempdir().unwrap();
+        let mut writer = writer(&room);
+        // All other subscribers of the class call with the author `a`.
+        let users: Vec<String> = (200..800).map(|user: i64| user.to_string()).collect();
+        let row = |user: &String| InventoryRow {
+            aor: format!("sip:{user}@a"),
+            device_class: "Phone".to_owned(),
+            max_devices: Some(1),
+            policy: Policy::Strict,
+            note: None,
+        };
+        writer.put_inventory(&users.iter().map(row).collect::<Vec<_>>()).unwrap();
+        for (number, user) in (10..).zip(&users) {
+            call(&writer, number, (user, "192.0.2.9:5060", "a"), "internal", false);
+        }
+        registration(&writer, 1, "192.0.2.1:5060");
+        registration(&writer, 2, "192.0.2.2:5060");
+        call(&writer, 1, ("200", "192.0.2.1:5060", "a"), "internal", false);
+        call(&writer, 2, ("200", "192.0.2.2:5060", "b"), "internal", true);
+        writer.touched.note_left_over([1, 2], []);
+        assert!(writer.has_due_subscribers().unwrap());
+        writer.find_due_subscribers(true).unwrap();
+        let aor = writer.next_due_subscriber().unwrap();
+        assert_eq!((aor.as_str(), writer.next_due_subscriber()), ("sip:200@a", None), "both calls are its");
+        let verdicts = |findings: Vec<DeviceFinding>| -> Vec<(i64, &str)> {
+            findings.iter().map(|finding| (finding.call, finding.verdict.name())).collect()
+        };
+        let first = writer.judge_subscriber(&aor).unwrap();
+        writer.commit(true, None).unwrap();
+        assert_eq!(verdicts(first), [(1, "unknown"), (2, "unauthorised"), (10, "unknown")]);
+        assert_eq!(alerts(&writer), [("device_unauthorised".to_owned(), aor.clone())]);
+        assert!(writer.judge_subscriber(&aor).unwrap().is_empty(), "they are no news");
+        writer.commit(true, None).unwrap();
+        let subscriber = writer.reader.subscriber(&aor).unwrap();
+        let devices: Vec<(&str, usize)> =
+            subscriber.verdict.devices.iter().map(|d| (d.name.as_str(), d.calls)).collect();
+        assert_eq!(devices, [("d-00000001", 1), ("d-00000002", 1)]);
+    }
+}
