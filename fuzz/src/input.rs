@@ -1,6 +1,6 @@
-//! Octets taken off the front of a fuzz input, which never ends in an error: what is missing is zero.
+//! Reads values from the front of a fuzz input. Reading never fails: missing octets are zero.
 
-/// What is left of an input.
+/// The rest of an input.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -31,7 +31,7 @@ impl<'a> Input<'a> {
         taken
     }
 
-    /// A piece with its length, two octets, before it.
+    /// A piece, preceded by its length in two octets.
     pub(crate) fn piece(&mut self) -> &'a [u8] {
         let len = usize::from(self.word());
         self.take(len)

@@ -1,8 +1,8 @@
-//! Fuzz targets: plain functions that take any octets, lead them through one parser or through the whole way of a
-//! frame, and assert the laws that must hold there. `docs/fuzzing.md` says how they are run.
+//! Fuzz targets: plain functions over arbitrary octets. Each runs one parser, or the whole pipeline of a frame, and
+//! asserts the laws that must hold. `docs/fuzzing.md` explains their use.
 //!
-//! A target's failure is a panic. Here nothing is mended and nothing skipped in silence: a law that does not hold is
-//! a finding, and its input becomes a file in `findings/` that every test run reads.
+//! A failing target panics. This crate must never repair or silently skip an input: a violated law is a finding, and
+//! its input becomes a file in `findings/` that every test run reads.
 
 mod input;
 mod made;

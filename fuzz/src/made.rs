@@ -1,5 +1,5 @@
-//! Inputs to begin with where no capture has any: files of operators, keys, tokens, and sequences for the targets that
-//! read a notation of their own.
+//! Constructed seeds for inputs that no capture contains: operators' files, keys, tokens, and sequences in the
+//! targets' own notations.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_testkit::{Frame, PcapFormat, write_pcap};
@@ -11,7 +11,7 @@ const SIGNATURES: &str = include_str!("../../crates/fingerprint/src/signatures.t
 const CERTIFICATE: &[u8] = include_bytes!("../../fixtures/stir/signer.pem");
 const PUBLIC_KEY: &[u8] = include_bytes!("../../fixtures/stir/authority.pem");
 
-/// A token in full form; its signature is nobody's.
+/// A complete token with an invalid signature.
 const PASSPORT: &str = "eyJhbGciOiJFUzI1NiIsInBwdCI6InNoYWtlbiIsInR5cCI6InBhc3Nwb3J0IiwieDV1IjoiaHR0cHM6Ly9jZXJ0\
     LmV4YW1wbGUvYS5wZW0ifQ.eyJhdHRlc3QiOiJBIiwiZGVzdCI6eyJ0biI6WyI0OTMwMTIzNDU2NyJdfSwiaWF0IjoxNzUwMDAwMDAwLCJvcmln\
     Ijp7InRuIjoiNDk4OTEyMzQ1NjcifSwib3JpZ2lkIjoiMTIzZTQ1NjctZTg5Yi0xMmQzLWE0NTYtNDI2NjU1NDQwMDAwIn0.\
@@ -34,7 +34,7 @@ pub fn made() -> Vec<(&'static str, Vec<u8>)> {
     seeds
 }
 
-/// A file of each kind; the first octet says which.
+/// A file of each kind. The first octet selects the kind.
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     let of_kind = |kind: u8, text: &str| ("files", [&[kind], text.as_bytes()].concat());
     let mut seeds: Vec<_> =
@@ -53,7 +53,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     seeds
 }
 
-/// A datagram behind the header of each link type that no capture has; the first octet is its place among those of the target.
+/// A datagram behind the header of each link type that no capture has. The first octet is the index of the link type.
 fn links() -> Vec<(&'static str, Vec<u8>)> {
     const DATAGRAM: &[u8] = &[
         0x45, 0, 0, 30, 0, 1, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2, 0x13, 0xc4, 0x13, 0xc4, 0, 10,
@@ -78,7 +78,7 @@ fn links() -> Vec<(&'static str, Vec<u8>)> {
     headers.iter().map(|(link, header)| ("wire", [&[*link], *header, DATAGRAM].concat())).collect()
 }
 
-/// What the targets of single rooms read.
+/// Inputs for the targets of single components.
 fn packets() -> Vec<(&'static str, Vec<u8>)> {
     let key = b"1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz|2^20|1:4";
     let media: Vec<u8> = [&[0x80, 0, 0, 1, 0, 0, 0, 160, 1, 2, 3, 4][..], &[0xff; 40]].concat();
@@ -86,14 +86,14 @@ fn packets() -> Vec<(&'static str, Vec<u8>)> {
     let secret =
         b"1 AES_256_CM_HMAC_SHA1_32 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==";
     let other = [with_length(secret), with_length(&media)].concat();
-    // Flags and number of a datagram, place in eights, length.
+    // Flags and number of a datagram, offset in units of eight, length.
     let fragments = vec![0, 0, 0, 0, 0, 16, 8, 0, 2, 0, 5, 1, 0, 2, 0, 8, 9, 0, 3, 0, 3, 1, 0, 0, 0, 16];
-    // Flags and number of a flow, place, length: a beginning, two segments in the wrong order, an end.
+    // Flags and number of a flow, offset, length: a SYN, two segments out of order, a FIN.
     let segments = vec![
         0, 255, 255, 255, 0, 4, 0, 0, 0, 0, 0, 0, 100, 0, 50, 0, 0, 0, 0, 100, 48, 1, 0, 0, 50, 8, 0, 150, 0,
         9,
     ];
-    // Two Hop-by-Hop headers in a row.
+    // Two consecutive Hop-by-Hop headers.
     let mut options = vec![1, 0x60, 0, 0, 0, 0, 24, 0, 64];
     options.extend([1; 32]);
     options.extend([0, 0, 1, 4, 0, 0, 0, 0, 17, 0, 1, 4, 0, 0, 0, 0, 0x13, 0xc4, 0x13, 0xc4, 0, 8, 0, 0]);
@@ -128,7 +128,7 @@ fn captures() -> Vec<(&'static str, Vec<u8>)> {
         .map(|format| ("capture", [&[200][..], &write_pcap(&frames, format)].concat()))
         .collect();
     seeds.push(("capture", [&[200][..], &blocks].concat()));
-    // The same, stored in gzip without packing (RFC 1952, RFC 1951 section 3.2.4); its check sum is wrong.
+    // The same, stored in gzip without compression (RFC 1952, RFC 1951 section 3.2.4). Its checksum is wrong.
     let len = blocks.len() as u16;
     let header = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 1];
     let packed = [&[200][..], &header, &len.to_le_bytes(), &(!len).to_le_bytes(), &blocks, &[0; 8]].concat();

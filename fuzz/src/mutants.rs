@@ -1,14 +1,14 @@
-//! Captures of real programs, damaged in the ways of a long soak: flipped, cut, shuffled, spliced.
+//! Mutants of real captures: flipped, truncated, shuffled, spliced.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_capture::{CaptureReader, OpenError};
 use bellwether_testkit::{Frame, PcapFormat, Rng, write_pcap};
 use std::path::Path;
 
-/// Frames taken from one capture: a replay of so many takes a moment.
+/// Maximum number of frames per capture, so that a replay is short.
 const MOST: usize = 20_000;
 
-/// The frames of a capture, as far as it can be read.
+/// The frames of a capture, up to the first unreadable one.
 ///
 /// # Errors
 /// If the file is no capture.
@@ -23,7 +23,7 @@ pub fn frames(path: &Path) -> Result<Vec<Frame>, OpenError> {
     Ok(found)
 }
 
-/// One mutant of a capture, as a file; `other` lends frames for splices. The same numbers make the same mutant.
+/// One mutant of a capture, as a file. `other` supplies frames for splices. Equal random numbers give equal mutants.
 #[must_use]
 pub fn mutant(frames: &[Frame], other: &[Frame], rng: &mut Rng) -> Vec<u8> {
     let mut frames = frames.to_vec();
@@ -40,7 +40,7 @@ pub fn mutant(frames: &[Frame], other: &[Frame], rng: &mut Rng) -> Vec<u8> {
     }
     let format = if rng.below(2) == 0 { PcapFormat::Nano } else { PcapFormat::Micro };
     let mut file = write_pcap(&frames, format);
-    // The file's own structure is hurt in one of four.
+    // The structure of one file in four is damaged too.
     match rng.below(8) {
         0 => file.truncate(at(rng, file.len())),
         1 => {
@@ -65,7 +65,7 @@ fn change(octets: &mut [u8], place: usize, rng: &mut Rng) {
     }
 }
 
-/// Some octets of one frame in 32.
+/// Flips some octets of one frame in 32.
 fn flip(frames: &mut [Frame], rng: &mut Rng) {
     for frame in frames {
         if rng.below(32) == 0 {
@@ -85,7 +85,7 @@ fn cut(frames: &mut [Frame], rng: &mut Rng) {
     }
 }
 
-/// Neighbours change places, with their times or without.
+/// Swaps near frames together with their times.
 fn shuffle(frames: &mut [Frame], rng: &mut Rng) {
     for _ in 0..frames.len() / 8 {
         let one = at(rng, frames.len());
@@ -102,7 +102,7 @@ fn splice_frames(frames: &mut Vec<Frame>, other: &[Frame], rng: &mut Rng) {
     }
 }
 
-/// The front of one frame with the back of another.
+/// Joins the front of one frame with the back of another.
 fn splice_octets(frames: &mut [Frame], other: &[Frame], rng: &mut Rng) {
     for frame in frames {
         if rng.below(32) == 0
@@ -115,7 +115,7 @@ fn splice_octets(frames: &mut [Frame], other: &[Frame], rng: &mut Rng) {
     }
 }
 
-/// Times jump, and one may lie at an end of time.
+/// Shifts times. One frame may get an extreme time.
 fn shift_times(frames: &mut [Frame], rng: &mut Rng) {
     for frame in frames.iter_mut() {
         if rng.below(64) == 0 {

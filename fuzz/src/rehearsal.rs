@@ -1,4 +1,4 @@
-//! Frames through dispatcher, workers, merge and judge, and the laws of that way.
+//! Runs frames through dispatcher, workers, merge and enrichment, and checks the laws of this pipeline.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use bellwether_sensor::{Config, Patience, Rehearsal, rehearse};
 use bellwether_tracker::Limits;
 use bellwether_wire::{FragmentLimits, TcpLimits, TunnelPorts};
 
-/// The installation's key in every run, so that tokens are the same.
+/// The installation's key, equal in every run, so that tokens are equal.
 const KEY: [u8; 32] = [15; 32];
 
-/// What kept frames go by: their sum is what was captured.
+/// Counters of delivered frames. Their sum and the losses equal the number captured.
 const DELIVERED: [&str; 5] = ["sip", "media", "tcp", "fragments", "other"];
 
-/// How large the tables are.
+/// The capacity of the tables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Room {
-    /// As an operator gets them.
+    /// The operator's default.
     Ample,
-    /// So small that nearly everything is evicted.
+    /// So small that nearly every entry is evicted.
     Scarce,
 }
 
-/// Leads frames through, and checks that each of them is delivered or lost by name.
+/// Runs frames through the pipeline and checks that each is delivered or counted as a named loss.
 pub(crate) fn lead(frames: &[Record<'_>], workers: u16, room: Room) -> Option<Rehearsal> {
     let done = rehearse(frames.iter().copied(), &config(workers, room));
-    assert!(done.is_ok(), "the way of the frames ended early");
+    assert!(done.is_ok(), "the pipeline ended early");
     let done = done.ok()?;
     let count = |name: &str| done.counters.get("frames", name);
     let delivered: u64 = DELIVERED.iter().map(|name| count(name)).sum();
@@ -39,7 +39,7 @@ pub(crate) fn lead(frames: &[Record<'_>], workers: u16, room: Room) -> Option<Re
     Some(done)
 }
 
-/// The rows as a text that tells them apart.
+/// The rows as text, for comparison.
 pub(crate) fn rows_of(done: &Rehearsal) -> Vec<String> {
     done.rows.iter().map(|row| format!("{row:?}")).collect()
 }

@@ -1,4 +1,4 @@
-//! Inputs to start from, out of captures of real programs: short ones, and each shape once.
+//! Seeds from captures of real programs: short ones, and one of each shape.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,14 +13,14 @@ use bellwether_wire::{Decoded, LinkType, TunnelPorts, decode};
 use crate::input::with_length;
 use crate::targets::frames;
 
-/// Seeds of one shape that are kept.
+/// Maximum number of seeds per shape.
 const OF_A_SHAPE: u64 = 1;
-/// Seeds of one target from one capture.
+/// Maximum number of seeds per target and capture.
 const OF_A_CAPTURE: u64 = 12;
-/// Octets of a stream or a sequence of frames.
+/// Maximum length of a stream or of a sequence of frames.
 const LONGEST: usize = 6000;
 
-/// Gathers seeds, and leaves out what has the shape of one that is there.
+/// Collects seeds, one per shape.
 #[derive(Default)]
 struct Gathered {
     seeds: BTreeSet<(&'static str, Vec<u8>)>,
@@ -38,7 +38,7 @@ impl Gathered {
     }
 }
 
-/// Seeds out of one capture: target and input.
+/// The seeds of one capture: target and input.
 ///
 /// # Errors
 /// If the file is no capture.

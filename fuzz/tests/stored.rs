@@ -1,4 +1,4 @@
-//! Every stored input through its target: the corpus, and every past finding.
+//! Runs every stored input through its target: the corpus, and every past finding.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::cell::RefCell;
@@ -48,12 +48,12 @@ fn every_stored_input_keeps_the_laws() {
 #[test]
 fn no_past_finding_comes_back() {
     let folders = entries(&folder("findings"));
-    assert!(!folders.is_empty(), "past findings are gone");
+    assert!(!folders.is_empty(), "past findings are missing");
     for folder in folders {
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(target(&name).is_some(), "findings of a target that is gone: {name}");
+        assert!(target(&name).is_some(), "findings of an unknown target: {name}");
         let found = entries(&folder);
-        assert!(!found.is_empty(), "the findings of {name} are gone");
+        assert!(!found.is_empty(), "the findings of {name} are missing");
         for path in found {
             held(&name, &path, &std::fs::read(&path).unwrap());
         }
@@ -73,7 +73,8 @@ fn the_corpus_stays_small() {
 }
 
 thread_local! {
-    /// What runs now: a check of the compiler's that fails ends the process at once, and only the hook can say where.
+    /// The present input. A failed compiler check ends the process at once, and only the panic hook can name the
+    /// input.
     static RUNNING: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -83,14 +84,17 @@ fn say_what_ran() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             let words = RUNNING.with_borrow(|path| format!("while {path} ran:\n"));
-            #[expect(clippy::disallowed_methods, reason = "the process ends, and no test harness tells why")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the process ends without a message of the test harness"
+            )]
             let _ = std::io::stderr().write_all(words.as_bytes());
             before(panic);
         }));
     });
 }
 
-/// Runs one input; a failure says which.
+/// Runs one input and names it on failure.
 fn held(name: &str, path: &Path, octets: &[u8]) {
     let run = target(name).unwrap().run;
     say_what_ran();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::AccessSide;
 
 use crate::{CallVerdict, DeviceRecord, DeviceVerdict, Step};
@@ -43,13 +43,13 @@ pub struct DeviceAlert {
     /// The finding in words.
     pub message: String,
     /// The call, by its identity.
-    pub call: Option<i64>,
+    pub call: Option<CallId>,
 }
 
 impl CallVerdict {
     /// The alert about a call whose verdict came to a new step; none unless the device is unauthorised.
     #[must_use]
-    pub fn alert(&self, aor: &str, call: i64, step: &Step) -> Option<DeviceAlert> {
+    pub fn alert(&self, aor: &str, call: CallId, step: &Step) -> Option<DeviceAlert> {
         (step.verdict == DeviceVerdict::Unauthorised).then(|| DeviceAlert {
             at: step.at,
             kind: DeviceAlertKind::Unauthorised,
@@ -86,7 +86,7 @@ impl DeviceRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensitiveCall {
     /// The identity of the call.
-    pub call: i64,
+    pub call: CallId,
     /// The time of the INVITE.
     pub started_at: Timestamp,
     /// The caller's user.
@@ -122,6 +122,8 @@ impl SensitiveCall {
 
 #[cfg(test)]
 mod tests {
+    use bellwether_base::RegistrationId;
+
     use super::*;
     use crate::{Evidence, EvidenceKind};
 
@@ -136,20 +138,25 @@ mod tests {
             ],
         };
         let ordinary = CallVerdict::default();
-        let found = ordinary.alert("sip:200@a", 9, &step(DeviceVerdict::Unauthorised)).unwrap();
+        let found = ordinary.alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unauthorised)).unwrap();
         assert_eq!(
             (found.message.as_str(), found.call, found.is_critical),
-            ("another stack", Some(9), false)
+            ("another stack", Some(CallId::new(9)), false)
         );
         let sensitive = CallVerdict { is_sensitive: true, ..CallVerdict::default() };
-        assert!(sensitive.alert("sip:200@a", 9, &step(DeviceVerdict::Unauthorised)).unwrap().is_critical);
-        assert_eq!(ordinary.alert("sip:200@a", 9, &step(DeviceVerdict::Unknown)), None);
+        assert!(
+            sensitive
+                .alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unauthorised))
+                .unwrap()
+                .is_critical
+        );
+        assert_eq!(ordinary.alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unknown)), None);
     }
 
     #[test]
     fn a_sensitive_call_is_an_alert_if_it_comes_from_a_trunk() {
         let call = SensitiveCall {
-            call: 3,
+            call: CallId::new(3),
             started_at: Timestamp::from_nanos(1),
             caller: "200".to_owned(),
             caller_host: Some("a".to_owned()),
@@ -168,7 +175,7 @@ mod tests {
     fn the_subscribers_of_one_device_share_one_alert() {
         let record = |others: &[&str]| DeviceRecord {
             name: "d-1".to_owned(),
-            registrations: vec![1],
+            registrations: vec![RegistrationId::new(1)],
             steadiest: None,
             sources: Vec::new(),
             calls: 0,

@@ -1,6 +1,6 @@
 //! Other devices that a device could be by its clock.
 
-use bellwether_base::Ppm;
+use bellwether_base::{Ppm, RegistrationId};
 use bellwether_clock::{NoFit, Reading, Tolerance, Verdict, compare_clocks};
 
 /// Devices that are listed.
@@ -10,7 +10,7 @@ const MAX_CANDIDATES: usize = 10;
 #[derive(Clone, Copy, Debug)]
 pub struct RegistrationClock<'a> {
     /// The identity of the registration.
-    pub registration: i64,
+    pub registration: RegistrationId,
     /// Its clock, or the reason why there is none.
     pub reading: &'a Result<Reading, NoFit>,
 }

@@ -44,7 +44,7 @@ pub(crate) fn clusters<'a>(
                 cluster.registrations.push(registration);
             }
             None => clusters.push(Cluster {
-                name: format!("d-{:08x}", registration.registration as u32),
+                name: format!("d-{:08x}", registration.registration.get() as u32),
                 sources: BTreeSet::from([registration.source.clone()]),
                 registrations: vec![registration],
                 calls: Vec::new(),
@@ -84,7 +84,7 @@ pub(crate) fn compared(
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use bellwether_base::Ppm;
+    use bellwether_base::{CallId, Ppm, RegistrationId};
     use bellwether_clock::{Discipline, NoFit, Rate, RateKind, Reading, SkewFit};
 
     use super::*;
@@ -104,7 +104,7 @@ pub(crate) mod tests {
             path_steps: 0,
         };
         RegistrationView {
-            registration: number,
+            registration: RegistrationId::new(number),
             instance_id: None,
             fingerprint: "one platform".to_owned(),
             source: format!("192.0.2.{number}:5060"),
@@ -119,7 +119,7 @@ pub(crate) mod tests {
     /// A call from the address of a registration, of an author.
     pub(crate) fn call(number: i64, source: i64, author: &str) -> CallView {
         CallView {
-            call: number,
+            call: CallId::new(number),
             started_at: Timestamp::from_nanos(number * 1_000_000_000),
             noise_known_at: None,
             source: format!("192.0.2.{source}:5060"),
@@ -132,7 +132,10 @@ pub(crate) mod tests {
 
     fn numbers(registrations: &[RegistrationView]) -> Vec<Vec<i64>> {
         let found = clusters(registrations, &[], &Tolerance::default());
-        found.iter().map(|cluster| cluster.registrations.iter().map(|r| r.registration).collect()).collect()
+        found
+            .iter()
+            .map(|cluster| cluster.registrations.iter().map(|r| r.registration.get()).collect())
+            .collect()
     }
 
     #[test]

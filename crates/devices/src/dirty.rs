@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
+use bellwether_base::{CallId, RegistrationId};
 use bellwether_enrich::{AccessSide, Row};
 
 /// Calls and registrations that are remembered until their subscribers are assessed. Beyond that all subscribers are.
@@ -11,10 +12,10 @@ const MAX_TOUCHED: usize = 65_536;
 /// The calls, registrations and subscribers whose verdicts may have changed.
 #[derive(Debug, Default)]
 pub struct DirtySubjects {
-    calls: BTreeSet<i64>,
-    registrations: BTreeSet<i64>,
+    calls: BTreeSet<CallId>,
+    registrations: BTreeSet<RegistrationId>,
     /// Calls that may come from a trunk and dial a number that only subscribers may dial.
-    sensitive: BTreeSet<i64>,
+    sensitive: BTreeSet<CallId>,
     /// More than could be remembered: any subscriber's calls may have changed, or any call may be a trunk's.
     is_anyone: bool,
     is_any_call: bool,
@@ -29,9 +30,9 @@ pub struct Touched {
     /// True if every subscriber of the inventory has to be.
     pub is_anyone: bool,
     /// Calls, by their identities.
-    pub calls: BTreeSet<i64>,
+    pub calls: BTreeSet<CallId>,
     /// Registrations, by their identities.
-    pub registrations: BTreeSet<i64>,
+    pub registrations: BTreeSet<RegistrationId>,
 }
 
 /// Calls that may be sensitive and come from a trunk.
@@ -40,7 +41,7 @@ pub struct Sensitive {
     /// True if every sensitive call may.
     pub is_any_call: bool,
     /// Calls, by their identities.
-    pub calls: BTreeSet<i64>,
+    pub calls: BTreeSet<CallId>,
 }
 
 impl DirtySubjects {
@@ -67,11 +68,10 @@ impl DirtySubjects {
             }
             _ => {}
         }
-        for set in [&mut self.calls, &mut self.registrations] {
-            if set.len() > MAX_TOUCHED {
-                set.clear();
-                self.is_anyone = true;
-            }
+        if self.calls.len() > MAX_TOUCHED || self.registrations.len() > MAX_TOUCHED {
+            self.calls.clear();
+            self.registrations.clear();
+            self.is_anyone = true;
         }
         if self.sensitive.len() > MAX_TOUCHED {
             self.sensitive.clear();
@@ -82,8 +82,8 @@ impl DirtySubjects {
     /// Notes calls that an earlier run may have left without an assessment, and those of them that are sensitive.
     pub fn note_left_over(
         &mut self,
-        calls: impl IntoIterator<Item = i64>,
-        sensitive: impl IntoIterator<Item = i64>,
+        calls: impl IntoIterator<Item = CallId>,
+        sensitive: impl IntoIterator<Item = CallId>,
     ) {
         self.calls.extend(calls);
         self.sensitive.extend(sensitive);
@@ -143,7 +143,7 @@ mod tests {
     fn update(call: i64, access_side: AccessSide) -> Row {
         let at = Timestamp::from_nanos(1);
         Row::CallUpdate(Box::new(CallUpdate {
-            call,
+            call: CallId::new(call),
             started_at: at,
             answered_at: None,
             ended_at: None,
@@ -164,7 +164,7 @@ mod tests {
     fn registered(registration: i64) -> Row {
         let at = Timestamp::from_nanos(1);
         Row::RegistrationUpdate(Box::new(RegistrationUpdate {
-            registration,
+            registration: RegistrationId::new(registration),
             first_seen: at,
             last_seen: at,
             refreshes: 1,
@@ -182,7 +182,11 @@ mod tests {
     }
 
     fn referral(call: i64, is_sensitive: bool) -> Row {
-        Row::Referral(Box::new(ReferralRow { call, referred_to: "900".to_owned(), is_sensitive }))
+        Row::Referral(Box::new(ReferralRow {
+            call: CallId::new(call),
+            referred_to: "900".to_owned(),
+            is_sensitive,
+        }))
     }
 
     #[test]
@@ -191,7 +195,10 @@ mod tests {
         dirty.note(&update(1, AccessSide::Inbound));
         dirty.note(&update(2, AccessSide::Internal));
         assert!(dirty.is_empty());
-        assert_eq!(dirty.take_sensitive(), Sensitive { is_any_call: false, calls: BTreeSet::from([1]) });
+        assert_eq!(
+            dirty.take_sensitive(),
+            Sensitive { is_any_call: false, calls: BTreeSet::from([CallId::new(1)]) }
+        );
         assert_eq!(dirty.take_sensitive(), Sensitive::default(), "each is taken once");
     }
 
@@ -202,9 +209,12 @@ mod tests {
         dirty.note(&referral(7, true));
         dirty.note(&referral(8, false));
         assert!(!dirty.is_empty());
-        assert_eq!(dirty.take_sensitive().calls, BTreeSet::from([7]));
-        let touched =
-            Touched { is_anyone: false, calls: BTreeSet::from([7]), registrations: BTreeSet::from([5]) };
+        assert_eq!(dirty.take_sensitive().calls, BTreeSet::from([CallId::new(7)]));
+        let touched = Touched {
+            is_anyone: false,
+            calls: BTreeSet::from([CallId::new(7)]),
+            registrations: BTreeSet::from([RegistrationId::new(5)]),
+        };
         assert_eq!(dirty.take_touched(), touched);
         assert!(dirty.is_empty());
     }

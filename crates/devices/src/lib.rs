@@ -13,12 +13,13 @@
 //! A subscriber who is not in the inventory has no verdict:
 //!
 //! ```
+//! use bellwether_base::CallId;
 //! use bellwether_devices::{DeviceVerdict, Population, Rules, SubscriberView, assess};
 //!
 //! let subscriber = SubscriberView { aor: "sip:200@example.org".to_owned(), ..SubscriberView::default() };
 //! let verdict = assess(&subscriber, &Population::default(), &Rules::default());
 //! assert!(verdict.devices.is_empty());
-//! assert_eq!(verdict.of_call(7).verdict, DeviceVerdict::NotEnrolled);
+//! assert_eq!(verdict.of_call(CallId::new(7)).verdict, DeviceVerdict::NotEnrolled);
 //! ```
 
 mod alerts;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, RegistrationId, Timestamp};
 
 use crate::{DeviceVerdict, Evidence, Step};
 
@@ -14,19 +14,19 @@ pub struct SubscriberVerdict {
     /// The physical devices, in the order in which they registered first.
     pub devices: Vec<DeviceRecord>,
     /// The calls, by their identities.
-    pub calls: BTreeMap<i64, CallVerdict>,
+    pub calls: BTreeMap<CallId, CallVerdict>,
 }
 
 impl SubscriberVerdict {
     /// The verdict about a call; that of a subscriber without an inventory entry if the call is not known.
     #[must_use]
-    pub fn of_call(&self, call: i64) -> CallVerdict {
+    pub fn of_call(&self, call: CallId) -> CallVerdict {
         self.calls.get(&call).cloned().unwrap_or_default()
     }
 
     /// True if the device that made a call registers other subscribers too.
     #[must_use]
-    pub fn is_shared(&self, call: i64) -> bool {
+    pub fn is_shared(&self, call: CallId) -> bool {
         let device = self.calls.get(&call).and_then(|of_call| of_call.device.as_deref());
         device.is_some()
             && self.devices.iter().any(|d| !d.other_owners.is_empty() && Some(d.name.as_str()) == device)
@@ -76,9 +76,9 @@ pub struct DeviceRecord {
     /// The name in reports and approvals.
     pub name: String,
     /// The identities of its registrations, the first one first.
-    pub registrations: Vec<i64>,
+    pub registrations: Vec<RegistrationId>,
     /// The registration with the most refreshes: its clock is known best.
-    pub steadiest: Option<i64>,
+    pub steadiest: Option<RegistrationId>,
     /// The addresses and ports that its registrations came from, in order.
     pub sources: Vec<String>,
     /// The number of its calls.
@@ -104,8 +104,8 @@ pub struct DeviceRecord {
 impl DeviceRecord {
     /// The identity of the device in stored verdicts: its first registration.
     #[must_use]
-    pub fn subject(&self) -> i64 {
-        self.registrations.first().copied().unwrap_or(0)
+    pub fn subject(&self) -> RegistrationId {
+        self.registrations.first().copied().unwrap_or_default()
     }
 
     /// The steps of its verdict; none where the subscriber's devices are not judged.

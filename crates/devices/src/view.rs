@@ -1,7 +1,7 @@
 //! What an assessment reads of a subscriber.
 
 use bellwether_acoustics::Comparison;
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, RegistrationId, Timestamp};
 use bellwether_clock::{NoFit, Reading};
 
 use crate::InventoryEntry;
@@ -31,7 +31,7 @@ impl SubscriberView {
 #[derive(Clone, Debug)]
 pub struct CallView {
     /// The identity of the call.
-    pub call: i64,
+    pub call: CallId,
     /// The time of the INVITE.
     pub started_at: Timestamp,
     /// The time at which the caller's noise was known.
@@ -52,7 +52,7 @@ pub struct CallView {
 #[derive(Clone, Debug)]
 pub struct RegistrationView {
     /// The identity of the registration.
-    pub registration: i64,
+    pub registration: RegistrationId,
     /// The instance that the device names itself (RFC 5626 section 4.1).
     pub instance_id: Option<String>,
     /// The fingerprint of the REGISTER.

@@ -1,7 +1,7 @@
 //! Whether the tokens of a call hold against the call: freshness, parties, replay and signature (RFC 8224 section 6.2,
 //! RFC 8588, RFC 8946).
 
-use bellwether_base::{Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
+use bellwether_base::{CallId, Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
 use bellwether_stir::{Certificates, Identity, Passport, Signature};
 use bellwether_tracker::{CallStarted, Claims};
 
@@ -104,7 +104,7 @@ pub(crate) struct Tokens {
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// Calls that it belongs with.
-    pub(crate) legs: &'a [i64],
+    pub(crate) legs: &'a [CallId],
     /// Whether one of the site's own servers sends it.
     pub(crate) is_own: bool,
     pub(crate) certificates: &'a Certificates,
@@ -120,7 +120,7 @@ fn has_div(call: &CallStarted) -> bool {
 
 /// The first use of a token.
 struct Use {
-    call: i64,
+    call: CallId,
     at: Timestamp,
     /// Where its INVITE went.
     destination: Endpoint,

@@ -1,4 +1,4 @@
-//! What a call says of its parties, brought into a form that outlives its numbers.
+//! Claims of a call about its parties, in a form that outlives the clear numbers.
 
 use bellwether_base::is_public;
 use bellwether_tracker::{CallStarted, Party};
@@ -7,8 +7,10 @@ use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
 use crate::{Attested, CallTraits, Knowledge, Tokeniser, Topology, Verstat};
 
-/// Digits that caller and called may differ in to be neighbours, and fewest digits of a number with neighbours.
+/// Number of final digits in which neighbouring numbers may differ.
 const OWN_DIGITS: usize = 4;
+
+/// Minimum length of a number with neighbours.
 const MIN_DIGITS: usize = 10;
 
 pub(crate) fn traits(
@@ -24,7 +26,8 @@ pub(crate) fn traits(
     };
     let claims = call.claims.as_deref();
     let kind_of = |user: &str| NumberFacts::of(user, &knowledge.plan).kind;
-    // A caller that is withheld, but asserted to the network, still differs in From: that is what the two headers are for.
+    // A caller that is withheld but asserted to the network always differs in From: the two headers serve
+    // this purpose.
     let is_anonymous = kind_of(&call.from.user) == NumberKind::Anonymous
         || call.from.host.ends_with("anonymous.invalid")
         || claims.is_some_and(|c| c.is_private);
@@ -48,10 +51,11 @@ pub(crate) fn traits(
     }
 }
 
-/// What calls of one installation share beside the platform: whatever its numbers and addresses are.
+/// Token of the properties that calls of one installation share beside the platform, whatever their numbers
+/// and addresses.
 pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
     let name = |host: &str| if is_address(host) { String::new() } else { host.to_owned() };
-    // The origin's user name, unless it is the caller's number.
+    // The user name of the origin line, unless it is the caller's number.
     let origin = call.sdp_origin.as_deref().and_then(|origin| origin.split(' ').next()).unwrap_or_default();
     let origin =
         if origin == call.from.user || origin.bytes().any(|b| b.is_ascii_digit()) { "" } else { origin };
@@ -64,7 +68,8 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
     ])
 }
 
-/// Tokens' own words, of which nobody says that they hold no number. An origin that is a UUID names nobody; any other is told by its token.
+/// Masks the texts of tokens, because any of them may contain a number. An origin identifier that is a UUID
+/// contains no name; any other is replaced by its token.
 pub(crate) fn masked(mask: &Mask<'_>, attested: Attested) -> Attested {
     let is_uuid = |id: &str| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     let origid =
@@ -88,7 +93,7 @@ fn verstat(text: &str) -> Option<Verstat> {
     .find_map(|(name, found)| text.starts_with(name).then_some(found))
 }
 
-/// The last three digits of a number that is long enough to have neighbours.
+/// The last three digits of a number that is long enough for a number block.
 fn line(number: &str) -> Option<u16> {
     let digits = number.trim_start_matches('+');
     let is_number = digits.len() >= 7 && digits.bytes().all(|b| b.is_ascii_digit());
@@ -101,7 +106,7 @@ fn are_neighbours(from: &str, to: &str) -> bool {
         (digits.len() >= MIN_DIGITS && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.to_owned())
     };
     let Some((from, to)) = digits(from).zip(digits(to)) else { return false };
-    // One of them may be written with its country code.
+    // One of the numbers may have its country code.
     let tail = from.len().min(to.len());
     let (from, to) =
         (from.get(from.len() - tail..).unwrap_or_default(), to.get(to.len() - tail..).unwrap_or_default());

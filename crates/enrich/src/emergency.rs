@@ -1,6 +1,7 @@
-//! Which calls are to those who help: they are not judged.
+//! Recognition of emergency calls, which are never scored.
 //!
-//! A number is an emergency number in a country, and on the trunks that lead there. In a PBX anybody's extension may be spelled so.
+//! A number is an emergency number in a country, and on the trunks that lead there. In a PBX an ordinary
+//! extension may have the same digits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,25 +13,25 @@ use crate::number::canonical;
 use crate::numbering::lines;
 use crate::{DialPlan, Topology};
 
-/// Numbers by country code.
+/// Emergency numbers by country code.
 static COUNTRIES: LazyLock<BTreeMap<&'static str, Vec<&'static str>>> = LazyLock::new(|| {
     lines(include_str!("data/emergency.tsv"))
         .filter_map(|mut columns| Some((columns.next()?, columns.next()?.split(' ').collect())))
         .collect()
 });
 
-/// Those of all countries.
+/// Emergency numbers of all countries.
 static ANYWHERE: LazyLock<BTreeSet<&'static str>> =
     LazyLock::new(|| COUNTRIES.values().flatten().copied().collect());
 
-/// Those that help everywhere.
+/// Emergency numbers in every country.
 const EVERYWHERE: [&str; 2] = ["112", "911"];
 
-/// Extensions remembered; there are hardly as many numbers.
+/// Maximum number of extensions. Hardly as many emergency numbers exist.
 const MAX_EXTENSIONS: usize = 1024;
 
 impl DialPlan {
-    /// Whether a number is one of those who help at the site: those that were named, or its country's.
+    /// Returns true for an emergency number of the site: a configured one, or else one of its country.
     pub(crate) fn is_emergency(&self, number: &str) -> bool {
         let number = number.trim_start_matches('+');
         if !self.emergency.is_empty() {
@@ -39,7 +40,8 @@ impl DialPlan {
         EVERYWHERE.contains(&number) || helps_in(&self.country_code, number)
     }
 
-    /// Whether it is one where a trunk leads. Of a site whose country is not known, any country's may be.
+    /// Returns true for an emergency number at the far end of a trunk. If the site's country is unknown, the
+    /// number of any country counts.
     fn is_emergency_on_trunk(&self, number: &str) -> bool {
         self.is_emergency(number)
             || self.country_code.is_empty() && self.emergency.is_empty() && ANYWHERE.contains(number)
@@ -50,20 +52,20 @@ fn helps_in(country: &str, number: &str) -> bool {
     COUNTRIES.get(country).is_some_and(|numbers| numbers.contains(&number))
 }
 
-/// Whether a user part names the service itself (RFC 5031).
+/// Returns true if the user part is a service URN (RFC 5031).
 pub(crate) fn is_service(user: &str) -> bool {
     let user = user.to_ascii_lowercase();
     user.contains("service:sos") || user == "sos"
 }
 
-/// Whether a user part is a number that somebody may have.
+/// Returns true if the user part is a number that can be assigned.
 fn is_number(user: &str) -> bool {
     let number = canonical(user);
     let digits = number.trim_start_matches('+');
     !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#'))
 }
 
-/// Extensions that are spelled like the number of those who help.
+/// Registered extensions with the digits of an emergency number.
 #[derive(Default)]
 pub(crate) struct Extensions {
     /// User, domain and registrar.
@@ -71,7 +73,7 @@ pub(crate) struct Extensions {
 }
 
 impl Extensions {
-    /// Somebody was let in to register.
+    /// Records an extension after an accepted registration.
     pub(crate) fn registered(&mut self, answered: &RegisterAnswered, plan: &DialPlan) {
         let user = canonical(&answered.aor.user);
         let is_like = plan.is_emergency_on_trunk(&user);
@@ -80,9 +82,10 @@ impl Extensions {
         }
     }
 
-    /// Whether a call is to those who help, rather than to an extension that is spelled like them.
+    /// Returns true for an emergency call, as opposed to a call to an extension with the same digits.
     pub(crate) fn is_for_help(&self, call: &CallStarted, site: &Topology, plan: &DialPlan) -> bool {
-        // The Request-URI says where a call goes (RFC 3261 section 16.5). Anybody may write those who help into To, and call somebody else.
+        // The Request-URI is the destination (RFC 3261 section 16.5). An emergency number in To alone would
+        // hide another destination.
         let goes_to_number = is_number(&call.request_user);
         let dialled: &[&String] =
             if goes_to_number { &[&call.request_user] } else { &[&call.request_user, &call.to.user] };
@@ -103,8 +106,8 @@ impl Extensions {
         })
     }
 
-    /// Whether a number is registered where a call goes, in the domain that it names, or where it comes from: then it is on its way to the
-    /// extension's device.
+    /// Returns true if the number is registered at the call's destination, in the domain that the call names,
+    /// or at its source. A call from the registrar is on its way to the extension's device.
     fn is_extension(&self, number: &str, call: &CallStarted) -> bool {
         let (from, to) = (call.flow.src.ip(), call.flow.dst.ip());
         self.known.iter().filter(|(user, ..)| user == number).any(|(_, domain, registrar)| {
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
     use crate::Trunk;
     use crate::legs::tests::invite;
-    use bellwether_base::{Endpoint, Timestamp};
+    use bellwether_base::{Endpoint, RegistrationId, Timestamp};
     use bellwether_tracker::Party;
 
     const PHONE: u8 = 1;
@@ -142,7 +145,7 @@ mod tests {
 
     fn registered(user: &str, domain: &str, status: u16) -> RegisterAnswered {
         RegisterAnswered {
-            registration: 1,
+            registration: RegistrationId::new(1),
             aor: Party { user: user.into(), host: domain.into(), display: String::new() },
             device: Endpoint::v4([10, 0, 0, PHONE], 5060),
             registrar: Endpoint::v4([10, 0, 0, PBX], 5060),
@@ -183,7 +186,7 @@ mod tests {
     #[test]
     fn a_number_helps_where_a_trunk_leads() {
         let none = Extensions::default();
-        assert!(is_for_help(&none, (PBX, CARRIER), "110", &plan("")), "some country's, as none is known");
+        assert!(is_for_help(&none, (PBX, CARRIER), "110", &plan("")), "the site's country is unknown");
         assert!(!is_for_help(&none, (PBX, CARRIER), "110", &plan("1")));
         let mut site = site();
         site.trunks[0].emergency = vec!["110".into()];
@@ -197,15 +200,18 @@ mod tests {
         let german = plan("49");
         let mut extensions = Extensions::default();
         extensions.registered(&registered("110", "pbx.example", 403), &german);
-        assert!(is_for_help(&extensions, (PHONE, PBX), "110", &german), "nobody was let in");
+        assert!(is_for_help(&extensions, (PHONE, PBX), "110", &german), "the registration was refused");
         extensions.registered(&registered("110", "pbx.example", 200), &german);
         assert!(!is_for_help(&extensions, (PHONE, PBX), "110", &german));
-        assert!(!is_for_help(&extensions, (PBX, PHONE), "110", &german), "on its way to the device");
-        assert!(is_for_help(&extensions, (PBX, CARRIER), "110", &german), "on a trunk it is the police");
+        assert!(!is_for_help(&extensions, (PBX, PHONE), "110", &german), "from the registrar to the device");
+        assert!(
+            is_for_help(&extensions, (PBX, CARRIER), "110", &german),
+            "on a trunk it is an emergency number"
+        );
         assert!(is_for_help(&extensions, (PHONE, PBX), "112", &german));
         let mut elsewhere = Extensions::default();
         elsewhere.registered(&registered("110", "another.example", 200), &german);
-        assert!(is_for_help(&elsewhere, (PHONE, PBX), "110", &german), "somebody else's extension");
+        assert!(is_for_help(&elsewhere, (PHONE, PBX), "110", &german), "an extension of another domain");
     }
 
     #[test]

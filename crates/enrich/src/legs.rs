@@ -1,7 +1,7 @@
-//! The calls of one conversation: legs of back-to-back user agents, and what a transfer or a forwarding makes of a call.
+//! Links the calls of one conversation: B2BUA legs, transfers and forwarded calls.
 //!
-//! Two calls are linked where something shows that one goes on as the other, and where both last at one time. No clue is
-//! that two calls touch one host. `docs/legs.md` lists the clues.
+//! Two calls are linked if evidence shows that one is the next leg of the other, and if both overlap in time.
+//! A common host alone is no evidence. `docs/legs.md` lists the evidence.
 
 mod clues;
 mod heard;
@@ -11,7 +11,7 @@ pub(crate) mod tests;
 
 use std::net::IpAddr;
 
-use bellwether_base::{Endpoint, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
+use bellwether_base::{CallId, Endpoint, HashKey, LruTable, SlotId, Span, Timestamp, is_public};
 use bellwether_tracker::{CallProgress, CallStarted, MediaNamed, Party, Side, StreamFact};
 use smallvec::SmallVec;
 
@@ -20,45 +20,49 @@ use clues::{Clues, Others};
 use heard::Heard;
 use leg::Leg;
 
-/// Calls remembered. One that is over stays a while: its streams are told late.
+/// Maximum number of calls.
 const CALLS: usize = 65_536;
+
+/// A finished call leaves the table after this time. It stays so long because its streams are reported late.
 const OVER_FOR: Span = Span::from_secs(180);
-/// A call whose end was not seen is of no conversation any more.
+/// A call without a known end leaves the table after this time.
 const OPEN_FOR: Span = Span::from_secs(4 * 3600);
 
-/// Queues of the table.
+/// Eviction classes of the table.
 const OVER: usize = 0;
 const OPEN: usize = 1;
 
-/// Legs of one conversation.
+/// Maximum number of legs of one conversation.
 const MAX_LEGS: usize = 16;
 
-/// So long after a call has begun another one goes on under the same caller: those who are not reached are looked for elsewhere.
+/// A forwarded call may start this long after the first leg under the same caller, when the callee does not
+/// answer.
 const GOES_ON_FOR: Span = Span::from_secs(180);
 
-/// A call whose outcome alone tells of which it is the next leg begins so soon behind it, and its outcome comes back within so long.
+/// Limits for a link by outcome alone: the next leg starts within the first time, and its outcome returns
+/// within the second.
 const TOLD_BY_OUTCOME: (Span, Span) = (Span::from_millis(400), Span::from_millis(100));
 
-/// The same where it goes back to the host that the other came from: of calls that cross a trunk in both directions some are answered at
-/// one time.
+/// The same limits if the next leg returns to the host of the first. Among calls that cross a trunk in both
+/// directions some are answered at the same time.
 const TOLD_BACK_THERE: (Span, Span) = (Span::from_millis(50), Span::from_millis(20));
 
-/// Digits of a number that is whole rather than an extension.
+/// Minimum length of a full number, as opposed to an extension.
 const SHORTEST_NUMBER: usize = 7;
 
-/// Callers that are nobody in particular.
+/// Caller names that do not identify a party.
 const NAMELESS: [&str; 7] = ["", "anonymous", "unknown", "restricted", "unavailable", "private", "asterisk"];
 
-/// Two calls that belong together.
-pub(crate) type Link = (i64, i64);
+/// Two calls of one conversation.
+pub(crate) type Link = (CallId, CallId);
 
 /// Finds the calls of one conversation.
 pub(crate) struct Legs {
     calls: LruTable<u64, Leg, 2>,
     clues: Clues,
-    /// Streams by their source.
+    /// Streams by their SSRC.
     heard: LruTable<u64, SmallVec<[Heard; 1]>, 1>,
-    /// Whether any call named an identifier that others may have as their own.
+    /// True once any call named an identifier of another call or of the conversation.
     are_ids_shared: bool,
     hash_key: HashKey,
 }
@@ -74,12 +78,12 @@ impl Legs {
         }
     }
 
-    /// The calls that are known to belong with a call.
-    pub(crate) fn of(&self, call: i64) -> &[i64] {
+    /// The linked calls of a call.
+    pub(crate) fn of(&self, call: CallId) -> &[CallId] {
         self.leg(call).map_or(&[], |leg| leg.peers.as_slice())
     }
 
-    /// A call begins. Answers the links that follow.
+    /// Adds a new call and returns the links that follow.
     pub(crate) fn begin(&mut self, call: &CallStarted) -> Vec<Link> {
         let at = call.started_at;
         self.forget(at);
@@ -97,7 +101,7 @@ impl Legs {
             has_previous: false,
             media: SmallVec::new(),
         };
-        let key = call.call.cast_unsigned();
+        let key = call.call.key();
         if self.calls.find(key, &key).is_some() {
             return Vec::new();
         }
@@ -110,7 +114,7 @@ impl Legs {
         links
     }
 
-    /// Identifiers of dialogs and of the conversation.
+    /// Links by identifiers of dialogs and of the conversation.
     fn by_identifier(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let own = self.hash(&[b"dialog", dialog_of(call.call_id.expose()).as_bytes()]);
         let mut named = self.clues.leave(own, call.call, call.started_at);
@@ -123,7 +127,7 @@ impl Legs {
             named.extend_from_slice(self.clues.left(dialog));
             self.are_ids_shared = true;
             let shared = self.hash(&[b"shared", dialog_of(id.expose()).as_bytes()]);
-            // A device may write what is its own into each of its calls.
+            // A device may write an identifier of its own into each of its calls.
             let others = self.clues.leave(shared, call.call, call.started_at);
             named.extend(others.into_iter().filter(|other| !self.have_one_sender(*other, call.call)));
         }
@@ -143,8 +147,11 @@ impl Legs {
         }
     }
 
-    /// The offer of a leg that passes descriptions through has the origin of the one before it. Many phones take the second for their
-    /// session identifier: two that call within one share it, and nothing else.
+    /// Links by the origin line of the offer. A leg that passes descriptions through keeps the origin of the
+    /// previous leg.
+    ///
+    /// Many phones use the current second as session identifier. Two phones that call within one second share
+    /// nothing else.
     fn by_origin(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let Some(origin) = call.sdp_origin.as_deref().filter(|origin| is_telling(origin)) else { return };
         let (session, _) = origin.rsplit_once(' ').unwrap_or_default();
@@ -162,7 +169,8 @@ impl Legs {
         }
     }
 
-    /// Who sent a call on is named in it (Diversion, History-Info), and was called where it comes from.
+    /// Links by forwarding: the diverting party in Diversion or History-Info was called at the host that
+    /// sends this call.
     fn by_forwarding(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         for user in call.kin.iter().flat_map(|kin| &kin.sent_on_by) {
             let clue = self.at_host(b"to", call.flow.src, &canonical(user));
@@ -170,12 +178,12 @@ impl Legs {
         }
     }
 
-    /// Caller, callee and time.
+    /// Links by caller, callee and time.
     fn by_parties(&mut self, call: &CallStarted, links: &mut Vec<Link>) {
         let caller = canonical(&call.from.user);
         let mut callees: SmallVec<[String; 2]> = SmallVec::new();
         callees.push(canonical(&call.to.user));
-        // Nearly always what To names.
+        // In most calls the Request-URI names the same user as To.
         if call.request_user != call.to.user {
             callees.push(canonical(&call.request_user));
         }
@@ -190,7 +198,7 @@ impl Legs {
                 let is_at_once = first.began_at_once(second)
                     && first.is_apart_from(second)
                     && (first.domain.zip(second.domain)).is_none_or(|(one, other)| one == other);
-                // The one that has gone on already goes on as another only while nobody answers.
+                // A leg with a next leg gets another one only while the call is unanswered.
                 let goes_on = first.goes_on_as(second) && (!first.has_next || first.outcome.is_none());
                 if is_at_once || goes_on || second.goes_on_by_mirror_as(first) {
                     self.link(other, call.call, links);
@@ -216,7 +224,8 @@ impl Legs {
         }
     }
 
-    /// The one call of the caller that left where this one arrives, and that a mirror showed a moment too early.
+    /// Links the only call of the caller that left this call's destination and that the mirror showed
+    /// slightly too early.
     fn by_mirror(&mut self, call: &CallStarted, caller: &str, links: &mut Vec<Link>) {
         let clue = self.at_host(b"left", call.flow.dst, caller);
         let Some(leg) = self.leg(call.call) else { return };
@@ -228,11 +237,12 @@ impl Legs {
         }
     }
 
-    /// Links the one call with a clue that goes on as this one. Of several calls of one caller that is the one that has not gone on yet, and
-    /// dialled this one's number if that shows. Where several could be it, none is.
+    /// Links the only call with a clue whose next leg this call is. If a caller has several such calls, calls
+    /// with a next leg are excluded, and an equal end of the dialled number decides. Ambiguous calls are not
+    /// linked.
     fn link_only(&mut self, clue: u64, call: &CallStarted, is_of_caller: bool, links: &mut Vec<Link>) {
         let Some(leg) = self.leg(call.call) else { return };
-        let mut before: SmallVec<[(i64, &Leg); 4]> = (self.clues.left(clue).iter())
+        let mut before: SmallVec<[(CallId, &Leg); 4]> = (self.clues.left(clue).iter())
             .filter(|other| **other != call.call)
             .filter_map(|other| Some((*other, self.leg(*other)?)))
             .filter(|(_, other)| {
@@ -253,7 +263,8 @@ impl Legs {
         }
     }
 
-    /// A description names where a side listens. The same place on the same side of another call is one description that went through both.
+    /// Links by media endpoint. Equal endpoints on the same side of two calls mean that one description
+    /// passed through both.
     pub(crate) fn names_media(&mut self, named: &MediaNamed) -> Vec<Link> {
         let mut links = Vec::new();
         let end = self.end(named.endpoint);
@@ -273,10 +284,11 @@ impl Legs {
         links
     }
 
-    /// What became of a call. Its outcome is told back along the way: where a leg is answered or refused, the one before it is, a moment later.
+    /// Links by outcome. Responses travel back along the path, so each leg has the outcome of its next leg a
+    /// moment later.
     pub(crate) fn progress(&mut self, p: &CallProgress) -> Vec<Link> {
         let mut links = Vec::new();
-        let key = p.call.cast_unsigned();
+        let key = p.call.key();
         let Some(slot) = self.calls.find(key, &key) else { return links };
         let Some((_, leg)) = self.calls.get_mut(slot) else { return links };
         leg.last_destination = p.last_hop.dst;
@@ -301,8 +313,8 @@ impl Legs {
         links
     }
 
-    /// The one call that left a host and had the same outcome just before.
-    fn by_outcome(&mut self, call: i64, arrived: Endpoint, links: &mut Vec<Link>) {
+    /// Links the only call that left the destination host and had the same outcome just before.
+    fn by_outcome(&mut self, call: CallId, arrived: Endpoint, links: &mut Vec<Link>) {
         let Some(leg) = self.leg(call).filter(|leg| !leg.has_next) else { return };
         let Some((at, is_answered)) = leg.outcome else { return };
         let is_it = |next: &Leg| {
@@ -323,8 +335,8 @@ impl Legs {
         }
     }
 
-    /// A party of a call was sent elsewhere.
-    pub(crate) fn referred(&mut self, call: i64, to_user: &str) {
+    /// Records a referral of a party.
+    pub(crate) fn referred(&mut self, call: CallId, to_user: &str) {
         let Some(at) = self.leg(call).map(|leg| leg.outcome.map_or(leg.started_at, |(at, _)| at)) else {
             return;
         };
@@ -332,8 +344,8 @@ impl Legs {
         self.clues.leave(clue, call, at);
     }
 
-    /// The other calls of its conversation that name a stream too, and whose voice it is in each.
-    pub(crate) fn also_names(&self, stream: &StreamFact) -> Vec<(i64, Side)> {
+    /// Other legs whose descriptions name the same stream, each with the side whose media it is.
+    pub(crate) fn also_names(&self, stream: &StreamFact) -> Vec<(CallId, Side)> {
         let Some((call, leg)) = stream.call.and_then(|call| Some((call, self.leg(call)?))) else {
             return Vec::new();
         };
@@ -349,15 +361,15 @@ impl Legs {
         named
     }
 
-    /// Links two calls, and those that are linked with either, as far as two of them lasted at one time.
-    fn link(&mut self, a: i64, b: i64, links: &mut Vec<Link>) {
+    /// Links two calls and their groups, for all pairs that overlap in time.
+    fn link(&mut self, a: CallId, b: CallId, links: &mut Vec<Link>) {
         let Some((of_a, of_b)) = self.leg(a).zip(self.leg(b)) else { return };
         if a == b || of_a.peers.contains(&b) || of_a.peers.len().max(of_b.peers.len()) >= MAX_LEGS {
             return;
         }
         let is_first = |x: &Leg, y: &Leg| x.goes_on_as(y) || !y.goes_on_as(x) && x.goes_on_by_mirror_as(y);
         let (a_first, b_first) = (is_first(of_a, of_b), is_first(of_b, of_a));
-        let group = |of: i64, leg: &Leg| -> SmallVec<[i64; 4]> {
+        let group = |of: CallId, leg: &Leg| -> SmallVec<[CallId; 4]> {
             std::iter::once(of).chain(leg.peers.iter().copied()).collect()
         };
         let (ours, theirs) = (group(a, of_a), group(b, of_b));
@@ -380,14 +392,14 @@ impl Legs {
         }
     }
 
-    /// Whether a call lasts still when another begins.
-    fn lasts_with(&self, other: i64, call: &CallStarted) -> bool {
+    /// Returns true if a call is still active when another begins.
+    fn lasts_with(&self, other: CallId, call: &CallStarted) -> bool {
         let at = call.started_at;
         self.leg(other).is_some_and(|leg| leg.started_at <= at && leg.lasts_at(at))
     }
 
-    /// Whether one host sent both calls to one place, so that they are two of its calls.
-    fn have_one_sender(&self, a: i64, b: i64) -> bool {
+    /// Returns true if one host sent both calls to one destination. They are then two calls of this host.
+    fn have_one_sender(&self, a: CallId, b: CallId) -> bool {
         let Some((a, b)) = self.leg(a).zip(self.leg(b)) else { return true };
         a.flow.src.ip() == b.flow.src.ip() && !a.goes_on_as(b) && !b.goes_on_as(a)
     }
@@ -400,21 +412,21 @@ impl Legs {
         }
     }
 
-    fn slot(&self, call: i64) -> Option<SlotId> {
-        let key = call.cast_unsigned();
+    fn slot(&self, call: CallId) -> Option<SlotId> {
+        let key = call.key();
         self.calls.find(key, &key)
     }
 
-    fn leg(&self, call: i64) -> Option<&Leg> {
+    fn leg(&self, call: CallId) -> Option<&Leg> {
         self.calls.get(self.slot(call)?).map(|(_, leg)| leg)
     }
 
-    fn leg_mut(&mut self, call: i64) -> Option<&mut Leg> {
+    fn leg_mut(&mut self, call: CallId) -> Option<&mut Leg> {
         let slot = self.slot(call)?;
         self.calls.get_mut(slot).map(|(_, leg)| leg)
     }
 
-    fn change(&mut self, call: i64, change: impl FnOnce(&mut Leg)) {
+    fn change(&mut self, call: CallId, change: impl FnOnce(&mut Leg)) {
         if let Some(leg) = self.leg_mut(call) {
             change(leg);
         }
@@ -433,7 +445,8 @@ impl Legs {
     }
 }
 
-/// The domain that an extension or a name is local to. An address names no domain, and a whole number is the same in each.
+/// The domain to which an extension or a name is local. An IP address is no domain, and a full number is
+/// global.
 fn local_to(party: &Party) -> Option<String> {
     let user = canonical(&party.user);
     let is_whole = user.len() >= SHORTEST_NUMBER && user.bytes().all(|b| b.is_ascii_digit() || b == b'+');
@@ -441,21 +454,21 @@ fn local_to(party: &Party) -> Option<String> {
     (!is_whole && !host.is_empty() && host.parse::<IpAddr>().is_err()).then(|| host.to_ascii_lowercase())
 }
 
-/// The last three digits of a number, which a dial plan that puts something before it or takes it away leaves alone.
+/// The last three digits of a number. Dial plans add or remove prefixes but keep the end.
 fn last_digits(number: &str) -> Option<u16> {
     let digits = number.get(number.len().checked_sub(3)?..)?;
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
-/// A Call-ID without what some back-to-back user agents put behind it for their other leg.
+/// The Call-ID without the suffix that some B2BUAs add for their other leg.
 fn dialog_of(call_id: &str) -> &str {
     let digits = call_id.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_'));
     let bare = ["b2b", "B2B"].iter().find_map(|mark| digits.strip_suffix(mark));
     bare.map_or(call_id, |bare| bare.trim_end_matches(['-', '_', '.']))
 }
 
-/// Whether an origin (user, session identifier, address) is unlike that of other calls: test tools and some phones write a constant, which every
-/// call of theirs would share; a long session identifier is no constant.
+/// Returns true if an origin line (user, session identifier, address) is distinctive. Test tools and some
+/// phones write a constant in all their calls. A long session identifier is no constant.
 fn is_telling(origin: &str) -> bool {
     const CONSTANTS: [&str; 1] = ["53655765"];
     let id = origin.split(' ').nth(1).unwrap_or_default();

@@ -1,10 +1,10 @@
-//! Ordered facts in, rows for the store out.
+//! Enriches facts: ordered facts in, rows for the database out.
 //!
-//! The judge sees one linear stream of facts. It derives from numbers what later judging needs, then replaces
-//! them by keyed tokens; nothing clear passes it unless the operator asked for that. It places calls on the
-//! site's topology and links the legs of back-to-back user agents.
+//! An [`Enricher`] sees one linear stream of facts. It derives features from clear numbers for later scoring,
+//! then replaces the numbers by keyed tokens. No clear number leaves the crate, unless the operator asked for
+//! clear text. It also places calls on the site's topology and links B2BUA legs.
 //!
-//! This crate must never know a packet, a thread or SQL.
+//! This crate must never know packets, threads or SQL.
 
 mod attestation;
 mod claims;
@@ -36,7 +36,7 @@ pub use topology::{AccessSide, Topology, Trunk};
 
 use std::sync::Arc;
 
-use bellwether_base::{Endpoint, HashKey, Timestamp};
+use bellwether_base::{CallId, Endpoint, HashKey, SubjectId, Timestamp};
 use bellwether_fingerprint::Grammar;
 use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_tracker::{
@@ -60,21 +60,21 @@ pub struct Enricher {
     extensions: Extensions,
 }
 
-/// What an operator knows of numbers, names and signers.
+/// The operator's data about numbers, names and signers.
 #[derive(Default)]
 pub struct Knowledge {
-    /// How numbers are written and dialled here.
+    /// The site's numbering and dialling rules.
     pub plan: DialPlan,
-    /// Destinations that are dialled for fraud.
+    /// Destinations of toll fraud.
     pub risky: RiskyDestinations,
-    /// Names that callers borrow.
+    /// Names that callers impersonate.
     pub brands: Brands,
     /// Certificates of signers.
     pub certificates: Certificates,
 }
 
 impl Enricher {
-    /// A judge for one installation.
+    /// Creates an enricher for one installation.
     #[must_use]
     pub fn new(tokeniser: Tokeniser, site: Topology, sensitive: SensitiveNumbers, key: HashKey) -> Self {
         Self {
@@ -88,18 +88,18 @@ impl Enricher {
         }
     }
 
-    /// Goes by what the operator knows.
+    /// Sets the operator's data.
     #[must_use]
     pub fn knowing(self, knowledge: Arc<Knowledge>) -> Self {
         Self { knowledge, ..self }
     }
 
-    /// Goes by another topology from now on.
+    /// Replaces the topology.
     pub fn set_site(&mut self, site: Topology) {
         self.site = site;
     }
 
-    /// Takes the next fact; its rows go to `rows`, in an order that respects references.
+    /// Processes the next fact. Its rows go to `rows`, in an order that respects references.
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {
             Fact::Fingerprint(seen) => {
@@ -128,7 +128,8 @@ impl Enricher {
                 rows.push(Row::Referral(Box::new(ReferralRow {
                     call: referral.call,
                     referred_to: self.tokeniser.user(&referral.to_user),
-                    // The subscriber that is judged is the caller: what the other side does is not theirs.
+                    // Only the caller's device is assessed. A referral by the callee is not the caller's
+                    // action.
                     is_sensitive: referral.by == Side::Caller && self.sensitive.contains(&referral.to_user),
                 })));
             }
@@ -209,9 +210,9 @@ impl Enricher {
         let (side, trunk) = self.site.place(call.flow, call.flow);
         let callee = mask.party(&call.to);
         let (call_id, wire_id) = mask.call_id(call.call_id.expose());
-        // Nearly always what To names: one token less to compute.
+        // In most calls To names the same user, which saves the computation of one token.
         let is_same = call.request_user == call.to.user && !call.to.user.is_empty();
-        // A request goes to an address as often as to a domain: To says whose extension it is.
+        // The Request-URI often has an IP address as host. The host of To is the extension's domain.
         let dialled = if is_same {
             callee.clone()
         } else {
@@ -252,11 +253,11 @@ impl Enricher {
             hep_agent: call.agent,
             mirror: call.mirror.map(|mirror| mirror.to_string()),
         })));
-        instances(&mask, call.call, call.started_at, call.instances, rows);
+        instances(&mask, call.call.into(), call.started_at, call.instances, rows);
         link(links, rows);
     }
 
-    /// Only once all hops are known does the way of a call through the site show.
+    /// The path of a call through the site is known only after all hops.
     fn progress(&self, p: &CallProgress) -> CallUpdate {
         let (side, trunk) = self.site.place(p.first_hop, p.last_hop);
         CallUpdate {
@@ -308,7 +309,7 @@ impl Enricher {
             hep_agent: r.agent,
             mirror: r.mirror.map(|mirror| mirror.to_string()),
         })));
-        instances(&mask, r.registration, r.first_seen, r.instances, rows);
+        instances(&mask, r.registration.into(), r.first_seen, r.instances, rows);
     }
 }
 
@@ -323,7 +324,7 @@ fn author_row(mask: &Mask<'_>, seen: &AuthorSeen) -> AuthorRow {
 
 fn instances(
     mask: &Mask<'_>,
-    subject: i64,
+    subject: SubjectId,
     captured_at: Timestamp,
     evidence: Vec<InstanceEvidence>,
     rows: &mut Vec<Row>,
@@ -374,7 +375,7 @@ fn link(links: Vec<legs::Link>, rows: &mut Vec<Row>) {
     rows.extend(links.into_iter().map(|(call, other)| Row::Link(call, other)));
 }
 
-fn stream_row(mask: &Mask<'_>, s: StreamFact, also: &[(i64, Side)]) -> StreamRow {
+fn stream_row(mask: &Mask<'_>, s: StreamFact, also: &[(CallId, Side)]) -> StreamRow {
     let (silence, pauses, reason) = match s.silence {
         Silence::Found(profile, pauses) => {
             (profile.map(SilenceRow::from), pauses.map(|p| p.to_octets()), None)

@@ -1,4 +1,5 @@
-//! Names and numbers of people in texts that a sender chose: Call-IDs, tags, agents, hosts, and the words of headers.
+//! Masks names and numbers of people in texts that a sender chose: Call-IDs, tags, User-Agents, hosts and
+//! header text.
 
 mod digits;
 mod words;
@@ -13,33 +14,33 @@ use digits::Numbers;
 use smallvec::SmallVec;
 use words::Words;
 
-/// Octets of a text that are masked.
+/// Byte ranges of a text that are masked.
 type Ranges = SmallVec<[std::ops::Range<usize>; 16]>;
 
-/// Takes the parties of one message out of its texts.
+/// Removes the parties of one message from its texts.
 ///
-/// This is the one way from a sender's text to a row. It masks
-/// - digits of a party's number, however they are separated, escaped or prefixed, from the last seven on;
-/// - other runs of seven digits and more, as each may be somebody's number, and numbers that are spelled in groups;
-/// - words of a party's name, but those of telephony itself.
+/// All text from senders passes this type on its way into rows. It masks
+/// - digits of a party's number, recognised by its last seven digits, with any separators, escapes or prefixes;
+/// - other runs of seven or more digits, which may be a number, and numbers that are spelled in groups;
+/// - words of a party's name, except words of telephony.
 ///
 /// Masked characters become `x`, so that lengths stay.
 pub(crate) struct Mask<'a> {
     tokens: &'a Tokeniser,
-    /// The parties; none where nobody knows whom the message named.
+    /// The parties. `None` if the message's parties are unknown.
     named: Option<&'a Named>,
-    /// Their numbers and words, once a text is seen that may hold one: most do not.
+    /// Numbers and words of the parties, computed only for a text that may contain one. Most texts do not.
     numbers: OnceCell<Numbers>,
     words: OnceCell<Words>,
 }
 
 impl<'a> Mask<'a> {
-    /// For the texts of a message that names these.
+    /// Creates a mask for the texts of a message with these parties.
     pub(crate) const fn new(tokens: &'a Tokeniser, named: &'a Named) -> Self {
         Self { tokens, named: Some(named), numbers: OnceCell::new(), words: OnceCell::new() }
     }
 
-    /// For texts of which nobody knows whom their message named.
+    /// Creates a mask for texts of a message with unknown parties.
     pub(crate) const fn unnamed(tokens: &'a Tokeniser) -> Self {
         Self { tokens, named: None, numbers: OnceCell::new(), words: OnceCell::new() }
     }
@@ -48,24 +49,25 @@ impl<'a> Mask<'a> {
         self.named.into_iter().flat_map(Named::iter)
     }
 
-    /// A text in words: an agent, a header's name, a description.
+    /// Masks natural text: a User-Agent, a header name, a description.
     pub(crate) fn text(&self, text: &str) -> String {
         self.masked(text, false)
     }
 
-    /// What a program calls itself. The word that it begins with is the program's name, whoever is called alike.
+    /// Masks a User-Agent. Its first word is the product name and stays, even if a party has the same name.
     pub(crate) fn agent(&self, text: &str) -> String {
         let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
         [name, &self.text(rest)].concat()
     }
 
-    /// A made-up identifier: a Call-ID, a tag. Digits within a hexadecimal word of it are nobody's, unless a party has them.
+    /// Masks a generated identifier: a Call-ID or a tag. Digits within a hexadecimal word stay, unless they
+    /// are a party's.
     pub(crate) fn identifier(&self, text: &str) -> String {
         self.masked(text, true)
     }
 
-    /// The part of a beginning that nobody is named in. The beginning was cut off a longer text.
+    /// The part of a prefix without names. The prefix was cut off a longer text.
     pub(crate) fn unnamed_beginning<'t>(&self, beginning: &'t str) -> &'t str {
         if self.tokens.privacy() == Privacy::Clear {
             return beginning;
@@ -77,7 +79,7 @@ impl<'a> Mask<'a> {
         beginning.get(..end).unwrap_or_default()
     }
 
-    /// The name of a codec: one that is none is told by its token.
+    /// The name of a codec. An unknown name is replaced by its token.
     pub(crate) fn codec(&self, name: &Clear) -> String {
         let text = name.expose();
         if known_encoding(text).is_some() || self.tokens.privacy() == Privacy::Clear {
@@ -86,12 +88,13 @@ impl<'a> Mask<'a> {
         ["unknown~", &hexadecimal(&(self.tokens.wire_id(text) as u32).to_be_bytes())].concat()
     }
 
-    /// The same of a text that tells devices or processes apart: if something is masked in it, its token stands behind it.
+    /// Masks an identifier of a device or process. If something is masked, a token follows, so that
+    /// identifiers stay distinct.
     pub(crate) fn distinct(&self, text: &str) -> String {
         self.told_apart(text).0
     }
 
-    /// A Call-ID; with its token on the wire if something is masked in it.
+    /// Masks a Call-ID. If something is masked, the token of the original is returned too.
     pub(crate) fn call_id(&self, text: &str) -> (String, Option<i64>) {
         self.told_apart(text)
     }
@@ -105,7 +108,7 @@ impl<'a> Mask<'a> {
         ([&masked, "~", &hexadecimal(&(token as u32).to_be_bytes())].concat(), Some(token))
     }
 
-    /// A host: a number in its place is a number.
+    /// Masks a host. A number in place of a host is replaced by its token.
     pub(crate) fn host(&self, host: &str) -> String {
         let digits = host.strip_prefix('+').unwrap_or(host);
         if digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -114,22 +117,22 @@ impl<'a> Mask<'a> {
         if is_address(host) { host.to_owned() } else { self.text(host) }
     }
 
-    /// The token of a user part or number; the host where there is none.
+    /// The token of a user part or number; the host if there is none.
     pub(crate) fn party(&self, party: &Party) -> String {
         if party.user.is_empty() { self.tokens.lone_host(party) } else { self.tokens.party(party) }
     }
 
-    /// The token of a text that is nobody's business.
+    /// The token of a private text.
     pub(crate) fn token(&self, text: &str) -> String {
         self.tokens.user(text)
     }
 
-    /// A text that may be missing.
+    /// Masks an optional text.
     pub(crate) fn optional(&self, text: Option<&Clear>) -> Option<String> {
         text.map(|text| self.text(text.expose()))
     }
 
-    /// An agent that may be missing.
+    /// Masks an optional User-Agent.
     pub(crate) fn optional_agent(&self, text: Option<&Clear>) -> Option<String> {
         text.map(|text| self.agent(text.expose()))
     }
@@ -158,7 +161,7 @@ impl<'a> Mask<'a> {
     }
 }
 
-/// Whether a host is an address: it holds digits, and is nobody's number.
+/// Returns true if the host is an IP address. Its digits are no phone number.
 pub(crate) fn is_address(host: &str) -> bool {
     bellwether_base::host_address(host).is_some()
 }

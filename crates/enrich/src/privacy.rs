@@ -6,45 +6,47 @@ use sha2::Sha256;
 use crate::mask::{Mask, is_address};
 use crate::number::canonical;
 
-/// Whether personal data is stored readable.
+/// The form of stored personal data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Privacy {
-    /// As keyed tokens.
+    /// Keyed tokens.
     #[default]
     Tokens,
-    /// As it stands on the wire, because the operator asked for it.
+    /// Clear text, at the operator's request.
     Clear,
 }
 
-/// Which local numbers are different parties although they are spelled alike. Global numbers (`+` and digits) and names are one party
-/// each, wherever they stand: agents write many hosts into one person's address.
+/// Distinguishes equal local numbers of different parties. A global number (`+` and digits) or a name is one
+/// party with any host, because user agents write many hosts into the address of one person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum LocalNumbers {
-    /// Those of different phone-contexts (RFC 3966), and extensions of different domains: each customer of a provider has a 101.
+    /// Local numbers differ by phone-context (RFC 3966), and extensions by domain: each customer of a
+    /// provider has a 101.
     #[default]
     ByDomain,
-    /// Those of different phone-contexts: all domains of this site share one set of extensions.
+    /// Local numbers differ by phone-context only. All domains of the site share one set of extensions.
     ByContext,
-    /// None.
+    /// Equal local numbers are one party.
     Alike,
 }
 
-/// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key, cut
-/// to 128 bits of a user, and to 64 of what many calls share. The space of phone numbers is small, so only the key's secrecy protects them.
+/// Replaces numbers, user parts and display names by tokens: HMAC-SHA-256 under the installation's key. User
+/// tokens have 128 bits, tokens of shared properties 64. Phone numbers are few, so only the secrecy of the
+/// key protects them.
 #[derive(Clone)]
 pub struct Tokeniser {
     mac: Hmac<Sha256>,
     privacy: Privacy,
     local_numbers: LocalNumbers,
-    /// Of Call-IDs as they were on the wire.
+    /// Key for Call-IDs as seen on the wire.
     wire_key: HashKey,
 }
 
 impl Tokeniser {
-    /// With the installation's key.
+    /// Creates a tokeniser with the installation's key.
     #[must_use]
     pub fn new(key: &[u8; 32], privacy: Privacy) -> Self {
-        // RFC 2104 pads short keys with zeros to the block, which makes the length one that cannot be refused.
+        // RFC 2104 pads short keys with zeros to the block size. A key of block size is never refused.
         let mut block = [0; 64];
         block[..32].copy_from_slice(key);
         let mac = Hmac::<Sha256>::new(&block.into());
@@ -55,13 +57,13 @@ impl Tokeniser {
         Self { mac, privacy, local_numbers: LocalNumbers::default(), wire_key }
     }
 
-    /// Tells local numbers apart in this way.
+    /// Sets the distinction of local numbers.
     #[must_use]
     pub fn telling_apart(self, local_numbers: LocalNumbers) -> Self {
         Self { local_numbers, ..self }
     }
 
-    /// The key's public name: which key a database belongs to, without telling the key.
+    /// Public identifier of the key. It names the key of a database without revealing the key.
     #[must_use]
     pub fn key_id(&self) -> String {
         self.token(b"key id", b"")
@@ -77,7 +79,7 @@ impl Tokeniser {
         }
     }
 
-    /// Token of a party: of its user part, and of where that is local, if it is.
+    /// Token of a party: of its user part, and of the domain or context if the user part is local.
     #[must_use]
     pub fn party(&self, party: &Party) -> String {
         match (self.privacy, self.local_numbers.place_of(party)) {
@@ -88,8 +90,8 @@ impl Tokeniser {
         }
     }
 
-    /// The host of an address. Only its own user part is masked in it, so that an address is one text in whatever message it
-    /// stands.
+    /// The host of an address. Only the address's own user part is masked in it, so that equal addresses give
+    /// equal text in all messages.
     #[must_use]
     pub fn host_of(&self, party: &Party) -> String {
         if is_address(&party.host) {
@@ -98,28 +100,29 @@ impl Tokeniser {
         Mask::new(self, &std::iter::once(party.user.clone()).collect()).host(&party.host)
     }
 
-    /// A host that stands alone: without a dot it may be a user whose host was left out.
+    /// A host without a user part. A host without a dot may be a user whose host is missing.
     pub(crate) fn lone_host(&self, party: &Party) -> String {
         let is_name = !party.host.contains(['.', ':']) && !party.host.is_empty();
         if is_name { self.user(&party.host) } else { self.host_of(party) }
     }
 
-    /// An address, its user part a token.
+    /// An address with its user part as a token.
     #[must_use]
     pub fn address(&self, party: &Party) -> String {
         if party.user.is_empty() {
             return ["sip:", &self.lone_host(party)].concat();
         }
         if party.host.is_empty() {
-            // A number in a tel URI (RFC 3966), or a text that is no URI at all.
+            // A number in a tel URI (RFC 3966), or a text that is no URI.
             let is_number = party.user.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c));
             return [if is_number { "tel:" } else { "" }, &self.party(party)].concat();
         }
-        // Pieces put together in one go: each call has several addresses.
+        // One concatenation saves allocations: each call has several addresses.
         ["sip:", &self.party(party), "@", &self.host_of(party)].concat()
     }
 
-    /// Token of a number without its last three digits: numbers dialled one after the other share it.
+    /// Token of a number block: the number without its last three digits. Sequentially dialled numbers share
+    /// it.
     #[must_use]
     pub fn neighbourhood(&self, user: &str) -> Option<String> {
         let number = canonical(user);
@@ -127,26 +130,26 @@ impl Tokeniser {
         is_long.then(|| self.group(b"neighbourhood", &number.as_bytes()[..number.len() - 3]))
     }
 
-    /// Token of who claims to call and from which first hop.
+    /// Token of the claimed caller together with the first hop.
     #[must_use]
     pub fn origin(&self, user: &str, host: &str, first_via: &str) -> String {
         self.group(b"origin", [&canonical(user), "\0", host, "\0", first_via].concat().as_bytes())
     }
 
-    /// Token of what one installation's calls share.
+    /// Token of the properties that calls of one installation share.
     #[must_use]
     pub fn deployment(&self, parts: &[&str]) -> String {
         self.group(b"deployment", parts.join("\0").as_bytes())
     }
 
-    /// Whether personal data stays readable.
+    /// The form of personal data.
     #[must_use]
     pub const fn privacy(&self) -> Privacy {
         self.privacy
     }
 
-    /// A Call-ID as it was on the wire, as a number that tells nobody what it was: a call whose Call-ID was masked is found
-    /// by it.
+    /// Token of a Call-ID as seen on the wire. It finds a call whose Call-ID was masked, without revealing
+    /// the Call-ID.
     #[must_use]
     pub fn wire_id(&self, call_id: &str) -> i64 {
         self.wire_key.identity(&[call_id.as_bytes()])
@@ -160,12 +163,12 @@ impl Tokeniser {
         mac.finalize().into_bytes().into()
     }
 
-    /// Of one user, of whom there may be hundreds of millions: 128 bits.
+    /// A token of 128 bits for users. There may be hundreds of millions of them.
     fn token(&self, domain: &[u8], text: &[u8]) -> String {
         hexadecimal(&self.digest(domain, text)[..16])
     }
 
-    /// Of what many calls share, as fingerprints are: 64 bits. Each call has four of them.
+    /// A token of 64 bits for shared properties, like fingerprints. Each call has four of them.
     fn group(&self, domain: &[u8], text: &[u8]) -> String {
         hexadecimal(&self.digest(domain, text)[..8])
     }
@@ -180,12 +183,12 @@ pub(crate) fn hexadecimal(octets: &[u8]) -> String {
     out
 }
 
-/// Digits of the longest extension; from seven on it may be a subscriber's number, which is one wherever it stands.
+/// Maximum length of an extension. A longer number may be a subscriber's, which is the same in each domain.
 const LONGEST_EXTENSION: usize = 6;
 
 impl LocalNumbers {
-    /// Where a party's number is local: its phone-context, else its domain if it is an extension. An address names no domain: an extension
-    /// at one is of whoever it is of elsewhere.
+    /// The scope of a party's local number: its phone-context, else the domain of an extension. An IP address
+    /// is no domain, so an extension at an address has no scope.
     fn place_of(self, party: &Party) -> Option<String> {
         let number = canonical(&party.user);
         if self == Self::Alike || number.starts_with('+') {
@@ -239,7 +242,7 @@ mod tests {
             assert_eq!(is_one(t, &domains.0, &domains.1), domain);
             assert_eq!(is_one(t, &contexts.0, &contexts.1), context);
             assert_eq!(is_one(t, &long.0, &long.1), longer);
-            // Whatever stands around it, one party is one.
+            // Equal parties in different notation have one token.
             assert!(is_one(t, &party("101", "A.example.net."), &party("101", "a.example.net")));
             assert!(is_one(t, &party("7042;phone-context=+1-212", "x"), &contexts.0));
             assert!(is_one(

@@ -1,66 +1,71 @@
 use bellwether_acoustics::{Coding, OpeningPrint, SilenceProfile};
-use bellwether_base::{Counters, Endpoint, Loss, Span, Timestamp, Transport};
+use bellwether_base::{
+    CallId, Counters, Endpoint, Loss, RegistrationId, Span, StreamId, SubjectId, TimerId, Timestamp,
+    Transport,
+};
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_tracker::{ClockRate, NoRates};
 
 use crate::{AccessSide, Attested, NumberFacts};
 
-/// One thing to persist. Personal data in it is tokens already, unless the operator wants it clear.
+/// One row to store or to score. Personal data is already tokenised, unless the operator wants clear text.
 #[derive(Debug)]
 #[expect(missing_docs, reason = "each variant carries the row of its name")]
 pub enum Row {
     Fingerprint(Box<FingerprintRow>),
     Call(Box<CallRow>),
     CallUpdate(Box<CallUpdate>),
-    /// The same of a call that goes on, as a live run shows it meanwhile. Nothing is concluded from it, so that a replay comes to the same.
+    /// Interim state of an open call, for live displays. No conclusion is drawn from it, so that a replay
+    /// gives equal results.
     CallUnderWay(Box<CallUpdate>),
     Referral(Box<ReferralRow>),
     OrphanBye(Box<OrphanByeRow>),
-    /// Two calls that are legs of one.
-    Link(i64, i64),
+    /// Two legs of one conversation.
+    Link(CallId, CallId),
     Registration(Box<RegistrationRow>),
     RegistrationUpdate(Box<RegistrationUpdate>),
-    /// The same of a device that goes on; as of calls.
+    /// Interim state of an active registration, like `CallUnderWay`.
     RegistrationUnderWay(Box<RegistrationUpdate>),
     Timer(Box<TimerRow>),
     WallClock(Box<WallClockRow>),
     SensorClock(Box<SensorClockRow>),
     Stream(Box<StreamRow>),
-    /// The same of a stream that goes on; as of calls.
+    /// Interim state of an active stream, like `CallUnderWay`.
     StreamUnderWay(Box<StreamRow>),
     Author(Box<AuthorRow>),
     Sighting(Box<FingerprintObservationRow>),
     Instance(Box<InstanceRow>),
     Attempt(Box<RegistrationAttempt>),
-    /// A registration ended: the same.
+    /// End of a registration. It is scored and not stored.
     RegistrationEnd {
-        registration: i64,
+        registration: RegistrationId,
         at: Timestamp,
     },
     Input(Box<InputRow>),
-    /// What an input lost since it was last told: its identity, when, and losses by name.
+    /// Losses of an input since the last report: the input's identity, the time, and the losses by name.
     Losses(i64, Timestamp, Vec<(&'static str, u64)>),
     Run(Box<RunRow>),
     Blind(Box<BlindRow>),
 }
 
-/// A run that is no replay: that it began, that it is alive, or that it ended in order.
+/// The state of a run that is no replay: started, alive, or ended in order.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct RunRow {
     pub input: i64,
-    /// Interfaces and listeners, or files that grow, between spaces.
+    /// Interfaces and listeners, or growing files, separated by spaces.
     pub places: String,
-    /// Whether it hears the network.
+    /// True if the run captures from the network.
     pub is_live: bool,
     pub started_at: Timestamp,
-    /// Up to here it was alive, and took what came.
+    /// The run was alive and capturing until this time.
     pub alive_at: Timestamp,
     pub is_over: bool,
 }
 
-/// A time in which something could not be seen. The same loss, place and beginning are the same span: a later row tells its end.
+/// A period without visibility. Rows with equal loss, place and start describe the same period; a later one
+/// gives its end.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct BlindRow {
@@ -68,13 +73,13 @@ pub struct BlindRow {
     pub loss: Loss,
     pub place: String,
     pub from: Timestamp,
-    /// None while it lasts.
+    /// `None` while the period lasts.
     pub to: Option<Timestamp>,
-    /// What was lost, as the loss counts.
+    /// Amount of the loss, in the loss's own unit.
     pub count: u64,
 }
 
-/// What was learned of a SIP author: habits by key and value, grammars by identifier.
+/// Habits and identifiers of a SIP author: habits by key and value, grammars by identifier.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct AuthorRow {
@@ -83,14 +88,14 @@ pub struct AuthorRow {
     pub identifiers: Vec<(&'static str, Grammar)>,
 }
 
-/// A platform that asked or answered.
+/// A platform that sent OPTIONS or a response.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct FingerprintObservationRow {
     pub fingerprint: PrintHash,
     /// Port 0.
     pub source: Endpoint,
-    /// Empty for nothing.
+    /// Empty if the message names no product.
     pub user_agent: String,
     pub at: Timestamp,
 }
@@ -100,30 +105,30 @@ pub struct FingerprintObservationRow {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct InstanceRow {
     /// Identity of the call or registration.
-    pub subject: i64,
+    pub subject: SubjectId,
     pub kind: &'static str,
-    /// Empty where only a clock shows.
+    /// Empty if the evidence is only a clock.
     pub instance: String,
     pub counter: Option<u64>,
     pub captured_at: Timestamp,
-    /// What its clock said, and its step.
+    /// The reading of its clock, and the resolution.
     pub clock: Option<(Timestamp, Span)>,
 }
 
-/// A call as its first INVITE shows it.
+/// A call at its first INVITE.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallRow {
-    pub call: i64,
+    pub call: CallId,
     pub call_id: String,
-    /// Where something is masked in the Call-ID: its form on the wire, see [`crate::Tokeniser::wire_id`].
+    /// Token of the original Call-ID, if something is masked in it: see [`crate::Tokeniser::wire_id`].
     pub wire_id: Option<i64>,
     pub from_tag: String,
     pub started_at: Timestamp,
     pub caller: String,
-    /// The host of the caller's address of record.
+    /// The host of the caller's AOR.
     pub caller_host: String,
-    /// Whether what was dialled is judged strictly.
+    /// True if the dialled number is sensitive and needs strict device authorisation.
     pub is_sensitive: bool,
     pub callee: String,
     pub dialled: String,
@@ -141,59 +146,62 @@ pub struct CallRow {
     pub origin: String,
     pub access_side: AccessSide,
     pub trunk_id: Option<String>,
-    /// What its tokens amount to; none where it has none.
+    /// The result of its PASSporTs. `None` if the call has none.
     pub attested: Option<Box<Attested>>,
-    /// Token of what calls of one installation share beside the platform: domain, path, names in the description.
+    /// Token of the properties that calls of one installation share beside the platform: domain, path, names
+    /// in the description.
     pub deployment: String,
     pub traits: CallTraits,
     pub defects: Vec<&'static str>,
-    /// The HEP agent that told of it, by whose clock its times are.
+    /// The HEP agent that reported the call. Its clock made the timestamps.
     pub hep_agent: Option<u32>,
-    /// The tunnel or agent that brought its first message: kind, sender, session.
+    /// The tunnel or agent that delivered the first message: kind, source, session.
     pub mirror: Option<String>,
 }
 
-/// What judging needs of what a call says, derived before numbers become tokens.
+/// Features of a call for scoring, derived from clear numbers before tokenisation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallTraits {
-    /// Token of the caller's number without its last three digits.
+    /// Token of the caller's number block.
     pub caller_neighbourhood: Option<String>,
-    /// The last three digits of the called number: with its neighbourhood, numbers dialled in turn show. Never stored.
+    /// The last three digits of the called number. Together with the number block they show sequential
+    /// dialling. Never stored.
     pub callee_line: Option<u16>,
-    /// Whether caller and called share all but the last four digits of a number of ten and more.
+    /// True if caller and callee share all but the last four digits of a number with ten or more.
     pub is_neighbour: bool,
-    /// Whether From names somebody else than P-Asserted-Identity.
+    /// True if From and P-Asserted-Identity name different parties.
     pub differs_from_asserted: bool,
-    /// Whether From names somebody else than Remote-Party-ID.
+    /// True if From and Remote-Party-ID name different parties.
     pub differs_from_remote_party: bool,
-    /// Whether the caller withholds the name, or gives none.
+    /// True if the caller withholds the name or gives none.
     pub is_anonymous: bool,
     /// The name of a bank, office or company in the display name.
     pub brand: Option<String>,
-    /// The country code that is dialled with an international prefix, as subscribers do, from a public address that is none of the site's.
+    /// The country code dialled with an international prefix, as subscribers dial, from a public address
+    /// outside the site.
     pub dials_abroad: Option<u32>,
-    /// Why the destination is risky.
+    /// The reason for the destination's risk.
     pub risk: Option<String>,
-    /// Whether an emergency number is called: such a call is never judged.
+    /// True for an emergency call, which is never scored.
     pub is_emergency: bool,
-    /// What a verifier is said to have found.
+    /// The claimed result of a verifier.
     pub verstat: Option<Verstat>,
-    /// Whether the sender's Via names another public address.
+    /// True if the sender's Via names another public address.
     pub has_other_via: bool,
-    /// Whether the calling trunk is trusted, and how its calls are attested usually.
+    /// The operator's policy for the calling trunk.
     pub trunk: Option<TrunkPolicy>,
 }
 
-/// What the operator says of a trunk.
+/// The operator's policy for a trunk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrunkPolicy {
-    /// Whether its attestation is believed: C counts as B then (seed 002, edge case 1).
+    /// True if attestations on this trunk are trusted. Level C then counts as B.
     pub is_trusted: bool,
-    /// A, B or C: what its calls have usually; empty if that is not known.
+    /// Usual attestation of its calls: A, B or C. Empty if unknown.
     pub usual_attestation: String,
 }
 
-/// The outcome of a verification, as somebody on the way wrote it beside the caller's number.
+/// The result of a verification, as a server on the path wrote it beside the caller's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verstat {
     /// TN-Validation-Passed.
@@ -204,13 +212,13 @@ pub enum Verstat {
     None,
 }
 
-/// An answer to a REGISTER: judged, and not stored.
+/// A final response to a REGISTER. It is scored and not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct RegistrationAttempt {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub aor: String,
-    /// The user part alone, as calls name their caller.
+    /// The user part alone, in the form in which calls name their caller.
     pub user: String,
     pub source: Endpoint,
     pub registrar: Endpoint,
@@ -221,11 +229,11 @@ pub struct RegistrationAttempt {
     pub at: Timestamp,
 }
 
-/// What became of a call.
+/// The state of a call.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallUpdate {
-    pub call: i64,
+    pub call: CallId,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -239,28 +247,28 @@ pub struct CallUpdate {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
-    /// Whether the caller showed credentials and was let in by them.
+    /// True if the caller's credentials were accepted.
     pub is_let_in: bool,
 }
 
-/// A party of a call sent the other one elsewhere.
+/// A party of a call referred the other one to a new target.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct ReferralRow {
-    pub call: i64,
+    pub call: CallId,
     pub referred_to: String,
-    /// Whether that is judged strictly.
+    /// True if the target is sensitive and needs strict device authorisation.
     pub is_sensitive: bool,
 }
 
-/// A call that an earlier run left open ended.
+/// The end of a call that an earlier run left open.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct OrphanByeRow {
     pub call_id: String,
     /// See [`CallRow::wire_id`].
     pub wire_id: i64,
-    /// One of them is the caller's.
+    /// Tags of From and To. One of them is the caller's.
     pub tags: [String; 2],
     pub ended_at: Timestamp,
 }
@@ -269,7 +277,7 @@ pub struct OrphanByeRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct RegistrationRow {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub aor: String,
     pub contact: String,
     pub instance_id: Option<String>,
@@ -279,17 +287,17 @@ pub struct RegistrationRow {
     pub user_agent: Option<String>,
     pub fingerprint: PrintHash,
     pub first_seen: Timestamp,
-    /// The HEP agent that told of it, by whose clock its times are.
+    /// The HEP agent that reported the registration. Its clock made the timestamps.
     pub hep_agent: Option<u32>,
-    /// The tunnel or agent that brought its first message: kind, sender, session.
+    /// The tunnel or agent that delivered the first message: kind, source, session.
     pub mirror: Option<String>,
 }
 
-/// Its timeline. Segments carry the clock; the skew is fitted from them whenever it is asked for.
+/// The timeline of a registration. The clock skew is fitted from the segments at query time.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct RegistrationUpdate {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub refreshes: u32,
@@ -298,24 +306,24 @@ pub struct RegistrationUpdate {
     pub last_status: Option<u16>,
     pub expires_s: Option<u32>,
     pub rtt_ms: Option<f64>,
-    /// The middle of the latest round trips, and how far half of them lie from it at most.
+    /// Median of the latest round-trip times, and their median absolute deviation.
     pub rtt_middle_ms: Option<(f64, f64)>,
-    /// The server that accepted it last.
+    /// The server that accepted the binding last.
     pub registered_by: Option<Endpoint>,
-    /// When the registration was removed or ran out; none while it stands.
+    /// Time at which the binding was removed or expired. `None` while it is valid.
     pub ended_at: Option<Timestamp>,
-    /// From where it came since when.
+    /// Source addresses, each with the time of the first message from there.
     pub moves: Vec<(Timestamp, Endpoint)>,
     pub segments: Vec<SegmentStats>,
 }
 
-/// Another timer of a device.
+/// Another recurring timer of a device.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct TimerRow {
-    pub timer: i64,
+    pub timer: TimerId,
     pub kind: &'static str,
-    /// Who sends it; none where the message does not say.
+    /// The sender. `None` if the message does not name it.
     pub aor: Option<String>,
     pub source: Endpoint,
     pub destination: Endpoint,
@@ -330,22 +338,22 @@ pub struct TimerRow {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct WallClockRow {
     /// Identity of the registration.
-    pub subject: i64,
+    pub subject: SubjectId,
     pub kind: &'static str,
     pub captured_at: Timestamp,
     pub clock_at: Timestamp,
     pub resolution: Span,
 }
 
-/// Something that befell the clock that stamps packets.
+/// An event of the clock that timestamps packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct SensorClockRow {
-    /// Between these moments.
+    /// The interval of the event.
     pub from: Timestamp,
     pub to: Timestamp,
     pub kind: &'static str,
-    /// Of a step, in seconds, ahead positive; of a rate's change, in ppm.
+    /// Size of a step in seconds, positive for ahead, or of a rate change in ppm.
     pub amount: f64,
 }
 
@@ -353,8 +361,8 @@ pub struct SensorClockRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct StreamRow {
-    pub stream: i64,
-    pub call: Option<i64>,
+    pub stream: StreamId,
+    pub call: Option<CallId>,
     pub direction: &'static str,
     pub src: Endpoint,
     pub dst: Endpoint,
@@ -370,27 +378,27 @@ pub struct StreamRow {
     pub telephone_events: u32,
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
-    /// Rate of the media clock against the sensor's, and against its sender's wall clock.
+    /// Rate of the media clock against the sensor's clock, and against the sender's wall clock.
     pub media_rate: Option<ClockRate>,
     pub report_rate: Option<ClockRate>,
-    /// Why one of them is missing.
+    /// The reasons for missing rates.
     pub no_rates: NoRates,
-    /// Which of its first numbers were not random.
+    /// Names of the initial RTP values that are not random.
     pub beginning: String,
-    /// Other legs of the conversation that name it too, and whose voice it is in each.
-    pub also: Vec<(i64, &'static str)>,
-    /// How the sender's voice begins.
+    /// Other legs of the conversation that name the stream, each with the side whose media it is.
+    pub also: Vec<(CallId, &'static str)>,
+    /// Fingerprint of the sender's first words.
     pub opening: Option<OpeningPrint>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Option<SilenceRow>,
-    /// The noise that was chosen out of it, packed.
+    /// The selected noise, packed.
     pub pauses: Option<Vec<u8>>,
-    /// Why there is no silence profile, once that is certain.
+    /// The reason for a missing silence profile, once it is certain.
     pub silence_reason: Option<&'static str>,
 }
 
-/// The silence of a stream.
+/// The silence profile of a stream.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct SilenceRow {
@@ -415,11 +423,11 @@ impl From<SilenceProfile> for SilenceRow {
     }
 }
 
-/// A platform fingerprint that was seen.
+/// An observed platform fingerprint.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct FingerprintRow {
-    /// When it was seen.
+    /// Time of the observation.
     pub at: Timestamp,
     pub fingerprint: PrintHash,
     pub readable: String,
@@ -428,11 +436,11 @@ pub struct FingerprintRow {
     pub sdp_author: Option<PrintHash>,
 }
 
-/// One input that was read, identified by what it holds, with everything counted while reading it.
+/// One input, identified by its content, with all counters of its processing.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct InputRow {
-    /// Identity: of the times and lengths of all its packets.
+    /// Identity, derived from the times and lengths of all packets.
     pub input: i64,
     pub name: String,
     pub packets: u64,

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use crate::TrunkPolicy;
 
-/// Which way a call crosses the site.
+/// The direction of a call through the site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AccessSide {
     /// From a trunk.
@@ -14,7 +14,7 @@ pub enum AccessSide {
     Outbound,
     /// Between access networks.
     Internal,
-    /// The topology does not tell.
+    /// Unknown: the topology has no matching network.
     Unknown,
 }
 
@@ -38,36 +38,36 @@ impl AccessSide {
     }
 }
 
-/// A trunk: a name, and the networks that its calls come from and go to.
+/// A trunk: its name, and the networks of its calls.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Trunk {
     /// The name in `trunk_id`.
     pub name: String,
     /// Its networks.
     pub networks: Vec<IpNet>,
-    /// Hosts in the Via of its border elements, where its calls come through somebody else's network.
+    /// Via hosts of its border elements, for calls that arrive through another operator's network.
     pub via_hosts: Vec<String>,
-    /// Numbers of those who help that it leads to, beside those of the site's country.
+    /// Emergency numbers reached through the trunk, beside those of the site's country.
     pub emergency: Vec<String>,
-    /// What is believed of it.
+    /// The operator's policy for the trunk.
     pub policy: TrunkPolicy,
 }
 
-/// The operator's own topology.
+/// The operator's network topology.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Topology {
     /// The site's own proxies and registrars.
     pub proxies: Vec<IpNet>,
-    /// Its session border controllers and B2BUAs.
+    /// The site's session border controllers and B2BUAs.
     pub sbcs: Vec<IpNet>,
-    /// Where subscribers are.
+    /// Networks of the subscribers.
     pub access: Vec<IpNet>,
     /// Trunks to other operators.
     pub trunks: Vec<Trunk>,
 }
 
 impl Topology {
-    /// Places a call by where its INVITE came from and where its last hop went: side and trunk.
+    /// Direction and trunk of a call, from the source of its INVITE and the destination of its last hop.
     #[must_use]
     pub fn place(&self, first: FlowKey, last: FlowKey) -> (AccessSide, Option<&str>) {
         let (from, to) = (first.src.ip(), last.dst.ip());
@@ -77,7 +77,7 @@ impl Topology {
         if let Some(trunk) = self.trunk(to) {
             return (AccessSide::Outbound, Some(trunk));
         }
-        // A leg that the site's own B2BUA sends is the second half of some other call.
+        // A leg from the site's own B2BUA is the second half of another call.
         let is_subscriber = |address| holds(&self.access, address) && !self.is_own(address);
         if is_subscriber(from) && is_subscriber(to) {
             return (AccessSide::Internal, None);
@@ -85,28 +85,28 @@ impl Topology {
         (AccessSide::Unknown, None)
     }
 
-    /// The trunk that a call comes from: by its source's network, or by who made the INVITE's first Via.
+    /// The trunk of a call, by its source network or by the host of the INVITE's first Via.
     #[must_use]
     pub fn carrier(&self, source: IpAddr, via_host: &str) -> Option<&Trunk> {
         let by_via = |t: &&Trunk| t.via_hosts.iter().any(|host| host.eq_ignore_ascii_case(via_host));
-        // Anybody can write a Via: it says where a call came in only where the site's own server passed it on.
+        // Anybody can write a Via. It is trusted only on messages from the site's own servers.
         let by_via = || self.trunks.iter().find(by_via).filter(|_| self.is_own(source));
         self.trunk_at(source).or_else(by_via)
     }
 
-    /// Whether an address is one of the site's own servers.
+    /// Returns true for an address of the site's own servers.
     #[must_use]
     pub fn is_own(&self, address: IpAddr) -> bool {
         holds(&self.proxies, address) || holds(&self.sbcs, address)
     }
 
-    /// Whether an address is the site's own, or one of its subscribers'.
+    /// Returns true for an address of the site or of its subscribers.
     #[must_use]
     pub fn is_inside(&self, address: IpAddr) -> bool {
         self.is_own(address) || holds(&self.access, address)
     }
 
-    /// The trunk with the narrowest network that holds the address.
+    /// The name of the trunk with the narrowest network that contains the address.
     fn trunk(&self, address: IpAddr) -> Option<&str> {
         self.trunk_at(address).map(|t| t.name.as_str())
     }

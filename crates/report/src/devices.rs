@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bellwether_base::Ppm;
+use bellwether_base::{CallId, Ppm};
 use bellwether_clock::{NoFit, SegmentStats, tick};
 use bellwether_devices::{CallVerdict, DeviceRecord, Evidence, PORTAL_FROM_TRUNK, SensitiveCall, candidates};
 use bellwether_enrich::AccessSide;
@@ -79,7 +79,7 @@ impl Reports<'_> {
         put("verdict", json!(device.step.verdict.name()));
         put("evidence", evidence_list(&device.step.evidence));
         put("other_aors", json!(device.other_owners));
-        put("verdict_course", self.kept_verdicts("device", device.subject())?);
+        put("verdict_course", self.kept_verdicts("device", device.subject().get())?);
         Ok(())
     }
 
@@ -216,7 +216,8 @@ impl Reports<'_> {
     /// The verdict about the device behind a call's row, with what was found of the call's way.
     pub(crate) fn verdict_of(&self, row: &Row<'_>) -> Result<CallVerdict, StoreError> {
         let (caller, host): (String, Option<String>) = (row.get("caller")?, row.get("caller_host")?);
-        let mut verdict = self.reader.call_verdict(row.get("call")?, &caller, host.as_deref())?;
+        let mut verdict =
+            self.reader.call_verdict(CallId::new(row.get("call")?), &caller, host.as_deref())?;
         let side = AccessSide::of(&row.get::<_, String>("access_side")?);
         if SensitiveCall::is_portal_from_trunk(row.get("is_sensitive")?, side) {
             verdict.findings.insert(0, PORTAL_FROM_TRUNK.to_owned());

@@ -31,7 +31,7 @@ impl Reports<'_> {
         let made = [user, host].into_iter().chain(sources.iter().map(String::as_str));
         let places = vec!["?"; sources.len()].join(", ");
         let calls = format!("{MADE_BY} AND c.source IN ({places})");
-        clocks.extend(self.wall_clocks(registration.registration, &calls, made.clone())?);
+        clocks.extend(self.wall_clocks(registration.registration.get(), &calls, made.clone())?);
         clocks.extend(self.media_clocks(&calls, made)?);
         Ok(Value::Array(clocks))
     }

@@ -1,79 +1,82 @@
 use std::net::IpAddr;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{RegistrationId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 use smallvec::SmallVec;
 
 use crate::signals::Registration;
 
-/// Countries remembered of one account; further ones are as good as known.
+/// Maximum number of countries per account. Further countries count as known.
 const MAX_COUNTRIES: usize = 32;
 
-/// Platforms remembered of one account.
+/// Maximum number of platforms per account.
 const MAX_PLATFORMS: usize = 8;
 
-/// Calls of a caller up to which its number is hardly used.
+/// A number with at most this many calls counts as fresh.
 const FRESH: u32 = 3;
 
-/// A conversation lasts at least this long.
+/// Minimum length of a conversation.
 const CONVERSATION: Span = Span::from_secs(30);
 
-/// What is known of a caller from earlier calls and registrations. Most have one of everything: that takes no memory elsewhere.
+/// Earlier calls and registrations of a caller. Most callers have one entry per list, which needs no heap
+/// memory.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Account {
-    /// Its first call.
+    /// Time of the first call.
     pub first_call: Option<Timestamp>,
-    /// Calls before, and those of them that were conversations.
+    /// Number of earlier calls, and of conversations among them.
     pub calls: u32,
     /// See `calls`.
     pub conversations: u32,
-    /// Country codes that it has called.
+    /// Country codes called so far.
     pub countries: SmallVec<[u32; 4]>,
     /// Calls by hour of the day, in UTC.
     pub hours: [u16; 24],
-    /// Platforms that it called from of late, and when last.
+    /// Recent calling platforms, each with its last use.
     pub platforms: SmallVec<[(PrintHash, Timestamp); 1]>,
-    /// Where it is registered, the oldest first.
+    /// Registered devices, oldest first.
     pub devices: SmallVec<[RegisteredDevice; 1]>,
 }
 
-/// A device that was let in to register an account.
+/// A device with an accepted registration of an account.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegisteredDevice {
-    /// Its bindings: a device that was restarted leaves its former one behind until that runs out.
-    pub registrations: SmallVec<[i64; 1]>,
-    /// The address that it came from.
+    /// Its bindings. A restarted device leaves its former binding behind until the expiry.
+    pub registrations: SmallVec<[RegistrationId; 1]>,
+    /// The source address of its REGISTER.
     pub source: IpAddr,
-    /// The server that let it in.
+    /// The server that accepted the registration.
     pub registrar: IpAddr,
     /// The fingerprint of its REGISTER.
     pub platform: PrintHash,
-    /// When it was first and last seen.
+    /// Time of the first and the last observation.
     pub first: Timestamp,
     /// See `first`.
     pub last: Timestamp,
 }
 
-/// Homes remembered of one account.
+/// Maximum number of registered devices per account.
 const MAX_DEVICES: usize = 8;
 
-/// Bindings remembered of one home, the latest.
+/// Maximum number of bindings per device. The oldest leaves first.
 const MAX_BINDINGS: usize = 8;
 
-/// A registration of which nothing was heard for so long is over.
+/// A registration ends after this time without an observation.
 const DEVICE_LIFETIME: Span = Span::from_secs(86_400);
 
-/// A home is an account's own when it was there this much earlier than another.
+/// The first device is the owner's if it precedes another one by this time.
 const OWN_BEFORE: Span = Span::from_secs(600);
 
 impl Account {
-    /// Whether a call has roots that nobody gives who throws numbers away: it comes from where the account is registered, or by a platform
-    /// from which the account has called for a while and talked to people. Anybody may write somebody else's number.
+    /// Returns true for a call of an established caller. The call comes from the account's registered device,
+    /// or from a platform on which the account has a call history. Throwaway numbers have neither; the number
+    /// alone proves nothing, because any caller can spoof it.
     pub(crate) fn is_rooted(&self, is_home: bool, platform: PrintHash, now: Timestamp) -> bool {
         is_home || (self.has_history(now) && self.platforms.iter().any(|(known, _)| *known == platform))
     }
 
-    /// Whether it has called for a while and talked to people: an account is registered in a moment, a history takes its time.
+    /// Returns true if the account has called for a while and held conversations. A registration takes a
+    /// moment, a history takes time.
     pub(crate) fn has_history(&self, now: Timestamp) -> bool {
         let span = self.first_call.map_or(Span::ZERO, |first| now.since(first));
         let is_used = self.calls >= 6
@@ -82,18 +85,18 @@ impl Account {
         self.conversations >= 1 && is_used
     }
 
-    /// Whether it has hardly called before.
+    /// Returns true if the number is fresh: it made few calls so far.
     pub(crate) const fn is_fresh(&self) -> bool {
         self.calls <= FRESH
     }
 
-    /// Whether more is known of it than of most honest callers.
+    /// Returns true if the history is longer than that of most honest callers.
     pub(crate) fn is_established(&self, now: Timestamp) -> bool {
         let span = self.first_call.map_or(Span::ZERO, |first| now.since(first));
         self.calls >= 5 && self.conversations >= 2 && span >= Span::from_secs(3600)
     }
 
-    /// Takes a registration that was accepted. A binding that moves to another address is not at its former one any more.
+    /// Adds an accepted registration. A binding that moved to another address leaves its former one.
     pub(crate) fn add_device(&mut self, home: RegisteredDevice) {
         let is_there = |h: &RegisteredDevice| h.source == home.source && h.platform == home.platform;
         for registration in &home.registrations {
@@ -123,12 +126,12 @@ impl Account {
         }
     }
 
-    /// A registration ended: it was removed, or ran out.
-    pub(crate) fn left(&mut self, registration: i64) {
+    /// Removes a registration that was removed or expired.
+    pub(crate) fn left(&mut self, registration: RegistrationId) {
         self.leaves(registration, |_| true);
     }
 
-    fn leaves(&mut self, registration: i64, is_left: impl Fn(&RegisteredDevice) -> bool) {
+    fn leaves(&mut self, registration: RegistrationId, is_left: impl Fn(&RegisteredDevice) -> bool) {
         self.devices.retain(|home| {
             let is_of_it = home.registrations.contains(&registration) && is_left(home);
             if is_of_it {
@@ -138,7 +141,7 @@ impl Account {
         });
     }
 
-    /// Whether it is registered from an address.
+    /// The registration state of the account as seen from a source address.
     pub(crate) fn registration(&self, source: IpAddr) -> Registration {
         if self.devices.iter().any(|home| home.source == source) {
             Registration::Here
@@ -151,8 +154,8 @@ impl Account {
         }
     }
 
-    /// The account's own home, if a call comes from another address than that, by another platform that came later: somebody else has
-    /// its password, or its owner has got a second device.
+    /// The owner's device, if a call comes from another address and another platform that registered later.
+    /// Either the account's password is stolen, or the owner has a second device.
     pub(crate) fn moved(&self, source: IpAddr, now: Timestamp) -> Option<&RegisteredDevice> {
         let own = self.devices.first()?;
         if own.source == source || now.since(own.last) > DEVICE_LIFETIME {
@@ -163,12 +166,12 @@ impl Account {
             Some(here) => {
                 (here.platform != own.platform && here.first.since(own.first) >= OWN_BEFORE).then_some(own)
             }
-            // Whoever calls from elsewhere without having registered there is told by other signals.
+            // Other signals report a call from an address without a registration.
             None => None,
         }
     }
 
-    /// Takes a call that begins; without a platform where its server makes it.
+    /// Adds a new call. `platform` is `None` for a call that the account's server originates.
     pub(crate) fn begin(&mut self, at: Timestamp, country: Option<u32>, platform: Option<PrintHash>) {
         self.first_call.get_or_insert(at);
         self.calls = self.calls.saturating_add(1);
@@ -192,12 +195,12 @@ impl Account {
         }
     }
 
-    /// Takes a call that was answered and has ended.
+    /// Adds an answered call that ended.
     pub(crate) fn talked(&mut self, length: Span) {
         self.conversations = self.conversations.saturating_add(u32::from(length >= CONVERSATION));
     }
 
-    /// Platforms that it called from since a time.
+    /// Number of platforms in use since a time.
     pub(crate) fn platforms_since(&self, since: Timestamp) -> usize {
         self.platforms.iter().filter(|(_, at)| *at >= since).count()
     }
@@ -232,7 +235,7 @@ mod tests {
             used.talked(Span::from_secs(90));
         }
         assert!(used.is_rooted(false, platform, at(4000)) && used.countries.as_slice() == [49]);
-        // Its number under somebody else's platform is not its own.
+        // The account's number from another platform is not established.
         assert!(!used.is_rooted(false, PrintHash::of(Part::Combined, "b"), at(4000)));
         assert!(thrown.is_rooted(true, platform, at(300)));
     }
@@ -240,7 +243,7 @@ mod tests {
     #[test]
     fn an_account_that_moves_to_another_platform_beside_its_own_is_told() {
         let home = |n: u8, platform: &str, first: i64| RegisteredDevice {
-            registrations: std::iter::once(i64::from(n)).collect(),
+            registrations: std::iter::once(RegistrationId::new(i64::from(n))).collect(),
             source: IpAddr::from([10, 0, 0, n]),
             registrar: IpAddr::from([10, 0, 9, 9]),
             platform: PrintHash::of(Part::Combined, platform),
@@ -251,7 +254,7 @@ mod tests {
         let mut account = Account::default();
         account.add_device(home(1, "desk phone", 0));
         assert!(account.moved(ip(1), at(4000)).is_none());
-        // The same device behind another address of its NAT.
+        // The same device behind another NAT address.
         account.add_device(home(2, "desk phone", 1800));
         assert!(account.moved(ip(2), at(4000)).is_none());
         account.add_device(home(3, "dialler", 3000));
@@ -259,7 +262,7 @@ mod tests {
         assert_eq!(account.registration(ip(3)), Registration::Here);
         assert_eq!(account.registration(ip(4)), Registration::Elsewhere);
         assert_eq!(account.registration(IpAddr::from([10, 0, 9, 9])), Registration::ByServer);
-        // Two devices that come up together are one owner's.
+        // Two devices that register at about the same time belong to one owner.
         let mut two = Account::default();
         two.add_device(home(1, "desk phone", 0));
         two.add_device(home(2, "softphone", 60));

@@ -1,30 +1,30 @@
-/// What an operator should look at, by kind. One MSGID of syslog each; `docs/alerts.md` explains them.
+/// Alerts for the operator, by kind. Each kind is one MSGID of syslog; `docs/alerts.md` explains them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertKind {
-    /// A call from a device that its subscriber may not use.
+    /// A call from a device that its subscriber is not authorised to use.
     DeviceUnauthorised,
     /// One device registers several subscribers.
     DeviceShared,
-    /// A trunk dials what only subscribers may.
+    /// A trunk dials a number that is reserved for subscribers.
     PortalFromTrunk,
-    /// The provisioning system gave no inventory.
+    /// The provisioning system returned no inventory.
     ProvisioningFailed,
-    /// Calls that belong to one campaign.
+    /// A campaign was found.
     CampaignFound,
-    /// A call of a caller with roots, or to a risky destination, is quarantined.
+    /// A call outside any campaign is quarantined.
     CallQuarantined,
-    /// Somebody tries many accounts, or many passwords of one.
+    /// One address tries many accounts, or many passwords of one account.
     RegistrationAttack,
-    /// A token was used for another call.
+    /// A PASSporT was used for another call before.
     PassportReplay,
-    /// A platform, deployment or other subject came on the block list, or left it.
+    /// A platform, deployment or other subject was added to the block list, or removed from it.
     BlockListChanged,
-    /// A captured interface brings nothing, or brings packets again.
+    /// A captured interface stopped delivering packets, or resumed.
     InterfaceAway,
 }
 
 impl AlertKind {
-    /// All of them, with when they come and how soon somebody should look.
+    /// All kinds, each with its occasion and the urgency.
     pub const ALL: [(Self, &'static str); 10] = [
         (
             Self::DeviceUnauthorised,
@@ -68,10 +68,10 @@ impl AlertKind {
     }
 }
 
-/// How soon somebody should look.
+/// Urgency of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Now: money may be lost.
+    /// Immediately: money may be lost.
     Critical,
     /// Today.
     Warning,

@@ -1,63 +1,66 @@
-//! What one caller, or one address, did of late.
+//! Recent calls of one caller, or of one source address.
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 use smallvec::SmallVec;
 
 use crate::stack_index::StackIndex;
 
-/// Calls remembered of one actor.
+/// Maximum number of calls per history.
 const MAX_CALLS: usize = 48;
 
-/// Calls beyond these that are forgotten at once, so that the others are not moved for each.
+/// Calls above the maximum before the oldest are dropped together. Dropping them one by one would move the
+/// others each time.
 const TOO_MANY: usize = 16;
 
-/// How far back anything that is judged may lie.
+/// Length of the window for all evidence.
 pub(crate) const LOOKS_BACK: Span = Span::from_secs(6 * 3600);
 
-/// How far back a caller's own calls are asked for.
+/// Length of the window for a caller's own calls.
 pub(crate) const OF_CALLERS: Span = Span::from_secs(2 * 3600);
 
-/// What became of a call.
+/// The result of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum CallResult {
-    /// It goes on, or nobody saw its end.
+    /// The call is open, or its end was not seen.
     #[default]
     Open,
     Unanswered,
-    /// Nobody has the number.
+    /// The number is unallocated (404, 484 or 604).
     Nobody,
     Answered,
 }
 
-/// A call as an actor's history knows it.
+/// A call in a history.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallEvent {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) at: Timestamp,
-    /// Hashes of the parties, the User-Agent and the platform: enough to tell some dozens from each other.
+    /// Hashes of the parties, the User-Agent and the platform. 32 bits suffice to tell some dozens apart.
     pub(crate) caller: u32,
     pub(crate) callee: u32,
     pub(crate) agent: u32,
     pub(crate) platform: u32,
-    /// Hash of the called number's neighbourhood; 0 for none. Its last three digits.
+    /// Hash of the called number's block; 0 for none.
     pub(crate) neighbourhood: u32,
+    /// Offset of the called number in its block: the last three digits.
     pub(crate) line: u16,
-    /// How long people talked, in seconds.
+    /// Duration of the conversation in seconds.
     pub(crate) secs: u16,
     pub(crate) fate: CallResult,
 }
 
-/// The latest calls of an actor, oldest first.
+/// The latest calls of a caller or source, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallHistory {
-    /// Most callers call once: that takes no memory elsewhere.
+    /// Most callers make one call, which needs no heap memory.
     deeds: SmallVec<[CallEvent; 1]>,
-    /// Calls that ever began: a call's place is how many there were before it.
+    /// Total number of calls. The place of a call is the number of calls before it.
     begun: u32,
 }
 
 impl CallHistory {
-    /// Takes a call that begins; answers its place. Those that are older than anybody will ask for leave before more memory is taken.
+    /// Adds a new call and returns its place. Calls older than `asked_for` are dropped before the history
+    /// grows.
     pub(crate) fn begin(&mut self, deed: CallEvent, asked_for: Span) -> u32 {
         if self.deeds.len() == self.deeds.capacity() {
             let old = self.deeds.partition_point(|known| known.at < deed.at - asked_for);
@@ -71,18 +74,18 @@ impl CallHistory {
         self.begun.wrapping_sub(1)
     }
 
-    /// All that is remembered, oldest first.
+    /// All remembered calls, oldest first.
     pub(crate) fn latest(&self) -> &[CallEvent] {
         self.deeds.get(self.deeds.len().saturating_sub(MAX_CALLS)..).unwrap_or_default()
     }
 
-    /// Calls under way: those of the last two hours whose end was not seen. An end that the mirror missed does not count for ever.
+    /// Number of open calls in the last two hours. The limit excludes calls whose end the mirror missed.
     pub(crate) fn open(&self, now: Timestamp) -> usize {
         self.since(now - OF_CALLERS).iter().filter(|deed| deed.fate == CallResult::Open).count()
     }
 
-    /// What became of a call, by its place.
-    pub(crate) fn end(&mut self, place: u32, call: i64, fate: CallResult, secs: u16) {
+    /// Records the result of the call at a place.
+    pub(crate) fn end(&mut self, place: u32, call: CallId, fate: CallResult, secs: u16) {
         let first = self.begun.wrapping_sub(self.deeds.len() as u32);
         let deed = self.deeds.get_mut(place.wrapping_sub(first) as usize);
         if let Some(deed) = deed.filter(|deed| deed.call == call) {
@@ -90,25 +93,25 @@ impl CallHistory {
         }
     }
 
-    /// Those since a time, oldest first.
+    /// The calls since a time, oldest first.
     pub(crate) fn since(&self, since: Timestamp) -> &[CallEvent] {
         let latest = self.latest();
         let first = latest.partition_point(|deed| deed.at < since);
         latest.get(first..).unwrap_or_default()
     }
 
-    /// Whether fewer calls are remembered than something takes.
+    /// Returns true if the history has fewer calls than a limit.
     pub(crate) fn is_below(&self, limit: f64) -> bool {
         (self.latest().len() as f64) < limit
     }
 
-    /// Whether the oldest that is remembered is younger than a time: then there may have been more.
+    /// Returns true if the history is full, so that older calls may have been dropped.
     pub(crate) fn is_full(&self) -> bool {
         self.deeds.len() >= MAX_CALLS
     }
 
-    /// Calls per hour over the latest calls, and how many that is the rate of. Over at least ten minutes, so that three calls in a row
-    /// are no rate.
+    /// Calls per hour over the latest calls, and the number of calls counted. The divisor is at least ten
+    /// minutes, so that three calls in a row are no high rate.
     pub(crate) fn rate(&self, now: Timestamp) -> (f64, usize) {
         let window = Span::from_secs(3600);
         let count = self.since(now - window).len();
@@ -120,8 +123,8 @@ impl CallHistory {
         (count as f64 * 3600.0 / span.as_secs_f64().max(600.0), count)
     }
 
-    /// Of the latest calls those whose caller had called before, with another caller in between: numbers that are used for good come
-    /// back, numbers that are thrown away do not.
+    /// Of the latest calls, the number whose caller returned after calls of other callers. Honest numbers
+    /// return; throwaway numbers do not.
     pub(crate) fn returns(&self, latest: usize) -> usize {
         let deeds = self.latest();
         let start = deeds.len().saturating_sub(latest);
@@ -129,7 +132,7 @@ impl CallHistory {
         let (mut before, mut is_return, mut count) = (None, false, 0);
         for (place, deed) in deeds.iter().enumerate() {
             let last = places.put(place, |at| deeds.get(at).map_or(0, |deed| deed.caller.into()));
-            // Calls in a row are one coming.
+            // Consecutive calls of one caller count as one return.
             if before != Some(deed.caller) {
                 is_return = last.is_some();
             }
@@ -140,7 +143,8 @@ impl CallHistory {
     }
 }
 
-/// Standard deviation over mean of the gaps between moments, the oldest first; none for fewer than two gaps or without any time between.
+/// Coefficient of variation of the gaps between moments, oldest first: standard deviation over mean. `None`
+/// with fewer than two gaps, or if all moments are equal.
 pub(crate) fn unevenness<T>(things: &[T], at: impl Fn(&T) -> Timestamp) -> Option<f64> {
     let gaps =
         || things.windows(2).filter_map(|two| Some(at(two.get(1)?).since(at(two.first()?)).as_secs_f64()));
@@ -153,7 +157,7 @@ pub(crate) fn unevenness<T>(things: &[T], at: impl Fn(&T) -> Timestamp) -> Optio
     (mean > 0.0).then(|| variance.sqrt() / mean)
 }
 
-/// Whether two numbers of one neighbourhood follow each other: by one or two, up or down.
+/// Returns true if two numbers of one block are consecutive: they differ by one or two.
 pub(crate) fn follows(before: (u32, u16), after: (u32, u16)) -> bool {
     before.0 == after.0 && before.0 != 0 && matches!(before.1.abs_diff(after.1), 1..=2)
 }
@@ -168,7 +172,7 @@ mod tests {
 
     pub(crate) fn deed(call: i64, secs: i64, caller: u32) -> CallEvent {
         CallEvent {
-            call,
+            call: CallId::new(call),
             at: at(secs),
             caller,
             callee: call as u32,
@@ -185,23 +189,26 @@ mod tests {
     fn an_actor_remembers_its_latest_calls_and_what_became_of_them() {
         let mut actor = CallHistory::default();
         let places: Vec<u32> = (0..70).map(|call| actor.begin(deed(call, call, 1), LOOKS_BACK)).collect();
-        actor.end(places[69], 69, CallResult::Answered, 7);
-        // What is not remembered any more, or at another place, is nobody's.
-        actor.end(places[3], 3, CallResult::Answered, 9);
-        actor.end(places[68], 67, CallResult::Answered, 9);
+        actor.end(places[69], CallId::new(69), CallResult::Answered, 7);
+        // A call that was dropped, or has another place, changes nothing.
+        actor.end(places[3], CallId::new(3), CallResult::Answered, 9);
+        actor.end(places[68], CallId::new(67), CallResult::Answered, 9);
         assert_eq!(actor.since(at(0)).len(), MAX_CALLS);
         assert_eq!(actor.since(at(68)).iter().map(|d| d.secs).collect::<Vec<_>>(), [0, 7]);
-        assert_eq!(actor.latest().first().map(|d| d.call), Some(70 - MAX_CALLS as i64));
+        assert_eq!(actor.latest().first().map(|d| d.call), Some(CallId::new(70 - MAX_CALLS as i64)));
         let (per_hour, count) = actor.rate(at(70));
         assert_eq!((per_hour, count), (288.0, 48));
-        // Whoever calls again after a day has no history.
+        // A caller with one call a day has no history.
         let mut seldom = CallHistory::default();
         for call in 0..3 {
             seldom.begin(deed(call, call * 86_400, 1), LOOKS_BACK);
         }
         let place = seldom.begin(deed(3, 2 * 86_400 + 1, 1), LOOKS_BACK);
-        seldom.end(place, 3, CallResult::Answered, 5);
-        assert_eq!(seldom.latest().iter().map(|d| (d.call, d.secs)).collect::<Vec<_>>(), [(2, 0), (3, 5)]);
+        seldom.end(place, CallId::new(3), CallResult::Answered, 5);
+        assert_eq!(
+            seldom.latest().iter().map(|d| (d.call.get(), d.secs)).collect::<Vec<_>>(),
+            [(2, 0), (3, 5)]
+        );
     }
 
     #[test]

@@ -1,49 +1,49 @@
 use crate::candidate_group::GroupKind;
 
-/// What links the calls of a campaign.
+/// The kind of evidence that links the calls of a campaign.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LinkKind {
-    /// One platform fingerprint.
+    /// A shared platform fingerprint.
     Fingerprint,
-    /// One deployment of a platform.
+    /// A shared deployment of a platform.
     Deployment,
-    /// One process or device, by its identifiers.
+    /// A shared process or device, by its identifiers.
     Instance,
-    /// One origin, as the signer of their tokens names it.
+    /// A shared origin identifier (`origid`) in the signer's tokens.
     OriginId,
-    /// Callers of one block of numbers.
+    /// Callers in one number block.
     CallerBlock,
-    /// Numbers of one block are called.
+    /// Called numbers in one number block.
     DialledBlock,
-    /// The same recording is played.
+    /// The same recording.
     Prompt,
-    /// Numbers are used for a few calls and thrown away.
+    /// Throwaway numbers: each makes a few calls.
     Numbers,
-    /// A machine walks through numbers: each for a few calls in a row, and never again.
+    /// Serial rotation: each number makes a few consecutive calls and never returns.
     Rotation,
-    /// Addresses change.
+    /// Changing source addresses.
     Addresses,
-    /// User-Agents change.
+    /// Changing User-Agents.
     Agents,
-    /// Callers' numbers are near the called ones.
+    /// Neighbour spoofing: callers' numbers are near the called ones.
     Neighbours,
-    /// Callers' numbers cannot exist.
+    /// Callers' numbers that cannot exist.
     ImpossibleNumbers,
-    /// Tokens are malformed, replayed or another's.
+    /// Malformed, replayed or mismatched tokens.
     Tokens,
-    /// Numbers are dialled one after the other.
+    /// Sequential dialling.
     Sequence,
-    /// Who answers hangs up soon.
+    /// Short calls: callees hang up soon.
     ShortCalls,
-    /// Hardly anybody answers.
+    /// Low answer ratio.
     Unanswered,
-    /// Gaps between calls are a machine's.
+    /// Even gaps between calls, as a machine makes them.
     Pace,
-    /// One media clock paces calls from several addresses.
+    /// One media clock behind several addresses.
     Clock,
     /// A label.
     Label,
-    /// Legs of one call.
+    /// Another leg of a member call.
     Leg,
 }
 
@@ -76,7 +76,7 @@ impl LinkKind {
         }
     }
 
-    /// By its name.
+    /// Finds a kind by its name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)

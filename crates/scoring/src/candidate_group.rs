@@ -1,14 +1,16 @@
-//! Calls that share something and whose callers have no roots: where campaigns are looked for.
+//! Candidate groups: calls that share a property and come from callers that are not established. Campaigns
+//! are found here.
 //!
-//! Honest callers leave a pool by themselves: they register, or their numbers come back and people talk to them. What stays are numbers
-//! that are thrown away, and honest callers whom nobody knows yet; these differ in how they call.
+//! Honest callers leave a group over time. They register, or their numbers return and hold conversations.
+//! Throwaway numbers remain, and honest callers without a history yet. These two differ in their calling
+//! pattern.
 
 mod affinity;
 mod pattern;
 
 use std::collections::VecDeque;
 
-use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 
 use crate::call_history::{CallResult, follows};
@@ -18,23 +20,25 @@ use affinity::Neighbour;
 pub(crate) use affinity::{CallFeatures, Population};
 pub(crate) use pattern::Pattern;
 
-/// Answered calls of a pool without which no campaign is the one that most belong to.
+/// Minimum number of answered calls before one campaign can dominate a group.
 const MIN_OF_DOMINANT: usize = 3;
 
-/// Calls remembered of a pool.
+/// Maximum number of calls per group.
 const MAX_CANDIDATES: usize = u128::BITS as usize;
 
-/// Seconds of talk below which who answers has hung up soon, and from which on people talked.
+/// An answered call below this number of seconds is short.
 pub(crate) const SHORT: u16 = 20;
+
+/// An answered call from this number of seconds on is long.
 pub(crate) const LONG: u16 = 60;
 
-/// Calls without which it tells nothing that numbers follow the one that was dialled before.
+/// Minimum number of consecutive numbers before sequential dialling is evidence.
 const MIN_IN_TURN: u32 = 4;
 
-/// Why a call belongs to a campaign that is known by its recordings.
+/// Reason for membership in a campaign that is known by its recordings.
 pub(crate) const PLAYS_A_RECORDING: &str = "plays a recording that other callers play";
 
-/// What the calls of a pool share.
+/// The property that the calls of a group share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum GroupKind {
     Fingerprint,
@@ -45,7 +49,7 @@ pub(crate) enum GroupKind {
     DialledBlock,
 }
 
-/// What a call shows that speaks for or against a campaign.
+/// Features of a call that speak for or against a campaign.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Marks {
     pub(crate) is_neighbour: bool,
@@ -53,24 +57,24 @@ pub(crate) struct Marks {
     pub(crate) is_bad_token: bool,
     pub(crate) is_contradictory: bool,
     pub(crate) is_sequential: bool,
-    /// Its prompt is played in other calls too.
+    /// The call's prompt occurs in other calls too.
     pub(crate) is_prompt: bool,
-    /// A label says that it is fraud, or that it is not.
+    /// A label: `true` for fraud, `false` for honest.
     pub(crate) label: Option<bool>,
-    /// It is the second leg of a call.
+    /// The call is the second leg of another call.
     pub(crate) is_leg: bool,
     pub(crate) is_from_trunk: bool,
     pub(crate) is_signed_full: bool,
 }
 
-/// A call of a pool.
+/// A call in a candidate group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupMember {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) at: Timestamp,
     pub(crate) caller: u64,
     pub(crate) source: u64,
-    /// Where its caller and its address stood in their tables.
+    /// Slots of the caller and the source in their tables.
     pub(crate) caller_at: SlotId,
     pub(crate) source_at: SlotId,
     pub(crate) agent: u32,
@@ -80,25 +84,25 @@ pub(crate) struct GroupMember {
     pub(crate) fate: CallResult,
     pub(crate) marks: Marks,
     pub(crate) platform: PrintHash,
-    /// Whether it comes from where its caller is registered.
+    /// True if the call comes from the caller's registered device.
     pub(crate) is_home: bool,
-    /// Whether an earlier run judged it, and it is read again: it stays where it is.
+    /// True if an earlier run scored this call and it is read again. Its membership does not change.
     pub(crate) is_settled: bool,
-    /// The campaign that it belongs to; whether its caller has roots by now; whether that has hardly called before. As far as was looked:
-    /// see [`CandidateGroup::refresh`].
-    pub(crate) campaign: Option<i64>,
+    /// The call's campaign, and whether its caller is established or fresh. All three are as of the last
+    /// update: see [`CandidateGroup::refresh`].
+    pub(crate) campaign: Option<CampaignId>,
     /// See `campaign`.
     pub(crate) is_rooted: bool,
     /// See `campaign`.
     pub(crate) is_fresh: bool,
-    /// The rate of its caller's media clock, where that tells anything.
+    /// The rate of the caller's media clock, if it is informative.
     pub(crate) clock: Option<Rate>,
-    /// What it shows by itself: see [`GroupMember::evidence`].
+    /// The call's own evidence as log odds: see [`GroupMember::evidence`].
     pub(crate) odds: f64,
 }
 
 impl GroupMember {
-    /// What the call itself shows of being one of a campaign's: logarithms of odds, with words.
+    /// The call's own evidence of campaign membership: log odds, each with its text.
     fn evidence(&self, mut add: impl FnMut(f64, &'static str)) {
         let marks = &self.marks;
         let is_answered = self.fate == CallResult::Answered;
@@ -126,31 +130,34 @@ impl GroupMember {
     }
 }
 
-/// Calls of callers without roots that share something.
+/// Calls that share a property and come from callers that are not established.
 #[derive(Clone, Debug)]
 pub(crate) struct CandidateGroup {
     pub(crate) kind: GroupKind,
     pub(crate) name: String,
-    /// The key of the standing that what they share has.
+    /// The key of the property's reputation record, if it has one.
     pub(crate) standing: Option<u64>,
-    /// The key by which it is kept what campaign it leads to.
+    /// The key of this group in the campaign index.
     pub(crate) lead: u64,
-    /// Block and line that its latest call dialled.
+    /// Block and offset of the number dialled last.
     dialled: (u32, u16),
-    /// Whether its calls followed the one before, the latest in the lowest bit: the calls themselves are not to be looked at for it.
+    /// One bit per call, the latest in the lowest bit: set if the number follows the previous one. It saves a
+    /// scan of the calls.
     in_turn: u128,
     candidates: VecDeque<GroupMember>,
-    /// The same calls, as their neighbours see them: all of these are looked at for each call of a campaign. Empty while there is none.
+    /// Compact copies of the calls, scanned for every call of a campaign. Empty while the group has no
+    /// campaign.
     neighbours: VecDeque<Neighbour>,
-    /// Calls that were ever added: a call's place is how many there were before it.
+    /// Total number of calls added. The place of a call is the number of calls before it.
     added: u32,
-    /// The campaign that its calls belong to, if they do.
-    campaign: Option<i64>,
+    /// The campaign of this group, if it has one.
+    campaign: Option<CampaignId>,
     pub(crate) pattern: Pattern,
-    /// The campaign that most of its answered calls belong to, and the share of those.
-    pub(crate) dominant: Option<(i64, f64)>,
-    /// News since it was last looked at, and how often it was.
+    /// The campaign of most answered calls, and its share of them.
+    pub(crate) dominant: Option<(CampaignId, f64)>,
+    /// Number of changes since the last evaluation.
     news: usize,
+    /// Number of evaluations.
     looks: u32,
 }
 
@@ -163,7 +170,7 @@ impl CandidateGroup {
             lead,
             dialled: (0, 0),
             in_turn: 0,
-            // Many a pool never has a second call.
+            // Many groups never get a second call.
             candidates: VecDeque::with_capacity(1),
             neighbours: VecDeque::new(),
             added: 0,
@@ -175,7 +182,7 @@ impl CandidateGroup {
         }
     }
 
-    /// Adds a call; answers its place.
+    /// Adds a call and returns its place.
     pub(crate) fn add(&mut self, mut candidate: GroupMember) -> u32 {
         if self.candidates.len() == MAX_CANDIDATES {
             self.forget_oldest();
@@ -194,7 +201,7 @@ impl CandidateGroup {
         self.added.wrapping_sub(1)
     }
 
-    /// The place of the oldest call that is remembered.
+    /// The place of the oldest call in memory.
     fn first(&self) -> u32 {
         self.added.wrapping_sub(self.candidates.len() as u32)
     }
@@ -204,19 +211,19 @@ impl CandidateGroup {
         self.neighbours.pop_front();
     }
 
-    /// Where a call stands by its place, while it is remembered.
-    fn position(&self, place: u32, call: i64) -> Option<usize> {
+    /// Index of the call at a place, if it is still in memory.
+    fn position(&self, place: u32, call: CallId) -> Option<usize> {
         let at = place.wrapping_sub(self.first()) as usize;
         self.candidates.get(at).is_some_and(|c| c.call == call).then_some(at)
     }
 
-    /// A call by its place, while it is remembered.
-    pub(crate) fn find(&self, place: u32, call: i64) -> Option<&GroupMember> {
+    /// The call at a place, if it is still in memory.
+    pub(crate) fn find(&self, place: u32, call: CallId) -> Option<&GroupMember> {
         self.candidates.get(self.position(place, call)?)
     }
 
-    /// Something else is known of a call.
-    pub(crate) fn change(&mut self, place: u32, call: i64, change: impl FnOnce(&mut GroupMember)) {
+    /// Changes a call and updates its evidence.
+    pub(crate) fn change(&mut self, place: u32, call: CallId, change: impl FnOnce(&mut GroupMember)) {
         let Some(at) = self.position(place, call) else { return };
         let Some(candidate) = self.candidates.get_mut(at) else { return };
         change(candidate);
@@ -227,27 +234,27 @@ impl CandidateGroup {
         self.news += 1;
     }
 
-    /// A call joined a campaign, or left it.
-    pub(crate) fn belongs(&mut self, place: u32, call: i64, campaign: Option<i64>) {
+    /// Records the campaign of a call, or that it left one.
+    pub(crate) fn belongs(&mut self, place: u32, call: CallId, campaign: Option<CampaignId>) {
         if let Some(candidate) = self.position(place, call).and_then(|at| self.candidates.get_mut(at)) {
             candidate.campaign = campaign;
         }
     }
 
-    /// The campaign that its calls belong to, if they do.
-    pub(crate) const fn campaign(&self) -> Option<i64> {
+    /// The campaign of this group, if it has one.
+    pub(crate) const fn campaign(&self) -> Option<CampaignId> {
         self.campaign
     }
 
-    /// Its calls belong to a campaign from now on.
-    pub(crate) fn leads_to(&mut self, campaign: i64) {
+    /// Assigns the group to a campaign.
+    pub(crate) fn leads_to(&mut self, campaign: CampaignId) {
         if self.campaign.replace(campaign).is_none() {
             self.neighbours = self.candidates.iter().map(Neighbour::from).collect();
         }
     }
 
-    /// A campaign became part of another.
-    pub(crate) fn merged(&mut self, from: i64, into: i64) {
+    /// Replaces a campaign that was merged into another.
+    pub(crate) fn merged(&mut self, from: CampaignId, into: CampaignId) {
         let named = self.candidates.iter_mut().map(|c| &mut c.campaign).chain([&mut self.campaign]);
         named.filter(|campaign| **campaign == Some(from)).for_each(|campaign| *campaign = Some(into));
     }
@@ -256,44 +263,45 @@ impl CandidateGroup {
         self.candidates.iter()
     }
 
-    /// Its calls with their places.
+    /// All calls with their places.
     pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &GroupMember)> {
         let first = self.first();
         (0_u32..).map(move |at| first.wrapping_add(at)).zip(&self.candidates)
     }
 
-    /// Whether there is enough news to look again: more seldom the more calls there are.
+    /// Returns true if an evaluation is due. Larger groups are evaluated after more changes.
     pub(crate) fn is_due(&self, fewest: usize) -> bool {
-        // Numbers of one block are called by honest people too: that tells nothing unless they are dialled in turn.
+        // Honest callers dial the same block too, so a dialled block counts only with sequential dialling.
         let in_turn = self.in_turn & (u128::MAX >> (MAX_CANDIDATES - self.candidates.len()).min(127));
         let is_everybodys = self.kind == GroupKind::DialledBlock && in_turn.count_ones() < MIN_IN_TURN;
         if self.campaign.is_none() && is_everybodys {
             return false;
         }
-        // What has a campaign is looked at for what else it shows; each of its calls is considered by itself.
+        // A group with a campaign is evaluated for further evidence only; its calls are considered one by
+        // one.
         let is_large = self.candidates.len() >= MAX_CANDIDATES / 2;
         let share = if self.campaign.is_some() || is_large { 3 } else { 6 };
         self.candidates.len() >= fewest && self.news > self.candidates.len() / share
     }
 
-    /// Whether its latest call was read before: a pool whose news are none.
+    /// Returns true if an earlier run scored the latest call, so that the group has no real news.
     pub(crate) fn is_settled(&self) -> bool {
         self.candidates.back().is_some_and(|c| c.is_settled)
     }
 
-    /// Whether what is known of callers is to be asked for again: somebody may have got roots since.
+    /// Returns true if caller data is due for an update: callers may have become established since.
     pub(crate) const fn is_turn(&self) -> bool {
         self.looks % 3 == 2
     }
 
-    /// Asks for what is known of callers and calls elsewhere. That costs far more than a look, as it stands all over the memory, and is
-    /// rarely another than before.
+    /// Updates data of callers and calls from other tables. This costs far more than an evaluation, because
+    /// the data is spread over memory, and it rarely changes anything.
     pub(crate) fn refresh(&mut self, ask: impl FnMut(&mut GroupMember)) {
         self.candidates.iter_mut().for_each(ask);
     }
 
-    /// Looks for what its calls have in common, callers with roots aside, and calls that belong to other campaigns: those would make
-    /// their neighbours look like them.
+    /// Evaluates the pattern of the group. Established callers and calls of other campaigns are left out,
+    /// because they would distort the pattern of the rest.
     pub(crate) fn look(&mut self, now: Timestamp, window: Span, honest: &BaselineClockRates) {
         self.news = 0;
         self.looks = self.looks.wrapping_add(1);
@@ -305,10 +313,10 @@ impl CandidateGroup {
             .iter()
             .filter(|c| !c.marks.is_leg && c.marks.label != Some(false))
             .filter(|c| c.marks.label == Some(true) || !c.is_rooted);
-        // Calls that nobody answered show too little to be known by, and would hide what the others say.
+        // Unanswered calls carry too little evidence and would hide the pattern of the others.
         let answered = all.clone().filter(|c| c.fate == CallResult::Answered);
         let count = answered.clone().count();
-        let mut others: Vec<i64> = answered.filter_map(|c| c.campaign).collect();
+        let mut others: Vec<CampaignId> = answered.filter_map(|c| c.campaign).collect();
         others.sort_unstable();
         let largest = others.chunk_by(|a, b| a == b).max_by_key(|same| same.len());
         self.dominant = largest
@@ -319,18 +327,18 @@ impl CandidateGroup {
         self.pattern = Pattern::of(&own, honest);
     }
 
-    /// Its calls by address.
+    /// All calls of the group by source address.
     pub(crate) fn crowd(&self) -> Population {
         Population::of(&self.neighbours)
     }
 
-    /// Its calls of one address, and of the others what matters.
+    /// The calls of one source address, with a summary of the others.
     pub(crate) fn around(&self, source: u64) -> Population {
         Population::around(source, &self.neighbours)
     }
 }
 
-/// Addresses of a pool with how many calls came from each.
+/// Number of calls per source address of a group.
 #[cfg(test)]
 pub(crate) fn by_source(pool: &CandidateGroup) -> std::collections::BTreeMap<u64, usize> {
     let mut counts = std::collections::BTreeMap::new();
@@ -354,8 +362,8 @@ mod tests {
 
     fn candidate(call: i64, caller: u64, source: u64, agent: u32) -> GroupMember {
         GroupMember {
-            call,
-            // Uneven gaps: people's.
+            call: CallId::new(call),
+            // Uneven gaps, as people make them.
             at: at(call * 60 + (call * call * 7) % 97),
             caller,
             source,
@@ -388,10 +396,10 @@ mod tests {
         pool
     }
 
-    /// The odds that a call of a fresh number belongs to the campaign of a pool, which are the same whether it is looked at alone or with
-    /// all others.
+    /// The log odds that a call of a fresh number belongs to the group's campaign. Evaluation with one source
+    /// must equal evaluation with all.
     fn joins(pool: &mut CandidateGroup, call: GroupMember, specific: f64, honest: f64) -> (f64, String) {
-        pool.leads_to(1);
+        pool.leads_to(CampaignId::new(1));
         let place = pool.add(call);
         let call = *pool.find(place, call.call).unwrap();
         let around = CallFeatures { specific, honest, is_fresh: true, is_rooted: false };
@@ -418,7 +426,7 @@ mod tests {
 
     #[test]
     fn honest_callers_of_a_carrier_are_none() {
-        // Each calls once, through two border elements, and people talk.
+        // Each caller calls once, through two border elements, and holds a conversation.
         let carrier = pool((0..100).map(|i| candidate(i, i as u64, (i % 2) as u64, 1)));
         assert!(carrier.pattern.has(LinkKind::Numbers));
         assert!(!carrier.pattern.is_campaign(6, 2), "{:?}", carrier.pattern);
@@ -451,7 +459,7 @@ mod tests {
             "{:?}",
             robot.pattern
         );
-        // A call centre whose numbers come back, and people of an office who try again.
+        // A call centre with returning numbers, and people in an office who redial.
         for honest in [calls(|i| (i * 5 % 9) as u64 / 2, even), calls(in_turn, |i| 100 * (i % 2))] {
             assert!(!honest.pattern.has(LinkKind::Rotation), "{:?}", honest.pattern);
             assert!(!honest.pattern.is_campaign(6, 2), "{:?}", honest.pattern);
@@ -484,16 +492,16 @@ mod tests {
         };
         let mut robot = pool((0..12).map(one));
         assert!(look(&mut robot, &honest), "{:?}", robot.pattern);
-        // Where nobody else's clock is known, or all have that one, it tells nothing.
+        // Without a baseline, or if all honest callers have this rate, the rate is no evidence.
         assert!(!look(&mut robot.clone(), &BaselineClockRates::default()));
-        // Nor from one address, which a PBX has too, nor through a trunk, nor of clocks that differ.
+        // Nor is it with one address (as a PBX has), behind a trunk, or with differing rates.
         assert!(!look(&mut pool((0..12).map(|i| GroupMember { source: 5, ..one(i) })), &honest));
         let by_trunk = |i| GroupMember { marks: Marks { is_from_trunk: true, ..Marks::default() }, ..one(i) };
         assert!(!look(&mut pool((0..12).map(by_trunk)), &honest));
         let differ =
             |i: i64| GroupMember { clock: Some(Rate { ppm: 57.0 + 9.0 * i as f32, within: 4.0 }), ..one(i) };
         assert!(!look(&mut pool((0..12).map(differ)), &honest));
-        // A call of another clock is another's.
+        // A call with another clock rate belongs to another caller.
         let odds = |clock| joins(&mut robot.clone(), GroupMember { clock, ..one(50) }, 0.1, 0.0).0;
         let (same, none, other) = (
             odds(Some(Rate { ppm: 58.0, within: 4.0 })),

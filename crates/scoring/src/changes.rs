@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 
 use crate::{
     AlertRow, CampaignRow, Finding, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow, Stage,
@@ -14,17 +14,17 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Scores by call.
-    pub scores: BTreeMap<i64, ScoreRow>,
+    pub scores: BTreeMap<CallId, ScoreRow>,
     /// Calls whose stored score becomes final, with the time.
-    pub closed: BTreeMap<i64, Timestamp>,
+    pub closed: BTreeMap<CallId, Timestamp>,
     /// Signals that calls get or lose after they were closed, in order.
     pub amendments: Vec<Amendment>,
     /// Campaigns by identity.
-    pub campaigns: BTreeMap<i64, Box<CampaignRow>>,
+    pub campaigns: BTreeMap<CampaignId, Box<CampaignRow>>,
     /// Changes of membership, in order.
     pub memberships: Vec<MembershipChange>,
     /// Campaign by key.
-    pub keys: BTreeMap<i64, i64>,
+    pub keys: BTreeMap<i64, CampaignId>,
     /// Reputation records by subject.
     pub reputations: BTreeMap<Subject, Box<ReputationRecord>>,
     /// Changes of the allow list and the block list, in order.
@@ -32,22 +32,22 @@ pub struct Changes {
     /// Alerts, in order.
     pub alerts: Vec<AlertRow>,
     /// Audio fingerprints of campaigns.
-    pub prompts: Vec<([u8; 24], i64)>,
+    pub prompts: Vec<([u8; 24], CampaignId)>,
     /// Campaigns that another campaign absorbed.
-    pub merged: BTreeSet<i64>,
+    pub merged: BTreeSet<CampaignId>,
 }
 
 /// A signal that a closed call gets or loses.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Amendment {
     /// The call.
-    pub call: i64,
+    pub call: CallId,
     /// Index of the signal in [`crate::SIGNALS`].
     pub signal: usize,
     /// Its points and evidence; `None` removes it.
     pub finding: Option<Finding>,
     /// The call's campaign from now on.
-    pub campaign: Option<i64>,
+    pub campaign: Option<CampaignId>,
 }
 
 /// A change of the members of a campaign.
@@ -58,18 +58,18 @@ pub enum MembershipChange {
     /// A call left.
     Left {
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
         /// The call.
-        call: i64,
+        call: CallId,
         /// The reason; empty where another change gives it.
         why: String,
     },
     /// One campaign absorbed another.
     Merged {
         /// The campaign that ends.
-        from: i64,
+        from: CampaignId,
         /// The campaign that goes on.
-        into: i64,
+        into: CampaignId,
         /// When.
         at: Timestamp,
         /// What the two share.
@@ -78,9 +78,9 @@ pub enum MembershipChange {
     /// Some calls of a campaign became a campaign of their own.
     Split {
         /// The campaign that they were in.
-        from: i64,
+        from: CampaignId,
         /// Their own.
-        into: i64,
+        into: CampaignId,
         /// When.
         at: Timestamp,
         /// Why.
@@ -168,7 +168,7 @@ mod tests {
 
     fn score(call: i64, score: f64) -> Outcome {
         Outcome::Score(ScoreRow {
-            call,
+            call: CallId::new(call),
             stage: Stage::Provisional,
             at: at(1),
             score,
@@ -185,21 +185,33 @@ mod tests {
             score(1, 40.0),
             score(1, 60.0),
             score(2, 50.0),
-            Outcome::Closed { call: 1, at: at(9) },
+            Outcome::Closed { call: CallId::new(1), at: at(9) },
         ]);
-        assert_eq!((changes.scores.len(), changes.scores[&1].score), (2, 60.0));
-        assert_eq!((changes.scores[&1].stage, changes.scores[&1].at), (Stage::Closed, at(9)));
+        assert_eq!((changes.scores.len(), changes.scores[&CallId::new(1)].score), (2, 60.0));
+        assert_eq!(
+            (changes.scores[&CallId::new(1)].stage, changes.scores[&CallId::new(1)].at),
+            (Stage::Closed, at(9))
+        );
         // The score of a call that an earlier commit wrote is closed in the database.
-        changes.record([Outcome::Closed { call: 3, at: at(9) }]);
+        changes.record([Outcome::Closed { call: CallId::new(3), at: at(9) }]);
         assert_eq!((changes.closed.len(), changes.pending_scores()), (1, 3));
     }
 
     #[test]
     fn keys_of_an_absorbed_campaign_lead_to_the_one_that_absorbed_it() {
         let mut changes = Changes::default();
-        let merged = Outcome::Merged { from: 7, into: 8, at: at(1), why: String::new() };
-        changes.record([Outcome::Key { key: 1, campaign: 7 }, Outcome::Key { key: 2, campaign: 9 }, merged]);
-        assert_eq!((changes.keys[&1], changes.keys[&2]), (8, 9));
-        assert!(changes.merged.contains(&7) && !changes.is_empty());
+        let merged = Outcome::Merged {
+            from: CampaignId::new(7),
+            into: CampaignId::new(8),
+            at: at(1),
+            why: String::new(),
+        };
+        changes.record([
+            Outcome::Key { key: 1, campaign: CampaignId::new(7) },
+            Outcome::Key { key: 2, campaign: CampaignId::new(9) },
+            merged,
+        ]);
+        assert_eq!((changes.keys[&1], changes.keys[&2]), (CampaignId::new(8), CampaignId::new(9)));
+        assert!(changes.merged.contains(&CampaignId::new(7)) && !changes.is_empty());
     }
 }

@@ -1,45 +1,48 @@
-//! Media clocks: the rate of the one that paces a caller's packets, against the sensor's.
+//! Media clocks: the rate of the clock behind a caller's packets, measured against the sensor's clock.
 //!
-//! A crystal is off by some tens of millionths, each by its own. Calls of one machine have one rate, whatever numbers and addresses they
-//! show. But machines that set their clocks by the network all have the same, and a gateway's callers have the gateway's: a rate tells only
-//! where hardly anybody honest has it, and never behind a trunk.
+//! Each crystal is off by some tens of ppm. All calls of one machine have one rate, whatever numbers and
+//! addresses they use. But all machines with network-synchronised clocks have one rate too, and all callers
+//! behind a gateway have the gateway's rate. A rate is therefore evidence only if it is rare among honest
+//! callers, and never behind a trunk.
 
 use std::collections::VecDeque;
 
-/// A media clock's rate, in millionths.
+/// A media clock's rate, in ppm.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Rate {
     pub(crate) ppm: f32,
-    /// Half the width of its 95 % interval.
+    /// Half the width of its 95 % confidence interval.
     pub(crate) within: f32,
 }
 
-/// Intervals wider than this either way tell nothing: crystals do not differ by much more.
+/// Wider intervals are uninformative, because crystals rarely differ by more.
 const WIDEST: f32 = 12.0;
 
-/// What a mean is uncertain by at least: temperature moves a crystal while it is looked at.
+/// Minimum uncertainty of a comparison. Temperature shifts a crystal during the measurement.
 const DRIFT: f32 = 2.0;
 
-/// Honest callers' rates that are remembered, and fewest without which nothing is known of them.
+/// Maximum number of baseline rates.
 const MOST: usize = 512;
+
+/// Minimum number of baseline rates for a decision.
 const FEWEST: usize = 40;
 
-/// Share of honest callers up to which a rate is hardly anybody's.
+/// A rate is rare up to this share of honest callers.
 const RARE: f64 = 0.15;
 
 impl Rate {
-    /// From a measured rate and its interval; none where that is too wide to tell anything.
+    /// Creates a rate from a measurement. `None` if the interval is too wide to be informative.
     pub(crate) fn new(ppm: f64, (low, high): (f64, f64)) -> Option<Self> {
         let within = ((high - low) / 2.0) as f32;
         (ppm.abs() < 1000.0 && within > 0.0 && within <= WIDEST).then_some(Self { ppm: ppm as f32, within })
     }
 
-    /// Whether two may be of one clock.
+    /// Returns true if both rates may belong to one clock.
     pub(crate) fn agrees(self, other: Self) -> bool {
         (self.ppm - other.ppm).abs() <= (self.within.powi(2) + other.within.powi(2)).sqrt() + DRIFT
     }
 
-    /// The mean of several, weighed by how well each is known.
+    /// Inverse-variance weighted mean of several rates.
     pub(crate) fn mean(rates: impl Iterator<Item = Self>) -> Option<Self> {
         let (mut weight, mut sum) = (0.0_f32, 0.0_f32);
         for rate in rates {
@@ -51,7 +54,7 @@ impl Rate {
     }
 }
 
-/// The rates of honest callers' clocks.
+/// The baseline: clock rates of honest callers.
 #[derive(Default)]
 pub(crate) struct BaselineClockRates {
     latest: VecDeque<Rate>,
@@ -65,7 +68,7 @@ impl BaselineClockRates {
         self.latest.push_back(rate);
     }
 
-    /// Whether hardly any honest caller has such a clock. Not as long as too few are known.
+    /// Returns true if the rate is rare among honest callers. Returns false while the baseline is too small.
     pub(crate) fn is_rare(&self, rate: Rate) -> bool {
         let same = self.latest.iter().filter(|known| known.agrees(rate)).count();
         self.latest.len() >= FEWEST && same as f64 <= RARE * self.latest.len() as f64
@@ -86,11 +89,11 @@ mod tests {
         let odd = rate(61.0, 4.0);
         for i in 0..FEWEST {
             assert!(!honest.is_rare(odd), "after {i}");
-            // Crystals: tens of millionths either way.
+            // Free-running crystals: tens of ppm either way.
             honest.add(rate(((i * 37) % 80) as f32 - 40.0, 5.0));
         }
         assert!(honest.is_rare(odd) && honest.is_rare(rate(61.0, 1.0)));
-        // Clocks that are set by the network are all alike.
+        // Network-synchronised clocks have one rate.
         for _ in 0..FEWEST {
             honest.add(rate(0.2, 3.0));
         }

@@ -1,4 +1,4 @@
-//! Takes rows in order and keeps what judging a call needs.
+//! Processes rows in order and holds the state for scoring calls.
 
 mod campaigns;
 mod legs;
@@ -13,7 +13,7 @@ mod start;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bellwether_base::{HashKey, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
 use smallvec::SmallVec;
 
@@ -33,7 +33,7 @@ use crate::signals::Rules;
 use crate::source::{Signed, Source};
 use crate::write_back::WriteBackTable;
 
-/// Sizes of the tables.
+/// Capacities of the tables.
 const CALLERS: usize = 131_072;
 const SOURCES: usize = 65_536;
 const POOLS: usize = 8_192;
@@ -46,28 +46,30 @@ const LEADS: usize = 131_072;
 const CLUSTERS: usize = 16_384;
 const REGISTRARS: usize = 4_096;
 
-/// Classes of callers: anybody may be a stranger; who lives somewhere was let in to register.
+/// Eviction classes of callers. Anybody can create an unregistered caller; a registered one passed
+/// authentication.
 const UNREGISTERED: usize = 0;
 const REGISTERED: usize = 1;
 
-/// Callers that are kept as residents at most: the rest is for strangers, who would not be remembered from one call to the next.
+/// Maximum number of callers in the registered class. The rest is reserved for unregistered callers, which
+/// would otherwise be evicted between two calls.
 const MAX_REGISTERED: usize = CALLERS / 4 * 3;
 
-/// How long after its end a call is still changed by what comes late: streams, and what other calls show.
+/// A call still changes for this long after its end: by late streams, and by evidence from other calls.
 const SETTLES: Span = Span::from_secs(90);
 
-/// What is known of a caller.
+/// The state of a caller.
 #[derive(Default)]
 struct Caller {
     account: Account,
     actor: CallHistory,
-    /// The campaign that a call of it joined last.
-    campaign: Option<i64>,
-    /// Whether the memory was asked.
+    /// The campaign that one of its calls joined last.
+    campaign: Option<CampaignId>,
+    /// True if the history was queried for this caller.
     is_asked: bool,
 }
 
-/// Judges calls.
+/// Scores calls.
 pub struct ScoringEngine {
     settings: Settings,
     rules: Rules,
@@ -76,41 +78,44 @@ pub struct ScoringEngine {
     since: Option<Timestamp>,
     calls_seen: u64,
     is_warm: bool,
-    /// While the calls before this run are looked at: when it began. Accounts are asked for as they are by then.
+    /// Start of this run; set while earlier calls are replayed as warm-up. Accounts are queried only after
+    /// the warm-up.
     warming: Option<Timestamp>,
-    /// Strangers before those who live somewhere: whoever makes up numbers shall not make them forgotten.
+    /// Unregistered callers are evicted before registered ones, so that invented numbers do not evict real
+    /// subscribers.
     callers: LruTable<u64, Caller, 2>,
     sources: LruTable<u64, Source, 1>,
-    /// The media clocks of callers with roots.
+    /// The media clock rates of established callers.
     honest_rates: BaselineClockRates,
-    /// Tokens by trunk.
+    /// Signed and unsigned calls per trunk.
     trunks: BTreeMap<String, Signed>,
     pools: LruTable<u64, CandidateGroup, 1>,
-    /// What structure shows of platforms, and how often it was asked for.
+    /// Facts about platforms, each with its number of uses.
     platforms: LruTable<u64, (Platform, u32), 1>,
     platforms_asked: u64,
     standings: WriteBackTable<Reputation>,
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
-    /// Calls that were labelled: fraud or not.
-    labelled: BTreeMap<i64, bool>,
+    /// Labelled calls: `true` for fraud.
+    labelled: BTreeMap<CallId, bool>,
     open: LruTable<u64, OpenCall, 1>,
-    /// Calls that are over, and when they are closed.
-    over: VecDeque<(Timestamp, i64)>,
+    /// Ended calls, each with the time at which it closes.
+    over: VecDeque<(Timestamp, CallId)>,
     members: LruTable<u64, Membership, 1>,
     campaigns: WriteBackTable<CampaignRow>,
-    /// Campaigns by what leads to them.
-    leads: LruTable<u64, i64, 1>,
+    /// Campaigns by the key of a candidate group.
+    leads: LruTable<u64, CampaignId, 1>,
     prompts: prompts::Prompts,
-    /// Addresses at which somebody was let in to register.
+    /// Addresses of servers that accepted a registration.
     registrars: LruTable<u64, (), 1>,
-    /// Users and homes by the identity of their registration.
+    /// The user and the device of each registration.
     users: LruTable<u64, (u64, RegisteredDevice), 1>,
-    /// Who is named in the calls that come next.
+    /// Keys of the calls that come next.
     prefetched: VecDeque<Names>,
 }
 
 impl ScoringEngine {
-    /// With nothing known yet. `key` is the installation's: whoever sends the traffic chooses what is hashed.
+    /// Creates an engine without any knowledge. `key` is the installation's secret: senders choose the hashed
+    /// text, so an unkeyed hash would allow crafted collisions.
     #[must_use]
     pub fn new(settings: Settings, key: HashKey) -> Self {
         let keys = Keys::new(key.derive("verdict"));
@@ -145,14 +150,14 @@ impl ScoringEngine {
         }
     }
 
-    /// The settings that it judges by.
+    /// The settings in use.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Takes a row. What follows from it goes to `out`, in an order that respects references; standings and campaigns that change wait for
-    /// [`Self::settle`].
+    /// Processes a row. Outcomes go to `out` in an order that respects references. Changed reputation records
+    /// and campaigns follow with [`Self::settle`].
     pub fn row(&mut self, row: &Row, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         match row {
             Row::Call(row) => self.call(row, memory, out),
@@ -175,12 +180,12 @@ impl ScoringEngine {
         self.close_due(memory, out);
     }
 
-    /// Judges all calls to their end, as far as it was seen.
+    /// Finishes all calls, as far as their end was seen.
     pub fn finish(&mut self, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         while let Some((_, call)) = self.over.pop_front() {
             self.close(call, memory, out);
         }
-        // What is under way is told as far as it was seen: a later run knows it as judged, and changes nothing of it.
+        // An open call gets its score so far. A later run treats it as scored and does not change it.
         let mut rest = Vec::new();
         self.open.for_each_mut(|_, call| rest.push((call.started_at, call.call)));
         rest.sort_unstable();
@@ -190,8 +195,8 @@ impl ScoringEngine {
         self.settle(out);
     }
 
-    /// Tells standings and campaigns that have changed, as they are now: to be called before what was told is kept, as one call in ten
-    /// changes those that all others change.
+    /// Emits the changed reputation records and campaigns in their present state. Call it once before each
+    /// commit: one call in ten changes a record that most calls change.
     pub fn settle(&mut self, out: &mut Vec<Outcome>) {
         self.standings.settle(|kept| out.push(kept.outcome()));
         self.campaigns.settle(|row| out.push(Outcome::Campaign(Box::new(row.clone()))));
@@ -202,11 +207,11 @@ impl ScoringEngine {
         self.since.get_or_insert(at);
     }
 
-    fn opened(&mut self, call: i64) -> Option<&mut OpenCall> {
-        self.open.value_mut(call.cast_unsigned())
+    fn opened(&mut self, call: CallId) -> Option<&mut OpenCall> {
+        self.open.value_mut(call.key())
     }
 
-    // ---------------------------------------------------------------- what becomes of a call
+    // ---------------------------------------------------------------- progress and end of a call
 
     fn progress(&mut self, update: &Progress, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let latest = [update.answered_at, update.ended_at, Some(update.started_at)];
@@ -259,13 +264,13 @@ impl ScoringEngine {
             }
         }
         self.over.push_back((self.now + SETTLES, update.call));
-        // A flood of calls that end at once closes the oldest of them sooner.
+        // A flood of simultaneous call ends closes the oldest ones early.
         if self.over.len() > CALLS
             && let Some((_, oldest)) = self.over.pop_front()
         {
             self.close(oldest, memory, out);
         }
-        // What it shows at its end may change where it belongs.
+        // The result of the call may change its membership.
         for (place, slot) in &pools {
             self.consider(*slot, *place, update.call, memory, out);
         }
@@ -277,8 +282,8 @@ impl ScoringEngine {
         self.tell(update.call, out);
     }
 
-    /// The rate of a caller's media clock is known.
-    fn paced(&mut self, id: i64, rate: Rate) {
+    /// Records the rate of a caller's media clock.
+    fn paced(&mut self, id: CallId, rate: Rate) {
         let Some(call) = self.opened(id) else { return };
         if call.is_rooted && !call.is_from_trunk && call.membership.is_none() {
             self.honest_rates.add(rate);
@@ -295,7 +300,7 @@ impl ScoringEngine {
     }
 }
 
-/// What became of a call, and how long people talked.
+/// The result of a call, and its duration of talk in seconds.
 fn fate(update: &Progress) -> (CallResult, u16) {
     let end = update.ended_at;
     match (update.answered_at, end) {

@@ -2,35 +2,35 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What a signal found, as words for whoever reads them.
+/// The evidence of a signal, as text for reports.
 ///
-/// Most findings are a few numbers. They become words where somebody reads them: a call is judged three times and more, and only what was said
-/// last is kept.
+/// Most evidence is a few numbers. Text is rendered only when it is read, because a call is scored three
+/// times or more and only the last score is stored.
 #[derive(Clone)]
 pub struct Evidence(Form);
 
 #[derive(Clone)]
 enum Form {
-    /// The same words for every call.
+    /// The same text for every call.
     Fixed(&'static str),
-    /// Words with something in them that the call shows.
+    /// Text with content from the call.
     Words(Arc<str>),
-    /// Words of the program, with counts and an IPv4 address in them.
+    /// Fixed text with counts and an IPv4 address.
     Counted(Arc<str>),
     Numbers(Numbers, Phrase),
     Member(Arc<str>, Arc<str>),
 }
 
-/// What was counted or measured; those that a phrase does not ask for are 0.
+/// Counted or measured values; unused ones are 0.
 pub(crate) type Numbers = [u32; 4];
 
-/// Puts numbers into words.
+/// Renders numbers as text.
 pub(crate) type Phrase = fn(Numbers, &mut fmt::Formatter<'_>) -> fmt::Result;
 
 impl Evidence {
-    /// Of numbers, up to four; what does not fit is told as the most that does.
+    /// Evidence of up to four numbers. Larger values saturate.
     pub(crate) fn of<const N: usize>(counted: [usize; N], phrase: Phrase) -> Self {
-        const { assert!(N <= 4, "a phrase has four numbers at most") };
+        const { assert!(N <= 4, "evidence has at most four numbers") };
         let mut numbers = Numbers::default();
         for (number, count) in numbers.iter_mut().zip(counted) {
             *number = u32::try_from(count).unwrap_or(u32::MAX);
@@ -38,24 +38,25 @@ impl Evidence {
         Self(Form::Numbers(numbers, phrase))
     }
 
-    /// Whether its words, numbers aside, are the program's own: many calls share them.
+    /// Returns true if the text, numbers aside, is fixed, so that many calls share it.
     #[must_use]
     pub const fn is_phrased(&self) -> bool {
         matches!(self.0, Form::Fixed(_) | Form::Numbers(..) | Form::Counted(_))
     }
 
-    /// The program's words with counts and one address in them. An IPv6 address has letters, and is told apart by them.
+    /// Fixed text with counts and one address. Text with an IPv6 address is not shared, because it contains
+    /// letters.
     pub(crate) fn of_address(words: String, address: IpAddr) -> Self {
         Self(if address.is_ipv4() { Form::Counted(words.into()) } else { Form::Words(words.into()) })
     }
 
-    /// Of a call that belongs to a campaign: its name, and why.
+    /// Evidence of campaign membership: the campaign's name and the reason.
     pub(crate) fn member(campaign: &Arc<str>, why: &Arc<str>) -> Self {
         Self(Form::Member(campaign.clone(), why.clone()))
     }
 }
 
-/// A measure as evidence tells it: without decimals.
+/// A measured value without decimals.
 pub(crate) fn whole(measure: f64) -> usize {
     measure.round_ties_even() as usize
 }
@@ -89,7 +90,7 @@ impl fmt::Debug for Evidence {
     }
 }
 
-/// What reads alike is alike.
+/// Evidence with equal text is equal.
 impl PartialEq for Evidence {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()

@@ -1,20 +1,20 @@
 use std::net::IpAddr;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 use bellwether_enrich::{PassportStatus, Validity};
 use bellwether_fingerprint::PrintHash;
 
 use crate::{Account, Finding, ReputationRecord, Subject};
 
-/// How far a call's judgement was kept.
+/// The stage of a stored score.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Stage {
-    /// At its INVITE, or while it goes on.
+    /// At the INVITE, or during the call.
     Provisional,
-    /// At its end.
+    /// At the end of the call.
     Final,
-    /// It has taught reputation what it had to: nothing of it changes any more but by labels, devices and campaigns.
+    /// Reputation has learned from the call. Only labels, devices and campaigns still change its score.
     Closed,
 }
 
@@ -28,7 +28,7 @@ impl Stage {
         }
     }
 
-    /// As it is stored.
+    /// The stored number.
     #[must_use]
     pub const fn number(self) -> i64 {
         match self {
@@ -38,7 +38,7 @@ impl Stage {
         }
     }
 
-    /// From what was stored.
+    /// Converts from the stored number.
     #[must_use]
     pub const fn of(number: i64) -> Self {
         match number {
@@ -49,33 +49,33 @@ impl Stage {
     }
 }
 
-/// A call's judgement as it was kept.
+/// The stored score of a call.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Judged {
-    /// How far it went.
+    /// Its stage.
     pub stage: Stage,
     /// Its signals.
     pub findings: Vec<Finding>,
-    /// Its campaign, how sure that is, and why.
-    pub member: Option<(i64, f64, String)>,
+    /// Its campaign, the strength of the membership, and the reason.
+    pub member: Option<(CampaignId, f64, String)>,
 }
 
-/// What structure shows of a platform.
+/// Facts about a platform from the structure of its messages.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PlatformFacts {
-    /// The stack that wrote the headers, where it is known.
+    /// The stack that wrote the headers, if it is known.
     pub stack: Option<String>,
-    /// Whether that looks for victims or makes test traffic.
+    /// True if the stack is a scanner or a generator of test traffic.
     pub is_suspicious: bool,
-    /// Whether the User-Agent belongs to something that is built differently.
+    /// True if the User-Agent names a product whose messages have another structure.
     pub is_contradictory: bool,
 }
 
-/// A call of an earlier run, as far as the database keeps what later calls are compared with.
+/// A call of an earlier run, as far as the database holds it: the fields that later calls are compared with.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct PastCall {
-    pub call: i64,
+    pub call: CallId,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
@@ -100,7 +100,7 @@ pub struct PastCall {
     pub is_emergency: bool,
     pub is_from_trunk: bool,
     /// The campaign that it belongs to.
-    pub campaign: Option<i64>,
+    pub campaign: Option<CampaignId>,
 }
 
 /// The PASSporT of a call of an earlier run.
@@ -113,40 +113,40 @@ pub struct PastPassport {
     pub origid: Option<String>,
 }
 
-/// What outlives a run: asked for when a table has forgotten it, or never knew.
+/// Knowledge from earlier runs. It is queried for entries that a table never had or has evicted.
 pub trait History {
-    /// What an earlier run kept of the judgement of a call that began at a time.
-    fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged>;
+    /// The stored score of a call that began at a time.
+    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged>;
 
-    /// What is known of a caller from calls before a time, and from registrations.
+    /// The account of a caller, from registrations and from calls before a time.
     fn account(&mut self, caller: &str, before: Timestamp) -> Account;
 
-    /// The standing of a platform, deployment, instance or origin.
+    /// The reputation record of a platform, deployment, instance or origin.
     fn standing(&mut self, subject: &Subject) -> Option<ReputationRecord>;
 
-    /// What structure shows of a platform.
+    /// The facts about a platform.
     fn platform(&mut self, fingerprint: &str, user_agent: Option<&str>) -> PlatformFacts;
 
-    /// What leads to campaigns that made a call since a time, each with the campaign; not more than so many, the latest last. Asked for once,
-    /// so that nobody has to ask for each platform and block of numbers that was never seen.
-    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, i64)>;
+    /// Keys of campaigns active since `since`, each with its campaign, latest last, at most `most` of them.
+    /// Read once at the start, which saves a query for each new platform and number block.
+    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, CampaignId)>;
 
-    /// A campaign that was kept.
-    fn campaign(&mut self, campaign: i64) -> Option<crate::CampaignRow>;
+    /// A stored campaign.
+    fn campaign(&mut self, campaign: CampaignId) -> Option<crate::CampaignRow>;
 
     /// Recordings of campaigns.
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)>;
+    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)>;
 
-    /// Calls of the window that ends with a time, oldest first.
+    /// The calls from `since` until `before`, oldest first.
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall>;
 }
 
-/// No earlier run: for whoever judges without a database.
+/// An empty history, for scoring without a database.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoHistory;
 
 impl History for NoHistory {
-    fn judged(&mut self, _: i64, _: Timestamp) -> Option<Judged> {
+    fn judged(&mut self, _: CallId, _: Timestamp) -> Option<Judged> {
         None
     }
 
@@ -162,15 +162,15 @@ impl History for NoHistory {
         PlatformFacts::default()
     }
 
-    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, i64)> {
+    fn leads(&mut self, _: Timestamp, _: usize) -> Vec<(i64, CampaignId)> {
         Vec::new()
     }
 
-    fn campaign(&mut self, _: i64) -> Option<crate::CampaignRow> {
+    fn campaign(&mut self, _: CampaignId) -> Option<crate::CampaignRow> {
         None
     }
 
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)> {
         Vec::new()
     }
 

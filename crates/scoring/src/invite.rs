@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{Attested, CallRow, CallUpdate, PassportStatus, Validity};
 use bellwether_fingerprint::PrintHash;
 
@@ -11,7 +11,7 @@ use crate::history::{PastCall, PastPassport};
 /// An INVITE, as far as tables and groups are keyed by it. Signals read more, and only of new calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Invite<'a> {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) started_at: Timestamp,
     pub(crate) caller: &'a str,
     pub(crate) caller_host: &'a str,
@@ -139,7 +139,7 @@ impl<'a> From<&'a PastPassport> for Passport<'a> {
 /// How far a call has come.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) started_at: Timestamp,
     pub(crate) answered_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,

@@ -1,8 +1,8 @@
-//! How callers, addresses, platforms and pools are known in the tables.
+//! Table keys of callers, addresses, platforms and candidate groups.
 
 use std::net::IpAddr;
 
-use bellwether_base::{ContentHasher, Endpoint, HashKey};
+use bellwether_base::{CallId, CampaignId, ContentHasher, Endpoint, HashKey};
 use bellwether_enrich::PassportStatus;
 
 use crate::LinkKind;
@@ -10,38 +10,38 @@ use crate::candidate_group::GroupKind;
 use crate::invite::Invite;
 use crate::reputation_record::Layer;
 
-/// Hashes of what calls show. Whoever sends the traffic chooses it, so that all are keyed.
+/// Keyed hashes of call properties. Senders choose the hashed text, so all hashes are keyed.
 pub(crate) struct Keys {
-    /// Of what is kept: the same in every run.
+    /// Hash for stored keys, equal in every run.
     lasting: HashKey,
-    /// Of what stays in memory: several for each row, and so by a faster hash.
+    /// Faster hash for keys in memory, of which each row needs several.
     passing: ContentHasher,
 }
 
-/// Who is named in a call.
+/// The keys of a call's properties.
 #[derive(Clone, Copy)]
 pub(crate) struct Names {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) caller: u64,
     pub(crate) callee: u64,
     pub(crate) source: u64,
     pub(crate) agent: u64,
-    /// Fingerprint and deployment, as subjects and as pools.
+    /// Fingerprint and deployment, as subjects and as groups.
     pub(crate) fingerprint: u64,
     pub(crate) deployment: u64,
-    /// The blocks of the called number and of the caller's; 0 is none.
+    /// The number blocks of callee and caller; 0 for none.
     pub(crate) dialled_block: u64,
     pub(crate) caller_block: u64,
 }
 
 impl Names {
-    /// Of the platform together with what it calls itself.
+    /// Key of the platform together with its User-Agent.
     pub(crate) const fn platform_and_agent(&self) -> u64 {
         self.fingerprint ^ self.agent.rotate_left(29)
     }
 }
 
-/// What a passing hash is of: equal words of two kinds shall not be taken for each other.
+/// Domain separation: equal text of two kinds gets different keys.
 #[derive(Clone, Copy)]
 enum Kind {
     Callee,
@@ -58,7 +58,7 @@ impl Keys {
         Self { passing: key.content_hasher(), lasting: key }
     }
 
-    /// For a table that makes its own hashes of what stays in memory.
+    /// The hasher for tables that hash their own keys in memory.
     pub(crate) fn hasher(&self) -> ContentHasher {
         self.passing.clone()
     }
@@ -67,7 +67,7 @@ impl Keys {
         self.passing.parts(parts, kind as u32)
     }
 
-    /// Of whom a call names.
+    /// All keys of a call.
     pub(crate) fn names(&self, invite: &Invite<'_>) -> Names {
         Names {
             call: invite.call,
@@ -82,22 +82,22 @@ impl Keys {
         }
     }
 
-    /// Kept as the party that it may be to a platform.
+    /// Key of a user. It is stored, as a party in reputation records.
     pub(crate) fn user(&self, user: &str) -> u64 {
         self.lasting.parts(&[b"user", user.as_bytes()])
     }
 
-    /// Of a pool as it is kept with the campaign that it leads to.
+    /// Stored key of a group in the campaign index.
     pub(crate) fn lead(&self, kind: GroupKind, name: &str) -> u64 {
         self.lasting.parts(&[b"pool", LinkKind::from(kind).name().as_bytes(), name.as_bytes()])
     }
 
-    /// The identity of a campaign that was found by something, from a first call on.
-    pub(crate) fn campaign(&self, by: &str, first: i64) -> i64 {
-        self.lasting.identity(&[b"campaign", by.as_bytes(), &first.to_le_bytes()])
+    /// Identity of a campaign, from the evidence that found it and its first call.
+    pub(crate) fn campaign(&self, by: &str, first: CallId) -> CampaignId {
+        CampaignId::of(&self.lasting, &[b"campaign", by.as_bytes(), &first.get().to_le_bytes()])
     }
 
-    /// Of who is called: only compared with others.
+    /// Key of a callee, for comparison only.
     fn callee(&self, user: &str) -> u64 {
         self.passing(Kind::Callee, &[user.as_bytes()])
     }
@@ -114,7 +114,8 @@ impl Keys {
         block.map_or(0, |block| self.passing(kind, &[block.as_bytes()]) | 1)
     }
 
-    /// Of an origin as a signer names it. One that was verified is another than one that anybody may have written.
+    /// Key of an origin identifier of a signer. A verified one differs from an unverified one, which anybody
+    /// can write.
     pub(crate) fn origin_id(&self, origid: &str, signer: &str, status: PassportStatus) -> u64 {
         self.passing(Kind::OriginId, &[origid.as_bytes(), signer.as_bytes(), status.name().as_bytes()])
     }

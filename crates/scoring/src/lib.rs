@@ -1,13 +1,14 @@
-//! Rows in order in; signals, scores, reputations, campaigns and what an operator should look at out.
+//! Scores calls: rows in, signals, scores, reputation records, campaigns and alerts out.
 //!
-//! An [`ScoringEngine`] takes the rows that the judge makes, in their order, and tells what they amount to. What must outlive a run it asks
-//! of a [`History`] and hands out to be kept; everything else stands in tables of fixed size, over a window of hours, and is made anew from
-//! the calls of that window when a run begins. So a replay that was cut off goes on where it was.
+//! A [`ScoringEngine`] takes the rows of the enrichment in order. It reads knowledge of earlier runs from a
+//! [`History`], and returns new knowledge as [`Outcome`]s. All other state is in tables of fixed size over a
+//! window of hours. A new run rebuilds this state from the calls of the window, so that an interrupted replay
+//! continues without a difference.
 //!
-//! Each call has a score from 0 (worst) to 100, 50 where nothing speaks for or against it: the sum of its [`Signal`]s, each with its points
-//! and its evidence in words. What is not known is never held against anybody.
+//! Each call has a score from 0 (worst) to 100; 50 is neutral. The score is the sum of the call's
+//! [`Signal`]s, each with points and evidence. Missing evidence is neutral.
 //!
-//! This crate must never know a clear number, a packet, or SQL. Time comes with the rows.
+//! This crate must never know clear numbers, packets or SQL. Time comes with the rows.
 
 mod account;
 mod alerts;

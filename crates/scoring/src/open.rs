@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::call_history::CallResult;
@@ -8,61 +8,66 @@ use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
 use crate::{Disposition, Stage};
 
-/// A call that is judged: from its INVITE until a while after its end.
+/// A call during scoring: from its INVITE until a while after its end.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenCall {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) started_at: Timestamp,
     pub(crate) caller: u64,
     pub(crate) callee: u64,
     pub(crate) source: u64,
-    /// Its places among the calls of its caller and of its address, and where these two stood.
+    /// Places of the call in the histories of its caller and of its source.
     pub(crate) places: (u32, u32),
+    /// Slot of the caller in its table.
     pub(crate) caller_at: SlotId,
+    /// Slot of the source in its table.
     pub(crate) source_at: SlotId,
-    /// Pools that it is in.
+    /// The groups of the call.
     pub(crate) pools: GroupMemberships,
     pub(crate) fate: CallResult,
     pub(crate) is_over: bool,
-    /// How long people talked, in seconds.
+    /// Duration of talk in seconds.
     pub(crate) secs: u16,
-    /// What was heard of it, and of its other legs.
+    /// Media of this leg.
     pub(crate) heard: Heard,
+    /// Media of the other legs.
     pub(crate) heard_of_legs: Heard,
-    /// Calls that begin with the same recording, and their callers.
+    /// Number of calls with the same recording, and of their callers.
     pub(crate) prompt: Option<(u32, u32)>,
     pub(crate) cluster: Option<u64>,
     pub(crate) membership: Option<Membership>,
-    /// What its INVITE showed: rarely more than stands here.
+    /// Findings at the INVITE. More than four are rare.
     pub(crate) at_start: SmallVec<[Finding; 4]>,
-    /// What was found of its device.
+    /// Findings about the device.
     pub(crate) of_device: Vec<Finding>,
-    /// Whether an earlier run judged it to the end: it is looked at for what it tells of others.
+    /// True if an earlier run scored the call completely. It then serves as evidence about others only.
     pub(crate) is_known: bool,
-    /// Whether it is of the window before this run, and not read again: it may still join a campaign.
+    /// True if the call is from the warm-up window and not read again. It may still join a campaign.
     pub(crate) is_recalled: bool,
-    /// Whether it comes by a trunk, and whether its caller has roots.
+    /// True for a call through a trunk.
     pub(crate) is_from_trunk: bool,
+    /// True for a call of an established caller.
     pub(crate) is_rooted: bool,
-    /// Whether an operator should hear of it: it goes to a risky destination.
+    /// True if the destination is risky, which makes an alert critical.
     pub(crate) is_risky: bool,
-    /// Other legs of its conversation.
-    pub(crate) legs: SmallVec<[i64; 2]>,
-    /// The country that it dials though nobody knows who it is, and whether it showed credentials by now that were taken.
+    /// Other legs of the conversation.
+    pub(crate) legs: SmallVec<[CallId; 2]>,
+    /// The foreign country that an unknown caller dials. `None` for other calls.
     pub(crate) stranger_to: Option<u32>,
+    /// True once the caller's credentials were accepted.
     pub(crate) is_let_in: bool,
-    /// Who is known by it and observed: reputation is of these. The platform is the first.
+    /// The subjects whose reputation learns from the call. The platform is the first.
     pub(crate) subjects: SmallVec<[Known; 3]>,
-    /// Who calls, by user and host: asked for only where somebody is told of it.
+    /// User and host of the caller, needed for alerts only.
     pub(crate) party: SmallVec<[u8; 36]>,
-    /// Whether something is known of it that its score may follow from and that was not told.
+    /// True if something changed that may affect the score and was not reported.
     pub(crate) is_news: bool,
-    /// What was told of it last.
+    /// The last report of the score.
     pub(crate) told: Option<Told>,
     pub(crate) is_alerted: bool,
 }
 
-/// What was heard of a call.
+/// Media of a call.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) caller_packets: u64,
@@ -72,7 +77,7 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
-    /// With what was heard on another leg: the caller is silent only where it is on each.
+    /// Combines the media of two legs. The caller is silent only if it is silent on both.
     pub(crate) fn with(self, other: Self) -> Self {
         Self {
             caller_packets: self.caller_packets.max(other.caller_packets),
@@ -82,45 +87,48 @@ impl Heard {
     }
 }
 
-/// What a call teaches when nothing more is expected of it: nothing (no subjects) where its end was not seen.
+/// The evidence that reputation learns from a closed call. It has no subjects if the end of the call was not
+/// seen.
 pub(crate) struct Lesson {
     pub(crate) caller: u64,
-    /// Of whom.
+    /// The subjects.
     pub(crate) subjects: SmallVec<[Known; 3]>,
     pub(crate) is_fraud: bool,
-    /// Whether people talked, and nothing speaks against it.
+    /// True for a conversation without evidence against it.
     pub(crate) is_conversation: bool,
-    /// Whether somebody honest uses the platform.
+    /// True if an honest party uses the platform.
     pub(crate) is_party: bool,
 }
 
 impl OpenCall {
-    /// What was heard of the conversation.
+    /// Media of the whole conversation.
     pub(crate) fn heard(&self) -> Heard {
         self.heard.with(self.heard_of_legs)
     }
 
-    /// Who calls, as reports name them.
+    /// The caller's name in reports.
     pub(crate) fn name(&self) -> String {
         format!("sip:{}", String::from_utf8_lossy(&self.party))
     }
 
-    /// What it teaches; none of one that an earlier run has learned from. A call is taken for fraud where its own score is below a limit:
-    /// without what is known of its platform, so that no reputation feeds on itself.
+    /// The evidence for reputation. `None` if an earlier run has learned from the call.
+    ///
+    /// The call counts as fraud if its own score is below a limit. This score excludes reputation, so that
+    /// reputation does not feed on itself.
     pub(crate) fn lesson(&mut self, fraud_below: f64) -> Option<Lesson> {
         if self.is_known {
             return None;
         }
         let own_score = self.told.filter(|_| self.is_over).map(|told| told.own_score);
-        // A campaign that plays one recording, or that a label confirms, is no guess.
+        // A campaign with one recording, or with a confirming label, is certain.
         let is_sure = self.membership.as_ref().is_some_and(|membership| membership.strength >= SURE);
         let is_conversation = self.fate == CallResult::Answered
             && self.secs >= 30
             && self.membership.is_none()
             && !self.is_risky
             && own_score.is_some_and(|score| score >= NEUTRAL);
-        // Whoever talks to people is a party, if its number is its own, or a carrier's customer's: of anybody else's there may be any
-        // number.
+        // An honest party holds a conversation and owns its number: it is established, or a customer of a
+        // carrier. Any other number may be spoofed.
         let is_its_own = self.is_rooted || (self.is_from_trunk && self.secs >= 45);
         Some(Lesson {
             caller: self.caller,
@@ -132,32 +140,32 @@ impl OpenCall {
     }
 }
 
-/// What was told of a call.
+/// The last report of a call.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Told {
     pub(crate) stage: Stage,
     pub(crate) score: f64,
     pub(crate) disposition: Disposition,
     pub(crate) signals: usize,
-    /// Its score without what is known of its platform and its campaign.
+    /// The score without reputation and campaign.
     pub(crate) own_score: f64,
 }
 
-/// Who has a reputation, with the key of it.
+/// A subject of reputation with its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) key: u64,
     pub(crate) subject: Arc<Subject>,
 }
 
-/// The pools of a call: one of each kind, and of processes and devices as many as there is room for.
+/// The groups of a call: one of each kind, and as many instance groups as there is room for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GroupMemberships {
     pools: [GroupMembership; 8],
     len: u8,
 }
 
-/// A call in a pool: the pool's key, where it stood, and the call's place there.
+/// A call in a group: the group's key and slot, and the call's place in it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GroupMembership {
     pub(crate) key: u64,
@@ -178,13 +186,13 @@ impl GroupMemberships {
     }
 }
 
-/// Odds from which on a call stays in its campaign whatever it shows later: it plays the campaign's recording.
+/// Log odds from which on a membership is permanent: the call plays the campaign's recording.
 pub(crate) const SURE: f64 = 5.0;
 
-/// That a call belongs to a campaign, and why.
+/// Membership of a call in a campaign, with the reason.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Membership {
-    pub(crate) campaign: i64,
+    pub(crate) campaign: CampaignId,
     pub(crate) name: Arc<str>,
     pub(crate) strength: f64,
     pub(crate) why: Arc<str>,

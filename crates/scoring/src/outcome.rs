@@ -1,87 +1,87 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 
 use crate::{AlertKind, Finding, LinkKind, ReputationRecord, Severity, Stage, Subject};
 
-/// Something to be kept.
+/// A result of scoring that must be stored.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
-    /// A call's score, in place of an earlier one.
+    /// The score of a call. It replaces an earlier one.
     Score(ScoreRow),
-    /// Nothing more is expected of a call: its score stays as it was told last.
+    /// A call is closed. Its last score stands.
     Closed {
         /// The call.
-        call: i64,
-        /// When.
+        call: CallId,
+        /// Time of closing.
         at: Timestamp,
     },
-    /// A call that is closed gets a signal, or loses it (`None`): its other signals stay.
+    /// A closed call gets a signal or loses it (`None`). Its other signals stay.
     Amend {
         /// The call.
-        call: i64,
-        /// The signal's place in [`crate::SIGNALS`].
+        call: CallId,
+        /// Index of the signal in [`crate::SIGNALS`].
         signal: usize,
-        /// Its new points and evidence.
+        /// The new points and evidence.
         finding: Option<Finding>,
-        /// The campaign, as it is now.
-        campaign: Option<i64>,
+        /// The present campaign of the call.
+        campaign: Option<CampaignId>,
     },
     /// A campaign, new or changed.
     Campaign(Box<CampaignRow>),
-    /// A call belongs to a campaign.
+    /// A call joined a campaign.
     Member(MemberRow),
-    /// It does not any more: why.
+    /// A call left a campaign.
     Left {
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
         /// The call.
-        call: i64,
-        /// Why it left; empty where something else tells.
+        call: CallId,
+        /// The reason; empty if another outcome gives it.
         why: String,
     },
-    /// Two campaigns are one.
+    /// Two campaigns were merged.
     Merged {
-        /// The one that ends.
-        from: i64,
-        /// The one that goes on.
-        into: i64,
-        /// When.
+        /// The campaign that ends.
+        from: CampaignId,
+        /// The campaign that continues.
+        into: CampaignId,
+        /// Time of the merge.
         at: Timestamp,
-        /// What they share.
+        /// The evidence that both share.
         why: String,
     },
-    /// A campaign was two: some of its calls are another's from now on.
+    /// A campaign was split. Some of its calls move to another campaign.
     Parted {
-        /// The one that it was taken for.
-        from: i64,
-        /// The one that it is.
-        into: i64,
-        /// When.
+        /// The original campaign.
+        from: CampaignId,
+        /// The new campaign.
+        into: CampaignId,
+        /// Time of the split.
         at: Timestamp,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// A key leads to a campaign.
+    /// The key of a candidate group now leads to a campaign.
     Key {
         /// The key.
         key: i64,
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
     },
     /// A recording of a campaign.
     Prompt {
-        /// How it begins.
+        /// The fingerprint of its first words.
         print: OpeningPrint,
         /// The campaign.
-        campaign: i64,
+        campaign: CampaignId,
     },
-    /// A reputation record to be stored.
+    /// A changed reputation record.
     Reputation(Subject, Box<ReputationRecord>),
-    /// A subject came on a list, or left one.
+    /// A subject was added to a list, or removed from one.
     List(ListChange),
-    /// Something that an operator should look at.
+    /// An alert for the operator.
     Alert(Box<AlertRow>),
 }
 
@@ -89,70 +89,71 @@ pub enum Outcome {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct ScoreRow {
-    pub call: i64,
+    pub call: CallId,
     pub stage: Stage,
     pub at: Timestamp,
     pub score: f64,
     pub disposition: crate::Disposition,
     pub findings: Vec<Finding>,
-    pub campaign: Option<i64>,
+    pub campaign: Option<CampaignId>,
 }
 
-/// Calls of one origin, whatever their numbers and addresses are.
+/// Calls of one originator, under any numbers and addresses.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CampaignRow {
     /// Identity.
-    pub campaign: i64,
-    /// Its name: stays as long as the campaign.
+    pub campaign: CampaignId,
+    /// Its name, which never changes.
     pub name: Arc<str>,
-    /// When it was found, which is later than its first call; of one that was parted, when its calls were first taken for a campaign's.
+    /// Time of discovery, later than the first call. For a split campaign, the time at which its calls first
+    /// joined a campaign.
     pub found_at: Timestamp,
-    /// Its first and its latest call.
+    /// Time of its first and latest call.
     pub first_seen: Timestamp,
     /// See `first_seen`.
     pub last_seen: Timestamp,
-    /// Calls that joined so far.
+    /// Number of member calls.
     pub calls: u32,
-    /// Whether a label confirms it.
+    /// True if a label confirms it.
     pub is_confirmed: bool,
-    /// What an operator was told of it: nothing (0), that it was found (1), that it is confirmed (2).
+    /// Alerts raised so far: none (0), found (1), confirmed (2).
     pub told: u8,
-    /// The campaign that it was taken for at first.
-    pub parted_from: Option<i64>,
-    /// What holds it together.
+    /// The campaign that it was split from.
+    pub parted_from: Option<CampaignId>,
+    /// The evidence that links its calls.
     pub links: Vec<LinkRow>,
 }
 
-/// What links calls.
+/// One link between calls.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LinkRow {
     /// Its kind.
     pub kind: LinkKind,
-    /// Evidence in words.
+    /// The evidence as text.
     pub evidence: String,
 }
 
-/// A call of a campaign.
+/// The membership of a call.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct MemberRow {
-    pub campaign: i64,
-    pub call: i64,
+    pub campaign: CampaignId,
+    pub call: CallId,
     pub at: Timestamp,
-    /// Logarithm of the odds that it belongs there.
+    /// Log odds of the membership.
     pub strength: f64,
     pub why: Arc<str>,
 }
 
-/// Which list a subject is on.
+/// The list that a subject is on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Listed {
-    /// None.
+    /// No list.
     #[default]
     No,
-    /// Its calls are to be refused.
+    /// Block list: calls should be refused.
     Blocked,
-    /// Its calls need no look.
+    /// Allow list: calls need no inspection.
     Allowed,
 }
 
@@ -167,14 +168,14 @@ impl Listed {
         }
     }
 
-    /// By its name.
+    /// Finds a list by its name.
     #[must_use]
     pub fn of(name: &str) -> Self {
         [Self::Blocked, Self::Allowed].into_iter().find(|l| l.name() == name).unwrap_or_default()
     }
 }
 
-/// A change of a list, explained.
+/// A change of a list entry, with its reason.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain columns")]
 pub struct ListChange {
@@ -186,7 +187,7 @@ pub struct ListChange {
     pub why: String,
 }
 
-/// Something that an operator should look at.
+/// An alert for the operator.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct AlertRow {
@@ -195,6 +196,6 @@ pub struct AlertRow {
     pub severity: Severity,
     pub subject: String,
     pub message: String,
-    pub call: Option<i64>,
+    pub call: Option<CallId>,
     pub campaign: Option<String>,
 }

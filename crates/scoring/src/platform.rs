@@ -1,8 +1,8 @@
-//! A platform together with what it calls itself, as calls are judged by it.
+//! A platform with its User-Agent, as input for scoring.
 
 use crate::PlatformFacts;
 
-/// Names by which scanners call themselves, in lower case.
+/// Names of scanners in User-Agents, in lower case.
 const SCANNERS: [&str; 10] = [
     "friendly-scanner",
     "friendly-request",
@@ -16,13 +16,13 @@ const SCANNERS: [&str; 10] = [
     "smap",
 ];
 
-/// What structure shows of a platform, and what follows from its names: both are worked out once.
+/// Structural facts about a platform, and conclusions from its names, computed once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Platform {
     pub(crate) facts: PlatformFacts,
-    /// Whether it looks for victims: such calls are no campaign's, whoever makes them all.
+    /// True for a scanner. Its calls never join a campaign.
     pub(crate) is_scanner: bool,
-    /// Why it is taken for something that looks for victims or makes test traffic.
+    /// The reason for classification as a scanner or test traffic generator.
     pub(crate) tool: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Platform {
     }
 }
 
-/// The scanner that a name is of.
+/// The scanner that a name contains.
 fn scanner(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     SCANNERS.into_iter().find(|scanner| name.contains(scanner))

@@ -1,45 +1,46 @@
-//! Where recordings are found by parts of their prints.
+//! Index of recordings by parts of their fingerprints (locality-sensitive hashing).
 
 use std::hint::black_box;
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::ContentHasher;
 
-/// Parts of a print.
+/// Number of parts (bands) per fingerprint.
 const PARTS: usize = 6;
 
-/// Entries of a set: as many as fill one line of a processor's cache, which is all that is looked at for a part.
+/// Entries per set. A set fills one cache line, so that a lookup of a part touches one line.
 const WAYS: usize = 8;
 
-/// The recording that was last heard with a part; 0 is none.
+/// The recording that was last seen with a part; 0 for none.
 #[derive(Clone, Copy, Default)]
 struct Entry {
     band: u32,
     recording: u32,
 }
 
-/// The newest first.
+/// The entries of a set, newest first.
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))]
 struct Set([Entry; WAYS]);
 
-/// The recordings that were last heard with each part of a print, of a fixed size.
+/// Set-associative index of fixed size: the latest recording for each part of a fingerprint.
 ///
-/// It forgets what was not heard for long, set by set: a part has its set by a keyed hash, and the newest there takes the place of the oldest.
-/// Nearly every caller says something else, so that what is put in is rarely found again: an index with a queue would cost ten times as much.
+/// A keyed hash assigns each part to a set, in which a new entry evicts the oldest. Most callers say
+/// something different, so that few entries are ever found again. An index with a global queue would cost ten
+/// times as much.
 pub(crate) struct PromptIndex {
     sets: Vec<Set>,
     hasher: ContentHasher,
 }
 
 impl PromptIndex {
-    /// With room for some entries of each part.
+    /// Creates an index with this number of entries per part.
     pub(crate) fn new(room: usize, hasher: ContentHasher) -> Self {
         let sets = (room / WAYS).next_power_of_two() * PARTS;
         Self { sets: vec![Set::default(); sets], hasher }
     }
 
-    /// The parts of a print, each with the set that it belongs to.
+    /// The set and the value of each part of a fingerprint.
     fn places(&self, print: &OpeningPrint) -> [(usize, u32); PARTS] {
         let sets = self.sets.len() / PARTS;
         let mut place = 0;
@@ -50,7 +51,7 @@ impl PromptIndex {
         })
     }
 
-    /// Recordings that share a part with a print.
+    /// Recordings that share a part with a fingerprint.
     pub(crate) fn recordings(&self, print: &OpeningPrint) -> impl Iterator<Item = u32> {
         self.places(print).into_iter().filter_map(|(set, band)| {
             let known = self.sets.get(set)?.0.iter().find(|entry| entry.band == band)?;
@@ -58,7 +59,7 @@ impl PromptIndex {
         })
     }
 
-    /// A print was heard, of a recording, which is not 0.
+    /// Records a fingerprint of a recording. `recording` must not be 0.
     pub(crate) fn heard(&mut self, print: &OpeningPrint, recording: u32) {
         for (set, band) in self.places(print) {
             let Some(Set(set)) = self.sets.get_mut(set) else { continue };
@@ -71,7 +72,7 @@ impl PromptIndex {
         }
     }
 
-    /// Brings near what prints will be looked for by.
+    /// Prefetches the sets of fingerprints.
     pub(crate) fn prefetch(&self, prints: &[OpeningPrint]) {
         for print in prints {
             for (set, _) in self.places(print) {
@@ -102,7 +103,8 @@ mod tests {
         let found = |words| bands.recordings(&print(words)).collect::<Vec<_>>();
         assert_eq!(found([1 << 32 | 2, 3 << 32 | 4, 5 << 32 | 6]), [9; 6]);
         assert_eq!(found([7 << 32 | 7, 7 << 32 | 7, 5 << 32 | 7]), [9]);
-        // The same at another place is another part; what nothing was heard of has no recording, also where its bits are none.
+        // The same value in another position is a different part. An empty set has no recordings, even for a
+        // part of zero.
         assert_eq!(found([2 << 32 | 1, 4 << 32 | 3, 6 << 32 | 5]), [0_u32; 0]);
         assert_eq!(found([0; 3]), [0_u32; 0]);
     }
@@ -115,7 +117,7 @@ mod tests {
         bands.heard(&song, 1);
         for n in 0..1000 {
             bands.heard(&voice(1000 + 10 * n), 2 + n as u32);
-            // It is played every now and then.
+            // The recording recurs every now and then.
             if n % 3 == 0 {
                 bands.heard(&song, 5000 + n as u32);
             }

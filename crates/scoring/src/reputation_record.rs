@@ -1,12 +1,14 @@
-//! Reputation: evidence of fraud and of honest use that fades with time, weighed by how specific a subject is.
+//! Reputation: evidence of fraud and of honest use. It decays with time and is weighted by the specificity of
+//! its subject.
 //!
-//! A standing is the mean of a Beta distribution, times 100: honest and fraudulent evidence over all evidence, with a prior of two each.
-//! One confirmed fraud weighs as much as twenty honest calls that were confirmed, and fades with a half-life of months: trust is lost at
-//! once and regained slowly (seed 000). What is observed without anybody confirming it weighs little, and at most as much in an hour as
-//! one confirmed honest call, so that nobody buys a good name, or gives somebody else a bad one, by mere number.
+//! The score is the mean of a Beta distribution, times 100: honest evidence over all evidence, with a prior
+//! of two on each side. One confirmed fraud weighs as much as twenty confirmed honest calls, and its half-
+//! life is months: trust is lost at once and regained slowly. Unconfirmed observations weigh little: in one
+//! hour at most as much as one confirmed honest call. A large number of calls therefore buys no good name,
+//! and gives no other party a bad one.
 //!
-//! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties): a stack that thousands share is not poisoned by one of its
-//! users; that user's deployment, which nobody else has, is.
+//! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties). One fraudster does not poison a
+//! stack that thousands share, but does poison a deployment that nobody else has.
 
 use std::sync::Arc;
 
@@ -16,30 +18,32 @@ use crate::Outcome;
 use crate::outcome::Listed;
 use crate::settings::ReputationSettings;
 
-/// Prior evidence on either side: without any other the standing is 50.
+/// Prior evidence on either side. Without other evidence the score is 50.
 const PRIOR: f64 = 2.0;
 
-/// Evidence kept on either side: more says no more.
+/// Maximum evidence on either side.
 const MAX_LEGIT: f64 = 40.0;
 const MAX_FRAUD: f64 = 80.0;
 
-/// What is observed in one hour counts as this much at most.
+/// Maximum evidence from the observations of one hour.
 const MAX_IN_AN_HOUR: f64 = 1.0;
 
-/// What observed calls weigh: a conversation, and a call that its own signals condemn.
+/// Weight of an observed conversation.
 const OBSERVED_LEGIT: f64 = 0.05;
+
+/// Weight of an observed call that scores as fraud by its own signals.
 const OBSERVED_FRAUD: f64 = 0.15;
 
-/// Evidence of fraud without which nothing is blocked unless a label says so.
+/// Minimum evidence of fraud for the block list, unless a label confirms fraud.
 const BLOCK_EVIDENCE: f64 = 8.0;
-/// Evidence of honest use that the allow list asks for.
+/// Minimum evidence of honest use for the allow list.
 const ALLOW_EVIDENCE: f64 = 12.0;
-/// What is shared by more than this is never blocked.
+/// Minimum specificity for the block list. A widely shared subject is never blocked.
 const BLOCK_SPECIFICITY: f64 = 0.2;
 
 const HOUR: i64 = 3_600_000_000_000;
 
-/// What a reputation is of, from the widest to the narrowest.
+/// The kind of subject, from the widest to the narrowest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Layer {
     /// A platform fingerprint.
@@ -48,12 +52,12 @@ pub enum Layer {
     Deployment,
     /// A process or device.
     Instance,
-    /// Who claims to call, from which first hop (seed 002, edge case 2).
+    /// The claimed caller together with the first hop.
     Origin,
 }
 
 impl Layer {
-    /// All, in order.
+    /// All layers, in order.
     pub const ALL: [Self; 4] = [Self::Fingerprint, Self::Deployment, Self::Instance, Self::Origin];
 
     /// Name in reports.
@@ -67,23 +71,23 @@ impl Layer {
         }
     }
 
-    /// By its name.
+    /// Finds a layer by its name.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|layer| layer.name() == name)
     }
 }
 
-/// What has a reputation.
+/// The subject of a reputation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Subject {
-    /// Of which kind it is.
+    /// Its kind.
     pub layer: Layer,
     /// Its hash, token or name.
     pub name: String,
 }
 
-/// A standing as the tables keep it.
+/// A reputation record in the tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Reputation {
     pub(crate) subject: Arc<Subject>,
@@ -96,70 +100,70 @@ impl Reputation {
     }
 }
 
-/// What a label says of one subject.
+/// The evidence of a label about one subject.
 #[derive(Clone, PartialEq, Debug)]
 pub struct LabelEvidence {
-    /// Of whom.
+    /// The subject.
     pub subject: Subject,
-    /// Of when: the time of the labelled call.
+    /// Time of the labelled call.
     pub at: Timestamp,
-    /// Fraud, or confirmed as honest.
+    /// True for fraud, false for confirmed honest use.
     pub is_fraud: bool,
-    /// Whether the subject itself was labelled, and not one of its calls: that is not scaled.
+    /// True if the label names the subject itself, not one of its calls. Its weight is not scaled.
     pub is_direct: bool,
 }
 
-/// What was observed of a subject.
+/// The observed evidence about a subject.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct ReputationRecord {
     /// Evidence of honest use at `as_of`.
     pub legit: f64,
     /// Evidence of fraud at `as_of`.
     pub fraud: f64,
-    /// When both were last summed up; none before the first hour is over.
+    /// Time of the last summation. `None` before the end of the first hour.
     pub as_of: Option<Timestamp>,
-    /// The hour that is under way, and what was observed in it.
+    /// The current hour, with the evidence observed in it.
     pub hour: i64,
     /// See `hour`.
     pub hour_legit: f64,
     /// See `hour`.
     pub hour_fraud: f64,
-    /// Calls.
+    /// Number of calls.
     pub calls: u64,
     /// Honest parties, as a bitmap for linear counting (Whang et al. 1990).
     pub parties: [u64; 4],
-    /// The list that it is on.
+    /// The list that the subject is on.
     pub listed: Listed,
 }
 
-/// A standing as it is now.
+/// The reputation at a moment.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Reputed {
-    /// 0 to 100, 50 where nothing is known.
+    /// The score from 0 to 100; 50 without evidence.
     pub(crate) score: f64,
     pub(crate) fraud: f64,
     pub(crate) legit: f64,
-    /// 1 where only one party has it, near 0 where thousands have.
+    /// 1 without honest parties, near 0 with thousands.
     pub(crate) specificity: f64,
-    /// Labels: fraud, honest.
+    /// Number of labels: fraud, honest.
     pub(crate) labels: (u32, u32),
 }
 
 impl ReputationRecord {
-    /// Honest parties, roughly; more than a thousand look like a thousand.
+    /// Estimated number of honest parties. The estimate saturates at about a thousand.
     #[must_use]
     pub fn party_count(&self) -> f64 {
         let zeros: u32 = self.parties.iter().map(|word| word.count_zeros()).sum();
         256.0 * (256.0 / f64::from(zeros.max(1))).ln()
     }
 
-    /// How specific it is: 1 where no honest party is known to have it.
+    /// Specificity: 1 without a known honest party.
     #[must_use]
     pub fn specificity(&self) -> f64 {
         1.0 / (1.0 + self.party_count())
     }
 
-    /// Marks an honest party, by a hash; answers whether it is new.
+    /// Adds an honest party by its hash. Returns true if it is new.
     pub(crate) fn party(&mut self, party: u64) -> bool {
         let bit = party % 256;
         let Some(word) = self.parties.get_mut((bit / 64) as usize) else { return false };
@@ -168,7 +172,7 @@ impl ReputationRecord {
         *word != before
     }
 
-    /// Counts an observed call.
+    /// Adds an observed call.
     pub(crate) fn observe(&mut self, at: Timestamp, is_fraud: bool, settings: &ReputationSettings) {
         self.sum_up(at, settings);
         if is_fraud {
@@ -178,7 +182,7 @@ impl ReputationRecord {
         }
     }
 
-    /// Ends the hour that is under way if it is over; answers whether it did.
+    /// Closes the current hour if it is over. Returns true if it did.
     pub(crate) fn sum_up(&mut self, now: Timestamp, settings: &ReputationSettings) -> bool {
         let hour = now.as_nanos().div_euclid(HOUR);
         if hour <= self.hour {
@@ -204,13 +208,13 @@ impl ReputationRecord {
         )
     }
 
-    /// The standing at a time, with what labels say.
+    /// The reputation at a time, labels included.
     pub(crate) fn at(&self, now: Timestamp, labels: &[Label], settings: &ReputationSettings) -> Reputed {
         let specificity = self.specificity();
         let (mut legit, mut fraud) = self.faded(now, settings);
         fraud *= specificity;
         let mut counts = (0, 0);
-        // Many labels of one campaign say little more than the first: what they tell of is one party.
+        // Several labels of one campaign weigh little more than the first, because they concern one party.
         let mut confirmed = 0.0_f64;
         for label in labels {
             let age = now.since(label.at).max(Span::ZERO);
@@ -235,7 +239,7 @@ impl ReputationRecord {
         Reputed { score, fraud, legit, specificity, labels: counts }
     }
 
-    /// The list that follows from a standing, with hysteresis; the same where nothing changes.
+    /// The list that follows from a reputation, with hysteresis.
     pub(crate) fn list(&self, reputed: &Reputed, settings: &ReputationSettings) -> Listed {
         let score = reputed.score;
         match self.listed {
@@ -258,7 +262,7 @@ impl ReputationRecord {
     }
 }
 
-/// The standing of a subject, 0 to 100, with the labels that are of it.
+/// The reputation score of a subject, 0 to 100, with the subject's labels.
 #[must_use]
 pub fn reputation(
     standing: &ReputationRecord,
@@ -273,7 +277,7 @@ pub fn reputation(
     (standing.at(now, &labels, settings).score * 10.0).round() / 10.0
 }
 
-/// A label as the tables keep it.
+/// A label in the tables.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Label {
     pub(crate) at: Timestamp,
@@ -281,7 +285,7 @@ pub(crate) struct Label {
     pub(crate) is_direct: bool,
 }
 
-/// What is left of evidence after a time.
+/// The share of evidence that remains after a time.
 fn fading(age: Span, half_life: Span) -> f64 {
     let half_life = half_life.as_secs_f64().max(1.0);
     0.5_f64.powf(age.as_secs_f64().max(0.0) / half_life)
@@ -315,7 +319,7 @@ mod tests {
     fn a_stack_that_hundreds_share_is_not_poisoned_by_one() {
         let mut standing = ReputationRecord::default();
         for party in 0..400_u64 {
-            // SplitMix64: hashes, whose low bits collide as chance will have it.
+            // SplitMix64: hashes whose low bits collide at random.
             let mut hash = (party + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -325,7 +329,7 @@ mod tests {
         let before = standing.at(at(0), &[], &SETTINGS()).score;
         let reputed = standing.at(at(1), &[label(0, true)], &SETTINGS());
         assert!(before - reputed.score < 2.0, "{reputed:?}");
-        // However many of his calls are told.
+        // The same for many labelled calls of one fraudster.
         let reputed = standing.at(at(1), &[label(0, true); 300], &SETTINGS());
         assert!(before - reputed.score < 8.0, "{reputed:?}");
         assert_eq!(standing.list(&reputed, &SETTINGS()), Listed::No);
@@ -347,7 +351,7 @@ mod tests {
         let mut recovery = 0;
         while standing.at(at(fall + recovery), &[], &settings).score < 37.5 {
             recovery += 1;
-            // Honest use does not buy it back any faster than the hourly limit allows.
+            // Honest use restores the score no faster than the hourly limit allows.
             assert!(recovery < 100_000);
         }
         assert!(fall <= 12 && recovery >= 10 * fall, "{fall} {recovery}");

@@ -3,23 +3,23 @@ use std::fmt;
 use crate::signals::{Group, SIGNALS, group};
 use crate::{Evidence, Settings};
 
-/// A signal that a call shows.
+/// A signal that applies to a call.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Finding {
-    /// Its place in [`SIGNALS`].
+    /// Its index in [`SIGNALS`].
     pub signal: usize,
-    /// What it adds to the score; what its group's limit leaves of it.
+    /// Its contribution to the score, after the group's limit.
     pub points: f64,
-    /// Whether the group's limit took of the points.
+    /// True if the group's limit reduced the points.
     pub is_limited: bool,
-    /// Evidence in words.
+    /// The evidence.
     pub evidence: Evidence,
 }
 
-/// What is said of a finding that counts for less than its points.
+/// Suffix of evidence whose points were reduced by the group's limit.
 const LIMITED: &str = " (limited: its group has said enough)";
 
-/// The evidence, and whether it counts for less than its points.
+/// Writes the evidence, and the suffix if the points were reduced.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.evidence, if self.is_limited { LIMITED } else { "" })
@@ -27,7 +27,7 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    /// As it was kept: its evidence as it displays itself.
+    /// Restores a stored finding from its displayed evidence.
     #[must_use]
     pub fn kept(signal: usize, points: f64, words: &str) -> Self {
         let limited = words.strip_suffix(LIMITED);
@@ -42,14 +42,14 @@ impl Finding {
     }
 }
 
-/// What is to be done with a call (seed 002).
+/// The recommended treatment of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Disposition {
-    /// Keep it away from people and menus.
+    /// Keep the call away from people and voice menus.
     Quarantine,
-    /// Let it through, and look at it.
+    /// Let the call through and monitor it.
     Monitor,
-    /// Nothing speaks against it.
+    /// Treat the call normally.
     Standard,
 }
 
@@ -65,12 +65,12 @@ impl Disposition {
     }
 }
 
-/// Where dispositions begin.
+/// Score thresholds of the dispositions.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct DispositionThresholds {
-    /// Below this a call is quarantined.
+    /// A call below this score is quarantined.
     pub quarantine_below: f64,
-    /// From this on it is treated like any other.
+    /// A call from this score on is treated normally.
     pub standard_from: f64,
 }
 
@@ -81,7 +81,7 @@ impl Default for DispositionThresholds {
 }
 
 impl DispositionThresholds {
-    /// What follows from a score.
+    /// The disposition of a score.
     #[must_use]
     pub fn of(&self, score: f64) -> Disposition {
         if score < self.quarantine_below {
@@ -94,18 +94,19 @@ impl DispositionThresholds {
     }
 }
 
-/// The signals of one call, and what they add up to.
+/// The signals of one call and their sum.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Scorecard {
     findings: Vec<Finding>,
 }
 
-/// The score of a call of which nothing is known.
+/// The score of a call without evidence.
 pub(crate) const NEUTRAL: f64 = 50.0;
 
 impl Scorecard {
-    /// Of signals with their full points: within each group the points against a call, and those for it, count up to the group's
-    /// limit, so that one fact that shows in several ways is not held against it several times. The strongest count first.
+    /// Limits the points of each group, separately against a call and for it, and sorts the signals. One fact
+    /// that triggers several signals of a group is thereby not counted several times. The strongest signals
+    /// count first.
     #[must_use]
     pub fn new(mut findings: Vec<Finding>) -> Self {
         if has_said_too_much(&findings) {
@@ -118,43 +119,44 @@ impl Scorecard {
         Self { findings }
     }
 
-    /// The signals in the order of [`SIGNALS`]; their points and 50 add up to the score, unless that leaves 0 to 100.
+    /// The signals in the order of [`SIGNALS`]. Their points and 50 add up to the score, unless the sum
+    /// leaves 0 to 100.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// The same, for good.
+    /// The signals, by value.
     pub(crate) fn into_findings(self) -> Vec<Finding> {
         self.findings
     }
 
-    /// 0 to 100.
+    /// The score, 0 to 100.
     #[must_use]
     pub fn score(&self) -> f64 {
         round((NEUTRAL + self.findings.iter().map(|f| f.points).sum::<f64>()).clamp(0.0, 100.0))
     }
 
-    /// The score without some groups: what a call shows by itself.
+    /// The score without some groups.
     #[must_use]
     pub(crate) fn score_without(&self, groups: &[Group]) -> f64 {
         let is_in = |f: &&Finding| !groups.contains(&group(f.signal));
         (NEUTRAL + self.findings.iter().filter(is_in).map(|f| f.points).sum::<f64>()).clamp(0.0, 100.0)
     }
 
-    /// What follows from it.
+    /// The disposition of the score.
     #[must_use]
     pub fn disposition(&self, settings: &Settings) -> Disposition {
         settings.dispositions.of(self.score())
     }
 }
 
-/// What each group has said against a call, and for it.
+/// The points so far of each group, against a call and for it.
 #[derive(Default)]
 struct Said([(f64, f64); Group::COUNT]);
 
 impl Said {
-    /// What was said so far in a finding's group and direction, and the most that counts.
+    /// The points so far in a finding's group and direction, and their limit.
     fn beside(&mut self, finding: &Finding) -> Option<(&mut f64, f64)> {
         let group = group(finding.signal);
         let (against, towards) = group.limits();
@@ -163,7 +165,7 @@ impl Said {
     }
 }
 
-/// Whether any group's points, against the call or for it, are beyond its limit. Those of most calls are not.
+/// Returns true if any group exceeds a limit. Most calls exceed none.
 fn has_said_too_much(findings: &[Finding]) -> bool {
     let mut said = Said::default();
     findings.iter().any(|finding| {
@@ -174,7 +176,7 @@ fn has_said_too_much(findings: &[Finding]) -> bool {
     })
 }
 
-/// Takes from each group's points what is beyond its limit; the strongest count first.
+/// Limits each group's points. The strongest findings count first.
 fn limit(findings: &mut [Finding]) {
     findings.sort_by(|a, b| b.points.abs().total_cmp(&a.points.abs()).then(a.signal.cmp(&b.signal)));
     let mut said = Said::default();
@@ -189,7 +191,7 @@ fn limit(findings: &mut [Finding]) {
     }
 }
 
-/// Points are told with one decimal: there are far fewer than an integer holds.
+/// Rounds points to one decimal. Points are small enough for the integer conversion.
 fn round(n: f64) -> f64 {
     (n * 10.0 + 0.5_f64.copysign(n)) as i64 as f64 / 10.0
 }
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_was_kept_is_told_in_the_same_words() {
-        // More than its group may say against a call.
+        // Points beyond the limit of the group.
         let said = |points| Finding { evidence: "what it found".into(), ..finding(0, points) };
         let card = Scorecard::new(vec![said(-30.0), said(-30.0)]);
         let words: Vec<String> = card.findings().iter().map(Finding::to_string).collect();
@@ -244,7 +246,7 @@ mod tests {
                         .sum()
                 };
                 let (against, towards) = group.limits();
-                // Each finding is rounded by itself.
+                // Each finding is rounded separately.
                 prop_assert!(of(-1.0) <= against + 1.6 && of(1.0) <= towards + 1.6);
             }
         }

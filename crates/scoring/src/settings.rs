@@ -6,20 +6,20 @@ use bellwether_base::Span;
 use crate::DispositionThresholds;
 use crate::signals::SIGNALS;
 
-/// How calls are judged. The default is calibrated on the worlds of `docs/judgement.md`.
+/// Settings of the scoring. The defaults are calibrated on the synthetic populations of `docs/judgement.md`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
-    /// Where dispositions begin.
+    /// Thresholds of the dispositions.
     pub dispositions: DispositionThresholds,
-    /// Per signal, in the order of [`SIGNALS`].
+    /// Settings per signal, in the order of [`SIGNALS`].
     pub(crate) signals: Vec<Tuned>,
-    /// How reputation is earned and lost.
+    /// Settings of reputation.
     pub reputation: ReputationSettings,
-    /// What makes a campaign.
+    /// Settings of campaign detection.
     pub campaigns: CampaignSettings,
 }
 
-/// A signal as an operator has set it.
+/// The operator's settings of a signal.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Tuned {
     pub(crate) is_on: bool,
@@ -28,24 +28,24 @@ pub(crate) struct Tuned {
 }
 
 impl Tuned {
-    /// A threshold by its place in the definition.
+    /// A threshold by its index in the signal's definition.
     pub(crate) fn limit(&self, place: usize) -> f64 {
         self.thresholds.get(place).copied().unwrap_or(f64::INFINITY)
     }
 }
 
-/// How reputation is earned and lost.
+/// Settings of reputation.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ReputationSettings {
-    /// After how long evidence of fraud counts half.
+    /// Half-life of evidence of fraud.
     pub fraud_half_life: Span,
-    /// After how long evidence of honest use counts half.
+    /// Half-life of evidence of honest use.
     pub legit_half_life: Span,
-    /// What one confirmed fraud weighs; an honest prior weighs 2, a call confirmed as honest 1.
+    /// Weight of one confirmed fraud. The honest prior weighs 2, a call confirmed as honest 1.
     pub confirmed_fraud: f64,
-    /// Standing (0 to 100) at which a subject comes on the block list, and above which it leaves it.
+    /// Reputation scores (0 to 100) at which a subject enters the block list, and above which it leaves.
     pub block: (f64, f64),
-    /// Standing at which it comes on the allow list, and below which it leaves it.
+    /// Reputation scores at which a subject enters the allow list, and below which it leaves.
     pub allow: (f64, f64),
 }
 
@@ -62,17 +62,17 @@ impl Default for ReputationSettings {
     }
 }
 
-/// What makes a campaign.
+/// Settings of campaign detection.
 #[derive(Clone, PartialEq, Debug)]
 pub struct CampaignSettings {
-    /// Fewest calls.
+    /// Minimum number of calls.
     pub fewest_calls: usize,
-    /// Calls that a pattern is looked for in are not older than this.
+    /// Maximum age of calls in a pattern.
     pub window: Span,
-    /// After how long without a call a campaign is over: later calls make a new one.
+    /// A campaign ends after this time without a call. Later calls form a new one.
     pub ends_after: Span,
-    /// Kinds of evidence, beside rotating numbers, that a campaign must show on a platform of its own, and on one that honest
-    /// callers share.
+    /// Kinds of evidence, beside rotating numbers, that a campaign needs: on a specific platform, and on one
+    /// that honest callers share.
     pub kinds: (usize, usize),
 }
 
@@ -103,7 +103,7 @@ impl Default for Settings {
     }
 }
 
-/// Why a setting was refused.
+/// The reason for refusing a setting.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SettingError(String);
 
@@ -119,7 +119,7 @@ impl Settings {
     /// Sets `on`, `points` or a threshold of a signal.
     ///
     /// # Errors
-    /// If there is no such signal or setting (the nearest name is told), or the value cannot be.
+    /// If the signal or setting does not exist (the error names the nearest one), or the value is invalid.
     pub fn set(&mut self, signal: &str, key: &str, value: f64) -> Result<(), SettingError> {
         let names = || SIGNALS.iter().map(|s| s.name);
         let place = names().position(|name| name == signal).ok_or_else(|| {
@@ -136,7 +136,7 @@ impl Settings {
             "points" if value.abs() > 100.0 => {
                 return Err(SettingError(format!("{signal}.points is beyond 100")));
             }
-            // A sign that turns would make evidence against a call speak for it.
+            // A changed sign would turn evidence against a call into evidence for it.
             "points" if value * definition.points < 0.0 => {
                 let sign = if definition.points < 0.0 { "against" } else { "for" };
                 return Err(SettingError(format!(
@@ -164,14 +164,14 @@ impl Settings {
         Ok(())
     }
 
-    /// Every signal's settings as they stand: points and thresholds by name.
+    /// The current points of each signal, by name.
     #[must_use]
     pub fn points(&self) -> BTreeMap<&'static str, f64> {
         SIGNALS.iter().zip(&self.signals).map(|(s, t)| (s.name, t.points)).collect()
     }
 }
 
-/// The name that needs the fewest letters changed (Levenshtein).
+/// The name with the smallest edit distance (Levenshtein).
 #[must_use]
 pub fn nearest<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> &'a str {
     all.min_by_key(|other| distance(name, other)).unwrap_or_default()

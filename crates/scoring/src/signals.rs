@@ -1,4 +1,4 @@
-//! The signals: each small, named, and with its evidence in words.
+//! The signals: each is small, has a name, and gives its evidence as text.
 
 mod account;
 mod conduct;
@@ -20,36 +20,36 @@ use crate::settings::Tuned;
 use crate::source::Source;
 use crate::{Evidence, Settings};
 
-/// Signals that may say the same in several ways: what they add up to is limited for each group.
+/// Groups of signals that may express the same fact. The sum of each group is limited.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Group {
-    /// What is known of platform, deployment, instance and origin.
+    /// Reputation of platform, deployment, instance and origin.
     Reputation,
-    /// The campaign that it belongs to.
+    /// Campaign membership.
     Campaign,
-    /// What the structure of its messages shows.
+    /// Structure of the messages.
     Platform,
-    /// Who it says it is, and who vouches for that.
+    /// The claimed identity of the caller, and attestation of it.
     Identity,
-    /// What the caller's account has done before, and with which devices.
+    /// Earlier behaviour of the caller's account, and its devices.
     Account,
-    /// How it calls: what mass callers do, honest ones too.
+    /// Calling patterns of mass callers, including honest ones.
     Conduct,
-    /// How it calls: what only those do who do not want to be recognised.
+    /// Calling patterns that serve to avoid recognition.
     Evasion,
-    /// Where it calls.
+    /// The destination.
     Destination,
-    /// How clean its messages are.
+    /// Correctness of the messages.
     Hygiene,
-    /// What was heard.
+    /// Media.
     Media,
 }
 
 impl Group {
-    /// How many there are.
+    /// Number of groups.
     pub(crate) const COUNT: usize = Self::Media as usize + 1;
 
-    /// The most that its signals take from a call's score, and the most that they add.
+    /// The maximum points that a group subtracts from a call's score, and the maximum that it adds.
     #[must_use]
     pub const fn limits(self) -> (f64, f64) {
         match self {
@@ -84,53 +84,53 @@ impl Group {
     }
 }
 
-/// A number that a signal compares with.
+/// A threshold of a signal.
 #[derive(Clone, Copy, Debug)]
 pub struct Threshold {
     /// Its name in the configuration.
     pub name: &'static str,
     /// Its default.
     pub value: f64,
-    /// What it is, with its unit.
+    /// Its meaning and unit.
     pub about: &'static str,
 }
 
-/// One thing that speaks for or against a call.
+/// One piece of evidence for or against a call.
 pub struct Signal {
     /// Its name.
     pub name: &'static str,
-    /// What it may say the same as.
+    /// Its group, whose total is limited.
     pub group: Group,
-    /// What it adds to the score; below 0 it speaks against a call.
+    /// Its points. Negative points count against a call.
     pub points: f64,
-    /// What it compares with.
+    /// Its thresholds.
     pub thresholds: &'static [Threshold],
-    /// When it speaks, and why that means something.
+    /// Its condition, and the reason for its weight.
     pub about: &'static str,
-    /// What it needs: without that it is silent.
+    /// The data that it needs. Without that data it stays silent.
     pub needs: &'static str,
     pub(crate) rule: Rule,
 }
 
-/// Looks for a signal in what an INVITE shows.
+/// Evaluates a signal at the INVITE.
 type AtInvite = fn(&AtStart<'_>, &Tuned) -> Option<Found>;
 
-/// Looks for a signal in what becomes of a call.
+/// Evaluates a signal during a call and at its end.
 type UntilEnd = fn(&OpenCall, &Tuned) -> Option<Found>;
 
-/// When a signal is looked for.
+/// The time at which a signal is evaluated.
 pub(crate) enum Rule {
     /// At the INVITE.
     Start(AtInvite),
-    /// At the INVITE of a call that bears a token.
+    /// At the INVITE of a call with a PASSporT.
     Token(AtInvite),
-    /// Whenever more is known of the call: while it goes on and at its end.
+    /// After each change of the call, and at its end.
     Later(UntilEnd),
-    /// When devices are judged, from the verdict of which the signal follows.
+    /// With a device verdict, from which the signal follows.
     Device,
 }
 
-/// The signals that are on, each by its place in [`SIGNALS`] and as it is set.
+/// The active signals, each with its index in [`SIGNALS`] and its settings.
 pub(crate) struct Rules {
     start: Vec<(usize, AtInvite, Tuned)>,
     token: Vec<(usize, AtInvite, Tuned)>,
@@ -154,7 +154,7 @@ impl Rules {
         rules
     }
 
-    /// What an INVITE shows, by the signals' places.
+    /// Evaluates the signals at the INVITE and reports each with its index.
     pub(crate) fn at_invite(&self, at: &AtStart<'_>, mut found: impl FnMut(usize, Found)) {
         let token: &[_] = if at.row.attested.is_some() { &self.token } else { &[] };
         for (place, look, tuned) in self.start.iter().chain(token) {
@@ -164,7 +164,7 @@ impl Rules {
         }
     }
 
-    /// What is known of a call by now, by the signals' places.
+    /// Evaluates the signals of the call's progress and reports each with its index.
     pub(crate) fn until_end(&self, call: &OpenCall, mut found: impl FnMut(usize, Found)) {
         for (place, look, tuned) in &self.later {
             if let Some(shown) = look(call, tuned) {
@@ -174,10 +174,10 @@ impl Rules {
     }
 }
 
-/// What a signal found.
+/// The result of a signal.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Found {
-    /// Share of its points; beyond -1 and 1 nothing counts.
+    /// Share of the points; limited to the range from -1 to 1.
     pub(crate) share: f64,
     pub(crate) evidence: Evidence,
 }
@@ -188,40 +188,41 @@ impl Found {
     }
 }
 
-/// Whether a caller is registered.
+/// The registration state of a caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Registration {
-    /// From the address that calls.
+    /// Registered from the source address of the call.
     Here,
-    /// The server that it is registered with calls, in its name.
+    /// The call comes from the server that holds the registration.
     ByServer,
-    /// From another address.
+    /// Registered from another address.
     Elsewhere,
-    /// Not as far as was seen.
+    /// No registration was seen.
     No,
 }
 
-/// Everything known at a call's INVITE.
+/// The knowledge at a call's INVITE.
 pub(crate) struct AtStart<'a> {
     pub(crate) row: &'a CallRow,
     pub(crate) platform: &'a Platform,
     pub(crate) account: &'a Account,
-    /// Its calls of late, this one the latest.
+    /// The caller's recent calls; this one is the latest.
     pub(crate) caller: &'a CallHistory,
     pub(crate) source: &'a Source,
-    /// Calls with and without a token, of the trunk where there is one, or else of the address.
+    /// Calls with and without a PASSporT, of the trunk, or else of the source address.
     pub(crate) signed: (u32, u32),
     pub(crate) registration: Registration,
-    /// The account's own home, where the call comes from another that came later: see [`Account::moved`].
+    /// The owner's device, if the call comes from another one that registered later: see [`Account::moved`].
     pub(crate) moved: Option<&'a RegisteredDevice>,
-    /// By layer, in the order of [`Layer::ALL`]; none where nothing is known.
+    /// Reputation by layer, in the order of [`Layer::ALL`]; `None` without a record.
     pub(crate) standings: [Option<Reputed>; 4],
-    /// Calls seen altogether, and since when.
+    /// Total number of calls seen.
     pub(crate) calls_seen: u64,
+    /// Time of the first row.
     pub(crate) since: Timestamp,
-    /// Whether any registration was seen to be accepted by where the call goes.
+    /// True if the call's destination has accepted a registration.
     pub(crate) is_registrar: bool,
-    /// Calls of the platform before.
+    /// Number of earlier calls of the platform.
     pub(crate) platform_calls: u64,
     pub(crate) is_rooted: bool,
 }
@@ -235,7 +236,7 @@ impl AtStart<'_> {
         Layer::ALL.iter().position(|l| *l == layer).and_then(|place| *self.standings.get(place)?)
     }
 
-    /// Whether the call comes from a trunk.
+    /// Returns true if the call comes from a trunk.
     pub(crate) fn is_from_trunk(&self) -> bool {
         self.row.traits.trunk.is_some()
     }
@@ -258,7 +259,7 @@ pub(crate) use ending::member;
 
 use Rule::{Device, Later, Start, Token};
 
-/// All signals, in the order in which they stand in reports.
+/// All signals, in the order of reports.
 pub const SIGNALS: &[Signal] = signals! {
     // ------------------------------------------------------------------ reputation
     fingerprint_reputation: Reputation, -40.0, [], Start(platform::fingerprint_reputation),
@@ -402,7 +403,7 @@ pub const SIGNALS: &[Signal] = signals! {
         Later(ending::dead_air), "The caller said nothing.", "G.711 of the caller that can be read";
 };
 
-/// The group of each signal: all of them in one line of a processor's cache.
+/// The group of each signal. The array fits in one cache line.
 static GROUPS: [Group; SIGNALS.len()] = {
     let mut groups = [Group::Hygiene; SIGNALS.len()];
     let mut place = 0;
@@ -413,12 +414,12 @@ static GROUPS: [Group; SIGNALS.len()] = {
     groups
 };
 
-/// The group of the signal at a place; what is no signal weighs little.
+/// The group of a signal. An unknown signal falls into the group with the smallest limit.
 pub(crate) fn group(signal: usize) -> Group {
     GROUPS.get(signal).copied().unwrap_or(Group::Hygiene)
 }
 
-/// The place of a signal in [`SIGNALS`]; beyond all of them for a name that nobody has.
+/// The index of a signal in [`SIGNALS`], or the length of the list for an unknown name.
 const fn place(name: &str) -> usize {
     let mut place = 0;
     while place < SIGNALS.len() {
@@ -446,7 +447,7 @@ pub(crate) const DEVICE_AUTHORISED: usize = place("device_authorised");
 pub(crate) const DEVICE_UNAUTHORISED: usize = place("device_unauthorised");
 pub(crate) const DEVICE_SHARED: usize = place("device_shared");
 
-/// `docs/signals.md`, from the definitions.
+/// Renders `docs/signals.md` from the definitions.
 #[must_use]
 pub fn signals_document() -> String {
     let mut text = String::from(

@@ -1,12 +1,12 @@
-//! What is known of an address that calls.
+//! Knowledge about a source address.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::call_history::{CallEvent, CallHistory, CallResult, LOOKS_BACK};
 use crate::candidate_group::LONG;
 
-/// Calls with a token, and without.
+/// Number of calls with a token, and without.
 pub(crate) type Signed = (u32, u32);
 
 /// Counts a call.
@@ -15,57 +15,57 @@ pub(crate) fn count(signed: &mut Signed, is_signed: bool) {
     *counted = counted.saturating_add(1);
 }
 
-/// What one address showed of late.
+/// Recent behaviour of one source address.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
     pub(crate) actor: CallHistory,
-    /// Accounts that it tried to register, of late, and was turned away with: by a hash each.
+    /// Hashes of accounts whose registration was refused recently.
     pub(crate) refused: SmallVec<[u64; 2]>,
-    /// Refusals of credentials, and the account of the latest.
+    /// Number of refused credentials.
     pub(crate) wrong_passwords: u32,
-    /// When it was last turned away.
+    /// Time of the last refusal.
     pub(crate) refused_at: Option<Timestamp>,
-    /// Whether it was told that it attacks accounts.
+    /// True if the attack was already reported.
     pub(crate) is_told: bool,
-    /// Accounts that it registered of late, by a hash each.
+    /// Hashes of accounts registered recently.
     pub(crate) accepted: SmallVec<[u64; 2]>,
-    /// Accounts that it registered though somebody else, by another platform, had them before: by a hash each.
+    /// Hashes of accounts taken over: another platform had them before.
     pub(crate) taken: SmallVec<[u64; 2]>,
-    /// Calls whose caller has roots, and all calls.
+    /// Number of calls by established callers, and of all calls.
     pub(crate) rooted: (u32, u32),
-    /// Calls with a token, and without.
+    /// Number of calls with a token, and without.
     pub(crate) signed: Signed,
-    /// The campaign that a call of it joined last.
-    pub(crate) campaign: Option<i64>,
-    /// What speaks for it, as odds, where that was worked out since its last call began or ended.
+    /// The campaign that one of its calls joined last.
+    pub(crate) campaign: Option<CampaignId>,
+    /// Cached result of `honesty`, cleared by each call that begins or ends.
     honesty: Option<f64>,
 }
 
 impl Source {
-    /// Takes a call that begins; answers its place among those of the address.
+    /// Adds a new call and returns its place in the history.
     pub(crate) fn begin(&mut self, deed: CallEvent) -> u32 {
         self.rooted.1 = self.rooted.1.saturating_add(1);
         self.honesty = None;
         self.actor.begin(deed, LOOKS_BACK)
     }
 
-    /// The caller of its latest call has roots.
+    /// Counts the latest call as one of an established caller.
     pub(crate) fn is_rooted(&mut self) {
         self.rooted.0 = self.rooted.0.saturating_add(1);
         self.honesty = None;
     }
 
-    /// Whether nobody registered from it, and nobody with roots called from it.
+    /// Returns true without any registration and without any established caller from this address.
     pub(crate) fn is_unknown(&self) -> bool {
         self.accepted.is_empty() && self.rooted.0 == 0
     }
 
-    pub(crate) fn end(&mut self, place: u32, call: i64, fate: CallResult, secs: u16) {
+    pub(crate) fn end(&mut self, place: u32, call: CallId, fate: CallResult, secs: u16) {
         self.actor.end(place, call, fate, secs);
         self.honesty = None;
     }
 
-    /// Why it is taken for one that attacks accounts.
+    /// The reason for classification as an attack on accounts.
     pub(crate) fn attack(&self, accounts: f64, passwords: f64) -> Option<String> {
         if self.refused.len() as f64 >= accounts && self.refused.len() > 2 * self.accepted.len() {
             return Some(format!("its address was turned away with {} accounts", self.refused.len()));
@@ -78,7 +78,8 @@ impl Source {
         None
     }
 
-    /// What speaks for it, as odds, 0 and below: numbers that come back, callers with roots, people who talk.
+    /// Evidence for the honesty of the address: log odds of 0 or below. It counts returning numbers,
+    /// established callers and conversations.
     pub(crate) fn honesty(&mut self) -> f64 {
         if let Some(known) = self.honesty {
             return known;

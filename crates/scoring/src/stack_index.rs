@@ -1,11 +1,12 @@
-//! Counting among a few dozen hashes without a heap.
+//! Counts distinct values among a few dozen hashes, without heap memory.
 
-/// The place at which each of some hashes was last: open addressing on the stack, with 256 slots at most. Holds up to 254 places; what is
-/// beyond is taken for known. The hashes are keyed, so that their last bits are as good as chance.
+/// The last place of each hash: open addressing on the stack, with 256 slots at most.
 ///
-/// The hashes stay where they are: what is here is small, as it is made anew for each call.
+/// The index holds up to 254 places; further ones count as known hashes. The hashes are keyed, so that their
+/// low bits are random. The index stores places and not hashes, which keeps it small, because it is rebuilt
+/// for each call.
 pub(crate) struct StackIndex<const SLOTS: usize> {
-    /// One more than the place; 0 is free.
+    /// Place plus one; 0 is free.
     places: [u8; SLOTS],
     distinct: usize,
 }
@@ -15,7 +16,8 @@ impl<const SLOTS: usize> StackIndex<SLOTS> {
         Self { places: [0; SLOTS], distinct: 0 }
     }
 
-    /// Puts the hash of a place, which must be below 255; answers the place where that hash was before. `hash` tells it of any place so far.
+    /// Adds the hash of a place, which must be below 255. Returns the previous place of this hash. `hash`
+    /// returns the hash of any place so far.
     pub(crate) fn put(&mut self, place: usize, hash: impl Fn(usize) -> u64) -> Option<usize> {
         let own = hash(place);
         let new = u8::try_from(place + 1).unwrap_or(u8::MAX);
@@ -37,13 +39,13 @@ impl<const SLOTS: usize> StackIndex<SLOTS> {
         Some(place)
     }
 
-    /// How many hashes there are.
+    /// Number of distinct hashes.
     pub(crate) const fn distinct(&self) -> usize {
         self.distinct
     }
 }
 
-/// How many different hashes some things have, up to 128 of them.
+/// Number of distinct hashes among some items, up to 128.
 pub(crate) fn distinct<T>(things: &[T], hash: impl Fn(&T) -> u64) -> usize {
     let mut places = StackIndex::<128>::new();
     for place in 0..things.len() {

@@ -1,4 +1,4 @@
-//! Things that are kept: each change of one is told once for a commit, however often it changes.
+//! Write-back cache: each changed entry is emitted once per commit, however often it changes.
 
 use bellwether_base::{LruTable, SlotId, Timestamp};
 
@@ -7,10 +7,10 @@ struct Entry<V> {
     is_news: bool,
 }
 
-/// A table of things that are kept elsewhere too.
+/// A table of entries that are also stored elsewhere.
 pub(crate) struct WriteBackTable<V> {
     table: LruTable<u64, Entry<V>, 1>,
-    /// What changed since it was last told.
+    /// Keys of entries that changed since the last flush.
     news: Vec<u64>,
 }
 
@@ -27,7 +27,7 @@ impl<V> WriteBackTable<V> {
         self.table.get(slot).map(|(_, entry)| &entry.value)
     }
 
-    /// To change without telling.
+    /// Access without marking the entry as changed.
     pub(crate) fn get_mut(&mut self, slot: SlotId) -> Option<&mut V> {
         self.table.get_mut(slot).map(|(_, entry)| &mut entry.value)
     }
@@ -36,13 +36,13 @@ impl<V> WriteBackTable<V> {
         self.table.mark_used(slot);
     }
 
-    /// Adds what is known elsewhere as it is; answers what had to leave for it, if that was not told yet.
+    /// Adds an entry as stored. Returns the evicted entry if its change was not emitted yet.
     pub(crate) fn insert(&mut self, key: u64, value: V, now: Timestamp) -> (SlotId, Option<V>) {
         let (slot, evicted) = self.table.insert(key, key, Entry { value, is_news: false }, 0, now);
         (slot, evicted.filter(|gone| gone.value.is_news).map(|gone| gone.value.value))
     }
 
-    /// It has changed.
+    /// Marks an entry as changed.
     pub(crate) fn is_news(&mut self, slot: SlotId) {
         if let Some((key, entry)) = self.table.get_mut(slot)
             && !std::mem::replace(&mut entry.is_news, true)
@@ -51,12 +51,12 @@ impl<V> WriteBackTable<V> {
         }
     }
 
-    /// Takes it out; answers it if it was not told yet.
+    /// Removes an entry. Returns it if its change was not emitted yet.
     pub(crate) fn remove(&mut self, slot: SlotId) -> Option<V> {
         self.table.remove(slot).map(|(_, entry)| entry).filter(|entry| entry.is_news).map(|entry| entry.value)
     }
 
-    /// Changes those of which `change` says that it did.
+    /// Calls `change` for each entry, and marks those for which it returns true.
     pub(crate) fn change_each(&mut self, mut change: impl FnMut(&mut V) -> bool) {
         let news = &mut self.news;
         self.table.for_each_mut(|key, entry| {
@@ -66,7 +66,7 @@ impl<V> WriteBackTable<V> {
         });
     }
 
-    /// Tells all news, in the order in which they came.
+    /// Emits all changed entries, in the order of their first change.
     pub(crate) fn settle(&mut self, mut tell: impl FnMut(&V)) {
         for key in self.news.drain(..) {
             if let Some(entry) = self.table.value_mut(key)
@@ -91,7 +91,7 @@ mod tests {
         kept.is_news(a);
         let (b, none) = kept.insert(2, "b", at);
         assert_eq!(none, None);
-        // The oldest gives way, and is told by whoever put something in its place.
+        // The evicted oldest entry is emitted by the caller of `insert`.
         let (c, gone) = kept.insert(3, "c", at);
         assert_eq!(gone, Some("a"));
         kept.is_news(b);

@@ -1,4 +1,4 @@
-//! Rows in, campaigns out: recordings that go together, and such that do not.
+//! Campaigns from rows: recordings of one party, and of different parties.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rows;
@@ -6,7 +6,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
+use bellwether_base::{CallId, CampaignId, Endpoint, HashKey, RegistrationId, Span, Timestamp, Transport};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
     RegistrationRow, Row, StreamRow, Validity,
@@ -30,16 +30,16 @@ fn recording(number: u64) -> OpeningPrint {
     OpeningPrint::from_octets(&octets).unwrap()
 }
 
-/// A call of one platform that everybody has, and what becomes of it.
+/// A call on one widely shared platform, with its result.
 struct Planned {
     number: u64,
     secs: i64,
     caller: u64,
     source: u64,
-    /// What it plays, where it is answered.
+    /// The recording that it plays, if it is answered.
     plays: Option<u64>,
     talks: i64,
-    /// Whether the caller's number is near the called one.
+    /// True for neighbour spoofing.
     is_neighbour: bool,
 }
 
@@ -61,7 +61,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     let callee = format!("{:032x}", mix(number * 7 + 1));
     let address = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
     let begin = Row::Call(Box::new(CallRow {
-        call,
+        call: CallId::new(call),
         call_id: format!("call-{number}"),
         wire_id: None,
         from_tag: "t".to_owned(),
@@ -94,7 +94,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     }));
     let (answered, ended) = (at + Span::from_secs(5), at + Span::from_secs(5 + talks));
     let end = Row::CallUpdate(Box::new(CallUpdate {
-        call,
+        call: CallId::new(call),
         started_at: at,
         answered_at: (talks > 0).then_some(answered),
         ended_at: Some(ended),
@@ -126,14 +126,14 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     all
 }
 
-/// The rows of a registration that is accepted.
+/// The rows of an accepted registration.
 fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
     let at = START + Span::from_secs(secs);
     let user = format!("{:032x}", mix(caller));
     let source = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
     let (registration, aor) = (caller.cast_signed(), format!("sip:{user}@voice.example.net"));
     let row = RegistrationRow {
-        registration,
+        registration: RegistrationId::new(registration),
         aor: aor.clone(),
         contact: format!("sip:{user}@{source}"),
         instance_id: None,
@@ -147,7 +147,7 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
         mirror: None,
     };
     let attempt = RegistrationAttempt {
-        registration,
+        registration: RegistrationId::new(registration),
         aor,
         user,
         source,
@@ -166,7 +166,7 @@ fn in_order(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> Vec<Row> {
     all.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What follows from rows, where `ahead` is done before each.
+/// The outcomes of rows, with `ahead` called before each.
 fn judged(all: &[Row], ahead: impl Fn(&mut ScoringEngine, usize)) -> Vec<Outcome> {
     let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([5; 16]));
     let mut out = Vec::new();
@@ -178,17 +178,17 @@ fn judged(all: &[Row], ahead: impl Fn(&mut ScoringEngine, usize)) -> Vec<Outcome
     out
 }
 
-/// Which calls belong together in the end, by number.
+/// The final campaigns, as sets of call numbers.
 fn campaigns(planned: &[Planned]) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
     campaigns_with(planned, Vec::new())
 }
 
-/// The same with other rows between.
+/// The same with additional rows in between.
 fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BTreeSet<u64>>, Vec<Outcome>) {
     let out = judged(&in_order(planned, others), |_, _| {});
-    let numbers: BTreeMap<i64, u64> =
-        planned.iter().map(|p| ((mix(p.number) >> 1).cast_signed(), p.number)).collect();
-    let mut of: BTreeMap<i64, i64> = BTreeMap::new();
+    let numbers: BTreeMap<CallId, u64> =
+        planned.iter().map(|p| (CallId::from_key(mix(p.number) >> 1), p.number)).collect();
+    let mut of: BTreeMap<CallId, CampaignId> = BTreeMap::new();
     for outcome in &out {
         match outcome {
             Outcome::Member(row) => {
@@ -201,20 +201,20 @@ fn campaigns_with(planned: &[Planned], others: Vec<(Timestamp, Row)>) -> (Vec<BT
             _ => {}
         }
     }
-    // A campaign is found when some of its calls were made already, also where those were over.
+    // A campaign is found after some of its calls, even if these are over.
     for outcome in &out {
         if let Outcome::Campaign(row) = outcome {
             assert!(row.calls == 0 || row.first_seen <= row.found_at, "{row:?}");
         }
     }
-    let mut found: BTreeMap<i64, BTreeSet<u64>> = BTreeMap::new();
+    let mut found: BTreeMap<CampaignId, BTreeSet<u64>> = BTreeMap::new();
     for (call, campaign) in of {
         found.entry(campaign).or_default().insert(*numbers.get(&call).unwrap());
     }
     (found.into_values().collect(), out)
 }
 
-/// Honest people on the platform: each with one address and number, and they talk.
+/// Honest callers on the platform: one address and number each, with conversations.
 fn people(planned: &mut Vec<Planned>) {
     for i in 0..300_u64 {
         let who = i % 20;
@@ -231,7 +231,7 @@ fn people(planned: &mut Vec<Planned>) {
     }
 }
 
-/// A robocaller: numbers for two calls each, some addresses in turn, recordings by chance.
+/// A robocaller: two calls per number, several addresses in turn, random recordings.
 fn robot(
     planned: &mut Vec<Planned>,
     first: u64,
@@ -273,13 +273,14 @@ fn two_robocallers_on_one_shared_platform_are_two_campaigns_in_the_end() {
     kinds.sort_unstable();
     assert_eq!(found.len(), 2, "{kinds:?}");
     assert!(kinds.iter().all(|(_, _, honest)| *honest == 0), "{kinds:?}");
-    // Seven calls in ten are answered, and so heard.
+    // Seven calls in ten are answered and have media.
     assert!(kinds[0].1 > 95 && kinds[0].0 == 0 && kinds[1].0 > 95 && kinds[1].1 == 0, "{kinds:?}");
-    // The same rows say the same.
+    // Equal rows give equal outcomes.
     assert_eq!(campaigns(&planned).1, out);
 }
 
-/// The second begins when the platform that both share leads to the campaign of the first, so that its calls are taken for that one's.
+/// The second robocaller begins when the shared platform already leads to the campaign of the first, so its
+/// calls join that campaign.
 #[test]
 fn what_was_taken_for_one_campaign_is_parted_by_what_it_plays_from_where() {
     let mut planned = Vec::new();
@@ -317,18 +318,18 @@ fn who_never_uses_an_address_again_is_known_by_numbers_that_play_several_recordi
     assert_eq!(found.len(), 1, "{:?}", found.iter().map(BTreeSet::len).collect::<Vec<_>>());
 }
 
-/// A sensor that has just begun has not seen who is registered.
+/// A sensor that has just started has not seen the registrations.
 #[test]
 fn who_turns_out_to_be_registered_where_it_called_from_leaves_though_its_call_is_long_over() {
     let mut planned = Vec::new();
     robot(&mut planned, 1, 60, (1, 6), &[1, 2], 1000, true);
-    // A subscriber with the robocaller's program, and a call that ends at once.
+    // A subscriber with the robocaller's user agent, and a short call.
     let (caller, source, number) = (77_000, 900, 70_000);
     planned.push(Planned { number, secs: 2000, caller, source, plays: None, talks: 5, is_neighbour: false });
     let is_accused = |others| campaigns_with(&planned, others).0.iter().any(|calls| calls.contains(&number));
-    assert!(is_accused(Vec::new()), "nothing is known of it");
+    assert!(is_accused(Vec::new()), "no evidence about the caller");
     assert!(!is_accused(registers(caller, source, 3500)));
-    assert!(is_accused(registers(caller, source + 1, 3500)), "somebody else's number");
+    assert!(is_accused(registers(caller, source + 1, 3500)), "registered at another address");
 }
 
 #[test]
@@ -346,7 +347,7 @@ fn what_was_prefetched_changes_nothing() {
         }
     });
     assert_eq!(by_the_batch, plain);
-    // Something else comes than was prefetched.
+    // The prefetch predicts the wrong rows.
     let wrong = judged(&all, |assessor, place| {
         if place.is_multiple_of(10) {
             assessor.prefetch(&all[(place * 7) % all.len()..]);
@@ -355,7 +356,7 @@ fn what_was_prefetched_changes_nothing() {
     assert_eq!(wrong, plain);
 }
 
-/// The signals of each score that was told of a call, whose streams come behind its end, the called one's first.
+/// The signals of each score reported for a call. Its streams follow its end, the callee's first.
 fn told_of_streams(directions: &[&'static str]) -> Vec<Vec<&'static str>> {
     let planned =
         Planned { number: 1, secs: 0, caller: 1, source: 1, plays: None, talks: 60, is_neighbour: false };
@@ -384,7 +385,7 @@ fn one_of_two_streams_is_not_told_as_the_only_one() {
     let both = told_of_streams(&["callee", "caller"]);
     assert!(both.iter().all(|names| !names.contains(&"one_way_media")), "{both:?}");
     assert!(both.last().unwrap().contains(&"conversation"), "{both:?}");
-    // One that stays alone is, when the call is closed.
+    // A direction without a counterpart is one-way media once the call is closed.
     let one = told_of_streams(&["callee"]);
     assert!(one.last().unwrap().contains(&"one_way_media"), "{one:?}");
     assert_eq!(one.iter().filter(|names| names.contains(&"one_way_media")).count(), 1);

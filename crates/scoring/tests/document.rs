@@ -1,4 +1,4 @@
-//! `docs/signals.md` is written from the definitions.
+//! `docs/signals.md` must equal the rendered definitions.
 
 use std::path::Path;
 
@@ -12,6 +12,6 @@ fn the_document_of_signals_is_up_to_date() {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == text,
-        "docs/signals.md is old: INSTA_UPDATE=always cargo test -p bellwether-scoring writes it anew"
+        "docs/signals.md is outdated: run INSTA_UPDATE=always cargo test -p bellwether-scoring"
     );
 }

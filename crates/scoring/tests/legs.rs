@@ -1,11 +1,11 @@
-//! Rows of one conversation's legs in, what is said of each of them out.
+//! Scores of the legs of one conversation.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod rows;
 
 use std::collections::BTreeMap;
 
-use bellwether_base::{Endpoint, HashKey, Span, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, HashKey, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
     RegistrationRow, Row, StreamRow,
@@ -29,7 +29,7 @@ fn number() -> NumberFacts {
 fn call(call: i64, source: Endpoint, traits: CallTraits) -> Row {
     let print = PrintHash::of(Part::Combined, &source.to_string());
     Row::Call(Box::new(CallRow {
-        call,
+        call: CallId::new(call),
         call_id: format!("call-{call}"),
         wire_id: None,
         from_tag: "t".into(),
@@ -64,7 +64,7 @@ fn call(call: i64, source: Endpoint, traits: CallTraits) -> Row {
 
 fn update(call: i64, ended: Option<i64>, is_let_in: bool) -> Row {
     Row::CallUpdate(Box::new(CallUpdate {
-        call,
+        call: CallId::new(call),
         started_at: at(call),
         answered_at: Some(at(call + 1)),
         ended_at: ended.map(at),
@@ -85,7 +85,7 @@ fn update(call: i64, ended: Option<i64>, is_let_in: bool) -> Row {
 fn registered() -> [Row; 2] {
     [
         Row::Registration(Box::new(RegistrationRow {
-            registration: 77,
+            registration: RegistrationId::new(77),
             aor: "sip:alice@pbx.example".into(),
             contact: "sip:alice@phone".into(),
             instance_id: None,
@@ -104,7 +104,7 @@ fn registered() -> [Row; 2] {
 
 fn attempt_from(source: Endpoint, platform: &str) -> Row {
     Row::Attempt(Box::new(RegistrationAttempt {
-        registration: 77,
+        registration: RegistrationId::new(77),
         aor: "sip:alice@pbx.example".into(),
         user: "alice".into(),
         source,
@@ -118,17 +118,17 @@ fn attempt_from(source: Endpoint, platform: &str) -> Row {
 
 fn heard(stream: i64, call: i64, direction: &'static str, also: Vec<(i64, &'static str)>) -> Row {
     Row::Stream(Box::new(StreamRow {
-        stream,
+        stream: StreamId::new(stream),
         ssrc: stream as u32,
         packets: 900,
-        also,
+        also: also.into_iter().map(|(call, side)| (CallId::new(call), side)).collect(),
         first_seen: at(3),
         last_seen: at(20),
         ..rows::stream(call, direction, PHONE, REGISTRAR)
     }))
 }
 
-/// What is said of each call in the end.
+/// The final signals of each call.
 fn said(rows: impl IntoIterator<Item = Row>) -> BTreeMap<i64, Vec<&'static str>> {
     let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
     let mut outcomes = Vec::new();
@@ -138,7 +138,7 @@ fn said(rows: impl IntoIterator<Item = Row>) -> BTreeMap<i64, Vec<&'static str>>
     assessor.finish(&mut NoHistory, &mut outcomes);
     let scores = outcomes.into_iter().filter_map(|outcome| match outcome {
         Outcome::Score(row) => {
-            Some((row.call, row.findings.iter().map(|f| SIGNALS.get(f.signal).unwrap().name).collect()))
+            Some((row.call.get(), row.findings.iter().map(|f| SIGNALS.get(f.signal).unwrap().name).collect()))
         }
         _ => None,
     });
@@ -162,14 +162,14 @@ fn two_ways_of_media_over_two_legs_are_no_one_way_media() {
         rows.extend([heard(5, 1, "caller", Vec::new()), heard(6, 2, "callee", Vec::new())]);
         said(rows)
     };
-    let linked = legs(vec![Row::Link(2, 1)]);
+    let linked = legs(vec![Row::Link(CallId::new(2), CallId::new(1))]);
     let apart = legs(Vec::new());
     for call in [1, 2] {
         assert!(!is_said(&linked, call, "one_way_media"), "{linked:?}");
         assert!(is_said(&linked, call, "conversation"), "{linked:?}");
         assert!(is_said(&apart, call, "one_way_media"), "{apart:?}");
     }
-    // A link that is found when all was heard counts as one that is found before.
+    // A link found after the media counts like one found before.
     let rows = [
         plain(1, PHONE),
         plain(2, REGISTRAR),
@@ -177,7 +177,7 @@ fn two_ways_of_media_over_two_legs_are_no_one_way_media() {
         heard(6, 2, "callee", Vec::new()),
         update(1, Some(40), false),
         update(2, Some(40), false),
-        Row::Link(2, 1),
+        Row::Link(CallId::new(2), CallId::new(1)),
     ];
     assert!(!is_said(&said(rows), 1, "one_way_media"));
 }
@@ -204,16 +204,24 @@ fn a_registered_caller_is_not_elsewhere_where_its_server_or_another_leg_speaks_f
     };
     assert!(elsewhere(BORDER, Vec::new()));
     assert!(!elsewhere(REGISTRAR, Vec::new()), "the registrar itself");
-    assert!(!elsewhere(BORDER, vec![Row::Link(2, 1)]), "its other leg comes from home");
-    // Another leg that does not come from home speaks for nobody.
+    assert!(
+        !elsewhere(BORDER, vec![Row::Link(CallId::new(2), CallId::new(1))]),
+        "the other leg comes from the registered address"
+    );
+    // Another leg from an unregistered address is no evidence of registration.
     let other = Endpoint::v4([203, 0, 113, 9], 5060);
-    let rows = registered().into_iter().chain([plain(1, other), plain(2, BORDER), Row::Link(2, 1)]);
+    let rows = registered().into_iter().chain([
+        plain(1, other),
+        plain(2, BORDER),
+        Row::Link(CallId::new(2), CallId::new(1)),
+    ]);
     assert!(is_said(&said(rows), 2, "registered_elsewhere"));
 }
 
 #[test]
 fn a_caller_whose_registration_ended_is_registered_nowhere_until_it_comes_back() {
-    let ended = || Row::RegistrationEnd { registration: 77, at: START + Span::from_millis(500) };
+    let ended =
+        || Row::RegistrationEnd { registration: RegistrationId::new(77), at: START + Span::from_millis(500) };
     let elsewhere = |between: Vec<Row>| {
         let rows = registered().into_iter().chain(between).chain([plain(2, BORDER)]);
         is_said(&said(rows), 2, "registered_elsewhere")
@@ -221,7 +229,8 @@ fn a_caller_whose_registration_ended_is_registered_nowhere_until_it_comes_back()
     assert!(elsewhere(Vec::new()));
     assert!(!elsewhere(vec![ended()]));
     assert!(elsewhere(vec![ended(), attempt_from(PHONE, "phone")]));
-    // A binding that moves is where it moved to; with another platform somebody else has it, and the first is not forgotten.
+    // A moved binding leaves its former address. A binding taken over by another platform does not: the first
+    // device stays.
     assert!(!elsewhere(vec![attempt_from(BORDER, "phone")]));
     let from_home = |platform: &str| {
         let rows = registered().into_iter().chain([attempt_from(BORDER, platform), plain(2, PHONE)]);
@@ -236,13 +245,18 @@ fn a_stranger_who_dials_abroad_is_one_until_its_credentials_are_taken() {
     let is_told = |rows: Vec<Row>, call| is_said(&said(rows), call, "stranger_abroad");
     assert!(is_told(vec![call(1, BORDER, abroad())], 1));
     assert!(is_told(vec![call(1, BORDER, abroad()), update(1, None, false)], 1));
-    assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "let in by credentials");
-    assert!(!is_told(vec![plain(1, BORDER)], 1), "at home");
-    // The server that others register with is no stranger, and neither is who is known on another leg.
+    assert!(!is_told(vec![call(1, BORDER, abroad()), update(1, None, true)], 1), "credentials accepted");
+    assert!(!is_told(vec![plain(1, BORDER)], 1), "no call abroad");
+    // A server that accepts registrations is not unregistered, and neither is a caller known on another leg.
     let served = registered().into_iter().chain([call(1, REGISTRAR, abroad())]);
     assert!(!is_told(served.collect(), 1));
     let legs = |is_let_in: bool| {
-        vec![plain(1, PHONE), call(2, BORDER, abroad()), Row::Link(2, 1), update(1, None, is_let_in)]
+        vec![
+            plain(1, PHONE),
+            call(2, BORDER, abroad()),
+            Row::Link(CallId::new(2), CallId::new(1)),
+            update(1, None, is_let_in),
+        ]
     };
     assert!(is_told(legs(false), 2) && !is_told(legs(true), 2));
     let [registration, attempt] = registered();

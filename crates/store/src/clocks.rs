@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{RegistrationId, Span, Timestamp};
 use bellwether_clock::{ClockSummary, NoFit, Reading, RoundTrip, SegmentStats, parted_at, read_clock};
 use bellwether_devices::{RegistrationClock, RegistrationView};
 use rusqlite::{OptionalExtension, Row};
@@ -24,7 +24,7 @@ const REGISTRATIONS: &str = "SELECT r.*, min(o.first_at) AS first_seen, max(o.la
 pub struct Registration {
     /// The key of its row.
     pub id: i64,
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub aor: String,
     pub contact: String,
     pub instance_id: Option<String>,
@@ -160,7 +160,7 @@ impl Reader {
         let reading = read_clock(&segments, self.round_trip(id, rtt_ms, challenges)?);
         let registration = Registration {
             id,
-            registration: row.get("registration")?,
+            registration: RegistrationId::new(row.get("registration")?),
             aor: row.get("aor")?,
             contact: row.get("contact")?,
             instance_id: row.get("instance_id")?,

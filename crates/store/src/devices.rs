@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bellwether_acoustics::Pauses;
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, RegistrationId, Span, Timestamp};
 use bellwether_devices::{
     CallVerdict, CallView, Inventory, Population, RegistrationView, Rules, SubscriberVerdict, SubscriberView,
     assess, user_and_host,
@@ -46,7 +46,7 @@ pub struct Subscriber {
 impl Subscriber {
     /// A registration by its identity.
     #[must_use]
-    pub fn registration(&self, registration: i64) -> Option<&Registration> {
+    pub fn registration(&self, registration: RegistrationId) -> Option<&Registration> {
         self.registrations.iter().find(|known| known.registration == registration)
     }
 }
@@ -58,7 +58,7 @@ impl Reader {
     /// If the database fails.
     pub fn call_verdict(
         &self,
-        call: i64,
+        call: CallId,
         caller: &str,
         host: Option<&str>,
     ) -> Result<CallVerdict, StoreError> {
@@ -176,7 +176,7 @@ impl Reader {
                     last.min(first + i64::from(noise.observed_packets) * PACKET.as_nanos())
                 });
                 Ok(CallView {
-                    call: r.get(0)?,
+                    call: CallId::new(r.get(0)?),
                     started_at: Timestamp::from_nanos(r.get(6)?),
                     noise_known_at: known_at.map(Timestamp::from_nanos),
                     source: r.get(1)?,
@@ -212,7 +212,7 @@ impl Reader {
                  WHERE i.subject = ?1 AND i.kind <> 'lan' LIMIT 64) AS o
              CROSS JOIN registrations AS r ON r.registration = o.subject WHERE r.aor <> ?2",
         )?;
-        for owner in by_traits.query_map(params![registration.registration, aor], |r| r.get(0))? {
+        for owner in by_traits.query_map(params![registration.registration.get(), aor], |r| r.get(0))? {
             owners.insert(owner?);
         }
         Ok(owners.into_iter().take(MAX_OWNERS).collect())

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_scoring::{LabelEvidence, Layer, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -30,7 +30,7 @@ pub struct Labels {
     /// Evidence about subjects, by label.
     pub evidence: Vec<LabelEvidence>,
     /// Labelled calls; true for fraud.
-    pub calls: Vec<(i64, bool)>,
+    pub calls: Vec<(CallId, bool)>,
 }
 
 /// Whose reputation each label touches, and which calls are labelled: fraud or not.
@@ -74,7 +74,10 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     for (call, is_fraud) in calls {
         own.entry(call).or_insert(is_fraud);
     }
-    Ok(Labels { evidence: all, calls: own.into_iter().collect() })
+    Ok(Labels {
+        evidence: all,
+        calls: own.into_iter().map(|(call, is_fraud)| (CallId::new(call), is_fraud)).collect(),
+    })
 }
 
 fn members_of(db: &Connection, name: &str) -> Result<BTreeSet<i64>, StoreError> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, Span, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
@@ -112,7 +112,7 @@ impl SqliteHistory<'_> {
                 (endpoint(&source), endpoint(&registrar), PrintHash::stored(&print))
             {
                 account.devices.push(RegisteredDevice {
-                    registrations: std::iter::once(row.get(5)?).collect(),
+                    registrations: std::iter::once(RegistrationId::new(row.get(5)?)).collect(),
                     source: source.ip(),
                     registrar: registrar.ip(),
                     platform,
@@ -124,19 +124,19 @@ impl SqliteHistory<'_> {
         Ok(account)
     }
 
-    fn find_judged(&self, call: i64) -> Result<Option<Judged>, StoreError> {
+    fn find_judged(&self, call: CallId) -> Result<Option<Judged>, StoreError> {
         let mut select = self.reader.db.prepare_cached(
             "SELECT s.stage, s.signals, s.campaign, m.strength, m.why FROM scores AS s JOIN calls AS c ON c.id = s.id
                  LEFT JOIN campaign_members AS m ON m.campaign = s.campaign AND m.call = c.call
              WHERE c.call = ?1",
         )?;
-        let found = select.query_row([call], |r| {
+        let found = select.query_row([call.get()], |r| {
             let (stage, signals): (i64, String) = (r.get(0)?, r.get(1)?);
             let campaign: Option<i64> = r.get(2)?;
             let member = match campaign {
                 Some(campaign) => {
                     let (strength, why): (Option<f64>, Option<String>) = (r.get(3)?, r.get(4)?);
-                    Some((campaign, strength.unwrap_or_default(), why.unwrap_or_default()))
+                    Some((CampaignId::new(campaign), strength.unwrap_or_default(), why.unwrap_or_default()))
                 }
                 None => None,
             };
@@ -167,13 +167,14 @@ impl SqliteHistory<'_> {
         })
     }
 
-    fn find_leads(&self, since: Timestamp, most: usize) -> Result<Vec<(i64, i64)>, StoreError> {
+    fn find_leads(&self, since: Timestamp, most: usize) -> Result<Vec<(i64, CampaignId)>, StoreError> {
         let mut select = self.reader.db.prepare(
             "SELECT k.key, k.campaign FROM campaigns AS c JOIN campaign_keys AS k USING (campaign)
              WHERE c.last_seen >= ?1 ORDER BY c.last_seen DESC, k.key LIMIT ?2",
         )?;
-        let rows =
-            select.query_map(params![since.as_nanos(), most as i64], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let rows = select.query_map(params![since.as_nanos(), most as i64], |r| {
+            Ok((r.get(0)?, CampaignId::new(r.get(1)?)))
+        })?;
         let mut leads = rows.collect::<Result<Vec<_>, _>>()?;
         leads.reverse();
         Ok(leads)
@@ -195,7 +196,7 @@ impl SqliteHistory<'_> {
 }
 
 impl History for SqliteHistory<'_> {
-    fn judged(&mut self, call: i64, started_at: Timestamp) -> Option<Judged> {
+    fn judged(&mut self, call: CallId, started_at: Timestamp) -> Option<Judged> {
         if !self.earlier.as_ref().is_some_and(|earlier| earlier.contains(&started_at)) {
             return None;
         }
@@ -221,12 +222,12 @@ impl History for SqliteHistory<'_> {
         self.or_nothing(found)
     }
 
-    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, i64)> {
+    fn leads(&mut self, since: Timestamp, most: usize) -> Vec<(i64, CampaignId)> {
         let found = self.find_leads(since, most);
         self.or_nothing(found)
     }
 
-    fn campaign(&mut self, campaign: i64) -> Option<CampaignRow> {
+    fn campaign(&mut self, campaign: CampaignId) -> Option<CampaignRow> {
         if self.pending.merged.contains(&campaign) {
             return None;
         }
@@ -237,18 +238,19 @@ impl History for SqliteHistory<'_> {
             .reader
             .db
             .prepare_cached("SELECT * FROM campaigns WHERE campaign = ?1 AND merged_into IS NULL")
-            .and_then(|mut select| select.query_row([campaign], campaign_row).optional())
+            .and_then(|mut select| select.query_row([campaign.get()], campaign_row).optional())
             .map_err(StoreError::from);
         self.or_nothing(found)
     }
 
-    fn prompts(&mut self) -> Vec<(OpeningPrint, i64)> {
+    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)> {
         let found = self
             .reader
             .db
             .prepare_cached("SELECT print, campaign FROM prompts ORDER BY print")
             .and_then(|mut select| {
-                let rows = select.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, r.get(1)?)))?;
+                let rows =
+                    select.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, CampaignId::new(r.get(1)?))))?;
                 rows.collect::<Result<Vec<_>, _>>()
             })
             .map_err(StoreError::from);
@@ -309,7 +311,7 @@ fn campaign_row(row: &Row<'_>) -> Result<CampaignRow, rusqlite::Error> {
     };
     let at = |column: &str| row.get(column).map(Timestamp::from_nanos);
     Ok(CampaignRow {
-        campaign: row.get("campaign")?,
+        campaign: CampaignId::new(row.get("campaign")?),
         name: row.get("name")?,
         found_at: at("found_at")?,
         first_seen: at("first_seen")?,
@@ -317,7 +319,7 @@ fn campaign_row(row: &Row<'_>) -> Result<CampaignRow, rusqlite::Error> {
         calls: row.get("calls")?,
         is_confirmed: row.get("is_confirmed")?,
         told: row.get("told")?,
-        parted_from: row.get("parted_from")?,
+        parted_from: row.get::<_, Option<i64>>("parted_from")?.map(CampaignId::new),
         links: links.iter().filter_map(link).collect(),
     })
 }
@@ -355,7 +357,7 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
     let validity = [("impossible", Validity::Impossible), ("unallocated", Validity::Unallocated)];
     let fingerprint = PrintHash::stored(&text("fingerprint")?);
     Ok(PastCall {
-        call: row.get("call")?,
+        call: CallId::new(row.get("call")?),
         started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
         answered_at: at("answered_at")?,
         ended_at: at("ended_at")?,
@@ -377,7 +379,7 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
         is_neighbour: has("neighbour"),
         is_emergency: has("emergency"),
         is_from_trunk: has("trunk"),
-        campaign: row.get("campaign")?,
+        campaign: row.get::<_, Option<i64>>("campaign")?.map(CampaignId::new),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Verdicts about devices: whose are worked out again, and what of them is recorded.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_devices::{
     DeviceAlert, DeviceAlertKind, DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict,
     news,
@@ -26,7 +26,7 @@ const POPULATION_LASTS: u32 = 64;
 #[derive(Clone, Debug)]
 pub struct DeviceFinding {
     /// The call.
-    pub call: i64,
+    pub call: CallId,
     /// The verdict.
     pub verdict: DeviceVerdict,
     /// The evidence that decided, as text.
@@ -68,9 +68,9 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub fn take_up(&mut self) -> Result<(), StoreError> {
-        let newest = |sql: &str| -> Result<Vec<i64>, StoreError> {
+        let newest = |sql: &str| -> Result<Vec<CallId>, StoreError> {
             let mut select = self.reader.db.prepare(sql)?;
-            let rows = select.query_map([LEFT_OVER], |r| r.get(0))?;
+            let rows = select.query_map([LEFT_OVER], |r| Ok(CallId::new(r.get(0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
         let calls = newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1")?;
@@ -144,7 +144,7 @@ impl Writer {
         if sensitive.is_any_call {
             let mut select = db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
             for call in select.query_map([], |r| r.get(0))? {
-                sensitive.calls.insert(call?);
+                sensitive.calls.insert(CallId::new(call?));
             }
         }
         let mut select = db.prepare_cached(
@@ -152,7 +152,7 @@ impl Writer {
         )?;
         for call in sensitive.calls {
             let found = select
-                .query_row([call], |r| {
+                .query_row([call.get()], |r| {
                     Ok(SensitiveCall {
                         call,
                         started_at: Timestamp::from_nanos(r.get(0)?),
@@ -184,14 +184,14 @@ impl Writer {
         let mut caller = reader.db.prepare_cached("SELECT caller, caller_host FROM calls WHERE call = ?1")?;
         for call in touched.calls {
             let found: Option<(String, Option<String>)> =
-                caller.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+                caller.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
             if let Some((caller, host)) = found {
                 subjects.wait(inventory.aor_of(&caller, host.as_deref()));
             }
         }
         let mut owner = reader.db.prepare_cached("SELECT aor FROM registrations WHERE registration = ?1")?;
         for registration in touched.registrations {
-            let aor: Option<String> = owner.query_row([registration], |r| r.get(0)).optional()?;
+            let aor: Option<String> = owner.query_row([registration.get()], |r| r.get(0)).optional()?;
             subjects.wait(aor.as_deref().filter(|aor| inventory.contains(aor)));
         }
         Ok(())
@@ -202,7 +202,7 @@ impl Writer {
 fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceFinding>, StoreError> {
     let mut changed = Vec::new();
     for (call, of_call) in &subscriber.calls {
-        let Some(step) = record_steps(db, "call", *call, &of_call.steps)? else { continue };
+        let Some(step) = record_steps(db, "call", call.get(), &of_call.steps)? else { continue };
         changed.push(DeviceFinding {
             call: *call,
             verdict: step.verdict,
@@ -214,7 +214,7 @@ fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceF
         }
     }
     for device in &subscriber.devices {
-        record_steps(db, "device", device.subject(), device.steps())?;
+        record_steps(db, "device", device.subject().get(), device.steps())?;
         if let Some(alert) = device.alert(&subscriber.aor) {
             keep_device_alert(db, alert)?;
         }
@@ -271,7 +271,7 @@ fn keep_device_alert(db: &Connection, found: DeviceAlert) -> Result<(), StoreErr
         severity: if found.is_critical { Severity::Critical } else { Severity::Warning },
         subject: found.subject,
         message: found.message,
-        call: found.call,
+        call: found.call.map(CallId::get),
         campaign: None,
     };
     if is_once { keep_unless_told(db, &alert, Timestamp::MIN) } else { keep(db, &alert) }
@@ -343,7 +343,7 @@ mod tests {
         call(&writer, 2, ("200", "192.0.2.1:5060", "a"), "internal", true);
         call(&writer, 3, ("200", "192.0.2.1:5060", "a"), "inbound", false);
         for _ in 0..2 {
-            writer.touched.note_left_over([], [1, 2, 3, 4]);
+            writer.touched.note_left_over([], [1, 2, 3, 4].map(CallId::new));
             assert!(!writer.has_due_subscribers().unwrap(), "no device is to be judged");
         }
         assert_eq!(alerts(&writer), [("portal_from_trunk".to_owned(), "sip:200@a".to_owned())]);
@@ -370,13 +370,13 @@ mod tests {
         registration(&writer, 2, "192.0.2.2:5060");
         call(&writer, 1, ("200", "192.0.2.1:5060", "a"), "internal", false);
         call(&writer, 2, ("200", "192.0.2.2:5060", "b"), "internal", true);
-        writer.touched.note_left_over([1, 2], []);
+        writer.touched.note_left_over([1, 2].map(CallId::new), []);
         assert!(writer.has_due_subscribers().unwrap());
         writer.find_due_subscribers(true).unwrap();
         let aor = writer.next_due_subscriber().unwrap();
         assert_eq!((aor.as_str(), writer.next_due_subscriber()), ("sip:200@a", None), "both calls are its");
         let verdicts = |findings: Vec<DeviceFinding>| -> Vec<(i64, &str)> {
-            findings.iter().map(|finding| (finding.call, finding.verdict.name())).collect()
+            findings.iter().map(|finding| (finding.call.get(), finding.verdict.name())).collect()
         };
         let first = writer.judge_subscriber(&aor).unwrap();
         writer.commit(true, None).unwrap();

@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::{Changes, Settings};
@@ -40,7 +40,7 @@ pub struct Writer {
     /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
     /// statement and not one for each thing that happened to them. In the order in which the calls began, as
     /// their rows lie: neighbours share a page, which is then fetched and written once.
-    updates: BTreeMap<(Timestamp, i64), Box<CallUpdate>>,
+    updates: BTreeMap<(Timestamp, CallId), Box<CallUpdate>>,
     /// Ends of calls that this run does not know, written behind the updates: one of them may be the call's last word.
     ends: Vec<OrphanByeRow>,
     /// Fingerprints repeat with every call, so each is written once per batch.

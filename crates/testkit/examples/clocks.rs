@@ -1,4 +1,4 @@
-//! How well clocks are read, against known truth: the table of `docs/clocks.md`.
+//! Accuracy of clock readings against ground truth: the table of `docs/clocks.md`.
 //!
 //!     cargo run --release -p bellwether-testkit --example clocks [RUNS]
 #![expect(clippy::print_stdout, reason = "an example's main")]
@@ -12,7 +12,7 @@ use bellwether_testkit::{Delay, Discipline, Rng, Timer};
 const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
 const PERIOD_S: i64 = 25;
 
-/// Micro- and milliseconds.
+/// Microseconds and milliseconds.
 const fn us(n: i64) -> Span {
     Span::from_nanos(n * 1000)
 }
@@ -20,8 +20,8 @@ const fn ms(n: i64) -> Span {
     Span::from_millis(n)
 }
 
-/// Paths by name, and what one point's information bounds the standard deviation of a line to, in seconds; 0 if there is no
-/// closed form.
+/// Network paths by name. The number is the standard deviation in seconds from the Fisher information of one point,
+/// or 0 without a closed form.
 const PATHS: [(&str, Delay, f64); 6] = [
     ("gaussian 2 ms", Delay::Gaussian(ms(20), ms(2)), 2e-3),
     ("exponential 2 ms", Delay::Exponential(ms(10), ms(2)), 0.0),
@@ -42,12 +42,12 @@ struct Cell {
     wrong: u32,
 }
 
-/// The clock that a sensor reads of a device on such a path.
+/// The clock reading of a device on a path.
 fn observed(path: (Discipline, Delay), skew: Ppm, seconds: i64, loss: f64, rng: &mut Rng) -> Option<Reading> {
     observed_over_step(path, skew, seconds, loss, (0, Span::ZERO), rng)
 }
 
-/// The same, where all that comes later than so many seconds takes a route that is longer.
+/// The same with a longer route for all packets after a number of seconds.
 fn observed_over_step(
     (discipline, delay): (Discipline, Delay),
     skew: Ppm,
@@ -81,7 +81,7 @@ fn observed_over_step(
     read_clock(&timeline.segments(), round_trip(&trips)).ok()
 }
 
-/// What a sensor keeps of round trips: the shortest, and the middle of the latest eight.
+/// The sensor's statistics of round trips: the minimum, and the median of the latest eight.
 fn round_trip(trips: &[Span]) -> Option<RoundTrip> {
     let mut latest = trips.iter().rev().take(8).copied().collect::<Vec<_>>();
     let middle = middle(&mut latest)?;
@@ -125,8 +125,8 @@ fn cell(discipline: Discipline, delay: Delay, seconds: i64, loss: f64, runs: u32
     cell
 }
 
-/// Verdicts on pairs of observations, of one device each (whose crystal drifted in between) or of two whose skews are drawn as
-/// crystals' are: the shares in percent.
+/// Verdicts on pairs of observations, as shares in percent. A pair shows either one device, whose crystal drifted in
+/// between, or two devices with random skews.
 fn verdicts(path: (Discipline, Delay), seconds: i64, is_one_device: bool, runs: u32) -> [f64; 3] {
     let tolerance = Tolerance::default();
     let mut counts = [0_u32; 3];
@@ -165,7 +165,8 @@ fn compared(runs: u32) {
     }
 }
 
-/// One instance of a restart timer seen twice, its skew changed by 200 ppm in between, on the same wired path or another.
+/// One instance of a restart timer, seen twice with a skew change of 200 ppm, on the same wired path or on another
+/// one.
 fn changes(runs: u32) {
     const CHANGE: f64 = 200.0;
     println!(
@@ -208,7 +209,7 @@ fn changes(runs: u32) {
     }
 }
 
-/// Schedules whose route becomes longer or shorter somewhere in the middle half of an hour.
+/// Schedules with a route change somewhere in the middle half of an hour.
 fn steps(runs: u32) {
     println!(
         "\n| path | step ms | least squares | Bellwether | coverage % | steps found: none % | one % | more % |"

@@ -2,19 +2,15 @@
 //!
 //!     cargo run --release -p bellwether-testkit --example flood -- 3600 2000 | bellwether replay -
 //!
-//! Arguments: seconds, packets of the flood per second. An honest call begins every ten seconds.
-#![expect(
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "an example's main, which writes a capture"
-)]
+//! Arguments: duration in seconds, flood packets per second. An honest call begins every ten seconds.
+#![expect(clippy::print_stderr, clippy::disallowed_methods, reason = "an example that writes a capture")]
 
 use std::io::{BufWriter, Write};
 
 use bellwether_base::Timestamp;
 use bellwether_testkit::{Flood, PcapFormat, write_pcap};
 
-/// Octets of a capture file's header.
+/// Length of a capture file's header in octets.
 const FILE_HEADER: usize = 24;
 
 fn main() -> std::io::Result<()> {

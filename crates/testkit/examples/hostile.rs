@@ -1,4 +1,4 @@
-//! Writes captures that a stranger could send to cost the sensor time, with ordinary ones beside them.
+//! Writes captures of hostile traffic that costs the sensor time, and ordinary captures for comparison.
 //!
 //!     hostile list                  the names of the shapes
 //!     hostile make NAME FOLDER      hostile.pcap and ordinary.pcap, and what is in them as JSON

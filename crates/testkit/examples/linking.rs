@@ -1,10 +1,13 @@
-//! How long it takes to judge a new call, and to link it to a campaign, over a database of carrier size (`docs/bench-judgement.md`).
+//! Benchmark of scoring a new call and linking it to a campaign, over a database of carrier size
+//! (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example linking -- [--db FILE] [--calls N] [--campaigns N] [--state cold|warm] [--sql TRIED]
+//!     cargo run --release -p bellwether-testkit --example linking -- [--db FILE] [--calls N] [--campaigns N] \
+//!         [--state cold|warm] [--sql TRIED]
 //!
-//! The database (10,000,000 calls of thirty days and 100,000 campaigns unless told otherwise) is made by SQL in a folder of its own, or as
-//! FILE, which stays and is measured as it is when it is there already. Then calls are pushed to a writer that judges, one by one: cold,
-//! with nothing of the file in the system's cache, and warm. TRIED is run before: an index, say.
+//! SQL statements create the database in a temporary folder: 10,000,000 calls of thirty days and 100,000 campaigns,
+//! unless options change this. With FILE the database is created there and stays; an existing FILE is measured as it
+//! is. Then calls go to a writer with scoring, one by one: cold, with an empty page cache, and warm. The SQL of TRIED
+//! runs before, for example an index.
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
 mod rows;
@@ -32,9 +35,9 @@ const KEY: [u8; 16] = [7; 16];
 
 const PLATFORMS: u64 = 2000;
 const SUBSCRIBERS: u64 = 200_000;
-/// Numbers of call centres: a tenth of all calls is theirs.
+/// Numbers of call centres, which make a tenth of all calls.
 const CENTRES: u64 = 100;
-/// Campaigns that are at work at once, as a share of all.
+/// Share of campaigns that are active at the same time: one in this number.
 const AT_WORK: u64 = 10;
 
 const SIGNALS: [&str; 4] = [
@@ -46,14 +49,14 @@ const SIGNALS: [&str; 4] = [
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// How much there is.
+/// The size of the database.
 #[derive(Clone, Copy)]
 struct Size {
     calls: u64,
     campaigns: u64,
 }
 
-/// Who makes a call of the database.
+/// The kind of caller of a call in the database.
 enum By {
     Subscriber(u64),
     Stranger,
@@ -120,7 +123,7 @@ impl Size {
     }
 }
 
-/// Caller, source, deployment, platform and block of a call of a campaign.
+/// Caller, source, deployment, platform and block of a campaign's call.
 fn robot(campaign: u64, shown: u64, at: u64) -> (String, Endpoint, String, u64, u64) {
     (
         token("robot's", shown),
@@ -131,7 +134,7 @@ fn robot(campaign: u64, shown: u64, at: u64) -> (String, Endpoint, String, u64, 
     )
 }
 
-// -------------------------------------------------------------------- making the database
+// -------------------------------------------------------------------- creation of the database
 
 fn make(path: &Path, size: Size) -> Outcome<()> {
     drop(Writer::open(path, "key")?.close()?);
@@ -147,7 +150,8 @@ fn make(path: &Path, size: Size) -> Outcome<()> {
             e => Err(e),
         })?;
     }
-    // Indexes are made last, sorted: in order of arrival most of them would be written all over, ten million times.
+    // Indexes are created last, from sorted data. In order of arrival most of them would be rewritten ten million
+    // times.
     let mut select = db.prepare(
         "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
     )?;
@@ -189,7 +193,7 @@ fn make_platforms(db: &Connection) -> Outcome<()> {
     (0..5000).try_for_each(|n| standing(db, "deployment", &token("deployment", n), true))
 }
 
-/// The readable form of a platform that nobody has.
+/// The readable form of a unique platform.
 fn readable(number: u64) -> String {
     format!(
         "sip2|m=INVITE|h=Via,Max-Forwards,From,To,Call-ID,CSeq,Contact,Allow,Supported,X-{number},Content-Type,Content-Length|u=sip|f=q"
@@ -301,7 +305,7 @@ fn make_calls(db: &Connection, size: Size) -> Outcome<()> {
         let at = row.started_at.as_nanos();
         insert.execute(params![
             id,
-            row.call,
+            row.call.get(),
             row.call_id,
             row.from_tag,
             at,
@@ -329,7 +333,7 @@ fn make_calls(db: &Connection, size: Size) -> Outcome<()> {
         let (points, disposition) =
             [(70.0, "standard"), (60.0, "monitor"), (39.0, "monitor"), (5.5, "quarantine")][sort];
         score.execute(params![id, ended, points, disposition, SIGNALS[sort], campaign])?;
-        members.extend(campaign.map(|campaign| (campaign, row.call, at)));
+        members.extend(campaign.map(|campaign| (campaign, row.call.get(), at)));
     }
     members.sort_unstable();
     for (campaign, call, at) in members {
@@ -338,24 +342,24 @@ fn make_calls(db: &Connection, size: Size) -> Outcome<()> {
     Ok(())
 }
 
-// -------------------------------------------------------------------- measuring
+// -------------------------------------------------------------------- measurement
 
-/// Who a new call is from.
+/// The kind of caller of a new call.
 #[derive(Clone, Copy)]
 enum New {
-    /// A new number of a campaign's deployment.
+    /// A new number on a campaign's deployment.
     Known,
-    /// A new number, of whom nothing leads to a campaign.
+    /// A new number without any link to a campaign.
     Unknown,
     Subscriber,
     Centre,
 }
 
-/// What one call took.
+/// Durations for one call.
 #[derive(Clone, Copy)]
 struct Taken {
     judged: Duration,
-    /// Of the processor, by this thread.
+    /// Processor time of this thread.
     processor: Duration,
     committed: Duration,
 }
@@ -368,7 +372,7 @@ fn processor() -> Duration {
 struct Measuring {
     path: PathBuf,
     size: Size,
-    /// Calls that were added so far, and when the latest began.
+    /// Number of calls added so far, and the start of the latest.
     number: u64,
     at: Timestamp,
 }
@@ -379,7 +383,7 @@ impl Measuring {
         self.at = self.at + Span::from_millis(250);
         let number = self.number;
         let mut rng = Rng::new(number);
-        // Those that are over for some days: nothing of them is in the window that is looked at when a run begins.
+        // Campaigns that ended some days ago, with no calls in the warm-up window of a run.
         let campaign = (0..)
             .map(|_| rng.below(self.size.campaigns))
             .find(|c| (55..88).contains(&(c * 100 / self.size.campaigns)));
@@ -431,7 +435,7 @@ impl Measuring {
         Ok(Recorder::new(Writer::open(&self.path, "key")?).with_scoring(engine)?)
     }
 
-    /// Time until a call is judged, and until that is committed.
+    /// Measures the time until a call is scored, and until the result is committed.
     fn push(&mut self, recorder: &mut Recorder, of: New) -> Outcome<Taken> {
         let row = self.row(of);
         recorder.push(Row::Fingerprint(Box::new(FingerprintRow {
@@ -450,7 +454,7 @@ impl Measuring {
         Ok(Taken { judged, processor, committed: began.elapsed() })
     }
 
-    /// Answers what opening cost.
+    /// Runs one measurement. Returns the cost of opening the database.
     fn run(&mut self, is_cold: bool) -> Outcome<String> {
         let state = if is_cold { "cold" } else { "warm" };
         cache(&self.path, is_cold)?;
@@ -492,7 +496,7 @@ impl Measuring {
     }
 }
 
-/// The latest call's place, and how many calls behind a place belong to a campaign.
+/// The id of the latest call, and the number of calls after an id that joined a campaign.
 fn joined(path: &Path, behind: i64) -> Outcome<(i64, i64)> {
     let db = Connection::open(path)?;
     let latest = db.query_row("SELECT max(id) FROM calls", [], |r| r.get(0))?;
@@ -516,7 +520,7 @@ fn tell(state: &str, name: &str, times: &[Taken], joined: i64) {
     );
 }
 
-/// Takes the file out of the system's cache, or reads all of it into it.
+/// Drops the file from the page cache, or reads all of it into the cache.
 fn cache(path: &Path, is_cold: bool) -> Outcome<()> {
     if is_cold {
         for end in ["", "-wal", "-shm"] {
@@ -534,7 +538,7 @@ fn cache(path: &Path, is_cold: bool) -> Outcome<()> {
 
 // -------------------------------------------------------------------- statement by statement
 
-/// What the assessor's memory asks, and what merging two campaigns writes, as in `crates/store/src/judging/`.
+/// Queries of the scoring history, and the writes of a campaign merge, as in `crates/store/src/judging/`.
 const STATEMENTS: [(&str, &str); 13] = [
     (
         "judged",

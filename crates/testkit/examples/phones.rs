@@ -1,9 +1,9 @@
-//! Writes what people sound like through units of some devices, for real programs to play (`scripts/record-noise`).
+//! Writes simulated speech through units of some devices, to be played by real programs (`scripts/record-noise`).
 //!
 //!     cargo run --release -p bellwether-testkit --example phones FOLDER SECONDS
 //!
-//! FOLDER gets DEVICE-MODE-UNIT.wav, 16 bits at 8,000 samples a second: values that mu-law knows, so that a program that sends that
-//! adds nothing of its own.
+//! FOLDER gets DEVICE-MODE-UNIT.wav with 16 bits at 8,000 samples a second. All values are exact in mu-law, so that a
+//! program with mu-law adds no noise.
 #![expect(clippy::unwrap_used, reason = "an example's main")]
 
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! How well device classes are recognised, against known truth: the tables of `docs/silence.md`.
+//! Accuracy of device class recognition against ground truth: the tables of `docs/silence.md`.
 //!
 //!     cargo run --release -p bellwether-testkit --example silence [CALLS]
 #![expect(clippy::print_stdout, reason = "an example's main")]
@@ -9,8 +9,9 @@ use bellwether_acoustics::{Classes, Comparison, FEATURES, Mode, Pauses, SilenceA
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call};
 
-/// Units of a device that classes are learned from, and calls of each.
+/// Units per device for learning.
 const UNITS: usize = 6;
+/// Calls per unit for learning.
 const LEARNED: usize = 4;
 
 const CONDITIONS: [(&str, Impairment); 5] = [
@@ -21,12 +22,12 @@ const CONDITIONS: [(&str, Impairment); 5] = [
     ("other law on the way", Impairment { loss: 0.0, is_dtx: false, is_transcoded: true }),
 ];
 
-/// One call's profile, and the paper's two numbers.
+/// The noise profile of one call, and the paper's two numbers.
 struct Heard {
     device: DeviceMode,
     pauses: Option<Pauses>,
     papers: Option<(f64, f64)>,
-    /// Octets of memory behind the analysis at its end.
+    /// Heap memory of the analysis at its end, in octets.
     octets: usize,
 }
 
@@ -39,24 +40,24 @@ fn heard(device: DeviceMode, unit: DeviceMode, law: Law, how: Impairment, rng: &
     Heard { device, pauses: analysis.pauses(), papers, octets }
 }
 
-/// Modes that nothing in the model tells apart: their offsets and levels differ by less than units do.
+/// Returns true for modes that the model cannot distinguish: offset and level differ by less than between units.
 fn is_alike(a: &DeviceMode, b: &DeviceMode) -> bool {
     let level = |m: &DeviceMode| (m.energy + 1e-10).ln();
     let dc = (a.dc_offset - b.dc_offset).abs() < 0.05 * a.dc_offset.abs().max(b.dc_offset.abs()) + 1e-6;
     dc && (level(a) - level(b)).abs() < 0.5 && a.colour == b.colour && a.hum == b.hum
 }
 
-/// Whether a class is what a call's mode could as well be.
+/// Returns true if the class fits the call's mode or an indistinguishable one.
 fn is_right(of: &DeviceMode, class: &str) -> bool {
     of.device == class || PAPERS_DEVICES.iter().any(|other| other.device == class && is_alike(of, other))
 }
 
-/// Whether nothing of another device is like this mode.
+/// Returns true if no other device resembles this mode.
 fn is_distinguishable(mode: &DeviceMode) -> bool {
     !PAPERS_DEVICES.iter().any(|other| other.device != mode.device && is_alike(mode, other))
 }
 
-/// The calls that classes are learned from.
+/// The calls for learning.
 fn teaching(law: Law) -> Vec<Heard> {
     let mut out = Vec::new();
     for (i, device) in PAPERS_DEVICES.iter().enumerate() {
@@ -64,7 +65,7 @@ fn teaching(law: Law) -> Vec<Heard> {
             let mut rng = Rng::new((i * 97 + unit) as u64 + 1);
             let own = device.unit(&mut rng);
             for call in 0..LEARNED {
-                // Some calls that an operator labels are of senders that stop in pauses.
+                // Some labelled calls have senders that stop in pauses.
                 let how = Impairment { is_dtx: call == 0, ..Impairment::default() };
                 out.push(heard(*device, own, law, how, &mut rng));
             }
@@ -84,7 +85,7 @@ fn learned(law: Law, taught: &[Heard], without: Option<&str>) -> Classes {
     Classes::new(&modes)
 }
 
-/// The paper's way: the nearest of what was learned, by offset and level alone.
+/// The paper's method: nearest neighbour by offset and level alone.
 fn nearest(known: &[(DeviceMode, f64, f64)], (dc, energy): (f64, f64)) -> Option<&DeviceMode> {
     let distance = |(_, d, e): &&(DeviceMode, f64, f64)| {
         let level = ((energy + 1e-10) / (e + 1e-10)).ln() / 0.15;
@@ -117,7 +118,7 @@ fn tested(law: Law, how: Impairment, calls: usize, seed: u64) -> Vec<Heard> {
     out
 }
 
-/// How often a known one is more like what is known than a stranger is.
+/// Area under the ROC curve: the probability that a known sample is more similar than an unknown one.
 fn area(known: &[f64], strangers: &[f64]) -> f64 {
     let wins = |k: &f64| {
         strangers
@@ -136,7 +137,7 @@ fn area(known: &[f64], strangers: &[f64]) -> f64 {
     known.iter().map(wins).sum::<f64>() / (known.len() * strangers.len()).max(1) as f64
 }
 
-/// What the tables say of one law.
+/// The results of the tables for one law.
 struct Table {
     recognised: Vec<String>,
     confused: BTreeMap<String, u32>,

@@ -1,19 +1,16 @@
-//! How well takeovers are told from honest calls, against known truth: the second table of `docs/silence.md`.
+//! Detection of account takeovers against ground truth: the second table of `docs/silence.md`.
 //!
 //!     cargo run --release -p bellwether-testkit --example takeovers [SUBSCRIBERS] [SEEDS]
 //!
-//! Rows go straight into the database, as the judge would make them of packets: calls of 15 s, an hour of refreshes for each device.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "an example's main, which makes a file of its own"
-)]
+//! Rows go directly into the database, in the form of the enrichment's output: calls of 15 s, and an hour of
+//! refreshes per device.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example that creates a file")]
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use bellwether_acoustics::SilenceAnalysis;
-use bellwether_base::{Endpoint, Ppm, Span, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, Ppm, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_clock::{RegisterTimeline, read_clock};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, DialPlan, NumberFacts, RegistrationRow, RegistrationUpdate, Row,
@@ -30,7 +27,7 @@ use bellwether_testkit::{
 
 const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
 
-/// Devices that subscribers have, each with its own stack; nothing else sounds like them.
+/// Subscribers' devices. Each has a stack and a noise profile of its own.
 const OWNED: [(&str, &str); 6] = [
     ("Cisco SPA 525G", "handset"),
     ("Polycom 331", "handset"),
@@ -40,14 +37,14 @@ const OWNED: [(&str, &str); 6] = [
     ("Polycom 601", "handset"),
 ];
 
-/// What a thief calls with who has no such device.
+/// Devices of a thief without a model of `OWNED`.
 const SOFTPHONES: [&str; 3] = ["softphone 1", "softphone 2", "softphone 5"];
 
 fn mode(device: &str, mode: &str) -> DeviceMode {
     *PAPERS_DEVICES.iter().find(|d| d.device == device && d.mode == mode).unwrap()
 }
 
-/// The stack of a device: models of one maker share it.
+/// The stack of a device. Models of one manufacturer share it.
 fn stack(device: &str) -> PrintHash {
     PrintHash::of(Part::Sip, device.split(' ').next().unwrap_or_default())
 }
@@ -66,9 +63,9 @@ struct World {
     rng: Rng,
     rows: Vec<Row>,
     next: i64,
-    /// What each call is.
+    /// Ground truth for each call.
     truth: BTreeMap<String, &'static str>,
-    /// Of thieves with the same model: the skews' difference from the subscriber's.
+    /// For thieves with the subscriber's model: the difference between both skews.
     apart: BTreeMap<String, f64>,
 }
 
@@ -89,7 +86,7 @@ impl World {
         }
     }
 
-    /// An hour of refreshes, each 25 s.
+    /// An hour of refreshes, one each 25 s.
     fn registers(&mut self, user: &str, unit: &Unit, contact: &str, hour: i64) {
         let registration = self.id();
         let timer = Timer {
@@ -106,7 +103,7 @@ impl World {
         times.iter().for_each(|at| timeline.refresh(*at, None));
         let (first_seen, last_seen) = (times[0], *times.last().unwrap());
         self.rows.push(Row::Registration(Box::new(RegistrationRow {
-            registration,
+            registration: RegistrationId::new(registration),
             aor: format!("sip:{user}@example.org"),
             contact: contact.to_owned(),
             instance_id: None,
@@ -120,7 +117,7 @@ impl World {
             mirror: None,
         })));
         self.rows.push(Row::RegistrationUpdate(Box::new(RegistrationUpdate {
-            registration,
+            registration: RegistrationId::new(registration),
             first_seen,
             last_seen,
             refreshes: timeline.refreshes(),
@@ -148,7 +145,7 @@ impl World {
         let packets = spoken_call(device, speaker, Law::Mu, 15, how, &mut self.rng);
         packets.iter().for_each(|packet| analysis.packet(packet));
         self.rows.push(Row::Call(Box::new(CallRow {
-            call,
+            call: CallId::new(call),
             call_id: call_id.clone(),
             wire_id: None,
             from_tag: "t".to_owned(),
@@ -181,8 +178,8 @@ impl World {
         })));
         let stream = self.id();
         self.rows.push(Row::Stream(Box::new(StreamRow {
-            stream,
-            call: Some(call),
+            stream: StreamId::new(stream),
+            call: Some(CallId::new(call)),
             direction: "caller",
             src: unit.at,
             dst: Endpoint::v4([10, 0, 0, 3], 4000),
@@ -252,7 +249,7 @@ fn world(seed: u64, subscribers: usize) -> BTreeMap<(&'static str, String), u32>
             policy: Policy::Strict,
             note: None,
         });
-        // Activation, some days, then another network: its contact is another.
+        // Activation, and some days later another network with another contact.
         world.registers(&user, &own, &format!("{i}@home"), 0);
         for hour in [0, 1, 2] {
             let call_id = world.calls(&user, &own, hour, "honest");
@@ -263,7 +260,7 @@ fn world(seed: u64, subscribers: usize) -> BTreeMap<(&'static str, String), u32>
         let moved = Unit { at: world.unit(own.device).at, ..own.clone() };
         world.registers(&user, &moved, &format!("{i}@away"), 20);
         world.calls(&user, &moved, 20, "honest, from another network");
-        // The thieves, each at another time.
+        // Thieves, each at another time.
         let (other, other_mode) = OWNED[(i + 1 + i / OWNED.len() % (OWNED.len() - 1)) % OWNED.len()];
         let thief = world.unit(mode(other, other_mode));
         world.registers(&user, &thief, &format!("{i}@thief"), 40);
@@ -291,7 +288,7 @@ fn world(seed: u64, subscribers: usize) -> BTreeMap<(&'static str, String), u32>
     drop(recorder.close().unwrap());
     let reader = Reader::open(&path).unwrap();
     let mut counts: BTreeMap<(&'static str, String), u32> = BTreeMap::new();
-    // Two intervals, and what a crystal drifts in between.
+    // The uncertainty of two readings, and the crystal's drift in between.
     let three = 3.0 * half_interval().hypot(1.96) * std::f64::consts::SQRT_2;
     let columns = Report::Calls.columns();
     let at = |name: &str| columns.iter().position(|c| c.name == name).unwrap();

@@ -1,4 +1,4 @@
-//! What timelines cost: memory for very many devices, and time for a refresh (`docs/clocks.md`).
+//! Cost of timelines: memory for a large number of devices, and time per refresh (`docs/clocks.md`).
 //!
 //!     cargo run --release -p bellwether-testkit --example timelines [DEVICES] [REFRESHES]
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let before = resident_mib()?;
     let mut timelines = vec![RegisterTimeline::default(); devices];
     let mut taken = Duration::ZERO;
-    // In order of time, as a sensor meets them: no device's second refresh comes before all have had their first.
+    // In order of time, as at a sensor: all first refreshes precede the second ones.
     for round in 0..refreshes {
         let delays: Vec<i64> = (0..devices).map(|_| rng.below(3_000_000) as i64).collect();
         let began = Instant::now();

@@ -1,4 +1,4 @@
-//! Whether it matters who speaks: recorded voices through one device, against classes that were learned from others.
+//! Influence of the speaker: recorded voices through one device, against classes learned from other voices.
 //!
 //!     scripts/voices [FOLDER]      makes the voices with espeak-ng and runs this
 //!     cargo run --release -p bellwether-testkit --example voices FOLDER
@@ -10,7 +10,7 @@ use bellwether_acoustics::{Classes, FEATURES, Mode, SilenceAnalysis, features};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{DeviceMode, Impairment, PAPERS_DEVICES, Rng, Speaker, spoken_call, voiced_call};
 
-/// Through which each voice speaks: as in the paper's table 3.
+/// The device of all voices, as in the paper's table 3.
 const THROUGH: (&str, &str) = ("Polycom 331", "handset");
 
 fn learned(law: Law) -> Classes {

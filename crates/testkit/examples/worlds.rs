@@ -1,4 +1,4 @@
-//! Writes a world of honest and fraudulent callers with its truth: what detection is measured on.
+//! Writes a synthetic capture of honest and fraudulent callers with its ground truth, for measuring detection.
 //!
 //!     cargo run --release -p bellwether-testkit --example worlds -- OUTDIR SEED [KIND] [short|full|none] [SCALE]
 //!
@@ -6,7 +6,7 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "an example's main, which tells what it did and stops where it cannot write"
+    reason = "an example that prints a summary and stops on write errors"
 )]
 
 use std::fs::{File, create_dir_all, write};

@@ -2,16 +2,16 @@ use std::net::SocketAddrV4;
 
 use bellwether_base::{Span, Timestamp};
 
-/// An Ethernet frame and when the sensor saw it.
+/// An Ethernet frame with its capture time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
-    /// When.
+    /// The capture time.
     pub at: Timestamp,
     /// The octets.
     pub bytes: Vec<u8>,
 }
 
-/// The clock resolution of a capture file.
+/// The timestamp resolution of a capture file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PcapFormat {
     /// Microseconds.
@@ -52,7 +52,7 @@ pub fn tcp_frame(
     Frame { at, bytes: ethernet(&ipv4(src, dst, 6, 0, 0x4000, &tcp)) }
 }
 
-/// Cuts a frame's IP datagram into fragments of at most `size` octets (rounded down to a multiple of 8), a
+/// Splits a frame's IP datagram into fragments of at most `size` octets (rounded down to a multiple of 8), a
 /// microsecond apart.
 #[must_use]
 pub fn fragment(frame: &Frame, size: usize) -> Vec<Frame> {
@@ -74,7 +74,7 @@ pub fn fragment(frame: &Frame, size: usize) -> Vec<Frame> {
         .collect()
 }
 
-/// The same frame with a VLAN tag.
+/// Adds a VLAN tag to a frame.
 #[must_use]
 pub fn with_vlan(frame: &Frame, vlan: u16) -> Frame {
     let mut bytes = frame.bytes[..12].to_vec();
@@ -84,7 +84,7 @@ pub fn with_vlan(frame: &Frame, vlan: u16) -> Frame {
     Frame { at: frame.at, bytes }
 }
 
-/// The same frame as a mirror sends it in VXLAN (RFC 7348) from one host to the sensor.
+/// Wraps a frame in VXLAN (RFC 7348), as a mirror sends it to the sensor.
 #[must_use]
 pub fn in_vxlan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, network: u32) -> Frame {
     let mut payload = vec![8, 0, 0, 0];
@@ -93,7 +93,7 @@ pub fn in_vxlan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, network: u3
     udp_frame(frame.at, src, dst, 0, &payload)
 }
 
-/// The same frame as a switch sends it in ERSPAN type II (draft-foschiano-erspan section 4.2).
+/// Wraps a frame in ERSPAN type II (draft-foschiano-erspan section 4.2), as a switch sends it.
 #[must_use]
 pub fn in_erspan(frame: &Frame, src: SocketAddrV4, dst: SocketAddrV4, session: u16) -> Frame {
     let mut gre = vec![0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0];
@@ -124,7 +124,7 @@ pub fn as_web_socket(message: &[u8], size: usize, mask: Option<[u8; 4]>) -> Vec<
     out
 }
 
-/// The datagram of a frame as an agent sends it on, in a HEP version 3 message that bears the frame's time.
+/// Wraps the datagram of a frame in a HEP version 3 message with the frame's time, as an agent sends it.
 #[must_use]
 pub fn as_hep(frame: &Frame, agent: u32) -> Vec<u8> {
     let (ip, micros) = (&frame.bytes[14..], frame.at.as_nanos() / 1000);
@@ -160,7 +160,7 @@ pub fn write_pcap(frames: &[Frame], format: PcapFormat) -> Vec<u8> {
     out
 }
 
-/// What a capture file begins with.
+/// The header of a capture file.
 pub(crate) fn pcap_header(format: PcapFormat) -> Vec<u8> {
     let magic = match format {
         PcapFormat::Micro => 0xa1b2_c3d4_u32,

@@ -2,30 +2,30 @@ use bellwether_base::{Ppm, Span, Timestamp};
 
 use crate::Rng;
 
-/// How a device's refresh timer runs.
+/// The discipline of a device's refresh timer.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Discipline {
-    /// On an absolute schedule: delays do not add up.
+    /// An absolute schedule: delays do not accumulate.
     Periodic,
-    /// Armed again when the answer arrives: each round trip adds to the period.
+    /// Restarted at each response: the round trip adds to the period.
     Restart,
     /// Drawn uniformly between a quarter and three quarters of the period.
     Randomised,
 }
 
-/// What the network adds to a packet's way.
+/// The delay of a packet in the network.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Delay {
     /// None.
     None,
     /// Normal around a mean (the paper's assumption), never below zero.
     Gaussian(Span, Span),
-    /// Exponential above a floor: what queues do.
+    /// Exponential above a floor, as in queues.
     Exponential(Span, Span),
     /// Gamma above a floor: shape and scale. Wired access.
     Gamma(Span, u32, Span),
-    /// Gamma (shape, scale) above a floor, and in this share of packets something uniform between two bounds on top: radio
-    /// access that schedules, or a queue that fills.
+    /// Gamma (shape, scale) above a floor. A share of the packets has an additional delay, uniform between two
+    /// bounds: scheduled radio access, or a queue that fills.
     Spiky(Span, (u32, Span), f64, (Span, Span)),
 }
 
@@ -49,42 +49,42 @@ impl Delay {
     }
 }
 
-/// A refresh timer whose rate is known.
+/// A refresh timer with a known rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Timer {
     /// Nominal period.
     pub period: Span,
-    /// How fast its clock runs.
+    /// Skew of its clock.
     pub skew: Ppm,
     /// Its discipline.
     pub discipline: Discipline,
-    /// Between device and sensor, each way.
+    /// Delay between device and sensor, each way.
     pub delay: Delay,
-    /// From a REGISTER to its last answer, at the sensor.
+    /// Time from a REGISTER to its final response, at the sensor.
     pub round_trip: Span,
-    /// How late the program is when its timer is up.
+    /// Lateness of the program after its timer fires.
     pub lateness: Span,
 }
 
 /// One refresh as the sensor sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cycle {
-    /// The REGISTER.
+    /// Time of the REGISTER.
     pub at: Timestamp,
-    /// Its last answer.
+    /// Time of its final response.
     pub answered_at: Timestamp,
 }
 
 impl Timer {
-    /// When `n` refreshes pass the sensor.
+    /// The times at which `n` refreshes pass the sensor.
     pub fn refreshes(&self, start: Timestamp, n: usize, rng: &mut Rng) -> Vec<Timestamp> {
         self.cycles(start, n, rng).into_iter().map(|cycle| cycle.at).collect()
     }
 
-    /// When `n` refreshes and their answers pass the sensor.
+    /// The times at which `n` refreshes and their responses pass the sensor.
     pub fn cycles(&self, start: Timestamp, n: usize, rng: &mut Rng) -> Vec<Cycle> {
         let real_period = self.period.as_nanos() as f64 / (1.0 + self.skew.0 / 1e6);
-        // Nanoseconds since the start at which the device sends.
+        // Time of sending, in nanoseconds since the start.
         let mut sent = 0.0;
         (0..n)
             .map(|_| {

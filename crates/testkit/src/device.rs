@@ -1,10 +1,10 @@
-//! Phones as the paper measured them (tables 1 to 3), and people who speak into them: known truth for device classes.
+//! Phones as measured in the paper (tables 1 to 3), and people who speak into them: ground truth for device classes.
 
 use bellwether_rtp::g711::Law;
 
 use crate::Rng;
 
-/// A device's way of hearing silence in one of its modes.
+/// The noise of a device in one of its modes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct DeviceMode {
     /// The device.
@@ -15,12 +15,12 @@ pub struct DeviceMode {
     pub dc_offset: f64,
     /// Energy of its noise, full scale = 1.
     pub energy: f64,
-    /// Correlation of neighbouring samples: how far its microphone path rolls off. The paper does not give it; models of one
-    /// family are given the same.
+    /// Correlation of neighbouring samples, which models the roll-off of the microphone path. The paper does not
+    /// state it; models of one family have equal values.
     pub colour: f64,
-    /// Share of the noise that is mains hum.
+    /// Share of mains hum in the noise.
     pub hum: f64,
-    /// By how much this unit's noise is stronger than its kind's, in this call.
+    /// Gain of this unit's noise in this call, relative to the mode's noise.
     pub gain: f64,
 }
 
@@ -35,7 +35,7 @@ const fn mode(
     DeviceMode { device, mode, dc_offset: dc * 1e-4, energy: energy * 1e-7, colour, hum, gain: 1.0 }
 }
 
-/// The paper's table 1, and its softphones (whose row labels are not safe).
+/// The paper's table 1, and its softphones (whose row labels are uncertain).
 pub const PAPERS_DEVICES: [DeviceMode; 26] = [
     mode("Aastra 57i", "handset", -0.85, 2.24, 0.1, 0.02),
     mode("Aastra 57i", "hands-free", -0.59, 13.03, 0.1, 0.02),
@@ -66,7 +66,7 @@ pub const PAPERS_DEVICES: [DeviceMode; 26] = [
 ];
 
 impl DeviceMode {
-    /// Another unit of the device: offsets and levels differ by a few parts in a hundred (the paper's table 2).
+    /// Another unit of the device. Offsets and levels differ by a few percent (the paper's table 2).
     #[must_use]
     pub fn unit(self, rng: &mut Rng) -> Self {
         Self {
@@ -87,12 +87,12 @@ impl DeviceMode {
     }
 }
 
-/// Who speaks, as far as silence notices.
+/// A speaker, as far as silence analysis is affected.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Speaker {
     /// Pitch in Hz.
     pub pitch: f64,
-    /// Loudest syllables, full scale = 1.
+    /// Level of the loudest syllables, full scale = 1.
     pub level: f64,
     /// Mean lengths of phrases and pauses in seconds.
     pub phrase: f64,
@@ -101,7 +101,7 @@ pub struct Speaker {
 }
 
 impl Speaker {
-    /// One of very many.
+    /// A random speaker.
     #[must_use]
     pub fn drawn(rng: &mut Rng) -> Self {
         Self {
@@ -113,24 +113,24 @@ impl Speaker {
     }
 }
 
-/// What happens to a call's media on its way.
+/// Impairments of a call's media.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Impairment {
     /// Share of packets lost.
     pub loss: f64,
-    /// Whether the sender stops in pauses, 200 ms after the last word.
+    /// True if the sender stops in pauses, 200 ms after the last word.
     pub is_dtx: bool,
-    /// Whether the samples go through the other law on the way.
+    /// True if the samples are transcoded to the other law on the way.
     pub is_transcoded: bool,
 }
 
-/// Samples of a packet.
+/// Samples per packet.
 const PACKET: usize = 160;
 
-/// Packets that are still sent when nobody speaks any more.
+/// Packets sent after the end of a phrase, before the sender stops.
 const HANGOVER: u32 = 10;
 
-/// The packets of a call of so many seconds that arrive.
+/// The packets of a spoken call that arrive.
 pub fn spoken_call(
     device: DeviceMode,
     speaker: Speaker,
@@ -171,7 +171,7 @@ pub fn spoken_call(
 struct Voice {
     speaker: Speaker,
     time: f64,
-    /// Of the present syllable: begin, length, loudness.
+    /// Start, length and loudness of the present syllable.
     syllable: (f64, f64, f64),
     phrase_ends: f64,
     begins_at: f64,
@@ -181,7 +181,7 @@ const RATE: f64 = 8000.0;
 
 impl Voice {
     fn new(speaker: Speaker) -> Self {
-        // A call begins with some silence: the other side answers.
+        // A call begins with some silence, while the other side answers.
         Self { speaker, time: 0.0, syllable: (0.0, 0.0, 0.0), phrase_ends: 0.0, begins_at: 0.6 }
     }
 
@@ -233,15 +233,15 @@ impl Noise {
         let DeviceMode { dc_offset, energy, colour, hum, gain, .. } = self.device;
         // One of the paper's rows has less energy than its offset alone.
         let variance = gain * (energy - dc_offset * dc_offset).max(0.02 * energy);
-        // A first-order process whose variance is 1.
+        // A first-order process with variance 1.
         self.last = colour * self.last + (1.0 - colour * colour).sqrt() * rng.normal();
         let wave = (std::f64::consts::TAU * (50.0 * self.time + self.phase)).sin() * std::f64::consts::SQRT_2;
         dc_offset + variance.sqrt() * ((1.0 - hum).sqrt() * self.last + hum.sqrt() * wave)
     }
 }
 
-/// The packets of a recorded voice (16 bits, 8,000 samples a second) through a device: as loud as it is, with the device's noise on
-/// top.
+/// The packets of a recorded voice (16 bits, 8,000 samples a second) through a device. The voice keeps its level, and
+/// the device's noise is added.
 pub fn voiced_call(device: DeviceMode, voice: &[i16], law: Law, rng: &mut Rng) -> Vec<Vec<u8>> {
     let mut noise = Noise::new(device);
     let (packets, _) = voice.as_chunks::<PACKET>();

@@ -5,48 +5,48 @@ use bellwether_rtp::g711::Law;
 
 use crate::{Frame, Rng, Timer, udp_frame};
 
-/// Who sends: an address, a number, and a program with its own way of writing.
+/// A user agent: an address, a user, and a message style.
 #[derive(Clone, Debug)]
 pub struct Agent {
-    /// Where it is.
+    /// Its signalling address.
     pub at: SocketAddrV4,
     /// Its user part.
     pub user: String,
     /// Its User-Agent.
     pub product: String,
-    /// Whether it writes headers in the order of one family of programs or of the other.
+    /// Selects one of two header orders, each typical for a family of programs.
     pub is_terse: bool,
 }
 
-/// What one side sends as media.
+/// The media of one side.
 #[derive(Clone, Debug)]
 pub struct Talk {
-    /// The law of its G.711.
+    /// The G.711 law.
     pub law: Law,
-    /// Its packets' payloads, 20 ms each.
+    /// The payloads of its packets, 20 ms each.
     pub packets: Vec<Vec<u8>>,
 }
 
 /// A call between two agents, with media both ways.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Who calls.
+    /// The calling agent.
     pub caller: Agent,
-    /// Who answers.
+    /// The called agent.
     pub callee: Agent,
-    /// When the INVITE is sent.
+    /// Time of the INVITE.
     pub start: Timestamp,
-    /// From INVITE to answer.
+    /// Time from INVITE to answer.
     pub rings: Span,
-    /// What the caller says; the call lasts as long as the longer side.
+    /// Media of the caller. The call lasts as long as the longer side.
     pub caller_talk: Talk,
-    /// What the callee says.
+    /// Media of the callee.
     pub callee_talk: Talk,
-    /// Whether the INVITE is challenged first.
+    /// True if the INVITE is challenged first.
     pub is_challenged: bool,
 }
 
-/// A device that registers again and again.
+/// A device with recurring registration.
 #[derive(Clone, Debug)]
 pub struct Registration {
     /// The device.
@@ -55,13 +55,13 @@ pub struct Registration {
     pub registrar: SocketAddrV4,
     /// Its timer.
     pub timer: Timer,
-    /// What the registrar grants, in seconds.
+    /// The granted expiry in seconds.
     pub granted_s: u32,
-    /// Whether every refresh is challenged.
+    /// True if every refresh is challenged.
     pub is_challenged: bool,
-    /// First refresh.
+    /// Time of the first refresh.
     pub start: Timestamp,
-    /// Refreshes.
+    /// Number of refreshes.
     pub refreshes: usize,
 }
 
@@ -101,13 +101,13 @@ impl Agent {
 }
 
 impl Call {
-    /// Its Call-ID: what the call is found by in the results.
+    /// Its Call-ID, by which results refer to the call.
     #[must_use]
     pub fn call_id(&self) -> String {
         format!("{:x}-{}@{}", self.start.as_nanos(), self.caller.at.port(), self.caller.at.ip())
     }
 
-    /// Every frame of the call in time order.
+    /// All frames of the call in time order.
     pub fn frames(&self, rng: &mut Rng) -> Vec<Frame> {
         let mut d =
             Dialog { call_id: self.call_id(), from_tag: rng.hex(8), to_tag: rng.hex(8), branch: rng.bits() };
@@ -150,7 +150,7 @@ impl Call {
 }
 
 impl Registration {
-    /// Every frame in time order. The times of the refreshes are the timer's; see [`Timer::refreshes`].
+    /// All frames in time order. The times of the refreshes are the timer's; see [`Timer::refreshes`].
     pub fn frames(&self, rng: &mut Rng) -> Vec<Frame> {
         let server = Agent { at: self.registrar, ..Agent::new([0; 4], &self.device.user, "registrar") };
         let d = &self.device;
@@ -206,13 +206,13 @@ fn media(from: &Agent, to: &Agent, talk: &Talk, start: Timestamp, rng: &mut Rng)
             rtp.extend(ssrc.to_be_bytes());
             rtp.extend(payload);
             let at = start + Span::from_millis(20 * i as i64);
-            // A host numbers all its datagrams in one row: those of its signalling lie below.
+            // A host numbers all its datagrams in one sequence. Its signalling uses lower numbers.
             udp_frame(at, from.media(), to.media(), 1000 + i as u16, &rtp)
         })
         .collect()
 }
 
-/// A request as the agent writes it.
+/// A request in the agent's style.
 fn request(from: &Agent, to: &Agent, d: &Dialog, method: &str, cseq: u32, extra: &str, body: &str) -> String {
     let to_tag = if matches!(method, "ACK" | "BYE") { format!(";tag={}", d.to_tag) } else { String::new() };
     let via = format!("Via: SIP/2.0/UDP {};branch=z9hG4bK{:016x};rport", from.at, d.branch);
@@ -236,7 +236,7 @@ fn request(from: &Agent, to: &Agent, d: &Dialog, method: &str, cseq: u32, extra:
     )
 }
 
-/// The answer of `to` to a request of `from`.
+/// The response of `to` to a request of `from`.
 fn response(
     from: &Agent,
     to: &Agent,

@@ -5,32 +5,33 @@ use bellwether_rtp::g711::Law;
 
 use crate::{Agent, Call, Frame, Microphone, Rng, Talk, fragment, tcp_frame, udp_frame};
 
-/// A flood that makes a table grow with every packet, as an attacker would who knows the sensor: dialogs and devices
-/// under random names from forged sources, first halves of fragmented datagrams, half-open connections with the
-/// beginning of a message, and media-like datagrams over all ports. Honest calls run in the middle of it.
+/// A flood by an attacker who knows the sensor: each packet makes a table grow.
+/// Dialogs and devices have random names and forged sources. The flood also has first halves of fragmented datagrams,
+/// half-open connections with the start of a message, and media-like datagrams over all ports. Honest calls run in the
+/// middle of it.
 #[derive(Clone, Debug)]
 pub struct Flood {
-    /// Its first packet.
+    /// Time of its first packet.
     pub start: Timestamp,
-    /// Packets of the flood in each second.
+    /// Packets of the flood per second.
     pub rate: u64,
-    /// Seconds between one honest call and the next; a call takes 3 s.
+    /// Seconds between two honest calls. A call takes 3 s.
     pub call_every: u64,
     rng: Rng,
 }
 
-/// The server that is flooded.
+/// The attacked server.
 const VICTIM: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 2), 5060);
 
 impl Flood {
-    /// With everything drawn from a seed.
+    /// Creates a flood from a seed.
     #[must_use]
     pub const fn new(start: Timestamp, rate: u64, call_every: u64, seed: u64) -> Self {
         Self { start, rate, call_every, rng: Rng::new(seed) }
     }
 
-    /// The frames of second `second` of the flood, in order of time; an honest call that begins in it is whole in
-    /// `call`, whose frames reach into later seconds.
+    /// The frames of one second of the flood, in order of time. An honest call that begins in it goes to `call` as a
+    /// whole; its frames reach into later seconds.
     pub fn second(&mut self, second: u64, call: &mut Vec<Frame>) -> Vec<Frame> {
         let begin = self.start + Span::from_secs(second as i64);
         if second.is_multiple_of(self.call_every) {
@@ -49,7 +50,7 @@ impl Flood {
         frames
     }
 
-    /// One packet of the flood (its fragments, where it is cut).
+    /// One packet of the flood, or its fragments.
     fn packet(&mut self, i: u64, at: Timestamp) -> Vec<Frame> {
         let rng = &mut self.rng;
         let src = SocketAddrV4::new(Ipv4Addr::from(rng.bits() as u32), rng.below(65_536) as u16);
@@ -100,7 +101,7 @@ impl Flood {
     }
 }
 
-/// A request under names that never come again.
+/// A request under unique names.
 fn forged(method: &str, rng: &mut Rng) -> Vec<u8> {
     let (id, tag) = (rng.hex(16), rng.hex(8));
     format!(

@@ -1,7 +1,8 @@
-//! Known truth for tests: seeded dialogues, skewed clocks, noise and speech models, network emulation, and
-//! the captures that they would leave at a mirror port.
+//! Generates test traffic with known ground truth. The models cover SIP dialogues, skewed clocks, noise and speech,
+//! network impairments, and the captures of a mirror port.
 //!
-//! Everything follows from a seed; nothing here reads a clock or the system's random numbers.
+//! Every result follows from a seed. This crate must never know a clock or the system's random numbers, and no
+//! product crate may use it.
 
 mod capture;
 mod clock;

@@ -2,7 +2,7 @@ use bellwether_base::Span;
 
 use crate::{Delay, Frame, Rng};
 
-/// What a network and a mirror do to frames on their way to the sensor.
+/// Impairments by a network and a mirror on the way to the sensor.
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
     /// Share of frames lost.
@@ -14,7 +14,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Sends frames through; the result is in time order.
+    /// Sends frames through the network. The result is in time order.
     #[must_use]
     pub fn carry(&self, frames: &[Frame], rng: &mut Rng) -> Vec<Frame> {
         let mut out = Vec::with_capacity(frames.len());
@@ -33,7 +33,7 @@ impl Network {
     }
 }
 
-/// Swaps neighbours at random, keeping the times in place: mild reordering.
+/// Mild reordering: swaps neighbours at random, but keeps the times in place.
 pub fn shuffle_within(frames: &mut [Frame], share: f64, rng: &mut Rng) {
     for i in 1..frames.len() {
         if rng.uniform() < share {

@@ -1,9 +1,9 @@
-/// A small generator (`SplitMix64`) whose numbers are the same on every machine and in every version.
+/// A small generator (`SplitMix64`) with the same numbers on every machine and in every version.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// From a seed.
+    /// Creates a generator from a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)

@@ -2,7 +2,7 @@ use bellwether_rtp::g711::Law;
 
 use crate::Rng;
 
-/// A device's microphone path: what it sends while nobody speaks.
+/// A device's microphone path, and its output without speech.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Microphone {
     /// Offset of the mean, full scale = 1.
@@ -13,7 +13,7 @@ pub struct Microphone {
     pub hum: f64,
 }
 
-/// A speaker, as far as levels go: syllables of loud noise with pauses between them.
+/// A speaker by levels only: syllables of loud noise with pauses between them.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Voice {
     /// Standard deviation while speaking, full scale = 1.
@@ -25,7 +25,7 @@ pub struct Voice {
 }
 
 impl Microphone {
-    /// `packets` packets of `samples` samples: the microphone's noise throughout, the voice on top of it.
+    /// `packets` packets of `samples` samples: the microphone's noise throughout, with the voice added.
     pub fn packets(
         self,
         law: Law,

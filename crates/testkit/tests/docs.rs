@@ -1,4 +1,4 @@
-//! The documents against the program: what is written about names must be what the program says.
+//! Checks documents against the program: names in the documents must equal those in the code.
 
 use std::path::Path;
 
@@ -19,5 +19,5 @@ fn the_table_of_losses_is_complete_and_in_the_programs_words() {
         assert!(document.contains(&row), "docs/losses.md lacks: {row}");
     }
     let rows = document.lines().filter(|l| l.starts_with("| `")).count();
-    assert_eq!(rows, Loss::ALL.len(), "docs/losses.md has rows that no loss has");
+    assert_eq!(rows, Loss::ALL.len(), "docs/losses.md has rows of unknown losses");
 }

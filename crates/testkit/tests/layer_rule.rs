@@ -1,5 +1,4 @@
-//! The layer rule of `deny.toml`, checked against the dependencies as cargo knows them, so that it holds on
-//! machines without cargo-deny too.
+//! Checks the layer rule of `deny.toml` against cargo's dependency data, also on machines without cargo-deny.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +28,7 @@ fn every_crate_is_used_only_by_those_that_deny_toml_names() {
         let user = package["name"].as_str().unwrap();
         for dependency in package["dependencies"].as_array().unwrap() {
             let (name, kind) = (dependency["name"].as_str().unwrap(), &dependency["kind"]);
-            // Tests may look at anything.
+            // Tests may use any crate.
             if kind == "dev" {
                 continue;
             }

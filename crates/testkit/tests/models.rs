@@ -1,4 +1,4 @@
-//! The models against the analyses: what is put in must come out.
+//! Checks the models against the analyses: each analysis must recover the model's parameters.
 
 use bellwether_acoustics::SilenceAnalysis;
 use bellwether_base::{Ppm, Span, Timestamp};
@@ -8,7 +8,7 @@ use bellwether_testkit::{Delay, Discipline, Microphone, Rng, Timer, Voice};
 
 const START: Timestamp = Timestamp::from_nanos(1_700_000_000_000_000_000);
 
-/// The paper's phones (figures 6, 8 and 9) as truth, an hour at 25 s: slopes from -5,560 to +145 ppm.
+/// The paper's phones (figures 6, 8 and 9) as ground truth, an hour at 25 s: slopes from -5,560 to +145 ppm.
 #[test]
 fn the_papers_slopes_are_recovered_within_their_intervals() {
     let mut covered = 0;
@@ -29,8 +29,8 @@ fn the_papers_slopes_are_recovered_within_their_intervals() {
             timeline.refresh(at, None);
         }
         let fit = pooled_fit(&timeline.segments()).unwrap();
-        // The paper's slope is against the sensor's time, the model's rate against the device's: they differ
-        // in second order.
+        // The paper's slope refers to the sensor's time, the model's rate to the device's. The two differ in second
+        // order.
         let slope = skew / (1.0 + skew / 1e6) + skew * skew / 1e6;
         assert!((fit.skew.0 - slope).abs() < 1.0, "{skew}: {fit:?}");
         covered += usize::from(fit.ci95.0.0 <= slope && slope <= fit.ci95.1.0);
@@ -38,7 +38,7 @@ fn the_papers_slopes_are_recovered_within_their_intervals() {
     assert!(covered >= slopes.len() - 2, "{covered} of {} covered", slopes.len());
 }
 
-/// Rows of the paper's table 1 as truth, with a voice on top.
+/// Rows of the paper's table 1 as ground truth, with an added voice.
 #[test]
 fn a_microphones_noise_comes_back_as_its_profile_whatever_is_said() {
     for (i, (dc, energy)) in
@@ -55,7 +55,7 @@ fn a_microphones_noise_comes_back_as_its_profile_whatever_is_said() {
         }
         let profile = analysis.profile().unwrap();
         assert!(profile.packets > 100, "{profile:?}");
-        // Quantisation moves both a little: one step of mu-law near zero is 2.4e-4.
+        // Quantisation changes both slightly: one step of mu-law near zero is 2.4e-4.
         assert!((profile.dc_offset - dc).abs() < 0.4e-4, "{dc}: {profile:?}");
         assert!((profile.energy / energy - 1.0).abs() < 0.2, "{energy}: {profile:?}");
     }
@@ -76,7 +76,7 @@ fn restart_timers_show_the_path_in_their_slope_and_random_ones_none_at_all() {
         timer.refreshes(START, 130, &mut Rng::new(9)).into_iter().for_each(|at| timeline.refresh(at, None));
         pooled_fit(&timeline.segments()).map(|f| f.skew.0)
     };
-    // 54 ms in 27.054 s: the size of the paper's Cisco phones.
+    // 54 ms in 27.054 s: the magnitude of the paper's Cisco phones.
     assert!((slope(timer).unwrap() + 1996.0).abs() < 1.0);
     assert!(slope(Timer { discipline: Discipline::Randomised, ..timer }).is_err());
 }

@@ -1,4 +1,5 @@
-//! What media owners are told of a description: who may receive where, and what is agreed of encryption.
+//! Turns a session description into controls for the media owners: listening endpoints and the state of
+//! encryption.
 
 use std::sync::Arc;
 
@@ -15,17 +16,17 @@ use crate::listeners::Rank;
 use crate::negotiation::{Carrier, MAX_SECTIONS, Negotiation, Section, Terms};
 use crate::{Side, Tally};
 
-/// Payload types of other sections at the same place: there are 128 numbers.
+/// Maximum number of extra `a=rtpmap` entries taken from bundled sections. RTP has 128 payload type numbers.
 const MAX_SHARED: usize = 128;
 
-/// Tells media owners what a call's descriptions say.
+/// Announces one session description of a call to the media owners.
 pub(crate) struct Announcer<'a> {
     pub(crate) call: &'a mut Call,
     pub(crate) by: Carrier,
     pub(crate) at: Timestamp,
-    /// The same by whoever stamped the message.
+    /// Capture time as stamped by the capture source.
     pub(crate) stamp: Timestamp,
-    /// The CSeq of the re-INVITE that has the description; none where it is in force at once.
+    /// The CSeq of the re-INVITE or UPDATE with this offer. `None` if the description takes effect at once.
     pub(crate) offered_by: Option<u32>,
     pub(crate) formats: &'a mut FormatLists,
     pub(crate) endpoint_key: &'a HashKey,
@@ -34,7 +35,7 @@ pub(crate) struct Announcer<'a> {
 }
 
 impl Announcer<'_> {
-    /// Takes a description.
+    /// Processes a complete session description.
     pub(crate) fn describe(&mut self, session: &Session<'_>) {
         let hop = self.negotiate(session);
         if let Some(negotiation) = &mut self.call.negotiation {
@@ -68,7 +69,7 @@ impl Announcer<'_> {
         }
     }
 
-    /// Takes candidates that are told after the description (RFC 8840).
+    /// Processes ICE candidates that follow the description in an INFO (trickle ICE, RFC 8840).
     pub(crate) fn trickle(&mut self, session: &Session<'_>) {
         for media in session.media.iter().take(MAX_SECTIONS) {
             let mid = hash_of_mid(self.endpoint_key, media);
@@ -81,8 +82,9 @@ impl Announcer<'_> {
         }
     }
 
-    /// Puts a description to its offer or answer, and tells what is new. Answers the hop; none where nobody spoke of keys or candidates,
-    /// which costs nothing then.
+    /// Adds the description to the offer/answer state and announces changes in encryption.
+    ///
+    /// Returns the hop. Returns `None`, at no cost, while no description of the call mentions keys or ICE.
     fn negotiate(&mut self, session: &Session<'_>) -> Option<usize> {
         let terms: SmallVec<[Terms; 1]> = session.media.iter().map(Terms::of).collect();
         let is_plain = !terms.iter().any(Terms::speak_of_keys);
@@ -96,7 +98,7 @@ impl Announcer<'_> {
             Some(negotiation) => negotiation,
             none => {
                 let negotiation = none.insert(Box::default());
-                // What answers no offer is one itself (RFC 3264 section 4).
+                // An answer without a preceding offer is an offer itself (RFC 3264 section 4).
                 if self.by.is_response && self.call.plain_offer == Some((self.by.side.other(), self.by.cseq))
                 {
                     let offer = Carrier {
@@ -121,7 +123,8 @@ impl Announcer<'_> {
         Some(hop)
     }
 
-    /// The payload types of all sections together: where they share a place, any of them comes there.
+    /// Payload types of all sections together. Bundled sections share one endpoint, so any of the types can
+    /// arrive there.
     fn shared_formats(&mut self, session: &Session<'_>) -> Option<Arc<Formats>> {
         let (first, others) = session.media.split_first()?;
         let mut all = first.clone();
@@ -129,7 +132,7 @@ impl Announcer<'_> {
         Some(self.formats.of(&all, self.at))
     }
 
-    /// Tells of candidates and of the name by which checks call their author.
+    /// Announces ICE candidates and the ICE user name fragment of the description's author.
     fn beside(&mut self, media: &Media<'_>, formats: &Arc<Formats>, section: Section) {
         let name = media.ice_fragment.map(|name| EndpointKey::of_fragment(self.endpoint_key, name));
         let endpoints = media.candidates().flat_map(|candidate| candidate.endpoints());
@@ -151,7 +154,7 @@ impl Announcer<'_> {
         self.tally.losses.add(Loss::MediaEndpointRefused, refused);
     }
 
-    /// A place that no description of late names is the call's no more, unless it is named otherwise.
+    /// Releases an endpoint that recent descriptions omit, unless the call still names it in another way.
     fn leave(&mut self, endpoint: EndpointKey) {
         let call = &*self.call;
         let is_named = call.endpoints.contains(&endpoint);
@@ -175,7 +178,7 @@ impl Announcer<'_> {
     }
 }
 
-/// Tells media owners that a re-INVITE, by who sent it and its CSeq, was answered for good.
+/// Announces the final response to a re-INVITE or UPDATE, which is identified by its sender and CSeq.
 pub(crate) fn settle(
     call: &Call,
     (side, cseq): (Side, u32),
@@ -192,7 +195,7 @@ pub(crate) fn settle(
     }
 }
 
-/// Tells media owners that a call is over.
+/// Announces the end of a call to the media owners.
 pub(crate) fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
     for endpoint in places(call) {
         out.control(Control::Release { endpoint, call: call.identity, at });
@@ -202,7 +205,7 @@ pub(crate) fn release(call: &Call, at: Timestamp, out: &mut Outbox) {
     }
 }
 
-/// Every place that the call's descriptions name: those that were agreed, and those beside them.
+/// All endpoints of the call's descriptions: agreed ones and candidates.
 fn places(call: &Call) -> impl Iterator<Item = EndpointKey> {
     let beside = call.negotiation.iter().flat_map(|negotiation| &negotiation.beside).flat_map(Beside::iter);
     call.endpoints.iter().copied().chain(beside)
@@ -216,7 +219,7 @@ fn hash_of_mid(key: &HashKey, media: &Media<'_>) -> u32 {
     media.mid.map_or(0, |mid| key.parts(&[mid]) as u32)
 }
 
-/// Where the media's author wants to receive, if it does.
+/// The endpoint at which the author of the section expects RTP, if any.
 fn listening_endpoint(media: &Media<'_>) -> Option<Endpoint> {
     let address = media.address.filter(|a| !a.is_unspecified())?;
     let is_rtp = media.proto.windows(3).any(|w| w == b"RTP");

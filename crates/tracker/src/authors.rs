@@ -6,36 +6,36 @@ use crate::named::Named;
 use crate::newcomers::Newcomers;
 use crate::prints::TOLD_FOR;
 
-/// Authors remembered per shard.
+/// Maximum number of SIP authors per shard.
 const REMEMBERED: usize = 128;
 
-/// Forms that one author showed last: most messages show one of them again.
+/// Recent header forms remembered per author. Most messages of an author repeat one of them.
 const FORMS: usize = 8;
 
-/// Habits told of one author; what comes after that is an attacker's, and not told.
+/// Maximum number of habits reported per author. Further habits come from an attacker and are dropped.
 const MAX_TOLD: usize = 256;
 
-/// What was told of SIP authors beside their fingerprints: no single message shows it whole, so it is learned, and each
-/// piece of it is told once.
+/// Habits and identifiers of SIP authors beyond the fingerprint. No single message shows all of them, so they
+/// accumulate over messages. Each habit is reported once.
 pub(crate) struct Authors {
     table: LruTable<u64, Author, 2>,
     content: ContentHasher,
     newcomers: Newcomers,
 }
 
-/// Queue of the table for authors of one message: whoever makes them up does not push out the others.
+/// Eviction class of authors with a single message. A flood of invented authors evicts only its own entries.
 const ONCE: usize = 0;
-/// Queue for authors of several messages.
+/// Eviction class of authors with several messages.
 const AGAIN: usize = 1;
 
 struct Author {
     identifiers: Identifiers,
-    /// Since when it has been told of; none if nothing was told.
+    /// Time of the first report. `None` if nothing was reported yet.
     told_at: Option<Timestamp>,
-    /// Hashes of the forms seen last, the oldest overwritten first.
+    /// Hashes of the most recent header forms; a ring buffer.
     forms: [u64; FORMS],
     next: usize,
-    /// Hashes of the habits told.
+    /// Hashes of the habits already reported.
     told: Vec<u32>,
 }
 
@@ -45,13 +45,13 @@ impl Authors {
         Self { table: LruTable::new(REMEMBERED), content: hash_key.content_hasher(), newcomers }
     }
 
-    /// Authors that were not told of with their first message, since this was asked last.
+    /// Number of authors whose first message was not reported, since the previous call of this method.
     pub(crate) const fn take_deferred(&mut self) -> u64 {
         self.newcomers.take_deferred()
     }
 
-    /// Takes what one message shows of an author: `key` finds it here, `sip` is its fingerprint. What is news goes out as a
-    /// fact.
+    /// Learns from one message of an author. `key` is the author's key in this table, `sip` the author's
+    /// fingerprint. New knowledge leaves as a fact.
     pub(crate) fn learn(
         &mut self,
         (key, sip): (u64, PrintHash),
@@ -75,7 +75,7 @@ impl Authors {
         }
         let Some((_, author)) = self.table.get_mut(slot) else { return };
         if author.told_at.is_some_and(|told_at| at.since(told_at) >= TOLD_FOR) {
-            // The database may have forgotten it.
+            // The database may have expired the author, so the habits are reported again.
             (author.told_at, author.forms) = (None, [0; FORMS]);
             author.told.clear();
         }

@@ -1,32 +1,33 @@
 use crate::control::EndpointKey;
 
-/// Places kept per side: a description of ten interfaces with every kind of candidate has fewer.
+/// Maximum number of endpoints per side. Ten interfaces with all candidate types need fewer.
 const MOST: usize = 96;
 
-/// Where one side of a call may be beside what was agreed: candidates of ICE, and the names by which checks call it.
+/// Additional endpoints of each side of a call: ICE candidates and ICE user name fragments.
 ///
-/// Each side has its own room, so that neither can push the other out. Where it is full, a newer description's places take those that no
-/// description since has named: a phone that moves restarts ICE each time. Of one description the first stay.
+/// Each side has a quota of its own, so that neither side can evict the other's entries. A full side evicts
+/// the endpoints that the newest descriptions omit, because a phone that moves restarts ICE each time.
+/// Entries of the current description are never evicted: its first endpoints stay.
 #[derive(Debug, Default)]
 pub(crate) struct Beside {
-    /// Each with the number of the last description that named it.
+    /// Each endpoint with the number of the last description that named it.
     places: Vec<(EndpointKey, u32)>,
     description: u32,
 }
 
-/// What became of a place.
+/// The result of [`Beside::keep`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kept {
-    /// It is kept.
+    /// The endpoint is in the set.
     Known,
-    /// It is kept, and this one no longer.
+    /// The endpoint is in the set. It replaced this older one.
     For(EndpointKey),
-    /// There is no room.
+    /// The set is full.
     Not,
 }
 
 impl Beside {
-    /// What is kept from now on is of another description, or of what is told after it.
+    /// Starts a new description. Endpoints that follow count as named by it, trickled candidates included.
     pub(crate) const fn next_description(&mut self) {
         self.description = self.description.wrapping_add(1);
     }
@@ -47,7 +48,7 @@ impl Beside {
         let Some(at) = oldest.filter(|(_, (_, named))| age(*named) > 0).map(|(at, _)| at) else {
             return Kept::Not;
         };
-        // The place goes to the end, so that of one age the first told leaves first.
+        // The new entry goes to the end. Among entries of equal age the first is evicted first.
         let (left, _) = self.places.remove(at);
         self.places.push(entry);
         Kept::For(left)
@@ -78,7 +79,7 @@ mod tests {
         assert!((0..MOST).all(|n| beside.keep(place(n)) == Kept::Known));
         assert_eq!((beside.keep(place(MOST)), beside.keep(place(3))), (Kept::Not, Kept::Known));
         beside.next_description();
-        // The one that is named again stays.
+        // An endpoint that is named again stays.
         assert_eq!(beside.keep(place(0)), Kept::Known);
         assert_eq!(beside.keep(place(MOST)), Kept::For(place(1)));
         for n in 1..MOST - 1 {

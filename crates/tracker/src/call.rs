@@ -1,4 +1,4 @@
-use bellwether_base::{FlowKey, PackedFlow, Timestamp};
+use bellwether_base::{CallId, FlowKey, PackedFlow, Timestamp};
 use bellwether_sip::Method;
 use smallvec::SmallVec;
 
@@ -7,50 +7,53 @@ use crate::control::EndpointKey;
 use crate::fact::CallProgress;
 use crate::negotiation::Negotiation;
 
-/// How far a call has come.
+/// The state of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Phase {
-    /// INVITE sent, no final answer yet.
+    /// INVITE sent, no final response yet.
     Inviting,
-    /// The INVITE was refused with a challenge (401, 407) or a redirection that its sender follows.
+    /// The INVITE was refused with a challenge (401, 407), a redirection, or another response that its sender
+    /// retries.
     Challenged,
-    /// A 2xx came.
+    /// A 2xx response was seen.
     Answered,
-    /// Over: refused, cancelled or hung up.
+    /// The call was refused, cancelled or terminated by BYE.
     Over,
 }
 
-/// What happens to a call. Which hop and which leg it came from has been sorted out before.
+/// An event in the life of a call. The caller has already determined the hop and the B2BUA leg of the
+/// message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Event {
-    /// The INVITE again, with credentials or to another target.
+    /// A repeated INVITE, with credentials or to another target.
     Retry,
-    /// A 1xx.
+    /// A 1xx response.
     Provisional,
-    /// A 2xx.
+    /// A 2xx response.
     Success(u16),
-    /// A 3xx to 6xx on the first hop, where it ends the INVITE.
+    /// A 3xx to 6xx response on the first hop, where it ends the INVITE transaction.
     Failure(u16),
     /// A BYE from either side.
     Bye,
 }
 
-/// One dialog-forming INVITE and what followed.
+/// One dialog-forming INVITE and the dialog that follows.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) identity: i64,
+    pub(crate) identity: CallId,
     pub(crate) phase: Phase,
     pub(crate) cseq: u32,
     started_at: Timestamp,
     answered_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     final_status: Option<u16>,
-    /// A final answer seen on a later hop only; it stands if the first hop's was missed.
+    /// A final response seen on a later hop only. It counts if the sensor missed the response on the first
+    /// hop.
     final_elsewhere: Option<u16>,
     first_hop: PackedFlow,
     last_hop: PackedFlow,
-    /// Hashes of the hops' flows and of the To-tags that answered; one set serves both, as so few hashes are
-    /// hardly ever equal by chance.
+    /// Hashes of the hops' flows and of the To-tags of responses. One set serves both: with so few hashes a
+    /// collision is unlikely.
     seen: SmallVec<[u32; 4]>,
     hops: u8,
     forks: u8,
@@ -60,26 +63,26 @@ pub(crate) struct Call {
     /// CSeq of the last re-INVITE of the caller and of the callee.
     reinvite_cseq: [u32; 2],
     pub(crate) is_cancelled: bool,
-    /// Whether the caller showed credentials when it was asked for them.
+    /// True if the caller sent credentials after a challenge.
     has_credentials: bool,
     is_reported: bool,
-    /// Whether it waits to be told of.
+    /// True if the call is queued for a progress report.
     pub(crate) is_marked: bool,
-    /// Where its sides listen for media.
+    /// Agreed media endpoints of both sides.
     pub(crate) endpoints: SmallVec<[EndpointKey; 2]>,
-    /// Its offers and answers, once somebody spoke of keys or candidates.
+    /// Offer/answer state. Present once a description mentions keys or ICE.
     pub(crate) negotiation: Option<Box<Negotiation>>,
-    /// Before that a request offered media without.
+    /// Side and CSeq of a request without keys that came before `negotiation` existed.
     pub(crate) plain_offer: Option<(Side, u32)>,
     /// CSeq of each side's last UPDATE.
     update_cseq: [Option<u32>; 2],
 }
 
-/// Hops, forks and endpoints kept per call; more are an attack.
+/// Maximum number of hops, forks and endpoints per call. Larger numbers indicate an attack.
 const MAX_KEPT: usize = 16;
 
 impl Call {
-    pub(crate) fn new(identity: i64, at: Timestamp, flow: FlowKey, flow_hash: u32, cseq: u32) -> Self {
+    pub(crate) fn new(identity: CallId, at: Timestamp, flow: FlowKey, flow_hash: u32, cseq: u32) -> Self {
         Self {
             identity,
             phase: Phase::Inviting,
@@ -109,7 +112,7 @@ impl Call {
         }
     }
 
-    /// Moves on. Answers whether something worth reporting changed.
+    /// Applies an event. Returns true if the reported state changed.
     pub(crate) fn step(&mut self, event: Event, at: Timestamp) -> bool {
         let before = (self.phase, self.final_status);
         match (self.phase, event) {
@@ -131,12 +134,12 @@ impl Call {
                     self.ended_at = Some(at);
                 }
             }
-            // Also a BYE on an early dialog (RFC 3261 section 15) ends the call, unanswered.
+            // A BYE in an early dialog (RFC 3261 section 15) also ends the call, unanswered.
             (Phase::Inviting | Phase::Challenged | Phase::Answered, Event::Bye) => {
                 self.phase = Phase::Over;
                 self.ended_at = Some(at);
             }
-            // The 2xx that crossed a CANCEL or lost the race against a failure on the first hop.
+            // A 2xx that crossed a CANCEL, or lost a race against a failure response on the first hop.
             (Phase::Over, Event::Success(status)) if self.answered_at.is_none() && !self.is_hung_up() => {
                 self.phase = Phase::Answered;
                 self.answered_at = Some(at);
@@ -153,8 +156,8 @@ impl Call {
         before != (self.phase, self.final_status)
     }
 
-    /// Whether an INVITE outside a dialog with a higher CSeq continues this call rather than reusing its
-    /// Call-ID for the next one.
+    /// Returns true if an INVITE with a higher CSeq outside a dialog continues this call. Otherwise it reuses
+    /// the Call-ID for a new call.
     pub(crate) fn is_continued_by(&self, cseq: u32) -> bool {
         cseq > self.cseq && matches!(self.phase, Phase::Inviting | Phase::Challenged)
     }
@@ -167,7 +170,7 @@ impl Call {
         }
     }
 
-    /// Counts a re-INVITE once, although each hop shows it: proxies keep its CSeq.
+    /// Counts a re-INVITE once. Each hop shows the same CSeq, because proxies keep it.
     pub(crate) fn reinvite(&mut self, from: Side, cseq: u32) {
         let last = &mut self.reinvite_cseq[usize::from(from == Side::Callee)];
         if *last != cseq {
@@ -181,7 +184,7 @@ impl Call {
         self.update_cseq[from as usize] = Some(cseq);
     }
 
-    /// Whether that is the latest re-INVITE or UPDATE of a side.
+    /// Returns true if `cseq` is the latest re-INVITE or UPDATE of a side.
     pub(crate) fn is_reinvited_by(&self, from: Side, cseq: u32) -> bool {
         let side = usize::from(from == Side::Callee);
         (self.reinvites > 0 && self.reinvite_cseq[side] == cseq) || self.update_cseq[side] == Some(cseq)
@@ -201,7 +204,7 @@ impl Call {
         is_first
     }
 
-    /// Whether a response that goes this way has reached the caller.
+    /// Returns true if a response with this destination has reached the caller.
     pub(crate) fn ends_at_caller(&self, flow: FlowKey) -> bool {
         flow.dst.ip() == self.first_hop.unpack().src.ip()
     }
@@ -210,7 +213,7 @@ impl Call {
         self.final_elsewhere = Some(status);
     }
 
-    /// Adds an endpoint; answers whether there was room for it.
+    /// Adds an endpoint. Returns false if the call has no room for it.
     pub(crate) fn listens_at(&mut self, endpoint: EndpointKey) -> bool {
         if self.endpoints.contains(&endpoint) {
             return true;
@@ -231,7 +234,7 @@ impl Call {
         self.is_reported = false;
     }
 
-    /// The INVITE comes with credentials: that means something where a challenge was its last answer.
+    /// Records credentials in an INVITE. They count only if the last final response was a challenge.
     pub(crate) fn shows_credentials(&mut self) {
         self.has_credentials |= matches!(self.final_status, Some(401 | 407));
     }
@@ -240,7 +243,7 @@ impl Call {
         self.is_reported = false;
     }
 
-    /// Which time-out applies: 0 once over, 1 while inviting, 2 once answered.
+    /// Index of the applicable time-out: 0 after the end, 1 during setup, 2 after the answer.
     pub(crate) const fn class(&self) -> usize {
         match self.phase {
             Phase::Over => 0,
@@ -249,7 +252,7 @@ impl Call {
         }
     }
 
-    /// The state to report, if it changed since it was last reported.
+    /// The state of the call, if it changed since the last report.
     pub(crate) fn report(&mut self) -> Option<CallProgress> {
         if std::mem::replace(&mut self.is_reported, true) {
             return None;
@@ -257,7 +260,8 @@ impl Call {
         Some(self.progress(self.final_status.or(self.final_elsewhere)))
     }
 
-    /// The state to tell while it goes on, if it changed since it was last reported. An answer that may be followed by another is none yet.
+    /// The interim state of the call, if it changed since the last report. A final response counts only if no
+    /// retry can follow it.
     pub(crate) fn under_way(&self) -> Option<CallProgress> {
         let is_sure = matches!(self.phase, Phase::Answered | Phase::Over);
         (!self.is_reported).then(|| self.progress(self.final_status.filter(|_| is_sure)))
@@ -288,9 +292,9 @@ impl Call {
     }
 }
 
-/// Final answers after which the same caller usually tries again under the same Call-ID: challenges
-/// (RFC 3261 section 22), redirections (8.1.3.4), session interval too small (RFC 4028), bad or missing
-/// extension (8.1.3.5), and ambiguous or incomplete addresses in overlap dialling (RFC 3578).
+/// Final responses after which a caller usually retries under the same Call-ID: challenges (RFC 3261 section
+/// 22), redirections (8.1.3.4), session interval too small (RFC 4028), bad or missing extension (8.1.3.5),
+/// and ambiguous or incomplete addresses in overlap dialling (RFC 3578).
 const fn is_followed(status: u16) -> bool {
     matches!(status, 300..=399 | 401 | 407 | 413..=416 | 420 | 421 | 422 | 428 | 484 | 494)
 }
@@ -319,7 +323,7 @@ mod tests {
     use super::*;
 
     fn after(events: &[Event]) -> CallProgress {
-        let mut call = Call::new(1, Timestamp::default(), FlowKey::default(), 0, 1);
+        let mut call = Call::new(CallId::new(1), Timestamp::default(), FlowKey::default(), 0, 1);
         for (i, event) in events.iter().enumerate() {
             call.step(*event, Timestamp::from_nanos(i as i64 + 1));
         }

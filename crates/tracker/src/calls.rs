@@ -1,4 +1,4 @@
-use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{CallId, Endpoint, FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp};
 use bellwether_sip::sdp::{Session, description, fragment};
 use bellwether_sip::{Address, Method, Name, StartLine, Uri};
 
@@ -16,7 +16,7 @@ use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Claims, Kin, Limits, Side, Tally};
 
-/// A call that is over is remembered this long for late copies, retransmissions and other hops.
+/// A finished call stays in the table for late copies, retransmissions and other hops.
 const LINGER: Span = Span::from_secs(10);
 
 /// The calls of a shard.
@@ -30,12 +30,12 @@ pub(crate) struct Calls {
     under_way: UnderWay,
 }
 
-/// Call-ID and From-tag, as a second hash beside the table's own: 128 bits that nobody without the key can
-/// make collide, in place of two strings.
+/// Second keyed hash of Call-ID and From-tag. Together with the table's own hash it makes a 128-bit key that
+/// replaces two strings. A collision needs knowledge of the secret key.
 #[derive(PartialEq, Eq, Clone, Copy)]
 struct Key(u64);
 
-/// A call found by one of its tags, and whether the message's From is the caller.
+/// A call found by one of its tags, and the side that the message's From header names.
 struct Found {
     slot: SlotId,
     from_side: Side,
@@ -59,7 +59,7 @@ impl Calls {
         }
     }
 
-    /// Takes a message that is not a REGISTER's.
+    /// Processes a message of any method except REGISTER.
     pub(crate) fn message(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -77,7 +77,7 @@ impl Calls {
         }
     }
 
-    /// What changed of the message's call will be told.
+    /// Queues the call for a progress report if its state changed.
     fn mark(&mut self, sip: &Sip<'_, '_>) {
         let found = self.find(sip.call_id, sip.parts.from_tag(), sip.parts.to_tag());
         let Some((slot, (_, call))) = found.and_then(|f| Some((f.slot, self.table.get_mut(f.slot)?))) else {
@@ -110,7 +110,8 @@ impl Calls {
             }
             StartLine::Request { method, .. } => {
                 let Some(found) = found else {
-                    // An ACK ends a transaction whose call is long closed, and OPTIONS is no dialog's.
+                    // An unknown ACK ends a transaction of a call that closed long ago, and OPTIONS needs no
+                    // dialog.
                     tally.unknown_dialog += u64::from(matches!(method, Method::Invite | Method::Bye));
                     if let (Method::Bye, Some(to_tag)) = (method, to_tag) {
                         out.fact(Fact::OrphanBye(Box::new(stray_end(sip, to_tag))));
@@ -132,7 +133,7 @@ impl Calls {
         self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
-    /// Fires what is due before `now`.
+    /// Fires timers due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, deadline)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, deadline, out);
@@ -147,7 +148,7 @@ impl Calls {
         }
     }
 
-    /// Reports everything still open.
+    /// Reports all open calls.
     pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
             self.close(slot, now, out);
@@ -159,7 +160,7 @@ impl Calls {
         if let Some(slot) = self.table.find(hash, &key) {
             return Some(Found { slot, from_side: Side::Caller });
         }
-        // The callee's requests, and their responses, carry the caller's tag in To.
+        // Requests of the callee, and responses to them, carry the caller's tag in To.
         let (hash, key) = self.key(call_id, to_tag?);
         self.table.find(hash, &key).map(|slot| Found { slot, from_side: Side::Callee })
     }
@@ -192,7 +193,7 @@ impl Calls {
                 self.negotiate(sip, found.slot, Side::Caller, out, tally);
                 return;
             }
-            // The Call-ID is used again for the next call (some gateways do that).
+            // The Call-ID is reused for the next call (some gateways do this).
             self.close(found.slot, item.at, out);
         }
         let started = self.started(sip, prints, out);
@@ -292,7 +293,7 @@ impl Calls {
         }
     }
 
-    /// Tells media owners what a description says that `side` wrote.
+    /// Announces the description that `side` wrote to the media owners.
     fn negotiate(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -305,7 +306,8 @@ impl Calls {
         let (kind, body) = (message.get(Name::ContentType), message.body());
         let is_trickle = cseq.method == Method::Info;
         let session = match cseq.method {
-            // In the bodies of others nobody offers or answers: an OPTIONS' tells what would be possible (RFC 3261 section 11.2).
+            // Bodies of other methods take no part in offer/answer. An OPTIONS response lists capabilities
+            // only (RFC 3261 section 11.2).
             Method::Invite | Method::Ack | Method::Prack | Method::Update => {
                 description(kind, body).and_then(Session::parse)
             }
@@ -325,12 +327,13 @@ impl Calls {
             between: self.flow_hash(FlowKey { src, dst }),
         };
         let Some((_, call)) = self.table.get_mut(slot) else { return };
-        // A late copy of an answer opens nothing again.
+        // A late copy of an answer does not reopen a call.
         if call.phase == Phase::Over {
             return;
         }
         let (formats, endpoint_key) = (&mut self.formats, &self.endpoint_key);
-        // What a re-INVITE or UPDATE offers is in force when it is accepted (RFC 3261 section 14.1, RFC 3311 section 5.2).
+        // The offer of a re-INVITE or UPDATE takes effect when it is accepted (RFC 3261 section 14.1, RFC
+        // 3311 section 5.2).
         let is_offer = matches!(message.method(), Some(Method::Invite | Method::Update));
         let offered_by = (is_offer && parts.to_tag().is_some()).then_some(cseq.number);
         let mut announcer = Announcer {
@@ -347,7 +350,7 @@ impl Calls {
         if is_trickle { announcer.trickle(&session) } else { announcer.describe(&session) }
     }
 
-    /// An INVITE or UPDATE was refused, and what it offered with it.
+    /// Voids the offer in an INVITE or UPDATE that was refused.
     fn offer_refused(&mut self, sip: &Sip<'_, '_>, slot: SlotId) {
         let branch = sip.parts.top_via.and_then(|via| via.branch()).unwrap_or_default();
         let branch = self.hash_key.parts(&[branch]) as u32;
@@ -371,12 +374,10 @@ impl Calls {
         let origin = body.and_then(Session::parse).and_then(|s| s.origin);
         let claims = Claims::of(message, item.flow);
         CallStarted {
-            call: self.identity_key.identity(&[
-                b"call",
-                call_id,
-                from_tag,
-                &item.stamp.as_nanos().to_le_bytes(),
-            ]),
+            call: CallId::of(
+                &self.identity_key,
+                &[b"call", call_id, from_tag, &item.stamp.as_nanos().to_le_bytes()],
+            ),
             call_id: clear(call_id),
             from_tag: clear(from_tag),
             started_at: item.stamp,
@@ -387,7 +388,7 @@ impl Calls {
             from: party(parts.from),
             to: party(parts.to),
             request_user: match message.start() {
-                // A service (RFC 5031) has no user part: it is what is asked for.
+                // A service URN (RFC 5031) has no user part. The URN itself is the dialled target.
                 StartLine::Request { uri, .. } if uri.len() > 4 && uri[..4].eq_ignore_ascii_case(b"urn:") => {
                     text(uri)
                 }

@@ -5,23 +5,23 @@ use bellwether_stir::Passport;
 use crate::Party;
 use crate::party::text;
 
-/// Tokens looked at in one request: a call that was diverted several times has fewer.
+/// Maximum number of PASSporTs read per request. A call with several diversions has fewer.
 const MAX_TOKENS: usize = 8;
 
-/// What a request claims of its caller beside From and User-Agent.
+/// Claims of a request about its caller, beyond From and User-Agent.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Claims {
-    /// Its tokens, in wire order.
+    /// PASSporTs of the Identity headers, in wire order.
     pub passports: Vec<Passport>,
-    /// What a verifier wrote beside the caller (3GPP TS 24.229 section 7.2A.20, ATIS-1000074).
+    /// The `verstat` parameter of a verifier (3GPP TS 24.229 section 7.2A.20, ATIS-1000074).
     pub verstat: Option<String>,
     /// Remote-Party-ID.
     pub remote_party: Option<Party>,
-    /// Whether it asks for the caller's name to be withheld (RFC 3323).
+    /// True if the request asks to withhold the caller's name (RFC 3323).
     pub is_private: bool,
-    /// Whether it says that the call was diverted (RFC 5806, RFC 7044).
+    /// True if the request carries Diversion (RFC 5806) or History-Info (RFC 7044).
     pub is_diverted: bool,
-    /// The host in the Via of who sent it here, where that is a public address other than the one it came from.
+    /// Host of the topmost Via, if it is a public address other than the packet's source.
     pub other_via: Option<String>,
 }
 
@@ -59,12 +59,13 @@ fn verstat(address: &Address<'_>) -> Option<String> {
     in_uri.or_else(|| address.params.get("verstat"))?.value.map(text)
 }
 
-/// A private address behind NAT, or a name, is what honest programs write; a public address that is not the sender's own is not.
+/// Honest user agents write a name or a private address behind NAT. A public address of another host is
+/// suspicious.
 fn other_via(message: &Message<'_>, flow: FlowKey) -> Option<String> {
     let via = message.vias().next()??;
     let host = std::str::from_utf8(via.host).ok()?;
     let address = bellwether_base::host_address(host)?;
     let (source, is_v4_pair) = (flow.src.ip().to_canonical(), address.is_ipv4());
-    // Two families say nothing: a program may write the address of the other.
+    // Addresses of two families are not comparable: a dual-stack agent may write its other address.
     (is_public(address) && source.is_ipv4() == is_v4_pair && address != source).then(|| host.to_owned())
 }

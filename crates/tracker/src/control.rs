@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
+use bellwether_base::{CallId, Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
 use bellwether_rtp::SrtpKey;
 use smallvec::SmallVec;
 
@@ -16,14 +16,14 @@ use crate::siblings::Relayed;
 /// The two sides of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Side {
-    /// Who sent the first INVITE.
+    /// The sender of the first INVITE.
     Caller,
-    /// Who answered it.
+    /// The party that answers the INVITE.
     Callee,
 }
 
 impl Side {
-    /// The other one.
+    /// The opposite side.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -42,7 +42,8 @@ impl Side {
     }
 }
 
-/// Stands for a media endpoint, or for another name of one end of a media stream: 64 keyed bits, which nobody without the key can make collide.
+/// Key of a media endpoint, or of another name of one end of a media stream. It is a 64-bit keyed hash; a
+/// collision needs knowledge of the secret key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EndpointKey(u64);
 
@@ -51,149 +52,155 @@ impl EndpointKey {
         Self(key.parts(&[&endpoint.octets(), &endpoint.port().to_be_bytes()]))
     }
 
-    /// Of the fragment of user names by which an agent of ICE is checked.
+    /// Key of an ICE user name fragment, which connectivity checks carry.
     pub(crate) fn of_fragment(key: &HashKey, fragment: &[u8]) -> Self {
         Self(key.parts(&[b"fragment", fragment]))
     }
 
-    /// Of a source that keeps its SSRC wherever it sends.
+    /// Key of a media source that keeps its SSRC at any destination.
     pub(crate) fn of_source(key: &HashKey, endpoint: Endpoint, ssrc: u32) -> Self {
         Self(key.parts(&[&endpoint.octets(), &endpoint.port().to_be_bytes(), &ssrc.to_be_bytes()]))
     }
 
-    /// Of a host that a stream of an SSRC leaves or enters, at whatever port.
+    /// Key of a host that a stream of this SSRC leaves or enters, at any port.
     fn of_host(key: &HashKey, way: &[u8], host: Endpoint, ssrc: u32) -> Self {
         Self(key.parts(&[way, &host.octets(), &ssrc.to_be_bytes()]))
     }
 }
 
-/// The keys of a side's media, where descriptions tell them: one of these is its sender's.
+/// SRTP keys of one side's media, if a description names them. The sender uses one of them.
 pub type Keys = Option<Arc<[SrtpKey]>>;
 
-/// What a call's descriptions say of a section's encryption. A section that has none of it is plain.
+/// Encryption of a media section according to the call's descriptions. A section without it is plain RTP.
 ///
-/// Keys stand at the place of the side that sends under them: behind NAT its media comes from elsewhere than where it says that it listens.
+/// Each key is stored under the side that sends with it. Behind NAT that side's media may come from an
+/// address that differs from its description.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Protection {
-    /// One side offered it and may send plain media as well: it encrypts nothing, but may explain what packets show.
+    /// One side offered encryption and may also send plain media. Nothing is encrypted yet, but the keys may
+    /// explain packets.
     Offered([Keys; 2]),
-    /// Both sides agreed to it.
+    /// Both sides agreed to encryption.
     Agreed([Keys; 2]),
 }
 
 impl Protection {
-    /// The keys under which a side sends.
+    /// The keys of the sending side.
     pub(crate) fn keys_of(&self, sender: Side) -> Option<&Arc<[SrtpKey]>> {
         let (Self::Offered(keys) | Self::Agreed(keys)) = self;
         keys[sender as usize].as_ref()
     }
 }
 
-/// What media owners must know from signalling. It takes effect on every worker at the same barrier.
+/// Signalling knowledge for the media owners. A control takes effect on every worker at the same barrier.
 #[derive(Clone, Debug)]
 pub enum Control {
-    /// A description names an endpoint at which one side of a call may receive.
+    /// A description names an endpoint at which one side of a call may receive media.
     Listen {
-        /// Where.
+        /// The endpoint.
         endpoint: EndpointKey,
-        /// How it is named.
+        /// The way the endpoint was named.
         rank: Rank,
-        /// For which call.
-        call: i64,
-        /// Which side listens there.
+        /// The call.
+        call: CallId,
+        /// The side that listens.
         side: Side,
-        /// Since when.
+        /// Time of the description.
         since: Timestamp,
-        /// What the description says of payload types.
+        /// Payload types of the description.
         formats: Arc<Formats>,
-        /// The CSeq of the re-INVITE that offers it; none where it is in force at once.
+        /// The CSeq of the re-INVITE with this offer. `None` if the description takes effect at once.
         offered_by: Option<u32>,
-        /// Of which section.
+        /// The media section.
         section: Section,
     },
-    /// Offer and answer say something new of a section's encryption.
+    /// Offer and answer change the encryption of a section.
     Protect {
-        /// Of which call.
-        call: i64,
-        /// Of which section.
+        /// The call.
+        call: CallId,
+        /// The media section.
         section: Section,
-        /// What; none if its media is plain.
+        /// The new protection. `None` for plain media.
         protection: Option<Protection>,
-        /// Since when.
+        /// Time of the change.
         since: Timestamp,
     },
-    /// A re-INVITE was answered for good: what it offered is in force, or is not.
+    /// A re-INVITE got its final response, which accepts or rejects its offer.
     Settled {
-        /// Where its author may listen.
+        /// An endpoint of the call.
         endpoint: EndpointKey,
         /// The call.
-        call: i64,
-        /// Who sent it.
+        call: CallId,
+        /// The sender of the re-INVITE.
         side: Side,
-        /// Its CSeq.
+        /// The CSeq of the re-INVITE.
         cseq: u32,
-        /// Whether it was accepted.
+        /// True if the response was a 2xx.
         is_accepted: bool,
-        /// When.
+        /// Time of the response.
         at: Timestamp,
     },
-    /// The call is over: a stream that begins now is another call's.
+    /// The call is over. A stream that begins now belongs to another call.
     Release {
-        /// Where the call listened.
+        /// An endpoint of the call.
         endpoint: EndpointKey,
         /// The call.
-        call: i64,
-        /// Since when.
+        call: CallId,
+        /// Time of the end.
         at: Timestamp,
     },
-    /// A stream without a call looks for one whose stream it is a relay's copy of.
+    /// A stream without a call looks for an original stream of which it may be a relayed copy.
     Seek {
-        /// Its names.
+        /// Relay names of the stream.
         names: [EndpointKey; 2],
-        /// Since when.
+        /// Time of the search.
         at: Timestamp,
     },
-    /// The call is over: its keys are of no use any more.
+    /// The call is over. Its keys are no longer needed.
     Unprotect {
         /// The call.
-        call: i64,
-        /// Since when.
+        call: CallId,
+        /// Time of the end.
         at: Timestamp,
     },
 }
 
-/// Endpoints of calls that are over stay this long, for streams that are looked up late.
+/// Endpoints of finished calls stay in the directory for streams that are looked up late.
 const REMEMBERED: Span = LONG_AFTERGLOW;
 
-/// Names sought at once, and for how long: a stream with a call looks each ten seconds whether another seeks it.
+/// Maximum number of names sought at once.
 const MAX_SOUGHT: usize = 16_384;
+
+/// Lifetime of a sought name. A stream with a call checks every ten seconds for seekers.
 const SOUGHT: Span = Span::from_secs(60);
 
-/// Where a call's protections lie: its identity is a keyed hash already.
-const fn place_of(call: i64) -> u64 {
-    call.cast_unsigned()
+/// Hash of a call in the table of protections. The call's identity already is a keyed hash.
+const fn place_of(call: CallId) -> u64 {
+    call.key()
 }
 
-/// The negotiated media endpoints. Every worker holds the same, as each gets all controls in one order.
+/// The negotiated media endpoints. Every worker holds the same content, because all controls arrive in one
+/// order.
 pub(crate) struct MediaDirectory {
     table: LruTable<EndpointKey, Listeners, 3>,
-    /// What is known of calls' encryption.
-    protections: LruTable<i64, Protections, 2>,
+    /// Encryption state of each call.
+    protections: LruTable<CallId, Protections, 2>,
     /// Names of streams that look for a call.
     sought: LruTable<EndpointKey, (), 1>,
     hash_key: HashKey,
-    /// How often a payload type in use came to stand for something else.
+    /// Count of changes that gave a payload type in use another meaning.
     remaps: u32,
 }
 
-/// The protected sections of a call: most calls have one.
+/// The protected sections of a call. Most calls have one.
 type Protections = SmallVec<[(Section, Arc<Protection>); 1]>;
 
-/// Queue of both tables for what is of calls that are over: it leaves first.
+/// Eviction class of finished calls in both tables. It is evicted first.
 const RELEASED: usize = 0;
-/// Queue for what is in use; of endpoints, for those that are only tried, as a description may name many.
+/// Eviction class of active entries. For endpoints it holds the candidates, because one description may name
+/// many.
 const IN_USE: usize = 1;
-/// Queue for endpoints that were agreed.
+/// Eviction class of agreed endpoints.
 const AGREED: usize = 2;
 
 impl MediaDirectory {
@@ -263,11 +270,15 @@ impl MediaDirectory {
         }
     }
 
-    /// The call that a stream belongs to which began at `first_seen`, by whoever listens where it goes, or (behind NAT the description names
-    /// another address) where it comes from; then it is the sender's own listener, and the second value is true.
+    /// The call of a stream that began at `first_seen`, and true if the match is the sender's own listener.
+    /// The lookup uses the listeners at the destination, and those at the source, because behind NAT the
+    /// destination differs from the description.
     ///
-    /// Two ends that checked their way under names of one call are that call's, wherever they are. Next are endpoints, by the rule of
-    /// [`claim`]; then a source that the call knows elsewhere; then a relay's copy of the call's stream, if no other call has one of that SSRC there.
+    /// The evidence, strongest first:
+    /// - ICE checks under the user name fragments of one call, at any address;
+    /// - endpoints, by the rule of [`claim`];
+    /// - a source and SSRC that the call uses elsewhere;
+    /// - a relayed copy of the call's stream, if no other call has a stream of this SSRC there.
     pub(crate) fn call_of(
         &self,
         flow: FlowKey,
@@ -286,8 +297,8 @@ impl MediaDirectory {
             })
     }
 
-    /// What the descriptions of a stream's call say of payload types between its ends; where a name beside theirs brought it to the call,
-    /// what goes with that name.
+    /// The payload types that both ends of a stream described. If a name other than an endpoint led to the
+    /// call, the description under this name counts.
     pub(crate) fn described<'a>(&'a self, flow: FlowKey, (listener, is_sender): Claim<'a>) -> Described<'a> {
         let of = |endpoint, is_named: bool| {
             let named = self.listeners(endpoint).iter().find(|l| l.call == listener.call);
@@ -296,23 +307,23 @@ impl MediaDirectory {
         Described { receiver: of(flow.dst, !is_sender), sender: of(flow.src, is_sender) }
     }
 
-    /// How often a payload type in use came to stand for something else, in whatever call.
+    /// Count of changes, over all calls, that gave a payload type in use another meaning.
     pub(crate) const fn remaps(&self) -> u32 {
         self.remaps
     }
 
-    /// The names of a stream that a relay may have passed on, or will.
+    /// The names under which a relay's input and output of this stream are matched.
     pub(crate) fn relayed(&self, flow: FlowKey, ssrc: u32) -> Relayed {
         let of = |way: &[u8], host| EndpointKey::of_host(&self.hash_key, way, host, ssrc);
         Relayed { leaves: of(b"leaves", flow.src), enters: of(b"enters", flow.dst) }
     }
 
-    /// Whether any stream looks for its call.
+    /// Returns true if any stream looks for its call.
     pub(crate) fn is_sought(&self) -> bool {
         !self.sought.is_empty()
     }
 
-    /// Whether one of this name does.
+    /// Returns true if a stream with this name looks for its call.
     pub(crate) fn seeks(&self, name: EndpointKey) -> bool {
         self.sought.find(name.0, &name).is_some()
     }
@@ -322,15 +333,15 @@ impl MediaDirectory {
         EndpointKey::of_source(&self.hash_key, flow.src, ssrc)
     }
 
-    /// The name of one end of a check.
+    /// The name of one end of an ICE check.
     pub(crate) fn fragment(&self, fragment: &[u8]) -> EndpointKey {
         EndpointKey::of_fragment(&self.hash_key, fragment)
     }
 
-    /// What is known of the encryption between a flow's ends; none if it is plain.
+    /// The encryption between the ends of a flow. `None` for plain media.
     ///
-    /// Where two sections name one place, of which one was refused, only the other end tells which of them is spoken: a section is
-    /// protected if both sides took it.
+    /// Two sections may share an endpoint while one of them was refused. The other end then decides: a
+    /// section is protected only if both sides accepted it.
     pub(crate) fn protection(&self, flow: FlowKey, (listener, is_sender): Claim<'_>) -> Option<&Protection> {
         let other = self.listeners(if is_sender { flow.dst } else { flow.src });
         let other = other.iter().find(|l| l.call == listener.call && l.side != listener.side);
@@ -371,7 +382,7 @@ impl MediaDirectory {
         self.table.touch(slot, class, since);
     }
 
-    fn protect(&mut self, call: i64, section: Section, protection: Option<&Protection>, since: Timestamp) {
+    fn protect(&mut self, call: CallId, section: Section, protection: Option<&Protection>, since: Timestamp) {
         let known = self.protections.find(place_of(call), &call);
         let slot = match (known, protection) {
             (Some(slot), _) => slot,
@@ -386,21 +397,21 @@ impl MediaDirectory {
         sections.extend(protection.map(|protection| (section, Arc::new(protection.clone()))));
     }
 
-    /// Whether `call` still listens at either end.
-    pub(crate) fn is_open(&self, flow: FlowKey, call: i64) -> bool {
+    /// Returns true if `call` still listens at either end.
+    pub(crate) fn is_open(&self, flow: FlowKey, call: CallId) -> bool {
         let is_it = |l: &Listener| l.call == call && l.released_at.is_none();
         self.listeners(flow.dst).iter().chain(self.listeners(flow.src)).any(is_it)
     }
 
-    /// Whether `call` listened at either end, and is over since a moment behind `first_seen`.
-    pub(crate) fn is_over(&self, flow: FlowKey, call: i64, first_seen: Timestamp) -> bool {
+    /// Returns true if `call` listened at either end and ended after `first_seen`.
+    pub(crate) fn is_over(&self, flow: FlowKey, call: CallId, first_seen: Timestamp) -> bool {
         let ends = self.listeners(flow.dst).iter().chain(self.listeners(flow.src));
         let mut its = ends.filter(|l| l.call == call).peekable();
         its.peek().is_some() && its.all(|l| l.released_at.is_some_and(|at| at > first_seen))
     }
 
-    /// Whether a description of the call names this endpoint.
-    pub(crate) fn names(&self, endpoint: Endpoint, call: i64) -> bool {
+    /// Returns true if a description of the call names this endpoint.
+    pub(crate) fn names(&self, endpoint: Endpoint, call: CallId) -> bool {
         self.listeners(endpoint).iter().any(|l| l.call == call)
     }
 

@@ -1,7 +1,9 @@
 use std::net::IpAddr;
 
 use bellwether_acoustics::{OpeningPrint, Pauses, SilenceProfile};
-use bellwether_base::{Endpoint, FlowKey, Ppm, Timestamp, Transport};
+use bellwether_base::{
+    CallId, Endpoint, FlowKey, Ppm, RegistrationId, StreamId, SubjectId, TimerId, Timestamp, Transport,
+};
 use bellwether_clock::{NoRate, SegmentStats};
 use bellwether_fingerprint::{Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
@@ -11,10 +13,11 @@ use bellwether_rtp::Beginning;
 use crate::recurring::TimerKind;
 use crate::{Claims, Clear, Kin, Mirror, Named, Side};
 
-/// Where a fact stands in the one order of all facts.
+/// Position of a fact in the total order of all facts.
 ///
-/// Facts of packets come at the packet's (clamped) time in the reader's order; facts of timers come at their
-/// own deadline, behind the packets of that moment. Neither depends on batches or on the number of workers.
+/// A fact of a packet has the packet's (clamped) time and the reader's sequence number. A fact of a timer has
+/// the timer's deadline and follows the packets of that moment. Neither depends on batches or on the number
+/// of workers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Order {
     /// The packet's time, or the timer's deadline.
@@ -26,66 +29,66 @@ pub struct Order {
     index: u64,
 }
 
-/// A fact with its place.
+/// A fact with its position.
 #[derive(Debug)]
 pub struct StampedFact {
-    /// Its place.
+    /// The position.
     pub order: Order,
     /// The fact.
     pub fact: Fact,
 }
 
-/// What the worker learned.
+/// An observation of a worker.
 #[derive(Debug)]
 pub enum Fact {
-    /// A platform's fingerprint.
+    /// The fingerprint of a platform.
     Fingerprint(Box<FingerprintSeen>),
-    /// What was learned of a SIP author.
+    /// Habits and identifiers of a SIP author.
     Author(Box<AuthorSeen>),
-    /// A platform asked or answered.
+    /// A platform sent OPTIONS or a response.
     Sighting(Box<Sighting>),
     /// A dialog-forming INVITE was seen for the first time.
     CallStarted(Box<CallStarted>),
-    /// What has become of a call.
+    /// The state of a call.
     CallProgress(Box<CallProgress>),
-    /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
+    /// The interim state of an open call, for live displays only. No conclusion is drawn from it.
     CallUnderWay(Box<CallProgress>),
-    /// A description says where one side of a call listens.
+    /// A description names the media endpoint of one side of a call.
     MediaNamed(Box<MediaNamed>),
-    /// A party of a call sent the other one elsewhere.
+    /// A party of a call referred the other one to a new target.
     Referral(Box<Referral>),
-    /// A call ended that this run did not see begin.
+    /// A BYE ended a call whose INVITE this run did not see.
     OrphanBye(Box<OrphanBye>),
-    /// A device registers that was not known before.
+    /// An unknown device registers.
     RegistrationStarted(Box<RegistrationStarted>),
-    /// A device was let in for the first time, or turned away.
+    /// A registrar accepted a device for the first time, or refused it.
     RegisterAnswered(Box<RegisterAnswered>),
-    /// A registration was removed, or ran out.
+    /// A binding was removed or expired.
     RegistrationEnded(Box<RegistrationEnded>),
-    /// What is known of its timeline now.
+    /// The state of a registration timeline.
     RegistrationProgress(Box<RegistrationProgress>),
-    /// The same between its beats, for those who look at a live run: nothing is concluded from it.
+    /// The interim state of a registration timeline, for live displays only. No conclusion is drawn from it.
     RegistrationUnderWay(Box<RegistrationProgress>),
-    /// A device showed its wall clock again.
+    /// A new reading of a device's wall clock.
     Clock(Box<ClockSeen>),
-    /// What is known of another timer of a device.
+    /// The state of another recurring timer of a device.
     Timer(Box<TimerProgress>),
-    /// A media stream: when its noise is known, at the end of its analysis window, and when it is over.
+    /// A media stream, reported when its noise is known, at the end of its analysis window, and at its end.
     Stream(Box<StreamFact>),
-    /// The same while it goes on, for those who look at a live run: nothing is concluded from it.
+    /// The interim state of a media stream, for live displays only. No conclusion is drawn from it.
     StreamUnderWay(Box<StreamFact>),
 }
 
-/// A BYE of a call that is not known (any more): it began before the program did, or another call took its place.
+/// A BYE of an unknown call. The call began before the program started, or was evicted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OrphanBye {
     /// Call-ID.
     pub call_id: Clear,
-    /// Of From and To: one of them is the caller's.
+    /// Tags of From and To. One of them is the caller's.
     pub tags: [Clear; 2],
-    /// Whom the message names.
+    /// Parties that the message names.
     pub named: Named,
-    /// When.
+    /// Time of the BYE.
     pub at: Timestamp,
 }
 
@@ -93,27 +96,28 @@ pub struct OrphanBye {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Referral {
     /// The call.
-    pub call: i64,
-    /// Who sent it.
+    pub call: CallId,
+    /// The sender of the REFER.
     pub by: Side,
     /// User part, or number, of Refer-To.
     pub to_user: String,
 }
 
-/// Where one side of a call wants to receive, as a description says it for the first time: legs of one conversation name the same.
+/// The media endpoint of one side of a call, as first described. Legs of one conversation name the same
+/// endpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct MediaNamed {
     /// The call.
-    pub call: i64,
-    /// Who listens there.
+    pub call: CallId,
+    /// The side that listens.
     pub side: Side,
-    /// Where.
+    /// The endpoint.
     pub endpoint: Endpoint,
-    /// When.
+    /// Time of the description.
     pub at: Timestamp,
 }
 
-/// A user of SIP as a message names them.
+/// A SIP party as a message names it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Party {
     /// User part, or number for `tel`.
@@ -127,68 +131,68 @@ pub struct Party {
 /// The fingerprints of one request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Prints {
-    /// Of all parts together.
+    /// Fingerprint of all parts together.
     pub combined: PrintHash,
-    /// Of who wrote the headers.
+    /// Fingerprint of the author of the headers.
     pub sip: PrintHash,
-    /// Of who wrote the offer.
+    /// Fingerprint of the author of the offer.
     pub sdp: Option<PrintHash>,
     /// The path, readable.
     pub path: Clear,
 }
 
 impl Prints {
-    /// Of a message that tells nothing of its author.
+    /// The fingerprints of a message without a recognisable author.
     pub(crate) fn unknown() -> Self {
         let (combined, sip) = (PrintHash::of(Part::Combined, ""), PrintHash::of(Part::Sip, ""));
         Self { combined, sip, sdp: None, path: Clear::default() }
     }
 }
 
-/// A fingerprint with what it is made of. It comes before what has it, and may come again.
+/// A fingerprint with its readable form. It precedes the first fact that refers to it, and may repeat.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FingerprintSeen {
-    /// Of all parts together.
+    /// Fingerprint of all parts together.
     pub combined: PrintHash,
     /// The readable form.
     pub readable: Clear,
-    /// The message: the method of a request, method and status of an answer.
+    /// The kind of message: the method of a request, or method and status of a response.
     pub method: Clear,
-    /// Of who wrote the headers.
+    /// Fingerprint of the author of the headers.
     pub sip: PrintHash,
-    /// Of who wrote the offer.
+    /// Fingerprint of the author of the offer.
     pub sdp: Option<PrintHash>,
-    /// When.
+    /// Time of the message.
     pub at: Timestamp,
-    /// Whom the message names that this was read in.
+    /// Parties that the message names.
     pub named: Named,
 }
 
-/// What was learned of a SIP author beside its fingerprint.
+/// Habits and identifiers of a SIP author, beyond its fingerprint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuthorSeen {
-    /// The author.
+    /// The author's fingerprint.
     pub sip: PrintHash,
-    /// Habits that are news, by key and value.
+    /// Habits not reported before, by key and value.
     pub habits: Vec<(String, Clear)>,
-    /// What its identifiers have in common so far.
+    /// Common properties of the author's identifiers so far.
     pub identifiers: Identifiers,
-    /// Whom the message names that this was read in.
+    /// Parties that the message names.
     pub named: Named,
 }
 
-/// A platform seen otherwise than as caller or device: it asked with OPTIONS, or answered.
+/// A platform in a role other than caller or registering device: it sent OPTIONS or a response.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sighting {
     /// Its fingerprint.
     pub fingerprint: PrintHash,
-    /// Who sent the message.
+    /// The source address of the message.
     pub source: IpAddr,
-    /// What it calls itself; empty for nothing.
+    /// User-Agent or Server text; empty if absent.
     pub user_agent: Clear,
-    /// When.
+    /// Time of the message.
     pub at: Timestamp,
-    /// Whom the message names that this was read in.
+    /// Parties that the message names.
     pub named: Named,
 }
 
@@ -196,22 +200,22 @@ pub struct Sighting {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct CallStarted {
-    /// Whom the message names.
+    /// Parties that the message names.
     pub named: Named,
-    /// Identity of the call: of Call-ID, From-tag and the time of the first INVITE.
-    pub call: i64,
+    /// Identity of the call, derived from Call-ID, From-tag and the time of the first INVITE.
+    pub call: CallId,
     pub call_id: Clear,
     pub from_tag: Clear,
     pub started_at: Timestamp,
-    /// The HEP agent that told of it, by whose clock its times are.
+    /// The HEP agent that reported the call. Its clock made the timestamps.
     pub agent: Option<u32>,
-    /// What brought its first message to the sensor.
+    /// The SPAN session that delivered the first message.
     pub mirror: Option<Mirror>,
     pub flow: FlowKey,
     pub transport: Transport,
     pub from: Party,
     pub to: Party,
-    /// User part of the Request-URI: what was dialled, where To says something else.
+    /// User part of the Request-URI. It is the dialled number if To differs.
     pub request_user: String,
     /// P-Asserted-Identity.
     pub asserted: Option<Party>,
@@ -219,13 +223,14 @@ pub struct CallStarted {
     /// Host of the author's own Via.
     pub first_via_host: String,
     pub prints: Prints,
-    /// What names the process or device that made its first message.
+    /// Evidence of the process or device that built the first message.
     pub instances: Vec<Evidence>,
-    /// Origin line of the offer: user, session identifier, address. Legs of a B2BUA that passes SDP through share it, or all but the address.
+    /// Origin line of the offer: user, session identifier, address. Legs of a B2BUA that passes SDP through
+    /// share all of it, or all but the address.
     pub sdp_origin: Option<String>,
-    /// What else it claims; none where it claims nothing else.
+    /// Further claims of the request. `None` if it makes no further claims.
     pub claims: Option<Box<Claims>>,
-    /// What it says of other calls that it belongs with; none where it says nothing.
+    /// References to related calls. `None` if the request has none.
     pub kin: Option<Box<Kin>>,
     /// Names of the message's defects.
     pub defects: Vec<&'static str>,
@@ -235,24 +240,25 @@ pub struct CallStarted {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct CallProgress {
-    pub call: i64,
+    pub call: CallId,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub final_status: Option<u16>,
-    /// Mirrored copies of its messages.
+    /// Copies of its messages made by the mirror.
     pub duplicates: u32,
     pub retransmissions: u32,
-    /// Hops that carried the INVITE.
+    /// Number of hops that carried the INVITE.
     pub hops: u32,
     pub first_hop: FlowKey,
     /// The last hop seen.
     pub last_hop: FlowKey,
-    /// Distinct answering dialogs (To-tags).
+    /// Number of distinct answering dialogs (To-tags).
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
-    /// Whether the caller was challenged, showed credentials, and was neither asked for others nor turned away.
+    /// True if the caller answered a challenge with credentials and was neither challenged again nor rejected
+    /// for them.
     pub is_let_in: bool,
 }
 
@@ -260,10 +266,10 @@ pub struct CallProgress {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct RegistrationStarted {
-    /// Whom the message names.
+    /// Parties that the message names.
     pub named: Named,
-    /// Identity of the timeline: of address of record and contact binding or instance.
-    pub registration: i64,
+    /// Identity of the timeline, derived from AOR and contact binding or instance.
+    pub registration: RegistrationId,
     pub aor: Party,
     pub contact: Party,
     pub instance_id: Option<Clear>,
@@ -271,42 +277,42 @@ pub struct RegistrationStarted {
     pub transport: Transport,
     pub user_agent: Option<Clear>,
     pub prints: Prints,
-    /// What names the process or device that made its first message.
+    /// Evidence of the process or device that built the first message.
     pub instances: Vec<Evidence>,
     pub first_seen: Timestamp,
-    /// The HEP agent that told of it, by whose clock its times are.
+    /// The HEP agent that reported the registration. Its clock made the timestamps.
     pub agent: Option<u32>,
-    /// What brought its first message to the sensor.
+    /// The SPAN session that delivered the first message.
     pub mirror: Option<Mirror>,
 }
 
-/// An answer to a REGISTER that says whether somebody may be who they say.
+/// A final response to a REGISTER that accepts or rejects the claimed identity.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegisterAnswered {
     /// The timeline.
-    pub registration: i64,
-    /// Whom it is for.
+    pub registration: RegistrationId,
+    /// The AOR of the request.
     pub aor: Party,
-    /// Who asked: the first hop of the request, whatever proxies it passed.
+    /// Source of the request on its first hop, whatever proxies follow.
     pub device: Endpoint,
-    /// Who answered.
+    /// Source of the response.
     pub registrar: Endpoint,
-    /// The fingerprint of the device's first REGISTER from its present address.
+    /// Fingerprint of the device's first REGISTER from its present address.
     pub fingerprint: PrintHash,
-    /// Status of the answer: success the first time, or a refusal.
+    /// Status of the response: the first success, or a refusal.
     pub status: u16,
-    /// Whether the request showed credentials: a refusal then says that they are wrong.
+    /// True if the request carried credentials. A refusal then means wrong credentials.
     pub had_credentials: bool,
-    /// When.
+    /// Time of the response.
     pub at: Timestamp,
 }
 
-/// A device is not registered any more: it removed its binding (RFC 3261 section 10.2.2), or let it run out.
+/// A device lost its registration: it removed its binding (RFC 3261 section 10.2.2), or the binding expired.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RegistrationEnded {
     /// The timeline.
-    pub registration: i64,
-    /// When: the time of the answer, or the one that was granted last.
+    pub registration: RegistrationId,
+    /// Time of the response to the removal, or the expiry time granted last.
     pub at: Timestamp,
 }
 
@@ -314,60 +320,60 @@ pub struct RegistrationEnded {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct RegistrationProgress {
-    pub registration: i64,
+    pub registration: RegistrationId,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
-    /// REGISTERs that were refreshes: no copies, no answers to challenges.
+    /// Number of REGISTERs that were refreshes; copies and retries after a challenge are excluded.
     pub refreshes: u32,
-    /// Copies from the mirror, retransmissions and repeats under one CSeq.
+    /// Number of mirrored copies, retransmissions and repeats under one CSeq.
     pub duplicates: u32,
     pub challenges: u32,
     pub last_status: Option<u16>,
     pub expires_s: Option<u32>,
-    /// From a challenge passing the sensor to the authorised REGISTER: the least seen.
+    /// Minimum time from a challenge passing the sensor to the authorised REGISTER.
     pub rtt_ms: Option<f64>,
-    /// The middle of the latest ones, and how far half of them lie from it at most.
+    /// Median of the latest such times, and their median absolute deviation.
     pub rtt_middle_ms: Option<(f64, f64)>,
-    /// The server that accepted it last.
+    /// The server that accepted the binding last.
     pub registrar: Option<Endpoint>,
-    /// When the registration was removed or ran out; none while it stands.
+    /// Time at which the binding was removed or expired. `None` while it is valid.
     pub ended_at: Option<Timestamp>,
-    /// Addresses that it came from, oldest first.
+    /// Source addresses of the device, oldest first.
     pub moves: Vec<Move>,
     pub segment_count: u32,
     pub segments: Vec<SegmentStats>,
 }
 
-/// A reading of a device's wall clock, beside the first.
+/// A later reading of a device's wall clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ClockSeen {
     /// The registration.
-    pub subject: i64,
-    /// What showed it.
+    pub subject: SubjectId,
+    /// The kind of identifier with the reading.
     pub kind: &'static str,
-    /// When.
+    /// Time of the message.
     pub at: Timestamp,
-    /// What it said.
+    /// The reading.
     pub reading: bellwether_instance::Reading,
 }
 
-/// A device came from another address than before: a NAT's new binding, or another network.
+/// A change of a device's source address: a new NAT binding or another network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Move {
-    /// When it first did.
+    /// Time of the first message from there.
     pub at: Timestamp,
-    /// From where, on the first hop that was seen.
+    /// The new source, on the first hop seen.
     pub source: Endpoint,
 }
 
-/// A timer beside that of registrations.
+/// A recurring timer other than that of registrations.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct TimerProgress {
-    /// Identity: of kind and sender.
-    pub timer: i64,
+    /// Identity, derived from kind and sender.
+    pub timer: TimerId,
     pub kind: TimerKind,
-    /// Who sends it, where the message says.
+    /// The sender, if the message names it.
     pub party: Option<Party>,
     pub flow: FlowKey,
     pub first_seen: Timestamp,
@@ -380,14 +386,14 @@ pub struct TimerProgress {
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields named after what they hold")]
 pub struct StreamFact {
-    /// Identity: of both endpoints, source and first packet.
-    pub stream: i64,
-    pub call: Option<i64>,
-    /// Whose voice it carries.
+    /// Identity, derived from both endpoints, SSRC and first packet.
+    pub stream: StreamId,
+    pub call: Option<CallId>,
+    /// The side whose media the stream carries.
     pub sender: Option<Side>,
     pub flow: FlowKey,
     pub ssrc: u32,
-    /// Encoding name of the payload type most packets have.
+    /// Encoding name of the most frequent payload type.
     pub codec: Option<Clear>,
     pub payload_type: u8,
     pub packets: u64,
@@ -400,11 +406,11 @@ pub struct StreamFact {
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
     pub beginning: Beginning,
-    /// How its voice begins.
+    /// Fingerprint of the first words.
     pub opening: Option<OpeningPrint>,
-    /// Of the media clock against the sensor's.
+    /// Rate of the media clock against the sensor's clock.
     pub media_rate: Option<ClockRate>,
-    /// Of the media clock against its sender's wall clock.
+    /// Rate of the media clock against the sender's wall clock.
     pub report_rate: Option<ClockRate>,
     pub no_rates: NoRates,
     pub first_seen: Timestamp,
@@ -412,28 +418,28 @@ pub struct StreamFact {
     pub silence: Silence,
 }
 
-/// A clock's rate against another, in ppm, with its 95 % interval.
+/// The rate of one clock against another in ppm, with its 95 % confidence interval.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ClockRate {
-    /// Positive where it runs fast.
+    /// Positive if the clock runs fast.
     pub ppm: f64,
     /// The interval.
     pub ci95_ppm: (f64, f64),
 }
 
-/// The nominal rate of a stream's clock, and why one of its rates is missing.
+/// The nominal rate of a stream's clock, and the reason for each missing rate.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct NoRates {
-    /// In Hz; none where nobody said it.
+    /// In Hz; `None` if no description states it.
     pub clock_rate: Option<u32>,
-    /// Of the media clock against the sensor's.
+    /// Missing rate of the media clock against the sensor's clock.
     pub media: Option<NoRate>,
-    /// Of the media clock against its sender's wall clock.
+    /// Missing rate of the media clock against the sender's wall clock.
     pub report: Option<NoRate>,
 }
 
 impl NoRates {
-    /// The rate in Hz that the stamps count at, where it is another one.
+    /// The rate in Hz at which the RTP timestamps advance, if it differs from the nominal one.
     #[must_use]
     pub fn shown_rate(&self) -> Option<u32> {
         let wrong = |reason: NoRate| match reason {
@@ -450,12 +456,12 @@ impl From<(Ppm, (Ppm, Ppm))> for ClockRate {
     }
 }
 
-/// The silence of a stream, or why there is none.
+/// The background noise of a stream, or the reason for its absence.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Silence {
     /// The window is still open.
     Pending,
-    /// What was found in the window: by the paper's bins, and the noise that was chosen out of it.
+    /// Results of the window: the noise profile by the paper's bins, and the selected noise.
     Found(Option<SilenceProfile>, Option<Box<Pauses>>),
     /// SRTP: the samples cannot be read.
     Encrypted,
@@ -465,7 +471,7 @@ pub enum Silence {
     NoneFound,
 }
 
-/// Collects facts with their places.
+/// Collects facts with their positions.
 #[derive(Default)]
 pub struct Outbox {
     facts: Vec<StampedFact>,
@@ -474,12 +480,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// What follows belongs to a packet.
+    /// Assigns the facts that follow to a packet.
     pub(crate) fn at_packet(&mut self, at: Timestamp, seq: u64) {
         self.now = Some(Order { at, is_timer: false, source: seq, index: 0 });
     }
 
-    /// What follows belongs to a timer of `shard`; `index` orders it among that shard's timers.
+    /// Assigns the facts that follow to a timer of `shard`. `index` orders the timers of one shard.
     pub(crate) fn at_timer(&mut self, deadline: Timestamp, shard: u16, index: u64) {
         self.now = Some(Order { at: deadline, is_timer: true, source: u64::from(shard), index: index << 8 });
     }
@@ -496,7 +502,7 @@ impl Outbox {
         }
     }
 
-    /// Takes all facts and controls, each in order, and goes on with `spare` for its facts.
+    /// Takes all facts and controls, each in order. Uses `spare` as the new buffer for facts.
     pub fn drain(&mut self, spare: Vec<StampedFact>) -> (Vec<StampedFact>, Vec<(Order, crate::Control)>) {
         let mut facts = std::mem::replace(&mut self.facts, spare);
         let mut controls = std::mem::take(&mut self.controls);

@@ -11,18 +11,18 @@ use crate::party::text;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Formats(Vec<Format>);
 
-/// What a payload type stands for.
+/// The encoding of a payload type.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Format {
     number: u8,
-    /// The encoding's name, in its one spelling.
+    /// The encoding's name in canonical spelling.
     pub(crate) name: Cow<'static, str>,
-    /// The clock rate in Hz; 0 where the description says none.
+    /// The clock rate in Hz; 0 if the description omits it.
     pub(crate) rate: u32,
 }
 
 impl Formats {
-    /// From `a=rtpmap` lines: payload type and `name/rate`, with or without channels behind.
+    /// Parses `a=rtpmap` values: payload type and `name/rate`, with optional channels.
     pub(crate) fn new<'a>(maps: impl Iterator<Item = (u8, &'a str)>) -> Self {
         let format = |(number, encoding): (u8, &str)| {
             let mut parts = encoding.split('/');
@@ -33,41 +33,42 @@ impl Formats {
         Self(maps.map(format).collect())
     }
 
-    /// What a payload type stands for.
+    /// The encoding of a payload type.
     pub(crate) fn of(&self, payload_type: u8) -> Option<&Format> {
         self.0.iter().find(|format| format.number == payload_type)
     }
 
-    /// Whether both map a payload type, and to different things.
+    /// Returns true if both lists map a payload type to different encodings.
     fn contradicts(&self, other: &Self) -> bool {
         self.0.iter().any(|format| other.of(format.number).is_some_and(|theirs| theirs != format))
     }
 
-    /// Both lists, where this one wins.
+    /// The union of both lists; `self` takes precedence.
     fn with(&self, other: &Self) -> Self {
         let more = other.0.iter().filter(|format| self.of(format.number).is_none());
         Self(self.0.iter().chain(more).cloned().collect())
     }
 }
 
-/// What the descriptions of one side said of payload types, one after the other: a packet is what the description in force
-/// when it came says, also if it is looked up later.
+/// The successive payload type mappings of one side. A packet is read by the mapping in force at its arrival,
+/// even if the lookup happens later.
 #[derive(Clone, Debug)]
 pub(crate) struct FormatLog {
     latest: Arc<Formats>,
     changes: Option<Box<Changes>>,
 }
 
-/// What few calls have.
+/// Earlier and offered mappings. Few calls have any.
 #[derive(Clone, Debug, Default)]
 struct Changes {
-    /// The descriptions before the latest, the oldest first, and when each was replaced.
+    /// Mappings before the latest, oldest first, each with the time of its replacement.
     earlier: Vec<(Timestamp, Arc<Formats>)>,
-    /// What a re-INVITE offers, by its CSeq: the session stays as it is unless that is accepted (RFC 3261 section 14.1).
+    /// The mapping in a re-INVITE, with its CSeq. The session is unchanged until the offer is accepted (RFC
+    /// 3261 section 14.1).
     offered: Option<(u32, Arc<Formats>)>,
 }
 
-/// Descriptions remembered of a side before its latest: more changes of payload types are no call's.
+/// Maximum number of earlier mappings per side. No real call changes its payload types more often.
 const MAX_EARLIER: usize = 8;
 
 impl FormatLog {
@@ -75,13 +76,13 @@ impl FormatLog {
         Self { latest: formats, changes: None }
     }
 
-    /// The latest description.
+    /// The latest mapping.
     pub(crate) const fn latest(&self) -> &Arc<Formats> {
         &self.latest
     }
 
-    /// Takes a later description; the first was of `first`. Two media sections of one description that name one
-    /// endpoint (RFC 8843) count together. Answers whether a payload type now stands for something else.
+    /// Adds a later mapping; the first one is of time `first`. Two media sections of one description that
+    /// share an endpoint (RFC 8843) are merged. Returns true if a payload type changed its encoding.
     pub(crate) fn add(&mut self, newer: &Arc<Formats>, first: Timestamp, at: Timestamp) -> bool {
         if Arc::ptr_eq(&self.latest, newer) || self.latest == *newer {
             return false;
@@ -100,7 +101,7 @@ impl FormatLog {
         is_remapped
     }
 
-    /// Takes what a re-INVITE offers; several media sections of it count together.
+    /// Stores the mapping that a re-INVITE offers. Several media sections of one offer are merged.
     pub(crate) fn offer(&mut self, cseq: u32, offered: &Arc<Formats>) {
         if self.changes.is_none() && (Arc::ptr_eq(&self.latest, offered) || self.latest == *offered) {
             return;
@@ -112,7 +113,7 @@ impl FormatLog {
         });
     }
 
-    /// The re-INVITE was accepted, or not. Answers whether a payload type now stands for something else.
+    /// Applies the final response to a re-INVITE. Returns true if a payload type changed its encoding.
     pub(crate) fn settle(&mut self, cseq: u32, is_accepted: bool, first: Timestamp, at: Timestamp) -> bool {
         let Some(changes) = &mut self.changes else { return false };
         let Some((_, offered)) = changes.offered.take_if(|(offered, _)| *offered == cseq) else {
@@ -125,7 +126,8 @@ impl FormatLog {
         self.changes.as_ref().map_or(&[], |changes| &changes.earlier)
     }
 
-    /// The description in force at a moment that maps the payload type, else one before, else one after; and since when.
+    /// The mapping for a payload type at a moment, and its start: the one in force, else an earlier one, else
+    /// a later one.
     fn of(&self, payload_type: u8, at: Timestamp) -> Option<(&Arc<Formats>, Timestamp)> {
         let earlier = self.earlier();
         let in_force = earlier.iter().take_while(|(until, _)| *until <= at).count();
@@ -143,22 +145,23 @@ impl FormatLog {
     }
 }
 
-/// What the two ends of a flow said of payload types.
+/// The payload type mappings of both ends of a flow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Described<'a> {
-    /// Who receives: the numbers are its (RFC 3264 section 5.1).
+    /// The receiver's mapping, which assigns the numbers (RFC 3264 section 5.1).
     pub(crate) receiver: Option<&'a FormatLog>,
-    /// Who sends: some write their own numbers.
+    /// The sender's mapping. Some senders use their own numbers.
     pub(crate) sender: Option<&'a FormatLog>,
 }
 
 impl<'a> Described<'a> {
-    /// Whether either end was described.
+    /// Returns true if either end has a mapping.
     pub(crate) const fn says_something(&self) -> bool {
         self.receiver.is_some() || self.sender.is_some()
     }
 
-    /// The description by which a payload type is read at a moment, and since when; none if nobody said it.
+    /// The mapping for a payload type at a moment, and its start. `None` if no description has the payload
+    /// type.
     pub(crate) fn of(&self, payload_type: u8, at: Timestamp) -> Option<(&'a Arc<Formats>, Timestamp)> {
         let by = |log: Option<&'a FormatLog>| log.and_then(|log| log.of(payload_type, at));
         let of_sender = || if static_format(payload_type).is_none() { by(self.sender) } else { None };
@@ -166,7 +169,7 @@ impl<'a> Described<'a> {
     }
 }
 
-/// The payload types of descriptions, each list once: a site's calls share a few.
+/// Interned payload type lists. The calls of a site share a few.
 pub(crate) struct FormatLists {
     table: LruTable<u64, Arc<Formats>, 1>,
     hash_key: HashKey,
@@ -225,12 +228,16 @@ mod tests {
     #[test]
     fn a_packet_is_what_the_description_in_force_says() {
         let mut log = FormatLog::new(formats(&[(96, "iLBC/8000"), (97, "speex/8000")]));
-        assert!(!log.add(&formats(&[(96, "iLBC/8000"), (97, "speex/8000")]), at(0), at(5)), "the same again");
+        assert!(
+            !log.add(&formats(&[(96, "iLBC/8000"), (97, "speex/8000")]), at(0), at(5)),
+            "the same mapping"
+        );
         assert!(log.add(&formats(&[(96, "L16/8000")]), at(0), at(10)));
         assert!(!log.add(&formats(&[(98, "opus/48000/2")]), at(0), at(20)));
         assert_eq!(named(&log, 96, 9).as_deref(), Some("iLBC"));
         assert_eq!(named(&log, 96, 10).as_deref(), Some("L16"));
-        // What a newer one leaves out still stands for what it stood for, and what is only said later counts too.
+        // Payload types absent from a newer mapping keep their encoding. A later mapping also covers earlier
+        // packets.
         assert_eq!(named(&log, 96, 30).as_deref(), Some("L16"));
         assert_eq!(named(&log, 97, 30).as_deref(), Some("speex"));
         assert_eq!(named(&log, 98, 1).as_deref(), Some("opus"));
@@ -246,7 +253,7 @@ mod tests {
             (named(&log, 96, 5).as_deref(), named(&log, 97, 5).as_deref()),
             (Some("opus"), Some("VP8"))
         );
-        assert!(!log.settle(6, true, at(0), at(6)), "another one's answer");
+        assert!(!log.settle(6, true, at(0), at(6)), "the response to another re-INVITE");
         assert!(!log.settle(7, false, at(0), at(6)));
         assert_eq!((named(&log, 96, 9).as_deref(), named(&log, 97, 9)), (Some("opus"), None));
         log.offer(8, &formats(&[(96, "AMR/8000")]));

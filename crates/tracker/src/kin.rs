@@ -3,14 +3,14 @@ use bellwether_sip::{Header, Message, Name, addresses};
 use crate::Clear;
 use crate::party::{clear, user_text};
 
-/// Identifiers and names kept of one request; more are an attack.
+/// Maximum number of identifiers and of user parts per request. Larger numbers indicate an attack.
 const MOST: usize = 8;
 
-/// The shortest identifier that two conversations do not share by chance.
+/// Minimum length of an identifier. Two conversations may share a shorter one by chance.
 const SHORTEST: usize = 8;
 
-/// Extension headers that carry an identifier of the conversation, by their names without signs and prefix. None of them is
-/// the caller's or a device's: that would be the same in each of its calls.
+/// Names of extension headers with a conversation identifier, in lower case, without punctuation and prefix.
+/// Identifiers of a caller or device are excluded, because all calls of that caller share them.
 const IDENTIFYING: [&str; 12] = [
     "callid",
     "calluuid",
@@ -26,20 +26,20 @@ const IDENTIFYING: [&str; 12] = [
     "icid",
 ];
 
-/// What a request says of other calls that it belongs with.
+/// References of a request to related calls.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Kin {
-    /// Call-IDs of dialogs that it replaces, joins or knows (RFC 3891, RFC 3911, RFC 4538), and identifiers of the whole
-    /// conversation (RFC 7989, RFC 7315, extension headers of many systems).
+    /// Call-IDs of dialogs that the request replaces, joins or targets (RFC 3891, RFC 3911, RFC 4538), and
+    /// identifiers of the conversation (RFC 7989, RFC 7315, extension headers of many systems).
     pub ids: Vec<Clear>,
-    /// User parts of those who sent the call on (RFC 5806, RFC 7044).
+    /// User parts of the diverting parties (RFC 5806, RFC 7044).
     pub sent_on_by: Vec<String>,
-    /// Whether somebody referred its sender to its target (RFC 3892).
+    /// True if a party referred the sender to its target (RFC 3892).
     pub is_referred: bool,
 }
 
 impl Kin {
-    /// What a request says; none where it says nothing.
+    /// The references of a request. `None` if it has none.
     pub(crate) fn of(message: &Message<'_>) -> Option<Box<Self>> {
         let mut kin = Self::default();
         for header in message.headers() {
@@ -56,7 +56,7 @@ impl Kin {
     }
 
     fn identified_by(&mut self, id: &[u8]) {
-        // RFC 7989 section 5 writes zeros for an identifier that is not known.
+        // RFC 7989 section 5 writes zeros for an unknown identifier.
         let is_telling = id.len() >= SHORTEST && id.iter().any(|b| !matches!(b, b'0' | b'-'));
         if is_telling
             && self.ids.len() < MOST
@@ -91,7 +91,7 @@ impl Kin {
     }
 }
 
-/// What stands before the first parameter.
+/// The value before the first parameter.
 fn dialog(value: &[u8]) -> &[u8] {
     unquoted(value.split(|b| *b == b';').next().unwrap_or(value).trim_ascii())
 }

@@ -1,11 +1,11 @@
-//! The sans-I/O worker: packets in, [`Fact`]s out.
+//! Tracks calls, registrations and media streams: packets in, [`Fact`]s out. The crate is sans-I/O.
 //!
 //! A [`Worker`] owns some of the virtual shards. Each shard owns the calls, registrations and media streams
-//! that hash to it, so that limits, evictions and results do not depend on how many workers there are. Time
-//! comes with the packets. What one shard must tell others goes out as [`Control`] and comes back, to every
-//! worker alike, at a barrier that the sensor keeps.
+//! that hash to it. Limits, evictions and results therefore do not depend on the number of workers. Time
+//! comes with the packets. Knowledge for other shards leaves as [`Control`]. The sensor returns each control
+//! to every worker at one barrier.
 //!
-//! This crate must never know a thread, a file or the database, and it hands out owned facts only.
+//! This crate must never know threads, files or the database. It hands out owned facts only.
 
 mod announce;
 mod authors;

@@ -1,37 +1,37 @@
 use bellwether_base::Span;
 
-/// Virtual shards. Fixed, so that what a full table evicts is the same for any number of workers; enough
-/// that a few heavy trunks spread over the workers of a large machine.
+/// Number of virtual shards. The number is fixed, so that evictions are the same for any number of workers.
+/// It is large enough to spread a few heavy trunks over the workers of a large machine.
 pub const VIRTUAL_SHARDS: u16 = 64;
 
 /// Bounds of all tables, over the whole sensor, and the time-outs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// Calls open at once.
+    /// Maximum number of open calls.
     pub calls: usize,
-    /// SIP transactions remembered at once.
+    /// Maximum number of SIP transactions remembered.
     pub transactions: usize,
-    /// Device timelines open at once.
+    /// Maximum number of open device timelines.
     pub registrations: usize,
-    /// Other timers of devices open at once.
+    /// Maximum number of other open device timers.
     pub timers: usize,
-    /// Media streams open at once.
+    /// Maximum number of open media streams.
     pub streams: usize,
-    /// Negotiated media endpoints remembered at once.
+    /// Maximum number of negotiated media endpoints remembered.
     pub media_endpoints: usize,
-    /// How much of a stream's beginning is analysed for silence (the paper: 30 s).
+    /// Length of a stream's beginning that is analysed for silence (the paper: 30 s).
     pub analysis_window: Span,
-    /// Whether that ends as soon as the noise is known well enough.
+    /// True if the analysis ends as soon as the noise is known well enough.
     pub analysis_ends_early: bool,
-    /// A stream without packets for this long has ended.
+    /// A stream ends after this time without packets.
     pub stream_idle: Span,
-    /// An INVITE without a final answer for this long is given up (RFC 3261 Timer C is above 180 s).
+    /// An INVITE without a final response is given up after this time (RFC 3261 Timer C is above 180 s).
     pub ringing_timeout: Span,
-    /// An answered call without any signalling for this long is given up.
+    /// An answered call without signalling is given up after this time.
     pub call_idle: Span,
-    /// A device without a REGISTER for this long is closed.
+    /// A device timeline without a REGISTER closes after this time.
     pub registration_idle: Span,
-    /// Whether devices, timers and streams are told of while they go on, for those who look at a live run.
+    /// True if open calls, devices, timers and streams are reported while they last, for live displays.
     pub tells_under_way: bool,
 }
 
@@ -56,7 +56,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// One shard's part of a limit.
+    /// The share of one shard in a limit.
     pub(crate) fn per_shard(total: usize) -> usize {
         total.div_ceil(usize::from(VIRTUAL_SHARDS)).max(1)
     }

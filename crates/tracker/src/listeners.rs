@@ -1,38 +1,39 @@
 use std::sync::Arc;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 
 use crate::Side;
 use crate::formats::{FormatLog, Formats};
 use crate::negotiation::Section;
 
-/// How long a stream may begin after its call ended and still belong to it.
+/// A stream may begin this long after the end of its call and still belong to it.
 pub(crate) const AFTERGLOW: Span = Span::from_secs(1);
 
-/// How long that is where the call knows both ends and no other wants it: endpoints are remembered no longer.
+/// The same limit if the call named both ends and no other call claims them. Endpoints are remembered no
+/// longer.
 pub(crate) const LONG_AFTERGLOW: Span = Span::from_secs(5);
 
-/// How much earlier than the description that announces it a stream may begin: mirrors reorder a little.
+/// A stream may begin this much earlier than its description, because mirrors reorder packets.
 const AHEAD: Span = Span::from_millis(100);
 
-/// Calls remembered per endpoint: some programs use one port for all their calls at once.
+/// Maximum number of calls per endpoint. Some user agents use one port for all their concurrent calls.
 const MAX_LISTENERS: usize = 16;
 
-/// How strongly an endpoint is named; the strongest is the last.
+/// The strength of an endpoint's naming, in ascending order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Rank {
-    /// A stream of the call has this source and SSRC elsewhere.
+    /// A stream of the call uses this source and SSRC elsewhere.
     Source,
-    /// A candidate of ICE: a place to try.
+    /// An ICE candidate.
     Candidate,
-    /// `c=` and `m=`: the place that was agreed.
+    /// The agreed endpoint of `c=` and `m=`.
     Named,
 }
 
-/// Who listens at an endpoint.
+/// One side of a call that listens at an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Listener {
-    pub(crate) call: i64,
+    pub(crate) call: CallId,
     pub(crate) side: Side,
     pub(crate) section: Section,
     pub(crate) rank: Rank,
@@ -42,38 +43,40 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Of several the one that counts: whose call is not over, that is named most strongly, the newest. Calls of one moment are told apart
-    /// by their identity, so that no order of arrival decides.
-    fn weight(&self) -> (bool, Rank, Timestamp, i64) {
+    /// Order of precedence between listeners: open calls first, then rank, then age, newest first. The
+    /// identity breaks ties, so that the order of arrival never decides.
+    fn weight(&self) -> (bool, Rank, Timestamp, CallId) {
         (self.released_at.is_none(), self.rank, self.since, self.call)
     }
 
-    /// Whether a stream that began at `first_seen` may be this one's: the description came in time, and the call was over for no longer
-    /// than `afterglow`.
+    /// Returns true if a stream that began at `first_seen` may belong to this listener: the description came
+    /// in time, and the call had ended at most `afterglow` before.
     fn is_in_time(&self, first_seen: Timestamp, afterglow: Span) -> bool {
         let is_soon = self.released_at.is_none_or(|at| first_seen.since(at) <= afterglow);
         self.since <= first_seen + AHEAD && is_soon
     }
 
-    /// Whether it held the endpoint at some time between a stream's beginning and a later claim.
+    /// Returns true if the call held the endpoint at some time between a stream's beginning and a later
+    /// claim.
     fn held_between(&self, first_seen: Timestamp, claimed: Timestamp) -> bool {
         self.since < claimed && self.released_at.is_none_or(|at| at >= first_seen)
     }
 }
 
-/// The listener that a stream belongs to, and whether it is its sender's own rather than its receiver's.
+/// The listener of a stream, and true if it is the sender's own rather than the receiver's.
 pub(crate) type Claim<'a> = (&'a Listener, bool);
 
-/// Whose voice a claimed stream is.
+/// The side whose media a claimed stream carries.
 pub(crate) const fn sender_of((listener, is_sender): Claim<'_>) -> Side {
     if is_sender { listener.side } else { listener.side.other() }
 }
 
-/// The claim on a stream that began at `first_seen`, by those who listen where it goes and where it comes from.
+/// The claim on a stream that began at `first_seen`, by the listeners at its destination (`there`) and source
+/// (`here`).
 ///
-/// A call that listens at both ends comes first, then whose word is heavier ([`Listener::weight`]), then the receiver's. Where nobody
-/// listened in time, one who came later is heard if no other call held that endpoint meanwhile; and where nobody did, a call that was just
-/// over and listened at both ends.
+/// The order of precedence: a call that listens at both ends; the higher rank; the receiver.
+/// If no listener was in time, a later one counts if no other call held the endpoint in between. The last
+/// resort is a call that just ended and listened at both ends.
 pub(crate) fn claim<'a>(
     there: &'a [Listener],
     here: &'a [Listener],
@@ -90,7 +93,7 @@ pub(crate) fn claim<'a>(
     in_time.or_else(later).or_else(|| just_over().map(|listener| (listener, false)))
 }
 
-/// The claim of a call whose two sides both are named: nothing less counts.
+/// The claim of a call that named both ends. A call with one end does not count.
 pub(crate) fn claim_of_both<'a>(
     there: &'a [Listener],
     here: &'a [Listener],
@@ -100,7 +103,8 @@ pub(crate) fn claim_of_both<'a>(
     both(there, here, |l, _| is_apt(l)).map(|listener| (listener, false))
 }
 
-/// The claim of the only call that has this name on either side: an SSRC that several calls use at one host tells nothing.
+/// The claim of the only call with this name on either side. An SSRC that several calls use at one host is no
+/// evidence.
 pub(crate) fn claim_of_only<'a>(
     one: &'a [Listener],
     other: &'a [Listener],
@@ -128,8 +132,8 @@ fn best<'a>(
     }
 }
 
-/// The receiver's listener of a call whose other side listens at the other end. What weighs is the same for both directions, so that they
-/// fall to one call: the weaker of the two words, and the newer.
+/// The receiver's listener of a call whose other side listens at the other end. The weight is symmetric, so
+/// that both directions go to one call: the lower rank and the later time of the two listeners.
 fn both<'a>(
     there: &'a [Listener],
     here: &'a [Listener],
@@ -149,7 +153,7 @@ fn both<'a>(
         .map(|(l, _)| l)
 }
 
-/// The listeners of an endpoint: nearly always one, which needs no list.
+/// The listeners of an endpoint. Most endpoints have one, which needs no list.
 #[derive(Debug)]
 pub(crate) enum Listeners {
     One(Listener),
@@ -171,23 +175,24 @@ impl Listeners {
         }
     }
 
-    /// Whether the calls of all are over.
+    /// Returns true if all calls are over.
     pub(crate) fn are_released(&self) -> bool {
         self.as_slice().iter().all(|l| l.released_at.is_some())
     }
 
-    /// Whether a description names the endpoint as the place that was agreed.
+    /// Returns true if an open call's description names the endpoint as the agreed one.
     pub(crate) fn are_named(&self) -> bool {
         self.as_slice().iter().any(|l| l.rank == Rank::Named && l.released_at.is_none())
     }
 
-    /// Adds a listener in place of the same call's older word, of one that is over, or of the one that weighs least. Its description says
-    /// `said` of payload types; `offered_by` is the CSeq of the re-INVITE that offers it. Answers whether a payload type came to stand for
-    /// something else.
+    /// Adds a listener. It replaces the same call's earlier entry, an entry of a finished call, or the entry
+    /// of least weight. `said` is the mapping of its description; `offered_by` is the CSeq of the re-INVITE
+    /// with the offer. Returns true if a payload type changed its encoding.
     pub(crate) fn add(&mut self, listener: Listener, said: &Arc<Formats>, offered_by: Option<u32>) -> bool {
         let known = self.as_mut_slice();
         if let Some(same) = known.iter_mut().find(|l| l.call == listener.call) {
-            // Where descriptions contradict each other, a candidate does not take the endpoint from the side that agreed to it.
+            // In contradictory descriptions a candidate does not take the endpoint from the side that agreed
+            // to it.
             if same.side != listener.side && listener.rank < same.rank {
                 return false;
             }
@@ -199,7 +204,7 @@ impl Listeners {
                 }
                 None => formats.add(said, same.since, listener.since),
             };
-            // A re-INVITE changes what is said, not since when the call listens.
+            // A re-INVITE changes the description, not the start of listening.
             *same = Listener { since: same.since, rank: same.rank.max(listener.rank), formats, ..listener };
             return is_remapped;
         }
@@ -233,7 +238,7 @@ mod tests {
 
     fn listener(call: i64, side: Side, rank: Rank, since_ms: i64) -> Listener {
         Listener {
-            call,
+            call: CallId::new(call),
             side,
             section: Section::default(),
             rank,
@@ -248,7 +253,7 @@ mod tests {
     }
 
     fn call_of(there: &[Listener], here: &[Listener], first_seen_ms: i64) -> Option<(i64, bool)> {
-        claim(there, here, at(first_seen_ms)).map(|(l, is_sender)| (l.call, is_sender))
+        claim(there, here, at(first_seen_ms)).map(|(l, is_sender)| (l.call.get(), is_sender))
     }
 
     use Rank::{Candidate, Named, Source};
@@ -274,7 +279,8 @@ mod tests {
     fn a_later_claim_is_heard_if_no_other_call_held_the_endpoint_meanwhile() {
         let late = listener(1, Callee, Named, 5000);
         assert_eq!(call_of(std::slice::from_ref(&late), &[], 0), Some((1, false)));
-        // Who held it when the stream began keeps it; who held it in between keeps the later one from it.
+        // The call that held the endpoint at the stream's beginning keeps it. A call in between excludes the
+        // later one.
         assert_eq!(call_of(&[late.clone(), listener(2, Callee, Named, 0)], &[], 0), Some((2, false)));
         let between = over(listener(2, Callee, Named, 1000), 2000);
         assert_eq!(call_of(&[late.clone(), between], &[], 0), Some((2, false)));
@@ -296,7 +302,8 @@ mod tests {
 
     #[test]
     fn both_directions_of_one_conversation_fall_to_one_call() {
-        // Two legs pass one description through: the caller's end is named by the second leg last, the called end by the first.
+        // Two legs share one description: the second leg names the caller's end last, the first leg the
+        // callee's end.
         let caller_end = [listener(1, Caller, Named, 0), listener(2, Caller, Named, 10)];
         let callee_end = [listener(2, Callee, Named, 500), listener(1, Callee, Named, 510)];
         assert_eq!(call_of(&callee_end, &caller_end, 600), Some((1, false)));

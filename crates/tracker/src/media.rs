@@ -1,4 +1,6 @@
-use bellwether_base::{Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, Timestamp};
+use bellwether_base::{
+    Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, StreamId, Timestamp,
+};
 use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 
 use crate::control::MediaDirectory;
@@ -14,23 +16,26 @@ use crate::transactions::MIRROR_DELAY;
 use crate::under_way::UnderWay;
 use crate::{Item, Limits, Tally};
 
-/// Flows that look like RTP but stay short are forgotten after this.
+/// A flow that resembles RTP but stays short expires after this time.
 const PROBATION_TIME: Span = Span::from_secs(5);
 
-/// A pause after which a source may belong to another call: some programs use one source for all calls.
+/// After a pause of this length a source may belong to another call. Some user agents use one source for all
+/// calls.
 const CALL_GAP: Span = Span::from_millis(500);
 
-/// How often a busy stream is moved to the back of its queue.
+/// Interval at which a busy stream moves to the back of its queue.
 const TOUCH_EVERY: Span = Span::from_secs(1);
 
-/// RTCP datagrams remembered per shard: what 10,000 calls send within the mirror's delay, over all shards.
+/// RTCP datagrams remembered per shard. All shards together hold the datagrams of 10,000 calls within the
+/// mirror's delay.
 const RECENT_REPORTS: usize = 64;
 
 /// The media streams of a shard.
 pub(crate) struct Media {
     table: LruTable<Key, Stream, 2>,
     pairs: Pairs,
-    /// RTCP datagrams of late, so that the mirror's copies do not count again. RTP tells its own by their numbers.
+    /// Recent RTCP datagrams, by which mirrored copies are recognised. RTP copies show by their sequence
+    /// numbers.
     reports: LruTable<u64, (), 1>,
     identity_key: HashKey,
     window: Span,
@@ -39,9 +44,9 @@ pub(crate) struct Media {
     under_way: UnderWay,
 }
 
-/// Queue of the table for flows on probation: anyone can make them for free.
+/// Eviction class of flows on probation. An attacker can create them at no cost.
 const PROBATION: usize = 0;
-/// Queue for streams.
+/// Eviction class of confirmed streams.
 const CONFIRMED: usize = 1;
 
 #[derive(PartialEq, Eq)]
@@ -59,13 +64,14 @@ impl Media {
             identity_key,
             window: limits.analysis_window,
             ends_early: limits.analysis_ends_early,
-            // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that late.
+            // A busy stream moves in its queue once per TOUCH_EVERY only, so its last packet may be that
+            // late.
             timers: Timers::new([PROBATION_TIME, limits.stream_idle + TOUCH_EVERY]),
             under_way: UnderWay::new(limits.tells_under_way, Limits::per_shard(limits.streams)),
         }
     }
 
-    /// Takes an RTP packet; `pair` is the keyed hash of its endpoints, both ways alike.
+    /// Processes an RTP packet. `pair` is the keyed hash of its endpoints, equal in both directions.
     pub(crate) fn rtp(
         &mut self,
         item: &Item<'_>,
@@ -97,7 +103,8 @@ impl Media {
         };
         let was_confirmed = stream.is_confirmed();
         if looks_for_call {
-            // Before the payload is looked at: what it is depends on it.
+            // The call must be known before the payload is examined, because the codec and the encryption
+            // depend on it.
             learn(stream, found, flow, self.pairs.is_encrypted(flow), directory);
         }
         let described = described(stream, found, flow, directory);
@@ -131,7 +138,7 @@ impl Media {
         }
     }
 
-    /// Takes an RTCP packet.
+    /// Processes an RTCP packet.
     pub(crate) fn rtcp(&mut self, item: &Item<'_>, pair: u64, tally: &mut Tally) {
         let Some(rtcp) = Rtcp::parse(item.bytes) else { return };
         if self.is_copy(item, pair) {
@@ -139,7 +146,7 @@ impl Media {
             return;
         }
         tally.rtcp_packets += 1;
-        // On the port of the media (RFC 5761), or on the next (RFC 3550 section 11).
+        // RTCP uses the media port (RFC 5761) or the next one (RFC 3550 section 11).
         let FlowKey { src, dst } = item.flow;
         let beside = FlowKey {
             src: src.with_port(src.port().wrapping_sub(1)),
@@ -161,8 +168,8 @@ impl Media {
         }
     }
 
-    /// Whether this datagram came between these endpoints a moment ago. Where nobody hears the other, receivers send the
-    /// same report again, but not before seconds have passed (RFC 3550 section 6.2).
+    /// Returns true if the same datagram passed between these endpoints a moment ago. Receivers in a session
+    /// without peers repeat a report, but only after seconds (RFC 3550 section 6.2).
     fn is_copy(&mut self, item: &Item<'_>, pair: u64) -> bool {
         let direction = [u8::from(item.flow.src < item.flow.dst)];
         let digest = self.identity_key.parts(&[&pair.to_le_bytes(), &direction, item.bytes]);
@@ -175,14 +182,14 @@ impl Media {
         false
     }
 
-    /// Takes a DTLS record: what follows a handshake between these endpoints is encrypted.
+    /// Processes a DTLS record. Media after a handshake between these endpoints is encrypted.
     pub(crate) fn dtls(&mut self, item: &Item<'_>) {
         if let Some(step) = DtlsStep::parse(item.bytes) {
             self.pairs.handshake(item.flow, step, item.at);
         }
     }
 
-    /// Takes a STUN message: a check of ICE names the call's two sides, wherever NAT puts them.
+    /// Processes a STUN message. An ICE check names both sides of the call, at any address behind NAT.
     pub(crate) fn stun(&mut self, item: &Item<'_>, directory: &MediaDirectory) {
         if let Some(IceCheck { asked, asking }) = IceCheck::parse(item.bytes) {
             let checked = Checked { src: directory.fragment(asking), dst: directory.fragment(asked) };
@@ -194,7 +201,7 @@ impl Media {
         self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
-    /// Fires what is due before `now`.
+    /// Fires timers due before `now`.
     pub(crate) fn expire(
         &mut self,
         now: Timestamp,
@@ -211,7 +218,7 @@ impl Media {
                 && std::mem::take(&mut stream.is_marked)
             {
                 let mut fact = told(&self.identity_key, key, stream, Silence::Pending);
-                // Whether a stream that is too short to look again has a call is settled at its end; till then it is shown where it would be.
+                // A short stream finds its call only at its end. Until then the report shows the best match.
                 let checked = self.pairs.checked(fact.flow);
                 if fact.call.is_none()
                     && let Some(claim) = directory.call_of(fact.flow, key.ssrc, checked, stream.first_seen)
@@ -224,7 +231,7 @@ impl Media {
         }
     }
 
-    /// Reports everything still open.
+    /// Reports all open streams.
     pub(crate) fn finish(
         &mut self,
         now: Timestamp,
@@ -272,8 +279,9 @@ impl Media {
         }
     }
 
-    /// Whether a known source began anew after its call was over, as some have one SSRC for all calls; or, after a pause, sends to an
-    /// endpoint that another call has negotiated since.
+    /// Returns true if a known source now belongs to another call. Either it restarted after the end of its
+    /// call, as sources with one SSRC for all calls do. Or it paused, and another call has negotiated its
+    /// endpoint since.
     fn belongs_to_next_call(
         &self,
         slot: SlotId,
@@ -297,7 +305,7 @@ impl Media {
         !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
     }
 
-    /// A stream that was too short to look again does so at its end.
+    /// Links a stream to its call at its end, if it was too short for a later lookup.
     fn link_late(&mut self, slot: SlotId, directory: &MediaDirectory) {
         let Some((key, stream)) = self.table.get_mut(slot) else { return };
         if !stream.takes_call() && stream.timing.is_settled() {
@@ -318,7 +326,7 @@ impl Media {
     }
 }
 
-/// What descriptions say of a stream's payload types: those of its call, once it has one that is no guess.
+/// The described payload types of a stream's call, once the link to this call is certain.
 fn described<'a>(
     stream: &Stream,
     found: Option<Claim<'a>>,
@@ -329,7 +337,7 @@ fn described<'a>(
     found.filter(|(listener, _)| is_its(listener.call)).map(|claim| directory.described(flow, claim))
 }
 
-/// Tells a stream what is known of its encryption by now.
+/// Updates the stream with the current knowledge about its encryption.
 fn learn(
     stream: &mut Stream,
     found: Option<Claim<'_>>,
@@ -345,7 +353,7 @@ fn learn(
         }
         return;
     };
-    // Another call's word, or what is left of this one's when it is over, changes nothing.
+    // Knowledge of another call, or of this one after its end, changes nothing.
     let (listener, _) = claim;
     let is_same = linked == Some(listener.call);
     if (linked.is_some() && !is_same && !stream.takes_call()) || (is_same && listener.released_at.is_some()) {
@@ -358,7 +366,7 @@ fn learn(
     }
 }
 
-/// Spreads the pair's keyed hash over sources and directions; the key stays unknown to the sender.
+/// Spreads the pair's keyed hash over sources and directions. The key stays unknown to the sender.
 fn hash(pair: u64, flow: FlowKey, ssrc: u32) -> u64 {
     let direction = u64::from(flow.src < flow.dst);
     let mixed = u128::from(pair ^ u64::from(ssrc) ^ (direction << 40)) * 0x9e37_79b9_7f4a_7c15_u128;
@@ -374,7 +382,8 @@ fn report(identity_key: &HashKey, key: &Key, stream: &mut Stream, out: &mut Outb
     out.fact(fact(identity_key, key, stream, silence));
 }
 
-/// Made of what is known; so is its identity, which is worked out twice in a stream's life rather than kept.
+/// Builds the fact of a stream. The stream's identity is computed here, twice in its life, rather than
+/// stored.
 fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> Fact {
     Fact::Stream(Box::new(told(identity_key, key, stream, silence)))
 }
@@ -383,15 +392,18 @@ fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
     let (reception, timing) = (&stream.reception, &stream.timing);
     let (payload_type, codec) = timing.main_payload();
     let flow = key.flow.unpack();
-    let identity = identity_key.identity(&[
-        b"stream",
-        &flow.src.octets(),
-        &flow.src.port().to_be_bytes(),
-        &flow.dst.octets(),
-        &flow.dst.port().to_be_bytes(),
-        &key.ssrc.to_be_bytes(),
-        &stream.first_seen.as_nanos().to_le_bytes(),
-    ]);
+    let identity = StreamId::of(
+        identity_key,
+        &[
+            b"stream",
+            &flow.src.octets(),
+            &flow.src.port().to_be_bytes(),
+            &flow.dst.octets(),
+            &flow.dst.port().to_be_bytes(),
+            &key.ssrc.to_be_bytes(),
+            &stream.first_seen.as_nanos().to_le_bytes(),
+        ],
+    );
     StreamFact {
         stream: identity,
         call: stream.link().map(|(call, _)| call),

@@ -4,14 +4,17 @@ use bellwether_stir::Passport;
 
 use crate::party::text;
 
-/// Parties that are kept of one message. A message that names more is no call's.
+/// Maximum number of parties per message. No real call names more.
 const MOST: usize = 64;
 
-/// Addresses that are looked at in one header, and headers.
+/// Maximum number of addresses read per header.
 const MAX_ADDRESSES: usize = 64;
+
+/// Maximum number of headers read per message.
 const MAX_HEADERS: usize = 32;
 
-/// The headers beside From and To that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and draft-ietf-sip-privacy).
+/// The headers beside From and To that name parties (RFC 3261, 3325, 3515, 3892, 5806, 7044 and
+/// draft-ietf-sip-privacy).
 const NAMING: [Name; 9] = [
     Name::Contact,
     Name::PAssertedIdentity,
@@ -24,22 +27,22 @@ const NAMING: [Name; 9] = [
     Name::Replaces,
 ];
 
-/// The headers that hold credentials.
+/// The headers with credentials.
 const CREDENTIALS: [Name; 2] = [Name::Authorization, Name::ProxyAuthorization];
 
-/// Every number, user part and display name that a message names somebody by, wherever it does so.
+/// All numbers, user parts and display names in a message that denote a party.
 ///
-/// No text that the message's sender chose leaves the sensor before these are masked in it.
+/// Text that the message's sender chose leaves the sensor only after these names are masked in it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Named(Vec<String>);
 
 impl Named {
-    /// Those of a message.
+    /// Collects the names of a message.
     pub(crate) fn of(message: &Message<'_>) -> Self {
         Self::with(message, [message.from(), message.to()], &[])
     }
 
-    /// Those of a message whose From and To were read already, and its tokens.
+    /// Collects the names of a message whose From, To and PASSporTs are already parsed.
     pub(crate) fn with(
         message: &Message<'_>,
         ends: [Option<Address<'_>>; 2],
@@ -72,7 +75,7 @@ impl Named {
         self.0.iter().map(String::as_str)
     }
 
-    /// Whether this message names as many parties as are kept.
+    /// Returns true if the maximum number of parties is reached.
     const fn is_full(&self) -> bool {
         self.0.len() >= MOST
     }
@@ -95,7 +98,7 @@ impl Named {
     fn uri(&mut self, uri: Option<Uri<'_>>) {
         let Some(uri) = uri else { return };
         self.add(&percent_decoded(uri.user));
-        // A ported number stands beside the one that was dialled (RFC 4694).
+        // A ported number stands beside the dialled one (RFC 4694).
         if let Some(routing) = uri.params.get("rn").and_then(|rn| rn.value) {
             self.add(routing);
         }
@@ -109,7 +112,7 @@ impl Named {
             else {
                 continue;
             };
-            // The scheme stands before the first one.
+            // The scheme precedes the first parameter.
             if name.rsplit(|b| *b == b' ').next().is_some_and(|n| n.eq_ignore_ascii_case(b"username")) {
                 let value = value.get(1..).unwrap_or_default().trim_ascii();
                 let user = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);

@@ -1,4 +1,4 @@
-//! Offers and answers (RFC 3264): what only both together say of a section's media.
+//! Offers and answers (RFC 3264): the state of a media section follows only from both together.
 
 use std::sync::Arc;
 
@@ -11,21 +11,22 @@ use crate::beside::Beside;
 use crate::control::{Keys, Protection};
 use crate::formats::Formats;
 
-/// Sections of one description that are told apart.
+/// Maximum number of distinct sections per description.
 pub(crate) const MAX_SECTIONS: usize = 32;
 
-/// Hops with a negotiation of their own: a relay may encrypt towards one side only.
+/// Maximum number of hops with a negotiation of their own. A relay may encrypt on one side only.
 const MAX_HOPS: usize = 4;
 
-/// Keys of one description's section that are kept.
+/// Maximum number of keys per section.
 const MAX_KEYS: usize = 8;
 
-/// A media section of a call, on one of its hops. Those of calls in which nobody spoke of keys stand below `MAX_SECTIONS`.
+/// A media section of a call, on one of its hops. Sections of calls without keys or ICE are numbered below
+/// `MAX_SECTIONS`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Section(u8);
 
 impl Section {
-    /// The section of a place in descriptions that say nothing of keys.
+    /// The section at a position in the descriptions of a call without keys or ICE.
     pub(crate) fn plain(place: usize) -> Self {
         Self(place.min(MAX_SECTIONS - 1) as u8)
     }
@@ -34,16 +35,16 @@ impl Section {
         Self(((hop + 1) * MAX_SECTIONS + place.min(MAX_SECTIONS - 1)) as u8)
     }
 
-    /// Whether keys may have been spoken of.
+    /// Returns true if the section belongs to a negotiation and may have keys.
     pub(crate) const fn may_be_protected(self) -> bool {
         self.0 as usize >= MAX_SECTIONS
     }
 }
 
-/// What one description says of a section's encryption.
+/// The encryption terms of one section in one description.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Terms {
-    /// Its lines' tags and keys (RFC 4568), those included that nobody here can use.
+    /// Tags and keys of its `a=crypto` lines (RFC 4568), including keys of unsupported suites.
     keys: SmallVec<[(u32, Option<SrtpKey>); 1]>,
     has_fingerprint: bool,
     is_secure_profile: bool,
@@ -75,7 +76,8 @@ impl Terms {
         (!keys.is_empty()).then(|| keys.into())
     }
 
-    /// What an offer alone says: its keys encrypt nothing yet, unless the profile has no plain media.
+    /// The protection after an offer alone. Offered keys do not encrypt yet, unless the profile excludes
+    /// plain media.
     fn offered(&self, by: Side) -> Option<Protection> {
         let mut keys = [None, None];
         keys[by as usize] = self.keys(|_| true);
@@ -86,10 +88,11 @@ impl Terms {
         }
     }
 
-    /// What offer and answer say together; none if the media is plain, or refused.
+    /// The protection after offer and answer. `None` if the media is plain, or refused.
     ///
-    /// Keys are agreed to if both name some (RFC 8643 section 3, RFC 4568 section 5.1.2), fingerprints likewise; a profile without plain media
-    /// says so by itself (keys by other ways, RFC 4567).
+    /// Keys are agreed if both sides name some (RFC 8643 section 3, RFC 4568 section 5.1.2); DTLS
+    /// fingerprints likewise. A profile without plain media is an agreement by itself, with keys exchanged in
+    /// other ways (RFC 4567).
     fn agreed(offer: &Self, by: Side, answer: &Self) -> Option<Protection> {
         let have_keys = !offer.keys.is_empty() && !answer.keys.is_empty();
         let have_fingerprints = offer.has_fingerprint && answer.has_fingerprint;
@@ -99,7 +102,7 @@ impl Terms {
         }
         let mut keys = [None, None];
         if have_keys {
-            // The answer takes one line of the offer, by its tag.
+            // The answer selects one line of the offer by its tag.
             let is_taken = |tag: u32| answer.keys.iter().any(|(taken, _)| *taken == tag);
             keys[by as usize] = offer.keys(is_taken).or_else(|| offer.keys(|_| true));
             keys[by.other() as usize] = answer.keys(|_| true);
@@ -108,33 +111,33 @@ impl Terms {
     }
 }
 
-/// By what a description came.
+/// The message that carried a description.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Carrier {
-    /// Who wrote it.
+    /// The author of the description.
     pub(crate) side: Side,
     pub(crate) is_response: bool,
-    /// Whether it is a response that another branch of a forked call may still contradict.
+    /// True for a provisional response. Another branch of a forked call may still contradict it.
     pub(crate) is_provisional: bool,
     pub(crate) cseq: u32,
-    /// Hash of the topmost Via's branch: request and response of one hop share it.
+    /// Hash of the topmost Via's branch. Request and response of one hop share it.
     pub(crate) branch: u32,
-    /// Hash of the two ends that the message passed between, both ways alike.
+    /// Hash of both ends of the message's hop, equal in both directions.
     pub(crate) between: u32,
 }
 
-/// What media owners must be told of a section: its protection, or that it has none.
+/// Changes for the media owners: each section with its new protection, or `None` for plain media.
 pub(crate) type News = SmallVec<[(Section, Option<Protection>); 1]>;
 
-/// The offers and answers of a call in which somebody spoke of keys or candidates.
+/// The offers and answers of a call whose descriptions mention keys or ICE.
 #[derive(Debug, Default)]
 pub(crate) struct Negotiation {
     hops: SmallVec<[Hop; 1]>,
-    /// Of each side's last description, what candidates that are told later belong to.
+    /// The sections of each side's last description, for candidates that follow later.
     spoken: [SmallVec<[Spoken; 1]>; 2],
-    /// Of each side, endpoints beside those that were agreed: candidates, and fragments of user names.
+    /// Additional endpoints of each side: ICE candidates and user name fragments.
     pub(crate) beside: [Beside; 2],
-    /// Whether media owners were told of keys.
+    /// True if the media owners received a protection for this call.
     pub(crate) is_protected: bool,
 }
 
@@ -142,7 +145,8 @@ pub(crate) struct Negotiation {
 struct Hop {
     between: u32,
     offer: Option<Offer>,
-    /// Sections that an answer settled: until the next one that stays in force (RFC 3264 section 8).
+    /// Bit mask of sections with an answer. The answer stays in force until the next one (RFC 3264 section
+    /// 8).
     settled: u32,
 }
 
@@ -151,7 +155,7 @@ struct Offer {
     by: Carrier,
     terms: SmallVec<[Terms; 1]>,
     is_answered: bool,
-    /// By a response that was no provisional one.
+    /// True if the answer came in a final response or a request, not in a provisional response.
     is_settled: bool,
 }
 
@@ -163,7 +167,7 @@ struct Spoken {
 }
 
 impl Negotiation {
-    /// Takes a description. Answers the hop that it belongs to, for [`Self::section`], and what is new.
+    /// Processes a description. Returns its hop, for [`Self::section`], and the changes.
     pub(crate) fn describe(&mut self, by: Carrier, terms: SmallVec<[Terms; 1]>) -> (usize, News) {
         if let Some(place) = self.answered_by(by)
             && let Some(hop) = self.hops.get_mut(place)
@@ -175,7 +179,7 @@ impl Negotiation {
         (place, news)
     }
 
-    /// The INVITE or UPDATE was refused: what was offered in it is void.
+    /// Voids the offer of an INVITE or UPDATE that was refused.
     pub(crate) fn refused(&mut self, cseq: u32, branch: u32) {
         for hop in &mut self.hops {
             hop.offer =
@@ -183,12 +187,12 @@ impl Negotiation {
         }
     }
 
-    /// A section of a hop's descriptions.
+    /// The section at a position in a hop's descriptions.
     pub(crate) fn section(hop: usize, place: usize) -> Section {
         Section::of_hop(hop, place)
     }
 
-    /// Remembers what a side's sections are, for what is told of them later.
+    /// Stores the sections of a side, for candidates that follow later.
     pub(crate) fn speaks(
         &mut self,
         side: Side,
@@ -206,15 +210,16 @@ impl Negotiation {
         }
     }
 
-    /// The section that a side calls so, or its first.
+    /// The side's section with this MID, or its first one.
     pub(crate) fn spoken(&self, side: Side, mid: u32) -> Option<(&Arc<Formats>, Section)> {
         let spoken = &self.spoken[side as usize];
         let named = spoken.iter().find(|s| s.mid == mid).or_else(|| spoken.first());
         named.map(|s| (&s.formats, s.section))
     }
 
-    /// The hop whose offer this answers. A response answers its request's; an ACK or PRACK what a response offered (RFC 3264 section 4), and
-    /// may take another way than that.
+    /// The hop whose offer this description answers. A response answers the offer of its request. An ACK or
+    /// PRACK answers the offer of a response (RFC 3264 section 4), and may take another path than that
+    /// response.
     fn answered_by(&self, by: Carrier) -> Option<usize> {
         let is_others = |offer: &Offer| offer.by.side != by.side && offer.by.is_response != by.is_response;
         let of = |fits: &dyn Fn(&Hop, &Offer) -> bool| {
@@ -238,7 +243,7 @@ impl Negotiation {
             self.hops.push(Hop { between, offer: None, settled: 0 });
             return self.hops.len() - 1;
         }
-        // More hops than any call has share the last one.
+        // Further hops share the last entry. No real call has so many.
         MAX_HOPS - 1
     }
 }
@@ -257,7 +262,7 @@ impl Hop {
     }
 
     fn answer(&mut self, place: usize, is_provisional: bool, terms: &[Terms]) -> News {
-        // A branch that lost the race says nothing of the one that won.
+        // A provisional response of a losing branch does not change the accepted answer.
         let Some(offer) = self.offer.as_mut().filter(|offer| !(offer.is_settled && is_provisional)) else {
             return News::new();
         };
@@ -314,7 +319,7 @@ mod tests {
         Carrier { is_response: true, ..request(side, cseq) }
     }
 
-    /// What stands of a call's only section after some descriptions.
+    /// The protection of a call's only section after some descriptions.
     fn after(descriptions: &[(Carrier, &str)]) -> Option<Protection> {
         let (mut negotiation, mut known) = (Negotiation::default(), None);
         for (by, section) in descriptions {
@@ -342,7 +347,7 @@ mod tests {
         let offer = (request(Caller, 1), fingerprint());
         assert!(matches!(after(&[offer]), Some(Protection::Offered(_))));
         assert_eq!(after(&[offer, (response(Callee, 1), plain())]), None);
-        // Nor do keys that only the answer names.
+        // Keys in the answer alone do not encrypt either.
         assert_eq!(after(&[(request(Caller, 1), plain()), (response(Callee, 1), &keyed("AVP"))]), None);
     }
 
@@ -353,7 +358,7 @@ mod tests {
         assert_eq!(kept_keys(both), Some([1, 1]));
         let both = after(&[(request(Caller, 1), fingerprint()), (response(Callee, 1), fingerprint())]);
         assert_eq!(kept_keys(both), Some([0, 0]));
-        // The profile has no plain media: it is encrypted or refused.
+        // The profile excludes plain media: the section is encrypted or refused.
         let offer = keyed("SAVP");
         assert_eq!(kept_keys(after(&[(request(Caller, 1), &offer)])), Some([2, 0]));
         let refused = "m=audio 0 RTP/SAVP 0\r\n";
@@ -400,7 +405,7 @@ mod tests {
         negotiation.describe(response(Callee, 1), terms(&[&answer]));
         assert!(negotiation.describe(request(Caller, 2), terms(&[plain()])).1.is_empty());
         negotiation.refused(2, 2);
-        // An answer that comes all the same is an offer of its own, and settles nothing.
+        // A late answer counts as a new offer and settles nothing.
         assert!(negotiation.describe(response(Callee, 2), terms(&[plain()])).1.is_empty());
     }
 

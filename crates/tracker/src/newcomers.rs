@@ -1,11 +1,14 @@
 use bellwether_base::{Span, Timestamp};
 
-/// Platforms of which a shard tells with their first message, at once and in how long one more.
+/// Number of platforms that a shard reports at once with their first message.
 const MAX_NEW: u32 = 16;
+
+/// Interval after which one more platform is reported with its first message.
 const ONE_MORE: Span = Span::from_secs(4);
 
-/// How many more platforms, or their authors, are told of with their first message. Of the others all is told with their second: a flood
-/// of messages that are all built differently would otherwise write the readable form of each, and some twenty rows beside it.
+/// Limits the reports of platforms, or their authors, with a single message. Other newcomers are reported
+/// with their second message. Without the limit, a flood of differently built messages would write the
+/// readable form of each message, and some twenty more rows.
 pub(crate) struct Newcomers {
     left: u32,
     since: Timestamp,
@@ -19,7 +22,7 @@ impl Default for Newcomers {
 }
 
 impl Newcomers {
-    /// Whether one more is told of at once; counts those that are not.
+    /// Returns true if one more newcomer is reported at once. Counts the deferred ones.
     pub(crate) fn admit(&mut self, at: Timestamp) -> bool {
         while self.left < MAX_NEW && at.since(self.since) >= ONE_MORE {
             self.left += 1;
@@ -34,7 +37,7 @@ impl Newcomers {
         is_admitted
     }
 
-    /// Those that were not told of with their first message, since this was asked last.
+    /// Number of newcomers not reported with their first message, since the previous call of this method.
     pub(crate) const fn take_deferred(&mut self) -> u64 {
         std::mem::replace(&mut self.deferred, 0)
     }

@@ -3,14 +3,15 @@ use bellwether_rtp::DtlsStep;
 
 use crate::control::EndpointKey;
 
-/// Endpoint pairs with a handshake or a check remembered per shard.
+/// Maximum number of endpoint pairs with a handshake or an ICE check, per shard.
 const PAIRS: usize = 4096;
 
-/// Queues of the table: pairs that one end alone spoke of leave first, as anyone can make them for free.
+/// Eviction classes of the table. Pairs with messages of one end only are evicted first, because an attacker
+/// can create them at no cost.
 const ONE_SIDED: usize = 0;
 const ANSWERED: usize = 1;
 
-/// What two endpoints told each other beside media.
+/// DTLS handshakes and ICE checks between two endpoints.
 pub(crate) struct Pairs {
     table: LruTable<u64, Pair, 2>,
     hash_key: HashKey,
@@ -18,15 +19,15 @@ pub(crate) struct Pairs {
 
 #[derive(Default)]
 struct Pair {
-    /// How far each end's handshake came, the lower endpoint's first.
+    /// The handshake step of each end, the lower endpoint first.
     dtls: [Option<DtlsStep>; 2],
-    /// The fragments of user names by which each end is known in its description.
+    /// The ICE user name fragments of both ends, by which their descriptions name them.
     fragments: Option<[EndpointKey; 2]>,
-    /// Whether a check was seen from each end.
+    /// True for each end that sent a check.
     has_checked: [bool; 2],
 }
 
-/// The fragments that stand for a flow's two ends.
+/// The user name fragments of a flow's two ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Checked {
     pub(crate) src: EndpointKey,
@@ -42,7 +43,7 @@ impl Pairs {
         Self { table: LruTable::new(PAIRS), hash_key }
     }
 
-    /// Takes a DTLS record.
+    /// Processes a DTLS record.
     pub(crate) fn handshake(&mut self, flow: FlowKey, step: DtlsStep, at: Timestamp) {
         self.change(flow, at, |known| {
             let own = &mut known.dtls[place(flow)];
@@ -53,7 +54,7 @@ impl Pairs {
         });
     }
 
-    /// Takes a check of ICE.
+    /// Processes an ICE check.
     pub(crate) fn check(&mut self, flow: FlowKey, checked: Checked, at: Timestamp) {
         self.change(flow, at, |known| {
             let at_lower = place(flow) == 0;
@@ -63,12 +64,12 @@ impl Pairs {
         });
     }
 
-    /// Whether both ends went through a handshake: one that nobody answered is nothing.
+    /// Returns true if both ends took part in a handshake. An unanswered handshake does not count.
     pub(crate) fn is_encrypted(&self, flow: FlowKey) -> bool {
         self.get(flow).is_some_and(Pair::is_encrypted)
     }
 
-    /// Who the ends of a flow are, where they checked the way between them.
+    /// The user name fragments of a flow's ends, if an ICE check passed between them.
     pub(crate) fn checked(&self, flow: FlowKey) -> Option<Checked> {
         let [lower, higher] = self.get(flow)?.fragments?;
         Some(if place(flow) == 0 {
@@ -133,7 +134,7 @@ mod tests {
         assert!(!after(&[(true, Hello), (true, Further)]));
         assert!(!after(&[(true, Hello), (false, Hello)]));
         assert!(after(&[(true, Hello), (false, Further)]));
-        // Nor is one that failed, and another after it may succeed.
+        // A failed handshake does not count either. A later one may succeed.
         let failed = [(true, Hello), (false, Further), (true, Failed)];
         assert!(!after(&failed) && after(&[&failed[..], &failed[..2]].concat()));
         assert!(after(&[(false, Hello), (true, Further)]));

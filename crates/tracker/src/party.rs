@@ -5,17 +5,18 @@ use bellwether_sip::{Address, Uri};
 
 use crate::Party;
 
-/// Longest text kept of anything that an attacker chooses.
+/// Maximum length of text whose content an attacker chooses.
 const LONGEST: usize = 256;
 
-/// Text that a sender chose, as it stands in a message. It may name anybody.
+/// Text of a message as its sender wrote it. It may name any person.
 ///
-/// Nothing prints or stores it by accident: it can be shown to nobody, and only [`Self::expose`] hands it out.
+/// The type prevents accidental output: it has no `Display`, its `Debug` shows the length, and only
+/// [`Self::expose`] returns the text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Clear(String);
 
 impl Clear {
-    /// The text, for a computation that lets nothing of it out, or for masking.
+    /// The text, for masking or for a computation that does not reveal it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -39,13 +40,14 @@ pub(crate) fn clear(bytes: &[u8]) -> Clear {
     Clear(text(bytes))
 }
 
-/// Text for a fact: lossy where it is not UTF-8, and not endless.
+/// Text for a fact: lossy conversion to UTF-8, limited in length.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..LONGEST).unwrap_or(bytes)).into_owned()
 }
 
-/// Whom a URI names, escapes undone. A local number of a `tel` URI goes with its context, as it stands in the user part of a SIP URI
-/// (RFC 3966 section 5.1.5, RFC 3261 section 19.1.6): without it, it is nobody's number.
+/// The user of a URI, with escapes decoded. A local number of a `tel` URI keeps its phone context, as in the
+/// user part of a SIP URI (RFC 3966 section 5.1.5, RFC 3261 section 19.1.6). Without the context it
+/// identifies no subscriber.
 pub(crate) fn user_of<'a>(uri: &Uri<'a>) -> Cow<'a, [u8]> {
     let user = percent_decoded(uri.user);
     let context = uri.params.get("phone-context").and_then(|p| p.value);
@@ -57,14 +59,14 @@ pub(crate) fn user_of<'a>(uri: &Uri<'a>) -> Cow<'a, [u8]> {
     }
 }
 
-/// A user part as it is meant. Its escapes are undone here and nowhere else (RFC 3261 section 19.1.4), so that one
-/// number is one text from here on.
+/// A user part with escapes decoded. Decoding happens only here (RFC 3261 section 19.1.4), so that one number
+/// has one spelling from here on.
 pub(crate) fn user_text(spelled: &[u8]) -> String {
     text(&percent_decoded(spelled))
 }
 
 impl Party {
-    /// From an address header.
+    /// Builds the party from an address header.
     pub(crate) fn from_address(address: &Address<'_>) -> Self {
         let display = address.display;
         let display = display.strip_prefix(b"\"").and_then(|d| d.strip_suffix(b"\"")).unwrap_or(display);

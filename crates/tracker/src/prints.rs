@@ -10,34 +10,37 @@ use crate::newcomers::Newcomers;
 /// Platforms remembered per shard.
 const REMEMBERED: usize = 256;
 
-/// Queues of the table: platforms of one message leave before those of several, as anybody can make them up.
+/// Eviction classes of the table. Platforms with one message are evicted first, because an attacker can
+/// invent them.
 const ONCE: usize = 0;
 const AGAIN: usize = 1;
 
-/// How long a platform or its author is not told of again.
+/// A platform or its author is reported again after this time.
 pub(crate) const TOLD_FOR: Span = Span::from_secs(600);
 
-/// Messages of a platform that its author is learned from: the first, and then one in so many.
+/// An author is learned from this many messages after a report of its platform.
 const LEARN_ALL: u32 = 4;
+
+/// After these, an author is learned from one message in this number.
 const LEARN_EVERY: u32 = 16;
 
-/// Steps in which waiting times are told apart, in nanoseconds.
+/// Resolution of retransmission intervals, in nanoseconds.
 const TIMER_STEP: i64 = 100_000_000;
 
-/// The hashes of platforms seen lately, by what their readable forms hash to quickly: a platform makes many
-/// messages, and its readable form need travel, and be hashed for good, only once in a while.
+/// Recent platforms by a fast hash of their readable form. A platform sends many messages, so its readable
+/// form is sent and hashed cryptographically only once in a while.
 pub(crate) struct PrintCache {
     table: LruTable<u64, Platform, 2>,
     authors: Authors,
     newcomers: Newcomers,
     content: ContentHasher,
-    /// The readable forms being made: buffers used again for every message.
+    /// Buffers of the readable forms, reused for every message.
     sip: Readable,
     sdp: Readable,
     habits: Readable,
 }
 
-/// A platform, how many of its messages were seen since it was told of, and when that was; none if it was not told of yet.
+/// A platform, the number of its messages since its last report, and the time of that report, if any.
 struct Platform {
     hashes: Hashes,
     seen: u32,
@@ -64,13 +67,14 @@ impl PrintCache {
         }
     }
 
-    /// Platforms of which nothing, or nothing of whose author, was told with their first message, since this was asked last.
+    /// Number of platforms whose first message was not reported, or taught nothing of its author, since the
+    /// previous call of this method.
     pub(crate) const fn take_deferred(&mut self) -> u64 {
         self.newcomers.take_deferred() + self.authors.take_deferred()
     }
 
-    /// The fingerprints of a message; `body` is its session description. What is new goes out as a fact. None if nothing in
-    /// the message tells its author.
+    /// The fingerprints of a message; `body` is its session description. New knowledge leaves as a fact.
+    /// Returns `None` if the message does not characterise its author.
     pub(crate) fn prints(
         &mut self,
         message: &Message<'_>,
@@ -94,7 +98,7 @@ impl PrintCache {
         let mut seen = 0;
         let mut is_told = true;
         let hashes = match known.and_then(|slot| self.table.get_mut(slot)) {
-            // The database forgets platforms of which nothing was told for long.
+            // The database expires platforms that are not reported for long.
             Some((_, platform)) if platform.told_at.is_some_and(|told_at| at.since(told_at) < TOLD_FOR) => {
                 platform.seen = platform.seen.saturating_add(1);
                 seen = platform.seen;
@@ -138,14 +142,14 @@ impl PrintCache {
         Some(Prints { combined, sip, sdp, path: fingerprint::path(message).into() })
     }
 
-    /// Learns how long an author waits before it sends a request again.
+    /// Learns the retransmission interval of an author.
     pub(crate) fn repeated(&mut self, message: &Message<'_>, after: Span, at: Timestamp, out: &mut Outbox) {
         self.sip.clear();
         if !fingerprint::write_sip_author(message, &mut self.sip) {
             return;
         }
         let key = self.content.hash(self.sip.as_bytes());
-        // Timers are late by what their loops take.
+        // A timer fires late by the duration of its event loop, hence the rounding.
         let millis = (after.as_nanos() + TIMER_STEP / 2) / TIMER_STEP * (TIMER_STEP / 1_000_000);
         self.habits.clear();
         self.habits.push_str(&format!("habits2|rt={millis}"));

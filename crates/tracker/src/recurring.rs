@@ -1,4 +1,4 @@
-use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, Timestamp, percent_decoded};
+use bellwether_base::{FlowKey, HashKey, Loss, LruTable, SlotId, Span, TimerId, Timestamp, percent_decoded};
 use bellwether_clock::RegisterTimeline;
 use bellwether_sip::{Address, Method, Name, StartLine};
 
@@ -9,12 +9,12 @@ use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
 
-/// What else a device does again and again, each by a timer of its own.
+/// Recurring messages of a device other than REGISTER. Each kind has its own timer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum TimerKind {
-    /// Line ends or zeros that keep a way through NAT open (RFC 5626 section 3.5.1).
+    /// Line ends or zeros that keep a NAT binding open (RFC 5626 section 3.5.1).
     KeepAlive,
-    /// STUN binding requests for the same (RFC 5626 section 3.5.2).
+    /// STUN binding requests for the same purpose (RFC 5626 section 3.5.2).
     Stun,
     /// OPTIONS outside of dialogs.
     Options,
@@ -38,20 +38,21 @@ impl TimerKind {
     }
 }
 
-/// Beats below which a timer is none: whoever pings once is forgotten first, and not written down.
+/// Minimum number of ticks of a timer. Sources with fewer are evicted first and never reported.
 const FEWEST: u32 = 4;
 
-/// No timer of these kinds is faster: what comes sooner is a copy from the mirror, another hop's, or sent again.
+/// No timer of these kinds is faster. A message within this time is a mirrored copy, another hop, or a
+/// retransmission.
 const AT_ONCE: Span = Span::from_secs(2);
 
-/// A timer is reported after this many beats too, not only at its end.
+/// A timer is reported after this many ticks too, not only at its end.
 const REPORT_EVERY: u32 = 16;
 
-/// Queues of the table: not yet a timer, and one.
+/// Eviction classes of the table: candidates, and proven timers.
 const UNPROVEN: usize = 0;
 const PROVEN: usize = 1;
 
-/// The timers of a shard beside those of registrations.
+/// The timers of a shard other than those of registrations.
 pub(crate) struct Recurring {
     table: LruTable<u64, Beats, 2>,
     identity_key: HashKey,
@@ -60,14 +61,14 @@ pub(crate) struct Recurring {
 }
 
 struct Beats {
-    identity: i64,
+    identity: TimerId,
     kind: TimerKind,
     party: Option<Party>,
     flow: FlowKey,
     first_seen: Timestamp,
     last_seen: Timestamp,
     timeline: RegisterTimeline,
-    /// Whether it waits to be told of.
+    /// True if the timer is queued for an interim report.
     is_marked: bool,
 }
 
@@ -81,7 +82,7 @@ impl Recurring {
         }
     }
 
-    /// Takes a message that is seen for the first time, if a timer may have sent it.
+    /// Processes a new message, if a timer may have sent it.
     pub(crate) fn message(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -105,27 +106,27 @@ impl Recurring {
             _ => return,
         };
         let (Some(from), Some(via)) = (sip.parts.from, sip.message.own_via()) else { return };
-        // Who sends it, whatever way it takes: the author's own Via is the last.
+        // The identity is that of the sender on any path: the author's own Via is the last one.
         let (user, host) = from.uri.map_or((&b""[..], &b""[..]), |uri| (uri.user, uri.host));
         let user: &[u8] = &percent_decoded(user);
         let name = kind.name().as_bytes();
         let port = via.port.unwrap_or_default();
         let identity = match kind {
             TimerKind::Session => {
-                self.identity_key.identity(&[b"timer", name, sip.call_id, sip.parts.from_tag()])
+                TimerId::of(&self.identity_key, &[b"timer", name, sip.call_id, sip.parts.from_tag()])
             }
             TimerKind::Subscription => {
                 let to = sip.parts.to.and_then(|to| to.uri).map_or(&b""[..], |uri| uri.user);
                 let to: &[u8] = &percent_decoded(to);
                 let event = sip.message.get(Name::Event).unwrap_or_default();
-                self.identity_key.identity(&[b"timer", name, user, host, via.host, port, to, event])
+                TimerId::of(&self.identity_key, &[b"timer", name, user, host, via.host, port, to, event])
             }
-            _ => self.identity_key.identity(&[b"timer", name, user, host, via.host, port]),
+            _ => TimerId::of(&self.identity_key, &[b"timer", name, user, host, via.host, port]),
         };
         self.beat(sip.item, identity, kind, Some(&from), out, tally);
     }
 
-    /// Takes a datagram that only keeps a way open.
+    /// Processes a keep-alive datagram.
     pub(crate) fn keep_alive(&mut self, item: &Item<'_>, out: &mut Outbox, tally: &mut Tally) {
         let is_stun = item.bytes.len() >= STUN_HEADER;
         if is_stun && !item.bytes.starts_with(&STUN_BINDING_REQUEST) {
@@ -135,7 +136,8 @@ impl Recurring {
         let end = |end: bellwether_base::Endpoint| (end.octets(), end.port().to_be_bytes());
         let ((source, source_port), (to, to_port)) = (end(item.flow.src), end(item.flow.dst));
         let name = kind.name().as_bytes();
-        let identity = self.identity_key.identity(&[b"timer", name, &source, &source_port, &to, &to_port]);
+        let identity =
+            TimerId::of(&self.identity_key, &[b"timer", name, &source, &source_port, &to, &to_port]);
         self.beat(item, identity, kind, None, out, tally);
     }
 
@@ -143,7 +145,7 @@ impl Recurring {
         self.timers.next_deadline(&self.table).into_iter().chain(self.under_way.next_deadline()).min()
     }
 
-    /// Fires what is due before `now`.
+    /// Fires timers due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
@@ -157,7 +159,7 @@ impl Recurring {
         }
     }
 
-    /// Reports everything.
+    /// Reports all timers.
     pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
             self.close(slot, out);
@@ -167,13 +169,13 @@ impl Recurring {
     fn beat(
         &mut self,
         item: &Item<'_>,
-        identity: i64,
+        identity: TimerId,
         kind: TimerKind,
         party: Option<&Address<'_>>,
         out: &mut Outbox,
         tally: &mut Tally,
     ) {
-        let key = identity.cast_unsigned();
+        let key = identity.key();
         let slot = self.table.find(key, &key).unwrap_or_else(|| {
             let beats = Beats {
                 identity,
@@ -217,8 +219,10 @@ impl Recurring {
     }
 }
 
-/// A STUN header's length (RFC 8489 section 5), and how a binding request begins. What only keeps a way open is shorter.
+/// Length of a STUN header (RFC 8489 section 5). Other keep-alives are shorter.
 const STUN_HEADER: usize = 20;
+
+/// Message type of a STUN binding request.
 const STUN_BINDING_REQUEST: [u8; 2] = [0, 1];
 
 impl Beats {

@@ -3,7 +3,7 @@ mod expiry;
 
 use std::borrow::Cow;
 
-use bellwether_base::{HashKey, Loss, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{HashKey, Loss, LruTable, RegistrationId, SlotId, Span, SubjectId, Timestamp};
 use bellwether_sip::{Address, Message, Name, StartLine};
 use smallvec::SmallVec;
 
@@ -24,13 +24,13 @@ use expiry::Expiries;
 /// A long-lived timeline is reported after this many refreshes too, not only at its end.
 const REPORT_EVERY: u32 = 16;
 
-/// Bindings of one REGISTER that are followed. Registrars take a handful; a sender could name hundreds.
+/// Maximum number of bindings per REGISTER. Registrars accept a handful; a sender could name hundreds.
 const MAX_BINDINGS: usize = 16;
 
-/// The device timelines of a shard, each for one address of record and contact binding or instance.
+/// The device timelines of a shard. Each belongs to one AOR and one contact binding or instance.
 pub(crate) struct Registrations {
     table: LruTable<u64, Device, 2>,
-    /// The devices of each account: one request may remove all its bindings.
+    /// The devices of each account. One request may remove all its bindings.
     accounts: LruTable<u64, SmallVec<[u64; 1]>, 1>,
     expiries: Expiries,
     identity_key: HashKey,
@@ -38,9 +38,9 @@ pub(crate) struct Registrations {
     under_way: UnderWay,
 }
 
-/// Queue of the table for devices that no registrar ever accepted: scanners make them for free.
+/// Eviction class of devices without an accepted REGISTER. Scanners create them at no cost.
 const UNACCEPTED: usize = 0;
-/// Queue for devices that registered.
+/// Eviction class of registered devices.
 const ACCEPTED: usize = 1;
 
 impl Registrations {
@@ -56,7 +56,7 @@ impl Registrations {
         }
     }
 
-    /// Takes a REGISTER or an answer to one.
+    /// Processes a REGISTER or a response to one.
     pub(crate) fn message(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -90,7 +90,7 @@ impl Registrations {
         self.timers.next_deadline(&self.table).into_iter().chain(others.into_iter().flatten()).min()
     }
 
-    /// Fires what is due before `now`.
+    /// Fires timers due before `now`.
     pub(crate) fn expire(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
@@ -107,14 +107,15 @@ impl Registrations {
         }
     }
 
-    /// Reports everything.
+    /// Reports all devices.
     pub(crate) fn finish(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) {
         while let Some(slot) = self.timers.rest(&self.table, now, shard, out) {
             self.close(slot, out);
         }
     }
 
-    /// Takes a request: each contact that it binds is a device of its own. Answers the first of them, which leads to the others.
+    /// Processes a REGISTER. Each contact is a device of its own. Returns the first device, which links to
+    /// the others.
     fn request(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -125,7 +126,7 @@ impl Registrations {
     ) -> Option<u64> {
         let aor = sip.parts.to?;
         let mut subjects: SmallVec<[u64; 2]> = SmallVec::new();
-        // Without a contact it only asks.
+        // A REGISTER without a contact is only a query.
         for contact in sip.message.contacts() {
             if subjects.len() == MAX_BINDINGS {
                 break;
@@ -135,13 +136,13 @@ impl Registrations {
                 continue;
             }
             let Some(identity) = self.identity_of(&aor, &contact) else { continue };
-            let subject = identity.cast_unsigned();
+            let subject = identity.key();
             if !subjects.contains(&subject) {
                 let slot = match self.table.find(subject, &subject) {
                     Some(slot) => slot,
                     None => self.begin(sip, &aor, &contact, identity, prints, out, tally),
                 };
-                // What removes the binding ends the run, and is no refresh.
+                // A removal ends the timeline's segment and is no refresh.
                 let is_removal = requested_expires(sip.message, &contact) == Some(0);
                 self.requested(sip, slot, is_removal, novelty, prints, out);
                 subjects.push(subject);
@@ -158,7 +159,7 @@ impl Registrations {
         subjects.first().copied()
     }
 
-    /// The contact `*` speaks of all bindings of the account, whichever those are (RFC 3261 section 10.2.2).
+    /// The contact `*` addresses all bindings of the account (RFC 3261 section 10.2.2).
     fn remove_all(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -182,20 +183,20 @@ impl Registrations {
         }
     }
 
-    /// A device that was not known.
-    #[expect(clippy::too_many_arguments, reason = "a message with what was read of it, and where it goes")]
+    /// Creates a device.
+    #[expect(clippy::too_many_arguments, reason = "a parsed message and the outputs")]
     fn begin(
         &mut self,
         sip: &Sip<'_, '_>,
         aor: &Address<'_>,
         contact: &Address<'_>,
-        identity: i64,
+        identity: RegistrationId,
         prints: &mut PrintCache,
         out: &mut Outbox,
         tally: &mut Tally,
     ) -> SlotId {
         let Sip { item, message, .. } = sip;
-        let subject = identity.cast_unsigned();
+        let subject = identity.key();
         let prints = prints.prints(message, None, item.at, out).unwrap_or_else(Prints::unknown);
         let device = Device::new(identity, item.flow.src, prints.combined, item.stamp);
         let started = started(item, message, aor, contact, identity, prints);
@@ -222,7 +223,7 @@ impl Registrations {
         slot
     }
 
-    /// Takes what a request says of one device: to bind it, or to remove its binding.
+    /// Applies the part of a REGISTER that binds one device or removes its binding.
     fn requested(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -246,7 +247,7 @@ impl Registrations {
                 device.print = prints.combined;
             }
             if (device.timeline.refreshes() + 1).is_multiple_of(REPORT_EVERY) {
-                readings(item, message, device.identity, out);
+                readings(item, message, device.identity.into(), out);
             }
         }
         if is_removal {
@@ -258,7 +259,7 @@ impl Registrations {
         self.table.touch(slot, class, item.at);
     }
 
-    /// What changed of a device will be told.
+    /// Queues the device for an interim report.
     fn mark(&mut self, slot: SlotId, at: Timestamp) {
         let Some((_, device)) = self.table.get_mut(slot).filter(|(_, device)| !device.is_marked) else {
             return;
@@ -266,8 +267,9 @@ impl Registrations {
         device.is_marked = self.under_way.mark(slot, at, !device.is_accepted);
     }
 
-    /// Takes an answer to a request that bound a device; answers the next device that it bound, 0 if there is none.
-    /// A refusal is one, however many bindings were asked for: the first tells it.
+    /// Applies a response to one device of its REGISTER. Returns the next device of the request, or 0.
+    ///
+    /// A refusal is reported once, with the first device, however many bindings the request had.
     fn response(
         &mut self,
         sip: &Sip<'_, '_>,
@@ -308,7 +310,8 @@ impl Registrations {
             }
             200..=299 => {
                 device.is_let_in(item.flow.src);
-                // Where the answer passes several times, the device hears the last.
+                // If the response passes the sensor several times, the last copy is the one that reaches the
+                // device.
                 device.answered_at = Some(item.stamp);
                 let identity = device.identity;
                 let granted = granted_expires(message, |contact| {
@@ -319,7 +322,7 @@ impl Registrations {
                 self.accept(slot, item.at, out);
             }
             401 | 407 => {}
-            // Also 423, which asks for a longer interval: what comes next is another timer.
+            // A 423 also asks for a longer interval. The next refresh starts another timer.
             300..=699 => {
                 device.pending = None;
                 device.timeline.cut();
@@ -332,7 +335,7 @@ impl Registrations {
         beside
     }
 
-    /// The refresh that waited is accepted, and so a point of the timeline.
+    /// The pending refresh was accepted and becomes a point of the timeline.
     fn accept(&mut self, slot: SlotId, at: Timestamp, out: &mut Outbox) {
         let Some((_, device)) = self.table.get_mut(slot) else { return };
         let Some(pending) = device.pending.take() else { return };
@@ -352,8 +355,8 @@ impl Registrations {
     fn grant(&mut self, slot: SlotId, granted: Option<u32>, item: &Item<'_>) {
         let Some((subject, device)) = self.table.get_mut(slot) else { return };
         if granted.is_some() && granted != device.expires_s {
-            // The device's period follows from what is granted, so a new grant begins a new segment; the
-            // refresh that asked for it is that segment's first.
+            // The device's period follows from the granted expiry, so a new grant starts a new segment. The
+            // refresh that asked for the grant is the first of that segment.
             if device.expires_s.is_some() {
                 device.timeline.cut();
             }
@@ -365,7 +368,7 @@ impl Registrations {
         }
     }
 
-    /// A binding has run out, unless a refresh has prolonged it.
+    /// Ends a binding at its expiry, unless a refresh prolonged it.
     fn expired(&mut self, subject: u64, granted_until: Timestamp, out: &mut Outbox) {
         let Some(slot) = self.table.find(subject, &subject) else { return };
         let Some((_, device)) = self.table.get_mut(slot) else { return };
@@ -378,7 +381,7 @@ impl Registrations {
                 out.fact(Fact::RegistrationEnded(Box::new(ended)));
                 self.mark(slot, until);
             }
-            // It was removed.
+            // The binding was removed.
             None => {}
         }
     }
@@ -388,13 +391,13 @@ impl Registrations {
         Some(self.identity_key.parts(&[b"account", &user_of(&uri), uri.host]))
     }
 
-    fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<i64> {
+    fn identity_of(&self, aor: &Address<'_>, contact: &Address<'_>) -> Option<RegistrationId> {
         let uri = aor.uri?;
         let user = user_of(&uri);
         let (binding, flow) = binding(contact);
         let parts: [&[u8]; 5] = [b"registration", &user, uri.host, &binding, flow];
         let known = if flow.is_empty() { parts.len() - 1 } else { parts.len() };
-        Some(self.identity_key.identity(parts.get(..known).unwrap_or_default()))
+        Some(RegistrationId::of(&self.identity_key, parts.get(..known).unwrap_or_default()))
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
@@ -404,8 +407,10 @@ impl Registrations {
     }
 }
 
-/// Whether an answer says for the first time that a device is let in, or is from another address, or that it is turned away. A challenge is neither, unless it
-/// answers credentials that are not just out of date (RFC 3261 section 22.4), nor is the wish for a longer interval.
+/// Returns true if a response accepts a device for the first time or from a new address, or refuses it.
+///
+/// A challenge is not a refusal, unless it answers credentials that are not just stale (RFC 3261 section
+/// 22.4). A 423 is not a refusal either.
 fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
     match code {
         200..=299 => device.pending.is_some() && device.registered_from != Some(device.source.ip()),
@@ -422,8 +427,9 @@ fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
     }
 }
 
-/// A device's first message has told what names it; a clock is told by how its readings go on.
-fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outbox) {
+/// Reports the clock readings of a later message. The first message already reported the device's
+/// identifiers; a clock needs a series of readings.
+fn readings(item: &Item<'_>, message: &Message<'_>, subject: SubjectId, out: &mut Outbox) {
     for evidence in bellwether_instance::evidence(message, None, item.flow.src.ip(), item.stamp) {
         if let Some(reading) = evidence.clock {
             let kind = evidence.kind;
@@ -432,12 +438,12 @@ fn readings(item: &Item<'_>, message: &Message<'_>, subject: i64, out: &mut Outb
     }
 }
 
-/// What tells one binding of an account from another: the instance and which of its flows (RFC 5626 section 6), each of which the device
-/// refreshes in its own time; else the contact URI.
+/// The key of a binding within its account: the instance and its flow number (RFC 5626 section 6), else the
+/// contact URI. The device refreshes each flow on a schedule of its own.
 fn binding<'a>(contact: &Address<'a>) -> (Cow<'a, [u8]>, &'a [u8]) {
     let value = |name| contact.params.get(name).and_then(|p| p.value);
     match value("+sip.instance") {
-        // The first flow is the only one of nearly all, and of those who do not number it.
+        // Most devices have only flow 1, and devices without flow numbers count as flow 1.
         Some(instance) => {
             (Cow::Borrowed(instance), value("reg-id").filter(|flow| *flow != b"1").unwrap_or_default())
         }
@@ -445,12 +451,13 @@ fn binding<'a>(contact: &Address<'a>) -> (Cow<'a, [u8]>, &'a [u8]) {
     }
 }
 
-/// The URI of a contact. Hosts compare without regard to case (RFC 3261 section 19.1.4).
+/// The URI of a contact with its host in lower case. Hosts compare without regard to case (RFC 3261 section
+/// 19.1.4).
 fn with_host_in_lower_case<'a>(contact: &Address<'a>) -> Cow<'a, [u8]> {
     let Some(uri) = contact.uri.filter(|uri| uri.host.iter().any(u8::is_ascii_uppercase)) else {
         return Cow::Borrowed(contact.target);
     };
-    // A host stands behind the user, in which case matters.
+    // The host follows the user part, which is case-sensitive.
     let from = contact.target.iter().rposition(|octet| *octet == b'@').map_or(0, |at| at + 1);
     let (before, rest) = contact.target.split_at(from);
     let at = rest.windows(uri.host.len()).position(|part| part == uri.host).unwrap_or_default();
@@ -466,13 +473,13 @@ fn requested_expires(message: &Message<'_>, contact: &Address<'_>) -> Option<u32
     own.or_else(|| message.expires())
 }
 
-/// The expiry granted to the contact that is ours, else to the message as a whole (RFC 3261 section 10.3).
+/// The expiry granted to the device's own contact, else to the whole message (RFC 3261 section 10.3).
 fn granted_expires(message: &Message<'_>, is_ours: impl Fn(&Address<'_>) -> bool) -> Option<u32> {
     let mut contacts = message.contacts().peekable();
     let first = contacts.peek().copied();
     let mut count = 0;
     let ours = contacts.inspect(|_| count += 1).find(|c| is_ours(c));
-    // Registrars may rewrite the URI; a single contact is ours all the same.
+    // Registrars may rewrite the URI. A single contact is the device's own in any case.
     let ours = ours.or(if count == 1 { first } else { None });
     match ours {
         Some(contact) => requested_expires(message, &contact),
@@ -485,7 +492,7 @@ fn started(
     message: &Message<'_>,
     aor: &Address<'_>,
     contact: &Address<'_>,
-    identity: i64,
+    identity: RegistrationId,
     prints: Prints,
 ) -> RegistrationStarted {
     RegistrationStarted {

@@ -1,35 +1,37 @@
 use crate::control::Protection;
 
-/// Whether a stream's payloads are readable: what signalling and handshakes told, and what the packets show, which overrules.
+/// Decides whether a stream's payloads are readable. Signalling and handshakes give the expectation; the
+/// packets overrule it.
 ///
-/// It is asked of each payload, not of the stream: one odd packet blinds nothing, and where a re-INVITE adds or drops keys the lengths follow.
+/// The decision is per payload, not per stream. One odd packet does not stop the analysis, and the decision
+/// follows a re-INVITE that adds or drops keys.
 #[derive(Debug, Default)]
 pub(crate) struct Secrecy {
     told: Told,
-    /// The length that was judged last, and how: nearly all payloads of a stream have one length.
+    /// Length and result of the last decision. Most payloads of a stream have one length.
     len: u16,
     judged: Judged,
-    /// Payloads whose octets were looked at in vain.
+    /// Number of payloads whose content gave no decision.
     doubts: u8,
-    /// Whether payloads began to be sealed since that was last asked.
+    /// True if encrypted payloads started since the last query.
     is_news: bool,
     has_sealed: bool,
-    /// Whether a payload was read on trust that is no whole frame.
+    /// True if a payload of odd length was read because no encryption was known.
     has_read_odd: bool,
 }
 
-/// What the stream's call or its ends said.
+/// Encryption state according to signalling or a handshake.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(crate) enum Told {
-    /// Nothing, or that it is plain.
+    /// Unknown or plain.
     #[default]
     Plain,
-    /// Both sides agreed to encrypt, or finished a handshake.
+    /// Both sides agreed to encrypt, or completed a handshake.
     Sealed,
 }
 
 impl Told {
-    /// Keys that were only offered encrypt nothing.
+    /// Keys that were only offered do not encrypt.
     pub(crate) const fn by(protection: Option<&Protection>) -> Self {
         match protection {
             Some(Protection::Agreed(_)) => Self::Sealed,
@@ -46,12 +48,12 @@ enum Judged {
     Sealed,
 }
 
-/// How often octets are looked at before the word of the signalling is taken.
+/// Number of undecided payloads after which the signalling is trusted.
 const MAX_DOUBTS: u8 = 64;
 
 impl Secrecy {
-    /// Takes what signalling or a handshake says by now. Answers whether what was read before may have been sealed after all: it had no
-    /// length that shows otherwise.
+    /// Updates the state from signalling or a handshake. Returns true if earlier payloads may have been
+    /// encrypted after all, because their length did not show it.
     pub(crate) fn tell(&mut self, told: Told) -> bool {
         if self.told == told {
             return false;
@@ -60,22 +62,22 @@ impl Secrecy {
         told == Told::Sealed && std::mem::take(&mut self.has_read_odd)
     }
 
-    /// Whether nothing of it was readable without a key.
+    /// Returns true if payloads were unreadable without a key.
     pub(crate) const fn is_sealed(&self) -> bool {
         self.has_sealed || matches!(self.told, Told::Sealed)
     }
 
-    /// The keys at hand open nothing any more.
+    /// Requests a new query for keys, because the present ones decrypt nothing any more.
     pub(crate) const fn ask_again(&mut self) {
         self.is_news = true;
     }
 
-    /// Whether payloads began to be sealed since this was last asked: their keys may be known by now.
+    /// Returns true if encrypted payloads started since the last query. Their keys may be known by now.
     pub(crate) const fn take_news(&mut self) -> bool {
         std::mem::replace(&mut self.is_news, false)
     }
 
-    /// Whether a payload of G.711 or G.722 is readable as it is.
+    /// Returns true if a G.711 or G.722 payload is readable as it is.
     pub(crate) fn is_open(&mut self, payload: &[u8]) -> bool {
         let len = u16::try_from(payload.len()).unwrap_or(u16::MAX);
         if self.len != len || self.judged == Judged::Unknown {
@@ -90,7 +92,8 @@ impl Secrecy {
 
     fn judge(&mut self, payload: &[u8]) -> Judged {
         match Shape::of(payload.len()) {
-            // Frames of 22 or 32 ms have lengths of frames with a tag, and sound in them is not spread as a cipher spreads it.
+            // Frames of 22 or 32 ms have the length of shorter frames with a tag, but sound is not
+            // distributed like ciphertext.
             Shape::Tagged if self.told == Told::Plain && is_uneven(payload) => Judged::Open,
             Shape::Tagged if self.told == Told::Plain && self.doubts < MAX_DOUBTS => {
                 self.doubts += 1;
@@ -113,11 +116,12 @@ impl Secrecy {
     }
 }
 
-/// What a payload's length says where an octet is an eighth of a millisecond.
+/// The kind of a payload by its length, at eight octets per millisecond.
 enum Shape {
-    /// Whole tens of milliseconds.
+    /// Whole multiples of 10 ms.
     Whole,
-    /// Those and a tag: 80 or 32 bits (RFC 3711 section 4.2), or 128 (RFC 7714 section 14.2).
+    /// Whole multiples of 10 ms and a tag: 80 or 32 bits (RFC 3711 section 4.2), or 128 (RFC 7714 section
+    /// 14.2).
     Tagged,
     Odd,
 }
@@ -132,8 +136,9 @@ impl Shape {
     }
 }
 
-/// Whether octets are spread as no cipher spreads them: the chi-squared of their upper halves, with 15 degrees of freedom, is beyond what one
-/// of ten thousand million ciphered payloads has. Speech and silence are far beyond.
+/// Returns true if the octets are not distributed like ciphertext. The test is chi-squared of the upper four
+/// bits, with 15 degrees of freedom. Ciphertext exceeds the limit with a probability of 1e-10; speech and
+/// silence exceed it by far.
 fn is_uneven(payload: &[u8]) -> bool {
     const LIMIT: usize = 80;
     let mut counts = [0_usize; 16];
@@ -183,7 +188,7 @@ mod tests {
     fn what_was_agreed_holds_until_packets_show_frames_in_clear() {
         let mut secrecy = told(Told::Sealed);
         assert!(secrecy.is_sealed());
-        // Sealed without a tag, for ever: no payload of it is taken for sound.
+        // Encrypted without a tag: no payload is taken for sound.
         for i in 0..5000 {
             assert!(!secrecy.is_open(&noise(i * 2 + 1, 160)));
         }
@@ -204,7 +209,7 @@ mod tests {
         let sound = |len: usize| (0..len).map(|i| 0x70 | (i % 13) as u8).collect::<Vec<u8>>();
         for len in [84, 90, 96, 164, 176, 256] {
             let mut secrecy = told(Told::Plain);
-            // One frame of hiss in between is no proof.
+            // One frame of noise in between is no proof.
             assert!(!secrecy.is_open(&noise(11, len)) && secrecy.is_open(&sound(len)), "{len}");
             assert!(!told(Told::Sealed).is_open(&sound(len)), "{len}");
         }
@@ -220,7 +225,7 @@ mod tests {
         assert!(!secrecy.is_open(&noise(9, 160)));
         assert!(!secrecy.tell(Told::Plain));
         assert!(secrecy.is_open(&noise(9, 160)) && secrecy.is_open(&noise(9, 174)));
-        // Frames and a key's identifier besides the tag: nothing showed that it was no sound.
+        // Frames with a key identifier beside the tag, whose length looked like sound.
         assert!(secrecy.tell(Told::Sealed));
     }
 }

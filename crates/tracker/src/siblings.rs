@@ -1,4 +1,5 @@
-//! Streams of one source in several places: behind NAT it sends elsewhere too, and a relay passes it on under its SSRC.
+//! Streams of one source in several places. Behind NAT a source sends to other addresses too, and a relay
+//! forwards it under its SSRC.
 
 use std::sync::Arc;
 
@@ -9,26 +10,27 @@ use crate::fact::Outbox;
 use crate::listeners::{Claim, Rank};
 use crate::stream::Stream;
 
-/// Packets after which a source is known well enough to be told of: a flood of sources is not worth it.
+/// Packets of a source before it is announced. A flood of sources is not worth the announcements.
 const KNOWN_SOURCE: u64 = 16;
 
-/// What media owners were told of a stream beside what descriptions say.
+/// Announcements of a stream to the media owners, beyond the descriptions.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Announced {
-    /// That its call's source is here.
+    /// True if the call's source was announced at this address.
     source: bool,
-    /// That its copies, which look for their call, are that call's.
+    /// True if relayed copies were announced as the call's.
     relayed: bool,
-    /// That it looks for a call.
+    /// True if the stream's search for a call was announced.
     seeks: bool,
 }
 
-/// Names under which copies of a stream are known that a relay passes on: one leaves the host that the other goes to.
+/// The names by which the copies of a relayed stream are matched. One copy leaves the host that the other one
+/// enters.
 #[derive(Clone, Copy)]
 pub(crate) struct Relayed {
-    /// Of a stream that leaves a host under an SSRC.
+    /// Name of a stream of this SSRC that leaves a host.
     pub(crate) leaves: EndpointKey,
-    /// Of one that goes to a host.
+    /// Name of a stream of this SSRC that enters a host.
     pub(crate) enters: EndpointKey,
 }
 
@@ -38,7 +40,7 @@ impl Relayed {
     }
 }
 
-/// Tells media owners of a stream, at a look for its call that `found` something or not.
+/// Announces a stream to the media owners, after a lookup of its call with the result `found`.
 pub(crate) fn tell(
     stream: &mut Stream,
     found: Option<Claim<'_>>,
@@ -51,7 +53,7 @@ pub(crate) fn tell(
         return;
     }
     let Some((call, side)) = stream.link() else {
-        // Where both ends are one host, everything would be a relay's.
+        // If both ends are one host, every stream would look relayed.
         if !stream.announced.seeks && flow.src.ip() != flow.dst.ip() {
             stream.announced.seeks = true;
             out.control(Control::Seek { names: directory.relayed(flow, ssrc).both(), at });
@@ -77,7 +79,8 @@ pub(crate) fn tell(
         name(directory.source(flow, ssrc));
     }
     if !stream.announced.relayed && directory.is_sought() {
-        // A copy before this one goes to where this one comes from, and one behind it leaves where this one goes to.
+        // An upstream copy enters this stream's source host, and a downstream copy leaves its destination
+        // host.
         let own = directory.relayed(flow.reversed(), ssrc);
         for endpoint in own.both().into_iter().filter(|endpoint| directory.seeks(*endpoint)) {
             stream.announced.relayed = true;
@@ -86,7 +89,7 @@ pub(crate) fn tell(
     }
 }
 
-/// The stream is over, and what was told of it with it.
+/// Withdraws the announcements of a stream that ended.
 pub(crate) fn forget(
     stream: &Stream,
     (flow, ssrc): (FlowKey, u32),

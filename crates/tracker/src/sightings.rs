@@ -9,19 +9,21 @@ use crate::party::clear;
 use crate::prints::PrintCache;
 use crate::worker::Sip;
 
-/// Kinds of messages beside the codes of answers. Callers and devices have rows of their own; what is learned of them here is
-/// how they go on, with credentials.
+/// Message kind of an OPTIONS request. The kind of a response is its status code.
 const ASKS: u32 = 0;
+
+/// Message kind of a request with credentials. Callers and devices are reported elsewhere; here only such requests of
+/// theirs are learned from.
 const LEARNED: u32 = 1;
 
 /// Senders remembered per shard.
 const REMEMBERED: usize = 1024;
 
-/// Who else speaks SIP: those who probe with OPTIONS, and those who answer. They have no row of their own as callers and
-/// devices have, but a fingerprint all the same.
+/// Observes SIP platforms that neither call nor register: sources of OPTIONS and of responses. They have no
+/// report of their own, but a fingerprint.
 ///
-/// A sender's messages of one kind are looked at when their number is a power of four: they are most of all messages, and the
-/// next shows nothing that the last did not.
+/// Of a sender's messages of one kind only the first, 4th, 16th, 64th and so on are examined. These messages
+/// are the majority of all, and the next one rarely shows anything new.
 pub(crate) struct Sightings {
     seen: LruTable<u64, u32, 1>,
     content: ContentHasher,
@@ -32,7 +34,7 @@ impl Sightings {
         Self { seen: LruTable::new(REMEMBERED), content: hash_key.content_hasher() }
     }
 
-    /// Takes a message that is seen for the first time.
+    /// Processes a new message.
     pub(crate) fn message(&mut self, sip: &Sip<'_, '_>, prints: &mut PrintCache, out: &mut Outbox) {
         let Sip { item, message, cseq, .. } = sip;
         let kind = match message.start() {
@@ -49,7 +51,7 @@ impl Sightings {
         let source = item.flow.src.ip().to_canonical();
         let agent = message.get(Name::UserAgent).or_else(|| message.get(Name::Server)).unwrap_or_default();
         let key = match source {
-            // How a platform goes on does not differ between those who have it.
+            // All instances of a platform behave alike after a challenge, so the source address is left out.
             _ if kind == LEARNED => self.content.parts(&[agent, cseq.token], kind),
             IpAddr::V4(ip) => self.content.parts(&[&ip.octets(), cseq.token], kind),
             IpAddr::V6(ip) => self.content.parts(&[&ip.octets(), cseq.token], kind),
@@ -62,7 +64,7 @@ impl Sightings {
         if !(count.is_power_of_two() && count.trailing_zeros().is_multiple_of(2)) {
             return;
         }
-        // What an answer describes follows what was offered.
+        // The description in a response depends on the offer, so it is left out.
         let Some(prints) = prints.prints(message, None, item.at, out) else { return };
         if kind == LEARNED {
             return;

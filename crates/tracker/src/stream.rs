@@ -1,5 +1,5 @@
 use bellwether_acoustics::{Coding, Opening, OpeningPrint, SilenceAnalysis};
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SrtpKey, SrtpSession};
 use smallvec::SmallVec;
@@ -12,62 +12,62 @@ use crate::siblings::Announced;
 use crate::timing::Timing;
 use crate::{Item, Side};
 
-/// Packets in good order that make a stream of an RTP-like flow nobody negotiated.
+/// Packets in good order that confirm a stream without negotiation.
 const PROBATION: u8 = 4;
 
-/// Packets after which news of a stream's call must have arrived: they travel for up to 450 ms.
+/// Packets after which announcements of a stream's call have arrived. They travel for up to 450 ms.
 const SETTLED: u64 = 64;
 
-/// A stream without a call, and one whose packets changed, looks again after so many packets.
+/// Interval in packets between lookups of a stream without a call, or with changed packets.
 const LOOK_AGAIN: u64 = 64;
 
-/// So does every other, more rarely: a re-INVITE may have changed what was agreed.
+/// Interval in packets between lookups of other streams. A re-INVITE may have changed the negotiation.
 const LOOK_RARELY: u64 = 512;
 
-/// And once early, when most calls are known.
+/// Packet of one early lookup, when most calls are known.
 const LOOK_EARLY: u64 = 16;
 
-/// One RTP source between two endpoints. There are more of these than of anything else.
+/// One RTP source between two endpoints. Streams are the most numerous objects.
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
-    /// The call; it means something only if the sender is known.
-    call: i64,
+    /// The call. Valid only if `sender` is known.
+    call: CallId,
     sender: Option<Side>,
     pub(crate) reception: Reception,
-    /// Its payload types and its clock.
+    /// Payload types and media clock.
     pub(crate) timing: Timing,
-    /// The analysis under way.
+    /// The silence analysis in progress.
     analysis: Option<Box<SilenceAnalysis>>,
     voice: Voice,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
-    /// Its first packet's numbers.
+    /// Initial RTP values that are not random (RFC 3550 sections 5.1 and 8.1).
     pub(crate) beginning: Beginning,
     is_confirmed: bool,
-    /// Whether it waits to be told of.
+    /// True if the stream is queued for an interim report.
     pub(crate) is_marked: bool,
-    /// Whether its payloads are readable.
+    /// Decides whether payloads are readable.
     secrecy: Secrecy,
-    /// What media owners were told of it.
+    /// Announcements of this stream to the media owners.
     pub(crate) announced: Announced,
-    /// What opens it, where signalling told the keys.
+    /// Decryption with the keys from signalling.
     opener: Option<Box<Opener>>,
-    /// The window is over and its result was reported.
+    /// True if the window is over and its result was reported.
     is_analysed: bool,
-    /// The noise was reported before that.
+    /// True if the noise was reported before the end of the window.
     is_noise_told: bool,
 }
 
-/// How the voice begins.
+/// State of the fingerprint of the first words.
 #[derive(Debug, Default)]
 enum Voice {
-    /// Nothing was said yet.
+    /// No speech so far.
     #[default]
     Unheard,
     Beginning(Box<Opening>),
-    /// Was heard, and has a print or not.
+    /// The first words are over, with a fingerprint or without one.
     Begun(Option<Box<OpeningPrint>>),
 }
 
@@ -76,7 +76,7 @@ impl Stream {
         Self {
             first_seen: at,
             last_seen: at,
-            call: 0,
+            call: CallId::default(),
             sender: None,
             reception: Reception::default(),
             timing: Timing::default(),
@@ -95,14 +95,17 @@ impl Stream {
         }
     }
 
-    /// The call, and whose voice this is in it.
-    pub(crate) fn link(&self) -> Option<(i64, Side)> {
+    /// The call, and the side whose media this is.
+    pub(crate) fn link(&self) -> Option<(CallId, Side)> {
         self.sender.map(|sender| (self.call, sender))
     }
 
-    /// Whether it is time to look for the call: at the first packets ever more rarely until one is found, and once more when all that
-    /// signalling said before the stream began must have arrived. What is found before that is a guess: the port may just have been
-    /// negotiated for the next call. Later a stream without a call looks for one that claims it, and one with a call for what changed in it.
+    /// Returns true if a lookup of the call is due.
+    ///
+    /// Without a call, the lookups of a new stream follow powers of two, and later a fixed interval. With a
+    /// call, one lookup follows when all earlier signalling must have arrived. A result before that is
+    /// provisional, because the port may just have been negotiated for the next call. Later lookups find
+    /// changes in the call.
     pub(crate) fn looks_for_call(&mut self) -> bool {
         let packet = self.reception.packets() + 1;
         match self.sender {
@@ -115,12 +118,12 @@ impl Stream {
         }
     }
 
-    /// Whether it may still join a call: it has none, or that is a guess.
+    /// Returns true if the stream may still join a call: it has none, or a provisional one.
     pub(crate) const fn takes_call(&self) -> bool {
         self.sender.is_none() || self.reception.packets() < SETTLED
     }
 
-    /// Joins it to the call that claims it, where payload types are as `described`.
+    /// Joins the stream to the call of the claim, with payload types as `described`.
     pub(crate) fn join(&mut self, claim: Claim<'_>, described: Option<&Described<'_>>, remaps: u32) {
         self.call = claim.0.call;
         self.sender = Some(sender_of(claim));
@@ -128,7 +131,8 @@ impl Stream {
         self.timing.describe(self.last_seen, described, remaps);
     }
 
-    /// Takes what signalling or a handshake says of its encryption by now. What was said at first is a guess, as the call is.
+    /// Updates the encryption state from signalling or a handshake. The first state is provisional, like the
+    /// call.
     pub(crate) fn tell(&mut self, told: Told) {
         let was_plain = !self.secrecy.is_sealed();
         let is_doubtful = self.secrecy.tell(told);
@@ -137,7 +141,7 @@ impl Stream {
         }
     }
 
-    /// Signalling told the keys: one of them is the sender's.
+    /// Sets the keys from signalling. One of them is the sender's.
     pub(crate) fn unlock(&mut self, keys: &[SrtpKey]) {
         let is_wanted = self.opener.as_ref().is_none_or(|opener| opener.is_exhausted());
         if is_wanted && !self.is_analysed {
@@ -159,7 +163,7 @@ impl Stream {
         if arrival == Arrival::First {
             self.beginning = Beginning::of(packet);
         }
-        // A copy says nothing that the packet did not say.
+        // A copy adds nothing to its original.
         if arrival == Arrival::Duplicate {
             return arrival;
         }
@@ -178,17 +182,18 @@ impl Stream {
         arrival
     }
 
-    /// Whether it is more than a few datagrams that look like RTP.
+    /// Returns true for a confirmed stream, as opposed to a few datagrams that resemble RTP.
     pub(crate) const fn is_confirmed(&self) -> bool {
         self.is_confirmed
     }
 
-    /// Whether the window's result is due.
+    /// Returns true if the window's result is due.
     pub(crate) fn window_is_over(&self, window: Span) -> bool {
         self.analysis.is_some() && self.last_seen.since(self.first_seen) > window
     }
 
-    /// The noise before the window is over, once, when it is known well enough: who calls is then known while they speak.
+    /// The noise before the end of the window, once, when it is known well enough. The caller is then
+    /// identified during the call.
     pub(crate) fn settled_noise(&mut self) -> Option<Silence> {
         let is_time = self.reception.packets().is_multiple_of(LOOK_EVERY) && !self.is_noise_told;
         let analysis = self.analysis.as_ref().filter(|analysis| is_time && analysis.is_settled())?;
@@ -196,7 +201,7 @@ impl Stream {
         analysis.pauses().map(|pauses| Silence::Found(None, Some(Box::new(pauses))))
     }
 
-    /// Ends the analysis and answers what it found, once.
+    /// Ends the analysis and returns its result, once.
     pub(crate) fn take_silence(&mut self) -> Silence {
         self.opener = None;
         match self.analysis.take() {
@@ -213,7 +218,7 @@ impl Stream {
         }
     }
 
-    /// How the voice of its sender begins, as soon as that was heard.
+    /// Fingerprint of the sender's first words, once they were spoken.
     pub(crate) fn opening_print(&self) -> Option<OpeningPrint> {
         match &self.voice {
             Voice::Unheard => None,
@@ -222,7 +227,7 @@ impl Stream {
         }
     }
 
-    /// `bytes` is the packet as it was sent.
+    /// Analyses a payload. `bytes` is the whole packet as it was sent.
     fn analyse(&mut self, coding: Coding, packet: &Packet<'_>, bytes: &[u8]) {
         if self.is_analysed || !self.is_confirmed {
             return;
@@ -239,7 +244,7 @@ impl Stream {
             };
             payload
         };
-        // A stream that changes its coding starts anew; what came before was another encoder's.
+        // A change of coding restarts the analysis, because earlier samples came from another encoder.
         let analysis = match &mut self.analysis {
             Some(analysis) if analysis.coding() == coding => analysis,
             other => other.insert(Box::new(SilenceAnalysis::new(coding))),
@@ -251,7 +256,7 @@ impl Stream {
     }
 }
 
-/// When a packet was captured, by the clock that descriptions are ordered by: an agent's may be another.
+/// Capture time of a packet, by the clock that orders the descriptions. A HEP agent may use another clock.
 pub(crate) const fn captured(item: &Item<'_>) -> Timestamp {
     if item.agent.is_some() { item.at } else { item.stamp }
 }
@@ -274,14 +279,16 @@ impl Voice {
     }
 }
 
-/// Packets after which is looked again whether the noise has settled.
+/// Interval in packets between checks for settled noise.
 const LOOK_EVERY: u64 = 64;
 
-/// Keys tried on a stream, and packets after which none of them is its: an offer names one for each suite.
+/// Maximum number of keys tried on a stream. An offer names one key per suite.
 const MAX_KEYS: usize = 8;
+
+/// Number of consecutive packets without a matching key after which no more packets are tried.
 const MAX_FAILED: u8 = 32;
 
-/// Opens an encrypted stream's packets with the one of some keys that proves to be its.
+/// Decrypts a stream's packets with the key that proves to be the stream's, out of several.
 #[derive(Debug)]
 struct Opener {
     sessions: SmallVec<[SrtpSession; 1]>,
@@ -289,7 +296,7 @@ struct Opener {
 }
 
 impl Opener {
-    /// Whether it has given up.
+    /// Returns true if no key has worked and no more packets are tried.
     const fn is_exhausted(&self) -> bool {
         self.failed >= MAX_FAILED
     }
@@ -298,7 +305,7 @@ impl Opener {
         if self.is_exhausted() {
             return None;
         }
-        // The one that proved itself stays alone.
+        // Only the key that authenticated a packet stays.
         let place = self.sessions.iter_mut().position(|session| session.open(packet).is_some());
         let Some(place) = place else {
             self.failed += 1;

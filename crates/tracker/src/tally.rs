@@ -1,7 +1,7 @@
 use bellwether_base::{Counters, Losses};
 use bellwether_sip::{Defect, Defects, Message, StartLine};
 
-/// What a worker counted. Sums over workers do not depend on how many there are.
+/// Counters of a worker. Sums over all workers do not depend on their number.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Losses.
@@ -9,11 +9,11 @@ pub struct Tally {
     requests: [u64; 15],
     responses: std::collections::BTreeMap<u16, u64>,
     defects: Vec<u64>,
-    /// SIP messages whose start line could not be read.
+    /// SIP messages with an unreadable start line.
     pub unknown_start: u64,
     /// Copies of SIP messages made by the mirror.
     pub sip_duplicates: u64,
-    /// SIP messages sent again by their sender.
+    /// SIP messages retransmitted by their sender.
     pub sip_retransmissions: u64,
     /// SIP requests that opened a transaction, by hop.
     pub transactions: u64,
@@ -25,7 +25,7 @@ pub struct Tally {
     pub rtcp_packets: u64,
     /// Copies of RTCP datagrams made by the mirror.
     pub rtcp_duplicates: u64,
-    /// RTP-like packets that never made a stream.
+    /// Packets that resemble RTP but never formed a stream.
     pub rtp_unconfirmed: u64,
 }
 
@@ -50,7 +50,7 @@ impl Tally {
         }
     }
 
-    /// Adds another worker's counts.
+    /// Adds another worker's counters.
     pub fn merge(&mut self, other: &Self) {
         self.losses.merge(&other.losses);
         for (mine, theirs) in self.requests.iter_mut().zip(other.requests) {
@@ -80,7 +80,7 @@ impl Tally {
         self.requests.iter().sum::<u64>() + self.responses.values().sum::<u64>() + self.unknown_start
     }
 
-    /// Writes everything as named counters.
+    /// Writes all values as named counters.
     pub fn report(&self, counters: &mut Counters) {
         self.losses.report(counters);
         for method in bellwether_sip::Method::ALL {
@@ -105,8 +105,8 @@ impl Tally {
     }
 }
 
-/// The code as text, and one name for all that are no status codes. Counters have static names, so all codes
-/// are laid out once.
+/// The status code as text, or one name for all invalid codes. Counters need static names, so the text of all
+/// codes is built once.
 fn status_name(code: u16) -> &'static str {
     static NAMES: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
     let names = NAMES.get_or_init(|| (100..700).map(|code: u16| code.to_string()).collect());

@@ -2,10 +2,10 @@ use bellwether_base::{LruTable, SlotId, Span, Timestamp};
 
 use crate::fact::Outbox;
 
-/// The time-outs of a table, one per queue of it, and the order in which they fire.
+/// The time-outs of a table, one per eviction class, and the order in which they fire.
 pub(crate) struct Timers<const CLASSES: usize> {
     timeouts: [Span; CLASSES],
-    /// Places this shard's timers in the one order of facts.
+    /// Number of timers fired; orders this shard's timer facts.
     fired: u64,
 }
 
@@ -14,13 +14,13 @@ impl<const CLASSES: usize> Timers<CLASSES> {
         Self { timeouts, fired: 0 }
     }
 
-    /// When the next entry is due.
+    /// Deadline of the next entry.
     pub(crate) fn next_deadline<K: Eq, V>(&self, table: &LruTable<K, V, CLASSES>) -> Option<Timestamp> {
         let deadline = |(class, timeout): (usize, &Span)| table.oldest_touched(class).map(|t| t + *timeout);
         self.timeouts.iter().enumerate().filter_map(deadline).min()
     }
 
-    /// An entry that was due before `now`, and when. What it gives rise to has its place at that moment.
+    /// An entry due before `now`, and its deadline. Facts that follow are ordered at the deadline.
     pub(crate) fn due<K: Eq, V>(
         &mut self,
         table: &LruTable<K, V, CLASSES>,
@@ -36,7 +36,7 @@ impl<const CLASSES: usize> Timers<CLASSES> {
         Some((slot, deadline))
     }
 
-    /// Any entry, at the end of the input. What it gives rise to has its place at `now`.
+    /// Any entry, at the end of the input. Facts that follow are ordered at `now`.
     pub(crate) fn rest<K: Eq, V>(
         &mut self,
         table: &LruTable<K, V, CLASSES>,

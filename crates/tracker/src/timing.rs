@@ -1,7 +1,8 @@
-//! What a stream's packets are, and what follows from the rate of their clock: jitter, and the clock's skew.
+//! Payload types of a stream, and the measurements that depend on the clock rate: jitter and clock skew.
 //!
-//! Signalling takes up to 450 ms to media owners, so that the first packets are kept until all that was said of them must have
-//! arrived. Whatever depends on a rate is worked out then, packet by packet, by the description in force when each came.
+//! Signalling takes up to 450 ms to the media owners. The first packets are therefore buffered until all
+//! earlier descriptions must have arrived. Measurements are then computed packet by packet, each by the
+//! description in force at its arrival.
 
 use std::sync::Arc;
 
@@ -13,29 +14,33 @@ use smallvec::SmallVec;
 use crate::fact::{ClockRate, NoRates};
 use crate::formats::{Described, Format, Formats};
 
-/// Payload types told apart per stream; packets of further ones count for the last.
+/// Maximum number of payload types per stream. Packets of further types count for the last one.
 const MAX_PAYLOAD_TYPES: usize = 8;
 
-/// First packets that are kept until this time has passed, and the most that are.
+/// Minimum number of buffered packets before the payload types are settled.
 const SETTLED: usize = 64;
+
+/// Minimum time since the first packet before the payload types are settled.
 const SETTLED_AFTER: Span = Span::from_millis(600);
+
+/// Maximum number of buffered packets.
 const MAX_EARLY: usize = 128;
 
-/// Packets after which is looked again whether a payload type stands for something else.
+/// Interval in packets between checks for remapped payload types.
 const LOOK_EVERY: u32 = 8;
 
 /// The payload types of one RTP source, and its clock.
 #[derive(Debug, Default)]
 pub(crate) struct Timing {
-    /// Of several with one number the last counts.
+    /// Of several entries with one number the last counts.
     types: SmallVec<[PayloadType; 1]>,
     /// The first packets, until they are settled.
     early: Option<Box<Early>>,
     is_settled: bool,
-    /// When the first packet was captured.
+    /// Capture time of the first packet.
     begun: Timestamp,
     packets: u32,
-    /// How many changes of payload types the directory had seen when they were looked up.
+    /// The directory's count of remapped payload types at the last lookup.
     remaps: u32,
     pace: Pace,
     report_clock: Option<Box<(u32, ReportClock)>>,
@@ -46,23 +51,23 @@ struct Early(SmallVec<[EarlyPacket; 4]>);
 
 #[derive(Debug, Clone, Copy)]
 struct EarlyPacket {
-    /// Since the stream's first.
+    /// Time since the stream's first packet.
     after: Span,
     ticks: u32,
     number: u8,
-    /// Its place among the types.
+    /// Index into the payload types.
     place: u8,
-    /// Its sender began anew.
+    /// True if the sender restarted with this packet.
     is_anew: bool,
     is_event: bool,
 }
 
 #[derive(Debug)]
 struct PayloadType {
-    /// The description that named it.
+    /// The description that defined the payload type.
     formats: Option<Arc<Formats>>,
     packets: u32,
-    /// Of its clock; 0 where nobody said it, and for telephone events.
+    /// Clock rate; 0 if unknown, and for telephone events.
     rate: u32,
     number: u8,
     codec: Codec,
@@ -77,7 +82,7 @@ impl PayloadType {
             (None, None) if is_event => (Codec::TelephoneEvent, 0),
             (None, None) => (Codec::Other, 0),
         };
-        // An event keeps the time stamp of its beginning (RFC 4733 section 2.2.1), so it shows no clock.
+        // An event keeps the timestamp of its beginning (RFC 4733 section 2.2.1), so it shows no clock.
         let rate = if codec == Codec::TelephoneEvent { 0 } else { rate };
         Self { formats, packets: 0, rate, number, codec }
     }
@@ -92,8 +97,8 @@ impl PayloadType {
     }
 }
 
-/// The rate of a static payload type is fixed with its name, whatever a description says (RFC 3551 section 6); G.722's by whatever number
-/// it goes, though many programs write the 16,000 that it samples by (section 4.5.2).
+/// A static payload type has a fixed rate, whatever the description says (RFC 3551 section 6). G.722 has
+/// 8,000 under any number, although many user agents write its sampling rate of 16,000 (section 4.5.2).
 fn rate(said: &Format, fixed: Option<(&'static str, u32)>) -> u32 {
     match fixed {
         Some((name, rate)) if name == said.name => rate,
@@ -103,8 +108,8 @@ fn rate(said: &Format, fixed: Option<(&'static str, u32)>) -> u32 {
 }
 
 impl Timing {
-    /// Whether payload types have to be looked up before the next packet is taken: it is of another one, it is one of the first, or
-    /// a description gave a number to something else.
+    /// Returns true if payload types must be looked up before the next packet: its type is new, it is one of
+    /// the first packets, or a description remapped a number.
     pub(crate) fn looks(&self, payload_type: u8, at: Timestamp, remaps: u32) -> bool {
         let after = at.since(self.begun);
         let is_known = self.types.len() == MAX_PAYLOAD_TYPES || self.type_of(payload_type).is_some();
@@ -113,12 +118,12 @@ impl Timing {
         !is_known || is_early || (self.remaps != remaps && self.packets.is_multiple_of(LOOK_EVERY))
     }
 
-    /// Whether all that signalling said of the first packets must have arrived.
+    /// Returns true if all descriptions of the first packets must have arrived.
     pub(crate) const fn is_settled(&self) -> bool {
         self.is_settled
     }
 
-    /// Takes a packet that is no copy, and answers what it carries.
+    /// Processes a packet that is no copy, and returns its codec.
     pub(crate) fn packet(
         &mut self,
         packet: &Packet<'_>,
@@ -157,7 +162,7 @@ impl Timing {
         codec
     }
 
-    /// Reads the payload types by what is known now of who said what, and when; by nothing new where no call is known.
+    /// Rereads the payload types with the present descriptions. Without a known call nothing changes.
     pub(crate) fn describe(&mut self, now: Timestamp, described: Option<&Described<'_>>, remaps: u32) {
         self.remaps = remaps;
         let Some(described) = described.filter(|described| described.says_something()) else { return };
@@ -184,7 +189,7 @@ impl Timing {
         }
     }
 
-    /// A payload type stands for something since some moment, and for something else before.
+    /// Applies a changed meaning of a payload type from a moment on.
     fn rename(&mut self, number: u8, formats: &Arc<Formats>, since: Timestamp, now: Timestamp) {
         let Some(place) = self.type_of(number) else { return };
         let has_room = self.types.len() < MAX_PAYLOAD_TYPES;
@@ -194,12 +199,12 @@ impl Timing {
         if newer.is_named_like(known) {
             return;
         }
-        // Packets come evenly enough to know how many came since.
+        // Packets are evenly spaced, so the time share estimates the number of packets since the change.
         let whole = now.since(self.begun).as_secs_f64();
         let share = if whole > 0.0 { now.since(since.max(self.begun)).as_secs_f64() / whole } else { 1.0 };
         newer.packets = ((f64::from(self.packets) * share) as u32).min(known.packets);
         known.packets -= newer.packets;
-        // What came since was summed by another rate.
+        // The sums since the change used another rate.
         if newer.rate != known.rate && newer.rate != 0 {
             self.pace = Pace { rate: newer.rate, ..Pace::default() };
         }
@@ -207,37 +212,37 @@ impl Timing {
             *known = newer;
             return;
         }
-        // It may stand again for what it stood for before.
+        // The number may return to its earlier meaning.
         if let Some(before) = self.types.iter().position(|old| old.is_named_like(&newer)) {
             newer.packets += self.types.remove(before).packets;
         }
         self.types.push(newer);
     }
 
-    /// Takes a report of its sender.
+    /// Processes an RTCP sender report.
     pub(crate) fn report(&mut self, report: &SenderReport) {
         let rate = self.settled().rate;
         match &mut self.report_clock {
             Some(clock) if clock.0 == rate => clock.1.report(report.ntp, report.ticks, rate),
-            // Some write no wall clock.
+            // Some senders write no wall clock.
             _ if report.ntp == 0 || rate == 0 => {}
             other => *other = Some(Box::new((rate, ReportClock::new(report.ntp, report.ticks)))),
         }
     }
 
-    /// The media clock's rate against the sensor's.
+    /// Rate of the media clock against the sensor's clock.
     pub(crate) fn media_rate(&self) -> Result<ClockRate, NoRate> {
         let pace = self.settled();
         pace.media_clock.rate(pace.rate).map(ClockRate::from)
     }
 
-    /// The media clock's rate against its sender's wall clock.
+    /// Rate of the media clock against the sender's wall clock.
     pub(crate) fn report_rate(&self) -> Result<ClockRate, NoRate> {
         let (rate, clock) = self.report_clock.as_deref().ok_or(NoRate::NoReports)?;
         clock.rate(*rate).map(ClockRate::from)
     }
 
-    /// The clock's nominal rate, and why there is no skew.
+    /// Nominal clock rate, and the reasons for missing rates.
     pub(crate) fn no_rates(&self) -> NoRates {
         let rate = self.settled().rate;
         NoRates {
@@ -247,13 +252,13 @@ impl Timing {
         }
     }
 
-    /// Interarrival jitter; none where the clock rate is not known.
+    /// Interarrival jitter. `None` if the clock rate is unknown.
     pub(crate) fn jitter_ms(&self) -> Option<f64> {
         let pace = self.settled();
         (pace.rate > 0).then(|| pace.jitter.seconds() * 1e3)
     }
 
-    /// Payload type and encoding name of most packets, signalling aside.
+    /// Payload type and encoding name of most packets, without telephone events and comfort noise.
     pub(crate) fn main_payload(&self) -> (u8, Option<&str>) {
         let is_audio = |p: &&PayloadType| !matches!(p.codec, Codec::TelephoneEvent | Codec::ComfortNoise);
         let most = |p: &&PayloadType| (p.packets, std::cmp::Reverse(p.number));
@@ -262,7 +267,7 @@ impl Timing {
         main.map_or((0, None), |main| (main.number, main.name()))
     }
 
-    /// Packets of the payload types that carry this.
+    /// Number of packets of the payload types with this codec.
     pub(crate) fn packets_of(&self, codec: Codec) -> u32 {
         self.types.iter().filter(|p| p.codec == codec).map(|p| p.packets).sum()
     }
@@ -271,7 +276,7 @@ impl Timing {
         self.types.iter().rposition(|known| known.number == number)
     }
 
-    /// The place of a type, which is added where there is room.
+    /// The index of a type, which is added if there is room.
     fn place_of(&mut self, wanted: PayloadType) -> usize {
         if let Some(place) = self.types.iter().rposition(|known| known.is_named_like(&wanted)) {
             return place;
@@ -290,7 +295,7 @@ impl Timing {
         kept >= MAX_EARLY || (kept >= SETTLED && after >= SETTLED_AFTER)
     }
 
-    /// What follows from all packets so far.
+    /// The measurements over all packets so far.
     fn settled(&self) -> Pace {
         let mut pace = self.pace;
         for packet in self.early.iter().flat_map(|early| &early.0) {
@@ -302,10 +307,10 @@ impl Timing {
     }
 }
 
-/// What is summed by the clock's rate.
+/// Measurements that depend on the clock rate.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pace {
-    /// Of the packet before; 0 before the first.
+    /// Rate of the previous packet; 0 before the first.
     rate: u32,
     jitter: Jitter,
     media_clock: MediaClock,
@@ -313,7 +318,7 @@ struct Pace {
 
 impl Pace {
     fn packet(&mut self, after: Span, ticks: u32, is_anew: bool, rate: u32, codec: Codec) {
-        // Comfort noise counts by the clock of the voice that it stands in for (RFC 3389 section 4).
+        // Comfort noise uses the clock of the voice that it replaces (RFC 3389 section 4).
         let rate = if codec == Codec::ComfortNoise && self.rate > 0 { self.rate } else { rate };
         if rate == 0 {
             return;
@@ -326,7 +331,7 @@ impl Pace {
         if is_anew {
             self.jitter.restart();
         }
-        // In order of arrival, as RFC 3550 section 6.4.1 has it, whatever the sequence.
+        // In order of arrival (RFC 3550 section 6.4.1), whatever the sequence number.
         self.jitter.packet(after_s, ticks, rate);
     }
 }
@@ -342,7 +347,7 @@ mod tests {
         Timestamp::from_nanos(1_000_000_000_000 + ms * 1_000_000)
     }
 
-    /// Takes a packet as a media owner does: payload types are looked up where the stream asks for it.
+    /// Processes a packet as a media owner does: payload types are looked up when the stream asks.
     fn take(timing: &mut Timing, ms: i64, number: u8, ticks: u32, arrival: Arrival, log: Option<&FormatLog>) {
         let described = log.map(|log| Described { receiver: Some(log), sender: None });
         let described = described.as_ref().filter(|_| timing.looks(number, at(ms), 0));
@@ -352,7 +357,7 @@ mod tests {
         timing.packet(&packet, at(ms), arrival, described);
     }
 
-    /// Packets every 20 ms from `from` on, with so many ticks each; the description arrives behind the first `late` of them.
+    /// Packets every 20 ms with `ticks` ticks each. The description arrives after the first `late` packets.
     fn stream(packets: u32, number: u8, ticks: u32, log: &FormatLog, late: u32) -> Timing {
         let mut timing = Timing::default();
         for i in 0..packets {
@@ -390,7 +395,7 @@ mod tests {
         let timing = stream(500, 96, 960, &log(&[]), 0);
         assert_eq!((timing.jitter_ms(), timing.main_payload()), (None, (96, None)));
         assert_eq!(timing.no_rates().media, Some(NoRate::RateUnknown));
-        // A static payload type says it itself, and a description does not change it.
+        // A static payload type defines its rate; a description does not change it.
         let video = stream(500, 34, 1800, &log(&[]), 0);
         assert_eq!((video.no_rates().clock_rate, video.main_payload()), (Some(90_000), (34, Some("H263"))));
         let wideband = stream(500, 9, 160, &log(&[(9, "G722/16000")]), 0);
@@ -427,7 +432,7 @@ mod tests {
                 take(timing, ms, 96, ticks, InOrder { gap: 0 }, Some(changing));
             }
         };
-        // The news takes 300 ms.
+        // The announcement takes 300 ms.
         go_on(&mut timing, &changing, 0..15);
         assert!(timing.jitter_ms().unwrap() > 5.0, "{:?}", timing.jitter_ms());
         changing.add(&Arc::new(Formats::new([(96, "AMR-WB/16000")].into_iter())), at(0), at(4000));

@@ -4,28 +4,28 @@ use crate::worker::Sip;
 use crate::{Limits, Tally};
 use bellwether_base::{HashKey, Loss, LruTable, Span, Timestamp};
 
-/// A datagram seen again within this time was doubled by the mirror: no SIP timer is this short (T1 is
-/// 500 ms, RFC 3261 section 17.1.1.1).
+/// A datagram repeated within this time is a copy made by the mirror. No SIP timer is this short (T1 is 500
+/// ms, RFC 3261 section 17.1.1.1).
 pub(crate) const MIRROR_DELAY: Span = Span::from_millis(50);
 
-/// With the same IP identification it is the same packet, even if the mirror delivered it this late.
+/// With equal IP identification it is the same packet, even if the mirror delivered it this late.
 const SAME_PACKET: Span = Span::from_secs(2);
 
-/// A transaction is remembered this long after its last message: above T2 (4 s), the longest interval
-/// between retransmissions.
+/// A transaction stays in the table this long after its last message. T2 (4 s), the longest retransmission
+/// interval, is shorter.
 const REMEMBERED: Span = Span::from_secs(5);
 
-/// Whether a message is new.
+/// Distinguishes new messages from repeated ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum MessageStatus {
     New,
     /// The mirror delivered the same packet twice.
     Duplicate,
-    /// Its sender sent it again.
+    /// The sender transmitted the message again.
     Retransmission,
 }
 
-/// One client transaction on one hop, requests and responses alike.
+/// One client transaction on one hop: its requests and its responses.
 #[derive(Clone, Copy, Default)]
 struct Transaction {
     request: Seen,
@@ -33,7 +33,7 @@ struct Transaction {
     subject: u64,
 }
 
-/// The last message of one direction. There are very many of these, so absence is a flag beside the rest.
+/// The last message of one direction. These are very numerous, so a flag replaces an `Option`.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     at: Timestamp,
@@ -42,17 +42,17 @@ struct Seen {
     is_there: bool,
 }
 
-/// The transactions of a shard: what tells a copy from a new message, and a response from a stranger's.
+/// The transactions of a shard. They recognise copies, and match responses to requests.
 pub(crate) struct Transactions {
-    /// By keyed hash alone: a collision would only misjudge one copy, and cannot be forged.
+    /// Keyed hash only. A collision would misclassify one copy, and cannot be forged.
     table: LruTable<u64, Transaction, 1>,
     content: bellwether_base::ContentHasher,
 }
 
-/// A message's place among the transactions.
+/// The status of a message within its transaction.
 pub(crate) struct Place {
     pub(crate) novelty: MessageStatus,
-    /// How long after the last time its sender repeated it.
+    /// Time since the previous transmission, if the sender retransmitted a request.
     pub(crate) repeated_after: Option<Span>,
     key: u64,
 }
@@ -66,7 +66,7 @@ impl Transactions {
     pub(crate) fn observe(&mut self, sip: &Sip<'_, '_>, tally: &mut Tally) -> Place {
         let Sip { item, message, parts, cseq, call_id } = sip;
         if cseq.method == Method::Ack {
-            // Nothing answers an ACK and nothing follows from a copy of it: not worth an entry per call.
+            // An ACK has no response, and a copy of it has no effect: it is not worth an entry per call.
             return Place { novelty: MessageStatus::New, repeated_after: None, key: 0 };
         }
         let branch = parts.top_via.and_then(|v| v.branch()).unwrap_or_default();
@@ -101,13 +101,13 @@ impl Transactions {
         Place { novelty, repeated_after, key }
     }
 
-    /// What the request of this transaction was about; 0 if it was not seen.
+    /// The subject of the transaction's request; 0 if the request was not seen.
     pub(crate) fn subject(&self, place: &Place) -> u64 {
         let found = self.table.find(place.key, &place.key).and_then(|slot| self.table.get(slot));
         found.map_or(0, |(_, transaction)| transaction.subject)
     }
 
-    /// Remembers what a request is about, for its responses.
+    /// Stores the subject of a request for its responses.
     pub(crate) fn set_subject(&mut self, place: &Place, subject: u64) {
         if let Some(slot) = self.table.find(place.key, &place.key)
             && let Some((_, transaction)) = self.table.get_mut(slot)

@@ -4,50 +4,52 @@ use bellwether_base::{SlotId, Span, Timestamp};
 
 use crate::fact::Outbox;
 
-/// Entries of a table that are to be told of while they go on, each once its time has come. A reader of a live run sees by that what no
-/// end has told yet; where nobody looks meanwhile, nothing is told.
+/// Schedules interim reports of open table entries, for readers of a live run. Without live readers it is
+/// disabled.
 ///
-/// An entry stands here once: whoever marks it keeps that it is marked, and looks at that when its time has come, since
-/// the slot may be another's by then.
+/// An entry is queued at most once: its owner stores a mark and clears it when the entry is due. The owner
+/// must check the mark then, because the slot may have been reused.
 pub(crate) struct UnderWay {
     is_told: bool,
     known: Queue,
-    /// Those whom anybody can make for free: however many they are, the others do not wait for them.
+    /// Unproven entries, which an attacker can create at no cost. They never delay the others.
     strangers: Queue,
-    /// Places this shard's facts of this kind in the one order.
+    /// Number of reports fired; orders this shard's interim facts.
     fired: u64,
 }
 
-/// Entries in the order in which their time comes: all wait equally long.
+/// Entries in order of their deadline. All have the same delay.
 struct Queue {
     waiting: VecDeque<(Timestamp, SlotId)>,
     most: usize,
-    /// Nothing is told before this.
+    /// No report fires before this time.
     free_at: Timestamp,
 }
 
-/// How long a change waits to be told, so that changes that come together are told once. No shard looks at its timers less often.
+/// Delay of an interim report, so that several changes make one report. No shard checks its timers less
+/// often.
 const WAIT: Span = Span::from_secs(5);
 
-/// One entry is told in so much time, some 2,000 of all shards in a second: where very many go on at once the writer has to keep up, so that
-/// they are told less often.
+/// Minimum interval between reports of a shard: about 2,000 per second over all shards. Under load the
+/// reports become rarer, so that the database writer keeps up.
 const PACE: Span = Span::from_millis(1000 / 32);
 
-/// Strangers that wait: as many as are told while one waits. Of the others the end tells.
+/// Maximum number of queued unproven entries: the number reported within one delay. Others are reported at
+/// their end only.
 const MAX_STRANGERS: usize = 160;
 
 impl UnderWay {
-    /// For a table of so many entries.
+    /// Creates a schedule for a table of this many entries.
     pub(crate) const fn new(is_told: bool, most: usize) -> Self {
         Self { is_told, known: Queue::new(most), strangers: Queue::new(MAX_STRANGERS), fired: 0 }
     }
 
-    /// Whether anything is told.
+    /// Returns true if interim reports are enabled.
     pub(crate) const fn is_told(&self) -> bool {
         self.is_told
     }
 
-    /// Whether something new may be told at once, if the pace allows it; the pace counts it then.
+    /// Returns true if a new entry may be reported at once. The report counts against the rate limit.
     pub(crate) fn may_tell_now(&mut self, now: Timestamp) -> bool {
         let may = self.is_told && self.known.free_at <= now;
         if may {
@@ -56,7 +58,7 @@ impl UnderWay {
         may
     }
 
-    /// An entry that has changed will be told of; answers whether it is marked.
+    /// Queues a changed entry. Returns true if it was queued.
     pub(crate) fn mark(&mut self, slot: SlotId, at: Timestamp, is_stranger: bool) -> bool {
         let queue = if is_stranger { &mut self.strangers } else { &mut self.known };
         let is_marked = self.is_told && queue.waiting.len() < queue.most;
@@ -70,7 +72,7 @@ impl UnderWay {
         self.known.next_deadline().into_iter().chain(self.strangers.next_deadline()).min()
     }
 
-    /// An entry that was due before `now`. What is told of it has its place at that moment.
+    /// An entry due before `now`. Facts that follow are ordered at the deadline.
     pub(crate) fn due(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) -> Option<SlotId> {
         let (due, slot) = self.known.due(now).or_else(|| self.strangers.due(now))?;
         self.fired += 1;
@@ -116,7 +118,7 @@ mod tests {
         let (slots, mut out) = (slots(2), Outbox::default());
         let mut under_way = UnderWay::new(true, 2);
         assert!(under_way.mark(slots[0], at(0), false) && under_way.mark(slots[1], at(1), false));
-        assert!(!under_way.mark(slots[1], at(1), false), "it is full");
+        assert!(!under_way.mark(slots[1], at(1), false), "the queue is full");
         assert_eq!(under_way.due(at(5), 0, &mut out), None);
         assert_eq!(under_way.due(at(6), 0, &mut out), Some(slots[0]));
         assert_eq!((under_way.due(at(6), 0, &mut out), under_way.next_deadline()), (None, Some(at(6))));
@@ -131,7 +133,7 @@ mod tests {
         let mut under_way = UnderWay::new(true, 1000);
         assert!(
             under_way.may_tell_now(at(0)) && !under_way.may_tell_now(at(0)),
-            "what is new has its pace too"
+            "new entries are rate-limited too"
         );
         let strangers = slots.iter().filter(|slot| under_way.mark(**slot, at(0), true)).count();
         assert_eq!(strangers, 160);

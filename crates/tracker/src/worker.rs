@@ -15,20 +15,20 @@ use crate::sightings::Sightings;
 use crate::transactions::{MessageStatus, Transactions};
 use crate::{Limits, Tally, VIRTUAL_SHARDS};
 
-/// The shortest time-out of any table: nothing that was added now is due earlier.
+/// The shortest time-out of any table. No entry added now is due earlier.
 const SHORTEST_TIMEOUT: Span = Span::from_secs(5);
 
-/// Purpose of the key that signalling and media share, to speak of the same endpoints.
+/// Purpose of the key that signalling and media share, so that both derive equal endpoint keys.
 const ENDPOINTS: &str = "media directory";
 
-/// What kind of bytes an item holds, as the dispatcher saw it.
+/// The kind of an item's bytes, as the dispatcher classified it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Content {
-    /// A SIP message out of a datagram.
+    /// A SIP message from a datagram.
     SipDatagram,
-    /// A SIP message out of a stream.
+    /// A SIP message from a TCP stream.
     SipStream,
-    /// A SIP message out of a WebSocket.
+    /// A SIP message from a WebSocket.
     SipWebSocket,
     /// RTP by its shape.
     Rtp,
@@ -36,18 +36,18 @@ pub enum Content {
     Rtcp,
     /// A DTLS record.
     Dtls,
-    /// What only keeps a way through NAT open: line ends, zeros, or a STUN message.
+    /// A datagram that keeps a NAT binding open: line ends, zeros, or a STUN message.
     KeepAlive,
 }
 
-/// The tunnel or agent that brings a mirror's packets.
+/// The tunnel or agent that delivers a mirror's packets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mirror {
-    /// Its kind's name.
+    /// Name of its kind.
     pub kind: &'static str,
-    /// Who sends it.
+    /// Source address of the tunnel or agent.
     pub source: IpAddr,
-    /// Its session, key, network or agent number; 0 if it has none.
+    /// Session, key, network or agent number; 0 if absent.
     pub session: u32,
 }
 
@@ -62,33 +62,33 @@ impl fmt::Display for Mirror {
 pub struct Item<'a> {
     /// Number of the item in the order of all items. Each message of a frame that holds several has its own.
     pub seq: u64,
-    /// When it came, never before the item before it: what timers and the order of facts go by.
+    /// Time of arrival, never before that of the previous item. Timers and the order of facts use it.
     pub at: Timestamp,
-    /// When it was captured, by the clock of whoever captured it: what is reported and what clocks are fitted to.
-    /// The same as `at`, except where an agent sent it on (HEP).
+    /// Capture time by the clock of the capturing device. Reports and clock fits use it. It equals `at`,
+    /// except for packets forwarded by a HEP agent.
     pub stamp: Timestamp,
-    /// The agent that sent it on.
+    /// The HEP agent that forwarded the packet.
     pub agent: Option<u32>,
-    /// What brought it to the sensor, of signalling.
+    /// The mirror that delivered the packet; signalling only.
     pub mirror: Option<Mirror>,
-    /// From where to where.
+    /// Source and destination.
     pub flow: FlowKey,
-    /// What it is.
+    /// The kind of bytes.
     pub content: Content,
-    /// Which shard owns it.
+    /// The owning shard.
     pub shard: u16,
     /// Keyed hash of the endpoint pair, for media.
     pub pair: u64,
     /// IPv4 identification, 0 for none.
     pub ip_id: u16,
-    /// Whether the capture holds less than was sent.
+    /// True if the capture truncated the packet.
     pub is_cut: bool,
     /// The message or packet.
     pub bytes: &'a [u8],
 }
 
 impl Item<'_> {
-    /// What carried a SIP message.
+    /// The transport of a SIP message.
     #[must_use]
     pub const fn transport(&self) -> Transport {
         match self.content {
@@ -101,7 +101,7 @@ impl Item<'_> {
     }
 }
 
-/// A SIP message with what was read of it.
+/// A SIP message with its parsed parts.
 pub(crate) struct Sip<'m, 'a> {
     pub(crate) item: &'m Item<'a>,
     pub(crate) message: &'m Message<'a>,
@@ -110,16 +110,16 @@ pub(crate) struct Sip<'m, 'a> {
     pub(crate) call_id: &'a [u8],
 }
 
-/// Some of the virtual shards, and the media directory that every worker has alike.
+/// Owns some of the virtual shards, and a copy of the media directory that is equal in every worker.
 pub struct Worker {
-    /// None once finished.
+    /// `None` once finished.
     shards: Vec<Option<Shard>>,
-    /// Position of each virtual shard in `shards`; none where another worker owns it.
+    /// Position of each virtual shard in `shards`. `None` if another worker owns it.
     owned: Vec<Option<u8>>,
     directory: MediaDirectory,
-    /// What was counted.
+    /// Counters.
     pub tally: Tally,
-    /// Where the directory's losses go on all workers but the first.
+    /// Receives the directory's losses on all workers but the first.
     unreported: Tally,
 }
 
@@ -137,7 +137,7 @@ struct Shard {
 }
 
 impl Worker {
-    /// Worker `number` of `workers`: it owns every shard whose number leaves that remainder.
+    /// Creates worker `number` of `workers`. It owns every shard with `shard % workers == number`.
     #[must_use]
     pub fn new(number: u16, workers: u16, limits: &Limits, key: HashKey) -> Self {
         let mut worker = Self {
@@ -156,15 +156,15 @@ impl Worker {
         worker
     }
 
-    /// Takes what signalling said about media, at the barrier.
+    /// Applies a control at the barrier.
     pub fn control(&mut self, control: &Control) {
-        // All directories lose the same, so only the first worker's losses are reported.
+        // All directories have the same losses, so only the first worker reports them.
         let counts_here = self.owned.first().is_some_and(Option::is_some);
         let tally = if counts_here { &mut self.tally } else { &mut self.unreported };
         self.directory.apply(control, tally);
     }
 
-    /// Takes one item of a shard that this worker owns; others are passed over.
+    /// Processes one item of an owned shard. Items of other shards are ignored.
     pub fn handle(&mut self, item: &Item<'_>, out: &mut Outbox) {
         let Some(place) = self.owned.get(usize::from(item.shard)).copied().flatten() else { return };
         let Some(Some(shard)) = self.shards.get_mut(usize::from(place)) else { return };
@@ -186,16 +186,15 @@ impl Worker {
         }
     }
 
-    /// Fires what is due before `now` in every shard.
+    /// Fires timers due before `now` in every shard.
     pub fn advance(&mut self, now: Timestamp, out: &mut Outbox) {
         for shard in self.shards.iter_mut().flatten() {
             shard.advance(now, &self.directory, out, &mut self.tally);
         }
     }
 
-    /// The input is over: reports everything still open in one shard, as of `now`, and takes nothing more for
-    /// it. Shard by shard, in order, so that the reports of all never stand in memory at once, and those of one
-    /// take the room that the ones before it gave up.
+    /// Ends the input of one shard: reports all its open entries as of `now` and frees the shard. The caller
+    /// finishes the shards one by one, so that their reports never occupy memory together.
     pub fn finish(&mut self, shard: u16, now: Timestamp, out: &mut Outbox) {
         let finished = self.shards.iter_mut().find(|s| s.as_ref().is_some_and(|s| s.number == shard));
         if let Some(mut shard) = finished.and_then(Option::take) {
@@ -223,7 +222,7 @@ impl Shard {
         }
     }
 
-    /// Every timer whose deadline lies before `now` fires before what happens now.
+    /// Fires every timer with a deadline before `now`. They precede the event at `now`.
     fn advance(&mut self, now: Timestamp, directory: &MediaDirectory, out: &mut Outbox, tally: &mut Tally) {
         if now < self.quiet_until {
             return;

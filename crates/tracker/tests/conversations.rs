@@ -1,4 +1,4 @@
-//! What a worker tells of a call that others need to find its conversation.
+//! Facts by which other crates find the conversation of a call.
 
 use bellwether_base::{Endpoint, FlowKey, HashKey, Span, Timestamp};
 use bellwether_tracker::{Content, Fact, Item, Limits, Outbox, Side, Worker};
@@ -6,7 +6,7 @@ use bellwether_tracker::{Content, Fact, Item, Limits, Outbox, Side, Worker};
 const PHONE: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
 const PBX: Endpoint = Endpoint::v4([192, 0, 2, 20], 5060);
 
-/// Start line, CSeq, further headers, the port of a description, and whether the phone sends it.
+/// Start line, CSeq, further headers, the port of a description, and true if the phone sends it.
 type Sent<'a> = (&'a str, &'a str, &'a str, Option<u16>, bool);
 
 /// The facts that follow from messages of one call, a second apart.
@@ -103,10 +103,10 @@ fn credentials_let_in_whoever_is_not_asked_for_others() {
     };
     let credentials = "Authorization: Digest username=\"1\", response=\"0\"\r\n";
     assert!(is_let_in("SIP/2.0 200 OK", credentials));
-    assert!(!is_let_in("SIP/2.0 200 OK", ""), "nobody was asked in the end");
+    assert!(!is_let_in("SIP/2.0 200 OK", ""), "the last request had no credentials");
     assert!(!is_let_in("SIP/2.0 100 Trying", credentials), "not yet");
     assert!(!is_let_in("SIP/2.0 403 Forbidden", credentials));
-    // Credentials that nobody asked for prove nothing.
+    // Unsolicited credentials prove nothing.
     let facts = facts(&[
         (INVITE, "1 INVITE", credentials, None, true),
         ("SIP/2.0 200 OK", "1 INVITE", "", None, false),

@@ -1,4 +1,4 @@
-//! To which call media belongs, and whether it is encrypted.
+//! Matching of media to calls, and detection of encryption.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod scene;
@@ -8,7 +8,7 @@ use bellwether_rtp::{SrtpKey, SrtpSession};
 use bellwether_tracker::{Content, Side};
 use scene::{Scene, check, ciphered, handshake, quiet, rtp, sdp, sdp_of};
 
-/// Where descriptions say that media is wanted, and where it runs.
+/// Media endpoints in the descriptions, and endpoints of the media itself.
 const SAID: [&str; 2] = ["198.51.100.1:7078", "198.51.100.2:7270"];
 const HOSTS: [&str; 2] = ["192.0.2.106:7078", "192.0.2.105:7270"];
 
@@ -49,12 +49,12 @@ fn a_stream_that_began_before_the_description_that_names_it_is_claimed_later() {
     scene.invite(2100, "late", 2, &sdp(HOSTS[0], ""));
     scene.answer(2150, "late", 2, &sdp(HOSTS[1], ""));
     scene.talk(2160, HOSTS[0], HOSTS[1], 1, 50..400);
-    // A re-INVITE that comes long after is heard too.
+    // A late re-INVITE counts too.
     scene.talk(9200, "192.0.2.77:4000", "192.0.2.78:4000", 3, 0..500);
     scene.invite(19_250, "late", 3, &sdp("192.0.2.77:4000", ""));
     scene.answer(19_300, "late", 3, &sdp("192.0.2.78:4000", ""));
     scene.talk(19_310, "192.0.2.77:4000", "192.0.2.78:4000", 3, 500..620);
-    // The call is long forgotten when the streams end.
+    // The call was removed from the table long before the streams end.
     scene.bye(21_800, "late", 4);
     scene.invite(40_000, "another", 1, &sdp("192.0.2.79:4000", ""));
     scene.bye(40_100, "another", 2);
@@ -84,7 +84,7 @@ fn a_source_that_begins_anew_when_its_call_is_over_is_the_next_calls_though_that
     scene.answer(100, "first", 1, &sdp(SAID[1], ""));
     scene.talk(200, SAID[0], SAID[1], 1, 5000..5200);
     scene.bye(4200, "first", 2);
-    // What comes late goes on with the numbers.
+    // Late packets continue the sequence numbers.
     scene.talk(5000, SAID[0], SAID[1], 1, 5200..5202);
     scene.invite(5100, "second", 1, &sdp(SAID[0], ""));
     scene.answer(5150, "second", 1, &sdp(SAID[1], ""));
@@ -116,7 +116,7 @@ fn a_check_between_two_ends_binds_them_to_the_call_that_knows_both_names() {
         let mut scene = Scene::new();
         scene.invite(0, "stun", 1, &sdp(SAID[0], "a=ice-ufrag:AAAA\r\n"));
         scene.answer(100, "stun", 1, &sdp(SAID[1], "a=ice-ufrag:BBBB\r\n"));
-        // Another call knows one of the names only.
+        // Another call has one of the two user name fragments.
         scene.invite(150, "other", 1, &sdp("198.51.100.9:4000", "a=ice-ufrag:AAAA\r\n"));
         scene.answer(200, "other", 1, &sdp("198.51.100.8:4000", "a=ice-ufrag:CCCC\r\n"));
         let way = [hidden[asker], hidden[1 - asker]];
@@ -141,14 +141,15 @@ fn a_check_that_no_call_knows_binds_nothing() {
 
 #[test]
 fn a_source_that_the_call_knows_elsewhere_takes_its_other_streams_along() {
-    // Behind NAT no description names where the caller sends from, and then it sends to a place that none names either.
+    // Behind NAT no description names the caller's source address. The stream's second destination is not
+    // named either.
     let (source, elsewhere) = ["192.0.2.50:61000", "192.0.2.99:3000"].into();
     let mut scene = Scene::new();
     scene.invite(0, "nat", 1, &sdp("10.0.0.5:4000", ""));
     scene.answer(100, "nat", 1, &sdp(SAID[1], ""));
     scene.talk(600, source, SAID[1], 77, 0..24);
     scene.talk(1200, source, elsewhere, 77, 24..300);
-    // Another SSRC of that source, and the SSRC of another source, are nobody's.
+    // Another SSRC of that source, and the SSRC of another source, belong to no call.
     scene.talk(7000, source, "192.0.2.98:3000", 78, 0..100);
     scene.talk(9100, "192.0.2.51:61000", "192.0.2.97:3000", 77, 0..100);
     let outcome = scene.finish();
@@ -160,12 +161,12 @@ fn a_source_that_the_call_knows_elsewhere_takes_its_other_streams_along() {
 
 #[test]
 fn what_a_relay_passes_on_belongs_to_the_call_of_the_stream_that_it_is_a_copy_of() {
-    // The relay's other side is negotiated where nobody sees it.
+    // The negotiation on the relay's far side is invisible.
     let (relay, far) = (["198.51.100.9:40376", "198.51.100.9:40378"], "192.0.2.199:4800");
     let mut scene = Scene::new();
     scene.invite(0, "relayed", 1, &sdp(SAID[0], ""));
     scene.answer(100, "relayed", 1, &sdp(relay[0], ""));
-    // A relay on another host uses one SSRC for two calls: that tells nothing.
+    // A relay on another host uses one SSRC for two calls, which is no evidence.
     for (id, port) in [("one", 1), ("two", 2)] {
         scene.invite(200, id, 1, &sdp(&format!("203.0.113.7{port}:4000"), ""));
         scene.answer(300, id, 1, &sdp("198.51.100.8:5000", ""));
@@ -182,7 +183,7 @@ fn what_a_relay_passes_on_belongs_to_the_call_of_the_stream_that_it_is_a_copy_of
         copy(ms + 4, "203.0.113.71:4000", "198.51.100.8:5000", 9);
         copy(ms + 5, "203.0.113.72:4000", "198.51.100.8:5000", 9);
         copy(ms + 6, "198.51.100.8:6000", "192.0.2.66:4000", 9);
-        // The SSRC alone is no evidence, nor is the host.
+        // Neither the SSRC alone nor the host alone is evidence.
         copy(ms + 7, "192.0.2.67:4000", "192.0.2.68:4000", 500);
         copy(ms + 8, relay[1], "192.0.2.69:4000", 501);
     }
@@ -207,7 +208,7 @@ fn candidates_by_the_thousand_are_bounded_and_steal_nothing() {
         let many: String = (0..1000)
             .map(|k| candidate(&format!("192.0.2.{}:{}", k % 250 + 1, 10_000 + k), "host"))
             .collect();
-        // A candidate of one side only: what agreed to the endpoint is heavier.
+        // A candidate of one side only. The agreed endpoint has precedence.
         let all = format!("{}{many}", candidate(SAID[1], "host"));
         scene.invite(110 + i, &format!("greedy{i}"), 1, &sdp("203.0.113.77:9000", &all));
     }
@@ -215,7 +216,7 @@ fn candidates_by_the_thousand_are_bounded_and_steal_nothing() {
     let outcome = scene.finish();
     assert_eq!(outcome.owner(SAID[0], SAID[1]), caller_of("honest"));
     let refused = outcome.tally.losses.get(Loss::MediaEndpointRefused);
-    // Of one section 64 lines are read.
+    // The parser reads 64 candidate lines per section.
     assert_eq!(refused, 40 * (1001 - 64));
 }
 
@@ -315,7 +316,7 @@ fn session(line: &str) -> SrtpSession {
 
 const PRINT: &str = "a=fingerprint:sha-256 AA:BB\r\na=setup:actpass\r\n";
 
-/// A call whose two descriptions say `PROFILE FORMATS|LINES`, with packets of both sides behind the answer.
+/// A call whose two descriptions are `PROFILE FORMATS|LINES`, with packets of both sides after the answer.
 fn call(offer: &str, answer: &str, packet: impl Fn(u16) -> Vec<u8>) -> Scene {
     let mut scene = Scene::new();
     let body =
@@ -355,14 +356,14 @@ fn what_both_sides_name_is_encrypted_and_packets_in_clear_overrule_it() {
     unanswered.invite(0, "keys", 1, &sdp_of(SAID[0], media, &format!("{lines}{PRINT}")));
     unanswered.stream(500, SAID[1], SAID[0], 0..100, sealed);
     assert_eq!(unanswered.finish().reading(SAID[1], SAID[0]), "codec");
-    // Whole frames that no cipher made.
+    // Whole frames that are no ciphertext.
     let agreed = format!("RTP/AVP 0|{}", crypto(1, LINE));
     let clear = call(&agreed, &agreed, plain).finish();
     assert_eq!(clear.reading(SAID[0], SAID[1]), "read");
-    // Without a tag, but ciphered.
+    // Ciphertext without a tag.
     let untagged = call(&agreed, &agreed, |seq| rtp(1, seq, 0, &ciphered(seq.into(), 160))).finish();
     assert_eq!(untagged.reading(SAID[0], SAID[1]), "encrypted");
-    // Nobody said anything, and the packets bear a tag.
+    // No keys in the signalling, but packets with a tag.
     for tag in [4, 10, 16] {
         let dark = |seq: u16| rtp(1, seq, 0, &ciphered(seq.into(), 160 + tag));
         assert_eq!(call("RTP/AVP 0|", "RTP/AVP 0|", dark).finish().reading(SAID[0], SAID[1]), "encrypted");
@@ -378,7 +379,7 @@ fn a_profile_without_plain_media_needs_no_answer_and_a_refused_section_encrypts_
     scene.invite(0, "one way", 1, &sdp_of(SAID[0], profile, more));
     scene.stream(500, HOSTS[0], SAID[0], 0..100, |seq| rtp(1, seq, 111, &ciphered(seq.into(), 73)));
     assert_eq!(scene.finish().reading(HOSTS[0], SAID[0]), "encrypted");
-    // Both sections at one port, the first refused.
+    // Two sections share a port; the first is refused.
     let two = format!("{}m=audio 7078 RTP/AVP 0\r\n", crypto(1, LINE));
     let offer = sdp_of(SAID[0], "RTP/SAVP 0", &two);
     let answer = sdp_of(SAID[1], "RTP/AVP 0", "").replace("m=audio", "m=audio 0 RTP/SAVP 0\r\nm=audio");
@@ -389,7 +390,7 @@ fn a_profile_without_plain_media_needs_no_answer_and_a_refused_section_encrypts_
     let outcome = scene.finish();
     assert_eq!(outcome.reading(SAID[1], SAID[0]), "read");
     assert!(outcome.packets_read(SAID[1], SAID[0]) > 190);
-    // The second refused: the place in the offer is that of both, the place in the answer tells which.
+    // The second is refused. The offer's endpoint serves both sections; the answer's endpoint decides.
     let opus = "a=rtpmap:111 opus/48000/2\r\n";
     let two = format!("{opus}{}m=audio 7078 RTP/AVP 111\r\n{opus}", crypto(1, LINE));
     let one = format!("{opus}{}m=audio 0 RTP/AVP 111\r\n", crypto(1, LINE));
@@ -433,7 +434,7 @@ fn media_is_opened_with_the_key_that_the_answer_took_also_in_galois_counter_mode
         let outcome = call(&offer, &answer, sealed).finish();
         for way in [[SAID[0], SAID[1]], [SAID[1], SAID[0]]] {
             assert_eq!(outcome.reading(way[0], way[1]), "read", "{line}");
-            // All but those that came before news of the keys.
+            // All packets except those before the announcement of the keys.
             assert!(outcome.packets_read(way[0], way[1]) > 130, "{line}");
         }
     }
@@ -444,7 +445,7 @@ fn reinvites_that_add_or_drop_keys_are_followed() {
     let key = session(LINE);
     let sealed = |seq: u16| key.seal(&rtp(1, seq, 0, &quiet()), 0).unwrap();
     let keyed = |at: &str| sdp(at, &crypto(1, LINE));
-    // Added: in clear, then under a key that only the re-INVITE tells.
+    // A re-INVITE adds a key: plain media first, then media under the new key.
     let mut scene = Scene::new();
     scene.invite(0, "adds", 1, &sdp(SAID[0], ""));
     scene.answer(100, "adds", 1, &sdp(SAID[1], ""));
@@ -454,7 +455,7 @@ fn reinvites_that_add_or_drop_keys_are_followed() {
     scene.stream(2900, SAID[0], SAID[1], 100..400, sealed);
     let outcome = scene.finish();
     assert!(outcome.packets_read(SAID[0], SAID[1]) > 300, "{}", outcome.packets_read(SAID[0], SAID[1]));
-    // Dropped: what came under the key is opened, what comes in clear is read at once.
+    // A re-INVITE drops the key: earlier media is decrypted, plain media is read at once.
     let mut scene = Scene::new();
     scene.invite(0, "drops", 1, &keyed(SAID[0]));
     scene.answer(100, "drops", 1, &keyed(SAID[1]));
@@ -464,7 +465,7 @@ fn reinvites_that_add_or_drop_keys_are_followed() {
     scene.stream(4850, SAID[0], SAID[1], 200..400, plain);
     let outcome = scene.finish();
     assert!(outcome.packets_read(SAID[0], SAID[1]) > 380, "{}", outcome.packets_read(SAID[0], SAID[1]));
-    // A codec that shows nothing by its lengths: the last word of the signalling counts.
+    // A codec whose packet lengths show no encryption: the latest signalling counts.
     let opus = "a=rtpmap:111 opus/48000/2\r\n";
     let mut scene = Scene::new();
     scene.invite(0, "opus", 1, &sdp_of(SAID[0], "RTP/AVP 111", opus));
@@ -494,6 +495,6 @@ fn a_client_hello_that_nobody_answers_blinds_nothing() {
     assert_eq!(dtls(&asked, &plain).reading(SAID[0], SAID[1]), "read");
     assert_eq!(dtls(&asked, &opus).reading(SAID[0], SAID[1]), "codec");
     assert_eq!(dtls(&answered, &opus).reading(SAID[0], SAID[1]), "encrypted");
-    // Both ends may be one who pretends; whole frames in clear are no cipher's.
+    // One attacker may play both ends. Whole plain frames are no ciphertext.
     assert_eq!(dtls(&answered, &plain).reading(SAID[0], SAID[1]), "read");
 }

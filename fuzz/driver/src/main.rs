@@ -1,4 +1,4 @@
-//! libFuzzer over the target that `BELLWETHER_FUZZ_TARGET` names.
+//! Runs libFuzzer on the target named in `BELLWETHER_FUZZ_TARGET`.
 #![no_main]
 
 use std::sync::OnceLock;

@@ -1,6 +1,6 @@
-//! `mutants PROGRAM FOLDER FIRST COUNT CAPTURE...`: replays mutants of captures through the program, and checks exit codes
-//! and captured = delivered + lost. A mutant that breaks one stays in the folder.
-#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
+//! `mutants PROGRAM FOLDER FIRST COUNT CAPTURE...`: replays mutants of captures and checks the exit codes and the law
+//! captured = delivered + lost. A mutant that violates a law stays in the folder.
+#![expect(clippy::disallowed_methods, reason = "a tool that prints no traffic content")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(0) => ExitCode::SUCCESS,
         Ok(broken) => {
-            let _ = writeln!(std::io::stderr(), "mutants: {broken} broke a law");
+            let _ = writeln!(std::io::stderr(), "mutants: {broken} violated a law");
             ExitCode::FAILURE
         }
         Err(why) => {
@@ -55,7 +55,7 @@ fn run() -> Result<u64, String> {
     Ok(broken)
 }
 
-/// Replays into a database of its own; an error says which law broke.
+/// Replays into a new database. The error names the violated law.
 fn replayed(program: &Path, folder: &Path, file: &Path) -> Result<(), String> {
     let db = folder.join("soak.db");
     for suffix in ["", "-wal", "-shm"] {
@@ -71,7 +71,7 @@ fn replayed(program: &Path, folder: &Path, file: &Path) -> Result<(), String> {
     let replay = command(&["replay", &path])?;
     match replay.status.code() {
         Some(0 | 3) => {}
-        // A file whose first octets are hurt is no capture any more: refused in words, and nothing is written.
+        // A file with a damaged header is no capture: the program refuses it with a message and writes nothing.
         Some(1) if is_refusal(&replay) => return Ok(()),
         other => {
             return Err(format!("replay ended with {other:?}: {}", String::from_utf8_lossy(&replay.stderr)));

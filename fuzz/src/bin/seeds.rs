@@ -1,5 +1,6 @@
-//! `seeds FOLDER CAPTURE...`: writes inputs to begin with, made ones and what captures give, into `FOLDER/<target>/`.
-#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
+//! `seeds FOLDER CAPTURE...`: writes initial inputs, constructed ones and ones from captures, into
+//! `FOLDER/<target>/`.
+#![expect(clippy::disallowed_methods, reason = "a tool that prints no traffic content")]
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The same seed gets the same name, so that it is written once.
+/// Equal seeds get equal names, so that each is written once.
 fn write(folder: &Path, seed: &[u8]) -> std::io::Result<()> {
     let mut hasher = DefaultHasher::new();
     hasher.write(seed);

@@ -1,5 +1,5 @@
 //! Prints each target's name and the length of its longest input.
-#![expect(clippy::disallowed_methods, reason = "a tool of its own, which prints nothing that traffic chose")]
+#![expect(clippy::disallowed_methods, reason = "a tool that prints no traffic content")]
 
 use std::io::Write;
 

@@ -1,11 +1,11 @@
-//! The files that operators hand in: configuration, inventory, labels, classes, lists, keys.
+//! Operators' files: configuration, inventory, labels, classes, lists, keys.
 
 use bellwether_cli::files;
 use bellwether_enrich::{Brands, RiskyDestinations};
 
 use crate::rehearsal::tokeniser;
 
-/// Laws: a file is taken, or refused in words; it is read alike each time; what is exported is what was imported.
+/// Laws: a file is accepted, or refused with a message. Reading is repeatable. An export equals its import.
 pub(super) fn run(octets: &[u8]) {
     let Some((kind, text)) = octets.split_first() else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };
@@ -19,7 +19,7 @@ pub(super) fn run(octets: &[u8]) {
         6 => {
             let classes = files::classes(text);
             if let Ok(exported) = &classes {
-                assert_eq!(files::classes(exported).as_ref(), Ok(exported), "as exported, so imported");
+                assert_eq!(files::classes(exported).as_ref(), Ok(exported), "an export equals its import");
             }
             refused_in_words(classes, files::classes(text));
         }
@@ -49,6 +49,6 @@ fn inventory(text: &str, is_json: bool) {
 }
 
 fn refused_in_words<T: PartialEq + std::fmt::Debug>(one: Result<T, String>, two: Result<T, String>) {
-    assert_eq!(one, two, "a file is read alike each time");
-    assert!(one.err().is_none_or(|why| !why.is_empty()), "a refusal has words");
+    assert_eq!(one, two, "reading is repeatable");
+    assert!(one.err().is_none_or(|why| !why.is_empty()), "an error has a message");
 }

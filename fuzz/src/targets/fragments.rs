@@ -9,8 +9,8 @@ use crate::input::Input;
 
 const LARGEST: usize = 65_535;
 
-/// Laws: each fragment is held, handed out, a copy, or lost by name; a datagram whose fragments told the truth comes out
-/// as it was sent, and no larger than a datagram can be.
+/// Laws: each fragment is held, delivered, a copy, or a named loss. A datagram without false fragments is reassembled
+/// as sent, and no larger than a datagram can be.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let limits = match input.octet() % 3 {
@@ -26,7 +26,7 @@ pub(super) fn run(octets: &[u8]) {
     while !input.is_empty() {
         let (flags, offset, len) = (input.octet(), input.word(), input.word());
         let id = usize::from(flags & 7);
-        // Five kinds of pause, most of them none.
+        // A pause occurs only if two flag bits are set.
         now = now + Span::from_millis(if flags & 0x60 == 0x60 { 700 } else { 0 });
         let is_lie = flags & 0x10 != 0;
         if let Some(liar) = liars.get_mut(id) {
@@ -51,18 +51,21 @@ pub(super) fn run(octets: &[u8]) {
             Pushed::Whole(whole) => {
                 gone += whole.frames;
                 assert!(whole.payload.len() <= LARGEST, "a datagram is no larger than IP allows");
-                assert!(liars.get(id) == Some(&true) || is_true(id, &whole.payload), "it is as it was sent");
+                assert!(
+                    liars.get(id) == Some(&true) || is_true(id, &whole.payload),
+                    "a datagram is reassembled as sent"
+                );
             }
         }
         let accounted = gone + pool.held_frames() + losses.frames();
-        assert_eq!(pushed, accounted, "each fragment is held, handed out, or lost by name");
+        assert_eq!(pushed, accounted, "each fragment is held, delivered, or a named loss");
     }
     pool.expire(Timestamp::MAX, &mut losses);
-    assert_eq!(pool.held_frames(), 0, "nothing waits behind the end of time");
-    assert_eq!(pushed, gone + losses.frames(), "what waited is lost by name");
+    assert_eq!(pool.held_frames(), 0, "no fragment is held after the time-out");
+    assert_eq!(pushed, gone + losses.frames(), "held fragments become named losses");
 }
 
-/// The octet that the sender put at a place of a datagram.
+/// The original octet at an offset of a datagram.
 fn truth(id: usize, at: u32) -> u8 {
     (at.wrapping_mul(0x9e37_79b1).wrapping_add(id as u32) >> 24) as u8
 }

@@ -1,4 +1,4 @@
-//! A sequence of frames of any link type with their times, through dispatcher, workers, merge and judge.
+//! A sequence of frames of any link type with their times, through dispatcher, workers, merge and enrichment.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_capture::Record;
@@ -7,16 +7,16 @@ use super::wire::link;
 use crate::input::{Input, with_length};
 use crate::rehearsal::{Room, lead, rows_of};
 
-/// Steps in time that a frame may take, in nanoseconds: none, short ones, timers' lengths, backward, and to the ends.
+/// Time steps of a frame in nanoseconds: none, short, timer lengths, backwards, and the extreme.
 const STEPS: [i64; 8] =
     [0, 1_000_000, 20_000_000, 500_000_000, 5_000_000_000, 240_000_000_000, -1_000_000_000, i64::MAX];
 
-/// How a frame stands in an input: link type, and whether the capture cut it; step in time; length; octets.
+/// The encoding of a frame in an input: link type and cut flag; time step; length; octets.
 pub(crate) fn write(link: u8, step: u8, frame: &[u8]) -> Vec<u8> {
     [&[link, step][..], &with_length(frame)].concat()
 }
 
-/// Laws: captured = delivered + lost; the number of workers changes nothing in what is told.
+/// Laws: captured = delivered + lost. The number of workers does not change the rows.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let room = if input.octet() & 1 == 0 { Room::Ample } else { Room::Scarce };

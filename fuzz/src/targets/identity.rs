@@ -1,4 +1,4 @@
-//! What messages show of their author: fingerprints, habits, instances, and the signatures they are held against.
+//! Evidence of a message's author: fingerprints, habits, instances, and the signatures for comparison.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,7 +10,8 @@ use bellwether_fingerprint::{
 use bellwether_instance::evidence;
 use bellwether_sip::{Message, Name, sdp};
 
-/// Longest readable form of a message of `len` octets: escapes take four octets for one, and names are added.
+/// Maximum length of the readable form of a message of `len` octets. An escape takes four octets for one, and names
+/// are added.
 const fn bound(len: usize) -> usize {
     4096 + 16 * len
 }
@@ -19,8 +20,8 @@ fn body_of<'a>(message: &Message<'a>) -> Option<&'a [u8]> {
     sdp::description(message.get(Name::ContentType), message.body())
 }
 
-/// Laws: the same message gives the same forms and hash; a form is bounded by the message; it is one with itself, and two
-/// are compared alike from either side.
+/// Laws: equal messages give equal forms and hashes. The length of a form is bounded by the message. A form equals
+/// itself, and comparison is symmetric.
 pub(super) fn prints(octets: &[u8]) {
     let message = Message::parse(octets);
     let author = sip_author(&message);
@@ -34,36 +35,36 @@ pub(super) fn prints(octets: &[u8]) {
         let Some(form) = form else { continue };
         assert!(form.len() <= bound(octets.len()), "a form is bounded by its message");
         assert!(form.chars().all(|c| !c.is_control()), "a form holds no control characters: {form:?}");
-        assert!(compare(form, form).is_compatible(), "a form is one with itself: {form:?}");
+        assert!(compare(form, form).is_compatible(), "a form is compatible with itself: {form:?}");
         assert!(fields(form).count() <= form.len() + 1);
     }
     if let (Some(author), described) = (&author, described.as_deref()) {
         let one = combined(author, described);
         let hash = PrintHash::of(Part::Sip, author);
-        assert_eq!(PrintHash::stored(hash.as_str()), Some(hash), "a hash is read as it was written");
+        assert_eq!(PrintHash::stored(hash.as_str()), Some(hash), "a hash survives a round trip");
         for other in [author.as_str(), way.as_str(), habits.as_str()] {
             let (there, back) = (compare(&one, other), compare(other, &one));
             assert_eq!(
                 there.is_compatible(),
                 back.is_compatible(),
-                "two forms are compared alike: {one:?} {other:?}"
+                "comparison is symmetric: {one:?} {other:?}"
             );
         }
     }
     let mut identifiers = Identifiers::of(&message);
     let same = identifiers;
-    assert!(!identifiers.learn(&same), "what is known teaches nothing");
+    assert!(!identifiers.learn(&same), "known identifiers give no news");
 }
 
-/// Laws: a text gives the same signatures, or a named fault; those that are read can be held against anything.
+/// Laws: a text gives equal signatures each time, or a named error. Valid signatures can be compared with any form.
 pub(super) fn signatures(octets: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
     let own = match Signatures::with(Some(text)) {
         Ok(own) => own,
-        Err(error) => return assert!(!error.to_string().is_empty(), "a fault has words"),
+        Err(error) => return assert!(!error.to_string().is_empty(), "an error has a message"),
     };
     let known = Signatures::with(None).map_or(0, |known| known.len());
-    assert!(own.len() >= known, "an operator's signatures come beside those that are known");
+    assert!(own.len() >= known, "an operator's signatures are added to the built-in ones");
     let habits: Vec<(String, String)> = text
         .lines()
         .filter_map(|line| {
@@ -75,7 +76,7 @@ pub(super) fn signatures(octets: &[u8]) {
     let _ = own.claim(&seen, Some(text));
 }
 
-/// Laws: the same message gives the same evidence; clocks that are told lie near the capture; evidence is bounded.
+/// Laws: equal messages give equal evidence. Clock readings lie near the capture time. Evidence is bounded.
 pub(super) fn instances(octets: &[u8]) {
     let message = Message::parse(octets);
     let at = Timestamp::default() + Span::from_secs(1_750_000_000);
@@ -87,7 +88,7 @@ pub(super) fn instances(octets: &[u8]) {
         assert!(one.instance.len() <= bound(octets.len()));
         if let Some(clock) = one.clock {
             let off = clock.at.since(at).max(at.since(clock.at));
-            assert!(off <= Span::from_secs(86_400), "a clock that is far off is none");
+            assert!(off <= Span::from_secs(86_400), "a clock reading lies near the capture time");
         }
     }
 }

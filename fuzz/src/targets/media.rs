@@ -1,4 +1,4 @@
-//! RTP, RTCP and what shares their ports; SRTP with told keys.
+//! RTP, RTCP and other protocols on their ports; SRTP with known keys.
 
 use bellwether_rtp::g711::Law;
 use bellwether_rtp::{
@@ -9,8 +9,8 @@ use bellwether_rtp::{
 use super::wire::is_within;
 use crate::input::Input;
 
-/// Laws: what is classified as a kind is read as that; payloads lie in their packets; receptions add up; G.711 comes back as
-/// it went.
+/// Laws: a classified packet parses as its kind. Payloads lie within their packets. Reception counters add up. G.711
+/// survives a round trip.
 pub(super) fn packets(octets: &[u8]) {
     let mut input = Input::new(octets);
     let (mut reception, mut jitter) = (Reception::default(), Jitter::default());
@@ -20,7 +20,7 @@ pub(super) fn packets(octets: &[u8]) {
         match classify(bytes) {
             Kind::Rtp => {
                 let packet = Packet::parse(bytes);
-                assert!(packet.is_some(), "what is classified as RTP is read as RTP");
+                assert!(packet.is_some(), "a packet classified as RTP parses as RTP");
                 let Some(packet) = packet else { return };
                 assert!(packet.payload.is_empty() || is_within(packet.payload, bytes));
                 let beginning = Beginning::of(&packet);
@@ -41,18 +41,18 @@ pub(super) fn packets(octets: &[u8]) {
     }
     assert_eq!(reception.packets(), arrived, "each packet counts once");
     let again = u64::from(reception.duplicates()) + u64::from(reception.reordered());
-    assert!(again <= arrived, "a packet is late or a copy, and the first is neither");
-    assert!(jitter.seconds() >= 0.0, "jitter is a length");
+    assert!(again <= arrived, "the first packet is neither late nor a copy");
+    assert!(jitter.seconds() >= 0.0, "jitter is not negative");
     let mut band = LowerBand::default();
     for octet in octets {
         for law in [Law::Mu, Law::A] {
             let there = law.linear()[usize::from(*octet)];
             let back = law.linear()[usize::from(law.encode(there))];
-            assert_eq!(there, back, "a level comes back as it went");
+            assert_eq!(there, back, "a level survives a round trip");
             assert_eq!(
                 law.code(law.magnitude(*octet), octet >> 7),
                 *octet,
-                "a code word comes back as it went"
+                "a code word survives a round trip"
             );
         }
         band.sample(*octet);
@@ -61,10 +61,11 @@ pub(super) fn packets(octets: &[u8]) {
     let spelled = String::from_utf8_lossy(octets);
     let name = encoding_name(&spelled);
     assert_eq!(encoding_name(&name), name, "a name has one spelling");
-    assert_eq!(Codec::from_encoding(&name), Codec::from_encoding(&spelled), "case means nothing");
+    assert_eq!(Codec::from_encoding(&name), Codec::from_encoding(&spelled), "case does not matter");
 }
 
-/// Laws: what is sealed with a key opens with it to what it was; another packet does not open, or opens alike each time.
+/// Laws: a sealed packet decrypts to the original under its key. Another packet does not decrypt, or decrypts equally
+/// each time.
 pub(super) fn sealed(octets: &[u8]) {
     let mut input = Input::new(octets);
     let Some(key) = SrtpKey::parse(input.piece()) else { return };
@@ -73,12 +74,15 @@ pub(super) fn sealed(octets: &[u8]) {
     while !input.is_empty() {
         let packet = input.piece();
         let opened = opener.open(packet).map(<[u8]>::to_vec);
-        assert!(opened.is_none_or(|opened| opened.len() <= packet.len()), "what opens was in the packet");
+        assert!(
+            opened.is_none_or(|opened| opened.len() <= packet.len()),
+            "the decrypted payload fits in the packet"
+        );
         if let (Some(sealed), Some(plain)) = (sender.seal(packet, 0), Packet::parse(packet)) {
             let mut fresh = SrtpSession::new(&key);
-            // A key with an identifier behind the packet is one that seal does not write.
+            // `seal` writes no master key identifier, so `open` fails for a key with one.
             if let Some(opened) = fresh.open(&sealed) {
-                assert!(opened.starts_with(plain.payload), "what is sealed opens to what it was");
+                assert!(opened.starts_with(plain.payload), "a sealed packet decrypts to the original");
                 assert!(fresh.is_proved());
             }
         }

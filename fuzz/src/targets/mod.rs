@@ -1,4 +1,4 @@
-//! The targets, a file for each room.
+//! The fuzz targets, one file per component.
 
 mod capture;
 mod files;
@@ -18,11 +18,11 @@ mod wire;
 /// One fuzz target.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its name: that of its folders in `corpus/` and `findings/`.
+    /// Its name, also of its folders in `corpus/` and `findings/`.
     pub name: &'static str,
-    /// Takes any octets; panics if a law does not hold.
+    /// Takes any octets and panics if a law does not hold.
     pub run: fn(&[u8]),
-    /// The longest input that is worth trying.
+    /// Maximum useful length of an input.
     pub longest: usize,
 }
 
@@ -30,7 +30,7 @@ const fn new(name: &'static str, run: fn(&[u8]), longest: usize) -> Target {
     Target { name, run, longest }
 }
 
-/// Every target.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     new("wire", wire::run, 2048),
     new("fragments", fragments::run, 512),
@@ -53,7 +53,7 @@ pub const TARGETS: &[Target] = &[
     new("frames", frames::run, 16_384),
 ];
 
-/// The target of a name.
+/// Finds a target by its name.
 #[must_use]
 pub fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)

@@ -1,4 +1,4 @@
-//! SIP messages, what stands in their headers, and session descriptions.
+//! SIP messages, header values, and session descriptions.
 
 use bellwether_sip::{
     Address, Framed, Framer, MAX_MESSAGE, Message, Method, Name, RouteKey, Uri, Verdict, Via, addresses,
@@ -7,16 +7,19 @@ use bellwether_sip::{
 
 use super::wire::is_within;
 
-/// Laws: parsing is total and lends the octets that it was given; the dispatcher's short look and the parser agree on who
-/// owns a message; framing finds the same message however much of the stream is there.
+/// Laws: parsing is total and borrows from the given octets. The dispatcher's routing and the parser agree on the
+/// owner of a message. Framing finds equal messages for any segmentation of the stream.
 pub(super) fn message(octets: &[u8]) {
     let mut message = Message::parse(octets);
     let defects = message.examine();
-    assert_eq!(defects, message.examine(), "looking again finds the same");
+    assert_eq!(defects, message.examine(), "examination is repeatable");
     for header in message.headers() {
-        assert!(is_within(header.value, octets) || header.value.is_empty(), "a value lies in the message");
+        assert!(
+            is_within(header.value, octets) || header.value.is_empty(),
+            "a value lies within the message"
+        );
     }
-    assert!(is_within(message.body(), octets) || message.body().is_empty(), "a body lies in the message");
+    assert!(is_within(message.body(), octets) || message.body().is_empty(), "a body lies within the message");
     let parts = message.parts();
     for name in Name::ALL {
         assert_eq!(message.get(*name), message.all(*name).next().map(|header| header.value));
@@ -29,7 +32,7 @@ pub(super) fn message(octets: &[u8]) {
     framing_agrees(octets);
 }
 
-/// Registrations and OPTIONS go by addresses, everything else by Call-ID.
+/// Registrations and OPTIONS are routed by addresses, all other messages by Call-ID.
 fn owners_agree(message: &Message<'_>, octets: &[u8]) {
     let key = route_key(octets);
     assert_eq!(key, route_key(octets), "the same message has the same owner");
@@ -38,10 +41,14 @@ fn owners_agree(message: &Message<'_>, octets: &[u8]) {
         return;
     }
     let call_id = message.call_id().filter(|id| !id.is_empty());
-    assert_eq!(key, call_id.map_or(RouteKey::None, RouteKey::Call), "both looks see the same Call-ID");
+    assert_eq!(
+        key,
+        call_id.map_or(RouteKey::None, RouteKey::Call),
+        "routing and parser see the same Call-ID"
+    );
 }
 
-/// Every octet of a stream is taken once, and a stream gives the same messages however it is cut.
+/// Every octet of a stream is consumed once, and segmentation does not change the messages.
 fn framing_agrees(stream: &[u8]) {
     let whole = framed(stream, stream.len().max(1));
     for size in [1, 7, 1460] {
@@ -49,7 +56,7 @@ fn framing_agrees(stream: &[u8]) {
     }
 }
 
-/// Where the messages of a stream lie that comes in segments of a size.
+/// The positions of the messages in a stream with segments of one size.
 fn framed(stream: &[u8], size: usize) -> Vec<(usize, usize)> {
     let (mut framer, mut messages, mut taken) = (Framer::default(), Vec::new(), 0);
     for end in (size..stream.len() + size).step_by(size) {
@@ -69,15 +76,15 @@ fn framed(stream: &[u8], size: usize) -> Vec<(usize, usize)> {
                 }
                 Framed::Incomplete => break,
             };
-            assert!(len > 0 && len <= unread.len(), "only octets that are there are taken");
+            assert!(len > 0 && len <= unread.len(), "only present octets are consumed");
             taken += len;
         }
-        assert!(end - taken <= MAX_MESSAGE, "no more than a message waits");
+        assert!(end - taken <= MAX_MESSAGE, "at most one message is unread");
     }
     messages
 }
 
-/// One value of a header, read as each kind there is.
+/// One header value, parsed as each kind of value.
 pub(super) fn values(octets: &[u8]) {
     let address = Address::parse(octets);
     assert_eq!(address.tag(), Address::parse(octets).tag());
@@ -101,7 +108,7 @@ pub(super) fn values(octets: &[u8]) {
     let _ = (Method::from_token(octets), Name::from_spelling(octets));
 }
 
-/// A session description, as the body and as a part of one.
+/// A session description, as a whole body and as one part of a body.
 pub(super) fn description(octets: &[u8]) {
     let lines: usize = sdp::lines(octets).map(|line| line.value.len() + 2).sum();
     assert!(lines <= octets.len() + 2, "lines do not overlap");
@@ -111,7 +118,10 @@ pub(super) fn description(octets: &[u8]) {
     }
     let told_later = sdp::Session::parse_fragment(octets);
     for media in session.iter().flat_map(|session| &session.media).chain(&told_later.media) {
-        assert!(media.candidates.iter().all(|line| is_within(line, octets)), "a candidate lies in the body");
+        assert!(
+            media.candidates.iter().all(|line| is_within(line, octets)),
+            "a candidate lies within the body"
+        );
         assert!(media.candidates().count() <= media.candidates.len());
         assert!(
             media.candidates().all(|c| c.endpoints().all(|(ip, port)| port != 0 && !ip.is_unspecified()))
@@ -124,7 +134,7 @@ pub(super) fn description(octets: &[u8]) {
         Some(b"multipart/mixed; boundary=\"--x--\""),
     ] {
         if let Some(found) = sdp::description(content_type, octets) {
-            assert!(found.is_empty() || is_within(found, octets), "a description lies in the body");
+            assert!(found.is_empty() || is_within(found, octets), "a description lies within the body");
         }
     }
 }

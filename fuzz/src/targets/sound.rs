@@ -1,4 +1,4 @@
-//! What is heard in a stream: its silence, its pauses, its opening; and stored profiles.
+//! Analyses of a stream's audio: silence, pauses and first words; and stored profiles.
 
 use bellwether_acoustics::{
     Classes, CodeHistogram, Coding, FEATURES, Mode, Opening, OpeningPrint, Pauses, SilenceAnalysis, features,
@@ -6,10 +6,10 @@ use bellwether_acoustics::{
 
 use crate::input::Input;
 
-/// Octets that the analysis of one stream holds at most.
+/// Maximum memory of the analysis of one stream, in octets.
 const HELD: usize = 256 << 10;
 
-/// Laws: what is heard is finite and bounded in memory; profiles are read as they were written; recognising never fails.
+/// Laws: results are finite, and memory is bounded. Profiles survive a round trip. Recognition never fails.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let choice = input.octet();
@@ -24,7 +24,7 @@ pub(super) fn run(octets: &[u8]) {
     let mut is_over = false;
     while !input.is_empty() {
         let (kind, len) = (input.octet(), usize::from(input.octet()) * 2);
-        // Half of the packets are steady, as silence is.
+        // Half of the packets are constant, like silence.
         let payload = if kind & 1 == 0 { vec![input.octet(); len] } else { input.take(len).to_vec() };
         for _ in 0..=(kind >> 4) {
             analysis.packet(&payload);
@@ -35,18 +35,26 @@ pub(super) fn run(octets: &[u8]) {
         assert!(analysis.heap_bytes() <= HELD, "an analysis is bounded in memory");
     }
     let profile = analysis.profile();
-    assert_eq!(profile, analysis.profile(), "looking again hears the same");
+    assert_eq!(profile, analysis.profile(), "the profile is repeatable");
     if let Some(profile) = profile {
         assert!(profile.energy.is_finite() && profile.dc_offset.is_finite(), "a profile is finite");
     }
     if let Some(pauses) = analysis.pauses() {
         assert!(features(&pauses).iter().all(|feature| feature.is_finite()), "features are finite");
-        assert_eq!(Pauses::from_octets(&pauses.to_octets()).as_ref(), Some(&pauses), "as written, so read");
+        assert_eq!(
+            Pauses::from_octets(&pauses.to_octets()).as_ref(),
+            Some(&pauses),
+            "the profile survives a round trip"
+        );
         let _ = (pauses.is_transcoded(), analysis.is_settled());
         recognise(&pauses);
     }
     if let Some(print) = opening.print() {
-        assert_eq!(OpeningPrint::from_octets(&print.to_octets()), Some(print), "as written, so read");
+        assert_eq!(
+            OpeningPrint::from_octets(&print.to_octets()),
+            Some(print),
+            "the profile survives a round trip"
+        );
         assert_eq!(print.distance(&print), 0);
     }
     let mut doubled = histogram.clone();
@@ -54,11 +62,15 @@ pub(super) fn run(octets: &[u8]) {
     assert_eq!(doubled.counts(coding.law()).len(), histogram.counts(coding.law()).len());
 }
 
-/// A profile out of a database that may be damaged.
+/// A profile from a database that may be damaged.
 fn stored(octets: &[u8]) {
     if let Some(pauses) = Pauses::from_octets(octets) {
         let again = Pauses::from_octets(&pauses.to_octets());
-        assert_eq!(again.map(|pauses| pauses.to_octets()), Some(pauses.to_octets()), "as written, so read");
+        assert_eq!(
+            again.map(|pauses| pauses.to_octets()),
+            Some(pauses.to_octets()),
+            "the profile survives a round trip"
+        );
         let _ = pauses.is_transcoded();
         recognise(&pauses);
     }
@@ -74,6 +86,6 @@ fn recognise(pauses: &Pauses) {
         ["a", "b"].iter().filter_map(|class| Mode::learn(class, "", pauses.coding, &calls)).collect();
     let compared = Classes::new(&modes).compare(pauses);
     if let Ok(found) = compared.result {
-        assert!(!found.class.is_empty(), "what is recognised has a name");
+        assert!(!found.class.is_empty(), "a recognised class has a name");
     }
 }

@@ -1,15 +1,15 @@
-//! PASSporTs as they stand in Identity, and certificates as operators hand them in.
+//! PASSporTs of Identity headers, and operators' certificate files.
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_stir::{Certificates, Identity, Passport, Signature};
 
 use crate::input::Input;
 
-/// A value longer than this is cut before it is read.
+/// Maximum number of tokens. A longer header value is truncated before it is read.
 const MAX_TOKENS: usize = 64;
 
-/// Laws: the same value gives the same tokens; they are bounded; a token without its signer's certificate is never valid; a
-/// file of certificates is taken, or refused in words.
+/// Laws: equal values give equal tokens. The number of tokens is bounded. A token without its signer's certificate is
+/// never valid. A file of certificates is accepted, or refused with a message.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let pem = input.piece();
@@ -19,12 +19,12 @@ pub(super) fn run(octets: &[u8]) {
     assert!(tokens.len() <= MAX_TOKENS, "tokens of one value are bounded");
     let mut certificates = Certificates::default();
     if let Err(error) = certificates.add("a.pem", pem) {
-        assert!(!error.to_string().is_empty(), "a refusal has words");
-        assert!(certificates.is_empty(), "what is refused is not kept");
+        assert!(!error.to_string().is_empty(), "an error has a message");
+        assert!(certificates.is_empty(), "a refused file adds no certificate");
     }
     let at = Timestamp::default() + Span::from_secs(1_750_000_000);
     for mut token in tokens {
-        assert!(token.dest.len() + token.slips.len() <= 256, "what is kept of a token is bounded");
+        assert!(token.dest.len() + token.slips.len() <= 256, "the stored parts of a token are bounded");
         let _ = (token.signer().len(), token.is_malformed(), token.orig.as_ref().map(Identity::user));
         let number = |text: &str| Identity::Number(text.to_owned());
         token.complete(number("+4930123456"), number("\"\\\u{0}"), 1_750_000_000);

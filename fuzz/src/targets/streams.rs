@@ -1,4 +1,4 @@
-//! The octets of one TCP connection, cut into segments in two ways: SIP, SIP over WebSocket, HEP, TLS, and anything else.
+//! The octets of one TCP connection in two segmentations: SIP, SIP over WebSocket, HEP, TLS, and other protocols.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -10,24 +10,23 @@ use bellwether_wire::LinkType;
 use crate::input::Input;
 use crate::rehearsal::{Room, lead, rows_of};
 
-/// A segment's flags: the connection begins, octets come.
+/// Flags of a segment: SYN, and ACK for data.
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
-/// Octets of one segment at most: what an IPv4 packet holds.
+/// Maximum octets per segment, so that it fits in an IPv4 packet.
 const LONGEST: usize = 60_000;
 
 const FIRST: u32 = 0xffff_f000;
 
-/// Laws: where a connection is cut into segments changes nothing in what is told; neither do segments that change places
-/// with their neighbour, or come twice.
+/// Laws: segmentation does not change the rows. Swapped neighbours and repeated segments do not either.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let mode = input.octet();
     let cuts: Vec<usize> = (0..mode & 7).map(|_| usize::from(input.word())).collect();
     let stream = input.rest();
     let stream = stream.get(..LONGEST).unwrap_or(stream);
-    // Who joins a connection midway sees no more than he can: only the laws of every frame hold.
+    // A connection without its beginning is only partly visible. Then only the laws of single frames apply.
     let is_begun = mode & 0x10 == 0;
     let whole = frames(&[(0, stream)], is_begun);
     let mut pieces = cut(stream, &cuts);
@@ -40,11 +39,11 @@ pub(super) fn run(octets: &[u8]) {
     }
     let (one, other) = (told(&whole), told(&frames(&pieces, is_begun)));
     if is_begun {
-        assert_eq!(one, other, "where a stream is cut changes nothing in what is told");
+        assert_eq!(one, other, "segmentation does not change the rows");
     }
 }
 
-/// Pieces of the stream with their places.
+/// Pieces of the stream with their offsets.
 fn cut<'a>(stream: &'a [u8], cuts: &[usize]) -> Vec<(usize, &'a [u8])> {
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
     ends.push(stream.len());

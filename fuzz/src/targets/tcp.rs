@@ -1,5 +1,5 @@
-//! Segments of a few flows, in any order, with copies, overlaps, gaps and pauses, read by a reader that takes what it
-//! likes.
+//! Segments of a few flows, in any order, with copies, overlaps, gaps and pauses. The reader consumes arbitrary
+//! amounts.
 
 use std::net::Ipv4Addr;
 
@@ -8,13 +8,13 @@ use bellwether_wire::{Held, Segment, TcpLimits, TcpReassembler, TcpStream};
 
 use crate::input::Input;
 
-/// Places of a flow that segments lie in.
+/// Number of offsets in a flow at which segments begin.
 const PLACES: u32 = 8192;
 
-/// Octets in a row that stand at one place only.
+/// Length of a sequence of octets that is unique in a flow.
 const TELLING: usize = 8;
 
-/// What the reader remembers: where the front of the unread octets lies, once that showed.
+/// The reader's state: the offset of the first unread octet, once it is known.
 #[derive(Default)]
 struct Front(Option<u32>);
 
@@ -24,8 +24,8 @@ impl Held for Front {
     }
 }
 
-/// Laws: octets come in the order in which they were sent, none twice, none left out without the mark for it; no flow
-/// holds more than it may.
+/// Laws: octets arrive in order, none twice, and none missing without the mark of a gap. No flow holds more than its
+/// limit.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let choice = input.octet();
@@ -53,7 +53,7 @@ pub(super) fn run(octets: &[u8]) {
             payload: &payload,
             is_cut: false,
         };
-        // The number of a SYN comes before that of the octets.
+        // The sequence number of a SYN precedes that of the first octet.
         let segment =
             if segment.syn { Segment { seq: segment.seq.wrapping_sub(1), ..segment } } else { segment };
         tcp.push(flow(number), segment, now, &mut losses, |stream, _| {
@@ -74,17 +74,17 @@ fn read(number: u16, stream: &mut TcpStream<Front>, appetite: usize, limits: &Tc
         stream.state.0 = None;
     }
     let unread = stream.unread();
-    // One that was far away is taken in with the one that follows it.
+    // A distant segment is accepted together with the next one.
     assert!(unread.len() <= limits.flow_bytes + 3000, "a flow holds no more than its limit and two segments");
     let place = match stream.state.0 {
         Some(place) => {
-            assert!(is_at(number, place, unread), "octets come as they were sent, from place {place} on");
+            assert!(is_at(number, place, unread), "octets arrive as sent, from offset {place} on");
             Some(place)
         }
         None if unread.len() >= TELLING => {
-            // The last segment reaches beyond the places that segments begin at.
+            // The last segment reaches beyond the offsets at which segments begin.
             let place = (0..PLACES + 1500).find(|place| is_at(number, *place, unread));
-            assert!(place.is_some(), "octets in a row were sent in a row");
+            assert!(place.is_some(), "consecutive octets were sent consecutively");
             place
         }
         None => None,

@@ -2,21 +2,21 @@
 
 use bellwether_wire::{WebSocket, WsFrame, first_octets};
 
-/// As large as a SIP message may be.
+/// Maximum size of a SIP message.
 const LARGEST: usize = 64 << 10;
 
-/// What was made of a stream.
+/// The result of reading a stream.
 #[derive(PartialEq, Eq, Debug, Default)]
 struct Read {
     /// The messages in order.
     messages: Vec<Vec<u8>>,
-    /// Octets that were taken, and whether reading ended at something that cannot be read.
+    /// Number of consumed octets, and true if an invalid frame ended the stream.
     taken: usize,
     is_refused: bool,
 }
 
-/// Laws: a stream gives the same messages however it is cut; only octets that are there are taken; messages are bounded;
-/// the way in midway sees what the way from the start sees.
+/// Laws: segmentation does not change the messages. Only present octets are consumed. Messages are bounded. The
+/// recognition of a stream midway (`first_octets`) agrees with the regular reader.
 pub(super) fn run(octets: &[u8]) {
     let whole = read(octets, octets.len().max(1));
     for size in [1, 5, 1460] {
@@ -31,7 +31,7 @@ pub(super) fn run(octets: &[u8]) {
                 rest = rest.get(len..).unwrap_or_default();
             }
         }
-        assert!(socket.message().starts_with(&begins), "both ways in see the same");
+        assert!(socket.message().starts_with(&begins), "recognition midway agrees with the reader");
     }
 }
 
@@ -49,7 +49,7 @@ fn read(stream: &[u8], size: usize) -> Read {
                     return read;
                 }
             };
-            assert!(len > 0 && len <= unread.len(), "only octets that are there are taken");
+            assert!(len > 0 && len <= unread.len(), "only present octets are consumed");
             assert!(socket.message().len() <= LARGEST, "a message is bounded");
             read.taken += len;
             if is_complete {

@@ -5,7 +5,7 @@ use bellwether_wire::{Decoded, Frame, LinkType, TunnelPorts, decode};
 
 use crate::input::Input;
 
-/// One number for each link type that is read, and one that is not.
+/// All supported link types, and one unsupported.
 pub(crate) const LINKS: [u32; 17] =
     [1, 101, 228, 0, 9, 51, 113, 219, 276, 147, 10, 104, 105, 127, 192, 197, 239];
 
@@ -14,15 +14,15 @@ pub(crate) fn link(octet: u8) -> LinkType {
     LinkType::from_number(LINKS.get(place).copied().unwrap_or(1))
 }
 
-/// Laws: the same octets give the same answer; what is lent lies within the frame; Ethernet's short way for plain
-/// datagrams, the general one, and the one behind a VLAN tag agree.
+/// Laws: equal octets give equal results. Borrowed data lies within the frame. Three paths agree: the short one for
+/// plain Ethernet datagrams, the general one, and the one behind a VLAN tag.
 pub(super) fn run(octets: &[u8]) {
     let mut input = Input::new(octets);
     let link = link(input.octet());
     let frame = input.rest();
     let ports = TunnelPorts::default();
     let decoded = decode(link, frame, &ports);
-    assert_eq!(decoded, decode(link, frame, &ports), "the same frame is decoded alike");
+    assert_eq!(decoded, decode(link, frame, &ports), "decoding is repeatable");
     check_within(&decoded, frame);
     if link == LinkType::Ethernet && frame.len() > 14 {
         ways_agree(&decoded, frame, &ports);
@@ -40,11 +40,11 @@ fn ways_agree(decoded: &Frame<'_>, frame: &[u8], ports: &TunnelPorts) {
     }
 }
 
-/// Two ways may differ in one thing: a layer more can be the one that is too many.
+/// The two results may differ if an additional layer exceeds the maximum depth.
 fn same(one: &Frame<'_>, two: &Frame<'_>, what: &str) {
     let is_deep = |frame: &Frame<'_>| frame.what == Decoded::Lost(Loss::TunnelTooDeep);
     if !is_deep(one) && !is_deep(two) {
-        assert_eq!(one, two, "{what} is decoded alike");
+        assert_eq!(one, two, "{what} decodes equally");
     }
 }
 
@@ -55,8 +55,8 @@ fn check_within(decoded: &Frame<'_>, frame: &[u8]) {
         Decoded::Fragment(fragment) => fragment.payload,
         Decoded::Other | Decoded::Lost(_) => return,
     };
-    assert!(lent.is_empty() || is_within(lent, frame), "what is lent lies within the frame");
-    // An octet that must not be read is found by the sanitizer here.
+    assert!(lent.is_empty() || is_within(lent, frame), "borrowed data lies within the frame");
+    // Reads every octet, so that the sanitizer reports invalid memory.
     assert!(lent.iter().fold(0_u64, |sum, octet| sum + u64::from(*octet)) <= lent.len() as u64 * 255);
 }
 

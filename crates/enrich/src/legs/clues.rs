@@ -1,23 +1,24 @@
-//! What calls of one conversation have in common, by hashes: who left a clue of late.
+//! Clues: keyed hashes of properties that calls of one conversation share, with the recent calls of each.
 
-use bellwether_base::{LruTable, Span, Timestamp};
+use bellwether_base::{CallId, LruTable, Span, Timestamp};
 use smallvec::SmallVec;
 
-/// Clues remembered: some eight per call.
+/// Maximum number of clues: some eight per call.
 const CAPACITY: usize = 131_072;
 
-/// Calls remembered of one clue, the latest: a dialler and a conference server repeat their clues for ever.
+/// Maximum number of calls per clue; the latest stay. A dialler or a conference server repeats its clues
+/// endlessly.
 const LATEST: usize = 16;
 
-/// A clue that nobody left again for so long is forgotten.
+/// A clue expires after this time without a new call.
 const KEPT: Span = Span::from_secs(4 * 3600);
 
-/// Calls that left a clue: nearly always none or one.
-pub(super) type Others = SmallVec<[i64; 4]>;
+/// Other calls with a clue. Most clues have none or one.
+pub(super) type Others = SmallVec<[CallId; 4]>;
 
-/// Who left which clue.
+/// The calls of each clue.
 pub(super) struct Clues {
-    table: LruTable<u64, SmallVec<[i64; 1]>, 1>,
+    table: LruTable<u64, SmallVec<[CallId; 1]>, 1>,
 }
 
 impl Clues {
@@ -25,14 +26,14 @@ impl Clues {
         Self { table: LruTable::new(CAPACITY) }
     }
 
-    /// Those who left a clue, the oldest first.
-    pub(super) fn left(&self, clue: u64) -> &[i64] {
+    /// The calls with a clue, oldest first.
+    pub(super) fn left(&self, clue: u64) -> &[CallId] {
         let found = self.table.find(clue, &clue).and_then(|slot| self.table.get(slot));
         found.map_or(&[], |(_, calls)| calls.as_slice())
     }
 
-    /// A call leaves a clue. Answers the others that left it before, the oldest first.
-    pub(super) fn leave(&mut self, clue: u64, call: i64, at: Timestamp) -> Others {
+    /// Adds a call to a clue. Returns the other calls with it, oldest first.
+    pub(super) fn leave(&mut self, clue: u64, call: CallId, at: Timestamp) -> Others {
         let (slot, _) = self.table.find_or_insert(clue, clue, at);
         self.table.touch(slot, 0, at);
         let mut others = Others::new();

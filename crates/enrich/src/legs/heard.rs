@@ -1,24 +1,27 @@
-//! Streams of calls: a relay sends on what it hears from the same source.
+//! Links by media streams: a relay forwards a stream with its SSRC.
 
-use bellwether_base::{FlowKey, Span, Timestamp};
+use bellwether_base::{CallId, FlowKey, Span, Timestamp};
 use bellwether_tracker::{Side, StreamFact};
 use smallvec::SmallVec;
 
 use super::leg::Leg;
 use super::{Legs, Link, MAX_LEGS};
 
-/// Sources below are counted rather than drawn at random, so that many streams have them.
+/// Lower SSRCs are counters instead of random numbers, so that unrelated streams share them.
 const RANDOM_SSRC: u32 = 0x1_0000;
 
-/// A packet is relayed within this time, and both halves of its stream end within that: a side that is told to stop goes on for a while.
+/// Maximum delay of a relayed packet.
 const RELAYED_IN: Span = Span::from_millis(100);
+
+/// Maximum time between the ends of a stream and of its relayed copy. A side continues for a while after a
+/// request to stop.
 const ENDS_IN: Span = Span::from_secs(1);
 
 /// A stream of a call.
 #[derive(Clone, Copy)]
 pub(super) struct Heard {
-    call: i64,
-    /// Whose voice it is.
+    call: CallId,
+    /// The side whose media it is.
     sender: Option<Side>,
     flow: FlowKey,
     first: Timestamp,
@@ -26,7 +29,7 @@ pub(super) struct Heard {
 }
 
 impl Legs {
-    /// A stream of a call. A relay sends on what it hears from the same source.
+    /// Adds a stream of a call and returns the links that follow.
     pub(crate) fn hears(&mut self, stream: &StreamFact) -> Vec<Link> {
         let mut links = Vec::new();
         let Some(call) = stream.call.filter(|_| stream.ssrc >= RANDOM_SSRC) else { return links };
@@ -44,15 +47,15 @@ impl Legs {
         match known.iter().position(|known| known.call == call && known.flow == heard.flow) {
             Some(place) => known.get_mut(place).into_iter().for_each(|known| *known = heard),
             None if known.len() < MAX_LEGS => known.push(heard),
-            // A source that many calls have is a recorded one.
+            // An SSRC in many calls belongs to a recording.
             None => return links,
         }
         let known = known.clone();
-        // It comes from one stream, and goes on as one: where several could be it, none is.
+        // Each relation must hold for exactly one other call. Ambiguous streams are not linked.
         let relations: [fn(&Heard, &Heard) -> bool; 4] =
             [is_relayed_as, |a, b| is_relayed_as(b, a), has_moved_to, is_the_same_elsewhere];
         for is_related in relations {
-            let mut found: SmallVec<[i64; 4]> = known
+            let mut found: SmallVec<[CallId; 4]> = known
                 .iter()
                 .filter(|other| other.call != call && is_related(other, &heard))
                 .filter(|other| {
@@ -70,15 +73,16 @@ impl Legs {
     }
 }
 
-/// Whether a stream is sent on, by where it goes, as another of the same source. It is the voice of the same side there: whoever sends
-/// it back is an echo.
+/// Returns true if a relay forwards stream `a` as stream `b`. Both must carry the media of the same side: a
+/// stream that is sent back is an echo.
 fn is_relayed_as(a: &Heard, b: &Heard) -> bool {
     let is_at_once = a.first <= b.last && b.first <= a.last;
     let is_sent_on = a.flow.dst.ip() == b.flow.src.ip() && a.flow.src.ip() != b.flow.src.ip();
     is_at_once && is_sent_on && a.sender == b.sender
 }
 
-/// Whether two streams begin and end as one, of one source and one side, on ways that share no host: a border controller of two addresses.
+/// Returns true if two streams of one SSRC and side start and end together on paths without a common host.
+/// This is a session border controller with two addresses.
 fn is_the_same_elsewhere(a: &Heard, b: &Heard) -> bool {
     let is_near = |a: Timestamp, b: Timestamp, by: Span| a <= b + by && b <= a + by;
     let is_apart = a.flow.src.ip() != b.flow.src.ip() && a.flow.dst.ip() != b.flow.dst.ip();
@@ -88,12 +92,13 @@ fn is_the_same_elsewhere(a: &Heard, b: &Heard) -> bool {
         && is_near(a.last, b.last, ENDS_IN)
 }
 
-/// Whether a source has sent to one place in one call and to another in the other.
+/// Returns true if a source sends to one endpoint in one call and to another in the other.
 fn has_moved_to(a: &Heard, b: &Heard) -> bool {
     a.flow.src == b.flow.src && a.flow.dst != b.flow.dst
 }
 
-/// Whether two calls last at one time, and one goes on as the other or each has a way of its own.
+/// Returns true if two calls overlap in time, and one is the next leg of the other or both have separate
+/// paths.
 fn follow_each_other(a: &Leg, b: &Leg) -> bool {
     a.overlaps(b) && (a.goes_on_as(b) || b.goes_on_as(a) || a.is_apart_from(b))
 }

@@ -4,43 +4,43 @@ use smallvec::SmallVec;
 
 use super::Ranges;
 
-/// Digits from which on a number is told by its end: prefixes and country code may be written or not.
+/// Number of final digits by which a number is recognised. Prefixes and country code are optional in texts.
 const TAIL: usize = 7;
 
-/// Digits of a shorter number that are masked; still shorter runs occur by chance.
+/// Minimum length of a masked shorter number. Still shorter runs occur by chance.
 const SHORTEST: usize = 5;
 
-/// Digits that a number spelled in groups has (ITU-T E.164, with a prefix).
+/// Number of digits in a number spelled in groups (ITU-T E.164, with a prefix).
 const SPELLED: Range<usize> = 7..19;
 
-/// Digits of the longest number: fifteen behind a prefix (ITU-T E.164, E.123).
+/// Maximum number of digits: fifteen after a prefix (ITU-T E.164, E.123).
 const LONGEST: usize = 18;
 
-/// What may stand between two digits of one number.
+/// Separators allowed between two digits of one number.
 struct Separators {
     most: usize,
     are: fn(u8) -> bool,
 }
 
-/// Of a number that is known: anything but letters. A character beyond ASCII has up to three octets.
+/// For known numbers: any octets but letters. A character beyond ASCII has up to three octets.
 const WIDE: Separators = Separators { most: 6, are: |octet| !octet.is_ascii_alphabetic() };
 
-/// Of others: as people write numbers.
+/// For unknown numbers: the usual separators of phone numbers.
 const NARROW: Separators = Separators {
     most: 2,
     are: |octet| matches!(octet, b' ' | b'-' | b'.' | b'(' | b')' | b'/' | b'_' | b':' | b'+'),
 };
 
-/// Numbers of one message: more are no people's.
+/// Maximum number of numbers per message. No real call has more.
 const MOST: usize = 128;
 
-/// Digits that are dialled before a number: of an operator, a country, a trunk.
+/// Maximum length of a dialled prefix: carrier, country or trunk code.
 const LONGEST_PREFIX: usize = 8;
 
-/// Digits of a number that are kept: of a longer one the last.
+/// Maximum number of stored digits. Longer numbers are stored without their beginning.
 const KEPT: usize = 24;
 
-/// The numbers of parties, as digits.
+/// The numbers of the parties, as digits.
 #[derive(Default)]
 pub(super) struct Numbers(SmallVec<[Number; 4]>);
 
@@ -49,7 +49,7 @@ struct Number {
     digits: SmallVec<[u8; KEPT]>,
 }
 
-/// A digit and the octets that spell it: one, or three of a percent escape.
+/// A digit and its octets: one octet, or three of a percent escape.
 #[derive(Clone, Copy)]
 struct Digit {
     value: u8,
@@ -57,11 +57,11 @@ struct Digit {
     end: usize,
 }
 
-/// Digits that may be of one number.
+/// Digits that may belong to one number.
 type Group = SmallVec<[Digit; 32]>;
 
 impl Numbers {
-    /// Every number in the name of a party.
+    /// Adds all numbers in the name of a party.
     fn add(&mut self, name: &str) {
         groups(name.as_bytes(), &NARROW, |group| {
             if group.len() >= SHORTEST {
@@ -74,7 +74,7 @@ impl Numbers {
         });
     }
 
-    /// Tells the octets of all digits that are, or can be, somebody's number.
+    /// Finds the octets of all digits that belong to a party's number, or may belong to another one.
     pub(super) fn find(&self, text: &str, is_identifier: bool, found: &mut Ranges) {
         let text = text.as_bytes();
         if !self.0.is_empty() {
@@ -111,13 +111,13 @@ impl<'a> FromIterator<&'a str> for Numbers {
     }
 }
 
-/// Whether a text has digits enough for a number.
+/// Returns true if a text has enough digits for a number.
 pub(super) fn may_hold_a_number(text: &str) -> bool {
     text.bytes().filter(u8::is_ascii_digit).count() >= SHORTEST
 }
 
 impl Number {
-    /// Digits of its end by which it is told.
+    /// The leading digits, and the final digits by which the number is recognised.
     fn tail(&self) -> (&[u8], &[u8]) {
         self.digits.split_at(self.digits.len().saturating_sub(TAIL))
     }
@@ -136,7 +136,7 @@ impl Number {
                     self.found(group, at, here, before, found);
                 }
             }
-            // The same number as the ASCII codes of its digits in hexadecimal.
+            // The same number as ASCII codes of its digits in hexadecimal.
             if digit.value != b'3' {
                 continue;
             }
@@ -150,9 +150,9 @@ impl Number {
         }
     }
 
-    /// The number's end is here: what stands before it may be of it too.
+    /// Marks a match of the final digits, with leading digits before it.
     fn found(&self, group: &[Digit], at: usize, here: &[Digit], known: &[u8], found: &mut Ranges) {
-        // A short number with separators in it is an address or a version.
+        // A match of a short number across separators is an address or a version.
         if here.len() < TAIL && runs(here).nth(1).is_some() {
             return;
         }
@@ -161,7 +161,7 @@ impl Number {
         let same = before.iter().rev().zip(known.iter().rev()).take_while(|(d, k)| d.value == **k).count();
         let (prefix, own) = before.split_at(before.len() - same);
         mark(own, found);
-        // Other prefixes stand directly before it.
+        // Other prefixes are adjacent to the number.
         let mut next = own.first().or(here.first()).map_or(0, |digit| digit.start);
         for digit in prefix.iter().rev().take(LONGEST_PREFIX) {
             if digit.end != next {
@@ -177,7 +177,7 @@ fn mark(digits: &[Digit], found: &mut Ranges) {
     found.extend(digits.iter().map(|digit| digit.start..digit.end));
 }
 
-/// Hands over the digits that may be of one number: nothing but a few separators stands between each two.
+/// Calls `take` for each group of digits with only a few separators between each two.
 fn groups(text: &[u8], separators: &Separators, mut take: impl FnMut(&[Digit])) {
     let (mut group, mut between, mut at) = (Group::new(), 0, 0);
     while let Some(octet) = text.get(at) {
@@ -200,7 +200,7 @@ fn groups(text: &[u8], separators: &Separators, mut take: impl FnMut(&[Digit])) 
     }
 }
 
-/// The octet that a percent escape stands for.
+/// The octet of a percent escape.
 fn escaped(text: &[u8], at: usize) -> Option<u8> {
     let [b'%', high, low] = *text.get(at..at + 3)? else { return None };
     let digit = |octet: u8| char::from(octet).to_digit(16);
@@ -212,7 +212,7 @@ fn runs(group: &[Digit]) -> impl Iterator<Item = &[Digit]> {
     group.chunk_by(|a, b| a.end == b.start)
 }
 
-/// Whether digits are part of a longer hexadecimal word.
+/// Returns true if the digits are part of a longer hexadecimal word.
 fn is_in_hexadecimal(text: &[u8], run: &[Digit]) -> bool {
     let (Some(first), Some(last)) = (run.first(), run.last()) else { return false };
     let is_letter = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphabetic);
@@ -223,8 +223,8 @@ fn is_in_hexadecimal(text: &[u8], run: &[Digit]) -> bool {
     before + after > 0 && is_whole
 }
 
-/// Whether a group of digits is written as people write numbers: with `+`, or with a prefix and the separators of
-/// numbers.
+/// Returns true if the group is written like a phone number: with `+`, or with a prefix and the usual
+/// separators.
 fn is_spelled_number(text: &[u8], group: &[Digit]) -> bool {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return false };
     let between = text.get(first.start..last.end).unwrap_or_default();

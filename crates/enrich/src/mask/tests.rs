@@ -9,7 +9,7 @@ fn named(names: &[&str]) -> Named {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// A text and an identifier, masked.
+/// A text masked as natural text and as an identifier.
 fn masked(names: &[&str], text: &str) -> (String, String) {
     let (tokens, named) = (tokens(Privacy::Tokens), named(names));
     let mask = Mask::new(&tokens, &named);
@@ -151,7 +151,8 @@ fn a_number_in_a_hosts_place_is_a_number() {
 }
 
 proptest! {
-    /// No spelling of a party's number keeps its last seven digits together, and masking twice changes nothing.
+    /// No spelling of a party's number keeps its last seven digits together, and masking twice changes
+    /// nothing.
     #[test]
     fn no_spelling_of_a_number_passes(
         number in "[1-9][0-9]{6,14}",

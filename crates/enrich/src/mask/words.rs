@@ -8,18 +8,18 @@ use smallvec::SmallVec;
 use super::Ranges;
 use crate::numbering::lines;
 
-/// Letters from which on a word is looked for within others; shorter ones have to stand alone.
+/// Minimum length of a word that is also found within other words. A shorter word must stand alone.
 const WITHIN: usize = 5;
 
-/// Letters of the shortest word that is looked for; of scripts whose words are short, one less.
+/// Minimum length of a word; one less for scripts with short words.
 const SHORTEST: usize = 3;
 const SHORTEST_OF_SHORT: usize = 2;
 
-/// Words of one message: more are no people's.
+/// Maximum number of words per message. No real call has more.
 const MOST: usize = 128;
 
-/// Words of telephony, which are nobody's name wherever they stand: among them are the names that judging looks for. Hashes
-/// in order: each message has words that are looked for here.
+/// Hashes of telephony words in ascending order, which are never masked. They include the product names that
+/// scoring looks for. Hashes make the lookup fast, because every message needs it.
 static COMMON: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let listed = lines(include_str!("../data/common-words.txt")).flatten().map(str::to_owned);
     let known = Signatures::with(None).unwrap_or_default();
@@ -29,13 +29,14 @@ static COMMON: LazyLock<Vec<u64>> = LazyLock::new(|| {
     common
 });
 
-/// Of words that the project lists itself: nobody chooses one to collide with them, and would only spare a name of theirs.
+/// Hash of the project's own words. An unkeyed hash suffices: a collision would only leave the attacker's own
+/// name unmasked.
 fn hash(word: &str) -> u64 {
     static HASHER: LazyLock<ContentHasher> = LazyLock::new(|| HashKey::new([0; 16]).content_hasher());
     HASHER.hash(word.as_bytes())
 }
 
-/// The words of parties' names, in lower case.
+/// The words of the parties' names, in lower case.
 #[derive(Default)]
 pub(super) struct Words(SmallVec<[String; 4]>);
 
@@ -53,7 +54,7 @@ impl Words {
         }
     }
 
-    /// Tells the octets of those words. Of a text that was cut a word's beginning at the end is the word.
+    /// Finds the octets of the words. In a text that was cut, the beginning of a word at the end also counts.
     pub(super) fn find(&self, text: &str, is_cut: bool, found: &mut Ranges) {
         if self.0.is_empty() {
             return;
@@ -79,7 +80,7 @@ impl<'a> FromIterator<&'a str> for Words {
     }
 }
 
-/// The words of a text that are long enough, in lower case.
+/// The sufficiently long words of a text, in lower case.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let long = |word: &&str| {
         let count = word.chars().count();
@@ -88,7 +89,8 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphabetic()).filter(long).map(str::to_lowercase)
 }
 
-/// Chinese, Japanese and Korean, whose names have two letters and no space around them.
+/// True for Chinese, Japanese and Korean characters. Names in these scripts may have two characters and no
+/// surrounding spaces.
 fn is_of_short_words(c: char) -> bool {
     matches!(c, '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
@@ -120,7 +122,7 @@ fn find_ascii(text: &str, word: &str, found: &mut Ranges) {
     }
 }
 
-/// The characters of a text in lower case, with the octets that spell each: escapes are undone.
+/// The characters of a text in lower case, each with its octets. Escapes are decoded.
 fn letters(text: &str) -> Vec<(Range<usize>, char)> {
     let mut letters = Vec::new();
     let mut at = 0;
@@ -134,7 +136,7 @@ fn letters(text: &str) -> Vec<(Range<usize>, char)> {
     letters
 }
 
-/// The character that percent escapes spell, and where they end.
+/// The character of a sequence of percent escapes, and the end of the sequence.
 fn escaped(text: &str, at: usize) -> Option<(char, usize)> {
     let rest = text.get(at..).filter(|rest| rest.starts_with('%'))?;
     // One character has up to four octets.

@@ -1,4 +1,4 @@
-//! How far a call belongs to the campaign of a pool.
+//! The evidence that a call belongs to the campaign of its candidate group.
 
 use std::collections::VecDeque;
 
@@ -7,28 +7,28 @@ use smallvec::{SmallVec, smallvec};
 use super::{CandidateGroup, GroupKind, GroupMember};
 use crate::campaign::LinkKind;
 
-/// Evidence of its own from which on a call tells something of its address.
+/// Log odds from which on a call is evidence about its source address.
 const TELLING: f64 = 0.75;
 
-/// What is known of a call beside what its pool knows.
+/// Features of a call from outside its candidate group.
 #[derive(Clone, Copy)]
 pub(crate) struct CallFeatures {
-    /// How far the pool is nobody else's, from 0 to 1.
+    /// Specificity of the group's shared property, from 0 to 1.
     pub(crate) specific: f64,
-    /// What speaks for its address, as odds of 0 and below.
+    /// Evidence for the honesty of the source address: log odds of 0 or below.
     pub(crate) honest: f64,
-    /// Whether the caller has hardly called before.
+    /// True if the caller's number is fresh.
     pub(crate) is_fresh: bool,
-    /// Whether the caller has roots by now.
+    /// True if the caller is established.
     pub(crate) is_rooted: bool,
 }
 
-/// What a call adds to what is thought of its neighbours.
+/// A call's contribution to the evidence of other calls.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Neighbour {
     source: u64,
     agent: u32,
-    /// A cache line holds four of these: a decimal less is no loss.
+    /// `f32` suffices, and four entries fit in a cache line.
     odds: f32,
 }
 
@@ -44,11 +44,11 @@ impl Neighbour {
     }
 }
 
-/// The calls of a pool from one address.
+/// The calls of a group from one source address.
 #[derive(Clone, Copy)]
 pub(crate) struct Neighbourhood {
     pub(crate) source: u64,
-    /// What they show by themselves, each within two either way.
+    /// Sum of the calls' own log odds, each limited to 2 either way.
     odds: f64,
     calls: u32,
     telling: u32,
@@ -69,18 +69,18 @@ impl Neighbourhood {
     }
 }
 
-/// The calls of a pool by address.
+/// The calls of a group by source address.
 pub(crate) struct Population {
     by_source: SmallVec<[Neighbourhood; 1]>,
     telling: u32,
 }
 
 impl Population {
-    /// All calls of a pool.
+    /// Groups all calls by source address.
     pub(super) fn of(calls: &VecDeque<Neighbour>) -> Self {
         let mut crowd = Self { by_source: SmallVec::new(), telling: 0 };
         let mut calls: Vec<&Neighbour> = calls.iter().collect();
-        // The sort is stable: what is summed up is so in the order of the calls.
+        // The sort is stable, so that each sum is formed in the order of the calls.
         calls.sort_by_key(|c| c.source);
         for same in calls.chunk_by(|a, b| a.source == b.source) {
             let mut here = Neighbourhood::new(same.first().map_or(0, |c| c.source));
@@ -91,7 +91,7 @@ impl Population {
         crowd
     }
 
-    /// Those of one address apart, and of the others what matters.
+    /// Collects the calls of one source address, and the summary of the others.
     pub(super) fn around(source: u64, calls: &VecDeque<Neighbour>) -> Self {
         let mut here = Neighbourhood::new(source);
         let mut telling = 0;
@@ -105,7 +105,7 @@ impl Population {
         Self { by_source: smallvec![here], telling }
     }
 
-    /// The addresses.
+    /// All source addresses.
     pub(crate) fn sources(&self) -> impl Iterator<Item = u64> {
         self.by_source.iter().map(|here| here.source)
     }
@@ -118,13 +118,13 @@ impl Population {
 }
 
 impl CandidateGroup {
-    /// Logarithm of the odds that one of its calls belongs to its campaign.
+    /// The log odds that a call of the group belongs to its campaign.
     pub(crate) fn affinity(&self, of: &GroupMember, around: CallFeatures, crowd: &Population) -> f64 {
         let mut odds = match self.kind {
             GroupKind::Fingerprint | GroupKind::Deployment => 2.5 * around.specific - 0.8,
             GroupKind::Instance | GroupKind::OriginId => 0.7,
             GroupKind::CallerBlock => 0.0,
-            // Honest callers call the numbers too that somebody dials in turn.
+            // Honest callers also call numbers of a block that is dialled sequentially.
             GroupKind::DialledBlock if !of.marks.is_sequential => -4.0,
             GroupKind::DialledBlock => -0.8,
         };
@@ -137,7 +137,7 @@ impl CandidateGroup {
         odds += around.honest + of.odds;
         let here = crowd.at(of.source);
         if !of.marks.is_from_trunk {
-            // Its neighbours at the same address are judged by their own evidence: half of that is its own.
+            // Evidence of the same source counts, without the call's own share of it.
             let others = here.odds - of.odds.clamp(-2.0, 2.0);
             odds += (others * 0.4).clamp(-3.0, 2.0);
             if here.agents.0 < here.agents.1 {
@@ -146,7 +146,8 @@ impl CandidateGroup {
                 odds -= 1.5;
             }
         }
-        // Whoever copies what a carrier's calls share makes its calls from elsewhere.
+        // If the evidence is at other addresses, a trunk address without any evidence carries another party's
+        // calls.
         if of.marks.is_from_trunk && crowd.telling >= 3 && here.telling == 0 && of.odds < TELLING {
             odds -= 2.0;
         }
@@ -161,13 +162,13 @@ impl CandidateGroup {
         odds
     }
 
-    /// Whether a call has the media clock that the pool's calls share, where both are known.
+    /// Returns true if the call has the group's media clock. `None` if either rate is unknown.
     fn has_its_clock(&self, of: &GroupMember) -> Option<bool> {
         let (shared, own) = self.pattern.clock().zip(of.clock)?;
         Some(shared.agrees(own))
     }
 
-    /// Why a call belongs to the campaign, in words.
+    /// The reasons for a call's membership, as text.
     pub(crate) fn why(&self, of: &GroupMember, around: CallFeatures, crowd: &Population) -> String {
         let mut why = Vec::new();
         if around.is_fresh {

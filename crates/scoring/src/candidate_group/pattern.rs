@@ -1,4 +1,4 @@
-//! What the calls of a pool have in common.
+//! The common calling pattern of a candidate group.
 
 use smallvec::SmallVec;
 
@@ -8,19 +8,19 @@ use crate::campaign::LinkKind;
 use crate::clocks::{BaselineClockRates, Rate};
 use crate::stack_index::{StackIndex, distinct};
 
-/// What the calls of a pool have in common beside what makes it one.
+/// The pattern of a candidate group, beyond its shared property.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Pattern {
     tally: Tally,
-    /// The clock that they share, if that is hardly anybody else's, and how many calls show it.
+    /// The common clock rate if it is rare among honest callers, and the number of calls with it.
     clock: Option<(Rate, usize)>,
-    /// How uneven the gaps between them are, where that was asked for.
+    /// Coefficient of variation of the gaps between calls, if there are enough calls.
     unevenness: Option<f64>,
-    /// Kinds of evidence, the first that was looked for first.
+    /// The kinds of evidence found, in the order of the checks.
     kinds: SmallVec<[LinkKind; 16]>,
 }
 
-/// What is counted of calls, each looked at once.
+/// Counters over the calls, from one pass.
 #[derive(Clone, PartialEq, Debug, Default)]
 struct Tally {
     calls: usize,
@@ -35,15 +35,17 @@ struct Tally {
     short: usize,
     long: usize,
     from_trunks: usize,
-    /// Calls whose caller had called before, with three others or more in between: numbers that are used for good come back.
+    /// Calls whose caller returned after three or more other calls. Honest numbers return.
     returns: usize,
-    /// Calls whose caller made the one before, and calls whose caller had called before, but not as the last.
+    /// Calls whose caller made the previous call too.
     in_a_row: usize,
+    /// Calls whose caller returned after other calls.
     back: usize,
     callers: usize,
     sources: usize,
-    /// Addresses that show two User-Agents and more, and whether one shows four and more.
+    /// Number of addresses with two or more User-Agents.
     volatile: usize,
+    /// True if one address has four or more User-Agents.
     is_very_volatile: bool,
 }
 
@@ -76,20 +78,20 @@ impl Tally {
             has_renamed |= before.is_some_and(|before| before.agent != c.agent);
         }
         (tally.callers, tally.sources) = (callers.distinct(), sources.distinct());
-        // Most addresses have one name.
+        // Most addresses have one User-Agent.
         if has_renamed {
             tally.count_names(calls);
         }
         tally
     }
 
-    /// Whether numbers are used one after the other, and never again. People call again at once too, and again later; and where each number
-    /// is used once nothing is seen of an order.
+    /// Returns true for serial rotation: numbers make consecutive calls and never return. People also redial
+    /// at once, but return later too. Numbers with a single call show no order.
     const fn is_serial(&self) -> bool {
         self.in_a_row >= 5 && self.back == 0 && self.callers >= 6
     }
 
-    /// People's programs have many names; one address's program has one.
+    /// Counts User-Agents per address. A population has many of them; one address normally has one.
     fn count_names(&mut self, calls: &[&GroupMember]) {
         let of_no_trunk = calls.iter().filter(|c| !c.marks.is_from_trunk);
         let mut names: Vec<(u64, u32)> = of_no_trunk.map(|c| (c.source, c.agent)).collect();
@@ -101,12 +103,14 @@ impl Tally {
     }
 }
 
-/// Calls whose clock is known without which none is shared, and addresses and callers that they must come from.
+/// Minimum number of calls with a known clock rate.
 const MIN_PACED: usize = 6;
+
+/// Minimum number of addresses, and of callers, with the common clock rate.
 const MIN_PLACES: usize = 3;
 
-/// The media clock of nearly all calls whose clock is known, and how many those are, where several addresses and numbers show it and hardly
-/// anybody honest does.
+/// The common media clock of nearly all calls with a known rate, and the number of these calls. Several
+/// addresses and numbers must share the rate, and it must be rare among honest callers.
 fn shared_clock(all: &[&GroupMember], honest: &BaselineClockRates) -> Option<(Rate, usize)> {
     let paced = all.iter().copied().filter(|c| c.clock.is_some() && !c.marks.is_from_trunk);
     let count = paced.clone().count();
@@ -121,7 +125,7 @@ fn shared_clock(all: &[&GroupMember], honest: &BaselineClockRates) -> Option<(Ra
 }
 
 impl Pattern {
-    /// What calls, oldest first, have in common.
+    /// Determines the pattern of calls, oldest first.
     pub(super) fn of(all: &[&GroupMember], honest: &BaselineClockRates) -> Self {
         let t = Tally::of(all);
         let calls = t.calls;
@@ -134,7 +138,7 @@ impl Pattern {
         let is_paced = unevenness.is_some_and(|u| u < 0.35);
         let kinds = [
             (LinkKind::Numbers, is_thrown_away),
-            // People who call again at once do so after uneven gaps.
+            // People who redial do so after uneven gaps.
             (LinkKind::Rotation, t.is_serial() && is_paced),
             (LinkKind::Addresses, is_spread),
             (LinkKind::Agents, t.volatile >= 2 || t.is_very_volatile),
@@ -153,22 +157,22 @@ impl Pattern {
         Self { tally: t, clock, unevenness, kinds }
     }
 
-    /// How many calls it is of.
+    /// Number of calls in the pattern.
     pub(crate) const fn calls(&self) -> usize {
         self.tally.calls
     }
 
-    /// The clock that they share.
+    /// The common clock rate.
     pub(super) fn clock(&self) -> Option<Rate> {
         self.clock.map(|(rate, _)| rate)
     }
 
-    /// Kinds of evidence.
+    /// The kinds of evidence.
     pub(crate) fn kinds(&self) -> &[LinkKind] {
         &self.kinds
     }
 
-    /// One kind of its evidence in words.
+    /// The text of one kind of evidence.
     pub(crate) fn words(&self, kind: LinkKind) -> String {
         let (t, calls) = (&self.tally, self.tally.calls);
         match kind {
@@ -214,8 +218,8 @@ impl Pattern {
         self.kinds.contains(&kind)
     }
 
-    /// Whether it is that of a campaign: numbers are thrown away, and so many other kinds of evidence agree. A recording that several
-    /// play, or a label, is as good as two.
+    /// Returns true if the pattern is that of a campaign: throwaway numbers, and enough other evidence. A
+    /// shared recording or a label has twice the weight.
     pub(crate) fn is_campaign(&self, fewest_calls: usize, kinds: usize) -> bool {
         if self.tally.calls < fewest_calls || !self.has(LinkKind::Numbers) {
             return false;
@@ -231,11 +235,11 @@ impl Pattern {
             | LinkKind::ShortCalls
             | LinkKind::Clock
             | LinkKind::Pace => 1.0,
-            // Subscribers' addresses differ, and people do not always answer.
+            // Subscribers also have different addresses, and people do not always answer.
             LinkKind::Addresses | LinkKind::Unanswered => 0.5,
             _ => 0.0,
         };
-        // Honest mass callers have short calls, at a machine's pace, that few answer. They do not hide.
+        // Honest mass callers also make short, evenly paced calls with few answers, but they do not hide.
         let hides = self.kinds.iter().any(|kind| {
             matches!(
                 kind,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use bellwether_enrich::InstanceRow;
 
 use super::membership::has_roots;
@@ -15,14 +15,14 @@ use crate::outcome::LinkRow;
 use crate::reputation_record::{Layer, Subject};
 use crate::{AlertKind, Severity};
 
-/// Share of the answered calls of a pool that belong to one campaign, from which on the rest does too.
+/// A campaign with this share of a group's answered calls takes over the rest of the group.
 const DOMINATES: f64 = 0.6;
 
-/// Letters of a campaign's name: none that are taken for others when read out.
+/// Letters of a campaign's name. Letters that are easily confused are left out.
 const LETTERS: &[u8; 32] = b"23456789abcdefghjkmnpqrstuvwxyzx";
 
 impl ScoringEngine {
-    /// The pool of a kind and key; its name is made only where it is not there.
+    /// The candidate group of a kind and key. `name` is called only for a new group.
     pub(super) fn pool(
         &mut self,
         (kind, key): (GroupKind, u64),
@@ -35,7 +35,7 @@ impl ScoringEngine {
             return slot;
         }
         let name = name();
-        // What has a standing is known by one key as a pool and as a subject.
+        // A property with a reputation record has one key as a group and as a subject.
         let standing = matches!(kind, GroupKind::Fingerprint | GroupKind::Deployment).then_some(key);
         let lead = self.keys.lead(kind, &name);
         let mut pool = CandidateGroup::new(kind, name, standing, lead);
@@ -48,11 +48,11 @@ impl ScoringEngine {
 
     pub(super) fn campaign_slot(
         &mut self,
-        campaign: i64,
+        campaign: CampaignId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<SlotId> {
-        let key = campaign.cast_unsigned();
+        let key = campaign.key();
         if let Some(slot) = self.campaigns.find(key) {
             self.campaigns.mark_used(slot);
             return Some(slot);
@@ -62,13 +62,13 @@ impl ScoringEngine {
     }
 
     fn remember(&mut self, row: CampaignRow, out: &mut Vec<Outcome>) -> SlotId {
-        let (slot, gone) = self.campaigns.insert(row.campaign.cast_unsigned(), row, self.now);
+        let (slot, gone) = self.campaigns.insert(row.campaign.key(), row, self.now);
         out.extend(gone.map(|row| Outcome::Campaign(Box::new(row))));
         slot
     }
 
-    /// Whether a campaign goes on: one that made no call for long is over.
-    fn is_running(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) -> bool {
+    /// Returns true if a campaign is active. A campaign ends after a long time without a call.
+    fn is_running(&mut self, campaign: CampaignId, memory: &mut dyn History, out: &mut Vec<Outcome>) -> bool {
         let (now, ends_after) = (self.now, self.settings.campaigns.ends_after);
         let slot = self.campaign_slot(campaign, memory, out);
         let campaign = slot.and_then(|slot| self.campaigns.get(slot));
@@ -77,7 +77,7 @@ impl ScoringEngine {
 
     pub(super) fn campaign_name(
         &mut self,
-        campaign: i64,
+        campaign: CampaignId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) -> Option<Arc<str>> {
@@ -85,38 +85,38 @@ impl ScoringEngine {
         self.campaigns.get(slot).map(|c| c.name.clone())
     }
 
-    /// The campaign that a call belongs to, and how sure that is.
-    pub(super) fn member(&self, call: i64) -> Option<(i64, f64)> {
-        self.members.value(call.cast_unsigned()).map(|m| (m.campaign, m.strength))
+    /// The campaign of a call, and the strength of the membership.
+    pub(super) fn member(&self, call: CallId) -> Option<(CampaignId, f64)> {
+        self.members.value(call.key()).map(|m| (m.campaign, m.strength))
     }
 
     /// The membership of a call, if it has one.
-    pub(super) fn membership(&self, call: i64) -> Option<Membership> {
-        self.members.value(call.cast_unsigned()).cloned()
+    pub(super) fn membership(&self, call: CallId) -> Option<Membership> {
+        self.members.value(call.key()).cloned()
     }
 
-    /// A call of before this run belongs to a campaign.
+    /// Restores the membership of a call from before this run.
     pub(super) fn recall_member(
         &mut self,
-        call: i64,
-        (campaign, strength, why): (i64, f64, String),
+        call: CallId,
+        (campaign, strength, why): (CampaignId, f64, String),
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
         let membership = Membership { campaign, name, strength, why: why.into() };
-        let key = call.cast_unsigned();
+        let key = call.key();
         self.members.insert(key, key, membership.clone(), 0, self.now);
         if let Some(call) = self.opened(call) {
             call.membership = Some(membership);
         }
     }
 
-    /// Looks at a pool again if there is enough news.
+    /// Evaluates a group if enough has changed.
     pub(super) fn look_if_due(&mut self, slot: SlotId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let (fewest, window) = (self.settings.campaigns.fewest_calls, self.settings.campaigns.window);
         let Some((_, pool)) = self.pools.get(slot) else { return };
-        // What an earlier run concluded of calls that are read again stands, of their pools as well.
+        // An earlier run has scored these calls; its conclusions about their groups stand.
         if !pool.is_due(fewest) || pool.is_settled() {
             return;
         }
@@ -132,7 +132,7 @@ impl ScoringEngine {
         if is_new && !is_campaign && dominant.is_none() {
             return;
         }
-        // Nobody is accused by what was so a while ago.
+        // A new campaign needs current data: outdated evidence must not accuse a caller.
         if is_new && !is_turn {
             self.refresh(slot);
             let Some((_, pool)) = self.pools.get_mut(slot) else { return };
@@ -145,7 +145,7 @@ impl ScoringEngine {
         let Some((_, pool)) = self.pools.get(slot) else { return };
         let (kind, name) = (pool.kind, pool.name.clone());
         if is_new {
-            let first = pool.candidates().next().map_or(0, |c| c.call);
+            let first = pool.candidates().next().map_or(CallId::default(), |c| c.call);
             let founder = LinkKind::from(kind).name();
             let Some(campaign) = dominant.or_else(|| self.found(founder, first, memory, out)) else { return };
             self.bind(slot, campaign, out);
@@ -161,12 +161,13 @@ impl ScoringEngine {
                 self.link(campaign, link, memory, out);
             }
         }
-        // Members are considered again when they end, and now and then: somebody may have got roots since.
+        // Members are reconsidered at their end, and sometimes all together, because callers may have become
+        // established.
         self.consider_all(slot, campaign, is_turn || is_new, memory, out);
         self.announce(campaign, memory, out);
     }
 
-    /// Asks what is known by now of the callers of a pool, and where its calls belong.
+    /// Updates the group's data of its callers and of its calls' campaigns.
     fn refresh(&mut self, slot: SlotId) {
         if let Some((_, pool)) = self.pools.get(slot) {
             self.prefetch_calls(pool);
@@ -178,17 +179,17 @@ impl ScoringEngine {
                 candidate.is_rooted = has_roots(&of.account, candidate, keys, now);
                 candidate.is_fresh = of.account.is_fresh();
             }
-            let member = members.value(candidate.call.cast_unsigned());
+            let member = members.value(candidate.call.key());
             candidate.campaign = member.map(|membership| membership.campaign);
         });
     }
 
-    /// Whether what a pool shows is a campaign, and the campaign that hardly anybody else shares it with.
-    fn shows(&self, slot: SlotId) -> (bool, Option<i64>) {
+    /// Returns true if a group's pattern is that of a campaign, and the campaign that dominates the group.
+    fn shows(&self, slot: SlotId) -> (bool, Option<CampaignId>) {
         let Some((_, pool)) = self.pools.get(slot) else { return (false, None) };
         let settings = &self.settings.campaigns;
         let kinds = if self.specificity(pool) > 0.3 { settings.kinds.0 } else { settings.kinds.1 };
-        // Numbers of one block are called by honest people too, unless they are dialled in turn.
+        // Honest callers also call numbers of one block, unless the numbers are dialled sequentially.
         let is_campaign = pool.pattern.is_campaign(settings.fewest_calls, kinds)
             && (pool.kind != GroupKind::DialledBlock || pool.pattern.has(LinkKind::Sequence));
         let dominant = pool
@@ -198,8 +199,8 @@ impl ScoringEngine {
         (is_campaign, dominant)
     }
 
-    /// A pool leads to a campaign.
-    pub(super) fn lead(&mut self, key: u64, campaign: i64) {
+    /// Maps the key of a group to a campaign.
+    pub(super) fn lead(&mut self, key: u64, campaign: CampaignId) {
         match self.leads.slot(key) {
             Some(slot) => {
                 if let Some((_, of)) = self.leads.get_mut(slot) {
@@ -213,8 +214,8 @@ impl ScoringEngine {
         }
     }
 
-    /// The pool's calls belong to a campaign from now on.
-    fn bind(&mut self, slot: SlotId, campaign: i64, out: &mut Vec<Outcome>) {
+    /// Assigns a group to a campaign.
+    fn bind(&mut self, slot: SlotId, campaign: CampaignId, out: &mut Vec<Outcome>) {
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pool.leads_to(campaign);
         let lead = pool.lead;
@@ -222,21 +223,21 @@ impl ScoringEngine {
         out.push(Outcome::Key { key: lead.cast_signed(), campaign });
     }
 
-    /// A new campaign, named after what it was found by and its first call.
+    /// Creates a campaign. Its identity follows from the evidence that found it and from its first call.
     pub(super) fn found(
         &mut self,
         by: &str,
-        first: i64,
+        first: CallId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> Option<i64> {
+    ) -> Option<CampaignId> {
         let campaign = self.keys.campaign(by, first);
         if self.campaign_slot(campaign, memory, out).is_some() {
             return Some(campaign);
         }
         let mut name = String::from("c-");
         for place in 0..8 {
-            let letter = (campaign.cast_unsigned() >> (5 * place)) as usize % LETTERS.len();
+            let letter = (campaign.key() >> (5 * place)) as usize % LETTERS.len();
             name.push(char::from(LETTERS.get(letter).copied().unwrap_or(b'x')));
         }
         let row = CampaignRow {
@@ -251,14 +252,19 @@ impl ScoringEngine {
             parted_from: None,
             links: Vec::new(),
         };
-        // Whatever speaks of it comes behind it.
+        // Rows that refer to the campaign must follow its own row.
         out.push(Outcome::Campaign(Box::new(row.clone())));
         self.remember(row, out);
         Some(campaign)
     }
 
-    /// Tells of a campaign once it has links and calls; once more when a label confirms it.
-    pub(super) fn announce(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    /// Raises an alert once a campaign has links and calls, and a second one when a label confirms it.
+    pub(super) fn announce(
+        &mut self,
+        campaign: CampaignId,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
         let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
         if row.calls == 0 {
@@ -285,10 +291,10 @@ impl ScoringEngine {
         self.campaigns.is_news(slot);
     }
 
-    /// Adds what holds a campaign together, or says it anew.
+    /// Adds a link to a campaign, or updates it.
     pub(super) fn link(
         &mut self,
-        campaign: i64,
+        campaign: CampaignId,
         link: LinkRow,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -304,15 +310,18 @@ impl ScoringEngine {
         self.campaigns.is_news(slot);
     }
 
-    /// A call that belongs to another campaign links both; answers the one that goes on. Where the two were parted it was taken for the
-    /// other's, and changes over.
+    /// Handles a call that already belongs to another campaign: merges the two campaigns and returns the
+    /// surviving one.
+    ///
+    /// If the two campaigns were split from each other, the call was assigned to the wrong one and moves
+    /// instead.
     pub(super) fn merge_by_call(
         &mut self,
-        (call, at): (i64, Timestamp),
-        campaign: i64,
+        (call, at): (CallId, Timestamp),
+        campaign: CampaignId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> i64 {
+    ) -> CampaignId {
         let Some((other, _)) = self.member(call).filter(|(of, _)| *of != campaign) else {
             return campaign;
         };
@@ -333,15 +342,15 @@ impl ScoringEngine {
         campaign
     }
 
-    /// Makes two campaigns one: the older goes on, and is answered.
+    /// Merges two campaigns. The older one survives and is returned.
     pub(super) fn merge(
         &mut self,
-        a: i64,
-        b: i64,
+        a: CampaignId,
+        b: CampaignId,
         why: &str,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> i64 {
+    ) -> CampaignId {
         let slots = (self.campaign_slot(a, memory, out), self.campaign_slot(b, memory, out));
         let (Some(slot_a), Some(slot_b)) = slots else { return b };
         let (Some(row_a), Some(row_b)) = (self.campaigns.get(slot_a), self.campaigns.get(slot_b)) else {
@@ -379,7 +388,7 @@ impl ScoringEngine {
                 *campaign = into;
             }
         });
-        let moved = |campaign: &mut Option<i64>| {
+        let moved = |campaign: &mut Option<CampaignId>| {
             if *campaign == Some(from.campaign) {
                 *campaign = Some(into);
             }
@@ -390,13 +399,13 @@ impl ScoringEngine {
         into
     }
 
-    /// A call's process or device is named.
+    /// Records the process or device of a call.
     pub(super) fn named(&mut self, row: &InstanceRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
-        let id = row.subject;
+        let id = row.subject.as_call();
         let Some(call) = self.opened(id) else { return };
         let first = call.pools.iter().next();
         let Some(fingerprint) = call.subjects.first().map(|s| s.subject.name.clone()) else { return };
-        // A private address is a device's own only together with its platform.
+        // A private address identifies a device only together with its platform.
         let name = format!("{}:{}:{fingerprint}", row.kind, row.instance);
         let is_named = call.subjects.iter().any(|s| s.subject.layer == Layer::Instance);
         let key = self.keys.subject(Layer::Instance, &name);
@@ -410,7 +419,7 @@ impl ScoringEngine {
         let candidate = first.and_then(|GroupMembership { key, slot, place }| {
             self.pools.value_from(slot, key)?.find(place, id).copied()
         });
-        if let Some(candidate) = self.open.slot(id.cast_unsigned()).zip(candidate) {
+        if let Some(candidate) = self.open.slot(id.key()).zip(candidate) {
             self.enter_pool((GroupKind::Instance, key), &|| name.clone(), candidate, memory, out);
         }
     }

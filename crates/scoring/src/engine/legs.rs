@@ -1,5 +1,6 @@
-//! What was heard of calls, and what the legs of one conversation tell of each other.
+//! Media of calls, and evidence that the legs of one conversation share.
 
+use bellwether_base::CallId;
 use bellwether_enrich::StreamRow;
 
 use super::{Outcome, ScoringEngine};
@@ -22,17 +23,17 @@ impl ScoringEngine {
         if let Some(rate) = row.media_rate.and_then(|rate| Rate::new(rate.ppm, rate.ci95_ppm)) {
             self.paced(id, rate);
         }
-        // What else was heard is told when the call is closed: the two directions come one after the other, and one of them by itself is
-        // a call in which only one side spoke.
+        // Other media evidence is reported when the call closes. The two directions arrive one after the
+        // other, and the first alone would look like one-way media.
         if let Some(opening) = row.opening {
             self.hear(id, opening, memory, out);
         }
     }
 
-    /// A side of a call was heard: so it was on all legs of the conversation.
-    fn heard(&mut self, id: i64, direction: &str, row: &StreamRow) {
+    /// Records media of one side of a call. The media counts for all legs of the conversation.
+    fn heard(&mut self, id: CallId, direction: &str, row: &StreamRow) {
         let Some(call) = self.opened(id) else { return };
-        // What is heard counts by how long people talked, which is known at the end.
+        // Media evidence depends on the duration of talk, which is known at the end.
         call.is_news |= call.is_over;
         match direction {
             "caller" => {
@@ -51,19 +52,19 @@ impl ScoringEngine {
         }
     }
 
-    /// Works out what was heard on the other legs of a call.
-    fn share_what_was_heard(&mut self, id: i64) {
+    /// Updates the media evidence that a call has from its other legs.
+    fn share_what_was_heard(&mut self, id: CallId) {
         let Some(legs) = self.opened(id).map(|call| call.legs.clone()) else { return };
         let heard = legs.iter().filter_map(|leg| Some(self.opened(*leg)?.heard)).collect::<Vec<_>>();
         let Some(call) = self.opened(id) else { return };
-        // A leg that is closed by now was heard too.
+        // Evidence of a leg that is closed by now still counts.
         let heard = heard.into_iter().fold(call.heard_of_legs, |all, leg| all.with(leg));
         call.is_news |= call.is_over && heard != call.heard_of_legs;
         call.heard_of_legs = heard;
     }
 
-    /// The other leg of a call shares its fate, and is no call of its own.
-    pub(super) fn leg(&mut self, a: i64, b: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    /// Links two legs. The later leg shares the membership of the earlier one and is no call of its own.
+    pub(super) fn leg(&mut self, a: CallId, b: CallId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         for (of, other) in [(a, b), (b, a)] {
             if let Some(call) = self.opened(of).filter(|call| !call.legs.contains(&other)) {
                 call.legs.push(other);
@@ -92,8 +93,8 @@ impl ScoringEngine {
         }
     }
 
-    /// Whoever is known on one leg of a conversation is no stranger on another.
-    pub(super) fn vouch(&mut self, id: i64, out: &mut Vec<Outcome>) {
+    /// Clears the other legs of unregistered status, if the caller is known on this leg.
+    pub(super) fn vouch(&mut self, id: CallId, out: &mut Vec<Outcome>) {
         let Some(call) = self.opened(id).filter(|call| call.is_rooted || call.is_let_in) else { return };
         for leg in call.legs.clone() {
             if let Some(other) = self.opened(leg).filter(|other| other.stranger_to.is_some()) {
@@ -104,8 +105,8 @@ impl ScoringEngine {
         }
     }
 
-    /// Where another leg comes from an address that the caller of a call is registered at, the caller is at home.
-    fn comes_from_home(&mut self, of: i64, other: i64, out: &mut Vec<Outcome>) {
+    /// Withdraws `registered_elsewhere` if another leg comes from the caller's registered address.
+    fn comes_from_home(&mut self, of: CallId, other: CallId, out: &mut Vec<Outcome>) {
         let Some(source) = self.opened(other).map(|other| other.source) else { return };
         let Some(call) = self.opened(of) else { return };
         if !call.at_start.iter().any(|finding| finding.signal == REGISTERED_ELSEWHERE) {

@@ -1,9 +1,9 @@
-//! Calls join campaigns, and leave them.
+//! Calls join and leave campaigns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use super::{Membership, Outcome, ScoringEngine};
@@ -16,15 +16,15 @@ use crate::outcome::MemberRow;
 use crate::signals::{CAMPAIGN_MEMBER, member};
 use crate::source::Source;
 
-/// Odds below which a call that joined leaves again: a little doubt does not make it go back and forth.
+/// A member leaves below these log odds. The gap to 0 prevents flapping.
 const LEAVES_BELOW: f64 = -0.7;
 
 impl ScoringEngine {
-    /// Whether the calls of a pool belong to its campaign: those in none, or all.
+    /// Decides the membership of a group's calls: of those without a campaign, or of all.
     pub(super) fn consider_all(
         &mut self,
         slot: SlotId,
-        campaign: i64,
+        campaign: CampaignId,
         members_too: bool,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -37,7 +37,7 @@ impl ScoringEngine {
         let specific = self.specificity(pool);
         let mut news = Vec::new();
         for (place, call) in pool.placed() {
-            // What an earlier run concluded of a call that is read again stands.
+            // The conclusion of an earlier run about this call stands.
             if call.is_settled || (call.campaign.is_some() && !members_too) {
                 continue;
             }
@@ -63,7 +63,7 @@ impl ScoringEngine {
         for (place, candidate, odds, why) in news {
             let call = candidate.call;
             self.decide(&candidate, campaign, odds, why, memory, out);
-            // A call that is closed is known to this pool alone.
+            // Only this group still knows a call that is closed.
             let of = self.member(call).map(|(campaign, _)| campaign);
             if let Some((_, pool)) = self.pools.get_mut(slot) {
                 pool.belongs(place, call, of);
@@ -75,9 +75,10 @@ impl ScoringEngine {
         }
     }
 
-    /// A pool's campaign, or one that was parted from it if that is whose recording a call plays, or where the calls of its address belong.
-    fn nearest_of_parted(&self, candidate: &GroupMember, campaign: i64) -> i64 {
-        let cluster = self.open.value(candidate.call.cast_unsigned()).and_then(|call| call.cluster);
+    /// The group's campaign, or a campaign split from it that fits better: by the call's recording, or by
+    /// other calls of its address.
+    fn nearest_of_parted(&self, candidate: &GroupMember, campaign: CampaignId) -> CampaignId {
+        let cluster = self.open.value(candidate.call.key()).and_then(|call| call.cluster);
         let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
         let source = self
             .sources
@@ -87,11 +88,11 @@ impl ScoringEngine {
         nearest.filter(|nearest| self.are_parted(*nearest, campaign)).unwrap_or(campaign)
     }
 
-    /// A call joins a campaign (there is a reason), or leaves it.
+    /// Applies a decision: the call joins the campaign for a reason, or leaves it.
     fn decide(
         &mut self,
         candidate: &GroupMember,
-        campaign: i64,
+        campaign: CampaignId,
         odds: f64,
         why: Option<Arc<str>>,
         memory: &mut dyn History,
@@ -111,19 +112,19 @@ impl ScoringEngine {
         }
     }
 
-    /// How far what a pool shares is nobody else's.
+    /// Specificity of a group's shared property.
     pub(super) fn specificity(&self, pool: &CandidateGroup) -> f64 {
         let standing = pool.standing.and_then(|key| self.standings.find(key));
         let standing = standing.and_then(|slot| self.standings.get(slot));
         standing.map_or(1.0, |kept| kept.standing.specificity())
     }
 
-    /// Whether a call of a pool belongs to the pool's campaign: it joins, or leaves.
+    /// Decides the membership of one call of a group.
     pub(super) fn consider(
         &mut self,
         slot: SlotId,
         place: u32,
-        call: i64,
+        call: CallId,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
@@ -131,7 +132,7 @@ impl ScoringEngine {
         let Some(campaign) = pool.campaign() else { return };
         let Some(candidate) = pool.find(place, call).copied() else { return };
         let member = self.member(call);
-        // What an earlier run concluded of a call that is read again stands.
+        // The conclusion of an earlier run about this call stands.
         if candidate.is_settled || member.is_some_and(|(of, strength)| of != campaign || strength >= SURE) {
             return;
         }
@@ -164,9 +165,9 @@ impl ScoringEngine {
         self.sources.value_from_mut(at, source).map_or(0.0, Source::honesty)
     }
 
-    /// Whether calls share something beside a recording that is not everybody's.
-    pub(super) fn share_a_pool(&self, a: i64, b: i64) -> bool {
-        let call = |call: i64| self.open.value(call.cast_unsigned());
+    /// Returns true if two calls share a specific property beside a recording.
+    pub(super) fn share_a_pool(&self, a: CallId, b: CallId) -> bool {
+        let call = |call: CallId| self.open.value(call.key());
         let (Some(a), Some(b)) = (call(a), call(b)) else { return false };
         let both = |key: &u64| b.pools.iter().any(|other| other.key == *key);
         a.pools.iter().map(|pool| pool.key).filter(both).any(|key| {
@@ -178,15 +179,15 @@ impl ScoringEngine {
         })
     }
 
-    /// A call that began at a time joins a campaign.
+    /// Adds a call to a campaign. `at` is the start of the call.
     pub(super) fn join(
         &mut self,
-        (call, at): (i64, Timestamp),
+        (call, at): (CallId, Timestamp),
         membership: Membership,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
-        let key = call.cast_unsigned();
+        let key = call.key();
         if self.member(call).is_some() || self.labelled.get(&call) == Some(&false) {
             return;
         }
@@ -232,12 +233,12 @@ impl ScoringEngine {
         }
     }
 
-    pub(super) fn leave(&mut self, call: i64, campaign: i64, why: &str, out: &mut Vec<Outcome>) {
-        let key = call.cast_unsigned();
+    pub(super) fn leave(&mut self, call: CallId, campaign: CampaignId, why: &str, out: &mut Vec<Outcome>) {
+        let key = call.key();
         if let Some(slot) = self.members.slot(key) {
             self.members.remove(slot);
         }
-        if let Some(slot) = self.campaigns.find(campaign.cast_unsigned())
+        if let Some(slot) = self.campaigns.find(campaign.key())
             && let Some(row) = self.campaigns.get_mut(slot)
         {
             row.calls = row.calls.saturating_sub(1);
@@ -255,8 +256,8 @@ impl ScoringEngine {
         }
     }
 
-    /// A caller and an address are known by the campaign that a call of theirs joined last.
-    fn is_known_by(&mut self, caller: u64, source: Option<u64>, campaign: i64) {
+    /// Records the campaign that a caller and a source address joined last.
+    fn is_known_by(&mut self, caller: u64, source: Option<u64>, campaign: CampaignId) {
         if let Some(of) = source.and_then(|source| self.sources.value_mut(source)) {
             of.campaign = Some(campaign);
         }
@@ -265,18 +266,18 @@ impl ScoringEngine {
         }
     }
 
-    /// The pools of a call know where it belongs.
-    fn belongs(&mut self, call: i64, campaign: Option<i64>) {
+    /// Records the campaign of a call in its groups.
+    fn belongs(&mut self, call: CallId, campaign: Option<CampaignId>) {
         self.in_pools(call, |pool, place| pool.belongs(place, call, campaign));
     }
 
-    /// A call plays a recording that other callers play.
-    pub(super) fn mark_prompt(&mut self, call: i64) {
+    /// Marks a call whose recording occurs in calls of other callers.
+    pub(super) fn mark_prompt(&mut self, call: CallId) {
         self.in_pools(call, |pool, place| pool.change(place, call, |c| c.marks.is_prompt = true));
     }
 
-    /// Shows each pool of a call, with the call's place in it.
-    pub(super) fn in_pools(&mut self, call: i64, mut change: impl FnMut(&mut CandidateGroup, u32)) {
+    /// Calls `change` for each group of a call, with the call's place in it.
+    pub(super) fn in_pools(&mut self, call: CallId, mut change: impl FnMut(&mut CandidateGroup, u32)) {
         let pools = self.opened(call).map(|c| c.pools).unwrap_or_default();
         for GroupMembership { key, slot, place } in pools.iter() {
             if let Some(pool) = self.pools.value_from_mut(slot, key) {
@@ -286,15 +287,15 @@ impl ScoringEngine {
     }
 }
 
-/// Whether anything is known of a call's address that tells of the call: a trunk's is everybody's who comes through it, and speaks for a
-/// platform, and for nobody behind it.
+/// Returns true if the source address is evidence. A trunk's address is shared by all its callers: it is
+/// evidence about a platform, but not about a caller.
 fn is_spoken_for(pool: &CandidateGroup, call: &GroupMember) -> bool {
     !call.marks.is_from_trunk || matches!(pool.kind, GroupKind::Fingerprint | GroupKind::Deployment)
 }
 
-/// How far a pool is a campaign's own. What comes through a trunk shows the trunk's platform, which is the campaign's own only if nobody
-/// else calls by it.
-fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: i64) -> f64 {
+/// The share of a group that belongs to a campaign. A call through a trunk shows the trunk's platform, which
+/// is the campaign's own only if no other party calls through it.
+fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: CampaignId) -> f64 {
     if call.marks.is_from_trunk {
         pool.dominant.filter(|(of, _)| *of == campaign).map_or(0.0, |(_, share)| (2.0 * share - 1.0).max(0.0))
     } else {
@@ -302,7 +303,8 @@ fn share_of(pool: &CandidateGroup, call: &GroupMember, specific: f64, campaign: 
     }
 }
 
-/// Whether a call has roots by now: its caller may have registered there since, or become known.
+/// Returns true if the caller is established by now. It may have registered or built a history since the
+/// call.
 pub(super) fn has_roots(account: &Account, candidate: &GroupMember, keys: &Keys, now: Timestamp) -> bool {
     let is_there = |home: &RegisteredDevice| keys.address(home.source) == candidate.source;
     let is_home = candidate.is_home || account.devices.iter().any(is_there);

@@ -1,17 +1,17 @@
-//! What the next rows will need is brought near before they are judged.
+//! Software prefetch: loads the state that the next rows need into the processor's caches.
 //!
-//! What is known of callers, addresses and calls under way takes far more memory than a processor's caches hold, and who calls next is
-//! anybody's guess, so that judging by itself is mostly waiting for memory: for one place, which tells where the next one is, and so on. Of
-//! several rows together the processor waits for all at once ([`LruTable::gather`]).
+//! The state of callers, addresses and open calls is much larger than the caches, and the next caller is
+//! unpredictable. Scoring is therefore bound by memory latency, in chains of dependent loads. For several
+//! rows together the processor overlaps these loads ([`LruTable::gather`]).
 //!
-//! Nothing is changed here, and nothing goes wrong where something else comes than was prefetched.
+//! Prefetching changes no state. A wrong prediction costs time only.
 //!
 //! [`LruTable::gather`]: bellwether_base::LruTable::gather
 
 use std::hint::black_box;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{GATHERED, SlotId, Timestamp};
+use bellwether_base::{CallId, GATHERED, SlotId, Timestamp};
 use bellwether_enrich::Row;
 use smallvec::SmallVec;
 
@@ -22,35 +22,35 @@ use crate::keys::Names;
 use crate::open::GroupMembership;
 use crate::source::Source;
 
-/// Keys of one table that rows will ask for.
+/// Keys of one table that rows will look up.
 type Wanted = SmallVec<[u64; GATHERED]>;
 
-/// Slots of one table that rows will ask for.
+/// Slots of one table that rows will access.
 type Slots = SmallVec<[SlotId; GATHERED]>;
 
-/// What rows will ask for.
+/// All keys that rows will look up.
 #[derive(Default)]
 struct PrefetchKeys {
     open: Wanted,
-    /// Calls that begin: where they will stand.
+    /// Identities of new calls. Prefetching them loads their future slots.
     new: Wanted,
     users: Wanted,
     callers: Wanted,
     sources: Wanted,
-    /// Callers and addresses of calls under way: where they stood.
+    /// Slots of the callers and addresses of open calls.
     callers_at: Slots,
     sources_at: Slots,
     pools: Wanted,
-    /// Calls with the pools that they are in.
-    in_pools: SmallVec<[(i64, GroupMembership); GATHERED]>,
+    /// Open calls with their groups.
+    in_pools: SmallVec<[(CallId, GroupMembership); GATHERED]>,
     prints: SmallVec<[OpeningPrint; GATHERED]>,
 }
 
 impl ScoringEngine {
-    /// Rows to look ahead at once: what they need must not push each other out of the cache.
+    /// Number of rows per prefetch. Their data must fit in the cache together.
     pub const AHEAD: usize = GATHERED;
 
-    /// Looks at the rows that come next, at most [`Self::AHEAD`] of them. A call that comes is taken for the one of its identity here.
+    /// Prefetches for the next rows, at most [`Self::AHEAD`] of them. The identity of a call is its key here.
     pub fn prefetch(&mut self, rows: &[Row]) {
         let mut needs = self.needs_of(rows.iter().take(Self::AHEAD));
         black_box(self.open.gather(&needs.new).len());
@@ -68,45 +68,45 @@ impl ScoringEngine {
         self.prompts.prefetch(&needs.prints);
     }
 
-    /// What rows name themselves.
+    /// The keys that the rows contain.
     fn needs_of<'a>(&mut self, rows: impl Iterator<Item = &'a Row>) -> PrefetchKeys {
         self.prefetched.clear();
         let mut needs = PrefetchKeys::default();
         let mut latest = Timestamp::MIN;
         for row in rows {
             match row {
-                // Whoever calls for help is not looked at.
+                // Emergency calls are not scored.
                 Row::Call(row) if !row.traits.is_emergency => {
                     latest = latest.max(row.started_at);
                     let names = self.keys.names(&Invite::from(&**row));
-                    needs.new.push(row.call.cast_unsigned());
+                    needs.new.push(row.call.key());
                     needs.callers.push(names.caller);
                     needs.sources.push(names.source);
                     self.prefetched.push_back(names);
                 }
-                Row::CallUpdate(update) => needs.open.push(update.call.cast_unsigned()),
+                Row::CallUpdate(update) => needs.open.push(update.call.key()),
                 Row::Stream(row) => {
-                    needs.open.extend(row.call.map(i64::cast_unsigned));
+                    needs.open.extend(row.call.map(CallId::key));
                     needs.prints.extend(row.opening);
                 }
-                Row::Registration(row) => needs.users.push(row.registration.cast_unsigned()),
-                Row::RegistrationUpdate(update) => needs.users.push(update.registration.cast_unsigned()),
-                Row::RegistrationEnd { registration, .. } => needs.users.push(registration.cast_unsigned()),
+                Row::Registration(row) => needs.users.push(row.registration.key()),
+                Row::RegistrationUpdate(update) => needs.users.push(update.registration.key()),
+                Row::RegistrationEnd { registration, .. } => needs.users.push(registration.key()),
                 Row::Attempt(row) => {
-                    needs.users.push(row.registration.cast_unsigned());
+                    needs.users.push(row.registration.key());
                     needs.sources.push(self.keys.address(row.source.ip()));
                 }
                 _ => {}
             }
         }
-        // Calls that are closed on the way.
+        // Calls that close in the meantime.
         let closing = self.over.iter().take_while(|(at, _)| *at < latest);
         let room = GATHERED.saturating_sub(needs.open.len());
-        needs.open.extend(closing.map(|(_, call)| call.cast_unsigned()).take(room));
+        needs.open.extend(closing.map(|(_, call)| call.key()).take(room));
         needs
     }
 
-    /// Calls under way, and whom and what they name.
+    /// Prefetches open calls and collects their keys.
     fn prefetch_open(&self, needs: &mut PrefetchKeys) {
         let near = self.open.gather(&needs.open);
         for call in near.iter().flatten() {
@@ -123,10 +123,10 @@ impl ScoringEngine {
         }
     }
 
-    /// The pools that calls enter, and what calls under way are in theirs.
+    /// Prefetches the groups that new calls enter, and the entries of open calls in their groups.
     fn prefetch_groups(&self, needs: &mut PrefetchKeys) {
         for names in &self.prefetched {
-            // Whoever is at home enters no pool.
+            // A caller with a registered device enters no group.
             if self.callers.value(names.caller).is_none_or(|of| of.account.devices.is_empty()) {
                 let Names { fingerprint, deployment, dialled_block, caller_block, .. } = *names;
                 needs.pools.extend([fingerprint, deployment, dialled_block, caller_block]);
@@ -141,12 +141,12 @@ impl ScoringEngine {
         }
     }
 
-    /// What is known of the callers of a pool, and where its calls belong.
+    /// Prefetches the callers of a group and the memberships of its calls.
     pub(super) fn prefetch_calls(&self, pool: &CandidateGroup) {
         let mut calls = pool.candidates();
         loop {
             let (callers, calls): (Slots, Wanted) =
-                calls.by_ref().take(GATHERED).map(|c| (c.caller_at, c.call.cast_unsigned())).unzip();
+                calls.by_ref().take(GATHERED).map(|c| (c.caller_at, c.call.key())).unzip();
             if calls.is_empty() {
                 return;
             }

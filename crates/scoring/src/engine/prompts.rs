@@ -1,9 +1,9 @@
-//! Recordings that are played in several calls.
+//! Recordings that occur in several calls.
 
 use std::collections::BTreeSet;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{ContentHasher, LruTable, Timestamp};
+use bellwether_base::{CallId, CampaignId, ContentHasher, LruTable, Timestamp};
 use smallvec::SmallVec;
 
 use super::{Outcome, ScoringEngine};
@@ -14,46 +14,47 @@ use crate::prompt_index::PromptIndex;
 use crate::stack_index::distinct;
 use crate::{LinkKind, LinkRow};
 
-/// Bits in which two prints of one recording differ at most; two voices differ in some 80 of 192.
+/// Maximum distance in bits between two fingerprints of one recording. Two voices differ in some 80 of 192
+/// bits.
 const SAME: u32 = 38;
 
-/// Calls remembered of one recording.
+/// Maximum number of calls per recording.
 const MAX_CALLS: usize = 48;
 
-/// Callers and called that one recording needs to make a campaign.
+/// Minimum number of callers, and of callees, for a recording to found a campaign.
 const FEWEST: usize = 3;
 
 /// A recording.
 struct Cluster {
     print: OpeningPrint,
-    /// The latest of them: most is heard once.
+    /// The latest calls. Most recordings occur once.
     calls: SmallVec<[Heard; 1]>,
     count: u32,
-    campaign: Option<i64>,
+    campaign: Option<CampaignId>,
 }
 
 /// A call that begins with a recording.
 #[derive(Clone, Copy)]
 pub(super) struct Heard {
-    pub(super) call: i64,
+    pub(super) call: CallId,
     pub(super) at: Timestamp,
     pub(super) caller: u64,
     callee: u64,
-    /// The address that it comes from; none behind a trunk.
+    /// The source address. `None` behind a trunk.
     pub(super) source: Option<u64>,
-    /// Its pools of platform, deployment, origin and process, as far as it has them: 0 is none.
+    /// Keys of its groups by platform, deployment, origin and process; 0 for none.
     pub(super) shares: [u64; 4],
-    /// Whether its caller has a history: an account that was registered for one call is nobody's.
+    /// True if the caller has a call history. An account registered for a single call has none.
     pub(super) has_history: bool,
 }
 
-/// Recordings by parts of their prints.
+/// Recordings, found by parts of their fingerprints.
 pub(super) struct Prompts {
     clusters: LruTable<u64, Cluster, 1>,
     bands: PromptIndex,
-    /// Those that have a campaign.
+    /// Recordings that belong to a campaign.
     of_campaigns: BTreeSet<u64>,
-    /// The latest identity: never 0.
+    /// The latest identity, never 0.
     latest: u32,
 }
 
@@ -67,14 +68,14 @@ impl Prompts {
         }
     }
 
-    /// A recording that an earlier run knew.
-    pub(super) fn known(&mut self, print: OpeningPrint, campaign: i64, at: Timestamp) {
+    /// Restores a recording from an earlier run.
+    pub(super) fn known(&mut self, print: OpeningPrint, campaign: CampaignId, at: Timestamp) {
         let id = self.cluster(print, at);
         self.belongs(id, campaign);
     }
 
-    /// A recording belongs to a campaign; answers how it begins if that is to be kept and was not yet.
-    fn belongs(&mut self, id: u64, campaign: i64) -> Option<OpeningPrint> {
+    /// Assigns a recording to a campaign. Returns the fingerprint at the first assignment, to be stored.
+    fn belongs(&mut self, id: u64, campaign: CampaignId) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
         let is_first = cluster.campaign.replace(campaign).is_none();
         let print = cluster.print;
@@ -82,7 +83,7 @@ impl Prompts {
         is_first.then_some(print)
     }
 
-    /// Brings near what prints will be looked for by: see [`super::prefetching`].
+    /// Prefetches the index entries of fingerprints: see [`super::prefetch`].
     pub(super) fn prefetch(&self, prints: &[OpeningPrint]) {
         self.bands.prefetch(prints);
     }
@@ -95,7 +96,7 @@ impl Prompts {
         self.clusters.value_mut(id)
     }
 
-    /// The recording that a print is of, known or new.
+    /// The recording of a fingerprint, known or new.
     fn cluster(&mut self, print: OpeningPrint, at: Timestamp) -> u64 {
         let is_it = |id: &u32| {
             let cluster = self.get(u64::from(*id));
@@ -111,9 +112,9 @@ impl Prompts {
         id
     }
 
-    /// A recording that was not heard before.
+    /// Creates a recording.
     fn begin(&mut self, print: OpeningPrint, at: Timestamp) -> u32 {
-        // After 2^32 recordings there are still some of the first.
+        // Identities may wrap around while early ones are still in use.
         loop {
             self.latest = self.latest.checked_add(1).unwrap_or(1);
             if self.get(u64::from(self.latest)).is_none() {
@@ -129,12 +130,12 @@ impl Prompts {
     }
 
     /// The campaign of a recording.
-    pub(super) fn campaign(&self, id: u64) -> Option<i64> {
+    pub(super) fn campaign(&self, id: u64) -> Option<CampaignId> {
         self.get(id).and_then(|cluster| cluster.campaign)
     }
 
-    /// The recordings of some campaigns, each with its campaign and its calls of callers that nobody knows.
-    pub(super) fn of(&self, is_meant: impl Fn(i64) -> bool) -> Vec<(u64, i64, Vec<Heard>)> {
+    /// The recordings of some campaigns, each with its campaign and its calls of callers without a history.
+    pub(super) fn of(&self, is_meant: impl Fn(CampaignId) -> bool) -> Vec<(u64, CampaignId, Vec<Heard>)> {
         let mut found = Vec::new();
         for id in &self.of_campaigns {
             let Some(cluster) = self.get(*id) else { continue };
@@ -146,15 +147,15 @@ impl Prompts {
         found
     }
 
-    /// A recording is another campaign's from now on; answers how it begins.
-    pub(super) fn moved(&mut self, id: u64, into: i64) -> Option<OpeningPrint> {
+    /// Moves a recording to another campaign and returns its fingerprint.
+    pub(super) fn moved(&mut self, id: u64, into: CampaignId) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
         cluster.campaign = Some(into);
         Some(cluster.print)
     }
 
-    /// A campaign became part of another.
-    pub(super) fn merged(&mut self, from: i64, into: i64) {
+    /// Replaces a campaign that was merged into another.
+    pub(super) fn merged(&mut self, from: CampaignId, into: CampaignId) {
         for id in &self.of_campaigns {
             if let Some(cluster) = self.clusters.value_mut(*id)
                 && cluster.campaign == Some(from)
@@ -166,16 +167,16 @@ impl Prompts {
 }
 
 impl ScoringEngine {
-    /// A call's voice was heard to begin.
+    /// Records the fingerprint of a call's first words.
     pub(super) fn hear(
         &mut self,
-        id: i64,
+        id: CallId,
         print: OpeningPrint,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let now = self.now;
-        // One conversation is one call that plays a recording, whichever of its legs is heard first.
+        // The legs of one conversation count as one call.
         let Some(legs) = self.opened(id).map(|call| call.legs.clone()) else { return };
         if legs.iter().any(|leg| self.opened(*leg).is_some_and(|leg| leg.cluster.is_some())) {
             return;
@@ -184,7 +185,7 @@ impl ScoringEngine {
         if call.cluster.is_some() {
             return;
         }
-        // What an earlier run concluded of a call that is read again stands; later calls are compared with it all the same.
+        // The conclusion of an earlier run about this call stands, but later calls are compared with it.
         let is_settled = call.is_known && !call.is_recalled;
         let (caller, caller_at, callee) = (call.caller, call.caller_at, call.callee);
         let (at, pools) = (call.started_at, call.pools);
@@ -215,7 +216,7 @@ impl ScoringEngine {
         cluster.calls.push(heard);
         let (count, campaign) = (cluster.count, cluster.campaign);
         let all_callers = distinct(&cluster.calls, |h| h.caller) as u32;
-        // A voice that was never heard before, or one caller's own, tells nothing.
+        // A voice with a single caller is no evidence.
         let unrooted: Vec<Heard> = if all_callers < 2 {
             Vec::new()
         } else {
@@ -231,7 +232,7 @@ impl ScoringEngine {
         }
         let callers = distinct(&unrooted, |h| h.caller);
         let callees = distinct(&unrooted, |h| h.callee);
-        // Two are enough where they share something else too.
+        // Two callers suffice if they share another property too.
         let are_akin = callers == 2
             && callees >= 2
             && unrooted.first().is_some_and(|first| self.share_a_pool(first.call, id));
@@ -268,12 +269,12 @@ impl ScoringEngine {
                 memory,
                 out,
             );
-            // Pools that the call is in, and that belong to another campaign, are of one origin with it.
+            // Groups of this call that belong to another campaign have the same origin.
             campaign = self.merge_by_call((heard.call, heard.at), campaign, memory, out);
             self.tell(heard.call, out);
         }
         self.announce(campaign, memory, out);
-        // Now and then, as the recording is known better.
+        // The split check runs at powers of two, as more is known of the recording.
         if count.is_power_of_two() && count as usize >= super::split::FEWEST {
             self.part_or_join(campaign, memory, out);
         }

@@ -1,6 +1,6 @@
-//! Devices register, or try to.
+//! Registrations and registration attempts.
 
-use bellwether_base::{SlotId, Span, Timestamp};
+use bellwether_base::{CallId, RegistrationId, SlotId, Span, Timestamp};
 use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
 
 use super::{AlertRow, Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
@@ -14,7 +14,7 @@ impl ScoringEngine {
     pub(super) fn registration(&mut self, row: &RegistrationRow) {
         self.advance(row.first_seen);
         let user = self.keys.user(user_of(&row.aor));
-        let key = row.registration.cast_unsigned();
+        let key = row.registration.key();
         if self.users.slot(key).is_none() {
             let home = RegisteredDevice {
                 registrations: std::iter::once(row.registration).collect(),
@@ -42,7 +42,7 @@ impl ScoringEngine {
         }
         let slot = self.source(source);
         let Some((_, of)) = self.sources.get_mut(slot) else { return };
-        // An hour without a refusal is a new beginning.
+        // After an hour without a refusal the counters restart.
         if of.refused_at.is_some_and(|at| row.at.since(at) > Span::from_secs(3600)) {
             of.refused.clear();
             of.accepted.clear();
@@ -78,27 +78,29 @@ impl ScoringEngine {
         }
     }
 
-    pub(super) fn refreshed(&mut self, registration: i64, at: Timestamp) {
-        let Some((user, mut home)) = self.users.value(registration.cast_unsigned()).cloned() else { return };
+    pub(super) fn refreshed(&mut self, registration: RegistrationId, at: Timestamp) {
+        let Some((user, mut home)) = self.users.value(registration.key()).cloned() else { return };
         home.last = home.last.max(at);
         self.add_device(user, home);
     }
 
-    /// A registration was removed, or ran out: nobody calls from there by right of it.
-    pub(super) fn registration_ended(&mut self, registration: i64, at: Timestamp) {
+    /// Ends a registration that was removed or expired. It no longer vouches for calls.
+    pub(super) fn registration_ended(&mut self, registration: RegistrationId, at: Timestamp) {
         self.advance(at);
-        let Some((user, _)) = self.users.value(registration.cast_unsigned()) else { return };
+        let Some((user, _)) = self.users.value(registration.key()) else { return };
         let Some(caller) = self.callers.slot(*user) else { return };
         if let Some((_, caller)) = self.callers.get_mut(caller) {
             caller.account.left(registration);
         }
     }
 
-    /// A device was let in. From here on its address may be another than that of its first request, and the server that let it in is
-    /// the one that answered, behind whatever proxies. Where the same binding is asked for by another platform at another address, somebody
-    /// else has it now: whoever had it before stays known.
+    /// Applies an accepted registration. The device's address may have changed since its first request, and
+    /// the registrar is the server that responded, behind any proxies.
+    ///
+    /// If another platform at another address takes over the binding, it becomes a new device of the account.
+    /// The former device stays known.
     fn registration_accepted(&mut self, row: &RegistrationAttempt) {
-        let Some((user, home)) = self.users.value_mut(row.registration.cast_unsigned()) else { return };
+        let Some((user, home)) = self.users.value_mut(row.registration.key()) else { return };
         let source = row.source.ip();
         if home.platform != row.fingerprint && home.source != source {
             (home.platform, home.first) = (row.fingerprint, row.at);
@@ -118,14 +120,15 @@ impl ScoringEngine {
         }
     }
 
-    /// A caller turns out to be registered where it called from. Whoever was taken for a campaign's because nobody knew it by then leaves
-    /// again, also if the call is long over: those who call before their registration is seen, after a beginning.
+    /// Handles a caller that turns out to be registered at its source address. Its calls leave campaigns that
+    /// they joined before the registration was seen, even if they ended long ago. This happens after a start
+    /// of the sensor.
     fn leave_registered_callers(&mut self, source: u64, user: u64, out: &mut Vec<Outcome>) {
         if self.callers.value(user).is_none_or(|of| of.campaign.is_none()) {
             return;
         }
         let Some(of) = self.sources.value(source) else { return };
-        let calls: Vec<i64> =
+        let calls: Vec<CallId> =
             of.actor.latest().iter().filter(|d| d.caller == user as u32).map(|d| d.call).collect();
         for call in calls {
             if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
@@ -134,8 +137,8 @@ impl ScoringEngine {
         }
     }
 
-    /// A user lives somewhere. What else is known of it stays to be asked when it calls. Answers whether somebody else, by another
-    /// platform at another address, had the account before.
+    /// Adds a registered device to a user. Other data of the user is queried at its next call. Returns true
+    /// if another platform at another address had the account before.
     fn add_device(&mut self, user: u64, home: RegisteredDevice) -> bool {
         let slot = match self.callers.slot(user) {
             Some(slot) => slot,
@@ -149,7 +152,8 @@ impl ScoringEngine {
         caller.account.moved(source, now).is_some()
     }
 
-    /// A caller lives somewhere: it is not forgotten for strangers. Of too many the one that has been there longest is a stranger again.
+    /// Moves a caller to the registered class, which unregistered callers do not evict. If the class is full,
+    /// its oldest caller moves back.
     pub(super) fn mark_registered(&mut self, slot: SlotId) {
         if self.callers.class(slot) == Some(REGISTERED) {
             return;
@@ -172,7 +176,7 @@ impl ScoringEngine {
     }
 }
 
-/// The user part of an address of record as reports print it.
+/// The user part of an AOR as reports print it.
 fn user_of(aor: &str) -> &str {
     let rest = aor.split_once(':').map_or(aor, |(_, rest)| rest);
     rest.rsplit_once('@').map_or(rest, |(user, _)| user)
@@ -191,7 +195,7 @@ mod tests {
         let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
         let now = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = RegisteredDevice {
-            registrations: std::iter::once(5).collect(),
+            registrations: std::iter::once(RegistrationId::new(5)).collect(),
             source: [192, 0, 2, 1].into(),
             registrar: [192, 0, 2, 9].into(),
             platform: PrintHash::of(Part::Combined, "phone"),
@@ -207,7 +211,7 @@ mod tests {
             assessor.caller(1_000_000 + stranger, "stranger", now, &mut NoHistory);
         }
         assert!(is_known(&assessor, 1) && assessor.callers.len() == CALLERS);
-        // However many were let in, the latest strangers are remembered too.
+        // After any number of registrations the latest unregistered callers are remembered too.
         for user in 0..2 * CALLERS as u64 {
             assessor.add_device(10_000_000 + user, home.clone());
         }
@@ -227,7 +231,7 @@ mod tests {
         let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
         let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
         let home = RegisteredDevice {
-            registrations: std::iter::once(5).collect(),
+            registrations: std::iter::once(RegistrationId::new(5)).collect(),
             source: end(1).ip(),
             registrar: end(8).ip(),
             platform: PrintHash::of(Part::Combined, "phone"),
@@ -237,7 +241,7 @@ mod tests {
         assessor.now = at;
         assessor.users.insert(5, 5, (77, home), 0, at);
         assessor.registration_accepted(&RegistrationAttempt {
-            registration: 5,
+            registration: RegistrationId::new(5),
             aor: "sip:u@pbx.example".into(),
             user: "u".into(),
             source: end(1),

@@ -1,8 +1,8 @@
-//! What calls and labels teach of platforms, deployments, instances and origins.
+//! Reputation of platforms, deployments, instances and origins, learned from calls and labels.
 
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{CallId, SlotId, Timestamp};
 
 use super::{AlertRow, Label, Outcome, Reputation, ScoringEngine};
 use crate::history::History;
@@ -12,7 +12,8 @@ use crate::reputation_record::{LabelEvidence, Layer, Subject};
 use crate::{AlertKind, Severity};
 
 impl ScoringEngine {
-    /// Where the standing of a subject is in the table; its name is made only where it is not there.
+    /// The slot of a subject's reputation record. `subject` is called only if the table does not hold the
+    /// record.
     pub(super) fn standing(
         &mut self,
         key: u64,
@@ -32,20 +33,21 @@ impl ScoringEngine {
         slot
     }
 
-    /// What labels say of a subject.
+    /// The labels of a subject.
     pub(super) fn labels_of(&self, key: u64) -> &[Label] {
         self.labels.get(&key).map_or(&[], |(_, labels)| labels.as_slice())
     }
 
-    /// What a call that is closed teaches.
+    /// Learns from a call that is closed.
     pub(super) fn learn(&mut self, lesson: &Lesson, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Lesson { caller, is_fraud, is_conversation, is_party, .. } = *lesson;
-        // An origin is one caller's: it is known by labels alone, or there would be as many as callers.
+        // An origin has labels only, and an instance learns from fraud only. Otherwise there would be as many
+        // records as callers.
         for known in lesson.subjects.iter().filter(|known| known.subject.layer != Layer::Instance || is_fraud)
         {
             let slot = self.standing(known.key, || known.subject.clone(), self.now, memory, out);
             let Some(kept) = self.standings.get_mut(slot) else { continue };
-            // Where somebody honest uses a platform and deployment, fraud weighs less from now on.
+            // An honest party on a platform or deployment lowers its specificity, and so the weight of fraud.
             let is_shared = is_party && known.subject.layer != Layer::Instance && kept.standing.party(caller);
             kept.standing.calls += 1;
             let settings = &self.settings.reputation;
@@ -53,7 +55,7 @@ impl ScoringEngine {
             if is_fraud || is_conversation {
                 kept.standing.observe(self.now, is_fraud, settings);
             }
-            // Whoever makes up deployments shall not fill the database with them.
+            // Invented deployments shall not fill the database.
             let is_worth_it = kept.standing.calls > 1 || is_fraud || is_conversation;
             if is_new_hour {
                 self.list(known.key, self.now, "what was observed", None, out);
@@ -64,8 +66,8 @@ impl ScoringEngine {
         }
     }
 
-    /// Puts a subject on the list that its standing asks for, or takes it off. `anew` is the list that it was on, where that is to be no
-    /// reason to stay.
+    /// Updates the list entry of a subject from its reputation. `anew` is the former list if hysteresis shall
+    /// not apply.
     fn list(&mut self, key: u64, now: Timestamp, why: &str, anew: Option<Listed>, out: &mut Vec<Outcome>) {
         let labels = self.labels.get(&key).map_or(&[][..], |(_, labels)| labels.as_slice());
         let Some(slot) = self.standings.find(key) else { return };
@@ -110,12 +112,12 @@ impl ScoringEngine {
         self.standings.is_news(slot);
     }
 
-    /// Goes by these labels from now on, in place of those before: of subjects, and of calls by their identity (fraud or not). Lists change
-    /// at once.
+    /// Replaces all labels: those of subjects, and those of calls by identity (`true` for fraud). List
+    /// entries change at once.
     pub fn set_labels(
         &mut self,
         evidence: &[LabelEvidence],
-        calls: impl Iterator<Item = (i64, bool)>,
+        calls: impl Iterator<Item = (CallId, bool)>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
@@ -139,7 +141,7 @@ impl ScoringEngine {
             .collect();
         for (key, subject) in changed {
             let slot = self.standing(key, || Arc::new(subject), self.now, memory, out);
-            // A label that was taken back was wrong: what it has led to does not linger.
+            // A label that was withdrawn was wrong, so its effect ends without hysteresis.
             let is_less = self.labels.get(&key).map_or(0, |(_, l)| l.len())
                 < before.get(&key).map_or(0, |(_, l)| l.len());
             let was = self.standings.get(slot).map(|kept| kept.standing.listed).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What a call's signals add up to, told where it is news.
+//! Scores of calls, reported when they change.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_devices::DeviceVerdict;
 
 use super::{AlertRow, Outcome, ScoreRow, ScoringEngine};
@@ -11,10 +11,10 @@ use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Foun
 use crate::{AlertKind, Disposition, Scorecard, Severity};
 
 impl ScoringEngine {
-    /// What was found of the device that made a call. Answers the signal, for a call that is closed.
+    /// Applies a device verdict to a call. For a closed call the signals are emitted as amendments.
     pub fn device(
         &mut self,
-        call: i64,
+        call: CallId,
         verdict: DeviceVerdict,
         evidence: &str,
         is_shared: bool,
@@ -45,7 +45,7 @@ impl ScoringEngine {
         }));
     }
 
-    /// A signal's finding with its points, if it is on.
+    /// The finding of a signal with its points, if the signal is on.
     pub(super) fn finding(&self, signal: usize, found: Found) -> Option<Finding> {
         let tuned = self.settings.signals.get(signal).filter(|t| t.is_on)?;
         let points = tuned.points * found.share.clamp(-1.0, 1.0);
@@ -64,9 +64,9 @@ impl ScoringEngine {
         Scorecard::new(findings)
     }
 
-    /// Tells a call's score where it is news.
-    pub(super) fn tell(&mut self, id: i64, out: &mut Vec<Outcome>) {
-        let key = id.cast_unsigned();
+    /// Reports a call's score if it changed.
+    pub(super) fn tell(&mut self, id: CallId, out: &mut Vec<Outcome>) {
+        let key = id.key();
         let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get(slot) else { return };
         if call.is_known || !call.is_news {
@@ -106,22 +106,22 @@ impl ScoringEngine {
         }
     }
 
-    /// Nothing more is expected of a call: it teaches what it has to, and is forgotten.
-    pub(super) fn close(&mut self, id: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    /// Closes a call: reputation learns from it, and the table drops it.
+    pub(super) fn close(&mut self, id: CallId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.tell(id, out);
-        let key = id.cast_unsigned();
+        let key = id.key();
         let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get_mut(slot) else { return };
         let lesson = call.lesson(self.settings.dispositions.quarantine_below);
-        // It stands where it stood until nothing more is asked of it: it is too large to be handed around.
+        // The call is discarded in place, because it is too large to move.
         self.open.discard(slot);
         self.closed(id, lesson, memory, out);
     }
 
-    /// A call is no longer in the table: because nothing more is expected of it, or because others need its place.
+    /// Handles a call that left the table, because it closed or was evicted.
     pub(super) fn closed(
         &mut self,
-        call: i64,
+        call: CallId,
         lesson: Option<Lesson>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -132,7 +132,7 @@ impl ScoringEngine {
     }
 }
 
-/// An alert of a call that is quarantined, or of a token that was used before: once. Those of a campaign are the campaign's.
+/// The alert for a quarantined call or a replayed token, once per call. Campaigns raise their own alerts.
 fn alert_of(
     call: &mut OpenCall,
     disposition: Disposition,

@@ -1,13 +1,15 @@
-//! A campaign that turns out to be two is parted; two that turn out to be one are joined.
+//! Splits a campaign that turns out to be two, and merges two that turn out to be one.
 //!
-//! Several recordings are one party's where they are played from the same addresses, or by the same numbers or processes.
-//! Who calls on a platform that others share is taken for a part of the campaign that was found there first. It shows by its recordings:
-//! where each of two uses its addresses again and again, and never one of the other's, nor a number, a process or an origin, the two have
-//! nothing in common but the platform.
+//! Several recordings belong to one party if they are played from the same addresses, or by the same numbers
+//! or processes.
+//!
+//! A second party on a shared platform first joins the campaign that was found there. Its recordings reveal
+//! it: each party reuses its own addresses, and never an address, number, process or origin of the other. The
+//! two share nothing but the platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, CampaignId, Timestamp};
 
 use super::prompts::Heard;
 use super::{Membership, Outcome, ScoringEngine};
@@ -15,27 +17,29 @@ use crate::candidate_group::PLAYS_A_RECORDING;
 use crate::history::History;
 use crate::open::SURE;
 
-/// Calls of a recording without which nothing is said of what it shares.
+/// Minimum number of calls per recording for the analysis.
 pub(super) const FEWEST: usize = 8;
 
-/// Calls for each address from which on a party uses its addresses again.
+/// Minimum number of calls per address for a party that reuses its addresses.
 const USED_AGAIN: usize = 2;
 
-/// Calls of either that must share something for two to be one: so many, and one in so many.
+/// Minimum number of calls of either party that must share a property for a merge.
 const MIN_SHARED: usize = 2;
+
+/// At least one call in this number must share a property for a merge, in either party.
 const SHARE: usize = 5;
 
-/// Specificity from which on a platform is one party's.
+/// Minimum specificity of a platform that belongs to one party.
 const SPECIFIC: f64 = 0.3;
 
 /// A recording of a campaign, with the calls that play it.
 struct Recording {
     id: u64,
-    campaign: i64,
+    campaign: CampaignId,
     calls: Vec<Heard>,
 }
 
-/// Recordings that have something in common beside the platform.
+/// Recordings that share a property beside the platform.
 struct Party(Vec<Recording>);
 
 impl Party {
@@ -43,24 +47,25 @@ impl Party {
         self.0.iter().flat_map(|recording| &recording.calls)
     }
 
-    /// The first of its calls that was taken for a campaign's, or of all.
-    fn first(&self, of: Option<i64>) -> Option<(Timestamp, i64)> {
+    /// The first call of the party, or of its recordings in one campaign.
+    fn first(&self, of: Option<CampaignId>) -> Option<(Timestamp, CallId)> {
         let recordings = self.0.iter().filter(|recording| of.is_none_or(|of| recording.campaign == of));
         recordings.flat_map(|recording| &recording.calls).map(|heard| (heard.at, heard.call)).min()
     }
 
-    fn campaigns(&self) -> BTreeSet<i64> {
+    fn campaigns(&self) -> BTreeSet<CampaignId> {
         self.0.iter().map(|recording| recording.campaign).collect()
     }
 
-    /// Whether it uses its addresses again: only then does it tell anything that none is another's.
+    /// Returns true if the party reuses its addresses. Only then are disjoint addresses evidence for two
+    /// parties.
     fn uses_again(&self) -> bool {
         let sources: BTreeSet<u64> = self.calls().filter_map(|heard| heard.source).collect();
         self.calls().all(|heard| heard.source.is_some()) && sources.len() * USED_AGAIN <= self.calls().count()
     }
 }
 
-/// What calls share, that others may share with them.
+/// Properties of calls that other calls may share.
 struct Shared {
     callers: BTreeSet<u64>,
     sources: BTreeSet<u64>,
@@ -86,19 +91,20 @@ impl Shared {
 }
 
 impl ScoringEngine {
-    /// What campaigns that were one have in common: the first of them, which may have become part of another since.
-    fn root(&self, campaign: i64) -> i64 {
-        let row = self.campaigns.find(campaign.cast_unsigned()).and_then(|slot| self.campaigns.get(slot));
+    /// The root of a family of split campaigns: the first of them, which may have been merged into another
+    /// since.
+    fn root(&self, campaign: CampaignId) -> CampaignId {
+        let row = self.campaigns.find(campaign.key()).and_then(|slot| self.campaigns.get(slot));
         row.and_then(|row| row.parted_from).unwrap_or(campaign)
     }
 
-    /// Whether two campaigns were one and were parted.
-    pub(super) fn are_parted(&self, a: i64, b: i64) -> bool {
+    /// Returns true if two campaigns were split from each other.
+    pub(super) fn are_parted(&self, a: CampaignId, b: CampaignId) -> bool {
         a != b && self.root(a) == self.root(b)
     }
 
-    /// One of a family has become part of a campaign: whatever was parted from either was parted from it.
-    pub(super) fn make_kin(&mut self, family: i64, with: i64) {
+    /// Joins two families after a merge: campaigns split from either one now have the same root.
+    pub(super) fn make_kin(&mut self, family: CampaignId, with: CampaignId) {
         let root = self.root(with);
         self.campaigns.change_each(|row| {
             let is_kin = row.parted_from == Some(family) || row.campaign == family;
@@ -110,8 +116,13 @@ impl ScoringEngine {
         });
     }
 
-    /// Looks at what the recordings of a campaign, and of those that were parted from it, have in common.
-    pub(super) fn part_or_join(&mut self, campaign: i64, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    /// Analyses the recordings of a campaign, and of campaigns split from it.
+    pub(super) fn part_or_join(
+        &mut self,
+        campaign: CampaignId,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
         let roots = self.roots_nearby(campaign);
         let recordings = self.prompts.of(|of| roots.contains(&self.root(of)));
         let mut parties: Vec<Party> = Vec::new();
@@ -127,17 +138,19 @@ impl ScoringEngine {
             return;
         }
         parties.sort_by_key(|party| party.first(None));
-        // A campaign is that of its first call.
-        let owner = |campaign: i64| {
+        // A campaign belongs to the party with its first call.
+        let owner = |campaign: CampaignId| {
             let with = |party: &&Party| party.campaigns().contains(&campaign);
             parties.iter().filter(with).filter_map(|party| party.first(Some(campaign))).min()
         };
-        let all: BTreeSet<i64> = parties.iter().flat_map(Party::campaigns).collect();
-        let owners: BTreeMap<i64, Option<(Timestamp, i64)>> =
+        let all: BTreeSet<CampaignId> = parties.iter().flat_map(Party::campaigns).collect();
+        let owners: BTreeMap<CampaignId, Option<(Timestamp, CallId)>> =
             all.into_iter().map(|of| (of, owner(of))).collect();
         for party in &parties {
-            let is_own = |of: &i64| owners.get(of).is_some_and(|first| *first == party.first(Some(*of)));
-            let (own, others): (Vec<i64>, Vec<i64>) = party.campaigns().into_iter().partition(is_own);
+            let is_own =
+                |of: &CampaignId| owners.get(of).is_some_and(|first| *first == party.first(Some(*of)));
+            let (own, others): (Vec<CampaignId>, Vec<CampaignId>) =
+                party.campaigns().into_iter().partition(is_own);
             let into = own.into_iter().reduce(|a, b| {
                 let why =
                     "their recordings are played from the same addresses, by the same numbers or processes";
@@ -153,8 +166,8 @@ impl ScoringEngine {
         }
     }
 
-    /// The campaign, and those that calls of its addresses and numbers joined last: what they were parted from.
-    fn roots_nearby(&self, campaign: i64) -> BTreeSet<i64> {
+    /// Roots of the campaign, and of the campaigns that its addresses and numbers joined last.
+    fn roots_nearby(&self, campaign: CampaignId) -> BTreeSet<CampaignId> {
         let mut roots = BTreeSet::from([self.root(campaign)]);
         for (.., calls) in self.prompts.of(|of| of == campaign) {
             for heard in calls {
@@ -166,8 +179,8 @@ impl ScoringEngine {
         roots
     }
 
-    /// Whether calls that play a recording and a party have something in common that is not everybody's: many of either, as two parties may
-    /// come to one address by chance.
+    /// Returns true if calls of a recording and a party share specific properties. Many calls of both must
+    /// share them, because two parties may use one address by chance.
     fn are_akin(&self, calls: &[Heard], party: &Party) -> bool {
         let own = Shared::of(calls.iter());
         let theirs = Shared::of(party.calls());
@@ -183,15 +196,15 @@ impl ScoringEngine {
         self.pools.value(key).is_some_and(|pool| self.specificity(pool) > SPECIFIC)
     }
 
-    /// The calls of a party that were taken for a campaign's become a campaign of their own.
-    fn part(&mut self, from: i64, party: &Party, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+    /// Splits the calls of a party from a campaign into a new campaign.
+    fn part(&mut self, from: CampaignId, party: &Party, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let Some((at, first)) = party.first(Some(from)) else { return };
         let (root, Some(into)) = (self.root(from), self.found("parted", first, memory, out)) else { return };
         let old = self.campaign_slot(from, memory, out).and_then(|slot| self.campaigns.get(slot));
         let (found_at, links) = old.map_or((self.now, Vec::new()), |row| (row.found_at, row.links.clone()));
         let Some(slot) = self.campaign_slot(into, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
-        // Its calls were taken for a campaign's, if for another one's, since that was found.
+        // The party's calls belonged to a campaign at the earliest when the old one was found.
         (row.parted_from, row.links, row.found_at) = (Some(root), links, found_at.max(at));
         self.campaigns.is_news(slot);
         out.push(Outcome::Parted {
@@ -204,11 +217,11 @@ impl ScoringEngine {
         self.announce(into, memory, out);
     }
 
-    /// The calls of a party that were taken for a campaign's belong to another.
+    /// Moves the calls of a party from one campaign to another.
     fn change_over(
         &mut self,
-        from: i64,
-        into: i64,
+        from: CampaignId,
+        into: CampaignId,
         party: &Party,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -219,7 +232,7 @@ impl ScoringEngine {
                 out.push(Outcome::Prompt { print, campaign: into });
             }
         }
-        let heard: BTreeSet<i64> = party.calls().map(|heard| heard.call).collect();
+        let heard: BTreeSet<CallId> = party.calls().map(|heard| heard.call).collect();
         for (call, at) in self.calls_of(from, party) {
             let (strength, why) = if heard.contains(&call) {
                 (SURE, PLAYS_A_RECORDING)
@@ -232,12 +245,13 @@ impl ScoringEngine {
         }
     }
 
-    /// The calls of a campaign that are a party's, as far as they are remembered: those that play its recordings, and those from its
-    /// addresses and numbers; each with when it began.
-    fn calls_of(&self, campaign: i64, party: &Party) -> BTreeMap<i64, Timestamp> {
+    /// The calls of a campaign that belong to a party, with their start, as far as they are in memory. These
+    /// are the calls that play its recordings, and calls from its addresses and numbers.
+    fn calls_of(&self, campaign: CampaignId, party: &Party) -> BTreeMap<CallId, Timestamp> {
         let sources: BTreeSet<u64> = party.calls().filter_map(|heard| heard.source).collect();
         let callers: BTreeSet<u64> = party.calls().map(|heard| heard.caller).collect();
-        let mut calls: BTreeMap<i64, Timestamp> = party.calls().map(|heard| (heard.call, heard.at)).collect();
+        let mut calls: BTreeMap<CallId, Timestamp> =
+            party.calls().map(|heard| (heard.call, heard.at)).collect();
         self.pools.for_each(|_, pool| {
             let own = pool.candidates().filter(|c| {
                 c.campaign == Some(campaign)

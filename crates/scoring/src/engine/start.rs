@@ -1,4 +1,4 @@
-//! A call begins.
+//! The start of a call.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::source::{Signed, count};
 impl ScoringEngine {
     pub(super) fn call(&mut self, row: &CallRow, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.advance(row.started_at);
-        // Whoever calls for help is not looked at, and leaves no trace in what others are judged by.
+        // Emergency calls are not scored and leave no trace in the evidence about others.
         if row.traits.is_emergency {
             return;
         }
@@ -34,7 +34,8 @@ impl ScoringEngine {
         }
     }
 
-    /// Looks at the calls of the window before this run, so that it judges as if it had seen them.
+    /// Replays the calls in the window before this run, so that scoring continues as if the engine had seen
+    /// them.
     fn warm_up(&mut self, at: Timestamp, memory: &mut dyn History) {
         if std::mem::replace(&mut self.is_warm, true) {
             return;
@@ -48,14 +49,14 @@ impl ScoringEngine {
         let past = memory.recent(at - LOOKS_BACK, at);
         let now = self.now;
         self.warming = Some(at);
-        // Only what later calls are compared with: what was concluded of these stands in the database.
+        // The replay only builds the state for comparisons. Its own outcomes are already in the database.
         for call in past {
             if call.is_emergency {
                 continue;
             }
             self.now = call.started_at;
             let mut unsaid = Vec::new();
-            // It stays whatever it shows: why it joined is known to the run that saw it.
+            // Membership stays as stored. Only the run that saw the call knew the reasons.
             let member = call.campaign.map(|campaign| (campaign, SURE, String::new()));
             let judged = Judged { stage: Stage::Closed, findings: Vec::new(), member };
             self.begin(&Invite::from(&call), None, Some(judged), memory, &mut unsaid);
@@ -65,8 +66,8 @@ impl ScoringEngine {
         self.warming = None;
     }
 
-    /// A call begins. Signals read its whole `row`, which a call of an earlier run has no more. Its score by an earlier run, `judged`, stands:
-    /// the evidence about others has changed since.
+    /// Begins a call. `judged` is the result of an earlier run. Its findings at the INVITE stand, because the
+    /// knowledge about others has changed since.
     fn begin(
         &mut self,
         invite: &Invite<'_>,
@@ -76,7 +77,7 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let now = invite.started_at;
-        let key = invite.call.cast_unsigned();
+        let key = invite.call.key();
         if self.open.slot(key).is_some() {
             return;
         }
@@ -177,12 +178,12 @@ impl ScoringEngine {
             is_signed_full: invite.passport.is_some_and(|p| p.attestation == Some("A") && p.is_sound()),
         };
         let risk = invite.is_risky;
-        // The account learns of the call behind its signals: they compare it with what came before.
+        // The account learns of the call after its signals, which compare the call with earlier ones.
         let country = invite.callee_country.and_then(|c| c.parse().ok());
         let mut is_fresh = false;
         if let Some((_, of)) = self.callers.get_mut(caller_slot) {
             if self.warming.is_none() {
-                // What its server makes of its call is no platform of its own.
+                // A call that the account's server originates shows no platform of the account.
                 let platform = (registration != Registration::ByServer).then_some(invite.fingerprint);
                 of.account.begin(now, country, platform);
             }
@@ -230,7 +231,7 @@ impl ScoringEngine {
             told: None,
             is_alerted: false,
         };
-        // When the table is full the oldest gives way: what was thought of it last stands.
+        // A full table evicts the oldest call. Its last score stands.
         let (open, oldest) = self.open.insert(key, key, call, 0, now);
         if let Some(mut oldest) = oldest {
             let lesson = oldest.value.lesson(self.settings.dispositions.quarantine_below);
@@ -267,18 +268,18 @@ impl ScoringEngine {
         self.tell(invite.call, out);
     }
 
-    /// Who is named in a call: known since it was prefetched, or worked out now.
+    /// The keys of a call: prefetched, or computed now.
     fn names(&self, invite: &Invite<'_>) -> Names {
-        // Calls of before this run are never prefetched, though one of them may be read again.
+        // Calls from before this run are never prefetched, although one of them may be read again.
         let prefetched =
             self.prefetched.front().filter(|names| names.call == invite.call && self.warming.is_none());
         prefetched.copied().unwrap_or_else(|| self.keys.names(invite))
     }
 
-    /// Whether its trunk, or else its address, has a habit of signing: with this call.
+    /// Counts the call for the signing habit of its trunk, or else of its source address.
     fn count_signed(&mut self, invite: &Invite<'_>, source: SlotId) -> Signed {
         let signed = match invite.trunk {
-            // Trunks are an operator's: there are as many as the configuration names.
+            // The configuration bounds the number of trunks.
             Some(trunk) => match self.trunks.get_mut(trunk) {
                 Some(signed) => signed,
                 None => self.trunks.entry(trunk.to_owned()).or_default(),
@@ -292,7 +293,7 @@ impl ScoringEngine {
         *signed
     }
 
-    /// The pools of a call whose caller has no roots.
+    /// Adds a call of a caller that is not established to its groups.
     fn enter_pools(
         &mut self,
         invite: &Invite<'_>,
@@ -323,7 +324,7 @@ impl ScoringEngine {
         }
     }
 
-    /// A call that stands at a place of the table of open calls enters a pool.
+    /// Adds a call in the table of open calls to a group.
     pub(super) fn enter_pool(
         &mut self,
         (kind, key): (GroupKind, u64),
@@ -339,7 +340,7 @@ impl ScoringEngine {
             call.pools.push(GroupMembership { key, slot, place });
             call.membership.as_ref().map(|m| m.campaign)
         });
-        // A pool before this one may have brought it into a campaign.
+        // An earlier group may have brought the call into a campaign.
         if campaign.is_some()
             && let Some((_, pool)) = self.pools.get_mut(slot)
         {
@@ -351,7 +352,7 @@ impl ScoringEngine {
         }
     }
 
-    /// The caller, with what earlier runs know.
+    /// The caller, with its data from earlier runs.
     pub(super) fn caller(
         &mut self,
         caller: u64,
@@ -364,12 +365,13 @@ impl ScoringEngine {
             None => self.callers.insert(caller, caller, Caller::default(), UNREGISTERED, now).0,
         };
         self.callers.mark_used(slot);
-        // Not for the calls before a run: there may be very many, and whoever calls again is asked for then.
+        // No query for calls from before the run. There may be very many, and the next call of the caller
+        // triggers the query.
         if self.warming.is_none()
             && let Some((_, of)) = self.callers.get_mut(slot)
             && !std::mem::replace(&mut of.is_asked, true)
         {
-            // It may have registered before it called.
+            // The caller may have registered before its call.
             let devices = std::mem::take(&mut of.account.devices);
             of.account = memory.account(name, now);
             devices.into_iter().for_each(|home| of.account.add_device(home));
@@ -380,10 +382,11 @@ impl ScoringEngine {
         slot
     }
 
-    /// Whether the memory is going to be asked of the call's platform: what it knows must be up to date then.
+    /// Returns true if scoring this call will query the history about its platform. Pending rows must be
+    /// committed before.
     ///
-    /// A platform is asked for when it is new, and again at its 4th, 16th, 64th call and so on, as more is learned of it by then. Whoever makes
-    /// up platforms is not asked for more often than in each fourth call.
+    /// A platform is queried when it is new, and again at its 4th, 16th, 64th call and so on, when more is
+    /// known of it. A flood of invented platforms causes at most one query in four calls.
     pub fn will_ask_platform(&self, row: &CallRow) -> bool {
         if row.traits.is_emergency {
             return false;
@@ -393,7 +396,7 @@ impl ScoringEngine {
         asks(known.map(|(_, uses)| *uses), self.platforms_asked, self.calls_seen)
     }
 
-    /// Where that stands which structure shows of a call's platform; nowhere if nobody is asked for it.
+    /// The slot of the facts about a call's platform. `None` if the facts are unknown and no query is due.
     fn platform(&mut self, invite: &Invite<'_>, key: u64, memory: &mut dyn History) -> Option<SlotId> {
         let slot = self.platforms.slot(key);
         let known = slot.and_then(|slot| self.platforms.get(slot));
@@ -416,8 +419,8 @@ impl ScoringEngine {
         Some(slot)
     }
 
-    /// Who is known by a call and is observed, how they stand by layer, and how many calls of its platform there were; its instance may be
-    /// told behind it.
+    /// The subjects of a call, their reputation by layer, and the number of calls of the platform. The
+    /// instance may follow later.
     fn standings_of(
         &mut self,
         invite: &Invite<'_>,
@@ -445,7 +448,7 @@ impl ScoringEngine {
             }
             known.push(Known { key, subject: kept.subject.clone() });
         }
-        // An origin is one caller's. It is never observed, so that all that is known of it is what labels say.
+        // An origin belongs to one caller. It has no observed reputation, only labels.
         let is_labelled = !self.labels.is_empty();
         let labels = is_labelled.then(|| self.labels_of(self.keys.subject(Layer::Origin, invite.origin)));
         if let Some(labels) = labels.filter(|labels| !labels.is_empty())
@@ -457,7 +460,7 @@ impl ScoringEngine {
     }
 }
 
-/// Whether the memory is asked of a platform that was used so often.
+/// Returns true if a platform with this number of uses is due for a query.
 fn asks(uses: Option<u32>, asked: u64, calls_seen: u64) -> bool {
     match uses {
         Some(uses) => (uses + 1).is_power_of_two() && (uses + 1).trailing_zeros().is_multiple_of(2),

@@ -1,4 +1,4 @@
-//! What a caller's account has done before.
+//! Signals of the caller's account.
 
 use bellwether_base::Span;
 
@@ -10,7 +10,7 @@ use crate::settings::Tuned;
 
 const DAY: Span = Span::from_secs(86_400);
 
-/// Where an account is used by somebody beside its owner, its registration and its history speak for nobody.
+/// Returns true if another party uses the account too. Registration and history are then no evidence of honesty.
 fn is_contested(at: &AtStart<'_>) -> bool {
     at.moved.is_some()
 }
@@ -56,7 +56,7 @@ pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
-/// Only where subscribers register with where the call goes, and long enough after the beginning to have seen it.
+/// Applies only if the destination accepts registrations, and long enough after the start to have seen them.
 pub(super) fn not_registered(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let seen = at.now().since(at.since).as_secs_f64() / 3600.0;
     let is_missing = at.registration == Registration::No && at.is_registrar && !at.is_from_trunk();
@@ -70,7 +70,7 @@ pub(super) fn not_registered(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 }
 
 pub(super) fn many_platforms(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
-    // A trunk's callers come through whatever the network between chooses.
+    // The network before a trunk chooses the platform of its callers.
     if at.is_from_trunk() || at.registration == Registration::No && at.account.calls < 4 {
         return None;
     }
@@ -100,7 +100,7 @@ pub(super) fn odd_hours(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         return None;
     }
     let now = hour(at.now());
-    // A day has to have passed: the first hours of a history are all there is.
+    // Some days must have passed before the hours of a history are representative.
     let is_long =
         at.account.first_call.is_some_and(|first| at.now().since(first) >= Span::from_secs(3 * 86_400));
     let near: u32 = [now, (now + 1) % 24, (now + 23) % 24]

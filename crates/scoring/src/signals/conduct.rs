@@ -1,4 +1,4 @@
-//! How a caller calls.
+//! Signals of the calling pattern.
 
 use bellwether_base::Span;
 
@@ -114,7 +114,7 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if (numbers as f64) < tuned.limit(0) || (numbers as f64) < calls as f64 * tuned.limit(1) {
         return None;
     }
-    // A trunk that nobody configured brings many numbers too, which do come back, and people who talk.
+    // An unconfigured trunk also carries many numbers, but these return and hold conversations.
     let talks = latest.iter().filter(|deed| deed.secs >= 30).count();
     (actor.returns(16) < 4 && talks * 8 <= calls)
         .then(|| {
@@ -133,7 +133,7 @@ pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
-/// Calls at the end of the history whose numbers follow each other.
+/// Number of consecutive numbers at the end of the history.
 fn run(actor: &CallHistory) -> usize {
     let latest = actor.latest().iter().rev().map(|deed| (deed.neighbourhood, deed.line));
     let followers = latest.clone().skip(1).zip(latest).take_while(|(before, after)| follows(*before, *after));

@@ -1,4 +1,4 @@
-//! What a call turns out to be while it goes on and at its end.
+//! Signals of a call's progress and end.
 
 use super::Found;
 use crate::Evidence;
@@ -11,12 +11,12 @@ pub(super) fn campaign_member(call: &OpenCall, _: &Tuned) -> Option<Found> {
     call.membership.as_ref().map(member)
 }
 
-/// The finding of a call that belongs to a campaign.
+/// The finding of a campaign member.
 pub(crate) fn member(membership: &Membership) -> Found {
     Found { share: share(membership.strength), evidence: Evidence::member(&membership.name, &membership.why) }
 }
 
-/// Between two thirds and all, by the odds.
+/// Share of the points by log odds, from two thirds to all.
 fn share(strength: f64) -> f64 {
     (0.67 + 0.11 * strength).clamp(0.67, 1.0)
 }
@@ -46,7 +46,7 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let heard = call.heard();
     let is_two_way = (heard.caller_packets == 0) == (heard.callee_packets == 0);
     let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(0);
-    // Calls to destinations that earn money by the minute are long, whoever makes them.
+    // Calls to premium destinations are long even if a robot makes them.
     (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
         .then(|| Evidence::of([usize::from(call.secs)], |[secs, ..], f| write!(f, "talked for {secs} s")))
         .and_then(Found::whole)
@@ -54,7 +54,7 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
 
 pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(0);
-    // Both directions must be on the mirror: where one was seen in earnest, the other would have been.
+    // The mirror must carry both directions. A substantial stream in one direction shows that it would.
     let heard = call.heard();
     let (most, least) =
         (heard.caller_packets.max(heard.callee_packets), heard.caller_packets.min(heard.callee_packets));

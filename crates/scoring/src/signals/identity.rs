@@ -1,4 +1,4 @@
-//! Who a call says it is from, and who vouches for that.
+//! Signals of the claimed identity and its attestation.
 
 use bellwether_enrich::{Attested, PassportStatus, Validity, Verstat};
 
@@ -9,7 +9,7 @@ fn attested<'a>(at: &'a AtStart<'_>) -> Option<&'a Attested> {
     at.row.attested.as_deref()
 }
 
-/// The attestation of a token with nothing wrong in it, and what to make of it.
+/// The finding of an attestation level, for a token without defects.
 fn attestation(at: &AtStart<'_>, letter: &str) -> Option<Found> {
     let attested = attested(at)?;
     let is_sound = matches!(attested.status, PassportStatus::Valid | PassportStatus::Unverified);
@@ -113,7 +113,7 @@ pub(super) fn verstat_spoofed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
             attested.status.name()
         ));
     }
-    // Whoever is no trunk has no verifier.
+    // Only a trunk has a verifier.
     let is_subscriber = at.registration == Registration::Here && !at.is_from_trunk();
     is_subscriber.then_some("TN-Validation-Passed from a subscriber").and_then(Found::whole)
 }

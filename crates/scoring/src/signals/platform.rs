@@ -1,4 +1,4 @@
-//! What the structure of a call's messages shows, and what is known of it.
+//! Signals of the message structure, and of the platform's reputation.
 
 use std::fmt::{self, Formatter};
 
@@ -12,7 +12,8 @@ use crate::reputation_record::{Layer, Reputed};
 use crate::settings::Tuned;
 use crate::stack_index::distinct;
 
-/// Share of the points that a standing earns: all below at 0, a third at 100, nothing at 50.
+/// The finding of a reputation: all points against the call at 0, a third of them in its favour at 100, none
+/// at 50.
 fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
     let reputed = at.standing(of)?;
     let off = (reputed.score - 50.0) / 50.0;
@@ -32,7 +33,7 @@ fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
     Some(Found { share, evidence: Evidence::of(numbers, phrase) })
 }
 
-/// A standing in words.
+/// Renders a reputation as text.
 fn standing(of: &str, [score, fraud, legit, is_scaled]: Numbers, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "the {of} has a standing of {score}")?;
     if fraud > 0 || legit > 0 {
@@ -46,7 +47,8 @@ fn standing(of: &str, [score, fraud, legit, is_scaled]: Numbers, f: &mut Formatt
 
 pub(super) fn fingerprint_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let platform = at.standing(Layer::Fingerprint);
-    // What is told of a deployment was told of its platform too: where it is no worse by itself, it is not held against the call twice.
+    // Evidence about a deployment is evidence about its platform too. It counts once, unless the platform
+    // alone is worse.
     let is_told = |deployment: Reputed| {
         deployment.score < 50.0 && platform.is_some_and(|platform| deployment.score <= platform.score + 0.5)
     };
@@ -98,7 +100,7 @@ pub(super) fn volatile(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
     let of = latest.last()?;
     let named = latest.iter().filter(|deed| deed.platform == of.platform);
-    // Nearly all addresses have one name.
+    // Most addresses have one User-Agent.
     if named.clone().all(|deed| deed.agent == of.agent) {
         return None;
     }
@@ -127,7 +129,7 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
     let latest = at.source.actor.since(at.now() - Span::from_secs(3600));
     let calls = latest.len();
     let unknown = latest.iter().filter(|deed| deed.fate == CallResult::Nobody).count();
-    // A wrong number now and then is nobody's scan.
+    // Single wrong numbers are no scan.
     let by_number = (unknown as f64 >= tuned.limit(2) && unknown * 2 > calls)
         .then(|| format!("its address called {unknown} numbers that nobody has"));
     attack.or(by_number).and_then(Found::whole)

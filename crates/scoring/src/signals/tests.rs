@@ -1,8 +1,8 @@
-//! Each signal by itself: silent of a call of which nothing is known, and speaking where its evidence is.
+//! Each signal alone: silent without evidence, and active with its evidence.
 
 use std::collections::BTreeSet;
 
-use bellwether_base::{Endpoint, SlotId, Span, Transport};
+use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, SlotId, Span, Transport};
 use bellwether_enrich::{
     AccessSide, Attested, CallTraits, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity, Verstat,
 };
@@ -16,7 +16,7 @@ use crate::account::RegisteredDevice;
 use crate::call_history::{CallEvent, CallResult, LOOKS_BACK};
 use crate::open::{Heard, Membership};
 
-/// All that signals look at.
+/// All inputs of the signals.
 struct Scene {
     row: CallRow,
     platform: crate::PlatformFacts,
@@ -46,7 +46,7 @@ fn number(kind: NumberKind) -> NumberFacts {
 fn row() -> CallRow {
     let print = PrintHash::of(Part::Combined, "x");
     CallRow {
-        call: 1,
+        call: CallId::new(1),
         call_id: "id".into(),
         wire_id: None,
         from_tag: "tag".into(),
@@ -81,7 +81,7 @@ fn row() -> CallRow {
 
 fn deed(call: i64, secs_ago: i64) -> CallEvent {
     CallEvent {
-        call,
+        call: CallId::new(call),
         at: before(secs_ago),
         caller: 1,
         callee: 100,
@@ -95,7 +95,7 @@ fn deed(call: i64, secs_ago: i64) -> CallEvent {
 }
 
 impl Scene {
-    /// A call of which nothing is known.
+    /// A call without any evidence.
     fn unknown() -> Self {
         Self {
             row: row(),
@@ -111,7 +111,7 @@ impl Scene {
             platform_calls: 0,
             is_rooted: false,
             open: OpenCall {
-                call: 1,
+                call: CallId::new(1),
                 started_at: NOW,
                 caller: 1,
                 callee: 2,
@@ -147,7 +147,7 @@ impl Scene {
         }
     }
 
-    /// The signals that speak, with the share of their points.
+    /// The active signals, with the share of their points.
     fn speak(&self) -> Vec<(&'static str, f64)> {
         let at = AtStart {
             row: &self.row,
@@ -192,10 +192,10 @@ impl Scene {
         }));
     }
 
-    /// So many calls of the caller, a minute apart, changed as is asked.
+    /// Adds calls of the caller, one per minute, each modified by `change`.
     fn calls(&mut self, count: i64, change: impl Fn(i64, &mut CallEvent)) {
         for i in 0..count {
-            // Uneven gaps, as people's are.
+            // Uneven gaps, as people make them.
             let mut deed = deed(i, 60 * (count - i) - (i * i * 13) % 50);
             change(i, &mut deed);
             self.caller.begin(deed, LOOKS_BACK);
@@ -211,7 +211,7 @@ impl Scene {
 
     fn home(&mut self, n: u8, platform: &str, since: i64) {
         self.account.add_device(RegisteredDevice {
-            registrations: std::iter::once(1).collect(),
+            registrations: std::iter::once(RegistrationId::new(1)).collect(),
             source: [192, 0, 2, n].into(),
             registrar: [192, 0, 2, 250].into(),
             platform: PrintHash::of(Part::Combined, platform),
@@ -223,15 +223,19 @@ impl Scene {
 
 type Change = fn(&mut Scene);
 
-/// Evidence for each signal.
+/// The evidence for each signal.
 const CASES: &[(&str, Change)] = &[
     ("fingerprint_reputation", |s| s.reputed(Layer::Fingerprint, 5.0)),
     ("deployment_reputation", |s| s.reputed(Layer::Deployment, 5.0)),
     ("instance_reputation", |s| s.reputed(Layer::Instance, 5.0)),
     ("origin_reputation", |s| s.reputed(Layer::Origin, 5.0)),
     ("campaign_member", |s| {
-        s.open.membership =
-            Some(Membership { campaign: 1, name: "c".into(), strength: 1.0, why: "x".into() });
+        s.open.membership = Some(Membership {
+            campaign: CampaignId::new(1),
+            name: "c".into(),
+            strength: 1.0,
+            why: "x".into(),
+        });
     }),
     ("prompt_repeated", |s| s.open.prompt = Some((4, 4))),
     ("platform_rare", |s| s.calls_seen = 1000),
@@ -330,7 +334,7 @@ fn each_signal_speaks_where_its_evidence_is_and_only_there() {
         let spoken = scene.speak();
         let share = spoken.iter().find(|(n, _)| n == name).map(|(_, share)| *share);
         assert!(share.is_some_and(|share| share > 0.0), "{name} is silent: {spoken:?}");
-        // What is evidence for one may be evidence for others of its kind, and for no others.
+        // Evidence for one signal may activate others of its group, but none of another group.
         let group = |name: &str| SIGNALS.iter().find(|s| s.name == name).unwrap().group;
         let akin = |other: &str| match group(name) {
             Group::Conduct | Group::Evasion => {
@@ -393,7 +397,7 @@ fn an_attestation_that_nobody_verified_counts_half() {
     let mut scene = Scene::unknown();
     scene.attested(PassportStatus::Unverified, Some("A"));
     assert_eq!(scene.speak(), [("attestation_full", 0.5)]);
-    // A token with something wrong in it vouches for nobody.
+    // A defective token is no evidence of honesty.
     scene.attested(PassportStatus::Replay, Some("A"));
     assert_eq!(scene.speak(), [("passport_replay", 1.0)]);
 }

@@ -1,13 +1,13 @@
-//! Rows of which a test says only what it is about.
+//! Rows with default values, for tests that set only what matters to them.
 
-use bellwether_base::{Endpoint, Timestamp};
+use bellwether_base::{CallId, Endpoint, StreamId, Timestamp};
 use bellwether_enrich::StreamRow;
 
-/// A direction of a call, without loss, of which nothing was measured.
+/// One direction of a call, without loss and without measurements.
 pub(crate) fn stream(call: i64, direction: &'static str, src: Endpoint, dst: Endpoint) -> StreamRow {
     StreamRow {
-        stream: call,
-        call: Some(call),
+        stream: StreamId::new(call),
+        call: Some(CallId::new(call)),
         direction,
         src,
         dst,

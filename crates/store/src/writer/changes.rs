@@ -1,5 +1,6 @@
 //! Results of scoring to rows.
 
+use bellwether_base::{CallId, CampaignId};
 use bellwether_scoring::{AlertRow, Amendment, Changes, MembershipChange, Scorecard, Settings, Stage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -68,7 +69,7 @@ fn write_alert(tx: &Connection, alert: &AlertRow) -> Result<(), StoreError> {
         severity: alert.severity,
         subject: alert.subject.clone(),
         message: alert.message.clone(),
-        call: alert.call,
+        call: alert.call.map(CallId::get),
         campaign: alert.campaign.clone(),
     };
     keep(tx, &alert)
@@ -84,20 +85,20 @@ fn write_scores(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
                      disposition = excluded.disposition, signals = excluded.signals, campaign = excluded.campaign",
             )?
             .execute(params![
-                row.call,
+                row.call.get(),
                 row.stage.number(),
                 row.at.as_nanos(),
                 row.score,
                 row.disposition.name(),
                 wording.pack(&row.findings)?,
-                row.campaign,
+                row.campaign.map(CampaignId::get),
             ])?;
     }
     for (call, at) in &changes.closed {
         tx.prepare_cached(
             "UPDATE scores SET stage = ?2, at = ?3 WHERE id = (SELECT id FROM calls WHERE call = ?1)",
         )?
-        .execute(params![call, Stage::Closed.number(), at.as_nanos()])?;
+        .execute(params![call.get(), Stage::Closed.number(), at.as_nanos()])?;
     }
     Ok(())
 }
@@ -110,7 +111,7 @@ fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> 
             "SELECT s.id, s.signals FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
         )?;
         let found: Option<(i64, String)> =
-            select.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+            select.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
         let Some((id, signals)) = found else { continue };
         let mut findings = wording::findings(tx, &signals)?;
         let had = findings.len();
@@ -128,7 +129,7 @@ fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> 
             card.score(),
             card.disposition(settings).name(),
             wording.pack(card.findings())?,
-            campaign,
+            campaign.map(CampaignId::get),
         ])?;
     }
     Ok(())
@@ -147,7 +148,7 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
                      parted_from = excluded.parted_from",
             )?
             .execute(params![
-                c.campaign,
+                c.campaign.get(),
                 c.name,
                 c.found_at.as_nanos(),
                 c.first_seen.as_nanos(),
@@ -156,18 +157,18 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
                 c.is_confirmed,
                 c.told,
                 links.to_string(),
-                c.parted_from,
+                c.parted_from.map(CampaignId::get),
             ])?;
     }
-    let event = |campaign: i64, at: i64, what: &str| -> Result<(), StoreError> {
+    let event = |campaign: CampaignId, at: i64, what: &str| -> Result<(), StoreError> {
         tx.prepare_cached("INSERT INTO campaign_events (campaign, at, what) VALUES (?1, ?2, ?3)")?
-            .execute(params![campaign, at, what])?;
+            .execute(params![campaign.get(), at, what])?;
         Ok(())
     };
-    let name = |campaign: i64| -> Result<String, StoreError> {
+    let name = |campaign: CampaignId| -> Result<String, StoreError> {
         let name = tx
             .prepare_cached("SELECT name FROM campaigns WHERE campaign = ?1")?
-            .query_row([campaign], |r| r.get(0))
+            .query_row([campaign.get()], |r| r.get(0))
             .optional()?;
         Ok(name.unwrap_or_default())
     };
@@ -177,17 +178,17 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
                 tx.prepare_cached(
                         "INSERT OR REPLACE INTO campaign_members (campaign, call, at, strength, why) VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
-                    .execute(params![m.campaign, m.call, m.at.as_nanos(), m.strength, m.why])?;
+                    .execute(params![m.campaign.get(), m.call.get(), m.at.as_nanos(), m.strength, m.why])?;
             }
             MembershipChange::Left { campaign, call, why } => {
                 tx.prepare_cached("DELETE FROM campaign_members WHERE campaign = ?1 AND call = ?2")?
-                    .execute([campaign, call])?;
+                    .execute([campaign.get(), call.get()])?;
                 if why.is_empty() {
                     continue;
                 }
                 let mut at = tx.prepare_cached("SELECT call_id, started_at FROM calls WHERE call = ?1")?;
                 let found: Option<(String, i64)> =
-                    at.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+                    at.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
                 if let Some((call_id, at)) = found {
                     event(*campaign, at, &format!("the call {call_id} left: {why}"))?;
                 }
@@ -206,7 +207,7 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
                     "UPDATE scores SET campaign = ?2 WHERE campaign = ?1",
                     "UPDATE campaigns SET merged_into = ?2 WHERE campaign = ?1",
                 ] {
-                    tx.prepare_cached(sql)?.execute([from, into])?;
+                    tx.prepare_cached(sql)?.execute([from.get(), into.get()])?;
                 }
                 event(*into, at.as_nanos(), &format!("took over {name}: {why}"))?;
             }
@@ -214,11 +215,11 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
     }
     for (key, campaign) in &changes.keys {
         tx.prepare_cached("INSERT OR REPLACE INTO campaign_keys (key, campaign) VALUES (?1, ?2)")?
-            .execute([key, campaign])?;
+            .execute([*key, campaign.get()])?;
     }
     for (print, campaign) in &changes.prompts {
         tx.prepare_cached("INSERT OR REPLACE INTO prompts (print, campaign) VALUES (?1, ?2)")?
-            .execute(params![print, campaign])?;
+            .execute(params![print, campaign.get()])?;
     }
     Ok(())
 }

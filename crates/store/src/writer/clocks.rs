@@ -14,7 +14,7 @@ pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(),
          ON CONFLICT (registration) DO UPDATE SET fingerprint = excluded.fingerprint",
     )?
     .execute(params![
-        row.registration,
+        row.registration.get(),
         row.aor,
         row.contact,
         row.instance_id,
@@ -33,7 +33,9 @@ pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(),
 /// end between a REGISTER and its answer, or before the registration ran out.
 pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Result<(), StoreError> {
     let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
-    let Some(id) = row.query_row([u.registration], |r| r.get::<_, i64>(0)).optional()? else { return Ok(()) };
+    let Some(id) = row.query_row([u.registration.get()], |r| r.get::<_, i64>(0)).optional()? else {
+        return Ok(());
+    };
     let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
     for (at, source) in &u.moves {
         tx.prepare_cached("INSERT OR REPLACE INTO moves (registration, at, source) VALUES (?1, ?2, ?3)")?
@@ -79,14 +81,14 @@ pub(super) fn timer(tx: &Connection, row: &TimerRow) -> Result<(), StoreError> {
         "INSERT OR IGNORE INTO timers (timer, kind, aor, source, destination) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute(params![
-        row.timer,
+        row.timer.get(),
         row.kind,
         row.aor,
         row.source.to_string(),
         row.destination.to_string()
     ])?;
     let mut id = tx.prepare_cached("SELECT id FROM timers WHERE timer = ?1")?;
-    let id: i64 = id.query_row([row.timer], |r| r.get(0))?;
+    let id: i64 = id.query_row([row.timer.get()], |r| r.get(0))?;
     let (first, last) = (nanos(row.first_seen), nanos(row.last_seen));
     if !timelines::TIMERS.admits(tx, id, first, last)? {
         return Ok(());
@@ -104,7 +106,7 @@ pub(super) fn wall_clock(tx: &Connection, row: &WallClockRow) -> Result<(), Stor
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute(params![
-        row.subject,
+        row.subject.get(),
         row.kind,
         nanos(row.captured_at),
         nanos(row.clock_at),

@@ -1,6 +1,6 @@
 //! Rows as statements, each kind by its own.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{
     Attested, AuthorRow, CallRow, CallUpdate, FingerprintObservationRow, FingerprintRow, InputRow,
     InstanceRow, OrphanByeRow, ReferralRow, Row, StreamRow,
@@ -24,8 +24,8 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Link(a, b) => {
             let mut link =
                 tx.prepare_cached("INSERT OR IGNORE INTO call_links (call, other) VALUES (?1, ?2)")?;
-            link.execute([a, b])?;
-            link.execute([b, a])?;
+            link.execute([a.get(), b.get()])?;
+            link.execute([b.get(), a.get()])?;
             Ok(())
         }
         Row::Registration(row) => clocks::registration(tx, row),
@@ -150,7 +150,7 @@ fn instance(tx: &Connection, row: &InstanceRow) -> Result<(), StoreError> {
          WHERE excluded.captured_at < captured_at",
     )?
     .execute(params![
-        row.subject,
+        row.subject.get(),
         row.kind,
         row.instance,
         // A counter of 64 bits keeps its bits, not its sign.
@@ -179,7 +179,7 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
              sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
     )?
     .execute(params![
-        row.call,
+        row.call.get(),
         row.call_id,
         row.from_tag,
         nanos(row.started_at),
@@ -236,7 +236,7 @@ fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
     )?
-    .execute(params![row.call, row.referred_to, row.is_sensitive])?;
+    .execute(params![row.call.get(), row.referred_to, row.is_sensitive])?;
     Ok(())
 }
 
@@ -274,7 +274,7 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
              cancelled = max(cancelled, ?13)",
     )?
     .execute(params![
-        u.call,
+        u.call.get(),
         u.answered_at.map(nanos),
         u.ended_at.map(nanos),
         u.final_status,
@@ -326,8 +326,8 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
          WHERE excluded.packets >= packets",
     )?
     .execute(params![
-        row.stream,
-        row.call,
+        row.stream.get(),
+        row.call.map(CallId::get),
         row.direction,
         row.src.to_string(),
         row.dst.to_string(),
@@ -369,7 +369,7 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         tx.prepare_cached(
             "INSERT OR REPLACE INTO stream_legs (call, first_seen, stream, direction) VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![call, nanos(row.first_seen), row.stream, direction])?;
+        .execute(params![call.get(), nanos(row.first_seen), row.stream.get(), direction])?;
     }
     Ok(())
 }

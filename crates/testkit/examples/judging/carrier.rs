@@ -1,9 +1,9 @@
-//! A seeded carrier, whose rows are judged.
+//! A seeded carrier that generates rows for scoring.
 
 use std::collections::BTreeMap;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Endpoint, Span, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_enrich::{
     AccessSide, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationAttempt,
     RegistrationRow, RegistrationUpdate, Row, StreamRow, TrunkPolicy,
@@ -15,16 +15,18 @@ use crate::rows::{REGISTRAR, address, call, identity, platform, token};
 
 const START: Timestamp = Timestamp::from_nanos(1_790_000_000_000_000_000);
 
-/// Who is registered when the first call comes.
+/// Number of subscribers registered before the first call.
 pub(crate) const SUBSCRIBERS: u64 = 100_000;
-/// Platforms of subscribers and of other carriers' callers.
+/// Number of platforms of subscribers and of other carriers' callers.
 const PLATFORMS: u64 = 80;
+/// Number of robocallers.
 const ROBOTS: u64 = 30;
+/// Number of the call centre's phone numbers.
 const CENTRE: u64 = 20;
 /// A registration begins with every fourth call.
 const CALLS_PER_REGISTRATION: u64 = 4;
 
-/// What is still to come of a call or registration.
+/// Scheduled events of a call or registration.
 enum Later {
     Answered(Fate),
     Ended(Fate),
@@ -43,7 +45,7 @@ struct Fate {
     print: Option<OpeningPrint>,
 }
 
-/// Who calls.
+/// The kind of caller.
 #[derive(Clone, Copy)]
 enum Caller {
     Subscriber,
@@ -52,7 +54,7 @@ enum Caller {
     Robot,
 }
 
-/// A campaign at work.
+/// An active campaign.
 struct Robot {
     number: u64,
     calls_left: u64,
@@ -61,7 +63,7 @@ struct Robot {
     recordings: [[u8; 24]; 3],
 }
 
-/// Makes rows in order of time.
+/// Generates rows in order of time.
 pub(crate) struct Carrier {
     rng: Rng,
     rate: f64,
@@ -75,7 +77,7 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// With so many calls in a second.
+    /// Creates a carrier with this number of calls per second.
     pub(crate) fn new(rate: f64) -> Self {
         let mut rng = Rng::new(2026);
         let robot =
@@ -98,7 +100,7 @@ impl Carrier {
         self.platforms.get(number as usize).copied().unwrap_or_else(|| platform(number))
     }
 
-    /// A subscriber registers before anything else happens.
+    /// The rows of a subscriber's registration before the first call.
     pub(crate) fn at_home(&self, subscriber: u64) -> [Row; 2] {
         let platform = self.platform(subscriber % PLATFORMS);
         let (row, attempt) = registration(subscriber, (1 << 40) + subscriber, platform, START);
@@ -121,7 +123,7 @@ impl Carrier {
         }
     }
 
-    /// Rows that were made last go first.
+    /// Generates the rows of a due event. The row pushed last is returned first.
     fn happens(&mut self, at: Timestamp, later: Later) {
         let of = |fate: &Fate, ended_at| {
             Row::CallUpdate(Box::new(update(
@@ -149,7 +151,7 @@ impl Carrier {
             }
             Later::Refreshed(registration, first_seen) => {
                 self.ready.push(Row::RegistrationUpdate(Box::new(RegistrationUpdate {
-                    registration,
+                    registration: RegistrationId::new(registration),
                     first_seen,
                     last_seen: at,
                     refreshes: 2,
@@ -200,7 +202,7 @@ impl Carrier {
         let talk = Span::from_nanos((self.rng.exponential() * mean_s * 1e9) as i64);
         let is_answered = self.rng.below(100) < answered;
         let fate = Fate {
-            call: row.call,
+            call: row.call.get(),
             started_at: at,
             answered_at: is_answered.then(|| at + rings),
             ended_at: if is_answered { at + rings + talk } else { at + rings },
@@ -216,10 +218,10 @@ impl Carrier {
         self.ready.push(Row::Call(Box::new(row)));
     }
 
-    /// A subscriber's device registers, with another contact than before.
+    /// Registers a subscriber's device with a new contact.
     fn registers(&mut self, subscriber: u64, number: u64, at: Timestamp) {
         let (row, attempt) = registration(subscriber, number, self.platform(subscriber % PLATFORMS), at);
-        self.schedule(at + Span::from_secs(60), Later::Refreshed(row.registration, at));
+        self.schedule(at + Span::from_secs(60), Later::Refreshed(row.registration.get(), at));
         self.ready.push(Row::Attempt(Box::new(attempt)));
         self.ready.push(Row::Registration(Box::new(row)));
     }
@@ -249,7 +251,7 @@ impl Carrier {
         (row, self.voice())
     }
 
-    /// From another carrier: somebody who calls once.
+    /// A call from another carrier, by a caller with a single call.
     fn inbound(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
         let carrier = self.rng.below(4);
         let callee = self.rng.below(SUBSCRIBERS);
@@ -307,7 +309,7 @@ impl Carrier {
 
     fn robot(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
         let which = self.rng.below(ROBOTS);
-        // Half of them run on a platform that subscribers have too.
+        // Half of the robocallers use a platform of subscribers.
         let prints = self.platform(if which < ROBOTS / 2 { which } else { PLATFORMS + which });
         let is_sequential = which.is_multiple_of(3);
         let mut print = None;
@@ -345,7 +347,7 @@ impl Carrier {
         (row, print)
     }
 
-    /// How a person begins to speak, in two calls of five: the others cannot be read.
+    /// Fingerprint of a person's first words, in two calls of five. The other calls are unreadable.
     fn voice(&mut self) -> Option<OpeningPrint> {
         (self.rng.below(5) < 2).then(|| OpeningPrint::from_octets(&print3(&mut self.rng)[0])).flatten()
     }
@@ -366,7 +368,7 @@ fn registration(
     let source = address(subscriber);
     let aor = format!("sip:{user}@voice.example.net");
     let row = RegistrationRow {
-        registration,
+        registration: RegistrationId::new(registration),
         aor: aor.clone(),
         contact: format!("sip:{user}@{source}"),
         instance_id: None,
@@ -380,7 +382,7 @@ fn registration(
         mirror: None,
     };
     let attempt = RegistrationAttempt {
-        registration,
+        registration: RegistrationId::new(registration),
         aor,
         user,
         source,
@@ -393,7 +395,7 @@ fn registration(
     (row, attempt)
 }
 
-/// What became of a call by a time.
+/// The state of a call at a time.
 fn update(
     call: i64,
     started_at: Timestamp,
@@ -402,7 +404,7 @@ fn update(
     final_status: Option<u16>,
 ) -> CallUpdate {
     CallUpdate {
-        call,
+        call: CallId::new(call),
         started_at,
         answered_at,
         ended_at,
@@ -422,8 +424,8 @@ fn update(
 
 fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -> Row {
     Row::Stream(Box::new(StreamRow {
-        stream: fate.call ^ i64::from(direction == "caller"),
-        call: Some(fate.call),
+        stream: StreamId::new(fate.call ^ i64::from(direction == "caller")),
+        call: Some(CallId::new(fate.call)),
         direction,
         src: fate.source,
         dst: REGISTRAR,
@@ -453,7 +455,7 @@ fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -
     }))
 }
 
-/// Who makes a call of this carrier.
+/// The kind of caller of a row.
 pub(crate) fn caller(row: &CallRow) -> &'static str {
     match row.user_agent.as_deref() {
         Some(agent) if agent.starts_with("Office") => "robocallers'",

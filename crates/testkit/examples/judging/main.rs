@@ -1,12 +1,18 @@
-//! How many calls and registrations are judged in a second, and in how much memory (`docs/bench-judgement.md`).
+//! Benchmark of scoring: calls and registrations per second, and memory (`docs/bench-judgement.md`).
 //!
-//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] [--rate PER-SECOND] [--untimed] [--unprefetched] [--whom]
+//!     cargo run --release -p bellwether-testkit --example judging -- [CALLS...] [--off] [--kinds] \
+//!         [--rate PER-SECOND] [--untimed] [--unprefetched] [--whom]
 //!
-//! Rows of a seeded carrier go to an assessor with nothing to remember by. They are made between the measurements, as many at a time as
-//! the sensor hands its writer; what follows from them is counted and thrown away there too. CALLS are the numbers at which figures are
-//! told (200000, 1000000 and 3000000); `--off` turns all signals off; `--kinds` times each row by itself; `--rate` is how many calls begin
-//! in a second of the trace; `--untimed` reads no clock of the processor, for instruments that have none; `--unprefetched` looks at no row
-//! before its turn; `--whom` tells whose calls are in campaigns at the end, for which it remembers all of them.
+//! Rows of a seeded carrier go to a scoring engine with an empty history. The generator runs between the
+//! measurements, in batches of the sensor's size. The outcomes are counted and dropped between the measurements too.
+//!
+//! - CALLS: the call counts at which figures are printed (200000, 1000000 and 3000000)
+//! - `--off`: turn all signals off
+//! - `--kinds`: time each row separately
+//! - `--rate`: calls per second of the trace
+//! - `--untimed`: do not read the processor clock, for instruments without one
+//! - `--unprefetched`: disable the prefetch
+//! - `--whom`: print the callers of campaign members at the end, which needs memory for all calls
 #![expect(clippy::print_stdout, clippy::disallowed_types, reason = "an example that measures itself")]
 
 mod carrier;
@@ -16,7 +22,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bellwether_base::HashKey;
+use bellwether_base::{CallId, HashKey};
 use bellwether_enrich::Row;
 use bellwether_scoring::{NoHistory, Outcome, SIGNALS, ScoringEngine, Settings};
 use rustix::time::{ClockId, clock_gettime};
@@ -24,13 +30,13 @@ use rustix::time::{ClockId, clock_gettime};
 use carrier::{Carrier, SUBSCRIBERS, caller};
 use rows::memory_mib;
 
-/// Rows made at once: as many as the sensor's writer is handed at once.
+/// Rows per batch, equal to the batch of the sensor's writer.
 const AT_ONCE: usize = 128;
 
-/// Rows after which what changed is told, as the writer asks for before each of its commits.
+/// Rows between flushes of changed records, equal to the writer's commit interval.
 const COMMIT: u64 = 2048;
 
-/// What was spent so far.
+/// Resources used so far.
 #[derive(Clone, Copy, Default)]
 struct Spent {
     wall: Duration,
@@ -91,7 +97,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut carrier = Carrier::new(rate);
     let mut memory = NoHistory;
     let mut out: Vec<Outcome> = Vec::new();
-    // The subscribers are there before the first call.
+    // The subscribers register before the first call.
     for subscriber in 0..SUBSCRIBERS {
         carrier.at_home(subscriber).iter().for_each(|row| assessor.row(row, &mut memory, &mut out));
     }
@@ -182,11 +188,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Whose calls are in campaigns.
+/// The callers of campaign members.
 #[derive(Default)]
 struct Whom {
-    callers: BTreeMap<i64, &'static str>,
-    members: BTreeSet<i64>,
+    callers: BTreeMap<CallId, &'static str>,
+    members: BTreeSet<CallId>,
 }
 
 impl Whom {

@@ -1,20 +1,21 @@
-//! Rows as the judge would make them, for benchmarks that begin behind it; and what a run took of the processor and of memory.
+//! Rows in the form of the enrichment's output, for benchmarks of later stages, and measurements of processor time
+//! and memory.
 
 use std::fmt::Write;
 
-use bellwether_base::{Endpoint, Timestamp, Transport};
+use bellwether_base::{CallId, Endpoint, Timestamp, Transport};
 use bellwether_enrich::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_testkit::Rng;
 
-/// As the program has it.
+/// The allocator of the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Where calls go.
+/// Destination of all calls.
 pub(crate) const REGISTRAR: Endpoint = Endpoint::v4([192, 0, 2, 10], 5060);
 
-/// A token: 32 hexadecimal digits that follow from what it is of.
+/// A token: 32 hexadecimal digits derived from the subject.
 pub(crate) fn token(of: &str, number: u64) -> String {
     let seed = of.bytes().fold(number, |seed, byte| Rng::new(seed ^ u64::from(byte)).bits());
     let mut rng = Rng::new(seed);
@@ -24,7 +25,7 @@ pub(crate) fn token(of: &str, number: u64) -> String {
     out
 }
 
-/// The identity of a call or registration: positive, and all over the range.
+/// Identity of a call or registration: positive, and spread over the range.
 pub(crate) fn identity(number: u64) -> i64 {
     (Rng::new(number).bits() >> 1).cast_signed()
 }
@@ -39,7 +40,7 @@ pub(crate) fn address(number: u64) -> Endpoint {
     Endpoint::v4([10, (number >> 16) as u8, (number >> 8) as u8, number as u8], 5060)
 }
 
-/// A call with nothing special about it.
+/// An ordinary call.
 pub(crate) fn call(
     number: u64,
     at: Timestamp,
@@ -55,7 +56,7 @@ pub(crate) fn call(
         validity: Some(Validity::Possible),
     };
     CallRow {
-        call: identity(number),
+        call: CallId::new(identity(number)),
         call_id: token("call", number),
         wire_id: None,
         from_tag: token("tag", number)[..10].to_owned(),

@@ -1,4 +1,4 @@
-//! Headers, parameters and tokens that are many or long.
+//! Headers, parameters and tokens in large numbers or of great length.
 
 use super::stage::{LARGE, Stage};
 use super::text::{Text, count, fill};
@@ -16,7 +16,7 @@ pub(super) fn shapes() -> Vec<Shape> {
     shapes.0
 }
 
-/// INVITEs with these header lines behind their own.
+/// INVITEs with these additional header lines.
 fn lines(shapes: &mut Shapes, name: &str, make: impl Fn(&mut Stage) -> String + 'static) {
     shapes.add(format!("field/{name}"), MESSAGES, move |s| {
         let more = make(s);
@@ -87,7 +87,7 @@ fn values(shapes: &mut Shapes) {
     lines(shapes, "escaped-parties", |_| {
         count(LARGE, |n| format!("P-Asserted-Identity: <sip:%34%39%33%30{n:08}@h>\r\n"))
     });
-    // The rule that keeps parties' numbers out of identifiers compares every run of digits with every party.
+    // Masking of parties' numbers in identifiers compares every run of digits with every party.
     lines(shapes, "runs-of-digits-and-parties", |_| {
         let runs = count(LARGE / 2, |n| format!("{:07} ", 1_234_567 + n));
         let parties = count(LARGE / 2, |n| format!("P-Asserted-Identity: <sip:4930{:08}@h>\r\n", n * 977));
@@ -169,7 +169,7 @@ fn tokens(shapes: &mut Shapes) {
     field("host", |t, v| t.host = v[..LARGE / 3 - 50].into());
     field("parameters-of-from", |t, v| t.tag = format!("t{}", v[..LARGE / 2].replace(['.', '-', '0'], ";p")));
     field("content-type", |t, v| t.kind = format!("multipart/mixed;boundary={v}"));
-    // Every request and its answer repeat what was sent, so an identifier is stored and looked up more than once.
+    // Each request and its response repeat the identifier, so that it is stored and looked up more than once.
     shapes.add("field/long-call-id-answered", (600, 10, Ordinary::Calls), |s| {
         let n = s.next();
         let mut text = Text::new("INVITE", n);

@@ -1,4 +1,4 @@
-//! Floods of small messages that make tables grow: calls, registrations, questions, answers.
+//! Floods of small messages that make tables grow: calls, registrations, OPTIONS, responses.
 
 use std::net::SocketAddrV4;
 
@@ -6,7 +6,7 @@ use super::stage::{ATTACKER, SERVER, Stage};
 use super::text::{OFFER, Text};
 use super::{Ordinary, Shape, Shapes};
 
-/// Frames of a flood.
+/// Frames per flood.
 const FLOOD: usize = 24_000;
 
 pub(super) fn shapes() -> Vec<Shape> {
@@ -30,12 +30,12 @@ fn invite(shapes: &mut Shapes, name: &str, change: fn(&mut Stage, u32, &mut Text
     });
 }
 
-/// Header lines that no other message has.
+/// Header lines with unique names.
 fn own_headers(s: &mut Stage) -> String {
     (0..6).map(|_| format!("X-{}: 1\r\n", s.rng.hex(10))).collect()
 }
 
-/// Well-known header lines in an order of their own.
+/// Well-known header lines in random order.
 fn shuffled(s: &mut Stage) -> String {
     let mut lines = [
         "Allow: INVITE, ACK, BYE\r\n",
@@ -246,7 +246,7 @@ fn others(shapes: &mut Shapes) {
     });
 }
 
-/// Calls that look as if they belonged together, in pools as crowded as can be.
+/// Calls that resemble a campaign, in crowded candidate groups.
 fn campaigns(shapes: &mut Shapes) {
     let of = (FLOOD, 10, Ordinary::Calls);
     let mut refused =

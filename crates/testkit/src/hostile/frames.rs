@@ -55,12 +55,12 @@ fn udp(octets: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Sender, identification, flags with offset, payload.
+/// Source, identification, flags with offset, payload.
 type Piece = (u32, u16, u16, Vec<u8>);
 
-/// More fragments follow.
+/// The flag for more fragments.
 const MORE: u16 = 0x2000;
-/// The attacker.
+/// The attacker's address.
 const SRC: u32 = 0x0a00_0001;
 
 fn fragments(shapes: &mut Shapes) {

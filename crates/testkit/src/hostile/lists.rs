@@ -1,10 +1,10 @@
-//! Headers that hold lists of addresses, each filled with each token that can lead a reader back to the beginning.
+//! Headers with lists of addresses, filled with tokens that can make a parser start over.
 
 use super::stage::{ATTACKER, LARGE, SERVER};
 use super::text::{Text, fill};
 use super::{Ordinary, Shape, Shapes};
 
-/// Headers whose values are lists of addresses or hops, and others that are read with the same care.
+/// Headers with lists of addresses or hops, and others with similar parsers.
 const HEADERS: [&str; 20] = [
     "Contact",
     "Via",
@@ -74,7 +74,7 @@ pub(super) fn shapes() -> Vec<Shape> {
     shapes.0
 }
 
-/// The same tokens where parameters stand, which are read before it is known whose a message is.
+/// The same tokens as parameters, which are parsed before the owner of a message is known.
 fn parameters(shapes: &mut Shapes) {
     for method in ["INVITE", "OPTIONS", "REGISTER"] {
         for (name, token) in TOKENS {
@@ -94,7 +94,7 @@ fn parameters(shapes: &mut Shapes) {
     }
 }
 
-/// The same tokens in answers, whose lists are searched for what was asked.
+/// The same tokens in responses, whose lists are searched for the requested entry.
 fn answers(shapes: &mut Shapes) {
     for (method, header) in [("REGISTER", "Contact"), ("REGISTER", "Via"), ("INVITE", "Contact")] {
         for (name, token) in TOKENS {

@@ -1,4 +1,4 @@
-//! Media and what looks like it.
+//! Media and traffic that resembles media.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -8,7 +8,7 @@ use super::{Ordinary, Shape, Shapes};
 
 /// Packets of media.
 const MEDIA: (usize, u32, Ordinary) = (120_000, 10, Ordinary::Media);
-/// The attacker's and the server's media ports.
+/// The media ports of attacker and server.
 const PAIR: [SocketAddrV4; 2] =
     [SocketAddrV4::new(*ATTACKER.ip(), 4000), SocketAddrV4::new(*SERVER.ip(), 4000)];
 
@@ -30,7 +30,7 @@ fn packet(kind: u8, seq: u16, stamp: u32, source: u32, payload: &[u8]) -> Vec<u8
     out
 }
 
-/// A pair of ports that comes once.
+/// A unique pair of ports.
 fn pair(s: &mut Stage) -> [SocketAddrV4; 2] {
     [10, 11].map(|net| {
         let bits = s.rng.bits();
@@ -174,7 +174,7 @@ fn other(shapes: &mut Shapes) {
     });
 }
 
-/// Announced streams: a recording of its own in each call, and calls whose streams move.
+/// Announced streams: calls with a unique recording each, and calls whose streams move.
 fn calls(shapes: &mut Shapes) {
     let announced = |s: &mut Stage, n: u32, port: u16| {
         let mut text = Text::new("INVITE", n).saying(OFFER.replace("4000", &port.to_string()));
@@ -185,7 +185,7 @@ fn calls(shapes: &mut Shapes) {
         s.udp(SERVER, ATTACKER, &text.answer("200 OK", "u", "", &body));
         [ATTACKER, SERVER].map(|side| SocketAddrV4::new(*side.ip(), port))
     };
-    // Forty calls at once, with packets in turn, so that time between packets of a stream is near the real one.
+    // Forty concurrent calls with interleaved packets, so that the packet interval of a stream is realistic.
     shapes.add("prompt/noise-of-its-own", MEDIA, move |s| {
         let first = s.next() * 40;
         let pairs: Vec<_> =

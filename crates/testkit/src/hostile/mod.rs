@@ -1,7 +1,7 @@
-//! Captures that a stranger could send to cost the sensor time, memory or disk, and ordinary captures beside them.
+//! Captures of hostile traffic that cost the sensor time, memory or disk, and ordinary captures for comparison.
 //!
-//! A [`Shape`] is one kind of traffic. Its [`Pair`] holds the hostile frames and ordinary frames of the same number, the
-//! same lengths and the same times, so that costs per packet compare on any machine.
+//! A [`Shape`] is one kind of traffic. Its [`Pair`] holds the hostile frames, and ordinary frames of the same number,
+//! lengths and times, which makes costs per packet comparable on any machine.
 
 mod fields;
 mod floods;
@@ -23,9 +23,9 @@ use stage::Stage;
 pub struct Shape {
     /// Its name: the family, a slash, the kind.
     pub name: String,
-    /// How many times the cost of an ordinary packet of the same length it may cost.
+    /// Maximum cost, as a multiple of the cost of an ordinary packet of the same length.
     pub bound: u32,
-    /// The ordinary traffic that it is held against.
+    /// The ordinary traffic for comparison.
     pub ordinary: Ordinary,
     packets: usize,
     make: Box<dyn Fn(&mut Stage)>,
@@ -33,13 +33,13 @@ pub struct Shape {
 
 /// Hostile frames, and ordinary frames with the same number, lengths and times.
 pub struct Pair {
-    /// The frames of the shape.
+    /// The hostile frames.
     pub hostile: Vec<Frame>,
-    /// The frames beside them.
+    /// The ordinary frames.
     pub ordinary: Vec<Frame>,
 }
 
-/// Every shape, family by family.
+/// All shapes, family by family.
 #[must_use]
 pub fn shapes() -> Vec<Shape> {
     [
@@ -57,7 +57,7 @@ pub fn shapes() -> Vec<Shape> {
 }
 
 impl Shape {
-    /// Frames of this shape, drawn from its name alone. `scale` multiplies their number.
+    /// Generates the frames of this shape. Its name is the only seed. `scale` multiplies their number.
     #[must_use]
     pub fn pair(&self, scale: f64) -> Pair {
         let seed = self.name.bytes().fold(7, |seed: u64, b| seed.wrapping_mul(31).wrapping_add(b.into()));
@@ -74,12 +74,12 @@ impl Shape {
     }
 }
 
-/// A family's shapes as they are listed.
+/// A list of shapes under construction.
 #[derive(Default)]
 struct Shapes(Vec<Shape>);
 
 impl Shapes {
-    /// A shape of at most `packets` frames, made by calling `make` until there are enough.
+    /// Adds a shape of at most `packets` frames. `make` is called until there are enough.
     fn add(
         &mut self,
         name: impl Into<String>,
@@ -102,13 +102,13 @@ mod tests {
         assert_eq!(all.iter().map(|s| &s.name).collect::<BTreeSet<_>>().len(), all.len());
         for shape in all {
             let pair = shape.pair(0.003);
-            assert!(!pair.hostile.is_empty(), "{} makes no frame", shape.name);
+            assert!(!pair.hostile.is_empty(), "{} has no frames", shape.name);
             assert_eq!(pair.hostile.len(), pair.ordinary.len(), "{}", shape.name);
             for (hostile, ordinary) in pair.hostile.iter().zip(&pair.ordinary) {
                 assert_eq!(hostile.bytes.len(), ordinary.bytes.len(), "{}", shape.name);
                 assert_eq!(hostile.at, ordinary.at, "{}", shape.name);
             }
-            assert!(pair.hostile.is_sorted_by_key(|f| f.at), "{} goes back in time", shape.name);
+            assert!(pair.hostile.is_sorted_by_key(|f| f.at), "{} is not in time order", shape.name);
         }
     }
 

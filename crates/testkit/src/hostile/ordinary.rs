@@ -8,15 +8,15 @@ use crate::{Frame, as_hep, tcp_frame, udp_frame};
 const UDP: usize = 42;
 /// Octets before the payload of a TCP segment in a frame.
 const TCP: usize = 54;
-/// Streams of ordinary media.
+/// Number of ordinary media streams.
 const STREAMS: u16 = 50;
 
-/// The ordinary traffic that a shape is held against. A frame that is too short for a message holds media instead.
+/// The ordinary traffic that a shape is compared with. A frame too short for a message holds media instead.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ordinary {
     /// Whole calls: INVITE, 100, 200, ACK, BYE, 200.
     Calls,
-    /// Calls of which only the INVITE comes, all of one caller.
+    /// INVITEs alone, all of one caller.
     Invites,
     /// RTP of fifty streams.
     Media,
@@ -67,8 +67,8 @@ fn invite(n: usize) -> Text {
     Text::new("INVITE", n as u32)
 }
 
-/// A message of exactly this length: what lacks is filled by its subject; without its body and then without what may be left out,
-/// where it is too long.
+/// A message of exactly this length. A Subject header fills up missing octets. A message that is too long loses its
+/// body, and then its optional headers.
 fn padded(length: usize, text: &Text) -> Option<Vec<u8>> {
     let fitted = |text: Text| {
         let with = |n: usize| text.clone().with(subject(n)).octets();
@@ -78,7 +78,7 @@ fn padded(length: usize, text: &Text) -> Option<Vec<u8>> {
     fitted(text.clone()).or_else(|| fitted(bare.clone())).or_else(|| fitted(Text { is_short: true, ..bare }))
 }
 
-/// A Subject of so many letters.
+/// A Subject header with a number of letters.
 fn subject(length: usize) -> String {
     format!("s: {}\r\n", "a".repeat(length))
 }
@@ -121,7 +121,7 @@ fn media(i: usize, frame: &Frame) -> Frame {
         return Frame { at: frame.at, bytes: vec![0; frame.bytes.len()] };
     };
     if length < 12 {
-        // A keep-alive, as phones send one to their proxy (RFC 5626 section 4.4.1).
+        // A keep-alive from a phone to its proxy (RFC 5626 section 4.4.1).
         rtp = b"\r\n\r\n".to_vec();
     }
     rtp.resize(length, 0xd5);
@@ -129,7 +129,7 @@ fn media(i: usize, frame: &Frame) -> Frame {
     udp_frame(frame.at, at(1), at(2), 0, &rtp)
 }
 
-/// An INVITE that comes through an agent.
+/// An INVITE in a HEP message.
 fn in_hep(i: usize, frame: &Frame) -> Option<Frame> {
     let wrapped = |octets: &[u8]| as_hep(&udp_frame(frame.at, ATTACKER, SERVER, 0, octets), 7);
     let length = frame.bytes.len().checked_sub(UDP + wrapped(&[]).len())?;
@@ -151,7 +151,7 @@ fn piece(i: usize, frames: &[Frame], frame: &Frame) -> Option<Frame> {
     (length >= 8 && is_whole).then_some(made)
 }
 
-/// Whole messages, one behind the other, over one connection.
+/// Consecutive whole messages over one connection.
 #[derive(Default)]
 struct Stream {
     waiting: Vec<u8>,

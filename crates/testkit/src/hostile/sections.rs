@@ -1,4 +1,4 @@
-//! Bodies: descriptions with many sections and attributes, and bodies of many parts.
+//! Bodies: descriptions with many sections and attributes, and bodies with many parts.
 
 use super::stage::{LARGE, Stage};
 use super::text::{OFFER, Text, count, fill};
@@ -12,7 +12,7 @@ pub(super) fn shapes() -> Vec<Shape> {
     shapes.0
 }
 
-/// INVITEs with this behind an ordinary offer; where `is_answered`, an answer has as much.
+/// INVITEs with an ordinary offer and additional text. If `is_answered`, the answer has as much.
 fn offer(shapes: &mut Shapes, name: &str, is_answered: bool, make: impl Fn(u32) -> String + 'static) {
     let against = if is_answered { Ordinary::Calls } else { Ordinary::Invites };
     shapes.add(format!("sdp/{name}"), (600, 10, against), move |s: &mut Stage| {
@@ -104,7 +104,7 @@ fn attributes(shapes: &mut Shapes) {
     });
 }
 
-/// INVITEs whose body has many parts.
+/// INVITEs with many body parts.
 fn parts(shapes: &mut Shapes) {
     let mut body = |name: &str, boundary: &str, body: String| {
         let kind = format!("multipart/mixed;boundary=\"{boundary}\"");

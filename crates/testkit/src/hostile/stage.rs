@@ -5,22 +5,22 @@ use bellwether_base::{Span, Timestamp};
 use super::text::Text;
 use crate::{Frame, Rng, tcp_frame, udp_frame};
 
-/// Who attacks, where it does not say otherwise.
+/// The attacker, unless a shape uses another address.
 pub(super) const ATTACKER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 5060);
-/// Who is attacked.
+/// The attacked server.
 pub(super) const SERVER: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 5060);
-/// Octets of payload of a message that is as large as one datagram carries, with room for its other headers.
+/// Payload octets of a message that fills one datagram, with room for its other headers.
 pub(super) const LARGE: usize = 60_000;
-/// Octets of one capture.
+/// Maximum octets per capture.
 const CAPTURE: f64 = 36e6;
 
-/// Where a shape's frames are put together.
+/// Collects the frames of a shape.
 pub(super) struct Stage {
     pub(super) rng: Rng,
     pub(super) frames: Vec<Frame>,
-    /// How often the shape was asked for more.
+    /// Number of requests for more frames.
     pub(super) turn: u32,
-    /// The next octet of the one TCP connection.
+    /// Next sequence number of the single TCP connection.
     pub(super) seq: u32,
     at: Timestamp,
     octets: usize,
@@ -42,24 +42,24 @@ impl Stage {
         }
     }
 
-    /// Whether the capture is still to grow.
+    /// Returns true if the capture may grow.
     pub(super) fn has_room(&self) -> bool {
         self.frames.len() < self.packets && self.octets <= self.capacity
     }
 
-    /// A number that counts how often it was asked.
+    /// Returns a counter that increases with each call.
     pub(super) const fn next(&mut self) -> u32 {
         self.turn += 1;
         self.turn
     }
 
-    /// When the next frame is sent.
+    /// Time of the next frame.
     pub(super) fn tick(&mut self) -> Timestamp {
         self.at = self.at + Span::from_nanos(250_000);
         self.at
     }
 
-    /// Ethernet octets as they are.
+    /// Adds an Ethernet frame as it is.
     pub(super) fn raw(&mut self, bytes: Vec<u8>) {
         let at = self.tick();
         self.put(Frame { at, bytes });
@@ -75,29 +75,30 @@ impl Stage {
         self.put(udp_frame(at, src, dst, 0, payload));
     }
 
-    /// A message from the attacker to the server.
+    /// Adds a message from the attacker to the server.
     pub(super) fn send(&mut self, text: &Text) {
         self.udp(ATTACKER, SERVER, &text.octets());
     }
 
-    /// Octets from the attacker's port to the server's.
+    /// Adds octets from the attacker's port to the server's.
     pub(super) fn send_octets(&mut self, octets: &[u8]) {
         self.udp(ATTACKER, SERVER, octets);
     }
 
-    /// A message from the attacker, and the server's answer to it.
+    /// Adds a message from the attacker and the server's response.
     pub(super) fn ask(&mut self, text: &Text, status: &str, more: &str) {
         self.send(text);
         self.udp(SERVER, ATTACKER, &text.answer(status, "u", more, ""));
     }
 
-    /// A segment of a connection to the server; its sequence number is given.
+    /// Adds a segment of a connection to the server with this sequence number.
     pub(super) fn tcp(&mut self, src: SocketAddrV4, seq: u32, flags: u8, payload: &[u8]) {
         let at = self.tick();
         self.put(tcp_frame(at, src, SERVER, seq, flags, payload));
     }
 
-    /// The next octets of the one connection from the attacker, in segments of `size`. The connection is opened first.
+    /// Adds the next octets of the attacker's single connection, in segments of `size`. The connection is opened
+    /// first.
     pub(super) fn stream(&mut self, octets: &[u8], size: usize) {
         if self.seq == 1 {
             self.tcp(ATTACKER, 0, 2, &[]);
@@ -116,7 +117,7 @@ impl Stage {
         format!("49{:010}", self.rng.below(10_000_000_000))
     }
 
-    /// An address of network 10 that nobody else has.
+    /// A unique address of network 10.
     pub(super) fn host(&self, n: u32) -> SocketAddrV4 {
         SocketAddrV4::new(Ipv4Addr::from(0x0a40_0000 + (n & 0x3f_ffff)), 5060)
     }

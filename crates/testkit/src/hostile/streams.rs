@@ -1,4 +1,4 @@
-//! Connections: segments, framing, WebSocket, and agents that send HEP.
+//! Connections: segments, framing, WebSocket, and HEP agents.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -89,7 +89,7 @@ fn segments(shapes: &mut Shapes) {
     });
 }
 
-/// The beginning of a message.
+/// The start of a message.
 const HALF: &[u8] = b"INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP x;branch=z9hG4bK1\r\n";
 
 fn flows(shapes: &mut Shapes) {
@@ -200,7 +200,7 @@ fn hep(shapes: &mut Shapes) {
     });
 }
 
-/// A zlib stream (RFC 1950, fixed codes of RFC 1951) of `start` and so many equal letters behind it.
+/// A zlib stream (RFC 1950, fixed codes of RFC 1951) of `start` and a number of equal letters after it.
 fn packed(start: &[u8], letters: usize) -> Vec<u8> {
     let (mut bits, mut held, mut out) = (0_u32, 0, vec![0x78, 0x9c]);
     let mut push = |out: &mut Vec<u8>, value: u32, count: u32| {

@@ -1,9 +1,9 @@
 use std::fmt::Write;
 
-/// A description of one audio stream, as offered.
+/// A description of one audio stream, as an offer.
 pub(super) const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\n";
 
-/// A request, field by field; what a shape does not change is ordinary.
+/// A request by fields. Unchanged fields are ordinary.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     pub(super) method: &'static str,
@@ -18,16 +18,16 @@ pub(super) struct Text {
     pub(super) agent: String,
     /// Header lines before the others.
     pub(super) first: String,
-    /// Header lines behind the others.
+    /// Header lines after the others.
     pub(super) more: String,
     pub(super) kind: String,
     pub(super) body: String,
-    /// Whether only the headers are written that a request must have.
+    /// True if the request has mandatory headers only.
     pub(super) is_short: bool,
 }
 
 impl Text {
-    /// The `n`th request of one caller to one callee; an INVITE offers audio.
+    /// The `n`th request of one caller to one callee. An INVITE offers audio.
     pub(super) fn new(method: &'static str, n: u32) -> Self {
         Self {
             method,
@@ -63,7 +63,7 @@ impl Text {
         out.into_bytes()
     }
 
-    /// The server's answer, with a tag of its own.
+    /// The server's response, with a tag of its own.
     pub(super) fn answer(&self, status: &str, tag: &str, more: &str, body: &str) -> Vec<u8> {
         let Self { method, from, to, host, branch, call_id, cseq, first, .. } = self;
         let first = if first.starts_with("Via") { first } else { "" };
@@ -82,13 +82,13 @@ impl Text {
         let _ = write!(out, "Content-Length: {}\r\n\r\n{body}", body.len());
     }
 
-    /// The same with header lines behind the others.
+    /// Adds header lines after the others.
     pub(super) fn with(mut self, more: impl Into<String>) -> Self {
         self.more = more.into();
         self
     }
 
-    /// The same with another body.
+    /// Replaces the body.
     pub(super) fn saying(mut self, body: impl Into<String>) -> Self {
         self.body = body.into();
         self
@@ -100,7 +100,7 @@ pub(super) fn fill(unit: &str, octets: usize) -> String {
     unit.repeat(octets / unit.len())
 }
 
-/// Numbered pieces, until they are as long as `octets`.
+/// Numbered pieces up to a length of `octets`.
 pub(super) fn count(octets: usize, piece: impl Fn(usize) -> String) -> String {
     let mut out = String::with_capacity(octets + 200);
     let mut n = 0;

@@ -16,7 +16,7 @@ use super::speech::Talker;
 use super::stack::{Fields, Stack, fill, uuid};
 use super::stacks::{CITADEL, RAMPART};
 
-/// Something that happens in a world, small until it is due.
+/// A scheduled event of a world, compact until it is due.
 #[derive(Debug)]
 pub(super) enum Item {
     Call(Box<CallPlan>),
@@ -34,7 +34,7 @@ impl Item {
     }
 }
 
-/// A world in the making.
+/// A world under construction.
 pub(super) struct Builder {
     pub(super) rng: Rng,
     pub(super) numbers: Numbers,
@@ -42,15 +42,15 @@ pub(super) struct Builder {
     pub(super) recordings: Vec<Vec<i16>>,
     pub(super) start: Timestamp,
     pub(super) hours: f64,
-    /// Share of the usual counts.
+    /// Scale factor for all counts.
     pub(super) scale: f64,
-    /// Devices that register, by number.
+    /// Registered devices, by number.
     pub(super) subscribers: Vec<Party>,
     by_number: BTreeMap<String, usize>,
     addresses: BTreeSet<Ipv4Addr>,
-    /// What callers hear whose callee does not answer, by carrier.
+    /// Mailbox recordings of unanswered calls, one per carrier.
     mailboxes: [usize; 2],
-    /// Customers as the two carriers name them in attestations.
+    /// Origin identifiers of the carriers' customers in attestations.
     customers: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ const CARRIERS: [(&Stack, &str, Ipv4Addr, Ipv4Addr); 2] = [
 impl Builder {
     pub(super) fn new(kind: Kind, seed: u64, hours: f64, scale: f64) -> Self {
         let mut rng = Rng::new(seed ^ (kind as u64 + 1) << 32);
-        // A Monday, nine o'clock; the seed chooses the week.
+        // A Monday, nine o'clock. The seed chooses the week.
         let start = Timestamp::from_nanos(1_794_819_600_000_000_000);
         let start = start + Span::from_secs(7 * 86_400 * (seed % 40) as i64);
         let recordings: Vec<Vec<i16>> =
@@ -85,17 +85,17 @@ impl Builder {
         }
     }
 
-    /// So many of what there usually are; one at least.
+    /// A count scaled to the world's size, at least one.
     pub(super) fn count(&self, usual: usize) -> usize {
         ((usual as f64 * self.scale) as usize).max(1)
     }
 
-    /// A moment so far into the world, from 0 to 1.
+    /// A moment at a fraction of the world's duration, from 0 to 1.
     pub(super) fn moment(&self, part: f64) -> Timestamp {
         self.start + Span::from_nanos((part * self.hours * 3.6e12) as i64)
     }
 
-    /// A moment as people choose it: more calls late in the morning.
+    /// A moment of a human call. More calls occur late in the morning.
     pub(super) fn human_moment(&mut self) -> Timestamp {
         loop {
             let part = self.rng.uniform();
@@ -112,7 +112,7 @@ impl Builder {
         self.subscribers.len() - 1
     }
 
-    /// An address among those of business customers or of subscribers that nobody has.
+    /// An unused address in a network of business customers or subscribers.
     pub(super) fn address(&mut self, network: [u8; 2]) -> Ipv4Addr {
         loop {
             let ip = address(network, 1000 + self.rng.below(8000));
@@ -122,13 +122,13 @@ impl Builder {
         }
     }
 
-    /// The border controller of a carrier with a number behind it.
+    /// The session border controller of a carrier, with a number behind it.
     pub(super) fn carrier(&mut self, which: usize, number: &str) -> Party {
         let (stack, _, at, media) = CARRIERS[which];
         Party { media, ..Party::at(stack, at, number, &mut self.rng) }
     }
 
-    /// Who answers under a number: the subscriber, or the carrier that takes the call on.
+    /// The party that answers a number: the subscriber, or the carrier that forwards the call.
     pub(super) fn route(&mut self, number: &str) -> Party {
         match self.by_number.get(number) {
             Some(index) => self.subscribers[*index].clone(),
@@ -139,13 +139,13 @@ impl Builder {
         }
     }
 
-    /// Some subscriber's number.
+    /// A random subscriber's number.
     pub(super) fn some_subscriber(&mut self) -> String {
         let index = self.rng.below(self.subscribers.len() as u64) as usize;
         self.subscribers[index].number.clone()
     }
 
-    /// What a carrier says of an honest caller of another network.
+    /// A carrier's attestation of an honest caller in another network.
     pub(super) fn attestation(&mut self, which: usize) -> Option<Attest> {
         let level = match self.rng.below(20) {
             0..9 => 'A',
@@ -162,7 +162,7 @@ impl Builder {
         })
     }
 
-    /// An honest call, unanswered as yet: people on both ends.
+    /// An honest call between people, without an outcome yet.
     pub(super) fn call(&mut self, at: Timestamp, actor: &str, caller: Party, to: &str) -> CallPlan {
         let callee = self.route(to);
         let host = caller.inner.ip().to_string();
@@ -193,7 +193,7 @@ impl Builder {
         }
     }
 
-    /// How calls between people end: a share is answered and lasts about `median` seconds.
+    /// Sets the outcome of a call between people. A share is answered and lasts about `median` seconds.
     pub(super) fn ends_as_humans_do(&mut self, call: &mut CallPlan, answered: f64, median: f64) {
         let rng = &mut self.rng;
         call.rings = millis(2.0 + 14.0 * rng.uniform().powi(2));
@@ -202,7 +202,7 @@ impl Builder {
             call.outcome = Outcome::Answered { lasts: millis(lasts), caller_hangs_up: rng.below(2) == 0 };
             let odd = rng.uniform();
             if odd < 0.07 && call.callee.stack.register.is_empty() {
-                // The carrier's mailbox, the same words for everybody.
+                // The carrier's mailbox, with the same words for all callers.
                 let which = usize::from(call.callee.stack.name == RAMPART.name);
                 call.callee_says = Says::Recording(self.mailboxes[which], 1600, 160);
             } else if odd > 0.98 {
@@ -229,7 +229,7 @@ impl Builder {
     }
 }
 
-/// A length of time in seconds, to the millisecond.
+/// A duration in seconds, rounded to milliseconds.
 pub(super) fn millis(seconds: f64) -> Span {
     Span::from_millis((seconds * 1000.0) as i64)
 }

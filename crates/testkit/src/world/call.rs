@@ -11,29 +11,29 @@ use super::sip::{Leg, answer, forwarded, passed_back, refusal, request};
 use super::speech::Talker;
 use super::stack::fill;
 
-/// How a call goes on after its INVITE.
+/// The outcome of a call after its INVITE.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Outcome {
     Answered {
         lasts: Span,
         caller_hangs_up: bool,
     },
-    /// Whether it rang before.
+    /// Status, and true if it rang before.
     Refused(u16, bool),
     Cancelled,
 }
 
-/// What one side is heard to say.
+/// The speech of one side.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Says {
-    /// Somebody who begins after so many samples.
+    /// A person who begins after a number of samples.
     Human(Talker, usize),
-    /// A recording of the world's, behind so many samples of silence, in packets of so many samples.
+    /// A recording of the world: its index, samples of silence before it, samples per packet.
     Recording(usize, usize, usize),
     Nothing,
 }
 
-/// One call to be.
+/// A planned call.
 #[derive(Clone, Debug)]
 pub(super) struct CallPlan {
     pub(super) at: Timestamp,
@@ -44,7 +44,7 @@ pub(super) struct CallPlan {
     pub(super) caller: Party,
     pub(super) callee: Party,
     pub(super) to: String,
-    /// The account with which it answers a challenge.
+    /// The account for the response to a challenge.
     pub(super) account: Option<String>,
     pub(super) asserts: bool,
     pub(super) attest: Option<Attest>,
@@ -60,7 +60,7 @@ impl CallPlan {
         matches!(self.outcome, Outcome::Answered { .. })
     }
 
-    /// A subscriber's number is never "not found".
+    /// Corrects a 404 for a subscriber's number, which always exists.
     pub(super) fn is_known_where_it_is(&mut self) {
         let is_subscriber = !self.callee.stack.register.is_empty();
         if is_subscriber && matches!(self.outcome, Outcome::Refused(404, _)) {
@@ -68,7 +68,7 @@ impl CallPlan {
         }
     }
 
-    /// Every frame; media for `media` at most. Not in order.
+    /// All frames, with media for `media` at most. Not in order.
     pub(super) fn frames(&self, media: Span, recordings: &[Vec<i16>]) -> Vec<Frame> {
         let mut dialogue = Dialogue::new(self);
         let (invite, forward) = dialogue.invite();
@@ -87,7 +87,7 @@ impl CallPlan {
     }
 }
 
-/// The call under way.
+/// A call in progress.
 struct Dialogue<'a> {
     plan: &'a CallPlan,
     rng: Rng,
@@ -125,7 +125,7 @@ impl<'a> Dialogue<'a> {
         self.frames.push(udp_frame(self.at, from, to, 0, text.as_bytes()));
     }
 
-    /// Some time goes by: so many milliseconds and a little.
+    /// Advances the time by a number of milliseconds and a random addition.
     fn wait(&mut self, ms: f64) {
         let ms = ms * (1.0 + 0.25 * self.rng.uniform());
         self.at = self.at + Span::from_nanos((ms * 1e6) as i64);
@@ -135,7 +135,7 @@ impl<'a> Dialogue<'a> {
         self.leg.branch = fill(self.plan.caller.stack.branch, &Default::default(), &mut self.rng);
     }
 
-    /// The INVITE, challenged where there is an account, and as the proxy sends it on.
+    /// The INVITE and its forwarded copy. With an account it is challenged first.
     fn invite(&mut self) -> (String, String) {
         let (caller, plan) = (&self.plan.caller, self.plan);
         let target = format!("sip:{}@{DOMAIN}", plan.to);
@@ -175,7 +175,7 @@ impl<'a> Dialogue<'a> {
         (invite, forward)
     }
 
-    /// An answer of the callee's, back through the proxy.
+    /// A response of the callee, back through the proxy.
     fn callee_answers(&mut self, forward: &str, status: &str, body: &str) {
         let callee = &self.plan.callee;
         let text = answer(callee, forward, status, &self.callee_tag, body, &mut self.rng);
@@ -191,7 +191,7 @@ impl<'a> Dialogue<'a> {
         self.at = self.at + self.plan.rings;
     }
 
-    /// A request of the caller's, and as the proxy sends it on.
+    /// A request of the caller and its forwarded copy.
     fn caller_sends(&mut self, method: &str) -> String {
         let (caller, callee) = (&self.plan.caller, &self.plan.callee);
         let target = format!("sip:{}@{}", callee.number, callee.inner);
@@ -270,7 +270,7 @@ impl<'a> Dialogue<'a> {
         self.acknowledge(is_known);
     }
 
-    /// ACK of a refusal: from hop to hop, under the INVITE's branch.
+    /// The ACK of a refusal, which goes hop by hop under the INVITE's branch.
     fn acknowledge(&mut self, reached_callee: bool) {
         self.wait(16.0);
         self.leg.to_tag = format!(";tag={}", self.callee_tag);
@@ -293,7 +293,7 @@ impl<'a> Dialogue<'a> {
         self.acknowledge(true);
     }
 
-    /// The beginning of what both sides say.
+    /// The beginning of both sides' media.
     fn media(&mut self, lasts: Span, recordings: &[Vec<i16>]) {
         let (plan, start) = (self.plan, self.at);
         let samples = (lasts.as_secs_f64() * 8000.0) as usize;
@@ -351,7 +351,7 @@ impl Party {
     }
 }
 
-/// An address of a network: the `n`th.
+/// The `n`th address of a network.
 pub(super) fn address(network: [u8; 2], n: u64) -> Ipv4Addr {
     Ipv4Addr::new(network[0], network[1], (n / 250) as u8, (n % 250) as u8 + 2)
 }

@@ -9,7 +9,7 @@ use super::passport::Attest;
 use super::speech::Talker;
 use super::stack::{Stack, uuid};
 
-/// PBXes of one product, each on an address of its own, with 10 to 50 numbers that it shows again and again.
+/// PBXes of one product, each with its own address and 10 to 50 recurring numbers.
 pub(super) fn exchanges(world: &mut Builder, stack: &'static Stack, count: usize, calls: usize) {
     for i in 0..count {
         let ip = world.address([198, 18]);
@@ -42,17 +42,17 @@ pub(super) fn exchanges(world: &mut Builder, stack: &'static Stack, count: usize
     }
 }
 
-/// Where a company's calls come from.
+/// The path of a company's calls.
 #[derive(Clone, Copy)]
 pub(super) enum Through {
     /// An address of its own, with this program.
     Itself(&'static Stack),
-    /// A carrier's border controller.
+    /// A carrier's session border controller.
     Carrier,
 }
 
-/// A call centre with a predictive dialler: hundreds of calls an hour to people who were never called before, few answers, many short
-/// ones, eight numbers of its own, and people who speak.
+/// A call centre with a predictive dialler. It makes hundreds of calls an hour to new callees, with few answers and
+/// many short calls. It has eight numbers of its own and human agents.
 pub(super) fn call_centre(world: &mut Builder, through: Through, calls: usize) {
     let numbers = world.numbers.block(8, &mut world.rng);
     let ip = world.address([198, 18]);
@@ -90,7 +90,7 @@ pub(super) fn call_centre(world: &mut Builder, through: Through, calls: usize) {
 fn dials_predictively(world: &mut Builder, call: &mut CallPlan, agents: &[Talker]) {
     world.ends_as_humans_do(call, 0.35, 90.0);
     if let Outcome::Answered { lasts, caller_hangs_up } = &mut call.outcome {
-        // Nobody is free yet, or the callee has no time.
+        // No agent is free, or the callee has no time.
         if world.rng.below(5) < 2 {
             (*lasts, *caller_hangs_up) = (millis(2.0 + 10.0 * world.rng.uniform()), world.rng.below(4) == 0);
         }
@@ -101,7 +101,7 @@ fn dials_predictively(world: &mut Builder, call: &mut CallPlan, agents: &[Talker
     }
 }
 
-/// People elsewhere who call subscribers through the carriers, each once or twice.
+/// People in other networks who call subscribers through the carriers, once or twice each.
 pub(super) fn callers_elsewhere(world: &mut Builder, calls: usize) {
     let mut left = world.count(calls);
     while left > 0 {

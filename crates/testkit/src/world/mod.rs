@@ -1,4 +1,5 @@
-//! Whole worlds: hours of traffic of a provider's customers, honest and not, of which it is known who did what.
+//! Worlds: hours of synthetic traffic of a provider's honest and fraudulent customers, with ground truth for each
+//! call.
 
 mod builder;
 mod call;
@@ -31,16 +32,16 @@ use crate::{Frame, PcapFormat};
 use builder::{Builder, Item};
 use call::CallPlan;
 
-/// What a world is to try.
+/// The scenario of a world.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// Robocallers run programs that nobody else has.
+    /// Robocallers use programs of their own.
     Specific,
-    /// Robocallers run the softphone and the PBX that most honest customers run.
+    /// Robocallers use the softphone and the PBX of most honest customers.
     Shared,
-    /// Everything of interest comes through two carriers' border controllers.
+    /// All relevant traffic comes through two carriers' session border controllers.
     Trunk,
-    /// Accounts of subscribers are stolen.
+    /// Subscribers' accounts are stolen.
     Thief,
 }
 
@@ -60,29 +61,29 @@ impl Kind {
     }
 }
 
-/// How much of a call's media there is.
+/// The amount of media per call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Media {
-    /// None: signalling alone.
+    /// Signalling only.
     None,
     /// The first six seconds.
     Short,
-    /// All of it.
+    /// All media.
     Full,
 }
 
-/// What a world is made from.
+/// The parameters of a world.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct WorldOptions {
-    /// What it is to try.
+    /// The scenario.
     pub kind: Kind,
-    /// What everything else follows from.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// How much of a call's media there is.
+    /// The amount of media per call.
     pub media: Media,
-    /// How long it takes.
+    /// Duration in hours.
     pub hours: f64,
-    /// Share of the usual counts of subscribers and calls.
+    /// Scale factor for the numbers of subscribers and calls.
     pub scale: f64,
 }
 
@@ -94,7 +95,7 @@ impl WorldOptions {
     }
 }
 
-/// A world: what will happen in it, small until it is written.
+/// A world: its scheduled events, in compact form until they are written.
 pub struct World {
     options: WorldOptions,
     items: Vec<Item>,
@@ -124,7 +125,7 @@ networks = ["198.18.0.0/15"]
 "#;
 
 impl World {
-    /// Decides everything that will happen.
+    /// Generates all events.
     #[must_use]
     pub fn new(options: WorldOptions) -> Self {
         let mut builder = Builder::new(options.kind, options.seed, options.hours, options.scale);
@@ -135,14 +136,14 @@ impl World {
         Self { options, items, recordings, subscribers }
     }
 
-    /// Writes a capture file: every frame in order of time, few of them in memory at once. Answers how many there are.
+    /// Writes a capture file in order of time, with few frames in memory. Returns the number of frames.
     pub fn write_capture(&self, out: &mut impl Write) -> io::Result<u64> {
         out.write_all(&pcap_header(PcapFormat::Nano))?;
         let mut record = Vec::new();
         let mut hosts: BTreeMap<[u8; 4], u16> = BTreeMap::new();
         let mut written = 0;
         self.frames(|mut frame| {
-            // A host numbers all its datagrams in one row.
+            // A host numbers all its datagrams in one sequence.
             let host = [26, 27, 28, 29].map(|i| frame.bytes[i]);
             let number = hosts.entry(host).or_insert_with(|| u16::from_be_bytes([host[2], host[3]]));
             *number = number.wrapping_add(1);
@@ -156,7 +157,7 @@ impl World {
         Ok(written)
     }
 
-    /// Hands every frame to `take` in order of time.
+    /// Passes every frame to `take` in order of time.
     fn frames(&self, mut take: impl FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
         let media = match self.options.media {
             Media::None => Span::ZERO,
@@ -193,7 +194,7 @@ impl World {
         })
     }
 
-    /// What each call is: one JSON object per line.
+    /// The ground truth of each call: one JSON object per line.
     #[must_use]
     pub fn truth(&self) -> String {
         let line = |call_id: &str, is_fraud: bool, campaign: Option<&str>, actor: &str| {
@@ -210,14 +211,14 @@ impl World {
         lines.collect()
     }
 
-    /// The subscribers' inventory: one device each, of a kind to be learned.
+    /// The subscribers' inventory: one device each, whose class is to be learned.
     #[must_use]
     pub fn inventory(&self) -> String {
         let rows = self.subscribers.iter().map(|n| format!("sip:{n}@{},,1,learn,\n", party::DOMAIN));
         "aor,device_class,max_devices,policy,note\n".to_owned() + &rows.collect::<String>()
     }
 
-    /// For each actor: its name, calls, answered ones.
+    /// For each actor: its name, number of calls, number of answered calls.
     #[must_use]
     pub fn actors(&self) -> Vec<(String, usize, usize)> {
         let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();

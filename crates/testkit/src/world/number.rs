@@ -2,27 +2,27 @@ use std::collections::BTreeSet;
 
 use crate::Rng;
 
-/// Area codes that are in use.
+/// Area codes in use.
 const AREAS: [&str; 28] = [
     "201", "206", "212", "213", "214", "215", "301", "303", "305", "312", "313", "314", "404", "408", "412",
     "415", "503", "510", "512", "602", "612", "615", "617", "702", "713", "718", "773", "919",
 ];
 
-/// Area codes of German cities, and how many digits follow.
+/// Area codes of German cities, and the number of digits that follow.
 const GERMANY: [(&str, usize); 5] = [("30", 8), ("40", 8), ("69", 8), ("89", 8), ("221", 7)];
 
 /// The provider's own exchanges.
 pub(super) const EXCHANGES: [&str; 8] =
     ["+1312441", "+1312442", "+1312448", "+1773520", "+1773521", "+1212660", "+1212661", "+1617372"];
 
-/// Numbers, each given out once.
+/// Numbers, each assigned once.
 #[derive(Default)]
 pub(super) struct Numbers {
     given: BTreeSet<String>,
 }
 
 impl Numbers {
-    /// Whatever `draw` draws that nobody has.
+    /// Calls `draw` until it returns an unused number.
     pub(super) fn fresh(&mut self, rng: &mut Rng, mut draw: impl FnMut(&mut Rng) -> String) -> String {
         loop {
             let number = draw(rng);
@@ -32,7 +32,7 @@ impl Numbers {
         }
     }
 
-    /// A subscriber's number: of the provider's exchanges, one in six in Germany.
+    /// A subscriber's number: in the provider's exchanges, or with a chance of one in six in Germany.
     pub(super) fn own(&mut self, rng: &mut Rng) -> String {
         self.fresh(rng, |rng| match rng.below(6) {
             0 => format!("+49305770{}", 1000 + rng.below(9000)),
@@ -48,7 +48,7 @@ impl Numbers {
         })
     }
 
-    /// A number anywhere: mostly in North America.
+    /// A number anywhere, mostly in North America.
     pub(super) fn any(&mut self, rng: &mut Rng) -> String {
         match rng.below(12) {
             0 => self.fresh(rng, |rng| {
@@ -64,7 +64,7 @@ impl Numbers {
         }
     }
 
-    /// `count` numbers in a row, as a company has them.
+    /// A company's block of `count` consecutive numbers.
     pub(super) fn block(&mut self, count: u64, rng: &mut Rng) -> Vec<String> {
         loop {
             let (exchange, first) = (exchange(rng), 2000 + 100 * rng.below(70));
@@ -77,7 +77,7 @@ impl Numbers {
     }
 }
 
-/// An exchange in North America: area code and a code that is no service's.
+/// An exchange in North America: area code and a code that is not reserved for services.
 fn exchange(rng: &mut Rng) -> String {
     loop {
         let code = 220 + rng.below(760);

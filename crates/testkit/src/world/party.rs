@@ -4,29 +4,29 @@ use crate::Rng;
 
 use super::stack::Stack;
 
-/// Where the provider's proxy and registrar is.
+/// Address of the provider's proxy and registrar.
 pub(super) const PROXY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 20, 0, 2), 5060);
 
 /// The provider's domain.
 pub(super) const DOMAIN: &str = "voice.example.net";
 
-/// One end of a call: a program somewhere, and the number that it shows.
+/// One end of a call: a program at an address, and its displayed number.
 #[derive(Clone, Debug)]
 pub(super) struct Party {
     pub(super) stack: &'static Stack,
     pub(super) agent: String,
-    /// Where its signalling comes from.
+    /// Source of its signalling.
     pub(super) at: SocketAddrV4,
-    /// Where it believes to be: behind NAT another address.
+    /// Its own view of its address, which differs behind NAT.
     pub(super) inner: SocketAddrV4,
-    /// Where its media comes from.
+    /// Source of its media.
     pub(super) media: Ipv4Addr,
     pub(super) number: String,
     pub(super) display: Option<String>,
 }
 
 impl Party {
-    /// A program on its own address, with one of the User-Agents that its makers gave it.
+    /// A program on a public address, with one of its usual User-Agents.
     pub(super) fn at(stack: &'static Stack, ip: Ipv4Addr, number: &str, rng: &mut Rng) -> Self {
         let at = SocketAddrV4::new(ip, 5060);
         Self {
@@ -40,7 +40,7 @@ impl Party {
         }
     }
 
-    /// The same behind a home router: what it writes is an address that many others have too.
+    /// Moves the party behind a home router. Its messages then contain a private address that many others share.
     pub(super) fn behind_nat(mut self, rng: &mut Rng) -> Self {
         let net = [0, 1, 2, 178][rng.below(4) as usize];
         let inner = Ipv4Addr::new(192, 168, net, 2 + rng.below(60) as u8);
@@ -50,12 +50,12 @@ impl Party {
     }
 }
 
-/// One of several.
+/// A random element.
 pub(super) fn one_of<'a, T: ?Sized>(all: &[&'a T], rng: &mut Rng) -> &'a T {
     all[rng.below(all.len() as u64) as usize]
 }
 
-/// Names that people and companies show.
+/// Display names of people and companies.
 pub(super) fn name(rng: &mut Rng) -> String {
     const FIRST: [&str; 16] = [
         "Ada", "Ben", "Clara", "David", "Elena", "Frank", "Grace", "Hugo", "Irene", "Jonas", "Karin",

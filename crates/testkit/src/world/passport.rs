@@ -2,20 +2,20 @@ use bellwether_base::Timestamp;
 
 use crate::Rng;
 
-/// A caller's attestation, as its operator would sign it.
+/// A caller's attestation by its operator.
 #[derive(Clone, Debug)]
 pub(super) struct Attest {
     /// A, B, or C.
     pub(super) level: char,
     pub(super) origid: String,
-    /// The operator, in the certificate's address.
+    /// The operator, as in the certificate's URL.
     pub(super) signer: &'static str,
-    /// Numbers and time that the token speaks of, where they are another call's.
+    /// Numbers and time of another call, if the token is copied from that call.
     pub(super) stolen: Option<(String, String, Timestamp, u64)>,
 }
 
 impl Attest {
-    /// The header: a well-formed token (RFC 8225, RFC 8588) under a signature that is nobody's.
+    /// The header: a well-formed token (RFC 8225, RFC 8588) with an invalid signature.
     pub(super) fn header(&self, from: &str, to: &str, at: Timestamp, rng: &mut Rng) -> String {
         let mut own = Rng::new(rng.bits());
         let (from, to, at, mut signs) = match &self.stolen {

@@ -1,4 +1,4 @@
-//! Who lives in which kind of world.
+//! The population of each kind of world.
 
 use super::Kind;
 use super::builder::Builder;
@@ -55,7 +55,7 @@ pub(super) fn populate(kind: Kind, world: &mut Builder) {
     scans(world);
 }
 
-/// Robocallers of a kind of world, each with tactics of its own.
+/// The robocallers of a kind of world, each with its own tactics.
 pub(super) fn robots(kind: Kind) -> Vec<Robot> {
     let usual = Robot {
         name: "amber",
@@ -85,7 +85,7 @@ pub(super) fn robots(kind: Kind) -> Vec<Robot> {
         answered: 0.5,
         ..usual
     };
-    // A call in two minutes.
+    // One call in two minutes.
     let slow = Robot {
         name: "cobalt",
         stack: &THRUSH,

@@ -6,7 +6,7 @@ use super::party::{DOMAIN, PROXY, Party};
 use super::sip::{Leg, refusal, register};
 use super::stack::fill;
 
-/// One refresh of a device's registration to be.
+/// A planned refresh of a registration.
 #[derive(Debug)]
 pub(super) struct RegisterPlan {
     pub(super) at: Timestamp,
@@ -15,7 +15,7 @@ pub(super) struct RegisterPlan {
     pub(super) tag: String,
     pub(super) cseq: u32,
     pub(super) expires: u32,
-    /// Whether the registrar asks for credentials that the device does not send by itself.
+    /// True if the registrar challenges the request.
     pub(super) is_challenged: bool,
     pub(super) round_trip: Span,
     pub(super) nonce: String,

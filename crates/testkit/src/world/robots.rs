@@ -12,43 +12,43 @@ use super::passport::Attest;
 use super::speech::Talker;
 use super::stack::{Stack, uuid};
 
-/// Which numbers a robocaller shows.
+/// A robocaller's choice of caller numbers.
 #[derive(Clone, Copy)]
 pub(super) enum Shows {
-    /// Any, each for one to three calls.
+    /// Any number, each for one to three calls.
     Any,
-    /// One of the callee's own exchange, each once.
+    /// Neighbour spoofing: a number of the callee's own exchange, each once.
     Neighbour,
 }
 
-/// Whom it calls.
+/// A robocaller's choice of callees.
 #[derive(Clone, Copy)]
 pub(super) enum Dials {
     AtRandom,
-    /// Through blocks of numbers, one after another.
+    /// Sequential dialling through number blocks.
     InSequence,
 }
 
-/// Where its calls come from.
+/// The sources of a robocaller's calls.
 #[derive(Clone, Copy)]
 pub(super) enum From {
-    /// So many addresses among those of business customers, each for some calls in a row.
+    /// A number of addresses among those of business customers, each for some consecutive calls.
     Pool(u64),
-    /// So many addresses among those of subscribers, with accounts that were bought.
+    /// A number of addresses among those of subscribers, with bought accounts.
     Homes(u64),
-    /// The carriers' border controllers.
+    /// The carriers' session border controllers.
     Carriers,
 }
 
-/// What its calls' attestations are.
+/// The attestations of a robocaller's calls.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tokens {
     None,
-    /// Under one customer's name of its own.
+    /// One origin identifier for all calls.
     OneOrigin(char),
-    /// Under a new name in each call.
+    /// A new origin identifier for each call.
     ManyOrigins(char),
-    /// The last of its campaigns copies one token into all calls.
+    /// Copies of one token in all calls of its last campaign.
     Replayed,
 }
 
@@ -56,14 +56,14 @@ pub(super) enum Tokens {
 pub(super) struct Robot {
     pub(super) name: &'static str,
     pub(super) stack: &'static Stack,
-    /// What it claims to be; empty: what honest users of its program show.
+    /// Its User-Agents. If empty, it uses those of honest users of its program.
     pub(super) agents: &'static [&'static str],
-    /// Names of its campaigns: same platform, a recording each.
+    /// Names of its campaigns: the same platform, a recording each.
     pub(super) campaigns: &'static [&'static str],
     pub(super) calls: usize,
     /// Seconds between one call and the next.
     pub(super) every: f64,
-    /// When it begins, as a part of the world.
+    /// Its start, as a fraction of the world's duration.
     pub(super) begins: f64,
     pub(super) shows: Shows,
     pub(super) dials: Dials,
@@ -72,7 +72,7 @@ pub(super) struct Robot {
     pub(super) answered: f64,
 }
 
-/// Names of products that robocallers hide behind.
+/// Product names that robocallers imitate.
 pub(super) const MASKS: &[&str] = &[
     "Harbour PBX 18.4.1",
     "Kestrel/6.1.4 (Windows)",
@@ -84,7 +84,7 @@ pub(super) const MASKS: &[&str] = &[
     "VoIP-UA",
 ];
 
-/// What stays the same over some of a robocaller's calls.
+/// State that persists over some of a robocaller's calls.
 struct State {
     pool: Vec<Ipv4Addr>,
     accounts: Vec<String>,
@@ -92,18 +92,18 @@ struct State {
     calls_from_source: u64,
     number: (String, u64),
     next: (String, u64),
-    /// For each campaign: recording and customer.
+    /// Recording and customer of each campaign.
     campaigns: Vec<(usize, String)>,
     token: (String, String, Timestamp, u64),
     last: usize,
 }
 
 impl Robot {
-    /// Makes its calls.
+    /// Generates its calls.
     pub(super) fn runs(&self, world: &mut Builder) {
         let mut state = self.sets_up(world);
         let mut seconds = 0.0;
-        // In a smaller world too it is at work from its beginning to the world's end.
+        // In a smaller world too it is active until the end.
         let every = self.every * world.hours / 4.0 / world.scale;
         for i in 0..world.count(self.calls) {
             let at = world.moment(self.begins) + millis(seconds);
@@ -228,11 +228,11 @@ impl Robot {
         let own = |level| Attest { level, origid: state.campaigns[which].1.clone(), signer, stolen: None };
         match self.tokens {
             Tokens::None => None,
-            // Where a carrier signs for its customers, this one is one of them.
+            // A carrier signs for its customers, and this robocaller is one of them.
             Tokens::OneOrigin(level) => Some(own(level)),
             Tokens::ManyOrigins(_) if matches!(self.from, From::Carriers) => world.attestation(state.last),
             Tokens::ManyOrigins(level) => Some(Attest { origid: uuid(&mut world.rng), ..own(level) }),
-            // One of its campaigns does that.
+            // One of its campaigns replays a token.
             Tokens::Replayed if which == 0 => Some(Attest { origid: uuid(&mut world.rng), ..own('C') }),
             Tokens::Replayed => Some(Attest { stolen: Some(state.token.clone()), ..own('A') }),
         }
@@ -258,7 +258,8 @@ impl Robot {
     }
 }
 
-/// Plays a recording: half of the calls begin it with a packet, the others within one, or pack it otherwise.
+/// The playback of a recording. In half of the calls it starts at a packet boundary; in the others it does not, or
+/// uses another packet length.
 fn plays(recording: usize, rng: &mut Rng) -> Says {
     let lead = 1600 + rng.below(6400) as usize;
     match rng.below(10) {

@@ -10,13 +10,13 @@ use super::sip::{Leg, refusal, request};
 use super::stack::fill;
 use super::stacks::PROWLER;
 
-/// One request of a scanner's, and what it gets for it.
+/// One request of a scanner, and its response.
 #[derive(Debug)]
 pub(super) struct Probe {
     pub(super) at: Timestamp,
     pub(super) method: &'static str,
     pub(super) scanner: Party,
-    /// Which host it tries.
+    /// The probed host.
     pub(super) host: SocketAddrV4,
     pub(super) to: String,
     pub(super) call_id: String,
@@ -24,10 +24,10 @@ pub(super) struct Probe {
     seed: u64,
 }
 
-/// From where it scans.
+/// The scanner's address.
 const SCANNER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 77);
 
-/// A sweep for servers, guesses at the passwords of three extensions, and calls abroad without credentials.
+/// A sweep for servers, password guesses for three extensions, and calls abroad without credentials.
 pub(super) fn scans(world: &mut Builder) {
     let mut at = world.moment(0.1);
     for host in 0..world.count(200) as u32 {
@@ -72,7 +72,7 @@ fn probe(
 impl Probe {
     pub(super) fn frames(&self) -> Vec<Frame> {
         let mut rng = Rng::new(self.seed);
-        // Its tag spells the victim's address and port, and a random number.
+        // Its tag encodes the victim's address and port, and a random number.
         let ip = u32::from(*self.host.ip());
         let text = format!("{ip:08x}{:04x}\u{1}{}", self.host.port(), 1_000_000_000 + rng.below(1 << 31));
         let leg = Leg {

@@ -3,13 +3,13 @@ use crate::Rng;
 use super::party::{DOMAIN, PROXY, Party};
 use super::stack::{Fields, Stack, message};
 
-/// What the messages of one dialogue share.
+/// Common parts of the messages of one dialog.
 #[derive(Default, Debug)]
 pub(super) struct Leg {
     pub(super) call_id: String,
     pub(super) tag: String,
     pub(super) to: String,
-    /// With its `;tag=`, once there is one.
+    /// Includes `;tag=`; empty before the first response.
     pub(super) to_tag: String,
     pub(super) branch: String,
     pub(super) cseq: u32,
@@ -17,7 +17,7 @@ pub(super) struct Leg {
     pub(super) extra: Vec<String>,
 }
 
-/// A request as the party's program writes it.
+/// A request in the style of the party's program.
 pub(super) fn request(
     party: &Party,
     leg: &Leg,
@@ -34,13 +34,13 @@ pub(super) fn request(
     written(party, leg, method, &format!("{method} {target} SIP/2.0"), lines, "", body, rng)
 }
 
-/// A REGISTER that asks for so many seconds.
+/// A REGISTER with this expiry.
 pub(super) fn register(party: &Party, leg: &Leg, expires: &str, rng: &mut Rng) -> String {
     let start = format!("REGISTER sip:{DOMAIN} SIP/2.0");
     written(party, leg, "REGISTER", &start, party.stack.register, expires, "", rng)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the one place where a template meets what fills it")]
+#[expect(clippy::too_many_arguments, reason = "fills a template from all its values")]
 fn written(
     party: &Party,
     leg: &Leg,
@@ -76,13 +76,13 @@ fn written(
     message(start, lines, &Fields { pairs, auth: &leg.auth, extra: &leg.extra }, body, rng)
 }
 
-/// Digits that are always the same for a number.
+/// Digits derived from a number.
 fn fixed(number: &str) -> String {
     let start = number.bytes().fold(0, |sum: u64, digit| sum.wrapping_mul(31).wrapping_add(u64::from(digit)));
     Rng::new(start).hex(12)
 }
 
-/// The name of a header line in full and in lower case, where answers repeat it.
+/// The lower-case name of a header that responses repeat, in full or compact form.
 fn repeated(line: &str) -> Option<&'static str> {
     const NAMES: [(&str, &str); 10] = [
         ("Via", "via"),
@@ -100,7 +100,7 @@ fn repeated(line: &str) -> Option<&'static str> {
     NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, full)| *full)
 }
 
-/// The lines that an answer repeats of a request, in the order that programs repeat them in, with a tag for To.
+/// The header lines that a response repeats, in their usual order, with a tag for To.
 fn repeats(request: &str, tag: &str) -> String {
     let head = request.split("\r\n\r\n").next().unwrap_or_default();
     let mut out = String::new();
@@ -114,7 +114,7 @@ fn repeats(request: &str, tag: &str) -> String {
     out
 }
 
-/// An answer of the party's.
+/// A response of the party.
 pub(super) fn answer(
     party: &Party,
     request: &str,
@@ -131,14 +131,14 @@ pub(super) fn answer(
     text.replacen("Content-Length", "Content-Type: application/sdp\r\nContent-Length", 1)
 }
 
-/// An answer of the proxy's own, with a header of its choice.
+/// A response of the proxy itself, with an additional header.
 pub(super) fn refusal(request: &str, status: &str, header: &str, rng: &mut Rng) -> String {
     let tag = if status.starts_with("100") { String::new() } else { format!("px{}", rng.hex(10)) };
     let line = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
     format!("SIP/2.0 {status}\r\n{}{line}Content-Length: 0\r\n\r\n", repeats(request, &tag))
 }
 
-/// A request as the proxy sends it on: its Via and route on top, one hop less, credentials taken out.
+/// A request as forwarded by the proxy: with its Via and route on top, one hop less, and without credentials.
 pub(super) fn forwarded(text: &str, from: &Party, to: &Party, rng: &mut Rng) -> String {
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
     let mut lines = head.split("\r\n");
@@ -164,7 +164,7 @@ pub(super) fn forwarded(text: &str, from: &Party, to: &Party, rng: &mut Rng) -> 
     out + "\r\n" + body
 }
 
-/// An answer as the proxy passes it back: without its own Via.
+/// A response as forwarded by the proxy: without the proxy's Via.
 pub(super) fn passed_back(text: &str) -> String {
     let Some((start, rest)) = text.split_once("\r\n") else { return text.to_owned() };
     let (_, rest) = rest.split_once("\r\n").unwrap_or((rest, ""));
@@ -172,7 +172,7 @@ pub(super) fn passed_back(text: &str) -> String {
 }
 
 impl Party {
-    /// What it answers a challenge with.
+    /// The credentials for a challenge.
     pub(super) fn credentials(
         &self,
         header: &str,
@@ -194,7 +194,7 @@ impl Party {
 }
 
 impl Stack {
-    /// Whether it prefers A-law to mu-law.
+    /// Returns true if A-law is preferred to mu-law.
     pub(super) fn offers_a_law(&self) -> bool {
         self.sdp.contains("RTP/AVP 8 0")
     }

@@ -4,10 +4,10 @@ use crate::Rng;
 
 const RATE: f64 = 8000.0;
 
-/// Samples of a sine's period; also of a syllable's wave.
+/// Samples per period of a sine, and of a syllable's wave.
 const TURN: usize = 512;
 
-/// First and second formants of vowels in Hz, middle of what people speak.
+/// First and second formants of vowels in Hz, for an average speaker.
 const VOWELS: [(f64, f64); 8] = [
     (300.0, 2300.0),
     (400.0, 2000.0),
@@ -19,12 +19,12 @@ const VOWELS: [(f64, f64); 8] = [
     (330.0, 850.0),
 ];
 
-/// Somebody who speaks, and the noise of the device: syllables of vowels between hisses, in phrases with pauses. Cheap, and no two
+/// A speaker with the noise of a device: vowels and hisses, in phrases with pauses. The model is cheap, and no two
 /// utterances are alike.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Talker {
     pitch: f64,
-    /// How much longer or shorter than the usual vocal tract.
+    /// Length of the vocal tract relative to the average.
     tract: f64,
     level: f64,
     pace: f64,
@@ -34,7 +34,7 @@ pub(super) struct Talker {
 }
 
 impl Talker {
-    /// One of very many.
+    /// A random speaker.
     pub(super) fn drawn(rng: &mut Rng) -> Self {
         let is_high = rng.below(2) == 0;
         Self {
@@ -48,13 +48,13 @@ impl Talker {
         }
     }
 
-    /// A voice that reads a text in a studio: steady, and nothing else to be heard.
+    /// A voice recorded in a studio: steady, without background noise.
     pub(super) fn recorded(rng: &mut Rng) -> Self {
         let voice = Self::drawn(rng);
         Self { level: 0.12 + 0.08 * rng.uniform(), pause: 0.25, noise: 0.0, offset: 0.0, ..voice }
     }
 
-    /// What is heard of it in `samples` samples, silent for `lead` of them.
+    /// `samples` samples of speech, silent for the first `lead` of them.
     pub(super) fn speaks(self, samples: usize, lead: usize, rng: &mut Rng) -> Vec<i16> {
         let mut out = self.room(samples, rng);
         let mut at = lead;
@@ -83,7 +83,7 @@ impl Talker {
         2 + (6.0 * rng.exponential()) as usize
     }
 
-    /// The device's noise: the sum of four uniform numbers is nearly normal.
+    /// The device's noise. The sum of four uniform numbers is nearly normal.
     fn room(self, samples: usize, rng: &mut Rng) -> Vec<f64> {
         let scale = self.noise * 12.0_f64.sqrt() / 2.0 / 65_536.0;
         (0..samples)
@@ -107,7 +107,7 @@ impl Talker {
         }
     }
 
-    /// One period of a vowel: harmonics of the pitch under two formants, up to what a telephone carries.
+    /// One period of a vowel: harmonics of the pitch under two formants, limited to the telephone band.
     fn wave(self, pitch: f64, rng: &mut Rng) -> Vec<f64> {
         let (first, second) = VOWELS[rng.below(VOWELS.len() as u64) as usize];
         let mut near = || self.tract * (0.06 * rng.normal()).exp();
@@ -120,7 +120,7 @@ impl Talker {
             let gain = gain + 0.02;
             energy += gain * gain / 2.0;
             let turn = PI * (k * k) as f64 / 7.0;
-            // Each harmonic in its own phase, so that peaks stay low.
+            // Each harmonic has its own phase, so that peaks stay low.
             let (sin, cos) = turn.sin_cos();
             let step = TAU * k as f64 / TURN as f64;
             let (mut x, mut y) = (cos, sin);

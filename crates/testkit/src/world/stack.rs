@@ -1,36 +1,38 @@
 use crate::Rng;
 
-/// A program's way of writing SIP, as data: templates whose places in braces are filled per message.
+/// The message style of a SIP program, as templates. Placeholders in braces are filled for each message.
 ///
-/// Places of headers: `host`, `port`, `branch`, `user`, `display` (quoted, a space behind it), `bare` (unquoted), `domain`, `tag`, `to`,
-/// `totag`, `callid`, `fixed` (digits of the number's own), `cseq`, `method`, `agent`, `expires`, `length`; the lines `{auth}` and `{extra}` stand for credentials and for what a
-/// deployment adds. Places of descriptions: `ip`, `mport`, `sid`, `next` (one more than `sid`).
-/// Everywhere: `hex:N`, `dec:N`, `low:N` (letters and digits), `uuid`.
+/// Placeholders of headers: `host`, `port`, `branch`, `user`, `display` (quoted, with a space after it), `bare`
+/// (unquoted), `domain`, `tag`, `to`, `totag`, `callid`, `fixed` (digits derived from the number), `cseq`, `method`,
+/// `agent`, `expires`, `length`. The lines `{auth}` and `{extra}` stand for credentials and for additions of a
+/// deployment.
+/// Placeholders of descriptions: `ip`, `mport`, `sid`, `next` (`sid` plus one).
+/// Placeholders everywhere: `hex:N`, `dec:N`, `low:N` (letters and digits), `uuid`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stack {
-    /// What it is called in tests.
+    /// Its name in tests.
     pub(super) name: &'static str,
-    /// User-Agents that honest installations show.
+    /// User-Agents of honest installations.
     pub(super) agents: &'static [&'static str],
     pub(super) call_id: &'static str,
     pub(super) tag: &'static str,
     pub(super) branch: &'static str,
-    /// The first sequence number, and by how much it may be more.
+    /// The lowest initial CSeq, and the size of the range.
     pub(super) cseq: (u32, u32),
     pub(super) invite: &'static [&'static str],
     pub(super) register: &'static [&'static str],
-    /// Requests within a dialog, ACK and CANCEL.
+    /// Headers of requests within a dialog, of ACK and of CANCEL.
     pub(super) within: &'static [&'static str],
-    /// Lines of its answers behind those that repeat the request.
+    /// Header lines of responses after the repeated ones.
     pub(super) answer: &'static [&'static str],
     pub(super) sdp: &'static str,
-    /// Lowest media port, and how many even ones there are.
+    /// Lowest media port, and number of even ports.
     pub(super) ports: (u16, u16),
-    /// Whether credentials are written with `qop`.
+    /// True if credentials contain `qop`.
     pub(super) has_qop: bool,
 }
 
-/// What fills the places of one message.
+/// The values of the placeholders of one message.
 #[derive(Default, Debug)]
 pub(super) struct Fields<'a> {
     pub(super) pairs: Vec<(&'static str, &'a str)>,
@@ -38,7 +40,7 @@ pub(super) struct Fields<'a> {
     pub(super) extra: &'a [String],
 }
 
-/// Fills a template's places.
+/// Fills the placeholders of a template.
 pub(super) fn fill(template: &str, fields: &Fields<'_>, rng: &mut Rng) -> String {
     let mut out = String::with_capacity(template.len() + 32);
     let mut rest = template;
@@ -84,7 +86,7 @@ fn drawn(kind: &str, n: usize, rng: &mut Rng) -> String {
     let mut text = String::new();
     while text.len() < n {
         let c = char::from(alphabet[rng.below(alphabet.len() as u64) as usize]);
-        // A number has no zeros in front.
+        // A number has no leading zeros.
         if kind != "dec" || c != '0' || !text.is_empty() {
             text.push(c);
         }

@@ -1,8 +1,8 @@
-//! Made-up SIP programs: each resembles a kind of real ones, none copies one.
+//! Invented SIP programs. Each resembles a kind of real program without copying one.
 
 use super::stack::Stack;
 
-/// The popular softphone.
+/// A popular softphone.
 pub(super) const KESTREL: Stack = Stack {
     name: "kestrel",
     agents: &["Kestrel/6.1.2 (Windows)", "Kestrel/6.1.4 (Windows)", "Kestrel/6.2.0 (macOS)"],
@@ -65,7 +65,7 @@ pub(super) const KESTREL: Stack = Stack {
     has_qop: true,
 };
 
-/// The popular PBX product.
+/// A popular PBX product.
 pub(super) const HARBOUR: Stack = Stack {
     name: "harbour",
     agents: &["Harbour PBX 18.4.1", "Harbour PBX 18.9.0", "Harbour PBX 20.1.3"],
@@ -352,7 +352,7 @@ pub(super) const LARK: Stack = Stack {
     has_qop: true,
 };
 
-/// The border controller of one carrier.
+/// The session border controller of one carrier.
 pub(super) const CITADEL: Stack = Stack {
     name: "citadel",
     agents: &["Citadel-SBC"],
@@ -401,7 +401,7 @@ pub(super) const CITADEL: Stack = Stack {
     has_qop: false,
 };
 
-/// The border controller of the other carrier.
+/// The session border controller of the other carrier.
 pub(super) const RAMPART: Stack = Stack {
     name: "rampart",
     agents: &["Rampart/9.3"],
@@ -523,7 +523,7 @@ pub(super) const CICADA: Stack = Stack {
     has_qop: false,
 };
 
-/// A script that saves octets.
+/// A script with minimal messages.
 pub(super) const THRUSH: Stack = Stack {
     name: "thrush",
     agents: &["thrush"],
@@ -562,7 +562,7 @@ pub(super) const THRUSH: Stack = Stack {
     has_qop: false,
 };
 
-/// A softphone that a thief likes: cheap, portable, on no list.
+/// A softphone that suits a thief: cheap, portable, on no list.
 pub(super) const MAGPIE: Stack = Stack {
     name: "magpie",
     agents: &["Magpie 3.21.3"],
@@ -616,7 +616,7 @@ pub(super) const MAGPIE: Stack = Stack {
     has_qop: false,
 };
 
-/// A scanner, which asks in the manner of that one everybody knows.
+/// A scanner in the style of the best-known one.
 pub(super) const PROWLER: Stack = Stack {
     name: "prowler",
     agents: &["friendly-scanner"],
@@ -646,7 +646,7 @@ const PROWLS: &[&str] = &[
     "Max-Forwards: 70",
 ];
 
-/// A platform for campaigns of many customers.
+/// A hosted platform for campaigns of many customers.
 pub(super) const DUNLIN: Stack = Stack {
     name: "dunlin",
     agents: &["Dunlin Cloud"],

@@ -8,7 +8,7 @@ use super::party::{Party, name};
 use super::register::RegisterPlan;
 use super::stack::{Fields, Stack, fill};
 
-/// So many subscribers with devices of one kind.
+/// Adds subscribers with devices of one kind.
 pub(super) fn subscribe(world: &mut Builder, stack: &'static Stack, count: usize, is_behind_nat: f64) {
     for _ in 0..world.count(count) {
         let number = world.numbers.own(&mut world.rng);
@@ -49,7 +49,7 @@ pub(super) fn registers(world: &mut Builder, party: &Party, expires: u32, from: 
     let refreshes = 1 + ((length - first) / period) as usize;
     let mut cseq = party.stack.cseq.0;
     let nonce = rng.hex(32);
-    // Some send what they know, others are asked each time.
+    // Some devices send credentials unasked, others are challenged each time.
     let is_always_challenged = !party.stack.has_qop;
     let begin = world.moment(from) + Span::from_nanos((first * 1e9) as i64);
     let times = timer.refreshes(begin, refreshes, &mut world.rng);
@@ -71,7 +71,7 @@ pub(super) fn registers(world: &mut Builder, party: &Party, expires: u32, from: 
     }
 }
 
-/// What subscribers call: each a few people again and again, under their own number.
+/// The subscribers' calls: each calls a few people repeatedly, under its own number.
 pub(super) fn subscribers_call(world: &mut Builder, each: f64) {
     for index in 0..world.subscribers.len() {
         let party = world.subscribers[index].clone();

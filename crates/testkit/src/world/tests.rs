@@ -70,7 +70,7 @@ fn truth_knows_the_call_of_every_invite_and_no_other() {
             world.truth().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
         let known: BTreeSet<String> =
             truth.iter().map(|t| t["call_id"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(known.len(), truth.len(), "a Call-ID names one call");
+        assert_eq!(known.len(), truth.len(), "Call-IDs are unique");
         assert_eq!(known, on_the_wire);
     }
 }

@@ -6,8 +6,8 @@ use super::party::Party;
 use super::stacks::MAGPIE;
 use super::subscribers::registers;
 
-/// Somebody with the passwords of subscribers: registers their accounts from two addresses abroad and calls expensive numbers, some
-/// of them at once and long.
+/// A thief with the passwords of subscribers. It registers their accounts from two addresses abroad and calls premium
+/// numbers, partly in parallel and for a long time.
 pub(super) fn steals(world: &mut Builder, victims: usize, calls: usize) {
     const RANGES: [&str; 4] = ["+25290", "+37190", "+67570", "+96079"];
     let sources = [Ipv4Addr::new(203, 0, 113, 140), Ipv4Addr::new(203, 0, 113, 141)];

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use bellwether_base::{Endpoint, Span, Timestamp, Transport};
+use bellwether_base::{Endpoint, RegistrationId, Span, Timestamp, Transport};
 use bellwether_clock::{Refresh, RegisterTimeline, RoundTrip};
 use bellwether_fingerprint::PrintHash;
 
@@ -8,86 +8,86 @@ use crate::Item;
 use crate::fact::{Move, RegistrationProgress};
 use crate::transactions::MessageStatus;
 
-/// A REGISTER that follows a challenge within this time answers it; later it is a refresh of its own.
+/// A REGISTER within this time after a challenge answers it. A later one is a new refresh.
 const CHALLENGE_ANSWERED_WITHIN: Span = Span::from_secs(10);
 
-/// Refreshes under one Call-ID after which a new Call-ID means a restarted device: some programs make a new
-/// one for every REGISTER, so a change alone says nothing.
+/// Number of refreshes under one Call-ID after which a new Call-ID indicates a restarted device. Some user
+/// agents change the Call-ID with every REGISTER, so a change alone is no evidence.
 const STEADY: u32 = 3;
 
-/// Round trips kept of a device.
+/// Round-trip times stored per device.
 const LATEST_RTT: usize = RoundTrip::KEPT as usize;
 
-/// What they are counted in, in nanoseconds.
+/// Unit of the stored round-trip times, in nanoseconds.
 const RTT_UNIT: i64 = 100_000;
 
-/// Round trips below which there is no middle.
+/// Minimum number of round-trip times for a median.
 const MIN_RTT: usize = 4;
 
-/// Moves kept of a device; the oldest leaves first.
+/// Maximum number of address changes stored per device. The oldest leaves first.
 const MAX_MOVES: usize = 8;
 
 /// The timeline of one binding of one account.
 pub(super) struct Device {
-    pub(super) identity: i64,
+    pub(super) identity: RegistrationId,
     pub(super) timeline: RegisterTimeline,
     pub(super) first_seen: Timestamp,
     pub(super) last_seen: Timestamp,
     pub(super) call_id: u32,
     pub(super) cseq: u32,
-    /// Refreshes in a row under the same Call-ID.
+    /// Number of consecutive refreshes under the same Call-ID.
     pub(super) steady: u32,
-    /// Whether a Call-ID and a CSeq are known.
+    /// True once a Call-ID and a CSeq are known.
     pub(super) is_begun: bool,
-    /// The refresh that waits for its answer.
+    /// The refresh without a final response so far.
     pub(super) pending: Option<Pending>,
-    /// The next device of those that the latest request binds; 0 if it is the last.
+    /// The next device of the latest request; 0 for the last one.
     pub(super) beside: u64,
     pub(super) challenged_at: Option<Timestamp>,
-    /// The answer to the last refresh.
+    /// Time of the response to the last refresh.
     pub(super) answered_at: Option<Timestamp>,
     pub(super) rtt: Option<Span>,
-    /// The latest round trips, in units of 0.1 ms, round about.
+    /// The latest round-trip times in units of 0.1 ms; a ring buffer.
     pub(super) latest_rtt: [u16; LATEST_RTT],
-    /// Where it comes from, and since when it does where that has changed.
+    /// The present source address, and the earlier changes of it.
     pub(super) source: Endpoint,
     pub(super) moves: Vec<Move>,
     pub(super) duplicates: u32,
     pub(super) challenges: u32,
     pub(super) last_status: Option<u16>,
     pub(super) expires_s: Option<u32>,
-    /// Whether a registrar ever accepted it.
+    /// True if a registrar accepted the device at any time.
     pub(super) is_accepted: bool,
-    /// The address that it is registered from; none if it is not registered now.
+    /// The address of the current registration. `None` if the device is not registered.
     pub(super) registered_from: Option<IpAddr>,
-    /// The server that accepted it last.
+    /// The server that accepted the binding last.
     pub(super) registrar: Option<Endpoint>,
-    /// The fingerprint of its first REGISTER, or of the first from its present address.
+    /// The fingerprint of the first REGISTER, or of the first one from the present address.
     pub(super) print: PrintHash,
-    /// When the binding runs out unless it is refreshed, as granted.
+    /// Expiry time of the binding as granted.
     pub(super) expires_at: Option<Timestamp>,
-    /// Whether the expiry is being waited for.
+    /// True if the expiry is queued.
     pub(super) is_watched: bool,
-    /// When the registration ended; none while it stands.
+    /// Time at which the registration ended. `None` while it is valid.
     pub(super) ended_at: Option<Timestamp>,
-    /// Whether its latest request removes the binding.
+    /// True if the latest request removes the binding.
     pub(super) is_removal: bool,
-    /// Whether it waits to be told of.
+    /// True if the device is queued for an interim report.
     pub(super) is_marked: bool,
-    /// Whether its latest request showed credentials.
+    /// True if the latest request carried credentials.
     pub(super) has_credentials: bool,
 }
 
-/// A refresh that nobody has answered yet: it is one once it is accepted.
+/// A refresh without a final response. It joins the timeline once it is accepted.
 #[derive(Clone, Copy)]
 pub(super) struct Pending {
     pub(super) refresh: Refresh,
-    /// Whether it shows that the device was restarted.
+    /// True if the refresh indicates a restart of the device.
     pub(super) is_restart: bool,
 }
 
 impl Device {
-    pub(super) fn new(identity: i64, source: Endpoint, print: PrintHash, at: Timestamp) -> Self {
+    pub(super) fn new(identity: RegistrationId, source: Endpoint, print: PrintHash, at: Timestamp) -> Self {
         Self {
             identity,
             timeline: RegisterTimeline::default(),
@@ -122,7 +122,7 @@ impl Device {
         }
     }
 
-    /// Takes a REGISTER; answers whether it asks for a refresh.
+    /// Processes a REGISTER. Returns true if it asks for a refresh.
     pub(super) fn register(
         &mut self,
         at: Timestamp,
@@ -138,7 +138,8 @@ impl Device {
         }
         let is_same_dialog = self.call_id == call_id;
         if is_same_dialog && self.cseq == cseq && self.is_begun {
-            // Another hop, or a phone that repeats itself under one CSeq (the paper's Polycom 601).
+            // The message is from another hop, or from a phone that repeats one CSeq (the paper's Polycom
+            // 601).
             self.duplicates += 1;
             return false;
         }
@@ -157,21 +158,21 @@ impl Device {
                 pending.refresh.retried_at = Some(at);
                 return false;
             }
-            // What was challenged is not known, or was no refresh: this one speaks for itself.
+            // The challenged request is unknown or was no refresh, so this request counts on its own.
         }
         let is_restart = if is_same_dialog { cseq < self.cseq } else { self.steady >= STEADY };
         self.steady = if is_same_dialog { self.steady + 1 } else { 0 };
         (self.call_id, self.cseq, self.is_begun) = (call_id, cseq, true);
         let after_answer = self.answered_at.take().map(|answered| at.since(answered));
         let refresh = Refresh { at, after_answer, retried_at: None };
-        // One that was never answered shows a restart to the next one too.
+        // A restart shown by an unanswered refresh carries over to the next one.
         let is_restart = is_restart || self.pending.is_some_and(|pending| pending.is_restart);
         self.pending = Some(Pending { refresh, is_restart });
         true
     }
 
-    /// Takes the address of a request. Answers whether the host is another than before. Over a connection the port is another with each one,
-    /// and says nothing.
+    /// Updates the source address. Returns true if the host changed. The port counts for UDP only, because
+    /// every new connection has another port.
     pub(super) fn comes_from(&mut self, item: &Item<'_>) -> bool {
         let source = item.flow.src;
         let has_moved = source.ip() != self.source.ip();
@@ -190,7 +191,7 @@ impl Device {
         has_moved
     }
 
-    /// The registrar accepted the binding.
+    /// Records the registrar's acceptance of the binding.
     pub(super) fn is_let_in(&mut self, registrar: Endpoint) {
         self.is_accepted = true;
         self.registered_from = Some(self.source.ip());
@@ -198,14 +199,14 @@ impl Device {
         self.ended_at = None;
     }
 
-    /// The binding was removed or ran out.
+    /// Records the removal or expiry of the binding.
     pub(super) fn end(&mut self, at: Timestamp) {
         self.registered_from = None;
         self.expires_at = None;
         self.ended_at = Some(at);
     }
 
-    /// The middle of the latest round trips in milliseconds, and how far half of them lie from it at most.
+    /// Median of the latest round-trip times in milliseconds, and their median absolute deviation.
     fn middle_rtt(&self) -> Option<(f64, f64)> {
         let mut latest: Vec<u16> = self.latest_rtt.iter().copied().filter(|rtt| *rtt > 0).collect();
         if latest.len() < MIN_RTT {

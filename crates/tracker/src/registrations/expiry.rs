@@ -5,26 +5,29 @@ use bellwether_base::{Span, Timestamp};
 
 use crate::fact::Outbox;
 
-/// A refresh may be sent at the last moment, and sent again for as long as a transaction lasts (RFC 3261 section 17.1.2.2, timer F).
+/// Grace period after expiry. A refresh may leave at the last moment and be retransmitted for the length of a
+/// transaction (RFC 3261 section 17.1.2.2, timer F).
 const GRACE: Span = Span::from_secs(32);
 
-/// The bindings whose expiry is waited for, each once. A refresh does not move an entry: whoever takes one that is due looks whether the
-/// binding lasts longer by now, and watches it again then.
+/// Queue of binding expiries, one entry per device. A refresh does not move an entry. The receiver of a due
+/// entry checks the binding's present expiry and queues it again if it is later.
 pub(super) struct Expiries {
-    /// The earliest first: when, and which device.
+    /// Deadline and device, earliest first.
     waiting: BinaryHeap<Reverse<(Timestamp, u64)>>,
     most: usize,
-    /// Places this shard's expiries in the one order of facts.
+    /// Number of expiries fired; orders this shard's expiry facts.
     fired: u64,
 }
 
 impl Expiries {
-    /// For a table of so many devices. Entries of devices that left the table stay until their time comes, so there may be more of them.
+    /// Creates a queue for a table of this many devices. Entries of evicted devices stay until their
+    /// deadline, hence the larger capacity.
     pub(super) const fn new(devices: usize) -> Self {
         Self { waiting: BinaryHeap::new(), most: devices.saturating_mul(2), fired: 0 }
     }
 
-    /// Waits for the end of a binding that was granted until then. Answers whether there is room for it: else nobody tells its end.
+    /// Queues the expiry of a binding granted until `until`. Returns false if the queue is full; the end is
+    /// then not reported.
     pub(super) fn watch(&mut self, until: Timestamp, device: u64) -> bool {
         let has_room = self.waiting.len() < self.most;
         if has_room {
@@ -37,7 +40,7 @@ impl Expiries {
         self.waiting.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
-    /// A device whose time came before `now`, and the end that was granted. What it gives rise to has its place at that moment.
+    /// A device due before `now`, and its granted expiry time. Facts that follow are ordered at the deadline.
     pub(super) fn due(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) -> Option<(u64, Timestamp)> {
         self.next_deadline().filter(|deadline| *deadline < now)?;
         let Reverse((deadline, device)) = self.waiting.pop()?;
@@ -59,7 +62,7 @@ mod tests {
     fn bindings_end_in_the_order_of_their_expiry_and_no_sooner_than_the_grace_is_over() {
         let (mut expiries, mut out) = (Expiries::new(1), Outbox::default());
         assert!(expiries.watch(at(60), 1) && expiries.watch(at(30), 2));
-        assert!(!expiries.watch(at(10), 3), "there is room for two");
+        assert!(!expiries.watch(at(10), 3), "the capacity is two");
         assert_eq!(expiries.due(at(62), 0, &mut out), None);
         assert_eq!(expiries.due(at(63), 0, &mut out), Some((2, at(30))));
         assert_eq!((expiries.due(at(63), 0, &mut out), expiries.next_deadline()), (None, Some(at(92))));

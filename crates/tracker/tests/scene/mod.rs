@@ -1,4 +1,4 @@
-//! One worker that sees a call's messages and media, with news from signalling under way as long as in the sensor.
+//! One worker that sees a call's messages and media. Controls arrive with the sensor's maximum delay.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +8,7 @@ use bellwether_tracker::{
     Content, Control, Fact, Item, Limits, Outbox, Side, Silence, StreamFact, Tally, VIRTUAL_SHARDS, Worker,
 };
 
-/// How long news of signalling travel to media owners at most.
+/// Maximum delay of controls on their way to the media owners.
 const NEWS: Span = Span::from_millis(400);
 
 pub(crate) struct Scene {
@@ -28,7 +28,7 @@ pub(crate) struct Dialog<'a> {
     tags: [&'a str; 2],
 }
 
-/// What became of a scene.
+/// The facts and counters of a finished scene.
 pub(crate) struct Outcome {
     facts: Vec<Fact>,
     pub(crate) tally: Tally,
@@ -62,7 +62,7 @@ pub(crate) fn quiet() -> Vec<u8> {
     (0..160).map(|i| if i % 7 == 0 { 0x7e } else { 0xff }).collect()
 }
 
-/// What a cipher makes: octets that are spread evenly.
+/// Pseudo-random octets, distributed like ciphertext.
 pub(crate) fn ciphered(seed: u32, len: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let mut next = || {
@@ -83,7 +83,7 @@ pub(crate) fn rtp(ssrc: u32, seq: u16, payload_type: u8, payload: &[u8]) -> Vec<
     packet
 }
 
-/// A check of ICE (RFC 8445 section 7.2).
+/// An ICE check (RFC 8445 section 7.2).
 pub(crate) fn check(asked: &str, asking: &str) -> Vec<u8> {
     let name = format!("{asked}:{asking}");
     let mut attribute = vec![0, 6];
@@ -169,7 +169,7 @@ impl Scene {
         self.request(ms, id, cseq, "INVITE", ("application/sdp", body));
     }
 
-    /// Its answer.
+    /// The 200 response to an INVITE.
     pub(crate) fn answer(&mut self, ms: i64, id: &str, cseq: u32, body: &str) {
         let dialog = Dialog { id, cseq: &format!("{cseq} INVITE"), tags: ["f", "t"] };
         self.sip(ms, [Self::CALLEE, Self::CALLER], "SIP/2.0 200 OK", dialog, ("application/sdp", body));
@@ -184,7 +184,7 @@ impl Scene {
         self.request(ms, id, cseq, "ACK", ("application/sdp", body));
     }
 
-    /// An UPDATE of the caller, and its answer.
+    /// An UPDATE of the caller, and its response.
     pub(crate) fn update(&mut self, ms: i64, id: &str, cseq: u32, body: &str, status: &str, answer: &str) {
         self.request(ms, id, cseq, "UPDATE", ("application/sdp", body));
         let dialog = Dialog { id, cseq: &format!("{cseq} UPDATE"), tags: ["f", "t"] };
@@ -203,7 +203,7 @@ impl Scene {
         self.sip(ms, [Self::CALLER, Self::CALLEE], &start, dialog, body);
     }
 
-    /// Packets of G.711 in clear, 20 ms apart.
+    /// Packets of plain G.711, 20 ms apart.
     pub(crate) fn talk(&mut self, ms: i64, from: &str, to: &str, ssrc: u32, seqs: std::ops::Range<u16>) {
         self.stream(ms, from, to, seqs, |seq| rtp(ssrc, seq, 0, &quiet()));
     }
@@ -232,7 +232,7 @@ impl Scene {
 }
 
 impl Outcome {
-    /// The last word on a stream.
+    /// The last fact of a stream.
     pub(crate) fn stream(&self, from: &str, to: &str) -> &StreamFact {
         let is_it = |s: &StreamFact| s.flow == FlowKey { src: end(from), dst: end(to) };
         let streams = self.facts.iter().rev().filter_map(|fact| match fact {
@@ -242,7 +242,7 @@ impl Outcome {
         streams.into_iter().find(|s| is_it(s)).unwrap()
     }
 
-    /// The Call-ID that a stream belongs to, and whose voice it is.
+    /// The Call-ID of a stream, and the side whose media it carries.
     pub(crate) fn owner(&self, from: &str, to: &str) -> Option<(String, Side)> {
         let stream = self.stream(from, to);
         let call = stream.call?;
@@ -253,7 +253,7 @@ impl Outcome {
         Some((started.unwrap(), stream.sender.unwrap()))
     }
 
-    /// Whether a stream's noise was read at any time, or that it was encrypted, or neither.
+    /// `read` if the stream's noise was read at any time, else `encrypted` or `codec`.
     pub(crate) fn reading(&self, from: &str, to: &str) -> &'static str {
         let flow = FlowKey { src: end(from), dst: end(to) };
         let silences = self.facts.iter().filter_map(|fact| match fact {
@@ -267,7 +267,7 @@ impl Outcome {
         })
     }
 
-    /// Packets whose noise was read.
+    /// Number of packets whose noise was read.
     pub(crate) fn packets_read(&self, from: &str, to: &str) -> u64 {
         match &self.stream(from, to).silence {
             Silence::Found(_, Some(pauses)) => u64::from(pauses.observed_packets),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use bellwether_acoustics::{Comparison, NoClass, Recognised};
-use bellwether_base::Timestamp;
+use bellwether_base::{CallId, RegistrationId, Timestamp};
 
 use super::*;
 use crate::clustering::tests::{call, registration};
@@ -49,7 +49,7 @@ fn assessed(subscriber: &SubscriberView) -> SubscriberVerdict {
 #[test]
 fn the_subscribers_own_device_is_authorised() {
     let verdict = assessed(&subscriber(Policy::Strict));
-    assert_eq!(verdict.of_call(1).verdict, DeviceVerdict::Authorised);
+    assert_eq!(verdict.of_call(CallId::new(1)).verdict, DeviceVerdict::Authorised);
     let device = &verdict.devices[0];
     assert!(device.is_enrolled);
     assert_eq!(device.step.verdict, DeviceVerdict::Authorised);
@@ -68,8 +68,8 @@ fn a_device_with_another_stack_clock_and_noise_is_not_authorised() {
     softphone.comparison = Some(noise("softphone 1", -7.0));
     stolen.calls.push(softphone);
     let verdict = assessed(&stolen);
-    assert_eq!(verdict.of_call(1).verdict, DeviceVerdict::Authorised);
-    let call = verdict.of_call(2);
+    assert_eq!(verdict.of_call(CallId::new(1)).verdict, DeviceVerdict::Authorised);
+    let call = verdict.of_call(CallId::new(2));
     assert_eq!(call.verdict, DeviceVerdict::Unauthorised);
     assert_eq!(call.device.as_deref(), Some("d-00000002"));
     assert_eq!(verdict.devices[1].step.verdict, DeviceVerdict::Unauthorised);
@@ -86,7 +86,7 @@ fn a_verdict_changes_as_evidence_arrives_and_never_goes_back_in_time() {
     softphone.noise_known_at = Some(Timestamp::from_nanos(1930 * 1_000_000_000));
     softphone.comparison = Some(noise("softphone 1", -7.0));
     stolen.calls.push(softphone);
-    let steps = assessed(&stolen).of_call(1900).steps;
+    let steps = assessed(&stolen).of_call(CallId::new(1900)).steps;
     let found: Vec<(i64, String)> =
         steps.iter().map(|step| (step.at.as_nanos() / 1_000_000_000, step.basis())).collect();
     assert_eq!(
@@ -104,20 +104,20 @@ fn a_verdict_changes_as_evidence_arrives_and_never_goes_back_in_time() {
 fn a_subscriber_who_is_not_in_the_inventory_has_no_verdict() {
     let unknown = SubscriberView { entry: None, ..subscriber(Policy::Strict) };
     let verdict = assessed(&unknown);
-    assert_eq!(verdict.of_call(1).verdict, DeviceVerdict::NotEnrolled);
-    assert!(verdict.of_call(1).steps.is_empty());
+    assert_eq!(verdict.of_call(CallId::new(1)).verdict, DeviceVerdict::NotEnrolled);
+    assert!(verdict.of_call(CallId::new(1)).steps.is_empty());
     assert!(verdict.devices.iter().all(|device| device.steps().is_empty()));
 }
 
 #[test]
 fn where_devices_are_learned_nothing_is_judged_until_the_operator_approves_one() {
     let mut learning = subscriber(Policy::Learn);
-    assert_eq!(assessed(&learning).of_call(1).verdict, DeviceVerdict::NotEnrolled);
+    assert_eq!(assessed(&learning).of_call(CallId::new(1)).verdict, DeviceVerdict::NotEnrolled);
     learning.entry.as_mut().unwrap().approved.push("d-00000002".to_owned());
     let verdict = assessed(&learning);
     let enrolled: Vec<bool> = verdict.devices.iter().map(|device| device.is_enrolled).collect();
     assert_eq!(enrolled, [false, true]);
-    assert_ne!(verdict.of_call(1).verdict, DeviceVerdict::NotEnrolled);
+    assert_ne!(verdict.of_call(CallId::new(1)).verdict, DeviceVerdict::NotEnrolled);
 }
 
 #[test]
@@ -135,9 +135,12 @@ fn a_device_that_registers_other_subscribers_is_shared_whatever_its_place_in_a_r
     shared.calls.push(call(2, 2, "a"));
     shared.registrations[1].other_owners = vec!["sip:202@a".to_owned(), "sip:201@a".to_owned()];
     let verdict = assessed(&shared);
-    assert!(!verdict.is_shared(1), "the other device is");
-    assert!(verdict.is_shared(2));
-    assert_eq!(verdict.of_call(2).findings, ["one device behind several accounts: sip:201@a, sip:202@a"]);
+    assert!(!verdict.is_shared(CallId::new(1)), "the other device is");
+    assert!(verdict.is_shared(CallId::new(2)));
+    assert_eq!(
+        verdict.of_call(CallId::new(2)).findings,
+        ["one device behind several accounts: sip:201@a, sip:202@a"]
+    );
     let evidence = &verdict.devices[1].step.evidence;
     assert!(evidence.iter().any(|e| e.kind == EvidenceKind::Instance && e.weight == -1.0), "{evidence:?}");
 }
@@ -147,8 +150,8 @@ fn a_call_from_an_address_that_registers_nothing_has_no_device() {
     let mut stray = subscriber(Policy::Strict);
     stray.calls.push(call(2, 9, "a"));
     let verdict = assessed(&stray);
-    assert_eq!(verdict.of_call(2).device, None);
-    assert!(!verdict.is_shared(2));
+    assert_eq!(verdict.of_call(CallId::new(2)).device, None);
+    assert!(!verdict.is_shared(CallId::new(2)));
     assert_eq!(verdict.device_at("192.0.2.2:5060").unwrap().name, "d-00000002");
     assert!(verdict.device_at("192.0.2.9:5060").is_none());
 }
@@ -175,8 +178,9 @@ fn the_clock_of_the_steadiest_registration_stands_for_a_device() {
     let back = RegistrationView { refreshes: 90, ..registration(3, 20.0, (3000, 4000)) };
     two.registrations.push(back);
     let device = assessed(&two).devices.swap_remove(0);
-    assert_eq!((device.registrations.as_slice(), device.steadiest), (&[1, 3][..], Some(3)));
-    assert_eq!(device.subject(), 1);
+    let [first, last] = [1, 3].map(RegistrationId::new);
+    assert_eq!((device.registrations.as_slice(), device.steadiest), (&[first, last][..], Some(last)));
+    assert_eq!(device.subject(), first);
 }
 
 #[test]
@@ -184,7 +188,7 @@ fn a_noise_that_is_like_no_class_is_evidence_by_its_ratio() {
     let mut odd = subscriber(Policy::Strict);
     let unlike = Comparison { result: Err(NoClass::UnlikeAll), ..noise("", -3.0) };
     odd.calls[0].comparison = Some(unlike);
-    let call = assessed(&odd).of_call(1);
+    let call = assessed(&odd).of_call(CallId::new(1));
     let class = call.evidence.iter().find(|e| e.kind == EvidenceKind::Class).unwrap();
     assert!(class.words.starts_with("sounds like no known device"), "{}", class.words);
     assert!((class.weight + 3.0).abs() < 1e-9);
