@@ -1,4 +1,4 @@
-//! What an operator should look at of devices.
+//! Findings about devices for the operator.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ impl DeviceRecord {
     }
 }
 
-/// A call, as far as its way into the site matters.
+/// A call that dials a sensitive number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SensitiveCall {
     /// The identity of the call.
@@ -93,8 +93,6 @@ pub struct SensitiveCall {
     pub caller: String,
     /// The caller's host.
     pub caller_host: Option<String>,
-    /// True if the call dials a sensitive number.
-    pub is_sensitive: bool,
     /// The side of the site that it comes from.
     pub access_side: AccessSide,
 }
@@ -106,10 +104,10 @@ impl SensitiveCall {
         is_sensitive && matches!(access_side, AccessSide::Inbound)
     }
 
-    /// The alert about a sensitive call from a trunk; none for any other call.
+    /// The alert about the call if it comes from a trunk.
     #[must_use]
     pub fn alert(&self) -> Option<DeviceAlert> {
-        Self::is_portal_from_trunk(self.is_sensitive, self.access_side).then(|| DeviceAlert {
+        Self::is_portal_from_trunk(true, self.access_side).then(|| DeviceAlert {
             at: self.started_at,
             kind: DeviceAlertKind::PortalFromTrunk,
             is_critical: true,
@@ -160,12 +158,11 @@ mod tests {
             started_at: Timestamp::from_nanos(1),
             caller: "200".to_owned(),
             caller_host: Some("a".to_owned()),
-            is_sensitive: true,
             access_side: AccessSide::Inbound,
         };
         let found = call.alert().unwrap();
         assert_eq!((found.subject.as_str(), found.is_critical), ("sip:200@a", true));
-        assert_eq!(SensitiveCall { is_sensitive: false, ..call.clone() }.alert(), None);
+        assert!(!SensitiveCall::is_portal_from_trunk(false, AccessSide::Inbound), "any caller may dial it");
         for access_side in [AccessSide::Outbound, AccessSide::Internal, AccessSide::Unknown] {
             assert_eq!(SensitiveCall { access_side, ..call.clone() }.alert(), None);
         }

@@ -22,7 +22,7 @@ pub struct Candidate {
     pub index: usize,
     /// The verdict of the comparison: the same, or that it does not tell.
     pub verdict: Verdict,
-    /// How often clocks of one device differ as much by chance.
+    /// The probability that two clocks of one device differ as much by chance.
     pub p_value: f64,
     /// Its rate minus that of the device.
     pub difference: Option<Ppm>,

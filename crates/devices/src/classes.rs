@@ -34,7 +34,7 @@ impl Lessons {
         self.0.entry(group).or_default().push((features(pauses), weight));
     }
 
-    /// The modes that the calls amount to. Where no mode is told, calls that lie apart are modes of their own, by number.
+    /// The modes that the calls amount to. Calls without a told mode are divided into numbered modes if they lie apart.
     #[must_use]
     pub fn learn(self) -> Vec<Mode> {
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! How many subscribers call with each SIP author: what a stranger's device probably is.
+//! The number of subscribers who call with each SIP author: the device of a thief is probably a common one.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use bellwether_acoustics::{Classes, NoClass, Pauses, Recognised};
 
-/// What is known of a stream's silence.
+/// The silence of a stream, as far as it is known.
 #[derive(Clone, Debug, Default)]
 pub struct StreamSilence {
     /// The noise of its pauses.

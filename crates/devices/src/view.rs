@@ -1,4 +1,4 @@
-//! What an assessment reads of a subscriber.
+//! The input of an assessment.
 
 use bellwether_acoustics::Comparison;
 use bellwether_base::{CallId, RegistrationId, Timestamp};

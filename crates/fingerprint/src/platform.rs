@@ -19,9 +19,9 @@ pub struct Platform {
     habits: Vec<(String, String)>,
     identifiers: Vec<(String, Grammar)>,
     /// The stack that wrote the headers, and true if it scans or tests.
-    pub sip: Option<(String, bool)>,
+    sip: Option<(String, bool)>,
     /// The stack that wrote the session description.
-    pub sdp: Option<String>,
+    sdp: Option<String>,
 }
 
 /// A field of the readable form, or a habit, with its meaning.
@@ -69,6 +69,12 @@ impl Platform {
     #[must_use]
     pub fn stack(&self) -> Option<&str> {
         self.sip.as_ref().map(|(name, _)| name.as_str())
+    }
+
+    /// The name of the stack that wrote the session description.
+    #[must_use]
+    pub fn sdp_stack(&self) -> Option<&str> {
+        self.sdp.as_deref()
     }
 
     /// True if the stack that wrote the headers looks for victims or makes test traffic.

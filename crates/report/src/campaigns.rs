@@ -13,7 +13,7 @@ use crate::columns::{Report, Values, object};
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
 const MAX_LISTED: i64 = 100_000;
 
-/// The report's rows. What befell its calls is counted from them, so that it is never stale.
+/// The rows of the report. A campaign's counts come from its calls as they are now, so that they are never stale.
 pub(crate) const CAMPAIGNS: &str = "SELECT * FROM (SELECT k.*,
         (SELECT count(*) FROM campaign_members AS m WHERE m.campaign = k.campaign) AS members,
         (SELECT label FROM labels WHERE kind = 'campaign' AND subject = k.name) AS label

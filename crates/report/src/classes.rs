@@ -55,7 +55,7 @@ impl Reports<'_> {
         Ok(object.as_object().cloned().filter(|_| !modes.is_empty()))
     }
 
-    /// How many streams are recognised as of a class.
+    /// The number of streams that are recognised as of a class.
     fn streams_of_class(&self, class: &str) -> Result<u64, StoreError> {
         let classes = self.reader.known_classes()?;
         let mut select = self.db().prepare("SELECT pauses FROM streams WHERE pauses IS NOT NULL")?;
@@ -97,7 +97,7 @@ impl Reports<'_> {
     }
 }
 
-/// What is known of a stream's class, as columns: class, mode, confidence, reason.
+/// The device class of a stream, as columns: class, mode, confidence, reason.
 pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 4], StoreError> {
     let octets: Option<Vec<u8>> = row.get("pauses")?;
     let silence = StreamSilence {

@@ -18,7 +18,7 @@ pub enum Report {
     Losses,
 }
 
-/// What a column holds.
+/// The kind of a column's values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// Text.
@@ -40,11 +40,11 @@ pub enum Kind {
 pub struct Column {
     /// Its name.
     pub name: &'static str,
-    /// What it holds.
+    /// The kind of its values.
     pub kind: Kind,
 }
 
-/// Which rows of a report.
+/// The rows of a report that are asked for.
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The report.
@@ -132,7 +132,7 @@ impl Report {
     }
 }
 
-/// What a row visitor gets: the values in the order of the report's columns.
+/// The values of a row in the order of the report's columns.
 pub type Values = Vec<Value>;
 
 /// The row as an object with its columns' names.

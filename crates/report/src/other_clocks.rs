@@ -37,7 +37,7 @@ impl Reports<'_> {
     }
 
     fn timers(&self, aor: &str, sources: &[String]) -> Result<Vec<Value>, StoreError> {
-        // What names nobody is whose address it is, unless others are behind that too: a proxy keeps its own way open.
+        // A timer that names nobody belongs to the owner of its address. If other subscribers register from there too, it is a proxy's.
         let places = vec!["?"; sources.len()].join(", ");
         let mut select = self.db().prepare(&format!(
             "SELECT t.id, t.kind, t.source, min(o.first_at), max(o.last_at), sum(o.beats) AS beats

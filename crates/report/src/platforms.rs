@@ -8,23 +8,23 @@ use serde_json::{Map, Value, json};
 use crate::Reports;
 use crate::cells::parsed;
 
-/// What structure shows of a message's authors, as columns.
+/// The stacks that a message's structure shows, as columns.
 pub(crate) struct Stacks {
     pub(crate) stack: Value,
     pub(crate) sdp_stack: Value,
-    /// Whether the User-Agent agrees.
+    /// The agreement of the User-Agent with the structure.
     pub(crate) claim: Value,
-    /// Whether the fingerprint has too little material to tell stacks apart.
+    /// True if the fingerprint holds too little material to tell stacks apart.
     pub(crate) is_thin: Value,
 }
 
 impl Reports<'_> {
-    /// The stacks of a call or registration, and whether its User-Agent agrees.
+    /// The stacks of a call or registration, and the claim of its User-Agent.
     pub(crate) fn stacks(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Stacks, StoreError> {
         let platform = self.reader.platform(fingerprint)?;
         Ok(Stacks {
             stack: json!(platform.stack()),
-            sdp_stack: json!(platform.sdp),
+            sdp_stack: json!(platform.sdp_stack()),
             claim: json!(self.reader.claim(fingerprint, user_agent)?.name()),
             is_thin: json!(platform.is_thin()),
         })
@@ -37,7 +37,7 @@ impl Reports<'_> {
         self.stacks(&fingerprint, agent.as_deref())
     }
 
-    /// The stacks of a fingerprint, and what its User-Agents claim, in their order.
+    /// The stacks of a fingerprint, and the claims of its User-Agents in their order.
     pub(crate) fn all_claims(&self, row: &Row<'_>) -> Result<Stacks, StoreError> {
         let fingerprint: String = row.get("fingerprint")?;
         let platform = self.reader.platform(&fingerprint)?;
@@ -48,7 +48,7 @@ impl Reports<'_> {
         }
         Ok(Stacks {
             stack: json!(platform.stack()),
-            sdp_stack: json!(platform.sdp),
+            sdp_stack: json!(platform.sdp_stack()),
             claim: json!(claims),
             is_thin: json!(platform.is_thin()),
         })
@@ -91,7 +91,7 @@ pub(crate) fn habits(platform: &Platform) -> Value {
     Value::Array(platform.habits().map(with_meaning).collect())
 }
 
-/// What a platform's identifiers have in common.
+/// The common form of a platform's identifiers.
 pub(crate) fn identifiers(platform: &Platform) -> Value {
     let named = platform
         .identifiers()
@@ -130,7 +130,7 @@ pub(crate) fn compared(comparison: &Comparison) -> Map<String, Value> {
     out
 }
 
-/// Origins seen altogether.
+/// The number of origins of all calls and registrations.
 pub(crate) fn origins_of_all(db: &Connection) -> Result<i64, StoreError> {
     Ok(db.query_row(
         "SELECT min(

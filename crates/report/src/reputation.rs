@@ -13,14 +13,14 @@ use crate::columns::Values;
 
 /// The reputation of a fingerprint.
 pub(crate) struct Reputed {
-    /// None where nothing was judged.
+    /// None if no call and no label is known.
     pub(crate) score: Option<f64>,
     pub(crate) label: Option<String>,
     pub(crate) listed: Listed,
     pub(crate) parties: i64,
 }
 
-/// How a list is written for other programs.
+/// The form of a list for other programs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Export {
     /// One name on each line.

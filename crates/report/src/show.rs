@@ -109,7 +109,7 @@ impl Reports<'_> {
         Ok(Some(shown))
     }
 
-    /// What two calls share and where they differ; none if one of them is unknown.
+    /// The common parts of two calls and their differences; none if one of them is unknown.
     ///
     /// # Errors
     /// If the database fails.
@@ -193,7 +193,7 @@ impl Reports<'_> {
         Ok(Value::Array(rows?))
     }
 
-    /// How the media of a fingerprint's callers begins, and how often so.
+    /// The beginnings of the media of a fingerprint's callers, and their counts.
     fn beginnings(&self, print: &str) -> Result<Value, StoreError> {
         let mut select = self.db().prepare(
             "SELECT s.beginning, count(*) FROM calls AS c JOIN streams AS s ON s.call = c.call
@@ -290,7 +290,7 @@ impl Reports<'_> {
     }
 }
 
-/// What is compared of a call.
+/// The parts of a call that are compared.
 struct Sketch {
     call: i64,
     call_id: String,
@@ -311,7 +311,7 @@ impl Sketch {
             "user_agent": self.user_agent,
             "fingerprint": self.fingerprint,
             "stack": self.platform.stack(),
-            "sdp_stack": self.platform.sdp,
+            "sdp_stack": self.platform.sdp_stack(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What the whole database amounts to: the summary, and the losses.
+//! Totals over the whole database: the summary, and the losses.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -13,11 +13,11 @@ use crate::calls::{FOR_HELP, UNFINISHED};
 use crate::cells::{round, time};
 use crate::columns::Values;
 
-/// Losses that are spans and nothing else: no input counts them.
+/// Losses that only spans count: no input counts them.
 const SPANS_ONLY: [Loss; 3] = [Loss::InterfaceAway, Loss::SensorDown, Loss::SensorStopped];
 
 impl Reports<'_> {
-    /// What the whole database amounts to.
+    /// Totals over the whole database.
     ///
     /// # Errors
     /// If the database fails.
@@ -125,7 +125,7 @@ impl Reports<'_> {
         Ok(())
     }
 
-    /// What befell the clock that stamps packets.
+    /// Steps and changes of rate of the clock that stamps packets.
     fn sensor_clock(&self) -> Result<Value, StoreError> {
         let mut select = self.db().prepare(
             "SELECT kind, from_at, to_at, amount, devices, of FROM sensor_clock ORDER BY from_at, kind",

@@ -10,7 +10,7 @@ use crate::reader::Reader;
 /// A run's last sign of life may lie so much before the last packet that it took: the longest time between two, and a little.
 const BETWEEN_SIGNS: i64 = 12_000_000_000;
 
-/// How long a sensor waits for the end of a call, answered or not. A call whose end nobody told may have gone on so long.
+/// The time for which a sensor waits for the end of a call, answered or not. A call without a seen end may have lasted so long.
 const ANSWERED_CALL: i64 = 6 * 3600 * 1_000_000_000;
 const RINGING_CALL: i64 = 200 * 1_000_000_000;
 
@@ -25,7 +25,7 @@ pub struct BlindSpan {
     pub from: i64,
     /// Its end, in nanoseconds; none while it lasts.
     pub to: Option<i64>,
-    /// What the loss counted in it.
+    /// The count of the loss in it.
     pub count: i64,
     /// True if it befell a sensor, not a file.
     is_live: bool,
@@ -38,7 +38,7 @@ pub struct SpansOfLoss {
     pub spans: Vec<BlindSpan>,
     /// The number of older spans that are not kept.
     pub left_off: i64,
-    /// What the loss counted in all spans.
+    /// The count of the loss in all spans.
     pub count: i64,
 }
 
@@ -105,7 +105,7 @@ impl Reader {
     pub fn blindness(&self) -> Result<Blindness, StoreError> {
         let mut blindness = Blindness::default();
         for span in self.blind_spans()? {
-            // Where nothing is lost nothing is missing in a call.
+            // A notice loses nothing, so no call misses anything.
             if span.loss.kind() == LossKind::Notice {
                 continue;
             }

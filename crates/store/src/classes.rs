@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params};
 use crate::reader::Reader;
 use crate::{StoreError, Writer};
 
-/// A call whose device somebody told.
+/// A call with a known device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     /// The call.
@@ -20,7 +20,7 @@ pub struct Lesson {
     pub mode: Option<String>,
 }
 
-/// What learning came to.
+/// The result of learning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     /// Modes of classes, with what each was learned from.

@@ -60,7 +60,7 @@ pub struct LatestObservation {
 pub type RegistrationTimeline = (Registration, Vec<SegmentStats>);
 
 impl Registration {
-    /// What an assessment reads of it.
+    /// Its part in an assessment.
     pub(crate) fn view(&self, other_owners: Vec<String>) -> RegistrationView {
         RegistrationView {
             registration: self.registration,

@@ -27,8 +27,8 @@ const MAX_SUBSCRIBERS: usize = 10_000;
 /// The usual length of a packet of voice: noise was known that many packets after the first.
 const PACKET: Span = Span::from_millis(20);
 
-/// Which calls, as `c`, an address of record of the user `?1` at the host `?2` made. Some agents write another host into From than
-/// into the address that they register.
+/// The SQL condition for the calls, as `c`, that an address of record of the user `?1` at the host `?2` made. Some agents write
+/// another host into From than into the address that they register.
 pub const MADE_BY: &str =
     "c.caller = ?1 AND (c.caller_host IS NULL OR c.caller_host = ?2 OR NOT EXISTS
     (SELECT 1 FROM registrations AS r WHERE r.aor =
@@ -138,7 +138,7 @@ impl Reader {
         Ok(Subscriber { verdict: assess(&view, &population, &rules), registrations })
     }
 
-    /// What an assessment reads of a subscriber.
+    /// Loads the input of an assessment.
     fn load_subscriber(
         &self,
         aor: &str,

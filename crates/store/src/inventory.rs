@@ -14,9 +14,9 @@ pub struct InventoryRow {
     pub aor: String,
     /// The class of device; empty where any may be used (`learn`).
     pub device_class: String,
-    /// How many devices at most.
+    /// The number of devices that it may use at once.
     pub max_devices: Option<u32>,
-    /// How they are judged.
+    /// The policy of their assessment.
     pub policy: Policy,
     /// The operator's own words.
     pub note: Option<String>,
@@ -43,7 +43,7 @@ impl Reader {
     }
 }
 
-/// Where the version of an address's inventory is kept.
+/// The key of an inventory's version in the table `meta`, by the address that it came from.
 fn version_key(url: &str) -> String {
     format!("inventory_version {url}")
 }
@@ -56,7 +56,7 @@ impl Writer {
     pub fn put_inventory(&mut self, rows: &[InventoryRow]) -> Result<(), StoreError> {
         let tx = self.reader.db.transaction()?;
         tx.execute("DELETE FROM inventory", [])?;
-        // Whatever was taken from elsewhere before is not what is held now.
+        // The inventory is none of the versions that were taken from elsewhere before.
         tx.execute("DELETE FROM meta WHERE key LIKE 'inventory_version %'", [])?;
         for row in rows {
             tx.execute(

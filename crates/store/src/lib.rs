@@ -1,7 +1,7 @@
 //! The database: schema, migrations, one writer, and typed reads.
 //!
-//! Rows are recognised by what they are, so that replaying a capture adds nothing. What was observed of a
-//! thing that spans several inputs is merged so that the fuller observation wins.
+//! Rows are recognised by their identities, so that replaying a capture again adds nothing. Observations of one thing
+//! in several inputs are merged, and the fuller observation wins.
 //!
 //! This crate must never know a packet, a report's columns or how a row is printed.
 

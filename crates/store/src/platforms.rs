@@ -68,7 +68,7 @@ impl Platforms {
         Ok(Platform::recognised(readable, habits?, identifiers?, &self.signatures))
     }
 
-    /// Whether what a platform calls itself agrees with how it is built.
+    /// The agreement of a platform's own name with its structure.
     pub(crate) fn claim(
         &self,
         db: &Connection,

@@ -20,7 +20,7 @@ use crate::verdicts::Freshness;
 /// Reads a database, and cannot change it.
 pub struct Reader {
     pub(crate) db: Connection,
-    /// Where it is read on the promise that nobody writes.
+    /// The promise that nobody writes, for a database on a read-only medium.
     promise: Option<Promise>,
     pub(crate) platforms: Platforms,
     pub(crate) tolerance: Tolerance,
@@ -98,7 +98,7 @@ impl Reader {
         Self { settings, ..self }
     }
 
-    /// Forgets all that was asked of the database before.
+    /// Empties all caches.
     pub(crate) fn forget(&mut self) {
         self.classes = OnceLock::new();
         self.inventory = OnceLock::new();
@@ -106,8 +106,8 @@ impl Reader {
         self.forget_observations();
     }
 
-    /// Forgets what is made of what the sensor writes all the time. Who writes for whom changes slowly, and classes and the
-    /// inventory only when somebody else writes.
+    /// Empties the caches that depend on the sensor's own rows. The population changes slowly. Classes and the inventory change only
+    /// if another program writes.
     pub(crate) fn forget_observations(&mut self) {
         self.labels = OnceLock::new();
         self.last_seen = OnceLock::new();
@@ -115,7 +115,8 @@ impl Reader {
         self.subscribers.get_mut().clear();
     }
 
-    /// Whether all that was read is of one state of the database. Only where it was opened on the promise that nobody writes can that fail.
+    /// Checks that everything was read from one state of the database. It can fail only where the database was opened on the promise
+    /// that nobody writes.
     ///
     /// # Errors
     /// If somebody wrote.

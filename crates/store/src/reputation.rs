@@ -1,4 +1,4 @@
-//! Reputations as they stand, and the lists that follow from them.
+//! Reputations, and the lists that follow from them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,25 +23,25 @@ pub struct SubjectReputation {
     pub record: ReputationRecord,
     /// Labels that say fraud, and labels that say legit.
     pub labels: (usize, usize),
-    /// When it changed its list last, and why.
+    /// Its last change of list: the time and the reason.
     pub last_change: Option<(Timestamp, String)>,
 }
 
-/// Something on a list.
+/// A subject on a list.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ListedSubject {
-    /// What it is.
+    /// The subject.
     pub subject: Subject,
-    /// Its standing, 0 to 100.
+    /// Its reputation, 0 to 100.
     pub standing: f64,
-    /// Since when it is on the list.
+    /// The time at which it came on the list.
     pub since: Option<Timestamp>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
 impl Reader {
-    /// The moment that reputations are of: when anything was last seen.
+    /// The time for which reputations are computed: the latest call or label.
     ///
     /// # Errors
     /// If the database fails.
@@ -139,7 +139,7 @@ impl Reader {
         Ok(found.optional()?)
     }
 
-    /// What is on a list, in a fixed order.
+    /// The subjects on a list, in a fixed order.
     ///
     /// # Errors
     /// If the database fails.

@@ -1,4 +1,4 @@
-//! What people and systems who know better tell of calls.
+//! Labels of operators, and telemetry of systems behind the switch.
 
 use bellwether_base::Timestamp;
 use bellwether_scoring::is_fraud_label;
@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, ToSql, params};
 use crate::label_evidence::changed as labels_changed;
 use crate::{Reader, StoreError, Writer};
 
-/// What became of a label.
+/// The result of a label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Labelled {
     /// It was given, or taken back.
@@ -20,7 +20,7 @@ pub enum Labelled {
     Missing,
 }
 
-/// What a system behind the switch tells of a call (seed 002, section 4).
+/// The record of a system behind the switch about a call (seed 002, section 4).
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields, named as in the score API")]
 pub struct Telemetry {
@@ -34,7 +34,7 @@ pub struct Telemetry {
 }
 
 impl Reader {
-    /// Whether a call stands in reports under this Call-ID.
+    /// Returns true if reports show a call under this Call-ID.
     ///
     /// # Errors
     /// If the database refuses.
@@ -126,8 +126,8 @@ impl Writer {
         Ok(done)
     }
 
-    /// Takes what a system tells of a call, under its Call-ID as it was on the wire or as it stands in reports. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
-    /// whether the call is known.
+    /// Stores the record of a system about a call, under its Call-ID on the wire or in reports. A disposition that confirms fraud or
+    /// honesty is a label, unless an operator gave one. Returns true if the call is known.
     ///
     /// # Errors
     /// If the database refuses.

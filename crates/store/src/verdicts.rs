@@ -1,4 +1,4 @@
-//! Verdicts about devices: whose are worked out again, and what of them is recorded.
+//! Verdicts about devices: the subscribers that are assessed again, and the steps that are recorded.
 
 use bellwether_base::{CallId, Timestamp};
 use bellwether_devices::{
@@ -16,10 +16,10 @@ use crate::{StoreError, Writer};
 
 pub(crate) use bellwether_devices::DirtySubjects;
 
-/// Calls and streams, the newest ones, that a run which was killed may have committed and not judged: what it had noted is gone with it.
+/// The newest calls and streams, which a run that was killed may have committed without a verdict.
 const LEFT_OVER: i64 = 16_384;
 
-/// Turns after which the population is counted again: that takes a look at all calls.
+/// Turns after which the population is counted again: the count reads all calls.
 const POPULATION_LASTS: u32 = 64;
 
 /// A changed device verdict of a call.
@@ -35,7 +35,7 @@ pub struct DeviceFinding {
     pub is_shared: bool,
 }
 
-/// How fresh a reader's caches are.
+/// The age of a reader's caches.
 #[derive(Debug, Default)]
 pub(crate) struct Freshness {
     /// Changes when another connection has written: classes, an inventory, an approval.
@@ -50,7 +50,7 @@ impl Reader {
         Ok(self.freshness.data_version.replace(version) != Some(version))
     }
 
-    /// Forgets what a turn of assessments must not go by any more.
+    /// Empties the caches that a turn of assessments must not use any more.
     fn forget_outdated(&mut self, is_changed_elsewhere: bool) {
         self.freshness.turns = self.freshness.turns.wrapping_add(1);
         if is_changed_elsewhere || self.freshness.turns.is_multiple_of(POPULATION_LASTS) {
@@ -62,8 +62,7 @@ impl Reader {
 }
 
 impl Writer {
-    /// Notes the newest calls as rows of late: a run that was killed between a commit and what follows from it has left them unjudged,
-    /// and nobody would ask for the alert of one call again.
+    /// Notes the newest calls as due for verdicts. A run that was killed after a commit may have left them without verdicts and alerts.
     ///
     /// # Errors
     /// If the database fails.
@@ -148,7 +147,7 @@ impl Writer {
             }
         }
         let mut select = db.prepare_cached(
-            "SELECT started_at, caller, caller_host, is_sensitive, access_side FROM calls_now WHERE call = ?1",
+            "SELECT started_at, caller, caller_host, access_side FROM calls_now WHERE call = ?1 AND is_sensitive",
         )?;
         for call in sensitive.calls {
             let found = select
@@ -158,8 +157,7 @@ impl Writer {
                         started_at: Timestamp::from_nanos(r.get(0)?),
                         caller: r.get(1)?,
                         caller_host: r.get(2)?,
-                        is_sensitive: r.get(3)?,
-                        access_side: AccessSide::of(&r.get::<_, String>(4)?),
+                        access_side: AccessSide::of(&r.get::<_, String>(3)?),
                     })
                 })
                 .optional()?;

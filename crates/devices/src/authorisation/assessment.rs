@@ -40,7 +40,7 @@ pub fn assess(subscriber: &SubscriberView, population: &Population, rules: &Rule
     }
 }
 
-/// What is known of one subscriber while it is assessed.
+/// The evidence about one subscriber while it is assessed.
 struct Assessment<'a> {
     entry: Option<&'a InventoryEntry>,
     calls: &'a [CallView],
