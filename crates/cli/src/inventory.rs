@@ -232,7 +232,7 @@ fn token_of(aor: &str, tokeniser: &Tokeniser) -> Option<String> {
     if is_token {
         return Some(if number.is_some() { format!("tel:{user}") } else { format!("sip:{user}@{host}") });
     }
-    Some(tokeniser.address(&Party { user: user.to_owned(), host, display: String::new() }))
+    Some(tokeniser.address(&Party { user: user.to_owned(), host, display: String::new() }).to_string())
 }
 
 #[cfg(test)]

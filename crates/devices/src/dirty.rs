@@ -136,7 +136,7 @@ impl DirtySubjects {
 #[cfg(test)]
 mod tests {
     use bellwether_base::{Endpoint, Timestamp};
-    use bellwether_enrich::{CallUpdate, ReferralRow, RegistrationUpdate};
+    use bellwether_enrich::{CallUpdate, Masked, ReferralRow, RegistrationUpdate};
 
     use super::*;
 
@@ -184,7 +184,7 @@ mod tests {
     fn referral(call: i64, is_sensitive: bool) -> Row {
         Row::Referral(Box::new(ReferralRow {
             call: CallId::new(call),
-            referred_to: "900".to_owned(),
+            referred_to: Masked::stored("900"),
             is_sensitive,
         }))
     }

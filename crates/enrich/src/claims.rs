@@ -5,7 +5,7 @@ use bellwether_tracker::{CallStarted, Party};
 
 use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
-use crate::{Attested, CallTraits, Knowledge, Tokeniser, Topology, Verstat};
+use crate::{Attested, CallTraits, Knowledge, Masked, Tokeniser, Topology, Verstat};
 
 /// Number of final digits in which neighbouring numbers may differ.
 const OWN_DIGITS: usize = 4;
@@ -53,7 +53,7 @@ pub(crate) fn traits(
 
 /// Token of the properties that calls of one installation share beside the platform, whatever their numbers
 /// and addresses.
-pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> String {
+pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> Masked {
     let name = |host: &str| if is_address(host) { String::new() } else { host.to_owned() };
     // The user name of the origin line, unless it is the caller's number.
     let origin = call.sdp_origin.as_deref().and_then(|origin| origin.split(' ').next()).unwrap_or_default();
@@ -75,9 +75,9 @@ pub(crate) fn masked(mask: &Mask<'_>, attested: Attested) -> Attested {
     let origid =
         attested.origid.as_deref().map(|id| if is_uuid(id) { mask.distinct(id) } else { mask.token(id) });
     Attested {
-        signer: attested.signer.as_deref().map(|signer| mask.host(signer)),
-        x5u: attested.x5u.as_deref().map(|x5u| mask.text(x5u)),
-        origid,
+        signer: attested.signer.as_deref().map(|signer| mask.host(signer).to_string()),
+        x5u: attested.x5u.as_deref().map(|x5u| mask.text(x5u).to_string()),
+        origid: origid.map(|id| id.to_string()),
         ..attested
     }
 }

@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use bellwether_rtp::known_encoding;
 use bellwether_tracker::{Clear, Named, Party};
 
+use crate::Masked;
 use crate::privacy::{Privacy, Tokeniser, hexadecimal};
 use digits::Numbers;
 use smallvec::SmallVec;
@@ -50,20 +51,20 @@ impl<'a> Mask<'a> {
     }
 
     /// Masks natural text: a User-Agent, a header name, a description.
-    pub(crate) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> Masked {
         self.masked(text, false)
     }
 
     /// Masks a User-Agent. Its first word is the product name and stays, even if a party has the same name.
-    pub(crate) fn agent(&self, text: &str) -> String {
+    pub(crate) fn agent(&self, text: &str) -> Masked {
         let end = text.find(|c: char| !c.is_alphabetic()).unwrap_or(text.len());
         let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
-        [name, &self.text(rest)].concat()
+        Masked::new([name, &self.text(rest)].concat())
     }
 
     /// Masks a generated identifier: a Call-ID or a tag. Digits within a hexadecimal word stay, unless they
     /// are a party's.
-    pub(crate) fn identifier(&self, text: &str) -> String {
+    pub(crate) fn identifier(&self, text: &str) -> Masked {
         self.masked(text, true)
     }
 
@@ -80,66 +81,67 @@ impl<'a> Mask<'a> {
     }
 
     /// The name of a codec. An unknown name is replaced by its token.
-    pub(crate) fn codec(&self, name: &Clear) -> String {
+    pub(crate) fn codec(&self, name: &Clear) -> Masked {
         let text = name.expose();
         if known_encoding(text).is_some() || self.tokens.privacy() == Privacy::Clear {
-            return text.to_owned();
+            return Masked::new(text.to_owned());
         }
-        ["unknown~", &hexadecimal(&(self.tokens.wire_id(text) as u32).to_be_bytes())].concat()
+        Masked::new(["unknown~", &hexadecimal(&(self.tokens.wire_id(text) as u32).to_be_bytes())].concat())
     }
 
     /// Masks an identifier of a device or process. If something is masked, a token follows, so that
     /// identifiers stay distinct.
-    pub(crate) fn distinct(&self, text: &str) -> String {
+    pub(crate) fn distinct(&self, text: &str) -> Masked {
         self.told_apart(text).0
     }
 
     /// Masks a Call-ID. If something is masked, the token of the original is returned too.
-    pub(crate) fn call_id(&self, text: &str) -> (String, Option<i64>) {
+    pub(crate) fn call_id(&self, text: &str) -> (Masked, Option<i64>) {
         self.told_apart(text)
     }
 
-    fn told_apart(&self, text: &str) -> (String, Option<i64>) {
+    fn told_apart(&self, text: &str) -> (Masked, Option<i64>) {
         let masked = self.identifier(text);
         if masked == text {
             return (masked, None);
         }
         let token = self.tokens.wire_id(text);
-        ([&masked, "~", &hexadecimal(&(token as u32).to_be_bytes())].concat(), Some(token))
+        let told_apart = [&masked, "~", &hexadecimal(&(token as u32).to_be_bytes())].concat();
+        (Masked::new(told_apart), Some(token))
     }
 
     /// Masks a host. A number in place of a host is replaced by its token.
-    pub(crate) fn host(&self, host: &str) -> String {
+    pub(crate) fn host(&self, host: &str) -> Masked {
         let digits = host.strip_prefix('+').unwrap_or(host);
         if digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit()) {
             return self.tokens.user(host);
         }
-        if is_address(host) { host.to_owned() } else { self.text(host) }
+        if is_address(host) { Masked::new(host.to_owned()) } else { self.text(host) }
     }
 
     /// The token of a user part or number; the host if there is none.
-    pub(crate) fn party(&self, party: &Party) -> String {
+    pub(crate) fn party(&self, party: &Party) -> Masked {
         if party.user.is_empty() { self.tokens.lone_host(party) } else { self.tokens.party(party) }
     }
 
     /// The token of a private text.
-    pub(crate) fn token(&self, text: &str) -> String {
+    pub(crate) fn token(&self, text: &str) -> Masked {
         self.tokens.user(text)
     }
 
     /// Masks an optional text.
-    pub(crate) fn optional(&self, text: Option<&Clear>) -> Option<String> {
+    pub(crate) fn optional(&self, text: Option<&Clear>) -> Option<Masked> {
         text.map(|text| self.text(text.expose()))
     }
 
     /// Masks an optional User-Agent.
-    pub(crate) fn optional_agent(&self, text: Option<&Clear>) -> Option<String> {
+    pub(crate) fn optional_agent(&self, text: Option<&Clear>) -> Option<Masked> {
         text.map(|text| self.agent(text.expose()))
     }
 
-    fn masked(&self, text: &str, is_identifier: bool) -> String {
+    fn masked(&self, text: &str, is_identifier: bool) -> Masked {
         if self.tokens.privacy() == Privacy::Clear {
-            return text.to_owned();
+            return Masked::new(text.to_owned());
         }
         let mut found = Ranges::new();
         if digits::may_hold_a_number(text) {
@@ -147,7 +149,7 @@ impl<'a> Mask<'a> {
         }
         self.words.get_or_init(|| self.names().collect()).find(text, false, &mut found);
         if found.is_empty() {
-            return text.to_owned();
+            return Masked::new(text.to_owned());
         }
         found.sort_unstable_by_key(|range| range.start);
         let (mut ranges, mut end) = (found.iter().peekable(), 0);
@@ -157,7 +159,7 @@ impl<'a> Mask<'a> {
             }
             if at < end { 'x' } else { c }
         });
-        masked.collect()
+        Masked::new(masked.collect())
     }
 }
 

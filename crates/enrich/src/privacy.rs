@@ -3,6 +3,7 @@ use bellwether_tracker::Party;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::Masked;
 use crate::mask::{Mask, is_address};
 use crate::number::canonical;
 
@@ -66,22 +67,22 @@ impl Tokeniser {
     /// Public identifier of the key. It names the key of a database without revealing the key.
     #[must_use]
     pub fn key_id(&self) -> String {
-        self.token(b"key id", b"")
+        hexadecimal(&self.digest(b"key id", b"")[..16])
     }
 
     /// Token of a user part.
     #[must_use]
-    pub fn user(&self, user: &str) -> String {
+    pub fn user(&self, user: &str) -> Masked {
         match self.privacy {
-            Privacy::Clear => user.to_owned(),
-            Privacy::Tokens if user.is_empty() => String::new(),
+            Privacy::Clear => Masked::new(user.to_owned()),
+            Privacy::Tokens if user.is_empty() => Masked::default(),
             Privacy::Tokens => self.token(b"user", canonical(user).as_bytes()),
         }
     }
 
     /// Token of a party: of its user part, and of the domain or context if the user part is local.
     #[must_use]
-    pub fn party(&self, party: &Party) -> String {
+    pub fn party(&self, party: &Party) -> Masked {
         match (self.privacy, self.local_numbers.place_of(party)) {
             (Privacy::Tokens, Some(place)) => {
                 self.token(b"user", [&canonical(&party.user), "\0", &place].concat().as_bytes())
@@ -93,38 +94,38 @@ impl Tokeniser {
     /// The host of an address. Only the address's own user part is masked in it, so that equal addresses give
     /// equal text in all messages.
     #[must_use]
-    pub fn host_of(&self, party: &Party) -> String {
+    pub fn host_of(&self, party: &Party) -> Masked {
         if is_address(&party.host) {
-            return party.host.clone();
+            return Masked::new(party.host.clone());
         }
         Mask::new(self, &std::iter::once(party.user.clone()).collect()).host(&party.host)
     }
 
     /// A host without a user part. A host without a dot may be a user whose host is missing.
-    pub(crate) fn lone_host(&self, party: &Party) -> String {
+    pub(crate) fn lone_host(&self, party: &Party) -> Masked {
         let is_name = !party.host.contains(['.', ':']) && !party.host.is_empty();
         if is_name { self.user(&party.host) } else { self.host_of(party) }
     }
 
     /// An address with its user part as a token.
     #[must_use]
-    pub fn address(&self, party: &Party) -> String {
+    pub fn address(&self, party: &Party) -> Masked {
         if party.user.is_empty() {
-            return ["sip:", &self.lone_host(party)].concat();
+            return Masked::new(["sip:", &self.lone_host(party)].concat());
         }
         if party.host.is_empty() {
             // A number in a tel URI (RFC 3966), or a text that is no URI.
             let is_number = party.user.starts_with(|c: char| c.is_ascii_digit() || "+*#".contains(c));
-            return [if is_number { "tel:" } else { "" }, &self.party(party)].concat();
+            return Masked::new([if is_number { "tel:" } else { "" }, &self.party(party)].concat());
         }
         // One concatenation saves allocations: each call has several addresses.
-        ["sip:", &self.party(party), "@", &self.host_of(party)].concat()
+        Masked::new(["sip:", &self.party(party), "@", &self.host_of(party)].concat())
     }
 
     /// Token of a number block: the number without its last three digits. Sequentially dialled numbers share
     /// it.
     #[must_use]
-    pub fn neighbourhood(&self, user: &str) -> Option<String> {
+    pub fn neighbourhood(&self, user: &str) -> Option<Masked> {
         let number = canonical(user);
         let is_long = number.len() >= 7 && number.trim_start_matches('+').bytes().all(|b| b.is_ascii_digit());
         is_long.then(|| self.group(b"neighbourhood", &number.as_bytes()[..number.len() - 3]))
@@ -132,13 +133,13 @@ impl Tokeniser {
 
     /// Token of the claimed caller together with the first hop.
     #[must_use]
-    pub fn origin(&self, user: &str, host: &str, first_via: &str) -> String {
+    pub fn origin(&self, user: &str, host: &str, first_via: &str) -> Masked {
         self.group(b"origin", [&canonical(user), "\0", host, "\0", first_via].concat().as_bytes())
     }
 
     /// Token of the properties that calls of one installation share.
     #[must_use]
-    pub fn deployment(&self, parts: &[&str]) -> String {
+    pub fn deployment(&self, parts: &[&str]) -> Masked {
         self.group(b"deployment", parts.join("\0").as_bytes())
     }
 
@@ -164,13 +165,13 @@ impl Tokeniser {
     }
 
     /// A token of 128 bits for users. There may be hundreds of millions of them.
-    fn token(&self, domain: &[u8], text: &[u8]) -> String {
-        hexadecimal(&self.digest(domain, text)[..16])
+    fn token(&self, domain: &[u8], text: &[u8]) -> Masked {
+        Masked::new(hexadecimal(&self.digest(domain, text)[..16]))
     }
 
     /// A token of 64 bits for shared properties, like fingerprints. Each call has four of them.
-    fn group(&self, domain: &[u8], text: &[u8]) -> String {
-        hexadecimal(&self.digest(domain, text)[..8])
+    fn group(&self, domain: &[u8], text: &[u8]) -> Masked {
+        Masked::new(hexadecimal(&self.digest(domain, text)[..8]))
     }
 }
 
@@ -259,7 +260,7 @@ mod tests {
             }
         }
         let (one, other) = (by_domain.address(&domains.0), by_domain.address(&domains.1));
-        assert_eq!(one, format!("sip:{}@a.example.net", by_domain.party(&domains.0)));
+        assert_eq!(one.as_str(), format!("sip:{}@a.example.net", by_domain.party(&domains.0)));
         assert_ne!(one.split('@').next(), other.split('@').next());
         assert_eq!(
             by_domain.party(&party("101;phone-context=a.example.net", "")),

@@ -7,7 +7,7 @@ use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_tracker::{ClockRate, NoRates};
 
-use crate::{AccessSide, Attested, NumberFacts};
+use crate::{AccessSide, Attested, Masked, NumberFacts};
 
 /// One row to store or to score. Personal data is already tokenised, unless the operator wants clear text.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ pub struct BlindRow {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct AuthorRow {
     pub author: PrintHash,
-    pub habits: Vec<(String, String)>,
+    pub habits: Vec<(String, Masked)>,
     pub identifiers: Vec<(&'static str, Grammar)>,
 }
 
@@ -96,7 +96,7 @@ pub struct FingerprintObservationRow {
     /// Port 0.
     pub source: Endpoint,
     /// Empty if the message names no product.
-    pub user_agent: String,
+    pub user_agent: Masked,
     pub at: Timestamp,
 }
 
@@ -108,7 +108,7 @@ pub struct InstanceRow {
     pub subject: SubjectId,
     pub kind: &'static str,
     /// Empty if the evidence is only a clock.
-    pub instance: String,
+    pub instance: Masked,
     pub counter: Option<u64>,
     pub captured_at: Timestamp,
     /// The reading of its clock, and the resolution.
@@ -120,37 +120,37 @@ pub struct InstanceRow {
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct CallRow {
     pub call: CallId,
-    pub call_id: String,
+    pub call_id: Masked,
     /// Token of the original Call-ID, if something is masked in it: see [`crate::Tokeniser::wire_id`].
     pub wire_id: Option<i64>,
-    pub from_tag: String,
+    pub from_tag: Masked,
     pub started_at: Timestamp,
-    pub caller: String,
+    pub caller: Masked,
     /// The host of the caller's AOR.
-    pub caller_host: String,
+    pub caller_host: Masked,
     /// True if the dialled number is sensitive and needs strict device authorisation.
     pub is_sensitive: bool,
-    pub callee: String,
-    pub dialled: String,
+    pub callee: Masked,
+    pub dialled: Masked,
     pub caller_number: NumberFacts,
     pub callee_number: NumberFacts,
-    pub callee_neighbourhood: Option<String>,
+    pub callee_neighbourhood: Option<Masked>,
     pub source: Endpoint,
     pub destination: Endpoint,
     pub transport: Transport,
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Masked>,
     pub fingerprint: PrintHash,
     pub sip_author: PrintHash,
     pub sdp_author: Option<PrintHash>,
-    pub path: Option<String>,
-    pub origin: String,
+    pub path: Option<Masked>,
+    pub origin: Masked,
     pub access_side: AccessSide,
     pub trunk_id: Option<String>,
     /// The result of its PASSporTs. `None` if the call has none.
     pub attested: Option<Box<Attested>>,
     /// Token of the properties that calls of one installation share beside the platform: domain, path, names
     /// in the description.
-    pub deployment: String,
+    pub deployment: Masked,
     pub traits: CallTraits,
     pub defects: Vec<&'static str>,
     /// The HEP agent that reported the call. Its clock made the timestamps.
@@ -163,7 +163,7 @@ pub struct CallRow {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallTraits {
     /// Token of the caller's number block.
-    pub caller_neighbourhood: Option<String>,
+    pub caller_neighbourhood: Option<Masked>,
     /// The last three digits of the called number. Together with the number block they show sequential
     /// dialling. Never stored.
     pub callee_line: Option<u16>,
@@ -217,9 +217,9 @@ pub enum Verstat {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct RegistrationAttempt {
     pub registration: RegistrationId,
-    pub aor: String,
+    pub aor: Masked,
     /// The user part alone, in the form in which calls name their caller.
-    pub user: String,
+    pub user: Masked,
     pub source: Endpoint,
     pub registrar: Endpoint,
     /// The fingerprint of the first REGISTER from the present address.
@@ -256,7 +256,7 @@ pub struct CallUpdate {
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct ReferralRow {
     pub call: CallId,
-    pub referred_to: String,
+    pub referred_to: Masked,
     /// True if the target is sensitive and needs strict device authorisation.
     pub is_sensitive: bool,
 }
@@ -265,11 +265,11 @@ pub struct ReferralRow {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct OrphanByeRow {
-    pub call_id: String,
+    pub call_id: Masked,
     /// See [`CallRow::wire_id`].
     pub wire_id: i64,
     /// Tags of From and To. One of them is the caller's.
-    pub tags: [String; 2],
+    pub tags: [Masked; 2],
     pub ended_at: Timestamp,
 }
 
@@ -278,13 +278,13 @@ pub struct OrphanByeRow {
 #[expect(missing_docs, reason = "plain columns, named as in the reports")]
 pub struct RegistrationRow {
     pub registration: RegistrationId,
-    pub aor: String,
-    pub contact: String,
-    pub instance_id: Option<String>,
+    pub aor: Masked,
+    pub contact: Masked,
+    pub instance_id: Option<Masked>,
     pub source: Endpoint,
     pub registrar: Endpoint,
     pub transport: Transport,
-    pub user_agent: Option<String>,
+    pub user_agent: Option<Masked>,
     pub fingerprint: PrintHash,
     pub first_seen: Timestamp,
     /// The HEP agent that reported the registration. Its clock made the timestamps.
@@ -324,7 +324,7 @@ pub struct TimerRow {
     pub timer: TimerId,
     pub kind: &'static str,
     /// The sender. `None` if the message does not name it.
-    pub aor: Option<String>,
+    pub aor: Option<Masked>,
     pub source: Endpoint,
     pub destination: Endpoint,
     pub first_seen: Timestamp,
@@ -367,7 +367,7 @@ pub struct StreamRow {
     pub src: Endpoint,
     pub dst: Endpoint,
     pub ssrc: u32,
-    pub codec: Option<String>,
+    pub codec: Option<Masked>,
     pub payload_type: u8,
     pub packets: u64,
     pub lost: u64,
@@ -430,8 +430,8 @@ pub struct FingerprintRow {
     /// Time of the observation.
     pub at: Timestamp,
     pub fingerprint: PrintHash,
-    pub readable: String,
-    pub method: String,
+    pub readable: Masked,
+    pub method: Masked,
     pub sip_author: PrintHash,
     pub sdp_author: Option<PrintHash>,
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, CampaignId, Endpoint, HashKey, RegistrationId, Span, Timestamp, Transport};
 use bellwether_enrich::{
-    AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
+    AccessSide, CallRow, CallTraits, CallUpdate, Masked, NumberFacts, NumberKind, RegistrationAttempt,
     RegistrationRow, Row, StreamRow, Validity,
 };
 use bellwether_fingerprint::{Part, PrintHash};
@@ -62,31 +62,31 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     let address = Endpoint::v4([10, (source >> 8) as u8, source as u8, 1], 5060);
     let begin = Row::Call(Box::new(CallRow {
         call: CallId::new(call),
-        call_id: format!("call-{number}"),
+        call_id: Masked::stored(format!("call-{number}")),
         wire_id: None,
-        from_tag: "t".to_owned(),
+        from_tag: Masked::stored("t".to_owned()),
         started_at: at,
-        caller: format!("{:032x}", mix(caller)),
-        caller_host: "voice.example.net".to_owned(),
+        caller: Masked::stored(format!("{:032x}", mix(caller))),
+        caller_host: Masked::stored("voice.example.net".to_owned()),
         is_sensitive: false,
-        dialled: callee.clone(),
-        callee,
+        dialled: Masked::stored(callee.clone()),
+        callee: Masked::stored(callee),
         caller_number: facts(),
         callee_number: facts(),
         callee_neighbourhood: None,
         source: address,
         destination: REGISTRAR,
         transport: Transport::Udp,
-        user_agent: Some("Softphone 1".to_owned()),
+        user_agent: Some(Masked::stored("Softphone 1".to_owned())),
         fingerprint: platform,
         sip_author: platform,
         sdp_author: None,
         path: None,
-        origin: format!("origin-{caller}"),
+        origin: Masked::stored(format!("origin-{caller}")),
         access_side: AccessSide::Outbound,
         trunk_id: None,
         attested: None,
-        deployment: "everybody's".to_owned(),
+        deployment: Masked::stored("everybody's".to_owned()),
         traits: CallTraits { is_neighbour, ..CallTraits::default() },
         defects: Vec::new(),
         hep_agent: None,
@@ -113,7 +113,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
     let mut all = vec![(at, begin)];
     if talks > 0 {
         let stream = StreamRow {
-            codec: Some("PCMU".to_owned()),
+            codec: Some(Masked::stored("PCMU".to_owned())),
             packets: 50 * talks.unsigned_abs(),
             opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
             first_seen: answered,
@@ -134,8 +134,8 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
     let (registration, aor) = (caller.cast_signed(), format!("sip:{user}@voice.example.net"));
     let row = RegistrationRow {
         registration: RegistrationId::new(registration),
-        aor: aor.clone(),
-        contact: format!("sip:{user}@{source}"),
+        aor: Masked::stored(aor.clone()),
+        contact: Masked::stored(format!("sip:{user}@{source}")),
         instance_id: None,
         source,
         registrar: REGISTRAR,
@@ -148,8 +148,8 @@ fn registers(caller: u64, source: u64, secs: i64) -> Vec<(Timestamp, Row)> {
     };
     let attempt = RegistrationAttempt {
         registration: RegistrationId::new(registration),
-        aor,
-        user,
+        aor: Masked::stored(aor),
+        user: Masked::stored(user),
         source,
         registrar: REGISTRAR,
         fingerprint: row.fingerprint,

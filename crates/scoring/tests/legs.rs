@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bellwether_base::{CallId, Endpoint, HashKey, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_enrich::{
-    AccessSide, CallRow, CallTraits, CallUpdate, NumberFacts, NumberKind, RegistrationAttempt,
+    AccessSide, CallRow, CallTraits, CallUpdate, Masked, NumberFacts, NumberKind, RegistrationAttempt,
     RegistrationRow, Row, StreamRow,
 };
 use bellwether_fingerprint::{Part, PrintHash};
@@ -30,15 +30,15 @@ fn call(call: i64, source: Endpoint, traits: CallTraits) -> Row {
     let print = PrintHash::of(Part::Combined, &source.to_string());
     Row::Call(Box::new(CallRow {
         call: CallId::new(call),
-        call_id: format!("call-{call}"),
+        call_id: Masked::stored(format!("call-{call}")),
         wire_id: None,
-        from_tag: "t".into(),
+        from_tag: Masked::stored("t"),
         started_at: at(call),
-        caller: "alice".into(),
-        caller_host: "pbx.example".into(),
+        caller: Masked::stored("alice"),
+        caller_host: Masked::stored("pbx.example"),
         is_sensitive: false,
-        callee: "bob".into(),
-        dialled: "bob".into(),
+        callee: Masked::stored("bob"),
+        dialled: Masked::stored("bob"),
         caller_number: number(),
         callee_number: number(),
         callee_neighbourhood: None,
@@ -50,11 +50,11 @@ fn call(call: i64, source: Endpoint, traits: CallTraits) -> Row {
         sip_author: print,
         sdp_author: None,
         path: None,
-        origin: "o".into(),
+        origin: Masked::stored("o"),
         access_side: AccessSide::Unknown,
         trunk_id: None,
         attested: None,
-        deployment: "d".into(),
+        deployment: Masked::stored("d"),
         traits,
         defects: Vec::new(),
         hep_agent: None,
@@ -86,8 +86,8 @@ fn registered() -> [Row; 2] {
     [
         Row::Registration(Box::new(RegistrationRow {
             registration: RegistrationId::new(77),
-            aor: "sip:alice@pbx.example".into(),
-            contact: "sip:alice@phone".into(),
+            aor: Masked::stored("sip:alice@pbx.example"),
+            contact: Masked::stored("sip:alice@phone"),
             instance_id: None,
             source: PHONE,
             registrar: REGISTRAR,
@@ -105,8 +105,8 @@ fn registered() -> [Row; 2] {
 fn attempt_from(source: Endpoint, platform: &str) -> Row {
     Row::Attempt(Box::new(RegistrationAttempt {
         registration: RegistrationId::new(77),
-        aor: "sip:alice@pbx.example".into(),
-        user: "alice".into(),
+        aor: Masked::stored("sip:alice@pbx.example"),
+        user: Masked::stored("alice"),
         source,
         registrar: REGISTRAR,
         fingerprint: PrintHash::of(Part::Combined, platform),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, OrphanByeRow, Row};
+use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, Masked, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::{Changes, Settings};
 
@@ -52,7 +52,7 @@ pub struct Writer {
 /// What the database holds of one author.
 #[derive(Default)]
 struct KnownAuthor {
-    habits: BTreeSet<(String, String)>,
+    habits: BTreeSet<(String, Masked)>,
     identifiers: BTreeMap<&'static str, Grammar>,
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bellwether_base::{Endpoint, HashKey, Span, Timestamp};
-use bellwether_enrich::{CallRow, CallTraits, FingerprintRow, Row};
+use bellwether_enrich::{CallRow, CallTraits, FingerprintRow, Masked, Row};
 use bellwether_recorder::Recorder;
 use bellwether_scoring::{ScoringEngine, Settings};
 use bellwether_store::Writer;
@@ -110,12 +110,12 @@ impl Size {
         };
         CallRow {
             source,
-            user_agent: Some(format!("Phone {print} 4.{}", print % 7)),
-            origin: token("origin", number / 8),
-            deployment,
-            callee_neighbourhood: Some(token("block", callee / 1000)),
+            user_agent: Some(Masked::stored(format!("Phone {print} 4.{}", print % 7))),
+            origin: Masked::stored(token("origin", number / 8)),
+            deployment: Masked::stored(deployment),
+            callee_neighbourhood: Some(Masked::stored(token("block", callee / 1000))),
             traits: CallTraits {
-                caller_neighbourhood: Some(token("callers' block", block)),
+                caller_neighbourhood: Some(Masked::stored(token("callers' block", block))),
                 ..CallTraits::default()
             },
             ..call(number, self.at(number), caller, token("number", callee), platform(print))
@@ -306,18 +306,18 @@ fn make_calls(db: &Connection, size: Size) -> Outcome<()> {
         insert.execute(params![
             id,
             row.call.get(),
-            row.call_id,
-            row.from_tag,
+            row.call_id.as_str(),
+            row.from_tag.as_str(),
             at,
-            row.caller,
-            row.callee,
-            row.callee_neighbourhood,
+            row.caller.as_str(),
+            row.callee.as_str(),
+            row.callee_neighbourhood.as_deref(),
             row.source.to_string(),
-            row.user_agent,
+            row.user_agent.as_deref(),
             row.fingerprint.as_str(),
-            row.origin,
-            row.deployment,
-            row.traits.caller_neighbourhood,
+            row.origin.as_str(),
+            row.deployment.as_str(),
+            row.traits.caller_neighbourhood.as_deref(),
         ])?;
         let mut rng = Rng::new(number ^ 0x55aa);
         let (sort, campaign, answered, talk_s) = match size.by(number) {
@@ -418,12 +418,12 @@ impl Measuring {
         let callee = rng.below(2_000_000);
         CallRow {
             source,
-            user_agent: Some(format!("Phone {print} 4.{}", print % 7)),
-            origin: token("origin", number),
-            deployment,
-            callee_neighbourhood: Some(token("block", callee / 1000)),
+            user_agent: Some(Masked::stored(format!("Phone {print} 4.{}", print % 7))),
+            origin: Masked::stored(token("origin", number)),
+            deployment: Masked::stored(deployment),
+            callee_neighbourhood: Some(Masked::stored(token("block", callee / 1000))),
             traits: CallTraits {
-                caller_neighbourhood: Some(token("callers' block", block)),
+                caller_neighbourhood: Some(Masked::stored(token("callers' block", block))),
                 ..CallTraits::default()
             },
             ..call((1 << 45) + number, self.at, caller, token("number", callee), platform(print))
@@ -441,8 +441,8 @@ impl Measuring {
         recorder.push(Row::Fingerprint(Box::new(FingerprintRow {
             at: Timestamp::default(),
             fingerprint: row.fingerprint,
-            readable: String::new(),
-            method: "INVITE".to_owned(),
+            readable: Masked::stored(String::new()),
+            method: Masked::stored("INVITE".to_owned()),
             sip_author: row.sip_author,
             sdp_author: None,
         })));

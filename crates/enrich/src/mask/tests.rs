@@ -13,7 +13,7 @@ fn named(names: &[&str]) -> Named {
 fn masked(names: &[&str], text: &str) -> (String, String) {
     let (tokens, named) = (tokens(Privacy::Tokens), named(names));
     let mask = Mask::new(&tokens, &named);
-    (mask.text(text), mask.identifier(text))
+    (mask.text(text).to_string(), mask.identifier(text).to_string())
 }
 
 fn identifier(names: &[&str], text: &str) -> String {

@@ -188,6 +188,7 @@ mod tests {
     use crate::engine::CALLERS;
     use crate::{NoHistory, Settings};
     use bellwether_base::{HashKey, Timestamp};
+    use bellwether_enrich::Masked;
     use bellwether_fingerprint::{Part, PrintHash};
 
     #[test]
@@ -242,8 +243,8 @@ mod tests {
         assessor.users.insert(5, 5, (77, home), 0, at);
         assessor.registration_accepted(&RegistrationAttempt {
             registration: RegistrationId::new(5),
-            aor: "sip:u@pbx.example".into(),
-            user: "u".into(),
+            aor: Masked::stored("sip:u@pbx.example"),
+            user: Masked::stored("u"),
             source: end(1),
             registrar: end(9),
             fingerprint: PrintHash::of(Part::Combined, "phone"),

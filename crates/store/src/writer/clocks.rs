@@ -15,13 +15,13 @@ pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(),
     )?
     .execute(params![
         row.registration.get(),
-        row.aor,
-        row.contact,
-        row.instance_id,
+        row.aor.as_str(),
+        row.contact.as_str(),
+        row.instance_id.as_deref(),
         row.source.to_string(),
         row.registrar.to_string(),
         row.transport.name(),
-        row.user_agent,
+        row.user_agent.as_deref(),
         row.fingerprint.as_str(),
         row.hep_agent,
         row.mirror,
@@ -83,7 +83,7 @@ pub(super) fn timer(tx: &Connection, row: &TimerRow) -> Result<(), StoreError> {
     .execute(params![
         row.timer.get(),
         row.kind,
-        row.aor,
+        row.aor.as_deref(),
         row.source.to_string(),
         row.destination.to_string()
     ])?;

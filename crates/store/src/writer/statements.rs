@@ -65,8 +65,8 @@ pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), S
     )?
     .execute(params![
         row.fingerprint.as_str(),
-        row.readable,
-        row.method,
+        row.readable.as_str(),
+        row.method.as_str(),
         row.sip_author.as_str(),
         row.sdp_author.as_ref().map(PrintHash::as_str),
         nanos(row.at),
@@ -87,14 +87,14 @@ fn author(tx: &Connection, row: &AuthorRow) -> Result<(), StoreError> {
         // Of an author that is new there is nothing to count.
         if !known {
             tx.prepare_cached("INSERT OR IGNORE INTO habits (author, habit, value) VALUES (?1, ?2, ?3)")?
-                .execute(params![author, habit, value])?;
+                .execute(params![author, habit, value.as_str()])?;
             continue;
         }
         tx.prepare_cached(
             "INSERT OR IGNORE INTO habits (author, habit, value) SELECT ?1, ?2, ?3
              WHERE (SELECT count(*) FROM habits WHERE author = ?1 AND habit = ?2) < ?4",
         )?
-        .execute(params![author, habit, value, MAX_VALUES])?;
+        .execute(params![author, habit, value.as_str(), MAX_VALUES])?;
     }
     for (identifier, grammar) in &row.identifiers {
         let mut select = tx.prepare_cached(
@@ -133,7 +133,7 @@ fn sighting(tx: &Connection, row: &FingerprintObservationRow) -> Result<(), Stor
     .execute(params![
         row.fingerprint.as_str(),
         row.source.to_string(),
-        row.user_agent,
+        row.user_agent.as_str(),
         nanos(row.at)
     ])?;
     Ok(())
@@ -152,7 +152,7 @@ fn instance(tx: &Connection, row: &InstanceRow) -> Result<(), StoreError> {
     .execute(params![
         row.subject.get(),
         row.kind,
-        row.instance,
+        row.instance.as_str(),
         // A counter of 64 bits keeps its bits, not its sign.
         row.counter.map(u64::cast_signed),
         nanos(row.captured_at),
@@ -180,39 +180,39 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
     )?
     .execute(params![
         row.call.get(),
-        row.call_id,
-        row.from_tag,
+        row.call_id.as_str(),
+        row.from_tag.as_str(),
         nanos(row.started_at),
-        row.caller,
-        row.callee,
-        (row.dialled != row.callee).then_some(&row.dialled),
+        row.caller.as_str(),
+        row.callee.as_str(),
+        (row.dialled != row.callee).then(|| row.dialled.as_str()),
         row.caller_number.kind.name(),
         row.caller_number.country,
         row.callee_number.kind.name(),
         row.callee_number.country,
-        row.callee_neighbourhood,
+        row.callee_neighbourhood.as_deref(),
         row.source.to_string(),
         row.destination.to_string(),
         row.transport.name(),
-        row.user_agent,
+        row.user_agent.as_deref(),
         row.fingerprint.as_str(),
         row.sip_author.as_str(),
         row.sdp_author.as_ref().map(PrintHash::as_str),
-        row.path,
-        row.origin,
+        row.path.as_deref(),
+        row.origin.as_str(),
         row.access_side.name(),
         row.trunk_id,
         row.attested.is_some(),
         defects,
         row.hep_agent,
         row.mirror,
-        row.caller_host,
+        row.caller_host.as_str(),
         row.is_sensitive,
         attested.and_then(|a| a.attestation),
         attested.map(|a| a.status.name()),
         attested.map(|a| identity(a).to_string()),
-        row.deployment,
-        row.traits.caller_neighbourhood,
+        row.deployment.as_str(),
+        row.traits.caller_neighbourhood.as_deref(),
         call_marks(row),
         row.wire_id,
     ])?;
@@ -236,7 +236,7 @@ fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
     )?
-    .execute(params![row.call.get(), row.referred_to, row.is_sensitive])?;
+    .execute(params![row.call.get(), row.referred_to.as_str(), row.is_sensitive])?;
     Ok(())
 }
 
@@ -248,7 +248,13 @@ pub(super) fn call_end(tx: &Connection, row: &OrphanByeRow) -> Result<(), StoreE
                      AND started_at <= ?4 ORDER BY started_at DESC, call LIMIT 1)
              AND answered_at <= ?4 AND ended_at IS NULL",
     )?
-    .execute(params![row.call_id, row.tags[0], row.tags[1], nanos(row.ended_at), row.wire_id])?;
+    .execute(params![
+        row.call_id.as_str(),
+        row.tags[0].as_str(),
+        row.tags[1].as_str(),
+        nanos(row.ended_at),
+        row.wire_id
+    ])?;
     Ok(())
 }
 
@@ -332,7 +338,7 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         row.src.to_string(),
         row.dst.to_string(),
         row.ssrc,
-        row.codec,
+        row.codec.as_deref(),
         row.payload_type,
         int(row.packets),
         int(row.lost),

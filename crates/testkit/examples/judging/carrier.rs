@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, Endpoint, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_enrich::{
-    AccessSide, Attested, CallRow, CallTraits, CallUpdate, PassportStatus, RegistrationAttempt,
+    AccessSide, Attested, CallRow, CallTraits, CallUpdate, Masked, PassportStatus, RegistrationAttempt,
     RegistrationRow, RegistrationUpdate, Row, StreamRow, TrunkPolicy,
 };
 use bellwether_fingerprint::PrintHash;
@@ -231,12 +231,12 @@ impl Carrier {
         let block = self.rng.below(50_000);
         let row = CallRow {
             source: address(caller),
-            user_agent: Some(format!("Phone {} 4.{}", caller % PLATFORMS, caller % 7)),
-            origin: token("origin of", caller),
-            deployment: token("deployment", caller % 200),
-            callee_neighbourhood: Some(token("block", block)),
+            user_agent: Some(Masked::stored(format!("Phone {} 4.{}", caller % PLATFORMS, caller % 7))),
+            origin: Masked::stored(token("origin of", caller)),
+            deployment: Masked::stored(token("deployment", caller % 200)),
+            callee_neighbourhood: Some(Masked::stored(token("block", block))),
             traits: CallTraits {
-                caller_neighbourhood: Some(token("block", caller / 100)),
+                caller_neighbourhood: Some(Masked::stored(token("block", caller / 100))),
                 callee_line: Some(self.rng.below(1000) as u16),
                 ..CallTraits::default()
             },
@@ -257,9 +257,9 @@ impl Carrier {
         let callee = self.rng.below(SUBSCRIBERS);
         let row = CallRow {
             source: Endpoint::v4([203, 0, 113, carrier as u8], 5060),
-            origin: token("origin from", number),
-            deployment: token("carrier", carrier),
-            callee_neighbourhood: Some(token("block", callee / 100)),
+            origin: Masked::stored(token("origin from", number)),
+            deployment: Masked::stored(token("carrier", carrier)),
+            callee_neighbourhood: Some(Masked::stored(token("block", callee / 100))),
             attested: Some(Box::new(Attested {
                 status: PassportStatus::Unverified,
                 attestation: Some(if number.is_multiple_of(3) { "B" } else { "A" }),
@@ -271,7 +271,7 @@ impl Carrier {
                 slips: Vec::new(),
             })),
             traits: CallTraits {
-                caller_neighbourhood: Some(token("block", 1000 + self.rng.below(200_000))),
+                caller_neighbourhood: Some(Masked::stored(token("block", 1000 + self.rng.below(200_000)))),
                 callee_line: Some((callee % 1000) as u16),
                 trunk: Some(TrunkPolicy { is_trusted: carrier < 2, usual_attestation: "A".to_owned() }),
                 ..CallTraits::default()
@@ -287,12 +287,12 @@ impl Carrier {
         let callee = self.rng.below(5_000_000);
         let row = CallRow {
             source: Endpoint::v4([198, 51, 100, (line % 2) as u8], 5060),
-            user_agent: Some("Centre 11.2".to_owned()),
-            origin: token("origin at the centre", line),
-            deployment: token("centre", 0),
-            callee_neighbourhood: Some(token("block", callee / 1000)),
+            user_agent: Some(Masked::stored("Centre 11.2".to_owned())),
+            origin: Masked::stored(token("origin at the centre", line)),
+            deployment: Masked::stored(token("centre", 0)),
+            callee_neighbourhood: Some(Masked::stored(token("block", callee / 1000))),
             traits: CallTraits {
-                caller_neighbourhood: Some(token("centre's block", 0)),
+                caller_neighbourhood: Some(Masked::stored(token("centre's block", 0))),
                 callee_line: Some((callee % 1000) as u16),
                 ..CallTraits::default()
             },
@@ -332,12 +332,12 @@ impl Carrier {
         }
         let row = CallRow {
             source: Endpoint::v4([100, 64, which as u8, at_address as u8], 5060),
-            user_agent: Some(format!("Office {}.{}", which, self.rng.below(8))),
-            origin: token("origin of a robot", shown),
-            deployment: token("robot", which),
-            callee_neighbourhood: Some(token("block", block)),
+            user_agent: Some(Masked::stored(format!("Office {}.{}", which, self.rng.below(8)))),
+            origin: Masked::stored(token("origin of a robot", shown)),
+            deployment: Masked::stored(token("robot", which)),
+            callee_neighbourhood: Some(Masked::stored(token("block", block))),
             traits: CallTraits {
-                caller_neighbourhood: Some(token("block", 300_000 + shown % 100_000)),
+                caller_neighbourhood: Some(Masked::stored(token("block", 300_000 + shown % 100_000))),
                 callee_line: Some(line as u16),
                 is_neighbour: which.is_multiple_of(2),
                 ..CallTraits::default()
@@ -369,8 +369,8 @@ fn registration(
     let aor = format!("sip:{user}@voice.example.net");
     let row = RegistrationRow {
         registration: RegistrationId::new(registration),
-        aor: aor.clone(),
-        contact: format!("sip:{user}@{source}"),
+        aor: Masked::stored(aor.clone()),
+        contact: Masked::stored(format!("sip:{user}@{source}")),
         instance_id: None,
         source,
         registrar: REGISTRAR,
@@ -383,8 +383,8 @@ fn registration(
     };
     let attempt = RegistrationAttempt {
         registration: RegistrationId::new(registration),
-        aor,
-        user,
+        aor: Masked::stored(aor),
+        user: Masked::stored(user),
         source,
         registrar: REGISTRAR,
         fingerprint: row.fingerprint,
@@ -430,7 +430,7 @@ fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -
         src: fate.source,
         dst: REGISTRAR,
         ssrc: 1,
-        codec: Some("PCMU".to_owned()),
+        codec: Some(Masked::stored("PCMU".to_owned())),
         payload_type: 0,
         packets: 500,
         lost: 0,

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use bellwether_base::{CallId, Endpoint, Timestamp, Transport};
-use bellwether_enrich::{AccessSide, CallRow, CallTraits, NumberFacts, NumberKind, Validity};
+use bellwether_enrich::{AccessSide, CallRow, CallTraits, Masked, NumberFacts, NumberKind, Validity};
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_testkit::Rng;
 
@@ -57,15 +57,15 @@ pub(crate) fn call(
     };
     CallRow {
         call: CallId::new(identity(number)),
-        call_id: token("call", number),
+        call_id: Masked::stored(token("call", number)),
         wire_id: None,
-        from_tag: token("tag", number)[..10].to_owned(),
+        from_tag: Masked::stored(&token("tag", number)[..10]),
         started_at: at,
-        caller,
-        caller_host: "voice.example.net".to_owned(),
+        caller: Masked::stored(caller),
+        caller_host: Masked::stored("voice.example.net"),
         is_sensitive: false,
-        dialled: callee.clone(),
-        callee,
+        dialled: Masked::stored(callee.clone()),
+        callee: Masked::stored(callee),
         caller_number: facts(),
         callee_number: facts(),
         callee_neighbourhood: None,
@@ -77,11 +77,11 @@ pub(crate) fn call(
         sip_author: fingerprint,
         sdp_author: Some(fingerprint),
         path: None,
-        origin: String::new(),
+        origin: Masked::default(),
         access_side: AccessSide::Outbound,
         trunk_id: None,
         attested: None,
-        deployment: String::new(),
+        deployment: Masked::default(),
         traits: CallTraits::default(),
         defects: Vec::new(),
         hep_agent: None,
