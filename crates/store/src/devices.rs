@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bellwether_acoustics::Pauses;
-use bellwether_base::{CallId, RegistrationId, Span, Timestamp};
+use bellwether_base::{CallId, Span, Timestamp};
 use bellwether_devices::{
-    CallVerdict, CallView, Inventory, Population, RegistrationView, Rules, SubscriberVerdict, SubscriberView,
-    assess, user_and_host,
+    CallVerdict, CallView, Inventory, Population, RegistrationView, Rules, SubscriberView, assess,
+    user_and_host,
 };
 use rusqlite::params;
 
 use crate::StoreError;
-use crate::clocks::Registration;
 use crate::reader::Reader;
+use crate::registration::Registration;
+use crate::subscriber::Subscriber;
 
 /// Calls of one subscriber that are looked at: the latest.
 const MAX_CALLS: i64 = 500;
@@ -33,23 +34,6 @@ pub const MADE_BY: &str =
     "c.caller = ?1 AND (c.caller_host IS NULL OR c.caller_host = ?2 OR NOT EXISTS
     (SELECT 1 FROM registrations AS r WHERE r.aor =
         CASE c.caller_host WHEN '' THEN 'tel:' || c.caller ELSE 'sip:' || c.caller || '@' || c.caller_host END))";
-
-/// A subscriber's verdicts, and the registrations that they are about.
-#[derive(Debug)]
-pub struct Subscriber {
-    /// The verdicts about its devices and calls.
-    pub verdict: SubscriberVerdict,
-    /// Its registrations, in the order in which they began.
-    pub registrations: Vec<Registration>,
-}
-
-impl Subscriber {
-    /// A registration by its identity.
-    #[must_use]
-    pub fn registration(&self, registration: RegistrationId) -> Option<&Registration> {
-        self.registrations.iter().find(|known| known.registration == registration)
-    }
-}
 
 impl Reader {
     /// The verdict about the device of a call.

@@ -12,10 +12,20 @@ use bellwether_scoring::{LabelEvidence, Settings, Subject};
 use rusqlite::Connection;
 
 use crate::StoreError;
-use crate::devices::Subscriber;
 use crate::platforms::Platforms;
 use crate::reading::{Opened, Promise, open_for_reading};
-use crate::verdicts::Freshness;
+use crate::subscriber::Subscriber;
+
+/// Turns after which the population is counted again: the count reads all calls.
+const POPULATION_LASTS: u32 = 64;
+
+/// The age of a reader's caches.
+#[derive(Debug, Default)]
+struct Freshness {
+    /// Changes when another connection has written: classes, an inventory, an approval.
+    data_version: Option<i64>,
+    turns: u32,
+}
 
 /// Reads a database, and cannot change it.
 pub struct Reader {
@@ -32,7 +42,7 @@ pub struct Reader {
     pub(crate) inventory: OnceLock<Arc<Inventory>>,
     pub(crate) population: OnceLock<Arc<Population>>,
     pub(crate) subscribers: RefCell<BTreeMap<String, Arc<Subscriber>>>,
-    pub(crate) freshness: Freshness,
+    freshness: Freshness,
     pub(crate) strictness: Strictness,
     pub(crate) settings: Settings,
     /// The labels, once they were asked for.
@@ -150,5 +160,26 @@ impl Reader {
     /// If the database fails.
     pub fn claim(&self, fingerprint: &str, user_agent: Option<&str>) -> Result<Claim, StoreError> {
         self.platforms.claim(&self.db, fingerprint, user_agent)
+    }
+
+    /// True if another connection has written since this was asked last.
+    pub(crate) fn is_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
+        let version: i64 = self.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
+        Ok(self.freshness.data_version.replace(version) != Some(version))
+    }
+
+    /// Empties the caches that a turn of assessments must not use any more.
+    pub(crate) fn forget_outdated(&mut self, is_changed_elsewhere: bool) {
+        self.freshness.turns = self.freshness.turns.wrapping_add(1);
+        if is_changed_elsewhere || self.freshness.turns.is_multiple_of(POPULATION_LASTS) {
+            self.forget();
+        } else {
+            self.forget_observations();
+        }
+    }
+
+    /// Has [`Self::is_changed_elsewhere`] answer that there was a change: a write over this connection does not show as one.
+    pub(crate) const fn expect_change(&mut self) {
+        self.freshness.data_version = None;
     }
 }

@@ -166,7 +166,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?;
     }
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
-    crate::writer::prune_blind_spans(&tx, before)?;
+    prune_blind_spans(&tx, before)?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
     // A campaign of which no call is left is told by nobody any more.
     let ended = tx
@@ -218,6 +218,31 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     }
     tx.commit()?;
     Ok((gone + observations + beats + prints) as u64)
+}
+
+pub(crate) fn note_gone(tx: &Connection, name: &str, spans: i64, count: i64) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO blind_spans_gone (name, spans, count) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET spans = spans + excluded.spans, count = count + excluded.count",
+    )?
+    .execute(params![name, spans, count])?;
+    Ok(())
+}
+
+/// Takes out spans that ended before a time, and keeps how many and what they counted.
+fn prune_blind_spans(tx: &Connection, before: i64) -> Result<(), StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT name, count(*), sum(count) FROM blind_spans WHERE to_at < ?1 GROUP BY name ORDER BY name",
+    )?;
+    let gone: Vec<(String, i64, i64)> =
+        select.query_map([before], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?;
+    for (name, spans, count) in &gone {
+        note_gone(tx, name, *spans, *count)?;
+    }
+    if !gone.is_empty() {
+        tx.prepare_cached("DELETE FROM blind_spans WHERE to_at < ?1")?.execute([before])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

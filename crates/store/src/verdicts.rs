@@ -11,16 +11,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use crate::alerts::{Alert, keep, keep_unless_told};
-use crate::reader::Reader;
 use crate::{StoreError, Writer};
-
-pub(crate) use bellwether_devices::DirtySubjects;
 
 /// The newest calls and streams, which a run that was killed may have committed without a verdict.
 const LEFT_OVER: i64 = 16_384;
-
-/// Turns after which the population is counted again: the count reads all calls.
-const POPULATION_LASTS: u32 = 64;
 
 /// A changed device verdict of a call.
 #[derive(Clone, Debug)]
@@ -33,32 +27,6 @@ pub struct DeviceFinding {
     pub evidence: String,
     /// True if the device serves several accounts.
     pub is_shared: bool,
-}
-
-/// The age of a reader's caches.
-#[derive(Debug, Default)]
-pub(crate) struct Freshness {
-    /// Changes when another connection has written: classes, an inventory, an approval.
-    data_version: Option<i64>,
-    turns: u32,
-}
-
-impl Reader {
-    /// True if another connection has written since this was asked last.
-    fn is_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
-        let version: i64 = self.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
-        Ok(self.freshness.data_version.replace(version) != Some(version))
-    }
-
-    /// Empties the caches that a turn of assessments must not use any more.
-    fn forget_outdated(&mut self, is_changed_elsewhere: bool) {
-        self.freshness.turns = self.freshness.turns.wrapping_add(1);
-        if is_changed_elsewhere || self.freshness.turns.is_multiple_of(POPULATION_LASTS) {
-            self.forget();
-        } else {
-            self.forget_observations();
-        }
-    }
 }
 
 impl Writer {
@@ -133,7 +101,7 @@ impl Writer {
     pub fn touch_all_subscribers(&mut self) {
         self.touched.note_anyone();
         // A write over this connection does not show as a change elsewhere.
-        self.reader.freshness.data_version = None;
+        self.reader.expect_change();
     }
 
     /// Alerts of sensitive calls from trunks, whoever the caller is.
