@@ -154,6 +154,14 @@ impl<R: Receiver> Deliverer<R> {
             }
             Err(why) => {
                 self.counts.failures += 1;
+                let (receiver, waiting) = (self.name.as_str(), self.outbox.len());
+                tracing::debug!(
+                    receiver,
+                    waiting,
+                    failures = self.counts.failures,
+                    why,
+                    "alerts held: the receiver is away"
+                );
                 let since = self.away.take().map_or(now, |(since, _)| since);
                 self.away = Some((since, why));
                 Ok(Wait::Until(self.backoff.failed(now)))
@@ -187,6 +195,7 @@ impl<R: Receiver> Deliverer<R> {
 
     /// Reads a portion; returns whether that was all.
     fn fill<S: Spool>(&mut self, spool: &mut S, now: Timestamp) -> Result<bool, S::Error> {
+        let held = self.counts().held;
         let mut read = match self.read {
             Some(read) => read,
             None => {
@@ -219,6 +228,10 @@ impl<R: Receiver> Deliverer<R> {
         }
         if drained && let Some(throttle) = &mut self.throttle {
             self.outbox.extend(throttle.due(now));
+        }
+        let held = self.counts().held - held;
+        if held > 0 {
+            tracing::debug!(receiver = self.name, held, "alerts held back, to be counted in others");
         }
         self.read = Some(read);
         Ok(drained)
@@ -277,6 +290,7 @@ impl<R: Receiver> Deliverer<R> {
         self.outbox.drain(..portion);
         self.counts.refused += refused;
         self.counts.sent += portion as u64 - refused;
+        tracing::debug!(receiver = self.name, sent = portion as u64 - refused, refused, "alerts delivered");
         Ok(())
     }
 

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,38 +87,27 @@ pub struct TlsFiles {
 }
 
 /// Why a [`Target`] cannot be used at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
     /// A certificate or key file is missing, or is not what it should be.
+    #[error("cannot use {0}: {1}")]
     File(PathBuf, String),
     /// That can be no name in a certificate.
+    #[error("{0} can be no name in a certificate")]
     ServerName(String),
     /// A webhook's address is none.
+    #[error("the webhook's address cannot be used: {0}")]
     Url(String),
     /// The TLS library refuses.
+    #[error("TLS cannot be set up: {0}")]
     Tls(String),
     /// CEF and the local format are for syslog.
+    #[error("a webhook gets JSON: leave the format out")]
     Format,
     /// The certificate of a webhook's server must bear the host's name.
+    #[error("a webhook's server name is the host in its address: leave it out")]
     WebhookName,
 }
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path, why) => write!(f, "cannot use {}: {why}", path.display()),
-            Self::ServerName(name) => write!(f, "{name} can be no name in a certificate"),
-            Self::Url(why) => write!(f, "the webhook's address cannot be used: {why}"),
-            Self::Tls(why) => write!(f, "TLS cannot be set up: {why}"),
-            Self::Format => f.write_str("a webhook gets JSON: leave the format out"),
-            Self::WebhookName => {
-                f.write_str("a webhook's server name is the host in its address: leave it out")
-            }
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
 
 impl Target {
     /// A receiver that connects when the first notice comes.

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::io;
 
 use bellwether_base::Timestamp;
@@ -41,23 +40,15 @@ impl<R: Receiver + ?Sized> Receiver for Box<R> {
 }
 
 /// Why a notice did not arrive.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The receiver cannot be reached, or does not take or confirm anything now: it is tried again.
+    #[error("{0}")]
     Away(String),
     /// The receiver answers that it will never take this notice: the next one may be another matter.
+    #[error("{0}")]
     Refused(String),
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Away(why) | Self::Refused(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// Away, with what was tried and what the system says.
 pub(crate) fn away(doing: &str, error: &io::Error) -> Failure {

@@ -28,18 +28,18 @@ impl Sender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facility(u8);
 
-/// The names as log servers' configurations have them, in order of their numbers.
-const NAMES: [&str; 24] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
-    "ntp", "security", "console", "clock", "local0", "local1", "local2", "local3", "local4", "local5",
-    "local6", "local7",
-];
-
 impl Facility {
+    /// The names as log servers' configurations have them, in order of their numbers.
+    pub const NAMES: [&'static str; 24] = [
+        "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+        "ntp", "security", "console", "clock", "local0", "local1", "local2", "local3", "local4", "local5",
+        "local6", "local7",
+    ];
+
     /// By its name, `local0` or `authpriv`.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        NAMES.iter().position(|n| *n == name).and_then(|n| u8::try_from(n).ok()).map(Self)
+        Self::NAMES.iter().position(|n| *n == name).and_then(|n| u8::try_from(n).ok()).map(Self)
     }
 
     /// PRI's facility.

@@ -27,42 +27,33 @@ pub struct HostPort {
 }
 
 /// What is wrong with the text of a [`Target`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// It begins with none of the known schemes.
+    #[error("must begin with udp://, tcp://, tls://, unix:, https:// or http://")]
     Scheme,
     /// There is no host.
+    #[error("names no host")]
     Host,
     /// The port is no number from 1 to 65535.
+    #[error("has a port that is no number from 1 to 65535")]
     Port,
     /// An IPv6 address without brackets, or with one only.
+    #[error("has an IPv6 address that does not stand in brackets")]
     Brackets,
     /// Something follows the port of a syslog server.
+    #[error("has something behind the host and port")]
     Trailing,
     /// A local socket's path does not begin at the root.
+    #[error("needs the socket's whole path, as in unix:/dev/log")]
     Path,
     /// A user or password stands in the text, which reports and logs would show.
+    #[error("may hold no user or password: a webhook is authenticated by its signature")]
     Credentials,
     /// There are blanks, control characters or letters outside ASCII in it.
+    #[error("holds blanks, control characters or letters outside ASCII")]
     Characters,
 }
-
-impl fmt::Display for TargetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Scheme => "must begin with udp://, tcp://, tls://, unix:, https:// or http://",
-            Self::Host => "names no host",
-            Self::Port => "has a port that is no number from 1 to 65535",
-            Self::Brackets => "has an IPv6 address that does not stand in brackets",
-            Self::Trailing => "has something behind the host and port",
-            Self::Path => "needs the socket's whole path, as in unix:/dev/log",
-            Self::Credentials => "may hold no user or password: a webhook is authenticated by its signature",
-            Self::Characters => "holds blanks, control characters or letters outside ASCII",
-        })
-    }
-}
-
-impl std::error::Error for TargetError {}
 
 impl FromStr for Target {
     type Err = TargetError;

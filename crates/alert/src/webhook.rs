@@ -221,6 +221,25 @@ mod tests {
     }
 
     #[test]
+    fn the_body_keeps_to_its_published_schema() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/schema/webhook.json");
+        let schema: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let sender = Sender::new("sensor", "0.1.0");
+        for severity in [crate::Severity::Notice, crate::Severity::Warning, crate::Severity::Critical] {
+            let full = Notice { score: Some(0.5), campaign: Some("c-1".into()), severity, ..notice(7) };
+            let bare = Notice { call_id: None, fingerprint: None, severity, ..notice(8) };
+            for notice in [full, bare] {
+                let body: serde_json::Value = serde_json::from_str(&body(&notice, &sender)).unwrap();
+                assert_eq!(bellwether_testkit::violations(&schema, &body), Vec::<String>::new());
+            }
+        }
+        let mut cut: serde_json::Value = serde_json::from_str(&body(&notice(7), &sender)).unwrap();
+        cut.as_object_mut().unwrap().remove("subject");
+        assert_eq!(bellwether_testkit::violations(&schema, &cut).len(), 1);
+    }
+
+    #[test]
     fn notices_that_differ_have_different_keys() {
         let sender = Sender::new("sensor \"a\"", "0.1.0");
         let key = |notice| idempotency_key(&notice, &sender);

@@ -1,35 +1,26 @@
-use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
 /// An input that cannot be opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The operating system refused.
+    #[error("cannot read {}: {}", .0.display(), plain(.1))]
     Io(PathBuf, io::Error),
     /// The input has no content.
+    #[error("{0} is empty")]
     Empty(PathBuf),
     /// Neither this reader nor libpcap recognises a capture.
+    #[error("{0} is not a capture file: {1}")]
     NotACapture(PathBuf, String),
     /// The folder holds no capture.
+    #[error("no capture file in the folder {0}")]
     NoCaptures(PathBuf),
 }
 
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(path, e) => write!(f, "cannot read {}: {}", path.display(), plain(e)),
-            Self::Empty(path) => write!(f, "{} is empty", path.display()),
-            Self::NotACapture(path, why) => write!(f, "{} is not a capture file: {why}", path.display()),
-            Self::NoCaptures(path) => write!(f, "no capture file in the folder {}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
-
 /// A read error before the end of the input. All records before it were delivered.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("record {record}{}: {reason}", .offset.map(|offset| format!(" at byte {offset}")).unwrap_or_default())]
 pub struct ReadError {
     /// Number of the unreadable record, counted from 1.
     pub record: u64,
@@ -38,18 +29,6 @@ pub struct ReadError {
     /// Description of the error.
     pub reason: String,
 }
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "record {}", self.record)?;
-        if let Some(offset) = self.offset {
-            write!(f, " at byte {offset}")?;
-        }
-        write!(f, ": {}", self.reason)
-    }
-}
-
-impl std::error::Error for ReadError {}
 
 /// The operating system's error text without its error number.
 pub(crate) fn plain(error: &io::Error) -> String {

@@ -1,4 +1,3 @@
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,67 +71,43 @@ impl Stamps {
 }
 
 /// An interface that cannot be captured from.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LiveError {
     /// The interface does not exist; the second field lists existing ones.
+    #[error("there is no interface {0}; there are {known}", known = .1.join(", "))]
     NoInterface(String, Vec<String>),
     /// The user lacks the capability to capture.
+    #[error(
+        "capturing from {0} needs the capability CAP_NET_RAW; grant it once with: sudo setcap cap_net_raw=ep \"$(command -v bellwether)\""
+    )]
     NotPermitted(String),
     /// The NIC does not timestamp every packet.
+    #[error(
+        "the hardware of {0} does not stamp every packet it receives (ethtool -T {0}); use --stamps kernel"
+    )]
     NoStamps(String),
     /// The NIC's clock is this many seconds ahead of the system clock.
+    #[error(
+        "the clock of {0} is {1} s ahead of the system clock: packets of several sources are out of order, and timers are wrong; synchronise it with phc2sys"
+    )]
     ClocksApart(String, i64),
     /// The interface is down.
+    #[error(
+        "the interface {0}, or its link, is down; check its cable, or bring it up with: sudo ip link set {0} up"
+    )]
     Down(String),
     /// The filter does not compile.
+    #[error("the filter \"{0}\" does not compile: {1}")]
     Filter(String, String),
     /// The interface was removed and created again, and the kernel refused to bind the socket to it.
+    #[error(
+        "the interface {0} was removed and created again; restart the sensor, because its socket cannot be bound again: {1}"
+    )]
     Replaced(String, String),
     /// Any other error, with libpcap's text.
+    #[error("cannot capture from {0}: {1}")]
     Other(String, String),
 }
-
-impl fmt::Display for LiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoInterface(name, known) => {
-                write!(f, "there is no interface {name}; there are {}", known.join(", "))
-            }
-            Self::NotPermitted(name) => {
-                write!(f, "capturing from {name} needs the capability CAP_NET_RAW; grant it once with: ")?;
-                f.write_str("sudo setcap cap_net_raw=ep \"$(command -v bellwether)\"")
-            }
-            Self::NoStamps(name) => {
-                write!(
-                    f,
-                    "the hardware of {name} does not stamp every packet it receives (ethtool -T {name}); use --stamps kernel"
-                )
-            }
-            Self::ClocksApart(name, seconds) => {
-                write!(
-                    f,
-                    "the clock of {name} is {seconds} s ahead of the system clock: packets of several sources are out of order, and timers are wrong; synchronise it with phc2sys"
-                )
-            }
-            Self::Down(name) => {
-                write!(
-                    f,
-                    "the interface {name}, or its link, is down; check its cable, or bring it up with: sudo ip link set {name} up"
-                )
-            }
-            Self::Filter(text, why) => write!(f, "the filter \"{text}\" does not compile: {why}"),
-            Self::Replaced(name, why) => {
-                write!(
-                    f,
-                    "the interface {name} was removed and created again; restart the sensor, because its socket cannot be bound again: {why}"
-                )
-            }
-            Self::Other(name, why) => write!(f, "cannot capture from {name}: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for LiveError {}
 
 /// Kernel drop counters since the socket was opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

@@ -1,10 +1,12 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use bellwether_report::Report;
 use bellwether_sensor::HepAddress;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::Targets;
 
-/// Tells a VoIP provider what is really calling.
+/// Identifies the platforms, devices and campaigns behind a VoIP provider's calls.
 ///
 /// A passive sensor: it reads mirrored traffic or capture files and finds calls, registrations and media
 /// streams, a fingerprint of the platform behind each, the clock of each device and the sound of its silence.
@@ -39,12 +41,43 @@ pub(crate) struct Common {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64),
           env = "BELLWETHER_WORKERS", global = true)]
     pub(crate) workers: Option<u16>,
-    /// Print only what was asked for, and errors: no summary, no progress, no notes
+    /// Print results, warnings and errors only: no summary, no progress, no notices
     #[arg(short, long, env = "BELLWETHER_QUIET", global = true)]
     pub(crate) quiet: bool,
-    /// Print how the work went
-    #[arg(short, long, env = "BELLWETHER_VERBOSE", global = true, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
+    /// Print the speed of the work, and log more: -v adds debug, -vv adds trace with every commit
+    #[arg(short, long, env = "BELLWETHER_VERBOSE", global = true, conflicts_with = "quiet",
+          action = ArgAction::Count, value_parser = verbosity)]
+    pub(crate) verbose: u8,
+    /// Levels of the log by crate, in place of those of -q and -v, such as info,bellwether_store=trace
+    #[arg(long, value_name = "LEVELS", value_parser = log_levels, env = "BELLWETHER_LOG", global = true)]
+    pub(crate) log: Option<Targets>,
+    /// Form of the log on standard error (docs/output.md)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        default_value_t,
+        env = "BELLWETHER_LOG_FORMAT",
+        global = true
+    )]
+    pub(crate) log_format: LogFormat,
+}
+
+impl Common {
+    /// Returns true if the operator wants to know how the work went.
+    pub(crate) const fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One object per line
+    Json,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -71,38 +104,38 @@ pub(crate) enum Command {
     /// Needs the capability CAP_NET_RAW until the interfaces are open, and gives up all privileges then. The
     /// database grows while it runs and can be read at any time.
     Sense(SenseArgs),
-    /// Print what the database holds
+    /// Print a report of the database
     Report(ReportArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
-    /// Draw what was measured
+    /// Draw a measurement
     Plot(PlotArgs),
     /// Device classes by the sound of their silence
     Class(ClassArgs),
-    /// Who may use which device
+    /// The inventory: the devices that each subscriber may use
     Inventory(InventoryArgs),
-    /// Tell what a call, a fingerprint or a campaign turned out to be: reputation learns from it
+    /// Label a call, a fingerprint or a campaign as fraud or legit: reputation learns from it
     Label(LabelArgs),
-    /// Take what systems behind the switch tell of calls: a JSON object on each line, as in the score API
+    /// Import telemetry of calls from systems behind the switch: a JSON object on each line, as in the score API
     Telemetry(TelemetryArgs),
-    /// Compare verdicts with what is known: confusion matrix, accuracy, precision, recall, what each signal contributes
+    /// Compare verdicts with labels: confusion matrix, accuracy, precision, recall, each signal's contribution
     Evaluate(EvaluateArgs),
-    /// What platforms, deployments, instances and origins have earned, and the lists that follow from it
+    /// Reputation of platforms, deployments, instances and origins, and the lists that follow from it
     Reputation(ReputationArgs),
     /// Look after the database
     Db(DbArgs),
-    /// What the fingerprints of two calls share and where they differ
+    /// Compare the fingerprints of two calls
     Diff(DiffArgs),
-    /// Look for what would stop or spoil a live run
+    /// Check the conditions of a live run
     ///
-    /// Changes nothing. Exit code 1 means that something would stop it.
+    /// The command changes nothing. Exit code 1 means that something would stop the run.
     Doctor(DoctorArgs),
     /// The configuration file
     Config(ConfigArgs),
 }
 
 impl Command {
-    /// Whether it makes sense only on a database that is there: then it makes neither one nor a key.
+    /// Returns true if the command needs an existing database. It then makes neither a database nor a key.
     pub(crate) const fn needs_database(&self) -> bool {
         match self {
             Self::Replay(_) | Self::Sense(_) | Self::Doctor(_) | Self::Config(_) => false,
@@ -111,8 +144,8 @@ impl Command {
             Self::Inventory(args) => {
                 !matches!(args.action, InventoryAction::Import { .. } | InventoryAction::Pull { .. })
             }
-            Self::Report(_)
-            | Self::Show(_)
+            Self::Report(args) => !args.schema,
+            Self::Show(_)
             | Self::Plot(_)
             | Self::Label(_)
             | Self::Telemetry(_)
@@ -175,7 +208,7 @@ pub(crate) struct SenseArgs {
     /// Take only frames for this station
     #[arg(long)]
     pub(crate) no_promiscuous: bool,
-    /// Whose clock stamps packets: the kernel's, or the NIC's, where it stamps every packet and phc2sys keeps it to the system's
+    /// The clock that stamps packets; the NIC must stamp every packet, and phc2sys must keep its clock to the system's
     #[arg(long, value_enum, default_value_t)]
     pub(crate) stamps: StampsBy,
     /// Stop after this time, such as 90s, 15m or 24h
@@ -185,18 +218,21 @@ pub(crate) struct SenseArgs {
 
 #[derive(ValueEnum, Clone, Copy, Debug, Default)]
 pub(crate) enum StampsBy {
-    /// When the kernel gets a packet
+    /// The kernel's clock, as it gets a packet
     #[default]
     Kernel,
-    /// When it comes off the wire
+    /// The NIC's clock, as the packet comes off the wire
     Nic,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportArgs {
-    /// What to print
+    /// The report
     #[arg(value_enum, value_name = "WHAT")]
     pub(crate) what: What,
+    /// Print the JSON Schema of the report instead; it needs no database
+    #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters"])]
+    pub(crate) schema: bool,
     /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -213,7 +249,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum What {
-    /// One object with what everything amounts to
+    /// One object with the totals of the database
     Summary,
     /// One row per call
     Calls,
@@ -221,23 +257,41 @@ pub(crate) enum What {
     Registrations,
     /// One row per RTP source in a call
     Streams,
-    /// One row per physical device of a subscriber, and whether it is theirs to use
+    /// One row per physical device of a subscriber, with its verdict
     Devices,
     /// One row per platform
     Fingerprints,
-    /// One row per campaign: calls of one origin, whatever their numbers and addresses
+    /// One row per campaign: calls of one origin under any numbers and addresses
     Campaigns,
-    /// One row per platform, deployment, instance or origin that has a standing, the worst first
+    /// One row per platform, deployment, instance or origin with a reputation, the worst first
     Reputation,
-    /// What an operator should look at
+    /// One row per alert
     Alerts,
-    /// What could not be analysed, why, and what to do
+    /// One row per loss: what could not be analysed, why, and what to do
     Losses,
+}
+
+impl What {
+    /// The report with rows; none for the summary.
+    pub(crate) const fn report(self) -> Option<Report> {
+        Some(match self {
+            Self::Summary => return None,
+            Self::Calls => Report::Calls,
+            Self::Registrations => Report::Registrations,
+            Self::Streams => Report::Streams,
+            Self::Devices => Report::Devices,
+            Self::Fingerprints => Report::Fingerprints,
+            Self::Campaigns => Report::Campaigns,
+            Self::Reputation => Report::Reputation,
+            Self::Alerts => Report::Alerts,
+            Self::Losses => Report::Losses,
+        })
+    }
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ShowArgs {
-    /// What kind of thing
+    /// The kind of subject
     #[arg(value_enum)]
     pub(crate) kind: ShowKind,
     /// Its name: a Call-ID, a fingerprint's hash, or an address of record as reports print it
@@ -258,7 +312,7 @@ pub(crate) enum ShowKind {
 
 #[derive(Args, Debug)]
 pub(crate) struct PlotArgs {
-    /// What to draw
+    /// The drawing
     #[arg(value_enum)]
     pub(crate) what: PlotWhat,
     /// An address of record or contact as reports print it; of silence, a Call-ID
@@ -272,7 +326,7 @@ pub(crate) struct PlotArgs {
 pub(crate) enum PlotWhat {
     /// Offsets of a device's refreshes from its nominal period, and the line through them
     Clock,
-    /// How often each sample value occurs in the noise of a call's streams
+    /// Counts of each sample value in the noise of a call's streams
     Silence,
 }
 
@@ -290,7 +344,7 @@ pub(crate) enum ClassAction {
     Learn(LearnArgs),
     /// One row per mode of each class
     List,
-    /// What a class sounds like, mode by mode
+    /// The acoustic profile of a class, mode by mode
     Show {
         /// Its name
         class: String,
@@ -319,17 +373,17 @@ pub(crate) enum InventoryAction {
     /// Replace the inventory by a file's
     ///
     /// CSV with a header, or a JSON array of objects (a file whose name ends in .json): aor, device_class, max_devices,
-    /// policy (strict, learn or watch), note. A row that is wrong is told with its line, and nothing is imported.
+    /// policy (strict, learn or watch), note. An error names its line, and nothing is imported then.
     Import {
         /// The file
         file: PathBuf,
     },
-    /// Replace the inventory by what a provisioning system tells
+    /// Replace the inventory by that of a provisioning system
     ///
-    /// One GET; run it from a timer. What has not changed since (ETag) is not taken again. If the system is down, slow or tells
-    /// something wrong, the inventory stays as it is and the exit code is 1.
+    /// One GET; run it from a timer. An inventory that has not changed (ETag) is not imported again. If the system is down, slow or
+    /// answers with errors, the inventory stays as it is and the exit code is 1.
     Pull {
-        /// Where: an http or https address
+        /// The address, http or https
         url: String,
         /// File with the token that is sent as `Authorization: Bearer`
         #[arg(long, value_name = "FILE")]
@@ -358,7 +412,7 @@ pub(crate) struct LearnArgs {
     /// From the calls of subscribers to whom the inventory gives one class of device
     #[arg(long)]
     pub(crate) inventory: bool,
-    /// From what callers' agents call themselves, where their structure agrees; this weighs less
+    /// From the product names in User-Agents, where the structure agrees; these weigh less
     #[arg(long)]
     pub(crate) agents: bool,
 }
@@ -372,13 +426,13 @@ pub(crate) struct DoctorArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct LabelArgs {
-    /// What kind of thing
+    /// The kind of subject
     #[arg(value_enum, required_unless_present = "file")]
     pub(crate) kind: Option<LabelKind>,
     /// Its name: a Call-ID, a fingerprint's hash, or a campaign's name
     #[arg(required_unless_present = "file")]
     pub(crate) id: Option<String>,
-    /// What it turned out to be; none takes a label back
+    /// The label; none takes a label back
     #[arg(value_enum, required_unless_present = "file")]
     pub(crate) label: Option<LabelValue>,
     /// Label the calls of a file instead: a JSON object with call_id and label on each line
@@ -451,10 +505,10 @@ pub(crate) enum ReputationAction {
     List,
     /// Write the block list or the allow list for other programs
     Export {
-        /// Which list
+        /// The list
         #[arg(value_enum)]
         list: ListName,
-        /// How it is written
+        /// The format of the export
         #[arg(long = "as", value_enum, default_value_t)]
         form: ExportAs,
         /// Write to this file instead of standard output
@@ -465,9 +519,9 @@ pub(crate) enum ReputationAction {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum ListName {
-    /// What is to be refused
+    /// Subjects to refuse
     Block,
-    /// What needs no look
+    /// Subjects to let through
     Allow,
 }
 
@@ -476,7 +530,7 @@ pub(crate) enum ExportAs {
     /// kind:name on each line
     #[default]
     Plain,
-    /// Comma-separated values with standing, since when, and why
+    /// Comma-separated values with reputation, time and reason
     Csv,
     /// Rows of Kamailio's htable
     Kamailio,
@@ -490,14 +544,14 @@ pub(crate) struct DbArgs {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum DbAction {
-    /// Look whether the file is whole and all rows have what they name
+    /// Check that the file is whole and every reference has its row
     Check,
     /// Copy the database to a file, while a sensor may write to it
     Backup {
         /// The file; it must not be there yet
         file: PathBuf,
     },
-    /// Take out what is old, never what is labelled
+    /// Remove old rows, but no labelled ones
     Prune {
         /// Keep this many days [default: that of the configuration]
         #[arg(long, value_name = "DAYS")]
@@ -527,6 +581,21 @@ pub(crate) enum ConfigAction {
     },
 }
 
+/// The verbosity in an environment variable: a number, or a word for yes or no.
+fn verbosity(text: &str) -> Result<u8, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "n" | "no" | "f" | "false" | "off" => Ok(0),
+        other => Ok(other.parse().unwrap_or(1)),
+    }
+}
+
+fn log_levels(text: &str) -> Result<Targets, String> {
+    text.parse().map_err(|_| {
+        "give LEVEL or CRATE=LEVEL, parted by commas; levels are off, error, warn, info, debug, trace"
+            .to_owned()
+    })
+}
+
 fn hep_address(text: &str) -> Result<HepAddress, String> {
     let (kind, host): (fn(SocketAddr) -> HepAddress, &str) = match text.split_once(':') {
         Some(("udp", host)) => (HepAddress::Udp, host),
@@ -545,5 +614,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_environment_asks_for_verbosity_by_number_or_word() {
+        for (text, expected) in [("", 0), ("0", 0), ("false", 0), ("1", 1), ("true", 1), ("yes", 1), ("2", 2)]
+        {
+            assert_eq!(verbosity(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_v_makes_the_log_one_level_more_verbose() {
+        for (line, expected) in [(vec![], 0), (vec!["-v"], 1), (vec!["-vv"], 2), (vec!["-v", "--verbose"], 2)]
+        {
+            let line = [vec!["bellwether", "doctor"], line].concat();
+            assert_eq!(Cli::try_parse_from(line).unwrap().common.verbose, expected);
+        }
+        assert!(Cli::try_parse_from(["bellwether", "--log", "bellwether_store=loud", "doctor"]).is_err());
     }
 }

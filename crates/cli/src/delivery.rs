@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bellwether_alert::{
-    Deliverer, Delivery, Facility, Format, Limits, Notice, Receiver, Sender, Severity, Spool, Target,
-    Throttle, ThrottleLimits, TlsFiles, Wait,
+    Deliverer, Delivery, Limits, Notice, Receiver, Sender, Severity, Spool, Throttle, ThrottleLimits,
+    TlsFiles, Wait,
 };
 use bellwether_base::{Span, Timestamp};
 use bellwether_store::{AlertSpool, SpooledAlert, StoreError};
@@ -62,7 +62,7 @@ impl Deliveries {
     /// Opens the receivers of the configuration. A new one begins with the next alert.
     pub(crate) fn open(settings: &AlertSettings, db: &Path, key_id: &str) -> Result<Self, Failure> {
         let mut couriers = Vec::new();
-        let least = severity(&settings.least);
+        let least = settings.min_severity.into();
         if db != Path::new(":memory:") {
             for receiver in &settings.receivers {
                 let mut spool = AlertSpool::open(db, key_id)?;
@@ -256,19 +256,11 @@ fn severity(name: &str) -> Severity {
 
 fn courier(settings: &AlertSettings, receiver: &ReceiverSettings) -> Result<Post, Failure> {
     let wrong = |e: &dyn std::fmt::Display| Failure::Usage(format!("receiver {}: {e}", receiver.name));
-    let target: Target = receiver.target.parse().map_err(|e| wrong(&e))?;
     let host = if settings.host.is_empty() { host_name() } else { settings.host.clone() };
     let mut sender = Sender::new(host, env!("CARGO_PKG_VERSION"));
-    sender.facility = Facility::named(&receiver.facility)
-        .ok_or_else(|| wrong(&format!("there is no facility {}", receiver.facility)))?;
+    sender.facility = receiver.facility.0;
     let mut delivery = Delivery::new(sender);
-    delivery.format = match receiver.format.as_str() {
-        "" => None,
-        "rfc5424" => Some(Format::Rfc5424),
-        "cef" => Some(Format::Cef),
-        "local" => Some(Format::Local),
-        other => return Err(wrong(&format!("the format is rfc5424, cef or local, not {other}"))),
-    };
+    delivery.format = receiver.format.into();
     delivery.confirm = receiver.confirm;
     let file = |path: &str| (!path.is_empty()).then(|| PathBuf::from(path));
     delivery.tls = TlsFiles {
@@ -280,9 +272,9 @@ fn courier(settings: &AlertSettings, receiver: &ReceiverSettings) -> Result<Post
         let secret = std::fs::read(&path).map_err(|e| wrong(&format!("{}: {e}", path.display())))?;
         delivery.secret = Some(secret.trim_ascii().to_vec());
     }
-    let opened = target.open(&delivery).map_err(|e| wrong(&e))?;
+    let opened = receiver.target.0.open(&delivery).map_err(|e| wrong(&e))?;
     let throttle = Throttle::new(ThrottleLimits {
-        quiet: Span::from_secs(i64::from(settings.quiet_s)),
+        quiet: settings.quiet_s.span(),
         per_minute: settings.per_minute,
         ..ThrottleLimits::default()
     });

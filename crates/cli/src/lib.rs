@@ -15,6 +15,7 @@ mod key;
 mod knowledge;
 mod label;
 mod lockdown;
+mod log;
 mod out;
 mod outcome;
 mod plot;
@@ -28,6 +29,7 @@ mod render;
 mod replay;
 mod report;
 mod reputation;
+mod schema;
 mod sense;
 mod show;
 mod truth;
@@ -50,12 +52,13 @@ pub fn command() -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return refused(&e),
     };
+    log::start(&cli.common);
     let is_quiet = cli.common.quiet;
     match run(&cli) {
         Ok(exit) => exit.code(),
         Err(Failure::BrokenPipe) => Exit::Done.code(),
         Err(failure) => {
-            out::tell(failure.shown());
+            out::fail(failure.shown());
             if !is_quiet && let Some(hint) = failure.hint() {
                 out::add(format!("  {hint}"));
             }

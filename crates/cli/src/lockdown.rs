@@ -95,15 +95,15 @@ pub(crate) fn close(
     let found = confine(&lock).map_err(|e| Failure::Usage(e.to_string()))?;
     let is_held = |finding: &&Finding| matches!(finding.state, State::Held(_));
     // Who replays as an ordinary user has no right to empty what is worth nothing to it.
-    if needs.is_lasting || common.verbose {
+    if needs.is_lasting || common.is_verbose() {
         for finding in found.iter().filter(|finding| !is_held(finding)) {
             tell(&format!("the lock has a gap; {finding}"));
         }
     }
-    if !common.quiet && needs.is_lasting {
+    if needs.is_lasting {
         let closed: Vec<String> = found.iter().filter(is_held).map(ToString::to_string).collect();
         let user = user.as_ref().map(|user| format!(", as the user {user}")).unwrap_or_default();
-        tell(&format!("behind the lock{user}: {}", closed.join("; ")));
+        tracing::info!(parts = closed.len(), "behind the lock{user}: {}", closed.join("; "));
     }
     let has_landlock = found.iter().filter(is_held).any(|finding| finding.part == Part::Landlock);
     Ok(Walls { has_landlock, has_other_user: user.is_some() })

@@ -4,9 +4,14 @@
 #![expect(clippy::disallowed_methods, reason = "the one module that may use the two streams")]
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::sync::OnceLock;
 
 use bellwether_base::Shown;
 use serde_json::Value;
+use tracing::Level;
+
+use crate::args::LogFormat;
+use crate::log::Record;
 
 /// Results on their way to standard output.
 pub(crate) struct Out(BufWriter<StdoutLock<'static>>);
@@ -54,12 +59,40 @@ pub(crate) fn json(value: &Value) -> Shown {
 
 /// Tells the operator. Nobody may be listening on standard error; the work goes on.
 pub(crate) fn tell(text: impl Into<Shown>) {
-    let _ = writeln!(io::stderr(), "bellwether: {}", text.into());
+    log(&Record::new(Level::WARN, text.into()));
+}
+
+/// Tells why the work failed.
+pub(crate) fn fail(text: impl Into<Shown>) {
+    log(&Record::new(Level::ERROR, text.into()));
 }
 
 /// Tells more of the same.
 pub(crate) fn add(text: impl Into<Shown>) {
-    let _ = writeln!(io::stderr(), "{}", text.into());
+    let text = text.into();
+    match FORM.get() {
+        Some(LogFormat::Json) => log(&Record::new(Level::INFO, Shown::lines(text.as_str().trim()))),
+        Some(LogFormat::Text) | None => {
+            let _ = writeln!(io::stderr(), "{text}");
+        }
+    }
+}
+
+/// The form of what goes to standard error; text until it is set.
+static FORM: OnceLock<LogFormat> = OnceLock::new();
+
+/// Sets the form of what goes to standard error, once.
+pub(crate) fn set_log_format(form: LogFormat) {
+    let _ = FORM.set(form);
+}
+
+/// Writes a record of the log.
+pub(crate) fn log(record: &Record) {
+    let line = match FORM.get() {
+        Some(LogFormat::Json) => json(&record.json()),
+        Some(LogFormat::Text) | None => record.text(),
+    };
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Draws the progress line anew. A terminal that went away is no reason to stop the work.
@@ -73,7 +106,7 @@ pub(crate) fn wipe() {
     let _ = write!(io::stderr(), "\r\x1b[K");
 }
 
-/// Whether somebody sees progress.
+/// Returns true if standard error is a terminal, so that a person sees progress.
 pub(crate) fn has_watcher() -> bool {
     io::stderr().is_terminal()
 }
@@ -89,7 +122,7 @@ pub(crate) fn width() -> Option<u16> {
 /// Lets a bug that ends the program be told the same way: its words may hold a piece of the text that it was found with.
 pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        tell(format!("{panic}; this is a bug").replace('\n', ": "));
+        fail(format!("{panic}; this is a bug").replace('\n', ": "));
         let trace = std::backtrace::Backtrace::capture();
         if trace.status() == std::backtrace::BacktraceStatus::Captured {
             add(Shown::lines(&trace.to_string()));

@@ -7,7 +7,7 @@ use bellwether_capture::LiveError;
 use bellwether_sensor::SensorError;
 use bellwether_store::StoreError;
 
-/// What the process ends with.
+/// The exit code of the process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Exit {
     /// 0: done.
@@ -34,16 +34,16 @@ impl Exit {
 /// Columns of the longest message.
 const LONGEST_MESSAGE: usize = 4096;
 
-/// Why a command did not do its work, in one sentence for a person.
+/// The reason why a command did not do its work, in one sentence for a person.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// How it was called or configured is wrong.
+    /// The call or the configuration is wrong.
     Usage(String),
     /// The configuration is wrong, in lines of which some quote it.
     Config(String),
     /// The work failed.
     Work(String),
-    /// Whoever read the output has had enough.
+    /// The reader of the output closed it.
     BrokenPipe,
 }
 

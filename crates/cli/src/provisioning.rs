@@ -49,7 +49,10 @@ pub(crate) fn pull(
     }
     let mut response = request.call().map_err(|e| e.to_string())?;
     match response.status() {
-        StatusCode::NOT_MODIFIED => return Ok(None),
+        StatusCode::NOT_MODIFIED => {
+            tracing::debug!("inventory not pulled: it has not changed");
+            return Ok(None);
+        }
         StatusCode::OK => {}
         other => return Err(format!("the system answers {other}")),
     }
@@ -61,5 +64,6 @@ pub(crate) fn pull(
     };
     let text =
         response.body_mut().with_config().limit(LARGEST).read_to_string().map_err(|e| e.to_string())?;
+    tracing::debug!(octets = text.len(), is_json, is_versioned = version.is_some(), "inventory pulled");
     Ok(Some(Pulled { text, is_json, version }))
 }

@@ -160,7 +160,7 @@ pub(crate) fn run(common: &Common, args: &ReplayArgs) -> Result<Exit, Failure> {
     if !common.quiet {
         print_summary(common.format, &outcome.finished.database)?;
     }
-    if common.verbose {
+    if common.is_verbose() {
         print_speed(outcome.packets, &outcome.finished);
     }
     for damage in &outcome.damaged {
@@ -189,9 +189,10 @@ fn processors() -> u16 {
     std::thread::available_parallelism().ok().and_then(|n| u16::try_from(n.get()).ok()).unwrap_or(1).min(64)
 }
 
+/// Tells what is good to know; the option -q leaves it out.
 pub(crate) fn note(common: &Common, text: &str) {
     if !common.quiet {
-        out::tell(text);
+        tracing::info!("{text}");
     }
 }
 

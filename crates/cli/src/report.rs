@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use bellwether_base::Shown;
-use bellwether_report::{Column, Query, Report, Reports};
+use bellwether_report::{Column, Query, Reports};
 use bellwether_store::Reader;
 use serde_json::{Map, Value};
 
@@ -9,25 +9,21 @@ use crate::args::{Common, Format, ReportArgs, What};
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::{Printer, csv_field, csv_line, print_object};
+use crate::schema::schema;
 use crate::show::open_reader;
 use crate::when::moment;
 
 /// `bellwether report`.
 pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
-    let report = match args.what {
-        What::Summary => {
-            print_summary(common.format, &Reader::open(&common.db)?)?;
-            return Ok(Exit::Done);
-        }
-        What::Calls => Report::Calls,
-        What::Registrations => Report::Registrations,
-        What::Streams => Report::Streams,
-        What::Devices => Report::Devices,
-        What::Fingerprints => Report::Fingerprints,
-        What::Campaigns => Report::Campaigns,
-        What::Reputation => Report::Reputation,
-        What::Alerts => Report::Alerts,
-        What::Losses => Report::Losses,
+    if args.schema {
+        let text =
+            serde_json::to_string_pretty(&schema(args.what)).map_err(|e| Failure::Work(e.to_string()))?;
+        out::page(&Shown::lines(&(text + "\n")))?;
+        return Ok(Exit::Done);
+    }
+    let Some(report) = args.what.report() else {
+        print_summary(common.format, &Reader::open(&common.db)?)?;
+        return Ok(Exit::Done);
     };
     let now = jiff::Timestamp::now();
     let when = |text: &Option<String>| text.as_deref().map(|t| moment(t, now)).transpose();
@@ -66,9 +62,11 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
 
 /// `bellwether reputation list`.
 pub(crate) fn reputation(common: &Common) -> Result<Exit, Failure> {
-    let args =
-        ReportArgs { what: What::Reputation, since: None, until: None, limit: None, filters: Vec::new() };
-    run(common, &args)
+    let what = What::Reputation;
+    run(
+        common,
+        &ReportArgs { what, schema: false, since: None, until: None, limit: None, filters: Vec::new() },
+    )
 }
 
 /// Prints what the database amounts to.
@@ -167,6 +165,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bellwether_report::Report;
     use serde_json::json;
 
     #[test]

@@ -16,7 +16,6 @@ use crate::config::Config;
 use crate::delivery::Exchange;
 use crate::holder::Held;
 use crate::lockdown::{self, Needs};
-use crate::out;
 use crate::outcome::{Exit, Failure, no_thread};
 use crate::reload::Reload;
 use crate::replay::{Prepared, check_folder, print_speed};
@@ -78,9 +77,7 @@ fn until_stopped(
     reload: Reload,
     greeting: &str,
 ) -> Result<bool, Failure> {
-    if !common.quiet {
-        tell(&format!("{greeting} until SIGINT or SIGTERM"));
-    }
+    tracing::info!("{greeting} until SIGINT or SIGTERM");
     notify(NotifyState::Ready);
     let stop = Arc::clone(&reload.stop);
     let (outcome, is_whole, needs_start) = deliveries.beside(tell, |exchange| {
@@ -148,18 +145,27 @@ impl EventHandler for Terminal<'_> {
         match event {
             Event::Losses(losses) => {
                 for (loss, n) in losses {
-                    tell(&format!("{} {n} more: {} {}", loss.name(), loss.cause(), loss.remedy()));
+                    let name = loss.name();
+                    tracing::warn!(
+                        loss = name,
+                        count = n,
+                        "{name} {n} more: {} {}",
+                        loss.cause(),
+                        loss.remedy()
+                    );
                 }
             }
             Event::Trouble(error) => {
                 self.is_whole = false;
-                tell(&error.to_string());
+                tracing::warn!("{error}");
             }
-            Event::Recovered(name) => tell(&format!("{name} delivers again")),
-            Event::Followed(name) => tell(&format!("{name} was removed and made again, and is followed")),
+            Event::Recovered(name) => tracing::warn!(interface = name, "{name} delivers again"),
+            Event::Followed(name) => {
+                tracing::warn!(interface = name, "{name} was removed and made again, and is followed");
+            }
             // What cut it was told as trouble.
             Event::Gap { .. } => {}
-            Event::Clock(event) => tell(&clock_words(event)),
+            Event::Clock(event) => tracing::warn!("{}", clock_words(event)),
             Event::Alive => notify(NotifyState::Watchdog),
         }
     }
@@ -192,5 +198,5 @@ fn notify(state: NotifyState<'_>) {
 }
 
 pub(crate) fn tell(text: &str) {
-    out::tell(text);
+    tracing::warn!("{text}");
 }

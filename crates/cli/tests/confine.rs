@@ -285,8 +285,8 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
         Sensor::start(&room, &args, "listening on").unwrap()
     };
     let mut sensor = start();
-    room.write("c.toml", b"[limits]\ncalls = 1000\n[verdict]\nquarantine_below = 20.0\n");
-    sensor.reloads("waits for the next start: limits, verdict");
+    room.write("c.toml", b"[limits]\ncalls = 1000\n[dispositions]\nquarantine_below = 20.0\n");
+    sensor.reloads("waits for the next start: limits, dispositions");
     room.write("c.toml", b"[confine]\nseccomp = \"off\"\n");
     sensor.reloads("confine has changed");
     assert!(sensor.says("a new start goes by it"), "{}", sensor.said());

@@ -114,37 +114,24 @@ impl fmt::Display for Finding {
 }
 
 /// An error after which the process must end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ConfineError {
     /// This number of threads runs already; they would stay unrestricted.
+    #[error("the lock must be closed before threads are started, and {0} run")]
     Threads(usize),
     /// A required part is not available.
+    #[error("the configuration requires {0}")]
     Required(Finding),
     /// The user cannot be changed.
+    #[error(transparent)]
     User(UserError),
     /// The new user cannot write to a folder.
+    #[error("the user {1} cannot write to the folder {0}; let it own the folder")]
     Folder(PathBuf, User),
     /// The kernel refused no_new_privs, which prevents gaining rights.
+    #[error("the kernel refuses no_new_privs: {0}")]
     NoNewPrivileges(io::Error),
 }
-
-impl fmt::Display for ConfineError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Threads(n) => write!(f, "the lock must be closed before threads are started, and {n} run"),
-            Self::Required(finding) => write!(f, "the configuration requires {finding}"),
-            Self::User(e) => e.fmt(f),
-            Self::Folder(folder, user) => write!(
-                f,
-                "the user {user} cannot write to the folder {}; let it own the folder",
-                folder.display()
-            ),
-            Self::NoNewPrivileges(e) => write!(f, "the kernel refuses no_new_privs: {e}"),
-        }
-    }
-}
-
-impl std::error::Error for ConfineError {}
 
 /// Applies the restrictions to this thread and to all threads that it starts. Returns the state of each part.
 ///

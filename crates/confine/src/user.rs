@@ -21,11 +21,13 @@ pub struct User {
 }
 
 /// An error with a user.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum UserError {
     /// There is no user or group with this name.
+    #[error("there is no user or group {0} in {USERS} and {GROUPS}; make one with: useradd --system {0}")]
     Unknown(String),
     /// This process may not change its user.
+    #[error("becoming the user {0} takes root: {1}")]
     Refused(User, io::Error),
 }
 
@@ -34,20 +36,6 @@ impl fmt::Display for User {
         f.write_str(&self.name)
     }
 }
-
-impl fmt::Display for UserError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(name) => write!(
-                f,
-                "there is no user or group {name} in {USERS} and {GROUPS}; make one with: useradd --system {name}"
-            ),
-            Self::Refused(user, e) => write!(f, "changing to the user {user} needs root: {e}"),
-        }
-    }
-}
-
-impl std::error::Error for UserError {}
 
 impl User {
     /// Parses `user`, `user:group`, or numbers in place of either.

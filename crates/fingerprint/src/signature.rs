@@ -1,7 +1,6 @@
 //! Signatures: known stacks by their structure, and the check of a User-Agent's claim against the structure.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::Deserialize;
 
@@ -104,21 +103,14 @@ impl TryFrom<String> for RuleText {
 }
 
 /// An error in a signature file.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("line {line}: {reason}")]
 pub struct SignatureError {
     /// The line of the error.
     pub line: usize,
     /// Description of the error.
     pub reason: String,
 }
-
-impl fmt::Display for SignatureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.reason)
-    }
-}
-
-impl std::error::Error for SignatureError {}
 
 /// The observed structure of one platform.
 #[derive(Clone, Debug, Default)]

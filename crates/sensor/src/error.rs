@@ -1,33 +1,22 @@
-use std::fmt;
-
 use bellwether_capture::{LiveError, OpenError};
 use bellwether_store::StoreError;
 
 /// An error that ends a run.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SensorError {
     /// An input cannot be opened.
+    #[error(transparent)]
     Open(OpenError),
     /// An interface cannot be captured from.
+    #[error(transparent)]
     Live(LiveError),
     /// The database cannot be written.
+    #[error(transparent)]
     Store(StoreError),
     /// The system cannot start another thread.
+    #[error("cannot start a thread: {0}")]
     Thread(String),
     /// A thread ended unexpectedly.
+    #[error("a worker stopped unexpectedly; this is a bug")]
     Stopped,
 }
-
-impl fmt::Display for SensorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(e) => e.fmt(f),
-            Self::Live(e) => e.fmt(f),
-            Self::Store(e) => e.fmt(f),
-            Self::Thread(why) => write!(f, "cannot start a thread: {why}"),
-            Self::Stopped => f.write_str("a worker stopped unexpectedly; this is a bug"),
-        }
-    }
-}
-
-impl std::error::Error for SensorError {}

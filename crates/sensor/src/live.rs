@@ -109,6 +109,12 @@ impl LiveInputs {
         }
         let stamps = options.first().map(|options| options.stamps).unwrap_or_default();
         let (names, opened_at) = (names.join(" "), now());
+        tracing::debug!(
+            sockets = sockets.len(),
+            listeners = listeners.len(),
+            places = names,
+            "inputs opened"
+        );
         Ok(Self { sockets, listeners, files: Vec::new(), names, stamps, opened_at })
     }
 

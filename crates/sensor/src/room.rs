@@ -111,13 +111,25 @@ impl Door {
             let mut waiting = self.more.waiting();
             let count = rows.rows.len();
             if waiting.1 + count <= self.more.patience.rows || !may_drop {
+                let is_first = waiting.0.is_empty();
                 waiting.1 += count;
                 waiting.0.push_back(rows);
+                drop(waiting);
+                if is_first {
+                    let bound = self.more.patience.rows;
+                    tracing::debug!(rows = count, bound, "rows wait for the locked database");
+                }
                 return Ok(());
             }
             drop(waiting);
             if is_locked {
-                self.more.dropped.fetch_add(count as u64, Ordering::Relaxed);
+                let before = self.more.dropped.fetch_add(count as u64, Ordering::Relaxed);
+                if before == 0 {
+                    tracing::debug!(
+                        rows = count,
+                        "rows dropped: the database is locked and enough rows wait"
+                    );
+                }
                 return Ok(());
             }
             // The lock is over, and the writer catches up.
@@ -163,6 +175,11 @@ impl Hatch {
             let mut waiting = self.more.waiting();
             if let Some(rows) = waiting.0.pop_front() {
                 waiting.1 -= rows.rows.len();
+                let is_last = waiting.0.is_empty();
+                drop(waiting);
+                if is_last {
+                    tracing::debug!("no row waits for the database any more");
+                }
                 return Ok(Some(rows));
             }
         }

@@ -137,10 +137,13 @@ fn write_all(
             writing.recorder.judge_devices(&|| began.elapsed() < JUDGE_FOR)?;
         }
         if let Some(retention) = &retention {
-            writing.recorder.prune_by_size(retention)?;
+            let mut pruned = writing.recorder.prune_by_size(retention)?;
             if last_pruning.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) {
-                writing.recorder.prune_by_age(retention, now())?;
+                pruned += writing.recorder.prune_by_age(retention, now())?;
                 last_pruning = Some(Instant::now());
+            }
+            if pruned > 0 {
+                tracing::debug!(rows = pruned, "old rows pruned");
             }
         }
     }
@@ -183,7 +186,13 @@ impl Writing {
     }
 
     fn commit(&mut self, with_updates: bool) -> Result<(), StoreError> {
+        let updates = if with_updates { self.recorder.pending_updates() } else { 0 };
+        let (rows, began) = (self.recorder.pending(), Instant::now());
         self.recorder.commit(with_updates)?;
+        if rows + updates > 0 {
+            let micros = began.elapsed().as_micros() as u64;
+            tracing::trace!(rows, updates, micros, "rows committed");
+        }
         self.last_commit = Instant::now();
         let written_at = now();
         let mut record = |waiting: &mut Vec<(Timestamp, usize)>| {

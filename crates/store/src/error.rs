@@ -1,17 +1,21 @@
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
 /// Why the database cannot be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened.
+    #[error("cannot open the database {}: {}", .0.display(), words(.1))]
     Open(PathBuf, rusqlite::Error),
     /// There is none.
+    #[error("there is no database {0}; `bellwether replay` makes one")]
     Missing(PathBuf),
     /// It was written by a newer program.
+    #[error(
+        "the database {path} has version {found}, this program knows up to {known}; use a newer bellwether"
+    )]
     Newer {
         /// Where it is.
         path: PathBuf,
@@ -21,8 +25,10 @@ pub enum StoreError {
         known: i64,
     },
     /// Its tokens were made with another key.
+    #[error("the database {0} was made with another key; give its key_file, or another --db")]
     OtherKey(PathBuf),
     /// It lies where nothing can be written, and cannot be read as it is there.
+    #[error("the database {path} cannot be read where it lies: {why}")]
     ReadOnly {
         /// Where it is.
         path: PathBuf,
@@ -30,6 +36,7 @@ pub enum StoreError {
         why: String,
     },
     /// Another program held it locked for longer than is waited.
+    #[error("another program has held the database {} locked for {:.1} s; what was committed before stays. End that program, or raise database.lock_wait_s", .path.display(), .waited.as_secs_f64())]
     Locked {
         /// Where it is.
         path: PathBuf,
@@ -37,14 +44,19 @@ pub enum StoreError {
         waited: Duration,
     },
     /// It is no database of ours.
+    #[error("{0} is not a database of bellwether")]
     Foreign(PathBuf),
     /// It is there already.
+    #[error("{0} is there already")]
     Exists(PathBuf),
     /// A file cannot be written.
+    #[error("cannot write {0}: {1}")]
     File(PathBuf, String),
     /// A statement failed.
-    Sql(rusqlite::Error),
+    #[error("the database refused a statement: {}", words(.0))]
+    Sql(#[from] rusqlite::Error),
     /// The report has no such column.
+    #[error("this report has no column {asked}; it has {}", .known.join(", "))]
     NoSuchColumn {
         /// What was asked for.
         asked: String,
@@ -78,52 +90,6 @@ impl StoreError {
                 | Self::Exists(_)
                 | Self::NoSuchColumn { .. }
         )
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(path, e) => write!(f, "cannot open the database {}: {}", path.display(), words(e)),
-            Self::Missing(path) => {
-                write!(f, "there is no database {}; `bellwether replay` makes one", path.display())
-            }
-            Self::Newer { path, found, known } => write!(
-                f,
-                "the database {} has version {found}, this program knows up to {known}; use a newer bellwether",
-                path.display()
-            ),
-            Self::OtherKey(path) => write!(
-                f,
-                "the database {} was made with another key; give its key_file, or another --db",
-                path.display()
-            ),
-            Self::ReadOnly { path, why } => {
-                write!(f, "the database {} cannot be read where it lies: {why}", path.display())
-            }
-            Self::Locked { path, waited } => write!(
-                f,
-                "another program has held the database {} locked for {:.1} s; what was committed before stays. End that program, or \
-                 raise database.lock_wait_s",
-                path.display(),
-                waited.as_secs_f64()
-            ),
-            Self::Foreign(path) => write!(f, "{} is not a database of bellwether", path.display()),
-            Self::Exists(path) => write!(f, "{} is there already", path.display()),
-            Self::File(path, e) => write!(f, "cannot write {}: {e}", path.display()),
-            Self::Sql(e) => write!(f, "the database refused a statement: {}", words(e)),
-            Self::NoSuchColumn { asked, known } => {
-                write!(f, "this report has no column {asked}; it has {}", known.join(", "))
-            }
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(e: rusqlite::Error) -> Self {
-        Self::Sql(e)
     }
 }
 

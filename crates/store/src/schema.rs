@@ -127,6 +127,7 @@ pub(crate) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", VERSION)?;
     tx.commit()?;
+    tracing::debug!(from = found, to = VERSION, "database brought to this program's version");
     Ok(())
 }
 

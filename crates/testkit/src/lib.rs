@@ -12,6 +12,7 @@ mod flood;
 mod hostile;
 mod network;
 mod rng;
+mod schema;
 mod sound;
 mod world;
 
@@ -28,5 +29,6 @@ pub use hostile::{
 };
 pub use network::{Network, shuffle_within};
 pub use rng::Rng;
+pub use schema::violations;
 pub use sound::{Microphone, Voice};
 pub use world::{Kind as WorldKind, Media as WorldMedia, WORLD_CONFIG, World, WorldOptions};

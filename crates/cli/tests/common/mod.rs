@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use bellwether_testkit::violations;
 use serde_json::Value;
 
 /// The reports by which two replays are compared.
@@ -72,9 +73,21 @@ impl Room {
             .collect()
     }
 
+    /// Rows of a report, each of which keeps to its published schema.
     pub(crate) fn rows(&self, db: &str, what: &str) -> Vec<Value> {
-        let out = self.expect(0, &["--db", db, "--format", "jsonl", "report", what]);
-        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.rows_with(&["--db", db], what)
+    }
+
+    /// The same with other options.
+    pub(crate) fn rows_with(&self, options: &[&str], what: &str) -> Vec<Value> {
+        let out = self.expect(0, &[options, &["--format", "jsonl", "report", what]].concat());
+        let rows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let schema = std::fs::read_to_string(project().join(format!("docs/schema/{what}.json"))).unwrap();
+        let schema: Value = serde_json::from_str(&schema).unwrap();
+        let printed = if what == "summary" { rows[0].clone() } else { Value::Array(rows.clone()) };
+        let found = violations(&schema, &printed);
+        assert!(found.is_empty(), "{what}: {}", found.join("\n"));
+        rows
     }
 }
 
