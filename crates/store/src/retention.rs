@@ -3,10 +3,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
 
-/// How much a database may hold while a sensor fills it.
+/// The bounds of a database that a sensor fills.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Retention {
-    /// What is older than this goes; none keeps everything.
+    /// The greatest age of a row; none keeps all rows.
     pub keep: Option<Span>,
     /// Octets that the database may take; the oldest goes when they are nearly used up. None is no bound.
     pub max_bytes: Option<u64>,
@@ -51,7 +51,7 @@ pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, 
     Ok(gone)
 }
 
-/// What a flood can make many of, and when each of it was.
+/// The tables that a flood can fill, and the column with the time of a row.
 const TIMES: [(&str, &str); 6] = [
     ("calls", "started_at"),
     ("streams", "first_seen"),
@@ -98,7 +98,7 @@ fn used(db: &Connection) -> Result<i64, StoreError> {
 fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     let tx = db.transaction()?;
     let mut gone: usize = 0;
-    // What was labelled is evidence, and stays until the label is taken back.
+    // A labelled call is evidence, and stays until the label is taken back.
     let calls = "SELECT id FROM calls WHERE started_at < ?1
             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'call' AND subject = CAST(calls.call AS TEXT))
             AND NOT EXISTS (SELECT 1 FROM campaign_members AS m JOIN campaigns AS k ON k.campaign = m.campaign
@@ -140,7 +140,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?
         .execute(params![before, AT_ONCE])?;
     if observations > 0 {
-        // What nothing speaks of any more. That takes a look at all, so only if there may be something.
+        // Rows that nothing refers to any more. The search reads whole tables, so it runs only if there may be some.
         tx.execute_batch(
             "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
              DELETE FROM moves WHERE registration NOT IN (SELECT registration FROM observations);
