@@ -1,25 +1,25 @@
 use bellwether_base::{Span, Timestamp};
 
-/// How long to wait for somebody who is away: twice as long each time, up to a limit, and up to half of it less by chance, so that
+/// The waits before new attempts: each is twice as long as the one before, up to a limit. Up to half of each is taken off by chance, so that
 /// sensors that lost their server together do not come back together.
 pub(crate) struct Backoff {
-    shortest: Span,
-    longest: Span,
+    min: Span,
+    max: Span,
     failures: u32,
-    /// The state of the generator (`SplitMix64`: small, and chance enough for spreading).
+    /// The state of the generator (`SplitMix64`: small, and random enough for spreading).
     chance: u64,
     until: Option<Timestamp>,
 }
 
 impl Backoff {
-    pub(crate) fn new(shortest: Span, longest: Span, seed: u64) -> Self {
-        Self { shortest, longest, failures: 0, chance: seed, until: None }
+    pub(crate) fn new(min: Span, max: Span, seed: u64) -> Self {
+        Self { min, max, failures: 0, chance: seed, until: None }
     }
 
-    /// One more failure; returns when to try again.
+    /// Counts a failure; returns the time of the next attempt.
     pub(crate) fn failed(&mut self, now: Timestamp) -> Timestamp {
         let factor = 1i64.checked_shl(self.failures.min(40)).unwrap_or(i64::MAX);
-        let wait = self.shortest.as_nanos().saturating_mul(factor).min(self.longest.as_nanos()).max(1);
+        let wait = self.min.as_nanos().saturating_mul(factor).min(self.max.as_nanos()).max(1);
         self.failures = self.failures.saturating_add(1);
         let spread = i64::try_from(self.draw() % (wait.cast_unsigned() / 2 + 1)).unwrap_or(0);
         let until = now + Span::from_nanos(wait - spread);
@@ -32,10 +32,10 @@ impl Backoff {
         self.until = None;
     }
 
-    /// When to try again, if that is not yet. A clock that was set back does not make it later.
+    /// The time of the next attempt, if it lies ahead. A clock that was set back does not make it later.
     pub(crate) fn waits(&mut self, now: Timestamp) -> Option<Timestamp> {
         let until = self.until?;
-        if until <= now || until.since(now) > self.longest {
+        if until <= now || until.since(now) > self.max {
             self.until = None;
         }
         self.until

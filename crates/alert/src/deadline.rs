@@ -1,11 +1,10 @@
-//! How long a socket is waited for. This is the process's own time and no capture's, so it is read here and in no
-//! other file of the crate.
-#![expect(clippy::disallowed_types, reason = "a socket's patience is the process's own time")]
+//! Deadlines of sockets. They follow the process's own time and no capture's, so this is the one file of the crate that reads it.
+#![expect(clippy::disallowed_types, reason = "a socket's deadline is the process's own time")]
 
 use std::io;
 use std::time::{Duration, Instant};
 
-/// The moment at which something has to be over, in however many steps it is done.
+/// The moment at which an operation has to be over, in any number of steps.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     from: Instant,
@@ -18,12 +17,12 @@ impl Deadline {
         Self { from: Instant::now(), within }
     }
 
-    /// How long it has been.
+    /// The time since the start.
     pub(crate) fn spent(&self) -> Duration {
         self.from.elapsed()
     }
 
-    /// What is left for the next step; never nothing, as sockets take that for waiting without an end.
+    /// The time that is left for the next step. It is never zero, because sockets take zero for no limit.
     ///
     /// # Errors
     /// If it has passed.

@@ -1,23 +1,23 @@
 use std::collections::VecDeque;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{Alert, AlertKind, OutgoingAlert, Severity, Span, Timestamp};
 
 use crate::backoff::Backoff;
-use crate::{Emitted, Failure, Notice, Receiver, Severity, Throttle};
+use crate::{Emitted, Failure, Receiver, Throttle};
 
-/// Where notices are kept, with each receiver's place in them.
+/// Alerts that wait for delivery, with a cursor for each receiver.
 ///
-/// Numbers must never be given again, not even when all notices were forgotten (`AUTOINCREMENT` in SQLite): what lies
-/// below a cursor counts as sent.
+/// A number must never be used twice, not even after all alerts were removed (`AUTOINCREMENT` in SQLite): an alert below a cursor counts as
+/// sent.
 pub trait Spool {
     /// Why it cannot be read or written.
     type Error;
 
-    /// The notices above a number, in order of their numbers, `limit` of them at most.
+    /// The alerts with higher numbers, in ascending order, `limit` of them at most.
     ///
     /// # Errors
     /// If it cannot be read.
-    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<Notice>, Self::Error>;
+    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<OutgoingAlert>, Self::Error>;
 
     /// The highest number.
     ///
@@ -25,38 +25,38 @@ pub trait Spool {
     /// If it cannot be read.
     fn newest(&mut self) -> Result<i64, Self::Error>;
 
-    /// The number up to which a receiver has everything. Where it begins the first time is the spool's choice.
+    /// The number up to which a receiver has all alerts. The spool chooses the first one.
     ///
     /// # Errors
     /// If it cannot be read.
     fn cursor(&mut self, receiver: &str) -> Result<i64, Self::Error>;
 
-    /// A receiver has everything up to a number.
+    /// Moves a receiver's cursor: it has all alerts up to a number.
     ///
     /// # Errors
     /// If it cannot be written.
     fn sent(&mut self, receiver: &str, id: i64) -> Result<(), Self::Error>;
 }
 
-/// When a [`Deliverer`] wants its next turn.
+/// When to call [`Deliverer::poll`] again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// At once: there is more.
+    /// At once: more alerts wait.
     Again,
-    /// Then. Something new in the spool need not wake it if its receiver is away ([`Deliverer::away`]).
+    /// At this time. A new alert need not wake it before, if its receiver is unreachable ([`Deliverer::outage`]).
     Until(Timestamp),
-    /// When something new is in the spool.
-    News,
+    /// When the spool has a new alert.
+    NewAlert,
 }
 
-/// What a [`Deliverer`] keeps to.
+/// The limits of a [`Deliverer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// So many notices wait at most for a receiver; the oldest beyond that are skipped.
+    /// The most alerts that wait for a receiver. Beyond it the oldest are skipped.
     pub backlog: u32,
-    /// The first wait for a receiver that is away.
+    /// The first wait for an unreachable receiver.
     pub shortest_wait: Span,
-    /// The longest.
+    /// The longest wait for it.
     pub longest_wait: Span,
 }
 
@@ -66,25 +66,25 @@ impl Default for Limits {
     }
 }
 
-/// What a [`Deliverer`] did since its start.
+/// The counts of a [`Deliverer`] since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Notices that arrived, as far as the transport can tell.
+    /// Alerts that arrived, as far as the transport can tell.
     pub sent: u64,
-    /// Lost: the receiver answered that it will not take them.
+    /// Lost: the receiver refused them.
     pub refused: u64,
-    /// Lost: too many waited for a receiver that was away.
+    /// Lost: the backlog of an unreachable receiver was full.
     pub skipped: u64,
-    /// Held back by the throttle, to be counted in others.
-    pub held: u64,
-    /// Tries that failed; what they had sent is sent again.
+    /// Suppressed by the throttle, and counted in others.
+    pub suppressed: u64,
+    /// Failed attempts. Their alerts are sent again.
     pub failures: u64,
 }
 
-/// Carries the notices of a spool to one receiver, in order, each at least once.
+/// Delivers the alerts of a spool to one receiver, in order, each at least once.
 ///
-/// The cursor in the spool moves when a portion has arrived, and stays below what the throttle holds: after a crash things come twice
-/// rather than not at all.
+/// The cursor in the spool moves when a batch has arrived, and stays below suppressed alerts. So an alert may come twice after a crash, but it
+/// is never lost.
 pub struct Deliverer<R> {
     name: String,
     receiver: R,
@@ -93,17 +93,18 @@ pub struct Deliverer<R> {
     backoff: Backoff,
     /// The number up to which the spool was read.
     read: Option<i64>,
-    /// The number that the spool was told last.
-    told: i64,
-    /// What was read and is to be sent.
+    /// The cursor in the spool.
+    cursor: i64,
+    /// Alerts that were read and wait to be sent.
     outbox: VecDeque<Emitted>,
-    away: Option<(Timestamp, String)>,
+    /// The start of the present outage, and its reason.
+    outage: Option<(Timestamp, String)>,
     refusal: Option<String>,
     counts: Counts,
 }
 
 impl<R: Receiver> Deliverer<R> {
-    /// For the receiver that the spool knows by a name. `seed` spreads the waits of sensors and receivers.
+    /// Delivers to the receiver that the spool knows by a name. `seed` spreads the waits of sensors and receivers.
     #[must_use]
     pub fn new(
         name: impl Into<String>,
@@ -119,37 +120,37 @@ impl<R: Receiver> Deliverer<R> {
             limits,
             backoff: Backoff::new(limits.shortest_wait, limits.longest_wait, seed),
             read: None,
-            told: i64::MIN,
+            cursor: i64::MIN,
             outbox: VecDeque::new(),
-            away: None,
+            outage: None,
             refusal: None,
             counts: Counts::default(),
         }
     }
 
-    /// Sends one portion at most. It may take as long as the receiver's patience lasts, so each courier has a thread of its own.
+    /// Sends one batch at most. It may take as long as the receiver's timeouts allow, so each deliverer has a thread of its own.
     ///
     /// # Errors
-    /// If the spool cannot be read or written. The next turn goes on where it was.
-    pub fn turn<S: Spool>(&mut self, spool: &mut S, now: Timestamp) -> Result<Wait, S::Error> {
+    /// If the spool cannot be read or written. The next call continues at the same place.
+    pub fn poll<S: Spool>(&mut self, spool: &mut S, now: Timestamp) -> Result<Wait, S::Error> {
         if let Some(until) = self.backoff.waits(now) {
             return Ok(Wait::Until(until));
         }
         let drained = if self.outbox.is_empty() { self.fill(spool, now)? } else { false };
         if self.outbox.is_empty() {
-            self.tell(spool)?;
+            self.move_cursor(spool)?;
             let due = self.throttle.as_ref().and_then(Throttle::next_due);
             return Ok(match due {
                 _ if !drained => Wait::Again,
                 Some(due) => Wait::Until(due),
-                None => Wait::News,
+                None => Wait::NewAlert,
             });
         }
         match self.deliver(now) {
             Ok(()) => {
                 self.backoff.worked();
-                self.away = None;
-                self.tell(spool)?;
+                self.outage = None;
+                self.move_cursor(spool)?;
                 Ok(Wait::Again)
             }
             Err(why) => {
@@ -160,10 +161,10 @@ impl<R: Receiver> Deliverer<R> {
                     waiting,
                     failures = self.counts.failures,
                     why,
-                    "alerts held: the receiver is away"
+                    "alerts held: the receiver is unreachable"
                 );
-                let since = self.away.take().map_or(now, |(since, _)| since);
-                self.away = Some((since, why));
+                let since = self.outage.take().map_or(now, |(since, _)| since);
+                self.outage = Some((since, why));
                 Ok(Wait::Until(self.backoff.failed(now)))
             }
         }
@@ -175,134 +176,138 @@ impl<R: Receiver> Deliverer<R> {
         &self.name
     }
 
-    /// What was done since the start.
+    /// The counts since the start.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { held: self.throttle.as_ref().map_or(0, Throttle::held), ..self.counts }
+        let suppressed = self.throttle.as_ref().map_or(0, Throttle::suppressed);
+        Counts { suppressed, ..self.counts }
     }
 
-    /// Since when the receiver has been away, and why, if it is.
+    /// The start of the receiver's outage and the last reason, if it is unreachable.
     #[must_use]
-    pub fn away(&self) -> Option<(Timestamp, &str)> {
-        self.away.as_ref().map(|(since, why)| (*since, why.as_str()))
+    pub fn outage(&self) -> Option<(Timestamp, &str)> {
+        self.outage.as_ref().map(|(since, why)| (*since, why.as_str()))
     }
 
-    /// Why the receiver refused a notice the last time, if it ever did.
+    /// The reason of the last refusal, if there was one.
     #[must_use]
     pub fn refusal(&self) -> Option<&str> {
         self.refusal.as_deref()
     }
 
-    /// Reads a portion; returns whether that was all.
+    /// Reads a batch; returns true if the spool has no more.
     fn fill<S: Spool>(&mut self, spool: &mut S, now: Timestamp) -> Result<bool, S::Error> {
-        let held = self.counts().held;
+        let before = self.counts().suppressed;
         let mut read = match self.read {
             Some(read) => read,
             None => {
-                self.told = spool.cursor(&self.name)?;
-                self.told
+                self.cursor = spool.cursor(&self.name)?;
+                self.cursor
             }
         };
         if let Some(cut) = self.beyond_backlog(spool, read)? {
             self.skip(read, cut, now);
             read = cut.last;
-            // Now, so that it is not counted again if the spool fails below.
+            // It is set here, so that a failure of the spool below does not count them again.
             self.read = Some(read);
         }
-        let portion = self.receiver.portion().max(1);
-        let notices = spool.after(read, portion)?;
-        let drained = notices.len() < portion;
-        for notice in notices {
-            if notice.id <= read {
+        let batch_size = self.receiver.batch_size().max(1);
+        let alerts = spool.after(read, batch_size)?;
+        let drained = alerts.len() < batch_size;
+        for outgoing in alerts {
+            if outgoing.id <= read {
                 continue;
             }
-            read = notice.id;
+            read = outgoing.id;
             match &mut self.throttle {
-                None => self.outbox.push_back(Emitted { first: notice.id, notice }),
-                // By when it came about: what waited for an absent receiver did not come too fast.
+                None => self.outbox.push_back(Emitted { first: outgoing.id, outgoing }),
+                // The throttle goes by the time of the finding: alerts that waited for an unreachable receiver did not come too fast.
                 Some(throttle) => {
-                    let at = notice.at.min(now);
-                    self.outbox.extend(throttle.admit(notice, at));
+                    let at = outgoing.alert.at.min(now);
+                    self.outbox.extend(throttle.admit(outgoing, at));
                 }
             }
         }
         if drained && let Some(throttle) = &mut self.throttle {
             self.outbox.extend(throttle.due(now));
         }
-        let held = self.counts().held - held;
-        if held > 0 {
-            tracing::debug!(receiver = self.name, held, "alerts held back, to be counted in others");
+        let suppressed = self.counts().suppressed - before;
+        if suppressed > 0 {
+            tracing::debug!(receiver = self.name, suppressed, "alerts suppressed, to be counted in others");
         }
         self.read = Some(read);
         Ok(drained)
     }
 
-    /// What has to be skipped, if too much waits.
+    /// The beginning of the backlog that is too long, if it is.
     fn beyond_backlog<S: Spool>(&self, spool: &mut S, read: i64) -> Result<Option<Cut>, S::Error> {
         let backlog = i64::from(self.limits.backlog);
         let newest = spool.newest()?;
         if newest.saturating_sub(read) <= backlog {
             return Ok(None);
         }
-        // What the spool itself forgot, before a receiver's first turn for instance, is none of ours.
-        let Some(first) = spool.after(read, 1)?.first().map(|notice| notice.id) else { return Ok(None) };
+        // Alerts that the spool itself removed, for instance before a receiver's first poll, do not count.
+        let Some(first) = spool.after(read, 1)?.first().map(|outgoing| outgoing.id) else { return Ok(None) };
         let last = newest - backlog;
         Ok((first <= last).then_some(Cut { last, count: last.abs_diff(first) + 1 }))
     }
 
-    /// Counts it, and tells the receiver.
+    /// Counts skipped alerts, and queues an alert about them for the receiver.
     fn skip(&mut self, read: i64, cut: Cut, now: Timestamp) {
         self.counts.skipped += cut.count;
-        let notice = Notice {
-            id: cut.last,
+        let alert = Alert {
             at: now,
-            kind: "notices_skipped".into(),
+            kind: AlertKind::AlertsSkipped,
             severity: Severity::Warning,
             subject: self.name.clone(),
             message: format!(
-                "{} notices were never sent, since more than {} waited while the receiver was away",
+                "{} alerts were never sent, since more than {} waited while the receiver was away",
                 cut.count, self.limits.backlog
             ),
-            call_id: None,
+            call: None,
             campaign: None,
-            fingerprint: None,
-            score: None,
-            more: 0,
         };
-        self.outbox.push_back(Emitted { notice, first: read.saturating_add(1) });
+        let outgoing =
+            OutgoingAlert { id: cut.last, alert, call_id: None, fingerprint: None, score: None, more: 0 };
+        self.outbox.push_back(Emitted { outgoing, first: read.saturating_add(1) });
     }
 
-    /// Sends a portion and settles it, or says why not.
+    /// Sends a batch and flushes it, or says why not.
     fn deliver(&mut self, now: Timestamp) -> Result<(), String> {
-        let portion = self.outbox.len().min(self.receiver.portion().max(1));
+        let batch_size = self.outbox.len().min(self.receiver.batch_size().max(1));
         let mut refused = 0;
-        for released in self.outbox.iter().take(portion) {
-            match self.receiver.send(&released.notice, now) {
+        for emitted in self.outbox.iter().take(batch_size) {
+            match self.receiver.send(&emitted.outgoing, now) {
                 Ok(()) => {}
                 Err(Failure::Refused(why)) => {
                     refused += 1;
                     self.refusal = Some(why);
                 }
-                Err(Failure::Away(why)) => return Err(why),
+                Err(Failure::Unreachable(why)) => return Err(why),
             }
         }
-        self.receiver.settle().map_err(|failure| failure.to_string())?;
-        self.outbox.drain(..portion);
+        self.receiver.flush().map_err(|failure| failure.to_string())?;
+        self.outbox.drain(..batch_size);
         self.counts.refused += refused;
-        self.counts.sent += portion as u64 - refused;
-        tracing::debug!(receiver = self.name, sent = portion as u64 - refused, refused, "alerts delivered");
+        self.counts.sent += batch_size as u64 - refused;
+        tracing::debug!(
+            receiver = self.name,
+            sent = batch_size as u64 - refused,
+            refused,
+            "alerts delivered"
+        );
         Ok(())
     }
 
-    /// Moves the cursor as far as everything has arrived.
-    fn tell<S: Spool>(&mut self, spool: &mut S) -> Result<(), S::Error> {
+    /// Moves the cursor as far as all alerts have arrived.
+    fn move_cursor<S: Spool>(&mut self, spool: &mut S) -> Result<(), S::Error> {
         let Some(read) = self.read else { return Ok(()) };
-        let waiting = self.outbox.iter().map(|released| released.first);
-        let held = self.throttle.as_ref().and_then(Throttle::oldest_held);
-        let arrived = waiting.chain(held).min().map_or(read, |first| read.min(first - 1));
-        if arrived > self.told {
+        let waiting = self.outbox.iter().map(|emitted| emitted.first);
+        let suppressed = self.throttle.as_ref().and_then(Throttle::oldest_suppressed);
+        let arrived = waiting.chain(suppressed).min().map_or(read, |first| read.min(first - 1));
+        if arrived > self.cursor {
             spool.sent(&self.name, arrived)?;
-            self.told = arrived;
+            self.cursor = arrived;
         }
         Ok(())
     }
@@ -311,9 +316,9 @@ impl<R: Receiver> Deliverer<R> {
 /// The beginning of a backlog that is cut off.
 #[derive(Clone, Copy)]
 struct Cut {
-    /// Up to this number.
+    /// The last number of it.
     last: i64,
-    /// So many, if their numbers have no gaps.
+    /// The count, if the numbers have no gaps.
     count: u64,
 }
 

@@ -1,4 +1,4 @@
-//! From a name to a connected socket, within a time.
+//! From a name to a connected socket, before a deadline.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
@@ -9,20 +9,20 @@ use std::time::Duration;
 use crate::HostPort;
 use crate::deadline::Deadline;
 
-/// Connects to the first address that answers. Names are looked up anew each time, since servers move.
+/// Connects to the first address that answers. Each call looks the name up again, because servers move.
 ///
-/// Returns what it took as well: it is the round trip, at least.
+/// Returns the time of the connection too: the round trip takes no longer.
 pub(crate) fn connect(to: &HostPort, deadline: Deadline) -> io::Result<(TcpStream, Duration)> {
     let addresses = resolve(to, deadline)?;
     let mut error = io::ErrorKind::NotFound.into();
     for (tried, address) in addresses.iter().enumerate() {
-        // An address that swallows everything leaves its share to those behind it.
+        // An address that never answers leaves the later ones their share of the time.
         let share = deadline.left()? / u32::try_from(addresses.len() - tried).unwrap_or(1);
         let attempt = Deadline::within(share);
         match TcpStream::connect_timeout(address, share) {
             Ok(stream) => {
                 let took = attempt.spent();
-                // A notice is written in one piece, and nothing follows that it could wait for.
+                // An alert is written in one piece, and must not wait for more octets.
                 stream.set_nodelay(true)?;
                 return Ok((stream, took));
             }
@@ -32,17 +32,17 @@ pub(crate) fn connect(to: &HostPort, deadline: Deadline) -> io::Result<(TcpStrea
     Err(error)
 }
 
-/// Look-ups under way at once, in all: a resolver that never answers holds so many threads and no more.
+/// The most lookups at once. A resolver that never answers holds so many threads and no more.
 const MAX_LOOK_UPS: usize = 16;
 
-/// Those under way.
+/// The present lookups.
 static LOOK_UPS: AtomicUsize = AtomicUsize::new(0);
 
-/// The right to look one name up.
+/// The right to one lookup.
 struct LookUp(&'static AtomicUsize);
 
 impl LookUp {
-    /// None where too many are under way.
+    /// None if there are too many lookups.
     fn begin(under_way: &'static AtomicUsize) -> Option<Self> {
         let more = |n| (n < MAX_LOOK_UPS).then_some(n + 1);
         under_way.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(under_way))
@@ -55,7 +55,7 @@ impl Drop for LookUp {
     }
 }
 
-/// The addresses of a host. The system's resolver knows no time limit, so that a thread of its own waits for it.
+/// The addresses of a host. The system's resolver has no time limit, so a thread of its own waits for it.
 pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<SocketAddr>> {
     if let Ok(ip) = to.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, to.port)]);
@@ -65,7 +65,7 @@ pub(crate) fn resolve(to: &HostPort, deadline: Deadline) -> io::Result<Vec<Socke
     let under_way = LookUp::begin(&LOOK_UPS)
         .ok_or_else(|| io::Error::other("the resolver has not answered earlier look-ups"))?;
     let look_up = move || {
-        // It ends with the answer, not with who waits for it.
+        // The lookup ends with the answer, even if its caller has given up.
         let _under_way = under_way;
         let _ = answer.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
     };

@@ -1,4 +1,4 @@
-//! Names for the HTTP client, looked up as for every other receiver.
+//! Name lookup for the HTTP client, the same as for every other receiver.
 
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -8,13 +8,13 @@ use crate::HostPort;
 use crate::deadline::Deadline;
 use crate::dial::resolve;
 
-/// Addresses that are tried of one host, as many as the client takes.
+/// The most addresses of one host; the client takes no more.
 const MAX_ADDRESSES: usize = 16;
 
-/// An HTTP client that fails, and does not end the process, where no thread can be started.
+/// An HTTP client whose request fails if the system gives no thread.
 ///
-/// The client's own way starts a thread for each request, even to an address in digits, and panics if it cannot: a limit on a service's
-/// threads would take the whole sensor down.
+/// The client's own resolver starts a thread for each request, even to an address in digits, and panics without one. A limit on a service's
+/// threads would then end the whole sensor.
 #[must_use]
 pub fn agent(config: ureq::config::Config) -> ureq::Agent {
     ureq::Agent::with_parts(config, DefaultConnector::default(), Names)

@@ -1,61 +1,59 @@
 use std::io;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{OutgoingAlert, Timestamp};
 
-use crate::Notice;
-
-/// Somebody who is told.
+/// A destination of alerts.
 ///
-/// Syslog knows no answer, so handing over and knowing that it arrived are two steps: what was sent since the
-/// last [`Receiver::settle`] that succeeded is sent again if anything fails.
+/// Syslog has no acknowledgement, so sending and confirming are two steps. If either fails, the deliverer sends all alerts again that came
+/// after the last successful [`Receiver::flush`].
 pub trait Receiver: Send {
-    /// Hands one notice over.
+    /// Sends one alert.
     ///
     /// # Errors
-    /// If the receiver is away or wants none of it.
-    fn send(&mut self, notice: &Notice, now: Timestamp) -> Result<(), Failure>;
+    /// If the receiver is unreachable or refuses the alert.
+    fn send(&mut self, outgoing: &OutgoingAlert, now: Timestamp) -> Result<(), Failure>;
 
     /// Makes sure that everything sent has arrived, as far as the transport can tell.
     ///
     /// # Errors
-    /// If it has not, or it cannot be known.
-    fn settle(&mut self) -> Result<(), Failure>;
+    /// If it has not arrived, or if that is unknown.
+    fn flush(&mut self) -> Result<(), Failure>;
 
-    /// How many notices are best sent before settling.
-    fn portion(&self) -> usize;
+    /// The best number of alerts to send before a flush.
+    fn batch_size(&self) -> usize;
 }
 
 impl<R: Receiver + ?Sized> Receiver for Box<R> {
-    fn send(&mut self, notice: &Notice, now: Timestamp) -> Result<(), Failure> {
-        (**self).send(notice, now)
+    fn send(&mut self, outgoing: &OutgoingAlert, now: Timestamp) -> Result<(), Failure> {
+        (**self).send(outgoing, now)
     }
 
-    fn settle(&mut self) -> Result<(), Failure> {
-        (**self).settle()
+    fn flush(&mut self) -> Result<(), Failure> {
+        (**self).flush()
     }
 
-    fn portion(&self) -> usize {
-        (**self).portion()
+    fn batch_size(&self) -> usize {
+        (**self).batch_size()
     }
 }
 
-/// Why a notice did not arrive.
+/// Why an alert did not arrive.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The receiver cannot be reached, or does not take or confirm anything now: it is tried again.
+    /// The receiver cannot be reached, or takes or confirms nothing now. A later try may succeed.
     #[error("{0}")]
-    Away(String),
-    /// The receiver answers that it will never take this notice: the next one may be another matter.
+    Unreachable(String),
+    /// The receiver answers that it will never take this alert. It may take the next one.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Away, with what was tried and what the system says.
-pub(crate) fn away(doing: &str, error: &io::Error) -> Failure {
+/// A failure of the transport, with the step that failed and the system's reason.
+pub(crate) fn unreachable(step: &str, error: &io::Error) -> Failure {
     let why = match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => "took too long".to_owned(),
         // The operating system's words without its error number.
         _ => error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase(),
     };
-    Failure::Away(format!("{doing}: {why}"))
+    Failure::Unreachable(format!("{step}: {why}"))
 }

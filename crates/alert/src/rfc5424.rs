@@ -2,60 +2,69 @@
 
 use std::fmt::Write;
 
+use bellwether_base::{OutgoingAlert, Severity};
+
+use crate::Sender;
 use crate::text::{ELLIPSIS, printable, push_within, rfc3339};
-use crate::{Notice, Sender};
 
 /// The structured data's name. 32473 is the enterprise number for examples (RFC 5612); a private one has to be
 /// registered before it may stand here.
 const SD_ID: &str = "bellwether@32473";
 
-/// The longest value of a parameter, in octets as they are sent: a stranger may choose a very long one, and the
-/// others have to fit beside it.
-const LONGEST_VALUE: usize = 256;
+/// The longest value of a parameter, in octets as they are sent. Traffic may choose a very long one, and the others have to fit beside it.
+const MAX_VALUE: usize = 256;
 
-/// Writes a notice as one message of at most `longest` octets, but no shorter than its header. The structured data is kept before the words.
-pub(crate) fn message(notice: &Notice, sender: &Sender, longest: usize) -> String {
-    let mut out = header(notice, sender);
+/// Writes an alert as one message of at most `max_len` octets, but no shorter than its header. The structured data has room before the message.
+pub(crate) fn message(outgoing: &OutgoingAlert, sender: &Sender, max_len: usize) -> String {
+    let mut out = header(outgoing, sender);
     // SP, and what the end of the element needs.
-    let room = longest.saturating_sub(out.len() + 1);
-    structured_data(&mut out, notice, room);
-    // A BOM says that the words are UTF-8 (section 6.4).
-    let room = longest.saturating_sub(out.len() + " \u{feff}".len());
-    if room > ELLIPSIS.len_utf8() && !notice.message.is_empty() {
+    let room = max_len.saturating_sub(out.len() + 1);
+    structured_data(&mut out, outgoing, room);
+    // A BOM says that the message is UTF-8 (section 6.4).
+    let room = max_len.saturating_sub(out.len() + " \u{feff}".len());
+    if room > ELLIPSIS.len_utf8() && !outgoing.alert.message.is_empty() {
         out.push_str(" \u{feff}");
-        push_within(&mut out, &notice.message, room, String::push);
+        push_within(&mut out, &outgoing.alert.message, room, String::push);
     }
     out
 }
 
 /// Everything before the structured data (section 6.2).
-pub(crate) fn header(notice: &Notice, sender: &Sender) -> String {
+pub(crate) fn header(outgoing: &OutgoingAlert, sender: &Sender) -> String {
     format!(
         "<{}>1 {} {} bellwether {} {}",
-        priority(notice, sender),
-        rfc3339(notice.at),
+        priority(outgoing, sender),
+        rfc3339(outgoing.alert.at),
         printable(&sender.host, 255),
         sender.process,
-        printable(&notice.kind, 32),
+        printable(outgoing.alert.kind.name(), 32),
     )
 }
 
 /// PRI: facility times eight and severity (section 6.2.1).
-pub(crate) fn priority(notice: &Notice, sender: &Sender) -> u8 {
-    sender.facility.number() * 8 + notice.severity.syslog()
+pub(crate) fn priority(outgoing: &OutgoingAlert, sender: &Sender) -> u8 {
+    sender.facility.number() * 8 + severity_number(outgoing.alert.severity)
 }
 
-/// The element with what a rule can be written on (section 6.3), or `-`. Parameters that do not fit are left
-/// out from the end.
-pub(crate) fn structured_data(out: &mut String, notice: &Notice, room: usize) {
-    let score = notice.score.filter(|score| score.is_finite()).map(|score| format!("{score:.3}"));
-    let more = (notice.more > 0).then(|| notice.more.to_string());
+/// Section 6.2.1, table 2.
+const fn severity_number(severity: Severity) -> u8 {
+    match severity {
+        Severity::Critical => 2,
+        Severity::Warning => 4,
+        Severity::Notice => 5,
+    }
+}
+
+/// The element whose parameters a server's rules can match (section 6.3), or `-`. Parameters that do not fit are left out from the end.
+pub(crate) fn structured_data(out: &mut String, outgoing: &OutgoingAlert, room: usize) {
+    let score = outgoing.score.filter(|score| score.is_finite()).map(|score| format!("{score:.3}"));
+    let more = (outgoing.more > 0).then(|| outgoing.more.to_string());
     let parameters = [
-        ("subject", Some(notice.subject.as_str())),
+        ("subject", Some(outgoing.alert.subject.as_str())),
         ("score", score.as_deref()),
-        ("fingerprint", notice.fingerprint.as_deref()),
-        ("campaign", notice.campaign.as_deref()),
-        ("call", notice.call_id.as_deref()),
+        ("fingerprint", outgoing.fingerprint.as_deref()),
+        ("campaign", outgoing.alert.campaign.as_deref()),
+        ("call", outgoing.call_id.as_deref()),
         ("more", more.as_deref()),
     ];
     let start = out.len();
@@ -65,7 +74,7 @@ pub(crate) fn structured_data(out: &mut String, notice: &Notice, room: usize) {
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
         let before = out.len();
         let _ = write!(out, " {name}=\"");
-        push_within(out, value, LONGEST_VALUE, escape);
+        push_within(out, value, MAX_VALUE, escape);
         out.push('"');
         if out.len() - start > room {
             out.truncate(before);
@@ -89,11 +98,11 @@ fn escape(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
+    use bellwether_base::AlertKind;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Severity;
-    use crate::notice::tests::notice;
+    use crate::samples::{sample, sample_with};
 
     fn sender() -> Sender {
         Sender { process: 4711, ..Sender::new("sensor.example.net", "0.1.0") }
@@ -102,7 +111,7 @@ mod tests {
     #[test]
     fn a_message_as_the_rfc_has_it() {
         assert_eq!(
-            message(&notice(7), &sender(), 2048),
+            message(&sample(7), &sender(), 2048),
             "<130>1 2026-03-01T12:34:56.789012Z sensor.example.net bellwether 4711 device_unauthorised \
              [bellwether@32473 subject=\"sip:t-5f2c@example.net\" score=\"0.938\" fingerprint=\"2:9ac1\" \
              call=\"a84b4c76e66710@pc33\"] \u{feff}call from a device that is none of the subscriber's"
@@ -111,16 +120,13 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_left_out_and_nothing_is_a_dash() {
-        let bare = Notice {
-            kind: "provisioning failed\n".into(),
-            severity: Severity::Warning,
-            subject: String::new(),
-            message: String::new(),
-            call_id: None,
-            fingerprint: None,
-            score: Some(f64::NAN),
-            ..notice(1)
-        };
+        let empty = sample_with(1, |alert| {
+            alert.kind = AlertKind::named("provisioning failed\n");
+            alert.severity = Severity::Warning;
+            alert.subject.clear();
+            alert.message.clear();
+        });
+        let bare = OutgoingAlert { call_id: None, fingerprint: None, score: Some(f64::NAN), ..empty };
         let nobody =
             Sender { host: String::new(), facility: crate::Facility::named("authpriv").unwrap(), ..sender() };
         assert_eq!(
@@ -131,16 +137,12 @@ mod tests {
 
     #[test]
     fn three_characters_are_escaped_and_controls_are_shown() {
-        let odd = Notice {
-            subject: "a\"b\\c]d\n<13>e".into(),
-            message: "line\nline \"quoted\" \\ ]".into(),
-            call_id: None,
-            fingerprint: None,
-            score: None,
-            campaign: Some("autumn".into()),
-            more: 12,
-            ..notice(1)
-        };
+        let odd = sample_with(1, |alert| {
+            alert.subject = "a\"b\\c]d\n<13>e".into();
+            alert.message = "line\nline \"quoted\" \\ ]".into();
+            alert.campaign = Some("autumn".into());
+        });
+        let odd = OutgoingAlert { call_id: None, fingerprint: None, score: None, more: 12, ..odd };
         let line = message(&odd, &sender(), 2048);
         assert!(
             line.contains(r#" [bellwether@32473 subject="a\"b\\c\]d␊<13>e" campaign="autumn" more="12"] "#)
@@ -150,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_words_are_cut_before_the_structured_data() {
-        let long = Notice { message: "ä".repeat(2000), ..notice(1) };
+        let long = sample_with(1, |alert| alert.message = "ä".repeat(2000));
         let line = message(&long, &sender(), 480);
         assert!(line.contains("call=\"a84b4c76e66710@pc33\"] \u{feff}ä"));
         assert!(line.ends_with("ä…") && line.len() <= 480 && line.len() > 476, "{}", line.len());
@@ -164,11 +166,15 @@ mod tests {
             subject in any::<String>(),
             words in any::<String>(),
             kind in any::<String>(),
-            longest in 480usize..2048,
+            max_len in 480usize..2048,
         ) {
             let host = Sender { host: "h".repeat(300), ..sender() };
-            let line = message(&Notice { subject, message: words, kind, ..notice(1) }, &host, longest);
-            prop_assert!(line.len() <= longest);
+            let kind = AlertKind::named(&kind);
+            let outgoing = sample_with(1, |alert| {
+                (alert.kind, alert.subject, alert.message) = (kind, subject, words);
+            });
+            let line = message(&outgoing, &host, max_len);
+            prop_assert!(line.len() <= max_len);
             prop_assert!(!line.chars().any(char::is_control));
         }
     }

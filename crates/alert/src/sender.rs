@@ -1,4 +1,4 @@
-/// Who speaks: what stands in the header of each message.
+/// The sender in the header of each message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// The sensor's host name, fully qualified if it has one (RFC 5424 section 6.2.4).
@@ -7,7 +7,7 @@ pub struct Sender {
     pub process: u32,
     /// The program's version, for CEF.
     pub version: String,
-    /// Where a log server sorts it (section 6.2.1).
+    /// The facility, by which a log server sorts it (section 6.2.1).
     pub facility: Facility,
 }
 
@@ -48,8 +48,8 @@ impl Facility {
     }
 }
 
-/// `local0`: a site may sort it as it likes. `authpriv` would fit by its words, but distributions write it to the file of
-/// logins, which other programs read and act on.
+/// `local0`: a site can sort it freely. `authpriv` would fit by its name, but distributions write it to the file of logins, which other programs
+/// read and act on.
 impl Default for Facility {
     fn default() -> Self {
         Self(16)

@@ -2,7 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where notices go, as it is written in a configuration.
+/// The address of a receiver, as a configuration writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `udp://host:514`: syslog over UDP (RFC 5426).
@@ -13,7 +13,7 @@ pub enum Target {
     Tls(HostPort),
     /// `unix:/dev/log`: the log server of this host.
     Unix(PathBuf),
-    /// `https://...` or `http://...`: each notice is posted as JSON.
+    /// `https://...` or `http://...`: each alert is posted as JSON.
     Webhook(String),
 }
 
@@ -26,7 +26,7 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// What is wrong with the text of a [`Target`].
+/// The fault in the text of a [`Target`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// It begins with none of the known schemes.
@@ -47,7 +47,7 @@ pub enum TargetError {
     /// A local socket's path does not begin at the root.
     #[error("needs the socket's whole path, as in unix:/dev/log")]
     Path,
-    /// A user or password stands in the text, which reports and logs would show.
+    /// The text holds a user or a password, and reports and logs would show it.
     #[error("may hold no user or password: a webhook is authenticated by its signature")]
     Credentials,
     /// There are blanks, control characters or letters outside ASCII in it.
@@ -60,7 +60,7 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
         if let Some(path) = text.strip_prefix("unix:") {
-            // `unix:///dev/log` is as common.
+            // `unix:///dev/log` is common too.
             let path = path.strip_prefix("//").unwrap_or(path);
             return if path.starts_with('/') { Ok(Self::Unix(path.into())) } else { Err(TargetError::Path) };
         }
@@ -134,7 +134,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// As reports show it: the path of a webhook is left out, since services put secrets there.
+/// The form for reports. It leaves out the path of a webhook, because services put secrets there.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,15 +1,15 @@
-//! Text that strangers chose (a subject, a Call-ID) on its way into other people's logs.
+//! Text that traffic chose (a subject, a Call-ID) on its way into logs of other hosts.
 
 use bellwether_base::{Pieces, Timestamp};
 
-/// What stands for the end that was cut off.
+/// The mark of a cut end.
 pub(crate) const ELLIPSIS: char = '…';
 
 /// Appends as many characters of a text as fit into `room` octets, each as it is shown ([`bellwether_base::Shown`]) and as `write` writes it
 /// (one call, one character). The text is cut between characters, and the cut is shown.
 pub(crate) fn push_within(out: &mut String, text: &str, room: usize, write: impl Fn(&mut String, char)) {
     let start = out.len();
-    // Where the text has to end if it turns out that not all of it fits.
+    // The end of the text if not all of it fits.
     let mut fits = start;
     for piece in Pieces::of(text) {
         piece.chars().for_each(|c| write(out, c));
@@ -28,9 +28,9 @@ pub(crate) fn push_within(out: &mut String, text: &str, room: usize, write: impl
 }
 
 /// A header field of RFC 5424: PRINTUSASCII (section 6, %d33-126) up to a length, and `-` for nothing.
-pub(crate) fn printable(text: &str, longest: usize) -> String {
+pub(crate) fn printable(text: &str, max_len: usize) -> String {
     let kept: String =
-        text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(longest).collect();
+        text.chars().map(|c| if c.is_ascii_graphic() { c } else { '_' }).take(max_len).collect();
     if kept.is_empty() { "-".to_owned() } else { kept }
 }
 
@@ -59,10 +59,7 @@ mod tests {
 
     #[test]
     fn microseconds_are_cut_and_not_rounded() {
-        assert_eq!(
-            rfc3339(Timestamp::from_nanos(crate::notice::tests::MOMENT)),
-            "2026-03-01T12:34:56.789012Z"
-        );
+        assert_eq!(rfc3339(Timestamp::from_nanos(crate::samples::MOMENT)), "2026-03-01T12:34:56.789012Z");
         assert_eq!(rfc3339(Timestamp::from_nanos(999_999_999)), "1970-01-01T00:00:00.999999Z");
         assert_eq!(rfc3339(Timestamp::from_nanos(-1)), "1969-12-31T23:59:59.999999Z");
         assert!(rfc3339(Timestamp::MIN).starts_with("1677-") && rfc3339(Timestamp::MAX).starts_with("2262-"));

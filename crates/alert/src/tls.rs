@@ -9,11 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use crate::connection::{Connection, Dial, Socket, no_reset_follows};
 use crate::deadline::Deadline;
 use crate::dial::connect;
-use crate::open::TlsFiles;
-use crate::stream::{Connection, Dial, Socket, no_reset_follows};
-use crate::{HostPort, OpenError};
+use crate::{HostPort, OpenError, TlsFiles};
 
 /// Connects and shakes hands.
 pub(crate) struct TlsDial {
@@ -23,7 +22,7 @@ pub(crate) struct TlsDial {
 }
 
 impl TlsDial {
-    /// Reads the files, so that what is wrong with them is known at the start.
+    /// Reads the files, so that a fault in them shows at the start.
     pub(crate) fn new(to: HostPort, files: &TlsFiles) -> Result<Self, OpenError> {
         let name = files.server_name.as_deref().unwrap_or(&to.host);
         let name =
@@ -42,7 +41,7 @@ fn config(files: &TlsFiles) -> Result<ClientConfig, OpenError> {
             }
         }
     }
-    // Told and not taken from the process, where other libraries could have set another.
+    // The provider is named here: other libraries could have set another for the process.
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|e| OpenError::Tls(e.to_string()))?
@@ -90,16 +89,16 @@ struct Encrypted {
     round_trip: Duration,
 }
 
-/// What was heard from the server.
+/// The outcome of one read.
 #[derive(PartialEq)]
-enum Heard {
+enum Received {
     Something,
     /// It sends no more: `close_notify`, or the end of the TCP connection.
     End,
 }
 
 impl Encrypted {
-    /// Writes all records that wait.
+    /// Writes all pending records.
     fn flush(&mut self, deadline: Deadline) -> io::Result<()> {
         while self.tls.wants_write() {
             self.socket.set_write_timeout(Some(deadline.left()?))?;
@@ -114,32 +113,32 @@ impl Encrypted {
     }
 
     /// Waits for records.
-    fn listen(&mut self, deadline: Deadline) -> io::Result<Heard> {
+    fn listen(&mut self, deadline: Deadline) -> io::Result<Received> {
         self.socket.set_read_timeout(Some(deadline.left()?))?;
-        let heard = self.take()?;
-        if heard == Heard::End && self.tls.is_handshaking() {
+        let received = self.take()?;
+        if received == Received::End && self.tls.is_handshaking() {
             return Err(io::Error::other("the server ended the connection during the handshake"));
         }
-        Ok(heard)
+        Ok(received)
     }
 
     /// Reads records once, as the socket is set.
-    fn take(&mut self) -> io::Result<Heard> {
+    fn take(&mut self) -> io::Result<Received> {
         match self.tls.read_tls(&mut self.socket) {
-            Ok(0) => return Ok(Heard::End),
+            Ok(0) => return Ok(Received::End),
             Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(Heard::Something),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(Received::Something),
             Err(e) => return Err(e),
         }
         let state = match self.tls.process_new_packets() {
             Ok(state) => state,
             Err(e) => {
-                // The server is told why, if it still listens.
+                // The alert tells the server why, if it still listens.
                 let _ = self.tls.write_tls(&mut self.socket);
                 return Err(io::Error::other(e));
             }
         };
-        // A syslog server has nothing to say (RFC 5425 section 4.3).
+        // A syslog server sends no messages (RFC 5425 section 4.3).
         let mut unread = [0; 512];
         let mut left = state.plaintext_bytes_to_read();
         while left > 0 {
@@ -148,29 +147,29 @@ impl Encrypted {
                 Ok(read) => left = left.saturating_sub(read),
             }
         }
-        Ok(if state.peer_has_closed() { Heard::End } else { Heard::Something })
+        Ok(if state.peer_has_closed() { Received::End } else { Received::Something })
     }
 }
 
 impl Connection for Encrypted {
     fn check(&mut self) -> io::Result<()> {
         self.socket.set_nonblocking(true)?;
-        let heard = loop {
+        let received = loop {
             match self.take() {
-                Ok(Heard::Something) => {}
-                Ok(Heard::End) => break Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(Received::Something) => {}
+                Ok(Received::End) => break Err(io::ErrorKind::UnexpectedEof.into()),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break Ok(()),
                 Err(e) => break Err(e),
             }
         };
         self.socket.set_nonblocking(false)?;
-        heard
+        received
     }
 
     fn write(&mut self, octets: &[u8], deadline: Deadline) -> io::Result<()> {
         let mut rest = octets;
         while !rest.is_empty() {
-            // Takes as much as its buffer has room for.
+            // The writer takes as much as its buffer has room for.
             let taken = io::Write::write(&mut self.tls.writer(), rest)?;
             rest = rest.get(taken..).unwrap_or_default();
             self.flush(deadline)?;
@@ -178,13 +177,13 @@ impl Connection for Encrypted {
         Ok(())
     }
 
-    /// RFC 5425 section 4.4: who gets a `close_notify` must answer with one, unless it knows that the connection is closed.
-    /// So TCP's half stays open here.
+    /// RFC 5425 section 4.4: the receiver of a `close_notify` must answer with one, unless it knows that the connection is closed.
+    /// So our half of the TCP connection stays open here.
     fn finish(&mut self, deadline: Deadline) -> io::Result<()> {
         self.check()?;
         self.tls.send_close_notify();
         self.flush(deadline)?;
-        while self.listen(deadline)? == Heard::Something {}
+        while self.listen(deadline)? == Received::Something {}
         no_reset_follows(&self.socket, self.round_trip)?;
         self.socket.end().or(Ok(()))
     }

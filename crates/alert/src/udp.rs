@@ -4,31 +4,35 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{OutgoingAlert, Timestamp};
 
 use crate::deadline::Deadline;
 use crate::dial::resolve;
-use crate::open::{Timeouts, Writer};
-use crate::receiver::away;
-use crate::{Failure, HostPort, Notice, Receiver};
+use crate::format::Formatter;
+use crate::receiver::unreachable;
+use crate::{Failure, HostPort, Receiver, Timeouts};
 
-/// How long a host is given to answer that nobody listens at the port (ICMP). It is the only answer there is.
+/// The wait for a host's answer that its port is closed (ICMP). UDP gives no other answer.
 const REFUSAL: Duration = Duration::from_millis(50);
 
-/// A portion fits into a server's default receive buffer (some 212 kB, a small datagram counts for up to 2.3 kB there).
-const PORTION: usize = 64;
+/// A batch fits into a server's default receive buffer (some 212 kB, a small datagram counts for up to 2.3 kB there).
+const BATCH_SIZE: usize = 64;
 
 /// A syslog server over UDP.
 pub(crate) struct Udp {
-    pub(crate) to: HostPort,
-    pub(crate) writer: Writer,
-    pub(crate) patience: Timeouts,
-    pub(crate) socket: Option<UdpSocket>,
+    to: HostPort,
+    formatter: Formatter,
+    timeouts: Timeouts,
+    socket: Option<UdpSocket>,
 }
 
 impl Udp {
+    pub(crate) fn new(to: HostPort, formatter: Formatter, timeouts: Timeouts) -> Self {
+        Self { to, formatter, timeouts, socket: None }
+    }
+
     fn open(&self) -> io::Result<UdpSocket> {
-        let address = *resolve(&self.to, Deadline::within(self.patience.connect))?
+        let address = *resolve(&self.to, Deadline::within(self.timeouts.connect))?
             .first()
             .ok_or(io::ErrorKind::NotFound)?;
         let any: SocketAddr = match address {
@@ -37,36 +41,36 @@ impl Udp {
         };
         let socket = UdpSocket::bind(any)?;
         socket.connect(address)?;
-        socket.set_write_timeout(Some(self.patience.write))?;
+        socket.set_write_timeout(Some(self.timeouts.write))?;
         socket.set_read_timeout(Some(REFUSAL))?;
         Ok(socket)
     }
 }
 
 impl Receiver for Udp {
-    fn send(&mut self, notice: &Notice, _now: Timestamp) -> Result<(), Failure> {
+    fn send(&mut self, outgoing: &OutgoingAlert, _now: Timestamp) -> Result<(), Failure> {
         let socket = match self.socket.take() {
             Some(socket) => socket,
-            None => self.open().map_err(|e| away("cannot open a socket", &e))?,
+            None => self.open().map_err(|e| unreachable("cannot open a socket", &e))?,
         };
-        socket.send(self.writer.line(notice).as_bytes()).map_err(|e| away("cannot send", &e))?;
+        socket.send(self.formatter.line(outgoing).as_bytes()).map_err(|e| unreachable("cannot send", &e))?;
         self.socket = Some(socket);
         Ok(())
     }
 
-    /// Nobody confirms a datagram; a host that refuses it can be heard.
-    fn settle(&mut self) -> Result<(), Failure> {
-        // The next portion asks for the host's address again.
+    /// A datagram has no confirmation, but a host may refuse it.
+    fn flush(&mut self) -> Result<(), Failure> {
+        // The next batch looks the host's address up again.
         let Some(socket) = self.socket.take() else { return Ok(()) };
         match socket.recv(&mut [0; 16]) {
             Err(e) if !matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Err(away("the host refuses", &e))
+                Err(unreachable("the host refuses", &e))
             }
             _ => Ok(()),
         }
     }
 
-    fn portion(&self) -> usize {
-        PORTION
+    fn batch_size(&self) -> usize {
+        BATCH_SIZE
     }
 }

@@ -5,35 +5,36 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{OutgoingAlert, Timestamp};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
+use crate::connection::{Connection, Dial, Plain};
 use crate::deadline::Deadline;
-use crate::open::{Timeouts, Writer};
-use crate::receiver::away;
-use crate::stream::{Connection, Dial, Framing, Plain, Stream};
-use crate::{Failure, Notice, Receiver};
+use crate::format::Formatter;
+use crate::receiver::unreachable;
+use crate::stream::{Framing, Stream};
+use crate::{Failure, Receiver, Timeouts};
 
-/// Few, since what lies in the socket's queue is lost with its server.
-const PORTION: usize = 16;
+/// Few: a server that dies loses the queue of its socket.
+const BATCH_SIZE: usize = 16;
 
 /// The log server of this host.
 pub(crate) struct Local {
     path: PathBuf,
-    writer: Writer,
-    patience: Timeouts,
+    formatter: Formatter,
+    timeouts: Timeouts,
     socket: Option<UnixDatagram>,
     stream: Stream,
-    /// Whether the server's socket turned out to be a stream.
+    /// True if the server's socket turned out to be a stream.
     is_stream: bool,
 }
 
 impl Local {
-    pub(crate) fn new(path: PathBuf, writer: Writer, patience: Timeouts, confirm: bool) -> Self {
+    pub(crate) fn new(path: PathBuf, formatter: Formatter, timeouts: Timeouts, confirm: bool) -> Self {
         let dial = Box::new(LocalDial(path.clone()));
-        let stream = Stream::new(dial, Framing::LineFeed, writer.clone(), patience, confirm);
-        Self { path, writer, patience, socket: None, stream, is_stream: false }
+        let stream = Stream::new(dial, Framing::LineFeed, formatter.clone(), timeouts, confirm);
+        Self { path, formatter, timeouts, socket: None, stream, is_stream: false }
     }
 
     /// Sends a datagram, on a new socket if there is none.
@@ -43,7 +44,7 @@ impl Local {
             None => {
                 let socket = UnixDatagram::unbound()?;
                 socket.connect(&self.path)?;
-                socket.set_write_timeout(Some(self.patience.write))?;
+                socket.set_write_timeout(Some(self.timeouts.write))?;
                 socket
             }
         };
@@ -54,28 +55,28 @@ impl Local {
 }
 
 impl Receiver for Local {
-    fn send(&mut self, notice: &Notice, now: Timestamp) -> Result<(), Failure> {
+    fn send(&mut self, outgoing: &OutgoingAlert, now: Timestamp) -> Result<(), Failure> {
         if !self.is_stream {
-            match self.datagram(&self.writer.line(notice)) {
+            match self.datagram(&self.formatter.line(outgoing)) {
                 Ok(()) => return Ok(()),
                 Err(e) if e.raw_os_error() == Some(Errno::PROTOTYPE.raw_os_error()) => self.is_stream = true,
-                Err(e) => return Err(away("cannot write to the socket", &e)),
+                Err(e) => return Err(unreachable("cannot write to the socket", &e)),
             }
         }
-        // The server that follows one that failed may have the other kind.
-        self.stream.send(notice, now).inspect_err(|_| self.is_stream = false)
+        // The next server on the socket may have the other kind.
+        self.stream.send(outgoing, now).inspect_err(|_| self.is_stream = false)
     }
 
-    /// A datagram that was taken lies in the server's queue; nothing more can be known.
-    fn settle(&mut self) -> Result<(), Failure> {
+    /// A datagram that the socket took lies in the server's queue. Nothing more can be known.
+    fn flush(&mut self) -> Result<(), Failure> {
         if !self.is_stream {
             return Ok(());
         }
-        self.stream.settle().inspect_err(|_| self.is_stream = false)
+        self.stream.flush().inspect_err(|_| self.is_stream = false)
     }
 
-    fn portion(&self) -> usize {
-        PORTION
+    fn batch_size(&self) -> usize {
+        BATCH_SIZE
     }
 }
 
@@ -83,7 +84,7 @@ impl Receiver for Local {
 struct LocalDial(PathBuf);
 
 impl Dial for LocalDial {
-    /// A local connection is made at once, or waits without a limit where the server takes none: so it may not wait.
+    /// A local connection succeeds at once, or waits without a limit for a busy server: so it must not block.
     fn dial(&mut self, _deadline: Deadline) -> io::Result<Box<dyn Connection>> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;

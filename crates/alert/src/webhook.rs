@@ -1,8 +1,8 @@
-//! Notices as JSON, posted to somebody's program.
+//! Alerts as JSON, posted to a program of the operator.
 
 use std::fmt::Write;
 
-use bellwether_base::{Shown, Timestamp};
+use bellwether_base::{OutgoingAlert, Shown, Timestamp};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
@@ -10,9 +10,9 @@ use ureq::http::{StatusCode, Uri, header};
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 use crate::text::rfc3339;
-use crate::{Delivery, Failure, Notice, OpenError, Receiver, Sender};
+use crate::{Delivery, Failure, OpenError, Receiver, Sender};
 
-/// Who is posted to.
+/// A webhook.
 pub(crate) struct Webhook {
     agent: ureq::Agent,
     url: String,
@@ -29,16 +29,16 @@ impl Webhook {
             return Err(OpenError::WebhookName);
         }
         url.parse::<Uri>().map_err(|e| OpenError::Url(e.to_string()))?;
-        let patience = delivery.patience;
+        let timeouts = delivery.timeouts;
         let config = ureq::Agent::config_builder()
             .tls_config(tls(delivery)?)
-            .timeout_connect(Some(patience.connect))
-            .timeout_global(Some(patience.connect + patience.write + patience.confirm))
+            .timeout_connect(Some(timeouts.connect))
+            .timeout_global(Some(timeouts.connect + timeouts.write + timeouts.confirm))
             .http_status_as_error(false)
             .user_agent(format!("bellwether/{}", delivery.sender.version))
-            // What is signed is for the server that was named, not for one that it names.
+            // The signature is for the configured server, not for one that it redirects to.
             .max_redirects(0)
-            // Alerts are rare: a connection that was kept would mostly be closed by the next.
+            // Alerts are rare: an idle connection would mostly be closed before the next one.
             .max_idle_connections(0)
             .build();
         Ok(Self {
@@ -83,33 +83,33 @@ fn tls(delivery: &Delivery) -> Result<TlsConfig, OpenError> {
 }
 
 impl Receiver for Webhook {
-    fn send(&mut self, notice: &Notice, now: Timestamp) -> Result<(), Failure> {
-        let body = body(notice, &self.sender);
+    fn send(&mut self, outgoing: &OutgoingAlert, now: Timestamp) -> Result<(), Failure> {
+        let body = body(outgoing, &self.sender);
         let mut request = self
             .agent
             .post(&self.url)
             .header(header::CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", idempotency_key(notice, &self.sender));
+            .header("Idempotency-Key", idempotency_key(outgoing, &self.sender));
         if let Some(secret) = &self.secret {
             let signed = signature(secret, now.as_nanos().div_euclid(1_000_000_000), &body);
             request = request.header("X-Bellwether-Signature", signed);
         }
-        let answer = request.send(&body).map_err(|e| Failure::Away(format!("cannot post: {e}")))?;
-        judge(answer.status())
+        let answer = request.send(&body).map_err(|e| Failure::Unreachable(format!("cannot post: {e}")))?;
+        outcome_of(answer.status())
     }
 
-    fn settle(&mut self) -> Result<(), Failure> {
+    fn flush(&mut self) -> Result<(), Failure> {
         Ok(())
     }
 
-    /// Each is answered.
-    fn portion(&self) -> usize {
+    /// The server answers each post.
+    fn batch_size(&self) -> usize {
         1
     }
 }
 
-/// RFC 9110 section 15: what the server will not take today it will not take tomorrow, but for two answers that speak of time.
-fn judge(status: StatusCode) -> Result<(), Failure> {
+/// The meaning of an answer (RFC 9110 section 15). A client error is final, except for the two that speak of time.
+fn outcome_of(status: StatusCode) -> Result<(), Failure> {
     let says = || format!("the server answers {status}");
     if status.is_success() {
         Ok(())
@@ -118,39 +118,39 @@ fn judge(status: StatusCode) -> Result<(), Failure> {
     {
         Err(Failure::Refused(says()))
     } else {
-        Err(Failure::Away(says()))
+        Err(Failure::Unreachable(says()))
     }
 }
 
-/// All members are always there, `null` where there is nothing to say. The values are what was said, and nothing of it acts on a
-/// terminal that the body is printed to.
-fn body(notice: &Notice, sender: &Sender) -> String {
+/// The body. All members are always there, `null` for an absent value. The values stay as they are, and no octet of them acts on a
+/// terminal that prints the body.
+fn body(outgoing: &OutgoingAlert, sender: &Sender) -> String {
     let body = json!({
-        "id": notice.id,
-        "at": rfc3339(notice.at),
+        "id": outgoing.id,
+        "at": rfc3339(outgoing.alert.at),
         "sensor": sender.host,
-        "kind": notice.kind,
-        "severity": notice.severity.name(),
-        "subject": notice.subject,
-        "message": notice.message,
-        "call": notice.call_id,
-        "campaign": notice.campaign,
-        "fingerprint": notice.fingerprint,
-        "score": notice.score,
-        "more": notice.more,
+        "kind": outgoing.alert.kind.name(),
+        "severity": outgoing.alert.severity.name(),
+        "subject": outgoing.alert.subject,
+        "message": outgoing.alert.message,
+        "call": outgoing.call_id,
+        "campaign": outgoing.alert.campaign,
+        "fingerprint": outgoing.fingerprint,
+        "score": outgoing.score,
+        "more": outgoing.more,
     });
     Shown::json(&body.to_string()).to_string()
 }
 
-/// The same for the same notice, and never for another: numbers begin anew with a new database, and two notices that speak for different
-/// numbers of others differ.
-fn idempotency_key(notice: &Notice, sender: &Sender) -> String {
+/// The same key for the same alert, and never for another. It has the time, because numbers begin anew with a new database, and the number of
+/// alerts that this one stands for.
+fn idempotency_key(outgoing: &OutgoingAlert, sender: &Sender) -> String {
     let host = crate::text::printable(&sender.host, 255).replace(['"', '\\'], "_");
-    format!("\"{host}-{}-{}-{}\"", notice.at.as_nanos(), notice.id, notice.more)
+    format!("\"{host}-{}-{}-{}\"", outgoing.alert.at.as_nanos(), outgoing.id, outgoing.more)
 }
 
-/// The header by which a receiver knows who speaks and that it is not said again by another: the time of sending, and HMAC-SHA-256
-/// (RFC 2104) of that time, a dot and the body.
+/// The header that authenticates the sender and shows replays: the time of sending, and HMAC-SHA-256 (RFC 2104) of that time, a dot and the
+/// body.
 ///
 /// ```
 /// # use bellwether_alert::signature;
@@ -189,7 +189,8 @@ fn hmac_sha256(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notice::tests::notice;
+    use crate::samples::{sample, sample_with};
+    use bellwether_base::Severity;
 
     fn hex(octets: &[u8]) -> String {
         octets.iter().map(|o| format!("{o:02x}")).collect()
@@ -210,7 +211,8 @@ mod tests {
     #[test]
     fn the_body_has_all_members() {
         let sender = Sender::new("sensor", "0.1.0");
-        let odd = Notice { score: Some(f64::NAN), subject: "a\"\n\u{202e}".into(), ..notice(7) };
+        let odd = sample_with(7, |alert| alert.subject = "a\"\n\u{202e}".into());
+        let odd = OutgoingAlert { score: Some(f64::NAN), ..odd };
         assert_eq!(
             body(&odd, &sender),
             "{\"id\":7,\"at\":\"2026-03-01T12:34:56.789012Z\",\"sensor\":\"sensor\",\
@@ -226,26 +228,30 @@ mod tests {
         let schema: serde_json::Value =
             serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         let sender = Sender::new("sensor", "0.1.0");
-        for severity in [crate::Severity::Notice, crate::Severity::Warning, crate::Severity::Critical] {
-            let full = Notice { score: Some(0.5), campaign: Some("c-1".into()), severity, ..notice(7) };
-            let bare = Notice { call_id: None, fingerprint: None, severity, ..notice(8) };
-            for notice in [full, bare] {
-                let body: serde_json::Value = serde_json::from_str(&body(&notice, &sender)).unwrap();
+        for severity in [Severity::Notice, Severity::Warning, Severity::Critical] {
+            let full = sample_with(7, |alert| {
+                (alert.campaign, alert.severity) = (Some("c-1".into()), severity);
+            });
+            let full = OutgoingAlert { score: Some(0.5), ..full };
+            let bare = sample_with(8, |alert| alert.severity = severity);
+            let bare = OutgoingAlert { call_id: None, fingerprint: None, ..bare };
+            for outgoing in [full, bare] {
+                let body: serde_json::Value = serde_json::from_str(&body(&outgoing, &sender)).unwrap();
                 assert_eq!(bellwether_testkit::violations(&schema, &body), Vec::<String>::new());
             }
         }
-        let mut cut: serde_json::Value = serde_json::from_str(&body(&notice(7), &sender)).unwrap();
+        let mut cut: serde_json::Value = serde_json::from_str(&body(&sample(7), &sender)).unwrap();
         cut.as_object_mut().unwrap().remove("subject");
         assert_eq!(bellwether_testkit::violations(&schema, &cut).len(), 1);
     }
 
     #[test]
-    fn notices_that_differ_have_different_keys() {
+    fn alerts_that_differ_have_different_keys() {
         let sender = Sender::new("sensor \"a\"", "0.1.0");
-        let key = |notice| idempotency_key(&notice, &sender);
-        assert_eq!(key(notice(7)), "\"sensor__a_-1772368496789012345-7-0\"");
-        assert_ne!(key(notice(7)), key(notice(8)));
-        assert_ne!(key(notice(7)), key(Notice { more: 1, ..notice(7) }));
+        let key = |outgoing: OutgoingAlert| idempotency_key(&outgoing, &sender);
+        assert_eq!(key(sample(7)), "\"sensor__a_-1772368496789012345-7-0\"");
+        assert_ne!(key(sample(7)), key(sample(8)));
+        assert_ne!(key(sample(7)), key(OutgoingAlert { more: 1, ..sample(7) }));
     }
 
     #[test]
@@ -261,9 +267,9 @@ mod tests {
             (500, false),
             (503, false),
         ] {
-            let failure = judge(StatusCode::from_u16(code).unwrap()).unwrap_err();
+            let failure = outcome_of(StatusCode::from_u16(code).unwrap()).unwrap_err();
             assert_eq!(matches!(failure, Failure::Refused(_)), refused, "{code}");
         }
-        assert!((200..300).all(|code| judge(StatusCode::from_u16(code).unwrap()).is_ok()));
+        assert!((200..300).all(|code| outcome_of(StatusCode::from_u16(code).unwrap()).is_ok()));
     }
 }

@@ -1,4 +1,4 @@
-//! Servers that behave badly: none of them may hang a courier, and none may be believed.
+//! Servers with faults: none of them may block a deliverer, and none may confirm an alert that it has not read.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
@@ -9,34 +9,42 @@ use std::os::unix::net::UnixListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use bellwether_alert::{Counts, Deliverer, Delivery, Failure, Notice, Receiver, Target, Timeouts, Wait};
+use bellwether_alert::{Counts, Deliverer, Delivery, Failure, Receiver, Target, Timeouts, Wait};
+use bellwether_base::OutgoingAlert;
 use common::{Numbered, delivery, limits, now, numbered, run};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 fn impatient() -> Delivery {
-    Delivery { patience: Timeouts { connect: SHORT, write: SHORT, confirm: SHORT }, ..delivery() }
+    Delivery { timeouts: Timeouts { connect: SHORT, write: SHORT, confirm: SHORT }, ..delivery() }
 }
 
 fn open(target: &str, delivery: &Delivery) -> Box<dyn Receiver> {
     target.parse::<Target>().unwrap().open(delivery).unwrap()
 }
 
-/// What a receiver says to so many notices, and how long it took.
-fn tried(mut receiver: Box<dyn Receiver>, notices: &[Notice]) -> (Result<(), Failure>, f64) {
+/// The answer of a receiver to some alerts, and the seconds until it came.
+fn tried(mut receiver: Box<dyn Receiver>, alerts: &[OutgoingAlert]) -> (Result<(), Failure>, f64) {
     let start = now();
     let mut result = Ok(());
-    for notice in notices {
-        result = result.and_then(|()| receiver.send(notice, now()));
+    for outgoing in alerts {
+        result = result.and_then(|()| receiver.send(outgoing, now()));
     }
-    result = result.and_then(|()| receiver.settle());
+    result = result.and_then(|()| receiver.flush());
     (result, now().since(start).as_secs_f64())
 }
 
-fn away(result: (Result<(), Failure>, f64), expected: &str) {
-    let (Err(Failure::Away(why)), seconds) = result else { panic!("it counts as sent: {result:?}") };
+/// An alert with a message of so many octets.
+fn long(len: usize) -> OutgoingAlert {
+    let mut outgoing = numbered(1);
+    outgoing.alert.message = "x".repeat(len);
+    outgoing
+}
+
+fn assert_unreachable(result: (Result<(), Failure>, f64), expected: &str) {
+    let (Err(Failure::Unreachable(why)), seconds) = result else { panic!("it counts as sent: {result:?}") };
     assert!(why.contains(expected), "{why}");
-    // Without patience it would never end: how long it takes on a busy machine is not the point.
+    // Without timeouts it would never end. The time on a busy machine is not the point.
     assert!(seconds < 60.0, "it took {seconds} s");
 }
 
@@ -61,29 +69,32 @@ fn sleeper() -> String {
 #[test]
 fn a_server_that_never_reads_confirms_nothing_and_hangs_nothing() {
     let address = sleeper();
-    away(
+    assert_unreachable(
         tried(open(&format!("tcp://{address}"), &impatient()), &[numbered(1)]),
         "not confirmed: took too long",
     );
-    away(
+    assert_unreachable(
         tried(open(&format!("tls://{address}"), &impatient()), &[numbered(1)]),
         "cannot connect: took too long",
     );
-    away(tried(open(&format!("http://{address}/"), &impatient()), &[numbered(1)]), "timeout");
+    assert_unreachable(tried(open(&format!("http://{address}/"), &impatient()), &[numbered(1)]), "timeout");
 
-    let mut courier = Deliverer::new("t", open(&format!("tcp://{address}"), &impatient()), None, limits(), 1);
+    let mut deliverer =
+        Deliverer::new("t", open(&format!("tcp://{address}"), &impatient()), None, limits(), 1);
     let mut spool = Numbered { newest: 3, cursor: 0 };
-    assert!(matches!(courier.turn(&mut spool, now()), Ok(Wait::Until(_))));
-    assert_eq!((spool.cursor, courier.counts()), (0, Counts { failures: 1, ..Counts::default() }));
+    assert!(matches!(deliverer.poll(&mut spool, now()), Ok(Wait::Until(_))));
+    assert_eq!((spool.cursor, deliverer.counts()), (0, Counts { failures: 1, ..Counts::default() }));
 }
 
 #[test]
 fn full_buffers_are_not_waited_for() {
     let address = sleeper();
-    let unconfirmed = Delivery { confirm: false, longest: 60_000, ..impatient() };
-    let long = Notice { message: "x".repeat(60_000), ..numbered(1) };
-    let notices = vec![long; 1000];
-    away(tried(open(&format!("tcp://{address}"), &unconfirmed), &notices), "cannot write: took too long");
+    let unconfirmed = Delivery { confirm: false, max_len: 60_000, ..impatient() };
+    let alerts = vec![long(60_000); 1000];
+    assert_unreachable(
+        tried(open(&format!("tcp://{address}"), &unconfirmed), &alerts),
+        "cannot write: took too long",
+    );
 }
 
 #[test]
@@ -93,9 +104,11 @@ fn a_server_that_reads_an_octet_now_and_then_has_one_patience_for_all() {
             std::thread::sleep(Duration::from_millis(50));
         }
     });
-    let unconfirmed = Delivery { confirm: false, longest: 60 << 20, ..impatient() };
-    let endless = Notice { message: "x".repeat(60 << 20), ..numbered(1) };
-    away(tried(open(&format!("tcp://{address}"), &unconfirmed), &[endless]), "cannot write: took too long");
+    let unconfirmed = Delivery { confirm: false, max_len: 60 << 20, ..impatient() };
+    assert_unreachable(
+        tried(open(&format!("tcp://{address}"), &unconfirmed), &[long(60 << 20)]),
+        "cannot write: took too long",
+    );
 }
 
 #[test]
@@ -105,7 +118,7 @@ fn a_server_that_closes_unread_or_too_early_confirms_nothing() {
         std::thread::sleep(Duration::from_millis(100));
         drop(connection);
     });
-    away(tried(open(&format!("tcp://{unread}"), &delivery()), &[numbered(1)]), "not confirmed");
+    assert_unreachable(tried(open(&format!("tcp://{unread}"), &delivery()), &[numbered(1)]), "not confirmed");
     // It reads something, and ends the connection before we do.
     let early = server(|mut connection| {
         let _ = connection.read(&mut [0; 4096]);
@@ -115,7 +128,9 @@ fn a_server_that_closes_unread_or_too_early_confirms_nothing() {
     receiver.send(&numbered(1), now()).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     // The next one must not go out on a new connection as if the first had arrived.
-    let Err(Failure::Away(why)) = receiver.send(&numbered(2), now()) else { panic!("it counts as sent") };
+    let Err(Failure::Unreachable(why)) = receiver.send(&numbered(2), now()) else {
+        panic!("it counts as sent")
+    };
     assert!(why.contains("the connection broke"), "{why}");
 }
 
@@ -126,12 +141,13 @@ fn a_portion_counts_as_sent_when_the_server_has_read_it() {
         let mut all = Vec::new();
         let _ = connection.read_to_end(&mut all);
         told.send(String::from_utf8(all).unwrap()).unwrap();
-        // Some greet or answer; that is nothing to us.
+        // Some servers greet or answer. The deliverer ignores that.
         let _ = connection.write_all(b"250 thanks\n");
     });
-    let mut courier = Deliverer::new("t", open(&format!("tcp://{address}"), &delivery()), None, limits(), 1);
+    let mut deliverer =
+        Deliverer::new("t", open(&format!("tcp://{address}"), &delivery()), None, limits(), 1);
     let mut spool = Numbered { newest: 300, cursor: 0 };
-    run(&mut courier, &mut spool, Duration::from_secs(10));
+    run(&mut deliverer, &mut spool, Duration::from_secs(10));
     let portions: Vec<String> = heard.try_iter().collect();
     assert_eq!((spool.cursor, portions.len()), (300, 2));
     // RFC 6587 section 3.4.1: MSG-LEN SP SYSLOG-MSG, one after the other.
@@ -151,7 +167,10 @@ fn a_local_stream_gets_lines_and_one_that_accepts_nothing_is_away() {
     let dir = tempfile::TempDir::new().unwrap();
     let path = dir.path().join("log");
     let target = format!("unix:{}", path.display());
-    away(tried(open(&target, &impatient()), &[numbered(1)]), "cannot write to the socket: no such file");
+    assert_unreachable(
+        tried(open(&target, &impatient()), &[numbered(1)]),
+        "cannot write to the socket: no such file",
+    );
 
     let listener = UnixListener::bind(&path).unwrap();
     let (told, heard) = mpsc::channel();
@@ -171,10 +190,10 @@ fn a_local_stream_gets_lines_and_one_that_accepts_nothing_is_away() {
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines.len() == 2 && lines[1].starts_with("<132>Mar  1 12:34:56 bellwether[4711]: "), "{text}");
 
-    away(tried(open(&target, &impatient()), &[numbered(3)]), "not confirmed: took too long");
-    // Until its queue is full, which must not be waited for either.
+    assert_unreachable(tried(open(&target, &impatient()), &[numbered(3)]), "not confirmed: took too long");
+    // It takes connections until its queue is full. The deliverer must not wait for room in it.
     let mut held = Vec::new();
-    while let Err(Failure::Away(why)) = tried(open(&target, &impatient()), &[numbered(3)]).0 {
+    while let Err(Failure::Unreachable(why)) = tried(open(&target, &impatient()), &[numbered(3)]).0 {
         if why.contains("cannot connect") {
             assert!(why.contains("temporarily unavailable") || why.contains("took too long"), "{why}");
             break;
@@ -194,6 +213,12 @@ fn nonblocking(path: &std::path::Path) -> Option<std::os::fd::OwnedFd> {
 
 #[test]
 fn a_name_that_does_not_exist_is_away_and_not_an_end() {
-    away(tried(open("tcp://no-such-host.invalid", &delivery()), &[numbered(1)]), "cannot connect");
-    away(tried(open("udp://no-such-host.invalid", &delivery()), &[numbered(1)]), "cannot open a socket");
+    assert_unreachable(
+        tried(open("tcp://no-such-host.invalid", &delivery()), &[numbered(1)]),
+        "cannot connect",
+    );
+    assert_unreachable(
+        tried(open("udp://no-such-host.invalid", &delivery()), &[numbered(1)]),
+        "cannot open a socket",
+    );
 }

@@ -1,4 +1,4 @@
-//! Against the log server that most hosts have: a real rsyslogd on loopback ports, with files of its own.
+//! Tests with the log server that most hosts have: a real rsyslogd on loopback ports, with files of its own.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "common/certificates.rs"]
@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use bellwether_alert::{Deliverer, Delivery, Failure, Format, Notice, Receiver, Target, TlsFiles};
-use bellwether_base::Timestamp;
+use bellwether_alert::{Deliverer, Delivery, Failure, Format, Receiver, Target, TlsFiles};
+use bellwether_base::{OutgoingAlert, Timestamp};
 use certificates::{Certificates, certificates};
 use common::{Numbered, delivery, limits, numbered, run};
 use tempfile::TempDir;
 
-/// Whether the tests can run; they fail where they should and cannot.
+/// Returns true if the tests can run. They fail if they should run and cannot.
 fn present() -> bool {
     if std::env::var_os("BELLWETHER_WITHOUT_RSYSLOG").is_some() {
         return false;
@@ -38,7 +38,7 @@ fn rsyslogd() -> &'static str {
     if Path::new("/usr/sbin/rsyslogd").exists() { "/usr/sbin/rsyslogd" } else { "rsyslogd" }
 }
 
-/// A running log server. What it kept has one line for each message, its properties parted by `|`.
+/// A running log server. Its file has one line for each message, with the properties separated by `|`.
 struct Rsyslog {
     dir: TempDir,
     child: Child,
@@ -99,7 +99,7 @@ impl Rsyslog {
         fs::read_to_string(self.dir.path().join("own.log")).unwrap_or_default()
     }
 
-    /// Ends it in an orderly way, and waits for that.
+    /// Ends the server in order, and waits for its end.
     fn stop(&mut self) {
         self.signal("-TERM");
         self.child.wait().unwrap();
@@ -116,7 +116,7 @@ impl Rsyslog {
         text.lines().filter(|line| line.contains("|bellwether|")).map(str::to_owned).collect()
     }
 
-    /// What was kept, once it is as much.
+    /// The stored lines, once they are so many.
     fn kept_at_least(&mut self, count: usize) -> Vec<String> {
         let file = self.dir.path().join("kept.log");
         self.wait_for(|| {
@@ -137,23 +137,23 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Whether somebody listens. It does not connect, which the server would take for a client.
+/// Returns true if a server listens. It does not connect, which the server would take for a client.
 fn listens(port: u16) -> impl Fn() -> bool {
     move || TcpListener::bind(("127.0.0.1", port)).is_err()
 }
 
-fn courier(target: &str, delivery: &Delivery) -> Deliverer<Box<dyn Receiver>> {
+fn deliverer(target: &str, delivery: &Delivery) -> Deliverer<Box<dyn Receiver>> {
     let target: Target = target.parse().unwrap();
     Deliverer::new("test", target.open(delivery).unwrap(), None, limits(), 1)
 }
 
 fn send(target: &str, delivery: &Delivery, count: i64) {
     let mut spool = Numbered { newest: count, cursor: 0 };
-    run(&mut courier(target, delivery), &mut spool, Duration::from_secs(20));
+    run(&mut deliverer(target, delivery), &mut spool, Duration::from_secs(20));
     assert_eq!(spool.cursor, count);
 }
 
-/// A notice as the server has to understand it.
+/// An alert as the server has to understand it.
 fn expected(id: i64) -> String {
     format!(
         "local0|warning|2026-03-01T12:34:56.789012Z|sensor.example.net|bellwether|4711|device_shared|\
@@ -190,18 +190,18 @@ fn a_host_without_a_udp_server_is_away_until_there_is_one() {
         return;
     }
     let port = free_port();
-    let mut courier = courier(&format!("udp://127.0.0.1:{port}"), &delivery());
+    let mut deliverer = deliverer(&format!("udp://127.0.0.1:{port}"), &delivery());
     let mut spool = Numbered { newest: 3, cursor: 0 };
     for _ in 0..3 {
-        courier.turn(&mut spool, common::now()).unwrap();
+        deliverer.poll(&mut spool, common::now()).unwrap();
         std::thread::sleep(Duration::from_millis(200));
     }
-    assert_eq!((spool.cursor, courier.away().is_some()), (0, true));
+    assert_eq!((spool.cursor, deliverer.outage().is_some()), (0, true));
     let inputs =
         format!("module(load=\"imudp\")\ninput(type=\"imudp\" address=\"127.0.0.1\" port=\"{port}\")");
     let ready = || UdpSocket::bind(("127.0.0.1", port)).is_err();
     let mut server = Rsyslog::start(TempDir::new().unwrap(), &inputs, ready);
-    run(&mut courier, &mut spool, Duration::from_secs(20));
+    run(&mut deliverer, &mut spool, Duration::from_secs(20));
     all_expected(&server.kept_at_least(3), 3);
 }
 
@@ -271,7 +271,7 @@ fn over_tls_every_field_is_understood_and_a_stranger_gets_nothing() {
         (TlsFiles { server_name: Some("log.example.net".into()), ..TlsFiles::default() }, "unknownissuer"),
     ] {
         let mut receiver = target.parse::<Target>().unwrap().open(&Delivery { tls, ..delivery() }).unwrap();
-        let Err(Failure::Away(words)) = receiver.send(&numbered(1000), common::now()) else {
+        let Err(Failure::Unreachable(words)) = receiver.send(&numbered(1000), common::now()) else {
             panic!("{why}: it was sent")
         };
         assert!(words.contains(why), "{words}");
@@ -300,8 +300,8 @@ fn a_tls_server_that_wants_to_know_the_sensor_is_shown_its_certificate() {
     // Without one the server ends the connection; nothing counts as sent, whatever the kernel took.
     let unknown = Delivery { tls: TlsFiles { client: None, ..known }, ..delivery() };
     let mut receiver = target.parse::<Target>().unwrap().open(&unknown).unwrap();
-    let sent = receiver.send(&numbered(1000), common::now()).and_then(|()| receiver.settle());
-    assert!(matches!(sent, Err(Failure::Away(_))), "{sent:?}");
+    let sent = receiver.send(&numbered(1000), common::now()).and_then(|()| receiver.flush());
+    assert!(matches!(sent, Err(Failure::Unreachable(_))), "{sent:?}");
     assert_eq!(server.kept().len(), 10);
 }
 
@@ -340,21 +340,21 @@ fn exists(socket: &PathBuf) -> bool {
 struct Slow<R>(R);
 
 impl<R: Receiver> Receiver for Slow<R> {
-    fn send(&mut self, notice: &Notice, now: Timestamp) -> Result<(), Failure> {
+    fn send(&mut self, outgoing: &OutgoingAlert, now: Timestamp) -> Result<(), Failure> {
         std::thread::sleep(Duration::from_millis(1));
-        self.0.send(notice, now)
+        self.0.send(outgoing, now)
     }
 
-    fn settle(&mut self) -> Result<(), Failure> {
-        self.0.settle()
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.0.flush()
     }
 
-    fn portion(&self) -> usize {
-        self.0.portion()
+    fn batch_size(&self) -> usize {
+        self.0.batch_size()
     }
 }
 
-/// Sends 2,000 notices while the server restarts twice; returns what it kept, and how often a try failed.
+/// Sends 2,000 alerts while the server restarts twice; returns its messages, and the number of failed attempts.
 fn through_restarts(
     inputs: impl Fn(u16, &Path) -> String,
     scheme: &str,
@@ -366,11 +366,11 @@ fn through_restarts(
     let target: Target = format!("{scheme}://127.0.0.1:{port}").parse().unwrap();
     let receiver = Slow(target.open(&delivery).unwrap());
     let sending = std::thread::spawn(move || {
-        let mut courier = Deliverer::new("test", receiver, None, limits(), 1);
+        let mut deliverer = Deliverer::new("test", receiver, None, limits(), 1);
         let mut spool = Numbered { newest: 2000, cursor: 0 };
-        run(&mut courier, &mut spool, Duration::from_secs(60));
-        assert_eq!((spool.cursor, courier.counts().sent), (2000, 2000));
-        courier.counts().failures
+        run(&mut deliverer, &mut spool, Duration::from_secs(60));
+        assert_eq!((spool.cursor, deliverer.counts().sent), (2000, 2000));
+        deliverer.counts().failures
     });
     for midway in [500, 1200] {
         server.kept_at_least(midway);
@@ -386,7 +386,7 @@ fn through_restarts(
     (server.kept(), failures)
 }
 
-/// Everything came, and in order once repetitions are left out.
+/// Checks that all alerts came, in order without the repetitions.
 fn complete(kept: Vec<String>) -> usize {
     let mut seen = BTreeSet::new();
     let total = kept.len();

@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as it is told, and checks what it gets.
+//! A small HTTP server with prepared answers, which checks its requests.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "common/certificates.rs"]
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 const SECRET: &[u8] = b"what only both know";
 
-/// What was posted.
+/// A received post.
 struct Posted {
     line: String,
     headers: BTreeMap<String, String>,
@@ -82,15 +82,15 @@ fn is_signed(posted: &Posted) -> bool {
 }
 
 #[test]
-fn notices_are_posted_signed_and_again_until_they_are_taken() {
+fn alerts_are_posted_signed_and_again_until_they_are_taken() {
     let (address, posted) = server(&[503, 200, 400, 429, 204, 302, 200]);
     let target: Target = format!("http://{address}/hooks/fraud?key=1").parse().unwrap();
     let delivery = Delivery { secret: Some(SECRET.to_vec()), ..delivery() };
-    let mut courier = Deliverer::new("hook", target.open(&delivery).unwrap(), None, limits(), 1);
+    let mut deliverer = Deliverer::new("hook", target.open(&delivery).unwrap(), None, limits(), 1);
     let mut spool = Numbered { newest: 4, cursor: 0 };
-    run(&mut courier, &mut spool, Duration::from_secs(20));
-    assert_eq!(courier.counts(), Counts { sent: 3, refused: 1, failures: 3, ..Counts::default() });
-    assert_eq!((spool.cursor, courier.refusal()), (4, Some("the server answers 400 Bad Request")));
+    run(&mut deliverer, &mut spool, Duration::from_secs(20));
+    assert_eq!(deliverer.counts(), Counts { sent: 3, refused: 1, failures: 3, ..Counts::default() });
+    assert_eq!((spool.cursor, deliverer.refusal()), (4, Some("the server answers 400 Bad Request")));
 
     let posted: Vec<Posted> = posted.iter().collect();
     assert!(posted.iter().all(is_signed));
@@ -135,7 +135,7 @@ fn where_no_thread_can_be_started_a_receiver_is_away_and_the_process_lives() {
         let why = away(&format!("{scheme}://localhost:{port}"));
         assert!(why.contains("no thread can be started"), "{why}");
     }
-    // An address in digits needs none: it is the server that is not there.
+    // An address in digits needs no thread, and no server is there.
     drop(listener);
     let why = away(&format!("http://127.0.0.1:{port}"));
     assert!(why.contains("refused"), "{why}");
@@ -172,7 +172,7 @@ fn https_knows_its_server_and_shows_its_certificate() {
         for connection in listener.incoming() {
             let tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = rustls::StreamOwned::new(tls, connection.unwrap());
-            // A stranger does not come that far.
+            // A client without a certificate does not get here.
             if stream.conn.complete_io(&mut stream.sock).is_ok() {
                 told.send(serve(&mut stream, 202)).unwrap();
             }

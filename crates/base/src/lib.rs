@@ -3,6 +3,7 @@
 //!
 //! This crate must never do I/O, read a clock or know a protocol.
 
+mod alert;
 mod counters;
 mod escape;
 mod flow;
@@ -15,6 +16,7 @@ mod shown;
 mod table;
 mod time;
 
+pub use alert::{Alert, AlertKind, OutgoingAlert, RepeatRule, Severity, UnknownSeverity};
 pub use counters::Counters;
 pub use escape::percent_decoded;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};

@@ -1,13 +1,13 @@
 use std::cell::OnceCell;
 
+use bellwether_app::InstallationKey;
 use bellwether_enrich::Tokeniser;
 use bellwether_store::Reader;
 
 use crate::args::Common;
 use crate::config::Config;
-use crate::key::InstallationKey;
+use crate::notes::note;
 use crate::outcome::Failure;
-use crate::replay::note;
 
 /// Calls by the Call-ID that an operator gives: as it was on the wire, or as it stands in reports, where something in it may be
 /// masked.
@@ -37,8 +37,8 @@ impl<'a> CallIds<'a> {
     pub(crate) fn wire_id(&self, id: &str) -> Result<Option<i64>, Failure> {
         if self.tokeniser.get().is_none() {
             let mut warn = |warning: String| note(self.common, &warning);
-            let key = InstallationKey::kept(&self.config.key_file, &self.common.db, &mut warn)?;
-            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(&key.0, self.config.privacy())));
+            let key = InstallationKey::read(&self.config.key_file, &self.common.db, &mut warn)?;
+            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(key.secret(), self.config.privacy())));
         }
         Ok(self.tokeniser.get().and_then(Option::as_ref).map(|tokeniser| tokeniser.wire_id(id)))
     }

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bellwether_app::private;
 use bellwether_base::Shown;
 use bellwether_report::{CLASS_COLUMNS, Reports, export_classes, import_classes};
 use bellwether_store::{Learned, Lesson, Mode};
@@ -8,11 +9,11 @@ use serde_json::{Map, Value};
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
 use crate::render::Printer;
-use crate::replay::{Installation, note};
+use crate::session::open_installation;
 use crate::show::{open_reader, print};
 
 /// `bellwether class`.
@@ -114,7 +115,7 @@ pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
 
 /// Keeps classes, and judges anew by them.
 fn put(common: &Common, modes: &[Mode], origin: &str) -> Result<(), Failure> {
-    let mut recorder = Installation::open(common, &Config::load(common.config.as_deref())?)?.recorder;
+    let mut recorder = open_installation(common, &Config::load(common.config.as_deref())?)?.recorder;
     recorder.writer().put_classes(modes, origin)?;
     Ok(recorder.judge_all_devices()?)
 }

@@ -1,12 +1,13 @@
+use bellwether_app::private;
 use bellwether_base::Span;
 use bellwether_store::{Retention, Upkeep};
 
 use crate::args::{Common, DbAction, DbArgs};
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
-use crate::replay::{Installation, note};
+use crate::session::open_installation;
 
 /// `bellwether db`.
 pub(crate) fn run(common: &Common, args: &DbArgs) -> Result<Exit, Failure> {
@@ -48,7 +49,7 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
         keep: keep_days.map(|days| Span::from_secs(i64::from(days) * 86_400)).or(configured.keep),
         max_bytes: max_mib.map(|mib| mib << 20).or(configured.max_bytes),
     };
-    let mut recorder = Installation::open(common, &config)?.recorder;
+    let mut recorder = open_installation(common, &config)?.recorder;
     let now = bellwether_base::Timestamp::from_nanos(
         i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
     );

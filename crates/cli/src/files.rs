@@ -1,11 +1,12 @@
 //! The files that operators hand in, read as the commands read them: a text in, the number of rows or the first fault
 //! out. Nothing is opened or written here. Fuzzing comes in by this door.
 
+use bellwether_app::InstallationKey;
 use bellwether_enrich::Tokeniser;
 use bellwether_report::{export_classes, import_classes};
 
 use crate::config::Config;
-use crate::{class, inventory, key, label, truth};
+use crate::{class, label, truth};
 
 /// A configuration with everything that is derived from it (`--config`).
 ///
@@ -23,7 +24,7 @@ pub fn config(text: &str) -> Result<(), String> {
 /// # Errors
 /// The first row that is none, and why.
 pub fn inventory(text: &str, is_json: bool, tokeniser: &Tokeniser) -> Result<usize, String> {
-    inventory::read(text, is_json, tokeniser).map(|rows| rows.len())
+    bellwether_app::inventory_rows(text, is_json, tokeniser).map(|rows| rows.len())
 }
 
 /// Labels of calls, one JSON object on each line (`evaluate --truth`, `label --from`).
@@ -62,5 +63,5 @@ pub fn classes(text: &str) -> Result<String, String> {
 /// Whether a text is an installation's key.
 #[must_use]
 pub fn is_key(text: &str) -> bool {
-    key::parse(text.trim()).is_some()
+    InstallationKey::parse(text.trim()).is_some()
 }

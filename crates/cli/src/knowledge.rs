@@ -1,4 +1,4 @@
-//! What an operator knows of numbers, names and signers, from the configuration and the files that it names.
+//! The operator's knowledge of numbers, names and signers, from the configuration and its files.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use bellwether_enrich::{Brands, Certificates, DialPlan, Knowledge, RiskyDestinat
 
 use crate::args::Common;
 use crate::config::Config;
+use crate::notes::note;
 use crate::outcome::Failure;
-use crate::replay::note;
 
 pub(crate) fn load(common: &Common, config: &Config) -> Result<Knowledge, Failure> {
     let numbering = &config.numbering;
@@ -36,7 +36,7 @@ fn text(path: &str) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|e| Failure::Usage(format!("cannot read {path}: {e}")))
 }
 
-/// The PEM files of a folder. One that cannot be used is told, and the others are.
+/// The PEM files of a folder. A file that cannot be used is noted and skipped.
 fn certificates(common: &Common, folder: &Path) -> Result<Certificates, Failure> {
     let wrong = |e: std::io::Error| Failure::Usage(format!("cannot read {}: {e}", folder.display()));
     let mut paths = Vec::new();

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bellwether_app::Installation;
 use bellwether_base::Timestamp;
 use bellwether_enrich::Tokeniser;
 use bellwether_store::{Labelled, Telemetry, Writer};
@@ -7,9 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::replay::{Installation, note};
+use crate::session::open_installation;
 use crate::truth;
 
 /// `bellwether label`.
@@ -174,7 +176,7 @@ fn masked(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Str
 }
 
 fn open(common: &Common) -> Result<Installation, Failure> {
-    Installation::open(common, &Config::load(common.config.as_deref())?)
+    open_installation(common, &Config::load(common.config.as_deref())?)
 }
 
 #[cfg(test)]

@@ -1,29 +1,26 @@
 //! The `bellwether` command as a library: `main.rs` calls it, and fuzzing reads files through it as it does.
 
+mod alerts;
 mod args;
 mod calls;
 mod class;
 mod config;
 mod db;
-mod delivery;
 mod doctor;
 mod evaluate;
 pub mod files;
-mod holder;
 mod inventory;
-mod key;
 mod knowledge;
 mod label;
 mod lockdown;
 mod log;
+mod notes;
 mod out;
 mod outcome;
 mod plot;
 mod plot_silence;
-mod private;
 #[expect(clippy::disallowed_types, reason = "a progress line is paced by the clock")]
 mod progress;
-mod provisioning;
 mod reload;
 mod render;
 mod replay;
@@ -31,7 +28,9 @@ mod report;
 mod reputation;
 mod schema;
 mod sense;
+mod session;
 mod show;
+mod svg;
 mod truth;
 mod when;
 
@@ -47,7 +46,7 @@ use outcome::{Exit, Failure};
 #[must_use]
 pub fn command() -> ExitCode {
     out::tell_panics();
-    private::make_all_private();
+    bellwether_app::private::make_all_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return refused(&e),
@@ -84,6 +83,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         bellwether_store::check_existing(&cli.common.db)?;
     }
     match &cli.command {
+        Command::Replay(args) if args.follow => sense::follow(&cli.common, &args.captures),
         Command::Replay(args) => replay::run(&cli.common, args),
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),

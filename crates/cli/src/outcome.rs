@@ -2,6 +2,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use bellwether_app::AppError;
 use bellwether_base::Shown;
 use bellwether_capture::LiveError;
 use bellwether_sensor::SensorError;
@@ -97,11 +98,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The system gives no more threads: a service may be limited to so many.
-pub(crate) fn no_thread(e: io::Error) -> Failure {
-    Failure::Work(format!("cannot start a thread: {e}"))
-}
-
 impl From<io::Error> for Failure {
     fn from(e: io::Error) -> Self {
         if e.kind() == io::ErrorKind::BrokenPipe {
@@ -115,6 +111,17 @@ impl From<io::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Self {
         if e.is_usage() { Self::Usage(e.to_string()) } else { Self::Work(e.to_string()) }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(e: AppError) -> Self {
+        match e {
+            AppError::Option(text) => Self::Usage(text),
+            AppError::Work(text) => Self::Work(text),
+            AppError::Store(e) => e.into(),
+            AppError::Sensor(e) => e.into(),
+        }
     }
 }
 

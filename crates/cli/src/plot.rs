@@ -1,5 +1,6 @@
 use std::fmt::Write as _;
 
+use bellwether_app::private;
 use bellwether_base::Shown;
 use bellwether_report::Reports;
 use serde_json::Value;
@@ -7,21 +8,16 @@ use serde_json::Value;
 use crate::args::{Common, PlotArgs, PlotWhat};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::plot_silence::Noise;
-use crate::private;
-use crate::replay::note;
 use crate::show::open_reader;
+use crate::svg::{self, HEIGHT, MARGIN, WIDTH};
 
 /// Size of a drawing in the terminal, in characters.
 const COLUMNS: usize = 72;
 const LINES: usize = 20;
-
-/// Size of an SVG, and the margin for the axes' labels.
-pub(crate) const WIDTH: f64 = 720.0;
-pub(crate) const HEIGHT: f64 = 420.0;
-pub(crate) const MARGIN: f64 = 60.0;
 
 /// Offsets of one device: a line of points per segment, seconds and milliseconds.
 struct Picture {
@@ -61,7 +57,7 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
 }
 
 fn write_svg(common: &Common, path: &std::path::Path, svg: &str) -> Result<(), Failure> {
-    private::write(path, svg.as_bytes(), &mut |told| note(common, &told))
+    Ok(private::write(path, svg.as_bytes(), &mut |told| note(common, &told))?)
 }
 
 fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
@@ -157,11 +153,7 @@ impl Picture {
         let ((left, right), (bottom, top)) = self.ranges();
         let x_of = |x: f64| MARGIN + (x - left) / (right - left) * (WIDTH - 2.0 * MARGIN);
         let y_of = |y: f64| MARGIN + (top - y) / (top - bottom) * (HEIGHT - 2.0 * MARGIN);
-        let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"24\">{}</text>\n",
-            Shown::xml_text(self.title.as_str())
-        );
+        let mut out = svg::begin(&self.title);
         // Writing to a string does not fail.
         let mut put = |text: std::fmt::Arguments<'_>| {
             let _ = writeln!(out, "{text}");
@@ -203,8 +195,7 @@ impl Picture {
                 ));
             }
         }
-        out.push_str("</svg>\n");
-        out
+        svg::end(out)
     }
 }
 

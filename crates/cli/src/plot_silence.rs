@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use bellwether_base::Shown;
 use serde_json::{Map, Value};
 
-use crate::plot::{HEIGHT, MARGIN, WIDTH};
+use crate::svg::{self, HEIGHT, MARGIN, WIDTH};
 
 /// Width of the longest bar in the terminal, in characters.
 const BAR: usize = 50;
@@ -11,7 +11,7 @@ const BAR: usize = 50;
 /// Samples louder than this are left out of a picture: silence lies near zero.
 const WIDEST: i32 = 800;
 
-/// How often each sample value occurs in a stream's noise, as in the paper's figures 5 and 10.
+/// The frequency of each sample value in a stream's noise, as in the paper's figures 5 and 10.
 pub(crate) struct Noise {
     title: Shown,
     /// Sample values of 16 bits and their shares, in order of the value.
@@ -19,7 +19,7 @@ pub(crate) struct Noise {
     mean: f64,
 }
 
-/// How the samples are coded, in words.
+/// The coding of the samples, in words.
 fn coding(name: &str) -> &str {
     match name {
         "mu" => "mu-law",
@@ -86,11 +86,7 @@ impl Noise {
         let reach = self.shares.iter().map(|(sample, _)| sample.abs()).max().unwrap_or(0).max(16);
         let x_of = |x: f64| MARGIN + (x / f64::from(reach) + 1.0) / 2.0 * (WIDTH - 2.0 * MARGIN);
         let y_of = |y: f64| HEIGHT - MARGIN - y / self.most() * (HEIGHT - 2.0 * MARGIN);
-        let mut out = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-family=\"sans-serif\" font-size=\"12\">\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{MARGIN}\" y=\"24\">{}</text>\n",
-            Shown::xml_text(self.title.as_str())
-        );
+        let mut out = svg::begin(&self.title);
         let (x0, x1, y0, y1) = (MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN, MARGIN);
         let _ = writeln!(out, "<path d=\"M{x0} {y1}V{y0}H{x1}\" fill=\"none\" stroke=\"black\"/>");
         for value in [-reach, -reach / 2, 0, reach / 2, reach] {
@@ -124,8 +120,7 @@ impl Noise {
             "<path d=\"M{0:.1} {y0}V{y1}\" stroke=\"#d55e00\" stroke-dasharray=\"4 3\"/>",
             x_of(self.mean.clamp(f64::from(-reach), f64::from(reach)))
         );
-        out.push_str("</svg>\n");
-        out
+        svg::end(out)
     }
 }
 

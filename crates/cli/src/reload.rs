@@ -1,33 +1,32 @@
-//! What SIGHUP changes behind the lock, and what takes a new start.
+//! SIGHUP: it changes some settings behind the lock, and others need a new start.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use bellwether_app::{Exchange, Hangup, Stop, Walls};
 use bellwether_sensor::Settings;
 
+use crate::alerts::alert_options;
 use crate::args::Common;
 use crate::config::Config;
-use crate::delivery::Exchange;
-use crate::lockdown::{Walls, files_of};
+use crate::lockdown::files_of;
+use crate::out::tell;
 use crate::outcome::Failure;
-use crate::sense::tell;
 
 /// The configuration that a run goes by, and how another takes its place.
 pub(crate) struct Reload {
     common: Paths,
-    /// What the run began with: much of it stays so.
+    /// The configuration at the start of the run. Much of it stays in force.
     started: Config,
-    /// What was read last.
+    /// The configuration that was read last.
     config: Config,
     walls: Walls,
-    /// Whether interfaces come from the configuration.
+    /// True if the interfaces come from the configuration.
     names_interfaces: bool,
-    /// Set by SIGHUP.
-    is_wanted: Arc<AtomicBool>,
+    /// Asks for another configuration.
+    hangup: Hangup,
     /// Ends the run in order.
-    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) stop: Stop,
     /// Why the run ends, to be started anew.
     pub(crate) needs_start: Option<String>,
 }
@@ -53,12 +52,10 @@ impl Reload {
         common: &Common,
         config: &Config,
         walls: Walls,
-        stop: &Arc<AtomicBool>,
+        stop: &Stop,
         names_interfaces: bool,
     ) -> Result<Self, Failure> {
-        let is_wanted = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&is_wanted))
-            .map_err(|e| Failure::Work(format!("cannot watch for signals: {e}")))?;
+        let hangup = Hangup::watch()?;
         let (config_file, db) = (common.config.clone(), common.db.clone());
         Ok(Self {
             common: Paths { opened: identity(&db), config: config_file, db },
@@ -66,16 +63,16 @@ impl Reload {
             config: config.clone(),
             walls,
             names_interfaces,
-            is_wanted,
-            stop: Arc::clone(stop),
+            hangup,
+            stop: stop.clone(),
             needs_start: None,
         })
     }
 
-    /// The topology and the tunnels' ports, if SIGHUP asked for them; receivers of alerts are exchanged. What takes a right that was given
-    /// up ends the run in order; what else has changed waits for the next start, and is named.
+    /// The topology and the tunnels' ports, if SIGHUP asked for them; receivers of alerts are exchanged. A change that needs
+    /// a right that was given up ends the run in order. All other changes wait for the next start, and a message names them.
     pub(crate) fn settings(&mut self, exchange: &Exchange<'_>) -> Option<Settings> {
-        if !self.is_wanted.swap(false, Ordering::Relaxed) || self.needs_start.is_some() {
+        if !self.hangup.take() || self.needs_start.is_some() {
             return None;
         }
         match self.read(exchange) {
@@ -83,20 +80,20 @@ impl Reload {
                 tell("the site, the mirror's ports and the receivers of alerts were read again");
                 let waiting = self.started.waits_for_start(&config);
                 if !waiting.is_empty() {
-                    tell(&format!("what else has changed waits for the next start: {}", waiting.join(", ")));
+                    tell(format!("what else has changed waits for the next start: {}", waiting.join(", ")));
                 }
                 let settings = Settings { site: config.site(), tunnels: config.tunnels() };
                 self.config = config;
                 Some(settings)
             }
             Err(Untaken::Wrong(why)) => {
-                tell(&format!("nothing was changed: {why}"));
+                tell(format!("nothing was changed: {why}"));
                 None
             }
             Err(Untaken::NeedsStart(why)) => {
-                tell(&format!("the sensor ends, to be started anew: {why}"));
+                tell(format!("the sensor ends, to be started anew: {why}"));
                 self.needs_start = Some(why);
-                self.stop.store(true, Ordering::Relaxed);
+                self.stop.now();
                 None
             }
         }
@@ -124,13 +121,14 @@ impl Reload {
             return Err(Untaken::NeedsStart(text));
         }
         let is_changed = config.alerts != self.config.alerts;
-        match exchange(&config.alerts) {
+        let exchanged = exchange(&alert_options(&config.alerts));
+        match exchanged {
             Ok(()) => Ok(config),
             Err(e) => match files_of(&config.alerts).iter().find(|path| self.walls.hide(path)) {
                 Some(path) if is_changed => Err(hidden(path)),
                 // Files that were read when the run began may be for root alone: its receivers stay as they are.
                 Some(path) => {
-                    tell(&format!("{} cannot be read any more: receivers stay as they were", path.display()));
+                    tell(format!("{} cannot be read any more: receivers stay as they were", path.display()));
                     Ok(config)
                 }
                 None => Err(Untaken::Wrong(e.to_string())),
@@ -139,7 +137,7 @@ impl Reload {
     }
 }
 
-/// Which file it is, whatever name it has: none where there is none.
+/// The identity of a file under any name; none if there is no file.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }

@@ -1,13 +1,13 @@
+use bellwether_app::private;
 use bellwether_base::Shown;
 use bellwether_report::Export;
 use bellwether_store::{Listed, ListedSubject};
 
 use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
+use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
-use crate::private;
 use crate::render::csv_line;
-use crate::replay::note;
 use crate::report;
 use crate::show::open_reader;
 

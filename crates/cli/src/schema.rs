@@ -1,8 +1,8 @@
 //! JSON Schemas of the reports, from their columns: `report WHAT --schema`, and the files of `docs/schema`.
 
+use bellwether_base::AlertKind;
 use bellwether_enrich::{AccessSide, PassportStatus};
 use bellwether_report::{Column, Kind, Report};
-use bellwether_scoring::AlertKind;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -72,7 +72,7 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Fingerprints | Report::Reputation, "list") => vec!["none", "block", "allow"],
         (Report::Reputation, "kind") => vec!["fingerprint", "deployment", "instance", "origin"],
         (Report::Campaigns, "state") => vec!["active", "dormant", "ended"],
-        (Report::Alerts, "kind") => AlertKind::ALL.map(|(kind, _)| kind.name()).to_vec(),
+        (Report::Alerts, "kind") => AlertKind::STORED.iter().map(AlertKind::name).collect(),
         (Report::Alerts, "severity") => vec!["notice", "warning", "critical"],
         (Report::Losses, "kind") => vec!["frame", "missed", "partial", "notice"],
         _ => return None,

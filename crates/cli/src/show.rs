@@ -63,15 +63,15 @@ pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
 }
 
 /// How a reader is to recognise stacks, compare clocks and judge devices.
-pub(crate) fn configured(common: &Common, config: &Config) -> Result<impl FnOnce(Reader) -> Reader, Failure> {
+pub(crate) fn configured(common: &Common, config: &Config) -> Result<impl Fn(Reader) -> Reader, Failure> {
     let (signatures, tolerance, strictness) = (signatures(common)?, config.tolerance(), config.strictness());
     let settings = config.verdict();
     Ok(move |reader: Reader| {
         reader
-            .with_signatures(signatures)
+            .with_signatures(signatures.clone())
             .with_tolerance(tolerance)
             .with_strictness(strictness)
-            .with_settings(settings)
+            .with_settings(settings.clone())
     })
 }
 

@@ -106,7 +106,7 @@ fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Puts an alert where the sensor's couriers look for news.
+/// Puts an alert into the spool of the sensor.
 fn raise(room: &Room, db: &str, subject: &str) {
     let db = rusqlite::Connection::open(room.path(db)).unwrap();
     db.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -193,7 +193,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     let tls = TcpListener::bind("127.0.0.1:0").unwrap();
     let log = std::os::unix::net::UnixDatagram::bind(room.path("log-socket")).unwrap();
     let port = |address: std::io::Result<SocketAddr>| address.unwrap().port();
-    // A courier that is relieved ends its turn first, and may take an alert to where it went before: others follow.
+    // A thread that is replaced ends its batch first, and may send an alert to its old receiver: others follow.
     let until = |subject: &str, heard: &mut dyn FnMut() -> Option<Vec<u8>>| -> Vec<u8> {
         for n in 0..60 {
             raise(&room, "x.db", &format!("{subject}-{n}"));
@@ -257,7 +257,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
         change(&mut sensor, format!("tls://localhost:{}", port(tls.local_addr())), "ca_file = \"ca.pem\"");
         assert_eq!(accepted(&tls, "five").first(), Some(&22));
     }
-    // The courier that is relieved ends its turn first, which may wait for a handshake.
+    // The thread that is replaced ends its batch first, which may wait for a handshake.
     drop(tls);
     change(&mut sensor, format!("unix:{}", room.path("log-socket").display()), "");
     log.set_read_timeout(Some(Duration::from_secs(2))).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_base::{CallId, Timestamp};
+use bellwether_base::{Alert, AlertKind, CallId, Severity, Timestamp};
 use bellwether_enrich::AccessSide;
 
 use crate::{CallVerdict, DeviceRecord, DeviceVerdict, Step};
@@ -10,53 +10,18 @@ use crate::{CallVerdict, DeviceRecord, DeviceVerdict, Step};
 /// The finding about a sensitive call that comes from a trunk.
 pub const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
 
-/// The kind of a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeviceAlertKind {
-    /// A call came from a device that its subscriber may not use.
-    Unauthorised,
-    /// One device registers several subscribers.
-    Shared,
-    /// A trunk dials a number that only subscribers may dial.
-    PortalFromTrunk,
-}
-
-impl DeviceAlertKind {
-    /// True if a subject has at most one alert of the kind, whenever it is found again.
-    #[must_use]
-    pub const fn is_once_per_subject(self) -> bool {
-        matches!(self, Self::Shared)
-    }
-}
-
-/// A finding that an operator should look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceAlert {
-    /// The time of the finding.
-    pub at: Timestamp,
-    /// Its kind.
-    pub kind: DeviceAlertKind,
-    /// True if money may be lost now: severity critical, else warning.
-    pub is_critical: bool,
-    /// The address of record.
-    pub subject: String,
-    /// The finding in words.
-    pub message: String,
-    /// The call, by its identity.
-    pub call: Option<CallId>,
-}
-
 impl CallVerdict {
     /// The alert about a call whose verdict came to a new step; none unless the device is unauthorised.
     #[must_use]
-    pub fn alert(&self, aor: &str, call: CallId, step: &Step) -> Option<DeviceAlert> {
-        (step.verdict == DeviceVerdict::Unauthorised).then(|| DeviceAlert {
+    pub fn alert(&self, aor: &str, call: CallId, step: &Step) -> Option<Alert> {
+        (step.verdict == DeviceVerdict::Unauthorised).then(|| Alert {
             at: step.at,
-            kind: DeviceAlertKind::Unauthorised,
-            is_critical: self.is_sensitive,
+            kind: AlertKind::DeviceUnauthorised,
+            severity: if self.is_sensitive { Severity::Critical } else { Severity::Warning },
             subject: aor.to_owned(),
             message: step.reasons(),
             call: Some(call),
+            campaign: None,
         })
     }
 }
@@ -65,19 +30,20 @@ impl DeviceRecord {
     /// The alert about a device that registers several subscribers; none where it registers one. All of the subscribers show the
     /// same, and the first one stands for them.
     #[must_use]
-    pub fn alert(&self, aor: &str) -> Option<DeviceAlert> {
+    pub fn alert(&self, aor: &str) -> Option<Alert> {
         let first = self.other_owners.first()?;
         let all: BTreeSet<&str> = self.other_owners.iter().map(String::as_str).chain([aor]).collect();
-        Some(DeviceAlert {
+        Some(Alert {
             at: self.first_seen,
-            kind: DeviceAlertKind::Shared,
-            is_critical: false,
+            kind: AlertKind::DeviceShared,
+            severity: Severity::Warning,
             subject: first.as_str().min(aor).to_owned(),
             message: format!(
                 "one device behind several accounts: {}",
                 all.into_iter().collect::<Vec<_>>().join(", ")
             ),
             call: None,
+            campaign: None,
         })
     }
 }
@@ -106,14 +72,15 @@ impl SensitiveCall {
 
     /// The alert about the call if it comes from a trunk.
     #[must_use]
-    pub fn alert(&self) -> Option<DeviceAlert> {
-        Self::is_portal_from_trunk(true, self.access_side).then(|| DeviceAlert {
+    pub fn alert(&self) -> Option<Alert> {
+        Self::is_portal_from_trunk(true, self.access_side).then(|| Alert {
             at: self.started_at,
-            kind: DeviceAlertKind::PortalFromTrunk,
-            is_critical: true,
+            kind: AlertKind::PortalFromTrunk,
+            severity: Severity::Critical,
             subject: format!("sip:{}@{}", self.caller, self.caller_host.as_deref().unwrap_or_default()),
             message: PORTAL_FROM_TRUNK.to_owned(),
             call: Some(self.call),
+            campaign: None,
         })
     }
 }
@@ -137,17 +104,11 @@ mod tests {
         };
         let ordinary = CallVerdict::default();
         let found = ordinary.alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unauthorised)).unwrap();
-        assert_eq!(
-            (found.message.as_str(), found.call, found.is_critical),
-            ("another stack", Some(CallId::new(9)), false)
-        );
+        assert_eq!((found.message.as_str(), found.severity), ("another stack", Severity::Warning));
         let sensitive = CallVerdict { is_sensitive: true, ..CallVerdict::default() };
-        assert!(
-            sensitive
-                .alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unauthorised))
-                .unwrap()
-                .is_critical
-        );
+        let urgent =
+            sensitive.alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unauthorised)).unwrap();
+        assert_eq!(urgent.severity, Severity::Critical);
         assert_eq!(ordinary.alert("sip:200@a", CallId::new(9), &step(DeviceVerdict::Unknown)), None);
     }
 
@@ -161,7 +122,7 @@ mod tests {
             access_side: AccessSide::Inbound,
         };
         let found = call.alert().unwrap();
-        assert_eq!((found.subject.as_str(), found.is_critical), ("sip:200@a", true));
+        assert_eq!((found.subject.as_str(), found.severity), ("sip:200@a", Severity::Critical));
         assert!(!SensitiveCall::is_portal_from_trunk(false, AccessSide::Inbound), "any caller may dial it");
         for access_side in [AccessSide::Outbound, AccessSide::Internal, AccessSide::Unknown] {
             assert_eq!(SensitiveCall { access_side, ..call.clone() }.alert(), None);

@@ -3,10 +3,10 @@
 //! The input is a [`SubscriberView`]: the inventory's entry, the calls and the registrations of one address of record.
 //! [`assess`] groups the registrations into physical devices, weighs the evidence about each call and each device, and
 //! answers with a [`SubscriberVerdict`]. [`DirtySubjects`] chooses the subscribers that have to be assessed again.
-//! [`DeviceAlert`] is a finding for the operator. [`Lessons`] learns device classes from calls whose device is known.
+//! Findings for the operator are alerts ([`SensitiveCall::alert`], [`CallVerdict::alert`], [`DeviceRecord::alert`]).
+//! [`Lessons`] learns device classes from calls whose device is known.
 //!
-//! The method of device authorisation is that of the device-authorisation paper, section 5: log-likelihood ratios of
-//! independent observations add up.
+//! Evidence is a likelihood ratio. The logarithms of independent observations add up (naive Bayes).
 //!
 //! This crate must never know SQL, JSON, a report's columns, a packet or a clear number.
 //!
@@ -34,7 +34,7 @@ mod stream_class;
 mod verdict;
 mod view;
 
-pub use alerts::{DeviceAlert, DeviceAlertKind, PORTAL_FROM_TRUNK, SensitiveCall};
+pub use alerts::{PORTAL_FROM_TRUNK, SensitiveCall};
 pub use authorisation::{
     DeviceVerdict, Evidence, EvidenceKind, MAX_STEPS, Recorded, Rules, Step, Strictness, assess, news, weigh,
 };

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use bellwether_base::Timestamp;
 use bellwether_enrich::Row;
 use bellwether_scoring::ScoringEngine;
-use bellwether_store::{Reader, Retention, StoreError, Writer};
+use bellwether_store::{AlertSignal, Reader, Retention, StoreError, Writer};
 
 use crate::scoring::Scoring;
 
@@ -65,6 +65,12 @@ impl Recorder {
         self.scoring = Some(Scoring::new(engine));
         self.read_labels()?;
         Ok(self)
+    }
+
+    /// Raises a signal after each commit with new alerts.
+    #[must_use]
+    pub fn announcing(self, signal: AlertSignal) -> Self {
+        Self { writer: self.writer.announcing(signal), ..self }
     }
 
     /// Holds back the results of scoring until the end, or until so many wait. Rows go ahead. 0 ends it.

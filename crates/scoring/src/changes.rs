@@ -1,10 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{CallId, CampaignId, Timestamp};
+use bellwether_base::{Alert, CallId, CampaignId, Timestamp};
 
 use crate::{
-    AlertRow, CampaignRow, Finding, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow, Stage,
-    Subject,
+    CampaignRow, Finding, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow, Stage, Subject,
 };
 
 /// Results of scoring that wait for the next commit. A later result about the same thing replaces an earlier one.
@@ -30,7 +29,7 @@ pub struct Changes {
     /// Changes of the allow list and the block list, in order.
     pub lists: Vec<ListChange>,
     /// Alerts, in order.
-    pub alerts: Vec<AlertRow>,
+    pub alerts: Vec<Alert>,
     /// Audio fingerprints of campaigns.
     pub prompts: Vec<([u8; 24], CampaignId)>,
     /// Campaigns that another campaign absorbed.

@@ -26,7 +26,7 @@ use crate::history::History;
 use crate::invite::Progress;
 use crate::keys::{Keys, Names};
 use crate::open::{Membership, OpenCall};
-use crate::outcome::{AlertRow, CampaignRow, Outcome, ScoreRow};
+use crate::outcome::{CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::reputation_record::{Label, Reputation, Subject};
 use crate::signals::Rules;

@@ -11,7 +11,6 @@
 //! This crate must never know clear numbers, packets or SQL. Time comes with the rows.
 
 mod account;
-mod alerts;
 mod call_history;
 mod campaign;
 mod campaign_state;
@@ -37,7 +36,6 @@ mod stack_index;
 mod write_back;
 
 pub use account::{Account, RegisteredDevice};
-pub use alerts::{AlertKind, Severity};
 pub use campaign::LinkKind;
 pub use campaign_state::CampaignState;
 pub use changes::{Amendment, Changes, MembershipChange};
@@ -45,7 +43,7 @@ pub use engine::ScoringEngine;
 pub use evidence::Evidence;
 pub use history::{History, Judged, NoHistory, PastCall, PastPassport, PlatformFacts, Stage};
 pub use label::is_fraud_label;
-pub use outcome::{AlertRow, CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
+pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{CallId, CampaignId, Timestamp};
+use bellwether_base::{Alert, CallId, CampaignId, Timestamp};
 
-use crate::{AlertKind, Finding, LinkKind, ReputationRecord, Severity, Stage, Subject};
+use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
 
 /// A result of scoring that must be stored.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,8 +81,8 @@ pub enum Outcome {
     Reputation(Subject, Box<ReputationRecord>),
     /// A subject was added to a list, or removed from one.
     List(ListChange),
-    /// An alert for the operator.
-    Alert(Box<AlertRow>),
+    /// An alert.
+    Alert(Box<Alert>),
 }
 
 /// The score of a call.
@@ -185,17 +185,4 @@ pub struct ListChange {
     pub to: Listed,
     pub standing: f64,
     pub why: String,
-}
-
-/// An alert for the operator.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(missing_docs, reason = "plain columns, named as in the reports")]
-pub struct AlertRow {
-    pub at: Timestamp,
-    pub kind: AlertKind,
-    pub severity: Severity,
-    pub subject: String,
-    pub message: String,
-    pub call: Option<CallId>,
-    pub campaign: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::SensorError;
 use crate::batch::Then;
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, ReceiverGone};
-use crate::replay::{Damage, Progress, Unread};
+use crate::events::{Damage, Progress, Unread};
 use crate::room::Door;
 
 /// Packets between two progress reports.

@@ -11,9 +11,11 @@
 )]
 
 mod batch;
+mod clock;
 mod dispatcher;
 mod epochs;
 mod error;
+mod events;
 mod feed;
 mod frames;
 mod keyed;
@@ -22,6 +24,7 @@ mod listen;
 mod live;
 mod merge;
 mod pipeline;
+mod queues;
 mod rehearsal;
 mod replay;
 mod room;
@@ -33,9 +36,10 @@ mod writing;
 
 pub use bellwether_store::{LockNews, LockPatience, Retention};
 pub use error::SensorError;
+pub use events::{Damage, Event, EventHandler, Progress, Unread};
 pub use listen::HepAddress;
-pub use live::{Event, EventHandler, LiveInputs, LiveOutcome, sense};
+pub use live::{LiveInputs, LiveOutcome, sense};
 pub use pipeline::{Config, Finished, Latency, Settings};
 pub use rehearsal::{Rehearsal, rehearse};
-pub use replay::{Damage, Outcome, Progress, Unread, replay};
+pub use replay::{Outcome, replay};
 pub use room::Patience;

@@ -4,7 +4,7 @@ use bellwether_base::{Loss, Timestamp};
 use bellwether_capture::LiveError;
 use bellwether_enrich::{BlindRow, Row};
 
-use crate::live::Event;
+use crate::events::Event;
 
 /// Function that returns the index of an interface while it is up.
 type Look = fn(&str) -> Option<u32>;

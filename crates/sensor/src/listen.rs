@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bellwether_capture::{Frames, Record};
 use bellwether_wire::{LinkType, hep3_len};
 
-use crate::live::now;
+use crate::clock::now;
 use crate::seats::{Admission, Place, Seats};
 use crate::sources::FrameSender;
 
@@ -290,7 +290,8 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::sources::{FrameBatch, Source};
+    use crate::queues::FrameBatch;
+    use crate::sources::Source;
     use bellwether_wire::{Decoded, TunnelPorts, decode};
 
     /// A HEP 3 message with one padding chunk only.

@@ -3,11 +3,11 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bellwether_base::{Counters, Loss, Span, Timestamp};
 use bellwether_capture::{
-    CaptureReader, ClockEvent, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
+    CaptureReader, ClockEventKind, GrowingFolder, LiveCapture, LiveError, LiveOptions, OpenError,
     StampingClock, Stamps, Waker,
 };
 use bellwether_enrich::{Row, SensorClockRow};
@@ -16,16 +16,18 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::SensorError;
 use crate::batch::Then;
+use crate::clock::now;
 use crate::dispatcher::Dispatcher;
+use crate::events::{Event, EventHandler};
 use crate::feed::finish;
 use crate::links::Links;
 use crate::listen::{HepAddress, Listener, ListenerLosses};
-use crate::pipeline::{self, Config, Downstream, Finished, Settings};
+use crate::pipeline::{self, Config, Downstream, Finished};
+use crate::queues::{FrameBatch, InputKind};
 use crate::session::Session;
 use crate::sources::{
-    CaptureThread, Dropped, EVERY_SECOND, Following, FrameBatch, Growing, Heard, PORTIONS, Source, TICK,
+    CaptureThread, Dropped, EVERY_SECOND, Following, Growing, Heard, PORTIONS, Source, TICK,
 };
-use crate::writing::InputKind;
 
 /// Longest delay of a packet from its timestamp to the feed: the kernel's block timeout, multiplied for a
 /// thread that does not get a processor at once.
@@ -36,36 +38,6 @@ const COUNT_EVERY: Duration = Duration::from_secs(60);
 
 /// Interval at which counters are written, if packets arrived.
 const WRITE_EVERY: Duration = Duration::from_secs(2);
-
-/// An event that the operator should see while the sensor runs.
-#[derive(Debug)]
-pub enum Event {
-    /// Losses since the last report, by the names of `docs/losses.md`.
-    Losses(Vec<(Loss, u64)>),
-    /// An interface delivers no packets.
-    Trouble(LiveError),
-    /// The interface delivers packets again.
-    Recovered(String),
-    /// The interface was removed and created again, and is captured again.
-    Followed(String),
-    /// A growing capture was cut or damaged: the gap begins at its last record, and ends at the first record
-    /// of the next file, once known.
-    #[expect(missing_docs, reason = "described above")]
-    Gap { place: String, from: Option<Timestamp>, to: Option<Timestamp> },
-    /// The clock that timestamps packets was set, or changed its rate.
-    Clock(ClockEvent),
-    /// The feed is alive: sent every second, for a watchdog.
-    Alive,
-}
-
-/// Callbacks of the program that runs the sensor.
-pub trait EventHandler {
-    /// Called for every event.
-    fn hear(&mut self, event: Event);
-
-    /// Polled once a second for new settings.
-    fn new_settings(&mut self) -> Option<Settings>;
-}
 
 /// Result of a live run.
 pub struct LiveOutcome {
@@ -508,10 +480,4 @@ impl LiveFeed<'_> {
         self.note(self.session.over(ended_at));
         Ok(self.session.packets)
     }
-}
-
-/// Current time of the system clock, which timestamps packets.
-pub(crate) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX))
 }

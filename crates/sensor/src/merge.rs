@@ -6,8 +6,8 @@ use crossbeam_channel::{Receiver, Sender};
 use hdrhistogram::Histogram;
 
 use crate::batch::Facts;
+use crate::queues::Rows;
 use crate::room::Door;
-use crate::writing::Rows;
 
 /// Rows per batch: it bounds the rows that wait for the writer, whatever the size of an epoch.
 const ROWS_AT_ONCE: usize = 128;

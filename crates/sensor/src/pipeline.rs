@@ -15,8 +15,9 @@ use crate::batch::{Batch, Done, Facts, Then};
 use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
+use crate::queues::InputKind;
 use crate::room::{Door, Patience, room};
-use crate::writing::{InputKind, write};
+use crate::writing::write;
 
 /// Configuration of a run.
 pub struct Config {

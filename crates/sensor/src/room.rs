@@ -15,7 +15,7 @@ use crossbeam_channel::{
     Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError, TrySendError, bounded,
 };
 
-use crate::writing::Rows;
+use crate::queues::Rows;
 
 /// Row batches in the regular queue: enough to keep the workers busy during one commit.
 const BATCHES: usize = 32;

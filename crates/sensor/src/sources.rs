@@ -8,7 +8,9 @@ use bellwether_base::{Span, Timestamp};
 use bellwether_capture::{CaptureReader, Frames, GrowingFolder, LiveCapture, LiveError, Record, Stamps};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::live::{Event, now};
+use crate::clock::now;
+use crate::events::Event;
+use crate::queues::FrameBatch;
 
 /// Batches that wait between a source and the feed. Further packets stay in the kernel's ring, which is
 /// larger and whose losses the kernel counts.
@@ -52,12 +54,6 @@ impl Heard {
     pub(crate) fn at(&self) -> Timestamp {
         Timestamp::from_nanos(self.0.load(Ordering::Acquire))
     }
-}
-
-/// A batch of frames from a source.
-pub(crate) struct FrameBatch {
-    pub(crate) source: usize,
-    pub(crate) frames: Frames,
 }
 
 /// Channel from a source's thread to the feed.

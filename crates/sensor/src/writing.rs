@@ -8,8 +8,9 @@ use bellwether_recorder::Recorder;
 use bellwether_store::{Reader, Retention, StoreError, Writer};
 use hdrhistogram::Histogram;
 
-use crate::live::now;
+use crate::clock::now;
 use crate::merge::latencies;
+use crate::queues::{InputKind, Rows};
 use crate::room::{Closed, Hatch};
 
 /// Limits of a commit's size and delay.
@@ -48,32 +49,6 @@ const PIPE_HOLDS_FOR: Duration = Duration::from_secs(60);
 
 /// Interval of retention by age.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
-
-/// Kind of the packets' source.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum InputKind {
-    /// The network: packets have the time of day.
-    Network,
-    /// Growing captures.
-    Growing,
-    /// Complete captures.
-    Files,
-    /// Captures including a pipe.
-    Pipe,
-}
-
-/// A batch of rows for the writer.
-pub(crate) struct Rows {
-    pub(crate) rows: Vec<Row>,
-    /// Time of the oldest fact in the batch; none for rows that no packet caused.
-    pub(crate) since: Option<Timestamp>,
-}
-
-impl From<Row> for Rows {
-    fn from(row: Row) -> Self {
-        Self { rows: vec![row], since: None }
-    }
-}
 
 /// Writes rows until all senders have ended. Returns the database, and the delays from packet to committed
 /// row in microseconds, for packets with the time of day.

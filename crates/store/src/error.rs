@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bellwether_base::UnknownSeverity;
 use rusqlite::ErrorCode;
 
 /// Why the database cannot be used.
@@ -24,6 +25,9 @@ pub enum StoreError {
         /// The newest that this program knows.
         known: i64,
     },
+    /// An alert has a severity that only a newer program knows.
+    #[error("the database holds an alert of a newer program ({0}); use a newer bellwether")]
+    Severity(#[from] UnknownSeverity),
     /// Its tokens were made with another key.
     #[error("the database {0} was made with another key; give its key_file, or another --db")]
     OtherKey(PathBuf),
@@ -54,6 +58,7 @@ pub enum StoreError {
     File(PathBuf, String),
     /// A statement failed.
     #[error("the database refused a statement: {}", words(.0))]
+    /// An alert has a severity that this program does not know.
     Sql(#[from] rusqlite::Error),
     /// The report has no such column.
     #[error("this report has no column {asked}; it has {}", .known.join(", "))]

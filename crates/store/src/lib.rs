@@ -5,6 +5,7 @@
 //!
 //! This crate must never know a packet, a report's columns or how a row is printed.
 
+mod alert_signal;
 mod alerts;
 mod blindness;
 mod classes;
@@ -32,12 +33,12 @@ mod verdicts;
 mod wording;
 mod writer;
 
-pub use alerts::Alert;
+pub use alert_signal::AlertSignal;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
 pub use bellwether_devices::Policy;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
-pub use bellwether_scoring::{AlertKind, Listed, Severity};
+pub use bellwether_scoring::Listed;
 pub use blindness::{BlindSpan, Blindness, SpansOfLoss, Stretch};
 pub use classes::{Learned, Lesson};
 pub use devices::MADE_BY;
@@ -51,7 +52,7 @@ pub use registration::{LatestObservation, Registration, RegistrationTimeline};
 pub use reputation::{ListedSubject, SubjectReputation};
 pub use retention::Retention;
 pub use schema::VERSION;
-pub use spool::{AlertSpool, SpooledAlert};
+pub use spool::AlertSpool;
 pub use sqlite_history::SqliteHistory;
 pub use subscriber::Subscriber;
 pub use teaching::{Labelled, Telemetry};

@@ -1,31 +1,14 @@
-//! Alerts as receivers get them: the table is the spool, and each receiver has a place in it.
+//! The spool of alerts: the table `alerts`, with a cursor for each receiver.
 
 use std::path::Path;
 
-use bellwether_base::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use bellwether_base::{Alert, AlertKind, CallId, OutgoingAlert, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::schema::open_for_writing;
 use crate::{Reader, StoreError};
 
-/// An alert with what a receiver wants to know of its call.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(missing_docs, reason = "plain columns, named as in the reports")]
-pub struct SpooledAlert {
-    /// Later ones have higher numbers, and none is used twice.
-    pub id: i64,
-    pub at: Timestamp,
-    pub kind: String,
-    pub severity: String,
-    pub subject: String,
-    pub message: String,
-    pub call_id: Option<String>,
-    pub campaign: Option<String>,
-    pub fingerprint: Option<String>,
-    pub score: Option<f64>,
-}
-
-/// What is to be delivered, read from what is committed: no alert goes out of which the database might not know afterwards.
+/// Reads alerts for delivery. It sees committed alerts only, so that no alert goes out that the database may lose.
 pub struct AlertSpool {
     db: Connection,
 }
@@ -39,7 +22,7 @@ impl AlertSpool {
         Ok(Self { db: open_for_writing(path, key_id)? })
     }
 
-    /// Lets a receiver that is new begin with the next alert.
+    /// Gives a new receiver a cursor behind the newest alert. A known receiver keeps its cursor.
     ///
     /// # Errors
     /// If the database refuses.
@@ -51,31 +34,18 @@ impl AlertSpool {
         Ok(())
     }
 
-    /// Alerts behind a number, oldest first.
+    /// Alerts with higher numbers, oldest first, `limit` of them at most.
     ///
     /// # Errors
-    /// If the database fails.
-    pub fn after(&mut self, id: i64, limit: usize) -> Result<Vec<SpooledAlert>, StoreError> {
+    /// If the database fails, or if a newer version wrote a severity that this one does not know.
+    pub fn after(&mut self, id: i64, limit: usize) -> Result<Vec<OutgoingAlert>, StoreError> {
         let mut select = self.db.prepare_cached(
             "SELECT a.*, c.call_id AS call_id, c.fingerprint AS fingerprint, s.score AS score
              FROM alerts AS a LEFT JOIN calls AS c ON c.call = a.call LEFT JOIN scores AS s ON s.id = c.id
              WHERE a.id > ?1 ORDER BY a.id LIMIT ?2",
         )?;
-        let rows = select.query_map(params![id, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok(SpooledAlert {
-                id: row.get("id")?,
-                at: Timestamp::from_nanos(row.get("at")?),
-                kind: row.get("kind")?,
-                severity: row.get("severity")?,
-                subject: row.get("subject")?,
-                message: row.get("message")?,
-                call_id: row.get("call_id")?,
-                campaign: row.get("campaign")?,
-                fingerprint: row.get("fingerprint")?,
-                score: row.get("score")?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        select.query_and_then(params![id, limit], outgoing)?.collect()
     }
 
     /// The number of the newest alert.
@@ -86,7 +56,7 @@ impl AlertSpool {
         Ok(self.db.query_row("SELECT coalesce(max(id), 0) FROM alerts", [], |r| r.get(0))?)
     }
 
-    /// Up to which number a receiver has them.
+    /// The number up to which a receiver has all alerts; 0 for an unknown receiver.
     ///
     /// # Errors
     /// If the database fails.
@@ -95,7 +65,7 @@ impl AlertSpool {
         Ok(select.query_row([receiver], |r| r.get(0)).optional()?.unwrap_or(0))
     }
 
-    /// A receiver has all up to a number.
+    /// Moves a receiver's cursor forward to a number.
     ///
     /// # Errors
     /// If the database refuses.
@@ -109,7 +79,7 @@ impl AlertSpool {
         Ok(())
     }
 
-    /// Adds what a receiver never gets: passed over, as there were too many, and refused.
+    /// Counts alerts that a receiver never gets: skipped for its backlog, and refused by it.
     ///
     /// # Errors
     /// If the database refuses.
@@ -123,8 +93,30 @@ impl AlertSpool {
     }
 }
 
+/// One row of the spool.
+fn outgoing(row: &Row<'_>) -> Result<OutgoingAlert, StoreError> {
+    let kind: String = row.get("kind")?;
+    let severity: String = row.get("severity")?;
+    Ok(OutgoingAlert {
+        id: row.get("id")?,
+        alert: Alert {
+            at: Timestamp::from_nanos(row.get("at")?),
+            kind: AlertKind::named(&kind),
+            severity: severity.parse()?,
+            subject: row.get("subject")?,
+            message: row.get("message")?,
+            call: row.get::<_, Option<i64>>("call")?.map(CallId::new),
+            campaign: row.get("campaign")?,
+        },
+        call_id: row.get("call_id")?,
+        fingerprint: row.get("fingerprint")?,
+        score: row.get("score")?,
+        more: 0,
+    })
+}
+
 impl Reader {
-    /// Alerts that receivers never got: passed over, and refused.
+    /// The numbers of alerts that receivers never got: skipped, and refused.
     ///
     /// # Errors
     /// If the database fails.

@@ -1,16 +1,12 @@
 //! Verdicts about devices: the subscribers that are assessed again, and the steps that are recorded.
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_devices::{
-    DeviceAlert, DeviceAlertKind, DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict,
-    news,
-};
+use bellwether_devices::{DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict, news};
 use bellwether_enrich::AccessSide;
-use bellwether_scoring::{AlertKind, Severity};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::alerts::{Alert, keep, keep_unless_told};
+use crate::alerts::keep;
 use crate::{StoreError, Writer};
 
 /// The newest calls and streams, which a run that was killed may have committed without a verdict.
@@ -57,6 +53,7 @@ impl Writer {
     /// If the database fails.
     pub fn has_due_subscribers(&mut self) -> Result<bool, StoreError> {
         self.find_portal_calls()?;
+        self.announce_alerts();
         Ok(!self.touched.is_empty())
     }
 
@@ -130,7 +127,7 @@ impl Writer {
                 })
                 .optional()?;
             if let Some(alert) = found.and_then(|call| call.alert()) {
-                keep_device_alert(db, alert)?;
+                keep(db, &alert)?;
             }
         }
         Ok(())
@@ -176,13 +173,13 @@ fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceF
             is_shared: subscriber.is_shared(*call),
         });
         if let Some(alert) = of_call.alert(&subscriber.aor, *call, step) {
-            keep_device_alert(db, alert)?;
+            keep(db, &alert)?;
         }
     }
     for device in &subscriber.devices {
         record_steps(db, "device", device.subject().get(), device.steps())?;
         if let Some(alert) = device.alert(&subscriber.aor) {
-            keep_device_alert(db, alert)?;
+            keep(db, &alert)?;
         }
     }
     Ok(changed)
@@ -222,25 +219,6 @@ fn record_steps<'a>(
         ])?;
     }
     Ok(added.last())
-}
-
-/// Keeps an alert of a finding about devices, unless it is known.
-fn keep_device_alert(db: &Connection, found: DeviceAlert) -> Result<(), StoreError> {
-    let is_once = found.kind.is_once_per_subject();
-    let alert = Alert {
-        at: found.at,
-        kind: match found.kind {
-            DeviceAlertKind::Unauthorised => AlertKind::DeviceUnauthorised,
-            DeviceAlertKind::Shared => AlertKind::DeviceShared,
-            DeviceAlertKind::PortalFromTrunk => AlertKind::PortalFromTrunk,
-        },
-        severity: if found.is_critical { Severity::Critical } else { Severity::Warning },
-        subject: found.subject,
-        message: found.message,
-        call: found.call.map(CallId::get),
-        campaign: None,
-    };
-    if is_once { keep_unless_told(db, &alert, Timestamp::MIN) } else { keep(db, &alert) }
 }
 
 /// Evidence as a row holds it: a JSON array with an object for each piece.

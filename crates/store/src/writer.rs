@@ -15,6 +15,7 @@ use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, Masked, OrphanBye
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::{Changes, Settings};
 
+use crate::alerts::Announcer;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
 use crate::{
@@ -33,6 +34,8 @@ pub struct Writer {
     pub(crate) touched: DirtySubjects,
     /// Start times of the calls of earlier runs.
     earlier: Option<RangeInclusive<Timestamp>>,
+    /// Signals new alerts to delivery.
+    pub(crate) announcer: Announcer,
     pending: Vec<Row>,
     /// Rows that were written in a transaction that is still open; none where there is none.
     written: Option<usize>,
@@ -71,6 +74,7 @@ impl Writer {
             reader,
             touched: DirtySubjects::default(),
             earlier,
+            announcer: Announcer::default(),
             pending: Vec::new(),
             written: None,
             updates: BTreeMap::new(),
@@ -225,6 +229,7 @@ impl Writer {
             self.updates.clear();
             self.ends.clear();
         }
+        self.announce_alerts();
         Ok(())
     }
 

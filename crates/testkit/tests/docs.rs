@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bellwether_base::{Loss, LossKind};
+use bellwether_base::{AlertKind, Loss, LossKind};
 
 #[test]
 fn the_table_of_losses_is_complete_and_in_the_programs_words() {
@@ -20,4 +20,20 @@ fn the_table_of_losses_is_complete_and_in_the_programs_words() {
     }
     let rows = document.lines().filter(|l| l.starts_with("| `")).count();
     assert_eq!(rows, Loss::ALL.len(), "docs/losses.md has rows of unknown losses");
+}
+
+#[test]
+fn the_table_of_alert_kinds_is_complete_and_in_the_programs_words() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/alerts.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let kinds = document.split("\n## Kinds\n").nth(1).unwrap();
+    let rows: Vec<&str> = kinds.lines().filter(|l| l.starts_with("| `")).collect();
+    assert_eq!(rows.len(), AlertKind::STORED.len());
+    for (row, kind) in rows.iter().zip(AlertKind::STORED) {
+        let (name, occasion) = (format!("| `{kind}` | "), format!(" | {} |", kind.occasion()));
+        assert!(
+            row.starts_with(&name) && row.ends_with(&occasion),
+            "docs/alerts.md lacks{occasion} in: {row}"
+        );
+    }
 }

@@ -1,12 +1,12 @@
-//! What all tests at the edge need: a spool in memory and a clock.
+//! The common part of all tests at the edge: a spool in memory and a clock.
 #![expect(clippy::disallowed_types, reason = "a test at the edge waits by the clock")]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bellwether_alert::{Deliverer, Delivery, Notice, Receiver, Sender, Severity, Spool, Timeouts, Wait};
-use bellwether_base::{Span, Timestamp};
+use bellwether_alert::{Deliverer, Delivery, Receiver, Sender, Spool, Timeouts, Wait};
+use bellwether_base::{Alert, AlertKind, OutgoingAlert, Severity, Span, Timestamp};
 
-/// Numbered notices.
+/// Numbered alerts.
 pub(crate) struct Numbered {
     pub(crate) newest: i64,
     pub(crate) cursor: i64,
@@ -15,7 +15,7 @@ pub(crate) struct Numbered {
 impl Spool for Numbered {
     type Error = std::convert::Infallible;
 
-    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<Notice>, Self::Error> {
+    fn after(&mut self, id: i64, limit: usize) -> Result<Vec<OutgoingAlert>, Self::Error> {
         Ok((id + 1..=self.newest).take(limit).map(numbered).collect())
     }
 
@@ -33,16 +33,19 @@ impl Spool for Numbered {
     }
 }
 
-pub(crate) fn numbered(id: i64) -> Notice {
-    Notice {
+pub(crate) fn numbered(id: i64) -> OutgoingAlert {
+    OutgoingAlert {
         id,
-        at: Timestamp::from_nanos(1_772_368_496_789_012_345),
-        kind: "device_shared".into(),
-        severity: Severity::Warning,
-        subject: format!("sip:t-{id}@example.net"),
-        message: format!("number {id}, \"schön\" \\ ]"),
+        alert: Alert {
+            at: Timestamp::from_nanos(1_772_368_496_789_012_345),
+            kind: AlertKind::DeviceShared,
+            severity: Severity::Warning,
+            subject: format!("sip:t-{id}@example.net"),
+            message: format!("number {id}, \"schön\" \\ ]"),
+            call: None,
+            campaign: None,
+        },
         call_id: Some("a\"b\\c]d".into()),
-        campaign: None,
         fingerprint: Some("2:9ac1".into()),
         score: Some(0.5),
         more: 0,
@@ -54,36 +57,36 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap())
 }
 
-/// A delivery that loses its patience soon.
+/// A delivery with short timeouts.
 pub(crate) fn delivery() -> Delivery {
-    let patience = Timeouts {
+    let timeouts = Timeouts {
         connect: Duration::from_secs(5),
         write: Duration::from_secs(2),
         confirm: Duration::from_secs(5),
     };
     Delivery {
-        patience,
+        timeouts,
         ..Delivery::new(Sender { process: 4711, ..Sender::new("sensor.example.net", "0.1.0") })
     }
 }
 
-/// Turns until the spool is empty, as the program's loop does.
-pub(crate) fn run<R: Receiver>(courier: &mut Deliverer<R>, spool: &mut Numbered, within: Duration) {
+/// Polls until the spool is empty, as the program's loop does.
+pub(crate) fn run<R: Receiver>(deliverer: &mut Deliverer<R>, spool: &mut Numbered, within: Duration) {
     let start = now();
     loop {
         assert!(
             now().since(start).as_secs_f64() < within.as_secs_f64(),
             "not sent within {within:?}: {:?}, {:?}",
-            courier.away(),
-            courier.counts()
+            deliverer.outage(),
+            deliverer.counts()
         );
-        match courier.turn(spool, now()).unwrap() {
+        match deliverer.poll(spool, now()).unwrap() {
             Wait::Again => {}
             Wait::Until(then) => {
                 let wait = then.since(now()).as_nanos().max(0).cast_unsigned();
                 std::thread::sleep(Duration::from_nanos(wait));
             }
-            Wait::News => return,
+            Wait::NewAlert => return,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Receivers of alerts, and bounds on what they get.
 
-use bellwether_alert::{Facility, Format, Severity, Target};
+use bellwether_alert::{Facility, Format, Target};
+use bellwether_base::Severity;
 use bellwether_base::Span;
 use serde::Deserialize;
 

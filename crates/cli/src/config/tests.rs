@@ -1,5 +1,6 @@
 use super::*;
-use bellwether_alert::{Format, Severity};
+use bellwether_alert::Format;
+use bellwether_base::Severity;
 use bellwether_tracker::Limits;
 
 #[test]

@@ -382,7 +382,7 @@ fn a_replay_that_is_killed_at_work_loses_nothing_and_is_resumed() {
 
 /// A limit on a service's threads, as a service manager sets it, must not end the process by a signal.
 #[test]
-fn where_couriers_get_no_thread_the_run_fails_in_words() {
+fn a_run_whose_deliveries_get_no_thread_fails_in_one_sentence() {
     let room = Room::new();
     room.write("x.toml", b"[[alerts.receivers]]\nname = \"hook\"\ntarget = \"http://127.0.0.1:9/\"\n");
     let capture = project().join("pcaps/lab-register.pcap");

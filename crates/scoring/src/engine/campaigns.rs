@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
+use bellwether_base::{Alert, AlertKind, CallId, CampaignId, Severity, SlotId, Timestamp};
 use bellwether_enrich::InstanceRow;
 
 use super::membership::has_roots;
-use super::{AlertRow, CampaignRow, Membership, Outcome, ScoringEngine};
+use super::{CampaignRow, Membership, Outcome, ScoringEngine};
 use crate::campaign::LinkKind;
 use crate::candidate_group::{CandidateGroup, GroupKind, PLAYS_A_RECORDING};
 use crate::history::History;
 use crate::open::{GroupMembership, Known, SURE};
 use crate::outcome::LinkRow;
 use crate::reputation_record::{Layer, Subject};
-use crate::{AlertKind, Severity};
 
 /// A campaign with this share of a group's answered calls takes over the rest of the group.
 const DOMINATES: f64 = 0.6;
@@ -279,7 +278,7 @@ impl ScoringEngine {
         row.told = tells;
         let at = self.now;
         let words: Vec<&str> = row.links.iter().map(|link| link.evidence.as_str()).collect();
-        out.push(Outcome::Alert(Box::new(AlertRow {
+        out.push(Outcome::Alert(Box::new(Alert {
             at,
             kind: AlertKind::CampaignFound,
             severity: if row.is_confirmed { Severity::Critical } else { Severity::Warning },

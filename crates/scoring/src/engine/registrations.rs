@@ -1,14 +1,13 @@
 //! Registrations and registration attempts.
 
-use bellwether_base::{CallId, RegistrationId, SlotId, Span, Timestamp};
+use bellwether_base::{Alert, AlertKind, CallId, RegistrationId, Severity, SlotId, Span, Timestamp};
 use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
 
-use super::{AlertRow, Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
+use super::{Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
 use crate::account::RegisteredDevice;
 use crate::open::SURE;
 use crate::signals::SCANNING_SOURCE;
 use crate::source::Source;
-use crate::{AlertKind, Severity};
 
 impl ScoringEngine {
     pub(super) fn registration(&mut self, row: &RegistrationRow) {
@@ -66,7 +65,7 @@ impl ScoringEngine {
         }
         if let Some(words) = of.attack(accounts, passwords) {
             of.is_told = true;
-            out.push(Outcome::Alert(Box::new(AlertRow {
+            out.push(Outcome::Alert(Box::new(Alert {
                 at: row.at,
                 kind: AlertKind::RegistrationAttack,
                 severity: Severity::Warning,

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{CallId, SlotId, Timestamp};
+use bellwether_base::{Alert, AlertKind, CallId, Severity, SlotId, Timestamp};
 
-use super::{AlertRow, Label, Outcome, Reputation, ScoringEngine};
+use super::{Label, Outcome, Reputation, ScoringEngine};
 use crate::history::History;
 use crate::open::Lesson;
 use crate::outcome::{ListChange, Listed};
 use crate::reputation_record::{LabelEvidence, Layer, Subject};
-use crate::{AlertKind, Severity};
 
 impl ScoringEngine {
     /// The slot of a subject's reputation record. `subject` is called only if the table does not hold the
@@ -91,7 +90,7 @@ impl ScoringEngine {
         );
         if from == Listed::Blocked || to == Listed::Blocked {
             let words = if to == Listed::Blocked { "came on" } else { "left" };
-            out.push(Outcome::Alert(Box::new(AlertRow {
+            out.push(Outcome::Alert(Box::new(Alert {
                 at: now,
                 kind: AlertKind::BlockListChanged,
                 severity: if to == Listed::Blocked { Severity::Warning } else { Severity::Notice },

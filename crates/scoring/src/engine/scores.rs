@@ -1,14 +1,14 @@
 //! Scores of calls, reported when they change.
 
-use bellwether_base::{CallId, Timestamp};
+use bellwether_base::{Alert, AlertKind, CallId, Severity, Timestamp};
 use bellwether_devices::DeviceVerdict;
 
-use super::{AlertRow, Outcome, ScoreRow, ScoringEngine};
+use super::{Outcome, ScoreRow, ScoringEngine};
 use crate::history::{History, Stage};
 use crate::open::{Lesson, OpenCall, Told};
 use crate::score::Finding;
 use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY};
-use crate::{AlertKind, Disposition, Scorecard, Severity};
+use crate::{Disposition, Scorecard};
 
 impl ScoringEngine {
     /// Applies a device verdict to a call. For a closed call the signals are emitted as amendments.
@@ -157,7 +157,7 @@ fn alert_of(
         bad.into_iter().take(3).map(Finding::to_string).collect()
     };
     call.is_alerted = true;
-    Some(Outcome::Alert(Box::new(AlertRow {
+    Some(Outcome::Alert(Box::new(Alert {
         at,
         kind,
         severity,

@@ -1,13 +1,12 @@
 //! Runs, and the times in which something could not be seen.
 
-use bellwether_base::{Loss, Span, Timestamp};
+use bellwether_base::{Alert, AlertKind, Loss, Severity, Span, Timestamp};
 use bellwether_enrich::{BlindRow, RunRow};
-use bellwether_scoring::{AlertKind, Severity};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::clocks::nanos;
 use crate::retention::note_gone;
-use crate::{Alert, StoreError, alerts};
+use crate::{StoreError, alerts};
 
 /// Spans kept of one loss: the latest.
 const MAX_SPANS: i64 = 100;

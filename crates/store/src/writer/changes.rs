@@ -1,12 +1,12 @@
 //! Results of scoring to rows.
 
-use bellwether_base::{CallId, CampaignId};
-use bellwether_scoring::{AlertRow, Amendment, Changes, MembershipChange, Scorecard, Settings, Stage};
+use bellwether_base::CampaignId;
+use bellwether_scoring::{Amendment, Changes, MembershipChange, Scorecard, Settings, Stage};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use crate::StoreError;
-use crate::alerts::{Alert, keep};
+use crate::alerts::keep;
 use crate::wording::{self, Wording};
 
 /// Writes all changes. The rows that they refer to are in the same transaction or in an earlier one.
@@ -16,7 +16,7 @@ pub(super) fn write(tx: &Connection, changes: &Changes, settings: &Settings) -> 
     write_campaigns(tx, changes)?;
     write_reputations(tx, changes)?;
     write_lists(tx, changes)?;
-    changes.alerts.iter().try_for_each(|alert| write_alert(tx, alert))
+    changes.alerts.iter().try_for_each(|alert| keep(tx, alert))
 }
 
 fn write_reputations(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
@@ -60,19 +60,6 @@ fn write_lists(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
         ])?;
     }
     Ok(())
-}
-
-fn write_alert(tx: &Connection, alert: &AlertRow) -> Result<(), StoreError> {
-    let alert = Alert {
-        at: alert.at,
-        kind: alert.kind,
-        severity: alert.severity,
-        subject: alert.subject.clone(),
-        message: alert.message.clone(),
-        call: alert.call.map(CallId::get),
-        campaign: alert.campaign.clone(),
-    };
-    keep(tx, &alert)
 }
 
 fn write_scores(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {

@@ -1,23 +1,23 @@
-//! The inventory as a provisioning system tells it, over HTTP.
+//! The inventory of a provisioning system, over HTTP.
 
 use std::path::Path;
 use std::time::Duration;
 
 use ureq::http::{StatusCode, header};
 
-/// The largest inventory that is taken: half a million rows.
-const LARGEST: u64 = 64 << 20;
+/// The largest inventory in octets: half a million rows.
+const MAX_LEN: u64 = 64 << 20;
 
-/// What was pulled.
-pub(crate) struct Pulled {
-    pub(crate) text: String,
-    pub(crate) is_json: bool,
-    /// The version that the system gives it (ETag).
-    pub(crate) version: Option<String>,
+/// An inventory as the system sent it.
+pub(super) struct Pulled {
+    pub(super) text: String,
+    pub(super) is_json: bool,
+    /// The version by the system (ETag).
+    pub(super) version: Option<String>,
 }
 
-/// Reads a token from a file that holds nothing else.
-pub(crate) fn token(path: &Path) -> Result<String, String> {
+/// Reads an access token from a file that holds nothing else.
+pub(super) fn token(path: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let token = text.trim();
     if token.is_empty() || token.contains(char::is_whitespace) {
@@ -26,8 +26,8 @@ pub(crate) fn token(path: &Path) -> Result<String, String> {
     Ok(token.to_owned())
 }
 
-/// Gets an inventory; none if it is still of the version that is known.
-pub(crate) fn pull(
+/// Gets the inventory; none if it still has the known version.
+pub(super) fn pull(
     url: &str,
     token: Option<&str>,
     known: Option<&str>,
@@ -36,7 +36,7 @@ pub(crate) fn pull(
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
         .http_status_as_error(false)
-        // A token is for the system that was named, not for one that it names.
+        // The token is for the configured system, not for one that it redirects to.
         .max_redirects(0)
         .build();
     let agent = bellwether_alert::agent(config);
@@ -63,7 +63,7 @@ pub(crate) fn pull(
         None => url.split('?').next().is_some_and(|path| path.ends_with(".json")),
     };
     let text =
-        response.body_mut().with_config().limit(LARGEST).read_to_string().map_err(|e| e.to_string())?;
+        response.body_mut().with_config().limit(MAX_LEN).read_to_string().map_err(|e| e.to_string())?;
     tracing::debug!(octets = text.len(), is_json, is_versioned = version.is_some(), "inventory pulled");
     Ok(Some(Pulled { text, is_json, version }))
 }

@@ -1,4 +1,4 @@
-//! One sensor for one database: two would each judge what the other cannot see, and tell of the same alarm twice.
+//! One sensor for one database. Of two, each would lack the other's packets in its scores, and both would send the same alerts.
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -6,23 +6,27 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::outcome::Failure;
+use crate::AppError;
 
-/// What the file beside the database is called that its sensor holds locked. It stays, as a lock does not survive its file, and
-/// the lock ends with the process, however that ends.
-pub(crate) const SUFFIX: &str = "-sensor";
+/// The end of the name of the lock file beside a database. The file stays, because a lock does not survive its file. The lock ends with the
+/// process, however that ends.
+pub const SENSOR_SUFFIX: &str = "-sensor";
 
-/// Longest line that is read of who holds a database.
-const LONGEST: u64 = 512;
+/// The longest line that is read about a holder.
+const MAX_LINE: u64 = 512;
 
-/// A database that is held: it is as long as this lives.
-pub(crate) struct Held {
+/// Holds a database for one sensor until it is dropped.
+#[derive(Debug)]
+pub struct DatabaseHold {
     _file: Option<File>,
 }
 
-impl Held {
-    /// Refuses if another sensor holds the database, and leaves no trace.
-    pub(crate) fn look(db: &Path) -> Result<(), Failure> {
+impl DatabaseHold {
+    /// Checks that no other sensor holds the database, and leaves no trace.
+    ///
+    /// # Errors
+    /// If another sensor holds it: the message names that one.
+    pub fn check(db: &Path) -> Result<(), AppError> {
         let Some(path) = beside(db) else { return Ok(()) };
         match open(&path, OFlags::RDONLY) {
             Ok(file) => lock(db, file).map(drop),
@@ -31,8 +35,11 @@ impl Held {
         }
     }
 
-    /// Holds the database for a sensor that does this, or names who does.
-    pub(crate) fn take(db: &Path, doing: &str) -> Result<Self, Failure> {
+    /// Holds the database for a sensor; `doing` says what it does, for other sensors.
+    ///
+    /// # Errors
+    /// If another sensor holds it: the message names that one.
+    pub fn take(db: &Path, doing: &str) -> Result<Self, AppError> {
         let Some(path) = beside(db) else { return Ok(Self { _file: None }) };
         let file = open(&path, OFlags::RDWR | OFlags::CREATE).map_err(|e| wrong(&path, &e))?;
         let mut file = lock(db, file)?;
@@ -43,13 +50,13 @@ impl Held {
     }
 }
 
-/// Where the file lies; nowhere for a database in memory. A database has one file by whatever name it is opened.
+/// The path of the lock file; none for a database in memory. All names of one database lead to the same file.
 fn beside(db: &Path) -> Option<PathBuf> {
     if db == Path::new(":memory:") {
         return None;
     }
     let mut name = std::fs::canonicalize(db).unwrap_or_else(|_| db.to_path_buf()).into_os_string();
-    name.push(SUFFIX);
+    name.push(SENSOR_SUFFIX);
     Some(name.into())
 }
 
@@ -59,20 +66,20 @@ fn open(path: &Path, how: OFlags) -> std::io::Result<File> {
     Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
 }
 
-fn lock(db: &Path, mut file: File) -> Result<File, Failure> {
+fn lock(db: &Path, mut file: File) -> Result<File, AppError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // Who has just taken it may not have said yet who it is.
+            // A holder that has just taken it may not have written its line yet.
             let told =
-                file.seek(SeekFrom::Start(0)).and_then(|_| file.take(LONGEST).read_to_string(&mut holder));
+                file.seek(SeekFrom::Start(0)).and_then(|_| file.take(MAX_LINE).read_to_string(&mut holder));
             let holder = match holder.trim() {
                 "" => "another process",
                 _ if told.is_err() => "another process",
                 words => words,
             };
-            Err(Failure::Work(format!(
+            Err(AppError::Work(format!(
                 "another sensor writes to {}: {holder}; end it, or give this one a database of its own",
                 db.display()
             )))
@@ -81,8 +88,8 @@ fn lock(db: &Path, mut file: File) -> Result<File, Failure> {
     }
 }
 
-fn wrong(path: &Path, e: &std::io::Error) -> Failure {
-    Failure::Work(format!("{}: {e}", path.display()))
+fn wrong(path: &Path, e: &std::io::Error) -> AppError {
+    AppError::Work(format!("{}: {e}", path.display()))
 }
 
 #[cfg(test)]
@@ -90,24 +97,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_holds_a_database_is_named_by_whatever_name_it_is_asked_for_and_is_gone_with_the_holder() {
+    fn the_holder_is_named_under_all_names_of_its_database_and_is_gone_when_it_is_dropped() {
         let room = tempfile::tempdir().unwrap();
         let db = room.path().join("x.db");
         std::fs::write(&db, "").unwrap();
         let link = room.path().join("other.db");
         std::os::unix::fs::symlink(&db, &link).unwrap();
-        Held::look(&db).unwrap();
+        DatabaseHold::check(&db).unwrap();
         assert!(!room.path().join("x.db-sensor").exists(), "a look leaves no trace");
-        let held = Held::take(&db, "listening on eth0").unwrap();
+        let held = DatabaseHold::take(&db, "listening on eth0").unwrap();
         for name in [&db, &link] {
-            for refusal in [Held::look(name).unwrap_err(), Held::take(name, "x").map(drop).unwrap_err()] {
-                let words = refusal.shown().to_string();
+            for refusal in
+                [DatabaseHold::check(name).unwrap_err(), DatabaseHold::take(name, "x").map(drop).unwrap_err()]
+            {
+                let words = refusal.to_string();
                 let holder = format!("process {}, listening on eth0 since ", std::process::id());
                 assert!(words.contains(&holder), "{words}");
             }
         }
         drop(held);
-        Held::look(&link).unwrap();
-        Held::take(&link, "listening on eth1").unwrap();
+        DatabaseHold::check(&link).unwrap();
+        DatabaseHold::take(&link, "listening on eth1").unwrap();
     }
 }

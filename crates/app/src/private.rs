@@ -1,4 +1,4 @@
-//! Files hold what is nobody's business: all that this program makes is for its owner alone, and what was made wider before is tightened.
+//! Files of this program hold private data. Each new file is for its owner alone, and older files lose the rights of others.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -7,29 +7,30 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::outcome::Failure;
+use crate::{AppError, SENSOR_SUFFIX};
 
-/// For the owner to read and write.
+/// Read and write for the owner alone.
 const OWNERS: u32 = 0o600;
 
-/// From now on nothing that is made has a right for others, whoever makes it: SQLite makes its log by the mode of its database.
-pub(crate) fn make_all_private() {
+/// Gives new files of this process no rights for others, whichever library makes them.
+pub fn make_all_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
 
-/// A database, and what lies beside it: what SQLite lays there, and the file by which a sensor holds it.
-pub(crate) fn database_files(db: &Path) -> Vec<PathBuf> {
+/// The files of a database: itself, those of SQLite, and the lock file of a sensor.
+#[must_use]
+pub fn database_files(db: &Path) -> Vec<PathBuf> {
     let beside = |suffix: &str| {
         let mut name = db.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
-    ["", "-wal", "-shm", "-journal", crate::holder::SUFFIX].map(beside).to_vec()
+    ["", "-wal", "-shm", "-journal", SENSOR_SUFFIX].map(beside).to_vec()
 }
 
-/// Takes the rights of others away from files that have them; tells of each. A database must not be open yet: closing a file takes away
-/// every lock that this process has on it (fcntl(2)).
-pub(crate) fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
+/// Takes the rights of others away from files, and tells of each change. A database must not be open yet: closing a file takes away every lock
+/// that this process has on it (fcntl(2)).
+pub fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
     for path in files {
         match tightened(path) {
             Ok(None) => {}
@@ -44,7 +45,7 @@ pub(crate) fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
     }
 }
 
-/// Answers the mode before, if it had to be changed. A link is left alone: in a folder that others can write to it could lead anywhere.
+/// Returns the old mode if it had to be changed. A link stays as it is: in a folder of other users it could lead anywhere.
 fn tightened(path: &Path) -> io::Result<Option<u32>> {
     let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(None) };
     let is_wide = |meta: &std::fs::Metadata| meta.is_file() && meta.mode() & 0o077 != 0;
@@ -65,9 +66,12 @@ fn tighten_open(file: &File) -> io::Result<Option<u32>> {
     Ok(Some(mode))
 }
 
-/// Writes a file for its owner alone, whatever stood there before. A device or a pipe is written to as it is.
-pub(crate) fn write(path: &Path, text: &[u8], tell: &mut dyn FnMut(String)) -> Result<(), Failure> {
-    let wrong = |e: io::Error| Failure::Work(format!("{}: {e}", path.display()));
+/// Writes a file for its owner alone, and replaces the content of an older one. A device or a pipe keeps its rights.
+///
+/// # Errors
+/// If the file cannot be made or written.
+pub fn write(path: &Path, text: &[u8], tell: &mut dyn FnMut(String)) -> Result<(), AppError> {
+    let wrong = |e: io::Error| AppError::Work(format!("{}: {e}", path.display()));
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(OWNERS).open(path).map_err(wrong)?;
     if let Some(mode) = tighten_open(&file).map_err(wrong)? {
@@ -107,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_for_its_owner_whatever_stood_there() {
+    fn a_written_file_is_for_its_owner_even_if_an_older_one_was_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list");
         std::fs::write(&path, "longer than what follows").unwrap();
