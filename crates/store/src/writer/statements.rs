@@ -9,6 +9,7 @@ use bellwether_fingerprint::PrintHash;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
+use super::clocks::nanos;
 use super::{blindness, clocks};
 use crate::StoreError;
 use crate::sqlite_history::marks as call_marks;
@@ -46,10 +47,6 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Run(row) => blindness::run(tx, row),
         Row::Blind(row) => blindness::span(tx, row),
     }
-}
-
-pub(super) fn nanos(at: Timestamp) -> i64 {
-    at.as_nanos()
 }
 
 /// SQLite has no unsigned numbers; counts stay far below the limit.
@@ -386,7 +383,8 @@ fn pack_codes(codes: &[(u8, u32)]) -> Vec<u8> {
 }
 
 /// The inverse of [`pack_codes`]; octets that do not fit are passed over.
-pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
+#[must_use]
+pub fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
     bytes
         .chunks_exact(5)
         .filter_map(|chunk| match chunk {
