@@ -1,4 +1,5 @@
-//! The `bellwether` command as a library: `main.rs` calls it, and fuzzing reads files through it as it does.
+//! The `bellwether` command as a library: `main.rs` calls the library, and fuzz targets read files through the same
+//! functions.
 //!
 //! This crate must never know a statement of SQL or the form of a SIP message: commands call `app`, `report` and `store`.
 //!
