@@ -71,3 +71,11 @@ soak hours:
 # How well campaigns are found and calls are scored, in made worlds
 table-judgement *kinds:
     scripts/table-judgement {{kinds}}
+
+# What one lookup of a number costs (docs/analyses.md)
+table-numbering:
+    cargo run --release --quiet -p bellwether-testkit --example numbering
+
+# Write the table of numbering plans anew from the pinned library; DATE as 2026-11-29
+numbering-plan date:
+    cargo run --release --quiet --manifest-path scripts/numbering-plan/Cargo.toml -- {{date}}

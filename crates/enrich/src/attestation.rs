@@ -1,23 +1,25 @@
-//! Whether the tokens of a call hold against the call: freshness, parties, replay and signature (RFC 8224 section 6.2,
+//! Tokens held against their call: freshness, parties, replay and signature (RFC 8224 section 6.2,
 //! RFC 8588, RFC 8946).
 
 use bellwether_base::{CallId, Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
-use bellwether_stir::{Certificates, Identity, Passport, Signature};
+use bellwether_stir::{Certificates, Coverage, Identity, Passport, Signature};
 use bellwether_tracker::{CallStarted, Claims};
 
 use crate::number::canonical;
 
-/// How old a token may be when its call comes by, and how far ahead a signer's clock may be (RFC 8224 section 6.2.2 asks for
-/// 60 s).
+/// Most seconds between a token's signing and its call, before or after (RFC 8224 section 6.2.2 asks for 60 s).
 const FRESH_FOR: u64 = 60;
 
 /// Tokens remembered, so that a second use shows.
 const REMEMBERED: usize = 65_536;
 
+/// Most provider codes told of one certificate.
+const MAX_CODES: usize = 4;
+
 /// A B2BUA sends the token of the incoming leg on this soon, one that forwards unanswered calls when it has rung for long.
 const PASSED_ON_WITHIN: Span = Span::from_secs(200);
 
-/// What became of a call's tokens; in the order of the contract.
+/// The verdict on a call's tokens; in the order of the contract.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum PassportStatus {
     /// There is none.
@@ -73,22 +75,22 @@ impl PassportStatus {
     }
 }
 
-/// What a call's tokens amount to.
+/// The result of a call's tokens.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attested {
     /// The worst of its tokens'.
     pub status: PassportStatus,
     /// A, B or C, as its shaken token claims.
     pub attestation: Option<&'static str>,
-    /// Who signed: the host of the certificate's address.
+    /// The signer: the host of the certificate's address.
     pub signer: Option<String>,
-    /// What the signer calls the origin.
+    /// The signer's identifier for the origin.
     pub origid: Option<String>,
     /// The certificate's address: an operator's script may fetch what is missing.
     pub x5u: Option<String>,
-    /// How long before the call it was signed, in seconds.
+    /// Seconds from signing to the call.
     pub age_s: Option<i64>,
-    /// What is wrong, in words.
+    /// Faults in words. For a valid token: the numbers or the provider that its certificate stands for.
     pub reasons: Vec<String>,
     /// Departures from the canonical form, which tell one signer's program from another's.
     pub slips: Vec<&'static str>,
@@ -100,17 +102,17 @@ pub(crate) struct Tokens {
     hash_key: HashKey,
 }
 
-/// What is known around a call.
+/// The surroundings of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     /// Calls that it belongs with.
     pub(crate) legs: &'a [CallId],
-    /// Whether one of the site's own servers sends it.
+    /// True if one of the site's own servers sends it.
     pub(crate) is_own: bool,
     pub(crate) certificates: &'a Certificates,
 }
 
-/// Whether a call says by a div token that it is forwarded, and to whom it goes now (RFC 8946).
+/// True if a div token says that the call is forwarded, and to its present destination (RFC 8946).
 fn has_div(call: &CallStarted) -> bool {
     let claims = call.claims.as_deref();
     claims.is_some_and(|claims| {
@@ -122,7 +124,7 @@ fn has_div(call: &CallStarted) -> bool {
 struct Use {
     call: CallId,
     at: Timestamp,
-    /// Where its INVITE went.
+    /// Destination of its INVITE.
     destination: Endpoint,
 }
 
@@ -185,8 +187,13 @@ impl Tokens {
             Signature::Valid | Signature::NoCertificate => None,
             Signature::Wrong => Some("the signature does not fit the token"),
             Signature::Expired => Some("the certificate was not valid at the time of the call"),
-            Signature::Untrusted => Some("no trusted authority vouches for the certificate"),
+            Signature::Untrusted(distrust) => Some(distrust.reason()),
         };
+        let (outside, authority) = match signature {
+            Signature::Valid => authority(passport, context.certificates),
+            _ => (None, None),
+        };
+        let invalid = invalid.or(outside);
         let is_replay = self.is_replay(passport, call, context);
         if let Some(reason) = invalid {
             return (PassportStatus::Invalid, Some(reason.to_owned()));
@@ -198,7 +205,7 @@ impl Tokens {
             return (PassportStatus::Mismatch, Some(reason));
         }
         if let Some(iat) = passport.iat {
-            // What is further off than a number can tell is stale too.
+            // A difference that overflows is stale too.
             let age = seconds(call.started_at).checked_sub(iat).unwrap_or(i64::MAX);
             if age.unsigned_abs() > FRESH_FOR {
                 let words = if age > 0 { "before" } else { "after" };
@@ -208,10 +215,10 @@ impl Tokens {
         }
         let status =
             if signature == Signature::Valid { PassportStatus::Valid } else { PassportStatus::Unverified };
-        (status, None)
+        (status, authority)
     }
 
-    /// Whether the token, or its claims under another signature, came with another call that this one is no leg of.
+    /// True if the token, or its claims under another signature, came with another call that this one is no leg of.
     fn is_replay(&mut self, passport: &Passport, call: &CallStarted, context: &Context<'_>) -> bool {
         let Context { legs, is_own, .. } = *context;
         let mut keys = vec![self.hash_key.parts(&[b"signature", &passport.signature])];
@@ -239,6 +246,33 @@ impl Tokens {
         }
         is_replay
     }
+}
+
+/// The certificate's authority over the number that a token speaks for (RFC 8226 section 9): a reason against the token, or words
+/// for the report.
+///
+/// A list of numbers without this one speaks against a token only under a trusted authority, which has asked who owns numbers.
+/// If the operator vouches for each file, the list is told and counts for nothing.
+fn authority(passport: &Passport, certificates: &Certificates) -> (Option<&'static str>, Option<String>) {
+    match certificates.coverage(passport) {
+        Coverage::NoList => (None, None),
+        Coverage::Number => (None, Some("the certificate is for this number".to_owned())),
+        Coverage::Provider(codes) => {
+            let told: Vec<&str> =
+                codes.iter().map(String::as_str).filter(|code| is_code(code)).take(MAX_CODES).collect();
+            let words = if told.is_empty() { String::new() } else { format!(" {}", told.join(", ")) };
+            (None, Some(format!("the certificate is for the provider{words}")))
+        }
+        Coverage::Outside => {
+            let words = "the certificate is for other numbers";
+            if certificates.has_authorities() { (Some(words), None) } else { (None, Some(words.to_owned())) }
+        }
+    }
+}
+
+/// True if a provider's code can be shown: it is short, and no telephone number.
+fn is_code(code: &str) -> bool {
+    (1..=6).contains(&code.len()) && code.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 fn seconds(at: Timestamp) -> i64 {
@@ -271,7 +305,7 @@ fn completed_from(passport: &Passport, call: &CallStarted) -> Option<Passport> {
     Some(whole)
 }
 
-/// How a token's parties differ from the call's.
+/// The difference between a token's parties and the call's.
 fn mismatch(passport: &Passport, call: &CallStarted, claims: &Claims) -> Option<String> {
     let asserted = call.asserted.as_ref().filter(|a| !a.user.is_empty());
     if let Some(orig) = &passport.orig {
@@ -311,7 +345,7 @@ fn mismatch(passport: &Passport, call: &CallStarted, claims: &Claims) -> Option<
     })
 }
 
-/// Whether a token's name and a user part are one number, one of them perhaps in national form, or one name.
+/// True if a token's name and a user part are one number, one of them perhaps in national form, or one name.
 fn is_same(identity: &Identity, user: &str) -> bool {
     let bare = |text: &str| canonical(text).trim_start_matches(['+', '0']).to_owned();
     let named = percent_decoded(identity.user().as_bytes());
@@ -327,4 +361,48 @@ fn is_same(identity: &Identity, user: &str) -> bool {
             && is_number(short)
             && is_number(long)
             && long.ends_with(short.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificates(files: &[(&str, &[u8])]) -> Certificates {
+        let mut all = Certificates::default();
+        for (name, pem) in files {
+            all.add(name, pem).unwrap();
+        }
+        all
+    }
+
+    /// A token for a caller, whose certificate is the file `c.pem`. Nobody signed it.
+    fn token(orig: &str) -> Passport {
+        Passport {
+            x5u: "https://c.example/c.pem".to_owned(),
+            orig: Some(Identity::Number(orig.to_owned())),
+            ..Passport::default()
+        }
+    }
+
+    #[test]
+    fn a_list_of_other_numbers_speaks_against_a_token_only_under_an_authority() {
+        let root = include_bytes!("../../../fixtures/stir/numbers/authority.pem").as_slice();
+        let signer = include_bytes!("../../../fixtures/stir/numbers/signer.pem").as_slice();
+        let (trusted, vouched) =
+            (certificates(&[("root.pem", root), ("c.pem", signer)]), certificates(&[("c.pem", signer)]));
+        let (inside, outside) = (token("12155551212"), token("12155551312"));
+        let told = |words: &str| (None, Some(words.to_owned()));
+        assert_eq!(authority(&inside, &trusted), told("the certificate is for this number"));
+        assert_eq!(authority(&outside, &trusted), (Some("the certificate is for other numbers"), None));
+        assert_eq!(authority(&outside, &vouched), told("the certificate is for other numbers"));
+    }
+
+    #[test]
+    fn a_providers_certificate_is_told_by_its_code() {
+        let signer = include_bytes!("../../../fixtures/stir/signer.pem").as_slice();
+        let all = certificates(&[("c.pem", signer)]);
+        let (_, words) = authority(&token("12155551212"), &all);
+        assert_eq!(words.as_deref(), Some("the certificate is for the provider 709J"));
+        assert!(is_code("709J") && !is_code("12155551212") && !is_code("\u{1b}[2J"));
+    }
 }

@@ -8,6 +8,7 @@
 
 mod attestation;
 mod claims;
+mod dial_plan;
 mod emergency;
 mod legs;
 mod lists;
@@ -15,6 +16,7 @@ mod mask;
 mod masked;
 mod number;
 mod numbering;
+mod numbering_plan;
 mod privacy;
 mod rows;
 mod sensitive;
@@ -22,10 +24,12 @@ mod topology;
 
 pub use attestation::{Attested, PassportStatus};
 pub use bellwether_stir::{CertificateError, Certificates};
+pub use dial_plan::DialPlan;
 pub use lists::{Brands, RiskyDestinations};
 pub use masked::Masked;
 pub use number::{NumberFacts, NumberKind};
-pub use numbering::{DialPlan, Validity};
+pub use numbering::Validity;
+pub use numbering_plan::numbering_plan_version;
 pub use privacy::{LocalNumbers, Privacy, Tokeniser};
 pub use rows::{
     AuthorRow, BlindRow, CallRow, CallTraits, CallUpdate, FingerprintObservationRow, FingerprintRow,

@@ -7,7 +7,7 @@ use crate::numbering::lines;
 /// Longest prefix of a destination that is looked up.
 const LONGEST_PREFIX: usize = 15;
 
-/// Destinations where calls earn money for whoever arranged them, by prefix from the country code on.
+/// Destinations that share a call's revenue with its organiser, by prefix from the country code on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RiskyDestinations(BTreeMap<String, String>);
 
@@ -45,7 +45,7 @@ impl RiskyDestinations {
         Ok(Self(pairs))
     }
 
-    /// Why an international number (digits from the country code on) is one.
+    /// The reason if an international number (digits from the country code on) is one.
     #[must_use]
     pub fn reason(&self, digits: &str) -> Option<&str> {
         let longest = digits.len().min(LONGEST_PREFIX);

@@ -1,7 +1,8 @@
+use crate::DialPlan;
 use crate::emergency::is_service;
-use crate::numbering::{DialPlan, Validity, look_up};
+use crate::numbering::{Validity, look_up};
 
-/// What kind of user part a number is.
+/// The kind of a user part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NumberKind {
     /// `+` and digits, or `00` and digits.
@@ -12,7 +13,7 @@ pub enum NumberKind {
     Short,
     /// Starts with `*` or `#`: a feature code.
     Service,
-    /// A number of those who help at the site.
+    /// An emergency number at the site.
     Emergency,
     /// `anonymous`, `unknown` and their like, or nothing.
     Anonymous,
@@ -36,7 +37,7 @@ impl NumberKind {
     }
 }
 
-/// What judging needs from a number, derived before the number is replaced by a token.
+/// Facts of a number that judging needs, derived before a token takes the number's place.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NumberFacts {
     /// Its kind.
@@ -45,9 +46,9 @@ pub struct NumberFacts {
     pub digits: u8,
     /// Country calling code, for international numbers.
     pub country: Option<String>,
-    /// The country, or what else the code stands for, where the number's country code is known.
+    /// The country or service of the country code, if the code is known.
     pub place: Option<&'static str>,
-    /// Whether such a number exists; none where its country code is not known.
+    /// Validity; none for numbers whose country code is not known.
     pub validity: Option<Validity>,
 }
 

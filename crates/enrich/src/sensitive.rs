@@ -5,7 +5,7 @@ use crate::number::canonical;
 /// Numbers that are judged strictly when they are dialled.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SensitiveNumbers {
-    /// What such a number begins with.
+    /// Prefixes of such numbers.
     pub prefixes: Vec<String>,
     /// Whole numbers.
     pub numbers: Vec<String>,
@@ -19,7 +19,7 @@ impl Default for SensitiveNumbers {
 }
 
 impl SensitiveNumbers {
-    /// Whether a dialled user part is one.
+    /// True if a dialled user part is one.
     #[must_use]
     pub fn contains(&self, dialled: &str) -> bool {
         let number = canonical(dialled);

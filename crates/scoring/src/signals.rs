@@ -270,7 +270,7 @@ pub const SIGNALS: &[Signal] = signals! {
     instance_reputation: Reputation, -45.0, [], Start(platform::instance_reputation),
         "The same of the process or device, where its identifiers name it.", "a generator that names its process";
     origin_reputation: Reputation, -30.0, [], Start(platform::origin_reputation),
-        "The same of who claims to call from which first hop; the User-Agent is left out (seed 002, edge case 2).", "a label";
+        "The same of who claims to call from which first hop; the User-Agent is left out (docs/decisions/0036).", "a label";
     // ------------------------------------------------------------------ campaign
     campaign_member: Campaign, -40.0, [], Later(ending::campaign_member),
         "The call is linked to a campaign; the share of the points follows from the strength of the links.", "a campaign";
@@ -282,7 +282,7 @@ pub const SIGNALS: &[Signal] = signals! {
     agent_contradicts: Platform, -10.0, [], Start(platform::contradicts),
         "The User-Agent names a product that is built differently.", "a signature for the product or for the structure";
     agent_volatile: Platform, -15.0, [limit("agents", 3.0, "User-Agents of one platform from one address within the hour")],
-        Start(platform::volatile), "One platform at one address calls itself by ever other names (seed 002, edge case 2).",
+        Start(platform::volatile), "One platform at one address calls itself by ever other names (docs/decisions/0036).",
         "several calls from the address";
     scanner_tool: Platform, -45.0, [], Start(platform::scanner),
         "The structure or the name is that of a program that looks for victims or makes test calls.", "a signature";
@@ -295,7 +295,7 @@ pub const SIGNALS: &[Signal] = signals! {
         "The signer knows the caller and vouches for the number (A). A claim unless the signature was verified: half the points then.",
         "a shaken PASSporT with nothing wrong in it";
     attestation_partial: Identity, 3.0, [], Token(identity::partial),
-        "The signer knows the caller (B), or only the gateway (C) on a trunk that is trusted (seed 002, edge case 1).",
+        "The signer knows the caller (B), or only the gateway (C) on a trunk that is trusted (docs/decisions/0037).",
         "a shaken PASSporT with nothing wrong in it";
     attestation_gateway: Identity, -4.0, [], Token(identity::gateway),
         "The signer knows only where the call came in (C), and nobody says that the trunk is to be trusted.",

@@ -1,7 +1,7 @@
 //! Threads, queues, merge order and shutdown of the pipeline from inputs to database.
 //!
 //! One thread reads and dispatches, N workers own the virtual shards, one thread merges and enriches their
-//! facts in a single order, and one writes the database. `docs/architecture.md` gives the reasons.
+//! facts in a single order, and one writes the database. `docs/decisions/` gives the reasons.
 //!
 //! This crate must never know the meaning of a message, which belongs to the tracker, or of a row, which
 //! belongs to enrich and scoring.

@@ -6,10 +6,17 @@
 //!
 //! This crate must never know a call, an address, or a file.
 
+mod as_issued;
 mod certificates;
+mod chain;
+mod link;
 mod passport;
 mod slip;
+mod tn_auth_list;
 
-pub use certificates::{CertificateError, Certificates, Signature};
+pub use certificates::{Certificates, Signature};
+pub use chain::Distrust;
+pub use link::CertificateError;
 pub use passport::{Attestation, Identity, Passport};
 pub use slip::Defect;
+pub use tn_auth_list::Coverage;

@@ -13,7 +13,7 @@ const MAX_TOKENS: usize = 8;
 /// Destinations kept of one token.
 const MAX_DESTINATIONS: usize = 32;
 
-/// Who calls or is called, as a token names them.
+/// A caller or called party, as a token names it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Identity {
     /// A telephone number, as spelled.
@@ -36,7 +36,7 @@ impl Identity {
     }
 }
 
-/// What a signer says it knows of the caller (RFC 8588 section 4).
+/// The signer's knowledge of the caller, as the signer states it (RFC 8588 section 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Attestation {
     /// The caller is known, and may use the number.
@@ -75,27 +75,27 @@ impl Attestation {
 pub struct Passport {
     /// Extension: `shaken`, `div`, `rcd` and others; empty for none.
     pub ppt: String,
-    /// Where the certificate is: `x5u`, or `info` of the header field.
+    /// Address of the certificate: `x5u`, or `info` of the header field.
     pub x5u: String,
     /// The caller.
     pub orig: Option<Identity>,
     /// The called.
     pub dest: Vec<Identity>,
-    /// Whom the call was meant for before it was diverted (RFC 8946).
+    /// The called party before the call was diverted (RFC 8946).
     pub div: Option<Identity>,
-    /// When it was signed, in seconds since 1970.
+    /// Time of signing, in seconds since 1970.
     pub iat: Option<i64>,
-    /// How well the signer knows the caller.
+    /// The signer's knowledge of the caller.
     pub attest: Option<Attestation>,
-    /// What the signer calls the origin of the call.
+    /// The signer's identifier for the origin of the call.
     pub origid: Option<String>,
     /// The caller's name that is vouched for (RFC 9795).
     pub name: Option<String>,
-    /// What is wrong or odd, in order, each once.
+    /// Departures from the standards and from the canonical form, in order, each once.
     pub slips: Vec<Defect>,
-    /// Whether header and payload are left out: they follow from the message (RFC 8224 section 4.1.1).
+    /// True if header and payload are left out: they follow from the message (RFC 8224 section 4.1.1).
     pub is_compact: bool,
-    /// What is signed: header and payload as they stand on the wire.
+    /// The signed octets: header and payload as they stand on the wire.
     pub signed: Vec<u8>,
     /// The signature: 64 octets if it is one of ES256.
     pub signature: Vec<u8>,
@@ -109,7 +109,7 @@ impl Passport {
         split(&text, ',').filter(|token| !token.is_empty()).take(MAX_TOKENS).map(Self::of_one).collect()
     }
 
-    /// Whether a verifier has to refuse it for its form.
+    /// True if a verifier has to refuse it for its form.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         self.slips.iter().any(|slip| slip.is_fatal())
@@ -122,7 +122,7 @@ impl Passport {
         path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The host of `x5u`: whose signer this is.
+    /// The host of `x5u`, which names the signer.
     #[must_use]
     pub fn signer(&self) -> &str {
         let rest = self.x5u.split_once("//").map_or("", |(_, rest)| rest);
@@ -318,7 +318,7 @@ impl Passport {
     }
 }
 
-/// Whether the octets are what the object is written as with sorted keys and no white space (RFC 8225 section 9).
+/// True if the octets are the object's canonical form: sorted keys and no white space (RFC 8225 section 9).
 fn is_canonical(octets: &[u8], object: &Map<String, Value>) -> bool {
     let sorted = sorted(&Value::Object(object.clone()));
     serde_json::to_vec(&sorted).is_ok_and(|canonical| canonical == octets)

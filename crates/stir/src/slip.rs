@@ -1,7 +1,7 @@
 /// Something wrong, or odd, in the form of a token.
 ///
-/// What breaks RFC 8225 or RFC 8588 makes a token malformed. What only departs from the canonical form (RFC 8225 section 9)
-/// tells one signer's program from another's.
+/// A defect against RFC 8225 or RFC 8588 makes a token malformed. A departure from the canonical form alone (RFC 8225
+/// section 9) tells one signer's program from another's.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Defect {
     /// Not three parts with dots between.
@@ -77,7 +77,7 @@ impl Defect {
         }
     }
 
-    /// Whether it breaks the standard, so that a verifier has to refuse the token.
+    /// True if it breaks the standard, so that a verifier has to refuse the token.
     #[must_use]
     pub const fn is_fatal(self) -> bool {
         !matches!(

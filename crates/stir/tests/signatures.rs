@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bellwether_base::Timestamp;
-use bellwether_stir::{Certificates, Passport, Signature};
+use bellwether_stir::{Certificates, Distrust, Passport, Signature};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
@@ -51,7 +51,8 @@ fn a_signature_holds_under_a_certificate_that_leads_to_an_authority() {
     assert_eq!(all.verify(&signed("signer.key.pem", "signer.pem"), NOW), Signature::Valid);
     assert_eq!(all.verify(&signed("signer.key.pem", "key.pem"), NOW), Signature::Valid);
     assert_eq!(all.verify(&signed("rogue.key.pem", "signer.pem"), NOW), Signature::Wrong);
-    assert_eq!(all.verify(&signed("rogue.key.pem", "rogue.pem"), NOW), Signature::Untrusted);
+    // It is of version 1, which RFC 5280 does not profile.
+    assert_eq!(all.verify(&signed("rogue.key.pem", "rogue.pem"), NOW), Signature::Untrusted(Distrust::Form));
     assert_eq!(all.verify(&signed("signer.key.pem", "other.pem"), NOW), Signature::NoCertificate);
     let before = Timestamp::from_nanos(1_000_000_000_000_000_000);
     assert_eq!(all.verify(&signed("signer.key.pem", "signer.pem"), before), Signature::Expired);

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use bellwether_enrich::numbering_plan_version;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 
@@ -69,7 +70,21 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
             db.execute("INSERT INTO meta (key, value) VALUES ('key_id', ?1)", [key_id])?;
         }
     }
+    record_numbering_plan(&db)?;
     Ok(db)
+}
+
+/// Records the numbering plans by which numbers are called impossible or unallocated from now on. A database that has them already
+/// is not written to: another program may hold it locked.
+fn record_numbering_plan(db: &Connection) -> Result<(), StoreError> {
+    let version = numbering_plan_version();
+    let select = "SELECT value FROM meta WHERE key = 'numbering_plan'";
+    let held: Option<String> = db.query_row(select, [], |r| r.get(0)).optional()?;
+    if held.as_deref() != Some(version) {
+        let insert = "INSERT OR REPLACE INTO meta (key, value) VALUES ('numbering_plan', ?1)";
+        db.execute(insert, [version])?;
+    }
+    Ok(())
 }
 
 /// Has SQLite write the temporary files of large sorts to the database's folder. They are as private as the rows, and that folder is
@@ -144,6 +159,22 @@ mod tests {
         INSERT INTO segments VALUES (-5, 10, 20, 3, 0, 30.0, 30.1, 1.0, 2.0, 3.0);
         INSERT INTO streams VALUES (4, 99, 1, 'caller', 'a', 'b', 5, 'PCMU', 0, 50, 1, 0, 0, 0, 0.5, 0, 0, 1, 100, 200,
             'mu', 9, 50, 1e-6, 1e-4, x'ff01000000', NULL);";
+
+    #[test]
+    fn a_database_names_the_numbering_plans_that_its_numbers_are_judged_by() {
+        let room = tempfile::tempdir().unwrap();
+        let path = room.path().join("a.db");
+        let named = |db: &Connection| -> String {
+            db.query_row("SELECT value FROM meta WHERE key = 'numbering_plan'", [], |r| r.get(0)).unwrap()
+        };
+        let db = open_for_writing(&path, "k").unwrap();
+        assert_eq!(named(&db), numbering_plan_version());
+        db.execute("UPDATE meta SET value = 'older' WHERE key = 'numbering_plan'", []).unwrap();
+        assert_eq!(named(&open_for_writing(&path, "k").unwrap()), numbering_plan_version());
+        // A database that has them is opened while another program holds it.
+        db.execute_batch("BEGIN IMMEDIATE").unwrap();
+        assert_eq!(named(&open_for_writing(&path, "k").unwrap()), numbering_plan_version());
+    }
 
     #[test]
     fn slopes_that_are_no_clocks_get_their_reason_and_names_one_spelling() {

@@ -1,7 +1,9 @@
 //! Verdicts about devices: the subscribers that are assessed again, and the steps that are recorded.
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_devices::{DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict, news};
+use bellwether_devices::{
+    DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict, new_steps,
+};
 use bellwether_enrich::AccessSide;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -136,7 +138,7 @@ impl Writer {
     /// The subscribers of the inventory that the calls and registrations of late belong to.
     fn find_touched_subscribers(&mut self) -> Result<(), StoreError> {
         let (reader, subjects) = (&self.reader, &mut self.touched);
-        let touched = subjects.take_touched();
+        let touched = subjects.take_dirty_rows();
         let inventory = reader.known_inventory()?;
         if touched.is_anyone {
             subjects.wait(inventory.aors());
@@ -203,7 +205,7 @@ fn record_steps<'a>(
             Ok(Recorded { number: r.get(0)?, basis: r.get(1)?, verdict: r.get(2)? })
         })
         .optional()?;
-    let Some((first, added)) = news(last.as_ref(), steps) else { return Ok(None) };
+    let Some((first, added)) = new_steps(last.as_ref(), steps) else { return Ok(None) };
     let mut insert = db.prepare_cached(
         "INSERT INTO verdicts (kind, subject, step, at, basis, verdict, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;

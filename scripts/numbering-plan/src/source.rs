@@ -1,0 +1,99 @@
+//! The library's metadata and version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use prost::Message;
+use rlibphonenumber::{PhoneMetadata, PhoneMetadataCollection, PhoneNumberDesc};
+
+use crate::Result;
+
+/// Most digits of an international number (ITU-T E.164 section 6).
+pub(crate) const MAX_DIGITS: usize = 15;
+
+/// Everything that the table is made from.
+pub(crate) struct Source {
+    /// Names and versions, as the database records them.
+    pub(crate) version: String,
+    pub(crate) codes: Vec<Code>,
+}
+
+/// A country code with its regions, the main one first.
+pub(crate) struct Code {
+    pub(crate) number: i32,
+    pub(crate) regions: Vec<PhoneMetadata>,
+    /// Lengths of national numbers that E.164 allows behind the code.
+    pub(crate) lengths: BTreeSet<usize>,
+    /// The digits that subscribers dial before a national number.
+    pub(crate) prefix: String,
+}
+
+impl Code {
+    /// The region that a number belongs to if its digits do not tell.
+    pub(crate) fn main(&self) -> &str {
+        self.regions.first().map_or("001", |main| main.id.as_str())
+    }
+
+    fn new(number: i32, regions: Vec<PhoneMetadata>) -> Self {
+        let main = regions.first();
+        let most = MAX_DIGITS - number.to_string().len();
+        let lengths = main.and_then(|main| main.general_desc.as_ref()).map(|desc| &desc.possible_length);
+        let lengths = lengths.into_iter().flatten().filter_map(|length| usize::try_from(*length).ok());
+        let prefix = main.map(|main| main.national_prefix().to_owned()).unwrap_or_default();
+        Self { number, lengths: lengths.filter(|length| *length <= most).collect(), prefix, regions }
+    }
+}
+
+/// The kinds of numbers that a region may have.
+pub(crate) fn kinds(region: &PhoneMetadata) -> impl Iterator<Item = &PhoneNumberDesc> {
+    let all = [
+        &region.premium_rate,
+        &region.toll_free,
+        &region.shared_cost,
+        &region.voip,
+        &region.personal_number,
+        &region.pager,
+        &region.uan,
+        &region.voicemail,
+        &region.fixed_line,
+        &region.mobile,
+    ];
+    all.into_iter().flatten()
+}
+
+impl Source {
+    /// Reads the data where cargo unpacked the library.
+    pub(crate) fn find() -> Result<Self> {
+        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let output = Command::new(cargo)
+            .args(["metadata", "--format-version", "1", "--locked", "--manifest-path"])
+            .arg(&manifest)
+            .output()?;
+        let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let packages = metadata["packages"].as_array().ok_or("cargo metadata tells no packages")?;
+        let library = packages
+            .iter()
+            .find(|package| package["name"] == "rlibphonenumber")
+            .ok_or("no rlibphonenumber")?;
+        let text = |key: &str| library[key].as_str().ok_or("cargo metadata has another form");
+        let folder = Path::new(text("manifest_path")?).parent().ok_or("the library has no folder")?;
+        let readme = std::fs::read_to_string(folder.join("Readme.md"))?;
+        let data = readme
+            .split_once("Used metadata version:** `v")
+            .and_then(|(_, rest)| rest.split('`').next())
+            .ok_or("the library's Readme does not tell the version of its data")?;
+        let octets = std::fs::read(folder.join("src/generated/metadata/metadata.bin"))?;
+        let mut by_code: BTreeMap<i32, Vec<PhoneMetadata>> = BTreeMap::new();
+        for region in PhoneMetadataCollection::decode(octets.as_slice())?.metadata {
+            let regions = by_code.entry(region.country_code()).or_default();
+            let place = if region.main_country_for_code() { 0 } else { regions.len() };
+            regions.insert(place, region);
+        }
+        Ok(Self {
+            version: format!("libphonenumber {data} (rlibphonenumber {})", text("version")?),
+            codes: by_code.into_iter().map(|(number, regions)| Code::new(number, regions)).collect(),
+        })
+    }
+}
