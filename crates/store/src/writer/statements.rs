@@ -219,9 +219,9 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
 /// What a call's tokens amount to, as it is shown.
 fn identity(attested: &Attested) -> Value {
     json!({
-        "signer": attested.signer,
-        "origid": attested.origid,
-        "x5u": attested.x5u,
+        "signer": attested.signer.as_deref(),
+        "origid": attested.origid.as_deref(),
+        "x5u": attested.x5u.as_deref(),
         "age_s": attested.age_s,
         "reasons": attested.reasons,
         "slips": attested.slips,
