@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{RegistrationId, SlotId, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
@@ -100,8 +100,10 @@ impl ScoringEngine {
         let (subjects, standings, platform_calls) = self.standings_of(invite, &names, memory, out);
         let platform = self.platform(invite, names.platform_and_agent(), memory);
         let caller_slot = self.caller(caller, invite.caller, now, memory);
-        let in_caller =
-            self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed, OF_CALLERS));
+        let in_caller = self.callers.get_mut(caller_slot).map_or(0, |(_, of)| {
+            of.account.expire(now);
+            of.actor.begin(deed, OF_CALLERS)
+        });
         let source_slot = self.source(source);
         let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
         let signed = self.count_signed(invite, source_slot);
@@ -374,6 +376,11 @@ impl ScoringEngine {
             // The caller may have registered before its call.
             let devices = std::mem::take(&mut of.account.devices);
             of.account = memory.account(name, now);
+            // The database does not know yet which of its registrations ended in this run.
+            let has_ended = |registration: &RegistrationId| {
+                self.users.value(registration.key()).is_some_and(|(_, home)| home.until.is_some())
+            };
+            of.account.devices.retain(|home| !home.registrations.iter().all(has_ended));
             devices.into_iter().for_each(|home| of.account.add_device(home));
             if !of.account.devices.is_empty() {
                 self.mark_registered(slot);
