@@ -165,6 +165,15 @@ fn the_registrar_is_the_server_that_answered_and_not_the_proxy_before_it() {
         let rows = scene.expect(cuts, &[("phone", HERE), ("server", NOWHERE)]);
         assert_eq!(rows[0]["registered_by"], "192.0.2.30:5060");
     }
+    // The mirror delivers the copy of the last hop first.
+    let mut scene = Scene::default();
+    scene.hops(FIRST, &[(PHONE, PROXY, 0.0), (PROXY, REGISTRAR, 0.001)]);
+    let last = scene.frames.len();
+    let (one, other) = (scene.frames[last - 2].at, scene.frames[last - 1].at);
+    (scene.frames[last - 2].at, scene.frames[last - 1].at) = (other, one);
+    scene.call(200.0, REGISTRAR, "server");
+    let rows = scene.expect(&[], &[("server", NOWHERE)]);
+    assert_eq!(rows[0]["registered_by"], "192.0.2.30:5060");
     // The device goes to another server of the same provider.
     let other = Ipv4Addr::new(192, 0, 2, 31);
     let mut scene = Scene::default();

@@ -307,7 +307,8 @@ impl Registrations {
             return beside;
         }
         device.last_status = Some(code);
-        if is_news(code, device, message, item.flow.src) && (is_first || code < 300) {
+        let vias = message.vias().count().max(1);
+        if is_news(code, device, message, (item.flow.src, vias)) && (is_first || code < 300) {
             out.fact(Fact::RegisterAnswered(Box::new(RegisterAnswered {
                 registration: device.identity,
                 aor: message.to().map(|to| Party::from_address(&to)).unwrap_or_default(),
@@ -340,7 +341,7 @@ impl Registrations {
                 out.fact(Fact::RegistrationEnded(Box::new(ended)));
             }
             200..=299 => {
-                device.is_let_in(item.flow.src, item.transport());
+                device.is_let_in(item.flow.src, vias, item.transport());
                 // If the response passes the sensor several times, the last copy is the one that reaches the
                 // device.
                 device.answered_at = Some(item.stamp);
@@ -459,12 +460,12 @@ impl Registrations {
 ///
 /// A challenge is not a refusal, unless it answers credentials that are not just stale (RFC 3261 section
 /// 22.4). A 423 is not a refusal either.
-fn is_news(code: u16, device: &Device, message: &Message<'_>, registrar: Endpoint) -> bool {
+fn is_news(code: u16, device: &Device, message: &Message<'_>, (registrar, vias): (Endpoint, usize)) -> bool {
     match code {
         200..=299 => {
             // A device may go to another registrar. Later copies of a response come from proxies.
             let is_elsewhere = device.registrar.is_some_and(|known| known.ip() != registrar.ip());
-            device.registered_from != Some(device.source.ip()) || (is_elsewhere && !device.is_answered)
+            device.registered_from != Some(device.source.ip()) || (is_elsewhere && vias > device.answer_vias)
         }
         401 | 407 => {
             let challenge =

@@ -117,7 +117,8 @@ impl ScoringEngine {
         let registration = of_caller.account.registration(invite.source);
         let is_home = matches!(registration, Registration::Here | Registration::ByServer);
         let is_rooted = of_caller.account.is_rooted(is_home, invite.fingerprint, now);
-        let moved = of_caller.account.moved(invite.source, now);
+        // The network before a trunk registers and calls for its subscribers.
+        let moved = of_caller.account.moved(invite.source, now).filter(|_| !invite.is_from_trunk);
         let is_moved = moved.is_some();
         let unknown;
         let platform = match platform.and_then(|slot| self.platforms.get(slot)) {

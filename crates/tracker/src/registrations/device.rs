@@ -62,8 +62,9 @@ pub(super) struct Device {
     pub(super) requested_at: Timestamp,
     /// The addresses of accepted bindings, the present one last.
     pub(super) moves: Vec<Move>,
-    /// True if the latest request was accepted.
-    pub(super) is_answered: bool,
+    /// Number of Via headers of the acceptance of the latest request; 0 without one. The copy with the most is
+    /// nearest to the registrar.
+    pub(super) answer_vias: usize,
     pub(super) duplicates: u32,
     pub(super) challenges: u32,
     pub(super) last_status: Option<u16>,
@@ -133,7 +134,7 @@ impl Device {
             vias: 0,
             requested_at: at,
             moves: Vec::new(),
-            is_answered: false,
+            answer_vias: 0,
             duplicates: 0,
             challenges: 0,
             last_status: None,
@@ -168,12 +169,14 @@ impl Device {
         }
         let is_same_dialog = self.is_begun && self.call_id == call_id;
         let is_copied = at.since(self.requested_at) <= COPIED_WITHIN;
-        if is_same_dialog && cseq <= self.cseq && is_copied {
+        // A device may answer a challenge under the same CSeq, although it must not (RFC 3261 section 22.2).
+        let is_answer = cseq == self.cseq && is_authorised && !self.has_credentials;
+        if is_same_dialog && cseq <= self.cseq && is_copied && !is_answer {
             self.duplicates += 1;
             return Request::Copy;
         }
         self.requested_at = at;
-        self.is_answered = false;
+        self.answer_vias = 0;
         if is_same_dialog && self.cseq == cseq {
             self.duplicates += 1;
             return Request::Again;
@@ -219,7 +222,7 @@ impl Device {
 
     /// A copy of the latest request. The mirror may deliver the hops in the wrong order.
     pub(super) fn is_copied(&mut self, item: &Item<'_>, call_id: u32, cseq: u32, vias: usize) {
-        if (self.call_id, self.cseq) == (call_id, cseq) && vias < self.vias && !self.is_answered {
+        if (self.call_id, self.cseq) == (call_id, cseq) && vias < self.vias && self.answer_vias == 0 {
             self.comes_from(item, vias);
         }
     }
@@ -227,14 +230,14 @@ impl Device {
     /// Records the registrar's acceptance of the binding at the address of the latest request. Anybody may
     /// send a request, so that only an acceptance shows a move.
     ///
-    /// If the response passes the sensor several times, the first copy comes from the registrar.
-    pub(super) fn is_let_in(&mut self, registrar: Endpoint, transport: Transport) {
+    /// If the response passes the sensor several times, the copy with the most Via headers comes from the
+    /// registrar.
+    pub(super) fn is_let_in(&mut self, registrar: Endpoint, vias: usize, transport: Transport) {
         self.is_accepted = true;
         self.registered_from = Some(self.source.ip());
-        if !self.is_answered || self.registrar.is_none() {
-            self.registrar = Some(registrar);
+        if vias > self.answer_vias {
+            (self.registrar, self.answer_vias) = (Some(registrar), vias);
         }
-        self.is_answered = true;
         self.is_postponed = false;
         self.ended_at = None;
         if self.moves.last().is_none_or(|last| !is_same_place(self.source, last.source, transport)) {
