@@ -239,6 +239,44 @@ fn a_request_alone_moves_and_removes_nothing() {
 }
 
 #[test]
+fn a_response_that_the_sender_of_the_request_makes_up_accepts_nothing() {
+    for (contact, expires_s) in [("<sip:7@203.0.113.6>", 3600), ("*", 0)] {
+        for forger in [STRANGER, Ipv4Addr::new(203, 0, 113, 7)] {
+            let mut scene = Scene::default();
+            scene.register(FIRST);
+            let evil = Register { at_s: 600.0, from: STRANGER, call_id: "evil", contact, expires_s, ..FIRST };
+            let first = scene.frames.len();
+            scene.register(evil);
+            // It goes where the request went.
+            let response = &mut scene.frames[first + 1].bytes;
+            response[26..30].copy_from_slice(&forger.octets());
+            response[30..34].copy_from_slice(&REGISTRAR.octets());
+            scene.call(700.0, PHONE, "owner");
+            scene.call(750.0, STRANGER, "stranger");
+            let rows = scene.expect(&[], &[("owner", HERE), ("stranger", NOT_HERE)]);
+            assert!(rows.iter().all(|row| row["ended_at"].is_null()), "{rows:?}");
+        }
+    }
+    // A load balancer without a Via shows both messages between other hosts, too.
+    let mut scene = Scene::default();
+    scene.register(FIRST);
+    let behind = Ipv4Addr::new(10, 1, 0, 30);
+    let copy = |frame: &Frame| {
+        let is_request = frame.bytes[26..30] == PHONE.octets();
+        let (from, to, millis) = if is_request { (REGISTRAR, behind, 1) } else { (behind, REGISTRAR, -1) };
+        let mut copy = frame.clone();
+        copy.bytes[26..30].copy_from_slice(&from.octets());
+        copy.bytes[30..34].copy_from_slice(&to.octets());
+        copy.at = frame.at + Span::from_millis(millis);
+        copy
+    };
+    let copies: Vec<Frame> = scene.frames.iter().map(copy).collect();
+    scene.frames.extend(copies);
+    scene.call(100.0, PHONE, "balanced");
+    scene.expect(&[], &[("balanced", HERE)]);
+}
+
+#[test]
 fn a_device_that_moved_while_the_sensor_was_away_is_where_it_registered_last() {
     for cuts in [&[][..], &[900.0], &[900.0, 1200.0]] {
         let mut scene = Scene::default();

@@ -75,7 +75,7 @@ impl Registrations {
                 }
             }
             StartLine::Status { code, .. } if code >= 200 && place.novelty == MessageStatus::New => {
-                let mut subject = transactions.subject(place);
+                let mut subject = transactions.subject(place, sip.item);
                 if self.accounts.find(subject, &subject).is_some() {
                     self.removed_all(sip, code, subject, out);
                     return;
@@ -253,7 +253,7 @@ impl Registrations {
         let Some((_, device)) = self.table.get_mut(slot) else { return };
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
-        let vias = message.vias().count();
+        let vias = vias_of(message);
         let kind = device.register(item.stamp, call_id, cseq.number, novelty, is_authorised);
         if kind == Request::Copy {
             device.is_copied(item, call_id, cseq.number, vias);
@@ -307,7 +307,7 @@ impl Registrations {
             return beside;
         }
         device.last_status = Some(code);
-        let vias = message.vias().count().max(1);
+        let vias = vias_of(message).max(1);
         if is_news(code, device, message, (item.flow.src, vias)) && (is_first || code < 300) {
             out.fact(Fact::RegisterAnswered(Box::new(RegisterAnswered {
                 registration: device.identity,
@@ -455,12 +455,16 @@ impl Registrations {
     }
 }
 
+fn vias_of(message: &Message<'_>) -> u8 {
+    u8::try_from(message.vias().count()).unwrap_or(u8::MAX)
+}
+
 /// Returns true if a response accepts a device for the first time, at a new address or by another registrar,
 /// or refuses it.
 ///
 /// A challenge is not a refusal, unless it answers credentials that are not just stale (RFC 3261 section
 /// 22.4). A 423 is not a refusal either.
-fn is_news(code: u16, device: &Device, message: &Message<'_>, (registrar, vias): (Endpoint, usize)) -> bool {
+fn is_news(code: u16, device: &Device, message: &Message<'_>, (registrar, vias): (Endpoint, u8)) -> bool {
     match code {
         200..=299 => {
             // A device may go to another registrar. Later copies of a response come from proxies.

@@ -57,14 +57,16 @@ pub(super) struct Device {
     pub(super) source: Endpoint,
     pub(super) source_since: Timestamp,
     /// Number of Via headers of the latest request. The copy with the fewest is nearest to the device.
-    pub(super) vias: usize,
+    pub(super) vias: u8,
     /// Time of the latest request that is no copy.
     pub(super) requested_at: Timestamp,
-    /// The addresses of accepted bindings, the present one last.
+    /// The address of the first accepted binding, and those of later ones. Most devices have one.
+    pub(super) home: Option<Move>,
+    /// See `home`.
     pub(super) moves: Vec<Move>,
     /// Number of Via headers of the acceptance of the latest request; 0 without one. The copy with the most is
     /// nearest to the registrar.
-    pub(super) answer_vias: usize,
+    pub(super) answer_vias: u8,
     pub(super) duplicates: u32,
     pub(super) challenges: u32,
     pub(super) last_status: Option<u16>,
@@ -133,6 +135,7 @@ impl Device {
             source_since: at,
             vias: 0,
             requested_at: at,
+            home: None,
             moves: Vec::new(),
             answer_vias: 0,
             duplicates: 0,
@@ -210,7 +213,7 @@ impl Device {
     }
 
     /// Updates the source address of requests. Returns true if the host changed.
-    pub(super) fn comes_from(&mut self, item: &Item<'_>, vias: usize) -> bool {
+    pub(super) fn comes_from(&mut self, item: &Item<'_>, vias: u8) -> bool {
         self.vias = vias;
         let source = item.flow.src;
         let has_moved = source.ip() != self.source.ip();
@@ -221,7 +224,7 @@ impl Device {
     }
 
     /// A copy of the latest request. The mirror may deliver the hops in the wrong order.
-    pub(super) fn is_copied(&mut self, item: &Item<'_>, call_id: u32, cseq: u32, vias: usize) {
+    pub(super) fn is_copied(&mut self, item: &Item<'_>, call_id: u32, cseq: u32, vias: u8) {
         if (self.call_id, self.cseq) == (call_id, cseq) && vias < self.vias && self.answer_vias == 0 {
             self.comes_from(item, vias);
         }
@@ -232,7 +235,7 @@ impl Device {
     ///
     /// If the response passes the sensor several times, the copy with the most Via headers comes from the
     /// registrar.
-    pub(super) fn is_let_in(&mut self, registrar: Endpoint, vias: usize, transport: Transport) {
+    pub(super) fn is_let_in(&mut self, registrar: Endpoint, vias: u8, transport: Transport) {
         self.is_accepted = true;
         self.registered_from = Some(self.source.ip());
         if vias > self.answer_vias {
@@ -240,11 +243,13 @@ impl Device {
         }
         self.is_postponed = false;
         self.ended_at = None;
-        if self.moves.last().is_none_or(|last| !is_same_place(self.source, last.source, transport)) {
+        let present = Move { at: self.source_since, source: self.source };
+        let known = self.moves.last().unwrap_or(self.home.get_or_insert(present));
+        if !is_same_place(self.source, known.source, transport) {
             if self.moves.len() == MAX_MOVES {
                 self.moves.remove(0);
             }
-            self.moves.push(Move { at: self.source_since, source: self.source });
+            self.moves.push(present);
         }
     }
 
@@ -296,7 +301,7 @@ impl Device {
             rtt_middle_ms: self.middle_rtt(),
             registrar: self.registrar,
             ended_at: self.ended_at,
-            moves: self.moves.clone(),
+            moves: self.home.iter().chain(&self.moves).copied().collect(),
             segment_count: self.timeline.segment_count(),
             segments: self.timeline.segments(),
         }
