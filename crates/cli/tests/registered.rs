@@ -379,6 +379,30 @@ fn a_binding_that_the_registrar_still_lists_was_not_removed() {
 }
 
 #[test]
+fn a_device_that_replaces_its_contact_in_one_request_stays_registered() {
+    let (old, new) = (
+        "<sip:7@192.0.2.10:5060>;+sip.instance=\"<urn:uuid:1>\"",
+        "<sip:7@192.0.2.11:5060>;+sip.instance=\"<urn:uuid:1>\"",
+    );
+    for contact in [format!("{old};expires=0, {new}"), format!("{new}, {old};expires=0")] {
+        let mut scene = Scene::default();
+        scene.register(Register { contact: old, ..FIRST });
+        let listed = Some("<sip:7@192.0.2.11:5060>;+sip.instance=\"<urn:uuid:1>\";expires=3600");
+        scene.register(Register {
+            at_s: 900.0,
+            from: ELSEWHERE,
+            cseq: 2,
+            contact: &contact,
+            listed,
+            ..FIRST
+        });
+        scene.call(1000.0, ELSEWHERE, "moved");
+        let rows = scene.expect(&[], &[("moved", HERE)]);
+        assert_eq!((&rows[0]["refreshes"], &rows[0]["ended_at"]), (&2.into(), &Value::Null), "{contact}");
+    }
+}
+
+#[test]
 fn a_refresh_without_a_seen_response_postpones_the_end_once() {
     let mut scene = Scene::default();
     scene.register(Register { expires_s: 600, ..FIRST });

@@ -155,7 +155,8 @@ impl Registrations {
                     None => self.begin(sip, &aor, &contact, identity, prints, out, tally),
                 };
                 // A removal ends the timeline's segment and is no refresh.
-                let is_removal = requested_expires(sip.message, &contact) == Some(0);
+                let is_removal = requested_expires(sip.message, &contact) == Some(0)
+                    && self.is_removed(sip.message, &aor, identity);
                 self.requested(sip, slot, is_removal, novelty, prints, out);
                 subjects.push(subject);
             }
@@ -169,6 +170,16 @@ impl Registrations {
             }
         }
         subjects.first().copied()
+    }
+
+    /// Returns true if a REGISTER removes a binding. A device that moves may remove its former contact and add
+    /// the next one in one request, both of one instance.
+    fn is_removed(&self, message: &Message<'_>, aor: &Address<'_>, identity: RegistrationId) -> bool {
+        let mut own = message
+            .contacts()
+            .take(MAX_BINDINGS)
+            .filter(|contact| contact.target != b"*" && self.identity_of(aor, contact) == Some(identity));
+        own.all(|contact| requested_expires(message, &contact) == Some(0))
     }
 
     /// A response to the contact `*`. An acceptance ends all bindings of the account (RFC 3261 section 10.2.2).
