@@ -53,7 +53,7 @@ impl ClockSummary {
         }
     }
 
-    /// The rule by which the period follows from an expiry that was granted, see [`policy`].
+    /// The rule by which the period follows from an expiry that was granted, see [`policy()`].
     #[must_use]
     pub fn policy(&self, expires_s: Option<i64>) -> Option<String> {
         policy(self.period_s?, u32::try_from(expires_s?).ok()?)
