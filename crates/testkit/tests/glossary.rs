@@ -66,8 +66,6 @@ const BANNED: &[&str] = &[
 const REMAINING: &[&str] = &[
     "acoustics::parted",
     "acoustics::words",
-    "alert::Notice",
-    "alert::away",
     "base::gather",
     "base::gather_slots",
     "base::oldest_touched",
