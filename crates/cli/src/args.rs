@@ -1,8 +1,8 @@
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use bellwether_report::Report;
 use bellwether_sensor::HepAddress;
-use bellwether_store::Report;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 

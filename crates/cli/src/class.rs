@@ -2,7 +2,8 @@ use std::path::Path;
 
 use bellwether_app::private;
 use bellwether_base::Shown;
-use bellwether_store::{CLASS_COLUMNS, Learned, Lesson, Mode, export_classes, import_classes};
+use bellwether_report::{CLASS_COLUMNS, Reports, export_classes, import_classes};
+use bellwether_store::{Learned, Lesson, Mode};
 use serde_json::{Map, Value};
 
 use crate::args::{ClassAction, ClassArgs, Common, LearnArgs};
@@ -20,7 +21,7 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
     match &args.action {
         ClassAction::Learn(learn) => self::learn(common, learn),
         ClassAction::List => {
-            let rows = open_reader(common)?.class_list()?;
+            let rows = Reports::of(&open_reader(common)?).class_list()?;
             let shown = &["class", "mode", "law", "calls", "origin"];
             let mut printer = Printer::with_columns(common.format, CLASS_COLUMNS, shown);
             for row in rows {
@@ -29,7 +30,7 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
             printer.finish()?;
             Ok(Exit::Done)
         }
-        ClassAction::Show { class } => match open_reader(common)?.show_class(class)? {
+        ClassAction::Show { class } => match Reports::of(&open_reader(common)?).show_class(class)? {
             Some(shown) => {
                 print(common.format, &shown)?;
                 Ok(Exit::Done)

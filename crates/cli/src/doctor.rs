@@ -3,7 +3,8 @@ use std::process::Command;
 
 use bellwether_capture::{LiveCapture, LiveError, LiveOptions, Stamps};
 use bellwether_confine::{Finding, Part, User, Wish, folder_of, try_out};
-use bellwether_store::{Column, Kind, Reader};
+use bellwether_report::{Column, Kind};
+use bellwether_store::Reader;
 use serde_json::json;
 
 use crate::args::{Common, DoctorArgs};

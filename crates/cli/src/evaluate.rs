@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use crate::calls::CallIds;
-use bellwether_store::{Column, Query, Reader, Report};
+use bellwether_report::{Column, Query, Report, Reports};
+use bellwether_store::Reader;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Common, EvaluateArgs};
@@ -291,7 +292,7 @@ fn signals(all: &BTreeMap<String, Contribution>, matrix: &Matrix) -> Value {
 fn classes(reader: &Reader) -> Result<BTreeMap<String, Option<String>>, Failure> {
     let columns = Report::Streams.columns();
     let mut all = BTreeMap::new();
-    reader.rows(&everything(Report::Streams), &mut |values| {
+    Reports::of(reader).rows(&everything(Report::Streams), &mut |values| {
         let text = |name: &str| column(columns, &values, name).as_str().map(str::to_owned);
         if let Some(call_id) = text("call_id")
             && text("direction").as_deref() == Some("caller")
@@ -306,7 +307,7 @@ fn classes(reader: &Reader) -> Result<BTreeMap<String, Option<String>>, Failure>
 fn calls(reader: &Reader) -> Result<BTreeMap<String, Vec<Call>>, Failure> {
     let columns = Report::Calls.columns();
     let mut all: BTreeMap<String, Vec<Call>> = BTreeMap::new();
-    reader.rows(&everything(Report::Calls), &mut |values| {
+    Reports::of(reader).rows(&everything(Report::Calls), &mut |values| {
         let value = |name: &str| column(columns, &values, name);
         let text = |name: &str| value(name).as_str().map(str::to_owned);
         let signals = value("signals").as_array().map(Vec::as_slice).unwrap_or_default();

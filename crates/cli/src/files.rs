@@ -3,7 +3,7 @@
 
 use bellwether_app::InstallationKey;
 use bellwether_enrich::Tokeniser;
-use bellwether_store::{export_classes, import_classes};
+use bellwether_report::{export_classes, import_classes};
 
 use crate::config::Config;
 use crate::{class, label, truth};

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bellwether_app::{Installation, Provisioning, inventory_rows, now, stored_aor};
-use bellwether_store::{INVENTORY_COLUMNS, InventoryRow};
+use bellwether_report::{INVENTORY_COLUMNS, Reports};
+use bellwether_store::InventoryRow;
 
 use crate::args::{Common, InventoryAction, InventoryArgs};
 use crate::config::Config;
@@ -37,7 +38,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
         }
         InventoryAction::List => {
             let shown = &["aor", "device_class", "max_devices", "policy", "note", "approved"];
-            let rows = open_reader(common)?.inventory_list()?;
+            let rows = Reports::of(&open_reader(common)?).inventory_list()?;
             let mut printer = Printer::with_columns(common.format, INVENTORY_COLUMNS, shown);
             for row in rows {
                 printer.row(row)?;

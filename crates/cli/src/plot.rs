@@ -2,6 +2,7 @@ use std::fmt::Write as _;
 
 use bellwether_app::private;
 use bellwether_base::Shown;
+use bellwether_report::Reports;
 use serde_json::Value;
 
 use crate::args::{Common, PlotArgs, PlotWhat};
@@ -36,7 +37,8 @@ pub(crate) fn run(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
 fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
-    let streams = reader.silence_of(&CallIds::new(common, &config, &reader).stored(&args.id)?)?;
+    let streams =
+        Reports::of(&reader).silence_of(&CallIds::new(common, &config, &reader).stored(&args.id)?)?;
     let noises: Vec<Noise> = streams.iter().filter_map(Noise::of).collect();
     let Some(first) = noises.first() else {
         let text = format!("there is no silence of a call {} in {}", args.id, common.db.display());
@@ -59,7 +61,7 @@ fn write_svg(common: &Common, path: &std::path::Path, svg: &str) -> Result<(), F
 }
 
 fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
-    let devices = open_reader(common)?.device_clocks(&args.id)?;
+    let devices = Reports::of(&open_reader(common)?).device_clocks(&args.id)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
         let text = format!("there is no clock of {} in {}", args.id, common.db.display());

@@ -1,7 +1,7 @@
 use std::io;
 
 use bellwether_base::Shown;
-use bellwether_store::{Column, Kind, Report, Values};
+use bellwether_report::{Column, Kind, Report, Values};
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use serde_json::{Map, Value};
 

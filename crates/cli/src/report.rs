@@ -1,7 +1,8 @@
 use std::ops::ControlFlow;
 
 use bellwether_base::Shown;
-use bellwether_store::{Column, Query, Reader};
+use bellwether_report::{Column, Query, Reports};
+use bellwether_store::Reader;
 use serde_json::{Map, Value};
 
 use crate::args::{Common, Format, ReportArgs, What};
@@ -34,7 +35,7 @@ pub(crate) fn run(common: &Common, args: &ReportArgs) -> Result<Exit, Failure> {
     let mut printer = Printer::new(common.format, report);
     let mut failure = None;
     let mut printed = 0;
-    reader.rows(&query, &mut |values| {
+    Reports::of(&reader).rows(&query, &mut |values| {
         if printed >= limit {
             return ControlFlow::Break(());
         }
@@ -70,7 +71,7 @@ pub(crate) fn reputation(common: &Common) -> Result<Exit, Failure> {
 
 /// Prints what the database amounts to.
 pub(crate) fn print_summary(format: Format, reader: &Reader) -> Result<(), Failure> {
-    let summary = reader.summary()?;
+    let summary = Reports::of(reader).summary()?;
     match format {
         Format::Table => print_object(&summary)?,
         Format::Json | Format::Jsonl => out::line(out::json(&Value::Object(summary)))?,
@@ -164,7 +165,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bellwether_store::Report;
+    use bellwether_report::Report;
     use serde_json::json;
 
     #[test]

@@ -1,6 +1,7 @@
 use bellwether_app::private;
 use bellwether_base::Shown;
-use bellwether_store::{Export, Listed, ListedSubject};
+use bellwether_report::Export;
+use bellwether_store::{Listed, ListedSubject};
 
 use crate::args::{Common, ExportAs, ListName, ReputationAction, ReputationArgs};
 use crate::notes::note;

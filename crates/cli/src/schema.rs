@@ -2,7 +2,7 @@
 
 use bellwether_base::AlertKind;
 use bellwether_enrich::{AccessSide, PassportStatus};
-use bellwether_store::{Column, Kind, Report};
+use bellwether_report::{Column, Kind, Report};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 

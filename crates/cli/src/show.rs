@@ -1,3 +1,4 @@
+use bellwether_report::Reports;
 use bellwether_store::{Reader, Signatures};
 use serde_json::{Map, Value};
 
@@ -12,11 +13,12 @@ use crate::render::print_object;
 pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
+    let reports = Reports::of(&reader);
     let found = match args.kind {
-        ShowKind::Call => reader.show_call(&CallIds::new(common, &config, &reader).stored(&args.id)?)?,
-        ShowKind::Device => reader.show_device(&args.id)?,
-        ShowKind::Fingerprint => reader.show_fingerprint(&args.id)?.into_iter().collect(),
-        ShowKind::Campaign => reader.show_campaign(&args.id)?.into_iter().collect(),
+        ShowKind::Call => reports.show_call(&CallIds::new(common, &config, &reader).stored(&args.id)?)?,
+        ShowKind::Device => reports.show_device(&args.id)?,
+        ShowKind::Fingerprint => reports.show_fingerprint(&args.id)?.into_iter().collect(),
+        ShowKind::Campaign => reports.show_campaign(&args.id)?.into_iter().collect(),
     };
     reader.is_whole()?;
     if found.is_empty() {
@@ -42,7 +44,7 @@ pub(crate) fn diff(common: &Common, args: &DiffArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
     let ids = CallIds::new(common, &config, &reader);
-    let found = reader.diff(&ids.stored(&args.first)?, &ids.stored(&args.second)?)?;
+    let found = Reports::of(&reader).diff(&ids.stored(&args.first)?, &ids.stored(&args.second)?)?;
     reader.is_whole()?;
     match found {
         Some(object) => print(common.format, &object)?,

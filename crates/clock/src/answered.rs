@@ -3,8 +3,7 @@
 use bellwether_base::Ppm;
 
 use crate::line::{MAD_TO_SD, middle_and_deviation, student_t_975};
-use crate::reading::{Rate, RateKind};
-use crate::{RoundTrip, Skew};
+use crate::rate::{Rate, RateKind, RoundTrip, Skew};
 
 /// Fewest waits for a result.
 const FEWEST: usize = 4;

@@ -63,6 +63,15 @@ impl Interval {
     }
 }
 
+/// Those of some steps that no known step explains: what the system said of its own clock is known better. A known step is the
+/// moments that it fell between.
+pub fn unknown_steps(
+    steps: Vec<CommonStep>,
+    known: &[(Timestamp, Timestamp)],
+) -> impl Iterator<Item = CommonStep> {
+    steps.into_iter().filter(|step| !known.iter().any(|(from, to)| *from <= step.to && step.from <= *to))
+}
+
 /// Steps that devices show together, in order of time. Each item holds one device's segments, oldest first.
 ///
 /// Devices behind one path also show a new route together if their timers are schedules. Such a route change
@@ -234,5 +243,14 @@ mod tests {
         assert_eq!(parts.len(), 3);
         assert_eq!(parts.iter().map(|p| p.refreshes).sum::<u32>(), segments[0].refreshes);
         assert_eq!(parts[2].last_at.since(segments[0].last_at).as_nanos().abs() / 1000, 0);
+    }
+
+    #[test]
+    fn a_step_that_the_system_told_is_not_found_again() {
+        let steps = common_steps(&hour(10, 0, 0.9));
+        let found = steps[0];
+        assert_eq!(unknown_steps(steps.clone(), &[(found.to, found.to)]).count(), 0);
+        let before = (Timestamp::from_nanos(START), Timestamp::from_nanos(START + 1));
+        assert_eq!(unknown_steps(steps, &[before]).count(), 1);
     }
 }

@@ -3,8 +3,9 @@
 
 use bellwether_base::{CallId, Endpoint, HashKey, LruTable, Span, Timestamp, percent_decoded};
 use bellwether_stir::{Certificates, Coverage, Identity, Passport, Signature};
-use bellwether_tracker::{CallStarted, Claims};
+use bellwether_tracker::{CallStarted, Claims, Clear};
 
+use crate::Masked;
 use crate::number::canonical;
 
 /// Most seconds between a token's signing and its call, before or after (RFC 8224 section 6.2.2 asks for 60 s).
@@ -77,17 +78,17 @@ impl PassportStatus {
 
 /// The result of a call's tokens.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Attested {
+pub struct Attested<T = Masked> {
     /// The worst of its tokens'.
     pub status: PassportStatus,
     /// A, B or C, as its shaken token claims.
     pub attestation: Option<&'static str>,
     /// The signer: the host of the certificate's address.
-    pub signer: Option<String>,
+    pub signer: Option<T>,
     /// The signer's identifier for the origin.
-    pub origid: Option<String>,
+    pub origid: Option<T>,
     /// The certificate's address: an operator's script may fetch what is missing.
-    pub x5u: Option<String>,
+    pub x5u: Option<T>,
     /// Seconds from signing to the call.
     pub age_s: Option<i64>,
     /// Faults in words. For a valid token: the numbers or the provider that its certificate stands for.
@@ -134,16 +135,16 @@ impl Tokens {
     }
 
     /// Judges the tokens of a call.
-    pub(crate) fn judge(&mut self, call: &CallStarted, context: &Context<'_>) -> Option<Attested> {
+    pub(crate) fn judge(&mut self, call: &CallStarted, context: &Context<'_>) -> Option<Attested<Clear>> {
         let claims = call.claims.as_deref().filter(|claims| !claims.passports.is_empty())?;
         let shaken = claims.passports.iter().find(|p| p.ppt == "shaken");
         let first = shaken.or(claims.passports.first())?;
         let mut attested = Attested {
             status: PassportStatus::Valid,
             attestation: first.attest.map(|a| a.letter()),
-            signer: Some(first.signer().to_owned()).filter(|s| !s.is_empty()),
-            origid: first.origid.clone(),
-            x5u: Some(first.x5u.clone()).filter(|x| !x.is_empty()),
+            signer: Some(first.signer().to_owned()).filter(|s| !s.is_empty()).map(Clear::from),
+            origid: first.origid.clone().map(Clear::from),
+            x5u: Some(first.x5u.clone()).filter(|x| !x.is_empty()).map(Clear::from),
             age_s: first.iat.and_then(|iat| seconds(call.started_at).checked_sub(iat)),
             reasons: Vec::new(),
             slips: Vec::new(),

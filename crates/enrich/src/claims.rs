@@ -1,7 +1,7 @@
 //! Claims of a call about its parties, in a form that outlives the clear numbers.
 
 use bellwether_base::is_public;
-use bellwether_tracker::{CallStarted, Party};
+use bellwether_tracker::{CallStarted, Clear, Party};
 
 use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
@@ -70,15 +70,18 @@ pub(crate) fn deployment(tokens: &Tokeniser, call: &CallStarted) -> Masked {
 
 /// Masks the texts of tokens, because any of them may contain a number. An origin identifier that is a UUID
 /// contains no name; any other is replaced by its token.
-pub(crate) fn masked(mask: &Mask<'_>, attested: Attested) -> Attested {
+pub(crate) fn masked(mask: &Mask<'_>, attested: Attested<Clear>) -> Attested {
     let is_uuid = |id: &str| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    let origid =
-        attested.origid.as_deref().map(|id| if is_uuid(id) { mask.distinct(id) } else { mask.token(id) });
+    let origid = attested.origid.as_ref().map(Clear::expose);
     Attested {
-        signer: attested.signer.as_deref().map(|signer| mask.host(signer).to_string()),
-        x5u: attested.x5u.as_deref().map(|x5u| mask.text(x5u).to_string()),
-        origid: origid.map(|id| id.to_string()),
-        ..attested
+        status: attested.status,
+        attestation: attested.attestation,
+        signer: attested.signer.as_ref().map(|signer| mask.host(signer.expose())),
+        origid: origid.map(|id| if is_uuid(id) { mask.distinct(id) } else { mask.token(id) }),
+        x5u: attested.x5u.as_ref().map(|x5u| mask.text(x5u.expose())),
+        age_s: attested.age_s,
+        reasons: attested.reasons,
+        slips: attested.slips,
     }
 }
 

@@ -7,7 +7,6 @@
 //! This crate must never know packets, threads or SQL.
 
 mod attestation;
-mod authorisation;
 mod claims;
 mod dial_plan;
 mod emergency;
@@ -24,7 +23,6 @@ mod sensitive;
 mod topology;
 
 pub use attestation::{Attested, PassportStatus};
-pub use authorisation::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
 pub use bellwether_stir::{CertificateError, Certificates};
 pub use dial_plan::DialPlan;
 pub use lists::{Brands, RiskyDestinations};

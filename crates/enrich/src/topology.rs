@@ -29,6 +29,13 @@ impl AccessSide {
             Self::Unknown => "unknown",
         }
     }
+
+    /// The side with a name; unknown for any other name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let all = [Self::Inbound, Self::Outbound, Self::Internal];
+        all.into_iter().find(|side| side.name() == name).unwrap_or(Self::Unknown)
+    }
 }
 
 /// A trunk: its name, and the networks of its calls.

@@ -13,6 +13,7 @@
 mod account;
 mod call_history;
 mod campaign;
+mod campaign_state;
 mod candidate_group;
 mod changes;
 mod clocks;
@@ -21,6 +22,7 @@ mod evidence;
 mod history;
 mod invite;
 mod keys;
+mod label;
 mod open;
 mod outcome;
 mod platform;
@@ -35,10 +37,12 @@ mod write_back;
 
 pub use account::{Account, RegisteredDevice};
 pub use campaign::LinkKind;
+pub use campaign_state::CampaignState;
 pub use changes::{Amendment, Changes, MembershipChange};
 pub use engine::ScoringEngine;
 pub use evidence::Evidence;
 pub use history::{History, Judged, NoHistory, PastCall, PastPassport, PlatformFacts, Stage};
+pub use label::is_fraud_label;
 pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};

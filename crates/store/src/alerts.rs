@@ -3,26 +3,7 @@
 use bellwether_base::{Alert, CallId, RepeatRule, Timestamp};
 use rusqlite::{Connection, params};
 
-use crate::query::Values;
-use crate::values::{text, time};
 use crate::{AlertSignal, StoreError, Writer};
-
-/// The report's rows.
-pub(crate) const ALERTS: &str =
-    "SELECT alerts.*, calls.call_id FROM alerts LEFT JOIN calls ON calls.call = alerts.call";
-
-/// A row of the report, in its columns' order.
-pub(crate) fn alert(row: &rusqlite::Row<'_>) -> Result<Values, StoreError> {
-    Ok(vec![
-        time(row.get("at")?),
-        text(row, "kind")?,
-        text(row, "severity")?,
-        text(row, "subject")?,
-        text(row, "message")?,
-        text(row, "call_id")?,
-        text(row, "campaign")?,
-    ])
-}
 
 /// Stores an alert unless it repeats a stored one by the rule of its kind ([`RepeatRule`]).
 pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {

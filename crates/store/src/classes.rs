@@ -1,28 +1,15 @@
-//! Device classes in the database: learned, listed, exchanged, and held against every stream when it is reported.
+//! Device classes in the database, and the calls that they are learned from.
 
 use std::sync::Arc;
 
-use bellwether_acoustics::{Classes, Coding, FEATURES, Mode, Pauses, feature_name, features};
+use bellwether_acoustics::{Classes, Coding, FEATURES, Mode, Pauses};
+use bellwether_devices::{Lessons, can_teach, class_of_agent};
 use rusqlite::{Connection, Row, params};
-use serde_json::{Map, Value, json};
 
-use crate::query::{Column, Kind, Reader, Values};
-use crate::values::{int, round, text};
+use crate::reader::Reader;
 use crate::{StoreError, Writer};
 
-/// Where classes learned themselves: what an agent says of itself weighs less than what an operator says.
-const SELF_LABELLED: f64 = 0.3;
-
-/// Columns of the list of classes.
-pub const CLASS_COLUMNS: &[Column] = &[
-    Column { name: "class", kind: Kind::Text },
-    Column { name: "mode", kind: Kind::Text },
-    Column { name: "law", kind: Kind::Text },
-    Column { name: "calls", kind: Kind::Real },
-    Column { name: "origin", kind: Kind::Text },
-];
-
-/// A call whose device somebody told.
+/// A call with a known device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     /// The call.
@@ -33,7 +20,7 @@ pub struct Lesson {
     pub mode: Option<String>,
 }
 
-/// What learning came to.
+/// The result of learning.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
     /// Modes of classes, with what each was learned from.
@@ -42,12 +29,12 @@ pub struct Learned {
     pub without_noise: Vec<String>,
 }
 
-/// One call's features and what they weigh, by class, mode and law.
-type Taught = Vec<(String, Option<String>, Coding, [f64; FEATURES], f64)>;
-
 impl Reader {
     /// The classes that are known: read once.
-    pub(crate) fn known_classes(&self) -> Result<Arc<Classes>, StoreError> {
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn known_classes(&self) -> Result<Arc<Classes>, StoreError> {
         if let Some(known) = self.classes.get() {
             return Ok(Arc::clone(known));
         }
@@ -72,7 +59,7 @@ impl Reader {
             "SELECT s.pauses FROM calls AS c JOIN streams AS s ON s.call = c.call
              WHERE c.call_id = ?1 AND s.direction = 'caller' AND s.pauses IS NOT NULL ORDER BY s.first_seen, s.stream",
         )?;
-        let (mut taught, mut without_noise) = (Taught::new(), Vec::new());
+        let (mut known, mut without_noise) = (Lessons::default(), Vec::new());
         for lesson in lessons {
             let found: Vec<Vec<u8>> =
                 select.query_map([&lesson.call_id], |r| r.get(0))?.collect::<Result<_, rusqlite::Error>>()?;
@@ -80,17 +67,11 @@ impl Reader {
             if heard.is_empty() {
                 without_noise.push(lesson.call_id.clone());
             }
-            for pauses in heard {
-                taught.push((
-                    lesson.class.clone(),
-                    lesson.mode.clone(),
-                    pauses.coding,
-                    features(&pauses),
-                    1.0,
-                ));
+            for pauses in &heard {
+                known.add_told(&lesson.class, lesson.mode.as_deref(), pauses);
             }
         }
-        Ok(Learned { modes: learned(taught), without_noise })
+        Ok(Learned { modes: known.learn(), without_noise })
     }
 
     /// Learns classes from the calls of subscribers to whom the inventory gives one class of device only.
@@ -98,13 +79,16 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn learn_from_inventory(&self) -> Result<Learned, StoreError> {
+        let inventory = self.known_inventory()?;
         self.learn_by(
             "SELECT c.caller, s.pauses, c.caller_host FROM calls AS c JOIN streams AS s ON s.call = c.call
              WHERE s.direction = 'caller' AND s.pauses IS NOT NULL ORDER BY s.first_seen, s.stream",
-            1.0,
-            |row| {
+            |row, pauses, known| {
                 let (caller, host): (String, Option<String>) = (row.get(0)?, row.get(2)?);
-                self.class_of_caller(&caller, host.as_deref())
+                if let Some(class) = inventory.class_of(&caller, host.as_deref()) {
+                    known.add_told(class, None, pauses);
+                }
+                Ok(())
             },
         )
     }
@@ -118,178 +102,34 @@ impl Reader {
             "SELECT c.user_agent, s.pauses, c.fingerprint FROM calls AS c JOIN streams AS s ON s.call = c.call
              WHERE s.direction = 'caller' AND s.pauses IS NOT NULL AND c.user_agent IS NOT NULL
              ORDER BY s.first_seen, s.stream",
-            SELF_LABELLED,
-            |row| {
+            |row, pauses, known| {
                 let (agent, print): (String, String) = (row.get(0)?, row.get(2)?);
-                let is_confirmed = self.platforms.claim(&self.db, &print, Some(&agent))?.name() == "consistent";
-                let product = agent.split('/').next().unwrap_or_default().trim();
-                Ok((is_confirmed && !product.is_empty()).then(|| product.to_owned()))
+                let claim = self.platforms.claim(&self.db, &print, Some(&agent))?;
+                if let Some(class) = class_of_agent(&agent, claim) {
+                    known.add_self_labelled(class, pauses);
+                }
+                Ok(())
             },
         )
     }
 
+    /// Learns from rows whose second column is a stream's noise.
     fn learn_by(
         &self,
         sql: &str,
-        weight: f64,
-        class_of: impl Fn(&Row<'_>) -> Result<Option<String>, StoreError>,
+        add: impl Fn(&Row<'_>, &Pauses, &mut Lessons) -> Result<(), StoreError>,
     ) -> Result<Learned, StoreError> {
         let mut select = self.db.prepare(sql)?;
         let mut rows = select.query([])?;
-        let mut taught = Taught::new();
+        let mut known = Lessons::default();
         while let Some(row) = rows.next()? {
             let octets: Vec<u8> = row.get(1)?;
-            if let (Some(class), Some(pauses)) = (class_of(row)?, usable(&octets)) {
-                taught.push((class, None, pauses.coding, features(&pauses), weight));
+            if let Some(pauses) = usable(&octets) {
+                add(row, &pauses, &mut known)?;
             }
         }
-        Ok(Learned { modes: learned(taught), without_noise: Vec::new() })
+        Ok(Learned { modes: known.learn(), without_noise: Vec::new() })
     }
-
-    /// The classes as a table: a row for each mode and law, in the order of [`CLASS_COLUMNS`].
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn class_list(&self) -> Result<Vec<Values>, StoreError> {
-        let mut select = self
-            .db
-            .prepare("SELECT class, mode, law, calls, origin FROM class_modes ORDER BY class, mode, law")?;
-        let rows: Result<Vec<_>, StoreError> = select
-            .query_and_then([], |row| {
-                let calls = json!(round(row.get("calls")?, 1));
-                Ok(vec![
-                    text(row, "class")?,
-                    text(row, "mode")?,
-                    text(row, "law")?,
-                    calls,
-                    text(row, "origin")?,
-                ])
-            })?
-            .collect();
-        rows
-    }
-
-    /// A class with what it sounds like, mode by mode; none if there is no such class.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn show_class(&self, class: &str) -> Result<Option<Map<String, Value>>, StoreError> {
-        let modes: Vec<Value> =
-            self.class_modes()?.iter().filter(|mode| mode.class == class).map(shown_mode).collect();
-        let streams = self.streams_of_class(class)?;
-        let object = json!({ "class": class, "modes": modes, "streams": streams });
-        Ok(object.as_object().cloned().filter(|_| !modes.is_empty()))
-    }
-
-    /// How many streams are recognised as of a class.
-    fn streams_of_class(&self, class: &str) -> Result<u64, StoreError> {
-        let classes = self.known_classes()?;
-        let mut select = self.db.prepare("SELECT pauses FROM streams WHERE pauses IS NOT NULL")?;
-        let mut rows = select.query([])?;
-        let mut count = 0;
-        while let Some(row) = rows.next()? {
-            let octets: Vec<u8> = row.get(0)?;
-            let found = Pauses::from_octets(&octets).map(|pauses| classes.compare(&pauses));
-            count += u64::from(found.is_some_and(|c| c.result.is_ok_and(|found| found.class == class)));
-        }
-        Ok(count)
-    }
-
-    /// The noise of the streams of a call, with who sends each, for a picture.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn silence_of(&self, call_id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
-        let classes = self.known_classes()?;
-        let mut select = self.db.prepare(
-            "SELECT s.direction, s.src, s.ssrc, s.pauses FROM calls AS c JOIN streams AS s ON s.call = c.call
-             WHERE c.call_id = ?1 AND s.pauses IS NOT NULL ORDER BY s.direction <> 'caller', s.first_seen, s.stream",
-        )?;
-        let mut rows = select.query([call_id])?;
-        let mut out = Vec::new();
-        while let Some(row) = rows.next()? {
-            let octets: Vec<u8> = row.get("pauses")?;
-            let Some(pauses) = Pauses::from_octets(&octets) else { continue };
-            let mut shown = Map::new();
-            shown.insert("direction".to_owned(), text(row, "direction")?);
-            shown.insert("src".to_owned(), text(row, "src")?);
-            shown.insert("ssrc".to_owned(), int(row, "ssrc")?);
-            shown.extend(shown_pauses(&pauses));
-            let class = classes.compare(&pauses).result.ok().map(|found| found.class);
-            shown.insert("class".to_owned(), json!(class));
-            out.push(shown);
-        }
-        Ok(out)
-    }
-}
-
-/// What is known of a stream's class, as columns: class, mode, confidence, reason.
-pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 4], StoreError> {
-    let none = |reason: Value| [Value::Null, Value::Null, Value::Null, reason];
-    let octets: Option<Vec<u8>> = row.get("pauses")?;
-    let Some(pauses) = octets.and_then(|octets| Pauses::from_octets(&octets)) else {
-        let reason: Option<String> = row.get("silence_reason")?;
-        let codec: Option<String> = row.get("codec")?;
-        return Ok(none(match (reason.as_deref(), codec) {
-            (Some("codec_unsupported"), Some(codec)) => json!(format!("codec_unsupported: {codec}")),
-            (Some(reason), _) => json!(reason),
-            // Some packets were quiet, but no level held enough of them.
-            (None, _) if row.get::<_, Option<i64>>("silence_packets")?.is_some() => {
-                json!("too_little_silence")
-            }
-            (None, _) => json!("no_silence"),
-        }));
-    };
-    let found = classes.compare(&pauses);
-    Ok(match found.result {
-        Err(bellwether_acoustics::NoClass::UnlikeAll) if pauses.is_transcoded() => none(json!("transcoded")),
-        Err(reason) => none(json!(reason.words())),
-        Ok(found) => {
-            let mode = (!found.mode.is_empty()).then_some(found.mode);
-            [json!(found.class), json!(mode), json!(round(found.confidence, 4)), Value::Null]
-        }
-    })
-}
-
-/// The noise as reports show it.
-pub(crate) fn shown_pauses(pauses: &Pauses) -> Map<String, Value> {
-    let codes: Map<String, Value> =
-        pauses.codes.iter().map(|(code, n)| (code.to_string(), json!(n))).collect();
-    let shown = json!({
-        "law": pauses.coding.name(),
-        "packets": pauses.packets,
-        "observed_packets": pauses.observed_packets,
-        "energy": pauses.energy + pauses.dc_offset * pauses.dc_offset,
-        "noise": pauses.energy,
-        "dc_offset": pauses.dc_offset,
-        "lag1": round(pauses.lag1, 4),
-        "lag2": round(pauses.lag2, 4),
-        "crossings": round(pauses.crossings, 4),
-        "hum": round(pauses.hum, 4),
-        "digital": pauses.is_digital,
-        "constant_packets": pauses.constant.0,
-        "transcoded": pauses.is_transcoded(),
-        "codes": codes,
-    });
-    shown.as_object().cloned().unwrap_or_default()
-}
-
-fn shown_mode(mode: &Mode) -> Value {
-    // On the diagonal of a lower triangle.
-    let square = |i: usize| mode.scatter.get(i * (i + 3) / 2);
-    let spread = |i: usize| square(i).map(|s| (s / (mode.calls - 1.0).max(1.0)).sqrt());
-    let features: Map<String, Value> = (0..FEATURES)
-        .map(|i| {
-            let mean = mode.mean.get(i).copied().unwrap_or(0.0);
-            (feature_name(i), json!([round(mean, 4), spread(i).map(|s| round(s, 4))]))
-        })
-        .collect();
-    json!({
-        "mode": mode.mode,
-        "law": mode.coding.name(),
-        "calls": round(mode.calls, 1),
-        "features_mean_sd": features,
-    })
 }
 
 impl Writer {
@@ -322,35 +162,9 @@ impl Writer {
     }
 }
 
-/// A stream's noise, if it can teach: enough of it, and the device's own.
+/// A stream's noise, if it can teach a class.
 fn usable(octets: &[u8]) -> Option<Pauses> {
-    let pauses = Pauses::from_octets(octets)?;
-    (pauses.packets >= bellwether_acoustics::MIN_PACKETS && !pauses.is_transcoded()).then_some(pauses)
-}
-
-/// The modes that lessons amount to. Where nobody told the mode, calls that lie apart are told apart, by number.
-fn learned(taught: Taught) -> Vec<Mode> {
-    type Calls = Vec<([f64; FEATURES], f64)>;
-    let mut groups: std::collections::BTreeMap<(String, Option<String>, Coding), Calls> = Default::default();
-    for (class, mode, coding, call, weight) in taught {
-        groups.entry((class, mode, coding)).or_default().push((call, weight));
-    }
-    let mut out = Vec::new();
-    for ((class, mode, coding), calls) in groups {
-        if let Some(mode) = mode {
-            out.extend(Mode::learn(&class, &mode, coding, &calls));
-            continue;
-        }
-        let parts = Mode::parted(&calls.iter().map(|(call, _)| *call).collect::<Vec<_>>());
-        let count = parts.iter().max().map_or(0, |most| most + 1);
-        for part in 0..count {
-            let own: Calls =
-                calls.iter().zip(&parts).filter(|(_, p)| **p == part).map(|(call, _)| *call).collect();
-            let name = if count == 1 { String::new() } else { format!("mode {}", part + 1) };
-            out.extend(Mode::learn(&class, &name, coding, &own));
-        }
-    }
-    out
+    Pauses::from_octets(octets).filter(can_teach)
 }
 
 fn modes(db: &Connection) -> Result<Vec<Mode>, StoreError> {

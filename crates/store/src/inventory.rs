@@ -1,43 +1,11 @@
 //! The inventory in the database: who may use which device, and which devices the operator approved.
 
-use std::collections::BTreeMap;
-
 use bellwether_base::Timestamp;
+use bellwether_devices::{Inventory, Policy};
 use rusqlite::{OptionalExtension, params};
-use serde_json::json;
 
-use crate::query::{Column, Kind, Reader, Values};
-use crate::values::{int, text};
+use crate::reader::Reader;
 use crate::{StoreError, Writer};
-
-/// How a subscriber's devices are judged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Policy {
-    /// By the inventory: only devices of its classes.
-    Strict,
-    /// Bring your own phone: by what the operator approved.
-    Learn,
-    /// As `Strict`, but only to be looked at.
-    Watch,
-}
-
-impl Policy {
-    /// The name in files and reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Strict => "strict",
-            Self::Learn => "learn",
-            Self::Watch => "watch",
-        }
-    }
-
-    /// By its name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        [Self::Strict, Self::Learn, Self::Watch].into_iter().find(|policy| policy.name() == name)
-    }
-}
 
 /// One row of the inventory. Several of one address of record are shared call appearance.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,89 +14,36 @@ pub struct InventoryRow {
     pub aor: String,
     /// The class of device; empty where any may be used (`learn`).
     pub device_class: String,
-    /// How many devices at most.
+    /// The number of devices that it may use at once.
     pub max_devices: Option<u32>,
-    /// How they are judged.
+    /// The policy of their assessment.
     pub policy: Policy,
     /// The operator's own words.
     pub note: Option<String>,
 }
 
-/// Columns of the list of the inventory.
-pub const INVENTORY_COLUMNS: &[Column] = &[
-    Column { name: "aor", kind: Kind::Text },
-    Column { name: "device_class", kind: Kind::Text },
-    Column { name: "max_devices", kind: Kind::Int },
-    Column { name: "policy", kind: Kind::Text },
-    Column { name: "note", kind: Kind::Text },
-    Column { name: "approved", kind: Kind::Json },
-];
-
-/// What the inventory says of one address of record.
-#[derive(Clone, Default)]
-pub(crate) struct Entry {
-    pub(crate) classes: Vec<String>,
-    pub(crate) max_devices: Option<u32>,
-    pub(crate) policy: Option<Policy>,
-    /// Devices that the operator approved, by their names.
-    pub(crate) approved: Vec<String>,
-}
-
 impl Reader {
-    /// The inventory, in the order of [`INVENTORY_COLUMNS`].
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub fn inventory_list(&self) -> Result<Vec<Values>, StoreError> {
-        let entries = self.inventory()?;
-        let mut select = self.db.prepare(
-            "SELECT aor, device_class, max_devices, policy, note FROM inventory ORDER BY aor, device_class",
-        )?;
-        let rows: Result<Vec<Values>, StoreError> = select
-            .query_and_then([], |row| {
-                let aor: String = row.get("aor")?;
-                let approved = entries.get(&aor).map(|entry| entry.approved.clone()).unwrap_or_default();
-                Ok(vec![
-                    text(row, "aor")?,
-                    text(row, "device_class")?,
-                    int(row, "max_devices")?,
-                    text(row, "policy")?,
-                    text(row, "note")?,
-                    json!(approved),
-                ])
-            })?
-            .collect();
-        rows
-    }
-
-    /// What it says of each address of record.
-    pub(crate) fn inventory(&self) -> Result<BTreeMap<String, Entry>, StoreError> {
-        let mut out: BTreeMap<String, Entry> = BTreeMap::new();
+    /// The entries of all addresses of record.
+    pub(crate) fn inventory(&self) -> Result<Inventory, StoreError> {
+        let mut inventory = Inventory::default();
         let mut select =
             self.db.prepare("SELECT aor, device_class, max_devices, policy FROM inventory ORDER BY aor")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            let entry = out.entry(row.get(0)?).or_default();
-            let class: String = row.get(1)?;
-            entry.classes.extend(Some(class).filter(|class| !class.is_empty()));
-            let most: Option<u32> = row.get(2)?;
-            entry.max_devices = match (entry.max_devices, most) {
-                (Some(a), Some(b)) => Some(a + b),
-                (a, b) => a.or(b),
-            };
-            entry.policy = Policy::of(&row.get::<_, String>(3)?);
+            let policy = Policy::of(&row.get::<_, String>(3)?);
+            inventory.entry(row.get(0)?).add(row.get(1)?, row.get(2)?, policy);
         }
         let mut select =
             self.db.prepare("SELECT aor, device FROM approvals ORDER BY aor, approved_at, device")?;
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
-            out.entry(row.get(0)?).or_default().approved.push(row.get(1)?);
+            inventory.entry(row.get(0)?).approved.push(row.get(1)?);
         }
-        Ok(out)
+        Ok(inventory)
     }
 }
 
-/// Where the version of an address's inventory is kept.
+/// The key of an inventory's version in the table `meta`, by the address that it came from.
 fn version_key(url: &str) -> String {
     format!("inventory_version {url}")
 }
@@ -141,7 +56,7 @@ impl Writer {
     pub fn put_inventory(&mut self, rows: &[InventoryRow]) -> Result<(), StoreError> {
         let tx = self.reader.db.transaction()?;
         tx.execute("DELETE FROM inventory", [])?;
-        // Whatever was taken from elsewhere before is not what is held now.
+        // The inventory is none of the versions that were taken from elsewhere before.
         tx.execute("DELETE FROM meta WHERE key LIKE 'inventory_version %'", [])?;
         for row in rows {
             tx.execute(

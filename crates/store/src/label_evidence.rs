@@ -1,4 +1,4 @@
-//! Labels, and what they say of whom.
+//! The operator's labels as evidence about subjects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub(crate) fn changed(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What the operator's labels say.
+/// The operator's labels as evidence.
 #[derive(Debug, Default)]
 pub struct Labels {
     /// Evidence about subjects, by label.
@@ -33,7 +33,7 @@ pub struct Labels {
     pub calls: Vec<(CallId, bool)>,
 }
 
-/// Whose reputation each label touches, and which calls are labelled: fraud or not.
+/// The evidence of all labels about subjects, and the labelled calls.
 pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     let mut all = Vec::new();
     let mut calls = Vec::new();
@@ -69,7 +69,7 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
             _ => {}
         }
     }
-    // What is said of a call itself goes before what is said of its campaign.
+    // A label of the call itself takes precedence over a label of its campaign.
     let mut own: BTreeMap<i64, bool> = BTreeMap::new();
     for (call, is_fraud) in calls {
         own.entry(call).or_insert(is_fraud);
@@ -88,7 +88,7 @@ fn members_of(db: &Connection, name: &str) -> Result<BTreeSet<i64>, StoreError> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Who is known by a call.
+/// The subjects that a call is evidence about.
 fn subjects_of(db: &Connection, call: i64) -> Result<Vec<Subject>, StoreError> {
     let mut found = Vec::new();
     let mut select =

@@ -1,16 +1,13 @@
-//! The database: schema, migrations, one writer, and read-only queries for the reports.
+//! The database: schema, migrations, one writer, and typed reads.
 //!
-//! Rows are recognised by what they are, so that replaying a capture adds nothing. What was observed of a
-//! thing that spans several inputs is merged so that the fuller observation wins.
+//! Rows are recognised by their identities, so that replaying a capture again adds nothing. Observations of one thing
+//! in several inputs are merged, and the fuller observation wins.
 //!
-//! This crate must never know a packet or how a row is printed.
+//! This crate must never know a packet, a report's columns or how a row is printed.
 
 mod alert_signal;
 mod alerts;
-mod authorising;
 mod blindness;
-mod campaigns;
-mod class_file;
 mod classes;
 mod clocks;
 mod devices;
@@ -18,21 +15,20 @@ mod error;
 mod inventory;
 mod label_evidence;
 mod lock;
-mod other_clocks;
 mod platforms;
-mod query;
+mod reader;
 mod reading;
+mod registration;
 mod reputation;
 mod retention;
 mod schema;
 mod sensor_clock;
-mod show;
 mod spool;
 mod sqlite_history;
+mod subscriber;
 mod teaching;
 mod timelines;
 mod upkeep;
-mod values;
 mod verdicts;
 mod wording;
 mod writer;
@@ -40,22 +36,27 @@ mod writer;
 pub use alert_signal::AlertSignal;
 pub use bellwether_acoustics::Mode;
 pub use bellwether_clock::Tolerance;
+pub use bellwether_devices::Policy;
 pub use bellwether_fingerprint::{SignatureError, Signatures};
 pub use bellwether_scoring::Listed;
-pub use class_file::{export_classes, import_classes};
-pub use classes::{CLASS_COLUMNS, Learned, Lesson};
+pub use blindness::{BlindSpan, Blindness, SpansOfLoss, Stretch};
+pub use classes::{Learned, Lesson};
+pub use devices::MADE_BY;
 pub use error::StoreError;
-pub use inventory::{INVENTORY_COLUMNS, InventoryRow, Policy};
+pub use inventory::InventoryRow;
 pub use label_evidence::Labels;
 pub use lock::{LockNews, LockPatience};
-pub use query::{Column, Kind, Query, Reader, Report, Values};
+pub use reader::Reader;
 pub use reading::{check_existing, key_id};
-pub use reputation::{Export, ListedSubject};
+pub use registration::{LatestObservation, Registration, RegistrationTimeline};
+pub use reputation::{ListedSubject, SubjectReputation};
 pub use retention::Retention;
 pub use schema::VERSION;
 pub use spool::AlertSpool;
 pub use sqlite_history::SqliteHistory;
+pub use subscriber::Subscriber;
 pub use teaching::{Labelled, Telemetry};
 pub use upkeep::Upkeep;
 pub use verdicts::DeviceFinding;
-pub use writer::Writer;
+pub use wording::StoredSignal;
+pub use writer::{Writer, unpack_codes};

@@ -1,4 +1,4 @@
-//! How a writer waits while another program holds the database locked.
+//! The wait of a writer while another program holds the database locked.
 //!
 //! SQLite asks the handler again and again, inside of whatever statement waits: so nothing of a batch is half done, and no statement has to be
 //! taken up again. A database is locked for long by a backup, a shell with an open transaction, or somebody who wants to blind the sensor.
@@ -12,18 +12,18 @@ use rusqlite::Connection;
 
 use crate::StoreError;
 
-/// How long a wait sleeps before it tries again.
+/// The pause of a wait before the next try.
 const STEP: Duration = Duration::from_millis(25);
 
-/// A wait that takes longer is told; shorter ones are another command that writes.
+/// A longer wait is reported. A shorter one is another command that writes.
 const TELL_AFTER: Duration = Duration::from_secs(1);
 
-/// What befell a writer.
+/// A change of a writer's wait.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LockNews {
-    /// Another program holds the database locked: rows wait.
+    /// Another program holds the database locked. Rows wait.
     Waits,
-    /// It does not any more: what waited is written.
+    /// The database is free again. The rows that waited are written.
     WritesAgain,
 }
 
@@ -64,13 +64,13 @@ impl LockPatience {
         self.is_endless.store(is_endless, Ordering::Relaxed);
     }
 
-    /// Whether the writer waits, and has been told to.
+    /// Returns true if the writer is in a wait that was reported.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.is_waiting.load(Ordering::Relaxed)
     }
 
-    /// How often it had to.
+    /// The number of reported waits.
     #[must_use]
     pub fn waits(&self) -> u64 {
         self.waits.load(Ordering::Relaxed)

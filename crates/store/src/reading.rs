@@ -41,7 +41,7 @@ pub fn key_id(path: &Path) -> Result<Option<String>, StoreError> {
 /// A database that is read.
 pub(crate) struct Opened {
     pub(crate) db: Connection,
-    /// What must not change, where it is read on the promise that nobody writes.
+    /// The promise that nobody writes, for a database on a medium without a place for locks.
     pub(crate) promise: Option<Promise>,
 }
 
@@ -169,8 +169,8 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     }
 }
 
-/// Whether nobody can write to a database while it is read: a read-only medium, a file that was made immutable, or a folder that even its owner
-/// may not write to (a writer makes a log in it).
+/// Returns true if nobody can write to a database while it is read: on a read-only medium, to an immutable file, or in a folder that
+/// even its owner may not write to (a writer makes a log in it).
 fn nobody_writes(path: &Path) -> bool {
     let folder = folder_of(path);
     let is_read_only = rustix::fs::statvfs(path)

@@ -1,56 +1,51 @@
-//! Reputations as they stand, and the lists that follow from them.
+//! Reputations, and the lists that follow from them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
 use bellwether_scoring::{LabelEvidence, Layer, Listed, ReputationRecord, Subject, reputation};
-use rusqlite::{OptionalExtension, Row, params};
-use serde_json::{Value, json};
+use rusqlite::{OptionalExtension, params};
 
 use crate::StoreError;
 use crate::label_evidence;
-use crate::query::{Reader, Values};
+use crate::reader::Reader;
 use crate::sqlite_history::standing;
-use crate::values::{round, time};
 
-/// The reputation of a fingerprint.
-pub(crate) struct Reputed {
-    /// None where nothing was judged.
-    pub(crate) score: Option<f64>,
-    pub(crate) label: Option<String>,
-    pub(crate) listed: Listed,
-    pub(crate) parties: i64,
+/// A subject and its reputation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubjectReputation {
+    /// The subject.
+    pub subject: Subject,
+    /// Its reputation, 0 to 100.
+    pub score: f64,
+    /// The evidence that calls gave.
+    pub record: ReputationRecord,
+    /// Labels that say fraud, and labels that say legit.
+    pub labels: (usize, usize),
+    /// Its last change of list: the time and the reason.
+    pub last_change: Option<(Timestamp, String)>,
 }
 
-/// Something on a list.
+/// A subject on a list.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ListedSubject {
-    /// What it is.
+    /// The subject.
     pub subject: Subject,
-    /// Its standing, 0 to 100.
+    /// Its reputation, 0 to 100.
     pub standing: f64,
-    /// Since when it is on the list.
+    /// The time at which it came on the list.
     pub since: Option<Timestamp>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// How a list is written for other programs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Export {
-    /// One name on each line.
-    Plain,
-    /// With a header: kind, subject, reputation, since, why.
-    Csv,
-    /// Rows of Kamailio's table `htable`: key_name, key_type, value_type, key_value, expires.
-    Kamailio,
-}
-
 impl Reader {
-    /// The moment for which standings are told: when anything was last seen.
-    pub(crate) fn moment(&self) -> Result<Timestamp, StoreError> {
+    /// The time for which reputations are computed: the latest call or label.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn moment(&self) -> Result<Timestamp, StoreError> {
         if let Some(at) = self.last_seen.get() {
             return Ok(*at);
         }
@@ -78,7 +73,11 @@ impl Reader {
         Ok(self.label_evidence()?.get(subject).cloned().unwrap_or_default())
     }
 
-    fn standing_of(&self, subject: &Subject) -> Result<Option<ReputationRecord>, StoreError> {
+    /// The evidence that calls gave about a subject.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn reputation_record(&self, subject: &Subject) -> Result<Option<ReputationRecord>, StoreError> {
         let mut select = self.db.prepare_cached("SELECT * FROM standings WHERE layer = ?1 AND name = ?2")?;
         Ok(select.query_row(params![subject.layer.name(), subject.name], standing).optional()?)
     }
@@ -88,7 +87,7 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn reputation(&self, subject: &Subject) -> Result<Option<f64>, StoreError> {
-        let (standing, labels) = (self.standing_of(subject)?, self.labels_of(subject)?);
+        let (standing, labels) = (self.reputation_record(subject)?, self.labels_of(subject)?);
         if standing.is_none() && labels.is_empty() {
             return Ok(None);
         }
@@ -96,24 +95,11 @@ impl Reader {
         Ok(Some(reputation(&standing, &labels, self.moment()?, &self.settings.reputation)))
     }
 
-    pub(crate) fn reputed_print(&self, row: &Row<'_>) -> Result<Reputed, StoreError> {
-        let subject = Subject { layer: Layer::Fingerprint, name: row.get("fingerprint")? };
-        let standing = self.standing_of(&subject)?.unwrap_or_default();
-        let mut label =
-            self.db.prepare_cached("SELECT label FROM labels WHERE kind = 'fingerprint' AND subject = ?1")?;
-        Ok(Reputed {
-            score: self.reputation(&subject)?,
-            label: label.query_row([&subject.name], |r| r.get(0)).optional()?,
-            listed: standing.listed,
-            parties: standing.party_count().round() as i64,
-        })
-    }
-
-    /// Hands every subject with a standing to `visit`, the worst first.
-    pub(crate) fn reputations(
-        &self,
-        visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    /// Every subject that has evidence or a label, the worst reputation first.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn reputations(&self) -> Result<Vec<SubjectReputation>, StoreError> {
         let mut select = self.db.prepare("SELECT * FROM standings ORDER BY layer, name")?;
         let mut rows = select.query([])?;
         let mut all = Vec::new();
@@ -127,67 +113,33 @@ impl Reader {
             all.push((subject.clone(), ReputationRecord::default()));
         }
         let moment = self.moment()?;
-        let mut shown = Vec::new();
-        for (subject, standing) in all {
+        let mut out = Vec::new();
+        for (subject, record) in all {
             let labels = self.labels_of(&subject)?;
-            let score = reputation(&standing, &labels, moment, &self.settings.reputation);
             let frauds = labels.iter().filter(|l| l.is_fraud).count();
-            let change = self.last_change(&subject)?;
-            let values = vec![
-                json!(subject.layer.name()),
-                json!(subject.name),
-                json!(score),
-                json!(standing.listed.name()),
-                json!(round(standing.specificity(), 3)),
-                json!(standing.party_count().round() as i64),
-                json!(standing.calls),
-                json!(frauds),
-                json!(labels.len() - frauds),
-                json!(round(standing.fraud + standing.hour_fraud, 2)),
-                json!(round(standing.legit + standing.hour_legit, 2)),
-                json!(change.as_ref().map(|(_, why)| why)),
-                time(change.map(|(at, _)| at)),
-            ];
-            shown.push((score, subject, values));
+            out.push(SubjectReputation {
+                score: reputation(&record, &labels, moment, &self.settings.reputation),
+                labels: (frauds, labels.len() - frauds),
+                last_change: self.last_change(&subject)?,
+                subject,
+                record,
+            });
         }
-        shown.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-        for (_, _, values) in shown {
-            if visit(values).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        out.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.subject.cmp(&b.subject)));
+        Ok(out)
     }
 
-    fn last_change(&self, subject: &Subject) -> Result<Option<(i64, String)>, StoreError> {
+    fn last_change(&self, subject: &Subject) -> Result<Option<(Timestamp, String)>, StoreError> {
         let mut select = self.db.prepare_cached(
             "SELECT at, why FROM list_changes WHERE layer = ?1 AND name = ?2 ORDER BY at DESC, id DESC LIMIT 1",
         )?;
-        let found =
-            select.query_row(params![subject.layer.name(), subject.name], |r| Ok((r.get(0)?, r.get(1)?)));
+        let found = select.query_row(params![subject.layer.name(), subject.name], |r| {
+            Ok((Timestamp::from_nanos(r.get(0)?), r.get(1)?))
+        });
         Ok(found.optional()?)
     }
 
-    /// Every change of the lists that befell a subject.
-    pub(crate) fn list_changes(&self, layer: &str, name: &str) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT at, from_list, to_list, standing, why FROM list_changes WHERE layer = ?1 AND name = ?2 ORDER BY at, id",
-        )?;
-        let rows: Result<Vec<Value>, rusqlite::Error> = select
-            .query_map([layer, name], |r| {
-                Ok(json!({
-                    "at": time(r.get(0)?),
-                    "from": r.get::<_, String>(1)?,
-                    "to": r.get::<_, String>(2)?,
-                    "standing": r.get::<_, f64>(3)?,
-                    "why": r.get::<_, String>(4)?,
-                }))
-            })?
-            .collect();
-        Ok(Value::Array(rows?))
-    }
-
-    /// What is on a list, in a fixed order.
+    /// The subjects on a list, in a fixed order.
     ///
     /// # Errors
     /// If the database fails.
@@ -203,7 +155,7 @@ impl Reader {
             let subject = Subject { layer, name };
             let standing = self.reputation(&subject)?.unwrap_or(50.0);
             let change = self.last_change(&subject)?;
-            let since = change.as_ref().map(|(at, _)| Timestamp::from_nanos(*at));
+            let since = change.as_ref().map(|(at, _)| *at);
             found.push(ListedSubject {
                 subject,
                 standing,

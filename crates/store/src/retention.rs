@@ -3,10 +3,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::StoreError;
 
-/// How much a database may hold while a sensor fills it.
+/// The bounds of a database that a sensor fills.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Retention {
-    /// What is older than this goes; none keeps everything.
+    /// The greatest age of a row; none keeps all rows.
     pub keep: Option<Span>,
     /// Octets that the database may take; the oldest goes when they are nearly used up. None is no bound.
     pub max_bytes: Option<u64>,
@@ -51,7 +51,7 @@ pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, 
     Ok(gone)
 }
 
-/// What a flood can make many of, and when each of it was.
+/// The tables that a flood can fill, and the column with the time of a row.
 const TIMES: [(&str, &str); 6] = [
     ("calls", "started_at"),
     ("streams", "first_seen"),
@@ -98,7 +98,7 @@ fn used(db: &Connection) -> Result<i64, StoreError> {
 fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     let tx = db.transaction()?;
     let mut gone: usize = 0;
-    // What was labelled is evidence, and stays until the label is taken back.
+    // A labelled call is evidence, and stays until the label is taken back.
     let calls = "SELECT id FROM calls WHERE started_at < ?1
             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'call' AND subject = CAST(calls.call AS TEXT))
             AND NOT EXISTS (SELECT 1 FROM campaign_members AS m JOIN campaigns AS k ON k.campaign = m.campaign
@@ -140,7 +140,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?
         .execute(params![before, AT_ONCE])?;
     if observations > 0 {
-        // What nothing speaks of any more. That takes a look at all, so only if there may be something.
+        // Rows that nothing refers to any more. The search reads whole tables, so it runs only if there may be some.
         tx.execute_batch(
             "DELETE FROM segments WHERE registration NOT IN (SELECT registration FROM observations);
              DELETE FROM moves WHERE registration NOT IN (SELECT registration FROM observations);
@@ -166,7 +166,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?;
     }
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
-    crate::writer::prune_blind_spans(&tx, before)?;
+    prune_blind_spans(&tx, before)?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
     // A campaign of which no call is left is told by nobody any more.
     let ended = tx
@@ -218,6 +218,31 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     }
     tx.commit()?;
     Ok((gone + observations + beats + prints) as u64)
+}
+
+pub(crate) fn note_gone(tx: &Connection, name: &str, spans: i64, count: i64) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "INSERT INTO blind_spans_gone (name, spans, count) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET spans = spans + excluded.spans, count = count + excluded.count",
+    )?
+    .execute(params![name, spans, count])?;
+    Ok(())
+}
+
+/// Takes out spans that ended before a time, and keeps how many and what they counted.
+fn prune_blind_spans(tx: &Connection, before: i64) -> Result<(), StoreError> {
+    let mut select = tx.prepare_cached(
+        "SELECT name, count(*), sum(count) FROM blind_spans WHERE to_at < ?1 GROUP BY name ORDER BY name",
+    )?;
+    let gone: Vec<(String, i64, i64)> =
+        select.query_map([before], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?;
+    for (name, spans, count) in &gone {
+        note_gone(tx, name, *spans, *count)?;
+    }
+    if !gone.is_empty() {
+        tx.prepare_cached("DELETE FROM blind_spans WHERE to_at < ?1")?.execute([before])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

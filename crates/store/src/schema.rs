@@ -47,8 +47,8 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let mut db = Connection::open(path).map_err(open)?;
     db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
-    // What a transaction reads must still be so when it writes. One that begins by reading is refused at once, and does not wait,
-    // where somebody else has written meanwhile: an inventory may be imported beside a sensor.
+    // A transaction that begins by reading is refused at once, without a wait, if another program has written meanwhile: an inventory
+    // may be imported beside a sensor. So each transaction takes the lock at its beginning.
     db.set_transaction_behavior(TransactionBehavior::Immediate);
     check_ours(&db, path)?;
     db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(open)?;
@@ -87,8 +87,8 @@ fn record_numbering_plan(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What does not fit into memory while rows are sorted goes to files in the database's folder: it is as private as the rows, and that
-/// folder is the one place that a sensor can write to.
+/// Has SQLite write the temporary files of large sorts to the database's folder. They are as private as the rows, and that folder is
+/// the one place that a sensor can write to.
 fn keep_temporary_files_beside(db: &Connection, path: &Path) {
     if path == Path::new(":memory:") {
         return;

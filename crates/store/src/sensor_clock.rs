@@ -1,42 +1,17 @@
 //! The clock that stamps packets: what befell it, as devices show it together.
 
 use bellwether_base::Timestamp;
-use bellwether_clock::{CommonStep, SegmentStats, common_steps};
+use bellwether_clock::{CommonStep, SegmentStats, common_steps, unknown_steps};
 use rusqlite::{Connection, params};
-use serde_json::{Value, json};
 
 use crate::StoreError;
-use crate::query::Reader;
 use crate::timelines::REGISTRATIONS;
-use crate::values::{round, time};
 
 /// Devices that are asked: those with the most refreshes. A step of the sensor's clock shows in each of them.
 const ASKED: i64 = 2000;
 
 /// Refreshes below which a device cannot show one.
 const FEWEST: i64 = 8;
-
-impl Reader {
-    /// What befell the clock that stamps packets.
-    pub(crate) fn sensor_clock(&self) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
-            "SELECT kind, from_at, to_at, amount, devices, of FROM sensor_clock ORDER BY from_at, kind",
-        )?;
-        let rows: Result<Vec<Value>, rusqlite::Error> = select
-            .query_map([], |r| {
-                Ok(json!({
-                    "kind": r.get::<_, String>(0)?,
-                    "from": time(r.get(1)?),
-                    "to": time(r.get(2)?),
-                    "amount": round(r.get(3)?, 6),
-                    "devices": r.get::<_, Option<i64>>(4)?,
-                    "of": r.get::<_, Option<i64>>(5)?,
-                }))
-            })?
-            .collect();
-        Ok(Value::Array(rows?))
-    }
-}
 
 /// Looks for steps that devices show together, and writes them down.
 pub(crate) fn find_steps(db: &Connection) -> Result<(), StoreError> {
@@ -49,11 +24,7 @@ pub(crate) fn find_steps(db: &Connection) -> Result<(), StoreError> {
     let devices: Vec<Vec<SegmentStats>> =
         ids.into_iter().map(|id| REGISTRATIONS.read(db, id)).collect::<Result<_, _>>()?;
     let known = steps(db)?;
-    for CommonStep { from, to, seconds, devices, of } in common_steps(&devices) {
-        // What the system said itself is known better.
-        if known.iter().any(|(f, t)| *f <= to && from <= *t) {
-            continue;
-        }
+    for CommonStep { from, to, seconds, devices, of } in unknown_steps(common_steps(&devices), &known) {
         db.execute(
             "INSERT OR REPLACE INTO sensor_clock (from_at, to_at, kind, amount, devices, of)
              VALUES (?1, ?2, 'common_step', ?3, ?4, ?5)",

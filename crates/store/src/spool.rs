@@ -117,7 +117,10 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingAlert, StoreError> {
 
 impl Reader {
     /// The numbers of alerts that receivers never got: skipped, and refused.
-    pub(crate) fn undelivered(&self) -> Result<(i64, i64), StoreError> {
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn undelivered(&self) -> Result<(i64, i64), StoreError> {
         let sums = "SELECT coalesce(sum(skipped), 0), coalesce(sum(refused), 0) FROM deliveries";
         Ok(self.db.query_row(sums, [], |r| Ok((r.get(0)?, r.get(1)?)))?)
     }

@@ -14,7 +14,7 @@ use bellwether_scoring::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 
-use crate::query::Reader;
+use crate::reader::Reader;
 use crate::{StoreError, wording};
 
 /// Calls of an account that are looked at: the latest before its next one.
@@ -161,8 +161,8 @@ impl SqliteHistory<'_> {
         let platform = platforms.of(&self.reader.db, fingerprint)?;
         let claim = platforms.claim(&self.reader.db, fingerprint, agent)?;
         Ok(PlatformFacts {
-            stack: platform.sip.as_ref().map(|(name, _)| name.clone()),
-            is_suspicious: platform.sip.as_ref().is_some_and(|(_, is_suspicious)| *is_suspicious),
+            stack: platform.stack().map(str::to_owned),
+            is_suspicious: platform.is_suspicious(),
             is_contradictory: claim == Claim::Contradictory,
         })
     }

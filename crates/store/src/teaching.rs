@@ -1,12 +1,13 @@
-//! What people and systems who know better tell of calls.
+//! Labels of operators, and telemetry of systems behind the switch.
 
 use bellwether_base::Timestamp;
+use bellwether_scoring::is_fraud_label;
 use rusqlite::{OptionalExtension, ToSql, params};
 
 use crate::label_evidence::changed as labels_changed;
 use crate::{Reader, StoreError, Writer};
 
-/// What became of a label.
+/// The result of a label.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Labelled {
     /// It was given, or taken back.
@@ -19,7 +20,7 @@ pub enum Labelled {
     Missing,
 }
 
-/// What a system behind the switch tells of a call (`docs/decisions/0038-trust-is-lost-fast.md`).
+/// The record of a system behind the switch about a call (seed 002, section 4).
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields, named as in the score API")]
 pub struct Telemetry {
@@ -33,7 +34,7 @@ pub struct Telemetry {
 }
 
 impl Reader {
-    /// Whether a call stands in reports under this Call-ID.
+    /// Returns true if reports show a call under this Call-ID.
     ///
     /// # Errors
     /// If the database refuses.
@@ -125,8 +126,8 @@ impl Writer {
         Ok(done)
     }
 
-    /// Takes what a system tells of a call, under its Call-ID as it was on the wire or as it stands in reports. A disposition that says fraud or legit is a label, unless an operator gave one. Answers
-    /// whether the call is known.
+    /// Stores the record of a system about a call, under its Call-ID on the wire or in reports. A disposition that confirms fraud or
+    /// honesty is a label, unless an operator gave one. Returns true if the call is known.
     ///
     /// # Errors
     /// If the database refuses.
@@ -152,13 +153,8 @@ impl Writer {
             told.talk_time_seconds,
             told.agent_id
         ])?;
-        let disposition = told.disposition.as_deref().map(str::to_ascii_lowercase).unwrap_or_default();
-        let label = match disposition.as_str() {
-            "fraud" | "fraud_quarantine" | "confirmed_fraud" | "spam" | "robocall" => Some("fraud"),
-            "legit" | "legitimate" | "confirmed_legit" => Some("legit"),
-            _ => None,
-        };
-        if let Some(label) = label {
+        if let Some(is_fraud) = told.disposition.as_deref().and_then(is_fraud_label) {
+            let label = if is_fraud { "fraud" } else { "legit" };
             tx.prepare_cached(
                 "INSERT INTO labels (kind, subject, label, at, source) VALUES ('call', ?1, ?2, ?3, 'telemetry')
                  ON CONFLICT DO UPDATE SET label = excluded.label WHERE source = 'telemetry'",

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use crate::StoreError;
 
-/// Where timelines of one kind lie.
+/// The tables of one kind of timelines.
 #[derive(Clone, Copy)]
 pub(crate) struct Timelines {
     /// The table of observations, that of segments, and the column in both that names the timeline.

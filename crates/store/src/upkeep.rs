@@ -54,7 +54,7 @@ impl Upkeep {
         Ok(Self { db: open_for_reading(path)?.db, path: path.to_path_buf() })
     }
 
-    /// What is wrong: with the file (SQLite's own check), and with rows that name others. Nothing if all is well.
+    /// The faults of the file (SQLite's own check) and of rows that refer to missing rows. Empty if there is none.
     ///
     /// # Errors
     /// If the database cannot be read at all.
@@ -99,7 +99,7 @@ impl Upkeep {
         Ok(pages)
     }
 
-    /// Where it is.
+    /// The path of the database.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

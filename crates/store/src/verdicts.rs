@@ -1,50 +1,16 @@
-//! What was thought of calls and devices, kept as it changes, and what of it an operator should look at.
+//! Verdicts about devices: the subscribers that are assessed again, and the steps that are recorded.
 
-use std::collections::BTreeSet;
-use std::ops::Bound;
-
-use bellwether_base::{Alert, AlertKind, CallId, Severity, Timestamp};
-use bellwether_enrich::{AccessSide, DeviceVerdict, Evidence, Row};
+use bellwether_base::{CallId, Timestamp};
+use bellwether_devices::{DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict, news};
+use bellwether_enrich::AccessSide;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use crate::alerts::keep;
-use crate::devices::{Subscriber, words};
-use crate::query::Reader;
-use crate::values::{parsed, text, time};
 use crate::{StoreError, Writer};
 
-/// Calls and registrations remembered until they are judged; beyond that all subscribers are.
-const MAX_TOUCHED: usize = 65_536;
-
-/// Calls and streams, the newest ones, that a run which was killed may have committed and not judged: what it had noted is gone with it.
+/// The newest calls and streams, which a run that was killed may have committed without a verdict.
 const LEFT_OVER: i64 = 16_384;
-
-/// Turns for which is believed who writes for whom: that takes a look at all calls.
-const AUTHORS_LAST: u32 = 64;
-
-/// Changes kept of one verdict: whoever makes the evidence could make it sway for ever.
-const MAX_STEPS: i64 = 32;
-
-/// What is found of a sensitive call that comes from a trunk.
-pub(crate) const PORTAL_FROM_TRUNK: &str = "a call from a trunk dials a number that only subscribers may";
-
-/// A verdict, and what was known when it was come to.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    /// When the newest of the evidence came, in nanoseconds.
-    pub(crate) at: i64,
-    pub(crate) verdict: DeviceVerdict,
-    pub(crate) evidence: Vec<Evidence>,
-}
-
-impl Step {
-    /// The kinds of evidence that there were.
-    fn basis(&self) -> String {
-        let kinds: BTreeSet<&str> = self.evidence.iter().map(|e| e.kind.name()).collect();
-        kinds.into_iter().collect::<Vec<_>>().join(" ")
-    }
-}
 
 /// A changed device verdict of a call.
 #[derive(Clone, Debug)]
@@ -59,84 +25,15 @@ pub struct DeviceFinding {
     pub is_shared: bool,
 }
 
-/// Whom the rows of late concern: their verdicts may have changed.
-#[derive(Default)]
-pub(crate) struct DirtySubjects {
-    calls: BTreeSet<i64>,
-    registrations: BTreeSet<i64>,
-    /// Calls that may come from a trunk and go to a number that only subscribers may dial.
-    sensitive: BTreeSet<i64>,
-    /// More than could be remembered: anybody's calls may have changed, or any call may be a trunk's.
-    is_anyone: bool,
-    is_any_call: bool,
-    /// Subscribers whose turn has not come yet, and whose turn it was last.
-    waiting: BTreeSet<String>,
-    last: String,
-    /// Changes when another connection has written: classes, an inventory, an approval.
-    data_version: Option<i64>,
-    turns: u32,
-}
-
-impl DirtySubjects {
-    pub(crate) fn note(&mut self, row: &Row) {
-        match row {
-            Row::Call(row) => {
-                self.calls.insert(row.call.get());
-                if row.is_sensitive {
-                    self.sensitive.insert(row.call.get());
-                }
-            }
-            // Where a call comes from shows for certain only when all its hops are known.
-            Row::CallUpdate(row) if row.access_side == AccessSide::Inbound => {
-                self.sensitive.insert(row.call.get());
-            }
-            Row::Referral(row) if row.is_sensitive => {
-                self.calls.insert(row.call.get());
-                self.sensitive.insert(row.call.get());
-            }
-            Row::Stream(row) if row.pauses.is_some() => self.calls.extend(row.call.map(CallId::get)),
-            Row::RegistrationUpdate(row) => {
-                self.registrations.insert(row.registration.get());
-            }
-            _ => {}
-        }
-        for set in [&mut self.calls, &mut self.registrations] {
-            if set.len() > MAX_TOUCHED {
-                set.clear();
-                self.is_anyone = true;
-            }
-        }
-        if self.sensitive.len() > MAX_TOUCHED {
-            self.sensitive.clear();
-            self.is_any_call = true;
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        let is_noted = self.is_anyone || !self.calls.is_empty() || !self.registrations.is_empty();
-        !is_noted && self.waiting.is_empty()
-    }
-
-    /// The next subscriber, in turn.
-    fn next(&mut self) -> Option<String> {
-        let behind = (Bound::Excluded(self.last.as_str()), Bound::Unbounded);
-        let next = self.waiting.range::<str, _>(behind).next().or(self.waiting.first())?.clone();
-        self.waiting.remove(&next);
-        self.last.clone_from(&next);
-        Some(next)
-    }
-}
-
 impl Writer {
-    /// Notes the newest calls as rows of late: a run that was killed between a commit and what follows from it has left them unjudged,
-    /// and nobody would ask for the alert of one call again.
+    /// Notes the newest calls as due for verdicts. A run that was killed after a commit may have left them without verdicts and alerts.
     ///
     /// # Errors
     /// If the database fails.
     pub fn take_up(&mut self) -> Result<(), StoreError> {
-        let newest = |sql: &str| -> Result<Vec<i64>, StoreError> {
+        let newest = |sql: &str| -> Result<Vec<CallId>, StoreError> {
             let mut select = self.reader.db.prepare(sql)?;
-            let rows = select.query_map([LEFT_OVER], |r| r.get(0))?;
+            let rows = select.query_map([LEFT_OVER], |r| Ok(CallId::new(r.get(0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
         let calls = newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1")?;
@@ -146,8 +43,7 @@ impl Writer {
         )?;
         let sensitive =
             newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1 AND is_sensitive")?;
-        self.touched.calls.extend(calls.into_iter().chain(heard));
-        self.touched.sensitive.extend(sensitive);
+        self.touched.note_left_over(calls.into_iter().chain(heard), sensitive);
         Ok(())
     }
 
@@ -166,8 +62,7 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub fn was_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
-        let version: i64 = self.reader.db.pragma_query_value(None, "data_version", |r| r.get(0))?;
-        Ok(self.touched.data_version.replace(version) != Some(version))
+        self.reader.is_changed_elsewhere()
     }
 
     /// Finds the subscribers whom recent rows concern. The rows have to be committed.
@@ -175,18 +70,13 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub fn find_due_subscribers(&mut self, is_changed_elsewhere: bool) -> Result<(), StoreError> {
-        self.touched.turns = self.touched.turns.wrapping_add(1);
-        if is_changed_elsewhere || self.touched.turns.is_multiple_of(AUTHORS_LAST) {
-            self.reader.forget();
-        } else {
-            self.reader.forget_observations();
-        }
+        self.reader.forget_outdated(is_changed_elsewhere);
         self.find_touched_subscribers()
     }
 
     /// The next subscriber whose device verdicts are due, in turn.
     pub fn next_due_subscriber(&mut self) -> Option<String> {
-        self.touched.next()
+        self.touched.next_subscriber()
     }
 
     /// Computes the device verdicts of one subscriber, and writes what has changed and its alerts in the transaction that the next commit
@@ -196,20 +86,9 @@ impl Writer {
     /// If the database fails.
     pub fn judge_subscriber(&mut self, aor: &str) -> Result<Vec<DeviceFinding>, StoreError> {
         let subscriber = self.reader.subscriber(aor)?;
+        self.reader.forget_subscriber(aor);
         self.begin()?;
-        let changed = keep_subscriber(&self.reader.db, aor, &subscriber);
-        // All subscribers together would fill the memory.
-        self.reader.subscribers.borrow_mut().remove(aor);
-        let changed = changed.map(|changed| {
-            let finding = |(call, verdict, evidence)| DeviceFinding {
-                call: CallId::new(call),
-                verdict,
-                evidence,
-                is_shared: subscriber.is_shared(call),
-            };
-            changed.into_iter().map(finding).collect()
-        });
-        match changed {
+        match record(&self.reader.db, &subscriber.verdict) {
             Ok(changed) => Ok(changed),
             Err(e) => self.or_roll_back(Err(e)).map(|()| Vec::new()),
         }
@@ -217,186 +96,241 @@ impl Writer {
 
     /// Makes the device verdicts of all subscribers due: the inventory, the classes or the approvals have changed.
     pub fn touch_all_subscribers(&mut self) {
-        self.touched.is_anyone = true;
+        self.touched.note_anyone();
         // A write over this connection does not show as a change elsewhere.
-        self.touched.data_version = None;
+        self.reader.expect_change();
     }
 
     /// Alerts of sensitive calls from trunks, whoever the caller is.
     fn find_portal_calls(&mut self) -> Result<(), StoreError> {
-        let reader = &self.reader;
-        let mut sensitive = std::mem::take(&mut self.touched.sensitive);
-        if std::mem::take(&mut self.touched.is_any_call) {
-            let mut select = reader.db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
+        let db = &self.reader.db;
+        let mut sensitive = self.touched.take_sensitive();
+        if sensitive.is_any_call {
+            let mut select = db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
             for call in select.query_map([], |r| r.get(0))? {
-                sensitive.insert(call?);
+                sensitive.calls.insert(CallId::new(call?));
             }
         }
-        let mut select = reader.db.prepare_cached(
-            "SELECT started_at, caller, caller_host FROM calls_now
-             WHERE call = ?1 AND is_sensitive AND access_side = 'inbound'",
+        let mut select = db.prepare_cached(
+            "SELECT started_at, caller, caller_host, access_side FROM calls_now WHERE call = ?1 AND is_sensitive",
         )?;
-        for call in sensitive {
-            let found: Option<(i64, String, Option<String>)> =
-                select.query_row([call], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
-            let Some((at, caller, host)) = found else { continue };
-            let alert = Alert {
-                at: Timestamp::from_nanos(at),
-                kind: AlertKind::PortalFromTrunk,
-                severity: Severity::Critical,
-                subject: format!("sip:{caller}@{}", host.unwrap_or_default()),
-                message: PORTAL_FROM_TRUNK.to_owned(),
-                call: Some(CallId::new(call)),
-                campaign: None,
-            };
-            keep(&reader.db, &alert)?;
+        for call in sensitive.calls {
+            let found = select
+                .query_row([call.get()], |r| {
+                    Ok(SensitiveCall {
+                        call,
+                        started_at: Timestamp::from_nanos(r.get(0)?),
+                        caller: r.get(1)?,
+                        caller_host: r.get(2)?,
+                        access_side: AccessSide::of(&r.get::<_, String>(3)?),
+                    })
+                })
+                .optional()?;
+            if let Some(alert) = found.and_then(|call| call.alert()) {
+                keep(db, &alert)?;
+            }
         }
         Ok(())
     }
 
-    /// Who in the inventory the calls and registrations of late belong to.
+    /// The subscribers of the inventory that the calls and registrations of late belong to.
     fn find_touched_subscribers(&mut self) -> Result<(), StoreError> {
-        let (reader, touched) = (&self.reader, &mut self.touched);
-        let (calls, registrations) =
-            (std::mem::take(&mut touched.calls), std::mem::take(&mut touched.registrations));
+        let (reader, subjects) = (&self.reader, &mut self.touched);
+        let touched = subjects.take_touched();
         let inventory = reader.known_inventory()?;
-        if std::mem::take(&mut touched.is_anyone) {
-            touched.waiting.extend(inventory.keys().cloned());
+        if touched.is_anyone {
+            subjects.wait(inventory.aors());
         }
         if inventory.is_empty() {
             return Ok(());
         }
         let mut caller = reader.db.prepare_cached("SELECT caller, caller_host FROM calls WHERE call = ?1")?;
-        for call in calls {
+        for call in touched.calls {
             let found: Option<(String, Option<String>)> =
-                caller.query_row([call], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+                caller.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
             if let Some((caller, host)) = found {
-                touched.waiting.extend(reader.aor_of(&caller, host.as_deref())?);
+                subjects.wait(inventory.aor_of(&caller, host.as_deref()));
             }
         }
         let mut owner = reader.db.prepare_cached("SELECT aor FROM registrations WHERE registration = ?1")?;
-        for registration in registrations {
-            let aor: Option<String> = owner.query_row([registration], |r| r.get(0)).optional()?;
-            touched.waiting.extend(aor.filter(|aor| inventory.contains_key(aor)));
+        for registration in touched.registrations {
+            let aor: Option<String> = owner.query_row([registration.get()], |r| r.get(0)).optional()?;
+            subjects.wait(aor.as_deref().filter(|aor| inventory.contains(aor)));
         }
         Ok(())
     }
 }
 
-impl Reader {
-    /// What was thought of a `call` or `device` since it was first judged.
-    pub(crate) fn kept_verdicts(&self, kind: &str, subject: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare_cached(
-            "SELECT at, basis, verdict, evidence FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step",
-        )?;
-        let steps: Result<Vec<Value>, StoreError> = select
-            .query_and_then(params![kind, subject], |row| {
-                Ok(json!({
-                    "at": time(row.get("at")?),
-                    "with": text(row, "basis")?,
-                    "verdict": text(row, "verdict")?,
-                    "evidence": parsed(row, "evidence")?,
-                }))
-            })?
-            .collect();
-        Ok(Value::Array(steps?))
-    }
-}
-
-/// Keeps what changed about one subscriber; answers the calls whose verdict did.
-fn keep_subscriber(
-    db: &Connection,
-    aor: &str,
-    subscriber: &Subscriber,
-) -> Result<Vec<(i64, DeviceVerdict, String)>, StoreError> {
+/// Records what changed about one subscriber; answers the calls whose verdict did.
+fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceFinding>, StoreError> {
     let mut changed = Vec::new();
-    for (call, judged) in &subscriber.calls {
-        let Some(step) = keep_course(db, "call", *call, &judged.course)? else { continue };
-        changed.push((*call, step.verdict, in_words(&step.evidence, step.verdict)));
-        if step.verdict != DeviceVerdict::Unauthorised {
-            continue;
+    for (call, of_call) in &subscriber.calls {
+        let Some(step) = record_steps(db, "call", call.get(), &of_call.steps)? else { continue };
+        changed.push(DeviceFinding {
+            call: *call,
+            verdict: step.verdict,
+            evidence: step.reasons(),
+            is_shared: subscriber.is_shared(*call),
+        });
+        if let Some(alert) = of_call.alert(&subscriber.aor, *call, step) {
+            keep(db, &alert)?;
         }
-        let against = step.evidence.iter().filter(|e| e.weight < 0.0).map(|e| e.words.as_str());
-        let alert = Alert {
-            at: Timestamp::from_nanos(step.at),
-            kind: AlertKind::DeviceUnauthorised,
-            severity: if judged.is_sensitive { Severity::Critical } else { Severity::Warning },
-            subject: aor.to_owned(),
-            message: against.collect::<Vec<_>>().join("; "),
-            call: Some(CallId::new(*call)),
-            campaign: None,
-        };
-        keep(db, &alert)?;
     }
-    for record in &subscriber.records {
-        // Where nothing says which devices there should be, there is nothing to keep.
-        if record.step.verdict != DeviceVerdict::NotEnrolled {
-            keep_course(db, "device", record.subject, std::slice::from_ref(&record.step))?;
-        }
-        if let Some(first) = record.shared_with.first() {
-            // Each of the accounts shows the same: one of them stands for all.
-            let all = std::iter::once(aor).chain(record.shared_with.iter().map(String::as_str));
-            let all: BTreeSet<&str> = all.collect();
-            let alert = Alert {
-                at: Timestamp::from_nanos(record.first_seen),
-                kind: AlertKind::DeviceShared,
-                severity: Severity::Warning,
-                subject: first.as_str().min(aor).to_owned(),
-                message: format!(
-                    "one device behind several accounts: {}",
-                    all.into_iter().collect::<Vec<_>>().join(", ")
-                ),
-                call: None,
-                campaign: None,
-            };
+    for device in &subscriber.devices {
+        record_steps(db, "device", device.subject().get(), device.steps())?;
+        if let Some(alert) = device.alert(&subscriber.aor) {
             keep(db, &alert)?;
         }
     }
     Ok(changed)
 }
 
-/// The evidence that decided, in words.
-fn in_words(evidence: &[Evidence], verdict: DeviceVerdict) -> String {
-    let decides =
-        |e: &&Evidence| if verdict == DeviceVerdict::Unauthorised { e.weight < 0.0 } else { e.weight > 0.0 };
-    evidence.iter().filter(decides).map(|e| e.words.as_str()).collect::<Vec<_>>().join("; ")
-}
-
-/// Keeps the steps of a verdict; answers the newest if it was news.
-fn keep_course<'a>(
+/// Records the steps of a verdict; answers the newest if it was news.
+fn record_steps<'a>(
     db: &Connection,
     kind: &str,
     subject: i64,
-    course: &'a [Step],
+    steps: &'a [Step],
 ) -> Result<Option<&'a Step>, StoreError> {
-    let Some(newest) = course.last() else { return Ok(None) };
+    if steps.is_empty() {
+        return Ok(None);
+    }
     let mut select = db.prepare_cached(
         "SELECT step, basis, verdict FROM verdicts WHERE kind = ?1 AND subject = ?2 ORDER BY step DESC LIMIT 1",
     )?;
-    let last: Option<(i64, String, String)> =
-        select.query_row(params![kind, subject], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
-    let (first, news) = match last {
-        None => (0, course),
-        Some((_, basis, verdict)) if basis == newest.basis() && verdict == newest.verdict.name() => {
-            return Ok(None);
-        }
-        Some((step, ..)) if step + 1 >= MAX_STEPS => return Ok(None),
-        Some((step, ..)) => (step + 1, std::slice::from_ref(newest)),
-    };
+    let last = select
+        .query_row(params![kind, subject], |r| {
+            Ok(Recorded { number: r.get(0)?, basis: r.get(1)?, verdict: r.get(2)? })
+        })
+        .optional()?;
+    let Some((first, added)) = news(last.as_ref(), steps) else { return Ok(None) };
     let mut insert = db.prepare_cached(
         "INSERT INTO verdicts (kind, subject, step, at, basis, verdict, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for (number, step) in (first..).zip(news) {
-        let evidence = words(&step.evidence).to_string();
+    for (number, step) in (first..).zip(added) {
         insert.execute(params![
             kind,
             subject,
             number,
-            step.at,
+            step.at.as_nanos(),
             step.basis(),
             step.verdict.name(),
-            evidence
+            packed(&step.evidence)
         ])?;
     }
-    Ok(Some(newest))
+    Ok(added.last())
+}
+
+/// Evidence as a row holds it: a JSON array with an object for each piece.
+fn packed(evidence: &[Evidence]) -> String {
+    let weight = |e: &Evidence| (e.weight * 100.0).round() / 100.0;
+    let one = |e: &Evidence| json!({ "kind": e.kind.name(), "evidence": e.words, "log10_ratio": weight(e) });
+    Value::Array(evidence.iter().map(one).collect()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use bellwether_devices::Policy;
+
+    use super::*;
+    use crate::InventoryRow;
+
+    fn writer(room: &tempfile::TempDir) -> Writer {
+        Writer::open(&room.path().join("x.db"), "key").unwrap()
+    }
+
+    /// A call of a user at the host `a` from an address, with a SIP author.
+    fn call(writer: &Writer, call: i64, from: (&str, &str, &str), side: &str, is_sensitive: bool) {
+        let (db, (user, source, author)) = (&writer.reader.db, from);
+        db.execute(
+            "INSERT INTO calls (id, call, call_id, from_tag, started_at, caller, caller_host, callee, caller_kind, callee_kind,
+                 source, destination, transport, fingerprint, sip_author, origin, first_access_side, has_identity, is_sensitive)
+             VALUES (?1, ?1, 'c' || ?1, 't', ?1, ?6, 'a', 'b', 'k', 'k', ?2, 'd', 'udp', 'f', ?3, 'o', ?4, 0, ?5)",
+            params![call, source, author, side, is_sensitive, user],
+        )
+        .unwrap();
+        db.execute(
+            "INSERT INTO outcomes (id, access_side, duplicates, retransmissions, hops, forks, reinvites, cancelled)
+             VALUES (?1, ?2, 0, 0, 1, 0, 0, 0)",
+            params![call, side],
+        )
+        .unwrap();
+    }
+
+    /// A registration of `sip:200@a` from an address, without a clock.
+    fn registration(writer: &Writer, registration: i64, source: &str) {
+        let db = &writer.reader.db;
+        db.execute(
+            "INSERT INTO registrations (id, registration, aor, contact, source, registrar, transport, fingerprint)
+             VALUES (?1, ?1, 'sip:200@a', 'c', ?2, 'r', 'udp', 'f')",
+            params![registration, source],
+        )
+        .unwrap();
+        db.execute(
+            "INSERT INTO observations (registration, first_at, last_at, refreshes, duplicates, challenges)
+             VALUES (?1, 0, 1000, 9, 0, 0)",
+            [registration],
+        )
+        .unwrap();
+    }
+
+    fn alerts(writer: &Writer) -> Vec<(String, String)> {
+        let mut select = writer.reader.db.prepare("SELECT kind, subject FROM alerts ORDER BY id").unwrap();
+        select.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_sensitive_call_from_a_trunk_is_one_alert_however_often_it_is_noted() {
+        let room = tempfile::tempdir().unwrap();
+        let mut writer = writer(&room);
+        call(&writer, 1, ("200", "192.0.2.1:5060", "a"), "inbound", true);
+        call(&writer, 2, ("200", "192.0.2.1:5060", "a"), "internal", true);
+        call(&writer, 3, ("200", "192.0.2.1:5060", "a"), "inbound", false);
+        for _ in 0..2 {
+            writer.touched.note_left_over([], [1, 2, 3, 4].map(CallId::new));
+            assert!(!writer.has_due_subscribers().unwrap(), "no device is to be judged");
+        }
+        assert_eq!(alerts(&writer), [("portal_from_trunk".to_owned(), "sip:200@a".to_owned())]);
+    }
+
+    #[test]
+    fn a_subscriber_is_loaded_with_calls_and_registrations_and_its_verdicts_are_recorded_once() {
+        let room = tempfile::tempdir().unwrap();
+        let mut writer = writer(&room);
+        // All other subscribers of the class call with the author `a`.
+        let users: Vec<String> = (200..800).map(|user: i64| user.to_string()).collect();
+        let row = |user: &String| InventoryRow {
+            aor: format!("sip:{user}@a"),
+            device_class: "Phone".to_owned(),
+            max_devices: Some(1),
+            policy: Policy::Strict,
+            note: None,
+        };
+        writer.put_inventory(&users.iter().map(row).collect::<Vec<_>>()).unwrap();
+        for (number, user) in (10..).zip(&users) {
+            call(&writer, number, (user, "192.0.2.9:5060", "a"), "internal", false);
+        }
+        registration(&writer, 1, "192.0.2.1:5060");
+        registration(&writer, 2, "192.0.2.2:5060");
+        call(&writer, 1, ("200", "192.0.2.1:5060", "a"), "internal", false);
+        call(&writer, 2, ("200", "192.0.2.2:5060", "b"), "internal", true);
+        writer.touched.note_left_over([1, 2].map(CallId::new), []);
+        assert!(writer.has_due_subscribers().unwrap());
+        writer.find_due_subscribers(true).unwrap();
+        let aor = writer.next_due_subscriber().unwrap();
+        assert_eq!((aor.as_str(), writer.next_due_subscriber()), ("sip:200@a", None), "both calls are its");
+        let verdicts = |findings: Vec<DeviceFinding>| -> Vec<(i64, &str)> {
+            findings.iter().map(|finding| (finding.call.get(), finding.verdict.name())).collect()
+        };
+        let first = writer.judge_subscriber(&aor).unwrap();
+        writer.commit(true, None).unwrap();
+        assert_eq!(verdicts(first), [(1, "unknown"), (2, "unauthorised"), (10, "unknown")]);
+        assert_eq!(alerts(&writer), [("device_unauthorised".to_owned(), aor.clone())]);
+        assert!(writer.judge_subscriber(&aor).unwrap().is_empty(), "they are no news");
+        writer.commit(true, None).unwrap();
+        let subscriber = writer.reader.subscriber(&aor).unwrap();
+        let devices: Vec<(&str, usize)> =
+            subscriber.verdict.devices.iter().map(|d| (d.name.as_str(), d.calls)).collect();
+        assert_eq!(devices, [("d-00000001", 1), ("d-00000002", 1)]);
+    }
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
 use crate::StoreError;
+use crate::reader::Reader;
 
 /// The most phrases that are stored. The program has some two hundred; more would come from a fault.
 const MAX_PHRASES: i64 = 4096;
@@ -83,29 +84,37 @@ impl<'c> Wording<'c> {
     }
 }
 
-/// A signal as it was stored.
-struct Stored {
-    name: String,
-    points: f64,
-    words: String,
+/// A signal of a score as it was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSignal {
+    /// The signal's name.
+    pub name: String,
+    /// The points that it gave.
+    pub points: f64,
+    /// The evidence in words.
+    pub words: String,
 }
 
 /// Signals from what was stored; those that this program does not know are left out.
 pub(crate) fn findings(db: &Connection, text: &str) -> Result<Vec<Finding>, StoreError> {
-    let known = |stored: Stored| {
+    let known = |stored: StoredSignal| {
         let signal = SIGNALS.iter().position(|s| s.name == stored.name)?;
         Some(Finding::kept(signal, stored.points, &stored.words))
     };
     Ok(unpacked(db, text)?.into_iter().filter_map(known).collect())
 }
 
-/// Signals from what was stored, as reports show them.
-pub(crate) fn shown(db: &Connection, text: &str) -> Result<Value, StoreError> {
-    let one = |s: Stored| json!({"name": s.name, "points": s.points, "evidence": s.words});
-    Ok(unpacked(db, text)?.into_iter().map(one).collect())
+impl Reader {
+    /// The signals of a score's column `signals`.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn stored_signals(&self, packed: &str) -> Result<Vec<StoredSignal>, StoreError> {
+        unpacked(&self.db, packed)
+    }
 }
 
-fn unpacked(db: &Connection, text: &str) -> Result<Vec<Stored>, StoreError> {
+fn unpacked(db: &Connection, text: &str) -> Result<Vec<StoredSignal>, StoreError> {
     let Ok(Value::Array(all)) = serde_json::from_str(text) else { return Ok(Vec::new()) };
     let mut signals = Vec::with_capacity(all.len());
     for value in &all {
@@ -119,26 +128,26 @@ fn unpacked(db: &Connection, text: &str) -> Result<Vec<Stored>, StoreError> {
 }
 
 /// A signal of a row that was written by version 12 of the schema, or earlier.
-fn spelled_out(value: &Value) -> Option<Stored> {
-    Some(Stored {
+fn spelled_out(value: &Value) -> Option<StoredSignal> {
+    Some(StoredSignal {
         name: value["name"].as_str()?.to_owned(),
         points: value["points"].as_f64()?,
         words: value["evidence"].as_str().unwrap_or_default().to_owned(),
     })
 }
 
-fn signal(db: &Connection, packed: &[Value]) -> Result<Option<Stored>, StoreError> {
+fn signal(db: &Connection, packed: &[Value]) -> Result<Option<StoredSignal>, StoreError> {
     let [subject, points, rest @ ..] = packed else { return Ok(None) };
     let Some(points) = points.as_f64() else { return Ok(None) };
     if let Some(name) = subject.as_str() {
         let words = rest.first().and_then(Value::as_str).unwrap_or_default().to_owned();
-        return Ok(Some(Stored { name: name.to_owned(), points, words }));
+        return Ok(Some(StoredSignal { name: name.to_owned(), points, words }));
     }
     let phrase = db
         .prepare_cached("SELECT signal, words FROM phrases WHERE id = ?1")?
         .query_row([subject.as_i64()], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))
         .optional()?;
-    Ok(phrase.map(|(name, phrase)| Stored { name, points, words: joined(&phrase, rest) }))
+    Ok(phrase.map(|(name, phrase)| StoredSignal { name, points, words: joined(&phrase, rest) }))
 }
 
 /// Points without a fraction are written without one.
@@ -235,12 +244,8 @@ mod tests {
         let name = SIGNALS[0].name;
         let old = json!([{"name": name, "points": -3.0, "evidence": "3 of 5"}]).to_string();
         assert_eq!(findings(&db, &old).unwrap(), [finding(0, -3.0, String::from("3 of 5"))]);
-        assert_eq!(shown(&db, &old).unwrap().to_string(), shown_again(&db, &old));
-    }
-
-    fn shown_again(db: &Connection, old: &str) -> String {
-        let findings = findings(db, old).unwrap();
-        shown(db, &Wording::new(db).pack(&findings).unwrap()).unwrap().to_string()
+        let packed = Wording::new(&db).pack(&findings(&db, &old).unwrap()).unwrap();
+        assert_eq!(unpacked(&db, &old).unwrap(), unpacked(&db, &packed).unwrap());
     }
 
     #[test]

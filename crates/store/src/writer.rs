@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_base::{CallId, Timestamp};
+use bellwether_devices::DirtySubjects;
 use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, Masked, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::{Changes, Settings};
@@ -17,14 +18,12 @@ use bellwether_scoring::{Changes, Settings};
 use crate::alerts::Announcer;
 use crate::retention::{self, Retention};
 use crate::schema::open_for_writing;
-use crate::verdicts::DirtySubjects;
 use crate::{
     Labels, LockPatience, Reader, SqliteHistory, StoreError, label_evidence, lock, sensor_clock,
     sqlite_history,
 };
 
-pub(crate) use blindness::prune as prune_blind_spans;
-pub(crate) use statements::unpack_codes;
+pub use statements::unpack_codes;
 
 /// The one writer of a database. Rows wait in a batch, and [`Writer::commit`] writes the batch in one transaction. [`Writer::write_rows`]
 /// writes it earlier, in the same transaction: a query over this connection finds the rows then.

@@ -18,8 +18,9 @@ use bellwether_enrich::{
 };
 use bellwether_fingerprint::{Part, PrintHash};
 use bellwether_recorder::Recorder;
+use bellwether_report::{Query, Report, Reports};
 use bellwether_rtp::g711::Law;
-use bellwether_store::{InventoryRow, Lesson, Policy, Query, Reader, Report, Writer};
+use bellwether_store::{InventoryRow, Lesson, Policy, Reader, Writer};
 use bellwether_testkit::{
     Delay, DeviceMode, Discipline, Impairment, PAPERS_DEVICES, Rng, Speaker, Timer, spoken_call,
 };
@@ -292,7 +293,7 @@ fn world(seed: u64, subscribers: usize) -> BTreeMap<(&'static str, String), u32>
     let columns = Report::Calls.columns();
     let at = |name: &str| columns.iter().position(|c| c.name == name).unwrap();
     let (id, verdict) = (at("call_id"), at("device_verdict"));
-    reader
+    Reports::of(&reader)
         .rows(&Query { report: Report::Calls, since: None, until: None }, &mut |values| {
             let call_id = values[id].as_str().unwrap();
             let what = match (world.truth[call_id], world.apart.get(call_id)) {

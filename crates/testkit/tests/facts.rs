@@ -113,7 +113,7 @@ const FACTS: &[Fact] = &[
     Fact {
         document: "docs/database.md",
         sentence: "At most {} revisions of one verdict are stored",
-        numbers: &[number("store/src/verdicts.rs", "MAX_STEPS")],
+        numbers: &[number("devices/src/authorisation/steps.rs", "MAX_STEPS")],
     },
     Fact {
         document: "docs/database.md",

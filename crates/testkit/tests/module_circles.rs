@@ -5,19 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The crates that are checked.
-const CRATES: [&str; 13] = [
+const CRATES: [&str; 17] = [
     "acoustics",
     "alert",
     "app",
     "base",
     "capture",
     "cli",
+    "clock",
+    "devices",
     "fingerprint",
     "instance",
+    "report",
     "rtp",
     "sensor",
     "sip",
     "stir",
+    "store",
     "wire",
 ];
 

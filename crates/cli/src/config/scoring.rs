@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bellwether_base::Ppm;
-use bellwether_enrich::{SensitiveNumbers, Strictness};
+use bellwether_devices::Strictness;
+use bellwether_enrich::SensitiveNumbers;
 use bellwether_scoring::{CampaignSettings, DispositionThresholds, ReputationSettings, Settings};
 use bellwether_store::Tolerance;
 use serde::Deserialize;

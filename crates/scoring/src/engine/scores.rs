@@ -1,7 +1,7 @@
 //! Scores of calls, reported when they change.
 
 use bellwether_base::{Alert, AlertKind, CallId, Severity, Timestamp};
-use bellwether_enrich::DeviceVerdict;
+use bellwether_devices::DeviceVerdict;
 
 use super::{Outcome, ScoreRow, ScoringEngine};
 use crate::history::{History, Stage};

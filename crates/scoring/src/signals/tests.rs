@@ -184,7 +184,7 @@ impl Scene {
         self.row.attested = Some(Box::new(Attested {
             status,
             attestation: letter,
-            signer: Some("c.example".into()),
+            signer: Some(Masked::stored("c.example")),
             origid: None,
             x5u: None,
             age_s: Some(1),

@@ -4,7 +4,8 @@ use bellwether_base::{Alert, AlertKind, Loss, Severity, Span, Timestamp};
 use bellwether_enrich::{BlindRow, RunRow};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::statements::nanos;
+use super::clocks::nanos;
+use crate::retention::note_gone;
 use crate::{StoreError, alerts};
 
 /// Spans kept of one loss: the latest.
@@ -104,31 +105,6 @@ fn bound(tx: &Connection, name: &str) -> Result<(), StoreError> {
     ))?
     .execute(params![name, MAX_SPANS])?;
     note_gone(tx, name, spans, count)
-}
-
-fn note_gone(tx: &Connection, name: &str, spans: i64, count: i64) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "INSERT INTO blind_spans_gone (name, spans, count) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET spans = spans + excluded.spans, count = count + excluded.count",
-    )?
-    .execute(params![name, spans, count])?;
-    Ok(())
-}
-
-/// Takes out spans that ended before a time, and keeps how many and what they counted.
-pub(crate) fn prune(tx: &Connection, before: i64) -> Result<(), StoreError> {
-    let mut select = tx.prepare_cached(
-        "SELECT name, count(*), sum(count) FROM blind_spans WHERE to_at < ?1 GROUP BY name ORDER BY name",
-    )?;
-    let gone: Vec<(String, i64, i64)> =
-        select.query_map([before], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?;
-    for (name, spans, count) in &gone {
-        note_gone(tx, name, *spans, *count)?;
-    }
-    if !gone.is_empty() {
-        tx.prepare_cached("DELETE FROM blind_spans WHERE to_at < ?1")?.execute([before])?;
-    }
-    Ok(())
 }
 
 /// Alerts of an interface that went away, and of its return.

@@ -1,10 +1,14 @@
 //! Rows of devices' clocks: registrations and other timers with their observations, wall clocks, and the sensor's own.
 
+use bellwether_base::Timestamp;
 use bellwether_enrich::{RegistrationRow, RegistrationUpdate, SensorClockRow, TimerRow, WallClockRow};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::statements::nanos;
 use crate::{StoreError, timelines};
+
+pub(super) const fn nanos(at: Timestamp) -> i64 {
+    at.as_nanos()
+}
 
 pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(), StoreError> {
     tx.prepare_cached(

@@ -9,6 +9,7 @@ use bellwether_fingerprint::PrintHash;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
+use super::clocks::nanos;
 use super::{blindness, clocks};
 use crate::StoreError;
 use crate::sqlite_history::marks as call_marks;
@@ -46,10 +47,6 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Run(row) => blindness::run(tx, row),
         Row::Blind(row) => blindness::span(tx, row),
     }
-}
-
-pub(super) fn nanos(at: Timestamp) -> i64 {
-    at.as_nanos()
 }
 
 /// SQLite has no unsigned numbers; counts stay far below the limit.
@@ -222,9 +219,9 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
 /// What a call's tokens amount to, as it is shown.
 fn identity(attested: &Attested) -> Value {
     json!({
-        "signer": attested.signer,
-        "origid": attested.origid,
-        "x5u": attested.x5u,
+        "signer": attested.signer.as_deref(),
+        "origid": attested.origid.as_deref(),
+        "x5u": attested.x5u.as_deref(),
         "age_s": attested.age_s,
         "reasons": attested.reasons,
         "slips": attested.slips,
@@ -386,7 +383,8 @@ fn pack_codes(codes: &[(u8, u32)]) -> Vec<u8> {
 }
 
 /// The inverse of [`pack_codes`]; octets that do not fit are passed over.
-pub(crate) fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
+#[must_use]
+pub fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
     bytes
         .chunks_exact(5)
         .filter_map(|chunk| match chunk {

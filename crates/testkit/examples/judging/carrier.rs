@@ -263,9 +263,11 @@ impl Carrier {
             attested: Some(Box::new(Attested {
                 status: PassportStatus::Unverified,
                 attestation: Some(if number.is_multiple_of(3) { "B" } else { "A" }),
-                signer: Some(format!("certificates.carrier{carrier}.example")),
-                origid: Some(token("customer", self.rng.below(2000))),
-                x5u: Some(format!("https://certificates.carrier{carrier}.example/shaken.pem")),
+                signer: Some(Masked::stored(format!("certificates.carrier{carrier}.example"))),
+                origid: Some(Masked::stored(token("customer", self.rng.below(2000)))),
+                x5u: Some(Masked::stored(format!(
+                    "https://certificates.carrier{carrier}.example/shaken.pem"
+                ))),
                 age_s: Some(1),
                 reasons: Vec::new(),
                 slips: Vec::new(),

@@ -1,18 +1,24 @@
 //! One thing with all its evidence.
 
-use bellwether_fingerprint::{compare, fields};
+use bellwether_fingerprint::{Platform, compare, fields};
+use bellwether_store::StoreError;
 use rusqlite::{OptionalExtension, params};
 use serde_json::{Map, Value, json};
 
-use crate::StoreError;
-use crate::platforms::{Platform, compared, origins};
-use crate::query::{Reader, Report};
-use crate::values::{CALLS, FINGERPRINTS, STREAMS, call, fingerprint, object, stream, time};
+use crate::Reports;
+use crate::blindness::sentences;
+use crate::calls::CALLS;
+use crate::cells::time;
+use crate::columns::{Report, object};
+use crate::devices::evidence_list;
+use crate::fingerprints::{FINGERPRINTS, fingerprint};
+use crate::platforms::{compared, explained, habits, identifiers, origins_of_all};
+use crate::streams::{STREAMS, stream};
 
 /// Rows listed of anything that there may be many of.
 const MOST: i64 = 20;
 
-impl Reader {
+impl Reports<'_> {
     /// A call by its Call-ID: its row, its streams, who wrote what in it, and what instance it came from. Several if the Call-ID
     /// was used again.
     ///
@@ -20,17 +26,17 @@ impl Reader {
     /// If the database fails.
     pub fn show_call(&self, call_id: &str) -> Result<Vec<Map<String, Value>>, StoreError> {
         let mut out = Vec::new();
-        let blindness = self.blindness()?;
-        let mut calls =
-            self.db.prepare(&format!("{CALLS} WHERE calls.call_id = ?1 ORDER BY started_at, calls.call"))?;
+        let blindness = self.reader.blindness()?;
+        let mut calls = self
+            .db()
+            .prepare(&format!("{CALLS} WHERE calls.call_id = ?1 ORDER BY started_at, calls.call"))?;
         let mut rows = calls.query([call_id])?;
         while let Some(row) = rows.next()? {
             let judged = self.verdict_of(row)?;
-            let mut shown =
-                object(Report::Calls, call(&self.db, row, self.stacks(row)?, &judged, &blindness)?);
+            let mut shown = object(Report::Calls, self.call_values_of(row, &judged, &blindness)?);
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
-            let classes = self.known_classes()?;
-            let mut streams = self.db.prepare_cached(&format!(
+            let classes = self.reader.known_classes()?;
+            let mut streams = self.db().prepare_cached(&format!(
                 "{STREAMS} WHERE streams.of_call = ?1 ORDER BY streams.first_seen, streams.stream"
             ))?;
             let list: Result<Vec<Value>, StoreError> = streams
@@ -38,14 +44,14 @@ impl Reader {
                     Ok(Value::Object(object(Report::Streams, stream(r, &classes)?)))
                 })?
                 .collect();
-            let platform = self.platforms.of(&self.db, &print)?;
-            shown.insert("blindness".to_owned(), blindness.sentences(row)?);
+            let platform = self.reader.platform(&print)?;
+            shown.insert("blindness".to_owned(), sentences(&blindness, row)?);
             shown.insert("streams".to_owned(), Value::Array(list?));
             shown.insert("fingerprint_readable".to_owned(), self.readable(&print)?);
-            shown.insert("fingerprint_parts".to_owned(), platform.explained());
+            shown.insert("fingerprint_parts".to_owned(), explained(&platform));
             shown.insert("instances".to_owned(), self.instances(identity)?);
             shown.insert("device".to_owned(), json!(judged.device));
-            shown.insert("device_evidence".to_owned(), crate::devices::words(&judged.evidence));
+            shown.insert("device_evidence".to_owned(), evidence_list(&judged.evidence));
             shown.insert("device_verdict_course".to_owned(), self.kept_verdicts("call", identity)?);
             shown.insert("findings".to_owned(), json!(judged.findings));
             out.push(shown);
@@ -59,11 +65,11 @@ impl Reader {
     /// # Errors
     /// If the database fails.
     pub fn show_fingerprint(&self, hash: &str) -> Result<Option<Map<String, Value>>, StoreError> {
-        let mut select = self.db.prepare(&format!(
+        let mut select = self.db().prepare(&format!(
             "{FINGERPRINTS} WHERE fingerprint = ?1 OR sip_author = ?1 OR sdp_author = ?1
              ORDER BY calls + registrations DESC, fingerprint LIMIT 1"
         ))?;
-        let all = origins(&self.db)?;
+        let all = origins_of_all(self.db())?;
         let found = select.query_row([hash], |row| {
             Ok(self.reputed_print(row).and_then(|reputed| {
                 self.all_claims(row).and_then(|stacks| fingerprint(row, stacks, all, &reputed))
@@ -72,21 +78,18 @@ impl Reader {
         let Some(values) = found.optional()?.transpose()? else { return Ok(None) };
         let mut shown = object(Report::Fingerprints, values);
         let print = shown.get("fingerprint").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let platform = self.platforms.of(&self.db, &print)?;
+        let platform = self.reader.platform(&print)?;
         let mut put = |name: &str, value: Value| {
             shown.insert(name.to_owned(), value);
         };
-        put(
-            "is_scanner_or_tool",
-            json!(platform.sip.as_ref().is_some_and(|(_, is_suspicious)| *is_suspicious)),
-        );
+        put("is_scanner_or_tool", json!(platform.is_suspicious()));
         put("reputation_course", self.list_changes("fingerprint", &print)?);
-        put("parts", platform.explained());
-        put("habits", platform.habits());
-        put("identifiers", platform.identifiers());
+        put("parts", explained(&platform));
+        put("habits", habits(&platform));
+        put("identifiers", identifiers(&platform));
         put("media_begins", self.beginnings(&print)?);
         put("media_clocks", self.wrong_rates(&print)?);
-        put("relatives", self.platforms.relatives(&self.db, &print)?);
+        put("relatives", self.relatives(&print)?);
         put("seen_from_the_same_source", self.beside(&print)?);
         put("instances", self.instances_of(&print)?);
         put(
@@ -106,7 +109,7 @@ impl Reader {
         Ok(Some(shown))
     }
 
-    /// What two calls share and where they differ; none if one of them is unknown.
+    /// The common parts of two calls and their differences; none if one of them is unknown.
     ///
     /// # Errors
     /// If the database fails.
@@ -135,7 +138,7 @@ impl Reader {
     }
 
     fn sketch(&self, call_id: &str) -> Result<Option<Sketch>, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT call, started_at, source, user_agent, fingerprint, path FROM calls WHERE call_id = ?1
              ORDER BY started_at LIMIT 1",
         )?;
@@ -145,19 +148,19 @@ impl Reader {
             })
             .optional()?;
         let Some((call, started_at, source, user_agent, fingerprint, path)) = found else { return Ok(None) };
-        let platform = self.platforms.of(&self.db, &fingerprint)?;
+        let platform = self.reader.platform(&fingerprint)?;
         let call_id = call_id.to_owned();
         Ok(Some(Sketch { call, call_id, started_at, source, user_agent, fingerprint, path, platform }))
     }
 
     fn readable(&self, hash: &str) -> Result<Value, StoreError> {
         let mut select =
-            self.db.prepare_cached("SELECT readable FROM fingerprints WHERE fingerprint = ?1")?;
+            self.db().prepare_cached("SELECT readable FROM fingerprints WHERE fingerprint = ?1")?;
         Ok(json!(select.query_row([hash], |r| r.get::<_, String>(0)).optional()?))
     }
 
     fn list(&self, sql: &str, print: &str) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(sql)?;
+        let mut select = self.db().prepare(sql)?;
         let rows: Result<Vec<Value>, rusqlite::Error> =
             select.query_map(params![print, MOST], |r| Ok(json!(r.get::<_, String>(0)?)))?.collect();
         Ok(Value::Array(rows?))
@@ -165,7 +168,7 @@ impl Reader {
 
     /// The evidence of one call's or registration's instance, with how many others share it.
     fn instances(&self, subject: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare_cached(
+        let mut select = self.db().prepare_cached(
             "SELECT kind, instance, counter, clock_at, resolution_ns, captured_at,
                 (SELECT count(*) - 1 FROM instances AS o
                     WHERE o.kind = i.kind AND o.instance = i.instance AND o.instance <> '') AS others
@@ -190,9 +193,9 @@ impl Reader {
         Ok(Value::Array(rows?))
     }
 
-    /// How the media of a fingerprint's callers begins, and how often so.
+    /// The beginnings of the media of a fingerprint's callers, and their counts.
     fn beginnings(&self, print: &str) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT s.beginning, count(*) FROM calls AS c JOIN streams AS s ON s.call = c.call
              WHERE c.fingerprint = ?1 AND s.direction = 'caller' AND s.beginning IS NOT NULL
              GROUP BY s.beginning ORDER BY count(*) DESC, s.beginning LIMIT ?2",
@@ -205,7 +208,7 @@ impl Reader {
 
     /// The codecs whose media a fingerprint's callers stamp at another rate than the codec's, and how often so.
     fn wrong_rates(&self, print: &str) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT coalesce(s.codec, '') || ' at ' || s.clock_rate || ' Hz counts ' || s.shown_rate, count(*)
              FROM calls AS c JOIN streams AS s ON s.call = c.call
              WHERE c.fingerprint = ?1 AND s.direction = 'caller' AND s.shown_rate IS NOT NULL
@@ -219,7 +222,7 @@ impl Reader {
 
     /// The instances behind a fingerprint: how often each was seen, and how far its counter went.
     fn instances_of(&self, print: &str) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT kind, instance, count(*), min(counter), max(counter) FROM instances
              WHERE instance <> '' AND subject IN (
                 SELECT call FROM calls WHERE fingerprint = ?1
@@ -243,7 +246,7 @@ impl Reader {
     /// Fingerprints of other messages that came from the same endpoints: how a stack's REGISTER and INVITE are known to
     /// belong together.
     fn beside(&self, print: &str) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "WITH own AS (SELECT source FROM calls WHERE fingerprint = ?1
                 UNION SELECT source FROM registrations WHERE fingerprint = ?1)
              SELECT o.fingerprint, f.method, count(*) FROM (
@@ -256,12 +259,12 @@ impl Reader {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let other: String = row.get(0)?;
-            let platform = self.platforms.of(&self.db, &other)?;
+            let platform = self.reader.platform(&other)?;
             out.push(json!({
                 "fingerprint": other,
                 "message": row.get::<_, String>(1)?,
                 "sources": row.get::<_, i64>(2)?,
-                "stack": platform.sip.as_ref().map(|(name, _)| name),
+                "stack": platform.stack(),
             }));
         }
         Ok(Value::Array(out))
@@ -269,7 +272,7 @@ impl Reader {
 
     /// The instances that two calls share, and how far their counters lie apart.
     fn shared_instances(&self, first: i64, second: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT a.kind, a.instance, b.counter - a.counter FROM instances AS a
              JOIN instances AS b ON b.kind = a.kind AND b.instance = a.instance AND a.instance <> ''
              WHERE a.subject = ?1 AND b.subject = ?2 ORDER BY a.kind, a.instance",
@@ -287,7 +290,7 @@ impl Reader {
     }
 }
 
-/// What is compared of a call.
+/// The parts of a call that are compared.
 struct Sketch {
     call: i64,
     call_id: String,
@@ -307,8 +310,8 @@ impl Sketch {
             "source": self.source,
             "user_agent": self.user_agent,
             "fingerprint": self.fingerprint,
-            "stack": self.platform.sip.as_ref().map(|(name, _)| name),
-            "sdp_stack": self.platform.sdp,
+            "stack": self.platform.stack(),
+            "sdp_stack": self.platform.sdp_stack(),
         })
     }
 }

@@ -1,12 +1,13 @@
-//! Whether a subscriber uses a device that is theirs: evidence for and against, each with its weight, and what it comes to.
+//! Evidence for and against an authorised device: each piece with its weight, and the verdict of all together.
 //!
-//! A weight is the logarithm (base 10) of how many times likelier the observation is from the authorised device than from whatever a
-//! thief of the password would use. Weights of independent observations add up; what is not known weighs nothing.
+//! A weight is the logarithm (base 10) of a likelihood ratio: the observation from the authorised device, against the observation
+//! from the device of a thief who has the password. Weights of independent observations add up. An observation that is missing
+//! weighs nothing.
 
 /// One piece of evidence.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// What it is about.
+    /// Its subject.
     pub kind: EvidenceKind,
     /// In words and numbers.
     pub words: String,
@@ -14,16 +15,16 @@ pub struct Evidence {
     pub weight: f64,
 }
 
-/// What evidence is about.
+/// The subject of a piece of evidence.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum EvidenceKind {
     /// The sound of silence against the classes that the inventory names.
     Class,
-    /// Who wrote the message, against those who write for this subscriber and this class.
+    /// The SIP author of the INVITE, against the authors of this subscriber and of this class.
     Structure,
     /// The refresh timer against that of the device that was there first.
     Clock,
-    /// What names the instance.
+    /// The instance that the device names, and the other subscribers that it registers.
     Instance,
     /// More devices than the inventory allows at once.
     Number,
@@ -42,8 +43,8 @@ impl EvidenceKind {
         }
     }
 
-    /// No single observation decides beyond this: models are wrong more often than they say. And a thief may have the same model, or
-    /// its stack: one in five, and one in two. What such a thief has too does not speak for the subscriber more than that.
+    /// The least and the greatest weight of one piece. Models are wrong more often than they say. And a thief may have the same
+    /// model (one in five) or its stack (one in two): a trait that such a thief has too weighs no more than that for the subscriber.
     const fn bounds(self) -> (f64, f64) {
         match self {
             Self::Class => (-6.0, 0.7),
@@ -65,7 +66,7 @@ impl Evidence {
     }
 }
 
-/// What the evidence comes to.
+/// The verdict about a device.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DeviceVerdict {
     /// The subscriber's own device.
@@ -74,7 +75,7 @@ pub enum DeviceVerdict {
     Unauthorised,
     /// The evidence does not tell.
     Unknown,
-    /// Nothing says which device the subscriber should use.
+    /// The inventory does not say which device the subscriber should use.
     NotEnrolled,
 }
 
@@ -91,10 +92,10 @@ impl DeviceVerdict {
     }
 }
 
-/// How strictly devices are judged.
+/// The strictness of a verdict.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Strictness {
-    /// Share of honest calls that may be called unauthorised.
+    /// The share of honest calls that may be called unauthorised.
     pub false_alarms: f64,
 }
 
@@ -104,15 +105,15 @@ impl Default for Strictness {
     }
 }
 
-/// Logarithm of the odds for the authorised device before anything is observed: one call in a hundred is a thief's, and of those that
-/// change forwarding or reach a voice portal, which is what a thief wants, one in ten.
+/// Logarithm of the odds for the authorised device before anything is observed. One call in a hundred is a thief's. Of the calls that
+/// change forwarding or reach a voice portal, which a thief wants, one in ten is.
 const USUAL_ODDS: f64 = 2.0;
 const SENSITIVE_ODDS: f64 = 1.0;
 
-/// What must speak for a device before it is called authorised.
+/// The weight for a device from which it is called authorised.
 const ENOUGH: f64 = 0.5;
 
-/// Weighs the evidence about a call or a device.
+/// The verdict that the evidence about a call or a device adds up to.
 #[must_use]
 pub fn weigh(evidence: &[Evidence], is_sensitive: bool, strictness: Strictness) -> DeviceVerdict {
     let speaks: f64 = evidence.iter().map(|e| e.weight).sum();

@@ -1,30 +1,29 @@
 //! Campaigns as reports show them.
 
+use bellwether_base::Timestamp;
+use bellwether_scoring::CampaignState;
+use bellwether_store::StoreError;
 use rusqlite::{OptionalExtension, Row};
 use serde_json::{Map, Value, json};
 
-use crate::StoreError;
-use crate::query::{Reader, Report, Values};
-use crate::values::{FOR_HELP, UNFINISHED, int, object, parsed, round, text, time};
+use crate::Reports;
+use crate::cells::{int, parsed, round, text, time};
+use crate::columns::{Report, Values, object};
 
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
 const MAX_LISTED: i64 = 100_000;
 
-/// A campaign without a call for so long sleeps, and for so long is over, in nanoseconds.
-const SLEEPS_AFTER: i64 = 86_400_000_000_000;
-const ENDS_AFTER: i64 = 14 * SLEEPS_AFTER;
-
-/// The report's rows. What befell its calls is counted from them, so that it is never stale.
+/// The rows of the report. A campaign's counts come from its calls as they are now, so that they are never stale.
 pub(crate) const CAMPAIGNS: &str = "SELECT * FROM (SELECT k.*,
         (SELECT count(*) FROM campaign_members AS m WHERE m.campaign = k.campaign) AS members,
         (SELECT label FROM labels WHERE kind = 'campaign' AND subject = k.name) AS label
     FROM campaigns AS k WHERE k.merged_into IS NULL AND k.calls > 0) AS k";
 
-impl Reader {
+impl Reports<'_> {
     /// A campaign's row, in the report's columns' order.
     pub(crate) fn campaign_values(&self, row: &Row<'_>) -> Result<Values, StoreError> {
         let campaign: i64 = row.get("campaign")?;
-        let mut select = self.db.prepare_cached(
+        let mut select = self.db().prepare_cached(
             "SELECT count(DISTINCT c.caller), count(DISTINCT c.dialled), count(DISTINCT rtrim(c.source, '0123456789')),
                  avg(s.score), count(c.answered_at)
              FROM campaign_members AS m JOIN calls_now AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
@@ -33,7 +32,7 @@ impl Reader {
         let (callers, callees, sources, score, answered): (i64, i64, i64, Option<f64>, i64) =
             select.query_row([campaign], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)))?;
         let list = |column: &str| -> Result<Value, StoreError> {
-            let mut select = self.db.prepare_cached(&format!(
+            let mut select = self.db().prepare_cached(&format!(
                 "SELECT DISTINCT c.{column} FROM campaign_members AS m JOIN calls AS c ON c.call = m.call
                  WHERE m.campaign = ?1 AND c.{column} IS NOT NULL ORDER BY 1 LIMIT ?2"
             ))?;
@@ -41,20 +40,13 @@ impl Reader {
                 select.query_map([campaign, MAX_LISTED], |r| r.get(0))?.collect();
             Ok(json!(rows?))
         };
-        let mut calls = self.db.prepare_cached(
+        let mut calls = self.db().prepare_cached(
             "SELECT c.call_id FROM campaign_members AS m JOIN calls AS c ON c.call = m.call
              WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
         )?;
         let call_ids: Result<Vec<String>, _> =
             calls.query_map([campaign, MAX_LISTED], |r| r.get(0))?.collect();
-        let idle = self.moment()?.as_nanos().saturating_sub(row.get("last_seen")?);
-        let state = if idle <= SLEEPS_AFTER {
-            "active"
-        } else if idle <= ENDS_AFTER {
-            "dormant"
-        } else {
-            "ended"
-        };
+        let idle = self.reader.moment()?.since(Timestamp::from_nanos(row.get("last_seen")?));
         Ok(vec![
             text(row, "name")?,
             list("fingerprint")?,
@@ -69,7 +61,7 @@ impl Reader {
             json!(call_ids?),
             time(row.get("found_at")?),
             json!(row.get::<_, bool>("is_confirmed")?),
-            json!(state),
+            json!(CampaignState::after(idle).name()),
             list("user_agent")?,
             json!(answered),
             text(row, "label")?,
@@ -83,7 +75,7 @@ impl Reader {
     /// If the database fails.
     pub fn show_campaign(&self, name: &str) -> Result<Option<Map<String, Value>>, StoreError> {
         let mut name = name.to_owned();
-        let mut find = self.db.prepare(
+        let mut find = self.db().prepare(
             "SELECT into_.name FROM campaigns AS k JOIN campaigns AS into_ ON into_.campaign = k.merged_into WHERE k.name = ?1",
         )?;
         // Each takeover leads to an older one.
@@ -93,7 +85,7 @@ impl Reader {
                 None => break,
             }
         }
-        let mut select = self.db.prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
+        let mut select = self.db().prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
         let mut rows = select.query([&name])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let campaign: i64 = row.get("campaign")?;
@@ -108,7 +100,7 @@ impl Reader {
     }
 
     fn campaign_timeline(&self, campaign: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT c.started_at / 3600000000000 * 3600000000000, count(*), count(o.answered_at), count(DISTINCT c.caller),
                  count(DISTINCT rtrim(c.source, '0123456789'))
              FROM campaign_members AS m JOIN calls AS c ON c.call = m.call LEFT JOIN outcomes AS o ON o.id = c.id
@@ -129,7 +121,7 @@ impl Reader {
     }
 
     fn campaign_members(&self, campaign: i64) -> Result<Value, StoreError> {
-        let mut select = self.db.prepare(
+        let mut select = self.db().prepare(
             "SELECT c.call_id, c.started_at, c.caller, c.dialled, c.source, m.strength, m.why, s.score
              FROM campaign_members AS m JOIN calls_now AS c ON c.call = m.call LEFT JOIN scores AS s ON s.id = c.id
              WHERE m.campaign = ?1 ORDER BY c.started_at, c.call LIMIT ?2",
@@ -153,30 +145,10 @@ impl Reader {
 
     fn campaign_events(&self, campaign: i64) -> Result<Value, StoreError> {
         let mut select =
-            self.db.prepare("SELECT at, what FROM campaign_events WHERE campaign = ?1 ORDER BY at, id")?;
+            self.db().prepare("SELECT at, what FROM campaign_events WHERE campaign = ?1 ORDER BY at, id")?;
         let rows: Result<Vec<Value>, rusqlite::Error> = select
             .query_map([campaign], |r| Ok(json!({"at": time(r.get(0)?), "what": r.get::<_, String>(1)?})))?
             .collect();
         Ok(Value::Array(rows?))
-    }
-
-    /// Calls by what is to be done with them.
-    /// Calls that have no score, of so many, by the reason.
-    pub(crate) fn not_judged(&self, calls: i64) -> Result<Value, StoreError> {
-        let count = |sql: &str| self.db.query_row(sql, [], |r| r.get::<_, i64>(0));
-        let for_help = count("SELECT count(*) FROM calls WHERE instr(marks, 'emergency') > 0")?;
-        let unfinished = calls - for_help - count("SELECT count(*) FROM scores")?;
-        let by_reason = [(FOR_HELP, for_help), (UNFINISHED, unfinished)];
-        let some = by_reason.into_iter().filter(|(_, n)| *n > 0);
-        Ok(Value::Object(some.map(|(reason, n)| (reason.to_owned(), json!(n))).collect()))
-    }
-
-    pub(crate) fn dispositions(&self) -> Result<Value, StoreError> {
-        let mut select = self
-            .db
-            .prepare("SELECT disposition, count(*) FROM scores GROUP BY disposition ORDER BY disposition")?;
-        let rows: Result<Map<String, Value>, rusqlite::Error> =
-            select.query_map([], |r| Ok((r.get::<_, String>(0)?, json!(r.get::<_, i64>(1)?))))?.collect();
-        Ok(Value::Object(rows?))
     }
 }

@@ -3,7 +3,7 @@
 use bellwether_acoustics::{Coding, FEATURES, Mode, feature_name};
 use serde_json::{Value, json};
 
-/// What an exchanged file says it is, and its version.
+/// The format name in an exchanged file, and its version.
 const FORMAT: &str = "bellwether-classes";
 const FORMAT_VERSION: u64 = 1;
 
@@ -30,7 +30,7 @@ pub fn export_classes(modes: &[Mode]) -> Value {
 /// Reads such a file.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// The fault in the file, in words.
 pub fn import_classes(file: &Value) -> Result<Vec<Mode>, String> {
     if file.get("format").and_then(Value::as_str) != Some(FORMAT) {
         return Err(format!("this is no file of device classes: \"format\" is not \"{FORMAT}\""));

@@ -1,0 +1,9 @@
+//! Device authorisation: evidence for and against each device and call of a subscriber, and the verdict.
+
+mod assessment;
+mod evidence;
+mod steps;
+
+pub use assessment::{Rules, assess};
+pub use evidence::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
+pub use steps::{MAX_STEPS, Recorded, Step, news};

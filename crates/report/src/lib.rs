@@ -1,0 +1,75 @@
+//! Reports: what the database holds as rows and objects to print.
+//!
+//! [`Reports`] reads over a [`Reader`] and answers with JSON values: the rows of a [`Report`] in the order of its columns, or one
+//! thing with all its evidence as an object. The program prints them as a table, JSON or CSV.
+//!
+//! This crate must never change the database, decide anything, or know a terminal.
+//!
+//! An empty database has no calls:
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::ops::ControlFlow;
+//!
+//! use bellwether_report::{Query, Report, Reports};
+//! use bellwether_store::Writer;
+//!
+//! # let room = tempfile::tempdir()?;
+//! # let path = room.path().join("x.db");
+//! let reader = Writer::open(&path, "key")?.close()?;
+//! let reports = Reports::of(&reader);
+//! let mut calls = 0;
+//! reports.rows(&Query { report: Report::Calls, since: None, until: None }, &mut |_| {
+//!     calls += 1;
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert_eq!(calls, 0);
+//! assert_eq!(reports.summary()?["calls"], 0);
+//! # Ok(())
+//! # }
+//! ```
+
+mod blindness;
+mod calls;
+mod campaigns;
+mod cells;
+mod class_file;
+mod classes;
+mod columns;
+mod devices;
+mod fingerprints;
+mod inventory;
+mod other_clocks;
+mod platforms;
+mod reputation;
+mod rows;
+mod show;
+mod streams;
+mod summary;
+
+use bellwether_store::Reader;
+use rusqlite::Connection;
+
+pub use class_file::{export_classes, import_classes};
+pub use classes::CLASS_COLUMNS;
+pub use columns::{Column, Kind, Query, Report, Values};
+pub use inventory::INVENTORY_COLUMNS;
+pub use reputation::Export;
+
+/// The reports over one database.
+#[derive(Clone, Copy)]
+pub struct Reports<'r> {
+    reader: &'r Reader,
+}
+
+impl<'r> Reports<'r> {
+    /// Over a reader: what it looked up once is looked up no more.
+    #[must_use]
+    pub const fn of(reader: &'r Reader) -> Self {
+        Self { reader }
+    }
+
+    const fn db(&self) -> &'r Connection {
+        self.reader.connection()
+    }
+}

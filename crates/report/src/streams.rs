@@ -1,0 +1,84 @@
+//! Media streams as reports show them.
+
+use bellwether_acoustics::{Classes, Pauses};
+use bellwether_store::{StoreError, unpack_codes};
+use rusqlite::Row;
+use serde_json::{Map, Value, json};
+
+use crate::cells::{int, real, text, time};
+use crate::classes::{class_columns, shown_pauses};
+use crate::columns::Values;
+
+/// A stream that several legs of a conversation name is a row of each, and counts in one.
+pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
+        (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in FROM (
+        SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
+        UNION ALL
+        SELECT s.*, l.call, l.direction, s.call FROM stream_legs AS l JOIN streams AS s USING (first_seen, stream)
+    ) AS streams LEFT JOIN calls ON calls.call = streams.of_call";
+
+/// A stream in the order of the report's columns.
+pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreError> {
+    let [class, mode, confidence, reason] = class_columns(row, classes)?;
+    Ok(vec![
+        text(row, "call_id")?,
+        text(row, "of_direction")?,
+        text(row, "src")?,
+        text(row, "dst")?,
+        int(row, "ssrc")?,
+        text(row, "codec")?,
+        int(row, "packets")?,
+        int(row, "lost")?,
+        int(row, "reordered")?,
+        int(row, "duplicates")?,
+        real(row, "jitter_ms", 3)?,
+        time(row.get("first_seen")?),
+        time(row.get("last_seen")?),
+        silence(row)?,
+        class,
+        mode,
+        confidence,
+        reason,
+        real(row, "media_skew_ppm", 3)?,
+        interval(row, "media_skew_low_ppm", "media_skew_high_ppm")?,
+        text(row, "media_skew_no_fit")?,
+        real(row, "rtcp_skew_ppm", 3)?,
+        interval(row, "rtcp_skew_low_ppm", "rtcp_skew_high_ppm")?,
+        text(row, "rtcp_skew_no_fit")?,
+        int(row, "payload_type")?,
+        int(row, "restarts")?,
+        int(row, "telephone_events")?,
+        int(row, "comfort_noise")?,
+        int(row, "rtcp_packets")?,
+        text(row, "beginning")?,
+        row.get::<_, Option<Vec<u8>>>("pauses")?
+            .and_then(|octets| Pauses::from_octets(&octets))
+            .map_or(Value::Null, |pauses| Value::Object(shown_pauses(&pauses))),
+        int(row, "clock_rate")?,
+        int(row, "shown_rate")?,
+        text(row, "counted_in")?,
+    ])
+}
+
+/// The ends of an interval; null where there is none.
+fn interval(row: &Row<'_>, low: &str, high: &str) -> Result<Value, StoreError> {
+    let (low, high) = (real(row, low, 3)?, real(row, high, 3)?);
+    Ok(if low.is_null() { Value::Null } else { json!([low, high]) })
+}
+
+fn silence(row: &Row<'_>) -> Result<Value, StoreError> {
+    let Some(packets) = row.get::<_, Option<i64>>("silence_packets")? else { return Ok(Value::Null) };
+    let codes: Option<Vec<u8>> = row.get("silence_codes")?;
+    let codes: Map<String, Value> = unpack_codes(&codes.unwrap_or_default())
+        .into_iter()
+        .map(|(code, n)| (code.to_string(), json!(n)))
+        .collect();
+    Ok(json!({
+        "packets": packets,
+        "energy": row.get::<_, Option<f64>>("silence_energy")?,
+        "dc_offset": row.get::<_, Option<f64>>("silence_dc_offset")?,
+        "codes": codes,
+        "law": row.get::<_, Option<String>>("silence_law")?,
+        "observed_packets": row.get::<_, Option<i64>>("silence_observed_packets")?,
+    }))
+}

@@ -1,0 +1,54 @@
+use bellwether_base::Span;
+
+/// A campaign without a call for so long is dormant, and for so long is ended.
+const DORMANT_AFTER: Span = Span::from_secs(86_400);
+const ENDED_AFTER: Span = Span::from_secs(14 * 86_400);
+
+/// The state of a campaign by the time since its last call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CampaignState {
+    /// It calls.
+    Active,
+    /// It has not called for a day.
+    Dormant,
+    /// It has not called for two weeks.
+    Ended,
+}
+
+impl CampaignState {
+    /// The state of a campaign that has not called for so long.
+    #[must_use]
+    pub fn after(idle: Span) -> Self {
+        if idle <= DORMANT_AFTER {
+            Self::Active
+        } else if idle <= ENDED_AFTER {
+            Self::Dormant
+        } else {
+            Self::Ended
+        }
+    }
+
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Dormant => "dormant",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_campaign_is_dormant_after_a_day_and_ended_after_two_weeks() {
+        let state = |hours: i64| CampaignState::after(Span::from_secs(hours * 3600)).name();
+        assert_eq!(
+            [0, 24, 25, 14 * 24, 14 * 24 + 1].map(state),
+            ["active", "active", "dormant", "dormant", "ended"]
+        );
+    }
+}
