@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 /// Words that name no public item: the field has better ones, or they mean several things.
 const BANNED: &[&str] = &[
-    "assess",
     "assessing",
     "assessor",
     "away",
@@ -72,6 +71,11 @@ const REMAINING: &[&str] = &[
     "base::touched",
     "clock::KEPT",
     "clock::parted_at",
+    "devices::Touched",
+    "devices::add_told",
+    "devices::news",
+    "devices::take_touched",
+    "devices::words",
     "enrich::neighbourhood",
     "recorder::judge_all_devices",
     "recorder::judge_devices",
