@@ -251,6 +251,15 @@ fn the_pinned_toolchain_is_not_older_than_the_declared_one() {
 }
 
 #[test]
+fn the_version_of_the_numbering_plans_is_the_documented_one() {
+    let plans = read("crates/enrich/src/data/numbering-plan.txt");
+    let version = plans.lines().find_map(|line| line.strip_prefix("version\tlibphonenumber ")).unwrap();
+    let version = version.split(' ').next().unwrap();
+    let sentence = format!("libphonenumber, version {version},");
+    assert!(read("docs/analyses.md").contains(&sentence), "docs/analyses.md does not say: {sentence}");
+}
+
+#[test]
 fn the_default_retention_is_the_documented_one() {
     let defaults: toml::Table = read("crates/cli/src/default.toml").parse().unwrap();
     let days = defaults["database"]["keep_days"].as_integer().unwrap();

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 /// Words that name no public item: the field has better ones, or they mean several things.
 const BANNED: &[&str] = &[
-    "assess",
     "assessing",
     "assessor",
     "away",
