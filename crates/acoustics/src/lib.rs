@@ -9,6 +9,19 @@
 //!
 //! No sample is stored, only sums and counts. This crate must never know the subscriber, call or address of a
 //! stream.
+//!
+//! ```
+//! use bellwether_acoustics::SilenceAnalysis;
+//! use bellwether_rtp::g711::Law;
+//!
+//! let mut analysis = SilenceAnalysis::new(Law::A);
+//! for n in 0..100_u8 {
+//!     // The two smallest samples of A-law in turn: noise of 20 ms.
+//!     let payload: Vec<u8> = (0..160_u8).map(|i| if (i ^ n) & 1 == 0 { 0xd5 } else { 0x55 }).collect();
+//!     analysis.packet(&payload);
+//! }
+//! assert!(analysis.profile().is_some_and(|profile| profile.packets == 100));
+//! ```
 
 mod classes;
 mod coding;

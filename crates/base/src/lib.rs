@@ -2,6 +2,18 @@
 //! foreign text.
 //!
 //! This crate must never do I/O, read a clock or know a protocol.
+//!
+//! Losses are counted by name, and hostile text is shown without effect on a terminal:
+//!
+//! ```
+//! use bellwether_base::{Loss, Losses, Shown};
+//!
+//! let mut losses = Losses::default();
+//! losses.count(Loss::SnapLength);
+//! assert_eq!(losses.get(Loss::SnapLength), 1);
+//! assert_eq!(Loss::SnapLength.name(), "snap_length");
+//! assert!(!Shown::of("\x1b[2Jalice").as_str().contains('\x1b'));
+//! ```
 
 mod alert;
 mod counters;

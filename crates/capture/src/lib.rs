@@ -7,6 +7,22 @@
 //! sockets can share one interface.
 //!
 //! This crate must never know the content of a frame.
+//!
+//! ```
+//! use bellwether_capture::CaptureReader;
+//!
+//! // A pcap file: the header (version 2.4, link type Ethernet), then one frame of two octets at second 1.
+//! let mut octets = 0xa1b2_c3d4_u32.to_le_bytes().to_vec();
+//! octets.extend([2, 0, 4, 0]);
+//! octets.extend([0, 0, 65_535, 1].map(u32::to_le_bytes).concat());
+//! octets.extend([1, 0, 2, 2].map(u32::to_le_bytes).concat());
+//! octets.extend([0xab, 0xcd]);
+//! let mut reader = CaptureReader::in_memory(octets, "example.pcap".as_ref())?;
+//! let record = reader.next()?.ok_or("no frame")?;
+//! assert_eq!((record.at.as_nanos(), record.frame), (1_000_000_000, &[0xab, 0xcd][..]));
+//! assert!(reader.next()?.is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod attach;
 mod blocks;

@@ -116,7 +116,7 @@ pub(crate) enum Command {
     Inventory(InventoryArgs),
     /// Label a call, a fingerprint or a campaign as fraud or legit: reputation learns from it
     Label(LabelArgs),
-    /// Import telemetry of calls from systems behind the switch: a JSON object on each line, as in the score API
+    /// Import telemetry of calls from systems behind the switch: a JSON object on each line (docs/judgement.md)
     Telemetry(TelemetryArgs),
     /// Compare verdicts with labels: confusion matrix, accuracy, precision, recall, each signal's contribution
     Evaluate(EvaluateArgs),

@@ -1,4 +1,13 @@
 //! The `bellwether` command as a library: `main.rs` calls it, and fuzzing reads files through it as it does.
+//!
+//! This crate must never know a statement of SQL or the form of a SIP message: commands call `app`, `report` and `store`.
+//!
+//! A file of an operator is read and refused with its first fault:
+//!
+//! ```
+//! assert!(bellwether_cli::files::config("[database]\nkeep_days = 30").is_ok());
+//! assert!(bellwether_cli::files::config("[database]\nkeep_dayz = 30").is_err());
+//! ```
 
 mod alerts;
 mod args;

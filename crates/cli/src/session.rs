@@ -80,9 +80,9 @@ pub(crate) fn print_speed(packets: u64, finished: &Finished) {
     let secs = finished.elapsed.as_secs_f64();
     let words = |taken: Latency| format!("p50 {} us, p99 {} us", taken.p50_us, taken.p99_us);
     let mut text = format!(
-        "{packets} packets in {secs:.3} s, {:.2} million per second; dispatcher to judge {}",
+        "{packets} packets in {secs:.3} s, {:.2} million per second; dispatcher to enricher {}",
         packets as f64 / secs.max(1e-9) / 1e6,
-        words(finished.judged)
+        words(finished.enriched)
     );
     if let Some(committed) = finished.committed {
         text.push_str(&format!("; packet to commit {}", words(committed)));

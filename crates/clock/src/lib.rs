@@ -8,6 +8,23 @@
 //! CCS 2014), called "the paper" in this crate.
 //!
 //! This crate must never know the subscriber or address of a device, read a clock or do I/O.
+//!
+//! A clock that loses 3 ms a minute is 50 ppm slow:
+//!
+//! ```
+//! use bellwether_base::{Span, Timestamp};
+//! use bellwether_clock::{NoFit, RegisterTimeline, read_clock};
+//!
+//! let mut timeline = RegisterTimeline::default();
+//! let mut at = Timestamp::from_nanos(0);
+//! for _ in 0..200 {
+//!     timeline.refresh(at, None);
+//!     at = at + Span::from_millis(60_003);
+//! }
+//! let reading = read_clock(&timeline.segments(), None)?;
+//! assert!((reading.slope.skew.0 + 50.0).abs() < 1.0);
+//! # Ok::<(), NoFit>(())
+//! ```
 
 mod answered;
 mod compare;

@@ -6,6 +6,18 @@
 //!
 //! This crate must never know traffic, calls or the configuration file: the caller names folders, user and
 //! wishes.
+//!
+//! The call cannot be undone, so this example is compiled and not run:
+//!
+//! ```no_run
+//! use bellwether_confine::{Lock, confine};
+//!
+//! let lock = Lock { writes: vec!["/var/lib/bellwether".into()], is_networked: true, ..Lock::default() };
+//! for finding in confine(&lock)? {
+//!     println!("{finding}");
+//! }
+//! # Ok::<(), bellwether_confine::ConfineError>(())
+//! ```
 
 mod calls;
 mod paths;

@@ -5,6 +5,17 @@
 //! clear text. It also places calls on the site's topology and links B2BUA legs.
 //!
 //! This crate must never know packets, threads or SQL.
+//!
+//! A number in all its spellings has one token:
+//!
+//! ```
+//! use bellwether_enrich::{Privacy, Tokeniser};
+//!
+//! let tokeniser = Tokeniser::new(&[7; 32], Privacy::Tokens);
+//! let token = tokeniser.user("+14155550100");
+//! assert_eq!(token, tokeniser.user("+1 (415) 555-0100"));
+//! assert!(!token.as_str().contains("415"));
+//! ```
 
 mod attestation;
 mod claims;

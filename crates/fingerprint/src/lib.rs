@@ -10,6 +10,25 @@
 //!
 //! This crate must never know an address, a phone number or a time: no value of a single call may enter a
 //! fingerprint.
+//!
+//! Two requests of one platform have one hash, whatever they say:
+//!
+//! ```
+//! use bellwether_fingerprint::{Part, PrintHash, sip_author};
+//! use bellwether_sip::Message;
+//!
+//! let hash_of = |caller: &str, method: &str| {
+//!     let request = format!(
+//!         "{method} sip:200@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{caller}\r\n\
+//!          Max-Forwards: 70\r\nFrom: <sip:{caller}@example.org>;tag={caller}\r\nTo: <sip:200@example.org>\r\n\
+//!          Call-ID: {caller}\r\nCSeq: 1 {method}\r\n\r\n"
+//!     );
+//!     sip_author(&Message::parse(request.as_bytes())).map(|readable| PrintHash::of(Part::Sip, &readable))
+//! };
+//! assert!(hash_of("100", "INVITE").is_some());
+//! assert_eq!(hash_of("100", "INVITE"), hash_of("101", "INVITE"));
+//! assert_ne!(hash_of("100", "INVITE"), hash_of("100", "OPTIONS"));
+//! ```
 
 mod compare;
 mod habits;

@@ -5,6 +5,22 @@
 //! one instance, and their counters show its activity in between.
 //!
 //! This crate must never know the fingerprint or platform of a message, or the subscriber of a call.
+//!
+//! A UUID of version 1 in a Call-ID holds the MAC address of its maker and a reading of its clock (RFC 9562):
+//!
+//! ```
+//! use bellwether_base::Timestamp;
+//! use bellwether_instance::evidence;
+//! use bellwether_sip::Message;
+//!
+//! let message = Message::parse(
+//!     b"OPTIONS sip:example.org SIP/2.0\r\nCall-ID: C232AB00-9414-11EC-B3C8-9F6BDECED846\r\n\r\n",
+//! );
+//! let at = Timestamp::from_nanos(1_645_557_742_000_000_000);
+//! let found = evidence(&message, None, [192, 0, 2, 1].into(), at);
+//! assert_eq!((found[0].kind, &*found[0].instance), ("uuid1", "9f6bdeced846"));
+//! assert!(found[0].clock.is_some_and(|clock| clock.at == at));
+//! ```
 
 mod call_id;
 mod dates;

@@ -2,6 +2,17 @@
 //! SRTP whose keys are in the signalling. Also decodes G.711 and G.722, and computes loss, order and jitter.
 //!
 //! This crate must never know a call, an address or the audio content of a payload.
+//!
+//! ```
+//! use bellwether_rtp::{Kind, Packet, classify};
+//!
+//! // Version 2, PCMU, sequence number 1, timestamp 160, and one octet of payload.
+//! let datagram = [0x80, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 0xff];
+//! assert_eq!(classify(&datagram), Kind::Rtp);
+//! let packet = Packet::parse(&datagram).ok_or("not RTP")?;
+//! assert_eq!((packet.payload_type, packet.seq, packet.ticks, packet.ssrc), (0, 1, 160, 7));
+//! # Ok::<(), &str>(())
+//! ```
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod beginning;

@@ -9,6 +9,16 @@
 //! [`Signal`]s, each with points and evidence. Missing evidence is neutral.
 //!
 //! This crate must never know clear numbers, packets or SQL. Time comes with the rows.
+//!
+//! A call without signals is neutral:
+//!
+//! ```
+//! use bellwether_scoring::{Disposition, Scorecard, Settings};
+//!
+//! let card = Scorecard::new(Vec::new());
+//! assert_eq!(card.score(), 50.0);
+//! assert_eq!(card.disposition(&Settings::default()), Disposition::Monitor);
+//! ```
 
 mod account;
 mod call_history;

@@ -5,6 +5,39 @@
 //!
 //! This crate must never know the meaning of a message, which belongs to the tracker, or of a row, which
 //! belongs to enrich and scoring.
+//!
+//! ```
+//! use bellwether_base::HashKey;
+//! use bellwether_capture::expand;
+//! use bellwether_enrich::{Privacy, SensitiveNumbers, Tokeniser, Topology};
+//! use bellwether_recorder::Recorder;
+//! use bellwether_sensor::{Config, Patience, replay};
+//! use bellwether_store::Writer;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config {
+//!     workers: 2,
+//!     limits: Default::default(),
+//!     fragments: Default::default(),
+//!     tcp: Default::default(),
+//!     tunnels: Default::default(),
+//!     key: HashKey::new([7; 16]),
+//!     tokeniser: Tokeniser::new(&[7; 32], Privacy::Tokens),
+//!     site: Topology::default(),
+//!     sensitive: SensitiveNumbers::default(),
+//!     knowledge: Default::default(),
+//!     retention: None,
+//!     patience: Patience::without_database(),
+//! };
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("x.db");
+//! let recorder = Recorder::new(Writer::open(&path, "key")?);
+//! let inputs = expand(&["../../pcaps/lab-register.pcap".into()])?;
+//! let outcome = replay(&inputs, &config, recorder, &mut |_| {})?;
+//! assert!(outcome.packets > 0 && outcome.damaged.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 #![expect(
     clippy::disallowed_types,
     reason = "above L4: the clock paces commits and measures latency, no result"

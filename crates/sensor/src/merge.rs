@@ -17,7 +17,7 @@ const ROWS_AT_ONCE: usize = 128;
 /// dispatcher to the enricher in microseconds.
 pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
-    mut judge: Enricher,
+    mut enricher: Enricher,
     sites: &Receiver<Topology>,
     rows_to: &Door,
     started: Instant,
@@ -41,14 +41,14 @@ pub(crate) fn merge(
             return latency;
         }
         if let Some(site) = sites.try_iter().last() {
-            judge.set_site(site);
+            enricher.set_site(site);
         }
         facts.sort_by_key(|fact| fact.order);
         let mut rows = Vec::with_capacity(ROWS_AT_ONCE);
         let mut since = None;
         for fact in facts.drain(..) {
             since.get_or_insert(fact.order.at);
-            judge.fact(fact, &mut rows);
+            enricher.fact(fact, &mut rows);
             if rows.len() >= ROWS_AT_ONCE {
                 let full = Rows { rows: std::mem::take(&mut rows), since: since.take() };
                 if rows_to.send(full).is_err() {

@@ -84,7 +84,7 @@ pub struct Finished {
     /// Wall time.
     pub elapsed: Duration,
     /// Delay from the dispatcher to the enricher.
-    pub judged: Latency,
+    pub enriched: Latency,
     /// Delay from a packet's timestamp to the commit of its rows. None without rows, or if timestamps are not
     /// the time of day.
     pub committed: Option<Latency>,
@@ -112,13 +112,13 @@ pub(crate) fn run<T>(
         // replay needs no intermediate reports, because its database is read after the end.
         let tells_under_way = matches!(supply, InputKind::Network | InputKind::Growing);
         let limits = Limits { tells_under_way, ..config.limits };
-        let (fed, judged) = analyse(config, &limits, rows_tx, started, feed)?;
+        let (fed, enriched) = analyse(config, &limits, rows_tx, started, feed)?;
         // From here on, a lock by another program cannot delay the end indefinitely.
         lock.set_endless(false);
         let (database, committed) =
             writing.join().map_err(|_| SensorError::Stopped)?.map_err(SensorError::Store)?;
         let committed = (!committed.is_empty()).then(|| Latency::of(&committed));
-        Ok((fed?, Finished { elapsed: started.elapsed(), judged, committed, database }))
+        Ok((fed?, Finished { elapsed: started.elapsed(), enriched, committed, database }))
     })
 }
 
@@ -150,27 +150,27 @@ pub(crate) fn analyse<T>(
             from_workers.push(done_rx);
             facts_from.push((facts_rx, spare_tx));
         }
-        let judge = Enricher::new(
+        let enricher = Enricher::new(
             config.tokeniser.clone(),
             config.site.clone(),
             config.sensitive.clone(),
             config.key,
         )
         .knowing(Arc::clone(&config.knowledge));
-        let judged_tx = rows_tx.clone();
+        let enriched_tx = rows_tx.clone();
         // Unbounded: the enricher wakes for facts only, so a feed that waited for it to take a topology could
         // wait for ever.
         let (sites_tx, sites_rx) = unbounded();
         let merging =
-            spawn(scope, "merge", move || merge(&facts_from, judge, &sites_rx, &judged_tx, started))?;
+            spawn(scope, "merge", move || merge(&facts_from, enricher, &sites_rx, &enriched_tx, started))?;
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
             Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);
         let fed = feed(dispatcher, Downstream { rows: &rows_tx, sites: &sites_tx });
         // The channels close from front to back: workers end, then the merge, then the receiver of rows.
         drop(rows_tx);
-        let judged = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
-        Ok((fed, judged))
+        let enriched = Latency::of(&merging.join().map_err(|_| SensorError::Stopped)?);
+        Ok((fed, enriched))
     })
 }
 

@@ -6,6 +6,15 @@
 //! normalised only on request.
 //!
 //! This crate must never know an address, a time or an earlier message.
+//!
+//! ```
+//! use bellwether_sip::{Defect, Message, Method};
+//!
+//! let message = Message::parse(b"OPTIONS sip:example.org SIP/2.0\r\ni: 7@192.0.2.1\nMax-Forwards: 70\r\n\r\n");
+//! assert_eq!(message.method(), Some(Method::Options));
+//! assert_eq!(message.call_id(), Some(&b"7@192.0.2.1"[..]));
+//! assert!(message.defects().has(Defect::BareLineFeed));
+//! ```
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod address;

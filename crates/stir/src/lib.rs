@@ -5,6 +5,17 @@
 //! that would tell its sender that somebody listens.
 //!
 //! This crate must never know a call, an address, or a file.
+//!
+//! A value that is no token is evidence, too:
+//!
+//! ```
+//! use bellwether_stir::Passport;
+//!
+//! let passports = Passport::read(b"no-token;info=<https://certificates.example.org/a.cer>;alg=ES256");
+//! assert_eq!(passports.len(), 1);
+//! assert!(passports[0].is_malformed());
+//! assert_eq!(passports[0].signer(), "certificates.example.org");
+//! ```
 
 mod as_issued;
 mod certificates;

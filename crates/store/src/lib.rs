@@ -4,6 +4,21 @@
 //! in several inputs are merged, and the fuller observation wins.
 //!
 //! This crate must never know a packet, a report's columns or how a row is printed.
+//!
+//! A database belongs to the key that made its tokens:
+//!
+//! ```
+//! use bellwether_store::{Reader, Writer, key_id};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("x.db");
+//! Writer::open(&path, "key")?.close()?;
+//! assert!(Writer::open(&path, "another key").is_err());
+//! assert!(Reader::open(&path).is_ok());
+//! # Ok(())
+//! # }
+//! ```
 
 mod alert_signal;
 mod alerts;

@@ -3,6 +3,24 @@
 //!
 //! Every result follows from a seed. This crate must never know a clock or the system's random numbers, and no
 //! product crate may use it.
+//!
+//! ```
+//! use bellwether_base::{Ppm, Span, Timestamp};
+//! use bellwether_testkit::{Delay, Discipline, Rng, Timer};
+//!
+//! let timer = Timer {
+//!     period: Span::from_secs(60),
+//!     skew: Ppm(-50.0),
+//!     discipline: Discipline::Periodic,
+//!     delay: Delay::None,
+//!     round_trip: Span::from_millis(20),
+//!     lateness: Span::from_nanos(0),
+//! };
+//! let refreshes = |seed| timer.refreshes(Timestamp::from_nanos(0), 100, &mut Rng::new(seed));
+//! assert_eq!(refreshes(1), refreshes(1));
+//! // A slow clock is late.
+//! assert!(refreshes(1)[99].since(Timestamp::from_nanos(0)) > Span::from_secs(99 * 60));
+//! ```
 
 mod capture;
 mod clock;

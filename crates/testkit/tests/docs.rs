@@ -23,6 +23,28 @@ fn the_table_of_losses_is_complete_and_in_the_programs_words() {
 }
 
 #[test]
+fn each_loss_is_counted_somewhere() {
+    let mut code = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("..")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("base/src/loss.rs") {
+                code.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let is_named = |loss: &&Loss| {
+        let name = format!("Loss::{loss:?}");
+        code.match_indices(&name).any(|(at, _)| !code[at + name.len()..].starts_with(char::is_alphanumeric))
+    };
+    let unused: Vec<&Loss> = Loss::ALL.iter().filter(|loss| !is_named(loss)).collect();
+    assert!(unused.is_empty(), "no code outside `base` names {unused:?}");
+}
+
+#[test]
 fn the_table_of_alert_kinds_is_complete_and_in_the_programs_words() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/alerts.md");
     let document = std::fs::read_to_string(path).unwrap();

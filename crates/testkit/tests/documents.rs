@@ -119,6 +119,24 @@ fn crates_use_only_crates_above_them_in_the_table() {
 }
 
 #[test]
+fn each_crate_opens_with_what_it_must_never_know_and_an_example() {
+    let (mut checked, mut faults) = (0, Vec::new());
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(code) = std::fs::read_to_string(folder.join("src/lib.rs")) else { continue };
+        let opening: Vec<&str> = code.lines().map_while(|line| line.strip_prefix("//!")).collect();
+        let has_limit = opening.join("").contains("This crate must never ");
+        let has_example = opening.iter().filter(|line| line.starts_with(" ```")).count() >= 2;
+        if !has_limit || !has_example {
+            faults.push(format!("{}: limit {has_limit}, example {has_example}", folder.display()));
+        }
+        checked += 1;
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(checked > 20, "only {checked} crates");
+}
+
+#[test]
 fn decisions_are_numbered_dated_and_listed() {
     let index = read("docs/decisions/README.md");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(root().join("docs/decisions"))

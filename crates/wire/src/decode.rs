@@ -333,6 +333,15 @@ mod tests {
     }
 
     #[test]
+    fn each_kind_of_tunnel_has_a_packet_here() {
+        // HEP is no layer of a frame: `hep.rs` tests it. It stands last in the list of kinds.
+        let mut found: Vec<usize> = tunnels().into_iter().map(|(kind, ..)| kind as usize).collect();
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, (0..TunnelKind::Hep as usize).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn tunnels_nest_in_any_order_and_the_outermost_is_told() {
         for (outer, session, packet) in tunnels() {
             for (inner, _, within) in tunnels() {
