@@ -215,6 +215,16 @@ class Reading(unittest.TestCase):
         streams.receive(one)
         self.assertEqual((one.lost, one.copies, one.restarts), (2, 1, 1))
 
+    def test_a_packet_that_tshark_calls_lost_is_explained_by_the_padding_bit(self) -> None:
+        known = explained.kinds()
+        for padded, reason in ((True, "encrypted-padding"), (False, None)):
+            packets = [wire.Packet(i, i, 0, i, 0, padded) for i in (0, 1, 3, 4)]
+            theirs = {("a", "b", 1): streams.stream(("a", "b", 1), packets, (4, 1), streams.Descriptions([]))}
+            row: ours.Row = {"src": "a", "dst": "b", "ssrc": 1, "packets": 5, "lost": 0, "codec": "PCMU",
+                             "jitter_ms": 0.0, "call_id": None, "first_seen": "x"}  # fmt: skip
+            found = [d for d in compare.compare_streams(theirs, [row], lambda _: set()) if d.column in ("packets", "lost")]
+            self.assertEqual([explained.reason(d, known) for d in found], [reason, reason], padded)
+
     def test_the_script_fails_where_there_is_nothing_to_compare(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             run = subprocess.run([sys.executable, SCRIPTS / "compare-tshark", folder], capture_output=True,

@@ -132,6 +132,7 @@ def stream(key: StreamKey, packets: list[Packet], table: tuple[int, int] | None,
     found.traits |= {"described"} if found.call_ids else {"undescribed"}
     found.traits |= {"copies"} if found.copies else set()
     found.traits |= {"restarts"} if found.restarts else set()
+    found.traits |= {"padded"} if any(p.is_padded for p in packets) else set()
     found.traits |= set() if is_orderly(packets) else {"never-four-in-order"}
     kinds = {d.media.kind for side in descriptions.naming(key) for d in side}
     found.traits |= {"t38"} if "image" in kinds else set()

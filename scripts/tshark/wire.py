@@ -25,7 +25,7 @@ TSHARK = [
 LAYERS = "frame ip ipv6 udp tcp sip sip.msg_body mime_multipart mime_multipart.part sdp"
 
 RTP = ["frame.number", "frame.time_epoch", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "udp.srcport", "udp.dstport",
-       "rtp.ssrc", "rtp.p_type", "rtp.seq", "rtp.timestamp", "frame.protocols"]  # fmt: skip
+       "rtp.ssrc", "rtp.p_type", "rtp.seq", "rtp.timestamp", "rtp.padding", "frame.protocols"]  # fmt: skip
 
 # The table behind `-z rtp,streams`: addresses, ports, SSRC, payloads, packets, lost.
 STREAM = re.compile(r"^ *[\d.]+ +[\d.]+ +(\S+) +(\d+) +(\S+) +(\d+) +0x([0-9A-F]{8}) +(.*?) +(\d+) +(-?\d+) \(")
@@ -42,6 +42,7 @@ class Packet:
     payload_type: int
     seq: int
     ticks: int
+    is_padded: bool = False
 
 
 # Source, destination, SSRC.
@@ -174,10 +175,13 @@ def add_packets(wire: Wire, values: list[str]) -> None:
     if not all(all(column) for column in columns):
         # A header of another version than 2, of which tshark shows no more.
         return
-    for ssrc, payload_type, seq, ticks in zip(*columns):
+    # The padding bit; some versions of tshark print a truth value for it.
+    padded = [value in ("1", "True") for value in row["rtp.padding"].split(",")]
+    for ssrc, payload_type, seq, ticks, is_padded in zip(*columns, padded):
         packet = Packet(
-            int(row["frame.number"]), nanoseconds(row["frame.time_epoch"]), int(payload_type), int(seq), int(ticks)
-        )
+            int(row["frame.number"]), nanoseconds(row["frame.time_epoch"]), int(payload_type), int(seq), int(ticks),
+            is_padded,
+        )  # fmt: skip
         wire.packets.setdefault((src, dst, int(ssrc, 16)), []).append(packet)
 
 

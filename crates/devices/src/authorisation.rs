@@ -4,6 +4,6 @@ mod assessment;
 mod evidence;
 mod steps;
 
-pub use assessment::{Rules, assess};
+pub use assessment::{Rules, evaluate};
 pub use evidence::{DeviceVerdict, Evidence, EvidenceKind, Strictness, weigh};
-pub use steps::{MAX_STEPS, Recorded, Step, news};
+pub use steps::{MAX_STEPS, Recorded, Step, new_steps};

@@ -20,7 +20,7 @@ pub struct Lessons(BTreeMap<(String, Option<String>, Coding), Calls>);
 
 impl Lessons {
     /// Adds a call whose class is told. `mode` is the mode of the class; none where learning finds the modes.
-    pub fn add_told(&mut self, class: &str, mode: Option<&str>, pauses: &Pauses) {
+    pub fn add_labelled(&mut self, class: &str, mode: Option<&str>, pauses: &Pauses) {
         self.add(class, mode, pauses, TOLD);
     }
 
@@ -94,7 +94,7 @@ pub(crate) mod tests {
     #[test]
     fn the_word_of_an_agent_weighs_a_third_of_an_operators() {
         let mut lessons = Lessons::default();
-        lessons.add_told("Phone", Some("handset"), &pauses(100, 4.0));
+        lessons.add_labelled("Phone", Some("handset"), &pauses(100, 4.0));
         lessons.add_self_labelled("Softphone", &pauses(100, 4.0));
         let modes = lessons.learn();
         let weights: Vec<(&str, &str, f64)> =

@@ -26,7 +26,7 @@ pub struct DirtySubjects {
 
 /// Calls and registrations whose subscribers have to be assessed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Touched {
+pub struct DirtyRows {
     /// True if every subscriber of the inventory has to be.
     pub is_anyone: bool,
     /// Calls, by their identities.
@@ -110,8 +110,8 @@ impl DirtySubjects {
     }
 
     /// Takes the calls and registrations whose subscribers have to be assessed; [`Self::wait`] takes those subscribers.
-    pub fn take_touched(&mut self) -> Touched {
-        Touched {
+    pub fn take_dirty_rows(&mut self) -> DirtyRows {
+        DirtyRows {
             is_anyone: std::mem::take(&mut self.is_anyone),
             calls: std::mem::take(&mut self.calls),
             registrations: std::mem::take(&mut self.registrations),
@@ -210,12 +210,12 @@ mod tests {
         dirty.note(&referral(8, false));
         assert!(!dirty.is_empty());
         assert_eq!(dirty.take_sensitive().calls, BTreeSet::from([CallId::new(7)]));
-        let touched = Touched {
+        let touched = DirtyRows {
             is_anyone: false,
             calls: BTreeSet::from([CallId::new(7)]),
             registrations: BTreeSet::from([RegistrationId::new(5)]),
         };
-        assert_eq!(dirty.take_touched(), touched);
+        assert_eq!(dirty.take_dirty_rows(), touched);
         assert!(dirty.is_empty());
     }
 
@@ -225,7 +225,7 @@ mod tests {
         for call in 0..=MAX_TOUCHED as i64 {
             dirty.note(&referral(call, true));
         }
-        let touched = dirty.take_touched();
+        let touched = dirty.take_dirty_rows();
         assert!(touched.is_anyone && touched.calls.is_empty());
         let sensitive = dirty.take_sensitive();
         assert!(sensitive.is_any_call && sensitive.calls.is_empty());

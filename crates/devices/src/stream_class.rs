@@ -35,7 +35,7 @@ pub enum NoStreamClass {
 impl NoStreamClass {
     /// The words in reports.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn reason(&self) -> String {
         match self {
             Self::CodecUnsupported(codec) => format!("codec_unsupported: {codec}"),
             Self::NoNoise(reason) => reason.clone(),
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_stream_without_a_class_says_why() {
         let none = Classes::new(&[]);
-        let why = |silence: StreamSilence| stream_class(silence, &none).unwrap_err().words();
+        let why = |silence: StreamSilence| stream_class(silence, &none).unwrap_err().reason();
         assert_eq!(why(StreamSilence::default()), "no_silence");
         assert_eq!(
             why(StreamSilence { has_quiet_packets: true, ..StreamSilence::default() }),

@@ -30,6 +30,7 @@ mod scoring;
 use std::path::PathBuf;
 
 use bellwether_base::Timestamp;
+use bellwether_devices::{DirtySubjects, SensitiveCall};
 use bellwether_enrich::Row;
 use bellwether_scoring::ScoringEngine;
 use bellwether_store::{AlertSignal, Reader, Retention, StoreError, Writer};
@@ -46,6 +47,8 @@ pub struct Recorder {
     scoring: Option<Scoring>,
     /// Results of scoring that may wait until the end; 0 if none may.
     max_held: usize,
+    /// Subjects of recent rows, whose device verdicts may have changed.
+    dirty: DirtySubjects,
     /// A failure that the next commit reports: pushing a row has no error.
     failure: Option<StoreError>,
 }
@@ -53,8 +56,8 @@ pub struct Recorder {
 impl Recorder {
     /// Records without scoring calls.
     #[must_use]
-    pub const fn new(writer: Writer) -> Self {
-        Self { writer, scoring: None, max_held: 0, failure: None }
+    pub fn new(writer: Writer) -> Self {
+        Self { writer, scoring: None, max_held: 0, dirty: DirtySubjects::default(), failure: None }
     }
 
     /// Scores calls with an engine, which learns the operator's labels at once.
@@ -112,6 +115,7 @@ impl Recorder {
 
     /// Adds a row to the batch and scores it.
     pub fn push(&mut self, row: Row) {
+        self.dirty.note(&row);
         if let Some(scoring) = &mut self.scoring {
             // What the engine learns about a platform must not depend on the time of the last commit. All earlier rows are written before
             // it asks, in the transaction that the next commit closes.
@@ -168,7 +172,9 @@ impl Recorder {
     /// # Errors
     /// If the database fails.
     pub fn resume(&mut self) -> Result<(), StoreError> {
-        self.writer.take_up()
+        let (calls, sensitive) = self.writer.left_over()?;
+        self.dirty.note_left_over(calls, sensitive);
+        Ok(())
     }
 
     /// Computes the device verdicts of the subscribers that recent rows concern, one after the other while `has_time`. The rest waits for the
@@ -177,7 +183,8 @@ impl Recorder {
     /// # Errors
     /// If the database fails.
     pub fn judge_devices(&mut self, has_time: &dyn Fn() -> bool) -> Result<(), StoreError> {
-        if !self.writer.has_due_subscribers()? {
+        self.alert_of_sensitive_calls()?;
+        if self.dirty.is_empty() {
             return Ok(());
         }
         let is_changed = self.writer.was_changed_elsewhere()?;
@@ -186,9 +193,11 @@ impl Recorder {
         }
         // Verdicts are written at once, so the rows that they refer to have to be there.
         self.commit(true)?;
-        self.writer.find_due_subscribers(is_changed)?;
+        let dirty = self.dirty.take_dirty_rows();
+        let subscribers = self.writer.subscribers_of(&dirty, is_changed)?;
+        self.dirty.wait(subscribers.iter().map(String::as_str));
         while has_time()
-            && let Some(aor) = self.writer.next_due_subscriber()
+            && let Some(aor) = self.dirty.next_subscriber()
         {
             let findings = self.writer.judge_subscriber(&aor)?;
             if let Some(scoring) = &mut self.scoring {
@@ -203,12 +212,22 @@ impl Recorder {
         Ok(())
     }
 
+    /// Alerts of calls from trunks to numbers that only subscribers may dial, whoever the caller is.
+    fn alert_of_sensitive_calls(&mut self) -> Result<(), StoreError> {
+        let sensitive = self.dirty.take_sensitive();
+        for alert in self.writer.sensitive_calls(sensitive)?.iter().filter_map(SensitiveCall::alert) {
+            self.writer.alert(&alert)?;
+        }
+        Ok(())
+    }
+
     /// Computes the device verdicts of all subscribers: the inventory, the classes or the approvals have changed.
     ///
     /// # Errors
     /// If the database fails.
     pub fn judge_all_devices(&mut self) -> Result<(), StoreError> {
-        self.writer.touch_all_subscribers();
+        self.dirty.note_anyone();
+        self.writer.expect_change();
         self.judge_devices(&|| true)
     }
 

@@ -111,7 +111,7 @@ pub(crate) fn class_columns(row: &Row<'_>, classes: &Classes) -> Result<[Value; 
             let mode = (!found.mode.is_empty()).then_some(found.mode);
             [json!(found.class), json!(mode), json!(round(found.confidence, 4)), Value::Null]
         }
-        Err(reason) => [Value::Null, Value::Null, Value::Null, json!(reason.words())],
+        Err(reason) => [Value::Null, Value::Null, Value::Null, json!(reason.reason())],
     })
 }
 

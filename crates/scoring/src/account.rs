@@ -53,6 +53,8 @@ pub struct RegisteredDevice {
     pub first: Timestamp,
     /// See `first`.
     pub last: Timestamp,
+    /// End of a registration. `None` for a registration of this run, whose end is still to be seen.
+    pub until: Option<Timestamp>,
 }
 
 /// Maximum number of registered devices per account.
@@ -115,6 +117,7 @@ impl Account {
                 known.first = known.first.min(home.first);
                 known.last = known.last.max(home.last);
                 known.registrar = home.registrar;
+                known.until = home.until;
             }
             None => {
                 if self.devices.len() == MAX_DEVICES {
@@ -124,6 +127,11 @@ impl Account {
                 self.devices.sort_by_key(|h| h.first);
             }
         }
+    }
+
+    /// Removes the registrations of earlier runs that ended by `now`.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        self.devices.retain(|home| home.until.is_none_or(|until| until >= now));
     }
 
     /// Removes a registration that was removed or expired.
@@ -163,6 +171,8 @@ impl Account {
         }
         let here = self.devices.iter().find(|home| home.source == source);
         match here {
+            // A border controller registers the same device with the next server.
+            Some(here) if own.registrar == source || here.registrar == own.source => None,
             Some(here) => {
                 (here.platform != own.platform && here.first.since(own.first) >= OWN_BEFORE).then_some(own)
             }
@@ -249,6 +259,7 @@ mod tests {
             platform: PrintHash::of(Part::Combined, platform),
             first: at(first),
             last: at(first + 3600),
+            until: None,
         };
         let ip = |n: u8| IpAddr::from([10, 0, 0, n]);
         let mut account = Account::default();
@@ -267,6 +278,27 @@ mod tests {
         two.add_device(home(1, "desk phone", 0));
         two.add_device(home(2, "softphone", 60));
         assert!(two.moved(ip(2), at(4000)).is_none());
+    }
+
+    #[test]
+    fn a_border_controller_that_registers_its_devices_with_the_next_server_takes_no_account() {
+        let home = |source: u8, registrar: u8, platform: &str, first: i64| RegisteredDevice {
+            registrations: std::iter::once(RegistrationId::new(first)).collect(),
+            source: IpAddr::from([10, 0, 0, source]),
+            registrar: IpAddr::from([10, 0, 0, registrar]),
+            platform: PrintHash::of(Part::Combined, platform),
+            first: at(first),
+            last: at(first),
+            until: None,
+        };
+        let (phone, border) = (|first| home(1, 5, "phone", first), |first| home(5, 9, "border", first));
+        // A sensor that starts midway sees one of the refreshes long before the other.
+        for devices in [[phone(0), border(3000)], [border(0), phone(3000)]] {
+            let mut account = Account::default();
+            let sources = [devices[0].source, devices[1].source];
+            devices.into_iter().for_each(|device| account.add_device(device));
+            assert!(sources.iter().all(|source| account.moved(*source, at(3100)).is_none()));
+        }
     }
 
     #[test]

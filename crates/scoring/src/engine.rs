@@ -108,7 +108,7 @@ pub struct ScoringEngine {
     /// Addresses of servers that accepted a registration.
     registrars: LruTable<u64, (), 1>,
     /// The user and the device of each registration.
-    users: LruTable<u64, (u64, RegisteredDevice), 1>,
+    users: LruTable<u64, (u64, RegisteredDevice), 2>,
     /// Keys of the calls that come next.
     prefetched: VecDeque<Names>,
 }

@@ -68,7 +68,7 @@ impl Reader {
                 without_noise.push(lesson.call_id.clone());
             }
             for pauses in &heard {
-                known.add_told(&lesson.class, lesson.mode.as_deref(), pauses);
+                known.add_labelled(&lesson.class, lesson.mode.as_deref(), pauses);
             }
         }
         Ok(Learned { modes: known.learn(), without_noise })
@@ -86,7 +86,7 @@ impl Reader {
             |row, pauses, known| {
                 let (caller, host): (String, Option<String>) = (row.get(0)?, row.get(2)?);
                 if let Some(class) = inventory.class_of(&caller, host.as_deref()) {
-                    known.add_told(class, None, pauses);
+                    known.add_labelled(class, None, pauses);
                 }
                 Ok(())
             },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bellwether_acoustics::Pauses;
 use bellwether_base::{CallId, Span, Timestamp};
 use bellwether_devices::{
-    CallVerdict, CallView, Inventory, Population, RegistrationView, Rules, SubscriberView, assess,
+    CallVerdict, CallView, Inventory, Population, RegistrationView, Rules, SubscriberView, evaluate,
     user_and_host,
 };
 use rusqlite::params;
@@ -119,7 +119,7 @@ impl Reader {
         let view = self.load_subscriber(aor, &registrations)?;
         let population = if view.needs_population() { self.known_population()? } else { Arc::default() };
         let rules = Rules { strictness: self.strictness, tolerance: self.tolerance };
-        Ok(Subscriber { verdict: assess(&view, &population, &rules), registrations })
+        Ok(Subscriber { verdict: evaluate(&view, &population, &rules), registrations })
     }
 
     /// Loads the input of an assessment.

@@ -23,6 +23,12 @@ const MAX_OF_AN_ACCOUNT: i64 = 256;
 /// Platforms of an account that are remembered, the latest.
 const MAX_PLATFORMS: usize = 8;
 
+/// Registrations of an account that are looked at, the latest. A phone that roams leaves one at each address.
+const MAX_REGISTRATIONS: i64 = 64;
+
+/// Devices of an account that are remembered.
+const MAX_DEVICES: usize = 8;
+
 /// Calls of the window before a run that are looked at, the latest.
 const MAX_RECENT: i64 = 50_000;
 
@@ -95,16 +101,17 @@ impl SqliteHistory<'_> {
                  coalesce((SELECT l.registered_by FROM observations AS l
                      WHERE l.registration = r.id AND l.registered_by IS NOT NULL AND l.first_at < ?4
                      ORDER BY l.first_at DESC LIMIT 1), r.registrar),
-                 r.registration
-             FROM registrations AS r JOIN observations AS o ON o.registration = r.id
-             WHERE r.aor >= ?1 AND r.aor < ?2 AND o.last_status BETWEEN 200 AND 299 AND o.first_at < ?4 AND o.last_at >= ?3
-                 AND coalesce((SELECT coalesce(l.ended_at, l.last_at + (l.expires_s + 32) * 1000000000)
+                 r.registration,
+                 (SELECT coalesce(l.ended_at, l.last_at + (l.expires_s + 32) * 1000000000)
                      FROM observations AS l
-                     WHERE l.registration = r.id AND l.first_at < ?4 ORDER BY l.first_at DESC LIMIT 1), ?4) >= ?4
-             GROUP BY r.id ORDER BY 3 LIMIT 8",
+                     WHERE l.registration = r.id AND l.first_at < ?4 ORDER BY l.first_at DESC LIMIT 1) AS until
+             FROM registrations AS r JOIN observations AS o ON o.registration = r.id
+             WHERE r.aor >= ?1 AND r.aor < ?2 AND (o.registered_by IS NOT NULL OR o.last_status BETWEEN 200 AND 299) AND o.first_at < ?4 AND o.last_at >= ?3
+                 AND coalesce(until, ?4) >= ?4
+             GROUP BY r.id ORDER BY 4 DESC LIMIT ?5",
         )?;
         let since = (before - REGISTERED_FOR).as_nanos();
-        let mut rows = select.query(params![from, to, since, before.as_nanos()])?;
+        let mut rows = select.query(params![from, to, since, before.as_nanos(), MAX_REGISTRATIONS])?;
         while let Some(row) = rows.next()? {
             let (source, print, registrar): (String, String, String) =
                 (row.get(0)?, row.get(1)?, row.get(4)?);
@@ -118,8 +125,15 @@ impl SqliteHistory<'_> {
                     platform,
                     first: Timestamp::from_nanos(row.get(2)?),
                     last: Timestamp::from_nanos(row.get(3)?).min(before),
+                    until: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_nanos),
                 });
             }
+        }
+        account.devices.sort_by_key(|device| device.first);
+        // The owner's first device and the latest ones, as the engine keeps them.
+        let surplus = account.devices.len().saturating_sub(MAX_DEVICES);
+        if surplus > 0 {
+            account.devices.drain(1..=surplus);
         }
         Ok(account)
     }

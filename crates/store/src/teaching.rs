@@ -20,7 +20,7 @@ pub enum Labelled {
     Missing,
 }
 
-/// The record of a system behind the switch about a call (seed 002, section 4).
+/// The record of a system behind the switch about a call (`docs/decisions/0038-trust-is-lost-fast.md`).
 #[derive(Clone, PartialEq, Debug)]
 #[expect(missing_docs, reason = "plain fields, named as in the score API")]
 pub struct Telemetry {

@@ -1,7 +1,10 @@
 //! Verdicts about devices: the subscribers that are assessed again, and the steps that are recorded.
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_devices::{DeviceVerdict, Evidence, Recorded, SensitiveCall, Step, SubscriberVerdict, news};
+use bellwether_devices::{
+    DeviceVerdict, DirtyRows, Evidence, Recorded, Sensitive, SensitiveCall, Step, SubscriberVerdict,
+    new_steps,
+};
 use bellwether_enrich::AccessSide;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
@@ -26,35 +29,57 @@ pub struct DeviceFinding {
 }
 
 impl Writer {
-    /// Notes the newest calls as due for verdicts. A run that was killed after a commit may have left them without verdicts and alerts.
+    /// The newest calls and streams' calls, and the sensitive ones among the newest calls. A run that was killed after a commit may have left
+    /// them without verdicts and alerts.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn take_up(&mut self) -> Result<(), StoreError> {
+    pub fn left_over(&self) -> Result<(Vec<CallId>, Vec<CallId>), StoreError> {
         let newest = |sql: &str| -> Result<Vec<CallId>, StoreError> {
             let mut select = self.reader.db.prepare(sql)?;
             let rows = select.query_map([LEFT_OVER], |r| Ok(CallId::new(r.get(0)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
-        let calls = newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1")?;
-        let heard = newest(
+        let mut calls = newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1")?;
+        calls.extend(newest(
             "SELECT call FROM streams WHERE id > (SELECT max(id) FROM streams) - ?1
              AND call IS NOT NULL AND pauses IS NOT NULL",
-        )?;
+        )?);
         let sensitive =
             newest("SELECT call FROM calls WHERE id > (SELECT max(id) FROM calls) - ?1 AND is_sensitive")?;
-        self.touched.note_left_over(calls.into_iter().chain(heard), sensitive);
-        Ok(())
+        Ok((calls, sensitive))
     }
 
-    /// Alerts of sensitive calls from trunks. Returns true if subscribers wait for their device verdicts.
+    /// The calls to numbers that only subscribers may dial, of those named.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn has_due_subscribers(&mut self) -> Result<bool, StoreError> {
-        self.find_portal_calls()?;
-        self.announce_alerts();
-        Ok(!self.touched.is_empty())
+    pub fn sensitive_calls(&self, of: Sensitive) -> Result<Vec<SensitiveCall>, StoreError> {
+        let db = &self.reader.db;
+        let Sensitive { is_any_call, mut calls } = of;
+        if is_any_call {
+            let mut select = db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
+            for call in select.query_map([], |r| r.get(0))? {
+                calls.insert(CallId::new(call?));
+            }
+        }
+        let mut select = db.prepare_cached(
+            "SELECT started_at, caller, caller_host, access_side FROM calls_now WHERE call = ?1 AND is_sensitive",
+        )?;
+        let mut found = Vec::new();
+        for call in calls {
+            let row = select.query_row([call.get()], |r| {
+                Ok(SensitiveCall {
+                    call,
+                    started_at: Timestamp::from_nanos(r.get(0)?),
+                    caller: r.get(1)?,
+                    caller_host: r.get(2)?,
+                    access_side: AccessSide::of(&r.get::<_, String>(3)?),
+                })
+            });
+            found.extend(row.optional()?);
+        }
+        Ok(found)
     }
 
     /// Returns true if another connection has written since this was last asked: labels, classes, an inventory or an approval may be new.
@@ -65,18 +90,45 @@ impl Writer {
         self.reader.is_changed_elsewhere()
     }
 
-    /// Finds the subscribers whom recent rows concern. The rows have to be committed.
+    /// The subscribers of the inventory that calls and registrations belong to. The rows have to be committed. What the reader has cached is
+    /// forgotten as far as it is outdated.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn find_due_subscribers(&mut self, is_changed_elsewhere: bool) -> Result<(), StoreError> {
+    pub fn subscribers_of(
+        &mut self,
+        touched: &DirtyRows,
+        is_changed_elsewhere: bool,
+    ) -> Result<Vec<String>, StoreError> {
         self.reader.forget_outdated(is_changed_elsewhere);
-        self.find_touched_subscribers()
+        let db = &self.reader.db;
+        let inventory = self.reader.known_inventory()?;
+        let mut found: Vec<String> = Vec::new();
+        if touched.is_anyone {
+            found.extend(inventory.aors().map(str::to_owned));
+        }
+        if inventory.is_empty() {
+            return Ok(found);
+        }
+        let mut caller = db.prepare_cached("SELECT caller, caller_host FROM calls WHERE call = ?1")?;
+        for call in &touched.calls {
+            let row: Option<(String, Option<String>)> =
+                caller.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+            let aor =
+                row.and_then(|(caller, host)| inventory.aor_of(&caller, host.as_deref()).map(str::to_owned));
+            found.extend(aor);
+        }
+        let mut owner = db.prepare_cached("SELECT aor FROM registrations WHERE registration = ?1")?;
+        for registration in &touched.registrations {
+            let aor: Option<String> = owner.query_row([registration.get()], |r| r.get(0)).optional()?;
+            found.extend(aor.filter(|aor| inventory.contains(aor)));
+        }
+        Ok(found)
     }
 
-    /// The next subscriber whose device verdicts are due, in turn.
-    pub fn next_due_subscriber(&mut self) -> Option<String> {
-        self.touched.next_subscriber()
+    /// Expects what this connection has just changed: an inventory, classes or approvals. Such a write does not show as a change elsewhere.
+    pub fn expect_change(&mut self) {
+        self.reader.expect_change();
     }
 
     /// Computes the device verdicts of one subscriber, and writes what has changed and its alerts in the transaction that the next commit
@@ -92,72 +144,6 @@ impl Writer {
             Ok(changed) => Ok(changed),
             Err(e) => self.or_roll_back(Err(e)).map(|()| Vec::new()),
         }
-    }
-
-    /// Makes the device verdicts of all subscribers due: the inventory, the classes or the approvals have changed.
-    pub fn touch_all_subscribers(&mut self) {
-        self.touched.note_anyone();
-        // A write over this connection does not show as a change elsewhere.
-        self.reader.expect_change();
-    }
-
-    /// Alerts of sensitive calls from trunks, whoever the caller is.
-    fn find_portal_calls(&mut self) -> Result<(), StoreError> {
-        let db = &self.reader.db;
-        let mut sensitive = self.touched.take_sensitive();
-        if sensitive.is_any_call {
-            let mut select = db.prepare("SELECT call FROM calls WHERE is_sensitive")?;
-            for call in select.query_map([], |r| r.get(0))? {
-                sensitive.calls.insert(CallId::new(call?));
-            }
-        }
-        let mut select = db.prepare_cached(
-            "SELECT started_at, caller, caller_host, access_side FROM calls_now WHERE call = ?1 AND is_sensitive",
-        )?;
-        for call in sensitive.calls {
-            let found = select
-                .query_row([call.get()], |r| {
-                    Ok(SensitiveCall {
-                        call,
-                        started_at: Timestamp::from_nanos(r.get(0)?),
-                        caller: r.get(1)?,
-                        caller_host: r.get(2)?,
-                        access_side: AccessSide::of(&r.get::<_, String>(3)?),
-                    })
-                })
-                .optional()?;
-            if let Some(alert) = found.and_then(|call| call.alert()) {
-                keep(db, &alert)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The subscribers of the inventory that the calls and registrations of late belong to.
-    fn find_touched_subscribers(&mut self) -> Result<(), StoreError> {
-        let (reader, subjects) = (&self.reader, &mut self.touched);
-        let touched = subjects.take_touched();
-        let inventory = reader.known_inventory()?;
-        if touched.is_anyone {
-            subjects.wait(inventory.aors());
-        }
-        if inventory.is_empty() {
-            return Ok(());
-        }
-        let mut caller = reader.db.prepare_cached("SELECT caller, caller_host FROM calls WHERE call = ?1")?;
-        for call in touched.calls {
-            let found: Option<(String, Option<String>)> =
-                caller.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-            if let Some((caller, host)) = found {
-                subjects.wait(inventory.aor_of(&caller, host.as_deref()));
-            }
-        }
-        let mut owner = reader.db.prepare_cached("SELECT aor FROM registrations WHERE registration = ?1")?;
-        for registration in touched.registrations {
-            let aor: Option<String> = owner.query_row([registration.get()], |r| r.get(0)).optional()?;
-            subjects.wait(aor.as_deref().filter(|aor| inventory.contains(aor)));
-        }
-        Ok(())
     }
 }
 
@@ -203,7 +189,7 @@ fn record_steps<'a>(
             Ok(Recorded { number: r.get(0)?, basis: r.get(1)?, verdict: r.get(2)? })
         })
         .optional()?;
-    let Some((first, added)) = news(last.as_ref(), steps) else { return Ok(None) };
+    let Some((first, added)) = new_steps(last.as_ref(), steps) else { return Ok(None) };
     let mut insert = db.prepare_cached(
         "INSERT INTO verdicts (kind, subject, step, at, basis, verdict, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
@@ -287,8 +273,10 @@ mod tests {
         call(&writer, 2, ("200", "192.0.2.1:5060", "a"), "internal", true);
         call(&writer, 3, ("200", "192.0.2.1:5060", "a"), "inbound", false);
         for _ in 0..2 {
-            writer.touched.note_left_over([], [1, 2, 3, 4].map(CallId::new));
-            assert!(!writer.has_due_subscribers().unwrap(), "no device is to be judged");
+            let noted = Sensitive { is_any_call: false, calls: [1, 2, 3, 4].map(CallId::new).into() };
+            let found = writer.sensitive_calls(noted).unwrap();
+            assert_eq!(found.len(), 2, "the third is not sensitive, and the fourth is unknown");
+            found.iter().filter_map(SensitiveCall::alert).for_each(|alert| writer.alert(&alert).unwrap());
         }
         assert_eq!(alerts(&writer), [("portal_from_trunk".to_owned(), "sip:200@a".to_owned())]);
     }
@@ -314,11 +302,10 @@ mod tests {
         registration(&writer, 2, "192.0.2.2:5060");
         call(&writer, 1, ("200", "192.0.2.1:5060", "a"), "internal", false);
         call(&writer, 2, ("200", "192.0.2.2:5060", "b"), "internal", true);
-        writer.touched.note_left_over([1, 2].map(CallId::new), []);
-        assert!(writer.has_due_subscribers().unwrap());
-        writer.find_due_subscribers(true).unwrap();
-        let aor = writer.next_due_subscriber().unwrap();
-        assert_eq!((aor.as_str(), writer.next_due_subscriber()), ("sip:200@a", None), "both calls are its");
+        let touched = DirtyRows { calls: [1, 2].map(CallId::new).into(), ..DirtyRows::default() };
+        let found = writer.subscribers_of(&touched, true).unwrap();
+        assert_eq!(found, ["sip:200@a", "sip:200@a"], "both calls are its");
+        let aor = found[0].clone();
         let verdicts = |findings: Vec<DeviceFinding>| -> Vec<(i64, &str)> {
             findings.iter().map(|finding| (finding.call.get(), finding.verdict.name())).collect()
         };

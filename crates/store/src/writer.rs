@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_devices::DirtySubjects;
 use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, Masked, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::{Changes, Settings};
@@ -30,8 +29,6 @@ pub use statements::unpack_codes;
 pub struct Writer {
     /// The connection, and queries over it.
     pub(crate) reader: Reader,
-    /// Subjects of recent rows, whose device verdicts may have changed.
-    pub(crate) touched: DirtySubjects,
     /// Start times of the calls of earlier runs.
     earlier: Option<RangeInclusive<Timestamp>>,
     /// Signals new alerts to delivery.
@@ -72,7 +69,6 @@ impl Writer {
         let earlier = sqlite_history::span_of_calls(&reader.db)?;
         Ok(Self {
             reader,
-            touched: DirtySubjects::default(),
             earlier,
             announcer: Announcer::default(),
             pending: Vec::new(),
@@ -143,7 +139,6 @@ impl Writer {
 
     /// Adds a row to the batch.
     pub fn push(&mut self, row: Row) {
-        self.touched.note(&row);
         match row {
             Row::Fingerprint(row) => {
                 // When it was seen last must not depend on when was committed last.

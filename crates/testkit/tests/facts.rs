@@ -113,7 +113,7 @@ const FACTS: &[Fact] = &[
     Fact {
         document: "docs/database.md",
         sentence: "At most {} revisions of one verdict are stored",
-        numbers: &[number("store/src/verdicts.rs", "MAX_STEPS")],
+        numbers: &[number("devices/src/authorisation/steps.rs", "MAX_STEPS")],
     },
     Fact {
         document: "docs/database.md",
@@ -248,6 +248,15 @@ fn the_pinned_toolchain_is_not_older_than_the_declared_one() {
     let sentence =
         format!("The tree is built with Rust {pinned}; the oldest supported version is {declared}.");
     assert!(read("CONTRIBUTING.md").contains(&sentence), "CONTRIBUTING.md does not say: {sentence}");
+}
+
+#[test]
+fn the_version_of_the_numbering_plans_is_the_documented_one() {
+    let plans = read("crates/enrich/src/data/numbering-plan.txt");
+    let version = plans.lines().find_map(|line| line.strip_prefix("version\tlibphonenumber ")).unwrap();
+    let version = version.split(' ').next().unwrap();
+    let sentence = format!("libphonenumber, version {version},");
+    assert!(read("docs/analyses.md").contains(&sentence), "docs/analyses.md does not say: {sentence}");
 }
 
 #[test]

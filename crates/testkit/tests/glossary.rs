@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 /// Words that name no public item: the field has better ones, or they mean several things.
 const BANNED: &[&str] = &[
-    "assess",
     "assessing",
     "assessor",
     "away",
@@ -66,8 +65,6 @@ const BANNED: &[&str] = &[
 const REMAINING: &[&str] = &[
     "acoustics::parted",
     "acoustics::words",
-    "alert::Notice",
-    "alert::away",
     "base::gather",
     "base::gather_slots",
     "base::oldest_touched",

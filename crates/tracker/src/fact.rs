@@ -338,7 +338,7 @@ pub struct RegistrationProgress {
     pub registrar: Option<Endpoint>,
     /// Time at which the binding was removed or expired. `None` while it is valid.
     pub ended_at: Option<Timestamp>,
-    /// Source addresses of the device, oldest first.
+    /// Source addresses of accepted bindings, oldest first.
     pub moves: Vec<Move>,
     pub segment_count: u32,
     pub segments: Vec<SegmentStats>,
@@ -357,7 +357,7 @@ pub struct ClockSeen {
     pub reading: bellwether_instance::Reading,
 }
 
-/// A change of a device's source address: a new NAT binding or another network.
+/// A source address of a device: the first one at which a registrar accepted it, a new NAT binding, or another network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Move {
     /// Time of the first message from there.

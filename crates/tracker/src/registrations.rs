@@ -3,7 +3,9 @@ mod expiry;
 
 use std::borrow::Cow;
 
-use bellwether_base::{HashKey, Loss, LruTable, RegistrationId, SlotId, Span, SubjectId, Timestamp};
+use bellwether_base::{
+    Endpoint, HashKey, Loss, LruTable, RegistrationId, SlotId, Span, SubjectId, Timestamp,
+};
 use bellwether_sip::{Address, Message, Name, StartLine};
 use smallvec::SmallVec;
 
@@ -18,7 +20,7 @@ use crate::transactions::{MessageStatus, Place, Transactions};
 use crate::under_way::UnderWay;
 use crate::worker::Sip;
 use crate::{Item, Limits, Tally};
-use device::Device;
+use device::{Device, Request};
 use expiry::Expiries;
 
 /// A long-lived timeline is reported after this many refreshes too, not only at its end.
@@ -73,7 +75,11 @@ impl Registrations {
                 }
             }
             StartLine::Status { code, .. } if code >= 200 && place.novelty == MessageStatus::New => {
-                let mut subject = transactions.subject(place);
+                let mut subject = transactions.subject(place, sip.item);
+                if self.accounts.find(subject, &subject).is_some() {
+                    self.removed_all(sip, code, subject, out);
+                    return;
+                }
                 for i in 0..MAX_BINDINGS {
                     if subject == 0 {
                         break;
@@ -95,8 +101,12 @@ impl Registrations {
         while let Some((slot, _)) = self.timers.due(&self.table, now, shard, out) {
             self.close(slot, out);
         }
-        while let Some((subject, granted_until)) = self.expiries.due(now, shard, out) {
-            self.expired(subject, granted_until, out);
+        while let Some((subject, granted_until, has_left)) = self.expiries.due(now, shard, out) {
+            if has_left {
+                self.expired_unseen(subject, granted_until, out);
+            } else {
+                self.expired(subject, granted_until, out);
+            }
         }
         while let Some(slot) = self.under_way.due(now, shard, out) {
             if let Some((_, device)) = self.table.get_mut(slot)
@@ -125,15 +135,17 @@ impl Registrations {
         tally: &mut Tally,
     ) -> Option<u64> {
         let aor = sip.parts.to?;
+        // The contact `*` addresses all bindings of the account. Anybody may send it, so that it changes nothing
+        // before it is accepted.
+        if let Some(all) = sip.message.contacts().find(|contact| contact.target == b"*") {
+            let is_removal = requested_expires(sip.message, &all) == Some(0);
+            return self.account_of(&aor).filter(|_| is_removal);
+        }
         let mut subjects: SmallVec<[u64; 2]> = SmallVec::new();
         // A REGISTER without a contact is only a query.
         for contact in sip.message.contacts() {
             if subjects.len() == MAX_BINDINGS {
                 break;
-            }
-            if contact.target == b"*" {
-                self.remove_all(sip, &aor, novelty, prints, out, &mut subjects);
-                continue;
             }
             let Some(identity) = self.identity_of(&aor, &contact) else { continue };
             let subject = identity.key();
@@ -143,7 +155,8 @@ impl Registrations {
                     None => self.begin(sip, &aor, &contact, identity, prints, out, tally),
                 };
                 // A removal ends the timeline's segment and is no refresh.
-                let is_removal = requested_expires(sip.message, &contact) == Some(0);
+                let is_removal = requested_expires(sip.message, &contact) == Some(0)
+                    && self.is_removed(sip.message, &aor, identity);
                 self.requested(sip, slot, is_removal, novelty, prints, out);
                 subjects.push(subject);
             }
@@ -159,27 +172,37 @@ impl Registrations {
         subjects.first().copied()
     }
 
-    /// The contact `*` addresses all bindings of the account (RFC 3261 section 10.2.2).
-    fn remove_all(
-        &mut self,
-        sip: &Sip<'_, '_>,
-        aor: &Address<'_>,
-        novelty: MessageStatus,
-        prints: &mut PrintCache,
-        out: &mut Outbox,
-        subjects: &mut SmallVec<[u64; 2]>,
-    ) {
-        let Some(account) = self.account_of(aor) else { return };
+    /// Returns true if a REGISTER removes a binding. A device that moves may remove its former contact and add
+    /// the next one in one request, both of one instance.
+    fn is_removed(&self, message: &Message<'_>, aor: &Address<'_>, identity: RegistrationId) -> bool {
+        let mut own = message
+            .contacts()
+            .take(MAX_BINDINGS)
+            .filter(|contact| contact.target != b"*" && self.identity_of(aor, contact) == Some(identity));
+        own.all(|contact| requested_expires(message, &contact) == Some(0))
+    }
+
+    /// A response to the contact `*`. An acceptance ends all bindings of the account (RFC 3261 section 10.2.2).
+    fn removed_all(&mut self, sip: &Sip<'_, '_>, code: u16, account: u64, out: &mut Outbox) {
+        let at = sip.item.stamp;
         let Some((_, devices)) = self.accounts.find(account, &account).and_then(|at| self.accounts.get(at))
         else {
             return;
         };
-        for subject in devices.clone() {
-            let is_named = subjects.contains(&subject) || subjects.len() == MAX_BINDINGS;
-            if let Some(slot) = self.table.find(subject, &subject).filter(|_| !is_named) {
-                self.requested(sip, slot, true, novelty, prints, out);
-                subjects.push(subject);
+        for subject in devices.clone().into_iter().filter(|_| code < 300) {
+            let Some(slot) = self.table.find(subject, &subject) else { continue };
+            let Some((_, device)) = self.table.get_mut(slot) else { continue };
+            if device.registered_from.is_none() {
+                continue;
             }
+            device.pending = None;
+            device.timeline.cut();
+            device.end(at);
+            out.fact(Fact::RegistrationEnded(Box::new(RegistrationEnded {
+                registration: device.identity,
+                at,
+            })));
+            self.mark(slot, sip.item.at);
         }
     }
 
@@ -203,6 +226,9 @@ impl Registrations {
         out.fact(Fact::RegistrationStarted(Box::new(started)));
         let (slot, evicted) = self.table.insert(subject, subject, device, UNACCEPTED, item.at);
         if let Some(evicted) = evicted {
+            if let Some(until) = evicted.value.expires_at {
+                self.expiries.outlives(until, evicted.key);
+            }
             if evicted.value.is_accepted {
                 tally.losses.count(Loss::RegistrationEvicted);
             }
@@ -238,21 +264,25 @@ impl Registrations {
         let Some((_, device)) = self.table.get_mut(slot) else { return };
         let is_authorised =
             message.get(Name::Authorization).is_some() || message.get(Name::ProxyAuthorization).is_some();
-        device.has_credentials = is_authorised;
-        device.is_removal = is_removal;
-        if device.register(item.stamp, call_id, cseq.number, novelty, is_authorised) {
-            if device.comes_from(item)
+        let vias = vias_of(message);
+        let kind = device.register(item.stamp, call_id, cseq.number, novelty, is_authorised);
+        if kind == Request::Copy {
+            device.is_copied(item, call_id, cseq.number, vias);
+        } else {
+            device.has_credentials = is_authorised;
+            device.is_removal = is_removal;
+            if device.comes_from(item, vias)
                 && let Some(prints) = prints.prints(message, None, item.at, out)
             {
                 device.print = prints.combined;
             }
-            if (device.timeline.refreshes() + 1).is_multiple_of(REPORT_EVERY) {
-                readings(item, message, device.identity.into(), out);
+            if is_removal {
+                device.pending = None;
+                device.timeline.cut();
             }
         }
-        if is_removal {
-            device.pending = None;
-            device.timeline.cut();
+        if kind == Request::Refresh && (device.timeline.refreshes() + 1).is_multiple_of(REPORT_EVERY) {
+            readings(item, message, device.identity.into(), out);
         }
         let class = if device.is_accepted { ACCEPTED } else { UNACCEPTED };
         self.mark(slot, item.at);
@@ -279,14 +309,17 @@ impl Registrations {
         out: &mut Outbox,
     ) -> u64 {
         let Sip { item, message, cseq, .. } = sip;
+        let call_id = self.identity_key.parts(&[sip.call_id]) as u32;
         let Some(slot) = self.table.find(subject, &subject) else { return 0 };
         let Some((_, device)) = self.table.get_mut(slot) else { return 0 };
         let beside = device.beside;
-        if cseq.number != device.cseq {
+        // It may answer an earlier request, or somebody else's.
+        if (call_id, cseq.number) != (device.call_id, device.cseq) {
             return beside;
         }
         device.last_status = Some(code);
-        if is_news(code, device, message) && (is_first || code < 300) {
+        let vias = vias_of(message).max(1);
+        if is_news(code, device, message, (item.flow.src, vias)) && (is_first || code < 300) {
             out.fact(Fact::RegisterAnswered(Box::new(RegisterAnswered {
                 registration: device.identity,
                 aor: message.to().map(|to| Party::from_address(&to)).unwrap_or_default(),
@@ -304,12 +337,22 @@ impl Registrations {
                 device.challenged_at = Some(item.stamp);
             }
             200..=299 if device.is_removal => {
+                let identity = device.identity;
+                // A response lists the bindings that are left (RFC 3261 section 10.3). Another device may have
+                // an equal contact in another private network.
+                let is_left = message.to().is_some_and(|to| {
+                    message.contacts().any(|contact| {
+                        requested_expires(message, &contact).is_some_and(|seconds| seconds > 0)
+                            && self.identity_of(&to, &contact) == Some(identity)
+                    })
+                });
+                let Some((_, device)) = self.table.get_mut(slot).filter(|_| !is_left) else { return beside };
                 device.end(item.stamp);
                 let ended = RegistrationEnded { registration: device.identity, at: item.stamp };
                 out.fact(Fact::RegistrationEnded(Box::new(ended)));
             }
             200..=299 => {
-                device.is_let_in(item.flow.src);
+                device.is_let_in(item.flow.src, vias, item.transport());
                 // If the response passes the sensor several times, the last copy is the one that reaches the
                 // device.
                 device.answered_at = Some(item.stamp);
@@ -376,6 +419,10 @@ impl Registrations {
         match device.expires_at {
             Some(until) if until > granted_until => device.is_watched = self.expiries.watch(until, subject),
             Some(until) => {
+                if let Some(until) = device.postpone() {
+                    device.is_watched = self.expiries.watch(until, subject);
+                    return;
+                }
                 device.end(until);
                 let ended = RegistrationEnded { registration: device.identity, at: until };
                 out.fact(Fact::RegistrationEnded(Box::new(ended)));
@@ -383,6 +430,15 @@ impl Registrations {
             }
             // The binding was removed.
             None => {}
+        }
+    }
+
+    /// Ends a binding whose device left the table before the expiry, unless it came back.
+    fn expired_unseen(&self, subject: u64, until: Timestamp, out: &mut Outbox) {
+        let present = self.table.find(subject, &subject).and_then(|slot| self.table.get(slot));
+        if present.is_none_or(|(_, device)| device.registered_from.is_none()) {
+            let registration = RegistrationId::from_key(subject);
+            out.fact(Fact::RegistrationEnded(Box::new(RegistrationEnded { registration, at: until })));
         }
     }
 
@@ -401,19 +457,31 @@ impl Registrations {
     }
 
     fn close(&mut self, slot: SlotId, out: &mut Outbox) {
-        if let Some((_, device)) = self.table.remove(slot) {
+        if let Some((subject, device)) = self.table.remove(slot) {
+            if let Some(until) = device.expires_at {
+                self.expiries.outlives(until, subject);
+            }
             out.fact(Fact::RegistrationProgress(Box::new(device.progress())));
         }
     }
 }
 
-/// Returns true if a response accepts a device for the first time or from a new address, or refuses it.
+fn vias_of(message: &Message<'_>) -> u8 {
+    u8::try_from(message.vias().count()).unwrap_or(u8::MAX)
+}
+
+/// Returns true if a response accepts a device for the first time, at a new address or by another registrar,
+/// or refuses it.
 ///
 /// A challenge is not a refusal, unless it answers credentials that are not just stale (RFC 3261 section
 /// 22.4). A 423 is not a refusal either.
-fn is_news(code: u16, device: &Device, message: &Message<'_>) -> bool {
+fn is_news(code: u16, device: &Device, message: &Message<'_>, (registrar, vias): (Endpoint, u8)) -> bool {
     match code {
-        200..=299 => device.pending.is_some() && device.registered_from != Some(device.source.ip()),
+        200..=299 => {
+            // A device may go to another registrar. Later copies of a response come from proxies.
+            let is_elsewhere = device.registrar.is_some_and(|known| known.ip() != registrar.ip());
+            device.registered_from != Some(device.source.ip()) || (is_elsewhere && vias > device.answer_vias)
+        }
         401 | 407 => {
             let challenge =
                 message.get(Name::WwwAuthenticate).or_else(|| message.get(Name::ProxyAuthenticate));

@@ -1,7 +1,9 @@
+use std::net::IpAddr;
+
 use bellwether_sip::Method;
 
 use crate::worker::Sip;
-use crate::{Limits, Tally};
+use crate::{Item, Limits, Tally};
 use bellwether_base::{HashKey, Loss, LruTable, Span, Timestamp};
 
 /// A datagram repeated within this time is a copy made by the mirror. No SIP timer is this short (T1 is 500
@@ -30,7 +32,17 @@ pub(crate) enum MessageStatus {
 struct Transaction {
     request: Seen,
     response: Seen,
+    /// Hosts of the first and the latest copy of the request. A load balancer without a Via makes a copy
+    /// between other hosts.
+    hosts: [Hosts; 2],
     subject: u64,
+}
+
+/// Short keyed hashes of the sender and the receiver of a request.
+#[derive(Clone, Copy, Default)]
+struct Hosts {
+    from: u16,
+    to: u16,
 }
 
 /// The last message of one direction. These are very numerous, so a flag replaces an `Option`.
@@ -86,6 +98,13 @@ impl Transactions {
         if is_request && !transaction.request.is_there {
             tally.transactions += 1;
         }
+        if is_request {
+            let [first, latest] = &mut transaction.hosts;
+            *latest = hosts(&self.content, item);
+            if !transaction.request.is_there {
+                *first = *latest;
+            }
+        }
         let last = if is_request { &mut transaction.request } else { &mut transaction.response };
         let novelty = novelty(last, &seen);
         let is_repeated = is_request && novelty == MessageStatus::Retransmission;
@@ -101,10 +120,17 @@ impl Transactions {
         Place { novelty, repeated_after, key }
     }
 
-    /// The subject of the transaction's request; 0 if the request was not seen.
-    pub(crate) fn subject(&self, place: &Place) -> u64 {
+    /// The subject of the transaction's request; 0 if the request was not seen, or if the response cannot answer
+    /// it. A response comes from the host that received the request, or goes to the host that sent it (RFC 3261
+    /// section 18.2.2); anybody could send others.
+    pub(crate) fn subject(&self, place: &Place, response: &Item<'_>) -> u64 {
         let found = self.table.find(place.key, &place.key).and_then(|slot| self.table.get(slot));
-        found.map_or(0, |(_, transaction)| transaction.subject)
+        let Hosts { from, to } = hosts(&self.content, response);
+        found
+            .filter(|(_, transaction)| {
+                transaction.hosts.iter().any(|asked| asked.to == from || asked.from == to)
+            })
+            .map_or(0, |(_, transaction)| transaction.subject)
     }
 
     /// Stores the subject of a request for its responses.
@@ -125,6 +151,14 @@ impl Transactions {
             self.table.remove(slot);
         }
     }
+}
+
+fn hosts(content: &bellwether_base::ContentHasher, item: &Item<'_>) -> Hosts {
+    let short = |ip: IpAddr| match ip {
+        IpAddr::V4(ip) => content.hash(&ip.octets()) as u16,
+        IpAddr::V6(ip) => content.hash(&ip.octets()) as u16,
+    };
+    Hosts { from: short(item.flow.src.ip()), to: short(item.flow.dst.ip()) }
 }
 
 fn novelty(last: &Seen, seen: &Seen) -> MessageStatus {

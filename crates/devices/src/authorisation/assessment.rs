@@ -29,7 +29,7 @@ pub struct Rules {
 
 /// Assesses all devices and calls of one subscriber.
 #[must_use]
-pub fn assess(subscriber: &SubscriberView, population: &Population, rules: &Rules) -> SubscriberVerdict {
+pub fn evaluate(subscriber: &SubscriberView, population: &Population, rules: &Rules) -> SubscriberVerdict {
     let clusters = clusters(&subscriber.registrations, &subscriber.calls, &rules.tolerance);
     let assessment = Assessment::new(subscriber, &clusters, population, rules);
     let calls = subscriber.calls.iter().enumerate();

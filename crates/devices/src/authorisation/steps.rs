@@ -48,10 +48,10 @@ pub struct Recorded {
     pub verdict: String,
 }
 
-/// The steps that are to be recorded, and the number of the first. None if there is no news: the verdict is as recorded, or has
+/// The steps that are to be recorded, and the number of the first. None if the verdict is as recorded, or has
 /// changed too often.
 #[must_use]
-pub fn news<'a>(last: Option<&Recorded>, steps: &'a [Step]) -> Option<(i64, &'a [Step])> {
+pub fn new_steps<'a>(last: Option<&Recorded>, steps: &'a [Step]) -> Option<(i64, &'a [Step])> {
     let newest = steps.last()?;
     match last {
         None => Some((0, steps)),
@@ -92,17 +92,17 @@ mod tests {
             &[(EvidenceKind::Structure, -1.0), (EvidenceKind::Class, -6.0)],
         );
         let steps = [first.clone(), second.clone()];
-        assert_eq!(news(None, &steps), Some((0, &steps[..])));
-        assert_eq!(news(Some(&recorded(0, &first)), &steps), Some((1, &steps[1..])));
-        assert_eq!(news(Some(&recorded(1, &second)), &steps), None, "recorded already");
-        assert_eq!(news(None, &[]), None);
+        assert_eq!(new_steps(None, &steps), Some((0, &steps[..])));
+        assert_eq!(new_steps(Some(&recorded(0, &first)), &steps), Some((1, &steps[1..])));
+        assert_eq!(new_steps(Some(&recorded(1, &second)), &steps), None, "recorded already");
+        assert_eq!(new_steps(None, &[]), None);
     }
 
     #[test]
     fn a_verdict_that_sways_is_recorded_a_bounded_number_of_times() {
         let steps = [step(DeviceVerdict::Unknown, &[])];
         let before = step(DeviceVerdict::Authorised, &[]);
-        assert!(news(Some(&recorded(MAX_STEPS - 2, &before)), &steps).is_some());
-        assert!(news(Some(&recorded(MAX_STEPS - 1, &before)), &steps).is_none());
+        assert!(new_steps(Some(&recorded(MAX_STEPS - 2, &before)), &steps).is_some());
+        assert!(new_steps(Some(&recorded(MAX_STEPS - 1, &before)), &steps).is_none());
     }
 }

@@ -22,6 +22,7 @@ impl ScoringEngine {
                 platform: row.fingerprint,
                 first: row.first_seen,
                 last: row.first_seen,
+                until: None,
             };
             self.users.insert(key, key, (user, home), 0, row.first_seen);
         }
@@ -86,7 +87,9 @@ impl ScoringEngine {
     /// Ends a registration that was removed or expired. It no longer vouches for calls.
     pub(super) fn registration_ended(&mut self, registration: RegistrationId, at: Timestamp) {
         self.advance(at);
-        let Some((user, _)) = self.users.value(registration.key()) else { return };
+        let Some((user, home)) = self.users.value_mut(registration.key()) else { return };
+        // The database may hold the registration as valid until the end of this run.
+        home.until = Some(at);
         let Some(caller) = self.callers.slot(*user) else { return };
         if let Some((_, caller)) = self.callers.get_mut(caller) {
             caller.account.left(registration);
@@ -99,8 +102,27 @@ impl ScoringEngine {
     /// If another platform at another address takes over the binding, it becomes a new device of the account.
     /// The former device stays known.
     fn registration_accepted(&mut self, row: &RegistrationAttempt) {
-        let Some((user, home)) = self.users.value_mut(row.registration.key()) else { return };
         let source = row.source.ip();
+        let key = row.registration.key();
+        let slot = match self.users.slot(key) {
+            Some(slot) => slot,
+            // A flood of registrations evicted it.
+            None => {
+                let home = RegisteredDevice {
+                    registrations: std::iter::once(row.registration).collect(),
+                    source,
+                    registrar: row.registrar.ip(),
+                    platform: row.fingerprint,
+                    first: row.at,
+                    last: row.at,
+                    until: None,
+                };
+                self.users.insert(key, key, (self.keys.user(&row.user), home), UNREGISTERED, self.now).0
+            }
+        };
+        self.users.touch(slot, REGISTERED, self.now);
+        let Some((_, (user, home))) = self.users.get_mut(slot) else { return };
+        home.until = None;
         if home.platform != row.fingerprint && home.source != source {
             (home.platform, home.first) = (row.fingerprint, row.at);
         }
@@ -201,6 +223,7 @@ mod tests {
             platform: PrintHash::of(Part::Combined, "phone"),
             first: now,
             last: now,
+            until: None,
         };
         let is_known = |assessor: &ScoringEngine, user: u64| {
             assessor.callers.value(user).is_some_and(|of| of.account.devices.len() == 1)
@@ -226,6 +249,54 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_of_refused_registrations_hides_no_accepted_one() {
+        let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
+        let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
+        let at = Timestamp::from_nanos(1_790_000_000_000_000_000);
+        let registration = RegistrationId::new(5);
+        let accepted = |host: u8| RegistrationAttempt {
+            registration,
+            aor: Masked::stored("sip:u@pbx.example"),
+            user: Masked::stored("u"),
+            source: end(host),
+            registrar: end(9),
+            fingerprint: PrintHash::of(Part::Combined, "phone"),
+            status: 200,
+            had_credentials: true,
+            at,
+        };
+        let flood = |assessor: &mut ScoringEngine, keys: std::ops::Range<u64>| {
+            for key in keys.map(|key| key + 1_000_000) {
+                let home = RegisteredDevice {
+                    registrations: std::iter::once(RegistrationId::from_key(key)).collect(),
+                    source: end(66).ip(),
+                    registrar: end(9).ip(),
+                    platform: PrintHash::of(Part::Combined, "flood"),
+                    first: at,
+                    last: at,
+                    until: None,
+                };
+                assessor.users.insert(key, key, (key, home), UNREGISTERED, at);
+            }
+        };
+        assessor.now = at;
+        let user = assessor.keys.user("u");
+        let is_at = |assessor: &ScoringEngine, host: u8| {
+            let account = &assessor.callers.value(user).unwrap().account;
+            account.registration(end(host).ip()) == crate::signals::Registration::Here
+        };
+        // Its first REGISTER was evicted, and later ones stay.
+        assessor.registration_accepted(&accepted(1));
+        assert!(is_at(&assessor, 1));
+        flood(&mut assessor, 0..2 * CALLERS as u64);
+        assessor.registration_accepted(&accepted(2));
+        assert!(is_at(&assessor, 2) && !is_at(&assessor, 1));
+        flood(&mut assessor, 2 * CALLERS as u64..4 * CALLERS as u64);
+        assessor.registration_ended(registration, at);
+        assert!(!is_at(&assessor, 2));
+    }
+
+    #[test]
     fn the_server_that_answered_lets_in_and_not_the_proxy_before_it() {
         let mut assessor = ScoringEngine::new(Settings::default(), HashKey::new([7; 16]));
         let end = |host: u8| bellwether_base::Endpoint::v4([192, 0, 2, host], 5060);
@@ -237,6 +308,7 @@ mod tests {
             platform: PrintHash::of(Part::Combined, "phone"),
             first: at,
             last: at,
+            until: None,
         };
         assessor.now = at;
         assessor.users.insert(5, 5, (77, home), 0, at);

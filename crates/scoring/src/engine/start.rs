@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{SlotId, Timestamp};
+use bellwether_base::{RegistrationId, SlotId, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
@@ -100,8 +100,10 @@ impl ScoringEngine {
         let (subjects, standings, platform_calls) = self.standings_of(invite, &names, memory, out);
         let platform = self.platform(invite, names.platform_and_agent(), memory);
         let caller_slot = self.caller(caller, invite.caller, now, memory);
-        let in_caller =
-            self.callers.get_mut(caller_slot).map_or(0, |(_, of)| of.actor.begin(deed, OF_CALLERS));
+        let in_caller = self.callers.get_mut(caller_slot).map_or(0, |(_, of)| {
+            of.account.expire(now);
+            of.actor.begin(deed, OF_CALLERS)
+        });
         let source_slot = self.source(source);
         let in_source = self.sources.get_mut(source_slot).map_or(0, |(_, of)| of.begin(deed));
         let signed = self.count_signed(invite, source_slot);
@@ -115,7 +117,8 @@ impl ScoringEngine {
         let registration = of_caller.account.registration(invite.source);
         let is_home = matches!(registration, Registration::Here | Registration::ByServer);
         let is_rooted = of_caller.account.is_rooted(is_home, invite.fingerprint, now);
-        let moved = of_caller.account.moved(invite.source, now);
+        // The network before a trunk registers and calls for its subscribers.
+        let moved = of_caller.account.moved(invite.source, now).filter(|_| !invite.is_from_trunk);
         let is_moved = moved.is_some();
         let unknown;
         let platform = match platform.and_then(|slot| self.platforms.get(slot)) {
@@ -374,6 +377,11 @@ impl ScoringEngine {
             // The caller may have registered before its call.
             let devices = std::mem::take(&mut of.account.devices);
             of.account = memory.account(name, now);
+            // The database does not know yet which of its registrations ended in this run.
+            let has_ended = |registration: &RegistrationId| {
+                self.users.value(registration.key()).is_some_and(|(_, home)| home.until.is_some())
+            };
+            of.account.devices.retain(|home| !home.registrations.iter().all(has_ended));
             devices.into_iter().for_each(|home| of.account.add_device(home));
             if !of.account.devices.is_empty() {
                 self.mark_registered(slot);

@@ -218,6 +218,7 @@ impl Scene {
             platform: PrintHash::of(Part::Combined, platform),
             first: before(since),
             last: before(10),
+            until: None,
         });
     }
 }

@@ -1,6 +1,6 @@
 //! Rows of devices' clocks: registrations and other timers with their observations, wall clocks, and the sensor's own.
 
-use bellwether_base::Timestamp;
+use bellwether_base::{Endpoint, RegistrationId, Timestamp, Transport};
 use bellwether_enrich::{RegistrationRow, RegistrationUpdate, SensorClockRow, TimerRow, WallClockRow};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -42,6 +42,16 @@ pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Re
     };
     let (first, last) = (nanos(u.first_seen), nanos(u.last_seen));
     for (at, source) in &u.moves {
+        // A run begins with the address that an earlier run may know.
+        let mut known = tx.prepare_cached(
+            "SELECT coalesce((SELECT m.source FROM moves AS m WHERE m.registration = r.id AND m.at < ?2
+                 ORDER BY m.at DESC LIMIT 1), r.source), r.transport FROM registrations AS r WHERE r.id = ?1",
+        )?;
+        let (known, transport): (String, String) =
+            known.query_row(params![id, nanos(*at)], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        if is_same_place(&known, *source, &transport) {
+            continue;
+        }
         tx.prepare_cached("INSERT OR REPLACE INTO moves (registration, at, source) VALUES (?1, ?2, ?3)")?
             .execute(params![id, nanos(*at), source.to_string()])?;
     }
@@ -78,6 +88,31 @@ pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Re
         u.ended_at.map(nanos),
     ])?;
     timelines::REGISTRATIONS.write(tx, id, &u.segments)
+}
+
+/// Tells whether an address that the database holds is this one. The port counts for UDP only, because every new connection
+/// has another port.
+fn is_same_place(known: &str, source: Endpoint, transport: &str) -> bool {
+    if transport == Transport::Udp.name() {
+        return known == source.to_string();
+    }
+    let host = |text: &str| text.rsplit_once(':').map(|(host, _)| host.to_owned());
+    host(known) == host(&source.to_string())
+}
+
+/// A binding that ran out after its timeline was written.
+pub(super) fn registration_end(
+    tx: &Connection,
+    registration: RegistrationId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "UPDATE observations SET ended_at = ?2
+         WHERE registration = (SELECT id FROM registrations WHERE registration = ?1) AND ended_at IS NULL AND last_at <= ?2
+             AND first_at = (SELECT max(l.first_at) FROM observations AS l WHERE l.registration = observations.registration)",
+    )?
+    .execute(params![registration.get(), nanos(at)])?;
+    Ok(())
 }
 
 pub(super) fn timer(tx: &Connection, row: &TimerRow) -> Result<(), StoreError> {

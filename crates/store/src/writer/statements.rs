@@ -41,7 +41,8 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Sighting(row) => sighting(tx, row),
         Row::Instance(row) => instance(tx, row),
         // It is judged; what it teaches is kept elsewhere.
-        Row::Attempt(_) | Row::RegistrationEnd { .. } => Ok(()),
+        Row::Attempt(_) => Ok(()),
+        Row::RegistrationEnd { registration, at } => clocks::registration_end(tx, *registration, *at),
         Row::Input(row) => input(tx, row),
         Row::Losses(input, at, losses) => loss_minute(tx, *input, *at, losses),
         Row::Run(row) => blindness::run(tx, row),

@@ -11,6 +11,10 @@ use crate::transactions::MessageStatus;
 /// A REGISTER within this time after a challenge answers it. A later one is a new refresh.
 const CHALLENGE_ANSWERED_WITHIN: Span = Span::from_secs(10);
 
+/// A copy of a REGISTER, seen on another hop or delivered late by the mirror, follows within this time. A phone
+/// that repeats one CSeq (the paper's Polycom 601) sends it later.
+const COPIED_WITHIN: Span = Span::from_secs(5);
+
 /// Number of refreshes under one Call-ID after which a new Call-ID indicates a restarted device. Some user
 /// agents change the Call-ID with every REGISTER, so a change alone is no evidence.
 const STEADY: u32 = 3;
@@ -49,9 +53,20 @@ pub(super) struct Device {
     pub(super) rtt: Option<Span>,
     /// The latest round-trip times in units of 0.1 ms; a ring buffer.
     pub(super) latest_rtt: [u16; LATEST_RTT],
-    /// The present source address, and the earlier changes of it.
+    /// Source address of the latest request, and the time since which requests come from there.
     pub(super) source: Endpoint,
+    pub(super) source_since: Timestamp,
+    /// Number of Via headers of the latest request. The copy with the fewest is nearest to the device.
+    pub(super) vias: u8,
+    /// Time of the latest request that is no copy.
+    pub(super) requested_at: Timestamp,
+    /// The address of the first accepted binding, and those of later ones. Most devices have one.
+    pub(super) home: Option<Move>,
+    /// See `home`.
     pub(super) moves: Vec<Move>,
+    /// Number of Via headers of the acceptance of the latest request; 0 without one. The copy with the most is
+    /// nearest to the registrar.
+    pub(super) answer_vias: u8,
     pub(super) duplicates: u32,
     pub(super) challenges: u32,
     pub(super) last_status: Option<u16>,
@@ -66,6 +81,8 @@ pub(super) struct Device {
     pub(super) print: PrintHash,
     /// Expiry time of the binding as granted.
     pub(super) expires_at: Option<Timestamp>,
+    /// True if the expiry was postponed, because the sensor saw no response to the latest refresh.
+    pub(super) is_postponed: bool,
     /// True if the expiry is queued.
     pub(super) is_watched: bool,
     /// Time at which the registration ended. `None` while it is valid.
@@ -76,6 +93,17 @@ pub(super) struct Device {
     pub(super) is_marked: bool,
     /// True if the latest request carried credentials.
     pub(super) has_credentials: bool,
+}
+
+/// The meaning of a REGISTER for its device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Request {
+    /// The latest request or an earlier one, seen again.
+    Copy,
+    /// The latest request with credentials, or with a repeated CSeq. It is no refresh of its own.
+    Again,
+    /// A new refresh.
+    Refresh,
 }
 
 /// A refresh without a final response. It joins the timeline once it is accepted.
@@ -104,7 +132,12 @@ impl Device {
             rtt: None,
             latest_rtt: [0; LATEST_RTT],
             source,
+            source_since: at,
+            vias: 0,
+            requested_at: at,
+            home: None,
             moves: Vec::new(),
+            answer_vias: 0,
             duplicates: 0,
             challenges: 0,
             last_status: None,
@@ -114,6 +147,7 @@ impl Device {
             registrar: None,
             print,
             expires_at: None,
+            is_postponed: false,
             is_watched: false,
             ended_at: None,
             is_removal: false,
@@ -122,7 +156,7 @@ impl Device {
         }
     }
 
-    /// Processes a REGISTER. Returns true if it asks for a refresh.
+    /// Processes a REGISTER.
     pub(super) fn register(
         &mut self,
         at: Timestamp,
@@ -130,18 +164,25 @@ impl Device {
         cseq: u32,
         novelty: MessageStatus,
         is_authorised: bool,
-    ) -> bool {
+    ) -> Request {
         self.last_seen = at;
         if novelty != MessageStatus::New {
             self.duplicates += 1;
-            return false;
+            return Request::Copy;
         }
-        let is_same_dialog = self.call_id == call_id;
-        if is_same_dialog && self.cseq == cseq && self.is_begun {
-            // The message is from another hop, or from a phone that repeats one CSeq (the paper's Polycom
-            // 601).
+        let is_same_dialog = self.is_begun && self.call_id == call_id;
+        let is_copied = at.since(self.requested_at) <= COPIED_WITHIN;
+        // A device may answer a challenge under the same CSeq, although it must not (RFC 3261 section 22.2).
+        let is_answer = cseq == self.cseq && is_authorised && !self.has_credentials;
+        if is_same_dialog && cseq <= self.cseq && is_copied && !is_answer {
             self.duplicates += 1;
-            return false;
+            return Request::Copy;
+        }
+        self.requested_at = at;
+        self.answer_vias = 0;
+        if is_same_dialog && self.cseq == cseq {
+            self.duplicates += 1;
+            return Request::Again;
         }
         let challenge = self.challenged_at.take().map(|challenged| at.since(challenged));
         if let Some(gap) = challenge
@@ -156,7 +197,7 @@ impl Device {
             (self.call_id, self.cseq) = (call_id, cseq);
             if let Some(pending) = &mut self.pending {
                 pending.refresh.retried_at = Some(at);
-                return false;
+                return Request::Again;
             }
             // The challenged request is unknown or was no refresh, so this request counts on its own.
         }
@@ -168,35 +209,59 @@ impl Device {
         // A restart shown by an unanswered refresh carries over to the next one.
         let is_restart = is_restart || self.pending.is_some_and(|pending| pending.is_restart);
         self.pending = Some(Pending { refresh, is_restart });
-        true
+        Request::Refresh
     }
 
-    /// Updates the source address. Returns true if the host changed. The port counts for UDP only, because
-    /// every new connection has another port.
-    pub(super) fn comes_from(&mut self, item: &Item<'_>) -> bool {
+    /// Updates the source address of requests. Returns true if the host changed.
+    pub(super) fn comes_from(&mut self, item: &Item<'_>, vias: u8) -> bool {
+        self.vias = vias;
         let source = item.flow.src;
         let has_moved = source.ip() != self.source.ip();
-        let is_same = match item.transport() {
-            Transport::Udp => source == self.source,
-            _ => !has_moved,
-        };
-        if is_same {
-            return false;
+        if !is_same_place(source, self.source, item.transport()) {
+            (self.source, self.source_since) = (source, item.stamp);
         }
-        self.source = source;
-        if self.moves.len() == MAX_MOVES {
-            self.moves.remove(0);
-        }
-        self.moves.push(Move { at: item.stamp, source });
         has_moved
     }
 
-    /// Records the registrar's acceptance of the binding.
-    pub(super) fn is_let_in(&mut self, registrar: Endpoint) {
+    /// A copy of the latest request. The mirror may deliver the hops in the wrong order.
+    pub(super) fn is_copied(&mut self, item: &Item<'_>, call_id: u32, cseq: u32, vias: u8) {
+        if (self.call_id, self.cseq) == (call_id, cseq) && vias < self.vias && self.answer_vias == 0 {
+            self.comes_from(item, vias);
+        }
+    }
+
+    /// Records the registrar's acceptance of the binding at the address of the latest request. Anybody may
+    /// send a request, so that only an acceptance shows a move.
+    ///
+    /// If the response passes the sensor several times, the copy with the most Via headers comes from the
+    /// registrar.
+    pub(super) fn is_let_in(&mut self, registrar: Endpoint, vias: u8, transport: Transport) {
         self.is_accepted = true;
         self.registered_from = Some(self.source.ip());
-        self.registrar = Some(registrar);
+        if vias > self.answer_vias {
+            (self.registrar, self.answer_vias) = (Some(registrar), vias);
+        }
+        self.is_postponed = false;
         self.ended_at = None;
+        let present = Move { at: self.source_since, source: self.source };
+        let known = self.moves.last().unwrap_or(self.home.get_or_insert(present));
+        if !is_same_place(self.source, known.source, transport) {
+            if self.moves.len() == MAX_MOVES {
+                self.moves.remove(0);
+            }
+            self.moves.push(present);
+        }
+    }
+
+    /// Postpones the expiry once by the granted interval if the sensor saw no response to the latest refresh:
+    /// the mirror may have lost it. Returns the new expiry time.
+    pub(super) fn postpone(&mut self) -> Option<Timestamp> {
+        let (pending, granted) = (self.pending?, self.expires_s?);
+        if self.challenged_at.is_some() || std::mem::replace(&mut self.is_postponed, true) {
+            return None;
+        }
+        self.expires_at = Some(pending.refresh.at + Span::from_secs(i64::from(granted)));
+        self.expires_at
     }
 
     /// Records the removal or expiry of the binding.
@@ -236,9 +301,18 @@ impl Device {
             rtt_middle_ms: self.middle_rtt(),
             registrar: self.registrar,
             ended_at: self.ended_at,
-            moves: self.moves.clone(),
+            moves: self.home.iter().chain(&self.moves).copied().collect(),
             segment_count: self.timeline.segment_count(),
             segments: self.timeline.segments(),
         }
+    }
+}
+
+/// Returns true for one place of a device. The port counts for UDP only, because every new connection has
+/// another port.
+fn is_same_place(a: Endpoint, b: Endpoint, transport: Transport) -> bool {
+    match transport {
+        Transport::Udp => a == b,
+        _ => a.ip() == b.ip(),
     }
 }

@@ -12,8 +12,8 @@ const GRACE: Span = Span::from_secs(32);
 /// Queue of binding expiries, one entry per device. A refresh does not move an entry. The receiver of a due
 /// entry checks the binding's present expiry and queues it again if it is later.
 pub(super) struct Expiries {
-    /// Deadline and device, earliest first.
-    waiting: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    /// Deadline, device, and true if the device has left the table; earliest first.
+    waiting: BinaryHeap<Reverse<(Timestamp, u64, bool)>>,
     most: usize,
     /// Number of expiries fired; orders this shard's expiry facts.
     fired: u64,
@@ -31,22 +31,35 @@ impl Expiries {
     pub(super) fn watch(&mut self, until: Timestamp, device: u64) -> bool {
         let has_room = self.waiting.len() < self.most;
         if has_room {
-            self.waiting.push(Reverse((until + GRACE, device)));
+            self.waiting.push(Reverse((until + GRACE, device, false)));
         }
         has_room
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        self.waiting.peek().map(|Reverse((deadline, _))| *deadline)
+    /// Queues the expiry of a binding whose device leaves the table before it.
+    pub(super) fn outlives(&mut self, until: Timestamp, device: u64) {
+        if self.waiting.len() < self.most {
+            self.waiting.push(Reverse((until + GRACE, device, true)));
+        }
     }
 
-    /// A device due before `now`, and its granted expiry time. Facts that follow are ordered at the deadline.
-    pub(super) fn due(&mut self, now: Timestamp, shard: u16, out: &mut Outbox) -> Option<(u64, Timestamp)> {
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.waiting.peek().map(|Reverse((deadline, ..))| *deadline)
+    }
+
+    /// A device due before `now`, its granted expiry time, and true if it had left the table. Facts that follow are
+    /// ordered at the deadline.
+    pub(super) fn due(
+        &mut self,
+        now: Timestamp,
+        shard: u16,
+        out: &mut Outbox,
+    ) -> Option<(u64, Timestamp, bool)> {
         self.next_deadline().filter(|deadline| *deadline < now)?;
-        let Reverse((deadline, device)) = self.waiting.pop()?;
+        let Reverse((deadline, device, has_left)) = self.waiting.pop()?;
         self.fired += 1;
         out.at_timer(deadline, shard, self.fired);
-        Some((device, deadline - GRACE))
+        Some((device, deadline - GRACE, has_left))
     }
 }
 
@@ -64,8 +77,10 @@ mod tests {
         assert!(expiries.watch(at(60), 1) && expiries.watch(at(30), 2));
         assert!(!expiries.watch(at(10), 3), "the capacity is two");
         assert_eq!(expiries.due(at(62), 0, &mut out), None);
-        assert_eq!(expiries.due(at(63), 0, &mut out), Some((2, at(30))));
+        assert_eq!(expiries.due(at(63), 0, &mut out), Some((2, at(30), false)));
+        expiries.outlives(at(70), 4);
         assert_eq!((expiries.due(at(63), 0, &mut out), expiries.next_deadline()), (None, Some(at(92))));
-        assert_eq!(expiries.due(at(93), 0, &mut out), Some((1, at(60))));
+        assert_eq!(expiries.due(at(93), 0, &mut out), Some((1, at(60), false)));
+        assert_eq!(expiries.due(at(103), 0, &mut out), Some((4, at(70), true)));
     }
 }

@@ -43,7 +43,7 @@ fn population() -> Population {
 }
 
 fn assessed(subscriber: &SubscriberView) -> SubscriberVerdict {
-    assess(subscriber, &population(), &Rules::default())
+    evaluate(subscriber, &population(), &Rules::default())
 }
 
 #[test]
