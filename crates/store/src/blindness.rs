@@ -65,8 +65,8 @@ impl Reader {
         Ok(by_loss)
     }
 
-    /// All spans in order of time: those that runs noted, and those that follow from what was counted of a replayed file. A file that was
-    /// cut lacks what is between its last record and the next that begins behind it; one that overflowed a table is doubtful as a whole.
+    /// All blind spans in order of time: spans from runs, and spans from the counters of replayed files. A cut file is blind from its last
+    /// record to the start of the next file. A file that overflowed a table is doubtful as a whole.
     fn blind_spans(&self) -> Result<Vec<BlindSpan>, StoreError> {
         let mut spans = Vec::new();
         let mut add = |sql: &str| -> Result<(), StoreError> {
@@ -156,8 +156,8 @@ pub struct Blindness {
 }
 
 impl Blindness {
-    /// The losses in whose spans a call ran, each with the first of these spans. Times are in nanoseconds. A call that began while a
-    /// sensor heard the network is compared with what befell the sensor, another with what befell files.
+    /// The losses in whose spans a call ran, each with the first of these spans. Times are in nanoseconds. A call during a live run is
+    /// compared with spans of the sensor, and any other call with spans of files.
     #[must_use]
     pub fn met(&self, started: i64, answered: Option<i64>, ended: Option<i64>) -> Vec<(Loss, Stretch)> {
         let ended = ended.unwrap_or_else(|| match answered {

@@ -1,5 +1,4 @@
-//! Platforms as the database holds them: fingerprints, what was learned of their authors, and the stacks that they are
-//! recognised as.
+//! Platforms in the database: fingerprints, learned features of their authors, and recognised stacks.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

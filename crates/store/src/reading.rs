@@ -10,7 +10,7 @@ use rustix::fs::IFlags;
 use crate::StoreError;
 use crate::schema::{VERSION, check_ours, check_version, migrate};
 
-/// Refuses a path without a database of ours: what would be asked of it or written to it makes sense only where there is one.
+/// Refuses a path without a Bellwether database.
 ///
 /// # Errors
 /// If there is no file, or it is empty or another program's.
@@ -169,8 +169,8 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     }
 }
 
-/// Returns true if nobody can write to a database while it is read: on a read-only medium, to an immutable file, or in a folder that
-/// even its owner may not write to (a writer makes a log in it).
+/// Returns true if nobody can write to the database during a read: on a read-only medium, to an immutable file, or in a folder without
+/// write permission for its owner (a writer needs a log file there).
 fn nobody_writes(path: &Path) -> bool {
     let folder = folder_of(path);
     let is_read_only = rustix::fs::statvfs(path)
@@ -206,8 +206,8 @@ fn escaped(path: &Path) -> String {
         .collect()
 }
 
-/// A process that was killed while it made the database leaves a change that is to be taken back first (`SQLITE_READONLY_ROLLBACK`): the
-/// first reader that may write does.
+/// Rolls back the unfinished change of a process that was killed while it created the database (`SQLITE_READONLY_ROLLBACK`). The first
+/// reader with write permission does so.
 fn roll_back(path: &Path) -> Result<(), StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
@@ -246,7 +246,7 @@ mod tests {
         assert!(!room.path().join("left.db-journal").exists());
     }
 
-    /// A database that was closed in order, in a folder that even its owner may not write to.
+    /// A properly closed database in a folder without write permission for its owner.
     fn closed(room: &tempfile::TempDir) -> PathBuf {
         let path = room.path().join("x.db");
         crate::Writer::open(&path, "key").unwrap().close().unwrap();

@@ -67,8 +67,8 @@ const KEPT_STANDINGS: i64 = 100_000;
 /// A platform that is seen is told of every ten minutes: one of which nothing was told for longer is not seen any more.
 const PRINT_TOLD_FOR: i64 = 20 * 60 * 1_000_000_000;
 
-/// The end of what leaves in one round when there is too much: of the oldest of whatever there is most of, so that what is told
-/// beside it leaves with it and not before.
+/// The time up to which rows leave in one round of pruning by size. The time follows from the oldest rows of the largest table, so
+/// related rows of other tables leave together with these.
 fn end_of_oldest(db: &Connection) -> Result<i64, StoreError> {
     let at = |offset: &str| -> Result<Option<i64>, StoreError> {
         let mut earliest: Option<i64> = None;
@@ -229,7 +229,7 @@ pub(crate) fn note_gone(tx: &Connection, name: &str, spans: i64, count: i64) -> 
     Ok(())
 }
 
-/// Takes out spans that ended before a time, and keeps how many and what they counted.
+/// Deletes spans that ended before a time, and keeps their number and the sum of their counts.
 fn prune_blind_spans(tx: &Connection, before: i64) -> Result<(), StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT name, count(*), sum(count) FROM blind_spans WHERE to_at < ?1 GROUP BY name ORDER BY name",

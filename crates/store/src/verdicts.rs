@@ -79,8 +79,8 @@ impl Writer {
         self.touched.next_subscriber()
     }
 
-    /// Computes the device verdicts of one subscriber, and writes what has changed and its alerts in the transaction that the next commit
-    /// closes. Returns the calls whose verdict changed.
+    /// Computes the device verdicts of one subscriber. Writes changes and alerts in the transaction of the next commit. Returns the calls
+    /// whose verdict changed.
     ///
     /// # Errors
     /// If the database fails.

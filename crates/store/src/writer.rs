@@ -37,21 +37,22 @@ pub struct Writer {
     /// Signals new alerts to delivery.
     pub(crate) announcer: Announcer,
     pending: Vec<Row>,
-    /// Rows that were written in a transaction that is still open; none where there is none.
+    /// The number of rows in the open transaction. `None` without an open transaction.
     written: Option<usize>,
-    /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
-    /// statement and not one for each thing that happened to them. In the order in which the calls began, as
-    /// their rows lie: neighbours share a page, which is then fetched and written once.
+    /// Pending updates of calls. A later update of a call replaces an earlier one, so most calls cost one statement.
+    /// The order is the order of the rows, by start time: neighbours share a page, which is then read and written
+    /// once.
     updates: BTreeMap<(Timestamp, CallId), Box<CallUpdate>>,
-    /// Ends of calls that this run does not know, written behind the updates: one of them may be the call's last word.
+    /// Ends of calls whose INVITE this run did not see. They are written after the updates, because an update of the same
+    /// call may come before its end.
     ends: Vec<OrphanByeRow>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
-    /// What is known of authors to be written already: each shard learns for itself.
+    /// Knowledge of authors that is already pending for the next commit. Each shard learns separately.
     authors: BTreeMap<PrintHash, KnownAuthor>,
 }
 
-/// What the database holds of one author.
+/// The stored knowledge about one author.
 #[derive(Default)]
 struct KnownAuthor {
     habits: BTreeSet<(String, Masked)>,
@@ -112,7 +113,7 @@ impl Writer {
         label_evidence::evidence(&self.reader.db).map(Some)
     }
 
-    /// Waits so for those that lock the database, whatever it is doing; in the thread that calls this.
+    /// Sets the patience for locks of other programs, for all operations of this writer. Waits happen in the calling thread.
     ///
     /// # Errors
     /// If the database fails.
@@ -120,7 +121,7 @@ impl Writer {
         lock::wait_with(&mut self.reader.db, Arc::clone(patience))
     }
 
-    /// In words, why a run of this writer ends: of a lock that outlasted the patience it says so.
+    /// The reason for the end of a run, as text. A lock that outlasted the patience has its own text.
     #[must_use]
     pub fn locked_out(path: &Path, patience: &LockPatience, error: StoreError) -> StoreError {
         if !error.is_locked() {
@@ -129,13 +130,13 @@ impl Writer {
         StoreError::Locked { path: path.to_path_buf(), waited: patience.longest() }
     }
 
-    /// Where the database is.
+    /// The path of the database.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.reader.db.path().unwrap_or_default().into()
     }
 
-    /// What is committed, read over the same connection.
+    /// A reader of the committed rows over the same connection.
     #[must_use]
     pub const fn reader(&self) -> &Reader {
         &self.reader
@@ -155,7 +156,7 @@ impl Writer {
                 self.updates.insert((update.started_at, update.call), update);
             }
             Row::CallUnderWay(mut update) => {
-                // It tells no answer that may be followed by another; what was told already stays.
+                // This update has no final status yet. An earlier final status stays.
                 let at = (update.started_at, update.call);
                 update.final_status =
                     update.final_status.or(self.updates.get(&at).and_then(|u| u.final_status));
@@ -284,7 +285,7 @@ impl Writer {
         Ok(self.reader.db.execute_batch(statement)?)
     }
 
-    /// Takes out what is older than it is to be kept; answers how many rows that were.
+    /// Deletes rows beyond the maximum age. Returns their number.
     ///
     /// # Errors
     /// If the database refuses.
