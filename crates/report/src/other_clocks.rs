@@ -1,5 +1,5 @@
-//! The other clocks of a device: its timers beside that of its registration, its wall clock, and its media. Each by its own name,
-//! with what it can resolve; they are never mixed.
+//! The other clocks of a device: further timers, wall clock and media clock. Each clock has its own name and resolution, and clocks are
+//! never mixed.
 
 use std::collections::BTreeMap;
 
