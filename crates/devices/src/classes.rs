@@ -62,7 +62,7 @@ pub fn can_teach(pauses: &Pauses) -> bool {
     pauses.packets >= MIN_PACKETS && !pauses.is_transcoded()
 }
 
-/// The class that an agent names itself: the product of its User-Agent, where its structure agrees.
+/// The class by the User-Agent: the named product, if the structure agrees.
 #[must_use]
 pub fn class_of_agent(user_agent: &str, claim: Claim) -> Option<&str> {
     let product = user_agent.split('/').next().unwrap_or_default().trim();

@@ -23,7 +23,7 @@ pub(crate) struct Cluster<'a> {
 }
 
 /// Groups registrations by the physical device that made them, and gives each device the calls from its addresses. Two
-/// registrations that were there at once, and do not name one instance, are two devices.
+/// simultaneous registrations without a common instance are two devices.
 pub(crate) fn clusters<'a>(
     registrations: &'a [RegistrationView],
     calls: &[CallView],
