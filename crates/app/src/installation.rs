@@ -26,7 +26,7 @@ pub struct InstallationOptions<'a> {
     pub note: &'a dyn Fn(&str),
 }
 
-/// An installation that is open for writing: its key, and its database.
+/// An installation open for writing: the key and the database.
 pub struct Installation {
     /// The key.
     pub key: InstallationKey,

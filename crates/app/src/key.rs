@@ -89,7 +89,7 @@ pub fn key_path(key_file: &str, db: &Path) -> PathBuf {
     folder.join(key_file)
 }
 
-/// Makes a key file. It gets its name when it is whole, so that a process that is killed before leaves no broken key.
+/// Makes a key file. The complete file gets the name last, so a killed process leaves no broken key.
 fn make(path: &Path) -> Result<InstallationKey, AppError> {
     let key = fresh()?;
     let text: String = key.iter().map(|b| format!("{b:02x}")).collect();

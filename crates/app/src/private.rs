@@ -28,8 +28,8 @@ pub fn database_files(db: &Path) -> Vec<PathBuf> {
     ["", "-wal", "-shm", "-journal", SENSOR_SUFFIX].map(beside).to_vec()
 }
 
-/// Takes the rights of others away from files, and tells of each change. A database must not be open yet: closing a file takes away every lock
-/// that this process has on it (fcntl(2)).
+/// Removes the rights of other users from files, and reports each change. No database may be open yet, because closing a file releases all
+/// locks of the process on that file (fcntl(2)).
 pub fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
     for path in files {
         match tightened(path) {

@@ -80,7 +80,8 @@ fn row(line: &Map<String, Value>, tokeniser: &Tokeniser) -> Result<InventoryRow,
     Ok(InventoryRow { aor, device_class, max_devices, policy, note: text("note")? })
 }
 
-/// An address of record as the database has it; one that is in that form already stays. None if the text is no address of record.
+/// An address of record in the form of the database. Text in this form stays unchanged. None if the text is no address of
+/// record.
 #[must_use]
 pub fn stored_aor(aor: &str, tokeniser: &Tokeniser) -> Option<String> {
     let rest = ["sip:", "sips:"].iter().find_map(|scheme| aor.strip_prefix(scheme)).unwrap_or(aor);
