@@ -87,7 +87,7 @@ impl Recorder {
         &mut self.writer
     }
 
-    /// What is committed, read over the same connection.
+    /// A reader of the committed rows over the same connection.
     #[must_use]
     pub const fn reader(&self) -> &Reader {
         self.writer.reader()
@@ -113,8 +113,8 @@ impl Recorder {
     /// Adds a row to the batch and scores it.
     pub fn push(&mut self, row: Row) {
         if let Some(scoring) = &mut self.scoring {
-            // What the engine learns about a platform must not depend on the time of the last commit. All earlier rows are written before
-            // it asks, in the transaction that the next commit closes.
+            // The engine's knowledge about a platform must not depend on the time of the last commit. So all earlier rows are written
+            // before the question, in the transaction of the next commit.
             if let Row::Call(call) = &row
                 && scoring.engine.will_ask_platform(call)
                 && let Err(e) = self.writer.write_rows()
