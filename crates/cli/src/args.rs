@@ -96,8 +96,7 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Analyse capture files and fill the database
     ///
-    /// Reading a capture again adds nothing. Exit code 3 means that some input was damaged: what could be read
-    /// of it was.
+    /// Reading a capture again adds nothing. Exit code 3 means damaged input; its readable part is in the database.
     Replay(ReplayArgs),
     /// Analyse live traffic until SIGINT or SIGTERM
     ///
@@ -304,7 +303,7 @@ pub(crate) enum ShowKind {
     Call,
     /// By hash
     Fingerprint,
-    /// By name: its course, its calls, what links them
+    /// By name: course, calls and evidence
     Campaign,
     /// By address of record or contact: its clock, and which other devices it could be
     Device,

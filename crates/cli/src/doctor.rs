@@ -33,7 +33,7 @@ enum State {
     Problem,
 }
 
-/// What was looked at, how it stands, and what to do about it.
+/// One examined property: its name, its state and a remedy.
 struct Check {
     name: String,
     state: State,
@@ -147,7 +147,7 @@ fn disk(db: &Path, max_bytes: Option<u64>) -> Check {
     }
 }
 
-/// Who a sensor is once all is open.
+/// Checks the user of a sensor after the start.
 fn user(config: &Config) -> Check {
     let Some(name) = config.user() else {
         if rustix::process::geteuid().is_root() {
@@ -166,7 +166,7 @@ fn user(config: &Config) -> Check {
     }
 }
 
-/// Whether a part of the lock can be had here.
+/// Checks that this machine supports a part of the lock.
 fn part(config: &Config, finding: &Finding) -> Check {
     let part = finding.part;
     let name = format!("lock {}", part.name());
@@ -250,7 +250,7 @@ fn capture(interface: &str) -> Check {
     }
 }
 
-/// Whose clock can stamp packets.
+/// Checks the clock that stamps packets.
 fn stamps(interface: &str) -> Check {
     let found = if bellwether_capture::stamps_all(interface) {
         "by the kernel; the NIC can too, and more exactly: --stamps nic, with phc2sys"
@@ -260,7 +260,7 @@ fn stamps(interface: &str) -> Check {
     Check::ok(format!("stamps {interface}"), found)
 }
 
-/// What joins packets before the capture sees them, so that sizes and times are no longer those of the wire.
+/// Offloads that join packets before the capture. Sizes and times of joined packets differ from the wire.
 fn offloads(interface: &str) -> Option<Check> {
     let name = format!("offloads {interface}");
     if !Path::new("/sys/class/net").join(interface).exists() {

@@ -58,7 +58,7 @@ fn one(
     Ok(())
 }
 
-/// Labels a call by its Call-ID: as it was sent, or as it stands in reports, where numbers in it are masked.
+/// Labels a call by its Call-ID, in clear text or in the masked form of reports.
 fn label_call(
     tokeniser: &Tokeniser,
     writer: &mut Writer,

@@ -126,7 +126,7 @@ impl Reload {
             Ok(()) => Ok(config),
             Err(e) => match files_of(&config.alerts).iter().find(|path| self.walls.hide(path)) {
                 Some(path) if is_changed => Err(hidden(path)),
-                // Files that were read when the run began may be for root alone: its receivers stay as they are.
+                // After the start, only root may be able to read the files again. The receivers then stay unchanged.
                 Some(path) => {
                     tell(format!("{} cannot be read any more: receivers stay as they were", path.display()));
                     Ok(config)

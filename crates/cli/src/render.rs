@@ -385,7 +385,7 @@ fn fields(object: &Map<String, Value>, indent: usize) -> Vec<Shown> {
     lines
 }
 
-/// A trait in two lines: its key and value, and what that means.
+/// A trait in two lines: key with value, and meaning.
 fn trait_lines(item: &Value, indent: usize) -> [Shown; 2] {
     let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or("-");
     let value = match item.get("value") {

@@ -1,4 +1,4 @@
-//! The parts of a session that several commands share: the installation that is open for writing, and a run that is ready to start.
+//! Parts of a session for several commands: an installation open for writing, and a run ready to start.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::out;
 use crate::outcome::Failure;
 use crate::show::configured;
 
-/// A run that is ready to start: its key and its database are open, and its receivers of alerts.
+/// A run ready to start, with open key, database and receivers of alerts.
 pub(crate) fn prepare(common: &Common, config: &Config) -> Result<Run, Failure> {
     let Installation { key, tokeniser, recorder } = with_options(common, config, |options| {
         Installation::open_patiently(options, config.lock_wait(), &tell_operator)

@@ -1,4 +1,4 @@
-//! What a running sensor has given up, and what goes on working behind the lock.
+//! The rights that a running sensor gives up, and its work behind the lock.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -48,7 +48,7 @@ impl<'a> Sensor<'a> {
         std::fs::read_to_string(self.room.path("log")).unwrap()
     }
 
-    /// Whether it says so before long, or has ended without.
+    /// Returns true if the sensor prints the text in time, and false if the sensor ends before.
     fn says(&mut self, text: &str) -> bool {
         (0..1200).any(|_| {
             let is_over = self.child.try_wait().unwrap().is_some();
@@ -63,14 +63,14 @@ impl<'a> Sensor<'a> {
         assert!(done.success());
     }
 
-    /// Asks for the configuration to be read again, and waits until it says what came of that.
+    /// Requests a reload of the configuration, and waits for the message about the result.
     fn reloads(&mut self, text: &str) {
         std::fs::write(self.room.path("log"), "").unwrap();
         self.signal("-HUP");
         assert!(self.says(text), "{text}: {}", self.said());
     }
 
-    /// How it ends by itself.
+    /// The exit code of a sensor that ends by itself.
     fn ends(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
@@ -193,7 +193,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     let tls = TcpListener::bind("127.0.0.1:0").unwrap();
     let log = std::os::unix::net::UnixDatagram::bind(room.path("log-socket")).unwrap();
     let port = |address: std::io::Result<SocketAddr>| address.unwrap().port();
-    // A thread that is replaced ends its batch first, and may send an alert to its old receiver: others follow.
+    // A replaced thread ends its batch first, and may send an alert to the old receiver. Later alerts go to the new one.
     let until = |subject: &str, heard: &mut dyn FnMut() -> Option<Vec<u8>>| -> Vec<u8> {
         for n in 0..60 {
             raise(&room, "x.db", &format!("{subject}-{n}"));
@@ -262,7 +262,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     change(&mut sensor, format!("unix:{}", room.path("log-socket").display()), "");
     log.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut octets = [0; 2048];
-    // What TLS never took comes first.
+    // The alerts without delivery by TLS come first.
     until("six", &mut || loop {
         let len = log.recv(&mut octets).ok()?;
         let said = octets[..len].to_vec();

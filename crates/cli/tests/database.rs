@@ -1,4 +1,4 @@
-//! The database where it is not as it should be: on a medium that cannot be written, locked by somebody, or not there.
+//! Unusable databases: on a read-only medium, locked by another program, or missing.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -32,7 +32,7 @@ fn with_database() -> Room {
     room
 }
 
-/// What reads only, with its arguments.
+/// The read-only commands with their arguments.
 const READERS: [&[&str]; 8] = [
     &["report", "calls"],
     &["report", "summary"],
@@ -89,7 +89,7 @@ fn a_database_on_a_read_only_medium_is_read_as_anywhere() {
     assert!(said.ends_with("rc 1") && said.contains("read-only"), "{said}");
 }
 
-/// Copies the database with its log, while somebody has it open: rows that are in the log only.
+/// Copies an open database with its log. Some rows are only in the log.
 fn with_log(room: &Room, and_index: bool) -> i64 {
     let db = rusqlite::Connection::open(room.path("kept/x.db")).unwrap();
     db.execute("DELETE FROM alerts", []).unwrap();
@@ -325,7 +325,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     let log_text = std::fs::read_to_string(&log).unwrap();
     assert_eq!(log_text.matches("what is to be written waits").count(), 1, "{log_text}");
 
-    // One that is to end while the database is locked ends, and says what it could not do.
+    // A sensor with a stop request ends although the database is locked, and reports the unfinished work.
     let mut sensor = room
         .command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
         .stdout(Stdio::null())

@@ -1,4 +1,4 @@
-//! Who may use which device, from packets to verdicts: inventory, enrolment, takeover.
+//! Device authorisation from packets to verdicts: inventory, enrolment, takeover.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -26,7 +26,7 @@ fn mode(device: &str) -> DeviceMode {
     *PAPERS_DEVICES.iter().find(|d| d.device == device).unwrap()
 }
 
-/// A phone of a subscriber: where it is, how it writes, what it sounds like, and how fast its clock is.
+/// A phone of a subscriber with address, SIP stack, noise and clock rate.
 struct Phone {
     agent: Agent,
     sound: DeviceMode,
@@ -199,7 +199,7 @@ fn a_stolen_password_shows_on_either_device() {
     assert_eq!(after.last().unwrap().1, "authorised", "{after:?}");
 }
 
-/// The steps of a kept verdict: what was known, and what it came to.
+/// The steps of a stored verdict: evidence and result.
 fn course(kept: &Value) -> Vec<(String, String)> {
     let word = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
     let steps = kept.as_array().unwrap().iter();
@@ -440,13 +440,13 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     // Nobody listens any more.
     let (code, told) = pull();
     assert!(code == Some(1) && told.contains("stays as it was"), "{told}");
-    // Whoever watches is told once, not at every try.
+    // The operator gets one alert, not one for each attempt.
     let alerts = room.rows("x.db", "alerts");
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!((&alerts[0]["kind"], &alerts[0]["subject"]), (&json!("provisioning_failed"), &json!(url)));
 }
 
-/// A sensor that is killed behind a commit has not told of its calls yet (crates/cli/tests/kill hits that moment).
+/// A sensor killed after a commit has not assessed the calls of that commit yet (crates/cli/tests/kill hits this moment).
 #[test]
 fn calls_that_a_killed_sensor_has_left_unjudged_are_told_of_by_the_next_one_and_once() {
     let room = Room::new();

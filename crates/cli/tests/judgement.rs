@@ -204,7 +204,7 @@ fn one_confirmed_robocaller_puts_the_next_call_of_its_platform_into_quarantine_a
     assert!(export("plain").lines().any(|line| line == format!("fingerprint:{print}")));
     assert!(export("csv").starts_with("kind,subject,reputation,since,why\n"));
     assert!(export("kamailio").contains(&format!("fingerprint:{print},0,0,block,0")));
-    // What was wrong is taken back, and leaves nothing behind.
+    // A wrong label is taken back and leaves no trace.
     room.expect(0, &["--db", "x.db", "label", "call", &told, "none"]);
     assert_eq!(export("plain"), "");
     assert!(
@@ -312,7 +312,7 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
         shown["found"].clone()
     };
     assert_eq!(found(0), 1);
-    // A copy without its key is evaluated as far as that goes, and no key is made for it.
+    // A copy without its key is evaluated as far as possible. No key file is created.
     std::fs::remove_file(room.path("bellwether.key")).unwrap();
     assert_eq!(found(3), 0);
     assert!(!room.path("bellwether.key").exists());

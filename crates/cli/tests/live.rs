@@ -460,7 +460,7 @@ fn a_capture_that_was_cut_lacks_the_time_up_to_the_next_whether_it_is_followed_o
         room.expect(3, &["--db", db, "-q", "replay", "captures"]);
         assert_eq!(spans(db), replayed, "what is read again adds none to {db}");
     }
-    // What runs over the gap is the first file's last call; that of the next file began behind it.
+    // The last call of the first file runs over the gap. The call of the next file began after the gap.
     let said: Vec<bool> =
         room.rows("replayed.db", "calls").iter().map(|call| !call["blind"].is_null()).collect();
     assert_eq!(said.last(), Some(&false), "{said:?}");

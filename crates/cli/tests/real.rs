@@ -54,7 +54,7 @@ fn every_stream_of_the_lab_captures_is_found_with_all_its_packets_and_a_call() {
             let text = |name: &str| stream[name].as_str().unwrap().to_owned();
             assert!(!stream["call_id"].is_null(), "{file}: {} has no call", text("src"));
             let key = (text("src"), text("dst"), stream["ssrc"].as_u64().unwrap());
-            // What two legs name is a row of each, and counts in one.
+            // A stream of two legs has a row in each leg, and counts in one.
             let packets = stream["packets"].as_u64().unwrap();
             if stream["counted_in"].is_null() {
                 assert!(found.insert(key, packets).is_none(), "{file}: a stream twice");

@@ -22,7 +22,7 @@ const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 9), 5060);
 /// REGISTERs of one account and the answers to them.
 struct Account {
     user: &'static str,
-    /// What its Call-ID and branches end in.
+    /// The suffix of the Call-ID and of the branches.
     dialog: &'static str,
     /// Contact headers, each with its line end.
     contacts: &'static str,

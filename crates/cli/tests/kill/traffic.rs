@@ -29,7 +29,7 @@ impl Traffic {
         format!("net 127.{}.0.0/16", self.network)
     }
 
-    /// Where trunk and switch are, as a configuration says it.
+    /// The `[site]` section of a configuration with trunk and switch.
     pub(crate) fn site(&self) -> String {
         let n = self.network;
         format!(
