@@ -26,7 +26,7 @@ fn the_table_of_losses_is_complete_and_in_the_programs_words() {
 fn the_table_of_alert_kinds_is_complete_and_in_the_programs_words() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/alerts.md");
     let document = std::fs::read_to_string(path).unwrap();
-    let kinds = document.split("\n## Kinds\n").nth(1).unwrap();
+    let kinds = document.split("\n## Which kinds of alert are there?\n").nth(1).unwrap();
     let rows: Vec<&str> = kinds.lines().filter(|l| l.starts_with("| `")).collect();
     assert_eq!(rows.len(), AlertKind::STORED.len());
     for (row, kind) in rows.iter().zip(AlertKind::STORED) {
