@@ -80,7 +80,7 @@ fn lock(db: &Path, mut file: File) -> Result<File, AppError> {
                 words => words,
             };
             Err(AppError::Work(format!(
-                "another sensor writes to {}: {holder}; end it, or give this one a database of its own",
+                "another sensor writes to {}: {holder}; end that sensor, or use another database",
                 db.display()
             )))
         }

@@ -62,7 +62,7 @@ impl Installation {
             match Self::try_open(options)? {
                 Err(e) if e.is_locked() && waited() < lock_wait => {
                     if !is_told {
-                        tell("another program holds the database locked: it is waited for");
+                        tell("another program holds the database locked; waiting");
                     }
                     is_told = true;
                 }

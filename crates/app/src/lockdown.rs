@@ -103,11 +103,11 @@ fn hand_over_files(options: &LockOptions<'_>, user: &User, tell: &dyn Fn(&str)) 
         match hand_over(&path, user) {
             Ok(Handed::Done | Handed::Absent) => {}
             Ok(Handed::Doubtful) => tell(&format!(
-                "{} is a link, or has a second name: it was not handed to the user {user}",
+                "{} is a link or has a second name, so the user {user} was not made its owner",
                 path.display()
             )),
             Err(e) => {
-                let text = format!("{} cannot be handed to the user {user}: {e}", path.display());
+                let text = format!("{} cannot be given to the user {user}: {e}", path.display());
                 return Err(AppError::Work(text));
             }
         }

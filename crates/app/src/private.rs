@@ -35,11 +35,11 @@ pub fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
         match tightened(path) {
             Ok(None) => {}
             Ok(Some(mode)) => tell(format!(
-                "{} could be read by others (mode {mode:03o}); it is for its owner alone now",
+                "{} was readable by others (mode {mode:03o}); only its owner can read it now",
                 path.display()
             )),
             Err(e) => {
-                tell(format!("{} can be read by others, and that cannot be changed: {e}", path.display()))
+                tell(format!("{} is readable by others, and its mode cannot be changed: {e}", path.display()))
             }
         }
     }
@@ -76,7 +76,7 @@ pub fn write(path: &Path, text: &[u8], tell: &mut dyn FnMut(String)) -> Result<(
         OpenOptions::new().write(true).create(true).truncate(true).mode(OWNERS).open(path).map_err(wrong)?;
     if let Some(mode) = tighten_open(&file).map_err(wrong)? {
         tell(format!(
-            "{} could be read by others (mode {mode:03o}); it is for its owner alone now",
+            "{} was readable by others (mode {mode:03o}); only its owner can read it now",
             path.display()
         ));
     }
