@@ -118,9 +118,9 @@ impl Config {
     /// The reason why a run with the settings `self` cannot take `other` behind its lock; none if it can.
     pub(crate) fn needs_new_start(&self, other: &Self) -> Option<&'static str> {
         if self.sense.user != other.sense.user {
-            Some("sense.user has changed, and becoming another user takes a right that was given up")
+            Some("sense.user has changed, but the sensor has given up the right to become another user")
         } else if self.confine != other.confine {
-            Some("confine has changed, and a lock that is closed is neither opened nor closed again")
+            Some("confine has changed, but a closed lock cannot be changed")
         } else {
             None
         }

@@ -64,8 +64,8 @@ fn with_options(
 fn patience(config: &Config) -> Patience {
     let hear = |news| {
         out::tell(match news {
-            LockNews::Waits => "another program holds the database locked: what is to be written waits",
-            LockNews::WritesAgain => "the database is free again: what waited is written",
+            LockNews::Waits => "another program holds the database locked; rows wait",
+            LockNews::WritesAgain => "the database is unlocked; waiting rows are written",
         });
     };
     Patience { lock: Arc::new(LockPatience::new(config.lock_wait(), hear)), rows: config.waiting_rows() }

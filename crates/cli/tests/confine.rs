@@ -147,7 +147,7 @@ fn every_thread_of_a_sensor_has_no_right_and_every_file_is_its_owners() {
     if !said.contains("gap; capabilities") {
         assert!(sensor.of_each_thread("CapBnd").iter().all(|set| set == "0000000000000000"));
     }
-    assert!(said.contains("bellwether.key could be read by others (mode 644)"), "{said}");
+    assert!(said.contains("bellwether.key was readable by others (mode 644)"), "{said}");
     for file in ["x.db", "x.db-wal", "x.db-shm", "bellwether.key"] {
         assert_eq!(mode(&room.path(file)), 0o600, "{file}");
     }
@@ -179,9 +179,9 @@ fn files_are_for_their_owner_whatever_the_umask_and_wider_ones_are_tightened() {
         std::fs::set_permissions(room.path(file), PermissionsExt::from_mode(0o664)).unwrap();
     }
     let said = run("db prune --keep-days 90000");
-    assert!(said.contains("x.db could be read by others (mode 664)"), "{said}");
+    assert!(said.contains("x.db was readable by others (mode 664)"), "{said}");
     let said = run("reputation export block -o list.txt");
-    assert!(said.contains("list.txt could be read by others (mode 664)"), "{said}");
+    assert!(said.contains("list.txt was readable by others (mode 664)"), "{said}");
     assert_eq!((mode(&room.path("x.db")), mode(&room.path("list.txt"))), (0o600, 0o600));
 }
 
@@ -220,7 +220,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     // A name is looked up in the system's files.
     let change = |sensor: &mut Sensor<'_>, target: String, more: &str| {
         room.write("c.toml", receiver(&target, more).as_bytes());
-        sensor.reloads("receivers of alerts were read again");
+        sensor.reloads("receivers of alerts were reloaded");
     };
     change(&mut sensor, format!("udp://localhost:{}", port(second.local_addr())), "");
     heard(&second, "two");
@@ -289,7 +289,7 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
     sensor.reloads("waits for the next start: limits, dispositions");
     room.write("c.toml", b"[confine]\nseccomp = \"off\"\n");
     sensor.reloads("confine has changed");
-    assert!(sensor.says("a new start goes by it"), "{}", sensor.said());
+    assert!(sensor.says("the next start uses the new configuration"), "{}", sensor.said());
     assert_eq!(sensor.ends(), Some(1));
     for (configuration, said) in [
         ("[sense]\ninterfaces = [\"lo\"]\n", "sense.interfaces has changed"),
@@ -303,7 +303,7 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
     // The folder of the database was replaced: what is written now nobody would find.
     let mut sensor = start();
     std::fs::rename(room.path("x.db"), room.path("moved.db")).unwrap();
-    sensor.reloads("x.db is not the database that was opened");
+    sensor.reloads("x.db is not the open database");
     assert_eq!(sensor.ends(), Some(1));
 }
 
@@ -330,7 +330,7 @@ fn a_sensor_becomes_the_user_that_is_named_and_takes_its_files_along() {
         let meta = std::fs::metadata(room.path(file)).unwrap();
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (4_000_001, 4_000_002, 0o600), "{file}");
     }
-    sensor.reloads("were read again");
+    sensor.reloads("were reloaded");
     // A configuration that is root's alone lies behind the lock: the unit starts the sensor anew, and root reads it.
     std::fs::set_permissions(room.path("c.toml"), PermissionsExt::from_mode(0o600)).unwrap();
     sensor.reloads("c.toml lies behind the lock");

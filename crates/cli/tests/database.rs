@@ -181,7 +181,7 @@ fn a_call_that_is_not_there_changes_nothing_and_a_key_that_is_gone_is_not_replac
     std::fs::remove_file(room.path("kept/bellwether.key")).unwrap();
     for command in [vec!["label", "call", "a", "fraud"], vec!["replay", &capture()]] {
         let said = room.expect(2, &[vec!["--db", "kept/x.db"], command].concat());
-        assert!(said.contains("it is not there, and kept/x.db was made with it"), "{said}");
+        assert!(said.contains("the file is missing, and kept/x.db needs this key"), "{said}");
         assert!(!room.path("kept/bellwether.key").exists());
     }
 }
@@ -219,7 +219,7 @@ fn rooms() -> [Room; 2] {
 fn a_replay_waits_for_a_lock_at_its_start_and_on_its_way_and_loses_nothing() {
     let [room, undisturbed] = rooms();
     undisturbed.expect(0, &["--db", "x.db", "-q", "replay", &capture()]);
-    for (also_for_reading, words) in [(false, "what is to be written waits"), (true, "it is waited for")] {
+    for (also_for_reading, words) in [(false, "locked; rows wait"), (true, "locked; waiting")] {
         let held = lock(&room, also_for_reading);
         let log = room.path("log");
         let mut replay = room
@@ -301,7 +301,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     for message in messages() {
         agent.send_to(&message, free).unwrap();
     }
-    hear(&log, "what is to be written waits");
+    hear(&log, "locked; rows wait");
     // Several times as long as a replay would have waited.
     std::thread::sleep(Duration::from_secs(3));
     assert!(sensor.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
@@ -323,7 +323,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
         "{losses:?}"
     );
     let log_text = std::fs::read_to_string(&log).unwrap();
-    assert_eq!(log_text.matches("what is to be written waits").count(), 1, "{log_text}");
+    assert_eq!(log_text.matches("locked; rows wait").count(), 1, "{log_text}");
 
     // A sensor with a stop request ends although the database is locked, and reports the unfinished work.
     let mut sensor = room
@@ -337,7 +337,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     for message in messages() {
         agent.send_to(&message, free).unwrap();
     }
-    hear(&log, "what is to be written waits");
+    hear(&log, "locked; rows wait");
     assert_eq!(end(&mut sensor), Some(1));
     hear(&log, "raise database.lock_wait_s");
 }

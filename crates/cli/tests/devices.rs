@@ -426,10 +426,10 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     assert!(first.contains("Polycom 331"), "{first}");
     let (code, told) = pull();
     assert!(code == Some(0) && told.contains("has not changed"), "{told}");
-    for words in ["line 2: \"nobody\" is no address of record", "503", "timeout"] {
+    for words in ["line 2: \"nobody\" is not an address of record", "503", "timeout"] {
         let (code, told) = pull();
         assert!(
-            code == Some(1) && told.contains(words) && told.contains("stays as it was"),
+            code == Some(1) && told.contains(words) && told.contains("the inventory is unchanged"),
             "{words}: {told}"
         );
         assert_eq!(held(), first);
@@ -439,7 +439,7 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     assert!(!asked[0].contains("if-none-match") && asked[1].contains("if-none-match: \"v1\""), "{asked:?}");
     // Nobody listens any more.
     let (code, told) = pull();
-    assert!(code == Some(1) && told.contains("stays as it was"), "{told}");
+    assert!(code == Some(1) && told.contains("the inventory is unchanged"), "{told}");
     // The operator gets one alert, not one for each attempt.
     let alerts = room.rows("x.db", "alerts");
     assert_eq!(alerts.len(), 1, "{alerts:?}");

@@ -513,7 +513,7 @@ fn a_hangup_reads_the_topology_again_and_a_broken_one_changes_nothing() {
     let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);
     let frames = calls(3, 60, start);
     let broken = "[site]\naccess = [\"nowhere\"]\n".to_owned();
-    let configurations = [None, Some((site("after"), "read again")), Some((broken, "nothing was changed"))];
+    let configurations = [None, Some((site("after"), "were reloaded")), Some((broken, "was not reloaded"))];
     for (i, configuration) in (0..).zip(configurations) {
         if let Some((text, said)) = configuration {
             room.write("c.toml", text.as_bytes());
