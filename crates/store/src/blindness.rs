@@ -1,4 +1,4 @@
-//! When something could not be seen, and the calls of that time.
+//! Blind spans, and the calls during these spans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,27 +7,28 @@ use bellwether_base::{Loss, LossKind};
 use crate::StoreError;
 use crate::reader::Reader;
 
-/// A run's last sign of life may lie so much before the last packet that it took: the longest time between two, and a little.
+/// The maximum time from a run's last sign of life to its last packet: the longest interval between two signs, and a margin.
 const BETWEEN_SIGNS: i64 = 12_000_000_000;
 
-/// The time for which a sensor waits for the end of a call, answered or not. A call without a seen end may have lasted so long.
+/// The time for which a sensor waits for the end of a call, answered or not. A call without a seen end may have lasted for
+/// this time.
 const ANSWERED_CALL: i64 = 6 * 3600 * 1_000_000_000;
 const RINGING_CALL: i64 = 200 * 1_000_000_000;
 
-/// A time in which something could not be seen.
+/// A blind span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlindSpan {
-    /// The loss that names it.
+    /// The loss of the span.
     pub loss: Loss,
     /// The place: an interface or a file.
     pub place: String,
     /// Its beginning, in nanoseconds.
     pub from: i64,
-    /// Its end, in nanoseconds; none while it lasts.
+    /// Its end, in nanoseconds. `None` for an open span.
     pub to: Option<i64>,
-    /// The count of the loss in it.
+    /// The count of the loss in the span.
     pub count: i64,
-    /// True if it befell a sensor, not a file.
+    /// True for a span of a sensor, false for a span of a file.
     is_live: bool,
 }
 
@@ -98,7 +99,7 @@ impl Reader {
         Ok(spans)
     }
 
-    /// The losses and runs that calls are compared with.
+    /// The losses and runs for comparison with calls.
     ///
     /// # Errors
     /// If the database fails.
@@ -123,15 +124,15 @@ impl Reader {
     }
 }
 
-/// From one moment to another, both in it, in nanoseconds.
+/// A closed interval in nanoseconds.
 pub type Stretch = (i64, i64);
 
-/// Stretches in order that do not touch each other.
+/// Disjoint intervals in order.
 #[derive(Debug, Default)]
 struct Times(Vec<Stretch>);
 
 impl Times {
-    /// Adds one that begins no earlier than those before.
+    /// Adds an interval that begins no earlier than the intervals before.
     fn push(&mut self, from: i64, to: i64) {
         match self.0.last_mut() {
             Some(last) if from <= last.1 => last.1 = last.1.max(to),
@@ -139,19 +140,19 @@ impl Times {
         }
     }
 
-    /// The first that shares a moment with these.
+    /// The first interval that overlaps one of these.
     fn meeting(&self, from: i64, to: i64) -> Option<Stretch> {
         let at = self.0.partition_point(|time| time.1 < from);
         self.0.get(at).copied().filter(|time| time.0 <= to)
     }
 }
 
-/// When what could not be seen, for comparing many calls with.
+/// All blind spans, prepared for comparison with many calls.
 #[derive(Debug, Default)]
 pub struct Blindness {
     live: BTreeMap<Loss, Times>,
     files: BTreeMap<Loss, Times>,
-    /// When a sensor heard the network.
+    /// The times of live runs.
     runs: Times,
 }
 

@@ -91,7 +91,7 @@ impl Platforms {
         Ok(claim)
     }
 
-    /// Forgets what was looked up of one platform: more of it is known by now.
+    /// Drops the cached lookup of one platform after new knowledge about the platform.
     pub(crate) fn forget(&self, fingerprint: &str) {
         self.known.borrow_mut().remove(fingerprint);
         self.claims.borrow_mut().remove(fingerprint);

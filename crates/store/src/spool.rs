@@ -116,7 +116,7 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingAlert, StoreError> {
 }
 
 impl Reader {
-    /// The numbers of alerts that receivers never got: skipped, and refused.
+    /// The numbers of alerts without delivery, skipped and refused, by receiver.
     ///
     /// # Errors
     /// If the database fails.

@@ -26,7 +26,7 @@ const MAX_PLATFORMS: usize = 8;
 /// Calls of the window before a run that are looked at, the latest.
 const MAX_RECENT: i64 = 50_000;
 
-/// A registration of which nothing was heard for so long is over.
+/// A registration is over after this time without a message.
 const REGISTERED_FOR: Span = Span::from_secs(86_400);
 
 /// Earlier runs as the database holds them, overlaid with the changes that wait for the next commit.

@@ -28,7 +28,7 @@ pub struct Telemetry {
     pub fraud_score: Option<f64>,
     pub disposition: Option<String>,
     pub talk_time_seconds: Option<f64>,
-    /// Masked: whoever it is needs no name here.
+    /// Masked, because the label needs no name.
     pub agent_id: Option<String>,
     pub at: Timestamp,
 }

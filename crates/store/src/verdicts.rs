@@ -101,7 +101,7 @@ impl Writer {
         self.reader.expect_change();
     }
 
-    /// Alerts of sensitive calls from trunks, whoever the caller is.
+    /// Alerts about sensitive calls from trunks, for any caller.
     fn find_portal_calls(&mut self) -> Result<(), StoreError> {
         let db = &self.reader.db;
         let mut sensitive = self.touched.take_sensitive();

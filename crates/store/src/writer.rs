@@ -59,15 +59,14 @@ struct KnownAuthor {
     identifiers: BTreeMap<&'static str, Grammar>,
 }
 
-/// Authors whose rows are remembered, and habits of each: more is an attacker's, and not written.
+/// The maximum number of remembered authors, and of habits of each. Larger numbers indicate an attack and are not written.
 const MAX_HABITS: usize = 512;
 const MAX_AUTHORS: usize = 1024;
 
 impl Writer {
-    /// Opens or makes the database; `key_id` names the key of its tokens.
+    /// Opens or creates the database. `key_id` names the key of its tokens.
     ///
-    /// # Errors
-    /// If it cannot be opened, is newer than this program, or was made with another key.
+    /// # Errors If the database cannot be opened, is newer than this program, or has another key.
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
         let reader = Reader::from_connection(open_for_writing(path, key_id)?);
         let earlier = sqlite_history::span_of_calls(&reader.db)?;
@@ -85,13 +84,14 @@ impl Writer {
         })
     }
 
-    /// Sets how the reader works that device verdicts are computed with.
+    /// Configures the reader for device verdicts.
     #[must_use]
     pub fn reading_with(self, as_read: impl FnOnce(Reader) -> Reader) -> Self {
         Self { reader: as_read(self.reader), ..self }
     }
 
-    /// Earlier runs, for the scoring engine: the database, overlaid with the changes that wait. A failure of the database goes to `failure`.
+    /// The history for the scoring engine: the database with the pending changes on top. A failure of the database goes to
+    /// `failure`.
     pub const fn history<'a>(
         &'a self,
         pending: &'a Changes,
@@ -100,7 +100,7 @@ impl Writer {
         SqliteHistory { reader: &self.reader, pending, earlier: &self.earlier, failure }
     }
 
-    /// The operator's labels, if they have changed since `state`, which is brought up to date.
+    /// The operator's labels if they changed since `state`. Updates `state`.
     ///
     /// # Errors
     /// If the database fails.
@@ -147,7 +147,7 @@ impl Writer {
         self.touched.note(&row);
         match row {
             Row::Fingerprint(row) => {
-                // When it was seen last must not depend on when was committed last.
+                // The last time of a fingerprint must not depend on the time of the last commit.
                 let at = row.at;
                 let known = self.fingerprints.entry(row.fingerprint).or_insert(row);
                 known.at = known.at.max(at);
@@ -172,7 +172,7 @@ impl Writer {
         }
     }
 
-    /// Leaves of an author's row what was not written yet; answers whether that is anything.
+    /// Removes the known parts of an author's row. Returns true if new parts are left.
     fn is_news(&mut self, row: &mut AuthorRow) -> bool {
         if self.authors.len() >= MAX_AUTHORS {
             self.authors.clear();
@@ -192,19 +192,20 @@ impl Writer {
         !row.habits.is_empty() || !row.identifiers.is_empty()
     }
 
-    /// Rows in the batch, updates of calls aside.
+    /// The number of rows in the batch, without updates of calls.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending.len() + self.written.unwrap_or(0)
     }
 
-    /// Updates of calls in the batch. A later update replaces an earlier one, so it pays to hold them back.
+    /// The number of updates of calls in the batch. A later update replaces an earlier one, so holding back updates saves
+    /// statements.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
         self.updates.len() + self.ends.len()
     }
 
-    /// Writes the batch, all or nothing: rows, the updates of calls if `with_updates`, and the changes that scoring made, if any.
+    /// Writes the batch, all or nothing: rows, updates of calls if `with_updates`, and changes of scoring if present.
     ///
     /// # Errors
     /// If the database refuses. Nothing of the batch is in the database then, and all earlier batches are.
@@ -262,7 +263,7 @@ impl Writer {
         self.ends.iter().try_for_each(|end| statements::call_end(db, end))
     }
 
-    /// Opens a transaction, if there is none.
+    /// Opens a transaction unless one is open.
     pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
         if self.written.is_none() {
             self.run("BEGIN IMMEDIATE")?;
@@ -275,7 +276,7 @@ impl Writer {
     pub(crate) fn or_roll_back(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
         if done.is_err() {
             self.written = None;
-            // SQLite has done it already after some failures, and refuses then.
+            // After some failures SQLite has rolled back already, and refuses a second rollback.
             let _ = self.run("ROLLBACK");
         }
         done
@@ -296,7 +297,7 @@ impl Writer {
         Ok(gone)
     }
 
-    /// Takes out the oldest if the database has nearly reached its bound; answers how many rows that were.
+    /// Deletes the oldest rows if the database has nearly reached its bound. Returns their number.
     ///
     /// # Errors
     /// If the database refuses.
@@ -307,14 +308,14 @@ impl Writer {
         Ok(gone)
     }
 
-    /// The database may hold less of authors than was written.
+    /// The database may have lost features of authors.
     fn forget_if(&mut self, gone: u64) {
         if gone > 0 {
             self.authors.clear();
         }
     }
 
-    /// Finds the steps of the sensor's own clock in what was written.
+    /// Finds steps of the sensor's clock in the written rows.
     ///
     /// # Errors
     /// If the database fails.

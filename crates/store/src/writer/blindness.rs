@@ -109,7 +109,7 @@ fn bound(tx: &Connection, name: &str) -> Result<(), StoreError> {
 
 /// Alerts of an interface that went away, and of its return.
 fn tell(tx: &Connection, row: &BlindRow) -> Result<(), StoreError> {
-    // An absence may begin in the moment in which the one before ended, and alerts are told apart by their time.
+    // An absence may begin at the end of the absence before, and the time distinguishes alerts.
     let behind = Span::from_nanos(1);
     let (at, severity, message) = match row.to {
         None => (

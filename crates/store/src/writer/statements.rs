@@ -71,7 +71,7 @@ pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), S
     Ok(())
 }
 
-/// Values kept of one habit of one author: whoever sends the traffic makes them.
+/// The maximum number of values of one habit of one author. The sender of the traffic controls these values.
 const MAX_VALUES: i64 = 16;
 
 /// Learned features accumulate, so their order does not matter.
@@ -237,7 +237,7 @@ fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A call that was answered, and whose end nobody has told: of several under one Call-ID the latest.
+/// The latest answered call of a Call-ID without an end.
 pub(super) fn call_end(tx: &Connection, row: &OrphanByeRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outcomes SET ended_at = ?4
