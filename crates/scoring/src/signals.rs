@@ -274,7 +274,7 @@ pub const SIGNALS: &[Signal] = signals! {
     // ------------------------------------------------------------------ campaign
     campaign_member: Campaign, -40.0, [], Later(ending::campaign_member),
         "The call is a member of a campaign. Stronger links take more of the points, from two thirds to all.", "a campaign";
-    prompt_repeated: Campaign, -12.0, [limit("calls", 3.0, "calls that begin with the same recording")], Later(ending::prompt_repeated),
+    prompt_repeated: Campaign, -12.0, [limit("calls", 3.0, "minimum number of calls that play the recording")], Later(ending::prompt_repeated),
         "The caller plays a recording that other callers play too.", "two seconds of speech in unencrypted G.711";
     // ------------------------------------------------------------------ platform
     platform_rare: Platform, -3.0, [limit("calls", 500.0, "minimum number of calls seen before the signal applies")], Start(platform::rare),
@@ -302,9 +302,9 @@ pub const SIGNALS: &[Signal] = signals! {
         "a shaken PASSporT without a defect";
     unsigned: Identity, -5.0, [limit("calls", 20.0, "minimum number of calls of the trunk or address"),
         limit("share", 0.9, "minimum share of signed calls among them")], Start(identity::unsigned),
-        "The call has no PASSporT, although calls of the same trunk have one. The source address takes the place of a missing trunk.", "`attestation` of the trunk in the configuration, or earlier calls";
+        "The call has no PASSporT, although most calls of the same trunk have one. The source address takes the place of a missing trunk.", "`attestation` of the trunk in the configuration, or earlier calls";
     passport_valid: Identity, 6.0, [], Token(identity::valid),
-        "The signature of the PASSporT is valid, and its certificate chain leads to a trusted authority.", "--stir-certs";
+        "The signature of the PASSporT is valid under a trusted certificate or key.", "--stir-certs";
     passport_malformed: Identity, -12.0, [], Token(identity::malformed),
         "The PASSporT violates RFC 8225 or RFC 8588, as signers of fraudsters do.", "a PASSporT";
     passport_stale: Identity, -12.0, [], Token(identity::stale), "The PASSporT was issued at least a minute before or after the call.",
@@ -313,7 +313,7 @@ pub const SIGNALS: &[Signal] = signals! {
         "The PASSporT names other parties than the call, and no div PASSporT explains the difference (RFC 8946).", "a PASSporT";
     passport_replay: Identity, -35.0, [], Token(identity::replay), "An earlier call had the same PASSporT.", "a PASSporT";
     passport_invalid: Identity, -35.0, [], Token(identity::invalid),
-        "The signature of the PASSporT is invalid, or its certificate chain leads to no trusted authority.", "--stir-certs";
+        "The signature of the PASSporT is invalid, or its certificate is not trusted.", "--stir-certs";
     passport_unusual: Identity, -2.0, [], Token(identity::unusual),
         "The PASSporT is not in canonical form (RFC 8225 section 9). Few signers deviate from this form.", "a PASSporT";
     verstat_spoofed: Identity, -12.0, [], Start(identity::verstat_spoofed),
@@ -333,7 +333,7 @@ pub const SIGNALS: &[Signal] = signals! {
     number_unallocated: Identity, -10.0, [], Start(identity::unallocated), "The country code, area or range of the caller's number is not allocated.",
         "a caller's number with a country code";
     borrowed_name: Identity, -8.0, [], Start(identity::borrowed_name),
-        "The display name is that of a bank, a public authority or a well-known company. No valid PASSporT vouches for the caller, and the caller is not established.", "a display name";
+        "The display name contains the name of a bank, a public authority or a well-known company. No valid PASSporT vouches for the caller, and the caller is not established.", "a display name";
     anonymous: Identity, -3.0, [], Start(identity::anonymous), "The caller withholds the number.", "";
     // ------------------------------------------------------------------ account
     registered: Account, 12.0, [], Start(account::registered),
