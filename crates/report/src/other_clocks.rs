@@ -14,7 +14,7 @@ use crate::Reports;
 use crate::cells::{round, time};
 use crate::devices::interval;
 
-/// Timers listed of one device: whoever sends them makes them.
+/// The maximum number of listed timers of one device. The sender of the traffic controls the number.
 const MAX_TIMERS: i64 = 20;
 
 /// Readings of wall clocks that are looked at, and streams.
