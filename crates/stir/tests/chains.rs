@@ -255,7 +255,7 @@ fn a_list_says_for_whom_a_signer_may_speak() {
     let numbers = with(Some(one_number("12155551212")));
     assert_eq!(numbers.coverage(&caller), Coverage::Number);
     assert_eq!(numbers.coverage(&world.signer.token("signer.pem", "12155551213")), Coverage::Outside);
-    // A div token speaks for whom the call was meant for.
+    // A div PASSporT is signed for the original callee.
     let diverted = |div: &str| {
         let claims = format!(r#""div":{{"tn":"{div}"}},"orig":{{"tn":"493012345"}}"#);
         world.signer.token_of("div", "signer.pem", &claims)
