@@ -12,7 +12,7 @@ use crate::{AppError, SENSOR_SUFFIX};
 /// Read and write for the owner alone.
 const OWNERS: u32 = 0o600;
 
-/// Gives new files of this process no rights for others, whichever library makes them.
+/// New files of this process have no rights for other users, also files of libraries.
 pub fn make_all_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
