@@ -36,7 +36,7 @@ use bellwether_store::{AlertSignal, Reader, Retention, StoreError, Writer};
 
 use crate::scoring::Scoring;
 
-/// Rows per lookup of what the next rows need: the engine prefetches for so many at once.
+/// Rows per prefetch of the engine.
 const PREFETCH_ROWS: usize = ScoringEngine::AHEAD;
 
 /// Rows, scoring and device verdicts on their way to one database.
@@ -73,7 +73,8 @@ impl Recorder {
         Self { writer: self.writer.announcing(signal), ..self }
     }
 
-    /// Holds back the results of scoring until the end, or until so many wait. Rows go ahead. 0 ends it.
+    /// Holds back the results of scoring until the end, or until this number of results waits. Rows are written before. 0
+    /// ends the delay.
     ///
     /// A replay that is killed leaves no score then, and the next replay computes the same scores as an undisturbed one. Scores from the
     /// middle of a capture would differ: a call's end is scored by campaigns that were not found by then, and the audio that the killed
