@@ -70,7 +70,7 @@ pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure>
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
-/// Campaigns that are told apart; calls of others count as those of one.
+/// The maximum number of distinguished campaigns. Calls of further campaigns count as calls of one.
 const MAX_CAMPAIGNS: usize = 4096;
 
 /// Calls that are not found and are named.

@@ -68,7 +68,7 @@ fn label_call(
     Ok(writer.label("call", id, Some(tokeniser.wire_id(id)), text, "operator")?)
 }
 
-/// Labels of many calls. Two lines that contradict each other are told; the later one counts.
+/// Labels of many calls. Contradictory lines are reported, and the later line counts.
 fn from_file(
     common: &Common,
     tokeniser: &Tokeniser,

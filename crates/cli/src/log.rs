@@ -36,7 +36,7 @@ pub(crate) fn start(common: &Common) {
     let _ = tracing::subscriber::set_global_default(Log { levels });
 }
 
-/// Logs a notice that a command would come to several times, once in a process.
+/// Logs a notice only once in a process.
 pub(crate) fn once(text: String) {
     static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let is_new = LOGGED.lock().is_ok_and(|mut logged| logged.insert(text.clone()));

@@ -13,7 +13,7 @@ use crate::lockdown::files_of;
 use crate::out::tell;
 use crate::outcome::Failure;
 
-/// The configuration that a run goes by, and how another takes its place.
+/// The configuration of a run, and its replacement at run time.
 pub(crate) struct Reload {
     common: Paths,
     /// The configuration at the start of the run. Much of it stays in force.

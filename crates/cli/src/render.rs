@@ -303,8 +303,8 @@ fn object(columns: &[Column], values: Values) -> Value {
     Value::Object(columns.iter().map(|c| c.name.to_owned()).zip(values).collect())
 }
 
-/// A field of CSV (RFC 4180): nothing for null, JSON for lists and objects. Numbers are ours and stay numbers, whatever their sign; every
-/// text is one that traffic may have chosen.
+/// A field of CSV (RFC 4180): nothing for null, JSON for lists and objects. Numbers come from the program and stay numbers with any sign;
+/// every text is one that traffic may have chosen.
 pub(crate) fn csv_field(value: &Value) -> Shown {
     match value {
         Value::Null => Shown::default(),

@@ -286,7 +286,7 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
     };
     let mut sensor = start();
     room.write("c.toml", b"[limits]\ncalls = 1000\n[dispositions]\nquarantine_below = 20.0\n");
-    sensor.reloads("waits for the next start: limits, dispositions");
+    sensor.reloads("wait for the next start: limits, dispositions");
     room.write("c.toml", b"[confine]\nseccomp = \"off\"\n");
     sensor.reloads("confine has changed");
     assert!(sensor.says("the next start uses the new configuration"), "{}", sensor.said());
@@ -331,9 +331,9 @@ fn a_sensor_becomes_the_user_that_is_named_and_takes_its_files_along() {
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (4_000_001, 4_000_002, 0o600), "{file}");
     }
     sensor.reloads("were reloaded");
-    // A configuration that is root's alone lies behind the lock: the unit starts the sensor anew, and root reads it.
+    // A configuration for root alone is behind the lock. The unit restarts the sensor, and root reads the configuration.
     std::fs::set_permissions(room.path("c.toml"), PermissionsExt::from_mode(0o600)).unwrap();
-    sensor.reloads("c.toml lies behind the lock");
+    sensor.reloads("c.toml is behind the lock");
     assert_eq!(sensor.ends(), Some(1));
     assert!(!room.path("x.db-wal").exists(), "the end was not in order");
     let unknown = user.replace("4000001:4000002", "nobody-of-this-name");
@@ -439,7 +439,7 @@ fn a_file_of_a_folder_that_ended_within_a_record_is_told_when_the_next_is_read()
     room.write("hours/10.pcap", &first);
     room.write("hours/11.pcap", &second);
     let args = ["--db", "x.db", "replay", "--follow", "hours"];
-    let mut sensor = Sensor::start(&room, &args, "ended within a record").unwrap();
+    let mut sensor = Sensor::start(&room, &args, "ended inside a record").unwrap();
     assert!(sensor.child.try_wait().unwrap().is_none());
     sensor.signal("-TERM");
     assert_eq!(sensor.ends(), Some(3));

@@ -306,7 +306,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     std::thread::sleep(Duration::from_secs(3));
     assert!(sensor.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
     held.execute_batch("COMMIT").unwrap();
-    hear(&log, "what waited is written");
+    hear(&log, "waiting rows are written");
     let end = |sensor: &mut Child| {
         let id = rustix::process::Pid::from_child(sensor);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();

@@ -371,7 +371,7 @@ fn a_trunk_that_refers_to_a_feature_code_is_told_of() {
     assert_eq!(shown["findings"].as_array().unwrap().len(), 1, "{shown}");
 }
 
-/// Answers so many requests, one after the other, and gives back what was asked.
+/// Responds to a number of requests in sequence, and returns the requests.
 fn serve(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/inventory.csv", listener.local_addr().unwrap());

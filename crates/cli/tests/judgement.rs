@@ -41,7 +41,7 @@ fn signals(call: &Value) -> BTreeSet<&str> {
 
 // ---------------------------------------------------------------------------------------------- tokens
 
-/// An INVITE with this call-id, To number and Identity header, so many seconds after the start.
+/// An INVITE with this Call-ID, To number and Identity header, at a number of seconds after the start.
 fn invite(call_id: &str, secs: i64, to: &str, identity: &str) -> Frame {
     let identity = if identity.is_empty() { String::new() } else { format!("Identity: {identity}\r\n") };
     let text = format!(
@@ -53,7 +53,7 @@ fn invite(call_id: &str, secs: i64, to: &str, identity: &str) -> Frame {
     udp_frame(at, "192.0.2.7:5060".parse().unwrap(), "198.51.100.2:5060".parse().unwrap(), 1, text.as_bytes())
 }
 
-/// A shaken token from +12155551212 to a number, issued so many seconds after the start, by a key of the fixtures.
+/// A shaken token from +12155551212 to a number, issued at a number of seconds after the start, by a key of the fixtures.
 fn token(key: &str, x5u: &str, to: &str, secs: i64) -> String {
     let pem = std::fs::read_to_string(project().join("fixtures/stir").join(key)).unwrap();
     let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
@@ -229,7 +229,7 @@ fn telemetry_teaches_and_what_is_wrong_in_it_is_refused_line_by_line() {
     let out = room.expect(3, &["--db", "x.db", "telemetry", "t.jsonl"]);
     assert!(out.contains("telemetry of 1 known and 1 unknown calls, 1 lines refused"), "{out}");
     assert_eq!(room.rows("x.db", "calls")[0]["label"], "fraud");
-    // Contradictory labels are told, and the later counts.
+    // Contradictory labels are reported, and the later label counts.
     let labels = format!(
         "{}\n{}\n",
         json!({"call_id": id, "label": "fraud"}),

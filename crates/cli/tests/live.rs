@@ -325,7 +325,7 @@ fn a_sensor_that_was_killed_says_from_when_to_when_and_so_does_a_call_that_ran_o
     let shown = room.expect(0, &["--db", "down.db", "show", "call", calls[1]["call_id"].as_str().unwrap()]);
     assert!(shown.contains("Parts of this call may be missing"), "{shown}");
 
-    // The same after an end in order is told by another name.
+    // The same loss after a regular end has another name.
     let Some(child) = listen(&room, &args) else { return };
     terminate(child);
     let losses = room.rows("down.db", "losses");

@@ -142,7 +142,7 @@ fn a_device_is_shown_with_its_clock_and_drawn() {
         .map(|s| s.as_array().unwrap().len())
         .collect();
     let points: usize = segments.iter().sum();
-    // The REGISTER that ends a registration lies off the grid: it is no point, or one alone.
+    // The REGISTER that ends a registration is off the refresh schedule, so it gives no point, or a single one.
     let refreshes = row["refreshes"].as_u64().unwrap();
     assert!((refreshes - 1..=refreshes).contains(&(points as u64)), "{points} of {refreshes}");
     // A point alone has no line, and is not drawn.

@@ -40,7 +40,7 @@ impl Posts {
         self.open.load(Ordering::SeqCst) > 0
     }
 
-    /// Withholds answers for so many milliseconds from now on.
+    /// Delays responses by this number of milliseconds from now on.
     pub(crate) fn answer_after(&self, millis: u64) {
         self.pause.store(millis, Ordering::SeqCst);
     }

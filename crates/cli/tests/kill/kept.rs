@@ -33,7 +33,7 @@ const TABLES: [&str; 17] = [
     "alerts",
 ];
 
-/// A database as it lies there.
+/// The database after a kill.
 pub(crate) struct Kept {
     pub(crate) path: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! A replay that judges and delivers, killed at any moment: resuming comes to what an undisturbed run comes to.
+//! A replay with scoring and delivery, killed at any moment. The resumed replay gives the results of an undisturbed run.
 //!
 //! A life is one database: some replays into it are killed, each at a moment that follows from the life's number, and a last one is left alone.
 //! `BELLWETHER_KILL_LIFE` is the one life that is to be lived again.
@@ -342,7 +342,7 @@ impl<'a> Life<'a> {
     }
 }
 
-/// Lives until there were so many kills.
+/// Repeats until the number of kills is reached.
 fn kill(subjects: &[Subject], hook: &Hook, wanted: u64, tally: &Tally) {
     let only = number("BELLWETHER_KILL_LIFE");
     let next = AtomicU64::new(only.unwrap_or(0));
