@@ -1,4 +1,5 @@
-//! The `bellwether` command as a library: `main.rs` calls it, and fuzzing reads files through it as it does.
+//! The `bellwether` command as a library: `main.rs` calls the library, and fuzz targets read files through the same
+//! functions.
 //!
 //! This crate must never know a statement of SQL or the form of a SIP message: commands call `app`, `report` and `store`.
 //!
@@ -82,7 +83,7 @@ fn refused(words: &clap::Error) -> ExitCode {
         out::add(text);
         return Exit::Usage.code();
     }
-    // Whoever reads it may have had enough.
+    // The reader of a pipe may have closed the pipe.
     let _ = out::line(text);
     Exit::Done.code()
 }
