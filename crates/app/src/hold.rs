@@ -71,7 +71,7 @@ fn lock(db: &Path, mut file: File) -> Result<File, AppError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
-            // A holder that has just taken it may not have written its line yet.
+            // A new holder may not have written its line yet.
             let told =
                 file.seek(SeekFrom::Start(0)).and_then(|_| file.take(MAX_LINE).read_to_string(&mut holder));
             let holder = match holder.trim() {
@@ -80,7 +80,7 @@ fn lock(db: &Path, mut file: File) -> Result<File, AppError> {
                 words => words,
             };
             Err(AppError::Work(format!(
-                "another sensor writes to {}: {holder}; end it, or give this one a database of its own",
+                "another sensor writes to {}: {holder}; end that sensor, or use another database",
                 db.display()
             )))
         }

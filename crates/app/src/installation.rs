@@ -26,7 +26,7 @@ pub struct InstallationOptions<'a> {
     pub note: &'a dyn Fn(&str),
 }
 
-/// An installation that is open for writing: its key, and its database.
+/// An installation open for writing: the key and the database.
 pub struct Installation {
     /// The key.
     pub key: InstallationKey,
@@ -62,7 +62,7 @@ impl Installation {
             match Self::try_open(options)? {
                 Err(e) if e.is_locked() && waited() < lock_wait => {
                     if !is_told {
-                        tell("another program holds the database locked: it is waited for");
+                        tell("another program holds the database locked; waiting");
                     }
                     is_told = true;
                 }

@@ -56,7 +56,7 @@ impl InstallationKey {
     #[must_use]
     pub fn missing(key_file: &str, db: &Path) -> AppError {
         let path = key_path(key_file, db);
-        bad(&path, &format!("it is not there, and {} was made with it", db.display()))
+        bad(&path, &format!("the file is missing, and {} needs this key", db.display()))
     }
 
     /// Reads the key, if there is one. `warn` gets a message about a file that others can read.
@@ -69,7 +69,7 @@ impl InstallationKey {
             Ok(text) => {
                 warn_if_open(&path, warn);
                 Self::parse(text.trim())
-                    .ok_or_else(|| bad(&path, "it must hold 64 hexadecimal digits"))
+                    .ok_or_else(|| bad(&path, "the file must contain 64 hexadecimal digits"))
                     .map(Some)
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -89,11 +89,11 @@ pub fn key_path(key_file: &str, db: &Path) -> PathBuf {
     folder.join(key_file)
 }
 
-/// Makes a key file. It gets its name when it is whole, so that a process that is killed before leaves no broken key.
+/// Makes a key file. The complete file gets the name last, so a killed process leaves no broken key.
 fn make(path: &Path) -> Result<InstallationKey, AppError> {
     let key = fresh()?;
     let text: String = key.iter().map(|b| format!("{b:02x}")).collect();
-    let wrong = |e: std::io::Error| bad(path, &format!("it cannot be made: {e}"));
+    let wrong = |e: std::io::Error| bad(path, &format!("the file cannot be created: {e}"));
     let mut part = path.as_os_str().to_owned();
     part.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(part);
@@ -146,7 +146,7 @@ mod tests {
         std::fs::write(folder.path().join("k"), "12ab").unwrap();
         let mut warnings = Vec::new();
         let failure = InstallationKey::read_or_make("k", &db, &mut |w| warnings.push(w)).err().unwrap();
-        assert!(failure.to_string().ends_with("it must hold 64 hexadecimal digits"));
+        assert!(failure.to_string().ends_with("the file must contain 64 hexadecimal digits"));
         assert!(warnings[0].contains("chmod 600"));
     }
 }

@@ -1,5 +1,4 @@
-//! One running program, put together: the sensor with its threads, the delivery of alerts beside it, the provisioning system, and the start and
-//! stop of all of them.
+//! The composition of one running program: sensor threads, delivery of alerts, provisioning system, start and stop.
 //!
 //! A [`Run`] owns what a run needs. It starts a thread for each receiver of alerts, runs the sensor on the caller's thread, and ends the delivery
 //! after it. The writer's commit wakes the delivery through a signal; the table of alerts stays the durable source.
@@ -13,7 +12,8 @@
 //! # Ok::<(), bellwether_app::AppError>(())
 //! ```
 //!
-//! This crate must never know the text of a configuration, an argument, or how anything is printed: it takes option structs and returns values.
+//! This crate must never know the text of a configuration, an argument or the form of output. It takes option structs and
+//! returns values.
 
 mod clock;
 mod delivery;

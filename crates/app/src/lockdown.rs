@@ -1,4 +1,4 @@
-//! The lock: a run gives up the rights that it no longer needs, before it starts a thread or reads a packet.
+//! The lock: before its first thread and its first packet, a run gives up all unneeded rights.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,7 +10,7 @@ use bellwether_confine::{Finding, Handed, Lock, Part, State, User, Wish, confine
 use crate::private::database_files;
 use crate::{AppError, key_path};
 
-/// Folders that all programs share. Of a file in them that file alone stays open, and not its neighbours.
+/// Folders that all programs share. For a file in such a folder, access is granted to the file alone and not to the folder.
 const SHARED: [&str; 17] = [
     "/",
     "/etc",
@@ -103,11 +103,11 @@ fn hand_over_files(options: &LockOptions<'_>, user: &User, tell: &dyn Fn(&str)) 
         match hand_over(&path, user) {
             Ok(Handed::Done | Handed::Absent) => {}
             Ok(Handed::Doubtful) => tell(&format!(
-                "{} is a link, or has a second name: it was not handed to the user {user}",
+                "{} is a link or has a second name, so the user {user} was not made its owner",
                 path.display()
             )),
             Err(e) => {
-                let text = format!("{} cannot be handed to the user {user}: {e}", path.display());
+                let text = format!("{} cannot be given to the user {user}: {e}", path.display());
                 return Err(AppError::Work(text));
             }
         }
@@ -115,7 +115,8 @@ fn hand_over_files(options: &LockOptions<'_>, user: &User, tell: &dyn Fn(&str)) 
     Ok(())
 }
 
-/// The paths that must stay open so that a file can be read again after another took its place: its folder, and the folder of a link's target.
+/// The paths that must stay open for a second read after the file was replaced: its folder, and the folder of a link's
+/// target.
 fn places(path: &Path) -> Vec<PathBuf> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let place = |path: &Path| {

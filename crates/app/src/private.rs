@@ -12,7 +12,7 @@ use crate::{AppError, SENSOR_SUFFIX};
 /// Read and write for the owner alone.
 const OWNERS: u32 = 0o600;
 
-/// Gives new files of this process no rights for others, whichever library makes them.
+/// New files of this process have no rights for other users, also files of libraries.
 pub fn make_all_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
@@ -28,18 +28,18 @@ pub fn database_files(db: &Path) -> Vec<PathBuf> {
     ["", "-wal", "-shm", "-journal", SENSOR_SUFFIX].map(beside).to_vec()
 }
 
-/// Takes the rights of others away from files, and tells of each change. A database must not be open yet: closing a file takes away every lock
-/// that this process has on it (fcntl(2)).
+/// Removes the rights of other users from files, and reports each change. No database may be open yet, because closing a file releases all
+/// locks of the process on that file (fcntl(2)).
 pub fn tighten(files: &[PathBuf], tell: &mut dyn FnMut(String)) {
     for path in files {
         match tightened(path) {
             Ok(None) => {}
             Ok(Some(mode)) => tell(format!(
-                "{} could be read by others (mode {mode:03o}); it is for its owner alone now",
+                "{} was readable by others (mode {mode:03o}); only its owner can read it now",
                 path.display()
             )),
             Err(e) => {
-                tell(format!("{} can be read by others, and that cannot be changed: {e}", path.display()))
+                tell(format!("{} is readable by others, and its mode cannot be changed: {e}", path.display()))
             }
         }
     }
@@ -76,7 +76,7 @@ pub fn write(path: &Path, text: &[u8], tell: &mut dyn FnMut(String)) -> Result<(
         OpenOptions::new().write(true).create(true).truncate(true).mode(OWNERS).open(path).map_err(wrong)?;
     if let Some(mode) = tighten_open(&file).map_err(wrong)? {
         tell(format!(
-            "{} could be read by others (mode {mode:03o}); it is for its owner alone now",
+            "{} was readable by others (mode {mode:03o}); only its owner can read it now",
             path.display()
         ));
     }

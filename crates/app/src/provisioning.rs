@@ -66,7 +66,7 @@ impl Provisioning<'_> {
             }
             Err(NotPulled::System(fault)) => {
                 recorder.writer().alert(&self.alert(&fault))?;
-                Err(AppError::Work(format!("{}: {fault}; the inventory stays as it was", self.url)))
+                Err(AppError::Work(format!("{}: {fault}; the inventory is unchanged", self.url)))
             }
             Err(NotPulled::Store(e)) => Err(e.into()),
         }
@@ -99,7 +99,7 @@ impl Provisioning<'_> {
             kind: AlertKind::ProvisioningFailed,
             severity: Severity::Warning,
             subject,
-            message: format!("{fault}; the inventory stays as it was"),
+            message: format!("{fault}; the inventory is unchanged"),
             call: None,
             campaign: None,
         }

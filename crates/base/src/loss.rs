@@ -57,140 +57,140 @@ macro_rules! losses {
 
 losses! {
     LinkUnsupported "link_unsupported" Frame
-        "The frame's link type is not one that Bellwether reads."
-        "Capture on an Ethernet, raw IP, Linux cooked or loopback interface; the README lists what is read.";
+        "Bellwether does not read the link type of the frame."
+        "Capture on an Ethernet, raw IP, Linux cooked or loopback interface; the README lists the link types.";
     EncapsulationUnsupported "encapsulation_unsupported" Frame
-        "The frame carries an encapsulation that cannot be unpacked: MACsec, compressed or encrypted PPP, NSH, a source-routed GRE, ATM, or an 802.11 frame that is encrypted, a fragment, or several in one."
-        "Mirror the traffic without it, or end it before the sensor.";
+        "The frame has an unsupported encapsulation: MACsec, compressed or encrypted PPP, NSH, source-routed GRE, or ATM. Encrypted, fragmented and aggregated 802.11 frames are unsupported too."
+        "Mirror the traffic without this encapsulation, or remove the encapsulation before the sensor.";
     TunnelMalformed "tunnel_malformed" Frame
-        "A tunnel's header is cut short or contradicts itself."
+        "The header of a tunnel is truncated or inconsistent."
         "Check the snap length and the mirror's truncation; otherwise crafted traffic.";
     TunnelTooDeep "tunnel_too_deep" Frame
-        "More headers are nested in the frame than any network nests."
-        "Crafted traffic, or a mirror that mirrors itself.";
+        "The frame has more nested headers than any real network."
+        "Usually crafted traffic; otherwise look for a mirror that receives its own copies.";
     HepMalformed "hep_malformed" Frame
-        "A HEP message is cut short, lacks addresses, contradicts itself, or unpacks to more than a SIP message can be."
-        "Check the agent that sends it; otherwise crafted traffic.";
+        "A HEP message is truncated or inconsistent, lacks addresses, or is too long after decompression."
+        "Check the HEP agent; otherwise crafted traffic.";
     LinkMalformed "link_malformed" Frame
-        "The link-layer header is cut short or nests more VLAN tags than allowed."
+        "The link-layer header is truncated or has too many VLAN tags."
         "Check the snap length and the mirror's encapsulation.";
     IpMalformed "ip_malformed" Frame
-        "The IP header contradicts itself or ends too early."
-        "Usually crafted or corrupted traffic; check the mirror if it is frequent.";
+        "The IP header is truncated or inconsistent."
+        "Usually crafted or corrupted traffic; check the mirror if the loss is frequent.";
     TransportMalformed "transport_malformed" Frame
-        "The UDP or TCP header is cut short or its length contradicts the packet."
-        "Usually crafted or corrupted traffic; check the mirror if it is frequent.";
+        "The UDP or TCP header is truncated, or its length contradicts the packet."
+        "Usually crafted or corrupted traffic; check the mirror if the loss is frequent.";
     SnapLength "snap_length" Frame
-        "The capture kept only the first bytes of the frame, and the needed bytes are missing."
-        "Capture with snap length 0 (whole frames).";
+        "The capture kept only the first bytes of the frame, and required bytes are missing."
+        "Capture whole frames (snap length 0).";
     FragmentMalformed "fragment_malformed" Frame
-        "An IP fragment with an impossible offset or length."
-        "Usually an attack; the source is worth a look.";
+        "An IP fragment has an impossible offset or length."
+        "Usually an attack; look at the source.";
     FragmentOverlap "fragment_overlap" Frame
-        "An IP fragment overlaps one that was already held with other bytes; the first is kept."
-        "Usually an attack on reassembly; the source is worth a look.";
+        "An IP fragment overlaps an earlier fragment with different bytes; the earlier bytes are kept."
+        "Usually an attack on reassembly; look at the source.";
     FragmentTimeout "fragment_timeout" Frame
-        "The rest of a fragmented datagram did not arrive within the time limit or before the capture ended."
+        "Fragments of a datagram did not arrive within the time limit, or before the end of the capture."
         "Look for loss on the mirror, and for capture filters that drop fragments.";
     FragmentTableFull "fragment_table_full" Frame
-        "More fragmented datagrams were in flight than the configured limit; the oldest were dropped."
-        "Raise limits.fragments if the traffic is honest.";
+        "The number of incomplete datagrams exceeded the limit; the oldest were dropped."
+        "Raise limits.fragments if the traffic is legitimate.";
     RingFull "ring_full" Missed
-        "The kernel's capture ring was full: the sensor did not keep up."
-        "Raise --ring-mib for bursts; for steady overload add workers, or filter traffic that is not VoIP.";
+        "The kernel's capture ring was full because the sensor was too slow."
+        "Raise --ring-mib for bursts; for steady overload add workers, or filter other traffic than VoIP.";
     InterfaceDropped "interface_dropped" Missed
         "The interface or its driver dropped packets before the capture saw them."
-        "Raise the interface's ring (ethtool -G) and look for a slower link behind the mirror.";
+        "Raise the ring of the interface (ethtool -G), and look for a slower link behind the mirror.";
     HepSocketFull "hep_socket_full" Missed
-        "The HEP listener's socket was full: agents sent faster than it was read."
+        "The socket of the HEP listener was full because agents sent faster than the sensor read."
         "Raise net.core.rmem_default, or let agents send by TCP.";
     InterfaceAway "interface_away" Missed
         "A captured interface was removed, down, or without a link."
-        "Check the mirror port and the cable, and why the interface went away.";
+        "Check the mirror port and the cable, and find the reason in the log of the system.";
     SensorDown "sensor_down" Missed
         "The sensor ended unexpectedly (killed, crashed, power lost) and captured nothing until its next start."
         "Look for the reason in the log of the service manager.";
     SensorStopped "sensor_stopped" Missed
         "The sensor was stopped regularly and captured nothing until its next start."
-        "None if the stop was intended; otherwise find out who stopped it.";
+        "None for an intended stop; otherwise find the reason in the log of the service manager.";
     RecordDamaged "record_damaged" Partial
-        "A capture file ended inside a record or holds a damaged one; the records before it were read."
+        "A capture file is truncated or damaged; the records before the damage were read."
         "Copy the file again or repair it.";
     TimestampBackward "timestamp_backward" Notice
-        "A frame has an earlier timestamp than the previous frame; its time was raised to the previous one."
+        "A frame has an earlier timestamp than the previous frame; the frame got the previous time."
         "Merge captures in time order; check the capture host's clock.";
     TcpFlowEvicted "tcp_flow_evicted" Partial
-        "More TCP flows or unread bytes were held than the configured limit. One flow was evicted with its unread bytes: a flow without a reply, or the largest one."
-        "Raise limits.tcp_flows or limits.tcp_mib if the traffic is honest.";
+        "The number of TCP flows or unread bytes exceeded the limit. One flow was evicted with its unread bytes: a flow without a reply, or the largest flow."
+        "Raise limits.tcp_flows or limits.tcp_mib if the traffic is legitimate.";
     HepConnectionEvicted "hep_connection_evicted" Partial
-        "A connection to the HEP listener was closed to make room for another: it had sent no message, or its source held the most connections."
-        "Look for clients that connect without sending, and restrict the port with a firewall.";
+        "A connection to the HEP listener was closed to make room for another connection. The closed connection had sent no message, or its source had the most connections."
+        "Look for clients that connect and send nothing; restrict the port with a firewall.";
     HepConnectionRefused "hep_connection_refused" Partial
-        "More agents were connected to the HEP listener than its limit; the new connection was closed."
-        "Look for an agent that connects again and again; let agents send by UDP.";
+        "The number of connections to the HEP listener reached its limit; the new connection was closed."
+        "Look for an agent with many connections; let agents send by UDP.";
     HepDesync "hep_desync" Partial
-        "A TCP connection with HEP carried other data; reading continued at the next HEP header."
-        "Check the agent that sends it.";
+        "A TCP connection with HEP contained other data; reading continued at the next HEP header."
+        "Check the HEP agent.";
     HepClockOff "hep_clock_off" Notice
-        "A HEP message has a timestamp more than an hour from its arrival; the time of arrival was used."
+        "The timestamp of a HEP message is more than an hour from its arrival; the arrival time was used."
         "Set the agent's clock (NTP), or use HEP version 2 or 3.";
     WebSocketUnreadable "websocket_unreadable" Partial
-        "A WebSocket connection uses compression or another extension; the rest of it is not read."
+        "A WebSocket connection uses compression or another extension; the rest of the connection is not read."
         "Switch off permessage-deflate at the proxy.";
     TcpGap "tcp_gap" Partial
         "Bytes of a TCP stream never arrived; reading continued at the next SIP message."
         "Look for loss on the mirror.";
     TcpBufferFull "tcp_buffer_full" Partial
-        "A TCP flow had more unread bytes than the limit; they were skipped."
-        "Usually an attack or a stream that is not SIP.";
+        "The unread bytes of a TCP flow exceeded the limit; the bytes were skipped."
+        "Usually an attack, or a flow without SIP.";
     SipTooLong "sip_too_long" Partial
         "A SIP message over TCP or WebSocket was longer than 64 KiB; its beginning was read and the rest was skipped."
-        "Usually an attack; the source is worth a look.";
+        "Usually an attack; look at the source.";
     TcpOverlap "tcp_overlap" Notice
         "A TCP segment repeats bytes that were already read."
-        "Retransmissions; many of them mean a bad path or a doubled mirror.";
+        "None for few; many retransmissions mean a bad path, or a mirror with duplicate frames.";
     TcpConflict "tcp_conflict" Notice
-        "A TCP segment repeats a part of the stream with other octets; the first ones are kept."
-        "An attack on reassembly, or a broken device on the path; the receiver may have read other octets. The source is worth a look.";
+        "A TCP segment repeats a part of the stream with different bytes; the first bytes are kept."
+        "Look at the source: an attack on reassembly, or a broken device on the path. The receiver may have read the other bytes.";
     SipMalformed "sip_malformed" Partial
-        "A message looked like SIP but has no usable identity (Call-ID, CSeq, From)."
+        "A message looks like SIP, but Call-ID, CSeq or From is missing or unusable."
         "Look at the source: scanners and fuzzers send these.";
     CallEvicted "call_evicted" Partial
-        "More calls were open than the configured limit; the oldest was closed early."
+        "The number of open calls exceeded the limit; the oldest call was closed early."
         "Raise limits.calls.";
     RegistrationEvicted "registration_evicted" Partial
-        "More device timelines were open than the configured limit; the oldest was closed early."
+        "The number of open registrations exceeded the limit; the oldest registration was closed early."
         "Raise limits.registrations.";
     TimerEvicted "timer_evicted" Partial
-        "More timers of devices (keep-alives, OPTIONS, subscriptions, sessions) were open than the configured limit; the oldest was closed early."
+        "The number of open device timers (keep-alives, OPTIONS, subscriptions, sessions) exceeded the limit; the oldest timer was closed early."
         "Raise limits.timers.";
     StreamEvicted "stream_evicted" Partial
-        "More media streams were open than the configured limit; the oldest was closed early."
+        "The number of open media streams exceeded the limit; the oldest stream was closed early."
         "Raise limits.streams.";
     TransactionEvicted "transaction_evicted" Notice
-        "More SIP transactions were open than the configured limit; a late duplicate of one may count twice."
+        "The number of open SIP transactions exceeded the limit; a late retransmission may count twice."
         "Raise limits.transactions.";
     PlatformDeferred "platform_deferred" Notice
-        "More new platforms appeared at once than are learned from their first message; platforms with a second message are learned completely."
-        "Look for a flood of messages that are all built differently; the readable form and the habits of platforms with one message are missing.";
+        "Too many new platforms appeared at once; such a platform is learned at its second message, and not at its first."
+        "Look for a flood of messages with different structures. Platforms with one message lack the readable form and the habits.";
     MediaEndpointEvicted "media_endpoint_evicted" Notice
-        "More negotiated media endpoints were remembered than the configured limit; a late stream may stay unlinked."
+        "The number of negotiated media endpoints exceeded the limit; a late stream may have no call."
         "Raise limits.media_endpoints.";
     MediaEndpointRefused "media_endpoint_refused" Notice
-        "A description named more media endpoints or candidates than are kept per side of a call; the first ones were kept."
-        "Crafted traffic, or a program with very many interfaces; media at the others may stay unlinked.";
+        "A session description has too many media endpoints or candidates for one side of a call; the first ones were kept."
+        "Crafted traffic, or a program with very many interfaces. Media at the other endpoints may have no call.";
     DatabaseLocked "database_locked" Notice
-        "Another program held the database locked; rows waited for it."
-        "End the program that holds the lock: a shell with an open transaction, a backup that does not end.";
+        "Another program held the database locked; rows waited."
+        "End the program with the lock, for example a shell with an open transaction, or a hanging backup.";
     RowsDropped "rows_dropped" Partial
         "Another program held the database locked until the queue of rows was full; later rows were dropped."
-        "End the program that holds the lock; raise database.waiting_rows if there is memory.";
+        "End the program with the lock; raise database.waiting_rows if memory is free.";
     AlertPassedOver "alert_passed_over" Notice
-        "A receiver was unreachable until more alerts waited for it than the configured backlog; the oldest were skipped."
-        "See report alerts for the missed alerts; repair the receiver, or raise alerts.backlog.";
+        "A receiver was unreachable until the waiting alerts exceeded the backlog; the oldest alerts were skipped."
+        "Read the missed alerts with `report alerts`; repair the receiver, or raise alerts.backlog.";
     AlertRefused "alert_refused" Notice
         "A receiver rejected an alert permanently."
-        "See the receiver's own log; report alerts has the alert.";
+        "Read the log of the receiver; `report alerts` has the alert.";
 }
 
 impl Loss {

@@ -28,13 +28,13 @@ pub(crate) struct Common {
     /// Configuration file (see `bellwether config default`)
     #[arg(long, value_name = "FILE", env = "BELLWETHER_CONFIG", global = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Form of the output
+    /// Format of the output
     #[arg(long, value_enum, default_value_t = Format::Table, env = "BELLWETHER_FORMAT", global = true)]
     pub(crate) format: Format,
-    /// Signatures of further stacks (TOML, see docs/fingerprint.md); they count before the built-in ones
+    /// Signatures of further stacks (TOML, see docs/fingerprint.md), checked before the built-in ones
     #[arg(long, value_name = "FILE", env = "BELLWETHER_SIGNATURES", global = true)]
     pub(crate) signatures: Option<PathBuf>,
-    /// Folder with certificates of PASSporT signers (PEM); each is for the x5u that ends with its file's name
+    /// Folder with certificates of PASSporT signers (PEM); a file is used for x5u URLs that end with its name
     #[arg(long, value_name = "DIR", env = "BELLWETHER_STIR_CERTS", global = true)]
     pub(crate) stir_certs: Option<PathBuf>,
     /// Worker threads [default: one per processor]
@@ -44,14 +44,14 @@ pub(crate) struct Common {
     /// Print results, warnings and errors only: no summary, no progress, no notices
     #[arg(short, long, env = "BELLWETHER_QUIET", global = true)]
     pub(crate) quiet: bool,
-    /// Print the speed of the work, and log more: -v adds debug, -vv adds trace with every commit
+    /// Print the speed, and log more: -v adds debug, -vv adds trace with every commit
     #[arg(short, long, env = "BELLWETHER_VERBOSE", global = true, conflicts_with = "quiet",
           action = ArgAction::Count, value_parser = verbosity)]
     pub(crate) verbose: u8,
-    /// Levels of the log by crate, in place of those of -q and -v, such as info,bellwether_store=trace
+    /// Log levels by crate instead of -q and -v, such as info,bellwether_store=trace
     #[arg(long, value_name = "LEVELS", value_parser = log_levels, env = "BELLWETHER_LOG", global = true)]
     pub(crate) log: Option<Targets>,
-    /// Form of the log on standard error (docs/output.md)
+    /// Format of the log on standard error (docs/output.md)
     #[arg(
         long,
         value_enum,
@@ -96,13 +96,12 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Analyse capture files and fill the database
     ///
-    /// Reading a capture again adds nothing. Exit code 3 means that some input was damaged: what could be read
-    /// of it was.
+    /// Reading a capture again adds nothing. Exit code 3 means damaged input; its readable part is in the database.
     Replay(ReplayArgs),
     /// Analyse live traffic until SIGINT or SIGTERM
     ///
-    /// Needs the capability CAP_NET_RAW until the interfaces are open, and gives up all privileges then. The
-    /// database grows while it runs and can be read at any time.
+    /// The sensor needs the capability CAP_NET_RAW until the interfaces are open, and then gives up all privileges.
+    /// Other commands can read the growing database at any time.
     Sense(SenseArgs),
     /// Print a report of the database
     Report(ReportArgs),
@@ -114,15 +113,15 @@ pub(crate) enum Command {
     Class(ClassArgs),
     /// The inventory: the devices that each subscriber may use
     Inventory(InventoryArgs),
-    /// Label a call, a fingerprint or a campaign as fraud or legit: reputation learns from it
+    /// Label a call, a fingerprint or a campaign as fraud or legit; reputations learn from labels
     Label(LabelArgs),
     /// Import telemetry of calls from systems behind the switch: a JSON object on each line (docs/judgement.md)
     Telemetry(TelemetryArgs),
     /// Compare verdicts with labels: confusion matrix, accuracy, precision, recall, each signal's contribution
     Evaluate(EvaluateArgs),
-    /// Reputation of platforms, deployments, instances and origins, and the lists that follow from it
+    /// Reputation of platforms, deployments, instances and origins, and the block and allow lists
     Reputation(ReputationArgs),
-    /// Look after the database
+    /// Maintain the database
     Db(DbArgs),
     /// Compare the fingerprints of two calls
     Diff(DiffArgs),
@@ -162,10 +161,10 @@ pub(crate) struct ReplayArgs {
     /// pcap or pcapng files (also .gz and .zst), folders of them, or `-` for standard input; read in time order
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
-    /// Go on reading files that are still being written, until SIGINT or SIGTERM
+    /// Follow files that are still being written, until SIGINT or SIGTERM
     #[arg(long)]
     pub(crate) follow: bool,
-    /// Send alerts to the receivers of the configuration when all is read, as a sensor does
+    /// Send alerts to the receivers of the configuration after the last file, as a sensor does
     #[arg(long)]
     pub(crate) alerts: bool,
 }
@@ -185,14 +184,14 @@ pub(crate) struct SenseArgs {
     /// Interface to listen on; repeat for several [default: sense.interfaces of the configuration]
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub(crate) interfaces: Vec<String>,
-    /// Address to which agents send HEP (SBCs, Kamailio, OpenSIPS, FreeSWITCH, Asterisk), such as udp:0.0.0.0:9060;
+    /// Address that receives HEP from agents (SBCs, Kamailio, OpenSIPS, FreeSWITCH, Asterisk), such as udp:0.0.0.0:9060;
     /// repeat for several
     #[arg(long, value_name = "udp:HOST:PORT|tcp:HOST:PORT", value_parser = hep_address)]
     pub(crate) hep: Vec<HepAddress>,
-    /// Keep only what this capture filter (pcap-filter) keeps, and all fragments and tunnels
+    /// Keep only packets that match this capture filter (pcap-filter), and all fragments and tunnels
     #[arg(long, value_name = "EXPRESSION", conflicts_with = "exact_filter")]
     pub(crate) filter: Option<String>,
-    /// Keep exactly what this capture filter keeps: later fragments have no ports, tunnels hide theirs
+    /// Keep only packets that match this capture filter; later fragments have no ports, and tunnels hide ports
     #[arg(long, value_name = "EXPRESSION")]
     pub(crate) exact_filter: Option<String>,
     /// Octets kept of each packet
@@ -202,13 +201,13 @@ pub(crate) struct SenseArgs {
     /// Size of the kernel's ring for each socket
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=2047))]
     pub(crate) ring_mib: u32,
-    /// Sockets, each with its thread, that share an interface's flows
+    /// Sockets per interface, each with a thread
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) sockets: u16,
-    /// Take only frames for this station
+    /// Capture only frames to this station, without promiscuous mode
     #[arg(long)]
     pub(crate) no_promiscuous: bool,
-    /// The clock that stamps packets; the NIC must stamp every packet, and phc2sys must keep its clock to the system's
+    /// Clock of the timestamps; a NIC must stamp every packet, and phc2sys must synchronise the NIC's clock
     #[arg(long, value_enum, default_value_t)]
     pub(crate) stamps: StampsBy,
     /// Stop after this time, such as 90s, 15m or 24h
@@ -218,10 +217,10 @@ pub(crate) struct SenseArgs {
 
 #[derive(ValueEnum, Clone, Copy, Debug, Default)]
 pub(crate) enum StampsBy {
-    /// The kernel's clock, as it gets a packet
+    /// The kernel's clock, at the arrival in the kernel
     #[default]
     Kernel,
-    /// The NIC's clock, as the packet comes off the wire
+    /// The NIC's clock, at the arrival on the wire
     Nic,
 }
 
@@ -230,7 +229,7 @@ pub(crate) struct ReportArgs {
     /// The report
     #[arg(value_enum, value_name = "WHAT")]
     pub(crate) what: What,
-    /// Print the JSON Schema of the report instead; it needs no database
+    /// Print the JSON Schema of the report instead, without a database
     #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters"])]
     pub(crate) schema: bool,
     /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
@@ -242,7 +241,7 @@ pub(crate) struct ReportArgs {
     /// At most this many rows
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Only rows whose column compares: NAME=VALUE, also != < <= > >= and ~ (contains); repeat to combine
+    /// Only rows that meet a condition: NAME=VALUE, also with != < <= > >= ~ (contains); repeat to combine
     #[arg(long = "where", value_name = "COLUMN=VALUE")]
     pub(crate) filters: Vec<String>,
 }
@@ -267,7 +266,7 @@ pub(crate) enum What {
     Reputation,
     /// One row per alert
     Alerts,
-    /// One row per loss: what could not be analysed, why, and what to do
+    /// One row per loss, with cause and remedy
     Losses,
 }
 
@@ -294,7 +293,7 @@ pub(crate) struct ShowArgs {
     /// The kind of subject
     #[arg(value_enum)]
     pub(crate) kind: ShowKind,
-    /// Its name: a Call-ID, a fingerprint's hash, or an address of record as reports print it
+    /// Name of the subject: a Call-ID, a fingerprint's hash, or an address of record as in reports
     pub(crate) id: String,
 }
 
@@ -304,9 +303,9 @@ pub(crate) enum ShowKind {
     Call,
     /// By hash
     Fingerprint,
-    /// By name: its course, its calls, what links them
+    /// By name: course, calls and evidence
     Campaign,
-    /// By address of record or contact: its clock, and which other devices it could be
+    /// By address of record or contact: clock, and other devices with an equal clock
     Device,
 }
 
@@ -315,7 +314,7 @@ pub(crate) struct PlotArgs {
     /// The drawing
     #[arg(value_enum)]
     pub(crate) what: PlotWhat,
-    /// An address of record or contact as reports print it; of silence, a Call-ID
+    /// An address of record or contact as in reports; for silence, a Call-ID
     pub(crate) id: String,
     /// Write an SVG file instead of drawing in the terminal
     #[arg(short, long, value_name = "FILE")]
@@ -340,7 +339,7 @@ pub(crate) struct ClassArgs {
 pub(crate) enum ClassAction {
     /// Learn classes from calls in the database
     ///
-    /// Classes that are learned replace those of the same names; others stay. Exit code 3 means that some calls taught nothing.
+    /// Learned classes replace classes of the same names; others stay. Exit code 3 means that some calls were unusable.
     Learn(LearnArgs),
     /// One row per mode of each class
     List,
@@ -349,13 +348,13 @@ pub(crate) enum ClassAction {
         /// Its name
         class: String,
     },
-    /// Write all classes as JSON, to share: it holds no audio and nobody's name
+    /// Write all classes as JSON; the file contains no audio and no names, and may be shared
     Export {
         /// Write to this file instead of standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Take classes from such a file; they replace those of the same names
+    /// Import classes from a file of `class export`; they replace classes of the same names
     Import {
         /// The file
         file: PathBuf,
@@ -370,7 +369,7 @@ pub(crate) struct InventoryArgs {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum InventoryAction {
-    /// Replace the inventory by a file's
+    /// Replace the inventory by a file
     ///
     /// CSV with a header, or a JSON array of objects (a file whose name ends in .json): aor, device_class, max_devices,
     /// policy (strict, learn or watch), note. An error names its line, and nothing is imported then.
@@ -378,25 +377,25 @@ pub(crate) enum InventoryAction {
         /// The file
         file: PathBuf,
     },
-    /// Replace the inventory by that of a provisioning system
+    /// Replace the inventory by the inventory of a provisioning system
     ///
     /// One GET; run it from a timer. An inventory that has not changed (ETag) is not imported again. If the system is down, slow or
     /// answers with errors, the inventory stays as it is and the exit code is 1.
     Pull {
         /// The address, http or https
         url: String,
-        /// File with the token that is sent as `Authorization: Bearer`
+        /// File with the token for `Authorization: Bearer`
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
-        /// Seconds for the whole exchange
+        /// Time limit in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
         timeout: u64,
     },
     /// One row per address of record and class
     List,
-    /// Approve a device of an address of record, as `report devices` names it
+    /// Approve a device of an address of record, by its name in `report devices`
     Approve {
-        /// The address of record, in the clear or as reports print it
+        /// The address of record, in clear text or as in reports
         aor: String,
         /// The device's name
         device: String,
@@ -406,20 +405,20 @@ pub(crate) enum InventoryAction {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(crate) struct LearnArgs {
-    /// From calls whose device is known: labels, one JSON object per line with call_id, class and, if known, mode
+    /// From calls with known devices: one JSON object per line with call_id, class and optionally mode
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: Option<PathBuf>,
-    /// From the calls of subscribers to whom the inventory gives one class of device
+    /// From calls of subscribers with one device class in the inventory
     #[arg(long)]
     pub(crate) inventory: bool,
-    /// From the product names in User-Agents, where the structure agrees; these weigh less
+    /// From product names in User-Agents, if the structure agrees; such classes weigh less
     #[arg(long)]
     pub(crate) agents: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct DoctorArgs {
-    /// Interface that is to be listened on; repeat for several
+    /// Interface to check; repeat for several
     #[arg(short, long = "interface", value_name = "IFACE")]
     pub(crate) interfaces: Vec<String>,
 }
@@ -429,7 +428,7 @@ pub(crate) struct LabelArgs {
     /// The kind of subject
     #[arg(value_enum, required_unless_present = "file")]
     pub(crate) kind: Option<LabelKind>,
-    /// Its name: a Call-ID, a fingerprint's hash, or a campaign's name
+    /// Name of the subject: a Call-ID, a fingerprint's hash, or a campaign's name
     #[arg(required_unless_present = "file")]
     pub(crate) id: Option<String>,
     /// The label; none takes a label back
@@ -488,7 +487,7 @@ pub(crate) struct TelemetryArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct EvaluateArgs {
-    /// Labels, one JSON object per line with call_id and what is known: label, campaign, device, class
+    /// Labels, one JSON object per line with call_id and any of label, campaign, device, class
     #[arg(long, value_name = "FILE")]
     pub(crate) truth: PathBuf,
 }
@@ -544,23 +543,23 @@ pub(crate) struct DbArgs {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum DbAction {
-    /// Check that the file is whole and every reference has its row
+    /// Check the integrity of the file and all references between rows
     Check,
-    /// Copy the database to a file, while a sensor may write to it
+    /// Copy the database to a file, also during a live run
     Backup {
-        /// The file; it must not be there yet
+        /// The new file; it must not exist
         file: PathBuf,
     },
-    /// Remove old rows, but no labelled ones
+    /// Remove old rows without labels
     Prune {
-        /// Keep this many days [default: that of the configuration]
+        /// Keep this number of days [default: from the configuration]
         #[arg(long, value_name = "DAYS")]
         keep_days: Option<u32>,
-        /// Keep no more than this [default: that of the configuration]
+        /// Keep at most this size [default: from the configuration]
         #[arg(long, value_name = "MIB")]
         max_mib: Option<u64>,
     },
-    /// Bring the database to this program's version; every command does that by itself
+    /// Migrate the database to the schema of this program, as every command does by itself
     Migrate,
 }
 
@@ -591,7 +590,7 @@ fn verbosity(text: &str) -> Result<u8, String> {
 
 fn log_levels(text: &str) -> Result<Targets, String> {
     text.parse().map_err(|_| {
-        "give LEVEL or CRATE=LEVEL, parted by commas; levels are off, error, warn, info, debug, trace"
+        "give LEVEL or CRATE=LEVEL, separated by commas; levels are off, error, warn, info, debug, trace"
             .to_owned()
     })
 }
@@ -600,7 +599,7 @@ fn hep_address(text: &str) -> Result<HepAddress, String> {
     let (kind, host): (fn(SocketAddr) -> HepAddress, &str) = match text.split_once(':') {
         Some(("udp", host)) => (HepAddress::Udp, host),
         Some(("tcp", host)) => (HepAddress::Tcp, host),
-        _ => return Err("it begins with udp: or tcp:".to_owned()),
+        _ => return Err("the address must begin with udp: or tcp:".to_owned()),
     };
     let found = host.to_socket_addrs().map_err(|e| format!("{host}: {e}"))?.next();
     found.map(kind).ok_or_else(|| format!("{host} has no address"))

@@ -9,8 +9,7 @@ use crate::config::Config;
 use crate::notes::note;
 use crate::outcome::Failure;
 
-/// Calls by the Call-ID that an operator gives: as it was on the wire, or as it stands in reports, where something in it may be
-/// masked.
+/// Calls by a Call-ID from the operator, in clear text or in the masked form of reports.
 pub(crate) struct CallIds<'a> {
     common: &'a Common,
     config: &'a Config,

@@ -77,7 +77,7 @@ fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
     drop(reader);
     for call_id in &without_noise {
         out::tell(format!(
-            "{call_id}: no noise of its caller is in the database, so nothing was learned of it"
+            "{call_id}: the database has no noise of the caller, so nothing was learned from the call"
         ));
     }
     if modes.is_empty() {
@@ -103,7 +103,7 @@ pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
         let word = |name: &str| match label.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(word)) => Ok(Some(word.clone())),
-            Some(_) => Err(told(&format!("\"{name}\" is no text"))),
+            Some(_) => Err(told(&format!("\"{name}\" is not text"))),
         };
         let call_id = word("call_id")?.ok_or_else(|| told("\"call_id\" is missing"))?;
         if let Some(class) = word("class")? {

@@ -1,4 +1,5 @@
-//! The configuration file: one section of the file is one struct, in the file of this folder that its subject names.
+//! The configuration file. Each section is one struct, and the modules of this folder have the names of the sections'
+//! subjects.
 
 mod alerts;
 mod capacity;
@@ -117,9 +118,9 @@ impl Config {
     /// The reason why a run with the settings `self` cannot take `other` behind its lock; none if it can.
     pub(crate) fn needs_new_start(&self, other: &Self) -> Option<&'static str> {
         if self.sense.user != other.sense.user {
-            Some("sense.user has changed, and becoming another user takes a right that was given up")
+            Some("sense.user has changed, but the sensor has given up the right to become another user")
         } else if self.confine != other.confine {
-            Some("confine has changed, and a lock that is closed is neither opened nor closed again")
+            Some("confine has changed, but a closed lock cannot be changed")
         } else {
             None
         }
@@ -158,7 +159,7 @@ fn distinct<'a>(list: &str, names: impl Iterator<Item = &'a str>) -> Result<(), 
     }
 }
 
-/// An error with its line, its key, what was found and what is allowed; for an unknown key, the nearest that there is.
+/// An error with line, key, found value and allowed values. For an unknown key, the nearest known key follows.
 fn explained(mut error: toml::de::Error, text: &str) -> String {
     let message = error.message().to_owned();
     error.set_input(None);

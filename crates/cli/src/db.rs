@@ -55,7 +55,7 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
     );
     let gone = recorder.prune_by_age(&retention, now)? + recorder.prune_by_size(&retention)?;
     recorder.close()?;
-    tell(common, &format!("{gone} rows left; what is labelled stays"))
+    tell(common, &format!("{gone} rows removed; labelled rows stay"))
 }
 
 fn tell(common: &Common, text: &str) -> Result<Exit, Failure> {

@@ -33,7 +33,7 @@ enum State {
     Problem,
 }
 
-/// What was looked at, how it stands, and what to do about it.
+/// One examined property: its name, its state and a remedy.
 struct Check {
     name: String,
     state: State,
@@ -104,7 +104,7 @@ fn database(path: &Path) -> Check {
         return Check::not(State::Warning, "database", "kept in memory only", "Name a file with --db.");
     }
     if bellwether_store::check_existing(path).is_err() {
-        return Check::ok("database", format!("{} will be made", path.display()));
+        return Check::ok("database", format!("{} will be created", path.display()));
     }
     match Reader::open(path) {
         Ok(_) => Check::ok("database", format!("{} can be read", path.display())),
@@ -118,7 +118,12 @@ fn disk(db: &Path, max_bytes: Option<u64>) -> Check {
         Ok(stat) => stat,
         Err(e) => {
             let found = format!("{}: {e}", folder.display());
-            return Check::not(State::Problem, "disk", found, "Make the database's folder, or name another.");
+            return Check::not(
+                State::Problem,
+                "disk",
+                found,
+                "Create the folder of the database, or name another.",
+            );
         }
     };
     let free_mib = stat.f_bavail.saturating_mul(stat.f_frsize) >> 20;
@@ -133,26 +138,22 @@ fn disk(db: &Path, max_bytes: Option<u64>) -> Check {
             Check::not(State::Problem, "disk", found, "Make room, or lower database.max_mib.")
         }
         Some(wanted) if free_mib < wanted => {
-            let remedy =
-                format!("The configuration lets the database grow by {wanted} MiB: lower database.max_mib.");
+            let remedy = format!("The database may grow by another {wanted} MiB: lower database.max_mib.");
             Check::not(State::Warning, "disk", found, remedy)
         }
         Some(_) => Check::ok("disk", found),
-        None => Check::not(
-            State::Warning,
-            "disk",
-            found,
-            "Set database.max_mib: nothing bounds the database now.",
-        ),
+        None => {
+            Check::not(State::Warning, "disk", found, "Set database.max_mib: the database has no limit now.")
+        }
     }
 }
 
-/// Who a sensor is once all is open.
+/// Checks the user of a sensor after the start.
 fn user(config: &Config) -> Check {
     let Some(name) = config.user() else {
         if rustix::process::geteuid().is_root() {
             let remedy = "Name a user in sense.user of the configuration, or start the sensor as one.";
-            return Check::not(State::Warning, "user", "a sensor started now stays root", remedy);
+            return Check::not(State::Warning, "user", "a sensor would stay root", remedy);
         }
         return Check::ok("user", "not root");
     };
@@ -166,7 +167,7 @@ fn user(config: &Config) -> Check {
     }
 }
 
-/// Whether a part of the lock can be had here.
+/// Checks that this machine supports a part of the lock.
 fn part(config: &Config, finding: &Finding) -> Check {
     let part = finding.part;
     let name = format!("lock {}", part.name());
@@ -181,10 +182,14 @@ fn part(config: &Config, finding: &Finding) -> Check {
         bellwether_confine::State::Missing(why) => {
             let state = if wish == Some(Wish::Required) { State::Problem } else { State::Warning };
             let remedy = match part {
-                Part::Capabilities => "Start as root with sense.user, or let the service manager empty it.",
-                Part::Dumps => "See to the limits of core files.",
-                Part::Landlock => "Boot a kernel with Landlock: the sensor runs without, and says so.",
-                Part::Seccomp => "Use a kernel with seccomp filters, on a processor of 64 bits.",
+                Part::Capabilities => {
+                    "Start as root with sense.user, or let the service manager drop all capabilities."
+                }
+                Part::Dumps => "Check the limits of core files.",
+                Part::Landlock => {
+                    "Boot a kernel with Landlock; the sensor also runs without, with a warning."
+                }
+                Part::Seccomp => "Use a 64-bit kernel with seccomp filters.",
             };
             Check::not(state, name, why, remedy)
         }
@@ -198,28 +203,26 @@ fn clock_source() -> Check {
         "" => Check::not(
             State::Warning,
             "clock source",
-            "cannot be told",
-            "Look at it by hand: time stamps hang on it.",
+            "is unknown",
+            "Check the clock source by hand: timestamps depend on it.",
         ),
         good if GOOD_CLOCKS.contains(&good) => Check::ok("clock source", good),
         other => Check::not(
             State::Warning,
             "clock source",
             other,
-            "Stamps are slow and coarse with it; use tsc if the machine can.",
+            "Timestamps are slow and coarse with this clock source; use tsc if available.",
         ),
     }
 }
 
 fn clock_synchronised() -> Check {
-    let remedy = "Run chrony or systemd-timesyncd: the skew of devices is measured against this clock.";
+    let remedy = "Run chrony or systemd-timesyncd: this clock is the reference for the skew of devices.";
     let said = Command::new("timedatectl").args(["show", "-p", "NTPSynchronized", "--value"]).output();
     match said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).as_deref() {
         Ok("yes") => Check::ok("clock", "synchronised"),
         Ok("no") => Check::not(State::Warning, "clock", "not synchronised", remedy),
-        Ok(_) | Err(_) => {
-            Check::not(State::Warning, "clock", "whether it is synchronised cannot be told", remedy)
-        }
+        Ok(_) | Err(_) => Check::not(State::Warning, "clock", "synchronisation is unknown", remedy),
     }
 }
 
@@ -237,7 +240,7 @@ fn capture(interface: &str) -> Check {
         stamps: Stamps::Kernel,
     };
     match LiveCapture::open(&options, 0) {
-        Ok(_) => Check::ok(name, "may be captured from"),
+        Ok(_) => Check::ok(name, "can be captured"),
         Err(e) => {
             let text = e.to_string();
             // The refusals that have a remedy name it behind their cause.
@@ -250,30 +253,30 @@ fn capture(interface: &str) -> Check {
     }
 }
 
-/// Whose clock can stamp packets.
+/// Checks the clock that stamps packets.
 fn stamps(interface: &str) -> Check {
     let found = if bellwether_capture::stamps_all(interface) {
-        "by the kernel; the NIC can too, and more exactly: --stamps nic, with phc2sys"
+        "by the kernel; the NIC is more exact: --stamps nic, with phc2sys"
     } else {
         "by the kernel; the NIC does not stamp every packet"
     };
     Check::ok(format!("stamps {interface}"), found)
 }
 
-/// What joins packets before the capture sees them, so that sizes and times are no longer those of the wire.
+/// Offloads that join packets before the capture. Sizes and times of joined packets differ from the wire.
 fn offloads(interface: &str) -> Option<Check> {
     let name = format!("offloads {interface}");
     if !Path::new("/sys/class/net").join(interface).exists() {
         return None;
     }
     let Ok(output) = Command::new("ethtool").args(["-k", interface]).output() else {
-        let remedy = "Install ethtool, and see that generic and large receive offload are off.";
+        let remedy = "Install ethtool, and switch off generic and large receive offload.";
         return Some(Check::not(State::Warning, name, "ethtool is missing", remedy));
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let on: Vec<&str> = joining_offloads(&text);
     Some(if on.is_empty() {
-        Check::ok(name, "packets are left as they are")
+        Check::ok(name, "no offload joins packets")
     } else {
         let switches: Vec<String> = on.iter().map(|offload| format!("{offload} off")).collect();
         let remedy = format!("sudo ethtool -K {interface} {}", switches.join(" "));

@@ -16,7 +16,7 @@ use crate::truth::{Truth, Truths};
 /// Thresholds of the sweep.
 const SWEEP: [f64; 11] = [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0, 55.0];
 
-/// What was concluded of a call.
+/// The results of scoring for one call.
 struct Call {
     score: Option<f64>,
     is_quarantined: bool,
@@ -55,8 +55,7 @@ impl<'a> Calls<'a> {
     }
 }
 
-/// `bellwether evaluate`. The file is read line by line: what is kept of it does not grow with it, but for the names of campaigns, of which
-/// so many are told apart.
+/// `bellwether evaluate`. Reads the file line by line. Memory does not grow with the file, except for a bounded number of campaign names.
 pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure> {
     let truths = Truths::open(&args.truth)?;
     let reader = open_reader(common)?;
@@ -71,13 +70,13 @@ pub(crate) fn run(common: &Common, args: &EvaluateArgs) -> Result<Exit, Failure>
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
-/// Campaigns that are told apart; calls of others count as those of one.
+/// The maximum number of distinguished campaigns. Calls of further campaigns count as calls of one.
 const MAX_CAMPAIGNS: usize = 4096;
 
 /// Calls that are not found and are named.
 const MAX_MISSING: usize = 20;
 
-/// What the lines so far come to.
+/// The sums over all lines so far.
 struct Evaluation {
     quarantine_below: f64,
     truths: u64,
@@ -93,7 +92,7 @@ struct Evaluation {
     classes: [u64; 3],
 }
 
-/// How often a signal spoke of frauds and of honest calls, and how many verdicts would be others without it.
+/// Counts of a signal at frauds and at honest calls, and the number of dispositions that depend on the signal.
 #[derive(Default)]
 struct Contribution {
     fraud: u64,
@@ -226,7 +225,7 @@ impl Evaluation {
     }
 }
 
-/// How predictions agree with the truth; fraud is what is looked for.
+/// The confusion matrix of predictions and truth. Fraud is the positive class.
 #[derive(Default)]
 struct Matrix {
     true_positive: u64,
@@ -269,7 +268,7 @@ impl Matrix {
     }
 }
 
-/// What each signal contributed.
+/// The contribution of each signal.
 fn signals(all: &BTreeMap<String, Contribution>, matrix: &Matrix) -> Value {
     let frauds = (matrix.true_positive + matrix.false_negative).max(1) as f64;
     let legits = (matrix.true_negative + matrix.false_positive).max(1) as f64;

@@ -48,7 +48,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
         InventoryAction::Approve { aor, device } => {
             let Installation { tokeniser, mut recorder, .. } = installation(common)?;
             let aor = stored_aor(aor, &tokeniser)
-                .ok_or_else(|| Failure::Usage(format!("{aor} is no address of record")))?;
+                .ok_or_else(|| Failure::Usage(format!("{aor} is not an address of record")))?;
             if !recorder.reader().device_names(&aor)?.contains(device) {
                 let text = format!("{aor} has no device {device} in {}", common.db.display());
                 return Err(Failure::Work(text));

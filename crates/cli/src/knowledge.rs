@@ -56,11 +56,14 @@ fn certificates(common: &Common, folder: &Path) -> Result<Certificates, Failure>
             continue;
         }
         if let Err(e) = all.add(name, &octets) {
-            note(common, &format!("{} is passed over: {e}", path.display()));
+            note(common, &format!("{} is skipped: {e}", path.display()));
         }
     }
     if all.is_empty() {
-        return Err(Failure::Usage(format!("{} holds no certificate and no public key", folder.display())));
+        return Err(Failure::Usage(format!(
+            "{} contains no certificate and no public key",
+            folder.display()
+        )));
     }
     Ok(all)
 }

@@ -58,7 +58,7 @@ fn one(
     Ok(())
 }
 
-/// Labels a call by its Call-ID: as it was sent, or as it stands in reports, where numbers in it are masked.
+/// Labels a call by its Call-ID, in clear text or in the masked form of reports.
 fn label_call(
     tokeniser: &Tokeniser,
     writer: &mut Writer,
@@ -68,7 +68,7 @@ fn label_call(
     Ok(writer.label("call", id, Some(tokeniser.wire_id(id)), text, "operator")?)
 }
 
-/// Labels of many calls. Two lines that contradict each other are told; the later one counts.
+/// Labels of many calls. Contradictory lines are reported, and the later line counts.
 fn from_file(
     common: &Common,
     tokeniser: &Tokeniser,
@@ -84,7 +84,7 @@ fn from_file(
             contradictory += 1;
             note(
                 common,
-                &format!("the call {} is labelled fraud and legit; the later line counts", truth.call_id),
+                &format!("the call {} has the labels fraud and legit; the later line counts", truth.call_id),
             );
         }
         let text = if is_fraud { "fraud" } else { "legit" };
@@ -124,7 +124,7 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
     recorder.apply_labels()?;
     recorder.close()?;
     if !common.quiet {
-        out::line(format!("{known} calls told of, {unknown} unknown, {wrong} lines refused"))?;
+        out::line(format!("telemetry of {known} known and {unknown} unknown calls, {wrong} lines refused"))?;
     }
     Ok(if unknown + wrong > 0 { Exit::Partial } else { Exit::Done })
 }
@@ -132,7 +132,7 @@ pub(crate) fn telemetry(common: &Common, args: &TelemetryArgs) -> Result<Exit, F
 /// One call's telemetry. A value that is missing, mistyped or an unmasked phone number is refused by its name (contract, score API).
 pub(crate) fn parse(line: &str) -> Result<Telemetry, String> {
     let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
-    let Value::Object(fields) = value else { return Err("it is no object".to_owned()) };
+    let Value::Object(fields) = value else { return Err("the line is not an object".to_owned()) };
     Ok(Telemetry {
         call_id: text(&fields, "call_id")?.ok_or("call_id is missing")?,
         fraud_score: number(&fields, "fraud_score")?,
@@ -154,14 +154,14 @@ fn text(fields: &Map<String, Value>, name: &str) -> Result<Option<String>, Strin
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(format!("{name} is no text")),
+        Some(_) => Err(format!("{name} is not text")),
     }
 }
 
 fn number(fields: &Map<String, Value>, name: &str) -> Result<Option<f64>, String> {
     match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("{name} is no number")),
+        Some(value) => value.as_f64().map(Some).ok_or_else(|| format!("{name} is not a number")),
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
             (r#"{"call_id":"a","timestamp_epoch":1,"agent_id":"+49 30 1234567"}"#, "unmasked"),
             (r#"{"call_id":"a","timestamp_epoch":1,"disposition":"caller 212 555 0188 said"}"#, "unmasked"),
             (r#"{"call_id":"a","timestamp_epoch":1,"talk_time_seconds":-3}"#, "negative"),
-            ("[]", "no object"),
+            ("[]", "not an object"),
         ] {
             assert!(parse(line).unwrap_err().contains(name), "{line}");
         }

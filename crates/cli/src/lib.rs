@@ -83,7 +83,7 @@ fn refused(words: &clap::Error) -> ExitCode {
         out::add(text);
         return Exit::Usage.code();
     }
-    // Whoever reads it may have had enough.
+    // The reader of a pipe may have closed the pipe.
     let _ = out::line(text);
     Exit::Done.code()
 }

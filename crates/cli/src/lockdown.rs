@@ -13,7 +13,7 @@ use crate::outcome::Failure;
 pub(crate) struct Needs<'a> {
     /// The captures to read.
     pub(crate) captures: Vec<PathBuf>,
-    /// True if the run reads its configuration and the files that it names again, and opens sockets.
+    /// True if the run opens sockets, and reads the configuration and its files again on request.
     pub(crate) is_lasting: bool,
     /// True if alerts go out.
     pub(crate) is_networked: bool,

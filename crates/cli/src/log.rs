@@ -1,7 +1,7 @@
 //! The log: events that the edges tell, with levels and fields, on standard error.
 //!
-//! Crates below the edges do not log: `deny.toml` names those that may use `tracing`. A field is a number, or a name that the operator chose;
-//! of what a stranger sent, only what reports print.
+//! Crates below the edges do not log: `deny.toml` names those that may use `tracing`. A field is a number or a name from the operator. Text
+//! from traffic appears only in the form of reports.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -36,7 +36,7 @@ pub(crate) fn start(common: &Common) {
     let _ = tracing::subscriber::set_global_default(Log { levels });
 }
 
-/// Logs a notice that a command would come to several times, once in a process.
+/// Logs a notice only once in a process.
 pub(crate) fn once(text: String) {
     static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let is_new = LOGGED.lock().is_ok_and(|mut logged| logged.insert(text.clone()));
@@ -111,7 +111,7 @@ impl Record {
         record
     }
 
-    /// The line for people. Notices are their words alone; what -v adds has its time, its place and its fields.
+    /// The line for people. A notice has only its text. Lines of -v also have time, module and fields.
     pub(crate) fn text(&self) -> Shown {
         let mut line = Shown::default();
         line.own("bellwether: ");

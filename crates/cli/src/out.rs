@@ -119,7 +119,7 @@ pub(crate) fn width() -> Option<u16> {
     terminal_size::terminal_size().map(|(width, _)| width.0.max(60))
 }
 
-/// Lets a bug that ends the program be told the same way: its words may hold a piece of the text that it was found with.
+/// Reports a panic through this module too, because the panic message may contain text from traffic.
 pub(crate) fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         fail(format!("{panic}; this is a bug").replace('\n', ": "));

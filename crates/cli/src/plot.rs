@@ -41,7 +41,7 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
         Reports::of(&reader).silence_of(&CallIds::new(common, &config, &reader).stored(&args.id)?)?;
     let noises: Vec<Noise> = streams.iter().filter_map(Noise::of).collect();
     let Some(first) = noises.first() else {
-        let text = format!("there is no silence of a call {} in {}", args.id, common.db.display());
+        let text = format!("{1} has no silence of a call {0}", args.id, common.db.display());
         return Err(Failure::Work(text));
     };
     match &args.output {
@@ -64,7 +64,7 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     let devices = Reports::of(&open_reader(common)?).device_clocks(&args.id)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
-        let text = format!("there is no clock of {} in {}", args.id, common.db.display());
+        let text = format!("{1} has no clock of {0}", args.id, common.db.display());
         return Err(Failure::Work(text));
     }
     match &args.output {

@@ -5,7 +5,7 @@ use bellwether_sensor::Progress;
 
 use crate::out;
 
-/// How often the line is drawn anew.
+/// The interval between two updates of the line.
 const EVERY: Duration = Duration::from_millis(100);
 const WIDTH: u64 = 24;
 

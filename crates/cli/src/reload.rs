@@ -13,7 +13,7 @@ use crate::lockdown::files_of;
 use crate::out::tell;
 use crate::outcome::Failure;
 
-/// The configuration that a run goes by, and how another takes its place.
+/// The configuration of a run, and its replacement at run time.
 pub(crate) struct Reload {
     common: Paths,
     /// The configuration at the start of the run. Much of it stays in force.
@@ -77,21 +77,21 @@ impl Reload {
         }
         match self.read(exchange) {
             Ok(config) => {
-                tell("the site, the mirror's ports and the receivers of alerts were read again");
+                tell("site, ports of the mirror and receivers of alerts were reloaded");
                 let waiting = self.started.waits_for_start(&config);
                 if !waiting.is_empty() {
-                    tell(format!("what else has changed waits for the next start: {}", waiting.join(", ")));
+                    tell(format!("further changes wait for the next start: {}", waiting.join(", ")));
                 }
                 let settings = Settings { site: config.site(), tunnels: config.tunnels() };
                 self.config = config;
                 Some(settings)
             }
             Err(Untaken::Wrong(why)) => {
-                tell(format!("nothing was changed: {why}"));
+                tell(format!("the configuration was not reloaded: {why}"));
                 None
             }
             Err(Untaken::NeedsStart(why)) => {
-                tell(format!("the sensor ends, to be started anew: {why}"));
+                tell(format!("the sensor ends for a restart: {why}"));
                 self.needs_start = Some(why);
                 self.stop.now();
                 None
@@ -101,7 +101,7 @@ impl Reload {
 
     fn read(&self, exchange: &Exchange<'_>) -> Result<Config, Untaken> {
         let hidden = |path: &Path| {
-            let text = format!("{} lies behind the lock, and cannot be read any more", path.display());
+            let text = format!("{} is behind the lock and can no longer be read", path.display());
             Untaken::NeedsStart(text)
         };
         if let Some(path) = self.common.config.as_deref().filter(|path| self.walls.hide(path)) {
@@ -110,14 +110,15 @@ impl Reload {
         let config =
             Config::load(self.common.config.as_deref()).map_err(|e| Untaken::Wrong(e.to_string()))?;
         if self.names_interfaces && config.sense.interfaces != self.config.sense.interfaces {
-            let text = "sense.interfaces has changed, and opening one takes a right that was given up";
+            let text =
+                "sense.interfaces has changed, but the sensor has given up the right to open interfaces";
             return Err(Untaken::NeedsStart(text.to_owned()));
         }
         if let Some(why) = self.config.needs_new_start(&config) {
             return Err(Untaken::NeedsStart(why.to_owned()));
         }
         if identity(&self.common.db) != self.common.opened {
-            let text = format!("{} is not the database that was opened", self.common.db.display());
+            let text = format!("{} is not the open database", self.common.db.display());
             return Err(Untaken::NeedsStart(text));
         }
         let is_changed = config.alerts != self.config.alerts;
@@ -126,9 +127,9 @@ impl Reload {
             Ok(()) => Ok(config),
             Err(e) => match files_of(&config.alerts).iter().find(|path| self.walls.hide(path)) {
                 Some(path) if is_changed => Err(hidden(path)),
-                // Files that were read when the run began may be for root alone: its receivers stay as they are.
+                // After the start, only root may be able to read the files again. The receivers then stay unchanged.
                 Some(path) => {
-                    tell(format!("{} cannot be read any more: receivers stay as they were", path.display()));
+                    tell(format!("{} can no longer be read; receivers stay unchanged", path.display()));
                     Ok(config)
                 }
                 None => Err(Untaken::Wrong(e.to_string())),

@@ -303,8 +303,8 @@ fn object(columns: &[Column], values: Values) -> Value {
     Value::Object(columns.iter().map(|c| c.name.to_owned()).zip(values).collect())
 }
 
-/// A field of CSV (RFC 4180): nothing for null, JSON for lists and objects. Numbers are ours and stay numbers, whatever their sign; every
-/// text is one that traffic may have chosen.
+/// A field of CSV (RFC 4180): nothing for null, JSON for lists and objects. Numbers come from the program and stay numbers with any sign;
+/// every text is one that traffic may have chosen.
 pub(crate) fn csv_field(value: &Value) -> Shown {
     match value {
         Value::Null => Shown::default(),
@@ -385,7 +385,7 @@ fn fields(object: &Map<String, Value>, indent: usize) -> Vec<Shown> {
     lines
 }
 
-/// A trait in two lines: its key and value, and what that means.
+/// A trait in two lines: key with value, and meaning.
 fn trait_lines(item: &Value, indent: usize) -> [Shown; 2] {
     let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or("-");
     let value = match item.get("value") {

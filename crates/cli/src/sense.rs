@@ -18,7 +18,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let interfaces = if args.interfaces.is_empty() { &config.sense.interfaces } else { &args.interfaces };
     if interfaces.is_empty() && args.hep.is_empty() {
-        let text = "nothing to listen on: name an interface with -i or in sense.interfaces, or an address with --hep";
+        let text = "no input: name an interface with -i or in sense.interfaces, or an address with --hep";
         return Err(Failure::Usage(text.to_owned()));
     }
     let options: Vec<LiveOptions> = interfaces.iter().map(|name| options(name, args)).collect();
@@ -77,7 +77,9 @@ fn until_stopped(
         print_speed(outcome.packets, &outcome.finished);
     }
     match terminal.reload.needs_start {
-        Some(why) => Err(Failure::Work(format!("{why}; all is committed, and a new start goes by it"))),
+        Some(why) => Err(Failure::Work(format!(
+            "{why}; all rows are committed, and the next start uses the new configuration"
+        ))),
         None => Ok(terminal.is_whole),
     }
 }
@@ -126,7 +128,7 @@ impl Operator for Terminal {
             }
             Event::Recovered(name) => tracing::warn!(interface = name, "{name} delivers again"),
             Event::Followed(name) => {
-                tracing::warn!(interface = name, "{name} was removed and made again, and is followed");
+                tracing::warn!(interface = name, "{name} was removed and created again; capture continues");
             }
             // The cause of a gap came as trouble. The run itself tells the service manager that it is alive.
             Event::Gap { .. } | Event::Alive => {}
@@ -146,5 +148,5 @@ fn clock_words(event: ClockEvent) -> String {
         ClockEventKind::Leap(step) => format!("took a leap second ({:+.0} s)", step.as_secs_f64()),
         ClockEventKind::Rate(ppm) => format!("changed its rate by {ppm:+.0} ppm"),
     };
-    format!("the system's clock {what}: timelines are parted there")
+    format!("the system's clock {what}; timelines begin a new segment")
 }

@@ -1,4 +1,4 @@
-//! The parts of a session that several commands share: the installation that is open for writing, and a run that is ready to start.
+//! Parts of a session for several commands: an installation open for writing, and a run ready to start.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::out;
 use crate::outcome::Failure;
 use crate::show::configured;
 
-/// A run that is ready to start: its key and its database are open, and its receivers of alerts.
+/// A run ready to start, with open key, database and receivers of alerts.
 pub(crate) fn prepare(common: &Common, config: &Config) -> Result<Run, Failure> {
     let Installation { key, tokeniser, recorder } = with_options(common, config, |options| {
         Installation::open_patiently(options, config.lock_wait(), &tell_operator)
@@ -64,8 +64,8 @@ fn with_options(
 fn patience(config: &Config) -> Patience {
     let hear = |news| {
         out::tell(match news {
-            LockNews::Waits => "another program holds the database locked: what is to be written waits",
-            LockNews::WritesAgain => "the database is free again: what waited is written",
+            LockNews::Waits => "another program holds the database locked; rows wait",
+            LockNews::WritesAgain => "the database is unlocked; waiting rows are written",
         });
     };
     Patience { lock: Arc::new(LockPatience::new(config.lock_wait(), hear)), rows: config.waiting_rows() }

@@ -62,7 +62,7 @@ pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
     Ok(configured(common, &config)?(Reader::open(&common.db)?))
 }
 
-/// How a reader is to recognise stacks, compare clocks and judge devices.
+/// The settings of a reader for stacks, clocks and device verdicts.
 pub(crate) fn configured(common: &Common, config: &Config) -> Result<impl Fn(Reader) -> Reader, Failure> {
     let (signatures, tolerance, strictness) = (signatures(common)?, config.tolerance(), config.strictness());
     let settings = config.verdict();

@@ -90,14 +90,14 @@ fn parse(line: &str) -> Result<Truth, String> {
         match value.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(format!("{key} is {other}, and no text")),
+            Some(other) => Err(format!("{key} is {other}, not text")),
         }
     };
     let is_fraud = match text("label")?.as_deref() {
         None => None,
         Some("fraud") => Some(true),
         Some("legit") => Some(false),
-        Some(other) => return Err(format!("the label is fraud or legit, not {other:?}")),
+        Some(other) => return Err(format!("the label must be fraud or legit, not {other:?}")),
     };
     Ok(Truth {
         call_id: text("call_id")?.ok_or("call_id is missing")?,
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!((truth.is_fraud, truth.campaign.as_deref(), truth.device), (Some(true), Some("x"), None));
         assert!(parse(r#"{"label": "fraud"}"#).unwrap_err().contains("call_id"));
         assert!(parse(r#"{"call_id": "a", "label": "bad"}"#).unwrap_err().contains("fraud or legit"));
-        assert!(parse(r#"{"call_id": 5}"#).unwrap_err().contains("no text"));
+        assert!(parse(r#"{"call_id": 5}"#).unwrap_err().contains("not text"));
         assert!(parse("nonsense").is_err());
     }
 }

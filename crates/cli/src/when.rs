@@ -15,7 +15,7 @@ pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Fail
         .or_else(|| age(text).map(|nanos| now.as_nanosecond() - nanos));
     stamp.and_then(|nanos| i64::try_from(nanos).ok()).map(Timestamp::from_nanos).ok_or_else(|| {
         Failure::Usage(format!(
-            "\"{text}\" is no time: give RFC 3339, a date, or an age like 90s, 15m, 24h, 7d"
+            "\"{text}\" is not a time: give RFC 3339, a date, or an age like 90s, 15m, 24h, 7d"
         ))
     })
 }
@@ -32,7 +32,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     age(text)
         .and_then(|nanos| u64::try_from(nanos).ok())
         .map(Duration::from_nanos)
-        .ok_or_else(|| "give a length of time like 90s, 15m, 24h or 7d".to_owned())
+        .ok_or_else(|| "give a duration like 90s, 15m, 24h or 7d".to_owned())
 }
 
 fn age(text: &str) -> Option<i128> {

@@ -65,7 +65,7 @@ fn usage_and_configuration_errors_have_exit_code_2() {
     for (filter, expected) in [("size=1", "there is no column size"), ("caller", "give COLUMN=VALUE")] {
         assert!(room.expect(2, &["report", "calls", "--where", filter]).contains(expected));
     }
-    assert!(room.expect(2, &["report", "calls", "--since", "soon"]).contains("\"soon\" is no time"));
+    assert!(room.expect(2, &["report", "calls", "--since", "soon"]).contains("\"soon\" is not a time"));
 }
 
 #[test]

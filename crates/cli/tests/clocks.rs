@@ -50,7 +50,7 @@ fn registrations(i: u8, rng: &mut Rng) -> Vec<Frame> {
     registration.frames(rng)
 }
 
-/// What a timer of `period_s` sends over the hour, by a clock `ppm` fast.
+/// The messages of a timer with period `period_s` over an hour. The clock is `ppm` fast.
 fn beats(from: &Agent, period_s: f64, ppm: f64, payload: impl Fn(u32) -> Vec<u8>) -> Vec<Frame> {
     let n = (HOUR_S as f64 / period_s) as u32;
     let mut rng = Rng::new(period_s as u64);
@@ -221,7 +221,7 @@ fn real_programs_show_the_rates_that_their_clocks_were_given() {
         let widest = widest.entry(kind).or_default();
         *widest = widest.max(a + b);
     }
-    // Twice what was measured when this was written: a hundredth of a second in half a minute, and less for those that keep time.
+    // Twice the values of the first measurement: a hundredth of a second in half a minute, and less for accurate timers.
     for (kind, most) in [("baresip", 200.0), ("linphonec", 200.0), ("jami", 150.0), ("pyvoip", 30.0)] {
         assert!(widest[kind] < most, "{widest:?}");
     }

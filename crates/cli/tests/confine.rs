@@ -1,4 +1,4 @@
-//! What a running sensor has given up, and what goes on working behind the lock.
+//! The rights that a running sensor gives up, and its work behind the lock.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -48,7 +48,7 @@ impl<'a> Sensor<'a> {
         std::fs::read_to_string(self.room.path("log")).unwrap()
     }
 
-    /// Whether it says so before long, or has ended without.
+    /// Returns true if the sensor prints the text in time, and false if the sensor ends before.
     fn says(&mut self, text: &str) -> bool {
         (0..1200).any(|_| {
             let is_over = self.child.try_wait().unwrap().is_some();
@@ -63,14 +63,14 @@ impl<'a> Sensor<'a> {
         assert!(done.success());
     }
 
-    /// Asks for the configuration to be read again, and waits until it says what came of that.
+    /// Requests a reload of the configuration, and waits for the message about the result.
     fn reloads(&mut self, text: &str) {
         std::fs::write(self.room.path("log"), "").unwrap();
         self.signal("-HUP");
         assert!(self.says(text), "{text}: {}", self.said());
     }
 
-    /// How it ends by itself.
+    /// The exit code of a sensor that ends by itself.
     fn ends(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
@@ -147,7 +147,7 @@ fn every_thread_of_a_sensor_has_no_right_and_every_file_is_its_owners() {
     if !said.contains("gap; capabilities") {
         assert!(sensor.of_each_thread("CapBnd").iter().all(|set| set == "0000000000000000"));
     }
-    assert!(said.contains("bellwether.key could be read by others (mode 644)"), "{said}");
+    assert!(said.contains("bellwether.key was readable by others (mode 644)"), "{said}");
     for file in ["x.db", "x.db-wal", "x.db-shm", "bellwether.key"] {
         assert_eq!(mode(&room.path(file)), 0o600, "{file}");
     }
@@ -179,9 +179,9 @@ fn files_are_for_their_owner_whatever_the_umask_and_wider_ones_are_tightened() {
         std::fs::set_permissions(room.path(file), PermissionsExt::from_mode(0o664)).unwrap();
     }
     let said = run("db prune --keep-days 90000");
-    assert!(said.contains("x.db could be read by others (mode 664)"), "{said}");
+    assert!(said.contains("x.db was readable by others (mode 664)"), "{said}");
     let said = run("reputation export block -o list.txt");
-    assert!(said.contains("list.txt could be read by others (mode 664)"), "{said}");
+    assert!(said.contains("list.txt was readable by others (mode 664)"), "{said}");
     assert_eq!((mode(&room.path("x.db")), mode(&room.path("list.txt"))), (0o600, 0o600));
 }
 
@@ -193,7 +193,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     let tls = TcpListener::bind("127.0.0.1:0").unwrap();
     let log = std::os::unix::net::UnixDatagram::bind(room.path("log-socket")).unwrap();
     let port = |address: std::io::Result<SocketAddr>| address.unwrap().port();
-    // A thread that is replaced ends its batch first, and may send an alert to its old receiver: others follow.
+    // A replaced thread ends its batch first, and may send an alert to the old receiver. Later alerts go to the new one.
     let until = |subject: &str, heard: &mut dyn FnMut() -> Option<Vec<u8>>| -> Vec<u8> {
         for n in 0..60 {
             raise(&room, "x.db", &format!("{subject}-{n}"));
@@ -220,7 +220,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     // A name is looked up in the system's files.
     let change = |sensor: &mut Sensor<'_>, target: String, more: &str| {
         room.write("c.toml", receiver(&target, more).as_bytes());
-        sensor.reloads("receivers of alerts were read again");
+        sensor.reloads("receivers of alerts were reloaded");
     };
     change(&mut sensor, format!("udp://localhost:{}", port(second.local_addr())), "");
     heard(&second, "two");
@@ -262,7 +262,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
     change(&mut sensor, format!("unix:{}", room.path("log-socket").display()), "");
     log.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut octets = [0; 2048];
-    // What TLS never took comes first.
+    // The alerts without delivery by TLS come first.
     until("six", &mut || loop {
         let len = log.recv(&mut octets).ok()?;
         let said = octets[..len].to_vec();
@@ -286,10 +286,10 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
     };
     let mut sensor = start();
     room.write("c.toml", b"[limits]\ncalls = 1000\n[dispositions]\nquarantine_below = 20.0\n");
-    sensor.reloads("waits for the next start: limits, dispositions");
+    sensor.reloads("wait for the next start: limits, dispositions");
     room.write("c.toml", b"[confine]\nseccomp = \"off\"\n");
     sensor.reloads("confine has changed");
-    assert!(sensor.says("a new start goes by it"), "{}", sensor.said());
+    assert!(sensor.says("the next start uses the new configuration"), "{}", sensor.said());
     assert_eq!(sensor.ends(), Some(1));
     for (configuration, said) in [
         ("[sense]\ninterfaces = [\"lo\"]\n", "sense.interfaces has changed"),
@@ -303,7 +303,7 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
     // The folder of the database was replaced: what is written now nobody would find.
     let mut sensor = start();
     std::fs::rename(room.path("x.db"), room.path("moved.db")).unwrap();
-    sensor.reloads("x.db is not the database that was opened");
+    sensor.reloads("x.db is not the open database");
     assert_eq!(sensor.ends(), Some(1));
 }
 
@@ -330,10 +330,10 @@ fn a_sensor_becomes_the_user_that_is_named_and_takes_its_files_along() {
         let meta = std::fs::metadata(room.path(file)).unwrap();
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (4_000_001, 4_000_002, 0o600), "{file}");
     }
-    sensor.reloads("were read again");
-    // A configuration that is root's alone lies behind the lock: the unit starts the sensor anew, and root reads it.
+    sensor.reloads("were reloaded");
+    // A configuration for root alone is behind the lock. The unit restarts the sensor, and root reads the configuration.
     std::fs::set_permissions(room.path("c.toml"), PermissionsExt::from_mode(0o600)).unwrap();
-    sensor.reloads("c.toml lies behind the lock");
+    sensor.reloads("c.toml is behind the lock");
     assert_eq!(sensor.ends(), Some(1));
     assert!(!room.path("x.db-wal").exists(), "the end was not in order");
     let unknown = user.replace("4000001:4000002", "nobody-of-this-name");
@@ -439,7 +439,7 @@ fn a_file_of_a_folder_that_ended_within_a_record_is_told_when_the_next_is_read()
     room.write("hours/10.pcap", &first);
     room.write("hours/11.pcap", &second);
     let args = ["--db", "x.db", "replay", "--follow", "hours"];
-    let mut sensor = Sensor::start(&room, &args, "ended within a record").unwrap();
+    let mut sensor = Sensor::start(&room, &args, "ended inside a record").unwrap();
     assert!(sensor.child.try_wait().unwrap().is_none());
     sensor.signal("-TERM");
     assert_eq!(sensor.ends(), Some(3));

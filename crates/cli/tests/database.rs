@@ -1,4 +1,4 @@
-//! The database where it is not as it should be: on a medium that cannot be written, locked by somebody, or not there.
+//! Unusable databases: on a read-only medium, locked by another program, or missing.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -32,7 +32,7 @@ fn with_database() -> Room {
     room
 }
 
-/// What reads only, with its arguments.
+/// The read-only commands with their arguments.
 const READERS: [&[&str]; 8] = [
     &["report", "calls"],
     &["report", "summary"],
@@ -89,7 +89,7 @@ fn a_database_on_a_read_only_medium_is_read_as_anywhere() {
     assert!(said.ends_with("rc 1") && said.contains("read-only"), "{said}");
 }
 
-/// Copies the database with its log, while somebody has it open: rows that are in the log only.
+/// Copies an open database with its log. Some rows are only in the log.
 fn with_log(room: &Room, and_index: bool) -> i64 {
     let db = rusqlite::Connection::open(room.path("kept/x.db")).unwrap();
     db.execute("DELETE FROM alerts", []).unwrap();
@@ -181,7 +181,7 @@ fn a_call_that_is_not_there_changes_nothing_and_a_key_that_is_gone_is_not_replac
     std::fs::remove_file(room.path("kept/bellwether.key")).unwrap();
     for command in [vec!["label", "call", "a", "fraud"], vec!["replay", &capture()]] {
         let said = room.expect(2, &[vec!["--db", "kept/x.db"], command].concat());
-        assert!(said.contains("it is not there, and kept/x.db was made with it"), "{said}");
+        assert!(said.contains("the file is missing, and kept/x.db needs this key"), "{said}");
         assert!(!room.path("kept/bellwether.key").exists());
     }
 }
@@ -219,7 +219,7 @@ fn rooms() -> [Room; 2] {
 fn a_replay_waits_for_a_lock_at_its_start_and_on_its_way_and_loses_nothing() {
     let [room, undisturbed] = rooms();
     undisturbed.expect(0, &["--db", "x.db", "-q", "replay", &capture()]);
-    for (also_for_reading, words) in [(false, "what is to be written waits"), (true, "it is waited for")] {
+    for (also_for_reading, words) in [(false, "locked; rows wait"), (true, "locked; waiting")] {
         let held = lock(&room, also_for_reading);
         let log = room.path("log");
         let mut replay = room
@@ -301,12 +301,12 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     for message in messages() {
         agent.send_to(&message, free).unwrap();
     }
-    hear(&log, "what is to be written waits");
+    hear(&log, "locked; rows wait");
     // Several times as long as a replay would have waited.
     std::thread::sleep(Duration::from_secs(3));
     assert!(sensor.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
     held.execute_batch("COMMIT").unwrap();
-    hear(&log, "what waited is written");
+    hear(&log, "waiting rows are written");
     let end = |sensor: &mut Child| {
         let id = rustix::process::Pid::from_child(sensor);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
@@ -323,9 +323,9 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
         "{losses:?}"
     );
     let log_text = std::fs::read_to_string(&log).unwrap();
-    assert_eq!(log_text.matches("what is to be written waits").count(), 1, "{log_text}");
+    assert_eq!(log_text.matches("locked; rows wait").count(), 1, "{log_text}");
 
-    // One that is to end while the database is locked ends, and says what it could not do.
+    // A sensor with a stop request ends although the database is locked, and reports the unfinished work.
     let mut sensor = room
         .command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
         .stdout(Stdio::null())
@@ -337,7 +337,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     for message in messages() {
         agent.send_to(&message, free).unwrap();
     }
-    hear(&log, "what is to be written waits");
+    hear(&log, "locked; rows wait");
     assert_eq!(end(&mut sensor), Some(1));
     hear(&log, "raise database.lock_wait_s");
 }

@@ -1,4 +1,4 @@
-//! Who may use which device, from packets to verdicts: inventory, enrolment, takeover.
+//! Device authorisation from packets to verdicts: inventory, enrolment, takeover.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -26,7 +26,7 @@ fn mode(device: &str) -> DeviceMode {
     *PAPERS_DEVICES.iter().find(|d| d.device == device).unwrap()
 }
 
-/// A phone of a subscriber: where it is, how it writes, what it sounds like, and how fast its clock is.
+/// A phone of a subscriber with address, SIP stack, noise and clock rate.
 struct Phone {
     agent: Agent,
     sound: DeviceMode,
@@ -199,7 +199,7 @@ fn a_stolen_password_shows_on_either_device() {
     assert_eq!(after.last().unwrap().1, "authorised", "{after:?}");
 }
 
-/// The steps of a kept verdict: what was known, and what it came to.
+/// The steps of a stored verdict: evidence and result.
 fn course(kept: &Value) -> Vec<(String, String)> {
     let word = |step: &Value, name: &str| step[name].as_str().unwrap().to_owned();
     let steps = kept.as_array().unwrap().iter();
@@ -371,7 +371,7 @@ fn a_trunk_that_refers_to_a_feature_code_is_told_of() {
     assert_eq!(shown["findings"].as_array().unwrap().len(), 1, "{shown}");
 }
 
-/// Answers so many requests, one after the other, and gives back what was asked.
+/// Responds to a number of requests in sequence, and returns the requests.
 fn serve(answers: Vec<String>) -> (String, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/inventory.csv", listener.local_addr().unwrap());
@@ -426,10 +426,10 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     assert!(first.contains("Polycom 331"), "{first}");
     let (code, told) = pull();
     assert!(code == Some(0) && told.contains("has not changed"), "{told}");
-    for words in ["line 2: \"nobody\" is no address of record", "503", "timeout"] {
+    for words in ["line 2: \"nobody\" is not an address of record", "503", "timeout"] {
         let (code, told) = pull();
         assert!(
-            code == Some(1) && told.contains(words) && told.contains("stays as it was"),
+            code == Some(1) && told.contains(words) && told.contains("the inventory is unchanged"),
             "{words}: {told}"
         );
         assert_eq!(held(), first);
@@ -439,14 +439,14 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     assert!(!asked[0].contains("if-none-match") && asked[1].contains("if-none-match: \"v1\""), "{asked:?}");
     // Nobody listens any more.
     let (code, told) = pull();
-    assert!(code == Some(1) && told.contains("stays as it was"), "{told}");
-    // Whoever watches is told once, not at every try.
+    assert!(code == Some(1) && told.contains("the inventory is unchanged"), "{told}");
+    // The operator gets one alert, not one for each attempt.
     let alerts = room.rows("x.db", "alerts");
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!((&alerts[0]["kind"], &alerts[0]["subject"]), (&json!("provisioning_failed"), &json!(url)));
 }
 
-/// A sensor that is killed behind a commit has not told of its calls yet (crates/cli/tests/kill hits that moment).
+/// A sensor killed after a commit has not assessed the calls of that commit yet (crates/cli/tests/kill hits this moment).
 #[test]
 fn calls_that_a_killed_sensor_has_left_unjudged_are_told_of_by_the_next_one_and_once() {
     let room = Room::new();

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Room, own_captures};
 use serde_json::Value;
 
-/// What a program calls itself, and the stack that its structure must show.
+/// The User-Agent of each program, and the expected stack by structure.
 const PROGRAMS: [(&str, &str); 6] = [
     ("baresip", "libre (baresip)"),
     ("Linphonec", "belle-sip (Linphone)"),
@@ -126,7 +126,7 @@ fn the_operators_signatures_come_first_and_wrong_ones_are_refused_with_their_lin
     assert!(room.expect(2, &["--signatures", "none.toml", "report", "calls"]).contains("none.toml"));
 }
 
-/// What a program is by its truth: scenarios of sipp are platforms of their own, and so are the tools of one scanner.
+/// The true platform of a program. Each scenario of sipp is one platform, and so is each tool of a scanner.
 fn platform(truth: &Value) -> String {
     let kind = text(truth, "kind");
     let is_of_its_own = kind.starts_with("sipp-") || kind.starts_with("sv");

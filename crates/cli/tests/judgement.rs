@@ -41,7 +41,7 @@ fn signals(call: &Value) -> BTreeSet<&str> {
 
 // ---------------------------------------------------------------------------------------------- tokens
 
-/// An INVITE with this call-id, To number and Identity header, so many seconds after the start.
+/// An INVITE with this Call-ID, To number and Identity header, at a number of seconds after the start.
 fn invite(call_id: &str, secs: i64, to: &str, identity: &str) -> Frame {
     let identity = if identity.is_empty() { String::new() } else { format!("Identity: {identity}\r\n") };
     let text = format!(
@@ -53,7 +53,7 @@ fn invite(call_id: &str, secs: i64, to: &str, identity: &str) -> Frame {
     udp_frame(at, "192.0.2.7:5060".parse().unwrap(), "198.51.100.2:5060".parse().unwrap(), 1, text.as_bytes())
 }
 
-/// A shaken token from +12155551212 to a number, issued so many seconds after the start, by a key of the fixtures.
+/// A shaken token from +12155551212 to a number, issued at a number of seconds after the start, by a key of the fixtures.
 fn token(key: &str, x5u: &str, to: &str, secs: i64) -> String {
     let pem = std::fs::read_to_string(project().join("fixtures/stir").join(key)).unwrap();
     let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
@@ -144,7 +144,7 @@ fn without_certificates_nothing_is_valid_and_a_folder_without_any_is_told() {
     std::fs::create_dir(room.path("empty")).unwrap();
     let told =
         room.expect(2, &["--db", "y.db", "--stir-certs", "empty", "replay", capture.to_str().unwrap()]);
-    assert!(told.contains("holds no certificate"), "{told}");
+    assert!(told.contains("contains no certificate"), "{told}");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn one_confirmed_robocaller_puts_the_next_call_of_its_platform_into_quarantine_a
     assert!(export("plain").lines().any(|line| line == format!("fingerprint:{print}")));
     assert!(export("csv").starts_with("kind,subject,reputation,since,why\n"));
     assert!(export("kamailio").contains(&format!("fingerprint:{print},0,0,block,0")));
-    // What was wrong is taken back, and leaves nothing behind.
+    // A wrong label is taken back and leaves no trace.
     room.expect(0, &["--db", "x.db", "label", "call", &told, "none"]);
     assert_eq!(export("plain"), "");
     assert!(
@@ -227,9 +227,9 @@ fn telemetry_teaches_and_what_is_wrong_in_it_is_refused_line_by_line() {
     );
     room.write("t.jsonl", lines.as_bytes());
     let out = room.expect(3, &["--db", "x.db", "telemetry", "t.jsonl"]);
-    assert!(out.contains("1 calls told of, 1 unknown, 1 lines refused"), "{out}");
+    assert!(out.contains("telemetry of 1 known and 1 unknown calls, 1 lines refused"), "{out}");
     assert_eq!(room.rows("x.db", "calls")[0]["label"], "fraud");
-    // Contradictory labels are told, and the later counts.
+    // Contradictory labels are reported, and the later label counts.
     let labels = format!(
         "{}\n{}\n",
         json!({"call_id": id, "label": "fraud"}),
@@ -312,7 +312,7 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
         shown["found"].clone()
     };
     assert_eq!(found(0), 1);
-    // A copy without its key is evaluated as far as that goes, and no key is made for it.
+    // A copy without its key is evaluated as far as possible. No key file is created.
     std::fs::remove_file(room.path("bellwether.key")).unwrap();
     assert_eq!(found(3), 0);
     assert!(!room.path("bellwether.key").exists());

@@ -259,7 +259,7 @@ fn copies_by_the_mirror_are_counted_and_change_no_fact() {
     let without_copies = |db: &str, what: &str| {
         let mut rows = room.rows(db, what);
         for row in &mut rows {
-            // Packets of a stream are those that arrived, whoever doubled them.
+            // The packets of a stream are all that arrived, including duplicates.
             let copies = row["duplicates"].as_u64().unwrap_or_default();
             if let Some(packets) = row["packets"].as_u64() {
                 row["packets"] = (packets - copies).into();

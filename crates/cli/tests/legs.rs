@@ -20,7 +20,7 @@ const PHONE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
 const PBX: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 20);
 const CALLED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 30);
 
-/// What passes the sensor.
+/// The traffic at the sensor.
 #[derive(Default)]
 struct Scene {
     frames: Vec<Frame>,

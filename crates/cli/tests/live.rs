@@ -325,7 +325,7 @@ fn a_sensor_that_was_killed_says_from_when_to_when_and_so_does_a_call_that_ran_o
     let shown = room.expect(0, &["--db", "down.db", "show", "call", calls[1]["call_id"].as_str().unwrap()]);
     assert!(shown.contains("Parts of this call may be missing"), "{shown}");
 
-    // The same after an end in order is told by another name.
+    // The same loss after a regular end has another name.
     let Some(child) = listen(&room, &args) else { return };
     terminate(child);
     let losses = room.rows("down.db", "losses");
@@ -460,7 +460,7 @@ fn a_capture_that_was_cut_lacks_the_time_up_to_the_next_whether_it_is_followed_o
         room.expect(3, &["--db", db, "-q", "replay", "captures"]);
         assert_eq!(spans(db), replayed, "what is read again adds none to {db}");
     }
-    // What runs over the gap is the first file's last call; that of the next file began behind it.
+    // The last call of the first file runs over the gap. The call of the next file began after the gap.
     let said: Vec<bool> =
         room.rows("replayed.db", "calls").iter().map(|call| !call["blind"].is_null()).collect();
     assert_eq!(said.last(), Some(&false), "{said:?}");
@@ -513,7 +513,7 @@ fn a_hangup_reads_the_topology_again_and_a_broken_one_changes_nothing() {
     let start = Timestamp::from_nanos(since_epoch.as_micros() as i64 * 1000);
     let frames = calls(3, 60, start);
     let broken = "[site]\naccess = [\"nowhere\"]\n".to_owned();
-    let configurations = [None, Some((site("after"), "read again")), Some((broken, "nothing was changed"))];
+    let configurations = [None, Some((site("after"), "were reloaded")), Some((broken, "was not reloaded"))];
     for (i, configuration) in (0..).zip(configurations) {
         if let Some((text, said)) = configuration {
             room.write("c.toml", text.as_bytes());

@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 const CAPTURES: [&str; 5] = ["calls-mixed", "tcp", "scan", "fragments", "register"];
 const SECONDS: &str = "14";
 
-/// How long before the stop rows are looked at.
+/// The time before the stop at which the test reads rows.
 const BEFORE: Duration = Duration::from_secs(10);
 
 /// A network namespace with a pair of interfaces, gone with it: what goes into `src0` comes out of `cap0`.
@@ -61,7 +61,7 @@ impl Network {
         command
     }
 
-    /// A sensor in it, and where it says what it does.
+    /// A sensor in the network, with the path of its log.
     fn sensor(&self, room: &Room, db: &str) -> (Child, PathBuf) {
         let program = room.command(&[]).get_program().to_owned();
         let log = room.path(&format!("{db}.log"));
@@ -108,7 +108,7 @@ fn without(row: &Value, columns: &[&str]) -> Value {
     Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())
 }
 
-/// What needs the stop, or the time-out of what nothing ends: noise and verdicts are final then, and a challenge that nobody answered.
+/// Values that become final only at the stop or a time-out: noise, verdicts, and unanswered challenges.
 const NEEDS_THE_STOP: [(&str, &[&str]); 5] = [
     ("summary", &["stamps", "campaigns", "alerts", "scores"]),
     (
@@ -120,7 +120,7 @@ const NEEDS_THE_STOP: [(&str, &[&str]); 5] = [
     ("devices", &[]),
 ];
 
-/// What writes all that arrives into a capture.
+/// A program that writes all traffic to a capture.
 struct Recording(Child);
 
 impl Recording {
@@ -148,7 +148,7 @@ fn send(network: &Network) -> Child {
     network.script("send.py", &args).spawn().unwrap()
 }
 
-/// A replay gives the rows of the live run, which are answered. Whose clock stamped packets is what they differ in.
+/// Asserts that a replay gives the rows of the live run, and returns these. Only the origin of the timestamps differs.
 fn assert_as_replayed(room: &Room, capture: &Path) -> Vec<(&'static str, Vec<Value>)> {
     let live = rows(room, "live.db");
     room.replay("replay.db", "2", &[capture]);
@@ -229,7 +229,7 @@ fn a_second_sensor_on_one_database_is_refused_and_the_first_is_named() {
     let said = std::fs::read_to_string(refused).unwrap();
     assert!(said.contains("another sensor writes to ./x.db: process "), "{said}");
     assert!(said.contains("listening on cap0 since "), "{said}");
-    // A database of its own is free, as is this one for those who read it or replay into it.
+    // Another database is free. Readers and replays may also use this database.
     let (other, log) = network.sensor(&room, "y.db");
     wait_until("the other listens", || listens(&log));
     terminate(other);

@@ -33,8 +33,7 @@ fn capture(name: &str) -> String {
 fn a_renamed_key_is_told_once_with_its_file_and_quiet_leaves_it_out() {
     let room = Room::new();
     room.write("old.toml", b"[verdict]\nstandard_from = 80\n");
-    let notice =
-        "bellwether: old.toml: `verdict` was renamed to `dispositions`; the old name is still read\n";
+    let notice = "bellwether: old.toml: `verdict` was renamed to `dispositions`; the old name still works\n";
     assert_eq!(said(&room, &["config", "check", "old.toml"]), notice);
     assert_eq!(said(&room, &["-q", "config", "check", "old.toml"]), "");
     let capture = capture("lab-tcp.pcap");

@@ -1,4 +1,5 @@
-//! What a stranger writes acts on no terminal, log or spreadsheet: a capture full of it goes through every way out.
+//! Text from traffic does not affect a terminal, a log or a spreadsheet. A capture full of hostile text goes through every
+//! output.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -16,7 +17,7 @@ use bellwether_testkit::{Frame, PcapFormat, as_hep, udp_frame, write_pcap};
 use common::{Room, text};
 use serde_json::Value;
 
-/// What takes over a terminal, hides, or is computed: each in each place that is shown.
+/// Texts that control a terminal, hide, or form formulas. Each text appears in each displayed field.
 const ATTACKS: [&str; 14] = [
     "\x1b]0;owned\x07\x1b[2J\x1b[31mRED",
     "\u{9b}31mC1\u{9d}0;t\u{9c}",
@@ -89,7 +90,7 @@ fn frames() -> Vec<Frame> {
             }
         }
     }
-    // Whose subject is a stranger's host: passwords are tried for many accounts.
+    // Passwords are tried for many accounts, so the subject of the alert is a host from traffic.
     for n in 0..60 {
         let attempt = format!(
             "Authorization: Digest username=\"u{n}\",realm=\"r\",nonce=\"{n}\",uri=\"sip:r\",response=\"{n:032x}\"\r\n"
@@ -206,7 +207,7 @@ fn nothing_that_acts_leaves_by_show_diff_plot_and_errors() {
         let output = room.run(&args);
         check(&format!("{args:?}"), &(text(&output.stdout) + &text(&output.stderr)));
     }
-    // A capture that is cut has its name told; a configuration that is wrong is quoted.
+    // Messages name a truncated capture and quote a wrong configuration.
     let whole = capture();
     let cut = format!("cut{evil}.pcap");
     room.write(&cut, &whole[..whole.len() - 10]);

@@ -67,7 +67,7 @@ const NAMING: [&str; 9] = [
     "Contact: \"NAME\" <sip:USER@192.0.2.7>",
 ];
 
-/// A number's spellings; the place that it is put into decides who reads it.
+/// Spellings of a number. The field decides which parser reads the number.
 fn spellings(tail: &str) -> Vec<String> {
     let (a, b) = tail.split_at(3);
     let whole = format!("4930{tail}");
@@ -101,7 +101,7 @@ impl Marks {
         format!("76{:05}", self.number * 7 + 12_000)
     }
 
-    /// A call by this caller, with a line in it: of the description if it begins so.
+    /// A call by this caller with additional lines. Lines in the form of SDP go into the session description.
     fn call(&mut self, (display, user): (&str, &str), lines: &[String]) {
         let n = self.frames.len();
         let (mut head, mut body) = (String::new(), String::from("v=0\r\n"));

@@ -54,7 +54,7 @@ fn every_stream_of_the_lab_captures_is_found_with_all_its_packets_and_a_call() {
             let text = |name: &str| stream[name].as_str().unwrap().to_owned();
             assert!(!stream["call_id"].is_null(), "{file}: {} has no call", text("src"));
             let key = (text("src"), text("dst"), stream["ssrc"].as_u64().unwrap());
-            // What two legs name is a row of each, and counts in one.
+            // A stream of two legs has a row in each leg, and counts in one.
             let packets = stream["packets"].as_u64().unwrap();
             if stream["counted_in"].is_null() {
                 assert!(found.insert(key, packets).is_none(), "{file}: a stream twice");
@@ -142,7 +142,7 @@ fn a_device_is_shown_with_its_clock_and_drawn() {
         .map(|s| s.as_array().unwrap().len())
         .collect();
     let points: usize = segments.iter().sum();
-    // The REGISTER that ends a registration lies off the grid: it is no point, or one alone.
+    // The REGISTER that ends a registration is off the refresh schedule, so it gives no point, or a single one.
     let refreshes = row["refreshes"].as_u64().unwrap();
     assert!((refreshes - 1..=refreshes).contains(&(points as u64)), "{points} of {refreshes}");
     // A point alone has no line, and is not drawn.

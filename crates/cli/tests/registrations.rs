@@ -22,7 +22,7 @@ const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 9), 5060);
 /// REGISTERs of one account and the answers to them.
 struct Account {
     user: &'static str,
-    /// What its Call-ID and branches end in.
+    /// The suffix of the Call-ID and of the branches.
     dialog: &'static str,
     /// Contact headers, each with its line end.
     contacts: &'static str,
@@ -299,7 +299,7 @@ fn local_numbers_that_are_spelled_alike_are_parties_by_where_they_are_local() {
         let (by, to) = parties(&room, db, setting, &calls);
         assert_eq!((by.len(), to.len()), (callers, callees), "{setting}: {by:?} {to:?}");
     }
-    // A number that is global, and a name, are one party each, whatever stands behind them.
+    // A global number is one party, and so is a name, with any host.
     let calls = [
         ("sip:+12125550188@a.example.net", "tel:+14155550123"),
         ("sip:+12125550188@b.example.net", "sip:+1-415-555-0123@gw.example.net;user=phone"),

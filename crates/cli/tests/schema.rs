@@ -1,4 +1,4 @@
-//! The JSON Schemas of the reports: the committed files are those that the program prints, and real output keeps to them.
+//! The JSON Schemas of the reports: committed files equal the output of the program, and real reports are valid.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

@@ -25,7 +25,7 @@ fn mode(device: &str, mode: &str) -> DeviceMode {
     *PAPERS_DEVICES.iter().find(|d| d.device == device && d.mode == mode).unwrap()
 }
 
-/// A call of 12 s from a device, whoever speaks.
+/// A call of 12 s from a device, with any speaker.
 fn call(n: i64, device: DeviceMode, law: Law, rng: &mut Rng) -> Call {
     let unit = device.unit(rng).call(rng);
     let packets = spoken_call(unit, Speaker::drawn(rng), law, 12, Impairment::default(), rng);
@@ -262,7 +262,8 @@ fn media_is_read_where_signalling_tells_its_keys() {
     assert_eq!((&dark["pauses"], &dark["class_reason"]), (&Value::Null, &json!("encrypted")), "{dark}");
 }
 
-/// Real programs that play a device's noise: learned from one recording, recognised in another, whoever sends it.
+/// Real programs play the noise of a device. The class is learned from one recording and recognised in another, for any
+/// sender.
 #[test]
 fn the_noise_of_real_programs_is_recognised_in_another_recording() {
     let room = Room::new();

@@ -1,4 +1,4 @@
-//! Media streams: what they carry, by the description in force when each packet came, and what follows from their clock's rate.
+//! Media streams: contents by the session description in force at each packet, and results of the clock rate.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -17,7 +17,7 @@ use serde_json::Value;
 const CALLER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
 const CALLEE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 20);
 
-/// What a side wants to receive: its port, and the lines behind `m=audio PORT RTP/AVP`.
+/// The session description of one side, with its port and the formats of `m=audio PORT RTP/AVP`.
 fn description(ip: Ipv4Addr, port: u16, formats: &str) -> String {
     let (numbers, maps) = formats.split_once(' ').map_or((formats, ""), |(numbers, maps)| (numbers, maps));
     let numbers = numbers.replace(',', " ");
@@ -47,7 +47,7 @@ impl Scene {
     fn sip(&mut self, ms: f64, first: &str, is_callers: bool, cseq: &str, body: &str) {
         let name = self.name;
         let (caller, callee) = (format!("<sip:a@{CALLER}>;tag=1"), format!("<sip:b@{CALLEE}>;tag=2"));
-        // Who sent the request is in From, whoever writes the response.
+        // From names the sender of the request, in responses too.
         let of_caller = is_callers != first.starts_with("SIP/2.0");
         let (from, to) = if of_caller { (caller, callee) } else { (callee, caller) };
         let to = if ms == 0.0 { to.replace(";tag=2", "") } else { to };
@@ -383,7 +383,7 @@ fn frames_of_two_interfaces_that_stand_one_after_the_other_make_no_jitter() {
     let room = Room::new();
     let mut scene = Scene::new("late").answered("0", "0").talk(2200.0, (true, 1), 0, 300, 20.0, 160);
     scene.frames.sort_by_key(|frame| frame.at);
-    // Ten frames each of another interface stand before those that they were captured behind.
+    // Frames of another interface, each 150 ms later than the following frames.
     for i in (10..scene.frames.len()).step_by(30) {
         let early = udp_frame(
             scene.frames[i].at + bellwether_base::Span::from_millis(150),

@@ -19,7 +19,7 @@ type Calls = Vec<([f64; FEATURES], f64)>;
 pub struct Lessons(BTreeMap<(String, Option<String>, Coding), Calls>);
 
 impl Lessons {
-    /// Adds a call whose class is told. `mode` is the mode of the class; none where learning finds the modes.
+    /// Adds a call of a known class. `mode` is the mode of the class, or `None` if learning finds the modes.
     pub fn add_labelled(&mut self, class: &str, mode: Option<&str>, pauses: &Pauses) {
         self.add(class, mode, pauses, TOLD);
     }
@@ -34,7 +34,7 @@ impl Lessons {
         self.0.entry(group).or_default().push((features(pauses), weight));
     }
 
-    /// The modes that the calls amount to. Calls without a told mode are divided into numbered modes if they lie apart.
+    /// The learned modes. Calls without a given mode are split into numbered modes if their noise differs.
     #[must_use]
     pub fn learn(self) -> Vec<Mode> {
         let mut out = Vec::new();
@@ -62,7 +62,7 @@ pub fn can_teach(pauses: &Pauses) -> bool {
     pauses.packets >= MIN_PACKETS && !pauses.is_transcoded()
 }
 
-/// The class that an agent names itself: the product of its User-Agent, where its structure agrees.
+/// The class by the User-Agent: the named product, if the structure agrees.
 #[must_use]
 pub fn class_of_agent(user_agent: &str, claim: Claim) -> Option<&str> {
     let product = user_agent.split('/').next().unwrap_or_default().trim();
@@ -73,7 +73,7 @@ pub fn class_of_agent(user_agent: &str, claim: Claim) -> Option<&str> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A hiss of so many packets and so much energy.
+    /// A hiss with a number of packets and an energy.
     pub(crate) fn pauses(packets: u32, energy: f64) -> Pauses {
         Pauses {
             coding: Coding::ALL[0],

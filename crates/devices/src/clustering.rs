@@ -23,7 +23,7 @@ pub(crate) struct Cluster<'a> {
 }
 
 /// Groups registrations by the physical device that made them, and gives each device the calls from its addresses. Two
-/// registrations that were there at once, and do not name one instance, are two devices.
+/// simultaneous registrations without a common instance are two devices.
 pub(crate) fn clusters<'a>(
     registrations: &'a [RegistrationView],
     calls: &[CallView],
@@ -89,7 +89,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A registration of a device with a schedule of 25 s that runs fast by so much, from and to so many seconds.
+    /// A registration of a device with a schedule of 25 s, a clock error in ppm, and first and last second.
     pub(crate) fn registration(number: i64, ppm: f64, seconds: (i64, i64)) -> RegistrationView {
         let at = |seconds: i64| Timestamp::from_nanos(seconds * 1_000_000_000);
         let ci95 = (Ppm(ppm - 1.0), Ppm(ppm + 1.0));

@@ -79,7 +79,7 @@ impl DirtySubjects {
         }
     }
 
-    /// Notes calls that an earlier run may have left without an assessment, and those of them that are sensitive.
+    /// Notes calls that an earlier run may have left without an assessment, and the sensitive calls among them.
     pub fn note_left_over(
         &mut self,
         calls: impl IntoIterator<Item = CallId>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Subscribers by the SIP author that writes their calls, all together and by the class that the inventory gives them.
+/// Numbers of subscribers by the SIP author of their calls, in total and by their class in the inventory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Population {
     all: BTreeMap<String, f64>,

@@ -48,7 +48,7 @@ pub struct CallVerdict {
     pub evidence: Vec<Evidence>,
     /// Findings beside the verdict, in words.
     pub findings: Vec<String>,
-    /// The name of the device that made it; none where no registration came from its address.
+    /// The name of the calling device. `None` if no registration came from its address.
     pub device: Option<String>,
     /// The verdict as evidence arrived: structure at the INVITE, the noise within its window, the clock at the end. Empty where
     /// the subscriber's devices are not judged.

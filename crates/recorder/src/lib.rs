@@ -37,7 +37,7 @@ use bellwether_store::{AlertSignal, Reader, Retention, StoreError, Writer};
 
 use crate::scoring::Scoring;
 
-/// Rows per lookup of what the next rows need: the engine prefetches for so many at once.
+/// Rows per prefetch of the engine.
 const PREFETCH_ROWS: usize = ScoringEngine::AHEAD;
 
 /// Rows, scoring and device verdicts on their way to one database.
@@ -76,7 +76,8 @@ impl Recorder {
         Self { writer: self.writer.announcing(signal), ..self }
     }
 
-    /// Holds back the results of scoring until the end, or until so many wait. Rows go ahead. 0 ends it.
+    /// Holds back the results of scoring until the end, or until this number of results waits. Rows are written before. 0
+    /// ends the delay.
     ///
     /// A replay that is killed leaves no score then, and the next replay computes the same scores as an undisturbed one. Scores from the
     /// middle of a capture would differ: a call's end is scored by campaigns that were not found by then, and the audio that the killed
@@ -90,7 +91,7 @@ impl Recorder {
         &mut self.writer
     }
 
-    /// What is committed, read over the same connection.
+    /// A reader of the committed rows over the same connection.
     #[must_use]
     pub const fn reader(&self) -> &Reader {
         self.writer.reader()
@@ -117,8 +118,8 @@ impl Recorder {
     pub fn push(&mut self, row: Row) {
         self.dirty.note(&row);
         if let Some(scoring) = &mut self.scoring {
-            // What the engine learns about a platform must not depend on the time of the last commit. All earlier rows are written before
-            // it asks, in the transaction that the next commit closes.
+            // The engine's knowledge about a platform must not depend on the time of the last commit. So all earlier rows are written
+            // before the question, in the transaction of the next commit.
             if let Row::Call(call) = &row
                 && scoring.engine.will_ask_platform(call)
                 && let Err(e) = self.writer.write_rows()

@@ -72,7 +72,7 @@ impl Scoring {
         self.changes.pending_scores()
     }
 
-    /// What the next commit writes.
+    /// The changes for the next commit.
     pub(crate) const fn to_write(&self) -> (&Changes, &Settings) {
         (&self.changes, self.engine.settings())
     }

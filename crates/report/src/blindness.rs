@@ -1,4 +1,4 @@
-//! When something could not be seen: as `report losses` lists it, and as calls of that time say it.
+//! Blind spans, as `report losses` lists them and as marks of calls during such a span.
 
 use bellwether_base::Loss;
 use bellwether_store::{BlindSpan, Blindness, SpansOfLoss, StoreError, Stretch};

@@ -127,7 +127,7 @@ pub(crate) const NOT_JUDGED: &str = "not_judged";
 /// Somebody called for help.
 pub(crate) const FOR_HELP: &str = "emergency_call";
 
-/// The run that saw it ended before it had judged it, or has not yet.
+/// The run ended before it scored the call, or has not scored the call yet.
 pub(crate) const UNFINISHED: &str = "judging_unfinished";
 
 /// Why a call has no score; none where it has one.

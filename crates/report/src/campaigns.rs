@@ -13,7 +13,7 @@ use crate::columns::{Report, Values, object};
 /// Call-IDs, fingerprints and User-Agents listed of one campaign.
 const MAX_LISTED: i64 = 100_000;
 
-/// The rows of the report. A campaign's counts come from its calls as they are now, so that they are never stale.
+/// The rows of the report. The counts of a campaign come from the current rows of its calls, so they are never stale.
 pub(crate) const CAMPAIGNS: &str = "SELECT * FROM (SELECT k.*,
         (SELECT count(*) FROM campaign_members AS m WHERE m.campaign = k.campaign) AS members,
         (SELECT label FROM labels WHERE kind = 'campaign' AND subject = k.name) AS label
@@ -68,8 +68,8 @@ impl Reports<'_> {
         ])
     }
 
-    /// A campaign by its name: its row, its course by the hour, why each call belongs to it, what befell it. A name that was taken over
-    /// leads to the campaign that took over.
+    /// A campaign by name: its row, its course by the hour, its events, and the reason for the membership of each call. The name of a
+    /// merged campaign leads to the campaign that took its calls.
     ///
     /// # Errors
     /// If the database fails.

@@ -47,7 +47,7 @@ impl Reports<'_> {
         Ok(out)
     }
 
-    /// The devices that [`Self::show_device`] finds, without those they could be: what a picture needs.
+    /// The devices that [`Self::show_device`] finds, without similar devices. A picture needs no more.
     ///
     /// # Errors
     /// If the database fails.
@@ -83,7 +83,7 @@ impl Reports<'_> {
         Ok(())
     }
 
-    /// Those of `others` whose clocks do not tell them apart from this device, the likeliest first.
+    /// The devices in `others` whose clocks do not differ from the clock of this device, the likeliest first.
     fn could_be(&self, registration: &Registration, others: &[RegistrationTimeline]) -> Value {
         let clocks = others.iter().map(|(other, _)| other.timer());
         let found = candidates(registration.timer(), clocks, self.reader.tolerance());
@@ -181,7 +181,8 @@ impl Reports<'_> {
         Ok(())
     }
 
-    /// A device in the order of the report's columns. Its clock, instance and stack are those of its steadiest registration.
+    /// A device in the order of the report's columns. Clock, instance and stack come from the steadiest registration of the
+    /// device.
     fn device_values(&self, subscriber: &Subscriber, device: &DeviceRecord) -> Result<Values, StoreError> {
         let steadiest = device.steadiest.and_then(|registration| subscriber.registration(registration));
         let skew = steadiest.and_then(|r| r.clock.skew);

@@ -10,8 +10,8 @@ use crate::columns::Values;
 use crate::platforms::Stacks;
 use crate::reputation::Reputed;
 
-/// A source is an address: the port is cut off behind its colon. When a fingerprint was seen follows from what
-/// has it, so that replaying a part again changes nothing.
+/// A source is an address: the port is cut off behind its colon. The times of a fingerprint follow from its rows, so a
+/// second replay of a part changes nothing.
 pub(crate) const FINGERPRINTS: &str = "SELECT * FROM (SELECT f.*,
         (SELECT count(*) FROM calls AS c WHERE c.fingerprint = f.fingerprint) AS calls,
         (SELECT count(*) FROM registrations AS r WHERE r.fingerprint = f.fingerprint) AS registrations,

@@ -1,5 +1,5 @@
-//! The other clocks of a device: its timers beside that of its registration, its wall clock, and its media. Each by its own name,
-//! with what it can resolve; they are never mixed.
+//! The other clocks of a device: further timers, wall clock and media clock. Each clock has its own name and resolution, and clocks are
+//! never mixed.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::Reports;
 use crate::cells::{round, time};
 use crate::devices::interval;
 
-/// Timers listed of one device: whoever sends them makes them.
+/// The maximum number of listed timers of one device. The sender of the traffic controls the number.
 const MAX_TIMERS: i64 = 20;
 
 /// Readings of wall clocks that are looked at, and streams.

@@ -59,7 +59,7 @@ impl Reports<'_> {
         Ok(())
     }
 
-    /// Every change of the lists that befell a subject.
+    /// All list changes of a subject.
     pub(crate) fn list_changes(&self, layer: &str, name: &str) -> Result<Value, StoreError> {
         let mut select = self.db().prepare_cached(
             "SELECT at, from_list, to_list, standing, why FROM list_changes WHERE layer = ?1 AND name = ?2 ORDER BY at, id",

@@ -97,7 +97,7 @@ impl Reports<'_> {
         }
     }
 
-    /// Visits the rows of a SELECT whose moment, an expression of its columns, lies in the time of the query.
+    /// Visits the rows of a SELECT within the time range of the query. `moment` is an expression of the columns.
     fn table(
         &self,
         query: &Query,

@@ -19,8 +19,8 @@ use crate::streams::{STREAMS, stream};
 const MOST: i64 = 20;
 
 impl Reports<'_> {
-    /// A call by its Call-ID: its row, its streams, who wrote what in it, and what instance it came from. Several if the Call-ID
-    /// was used again.
+    /// A call by its Call-ID, with its streams, the authors of its messages, and its instance. A Call-ID in several calls gives several
+    /// values.
     ///
     /// # Errors
     /// If the database fails.
@@ -59,8 +59,8 @@ impl Reports<'_> {
         Ok(out)
     }
 
-    /// A fingerprint by its hash, or its SIP or SDP author's: its row, each part in words, what was learned of its author, its
-    /// relatives, and the newest that have it.
+    /// A fingerprint by its hash or by the hash of its SIP or SDP author. The value has the row, a description of each part, the
+    /// author's features, related fingerprints, and the newest rows with the fingerprint.
     ///
     /// # Errors
     /// If the database fails.

@@ -145,7 +145,7 @@ impl Reports<'_> {
         Ok(Value::Array(rows?))
     }
 
-    /// Calls that have no score, of so many, by the reason.
+    /// Numbers of calls without a score by reason.
     fn not_judged(&self, calls: i64) -> Result<Value, StoreError> {
         let count = |sql: &str| self.db().query_row(sql, [], |r| r.get::<_, i64>(0));
         let for_help = count("SELECT count(*) FROM calls WHERE instr(marks, 'emergency') > 0")?;

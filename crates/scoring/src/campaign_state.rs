@@ -1,6 +1,6 @@
 use bellwether_base::Span;
 
-/// A campaign without a call for so long is dormant, and for so long is ended.
+/// A campaign is dormant after the first time without a call, and ended after the second.
 const DORMANT_AFTER: Span = Span::from_secs(86_400);
 const ENDED_AFTER: Span = Span::from_secs(14 * 86_400);
 
@@ -16,7 +16,7 @@ pub enum CampaignState {
 }
 
 impl CampaignState {
-    /// The state of a campaign that has not called for so long.
+    /// The state of a campaign by the time since its last call.
     #[must_use]
     pub fn after(idle: Span) -> Self {
         if idle <= DORMANT_AFTER {

@@ -36,7 +36,7 @@ pub(crate) const LONG: u16 = 60;
 const MIN_IN_TURN: u32 = 4;
 
 /// Reason for membership in a campaign that is known by its recordings.
-pub(crate) const PLAYS_A_RECORDING: &str = "plays a recording that other callers play";
+pub(crate) const PLAYS_A_RECORDING: &str = "the caller plays a recording that other callers play too";
 
 /// The property that the calls of a group share.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -108,15 +108,15 @@ impl GroupMember {
         let is_answered = self.fate == CallResult::Answered;
         let shown = [
             (marks.is_prompt, 5.0, PLAYS_A_RECORDING),
-            (marks.is_sequential, 2.0, "dials numbers one after the other"),
-            (marks.is_impossible, 2.0, "its number cannot exist"),
-            (marks.is_bad_token, 1.5, "its token is no good"),
-            (marks.is_contradictory, 0.7, "it is not built like what it calls itself"),
-            (marks.is_neighbour, 0.7, "its number is near the called one"),
+            (marks.is_sequential, 2.0, "the caller dials numbers in sequence"),
+            (marks.is_impossible, 2.0, "the caller's number cannot exist"),
+            (marks.is_bad_token, 1.5, "the PASSporT is bad"),
+            (marks.is_contradictory, 0.7, "the User-Agent contradicts the structure"),
+            (marks.is_neighbour, 0.7, "the caller's number is near the called number"),
             (marks.is_signed_full, -0.7, ""),
-            (marks.label == Some(true), 20.0, "a label says fraud"),
+            (marks.label == Some(true), 20.0, "the call has the label fraud"),
             (marks.label == Some(false), -20.0, ""),
-            (is_answered && self.secs < SHORT, 0.8, "whoever answered hung up soon"),
+            (is_answered && self.secs < SHORT, 0.8, "the answered call ended soon"),
             (is_answered && (SHORT..LONG).contains(&self.secs), -0.7, ""),
             (is_answered && self.secs >= LONG, -2.5, ""),
         ];

@@ -31,9 +31,9 @@ impl Platform {
         let by_name = user_agent.and_then(scanner);
         let by_structure = facts.stack.as_deref().and_then(scanner);
         let tool = if facts.is_suspicious {
-            Some(format!("it is built like {}", facts.stack.as_deref().unwrap_or("a scanner")))
+            Some(format!("the structure is that of {}", facts.stack.as_deref().unwrap_or("a scanner")))
         } else {
-            by_name.map(|name| format!("it calls itself {name}"))
+            by_name.map(|name| format!("the User-Agent contains {name}"))
         };
         Self { is_scanner: by_name.is_some() || by_structure.is_some(), tool, facts }
     }

@@ -17,7 +17,10 @@ pub struct Finding {
 }
 
 /// Suffix of evidence whose points were reduced by the group's limit.
-const LIMITED: &str = " (limited: its group has said enough)";
+const LIMITED: &str = " (reduced: the limit of the group is reached)";
+
+/// The suffix in databases of earlier versions.
+const LIMITED_BEFORE: &str = " (limited: its group has said enough)";
 
 /// Writes the evidence, and the suffix if the points were reduced.
 impl fmt::Display for Finding {
@@ -30,7 +33,7 @@ impl Finding {
     /// Restores a stored finding from its displayed evidence.
     #[must_use]
     pub fn kept(signal: usize, points: f64, words: &str) -> Self {
-        let limited = words.strip_suffix(LIMITED);
+        let limited = words.strip_suffix(LIMITED).or_else(|| words.strip_suffix(LIMITED_BEFORE));
         let evidence = limited.unwrap_or(words).to_owned().into();
         Self { signal, points, is_limited: limited.is_some(), evidence }
     }
@@ -221,12 +224,14 @@ mod tests {
         let said = |points| Finding { evidence: "what it found".into(), ..finding(0, points) };
         let card = Scorecard::new(vec![said(-30.0), said(-30.0)]);
         let words: Vec<String> = card.findings().iter().map(Finding::to_string).collect();
-        assert_eq!(words, ["what it found", "what it found (limited: its group has said enough)"]);
+        assert_eq!(words, ["what it found", "what it found (reduced: the limit of the group is reached)"]);
         let kept =
             card.findings().iter().zip(&words).map(|(f, words)| Finding::kept(f.signal, f.points, words));
         let again = Scorecard::new(kept.collect());
         assert_eq!(again, card);
         assert_eq!(again.findings().iter().map(Finding::to_string).collect::<Vec<_>>(), words);
+        let before = Finding::kept(0, -20.0, "what it found (limited: its group has said enough)");
+        assert!(before.is_limited && before.evidence.to_string() == "what it found");
     }
 
     proptest! {

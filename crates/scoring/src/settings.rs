@@ -121,18 +121,18 @@ impl Settings {
             return Ok(());
         };
         if !value.is_finite() {
-            return Err(SettingError(format!("{signal}.{key} is no number")));
+            return Err(SettingError(format!("{signal}.{key} is not a number")));
         }
         match key {
             "on" => tuned.is_on = value != 0.0,
             "points" if value.abs() > 100.0 => {
-                return Err(SettingError(format!("{signal}.points is beyond 100")));
+                return Err(SettingError(format!("{signal}.points must be between -100 and 100")));
             }
             // A changed sign would turn evidence against a call into evidence for it.
             "points" if value * definition.points < 0.0 => {
                 let sign = if definition.points < 0.0 { "against" } else { "for" };
                 return Err(SettingError(format!(
-                    "{signal} speaks {sign} a call: its points keep their sign"
+                    "{signal} counts {sign} a call; its points must keep their sign"
                 )));
             }
             "points" => tuned.points = value,
@@ -206,7 +206,7 @@ mod tests {
         assert!(told("call_velocty", "on", 1.0).contains("nearest is call_velocity"));
         assert!(told("call_velocity", "per_our", 1.0).contains("nearest is per_hour"));
         assert!(told("call_velocity", "points", 5.0).contains("against"));
-        assert!(told("call_velocity", "points", f64::NAN).contains("no number"));
+        assert!(told("call_velocity", "points", f64::NAN).contains("not a number"));
         assert!(told("call_velocity", "per_hour", -1.0).contains("negative"));
     }
 }

@@ -263,144 +263,144 @@ use Rule::{Device, Later, Start, Token};
 pub const SIGNALS: &[Signal] = signals! {
     // ------------------------------------------------------------------ reputation
     fingerprint_reputation: Reputation, -40.0, [], Start(platform::fingerprint_reputation),
-        "The platform's standing, from all (0) of the points to a third for the call (100): what its calls turned out to be, scaled by how specific it is. Silent where its deployment stands no better.",
-        "a label, or calls that were observed";
+        "The reputation of the platform, scaled by its specificity. Reputation 0 takes all the points, 50 takes none, and 100 adds a third of them. The signal is silent if the deployment has a bad reputation that is as low.",
+        "a label, or observed calls of the platform";
     deployment_reputation: Reputation, -45.0, [], Start(platform::deployment_reputation),
-        "The same of the deployment: platform, path, domain and names in the description.", "a label, or calls that were observed";
+        "The reputation of the deployment: platform, path, domain, and names in the session description.", "a label, or observed calls of the deployment";
     instance_reputation: Reputation, -45.0, [], Start(platform::instance_reputation),
-        "The same of the process or device, where its identifiers name it.", "a generator that names its process";
+        "The reputation of the process or device.", "identifiers that name the process or device";
     origin_reputation: Reputation, -30.0, [], Start(platform::origin_reputation),
-        "The same of who claims to call from which first hop; the User-Agent is left out (docs/decisions/0036).", "a label";
+        "The reputation of the origin: asserted identity and first Via host, without the User-Agent (docs/decisions/0036).", "a label";
     // ------------------------------------------------------------------ campaign
     campaign_member: Campaign, -40.0, [], Later(ending::campaign_member),
-        "The call is linked to a campaign; the share of the points follows from the strength of the links.", "a campaign";
-    prompt_repeated: Campaign, -12.0, [limit("calls", 3.0, "calls that begin with the same recording")], Later(ending::prompt_repeated),
-        "The caller's voice begins as in calls of other callers: a recording.", "G.711 that can be read, two seconds of speech";
+        "The call is a member of a campaign. Stronger links take more of the points, from two thirds to all.", "a campaign";
+    prompt_repeated: Campaign, -12.0, [limit("calls", 3.0, "minimum number of calls that play the recording")], Later(ending::prompt_repeated),
+        "The caller plays a recording that other callers play too.", "two seconds of speech in unencrypted G.711";
     // ------------------------------------------------------------------ platform
-    platform_rare: Platform, -3.0, [limit("calls", 500.0, "calls seen before rarity means anything")], Start(platform::rare),
-        "Nobody honest is known to use the platform, and it was hardly seen before.", "enough calls of other platforms";
+    platform_rare: Platform, -3.0, [limit("calls", 500.0, "minimum number of calls seen before the signal applies")], Start(platform::rare),
+        "The platform has fewer than three earlier calls, and the caller is not established.", "calls of other platforms";
     agent_contradicts: Platform, -10.0, [], Start(platform::contradicts),
-        "The User-Agent names a product that is built differently.", "a signature for the product or for the structure";
+        "The User-Agent names a product that the structure of the messages contradicts.", "a signature of the product or of the structure";
     agent_volatile: Platform, -15.0, [limit("agents", 3.0, "User-Agents of one platform from one address within the hour")],
-        Start(platform::volatile), "One platform at one address calls itself by ever other names (docs/decisions/0036).",
+        Start(platform::volatile), "One platform at one address changes its User-Agent from call to call (docs/decisions/0036).",
         "several calls from the address";
     scanner_tool: Platform, -45.0, [], Start(platform::scanner),
-        "The structure or the name is that of a program that looks for victims or makes test calls.", "a signature";
-    scanning_source: Platform, -35.0, [limit("accounts", 8.0, "accounts that were turned away within the hour"),
-        limit("passwords", 10.0, "wrong credentials within the hour"), limit("numbers", 20.0, "calls to numbers that nobody has")],
-        Start(platform::scanning_source), "The address scans for accounts or numbers, or guesses passwords.",
-        "answers to its REGISTERs or INVITEs";
+        "The structure or the User-Agent is that of a scanner or a test tool.", "a signature";
+    scanning_source: Platform, -35.0, [limit("accounts", 8.0, "accounts that registrars refused within the hour"),
+        limit("passwords", 10.0, "wrong credentials within the hour"), limit("numbers", 20.0, "calls to unassigned numbers within the hour")],
+        Start(platform::scanning_source), "The source address scans for accounts or numbers, or guesses passwords.",
+        "responses to REGISTERs or INVITEs of the address";
     // ------------------------------------------------------------------ identity
     attestation_full: Identity, 8.0, [], Token(identity::full),
-        "The signer knows the caller and vouches for the number (A). A claim unless the signature was verified: half the points then.",
-        "a shaken PASSporT with nothing wrong in it";
+        "The signer knows the caller and vouches for the number (attestation A). An unverified signature gives half the points, unless the trunk is trusted.",
+        "a shaken PASSporT without a defect";
     attestation_partial: Identity, 3.0, [], Token(identity::partial),
-        "The signer knows the caller (B), or only the gateway (C) on a trunk that is trusted (docs/decisions/0037).",
-        "a shaken PASSporT with nothing wrong in it";
+        "The signer knows the caller but not the number (attestation B). Attestation C on a trusted trunk counts as B (docs/decisions/0037).",
+        "a shaken PASSporT without a defect";
     attestation_gateway: Identity, -4.0, [], Token(identity::gateway),
-        "The signer knows only where the call came in (C), and nobody says that the trunk is to be trusted.",
-        "a shaken PASSporT with nothing wrong in it";
-    unsigned: Identity, -5.0, [limit("calls", 20.0, "calls of the trunk or address before a habit is one"),
-        limit("share", 0.9, "share of them that are signed")], Start(identity::unsigned),
-        "There is no PASSporT, though the trunk's calls, or where there is none the address's, have one.", "a trunk's usual attestation, or a habit";
+        "The signer knows only the gateway of the call (attestation C), and the trunk is not marked as trusted.",
+        "a shaken PASSporT without a defect";
+    unsigned: Identity, -5.0, [limit("calls", 20.0, "minimum number of calls of the trunk or address"),
+        limit("share", 0.9, "minimum share of signed calls among them")], Start(identity::unsigned),
+        "The call has no PASSporT, although most calls of the same trunk have one. The source address takes the place of a missing trunk.", "`attestation` of the trunk in the configuration, or earlier calls";
     passport_valid: Identity, 6.0, [], Token(identity::valid),
-        "The token's signature holds under a certificate that leads to a trusted authority.", "--stir-certs";
+        "The signature of the PASSporT is valid under a trusted certificate or key.", "--stir-certs";
     passport_malformed: Identity, -12.0, [], Token(identity::malformed),
-        "The token breaks RFC 8225 or RFC 8588: a home-made signer.", "a PASSporT";
-    passport_stale: Identity, -12.0, [], Token(identity::stale), "The token was issued a minute and more before or after the call.",
+        "The PASSporT violates RFC 8225 or RFC 8588, as signers of fraudsters do.", "a PASSporT";
+    passport_stale: Identity, -12.0, [], Token(identity::stale), "The PASSporT was issued at least a minute before or after the call.",
         "a PASSporT";
     passport_mismatch: Identity, -18.0, [], Token(identity::mismatch),
-        "The token is for other parties than the call's, and no div token explains it (RFC 8946).", "a PASSporT";
-    passport_replay: Identity, -35.0, [], Token(identity::replay), "The token was used for another call before.", "a PASSporT";
+        "The PASSporT names other parties than the call, and no div PASSporT explains the difference (RFC 8946).", "a PASSporT";
+    passport_replay: Identity, -35.0, [], Token(identity::replay), "An earlier call had the same PASSporT.", "a PASSporT";
     passport_invalid: Identity, -35.0, [], Token(identity::invalid),
-        "The token's signature does not hold, or nobody trusted vouches for its certificate.", "--stir-certs";
+        "The signature of the PASSporT is invalid, or its certificate is not trusted.", "--stir-certs";
     passport_unusual: Identity, -2.0, [], Token(identity::unusual),
-        "The token departs from the canonical form (RFC 8225 section 9), as few signers' programs do.", "a PASSporT";
+        "The PASSporT is not in canonical form (RFC 8225 section 9). Few signers deviate from this form.", "a PASSporT";
     verstat_spoofed: Identity, -12.0, [], Start(identity::verstat_spoofed),
-        "Somebody says that the caller was verified: a token in the same message says otherwise, or the sender is no trunk.",
+        "A verstat parameter claims a verified caller, but the PASSporT of the call is bad, or the sender is a registered subscriber.",
         "a verstat parameter";
-    verstat_failed: Identity, -10.0, [], Start(identity::verstat_failed), "A verifier on the way says that the caller's number failed.",
+    verstat_failed: Identity, -10.0, [], Start(identity::verstat_failed), "A verstat parameter reports that verification of the caller's number failed.",
         "a verstat parameter";
     identity_differs: Identity, -5.0, [], Start(identity::differs),
-        "From names somebody else than P-Asserted-Identity, and the sender is not a trusted trunk.", "P-Asserted-Identity";
+        "From and P-Asserted-Identity name different callers, and the sender is not a trusted trunk.", "P-Asserted-Identity";
     remote_party_differs: Identity, -3.0, [], Start(identity::remote_party),
-        "From names somebody else than Remote-Party-ID, and the sender is not a trusted trunk.", "Remote-Party-ID";
+        "From and Remote-Party-ID name different callers, and the sender is not a trusted trunk.", "Remote-Party-ID";
     neighbour_number: Identity, -6.0, [], Start(identity::neighbour),
-        "Caller and called share all but four digits, and the caller is not known: numbers near one's own are trusted.",
-        "numbers of ten digits and more";
-    number_impossible: Identity, -18.0, [], Start(identity::impossible), "No number of that country looks like the caller's (ITU-T E.164).",
+        "The numbers of caller and callee are equal but for the last four digits, and the caller is not established. People trust a number near their own.",
+        "numbers of at least ten digits";
+    number_impossible: Identity, -18.0, [], Start(identity::impossible), "The caller's number has a length or digits that no number of its country has (ITU-T E.164).",
         "a caller's number with a country code";
-    number_unallocated: Identity, -10.0, [], Start(identity::unallocated), "Nobody has the caller's country code or area.",
+    number_unallocated: Identity, -10.0, [], Start(identity::unallocated), "The country code, area or range of the caller's number is not allocated.",
         "a caller's number with a country code";
     borrowed_name: Identity, -8.0, [], Start(identity::borrowed_name),
-        "The display name is that of a bank, an office or a well-known company, and nothing vouches for the caller.", "a display name";
+        "The display name contains the name of a bank, a public authority or a well-known company. No valid PASSporT vouches for the caller, and the caller is not established.", "a display name";
     anonymous: Identity, -3.0, [], Start(identity::anonymous), "The caller withholds the number.", "";
     // ------------------------------------------------------------------ account
     registered: Account, 12.0, [], Start(account::registered),
-        "The caller is registered, and calls from the address that it registered from.", "its REGISTER and the answer";
+        "The caller is registered from the source address of the call.", "the caller's REGISTER and its response";
     registered_elsewhere: Account, -8.0, [], Start(account::elsewhere),
-        "The caller's account is registered at other addresses than the call comes from: neither by a trunk, nor by the server that it is registered with, and no other leg of the conversation comes from there.",
-        "its REGISTER and the answer";
+        "The caller is registered, but not from the source address of the call. Calls from trunks and from the registrar are exempt, and so are conversations with another leg from a registered address.",
+        "the caller's REGISTER and its response";
     established: Account, 8.0, [], Start(account::established),
-        "The caller has called before, over an hour and more, and talked to people.", "its earlier calls";
-    not_registered: Account, -4.0, [limit("hours", 2.0, "hours of traffic seen before a registration is missed")],
-        Start(account::not_registered), "It calls like a subscriber, through a registrar, and never registered.",
-        "other subscribers that register there";
+        "The caller has earlier calls over at least an hour, and some of them were conversations.", "earlier calls of the account";
+    not_registered: Account, -4.0, [limit("hours", 2.0, "minimum hours of traffic seen before the signal applies")],
+        Start(account::not_registered), "The caller calls through a registrar, as subscribers do, but never registered.",
+        "registrations of other subscribers at the registrar";
     stranger_abroad: Account, -12.0, [], Later(ending::stranger_abroad),
-        "A public address that nobody registered from and that is no trunk dials another country as subscribers do, with an international prefix, and no credentials of it were taken.",
-        "a number that is dialled with an international prefix";
+        "The call dials another country with an international prefix, as subscribers do. Its public source address has no registration, is no trunk, and showed no accepted credentials.",
+        "a called number with an international prefix";
     account_moved: Account, -20.0, [], Start(account::moved),
-        "The account is used by another platform at another address than its own, which is registered still.",
-        "registrations of both";
-    accounts_taken: Account, -20.0, [limit("accounts", 3.0, "accounts that had another home before")], Start(account::taken),
-        "One address uses several accounts that others, with other platforms, had before.", "registrations of both";
-    account_many_platforms: Account, -15.0, [limit("platforms", 3.0, "platforms within the day")], Start(account::many_platforms),
-        "One account is used from several platforms.", "a caller that registers or has a history";
-    first_country: Account, -8.0, [limit("calls", 10.0, "calls of the account before a country is unusual")],
-        Start(account::first_country), "The account calls a country that it never called, and it has called enough to tell.",
-        "its earlier calls";
-    odd_hours: Account, -5.0, [limit("calls", 40.0, "calls of the account before hours tell anything")], Start(account::odd_hours),
-        "The account calls at an hour of the day at which it never calls, nor within an hour of it.", "its earlier calls";
-    device_authorised: Account, 12.0, [], Device, "The device is one that its subscriber may use.", "an inventory or an enrolled device";
-    device_unauthorised: Account, -40.0, [], Device, "The device is not one that its subscriber may use.",
+        "Another platform uses the account from another address, while the owner's device is still registered.",
+        "registrations of both devices";
+    accounts_taken: Account, -20.0, [limit("accounts", 3.0, "accounts that another platform used before")], Start(account::taken),
+        "One address uses several accounts that other platforms at other addresses used before.", "registrations of both devices";
+    account_many_platforms: Account, -15.0, [limit("platforms", 3.0, "platforms of the account within the day")], Start(account::many_platforms),
+        "Several platforms use one account.", "a caller that registers or has a history";
+    first_country: Account, -8.0, [limit("calls", 10.0, "minimum number of earlier calls of the account")],
+        Start(account::first_country), "The account calls a country for the first time after many calls.",
+        "earlier calls of the account";
+    odd_hours: Account, -5.0, [limit("calls", 40.0, "minimum number of earlier calls of the account")], Start(account::odd_hours),
+        "The account calls at an hour of the day that is more than an hour from all earlier calls.", "earlier calls of the account";
+    device_authorised: Account, 12.0, [], Device, "The device verdict is authorised: the subscriber may use the device.", "an inventory or an enrolled device";
+    device_unauthorised: Account, -40.0, [], Device, "The device verdict is unauthorised: the subscriber may not use the device.",
         "an inventory or an enrolled device";
-    device_shared: Account, -8.0, [], Device, "The device registers other accounts too.", "a device that can be told";
+    device_shared: Account, -8.0, [], Device, "The device also registers other accounts.", "a recognised device";
     // ------------------------------------------------------------------ conduct
-    call_velocity: Conduct, -8.0, [limit("per_hour", 60.0, "calls of one caller in an hour")], Start(conduct::velocity),
-        "The caller makes calls faster than people do.", "";
-    callee_spread: Conduct, -5.0, [limit("calls", 20.0, "calls within the hour"), limit("share", 0.95, "share of different numbers")],
-        Start(conduct::spread), "The caller calls ever other numbers.", "";
+    call_velocity: Conduct, -8.0, [limit("per_hour", 60.0, "calls of one caller per hour")], Start(conduct::velocity),
+        "The caller makes more calls per hour than a person does.", "";
+    callee_spread: Conduct, -5.0, [limit("calls", 20.0, "calls within the hour"), limit("share", 0.95, "different numbers per call")],
+        Start(conduct::spread), "Nearly every call of the caller goes to a different number.", "";
     call_pacing: Conduct, -6.0, [limit("calls", 8.0, "calls within the hour"),
-        limit("unevenness", 0.25, "deviation of the gaps over their mean; people have 1")],
-        Start(conduct::pacing), "The gaps between the caller's calls are those of a machine.", "";
-    short_calls: Conduct, -8.0, [limit("calls", 8.0, "calls within the hour that were answered"),
-        limit("secs", 15.0, "seconds below which a call is short"), limit("share", 0.7, "share of short ones")],
-        Start(conduct::short), "Who answers the caller hangs up soon.", "ends of earlier calls";
-    answer_ratio: Conduct, -5.0, [limit("calls", 15.0, "calls within the hour that ended"), limit("share", 0.2, "share that were answered")],
-        Start(conduct::answer_ratio), "Hardly anybody answers the caller.", "ends of earlier calls";
-    concurrent_calls: Conduct, -8.0, [limit("calls", 10.0, "calls under way at once")], Start(conduct::concurrent),
-        "The caller has more calls under way than people have.", "";
+        limit("unevenness", 0.25, "standard deviation of the gaps over their mean; people have about 1")],
+        Start(conduct::pacing), "The gaps between the caller's calls are as even as those of a machine.", "";
+    short_calls: Conduct, -8.0, [limit("calls", 8.0, "answered calls within the hour"),
+        limit("secs", 15.0, "shorter calls are short calls, in seconds"), limit("share", 0.7, "minimum share of short calls")],
+        Start(conduct::short), "Most answered calls of the caller end soon.", "the ends of earlier calls";
+    answer_ratio: Conduct, -5.0, [limit("calls", 15.0, "ended calls within the hour"), limit("share", 0.2, "maximum share of answered calls")],
+        Start(conduct::answer_ratio), "Few of the caller's calls are answered.", "the ends of earlier calls";
+    concurrent_calls: Conduct, -8.0, [limit("calls", 10.0, "calls at the same time")], Start(conduct::concurrent),
+        "The caller has more calls at the same time than a person has.", "";
     // ------------------------------------------------------------------ evasion
-    number_rotation: Evasion, -15.0, [limit("numbers", 10.0, "numbers of one address within the hour"),
-        limit("share", 0.5, "numbers over calls")], Start(conduct::rotation),
-        "One address, which is no trunk, calls under ever other numbers that do not come back.", "";
-    sequential_dialling: Evasion, -15.0, [limit("calls", 5.0, "calls in a row")], Start(conduct::sequential),
-        "The caller, or the address, dials numbers one after the other.", "numbers of seven digits and more";
+    number_rotation: Evasion, -15.0, [limit("numbers", 10.0, "callers' numbers at one address within the hour"),
+        limit("share", 0.5, "minimum number of different numbers per call")], Start(conduct::rotation),
+        "One address, which is no trunk, changes its caller's number from call to call and does not use the numbers again.", "";
+    sequential_dialling: Evasion, -15.0, [limit("calls", 5.0, "numbers in sequence")], Start(conduct::sequential),
+        "The caller or the source address dials numbers in sequence.", "numbers of at least seven digits";
     // ------------------------------------------------------------------ destination
     risky_destination: Destination, -10.0, [], Start(identity::risky),
-        "The number called is one of those that earn money for whoever arranged the call.", "a called number with a country code";
+        "The called number is in a range of revenue share fraud or premium rates.", "a called number with a country code";
     // ------------------------------------------------------------------ hygiene
-    malformed_message: Hygiene, -4.0, [limit("defects", 2.0, "kinds of defects")], Start(platform::malformed),
-        "The INVITE breaks the grammar in several ways.", "";
+    malformed_message: Hygiene, -4.0, [limit("defects", 2.0, "different defects")], Start(platform::malformed),
+        "The INVITE has several defects.", "";
     other_via: Hygiene, -4.0, [], Start(platform::other_via),
-        "The sender's Via names a public address that is not its own: it came through something that it does not show.", "";
+        "The sender's Via names another public address than the source of the packet. The INVITE passed an element that left no Via.", "";
     // ------------------------------------------------------------------ media
-    conversation: Media, 10.0, [limit("secs", 30.0, "seconds of talk")], Later(ending::conversation),
-        "Both sides talked for a while.", "the end of the call";
-    one_way_media: Media, -3.0, [limit("secs", 10.0, "seconds of talk")], Later(ending::one_way),
-        "Only one side sent media.", "media of the call on the mirror";
-    dead_air: Media, -5.0, [limit("share", 0.98, "share of quiet packets"), limit("secs", 10.0, "seconds of talk")],
-        Later(ending::dead_air), "The caller said nothing.", "G.711 of the caller that can be read";
+    conversation: Media, 10.0, [limit("secs", 30.0, "seconds of the answered call")], Later(ending::conversation),
+        "The answered call was long. Its media flowed in both directions, if the sensor saw media.", "the end of the call";
+    one_way_media: Media, -3.0, [limit("secs", 10.0, "seconds of the answered call")], Later(ending::one_way),
+        "Only one side of an answered call sent media.", "media of the call";
+    dead_air: Media, -5.0, [limit("share", 0.98, "share of quiet packets"), limit("secs", 10.0, "seconds of the answered call")],
+        Later(ending::dead_air), "The caller was silent during an answered call.", "unencrypted G.711 from the caller";
 };
 
 /// The group of each signal. The array fits in one cache line.
@@ -451,11 +451,12 @@ pub(crate) const DEVICE_SHARED: usize = place("device_shared");
 #[must_use]
 pub fn signals_document() -> String {
     let mut text = String::from(
-        "# Signals\n\nWritten from the definitions in `crates/scoring/src/signals.rs`; a test holds it to them, `INSTA_UPDATE=always` writes \
-         it anew.\n\nA call's score is 50 and the points of its signals, within 0 and 100. Each can be switched off, and its points and thresholds \
-         set, in the configuration:\n\n```toml\n[signals.call_velocity]\non = true\npoints = -8.0\nper_hour = 60.0\n```\n\nWhat a signal needs and does \
-         not have leaves it silent: missing evidence is neutral. Emergency calls are not judged at all. The points of a group's signals count up to \
-         its limit, the strongest first; what is left of each is what reports show, so that they add up.\n\n## Limits of the groups\n\n| group | \
+        "# Signals\n\nThe definitions in `crates/scoring/src/signals.rs` are the source of this page. A test compares both; `INSTA_UPDATE=always` \
+         updates the page. [judgement.md](judgement.md) explains scores and reputations.\n\nThe score of a call is 50 plus the points of its signals, limited to the range from 0 to 100. The \
+         configuration can switch off a signal, and can set its points and thresholds:\n\n```toml\n[signals.call_velocity]\non = \
+         true\npoints = -8.0\nper_hour = 60.0\n```\n\n- **Missing evidence is neutral:** a signal is silent without the data in the column \
+         \"needs\".\n- **Emergency calls** have no score.\n- **Groups:** the points of one group count up to the limit of the group, the \
+         largest first. Reports show the points that count, so the score is their sum plus 50.\n\n## Limits of the groups\n\n| group | \
          against | for |\n|---|---:|---:|\n",
     );
     let mut groups: Vec<Group> = SIGNALS.iter().map(|s| s.group).collect();
@@ -464,12 +465,12 @@ pub fn signals_document() -> String {
         let (against, towards) = group.limits();
         text.push_str(&format!("| {} | {against} | {towards} |\n", group.name()));
     }
-    text.push_str("\n## Signals\n\n| signal | group | points | looked for | thresholds | meaning | needs |\n|---|---|---:|---|---|---|---|\n");
+    text.push_str("\n## Signals\n\n| signal | group | points | evaluated | thresholds | meaning | needs |\n|---|---|---:|---|---|---|---|\n");
     for signal in SIGNALS {
         let when = match signal.rule {
             Start(_) | Token(_) => "at the INVITE",
-            Later(_) => "until the end",
-            Device => "when devices are judged",
+            Later(_) => "during the call and at its end",
+            Device => "with the device verdict",
         };
         let thresholds: Vec<String> =
             signal.thresholds.iter().map(|t| format!("`{}` {}: {}", t.name, t.value, t.about)).collect();

@@ -68,12 +68,12 @@ impl Source {
     /// The reason for classification as an attack on accounts.
     pub(crate) fn attack(&self, accounts: f64, passwords: f64) -> Option<String> {
         if self.refused.len() as f64 >= accounts && self.refused.len() > 2 * self.accepted.len() {
-            return Some(format!("its address was turned away with {} accounts", self.refused.len()));
+            return Some(format!("registrars refused {} accounts from the address", self.refused.len()));
         }
         if f64::from(self.wrong_passwords) >= passwords
             && self.wrong_passwords as usize > 2 * self.accepted.len()
         {
-            return Some(format!("its address showed wrong credentials {} times", self.wrong_passwords));
+            return Some(format!("the address sent wrong credentials {} times", self.wrong_passwords));
         }
         None
     }

@@ -57,11 +57,10 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Takes one PEM file: a certificate, with those that lead to its authority behind it, or a bare public key, or
-    /// authorities' certificates.
+    /// Adds one PEM file: a certificate with its chain, a bare public key, or certificates of authorities.
     ///
-    /// # Errors
-    /// If it holds none of these, or a signer's key that is not of P-256 (RFC 8226 section 3; ATIS-1000080).
+    /// # Errors If the file holds nothing of this kind, or a signer's key on another curve than P-256 (RFC 8226
+    /// section 3; ATIS-1000080).
     pub fn add(&mut self, name: &str, pem: &[u8]) -> Result<(), CertificateError> {
         let text = std::str::from_utf8(pem).map_err(|_| CertificateError("it is not text".into()))?;
         let wrong = |error: &dyn Display| CertificateError(error.to_string());

@@ -28,7 +28,7 @@ pub enum Distrust {
     IssuerExpired,
     /// More authorities stand in between than one of them allows (RFC 5280 section 4.2.1.9).
     PathLength,
-    /// A certificate that is no authority's issued it, or it is an authority's itself.
+    /// The issuer is no authority, or the signer's certificate is an authority's.
     Role,
     /// Its key, or an issuer's, is not for signing (RFC 5280 section 4.2.1.3).
     KeyUsage,
@@ -36,7 +36,7 @@ pub enum Distrust {
     Purpose,
     /// It, or an issuer's, has a critical extension that nobody here reads (RFC 5280 section 4.2).
     CriticalExtension,
-    /// It breaks the form that RFC 5280 asks for, or has a signature algorithm that STIR does not use.
+    /// The certificate violates RFC 5280, or has a signature algorithm without use in STIR.
     Form,
 }
 
@@ -73,7 +73,7 @@ impl From<Error> for Distrust {
     }
 }
 
-/// Authorities that the operator trusts, and what may lead to them.
+/// The operator's trusted authorities, and intermediate certificates.
 #[derive(Default)]
 pub(crate) struct Authorities {
     trusted: Vec<Link>,

@@ -1,8 +1,8 @@
-//! PASSporTs (RFC 8225) in Identity headers (RFC 8224): what they claim, what is wrong with their form, and whether their
-//! signature holds under a certificate that the operator gave.
+//! PASSporTs (RFC 8225) in Identity headers (RFC 8224): claims, defects of form, and verification of the signature under a
+//! certificate of the operator.
 //!
-//! Reading is total: every token gives a [`Passport`], with its [`Defect`]s. Nothing is ever fetched from where a token points:
-//! that would tell its sender that somebody listens.
+//! Reading is total: every token gives a [`Passport`], with its [`Defect`]s. The URL of a certificate is never fetched, because the
+//! request would reveal the sensor to the sender.
 //!
 //! This crate must never know a call, an address, or a file.
 //!

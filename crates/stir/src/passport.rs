@@ -129,8 +129,8 @@ impl Passport {
         rest.split(['/', ':', '?']).next().unwrap_or_default()
     }
 
-    /// Gives a compact token the header and payload that follow from the message (RFC 8224 section 4.1.1), so that its
-    /// signature can be verified. `date` is that of the Date header field in seconds since 1970.
+    /// Adds header and payload from the message to a compact token (RFC 8224 section 4.1.1), for verification of the signature.
+    /// `date` is the Date header field in seconds since 1970.
     pub fn complete(&mut self, orig: Identity, dest: Identity, date: i64) {
         if !self.is_compact {
             return;

@@ -42,13 +42,13 @@ impl World {
         self.root.issues(&self.middle, LONG, &[authority(path_length), key_usage(0x04)])
     }
 
-    /// What becomes of a token whose signer's file is this chain, with the root in a file of its own.
+    /// Verifies a token with this chain in the signer's file and the root in another file.
     fn verdict(&self, root: &[u8], chain: &[&[u8]], at: Timestamp) -> Signature {
         let all = files(&[("root.pem", &[root]), ("signer.pem", chain)]);
         all.verify(&self.signer.token("signer.pem", "12155551212"), at)
     }
 
-    /// What becomes of a token whose signer has these extensions, under the root.
+    /// Verifies a token of a signer with these extensions under the root.
     fn of_signer(&self, extensions: &[Vec<u8>]) -> Signature {
         let signer = self.root.issues(&self.signer, LONG, extensions);
         self.verdict(&self.root(None), &[&signer], NOW)
@@ -229,14 +229,14 @@ fn a_signers_bundle_brings_no_authority_of_its_own() {
 fn what_the_operator_vouches_for_needs_no_chain() {
     let world = World::new();
     let token = world.signer.token("signer.pem", "12155551212");
-    // Without authorities: whatever its usage, its purposes and its extensions are.
+    // Without authorities, usage, purposes and extensions do not matter.
     let odd = world.root.issues(
         &world.signer,
         LONG,
         &[key_usage(0x08), extension(CLAIM_CONSTRAINTS, true, &sequence(&[]))],
     );
     assert_eq!(files(&[("signer.pem", &[&odd])]).verify(&token, NOW), Signature::Valid);
-    // A file that is its own authority, as `openssl req -x509` makes it.
+    // A self-signed certificate, as `openssl req -x509` makes it.
     let own = world.signer.issues(&world.signer, LONG, &[authority(None)]);
     let all = files(&[("root.pem", &[&world.root(None)]), ("signer.pem", &[&own])]);
     assert_eq!(all.verify(&token, NOW), Signature::Valid);
@@ -255,7 +255,7 @@ fn a_list_says_for_whom_a_signer_may_speak() {
     let numbers = with(Some(one_number("12155551212")));
     assert_eq!(numbers.coverage(&caller), Coverage::Number);
     assert_eq!(numbers.coverage(&world.signer.token("signer.pem", "12155551213")), Coverage::Outside);
-    // A div token speaks for whom the call was meant for.
+    // A div PASSporT is signed for the original callee.
     let diverted = |div: &str| {
         let claims = format!(r#""div":{{"tn":"{div}"}},"orig":{{"tn":"493012345"}}"#);
         world.signer.token_of("div", "signer.pem", &claims)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// Wakes threads that wait for new alerts. Clones are the same signal.
 ///
-/// The signal says only that something may have changed: the table of alerts stays the one source. Each waiter remembers the last count that it
-/// saw, so that it misses no signal between two waits.
+/// The signal only announces a possible change; the table of alerts stays the source. Each waiter remembers the last count, so no signal
+/// between two waits is lost.
 #[derive(Clone, Debug, Default)]
 pub struct AlertSignal(Arc<Shared>);
 

@@ -1,4 +1,4 @@
-//! When something could not be seen, and the calls of that time.
+//! Blind spans, and the calls during these spans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,27 +7,28 @@ use bellwether_base::{Loss, LossKind};
 use crate::StoreError;
 use crate::reader::Reader;
 
-/// A run's last sign of life may lie so much before the last packet that it took: the longest time between two, and a little.
+/// The maximum time from a run's last sign of life to its last packet: the longest interval between two signs, and a margin.
 const BETWEEN_SIGNS: i64 = 12_000_000_000;
 
-/// The time for which a sensor waits for the end of a call, answered or not. A call without a seen end may have lasted so long.
+/// The time for which a sensor waits for the end of a call, answered or not. A call without a seen end may have lasted for
+/// this time.
 const ANSWERED_CALL: i64 = 6 * 3600 * 1_000_000_000;
 const RINGING_CALL: i64 = 200 * 1_000_000_000;
 
-/// A time in which something could not be seen.
+/// A blind span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlindSpan {
-    /// The loss that names it.
+    /// The loss of the span.
     pub loss: Loss,
     /// The place: an interface or a file.
     pub place: String,
     /// Its beginning, in nanoseconds.
     pub from: i64,
-    /// Its end, in nanoseconds; none while it lasts.
+    /// Its end, in nanoseconds. `None` for an open span.
     pub to: Option<i64>,
-    /// The count of the loss in it.
+    /// The count of the loss in the span.
     pub count: i64,
-    /// True if it befell a sensor, not a file.
+    /// True for a span of a sensor, false for a span of a file.
     is_live: bool,
 }
 
@@ -65,8 +66,8 @@ impl Reader {
         Ok(by_loss)
     }
 
-    /// All spans in order of time: those that runs noted, and those that follow from what was counted of a replayed file. A file that was
-    /// cut lacks what is between its last record and the next that begins behind it; one that overflowed a table is doubtful as a whole.
+    /// All blind spans in order of time: spans from runs, and spans from the counters of replayed files. A cut file is blind from its last
+    /// record to the start of the next file. A file that overflowed a table is doubtful as a whole.
     fn blind_spans(&self) -> Result<Vec<BlindSpan>, StoreError> {
         let mut spans = Vec::new();
         let mut add = |sql: &str| -> Result<(), StoreError> {
@@ -98,7 +99,7 @@ impl Reader {
         Ok(spans)
     }
 
-    /// The losses and runs that calls are compared with.
+    /// The losses and runs for comparison with calls.
     ///
     /// # Errors
     /// If the database fails.
@@ -123,15 +124,15 @@ impl Reader {
     }
 }
 
-/// From one moment to another, both in it, in nanoseconds.
+/// A closed interval in nanoseconds.
 pub type Stretch = (i64, i64);
 
-/// Stretches in order that do not touch each other.
+/// Disjoint intervals in order.
 #[derive(Debug, Default)]
 struct Times(Vec<Stretch>);
 
 impl Times {
-    /// Adds one that begins no earlier than those before.
+    /// Adds an interval that begins no earlier than the intervals before.
     fn push(&mut self, from: i64, to: i64) {
         match self.0.last_mut() {
             Some(last) if from <= last.1 => last.1 = last.1.max(to),
@@ -139,25 +140,25 @@ impl Times {
         }
     }
 
-    /// The first that shares a moment with these.
+    /// The first interval that overlaps one of these.
     fn meeting(&self, from: i64, to: i64) -> Option<Stretch> {
         let at = self.0.partition_point(|time| time.1 < from);
         self.0.get(at).copied().filter(|time| time.0 <= to)
     }
 }
 
-/// When what could not be seen, for comparing many calls with.
+/// All blind spans, prepared for comparison with many calls.
 #[derive(Debug, Default)]
 pub struct Blindness {
     live: BTreeMap<Loss, Times>,
     files: BTreeMap<Loss, Times>,
-    /// When a sensor heard the network.
+    /// The times of live runs.
     runs: Times,
 }
 
 impl Blindness {
-    /// The losses in whose spans a call ran, each with the first of these spans. Times are in nanoseconds. A call that began while a
-    /// sensor heard the network is compared with what befell the sensor, another with what befell files.
+    /// The losses in whose spans a call ran, each with the first of these spans. Times are in nanoseconds. A call during a live run is
+    /// compared with spans of the sensor, and any other call with spans of files.
     #[must_use]
     pub fn met(&self, started: i64, answered: Option<i64>, ended: Option<i64>) -> Vec<(Loss, Stretch)> {
         let ended = ended.unwrap_or_else(|| match answered {

@@ -133,7 +133,7 @@ impl Reader {
 }
 
 impl Writer {
-    /// Puts in what was learned or imported: the classes named in it are known by that alone from now on.
+    /// Stores learned or imported modes. They replace all earlier modes of the same classes.
     ///
     /// # Errors
     /// If the database refuses.

@@ -70,8 +70,7 @@ impl Reader {
         Ok(parted_at(TIMERS.read(&self.db, timer)?, &self.sensor_steps()?))
     }
 
-    /// The registrations that a condition with one parameter selects, in the order in which they began, each with the segments of
-    /// its clock.
+    /// Registrations by a condition with one parameter, in order of their start, each with its clock segments.
     pub(crate) fn registrations(
         &self,
         condition: &str,

@@ -176,9 +176,9 @@ impl Reader {
         Ok(calls)
     }
 
-    /// Other addresses of record that the instance of a registration registers too: by its own name for itself, or by what names the
-    /// process or device in its messages. Private addresses do not, they repeat. The list is bounded, as an operator reads no list
-    /// of thousands, and each of those would have to be compared with all others.
+    /// Further addresses of record with the instance of this registration. The instance is its `+sip.instance`, or another identifier of
+    /// the process or device. Private addresses are no identifiers, because they repeat. The list is bounded: an operator reads no list of
+    /// thousands, and each entry costs comparisons with all others.
     fn other_owners(&self, registration: &Registration, aor: &str) -> Result<Vec<String>, StoreError> {
         let mut owners = BTreeSet::new();
         let mut by_name = self.db.prepare_cached(
@@ -189,7 +189,8 @@ impl Reader {
                 owners.insert(owner?);
             }
         }
-        // The order of the joins is what keeps this short: from the few instances of this one to the first that share them.
+        // The order of the joins keeps the query short: from the few instances of this registration to the first others with
+        // one of them.
         let mut by_traits = self.db.prepare_cached(
             "SELECT r.aor FROM (SELECT o.subject FROM instances AS i
                  CROSS JOIN instances AS o ON o.kind = i.kind AND o.instance = i.instance AND o.instance <> ''

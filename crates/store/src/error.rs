@@ -13,44 +13,44 @@ pub enum StoreError {
     /// There is none.
     #[error("there is no database {0}; `bellwether replay` makes one")]
     Missing(PathBuf),
-    /// It was written by a newer program.
+    /// A newer program wrote the database.
     #[error(
         "the database {path} has version {found}, this program knows up to {known}; use a newer bellwether"
     )]
     Newer {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
         /// Its version.
         found: i64,
-        /// The newest that this program knows.
+        /// The newest version that this program knows.
         known: i64,
     },
     /// An alert has a severity that only a newer program knows.
     #[error("the database holds an alert of a newer program ({0}); use a newer bellwether")]
     Severity(#[from] UnknownSeverity),
-    /// Its tokens were made with another key.
+    /// The key of the database is another one.
     #[error("the database {0} was made with another key; give its key_file, or another --db")]
     OtherKey(PathBuf),
-    /// It lies where nothing can be written, and cannot be read as it is there.
+    /// The database is on a read-only place and cannot be read there.
     #[error("the database {path} cannot be read where it lies: {why}")]
     ReadOnly {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The reason and the remedy.
         why: String,
     },
-    /// Another program held it locked for longer than is waited.
+    /// Another program held the lock for longer than `database.lock_wait_s`.
     #[error("another program has held the database {} locked for {:.1} s; what was committed before stays. End that program, or raise database.lock_wait_s", .path.display(), .waited.as_secs_f64())]
     Locked {
-        /// Where it is.
+        /// The path of the database.
         path: PathBuf,
-        /// For how long was waited.
+        /// The time of the wait.
         waited: Duration,
     },
-    /// It is no database of ours.
+    /// The file is no Bellwether database.
     #[error("{0} is not a database of bellwether")]
     Foreign(PathBuf),
-    /// It is there already.
+    /// The file exists already.
     #[error("{0} is there already")]
     Exists(PathBuf),
     /// A file cannot be written.
@@ -63,15 +63,15 @@ pub enum StoreError {
     /// The report has no such column.
     #[error("this report has no column {asked}; it has {}", .known.join(", "))]
     NoSuchColumn {
-        /// What was asked for.
+        /// The unknown column.
         asked: String,
-        /// What there is.
+        /// The columns of the report.
         known: Vec<&'static str>,
     },
 }
 
 impl StoreError {
-    /// Whether another program holds the database locked.
+    /// True if another program holds the database locked.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         match self {
@@ -83,7 +83,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the fault lies in how the program was called rather than in its work.
+    /// True if the arguments are at fault, and not the work of the program.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
         matches!(

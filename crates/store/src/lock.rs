@@ -1,7 +1,7 @@
 //! The wait of a writer while another program holds the database locked.
 //!
-//! SQLite asks the handler again and again, inside of whatever statement waits: so nothing of a batch is half done, and no statement has to be
-//! taken up again. A database is locked for long by a backup, a shell with an open transaction, or somebody who wants to blind the sensor.
+//! SQLite calls the handler again and again inside the waiting statement. So no batch is half done, and no statement must be repeated. Long
+//! locks come from a backup, a shell with an open transaction, or an attacker who wants to blind the sensor.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ pub enum LockNews {
     WritesAgain,
 }
 
-/// The patience of a writer with those that lock the database.
+/// The patience of a writer with locks of other programs.
 pub struct LockPatience {
     /// The longest wait, unless it is endless.
     longest: Duration,
-    /// A wait beyond this is told.
+    /// A longer wait is reported.
     tell_after: Duration,
     is_endless: AtomicBool,
     is_waiting: AtomicBool,
@@ -40,7 +40,7 @@ pub struct LockPatience {
 }
 
 impl LockPatience {
-    /// Waits up to `longest`; `hear` is told of a wait that lasts, once, and of its end.
+    /// Waits up to `longest`. `hear` gets one report of a long wait, and one of its end.
     #[must_use]
     pub fn new(longest: Duration, hear: impl Fn(LockNews) + Send + Sync + 'static) -> Self {
         Self {
@@ -76,14 +76,14 @@ impl LockPatience {
         self.waits.load(Ordering::Relaxed)
     }
 
-    /// A statement was done, so that the wait for it is over.
+    /// Ends the wait after a successful statement.
     pub fn is_over(&self) {
         if self.is_waiting.swap(false, Ordering::Relaxed) {
             (self.hear)(LockNews::WritesAgain);
         }
     }
 
-    /// Waits one step; answers whether to try again.
+    /// Waits one step. Returns true for another try.
     fn wait(&self, steps: u32) -> bool {
         let waited = STEP * steps;
         if waited >= self.tell_after && !self.is_waiting.swap(true, Ordering::Relaxed) {
@@ -99,7 +99,7 @@ impl LockPatience {
 }
 
 thread_local! {
-    /// SQLite's handler is a bare function; a connection waits in the thread that uses it.
+    /// SQLite's handler is a plain function. A connection waits in the thread that uses the connection.
     static PATIENCE: RefCell<Option<Arc<LockPatience>>> = const { RefCell::new(None) };
 }
 

@@ -1,5 +1,4 @@
-//! Platforms as the database holds them: fingerprints, what was learned of their authors, and the stacks that they are
-//! recognised as.
+//! Platforms in the database: fingerprints, learned features of their authors, and recognised stacks.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -92,7 +91,7 @@ impl Platforms {
         Ok(claim)
     }
 
-    /// Forgets what was looked up of one platform: more of it is known by now.
+    /// Drops the cached lookup of one platform after new knowledge about the platform.
     pub(crate) fn forget(&self, fingerprint: &str) {
         self.known.borrow_mut().remove(fingerprint);
         self.claims.borrow_mut().remove(fingerprint);

@@ -1,4 +1,4 @@
-//! Opening a database to read it, wherever it lies.
+//! Opening a database for reading, also on a read-only medium.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -10,21 +10,20 @@ use rustix::fs::IFlags;
 use crate::StoreError;
 use crate::schema::{VERSION, check_ours, check_version, migrate};
 
-/// Refuses a path without a database of ours: what would be asked of it or written to it makes sense only where there is one.
+/// Refuses a path without a Bellwether database.
 ///
 /// # Errors
 /// If there is no file, or it is empty or another program's.
 pub fn check_existing(path: &Path) -> Result<(), StoreError> {
     let holds_something = std::fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
-    // A database that was made a moment ago may lie in its log only.
+    // A new database may exist only in its log.
     let has_log = std::fs::metadata(beside(path, "-wal")).is_ok_and(|meta| meta.len() > 0);
     if holds_something || has_log { Ok(()) } else { Err(StoreError::Missing(path.to_path_buf())) }
 }
 
-/// The name of the key that a database was made with; none where there is no database yet.
+/// The name of the database's key. `None` without a database.
 ///
-/// # Errors
-/// If there is one and it cannot be read, or it is another program's.
+/// # Errors If the database cannot be read, or is another program's.
 pub fn key_id(path: &Path) -> Result<Option<String>, StoreError> {
     if check_existing(path).is_err() {
         return Ok(None);
@@ -38,15 +37,15 @@ pub fn key_id(path: &Path) -> Result<Option<String>, StoreError> {
     Ok(db.query_row("SELECT value FROM meta WHERE key = 'key_id'", [], |r| r.get(0)).optional()?)
 }
 
-/// A database that is read.
+/// A database for reading.
 pub(crate) struct Opened {
     pub(crate) db: Connection,
     /// The promise that nobody writes, for a database on a medium without a place for locks.
     pub(crate) promise: Option<Promise>,
 }
 
-/// The promise that nobody writes to a database while it is read. It is kept by the medium, and looked after all the same: a mount that is
-/// read-only here may be another's to write to.
+/// The promise that nobody writes to a database during a read. The medium keeps the promise, and it is still checked: another mount of the
+/// medium may be writable.
 pub(crate) struct Promise {
     path: PathBuf,
     state: State,
@@ -94,7 +93,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Opened, StoreError> {
             format!("it has version {found}, and is to be brought to {VERSION} first; copy it elsewhere");
         return Err(StoreError::ReadOnly { path: path.to_path_buf(), why });
     }
-    // Reports know one layout only: an older one is brought up first.
+    // Reports know only the current schema, so an older database is migrated first.
     drop(db);
     let mut db = Connection::open(path).map_err(open)?;
     db.busy_timeout(std::time::Duration::from_secs(5)).map_err(open)?;
@@ -128,7 +127,8 @@ fn read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(db)
 }
 
-/// Opens a database on a medium that nobody writes to. Without that promise nothing is read: a writer that begins meanwhile would not see us.
+/// Opens a database on a medium without writers. Without this promise nothing is read, because a new writer would not see
+/// the reader's locks.
 fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let refused = |why: &str| StoreError::ReadOnly { path: path.to_path_buf(), why: why.to_owned() };
@@ -153,7 +153,8 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     let has_log = length("-wal") > 0;
     let uri = |how: &str| format!("file:{}?mode=ro&{how}", escaped(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    // Rows in the log are read with an index in memory, which SQLite allows to one that is alone; the locks for that are not to be had here.
+    // SQLite reads rows in the log with an index in memory if the connection is alone. The medium has no place for the locks
+    // that this needs.
     let db = if has_log {
         let db = Connection::open_with_flags(uri("vfs=unix-none"), flags).map_err(open)?;
         db.pragma_update_and_check(None, "locking_mode", "exclusive", |_| Ok(())).map_err(open)?;
@@ -169,8 +170,8 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     }
 }
 
-/// Returns true if nobody can write to a database while it is read: on a read-only medium, to an immutable file, or in a folder that
-/// even its owner may not write to (a writer makes a log in it).
+/// Returns true if nobody can write to the database during a read: on a read-only medium, to an immutable file, or in a folder without
+/// write permission for its owner (a writer needs a log file there).
 fn nobody_writes(path: &Path) -> bool {
     let folder = folder_of(path);
     let is_read_only = rustix::fs::statvfs(path)
@@ -186,7 +187,7 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A file of SQLite's that lies beside the database.
+/// A file of SQLite beside the database.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
@@ -206,8 +207,8 @@ fn escaped(path: &Path) -> String {
         .collect()
 }
 
-/// A process that was killed while it made the database leaves a change that is to be taken back first (`SQLITE_READONLY_ROLLBACK`): the
-/// first reader that may write does.
+/// Rolls back the unfinished change of a process that was killed while it created the database (`SQLITE_READONLY_ROLLBACK`). The first
+/// reader with write permission does so.
 fn roll_back(path: &Path) -> Result<(), StoreError> {
     let open = |e| StoreError::Open(path.to_path_buf(), e);
     let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(open)?;
@@ -227,7 +228,7 @@ mod tests {
         let room = tempfile::tempdir().unwrap();
         let (living, left) = (room.path().join("living.db"), room.path().join("left.db"));
         let db = open_for_writing(&living, "key").unwrap();
-        // As it is before the log is switched on. With hardly a cache, pages are written before the commit.
+        // The state before the log is switched on. A tiny cache forces page writes before the commit.
         db.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(())).unwrap();
         db.pragma_update(None, "cache_size", 2).unwrap();
         db.execute_batch(
@@ -246,7 +247,7 @@ mod tests {
         assert!(!room.path().join("left.db-journal").exists());
     }
 
-    /// A database that was closed in order, in a folder that even its owner may not write to.
+    /// A properly closed database in a folder without write permission for its owner.
     fn closed(room: &tempfile::TempDir) -> PathBuf {
         let path = room.path().join("x.db");
         crate::Writer::open(&path, "key").unwrap().close().unwrap();

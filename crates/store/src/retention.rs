@@ -6,20 +6,20 @@ use crate::StoreError;
 /// The bounds of a database that a sensor fills.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct Retention {
-    /// The greatest age of a row; none keeps all rows.
+    /// The maximum age of a row. `None` keeps all rows.
     pub keep: Option<Span>,
-    /// Octets that the database may take; the oldest goes when they are nearly used up. None is no bound.
+    /// The maximum size of the database in octets; the oldest rows leave near this bound. `None` is no bound.
     pub max_bytes: Option<u64>,
 }
 
-/// Rows of one kind that leave in one transaction: short enough that writing hardly waits.
+/// The maximum number of rows of one kind per transaction, so that the writer hardly waits.
 const AT_ONCE: i64 = 2000;
 
-/// Shares of the bound at which the oldest begins to leave, and down to which it does.
+/// Shares of the bound: rows begin to leave at the first, down to the second.
 const BEGIN: f64 = 0.9;
 const END: f64 = 0.85;
 
-/// Takes out what is too old; answers how many calls, streams and observations that were.
+/// Deletes rows beyond the maximum age. Returns the number of calls, streams and observations.
 pub(crate) fn prune_by_age(db: &mut Connection, keep: Span, now: Timestamp) -> Result<u64, StoreError> {
     let before = (now - keep).as_nanos();
     let mut gone = 0;
@@ -32,7 +32,7 @@ pub(crate) fn prune_by_age(db: &mut Connection, keep: Span, now: Timestamp) -> R
     }
 }
 
-/// Takes out the oldest until the database takes less than its bound; answers how many rows left.
+/// Deletes the oldest rows until the database is below its bound. Returns the number of rows.
 pub(crate) fn prune_by_size(db: &mut Connection, max_bytes: u64) -> Result<u64, StoreError> {
     let is_above = |db: &Connection, share: f64| -> Result<bool, StoreError> {
         Ok(used(db)? as f64 > max_bytes as f64 * share)
@@ -61,14 +61,14 @@ const TIMES: [(&str, &str); 6] = [
     ("alerts", "at"),
 ];
 
-/// Standings with evidence of fraud that are kept however old they are, the latest.
+/// The latest reputation records with evidence of fraud, which are kept at any age.
 const KEPT_STANDINGS: i64 = 100_000;
 
-/// A platform that is seen is told of every ten minutes: one of which nothing was told for longer is not seen any more.
+/// A platform in traffic gives a row every ten minutes. A platform without a row for longer is no longer in traffic.
 const PRINT_TOLD_FOR: i64 = 20 * 60 * 1_000_000_000;
 
-/// The end of what leaves in one round when there is too much: of the oldest of whatever there is most of, so that what is told
-/// beside it leaves with it and not before.
+/// The time up to which rows leave in one round of pruning by size. The time follows from the oldest rows of the largest table, so
+/// related rows of other tables leave together with these.
 fn end_of_oldest(db: &Connection) -> Result<i64, StoreError> {
     let at = |offset: &str| -> Result<Option<i64>, StoreError> {
         let mut earliest: Option<i64> = None;
@@ -82,19 +82,19 @@ fn end_of_oldest(db: &Connection) -> Result<i64, StoreError> {
     };
     let end = match at(&AT_ONCE.to_string())? {
         Some(end) => Some(end),
-        // There is little of each kind: half of one goes.
+        // Each kind has few rows, so half of one kind leaves.
         None => at("HALF")?,
     };
     Ok(end.map_or(i64::MAX, |end| end.saturating_add(1)))
 }
 
-/// Octets in use: pages that rows left are used again before the file grows.
+/// Octets in use. Free pages are used again before the file grows.
 fn used(db: &Connection) -> Result<i64, StoreError> {
     let pragma = |name: &str| db.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
     Ok((pragma("page_count")? - pragma("freelist_count")?) * pragma("page_size")?)
 }
 
-/// Takes out some of the oldest calls, streams and observations from before a time.
+/// Deletes some of the oldest calls, streams and observations before a time.
 fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     let tx = db.transaction()?;
     let mut gone: usize = 0;
@@ -168,7 +168,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
     prune_blind_spans(&tx, before)?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
-    // A campaign of which no call is left is told by nobody any more.
+    // A campaign without calls appears in no report.
     let ended = tx
         .prepare_cached(
             "DELETE FROM campaigns WHERE last_seen < ?1
@@ -185,7 +185,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         )?;
     }
     tx.prepare_cached("DELETE FROM list_changes WHERE at < ?1")?.execute([before])?;
-    // A standing without a list and without evidence is the one that anybody has. Its hour counts from 1970.
+    // A reputation record without list and evidence equals the default. Its hour counts from 1970.
     tx.prepare_cached(
         "DELETE FROM standings WHERE hour < ?1 / 3600000000000 AND listed = 'none' AND fraud + hour_fraud < 0.5
              AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'fingerprint' AND subject = standings.name)",
@@ -200,7 +200,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     tx.prepare_cached("DELETE FROM loss_minutes WHERE at < ?1")?.execute([before])?;
     let mut prints = 0;
     if gone + observations + beats > 0 {
-        // A platform of which nothing speaks any more, and then what was learned of its author.
+        // Platforms without any reference, and then the learned features of their authors.
         prints = tx
             .prepare_cached(
                 "DELETE FROM fingerprints WHERE coalesce(seen_at, 0) < ?1
@@ -229,7 +229,7 @@ pub(crate) fn note_gone(tx: &Connection, name: &str, spans: i64, count: i64) -> 
     Ok(())
 }
 
-/// Takes out spans that ended before a time, and keeps how many and what they counted.
+/// Deletes spans that ended before a time, and keeps their number and the sum of their counts.
 fn prune_blind_spans(tx: &Connection, before: i64) -> Result<(), StoreError> {
     let mut select = tx.prepare_cached(
         "SELECT name, count(*), sum(count) FROM blind_spans WHERE to_at < ?1 GROUP BY name ORDER BY name",
@@ -377,7 +377,7 @@ mod tests {
         assert!(gone > 0 && used(&db).unwrap() as u64 <= full * 85 / 100);
         let newest: i64 = db.query_row("SELECT max(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(newest, 19_999 * 1_000_000_000);
-        // Nothing but what cannot leave is left under a bound that is too small for anything.
+        // With a bound too small for anything, only undeletable rows stay.
         prune_by_size(&mut db, 1).unwrap();
         assert_eq!(counts(&db)[0], 0);
     }

@@ -74,8 +74,8 @@ pub(crate) fn open_for_writing(path: &Path, key_id: &str) -> Result<Connection, 
     Ok(db)
 }
 
-/// Records the numbering plans by which numbers are called impossible or unallocated from now on. A database that has them already
-/// is not written to: another program may hold it locked.
+/// Records the version of the numbering plans behind `impossible` and `unallocated` from now on. A database with this version is not
+/// written to, because another program may hold the lock.
 fn record_numbering_plan(db: &Connection) -> Result<(), StoreError> {
     let version = numbering_plan_version();
     let select = "SELECT value FROM meta WHERE key = 'numbering_plan'";
@@ -87,18 +87,18 @@ fn record_numbering_plan(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Has SQLite write the temporary files of large sorts to the database's folder. They are as private as the rows, and that folder is
-/// the one place that a sensor can write to.
+/// Has SQLite write the temporary files of large sorts to the database's folder. The files are as private as the rows, and a sensor can
+/// write to no other folder.
 fn keep_temporary_files_beside(db: &Connection, path: &Path) {
     if path == Path::new(":memory:") {
         return;
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // SQLite refuses a folder that cannot be written to; what the writer meets there is told by its first change.
+    // SQLite refuses a folder without write permission. The writer then reports the error at its first change.
     let _ = db.pragma_update(None, "temp_store_directory", folder.to_string_lossy());
 }
 
-/// Brings a database that exists up to date; answers the version that it had.
+/// Migrates an existing database to the current schema. Returns the version before.
 pub(crate) fn bring_up(path: &Path) -> Result<i64, StoreError> {
     let mut db = Connection::open(path).map_err(|e| StoreError::Open(path.to_path_buf(), e))?;
     db.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(named(&db), numbering_plan_version());
         db.execute("UPDATE meta SET value = 'older' WHERE key = 'numbering_plan'", []).unwrap();
         assert_eq!(named(&open_for_writing(&path, "k").unwrap()), numbering_plan_version());
-        // A database that has them is opened while another program holds it.
+        // A database with the current numbering plans opens while another program holds the lock.
         db.execute_batch("BEGIN IMMEDIATE").unwrap();
         assert_eq!(named(&open_for_writing(&path, "k").unwrap()), numbering_plan_version());
     }

@@ -1,4 +1,4 @@
-//! The clock that stamps packets: what befell it, as devices show it together.
+//! Steps of the sensor's clock, as many devices show them at the same time.
 
 use bellwether_base::Timestamp;
 use bellwether_clock::{CommonStep, SegmentStats, common_steps, unknown_steps};

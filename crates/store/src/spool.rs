@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::schema::open_for_writing;
 use crate::{Reader, StoreError};
 
-/// Reads alerts for delivery. It sees committed alerts only, so that no alert goes out that the database may lose.
+/// Reads alerts for delivery. The spool sees only committed alerts, so the database never loses an alert after delivery.
 pub struct AlertSpool {
     db: Connection,
 }
@@ -79,7 +79,7 @@ impl AlertSpool {
         Ok(())
     }
 
-    /// Counts alerts that a receiver never gets: skipped for its backlog, and refused by it.
+    /// Counts alerts without delivery to a receiver: skipped because of the backlog, or refused by the receiver.
     ///
     /// # Errors
     /// If the database refuses.
@@ -116,7 +116,7 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingAlert, StoreError> {
 }
 
 impl Reader {
-    /// The numbers of alerts that receivers never got: skipped, and refused.
+    /// The numbers of alerts without delivery, skipped and refused, by receiver.
     ///
     /// # Errors
     /// If the database fails.

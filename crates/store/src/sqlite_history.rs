@@ -32,7 +32,7 @@ const MAX_DEVICES: usize = 8;
 /// Calls of the window before a run that are looked at, the latest.
 const MAX_RECENT: i64 = 50_000;
 
-/// A registration of which nothing was heard for so long is over.
+/// A registration is over after this time without a message.
 const REGISTERED_FOR: Span = Span::from_secs(86_400);
 
 /// Earlier runs as the database holds them, overlaid with the changes that wait for the next commit.
@@ -47,7 +47,7 @@ pub struct SqliteHistory<'a> {
 }
 
 impl SqliteHistory<'_> {
-    /// What was found; nothing where the database failed, which is told at the next commit.
+    /// The result of a query, or an empty value after an error. The next commit reports the error.
     fn or_nothing<T: Default>(&mut self, found: Result<T, StoreError>) -> T {
         found.unwrap_or_else(|e| {
             self.failure.get_or_insert(e);
@@ -280,10 +280,10 @@ impl History for SqliteHistory<'_> {
     }
 }
 
-/// A call that an earlier run saw begin may be seen again in its middle, by an INVITE that changes it, for so long.
+/// The time after the start of a call from an earlier run in which a re-INVITE may show the call again.
 const SEEN_AGAIN: Span = Span::from_secs(4 * 3600);
 
-/// When calls began, or were seen in their middle, that a database may hold: from the first to a while after the last.
+/// The time span of the calls in a database, from the first start to [`SEEN_AGAIN`] after the last start.
 pub(crate) fn span_of_calls(db: &Connection) -> Result<Option<RangeInclusive<Timestamp>>, StoreError> {
     let ends: (Option<i64>, Option<i64>) = db.query_row(
         "SELECT (SELECT min(started_at) FROM calls), (SELECT max(started_at) FROM calls)",

@@ -28,7 +28,7 @@ pub struct Telemetry {
     pub fraud_score: Option<f64>,
     pub disposition: Option<String>,
     pub talk_time_seconds: Option<f64>,
-    /// Masked: whoever it is needs no name here.
+    /// Masked, because the label needs no name.
     pub agent_id: Option<String>,
     pub at: Timestamp,
 }
@@ -57,8 +57,8 @@ impl Reader {
 }
 
 impl Writer {
-    /// Labels a call (by Call-ID; all calls under it, as it was on the wire or as it stands in reports), a fingerprint or a
-    /// campaign: fraud, legit, or none to take a label back. `source` says who labels.
+    /// Labels calls (all with one Call-ID, in clear text or in the masked form of reports), a fingerprint or a campaign. The label is
+    /// fraud, legit, or none to take a label back. `source` is the author of the label.
     ///
     /// # Errors
     /// If the database refuses.

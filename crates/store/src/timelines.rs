@@ -24,8 +24,8 @@ pub(crate) const TIMERS: Timelines =
     Timelines { observations: "timer_observations", segments: "timer_segments", owner: "timer" };
 
 impl Timelines {
-    /// Makes room for an observation: those that it contains leave. Answers whether it is to be written: not where one that
-    /// is held contains it.
+    /// Makes room for an observation by deleting observations within its time. Returns false if a stored observation contains the new
+    /// one, which is then not written.
     pub(crate) fn admits(self, tx: &Connection, id: i64, first: i64, last: i64) -> Result<bool, StoreError> {
         let Self { observations, segments, owner } = self;
         let mut held =

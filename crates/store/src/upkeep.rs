@@ -11,7 +11,7 @@ use crate::schema::{self, VERSION};
 /// Pages copied at a time while others may write.
 const PAGES_AT_ONCE: i32 = 1024;
 
-/// Rows that must have what they name: what is asked, and what is wrong where the answer is not 0.
+/// References that must exist: a query, and the fault if its result is not 0.
 const RELATIONS: [(&str, &str); 8] = [
     ("SELECT count(*) FROM alerts WHERE call IS NOT NULL AND call NOT IN (SELECT call FROM calls)", "alerts name calls that are not there"),
     (

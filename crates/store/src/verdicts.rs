@@ -131,8 +131,8 @@ impl Writer {
         self.reader.expect_change();
     }
 
-    /// Computes the device verdicts of one subscriber, and writes what has changed and its alerts in the transaction that the next commit
-    /// closes. Returns the calls whose verdict changed.
+    /// Computes the device verdicts of one subscriber. Writes changes and alerts in the transaction of the next commit. Returns the calls
+    /// whose verdict changed.
     ///
     /// # Errors
     /// If the database fails.

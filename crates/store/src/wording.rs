@@ -1,4 +1,4 @@
-//! Signals of a score as they are stored: words that many calls share stand once, and each row keeps what differs.
+//! Storage form of the signals of a score. Common phrases are stored once, and each row has only the differing parts.
 //!
 //! A row is a JSON array with an array for each signal: `[PHRASE, POINTS, NUMBER, ...]`, where `PHRASE` is a row of `phrases` with `#` in
 //! place of each number, or `["NAME", POINTS, "WORDS"]` where the words come from the traffic. Rows of earlier versions have an object
@@ -56,7 +56,7 @@ impl<'c> Wording<'c> {
         if let Some(id) = self.known.get(&key) {
             return Ok(Some((*id, numbers)));
         }
-        // Evidence that was read from the database no longer tells whose words it has: a phrase that is there serves.
+        // Evidence from the database has lost its origin. A stored phrase with the same text serves.
         let Some(id) = self.look_up(finding.name(), &key.1, finding.evidence.is_phrased())? else {
             return Ok(None);
         };
@@ -95,7 +95,7 @@ pub struct StoredSignal {
     pub words: String,
 }
 
-/// Signals from what was stored; those that this program does not know are left out.
+/// Restores signals from their storage form, without signals of unknown names.
 pub(crate) fn findings(db: &Connection, text: &str) -> Result<Vec<Finding>, StoreError> {
     let known = |stored: StoredSignal| {
         let signal = SIGNALS.iter().position(|s| s.name == stored.name)?;

@@ -34,36 +34,36 @@ pub struct Writer {
     /// Signals new alerts to delivery.
     pub(crate) announcer: Announcer,
     pending: Vec<Row>,
-    /// Rows that were written in a transaction that is still open; none where there is none.
+    /// The number of rows in the open transaction. `None` without an open transaction.
     written: Option<usize>,
-    /// What became of calls: a later update of a call replaces an earlier one, so that most calls cost one
-    /// statement and not one for each thing that happened to them. In the order in which the calls began, as
-    /// their rows lie: neighbours share a page, which is then fetched and written once.
+    /// Pending updates of calls. A later update of a call replaces an earlier one, so most calls cost one statement.
+    /// The order is the order of the rows, by start time: neighbours share a page, which is then read and written
+    /// once.
     updates: BTreeMap<(Timestamp, CallId), Box<CallUpdate>>,
-    /// Ends of calls that this run does not know, written behind the updates: one of them may be the call's last word.
+    /// Ends of calls whose INVITE this run did not see. They are written after the updates, because an update of the same
+    /// call may come before its end.
     ends: Vec<OrphanByeRow>,
     /// Fingerprints repeat with every call, so each is written once per batch.
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
-    /// What is known of authors to be written already: each shard learns for itself.
+    /// Knowledge of authors that is already pending for the next commit. Each shard learns separately.
     authors: BTreeMap<PrintHash, KnownAuthor>,
 }
 
-/// What the database holds of one author.
+/// The stored knowledge about one author.
 #[derive(Default)]
 struct KnownAuthor {
     habits: BTreeSet<(String, Masked)>,
     identifiers: BTreeMap<&'static str, Grammar>,
 }
 
-/// Authors whose rows are remembered, and habits of each: more is an attacker's, and not written.
+/// The maximum number of remembered authors, and of habits of each. Larger numbers indicate an attack and are not written.
 const MAX_HABITS: usize = 512;
 const MAX_AUTHORS: usize = 1024;
 
 impl Writer {
-    /// Opens or makes the database; `key_id` names the key of its tokens.
+    /// Opens or creates the database. `key_id` names the key of its tokens.
     ///
-    /// # Errors
-    /// If it cannot be opened, is newer than this program, or was made with another key.
+    /// # Errors If the database cannot be opened, is newer than this program, or has another key.
     pub fn open(path: &Path, key_id: &str) -> Result<Self, StoreError> {
         let reader = Reader::from_connection(open_for_writing(path, key_id)?);
         let earlier = sqlite_history::span_of_calls(&reader.db)?;
@@ -80,13 +80,14 @@ impl Writer {
         })
     }
 
-    /// Sets how the reader works that device verdicts are computed with.
+    /// Configures the reader for device verdicts.
     #[must_use]
     pub fn reading_with(self, as_read: impl FnOnce(Reader) -> Reader) -> Self {
         Self { reader: as_read(self.reader), ..self }
     }
 
-    /// Earlier runs, for the scoring engine: the database, overlaid with the changes that wait. A failure of the database goes to `failure`.
+    /// The history for the scoring engine: the database with the pending changes on top. A failure of the database goes to
+    /// `failure`.
     pub const fn history<'a>(
         &'a self,
         pending: &'a Changes,
@@ -95,7 +96,7 @@ impl Writer {
         SqliteHistory { reader: &self.reader, pending, earlier: &self.earlier, failure }
     }
 
-    /// The operator's labels, if they have changed since `state`, which is brought up to date.
+    /// The operator's labels if they changed since `state`. Updates `state`.
     ///
     /// # Errors
     /// If the database fails.
@@ -108,7 +109,7 @@ impl Writer {
         label_evidence::evidence(&self.reader.db).map(Some)
     }
 
-    /// Waits so for those that lock the database, whatever it is doing; in the thread that calls this.
+    /// Sets the patience for locks of other programs, for all operations of this writer. Waits happen in the calling thread.
     ///
     /// # Errors
     /// If the database fails.
@@ -116,7 +117,7 @@ impl Writer {
         lock::wait_with(&mut self.reader.db, Arc::clone(patience))
     }
 
-    /// In words, why a run of this writer ends: of a lock that outlasted the patience it says so.
+    /// The reason for the end of a run, as text. A lock that outlasted the patience has its own text.
     #[must_use]
     pub fn locked_out(path: &Path, patience: &LockPatience, error: StoreError) -> StoreError {
         if !error.is_locked() {
@@ -125,13 +126,13 @@ impl Writer {
         StoreError::Locked { path: path.to_path_buf(), waited: patience.longest() }
     }
 
-    /// Where the database is.
+    /// The path of the database.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         self.reader.db.path().unwrap_or_default().into()
     }
 
-    /// What is committed, read over the same connection.
+    /// A reader of the committed rows over the same connection.
     #[must_use]
     pub const fn reader(&self) -> &Reader {
         &self.reader
@@ -141,7 +142,7 @@ impl Writer {
     pub fn push(&mut self, row: Row) {
         match row {
             Row::Fingerprint(row) => {
-                // When it was seen last must not depend on when was committed last.
+                // The last time of a fingerprint must not depend on the time of the last commit.
                 let at = row.at;
                 let known = self.fingerprints.entry(row.fingerprint).or_insert(row);
                 known.at = known.at.max(at);
@@ -150,7 +151,7 @@ impl Writer {
                 self.updates.insert((update.started_at, update.call), update);
             }
             Row::CallUnderWay(mut update) => {
-                // It tells no answer that may be followed by another; what was told already stays.
+                // This update has no final status yet. An earlier final status stays.
                 let at = (update.started_at, update.call);
                 update.final_status =
                     update.final_status.or(self.updates.get(&at).and_then(|u| u.final_status));
@@ -166,7 +167,7 @@ impl Writer {
         }
     }
 
-    /// Leaves of an author's row what was not written yet; answers whether that is anything.
+    /// Removes the known parts of an author's row. Returns true if new parts are left.
     fn is_news(&mut self, row: &mut AuthorRow) -> bool {
         if self.authors.len() >= MAX_AUTHORS {
             self.authors.clear();
@@ -186,19 +187,20 @@ impl Writer {
         !row.habits.is_empty() || !row.identifiers.is_empty()
     }
 
-    /// Rows in the batch, updates of calls aside.
+    /// The number of rows in the batch, without updates of calls.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.pending.len() + self.written.unwrap_or(0)
     }
 
-    /// Updates of calls in the batch. A later update replaces an earlier one, so it pays to hold them back.
+    /// The number of updates of calls in the batch. A later update replaces an earlier one, so holding back updates saves
+    /// statements.
     #[must_use]
     pub fn pending_updates(&self) -> usize {
         self.updates.len() + self.ends.len()
     }
 
-    /// Writes the batch, all or nothing: rows, the updates of calls if `with_updates`, and the changes that scoring made, if any.
+    /// Writes the batch, all or nothing: rows, updates of calls if `with_updates`, and changes of scoring if present.
     ///
     /// # Errors
     /// If the database refuses. Nothing of the batch is in the database then, and all earlier batches are.
@@ -256,7 +258,7 @@ impl Writer {
         self.ends.iter().try_for_each(|end| statements::call_end(db, end))
     }
 
-    /// Opens a transaction, if there is none.
+    /// Opens a transaction unless one is open.
     pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
         if self.written.is_none() {
             self.run("BEGIN IMMEDIATE")?;
@@ -269,7 +271,7 @@ impl Writer {
     pub(crate) fn or_roll_back(&mut self, done: Result<(), StoreError>) -> Result<(), StoreError> {
         if done.is_err() {
             self.written = None;
-            // SQLite has done it already after some failures, and refuses then.
+            // After some failures SQLite has rolled back already, and refuses a second rollback.
             let _ = self.run("ROLLBACK");
         }
         done
@@ -279,7 +281,7 @@ impl Writer {
         Ok(self.reader.db.execute_batch(statement)?)
     }
 
-    /// Takes out what is older than it is to be kept; answers how many rows that were.
+    /// Deletes rows beyond the maximum age. Returns their number.
     ///
     /// # Errors
     /// If the database refuses.
@@ -290,7 +292,7 @@ impl Writer {
         Ok(gone)
     }
 
-    /// Takes out the oldest if the database has nearly reached its bound; answers how many rows that were.
+    /// Deletes the oldest rows if the database has nearly reached its bound. Returns their number.
     ///
     /// # Errors
     /// If the database refuses.
@@ -301,14 +303,14 @@ impl Writer {
         Ok(gone)
     }
 
-    /// The database may hold less of authors than was written.
+    /// The database may have lost features of authors.
     fn forget_if(&mut self, gone: u64) {
         if gone > 0 {
             self.authors.clear();
         }
     }
 
-    /// Finds the steps of the sensor's own clock in what was written.
+    /// Finds steps of the sensor's clock in the written rows.
     ///
     /// # Errors
     /// If the database fails.

@@ -41,10 +41,10 @@ const CENTRES: u64 = 100;
 const AT_WORK: u64 = 10;
 
 const SIGNALS: [&str; 4] = [
-    r#"[{"name":"registered","points":12.0,"evidence":"registered from the address that it calls from"},{"name":"established","points":8.0,"evidence":"41 earlier calls, 17 of them conversations"}]"#,
-    r#"[{"name":"attestation_full","points":4.0,"evidence":"attestation A by certificates.carrier.example, claimed, not verified"},{"name":"conversation","points":6.0,"evidence":"talked for 74 s"}]"#,
-    r#"[{"name":"call_velocity","points":-6.0,"evidence":"288 calls an hour"},{"name":"short_calls","points":-5.0,"evidence":"19 of 24 answered calls ended within 20 s"}]"#,
-    r#"[{"name":"campaign_member","points":-38.5,"evidence":"belongs to campaign c-23456789: its number was hardly used before; whoever answered hung up soon"},{"name":"neighbour_number","points":-6.0,"evidence":"an unknown caller whose number shares all but four digits with the called one"}]"#,
+    r#"[{"name":"registered","points":12.0,"evidence":"the caller is registered from the address of the call"},{"name":"established","points":8.0,"evidence":"41 earlier calls, among them 17 conversations"}]"#,
+    r#"[{"name":"attestation_full","points":4.0,"evidence":"attestation A by certificates.carrier.example, claimed, not verified"},{"name":"conversation","points":6.0,"evidence":"a conversation of 74 s"}]"#,
+    r#"[{"name":"call_velocity","points":-6.0,"evidence":"288 calls per hour"},{"name":"short_calls","points":-5.0,"evidence":"19 of 24 answered calls ended within 20 s"}]"#,
+    r#"[{"name":"campaign_member","points":-38.5,"evidence":"belongs to campaign c-23456789: the caller's number was hardly used before; the answered call ended soon"},{"name":"neighbour_number","points":-6.0,"evidence":"the numbers of caller and callee are equal but for the last four digits"}]"#,
 ];
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -228,7 +228,7 @@ fn make_campaigns(db: &Connection, size: Size) -> Outcome<()> {
         let (_, _, deployment, _, block) = robot(number, 0, 0);
         let name = format!("c-{}", &token("campaign", number)[..8]);
         let links = format!(
-            r#"[{{"kind":"deployment","evidence":"10 calls share the deployment {deployment}"}},{{"kind":"numbers","evidence":"8 numbers in 10 calls, used for a few calls each"}},{{"kind":"neighbours","evidence":"7 of 10 call their own neighbourhood"}}]"#
+            r#"[{{"kind":"deployment","evidence":"10 calls share the deployment {deployment}"}},{{"kind":"numbers","evidence":"10 calls under 8 numbers, each used for a few calls"}},{{"kind":"neighbours","evidence":"7 of 10 calls go to numbers near the caller's"}}]"#
         );
         let identity = campaign_identity(number);
         campaign.execute(params![identity, name, found, last, links])?;

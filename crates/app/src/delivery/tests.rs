@@ -64,7 +64,7 @@ fn alert(subject: &str, severity: Severity) -> Alert {
     }
 }
 
-/// Deliveries that only the signal wakes, and a writer that raises it.
+/// Deliveries that only the signal wakes, and the writer behind the signal.
 fn woken_by_signal(db: &Path, options: &AlertOptions) -> (Deliveries, Writer) {
     let writer = Writer::open(db, "key").unwrap();
     let deliveries = Deliveries { look_every: HOURS, ..Deliveries::open(options, db, "key").unwrap() };

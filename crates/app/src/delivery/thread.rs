@@ -134,7 +134,7 @@ impl<'a> DeliveryThread<'a> {
                 self.reported.is_unreachable = true;
             }
             None if self.reported.is_unreachable => {
-                (self.tell)(&format!("{name} takes alerts again"));
+                (self.tell)(&format!("{name} accepts alerts again"));
                 self.reported.is_unreachable = false;
             }
             _ => {}
@@ -145,10 +145,7 @@ impl<'a> DeliveryThread<'a> {
         if (skipped, refused) == (0, 0) {
             return;
         }
-        (self.tell)(&format!(
-            "alerts for {name}: {} passed over, {} refused",
-            counts.skipped, counts.refused
-        ));
+        (self.tell)(&format!("alerts for {name}: {} skipped, {} refused", counts.skipped, counts.refused));
         if let Err(e) = self.spool.spool.lost(name, skipped, refused) {
             (self.tell)(&format!("alerts for {name}: {e}"));
         }

@@ -21,7 +21,7 @@ pub(super) fn token(path: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let token = text.trim();
     if token.is_empty() || token.contains(char::is_whitespace) {
-        return Err(format!("{} holds no token", path.display()));
+        return Err(format!("{} contains no token", path.display()));
     }
     Ok(token.to_owned())
 }
@@ -50,11 +50,11 @@ pub(super) fn pull(
     let mut response = request.call().map_err(|e| e.to_string())?;
     match response.status() {
         StatusCode::NOT_MODIFIED => {
-            tracing::debug!("inventory not pulled: it has not changed");
+            tracing::debug!("inventory unchanged on the server");
             return Ok(None);
         }
         StatusCode::OK => {}
-        other => return Err(format!("the system answers {other}")),
+        other => return Err(format!("the system responds with {other}")),
     }
     let field = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let version = field(header::ETAG).map(str::to_owned);

@@ -41,14 +41,14 @@ fn parsed(text: &str, is_json: bool) -> Result<Vec<Line>, String> {
 /// The rows, with addresses of record as the database has them.
 fn checked(lines: &[Line], tokeniser: &Tokeniser) -> Result<Vec<InventoryRow>, String> {
     if lines.is_empty() {
-        return Err("it holds no rows".to_owned());
+        return Err("there are no rows".to_owned());
     }
     let mut seen = BTreeSet::new();
     let mut out = Vec::new();
     for (place, line) in lines {
         let row = row(line, tokeniser).map_err(|what| format!("{place}: {what}"))?;
         if !seen.insert((row.aor.clone(), row.device_class.clone())) {
-            return Err(format!("{place}: the address of record and class stand in an earlier row too"));
+            return Err(format!("{place}: an earlier row has the same address of record and class"));
         }
         out.push(row);
     }
@@ -63,24 +63,30 @@ fn row(line: &Map<String, Value>, tokeniser: &Tokeniser) -> Result<InventoryRow,
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(other) => Err(format!("{name} is no text: {other}")),
+        Some(other) => Err(format!("{name} is not text: {other}")),
     };
     let aor = text("aor")?.ok_or("aor is missing")?;
     let policy = text("policy")?.unwrap_or_else(|| "strict".to_owned());
-    let policy =
-        Policy::of(&policy).ok_or_else(|| format!("policy is strict, learn or watch, not \"{policy}\""))?;
+    let policy = Policy::of(&policy)
+        .ok_or_else(|| format!("policy must be strict, learn or watch, not \"{policy}\""))?;
     let device_class = text("device_class")?.unwrap_or_default();
     if device_class.is_empty() && policy != Policy::Learn {
-        return Err("device_class is missing; only the policy learn does without".to_owned());
+        return Err("device_class is missing; only policy learn may omit it".to_owned());
     }
     let max_devices = text("max_devices")?
-        .map(|n| n.parse::<u32>().ok().filter(|n| *n > 0).ok_or(format!("max_devices is no count: \"{n}\"")))
+        .map(|n| {
+            n.parse::<u32>()
+                .ok()
+                .filter(|n| *n > 0)
+                .ok_or(format!("max_devices is not a positive number: \"{n}\""))
+        })
         .transpose()?;
-    let aor = stored_aor(&aor, tokeniser).ok_or_else(|| format!("\"{aor}\" is no address of record"))?;
+    let aor = stored_aor(&aor, tokeniser).ok_or_else(|| format!("\"{aor}\" is not an address of record"))?;
     Ok(InventoryRow { aor, device_class, max_devices, policy, note: text("note")? })
 }
 
-/// An address of record as the database has it; one that is in that form already stays. None if the text is no address of record.
+/// An address of record in the form of the database. Text in this form stays unchanged. None if the text is no address of
+/// record.
 #[must_use]
 pub fn stored_aor(aor: &str, tokeniser: &Tokeniser) -> Option<String> {
     let rest = ["sip:", "sips:"].iter().find_map(|scheme| aor.strip_prefix(scheme)).unwrap_or(aor);
@@ -123,11 +129,11 @@ mod tests {
         assert_eq!(found[0].policy, Policy::Strict);
         for (wrong, words) in [
             (json!({"device_class": "x"}), "row 2: aor is missing"),
-            (json!({"aor": "101", "device_class": "x"}), "\"101\" is no address of record"),
+            (json!({"aor": "101", "device_class": "x"}), "\"101\" is not an address of record"),
             (json!({"aor": "a@b", "device_class": "x", "policy": "lax"}), "not \"lax\""),
             (json!({"aor": "a@b"}), "device_class is missing"),
-            (json!({"aor": "a@b", "device_class": "x", "max_devices": "many"}), "no count"),
-            (json!({"aor": "a@b", "device_class": "x", "max_devices": 0}), "no count"),
+            (json!({"aor": "a@b", "device_class": "x", "max_devices": "many"}), "not a positive number"),
+            (json!({"aor": "a@b", "device_class": "x", "max_devices": 0}), "not a positive number"),
             (json!({"aor": "a@b", "device_class": "x", "clas": "y"}), "no column \"clas\""),
             (json!({"aor": "101@lab.example", "device_class": "Polycom 331"}), "earlier row"),
         ] {

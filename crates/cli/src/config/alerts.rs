@@ -146,7 +146,7 @@ impl TryFrom<String> for FacilitySetting {
 }
 
 impl AlertSettings {
-    /// Each receiver has a name of its own: its place in the spool goes by it.
+    /// Receivers have different names, because the spool keeps a cursor for each name.
     pub(super) fn check(&self) -> Result<(), String> {
         distinct("alerts.receivers", self.receivers.iter().map(|receiver| receiver.name.as_str()))
     }

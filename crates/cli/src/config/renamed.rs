@@ -24,7 +24,7 @@ pub(super) struct Notice {
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` was renamed to `{}`; the old name is still read", self.old, self.new)
+        write!(f, "`{}` was renamed to `{}`; the old name still works", self.old, self.new)
     }
 }
 
@@ -66,7 +66,7 @@ impl Clash {
         let line = |at: usize| text.bytes().take(at).filter(|octet| *octet == b'\n').count() + 1;
         let ([a, b], below) = (self.places.map(line), &self.below);
         format!(
-            "`{old}{below}` (line {a}) was renamed to `{new}{below}` (line {b}), and their values differ: leave the old one out"
+            "`{old}{below}` (line {a}) was renamed to `{new}{below}` (line {b}), and their values differ: remove the old name"
         )
     }
 }

@@ -95,7 +95,7 @@ impl TryFrom<toml::Value> for SignalSetting {
             toml::Value::Boolean(is_on) => Ok(Self::Switch(is_on)),
             toml::Value::Float(n) => Ok(Self::Number(n)),
             toml::Value::Integer(n) => Ok(Self::Number(n as f64)),
-            other => Err(format!("is a {}, and no number", other.type_str())),
+            other => Err(format!("is a {}, not a number", other.type_str())),
         }
     }
 }
@@ -182,7 +182,7 @@ impl Config {
                 let number = match value {
                     SignalSetting::Switch(is_on) if key == "on" => f64::from(u8::from(*is_on)),
                     SignalSetting::Switch(_) => {
-                        return Err(format!("signals.{signal}.{key} is a boolean, and no number"));
+                        return Err(format!("signals.{signal}.{key} is a boolean, not a number"));
                     }
                     SignalSetting::Number(n) => *n,
                 };

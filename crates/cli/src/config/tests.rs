@@ -52,8 +52,8 @@ fn mistakes_are_named_with_their_place() {
     for (text, expected) in [
         ("privcy = \"clear\"", "nearest known key is `privacy`"),
         ("[signals.call_velocty]\non = false", "nearest is call_velocity"),
-        ("[signals.dead_air]\nsecs = \"many\"", "no number"),
-        ("[signals.dead_air]\nsecs = true", "signals.dead_air.secs is a boolean, and no number"),
+        ("[signals.dead_air]\nsecs = \"many\"", "not a number"),
+        ("[signals.dead_air]\nsecs = true", "signals.dead_air.secs is a boolean, not a number"),
         ("[dispositions]\nquarantine_below = 80", "dispositions.quarantine_below (80) and"),
         ("[reputation]\nblock_at = 50.0", "in order"),
         (
@@ -156,7 +156,7 @@ fn an_old_key_is_read_like_the_new_one_and_named_with_it() {
         let ((from_old, notices), (from_new, none)) = (read(old), read(new));
         assert_eq!(from_old, from_new);
         assert_ne!(from_old, Config::default(), "{old}");
-        let expected = format!("`{}` was renamed to `{}`; the old name is still read", names[0], names[1]);
+        let expected = format!("`{}` was renamed to `{}`; the old name still works", names[0], names[1]);
         assert_eq!((notices, none), (vec![expected], Vec::new()));
     }
     assert_eq!(

@@ -1,4 +1,4 @@
-//! What the tests of the command share: a folder with a fixed key, and the command in it.
+//! Common parts of the tests of the command: a folder with a fixed key, and the command in this folder.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::path::{Path, PathBuf};

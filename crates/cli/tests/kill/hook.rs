@@ -15,13 +15,13 @@ pub(crate) struct Hook {
     posts: Mutex<BTreeMap<String, Posts>>,
 }
 
-/// What came for one life.
+/// The posts of one life.
 #[derive(Clone, Default)]
 pub(crate) struct Posts {
     taken: Arc<Mutex<Vec<Value>>>,
     /// Taken, and not answered yet.
     open: Arc<AtomicUsize>,
-    /// How long an answer is withheld, in milliseconds.
+    /// The delay of each response, in milliseconds.
     pause: Arc<AtomicU64>,
 }
 
@@ -35,12 +35,12 @@ impl Posts {
         self.taken.lock().unwrap().len()
     }
 
-    /// Whether a post waits for its answer.
+    /// True if a post waits for its response.
     pub(crate) fn is_one_open(&self) -> bool {
         self.open.load(Ordering::SeqCst) > 0
     }
 
-    /// Withholds answers for so many milliseconds from now on.
+    /// Delays responses by this number of milliseconds from now on.
     pub(crate) fn answer_after(&self, millis: u64) {
         self.pause.store(millis, Ordering::SeqCst);
     }
@@ -55,7 +55,7 @@ impl Hook {
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 let of = Arc::clone(&of);
-                // A sender that is killed ends its connection in the middle: that is no news here.
+                // A killed sender ends its connection in the middle, which is no error here.
                 std::thread::spawn(move || of.serve(&connection.unwrap()));
             }
         });

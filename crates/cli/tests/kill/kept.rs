@@ -1,4 +1,4 @@
-//! What a killed process left: its database, and what must hold of that at any moment.
+//! The database that a killed process left, and its invariants.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::common::text;
 use super::hook::Posts;
 
-/// What is read from packets, and what is concluded.
+/// The tables of facts and of conclusions.
 const TABLES: [&str; 17] = [
     "calls",
     "outcomes",
@@ -33,19 +33,20 @@ const TABLES: [&str; 17] = [
     "alerts",
 ];
 
-/// A database as it lies there.
+/// The database after a kill.
 pub(crate) struct Kept {
     pub(crate) path: PathBuf,
 }
 
 impl Kept {
-    /// Whether there is one. A run that was killed while it made the file left one without tables, or without the name of its key:
-    /// the next run makes the rest.
+    /// True if a complete database exists. A run killed during creation leaves a file without tables or without the name of the key; the
+    /// next run completes the file.
     pub(crate) fn is_there(&self) -> bool {
         bellwether_store::key_id(&self.path).unwrap().is_some()
     }
 
-    /// It is sound, its alerts name rows, and what was posted is what is kept; at an end all of it was posted.
+    /// Checks that the database is sound, that alerts refer to rows, and that posts equal stored alerts. At the end, all
+    /// alerts were posted.
     pub(crate) fn check(&self, posts: &Posts, is_end: bool) {
         let problems = Upkeep::open(&self.path).unwrap().check().unwrap();
         assert!(problems.is_empty(), "the database is not sound: {problems:?}");
@@ -65,7 +66,7 @@ impl Kept {
                 ids.push(id);
             }
         }
-        // What counts as sent has arrived.
+        // Every alert up to the cursor has arrived.
         let up_to = self.number("SELECT coalesce(max(up_to), 0) FROM deliveries WHERE receiver = 'hook'");
         let lost: Vec<_> = alerts.keys().filter(|id| **id <= up_to && !ids.contains(id)).collect();
         assert!(lost.is_empty(), "alerts {lost:?} count as sent, and never came");
@@ -74,7 +75,7 @@ impl Kept {
         }
     }
 
-    /// The rows that an alert speaks of. Its call and its campaign are looked for by [`Upkeep::check`]; here, what its subject is.
+    /// Checks that the row of the alert's subject exists. [`Upkeep::check`] checks call and campaign.
     fn names_what_is_there(&self, alert: &Value) {
         let (kind, subject) = (alert["kind"].as_str().unwrap(), alert["subject"].as_str().unwrap());
         let sql = match kind {

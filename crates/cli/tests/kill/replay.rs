@@ -1,4 +1,4 @@
-//! A replay that judges and delivers, killed at any moment: resuming comes to what an undisturbed run comes to.
+//! A replay with scoring and delivery, killed at any moment. The resumed replay gives the results of an undisturbed run.
 //!
 //! A life is one database: some replays into it are killed, each at a moment that follows from the life's number, and a last one is left alone.
 //! `BELLWETHER_KILL_LIFE` is the one life that is to be lived again.
@@ -19,10 +19,11 @@ use super::kept::Kept;
 use super::number;
 use super::victim::{Phase, Tally, Victim};
 
-/// How long a capture takes to come in: commits are a matter of time, and a file would be read between two of them.
+/// The duration of the input. Commits follow time, and a file would be read completely between two commits.
 const READING: Duration = Duration::from_millis(1500);
 
-/// Whoever has taken so much has read packets: a whole block of Zstandard (128 KiB at most), or some hundred records.
+/// After this number of octets the process has read packets: a whole block of Zstandard (128 KiB at most), or some hundred
+/// records.
 const BEGUN: usize = 1 << 18;
 
 /// Kills without `BELLWETHER_KILLS`.
@@ -99,7 +100,7 @@ impl Subject {
 
 /// A capture on its way into a process's standard input.
 struct Feed {
-    /// What looks into the pipe: it does not hold it open.
+    /// Access to the pipe that does not hold the pipe open.
     pipe: Weak<ChildStdin>,
     /// The pipe's own end, until it is poured into.
     own: std::sync::Mutex<Option<Arc<ChildStdin>>>,
@@ -133,7 +134,7 @@ impl Feed {
         }
     }
 
-    /// Octets that the process has taken: what was written, without what lies in the pipe.
+    /// Octets that the process has read: written octets without those in the pipe.
     fn taken(&self) -> usize {
         // In this order: what is written between the two counts as not taken.
         let fed = self.fed.load(Ordering::SeqCst);
@@ -220,7 +221,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Whether nothing is left to do: a program that was killed then might as well have ended.
+    /// True if no work is left. A kill then equals a normal end.
     fn is_complete(&self) -> bool {
         self.kept.is_there() && self.differences().is_empty() && self.kept.alerts().len() <= self.posted()
     }
@@ -251,7 +252,7 @@ impl<'a> Life<'a> {
         self.room.command(&args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
     }
 
-    /// Starts a process and kills it; answers when, and what it was at. Of one that was not at work there is no phase.
+    /// Starts a process and kills it. Returns the time and the phase of the kill; `None` if the process was not at work.
     fn kill(&self, rng: &mut Rng, aim: Option<Phase>) -> (Duration, Option<Phase>) {
         let started = Instant::now();
         let mut child = self.start();
@@ -265,7 +266,7 @@ impl<'a> Life<'a> {
                     victim.stop_at(|| feed.taken(), |victim, works| self.phase(victim, &feed, aim, works));
             }
             let at = started.elapsed();
-            // Before it can be waited for, since what is poured would wait for its reader.
+            // The kill comes before the wait, because the writer of the pipe would wait for the reader.
             let other = victim.kill();
             feed.is_over.store(true, Ordering::SeqCst);
             if let Some(status) = other {
@@ -276,7 +277,7 @@ impl<'a> Life<'a> {
         })
     }
 
-    /// What a stopped process is at, where that is work; none where it shall go on.
+    /// The phase of a stopped process at work. `None` if the process shall go on.
     fn phase(&self, victim: &Victim, feed: &Feed, aim: Option<Phase>, works: bool) -> Option<Phase> {
         let (is_open, is_through) = (self.posts.is_one_open(), feed.is_through());
         let phase = match () {
@@ -327,13 +328,13 @@ impl<'a> Life<'a> {
         assert!(status.success(), "it ended with {status}: {}", text(&said));
     }
 
-    /// What must hold whatever happened, and what must hold at the end.
+    /// Checks the invariants, and at the end the final state.
     fn check(&self, is_end: bool) {
         if !self.kept.is_there() {
             assert!(!is_end, "there is no database");
             return;
         }
-        // What was concluded is there as a whole or not at all.
+        // Conclusions are stored completely or not at all.
         let judged = usize::try_from(self.kept.number("SELECT count(*) FROM scores")).unwrap();
         let all = self.subject.expected.get("scores").map_or(judged, Vec::len);
         assert!(judged == 0 || judged == all, "{judged} of {all} calls are judged");
@@ -341,7 +342,7 @@ impl<'a> Life<'a> {
     }
 }
 
-/// Lives until there were so many kills.
+/// Repeats until the number of kills is reached.
 fn kill(subjects: &[Subject], hook: &Hook, wanted: u64, tally: &Tally) {
     let only = number("BELLWETHER_KILL_LIFE");
     let next = AtomicU64::new(only.unwrap_or(0));

@@ -35,7 +35,7 @@ const A_WHILE: Duration = Duration::from_millis(1200);
 /// An orderly end takes longer than this, as a rule.
 const CLOSING: Duration = Duration::from_millis(10);
 
-/// How long something is waited for that must come.
+/// The time limit of each wait for an expected event.
 const LIMIT: Duration = Duration::from_secs(120);
 
 struct Life<'a> {
@@ -105,7 +105,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// How long a start takes until there is a database; none without the right to capture.
+    /// The time from start to database. `None` without the right to capture.
     fn opens_within(&self) -> Option<Duration> {
         let (mut victim, began) = (self.start(), Instant::now());
         while !self.kept.path.exists() && !victim.is_over() {
@@ -123,7 +123,7 @@ impl<'a> Life<'a> {
         Some(taken)
     }
 
-    /// Calls that have a row, and whether it says that they ended.
+    /// The stored calls, each with true if its row has an end.
     fn calls(&self) -> BTreeMap<usize, bool> {
         if !self.kept.is_there() {
             return BTreeMap::new();
@@ -141,7 +141,7 @@ impl<'a> Life<'a> {
         calls
     }
 
-    /// Whether a call from `first` on has a row. Asked again and again, so that it does not look at all.
+    /// True if a call from `first` on has a row. The query is cheap, because it runs again and again.
     fn has_call_from(&self, first: usize) -> bool {
         let sql = "SELECT call_id FROM calls ORDER BY id DESC LIMIT 1";
         let last = self.kept.open().query_row(sql, [], |r| r.get::<_, String>(0));
@@ -157,7 +157,8 @@ impl<'a> Life<'a> {
         (victim, first)
     }
 
-    /// Kills until one hit a process that ran and had no database yet. Where there is one, life begins once more.
+    /// Kills processes until a kill hits a running process without a database. An existing database is deleted before the
+    /// next start.
     fn kill_before_the_database(&mut self, tally: &Tally) {
         for _ in 0..TRIES {
             let moment = self.opens_within.mul_f64(self.rng.uniform());
@@ -224,7 +225,7 @@ impl<'a> Life<'a> {
         panic!("{}: no kill hit {aim:?}", self.name);
     }
 
-    /// What must hold whenever a sensor was killed that heard all from the call `first` on, and had committed what was `seen`.
+    /// Checks the invariants after a kill. The sensor received all calls from `first` on, and had committed those in `seen`.
     fn check(&mut self, seen: &BTreeMap<usize, bool>, first: usize) {
         self.kept.check(&self.posts, false);
         self.check_modes();
@@ -233,7 +234,7 @@ impl<'a> Life<'a> {
             let now = calls.get(call);
             assert!(now.is_some_and(|now| now >= ended), "{}: call {call} was kept: {now:?}", self.name);
         }
-        // What was written down went by in order: before an end that is known no end is missing.
+        // Rows follow the order of traffic, so no end is missing before a stored end.
         let last = calls.range(first..).filter(|(_, ended)| **ended).map(|(call, _)| *call).next_back();
         let whole = last.map(|last| first..=last).into_iter().flatten();
         let missing: Vec<_> = whole.clone().filter(|call| calls.get(call) != Some(&true)).collect();

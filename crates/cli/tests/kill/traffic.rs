@@ -1,4 +1,4 @@
-//! Calls on the loopback interface without an end: some are open at any time, and whatever listens hears parts of them.
+//! Endless calls on the loopback interface. Some are open at any time, so a sensor receives parts of them.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ const OPEN: usize = 8;
 /// From a call's INVITE to the next one's.
 const PACE: Duration = Duration::from_millis(4);
 
-/// Of so many calls one goes to a feature code, which a trunk may not dial: an alert.
+/// One in this number of calls goes to a feature code. Trunks may not dial feature codes, so the call gives an alert.
 const SENSITIVE: usize = 16;
 
 /// A trunk that calls through a switch, in a network of its own.
@@ -29,7 +29,7 @@ impl Traffic {
         format!("net 127.{}.0.0/16", self.network)
     }
 
-    /// Where trunk and switch are, as a configuration says it.
+    /// The `[site]` section of a configuration with trunk and switch.
     pub(crate) fn site(&self) -> String {
         let n = self.network;
         format!(

@@ -1,4 +1,4 @@
-//! A process that is to be killed: stopped where it is, looked at, and killed only when it is seen to be at work.
+//! A process for a kill test. The process is stopped, examined, and killed only at work.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// What a process was at when it was killed.
+/// The phase of a process at its kill.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Phase {
     /// It ran, and there was no database yet.
@@ -32,21 +32,21 @@ impl Phase {
 /// Processor time below this may be that of being stopped.
 const WORK: Duration = Duration::from_micros(200);
 
-/// How often a process is stopped before its moment is given up, and for how long it goes on between.
+/// The maximum number of stops before the test gives up a phase, and the time between two stops.
 const LOOKS: usize = 2000;
 const BETWEEN: Duration = Duration::from_millis(1);
 
-/// What is seen of a process's work from outside.
+/// The visible work of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Look {
-    /// Octets that it took off its input.
+    /// Octets read from the input.
     pub(crate) taken: usize,
     /// Processor time of its threads.
     pub(crate) busy: Duration,
 }
 
 impl Look {
-    /// Whether there was work between an earlier look and this one.
+    /// True if the process worked between an earlier look and this one.
     pub(crate) fn is_beyond(self, earlier: Self) -> bool {
         self.taken > earlier.taken || self.busy.abs_diff(earlier.busy) >= WORK
     }
@@ -76,7 +76,7 @@ impl Victim {
         kill_process(self.pid, Signal::TERM).unwrap();
     }
 
-    /// Whether it has worked since it was started.
+    /// True if the process has worked since its start.
     pub(crate) fn has_begun(&self) -> bool {
         self.busy() >= WORK
     }
@@ -88,7 +88,8 @@ impl Victim {
         (status.signal() != Some(9)).then_some(status)
     }
 
-    /// Stops it again and again until `phase_of` says what it is at, given whether it worked since the last look; then it stays stopped.
+    /// Stops the process again and again until `phase_of` returns a phase. The argument of `phase_of` is true after work
+    /// since the last look. The process then stays stopped.
     pub(crate) fn stop_at(
         &self,
         taken: impl Fn() -> usize,
@@ -115,7 +116,8 @@ impl Victim {
         None
     }
 
-    /// Whether it holds the lock of SQLite's one writer: octet 120 of the log's index (sqlite.org/walformat.html, section 2.3.1).
+    /// True if the process holds SQLite's write lock: octet 120 of the log's index (sqlite.org/walformat.html, section
+    /// 2.3.1).
     pub(crate) fn has_transaction(&self) -> bool {
         let pid = self.pid.as_raw_nonzero().to_string();
         let locks = std::fs::read_to_string("/proc/locks").unwrap();
@@ -148,7 +150,7 @@ impl Victim {
     }
 }
 
-/// Kills that hit a program at work, and those that did not, which are repeated.
+/// Numbers of kills of a program at work, and of other kills, which are repeated.
 #[derive(Default)]
 pub(crate) struct Tally(Mutex<(BTreeMap<Phase, u64>, u64)>);
 

@@ -55,7 +55,7 @@ struct Assessment<'a> {
     first: Option<&'a CallView>,
 }
 
-/// The devices that others are compared with: those that the operator approved, else, by the inventory, the first ones.
+/// The reference devices of the subscriber: the approved ones, or else the first ones up to the inventory's number.
 fn enrolled(entry: Option<&InventoryEntry>, clusters: &[Cluster<'_>]) -> Vec<usize> {
     let Some(entry) = entry else { return Vec::new() };
     if !entry.approved.is_empty() {
@@ -169,7 +169,7 @@ impl<'a> Assessment<'a> {
         Some(Evidence::new(EvidenceKind::Class, words, weight))
     }
 
-    /// The author of the INVITE, against those who wrote for this subscriber first and for others with this class.
+    /// Compares the author of the INVITE with the first authors of this subscriber and with authors of the same class.
     fn of_author(&self, call: &CallView) -> Option<Evidence> {
         let (entry, own) = (self.entry?, self.first?);
         let is_own = own.author == call.author;
@@ -275,7 +275,7 @@ impl<'a> Assessment<'a> {
         }
     }
 
-    /// The evidence about a device: that of its calls, its registrations and its owners.
+    /// The evidence about a device from its calls, its registrations and its owners.
     fn of_device(
         &self,
         at: usize,

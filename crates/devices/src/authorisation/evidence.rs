@@ -24,7 +24,7 @@ pub enum EvidenceKind {
     Structure,
     /// The refresh timer against that of the device that was there first.
     Clock,
-    /// The instance that the device names, and the other subscribers that it registers.
+    /// The instance of the device, and further subscribers at the same instance.
     Instance,
     /// More devices than the inventory allows at once.
     Number,
@@ -43,8 +43,8 @@ impl EvidenceKind {
         }
     }
 
-    /// The least and the greatest weight of one piece. Models are wrong more often than they say. And a thief may have the same
-    /// model (one in five) or its stack (one in two): a trait that such a thief has too weighs no more than that for the subscriber.
+    /// The least and the greatest weight of one piece. Models are wrong more often than their own error rates say. A thief may also have
+    /// the same model (one in five) or the same stack (one in two). Such a trait weighs at most as much for the subscriber.
     const fn bounds(self) -> (f64, f64) {
         match self {
             Self::Class => (-6.0, 0.7),
@@ -57,7 +57,7 @@ impl EvidenceKind {
 }
 
 impl Evidence {
-    /// With its weight kept within what its kind may weigh.
+    /// Limits the weight to the bounds of its kind.
     #[must_use]
     pub fn new(kind: EvidenceKind, words: String, weight: f64) -> Self {
         let (least, most) = kind.bounds();

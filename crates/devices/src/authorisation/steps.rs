@@ -28,7 +28,7 @@ impl Step {
         kinds.into_iter().collect::<Vec<_>>().join(" ")
     }
 
-    /// The evidence that decided, in words: that against the device if it is unauthorised, else that for it.
+    /// The decisive evidence as text: evidence against an unauthorised device, or else for the device.
     #[must_use]
     pub fn reasons(&self) -> String {
         let is_against = self.verdict == DeviceVerdict::Unauthorised;

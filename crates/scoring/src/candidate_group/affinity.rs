@@ -172,7 +172,7 @@ impl CandidateGroup {
     pub(crate) fn why(&self, of: &GroupMember, around: CallFeatures, crowd: &Population) -> String {
         let mut why = Vec::new();
         if around.is_fresh {
-            why.push("its number was hardly used before");
+            why.push("the caller's number was hardly used before");
         }
         of.evidence(|weight, word| {
             if weight > 0.0 {
@@ -181,10 +181,10 @@ impl CandidateGroup {
         });
         let here = crowd.at(of.source);
         if !of.marks.is_from_trunk && here.agents.0 < here.agents.1 {
-            why.push("its address changes its User-Agent");
+            why.push("the address changes its User-Agent");
         }
         if self.has_its_clock(of) == Some(true) {
-            why.push("its media clock is the campaign's");
+            why.push("the media clock equals that of the campaign");
         }
         why.truncate(3);
         why.join("; ")

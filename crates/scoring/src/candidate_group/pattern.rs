@@ -176,33 +176,41 @@ impl Pattern {
     pub(crate) fn words(&self, kind: LinkKind) -> String {
         let (t, calls) = (&self.tally, self.tally.calls);
         match kind {
-            LinkKind::Numbers => format!("{} numbers in {calls} calls, used for a few calls each", t.callers),
-            LinkKind::Rotation => {
-                format!("{} numbers in {calls} calls, one after the other and never again", t.callers)
+            LinkKind::Numbers => {
+                format!("{calls} calls under {} numbers, each used for a few calls", t.callers)
             }
-            LinkKind::Addresses => format!("{} addresses in {calls} calls", t.sources),
+            LinkKind::Rotation => {
+                format!("{calls} calls under {} numbers, in succession, none used again", t.callers)
+            }
+            LinkKind::Addresses => format!("{calls} calls from {} addresses", t.sources),
             LinkKind::Agents => format!("{} of {} addresses change their User-Agent", t.volatile, t.sources),
-            LinkKind::Neighbours => format!("{} of {calls} call their own neighbourhood", t.neighbours),
-            LinkKind::ImpossibleNumbers => format!("{} of {calls} numbers cannot exist", t.impossible),
-            LinkKind::Tokens => format!("{} of {calls} tokens are no good", t.bad_tokens),
-            LinkKind::Sequence => format!("{} of {calls} numbers follow the one before", t.sequential),
+            LinkKind::Neighbours => {
+                format!("{} of {calls} calls go to numbers near the caller's", t.neighbours)
+            }
+            LinkKind::ImpossibleNumbers => {
+                format!("{} of {calls} callers' numbers cannot exist", t.impossible)
+            }
+            LinkKind::Tokens => format!("{} of {calls} calls have a bad PASSporT", t.bad_tokens),
+            LinkKind::Sequence => {
+                format!("{} of {calls} called numbers follow the number before", t.sequential)
+            }
             LinkKind::ShortCalls => {
                 format!("{} of {} answered calls ended within {SHORT} s", t.short, t.answered)
             }
             LinkKind::Unanswered => format!("{} of {} calls were answered", t.answered, t.ended),
             LinkKind::Prompt => {
-                format!("{} of {calls} calls begin with a recording that others play too", t.prompts)
+                format!("{} of {calls} calls play a recording of several callers", t.prompts)
             }
-            LinkKind::Label => format!("{} calls were labelled as fraud", t.labels),
+            LinkKind::Label => format!("{} calls have the label fraud", t.labels),
             LinkKind::Clock => self.clock.map_or(String::new(), |(clock, paced)| {
                 format!(
-                    "one media clock ({:+.0} ppm) in {paced} calls from several addresses, which hardly anybody else has",
+                    "{paced} calls from several addresses have one rare media clock ({:+.0} ppm)",
                     clock.ppm
                 )
             }),
             LinkKind::Pace => {
                 let percent = self.unevenness.unwrap_or_default() * 100.0;
-                format!("gaps between calls deviate by {percent:.0} % only")
+                format!("the gaps between calls deviate by only {percent:.0} %")
             }
             LinkKind::Fingerprint
             | LinkKind::Deployment

@@ -328,13 +328,13 @@ impl ScoringEngine {
             return self.merge(
                 other,
                 campaign,
-                "a call of one plays the recording of the other",
+                "a call of one campaign plays a recording of the other",
                 memory,
                 out,
             );
         }
         if let Some(name) = self.campaign_name(campaign, memory, out) {
-            self.leave(call, other, "it plays the recording of another", out);
+            self.leave(call, other, "the call plays a recording of another campaign", out);
             let why = PLAYS_A_RECORDING.into();
             self.join((call, at), Membership { campaign, name, strength: SURE, why }, memory, out);
         }
@@ -429,9 +429,9 @@ fn words(kind: GroupKind, name: &str) -> String {
         GroupKind::Fingerprint => "the platform",
         GroupKind::Deployment => "the deployment",
         GroupKind::Instance => "the process or device",
-        GroupKind::OriginId => "the origin of their tokens,",
-        GroupKind::CallerBlock => "a block of callers' numbers,",
-        GroupKind::DialledBlock => "the block of numbers dialled,",
+        GroupKind::OriginId => "the origin of the PASSporTs,",
+        GroupKind::CallerBlock => "the number block of the callers,",
+        GroupKind::DialledBlock => "the number block of the callees,",
     };
     format!("{what} {name}")
 }

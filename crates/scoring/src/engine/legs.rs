@@ -85,7 +85,7 @@ impl ScoringEngine {
             if let Some(membership) = self.membership(other).filter(|_| !is_settled) {
                 self.join(
                     (of, started_at),
-                    Membership { why: "another leg of a call of it".into(), ..membership },
+                    Membership { why: "another leg of the call is a member".into(), ..membership },
                     memory,
                     out,
                 );

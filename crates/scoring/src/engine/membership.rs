@@ -106,7 +106,7 @@ impl ScoringEngine {
                 self.join((call, at), Membership { campaign, name, strength: odds, why }, memory, out);
             }
             (None, Some((of, strength))) if of == campaign && strength < SURE => {
-                self.leave(call, campaign, "what it shows speaks against it by now", out);
+                self.leave(call, campaign, "later evidence contradicts the membership", out);
             }
             _ => {}
         }
@@ -227,7 +227,7 @@ impl ScoringEngine {
         };
         for other in legs {
             if self.member(other).is_none() {
-                let why = "another leg of a call of it".into();
+                let why = "another leg of the call is a member".into();
                 self.join((other, at), Membership { why, ..membership.clone() }, memory, out);
             }
         }

@@ -258,7 +258,7 @@ impl ScoringEngine {
         if let Some(print) = self.prompts.belongs(cluster_id, campaign) {
             out.push(Outcome::Prompt { print, campaign });
         }
-        let evidence = format!("{count} calls of {all_callers} callers begin with the same recording");
+        let evidence = format!("{count} calls of {all_callers} callers play the same recording");
         self.link(campaign, LinkRow { kind: LinkKind::Prompt, evidence }, memory, out);
         for heard in news.into_iter().filter(|h| !h.has_history) {
             let Some(name) = self.campaign_name(campaign, memory, out) else { return };

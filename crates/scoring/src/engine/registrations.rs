@@ -153,7 +153,7 @@ impl ScoringEngine {
             of.actor.latest().iter().filter(|d| d.caller == user as u32).map(|d| d.call).collect();
         for call in calls {
             if let Some((campaign, _)) = self.member(call).filter(|(_, strength)| *strength < SURE) {
-                self.leave(call, campaign, "its caller is registered where it called from", out);
+                self.leave(call, campaign, "the caller is registered from the address of the call", out);
             }
         }
     }

@@ -57,7 +57,7 @@ impl ScoringEngine {
             // Invented deployments shall not fill the database.
             let is_worth_it = kept.standing.calls > 1 || is_fraud || is_conversation;
             if is_new_hour {
-                self.list(known.key, self.now, "what was observed", None, out);
+                self.list(known.key, self.now, "observation", None, out);
             }
             if is_worth_it || is_shared {
                 self.standings.is_news(slot);
@@ -85,11 +85,11 @@ impl ScoringEngine {
         let subject = Subject::clone(subject);
         let (frauds, honest) = reputed.labels;
         let why = format!(
-            "standing {:.0} by {why}: evidence of fraud {:.1} (confirmed {frauds} times), of honest use {:.1} (confirmed {honest} times)",
+            "reputation {:.0} after {why}: evidence of fraud {:.1} ({frauds} labels), of honest use {:.1} ({honest} labels)",
             reputed.score, reputed.fraud, reputed.legit
         );
         if from == Listed::Blocked || to == Listed::Blocked {
-            let words = if to == Listed::Blocked { "came on" } else { "left" };
+            let words = if to == Listed::Blocked { "added to" } else { "removed from" };
             out.push(Outcome::Alert(Box::new(Alert {
                 at: now,
                 kind: AlertKind::BlockListChanged,

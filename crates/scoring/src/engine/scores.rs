@@ -24,7 +24,7 @@ impl ScoringEngine {
         let found = [
             (DEVICE_AUTHORISED, verdict == DeviceVerdict::Authorised, words),
             (DEVICE_UNAUTHORISED, verdict == DeviceVerdict::Unauthorised, words),
-            (DEVICE_SHARED, is_shared, "the device registers other accounts too"),
+            (DEVICE_SHARED, is_shared, "the device also registers other accounts"),
         ];
         let found = found.map(|(signal, is, words)| {
             let found = is.then(|| Found { share: 1.0, evidence: words.to_owned().into() });

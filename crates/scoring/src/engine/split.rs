@@ -152,8 +152,7 @@ impl ScoringEngine {
             let (own, others): (Vec<CampaignId>, Vec<CampaignId>) =
                 party.campaigns().into_iter().partition(is_own);
             let into = own.into_iter().reduce(|a, b| {
-                let why =
-                    "their recordings are played from the same addresses, by the same numbers or processes";
+                let why = "the same addresses, numbers or processes play the recordings of both";
                 self.merge(a, b, why, memory, out)
             });
             for from in others {
@@ -211,7 +210,7 @@ impl ScoringEngine {
             from,
             into,
             at: self.now,
-            why: "it uses addresses, numbers and a recording of its own".to_owned(),
+            why: "separate addresses, numbers and recordings".to_owned(),
         });
         self.change_over(from, into, party, memory, out);
         self.announce(into, memory, out);
@@ -237,7 +236,7 @@ impl ScoringEngine {
             let (strength, why) = if heard.contains(&call) {
                 (SURE, PLAYS_A_RECORDING)
             } else {
-                (1.0, "comes from an address or number of calls that play its recording")
+                (1.0, "the address or number also has calls that play the campaign's recording")
             };
             self.leave(call, from, "", out);
             let (name, why) = (name.clone(), why.into());

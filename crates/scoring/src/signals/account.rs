@@ -18,7 +18,7 @@ fn is_contested(at: &AtStart<'_>) -> bool {
 pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let own = at.moved?;
     Found::whole(format!(
-        "the account's own device is at {}, on another platform; this one came later",
+        "the owner's device is registered at {} on another platform; the calling device registered later",
         own.source
     ))
 }
@@ -28,20 +28,23 @@ pub(super) fn taken(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (taken as f64 >= tuned.limit(0) && !at.is_from_trunk())
         .then(|| {
             let address = at.row.source.ip();
-            Evidence::of_address(format!("{address} uses {taken} accounts that others had before"), address)
+            Evidence::of_address(
+                format!("{address} uses {taken} accounts that other platforms used before"),
+                address,
+            )
         })
         .and_then(Found::whole)
 }
 
 pub(super) fn registered(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.registration == Registration::Here && !is_contested(at))
-        .then_some("registered from the address that it calls from")
+        .then_some("the caller is registered from the address of the call")
         .and_then(Found::whole)
 }
 
 pub(super) fn elsewhere(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.registration == Registration::Elsewhere && !at.is_from_trunk())
-        .then_some("the account is registered, but not at the address that calls")
+        .then_some("the caller is registered, but not from the address of the call")
         .and_then(Found::whole)
 }
 
@@ -50,7 +53,7 @@ pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
         .then(|| {
             let counts = [at.account.calls as usize, at.account.conversations as usize];
             Evidence::of(counts, |[calls, conversations, ..], f| {
-                write!(f, "{calls} earlier calls, {conversations} of them conversations")
+                write!(f, "{calls} earlier calls, among them {conversations} conversations")
             })
         })
         .and_then(Found::whole)
@@ -63,7 +66,7 @@ pub(super) fn not_registered(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (is_missing && seen >= tuned.limit(0))
         .then(|| {
             Evidence::of([whole(seen)], |[hours, ..], f| {
-                write!(f, "no registration in {hours} hours, where others register")
+                write!(f, "no registration in {hours} hours at a registrar of other subscribers")
             })
         })
         .and_then(Found::whole)
@@ -78,7 +81,7 @@ pub(super) fn many_platforms(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (platforms as f64 >= tuned.limit(0))
         .then(|| {
             Evidence::of([platforms], |[platforms, ..], f| {
-                write!(f, "the account was used from {platforms} platforms within the day")
+                write!(f, "{platforms} platforms used the account within the day")
             })
         })
         .and_then(Found::whole)
@@ -91,7 +94,7 @@ pub(super) fn first_country(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let country = at.row.callee_number.country.as_deref()?;
     let is_known = country.parse().is_ok_and(|code: u32| at.account.countries.contains(&code));
     (!is_known)
-        .then(|| format!("first call to +{country} after {} calls elsewhere", at.account.calls))
+        .then(|| format!("first call to +{country} after {} calls to other countries", at.account.calls))
         .and_then(Found::whole)
 }
 

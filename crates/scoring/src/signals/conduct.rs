@@ -17,7 +17,7 @@ pub(super) fn velocity(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let (per_hour, count) = at.caller.rate(at.now());
     (per_hour > tuned.limit(0) && count > 10)
-        .then(|| Evidence::of([whole(per_hour)], |[calls, ..], f| write!(f, "{calls} calls an hour")))
+        .then(|| Evidence::of([whole(per_hour)], |[calls, ..], f| write!(f, "{calls} calls per hour")))
         .and_then(Found::whole)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn spread(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (callees as f64 / calls as f64 >= tuned.limit(1))
         .then(|| {
             Evidence::of([callees, calls], |[callees, calls, ..], f| {
-                write!(f, "{callees} numbers in {calls} calls within the hour")
+                write!(f, "{calls} calls to {callees} different numbers within the hour")
             })
         })
         .and_then(Found::whole)
@@ -52,7 +52,7 @@ pub(super) fn pacing(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (unevenness < tuned.limit(1))
         .then(|| {
             Evidence::of([whole(unevenness * 100.0)], |[percent, ..], f| {
-                write!(f, "gaps between calls deviate by {percent} % only")
+                write!(f, "the gaps between calls deviate by only {percent} %")
             })
         })
         .and_then(Found::whole)
@@ -96,7 +96,7 @@ pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     let open = at.caller.open(at.now());
     (open as f64 > tuned.limit(0))
-        .then(|| Evidence::of([open], |[open, ..], f| write!(f, "{open} calls under way at once")))
+        .then(|| Evidence::of([open], |[open, ..], f| write!(f, "{open} calls at the same time")))
         .and_then(Found::whole)
 }
 
@@ -119,7 +119,10 @@ pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (actor.returns(16) < 4 && talks * 8 <= calls)
         .then(|| {
             let address = at.row.source.ip();
-            Evidence::of_address(format!("{numbers} numbers in {calls} calls from {address}"), address)
+            Evidence::of_address(
+                format!("{calls} calls from {address} under {numbers} different numbers"),
+                address,
+            )
         })
         .and_then(Found::whole)
 }
@@ -129,7 +132,7 @@ pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let actors = [Some(at.caller), of_source].into_iter().flatten();
     let run = actors.filter(|actor| !actor.is_below(tuned.limit(0))).map(run).max()?;
     (run as f64 >= tuned.limit(0))
-        .then(|| Evidence::of([run], |[run, ..], f| write!(f, "{run} numbers in a row, one after the other")))
+        .then(|| Evidence::of([run], |[run, ..], f| write!(f, "{run} numbers dialled in sequence")))
         .and_then(Found::whole)
 }
 

@@ -26,7 +26,7 @@ pub(super) fn prompt_repeated(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     (f64::from(calls) >= tuned.limit(0) && callers >= 2)
         .then(|| {
             Evidence::of([calls.saturating_sub(1) as usize, callers as usize], |[calls, callers, ..], f| {
-                write!(f, "begins with the same recording as {calls} calls of {callers} callers")
+                write!(f, "the caller plays the same recording as {calls} calls of {callers} callers")
             })
         })
         .and_then(Found::whole)
@@ -37,7 +37,7 @@ pub(super) fn stranger_abroad(call: &OpenCall, _: &Tuned) -> Option<Found> {
     Found::whole(Evidence::of([country as usize], |[country, ..], f| {
         write!(
             f,
-            "dials +{country} with an international prefix, neither registered nor let in by credentials"
+            "a call to +{country} with an international prefix, without registration or accepted credentials"
         )
     }))
 }
@@ -48,7 +48,9 @@ pub(super) fn conversation(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
     let is_long = call.fate == CallResult::Answered && f64::from(call.secs) >= tuned.limit(0);
     // Calls to premium destinations are long even if a robot makes them.
     (is_long && is_two_way && call.membership.is_none() && !call.is_risky)
-        .then(|| Evidence::of([usize::from(call.secs)], |[secs, ..], f| write!(f, "talked for {secs} s")))
+        .then(|| {
+            Evidence::of([usize::from(call.secs)], |[secs, ..], f| write!(f, "a conversation of {secs} s"))
+        })
         .and_then(Found::whole)
 }
 
@@ -62,7 +64,7 @@ pub(super) fn one_way(call: &OpenCall, tuned: &Tuned) -> Option<Found> {
         .then(|| {
             let is_caller = heard.caller_packets > 0;
             Evidence::of([usize::from(is_caller), usize::from(call.secs)], |[is_caller, secs, ..], f| {
-                let who = if is_caller > 0 { "caller" } else { "called" };
+                let who = if is_caller > 0 { "caller" } else { "callee" };
                 write!(f, "only the {who} sent media in {secs} s")
             })
         })

@@ -37,7 +37,7 @@ pub(super) fn full(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 pub(super) fn partial(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     attestation(at, "B").or_else(|| {
         let found = attestation(at, "C").filter(|_| is_trusted(at))?;
-        Found::whole(format!("{}; the trunk is trusted, so that it counts as B", found.evidence))
+        Found::whole(format!("{}; counts as B on a trusted trunk", found.evidence))
     })
 }
 
@@ -51,7 +51,7 @@ pub(super) fn unsigned(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     }
     if let Some(trunk) = at.row.traits.trunk.as_ref().filter(|trunk| !trunk.usual_attestation.is_empty()) {
         return Found::whole(format!(
-            "no PASSporT on a trunk whose calls have attestation {}",
+            "no PASSporT, but the trunk's calls usually have attestation {}",
             trunk.usual_attestation
         ));
     }
@@ -59,7 +59,7 @@ pub(super) fn unsigned(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let all = f64::from(signed + not);
     let who = at.row.trunk_id.as_deref().unwrap_or("the address");
     (all >= tuned.limit(0) && f64::from(signed) / all >= tuned.limit(1))
-        .then(|| format!("no PASSporT, where {signed} of {} calls from {who} had one", signed + not))
+        .then(|| format!("no PASSporT, but {signed} of {} calls from {who} had one", signed + not))
         .and_then(Found::whole)
 }
 
@@ -74,7 +74,7 @@ fn status(at: &AtStart<'_>, status: PassportStatus) -> Option<Found> {
 
 pub(super) fn valid(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let signer = attested(at).filter(|a| a.status == PassportStatus::Valid)?.signer.as_deref();
-    Found::whole(format!("the signature of {} holds", signer.unwrap_or("the signer")))
+    Found::whole(format!("the signature of {} is valid", signer.unwrap_or("the signer")))
 }
 
 pub(super) fn malformed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -99,7 +99,7 @@ pub(super) fn invalid(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 
 pub(super) fn unusual(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let slips = &attested(at)?.slips;
-    (!slips.is_empty()).then(|| format!("unusual form: {}", slips.join(", "))).and_then(Found::whole)
+    (!slips.is_empty()).then(|| format!("not in canonical form: {}", slips.join(", "))).and_then(Found::whole)
 }
 
 pub(super) fn verstat_spoofed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -109,7 +109,7 @@ pub(super) fn verstat_spoofed(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let contradicted = attested(at).filter(|a| a.status >= PassportStatus::Stale);
     if let Some(attested) = contradicted {
         return Found::whole(format!(
-            "TN-Validation-Passed beside a token that is {}",
+            "TN-Validation-Passed with a PASSporT of status {}",
             attested.status.name()
         ));
     }
@@ -136,7 +136,7 @@ pub(super) fn remote_party(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 
 pub(super) fn neighbour(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.row.traits.is_neighbour && !at.is_rooted)
-        .then_some("an unknown caller whose number shares all but four digits with the called one")
+        .then_some("the numbers of caller and callee are equal but for the last four digits")
         .and_then(Found::whole)
 }
 
@@ -144,22 +144,22 @@ pub(super) fn impossible(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let number = &at.row.caller_number;
     (number.validity == Some(Validity::Impossible))
         .then(|| match number.place {
-            Some(place) => format!("no number of {place} has {} digits or such digits", number.digits),
-            None => "no such number can exist".to_owned(),
+            Some(place) => format!("no number of {place} has {} digits in this form", number.digits),
+            None => "no country has such a number".to_owned(),
         })
         .and_then(Found::whole)
 }
 
 pub(super) fn unallocated(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.row.caller_number.validity == Some(Validity::Unallocated))
-        .then_some("nobody has that country code or area")
+        .then_some("the country code, area or range of the number is not allocated")
         .and_then(Found::whole)
 }
 
 pub(super) fn borrowed_name(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let brand = at.row.traits.brand.as_deref()?;
     let is_vouched = attested(at).is_some_and(|a| a.status == PassportStatus::Valid) || at.is_rooted;
-    (!is_vouched).then(|| format!("the display name borrows \"{brand}\"")).and_then(Found::whole)
+    (!is_vouched).then(|| format!("the display name contains \"{brand}\"")).and_then(Found::whole)
 }
 
 pub(super) fn anonymous(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
@@ -168,5 +168,5 @@ pub(super) fn anonymous(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
 
 pub(super) fn risky(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let reason = at.row.traits.risk.as_deref()?;
-    Found::whole(format!("a destination of risk: {reason}"))
+    Found::whole(format!("risky destination: {reason}"))
 }

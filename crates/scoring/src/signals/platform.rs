@@ -35,12 +35,12 @@ fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
 
 /// Renders a reputation as text.
 fn standing(of: &str, [score, fraud, legit, is_scaled]: Numbers, f: &mut Formatter<'_>) -> fmt::Result {
-    write!(f, "the {of} has a standing of {score}")?;
+    write!(f, "the {of} has reputation {score}")?;
     if fraud > 0 || legit > 0 {
-        write!(f, ": {fraud} confirmed frauds, {legit} confirmed honest")?;
+        write!(f, ": {fraud} labels of fraud, {legit} of honest use")?;
     }
     if is_scaled > 0 {
-        f.write_str(", scaled as others use it too")?;
+        f.write_str(", less weight because honest parties also use it")?;
     }
     Ok(())
 }
@@ -76,7 +76,7 @@ pub(super) fn rare(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     (is_told && is_rare && !at.is_rooted)
         .then(|| {
             Evidence::of([at.platform_calls as usize, at.calls_seen as usize], |[calls, all, ..], f| {
-                write!(f, "{calls} calls of this platform among {all}")
+                write!(f, "{calls} earlier calls of this platform among {all} calls")
             })
         })
         .and_then(Found::whole)
@@ -88,8 +88,8 @@ pub(super) fn contradicts(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     }
     let agent = at.row.user_agent.as_deref().unwrap_or_default();
     Found::whole(match &at.platform.facts.stack {
-        Some(stack) => format!("it calls itself {agent}, and is built like {stack}"),
-        None => format!("it calls itself {agent}, which is built differently"),
+        Some(stack) => format!("the User-Agent is {agent}, but the structure is that of {stack}"),
+        None => format!("the User-Agent is {agent}, but the structure contradicts it"),
     })
 }
 
@@ -131,7 +131,7 @@ pub(super) fn scanning_source(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> 
     let unknown = latest.iter().filter(|deed| deed.fate == CallResult::Nobody).count();
     // Single wrong numbers are no scan.
     let by_number = (unknown as f64 >= tuned.limit(2) && unknown * 2 > calls)
-        .then(|| format!("its address called {unknown} numbers that nobody has"));
+        .then(|| format!("the address called {unknown} unassigned numbers"));
     attack.or(by_number).and_then(Found::whole)
 }
 
@@ -144,6 +144,6 @@ pub(super) fn malformed(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
 
 pub(super) fn other_via(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.row.traits.has_other_via && !at.is_from_trunk())
-        .then_some("its Via names another public address than it was sent from")
+        .then_some("the Via names another public address than the source of the packet")
         .and_then(Found::whole)
 }

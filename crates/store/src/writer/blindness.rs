@@ -11,8 +11,8 @@ use crate::{StoreError, alerts};
 /// Spans kept of one loss: the latest.
 const MAX_SPANS: i64 = 100;
 
-/// Notes that a run began, is alive, or is over. Where it begins, the time since the one before it that listened at one of its places is one
-/// in which the sensor was down.
+/// Records that a run began, is alive, or is over. At the start of a live run, the time since the previous live run at one of its places
+/// becomes a blind span.
 pub(super) fn run(tx: &Connection, row: &RunRow) -> Result<(), StoreError> {
     let mut known = tx.prepare_cached("SELECT 1 FROM runs WHERE input = ?1")?;
     if row.is_live && !known.exists([row.input])? {
@@ -46,7 +46,7 @@ fn interruption(tx: &Connection, row: &RunRow) -> Result<(), StoreError> {
         }
         let (input, alive_at, is_over): (i64, i64, Option<bool>) =
             (before.get(0)?, before.get(2)?, before.get(3)?);
-        // What lasted when a run ended lasts no longer than it.
+        // Open spans of a run end with the run.
         tx.prepare_cached(
             "UPDATE blind_spans SET to_at = max(from_at, ?2) WHERE input = ?1 AND to_at IS NULL",
         )?
@@ -90,7 +90,7 @@ pub(super) fn span(tx: &Connection, row: &BlindRow) -> Result<(), StoreError> {
     if row.loss == Loss::InterfaceAway { tell(tx, row) } else { Ok(()) }
 }
 
-/// Takes out the oldest spans of a loss that has too many, and keeps how many and what they counted.
+/// Deletes the oldest spans of a loss beyond the maximum, and keeps their number and the sum of their counts.
 fn bound(tx: &Connection, name: &str) -> Result<(), StoreError> {
     let oldest = "SELECT place, from_at FROM blind_spans WHERE name = ?1 ORDER BY from_at DESC, place LIMIT -1 OFFSET ?2";
     let gone: Option<(i64, i64)> = tx
@@ -109,7 +109,7 @@ fn bound(tx: &Connection, name: &str) -> Result<(), StoreError> {
 
 /// Alerts of an interface that went away, and of its return.
 fn tell(tx: &Connection, row: &BlindRow) -> Result<(), StoreError> {
-    // An absence may begin in the moment in which the one before ended, and alerts are told apart by their time.
+    // An absence may begin at the end of the absence before, and the time distinguishes alerts.
     let behind = Span::from_nanos(1);
     let (at, severity, message) = match row.to {
         None => (

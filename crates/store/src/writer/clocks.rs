@@ -33,8 +33,8 @@ pub(super) fn registration(tx: &Connection, row: &RegistrationRow) -> Result<(),
     Ok(())
 }
 
-/// An observation replaces those that it contains, and is passed over if one contains it, or if one of the same time tells more: a capture may
-/// end between a REGISTER and its answer, or before the registration ran out.
+/// A new observation replaces stored observations within its time. An observation within a stored one is skipped, and so is one of equal
+/// time with less information: a capture may end between a REGISTER and its response, or before the expiry.
 pub(super) fn registration_update(tx: &Connection, u: &RegistrationUpdate) -> Result<(), StoreError> {
     let mut row = tx.prepare_cached("SELECT id FROM registrations WHERE registration = ?1")?;
     let Some(id) = row.query_row([u.registration.get()], |r| r.get::<_, i64>(0)).optional()? else {

@@ -14,7 +14,7 @@ use super::{blindness, clocks};
 use crate::StoreError;
 use crate::sqlite_history::marks as call_marks;
 
-/// Writes a row; those that it speaks of are there, or come in the same transaction.
+/// Writes a row. Referenced rows exist already or follow in the same transaction.
 pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
     match row {
         Row::Fingerprint(row) => fingerprint(tx, row),
@@ -40,7 +40,7 @@ pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
         Row::Author(row) => author(tx, row),
         Row::Sighting(row) => sighting(tx, row),
         Row::Instance(row) => instance(tx, row),
-        // It is judged; what it teaches is kept elsewhere.
+        // The row is scored but not stored.
         Row::Attempt(_) => Ok(()),
         Row::RegistrationEnd { registration, at } => clocks::registration_end(tx, *registration, *at),
         Row::Input(row) => input(tx, row),
@@ -72,10 +72,10 @@ pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), S
     Ok(())
 }
 
-/// Values kept of one habit of one author: whoever sends the traffic makes them.
+/// The maximum number of values of one habit of one author. The sender of the traffic controls these values.
 const MAX_VALUES: i64 = 16;
 
-/// What is learned adds up: the order in which it comes does not matter.
+/// Learned features accumulate, so their order does not matter.
 fn author(tx: &Connection, row: &AuthorRow) -> Result<(), StoreError> {
     let author = row.author.as_str();
     let known: bool = tx
@@ -160,7 +160,7 @@ fn instance(tx: &Connection, row: &InstanceRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A call that is known keeps what it has; only what analysis concluded is written anew.
+/// An existing call keeps its values, except for the results of analysis.
 fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
     let defects = (!row.defects.is_empty()).then(|| row.defects.join(" "));
     let attested = row.attested.as_deref();
@@ -217,7 +217,7 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What a call's tokens amount to, as it is shown.
+/// The result of a call's PASSporTs, in the form of reports.
 fn identity(attested: &Attested) -> Value {
     json!({
         "signer": attested.signer.as_deref(),
@@ -229,7 +229,7 @@ fn identity(attested: &Attested) -> Value {
     })
 }
 
-/// What a call was used for once stays with it.
+/// A referral stays with its call for good.
 fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE calls SET referred_to = ?2, is_sensitive = max(is_sensitive, ?3) WHERE call = ?1",
@@ -238,7 +238,7 @@ fn referral(tx: &Connection, row: &ReferralRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A call that was answered, and whose end nobody has told: of several under one Call-ID the latest.
+/// The latest answered call of a Call-ID without an end.
 pub(super) fn call_end(tx: &Connection, row: &OrphanByeRow) -> Result<(), StoreError> {
     tx.prepare_cached(
         "UPDATE outcomes SET ended_at = ?4
@@ -410,7 +410,7 @@ fn loss_minute(
     Ok(())
 }
 
-/// An input is what it holds, whatever name it was read under; that of a live run grows.
+/// The content identifies an input, not the file name. The input of a live run grows.
 fn input(tx: &Connection, row: &InputRow) -> Result<(), StoreError> {
     tx.prepare_cached("DELETE FROM counters WHERE input = ?1")?.execute([row.input])?;
     tx.prepare_cached(

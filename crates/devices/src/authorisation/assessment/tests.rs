@@ -13,7 +13,7 @@ fn entry(policy: Policy, max_devices: u32) -> InventoryEntry {
     entry
 }
 
-/// A call's noise that is so many times as likely from the inventory's class as from any device, as a power of ten.
+/// Noise with this likelihood ratio between the inventory's class and any device, as a power of ten.
 fn noise(class: &str, power: f64) -> Comparison {
     let log_ratios = BTreeMap::from([("Polycom 331".to_owned(), power * std::f64::consts::LN_10)]);
     let found = Recognised { class: class.to_owned(), mode: "handset".to_owned(), confidence: 0.99 };
