@@ -4,7 +4,7 @@ use crate::HashKey;
 
 /// Defines an identity: a keyed hash of what makes a thing the same thing in every run, as a positive number that the database uses as key.
 macro_rules! identity {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* pub struct $name:ident;) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         pub struct $name(i64);
@@ -57,32 +57,32 @@ macro_rules! identity {
 
 identity! {
     /// A call: Call-ID, From tag and the time of its first INVITE (RFC 3261 section 12).
-    CallId
+    pub struct CallId;
 }
 
 identity! {
     /// A registration: address of record and contact binding or instance (RFC 3261 section 10, RFC 5626).
-    RegistrationId
+    pub struct RegistrationId;
 }
 
 identity! {
     /// A media stream: source, destination, SSRC and the time of its first packet (RFC 3550).
-    StreamId
+    pub struct StreamId;
 }
 
 identity! {
     /// A recurring message of a device other than REGISTER, such as OPTIONS.
-    TimerId
+    pub struct TimerId;
 }
 
 identity! {
     /// A campaign: what it was found by, and its first call.
-    CampaignId
+    pub struct CampaignId;
 }
 
 identity! {
     /// A call or a registration, as the subject of evidence about a process or a wall clock.
-    SubjectId
+    pub struct SubjectId;
 }
 
 impl From<CallId> for SubjectId {
