@@ -76,7 +76,8 @@ impl Upkeep {
         Ok(found)
     }
 
-    /// Copies the database, while others may write to it; answers how many pages. The copy appears under its name when it is whole.
+    /// Copies the database, also while other programs write. Returns the number of pages. The complete copy gets its name
+    /// last.
     ///
     /// # Errors
     /// If the copy cannot be written, or is there already.
@@ -105,7 +106,7 @@ impl Upkeep {
         &self.path
     }
 
-    /// Brings a database to this program's version; answers the version before and now.
+    /// Migrates a database to the current schema. Returns the old and the new version.
     ///
     /// # Errors
     /// If there is none, it is another program's, or newer than this program.

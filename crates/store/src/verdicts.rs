@@ -65,7 +65,7 @@ impl Writer {
         self.reader.is_changed_elsewhere()
     }
 
-    /// Finds the subscribers whom recent rows concern. The rows have to be committed.
+    /// Finds the subscribers of recent rows. The rows must be committed.
     ///
     /// # Errors
     /// If the database fails.
@@ -161,7 +161,7 @@ impl Writer {
     }
 }
 
-/// Records what changed about one subscriber; answers the calls whose verdict did.
+/// Stores the changes of one subscriber. Returns the calls with a changed verdict.
 fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceFinding>, StoreError> {
     let mut changed = Vec::new();
     for (call, of_call) in &subscriber.calls {
@@ -185,7 +185,7 @@ fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceF
     Ok(changed)
 }
 
-/// Records the steps of a verdict; answers the newest if it was news.
+/// Stores the steps of a verdict. Returns the newest step if it is new.
 fn record_steps<'a>(
     db: &Connection,
     kind: &str,
