@@ -71,7 +71,7 @@ pub enum MembershipChange {
         into: CampaignId,
         /// When.
         at: Timestamp,
-        /// What the two share.
+        /// The common property of both.
         why: String,
     },
     /// Some calls of a campaign became a campaign of their own.
