@@ -61,7 +61,7 @@ impl Drop for Member {
     }
 }
 
-/// Tells all threads that the run is over, however it ends.
+/// Signals the end of the run to all threads, after any kind of end.
 struct EndsOnDrop<'a>(&'a AtomicBool, &'a AlertSignal);
 
 impl Drop for EndsOnDrop<'_> {

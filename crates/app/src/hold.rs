@@ -35,7 +35,7 @@ impl DatabaseHold {
         }
     }
 
-    /// Holds the database for a sensor; `doing` says what it does, for other sensors.
+    /// Holds the database for a sensor. `doing` describes the sensor's work to other sensors.
     ///
     /// # Errors
     /// If another sensor holds it: the message names that one.

@@ -95,7 +95,7 @@ pub fn close_lock(options: LockOptions<'_>, tell: &dyn Fn(&str)) -> Result<(Wall
     Ok((Walls { has_landlock, has_other_user }, findings))
 }
 
-/// Hands the database and the key to the user that the run becomes.
+/// Makes the future user of the run the owner of database and key.
 fn hand_over_files(options: &LockOptions<'_>, user: &User, tell: &dyn Fn(&str)) -> Result<(), AppError> {
     let mut files = database_files(options.db);
     files.push(key_path(options.key_file, options.db));

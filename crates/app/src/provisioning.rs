@@ -49,7 +49,8 @@ impl From<StoreError> for NotPulled {
 }
 
 impl Provisioning<'_> {
-    /// Takes the inventory of the system, stores it and judges all devices anew. Returns its rows; none if it has not changed.
+    /// Downloads the inventory, stores it and computes all device verdicts again. Returns the rows, or `None` for an
+    /// unchanged inventory.
     ///
     /// # Errors
     /// If the database fails. If the system gives no inventory: an alert is stored, and the inventory stays as it was.

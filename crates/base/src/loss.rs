@@ -148,7 +148,7 @@ losses! {
         "Usually an attack; look at the source.";
     TcpOverlap "tcp_overlap" Notice
         "A TCP segment repeats bytes that were already read."
-        "None for few; many retransmissions mean a bad path, or a mirror with duplicate frames.";
+        "Few are normal; many mean a bad path, or a mirror with duplicate frames.";
     TcpConflict "tcp_conflict" Notice
         "A TCP segment repeats a part of the stream with different bytes; the first bytes are kept."
         "Look at the source: an attack on reassembly, or a broken device on the path. The receiver may have read the other bytes.";

@@ -7,7 +7,7 @@ use bellwether_app::{AlertOptions, ReceiverOptions};
 
 use crate::config::{AlertSettings, ReceiverSettings};
 
-/// The options. Wrong settings were refused when the file was read.
+/// The options. Parsing of the file has already refused wrong settings.
 pub(crate) fn alert_options(settings: &AlertSettings) -> AlertOptions {
     let (quiet, per_minute) = (settings.quiet_s.span(), settings.per_minute);
     AlertOptions {
@@ -36,7 +36,7 @@ fn receiver_options(receiver: &ReceiverSettings) -> ReceiverOptions {
     }
 }
 
-/// An empty setting is none.
+/// An empty setting gives `None`.
 fn some(setting: &str) -> Option<String> {
     (!setting.is_empty()).then(|| setting.to_owned())
 }

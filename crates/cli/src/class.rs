@@ -88,13 +88,13 @@ fn learn(common: &Common, args: &LearnArgs) -> Result<Exit, Failure> {
     Ok(if without_noise.is_empty() { Exit::Done } else { Exit::Partial })
 }
 
-/// Reads labels (contract, "Labels"): those without a class teach nothing here.
+/// Reads labels (contract, "Labels"): lines without a class are ignored.
 fn lessons(path: &Path) -> Result<Vec<Lesson>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| of_file(path, &e))?;
     lessons_of(&text).map_err(|why| Failure::Usage(format!("{}, {why}", path.display())))
 }
 
-/// The lessons of a text, or the first line that is no label and why.
+/// The lessons of a text, or the first invalid line with its fault.
 pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
     let mut lessons = Vec::new();
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -113,7 +113,7 @@ pub(crate) fn lessons_of(text: &str) -> Result<Vec<Lesson>, String> {
     Ok(lessons)
 }
 
-/// Keeps classes, and judges anew by them.
+/// Stores classes, and computes device verdicts again with these classes.
 fn put(common: &Common, modes: &[Mode], origin: &str) -> Result<(), Failure> {
     let mut recorder = open_installation(common, &Config::load(common.config.as_deref())?)?.recorder;
     recorder.writer().put_classes(modes, origin)?;

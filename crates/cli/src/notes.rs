@@ -1,13 +1,13 @@
 use crate::args::Common;
 
-/// Tells the operator of something that the work does not depend on, unless it shall be quiet.
+/// Prints a notice, unless -q is set.
 pub(crate) fn note(common: &Common, text: &str) {
     if !common.quiet {
         tracing::info!("{text}");
     }
 }
 
-/// Tells the operator of something that matters, even if it shall be quiet. Threads and other crates call it.
+/// Prints a warning, also with -q. Threads and other crates call this function.
 pub(crate) fn tell_operator(text: &str) {
     tracing::warn!("{text}");
 }

@@ -1,6 +1,7 @@
-//! The edge: all that leaves by standard output and standard error leaves here, as a [`Shown`].
+//! The only writer of standard output and standard error. Every text is a [`Shown`].
 //!
-//! Clippy's `disallowed_methods` keeps every other module from the two streams, so that no text that traffic controls finds another way out.
+//! Clippy's `disallowed_methods` keeps every other module from the two streams, so no text from traffic gets out another
+//! way.
 #![expect(clippy::disallowed_methods, reason = "the one module that may use the two streams")]
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
@@ -13,7 +14,7 @@ use tracing::Level;
 use crate::args::LogFormat;
 use crate::log::Record;
 
-/// Results on their way to standard output.
+/// A buffer for results before standard output.
 pub(crate) struct Out(BufWriter<StdoutLock<'static>>);
 
 impl Out {
@@ -21,12 +22,12 @@ impl Out {
         Self(BufWriter::new(io::stdout().lock()))
     }
 
-    /// Prints a line, or several that are parted by line feeds.
+    /// Prints a line, or several lines separated by line feeds.
     pub(crate) fn line(&mut self, text: &Shown) -> io::Result<()> {
         writeln!(self.0, "{text}")
     }
 
-    /// Prints without a line's end.
+    /// Prints without a line end.
     pub(crate) fn part(&mut self, text: &Shown) -> io::Result<()> {
         write!(self.0, "{text}")
     }
@@ -45,29 +46,29 @@ pub(crate) fn line(text: impl Into<Shown>) -> io::Result<()> {
     })
 }
 
-/// Prints results that have their line ends.
+/// Prints results with line ends.
 pub(crate) fn page(text: &Shown) -> io::Result<()> {
     let mut out = Out::new();
     out.part(text)?;
     out.finish()
 }
 
-/// A value in JSON: the same after reading it, and harmless to a terminal.
+/// A value in JSON with escapes: equal after parsing, and harmless to a terminal.
 pub(crate) fn json(value: &Value) -> Shown {
     Shown::json(&value.to_string())
 }
 
-/// Tells the operator. Nobody may be listening on standard error; the work goes on.
+/// Prints a message to the operator. A closed standard error does not stop the work.
 pub(crate) fn tell(text: impl Into<Shown>) {
     log(&Record::new(Level::WARN, text.into()));
 }
 
-/// Tells why the work failed.
+/// Prints the reason of a failure.
 pub(crate) fn fail(text: impl Into<Shown>) {
     log(&Record::new(Level::ERROR, text.into()));
 }
 
-/// Tells more of the same.
+/// Prints further details of a failure.
 pub(crate) fn add(text: impl Into<Shown>) {
     let text = text.into();
     match FORM.get() {
@@ -78,10 +79,10 @@ pub(crate) fn add(text: impl Into<Shown>) {
     }
 }
 
-/// The form of what goes to standard error; text until it is set.
+/// The format of standard error. The default is text.
 static FORM: OnceLock<LogFormat> = OnceLock::new();
 
-/// Sets the form of what goes to standard error, once.
+/// Sets the format of standard error, once.
 pub(crate) fn set_log_format(form: LogFormat) {
     let _ = FORM.set(form);
 }
@@ -95,7 +96,7 @@ pub(crate) fn log(record: &Record) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Draws the progress line anew. A terminal that went away is no reason to stop the work.
+/// Draws the progress line again. A closed terminal does not stop the work.
 pub(crate) fn progress(text: &Shown) {
     let mut err = io::stderr();
     let _ = write!(err, "\r\x1b[K{text}").and_then(|()| err.flush());
@@ -111,7 +112,7 @@ pub(crate) fn has_watcher() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The terminal's width; none where the output goes elsewhere, where lines may be as long as they are.
+/// The width of the terminal. `None` for other outputs, which have no maximum line length.
 pub(crate) fn width() -> Option<u16> {
     if !io::stdout().is_terminal() {
         return None;

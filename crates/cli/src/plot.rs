@@ -45,7 +45,7 @@ fn silence(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
         return Err(Failure::Work(text));
     };
     match &args.output {
-        // One file holds one picture: the caller's stands first.
+        // One file has one picture, from the first stream, which is the caller's.
         Some(path) => write_svg(common, path, &first.svg())?,
         None => {
             for noise in &noises {
@@ -69,7 +69,7 @@ fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
     }
     match &args.output {
         Some(path) => {
-            // One file holds one picture: of several devices the one with most refreshes.
+            // One file has one picture, from the device with most refreshes.
             let widest = pictures.iter().max_by_key(|p| p.points().count());
             let svg = widest.map(Picture::svg).unwrap_or_default();
             write_svg(common, path, &svg)?;

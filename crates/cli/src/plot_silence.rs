@@ -8,7 +8,7 @@ use crate::svg::{self, HEIGHT, MARGIN, WIDTH};
 /// Width of the longest bar in the terminal, in characters.
 const BAR: usize = 50;
 
-/// Samples louder than this are left out of a picture: silence lies near zero.
+/// Louder samples are left out of a picture, because silence is near zero.
 const WIDEST: i32 = 800;
 
 /// The frequency of each sample value in a stream's noise, as in the paper's figures 5 and 10.

@@ -12,7 +12,7 @@ const WIDTH: u64 = 24;
 /// Columns of the input's name.
 const NAME: usize = 40;
 
-/// A progress line on standard error, where that is a terminal.
+/// A progress line on standard error, if standard error is a terminal.
 pub(crate) struct Bar {
     started: Instant,
     drawn: Option<Instant>,

@@ -1,4 +1,4 @@
-//! SIGHUP: it changes some settings behind the lock, and others need a new start.
+//! SIGHUP changes some settings behind the lock. Others need a restart.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -18,36 +18,36 @@ pub(crate) struct Reload {
     common: Paths,
     /// The configuration at the start of the run. Much of it stays in force.
     started: Config,
-    /// The configuration that was read last.
+    /// The latest configuration.
     config: Config,
     walls: Walls,
     /// True if the interfaces come from the configuration.
     names_interfaces: bool,
-    /// Asks for another configuration.
+    /// Set by SIGHUP to request a reload.
     hangup: Hangup,
-    /// Ends the run in order.
+    /// Ends the run regularly.
     pub(crate) stop: Stop,
-    /// Why the run ends, to be started anew.
+    /// The reason for the end of the run before a restart.
     pub(crate) needs_start: Option<String>,
 }
 
-/// Files by which a run goes, and the database as it was opened.
+/// The files of a run, and the identity of the open database.
 struct Paths {
     config: Option<std::path::PathBuf>,
     db: std::path::PathBuf,
     opened: Option<(u64, u64)>,
 }
 
-/// Why a configuration is not taken.
+/// The reason against a new configuration.
 enum Untaken {
-    /// It is wrong: the run goes on by the old one.
+    /// The configuration is invalid. The run continues with the old one.
     Wrong(String),
-    /// It takes what was given up.
+    /// The configuration needs a right that was given up.
     NeedsStart(String),
 }
 
 impl Reload {
-    /// Goes by `config` until SIGHUP.
+    /// Uses `config` until SIGHUP.
     pub(crate) fn new(
         common: &Common,
         config: &Config,
@@ -138,7 +138,7 @@ impl Reload {
     }
 }
 
-/// The identity of a file under any name; none if there is no file.
+/// The identity of a file under any name. `None` without a file.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
 }

@@ -8,18 +8,18 @@ use serde_json::{Map, Value};
 use crate::args::Format;
 use crate::out::{Out, json, width};
 
-/// Columns of the longest cell of a table, and of the longest value in `show`: what is longer is cut, and JSON has it whole.
+/// The maximum width of a cell in a table, and of a value in `show`. Longer text is cut; JSON has the whole text.
 const LONGEST_CELL: usize = 200;
 const LONGEST_VALUE: usize = 4096;
 
-/// Columns of the longest name of a field: some are made of what was seen.
+/// The maximum width of a field name. Some names come from traffic.
 const LONGEST_NAME: usize = 48;
 
-/// Prints the rows of a report in one of the formats. Only `table` holds them back until the end.
+/// Prints the rows of a report in one of the formats. Only `table` holds back rows until the end.
 pub(crate) struct Printer {
     format: Format,
     columns: &'static [Column],
-    /// Names of those that a table shows.
+    /// Names of the columns in a table.
     shown: &'static [&'static str],
     out: Out,
     table: Option<Table>,
@@ -93,7 +93,7 @@ impl Printer {
     }
 }
 
-/// The columns that a person wants at a glance; the other formats have all.
+/// The most important columns, for a table. The other formats have all columns.
 const fn shown(report: Report) -> &'static [&'static str] {
     match report {
         Report::Calls => &[
@@ -202,7 +202,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
 
 fn empty_table(columns: &[Column], shown: &[&str]) -> Table {
     let mut table = Table::new();
-    // No lines but one under the header: rows of numbers are read down, not across boxes.
+    // One line under the header only, because rows of numbers are read downwards.
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     if let Some(width) = width() {
@@ -223,7 +223,7 @@ fn empty_table(columns: &[Column], shown: &[&str]) -> Table {
     table
 }
 
-/// A value as a person wants to read it, within the bounds of a table.
+/// A value in readable form, within the width of a table.
 fn cell(value: &Value, column: &Column) -> Shown {
     Shown::within(&cell_text(value, column), LONGEST_CELL)
 }
@@ -249,7 +249,7 @@ fn cell_text(value: &Value, column: &Column) -> String {
     }
 }
 
-/// A token says nothing beyond its first digits; the other formats have it whole.
+/// The first digits of a token suffice in a table. The other formats have the whole token.
 fn shorten(text: &str) -> String {
     let is_token = |t: &str| t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit());
     if is_token(text) {
@@ -266,13 +266,13 @@ fn shorten(text: &str) -> String {
     text.to_owned()
 }
 
-/// Milliseconds are enough for the eye.
+/// A time with milliseconds.
 fn short_time(text: &str) -> String {
     let date_and_time = text.get(..23).unwrap_or(text);
     date_and_time.replace('T', " ")
 }
 
-/// The latest spans in words, and how many there were before.
+/// The latest spans as text, and the number of earlier spans.
 fn spans(list: &[Value]) -> String {
     const SHOWN: usize = 2;
     let (earlier, latest) = list.split_at(list.len().saturating_sub(SHOWN));
@@ -304,7 +304,7 @@ fn object(columns: &[Column], values: Values) -> Value {
 }
 
 /// A field of CSV (RFC 4180): nothing for null, JSON for lists and objects. Numbers come from the program and stay numbers with any sign;
-/// every text is one that traffic may have chosen.
+/// texts may come from traffic.
 pub(crate) fn csv_field(value: &Value) -> Shown {
     match value {
         Value::Null => Shown::default(),

@@ -51,7 +51,7 @@ fn written(listed: &[ListedSubject], list: Listed, export: Export) -> Shown {
             put(csv_line(["kind", "subject", "reputation", "since", "why"].map(Shown::csv_text)));
             for l in listed {
                 let since = l.since.map(crate::when::rfc3339).unwrap_or_default();
-                // A number of ours, which may be negative.
+                // A number from the program, which may be negative.
                 let standing = Shown::of(&format!("{:.1}", l.standing));
                 let [kind, subject, since, why] =
                     [l.subject.layer.name(), &l.subject.name, &since, &l.why].map(Shown::csv_text);

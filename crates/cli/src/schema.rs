@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::args::What;
 
-/// The schema of what `report WHAT --format json` prints. A line of `--format jsonl` is one row.
+/// The schema of the output of `report WHAT --format json`. A line of `--format jsonl` is one row.
 pub(crate) fn schema(what: What) -> Value {
     let value = what.to_possible_value();
     let name = value.as_ref().map_or("", |value| value.get_name());
@@ -48,7 +48,7 @@ fn column(report: Report, column: &Column) -> Value {
     if always(report).contains(&column.name) { shape } else { nullable(shape) }
 }
 
-/// The words that a column of text is limited to, if it is.
+/// The allowed words of a column of text, if limited.
 fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
     let found = match (report, column) {
         (Report::Calls, "access_side") => {
@@ -80,7 +80,7 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
     Some(found)
 }
 
-/// The columns that are never null.
+/// The columns without null.
 const fn always(report: Report) -> &'static [&'static str] {
     match report {
         Report::Calls => &[

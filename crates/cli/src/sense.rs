@@ -32,7 +32,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let _hold = DatabaseHold::take(&common.db, &greeting)?;
     let mut run = prepare(common, &config)?;
     run.sensor.retention = Some(config.retention());
-    // An attacker who takes over the readers of hostile traffic shall find nothing there. Threads inherit this.
+    // An attacker who controls the parsers of hostile traffic must find no secrets. Threads inherit this.
     let needs = Needs { captures: Vec::new(), is_lasting: true, is_networked: true, user: config.user() };
     let walls = lockdown::close(common, &config, needs, &tell_operator)?;
     if let Some(time) = args.duration {
@@ -60,7 +60,7 @@ pub(crate) fn follow(common: &Common, paths: &[PathBuf]) -> Result<Exit, Failure
     Ok(if is_whole { Exit::Done } else { Exit::Partial })
 }
 
-/// Greets, runs until the stop, and prints the outcome. Returns true if every input could be read.
+/// Prints the start, runs until the stop, and prints the result. Returns true if every input could be read.
 fn until_stopped(
     common: &Common,
     inputs: LiveInputs,
@@ -100,7 +100,7 @@ fn options(name: &str, args: &SenseArgs) -> LiveOptions {
     }
 }
 
-/// The operator at a terminal or behind a log.
+/// Output to the operator, at a terminal or in a log.
 struct Terminal {
     reload: Reload,
     /// True if every input could be read.
@@ -130,7 +130,7 @@ impl Operator for Terminal {
             Event::Followed(name) => {
                 tracing::warn!(interface = name, "{name} was removed and created again; capture continues");
             }
-            // The cause of a gap came as trouble. The run itself tells the service manager that it is alive.
+            // A gap was already reported with its cause. The run itself sends signs of life to the service manager.
             Event::Gap { .. } | Event::Alive => {}
             Event::Clock(event) => tracing::warn!("{}", clock_words(event)),
         }
@@ -141,7 +141,7 @@ impl Operator for Terminal {
     }
 }
 
-/// An event of the clock that stamps packets, in words.
+/// An event of the packet clock, as text.
 fn clock_words(event: ClockEvent) -> String {
     let what = match event.kind {
         ClockEventKind::Step(step) => format!("was set by {:+.3} s", step.as_secs_f64()),

@@ -4,7 +4,7 @@ use bellwether_base::Timestamp;
 
 use crate::outcome::Failure;
 
-/// Reads a moment: RFC 3339, a date (midnight UTC), or an age before `now`.
+/// Parses a time: RFC 3339, a date (midnight UTC), or an age before `now`.
 pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Failure> {
     let stamp = text
         .parse::<jiff::Timestamp>()
@@ -20,14 +20,14 @@ pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Fail
     })
 }
 
-/// A moment as reports print it.
+/// A time in the form of reports.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))
         .map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string())
         .unwrap_or_default()
 }
 
-/// Reads a length of time, such as 90s, 15m, 24h or 7d.
+/// Parses a duration, such as 90s, 15m, 24h or 7d.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     age(text)
         .and_then(|nanos| u64::try_from(nanos).ok())

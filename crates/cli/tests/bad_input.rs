@@ -77,7 +77,7 @@ fn a_database_of_another_key_or_a_newer_program_is_refused() {
     let error = room.expect(2, &["replay", &capture]);
     assert!(error.contains("was made with another key"), "{error}");
     room.write("bellwether.key", "0f".repeat(32).as_bytes());
-    // user_version stands at offset 60 of the file, big-endian.
+    // user_version is at offset 60 of the file, big-endian.
     let mut bytes = std::fs::read(room.path("bellwether.db")).unwrap();
     bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
     room.write("bellwether.db", &bytes);
@@ -112,7 +112,7 @@ fn a_cut_capture_gives_what_stands_before_the_cut_and_exit_code_3() {
 fn a_link_type_that_is_not_read_is_named_with_exit_code_3() {
     let room = Room::new();
     let mut bytes = std::fs::read(project().join("pcaps/lab-scan.pcap")).unwrap();
-    // The link type stands at offset 20; 147 is anybody's own.
+    // The link type is at offset 20; 147 is for private use.
     bytes[20] = 147;
     let capture = room.write("own.pcap", &bytes);
     let output = room.run(&["--db", "x.db", "-q", "replay", capture.to_str().unwrap()]);

@@ -151,7 +151,7 @@ fn every_thread_of_a_sensor_has_no_right_and_every_file_is_its_owners() {
     for file in ["x.db", "x.db-wal", "x.db-shm", "bellwether.key"] {
         assert_eq!(mode(&room.path(file)), 0o600, "{file}");
     }
-    // The limit of core files is zero, and what is in the memory is no other process's affair.
+    // The limit of core files is zero, and no other process may read the memory.
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", sensor.child.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().filter(|word| *word == "0").count(), 2, "{core}");
@@ -270,7 +270,7 @@ fn alerts_go_to_a_target_that_was_named_behind_the_lock() {
             return Some(said);
         }
     });
-    // Nobody of the first receivers heard what came after.
+    // The first receivers got no later alert.
     assert!(first.recv(&mut [0; 16]).is_err());
     sensor.stop();
 }
@@ -300,7 +300,7 @@ fn what_takes_a_right_that_was_given_up_ends_the_run_in_order() {
         sensor.reloads(said);
         assert_eq!(sensor.ends(), Some(1));
     }
-    // The folder of the database was replaced: what is written now nobody would find.
+    // The database was moved, so nobody would find further rows.
     let mut sensor = start();
     std::fs::rename(room.path("x.db"), room.path("moved.db")).unwrap();
     sensor.reloads("x.db is not the open database");

@@ -79,7 +79,7 @@ impl Phone {
     }
 }
 
-/// Ten subscribers with Polycoms, of whom the first loses his password: to a softphone, and to another Polycom.
+/// Ten subscribers with Polycoms. The first loses the password to a softphone and to another Polycom.
 struct Story {
     room: Room,
     honest: Vec<String>,
@@ -165,7 +165,7 @@ fn a_stolen_password_shows_on_either_device() {
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["device"], twin["device"]);
     assert!(shown["device_evidence"].as_array().unwrap().len() >= 3, "{shown}");
-    // Only the clock tells the twin, and each step is kept.
+    // Only the clock reveals the twin, and each step is stored.
     let course = course(&shown["device_verdict_course"]);
     assert!(course.len() >= 2, "{course:?}");
     for (with, verdict) in &course {
@@ -219,7 +219,7 @@ fn a_device_of_ones_own_is_enrolled_by_approval() {
     story.room.expect(0, &["--db", "x.db", "inventory", "approve", "200@example.org", name]);
     let list = story.room.expect(0, &["--db", "x.db", "--format", "jsonl", "inventory", "list"]);
     assert!(list.lines().any(|l| l.contains(name) && l.contains(aor)), "{list}");
-    // Another clock and another stack than what was approved.
+    // Clock and stack differ from those of the approved device.
     assert!(!story.verdicts(&story.softphone).contains(&"authorised".to_owned()));
     assert_eq!(story.verdicts(&story.twin), ["unauthorised", "unauthorised"]);
     assert!(!story.verdicts(&story.honest[..2]).contains(&"unauthorised".to_owned()));
@@ -437,7 +437,7 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
     let asked = served.join().unwrap();
     assert!(asked.iter().all(|a| a.contains("authorization: bearer s3cret")), "{asked:?}");
     assert!(!asked[0].contains("if-none-match") && asked[1].contains("if-none-match: \"v1\""), "{asked:?}");
-    // Nobody listens any more.
+    // The server is closed.
     let (code, told) = pull();
     assert!(code == Some(1) && told.contains("the inventory is unchanged"), "{told}");
     // The operator gets one alert, not one for each attempt.
@@ -450,7 +450,7 @@ fn the_inventory_is_pulled_and_the_last_good_one_kept() {
 #[test]
 fn calls_that_a_killed_sensor_has_left_unjudged_are_told_of_by_the_next_one_and_once() {
     let room = Room::new();
-    // The capture is older than what a sensor keeps by default.
+    // The capture is older than the default retention.
     let site = "[database]\nkeep_days = 0\n[site]\nproxies = [\"10.1.0.2\"]\n[[site.trunks]]\nname = \"pstn\"\nnetworks = [\"10.9.0.0/24\"]\n";
     room.write("site.toml", site.as_bytes());
     let mut frames = [referring_call("harmless", "300"), referring_call("forwards", "%2A72300")].concat();

@@ -1,4 +1,4 @@
-//! Platforms in the captures of real programs: recognised, told apart, compared.
+//! Platforms in the captures of real programs: recognition, distinction, comparison.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

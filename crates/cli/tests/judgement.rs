@@ -162,7 +162,7 @@ fn calls_for_help_are_not_judged() {
 
 // ---------------------------------------------------------------------------------------------- feedback
 
-/// A short call of somebody unknown.
+/// A short call of an unknown caller.
 fn call(source: u8, user: &str, secs: i64, is_terse: bool, rng: &mut Rng) -> (String, Vec<Frame>) {
     let caller = Agent { is_terse, ..Agent::new([192, 0, 2, source], user, "Dialler") };
     let talk = || Talk { law: Law::Mu, packets: vec![vec![0xff; 160]; 4] };
@@ -291,7 +291,7 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
     let labels = || -> Vec<Value> { room.rows("x.db", "calls").iter().map(|c| c["label"].clone()).collect() };
     let ids: BTreeSet<String> =
         room.rows("x.db", "calls").iter().map(|c| c["call_id"].as_str().unwrap().to_owned()).collect();
-    // A token behind what is masked tells them apart.
+    // A token after the masked part distinguishes them.
     assert!(ids.len() == 2 && ids.iter().all(|id| id.starts_with("xxxxxxxxxxx-17@pbx~")), "{ids:?}");
     room.expect(0, &["--db", "x.db", "label", "call", mine, "fraud"]);
     assert_eq!(labels().iter().filter(|l| **l == "fraud").count(), 1, "{:?}", labels());
@@ -318,7 +318,7 @@ fn a_call_is_labelled_by_the_call_id_that_was_sent_though_numbers_in_it_are_mask
     assert!(!room.path("bellwether.key").exists());
 }
 
-/// A Call-ID as it stands in reports.
+/// A Call-ID in the form of reports.
 fn masked(room: &Room, id: &str) -> String {
     let shown = room.expect(0, &["--db", "x.db", "--format", "json", "show", "call", id]);
     let shown: Value = serde_json::from_str(&shown).unwrap();

@@ -159,7 +159,7 @@ fn replaying_again_adds_nothing() {
     let first = room.reports("x.db");
     room.replay("x.db", "1", &captures);
     assert_same(&first, &room.reports("x.db"), "again");
-    // A part of what is known takes nothing away either.
+    // A second replay of a part removes nothing either.
     room.replay("x.db", "2", &captures[..3]);
     let losses_and_summary_aside = |text: &str| text.split_once("calls\n").unwrap().1.to_owned();
     assert!(losses_and_summary_aside(&first) == losses_and_summary_aside(&room.reports("x.db")));
@@ -211,7 +211,7 @@ fn a_call_that_is_cut_in_two_ends_all_the_same() {
     }
 }
 
-/// Facts without what the frames' own wrapping changes: input identity, counts of frames.
+/// Facts without the values that encapsulation changes: input identity, counts of frames.
 fn facts(room: &Room, db: &str) -> String {
     room.reports(db).split_once("calls\n").unwrap().1.to_owned()
 }
@@ -497,7 +497,7 @@ fn shifting_all_times_shifts_the_facts_equally() {
         room.replay(&format!("{name}.db"), "2", &[&capture]);
     }
     for what in ["calls", "registrations", "streams"] {
-        // The year is all that differs; rows stand in order of time, then of an identity that holds the time.
+        // Only the year differs. Rows are in order of time, then of an identity that contains the time.
         let read = |db: &str| {
             let mut rows: Vec<String> =
                 room.rows(db, what).iter().map(|r| r.to_string().replace("2026-06", "2025-06")).collect();
@@ -522,7 +522,7 @@ fn every_captured_frame_is_delivered_or_named_as_lost() {
     }
 }
 
-/// Holds the law, and answers how many frames were captured.
+/// Checks the law. Returns the number of captured frames.
 fn captured_is_delivered_or_lost(room: &Room, db: &str, what: &str) -> u64 {
     let summary = &room.rows(db, "summary")[0];
     let frames = |name: &str| summary["frames"][name].as_u64().unwrap_or(0);
@@ -566,7 +566,7 @@ fn pcapng(frames: &[(u64, &Frame)], resolution: u8, offset: i64) -> Vec<u8> {
 fn no_frame_is_lost_without_a_name_at_the_ends_of_time() {
     let room = Room::new();
     let (server, client) = (socket([10, 9, 0, 1], 5060), socket([10, 9, 0, 2], 5060));
-    // Plain datagrams and their media, some in fragments of which some miss their rest, and streams with gaps.
+    // Plain datagrams and their media, fragments, incomplete fragments, and streams with gaps.
     let mut frames = Vec::new();
     for (i, frame) in site(9, Timestamp::from_nanos(0)).into_iter().take(200).enumerate() {
         let payload = frame.bytes[42..].to_vec();

@@ -1,4 +1,4 @@
-//! One conversation in several calls, from packets to what is said of each of them.
+//! One conversation in several calls, from packets to the row of each call.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -26,7 +26,7 @@ struct Scene {
     frames: Vec<Frame>,
 }
 
-/// A call between two hosts: its Call-ID, who calls whom, and where each side listens.
+/// A call between two hosts: Call-ID, parties, and media endpoints.
 #[derive(Clone, Copy)]
 struct Leg {
     id: &'static str,
@@ -120,7 +120,7 @@ impl Scene {
         }
     }
 
-    /// Replays it, and answers the rows of calls by Call-ID and those of streams.
+    /// Replays the scene. Returns the rows of calls by Call-ID, and the rows of streams.
     fn replayed(mut self, room: &Room, arguments: &[&str]) -> (Vec<Value>, Vec<Value>) {
         self.frames.sort_by_key(|frame| frame.at);
         let capture: PathBuf = room.write("scene.pcap", &write_pcap(&self.frames, PcapFormat::Nano));
@@ -221,7 +221,7 @@ fn a_side_that_is_heard_on_the_other_leg_was_heard() {
     scene.invite(1_004, &second);
     scene.answer(3_000, &second);
     scene.answer(3_004, &first);
-    // The mirror shows the way to the PBX alone: of each leg what its phone sends.
+    // The mirror shows only the path to the PBX: of each leg, the packets from the phone.
     scene.media((3_100, 18_000), a, relay.0, 0x5eed_0001);
     scene.media((3_100, 18_000), b, relay.1, 0x5eed_0002);
     scene.bye(18_100, &first);
@@ -324,7 +324,7 @@ fn an_extension_is_judged_and_a_call_for_help_says_why_it_is_not() {
     );
     let summary = &room.rows("x.db", "summary")[0];
     assert_eq!(summary["calls_not_judged"], json!({ "emergency_call": 1 }));
-    // Nobody has the extension: in Germany it is the police, and in a country that is not known a number like others.
+    // No subscriber has the extension. In Germany it is the police, and in an unknown country an ordinary number.
     for (config, disposition) in [("country_code = \"49\"", "not_judged"), ("country_code = \"\"", "monitor")]
     {
         let room = Room::new();

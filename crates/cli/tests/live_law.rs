@@ -1,5 +1,5 @@
-//! A live run is as complete as a replay: what is sent over a pair of interfaces in a network of its own is heard by a sensor and recorded,
-//! and the recording's rows are the sensor's.
+//! A live run is as complete as a replay: traffic over a pair of interfaces in a separate network goes to a sensor and to a capture, and
+//! the recording's rows are the sensor's.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -102,7 +102,7 @@ fn rows(room: &Room, db: &str) -> Vec<(&'static str, Vec<Value>)> {
     ALL_REPORTS.iter().map(|what| (*what, room.rows(db, what))).collect()
 }
 
-/// A row without what only the end of the input can tell, or what says whose clock stamped packets.
+/// A row without values that need the end of the input, and without the origin of the timestamps.
 fn without(row: &Value, columns: &[&str]) -> Value {
     let kept = row.as_object().unwrap().iter().filter(|(name, _)| !columns.contains(&name.as_str()));
     Value::Object(kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>())

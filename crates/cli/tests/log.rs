@@ -1,4 +1,4 @@
-//! The log on standard error: levels, fields, forms, and what it never holds.
+//! The log on standard error: levels, fields, formats, and excluded data.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

@@ -120,7 +120,7 @@ fn check(what: &str, output: &str) {
 
 fn filled() -> Room {
     let room = Room::new();
-    // With names in clear, more of what a stranger wrote is shown.
+    // With names in clear text, reports show more text from traffic.
     room.write("clear.toml", b"privacy = \"clear\"\n");
     room.write("hostile.pcap", &capture());
     let output = room.run(&["--config", "clear.toml", "--db", "x.db", "-v", "replay", "hostile.pcap"]);
@@ -129,7 +129,7 @@ fn filled() -> Room {
     room
 }
 
-/// Both streams of a command that works on what was filled in.
+/// Both output streams of a command on the filled database.
 fn said(room: &Room, args: &[&str]) -> String {
     let mut all = vec!["--config", "clear.toml", "--db", "x.db"];
     all.extend(args);

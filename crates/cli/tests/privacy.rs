@@ -19,7 +19,7 @@ use common::{ALL_REPORTS, Room, shared_case};
 
 const START: Timestamp = Timestamp::from_nanos(1_800_000_000_000_000_000);
 
-/// The places of a message that a sender can write what he likes into. `MARK` is what is looked for.
+/// The places of a message with free text of the sender. The test searches for `MARK`.
 const PLACES: [&str; 31] = [
     "Call-ID: MARK-1@h",
     "Call-ID: a7f3.MARK@h",
@@ -144,12 +144,12 @@ fn marks() -> Marks {
         }
         marks.call(("Erika Quittenbaum", "+493011111111"), &[place.replace("MARK", "quittenbaum-77")]);
         marks.call(("Anonymous", "hannelore.mirabelle"), &[place.replace("MARK", "MirabelleH")]);
-        // Somebody's number of whom the message says nothing.
+        // A number of a person outside the message.
         let tail = marks.tail();
         marks.call(("Anonymous", "anonymous"), &[place.replace("MARK", &format!("4930{tail}"))]);
         marks.texts.push(tail);
     }
-    // The number and the name of somebody else whom a header names, in a Call-ID.
+    // A Call-ID with the number and the name of a third person in a header field.
     for naming in NAMING {
         let tail = marks.tail();
         let line = naming.replace("USER", &format!("4930{tail}")).replace("NAME", "Gisela Zwetschge");
@@ -253,7 +253,7 @@ fn a_call_is_found_by_the_call_id_that_was_on_the_wire() {
         room.expect(0, &["--db", "x.db", "label", "call", id, "legit"]);
         room.expect(0, &["--db", "x.db", "diff", id, "plain@h"]);
     }
-    // A copy of the database without its key knows a call by what stands in reports.
+    // A copy of the database without its key finds a call by the Call-ID of reports.
     std::fs::remove_file(room.path("bellwether.key")).unwrap();
     room.expect(1, &["--db", "x.db", "show", "call", "4930123456789-1@h"]);
 }

@@ -1,4 +1,4 @@
-//! Real programs: the project's captures against what is known of them, and public captures where at hand.
+//! Real programs: the project's captures with known contents, and public captures if available.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,

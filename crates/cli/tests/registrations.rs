@@ -1,4 +1,4 @@
-//! Registrations from packets to rows: what is a refresh, what cuts, which devices there are.
+//! Registrations from packets to rows: refreshes, cuts of a timeline, devices.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -19,7 +19,7 @@ const START: Timestamp = Timestamp::from_nanos(1_750_000_000_000_000_000);
 const REGISTRAR: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 2), 5060);
 const PHONE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, 9), 5060);
 
-/// REGISTERs of one account and the answers to them.
+/// REGISTERs of one account and their responses.
 struct Account {
     user: &'static str,
     /// The suffix of the Call-ID and of the branches.
@@ -117,7 +117,7 @@ fn what_was_refused_first_is_no_point_of_the_line_whatever_the_refusal() {
 #[test]
 fn a_registration_ends_when_it_is_removed_or_runs_out_and_not_before() {
     let ended = |account: Account| -> Vec<Option<String>> {
-        // Time goes on by somebody else's refreshes.
+        // Refreshes of another device advance the time.
         let mut other = Account::new("399", "Contact: <sip:399@10.1.0.77>\r\n");
         other.refreshes(0.0, 20);
         let frames = [account.frames, other.frames].concat();

@@ -40,7 +40,7 @@ fn call(n: i64, device: DeviceMode, law: Law, rng: &mut Rng) -> Call {
     }
 }
 
-/// Calls of three device modes and of one that nobody teaches, and their labels.
+/// Calls of three learned device modes and of an unknown one, and their labels.
 struct Lesson {
     frames: Vec<Frame>,
     /// Call-ID, device and mode.
@@ -180,7 +180,7 @@ fn bad_labels_and_foreign_classes_are_refused_with_their_place() {
     }
 }
 
-/// The same frames with media encrypted under keys that the descriptions tell, or under others.
+/// The same frames with encrypted media, under the keys in the session descriptions or under other keys.
 fn sealed(frames: &[Frame], told: [&str; 2], used: [&str; 2]) -> Vec<Frame> {
     let session = |line: &str| SrtpSession::new(&SrtpKey::parse(line.as_bytes()).unwrap());
     let sessions = used.map(session);
@@ -299,8 +299,8 @@ fn the_noise_of_real_programs_is_recognised_in_another_recording() {
     assert!(seen >= 1 && strangers >= 2, "{seen}, {strangers}");
 }
 
-/// Real programs that play units of five phones: learned from one unit of four, as one program plays it, and recognised in the other,
-/// as another does; the fifth phone, which nobody told of, is refused.
+/// Real programs that play units of five phones: learned from one unit of four, as one program plays it, and recognised in the other, as
+/// another does; the fifth phone, without a label, is refused.
 #[test]
 fn phones_are_recognised_behind_real_programs_and_a_stranger_is_not_taken_for_one() {
     const STRANGER: &str = "softphone 1";

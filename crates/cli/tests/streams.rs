@@ -62,7 +62,7 @@ impl Scene {
         self.frames.push(udp_frame(Self::at(ms), src, dst, self.frames.len() as u16, text.as_bytes()));
     }
 
-    /// Set up at 2 s, with what the two sides want to receive on ports 4000 and 6000.
+    /// A call answered at 2 s, with the session descriptions of both sides, on ports 4000 and 6000.
     fn answered(mut self, offer: &str, answer: &str) -> Self {
         self.sip(
             0.0,
@@ -246,7 +246,7 @@ fn encoding_names_have_one_spelling_and_the_filter_finds_it() {
         .replayed(&room);
     is_steady(&stream(1), "PCMA", 100);
     is_steady(&stream(2), "opus", 100);
-    // A name that is nobody's may be anything, and is shown as a token; spelled otherwise it is the same.
+    // An unknown name may be personal, so reports show a token. Other spellings give the same token.
     let own = |ssrc| stream(ssrc)["codec"].as_str().unwrap().to_owned();
     assert!(own(3).starts_with("unknown~") && own(3) == own(4), "{} {}", own(3), own(4));
     let found = room.expect(

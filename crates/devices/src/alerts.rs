@@ -27,8 +27,8 @@ impl CallVerdict {
 }
 
 impl DeviceRecord {
-    /// The alert about a device that registers several subscribers; none where it registers one. All of the subscribers show the
-    /// same, and the first one stands for them.
+    /// The alert about a device that registers several subscribers; none where it registers one. All of the subscribers show the same, and
+    /// the first one represents all.
     #[must_use]
     pub fn alert(&self, aor: &str) -> Option<Alert> {
         let first = self.other_owners.first()?;

@@ -15,12 +15,12 @@ pub struct RegistrationClock<'a> {
     pub reading: &'a Result<Reading, NoFit>,
 }
 
-/// A registration whose clock does not tell it apart.
+/// A registration with an equal clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
     /// Its place in the list that was compared.
     pub index: usize,
-    /// The verdict of the comparison: the same, or that it does not tell.
+    /// The result of the comparison: the same, or undecided.
     pub verdict: Verdict,
     /// The probability that two clocks of one device differ as much by chance.
     pub p_value: f64,
@@ -28,7 +28,7 @@ pub struct Candidate {
     pub difference: Option<Ppm>,
 }
 
-/// Those of `others` whose clocks do not tell them apart from a device, the likeliest first.
+/// Registrations in `others` whose clocks do not differ from the clock of a device, the likeliest first.
 #[must_use]
 pub fn candidates<'a>(
     device: RegistrationClock<'_>,

@@ -30,7 +30,7 @@ impl Population {
         self.all.len()
     }
 
-    /// Subscribers of a class who call with an author, and all of the class; none if nobody of the class calls.
+    /// Number of subscribers of a class with this author, and of all. `None` if the class has no callers.
     pub(crate) fn of_class(&self, class: &str, author: &str) -> Option<(f64, f64)> {
         let known = self.classes.get(class)?;
         Some((known.get(author).copied().unwrap_or(0.0), known.values().sum()))

@@ -1,4 +1,4 @@
-//! The result of an assessment: what is thought of a subscriber's devices and calls.
+//! The result of an assessment: verdicts about the devices and calls of a subscriber.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub struct CallVerdict {
     pub verdict: DeviceVerdict,
     /// All evidence.
     pub evidence: Vec<Evidence>,
-    /// Findings beside the verdict, in words.
+    /// Further findings, as text.
     pub findings: Vec<String>,
     /// The name of the calling device. `None` if no registration came from its address.
     pub device: Option<String>,

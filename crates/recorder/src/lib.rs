@@ -1,8 +1,8 @@
 //! The loop from row to score to commit.
 //!
-//! A [`Recorder`] takes rows in their order. It hands each row to the scoring engine, collects what the engine finds, and commits rows and
-//! findings together through the one [`Writer`]. After a commit it computes the device verdicts of the subscribers that the rows concern.
-//! Everything happens on the thread that calls.
+//! A [`Recorder`] takes rows in their order. It passes each row to the scoring engine, collects the results, and commits rows and findings
+//! together through the one [`Writer`]. After a commit it computes the device verdicts of the subscribers that the rows concern. Everything
+//! happens on the thread that calls.
 //!
 //! This crate must never know a packet, a thread, a statement of SQL, or the text of a report.
 //!
@@ -86,7 +86,7 @@ impl Recorder {
         self.max_held = max;
     }
 
-    /// The writer, for what concerns the database alone.
+    /// The writer, for operations on the database alone.
     pub const fn writer(&mut self) -> &mut Writer {
         &mut self.writer
     }
@@ -232,7 +232,7 @@ impl Recorder {
         self.judge_devices(&|| true)
     }
 
-    /// Applies the operator's labels as they are now to reputation, lists and campaigns.
+    /// Applies the operator's current labels to reputation, lists and campaigns.
     ///
     /// # Errors
     /// If the database fails.

@@ -2,11 +2,11 @@ use bellwether_enrich::Row;
 use bellwether_scoring::{Changes, History, Outcome, ScoringEngine, Settings};
 use bellwether_store::{DeviceFinding, StoreError, Writer};
 
-/// The scoring engine, and what it found since the last commit.
+/// The scoring engine, and its results since the last commit.
 pub(crate) struct Scoring {
     pub(crate) engine: ScoringEngine,
     pub(crate) changes: Changes,
-    /// Kept so that no row allocates it anew.
+    /// A reused buffer.
     outcomes: Vec<Outcome>,
     /// Version of the labels that the engine knows.
     labels: Option<String>,

@@ -179,7 +179,7 @@ mod tests {
         call(&writer, 10, Some(11), Some(89));
         call(&writer, 50, Some(51), Some(250));
         call(&writer, 250, Some(251), Some(450));
-        // One whose end nobody told, and one that was never answered.
+        // A call without a seen end, and an unanswered call.
         call(&writer, 20, Some(21), None);
         call(&writer, 299, None, Some(299));
         // It began while no sensor ran: a capture shows it.

@@ -29,8 +29,7 @@ pub fn export_classes(modes: &[Mode]) -> Value {
 
 /// Reads such a file.
 ///
-/// # Errors
-/// The fault in the file, in words.
+/// # Errors The fault in the file, as text.
 pub fn import_classes(file: &Value) -> Result<Vec<Mode>, String> {
     if file.get("format").and_then(Value::as_str) != Some(FORMAT) {
         return Err(format!("this is no file of device classes: \"format\" is not \"{FORMAT}\""));

@@ -43,7 +43,7 @@ impl Reports<'_> {
         rows
     }
 
-    /// A class with what it sounds like, mode by mode; none if there is no such class.
+    /// A class with its noise, mode by mode. `None` for an unknown class.
     ///
     /// # Errors
     /// If the database fails.

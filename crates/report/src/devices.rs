@@ -63,7 +63,7 @@ impl Reports<'_> {
             .collect()
     }
 
-    /// The verdict about the device of a registration, beside what is known of it.
+    /// The verdict about the device of a registration.
     fn add_verdict(
         &self,
         registration: &Registration,
@@ -214,7 +214,7 @@ impl Reports<'_> {
         ])
     }
 
-    /// The verdict about the device behind a call's row, with what was found of the call's way.
+    /// The verdict about the calling device, with findings about the call's path.
     pub(crate) fn verdict_of(&self, row: &Row<'_>) -> Result<CallVerdict, StoreError> {
         let (caller, host): (String, Option<String>) = (row.get("caller")?, row.get("caller_host")?);
         let mut verdict =

@@ -1,4 +1,4 @@
-//! Reports: what the database holds as rows and objects to print.
+//! Reports: the contents of the database as rows and objects for output.
 //!
 //! [`Reports`] reads over a [`Reader`] and answers with JSON values: the rows of a [`Report`] in the order of its columns, or one
 //! thing with all its evidence as an object. The program prints them as a table, JSON or CSV.
@@ -63,7 +63,7 @@ pub struct Reports<'r> {
 }
 
 impl<'r> Reports<'r> {
-    /// Over a reader: what it looked up once is looked up no more.
+    /// Reports over a reader, with its caches.
     #[must_use]
     pub const fn of(reader: &'r Reader) -> Self {
         Self { reader }

@@ -27,7 +27,7 @@ impl Reports<'_> {
         sources.extend(self.reader.moves(registration.id)?.into_iter().map(|(_, source)| source));
         let mut clocks = self.timers(&registration.aor, &sources)?;
         let (user, host) = user_and_host(&registration.aor).unwrap_or_default();
-        // In the order of the parameters of what selects the calls.
+        // In the order of the query's parameters.
         let made = [user, host].into_iter().chain(sources.iter().map(String::as_str));
         let places = vec!["?"; sources.len()].join(", ");
         let calls = format!("{MADE_BY} AND c.source IN ({places})");

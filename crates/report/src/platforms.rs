@@ -1,4 +1,4 @@
-//! Platforms as reports show them: their parts in words, and their relatives.
+//! Platforms in reports: a description of each part, and related platforms.
 
 use bellwether_fingerprint::{Comparison, Explained, Platform};
 use bellwether_store::StoreError;

@@ -46,7 +46,7 @@ impl Reports<'_> {
         })
     }
 
-    /// Hands every subject with a reputation to `visit`, the worst first.
+    /// Calls `visit` for each subject with a reputation, the worst first.
     pub(crate) fn reputation_rows(
         &self,
         visit: &mut dyn FnMut(Values) -> ControlFlow<()>,

@@ -31,7 +31,7 @@ fn alert(row: &Row<'_>) -> Result<Values, StoreError> {
 }
 
 impl Reports<'_> {
-    /// Hands every row of a report to `visit`, in a fixed order, until it breaks off.
+    /// Calls `visit` for each row of a report, in a fixed order, until `visit` breaks.
     ///
     /// # Errors
     /// If the database fails.

@@ -35,7 +35,7 @@ pub(crate) enum CallResult {
 pub(crate) struct CallEvent {
     pub(crate) call: CallId,
     pub(crate) at: Timestamp,
-    /// Hashes of the parties, the User-Agent and the platform. 32 bits suffice to tell some dozens apart.
+    /// Hashes of the parties, the User-Agent and the platform. 32 bits suffice to distinguish some dozens.
     pub(crate) caller: u32,
     pub(crate) callee: u32,
     pub(crate) agent: u32,

@@ -8,8 +8,8 @@ use crate::{
 
 /// Results of scoring that wait for the next commit. A later result about the same thing replaces an earlier one.
 ///
-/// The engine hands out [`Outcome`]s one by one; the database takes them together. In between, whoever answers the engine's questions about
-/// history has to look here first.
+/// The engine hands out [`Outcome`]s one by one; the database takes them together. In between, the component that answers the engine's
+/// questions about history has to look here first.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Scores by call.
@@ -71,7 +71,7 @@ pub enum MembershipChange {
         into: CampaignId,
         /// When.
         at: Timestamp,
-        /// What the two share.
+        /// The common property of both.
         why: String,
     },
     /// Some calls of a campaign became a campaign of their own.

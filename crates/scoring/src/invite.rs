@@ -1,4 +1,4 @@
-//! What the engine reads of an INVITE, whether the call is new or one of an earlier run.
+//! The engine's input from an INVITE, of a new call or of a call of an earlier run.
 
 use std::net::IpAddr;
 
@@ -38,7 +38,7 @@ pub(crate) struct Invite<'a> {
     pub(crate) dials_abroad: Option<u32>,
 }
 
-/// What the engine reads of a PASSporT (RFC 8225).
+/// The engine's input from a PASSporT (RFC 8225).
 #[derive(Clone, Copy)]
 pub(crate) struct Passport<'a> {
     pub(crate) status: PassportStatus,
@@ -136,7 +136,7 @@ impl<'a> From<&'a PastPassport> for Passport<'a> {
     }
 }
 
-/// How far a call has come.
+/// The progress of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Progress {
     pub(crate) call: CallId,

@@ -7,8 +7,8 @@
 //! hour at most as much as one confirmed honest call. A large number of calls therefore buys no good name,
 //! and gives no other party a bad one.
 //!
-//! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties). One fraudster does not poison a
-//! stack that thousands share, but does poison a deployment that nobody else has.
+//! Evidence of fraud is scaled by specificity, 1 / (1 + honest parties). One fraudster does not poison a stack
+//! that thousands share, but does poison a deployment without other users.
 
 use std::sync::Arc;
 

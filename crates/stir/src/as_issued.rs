@@ -1,9 +1,9 @@
 //! Critical TN authorization lists before a library that does not know them.
 //!
-//! A verifier must refuse a certificate with a critical extension that it does not process (RFC 5280 section 4.2). This crate
-//! processes the TN authorization list, webpki does not, and webpki has no way to be told. So webpki gets a copy of the
-//! certificate in which that one flag is off, and each signature is verified over the octets as they were issued. Nothing else
-//! differs between copy and certificate, and any other unknown critical extension still makes webpki refuse.
+//! A verifier must refuse a certificate with a critical extension that it does not process (RFC 5280 section 4.2). This crate processes
+//! the TN authorization list, webpki does not, and webpki has no option for this. So webpki gets a copy of the certificate in which that
+//! one flag is off, and each signature is verified over the octets as they were issued. Nothing else differs between copy and
+//! certificate, and any other unknown critical extension still makes webpki refuse.
 
 use std::collections::BTreeMap;
 

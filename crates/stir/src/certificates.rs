@@ -28,7 +28,7 @@ pub enum Signature {
     Untrusted(Distrust),
 }
 
-/// A key, and the certificate that it stands in. A bare key has none and is trusted as it is.
+/// A key with its certificate. A bare key has no certificate, and the operator vouches for the key.
 struct Entry {
     /// Uncompressed point of P-256; none for authorities with another key.
     point: Option<Vec<u8>>,
@@ -116,7 +116,7 @@ impl Certificates {
             .map_or_else(Signature::Untrusted, |()| Signature::Valid)
     }
 
-    /// Looks up the number that a token speaks for in the TN authorization list of the token's certificate. The number is the
+    /// Looks up the number that a token is signed for in the TN authorization list of the token's certificate. The number is the
     /// diverting one for a div token (RFC 8946 section 4), and the caller's for any other (RFC 8226 section 9).
     #[must_use]
     pub fn coverage(&self, passport: &Passport) -> Coverage {

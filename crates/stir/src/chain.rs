@@ -1,5 +1,5 @@
-//! Paths from a signer's certificate to an authority at a time. webpki finds and verifies them (RFC 5280 section 6). Three checks
-//! that webpki leaves out stand here: key usage, path length of the authority itself, dates of the authority.
+//! Paths from a signer's certificate to an authority at a time. webpki finds and verifies them (RFC 5280 section 6). Three checks that
+//! webpki does not make are here: key usage, path length of the authority itself, dates of the authority.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -22,26 +22,26 @@ const ANY_PURPOSE: KeyUsage = KeyUsage::required_if_present(&[0x55, 0x1d, 0x25, 
 /// Why a certificate is not trusted although its key made the signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Distrust {
-    /// No trusted authority issued it, directly or through others.
+    /// No trusted authority issued the certificate, directly or through others.
     UnknownIssuer,
-    /// A certificate between it and the authority was not valid at the time.
+    /// An issuer's certificate was not valid at the time.
     IssuerExpired,
-    /// More authorities stand in between than one of them allows (RFC 5280 section 4.2.1.9).
+    /// The chain has more authorities than one of them allows (RFC 5280 section 4.2.1.9).
     PathLength,
     /// The issuer is no authority, or the signer's certificate is an authority's.
     Role,
-    /// Its key, or an issuer's, is not for signing (RFC 5280 section 4.2.1.3).
+    /// The key, or an issuer's, is not for signing (RFC 5280 section 4.2.1.3).
     KeyUsage,
-    /// It is for other purposes only (RFC 5280 section 4.2.1.12).
+    /// The certificate is for other purposes only (RFC 5280 section 4.2.1.12).
     Purpose,
-    /// It, or an issuer's, has a critical extension that nobody here reads (RFC 5280 section 4.2).
+    /// The certificate, or an issuer's, has an unknown critical extension (RFC 5280 section 4.2).
     CriticalExtension,
     /// The certificate violates RFC 5280, or has a signature algorithm without use in STIR.
     Form,
 }
 
 impl Distrust {
-    /// The reason in words.
+    /// The reason as text.
     #[must_use]
     pub const fn reason(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! One certificate of a file, with what is asked of it.
+//! One parsed certificate of a file.
 
 use std::fmt;
 

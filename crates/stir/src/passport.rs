@@ -70,7 +70,7 @@ impl Attestation {
     }
 }
 
-/// One token as it stands in an Identity header field.
+/// One token of an Identity header field.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Passport {
     /// Extension: `shaken`, `div`, `rcd` and others; empty for none.
@@ -95,7 +95,7 @@ pub struct Passport {
     pub slips: Vec<Defect>,
     /// True if header and payload are left out: they follow from the message (RFC 8224 section 4.1.1).
     pub is_compact: bool,
-    /// The signed octets: header and payload as they stand on the wire.
+    /// The signed octets: header and payload as on the wire.
     pub signed: Vec<u8>,
     /// The signature: 64 octets if it is one of ES256.
     pub signature: Vec<u8>,

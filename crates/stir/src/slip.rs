@@ -1,7 +1,7 @@
 /// Something wrong, or odd, in the form of a token.
 ///
-/// A defect against RFC 8225 or RFC 8588 makes a token malformed. A departure from the canonical form alone (RFC 8225
-/// section 9) tells one signer's program from another's.
+/// A defect against RFC 8225 or RFC 8588 makes a token malformed. A departure from the canonical form alone (RFC 8225 section
+/// 9) distinguishes programs of signers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Defect {
     /// Not three parts with dots between.
@@ -16,13 +16,13 @@ pub enum Defect {
     Type,
     /// `ppt` in the token and in the header field differ (RFC 8224 section 4).
     Extension,
-    /// No `x5u`, and no `info` either: nobody could find the certificate.
+    /// Without `x5u` and `info`, the certificate cannot be found.
     NoCertificate,
     /// `iat` is missing or no time.
     IssuedAt,
-    /// `orig` is missing, or names nobody.
+    /// `orig` is missing or empty.
     Origin,
-    /// `dest` is missing, or names nobody.
+    /// `dest` is missing or empty.
     Destination,
     /// `attest` of a shaken token is not A, B or C (RFC 8588 section 4).
     Attest,
@@ -32,9 +32,9 @@ pub enum Defect {
     Diversion,
     /// The signature is not 64 octets (RFC 7518 section 3.4).
     SignatureLength,
-    /// `iat` stands in quotes, as in the example of RFC 8225.
+    /// `iat` is in quotes, as in the example of RFC 8225.
     IssuedAtAsText,
-    /// Keys are not in order, or white space stands between (RFC 8225 section 9).
+    /// Keys are not in order, or white space is between (RFC 8225 section 9).
     NotCanonical,
     /// Base64 is padded.
     Padded,

@@ -16,7 +16,7 @@ pub struct Lesson {
     pub call_id: String,
     /// Its caller's class.
     pub class: String,
-    /// The mode; none where it is to be found.
+    /// The mode, or `None` if learning finds it.
     pub mode: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Reader {
         Ok(Learned { modes: known.learn(), without_noise })
     }
 
-    /// Learns classes from the calls of subscribers to whom the inventory gives one class of device only.
+    /// Learns classes from the calls of subscribers with one device class in the inventory.
     ///
     /// # Errors
     /// If the database fails.

@@ -38,8 +38,7 @@ impl Reader {
         self.registrations("r.fingerprint = ?1", fingerprint)
     }
 
-    /// Hands every registration whose last REGISTER lies in a time to `visit`, in the order in which they began, until it breaks
-    /// off.
+    /// Calls `visit` for each registration with its last REGISTER in a time range, in order of their start, until `visit` breaks off.
     ///
     /// # Errors
     /// If the database or the visitor fails.

@@ -11,7 +11,7 @@ pub enum StoreError {
     #[error("cannot open the database {}: {}", .0.display(), words(.1))]
     Open(PathBuf, rusqlite::Error),
     /// There is none.
-    #[error("there is no database {0}; `bellwether replay` makes one")]
+    #[error("there is no database {0}; `bellwether replay` creates one")]
     Missing(PathBuf),
     /// A newer program wrote the database.
     #[error(
@@ -32,7 +32,7 @@ pub enum StoreError {
     #[error("the database {0} was made with another key; give its key_file, or another --db")]
     OtherKey(PathBuf),
     /// The database is on a read-only place and cannot be read there.
-    #[error("the database {path} cannot be read where it lies: {why}")]
+    #[error("the database {path} cannot be read in its place: {why}")]
     ReadOnly {
         /// The path of the database.
         path: PathBuf,
@@ -40,7 +40,7 @@ pub enum StoreError {
         why: String,
     },
     /// Another program held the lock for longer than `database.lock_wait_s`.
-    #[error("another program has held the database {} locked for {:.1} s; what was committed before stays. End that program, or raise database.lock_wait_s", .path.display(), .waited.as_secs_f64())]
+    #[error("another program has held the database {} locked for {:.1} s; earlier commits stay. End that program, or raise database.lock_wait_s", .path.display(), .waited.as_secs_f64())]
     Locked {
         /// The path of the database.
         path: PathBuf,
@@ -51,7 +51,7 @@ pub enum StoreError {
     #[error("{0} is not a database of bellwether")]
     Foreign(PathBuf),
     /// The file exists already.
-    #[error("{0} is there already")]
+    #[error("{0} exists already")]
     Exists(PathBuf),
     /// A file cannot be written.
     #[error("cannot write {0}: {1}")]

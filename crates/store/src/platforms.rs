@@ -21,7 +21,7 @@ pub(crate) fn grammar(row: &Row<'_>) -> Result<Grammar, rusqlite::Error> {
     Ok(Grammar::stored((row.get(0)?, row.get(1)?), row.get(2)?, &prefix))
 }
 
-/// Recognises platforms by signatures; what was looked up is kept.
+/// Recognises platforms by signatures, with a cache.
 #[derive(Default)]
 pub(crate) struct Platforms {
     signatures: Signatures,
@@ -35,7 +35,7 @@ impl Platforms {
         Self { signatures, ..Self::default() }
     }
 
-    /// The platform of a fingerprint; one that is unknown is a platform of which nothing is known.
+    /// The platform of a fingerprint. An unknown fingerprint gives an empty platform.
     pub(crate) fn of(&self, db: &Connection, fingerprint: &str) -> Result<Arc<Platform>, StoreError> {
         if let Some(known) = self.known.borrow().get(fingerprint) {
             return Ok(Arc::clone(known));

@@ -38,7 +38,7 @@ pub struct Reader {
     pub(crate) classes: OnceLock<Arc<Classes>>,
     /// When the clock that stamps packets was stepped, once that was asked.
     pub(crate) sensor_steps: OnceLock<Arc<[(Timestamp, Timestamp)]>>,
-    /// The inventory and who writes for whom, once they were asked for, and subscribers that were looked at.
+    /// Caches of the inventory, of the authors of subscribers, and of subscribers.
     pub(crate) inventory: OnceLock<Arc<Inventory>>,
     pub(crate) population: OnceLock<Arc<Population>>,
     pub(crate) subscribers: RefCell<BTreeMap<String, Arc<Subscriber>>>,
@@ -102,7 +102,7 @@ impl Reader {
         Self { strictness, ..self }
     }
 
-    /// Goes by these settings when reputations are worked out.
+    /// Sets the settings for the computation of reputations.
     #[must_use]
     pub fn with_settings(self, settings: Settings) -> Self {
         Self { settings, ..self }
@@ -146,7 +146,7 @@ impl Reader {
         &self.tolerance
     }
 
-    /// The platform of a fingerprint: looked up once. One that is unknown is a platform of which nothing is known.
+    /// The platform of a fingerprint, from a cache. An unknown fingerprint gives an empty platform.
     ///
     /// # Errors
     /// If the database fails.

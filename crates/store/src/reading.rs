@@ -73,8 +73,7 @@ impl Promise {
         if Self::state(&self.path) == self.state {
             return Ok(());
         }
-        let why =
-            "somebody else wrote to it while it was read, so that what was read may be wrong; read it again";
+        let why = "another program wrote to the database during the read, so the result may be wrong; run the command again";
         Err(StoreError::ReadOnly { path: self.path.clone(), why: why.to_owned() })
     }
 }
@@ -89,8 +88,7 @@ pub(crate) fn open_for_reading(path: &Path) -> Result<Opened, StoreError> {
         return Ok(Opened { db, promise });
     }
     if nobody_writes(path) {
-        let why =
-            format!("it has version {found}, and is to be brought to {VERSION} first; copy it elsewhere");
+        let why = format!("its version {found} needs a migration to {VERSION}; copy it elsewhere");
         return Err(StoreError::ReadOnly { path: path.to_path_buf(), why });
     }
     // Reports know only the current schema, so an older database is migrated first.
@@ -134,21 +132,17 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
     let refused = |why: &str| StoreError::ReadOnly { path: path.to_path_buf(), why: why.to_owned() };
     let log = beside(path, "-wal");
     if log.exists() && std::fs::File::open(log).is_err() {
-        return Err(refused(
-            "its log (-wal) may not be read by this user, and holds rows that would be missing",
-        ));
+        return Err(refused("this user may not read its log (-wal), which has further rows"));
     }
     if !nobody_writes(path) {
         return Err(refused(
-            "its folder may not be written to by this user, and others may write to it; run as its owner, or copy it elsewhere",
+            "this user may not write to its folder, but others may; run as its owner, or copy it elsewhere",
         ));
     }
     let promise = Some(Promise::of(path));
     let length = |name: &str| std::fs::metadata(beside(path, name)).map_or(0, |meta| meta.len());
     if length("-journal") > 0 {
-        return Err(refused(
-            "a change in it was not finished, and is to be taken back first; copy it elsewhere with its -journal",
-        ));
+        return Err(refused("an unfinished change needs a rollback; copy it elsewhere with its -journal"));
     }
     let has_log = length("-wal") > 0;
     let uri = |how: &str| format!("file:{}?mode=ro&{how}", escaped(path));
@@ -163,9 +157,9 @@ fn unwritable(path: &Path) -> Result<Opened, StoreError> {
         Connection::open_with_flags(uri("immutable=1"), flags).map_err(open)?
     };
     match check_ours(&db, path) {
-        Err(StoreError::Open(_, _)) if has_log => Err(refused(
-            "its log (-wal) cannot be read there, and holds rows that would be missing; copy both elsewhere",
-        )),
+        Err(StoreError::Open(_, _)) if has_log => {
+            Err(refused("its log (-wal) has further rows and cannot be read there; copy both elsewhere"))
+        }
         checked => checked.map(|()| Opened { db, promise }),
     }
 }

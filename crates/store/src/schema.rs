@@ -30,7 +30,7 @@ const MIGRATIONS: [&str; 17] = [
     include_str!("schema/17.sql"),
 ];
 
-/// Marks the file as ours ("BWDB"), so that another program's database is refused rather than filled.
+/// The application id "BWDB" of the file. Databases of other programs are refused.
 const APPLICATION_ID: i64 = 0x4257_4442;
 
 /// Page cache in KiB. Each commit touches pages all over the indexes of hashed and random keys; what the cache does not hold is written to
@@ -150,7 +150,7 @@ pub(crate) fn migrate(db: &mut Connection, path: &Path) -> Result<(), StoreError
 mod tests {
     use super::*;
 
-    /// One row in everything that a later version lays out anew.
+    /// One row in each table that a later version changes.
     const ROWS_OF_VERSION_1: &str = "
         INSERT INTO calls VALUES (3, 1, 'id', 'tag', 50, 60, 70, 200, 'a', 'b', 'c', 'k', NULL, 'k', NULL, NULL, 's',
             'd', 'l', 'udp', 'ua', 'f1', 's1', 'd1', NULL, 'o', 'trunk', 't', 0, NULL, 2, 3, 4, 5, 6, 1);

@@ -13,20 +13,20 @@ const PAGES_AT_ONCE: i32 = 1024;
 
 /// References that must exist: a query, and the fault if its result is not 0.
 const RELATIONS: [(&str, &str); 8] = [
-    ("SELECT count(*) FROM alerts WHERE call IS NOT NULL AND call NOT IN (SELECT call FROM calls)", "alerts name calls that are not there"),
+    ("SELECT count(*) FROM alerts WHERE call IS NOT NULL AND call NOT IN (SELECT call FROM calls)", "alerts refer to missing calls"),
     (
         "SELECT count(*) FROM alerts WHERE campaign IS NOT NULL AND campaign NOT IN (SELECT name FROM campaigns)",
-        "alerts name campaigns that are not there",
+        "alerts refer to missing campaigns",
     ),
-    ("SELECT count(*) FROM scores WHERE id NOT IN (SELECT id FROM calls)", "scores are of calls that are not there"),
-    ("SELECT count(*) FROM outcomes WHERE id NOT IN (SELECT id FROM calls)", "outcomes are of calls that are not there"),
+    ("SELECT count(*) FROM scores WHERE id NOT IN (SELECT id FROM calls)", "scores refer to missing calls"),
+    ("SELECT count(*) FROM outcomes WHERE id NOT IN (SELECT id FROM calls)", "outcomes refer to missing calls"),
     (
         "SELECT count(*) FROM campaign_members WHERE call NOT IN (SELECT call FROM calls)",
-        "members of campaigns are calls that are not there",
+        "members of campaigns refer to missing calls",
     ),
     (
         "SELECT count(*) FROM campaign_members WHERE campaign NOT IN (SELECT campaign FROM campaigns)",
-        "members are of campaigns that are not there",
+        "members refer to missing campaigns",
     ),
     (
         "SELECT count(*) FROM scores AS s WHERE campaign IS NOT NULL AND NOT EXISTS
@@ -35,11 +35,11 @@ const RELATIONS: [(&str, &str); 8] = [
     ),
     (
         "SELECT count(*) FROM campaign_keys WHERE campaign NOT IN (SELECT campaign FROM campaigns)",
-        "keys lead to campaigns that are not there",
+        "keys of candidate groups refer to missing campaigns",
     ),
 ];
 
-/// A database that is looked after.
+/// Maintenance of a database.
 pub struct Upkeep {
     db: Connection,
     path: PathBuf,
@@ -76,10 +76,11 @@ impl Upkeep {
         Ok(found)
     }
 
-    /// Copies the database, while others may write to it; answers how many pages. The copy appears under its name when it is whole.
+    /// Copies the database, also while other programs write. Returns the number of pages. The complete copy gets its name
+    /// last.
     ///
     /// # Errors
-    /// If the copy cannot be written, or is there already.
+    /// If the copy cannot be written, or exists already.
     pub fn backup(&self, to: &Path) -> Result<i64, StoreError> {
         if to.exists() {
             return Err(StoreError::Exists(to.to_path_buf()));
@@ -105,7 +106,7 @@ impl Upkeep {
         &self.path
     }
 
-    /// Brings a database to this program's version; answers the version before and now.
+    /// Migrates a database to the current schema. Returns the old and the new version.
     ///
     /// # Errors
     /// If there is none, it is another program's, or newer than this program.

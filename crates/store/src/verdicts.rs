@@ -90,8 +90,7 @@ impl Writer {
         self.reader.is_changed_elsewhere()
     }
 
-    /// The subscribers of the inventory that calls and registrations belong to. The rows have to be committed. What the reader has cached is
-    /// forgotten as far as it is outdated.
+    /// Finds the subscribers of recent rows. The rows must be committed.
     ///
     /// # Errors
     /// If the database fails.
@@ -147,7 +146,7 @@ impl Writer {
     }
 }
 
-/// Records what changed about one subscriber; answers the calls whose verdict did.
+/// Stores the changes of one subscriber. Returns the calls with a changed verdict.
 fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceFinding>, StoreError> {
     let mut changed = Vec::new();
     for (call, of_call) in &subscriber.calls {
@@ -171,7 +170,7 @@ fn record(db: &Connection, subscriber: &SubscriberVerdict) -> Result<Vec<DeviceF
     Ok(changed)
 }
 
-/// Records the steps of a verdict; answers the newest if it was news.
+/// Stores the steps of a verdict. Returns the newest step if it is new.
 fn record_steps<'a>(
     db: &Connection,
     kind: &str,

@@ -49,7 +49,7 @@ impl<'c> Wording<'c> {
         Ok(Value::Array(all).to_string())
     }
 
-    /// The phrase and its numbers; none where the words stand in the row itself.
+    /// The phrase and its numbers. `None` if the row has the text itself.
     fn phrase_of(&mut self, finding: &Finding, words: &str) -> Result<Option<(i64, Vec<Value>)>, StoreError> {
         let Some((phrase, numbers)) = parted(words) else { return Ok(None) };
         let key = (finding.signal, phrase);
@@ -91,7 +91,7 @@ pub struct StoredSignal {
     pub name: String,
     /// The points that it gave.
     pub points: f64,
-    /// The evidence in words.
+    /// The evidence as text.
     pub words: String,
 }
 

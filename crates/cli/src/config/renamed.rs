@@ -28,10 +28,9 @@ impl fmt::Display for Notice {
     }
 }
 
-/// Parses a text and puts what stands under old keys under the new ones.
+/// Parses a text and moves values of old keys to the new keys.
 ///
-/// # Errors
-/// If it is no TOML, or an old and a new key have different values.
+/// # Errors If the text is not TOML, or if an old and a new key have different values.
 pub(super) fn read(text: &str) -> Result<(Deserializer<'_>, Vec<Notice>), String> {
     let mut file = DeTable::parse(text).map_err(|e| explained(e, text))?;
     let mut notices = Vec::new();
@@ -43,7 +42,7 @@ pub(super) fn read(text: &str) -> Result<(Deserializer<'_>, Vec<Notice>), String
     Ok((Deserializer::from(file), notices))
 }
 
-/// Takes the value of a dotted key out.
+/// Removes the value of a dotted key.
 fn take<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Spanned<DeValue<'i>>> {
     match key.split_once('.') {
         None => table.remove(key),
@@ -54,7 +53,7 @@ fn take<'i>(table: &mut DeTable<'i>, key: &str) -> Option<Spanned<DeValue<'i>>> 
     }
 }
 
-/// Two values of one setting, by where they stand.
+/// Two values of one setting, with their positions.
 struct Clash {
     /// The key below the renamed one, with its dot, if a whole section was renamed.
     below: String,
@@ -71,7 +70,7 @@ impl Clash {
     }
 }
 
-/// Puts a value under a dotted key. A section is joined with the one that is there.
+/// Stores a value under a dotted key. A section is merged with an existing section.
 fn put<'i>(table: &mut DeTable<'i>, key: &'static str, value: Spanned<DeValue<'i>>) -> Result<(), Clash> {
     let span = value.span();
     match key.split_once('.') {
@@ -89,7 +88,7 @@ fn put<'i>(table: &mut DeTable<'i>, key: &'static str, value: Spanned<DeValue<'i
             }
             match table.get_mut(section).map(Spanned::get_mut) {
                 Some(DeValue::Table(inner)) => put(inner, rest, value),
-                // No section: reading it says so.
+                // The value is not a section, and deserialisation reports the error.
                 _ => Ok(()),
             }
         }
@@ -120,7 +119,7 @@ fn join<'i>(there: &mut Spanned<DeValue<'i>>, old: Spanned<DeValue<'i>>) -> Resu
     }
 }
 
-/// A value however it is spelled: `1_000` is `1000`.
+/// A value without its spelling: `1_000` equals `1000`.
 fn plain(value: Spanned<DeValue<'_>>) -> Option<toml::Value> {
     toml::Value::deserialize(ValueDeserializer::from(value)).ok()
 }

@@ -136,7 +136,7 @@ impl Default for AuthorisationSettings {
 }
 
 impl Config {
-    /// Checks that need more than one setting: thresholds in order, and signals that exist.
+    /// Checks over several settings: the order of thresholds, and the names of signals.
     pub(super) fn check_scoring(&self) -> Result<(), String> {
         let DispositionSettings { quarantine_below, standard_from } = self.dispositions;
         if !is_in_order(&[0.0, quarantine_below, standard_from, 100.0]) {
@@ -158,7 +158,7 @@ impl Config {
         self.scored().map(|_| ())
     }
 
-    /// The settings of scoring, or what is wrong with them.
+    /// The settings of scoring, or their fault.
     fn scored(&self) -> Result<Settings, String> {
         let (d, r, c) = (&self.dispositions, &self.reputation, &self.campaigns);
         let mut settings = Settings::default();
@@ -192,7 +192,7 @@ impl Config {
         Ok(settings)
     }
 
-    /// The settings of scoring. Wrong ones were refused when the file was read.
+    /// The settings of scoring. Parsing of the file has already refused wrong settings.
     pub(crate) fn verdict(&self) -> Settings {
         self.scored().unwrap_or_default()
     }
@@ -207,14 +207,14 @@ impl Config {
         Strictness { false_alarms: self.authorisation.false_alarms.0 }
     }
 
-    /// Numbers that are judged strictly when they are dialled.
+    /// Sensitive numbers. Device authorisation is stricter for calls to these numbers.
     pub(crate) fn sensitive(&self) -> SensitiveNumbers {
         let AuthorisationSettings { sensitive_prefixes, sensitive_numbers, .. } = &self.authorisation;
         SensitiveNumbers { prefixes: sensitive_prefixes.clone(), numbers: sensitive_numbers.clone() }
     }
 }
 
-/// Returns true if no number is below the one before it; NaN is in no order.
+/// Returns true if the numbers ascend. NaN gives false.
 fn is_in_order(numbers: &[f64]) -> bool {
     numbers.windows(2).all(|pair| pair[0] <= pair[1])
 }

@@ -1,4 +1,4 @@
-//! The operator's network, and how numbers are written there.
+//! The operator's network and its spelling of numbers.
 
 use std::net::IpAddr;
 
@@ -98,7 +98,7 @@ impl Default for NumberingSettings {
     }
 }
 
-/// The rule that tells apart local numbers that are spelled alike.
+/// The rule for equal local numbers of different domains or contexts.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LocalNumbersSetting {
@@ -119,7 +119,7 @@ impl From<LocalNumbersSetting> for LocalNumbers {
 }
 
 impl SiteSettings {
-    /// Each trunk has a name of its own.
+    /// Checks that trunks have different names.
     pub(super) fn check(&self) -> Result<(), String> {
         distinct("site.trunks", self.trunks.iter().map(|trunk| trunk.name.as_str()))
     }

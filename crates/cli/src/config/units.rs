@@ -1,9 +1,9 @@
-//! Numbers with their units and bounds. A number out of bounds is refused while the file is read, where its line is known.
+//! Numbers with their units and bounds. Parsing refuses a number out of bounds, because the line is known there.
 
 use bellwether_base::Span;
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// Defines a number that is read from the file and kept within bounds.
+/// Defines a number in the file with its bounds.
 macro_rules! bounded {
     ($($(#[doc = $doc:literal])* $name:ident($number:ty) $allowed:literal if $is_allowed:expr;)*) => {$(
         $(#[doc = $doc])*
@@ -25,7 +25,7 @@ macro_rules! bounded {
 }
 
 bounded! {
-    /// Seconds of a timeout or a window. A week is longer than any of them can mean.
+    /// Seconds of a timeout or a window, at most a week.
     Seconds(f64) "lie above 0 and up to 604800" if |n| n > 0.0 && n <= 604_800.0;
     /// Hours of a window.
     Hours(f64) "lie above 0 and up to 10000" if |n| n > 0.0 && n <= 10_000.0;
@@ -37,13 +37,13 @@ bounded! {
     FalseAlarmRate(f64) "lie above 0 and up to 0.5" if |n| n > 0.0 && n <= 0.5;
     /// The standard deviation of a clock's rate in parts per million.
     DriftPpm(f64) "lie between 0 and 1000" if |n| (0.0..=1000.0).contains(&n);
-    /// The entries that a table holds at most.
+    /// The maximum number of entries of a table.
     Entries(usize) "lie between 1 and 100000000" if |n| (1..=100_000_000).contains(&n);
-    /// The memory that a table takes at most, in MiB.
+    /// The maximum memory of a table in MiB.
     TableMib(usize) "lie between 1 and 100000000" if |n| (1..=100_000_000).contains(&n);
     /// The size of the database in MiB; 0 is no bound.
     DatabaseMib(u64) "be 0 or at least 16" if |n| n == 0 || (16..=1 << 30).contains(&n);
-    /// The rows that wait for the database at most.
+    /// The maximum number of rows that wait for the database.
     WaitingRows(usize) "lie between 1 and 10000000" if |n| (1..=10_000_000).contains(&n);
 }
 

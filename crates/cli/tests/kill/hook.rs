@@ -1,4 +1,4 @@
-//! Somebody's program that alerts are posted to.
+//! A webhook server for alerts.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,4 @@
-//! The program killed while it is at work: what is left is sound, and the next run goes on from there.
+//! Kills of a working program: the database stays sound, and the next run continues.
 //!
 //! A kill counts only where the program was stopped first and seen to have begun its work, to be at it, and not to be through;
 //! others are repeated. `BELLWETHER_KILLS` is how many are to count in each test, `just kill` takes 200.

@@ -1,7 +1,7 @@
 //! A replay with scoring and delivery, killed at any moment. The resumed replay gives the results of an undisturbed run.
 //!
-//! A life is one database: some replays into it are killed, each at a moment that follows from the life's number, and a last one is left alone.
-//! `BELLWETHER_KILL_LIFE` is the one life that is to be lived again.
+//! A life is one database: some replays into it are killed, each at a moment that follows from the life's number, and a last one is left
+//! alone. `BELLWETHER_KILL_LIFE` repeats one life.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -35,7 +35,7 @@ const TRIES: usize = 8;
 /// Lives at a time: most of each is waiting.
 const LANES: usize = 2;
 
-/// A capture, the site's configuration, and what an undisturbed run makes of them.
+/// A capture, the site's configuration, and the results of an undisturbed run.
 struct Subject {
     name: &'static str,
     capture: Vec<u8>,
@@ -136,7 +136,7 @@ impl Feed {
 
     /// Octets that the process has read: written octets without those in the pipe.
     fn taken(&self) -> usize {
-        // In this order: what is written between the two counts as not taken.
+        // The order matters: octets written between the two reads count as not taken.
         let fed = self.fed.load(Ordering::SeqCst);
         let left = self.pipe.upgrade().map_or(0, |pipe| ioctl_fionread(&*pipe).unwrap_or(0));
         fed.saturating_sub(usize::try_from(left).unwrap())
@@ -277,12 +277,12 @@ impl<'a> Life<'a> {
         })
     }
 
-    /// The phase of a stopped process at work. `None` if the process shall go on.
+    /// The phase of a stopped process at work. `None` if the process must continue.
     fn phase(&self, victim: &Victim, feed: &Feed, aim: Option<Phase>, works: bool) -> Option<Phase> {
         let (is_open, is_through) = (self.posts.is_one_open(), feed.is_through());
         let phase = match () {
             () if !self.kept.path.exists() => victim.has_begun().then_some(Phase::Before),
-            // Too late for what was aimed at.
+            // Too late for the chosen phase.
             () if aim == Some(Phase::Before) => Some(Phase::Reading),
             () if feed.taken() < BEGUN => None,
             () if victim.has_transaction() => Some(Phase::Commit),
@@ -293,7 +293,7 @@ impl<'a> Life<'a> {
         phase.filter(|phase| aim != Some(Phase::Commit) || *phase == Phase::Commit)
     }
 
-    /// Waits for a moment that is aimed at; answers whether the process is there still.
+    /// Waits for the chosen moment. Returns true if the process still runs.
     fn wait_for(&self, victim: &mut Victim, feed: &Feed, rng: &mut Rng, aim: Option<Phase>) -> bool {
         let until = |victim: &mut Victim, is_there: &dyn Fn() -> bool| {
             while !is_there() && !victim.is_over() {

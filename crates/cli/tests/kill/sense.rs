@@ -47,7 +47,7 @@ struct Life<'a> {
     /// From the start of a process to its database.
     opens_within: Duration,
     rng: Rng,
-    /// Calls of which a sensor heard all, and wrote down the end of this one or of a later one.
+    /// Calls that a sensor received completely, up to a call with a stored end.
     settled: BTreeSet<usize>,
 }
 
@@ -148,7 +148,7 @@ impl<'a> Life<'a> {
         last.is_ok_and(|id| call_of(&id) >= first)
     }
 
-    /// A sensor at work: it listens, and has committed a row of a call of which it heard all. With the first call that it hears wholly.
+    /// A listening sensor that has committed a row of a complete call, and the number of the first complete call.
     fn at_work(&self) -> (Victim, usize) {
         let mut victim = self.start();
         self.until(&mut victim, "listening", || self.said().contains("listening on"));
@@ -283,7 +283,7 @@ impl<'a> Life<'a> {
         self.check_alerts();
     }
 
-    /// Each settled call of the sensitive ones has one alert, others none, and nobody has two.
+    /// Each settled sensitive call has exactly one alert, and other calls have none.
     fn check_alerts(&self) {
         let db = self.kept.open();
         let sql =

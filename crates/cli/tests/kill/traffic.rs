@@ -50,7 +50,7 @@ impl Traffic {
         call.is_multiple_of(SENSITIVE)
     }
 
-    /// Sends until it shall stop, and ends what is open then.
+    /// Sends until the stop, and then ends all open calls.
     pub(crate) fn run(&self) {
         let at = |host| SocketAddrV4::new(Ipv4Addr::new(127, self.network, host, 1), 5060);
         let (trunk, switch) = (at(0), at(1));

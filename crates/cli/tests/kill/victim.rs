@@ -20,7 +20,7 @@ pub(crate) enum Phase {
     Commit,
     /// An alert was sent, and not answered.
     Delivery,
-    /// It was to end, or all was read: what was left was judged, committed, or waited for.
+    /// A stop was requested, or all input was read. The rest was being scored, committed or awaited.
     Closing,
 }
 

@@ -15,7 +15,7 @@ use crate::{
 /// Calls of one device whose noise counts: more would say the same again, and are not independent of it.
 const MAX_NOISES: f64 = 2.0;
 
-/// A stack that nobody of the class uses weighs as if half a subscriber did.
+/// A stack without a subscriber in the class counts as half a subscriber.
 const UNSEEN: f64 = 0.5;
 
 /// The rules of an assessment.
@@ -185,7 +185,7 @@ impl<'a> Assessment<'a> {
         // A subscriber's new device is nearly always the same stack as before, else one that others with the class have.
         let by_class = (with + UNSEEN * UNSEEN) / (total + 1.0);
         let authorised = 0.9 * f64::from(is_own) + 0.1 * by_class;
-        // A thief's stack is any that callers use, or one that nobody has.
+        // A thief's stack is a stack of any caller, or an unknown one.
         let anyone = self.population.share(&call.author);
         let thief = 0.5 * anyone + 0.5 / (self.population.authors() as f64 + 1.0);
         let ratio = (authorised / thief).log10();

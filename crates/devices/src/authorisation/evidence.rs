@@ -9,7 +9,7 @@
 pub struct Evidence {
     /// Its subject.
     pub kind: EvidenceKind,
-    /// In words and numbers.
+    /// The description, with numbers.
     pub words: String,
     /// Logarithm of the likelihood ratio; positive speaks for the authorised device.
     pub weight: f64,
@@ -73,7 +73,7 @@ pub enum DeviceVerdict {
     Authorised,
     /// Another one.
     Unauthorised,
-    /// The evidence does not tell.
+    /// The evidence decides nothing.
     Unknown,
     /// The inventory does not say which device the subscriber should use.
     NotEnrolled,

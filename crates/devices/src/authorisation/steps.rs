@@ -48,8 +48,7 @@ pub struct Recorded {
     pub verdict: String,
 }
 
-/// The steps that are to be recorded, and the number of the first. None if the verdict is as recorded, or has
-/// changed too often.
+/// The steps to record, and the number of the first. None if there is no news: the verdict is as recorded, or has changed too often.
 #[must_use]
 pub fn new_steps<'a>(last: Option<&Recorded>, steps: &'a [Step]) -> Option<(i64, &'a [Step])> {
     let newest = steps.last()?;

@@ -71,7 +71,7 @@ fn interruption(tx: &Connection, row: &RunRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Keeps a span, or tells the end of one that is kept.
+/// Stores a span, or the end of a stored span.
 pub(super) fn span(tx: &Connection, row: &BlindRow) -> Result<(), StoreError> {
     let name = row.loss.name();
     tx.prepare_cached(

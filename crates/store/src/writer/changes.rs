@@ -90,7 +90,7 @@ fn write_scores(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Calls that are closed get or lose a signal; their score is summed up anew.
+/// Adds signals to closed calls or removes them, and computes the score again.
 fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> Result<(), StoreError> {
     let mut wording = Wording::new(tx);
     for Amendment { call, signal, finding, campaign } in &changes.amendments {

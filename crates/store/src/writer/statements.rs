@@ -383,7 +383,7 @@ fn pack_codes(codes: &[(u8, u32)]) -> Vec<u8> {
     codes.iter().flat_map(|(code, n)| std::iter::once(*code).chain(n.to_le_bytes())).collect()
 }
 
-/// The inverse of `pack_codes`; octets that do not fit are passed over.
+/// The inverse of `pack_codes`. Wrong octets are skipped.
 #[must_use]
 pub fn unpack_codes(bytes: &[u8]) -> Vec<(u8, u32)> {
     bytes
