@@ -418,7 +418,7 @@ fn campaigns_of_real_programs_are_found_and_nobody_else_is_accused() {
     room.expect(0, &["--db", "x.db", "db", "check"]);
     room.expect(0, &["--db", "x.db", "db", "backup", "copy.db"]);
     common::assert_same(&reports, &room.reports("copy.db"), "copy");
-    assert!(room.expect(2, &["--db", "x.db", "db", "backup", "copy.db"]).contains("there already"));
+    assert!(room.expect(2, &["--db", "x.db", "db", "backup", "copy.db"]).contains("exists already"));
     // A campaign that is labelled is evidence, and stays.
     room.expect(0, &["--db", "x.db", "label", "campaign", name, "fraud"]);
     room.expect(0, &["--db", "x.db", "db", "prune", "--keep-days", "0", "--max-mib", "1"]);
