@@ -328,3 +328,18 @@ fn registers_that_were_retried_read_as_the_facts_say() {
         assert_ne!(row["discipline"], "restart", "{row}");
     }
 }
+
+#[test]
+fn one_of_several_requests_in_flight_that_is_accepted_lets_the_sender_in() {
+    let mut guesses: Vec<Frame> = Vec::new();
+    for (i, dialog) in ["one", "two", "three", "four"].into_iter().enumerate() {
+        let mut account = Account::new("309", ONE);
+        account.dialog = dialog;
+        // Each guess has its own Call-ID and the same CSeq. The second password is right, and the others follow before the answers.
+        account.register(0.001 * i as f64, true, &[if dialog == "two" { 200 } else { 403 }]);
+        guesses.append(&mut account.frames);
+    }
+    guesses.sort_by_key(|frame| frame.at);
+    let [row] = Account { frames: guesses, ..Account::new("309", ONE) }.rows().try_into().unwrap();
+    assert_eq!((&row["refreshes"], &row["expires_s"]), (&1.into(), &90.into()), "{row}");
+}

@@ -313,8 +313,11 @@ impl Registrations {
         let Some(slot) = self.table.find(subject, &subject) else { return 0 };
         let Some((_, device)) = self.table.get_mut(slot) else { return 0 };
         let beside = device.beside;
-        // It may answer an earlier request, or somebody else's.
-        if (call_id, cseq.number) != (device.call_id, device.cseq) {
+        // A response to somebody else's request, or to an earlier one, does not count. A sender may have several requests in flight, each with
+        // a Call-ID of its own, as a tool that guesses passwords has: one that is accepted lets the sender in.
+        let is_to_sender = item.flow.dst.ip() == device.source.ip();
+        let is_accepted = (200..300).contains(&code) && !device.is_removal && is_to_sender;
+        if cseq.number != device.cseq || (call_id != device.call_id && !is_accepted) {
             return beside;
         }
         device.last_status = Some(code);
