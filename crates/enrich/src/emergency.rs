@@ -27,6 +27,9 @@ static ANYWHERE: LazyLock<BTreeSet<&'static str>> =
 /// Emergency numbers in every country.
 const EVERYWHERE: [&str; 2] = ["112", "911"];
 
+/// Length of the longest of them. Nearly every number is longer, and needs no lookup.
+const MAX_LEN: usize = 5;
+
 /// Maximum number of extensions. Hardly as many emergency numbers exist.
 const MAX_EXTENSIONS: usize = 1024;
 
@@ -37,7 +40,7 @@ impl DialPlan {
         if !self.emergency.is_empty() {
             return self.emergency.iter().any(|known| known == number);
         }
-        EVERYWHERE.contains(&number) || helps_in(&self.country_code, number)
+        number.len() <= MAX_LEN && (EVERYWHERE.contains(&number) || helps_in(&self.country_code, number))
     }
 
     /// Returns true for an emergency number at the far end of a trunk. If the site's country is unknown, the
@@ -154,6 +157,12 @@ mod tests {
             had_credentials: true,
             at: Timestamp::default(),
         }
+    }
+
+    #[test]
+    fn the_longest_emergency_number_is_looked_up() {
+        assert_eq!(ANYWHERE.iter().map(|number| number.len()).max(), Some(MAX_LEN));
+        assert!(plan("27").is_emergency("10111") && !plan("27").is_emergency("101112"));
     }
 
     #[test]
