@@ -50,9 +50,7 @@ fn prune(common: &Common, keep_days: Option<u32>, max_mib: Option<u64>) -> Resul
         max_bytes: max_mib.map(|mib| mib << 20).or(configured.max_bytes),
     };
     let mut recorder = open_installation(common, &config)?.recorder;
-    let now = bellwether_base::Timestamp::from_nanos(
-        i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
-    );
+    let now = bellwether_app::now();
     let gone = recorder.prune_by_age(&retention, now)? + recorder.prune_by_size(&retention)?;
     recorder.close()?;
     tell(common, &format!("{gone} rows removed; labelled rows stay"))

@@ -10,21 +10,8 @@ mod common;
 use std::collections::BTreeMap;
 
 use bellwether_testkit::violations;
-use common::{Room, assert_same, project};
+use common::{ALL_REPORTS, Room, assert_same, project};
 use serde_json::{Value, json};
-
-const REPORTS: [&str; 10] = [
-    "summary",
-    "calls",
-    "registrations",
-    "streams",
-    "devices",
-    "fingerprints",
-    "campaigns",
-    "reputation",
-    "alerts",
-    "losses",
-];
 
 fn committed(what: &str) -> String {
     std::fs::read_to_string(project().join("docs/schema").join(format!("{what}.json"))).unwrap()
@@ -33,7 +20,7 @@ fn committed(what: &str) -> String {
 #[test]
 fn the_committed_schemas_are_those_that_the_program_prints() {
     let room = Room::new();
-    for what in REPORTS {
+    for what in ALL_REPORTS {
         let printed = room.expect(0, &["report", what, "--schema"]);
         // `just bless` accepts changes.
         if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
@@ -49,7 +36,7 @@ fn each_schema_has_the_columns_of_its_report_in_order() {
     let room = Room::new();
     let capture = project().join("pcaps/lab-calls-mixed.pcap").display().to_string();
     room.expect(0, &["-q", "replay", &capture]);
-    for what in REPORTS.into_iter().filter(|what| *what != "summary") {
+    for what in ALL_REPORTS.into_iter().filter(|what| *what != "summary") {
         let schema: Value = serde_json::from_str(&committed(what)).unwrap();
         let members = schema["$defs"]["row"]["properties"].as_object().unwrap();
         let header = room.expect(0, &["--format", "csv", "report", what, "--limit", "0"]);
@@ -93,7 +80,7 @@ fn what_the_demonstration_prints_keeps_to_the_schemas() {
     let databases = demonstration(&room);
     let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
     for db in databases {
-        for what in REPORTS {
+        for what in ALL_REPORTS {
             let schema: Value = serde_json::from_str(&committed(what)).unwrap();
             let printed: Value =
                 serde_json::from_str(&room.expect(0, &["--db", db, "--format", "json", "report", what]))
@@ -105,7 +92,7 @@ fn what_the_demonstration_prints_keeps_to_the_schemas() {
             assert_eq!(room.rows(db, what).len(), printed.as_array().map_or(1, Vec::len));
         }
     }
-    assert!(REPORTS.iter().all(|what| rows[what] > 0), "{rows:?}");
+    assert!(ALL_REPORTS.iter().all(|what| rows[what] > 0), "{rows:?}");
 }
 
 #[test]
