@@ -159,10 +159,15 @@ impl Recorder {
         if let Some(scoring) = self.scoring.as_mut().filter(|_| with_updates) {
             scoring.flush_dirty();
         }
-        let due = self.scoring.as_ref().filter(|s| with_updates && !s.changes.is_empty() && !self.holds(s));
-        self.writer.commit(with_updates, due.map(Scoring::to_write))?;
-        let is_written = due.is_some();
-        if let Some(scoring) = self.scoring.as_mut().filter(|_| is_written) {
+        let is_due = self.scoring.as_ref().is_some_and(|s| with_updates && !self.holds(s));
+        self.write(with_updates, is_due)
+    }
+
+    /// Writes the batch, and the results of scoring `with_changes`, in one transaction.
+    fn write(&mut self, with_updates: bool, with_changes: bool) -> Result<(), StoreError> {
+        let due = self.scoring.as_mut().filter(|s| with_changes && !s.changes.is_empty());
+        self.writer.commit(with_updates, due.as_deref().map(Scoring::to_write))?;
+        if let Some(scoring) = due {
             scoring.written();
         }
         Ok(())
@@ -204,11 +209,7 @@ impl Recorder {
             if let Some(scoring) = &mut self.scoring {
                 findings.iter().for_each(|finding| scoring.device(finding));
             }
-            let due = self.scoring.as_ref().filter(|s| !s.changes.is_empty());
-            self.writer.commit(false, due.map(Scoring::to_write))?;
-            if let Some(scoring) = &mut self.scoring {
-                scoring.written();
-            }
+            self.write(false, true)?;
         }
         Ok(())
     }
