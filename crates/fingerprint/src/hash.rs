@@ -16,6 +16,8 @@ pub enum Part {
     Sdp,
     /// Both together.
     Combined,
+    /// The family of a SIP author.
+    Family,
 }
 
 /// The short form of a fingerprint: a letter for the part, the version, `-`, and 64 bits of SHA-256 over the
@@ -33,6 +35,7 @@ impl PrintHash {
             Part::Sip => b's',
             Part::Sdp => b'd',
             Part::Combined => b'f',
+            Part::Family => b'k',
         };
         let mut out = [0; Self::LEN];
         out[0] = letter;

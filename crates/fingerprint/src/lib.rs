@@ -31,6 +31,7 @@
 //! ```
 
 mod compare;
+mod family;
 mod habits;
 mod hash;
 mod path;
@@ -44,6 +45,7 @@ mod token;
 mod traits;
 
 pub use compare::{Comparison, Relaxation, compare, fields};
+pub use family::{family, readable_family};
 pub use habits::{Identifiers, write_habits};
 pub use hash::{Part, PrintHash, VERSION, combined};
 pub use path::path;

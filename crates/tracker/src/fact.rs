@@ -5,7 +5,7 @@ use bellwether_base::{
     CallId, Endpoint, FlowKey, Ppm, RegistrationId, StreamId, SubjectId, TimerId, Timestamp, Transport,
 };
 use bellwether_clock::{NoRate, SegmentStats};
-use bellwether_fingerprint::{Identifiers, Part, PrintHash};
+use bellwether_fingerprint::{self as fingerprint, Identifiers, Part, PrintHash};
 use bellwether_instance::Evidence;
 
 use bellwether_rtp::Beginning;
@@ -137,6 +137,8 @@ pub struct Prints {
     pub sip: PrintHash,
     /// Fingerprint of the author of the offer.
     pub sdp: Option<PrintHash>,
+    /// Family of the author of the headers.
+    pub family: PrintHash,
     /// The path, readable.
     pub path: Clear,
 }
@@ -145,7 +147,7 @@ impl Prints {
     /// The fingerprints of a message without a recognisable author.
     pub(crate) fn unknown() -> Self {
         let (combined, sip) = (PrintHash::of(Part::Combined, ""), PrintHash::of(Part::Sip, ""));
-        Self { combined, sip, sdp: None, path: Clear::default() }
+        Self { combined, sip, sdp: None, family: fingerprint::family(""), path: Clear::default() }
     }
 }
 
@@ -162,6 +164,8 @@ pub struct FingerprintSeen {
     pub sip: PrintHash,
     /// Fingerprint of the author of the offer.
     pub sdp: Option<PrintHash>,
+    /// Family of the author of the headers.
+    pub family: PrintHash,
     /// Time of the message.
     pub at: Timestamp,
     /// Parties that the message names.

@@ -52,6 +52,7 @@ struct Hashes {
     combined: PrintHash,
     sip: PrintHash,
     sdp: Option<PrintHash>,
+    family: PrintHash,
 }
 
 impl PrintCache {
@@ -110,14 +111,15 @@ impl PrintCache {
                     combined: PrintHash::of(Part::Combined, &readable),
                     sip: PrintHash::of(Part::Sip, sip),
                     sdp: sdp.map(|sdp| PrintHash::of(Part::Sdp, sdp)),
+                    family: fingerprint::family(&readable),
                 };
                 is_told = known.is_some() || self.newcomers.admit(at);
                 if is_told {
                     let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
-                    let Hashes { combined, sip, sdp } = hashes;
+                    let Hashes { combined, sip, sdp, family } = hashes;
                     let (readable, method) = (readable.into(), method.to_owned().into());
                     let named = Named::of(message);
-                    let seen = FingerprintSeen { combined, readable, method, sip, sdp, at, named };
+                    let seen = FingerprintSeen { combined, readable, method, sip, sdp, family, at, named };
                     out.fact(Fact::Fingerprint(Box::new(seen)));
                 }
                 let platform = Platform { hashes, seen: 0, told_at: is_told.then_some(at) };
@@ -131,7 +133,7 @@ impl PrintCache {
         if let Some(slot) = known {
             self.table.touch(slot, AGAIN, at);
         }
-        let Hashes { combined, sip, sdp } = hashes;
+        let Hashes { combined, sip, sdp, family } = hashes;
         if is_told && (seen < LEARN_ALL || seen.is_multiple_of(LEARN_EVERY)) {
             self.habits.clear();
             fingerprint::write_habits(message, body, &mut self.habits);
@@ -139,7 +141,7 @@ impl PrintCache {
             let named = || Named::of(message);
             self.authors.learn((sip_content, sip), self.habits.as_str(), &identifiers, named, at, out);
         }
-        Some(Prints { combined, sip, sdp, path: fingerprint::path(message).into() })
+        Some(Prints { combined, sip, sdp, family, path: fingerprint::path(message).into() })
     }
 
     /// Learns the retransmission interval of an author.

@@ -45,7 +45,7 @@ pub(crate) fn invite(call: i64, millis: i64, hosts: (u8, u8), parties: (&str, &s
         asserted: None,
         user_agent: None,
         first_via_host: String::new(),
-        prints: Prints { combined: print, sip: print, sdp: None, path: String::new().into() },
+        prints: Prints { combined: print, sip: print, sdp: None, family: print, path: String::new().into() },
         instances: Vec::new(),
         sdp_origin: None,
         claims: None,
