@@ -1,0 +1,291 @@
+//! Do the parties of a population come back?
+
+use std::sync::LazyLock;
+
+use statrs::function::gamma::ln_gamma;
+
+use crate::likelihood::mixture;
+
+/// Classes of a census: parties with 1, 2, 3, 4, and 5 or more sessions.
+const CLASSES: usize = 5;
+
+/// Parties of a population, counted by their number of sessions. The last class holds five sessions and more:
+/// a few busy parties then say nothing about the rate of the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Census([u32; CLASSES]);
+
+impl Census {
+    /// Counts a party with so many sessions.
+    pub(crate) fn add(&mut self, sessions: u32) {
+        if let Some(class) = self.class(sessions) {
+            *class = class.saturating_add(1);
+        }
+    }
+
+    /// Removes a party with so many sessions.
+    pub(crate) fn remove(&mut self, sessions: u32) {
+        if let Some(class) = self.class(sessions) {
+            *class = class.saturating_sub(1);
+        }
+    }
+
+    /// Moves a party that opened one more session and has `sessions` now.
+    pub(crate) fn grow(&mut self, sessions: u32) {
+        self.remove(sessions.saturating_sub(1));
+        self.add(sessions);
+    }
+
+    /// Adds another population.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for (class, more) in self.0.iter_mut().zip(other.0) {
+            *class = class.saturating_add(more);
+        }
+    }
+
+    fn class(&mut self, sessions: u32) -> Option<&mut u32> {
+        self.0.get_mut((sessions.checked_sub(1)? as usize).min(CLASSES - 1))
+    }
+
+    /// Parties with one session.
+    pub(crate) const fn once(&self) -> u32 {
+        self.0[0]
+    }
+
+    /// All parties.
+    pub(crate) fn parties(&self) -> u32 {
+        self.0.iter().sum()
+    }
+}
+
+/// Shares of parties that are thrown away after one session.
+const THROWN: [f64; 13] = [0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9, 0.95, 0.98, 1.0];
+
+/// Weights of [`THROWN`] for lines, which keep their identities.
+const STABLE: [f64; 13] = [0.9, 0.025, 0.025, 0.025, 0.025, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+
+/// Weights of [`THROWN`] for a sender that throws identities away, alone on its platform or on a shared one.
+const CAMPAIGN: [f64; 13] = [0.0, 0.0, 0.0, 0.0, 0.0, 0.08, 0.08, 0.08, 0.08, 0.08, 0.2, 0.2, 0.2];
+
+/// Mean sessions of a line so far: a logarithmic grid from 0.01 to 30.
+const MEANS: usize = 17;
+
+/// Shapes of the Gamma distribution of the lines' rates: from very different lines to similar ones.
+const SHAPES: [f64; 3] = [0.4, 1.0, 3.0];
+
+/// Standard deviation of the logarithm of the mean sessions around its expectation.
+const SPREAD: f64 = 1.2;
+
+/// Logarithms of the probabilities of 1, 2, 3, 4, and 5 or more sessions of a line that called at all.
+type Sessions = [f64; CLASSES];
+
+struct Grid {
+    /// For each mean and shape: see [`Sessions`].
+    sessions: Vec<(f64, [Sessions; 3])>,
+    /// Logarithm of the probability of one session, for each mean, shape and share of [`THROWN`].
+    once: Vec<[[f64; 13]; 3]>,
+}
+
+static GRID: LazyLock<Grid> = LazyLock::new(|| {
+    let step = (30.0_f64 / 0.01).ln() / (MEANS - 1) as f64;
+    let sessions: Vec<_> = (0..MEANS)
+        .map(|i| {
+            let mean = 0.01 * (step * i as f64).exp();
+            (mean.ln(), SHAPES.map(|shape| sessions_of(mean, shape)))
+        })
+        .collect();
+    let once = sessions
+        .iter()
+        .map(|(_, shapes)| {
+            shapes.map(|sessions| THROWN.map(|thrown| (thrown + (1.0 - thrown) * sessions[0].exp()).ln()))
+        })
+        .collect();
+    Grid { sessions, once }
+});
+
+/// Negative binomial counts of lines with Gamma(`shape`) rates (Fisher, Corbet and Williams, J. Animal Ecol. 12,
+/// 1943), given at least one session.
+fn sessions_of(mean: f64, shape: f64) -> Sessions {
+    let ln_p = |k: f64| {
+        ln_gamma(shape + k) - ln_gamma(k + 1.0) - ln_gamma(shape)
+            + shape * (shape / (shape + mean)).ln()
+            + k * (mean / (shape + mean)).ln()
+    };
+    let any = 1.0 - ln_p(0.0).exp();
+    let mut rest = 1.0_f64;
+    let mut out = [0.0; CLASSES];
+    for (k, place) in out.iter_mut().take(CLASSES - 1).enumerate() {
+        let p = (ln_p(k as f64 + 1.0).exp() / any).min(1.0);
+        rest -= p;
+        *place = p.max(1e-300).ln();
+    }
+    out[CLASSES - 1] = rest.max(1e-12).ln();
+    out
+}
+
+/// Fit of a census to populations that keep their identities, and to populations that throw them away.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Returns {
+    /// Log likelihood of lines.
+    pub(crate) stable: f64,
+    /// Log likelihood of a sender that throws identities away.
+    pub(crate) thrown: f64,
+    /// Log likelihood of any share of parties that are thrown away.
+    pub(crate) any: f64,
+    /// Chance that a party seen once is thrown away, if the population is a campaign's.
+    pub(crate) once_is_thrown: f64,
+    /// Mean share of parties that are thrown away, without an opinion about the sender.
+    pub(crate) share_thrown: f64,
+}
+
+impl Returns {
+    /// The fit of a census, where lines have `expected` sessions on average by now.
+    pub(crate) fn of(census: &Census, expected: f64) -> Self {
+        let grid = &*GRID;
+        let centre = expected.clamp(0.01, 30.0).ln();
+        let [f1, more @ ..] = census.0.map(f64::from);
+        let returned: f64 = more.iter().sum();
+        // Log likelihood for each share that is thrown away, with means and shapes integrated out.
+        let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
+        let mut weights = [0.0; MEANS * SHAPES.len()];
+        let mut thrown_once = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
+        let mut place = 0;
+        for ((ln_mean, shapes), once) in grid.sessions.iter().zip(&grid.once) {
+            let prior = -0.5 * ((ln_mean - centre) / SPREAD).powi(2);
+            for (sessions, once) in shapes.iter().zip(once) {
+                let back: f64 = more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * ln_p).sum();
+                if let (Some(cell), Some(weight), Some(chance)) =
+                    (cells.get_mut(place), weights.get_mut(place), thrown_once.get_mut(place))
+                {
+                    *weight = prior;
+                    for (((cell, chance), thrown), once) in cell.iter_mut().zip(chance).zip(THROWN).zip(once)
+                    {
+                        let kept =
+                            if returned > 0.0 { returned * (1.0 - thrown).max(1e-300).ln() } else { 0.0 };
+                        *cell = f1 * once + kept + back;
+                        *chance = thrown / once.exp();
+                    }
+                }
+                place += 1;
+            }
+        }
+        let by_share: Vec<f64> = (0..THROWN.len())
+            .map(|share| {
+                let terms: Vec<(f64, f64)> = cells
+                    .iter()
+                    .zip(&weights)
+                    .filter_map(|(cell, weight)| Some((weight.exp(), *cell.get(share)?)))
+                    .collect();
+                mixture(&terms)
+            })
+            .collect();
+        let marginal = |weights: &[f64]| {
+            let terms: Vec<(f64, f64)> = weights.iter().copied().zip(by_share.iter().copied()).collect();
+            mixture(&terms)
+        };
+        let thrown = marginal(&CAMPAIGN);
+        // Expectation over the posterior of share, mean and shape of a campaign.
+        let (mut sum, mut total) = (0.0, 0.0);
+        for ((cell, weight), chance) in cells.iter().zip(&weights).zip(&thrown_once) {
+            for ((l, chance), prior) in cell.iter().zip(chance).zip(CAMPAIGN) {
+                let p = prior * (weight + l - thrown).exp();
+                sum += p * chance;
+                total += p;
+            }
+        }
+        let uniform = [1.0; THROWN.len()];
+        let any = marginal(&uniform);
+        let shares: Vec<f64> = by_share.iter().map(|l| (l - any).exp()).collect();
+        let share_thrown = shares.iter().zip(THROWN).map(|(p, share)| p * share).sum::<f64>()
+            / shares.iter().sum::<f64>().max(1e-300);
+        Self {
+            stable: marginal(&STABLE),
+            thrown,
+            any,
+            once_is_thrown: if total > 0.0 { sum / total } else { 0.0 },
+            share_thrown,
+        }
+    }
+}
+
+/// The mean sessions of lines that fits best to the parties that came back. Parties with one session are left
+/// out, because robots are among them. `expected` has the weight of ten parties.
+pub(crate) fn mean_of_returned(census: &Census, expected: f64) -> f64 {
+    let [_, more @ ..] = census.0.map(f64::from);
+    let returned: f64 = more.iter().sum();
+    if returned == 0.0 {
+        return expected;
+    }
+    let centre = expected.clamp(0.01, 30.0).ln();
+    let mut best = (f64::NEG_INFINITY, expected.ln());
+    for (ln_mean, shapes) in &GRID.sessions {
+        let Some(sessions) = shapes.get(1) else { continue };
+        let back = (1.0 - sessions[0].exp()).max(1e-300).ln();
+        let fit: f64 = more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * (ln_p - back)).sum();
+        let fit = fit - 10.0 * 0.5 * ((ln_mean - centre) / SPREAD).powi(2);
+        if fit > best.0 {
+            best = (fit, *ln_mean);
+        }
+    }
+    best.1.exp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_party_moves_up_and_the_last_class_takes_the_rest() {
+        let mut census = Census::default();
+        census.add(1);
+        (2..=9).for_each(|sessions| census.grow(sessions));
+        assert_eq!(census.0, [0, 0, 0, 0, 1]);
+        census.remove(9);
+        assert_eq!(census, Census::default());
+    }
+
+    #[test]
+    fn sessions_of_a_line_add_up_to_one() {
+        for (_, shapes) in &GRID.sessions {
+            for sessions in shapes {
+                let sum: f64 = sessions.iter().map(|l| l.exp()).sum();
+                assert!((sum - 1.0).abs() < 1e-6, "{sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn freshness_says_nothing_in_the_first_hour_and_much_in_the_third_day() {
+        let all_fresh = Census([60, 0, 0, 0, 0]);
+        let against = |expected| {
+            let fit = Returns::of(&all_fresh, expected);
+            fit.thrown - fit.stable
+        };
+        assert!(against(0.05) < 2.0, "{}", against(0.05));
+        assert!(against(3.0) > 6.0, "{}", against(3.0));
+    }
+
+    #[test]
+    fn lines_that_come_back_are_no_campaign_and_a_mixture_is_half_one() {
+        let lines = Returns::of(&Census([14, 12, 10, 8, 20]), 2.5);
+        assert!(lines.stable > lines.thrown && lines.share_thrown < 0.1);
+        let mixed = Returns::of(&Census([74, 12, 10, 8, 20]), 2.5);
+        assert!(mixed.thrown > mixed.stable + 3.0);
+        assert!((0.5..0.97).contains(&mixed.once_is_thrown), "{}", mixed.once_is_thrown);
+        let own = Returns::of(&Census([74, 0, 0, 0, 0]), 2.5);
+        assert!(own.once_is_thrown > mixed.once_is_thrown);
+    }
+
+    #[test]
+    fn an_empty_census_is_no_evidence() {
+        let fit = Returns::of(&Census::default(), 1.0);
+        assert!((fit.stable - fit.thrown).abs() < 1e-9 && (fit.any - fit.stable).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_rate_of_lines_is_learned_from_those_that_came_back() {
+        let busy = mean_of_returned(&Census([500, 10, 20, 30, 200]), 0.5);
+        let calm = mean_of_returned(&Census([500, 60, 10, 2, 0]), 0.5);
+        assert!(busy > 2.0 && calm < 1.2, "{busy} {calm}");
+        assert_eq!(mean_of_returned(&Census([500, 0, 0, 0, 0]), 0.5), 0.5);
+    }
+}

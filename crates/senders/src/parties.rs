@@ -1,0 +1,276 @@
+//! The records of numbers, addresses and platform families.
+
+use std::collections::VecDeque;
+
+use bellwether_base::{CallId, Span, Timestamp};
+use smallvec::SmallVec;
+
+use crate::conduct::Callees;
+use crate::model::{Fate, Posterior, Sample};
+
+/// A session of a party ends after this time, and a pair of number and address that is seen again after it is
+/// bonded.
+pub(crate) const SESSION: Span = Span::from_secs(1800);
+
+/// A number that returns to an address opens a session if the address changed its number so often meanwhile.
+/// Robots use numbers in runs; call centres and PBXs interleave theirs.
+pub(crate) const INTERLEAVED: u32 = 3;
+
+/// Addresses at which a number is followed.
+const MAX_PLACES: usize = 8;
+
+/// An address with more numbers is a gateway and leaves the census of addresses.
+pub(crate) const MAX_NUMBERS: u32 = 2;
+
+/// Consecutive evaluations that have to accuse a cluster before its calls are accused.
+pub(crate) const STREAK: u8 = 3;
+
+/// A caller's number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Number {
+    pub(crate) session_at: Option<Timestamp>,
+    pub(crate) sessions: u32,
+    /// The family in whose census the number is; 0 for none.
+    pub(crate) counted_in: u64,
+    places: SmallVec<[Place; 1]>,
+}
+
+/// A number at an address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Key of the address on its family, and of the address alone.
+    pub(crate) address: u64,
+    pub(crate) host: u64,
+    pub(crate) first: Timestamp,
+    /// Changes of number that the address had made at the number's last call.
+    pub(crate) changes: u32,
+    pub(crate) is_bonded: bool,
+}
+
+impl Number {
+    pub(crate) fn place_mut(&mut self, address: u64) -> Option<&mut Place> {
+        self.places.iter_mut().find(|place| place.address == address)
+    }
+
+    pub(crate) fn place(&self, address: u64) -> Option<&Place> {
+        self.places.iter().find(|place| place.address == address)
+    }
+
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Notes the number at a new address. The oldest address without a bond is forgotten first.
+    pub(crate) fn add_place(&mut self, place: Place) {
+        if self.places.len() == MAX_PLACES {
+            let oldest = self.places.iter().position(|place| !place.is_bonded).unwrap_or(0);
+            self.places.remove(oldest);
+        }
+        self.places.push(place);
+    }
+
+    /// Opens a session if the last one is over. Returns true if it does.
+    pub(crate) fn call(&mut self, at: Timestamp, is_interleaved: bool) -> bool {
+        let is_new = is_interleaved || self.session_at.is_none_or(|began| at.since(began) > SESSION);
+        if is_new {
+            self.session_at = Some(at);
+            self.sessions = self.sessions.saturating_add(1);
+        }
+        is_new
+    }
+}
+
+/// A call of an address, as long as the sensor follows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) call: CallId,
+    pub(crate) at: Timestamp,
+    pub(crate) number: u64,
+    pub(crate) product: u32,
+    pub(crate) agent: u32,
+    pub(crate) print: u32,
+    pub(crate) callee: u32,
+    pub(crate) secs: u16,
+    pub(crate) fate: Fate,
+    pub(crate) is_heard: bool,
+    /// The recording that it plays like other calls; 0 for none.
+    pub(crate) recording: u32,
+    pub(crate) is_repeated_callee: bool,
+    /// True if the caller had registered lately.
+    pub(crate) is_young: bool,
+    /// Log odds and accusation at the last report; none before the first.
+    pub(crate) told: Option<(f32, bool)>,
+}
+
+/// The judgement of a cluster, and when the next one is due.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Judgement {
+    pub(crate) posterior: Option<Posterior>,
+    /// Consecutive evaluations that accused.
+    pub(crate) streak: u8,
+    /// True from an accusation until the odds fall below even.
+    pub(crate) is_accused: bool,
+    /// Size of the cluster at the last evaluation that counted for the streak.
+    counted_at: u32,
+    events: u32,
+}
+
+/// A cluster has grown by one part in this number between two evaluations that count.
+const GROWTH: u32 = 15;
+
+/// Log odds from which on a cluster is accused, and below which it is acquitted.
+const ACCUSED_FROM: f64 = 1.386_294_361_119_890_6;
+const ACQUITTED_BELOW: f64 = 0.0;
+
+impl Judgement {
+    /// Counts an event. Returns true if the cluster of `size` calls has changed enough for an evaluation.
+    pub(crate) fn is_due(&mut self, size: u32) -> bool {
+        self.events += 1;
+        self.events >= 1 + size / 10
+    }
+
+    /// Takes the evaluation of a cluster of `size` calls. It counts for the streak if the cluster has grown since.
+    pub(crate) fn set(&mut self, posterior: Posterior, size: u32) {
+        self.set_after(posterior, size, self.counted_at / GROWTH);
+    }
+
+    /// Takes an evaluation that counts for the streak after `growth` more calls.
+    pub(crate) fn set_after(&mut self, posterior: Posterior, size: u32, growth: u32) {
+        self.events = 0;
+        if posterior.log_odds < ACCUSED_FROM || posterior.is_too_early() {
+            (self.streak, self.counted_at) = (0, size);
+        } else if size > self.counted_at + growth {
+            (self.streak, self.counted_at) = (self.streak.saturating_add(1), size);
+        }
+        self.is_accused = self.streak >= STREAK || (self.is_accused && posterior.log_odds >= ACQUITTED_BELOW);
+        self.posterior = Some(posterior);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// An address on one platform family.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Address {
+    pub(crate) family: u64,
+    /// First call, and the site's sessions then.
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) first_sessions: u32,
+    pub(crate) session_at: Option<Timestamp>,
+    pub(crate) sessions: u32,
+    pub(crate) last_number: u64,
+    /// Changes of number from call to call.
+    pub(crate) changes: u32,
+    /// Distinct numbers, and the first ones of them.
+    pub(crate) numbers: u32,
+    pub(crate) first_numbers: SmallVec<[u64; 2]>,
+    pub(crate) bonds: u32,
+    pub(crate) is_registered: bool,
+    pub(crate) is_trunk: bool,
+    /// True while its calls are in the cluster of strangers.
+    pub(crate) is_stranger: bool,
+    pub(crate) is_suspect: bool,
+    pub(crate) is_small: bool,
+    pub(crate) is_good: bool,
+    pub(crate) sample: Sample,
+    pub(crate) callees: Callees,
+    pub(crate) calls: VecDeque<Recorded>,
+    pub(crate) judgement: Judgement,
+    /// The recording to which it belongs with all its calls; 0 for none.
+    pub(crate) recording: u32,
+    /// Judgements of the last 60 and the last 200 calls.
+    pub(crate) recent: [Judgement; 2],
+}
+
+/// A platform family.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Family {
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) first_sessions: u32,
+    /// The whole family's censuses, and the conduct and names of its strangers.
+    pub(crate) sample: Sample,
+    pub(crate) callees: Callees,
+    /// Keys of addresses with one session.
+    pub(crate) strangers: Vec<u64>,
+    pub(crate) judgement: Judgement,
+    /// Keys of suspect addresses, which may be one sender.
+    pub(crate) suspects: Vec<u64>,
+    pub(crate) gang: Judgement,
+    /// Keys of addresses with several numbers and too few calls for a judgement of their own.
+    pub(crate) small: Vec<u64>,
+    pub(crate) crowd: Judgement,
+    /// Addresses that are bonded, or judged as honest.
+    pub(crate) good: u32,
+    /// Registered addresses, and those that show more than three numbers.
+    pub(crate) phones: u32,
+    pub(crate) phones_of_many: u32,
+}
+
+/// A recording that several calls play.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recording {
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) first_sessions: u32,
+    /// Keys of the addresses that play it.
+    pub(crate) addresses: Vec<u64>,
+    pub(crate) judgement: Judgement,
+    /// Addresses that belong to it with all their calls, at the last evaluation.
+    pub(crate) members: Vec<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_nanos(minutes * 60_000_000_000)
+    }
+
+    #[test]
+    fn a_number_opens_a_session_after_half_an_hour_or_among_others() {
+        let mut number = Number::default();
+        let opened = [(0, false), (10, false), (31, false), (32, true), (40, false)];
+        let opened: Vec<bool> = opened.iter().map(|(m, among)| number.call(at(*m), *among)).collect();
+        assert_eq!(opened, [true, false, true, true, false]);
+        assert_eq!(number.sessions, 3);
+    }
+
+    #[test]
+    fn bonded_addresses_stay_while_others_are_forgotten() {
+        let mut number = Number::default();
+        for address in 0..20 {
+            number.add_place(Place {
+                address,
+                host: address,
+                first: at(0),
+                changes: 0,
+                is_bonded: address == 0,
+            });
+        }
+        assert!(number.place(0).is_some() && number.place(19).is_some() && number.place(1).is_none());
+        assert_eq!(number.places().len(), MAX_PLACES);
+    }
+
+    #[test]
+    fn a_cluster_is_accused_after_three_evaluations_and_acquitted_below_even_odds() {
+        let odds = |log_odds| Posterior { log_odds, ..Posterior::default() };
+        let mut judgement = Judgement::default();
+        let mut told = Vec::new();
+        for (size, log_odds) in (30..).step_by(3).zip([2.0, 2.0, 1.0, 2.0, 2.0, 2.0, 0.5, -0.1]) {
+            judgement.set(odds(log_odds), size);
+            told.push(judgement.is_accused);
+        }
+        assert_eq!(told, [false, false, false, false, false, true, true, false]);
+    }
+
+    #[test]
+    fn evaluations_become_rarer_as_a_cluster_grows() {
+        let count = |size: u32| {
+            let mut judgement = Judgement::default();
+            (1..).find(|_| judgement.is_due(size)).unwrap_or(0)
+        };
+        assert_eq!([1, 9, 10, 1000].map(count), [1, 1, 2, 101]);
+    }
+}

@@ -1,0 +1,403 @@
+//! The state of all senders.
+
+mod arrivals;
+mod clusters;
+#[cfg(test)]
+mod tests;
+mod verdicts;
+
+use bellwether_base::{CallId, LruTable, Timestamp};
+
+use crate::census::Census;
+use crate::conduct::Conduct;
+use crate::model::{Fate, Sample, SenderKind, Terms};
+use crate::parties::{Address, Family, Number, Place, Recorded, Recording};
+use crate::senders::verdicts::{nothing, of_line};
+use crate::site::Site;
+
+/// Capacities of the tables.
+const NUMBERS: usize = 262_144;
+const ADDRESSES: usize = 131_072;
+const FAMILIES: usize = 16_384;
+const CALLS: usize = 262_144;
+const RECORDINGS: usize = 4_096;
+
+/// Eviction classes: parties that anybody can invent leave before lines.
+const STRANGER: usize = 0;
+const LINE: usize = 1;
+
+/// Addresses in one list of a family. Further ones are judged by themselves only.
+const MAX_LISTED: usize = 4_096;
+const MAX_SUSPECTS: usize = 64;
+
+/// Addresses that are followed for one recording.
+const MAX_PLAYING: usize = 256;
+
+/// Addresses that play one recording, from which on their numbers need no time to come back.
+const MANY_PLAYING: usize = 8;
+
+/// The last heard calls of an address, of which seven in ten have to play a recording.
+const HEARD_OF_LATE: usize = 20;
+
+/// One-session addresses that a family needs before its strangers are judged.
+const FEWEST_STRANGERS: u32 = 3;
+
+/// Calls that an address needs before it is judged, and before its judgement stands on its own.
+const FEWEST_CALLS: u32 = 4;
+const ENOUGH_CALLS: u32 = 8;
+
+/// Calls of past that an address needs before a change of its conduct is looked for.
+const PAST_CALLS: u32 = 30;
+
+/// Windows of recent calls.
+const WINDOWS: [usize; 2] = [60, 200];
+
+/// Maximum number of calls that an address keeps.
+const MAX_CALLS: usize = 256;
+
+/// Probability of fraud of a line's call before it has a history, and of a stranger's call without a cluster.
+const OF_LINE: f64 = 0.002;
+const OF_STRANGER: f64 = 0.01;
+
+/// Odds that an account is registered for one call, beside those of a caller that is not registered.
+const OF_YOUNG: f64 = 0.2;
+
+/// The probability of a call whose cluster has not been accused long enough.
+const NOT_YET: f64 = 0.5;
+
+/// A change of the log odds that is worth a report.
+const WORTH_TELLING: f64 = 0.4;
+
+/// Access of a caller to the site.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallerAccess {
+    /// The account is registered at the address that calls.
+    Registered,
+    /// The server calls at which the account is registered.
+    Server,
+    /// The account is registered at the address that calls, since less than half an hour: an account may be registered for one call.
+    RegisteredLately,
+    /// The call comes through a declared trunk, which is shared by many callers.
+    Trunk,
+    /// Neither.
+    Unknown,
+}
+
+/// An INVITE. All keys are hashes.
+#[derive(Clone, Copy, Debug)]
+pub struct CallStart {
+    /// The call.
+    pub call: CallId,
+    /// Its time.
+    pub at: Timestamp,
+    /// The caller's number.
+    pub number: u64,
+    /// The source address.
+    pub address: u64,
+    /// The platform family, and the exact fingerprint.
+    pub family: u64,
+    /// See `family`.
+    pub print: u64,
+    /// The product in the User-Agent, and the whole User-Agent; 0 for none.
+    pub product: u64,
+    /// See `product`.
+    pub agent: u64,
+    /// The called number.
+    pub callee: u64,
+    /// Access of the caller to the site.
+    pub access: CallerAccess,
+}
+
+impl CallStart {
+    /// The key of the address on the platform family: see [`Cluster::Address`].
+    #[must_use]
+    pub const fn place(&self) -> u64 {
+        self.address ^ self.family.rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallEnd {
+    /// The call.
+    pub call: CallId,
+    /// Time of the end.
+    pub at: Timestamp,
+    /// Seconds of talk; none if the call was not answered.
+    pub talk_secs: Option<u16>,
+}
+
+/// The cluster that a verdict comes from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Cluster {
+    /// A caller that is registered, or that came back to its address.
+    Line(LineKind),
+    /// A declared trunk, whose callers are judged elsewhere.
+    Trunk,
+    /// A call about which nothing is known yet.
+    Nothing,
+    /// All addresses of a family that called in one session only.
+    Strangers {
+        /// The family.
+        family: u64,
+    },
+    /// One address on a family.
+    Address {
+        /// The key of the address on the family.
+        address: u64,
+    },
+    /// Suspect addresses of a family together.
+    Gang {
+        /// The family.
+        family: u64,
+    },
+    /// Addresses of a family with several numbers and few calls.
+    Crowd {
+        /// The family.
+        family: u64,
+    },
+    /// Addresses that play one recording.
+    Recording {
+        /// The recording, as the caller of [`Senders::speech`] numbers it.
+        recording: u32,
+    },
+}
+
+/// The reason why a caller is a line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum LineKind {
+    /// It is registered at the address that calls.
+    Registered,
+    /// It is registered at the server that calls.
+    Server,
+    /// It came back to its address, or registered there later.
+    Returning,
+}
+
+/// Judgement of a call.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Verdict {
+    /// Probability of fraud.
+    pub probability: f64,
+    /// Calls behind it.
+    pub calls: u32,
+    /// The cluster that it comes from.
+    pub cluster: Cluster,
+    /// The kind of sender that fits best.
+    pub kind: SenderKind,
+    /// True if the cluster stood accused in several evaluations.
+    pub is_accused: bool,
+    /// The evidence by kind.
+    pub terms: Terms,
+    /// Addresses, or at one address numbers, that were seen in one session, and all of them.
+    pub once: (u32, u32),
+}
+
+/// A verdict that changed.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Change {
+    /// The call.
+    pub call: CallId,
+    /// Its start.
+    pub at: Timestamp,
+    /// The new verdict.
+    pub verdict: Verdict,
+}
+
+/// A call that is followed.
+#[derive(Clone, Copy, Debug)]
+struct Followed {
+    at: Timestamp,
+    address: u64,
+    number: u64,
+    line: Option<LineKind>,
+    is_trunk: bool,
+}
+
+/// Numbers, addresses and families, and the judgement of their clusters.
+pub struct Senders {
+    site: Site,
+    numbers: LruTable<u64, Number, 2>,
+    addresses: LruTable<u64, Address, 2>,
+    families: LruTable<u64, Family, 1>,
+    calls: LruTable<u64, Followed, 1>,
+    recordings: LruTable<u64, Recording, 1>,
+    /// Addresses of all families that are not registered.
+    all: Census,
+}
+
+impl Default for Senders {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Senders {
+    /// No call was seen.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            site: Site::default(),
+            numbers: LruTable::new(NUMBERS),
+            addresses: LruTable::new(ADDRESSES),
+            families: LruTable::new(FAMILIES),
+            calls: LruTable::new(CALLS),
+            recordings: LruTable::new(RECORDINGS),
+            all: Census::default(),
+        }
+    }
+
+    /// Sets the number of registered accounts.
+    pub const fn set_accounts(&mut self, accounts: u32) {
+        self.site.set_accounts(accounts);
+    }
+
+    /// Takes a new call. Changed verdicts, also of other calls, go to `out`.
+    pub fn begin(&mut self, call: &CallStart, out: &mut Vec<Change>) {
+        if self.calls.slot(call.call.key()).is_some() {
+            return;
+        }
+        self.site.advance(call.at);
+        let key = call.place();
+        self.make_room(call, key);
+        let followed = Followed {
+            at: call.at,
+            address: key,
+            number: call.number,
+            line: match call.access {
+                CallerAccess::Registered => Some(LineKind::Registered),
+                CallerAccess::Server => Some(LineKind::Server),
+                CallerAccess::RegisteredLately | CallerAccess::Trunk | CallerAccess::Unknown => None,
+            },
+            is_trunk: call.access == CallerAccess::Trunk,
+        };
+        if let (_, Some(gone)) =
+            self.calls.insert(call.call.key(), call.call.key(), followed, STRANGER, call.at)
+        {
+            self.forget_call(gone.key, &gone.value);
+        }
+        match call.access {
+            CallerAccess::Registered | CallerAccess::Server => self.registered(call, key, out),
+            _ => self.unregistered(call, key, out),
+        }
+        self.tell(call.call, key, out);
+    }
+
+    /// Takes a registration: the number is a line at the address from now on, and was one in its earlier calls.
+    pub fn register(&mut self, number: u64, address: u64, at: Timestamp, out: &mut Vec<Change>) {
+        let Some(of) = self.numbers.value(number) else { return };
+        let is_new = |place: &&Place| place.host == address && !place.is_bonded;
+        let places: Vec<u64> = of.places().iter().filter(is_new).map(|place| place.address).collect();
+        for place in places {
+            self.bonded(place, number, at, out);
+        }
+    }
+
+    /// Takes the end of a call.
+    pub fn end(&mut self, end: &CallEnd, out: &mut Vec<Change>) {
+        let Some(followed) = self.calls.value(end.call.key()).copied() else { return };
+        let secs = end.talk_secs.unwrap_or(0);
+        let is_answered = end.talk_secs.is_some();
+        if followed.line.is_some() {
+            self.site.ended(is_answered, secs);
+        }
+        let is_short = is_answered && secs < self.site.short_below();
+        let fate = match (is_answered, is_short) {
+            (false, _) => Fate::Unanswered,
+            (true, true) => Fate::Short,
+            (true, false) => Fate::Talk,
+        };
+        let Some(address) = self.addresses.value_mut(followed.address) else { return };
+        let family = address.family;
+        let Some(recorded) = address.calls.iter_mut().rev().find(|of| of.call == end.call) else { return };
+        if recorded.fate != Fate::Open {
+            return;
+        }
+        (recorded.fate, recorded.secs) = (fate, secs);
+        let number = recorded.number;
+        let of_end = Conduct {
+            ended: 1,
+            answered: u32::from(is_answered),
+            short: u32::from(is_short),
+            ..Conduct::default()
+        };
+        address.sample.conduct.extend(&of_end);
+        let is_stranger = address.is_stranger;
+        let is_bonded = self
+            .numbers
+            .value(number)
+            .and_then(|of| of.place(followed.address))
+            .is_some_and(|place| place.is_bonded);
+        if is_bonded && followed.line.is_none() {
+            self.site.ended(is_answered, secs);
+        }
+        if is_stranger && let Some(family) = self.families.value_mut(family) {
+            family.sample.conduct.extend(&of_end);
+        }
+        if followed.is_trunk || followed.line.is_some() {
+            return;
+        }
+        self.evaluate(followed.address, end.at, out);
+        self.tell(end.call, followed.address, out);
+    }
+
+    /// Takes what was heard of a caller: speech, and the recording that several calls play, or 0.
+    pub fn speech(&mut self, call: CallId, recording: u32, at: Timestamp, out: &mut Vec<Change>) {
+        let Some(followed) = self.calls.value(call.key()).copied() else { return };
+        let Some(address) = self.addresses.value_mut(followed.address) else { return };
+        let Some(recorded) = address.calls.iter_mut().rev().find(|of| of.call == call) else { return };
+        let conduct = |of: &Recorded| Conduct {
+            heard: u32::from(of.is_heard),
+            recorded: u32::from(of.recording > 0),
+            ..Conduct::default()
+        };
+        let before = conduct(recorded);
+        recorded.is_heard = true;
+        if recording > 0 {
+            recorded.recording = recording;
+        }
+        let now = conduct(recorded);
+        address.sample.conduct.remove(&before);
+        address.sample.conduct.extend(&now);
+        if address.is_stranger
+            && let Some(family) = self.families.value_mut(address.family)
+        {
+            family.sample.conduct.remove(&before);
+            family.sample.conduct.extend(&now);
+        }
+        if recording > 0 && !followed.is_trunk && followed.line.is_none() {
+            self.plays(followed.address, recording, at, out);
+        }
+    }
+
+    /// The present verdict of a call; none for a call that is not followed.
+    #[must_use]
+    pub fn verdict(&self, call: CallId) -> Option<Verdict> {
+        let followed = self.calls.value(call.key())?;
+        let number = self.numbers.value(followed.number);
+        if let Some(kind) = followed.line {
+            return Some(of_line(number.map_or(1, |of| of.sessions), kind));
+        }
+        if followed.is_trunk {
+            let place = number.and_then(|of| of.place(followed.address));
+            return Some(match number.filter(|_| place.is_some_and(|place| place.is_bonded)) {
+                Some(number) => of_line(number.sessions, LineKind::Returning),
+                None => Verdict { cluster: Cluster::Trunk, ..nothing() },
+            });
+        }
+        let address = self.addresses.value(followed.address)?;
+        let (place, recorded) = address.calls.iter().enumerate().rev().find(|(_, of)| of.call == call)?;
+        Some(self.of_recorded(followed.address, address, recorded, address.calls.len() - place))
+    }
+}
+
+fn count(sample: &mut Sample, call: &Recorded) {
+    sample.conduct.calls += 1;
+    sample.conduct.repeated_callees += u32::from(call.is_repeated_callee);
+    // Proxies remove User-Agents. A missing one is no name.
+    if call.agent != 0 {
+        sample.products.add(u64::from(call.product));
+        sample.agents.add(u64::from(call.agent));
+    }
+    sample.prints.add(u64::from(call.print));
+}

@@ -1,0 +1,158 @@
+use bellwether_base::{CallId, Timestamp};
+
+use super::*;
+
+/// Calls of one world, in order of time.
+#[derive(Default)]
+struct World {
+    senders: Senders,
+    changes: Vec<Change>,
+    calls: i64,
+}
+
+/// Parties and result of one call.
+struct Call {
+    minute: i64,
+    number: u64,
+    address: u64,
+    callee: u64,
+    product: u64,
+    access: CallerAccess,
+    talk_secs: Option<u16>,
+}
+
+impl World {
+    /// A call from its INVITE to its end a second later. Returns its identity.
+    fn call(&mut self, call: &Call) -> CallId {
+        self.calls += 1;
+        let id = CallId::new(self.calls);
+        let at = |secs: i64| Timestamp::from_nanos((call.minute * 60 + secs) * 1_000_000_000);
+        let start = CallStart {
+            call: id,
+            at: at(0),
+            number: call.number,
+            address: call.address,
+            family: 9,
+            print: 9,
+            product: call.product,
+            agent: call.product,
+            callee: call.callee,
+            access: call.access,
+        };
+        self.senders.begin(&start, &mut self.changes);
+        self.senders.end(&CallEnd { call: id, at: at(1), talk_secs: call.talk_secs }, &mut self.changes);
+        id
+    }
+
+    /// Registered lines that call every hour.
+    fn lines(&mut self, hour: i64) {
+        self.senders.set_accounts(30);
+        for line in 0..30 {
+            let call = Call {
+                minute: hour * 60 + line,
+                number: 1000 + line.cast_unsigned(),
+                address: 2000 + line.cast_unsigned(),
+                callee: 3000 + line.cast_unsigned() * 7 + hour.cast_unsigned() % 3,
+                product: 5,
+                access: CallerAccess::Registered,
+                talk_secs: (line % 3 > 0).then_some(60 + line.cast_unsigned() as u16),
+            };
+            self.call(&call);
+        }
+    }
+
+    /// A robocall from a new number and a new address on the lines' own platform.
+    fn robocall(&mut self, minute: i64, n: u64) -> CallId {
+        self.call(&Call {
+            minute,
+            number: 50_000 + n,
+            address: 60_000 + n,
+            callee: 70_000 + n,
+            product: 5,
+            access: CallerAccess::Unknown,
+            talk_secs: n.is_multiple_of(3).then_some(7),
+        })
+    }
+
+    fn probability(&self, call: CallId) -> f64 {
+        self.senders.verdict(call).map_or(f64::NAN, |of| of.probability)
+    }
+}
+
+/// Six hours of lines, with a robocaller in the last four.
+fn attacked() -> (World, Vec<CallId>) {
+    let mut world = World::default();
+    let mut robocalls = Vec::new();
+    for hour in 0..6 {
+        world.lines(hour);
+        if hour >= 2 {
+            for n in 0..20 {
+                robocalls.push(world.robocall(hour * 60 + 35 + n, (hour * 20 + n).cast_unsigned()));
+            }
+        }
+    }
+    (world, robocalls)
+}
+
+#[test]
+fn a_robocaller_on_a_copied_platform_is_found_and_its_owners_are_not() {
+    let (mut world, robocalls) = attacked();
+    assert!(robocalls.iter().all(|call| world.probability(*call) > 0.9));
+    let first = robocalls.first().copied().unwrap_or_default();
+    assert!(
+        world.senders.verdict(first).is_some_and(|of| of.is_accused),
+        "also the calls before the finding"
+    );
+    let owner = world.call(&Call {
+        minute: 361,
+        number: 1000,
+        address: 2000,
+        callee: 1,
+        product: 5,
+        access: CallerAccess::Registered,
+        talk_secs: None,
+    });
+    assert!(world.probability(owner) < 0.002);
+}
+
+#[test]
+fn a_caller_that_comes_back_to_its_address_is_a_line_with_its_earlier_calls() {
+    let (mut world, _) = attacked();
+    let call = |minute| Call {
+        minute,
+        number: 77,
+        address: 88,
+        callee: 99,
+        product: 5,
+        access: CallerAccess::Unknown,
+        talk_secs: Some(5),
+    };
+    let first = world.call(&call(361));
+    assert!(world.probability(first) > 0.5, "a stranger among robocalls");
+    world.changes.clear();
+    let second = world.call(&call(400));
+    assert!(world.probability(first) < 0.005 && world.probability(second) < 0.005);
+    assert!(world.changes.iter().any(|change| change.call == first), "the change is told");
+}
+
+#[test]
+fn nothing_is_said_of_a_stranger_without_others() {
+    let mut world = World::default();
+    world.lines(0);
+    let call = world.robocall(40, 1);
+    assert_eq!(world.senders.verdict(call).map(|of| of.cluster), Some(Cluster::Nothing));
+}
+
+#[test]
+fn a_flood_of_parties_stays_within_the_tables_and_spares_lines() {
+    let mut world = World::default();
+    world.lines(0);
+    for n in 0..(ADDRESSES as u64 + 5_000) {
+        world.robocall(60 + (n / 2_000).cast_signed(), n);
+    }
+    assert!(world.senders.addresses.len() <= ADDRESSES && world.senders.calls.len() <= CALLS);
+    assert!(world.senders.numbers.slot(1000).is_some());
+    let family = world.senders.families.value(9).unwrap();
+    assert!(family.strangers.len() <= MAX_LISTED);
+    assert!(family.sample.addresses.parties() as usize <= ADDRESSES);
+}

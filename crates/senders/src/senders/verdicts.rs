@@ -1,0 +1,197 @@
+//! The verdict of a call, from the clusters that it belongs to.
+
+use bellwether_base::{CallId, Timestamp};
+
+use super::{
+    Change, Cluster, FEWEST_CALLS, LineKind, NOT_YET, OF_LINE, OF_STRANGER, OF_YOUNG, Senders, Verdict,
+    WINDOWS, WORTH_TELLING,
+};
+use crate::likelihood::{log_odds, probability};
+use crate::model::{self, SenderKind, Terms};
+use crate::parties::{Address, Judgement, Recorded};
+
+impl Senders {
+    /// The verdict of a call that an address keeps; `age` is 1 for its last call.
+    pub(super) fn of_recorded(
+        &self,
+        key: u64,
+        address: &Address,
+        recorded: &Recorded,
+        age: usize,
+    ) -> Verdict {
+        let number = self.numbers.value(recorded.number);
+        let kind = if recorded.is_young { LineKind::Registered } else { LineKind::Returning };
+        if let Some(number) = number
+            && number.place(key).is_some_and(|place| place.is_bonded)
+        {
+            return of_line(number.sessions, kind);
+        }
+        let family = self.families.value(address.family);
+        let mut best = nothing();
+        let mut consider =
+            |judgement: &Judgement, share: f64, calls: u32, cluster: Cluster, once: (u32, u32)| {
+                let Some(posterior) = judgement.posterior else { return };
+                let p = probability(posterior.log_odds) * share;
+                if best.cluster != Cluster::Nothing && p <= best.probability {
+                    return;
+                }
+                best = Verdict {
+                    probability: p,
+                    calls,
+                    cluster,
+                    kind: posterior.kind,
+                    is_accused: judgement.is_accused,
+                    terms: posterior.terms,
+                    once,
+                };
+            };
+        if let Some(family) = family {
+            let addresses = &family.sample.addresses;
+            if address.is_stranger
+                && let Some(posterior) = family.judgement.posterior
+            {
+                let doubt = if recorded.is_young { OF_YOUNG.ln() } else { 0.0 };
+                let share = model::thrown_after(
+                    probability(log_odds(posterior.once_is_thrown) + doubt),
+                    recorded.fate,
+                    &family.sample.conduct,
+                    self.site.answers(),
+                );
+                consider(
+                    &family.judgement,
+                    share,
+                    family.sample.conduct.calls,
+                    Cluster::Strangers { family: address.family },
+                    (addresses.once(), addresses.parties()),
+                );
+            }
+            let of = |count: usize| count as f64;
+            if address.is_suspect {
+                let once = (family.suspects.len() as u32, family.suspects.len() as u32 + family.good);
+                let calls = address.sample.conduct.calls * family.suspects.len() as u32;
+                consider(&family.gang, 1.0, calls, Cluster::Gang { family: address.family }, once);
+            } else if address.is_small {
+                let bad = of(family.suspects.len());
+                let share = bad / (bad + f64::from(family.good) + 0.5);
+                let once = (family.suspects.len() as u32, family.suspects.len() as u32 + family.good);
+                consider(
+                    &family.gang,
+                    share,
+                    family.small.len() as u32 * 2,
+                    Cluster::Gang { family: address.family },
+                    once,
+                );
+                let bad = of(family.small.len());
+                let share = bad / (bad + f64::from(family.good) + 0.5);
+                let once = (family.small.len() as u32, family.small.len() as u32 + family.good);
+                consider(
+                    &family.crowd,
+                    share,
+                    family.small.len() as u32 * 2,
+                    Cluster::Crowd { family: address.family },
+                    once,
+                );
+            }
+        }
+        if address.recording > 0
+            && let Some(recording) = self.recordings.value(u64::from(address.recording))
+        {
+            let count = recording.members.len() as u32;
+            let cluster = Cluster::Recording { recording: address.recording };
+            consider(&recording.judgement, 1.0, count * FEWEST_CALLS, cluster, (count, count));
+        }
+        let numbers = &address.sample.numbers;
+        let once = (numbers.once(), numbers.parties());
+        let calls = address.sample.conduct.calls;
+        consider(&address.judgement, 1.0, calls, Cluster::Address { address: key }, once);
+        for (judgement, window) in address.recent.iter().zip(WINDOWS) {
+            if age <= window {
+                consider(judgement, 1.0, window as u32, Cluster::Address { address: key }, once);
+            }
+        }
+        best.is_accused &=
+            best.probability >= 0.8 || recorded.told.is_some_and(|(_, was)| was && best.probability >= 0.5);
+        if recorded.is_young && !best.is_accused {
+            return of_line(number.map_or(1, |of| of.sessions), kind);
+        }
+        if !best.is_accused {
+            best.probability = best.probability.min(NOT_YET);
+        }
+        best
+    }
+
+    pub(super) fn tell_addresses(&mut self, keys: &[u64], out: &mut Vec<Change>) {
+        for key in keys {
+            let Some(slot) = self.addresses.slot(*key) else { continue };
+            let Some((_, address)) = self.addresses.get_mut(slot) else { continue };
+            let mut calls = std::mem::take(&mut address.calls);
+            let count = calls.len();
+            if let Some((_, address)) = self.addresses.get(slot) {
+                for (place, recorded) in calls.iter_mut().enumerate() {
+                    let verdict = self.of_recorded(*key, address, recorded, count - place);
+                    if is_news(recorded, &verdict) {
+                        out.push(Change { call: recorded.call, at: recorded.at, verdict });
+                    }
+                }
+            }
+            if let Some((_, address)) = self.addresses.get_mut(slot) {
+                address.calls = calls;
+            }
+        }
+    }
+
+    /// Reports the verdict of a call if it changed.
+    pub(super) fn tell(&mut self, call: CallId, key: u64, out: &mut Vec<Change>) {
+        let Some(verdict) = self.verdict(call) else { return };
+        let at = self.calls.value(call.key()).map_or(Timestamp::MIN, |followed| followed.at);
+        let recorded = self
+            .addresses
+            .value_mut(key)
+            .and_then(|address| address.calls.iter_mut().rev().find(|of| of.call == call));
+        let is_told = match recorded {
+            Some(recorded) => is_news(recorded, &verdict),
+            // A registered line's call is told once, at its start.
+            None => matches!(verdict.cluster, Cluster::Line(_)),
+        };
+        if is_told {
+            out.push(Change { call, at, verdict });
+        }
+    }
+}
+
+/// Notes a verdict as told, if it differs enough from the last one.
+fn is_news(recorded: &mut Recorded, verdict: &Verdict) -> bool {
+    let odds = log_odds(verdict.probability) as f32;
+    let is_same = recorded.told.is_some_and(|(told, was)| {
+        f64::from((told - odds).abs()) < WORTH_TELLING && was == verdict.is_accused
+    });
+    if !is_same {
+        recorded.told = Some((odds, verdict.is_accused));
+    }
+    !is_same
+}
+
+pub(super) fn of_line(sessions: u32, kind: LineKind) -> Verdict {
+    let probability = OF_LINE / (1.0 + f64::from(sessions) / 4.0);
+    Verdict {
+        probability,
+        calls: sessions,
+        cluster: Cluster::Line(kind),
+        kind: SenderKind::Line,
+        is_accused: false,
+        terms: Terms { prior: log_odds(probability), ..Terms::default() },
+        once: (0, sessions),
+    }
+}
+
+pub(super) fn nothing() -> Verdict {
+    Verdict {
+        probability: OF_STRANGER,
+        calls: 0,
+        cluster: Cluster::Nothing,
+        kind: SenderKind::Line,
+        is_accused: false,
+        terms: Terms { prior: log_odds(OF_STRANGER), ..Terms::default() },
+        once: (0, 0),
+    }
+}
