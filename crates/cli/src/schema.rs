@@ -58,6 +58,7 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Calls, "attestation") => vec!["A", "B", "C"],
         (Report::Calls, "passport") => PassportStatus::ALL.map(PassportStatus::name).to_vec(),
         (Report::Calls, "disposition") => vec!["quarantine", "monitor", "standard", "not_judged"],
+        (Report::Calls, "confidence") => vec!["none", "low", "medium", "high"],
         (Report::Calls, "stage") => vec!["provisional", "final"],
         (Report::Calls, "not_judged_reason") => vec!["emergency_call", "judging_unfinished"],
         (Report::Calls, "device_verdict") | (Report::Devices, "verdict") => {
@@ -71,6 +72,7 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Streams, "direction") => vec!["caller", "callee", "unknown"],
         (Report::Fingerprints | Report::Reputation, "list") => vec!["none", "block", "allow"],
         (Report::Reputation, "kind") => vec!["fingerprint", "deployment", "instance", "origin"],
+        (Report::Campaigns, "kind") => vec!["campaign", "notification"],
         (Report::Campaigns, "state") => vec!["active", "dormant", "ended"],
         (Report::Alerts, "kind") => AlertKind::STORED.iter().map(AlertKind::name).collect(),
         (Report::Alerts, "severity") => vec!["notice", "warning", "critical"],

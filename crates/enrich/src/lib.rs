@@ -259,6 +259,7 @@ impl Enricher {
             fingerprint: call.prints.combined,
             sip_author: call.prints.sip,
             sdp_author: call.prints.sdp,
+            family: call.prints.family,
             path: mask.optional(Some(&call.prints.path)).filter(|p| !p.is_empty()),
             origin: tokens.origin(&asserted.user, &asserted.host, &call.first_via_host),
             access_side: side,
@@ -366,6 +367,7 @@ fn fingerprint_row(mask: &Mask<'_>, seen: &FingerprintSeen) -> FingerprintRow {
         method: mask.text(seen.method.expose()),
         sip_author: seen.sip,
         sdp_author: seen.sdp,
+        family: seen.family,
     }
 }
 

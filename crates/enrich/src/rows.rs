@@ -142,6 +142,8 @@ pub struct CallRow {
     pub fingerprint: PrintHash,
     pub sip_author: PrintHash,
     pub sdp_author: Option<PrintHash>,
+    /// The platform family.
+    pub family: PrintHash,
     pub path: Option<Masked>,
     pub origin: Masked,
     pub access_side: AccessSide,
@@ -434,6 +436,8 @@ pub struct FingerprintRow {
     pub method: Masked,
     pub sip_author: PrintHash,
     pub sdp_author: Option<PrintHash>,
+    /// The platform family.
+    pub family: PrintHash,
 }
 
 /// One input, identified by its content, with all counters of its processing.

@@ -17,9 +17,11 @@ pub(crate) const CALLS: &str =
     "SELECT calls.*, (SELECT json_group_array(other.call_id ORDER BY other.started_at, other.call)
         FROM call_links JOIN calls AS other ON other.call = call_links.other
         WHERE call_links.call = calls.call) AS linked,
-        s.score AS score, s.disposition AS disposition, s.signals AS signals, s.stage AS stage, k.name AS campaign_name,
-        l.label AS label
+        s.score AS score, s.disposition AS disposition, s.signals AS signals, s.stage AS stage, s.fraud_probability,
+        s.confidence, iif(k.kind = 'campaign', k.name, NULL) AS campaign_name,
+        iif(k.kind = 'notification', k.name, NULL) AS notification, l.label AS label, f.family AS family
     FROM calls_now AS calls LEFT JOIN scores AS s ON s.id = calls.id
+        LEFT JOIN fingerprints AS f ON f.fingerprint = calls.fingerprint
         LEFT JOIN campaigns AS k ON k.campaign = s.campaign
         LEFT JOIN labels AS l ON l.kind = 'call' AND l.subject = CAST(calls.call AS TEXT)";
 
@@ -118,6 +120,10 @@ fn call(
             .unwrap_or(Value::Null),
         of_call(blindness, row)?,
         json!(not_judged),
+        real(row, "fraud_probability", 5)?,
+        text(row, "confidence")?,
+        text(row, "family")?,
+        text(row, "notification")?,
     ])
 }
 

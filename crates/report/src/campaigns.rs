@@ -65,6 +65,7 @@ impl Reports<'_> {
             list("user_agent")?,
             json!(answered),
             text(row, "label")?,
+            text(row, "kind")?,
         ])
     }
 

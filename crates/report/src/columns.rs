@@ -82,6 +82,7 @@ impl Report {
                 retransmissions Int, caller_kind Text, caller_country Text, callee_kind Text, callee_country Text,
                 defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text, stage Text,
                 label Text, identity Json, blind Json, not_judged_reason Text,
+                fraud_probability Real, confidence Text, platform_family Text, notification Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,
@@ -110,12 +111,12 @@ impl Report {
                 fingerprint Text, readable Text, stack Text, claimed_agents Json, calls Int, registrations Int,
                 callers Int, sources Int, first_seen Time, last_seen Time, reputation Real, label Text,
                 specificity Real, method Text, sip_author Text, sdp_author Text, sdp_stack Text, claims Json, too_little_material Bool, trunks Int, list Text,
-                honest_parties Int,
+                honest_parties Int, platform_family Text,
             ],
             Self::Campaigns => columns![
                 campaign Text, fingerprints Json, calls Int, callers Int, callees Int, sources Int, first_seen Time,
                 last_seen Time, score Real, links Json, call_ids Json, found_at Time, confirmed Bool, state Text,
-                user_agents Json, answered Int, label Text,
+                user_agents Json, answered Int, label Text, kind Text,
             ],
             Self::Reputation => columns![
                 kind Text, subject Text, reputation Real, list Text, specificity Real, honest_parties Int, calls Int,

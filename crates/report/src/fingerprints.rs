@@ -75,5 +75,6 @@ pub(crate) fn fingerprint(
         int(row, "trunks")?,
         json!(reputed.listed.name()),
         json!(reputed.parties),
+        text(row, "family")?,
     ])
 }

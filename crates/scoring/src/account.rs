@@ -149,6 +149,11 @@ impl Account {
         });
     }
 
+    /// Time of the first registration at a source address.
+    pub(crate) fn registered_at(&self, source: IpAddr) -> Option<Timestamp> {
+        self.devices.iter().filter(|home| home.source == source).map(|home| home.first).min()
+    }
+
     /// The registration state of the account as seen from a source address.
     pub(crate) fn registration(&self, source: IpAddr) -> Registration {
         if self.devices.iter().any(|home| home.source == source) {

@@ -4,6 +4,33 @@ use bellwether_base::Span;
 const DORMANT_AFTER: Span = Span::from_secs(86_400);
 const ENDED_AFTER: Span = Span::from_secs(14 * 86_400);
 
+/// The kind of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CampaignKind {
+    /// Calls of one originator that hides.
+    #[default]
+    Campaign,
+    /// Calls of a sender that notifies many people and does not hide. No call is quarantined for it.
+    Notification,
+}
+
+impl CampaignKind {
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Campaign => "campaign",
+            Self::Notification => "notification",
+        }
+    }
+
+    /// Finds a kind by its name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        if name == Self::Notification.name() { Self::Notification } else { Self::Campaign }
+    }
+}
+
 /// The state of a campaign by the time since its last call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CampaignState {

@@ -172,6 +172,9 @@ mod tests {
             at: at(1),
             score,
             disposition: crate::Disposition::Monitor,
+            fraud_probability: None,
+            confidence: crate::Confidence::None,
+            sender: crate::SenderMarks::default(),
             findings: Vec::new(),
             campaign: None,
         })

@@ -8,6 +8,7 @@ mod prompts;
 mod registrations;
 mod reputation;
 mod scores;
+mod senders;
 mod split;
 mod start;
 
@@ -15,8 +16,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
+use bellwether_senders::Senders;
 use smallvec::SmallVec;
 
+use self::senders::SenderName;
 use crate::Settings;
 use crate::account::{Account, RegisteredDevice};
 use crate::call_history::{CallHistory, CallResult};
@@ -45,6 +48,7 @@ const CAMPAIGNS: usize = 4_096;
 const LEADS: usize = 131_072;
 const CLUSTERS: usize = 16_384;
 const REGISTRARS: usize = 4_096;
+const SENDER_NAMES: usize = 147_456;
 
 /// Eviction classes of callers. Anybody can create an unregistered caller; a registered one passed
 /// authentication.
@@ -111,6 +115,10 @@ pub struct ScoringEngine {
     users: LruTable<u64, (u64, RegisteredDevice), 2>,
     /// Keys of the calls that come next.
     prefetched: VecDeque<Names>,
+    /// Numbers, addresses and platform families, judged by whether they come back.
+    senders: Senders,
+    /// Names of clusters of senders.
+    sender_names: LruTable<u64, SenderName, 1>,
 }
 
 impl ScoringEngine {
@@ -146,6 +154,8 @@ impl ScoringEngine {
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
             prefetched: VecDeque::new(),
+            senders: Senders::new(),
+            sender_names: LruTable::new(SENDER_NAMES),
             keys,
         }
     }
@@ -165,7 +175,7 @@ impl ScoringEngine {
             Row::Stream(row) => self.stream(row, memory, out),
             Row::Instance(row) => self.instance(row, memory, out),
             Row::Link(a, b) => self.leg(*a, *b, memory, out),
-            Row::Attempt(row) => self.attempt(row, out),
+            Row::Attempt(row) => self.attempt(row, memory, out),
             Row::Registration(row) => self.registration(row),
             Row::RegistrationEnd { registration, at } => self.registration_ended(*registration, *at),
             Row::RegistrationUpdate(update) => {
@@ -173,6 +183,7 @@ impl ScoringEngine {
                 let is_accepted = update.last_status.is_some_and(|status| (200..300).contains(&status));
                 if is_accepted && update.ended_at.is_none() {
                     self.refreshed(update.registration, update.last_seen);
+                    self.registration_lasts(update.registration, update.last_seen, memory, out);
                 }
             }
             _ => {}
@@ -264,6 +275,10 @@ impl ScoringEngine {
             }
         }
         self.over.push_back((self.now + SETTLES, update.call));
+        let talk_secs = (fate == CallResult::Answered).then_some(secs);
+        if self.warming.is_none() {
+            self.sender_ended(update.call, self.now, talk_secs, memory, out);
+        }
         // A flood of simultaneous call ends closes the oldest ones early.
         if self.over.len() > CALLS
             && let Some((_, oldest)) = self.over.pop_front()
@@ -285,7 +300,7 @@ impl ScoringEngine {
     /// Records the rate of a caller's media clock.
     fn paced(&mut self, id: CallId, rate: Rate) {
         let Some(call) = self.opened(id) else { return };
-        if call.is_rooted && !call.is_from_trunk && call.membership.is_none() {
+        if call.is_rooted && !call.is_from_trunk && !call.is_in_campaign() {
             self.honest_rates.add(rate);
             return;
         }

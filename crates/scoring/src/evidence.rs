@@ -50,6 +50,11 @@ impl Evidence {
         Self(if address.is_ipv4() { Form::Counted(words.into()) } else { Form::Words(words.into()) })
     }
 
+    /// Fixed text with counts.
+    pub(crate) fn counted(words: String) -> Self {
+        Self(Form::Counted(words.into()))
+    }
+
     /// Evidence of campaign membership: the campaign's name and the reason.
     pub(crate) fn member(campaign: &Arc<str>, why: &Arc<str>) -> Self {
         Self(Form::Member(campaign.clone(), why.clone()))

@@ -93,6 +93,8 @@ pub struct PastCall {
     pub destination: IpAddr,
     pub user_agent: Option<String>,
     pub fingerprint: PrintHash,
+    pub family: PrintHash,
+    pub is_anonymous: bool,
     pub deployment: String,
     pub origin: String,
     pub passport: Option<PastPassport>,
@@ -101,6 +103,64 @@ pub struct PastCall {
     pub is_from_trunk: bool,
     /// The campaign that it belongs to.
     pub campaign: Option<CampaignId>,
+}
+
+/// A call of an earlier run, as far as the judgement of its sender needs it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct PastSender {
+    pub call: CallId,
+    pub started_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub caller: String,
+    pub dialled: String,
+    pub source: IpAddr,
+    pub user_agent: Option<String>,
+    pub fingerprint: PrintHash,
+    pub family: PrintHash,
+    pub is_anonymous: bool,
+    pub is_from_trunk: bool,
+    pub marks: SenderMarks,
+}
+
+/// Facts about a call that only the run knew that saw it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SenderMarks {
+    /// The caller was registered at the source address.
+    pub is_registered: bool,
+    /// The server called at which the caller was registered.
+    pub is_at_server: bool,
+    /// The caller had registered there less than half an hour ago.
+    pub is_registered_lately: bool,
+    /// The caller's speech was heard.
+    pub is_heard: bool,
+    /// Other callers play the same recording.
+    pub is_recorded: bool,
+}
+
+impl SenderMarks {
+    /// The stored number.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        i64::from(self.is_registered)
+            + 2 * i64::from(self.is_heard)
+            + 4 * i64::from(self.is_recorded)
+            + 8 * i64::from(self.is_registered_lately)
+            + 16 * i64::from(self.is_at_server)
+    }
+
+    /// Converts from the stored number.
+    #[must_use]
+    pub const fn of(number: i64) -> Self {
+        Self {
+            is_registered: number & 1 > 0,
+            is_heard: number & 2 > 0,
+            is_recorded: number & 4 > 0,
+            is_registered_lately: number & 8 > 0,
+            is_at_server: number & 16 > 0,
+        }
+    }
 }
 
 /// The PASSporT of a call of an earlier run.
@@ -139,6 +199,9 @@ pub trait History {
 
     /// The calls from `since` until `before`, oldest first.
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall>;
+
+    /// The senders of the calls from `since` until `before`, oldest first, the latest `most` of them.
+    fn senders(&mut self, since: Timestamp, before: Timestamp, most: usize) -> Vec<PastSender>;
 }
 
 /// An empty history, for scoring without a database.
@@ -175,6 +238,10 @@ impl History for NoHistory {
     }
 
     fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {
+        Vec::new()
+    }
+
+    fn senders(&mut self, _: Timestamp, _: Timestamp, _: usize) -> Vec<PastSender> {
         Vec::new()
     }
 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, CampaignId, ContentHasher, Endpoint, HashKey};
 use bellwether_enrich::PassportStatus;
+use bellwether_fingerprint::PrintHash;
+use smallvec::SmallVec;
 
 use crate::LinkKind;
 use crate::candidate_group::GroupKind;
@@ -51,6 +53,8 @@ enum Kind {
     CallerBlock,
     OriginId,
     Subject,
+    Family,
+    Product,
 }
 
 impl Keys {
@@ -98,7 +102,7 @@ impl Keys {
     }
 
     /// Key of a callee, for comparison only.
-    fn callee(&self, user: &str) -> u64 {
+    pub(crate) fn callee(&self, user: &str) -> u64 {
         self.passing(Kind::Callee, &[user.as_bytes()])
     }
 
@@ -106,8 +110,37 @@ impl Keys {
         self.passing(Kind::Address, &[&Endpoint::new(address, 0).octets()])
     }
 
-    fn agent(&self, user_agent: &str) -> u64 {
+    pub(crate) fn agent(&self, user_agent: &str) -> u64 {
         self.passing(Kind::Agent, &[user_agent.as_bytes()])
+    }
+
+    /// Key of a platform family.
+    pub(crate) fn family(&self, family: PrintHash) -> u64 {
+        self.passing(Kind::Family, &[family.as_str().as_bytes()])
+    }
+
+    /// Key of an exact fingerprint.
+    pub(crate) fn print(&self, print: PrintHash) -> u64 {
+        self.subject(Layer::Fingerprint, print.as_str())
+    }
+
+    /// Key of the product that a User-Agent names: its first word without digits. 0 without a name.
+    pub(crate) fn product(&self, user_agent: &str) -> u64 {
+        let word = user_agent.split([' ', '/', '(']).next().unwrap_or_default();
+        let letters: SmallVec<[u8; 32]> = word
+            .bytes()
+            .take(32)
+            .filter(|b| !b.is_ascii_digit() && *b != b'.')
+            .map(|b| b.to_ascii_lowercase())
+            .collect();
+        if letters.is_empty() { 0 } else { self.passing(Kind::Product, &[&letters]) | 1 }
+    }
+
+    /// Stored key of a cluster of senders in the campaign index.
+    pub(crate) fn cluster(&self, kind: &str, family: PrintHash, address: Option<IpAddr>) -> u64 {
+        let address = address.map(|address| Endpoint::new(address, 0).octets());
+        let octets: &[u8] = address.as_ref().map_or(&[], |octets| octets.as_slice());
+        self.lasting.parts(&[b"senders", kind.as_bytes(), family.as_str().as_bytes(), octets])
     }
 
     fn block(&self, kind: Kind, block: Option<&str>) -> u64 {

@@ -47,14 +47,16 @@ mod write_back;
 
 pub use account::{Account, RegisteredDevice};
 pub use campaign::LinkKind;
-pub use campaign_state::CampaignState;
+pub use campaign_state::{CampaignKind, CampaignState};
 pub use changes::{Amendment, Changes, MembershipChange};
 pub use engine::ScoringEngine;
 pub use evidence::Evidence;
-pub use history::{History, Judged, NoHistory, PastCall, PastPassport, PlatformFacts, Stage};
+pub use history::{
+    History, Judged, NoHistory, PastCall, PastPassport, PastSender, PlatformFacts, SenderMarks, Stage,
+};
 pub use label::is_fraud_label;
 pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
-pub use score::{Disposition, DispositionThresholds, Finding, Scorecard};
+pub use score::{Confidence, Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};
 pub use signals::{Group, SIGNALS, Signal, Threshold, signals_document};

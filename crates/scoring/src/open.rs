@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::call_history::CallResult;
 use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
-use crate::{Disposition, Stage};
+use crate::{Disposition, SenderMarks, Stage};
 
 /// A call during scoring: from its INVITE until a while after its end.
 #[derive(Clone, Debug)]
@@ -36,6 +36,9 @@ pub(crate) struct OpenCall {
     pub(crate) prompt: Option<(u32, u32)>,
     pub(crate) cluster: Option<u64>,
     pub(crate) membership: Option<Membership>,
+    /// The judgement of its sender.
+    pub(crate) sender: Option<bellwether_senders::Verdict>,
+    pub(crate) sender_marks: SenderMarks,
     /// Findings at the INVITE. More than four are rare.
     pub(crate) at_start: SmallVec<[Finding; 4]>,
     /// Findings about the device.
@@ -101,6 +104,11 @@ pub(crate) struct Lesson {
 }
 
 impl OpenCall {
+    /// True for a member of a campaign that is no notification.
+    pub(crate) fn is_in_campaign(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_against)
+    }
+
     /// Media of the whole conversation.
     pub(crate) fn heard(&self) -> Heard {
         self.heard.with(self.heard_of_legs)
@@ -124,7 +132,7 @@ impl OpenCall {
         let is_sure = self.membership.as_ref().is_some_and(|membership| membership.strength >= SURE);
         let is_conversation = self.fate == CallResult::Answered
             && self.secs >= 30
-            && self.membership.is_none()
+            && !self.is_in_campaign()
             && !self.is_risky
             && own_score.is_some_and(|score| score >= NEUTRAL);
         // An honest party holds a conversation and owns its number: it is established, or a customer of a
@@ -196,4 +204,25 @@ pub(crate) struct Membership {
     pub(crate) name: Arc<str>,
     pub(crate) strength: f64,
     pub(crate) why: Arc<str>,
+}
+
+/// Strength of a membership that follows from the judgement of the sender. The signal `sender` counts it.
+pub(crate) const OF_SENDER: f64 = 4.0;
+
+/// Strength of the membership of another leg of such a call.
+pub(crate) const OF_LEG: f64 = 3.0;
+
+/// Strength of a membership in a notification, which says nothing against a call.
+pub(crate) const OF_NOTICE: f64 = 0.5;
+
+impl Membership {
+    /// True if the membership speaks against the call.
+    pub(crate) fn is_against(&self) -> bool {
+        self.strength != OF_NOTICE
+    }
+
+    /// True if the judgement of the sender made the membership.
+    pub(crate) fn is_of_sender(&self) -> bool {
+        self.strength == OF_SENDER
+    }
 }

@@ -94,8 +94,11 @@ pub struct ScoreRow {
     pub at: Timestamp,
     pub score: f64,
     pub disposition: crate::Disposition,
+    pub fraud_probability: Option<f64>,
+    pub confidence: crate::Confidence,
     pub findings: Vec<Finding>,
     pub campaign: Option<CampaignId>,
+    pub sender: crate::SenderMarks,
 }
 
 /// Calls of one originator, under any numbers and addresses.
@@ -118,6 +121,8 @@ pub struct CampaignRow {
     pub is_confirmed: bool,
     /// Alerts raised so far: none (0), found (1), confirmed (2).
     pub told: u8,
+    /// Its kind.
+    pub kind: crate::CampaignKind,
     /// The campaign that it was split from.
     pub parted_from: Option<CampaignId>,
     /// The evidence that links its calls.

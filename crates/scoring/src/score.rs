@@ -68,6 +68,32 @@ impl Disposition {
     }
 }
 
+/// How much the evidence of a score moved the estimate.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Confidence {
+    /// No evidence.
+    None,
+    /// Little evidence.
+    Low,
+    /// Evidence of odds of 10 and more.
+    Medium,
+    /// Evidence of odds of 50 and more about the sender as a whole.
+    High,
+}
+
+impl Confidence {
+    /// Name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 /// Score thresholds of the dispositions.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct DispositionThresholds {
@@ -105,6 +131,13 @@ pub struct Scorecard {
 
 /// The score of a call without evidence.
 pub(crate) const NEUTRAL: f64 = 50.0;
+
+/// Points of one unit of log odds. With it a score below 30 says 80 % of fraud and more, and one from 70 on says
+/// 0.5 % and less.
+pub(crate) const POINTS_PER_NAT: f64 = 6.0;
+
+/// Log odds of fraud at the neutral score: one in eight.
+pub(crate) const NEUTRAL_LOG_ODDS: f64 = -1.945_910_149_055_313_2;
 
 impl Scorecard {
     /// Limits the points of each group, separately against a call and for it, and sorts the signals. One fact
@@ -145,6 +178,30 @@ impl Scorecard {
     pub(crate) fn score_without(&self, groups: &[Group]) -> f64 {
         let is_in = |f: &&Finding| !groups.contains(&group(f.signal));
         (NEUTRAL + self.findings.iter().filter(is_in).map(|f| f.points).sum::<f64>()).clamp(0.0, 100.0)
+    }
+
+    /// The probability of fraud: the score, which is a scale of log odds, as a number from 0 to 1. None without
+    /// evidence.
+    #[must_use]
+    pub fn fraud_probability(&self) -> Option<f64> {
+        let points: f64 = self.findings.iter().map(|f| f.points).sum();
+        let probability = bellwether_senders::probability(NEUTRAL_LOG_ODDS - points / POINTS_PER_NAT);
+        (!self.findings.is_empty()).then(|| (probability * 1e5).round() / 1e5)
+    }
+
+    /// How much evidence the score has.
+    #[must_use]
+    pub fn confidence(&self) -> Confidence {
+        let weight = |of: &Finding| of.points.abs() / POINTS_PER_NAT;
+        let is_of_sender = |f: &&Finding| group(f.signal) == Group::Sender;
+        let sender = self.findings.iter().find(is_of_sender).map_or(0.0, weight);
+        let all: f64 = self.findings.iter().map(weight).sum();
+        match () {
+            () if self.findings.is_empty() => Confidence::None,
+            () if sender >= 50.0_f64.ln() => Confidence::High,
+            () if all >= 10.0_f64.ln() => Confidence::Medium,
+            () => Confidence::Low,
+        }
     }
 
     /// The disposition of the score.

@@ -23,6 +23,8 @@ use crate::{Evidence, Settings};
 /// Groups of signals that may express the same fact. The sum of each group is limited.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Group {
+    /// Whether the sender's identities come back.
+    Sender,
     /// Reputation of platform, deployment, instance and origin.
     Reputation,
     /// Campaign membership.
@@ -53,12 +55,13 @@ impl Group {
     #[must_use]
     pub const fn limits(self) -> (f64, f64) {
         match self {
+            Self::Sender => (50.0, 40.0),
             Self::Reputation => (50.0, 15.0),
             Self::Campaign => (45.0, 0.0),
             Self::Platform => (45.0, 0.0),
-            Self::Identity => (40.0, 14.0),
+            Self::Identity => (50.0, 14.0),
             Self::Account => (45.0, 30.0),
-            Self::Conduct => (18.0, 0.0),
+            Self::Conduct => (5.0, 0.0),
             Self::Evasion => (25.0, 0.0),
             Self::Destination => (15.0, 0.0),
             Self::Hygiene => (8.0, 0.0),
@@ -70,6 +73,7 @@ impl Group {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Sender => "sender",
             Self::Reputation => "reputation",
             Self::Campaign => "campaign",
             Self::Platform => "platform",
@@ -216,15 +220,13 @@ pub(crate) struct AtStart<'a> {
     pub(crate) moved: Option<&'a RegisteredDevice>,
     /// Reputation by layer, in the order of [`Layer::ALL`]; `None` without a record.
     pub(crate) standings: [Option<Reputed>; 4],
-    /// Total number of calls seen.
-    pub(crate) calls_seen: u64,
     /// Time of the first row.
     pub(crate) since: Timestamp,
     /// True if the call's destination has accepted a registration.
     pub(crate) is_registrar: bool,
-    /// Number of earlier calls of the platform.
-    pub(crate) platform_calls: u64,
     pub(crate) is_rooted: bool,
+    /// True for a caller that is registered at its address or came back to it.
+    pub(crate) is_line: bool,
 }
 
 impl AtStart<'_> {
@@ -255,12 +257,22 @@ macro_rules! signals {
     };
 }
 
-pub(crate) use ending::member;
+pub(crate) use ending::{member, of_sender};
 
 use Rule::{Device, Later, Start, Token};
 
 /// All signals, in the order of reports.
 pub const SIGNALS: &[Signal] = signals! {
+    // ------------------------------------------------------------------ sender
+    sender: Sender, -50.0, [], Later(ending::sender),
+        "The log odds that the sender throws its identities away, times 6, beside the odds of a neutral score (1 to 7). ",
+        "other calls of the sender";
+    registered: Sender, 40.0, [], Later(ending::registered),
+        "The caller is registered at the source address of the call. The odds of such a line are 1 to 600 and better, and improve with its sessions.",
+        "the caller's REGISTER and its response";
+    returning: Sender, 40.0, [], Later(ending::returning),
+        "The caller came back to its address after half an hour and more, which makes it a line like a registered caller.",
+        "earlier calls of the number from the address";
     // ------------------------------------------------------------------ reputation
     fingerprint_reputation: Reputation, -40.0, [], Start(platform::fingerprint_reputation),
         "The reputation of the platform, scaled by its specificity. Reputation 0 takes all the points, 50 takes none, and 100 adds a third of them. The signal is silent if the deployment has a bad reputation that is as low.",
@@ -275,10 +287,8 @@ pub const SIGNALS: &[Signal] = signals! {
     campaign_member: Campaign, -40.0, [], Later(ending::campaign_member),
         "The call is a member of a campaign. Stronger links take more of the points, from two thirds to all.", "a campaign";
     prompt_repeated: Campaign, -12.0, [limit("calls", 3.0, "minimum number of calls that play the recording")], Later(ending::prompt_repeated),
-        "The caller plays a recording that other callers play too.", "two seconds of speech in unencrypted G.711";
+        "The caller plays a recording that callers behind the same trunk, or members of a campaign, play too.", "two seconds of speech in unencrypted G.711";
     // ------------------------------------------------------------------ platform
-    platform_rare: Platform, -3.0, [limit("calls", 500.0, "minimum number of calls seen before the signal applies")], Start(platform::rare),
-        "The platform has fewer than three earlier calls, and the caller is not established.", "calls of other platforms";
     agent_contradicts: Platform, -10.0, [], Start(platform::contradicts),
         "The User-Agent names a product that the structure of the messages contradicts.", "a signature of the product or of the structure";
     agent_volatile: Platform, -15.0, [limit("agents", 3.0, "User-Agents of one platform from one address within the hour")],
@@ -311,8 +321,8 @@ pub const SIGNALS: &[Signal] = signals! {
         "a PASSporT";
     passport_mismatch: Identity, -18.0, [], Token(identity::mismatch),
         "The PASSporT names other parties than the call, and no div PASSporT explains the difference (RFC 8946).", "a PASSporT";
-    passport_replay: Identity, -35.0, [], Token(identity::replay), "An earlier call had the same PASSporT.", "a PASSporT";
-    passport_invalid: Identity, -35.0, [], Token(identity::invalid),
+    passport_replay: Identity, -50.0, [], Token(identity::replay), "An earlier call had the same PASSporT.", "a PASSporT";
+    passport_invalid: Identity, -50.0, [], Token(identity::invalid),
         "The signature of the PASSporT is invalid, or its certificate is not trusted.", "--stir-certs";
     passport_unusual: Identity, -2.0, [], Token(identity::unusual),
         "The PASSporT is not in canonical form (RFC 8225 section 9). Few signers deviate from this form.", "a PASSporT";
@@ -325,24 +335,20 @@ pub const SIGNALS: &[Signal] = signals! {
         "From and P-Asserted-Identity name different callers, and the sender is not a trusted trunk.", "P-Asserted-Identity";
     remote_party_differs: Identity, -3.0, [], Start(identity::remote_party),
         "From and Remote-Party-ID name different callers, and the sender is not a trusted trunk.", "Remote-Party-ID";
-    neighbour_number: Identity, -6.0, [], Start(identity::neighbour),
+    neighbour_number: Identity, -4.0, [], Start(identity::neighbour),
         "The numbers of caller and callee are equal but for the last four digits, and the caller is not established. People trust a number near their own.",
         "numbers of at least ten digits";
-    number_impossible: Identity, -18.0, [], Start(identity::impossible), "The caller's number has a length or digits that no number of its country has (ITU-T E.164).",
+    number_impossible: Identity, -12.0, [], Start(identity::impossible), "The caller's number has a length or digits that no number of its country has (ITU-T E.164).",
         "a caller's number with a country code";
-    number_unallocated: Identity, -10.0, [], Start(identity::unallocated), "The country code, area or range of the caller's number is not allocated.",
+    number_unallocated: Identity, -8.0, [], Start(identity::unallocated), "The country code, area or range of the caller's number is not allocated.",
         "a caller's number with a country code";
     borrowed_name: Identity, -8.0, [], Start(identity::borrowed_name),
         "The display name contains the name of a bank, a public authority or a well-known company. No valid PASSporT vouches for the caller, and the caller is not established.", "a display name";
     anonymous: Identity, -3.0, [], Start(identity::anonymous), "The caller withholds the number.", "";
     // ------------------------------------------------------------------ account
-    registered: Account, 12.0, [], Start(account::registered),
-        "The caller is registered from the source address of the call.", "the caller's REGISTER and its response";
     registered_elsewhere: Account, -8.0, [], Start(account::elsewhere),
         "The caller is registered, but not from the source address of the call. Calls from trunks and from the registrar are exempt, and so are conversations with another leg from a registered address.",
         "the caller's REGISTER and its response";
-    established: Account, 8.0, [], Start(account::established),
-        "The caller has earlier calls over at least an hour, and some of them were conversations.", "earlier calls of the account";
     not_registered: Account, -4.0, [limit("hours", 2.0, "minimum hours of traffic seen before the signal applies")],
         Start(account::not_registered), "The caller calls through a registrar, as subscribers do, but never registered.",
         "registrations of other subscribers at the registrar";
@@ -356,7 +362,7 @@ pub const SIGNALS: &[Signal] = signals! {
         "One address uses several accounts that other platforms at other addresses used before.", "registrations of both devices";
     account_many_platforms: Account, -15.0, [limit("platforms", 3.0, "platforms of the account within the day")], Start(account::many_platforms),
         "Several platforms use one account.", "a caller that registers or has a history";
-    first_country: Account, -8.0, [limit("calls", 10.0, "minimum number of earlier calls of the account")],
+    first_country: Account, -10.0, [limit("calls", 10.0, "minimum number of earlier calls of the account")],
         Start(account::first_country), "The account calls a country for the first time after many calls.",
         "earlier calls of the account";
     odd_hours: Account, -5.0, [limit("calls", 40.0, "minimum number of earlier calls of the account")], Start(account::odd_hours),
@@ -381,13 +387,10 @@ pub const SIGNALS: &[Signal] = signals! {
     concurrent_calls: Conduct, -8.0, [limit("calls", 10.0, "calls at the same time")], Start(conduct::concurrent),
         "The caller has more calls at the same time than a person has.", "";
     // ------------------------------------------------------------------ evasion
-    number_rotation: Evasion, -15.0, [limit("numbers", 10.0, "callers' numbers at one address within the hour"),
-        limit("share", 0.5, "minimum number of different numbers per call")], Start(conduct::rotation),
-        "One address, which is no trunk, changes its caller's number from call to call and does not use the numbers again.", "";
     sequential_dialling: Evasion, -15.0, [limit("calls", 5.0, "numbers in sequence")], Start(conduct::sequential),
         "The caller or the source address dials numbers in sequence.", "numbers of at least seven digits";
     // ------------------------------------------------------------------ destination
-    risky_destination: Destination, -10.0, [], Start(identity::risky),
+    risky_destination: Destination, -15.0, [], Start(identity::risky),
         "The called number is in a range of revenue share fraud or premium rates.", "a called number with a country code";
     // ------------------------------------------------------------------ hygiene
     malformed_message: Hygiene, -4.0, [limit("defects", 2.0, "different defects")], Start(platform::malformed),
@@ -395,7 +398,7 @@ pub const SIGNALS: &[Signal] = signals! {
     other_via: Hygiene, -4.0, [], Start(platform::other_via),
         "The sender's Via names another public address than the source of the packet. The INVITE passed an element that left no Via.", "";
     // ------------------------------------------------------------------ media
-    conversation: Media, 10.0, [limit("secs", 30.0, "seconds of the answered call")], Later(ending::conversation),
+    conversation: Media, 5.0, [limit("secs", 30.0, "seconds of the answered call")], Later(ending::conversation),
         "The answered call was long. Its media flowed in both directions, if the sensor saw media.", "the end of the call";
     one_way_media: Media, -3.0, [limit("secs", 10.0, "seconds of the answered call")], Later(ending::one_way),
         "Only one side of an answered call sent media.", "media of the call";
@@ -439,6 +442,9 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+pub(crate) const SENDER: usize = place("sender");
+pub(crate) const REGISTERED_LINE: usize = place("registered");
+pub(crate) const RETURNING: usize = place("returning");
 pub(crate) const CAMPAIGN_MEMBER: usize = place("campaign_member");
 pub(crate) const PASSPORT_REPLAY: usize = place("passport_replay");
 pub(crate) const SCANNING_SOURCE: usize = place("scanning_source");

@@ -49,6 +49,7 @@ fn call(call: i64, source: Endpoint, traits: CallTraits) -> Row {
         fingerprint: print,
         sip_author: print,
         sdp_author: None,
+        family: print,
         path: None,
         origin: Masked::stored("o"),
         access_side: AccessSide::Unknown,

@@ -6,6 +6,7 @@ use bellwether_base::{CallId, Span, Timestamp};
 use smallvec::SmallVec;
 
 use crate::conduct::Callees;
+use crate::likelihood::log_odds;
 use crate::model::{Fate, Posterior, Sample};
 
 /// A session of a party ends after this time, and a pair of number and address that is seen again after it is
@@ -100,6 +101,7 @@ pub(crate) struct Recorded {
     pub(crate) is_young: bool,
     /// Log odds and accusation at the last report; none before the first.
     pub(crate) told: Option<(f32, bool)>,
+    pub(crate) is_told_as_notice: bool,
 }
 
 /// The judgement of a cluster, and when the next one is due.
@@ -126,7 +128,7 @@ impl Judgement {
     /// Counts an event. Returns true if the cluster of `size` calls has changed enough for an evaluation.
     pub(crate) fn is_due(&mut self, size: u32) -> bool {
         self.events += 1;
-        self.events >= 1 + size / 10
+        self.events > size / 10
     }
 
     /// Takes the evaluation of a cluster of `size` calls. It counts for the streak if the cluster has grown since.
@@ -178,10 +180,33 @@ pub(crate) struct Address {
     pub(crate) callees: Callees,
     pub(crate) calls: VecDeque<Recorded>,
     pub(crate) judgement: Judgement,
+    /// True for a sender of notices to many people under numbers that come back.
+    pub(crate) is_notifying: bool,
     /// The recording to which it belongs with all its calls; 0 for none.
     pub(crate) recording: u32,
     /// Judgements of the last 60 and the last 200 calls.
     pub(crate) recent: [Judgement; 2],
+}
+
+/// Calls from which on an address may be a sender of notices.
+const FEWEST_NOTICES: u32 = 20;
+
+/// Heard calls, and answered ones, that say how the people react.
+const FEWEST_HEARD: u32 = 5;
+
+impl Address {
+    /// True for an address that calls many people once each, plays recordings to them or talks shortly, and is no
+    /// campaign: its numbers come back, or its conduct is ordinary.
+    pub(crate) fn notifies(&self) -> bool {
+        let Some(posterior) = &self.judgement.posterior else { return false };
+        let of = &self.sample.conduct;
+        let is_mass = of.calls > FEWEST_NOTICES && of.repeated_callees * 5 < of.calls;
+        let plays = of.heard >= FEWEST_HEARD && of.recorded * 2 >= of.heard;
+        let is_brief = of.answered >= FEWEST_HEARD && of.short * 10 >= of.answered * 6;
+        let is_honest = posterior.log_odds < log_odds(0.1)
+            || (posterior.log_odds < log_odds(0.8) && posterior.share_thrown < 0.2);
+        is_mass && (plays || is_brief) && is_honest
+    }
 }
 
 /// A platform family.

@@ -187,6 +187,8 @@ pub struct Verdict {
     pub kind: SenderKind,
     /// True if the cluster stood accused in several evaluations.
     pub is_accused: bool,
+    /// The address that notifies many people, if the caller is one: see [`Cluster::Address`].
+    pub notifies_from: Option<u64>,
     /// The evidence by kind.
     pub terms: Terms,
     /// Addresses, or at one address numbers, that were seen in one session, and all of them.

@@ -258,7 +258,7 @@ mod tests {
              INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'k', NULL, 'k', NULL, NULL,
                  's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'c' FROM n;
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
-             INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL FROM calls;
+             INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL, NULL, NULL, 0 FROM calls;
              INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '' FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
              INSERT INTO streams (id, stream, call, direction, src, dst, ssrc, payload_type, packets, lost, reordered,
@@ -319,9 +319,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut db = filled(&folder.path().join("db"), 100);
         db.execute_batch(
-            "INSERT INTO fingerprints VALUES ('gone', '', 'INVITE', 'a1', NULL, 0), ('called', '', 'INVITE', 'a2', NULL, 0),
-                 ('labelled', '', 'INVITE', 'a3', NULL, 0), ('fresh', '', 'INVITE', 'a4', NULL, 2000000000000),
-                 ('of before', '', 'INVITE', 'a1', NULL, NULL);
+            "INSERT INTO fingerprints VALUES ('gone', '', 'INVITE', 'a1', NULL, 0, NULL), ('called', '', 'INVITE', 'a2', NULL, 0, NULL),
+                 ('labelled', '', 'INVITE', 'a3', NULL, 0, NULL), ('fresh', '', 'INVITE', 'a4', NULL, 2000000000000, NULL),
+                 ('of before', '', 'INVITE', 'a1', NULL, NULL, NULL);
              INSERT INTO habits SELECT DISTINCT sip_author, 'h', 'v' FROM fingerprints;
              INSERT INTO identifiers SELECT author, 'tag', 1, 2, 3, '' FROM habits;
              UPDATE calls SET fingerprint = 'called', started_at = 5000000000000 WHERE id = 100;
@@ -350,7 +350,7 @@ mod tests {
         let mut db = filled(&room.path().join("x.db"), 100);
         db.execute_batch(
             "INSERT INTO labels VALUES ('call', '-5', 'fraud', 0, 'operator');
-             INSERT INTO campaigns VALUES (9, 'c-x', 0, 0, 0, 1, 0, 0, '[]', NULL, NULL);
+             INSERT INTO campaigns VALUES (9, 'c-x', 0, 0, 0, 1, 0, 0, '[]', NULL, NULL, 'campaign');
              INSERT INTO campaign_members VALUES (9, -7, 0, 1.0, '');
              INSERT INTO labels VALUES ('campaign', 'c-x', 'fraud', 0, 'operator');",
         )

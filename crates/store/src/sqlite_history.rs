@@ -8,8 +8,8 @@ use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, Span, Timest
 use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
-    Account, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall, PastPassport,
-    PlatformFacts, RegisteredDevice, ReputationRecord, Stage, Subject,
+    Account, CampaignKind, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall,
+    PastPassport, PastSender, PlatformFacts, RegisteredDevice, ReputationRecord, SenderMarks, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -196,7 +196,8 @@ impl SqliteHistory<'_> {
 
     fn find_recent(&self, since: Timestamp, before: Timestamp) -> Result<Vec<PastCall>, StoreError> {
         let mut select = self.reader.db.prepare(
-            "SELECT c.*, s.campaign FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+            "SELECT c.*, s.campaign, f.family FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+                 LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
              WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
         )?;
         let rows = select.query_and_then(
@@ -206,6 +207,28 @@ impl SqliteHistory<'_> {
         let mut calls = rows.collect::<Result<Vec<_>, _>>()?;
         calls.reverse();
         Ok(calls)
+    }
+}
+
+impl SqliteHistory<'_> {
+    fn find_senders(
+        &self,
+        since: Timestamp,
+        before: Timestamp,
+        most: usize,
+    ) -> Result<Vec<PastSender>, StoreError> {
+        let mut select = self.reader.db.prepare(
+            "SELECT c.call, c.started_at, o.answered_at, o.ended_at, c.caller, coalesce(c.dialled_otherwise, c.callee) AS dialled,
+                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family
+             FROM calls AS c JOIN scores AS s ON s.id = c.id LEFT JOIN outcomes AS o ON o.id = c.id
+                 LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
+             WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
+        )?;
+        let limits = params![since.as_nanos(), before.as_nanos(), most as i64];
+        let rows = select.query_and_then(limits, past_sender)?;
+        let mut senders = rows.collect::<Result<Vec<_>, _>>()?;
+        senders.reverse();
+        Ok(senders)
     }
 }
 
@@ -278,6 +301,11 @@ impl History for SqliteHistory<'_> {
         let found = self.find_recent(since, before);
         self.or_nothing(found)
     }
+
+    fn senders(&mut self, since: Timestamp, before: Timestamp, most: usize) -> Vec<PastSender> {
+        let found = self.find_senders(since, before, most);
+        self.or_nothing(found)
+    }
 }
 
 /// The time after the start of a call from an earlier run in which a re-INVITE may show the call again.
@@ -334,6 +362,7 @@ fn campaign_row(row: &Row<'_>) -> Result<CampaignRow, rusqlite::Error> {
         is_confirmed: row.get("is_confirmed")?,
         told: row.get("told")?,
         parted_from: row.get::<_, Option<i64>>("parted_from")?.map(CampaignId::new),
+        kind: CampaignKind::of(&row.get::<_, String>("kind")?),
         links: links.iter().filter_map(link).collect(),
     })
 }
@@ -386,6 +415,8 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
         source: address("source")?,
         destination: address("destination")?,
         user_agent: row.get("user_agent")?,
+        family: family(row, fingerprint)?,
+        is_anonymous: has("anonymous"),
         fingerprint: fingerprint.unwrap_or_else(|| PrintHash::of(Part::Combined, "")),
         deployment: text("deployment")?,
         origin: text("origin")?,
@@ -394,6 +425,38 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
         is_emergency: has("emergency"),
         is_from_trunk: has("trunk"),
         campaign: row.get::<_, Option<i64>>("campaign")?.map(CampaignId::new),
+    })
+}
+
+/// The family of a call's fingerprint. A fingerprint of an earlier version is a family of its own.
+fn family(row: &Row<'_>, fingerprint: Option<PrintHash>) -> Result<PrintHash, StoreError> {
+    let family: Option<String> = row.get("family")?;
+    let family = family.as_deref().and_then(PrintHash::stored).or(fingerprint);
+    Ok(family.unwrap_or_else(|| PrintHash::of(Part::Family, "")))
+}
+
+fn past_sender(row: &Row<'_>) -> Result<PastSender, StoreError> {
+    let marks: Option<String> = row.get("marks")?;
+    let has = |word: &str| marks.as_deref().is_some_and(|marks| marks.split(' ').any(|w| w == word));
+    let at = |column: &str| -> Result<Option<Timestamp>, StoreError> {
+        Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_nanos))
+    };
+    let source: String = row.get("source")?;
+    let fingerprint = PrintHash::stored(&row.get::<_, String>("fingerprint")?);
+    Ok(PastSender {
+        call: CallId::new(row.get("call")?),
+        started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
+        answered_at: at("answered_at")?,
+        ended_at: at("ended_at")?,
+        caller: row.get("caller")?,
+        dialled: row.get::<_, Option<String>>("dialled")?.unwrap_or_default(),
+        source: endpoint(&source).map_or(IpAddr::from([0; 4]), |end| end.ip()),
+        user_agent: row.get("user_agent")?,
+        family: family(row, fingerprint)?,
+        fingerprint: fingerprint.unwrap_or_else(|| PrintHash::of(Part::Combined, "")),
+        is_anonymous: has("anonymous"),
+        is_from_trunk: has("trunk"),
+        marks: SenderMarks::of(row.get("sender")?),
     })
 }
 

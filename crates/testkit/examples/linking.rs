@@ -445,6 +445,7 @@ impl Measuring {
             method: Masked::stored("INVITE".to_owned()),
             sip_author: row.sip_author,
             sdp_author: None,
+            family: row.family,
         })));
         let row = Row::Call(Box::new(row));
         let (began, before) = (Instant::now(), processor());

@@ -165,6 +165,7 @@ impl World {
             fingerprint: unit.author,
             sip_author: unit.author,
             sdp_author: None,
+            family: unit.author,
             path: None,
             origin: Masked::stored("o".to_owned()),
             access_side: AccessSide::Outbound,

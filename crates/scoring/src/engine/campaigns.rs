@@ -7,6 +7,7 @@ use bellwether_enrich::InstanceRow;
 
 use super::membership::has_roots;
 use super::{CampaignRow, Membership, Outcome, ScoringEngine};
+use crate::CampaignKind;
 use crate::campaign::LinkKind;
 use crate::candidate_group::{CandidateGroup, GroupKind, PLAYS_A_RECORDING};
 use crate::history::History;
@@ -67,7 +68,12 @@ impl ScoringEngine {
     }
 
     /// Returns true if a campaign is active. A campaign ends after a long time without a call.
-    fn is_running(&mut self, campaign: CampaignId, memory: &mut dyn History, out: &mut Vec<Outcome>) -> bool {
+    pub(super) fn is_running(
+        &mut self,
+        campaign: CampaignId,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) -> bool {
         let (now, ends_after) = (self.now, self.settings.campaigns.ends_after);
         let slot = self.campaign_slot(campaign, memory, out);
         let campaign = slot.and_then(|slot| self.campaigns.get(slot));
@@ -249,6 +255,7 @@ impl ScoringEngine {
             is_confirmed: false,
             told: 0,
             parted_from: None,
+            kind: CampaignKind::Campaign,
             links: Vec::new(),
         };
         // Rows that refer to the campaign must follow its own row.
@@ -266,7 +273,7 @@ impl ScoringEngine {
     ) {
         let Some(slot) = self.campaign_slot(campaign, memory, out) else { return };
         let Some(row) = self.campaigns.get_mut(slot) else { return };
-        if row.calls == 0 {
+        if row.calls == 0 || row.kind == CampaignKind::Notification {
             return;
         }
         let is_confirmed = row.links.iter().any(|link| link.kind == LinkKind::Label);

@@ -11,7 +11,7 @@ use crate::account::{Account, RegisteredDevice};
 use crate::candidate_group::{CallFeatures, CandidateGroup, GroupKind, GroupMember};
 use crate::history::History;
 use crate::keys::Keys;
-use crate::open::{GroupMembership, SURE};
+use crate::open::{GroupMembership, OF_LEG, SURE};
 use crate::outcome::MemberRow;
 use crate::signals::{CAMPAIGN_MEMBER, member};
 use crate::source::Source;
@@ -215,12 +215,16 @@ impl ScoringEngine {
                 opened.is_news = true;
                 let (legs, caller) = (opened.legs.clone(), opened.caller);
                 let source = (!opened.is_from_trunk).then_some(opened.source);
-                self.is_known_by(caller, source, campaign);
+                if membership.is_against() {
+                    self.is_known_by(caller, source, campaign);
+                }
                 self.tell(call, out);
                 legs
             }
             None => {
-                let finding = self.finding(CAMPAIGN_MEMBER, member(&membership));
+                let is_counted = membership.is_against() && !membership.is_of_sender();
+                let finding =
+                    is_counted.then(|| self.finding(CAMPAIGN_MEMBER, member(&membership))).flatten();
                 out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding, campaign: Some(campaign) });
                 SmallVec::default()
             }
@@ -228,7 +232,9 @@ impl ScoringEngine {
         for other in legs {
             if self.member(other).is_none() {
                 let why = "another leg of the call is a member".into();
-                self.join((other, at), Membership { why, ..membership.clone() }, memory, out);
+                // The sender of another leg is an element of the network and was not judged.
+                let strength = if membership.is_of_sender() { OF_LEG } else { membership.strength };
+                self.join((other, at), Membership { why, strength, ..membership.clone() }, memory, out);
             }
         }
     }

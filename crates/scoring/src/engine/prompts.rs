@@ -75,7 +75,7 @@ impl Prompts {
     }
 
     /// Assigns a recording to a campaign. Returns the fingerprint at the first assignment, to be stored.
-    fn belongs(&mut self, id: u64, campaign: CampaignId) -> Option<OpeningPrint> {
+    pub(super) fn belongs(&mut self, id: u64, campaign: CampaignId) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
         let is_first = cluster.campaign.replace(campaign).is_none();
         let print = cluster.print;
@@ -227,6 +227,15 @@ impl ScoringEngine {
             call.prompt = Some((count, all_callers));
             call.is_news = true;
         }
+        let is_repeated = count as usize >= FEWEST && all_callers >= 2;
+        let recording = if is_repeated { cluster_id as u32 } else { 0 };
+        if !is_settled {
+            self.sender_heard(id, recording, memory, out);
+        }
+        if is_repeated && count as usize == FEWEST {
+            let earlier = self.prompts.get(cluster_id).map(|of| of.calls.clone()).unwrap_or_default();
+            earlier.iter().for_each(|heard| self.sender_heard(heard.call, recording, memory, out));
+        }
         if all_callers < 2 || is_settled {
             return;
         }
@@ -236,7 +245,10 @@ impl ScoringEngine {
         let are_akin = callers == 2
             && callees >= 2
             && unrooted.first().is_some_and(|first| self.share_a_pool(first.call, id));
-        let is_shared = callers >= FEWEST && callees >= FEWEST || are_akin;
+        // Outside a trunk a recording founds no campaign: honest senders play recordings, too. What it says of a
+        // sender is in the judgement of the sender.
+        let is_behind_trunk = unrooted.iter().filter(|heard| heard.source.is_none()).count() >= 2;
+        let is_shared = is_behind_trunk && (callers >= FEWEST && callees >= FEWEST || are_akin);
         let news: Vec<Heard> = if campaign.is_none() && is_shared { unrooted } else { vec![heard] };
         for heard in &news {
             if let Some(call) = self.opened(heard.call) {
@@ -261,6 +273,10 @@ impl ScoringEngine {
         let evidence = format!("{count} calls of {all_callers} callers play the same recording");
         self.link(campaign, LinkRow { kind: LinkKind::Prompt, evidence }, memory, out);
         for heard in news.into_iter().filter(|h| !h.has_history) {
+            // Outside a trunk the judgement of the sender decides.
+            if heard.source.is_some() {
+                continue;
+            }
             let Some(name) = self.campaign_name(campaign, memory, out) else { return };
             let why = PLAYS_A_RECORDING.into();
             self.join(

@@ -5,6 +5,7 @@ use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
 
 use super::{Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
 use crate::account::RegisteredDevice;
+use crate::history::History;
 use crate::open::SURE;
 use crate::signals::SCANNING_SOURCE;
 use crate::source::Source;
@@ -28,13 +29,19 @@ impl ScoringEngine {
         }
     }
 
-    pub(super) fn attempt(&mut self, row: &RegistrationAttempt, out: &mut Vec<Outcome>) {
+    pub(super) fn attempt(
+        &mut self,
+        row: &RegistrationAttempt,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
         self.advance(row.at);
         let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
         let is_accepted = (200..300).contains(&row.status);
         if is_accepted {
             self.registration_accepted(row);
             self.leave_registered_callers(source, user, out);
+            self.registration_lasts(row.registration, row.at, memory, out);
             let registrar = self.keys.address(row.registrar.ip());
             if self.registrars.slot(registrar).is_none() {
                 self.registrars.insert(registrar, registrar, (), 0, row.at);

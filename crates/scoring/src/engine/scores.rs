@@ -85,6 +85,7 @@ impl ScoringEngine {
             return;
         }
         let campaign = call.membership.as_ref().map(|m| m.campaign);
+        let sender = call.sender_marks;
         let alert = alert_of(call, disposition, card.findings(), at);
         out.push(Outcome::Score(ScoreRow {
             call: id,
@@ -92,8 +93,11 @@ impl ScoringEngine {
             at,
             score,
             disposition,
+            fraud_probability: card.fraud_probability(),
+            confidence: card.confidence(),
             findings: card.into_findings(),
             campaign,
+            sender,
         }));
         out.extend(alert);
     }
@@ -139,7 +143,7 @@ fn alert_of(
     findings: &[Finding],
     at: Timestamp,
 ) -> Option<Outcome> {
-    if call.is_alerted || call.membership.is_some() {
+    if call.is_alerted || call.is_in_campaign() {
         return None;
     }
     let is_replay = findings.iter().any(|f| f.signal == PASSPORT_REPLAY);

@@ -6,11 +6,12 @@ use bellwether_base::{RegistrationId, SlotId, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
+use super::senders::LASTS;
 use super::{Caller, LEADS, Outcome, ScoringEngine, UNREGISTERED};
 use crate::Finding;
 use crate::call_history::{CallEvent, CallResult, LOOKS_BACK, OF_CALLERS};
 use crate::candidate_group::{GroupKind, GroupMember, Marks};
-use crate::history::{History, Judged, Stage};
+use crate::history::{History, Judged, SenderMarks, Stage};
 use crate::invite::{Invite, Passport, Progress};
 use crate::keys::Names;
 use crate::open::{GroupMembership, GroupMemberships, Heard, Known, OpenCall, SURE};
@@ -46,6 +47,7 @@ impl ScoringEngine {
         for (print, campaign) in memory.prompts() {
             self.prompts.known(print, campaign, at);
         }
+        self.recall_senders(at, memory);
         let past = memory.recent(at - LOOKS_BACK, at);
         let now = self.now;
         self.warming = Some(at);
@@ -97,7 +99,7 @@ impl ScoringEngine {
             secs: 0,
             fate: CallResult::Open,
         };
-        let (subjects, standings, platform_calls) = self.standings_of(invite, &names, memory, out);
+        let (subjects, standings) = self.standings_of(invite, &names, memory, out);
         let platform = self.platform(invite, names.platform_and_agent(), memory);
         let caller_slot = self.caller(caller, invite.caller, now, memory);
         let in_caller = self.callers.get_mut(caller_slot).map_or(0, |(_, of)| {
@@ -109,12 +111,23 @@ impl ScoringEngine {
         let signed = self.count_signed(invite, source_slot);
         let registrar = self.keys.address(invite.destination);
         let is_registrar = self.registrars.slot(registrar).is_some();
+        let account = self.callers.get(caller_slot).map(|(_, of)| &of.account);
+        let registration = account.map_or(Registration::No, |of| of.registration(invite.source));
+        let registered_at = account.and_then(|of| of.registered_at(invite.source));
+        let is_young = registered_at.is_some_and(|at| now.since(at) < LASTS);
+        let is_judged = self.warming.is_none() && judged.as_ref().is_none_or(|of| of.stage != Stage::Closed);
+        let mut changes = Vec::new();
+        let (sender, sender_marks) = if is_judged {
+            self.judge_sender(invite, (registration, is_young), &mut changes)
+        } else {
+            (self.senders.verdict(invite.call), SenderMarks::default())
+        };
+        let is_line = Self::is_line(sender.as_ref());
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
         else {
             return;
         };
-        let registration = of_caller.account.registration(invite.source);
         let is_home = matches!(registration, Registration::Here | Registration::ByServer);
         let is_rooted = of_caller.account.is_rooted(is_home, invite.fingerprint, now);
         // The network before a trunk registers and calls for its subscribers.
@@ -138,11 +151,10 @@ impl ScoringEngine {
             registration,
             moved,
             standings,
-            calls_seen: self.calls_seen,
             since: self.since.unwrap_or(now),
             is_registrar,
-            platform_calls,
             is_rooted,
+            is_line,
         };
         let is_server = self.registrars.slot(source).is_some();
         let is_nobody = registration == Registration::No && !invite.is_from_trunk && !is_rooted && !is_server;
@@ -218,6 +230,8 @@ impl ScoringEngine {
             prompt: None,
             cluster: None,
             membership: None,
+            sender,
+            sender_marks,
             at_start,
             of_device,
             is_known,
@@ -268,6 +282,7 @@ impl ScoringEngine {
             };
             self.enter_pools(invite, &names, (open, candidate), memory, out);
         }
+        self.apply(changes, memory, out);
         self.tell(invite.call, out);
     }
 
@@ -305,10 +320,14 @@ impl ScoringEngine {
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
-        let fingerprint = &|| invite.fingerprint.as_str().to_owned();
-        self.enter_pool((GroupKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
-        let deployment = &|| invite.deployment.to_owned();
-        self.enter_pool((GroupKind::Deployment, names.deployment), deployment, candidate, memory, out);
+        // Other calls are judged by their senders. Behind a trunk many senders share one address and one
+        // platform, so what parts them is compared.
+        if invite.is_from_trunk {
+            let fingerprint = &|| invite.fingerprint.as_str().to_owned();
+            self.enter_pool((GroupKind::Fingerprint, names.fingerprint), fingerprint, candidate, memory, out);
+            let deployment = &|| invite.deployment.to_owned();
+            self.enter_pool((GroupKind::Deployment, names.deployment), deployment, candidate, memory, out);
+        }
         if let Some(passport) = invite.passport.filter(Passport::is_sound)
             && let Some(origid) = passport.origid
         {
@@ -316,6 +335,9 @@ impl ScoringEngine {
             let key = self.keys.origin_id(origid, signer, status);
             let origin = &|| format!("{origid} of {signer}, {}", status.name());
             self.enter_pool((GroupKind::OriginId, key), origin, candidate, memory, out);
+        }
+        if !invite.is_from_trunk {
+            return;
         }
         if let Some(block) = invite.callee_block {
             let key = (GroupKind::DialledBlock, names.dialled_block);
@@ -427,19 +449,17 @@ impl ScoringEngine {
         Some(slot)
     }
 
-    /// The subjects of a call, their reputation by layer, and the number of calls of the platform. The
-    /// instance may follow later.
+    /// The subjects of a call, and their reputation by layer. The instance may follow later.
     fn standings_of(
         &mut self,
         invite: &Invite<'_>,
         names: &Names,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
-    ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4], u64) {
+    ) -> (SmallVec<[Known; 3]>, [Option<Reputed>; 4]) {
         let now = invite.started_at;
         let mut known = SmallVec::new();
         let mut reputed = [None; 4];
-        let mut calls = 0;
         for (layer, key) in [(Layer::Fingerprint, names.fingerprint), (Layer::Deployment, names.deployment)] {
             let subject = || {
                 let is_platform = layer == Layer::Fingerprint;
@@ -448,9 +468,6 @@ impl ScoringEngine {
             };
             let slot = self.standing(key, subject, now, memory, out);
             let Some(kept) = self.standings.get(slot) else { continue };
-            if layer == Layer::Fingerprint {
-                calls = kept.standing.calls;
-            }
             if let Some(of) = reputed.get_mut(layer as usize) {
                 *of = Some(kept.standing.at(now, self.labels_of(key), &self.settings.reputation));
             }
@@ -464,7 +481,7 @@ impl ScoringEngine {
         {
             *of = Some(ReputationRecord::default().at(now, labels, &self.settings.reputation));
         }
-        (known, reputed, calls)
+        (known, reputed)
     }
 }
 

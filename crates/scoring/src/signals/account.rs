@@ -10,11 +10,6 @@ use crate::settings::Tuned;
 
 const DAY: Span = Span::from_secs(86_400);
 
-/// Returns true if another party uses the account too. Registration and history are then no evidence of honesty.
-fn is_contested(at: &AtStart<'_>) -> bool {
-    at.moved.is_some()
-}
-
 pub(super) fn moved(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     let own = at.moved?;
     Found::whole(format!(
@@ -36,26 +31,9 @@ pub(super) fn taken(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
-pub(super) fn registered(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    (at.registration == Registration::Here && !is_contested(at))
-        .then_some("the caller is registered from the address of the call")
-        .and_then(Found::whole)
-}
-
 pub(super) fn elsewhere(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     (at.registration == Registration::Elsewhere && !at.is_from_trunk())
         .then_some("the caller is registered, but not from the address of the call")
-        .and_then(Found::whole)
-}
-
-pub(super) fn established(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
-    (at.account.is_established(at.now()) && !is_contested(at))
-        .then(|| {
-            let counts = [at.account.calls as usize, at.account.conversations as usize];
-            Evidence::of(counts, |[calls, conversations, ..], f| {
-                write!(f, "{calls} earlier calls, among them {conversations} conversations")
-            })
-        })
         .and_then(Found::whole)
 }
 

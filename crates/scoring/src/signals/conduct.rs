@@ -100,33 +100,6 @@ pub(super) fn concurrent(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
         .and_then(Found::whole)
 }
 
-pub(super) fn rotation(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
-    let actor = &at.source.actor;
-    if at.is_from_trunk() || at.is_rooted || actor.is_below(tuned.limit(0)) {
-        return None;
-    }
-    let latest = actor.since(at.now() - HOUR);
-    let calls = latest.len();
-    if (calls as f64) < tuned.limit(0) {
-        return None;
-    }
-    let numbers = distinct(latest, |deed| deed.caller.into());
-    if (numbers as f64) < tuned.limit(0) || (numbers as f64) < calls as f64 * tuned.limit(1) {
-        return None;
-    }
-    // An unconfigured trunk also carries many numbers, but these return and hold conversations.
-    let talks = latest.iter().filter(|deed| deed.secs >= 30).count();
-    (actor.returns(16) < 4 && talks * 8 <= calls)
-        .then(|| {
-            let address = at.row.source.ip();
-            Evidence::of_address(
-                format!("{calls} calls from {address} under {numbers} different numbers"),
-                address,
-            )
-        })
-        .and_then(Found::whole)
-}
-
 pub(super) fn sequential(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     let of_source = Some(&at.source.actor).filter(|_| !at.is_from_trunk());
     let actors = [Some(at.caller), of_source].into_iter().flatten();

@@ -14,14 +14,24 @@ use crate::stack_index::distinct;
 
 /// The finding of a reputation: all points against the call at 0, a third of them in its favour at 100, none
 /// at 50.
+///
+/// Others on the same platform cannot spoil or buy the name of a line, which stands for itself.
 fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
+    let is_shared = matches!(of, Layer::Fingerprint | Layer::Deployment);
+    if is_shared && at.is_line {
+        return None;
+    }
     let reputed = at.standing(of)?;
     let off = (reputed.score - 50.0) / 50.0;
     if off.abs() < 0.01 {
         return None;
     }
-    let share = if off < 0.0 { -off } else { -off / 3.0 };
     let (fraud, legit) = reputed.labels;
+    // Honest users of a stack vouch for themselves, not for a stranger who copies it.
+    if is_shared && off > 0.0 && legit == 0 {
+        return None;
+    }
+    let share = if off < 0.0 { -off } else { -off / 3.0 };
     let is_scaled = reputed.specificity < 0.5 && off < 0.0;
     let phrase: Phrase = match of {
         Layer::Fingerprint => |numbers, f| standing("platform", numbers, f),
@@ -68,18 +78,6 @@ pub(super) fn instance_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> 
 
 pub(super) fn origin_reputation(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {
     reputation(at, Layer::Origin)
-}
-
-pub(super) fn rare(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
-    let is_told = at.calls_seen as f64 >= tuned.limit(0);
-    let is_rare = at.platform_calls < 3 && at.calls_seen > 0;
-    (is_told && is_rare && !at.is_rooted)
-        .then(|| {
-            Evidence::of([at.platform_calls as usize, at.calls_seen as usize], |[calls, all, ..], f| {
-                write!(f, "{calls} earlier calls of this platform among {all} calls")
-            })
-        })
-        .and_then(Found::whole)
 }
 
 pub(super) fn contradicts(at: &AtStart<'_>, _: &Tuned) -> Option<Found> {

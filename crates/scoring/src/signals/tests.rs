@@ -26,10 +26,9 @@ struct Scene {
     source: Source,
     registration: Registration,
     standings: [Option<Reputed>; 4],
-    calls_seen: u64,
     since: Timestamp,
     is_registrar: bool,
-    platform_calls: u64,
+    is_line: bool,
     is_rooted: bool,
     open: OpenCall,
 }
@@ -67,6 +66,7 @@ fn row() -> CallRow {
         fingerprint: print,
         sip_author: print,
         sdp_author: None,
+        family: print,
         path: None,
         origin: Masked::stored("o"),
         access_side: AccessSide::Unknown,
@@ -96,6 +96,19 @@ fn deed(call: i64, secs_ago: i64) -> CallEvent {
 }
 
 impl Scene {
+    fn line(&mut self, kind: bellwether_senders::LineKind) {
+        self.open.sender = Some(bellwether_senders::Verdict {
+            probability: 0.001,
+            calls: 4,
+            cluster: bellwether_senders::Cluster::Line(kind),
+            kind: bellwether_senders::SenderKind::Line,
+            is_accused: false,
+            notifies_from: None,
+            terms: bellwether_senders::Terms::default(),
+            once: (0, 4),
+        });
+    }
+
     /// A call without any evidence.
     fn unknown() -> Self {
         Self {
@@ -106,10 +119,9 @@ impl Scene {
             source: Source::default(),
             registration: Registration::No,
             standings: [None; 4],
-            calls_seen: 0,
             since: NOW,
             is_registrar: false,
-            platform_calls: 0,
+            is_line: false,
             is_rooted: false,
             open: OpenCall {
                 call: CallId::new(1),
@@ -129,6 +141,8 @@ impl Scene {
                 prompt: None,
                 cluster: None,
                 membership: None,
+                sender: None,
+                sender_marks: crate::SenderMarks::default(),
                 at_start: SmallVec::new(),
                 of_device: Vec::new(),
                 is_known: false,
@@ -160,10 +174,9 @@ impl Scene {
             registration: self.registration,
             moved: self.account.moved(self.row.source.ip(), self.row.started_at),
             standings: self.standings,
-            calls_seen: self.calls_seen,
             since: self.since,
             is_registrar: self.is_registrar,
-            platform_calls: self.platform_calls,
+            is_line: self.is_line,
             is_rooted: self.is_rooted,
         };
         let settings = Settings::default();
@@ -231,6 +244,20 @@ const CASES: &[(&str, Change)] = &[
     ("deployment_reputation", |s| s.reputed(Layer::Deployment, 5.0)),
     ("instance_reputation", |s| s.reputed(Layer::Instance, 5.0)),
     ("origin_reputation", |s| s.reputed(Layer::Origin, 5.0)),
+    ("sender", |s| {
+        s.open.sender = Some(bellwether_senders::Verdict {
+            probability: 0.9,
+            calls: 40,
+            cluster: bellwether_senders::Cluster::Strangers { family: 1 },
+            kind: bellwether_senders::SenderKind::Campaign,
+            is_accused: true,
+            notifies_from: None,
+            terms: bellwether_senders::Terms::default(),
+            once: (40, 41),
+        });
+    }),
+    ("registered", |s| s.line(bellwether_senders::LineKind::Registered)),
+    ("returning", |s| s.line(bellwether_senders::LineKind::Returning)),
     ("campaign_member", |s| {
         s.open.membership = Some(Membership {
             campaign: CampaignId::new(1),
@@ -239,8 +266,7 @@ const CASES: &[(&str, Change)] = &[
             why: "x".into(),
         });
     }),
-    ("prompt_repeated", |s| s.open.prompt = Some((4, 4))),
-    ("platform_rare", |s| s.calls_seen = 1000),
+    ("prompt_repeated", |s| (s.open.prompt, s.open.is_from_trunk) = (Some((4, 4)), true)),
     ("agent_contradicts", |s| s.platform.is_contradictory = true),
     ("agent_volatile", |s| s.calls(4, |i, d| d.agent = i as u32)),
     ("scanner_tool", |s| s.row.user_agent = Some(Masked::stored("friendly-scanner"))),
@@ -272,11 +298,7 @@ const CASES: &[(&str, Change)] = &[
     ("number_unallocated", |s| s.row.caller_number.validity = Some(Validity::Unallocated)),
     ("borrowed_name", |s| s.row.traits.brand = Some("bank".into())),
     ("anonymous", |s| s.row.traits.is_anonymous = true),
-    ("registered", |s| s.registration = Registration::Here),
     ("registered_elsewhere", |s| s.registration = Registration::Elsewhere),
-    ("established", |s| {
-        (s.account.calls, s.account.conversations, s.account.first_call) = (9, 5, Some(before(90_000)));
-    }),
     ("not_registered", |s| (s.is_registrar, s.since) = (true, before(9000))),
     ("account_moved", |s| {
         s.home(9, "desk phone", 9000);
@@ -307,7 +329,6 @@ const CASES: &[(&str, Change)] = &[
     ("short_calls", |s| s.calls(10, |_, d| d.secs = 4)),
     ("answer_ratio", |s| s.calls(16, |_, d| d.fate = CallResult::Unanswered)),
     ("concurrent_calls", |s| s.calls(12, |_, d| d.fate = CallResult::Open)),
-    ("number_rotation", |s| s.calls(12, |i, d| (d.caller, d.secs) = (i as u32, 5))),
     ("sequential_dialling", |s| s.calls(6, |i, d| (d.neighbourhood, d.line) = (7, 100 + i as u16))),
     ("risky_destination", |s| s.row.traits.risk = Some("satellite".into())),
     ("malformed_message", |s| s.row.defects = vec!["a", "b"]),
@@ -408,8 +429,14 @@ fn an_attestation_that_nobody_verified_counts_half() {
 fn a_good_standing_speaks_for_a_call_and_weighs_a_third() {
     let mut scene = Scene::unknown();
     scene.reputed(Layer::Fingerprint, 100.0);
+    assert_eq!(scene.speak(), [], "the good name of others on a platform is nobody's own");
+    if let Some(reputed) = &mut scene.standings[Layer::Fingerprint as usize] {
+        reputed.labels = (0, 1);
+    }
     let spoken = scene.speak();
     assert!((spoken[0].1 + 1.0 / 3.0).abs() < 1e-9, "{spoken:?}");
+    scene.is_line = true;
+    assert_eq!(scene.speak(), [], "a line stands for itself");
 }
 
 #[test]

@@ -277,6 +277,7 @@ impl Senders {
             is_repeated_callee: is_repeated,
             is_young: call.access == CallerAccess::RegisteredLately,
             told: None,
+            is_told_as_notice: false,
         };
         count(&mut address.sample, &recorded);
         if address.calls.len() == MAX_CALLS {

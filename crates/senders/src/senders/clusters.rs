@@ -63,6 +63,7 @@ impl Senders {
         let Some(address) = self.addresses.value_mut(key) else { return };
         let posterior = model::address(&address.sample, expected, &around);
         address.judgement.set(posterior, size);
+        address.is_notifying = address.notifies();
         self.evaluate_windows(key, expected, &around);
         self.sort(key);
         self.place_small(key);

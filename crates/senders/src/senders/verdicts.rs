@@ -19,6 +19,13 @@ impl Senders {
         recorded: &Recorded,
         age: usize,
     ) -> Verdict {
+        let verdict = self.judged(key, address, recorded, age);
+        let notifies_from = (address.is_notifying && !verdict.is_accused).then_some(key);
+        Verdict { notifies_from, ..verdict }
+    }
+
+    /// The same, whatever the address does as a whole.
+    fn judged(&self, key: u64, address: &Address, recorded: &Recorded, age: usize) -> Verdict {
         let number = self.numbers.value(recorded.number);
         let kind = if recorded.is_young { LineKind::Registered } else { LineKind::Returning };
         if let Some(number) = number
@@ -41,6 +48,7 @@ impl Senders {
                     cluster,
                     kind: posterior.kind,
                     is_accused: judgement.is_accused,
+                    notifies_from: None,
                     terms: posterior.terms,
                     once,
                 };
@@ -163,10 +171,13 @@ impl Senders {
 fn is_news(recorded: &mut Recorded, verdict: &Verdict) -> bool {
     let odds = log_odds(verdict.probability) as f32;
     let is_same = recorded.told.is_some_and(|(told, was)| {
-        f64::from((told - odds).abs()) < WORTH_TELLING && was == verdict.is_accused
+        f64::from((told - odds).abs()) < WORTH_TELLING
+            && was == verdict.is_accused
+            && recorded.is_told_as_notice == verdict.notifies_from.is_some()
     });
     if !is_same {
         recorded.told = Some((odds, verdict.is_accused));
+        recorded.is_told_as_notice = verdict.notifies_from.is_some();
     }
     !is_same
 }
@@ -179,6 +190,7 @@ pub(super) fn of_line(sessions: u32, kind: LineKind) -> Verdict {
         cluster: Cluster::Line(kind),
         kind: SenderKind::Line,
         is_accused: false,
+        notifies_from: None,
         terms: Terms { prior: log_odds(probability), ..Terms::default() },
         once: (0, sessions),
     }
@@ -191,6 +203,7 @@ pub(super) fn nothing() -> Verdict {
         cluster: Cluster::Nothing,
         kind: SenderKind::Line,
         is_accused: false,
+        notifies_from: None,
         terms: Terms { prior: log_odds(OF_STRANGER), ..Terms::default() },
         once: (0, 0),
     }

@@ -66,10 +66,11 @@ fn write_scores(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
     let mut wording = Wording::new(tx);
     for row in changes.scores.values() {
         tx.prepare_cached(
-                "INSERT INTO scores (id, stage, at, score, disposition, signals, campaign)
-                 SELECT id, ?2, ?3, ?4, ?5, ?6, ?7 FROM calls WHERE call = ?1
+                "INSERT INTO scores (id, stage, at, score, disposition, signals, campaign, fraud_probability, confidence, sender)
+                 SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 FROM calls WHERE call = ?1
                  ON CONFLICT (id) DO UPDATE SET stage = excluded.stage, at = excluded.at, score = excluded.score,
-                     disposition = excluded.disposition, signals = excluded.signals, campaign = excluded.campaign",
+                     disposition = excluded.disposition, signals = excluded.signals, campaign = excluded.campaign,
+                     fraud_probability = excluded.fraud_probability, confidence = excluded.confidence, sender = excluded.sender",
             )?
             .execute(params![
                 row.call.get(),
@@ -79,6 +80,9 @@ fn write_scores(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
                 row.disposition.name(),
                 wording.pack(&row.findings)?,
                 row.campaign.map(CampaignId::get),
+                row.fraud_probability,
+                row.confidence.name(),
+                row.sender.number(),
             ])?;
     }
     for (call, at) in &changes.closed {
@@ -109,7 +113,8 @@ fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> 
         findings.extend(finding.clone());
         let card = Scorecard::new(findings);
         tx.prepare_cached(
-            "UPDATE scores SET score = ?2, disposition = ?3, signals = ?4, campaign = ?5 WHERE id = ?1",
+            "UPDATE scores SET score = ?2, disposition = ?3, signals = ?4, campaign = ?5, fraud_probability = ?6, confidence = ?7
+             WHERE id = ?1",
         )?
         .execute(params![
             id,
@@ -117,6 +122,8 @@ fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> 
             card.disposition(settings).name(),
             wording.pack(card.findings())?,
             campaign.map(CampaignId::get),
+            card.fraud_probability(),
+            card.confidence().name(),
         ])?;
     }
     Ok(())
@@ -128,11 +135,11 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
             c.links.iter().map(|l| json!({"kind": l.kind.name(), "evidence": l.evidence})).collect();
         tx.prepare_cached(
                 "INSERT INTO campaigns (campaign, name, found_at, first_seen, last_seen, calls, is_confirmed, told, links,
-                     parted_from)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     parted_from, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT (campaign) DO UPDATE SET found_at = excluded.found_at, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                      calls = excluded.calls, is_confirmed = excluded.is_confirmed, told = excluded.told, links = excluded.links,
-                     parted_from = excluded.parted_from",
+                     parted_from = excluded.parted_from, kind = excluded.kind",
             )?
             .execute(params![
                 c.campaign.get(),
@@ -145,6 +152,7 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
                 c.told,
                 links.to_string(),
                 c.parted_from.map(CampaignId::get),
+                c.kind.name(),
             ])?;
     }
     let event = |campaign: CampaignId, at: i64, what: &str| -> Result<(), StoreError> {

@@ -57,9 +57,9 @@ fn int(n: u64) -> i64 {
 
 pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), StoreError> {
     tx.prepare_cached(
-        "INSERT INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author, seen_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at WHERE excluded.seen_at > coalesce(seen_at, 0)",
+        "INSERT INTO fingerprints (fingerprint, readable, method, sip_author, sdp_author, seen_at, family)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at, family = excluded.family WHERE excluded.seen_at > coalesce(seen_at, 0)",
     )?
     .execute(params![
         row.fingerprint.as_str(),
@@ -68,6 +68,7 @@ pub(super) fn fingerprint(tx: &Connection, row: &FingerprintRow) -> Result<(), S
         row.sip_author.as_str(),
         row.sdp_author.as_ref().map(PrintHash::as_str),
         nanos(row.at),
+        row.family.as_str(),
     ])?;
     Ok(())
 }

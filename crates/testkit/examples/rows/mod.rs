@@ -76,6 +76,7 @@ pub(crate) fn call(
         fingerprint,
         sip_author: fingerprint,
         sdp_author: Some(fingerprint),
+        family: fingerprint,
         path: None,
         origin: Masked::default(),
         access_side: AccessSide::Outbound,

@@ -1,0 +1,448 @@
+//! The judgement of senders on its way to scores and campaigns.
+
+use std::net::IpAddr;
+
+use bellwether_base::{CallId, RegistrationId, Span, Timestamp};
+use bellwether_fingerprint::PrintHash;
+use bellwether_senders::{CallEnd, CallStart, CallerAccess, Change, Cluster, SenderKind, Verdict};
+
+use super::{Membership, Outcome, REGISTERED, ScoringEngine};
+use crate::CampaignKind;
+use crate::campaign::LinkKind;
+use crate::history::{History, PastSender, SenderMarks};
+use crate::invite::Invite;
+use crate::open::{OF_NOTICE, OF_SENDER};
+use crate::outcome::LinkRow;
+use crate::signals::{REGISTERED_LINE, RETURNING, Registration, SENDER, of_sender};
+
+/// Parties return within days. Calls of this time before a run are read again.
+const RETURNS_WITHIN: Span = Span::from_secs(3 * 86_400);
+
+/// Maximum number of these calls, the latest.
+const MAX_PAST: usize = 200_000;
+
+/// A registration that lasts so long was not made for one call.
+pub(super) const LASTS: Span = Span::from_secs(1800);
+
+/// Log likelihood ratio of evidence that a campaign lists as a link.
+const WORTH_A_LINK: f64 = 0.7;
+
+/// The family and the address behind the keys of a cluster, for the campaign index and for reports.
+#[derive(Clone, Copy)]
+pub(super) struct SenderName {
+    family: PrintHash,
+    /// None for a family.
+    address: Option<IpAddr>,
+}
+
+/// Where the campaign of a cluster is looked up.
+#[derive(Clone, Copy)]
+enum CampaignPlace {
+    Parties(SenderName),
+    Recording(u64),
+}
+
+/// What a call shows of its sender.
+struct Caller<'a> {
+    number: &'a str,
+    dialled: &'a str,
+    source: IpAddr,
+    user_agent: Option<&'a str>,
+    fingerprint: PrintHash,
+    family: PrintHash,
+    is_anonymous: bool,
+}
+
+impl ScoringEngine {
+    /// Reads the calls of the last days again, in the order of their events.
+    pub(super) fn recall_senders(&mut self, at: Timestamp, memory: &mut dyn History) {
+        let past = memory.senders(at - RETURNS_WITHIN, at, MAX_PAST);
+        let mut events: Vec<(Timestamp, bool, &PastSender)> = Vec::with_capacity(2 * past.len());
+        for call in &past {
+            events.push((call.started_at, false, call));
+            events.extend(call.ended_at.map(|ended| (ended, true, call)));
+        }
+        events.sort_by_key(|(at, is_end, call)| (*at, *is_end, call.call));
+        // Verdicts about these calls are in the database. The later ones change them.
+        let mut told = Vec::new();
+        for (at, is_end, call) in events {
+            if is_end {
+                self.senders.end(&end_of(call, at), &mut told);
+            } else {
+                let access = match call.marks {
+                    SenderMarks { is_at_server: true, .. } => CallerAccess::Server,
+                    SenderMarks { is_registered: true, .. } => CallerAccess::Registered,
+                    SenderMarks { is_registered_lately: true, .. } => CallerAccess::RegisteredLately,
+                    _ if call.is_from_trunk => CallerAccess::Trunk,
+                    _ => CallerAccess::Unknown,
+                };
+                let start = self.start_of(call.call, at, &Caller::from(call), access);
+                self.senders.begin(&start, &mut told);
+                // The audio of earlier runs is gone: which recording it was is not known any more.
+                if call.marks.is_heard {
+                    self.senders.speech(call.call, 0, at, &mut told);
+                }
+            }
+            told.clear();
+        }
+    }
+
+    /// Judges the sender of a new call. Verdicts that changed go to `changes`.
+    pub(super) fn judge_sender(
+        &mut self,
+        invite: &Invite<'_>,
+        (registration, is_young): (Registration, bool),
+        changes: &mut Vec<Change>,
+    ) -> (Option<Verdict>, SenderMarks) {
+        let access = match (registration, invite.is_from_trunk) {
+            (_, true) => CallerAccess::Trunk,
+            (Registration::Here, false) if is_young => CallerAccess::RegisteredLately,
+            (Registration::Here, false) => CallerAccess::Registered,
+            (Registration::ByServer, false) => CallerAccess::Server,
+            (Registration::Elsewhere | Registration::No, false) => CallerAccess::Unknown,
+        };
+        let start = self.start_of(invite.call, invite.started_at, &Caller::from(invite), access);
+        let accounts = self.callers.len_of(REGISTERED);
+        self.senders.set_accounts(u32::try_from(accounts).unwrap_or(u32::MAX));
+        self.senders.begin(&start, changes);
+        let marks = SenderMarks {
+            is_registered: access == CallerAccess::Registered,
+            is_at_server: access == CallerAccess::Server,
+            is_registered_lately: access == CallerAccess::RegisteredLately,
+            ..SenderMarks::default()
+        };
+        (self.senders.verdict(invite.call), marks)
+    }
+
+    /// Tells the judgement that a call ended.
+    pub(super) fn sender_ended(
+        &mut self,
+        call: CallId,
+        at: Timestamp,
+        talk_secs: Option<u16>,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let mut changes = Vec::new();
+        self.senders.end(&CallEnd { call, at, talk_secs }, &mut changes);
+        self.apply(changes, memory, out);
+    }
+
+    /// Tells the judgement that a registration has lasted: its number is a line at the address.
+    pub(super) fn registration_lasts(
+        &mut self,
+        registration: RegistrationId,
+        at: Timestamp,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some((user, home)) = self.users.value(registration.key()) else { return };
+        let (user, source, first) = (*user, self.keys.address(home.source), home.first);
+        if at.since(first) < LASTS {
+            return;
+        }
+        let mut changes = Vec::new();
+        self.senders.register(user, source, at, &mut changes);
+        self.apply(changes, memory, out);
+    }
+
+    /// Tells the judgement that a caller was heard.
+    pub(super) fn sender_heard(
+        &mut self,
+        call: CallId,
+        recording: u32,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let mut changes = Vec::new();
+        self.senders.speech(call, recording, self.now, &mut changes);
+        if let Some(opened) = self.opened(call) {
+            opened.sender_marks.is_heard = true;
+            opened.sender_marks.is_recorded |= recording > 0;
+        }
+        self.apply(changes, memory, out);
+    }
+
+    /// Takes changed verdicts over into scores and campaigns.
+    pub(super) fn apply(&mut self, changes: Vec<Change>, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+        for Change { call, at, verdict } in changes {
+            let is_open = match self.opened(call) {
+                // The result of an earlier run about this call stands until others change it.
+                Some(opened) => {
+                    opened.sender = Some(verdict);
+                    opened.is_news = true;
+                    true
+                }
+                None => false,
+            };
+            let is_closed = !is_open || self.opened(call).is_some_and(|opened| opened.is_known);
+            let notice = self.membership(call).filter(|membership| !membership.is_against());
+            if let Some(notice) = notice.filter(|_| verdict.notifies_from.is_none()) {
+                self.leave(call, notice.campaign, "the sender is judged otherwise now", out);
+            }
+            if verdict.is_accused {
+                self.join_sender((call, at), &verdict, memory, out);
+            } else if let Some(address) = verdict.notifies_from {
+                self.join_notification((call, at), address, memory, out);
+            } else if let Some(membership) = self.membership(call).filter(Membership::is_of_sender) {
+                self.leave(call, membership.campaign, "the sender is judged otherwise now", out);
+            }
+            if is_closed {
+                let campaign = self.member(call).map(|(campaign, _)| campaign);
+                let found = of_sender(&verdict);
+                for signal in [SENDER, REGISTERED_LINE, RETURNING] {
+                    let found = found.clone().filter(|(of, _)| *of == signal).map(|(_, found)| found);
+                    let finding = found.and_then(|found| self.finding(signal, found));
+                    out.push(Outcome::Amend { call, signal, finding, campaign });
+                }
+            } else {
+                self.tell(call, out);
+            }
+        }
+    }
+
+    /// Adds a call to the notification of its address.
+    fn join_notification(
+        &mut self,
+        (call, at): (CallId, Timestamp),
+        address: u64,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(name) = self.sender_names.value(address).copied() else { return };
+        match self.membership(call) {
+            Some(membership) if membership.is_of_sender() => {
+                self.leave(call, membership.campaign, "the sender notifies many people", out);
+            }
+            Some(_) => return,
+            None => {}
+        }
+        let lead = self.keys.cluster("notification", name.family, name.address);
+        let known = self.leads.value(lead).copied();
+        let known = known.filter(|campaign| self.is_running(*campaign, memory, out));
+        let campaign = match known {
+            Some(campaign) => campaign,
+            None => {
+                let Some(campaign) = self.found("notification", call, memory, out) else { return };
+                self.lead(lead, campaign);
+                out.push(Outcome::Key { key: lead.cast_signed(), campaign });
+                if let Some(slot) = self.campaign_slot(campaign, memory, out)
+                    && let Some(row) = self.campaigns.get_mut(slot)
+                {
+                    row.kind = CampaignKind::Notification;
+                    self.campaigns.is_news(slot);
+                }
+                let evidence =
+                    "one address calls many people once each, with recordings or short talks".to_owned();
+                self.link(campaign, LinkRow { kind: LinkKind::Pace, evidence }, memory, out);
+                campaign
+            }
+        };
+        let Some(name) = self.campaign_name(campaign, memory, out) else { return };
+        let why = "the address notifies many people".into();
+        self.join((call, at), Membership { campaign, name, strength: OF_NOTICE, why }, memory, out);
+    }
+
+    /// Adds a call to the campaign of its sender.
+    fn join_sender(
+        &mut self,
+        (call, at): (CallId, Timestamp),
+        verdict: &Verdict,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let place = match verdict.cluster {
+            Cluster::Recording { recording } => CampaignPlace::Recording(u64::from(recording)),
+            cluster => match self.name_of(cluster) {
+                Some(name) => CampaignPlace::Parties(name),
+                None => return,
+            },
+        };
+        let known = match place {
+            CampaignPlace::Recording(recording) => self.prompts.campaign(recording),
+            CampaignPlace::Parties(name) => self.leads.value(self.lead_of(name)).copied(),
+        };
+        let known = known.filter(|campaign| self.is_running(*campaign, memory, out));
+        let campaign = match known {
+            Some(campaign) => campaign,
+            None => {
+                let member = self.member(call).map(|(campaign, _)| campaign);
+                let found = member.or_else(|| self.found("sender", call, memory, out));
+                let Some(campaign) = found else { return };
+                match place {
+                    CampaignPlace::Recording(recording) => {
+                        if let Some(print) = self.prompts.belongs(recording, campaign) {
+                            out.push(Outcome::Prompt { print, campaign });
+                        }
+                    }
+                    CampaignPlace::Parties(name) => {
+                        let lead = self.lead_of(name);
+                        self.lead(lead, campaign);
+                        out.push(Outcome::Key { key: lead.cast_signed(), campaign });
+                    }
+                }
+                campaign
+            }
+        };
+        // Several addresses that are one sender were several senders before.
+        let campaign = match self.membership(call) {
+            Some(other) if other.campaign == campaign => campaign,
+            Some(other) if other.is_of_sender() => {
+                self.merge(other.campaign, campaign, "its addresses are one sender", memory, out)
+            }
+            Some(_) => return,
+            None => campaign,
+        };
+        self.link_sender(campaign, verdict, place, memory, out);
+        let Some(name) = self.campaign_name(campaign, memory, out) else { return };
+        let why = reason(verdict).into();
+        self.join((call, at), Membership { campaign, name, strength: OF_SENDER, why }, memory, out);
+        self.announce(campaign, memory, out);
+    }
+
+    /// Lists the evidence of a cluster as links of its campaign.
+    fn link_sender(
+        &mut self,
+        campaign: bellwether_base::CampaignId,
+        verdict: &Verdict,
+        place: CampaignPlace,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let (once, all) = verdict.once;
+        let odds = |term: f64| format!("{:.1} in log odds", term);
+        let t = &verdict.terms;
+        let (mut links, is_address) = match place {
+            CampaignPlace::Parties(name) => {
+                let evidence = format!("calls of the platform family {}", name.family);
+                (vec![(LinkKind::Fingerprint, evidence)], name.address.is_some())
+            }
+            CampaignPlace::Recording(_) => {
+                let evidence = format!("{all} addresses play the same recording under several numbers each");
+                (vec![(LinkKind::Prompt, evidence)], false)
+            }
+        };
+        if t.addresses >= WORTH_A_LINK || matches!(verdict.cluster, Cluster::Strangers { .. }) {
+            links
+                .push((LinkKind::Addresses, format!("{once} of {all} addresses called in one session only")));
+        }
+        if t.numbers >= WORTH_A_LINK {
+            let words = if is_address {
+                format!("{once} of {all} numbers called in one session only")
+            } else {
+                format!("numbers do not come back: {}", odds(t.numbers))
+            };
+            links.push((LinkKind::Numbers, words));
+        }
+        let more = [
+            (LinkKind::ShortCalls, t.conduct, "few answers and short talks"),
+            (LinkKind::Agents, t.names, "one platform names itself as many"),
+            (LinkKind::Prompt, t.recording, "calls play recordings"),
+        ];
+        for (kind, term, words) in more.into_iter().filter(|(_, term, _)| *term >= WORTH_A_LINK) {
+            links.push((kind, format!("{words}: {}", odds(term))));
+        }
+        for (kind, evidence) in links {
+            self.link(campaign, LinkRow { kind, evidence }, memory, out);
+        }
+    }
+
+    /// Key of a family or an address in the campaign index.
+    fn lead_of(&self, name: SenderName) -> u64 {
+        let kind = if name.address.is_some() { "address" } else { "family" };
+        self.keys.cluster(kind, name.family, name.address)
+    }
+
+    /// The family and the address of a cluster; none for a cluster that founds no campaign.
+    fn name_of(&self, cluster: Cluster) -> Option<SenderName> {
+        let key = match cluster {
+            Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk | Cluster::Recording { .. } => {
+                return None;
+            }
+            Cluster::Strangers { family } | Cluster::Gang { family } | Cluster::Crowd { family } => family,
+            Cluster::Address { address } => address,
+        };
+        self.sender_names.value(key).copied()
+    }
+
+    fn start_of(&mut self, call: CallId, at: Timestamp, of: &Caller<'_>, access: CallerAccess) -> CallStart {
+        let agent = of.user_agent.unwrap_or_default();
+        let address = self.keys.address(of.source);
+        let start = CallStart {
+            call,
+            at,
+            // Callers without a number are one caller for each address.
+            number: if of.is_anonymous { address } else { self.keys.user(of.number) },
+            address,
+            family: self.keys.family(of.family),
+            print: self.keys.print(of.fingerprint),
+            product: self.keys.product(agent),
+            agent: if agent.is_empty() { 0 } else { self.keys.agent(agent) },
+            callee: self.keys.callee(of.dialled),
+            access,
+        };
+        let family = SenderName { family: of.family, address: None };
+        self.name_sender(start.family, family, at);
+        self.name_sender(start.place(), SenderName { address: Some(of.source), ..family }, at);
+        start
+    }
+
+    fn name_sender(&mut self, key: u64, name: SenderName, at: Timestamp) {
+        match self.sender_names.slot(key) {
+            Some(slot) => self.sender_names.mark_used(slot),
+            None => drop(self.sender_names.insert(key, key, name, 0, at)),
+        }
+    }
+
+    /// True for a call of a line: registered at its address, or back at it.
+    pub(super) fn is_line(verdict: Option<&Verdict>) -> bool {
+        verdict.is_some_and(|verdict| matches!(verdict.cluster, Cluster::Line(_)))
+    }
+}
+
+/// The reason for a membership.
+fn reason(verdict: &Verdict) -> String {
+    let what = match verdict.cluster {
+        Cluster::Strangers { .. } => "the caller and its address are of the strangers on the platform family",
+        Cluster::Gang { .. } | Cluster::Crowd { .. } => {
+            "the address is one of several that act as one sender"
+        }
+        Cluster::Recording { .. } => "the address plays the recording of a campaign",
+        _ => "the address changes numbers and does not use them again",
+    };
+    let kind = if verdict.kind == SenderKind::Campaign { "" } else { ", although another kind fits" };
+    format!("{what} (probability {:.2}{kind})", verdict.probability)
+}
+
+fn end_of(call: &PastSender, at: Timestamp) -> CallEnd {
+    let talk = call.answered_at.map(|answered| at.since(answered).as_secs_f64());
+    CallEnd { call: call.call, at, talk_secs: talk.map(|secs| secs.clamp(0.0, f64::from(u16::MAX)) as u16) }
+}
+
+impl<'a> From<&'a PastSender> for Caller<'a> {
+    fn from(past: &'a PastSender) -> Self {
+        Self {
+            number: &past.caller,
+            dialled: &past.dialled,
+            source: past.source,
+            user_agent: past.user_agent.as_deref(),
+            fingerprint: past.fingerprint,
+            family: past.family,
+            is_anonymous: past.is_anonymous,
+        }
+    }
+}
+
+impl<'a> From<&'a Invite<'a>> for Caller<'a> {
+    fn from(invite: &'a Invite<'a>) -> Self {
+        Self {
+            number: invite.caller,
+            dialled: invite.dialled,
+            source: invite.source,
+            user_agent: invite.user_agent,
+            fingerprint: invite.fingerprint,
+            family: invite.family,
+            is_anonymous: invite.is_anonymous,
+        }
+    }
+}
