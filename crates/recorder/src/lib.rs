@@ -239,6 +239,9 @@ impl Recorder {
     /// If the database fails.
     pub fn apply_labels(&mut self) -> Result<(), StoreError> {
         self.read_labels()?;
+        if let Some(scoring) = &mut self.scoring {
+            scoring.apply_labels_to_past(&self.writer, &mut self.failure);
+        }
         self.writer.forget();
         self.commit(true)
     }

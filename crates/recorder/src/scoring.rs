@@ -63,9 +63,15 @@ impl Scoring {
             return Ok(());
         }
         self.ask(writer, failure, |engine, history, out| {
-            engine.set_labels(&labels.evidence, labels.calls.into_iter(), history, out);
+            engine.set_labels(&labels.evidence, history, out);
+            engine.set_sender_labels(labels.calls, labels.campaigns, history, out);
         });
         Ok(())
+    }
+
+    /// Applies the labels to the calls in the database, in a process that sees no calls.
+    pub(crate) fn apply_labels_to_past(&mut self, writer: &Writer, failure: &mut Option<StoreError>) {
+        self.ask(writer, failure, ScoringEngine::apply_labels_to_past);
     }
 
     pub(crate) fn pending_scores(&self) -> usize {

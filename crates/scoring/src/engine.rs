@@ -8,6 +8,7 @@ mod prompts;
 mod registrations;
 mod reputation;
 mod scores;
+mod sender_labels;
 mod senders;
 mod split;
 mod start;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
-use bellwether_senders::Senders;
+use bellwether_senders::{Cluster, Senders};
 use smallvec::SmallVec;
 
 use self::senders::SenderName;
@@ -101,6 +102,10 @@ pub struct ScoringEngine {
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
     /// Labelled calls: `true` for fraud.
     labelled: BTreeMap<CallId, bool>,
+    /// Labelled campaigns: `true` for fraud.
+    labelled_campaigns: BTreeMap<CampaignId, bool>,
+    /// Labels of calls by the cluster of their senders: of fraud, and of honest use.
+    labelled_clusters: BTreeMap<Cluster, (u32, u32)>,
     open: LruTable<u64, OpenCall, 1>,
     /// Ended calls, each with the time at which it closes.
     over: VecDeque<(Timestamp, CallId)>,
@@ -145,6 +150,8 @@ impl ScoringEngine {
             standings: WriteBackTable::new(STANDINGS),
             labels: BTreeMap::new(),
             labelled: BTreeMap::new(),
+            labelled_campaigns: BTreeMap::new(),
+            labelled_clusters: BTreeMap::new(),
             open: LruTable::new(CALLS),
             over: VecDeque::new(),
             members: LruTable::new(MEMBERS),

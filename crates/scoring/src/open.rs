@@ -39,6 +39,8 @@ pub(crate) struct OpenCall {
     /// The judgement of its sender.
     pub(crate) sender: Option<bellwether_senders::Verdict>,
     pub(crate) sender_marks: SenderMarks,
+    /// True if a label declares the sender honest.
+    pub(crate) is_vouched_for: bool,
     /// Findings at the INVITE. More than four are rare.
     pub(crate) at_start: SmallVec<[Finding; 4]>,
     /// Findings about the device.

@@ -53,6 +53,21 @@ pub struct Terms {
     pub prior: f64,
 }
 
+impl Terms {
+    /// Log odds of a campaign.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.addresses
+            + self.numbers
+            + self.conduct
+            + self.names
+            + self.prints
+            + self.callees
+            + self.recording
+            + self.prior
+    }
+}
+
 /// The kind of a sender that explains a cluster best.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum SenderKind {

@@ -179,6 +179,8 @@ pub enum LineKind {
 pub struct Verdict {
     /// Probability of fraud.
     pub probability: f64,
+    /// Chance that the call is of the campaign, if its cluster is one.
+    pub share: f64,
     /// Calls behind it.
     pub calls: u32,
     /// The cluster that it comes from.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{CallId, Timestamp};
+use bellwether_base::{CallId, CampaignId, Timestamp};
 use bellwether_scoring::{LabelEvidence, Layer, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -31,12 +31,15 @@ pub struct Labels {
     pub evidence: Vec<LabelEvidence>,
     /// Labelled calls; true for fraud.
     pub calls: Vec<(CallId, bool)>,
+    /// Labelled campaigns; true for fraud.
+    pub campaigns: Vec<(CampaignId, bool)>,
 }
 
 /// The evidence of all labels about subjects, and the labelled calls.
 pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     let mut all = Vec::new();
     let mut calls = Vec::new();
+    let mut campaigns = Vec::new();
     let mut select = db.prepare("SELECT kind, subject, label, at FROM labels ORDER BY kind, subject")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -57,6 +60,11 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
             }
             "campaign" => {
                 let members = members_of(db, &subject)?;
+                let identity = db
+                    .prepare_cached("SELECT coalesce(merged_into, campaign) FROM campaigns WHERE name = ?1")?
+                    .query_row([&subject], |r| r.get(0))
+                    .optional()?;
+                campaigns.extend(identity.map(|of| (CampaignId::new(of), is_fraud)));
                 let mut subjects = BTreeSet::new();
                 for call in &members {
                     subjects.extend(subjects_of(db, *call)?);
@@ -77,6 +85,7 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     Ok(Labels {
         evidence: all,
         calls: own.into_iter().map(|(call, is_fraud)| (CallId::new(call), is_fraud)).collect(),
+        campaigns,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_base::{Alert, AlertKind, CallId, Severity, SlotId, Timestamp};
+use bellwether_base::{Alert, AlertKind, Severity, SlotId, Timestamp};
 
 use super::{Label, Outcome, Reputation, ScoringEngine};
 use crate::history::History;
@@ -111,12 +111,10 @@ impl ScoringEngine {
         self.standings.is_news(slot);
     }
 
-    /// Replaces all labels: those of subjects, and those of calls by identity (`true` for fraud). List
-    /// entries change at once.
+    /// Replaces all labels of subjects. List entries change at once.
     pub fn set_labels(
         &mut self,
         evidence: &[LabelEvidence],
-        calls: impl Iterator<Item = (CallId, bool)>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
@@ -130,7 +128,6 @@ impl ScoringEngine {
                 is_direct: label.is_direct,
             });
         }
-        self.labelled = calls.collect();
         let changed: Vec<(u64, Subject)> = self
             .labels
             .iter()

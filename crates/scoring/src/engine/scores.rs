@@ -7,7 +7,9 @@ use super::{Outcome, ScoreRow, ScoringEngine};
 use crate::history::{History, Stage};
 use crate::open::{Lesson, OpenCall, Told};
 use crate::score::Finding;
-use crate::signals::{DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY};
+use crate::signals::{
+    DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY, group,
+};
 use crate::{Disposition, Scorecard};
 
 impl ScoringEngine {
@@ -59,7 +61,8 @@ impl ScoringEngine {
 
     fn card(&self, call: &OpenCall) -> Scorecard {
         let mut findings = Vec::with_capacity(call.at_start.len() + call.of_device.len() + 2);
-        findings.extend(call.at_start.iter().chain(&call.of_device).cloned());
+        let is_told = |of: &&Finding| !(call.is_vouched_for && group(of.signal) == Group::Reputation);
+        findings.extend(call.at_start.iter().chain(&call.of_device).filter(is_told).cloned());
         self.rules.until_end(call, |signal, found| findings.extend(self.finding(signal, found)));
         Scorecard::new(findings)
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bellwether_base::{CallId, RegistrationId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, RegistrationId, Span, Timestamp};
 use bellwether_fingerprint::PrintHash;
 use bellwether_senders::{CallEnd, CallStart, CallerAccess, Change, Cluster, SenderKind, Verdict};
 
@@ -13,7 +13,7 @@ use crate::history::{History, PastSender, SenderMarks};
 use crate::invite::Invite;
 use crate::open::{OF_NOTICE, OF_SENDER};
 use crate::outcome::LinkRow;
-use crate::signals::{REGISTERED_LINE, RETURNING, Registration, SENDER, of_sender};
+use crate::signals::{Group, REGISTERED_LINE, RETURNING, Registration, SENDER, SIGNALS, group, of_sender};
 
 /// Parties return within days. Calls of this time before a run are read again.
 const RETURNS_WITHIN: Span = Span::from_secs(3 * 86_400);
@@ -54,9 +54,14 @@ struct Caller<'a> {
 }
 
 impl ScoringEngine {
-    /// Reads the calls of the last days again, in the order of their events.
+    /// Reads the calls of the last days again.
     pub(super) fn recall_senders(&mut self, at: Timestamp, memory: &mut dyn History) {
-        let past = memory.senders(at - RETURNS_WITHIN, at, MAX_PAST);
+        self.read_senders(at - RETURNS_WITHIN, at, memory);
+    }
+
+    /// Reads calls of the database in the order of their events.
+    pub(super) fn read_senders(&mut self, since: Timestamp, before: Timestamp, memory: &mut dyn History) {
+        let past = memory.senders(since, before, MAX_PAST);
         let mut events: Vec<(Timestamp, bool, &PastSender)> = Vec::with_capacity(2 * past.len());
         for call in &past {
             events.push((call.started_at, false, call));
@@ -85,6 +90,7 @@ impl ScoringEngine {
             }
             told.clear();
         }
+        self.count_labelled_clusters();
     }
 
     /// Judges the sender of a new call. Verdicts that changed go to `changes`.
@@ -111,7 +117,7 @@ impl ScoringEngine {
             is_registered_lately: access == CallerAccess::RegisteredLately,
             ..SenderMarks::default()
         };
-        (self.senders.verdict(invite.call), marks)
+        (self.senders.verdict(invite.call).map(|verdict| self.labelled(invite.call, verdict)), marks)
     }
 
     /// Tells the judgement that a call ended.
@@ -166,10 +172,13 @@ impl ScoringEngine {
     /// Takes changed verdicts over into scores and campaigns.
     pub(super) fn apply(&mut self, changes: Vec<Change>, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         for Change { call, at, verdict } in changes {
+            let is_vouched_for = self.is_vouched_for(call, &verdict);
+            let verdict = self.labelled(call, verdict);
             let is_open = match self.opened(call) {
                 // The result of an earlier run about this call stands until others change it.
                 Some(opened) => {
                     opened.sender = Some(verdict);
+                    opened.is_vouched_for = is_vouched_for;
                     opened.is_news = true;
                     true
                 }
@@ -189,6 +198,11 @@ impl ScoringEngine {
             }
             if is_closed {
                 let campaign = self.member(call).map(|(campaign, _)| campaign);
+                if is_vouched_for {
+                    let reputation = (0..SIGNALS.len()).filter(|signal| group(*signal) == Group::Reputation);
+                    let silent = |signal| Outcome::Amend { call, signal, finding: None, campaign };
+                    out.extend(reputation.map(silent));
+                }
                 let found = of_sender(&verdict);
                 for signal in [SENDER, REGISTERED_LINE, RETURNING] {
                     let found = found.clone().filter(|(of, _)| *of == signal).map(|(_, found)| found);
@@ -303,7 +317,7 @@ impl ScoringEngine {
     /// Lists the evidence of a cluster as links of its campaign.
     fn link_sender(
         &mut self,
-        campaign: bellwether_base::CampaignId,
+        campaign: CampaignId,
         verdict: &Verdict,
         place: CampaignPlace,
         memory: &mut dyn History,
@@ -344,6 +358,14 @@ impl ScoringEngine {
         }
         for (kind, evidence) in links {
             self.link(campaign, LinkRow { kind, evidence }, memory, out);
+        }
+    }
+
+    /// The campaign of a cluster, if it has one.
+    pub(super) fn campaign_of_cluster(&self, cluster: Cluster) -> Option<CampaignId> {
+        match cluster {
+            Cluster::Recording { recording } => self.prompts.campaign(u64::from(recording)),
+            cluster => self.leads.value(self.lead_of(self.name_of(cluster)?)).copied(),
         }
     }
 

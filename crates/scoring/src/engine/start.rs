@@ -35,18 +35,23 @@ impl ScoringEngine {
         }
     }
 
+    /// Reads which keys and recordings belong to campaigns.
+    pub(super) fn recall_campaigns(&mut self, since: Timestamp, at: Timestamp, memory: &mut dyn History) {
+        for (key, campaign) in memory.leads(since, LEADS) {
+            self.lead(key.cast_unsigned(), campaign);
+        }
+        for (print, campaign) in memory.prompts() {
+            self.prompts.known(print, campaign, at);
+        }
+    }
+
     /// Replays the calls in the window before this run, so that scoring continues as if the engine had seen
     /// them.
     fn warm_up(&mut self, at: Timestamp, memory: &mut dyn History) {
         if std::mem::replace(&mut self.is_warm, true) {
             return;
         }
-        for (key, campaign) in memory.leads(at - self.settings.campaigns.ends_after, LEADS) {
-            self.lead(key.cast_unsigned(), campaign);
-        }
-        for (print, campaign) in memory.prompts() {
-            self.prompts.known(print, campaign, at);
-        }
+        self.recall_campaigns(at - self.settings.campaigns.ends_after, at, memory);
         self.recall_senders(at, memory);
         let past = memory.recent(at - LOOKS_BACK, at);
         let now = self.now;
@@ -123,6 +128,7 @@ impl ScoringEngine {
             (self.senders.verdict(invite.call), SenderMarks::default())
         };
         let is_line = Self::is_line(sender.as_ref());
+        let is_vouched_for = sender.is_some_and(|verdict| self.is_vouched_for(invite.call, &verdict));
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
         else {
@@ -232,6 +238,7 @@ impl ScoringEngine {
             membership: None,
             sender,
             sender_marks,
+            is_vouched_for,
             at_start,
             of_device,
             is_known,

@@ -70,7 +70,7 @@ fn evidence_of_sender(verdict: &Verdict, log_odds: f64) -> Option<Evidence> {
         }
     };
     let t = &verdict.terms;
-    let sum = t.addresses + t.numbers + t.conduct + t.names + t.prints + t.callees + t.recording + t.prior;
+    let sum = t.sum();
     let terms = [
         ("before", t.prior),
         ("addresses", t.addresses),

@@ -99,6 +99,7 @@ impl Scene {
     fn line(&mut self, kind: bellwether_senders::LineKind) {
         self.open.sender = Some(bellwether_senders::Verdict {
             probability: 0.001,
+            share: 1.0,
             calls: 4,
             cluster: bellwether_senders::Cluster::Line(kind),
             kind: bellwether_senders::SenderKind::Line,
@@ -143,6 +144,7 @@ impl Scene {
                 membership: None,
                 sender: None,
                 sender_marks: crate::SenderMarks::default(),
+                is_vouched_for: false,
                 at_start: SmallVec::new(),
                 of_device: Vec::new(),
                 is_known: false,
@@ -247,6 +249,7 @@ const CASES: &[(&str, Change)] = &[
     ("sender", |s| {
         s.open.sender = Some(bellwether_senders::Verdict {
             probability: 0.9,
+            share: 1.0,
             calls: 40,
             cluster: bellwether_senders::Cluster::Strangers { family: 1 },
             kind: bellwether_senders::SenderKind::Campaign,

@@ -44,6 +44,7 @@ impl Senders {
                 }
                 best = Verdict {
                     probability: p,
+                    share,
                     calls,
                     cluster,
                     kind: posterior.kind,
@@ -128,6 +129,82 @@ impl Senders {
         best
     }
 
+    /// The present verdict of a call, as a change.
+    #[must_use]
+    pub fn present(&self, call: CallId) -> Option<Change> {
+        let at = self.calls.value(call.key())?.at;
+        Some(Change { call, at, verdict: self.verdict(call)? })
+    }
+
+    /// The present verdicts of all calls that are followed.
+    #[must_use]
+    pub fn all(&self) -> Vec<Change> {
+        let mut calls = Vec::with_capacity(self.calls.len());
+        self.calls.for_each(|key, _| calls.push(CallId::from_key(*key)));
+        calls.sort_unstable();
+        calls.into_iter().filter_map(|call| self.present(call)).collect()
+    }
+
+    /// The address of a call as a cluster.
+    #[must_use]
+    pub fn address_of(&self, call: CallId) -> Option<Cluster> {
+        Some(Cluster::Address { address: self.calls.value(call.key())?.address })
+    }
+
+    /// All clusters with a judgement.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<Cluster> {
+        let mut found = Vec::new();
+        self.addresses.for_each(|key, _| found.push(Cluster::Address { address: *key }));
+        self.families.for_each(|key, _| {
+            let family = *key;
+            found.extend([
+                Cluster::Strangers { family },
+                Cluster::Gang { family },
+                Cluster::Crowd { family },
+            ]);
+        });
+        self.recordings.for_each(|key, _| found.push(Cluster::Recording { recording: *key as u32 }));
+        found.sort_unstable();
+        found
+    }
+
+    /// The present verdicts of the calls of a cluster.
+    #[must_use]
+    pub fn members(&self, cluster: Cluster) -> Vec<Change> {
+        let family = |key: u64| self.families.value(key);
+        let keys = match cluster {
+            Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk => Vec::new(),
+            Cluster::Strangers { family: key } => {
+                family(key).map(|of| of.strangers.clone()).unwrap_or_default()
+            }
+            Cluster::Address { address } => vec![address],
+            Cluster::Gang { family: key } => family(key).map(|of| of.suspects.clone()).unwrap_or_default(),
+            Cluster::Crowd { family: key } => family(key).map(|of| of.small.clone()).unwrap_or_default(),
+            Cluster::Recording { recording } => {
+                self.recordings.value(u64::from(recording)).map(|of| of.members.clone()).unwrap_or_default()
+            }
+        };
+        let addresses = keys.iter().filter_map(|key| self.addresses.value(*key));
+        addresses.flat_map(|address| &address.calls).filter_map(|of| self.present(of.call)).collect()
+    }
+
+    /// The clusters that a label of a call speaks about. A label of fraud speaks about all strangers of the family,
+    /// if the call is one of them; a label of honest use speaks about the address of the call alone.
+    #[must_use]
+    pub fn labelled_by(&self, call: CallId, is_fraud: bool) -> Vec<Cluster> {
+        let Some(followed) = self.calls.value(call.key()).filter(|of| of.line.is_none() && !of.is_trunk)
+        else {
+            return Vec::new();
+        };
+        let mut clusters = vec![Cluster::Address { address: followed.address }];
+        if let Some(address) = self.addresses.value(followed.address).filter(|of| is_fraud && of.is_stranger)
+        {
+            clusters.push(Cluster::Strangers { family: address.family });
+        }
+        clusters
+    }
+
     pub(super) fn tell_addresses(&mut self, keys: &[u64], out: &mut Vec<Change>) {
         for key in keys {
             let Some(slot) = self.addresses.slot(*key) else { continue };
@@ -186,6 +263,7 @@ pub(super) fn of_line(sessions: u32, kind: LineKind) -> Verdict {
     let probability = OF_LINE / (1.0 + f64::from(sessions) / 4.0);
     Verdict {
         probability,
+        share: 1.0,
         calls: sessions,
         cluster: Cluster::Line(kind),
         kind: SenderKind::Line,
@@ -199,6 +277,7 @@ pub(super) fn of_line(sessions: u32, kind: LineKind) -> Verdict {
 pub(super) fn nothing() -> Verdict {
     Verdict {
         probability: OF_STRANGER,
+        share: 1.0,
         calls: 0,
         cluster: Cluster::Nothing,
         kind: SenderKind::Line,
