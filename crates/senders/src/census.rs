@@ -4,8 +4,6 @@ use std::sync::LazyLock;
 
 use statrs::function::gamma::ln_gamma;
 
-use crate::likelihood::mixture;
-
 /// Classes of a census: parties with 1, 2, 3, 4, and 5 or more sessions.
 const CLASSES: usize = 5;
 
@@ -83,6 +81,8 @@ struct Grid {
     sessions: Vec<(f64, [Sessions; 3])>,
     /// Logarithm of the probability of one session, for each mean, shape and share of [`THROWN`].
     once: Vec<[[f64; 13]; 3]>,
+    /// Chance that a party seen once was thrown away, in the order of all means and shapes.
+    thrown_once: Vec<[f64; 13]>,
 }
 
 static GRID: LazyLock<Grid> = LazyLock::new(|| {
@@ -93,13 +93,19 @@ static GRID: LazyLock<Grid> = LazyLock::new(|| {
             (mean.ln(), SHAPES.map(|shape| sessions_of(mean, shape)))
         })
         .collect();
-    let once = sessions
+    let once: Vec<[[f64; 13]; 3]> = sessions
         .iter()
         .map(|(_, shapes)| {
             shapes.map(|sessions| THROWN.map(|thrown| (thrown + (1.0 - thrown) * sessions[0].exp()).ln()))
         })
         .collect();
-    Grid { sessions, once }
+    let chance = |once: &[f64; 13]| {
+        let mut chance = THROWN;
+        chance.iter_mut().zip(once).for_each(|(thrown, once)| *thrown /= once.exp());
+        chance
+    };
+    let thrown_once = once.iter().flatten().map(chance).collect();
+    Grid { sessions, once, thrown_once }
 });
 
 /// Negative binomial counts of lines with Gamma(`shape`) rates (Fisher, Corbet and Williams, J. Animal Ecol. 12,
@@ -144,65 +150,55 @@ impl Returns {
         let centre = expected.clamp(0.01, 30.0).ln();
         let [f1, more @ ..] = census.0.map(f64::from);
         let returned: f64 = more.iter().sum();
-        // Log likelihood for each share that is thrown away, with means and shapes integrated out.
+        let kept = THROWN.map(
+            |thrown| {
+                if returned > 0.0 { returned * (1.0 - thrown).max(1e-300).ln() } else { 0.0 }
+            },
+        );
+        // Log likelihoods with the prior of the mean, for each mean and shape.
         let mut cells = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
-        let mut weights = [0.0; MEANS * SHAPES.len()];
-        let mut thrown_once = [[0.0; THROWN.len()]; MEANS * SHAPES.len()];
-        let mut place = 0;
-        for ((ln_mean, shapes), once) in grid.sessions.iter().zip(&grid.once) {
+        let mut largest = f64::NEG_INFINITY;
+        let shapes = grid.sessions.iter().zip(&grid.once).flat_map(|((ln_mean, shapes), once)| {
+            shapes.iter().zip(once).map(move |(sessions, once)| (*ln_mean, sessions, once))
+        });
+        for (cell, (ln_mean, sessions, once)) in cells.iter_mut().zip(shapes) {
             let prior = -0.5 * ((ln_mean - centre) / SPREAD).powi(2);
-            for (sessions, once) in shapes.iter().zip(once) {
-                let back: f64 = more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * ln_p).sum();
-                if let (Some(cell), Some(weight), Some(chance)) =
-                    (cells.get_mut(place), weights.get_mut(place), thrown_once.get_mut(place))
-                {
-                    *weight = prior;
-                    for (((cell, chance), thrown), once) in cell.iter_mut().zip(chance).zip(THROWN).zip(once)
-                    {
-                        let kept =
-                            if returned > 0.0 { returned * (1.0 - thrown).max(1e-300).ln() } else { 0.0 };
-                        *cell = f1 * once + kept + back;
-                        *chance = thrown / once.exp();
-                    }
-                }
-                place += 1;
+            let back: f64 = more.iter().zip(&sessions[1..]).map(|(f, ln_p)| f * ln_p).sum();
+            for ((cell, once), kept) in cell.iter_mut().zip(once).zip(kept) {
+                *cell = f1 * once + kept + back + prior;
+                largest = largest.max(*cell);
             }
         }
-        let by_share: Vec<f64> = (0..THROWN.len())
-            .map(|share| {
-                let terms: Vec<(f64, f64)> = cells
-                    .iter()
-                    .zip(&weights)
-                    .filter_map(|(cell, weight)| Some((weight.exp(), *cell.get(share)?)))
-                    .collect();
-                mixture(&terms)
-            })
-            .collect();
-        let marginal = |weights: &[f64]| {
-            let terms: Vec<(f64, f64)> = weights.iter().copied().zip(by_share.iter().copied()).collect();
-            mixture(&terms)
+        // Sums over means and shapes, beside the largest cell, by share; and the same weighted with the chance that
+        // a party seen once was thrown away.
+        let mut by_share = [0.0; THROWN.len()];
+        let mut once_thrown = [0.0; THROWN.len()];
+        for (cell, chances) in cells.iter().zip(&grid.thrown_once) {
+            for (((l, chance), sum), thrown) in
+                cell.iter().zip(chances).zip(&mut by_share).zip(&mut once_thrown)
+            {
+                let p = (l - largest).max(-700.0).exp();
+                *sum += p;
+                *thrown += p * chance;
+            }
+        }
+        let sum = |of: &[f64; THROWN.len()], weights: &[f64; THROWN.len()]| -> f64 {
+            of.iter().zip(weights).map(|(p, weight)| p * weight).sum()
         };
-        let thrown = marginal(&CAMPAIGN);
-        // Expectation over the posterior of share, mean and shape of a campaign.
-        let (mut sum, mut total) = (0.0, 0.0);
-        for ((cell, weight), chance) in cells.iter().zip(&weights).zip(&thrown_once) {
-            for ((l, chance), prior) in cell.iter().zip(chance).zip(CAMPAIGN) {
-                let p = prior * (weight + l - thrown).exp();
-                sum += p * chance;
-                total += p;
-            }
-        }
-        let uniform = [1.0; THROWN.len()];
-        let any = marginal(&uniform);
-        let shares: Vec<f64> = by_share.iter().map(|l| (l - any).exp()).collect();
-        let share_thrown = shares.iter().zip(THROWN).map(|(p, share)| p * share).sum::<f64>()
-            / shares.iter().sum::<f64>().max(1e-300);
+        let uniform = [1.0 / THROWN.len() as f64; THROWN.len()];
+        let prior: f64 = grid
+            .sessions
+            .iter()
+            .map(|(ln_mean, _)| SHAPES.len() as f64 * (-0.5 * ((ln_mean - centre) / SPREAD).powi(2)).exp())
+            .sum();
+        let marginal = |weights| largest + (sum(&by_share, weights) / prior).max(1e-300).ln();
+        let all: f64 = by_share.iter().sum();
         Self {
             stable: marginal(&STABLE),
-            thrown,
-            any,
-            once_is_thrown: if total > 0.0 { sum / total } else { 0.0 },
-            share_thrown,
+            thrown: marginal(&CAMPAIGN),
+            any: marginal(&uniform),
+            once_is_thrown: sum(&once_thrown, &CAMPAIGN) / sum(&by_share, &CAMPAIGN).max(1e-300),
+            share_thrown: sum(&by_share, &THROWN) / all.max(1e-300),
         }
     }
 }

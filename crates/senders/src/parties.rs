@@ -128,7 +128,7 @@ impl Judgement {
     /// Counts an event. Returns true if the cluster of `size` calls has changed enough for an evaluation.
     pub(crate) fn is_due(&mut self, size: u32) -> bool {
         self.events += 1;
-        self.events > size / 10
+        self.events > size / 7
     }
 
     /// Takes the evaluation of a cluster of `size` calls. It counts for the streak if the cluster has grown since.
@@ -296,6 +296,6 @@ mod tests {
             let mut judgement = Judgement::default();
             (1..).find(|_| judgement.is_due(size)).unwrap_or(0)
         };
-        assert_eq!([1, 9, 10, 1000].map(count), [1, 1, 2, 101]);
+        assert_eq!([1, 6, 7, 1000].map(count), [1, 1, 2, 143]);
     }
 }

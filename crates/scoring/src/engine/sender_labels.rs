@@ -20,6 +20,9 @@ const OF_FRAUD: f64 = 7.0;
 /// The same of a label of honest use. It has to outweigh what made the sender look like a campaign.
 const OF_HONEST_USE: f64 = -10.0;
 
+/// A label of one stranger weighs less by this about the other strangers.
+const OF_OTHERS: f64 = 3.0;
+
 /// Probability from which on a labelled call is accused.
 const ACCUSED_FROM: f64 = 0.8;
 
@@ -98,10 +101,17 @@ impl ScoringEngine {
     }
 
     fn said_by_labels(&self, call: CallId, verdict: &Verdict) -> f64 {
+        if self.labelled.is_empty() && self.labelled_campaigns.is_empty() {
+            return 0.0;
+        }
         let own =
             self.labelled.get(&call).map_or(0.0, |is_fraud| if *is_fraud { OF_FRAUD } else { OF_HONEST_USE });
-        let by_cluster =
-            |cluster: Cluster| self.labelled_clusters.get(&cluster).map_or(0.0, |counts| weight(*counts));
+        let by_cluster = |cluster: Cluster| {
+            let weight = self.labelled_clusters.get(&cluster).map_or(0.0, |counts| weight(*counts));
+            // One stranger says less of the others than a call says of its own address.
+            let is_of_others = weight > 0.0 && matches!(cluster, Cluster::Strangers { .. });
+            if is_of_others { weight - OF_OTHERS } else { weight }
+        };
         let is_line = matches!(verdict.cluster, Cluster::Line(_) | Cluster::Trunk);
         let of_cluster = by_cluster(verdict.cluster);
         let of_address = self.senders.address_of(call).filter(|_| !is_line).map_or(0.0, by_cluster);
