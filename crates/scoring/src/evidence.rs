@@ -2,6 +2,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use bellwether_senders::{Cluster, Verdict, log_odds};
+
 /// The evidence of a signal, as text for reports.
 ///
 /// Most evidence is a few numbers. Text is rendered only when it is read, because a call is scored three
@@ -19,6 +21,8 @@ enum Form {
     Counted(Arc<str>),
     Numbers(Numbers, Phrase),
     Member(Arc<str>, Arc<str>),
+    /// The terms of a cluster of senders.
+    Sender(Arc<Verdict>),
 }
 
 /// Counted or measured values; unused ones are 0.
@@ -41,7 +45,7 @@ impl Evidence {
     /// Returns true if the text, numbers aside, is fixed, so that many calls share it.
     #[must_use]
     pub const fn is_phrased(&self) -> bool {
-        matches!(self.0, Form::Fixed(_) | Form::Numbers(..) | Form::Counted(_))
+        matches!(self.0, Form::Fixed(_) | Form::Numbers(..) | Form::Counted(_) | Form::Sender(_))
     }
 
     /// Fixed text with counts and one address. Text with an IPv6 address is not shared, because it contains
@@ -50,9 +54,9 @@ impl Evidence {
         Self(if address.is_ipv4() { Form::Counted(words.into()) } else { Form::Words(words.into()) })
     }
 
-    /// Fixed text with counts.
-    pub(crate) fn counted(words: String) -> Self {
-        Self(Form::Counted(words.into()))
+    /// Evidence of a cluster of senders: what it is, and the log odds of each kind of evidence.
+    pub(crate) fn of_sender(verdict: &Verdict) -> Self {
+        Self(Form::Sender(Arc::new(*verdict)))
     }
 
     /// Evidence of campaign membership: the campaign's name and the reason.
@@ -84,9 +88,50 @@ impl fmt::Display for Evidence {
             Form::Fixed(words) => f.write_str(words),
             Form::Words(words) | Form::Counted(words) => f.write_str(words),
             Form::Numbers(numbers, phrase) => phrase(*numbers, f),
+            Form::Sender(verdict) => write_sender(verdict, f),
             Form::Member(campaign, why) => write!(f, "belongs to campaign {campaign}: {why}"),
         }
     }
+}
+
+fn write_sender(verdict: &Verdict, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (once, all) = verdict.once;
+    match verdict.cluster {
+        Cluster::Nothing | Cluster::Trunk | Cluster::Line(_) => return Ok(()),
+        Cluster::Strangers { .. } => {
+            write!(f, "{once} of {all} addresses on the platform family called in one session only")?;
+        }
+        Cluster::Address { .. } => {
+            write!(f, "{once} of {all} numbers of the address called in one session only")?;
+        }
+        Cluster::Gang { .. } => {
+            write!(f, "{once} addresses of the platform family are alike, of {all} that are judged")?;
+        }
+        Cluster::Recording { .. } => write!(f, "{all} addresses play one recording or several")?,
+        Cluster::Crowd { .. } => {
+            write!(
+                f,
+                "{once} addresses of the platform family have several numbers and few calls, of {all}"
+            )?;
+        }
+    }
+    write!(f, "; {} calls; log odds", verdict.calls)?;
+    let t = &verdict.terms;
+    let terms = [
+        ("before", t.prior),
+        ("addresses", t.addresses),
+        ("numbers", t.numbers),
+        ("answers and talks", t.conduct),
+        ("names", t.names),
+        ("fingerprints", t.prints),
+        ("callees", t.callees),
+        ("recordings", t.recording),
+        ("this call and labels", log_odds(verdict.probability) - t.sum()),
+    ];
+    for (name, term) in terms.into_iter().filter(|(_, term)| term.abs() >= 0.05) {
+        write!(f, " {name} {term:+.1}")?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Evidence {

@@ -11,82 +11,52 @@ use crate::score::{NEUTRAL_LOG_ODDS, POINTS_PER_NAT};
 use crate::settings::Tuned;
 
 pub(super) fn sender(call: &OpenCall, _: &Tuned) -> Option<Found> {
-    of_sender(call.sender.as_ref()?).filter(|(signal, _)| *signal == SENDER).map(|(_, found)| found)
+    of_signal(call, SENDER)
 }
 
 pub(super) fn registered(call: &OpenCall, _: &Tuned) -> Option<Found> {
-    of_sender(call.sender.as_ref()?).filter(|(signal, _)| *signal == REGISTERED_LINE).map(|(_, found)| found)
+    of_signal(call, REGISTERED_LINE)
 }
 
 pub(super) fn returning(call: &OpenCall, _: &Tuned) -> Option<Found> {
-    of_sender(call.sender.as_ref()?).filter(|(signal, _)| *signal == RETURNING).map(|(_, found)| found)
+    of_signal(call, RETURNING)
+}
+
+fn of_signal(call: &OpenCall, signal: usize) -> Option<Found> {
+    let verdict = call.sender.as_ref().filter(|verdict| signal_of(verdict) == Some(signal))?;
+    of_sender(verdict).map(|(_, found)| found)
+}
+
+/// The signal of a call's sender.
+const fn signal_of(verdict: &Verdict) -> Option<usize> {
+    match verdict.cluster {
+        Cluster::Nothing | Cluster::Trunk => None,
+        Cluster::Line(LineKind::Registered) => Some(REGISTERED_LINE),
+        Cluster::Line(LineKind::Server | LineKind::Returning) => Some(RETURNING),
+        _ => Some(SENDER),
+    }
 }
 
 /// The finding about a call's sender, with its signal: points for the distance of its log odds from those of a
 /// neutral score.
 pub(crate) fn of_sender(verdict: &Verdict) -> Option<(usize, Found)> {
-    let signal = match verdict.cluster {
-        Cluster::Line(LineKind::Registered) => REGISTERED_LINE,
-        Cluster::Line(LineKind::Server | LineKind::Returning) => RETURNING,
-        _ => SENDER,
-    };
-    let log_odds = log_odds(verdict.probability);
-    let points = (NEUTRAL_LOG_ODDS - log_odds) * POINTS_PER_NAT;
+    let signal = signal_of(verdict)?;
+    let points = (NEUTRAL_LOG_ODDS - log_odds(verdict.probability)) * POINTS_PER_NAT;
     let share = points / SIGNALS.get(signal)?.points;
-    evidence_of_sender(verdict, log_odds).map(|evidence| (signal, Found { share, evidence }))
-}
-
-fn evidence_of_sender(verdict: &Verdict, log_odds: f64) -> Option<Evidence> {
-    let (once, all) = verdict.once;
-    let what = match verdict.cluster {
-        Cluster::Nothing | Cluster::Trunk => return None,
-        Cluster::Line(LineKind::Registered) => {
-            return Some(Evidence::of([all as usize], |[sessions, ..], f| {
-                write!(f, "the caller is registered at the address of the call; sessions so far: {sessions}")
-            }));
-        }
-        Cluster::Line(LineKind::Server) => {
-            return Some(Evidence::of([all as usize], |[sessions, ..], f| {
-                write!(f, "the caller is registered at the server that calls; sessions so far: {sessions}")
-            }));
-        }
-        Cluster::Line(LineKind::Returning) => {
-            return Some(Evidence::of([all as usize], |[sessions, ..], f| {
-                write!(f, "the caller came back to its address; sessions so far: {sessions}")
-            }));
-        }
-        Cluster::Strangers { .. } => {
-            format!("{once} of {all} addresses on the platform family called in one session only")
-        }
-        Cluster::Address { .. } => {
-            format!("{once} of {all} numbers of the address called in one session only")
-        }
-        Cluster::Gang { .. } => {
-            format!("{once} addresses of the platform family are alike, of {all} that are judged")
-        }
-        Cluster::Recording { .. } => format!("{all} addresses play one recording under several numbers each"),
-        Cluster::Crowd { .. } => {
-            format!("{once} addresses of the platform family have several numbers and few calls, of {all}")
-        }
+    let sessions = [verdict.once.1 as usize];
+    let evidence = match verdict.cluster {
+        Cluster::Line(LineKind::Registered) => Evidence::of(sessions, |[sessions, ..], f| {
+            write!(f, "the caller is registered at the address of the call; sessions so far: {sessions}")
+        }),
+        Cluster::Line(LineKind::Server) => Evidence::of(sessions, |[sessions, ..], f| {
+            write!(f, "the caller is registered at the server that calls; sessions so far: {sessions}")
+        }),
+        Cluster::Line(LineKind::Returning) => Evidence::of(sessions, |[sessions, ..], f| {
+            write!(f, "the caller came back to its address; sessions so far: {sessions}")
+        }),
+        _ => Evidence::of_sender(verdict),
     };
-    let t = &verdict.terms;
-    let sum = t.sum();
-    let terms = [
-        ("before", t.prior),
-        ("addresses", t.addresses),
-        ("numbers", t.numbers),
-        ("answers and talks", t.conduct),
-        ("names", t.names),
-        ("fingerprints", t.prints),
-        ("callees", t.callees),
-        ("recordings", t.recording),
-        ("this call", log_odds - sum),
-    ];
-    let mut words = format!("{what}; {} calls; log odds", verdict.calls);
-    for (name, term) in terms.into_iter().filter(|(_, term)| term.abs() >= 0.05) {
-        words.push_str(&format!(" {name} {term:+.1}"));
-    }
-    Some(Evidence::counted(words))
+    Some((signal, Found { share, evidence }))
 }
 
 pub(super) fn campaign_member(call: &OpenCall, _: &Tuned) -> Option<Found> {
