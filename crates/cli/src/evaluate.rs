@@ -1,7 +1,10 @@
+mod calibration;
+
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use self::calibration::Calibration;
 use crate::calls::CallIds;
 use bellwether_report::{Column, Query, Report, Reports};
 use bellwether_store::Reader;
@@ -19,6 +22,7 @@ const SWEEP: [f64; 11] = [5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 5
 /// The results of scoring for one call.
 struct Call {
     score: Option<f64>,
+    fraud_probability: Option<f64>,
     is_quarantined: bool,
     campaign: Option<String>,
     device: String,
@@ -84,6 +88,7 @@ struct Evaluation {
     missing: Vec<String>,
     matrix: Matrix,
     sweep: [Matrix; SWEEP.len()],
+    calibration: Calibration,
     signals: BTreeMap<String, Contribution>,
     campaigns: Matrix,
     found_as: Shares,
@@ -129,6 +134,7 @@ impl Evaluation {
             missing: Vec::new(),
             matrix: Matrix::default(),
             sweep: Default::default(),
+            calibration: Calibration::new(),
             signals: BTreeMap::new(),
             campaigns: Matrix::default(),
             found_as: Shares::default(),
@@ -178,6 +184,7 @@ impl Evaluation {
     /// A call of which is known whether it is fraud.
     fn label(&mut self, is_fraud: bool, call: &Call) {
         self.matrix.count(is_fraud, call.is_quarantined);
+        self.calibration.count(is_fraud, call.fraud_probability, call.score);
         for (below, matrix) in SWEEP.iter().zip(&mut self.sweep) {
             matrix.count(is_fraud, call.score.is_some_and(|score| score < *below));
         }
@@ -211,6 +218,7 @@ impl Evaluation {
             })
             .collect();
         out.insert("threshold_sweep".into(), json!(sweep));
+        out.insert("calibration".into(), self.calibration.result());
         out.insert("signals".into(), signals(&self.signals, &self.matrix));
         // Calls of true campaigns that are in any, calls in any that are of true ones, and which is which.
         let mut campaigns = Map::new();
@@ -312,6 +320,7 @@ fn calls(reader: &Reader) -> Result<BTreeMap<String, Vec<Call>>, Failure> {
         let signals = value("signals").as_array().map(Vec::as_slice).unwrap_or_default();
         let call = Call {
             score: value("score").as_f64(),
+            fraud_probability: value("fraud_probability").as_f64(),
             is_quarantined: value("disposition").as_str() == Some("quarantine"),
             campaign: text("campaign"),
             device: text("device_verdict").unwrap_or_default(),
