@@ -1,4 +1,4 @@
-//! Keys that were renamed: the old name is accepted, with a notice.
+//! Keys that were renamed or removed: the old name is accepted, with a notice.
 
 use std::fmt;
 
@@ -15,16 +15,28 @@ const RENAMED: [(&str, &str); 3] = [
     ("alerts.least", "alerts.min_severity"),
 ];
 
+/// Keys without an effect any more, each with the key that has its place.
+const REMOVED: [(&str, &str); 3] = [
+    ("signals.established", "signals.registered"),
+    ("signals.platform_rare", "signals.sender"),
+    ("signals.number_rotation", "signals.sender"),
+];
+
 /// A file that uses an old key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Notice {
     old: &'static str,
     new: &'static str,
+    is_removed: bool,
 }
 
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` was renamed to `{}`; the old name still works", self.old, self.new)
+        let Self { old, new, is_removed } = self;
+        if *is_removed {
+            return write!(f, "`{old}` has no effect any more: `{new}` has its place");
+        }
+        write!(f, "`{old}` was renamed to `{new}`; the old name still works")
     }
 }
 
@@ -37,7 +49,12 @@ pub(super) fn read(text: &str) -> Result<(Deserializer<'_>, Vec<Notice>), String
     for (old, new) in RENAMED {
         let Some(value) = take(file.get_mut(), old) else { continue };
         put(file.get_mut(), new, value).map_err(|clash| clash.told(old, new, text))?;
-        notices.push(Notice { old, new });
+        notices.push(Notice { old, new, is_removed: false });
+    }
+    for (old, new) in REMOVED {
+        if take(file.get_mut(), old).is_some() {
+            notices.push(Notice { old, new, is_removed: true });
+        }
     }
     Ok((Deserializer::from(file), notices))
 }

@@ -166,6 +166,21 @@ fn an_old_key_is_read_like_the_new_one_and_named_with_it() {
 }
 
 #[test]
+fn a_signal_that_is_gone_is_accepted_with_a_notice() {
+    let (config, notices) =
+        read("[signals.established]\npoints = 4\n[signals.number_rotation]\non = false\n");
+    assert_eq!(config, read("").0);
+    let told: Vec<String> = notices.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "`signals.established` has no effect any more: `signals.registered` has its place",
+            "`signals.number_rotation` has no effect any more: `signals.sender` has its place",
+        ]
+    );
+}
+
+#[test]
 fn an_old_key_beside_the_new_one_must_have_its_value() {
     let same =
         "[verdict]\nquarantine_below = 2_0.0\n[dispositions]\nquarantine_below = 20.0\nstandard_from = 60\n";
