@@ -39,6 +39,8 @@ pub(crate) struct OpenCall {
     /// The judgement of its sender.
     pub(crate) sender: Option<bellwether_senders::Verdict>,
     pub(crate) sender_marks: SenderMarks,
+    /// True if the account is also used from elsewhere by a device that registered earlier.
+    pub(crate) is_contested: bool,
     /// True if a label declares the sender honest.
     pub(crate) is_vouched_for: bool,
     /// Findings at the INVITE. More than four are rare.

@@ -119,6 +119,8 @@ impl ScoringEngine {
         let account = self.callers.get(caller_slot).map(|(_, of)| &of.account);
         let registration = account.map_or(Registration::No, |of| of.registration(invite.source));
         let registered_at = account.and_then(|of| of.registered_at(invite.source));
+        let is_contested =
+            account.is_some_and(|of| of.moved(invite.source, now).is_some()) && !invite.is_from_trunk;
         let is_young = registered_at.is_some_and(|at| now.since(at) < LASTS);
         let is_judged = self.warming.is_none() && judged.as_ref().is_none_or(|of| of.stage != Stage::Closed);
         let mut changes = Vec::new();
@@ -127,7 +129,8 @@ impl ScoringEngine {
         } else {
             (self.senders.verdict(invite.call), SenderMarks::default())
         };
-        let is_line = Self::is_line(sender.as_ref());
+        // Registration and return prove nothing for an account that somebody else uses, too.
+        let is_line = Self::is_line(sender.as_ref()) && !is_contested;
         let is_vouched_for = sender.is_some_and(|verdict| self.is_vouched_for(invite.call, &verdict));
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
@@ -239,6 +242,7 @@ impl ScoringEngine {
             sender,
             sender_marks,
             is_vouched_for,
+            is_contested,
             at_start,
             of_device,
             is_known,

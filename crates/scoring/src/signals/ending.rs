@@ -23,6 +23,9 @@ pub(super) fn returning(call: &OpenCall, _: &Tuned) -> Option<Found> {
 }
 
 fn of_signal(call: &OpenCall, signal: usize) -> Option<Found> {
+    if signal != SENDER && call.is_contested {
+        return None;
+    }
     let verdict = call.sender.as_ref().filter(|verdict| signal_of(verdict) == Some(signal))?;
     of_sender(verdict).map(|(_, found)| found)
 }

@@ -145,6 +145,7 @@ impl Scene {
                 sender: None,
                 sender_marks: crate::SenderMarks::default(),
                 is_vouched_for: false,
+                is_contested: false,
                 at_start: SmallVec::new(),
                 of_device: Vec::new(),
                 is_known: false,
@@ -440,6 +441,15 @@ fn a_good_standing_speaks_for_a_call_and_weighs_a_third() {
     assert!((spoken[0].1 + 1.0 / 3.0).abs() < 1e-9, "{spoken:?}");
     scene.is_line = true;
     assert_eq!(scene.speak(), [], "a line stands for itself");
+}
+
+#[test]
+fn a_contested_account_is_no_line() {
+    let mut scene = Scene::unknown();
+    scene.line(bellwether_senders::LineKind::Registered);
+    assert_eq!(scene.speak().len(), 1);
+    scene.open.is_contested = true;
+    assert_eq!(scene.speak(), []);
 }
 
 #[test]
