@@ -115,6 +115,10 @@ pub(crate) enum Command {
     Inventory(InventoryArgs),
     /// Label a call, a fingerprint or a campaign as fraud or legit; reputations learn from labels
     Label(LabelArgs),
+    /// The operator's allow list: numbers, peers, networks and fingerprints to vouch for
+    Allow(ListsArgs),
+    /// The operator's block list: numbers, peers, networks and fingerprints to quarantine
+    Block(ListsArgs),
     /// Import telemetry of calls from systems behind the switch: a JSON object on each line (docs/judgement.md)
     Telemetry(TelemetryArgs),
     /// Compare verdicts with labels: confusion matrix, accuracy, precision, recall, each signal's contribution
@@ -147,6 +151,8 @@ impl Command {
             Self::Show(_)
             | Self::Plot(_)
             | Self::Label(_)
+            | Self::Allow(_)
+            | Self::Block(_)
             | Self::Telemetry(_)
             | Self::Evaluate(_)
             | Self::Reputation(_)
@@ -437,6 +443,73 @@ pub(crate) struct LabelArgs {
     /// Label the calls of a file instead: a JSON object with call_id and label on each line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "id", "label"])]
     pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListsArgs {
+    #[command(subcommand)]
+    pub(crate) action: ListAction,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ListAction {
+    /// Add a subject, or change its reason and end
+    Add {
+        /// The kind of subject
+        #[arg(value_enum)]
+        kind: ListKind,
+        /// The subject: a number (clear or as in reports), an address, a network with its prefix, a fingerprint's hash
+        value: String,
+        /// The reason, which scores show
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        /// The entry ends at this time: RFC 3339, a date, or a duration from now (24h, 7d)
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Remove a subject
+    Remove {
+        /// The kind of subject
+        #[arg(value_enum)]
+        kind: ListKind,
+        /// The subject
+        value: String,
+    },
+    /// Print the entries, with reason, author and end
+    List,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ListKind {
+    /// A caller's number
+    Number,
+    /// A source address
+    Peer,
+    /// A network, such as 192.0.2.0/24
+    Network,
+    /// The hash of a fingerprint
+    Fingerprint,
+}
+
+impl ListKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Peer => "peer",
+            Self::Network => "network",
+            Self::Fingerprint => "fingerprint",
+        }
+    }
+
+    /// The form of a value.
+    pub(crate) const fn example(self) -> &'static str {
+        match self {
+            Self::Number => "give digits, or the token of a report",
+            Self::Peer => "give an address such as 192.0.2.1",
+            Self::Network => "give an address with its prefix, such as 192.0.2.0/24",
+            Self::Fingerprint => "give a hash such as f2-0123456789abcdef",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -22,6 +22,7 @@ pub mod files;
 mod inventory;
 mod knowledge;
 mod label;
+mod lists;
 mod lockdown;
 mod log;
 mod notes;
@@ -102,6 +103,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Class(args) => class::run(&cli.common, args),
         Command::Inventory(args) => inventory::run(&cli.common, args),
         Command::Label(args) => label::run(&cli.common, args),
+        Command::Allow(args) => lists::run(&cli.common, bellwether_scoring::OperatorList::Allow, args),
+        Command::Block(args) => lists::run(&cli.common, bellwether_scoring::OperatorList::Block, args),
         Command::Telemetry(args) => label::telemetry(&cli.common, args),
         Command::Evaluate(args) => evaluate::run(&cli.common, args),
         Command::Reputation(args) => reputation::run(&cli.common, args),

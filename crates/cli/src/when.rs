@@ -20,6 +20,20 @@ pub(crate) fn moment(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Fail
     })
 }
 
+/// Parses a time to come: RFC 3339, a date (midnight UTC), or a duration from `now`.
+pub(crate) fn until(text: &str, now: jiff::Timestamp) -> Result<Timestamp, Failure> {
+    if let Some(nanos) = age(text) {
+        let nanos = i64::try_from(now.as_nanosecond() + nanos).unwrap_or(i64::MAX);
+        return Ok(Timestamp::from_nanos(nanos));
+    }
+    moment(text, now)
+}
+
+/// A moment of the machine's clock.
+pub(crate) fn now(now: jiff::Timestamp) -> Timestamp {
+    Timestamp::from_nanos(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
+}
+
 /// A time in the form of reports.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(i128::from(at.as_nanos()))

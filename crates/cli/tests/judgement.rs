@@ -213,6 +213,48 @@ fn one_confirmed_robocaller_puts_the_next_call_of_its_platform_into_quarantine_a
 }
 
 #[test]
+fn the_operators_lists_change_present_and_later_calls_until_they_end() {
+    let room = Room::new();
+    let mut rng = Rng::new(13);
+    let (present, first) = call(1, "+12155551001", 0, true, &mut rng);
+    let (later, second) = call(77, "+12155551001", 3600, true, &mut rng);
+    let (other, third) = call(3, "+12155551003", 3700, false, &mut rng);
+    let before = saved(&room, "before.pcap", &first);
+    let after = saved(&room, "after.pcap", &[second, third].concat());
+    room.replay("x.db", "1", &[&before]);
+    let of = |id: &str| by_call(room.rows("x.db", "calls"))[id].clone();
+    let run = |arguments: &[&str]| room.expect(0, &[&["--db", "x.db"], arguments].concat());
+    run(&["block", "add", "number", "+12155551001", "--reason", "complaints"]);
+    assert_eq!(of(&present)["disposition"], "quarantine", "at once");
+    let listed = run(&["block", "list"]);
+    assert!(listed.starts_with("number ") && listed.contains("(complaints; by "), "{listed}");
+    assert!(!listed.contains("5551001"), "the database holds a token: {listed}");
+    room.replay("x.db", "1", &[&after]);
+    assert_eq!(of(&later)["disposition"], "quarantine", "{}", of(&later));
+    let words = of(&later)["signals"].to_string();
+    assert!(words.contains("the number is on the operator's block list: complaints"), "{words}");
+    assert_eq!(of(&other)["disposition"], "monitor");
+    // The number moves to the other list, and leaves it.
+    let moved = run(&["allow", "add", "number", "+12155551001"]);
+    assert!(moved.contains("was on the other list"), "{moved}");
+    assert!(signals(&of(&present)).contains("operator_allowed") && run(&["block", "list"]).is_empty());
+    run(&["allow", "remove", "number", "+12155551001"]);
+    assert!(!signals(&of(&present)).contains("operator_allowed"));
+    assert!(
+        room.expect(1, &["--db", "x.db", "allow", "remove", "peer", "192.0.2.1"])
+            .contains("is not on the allow list")
+    );
+    assert!(
+        room.expect(2, &["--db", "x.db", "allow", "add", "network", "10.0.0.0/99"]).contains("is no network")
+    );
+    // An entry whose time is over says nothing.
+    run(&["block", "add", "peer", "192.0.2.3", "--until", "2020-01-01"]);
+    assert_eq!(of(&other)["disposition"], "monitor");
+    run(&["block", "add", "network", "192.0.2.0/30"]);
+    assert_eq!(of(&other)["disposition"], "quarantine");
+}
+
+#[test]
 fn telemetry_teaches_and_what_is_wrong_in_it_is_refused_line_by_line() {
     let room = Room::new();
     let mut rng = Rng::new(12);

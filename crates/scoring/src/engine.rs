@@ -3,6 +3,7 @@
 mod campaigns;
 mod legs;
 mod membership;
+mod operator_lists;
 mod prefetch;
 mod prompts;
 mod registrations;
@@ -30,6 +31,7 @@ use crate::history::History;
 use crate::invite::Progress;
 use crate::keys::{Keys, Names};
 use crate::open::{Membership, OpenCall};
+use crate::operator_list::OperatorLists;
 use crate::outcome::{CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::reputation_record::{Label, Reputation, Subject};
@@ -102,6 +104,8 @@ pub struct ScoringEngine {
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
     /// Labelled calls: `true` for fraud.
     labelled: BTreeMap<CallId, bool>,
+    /// The operator's own lists.
+    operator_lists: OperatorLists,
     /// Labelled campaigns: `true` for fraud.
     labelled_campaigns: BTreeMap<CampaignId, bool>,
     /// Labels of calls by the cluster of their senders: of fraud, and of honest use.
@@ -150,6 +154,7 @@ impl ScoringEngine {
             standings: WriteBackTable::new(STANDINGS),
             labels: BTreeMap::new(),
             labelled: BTreeMap::new(),
+            operator_lists: OperatorLists::default(),
             labelled_campaigns: BTreeMap::new(),
             labelled_clusters: BTreeMap::new(),
             open: LruTable::new(CALLS),

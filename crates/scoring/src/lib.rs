@@ -34,6 +34,7 @@ mod invite;
 mod keys;
 mod label;
 mod open;
+mod operator_list;
 mod outcome;
 mod platform;
 mod prompt_index;
@@ -55,6 +56,7 @@ pub use history::{
     History, Judged, NoHistory, PastCall, PastPassport, PastSender, PlatformFacts, SenderMarks, Stage,
 };
 pub use label::is_fraud_label;
+pub use operator_list::{OperatorEntry, OperatorList, OperatorSubject};
 pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Confidence, Disposition, DispositionThresholds, Finding, Scorecard};

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use crate::call_history::CallResult;
 use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
-use crate::{Disposition, SenderMarks, Stage};
+use crate::{Disposition, OperatorEntry, OperatorList, SenderMarks, Stage};
 
 /// A call during scoring: from its INVITE until a while after its end.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub(crate) struct OpenCall {
     /// The judgement of its sender.
     pub(crate) sender: Option<bellwether_senders::Verdict>,
     pub(crate) sender_marks: SenderMarks,
+    /// The entry of the operator's lists that applies.
+    pub(crate) listing: Option<Listing>,
     /// True if the account is also used from elsewhere by a device that registered earlier.
     pub(crate) is_contested: bool,
     /// True if a label declares the sender honest.
@@ -72,6 +74,23 @@ pub(crate) struct OpenCall {
     /// The last report of the score.
     pub(crate) told: Option<Told>,
     pub(crate) is_alerted: bool,
+}
+
+/// An entry of the operator's lists, as evidence.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Listing {
+    pub(crate) list: OperatorList,
+    /// Kind of the entry's subject and reason.
+    pub(crate) words: Arc<str>,
+}
+
+impl From<&Arc<OperatorEntry>> for Listing {
+    fn from(entry: &Arc<OperatorEntry>) -> Self {
+        let (kind, list) = (entry.subject.kind(), entry.list.name());
+        let reason = if entry.reason.is_empty() { String::new() } else { format!(": {}", entry.reason) };
+        let words = format!("the {kind} is on the operator's {list} list{reason}");
+        Self { list: entry.list, words: words.into() }
+    }
 }
 
 /// Media of a call.

@@ -23,6 +23,8 @@ use crate::{Evidence, Settings};
 /// Groups of signals that may express the same fact. The sum of each group is limited.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Group {
+    /// The operator's own lists.
+    Operator,
     /// Whether the sender's identities come back.
     Sender,
     /// Reputation of platform, deployment, instance and origin.
@@ -55,6 +57,7 @@ impl Group {
     #[must_use]
     pub const fn limits(self) -> (f64, f64) {
         match self {
+            Self::Operator => (100.0, 20.0),
             Self::Sender => (50.0, 40.0),
             Self::Reputation => (50.0, 15.0),
             Self::Campaign => (45.0, 0.0),
@@ -73,6 +76,7 @@ impl Group {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Operator => "operator",
             Self::Sender => "sender",
             Self::Reputation => "reputation",
             Self::Campaign => "campaign",
@@ -257,12 +261,17 @@ macro_rules! signals {
     };
 }
 
-pub(crate) use ending::{member, of_sender};
+pub(crate) use ending::{member, of_listing, of_sender};
 
 use Rule::{Device, Later, Start, Token};
 
 /// All signals, in the order of reports.
 pub const SIGNALS: &[Signal] = signals! {
+    // ------------------------------------------------------------------ operator
+    operator_blocked: Operator, -100.0, [], Later(ending::operator_blocked),
+        "The operator's block list has the caller's number, its address or network, or its fingerprint.", "`block add`";
+    operator_allowed: Operator, 20.0, [], Later(ending::operator_allowed),
+        "The operator's allow list has the caller's number, its address or network, or its fingerprint. The odds of the sender then start at 1 to 20,000 of what they were, and reputation says nothing.", "`allow add`";
     // ------------------------------------------------------------------ sender
     sender: Sender, -50.0, [], Later(ending::sender),
         "The log odds that the sender throws its identities away, times 6, beside the odds of a neutral score (1 to 7). ",
@@ -442,6 +451,8 @@ const fn is_same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+pub(crate) const OPERATOR_BLOCKED: usize = place("operator_blocked");
+pub(crate) const OPERATOR_ALLOWED: usize = place("operator_allowed");
 pub(crate) const SENDER: usize = place("sender");
 pub(crate) const REGISTERED_LINE: usize = place("registered");
 pub(crate) const RETURNING: usize = place("returning");

@@ -30,6 +30,7 @@ mod error;
 mod inventory;
 mod label_evidence;
 mod lock;
+mod operator_lists;
 mod platforms;
 mod reader;
 mod reading;

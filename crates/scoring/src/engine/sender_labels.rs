@@ -23,6 +23,9 @@ const OF_HONEST_USE: f64 = -10.0;
 /// A label of one stranger weighs less by this about the other strangers.
 const OF_OTHERS: f64 = 3.0;
 
+/// Probability of fraud of a stranger's call without a cluster.
+const OF_STRANGER: f64 = 0.01;
+
 /// Probability from which on a labelled call is accused.
 const ACCUSED_FROM: f64 = 0.8;
 
@@ -66,6 +69,7 @@ impl ScoringEngine {
         let mut changes = Vec::new();
         for change in self.senders.all() {
             let Some(judged) = memory.judged(change.call, change.at) else { continue };
+            self.tell_listing_if_changed(change.call, &judged.findings, out);
             let labelled = self.labelled(change.call, change.verdict);
             if is_same(&judged.findings, &labelled) {
                 continue;
@@ -90,7 +94,12 @@ impl ScoringEngine {
             return verdict;
         }
         let is_judged = !matches!(verdict.cluster, Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk);
-        let probability = if is_judged && !self.labelled.contains_key(&call) {
+        let is_of_others = !matches!(verdict.cluster, Cluster::Address { .. });
+        let is_own = self.labelled.contains_key(&call) || self.is_allowed(call);
+        let probability = if is_judged && is_own && is_of_others && said < 0.0 {
+            // What others on the platform do says nothing against a caller that somebody vouches for.
+            probability(log_odds(OF_STRANGER) + said)
+        } else if is_judged && !self.labelled.contains_key(&call) {
             // The label speaks about the cluster. The call may still be of somebody else.
             probability(verdict.terms.sum() + said) * verdict.share
         } else {
@@ -101,6 +110,9 @@ impl ScoringEngine {
     }
 
     fn said_by_labels(&self, call: CallId, verdict: &Verdict) -> f64 {
+        if self.is_allowed(call) {
+            return OF_HONEST_USE;
+        }
         if self.labelled.is_empty() && self.labelled_campaigns.is_empty() {
             return 0.0;
         }

@@ -33,6 +33,8 @@ pub(super) struct SenderName {
     family: PrintHash,
     /// None for a family.
     address: Option<IpAddr>,
+    /// The fingerprint of its first call.
+    print: PrintHash,
 }
 
 /// Where the campaign of a cluster is looked up.
@@ -403,7 +405,7 @@ impl ScoringEngine {
             callee: self.keys.callee(of.dialled),
             access,
         };
-        let family = SenderName { family: of.family, address: None };
+        let family = SenderName { family: of.family, address: None, print: of.fingerprint };
         self.name_sender(start.family, family, at);
         self.name_sender(start.place(), SenderName { address: Some(of.source), ..family }, at);
         start
@@ -414,6 +416,13 @@ impl ScoringEngine {
             Some(slot) => self.sender_names.mark_used(slot),
             None => drop(self.sender_names.insert(key, key, name, 0, at)),
         }
+    }
+
+    /// The number, source and fingerprint of a call that the operator's lists are compared with.
+    pub(super) fn compared(&self, call: CallId) -> Option<(u64, IpAddr, PrintHash)> {
+        let (number, place) = self.senders.parties(call)?;
+        let name = self.sender_names.value(place)?;
+        Some((number, name.address?, name.print))
     }
 
     /// True for a call of a line: registered at its address, or back at it.

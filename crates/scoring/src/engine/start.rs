@@ -14,7 +14,7 @@ use crate::candidate_group::{GroupKind, GroupMember, Marks};
 use crate::history::{History, Judged, SenderMarks, Stage};
 use crate::invite::{Invite, Passport, Progress};
 use crate::keys::Names;
-use crate::open::{GroupMembership, GroupMemberships, Heard, Known, OpenCall, SURE};
+use crate::open::{GroupMembership, GroupMemberships, Heard, Known, Listing, OpenCall, SURE};
 use crate::platform::Platform;
 use crate::reputation_record::{Layer, ReputationRecord, Reputed, Subject};
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
@@ -130,6 +130,7 @@ impl ScoringEngine {
             (self.senders.verdict(invite.call), SenderMarks::default())
         };
         // Registration and return prove nothing for an account that somebody else uses, too.
+        let listing = self.listed(invite.call).map(Listing::from).filter(|_| is_judged);
         let is_line = Self::is_line(sender.as_ref()) && !is_contested;
         let is_vouched_for = sender.is_some_and(|verdict| self.is_vouched_for(invite.call, &verdict));
         let (Some((_, of_caller)), Some((_, of_source))) =
@@ -242,6 +243,7 @@ impl ScoringEngine {
             sender,
             sender_marks,
             is_vouched_for,
+            listing,
             is_contested,
             at_start,
             of_device,

@@ -2,13 +2,31 @@
 
 use bellwether_senders::{Cluster, LineKind, Verdict, log_odds};
 
-use super::{Found, REGISTERED_LINE, RETURNING, SENDER, SIGNALS};
+use super::{Found, OPERATOR_ALLOWED, OPERATOR_BLOCKED, REGISTERED_LINE, RETURNING, SENDER, SIGNALS};
 use crate::Evidence;
+use crate::OperatorList;
 use crate::call_history::CallResult;
 use crate::evidence::whole;
-use crate::open::{Membership, OpenCall};
+use crate::open::{Listing, Membership, OpenCall};
 use crate::score::{NEUTRAL_LOG_ODDS, POINTS_PER_NAT};
 use crate::settings::Tuned;
+
+pub(super) fn operator_blocked(call: &OpenCall, _: &Tuned) -> Option<Found> {
+    of_listing(call.listing.as_ref()?, OPERATOR_BLOCKED)
+}
+
+pub(super) fn operator_allowed(call: &OpenCall, _: &Tuned) -> Option<Found> {
+    of_listing(call.listing.as_ref()?, OPERATOR_ALLOWED)
+}
+
+/// The finding about an entry of the operator's lists, if its signal is the given one.
+pub(crate) fn of_listing(listing: &Listing, signal: usize) -> Option<Found> {
+    let own = match listing.list {
+        OperatorList::Block => OPERATOR_BLOCKED,
+        OperatorList::Allow => OPERATOR_ALLOWED,
+    };
+    if signal == own { Found::whole(listing.words.to_string()) } else { None }
+}
 
 pub(super) fn sender(call: &OpenCall, _: &Tuned) -> Option<Found> {
     of_signal(call, SENDER)

@@ -96,6 +96,10 @@ fn deed(call: i64, secs_ago: i64) -> CallEvent {
 }
 
 impl Scene {
+    fn listed(&mut self, list: crate::OperatorList) {
+        self.open.listing = Some(crate::open::Listing { list, words: "known".into() });
+    }
+
     fn line(&mut self, kind: bellwether_senders::LineKind) {
         self.open.sender = Some(bellwether_senders::Verdict {
             probability: 0.001,
@@ -145,6 +149,7 @@ impl Scene {
                 sender: None,
                 sender_marks: crate::SenderMarks::default(),
                 is_vouched_for: false,
+                listing: None,
                 is_contested: false,
                 at_start: SmallVec::new(),
                 of_device: Vec::new(),
@@ -262,6 +267,8 @@ const CASES: &[(&str, Change)] = &[
     }),
     ("registered", |s| s.line(bellwether_senders::LineKind::Registered)),
     ("returning", |s| s.line(bellwether_senders::LineKind::Returning)),
+    ("operator_blocked", |s| s.listed(crate::OperatorList::Block)),
+    ("operator_allowed", |s| s.listed(crate::OperatorList::Allow)),
     ("campaign_member", |s| {
         s.open.membership = Some(Membership {
             campaign: CampaignId::new(1),
@@ -385,7 +392,7 @@ fn there_are_enough_signals_and_each_has_a_name_of_its_own() {
     let names: BTreeSet<&str> = SIGNALS.iter().map(|s| s.name).collect();
     assert_eq!(names.len(), SIGNALS.len());
     assert!(SIGNALS.len() >= 30);
-    assert!(SIGNALS.iter().all(|s| !s.about.is_empty() && s.points != 0.0 && s.points.abs() <= 50.0));
+    assert!(SIGNALS.iter().all(|s| !s.about.is_empty() && s.points != 0.0 && s.points.abs() <= 100.0));
 }
 
 #[test]

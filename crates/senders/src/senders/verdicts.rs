@@ -145,6 +145,12 @@ impl Senders {
         calls.into_iter().filter_map(|call| self.present(call)).collect()
     }
 
+    /// The keys of a call's number and of its address on its family, as in [`crate::CallStart`].
+    #[must_use]
+    pub fn parties(&self, call: CallId) -> Option<(u64, u64)> {
+        self.calls.value(call.key()).map(|of| (of.number, of.address))
+    }
+
     /// The address of a call as a cluster.
     #[must_use]
     pub fn address_of(&self, call: CallId) -> Option<Cluster> {

@@ -8,3 +8,14 @@ ALTER TABLE scores ADD COLUMN confidence TEXT;
 ALTER TABLE scores ADD COLUMN sender INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE campaigns ADD COLUMN kind TEXT NOT NULL DEFAULT 'campaign';
 CREATE INDEX fingerprints_by_family ON fingerprints (family) WHERE family IS NOT NULL;
+-- The operator's own lists. A number stands here as its token.
+CREATE TABLE operator_lists (
+    kind     TEXT NOT NULL,
+    value    TEXT NOT NULL,
+    list     TEXT NOT NULL,
+    reason   TEXT NOT NULL,
+    author   TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    until    INTEGER,
+    PRIMARY KEY (kind, value)
+) STRICT, WITHOUT ROWID;

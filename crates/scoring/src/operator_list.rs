@@ -1,0 +1,221 @@
+//! The operator's own lists: numbers, peers, networks and fingerprints to let through or to stop.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bellwether_base::Timestamp;
+use bellwether_fingerprint::PrintHash;
+
+/// A list of the operator.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum OperatorList {
+    /// Its subjects are vouched for.
+    Allow,
+    /// Calls of its subjects are quarantined.
+    Block,
+}
+
+impl OperatorList {
+    /// Name in commands and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Block => "block",
+        }
+    }
+
+    /// Finds a list by its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Allow, Self::Block].into_iter().find(|list| list.name() == name)
+    }
+}
+
+/// A subject of an entry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OperatorSubject {
+    /// A caller's number, as its token.
+    Number(String),
+    /// A source address.
+    Peer(IpAddr),
+    /// A network with the length of its prefix.
+    Network(IpAddr, u8),
+    /// An exact fingerprint.
+    Fingerprint(PrintHash),
+}
+
+impl OperatorSubject {
+    /// Name of the kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Number(_) => "number",
+            Self::Peer(_) => "peer",
+            Self::Network(..) => "network",
+            Self::Fingerprint(_) => "fingerprint",
+        }
+    }
+
+    /// The value as text.
+    #[must_use]
+    pub fn value(&self) -> String {
+        match self {
+            Self::Number(token) => token.clone(),
+            Self::Peer(address) => address.to_string(),
+            Self::Network(address, prefix) => format!("{address}/{prefix}"),
+            Self::Fingerprint(print) => print.to_string(),
+        }
+    }
+
+    /// Reads a value of a kind. A number has to be a token already. None for a value that is not of the kind.
+    #[must_use]
+    pub fn read(kind: &str, value: &str) -> Option<Self> {
+        match kind {
+            "number" => Some(Self::Number(value.to_owned())),
+            "peer" => value.parse().ok().map(Self::Peer),
+            "network" => {
+                let (address, prefix) = value.split_once('/')?;
+                let address: IpAddr = address.parse().ok()?;
+                let prefix: u8 = prefix.parse().ok()?;
+                let is_valid = prefix <= if address.is_ipv4() { 32 } else { 128 };
+                is_valid.then_some(Self::Network(address, prefix))
+            }
+            "fingerprint" => PrintHash::stored(value).map(Self::Fingerprint),
+            _ => None,
+        }
+    }
+}
+
+/// An entry with its reason.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OperatorEntry {
+    /// The list.
+    pub list: OperatorList,
+    /// The subject.
+    pub subject: OperatorSubject,
+    /// The operator's reason; may be empty.
+    pub reason: String,
+    /// Who added it.
+    pub author: String,
+    /// Time of addition.
+    pub added_at: Timestamp,
+    /// The entry has no effect from this time on.
+    pub until: Option<Timestamp>,
+}
+
+/// Entries by what calls are compared with.
+#[derive(Default)]
+pub(crate) struct OperatorLists {
+    numbers: BTreeMap<u64, Arc<OperatorEntry>>,
+    peers: BTreeMap<IpAddr, Arc<OperatorEntry>>,
+    networks: Vec<(IpAddr, u8, Arc<OperatorEntry>)>,
+    prints: BTreeMap<PrintHash, Arc<OperatorEntry>>,
+}
+
+impl OperatorLists {
+    /// Sorts entries. `number_key` gives the key of a number's token.
+    pub(crate) fn new(entries: Vec<OperatorEntry>, number_key: impl Fn(&str) -> u64) -> Self {
+        let mut lists = Self::default();
+        for entry in entries.into_iter().map(Arc::new) {
+            match &entry.subject {
+                OperatorSubject::Number(token) => drop(lists.numbers.insert(number_key(token), entry)),
+                OperatorSubject::Peer(address) => drop(lists.peers.insert(*address, entry)),
+                OperatorSubject::Network(address, prefix) => {
+                    lists.networks.push((*address, *prefix, entry));
+                }
+                OperatorSubject::Fingerprint(print) => drop(lists.prints.insert(*print, entry)),
+            }
+        }
+        lists
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.peers.is_empty() && self.networks.is_empty() && self.prints.is_empty()
+    }
+
+    /// The entry that applies to a call. An entry of the block list precedes one of the allow list.
+    pub(crate) fn find(
+        &self,
+        number: u64,
+        source: IpAddr,
+        print: PrintHash,
+        now: Timestamp,
+    ) -> Option<&Arc<OperatorEntry>> {
+        let networks =
+            self.networks.iter().filter(|(network, prefix, _)| is_within(source, *network, *prefix));
+        let found = [self.numbers.get(&number), self.prints.get(&print), self.peers.get(&source)];
+        let found = found.into_iter().flatten().chain(networks.map(|(.., entry)| entry));
+        found.filter(|entry| entry.until.is_none_or(|until| now < until)).max_by_key(|entry| entry.list)
+    }
+}
+
+/// True for an address of a network.
+fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
+    let bits = |address: IpAddr| match address {
+        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
+        IpAddr::V6(v6) => (v6.to_bits(), 128),
+    };
+    let ((address, width), (network, other)) = (bits(address), bits(network));
+    width == other && (prefix == 0 || (address ^ network) >> (128 - u32::from(prefix.min(128))) == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bellwether_fingerprint::Part;
+
+    fn entry(list: OperatorList, kind: &str, value: &str, until: Option<i64>) -> OperatorEntry {
+        OperatorEntry {
+            list,
+            subject: OperatorSubject::read(kind, value).unwrap(),
+            reason: "known".into(),
+            author: "operator".into(),
+            added_at: Timestamp::from_nanos(0),
+            until: until.map(Timestamp::from_nanos),
+        }
+    }
+
+    #[test]
+    fn values_are_read_as_they_are_written_and_nonsense_is_refused() {
+        let print = PrintHash::of(Part::Combined, "x").to_string();
+        for (kind, value) in [
+            ("peer", "192.0.2.1"),
+            ("network", "192.0.2.0/24"),
+            ("network", "2001:db8::/32"),
+            ("fingerprint", print.as_str()),
+        ] {
+            let subject = OperatorSubject::read(kind, value).unwrap();
+            assert_eq!((subject.kind(), subject.value().as_str()), (kind, value));
+        }
+        for (kind, value) in
+            [("peer", "example.org"), ("network", "192.0.2.0/33"), ("network", "192.0.2.0"), ("colour", "x")]
+        {
+            assert_eq!(OperatorSubject::read(kind, value), None, "{kind} {value}");
+        }
+    }
+
+    #[test]
+    fn the_block_list_precedes_and_an_entry_ends_at_its_time() {
+        let print = PrintHash::of(Part::Combined, "x");
+        let lists = OperatorLists::new(
+            vec![
+                entry(OperatorList::Allow, "network", "192.0.2.0/24", None),
+                entry(OperatorList::Block, "peer", "192.0.2.7", Some(100)),
+                entry(OperatorList::Allow, "number", "token", None),
+            ],
+            |token| token.len() as u64,
+        );
+        let found = |number, host: u8, now| {
+            let source = IpAddr::from([192, 0, 2, host]);
+            lists.find(number, source, print, Timestamp::from_nanos(now)).map(|entry| entry.list)
+        };
+        assert_eq!(found(0, 7, 50), Some(OperatorList::Block));
+        assert_eq!(found(0, 7, 100), Some(OperatorList::Allow));
+        let elsewhere =
+            |number| lists.find(number, IpAddr::from([198, 51, 100, 1]), print, Timestamp::from_nanos(1));
+        assert!(elsewhere(0).is_none() && elsewhere(5).is_some());
+        assert!(!is_within("2001:db8::1".parse().unwrap(), "192.0.2.0".parse().unwrap(), 0));
+    }
+}
