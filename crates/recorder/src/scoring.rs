@@ -59,12 +59,13 @@ impl Scoring {
     ) -> Result<(), StoreError> {
         let is_first = self.labels.is_none();
         let Some(labels) = writer.changed_labels(&mut self.labels)? else { return Ok(()) };
-        if is_first && labels.evidence.is_empty() && labels.lists.is_empty() {
+        let lists = writer.reader().operator_lists()?;
+        if is_first && labels.evidence.is_empty() && lists.is_empty() {
             return Ok(());
         }
         self.ask(writer, failure, |engine, history, out| {
             engine.set_labels(&labels.evidence, history, out);
-            engine.set_operator_lists(labels.lists, history, out);
+            engine.set_operator_lists(lists, history, out);
             engine.set_sender_labels(labels.calls, labels.campaigns, history, out);
         });
         Ok(())

@@ -101,7 +101,7 @@ pub struct OperatorEntry {
     pub author: String,
     /// Time of addition.
     pub added_at: Timestamp,
-    /// The entry has no effect from this time on.
+    /// The entry has no effect on calls that begin at this time or later.
     pub until: Option<Timestamp>,
 }
 
@@ -141,13 +141,13 @@ impl OperatorLists {
         number: u64,
         source: IpAddr,
         print: PrintHash,
-        now: Timestamp,
+        at: Timestamp,
     ) -> Option<&Arc<OperatorEntry>> {
         let networks =
             self.networks.iter().filter(|(network, prefix, _)| is_within(source, *network, *prefix));
         let found = [self.numbers.get(&number), self.prints.get(&print), self.peers.get(&source)];
         let found = found.into_iter().flatten().chain(networks.map(|(.., entry)| entry));
-        found.filter(|entry| entry.until.is_none_or(|until| now < until)).max_by_key(|entry| entry.list)
+        found.filter(|entry| entry.until.is_none_or(|until| at < until)).max_by_key(|entry| entry.list)
     }
 }
 

@@ -279,7 +279,7 @@ mod tests {
     fn what_was_kept_is_told_in_the_same_words() {
         // Points beyond the limit of the group.
         let said = |points| Finding { evidence: "what it found".into(), ..finding(0, points) };
-        let card = Scorecard::new(vec![said(-30.0), said(-30.0)]);
+        let card = Scorecard::new(vec![said(-80.0), said(-30.0)]);
         let words: Vec<String> = card.findings().iter().map(Finding::to_string).collect();
         assert_eq!(words, ["what it found", "what it found (reduced: the limit of the group is reached)"]);
         let kept =

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_base::{CallId, CampaignId, Timestamp};
-use bellwether_scoring::{LabelEvidence, Layer, OperatorEntry, Subject};
+use bellwether_scoring::{LabelEvidence, Layer, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{StoreError, operator_lists};
+use crate::StoreError;
 
 /// Changes when the labels do.
 pub(crate) fn state(db: &Connection) -> Result<String, StoreError> {
@@ -33,8 +33,6 @@ pub struct Labels {
     pub calls: Vec<(CallId, bool)>,
     /// Labelled campaigns; true for fraud.
     pub campaigns: Vec<(CampaignId, bool)>,
-    /// The operator's own lists.
-    pub lists: Vec<OperatorEntry>,
 }
 
 /// The evidence of all labels about subjects, and the labelled calls.
@@ -88,7 +86,6 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
         evidence: all,
         calls: own.into_iter().map(|(call, is_fraud)| (CallId::new(call), is_fraud)).collect(),
         campaigns,
-        lists: operator_lists::entries(db)?,
     })
 }
 

@@ -64,7 +64,7 @@ impl Writer {
     }
 }
 
-pub(crate) fn entries(db: &Connection) -> Result<Vec<OperatorEntry>, StoreError> {
+fn entries(db: &Connection) -> Result<Vec<OperatorEntry>, StoreError> {
     let mut select = db.prepare(
         "SELECT kind, value, list, reason, author, added_at, until FROM operator_lists ORDER BY kind, value",
     )?;

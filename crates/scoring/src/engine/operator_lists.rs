@@ -27,9 +27,9 @@ impl ScoringEngine {
         }
         let mut changes = Vec::new();
         for change in self.senders.all() {
-            let Some((number, source, print)) = self.compared(change.call) else { continue };
-            let was = before.find(number, source, print, self.now).cloned();
-            let is = self.operator_lists.find(number, source, print, self.now).cloned();
+            let Some((number, source, print, at)) = self.compared(change.call) else { continue };
+            let was = before.find(number, source, print, at).cloned();
+            let is = self.operator_lists.find(number, source, print, at).cloned();
             if was == is {
                 continue;
             }
@@ -44,8 +44,8 @@ impl ScoringEngine {
         if self.operator_lists.is_empty() {
             return None;
         }
-        let (number, source, print) = self.compared(call)?;
-        self.operator_lists.find(number, source, print, self.now)
+        let (number, source, print, at) = self.compared(call)?;
+        self.operator_lists.find(number, source, print, at)
     }
 
     /// True for a call that the allow list vouches for.

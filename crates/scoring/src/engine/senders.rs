@@ -418,11 +418,11 @@ impl ScoringEngine {
         }
     }
 
-    /// The number, source and fingerprint of a call that the operator's lists are compared with.
-    pub(super) fn compared(&self, call: CallId) -> Option<(u64, IpAddr, PrintHash)> {
-        let (number, place) = self.senders.parties(call)?;
+    /// The number, source, fingerprint and start of a call, with which the operator's lists are compared.
+    pub(super) fn compared(&self, call: CallId) -> Option<(u64, IpAddr, PrintHash, Timestamp)> {
+        let (number, place, at) = self.senders.parties(call)?;
         let name = self.sender_names.value(place)?;
-        Some((number, name.address?, name.print))
+        Some((number, name.address?, name.print, at))
     }
 
     /// True for a call of a line: registered at its address, or back at it.

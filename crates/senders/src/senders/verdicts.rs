@@ -145,10 +145,10 @@ impl Senders {
         calls.into_iter().filter_map(|call| self.present(call)).collect()
     }
 
-    /// The keys of a call's number and of its address on its family, as in [`crate::CallStart`].
+    /// The keys of a call's number and of its address on its family, as in [`crate::CallStart`], and its start.
     #[must_use]
-    pub fn parties(&self, call: CallId) -> Option<(u64, u64)> {
-        self.calls.value(call.key()).map(|of| (of.number, of.address))
+    pub fn parties(&self, call: CallId) -> Option<(u64, u64, Timestamp)> {
+        self.calls.value(call.key()).map(|of| (of.number, of.address, of.at))
     }
 
     /// The address of a call as a cluster.
