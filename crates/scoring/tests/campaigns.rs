@@ -339,7 +339,7 @@ fn who_turns_out_to_be_registered_where_it_called_from_leaves_though_its_call_is
 fn what_was_prefetched_changes_nothing() {
     let mut planned = Vec::new();
     people(&mut planned);
-    robot(&mut planned, 10_000, 60, (3, 4), &[1, 2], 3_600, true);
+    robot(&mut planned, 10_000, 200, (3, 4), &[1, 2], 3_600, true);
     let others: Vec<_> = (0..20).flat_map(|caller| registers(caller, caller, 60)).collect();
     let all = in_order(&planned, others);
     let plain = judged(&all, |_, _| {});

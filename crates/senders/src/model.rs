@@ -100,11 +100,14 @@ pub(crate) struct Posterior {
 /// Log likelihood ratio of addresses that a cluster of strangers needs for an accusation.
 const ADDRESSES_SPEAK: f64 = 1.0;
 
+/// Log odds of 99 %.
+const OVERWHELMING: f64 = 4.6;
+
 impl Posterior {
-    /// True if the addresses of a cluster had no time to come back. The rest of the evidence then accuses nobody:
-    /// everything is fresh in the first hour.
+    /// True if the addresses of a cluster had no time to come back. The rest of the evidence then accuses only if it
+    /// is overwhelming: everything is fresh in the first hour.
     pub(crate) fn is_too_early(&self) -> bool {
-        self.missing_returns.is_some_and(|ratio| ratio < ADDRESSES_SPEAK)
+        self.missing_returns.is_some_and(|ratio| ratio < ADDRESSES_SPEAK) && self.log_odds < OVERWHELMING
     }
 }
 
@@ -274,8 +277,17 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
     };
     let roaming = Hypothesis {
         kind: SenderKind::Roaming,
-        prior: 0.01,
-        fit: [addresses.thrown, numbers.stable, line.fit[2], calm, steady, line.fit[5], line.fit[6]],
+        prior: 0.02,
+        // Couriers talk briefly, and not twice with the same person.
+        fit: [
+            addresses.thrown,
+            numbers.stable,
+            mixture(&[(0.6, calls.of_lines()), (0.4, calls.of_anybody())]),
+            calm,
+            steady,
+            calls.callees(0.0, 0.8, 0.2),
+            line.fit[6],
+        ],
     };
     let devices = Hypothesis {
         kind: SenderKind::Devices,

@@ -13,6 +13,9 @@ use crate::model::{Fate, Posterior, Sample};
 /// bonded.
 pub(crate) const SESSION: Span = Span::from_secs(1800);
 
+/// A number opens a session at a new address this long after its last session began.
+pub(crate) const MOVES_AFTER: Span = Span::from_secs(300);
+
 /// A number that returns to an address opens a session if the address changed its number so often meanwhile.
 /// Robots use numbers in runs; call centres and PBXs interleave theirs.
 pub(crate) const INTERLEAVED: u32 = 3;
@@ -30,6 +33,8 @@ pub(crate) const STREAK: u8 = 3;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Number {
     pub(crate) session_at: Option<Timestamp>,
+    /// Its last call that was not registered.
+    pub(crate) last_at: Option<Timestamp>,
     pub(crate) sessions: u32,
     /// The family in whose census the number is; 0 for none.
     pub(crate) counted_in: u64,
@@ -115,10 +120,15 @@ pub(crate) struct Judgement {
     /// Size of the cluster at the last evaluation that counted for the streak.
     counted_at: u32,
     events: u32,
+    /// Log odds and accusation at the last report to all calls.
+    told: Option<(f64, bool)>,
 }
 
 /// A cluster has grown by one part in this number between two evaluations that count.
 const GROWTH: u32 = 15;
+
+/// A change of the log odds of several addresses that is worth a report to all their calls.
+const WORTH_TELLING_ALL: f64 = 0.2;
 
 /// Log odds from which on a cluster is accused, and below which it is acquitted.
 const ACCUSED_FROM: f64 = 1.386_294_361_119_890_6;
@@ -146,6 +156,18 @@ impl Judgement {
         }
         self.is_accused = self.streak >= STREAK || (self.is_accused && posterior.log_odds >= ACQUITTED_BELOW);
         self.posterior = Some(posterior);
+    }
+
+    /// True if the judgement differs enough from the last report to all calls of the cluster, which this is.
+    pub(crate) fn is_news(&mut self) -> bool {
+        let Some(posterior) = &self.posterior else { return false };
+        let now = (posterior.log_odds, self.is_accused);
+        let is_news =
+            self.told.is_none_or(|(odds, was)| (odds - now.0).abs() >= WORTH_TELLING_ALL || was != now.1);
+        if is_news {
+            self.told = Some(now);
+        }
+        is_news
     }
 
     pub(crate) fn clear(&mut self) {

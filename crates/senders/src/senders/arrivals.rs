@@ -6,7 +6,9 @@ use super::{
     CallStart, CallerAccess, Change, Followed, LINE, MAX_CALLS, MAX_LISTED, STRANGER, Senders, count,
 };
 use crate::model::Fate;
-use crate::parties::{Address, Family, INTERLEAVED, MAX_NUMBERS, Number, Place, Recorded, SESSION};
+use crate::parties::{
+    Address, Family, INTERLEAVED, MAX_NUMBERS, MOVES_AFTER, Number, Place, Recorded, SESSION,
+};
 
 impl Senders {
     /// Makes the records of a call's parties, and cleans up after those that leave for them.
@@ -122,12 +124,15 @@ impl Senders {
 
     pub(super) fn unregistered(&mut self, call: &CallStart, key: u64, out: &mut Vec<Change>) {
         let Some(address_slot) = self.addresses.slot(key) else { return };
+        let is_known_here = self.numbers.value(call.number).is_some_and(|of| of.place(key).is_some());
         let Some((_, address)) = self.addresses.get_mut(address_slot) else { return };
         let is_counted = !address.is_trunk && !address.is_registered;
         let is_first = address.sessions == 0;
         let is_other = address.last_number != call.number;
+        // A second number is no return of the address: whoever throws addresses away may use two numbers at each.
+        let is_change = is_other && (is_known_here || address.numbers > 1);
         let is_session =
-            is_first || is_other || address.session_at.is_none_or(|began| call.at.since(began) > SESSION);
+            is_first || is_change || address.session_at.is_none_or(|began| call.at.since(began) > SESSION);
         let changes_before = address.changes;
         address.changes += u32::from(is_other && !is_first);
         address.last_number = call.number;
@@ -141,8 +146,20 @@ impl Senders {
         let Some(number) = self.numbers.value_mut(call.number) else { return };
         let place = number.place(key).copied();
         let is_interleaved = place.is_some_and(|of| changes_before.saturating_sub(of.changes) >= INTERLEAVED);
-        let is_number_session = number.call(call.at, is_interleaved);
-        let is_bond = place.is_some_and(|of| !of.is_bonded && call.at.since(of.first) >= SESSION);
+        // A run of calls at an address of many numbers goes on, however long it lasts.
+        let is_run = numbers > 1
+            && place.is_some()
+            && !is_interleaved
+            && number.last_at.is_some_and(|last| call.at.since(last) < SESSION);
+        if is_run {
+            number.session_at = Some(call.at);
+        }
+        // A caller on the move shows its number at another address. A run that moves on does so at once.
+        let is_moved =
+            place.is_none() && number.session_at.is_some_and(|began| call.at.since(began) > MOVES_AFTER);
+        number.last_at = Some(call.at);
+        let is_number_session = number.call(call.at, is_interleaved || is_moved);
+        let is_bond = !is_run && place.is_some_and(|of| !of.is_bonded && call.at.since(of.first) >= SESSION);
         let changes = changes_before + u32::from(is_other && !is_first);
         match number.place_mut(key) {
             Some(of) => {
@@ -201,7 +218,7 @@ impl Senders {
         if is_counted {
             self.census_of_addresses(key, call.family, sessions, is_session, is_small, is_new_number);
         }
-        let in_strangers = is_counted && sessions == 1;
+        let in_strangers = is_counted && sessions == 1 && is_small;
         if was_stranger && !in_strangers {
             self.take_from_strangers(key);
         } else if in_strangers && !was_stranger {

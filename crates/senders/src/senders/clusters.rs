@@ -255,6 +255,10 @@ impl Senders {
         if of_family.gang.is_due(size) {
             let members = of_family.suspects.clone();
             self.evaluate_together(family, &members, now, |family| &mut family.gang);
+            let is_news = self.families.value_mut(family).is_some_and(|of| of.gang.is_news());
+            if !is_news {
+                return;
+            }
             self.tell_addresses(&members, out);
             let small = self.families.value(family).map(|of| of.small.clone()).unwrap_or_default();
             self.tell_addresses(&small, out);
@@ -271,7 +275,9 @@ impl Senders {
         if of_family.crowd.is_due(size) {
             let members = of_family.small.clone();
             self.evaluate_together(family, &members, now, |family| &mut family.crowd);
-            self.tell_addresses(&members, out);
+            if self.families.value_mut(family).is_some_and(|of| of.crowd.is_news()) {
+                self.tell_addresses(&members, out);
+            }
         }
     }
 
