@@ -102,6 +102,8 @@ pub(crate) struct Recorded {
     /// The recording that it plays like other calls; 0 for none.
     pub(crate) recording: u32,
     pub(crate) is_repeated_callee: bool,
+    /// The same among all strangers of the family.
+    pub(crate) is_repeated_in_family: bool,
     /// True if the caller had registered lately.
     pub(crate) is_young: bool,
     /// Log odds and accusation at the last report; none before the first.

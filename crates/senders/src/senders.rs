@@ -293,6 +293,10 @@ impl Senders {
         let is_new = |place: &&Place| place.host == address && !place.is_bonded;
         let places: Vec<u64> = of.places().iter().filter(is_new).map(|place| place.address).collect();
         for place in places {
+            self.leave_census(place);
+            if let Some(address) = self.addresses.value_mut(place) {
+                address.is_registered = true;
+            }
             self.bonded(place, number, at, out);
         }
     }

@@ -5,6 +5,7 @@ use bellwether_base::{CallId, Timestamp};
 use super::{
     CallStart, CallerAccess, Change, Followed, LINE, MAX_CALLS, MAX_LISTED, STRANGER, Senders, count,
 };
+use crate::conduct::Conduct;
 use crate::model::Fate;
 use crate::parties::{
     Address, Family, INTERLEAVED, MAX_NUMBERS, MOVES_AFTER, Number, Place, Recorded, SESSION,
@@ -80,6 +81,7 @@ impl Senders {
     }
 
     pub(super) fn registered(&mut self, call: &CallStart, key: u64, out: &mut Vec<Change>) {
+        self.leave_census(key);
         if let Some(slot) = self.numbers.slot(call.number) {
             self.numbers.touch(slot, LINE, call.at);
             if let Some((_, number)) = self.numbers.get_mut(slot)
@@ -122,11 +124,33 @@ impl Senders {
         }
     }
 
+    /// Takes an address out of the census of its family: it turned out to be registered. A sensor that has just
+    /// started has not seen the registrations of the phones that call.
+    pub(super) fn leave_census(&mut self, key: u64) {
+        self.take_from_strangers(key);
+        let Some(address) = self.addresses.value(key) else { return };
+        if address.is_registered || address.is_trunk || address.numbers > MAX_NUMBERS || address.sessions == 0
+        {
+            return;
+        }
+        self.all.remove(address.sessions);
+        let Some(family) = self.families.value_mut(address.family) else { return };
+        family.sample.addresses.remove(address.sessions);
+        for number in &address.first_numbers {
+            if let Some(number) = self.numbers.value_mut(*number)
+                && number.counted_in == address.family
+            {
+                census_remove(family, number);
+            }
+        }
+    }
+
     pub(super) fn unregistered(&mut self, call: &CallStart, key: u64, out: &mut Vec<Change>) {
         let Some(address_slot) = self.addresses.slot(key) else { return };
         let is_known_here = self.numbers.value(call.number).is_some_and(|of| of.place(key).is_some());
         let Some((_, address)) = self.addresses.get_mut(address_slot) else { return };
-        let is_counted = !address.is_trunk && !address.is_registered;
+        let is_trunk = address.is_trunk;
+        let is_counted = !is_trunk && !address.is_registered;
         let is_first = address.sessions == 0;
         let is_other = address.last_number != call.number;
         // A second number is no return of the address: whoever throws addresses away may use two numbers at each.
@@ -228,7 +252,8 @@ impl Senders {
         if is_bond {
             self.bonded(key, call.number, call.at, out);
         }
-        if is_counted {
+        // Other numbers at the address of a registered phone are judged, too.
+        if !is_trunk {
             self.evaluate(key, call.at, out);
         }
     }
@@ -292,6 +317,7 @@ impl Senders {
             is_heard: false,
             recording: 0,
             is_repeated_callee: is_repeated,
+            is_repeated_in_family: false,
             is_young: call.access == CallerAccess::RegisteredLately,
             told: None,
             is_told_as_notice: false,
@@ -306,6 +332,9 @@ impl Senders {
         {
             let is_repeated_callee = family.callees.add(call.callee);
             count(&mut family.sample, &Recorded { is_repeated_callee, ..recorded });
+            if let Some(recorded) = address.calls.back_mut() {
+                recorded.is_repeated_in_family = is_repeated_callee;
+            }
         }
     }
 
@@ -339,7 +368,10 @@ impl Senders {
         }
         let Some(family) = self.families.value_mut(address.family) else { return };
         family.strangers.retain(|of| *of != key);
-        family.sample.conduct.remove(&address.sample.conduct);
+        // The family compares its callees over all addresses.
+        let repeated = address.calls.iter().filter(|of| of.is_repeated_in_family).count();
+        let part = Conduct { repeated_callees: repeated as u32, ..address.sample.conduct };
+        family.sample.conduct.remove(&part);
         family.sample.products.remove(&address.sample.products);
         family.sample.agents.remove(&address.sample.agents);
         family.sample.prints.remove(&address.sample.prints);

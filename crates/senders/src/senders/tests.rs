@@ -135,6 +135,59 @@ fn a_caller_that_comes_back_to_its_address_is_a_line_with_its_earlier_calls() {
     assert!(world.changes.iter().any(|change| change.call == first), "the change is told");
 }
 
+/// Lines that call once before the sensor has seen their registrations.
+#[test]
+fn phones_whose_registrations_were_not_seen_yet_leave_the_census_when_they_are() {
+    let mut world = World::default();
+    for line in 0..30 {
+        world.call(&Call {
+            minute: line,
+            number: 1000 + line.cast_unsigned(),
+            address: 2000 + line.cast_unsigned(),
+            callee: 3000 + line.cast_unsigned(),
+            product: 5,
+            access: CallerAccess::Unknown,
+            talk_secs: Some(60),
+        });
+    }
+    let parties = |world: &World| {
+        let family = world.senders.families.value(9).unwrap();
+        let sample = &family.sample;
+        (sample.addresses.parties(), sample.numbers.parties(), sample.conduct.calls, family.strangers.len())
+    };
+    assert_eq!(parties(&world), (30, 30, 30, 30));
+    assert_eq!(world.senders.all.parties(), 30);
+    // Half of them call again, and the REGISTERs of the others are seen.
+    world.lines(2);
+    assert_eq!(parties(&world), (0, 0, 0, 0));
+    assert_eq!(world.senders.all.parties(), 0);
+    let mut other = World::default();
+    let call = other.robocall(1, 7);
+    assert_eq!(parties(&other), (1, 1, 1, 1));
+    other.senders.register(50_007, 60_007, Timestamp::from_nanos(7_200_000_000_000), &mut other.changes);
+    assert_eq!(parties(&other), (0, 0, 0, 0));
+    assert!(other.probability(call) < 0.005);
+}
+
+#[test]
+fn other_numbers_at_the_address_of_a_registered_phone_are_judged() {
+    let mut world = World::default();
+    world.lines(0);
+    let mut last = CallId::default();
+    for n in 0..80 {
+        last = world.call(&Call {
+            minute: 60 + n,
+            number: 90_000 + n.cast_unsigned(),
+            address: 2000,
+            callee: 95_000 + n.cast_unsigned(),
+            product: 5 + n.cast_unsigned() % 40,
+            access: CallerAccess::Unknown,
+            talk_secs: (n % 4 == 0).then_some(6),
+        });
+    }
+    assert!(world.probability(last) > 0.8, "{:?}", world.senders.verdict(last));
+}
+
 #[test]
 fn nothing_is_said_of_a_stranger_without_others() {
     let mut world = World::default();
