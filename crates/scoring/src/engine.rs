@@ -126,6 +126,8 @@ pub struct ScoringEngine {
     prefetched: VecDeque<Names>,
     /// Numbers, addresses and platform families, judged by whether they come back.
     senders: Senders,
+    /// Registered accounts among the calls of earlier runs.
+    recalled_accounts: usize,
     /// Names of clusters of senders.
     sender_names: LruTable<u64, SenderName, 1>,
 }
@@ -167,6 +169,7 @@ impl ScoringEngine {
             users: LruTable::new(CALLERS),
             prefetched: VecDeque::new(),
             senders: Senders::new(),
+            recalled_accounts: 0,
             sender_names: LruTable::new(SENDER_NAMES),
             keys,
         }

@@ -1,5 +1,6 @@
 //! The judgement of senders on its way to scores and campaigns.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bellwether_base::{CallId, CampaignId, RegistrationId, Span, Timestamp};
@@ -72,7 +73,12 @@ impl ScoringEngine {
         events.sort_by_key(|(at, is_end, call)| (*at, *is_end, call.call));
         // Verdicts about these calls are in the database. The later ones change them.
         let mut told = Vec::new();
+        let mut accounts: BTreeSet<&str> = BTreeSet::new();
         for (at, is_end, call) in events {
+            if call.marks.is_registered && accounts.insert(&call.caller) {
+                self.recalled_accounts = accounts.len();
+                self.count_accounts();
+            }
             if is_end {
                 self.senders.end(&end_of(call, at), &mut told);
             } else {
@@ -110,8 +116,7 @@ impl ScoringEngine {
             (Registration::Elsewhere | Registration::No, false) => CallerAccess::Unknown,
         };
         let start = self.start_of(invite.call, invite.started_at, &Caller::from(invite), access);
-        let accounts = self.callers.len_of(REGISTERED);
-        self.senders.set_accounts(u32::try_from(accounts).unwrap_or(u32::MAX));
+        self.count_accounts();
         self.senders.begin(&start, changes);
         let marks = SenderMarks {
             is_registered: access == CallerAccess::Registered,
@@ -120,6 +125,13 @@ impl ScoringEngine {
             ..SenderMarks::default()
         };
         (self.senders.verdict(invite.call).map(|verdict| self.labelled(invite.call, verdict)), marks)
+    }
+
+    /// Counts the registered accounts. A run that has just begun has seen few of them register; the calls of earlier
+    /// runs show how many there are at least.
+    fn count_accounts(&mut self) {
+        let accounts = self.callers.len_of(REGISTERED).max(self.recalled_accounts);
+        self.senders.set_accounts(u32::try_from(accounts).unwrap_or(u32::MAX));
     }
 
     /// Tells the judgement that a call ended.
