@@ -72,6 +72,10 @@ soak hours:
 table-judgement *kinds:
     scripts/table-judgement {{kinds}}
 
+# How senders are judged in random populations, 57 kinds of them (docs/bench-senders.md); FIRST_SEED=1000 for fresh ones
+table-senders seeds="5" *kinds:
+    cargo run --release --quiet -p bellwether-testkit --example senders {{seeds}} {{kinds}}
+
 # What one lookup of a number costs (docs/analyses.md)
 table-numbering:
     cargo run --release --quiet -p bellwether-testkit --example numbering

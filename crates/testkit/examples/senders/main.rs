@@ -1,0 +1,83 @@
+//! Judges random honest and fraudulent senders, and prints the shares of their calls that are accused.
+//!
+//!     FIRST_SEED=1 cargo run --release -p bellwether-testkit --example senders -- [SEEDS] [KIND...]
+//!
+//! Each run has a site with its own lines, and one sender of a kind. Parameters of both are drawn for each
+//! seed. The calls go to a fresh judge of the crate `bellwether-senders`. A call is accused if its sender
+//! stands accused and the probability is 0.8 or more.
+//!
+//! - SEEDS: the number of runs for each kind (5), numbered from the environment's `FIRST_SEED` (1)
+//! - KIND: kinds of senders (all)
+//!
+//! Columns of the table, each a mean over the seeds unless it says something else:
+//!
+//! - mirror: "registers" if registrations are seen, "none" if all callers look alike
+//! - calls: calls of the sender
+//! - accused at the end: share of the sender's calls that the last report accuses
+//! - accused at any moment: share that some report accuses
+//! - worst seed: for an honest kind the largest share at any moment, for a fraudulent one the smallest at
+//!   the end
+//! - found after calls: calls of the sender until one is accused, in the seeds with an accused call
+//! - background accused: share of the other callers' calls that some report accuses
+#![expect(clippy::print_stdout, reason = "an example that prints a table")]
+
+mod draw;
+mod fraud;
+mod judge;
+mod kinds;
+mod lines;
+mod services;
+mod site;
+mod table;
+
+use std::ops::Range;
+
+use judge::{Judged, judge};
+use kinds::Kind;
+use table::Totals;
+
+/// Seeds of each kind if none are asked for.
+const SEEDS: u64 = 5;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1).peekable();
+    let seeds = match args.next_if(|arg| arg.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some(seeds) => seeds.parse()?,
+        None => SEEDS,
+    };
+    let first: u64 = match std::env::var("FIRST_SEED") {
+        Ok(first) => first.parse()?,
+        Err(_) => 1,
+    };
+    let kinds = chosen(&args.collect::<Vec<_>>())?;
+    let mut totals = Totals::default();
+    println!("{}", table::HEADER);
+    for kind in kinds {
+        for has_registrations in [true, false] {
+            let judged = judge_all(kind, first..first.saturating_add(seeds), has_registrations);
+            println!("{}", table::row(kind, has_registrations, &judged));
+            totals.add(kind, &judged);
+        }
+    }
+    println!("\n{}", totals.in_words());
+    Ok(())
+}
+
+fn judge_all(kind: &Kind, seeds: Range<u64>, has_registrations: bool) -> Vec<Judged> {
+    seeds.map(|seed| judge(kind, seed, has_registrations)).collect()
+}
+
+/// The kinds with the given names; all without a name.
+fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, String> {
+    if names.is_empty() {
+        return Ok(kinds::all().collect());
+    }
+    let find = |name: &String| {
+        let found = kinds::all().find(|kind| kind.name == name);
+        found.ok_or_else(|| {
+            let all: Vec<&str> = kinds::all().map(|kind| kind.name).collect();
+            format!("no kind {name}; there are {}", all.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
