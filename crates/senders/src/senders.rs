@@ -62,8 +62,9 @@ const OF_STRANGER: f64 = 0.01;
 /// Odds that an account is registered for one call, beside those of a caller that is not registered.
 const OF_YOUNG: f64 = 0.2;
 
-/// The probability of a call whose cluster has not been accused long enough.
-const NOT_YET: f64 = 0.5;
+/// The largest probability of a call whose cluster was not accused long enough. Weak signals of the call itself, which an
+/// honest sender may have too, do not take it below the threshold of quarantine.
+const NOT_YET: f64 = 0.3;
 
 /// A change of the log odds that is worth a report.
 const WORTH_TELLING: f64 = 0.4;
