@@ -198,6 +198,11 @@ impl Calls<'_> {
         self.answered(1.3, 1.0) + self.short(1.0, 1.0)
     }
 
+    /// A sender of any honest kind: lines, or a few callers with a conduct of their own.
+    fn of_plain_sender(&self) -> f64 {
+        mixture(&[(0.6, self.of_lines()), (0.4, self.of_anybody())])
+    }
+
     fn of_devices(&self) -> f64 {
         self.answered(9.0, 1.5) + self.short(1.0, 1.0)
     }
@@ -282,11 +287,11 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
         fit: [
             addresses.thrown,
             numbers.stable,
-            mixture(&[(0.6, calls.of_lines()), (0.4, calls.of_anybody())]),
+            calls.of_plain_sender(),
             calm,
             steady,
             calls.callees(0.0, 0.8, 0.2),
-            line.fit[6],
+            calls.recording(0.02),
         ],
     };
     let devices = Hypothesis {
@@ -341,7 +346,7 @@ pub(crate) fn address(sample: &Sample, expected: Expectation, around: &Surroundi
     let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown: 1.0 };
     let (calm, wild) = names_of_address(sample);
     let (steady, changing) = prints(sample);
-    let mut honest_conduct = mixture(&[(0.6, calls.of_lines()), (0.4, calls.of_anybody())]);
+    let mut honest_conduct = calls.of_plain_sender();
     if let Some((answered, ended, short)) = around.past {
         // The past is worth thirty calls.
         let rate = |k: u32, n: u32| (f64::from(k) + 1.0) / (f64::from(n) + 2.0);
@@ -403,7 +408,7 @@ pub(crate) fn recording(sample: &Sample, addresses: usize, expected: Expectation
         fit: [
             0.0,
             mixture(&[(0.85, numbers.stable), (0.15, numbers.thrown)]),
-            mixture(&[(0.6, calls.of_lines()), (0.4, calls.of_anybody())]),
+            calls.of_plain_sender(),
             calm,
             steady,
             calls.callees(0.15, 0.7, 0.15),

@@ -74,32 +74,18 @@ impl Senders {
                     (addresses.once(), addresses.parties()),
                 );
             }
-            let of = |count: usize| count as f64;
+            let (gang, crowd) =
+                (Cluster::Gang { family: address.family }, Cluster::Crowd { family: address.family });
+            let (suspects, small) = (family.suspects.len() as u32, family.small.len() as u32);
             if address.is_suspect {
-                let once = (family.suspects.len() as u32, family.suspects.len() as u32 + family.good);
-                let calls = address.sample.conduct.calls * family.suspects.len() as u32;
-                consider(&family.gang, 1.0, calls, Cluster::Gang { family: address.family }, once);
+                let calls = address.sample.conduct.calls * suspects;
+                consider(&family.gang, 1.0, calls, gang, (suspects, suspects + family.good));
             } else if address.is_small {
-                let bad = of(family.suspects.len());
-                let share = bad / (bad + f64::from(family.good) + 0.5);
-                let once = (family.suspects.len() as u32, family.suspects.len() as u32 + family.good);
-                consider(
-                    &family.gang,
-                    share,
-                    family.small.len() as u32 * 2,
-                    Cluster::Gang { family: address.family },
-                    once,
-                );
-                let bad = of(family.small.len());
-                let share = bad / (bad + f64::from(family.good) + 0.5);
-                let once = (family.small.len() as u32, family.small.len() as u32 + family.good);
-                consider(
-                    &family.crowd,
-                    share,
-                    family.small.len() as u32 * 2,
-                    Cluster::Crowd { family: address.family },
-                    once,
-                );
+                let groups = [(&family.gang, gang, suspects), (&family.crowd, crowd, small)];
+                for (judgement, cluster, bad) in groups {
+                    let share = f64::from(bad) / (f64::from(bad) + f64::from(family.good) + 0.5);
+                    consider(judgement, share, small * 2, cluster, (bad, bad + family.good));
+                }
             }
         }
         if address.recording > 0
