@@ -60,6 +60,7 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Calls, "disposition") => vec!["quarantine", "monitor", "standard", "not_judged"],
         (Report::Calls, "confidence") => vec!["none", "low", "medium", "high"],
         (Report::Calls, "stage") => vec!["provisional", "final"],
+        (Report::Calls, "ended_by") => vec!["caller", "callee"],
         (Report::Calls, "not_judged_reason") => vec!["emergency_call", "judging_unfinished"],
         (Report::Calls, "device_verdict") | (Report::Devices, "verdict") => {
             vec!["authorised", "unauthorised", "unknown", "not_enrolled"]

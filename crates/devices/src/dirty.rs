@@ -157,6 +157,7 @@ mod tests {
             forks: 0,
             reinvites: 0,
             cancelled: false,
+            ended_by: None,
             is_let_in: false,
         }))
     }

@@ -35,6 +35,7 @@ mod topology;
 
 pub use attestation::{Attested, PassportStatus};
 pub use bellwether_stir::{CertificateError, Certificates};
+pub use bellwether_tracker::Side;
 pub use dial_plan::DialPlan;
 pub use lists::{Brands, RiskyDestinations};
 pub use masked::Masked;
@@ -58,7 +59,7 @@ use bellwether_fingerprint::Grammar;
 use bellwether_instance::Evidence as InstanceEvidence;
 use bellwether_tracker::{
     AuthorSeen, CallProgress, CallStarted, Fact, FingerprintSeen, Party, RegistrationProgress,
-    RegistrationStarted, Side, Silence, StampedFact, StreamFact, TimerProgress,
+    RegistrationStarted, Silence, StampedFact, StreamFact, TimerProgress,
 };
 
 use attestation::Tokens;
@@ -293,6 +294,7 @@ impl Enricher {
             forks: p.forks,
             reinvites: p.reinvites,
             cancelled: p.cancelled,
+            ended_by: p.ended_by,
             is_let_in: p.is_let_in,
         }
     }

@@ -5,7 +5,7 @@ use bellwether_base::{
 };
 use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
-use bellwether_tracker::{ClockRate, NoRates};
+use bellwether_tracker::{ClockRate, NoRates, Side};
 
 use crate::{AccessSide, Attested, Masked, NumberFacts};
 
@@ -249,6 +249,8 @@ pub struct CallUpdate {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
+    /// The side that cancelled, refused or hung up.
+    pub ended_by: Option<Side>,
     /// True if the caller's credentials were accepted.
     pub is_let_in: bool,
 }

@@ -124,6 +124,7 @@ fn call(
         text(row, "confidence")?,
         text(row, "family")?,
         text(row, "notification")?,
+        text(row, "ended_by")?,
     ])
 }
 

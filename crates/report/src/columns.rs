@@ -83,6 +83,7 @@ impl Report {
                 defects Json, hep_agent Int, mirror Text, sdp_stack Text, claim Text, referred_to Text, stage Text,
                 label Text, identity Json, blind Json, not_judged_reason Text,
                 fraud_probability Real, confidence Text, platform_family Text, notification Text,
+                ended_by Text,
             ],
             Self::Registrations => columns![
                 aor Text, contact Text, instance_id Text, source Text, registrar Text, transport Text,

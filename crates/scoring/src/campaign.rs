@@ -25,6 +25,8 @@ pub enum LinkKind {
     Addresses,
     /// Changing User-Agents.
     Agents,
+    /// Numbers that are lines elsewhere.
+    BorrowedNumbers,
     /// Neighbour spoofing: callers' numbers are near the called ones.
     Neighbours,
     /// Callers' numbers that cannot exist.
@@ -63,6 +65,7 @@ impl LinkKind {
             Self::Rotation => "rotation",
             Self::Addresses => "addresses",
             Self::Agents => "agents",
+            Self::BorrowedNumbers => "borrowed_numbers",
             Self::Neighbours => "neighbours",
             Self::ImpossibleNumbers => "impossible_numbers",
             Self::Tokens => "tokens",
@@ -82,7 +85,7 @@ impl LinkKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 22] = [
         Self::Fingerprint,
         Self::Deployment,
         Self::Instance,
@@ -94,6 +97,7 @@ impl LinkKind {
         Self::Rotation,
         Self::Addresses,
         Self::Agents,
+        Self::BorrowedNumbers,
         Self::Neighbours,
         Self::ImpossibleNumbers,
         Self::Tokens,

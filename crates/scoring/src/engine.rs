@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
-use bellwether_senders::{Cluster, Senders};
+use bellwether_senders::{CallEnd, Cluster, Senders};
 use smallvec::SmallVec;
 
-use self::senders::SenderName;
+use self::senders::{SenderName, end_of, whole_secs};
 use crate::Settings;
 use crate::account::{Account, RegisteredDevice};
 use crate::call_history::{CallHistory, CallResult};
@@ -290,9 +290,12 @@ impl ScoringEngine {
             }
         }
         self.over.push_back((self.now + SETTLES, update.call));
-        let talk_secs = (fate == CallResult::Answered).then_some(secs);
-        if self.warming.is_none() {
-            self.sender_ended(update.call, self.now, talk_secs, memory, out);
+        if let Some(ended) = update.ended_at.filter(|_| self.warming.is_none()) {
+            let end = CallEnd {
+                at: self.now,
+                ..end_of(update.call, (update.started_at, update.answered_at), ended, update.ended_by)
+            };
+            self.sender_ended(&end, memory, out);
         }
         // A flood of simultaneous call ends closes the oldest ones early.
         if self.over.len() > CALLS
@@ -334,10 +337,7 @@ impl ScoringEngine {
 fn fate(update: &Progress) -> (CallResult, u16) {
     let end = update.ended_at;
     match (update.answered_at, end) {
-        (Some(answered), Some(ended)) => {
-            let secs = ended.since(answered).as_secs_f64().clamp(0.0, f64::from(u16::MAX));
-            (CallResult::Answered, secs as u16)
-        }
+        (Some(answered), Some(ended)) => (CallResult::Answered, whole_secs(ended.since(answered))),
         (Some(_), None) => (CallResult::Answered, 0),
         (None, Some(_)) => (CallResult::Unanswered, 0),
         (None, None) => (CallResult::Open, 0),

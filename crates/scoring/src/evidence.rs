@@ -104,6 +104,9 @@ fn write_sender(verdict: &Verdict, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Cluster::Address { .. } => {
             write!(f, "{once} of {all} numbers of the address called in one session only")?;
         }
+        Cluster::Guests { .. } => {
+            write!(f, "{once} of {all} calls of the address show numbers of none of its lines")?;
+        }
         Cluster::Gang { .. } => {
             write!(f, "{once} addresses of the platform family are alike, of {all} that are judged")?;
         }
@@ -126,6 +129,7 @@ fn write_sender(verdict: &Verdict, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ("fingerprints", t.prints),
         ("callees", t.callees),
         ("recordings", t.recording),
+        ("owners of numbers", t.owners),
         ("this call and labels", log_odds(verdict.probability) - t.sum()),
     ];
     for (name, term) in terms.into_iter().filter(|(_, term)| term.abs() >= 0.05) {

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, CampaignId, Timestamp};
-use bellwether_enrich::{PassportStatus, Validity};
+use bellwether_enrich::{PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
 
 use crate::{Account, Finding, ReputationRecord, Subject};
@@ -80,6 +80,7 @@ pub struct PastCall {
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub final_status: Option<u16>,
+    pub ended_by: Option<Side>,
     pub caller: String,
     pub caller_host: String,
     pub dialled: String,
@@ -113,7 +114,9 @@ pub struct PastSender {
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    pub ended_by: Option<Side>,
     pub caller: String,
+    pub caller_block: Option<String>,
     pub dialled: String,
     pub source: IpAddr,
     pub user_agent: Option<String>,

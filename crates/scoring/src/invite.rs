@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_enrich::{Attested, CallRow, CallUpdate, PassportStatus, Validity};
+use bellwether_enrich::{Attested, CallRow, CallUpdate, PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
 
 use crate::history::{PastCall, PastPassport};
@@ -150,6 +150,7 @@ pub(crate) struct Progress {
     pub(crate) answered_at: Option<Timestamp>,
     pub(crate) ended_at: Option<Timestamp>,
     pub(crate) final_status: Option<u16>,
+    pub(crate) ended_by: Option<Side>,
     /// True if the server took the caller's credentials.
     pub(crate) is_let_in: bool,
 }
@@ -162,6 +163,7 @@ impl From<&CallUpdate> for Progress {
             answered_at: update.answered_at,
             ended_at: update.ended_at,
             final_status: update.final_status,
+            ended_by: update.ended_by,
             is_let_in: update.is_let_in,
         }
     }
@@ -175,6 +177,7 @@ impl From<&PastCall> for Progress {
             answered_at: past.answered_at,
             ended_at: past.ended_at,
             final_status: past.final_status,
+            ended_by: past.ended_by,
             is_let_in: false,
         }
     }

@@ -143,6 +143,11 @@ impl Keys {
         self.lasting.parts(&[b"senders", kind.as_bytes(), family.as_str().as_bytes(), octets])
     }
 
+    /// The block of a caller's number; 0 for none.
+    pub(crate) fn caller_block(&self, block: Option<&str>) -> u64 {
+        self.block(Kind::CallerBlock, block)
+    }
+
     fn block(&self, kind: Kind, block: Option<&str>) -> u64 {
         block.map_or(0, |block| self.passing(kind, &[block.as_bytes()]) | 1)
     }

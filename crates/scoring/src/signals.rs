@@ -353,6 +353,8 @@ pub const SIGNALS: &[Signal] = signals! {
         "a caller's number with a country code";
     borrowed_name: Identity, -8.0, [], Start(identity::borrowed_name),
         "The display name contains the name of a bank, a public authority or a well-known company. No valid PASSporT vouches for the caller, and the caller is not established.", "a display name";
+    borrowed_number: Identity, -6.0, [], Later(ending::borrowed_number),
+        "The caller's number is a line's at another address, which called within the last two hours. The signal speaks against this call and not against the line.", "earlier calls of the line";
     anonymous: Identity, -3.0, [], Start(identity::anonymous), "The caller withholds the number.", "";
     // ------------------------------------------------------------------ account
     registered_elsewhere: Account, -8.0, [], Start(account::elsewhere),

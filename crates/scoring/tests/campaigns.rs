@@ -109,6 +109,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
         forks: 0,
         reinvites: 0,
         cancelled: false,
+        ended_by: None,
         is_let_in: false,
     }));
     let mut all = vec![(at, begin)];

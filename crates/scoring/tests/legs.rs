@@ -79,6 +79,7 @@ fn update(call: i64, ended: Option<i64>, is_let_in: bool) -> Row {
         forks: 1,
         reinvites: 0,
         cancelled: false,
+        ended_by: None,
         is_let_in,
     }))
 }

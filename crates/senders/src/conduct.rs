@@ -13,6 +13,10 @@ pub(crate) struct Conduct {
     pub(crate) answered: u32,
     /// Answered calls that were shorter than a quarter of the site's conversations.
     pub(crate) short: u32,
+    /// Ended calls that the caller gave up before the answer or right after it.
+    pub(crate) abandoned: u32,
+    /// Calls under a number that was a line's in use at another address.
+    pub(crate) borrowed: u32,
     /// Calls to a callee that the sender called before.
     pub(crate) repeated_callees: u32,
     /// Answered calls whose caller was heard.
@@ -28,6 +32,8 @@ impl Conduct {
         self.ended += other.ended;
         self.answered += other.answered;
         self.short += other.short;
+        self.abandoned += other.abandoned;
+        self.borrowed += other.borrowed;
         self.repeated_callees += other.repeated_callees;
         self.heard += other.heard;
         self.recorded += other.recorded;
@@ -40,6 +46,8 @@ impl Conduct {
         of(&mut self.ended, part.ended);
         of(&mut self.answered, part.answered);
         of(&mut self.short, part.short);
+        of(&mut self.abandoned, part.abandoned);
+        of(&mut self.borrowed, part.borrowed);
         of(&mut self.repeated_callees, part.repeated_callees);
         of(&mut self.heard, part.heard);
         of(&mut self.recorded, part.recorded);

@@ -22,6 +22,7 @@
 //!     at: Timestamp::from_nanos(0),
 //!     number: 200,
 //!     address: 7,
+//!     block: 2,
 //!     family: 1,
 //!     print: 1,
 //!     product: 1,

@@ -49,6 +49,8 @@ pub struct Terms {
     pub callees: f64,
     /// Do calls play a recording?
     pub recording: f64,
+    /// Are numbers shown that are lines elsewhere?
+    pub owners: f64,
     /// The prior.
     pub prior: f64,
 }
@@ -64,6 +66,7 @@ impl Terms {
             + self.prints
             + self.callees
             + self.recording
+            + self.owners
             + self.prior
     }
 }
@@ -76,6 +79,8 @@ pub enum SenderKind {
     Line,
     /// Devices that report to a receiver: alarm panels, lifts, meters.
     Devices,
+    /// Many people who call the same few numbers once.
+    Hotline,
     /// Numbers that stay while addresses change.
     Roaming,
     /// A sender that throws its identities away.
@@ -112,7 +117,7 @@ impl Posterior {
 }
 
 /// The kinds of evidence, in the order of [`Terms`].
-const EVIDENCE: usize = 7;
+const EVIDENCE: usize = 8;
 
 /// Log likelihoods of one kind of sender.
 type Fit = [f64; EVIDENCE];
@@ -187,15 +192,27 @@ impl Calls<'_> {
         beta_binomial(self.conduct.repeated_callees, self.conduct.calls, a, b)
     }
 
+    /// Calls that the caller gives up at once: some people's, and those of senders that mean to.
+    fn abandoned(&self, on_purpose: f64) -> f64 {
+        let of = |a, b| beta_binomial(self.conduct.abandoned, self.conduct.ended, a, b);
+        mixture(&[(1.0 - on_purpose, of(0.5, 12.0)), (on_purpose, of(4.0, 1.0))])
+    }
+
+    /// Numbers that are lines elsewhere: of nobody, or of a sender that shows them on purpose.
+    fn borrowed(&self, on_purpose: f64) -> f64 {
+        let of = |a, b| beta_binomial(self.conduct.borrowed, self.conduct.calls, a, b);
+        mixture(&[(1.0 - on_purpose, of(0.2, 12.0)), (on_purpose, of(2.0, 1.0))])
+    }
+
     fn of_lines(&self) -> f64 {
         let m = self.answers;
         let answers =
             mixture(&[(0.85, self.answered(6.0 * m, 6.0 * (1.0 - m))), (0.15, self.answered(1.0, 1.0))]);
-        answers + mixture(&[(0.8, self.short(2.0, 6.0)), (0.2, self.short(1.0, 1.0))])
+        answers + mixture(&[(0.8, self.short(2.0, 6.0)), (0.2, self.short(1.0, 1.0))]) + self.abandoned(0.005)
     }
 
     fn of_anybody(&self) -> f64 {
-        self.answered(1.3, 1.0) + self.short(1.0, 1.0)
+        self.answered(1.3, 1.0) + self.short(1.0, 1.0) + self.abandoned(0.06)
     }
 
     /// A sender of any honest kind: lines, or a few callers with a conduct of their own.
@@ -203,8 +220,18 @@ impl Calls<'_> {
         mixture(&[(0.6, self.of_lines()), (0.4, self.of_anybody())])
     }
 
+    /// A sender that goes on as it did. The past is worth thirty calls.
+    fn as_in_past(&self, past: Past) -> f64 {
+        let rate = |k: u32, n: u32| (f64::from(k) + 1.0) / (f64::from(n) + 2.0);
+        let (a, s) = (rate(past.answered, past.ended), rate(past.short, past.answered));
+        let own = self.answered(30.0 * a, 30.0 * (1.0 - a))
+            + self.short(30.0 * s, 30.0 * (1.0 - s))
+            + self.abandoned(0.05);
+        mixture(&[(0.9, own), (0.1, self.of_anybody())])
+    }
+
     fn of_devices(&self) -> f64 {
-        self.answered(9.0, 1.5) + self.short(1.0, 1.0)
+        self.answered(9.0, 1.5) + self.short(1.0, 1.0) + self.abandoned(0.01)
     }
 
     /// A campaign with honest calls mixed in is expected to show their conduct in part.
@@ -214,7 +241,9 @@ impl Calls<'_> {
         let h = 0.75 * t + 0.25 * (1.0 - t);
         let answers =
             mixture(&[(0.8, self.answered(5.0 * g, 5.0 * (1.0 - g))), (0.2, self.answered(3.0, 2.0))]);
-        answers + mixture(&[(0.7, self.short(4.0 * h, 4.0 * (1.0 - h))), (0.3, self.short(1.0, 1.0))])
+        answers
+            + mixture(&[(0.7, self.short(4.0 * h, 4.0 * (1.0 - h))), (0.3, self.short(1.0, 1.0))])
+            + self.abandoned(0.12)
     }
 
     /// Callees: called again, never again, or sometimes.
@@ -247,13 +276,13 @@ fn weigh(hypotheses: &[Hypothesis]) -> Posterior {
     for ((ratio, one), other) in ratios.iter_mut().zip(campaign.fit).zip(best.fit) {
         *ratio = one - other;
     }
-    let [addresses, numbers, conduct, names, prints, callees, recording] = ratios;
+    let [addresses, numbers, conduct, names, prints, callees, recording, owners] = ratios;
     // The other honest kinds explain a little, too. The terms add up with the prior that holds this rest.
     let prior = log_odds - ratios.iter().sum::<f64>();
     Posterior {
         log_odds,
         kind: if log_odds > 0.0 { SenderKind::Campaign } else { best.kind },
-        terms: Terms { addresses, numbers, conduct, names, prints, callees, recording, prior },
+        terms: Terms { addresses, numbers, conduct, names, prints, callees, recording, owners, prior },
         ..Posterior::default()
     }
 }
@@ -278,6 +307,7 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
             steady,
             calls.callees(0.0, 0.6, 0.4),
             calls.recording(0.02),
+            calls.borrowed(0.02),
         ],
     };
     let roaming = Hypothesis {
@@ -292,6 +322,7 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
             steady,
             calls.callees(0.0, 0.8, 0.2),
             calls.recording(0.02),
+            calls.borrowed(0.03),
         ],
     };
     let devices = Hypothesis {
@@ -305,6 +336,21 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
             steady,
             calls.callees(0.6, 0.3, 0.1),
             calls.recording(0.35),
+            calls.borrowed(0.01),
+        ],
+    };
+    let hotline = Hypothesis {
+        kind: SenderKind::Hotline,
+        prior: 0.04,
+        fit: [
+            addresses.thrown,
+            numbers.thrown,
+            calls.of_plain_sender(),
+            calm,
+            steady,
+            calls.callees(1.0, 0.0, 0.0),
+            calls.recording(0.02),
+            calls.borrowed(0.02),
         ],
     };
     let campaign = Hypothesis {
@@ -318,13 +364,28 @@ pub(crate) fn strangers(sample: &Sample, expected: Expectation) -> Posterior {
             changing,
             calls.callees(0.0, 0.9, 0.1),
             calls.recording(0.6),
+            calls.borrowed(0.1),
         ],
     };
     Posterior {
         once_is_thrown: thrown,
         share_thrown: numbers.share_thrown,
         missing_returns: Some(addresses.thrown - addresses.stable),
-        ..weigh(&[line, roaming, devices, campaign])
+        ..weigh(&[line, roaming, devices, hotline, campaign])
+    }
+}
+
+/// Calls to compare later ones with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Past {
+    ended: u32,
+    answered: u32,
+    short: u32,
+}
+
+impl From<&Conduct> for Past {
+    fn from(of: &Conduct) -> Self {
+        Self { ended: of.ended, answered: of.answered, short: of.short }
     }
 }
 
@@ -334,8 +395,8 @@ pub(crate) struct Surroundings {
     /// Registered addresses of the family, and those of them that show more than three numbers.
     pub(crate) phones: u32,
     pub(crate) phones_of_many: u32,
-    /// The sender's own past, as `(answered, ended, short)`; none without enough of it.
-    pub(crate) past: Option<(u32, u32, u32)>,
+    /// The sender's own past; none without enough of it.
+    pub(crate) past: Option<Past>,
     /// True if the sender's past numbers came back.
     pub(crate) past_is_stable: bool,
 }
@@ -346,14 +407,10 @@ pub(crate) fn address(sample: &Sample, expected: Expectation, around: &Surroundi
     let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown: 1.0 };
     let (calm, wild) = names_of_address(sample);
     let (steady, changing) = prints(sample);
-    let mut honest_conduct = calls.of_plain_sender();
-    if let Some((answered, ended, short)) = around.past {
-        // The past is worth thirty calls.
-        let rate = |k: u32, n: u32| (f64::from(k) + 1.0) / (f64::from(n) + 2.0);
-        let (a, s) = (rate(answered, ended), rate(short, answered));
-        let own = calls.answered(30.0 * a, 30.0 * (1.0 - a)) + calls.short(30.0 * s, 30.0 * (1.0 - s));
-        honest_conduct = mixture(&[(0.9, own), (0.1, calls.of_anybody())]);
-    }
+    let honest_conduct = match around.past {
+        Some(past) => calls.as_in_past(past),
+        None => calls.of_plain_sender(),
+    };
     let mut honest_numbers = if around.past_is_stable {
         mixture(&[(0.9, numbers.stable), (0.1, numbers.any)])
     } else {
@@ -376,6 +433,7 @@ pub(crate) fn address(sample: &Sample, expected: Expectation, around: &Surroundi
             steady,
             calls.callees(0.15, 0.7, 0.15),
             calls.recording(0.12),
+            calls.borrowed(0.1),
         ],
     };
     let campaign = Hypothesis {
@@ -389,6 +447,44 @@ pub(crate) fn address(sample: &Sample, expected: Expectation, around: &Surroundi
             changing,
             calls.callees(0.0, 0.9, 0.1),
             calls.recording(0.6),
+            calls.borrowed(0.12),
+        ],
+    };
+    Posterior { once_is_thrown: 1.0, share_thrown: numbers.share_thrown, ..weigh(&[plain, campaign]) }
+}
+
+/// Judges the calls of an address with lines of its own that show other numbers: it may forward the calls of others, or
+/// somebody else calls through it. The names and the prints are the address's own. `lines` is the conduct of its lines.
+pub(crate) fn guests(sample: &Sample, expected: Expectation, lines: Past) -> Posterior {
+    let numbers = Returns::of(&sample.numbers, expected.sessions);
+    let calls = Calls { conduct: &sample.conduct, answers: expected.answers, thrown: 1.0 };
+    let plain = Hypothesis {
+        kind: SenderKind::Line,
+        prior: 0.95,
+        // Calls are forwarded to few people.
+        fit: [
+            0.0,
+            numbers.any,
+            calls.as_in_past(lines),
+            0.0,
+            0.0,
+            calls.callees(0.6, 0.2, 0.2),
+            calls.recording(0.12),
+            0.0,
+        ],
+    };
+    let campaign = Hypothesis {
+        kind: SenderKind::Campaign,
+        prior: 0.05,
+        fit: [
+            0.0,
+            mixture(&[(0.8, numbers.thrown), (0.2, numbers.any)]),
+            calls.of_campaign(),
+            0.0,
+            0.0,
+            calls.callees(0.0, 0.9, 0.1),
+            calls.recording(0.6),
+            0.0,
         ],
     };
     Posterior { once_is_thrown: 1.0, share_thrown: numbers.share_thrown, ..weigh(&[plain, campaign]) }
@@ -413,6 +509,7 @@ pub(crate) fn recording(sample: &Sample, addresses: usize, expected: Expectation
             steady,
             calls.callees(0.15, 0.7, 0.15),
             0.0,
+            calls.borrowed(0.02),
         ],
     };
     let campaign = Hypothesis {
@@ -426,6 +523,7 @@ pub(crate) fn recording(sample: &Sample, addresses: usize, expected: Expectation
             changing,
             calls.callees(0.0, 0.9, 0.1),
             0.0,
+            calls.borrowed(0.12),
         ],
     };
     Posterior {
@@ -530,8 +628,7 @@ mod tests {
         for sample in [sample([150, 0, 0], [150, 0, 0], 150, 50, 40), sample([9, 4, 3], [9, 4, 3], 20, 9, 5)]
         {
             let Posterior { log_odds, terms: t, .. } = strangers(&sample, EXPECTED);
-            let sum =
-                t.addresses + t.numbers + t.conduct + t.names + t.prints + t.callees + t.recording + t.prior;
+            let sum = t.sum();
             assert!((sum - log_odds).abs() < 1e-9);
         }
     }

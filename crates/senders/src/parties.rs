@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::conduct::Callees;
 use crate::likelihood::log_odds;
-use crate::model::{Fate, Posterior, Sample};
+use crate::model::{Fate, Posterior, Sample, Surroundings};
 
 /// A session of a party ends after this time, and a pair of number and address that is seen again after it is
 /// bonded.
@@ -19,6 +19,9 @@ pub(crate) const MOVES_AFTER: Span = Span::from_secs(300);
 /// A number that returns to an address opens a session if the address changed its number so often meanwhile.
 /// Robots use numbers in runs; call centres and PBXs interleave theirs.
 pub(crate) const INTERLEAVED: u32 = 3;
+
+/// A line that called within this time is in use at its address.
+const IN_USE: Span = Span::from_secs(2 * 3600);
 
 /// Addresses at which a number is followed.
 const MAX_PLACES: usize = 8;
@@ -48,6 +51,7 @@ pub(crate) struct Place {
     pub(crate) address: u64,
     pub(crate) host: u64,
     pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
     /// Changes of number that the address had made at the number's last call.
     pub(crate) changes: u32,
     pub(crate) is_bonded: bool,
@@ -64,6 +68,13 @@ impl Number {
 
     pub(crate) fn places(&self) -> &[Place] {
         &self.places
+    }
+
+    /// The address of another host at which the number is a line that is in use.
+    pub(crate) fn home_elsewhere(&self, host: u64, now: Timestamp) -> Option<u64> {
+        let is_home =
+            |place: &&Place| place.is_bonded && place.host != host && now.since(place.last) < IN_USE;
+        self.places.iter().find(is_home).map(|place| place.address)
     }
 
     /// Notes the number at a new address. The oldest address without a bond is forgotten first.
@@ -96,6 +107,8 @@ pub(crate) struct Recorded {
     pub(crate) agent: u32,
     pub(crate) print: u32,
     pub(crate) callee: u32,
+    /// The block of numbers that the caller's number belongs to; 0 for none.
+    pub(crate) block: u32,
     pub(crate) secs: u16,
     pub(crate) fate: Fate,
     pub(crate) is_heard: bool,
@@ -106,6 +119,10 @@ pub(crate) struct Recorded {
     pub(crate) is_repeated_in_family: bool,
     /// True if the caller had registered lately.
     pub(crate) is_young: bool,
+    /// True if the caller gave up before the answer or right after it.
+    pub(crate) is_abandoned: bool,
+    /// True if the number was a line's in use at another address.
+    pub(crate) is_borrowed: bool,
     /// Log odds and accusation at the last report; none before the first.
     pub(crate) told: Option<(f32, bool)>,
     pub(crate) is_told_as_notice: bool,
@@ -160,6 +177,18 @@ impl Judgement {
         self.posterior = Some(posterior);
     }
 
+    /// Takes an evaluation of a cluster that did not grow, a while after the last one.
+    pub(crate) fn set_later(&mut self, posterior: Posterior) {
+        let size = self.counted_at;
+        self.counted_at = size.saturating_sub(1);
+        self.set_after(posterior, size, 0);
+    }
+
+    /// Calls of the cluster at the last evaluation that counted for the streak.
+    pub(crate) const fn calls(&self) -> u32 {
+        self.counted_at
+    }
+
     /// True if the judgement differs enough from the last report to all calls of the cluster, which this is.
     pub(crate) fn is_news(&mut self) -> bool {
         let Some(posterior) = &self.posterior else { return false };
@@ -210,7 +239,14 @@ pub(crate) struct Address {
     pub(crate) recording: u32,
     /// Judgements of the last 60 and the last 200 calls.
     pub(crate) recent: [Judgement; 2],
+    /// Blocks of the numbers that are lines here.
+    pub(crate) own_blocks: SmallVec<[u32; 2]>,
+    /// The judgement of the calls under other numbers, if the address has lines of its own.
+    pub(crate) guests: Judgement,
 }
+
+/// Blocks of own numbers that an address keeps.
+const MAX_BLOCKS: usize = 32;
 
 /// Calls from which on an address may be a sender of notices.
 const FEWEST_NOTICES: u32 = 20;
@@ -219,6 +255,18 @@ const FEWEST_NOTICES: u32 = 20;
 const FEWEST_HEARD: u32 = 5;
 
 impl Address {
+    /// Notes the block of a number that is a line here.
+    pub(crate) fn owns_block(&mut self, block: u32) {
+        if block != 0 && !self.own_blocks.contains(&block) && self.own_blocks.len() < MAX_BLOCKS {
+            self.own_blocks.push(block);
+        }
+    }
+
+    /// True for a call under a number of the address's own blocks.
+    pub(crate) fn is_own(&self, call: &Recorded) -> bool {
+        self.own_blocks.contains(&call.block)
+    }
+
     /// True for an address that calls many people once each, plays recordings to them or talks shortly, and is no
     /// campaign: its numbers come back, or its conduct is ordinary.
     pub(crate) fn notifies(&self) -> bool {
@@ -241,8 +289,10 @@ pub(crate) struct Family {
     /// The whole family's censuses, and the conduct and names of its strangers.
     pub(crate) sample: Sample,
     pub(crate) callees: Callees,
+    /// True if its strangers are judged again at some time.
+    pub(crate) is_waiting: bool,
     /// Keys of addresses with one session.
-    pub(crate) strangers: Vec<u64>,
+    pub(crate) strangers: VecDeque<u64>,
     pub(crate) judgement: Judgement,
     /// Keys of suspect addresses, which may be one sender.
     pub(crate) suspects: Vec<u64>,
@@ -255,6 +305,13 @@ pub(crate) struct Family {
     /// Registered addresses, and those that show more than three numbers.
     pub(crate) phones: u32,
     pub(crate) phones_of_many: u32,
+}
+
+impl Family {
+    /// What the family's registered phones say about its other addresses.
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        Surroundings { phones: self.phones, phones_of_many: self.phones_of_many, ..Surroundings::default() }
+    }
 }
 
 /// A recording that several calls play.
@@ -294,6 +351,7 @@ mod tests {
                 address,
                 host: address,
                 first: at(0),
+                last: at(0),
                 changes: 0,
                 is_bonded: address == 0,
             });

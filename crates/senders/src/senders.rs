@@ -6,12 +6,15 @@ mod clusters;
 mod tests;
 mod verdicts;
 
-use bellwether_base::{CallId, LruTable, Timestamp};
+use std::collections::BTreeMap;
+
+use bellwether_base::{CallId, LruTable, Span, Timestamp};
 
 use crate::census::Census;
 use crate::conduct::Conduct;
 use crate::model::{Fate, Sample, SenderKind, Terms};
 use crate::parties::{Address, Family, Number, Place, Recorded, Recording};
+use crate::senders::clusters::of_fate;
 use crate::senders::verdicts::{nothing, of_line};
 use crate::site::Site;
 
@@ -48,6 +51,20 @@ const ENOUGH_CALLS: u32 = 8;
 
 /// Calls of past that an address needs before a change of its conduct is looked for.
 const PAST_CALLS: u32 = 30;
+
+/// Lines that an address needs before its other callers are judged apart, and calls of either.
+const FEWEST_LINES: u32 = 3;
+const FEWEST_OWN_CALLS: u32 = 10;
+
+/// Calls by which these have to grow between two evaluations that accuse.
+const MORE_GUESTS: u32 = 3;
+
+/// Chance that a robocaller shows a number of the blocks of the lines at its address.
+const OF_OWN_BLOCK: f64 = 0.05;
+
+/// Time after which undecided strangers are judged again, because nobody came back meanwhile. It doubles up to the longest one.
+const LOOKS_AGAIN: Span = Span::from_secs(600);
+const LOOKS_AGAIN_AT_MOST: Span = Span::from_secs(6 * 3600);
 
 /// Windows of recent calls.
 const WINDOWS: [usize; 2] = [60, 200];
@@ -95,6 +112,8 @@ pub struct CallStart {
     pub number: u64,
     /// The source address.
     pub address: u64,
+    /// The block of numbers that the caller's number belongs to; 0 for none.
+    pub block: u64,
     /// The platform family, and the exact fingerprint.
     pub family: u64,
     /// See `family`.
@@ -124,8 +143,27 @@ pub struct CallEnd {
     pub call: CallId,
     /// Time of the end.
     pub at: Timestamp,
+    /// Seconds until the answer, or until the end of a call that was not answered.
+    pub ring_secs: u16,
     /// Seconds of talk; none if the call was not answered.
     pub talk_secs: Option<u16>,
+    /// True if the caller cancelled the call or hung up.
+    pub is_ended_by_caller: bool,
+}
+
+/// People let a telephone ring for longer than this, and talk for longer than that.
+const IMPATIENT_RING: u16 = 8;
+const IMPATIENT_TALK: u16 = 3;
+
+impl CallEnd {
+    /// True if the caller gave up before the answer or right after it.
+    fn is_abandoned(&self) -> bool {
+        let is_soon = match self.talk_secs {
+            Some(talk) => talk <= IMPATIENT_TALK,
+            None => self.ring_secs <= IMPATIENT_RING,
+        };
+        self.is_ended_by_caller && is_soon
+    }
 }
 
 /// The cluster that a verdict comes from.
@@ -144,6 +182,11 @@ pub enum Cluster {
     },
     /// One address on a family.
     Address {
+        /// The key of the address on the family.
+        address: u64,
+    },
+    /// The calls of an address with lines of its own that show other numbers.
+    Guests {
         /// The key of the address on the family.
         address: u64,
     },
@@ -196,6 +239,8 @@ pub struct Verdict {
     pub terms: Terms,
     /// Addresses, or at one address numbers, that were seen in one session, and all of them.
     pub once: (u32, u32),
+    /// True if the number was a line's in use at another address.
+    pub is_borrowed: bool,
 }
 
 /// A verdict that changed.
@@ -229,6 +274,8 @@ pub struct Senders {
     recordings: LruTable<u64, Recording, 1>,
     /// Addresses of all families that are not registered.
     all: Census,
+    /// Families whose strangers are judged again at a time, with the waiting time.
+    waiting: BTreeMap<(Timestamp, u64), Span>,
 }
 
 impl Default for Senders {
@@ -249,6 +296,7 @@ impl Senders {
             calls: LruTable::new(CALLS),
             recordings: LruTable::new(RECORDINGS),
             all: Census::default(),
+            waiting: BTreeMap::new(),
         }
     }
 
@@ -263,6 +311,7 @@ impl Senders {
             return;
         }
         self.site.advance(call.at);
+        self.look_again(call.at, out);
         let key = call.place();
         self.make_room(call, key);
         let followed = Followed {
@@ -310,11 +359,10 @@ impl Senders {
         if followed.line.is_some() {
             self.site.ended(is_answered, secs);
         }
-        let is_short = is_answered && secs < self.site.short_below();
-        let fate = match (is_answered, is_short) {
-            (false, _) => Fate::Unanswered,
-            (true, true) => Fate::Short,
-            (true, false) => Fate::Talk,
+        let fate = match is_answered {
+            false => Fate::Unanswered,
+            true if secs < self.site.short_below() => Fate::Short,
+            true => Fate::Talk,
         };
         let Some(address) = self.addresses.value_mut(followed.address) else { return };
         let family = address.family;
@@ -322,14 +370,10 @@ impl Senders {
         if recorded.fate != Fate::Open {
             return;
         }
-        (recorded.fate, recorded.secs) = (fate, secs);
+        (recorded.fate, recorded.secs, recorded.is_abandoned) = (fate, secs, end.is_abandoned());
         let number = recorded.number;
-        let of_end = Conduct {
-            ended: 1,
-            answered: u32::from(is_answered),
-            short: u32::from(is_short),
-            ..Conduct::default()
-        };
+        // What was heard of the caller counts since it was heard.
+        let of_end = Conduct { heard: 0, recorded: 0, ..of_fate(recorded) };
         address.sample.conduct.extend(&of_end);
         let is_stranger = address.is_stranger;
         let is_bonded = self
@@ -403,6 +447,7 @@ impl Senders {
 fn count(sample: &mut Sample, call: &Recorded) {
     sample.conduct.calls += 1;
     sample.conduct.repeated_callees += u32::from(call.is_repeated_callee);
+    sample.conduct.borrowed += u32::from(call.is_borrowed);
     // Proxies remove User-Agents. A missing one is no name.
     if call.agent != 0 {
         sample.products.add(u64::from(call.product));

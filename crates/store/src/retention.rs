@@ -257,7 +257,7 @@ mod tests {
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {n})
              INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'k', NULL, 'k', NULL, NULL,
                  's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'c' FROM n;
-             INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0 FROM calls;
+             INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0, NULL FROM calls;
              INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL, NULL, NULL, 0 FROM calls;
              INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '' FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, Span, Timestamp};
-use bellwether_enrich::{CallRow, PassportStatus, Validity};
+use bellwether_enrich::{CallRow, PassportStatus, Side, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
     Account, CampaignKind, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall,
@@ -219,7 +219,7 @@ impl SqliteHistory<'_> {
     ) -> Result<Vec<PastSender>, StoreError> {
         let mut select = self.reader.db.prepare(
             "SELECT c.call, c.started_at, o.answered_at, o.ended_at, c.caller, coalesce(c.dialled_otherwise, c.callee) AS dialled,
-                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family
+                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family, c.caller_neighbourhood, o.ended_by
              FROM calls AS c JOIN scores AS s ON s.id = c.id LEFT JOIN outcomes AS o ON o.id = c.id
                  LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
              WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
@@ -405,6 +405,7 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
         answered_at: at("answered_at")?,
         ended_at: at("ended_at")?,
         final_status: row.get("final_status")?,
+        ended_by: ended_by(row)?,
         caller: text("caller")?,
         caller_host: text("caller_host")?,
         dialled: text("dialled")?,
@@ -448,7 +449,9 @@ fn past_sender(row: &Row<'_>) -> Result<PastSender, StoreError> {
         started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
         answered_at: at("answered_at")?,
         ended_at: at("ended_at")?,
+        ended_by: ended_by(row)?,
         caller: row.get("caller")?,
+        caller_block: row.get("caller_neighbourhood")?,
         dialled: row.get::<_, Option<String>>("dialled")?.unwrap_or_default(),
         source: endpoint(&source).map_or(IpAddr::from([0; 4]), |end| end.ip()),
         user_agent: row.get("user_agent")?,
@@ -458,6 +461,11 @@ fn past_sender(row: &Row<'_>) -> Result<PastSender, StoreError> {
         is_from_trunk: has("trunk"),
         marks: SenderMarks::of(row.get("sender")?),
     })
+}
+
+fn ended_by(row: &Row<'_>) -> Result<Option<Side>, StoreError> {
+    let name: Option<String> = row.get("ended_by")?;
+    Ok([Side::Caller, Side::Callee].into_iter().find(|side| Some(side.name()) == name.as_deref()))
 }
 
 fn past_passport(row: &Row<'_>) -> Result<Option<PastPassport>, StoreError> {

@@ -33,8 +33,8 @@ pub(crate) enum Event {
     Success(u16),
     /// A 3xx to 6xx response on the first hop, where it ends the INVITE transaction.
     Failure(u16),
-    /// A BYE from either side.
-    Bye,
+    /// A BYE of a side.
+    Bye(Side),
 }
 
 /// One dialog-forming INVITE and the dialog that follows.
@@ -63,6 +63,8 @@ pub(crate) struct Call {
     /// CSeq of the last re-INVITE of the caller and of the callee.
     reinvite_cseq: [u32; 2],
     pub(crate) is_cancelled: bool,
+    /// The side that ended the call.
+    ended_by: Option<Side>,
     /// True if the caller sent credentials after a challenge.
     has_credentials: bool,
     is_reported: bool,
@@ -102,6 +104,7 @@ impl Call {
             reinvites: 0,
             reinvite_cseq: [0; 2],
             is_cancelled: false,
+            ended_by: None,
             has_credentials: false,
             is_reported: false,
             is_marked: false,
@@ -132,25 +135,28 @@ impl Call {
                 } else {
                     self.phase = Phase::Over;
                     self.ended_at = Some(at);
+                    self.ended_by = Some(if self.is_cancelled { Side::Caller } else { Side::Callee });
                 }
             }
             // A BYE in an early dialog (RFC 3261 section 15) also ends the call, unanswered.
-            (Phase::Inviting | Phase::Challenged | Phase::Answered, Event::Bye) => {
+            (Phase::Inviting | Phase::Challenged | Phase::Answered, Event::Bye(side)) => {
                 self.phase = Phase::Over;
                 self.ended_at = Some(at);
+                self.ended_by = Some(side);
             }
             // A 2xx that crossed a CANCEL, or lost a race against a failure response on the first hop.
             (Phase::Over, Event::Success(status)) if self.answered_at.is_none() && !self.is_hung_up() => {
                 self.phase = Phase::Answered;
                 self.answered_at = Some(at);
                 self.ended_at = None;
+                self.ended_by = None;
                 self.final_status = Some(status);
             }
             (Phase::Inviting | Phase::Challenged, Event::Provisional)
             | (Phase::Answered, Event::Retry | Event::Provisional | Event::Success(_) | Event::Failure(_))
             | (
                 Phase::Over,
-                Event::Retry | Event::Provisional | Event::Success(_) | Event::Failure(_) | Event::Bye,
+                Event::Retry | Event::Provisional | Event::Success(_) | Event::Failure(_) | Event::Bye(_),
             ) => {}
         }
         before != (self.phase, self.final_status)
@@ -282,6 +288,7 @@ impl Call {
             forks: self.forks.into(),
             reinvites: self.reinvites,
             cancelled: self.is_cancelled,
+            ended_by: self.ended_by,
             is_let_in: self.has_credentials
                 && self.final_status.is_some_and(|status| !matches!(status, 401 | 403 | 407)),
         }
@@ -337,14 +344,18 @@ mod tests {
     #[test]
     fn a_challenged_call_that_is_answered_and_hung_up() {
         use Event::{Bye, Failure, Provisional, Retry, Success};
-        let p = after(&[Provisional, Failure(407), Retry, Provisional, Success(200), Success(200), Bye, Bye]);
+        let bye = [Bye(Side::Callee), Bye(Side::Caller)];
+        let before = [Provisional, Failure(407), Retry, Provisional, Success(200), Success(200)];
+        let p = after(&[&before[..], &bye].concat());
         assert_eq!((p.answered_at, p.ended_at, p.final_status), (at(5), at(7), Some(200)));
+        assert_eq!(p.ended_by, Some(Side::Callee), "the first BYE ends the call");
     }
 
     #[test]
     fn a_refused_call_ends_with_its_refusal() {
         let p = after(&[Event::Provisional, Event::Failure(486), Event::Retry]);
         assert_eq!((p.answered_at, p.ended_at, p.final_status), (None, at(2), Some(486)));
+        assert_eq!(p.ended_by, Some(Side::Callee));
     }
 
     #[test]
@@ -357,7 +368,8 @@ mod tests {
     fn an_answer_that_crosses_a_failure_wins_but_not_one_behind_a_bye() {
         let p = after(&[Event::Failure(487), Event::Success(200)]);
         assert_eq!((p.answered_at, p.ended_at, p.final_status), (at(2), None, Some(200)));
-        let p = after(&[Event::Bye, Event::Success(200)]);
+        assert_eq!(p.ended_by, None);
+        let p = after(&[Event::Bye(Side::Caller), Event::Success(200)]);
         assert_eq!((p.answered_at, p.ended_at), (None, at(1)));
     }
 }

@@ -223,7 +223,7 @@ impl Calls {
         let item = sip.item;
         let Some((_, call)) = self.table.get_mut(found.slot) else { return };
         match method {
-            Method::Bye if call.step(Event::Bye, item.stamp) => {
+            Method::Bye if call.step(Event::Bye(found.from_side), item.stamp) => {
                 call.note_change();
                 release(call, item.at, out);
                 out.report(call.report());

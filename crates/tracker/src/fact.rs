@@ -261,6 +261,8 @@ pub struct CallProgress {
     pub forks: u32,
     pub reinvites: u32,
     pub cancelled: bool,
+    /// The side that cancelled, refused or hung up.
+    pub ended_by: Option<Side>,
     /// True if the caller answered a challenge with credentials and was neither challenged again nor rejected
     /// for them.
     pub is_let_in: bool,

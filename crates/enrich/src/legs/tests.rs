@@ -75,6 +75,7 @@ fn progress(call: &CallStarted, answered: Option<i64>, ended: Option<i64>, statu
         forks: 1,
         reinvites: 0,
         cancelled: false,
+        ended_by: None,
         is_let_in: false,
     }
 }

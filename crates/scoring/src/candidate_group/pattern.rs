@@ -218,6 +218,7 @@ impl Pattern {
             | LinkKind::OriginId
             | LinkKind::CallerBlock
             | LinkKind::DialledBlock
+            | LinkKind::BorrowedNumbers
             | LinkKind::Leg => String::new(),
         }
     }

@@ -21,7 +21,7 @@ const OF_FRAUD: f64 = 7.0;
 const OF_HONEST_USE: f64 = -10.0;
 
 /// A label of one stranger weighs less by this about the other strangers.
-const OF_OTHERS: f64 = 3.0;
+const OF_OTHERS: f64 = 4.0;
 
 /// Probability of fraud of a stranger's call without a cluster.
 const OF_STRANGER: f64 = 0.01;
@@ -94,7 +94,7 @@ impl ScoringEngine {
             return verdict;
         }
         let is_judged = !matches!(verdict.cluster, Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk);
-        let is_of_others = !matches!(verdict.cluster, Cluster::Address { .. });
+        let is_of_others = !matches!(verdict.cluster, Cluster::Address { .. } | Cluster::Guests { .. });
         let is_own = self.labelled.contains_key(&call) || self.is_allowed(call);
         let probability = if is_judged && is_own && is_of_others && said < 0.0 {
             // What others on the platform do says nothing against a caller that somebody vouches for.
@@ -126,13 +126,13 @@ impl ScoringEngine {
         };
         let is_line = matches!(verdict.cluster, Cluster::Line(_) | Cluster::Trunk);
         let of_cluster = by_cluster(verdict.cluster);
-        let of_address = self.senders.address_of(call).filter(|_| !is_line).map_or(0.0, by_cluster);
+        let of_party = self.senders.party_of(call).filter(|_| !is_line).map_or(0.0, by_cluster);
         let campaign = self.campaign_of_cluster(verdict.cluster);
         let of_campaign = campaign
             .and_then(|campaign| self.labelled_campaigns.get(&campaign))
             .map_or(0.0, |is_fraud| weight(if *is_fraud { (1, 0) } else { (0, 1) }));
         // Labels about one call concern one party: the one that says most counts.
-        let all = [own, of_address, of_cluster, of_campaign];
+        let all = [own, of_party, of_cluster, of_campaign];
         all.into_iter().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a })
     }
 

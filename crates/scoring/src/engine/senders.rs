@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use bellwether_base::{CallId, CampaignId, RegistrationId, Span, Timestamp};
+use bellwether_enrich::Side;
 use bellwether_fingerprint::PrintHash;
 use bellwether_senders::{CallEnd, CallStart, CallerAccess, Change, Cluster, SenderKind, Verdict};
 
@@ -48,6 +49,7 @@ enum CampaignPlace {
 /// What a call shows of its sender.
 struct Caller<'a> {
     number: &'a str,
+    block: Option<&'a str>,
     dialled: &'a str,
     source: IpAddr,
     user_agent: Option<&'a str>,
@@ -80,7 +82,8 @@ impl ScoringEngine {
                 self.count_accounts();
             }
             if is_end {
-                self.senders.end(&end_of(call, at), &mut told);
+                let end = end_of(call.call, (call.started_at, call.answered_at), at, call.ended_by);
+                self.senders.end(&end, &mut told);
             } else {
                 let access = match call.marks {
                     SenderMarks { is_at_server: true, .. } => CallerAccess::Server,
@@ -135,16 +138,9 @@ impl ScoringEngine {
     }
 
     /// Tells the judgement that a call ended.
-    pub(super) fn sender_ended(
-        &mut self,
-        call: CallId,
-        at: Timestamp,
-        talk_secs: Option<u16>,
-        memory: &mut dyn History,
-        out: &mut Vec<Outcome>,
-    ) {
+    pub(super) fn sender_ended(&mut self, end: &CallEnd, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         let mut changes = Vec::new();
-        self.senders.end(&CallEnd { call, at, talk_secs }, &mut changes);
+        self.senders.end(end, &mut changes);
         self.apply(changes, memory, out);
     }
 
@@ -366,6 +362,7 @@ impl ScoringEngine {
             (LinkKind::ShortCalls, t.conduct, "few answers and short talks"),
             (LinkKind::Agents, t.names, "one platform names itself as many"),
             (LinkKind::Prompt, t.recording, "calls play recordings"),
+            (LinkKind::BorrowedNumbers, t.owners, "numbers are shown that are lines elsewhere"),
         ];
         for (kind, term, words) in more.into_iter().filter(|(_, term, _)| *term >= WORTH_A_LINK) {
             links.push((kind, format!("{words}: {}", odds(term))));
@@ -396,7 +393,7 @@ impl ScoringEngine {
                 return None;
             }
             Cluster::Strangers { family } | Cluster::Gang { family } | Cluster::Crowd { family } => family,
-            Cluster::Address { address } => address,
+            Cluster::Address { address } | Cluster::Guests { address } => address,
         };
         self.sender_names.value(key).copied()
     }
@@ -410,6 +407,7 @@ impl ScoringEngine {
             // Callers without a number are one caller for each address.
             number: if of.is_anonymous { address } else { self.keys.user(of.number) },
             address,
+            block: self.keys.caller_block(of.block),
             family: self.keys.family(of.family),
             print: self.keys.print(of.fingerprint),
             product: self.keys.product(agent),
@@ -451,21 +449,41 @@ fn reason(verdict: &Verdict) -> String {
             "the address is one of several that act as one sender"
         }
         Cluster::Recording { .. } => "the address plays the recording of a campaign",
+        Cluster::Guests { .. } => {
+            "the call passes the address of others, under a number of none of their lines"
+        }
         _ => "the address changes numbers and does not use them again",
     };
     let kind = if verdict.kind == SenderKind::Campaign { "" } else { ", although another kind fits" };
     format!("{what} (probability {:.2}{kind})", verdict.probability)
 }
 
-fn end_of(call: &PastSender, at: Timestamp) -> CallEnd {
-    let talk = call.answered_at.map(|answered| at.since(answered).as_secs_f64());
-    CallEnd { call: call.call, at, talk_secs: talk.map(|secs| secs.clamp(0.0, f64::from(u16::MAX)) as u16) }
+/// The end of a call at a time: `since` is its start, and `answered` the time of its answer.
+pub(super) fn end_of(
+    call: CallId,
+    (since, answered): (Timestamp, Option<Timestamp>),
+    at: Timestamp,
+    ended_by: Option<Side>,
+) -> CallEnd {
+    CallEnd {
+        call,
+        at,
+        ring_secs: whole_secs(answered.unwrap_or(at).since(since)),
+        talk_secs: answered.map(|answered| whole_secs(at.since(answered))),
+        is_ended_by_caller: ended_by == Some(Side::Caller),
+    }
+}
+
+/// Seconds of a span, rounded down.
+pub(super) fn whole_secs(span: Span) -> u16 {
+    span.as_secs_f64().clamp(0.0, f64::from(u16::MAX)) as u16
 }
 
 impl<'a> From<&'a PastSender> for Caller<'a> {
     fn from(past: &'a PastSender) -> Self {
         Self {
             number: &past.caller,
+            block: past.caller_block.as_deref(),
             dialled: &past.dialled,
             source: past.source,
             user_agent: past.user_agent.as_deref(),
@@ -480,6 +498,7 @@ impl<'a> From<&'a Invite<'a>> for Caller<'a> {
     fn from(invite: &'a Invite<'a>) -> Self {
         Self {
             number: invite.caller,
+            block: invite.caller_block,
             dialled: invite.dialled,
             source: invite.source,
             user_agent: invite.user_agent,

@@ -2,7 +2,10 @@
 
 use bellwether_senders::{Cluster, LineKind, Verdict, log_odds};
 
-use super::{Found, OPERATOR_ALLOWED, OPERATOR_BLOCKED, REGISTERED_LINE, RETURNING, SENDER, SIGNALS};
+use super::{
+    Found, OPERATOR_ALLOWED, OPERATOR_BLOCKED, REGISTERED_ELSEWHERE, REGISTERED_LINE, RETURNING, SENDER,
+    SIGNALS,
+};
 use crate::Evidence;
 use crate::OperatorList;
 use crate::call_history::CallResult;
@@ -78,6 +81,18 @@ pub(crate) fn of_sender(verdict: &Verdict) -> Option<(usize, Found)> {
         _ => Evidence::of_sender(verdict),
     };
     Some((signal, Found { share, evidence }))
+}
+
+pub(super) fn borrowed_number(call: &OpenCall, _: &Tuned) -> Option<Found> {
+    let verdict = call.sender.as_ref().filter(|verdict| verdict.is_borrowed)?;
+    // A line of two addresses is a line. Registration elsewhere is the same fact.
+    let is_line = matches!(verdict.cluster, Cluster::Line(_));
+    let is_told = call.at_start.iter().any(|finding| finding.signal == REGISTERED_ELSEWHERE);
+    if is_line || is_told {
+        None
+    } else {
+        Found::whole("the number is a line of another address, which is in use")
+    }
 }
 
 pub(super) fn campaign_member(call: &OpenCall, _: &Tuned) -> Option<Found> {

@@ -101,17 +101,7 @@ impl Scene {
     }
 
     fn line(&mut self, kind: bellwether_senders::LineKind) {
-        self.open.sender = Some(bellwether_senders::Verdict {
-            probability: 0.001,
-            share: 1.0,
-            calls: 4,
-            cluster: bellwether_senders::Cluster::Line(kind),
-            kind: bellwether_senders::SenderKind::Line,
-            is_accused: false,
-            notifies_from: None,
-            terms: bellwether_senders::Terms::default(),
-            once: (0, 4),
-        });
+        self.open.sender = Some(verdict(bellwether_senders::Cluster::Line(kind)));
     }
 
     /// A call without any evidence.
@@ -246,6 +236,22 @@ impl Scene {
 
 type Change = fn(&mut Scene);
 
+/// The judgement of an honest sender.
+fn verdict(cluster: bellwether_senders::Cluster) -> bellwether_senders::Verdict {
+    bellwether_senders::Verdict {
+        probability: 0.001,
+        share: 1.0,
+        calls: 4,
+        cluster,
+        kind: bellwether_senders::SenderKind::Line,
+        is_accused: false,
+        notifies_from: None,
+        terms: bellwether_senders::Terms::default(),
+        once: (0, 4),
+        is_borrowed: false,
+    }
+}
+
 /// The evidence for each signal.
 const CASES: &[(&str, Change)] = &[
     ("fingerprint_reputation", |s| s.reputed(Layer::Fingerprint, 5.0)),
@@ -253,17 +259,12 @@ const CASES: &[(&str, Change)] = &[
     ("instance_reputation", |s| s.reputed(Layer::Instance, 5.0)),
     ("origin_reputation", |s| s.reputed(Layer::Origin, 5.0)),
     ("sender", |s| {
-        s.open.sender = Some(bellwether_senders::Verdict {
-            probability: 0.9,
-            share: 1.0,
-            calls: 40,
-            cluster: bellwether_senders::Cluster::Strangers { family: 1 },
-            kind: bellwether_senders::SenderKind::Campaign,
-            is_accused: true,
-            notifies_from: None,
-            terms: bellwether_senders::Terms::default(),
-            once: (40, 41),
-        });
+        let strangers = verdict(bellwether_senders::Cluster::Strangers { family: 1 });
+        s.open.sender = Some(bellwether_senders::Verdict { probability: 0.9, is_accused: true, ..strangers });
+    }),
+    ("borrowed_number", |s| {
+        let nothing = verdict(bellwether_senders::Cluster::Nothing);
+        s.open.sender = Some(bellwether_senders::Verdict { is_borrowed: true, ..nothing });
     }),
     ("registered", |s| s.line(bellwether_senders::LineKind::Registered)),
     ("returning", |s| s.line(bellwether_senders::LineKind::Returning)),

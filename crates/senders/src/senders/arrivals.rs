@@ -1,6 +1,6 @@
 //! The parties of a call: new ones, ones that come back, and ones that leave the tables.
 
-use bellwether_base::{CallId, Timestamp};
+use bellwether_base::{CallId, LruTable, Timestamp};
 
 use super::{
     CallStart, CallerAccess, Change, Followed, LINE, MAX_CALLS, MAX_LISTED, STRANGER, Senders, count,
@@ -99,12 +99,13 @@ impl Senders {
         let is_new_number = number.as_ref().is_some_and(|of| of.place(key).is_none());
         if let Some(number) = number {
             match number.place_mut(key) {
-                Some(place) => place.is_bonded = true,
+                Some(place) => (place.is_bonded, place.last) = (true, call.at),
                 None => {
                     number.add_place(Place {
                         address: key,
                         host: call.address,
                         first: call.at,
+                        last: call.at,
                         changes: 0,
                         is_bonded: true,
                     });
@@ -136,13 +137,7 @@ impl Senders {
         self.all.remove(address.sessions);
         let Some(family) = self.families.value_mut(address.family) else { return };
         family.sample.addresses.remove(address.sessions);
-        for number in &address.first_numbers {
-            if let Some(number) = self.numbers.value_mut(*number)
-                && number.counted_in == address.family
-            {
-                census_remove(family, number);
-            }
-        }
+        uncount_numbers(&mut self.numbers, address, family);
     }
 
     pub(super) fn unregistered(&mut self, call: &CallStart, key: u64, out: &mut Vec<Change>) {
@@ -167,6 +162,12 @@ impl Senders {
         let (sessions, numbers, was_stranger) = (address.sessions, address.numbers, address.is_stranger);
 
         // The number: is it new here, does it open a session, is it bonded from now on?
+        let home_family = self
+            .numbers
+            .value(call.number)
+            .and_then(|of| of.home_elsewhere(call.address, call.at))
+            .and_then(|home| self.addresses.value(home))
+            .map(|home| home.family);
         let Some(number) = self.numbers.value_mut(call.number) else { return };
         let place = number.place(key).copied();
         let is_interleaved = place.is_some_and(|of| changes_before.saturating_sub(of.changes) >= INTERLEAVED);
@@ -183,17 +184,23 @@ impl Senders {
             place.is_none() && number.session_at.is_some_and(|began| call.at.since(began) > MOVES_AFTER);
         number.last_at = Some(call.at);
         let is_number_session = number.call(call.at, is_interleaved || is_moved);
-        let is_bond = !is_run && place.is_some_and(|of| !of.is_bonded && call.at.since(of.first) >= SESSION);
+        // A number that is in use at home on another platform is no line elsewhere.
+        let home = number.home_elsewhere(call.address, call.at);
+        let is_foreign = home.is_some() && home_family.is_some_and(|family| family != call.family);
+        let is_bond = !is_run
+            && !is_foreign
+            && place.is_some_and(|of| !of.is_bonded && call.at.since(of.first) >= SESSION);
         let changes = changes_before + u32::from(is_other && !is_first);
         match number.place_mut(key) {
             Some(of) => {
-                of.changes = changes;
+                (of.changes, of.last) = (changes, call.at);
                 of.is_bonded |= is_bond;
             }
             None => number.add_place(Place {
                 address: key,
                 host: call.address,
                 first: call.at,
+                last: call.at,
                 changes,
                 is_bonded: false,
             }),
@@ -248,7 +255,7 @@ impl Senders {
         } else if in_strangers && !was_stranger {
             self.add_to_strangers(key, call.family);
         }
-        self.record(call, key);
+        self.record(call, key, home.is_some());
         if is_bond {
             self.bonded(key, call.number, call.at, out);
         }
@@ -291,17 +298,11 @@ impl Senders {
         let before = sessions.saturating_sub(u32::from(is_session));
         census.remove(before);
         self.all.remove(before);
-        for number in &address.first_numbers {
-            if let Some(number) = self.numbers.value_mut(*number)
-                && number.counted_in == family
-            {
-                census_remove(of_family, number);
-            }
-        }
+        uncount_numbers(&mut self.numbers, address, of_family);
     }
 
     /// Keeps the call with its address, and counts its names.
-    pub(super) fn record(&mut self, call: &CallStart, key: u64) {
+    pub(super) fn record(&mut self, call: &CallStart, key: u64, is_borrowed: bool) {
         let Some(address) = self.addresses.value_mut(key) else { return };
         let is_repeated = address.callees.add(call.callee);
         let recorded = Recorded {
@@ -312,6 +313,7 @@ impl Senders {
             agent: call.agent as u32,
             print: call.print as u32,
             callee: call.callee as u32,
+            block: call.block as u32,
             secs: 0,
             fate: Fate::Open,
             is_heard: false,
@@ -319,6 +321,8 @@ impl Senders {
             is_repeated_callee: is_repeated,
             is_repeated_in_family: false,
             is_young: call.access == CallerAccess::RegisteredLately,
+            is_abandoned: false,
+            is_borrowed,
             told: None,
             is_told_as_notice: false,
         };
@@ -341,11 +345,11 @@ impl Senders {
     pub(super) fn add_to_strangers(&mut self, key: u64, family: u64) {
         let Some(of_family) = self.families.value_mut(family) else { return };
         if of_family.strangers.len() == MAX_LISTED {
-            let oldest = of_family.strangers.remove(0);
-            self.take_from_strangers(oldest);
+            let oldest = of_family.strangers.front().copied();
+            oldest.into_iter().for_each(|oldest| self.take_from_strangers(oldest));
         }
         if let Some(of_family) = self.families.value_mut(family) {
-            of_family.strangers.push(key);
+            of_family.strangers.push_back(key);
         }
         if let Some(address) = self.addresses.value_mut(key) {
             address.is_stranger = true;
@@ -383,6 +387,9 @@ impl Senders {
         self.addresses.touch(slot, LINE, at);
         let Some((_, address)) = self.addresses.get_mut(slot) else { return };
         address.bonds += 1;
+        let blocks: Vec<u32> =
+            address.calls.iter().filter(|of| of.number == number).map(|of| of.block).collect();
+        blocks.into_iter().for_each(|block| address.owns_block(block));
         let ended: Vec<(CallId, Fate, u16)> = address
             .calls
             .iter()
@@ -406,7 +413,14 @@ impl Senders {
     }
 }
 
-fn census_remove(family: &mut Family, number: &mut Number) {
-    family.sample.numbers.remove(number.sessions);
-    number.counted_in = 0;
+/// Takes the numbers of an address out of the census of its family.
+fn uncount_numbers(numbers: &mut LruTable<u64, Number, 2>, address: &Address, family: &mut Family) {
+    for number in &address.first_numbers {
+        if let Some(number) = numbers.value_mut(*number)
+            && number.counted_in == address.family
+        {
+            family.sample.numbers.remove(number.sessions);
+            number.counted_in = 0;
+        }
+    }
 }

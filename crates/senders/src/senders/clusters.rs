@@ -1,15 +1,17 @@
 //! The evaluation of clusters: strangers, addresses, and several addresses together.
 
-use bellwether_base::Timestamp;
+use std::borrow::Borrow;
+
+use bellwether_base::{Span, Timestamp};
 
 use super::{
-    Change, ENOUGH_CALLS, FEWEST_CALLS, FEWEST_STRANGERS, HEARD_OF_LATE, MANY_PLAYING, MAX_LISTED,
-    MAX_PLAYING, MAX_SUSPECTS, PAST_CALLS, STRANGER, Senders, WINDOWS, count,
+    Change, ENOUGH_CALLS, FEWEST_CALLS, FEWEST_LINES, FEWEST_OWN_CALLS, FEWEST_STRANGERS, HEARD_OF_LATE,
+    LOOKS_AGAIN, LOOKS_AGAIN_AT_MOST, MANY_PLAYING, MAX_LISTED, MAX_PLAYING, MAX_SUSPECTS, MORE_GUESTS,
+    PAST_CALLS, STRANGER, Senders, WINDOWS, count,
 };
-use crate::census::Census;
 use crate::conduct::{Callees, Conduct};
 use crate::likelihood::log_odds;
-use crate::model::{self, Expectation, Fate, Posterior, Sample, Surroundings};
+use crate::model::{self, Expectation, Fate, Past, Posterior, Sample, Surroundings};
 use crate::parties::{Address, Family, Judgement, Recorded, Recording, SESSION};
 
 impl Senders {
@@ -38,12 +40,53 @@ impl Senders {
         if of_family.sample.addresses.once() < FEWEST_STRANGERS || !of_family.judgement.is_due(size) {
             return;
         }
-        let (first, sessions) = (of_family.first, of_family.first_sessions);
-        let expected = self.expectation(first, sessions, now);
+        let Some(posterior) = self.posterior_of_strangers(family, now) else { return };
         let Some(of_family) = self.families.value_mut(family) else { return };
-        let posterior = model::strangers(&of_family.sample, expected);
         of_family.judgement.set(posterior, size);
-        let members = of_family.strangers.clone();
+        self.wait(family, now, LOOKS_AGAIN);
+        self.tell_strangers(family, out);
+    }
+
+    fn posterior_of_strangers(&self, family: u64, now: Timestamp) -> Option<Posterior> {
+        let of_family = self.families.value(family)?;
+        let expected = self.expectation(of_family.first, of_family.first_sessions, now);
+        Some(model::strangers(&of_family.sample, expected))
+    }
+
+    /// Judges the strangers of families again whose time has come. A burst of calls may be over before its addresses
+    /// had the time to come back.
+    pub(super) fn look_again(&mut self, now: Timestamp, out: &mut Vec<Change>) {
+        while let Some(((due, family), waited)) = self.waiting.first_key_value().map(|(k, v)| (*k, *v)) {
+            if due > now {
+                return;
+            }
+            self.waiting.pop_first();
+            if let Some(of_family) = self.families.value_mut(family) {
+                of_family.is_waiting = false;
+            }
+            let Some(posterior) = self.posterior_of_strangers(family, now) else { continue };
+            let Some(of_family) = self.families.value_mut(family) else { continue };
+            of_family.judgement.set_later(posterior);
+            self.wait(family, now, (waited + waited).min(LOOKS_AGAIN_AT_MOST));
+            self.tell_strangers(family, out);
+        }
+    }
+
+    /// Has the strangers of a family judged again later, if they may be a campaign and do not stand accused.
+    fn wait(&mut self, family: u64, now: Timestamp, time: Span) {
+        let Some(of_family) = self.families.value_mut(family) else { return };
+        let judgement = &of_family.judgement;
+        let is_undecided =
+            !judgement.is_accused && judgement.posterior.is_some_and(|of| of.log_odds > log_odds(0.1));
+        if is_undecided && !of_family.is_waiting && self.waiting.len() < MAX_LISTED {
+            of_family.is_waiting = true;
+            self.waiting.insert((now + time, family), time);
+        }
+    }
+
+    fn tell_strangers(&mut self, family: u64, out: &mut Vec<Change>) {
+        let Some(of_family) = self.families.value(family) else { return };
+        let members: Vec<u64> = of_family.strangers.iter().copied().collect();
         self.tell_addresses(&members, out);
     }
 
@@ -55,16 +98,13 @@ impl Senders {
         }
         let (first, sessions, family) = (address.first, address.first_sessions, address.family);
         let expected = self.expectation(first, sessions, now);
-        let around = self.families.value(family).map_or_else(Surroundings::default, |of| Surroundings {
-            phones: of.phones,
-            phones_of_many: of.phones_of_many,
-            ..Surroundings::default()
-        });
+        let around = self.families.value(family).map_or_else(Surroundings::default, Family::surroundings);
         let Some(address) = self.addresses.value_mut(key) else { return };
         let posterior = model::address(&address.sample, expected, &around);
         address.judgement.set(posterior, size);
         address.is_notifying = address.notifies();
         self.evaluate_windows(key, expected, &around);
+        self.evaluate_guests(key, expected, now);
         self.sort(key);
         self.place_small(key);
         self.tell_addresses(&[key], out);
@@ -145,17 +185,27 @@ impl Senders {
 
     /// Adds the calls of an address since a time.
     fn add_since(&self, address: &Address, since: Timestamp, sample: &mut Sample, callees: &mut Callees) {
+        let since = since - SESSION;
+        let calls = address.calls.iter().rev().take_while(|of| of.at >= since);
+        // A receiver is called by many addresses, each of which calls it once.
+        let calls = calls.map(|of| Recorded { is_repeated_callee: callees.add(u64::from(of.callee)), ..*of });
+        extend(sample, &self.sample_of(calls));
+    }
+
+    /// Counts calls, and the numbers behind them.
+    fn sample_of<C: Borrow<Recorded>>(&self, calls: impl Iterator<Item = C>) -> Sample {
+        let mut sample = Sample::default();
         let mut seen: Vec<u64> = Vec::new();
-        for of in address.calls.iter().rev().take_while(|of| of.at >= since - SESSION) {
-            // A receiver is called by many addresses, each of which calls it once.
-            let is_repeated_callee = callees.add(u64::from(of.callee));
-            count(sample, &Recorded { is_repeated_callee, ..*of });
+        for of in calls {
+            let of = of.borrow();
+            count(&mut sample, of);
             sample.conduct.extend(&of_fate(of));
             if !seen.contains(&of.number) {
                 seen.push(of.number);
                 sample.numbers.add(self.numbers.value(of.number).map_or(1, |number| number.sessions));
             }
         }
+        sample
     }
 
     /// Looks for a change of conduct in the last calls of an address with a past.
@@ -167,23 +217,14 @@ impl Senders {
             if address.calls.len() < window || calls < window as u32 + PAST_CALLS {
                 continue;
             }
-            let mut recent = Sample { addresses: Census::default(), ..Sample::default() };
-            let mut seen: Vec<u64> = Vec::with_capacity(window);
-            for of in address.calls.iter().rev().take(window) {
-                count(&mut recent, of);
-                recent.conduct.extend(&of_fate(of));
-                if !seen.contains(&of.number) {
-                    seen.push(of.number);
-                    recent.numbers.add(self.numbers.value(of.number).map_or(1, |number| number.sessions));
-                }
-            }
+            let recent = self.sample_of(address.calls.iter().rev().take(window));
             let mut past = address.sample.conduct;
             past.remove(&recent.conduct);
             let numbers = &address.sample.numbers;
             let past_once = numbers.once().saturating_sub(recent.numbers.once());
             let past_numbers = numbers.parties().saturating_sub(recent.numbers.once());
             let around = Surroundings {
-                past: Some((past.answered, past.ended, past.short)),
+                past: Some(Past::from(&past)),
                 past_is_stable: past_once * 100 < past_numbers * 15,
                 ..*around
             };
@@ -202,6 +243,36 @@ impl Senders {
                 None => judgement.clear(),
             }
         }
+    }
+
+    /// Judges the calls of an address with lines of its own that show numbers of other blocks. A hacked telephone system
+    /// relays the calls of somebody else.
+    fn evaluate_guests(&mut self, key: u64, expected: Expectation, now: Timestamp) {
+        let Some(address) = self.addresses.value(key).filter(|of| of.bonds >= FEWEST_LINES) else { return };
+        let (guests, own): (Vec<&Recorded>, Vec<&Recorded>) =
+            address.calls.iter().partition(|of| self.is_guest(key, address, of));
+        let found = guests.first().map(|first| first.at).and_then(|first| {
+            let (own, guests) = (self.sample_of(own.into_iter()), self.sample_of(guests.into_iter()));
+            let is_enough = own.conduct.ended >= FEWEST_OWN_CALLS && guests.conduct.calls >= ENOUGH_CALLS;
+            let all = now.since(address.first.unwrap_or(now)).as_secs_f64().max(1.0);
+            let share = now.since(first).as_secs_f64() / all;
+            let expected = Expectation { sessions: (expected.sessions * share).max(0.02), ..expected };
+            let lines = Past::from(&own.conduct);
+            is_enough.then(|| (model::guests(&guests, expected, lines), guests.conduct.calls))
+        });
+        let Some(address) = self.addresses.value_mut(key) else { return };
+        match found {
+            // A company's first calls for a new client look like it, too.
+            Some((posterior, calls)) => address.guests.set_after(posterior, calls, MORE_GUESTS),
+            None => address.guests.clear(),
+        }
+    }
+
+    /// True for a call through an address with lines of its own that is none of theirs.
+    pub(super) fn is_guest(&self, key: u64, address: &Address, call: &Recorded) -> bool {
+        let is_line =
+            || self.numbers.value(call.number).and_then(|of| of.place(key)).is_some_and(|of| of.is_bonded);
+        address.bonds >= FEWEST_LINES && !address.is_own(call) && !is_line()
     }
 
     /// Notes whether an address is suspect, or speaks for its family.
@@ -290,14 +361,12 @@ impl Senders {
         judgement: impl Fn(&mut Family) -> &mut Judgement,
     ) {
         let Some(of_family) = self.families.value(family) else { return };
-        let (first, sessions) = (of_family.first, of_family.first_sessions);
-        let (phones, phones_of_many) = (of_family.phones, of_family.phones_of_many);
+        let (first, sessions, around) = (of_family.first, of_family.first_sessions, of_family.surroundings());
         let mut together = Sample::default();
         for address in members.iter().filter_map(|key| self.addresses.value(*key)) {
             extend(&mut together, &address.sample);
         }
         let expected = self.expectation(first, sessions, now);
-        let around = Surroundings { phones, phones_of_many, ..Surroundings::default() };
         let posterior = model::address(&together, expected, &around);
         if let Some(of_family) = self.families.value_mut(family) {
             judgement(of_family).set(posterior, together.conduct.calls);
@@ -305,11 +374,13 @@ impl Senders {
     }
 }
 
-fn of_fate(call: &Recorded) -> Conduct {
+/// The counts of a call without its callee.
+pub(super) fn of_fate(call: &Recorded) -> Conduct {
     Conduct {
         ended: u32::from(call.fate != Fate::Open),
         answered: u32::from(matches!(call.fate, Fate::Short | Fate::Talk)),
         short: u32::from(call.fate == Fate::Short),
+        abandoned: u32::from(call.is_abandoned),
         heard: u32::from(call.is_heard),
         recorded: u32::from(call.recording > 0),
         ..Conduct::default()

@@ -15,10 +15,32 @@ struct Call {
     minute: i64,
     number: u64,
     address: u64,
+    block: u64,
     callee: u64,
+    family: u64,
     product: u64,
     access: CallerAccess,
+    ring_secs: u16,
     talk_secs: Option<u16>,
+    is_ended_by_caller: bool,
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Self {
+            minute: 0,
+            number: 0,
+            address: 0,
+            block: 0,
+            callee: 0,
+            family: 9,
+            product: 5,
+            access: CallerAccess::Unknown,
+            ring_secs: 20,
+            talk_secs: None,
+            is_ended_by_caller: false,
+        }
+    }
 }
 
 impl World {
@@ -32,15 +54,23 @@ impl World {
             at: at(0),
             number: call.number,
             address: call.address,
-            family: 9,
-            print: 9,
+            block: call.block,
+            family: call.family,
+            print: call.family,
             product: call.product,
             agent: call.product,
             callee: call.callee,
             access: call.access,
         };
         self.senders.begin(&start, &mut self.changes);
-        self.senders.end(&CallEnd { call: id, at: at(1), talk_secs: call.talk_secs }, &mut self.changes);
+        let end = CallEnd {
+            call: id,
+            at: at(1),
+            ring_secs: call.ring_secs,
+            talk_secs: call.talk_secs,
+            is_ended_by_caller: call.is_ended_by_caller,
+        };
+        self.senders.end(&end, &mut self.changes);
         id
     }
 
@@ -56,6 +86,7 @@ impl World {
                 product: 5,
                 access: CallerAccess::Registered,
                 talk_secs: (line % 3 > 0).then_some(60 + line.cast_unsigned() as u16),
+                ..Call::default()
             };
             self.call(&call);
         }
@@ -71,6 +102,7 @@ impl World {
             product: 5,
             access: CallerAccess::Unknown,
             talk_secs: n.is_multiple_of(3).then_some(7),
+            ..Call::default()
         })
     }
 
@@ -111,6 +143,7 @@ fn a_robocaller_on_a_copied_platform_is_found_and_its_owners_are_not() {
         product: 5,
         access: CallerAccess::Registered,
         talk_secs: None,
+        ..Call::default()
     });
     assert!(world.probability(owner) < 0.002);
 }
@@ -126,6 +159,7 @@ fn a_caller_that_comes_back_to_its_address_is_a_line_with_its_earlier_calls() {
         product: 5,
         access: CallerAccess::Unknown,
         talk_secs: Some(5),
+        ..Call::default()
     };
     let first = world.call(&call(361));
     assert!(world.probability(first) > 0.5, "a stranger among robocalls");
@@ -148,6 +182,7 @@ fn phones_whose_registrations_were_not_seen_yet_leave_the_census_when_they_are()
             product: 5,
             access: CallerAccess::Unknown,
             talk_secs: Some(60),
+            ..Call::default()
         });
     }
     let parties = |world: &World| {
@@ -183,6 +218,7 @@ fn other_numbers_at_the_address_of_a_registered_phone_are_judged() {
             product: 5 + n.cast_unsigned() % 40,
             access: CallerAccess::Unknown,
             talk_secs: (n % 4 == 0).then_some(6),
+            ..Call::default()
         });
     }
     assert!(world.probability(last) > 0.8, "{:?}", world.senders.verdict(last));
@@ -208,4 +244,118 @@ fn a_flood_of_parties_stays_within_the_tables_and_spares_lines() {
     let family = world.senders.families.value(9).unwrap();
     assert!(family.strangers.len() <= MAX_LISTED);
     assert!(family.sample.addresses.parties() as usize <= ADDRESSES);
+}
+
+/// A telephone system with ten lines of one block that call for six hours. Returns their last call.
+fn telephone_system(world: &mut World) -> CallId {
+    let mut last = CallId::default();
+    for hour in 0..6 {
+        for line in 0..10 {
+            last = world.call(&Call {
+                minute: hour * 60 + 5 * line,
+                number: 7_000 + line.cast_unsigned(),
+                address: 7,
+                block: 70,
+                callee: 7_100 + line.cast_unsigned(),
+                talk_secs: (line % 3 > 0).then_some(90),
+                ..Call::default()
+            });
+        }
+    }
+    last
+}
+
+#[test]
+fn robocalls_through_a_telephone_system_are_found_and_its_own_calls_are_not() {
+    let mut world = World::default();
+    world.lines(0);
+    let own = telephone_system(&mut world);
+    let through = |n: u64| Call {
+        minute: 360 + n.cast_signed(),
+        number: 80_000 + n,
+        address: 7,
+        block: 1_000 + n,
+        callee: 90_000 + n,
+        talk_secs: n.is_multiple_of(4).then_some(6),
+        ..Call::default()
+    };
+    let robocalls: Vec<CallId> = (0..80).map(|n| world.call(&through(n))).collect();
+    for call in &robocalls {
+        let verdict = world.senders.verdict(*call).unwrap();
+        assert!(verdict.is_accused && matches!(verdict.cluster, Cluster::Guests { .. }), "{verdict:?}");
+    }
+    assert!(world.probability(own) < 0.005);
+    let new_extension =
+        Call { minute: 441, number: 7_099, address: 7, block: 70, callee: 3, ..Call::default() };
+    let new_extension = world.call(&new_extension);
+    assert!(world.probability(new_extension) < 0.3, "its number is of the system's block");
+}
+
+#[test]
+fn a_system_that_forwards_calls_to_its_people_is_no_campaign() {
+    let mut world = World::default();
+    world.lines(0);
+    telephone_system(&mut world);
+    let forwarded = |n: u64| Call {
+        minute: 360 + n.cast_signed(),
+        number: 80_000 + n,
+        address: 7,
+        block: 1_000 + n,
+        callee: 90_000 + n % 6,
+        talk_secs: n.is_multiple_of(2).then_some(60),
+        ..Call::default()
+    };
+    let calls: Vec<CallId> = (0..80).map(|n| world.call(&forwarded(n))).collect();
+    assert!(calls.iter().all(|call| world.probability(*call) < 0.3));
+}
+
+#[test]
+fn a_number_that_a_line_uses_at_home_is_borrowed_elsewhere_and_no_line_there() {
+    let mut world = World::default();
+    let home = |minute| Call { minute, number: 4, address: 40, callee: 1, ..Call::default() };
+    let foreign = |minute| Call { minute, number: 4, address: 41, callee: 2, family: 8, ..Call::default() };
+    let alike = |minute| Call { minute, number: 4, address: 42, callee: 2, ..Call::default() };
+    world.call(&home(0));
+    let before = world.call(&foreign(10));
+    assert!(world.senders.verdict(before).is_some_and(|of| !of.is_borrowed), "nobody owns the number yet");
+    let at_home = world.call(&home(40));
+    let (first, second) = (world.call(&foreign(50)), world.call(&foreign(100)));
+    for call in [first, second] {
+        let verdict = world.senders.verdict(call).unwrap();
+        assert!(verdict.is_borrowed && !matches!(verdict.cluster, Cluster::Line(_)), "{verdict:?}");
+    }
+    assert!(world.probability(at_home) < 0.005, "nothing is held against the line");
+    let gateways = [101, 140].map(|minute| world.call(&alike(minute)));
+    assert!(world.probability(gateways[1]) < 0.005, "a line may pass several elements of one platform");
+    // The line moved: it has not called at home for hours.
+    let (moved, back) = (world.call(&foreign(300)), world.call(&foreign(340)));
+    assert!(
+        world.probability(back) < 0.005 && world.senders.verdict(moved).is_some_and(|of| !of.is_borrowed)
+    );
+}
+
+#[test]
+fn callers_that_give_up_at_once_are_looking_for_numbers_or_vote() {
+    let mut world = World::default();
+    let call = |hour: i64, n: u64, callee: u64, family: u64| Call {
+        minute: hour * 60 + 35 + n.cast_signed(),
+        number: 1_000_000 * family + hour.cast_unsigned() * 100 + n,
+        address: 2_000_000 * family + hour.cast_unsigned() * 100 + n,
+        callee,
+        family,
+        ring_secs: 3,
+        talk_secs: (!n.is_multiple_of(4)).then_some(1),
+        is_ended_by_caller: true,
+        ..Call::default()
+    };
+    let (mut pings, mut votes) = (Vec::new(), Vec::new());
+    for hour in 0..6 {
+        world.lines(hour);
+        for n in 0..15 {
+            pings.push(world.call(&call(hour, n, 500_000 + hour.cast_unsigned() * 100 + n, 20)));
+            votes.push(world.call(&call(hour, n, 5, 21)));
+        }
+    }
+    assert!(pings.iter().all(|call| world.probability(*call) > 0.8));
+    assert!(votes.iter().all(|call| world.probability(*call) <= 0.3));
 }

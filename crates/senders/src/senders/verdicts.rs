@@ -3,8 +3,8 @@
 use bellwether_base::{CallId, Timestamp};
 
 use super::{
-    Change, Cluster, FEWEST_CALLS, LineKind, NOT_YET, OF_LINE, OF_STRANGER, OF_YOUNG, Senders, Verdict,
-    WINDOWS, WORTH_TELLING,
+    Change, Cluster, FEWEST_CALLS, LineKind, NOT_YET, OF_LINE, OF_OWN_BLOCK, OF_STRANGER, OF_YOUNG, Senders,
+    Verdict, WINDOWS, WORTH_TELLING,
 };
 use crate::likelihood::{log_odds, probability};
 use crate::model::{self, SenderKind, Terms};
@@ -34,7 +34,9 @@ impl Senders {
             return of_line(number.sessions, kind);
         }
         let family = self.families.value(address.family);
-        let mut best = nothing();
+        // Numbers of the blocks of an address's lines are hardly those of a stranger who calls through it.
+        let of_own = if address.is_own(recorded) { OF_OWN_BLOCK } else { 1.0 };
+        let mut best = Verdict { is_borrowed: recorded.is_borrowed, ..nothing() };
         let mut consider =
             |judgement: &Judgement, share: f64, calls: u32, cluster: Cluster, once: (u32, u32)| {
                 let Some(posterior) = judgement.posterior else { return };
@@ -52,6 +54,7 @@ impl Senders {
                     notifies_from: None,
                     terms: posterior.terms,
                     once,
+                    is_borrowed: recorded.is_borrowed,
                 };
             };
         if let Some(family) = family {
@@ -79,11 +82,11 @@ impl Senders {
             let (suspects, small) = (family.suspects.len() as u32, family.small.len() as u32);
             if address.is_suspect {
                 let calls = address.sample.conduct.calls * suspects;
-                consider(&family.gang, 1.0, calls, gang, (suspects, suspects + family.good));
+                consider(&family.gang, of_own, calls, gang, (suspects, suspects + family.good));
             } else if address.is_small {
                 let groups = [(&family.gang, gang, suspects), (&family.crowd, crowd, small)];
                 for (judgement, cluster, bad) in groups {
-                    let share = f64::from(bad) / (f64::from(bad) + f64::from(family.good) + 0.5);
+                    let share = of_own * f64::from(bad) / (f64::from(bad) + f64::from(family.good) + 0.5);
                     consider(judgement, share, small * 2, cluster, (bad, bad + family.good));
                 }
             }
@@ -98,10 +101,14 @@ impl Senders {
         let numbers = &address.sample.numbers;
         let once = (numbers.once(), numbers.parties());
         let calls = address.sample.conduct.calls;
-        consider(&address.judgement, 1.0, calls, Cluster::Address { address: key }, once);
+        consider(&address.judgement, of_own, calls, Cluster::Address { address: key }, once);
+        if self.is_guest(key, address, recorded) {
+            let guests = address.guests.calls();
+            consider(&address.guests, 1.0, guests, Cluster::Guests { address: key }, (guests, calls));
+        }
         for (judgement, window) in address.recent.iter().zip(WINDOWS) {
             if age <= window {
-                consider(judgement, 1.0, window as u32, Cluster::Address { address: key }, once);
+                consider(judgement, of_own, window as u32, Cluster::Address { address: key }, once);
             }
         }
         best.is_accused &=
@@ -137,17 +144,27 @@ impl Senders {
         self.calls.value(call.key()).map(|of| (of.number, of.address, of.at))
     }
 
-    /// The address of a call as a cluster.
+    /// The cluster of one party that a call is in: the address, or those that call through it.
     #[must_use]
-    pub fn address_of(&self, call: CallId) -> Option<Cluster> {
-        Some(Cluster::Address { address: self.calls.value(call.key())?.address })
+    pub fn party_of(&self, call: CallId) -> Option<Cluster> {
+        let key = self.calls.value(call.key())?.address;
+        let is_guest = self.addresses.value(key).is_some_and(|address| {
+            let recorded = address.calls.iter().rev().find(|of| of.call == call);
+            recorded.is_some_and(|recorded| self.is_guest(key, address, recorded))
+        });
+        Some(if is_guest { Cluster::Guests { address: key } } else { Cluster::Address { address: key } })
     }
 
     /// All clusters with a judgement.
     #[must_use]
     pub fn clusters(&self) -> Vec<Cluster> {
         let mut found = Vec::new();
-        self.addresses.for_each(|key, _| found.push(Cluster::Address { address: *key }));
+        self.addresses.for_each(|key, of| {
+            found.push(Cluster::Address { address: *key });
+            if of.guests.calls() > 0 {
+                found.push(Cluster::Guests { address: *key });
+            }
+        });
         self.families.for_each(|key, _| {
             let family = *key;
             found.extend([
@@ -168,9 +185,9 @@ impl Senders {
         let keys = match cluster {
             Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk => Vec::new(),
             Cluster::Strangers { family: key } => {
-                family(key).map(|of| of.strangers.clone()).unwrap_or_default()
+                family(key).map(|of| of.strangers.iter().copied().collect()).unwrap_or_default()
             }
-            Cluster::Address { address } => vec![address],
+            Cluster::Address { address } | Cluster::Guests { address } => vec![address],
             Cluster::Gang { family: key } => family(key).map(|of| of.suspects.clone()).unwrap_or_default(),
             Cluster::Crowd { family: key } => family(key).map(|of| of.small.clone()).unwrap_or_default(),
             Cluster::Recording { recording } => {
@@ -178,7 +195,12 @@ impl Senders {
             }
         };
         let addresses = keys.iter().filter_map(|key| self.addresses.value(*key));
-        addresses.flat_map(|address| &address.calls).filter_map(|of| self.present(of.call)).collect()
+        let calls = addresses.flat_map(|address| &address.calls).map(|of| of.call);
+        let is_member = |call: &CallId| match cluster {
+            Cluster::Guests { .. } => self.party_of(*call) == Some(cluster),
+            _ => true,
+        };
+        calls.filter(is_member).filter_map(|call| self.present(call)).collect()
     }
 
     /// The clusters that a label of a call speaks about. A label of fraud speaks about all strangers of the family,
@@ -189,7 +211,7 @@ impl Senders {
         else {
             return Vec::new();
         };
-        let mut clusters = vec![Cluster::Address { address: followed.address }];
+        let mut clusters: Vec<Cluster> = self.party_of(call).into_iter().collect();
         if let Some(address) = self.addresses.value(followed.address).filter(|of| is_fraud && of.is_stranger)
         {
             clusters.push(Cluster::Strangers { family: address.family });
@@ -263,6 +285,7 @@ pub(super) fn of_line(sessions: u32, kind: LineKind) -> Verdict {
         notifies_from: None,
         terms: Terms { prior: log_odds(probability), ..Terms::default() },
         once: (0, sessions),
+        is_borrowed: false,
     }
 }
 
@@ -277,5 +300,6 @@ pub(super) fn nothing() -> Verdict {
         notifies_from: None,
         terms: Terms { prior: log_odds(OF_STRANGER), ..Terms::default() },
         once: (0, 0),
+        is_borrowed: false,
     }
 }

@@ -3,7 +3,7 @@
 use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{
     Attested, AuthorRow, CallRow, CallUpdate, FingerprintObservationRow, FingerprintRow, InputRow,
-    InstanceRow, OrphanByeRow, ReferralRow, Row, StreamRow,
+    InstanceRow, OrphanByeRow, ReferralRow, Row, Side, StreamRow,
 };
 use bellwether_fingerprint::PrintHash;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -261,8 +261,8 @@ pub(super) fn call_end(tx: &Connection, row: &OrphanByeRow) -> Result<(), StoreE
 pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreError> {
     tx.prepare_cached(
         "INSERT INTO outcomes (id, answered_at, ended_at, final_status, duplicates, retransmissions, hops,
-             last_destination, access_side, trunk_id, forks, reinvites, cancelled)
-         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 FROM calls AS c WHERE call = ?1
+             last_destination, access_side, trunk_id, forks, reinvites, cancelled, ended_by)
+         SELECT id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 FROM calls AS c WHERE call = ?1
              AND (coalesce(?2, ?3, ?4) IS NOT NULL OR max(?5, ?6, ?7 - 1, ?11, ?12, ?13) > 0 OR ?8 <> destination
                   OR ?9 <> first_access_side OR ?10 IS NOT first_trunk_id
                   OR EXISTS (SELECT 1 FROM outcomes AS o WHERE o.id = c.id))
@@ -276,7 +276,7 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
              access_side = CASE WHEN ?7 >= hops THEN ?9 ELSE access_side END,
              trunk_id = CASE WHEN ?7 >= hops THEN ?10 ELSE trunk_id END,
              hops = max(hops, ?7), forks = max(forks, ?11), reinvites = max(reinvites, ?12),
-             cancelled = max(cancelled, ?13)",
+             cancelled = max(cancelled, ?13), ended_by = coalesce(?14, ended_by)",
     )?
     .execute(params![
         u.call.get(),
@@ -292,6 +292,7 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
         u.forks,
         u.reinvites,
         u.cancelled,
+        u.ended_by.map(Side::name),
     ])?;
     Ok(())
 }

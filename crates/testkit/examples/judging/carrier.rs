@@ -420,6 +420,7 @@ fn update(
         forks: 0,
         reinvites: 0,
         cancelled: false,
+        ended_by: None,
         is_let_in: false,
     }
 }

@@ -56,6 +56,11 @@ impl Draw {
         (0..count).map(|_| self.key()).collect()
     }
 
+    /// One of several, each equally often; none of none.
+    pub(crate) fn any<T: Copy>(&mut self, all: &[T]) -> Option<T> {
+        all.get(self.0.below(all.len().max(1) as u64) as usize).copied()
+    }
+
     /// One of several, each equally often.
     pub(crate) fn one_of<T: Clone + Default>(&mut self, all: &[T]) -> T {
         let place = self.0.below(all.len() as u64) as usize;

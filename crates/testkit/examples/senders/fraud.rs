@@ -13,6 +13,8 @@ pub(crate) const KINDS: &[Kind] = &[
     Kind::fraud("slow_copied_platform", slow_copied_platform).for_hours(SLOW_HOURS),
     Kind::fraud("fast_own_platform", fast_own_platform),
     Kind::fraud("calls_that_only_ring", calls_that_only_ring),
+    Kind::fraud("pings_for_live_numbers", pings_for_live_numbers),
+    Kind::fraud("people_at_sixty_addresses", people_at_sixty_addresses),
     Kind::fraud("calls_that_are_answered", calls_that_are_answered),
     Kind::fraud("new_numbers_at_few_addresses", new_numbers_at_few_addresses),
     Kind::fraud("runs_of_numbers_at_few_addresses", runs_of_numbers_at_few_addresses),
@@ -60,6 +62,12 @@ struct Campaign {
     hours: Option<Range<f64>>,
     answered: Range<f64>,
     short: Range<f64>,
+    /// See [`Conduct::gives_up`].
+    gives_up: f64,
+    /// Median seconds of the longer talks.
+    median: f64,
+    /// The addresses of a campaign with few.
+    places: RangeInclusive<u64>,
 }
 
 impl Default for Campaign {
@@ -70,6 +78,9 @@ impl Default for Campaign {
             hours: Some(1.0..12.0),
             answered: 0.2..0.5,
             short: 0.6..0.9,
+            gives_up: 0.0,
+            median: 60.0,
+            places: 6..=20,
         }
     }
 }
@@ -89,8 +100,8 @@ struct Places {
 }
 
 impl Places {
-    fn new(site: &mut Site) -> Self {
-        let addresses = site.draw.count(6..=20);
+    fn new(site: &mut Site, count: RangeInclusive<u64>) -> Self {
+        let addresses = site.draw.count(count);
         let addresses = site.draw.keys(addresses);
         let all = addresses.into_iter().map(|address| Place { address, ..Place::default() }).collect();
         Self { all, calls_per_number: site.draw.count(3..=15) }
@@ -117,12 +128,12 @@ impl Places {
 
 /// Adds a campaign that takes turns with some platforms.
 fn campaign(site: &mut Site, platforms: &[Platform], of: Campaign) {
-    let conduct = site.conduct(of.answered, of.short, 60.0);
+    let conduct = Conduct { gives_up: of.gives_up, ..site.conduct(of.answered, of.short, of.median) };
     let hours = match of.hours {
         Some(lengths) => site.shift(lengths),
         None => 0.0..site.hours,
     };
-    let mut places = Places::new(site);
+    let mut places = Places::new(site, of.places);
     let calls = site.draw.count(of.calls);
     let mut times: Vec<f64> = (0..calls).map(|_| site.draw.within(hours.clone())).collect();
     times.sort_by(f64::total_cmp);
@@ -158,7 +169,7 @@ fn on_own_platform(site: &mut Site, of: Campaign) {
 }
 
 /// A platform that nobody else uses.
-fn own(site: &mut Site) -> Platform {
+pub(crate) fn own(site: &mut Site) -> Platform {
     let products = site.draw.count(1..=15);
     site.new_platform(products)
 }
@@ -202,6 +213,18 @@ fn calls_that_only_ring(site: &mut Site) {
     on_own_platform(site, Campaign { answered: 0.0..0.0, ..Campaign::default() });
 }
 
+/// A sender that looks for numbers in use: it hangs up before the answer or right after it.
+fn pings_for_live_numbers(site: &mut Site) {
+    on_own_platform(site, Campaign { answered: 0.5..0.9, gives_up: 0.9, ..Campaign::default() });
+}
+
+/// People instead of a recording, who call from sixty rented servers.
+fn people_at_sixty_addresses(site: &mut Site) {
+    let identities = Identities::NewNumbers;
+    let (answered, short, median, places) = (0.3..0.5, 0.3..0.5, 90.0, 60..=60);
+    on_own_platform(site, Campaign { identities, answered, short, median, places, ..Campaign::default() });
+}
+
 /// A sender whose calls are answered as often as calls of friends, and soon ended.
 fn calls_that_are_answered(site: &mut Site) {
     on_own_platform(site, Campaign { answered: 0.6..0.6, short: 0.9..0.9, ..Campaign::default() });
@@ -243,7 +266,7 @@ const FLOOD: u64 = 60_000;
 /// Adds a flood from a platform with some products. `caller` replaces new identities by those of the flood.
 fn flood_of(site: &mut Site, products: u64, mut caller: impl FnMut(&mut Site, Caller) -> Caller) {
     let platform = site.new_platform(products);
-    let conduct = Conduct { answered: 0.3, short: 0.8, median: 30.0 };
+    let conduct = Conduct { answered: 0.3, short: 0.8, median: 30.0, gives_up: 0.0 };
     let step = site.hours / FLOOD as f64;
     for call in 0..FLOOD {
         let new = site.new_caller(&platform);

@@ -5,7 +5,7 @@ use bellwether_senders::{CallEnd, CallStart, Change, Senders};
 
 use crate::draw::Draw;
 use crate::kinds::Kind;
-use crate::site::{Call, Site};
+use crate::site::{Call, CallParty, Site};
 
 /// The probability from which on an accused call counts.
 const SURE: f64 = 0.8;
@@ -35,6 +35,7 @@ impl Counts {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Judged {
     pub(crate) sender: Counts,
+    pub(crate) bystanders: Counts,
     pub(crate) background: Counts,
     /// Calls of the sender up to its first accused call.
     pub(crate) found_after: Option<u64>,
@@ -61,7 +62,7 @@ pub(crate) fn judge(kind: &Kind, seed: u64, has_registrations: bool) -> Judged {
     let mut site = Site::new(draw, has_registrations, kind.least_hours);
     (kind.add)(&mut site);
     site.calls.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let events = events(&mut site);
+    let events = events(&site);
     let mut senders = Senders::new();
     if has_registrations {
         senders.set_accounts(site.accounts as u32);
@@ -73,9 +74,16 @@ pub(crate) fn judge(kind: &Kind, seed: u64, has_registrations: bool) -> Judged {
         let Some(call) = site.calls.get(event.place) else { continue };
         let (id, at) = (CallId::new(event.place as i64), Timestamp::from_nanos(event.at));
         if event.is_end {
-            senders.end(&CallEnd { call: id, at, talk_secs: call.talk.map(|secs| secs as u16) }, &mut out);
+            let end = CallEnd {
+                call: id,
+                at,
+                ring_secs: call.ring as u16,
+                talk_secs: call.talk.map(|secs| secs as u16),
+                is_ended_by_caller: call.is_ended_by_caller,
+            };
+            senders.end(&end, &mut out);
         } else {
-            seen += u64::from(call.is_of_sender);
+            seen += u64::from(call.party == CallParty::Sender);
             senders.begin(&start(id, at, call), &mut out);
         }
         for change in out.drain(..) {
@@ -86,17 +94,21 @@ pub(crate) fn judge(kind: &Kind, seed: u64, has_registrations: bool) -> Judged {
         }
     }
     for (call, mark) in site.calls.iter().zip(marks) {
-        if call.is_of_sender { judged.sender.add(mark) } else { judged.background.add(mark) }
+        match call.party {
+            CallParty::Sender => judged.sender.add(mark),
+            CallParty::Bystander => judged.bystanders.add(mark),
+            CallParty::Background => judged.background.add(mark),
+        }
     }
     judged
 }
 
-/// Starts and ends of all calls. An answer takes 3 to 25 seconds.
-fn events(site: &mut Site) -> Vec<Event> {
+/// Starts and ends of all calls.
+fn events(site: &Site) -> Vec<Event> {
     let mut events = Vec::with_capacity(site.calls.len() * 2);
     for (place, call) in site.calls.iter().enumerate() {
         let at = call.at * 3600.0;
-        let end = at + site.draw.within(3.0..25.0) + call.talk.unwrap_or(0.0);
+        let end = at + call.ring + call.talk.unwrap_or(0.0);
         events.push(Event { at: (at * NANOS) as i64, is_end: false, place });
         events.push(Event { at: (end * NANOS) as i64, is_end: true, place });
     }
@@ -111,6 +123,7 @@ fn start(call: CallId, at: Timestamp, of: &Call) -> CallStart {
         at,
         number: of.caller.number,
         address: of.caller.address,
+        block: of.caller.block,
         family: device.family,
         print: device.print,
         product: device.product,
@@ -126,5 +139,5 @@ fn note(change: &Change, calls: &[Call], marks: &mut [Mark]) -> bool {
     let Some((call, mark)) = calls.get(place).zip(marks.get_mut(place)) else { return false };
     mark.is_accused = change.verdict.is_accused && change.verdict.probability >= SURE;
     mark.was_accused |= mark.is_accused;
-    mark.is_accused && call.is_of_sender
+    mark.is_accused && call.party == CallParty::Sender
 }

@@ -1,7 +1,7 @@
 //! The list of all kinds of senders.
 
 use crate::site::Site;
-use crate::{fraud, lines, services};
+use crate::{fraud, lines, services, shared};
 
 /// A kind of sender.
 pub(crate) struct Kind {
@@ -28,7 +28,7 @@ impl Kind {
     }
 }
 
-/// All kinds, the honest ones first.
+/// All kinds.
 pub(crate) fn all() -> impl Iterator<Item = &'static Kind> {
-    [lines::KINDS, services::KINDS, fraud::KINDS].into_iter().flatten()
+    [lines::KINDS, services::KINDS, fraud::KINDS, shared::KINDS].into_iter().flatten()
 }

@@ -18,6 +18,7 @@
 //! - worst seed: for an honest kind the largest share at any moment, for a fraudulent one the smallest at
 //!   the end
 //! - found after calls: calls of the sender until one is accused, in the seeds with an accused call
+//! - bystanders accused: the same of honest parties whose address or number the sender uses
 //! - background accused: share of the other callers' calls that some report accuses
 #![expect(clippy::print_stdout, reason = "an example that prints a table")]
 
@@ -27,6 +28,7 @@ mod judge;
 mod kinds;
 mod lines;
 mod services;
+mod shared;
 mod site;
 mod table;
 

@@ -32,6 +32,7 @@ struct Pool {
     device: Device,
     numbers: Vec<u64>,
     addresses: Vec<u64>,
+    block: u64,
 }
 
 impl Pool {
@@ -42,6 +43,7 @@ impl Pool {
             device: site.device(&platform),
             numbers: site.draw.keys(numbers),
             addresses: site.draw.keys(addresses),
+            block: site.draw.key(),
         }
     }
 
@@ -49,6 +51,7 @@ impl Pool {
         Caller {
             number: site.draw.one_of(&self.numbers),
             address: site.draw.one_of(&self.addresses),
+            block: self.block,
             device: self.device,
         }
     }
@@ -181,7 +184,7 @@ fn callback_service(site: &mut Site) {
 }
 
 /// The conduct of a call whose number is the message: nobody needs to answer.
-const MISSED: Conduct = Conduct { answered: 0.03, short: 0.9, median: 5.0 };
+pub(crate) const MISSED: Conduct = Conduct { answered: 0.06, short: 0.9, median: 5.0, gives_up: 0.95 };
 
 /// A service that rings once from a number whose last digits are a code for logging in.
 fn missed_call_codes(site: &mut Site) {

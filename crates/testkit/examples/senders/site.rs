@@ -14,6 +14,9 @@ pub(crate) const MINUTE: f64 = 1.0 / 60.0;
 /// Time after its first registration in which a line is registered lately.
 const LATELY: f64 = 30.0 * MINUTE;
 
+/// Blocks of numbers in use.
+const BLOCKS: u64 = 20_000;
+
 /// A platform family with the products and the fingerprints that occur in it.
 #[derive(Clone, Default)]
 pub(crate) struct Platform {
@@ -36,6 +39,8 @@ pub(crate) struct Device {
 pub(crate) struct Caller {
     pub(crate) number: u64,
     pub(crate) address: u64,
+    /// The block of numbers that its number belongs to.
+    pub(crate) block: u64,
     pub(crate) device: Device,
 }
 
@@ -48,7 +53,12 @@ pub(crate) struct Conduct {
     pub(crate) short: f64,
     /// Median seconds of the other ones.
     pub(crate) median: f64,
+    /// Share of calls in which the caller gives up before or right after the answer.
+    pub(crate) gives_up: f64,
 }
+
+/// The share of calls in which people give up at once.
+const MISDIALLED: f64 = 0.03;
 
 /// A telephone line, which calls the same people again.
 #[derive(Clone, Copy)]
@@ -75,10 +85,24 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) callee: u64,
     pub(crate) access: CallerAccess,
+    /// Seconds until the answer, or until the end of a call without one.
+    pub(crate) ring: f64,
     /// Seconds of talk.
     pub(crate) talk: Option<f64>,
-    /// True for a call of the sender under test, false for one of the background.
-    pub(crate) is_of_sender: bool,
+    /// True if the caller ended the call.
+    pub(crate) is_ended_by_caller: bool,
+    pub(crate) party: CallParty,
+}
+
+/// The party that a call belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallParty {
+    /// The sender under test.
+    Sender,
+    /// An honest party whose address or number the sender uses.
+    Bystander,
+    /// Everybody else.
+    Background,
 }
 
 /// A site and all calls that reach it.
@@ -96,7 +120,8 @@ pub(crate) struct Site {
     /// The number of registered accounts.
     pub(crate) accounts: u64,
     pub(crate) calls: Vec<Call>,
-    is_background: bool,
+    /// The party whose calls are added.
+    party: CallParty,
 }
 
 impl Site {
@@ -113,6 +138,7 @@ impl Site {
             answered: draw.within(0.5..0.8),
             short: draw.within(0.03..0.2),
             median: draw.within(50.0..180.0),
+            gives_up: MISDIALLED,
         };
         let mut site = Self {
             draw,
@@ -123,10 +149,10 @@ impl Site {
             people,
             accounts: 0,
             calls: Vec::new(),
-            is_background: true,
+            party: CallParty::Background,
         };
         site.add_background();
-        site.is_background = false;
+        site.party = CallParty::Sender;
         site
     }
 
@@ -216,7 +242,19 @@ impl Site {
 
     /// A party that has not called before.
     pub(crate) fn new_caller(&mut self, of: &Platform) -> Caller {
-        Caller { number: self.draw.key(), address: self.draw.key(), device: self.device(of) }
+        Caller {
+            number: self.draw.key(),
+            address: self.draw.key(),
+            block: self.draw.count(1..=BLOCKS),
+            device: self.device(of),
+        }
+    }
+
+    /// Adds calls of honest parties whose identities the sender uses.
+    pub(crate) fn add_bystanders(&mut self, add: impl FnOnce(&mut Self)) {
+        self.party = CallParty::Bystander;
+        add(self);
+        self.party = CallParty::Sender;
     }
 
     /// An hour of a part of the recording, the busy ones more often.
@@ -250,16 +288,40 @@ impl Site {
 
     /// A conduct with random shares.
     pub(crate) fn conduct(&mut self, answered: Range<f64>, short: Range<f64>, median: f64) -> Conduct {
-        Conduct { answered: self.draw.within(answered), short: self.draw.within(short), median }
+        Conduct {
+            answered: self.draw.within(answered),
+            short: self.draw.within(short),
+            median,
+            gives_up: MISDIALLED,
+        }
     }
 
     fn made(&mut self, at: f64, caller: Caller, callee: u64, conduct: Conduct) -> Call {
+        let call = Call {
+            at,
+            caller,
+            callee,
+            access: CallerAccess::Unknown,
+            ring: 0.0,
+            talk: None,
+            is_ended_by_caller: false,
+            party: self.party,
+        };
+        if self.draw.chance(conduct.gives_up) {
+            let talk = self.draw.chance(conduct.answered / 2.0).then(|| self.draw.within(0.5..3.0));
+            return Call { ring: self.draw.within(1.0..7.0), talk, is_ended_by_caller: true, ..call };
+        }
         let talk = self.draw.chance(conduct.answered).then(|| match self.draw.chance(conduct.short) {
             true => self.draw.within(1.0..12.0),
             false => self.draw.around(conduct.median, 0.9).clamp(2.0, 3000.0),
         });
-        let access = CallerAccess::Unknown;
-        Call { at, caller, callee, access, talk, is_of_sender: !self.is_background }
+        let is_ended_by_caller = self.draw.chance(0.5);
+        let ring = match (talk, is_ended_by_caller) {
+            (Some(_), _) => self.draw.within(3.0..25.0),
+            (None, true) => self.draw.within(12.0..45.0),
+            (None, false) => self.draw.within(1.0..60.0),
+        };
+        Call { ring, talk, is_ended_by_caller, ..call }
     }
 
     /// Adds a call at an hour.

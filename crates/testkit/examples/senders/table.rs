@@ -6,8 +6,8 @@ use crate::kinds::Kind;
 /// The head of the table.
 pub(crate) const HEADER: &str = "\
 | sender | truth | mirror | calls | accused at the end % | accused at any moment % | worst seed % | \
-found after calls (median) | background accused at any moment % |\n\
-|---|---|---|---|---|---|---|---|---|";
+found after calls (median) | bystanders accused at any moment % | background accused at any moment % |\n\
+|---|---|---|---|---|---|---|---|---|---|";
 
 fn percent(part: u64, all: u64) -> f64 {
     if all == 0 { 0.0 } else { 100.0 * part as f64 / all as f64 }
@@ -40,7 +40,7 @@ pub(crate) fn row(kind: &Kind, has_registrations: bool, seeds: &[Judged]) -> Str
     let mut found: Vec<u64> = seeds.iter().filter_map(|judged| judged.found_after).collect();
     found.sort_unstable();
     format!(
-        "| {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | {} | {:.2} |",
+        "| {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} | {} | {} | {:.2} |",
         kind.name,
         if kind.is_fraud { "fraud" } else { "honest" },
         if has_registrations { "registers" } else { "none" },
@@ -49,6 +49,11 @@ pub(crate) fn row(kind: &Kind, has_registrations: bool, seeds: &[Judged]) -> Str
         mean(seeds, |judged| share_at_any_moment(&judged.sender)),
         worst(kind, seeds),
         found.get(found.len() / 2).map_or_else(|| "-".to_owned(), u64::to_string),
+        if seeds.iter().any(|judged| judged.bystanders.calls > 0) {
+            format!("{:.2}", mean(seeds, |judged| share_at_any_moment(&judged.bystanders)))
+        } else {
+            "-".to_owned()
+        },
         mean(seeds, |judged| share_at_any_moment(&judged.background)),
     )
 }
