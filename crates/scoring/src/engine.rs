@@ -35,6 +35,7 @@ use crate::operator_list::OperatorLists;
 use crate::outcome::{CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::reputation_record::{Label, Reputation, Subject};
+use crate::signal_rates::SignalRates;
 use crate::signals::Rules;
 use crate::source::{Signed, Source};
 use crate::write_back::WriteBackTable;
@@ -126,6 +127,8 @@ pub struct ScoringEngine {
     prefetched: VecDeque<Names>,
     /// Numbers, addresses and platform families, judged by whether they come back.
     senders: Senders,
+    /// How common signals are among lines.
+    rates: SignalRates,
     /// Registered accounts among the calls of earlier runs.
     recalled_accounts: usize,
     /// Names of clusters of senders.
@@ -169,6 +172,7 @@ impl ScoringEngine {
             users: LruTable::new(CALLERS),
             prefetched: VecDeque::new(),
             senders: Senders::new(),
+            rates: SignalRates::new(),
             recalled_accounts: 0,
             sender_names: LruTable::new(SENDER_NAMES),
             keys,

@@ -23,6 +23,8 @@ enum Form {
     Member(Arc<str>, Arc<str>),
     /// The terms of a cluster of senders.
     Sender(Arc<Verdict>),
+    /// Evidence of a signal that lines show, too, in so many percent of their calls.
+    Common(Arc<(Evidence, u32)>),
 }
 
 /// Counted or measured values; unused ones are 0.
@@ -44,8 +46,17 @@ impl Evidence {
 
     /// Returns true if the text, numbers aside, is fixed, so that many calls share it.
     #[must_use]
-    pub const fn is_phrased(&self) -> bool {
-        matches!(self.0, Form::Fixed(_) | Form::Numbers(..) | Form::Counted(_) | Form::Sender(_))
+    pub fn is_phrased(&self) -> bool {
+        match &self.0 {
+            Form::Fixed(_) | Form::Numbers(..) | Form::Counted(_) | Form::Sender(_) => true,
+            Form::Words(_) | Form::Member(..) => false,
+            Form::Common(of) => of.0.is_phrased(),
+        }
+    }
+
+    /// The same evidence of a signal that a share of the lines' calls has, too.
+    pub(crate) fn of_common(self, share: f64) -> Self {
+        Self(Form::Common(Arc::new((self, whole(share * 100.0) as u32))))
     }
 
     /// Fixed text with counts and one address. Text with an IPv6 address is not shared, because it contains
@@ -89,6 +100,10 @@ impl fmt::Display for Evidence {
             Form::Words(words) | Form::Counted(words) => f.write_str(words),
             Form::Numbers(numbers, phrase) => phrase(*numbers, f),
             Form::Sender(verdict) => write_sender(verdict, f),
+            Form::Common(of) => {
+                let (evidence, percent) = &**of;
+                write!(f, "{evidence}; lines here show it, too: {percent} % of their calls")
+            }
             Form::Member(campaign, why) => write!(f, "belongs to campaign {campaign}: {why}"),
         }
     }

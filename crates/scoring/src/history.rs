@@ -5,7 +5,7 @@ use bellwether_base::{CallId, CampaignId, Timestamp};
 use bellwether_enrich::{PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
 
-use crate::{Account, Finding, ReputationRecord, Subject};
+use crate::{Account, Finding, ReputationRecord, SignalSet, Subject};
 
 /// The stage of a stored score.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -124,7 +124,10 @@ pub struct PastSender {
     pub family: PrintHash,
     pub is_anonymous: bool,
     pub is_from_trunk: bool,
+    pub trunk: Option<String>,
     pub marks: SenderMarks,
+    /// The signals of its last score.
+    pub shown: SignalSet,
 }
 
 /// Facts about a call that only the run knew that saw it.

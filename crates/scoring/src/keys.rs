@@ -55,6 +55,7 @@ enum Kind {
     Subject,
     Family,
     Product,
+    Trunk,
 }
 
 impl Keys {
@@ -141,6 +142,11 @@ impl Keys {
         let address = address.map(|address| Endpoint::new(address, 0).octets());
         let octets: &[u8] = address.as_ref().map_or(&[], |octets| octets.as_slice());
         self.lasting.parts(&[b"senders", kind.as_bytes(), family.as_str().as_bytes(), octets])
+    }
+
+    /// Key of a trunk; never 0.
+    pub(crate) fn trunk(&self, trunk: &str) -> u64 {
+        self.passing(Kind::Trunk, &[trunk.as_bytes()]) | 1
     }
 
     /// The block of a caller's number; 0 for none.

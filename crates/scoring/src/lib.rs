@@ -41,6 +41,7 @@ mod prompt_index;
 mod reputation_record;
 mod score;
 mod settings;
+mod signal_rates;
 mod signals;
 mod source;
 mod stack_index;
@@ -61,4 +62,5 @@ pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, 
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Confidence, Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};
+pub use signal_rates::SignalSet;
 pub use signals::{Group, SIGNALS, Signal, Threshold, signals_document};

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::call_history::CallResult;
 use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
+use crate::signal_rates::Peers;
 use crate::{Disposition, OperatorEntry, OperatorList, SenderMarks, Stage};
 
 /// A call during scoring: from its INVITE until a while after its end.
@@ -39,6 +40,8 @@ pub(crate) struct OpenCall {
     /// The judgement of its sender.
     pub(crate) sender: Option<bellwether_senders::Verdict>,
     pub(crate) sender_marks: SenderMarks,
+    /// Whom its signals are compared with.
+    pub(crate) peers: Peers,
     /// The entry of the operator's lists that applies.
     pub(crate) listing: Option<Listing>,
     /// True if the account is also used from elsewhere by a device that registered earlier.

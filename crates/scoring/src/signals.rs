@@ -72,6 +72,15 @@ impl Group {
         }
     }
 
+    /// True if the weight of a signal depends on how many lines of the site show it. The other groups state facts, or
+    /// have learned already.
+    pub(crate) const fn is_learned(self) -> bool {
+        matches!(
+            self,
+            Self::Platform | Self::Identity | Self::Conduct | Self::Evasion | Self::Hygiene | Self::Media
+        )
+    }
+
     /// Name in the documentation.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -434,7 +443,7 @@ pub(crate) fn group(signal: usize) -> Group {
 }
 
 /// The index of a signal in [`SIGNALS`], or the length of the list for an unknown name.
-const fn place(name: &str) -> usize {
+pub(crate) const fn place(name: &str) -> usize {
     let mut place = 0;
     while place < SIGNALS.len() {
         if is_same(SIGNALS[place].name.as_bytes(), name.as_bytes()) {
@@ -475,7 +484,9 @@ pub fn signals_document() -> String {
          configuration can switch off a signal, and can set its points and thresholds:\n\n```toml\n[signals.call_velocity]\non = \
          true\npoints = -8.0\nper_hour = 60.0\n```\n\n- **Missing evidence is neutral:** a signal is silent without the data in the column \
          \"needs\".\n- **Emergency calls** have no score.\n- **Groups:** the points of one group count up to the limit of the group, the \
-         largest first. Reports show the points that count, so the score is their sum plus 50.\n\n## Limits of the groups\n\n| group | \
+         largest first. Reports show the points that count, so the score is their sum plus 50.\n- **Learned weights:** signals \
+         against a call of the groups platform, identity, conduct, evasion, hygiene and media lose points where the lines of the \
+         site show them, too ([judgement.md](judgement.md)).\n\n## Limits of the groups\n\n| group | \
          against | for |\n|---|---:|---:|\n",
     );
     let mut groups: Vec<Group> = SIGNALS.iter().map(|s| s.group).collect();

@@ -1,5 +1,6 @@
 //! The database as the scoring engine's history.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -219,13 +220,15 @@ impl SqliteHistory<'_> {
     ) -> Result<Vec<PastSender>, StoreError> {
         let mut select = self.reader.db.prepare(
             "SELECT c.call, c.started_at, o.answered_at, o.ended_at, c.caller, coalesce(c.dialled_otherwise, c.callee) AS dialled,
-                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family, c.caller_neighbourhood, o.ended_by
+                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family, c.caller_neighbourhood, o.ended_by, s.signals,
+                 c.first_trunk_id
              FROM calls AS c JOIN scores AS s ON s.id = c.id LEFT JOIN outcomes AS o ON o.id = c.id
                  LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
              WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
         )?;
         let limits = params![since.as_nanos(), before.as_nanos(), most as i64];
-        let rows = select.query_and_then(limits, past_sender)?;
+        let phrases = wording::signals_of_phrases(&self.reader.db)?;
+        let rows = select.query_and_then(limits, |row| past_sender(row, &phrases))?;
         let mut senders = rows.collect::<Result<Vec<_>, _>>()?;
         senders.reverse();
         Ok(senders)
@@ -436,7 +439,7 @@ fn family(row: &Row<'_>, fingerprint: Option<PrintHash>) -> Result<PrintHash, St
     Ok(family.unwrap_or_else(|| PrintHash::of(Part::Family, "")))
 }
 
-fn past_sender(row: &Row<'_>) -> Result<PastSender, StoreError> {
+fn past_sender(row: &Row<'_>, phrases: &BTreeMap<i64, usize>) -> Result<PastSender, StoreError> {
     let marks: Option<String> = row.get("marks")?;
     let has = |word: &str| marks.as_deref().is_some_and(|marks| marks.split(' ').any(|w| w == word));
     let at = |column: &str| -> Result<Option<Timestamp>, StoreError> {
@@ -459,7 +462,9 @@ fn past_sender(row: &Row<'_>) -> Result<PastSender, StoreError> {
         fingerprint: fingerprint.unwrap_or_else(|| PrintHash::of(Part::Combined, "")),
         is_anonymous: has("anonymous"),
         is_from_trunk: has("trunk"),
+        trunk: row.get("first_trunk_id")?,
         marks: SenderMarks::of(row.get("sender")?),
+        shown: wording::shown(phrases, &row.get::<_, String>("signals")?),
     })
 }
 

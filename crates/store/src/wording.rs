@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_scoring::{Finding, SIGNALS};
+use bellwether_scoring::{Finding, SIGNALS, SignalSet};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 
@@ -102,6 +102,32 @@ pub(crate) fn findings(db: &Connection, text: &str) -> Result<Vec<Finding>, Stor
         Some(Finding::kept(signal, stored.points, &stored.words))
     };
     Ok(unpacked(db, text)?.into_iter().filter_map(known).collect())
+}
+
+/// The signal of each stored phrase.
+pub(crate) fn signals_of_phrases(db: &Connection) -> Result<BTreeMap<i64, usize>, StoreError> {
+    let mut select = db.prepare("SELECT id, signal FROM phrases")?;
+    let rows = select.query_map([], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
+    let mut known = BTreeMap::new();
+    for row in rows {
+        let (id, name) = row?;
+        known.extend(SIGNALS.iter().position(|signal| signal.name == name).map(|signal| (id, signal)));
+    }
+    Ok(known)
+}
+
+/// The signals in the column `signals` of a score, without their words.
+pub(crate) fn shown(phrases: &BTreeMap<i64, usize>, text: &str) -> SignalSet {
+    let Ok(Value::Array(all)) = serde_json::from_str(text) else { return SignalSet::default() };
+    let of_name = |name: &str| SIGNALS.iter().position(|signal| signal.name == name);
+    let signal = |value: &Value| match value {
+        Value::Array(packed) => match packed.first()? {
+            Value::String(name) => of_name(name),
+            phrase => phrases.get(&phrase.as_i64()?).copied(),
+        },
+        stored => of_name(stored["name"].as_str()?),
+    };
+    all.iter().filter_map(signal).collect()
 }
 
 impl Reader {

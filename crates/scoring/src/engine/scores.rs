@@ -7,6 +7,7 @@ use super::{Outcome, ScoreRow, ScoringEngine};
 use crate::history::{History, Stage};
 use crate::open::{Lesson, OpenCall, Told};
 use crate::score::Finding;
+use crate::signal_rates::{Peers, SignalSet};
 use crate::signals::{
     DEVICE_AUTHORISED, DEVICE_SHARED, DEVICE_UNAUTHORISED, Found, Group, PASSPORT_REPLAY, group,
 };
@@ -59,11 +60,30 @@ impl ScoringEngine {
         })
     }
 
+    /// The same, weighed by how many lines show the signal.
+    pub(super) fn weighed_finding(&self, signal: usize, found: Found, peers: Peers) -> Option<Finding> {
+        self.finding(signal, found).map(|finding| self.rates.weighed(finding, peers))
+    }
+
+    /// Counts the signals of a closed call of a line.
+    fn learn_rates(&mut self, id: CallId) {
+        let Some(call) = self.open.value(id.key()) else { return };
+        if call.is_known || call.is_recalled || !Self::is_line(call.sender.as_ref()) {
+            return;
+        }
+        let mut shown: SignalSet = call.at_start.iter().map(|finding| finding.signal).collect();
+        self.rules.until_end(call, |signal, _| shown.insert(signal));
+        let (line, peers, at) = (call.caller, call.peers, call.started_at);
+        self.rates.learn(line, peers, shown, at);
+    }
+
     fn card(&self, call: &OpenCall) -> Scorecard {
         let mut findings = Vec::with_capacity(call.at_start.len() + call.of_device.len() + 2);
         let is_told = |of: &&Finding| !(call.is_vouched_for && group(of.signal) == Group::Reputation);
         findings.extend(call.at_start.iter().chain(&call.of_device).filter(is_told).cloned());
-        self.rules.until_end(call, |signal, found| findings.extend(self.finding(signal, found)));
+        self.rules.until_end(call, |signal, found| {
+            findings.extend(self.weighed_finding(signal, found, call.peers))
+        });
         Scorecard::new(findings)
     }
 
@@ -116,6 +136,7 @@ impl ScoringEngine {
     /// Closes a call: reputation learns from it, and the table drops it.
     pub(super) fn close(&mut self, id: CallId, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         self.tell(id, out);
+        self.learn_rates(id);
         let key = id.key();
         let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get_mut(slot) else { return };

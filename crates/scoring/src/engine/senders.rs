@@ -15,6 +15,7 @@ use crate::history::{History, PastSender, SenderMarks};
 use crate::invite::Invite;
 use crate::open::{OF_NOTICE, OF_SENDER};
 use crate::outcome::LinkRow;
+use crate::signal_rates::Peers;
 use crate::signals::{Group, REGISTERED_LINE, RETURNING, Registration, SENDER, SIGNALS, group, of_sender};
 
 /// Parties return within days. Calls of this time before a run are read again.
@@ -82,6 +83,7 @@ impl ScoringEngine {
                 self.count_accounts();
             }
             if is_end {
+                self.recall_rates(call);
                 let end = end_of(call.call, (call.started_at, call.answered_at), at, call.ended_by);
                 self.senders.end(&end, &mut told);
             } else {
@@ -102,6 +104,15 @@ impl ScoringEngine {
             told.clear();
         }
         self.count_labelled_clusters();
+    }
+
+    /// Counts the signals of a line's call of an earlier run.
+    fn recall_rates(&mut self, call: &PastSender) {
+        if [REGISTERED_LINE, RETURNING].iter().any(|signal| call.shown.has(*signal)) {
+            let trunk = call.trunk.as_deref().map_or(0, |trunk| self.keys.trunk(trunk));
+            let peers = Peers { family: self.keys.family(call.family), trunk };
+            self.rates.learn(self.keys.user(&call.caller), peers, call.shown, call.started_at);
+        }
     }
 
     /// Judges the sender of a new call. Verdicts that changed go to `changes`.

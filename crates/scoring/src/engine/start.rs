@@ -17,6 +17,7 @@ use crate::keys::Names;
 use crate::open::{GroupMembership, GroupMemberships, Heard, Known, Listing, OpenCall, SURE};
 use crate::platform::Platform;
 use crate::reputation_record::{Layer, ReputationRecord, Reputed, Subject};
+use crate::signal_rates::Peers;
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
 use crate::source::{Signed, count};
 
@@ -166,6 +167,8 @@ impl ScoringEngine {
             is_rooted,
             is_line,
         };
+        let trunk = invite.trunk.map_or(0, |trunk| self.keys.trunk(trunk));
+        let peers = Peers { family: self.keys.family(invite.family), trunk };
         let is_server = self.registrars.slot(source).is_some();
         let is_nobody = registration == Registration::No && !invite.is_from_trunk && !is_rooted && !is_server;
         let is_stranger = is_nobody && of_source.is_unknown() && !of_caller.account.is_established(now);
@@ -176,7 +179,9 @@ impl ScoringEngine {
             None => (None, None),
         };
         if let Some(row) = row.filter(|_| kept.is_none()) {
-            self.rules.at_invite(&at(row), |signal, found| at_start.extend(self.finding(signal, found)));
+            self.rules.at_invite(&at(row), |signal, found| {
+                at_start.extend(self.weighed_finding(signal, found, peers))
+            });
         }
         let mut of_device = Vec::new();
         for finding in kept.unwrap_or_default() {
@@ -242,6 +247,7 @@ impl ScoringEngine {
             membership: None,
             sender,
             sender_marks,
+            peers,
             is_vouched_for,
             listing,
             is_contested,

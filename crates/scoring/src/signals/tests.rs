@@ -119,6 +119,7 @@ impl Scene {
             is_line: false,
             is_rooted: false,
             open: OpenCall {
+                peers: crate::signal_rates::Peers::default(),
                 call: CallId::new(1),
                 started_at: NOW,
                 caller: 1,
