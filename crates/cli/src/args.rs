@@ -443,6 +443,9 @@ pub(crate) struct LabelArgs {
     /// Label the calls of a file instead: a JSON object with call_id and label on each line
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "id", "label"])]
     pub(crate) file: Option<PathBuf>,
+    /// Print what would change, and store nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Args, Debug)]
@@ -466,6 +469,9 @@ pub(crate) enum ListAction {
         /// The entry ends at this time: RFC 3339, a date, or a duration from now (24h, 7d)
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
+        /// Print what would change, and store nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Remove a subject
     Remove {
@@ -474,6 +480,9 @@ pub(crate) enum ListAction {
         kind: ListKind,
         /// The subject
         value: String,
+        /// Print what would change, and store nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Print the entries, with reason, author and end
     List,
@@ -489,6 +498,8 @@ pub(crate) enum ListKind {
     Network,
     /// The hash of a fingerprint
     Fingerprint,
+    /// The hash of a platform family: all its fingerprints
+    Family,
 }
 
 impl ListKind {
@@ -498,6 +509,7 @@ impl ListKind {
             Self::Peer => "peer",
             Self::Network => "network",
             Self::Fingerprint => "fingerprint",
+            Self::Family => "family",
         }
     }
 
@@ -508,6 +520,7 @@ impl ListKind {
             Self::Peer => "give an address such as 192.0.2.1",
             Self::Network => "give an address with its prefix, such as 192.0.2.0/24",
             Self::Fingerprint => "give a hash such as f2-0123456789abcdef",
+            Self::Family => "give a hash such as k2-0123456789abcdef",
         }
     }
 }

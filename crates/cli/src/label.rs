@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::args::{Common, LabelArgs, LabelKind, LabelValue, TelemetryArgs};
 use crate::config::Config;
+use crate::feedback;
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -17,6 +18,7 @@ use crate::truth;
 /// `bellwether label`.
 pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
     let Installation { tokeniser, mut recorder, .. } = open(common)?;
+    feedback::begin(&mut recorder, args.dry_run)?;
     let exit = match (&args.file, args.kind, &args.id, args.label) {
         (Some(file), ..) => from_file(common, &tokeniser, recorder.writer(), file)?,
         (None, Some(kind), Some(id), Some(label)) => {
@@ -25,8 +27,7 @@ pub(crate) fn run(common: &Common, args: &LabelArgs) -> Result<Exit, Failure> {
         }
         _ => return Err(Failure::Usage("give a kind, an id and a label, or --file".to_owned())),
     };
-    recorder.apply_labels()?;
-    recorder.close()?;
+    feedback::finish(common, recorder, args.dry_run)?;
     Ok(exit)
 }
 

@@ -18,6 +18,7 @@ mod config;
 mod db;
 mod doctor;
 mod evaluate;
+mod feedback;
 pub mod files;
 mod inventory;
 mod knowledge;

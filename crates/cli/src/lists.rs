@@ -6,6 +6,7 @@ use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject};
 
 use crate::args::{Common, ListAction, ListKind, ListsArgs};
 use crate::config::Config;
+use crate::feedback;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::session::open_installation;
@@ -18,8 +19,13 @@ pub(crate) fn run(common: &Common, list: OperatorList, args: &ListsArgs) -> Resu
     }
     let installation = open_installation(common, &Config::load(common.config.as_deref())?)?;
     let Installation { tokeniser, mut recorder, .. } = installation;
-    let exit = match &args.action {
-        ListAction::Add { kind, value, reason, until } => {
+    let is_dry_run = match args.action {
+        ListAction::Add { dry_run, .. } | ListAction::Remove { dry_run, .. } => dry_run,
+        ListAction::List => false,
+    };
+    feedback::begin(&mut recorder, is_dry_run)?;
+    match &args.action {
+        ListAction::Add { kind, value, reason, until, .. } => {
             let now = jiff::Timestamp::now();
             let until = until.as_deref().map(|text| when::until(text, now)).transpose()?;
             let entry = OperatorEntry {
@@ -41,9 +47,8 @@ pub(crate) fn run(common: &Common, list: OperatorList, args: &ListsArgs) -> Resu
                     Some(_) => "was on the other list, and is on",
                 },
             )?;
-            Exit::Done
         }
-        ListAction::Remove { kind, value } => {
+        ListAction::Remove { kind, value, .. } => {
             let is_removed = recorder.writer().remove_from_list(list, &subject(&tokeniser, *kind, value)?)?;
             if !is_removed {
                 return Err(Failure::Work(format!(
@@ -53,13 +58,11 @@ pub(crate) fn run(common: &Common, list: OperatorList, args: &ListsArgs) -> Resu
                 )));
             }
             say(common, list, value, "is no longer on")?;
-            Exit::Done
         }
-        ListAction::List => Exit::Done,
-    };
-    recorder.apply_labels()?;
-    recorder.close()?;
-    Ok(exit)
+        ListAction::List => {}
+    }
+    feedback::finish(common, recorder, is_dry_run)?;
+    Ok(Exit::Done)
 }
 
 fn say(common: &Common, list: OperatorList, value: &str, what: &str) -> Result<(), Failure> {

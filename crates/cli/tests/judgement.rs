@@ -428,7 +428,9 @@ fn campaigns_of_real_programs_are_found_and_nobody_else_is_accused() {
     let mut campaigns = room.rows("x.db", "campaigns");
     campaigns.retain(|campaign| campaign["kind"] == "campaign");
     assert_eq!(campaigns.len(), 2, "{campaigns:#?}");
-    let name = campaigns[0]["campaign"].as_str().unwrap();
+    // The first came through a trunk, and the second from many addresses.
+    let behind_trunk = campaigns[0]["campaign"].as_str().unwrap();
+    let name = campaigns[1]["campaign"].as_str().unwrap();
     let shown = room.expect(0, &["--db", "x.db", "--format", "json", "show", "campaign", name]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["members"].as_array().unwrap().len() as u64, shown["calls"].as_u64().unwrap());
@@ -462,6 +464,49 @@ fn campaigns_of_real_programs_are_found_and_nobody_else_is_accused() {
     room.expect(0, &["--db", "x.db", "db", "backup", "copy.db"]);
     common::assert_same(&reports, &room.reports("copy.db"), "copy");
     assert!(room.expect(2, &["--db", "x.db", "db", "backup", "copy.db"]).contains("exists already"));
+    // Feedback that is tried out changes nothing, and tells what the same feedback does.
+    let reports = room.reports("x.db");
+    let dispositions = || -> Vec<Value> {
+        room.rows("x.db", "calls")
+            .iter()
+            .map(|call| json!([call["call_id"], call["disposition"], call["campaign"]]))
+            .collect()
+    };
+    let untouched = dispositions();
+    let members = shown["calls"].as_u64().unwrap();
+    let label = |name, label, more: &[&str]| {
+        let command = ["--db", "x.db", "label", "campaign", name, label];
+        room.expect(0, &[&command[..], more].concat())
+    };
+    let tried = label(name, "legit", &["--dry-run"]);
+    common::assert_same(&reports, &room.reports("x.db"), "dry run");
+    assert!(tried.contains(&format!("{members} calls from quarantine to ")), "{tried}");
+    let done = label(name, "legit", &[]);
+    assert_eq!(tried.replace("this was a dry run: nothing is stored\n", ""), done);
+    let family = campaigns[1]["fingerprints"][0].as_str().unwrap();
+    let prints = room.rows("x.db", "fingerprints");
+    let family = prints.iter().find(|row| row["fingerprint"] == family).unwrap();
+    let family = family["platform_family"].as_str().unwrap();
+    let block = ["--db", "x.db", "block", "add", "family", family, "--dry-run"];
+    assert!(room.expect(0, &block).contains(" to quarantine"));
+    assert!(room.expect(0, &["--db", "x.db", "block", "list"]).is_empty());
+    // A label that is taken back leaves no trace in dispositions and campaigns. What is known now weighs the rest.
+    assert_ne!(dispositions(), untouched);
+    label(name, "none", &[]);
+    assert_eq!(dispositions(), untouched);
+    // Of a campaign behind a trunk, too, the members stay members, and membership does not count.
+    let counted = || {
+        let calls = room.rows("x.db", "calls");
+        calls
+            .iter()
+            .filter(|call| call["campaign"] == behind_trunk && signals(call).contains("campaign_member"))
+            .count()
+    };
+    let all = counted();
+    label(behind_trunk, "legit", &[]);
+    assert_eq!((all > 20, counted()), (true, 0));
+    label(behind_trunk, "none", &[]);
+    assert_eq!((counted(), dispositions()), (all, untouched));
     // A campaign that is labelled is evidence, and stays.
     room.expect(0, &["--db", "x.db", "label", "campaign", name, "fraud"]);
     room.expect(0, &["--db", "x.db", "db", "prune", "--keep-days", "0", "--max-mib", "1"]);

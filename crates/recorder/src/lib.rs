@@ -238,9 +238,9 @@ impl Recorder {
     /// # Errors
     /// If the database fails.
     pub fn apply_labels(&mut self) -> Result<(), StoreError> {
-        self.read_labels()?;
-        if let Some(scoring) = &mut self.scoring {
-            scoring.apply_labels_to_past(&self.writer, &mut self.failure);
+        let is_changed = self.read_labels()?;
+        if let Some(scoring) = self.scoring.as_mut().filter(|_| is_changed) {
+            scoring.apply_feedback_to_past(&self.writer, &mut self.failure);
         }
         self.writer.forget();
         self.commit(true)
@@ -279,11 +279,13 @@ impl Recorder {
         self.writer.close()
     }
 
-    fn read_labels(&mut self) -> Result<(), StoreError> {
-        if let Some(scoring) = &mut self.scoring {
-            scoring.read_labels(&self.writer, &mut self.failure)?;
-        }
-        self.check()
+    /// Returns true if the labels have changed.
+    fn read_labels(&mut self) -> Result<bool, StoreError> {
+        let is_changed = match &mut self.scoring {
+            Some(scoring) => scoring.read_labels(&self.writer, &mut self.failure)?,
+            None => false,
+        };
+        self.check().map(|()| is_changed)
     }
 
     fn check(&mut self) -> Result<(), StoreError> {

@@ -51,29 +51,28 @@ impl Scoring {
         self.changes.record(self.outcomes.drain(..));
     }
 
-    /// Applies the operator's labels if they have changed.
+    /// Applies the operator's feedback. Returns true if it has changed.
     pub(crate) fn read_labels(
         &mut self,
         writer: &Writer,
         failure: &mut Option<StoreError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let is_first = self.labels.is_none();
-        let Some(labels) = writer.changed_labels(&mut self.labels)? else { return Ok(()) };
+        let Some(labels) = writer.changed_labels(&mut self.labels)? else { return Ok(false) };
         let lists = writer.reader().operator_lists()?;
         if is_first && labels.evidence.is_empty() && lists.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         self.ask(writer, failure, |engine, history, out| {
             engine.set_labels(&labels.evidence, history, out);
-            engine.set_operator_lists(lists, history, out);
-            engine.set_sender_labels(labels.calls, labels.campaigns, history, out);
+            engine.set_feedback(labels.calls, labels.campaigns, lists, history, out);
         });
-        Ok(())
+        Ok(true)
     }
 
-    /// Applies the labels to the calls in the database, in a process that sees no calls.
-    pub(crate) fn apply_labels_to_past(&mut self, writer: &Writer, failure: &mut Option<StoreError>) {
-        self.ask(writer, failure, ScoringEngine::apply_labels_to_past);
+    /// Applies a change of the feedback to the calls in the database, in a process that sees no calls.
+    pub(crate) fn apply_feedback_to_past(&mut self, writer: &Writer, failure: &mut Option<StoreError>) {
+        self.ask(writer, failure, ScoringEngine::apply_feedback_to_past);
     }
 
     pub(crate) fn pending_scores(&self) -> usize {

@@ -66,6 +66,41 @@ impl CampaignState {
     }
 }
 
+/// How a call became a member of a campaign.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum MembershipKind {
+    /// By evidence about the call.
+    #[default]
+    Evidence,
+    /// By the judgement of its sender. The signal `sender` counts it.
+    Sender,
+    /// As another leg of a member.
+    Leg,
+    /// As a call of a notification. It says nothing against the call.
+    Notification,
+}
+
+impl MembershipKind {
+    const ALL: [Self; 4] = [Self::Evidence, Self::Sender, Self::Leg, Self::Notification];
+
+    /// Name in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Evidence => "evidence",
+            Self::Sender => "sender",
+            Self::Leg => "leg",
+            Self::Notification => "notification",
+        }
+    }
+
+    /// Finds a kind by its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

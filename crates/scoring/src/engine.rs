@@ -1,15 +1,14 @@
 //! Processes rows in order and holds the state for scoring calls.
 
 mod campaigns;
+mod feedback;
 mod legs;
 mod membership;
-mod operator_lists;
 mod prefetch;
 mod prompts;
 mod registrations;
 mod reputation;
 mod scores;
-mod sender_labels;
 mod senders;
 mod split;
 mod start;
@@ -18,9 +17,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
-use bellwether_senders::{CallEnd, Cluster, Senders};
+use bellwether_senders::{CallEnd, Senders};
 use smallvec::SmallVec;
 
+use self::feedback::Feedback;
 use self::senders::{SenderName, end_of, whole_secs};
 use crate::Settings;
 use crate::account::{Account, RegisteredDevice};
@@ -31,7 +31,6 @@ use crate::history::History;
 use crate::invite::Progress;
 use crate::keys::{Keys, Names};
 use crate::open::{Membership, OpenCall};
-use crate::operator_list::OperatorLists;
 use crate::outcome::{CampaignRow, Outcome, ScoreRow};
 use crate::platform::Platform;
 use crate::reputation_record::{Label, Reputation, Subject};
@@ -103,14 +102,9 @@ pub struct ScoringEngine {
     platforms_asked: u64,
     standings: WriteBackTable<Reputation>,
     labels: BTreeMap<u64, (Subject, Vec<Label>)>,
-    /// Labelled calls: `true` for fraud.
-    labelled: BTreeMap<CallId, bool>,
-    /// The operator's own lists.
-    operator_lists: OperatorLists,
-    /// Labelled campaigns: `true` for fraud.
-    labelled_campaigns: BTreeMap<CampaignId, bool>,
-    /// Labels of calls by the cluster of their senders: of fraud, and of honest use.
-    labelled_clusters: BTreeMap<Cluster, (u32, u32)>,
+    /// What the operator says of senders, and what was said before the last change.
+    feedback: Feedback,
+    feedback_before: Feedback,
     open: LruTable<u64, OpenCall, 1>,
     /// Ended calls, each with the time at which it closes.
     over: VecDeque<(Timestamp, CallId)>,
@@ -158,10 +152,8 @@ impl ScoringEngine {
             platforms_asked: 0,
             standings: WriteBackTable::new(STANDINGS),
             labels: BTreeMap::new(),
-            labelled: BTreeMap::new(),
-            operator_lists: OperatorLists::default(),
-            labelled_campaigns: BTreeMap::new(),
-            labelled_clusters: BTreeMap::new(),
+            feedback: Feedback::default(),
+            feedback_before: Feedback::default(),
             open: LruTable::new(CALLS),
             over: VecDeque::new(),
             members: LruTable::new(MEMBERS),

@@ -5,7 +5,7 @@ use bellwether_base::{CallId, CampaignId, Timestamp};
 use bellwether_enrich::{PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
 
-use crate::{Account, Finding, ReputationRecord, SignalSet, Subject};
+use crate::{Account, Finding, MembershipKind, ReputationRecord, SignalSet, Subject};
 
 /// The stage of a stored score.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -56,8 +56,19 @@ pub struct Judged {
     pub stage: Stage,
     /// Its signals.
     pub findings: Vec<Finding>,
-    /// Its campaign, the strength of the membership, and the reason.
-    pub member: Option<(CampaignId, f64, String)>,
+    /// Its membership in a campaign.
+    pub member: Option<PastMember>,
+}
+
+/// The stored membership of a call.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct PastMember {
+    pub campaign: CampaignId,
+    pub kind: MembershipKind,
+    /// Log odds of the membership.
+    pub strength: f64,
+    pub why: String,
 }
 
 /// Facts about a platform from the structure of its messages.
@@ -102,8 +113,8 @@ pub struct PastCall {
     pub is_neighbour: bool,
     pub is_emergency: bool,
     pub is_from_trunk: bool,
-    /// The campaign that it belongs to.
-    pub campaign: Option<CampaignId>,
+    /// The campaign that it belongs to, and how it became a member.
+    pub campaign: Option<(CampaignId, MembershipKind)>,
 }
 
 /// A call of an earlier run, as far as the judgement of its sender needs it.
@@ -125,6 +136,8 @@ pub struct PastSender {
     pub is_anonymous: bool,
     pub is_from_trunk: bool,
     pub trunk: Option<String>,
+    /// The campaign that it belongs to.
+    pub campaign: Option<CampaignId>,
     pub marks: SenderMarks,
     /// The signals of its last score.
     pub shown: SignalSet,

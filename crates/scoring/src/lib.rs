@@ -49,12 +49,13 @@ mod write_back;
 
 pub use account::{Account, RegisteredDevice};
 pub use campaign::LinkKind;
-pub use campaign_state::{CampaignKind, CampaignState};
+pub use campaign_state::{CampaignKind, CampaignState, MembershipKind};
 pub use changes::{Amendment, Changes, MembershipChange};
 pub use engine::ScoringEngine;
 pub use evidence::Evidence;
 pub use history::{
-    History, Judged, NoHistory, PastCall, PastPassport, PastSender, PlatformFacts, SenderMarks, Stage,
+    History, Judged, NoHistory, PastCall, PastMember, PastPassport, PastSender, PlatformFacts, SenderMarks,
+    Stage,
 };
 pub use label::is_fraud_label;
 pub use operator_list::{OperatorEntry, OperatorList, OperatorSubject};

@@ -7,7 +7,7 @@ use crate::call_history::CallResult;
 use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
 use crate::signal_rates::Peers;
-use crate::{Disposition, OperatorEntry, OperatorList, SenderMarks, Stage};
+use crate::{Disposition, MembershipKind, OperatorEntry, OperatorList, SenderMarks, Stage};
 
 /// A call during scoring: from its INVITE until a while after its end.
 #[derive(Clone, Debug)]
@@ -155,7 +155,10 @@ impl OpenCall {
         }
         let own_score = self.told.filter(|_| self.is_over).map(|told| told.own_score);
         // A campaign with one recording, or with a confirming label, is certain.
-        let is_sure = self.membership.as_ref().is_some_and(|membership| membership.strength >= SURE);
+        let is_sure = self
+            .membership
+            .as_ref()
+            .is_some_and(|membership| membership.is_against() && membership.strength >= SURE);
         let is_conversation = self.fate == CallResult::Answered
             && self.secs >= 30
             && !self.is_in_campaign()
@@ -181,6 +184,9 @@ pub(crate) struct Told {
     pub(crate) score: f64,
     pub(crate) disposition: Disposition,
     pub(crate) signals: usize,
+    /// The sum of the points, also beyond the limits of a score.
+    pub(crate) points: f64,
+    pub(crate) campaign: Option<CampaignId>,
     /// The score without reputation and campaign.
     pub(crate) own_score: f64,
 }
@@ -228,27 +234,48 @@ pub(crate) const SURE: f64 = 5.0;
 pub(crate) struct Membership {
     pub(crate) campaign: CampaignId,
     pub(crate) name: Arc<str>,
+    pub(crate) kind: MembershipKind,
     pub(crate) strength: f64,
     pub(crate) why: Arc<str>,
+    /// True if the operator says that the call or the campaign is honest.
+    pub(crate) is_pardoned: bool,
 }
 
-/// Strength of a membership that follows from the judgement of the sender. The signal `sender` counts it.
+/// Strength of a membership that follows from the judgement of the sender, of another leg of such a call, and of a
+/// call of a notification.
 pub(crate) const OF_SENDER: f64 = 4.0;
-
-/// Strength of the membership of another leg of such a call.
 pub(crate) const OF_LEG: f64 = 3.0;
-
-/// Strength of a membership in a notification, which says nothing against a call.
 pub(crate) const OF_NOTICE: f64 = 0.5;
 
 impl Membership {
+    /// A membership, as far as the operator says nothing else.
+    pub(crate) fn new(
+        campaign: CampaignId,
+        name: Arc<str>,
+        kind: MembershipKind,
+        strength: f64,
+        why: impl Into<Arc<str>>,
+    ) -> Self {
+        Self { campaign, name, kind, strength, why: why.into(), is_pardoned: false }
+    }
+
+    /// A membership by evidence about the call, which has these log odds.
+    pub(crate) fn by_evidence(
+        campaign: CampaignId,
+        name: Arc<str>,
+        log_odds: f64,
+        why: impl Into<Arc<str>>,
+    ) -> Self {
+        Self::new(campaign, name, MembershipKind::Evidence, log_odds, why)
+    }
+
     /// True if the membership speaks against the call.
     pub(crate) fn is_against(&self) -> bool {
-        self.strength != OF_NOTICE
+        self.kind != MembershipKind::Notification && !self.is_pardoned
     }
 
     /// True if the judgement of the sender made the membership.
     pub(crate) fn is_of_sender(&self) -> bool {
-        self.strength == OF_SENDER
+        self.kind == MembershipKind::Sender
     }
 }

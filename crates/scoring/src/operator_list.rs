@@ -44,6 +44,8 @@ pub enum OperatorSubject {
     Network(IpAddr, u8),
     /// An exact fingerprint.
     Fingerprint(PrintHash),
+    /// All fingerprints of a platform family.
+    Family(PrintHash),
 }
 
 impl OperatorSubject {
@@ -55,6 +57,7 @@ impl OperatorSubject {
             Self::Peer(_) => "peer",
             Self::Network(..) => "network",
             Self::Fingerprint(_) => "fingerprint",
+            Self::Family(_) => "family",
         }
     }
 
@@ -65,7 +68,7 @@ impl OperatorSubject {
             Self::Number(token) => token.clone(),
             Self::Peer(address) => address.to_string(),
             Self::Network(address, prefix) => format!("{address}/{prefix}"),
-            Self::Fingerprint(print) => print.to_string(),
+            Self::Fingerprint(print) | Self::Family(print) => print.to_string(),
         }
     }
 
@@ -82,7 +85,10 @@ impl OperatorSubject {
                 let is_valid = prefix <= if address.is_ipv4() { 32 } else { 128 };
                 is_valid.then_some(Self::Network(address, prefix))
             }
-            "fingerprint" => PrintHash::stored(value).map(Self::Fingerprint),
+            "fingerprint" => {
+                PrintHash::stored(value).filter(|_| value.starts_with('f')).map(Self::Fingerprint)
+            }
+            "family" => PrintHash::stored(value).filter(|_| value.starts_with('k')).map(Self::Family),
             _ => None,
         }
     }
@@ -111,12 +117,29 @@ pub(crate) struct OperatorLists {
     numbers: BTreeMap<u64, Arc<OperatorEntry>>,
     peers: BTreeMap<IpAddr, Arc<OperatorEntry>>,
     networks: Vec<(IpAddr, u8, Arc<OperatorEntry>)>,
-    prints: BTreeMap<PrintHash, Arc<OperatorEntry>>,
+    prints: BTreeMap<u32, Arc<OperatorEntry>>,
+    families: BTreeMap<PrintHash, Arc<OperatorEntry>>,
+}
+
+/// What an entry may apply to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListedCall {
+    /// Key of the number.
+    pub(crate) number: u64,
+    pub(crate) source: IpAddr,
+    /// The low half of the key of the fingerprint.
+    pub(crate) print: u32,
+    pub(crate) family: PrintHash,
+    pub(crate) at: Timestamp,
 }
 
 impl OperatorLists {
-    /// Sorts entries. `number_key` gives the key of a number's token.
-    pub(crate) fn new(entries: Vec<OperatorEntry>, number_key: impl Fn(&str) -> u64) -> Self {
+    /// Sorts entries. `number_key` gives the key of a number's token, and `print_key` that of a fingerprint.
+    pub(crate) fn new(
+        entries: Vec<OperatorEntry>,
+        number_key: impl Fn(&str) -> u64,
+        print_key: impl Fn(PrintHash) -> u64,
+    ) -> Self {
         let mut lists = Self::default();
         for entry in entries.into_iter().map(Arc::new) {
             match &entry.subject {
@@ -125,29 +148,36 @@ impl OperatorLists {
                 OperatorSubject::Network(address, prefix) => {
                     lists.networks.push((*address, *prefix, entry));
                 }
-                OperatorSubject::Fingerprint(print) => drop(lists.prints.insert(*print, entry)),
+                OperatorSubject::Fingerprint(print) => {
+                    drop(lists.prints.insert(print_key(*print) as u32, entry));
+                }
+                OperatorSubject::Family(family) => drop(lists.families.insert(*family, entry)),
             }
         }
         lists
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.numbers.is_empty() && self.peers.is_empty() && self.networks.is_empty() && self.prints.is_empty()
+        self.numbers.is_empty()
+            && self.peers.is_empty()
+            && self.networks.is_empty()
+            && self.prints.is_empty()
+            && self.families.is_empty()
     }
 
     /// The entry that applies to a call. An entry of the block list precedes one of the allow list.
-    pub(crate) fn find(
-        &self,
-        number: u64,
-        source: IpAddr,
-        print: PrintHash,
-        at: Timestamp,
-    ) -> Option<&Arc<OperatorEntry>> {
+    pub(crate) fn find(&self, call: &ListedCall) -> Option<&Arc<OperatorEntry>> {
+        let ListedCall { number, source, print, family, at } = call;
         let networks =
-            self.networks.iter().filter(|(network, prefix, _)| is_within(source, *network, *prefix));
-        let found = [self.numbers.get(&number), self.prints.get(&print), self.peers.get(&source)];
+            self.networks.iter().filter(|(network, prefix, _)| is_within(*source, *network, *prefix));
+        let found = [
+            self.numbers.get(number),
+            self.prints.get(print),
+            self.families.get(family),
+            self.peers.get(source),
+        ];
         let found = found.into_iter().flatten().chain(networks.map(|(.., entry)| entry));
-        found.filter(|entry| entry.until.is_none_or(|until| at < until)).max_by_key(|entry| entry.list)
+        found.filter(|entry| entry.until.is_none_or(|until| *at < until)).max_by_key(|entry| entry.list)
     }
 }
 
@@ -198,24 +228,37 @@ mod tests {
 
     #[test]
     fn the_block_list_precedes_and_an_entry_ends_at_its_time() {
-        let print = PrintHash::of(Part::Combined, "x");
+        let print = PrintHash::of(Part::Combined, "x").to_string();
+        let bad = PrintHash::of(Part::Family, "bad").to_string();
         let lists = OperatorLists::new(
             vec![
                 entry(OperatorList::Allow, "network", "192.0.2.0/24", None),
                 entry(OperatorList::Block, "peer", "192.0.2.7", Some(100)),
                 entry(OperatorList::Allow, "number", "token", None),
+                entry(OperatorList::Allow, "fingerprint", &print, None),
+                entry(OperatorList::Block, "family", &bad, None),
             ],
             |token| token.len() as u64,
+            |_| 77,
         );
-        let found = |number, host: u8, now| {
-            let source = IpAddr::from([192, 0, 2, host]);
-            lists.find(number, source, print, Timestamp::from_nanos(now)).map(|entry| entry.list)
+        let family = PrintHash::of(Part::Family, "x");
+        let call = |number, source, now| ListedCall {
+            number,
+            source,
+            print: 1,
+            family,
+            at: Timestamp::from_nanos(now),
         };
+        let list = |call: ListedCall| lists.find(&call).map(|entry| entry.list);
+        let found = |number, host: u8, now| list(call(number, IpAddr::from([192, 0, 2, host]), now));
         assert_eq!(found(0, 7, 50), Some(OperatorList::Block));
         assert_eq!(found(0, 7, 100), Some(OperatorList::Allow));
-        let elsewhere =
-            |number| lists.find(number, IpAddr::from([198, 51, 100, 1]), print, Timestamp::from_nanos(1));
-        assert!(elsewhere(0).is_none() && elsewhere(5).is_some());
+        let elsewhere = |number| call(number, IpAddr::from([198, 51, 100, 1]), 1);
+        assert!(list(elsewhere(0)).is_none() && list(elsewhere(5)).is_some());
+        let with_print = ListedCall { print: 77, ..elsewhere(0) };
+        let in_family = ListedCall { family: PrintHash::of(Part::Family, "bad"), ..elsewhere(0) };
+        assert_eq!(list(with_print), Some(OperatorList::Allow));
+        assert_eq!(list(in_family), Some(OperatorList::Block));
         assert!(!is_within("2001:db8::1".parse().unwrap(), "192.0.2.0".parse().unwrap(), 0));
     }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{Alert, CallId, CampaignId, Timestamp};
 
+use crate::MembershipKind;
 use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
 
 /// A result of scoring that must be stored.
@@ -145,6 +146,7 @@ pub struct MemberRow {
     pub campaign: CampaignId,
     pub call: CallId,
     pub at: Timestamp,
+    pub kind: MembershipKind,
     /// Log odds of the membership.
     pub strength: f64,
     pub why: Arc<str>,

@@ -167,10 +167,15 @@ impl Scorecard {
         self.findings
     }
 
+    /// The sum of the points.
+    pub(crate) fn points(&self) -> f64 {
+        self.findings.iter().map(|f| f.points).sum()
+    }
+
     /// The score, 0 to 100.
     #[must_use]
     pub fn score(&self) -> f64 {
-        round((NEUTRAL + self.findings.iter().map(|f| f.points).sum::<f64>()).clamp(0.0, 100.0))
+        round((NEUTRAL + self.points()).clamp(0.0, 100.0))
     }
 
     /// The score without some groups.
@@ -184,8 +189,7 @@ impl Scorecard {
     /// evidence.
     #[must_use]
     pub fn fraud_probability(&self) -> Option<f64> {
-        let points: f64 = self.findings.iter().map(|f| f.points).sum();
-        let probability = bellwether_senders::probability(NEUTRAL_LOG_ODDS - points / POINTS_PER_NAT);
+        let probability = bellwether_senders::probability(NEUTRAL_LOG_ODDS - self.points() / POINTS_PER_NAT);
         (!self.findings.is_empty()).then(|| (probability * 1e5).round() / 1e5)
     }
 

@@ -45,4 +45,6 @@ mod site;
 
 pub use likelihood::{log_odds, probability};
 pub use model::{SenderKind, Terms};
-pub use senders::{CallEnd, CallStart, CallerAccess, Change, Cluster, LineKind, Senders, Verdict};
+pub use senders::{
+    CallEnd, CallStart, CallerAccess, CallerAudio, Change, Cluster, LineKind, Senders, Verdict,
+};

@@ -166,6 +166,28 @@ impl CallEnd {
     }
 }
 
+/// What was heard of a caller.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallerAudio {
+    /// Speech that no other call has.
+    Speech,
+    /// A recording that other calls play, too. It is not known any more which one.
+    Recorded,
+    /// A recording by its number, which is neither 0 nor the largest one.
+    Recording(u32),
+}
+
+impl CallerAudio {
+    /// The number with which a call is kept: 0 for none, and the largest for an unknown one.
+    const fn number(self) -> u32 {
+        match self {
+            Self::Speech => 0,
+            Self::Recorded => u32::MAX,
+            Self::Recording(number) => number,
+        }
+    }
+}
+
 /// The cluster that a verdict comes from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Cluster {
@@ -202,7 +224,7 @@ pub enum Cluster {
     },
     /// Addresses that play one recording.
     Recording {
-        /// The recording, as the caller of [`Senders::speech`] numbers it.
+        /// The recording, as the caller of [`Senders::add_audio`] numbers it.
         recording: u32,
     },
 }
@@ -260,6 +282,7 @@ struct Followed {
     at: Timestamp,
     address: u64,
     number: u64,
+    print: u32,
     line: Option<LineKind>,
     is_trunk: bool,
 }
@@ -318,6 +341,7 @@ impl Senders {
             at: call.at,
             address: key,
             number: call.number,
+            print: call.print as u32,
             line: match call.access {
                 CallerAccess::Registered => Some(LineKind::Registered),
                 CallerAccess::Server => Some(LineKind::Server),
@@ -394,8 +418,8 @@ impl Senders {
         self.tell(end.call, followed.address, out);
     }
 
-    /// Takes what was heard of a caller: speech, and the recording that several calls play, or 0.
-    pub fn speech(&mut self, call: CallId, recording: u32, at: Timestamp, out: &mut Vec<Change>) {
+    /// Takes what was heard of a caller.
+    pub fn add_audio(&mut self, call: CallId, heard: CallerAudio, at: Timestamp, out: &mut Vec<Change>) {
         let Some(followed) = self.calls.value(call.key()).copied() else { return };
         let Some(address) = self.addresses.value_mut(followed.address) else { return };
         let Some(recorded) = address.calls.iter_mut().rev().find(|of| of.call == call) else { return };
@@ -406,8 +430,8 @@ impl Senders {
         };
         let before = conduct(recorded);
         recorded.is_heard = true;
-        if recording > 0 {
-            recorded.recording = recording;
+        if heard != CallerAudio::Speech {
+            recorded.recording = heard.number();
         }
         let now = conduct(recorded);
         address.sample.conduct.remove(&before);
@@ -418,7 +442,10 @@ impl Senders {
             family.sample.conduct.remove(&before);
             family.sample.conduct.extend(&now);
         }
-        if recording > 0 && !followed.is_trunk && followed.line.is_none() {
+        if let CallerAudio::Recording(recording) = heard
+            && !followed.is_trunk
+            && followed.line.is_none()
+        {
             self.plays(followed.address, recording, at, out);
         }
     }

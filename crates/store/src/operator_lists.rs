@@ -22,24 +22,24 @@ impl Writer {
     /// # Errors
     /// If the database fails.
     pub fn add_to_list(&mut self, entry: &OperatorEntry) -> Result<Option<OperatorList>, StoreError> {
-        let tx = self.reader.db.transaction()?;
-        let former = entries(&tx)?.into_iter().find(|of| of.subject == entry.subject).map(|of| of.list);
-        tx.execute(
-            "INSERT OR REPLACE INTO operator_lists (kind, value, list, reason, author, added_at, until)
+        self.in_transaction(|tx| {
+            let former = entries(tx)?.into_iter().find(|of| of.subject == entry.subject).map(|of| of.list);
+            tx.execute(
+                "INSERT OR REPLACE INTO operator_lists (kind, value, list, reason, author, added_at, until)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                entry.subject.kind(),
-                entry.subject.value(),
-                entry.list.name(),
-                entry.reason,
-                entry.author,
-                entry.added_at.as_nanos(),
-                entry.until.map(|at| at.as_nanos()),
-            ],
-        )?;
-        label_evidence::changed(&tx)?;
-        tx.commit()?;
-        Ok(former)
+                params![
+                    entry.subject.kind(),
+                    entry.subject.value(),
+                    entry.list.name(),
+                    entry.reason,
+                    entry.author,
+                    entry.added_at.as_nanos(),
+                    entry.until.map(|at| at.as_nanos()),
+                ],
+            )?;
+            label_evidence::changed(tx)?;
+            Ok(former)
+        })
     }
 
     /// Removes an entry from a list. Returns false if the subject was not on it.
@@ -51,16 +51,16 @@ impl Writer {
         list: OperatorList,
         subject: &OperatorSubject,
     ) -> Result<bool, StoreError> {
-        let tx = self.reader.db.transaction()?;
-        let removed = tx.execute(
-            "DELETE FROM operator_lists WHERE kind = ?1 AND value = ?2 AND list = ?3",
-            params![subject.kind(), subject.value(), list.name()],
-        )?;
-        if removed > 0 {
-            label_evidence::changed(&tx)?;
-        }
-        tx.commit()?;
-        Ok(removed > 0)
+        self.in_transaction(|tx| {
+            let removed = tx.execute(
+                "DELETE FROM operator_lists WHERE kind = ?1 AND value = ?2 AND list = ?3",
+                params![subject.kind(), subject.value(), list.name()],
+            )?;
+            if removed > 0 {
+                label_evidence::changed(tx)?;
+            }
+            Ok(removed > 0)
+        })
     }
 }
 

@@ -259,7 +259,7 @@ mod tests {
                  's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'c' FROM n;
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0, NULL FROM calls;
              INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL, NULL, NULL, 0 FROM calls;
-             INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '' FROM calls;
+             INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '', 'evidence' FROM calls;
              INSERT INTO call_links SELECT call, call - 1 FROM calls WHERE id < {n};
              INSERT INTO streams (id, stream, call, direction, src, dst, ssrc, payload_type, packets, lost, reordered,
                      duplicates, restarts, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen)
@@ -351,7 +351,7 @@ mod tests {
         db.execute_batch(
             "INSERT INTO labels VALUES ('call', '-5', 'fraud', 0, 'operator');
              INSERT INTO campaigns VALUES (9, 'c-x', 0, 0, 0, 1, 0, 0, '[]', NULL, NULL, 'campaign');
-             INSERT INTO campaign_members VALUES (9, -7, 0, 1.0, '');
+             INSERT INTO campaign_members VALUES (9, -7, 0, 1.0, '', 'evidence');
              INSERT INTO labels VALUES ('campaign', 'c-x', 'fraud', 0, 'operator');",
         )
         .unwrap();

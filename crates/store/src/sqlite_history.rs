@@ -9,8 +9,9 @@ use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, Span, Timest
 use bellwether_enrich::{CallRow, PassportStatus, Side, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
-    Account, CampaignKind, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, PastCall,
-    PastPassport, PastSender, PlatformFacts, RegisteredDevice, ReputationRecord, SenderMarks, Stage, Subject,
+    Account, CampaignKind, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, MembershipKind,
+    PastCall, PastMember, PastPassport, PastSender, PlatformFacts, RegisteredDevice, ReputationRecord,
+    SenderMarks, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -141,7 +142,7 @@ impl SqliteHistory<'_> {
 
     fn find_judged(&self, call: CallId) -> Result<Option<Judged>, StoreError> {
         let mut select = self.reader.db.prepare_cached(
-            "SELECT s.stage, s.signals, s.campaign, m.strength, m.why FROM scores AS s JOIN calls AS c ON c.id = s.id
+            "SELECT s.stage, s.signals, s.campaign, m.strength, m.why, m.kind FROM scores AS s JOIN calls AS c ON c.id = s.id
                  LEFT JOIN campaign_members AS m ON m.campaign = s.campaign AND m.call = c.call
              WHERE c.call = ?1",
         )?;
@@ -150,8 +151,13 @@ impl SqliteHistory<'_> {
             let campaign: Option<i64> = r.get(2)?;
             let member = match campaign {
                 Some(campaign) => {
-                    let (strength, why): (Option<f64>, Option<String>) = (r.get(3)?, r.get(4)?);
-                    Some((CampaignId::new(campaign), strength.unwrap_or_default(), why.unwrap_or_default()))
+                    let kind: Option<String> = r.get(5)?;
+                    Some(PastMember {
+                        campaign: CampaignId::new(campaign),
+                        kind: kind.and_then(|name| MembershipKind::of(&name)).unwrap_or_default(),
+                        strength: r.get::<_, Option<f64>>(3)?.unwrap_or_default(),
+                        why: r.get::<_, Option<String>>(4)?.unwrap_or_default(),
+                    })
                 }
                 None => None,
             };
@@ -197,7 +203,8 @@ impl SqliteHistory<'_> {
 
     fn find_recent(&self, since: Timestamp, before: Timestamp) -> Result<Vec<PastCall>, StoreError> {
         let mut select = self.reader.db.prepare(
-            "SELECT c.*, s.campaign, f.family FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+            "SELECT c.*, s.campaign, m.kind, f.family FROM calls_now AS c LEFT JOIN scores AS s ON s.id = c.id
+                 LEFT JOIN campaign_members AS m ON m.campaign = s.campaign AND m.call = c.call
                  LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
              WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
         )?;
@@ -220,7 +227,7 @@ impl SqliteHistory<'_> {
     ) -> Result<Vec<PastSender>, StoreError> {
         let mut select = self.reader.db.prepare(
             "SELECT c.call, c.started_at, o.answered_at, o.ended_at, c.caller, coalesce(c.dialled_otherwise, c.callee) AS dialled,
-                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family, c.caller_neighbourhood, o.ended_by, s.signals,
+                 c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family, c.caller_neighbourhood, o.ended_by, s.signals, s.campaign,
                  c.first_trunk_id
              FROM calls AS c JOIN scores AS s ON s.id = c.id LEFT JOIN outcomes AS o ON o.id = c.id
                  LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
@@ -402,6 +409,8 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
     };
     let validity = [("impossible", Validity::Impossible), ("unallocated", Validity::Unallocated)];
     let fingerprint = PrintHash::stored(&text("fingerprint")?);
+    let kind: Option<String> = row.get("kind")?;
+    let kind = kind.and_then(|name| MembershipKind::of(&name)).unwrap_or_default();
     Ok(PastCall {
         call: CallId::new(row.get("call")?),
         started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
@@ -428,7 +437,7 @@ fn past_call(row: &Row<'_>) -> Result<PastCall, StoreError> {
         is_neighbour: has("neighbour"),
         is_emergency: has("emergency"),
         is_from_trunk: has("trunk"),
-        campaign: row.get::<_, Option<i64>>("campaign")?.map(CampaignId::new),
+        campaign: row.get::<_, Option<i64>>("campaign")?.map(|id| (CampaignId::new(id), kind)),
     })
 }
 
@@ -463,6 +472,7 @@ fn past_sender(row: &Row<'_>, phrases: &BTreeMap<i64, usize>) -> Result<PastSend
         is_anonymous: has("anonymous"),
         is_from_trunk: has("trunk"),
         trunk: row.get("first_trunk_id")?,
+        campaign: row.get::<_, Option<i64>>("campaign")?.map(CampaignId::new),
         marks: SenderMarks::of(row.get("sender")?),
         shown: wording::shown(phrases, &row.get::<_, String>("signals")?),
     })

@@ -93,8 +93,8 @@ impl Writer {
         if subjects.is_empty() {
             return Ok(Labelled::Missing);
         }
+        self.in_transaction(|tx| {
         let mut done = Labelled::Known;
-        let tx = self.reader.db.transaction()?;
         for (subject, at) in subjects {
             let held: Option<String> = tx
                 .prepare_cached("SELECT label FROM labels WHERE kind = ?1 AND subject = ?2")?
@@ -120,10 +120,10 @@ impl Writer {
             }
         }
         if done != Labelled::Known {
-            labels_changed(&tx)?;
+            labels_changed(tx)?;
         }
-        tx.commit()?;
-        Ok(done)
+            Ok(done)
+        })
     }
 
     /// Stores the record of a system about a call, under its Call-ID on the wire or in reports. A disposition that confirms fraud or

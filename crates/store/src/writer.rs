@@ -13,6 +13,7 @@ use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{AuthorRow, CallUpdate, FingerprintRow, Masked, OrphanByeRow, Row};
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_scoring::{Changes, Settings};
+use rusqlite::Connection;
 
 use crate::alerts::Announcer;
 use crate::retention::{self, Retention};
@@ -47,6 +48,8 @@ pub struct Writer {
     fingerprints: BTreeMap<PrintHash, Box<FingerprintRow>>,
     /// Knowledge of authors that is already pending for the next commit. Each shard learns separately.
     authors: BTreeMap<PrintHash, KnownAuthor>,
+    /// True if nothing is to stay: all steps are in one transaction, which is never committed.
+    pub(crate) is_trial: bool,
 }
 
 /// The stored knowledge about one author.
@@ -77,6 +80,7 @@ impl Writer {
             ends: Vec::new(),
             fingerprints: BTreeMap::new(),
             authors: BTreeMap::new(),
+            is_trial: false,
         })
     }
 
@@ -219,7 +223,7 @@ impl Writer {
         let done = self.write_updates(with_updates).and_then(|()| {
             scored.map_or(Ok(()), |(changes, settings)| changes::write(&self.reader.db, changes, settings))
         });
-        let done = done.and_then(|()| self.run("COMMIT"));
+        let done = done.and_then(|()| if self.is_trial { Ok(()) } else { self.run("COMMIT") });
         self.or_roll_back(done)?;
         self.written = None;
         if with_updates {
@@ -261,7 +265,9 @@ impl Writer {
     /// Opens a transaction unless one is open.
     pub(crate) fn begin(&mut self) -> Result<(), StoreError> {
         if self.written.is_none() {
-            self.run("BEGIN IMMEDIATE")?;
+            if !self.is_trial {
+                self.run("BEGIN IMMEDIATE")?;
+            }
             self.written = Some(0);
         }
         Ok(())
@@ -275,6 +281,23 @@ impl Writer {
             let _ = self.run("ROLLBACK");
         }
         done
+    }
+
+    /// Does something in a transaction of its own, or in a step of the trial.
+    pub(crate) fn in_transaction<T>(
+        &mut self,
+        what: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.is_trial {
+            let step = self.reader.db.savepoint()?;
+            let done = what(&step)?;
+            step.commit()?;
+            return Ok(done);
+        }
+        let tx = self.reader.db.transaction()?;
+        let done = what(&tx)?;
+        tx.commit()?;
+        Ok(done)
     }
 
     fn run(&self, statement: &str) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use super::{CampaignRow, Membership, Outcome, ScoringEngine};
 use crate::CampaignKind;
 use crate::campaign::LinkKind;
 use crate::candidate_group::{CandidateGroup, GroupKind, PLAYS_A_RECORDING};
-use crate::history::History;
+use crate::history::{History, PastMember};
 use crate::open::{GroupMembership, Known, SURE};
 use crate::outcome::LinkRow;
 use crate::reputation_record::{Layer, Subject};
@@ -104,14 +104,19 @@ impl ScoringEngine {
     pub(super) fn recall_member(
         &mut self,
         call: CallId,
-        (campaign, strength, why): (CampaignId, f64, String),
+        member: PastMember,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
+        let PastMember { campaign, kind, strength, why } = member;
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-        let membership = Membership { campaign, name, strength, why: why.into() };
+        let is_pardoned = self.is_pardoned(call, campaign);
+        let membership = Membership { is_pardoned, ..Membership::new(campaign, name, kind, strength, why) };
         let key = call.key();
-        self.members.insert(key, key, membership.clone(), 0, self.now);
+        match self.members.value_mut(key) {
+            Some(known) => known.clone_from(&membership),
+            None => drop(self.members.insert(key, key, membership.clone(), 0, self.now)),
+        }
         if let Some(call) = self.opened(call) {
             call.membership = Some(membership);
         }
@@ -342,8 +347,8 @@ impl ScoringEngine {
         }
         if let Some(name) = self.campaign_name(campaign, memory, out) {
             self.leave(call, other, "the call plays a recording of another campaign", out);
-            let why = PLAYS_A_RECORDING.into();
-            self.join((call, at), Membership { campaign, name, strength: SURE, why }, memory, out);
+            let membership = Membership::by_evidence(campaign, name, SURE, PLAYS_A_RECORDING);
+            self.join((call, at), membership, memory, out);
         }
         campaign
     }

@@ -7,6 +7,7 @@ use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use super::{Membership, Outcome, ScoringEngine};
+use crate::MembershipKind;
 use crate::account::{Account, RegisteredDevice};
 use crate::candidate_group::{CallFeatures, CandidateGroup, GroupKind, GroupMember};
 use crate::history::History;
@@ -103,7 +104,7 @@ impl ScoringEngine {
             (Some(why), None) => {
                 let campaign = self.nearest_of_parted(candidate, campaign);
                 let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-                self.join((call, at), Membership { campaign, name, strength: odds, why }, memory, out);
+                self.join((call, at), Membership::by_evidence(campaign, name, odds, why), memory, out);
             }
             (None, Some((of, strength))) if of == campaign && strength < SURE => {
                 self.leave(call, campaign, "later evidence contradicts the membership", out);
@@ -188,7 +189,9 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let key = call.key();
-        if self.member(call).is_some() || self.labelled.get(&call) == Some(&false) {
+        let is_pardoned = self.is_pardoned(call, membership.campaign);
+        let membership = Membership { is_pardoned, ..membership };
+        if self.member(call).is_some() || self.feedback.label(call) == Some(false) {
             return;
         }
         self.members.insert(key, key, membership.clone(), 0, self.now);
@@ -205,6 +208,7 @@ impl ScoringEngine {
             campaign,
             call,
             at: now,
+            kind: membership.kind,
             strength: (membership.strength * 100.0).round() / 100.0,
             why: membership.why.clone(),
         }));
@@ -222,10 +226,7 @@ impl ScoringEngine {
                 legs
             }
             None => {
-                let is_counted = membership.is_against() && !membership.is_of_sender();
-                let finding =
-                    is_counted.then(|| self.finding(CAMPAIGN_MEMBER, member(&membership))).flatten();
-                out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding, campaign: Some(campaign) });
+                self.amend_membership(call, &membership, out);
                 SmallVec::default()
             }
         };
@@ -233,10 +234,20 @@ impl ScoringEngine {
             if self.member(other).is_none() {
                 let why = "another leg of the call is a member".into();
                 // The sender of another leg is an element of the network and was not judged.
-                let strength = if membership.is_of_sender() { OF_LEG } else { membership.strength };
-                self.join((other, at), Membership { why, strength, ..membership.clone() }, memory, out);
+                let (kind, strength) = match membership.kind {
+                    MembershipKind::Sender => (MembershipKind::Leg, OF_LEG),
+                    kind => (kind, membership.strength),
+                };
+                self.join((other, at), Membership { why, kind, strength, ..membership.clone() }, memory, out);
             }
         }
+    }
+
+    /// Puts a membership into the score of a closed call.
+    pub(super) fn amend_membership(&self, call: CallId, of: &Membership, out: &mut Vec<Outcome>) {
+        let is_counted = of.is_against() && !of.is_of_sender();
+        let finding = is_counted.then(|| self.finding(CAMPAIGN_MEMBER, member(of))).flatten();
+        out.push(Outcome::Amend { call, signal: CAMPAIGN_MEMBER, finding, campaign: Some(of.campaign) });
     }
 
     pub(super) fn leave(&mut self, call: CallId, campaign: CampaignId, why: &str, out: &mut Vec<Outcome>) {

@@ -1,6 +1,6 @@
 //! Recordings that occur in several calls.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, CampaignId, ContentHasher, LruTable, Timestamp};
@@ -147,6 +147,12 @@ impl Prompts {
         found
     }
 
+    /// A recording of each campaign that has some, the first.
+    pub(super) fn by_campaign(&self) -> BTreeMap<CampaignId, u32> {
+        let of = |id: &u64| Some((self.campaign(*id)?, *id as u32));
+        self.of_campaigns.iter().rev().filter_map(of).collect()
+    }
+
     /// Moves a recording to another campaign and returns its fingerprint.
     pub(super) fn moved(&mut self, id: u64, into: CampaignId) -> Option<OpeningPrint> {
         let cluster = self.get_mut(id)?;
@@ -278,13 +284,8 @@ impl ScoringEngine {
                 continue;
             }
             let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-            let why = PLAYS_A_RECORDING.into();
-            self.join(
-                (heard.call, heard.at),
-                Membership { campaign, name, strength: SURE, why },
-                memory,
-                out,
-            );
+            let membership = Membership::by_evidence(campaign, name, SURE, PLAYS_A_RECORDING);
+            self.join((heard.call, heard.at), membership, memory, out);
             // Groups of this call that belong to another campaign have the same origin.
             campaign = self.merge_by_call((heard.call, heard.at), campaign, memory, out);
             self.tell(heard.call, out);

@@ -100,14 +100,22 @@ impl ScoringEngine {
         let score = card.score();
         let disposition = self.settings.dispositions.of(score);
         let own_score = card.score_without(&[Group::Reputation, Group::Campaign]);
-        let told = Told { stage, score, disposition, signals: card.findings().len(), own_score };
+        let campaign = call.membership.as_ref().map(|m| m.campaign);
+        let told = Told {
+            stage,
+            score,
+            disposition,
+            signals: card.findings().len(),
+            points: card.points(),
+            campaign,
+            own_score,
+        };
         let at = self.now;
         let Some((_, call)) = self.open.get_mut(slot) else { return };
         call.is_news = false;
         if call.told.replace(told) == Some(told) {
             return;
         }
-        let campaign = call.membership.as_ref().map(|m| m.campaign);
         let sender = call.sender_marks;
         let alert = alert_of(call, disposition, card.findings(), at);
         out.push(Outcome::Score(ScoreRow {

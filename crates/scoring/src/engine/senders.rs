@@ -1,22 +1,25 @@
 //! The judgement of senders on its way to scores and campaigns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use bellwether_base::{CallId, CampaignId, RegistrationId, Span, Timestamp};
 use bellwether_enrich::Side;
 use bellwether_fingerprint::PrintHash;
-use bellwether_senders::{CallEnd, CallStart, CallerAccess, Change, Cluster, SenderKind, Verdict};
+use bellwether_senders::{
+    CallEnd, CallStart, CallerAccess, CallerAudio, Change, Cluster, SenderKind, Verdict,
+};
 
 use super::{Membership, Outcome, REGISTERED, ScoringEngine};
-use crate::CampaignKind;
 use crate::campaign::LinkKind;
 use crate::history::{History, PastSender, SenderMarks};
 use crate::invite::Invite;
 use crate::open::{OF_NOTICE, OF_SENDER};
+use crate::operator_list::ListedCall;
 use crate::outcome::LinkRow;
 use crate::signal_rates::Peers;
 use crate::signals::{Group, REGISTERED_LINE, RETURNING, Registration, SENDER, SIGNALS, group, of_sender};
+use crate::{CampaignKind, MembershipKind};
 
 /// Parties return within days. Calls of this time before a run are read again.
 const RETURNS_WITHIN: Span = Span::from_secs(3 * 86_400);
@@ -36,8 +39,6 @@ pub(super) struct SenderName {
     family: PrintHash,
     /// None for a family.
     address: Option<IpAddr>,
-    /// The fingerprint of its first call.
-    print: PrintHash,
 }
 
 /// Where the campaign of a cluster is looked up.
@@ -65,8 +66,13 @@ impl ScoringEngine {
         self.read_senders(at - RETURNS_WITHIN, at, memory);
     }
 
-    /// Reads calls of the database in the order of their events.
-    pub(super) fn read_senders(&mut self, since: Timestamp, before: Timestamp, memory: &mut dyn History) {
+    /// Reads calls of the database in the order of their events. Returns the members of campaigns among them.
+    pub(super) fn read_senders(
+        &mut self,
+        since: Timestamp,
+        before: Timestamp,
+        memory: &mut dyn History,
+    ) -> BTreeMap<CallId, CampaignId> {
         let past = memory.senders(since, before, MAX_PAST);
         let mut events: Vec<(Timestamp, bool, &PastSender)> = Vec::with_capacity(2 * past.len());
         for call in &past {
@@ -77,6 +83,7 @@ impl ScoringEngine {
         // Verdicts about these calls are in the database. The later ones change them.
         let mut told = Vec::new();
         let mut accounts: BTreeSet<&str> = BTreeSet::new();
+        let recordings = self.prompts.by_campaign();
         for (at, is_end, call) in events {
             if call.marks.is_registered && accounts.insert(&call.caller) {
                 self.recalled_accounts = accounts.len();
@@ -96,14 +103,21 @@ impl ScoringEngine {
                 };
                 let start = self.start_of(call.call, at, &Caller::from(call), access);
                 self.senders.begin(&start, &mut told);
-                // The audio of earlier runs is gone: which recording it was is not known any more.
                 if call.marks.is_heard {
-                    self.senders.speech(call.call, 0, at, &mut told);
+                    // The audio of earlier runs is gone. A member of a campaign plays the campaign's recording.
+                    let of_campaign = call.campaign.and_then(|campaign| recordings.get(&campaign));
+                    let heard = match (call.marks.is_recorded, of_campaign) {
+                        (false, _) => CallerAudio::Speech,
+                        (true, None) => CallerAudio::Recorded,
+                        (true, Some(recording)) => CallerAudio::Recording(*recording),
+                    };
+                    self.senders.add_audio(call.call, heard, at, &mut told);
                 }
             }
             told.clear();
         }
         self.count_labelled_clusters();
+        past.iter().filter_map(|call| Some((call.call, call.campaign?))).collect()
     }
 
     /// Counts the signals of a line's call of an earlier run.
@@ -138,7 +152,7 @@ impl ScoringEngine {
             is_registered_lately: access == CallerAccess::RegisteredLately,
             ..SenderMarks::default()
         };
-        (self.senders.verdict(invite.call).map(|verdict| self.labelled(invite.call, verdict)), marks)
+        (self.senders.verdict(invite.call).map(|verdict| self.weighed(invite.call, verdict).0), marks)
     }
 
     /// Counts the registered accounts. A run that has just begun has seen few of them register; the calls of earlier
@@ -182,7 +196,8 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let mut changes = Vec::new();
-        self.senders.speech(call, recording, self.now, &mut changes);
+        let heard = if recording == 0 { CallerAudio::Speech } else { CallerAudio::Recording(recording) };
+        self.senders.add_audio(call, heard, self.now, &mut changes);
         if let Some(opened) = self.opened(call) {
             opened.sender_marks.is_heard = true;
             opened.sender_marks.is_recorded |= recording > 0;
@@ -193,8 +208,7 @@ impl ScoringEngine {
     /// Takes changed verdicts over into scores and campaigns.
     pub(super) fn apply(&mut self, changes: Vec<Change>, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         for Change { call, at, verdict } in changes {
-            let is_vouched_for = self.is_vouched_for(call, &verdict);
-            let verdict = self.labelled(call, verdict);
+            let (verdict, is_vouched_for) = self.weighed(call, verdict);
             let is_open = match self.opened(call) {
                 // The result of an earlier run about this call stands until others change it.
                 Some(opened) => {
@@ -206,7 +220,7 @@ impl ScoringEngine {
                 None => false,
             };
             let is_closed = !is_open || self.opened(call).is_some_and(|opened| opened.is_known);
-            let notice = self.membership(call).filter(|membership| !membership.is_against());
+            let notice = self.membership(call).filter(|of| of.kind == MembershipKind::Notification);
             if let Some(notice) = notice.filter(|_| verdict.notifies_from.is_none()) {
                 self.leave(call, notice.campaign, "the sender is judged otherwise now", out);
             }
@@ -214,7 +228,9 @@ impl ScoringEngine {
                 self.join_sender((call, at), &verdict, memory, out);
             } else if let Some(address) = verdict.notifies_from {
                 self.join_notification((call, at), address, memory, out);
-            } else if let Some(membership) = self.membership(call).filter(Membership::is_of_sender) {
+            } else if let Some(membership) = self.membership(call).filter(Membership::is_of_sender)
+                && !self.is_legit(membership.campaign)
+            {
                 self.leave(call, membership.campaign, "the sender is judged otherwise now", out);
             }
             if is_closed {
@@ -274,8 +290,14 @@ impl ScoringEngine {
             }
         };
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-        let why = "the address notifies many people".into();
-        self.join((call, at), Membership { campaign, name, strength: OF_NOTICE, why }, memory, out);
+        let membership = Membership::new(
+            campaign,
+            name,
+            MembershipKind::Notification,
+            OF_NOTICE,
+            "the address notifies many people",
+        );
+        self.join((call, at), membership, memory, out);
     }
 
     /// Adds a call to the campaign of its sender.
@@ -330,8 +352,8 @@ impl ScoringEngine {
         };
         self.link_sender(campaign, verdict, place, memory, out);
         let Some(name) = self.campaign_name(campaign, memory, out) else { return };
-        let why = reason(verdict).into();
-        self.join((call, at), Membership { campaign, name, strength: OF_SENDER, why }, memory, out);
+        let membership = Membership::new(campaign, name, MembershipKind::Sender, OF_SENDER, reason(verdict));
+        self.join((call, at), membership, memory, out);
         self.announce(campaign, memory, out);
     }
 
@@ -426,7 +448,7 @@ impl ScoringEngine {
             callee: self.keys.callee(of.dialled),
             access,
         };
-        let family = SenderName { family: of.family, address: None, print: of.fingerprint };
+        let family = SenderName { family: of.family, address: None };
         self.name_sender(start.family, family, at);
         self.name_sender(start.place(), SenderName { address: Some(of.source), ..family }, at);
         start
@@ -439,11 +461,11 @@ impl ScoringEngine {
         }
     }
 
-    /// The number, source, fingerprint and start of a call, with which the operator's lists are compared.
-    pub(super) fn compared(&self, call: CallId) -> Option<(u64, IpAddr, PrintHash, Timestamp)> {
-        let (number, place, at) = self.senders.parties(call)?;
+    /// What the operator's lists are compared with.
+    pub(super) fn compared(&self, call: CallId) -> Option<ListedCall> {
+        let (number, place, print, at) = self.senders.parties(call)?;
         let name = self.sender_names.value(place)?;
-        Some((number, name.address?, name.print, at))
+        Some(ListedCall { number, source: name.address?, print, family: name.family, at })
     }
 
     /// True for a call of a line: registered at its address, or back at it.

@@ -239,8 +239,7 @@ impl ScoringEngine {
                 (1.0, "the address or number also has calls that play the campaign's recording")
             };
             self.leave(call, from, "", out);
-            let (name, why) = (name.clone(), why.into());
-            self.join((call, at), Membership { campaign: into, name, strength, why }, memory, out);
+            self.join((call, at), Membership::by_evidence(into, name.clone(), strength, why), memory, out);
         }
     }
 

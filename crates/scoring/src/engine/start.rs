@@ -11,7 +11,7 @@ use super::{Caller, LEADS, Outcome, ScoringEngine, UNREGISTERED};
 use crate::Finding;
 use crate::call_history::{CallEvent, CallResult, LOOKS_BACK, OF_CALLERS};
 use crate::candidate_group::{GroupKind, GroupMember, Marks};
-use crate::history::{History, Judged, SenderMarks, Stage};
+use crate::history::{History, Judged, PastMember, SenderMarks, Stage};
 use crate::invite::{Invite, Passport, Progress};
 use crate::keys::Names;
 use crate::open::{GroupMembership, GroupMemberships, Heard, Known, Listing, OpenCall, SURE};
@@ -65,7 +65,12 @@ impl ScoringEngine {
             self.now = call.started_at;
             let mut unsaid = Vec::new();
             // Membership stays as stored. Only the run that saw the call knew the reasons.
-            let member = call.campaign.map(|campaign| (campaign, SURE, String::new()));
+            let member = call.campaign.map(|(campaign, kind)| PastMember {
+                campaign,
+                kind,
+                strength: SURE,
+                why: String::new(),
+            });
             let judged = Judged { stage: Stage::Closed, findings: Vec::new(), member };
             self.begin(&Invite::from(&call), None, Some(judged), memory, &mut unsaid);
             self.progress(&Progress::from(&call), memory, &mut unsaid);
@@ -131,9 +136,9 @@ impl ScoringEngine {
             (self.senders.verdict(invite.call), SenderMarks::default())
         };
         // Registration and return prove nothing for an account that somebody else uses, too.
-        let listing = self.listed(invite.call).map(Listing::from).filter(|_| is_judged);
+        let listing = self.listed(&self.feedback, invite.call).map(Listing::from).filter(|_| is_judged);
         let is_line = Self::is_line(sender.as_ref()) && !is_contested;
-        let is_vouched_for = sender.is_some_and(|verdict| self.is_vouched_for(invite.call, &verdict));
+        let is_vouched_for = sender.is_some_and(|verdict| self.weighed(invite.call, verdict).1);
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
         else {
@@ -202,7 +207,7 @@ impl ScoringEngine {
             is_contradictory: platform.facts.is_contradictory,
             is_sequential: false,
             is_prompt: false,
-            label: self.labelled.get(&invite.call).copied(),
+            label: self.feedback.label(invite.call),
             is_leg: false,
             is_from_trunk: invite.is_from_trunk,
             is_signed_full: invite.passport.is_some_and(|p| p.attestation == Some("A") && p.is_sound()),

@@ -272,12 +272,7 @@ const CASES: &[(&str, Change)] = &[
     ("operator_blocked", |s| s.listed(crate::OperatorList::Block)),
     ("operator_allowed", |s| s.listed(crate::OperatorList::Allow)),
     ("campaign_member", |s| {
-        s.open.membership = Some(Membership {
-            campaign: CampaignId::new(1),
-            name: "c".into(),
-            strength: 1.0,
-            why: "x".into(),
-        });
+        s.open.membership = Some(Membership::by_evidence(CampaignId::new(1), "c".into(), 1.0, "x"));
     }),
     ("prompt_repeated", |s| (s.open.prompt, s.open.is_from_trunk) = (Some((4, 4)), true)),
     ("agent_contradicts", |s| s.platform.is_contradictory = true),

@@ -138,10 +138,11 @@ impl Senders {
         calls.into_iter().filter_map(|call| self.present(call)).collect()
     }
 
-    /// The keys of a call's number and of its address on its family, as in [`crate::CallStart`], and its start.
+    /// The keys of a call's number, of its address on its family and, as its low half, of its exact fingerprint, as in
+    /// [`crate::CallStart`]; and its start.
     #[must_use]
-    pub fn parties(&self, call: CallId) -> Option<(u64, u64, Timestamp)> {
-        self.calls.value(call.key()).map(|of| (of.number, of.address, of.at))
+    pub fn parties(&self, call: CallId) -> Option<(u64, u64, u32, Timestamp)> {
+        self.calls.value(call.key()).map(|of| (of.number, of.address, of.print, of.at))
     }
 
     /// The cluster of one party that a call is in: the address, or those that call through it.

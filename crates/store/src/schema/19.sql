@@ -11,3 +11,9 @@ CREATE VIEW calls_now AS
         coalesce(o.hops, 1) AS hops, coalesce(o.forks, 0) AS forks, coalesce(o.reinvites, 0) AS reinvites,
         coalesce(o.cancelled, 0) AS cancelled, o.ended_by
     FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id;
+-- How the call became a member: by `evidence` about the call, by the judgement of its `sender`, as another `leg` of a member, or as a
+-- call of a `notification`.
+ALTER TABLE campaign_members ADD COLUMN kind TEXT NOT NULL DEFAULT 'evidence';
+UPDATE campaign_members SET kind = 'notification' WHERE strength = 0.5 AND why = 'the address notifies many people';
+UPDATE campaign_members SET kind = 'sender' WHERE strength = 4.0 AND why LIKE '%(probability %';
+UPDATE campaign_members SET kind = 'leg' WHERE strength = 3.0 AND why = 'another leg of the call is a member';

@@ -99,15 +99,16 @@ fn write_amendments(tx: &Connection, changes: &Changes, settings: &Settings) -> 
     let mut wording = Wording::new(tx);
     for Amendment { call, signal, finding, campaign } in &changes.amendments {
         let mut select = tx.prepare_cached(
-            "SELECT s.id, s.signals FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
+            "SELECT s.id, s.signals, s.campaign FROM scores AS s JOIN calls AS c ON c.id = s.id WHERE c.call = ?1",
         )?;
-        let found: Option<(i64, String)> =
-            select.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        let Some((id, signals)) = found else { continue };
+        let found: Option<(i64, String, Option<i64>)> =
+            select.query_row([call.get()], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?;
+        let Some((id, signals, before)) = found else { continue };
         let mut findings = wording::findings(tx, &signals)?;
         let had = findings.len();
         findings.retain(|f| f.signal != *signal);
-        if finding.is_none() && findings.len() == had {
+        let is_same_campaign = campaign.map(CampaignId::get) == before;
+        if finding.is_none() && findings.len() == had && is_same_campaign {
             continue;
         }
         findings.extend(finding.clone());
@@ -171,9 +172,9 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
         match change {
             MembershipChange::Joined(m) => {
                 tx.prepare_cached(
-                        "INSERT OR REPLACE INTO campaign_members (campaign, call, at, strength, why) VALUES (?1, ?2, ?3, ?4, ?5)",
+                        "INSERT OR REPLACE INTO campaign_members (campaign, call, at, strength, why, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     )?
-                    .execute(params![m.campaign.get(), m.call.get(), m.at.as_nanos(), m.strength, m.why])?;
+                    .execute(params![m.campaign.get(), m.call.get(), m.at.as_nanos(), m.strength, m.why, m.kind.name()])?;
             }
             MembershipChange::Left { campaign, call, why } => {
                 tx.prepare_cached("DELETE FROM campaign_members WHERE campaign = ?1 AND call = ?2")?
