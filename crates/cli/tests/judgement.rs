@@ -160,6 +160,48 @@ fn calls_for_help_are_not_judged() {
     assert_eq!(calls["other"]["disposition"], "monitor");
 }
 
+/// An INVITE of one stack, with an offer or without.
+fn plain_invite(id: u16, call_id: &str, agent: &str, offer: &str) -> Frame {
+    let kind = if offer.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    let message = format!(
+        "INVITE sip:200@198.51.100.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK{id}\r\nMax-Forwards: 70\r\n\
+         From: <sip:100@192.0.2.9>;tag=t{id}\r\nTo: <sip:200@198.51.100.2>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:100@192.0.2.9>\r\n{agent}{kind}Content-Length: {}\r\n\r\n{offer}",
+        offer.len()
+    );
+    let at = START + Span::from_secs(i64::from(id));
+    udp_frame(
+        at,
+        "192.0.2.9:5060".parse().unwrap(),
+        "198.51.100.2:5060".parse().unwrap(),
+        id,
+        message.as_bytes(),
+    )
+}
+
+#[test]
+fn an_invite_without_an_offer_is_of_the_family_of_those_with_one() {
+    let room = Room::new();
+    let offer = "v=0\r\no=box 1 1 IN IP4 192.0.2.9\r\ns=box\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let frames = [
+        plain_invite(1, "early", "", ""),
+        plain_invite(2, "offer", "", offer),
+        plain_invite(3, "late", "", ""),
+        plain_invite(4, "other", "Allow: INVITE, ACK, BYE\r\n", ""),
+    ];
+    let capture = saved(&room, "x.pcap", &frames);
+    for workers in ["1", "3"] {
+        let db = format!("{workers}.db");
+        room.replay(&db, workers, &[&capture]);
+        let calls = by_call(room.rows(&db, "calls"));
+        let family = |id: &str| calls[id]["platform_family"].clone();
+        assert_eq!(family("late"), family("offer"));
+        assert_eq!(family("early"), family("offer"), "the same fingerprint");
+        assert_ne!(calls["late"]["fingerprint"], calls["offer"]["fingerprint"]);
+        assert_ne!(family("other"), family("offer"));
+    }
+}
+
 // ---------------------------------------------------------------------------------------------- feedback
 
 /// A short call of an unknown caller.

@@ -21,6 +21,7 @@ mod attestation;
 mod claims;
 mod dial_plan;
 mod emergency;
+mod families;
 mod legs;
 mod lists;
 mod mask;
@@ -64,6 +65,7 @@ use bellwether_tracker::{
 
 use attestation::Tokens;
 use emergency::Extensions;
+use families::{Families, Seen};
 use legs::Legs;
 use mask::Mask;
 
@@ -76,6 +78,7 @@ pub struct Enricher {
     legs: Legs,
     tokens: Tokens,
     extensions: Extensions,
+    families: Families,
 }
 
 /// The operator's data about numbers, names and signers.
@@ -103,6 +106,7 @@ impl Enricher {
             legs: Legs::new(key.derive("legs")),
             tokens: Tokens::new(key.derive("tokens")),
             extensions: Extensions::default(),
+            families: Families::new(),
         }
     }
 
@@ -121,8 +125,12 @@ impl Enricher {
     pub fn fact(&mut self, stamped: StampedFact, rows: &mut Vec<Row>) {
         match stamped.fact {
             Fact::Fingerprint(seen) => {
+                let family = self.families.family(&Seen::from(&*seen));
                 let mask = Mask::new(&self.tokeniser, &seen.named);
-                rows.push(Row::Fingerprint(Box::new(fingerprint_row(&mask, &seen))));
+                rows.push(Row::Fingerprint(Box::new(FingerprintRow {
+                    family,
+                    ..fingerprint_row(&mask, &seen)
+                })));
             }
             Fact::Author(seen) => {
                 let mask = Mask::new(&self.tokeniser, &seen.named);
@@ -237,6 +245,11 @@ impl Enricher {
             let user = call.request_user.clone();
             tokens.party(&Party { user, host: call.to.host.clone(), display: String::new() })
         };
+        let seen = Seen::of(&call.prints, call.started_at);
+        let family = self.families.family(&seen);
+        if let Some(family) = self.families.news(&seen, family) {
+            rows.push(Row::Family { fingerprint: seen.print, family });
+        }
         let asserted = call.asserted.as_ref().unwrap_or(&call.from);
         rows.push(Row::Call(Box::new(CallRow {
             call: call.call,
@@ -260,7 +273,7 @@ impl Enricher {
             fingerprint: call.prints.combined,
             sip_author: call.prints.sip,
             sdp_author: call.prints.sdp,
-            family: call.prints.family,
+            family,
             path: mask.optional(Some(&call.prints.path)).filter(|p| !p.is_empty()),
             origin: tokens.origin(&asserted.user, &asserted.host, &call.first_via_host),
             access_side: side,

@@ -14,6 +14,11 @@ use crate::{AccessSide, Attested, Masked, NumberFacts};
 #[expect(missing_docs, reason = "each variant carries the row of its name")]
 pub enum Row {
     Fingerprint(Box<FingerprintRow>),
+    /// A fingerprint belongs to another platform family than its row says.
+    Family {
+        fingerprint: PrintHash,
+        family: PrintHash,
+    },
     Call(Box<CallRow>),
     CallUpdate(Box<CallUpdate>),
     /// Interim state of an open call, for live displays. No conclusion is drawn from it, so that a replay

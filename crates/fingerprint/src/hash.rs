@@ -57,6 +57,13 @@ impl PrintHash {
         octets.is_ascii().then_some(Self(octets))
     }
 
+    /// The hash as a number.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        let digit = |octet: &u8| u64::from(char::from(*octet).to_digit(16).unwrap_or(0));
+        self.0.iter().skip(3).fold(0, |key, octet| key << 4 | digit(octet))
+    }
+
     /// The hash as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

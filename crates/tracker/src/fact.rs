@@ -139,6 +139,8 @@ pub struct Prints {
     pub sdp: Option<PrintHash>,
     /// Family of the author of the headers.
     pub family: PrintHash,
+    /// The same without the session description.
+    pub family_of_headers: PrintHash,
     /// The path, readable.
     pub path: Clear,
 }
@@ -147,7 +149,8 @@ impl Prints {
     /// The fingerprints of a message without a recognisable author.
     pub(crate) fn unknown() -> Self {
         let (combined, sip) = (PrintHash::of(Part::Combined, ""), PrintHash::of(Part::Sip, ""));
-        Self { combined, sip, sdp: None, family: fingerprint::family(""), path: Clear::default() }
+        let family = fingerprint::family("");
+        Self { combined, sip, sdp: None, family, family_of_headers: family, path: Clear::default() }
     }
 }
 
@@ -166,6 +169,8 @@ pub struct FingerprintSeen {
     pub sdp: Option<PrintHash>,
     /// Family of the author of the headers.
     pub family: PrintHash,
+    /// The same without the session description.
+    pub family_of_headers: PrintHash,
     /// Time of the message.
     pub at: Timestamp,
     /// Parties that the message names.

@@ -53,6 +53,7 @@ struct Hashes {
     sip: PrintHash,
     sdp: Option<PrintHash>,
     family: PrintHash,
+    family_of_headers: PrintHash,
 }
 
 impl PrintCache {
@@ -107,19 +108,31 @@ impl PrintCache {
             }
             _ => {
                 let readable = fingerprint::combined(sip, sdp);
+                let family = fingerprint::family(&readable);
                 let hashes = Hashes {
                     combined: PrintHash::of(Part::Combined, &readable),
                     sip: PrintHash::of(Part::Sip, sip),
                     sdp: sdp.map(|sdp| PrintHash::of(Part::Sdp, sdp)),
-                    family: fingerprint::family(&readable),
+                    family,
+                    family_of_headers: if sdp.is_some() { fingerprint::family(sip) } else { family },
                 };
                 is_told = known.is_some() || self.newcomers.admit(at);
                 if is_told {
                     let method = fingerprint::fields(sip).find(|(key, _)| *key == "m").map_or("", |(_, m)| m);
-                    let Hashes { combined, sip, sdp, family } = hashes;
+                    let Hashes { combined, sip, sdp, family, family_of_headers } = hashes;
                     let (readable, method) = (readable.into(), method.to_owned().into());
                     let named = Named::of(message);
-                    let seen = FingerprintSeen { combined, readable, method, sip, sdp, family, at, named };
+                    let seen = FingerprintSeen {
+                        combined,
+                        readable,
+                        method,
+                        sip,
+                        sdp,
+                        family,
+                        family_of_headers,
+                        at,
+                        named,
+                    };
                     out.fact(Fact::Fingerprint(Box::new(seen)));
                 }
                 let platform = Platform { hashes, seen: 0, told_at: is_told.then_some(at) };
@@ -133,7 +146,7 @@ impl PrintCache {
         if let Some(slot) = known {
             self.table.touch(slot, AGAIN, at);
         }
-        let Hashes { combined, sip, sdp, family } = hashes;
+        let Hashes { combined, sip, sdp, family, family_of_headers } = hashes;
         if is_told && (seen < LEARN_ALL || seen.is_multiple_of(LEARN_EVERY)) {
             self.habits.clear();
             fingerprint::write_habits(message, body, &mut self.habits);
@@ -141,7 +154,8 @@ impl PrintCache {
             let named = || Named::of(message);
             self.authors.learn((sip_content, sip), self.habits.as_str(), &identifiers, named, at, out);
         }
-        Some(Prints { combined, sip, sdp, family, path: fingerprint::path(message).into() })
+        let path = fingerprint::path(message).into();
+        Some(Prints { combined, sip, sdp, family, family_of_headers, path })
     }
 
     /// Learns the retransmission interval of an author.

@@ -18,6 +18,11 @@ use crate::sqlite_history::marks as call_marks;
 pub(super) fn write(tx: &Connection, row: &Row) -> Result<(), StoreError> {
     match row {
         Row::Fingerprint(row) => fingerprint(tx, row),
+        Row::Family { fingerprint, family } => {
+            tx.prepare_cached("UPDATE fingerprints SET family = ?2 WHERE fingerprint = ?1")?
+                .execute([fingerprint.as_str(), family.as_str()])?;
+            Ok(())
+        }
         Row::Call(row) => call(tx, row),
         Row::CallUpdate(update) | Row::CallUnderWay(update) => call_update(tx, update),
         Row::Referral(row) => referral(tx, row),
