@@ -72,9 +72,13 @@ soak hours:
 table-judgement *kinds:
     scripts/table-judgement {{kinds}}
 
-# How senders are judged in random populations, 57 kinds of them (docs/bench-senders.md); FIRST_SEED=1000 for fresh ones
+# How senders are judged in random populations, 68 kinds of them (docs/bench-senders.md); FIRST_SEED=1000 for fresh ones
 table-senders seeds="5" *kinds:
     cargo run --release --quiet -p bellwether-testkit --example senders {{seeds}} {{kinds}}
+
+# How the sensor treats the same populations, from packets to dispositions (docs/bench-senders.md); TOLD=0.3 for feedback
+table-sender-captures seeds="3" *kinds:
+    scripts/table-sender-captures {{seeds}} {{kinds}}
 
 # What one lookup of a number costs (docs/analyses.md)
 table-numbering:

@@ -44,8 +44,13 @@ pub(super) struct Feedback {
     campaigns: BTreeMap<CampaignId, bool>,
     /// Labels of calls by the cluster of their senders: of fraud, and of honest use.
     clusters: BTreeMap<Cluster, (u32, u32)>,
+    /// Labelled calls among the strangers of a family, likewise: how many of the strangers are the sender's.
+    strangers: BTreeMap<Cluster, (u32, u32)>,
     lists: OperatorLists,
 }
+
+/// Weight of the judgement about the share of a cluster's calls that are fraud, in labels.
+const SHARE_IS_WORTH: f64 = 4.0;
 
 impl Feedback {
     /// The label of a call.
@@ -80,6 +85,7 @@ impl ScoringEngine {
             calls: calls.into_iter().collect(),
             campaigns: campaigns.into_iter().collect(),
             clusters: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             lists,
         };
         self.feedback_before = std::mem::replace(&mut self.feedback, now);
@@ -213,12 +219,19 @@ impl ScoringEngine {
             probability(log_odds(OF_STRANGER) + said)
         } else if is_judged && !is_labelled {
             // The label speaks about the cluster. The call may still be of somebody else.
-            probability(verdict.terms.sum() + said) * verdict.share
+            probability(verdict.terms.sum() + said) * self.labelled_share(&verdict)
         } else {
             probability(log_odds(verdict.probability) + said)
         };
         let is_accused = probability >= ACCUSED_FROM && (verdict.is_accused || said > 0.0);
         (Verdict { probability, is_accused, ..verdict }, said < 0.0)
+    }
+
+    /// The share of a cluster's calls that are fraud, if it is a campaign's: by the judgement and by labelled calls.
+    fn labelled_share(&self, verdict: &Verdict) -> f64 {
+        let (fraud, legit) = self.feedback.strangers.get(&verdict.cluster).copied().unwrap_or_default();
+        let (fraud, legit) = (f64::from(fraud), f64::from(legit));
+        (SHARE_IS_WORTH * verdict.share + fraud) / (SHARE_IS_WORTH + fraud + legit)
     }
 
     /// Log odds of what the operator says about a call.
@@ -252,17 +265,22 @@ impl ScoringEngine {
     /// Counts the labelled calls by cluster, as the clusters are now.
     pub(super) fn count_labelled_clusters(&mut self) {
         let count = |calls: &BTreeMap<CallId, bool>| {
-            let mut counts: BTreeMap<Cluster, (u32, u32)> = BTreeMap::new();
+            let (mut counts, mut strangers) = (BTreeMap::new(), BTreeMap::new());
             for (call, is_fraud) in calls {
                 for cluster in self.senders.labelled_by(*call, *is_fraud) {
-                    let (fraud, legit) = counts.entry(cluster).or_default();
-                    *(if *is_fraud { fraud } else { legit }) += 1;
+                    add(&mut counts, cluster, *is_fraud);
+                }
+                // A label of honest use says nothing of other strangers but how many of them are honest.
+                let all = self.senders.labelled_by(*call, true);
+                for cluster in all.into_iter().filter(|of| matches!(of, Cluster::Strangers { .. })) {
+                    add(&mut strangers, cluster, *is_fraud);
                 }
             }
-            counts
+            (counts, strangers)
         };
         let (before, now) = (count(&self.feedback_before.calls), count(&self.feedback.calls));
-        (self.feedback_before.clusters, self.feedback.clusters) = (before, now);
+        (self.feedback_before.clusters, self.feedback_before.strangers) = before;
+        (self.feedback.clusters, self.feedback.strangers) = now;
     }
 
     /// The entry of the operator's lists that applies to a call.
@@ -292,6 +310,12 @@ impl ScoringEngine {
             out.push(Outcome::Amend { call, signal, finding, campaign });
         }
     }
+}
+
+/// Counts a label.
+fn add(counts: &mut BTreeMap<Cluster, (u32, u32)>, cluster: Cluster, is_fraud: bool) {
+    let (fraud, legit) = counts.entry(cluster).or_default();
+    *(if is_fraud { fraud } else { legit }) += 1;
 }
 
 /// Log odds of labels. Contradicting ones cancel.

@@ -8,6 +8,7 @@
 //!
 //! - SEEDS: the number of runs for each kind (5), numbered from the environment's `FIRST_SEED` (1)
 //! - KIND: kinds of senders (all)
+//! - CAPTURES in the environment: a folder that gets the same calls as captures, with their truth, instead of a table
 //!
 //! Columns of the table, each a mean over the seeds unless it says something else:
 //!
@@ -22,6 +23,7 @@
 //! - background accused: share of the other callers' calls that some report accuses
 #![expect(clippy::print_stdout, reason = "an example that prints a table")]
 
+mod capture;
 mod draw;
 mod fraud;
 mod judge;
@@ -33,7 +35,11 @@ mod site;
 mod table;
 
 use std::ops::Range;
+use std::path::Path;
 
+use bellwether_base::Span;
+use bellwether_testkit::{PcapFormat, write_pcap};
+use capture::capture;
 use judge::{Judged, judge};
 use kinds::Kind;
 use table::Totals;
@@ -52,6 +58,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Err(_) => 1,
     };
     let kinds = chosen(&args.collect::<Vec<_>>())?;
+    if let Some(folder) = std::env::var_os("CAPTURES") {
+        return write_captures(Path::new(&folder), &kinds, first..first.saturating_add(seeds));
+    }
     let mut totals = Totals::default();
     println!("{}", table::HEADER);
     for kind in kinds {
@@ -62,6 +71,36 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     println!("\n{}", totals.in_words());
+    Ok(())
+}
+
+/// Writes NAME.1.pcap, NAME.2.pcap and NAME.truth.jsonl for each kind, mirror and seed. The first part has six tenths of
+/// the time.
+fn write_captures(
+    folder: &Path,
+    kinds: &[&Kind],
+    seeds: Range<u64>,
+) -> Result<(), Box<dyn std::error::Error>> {
+    std::fs::create_dir_all(folder)?;
+    for kind in kinds {
+        for (has_registrations, mirror) in [(true, "registers"), (false, "none")] {
+            for seed in seeds.clone() {
+                let name = format!("{}-{mirror}-{seed}", kind.name);
+                let captured = capture(kind, seed, has_registrations);
+                let span = captured.frames.first().zip(captured.frames.last());
+                let cut = span.map(|(first, last)| {
+                    first.at + Span::from_nanos(last.at.since(first.at).as_nanos() / 10 * 6)
+                });
+                let split = cut.map_or(0, |cut| captured.frames.partition_point(|frame| frame.at < cut));
+                let (before, after) = captured.frames.split_at(split);
+                for (part, frames) in [("1", before), ("2", after)] {
+                    let pcap = write_pcap(frames, PcapFormat::Micro);
+                    std::fs::write(folder.join(format!("{name}.{part}.pcap")), pcap)?;
+                }
+                std::fs::write(folder.join(format!("{name}.truth.jsonl")), captured.truth)?;
+            }
+        }
+    }
     Ok(())
 }
 
