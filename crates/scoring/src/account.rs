@@ -32,7 +32,7 @@ pub struct Account {
     pub countries: SmallVec<[u32; 4]>,
     /// Calls by hour of the day, in UTC.
     pub hours: [u16; 24],
-    /// Recent calling platforms, each with its last use.
+    /// Recent calling platform families, each with its last use.
     pub platforms: SmallVec<[(PrintHash, Timestamp); 1]>,
     /// Registered devices, oldest first.
     pub devices: SmallVec<[RegisteredDevice; 1]>,

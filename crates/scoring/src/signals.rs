@@ -380,8 +380,8 @@ pub const SIGNALS: &[Signal] = signals! {
         "registrations of both devices";
     accounts_taken: Account, -20.0, [limit("accounts", 3.0, "accounts that another platform used before")], Start(account::taken),
         "One address uses several accounts that other platforms at other addresses used before.", "registrations of both devices";
-    account_many_platforms: Account, -15.0, [limit("platforms", 3.0, "platforms of the account within the day")], Start(account::many_platforms),
-        "Several platforms use one account.", "a caller that registers or has a history";
+    account_many_platforms: Account, -15.0, [limit("platforms", 3.0, "platform families of the account within the day")], Start(account::many_platforms),
+        "Several platform families use one account.", "a caller that registers or has a history";
     first_country: Account, -10.0, [limit("calls", 10.0, "minimum number of earlier calls of the account")],
         Start(account::first_country), "The account calls a country for the first time after many calls.",
         "earlier calls of the account";

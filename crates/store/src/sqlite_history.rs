@@ -61,7 +61,8 @@ impl SqliteHistory<'_> {
         let mut account = Account::default();
         let db = &self.reader.db;
         let mut select = db.prepare_cached(
-            "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at, c.fingerprint FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id
+            "SELECT c.started_at, c.callee_country, o.answered_at, o.ended_at, coalesce(f.family, c.fingerprint)
+             FROM calls AS c LEFT JOIN outcomes AS o ON o.id = c.id LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
              WHERE c.caller = ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC LIMIT ?3",
         )?;
         let mut rows = select.query(params![caller, before.as_nanos(), MAX_OF_AN_ACCOUNT])?;
@@ -83,12 +84,12 @@ impl SqliteHistory<'_> {
             let (answered, ended): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
             let talked = answered.zip(ended).is_some_and(|(a, e)| e - a >= 30_000_000_000);
             account.conversations += u32::from(talked);
-            let print: String = row.get(4)?;
-            if let Some(print) = PrintHash::stored(&print)
+            let family: String = row.get(4)?;
+            if let Some(family) = PrintHash::stored(&family)
                 && account.platforms.len() < MAX_PLATFORMS
-                && !account.platforms.iter().any(|(known, _)| *known == print)
+                && !account.platforms.iter().any(|(known, _)| *known == family)
             {
-                account.platforms.push((print, at));
+                account.platforms.push((family, at));
             }
         }
         // The calls came latest first.

@@ -145,7 +145,7 @@ impl ScoringEngine {
             return;
         };
         let is_home = matches!(registration, Registration::Here | Registration::ByServer);
-        let is_rooted = of_caller.account.is_rooted(is_home, invite.fingerprint, now);
+        let is_rooted = of_caller.account.is_rooted(is_home, invite.family, now);
         // The network before a trunk registers and calls for its subscribers.
         let moved = of_caller.account.moved(invite.source, now).filter(|_| !invite.is_from_trunk);
         let is_moved = moved.is_some();
@@ -219,7 +219,7 @@ impl ScoringEngine {
         if let Some((_, of)) = self.callers.get_mut(caller_slot) {
             if self.warming.is_none() {
                 // A call that the account's server originates shows no platform of the account.
-                let platform = (registration != Registration::ByServer).then_some(invite.fingerprint);
+                let platform = (registration != Registration::ByServer).then_some(invite.family);
                 of.account.begin(now, country, platform);
             }
             is_fresh = of.account.is_fresh();
@@ -295,7 +295,7 @@ impl ScoringEngine {
                 secs: 0,
                 fate: CallResult::Open,
                 marks,
-                platform: invite.fingerprint,
+                platform: invite.family,
                 is_home,
                 is_settled: is_known && self.warming.is_none(),
                 campaign: None,
