@@ -466,7 +466,7 @@ pub(crate) enum ListAction {
         /// The reason, which scores show
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
-        /// The entry ends at this time: RFC 3339, a date, or a duration from now (24h, 7d)
+        /// The entry applies to calls that begin before this time: RFC 3339, a date, or a duration from now (24h, 7d)
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
         /// Print what would change, and store nothing

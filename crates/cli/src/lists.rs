@@ -75,6 +75,7 @@ fn say(common: &Common, list: OperatorList, value: &str, what: &str) -> Result<(
 
 /// The subject of an entry. A number may be clear or a token of a report.
 fn subject(tokeniser: &Tokeniser, kind: ListKind, value: &str) -> Result<OperatorSubject, Failure> {
+    let value = if kind == ListKind::Number { user_of(value)? } else { value };
     let is_token = value.len() == 32 && value.bytes().all(|octet| octet.is_ascii_hexdigit());
     let value = if kind == ListKind::Number && !is_token {
         tokeniser.user(value).as_str().to_owned()
@@ -85,6 +86,15 @@ fn subject(tokeniser: &Tokeniser, kind: ListKind, value: &str) -> Result<Operato
         .ok_or_else(|| Failure::Usage(format!("\"{value}\" is no {}: {}", kind.name(), kind.example())))
 }
 
+/// The user part of a number that is given as a URI.
+fn user_of(value: &str) -> Result<&str, Failure> {
+    let rest =
+        ["sip:", "sips:", "tel:"].iter().find_map(|scheme| value.strip_prefix(scheme)).unwrap_or(value);
+    let user = rest.split(['@', ';']).next().unwrap_or_default().trim();
+    let is_user = !user.is_empty() && !user.contains(char::is_whitespace);
+    if is_user { Ok(user) } else { Err(Failure::Usage(format!("\"{value}\" is no number"))) }
+}
+
 fn author() -> String {
     std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| "operator".to_owned())
 }
@@ -92,8 +102,11 @@ fn author() -> String {
 fn print(common: &Common, list: OperatorList) -> Result<Exit, Failure> {
     let entries = open_reader(common)?.operator_lists()?;
     for entry in entries.iter().filter(|entry| entry.list == list) {
-        let until =
-            entry.until.map_or_else(|| "no end".to_owned(), |at| format!("until {}", when::rfc3339(at)));
+        let now = when::now(jiff::Timestamp::now());
+        let until = entry.until.map_or_else(
+            || "no end".to_owned(),
+            |at| format!("{} {}", if at < now { "ended" } else { "until" }, when::rfc3339(at)),
+        );
         let reason = if entry.reason.is_empty() { "no reason" } else { &entry.reason };
         out::line(format!(
             "{} {} ({reason}; by {} on {}; {until})",

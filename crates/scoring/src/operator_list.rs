@@ -1,7 +1,7 @@
 //! The operator's own lists: numbers, peers, networks and fingerprints to let through or to stop.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
@@ -77,19 +77,33 @@ impl OperatorSubject {
     pub fn read(kind: &str, value: &str) -> Option<Self> {
         match kind {
             "number" => Some(Self::Number(value.to_owned())),
-            "peer" => value.parse().ok().map(Self::Peer),
+            "peer" => value.parse().ok().map(|address: IpAddr| Self::Peer(address.to_canonical())),
             "network" => {
                 let (address, prefix) = value.split_once('/')?;
                 let address: IpAddr = address.parse().ok()?;
                 let prefix: u8 = prefix.parse().ok()?;
                 let is_valid = prefix <= if address.is_ipv4() { 32 } else { 128 };
-                is_valid.then_some(Self::Network(address, prefix))
+                is_valid.then(|| Self::Network(first_of(address, prefix), prefix))
             }
             "fingerprint" => {
                 PrintHash::stored(value).filter(|_| value.starts_with('f')).map(Self::Fingerprint)
             }
             "family" => PrintHash::stored(value).filter(|_| value.starts_with('k')).map(Self::Family),
             _ => None,
+        }
+    }
+}
+
+/// The first address of a network.
+fn first_of(address: IpAddr, prefix: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
         }
     }
 }
@@ -219,6 +233,11 @@ mod tests {
             let subject = OperatorSubject::read(kind, value).unwrap();
             assert_eq!((subject.kind(), subject.value().as_str()), (kind, value));
         }
+        let network = |text| OperatorSubject::read("network", text).unwrap().value();
+        assert_eq!([network("192.0.2.77/24"), network("192.0.2.77/0")], ["192.0.2.0/24", "0.0.0.0/0"]);
+        assert_eq!(network("2001:db8::7/128"), "2001:db8::7/128");
+        let mapped = OperatorSubject::read("peer", "::ffff:192.0.2.1").unwrap();
+        assert_eq!(mapped.value(), "192.0.2.1");
         for (kind, value) in
             [("peer", "example.org"), ("network", "192.0.2.0/33"), ("network", "192.0.2.0"), ("colour", "x")]
         {

@@ -98,7 +98,7 @@ impl Number {
 }
 
 /// A call of an address, as long as the sensor follows it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Recorded {
     pub(crate) call: CallId,
     pub(crate) at: Timestamp,

@@ -466,8 +466,13 @@ impl Senders {
             });
         }
         let address = self.addresses.value(followed.address)?;
-        let (place, recorded) = address.calls.iter().enumerate().rev().find(|(_, of)| of.call == call)?;
-        Some(self.of_recorded(followed.address, address, recorded, address.calls.len() - place))
+        let kept = address.calls.iter().enumerate().rev().find(|(_, of)| of.call == call);
+        Some(match kept {
+            Some((place, recorded)) => {
+                self.of_recorded(followed.address, address, recorded, address.calls.len() - place)
+            }
+            None => self.of_forgotten(call, followed, address),
+        })
     }
 }
 

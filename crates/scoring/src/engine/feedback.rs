@@ -105,11 +105,6 @@ impl ScoringEngine {
         self.feedback.pardons(call, campaign)
     }
 
-    /// True for a campaign that the operator calls honest. Its members stay, and membership does not count.
-    pub(super) fn is_legit(&self, campaign: CampaignId) -> bool {
-        self.feedback.campaigns.get(&campaign) == Some(&false)
-    }
-
     /// Counts or pardons the members of campaigns as the operator says now.
     fn pardon_members(&mut self, out: &mut Vec<Outcome>) {
         let mut changed = Vec::new();
@@ -234,7 +229,7 @@ impl ScoringEngine {
         (SHARE_IS_WORTH * verdict.share + fraud) / (SHARE_IS_WORTH + fraud + legit)
     }
 
-    /// Log odds of what the operator says about a call.
+    /// Log odds of what the operator says about a call. A label of the call itself precedes all others.
     fn said(&self, feedback: &Feedback, call: CallId, verdict: &Verdict) -> f64 {
         if self.is_allowed(feedback, call) {
             return OF_HONEST_USE;
@@ -242,8 +237,9 @@ impl ScoringEngine {
         if feedback.has_no_labels() {
             return 0.0;
         }
-        let own =
-            feedback.label(call).map_or(0.0, |is_fraud| if is_fraud { OF_FRAUD } else { OF_HONEST_USE });
+        if let Some(is_fraud) = feedback.label(call) {
+            return if is_fraud { OF_FRAUD } else { OF_HONEST_USE };
+        }
         let by_cluster = |cluster: Cluster| {
             let weight = feedback.clusters.get(&cluster).map_or(0.0, |counts| weight(*counts));
             // One stranger says less of the others than a call says of its own party.
@@ -258,7 +254,7 @@ impl ScoringEngine {
             .and_then(|campaign| feedback.campaigns.get(&campaign))
             .map_or(0.0, |is_fraud| weight(if *is_fraud { (1, 0) } else { (0, 1) }));
         // Labels about one call concern one party: the one that says most counts.
-        let all = [own, of_party, of_cluster, of_campaign];
+        let all = [of_party, of_cluster, of_campaign];
         all.into_iter().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a })
     }
 

@@ -208,6 +208,8 @@ impl ScoringEngine {
     /// Takes changed verdicts over into scores and campaigns.
     pub(super) fn apply(&mut self, changes: Vec<Change>, memory: &mut dyn History, out: &mut Vec<Outcome>) {
         for Change { call, at, verdict } in changes {
+            // The operator's word frees a call, and may be taken back. The call stays a member of the campaign.
+            let is_member_still = verdict.is_accused;
             let (verdict, is_vouched_for) = self.weighed(call, verdict);
             let is_open = match self.opened(call) {
                 // The result of an earlier run about this call stands until others change it.
@@ -229,7 +231,7 @@ impl ScoringEngine {
             } else if let Some(address) = verdict.notifies_from {
                 self.join_notification((call, at), address, memory, out);
             } else if let Some(membership) = self.membership(call).filter(Membership::is_of_sender)
-                && !self.is_legit(membership.campaign)
+                && !(is_vouched_for && is_member_still)
             {
                 self.leave(call, membership.campaign, "the sender is judged otherwise now", out);
             }

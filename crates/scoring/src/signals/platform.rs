@@ -27,8 +27,8 @@ fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
         return None;
     }
     let (fraud, legit) = reputed.labels;
-    // Honest users of a stack vouch for themselves, not for a stranger who copies it.
-    if is_shared && off > 0.0 && legit == 0 {
+    // Honest users of a stack vouch for themselves, not for a stranger who copies it. Nobody can copy a trunk.
+    if is_shared && off > 0.0 && (legit == 0 || !at.is_from_trunk()) {
         return None;
     }
     let share = if off < 0.0 { -off } else { -off / 3.0 };

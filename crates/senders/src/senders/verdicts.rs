@@ -3,8 +3,8 @@
 use bellwether_base::{CallId, Timestamp};
 
 use super::{
-    Change, Cluster, FEWEST_CALLS, LineKind, NOT_YET, OF_LINE, OF_OWN_BLOCK, OF_STRANGER, OF_YOUNG, Senders,
-    Verdict, WINDOWS, WORTH_TELLING,
+    Change, Cluster, FEWEST_CALLS, Followed, LineKind, NOT_YET, OF_LINE, OF_OWN_BLOCK, OF_STRANGER, OF_YOUNG,
+    Senders, Verdict, WINDOWS, WORTH_TELLING,
 };
 use crate::likelihood::{log_odds, probability};
 use crate::model::{self, SenderKind, Terms};
@@ -120,6 +120,18 @@ impl Senders {
             best.probability = best.probability.min(NOT_YET);
         }
         best
+    }
+
+    /// The verdict of a call that its address does not keep any more: that of its last calls.
+    pub(super) fn of_forgotten(&self, call: CallId, followed: &Followed, address: &Address) -> Verdict {
+        let recorded = Recorded {
+            call,
+            at: followed.at,
+            number: followed.number,
+            print: followed.print,
+            ..Recorded::default()
+        };
+        self.of_recorded(followed.address, address, &recorded, usize::MAX)
     }
 
     /// The present verdict of a call, as a change.
