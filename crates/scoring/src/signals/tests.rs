@@ -442,7 +442,7 @@ fn a_good_standing_speaks_for_a_call_and_weighs_a_third() {
         reputed.labels = (0, 1);
     }
     assert_eq!(scene.speak(), [], "a label of one honest user is no name for strangers");
-    scene.row.traits.trunk = Some(bellwether_enrich::TrunkPolicy::default());
+    scene.row.traits.trunk = Some(TrunkPolicy::default());
     let spoken = scene.speak();
     assert!((spoken[0].1 + 1.0 / 3.0).abs() < 1e-9, "{spoken:?}");
     scene.is_line = true;
