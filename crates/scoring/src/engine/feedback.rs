@@ -150,6 +150,7 @@ impl ScoringEngine {
             let is_changed = |cluster: &Cluster| {
                 let campaign = self.campaign_of_cluster(*cluster);
                 before.clusters.get(cluster) != now.clusters.get(cluster)
+                    || before.strangers.get(cluster) != now.strangers.get(cluster)
                     || campaign.is_some_and(|of| before.campaigns.get(&of) != now.campaigns.get(&of))
             };
             let clusters = self.senders.clusters().into_iter().filter(is_changed);
@@ -169,8 +170,8 @@ impl ScoringEngine {
         let mut changes = Vec::new();
         for change in self.senders.all() {
             let Change { call, at, verdict } = change;
-            let said = |feedback| self.said(feedback, call, &verdict);
-            let is_said_otherwise = said(&self.feedback_before).to_bits() != said(&self.feedback).to_bits();
+            let is_said_otherwise =
+                self.weighed_by(&self.feedback_before, call, verdict) != self.weighed(call, verdict);
             let is_listed_otherwise =
                 self.listed(&self.feedback_before, call) != self.listed(&self.feedback, call);
             let is_pardoned_otherwise = members.get(&call).is_some_and(|campaign| {
@@ -201,32 +202,29 @@ impl ScoringEngine {
     /// A verdict after the feedback about the call, its party, its cluster and the cluster's campaign; and true if the
     /// feedback declares the call honest. Reputation then says nothing against it.
     pub(super) fn weighed(&self, call: CallId, verdict: Verdict) -> (Verdict, bool) {
-        let said = self.said(&self.feedback, call, &verdict);
+        self.weighed_by(&self.feedback, call, verdict)
+    }
+
+    fn weighed_by(&self, feedback: &Feedback, call: CallId, verdict: Verdict) -> (Verdict, bool) {
+        let said = self.said(feedback, call, &verdict);
         if said == 0.0 {
             return (verdict, false);
         }
         let is_judged = !matches!(verdict.cluster, Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk);
         let is_of_others = !matches!(verdict.cluster, Cluster::Address { .. } | Cluster::Guests { .. });
-        let is_labelled = self.feedback.label(call).is_some();
-        let is_own = is_labelled || self.is_allowed(&self.feedback, call);
+        let is_labelled = feedback.label(call).is_some();
+        let is_own = is_labelled || self.is_allowed(feedback, call);
         let probability = if is_judged && is_own && is_of_others && said < 0.0 {
             // What others on the platform do says nothing against a caller that somebody vouches for.
             probability(log_odds(OF_STRANGER) + said)
         } else if is_judged && !is_labelled {
             // The label speaks about the cluster. The call may still be of somebody else.
-            probability(verdict.terms.sum() + said) * self.labelled_share(&verdict)
+            probability(verdict.terms.sum() + said) * labelled_share(feedback, &verdict)
         } else {
             probability(log_odds(verdict.probability) + said)
         };
         let is_accused = probability >= ACCUSED_FROM && (verdict.is_accused || said > 0.0);
         (Verdict { probability, is_accused, ..verdict }, said < 0.0)
-    }
-
-    /// The share of a cluster's calls that are fraud, if it is a campaign's: by the judgement and by labelled calls.
-    fn labelled_share(&self, verdict: &Verdict) -> f64 {
-        let (fraud, legit) = self.feedback.strangers.get(&verdict.cluster).copied().unwrap_or_default();
-        let (fraud, legit) = (f64::from(fraud), f64::from(legit));
-        (SHARE_IS_WORTH * verdict.share + fraud) / (SHARE_IS_WORTH + fraud + legit)
     }
 
     /// Log odds of what the operator says about a call. A label of the call itself precedes all others.
@@ -306,6 +304,13 @@ impl ScoringEngine {
             out.push(Outcome::Amend { call, signal, finding, campaign });
         }
     }
+}
+
+/// The share of a cluster's calls that are fraud, if it is a campaign's: by the judgement and by labelled calls.
+fn labelled_share(feedback: &Feedback, verdict: &Verdict) -> f64 {
+    let (fraud, legit) = feedback.strangers.get(&verdict.cluster).copied().unwrap_or_default();
+    let (fraud, legit) = (f64::from(fraud), f64::from(legit));
+    (SHARE_IS_WORTH * verdict.share + fraud) / (SHARE_IS_WORTH + fraud + legit)
 }
 
 /// Counts a label.
