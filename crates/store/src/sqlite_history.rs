@@ -481,7 +481,7 @@ fn past_sender(row: &Row<'_>, phrases: &BTreeMap<i64, usize>) -> Result<PastSend
 
 fn ended_by(row: &Row<'_>) -> Result<Option<Side>, StoreError> {
     let name: Option<String> = row.get("ended_by")?;
-    Ok([Side::Caller, Side::Callee].into_iter().find(|side| Some(side.name()) == name.as_deref()))
+    Ok(name.and_then(|name| Side::of(&name)))
 }
 
 fn past_passport(row: &Row<'_>) -> Result<Option<PastPassport>, StoreError> {

@@ -98,10 +98,15 @@ pub struct StoredSignal {
 /// Restores signals from their storage form, without signals of unknown names.
 pub(crate) fn findings(db: &Connection, text: &str) -> Result<Vec<Finding>, StoreError> {
     let known = |stored: StoredSignal| {
-        let signal = SIGNALS.iter().position(|s| s.name == stored.name)?;
+        let signal = signal_of(&stored.name)?;
         Some(Finding::kept(signal, stored.points, &stored.words))
     };
     Ok(unpacked(db, text)?.into_iter().filter_map(known).collect())
+}
+
+/// The index of a signal in [`SIGNALS`].
+fn signal_of(name: &str) -> Option<usize> {
+    SIGNALS.iter().position(|signal| signal.name == name)
 }
 
 /// The signal of each stored phrase.
@@ -111,7 +116,7 @@ pub(crate) fn signals_of_phrases(db: &Connection) -> Result<BTreeMap<i64, usize>
     let mut known = BTreeMap::new();
     for row in rows {
         let (id, name) = row?;
-        known.extend(SIGNALS.iter().position(|signal| signal.name == name).map(|signal| (id, signal)));
+        known.extend(signal_of(&name).map(|signal| (id, signal)));
     }
     Ok(known)
 }
@@ -119,13 +124,12 @@ pub(crate) fn signals_of_phrases(db: &Connection) -> Result<BTreeMap<i64, usize>
 /// The signals in the column `signals` of a score, without their words.
 pub(crate) fn shown(phrases: &BTreeMap<i64, usize>, text: &str) -> SignalSet {
     let Ok(Value::Array(all)) = serde_json::from_str(text) else { return SignalSet::default() };
-    let of_name = |name: &str| SIGNALS.iter().position(|signal| signal.name == name);
     let signal = |value: &Value| match value {
         Value::Array(packed) => match packed.first()? {
-            Value::String(name) => of_name(name),
+            Value::String(name) => signal_of(name),
             phrase => phrases.get(&phrase.as_i64()?).copied(),
         },
-        stored => of_name(stored["name"].as_str()?),
+        stored => signal_of(stored["name"].as_str()?),
     };
     all.iter().filter_map(signal).collect()
 }

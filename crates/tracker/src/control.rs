@@ -40,6 +40,12 @@ impl Side {
             Self::Callee => "callee",
         }
     }
+
+    /// Finds a side by its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Caller, Self::Callee].into_iter().find(|side| side.name() == name)
+    }
 }
 
 /// Key of a media endpoint, or of another name of one end of a media stream. It is a 64-bit keyed hash; a
