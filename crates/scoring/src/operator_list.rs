@@ -1,11 +1,12 @@
 //! The operator's own lists: numbers, peers, networks and fingerprints to let through or to stop.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bellwether_base::Timestamp;
 use bellwether_fingerprint::PrintHash;
+use ipnet::IpNet;
 
 /// A list of the operator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,8 +41,8 @@ pub enum OperatorSubject {
     Number(String),
     /// A source address.
     Peer(IpAddr),
-    /// A network with the length of its prefix.
-    Network(IpAddr, u8),
+    /// A network, by its first address.
+    Network(IpNet),
     /// An exact fingerprint.
     Fingerprint(PrintHash),
     /// All fingerprints of a platform family.
@@ -55,7 +56,7 @@ impl OperatorSubject {
         match self {
             Self::Number(_) => "number",
             Self::Peer(_) => "peer",
-            Self::Network(..) => "network",
+            Self::Network(_) => "network",
             Self::Fingerprint(_) => "fingerprint",
             Self::Family(_) => "family",
         }
@@ -67,7 +68,7 @@ impl OperatorSubject {
         match self {
             Self::Number(token) => token.clone(),
             Self::Peer(address) => address.to_string(),
-            Self::Network(address, prefix) => format!("{address}/{prefix}"),
+            Self::Network(network) => network.to_string(),
             Self::Fingerprint(print) | Self::Family(print) => print.to_string(),
         }
     }
@@ -78,32 +79,12 @@ impl OperatorSubject {
         match kind {
             "number" => Some(Self::Number(value.to_owned())),
             "peer" => value.parse().ok().map(|address: IpAddr| Self::Peer(address.to_canonical())),
-            "network" => {
-                let (address, prefix) = value.split_once('/')?;
-                let address: IpAddr = address.parse().ok()?;
-                let prefix: u8 = prefix.parse().ok()?;
-                let is_valid = prefix <= if address.is_ipv4() { 32 } else { 128 };
-                is_valid.then(|| Self::Network(first_of(address, prefix), prefix))
-            }
+            "network" => value.parse().ok().map(|network: IpNet| Self::Network(network.trunc())),
             "fingerprint" => {
                 PrintHash::stored(value).filter(|_| value.starts_with('f')).map(Self::Fingerprint)
             }
             "family" => PrintHash::stored(value).filter(|_| value.starts_with('k')).map(Self::Family),
             _ => None,
-        }
-    }
-}
-
-/// The first address of a network.
-fn first_of(address: IpAddr, prefix: u8) -> IpAddr {
-    match address {
-        IpAddr::V4(v4) => {
-            let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
-            Ipv4Addr::from_bits(v4.to_bits() & mask).into()
-        }
-        IpAddr::V6(v6) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
-            Ipv6Addr::from_bits(v6.to_bits() & mask).into()
         }
     }
 }
@@ -130,7 +111,7 @@ pub struct OperatorEntry {
 pub(crate) struct OperatorLists {
     numbers: BTreeMap<u64, Arc<OperatorEntry>>,
     peers: BTreeMap<IpAddr, Arc<OperatorEntry>>,
-    networks: Vec<(IpAddr, u8, Arc<OperatorEntry>)>,
+    networks: Vec<(IpNet, Arc<OperatorEntry>)>,
     prints: BTreeMap<u32, Arc<OperatorEntry>>,
     families: BTreeMap<PrintHash, Arc<OperatorEntry>>,
 }
@@ -159,9 +140,7 @@ impl OperatorLists {
             match &entry.subject {
                 OperatorSubject::Number(token) => drop(lists.numbers.insert(number_key(token), entry)),
                 OperatorSubject::Peer(address) => drop(lists.peers.insert(*address, entry)),
-                OperatorSubject::Network(address, prefix) => {
-                    lists.networks.push((*address, *prefix, entry));
-                }
+                OperatorSubject::Network(network) => lists.networks.push((*network, entry)),
                 OperatorSubject::Fingerprint(print) => {
                     drop(lists.prints.insert(print_key(*print) as u32, entry));
                 }
@@ -182,27 +161,16 @@ impl OperatorLists {
     /// The entry that applies to a call. An entry of the block list precedes one of the allow list.
     pub(crate) fn find(&self, call: &ListedCall) -> Option<&Arc<OperatorEntry>> {
         let ListedCall { number, source, print, family, at } = call;
-        let networks =
-            self.networks.iter().filter(|(network, prefix, _)| is_within(*source, *network, *prefix));
+        let networks = self.networks.iter().filter(|(network, _)| network.contains(source));
         let found = [
             self.numbers.get(number),
             self.prints.get(print),
             self.families.get(family),
             self.peers.get(source),
         ];
-        let found = found.into_iter().flatten().chain(networks.map(|(.., entry)| entry));
+        let found = found.into_iter().flatten().chain(networks.map(|(_, entry)| entry));
         found.filter(|entry| entry.until.is_none_or(|until| *at < until)).max_by_key(|entry| entry.list)
     }
-}
-
-/// True for an address of a network.
-fn is_within(address: IpAddr, network: IpAddr, prefix: u8) -> bool {
-    let bits = |address: IpAddr| match address {
-        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, 32),
-        IpAddr::V6(v6) => (v6.to_bits(), 128),
-    };
-    let ((address, width), (network, other)) = (bits(address), bits(network));
-    width == other && (prefix == 0 || (address ^ network) >> (128 - u32::from(prefix.min(128))) == 0)
 }
 
 #[cfg(test)]
@@ -278,6 +246,7 @@ mod tests {
         let in_family = ListedCall { family: PrintHash::of(Part::Family, "bad"), ..elsewhere(0) };
         assert_eq!(list(with_print), Some(OperatorList::Allow));
         assert_eq!(list(in_family), Some(OperatorList::Block));
-        assert!(!is_within("2001:db8::1".parse().unwrap(), "192.0.2.0".parse().unwrap(), 0));
+        let everything: IpNet = "192.0.2.0/0".parse().unwrap();
+        assert!(!everything.contains(&"2001:db8::1".parse::<IpAddr>().unwrap()));
     }
 }
