@@ -4,6 +4,7 @@ use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, CampaignId, Timestamp};
 use bellwether_enrich::{PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
+use bellwether_senders::CallerAccess;
 
 use crate::{Account, Finding, MembershipKind, ReputationRecord, SignalSet, Subject};
 
@@ -159,6 +160,27 @@ pub struct SenderMarks {
 }
 
 impl SenderMarks {
+    /// The marks of a call by the caller's access to the site.
+    pub(crate) fn of_access(access: CallerAccess) -> Self {
+        Self {
+            is_registered: access == CallerAccess::Registered,
+            is_at_server: access == CallerAccess::Server,
+            is_registered_lately: access == CallerAccess::RegisteredLately,
+            ..Self::default()
+        }
+    }
+
+    /// The caller's access to the site: the inverse of [`Self::of_access`].
+    pub(crate) const fn access(self, is_from_trunk: bool) -> CallerAccess {
+        match self {
+            Self { is_at_server: true, .. } => CallerAccess::Server,
+            Self { is_registered: true, .. } => CallerAccess::Registered,
+            Self { is_registered_lately: true, .. } => CallerAccess::RegisteredLately,
+            _ if is_from_trunk => CallerAccess::Trunk,
+            _ => CallerAccess::Unknown,
+        }
+    }
+
     /// The stored number.
     #[must_use]
     pub fn number(self) -> i64 {

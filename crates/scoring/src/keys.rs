@@ -11,6 +11,7 @@ use crate::LinkKind;
 use crate::candidate_group::GroupKind;
 use crate::invite::Invite;
 use crate::reputation_record::Layer;
+use crate::signal_rates::Peers;
 
 /// Keyed hashes of call properties. Senders choose the hashed text, so all hashes are keyed.
 pub(crate) struct Keys {
@@ -144,9 +145,10 @@ impl Keys {
         self.lasting.parts(&[b"senders", kind.as_bytes(), family.as_str().as_bytes(), octets])
     }
 
-    /// Key of a trunk; never 0.
-    pub(crate) fn trunk(&self, trunk: &str) -> u64 {
-        self.passing(Kind::Trunk, &[trunk.as_bytes()]) | 1
+    /// Keys of the platform family and the trunk of a call.
+    pub(crate) fn peers(&self, family: PrintHash, trunk: Option<&str>) -> Peers {
+        let trunk = trunk.map_or(0, |trunk| self.passing(Kind::Trunk, &[trunk.as_bytes()]) | 1);
+        Peers { family: self.family(family), trunk }
     }
 
     /// The block of a caller's number; 0 for none.

@@ -7,7 +7,7 @@ use crate::call_history::CallResult;
 use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
 use crate::signal_rates::Peers;
-use crate::{Disposition, MembershipKind, OperatorEntry, OperatorList, SenderMarks, Stage};
+use crate::{MembershipKind, OperatorEntry, OperatorList, SenderMarks, Stage};
 
 /// A call during scoring: from its INVITE until a while after its end.
 #[derive(Clone, Debug)]
@@ -181,10 +181,8 @@ impl OpenCall {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Told {
     pub(crate) stage: Stage,
-    pub(crate) score: f64,
-    pub(crate) disposition: Disposition,
     pub(crate) signals: usize,
-    /// The sum of the points, also beyond the limits of a score.
+    /// The sum of the points, of which score and disposition follow.
     pub(crate) points: f64,
     pub(crate) campaign: Option<CampaignId>,
     /// The score without reputation and campaign.

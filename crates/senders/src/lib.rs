@@ -46,5 +46,6 @@ mod site;
 pub use likelihood::{log_odds, probability};
 pub use model::{SenderKind, Terms};
 pub use senders::{
-    CallEnd, CallStart, CallerAccess, CallerAudio, Change, Cluster, LineKind, Senders, Verdict,
+    ACCUSED_FROM, CallEnd, CallStart, CallerAccess, CallerAudio, Change, Cluster, LineKind, OF_UNKNOWN,
+    Senders, Verdict,
 };

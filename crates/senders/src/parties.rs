@@ -149,7 +149,7 @@ const GROWTH: u32 = 15;
 /// A change of the log odds of several addresses that is worth a report to all their calls.
 const WORTH_TELLING_ALL: f64 = 0.2;
 
-/// Log odds from which on a cluster is accused, and below which it is acquitted.
+/// Log odds from which on a cluster is accused, those of [`crate::ACCUSED_FROM`], and below which it is acquitted.
 const ACCUSED_FROM: f64 = 1.386_294_361_119_890_6;
 const ACQUITTED_BELOW: f64 = 0.0;
 
@@ -167,21 +167,23 @@ impl Judgement {
 
     /// Takes an evaluation that counts for the streak after `growth` more calls.
     pub(crate) fn set_after(&mut self, posterior: Posterior, size: u32, growth: u32) {
-        self.events = 0;
-        if posterior.log_odds < ACCUSED_FROM || posterior.is_too_early() {
-            (self.streak, self.counted_at) = (0, size);
-        } else if size > self.counted_at + growth {
-            (self.streak, self.counted_at) = (self.streak.saturating_add(1), size);
-        }
-        self.is_accused = self.streak >= STREAK || (self.is_accused && posterior.log_odds >= ACQUITTED_BELOW);
-        self.posterior = Some(posterior);
+        self.take(posterior, size, size > self.counted_at + growth);
     }
 
     /// Takes an evaluation of a cluster that did not grow, a while after the last one.
     pub(crate) fn set_later(&mut self, posterior: Posterior) {
-        let size = self.counted_at;
-        self.counted_at = size.saturating_sub(1);
-        self.set_after(posterior, size, 0);
+        self.take(posterior, self.counted_at, true);
+    }
+
+    fn take(&mut self, posterior: Posterior, size: u32, counts: bool) {
+        self.events = 0;
+        if posterior.log_odds < ACCUSED_FROM || posterior.is_too_early() {
+            (self.streak, self.counted_at) = (0, size);
+        } else if counts {
+            (self.streak, self.counted_at) = (self.streak.saturating_add(1), size);
+        }
+        self.is_accused = self.streak >= STREAK || (self.is_accused && posterior.log_odds >= ACQUITTED_BELOW);
+        self.posterior = Some(posterior);
     }
 
     /// Calls of the cluster at the last evaluation that counted for the streak.

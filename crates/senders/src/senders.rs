@@ -72,9 +72,14 @@ const WINDOWS: [usize; 2] = [60, 200];
 /// Maximum number of calls that an address keeps.
 const MAX_CALLS: usize = 256;
 
-/// Probability of fraud of a line's call before it has a history, and of a stranger's call without a cluster.
+/// Probability of fraud of a line's call before it has a history.
 const OF_LINE: f64 = 0.002;
-const OF_STRANGER: f64 = 0.01;
+
+/// Probability of fraud of an unknown caller's call without a cluster.
+pub const OF_UNKNOWN: f64 = 0.01;
+
+/// Probability of fraud from which on a call is accused, if its cluster is.
+pub const ACCUSED_FROM: f64 = 0.8;
 
 /// Odds that an account is registered for one call, beside those of a caller that is not registered.
 const OF_YOUNG: f64 = 0.2;

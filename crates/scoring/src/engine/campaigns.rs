@@ -229,6 +229,11 @@ impl ScoringEngine {
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pool.leads_to(campaign);
         let lead = pool.lead;
+        self.leads_to(lead, campaign, out);
+    }
+
+    /// Maps a key to a campaign, also for later runs.
+    pub(super) fn leads_to(&mut self, lead: u64, campaign: CampaignId, out: &mut Vec<Outcome>) {
         self.lead(lead, campaign);
         out.push(Outcome::Key { key: lead.cast_signed(), campaign });
     }

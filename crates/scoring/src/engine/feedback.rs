@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bellwether_base::{CallId, CampaignId, Timestamp};
-use bellwether_senders::{Change, Cluster, Verdict, log_odds, probability};
+use bellwether_senders::{ACCUSED_FROM, Change, Cluster, OF_UNKNOWN, Verdict, log_odds, probability};
 
 use super::{Outcome, ScoringEngine};
 use crate::Finding;
@@ -27,12 +27,6 @@ const OF_HONEST_USE: f64 = -10.0;
 /// A label of one stranger weighs less by this about the other strangers.
 const OF_OTHERS: f64 = 4.0;
 
-/// Probability of fraud of a stranger's call without a cluster.
-const OF_STRANGER: f64 = 0.01;
-
-/// Probability from which on a labelled call is accused.
-const ACCUSED_FROM: f64 = 0.8;
-
 /// Points of a stored finding that differ by less are the same.
 const SAME_POINTS: f64 = 3.0;
 
@@ -42,10 +36,8 @@ pub(super) struct Feedback {
     /// Labelled calls and campaigns: `true` for fraud.
     calls: BTreeMap<CallId, bool>,
     campaigns: BTreeMap<CampaignId, bool>,
-    /// Labels of calls by the cluster of their senders: of fraud, and of honest use.
+    /// Labelled calls by cluster: of fraud, and of honest use.
     clusters: BTreeMap<Cluster, (u32, u32)>,
-    /// Labelled calls among the strangers of a family, likewise: how many of the strangers are the sender's.
-    strangers: BTreeMap<Cluster, (u32, u32)>,
     lists: OperatorLists,
 }
 
@@ -61,6 +53,11 @@ impl Feedback {
     /// True if the operator says that a call or its campaign is honest.
     fn pardons(&self, call: CallId, campaign: CampaignId) -> bool {
         self.label(call).or_else(|| self.campaigns.get(&campaign).copied()) == Some(false)
+    }
+
+    /// The labels of fraud and of honest use of a cluster's calls.
+    fn labels(&self, cluster: Cluster) -> (u32, u32) {
+        self.clusters.get(&cluster).copied().unwrap_or_default()
     }
 
     fn has_no_labels(&self) -> bool {
@@ -85,7 +82,6 @@ impl ScoringEngine {
             calls: calls.into_iter().collect(),
             campaigns: campaigns.into_iter().collect(),
             clusters: BTreeMap::new(),
-            strangers: BTreeMap::new(),
             lists,
         };
         self.feedback_before = std::mem::replace(&mut self.feedback, now);
@@ -150,7 +146,6 @@ impl ScoringEngine {
             let is_changed = |cluster: &Cluster| {
                 let campaign = self.campaign_of_cluster(*cluster);
                 before.clusters.get(cluster) != now.clusters.get(cluster)
-                    || before.strangers.get(cluster) != now.strangers.get(cluster)
                     || campaign.is_some_and(|of| before.campaigns.get(&of) != now.campaigns.get(&of))
             };
             let clusters = self.senders.clusters().into_iter().filter(is_changed);
@@ -171,7 +166,7 @@ impl ScoringEngine {
         for change in self.senders.all() {
             let Change { call, at, verdict } = change;
             let is_said_otherwise =
-                self.weighed_by(&self.feedback_before, call, verdict) != self.weighed(call, verdict);
+                self.with(&self.feedback_before, call, verdict) != self.with_feedback(call, verdict);
             let is_listed_otherwise =
                 self.listed(&self.feedback_before, call) != self.listed(&self.feedback, call);
             let is_pardoned_otherwise = members.get(&call).is_some_and(|campaign| {
@@ -191,7 +186,7 @@ impl ScoringEngine {
                 let entry = self.listed(&self.feedback, call).cloned();
                 self.tell_listing(call, entry.as_ref(), out);
             }
-            if is_same(&judged.findings, &self.weighed(call, verdict).0) {
+            if is_same(&judged.findings, &self.with_feedback(call, verdict).0) {
                 continue;
             }
             changes.push(change);
@@ -201,11 +196,11 @@ impl ScoringEngine {
 
     /// A verdict after the feedback about the call, its party, its cluster and the cluster's campaign; and true if the
     /// feedback declares the call honest. Reputation then says nothing against it.
-    pub(super) fn weighed(&self, call: CallId, verdict: Verdict) -> (Verdict, bool) {
-        self.weighed_by(&self.feedback, call, verdict)
+    pub(super) fn with_feedback(&self, call: CallId, verdict: Verdict) -> (Verdict, bool) {
+        self.with(&self.feedback, call, verdict)
     }
 
-    fn weighed_by(&self, feedback: &Feedback, call: CallId, verdict: Verdict) -> (Verdict, bool) {
+    fn with(&self, feedback: &Feedback, call: CallId, verdict: Verdict) -> (Verdict, bool) {
         let said = self.said(feedback, call, &verdict);
         if said == 0.0 {
             return (verdict, false);
@@ -216,7 +211,7 @@ impl ScoringEngine {
         let is_own = is_labelled || self.is_allowed(feedback, call);
         let probability = if is_judged && is_own && is_of_others && said < 0.0 {
             // What others on the platform do says nothing against a caller that somebody vouches for.
-            probability(log_odds(OF_STRANGER) + said)
+            probability(log_odds(OF_UNKNOWN) + said)
         } else if is_judged && !is_labelled {
             // The label speaks about the cluster. The call may still be of somebody else.
             probability(verdict.terms.sum() + said) * labelled_share(feedback, &verdict)
@@ -238,11 +233,12 @@ impl ScoringEngine {
         if let Some(is_fraud) = feedback.label(call) {
             return if is_fraud { OF_FRAUD } else { OF_HONEST_USE };
         }
-        let by_cluster = |cluster: Cluster| {
-            let weight = feedback.clusters.get(&cluster).map_or(0.0, |counts| weight(*counts));
-            // One stranger says less of the others than a call says of its own party.
-            let is_of_others = weight > 0.0 && matches!(cluster, Cluster::Strangers { .. });
-            if is_of_others { weight - OF_OTHERS } else { weight }
+        let by_cluster = |cluster: Cluster| match (feedback.labels(cluster), cluster) {
+            // One stranger says less of the others than a call says of its own party. A label of honest use says only
+            // how many of them are honest.
+            ((0, _), Cluster::Strangers { .. }) => 0.0,
+            ((fraud, _), Cluster::Strangers { .. }) => weight((fraud, 0)) - OF_OTHERS,
+            (counts, _) => weight(counts),
         };
         let is_line = matches!(verdict.cluster, Cluster::Line(_) | Cluster::Trunk);
         let of_cluster = by_cluster(verdict.cluster);
@@ -259,22 +255,17 @@ impl ScoringEngine {
     /// Counts the labelled calls by cluster, as the clusters are now.
     pub(super) fn count_labelled_clusters(&mut self) {
         let count = |calls: &BTreeMap<CallId, bool>| {
-            let (mut counts, mut strangers) = (BTreeMap::new(), BTreeMap::new());
+            let mut counts: BTreeMap<Cluster, (u32, u32)> = BTreeMap::new();
             for (call, is_fraud) in calls {
-                for cluster in self.senders.labelled_by(*call, *is_fraud) {
-                    add(&mut counts, cluster, *is_fraud);
-                }
-                // A label of honest use says nothing of other strangers but how many of them are honest.
-                let all = self.senders.labelled_by(*call, true);
-                for cluster in all.into_iter().filter(|of| matches!(of, Cluster::Strangers { .. })) {
-                    add(&mut strangers, cluster, *is_fraud);
+                for cluster in self.senders.labelled_by(*call) {
+                    let (fraud, legit) = counts.entry(cluster).or_default();
+                    *(if *is_fraud { fraud } else { legit }) += 1;
                 }
             }
-            (counts, strangers)
+            counts
         };
         let (before, now) = (count(&self.feedback_before.calls), count(&self.feedback.calls));
-        (self.feedback_before.clusters, self.feedback_before.strangers) = before;
-        (self.feedback.clusters, self.feedback.strangers) = now;
+        (self.feedback_before.clusters, self.feedback.clusters) = (before, now);
     }
 
     /// The entry of the operator's lists that applies to a call.
@@ -308,15 +299,13 @@ impl ScoringEngine {
 
 /// The share of a cluster's calls that are fraud, if it is a campaign's: by the judgement and by labelled calls.
 fn labelled_share(feedback: &Feedback, verdict: &Verdict) -> f64 {
-    let (fraud, legit) = feedback.strangers.get(&verdict.cluster).copied().unwrap_or_default();
+    // Only the strangers of a family are of several parties.
+    if !matches!(verdict.cluster, Cluster::Strangers { .. }) {
+        return verdict.share;
+    }
+    let (fraud, legit) = feedback.labels(verdict.cluster);
     let (fraud, legit) = (f64::from(fraud), f64::from(legit));
     (SHARE_IS_WORTH * verdict.share + fraud) / (SHARE_IS_WORTH + fraud + legit)
-}
-
-/// Counts a label.
-fn add(counts: &mut BTreeMap<Cluster, (u32, u32)>, cluster: Cluster, is_fraud: bool) {
-    let (fraud, legit) = counts.entry(cluster).or_default();
-    *(if is_fraud { fraud } else { legit }) += 1;
 }
 
 /// Log odds of labels. Contradicting ones cancel.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, CampaignId, ContentHasher, LruTable, Timestamp};
+use bellwether_senders::CallerAudio;
 use smallvec::SmallVec;
 
 use super::{Outcome, ScoringEngine};
@@ -234,13 +235,13 @@ impl ScoringEngine {
             call.is_news = true;
         }
         let is_repeated = count as usize >= FEWEST && all_callers >= 2;
-        let recording = if is_repeated { cluster_id as u32 } else { 0 };
+        let audio = if is_repeated { CallerAudio::Recording(cluster_id as u32) } else { CallerAudio::Speech };
         if !is_settled {
-            self.sender_heard(id, recording, memory, out);
+            self.sender_heard(id, audio, memory, out);
         }
         if is_repeated && count as usize == FEWEST {
             let earlier = self.prompts.get(cluster_id).map(|of| of.calls.clone()).unwrap_or_default();
-            earlier.iter().for_each(|heard| self.sender_heard(heard.call, recording, memory, out));
+            earlier.iter().for_each(|heard| self.sender_heard(heard.call, audio, memory, out));
         }
         if all_callers < 2 || is_settled {
             return;

@@ -101,15 +101,8 @@ impl ScoringEngine {
         let disposition = self.settings.dispositions.of(score);
         let own_score = card.score_without(&[Group::Reputation, Group::Campaign]);
         let campaign = call.membership.as_ref().map(|m| m.campaign);
-        let told = Told {
-            stage,
-            score,
-            disposition,
-            signals: card.findings().len(),
-            points: card.points(),
-            campaign,
-            own_score,
-        };
+        let (signals, points) = (card.findings().len(), card.points());
+        let told = Told { stage, signals, points, campaign, own_score };
         let at = self.now;
         let Some((_, call)) = self.open.get_mut(slot) else { return };
         call.is_news = false;

@@ -17,7 +17,6 @@ use crate::invite::Invite;
 use crate::open::{OF_NOTICE, OF_SENDER};
 use crate::operator_list::ListedCall;
 use crate::outcome::LinkRow;
-use crate::signal_rates::Peers;
 use crate::signals::{Group, REGISTERED_LINE, RETURNING, Registration, SENDER, SIGNALS, group, of_sender};
 use crate::{CampaignKind, MembershipKind};
 
@@ -94,13 +93,7 @@ impl ScoringEngine {
                 let end = end_of(call.call, (call.started_at, call.answered_at), at, call.ended_by);
                 self.senders.end(&end, &mut told);
             } else {
-                let access = match call.marks {
-                    SenderMarks { is_at_server: true, .. } => CallerAccess::Server,
-                    SenderMarks { is_registered: true, .. } => CallerAccess::Registered,
-                    SenderMarks { is_registered_lately: true, .. } => CallerAccess::RegisteredLately,
-                    _ if call.is_from_trunk => CallerAccess::Trunk,
-                    _ => CallerAccess::Unknown,
-                };
+                let access = call.marks.access(call.is_from_trunk);
                 let start = self.start_of(call.call, at, &Caller::from(call), access);
                 self.senders.begin(&start, &mut told);
                 if call.marks.is_heard {
@@ -123,8 +116,7 @@ impl ScoringEngine {
     /// Counts the signals of a line's call of an earlier run.
     fn recall_rates(&mut self, call: &PastSender) {
         if [REGISTERED_LINE, RETURNING].iter().any(|signal| call.shown.has(*signal)) {
-            let trunk = call.trunk.as_deref().map_or(0, |trunk| self.keys.trunk(trunk));
-            let peers = Peers { family: self.keys.family(call.family), trunk };
+            let peers = self.keys.peers(call.family, call.trunk.as_deref());
             self.rates.learn(self.keys.user(&call.caller), peers, call.shown, call.started_at);
         }
     }
@@ -146,13 +138,9 @@ impl ScoringEngine {
         let start = self.start_of(invite.call, invite.started_at, &Caller::from(invite), access);
         self.count_accounts();
         self.senders.begin(&start, changes);
-        let marks = SenderMarks {
-            is_registered: access == CallerAccess::Registered,
-            is_at_server: access == CallerAccess::Server,
-            is_registered_lately: access == CallerAccess::RegisteredLately,
-            ..SenderMarks::default()
-        };
-        (self.senders.verdict(invite.call).map(|verdict| self.weighed(invite.call, verdict).0), marks)
+        let verdict = self.senders.verdict(invite.call);
+        let verdict = verdict.map(|verdict| self.with_feedback(invite.call, verdict).0);
+        (verdict, SenderMarks::of_access(access))
     }
 
     /// Counts the registered accounts. A run that has just begun has seen few of them register; the calls of earlier
@@ -191,16 +179,15 @@ impl ScoringEngine {
     pub(super) fn sender_heard(
         &mut self,
         call: CallId,
-        recording: u32,
+        audio: CallerAudio,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
         let mut changes = Vec::new();
-        let heard = if recording == 0 { CallerAudio::Speech } else { CallerAudio::Recording(recording) };
-        self.senders.add_audio(call, heard, self.now, &mut changes);
+        self.senders.add_audio(call, audio, self.now, &mut changes);
         if let Some(opened) = self.opened(call) {
             opened.sender_marks.is_heard = true;
-            opened.sender_marks.is_recorded |= recording > 0;
+            opened.sender_marks.is_recorded |= audio != CallerAudio::Speech;
         }
         self.apply(changes, memory, out);
     }
@@ -210,7 +197,7 @@ impl ScoringEngine {
         for Change { call, at, verdict } in changes {
             // The operator's word frees a call, and may be taken back. The call stays a member of the campaign.
             let is_member_still = verdict.is_accused;
-            let (verdict, is_vouched_for) = self.weighed(call, verdict);
+            let (verdict, is_vouched_for) = self.with_feedback(call, verdict);
             let is_open = match self.opened(call) {
                 // The result of an earlier run about this call stands until others change it.
                 Some(opened) => {
@@ -272,13 +259,11 @@ impl ScoringEngine {
         }
         let lead = self.keys.cluster("notification", name.family, name.address);
         let known = self.leads.value(lead).copied();
-        let known = known.filter(|campaign| self.is_running(*campaign, memory, out));
-        let campaign = match known {
+        let campaign = match known.filter(|campaign| self.is_running(*campaign, memory, out)) {
             Some(campaign) => campaign,
             None => {
                 let Some(campaign) = self.found("notification", call, memory, out) else { return };
-                self.lead(lead, campaign);
-                out.push(Outcome::Key { key: lead.cast_signed(), campaign });
+                self.leads_to(lead, campaign, out);
                 if let Some(slot) = self.campaign_slot(campaign, memory, out)
                     && let Some(row) = self.campaigns.get_mut(slot)
                 {
@@ -317,10 +302,7 @@ impl ScoringEngine {
                 None => return,
             },
         };
-        let known = match place {
-            CampaignPlace::Recording(recording) => self.prompts.campaign(recording),
-            CampaignPlace::Parties(name) => self.leads.value(self.lead_of(name)).copied(),
-        };
+        let known = self.campaign_of_cluster(verdict.cluster);
         let known = known.filter(|campaign| self.is_running(*campaign, memory, out));
         let campaign = match known {
             Some(campaign) => campaign,
@@ -334,11 +316,7 @@ impl ScoringEngine {
                             out.push(Outcome::Prompt { print, campaign });
                         }
                     }
-                    CampaignPlace::Parties(name) => {
-                        let lead = self.lead_of(name);
-                        self.lead(lead, campaign);
-                        out.push(Outcome::Key { key: lead.cast_signed(), campaign });
-                    }
+                    CampaignPlace::Parties(name) => self.leads_to(self.lead_of(name), campaign, out),
                 }
                 campaign
             }

@@ -17,7 +17,6 @@ use crate::keys::Names;
 use crate::open::{GroupMembership, GroupMemberships, Heard, Known, Listing, OpenCall, SURE};
 use crate::platform::Platform;
 use crate::reputation_record::{Layer, ReputationRecord, Reputed, Subject};
-use crate::signal_rates::Peers;
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
 use crate::source::{Signed, count};
 
@@ -138,7 +137,7 @@ impl ScoringEngine {
         // Registration and return prove nothing for an account that somebody else uses, too.
         let listing = self.listed(&self.feedback, invite.call).map(Listing::from).filter(|_| is_judged);
         let is_line = Self::is_line(sender.as_ref()) && !is_contested;
-        let is_vouched_for = sender.is_some_and(|verdict| self.weighed(invite.call, verdict).1);
+        let is_vouched_for = sender.is_some_and(|verdict| self.with_feedback(invite.call, verdict).1);
         let (Some((_, of_caller)), Some((_, of_source))) =
             (self.callers.get(caller_slot), self.sources.get(source_slot))
         else {
@@ -172,8 +171,7 @@ impl ScoringEngine {
             is_rooted,
             is_line,
         };
-        let trunk = invite.trunk.map_or(0, |trunk| self.keys.trunk(trunk));
-        let peers = Peers { family: self.keys.family(invite.family), trunk };
+        let peers = self.keys.peers(invite.family, invite.trunk);
         let is_server = self.registrars.slot(source).is_some();
         let is_nobody = registration == Registration::No && !invite.is_from_trunk && !is_rooted && !is_server;
         let is_stranger = is_nobody && of_source.is_unknown() && !of_caller.account.is_established(now);

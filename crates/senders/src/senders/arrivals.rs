@@ -162,12 +162,11 @@ impl Senders {
         let (sessions, numbers, was_stranger) = (address.sessions, address.numbers, address.is_stranger);
 
         // The number: is it new here, does it open a session, is it bonded from now on?
-        let home_family = self
-            .numbers
-            .value(call.number)
-            .and_then(|of| of.home_elsewhere(call.address, call.at))
-            .and_then(|home| self.addresses.value(home))
-            .map(|home| home.family);
+        // A number that is in use at home on another platform is no line elsewhere.
+        let number = self.numbers.value(call.number);
+        let home = number.and_then(|of| of.home_elsewhere(call.address, call.at));
+        let of_home = home.and_then(|home| self.addresses.value(home));
+        let is_foreign = of_home.is_some_and(|home| home.family != call.family);
         let Some(number) = self.numbers.value_mut(call.number) else { return };
         let place = number.place(key).copied();
         let is_interleaved = place.is_some_and(|of| changes_before.saturating_sub(of.changes) >= INTERLEAVED);
@@ -184,9 +183,6 @@ impl Senders {
             place.is_none() && number.session_at.is_some_and(|began| call.at.since(began) > MOVES_AFTER);
         number.last_at = Some(call.at);
         let is_number_session = number.call(call.at, is_interleaved || is_moved);
-        // A number that is in use at home on another platform is no line elsewhere.
-        let home = number.home_elsewhere(call.address, call.at);
-        let is_foreign = home.is_some() && home_family.is_some_and(|family| family != call.family);
         let is_bond = !is_run
             && !is_foreign
             && place.is_some_and(|of| !of.is_bonded && call.at.since(of.first) >= SESSION);

@@ -3,8 +3,8 @@
 use bellwether_base::{CallId, Timestamp};
 
 use super::{
-    Change, Cluster, FEWEST_CALLS, Followed, LineKind, NOT_YET, OF_LINE, OF_OWN_BLOCK, OF_STRANGER, OF_YOUNG,
-    Senders, Verdict, WINDOWS, WORTH_TELLING,
+    ACCUSED_FROM, Change, Cluster, FEWEST_CALLS, Followed, LineKind, NOT_YET, OF_LINE, OF_OWN_BLOCK,
+    OF_UNKNOWN, OF_YOUNG, Senders, Verdict, WINDOWS, WORTH_TELLING,
 };
 use crate::likelihood::{log_odds, probability};
 use crate::model::{self, SenderKind, Terms};
@@ -111,8 +111,8 @@ impl Senders {
                 consider(judgement, of_own, window as u32, Cluster::Address { address: key }, once);
             }
         }
-        best.is_accused &=
-            best.probability >= 0.8 || recorded.told.is_some_and(|(_, was)| was && best.probability >= 0.5);
+        best.is_accused &= best.probability >= ACCUSED_FROM
+            || recorded.told.is_some_and(|(_, was)| was && best.probability >= 0.5);
         if recorded.is_young && !best.is_accused {
             return of_line(number.map_or(1, |of| of.sessions), kind);
         }
@@ -207,26 +207,24 @@ impl Senders {
                 self.recordings.value(u64::from(recording)).map(|of| of.members.clone()).unwrap_or_default()
             }
         };
-        let addresses = keys.iter().filter_map(|key| self.addresses.value(*key));
-        let calls = addresses.flat_map(|address| &address.calls).map(|of| of.call);
-        let is_member = |call: &CallId| match cluster {
-            Cluster::Guests { .. } => self.party_of(*call) == Some(cluster),
-            _ => true,
-        };
-        calls.filter(is_member).filter_map(|call| self.present(call)).collect()
+        let is_of_guests = matches!(cluster, Cluster::Guests { .. });
+        let addresses = keys.iter().filter_map(|key| Some((*key, self.addresses.value(*key)?)));
+        let calls = addresses.flat_map(|(key, address)| {
+            address.calls.iter().filter(move |of| !is_of_guests || self.is_guest(key, address, of))
+        });
+        calls.filter_map(|of| self.present(of.call)).collect()
     }
 
-    /// The clusters that a label of a call speaks about. A label of fraud speaks about all strangers of the family,
-    /// if the call is one of them; a label of honest use speaks about the address of the call alone.
+    /// The clusters that a label of a call speaks about: its party, and the strangers of its family if the call is one
+    /// of them.
     #[must_use]
-    pub fn labelled_by(&self, call: CallId, is_fraud: bool) -> Vec<Cluster> {
+    pub fn labelled_by(&self, call: CallId) -> Vec<Cluster> {
         let Some(followed) = self.calls.value(call.key()).filter(|of| of.line.is_none() && !of.is_trunk)
         else {
             return Vec::new();
         };
         let mut clusters: Vec<Cluster> = self.party_of(call).into_iter().collect();
-        if let Some(address) = self.addresses.value(followed.address).filter(|of| is_fraud && of.is_stranger)
-        {
+        if let Some(address) = self.addresses.value(followed.address).filter(|of| of.is_stranger) {
             clusters.push(Cluster::Strangers { family: address.family });
         }
         clusters
@@ -304,14 +302,14 @@ pub(super) fn of_line(sessions: u32, kind: LineKind) -> Verdict {
 
 pub(super) fn nothing() -> Verdict {
     Verdict {
-        probability: OF_STRANGER,
+        probability: OF_UNKNOWN,
         share: 1.0,
         calls: 0,
         cluster: Cluster::Nothing,
         kind: SenderKind::Line,
         is_accused: false,
         notifies_from: None,
-        terms: Terms { prior: log_odds(OF_STRANGER), ..Terms::default() },
+        terms: Terms { prior: log_odds(OF_UNKNOWN), ..Terms::default() },
         once: (0, 0),
         is_borrowed: false,
     }

@@ -1,14 +1,11 @@
 //! Judgement of a site's calls by the crate under test.
 
 use bellwether_base::{CallId, Timestamp};
-use bellwether_senders::{CallEnd, CallStart, Change, Senders};
+use bellwether_senders::{ACCUSED_FROM, CallEnd, CallStart, Change, Senders};
 
 use crate::draw::Draw;
 use crate::kinds::Kind;
 use crate::site::{Call, CallParty, Site};
-
-/// The probability from which on an accused call counts.
-const SURE: f64 = 0.8;
 
 /// Nanoseconds of a second.
 const NANOS: f64 = 1e9;
@@ -137,7 +134,7 @@ fn start(call: CallId, at: Timestamp, of: &Call) -> CallStart {
 fn note(change: &Change, calls: &[Call], marks: &mut [Mark]) -> bool {
     let Ok(place) = usize::try_from(change.call.get()) else { return false };
     let Some((call, mark)) = calls.get(place).zip(marks.get_mut(place)) else { return false };
-    mark.is_accused = change.verdict.is_accused && change.verdict.probability >= SURE;
+    mark.is_accused = change.verdict.is_accused && change.verdict.probability >= ACCUSED_FROM;
     mark.was_accused |= mark.is_accused;
     mark.is_accused && call.party == CallParty::Sender
 }
