@@ -9,7 +9,7 @@ mod common;
 
 use std::process::Stdio;
 
-use common::{Room, own_captures, project, text};
+use common::{Room, Running, own_captures, project, text};
 
 fn capture() -> String {
     project().join("pcaps/lab-calls-failed.pcapng").to_str().unwrap().to_owned()
@@ -168,11 +168,8 @@ fn a_full_disk_is_one_sentence_and_exit_code_1() {
 fn a_reader_that_goes_away_is_no_error() {
     let room = Room::new();
     room.expect(0, &["-q", "replay", &capture()]);
-    let mut child = room
-        .command(&["--format", "jsonl", "report", "fingerprints"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Running::start(room.command(&["--format", "jsonl", "report", "fingerprints"]).stdout(Stdio::piped()));
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }

@@ -13,15 +13,15 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{Room, own_captures, project};
+use common::{Room, Running, own_captures, project};
 
 /// A sensor that runs, and its log.
 struct Sensor<'a> {
     room: &'a Room,
-    child: Child,
+    child: Running,
 }
 
 impl<'a> Sensor<'a> {
@@ -30,7 +30,7 @@ impl<'a> Sensor<'a> {
         let log = std::fs::File::create(room.path("log")).unwrap();
         let mut command = room.command(args);
         command.stderr(log).stdout(Stdio::null()).env_remove("NOTIFY_SOCKET");
-        let mut sensor = Self { room, child: command.spawn().unwrap() };
+        let mut sensor = Self { room, child: Running::start(&mut command) };
         if sensor.says(ready) {
             return Some(sensor);
         }
@@ -375,7 +375,7 @@ fn a_service_manager_without_a_place_in_the_file_system_hears_that_the_sensor_li
     manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut command = room.command(&["--db", "x.db", "sense", "--hep", &format!("udp:{}", free())]);
     command.env("NOTIFY_SOCKET", format!("@{name}")).stdout(Stdio::null()).stderr(Stdio::null());
-    let sensor = Sensor { room: &room, child: command.spawn().unwrap() };
+    let sensor = Sensor { room: &room, child: Running::start(&mut command) };
     room.write("log", b"");
     let mut octets = [0; 64];
     for expected in ["READY=1\n", "WATCHDOG=1\n", "WATCHDOG=1\n"] {

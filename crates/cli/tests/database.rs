@@ -11,13 +11,13 @@ mod common;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{Agent, Call, Rng, Talk, as_hep};
-use common::{Room, project, text};
+use common::{Room, Running, project, text};
 
 fn capture() -> String {
     project().join("pcaps/lab-calls-failed.pcapng").to_str().unwrap().to_owned()
@@ -222,12 +222,11 @@ fn a_replay_waits_for_a_lock_at_its_start_and_on_its_way_and_loses_nothing() {
     for (also_for_reading, words) in [(false, "locked; rows wait"), (true, "locked; waiting")] {
         let held = lock(&room, also_for_reading);
         let log = room.path("log");
-        let mut replay = room
-            .command(&["--db", "x.db", "replay", &capture()])
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+        let mut replay = Running::start(
+            room.command(&["--db", "x.db", "replay", &capture()])
+                .stdout(Stdio::null())
+                .stderr(std::fs::File::create(&log).unwrap()),
+        );
         hear(&log, words);
         assert!(replay.try_wait().unwrap().is_none());
         held.execute_batch("COMMIT").unwrap();
@@ -289,12 +288,11 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let hep = format!("udp:{free}");
     let log = room.path("log");
-    let mut sensor = room
-        .command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
+    let mut sensor = Running::start(
+        room.command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap()),
+    );
     hear(&log, "listening on");
     let held = lock(&room, false);
     let agent = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -307,7 +305,7 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     assert!(sensor.try_wait().unwrap().is_none(), "{}", std::fs::read_to_string(&log).unwrap());
     held.execute_batch("COMMIT").unwrap();
     hear(&log, "waiting rows are written");
-    let end = |sensor: &mut Child| {
+    let end = |sensor: &mut Running| {
         let id = rustix::process::Pid::from_child(sensor);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         sensor.wait().unwrap().code()
@@ -326,12 +324,11 @@ fn a_sensor_outlives_a_lock_and_the_rows_of_that_time_are_written() {
     assert_eq!(log_text.matches("locked; rows wait").count(), 1, "{log_text}");
 
     // A sensor with a stop request ends although the database is locked, and reports the unfinished work.
-    let mut sensor = room
-        .command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
+    let mut sensor = Running::start(
+        room.command(&["--config", "quick.toml", "--db", "x.db", "sense", "--hep", &hep])
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).unwrap()),
+    );
     hear(&log, "listening on");
     let _held = lock(&room, false);
     for message in messages() {

@@ -13,13 +13,13 @@ mod common;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bellwether_base::{Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::{Agent, Call, Frame, Microphone, PcapFormat, Rng, Talk, as_hep, write_pcap};
-use common::Room;
+use common::{Room, Running};
 
 /// Calls between sockets of the loopback network.
 fn calls(count: u8, packets: usize, start: Timestamp) -> Vec<Frame> {
@@ -79,20 +79,20 @@ fn send(frames: &[Frame]) {
 }
 
 /// Starts a live run and waits until it listens; none without the right to.
-fn listen(room: &Room, args: &[&str]) -> Option<Child> {
+fn listen(room: &Room, args: &[&str]) -> Option<Running> {
     start(room, args, "listening on")
 }
 
 /// Starts a run and waits until it says so; none without the right to capture.
-fn start(room: &Room, args: &[&str], ready: &str) -> Option<Child> {
+fn start(room: &Room, args: &[&str], ready: &str) -> Option<Running> {
     wait_for(room, room.command(args), ready)
 }
 
-fn wait_for(room: &Room, mut command: Command, ready: &str) -> Option<Child> {
+fn wait_for(room: &Room, mut command: Command, ready: &str) -> Option<Running> {
     let log = room.path("log");
     command.stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::null());
     command.env("NOTIFY_SOCKET", room.path("notify"));
-    let mut child = command.spawn().unwrap();
+    let mut child = Running::start(&mut command);
     for _ in 0..200 {
         std::thread::sleep(Duration::from_millis(50));
         let said = std::fs::read_to_string(&log).unwrap();
@@ -167,13 +167,13 @@ fn devices_are_judged_while_the_sensor_runs() {
     terminate(child);
 }
 
-fn signal(child: &Child, name: &str) {
+fn signal(child: &Running, name: &str) {
     let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
 /// Ends a run as an operator would, and expects it to end well.
-fn terminate(mut child: Child) {
+fn terminate(mut child: Running) {
     signal(&child, "-TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -550,12 +550,9 @@ fn a_full_disk_ends_a_live_run_although_its_listeners_hear_nothing_more() {
         "trap '' XFSZ; ulimit -f 64; exec {} --db x.db sense --hep udp:{free} --hep tcp:{free} 2>log",
         env!("CARGO_BIN_EXE_bellwether")
     );
-    let mut child = Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(room.path(""))
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).current_dir(room.path("")).stdin(Stdio::null());
+    let mut child = Running::start(&mut command);
     let said = || std::fs::read_to_string(room.path("log")).unwrap_or_default();
     let pause = || std::thread::sleep(Duration::from_millis(50));
     assert!((0..200).any(|_| {
@@ -571,9 +568,6 @@ fn a_full_disk_ends_a_live_run_although_its_listeners_hear_nothing_more() {
         pause();
         child.try_wait().unwrap()
     });
-    if code.is_none() {
-        child.kill().unwrap();
-    }
     assert_eq!(code.and_then(|status| status.code()), Some(1), "{}", said());
     assert!(said().contains("the database refused a statement: the disk"), "{}", said());
 }

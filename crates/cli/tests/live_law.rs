@@ -10,10 +10,10 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{ALL_REPORTS, Room, project};
+use common::{ALL_REPORTS, Room, Running, project};
 use serde_json::{Map, Value};
 
 /// Captures that begin at once, and how much of them is sent.
@@ -62,14 +62,14 @@ impl Network {
     }
 
     /// A sensor in the network, with the path of its log.
-    fn sensor(&self, room: &Room, db: &str) -> (Child, PathBuf) {
+    fn sensor(&self, room: &Room, db: &str) -> (Running, PathBuf) {
         let program = room.command(&[]).get_program().to_owned();
         let log = room.path(&format!("{db}.log"));
         let mut command =
             self.command(program.to_str().unwrap(), &["--db", db, "--format", "json", "sense", "-i", "cap0"]);
         command.current_dir(room.path(".")).stdout(std::fs::File::create(room.path("closing")).unwrap());
         command.stderr(std::fs::File::create(&log).unwrap());
-        (command.spawn().unwrap(), log)
+        (Running::start(&mut command), log)
     }
 }
 
@@ -92,7 +92,7 @@ fn listens(log: &Path) -> bool {
     std::fs::read_to_string(log).is_ok_and(|said| said.contains("listening on"))
 }
 
-fn terminate(mut child: Child) {
+fn terminate(mut child: Running) {
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -121,7 +121,7 @@ const NEEDS_THE_STOP: [(&str, &[&str]); 5] = [
 ];
 
 /// A program that writes all traffic to a capture.
-struct Recording(Child);
+struct Recording(Running);
 
 impl Recording {
     fn end(mut self, room: &Room) -> PathBuf {
@@ -132,20 +132,20 @@ impl Recording {
 }
 
 /// A sensor and a recording of the same interface.
-fn listen(network: &Network, room: &Room) -> (Child, Recording) {
+fn listen(network: &Network, room: &Room) -> (Running, Recording) {
     let (capture, stop) = (room.path("heard.pcap"), room.path("stop"));
     let args = ["cap0", capture.to_str().unwrap(), stop.to_str().unwrap()];
-    let recording = network.script("record.py", &args).spawn().unwrap();
+    let recording = Running::start(&mut network.script("record.py", &args));
     let (sensor, log) = network.sensor(room, "live.db");
     wait_until("both listen", || capture.exists() && listens(&log));
     (sensor, Recording(recording))
 }
 
-fn send(network: &Network) -> Child {
+fn send(network: &Network) -> Running {
     let captures = CAPTURES.map(|name| project().join(format!("pcaps/lab-{name}.pcap")));
     let mut args = vec!["src0", SECONDS];
     args.extend(captures.iter().map(|path| path.to_str().unwrap()));
-    network.script("send.py", &args).spawn().unwrap()
+    Running::start(&mut network.script("send.py", &args))
 }
 
 /// Asserts that a replay gives the rows of the live run, and returns these. Only the origin of the timestamps differs.

@@ -1,8 +1,9 @@
 //! Common parts of the tests of the command: a folder with a fixed key, and the command in this folder.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use bellwether_testkit::violations;
 use serde_json::Value;
@@ -10,6 +11,37 @@ use serde_json::Value;
 /// The reports by which two replays are compared.
 pub(crate) const REPORTS: [&str; 7] =
     ["summary", "calls", "registrations", "streams", "devices", "fingerprints", "losses"];
+
+/// A program that runs. A test that fails ends it too, so that nothing of the test stays behind.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both do nothing to a program whose end was waited for.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// A folder of its own with a fixed key, so that tokens are the same in every run.
 pub(crate) struct Room {

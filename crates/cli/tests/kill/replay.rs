@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bellwether_testkit::{Rng, WORLD_CONFIG, World, WorldKind, WorldMedia, WorldOptions};
 use rustix::io::ioctl_fionread;
 
-use super::common::{Room, project, text};
+use super::common::{Room, Running, project, text};
 use super::hook::{Hook, Posts};
 use super::kept::Kept;
 use super::number;
@@ -246,10 +246,10 @@ impl<'a> Life<'a> {
         found
     }
 
-    fn start(&self) -> Child {
+    fn start(&self) -> Running {
         let args = ["--db", "x.db", "--config", "x.toml", "-q", "replay", "--alerts", "-"];
         let said = std::fs::File::create(self.room.path("said")).unwrap();
-        self.room.command(&args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(said).spawn().unwrap()
+        Running::start(self.room.command(&args).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(said))
     }
 
     /// Starts a process and kills it. Returns the time and the phase of the kill; `None` if the process was not at work.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bellwether_testkit::Rng;
 
-use super::common::Room;
+use super::common::{Room, Running};
 use super::hook::{Hook, Posts};
 use super::kept::Kept;
 use super::number;
@@ -88,7 +88,7 @@ impl<'a> Life<'a> {
         ];
         let mut command = self.room.command(&args);
         command.stdout(Stdio::null()).stderr(said).env_remove("NOTIFY_SOCKET");
-        Victim::new(command.spawn().unwrap())
+        Victim::new(Running::start(&mut command))
     }
 
     fn said(&self) -> String {

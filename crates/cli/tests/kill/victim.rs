@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use super::common::Running;
 
 /// The phase of a process at its kill.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -53,12 +55,12 @@ impl Look {
 }
 
 pub(crate) struct Victim {
-    child: Child,
+    child: Running,
     pid: Pid,
 }
 
 impl Victim {
-    pub(crate) fn new(child: Child) -> Self {
+    pub(crate) fn new(child: Running) -> Self {
         let pid = Pid::from_child(&child);
         Self { child, pid }
     }
