@@ -115,6 +115,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
         ],
         Report::Campaigns => &[
             "campaign",
+            "kind",
             "calls",
             "callers",
             "callees",
