@@ -31,6 +31,7 @@ mod levels;
 mod matrix;
 mod opening;
 mod pauses;
+pub mod recordings;
 mod silence;
 
 pub use classes::{Classes, Comparison, MIN_PACKETS, Mode, NoClass, Recognised};

@@ -76,6 +76,11 @@ identity! {
 }
 
 identity! {
+    /// A recording: the stream that was the first to play it.
+    pub struct RecordingId;
+}
+
+identity! {
     /// A campaign: what it was found by, and its first call.
     pub struct CampaignId;
 }

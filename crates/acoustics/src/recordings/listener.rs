@@ -1,0 +1,173 @@
+//! Listens to the beginning of one stream.
+
+use bellwether_base::HashKey;
+use bellwether_rtp::g711::Law;
+
+use super::input::{Input, Voice};
+use super::lanes::LANES;
+use super::playback::Levels;
+use super::print::{MAX_WORDS, Print, Word};
+use super::spectrum::Spectrum;
+use super::track::{Syllable, Track};
+use super::word::Words;
+use super::{Playback, Sound};
+
+/// Frames after which listening ends: 20 s.
+const MAX_FRAMES: usize = 1000;
+
+/// Frames after which sounds that link nobody are not listened to any longer: 3 s.
+const PATIENCE: usize = 150;
+
+/// Sounds without a word that end it then.
+const REFUSED: u16 = 4;
+
+/// Frames with DTMF of a stream of DTMF.
+const DTMF_FRAMES: u16 = 8;
+
+/// Constants of all listeners of a site.
+#[derive(Clone, Debug)]
+pub struct Ear {
+    spectrum: Spectrum,
+    words: Words,
+}
+
+impl Ear {
+    /// The ear of the site that has the key. Words of two sites cannot be compared.
+    #[must_use]
+    pub fn new(key: &HashKey) -> Self {
+        Self { spectrum: Spectrum::new(), words: Words::new(key) }
+    }
+}
+
+/// Listens to a stream for 20 s or 48 words.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    law: Law,
+    input: Input,
+    track: Box<Track>,
+    gathered: Gathered,
+}
+
+/// What was gathered of a stream.
+#[derive(Clone, Debug, Default)]
+struct Gathered {
+    print: Print,
+    /// Syllables without a word, by sound.
+    refused: [u16; Sound::ALL.len()],
+    levels: Levels,
+}
+
+/// What a stream played.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Heard {
+    /// Its words; none if it is nothing that could be known again.
+    pub print: Print,
+    /// Its class.
+    pub sound: Sound,
+    /// Time that was listened to, in frames of 20 ms.
+    pub frames: u16,
+    /// Depth of the pauses, if the stream had some.
+    pub playback: Option<Playback>,
+}
+
+impl Listener {
+    /// Begins to listen.
+    #[must_use]
+    pub fn new(law: Law) -> Self {
+        Self { law, input: Input::new(law), track: Box::new(Track::new()), gathered: Gathered::default() }
+    }
+
+    /// The law of the packets.
+    #[must_use]
+    pub const fn law(&self) -> Law {
+        self.law
+    }
+
+    /// The coefficients of each syllable before they are centred, of a whole stream. Their mean and deviation over many
+    /// voices are constants of this module (`just table-recordings tune`).
+    #[must_use]
+    pub fn coefficients(ear: &Ear, law: Law, codes: &[u8]) -> Vec<[f32; 64]> {
+        let mut found = Vec::new();
+        let mut track = Track::new();
+        let mut input = Input::new(law);
+        let voice = Voice { codes, ticks: 0, is_after_loss: false };
+        input.packet(&voice, |samples, _| {
+            for frame in &ear.spectrum.frames(samples) {
+                track.push(frame, &ear.words, &mut |syllable| {
+                    found.extend(syllable.patch.as_ref().ok().map(|patch| ear.words.coefficients(patch)));
+                });
+            }
+        });
+        found
+    }
+
+    /// Adds a packet. True once enough was heard.
+    pub fn packet(&mut self, ear: &Ear, voice: &Voice<'_>) -> bool {
+        let (track, gathered) = (&mut self.track, &mut self.gathered);
+        self.input.packet(voice, |samples, broken| gathered.batch(track, ear, samples, LANES, broken));
+        self.is_over()
+    }
+
+    fn is_over(&self) -> bool {
+        let of = &self.gathered;
+        let is_nothing = of.print.is_empty()
+            && (self.track.dtmf >= DTMF_FRAMES || of.refused.iter().sum::<u16>() >= REFUSED);
+        self.track.len() >= MAX_FRAMES
+            || of.print.len() == MAX_WORDS
+            || (is_nothing && self.track.len() >= PATIENCE)
+    }
+
+    /// Ends, and tells what was heard.
+    #[must_use]
+    pub fn finish(mut self, ear: &Ear) -> Heard {
+        let (samples, whole, broken) = self.input.rest();
+        let frames = self.track.len() + whole;
+        self.gathered.batch(&mut self.track, ear, &samples, whole, broken);
+        self.track.finish(&ear.words, &mut |syllable| self.gathered.syllable(&ear.words, syllable));
+        let sound = self.gathered.sound(&self.track);
+        Heard {
+            sound,
+            frames: frames.min(usize::from(u16::MAX)) as u16,
+            playback: self.gathered.levels.playback().filter(|_| sound == Sound::Voice),
+            print: if sound == Sound::Voice { self.gathered.print } else { Print::default() },
+        }
+    }
+}
+
+impl Gathered {
+    #[inline(always)]
+    fn batch(&mut self, track: &mut Track, ear: &Ear, samples: &[i16], whole: usize, broken: u8) {
+        let mut frames = ear.spectrum.frames(samples);
+        for (lane, frame) in frames.iter_mut().enumerate().take(whole) {
+            frame.look.is_broken = broken >> lane & 1 == 1;
+            self.levels.frame(frame);
+            track.push(frame, &ear.words, &mut |syllable| self.syllable(&ear.words, syllable));
+        }
+    }
+
+    fn syllable(&mut self, words: &Words, syllable: &Syllable) {
+        match &syllable.patch {
+            Ok(patch) => _ = self.print.push(Word { bits: words.word(patch), at: syllable.at }),
+            Err(sound) => {
+                if let Some(count) = self.refused.get_mut(*sound as usize) {
+                    *count = count.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    /// The class of the stream: that of most of its syllables.
+    fn sound(&self, track: &Track) -> Sound {
+        let words = self.print.len() as u16;
+        if track.dtmf >= DTMF_FRAMES && words < DTMF_FRAMES {
+            return Sound::Dtmf;
+        }
+        let most = Sound::ALL.iter().rev().max_by_key(|sound| self.refused.get(**sound as usize));
+        let count = |sound: Sound| self.refused.get(sound as usize).copied().unwrap_or(0);
+        match most {
+            Some(sound) if count(*sound) > words => *sound,
+            _ if words > 0 => Sound::Voice,
+            _ => Sound::Silence,
+        }
+    }
+}
