@@ -56,6 +56,7 @@ fn config(workers: u16, room: Room) -> Config {
         timers: 64,
         streams: 64,
         media_endpoints: 2,
+        listeners: 64,
         analysis_window: Span::from_secs(1),
         ..Limits::default()
     };
@@ -73,6 +74,7 @@ fn config(workers: u16, room: Room) -> Config {
         fragments,
         tcp,
         tunnels: TunnelPorts::default(),
+        recordings: 1024,
         key: HashKey::new([7; 16]),
         tokeniser: tokeniser(),
         site: Topology::default(),

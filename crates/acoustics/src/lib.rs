@@ -7,7 +7,9 @@
 //! better choice of packets and more features. Device classes ([`Classes`]) are learned and recognised from
 //! the second one.
 //!
-//! No sample is stored, only sums and counts. This crate must never know the subscriber, call or address of a
+//! [`recordings`] finds out which calls play one recording.
+//!
+//! No sample is stored, only sums, counts and words. This crate must never know the subscriber, call or address of a
 //! stream.
 //!
 //! ```
@@ -29,7 +31,6 @@ mod features;
 mod histogram;
 mod levels;
 mod matrix;
-mod opening;
 mod pauses;
 pub mod recordings;
 mod silence;
@@ -38,6 +39,5 @@ pub use classes::{Classes, Comparison, MIN_PACKETS, Mode, NoClass, Recognised};
 pub use coding::Coding;
 pub use features::{FEATURES, feature_name, features};
 pub use histogram::CodeHistogram;
-pub use opening::{Opening, OpeningPrint};
 pub use pauses::Pauses;
 pub use silence::{SilenceAnalysis, SilenceProfile};

@@ -80,6 +80,22 @@ identity! {
     pub struct RecordingId;
 }
 
+impl RecordingId {
+    /// Its name in reports and commands: 16 hexadecimal digits.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{:016x}", self.0)
+    }
+
+    /// The recording with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let is_name =
+            name.len() == 16 && name.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
+        i64::from_str_radix(name, 16).ok().filter(|_| is_name).map(Self)
+    }
+}
+
 identity! {
     /// A campaign: what it was found by, and its first call.
     pub struct CampaignId;

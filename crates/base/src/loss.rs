@@ -164,6 +164,9 @@ losses! {
     TimerEvicted "timer_evicted" Partial
         "The number of open device timers (keep-alives, OPTIONS, subscriptions, sessions) exceeded the limit; the oldest timer was closed early."
         "Raise limits.timers.";
+    RecordingUnheard "recording_unheard" Partial
+        "Too many streams began within 20 s; the beginning of this one was not compared with recordings."
+        "Raise limits.listeners.";
     StreamEvicted "stream_evicted" Partial
         "The number of open media streams exceeded the limit; the oldest stream was closed early."
         "Raise limits.streams.";

@@ -268,6 +268,8 @@ pub(crate) enum What {
     Fingerprints,
     /// One row per campaign: calls of one origin under any numbers and addresses
     Campaigns,
+    /// One row per recording that several calls play
+    Recordings,
     /// One row per platform, deployment, instance or origin with a reputation, the worst first
     Reputation,
     /// One row per alert
@@ -287,6 +289,7 @@ impl What {
             Self::Devices => Report::Devices,
             Self::Fingerprints => Report::Fingerprints,
             Self::Campaigns => Report::Campaigns,
+            Self::Recordings => Report::Recordings,
             Self::Reputation => Report::Reputation,
             Self::Alerts => Report::Alerts,
             Self::Losses => Report::Losses,
@@ -313,6 +316,8 @@ pub(crate) enum ShowKind {
     Campaign,
     /// By address of record or contact: clock, and other devices with an equal clock
     Device,
+    /// A recording by its name, with the calls that play it
+    Recording,
 }
 
 #[derive(Args, Debug)]
@@ -500,6 +505,8 @@ pub(crate) enum ListKind {
     Fingerprint,
     /// The hash of a platform family: all its fingerprints
     Family,
+    /// A recording that callers play
+    Recording,
 }
 
 impl ListKind {
@@ -510,6 +517,7 @@ impl ListKind {
             Self::Network => "network",
             Self::Fingerprint => "fingerprint",
             Self::Family => "family",
+            Self::Recording => "recording",
         }
     }
 
@@ -521,6 +529,7 @@ impl ListKind {
             Self::Network => "give an address with its prefix, such as 192.0.2.0/24",
             Self::Fingerprint => "give a hash such as f2-0123456789abcdef",
             Self::Family => "give a hash such as k2-0123456789abcdef",
+            Self::Recording => "give a name of `report recordings`, such as 0123456789abcdef",
         }
     }
 }
@@ -533,6 +542,8 @@ pub(crate) enum LabelKind {
     Fingerprint,
     /// By name
     Campaign,
+    /// By name
+    Recording,
 }
 
 impl LabelKind {
@@ -541,6 +552,7 @@ impl LabelKind {
             Self::Call => "call",
             Self::Fingerprint => "fingerprint",
             Self::Campaign => "campaign",
+            Self::Recording => "recording",
         }
     }
 }

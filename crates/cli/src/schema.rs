@@ -2,7 +2,7 @@
 
 use bellwether_base::AlertKind;
 use bellwether_enrich::{AccessSide, PassportStatus};
-use bellwether_report::{Column, Kind, Report};
+use bellwether_report::{Column, Kind, Report, Sound};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -68,7 +68,12 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Calls | Report::Registrations, "claim") => {
             vec!["consistent", "contradictory", "unverifiable", "nothing claimed"]
         }
-        (Report::Calls | Report::Fingerprints | Report::Campaigns, "label") => vec!["fraud", "legit"],
+        (Report::Calls | Report::Fingerprints | Report::Campaigns | Report::Recordings, "label") => {
+            vec!["fraud", "legit"]
+        }
+        (Report::Streams, "sound") => Sound::ALL.map(Sound::name).to_vec(),
+        (Report::Recordings, "class") => vec!["voice", "stock"],
+        (Report::Recordings, "player") => vec!["caller", "callee"],
         (Report::Registrations, "discipline") => vec!["periodic", "restart", "randomised", "undetermined"],
         (Report::Streams, "direction") => vec!["caller", "callee", "unknown"],
         (Report::Fingerprints | Report::Reputation, "list") => vec!["none", "block", "allow"],
@@ -196,6 +201,20 @@ const fn always(report: Report) -> &'static [&'static str] {
             "user_agents",
             "answered",
         ],
+        Report::Recordings => &[
+            "recording",
+            "class",
+            "calls",
+            "callers",
+            "sources",
+            "fingerprints",
+            "first_seen",
+            "last_seen",
+            "commonplace",
+            "call_ids",
+            "player",
+            "words",
+        ],
         Report::Reputation => &[
             "kind",
             "subject",
@@ -252,6 +271,9 @@ fn structure(report: Report, column: &str) -> Value {
             ("transcoded", bool()),
             ("codes", counts()),
         ]),
+        (Report::Streams, "playback") => {
+            object([("pause_depth_db", int()), ("digital_silence_percent", int())])
+        }
         (Report::Devices, "evidence") => {
             list(object([("kind", text()), ("evidence", text()), ("log10_ratio", real())]))
         }

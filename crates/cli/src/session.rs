@@ -26,6 +26,7 @@ pub(crate) fn prepare(common: &Common, config: &Config) -> Result<Run, Failure> 
         fragments: config.fragments(),
         tcp: config.tcp(),
         tunnels: config.tunnels(),
+        recordings: config.recordings(),
         key: key.hash_key(),
         tokeniser,
         site: config.site(),

@@ -19,6 +19,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         ShowKind::Device => reports.show_device(&args.id)?,
         ShowKind::Fingerprint => reports.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reports.show_campaign(&args.id)?.into_iter().collect(),
+        ShowKind::Recording => reports.show_recording(&args.id)?.into_iter().collect(),
     };
     reader.is_whole()?;
     if found.is_empty() {
@@ -27,6 +28,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
             ShowKind::Device => "device of",
             ShowKind::Fingerprint => "fingerprint",
             ShowKind::Campaign => "campaign",
+            ShowKind::Recording => "recording",
         };
         return Err(Failure::Work(format!("there is no {kind} {} in {}", args.id, common.db.display())));
     }

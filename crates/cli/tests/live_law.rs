@@ -116,7 +116,21 @@ const NEEDS_THE_STOP: [(&str, &[&str]); 5] = [
         &["stage", "score", "disposition", "signals", "campaign", "final_status", "ended_at", "duration_s"],
     ),
     ("registrations", &[]),
-    ("streams", &["silence", "pauses", "class", "class_mode", "class_confidence", "class_reason"]),
+    (
+        "streams",
+        &[
+            "silence",
+            "pauses",
+            "class",
+            "class_mode",
+            "class_confidence",
+            "class_reason",
+            "recording",
+            "sound",
+            "heard_s",
+            "playback",
+        ],
+    ),
     ("devices", &[]),
 ];
 

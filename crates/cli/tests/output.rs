@@ -149,6 +149,7 @@ fn nothing_that_acts_leaves_by_any_report() {
         "devices",
         "fingerprints",
         "campaigns",
+        "recordings",
         "reputation",
         "alerts",
         "losses",

@@ -1,4 +1,5 @@
-use bellwether_acoustics::{Coding, OpeningPrint, SilenceProfile};
+use bellwether_acoustics::recordings::{Found, Heard};
+use bellwether_acoustics::{Coding, SilenceProfile};
 use bellwether_base::{
     CallId, Counters, Endpoint, Loss, RegistrationId, Span, StreamId, SubjectId, TimerId, Timestamp,
     Transport,
@@ -396,8 +397,10 @@ pub struct StreamRow {
     pub beginning: String,
     /// Other legs of the conversation that name the stream, each with the side whose media it is.
     pub also: Vec<(CallId, &'static str)>,
-    /// Fingerprint of the sender's first words.
-    pub opening: Option<OpeningPrint>,
+    /// What was heard of its beginning, in one row of the stream only.
+    pub heard: Option<Box<Heard>>,
+    /// The recording that it plays.
+    pub recording: Option<Box<Found>>,
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
     pub silence: Option<SilenceRow>,

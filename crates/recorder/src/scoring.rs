@@ -1,5 +1,5 @@
 use bellwether_enrich::Row;
-use bellwether_scoring::{Changes, History, Outcome, ScoringEngine, Settings};
+use bellwether_scoring::{Changes, History, Outcome, ScoringEngine, SenderLabels, Settings};
 use bellwether_store::{DeviceFinding, StoreError, Writer};
 
 /// The scoring engine, and its results since the last commit.
@@ -60,12 +60,13 @@ impl Scoring {
         let is_first = self.labels.is_none();
         let Some(labels) = writer.changed_labels(&mut self.labels)? else { return Ok(false) };
         let lists = writer.reader().operator_lists()?;
-        if is_first && labels.evidence.is_empty() && lists.is_empty() {
+        let has_none = labels.evidence.is_empty() && labels.senders == SenderLabels::default();
+        if is_first && has_none && lists.is_empty() {
             return Ok(false);
         }
         self.ask(writer, failure, |engine, history, out| {
             engine.set_labels(&labels.evidence, history, out);
-            engine.set_feedback(labels.calls, labels.campaigns, lists, history, out);
+            engine.set_feedback(labels.senders, lists, history, out);
         });
         Ok(true)
     }

@@ -13,6 +13,7 @@ pub enum Report {
     Devices,
     Fingerprints,
     Campaigns,
+    Recordings,
     Reputation,
     Alerts,
     Losses,
@@ -102,6 +103,7 @@ impl Report {
                 restarts Int, telephone_events Int, comfort_noise Int, rtcp_packets Int, beginning Text, pauses Json,
                 clock_rate Int, shown_rate Int,
                 counted_in Text,
+                recording Text, sound Text, heard_s Real, playback Json,
             ],
             Self::Devices => columns![
                 aor Text, device Text, class Text, class_mode Text, skew_ppm Real, skew_ci95_ppm Json, fingerprint Text,
@@ -118,6 +120,11 @@ impl Report {
                 campaign Text, fingerprints Json, calls Int, callers Int, callees Int, sources Int, first_seen Time,
                 last_seen Time, score Real, links Json, call_ids Json, found_at Time, confirmed Bool, state Text,
                 user_agents Json, answered Int, label Text, kind Text,
+            ],
+            Self::Recordings => columns![
+                recording Text, class Text, calls Int, callers Int, sources Int, fingerprints Json, first_seen Time,
+                last_seen Time, heard_s Real, commonplace Bool, label Text, call_ids Json, player Text, words Int,
+                campaign Text,
             ],
             Self::Reputation => columns![
                 kind Text, subject Text, reputation Real, list Text, specificity Real, honest_parties Int, calls Int,

@@ -41,6 +41,7 @@ mod fingerprints;
 mod inventory;
 mod other_clocks;
 mod platforms;
+mod recordings;
 mod reputation;
 mod rows;
 mod show;
@@ -50,6 +51,7 @@ mod summary;
 use bellwether_store::Reader;
 use rusqlite::Connection;
 
+pub use bellwether_acoustics::recordings::Sound;
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};

@@ -12,6 +12,7 @@ use crate::cells::{text, time};
 use crate::columns::{Query, Report, Values};
 use crate::fingerprints::{FINGERPRINTS, fingerprint};
 use crate::platforms::origins_of_all;
+use crate::recordings::RECORDINGS;
 use crate::streams::{STREAMS, stream};
 
 /// The report's rows.
@@ -84,6 +85,12 @@ impl Reports<'_> {
                 query,
                 (CAMPAIGNS, "k.last_seen", "k.first_seen, k.name"),
                 Self::campaign_values,
+                visit,
+            ),
+            Report::Recordings => self.table(
+                query,
+                (RECORDINGS, "r.last_seen", "r.first_seen, r.name"),
+                Self::recording_values,
                 visit,
             ),
             Report::Reputation => self.reputation_rows(visit),
@@ -164,6 +171,7 @@ mod tests {
             "streams",
             "fingerprints",
             "campaigns",
+            "recordings",
             "standings",
             "alerts",
         ] {
@@ -176,6 +184,7 @@ mod tests {
             Report::Devices,
             Report::Fingerprints,
             Report::Campaigns,
+            Report::Recordings,
             Report::Reputation,
             Report::Alerts,
             Report::Losses,

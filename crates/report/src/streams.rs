@@ -11,6 +11,7 @@ use crate::columns::Values;
 
 /// A stream that several legs of a conversation name is a row of each, and counts in one.
 pub(crate) const STREAMS: &str = "SELECT streams.*, calls.call_id,
+        (SELECT format('%016x', r.recording) FROM recordings AS r WHERE r.recording = streams.recording) AS recording_name,
         (SELECT call_id FROM calls AS k WHERE k.call = streams.counted_call) AS counted_in FROM (
         SELECT *, call AS of_call, direction AS of_direction, NULL AS counted_call FROM streams
         UNION ALL
@@ -57,7 +58,18 @@ pub(crate) fn stream(row: &Row<'_>, classes: &Classes) -> Result<Values, StoreEr
         int(row, "clock_rate")?,
         int(row, "shown_rate")?,
         text(row, "counted_in")?,
+        text(row, "recording_name")?,
+        text(row, "sound")?,
+        json!(row.get::<_, Option<i64>>("heard_ms")?.map(|ms| ms as f64 / 1000.0)),
+        playback(row)?,
     ])
+}
+
+/// How deep the pauses of a voice are.
+fn playback(row: &Row<'_>) -> Result<Value, StoreError> {
+    let Some(depth) = row.get::<_, Option<i64>>("pause_depth_db")? else { return Ok(Value::Null) };
+    let silent: Option<i64> = row.get("digital_silence_percent")?;
+    Ok(json!({"pause_depth_db": depth, "digital_silence_percent": silent}))
 }
 
 /// The ends of an interval; null where there is none.

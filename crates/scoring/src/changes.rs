@@ -1,9 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{Alert, CallId, CampaignId, Timestamp};
+use bellwether_base::{Alert, CallId, CampaignId, RecordingId, Timestamp};
 
 use crate::{
-    CampaignRow, Finding, ListChange, MemberRow, Outcome, ReputationRecord, ScoreRow, Stage, Subject,
+    CampaignRow, Finding, ListChange, MemberRow, Outcome, RecordingRow, ReputationRecord, ScoreRow, Stage,
+    Subject,
 };
 
 /// Results of scoring that wait for the next commit. A later result about the same thing replaces an earlier one.
@@ -30,8 +31,10 @@ pub struct Changes {
     pub lists: Vec<ListChange>,
     /// Alerts, in order.
     pub alerts: Vec<Alert>,
-    /// Audio fingerprints of campaigns.
-    pub prompts: Vec<([u8; 24], CampaignId)>,
+    /// Recordings that several calls play.
+    pub recordings: BTreeMap<RecordingId, Box<RecordingRow>>,
+    /// The campaigns of recordings.
+    pub recordings_of: BTreeMap<RecordingId, CampaignId>,
     /// Campaigns that another campaign absorbed.
     pub merged: BTreeSet<CampaignId>,
 }
@@ -97,7 +100,8 @@ impl Changes {
             && self.reputations.is_empty()
             && self.lists.is_empty()
             && self.alerts.is_empty()
-            && self.prompts.is_empty()
+            && self.recordings.is_empty()
+            && self.recordings_of.is_empty()
     }
 
     /// Scores, amendments and memberships that wait: the bulk of what a commit writes.
@@ -136,7 +140,7 @@ impl Changes {
             }
             Outcome::Merged { from, into, at, why } => {
                 let keys = self.keys.values_mut();
-                let campaigns = keys.chain(self.prompts.iter_mut().map(|(_, campaign)| campaign));
+                let campaigns = keys.chain(self.recordings_of.values_mut());
                 campaigns.filter(|campaign| **campaign == from).for_each(|campaign| *campaign = into);
                 self.merged.insert(from);
                 self.memberships.push(MembershipChange::Merged { from, into, at, why });
@@ -147,7 +151,12 @@ impl Changes {
             Outcome::Key { key, campaign } => {
                 self.keys.insert(key, campaign);
             }
-            Outcome::Prompt { print, campaign } => self.prompts.push((print.to_octets(), campaign)),
+            Outcome::Recording(row) => {
+                self.recordings.insert(row.recording, row);
+            }
+            Outcome::RecordingOf { recording, campaign } => {
+                self.recordings_of.insert(recording, campaign);
+            }
             Outcome::Reputation(subject, record) => {
                 self.reputations.insert(subject, record);
             }

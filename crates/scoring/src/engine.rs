@@ -5,7 +5,7 @@ mod feedback;
 mod legs;
 mod membership;
 mod prefetch;
-mod prompts;
+mod recordings;
 mod registrations;
 mod reputation;
 mod scores;
@@ -21,6 +21,8 @@ use bellwether_senders::{CallEnd, Senders};
 use smallvec::SmallVec;
 
 use self::feedback::Feedback;
+pub use self::feedback::SenderLabels;
+use self::recordings::PlayedRecordings;
 use self::senders::{SenderName, end_of, whole_secs};
 use crate::Settings;
 use crate::account::{Account, RegisteredDevice};
@@ -49,7 +51,7 @@ const CALLS: usize = 131_072;
 const MEMBERS: usize = 131_072;
 const CAMPAIGNS: usize = 4_096;
 const LEADS: usize = 131_072;
-const CLUSTERS: usize = 16_384;
+const RECORDINGS: usize = 16_384;
 const REGISTRARS: usize = 4_096;
 const SENDER_NAMES: usize = 147_456;
 
@@ -112,7 +114,7 @@ pub struct ScoringEngine {
     campaigns: WriteBackTable<CampaignRow>,
     /// Campaigns by the key of a candidate group.
     leads: LruTable<u64, CampaignId, 1>,
-    prompts: prompts::Prompts,
+    recordings: PlayedRecordings,
     /// Addresses of servers that accepted a registration.
     registrars: LruTable<u64, (), 1>,
     /// The user and the device of each registration.
@@ -159,7 +161,7 @@ impl ScoringEngine {
             members: LruTable::new(MEMBERS),
             campaigns: WriteBackTable::new(CAMPAIGNS),
             leads: LruTable::new(LEADS),
-            prompts: prompts::Prompts::new(CLUSTERS, keys.hasher()),
+            recordings: PlayedRecordings::new(RECORDINGS),
             registrars: LruTable::new(REGISTRARS),
             users: LruTable::new(CALLERS),
             prefetched: VecDeque::new(),

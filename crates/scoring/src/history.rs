@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
-use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{CallId, CampaignId, Timestamp};
+use bellwether_acoustics::recordings::Player;
+use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
 use bellwether_enrich::{PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
 use bellwether_senders::CallerAccess;
@@ -139,9 +139,27 @@ pub struct PastSender {
     pub trunk: Option<String>,
     /// The campaign that it belongs to.
     pub campaign: Option<CampaignId>,
+    /// The recording that the caller plays, if it is one of several calls.
+    pub recording: Option<RecordingId>,
     pub marks: SenderMarks,
     /// The signals of its last score.
     pub shown: SignalSet,
+}
+
+/// A recording of an earlier run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "plain columns")]
+pub struct PastRecording {
+    pub recording: RecordingId,
+    pub player: Player,
+    /// Number of its words.
+    pub words: usize,
+    pub is_commonplace: bool,
+    /// Calls of the last days that play it, with their callers.
+    pub calls: Vec<(CallId, String)>,
+    pub last_seen: Timestamp,
+    /// The campaign that it belongs to.
+    pub campaign: Option<CampaignId>,
 }
 
 /// Facts about a call that only the run knew that saw it.
@@ -235,8 +253,8 @@ pub trait History {
     /// A stored campaign.
     fn campaign(&mut self, campaign: CampaignId) -> Option<crate::CampaignRow>;
 
-    /// Recordings of campaigns.
-    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)>;
+    /// Recordings that several calls played, with the calls from `since` on.
+    fn recordings(&mut self, since: Timestamp) -> Vec<PastRecording>;
 
     /// The calls from `since` until `before`, oldest first.
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall>;
@@ -274,7 +292,7 @@ impl History for NoHistory {
         None
     }
 
-    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)> {
+    fn recordings(&mut self, _: Timestamp) -> Vec<PastRecording> {
         Vec::new()
     }
 

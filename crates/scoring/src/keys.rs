@@ -64,11 +64,6 @@ impl Keys {
         Self { passing: key.content_hasher(), lasting: key }
     }
 
-    /// The hasher for tables that hash their own keys in memory.
-    pub(crate) fn hasher(&self) -> ContentHasher {
-        self.passing.clone()
-    }
-
     fn passing(&self, kind: Kind, parts: &[&[u8]]) -> u64 {
         self.passing.parts(parts, kind as u32)
     }

@@ -37,7 +37,6 @@ mod open;
 mod operator_list;
 mod outcome;
 mod platform;
-mod prompt_index;
 mod reputation_record;
 mod score;
 mod settings;
@@ -51,15 +50,15 @@ pub use account::{Account, RegisteredDevice};
 pub use campaign::LinkKind;
 pub use campaign_state::{CampaignKind, CampaignState, MembershipKind};
 pub use changes::{Amendment, Changes, MembershipChange};
-pub use engine::ScoringEngine;
+pub use engine::{ScoringEngine, SenderLabels};
 pub use evidence::Evidence;
 pub use history::{
-    History, Judged, NoHistory, PastCall, PastMember, PastPassport, PastSender, PlatformFacts, SenderMarks,
-    Stage,
+    History, Judged, NoHistory, PastCall, PastMember, PastPassport, PastRecording, PastSender, PlatformFacts,
+    SenderMarks, Stage,
 };
 pub use label::is_fraud_label;
 pub use operator_list::{OperatorEntry, OperatorList, OperatorSubject};
-pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, ScoreRow};
+pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, RecordingRow, ScoreRow};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Confidence, Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{CallId, CampaignId, SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, RecordingId, SlotId, Timestamp};
 use smallvec::SmallVec;
 
 use crate::call_history::CallResult;
@@ -35,7 +35,7 @@ pub(crate) struct OpenCall {
     pub(crate) heard_of_legs: Heard,
     /// Number of calls with the same recording, and of their callers.
     pub(crate) prompt: Option<(u32, u32)>,
-    pub(crate) cluster: Option<u64>,
+    pub(crate) recording: Option<RecordingId>,
     pub(crate) membership: Option<Membership>,
     /// The judgement of its sender.
     pub(crate) sender: Option<bellwether_senders::Verdict>,

@@ -1,10 +1,10 @@
-//! The operator's own lists: numbers, peers, networks and fingerprints to let through or to stop.
+//! The operator's own lists: numbers, peers, networks, platforms and recordings to let through or to stop.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bellwether_base::Timestamp;
+use bellwether_base::{RecordingId, Timestamp};
 use bellwether_fingerprint::PrintHash;
 use ipnet::IpNet;
 
@@ -47,6 +47,8 @@ pub enum OperatorSubject {
     Fingerprint(PrintHash),
     /// All fingerprints of a platform family.
     Family(PrintHash),
+    /// A recording that callers play.
+    Recording(RecordingId),
 }
 
 impl OperatorSubject {
@@ -59,6 +61,7 @@ impl OperatorSubject {
             Self::Network(_) => "network",
             Self::Fingerprint(_) => "fingerprint",
             Self::Family(_) => "family",
+            Self::Recording(_) => "recording",
         }
     }
 
@@ -70,6 +73,7 @@ impl OperatorSubject {
             Self::Peer(address) => address.to_string(),
             Self::Network(network) => network.to_string(),
             Self::Fingerprint(print) | Self::Family(print) => print.to_string(),
+            Self::Recording(recording) => recording.name(),
         }
     }
 
@@ -84,6 +88,7 @@ impl OperatorSubject {
                 PrintHash::stored(value).filter(|_| value.starts_with('f')).map(Self::Fingerprint)
             }
             "family" => PrintHash::stored(value).filter(|_| value.starts_with('k')).map(Self::Family),
+            "recording" => RecordingId::named(value).map(Self::Recording),
             _ => None,
         }
     }
@@ -114,6 +119,7 @@ pub(crate) struct OperatorLists {
     networks: Vec<(IpNet, Arc<OperatorEntry>)>,
     prints: BTreeMap<u32, Arc<OperatorEntry>>,
     families: BTreeMap<PrintHash, Arc<OperatorEntry>>,
+    recordings: BTreeMap<RecordingId, Arc<OperatorEntry>>,
 }
 
 /// What an entry may apply to.
@@ -125,6 +131,7 @@ pub(crate) struct ListedCall {
     /// The low half of the key of the fingerprint.
     pub(crate) print: u32,
     pub(crate) family: PrintHash,
+    pub(crate) recording: Option<RecordingId>,
     pub(crate) at: Timestamp,
 }
 
@@ -145,6 +152,7 @@ impl OperatorLists {
                     drop(lists.prints.insert(print_key(*print) as u32, entry));
                 }
                 OperatorSubject::Family(family) => drop(lists.families.insert(*family, entry)),
+                OperatorSubject::Recording(recording) => drop(lists.recordings.insert(*recording, entry)),
             }
         }
         lists
@@ -156,17 +164,19 @@ impl OperatorLists {
             && self.networks.is_empty()
             && self.prints.is_empty()
             && self.families.is_empty()
+            && self.recordings.is_empty()
     }
 
     /// The entry that applies to a call. An entry of the block list precedes one of the allow list.
     pub(crate) fn find(&self, call: &ListedCall) -> Option<&Arc<OperatorEntry>> {
-        let ListedCall { number, source, print, family, at } = call;
+        let ListedCall { number, source, print, family, recording, at } = call;
         let networks = self.networks.iter().filter(|(network, _)| network.contains(source));
         let found = [
             self.numbers.get(number),
             self.prints.get(print),
             self.families.get(family),
             self.peers.get(source),
+            recording.and_then(|recording| self.recordings.get(&recording)),
         ];
         let found = found.into_iter().flatten().chain(networks.map(|(_, entry)| entry));
         found.filter(|entry| entry.until.is_none_or(|until| *at < until)).max_by_key(|entry| entry.list)
@@ -197,6 +207,7 @@ mod tests {
             ("network", "192.0.2.0/24"),
             ("network", "2001:db8::/32"),
             ("fingerprint", print.as_str()),
+            ("recording", "00ff00ff00ff00ff"),
         ] {
             let subject = OperatorSubject::read(kind, value).unwrap();
             assert_eq!((subject.kind(), subject.value().as_str()), (kind, value));
@@ -224,6 +235,7 @@ mod tests {
                 entry(OperatorList::Allow, "number", "token", None),
                 entry(OperatorList::Allow, "fingerprint", &print, None),
                 entry(OperatorList::Block, "family", &bad, None),
+                entry(OperatorList::Block, "recording", "000000000000002a", None),
             ],
             |token| token.len() as u64,
             |_| 77,
@@ -234,6 +246,7 @@ mod tests {
             source,
             print: 1,
             family,
+            recording: None,
             at: Timestamp::from_nanos(now),
         };
         let list = |call: ListedCall| lists.find(&call).map(|entry| entry.list);
@@ -246,6 +259,8 @@ mod tests {
         let in_family = ListedCall { family: PrintHash::of(Part::Family, "bad"), ..elsewhere(0) };
         assert_eq!(list(with_print), Some(OperatorList::Allow));
         assert_eq!(list(in_family), Some(OperatorList::Block));
+        let plays = |recording| ListedCall { recording: Some(RecordingId::new(recording)), ..elsewhere(0) };
+        assert_eq!((list(plays(42)), list(plays(43))), (Some(OperatorList::Block), None));
         let everything: IpNet = "192.0.2.0/0".parse().unwrap();
         assert!(!everything.contains(&"2001:db8::1".parse::<IpAddr>().unwrap()));
     }

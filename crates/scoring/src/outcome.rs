@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{Alert, CallId, CampaignId, Timestamp};
+use bellwether_acoustics::recordings::{Player, Print};
+use bellwether_base::{Alert, CallId, CampaignId, RecordingId, Timestamp};
 
 use crate::MembershipKind;
 use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
@@ -71,10 +71,12 @@ pub enum Outcome {
         /// The campaign.
         campaign: CampaignId,
     },
-    /// A recording of a campaign.
-    Prompt {
-        /// The fingerprint of its first words.
-        print: OpeningPrint,
+    /// A recording that several calls play.
+    Recording(Box<RecordingRow>),
+    /// A recording belongs to a campaign.
+    RecordingOf {
+        /// The recording.
+        recording: RecordingId,
         /// The campaign.
         campaign: CampaignId,
     },
@@ -84,6 +86,23 @@ pub enum Outcome {
     List(ListChange),
     /// An alert.
     Alert(Box<Alert>),
+}
+
+/// A recording that several calls play. What one call played is not stored.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecordingRow {
+    /// The recording.
+    pub recording: RecordingId,
+    /// The side that plays it.
+    pub player: Player,
+    /// The first call that played it, of those in memory.
+    pub first_call: CallId,
+    /// Its words, which only the owner of the key can read.
+    pub print: Print,
+    /// Time of its last call, to the hour.
+    pub last_seen: Timestamp,
+    /// True if several established callers play it, so that it links nobody.
+    pub is_commonplace: bool,
 }
 
 /// The score of a call.

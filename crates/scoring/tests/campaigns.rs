@@ -5,8 +5,10 @@ mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{CallId, CampaignId, Endpoint, HashKey, RegistrationId, Span, Timestamp, Transport};
+use bellwether_acoustics::recordings::{Found, Print};
+use bellwether_base::{
+    CallId, CampaignId, Endpoint, HashKey, RecordingId, RegistrationId, Span, Timestamp, Transport,
+};
 use bellwether_enrich::{
     AccessSide, CallRow, CallTraits, CallUpdate, Masked, NumberFacts, NumberKind, RegistrationAttempt,
     RegistrationRow, Row, StreamRow, Validity,
@@ -25,9 +27,13 @@ fn mix(n: u64) -> u64 {
     n ^ (n >> 31)
 }
 
-fn recording(number: u64) -> OpeningPrint {
-    let octets: Vec<u8> = (0..3).flat_map(|word| mix(number * 31 + word).to_le_bytes()).collect();
-    OpeningPrint::from_octets(&octets).unwrap()
+/// What is found of a call that plays a recording.
+fn recording(number: u64) -> Found {
+    Found {
+        recording: RecordingId::from_key(mix(number) >> 1),
+        known_by: None,
+        print: Some(Print::default()),
+    }
 }
 
 /// A call on one widely shared platform, with its result.
@@ -117,7 +123,7 @@ fn rows(planned: &Planned) -> Vec<(Timestamp, Row)> {
         let stream = StreamRow {
             codec: Some(Masked::stored("PCMU".to_owned())),
             packets: 50 * talks.unsigned_abs(),
-            opening: Some(recording(plays.unwrap_or(1_000_000 + number))),
+            recording: Some(Box::new(recording(plays.unwrap_or(1_000_000 + number)))),
             first_seen: answered,
             last_seen: ended,
             ..rows::stream(call, "caller", address, REGISTRAR)
@@ -372,7 +378,7 @@ fn told_of_streams(directions: &[&'static str]) -> Vec<Vec<&'static str>> {
             row => all.push(row),
         }
     }
-    let heard = StreamRow { opening: None, ..heard.unwrap() };
+    let heard = StreamRow { recording: None, ..heard.unwrap() };
     all.extend(
         directions.iter().map(|direction| Row::Stream(Box::new(StreamRow { direction, ..heard.clone() }))),
     );

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use bellwether_base::{CallId, Span, Timestamp};
+use bellwether_base::{CallId, RecordingId, Span, Timestamp};
 use smallvec::SmallVec;
 
 use crate::conduct::Callees;
@@ -112,8 +112,8 @@ pub(crate) struct Recorded {
     pub(crate) secs: u16,
     pub(crate) fate: Fate,
     pub(crate) is_heard: bool,
-    /// The recording that it plays like other calls; 0 for none.
-    pub(crate) recording: u32,
+    /// The recording that it plays like other calls.
+    pub(crate) recording: Option<RecordingId>,
     pub(crate) is_repeated_callee: bool,
     /// The same among all strangers of the family.
     pub(crate) is_repeated_in_family: bool,
@@ -237,8 +237,8 @@ pub(crate) struct Address {
     pub(crate) judgement: Judgement,
     /// True for a sender of notices to many people under numbers that come back.
     pub(crate) is_notifying: bool,
-    /// The recording to which it belongs with all its calls; 0 for none.
-    pub(crate) recording: u32,
+    /// The recording to which it belongs with all its calls.
+    pub(crate) recording: Option<RecordingId>,
     /// Judgements of the last 60 and the last 200 calls.
     pub(crate) recent: [Judgement; 2],
     /// Blocks of the numbers that are lines here.

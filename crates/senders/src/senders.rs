@@ -8,7 +8,7 @@ mod verdicts;
 
 use std::collections::BTreeMap;
 
-use bellwether_base::{CallId, LruTable, Span, Timestamp};
+use bellwether_base::{CallId, LruTable, RecordingId, Span, Timestamp};
 
 use crate::census::Census;
 use crate::conduct::Conduct;
@@ -171,6 +171,9 @@ impl CallEnd {
     }
 }
 
+/// A recording of which it is not known any more which one it is.
+const UNKNOWN_RECORDING: RecordingId = RecordingId::new(i64::MAX);
+
 /// What was heard of a caller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallerAudio {
@@ -178,17 +181,17 @@ pub enum CallerAudio {
     Speech,
     /// A recording that other calls play, too. It is not known any more which one.
     Recorded,
-    /// A recording by its number, which is neither 0 nor the largest one.
-    Recording(u32),
+    /// A recording.
+    Recording(RecordingId),
 }
 
 impl CallerAudio {
-    /// The number with which a call is kept: 0 for none, and the largest for an unknown one.
-    const fn number(self) -> u32 {
+    /// The recording with which a call is kept.
+    const fn recording(self) -> Option<RecordingId> {
         match self {
-            Self::Speech => 0,
-            Self::Recorded => u32::MAX,
-            Self::Recording(number) => number,
+            Self::Speech => None,
+            Self::Recorded => Some(UNKNOWN_RECORDING),
+            Self::Recording(recording) => Some(recording),
         }
     }
 }
@@ -229,8 +232,8 @@ pub enum Cluster {
     },
     /// Addresses that play one recording.
     Recording {
-        /// The recording, as the caller of [`Senders::add_audio`] numbers it.
-        recording: u32,
+        /// The recording.
+        recording: RecordingId,
     },
 }
 
@@ -430,13 +433,13 @@ impl Senders {
         let Some(recorded) = address.calls.iter_mut().rev().find(|of| of.call == call) else { return };
         let conduct = |of: &Recorded| Conduct {
             heard: u32::from(of.is_heard),
-            recorded: u32::from(of.recording > 0),
+            recorded: u32::from(of.recording.is_some()),
             ..Conduct::default()
         };
         let before = conduct(recorded);
         recorded.is_heard = true;
         if heard != CallerAudio::Speech {
-            recorded.recording = heard.number();
+            recorded.recording = heard.recording();
         }
         let now = conduct(recorded);
         address.sample.conduct.remove(&before);

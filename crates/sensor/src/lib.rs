@@ -27,6 +27,7 @@
 //!     sensitive: SensitiveNumbers::default(),
 //!     knowledge: Default::default(),
 //!     retention: None,
+//!     recordings: 1000,
 //!     patience: Patience::without_database(),
 //! };
 //! # let folder = tempfile::tempdir()?;
@@ -58,6 +59,7 @@ mod live;
 mod merge;
 mod pipeline;
 mod queues;
+mod recognition;
 mod rehearsal;
 mod replay;
 mod room;

@@ -7,17 +7,19 @@ use hdrhistogram::Histogram;
 
 use crate::batch::Facts;
 use crate::queues::Rows;
+use crate::recognition::Recognition;
 use crate::room::Door;
 
 /// Rows per batch: it bounds the rows that wait for the writer, whatever the size of an epoch.
 const ROWS_AT_ONCE: usize = 128;
 
-/// Merges the workers' facts into a single order, epoch by epoch, enriches them to rows, and sends the rows.
+/// Merges the workers' facts into a single order, epoch by epoch, enriches them to rows, finds
+/// the recordings that streams play, and sends the rows.
 /// Ends when the workers have ended, or when the receiver of rows has ended. Returns the latencies from the
 /// dispatcher to the enricher in microseconds.
 pub(crate) fn merge(
     from: &[(Receiver<Facts>, Sender<Vec<StampedFact>>)],
-    mut enricher: Enricher,
+    (mut enricher, mut recognition): (Enricher, Recognition),
     sites: &Receiver<Topology>,
     rows_to: &Door,
     started: Instant,
@@ -48,7 +50,9 @@ pub(crate) fn merge(
         let mut since = None;
         for fact in facts.drain(..) {
             since.get_or_insert(fact.order.at);
+            let before = rows.len();
             enricher.fact(fact, &mut rows);
+            recognition.recognise(rows.get_mut(before..).unwrap_or_default());
             if rows.len() >= ROWS_AT_ONCE {
                 let full = Rows { rows: std::mem::take(&mut rows), since: since.take() };
                 if rows_to.send(full).is_err() {

@@ -16,6 +16,7 @@ use crate::dispatcher::Dispatcher;
 use crate::epochs::{Epochs, LAG};
 use crate::merge::merge;
 use crate::queues::InputKind;
+use crate::recognition::Recognition;
 use crate::room::{Door, Patience, room};
 use crate::writing::write;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub tcp: TcpLimits,
     /// UDP ports at which tunnels are expected.
     pub tunnels: TunnelPorts,
+    /// Maximum number of recordings that are known again.
+    pub recordings: usize,
     /// The installation's key.
     pub key: HashKey,
     /// Makes tokens of personal data.
@@ -106,13 +109,15 @@ pub(crate) fn run<T>(
     lock.set_endless(is_live);
     let (rows_tx, rows_rx) = room(config.patience.clone(), is_live);
     let retention = config.retention;
+    let known = recorder.reader().recordings().map_err(SensorError::Store)?;
+    let recognition = Recognition::new(config.recordings, known, config.key);
     std::thread::scope(|scope| {
         let writing = spawn(scope, "writer", move || write(recorder, retention, supply, &rows_rx))?;
         // When the merge and the feed end, the last sender of the channel is dropped, and the writer ends. A
         // replay needs no intermediate reports, because its database is read after the end.
         let tells_under_way = matches!(supply, InputKind::Network | InputKind::Growing);
         let limits = Limits { tells_under_way, ..config.limits };
-        let (fed, enriched) = analyse(config, &limits, rows_tx, started, feed)?;
+        let (fed, enriched) = analyse(config, &limits, (recognition, rows_tx), started, feed)?;
         // From here on, a lock by another program cannot delay the end indefinitely.
         lock.set_endless(false);
         let (database, committed) =
@@ -127,7 +132,7 @@ pub(crate) fn run<T>(
 pub(crate) fn analyse<T>(
     config: &Config,
     limits: &Limits,
-    rows_tx: Door,
+    (recognition, rows_tx): (Recognition, Door),
     started: Instant,
     feed: impl FnOnce(Dispatcher, Downstream<'_>) -> Result<T, SensorError>,
 ) -> Result<(Result<T, SensorError>, Latency), SensorError> {
@@ -161,8 +166,9 @@ pub(crate) fn analyse<T>(
         // Unbounded: the enricher wakes for facts only, so a feed that waited for it to take a topology could
         // wait for ever.
         let (sites_tx, sites_rx) = unbounded();
-        let merging =
-            spawn(scope, "merge", move || merge(&facts_from, enricher, &sites_rx, &enriched_tx, started))?;
+        let merging = spawn(scope, "merge", move || {
+            merge(&facts_from, (enricher, recognition), &sites_rx, &enriched_tx, started)
+        })?;
         let epochs = Epochs::new(to_workers, from_workers, started);
         let dispatcher =
             Dispatcher::new(epochs, config.fragments, config.tcp, config.tunnels.clone(), config.key);

@@ -8,6 +8,7 @@ use bellwether_tracker::Tally;
 use crate::SensorError;
 use crate::feed::finish;
 use crate::pipeline::{self, Config, spawn};
+use crate::recognition::Recognition;
 use crate::room::{Door, Hatch, room};
 
 /// Result of processing frames without a database.
@@ -55,18 +56,25 @@ fn fed<'a>(
     config: &Config,
     door: Door,
 ) -> Result<(Counters, Tally), SensorError> {
-    let (fed, _) = pipeline::analyse(config, &config.limits, door, Instant::now(), |mut dispatcher, _| {
-        let stopped = |_| SensorError::Stopped;
-        for frame in frames {
-            dispatcher.frame(&frame).map_err(stopped)?;
-        }
-        dispatcher.finish().map_err(stopped)?;
-        let last = finish(&mut dispatcher.epochs).map_err(stopped)?;
-        let tally = dispatcher.epochs.drain(last).map_err(stopped)?;
-        let mut counters = Counters::default();
-        dispatcher.report(&mut counters);
-        tally.report(&mut counters);
-        Ok((counters, tally))
-    })?;
+    let recognition = Recognition::new(config.recordings, Vec::new(), config.key);
+    let (fed, _) = pipeline::analyse(
+        config,
+        &config.limits,
+        (recognition, door),
+        Instant::now(),
+        |mut dispatcher, _| {
+            let stopped = |_| SensorError::Stopped;
+            for frame in frames {
+                dispatcher.frame(&frame).map_err(stopped)?;
+            }
+            dispatcher.finish().map_err(stopped)?;
+            let last = finish(&mut dispatcher.epochs).map_err(stopped)?;
+            let tally = dispatcher.epochs.drain(last).map_err(stopped)?;
+            let mut counters = Counters::default();
+            dispatcher.report(&mut counters);
+            tally.report(&mut counters);
+            Ok((counters, tally))
+        },
+    )?;
     fed
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{CallId, CampaignId, Timestamp};
-use bellwether_scoring::{LabelEvidence, Layer, Subject};
+use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
+use bellwether_scoring::{LabelEvidence, Layer, SenderLabels, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::StoreError;
@@ -29,17 +29,15 @@ pub(crate) fn changed(db: &Connection) -> Result<(), StoreError> {
 pub struct Labels {
     /// Evidence about subjects, by label.
     pub evidence: Vec<LabelEvidence>,
-    /// Labelled calls; true for fraud.
-    pub calls: Vec<(CallId, bool)>,
-    /// Labelled campaigns; true for fraud.
-    pub campaigns: Vec<(CampaignId, bool)>,
+    /// Labels of calls, campaigns and recordings.
+    pub senders: SenderLabels,
 }
 
 /// The evidence of all labels about subjects, and the labelled calls.
 pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     let mut all = Vec::new();
     let mut calls = Vec::new();
-    let mut campaigns = Vec::new();
+    let (mut campaigns, mut recordings) = (Vec::new(), Vec::new());
     let mut select = db.prepare("SELECT kind, subject, label, at FROM labels ORDER BY kind, subject")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -74,18 +72,27 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
                 let of = |subject| LabelEvidence { subject, at, is_fraud, is_direct: false };
                 all.extend(subjects.into_iter().map(of));
             }
+            "recording" => {
+                let Some(recording) = RecordingId::named(&subject) else { continue };
+                recordings.push((recording, is_fraud));
+                let players = players_of(db, recording)?;
+                calls.extend(players.into_iter().map(|call| (call, is_fraud)));
+            }
             _ => {}
         }
     }
-    // A label of the call itself takes precedence over a label of its campaign.
+    // A label of the call itself takes precedence over one of its campaign, and that over one of its recording.
     let mut own: BTreeMap<i64, bool> = BTreeMap::new();
     for (call, is_fraud) in calls {
         own.entry(call).or_insert(is_fraud);
     }
     Ok(Labels {
         evidence: all,
-        calls: own.into_iter().map(|(call, is_fraud)| (CallId::new(call), is_fraud)).collect(),
-        campaigns,
+        senders: SenderLabels {
+            calls: own.into_iter().map(|(call, is_fraud)| (CallId::new(call), is_fraud)).collect(),
+            campaigns,
+            recordings,
+        },
     })
 }
 
@@ -94,6 +101,15 @@ fn members_of(db: &Connection, name: &str) -> Result<BTreeSet<i64>, StoreError> 
         "SELECT m.call FROM campaign_members AS m JOIN campaigns AS c ON c.campaign = m.campaign WHERE c.name = ?1",
     )?;
     let rows = select.query_map([name], |r| r.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The calls whose caller plays a recording.
+fn players_of(db: &Connection, recording: RecordingId) -> Result<BTreeSet<i64>, StoreError> {
+    let mut select = db.prepare_cached(
+        "SELECT call FROM streams WHERE recording = ?1 AND direction = 'caller' AND call IS NOT NULL",
+    )?;
+    let rows = select.query_map([recording.get()], |r| r.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -181,9 +181,14 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
             "DELETE FROM campaign_keys WHERE campaign NOT IN (SELECT campaign FROM campaigns);
              DELETE FROM alerts WHERE campaign IS NOT NULL AND campaign NOT IN (SELECT name FROM campaigns);
              DELETE FROM campaign_events WHERE campaign NOT IN (SELECT campaign FROM campaigns);
-             DELETE FROM prompts WHERE campaign NOT IN (SELECT campaign FROM campaigns);",
+             UPDATE recordings SET campaign = NULL WHERE campaign NOT IN (SELECT campaign FROM campaigns);",
         )?;
     }
+    tx.prepare_cached(
+        "DELETE FROM recordings WHERE last_seen < ?1
+             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'recording' AND subject = format('%016x', recording))",
+    )?
+    .execute([before])?;
     tx.prepare_cached("DELETE FROM list_changes WHERE at < ?1")?.execute([before])?;
     // A reputation record without list and evidence equals the default. Its hour counts from 1970.
     tx.prepare_cached(

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, Span, Timestamp};
+use bellwether_acoustics::recordings::Player;
+use bellwether_base::{CallId, CampaignId, Endpoint, RecordingId, RegistrationId, Span, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Side, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
 use bellwether_scoring::{
     Account, CampaignKind, CampaignRow, Changes, History, Judged, LinkKind, LinkRow, Listed, MembershipKind,
-    PastCall, PastMember, PastPassport, PastSender, PlatformFacts, RegisteredDevice, ReputationRecord,
-    SenderMarks, Stage, Subject,
+    PastCall, PastMember, PastPassport, PastRecording, PastSender, PlatformFacts, RegisteredDevice,
+    ReputationRecord, SenderMarks, Stage, Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -219,6 +219,9 @@ impl SqliteHistory<'_> {
     }
 }
 
+/// Latest calls of a recording that are read again.
+const MAX_CALLS_OF_A_RECORDING: i64 = 48;
+
 impl SqliteHistory<'_> {
     fn find_senders(
         &self,
@@ -229,7 +232,8 @@ impl SqliteHistory<'_> {
         let mut select = self.reader.db.prepare(
             "SELECT c.call, c.started_at, o.answered_at, o.ended_at, c.caller, coalesce(c.dialled_otherwise, c.callee) AS dialled,
                  c.source, c.user_agent, c.fingerprint, c.marks, s.sender, f.family, c.caller_neighbourhood, o.ended_by, s.signals, s.campaign,
-                 c.first_trunk_id
+                 c.first_trunk_id, (SELECT x.recording FROM streams AS x WHERE x.call = c.call AND x.direction = 'caller'
+                     AND x.recording IS NOT NULL LIMIT 1) AS recording
              FROM calls AS c JOIN scores AS s ON s.id = c.id LEFT JOIN outcomes AS o ON o.id = c.id
                  LEFT JOIN fingerprints AS f ON f.fingerprint = c.fingerprint
              WHERE c.started_at >= ?1 AND c.started_at < ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
@@ -240,6 +244,35 @@ impl SqliteHistory<'_> {
         let mut senders = rows.collect::<Result<Vec<_>, _>>()?;
         senders.reverse();
         Ok(senders)
+    }
+
+    fn find_recordings(&self, since: Timestamp) -> Result<Vec<PastRecording>, StoreError> {
+        let mut select = self.reader.db.prepare(
+            "SELECT recording, player, length(print) / 10, last_seen, campaign, commonplace FROM recordings
+             ORDER BY last_seen, recording",
+        )?;
+        let recordings = select.query_map([], |r| {
+            Ok(PastRecording {
+                recording: RecordingId::new(r.get(0)?),
+                player: Player::named(&r.get::<_, String>(1)?).unwrap_or(Player::Caller),
+                words: usize::try_from(r.get::<_, i64>(2)?).unwrap_or(0),
+                last_seen: Timestamp::from_nanos(r.get(3)?),
+                campaign: r.get::<_, Option<i64>>(4)?.map(CampaignId::new),
+                is_commonplace: r.get(5)?,
+                calls: Vec::new(),
+            })
+        })?;
+        let mut recordings = recordings.collect::<Result<Vec<_>, _>>()?;
+        let mut select = self.reader.db.prepare(
+            "SELECT c.call, c.caller FROM streams AS s JOIN calls AS c ON c.call = s.call
+             WHERE s.recording = ?1 AND c.started_at >= ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
+        )?;
+        for recording in &mut recordings {
+            let limits = params![recording.recording.get(), since.as_nanos(), MAX_CALLS_OF_A_RECORDING];
+            let calls = select.query_map(limits, |r| Ok((CallId::new(r.get(0)?), r.get(1)?)))?;
+            recording.calls = calls.collect::<Result<Vec<_>, _>>()?;
+        }
+        Ok(recordings)
     }
 }
 
@@ -291,21 +324,9 @@ impl History for SqliteHistory<'_> {
         self.or_nothing(found)
     }
 
-    fn prompts(&mut self) -> Vec<(OpeningPrint, CampaignId)> {
-        let found = self
-            .reader
-            .db
-            .prepare_cached("SELECT print, campaign FROM prompts ORDER BY print")
-            .and_then(|mut select| {
-                let rows =
-                    select.query_map([], |r| Ok((r.get::<_, Vec<u8>>(0)?, CampaignId::new(r.get(1)?))))?;
-                rows.collect::<Result<Vec<_>, _>>()
-            })
-            .map_err(StoreError::from);
-        let rows = self.or_nothing(found);
-        rows.into_iter()
-            .filter_map(|(print, campaign)| Some((OpeningPrint::from_octets(&print)?, campaign)))
-            .collect()
+    fn recordings(&mut self, since: Timestamp) -> Vec<PastRecording> {
+        let found = self.find_recordings(since);
+        self.or_nothing(found)
     }
 
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall> {
@@ -458,6 +479,7 @@ fn past_sender(row: &Row<'_>, phrases: &BTreeMap<i64, usize>) -> Result<PastSend
     let source: String = row.get("source")?;
     let fingerprint = PrintHash::stored(&row.get::<_, String>("fingerprint")?);
     Ok(PastSender {
+        recording: row.get::<_, Option<i64>>("recording")?.map(RecordingId::new),
         call: CallId::new(row.get("call")?),
         started_at: at("started_at")?.unwrap_or(Timestamp::MIN),
         answered_at: at("answered_at")?,

@@ -81,6 +81,9 @@ impl Writer {
                     "SELECT f.fingerprint, coalesce((SELECT max(started_at) FROM calls AS c WHERE c.fingerprint = f.fingerprint), 0)
                      FROM fingerprints AS f WHERE f.fingerprint = ?1"
                 }
+                "recording" => {
+                    "SELECT format('%016x', recording), last_seen FROM recordings WHERE format('%016x', recording) = ?1"
+                }
                 _ => "SELECT name, last_seen FROM campaigns WHERE name = ?1 AND merged_into IS NULL",
             };
             let mut select = db.prepare_cached(sql)?;

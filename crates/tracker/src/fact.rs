@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
-use bellwether_acoustics::{OpeningPrint, Pauses, SilenceProfile};
+use bellwether_acoustics::recordings::Heard;
+use bellwether_acoustics::{Pauses, SilenceProfile};
 use bellwether_base::{
     CallId, Endpoint, FlowKey, Ppm, RegistrationId, StreamId, SubjectId, TimerId, Timestamp, Transport,
 };
@@ -417,8 +418,8 @@ pub struct StreamFact {
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
     pub beginning: Beginning,
-    /// Fingerprint of the first words.
-    pub opening: Option<OpeningPrint>,
+    /// What was heard of its beginning, in one fact of the stream only.
+    pub heard: Option<Box<Heard>>,
     /// Rate of the media clock against the sensor's clock.
     pub media_rate: Option<ClockRate>,
     /// Rate of the media clock against the sender's wall clock.

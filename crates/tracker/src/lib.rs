@@ -48,6 +48,7 @@ mod claims;
 mod control;
 mod fact;
 mod formats;
+mod hearing;
 mod kin;
 mod limits;
 mod listeners;

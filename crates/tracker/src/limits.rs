@@ -19,6 +19,8 @@ pub struct Limits {
     pub streams: usize,
     /// Maximum number of negotiated media endpoints remembered.
     pub media_endpoints: usize,
+    /// Maximum number of streams that are listened to at once, so that recordings are known again.
+    pub listeners: usize,
     /// Length of a stream's beginning that is analysed for silence (the paper: 30 s).
     pub analysis_window: Span,
     /// True if the analysis ends as soon as the noise is known well enough.
@@ -44,6 +46,7 @@ impl Default for Limits {
             timers: 250_000,
             streams: 1_000_000,
             media_endpoints: 1_000_000,
+            listeners: 16_384,
             analysis_window: Span::from_secs(30),
             analysis_ends_early: false,
             stream_idle: Span::from_secs(30),

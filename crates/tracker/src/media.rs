@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use bellwether_acoustics::recordings::{Ear, Heard};
 use bellwether_base::{
     Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, StreamId, Timestamp,
 };
@@ -6,6 +9,7 @@ use bellwether_rtp::{Arrival, Codec, DtlsStep, IceCheck, Packet, Rtcp};
 use crate::control::MediaDirectory;
 use crate::fact::{Fact, Outbox, Silence, StreamFact};
 use crate::formats::Described;
+use crate::hearing::Hearing;
 use crate::listeners::{Claim, sender_of};
 use crate::pairs::{Checked, Pairs};
 use crate::secrecy::Told;
@@ -34,6 +38,7 @@ const RECENT_REPORTS: usize = 64;
 pub(crate) struct Media {
     table: LruTable<Key, Stream, 2>,
     pairs: Pairs,
+    hearing: Hearing,
     /// Recent RTCP datagrams, by which mirrored copies are recognised. RTP copies show by their sequence
     /// numbers.
     reports: LruTable<u64, (), 1>,
@@ -56,10 +61,11 @@ struct Key {
 }
 
 impl Media {
-    pub(crate) fn new(limits: &Limits, identity_key: HashKey) -> Self {
+    pub(crate) fn new(limits: &Limits, identity_key: HashKey, ear: Arc<Ear>) -> Self {
         Self {
             table: LruTable::new(Limits::per_shard(limits.streams)),
             pairs: Pairs::new(identity_key),
+            hearing: Hearing::new(limits, ear),
             reports: LruTable::new(RECENT_REPORTS),
             identity_key,
             window: limits.analysis_window,
@@ -111,7 +117,7 @@ impl Media {
         if looks_for_formats {
             stream.timing.describe(item.at, described.as_ref(), directory.remaps());
         }
-        let arrival = stream.packet(&packet, item, is_cut, described.as_ref());
+        let arrival = stream.packet(&packet, item, is_cut, described.as_ref(), (&self.hearing, tally));
         if looks_for_call {
             if let Some(claim) = found.filter(|_| takes_call) {
                 stream.join(claim, described.as_ref(), directory.remaps());
@@ -124,8 +130,11 @@ impl Media {
             let noise = stream.settled_noise();
             noise.map(|noise| if self.ends_early { stream.take_silence() } else { noise })
         };
-        if let Some(silence) = found {
-            out.fact(fact(&self.identity_key, key, stream, silence));
+        let is_heard = stream.attention.is_heard() && stream.link().is_some();
+        if found.is_some() || is_heard {
+            let heard = if is_heard { stream.attention.take() } else { None };
+            let silence = found.unwrap_or(Silence::Pending);
+            out.fact(Fact::Stream(Box::new(told(&self.identity_key, key, stream, silence, heard))));
         }
         let is_confirmed = stream.is_confirmed();
         if is_confirmed && !stream.is_marked {
@@ -217,7 +226,7 @@ impl Media {
             if let Some((key, stream)) = self.table.get_mut(slot)
                 && std::mem::take(&mut stream.is_marked)
             {
-                let mut fact = told(&self.identity_key, key, stream, Silence::Pending);
+                let mut fact = told(&self.identity_key, key, stream, Silence::Pending, None);
                 // A short stream finds its call only at its end. Until then the report shows the best match.
                 let checked = self.pairs.checked(fact.flow);
                 if fact.call.is_none()
@@ -265,7 +274,7 @@ impl Media {
                 tally.losses.count(Loss::StreamEvicted);
             }
             siblings::forget(&value, (key.flow.unpack(), key.ssrc), at, directory, out);
-            report(&self.identity_key, &key, &mut value, out, tally);
+            self.report(&key, &mut value, out, tally);
         }
         slot
     }
@@ -275,7 +284,7 @@ impl Media {
         if let Some((key, mut stream)) = self.table.remove(slot) {
             let last_seen = stream.last_seen;
             siblings::forget(&stream, (key.flow.unpack(), key.ssrc), last_seen, directory, out);
-            report(&self.identity_key, &key, &mut stream, out, tally);
+            self.report(&key, &mut stream, out, tally);
         }
     }
 
@@ -303,6 +312,16 @@ impl Media {
         }
         let next = || directory.call_of(flow, key.ssrc, self.pairs.checked(flow), at);
         !directory.is_open(flow, call) && next().is_some_and(|(listener, _)| listener.call != call)
+    }
+
+    fn report(&self, key: &Key, stream: &mut Stream, out: &mut Outbox, tally: &mut Tally) {
+        if !stream.is_confirmed() {
+            tally.rtp_unconfirmed += stream.reception.packets();
+            return;
+        }
+        let silence = stream.take_silence();
+        let heard = stream.attention.finish(&self.hearing);
+        out.fact(Fact::Stream(Box::new(told(&self.identity_key, key, stream, silence, heard))));
     }
 
     /// Links a stream to its call at its end, if it was too short for a later lookup.
@@ -373,22 +392,14 @@ fn hash(pair: u64, flow: FlowKey, ssrc: u32) -> u64 {
     (mixed as u64) ^ ((mixed >> 64) as u64) ^ pair.rotate_left(32)
 }
 
-fn report(identity_key: &HashKey, key: &Key, stream: &mut Stream, out: &mut Outbox, tally: &mut Tally) {
-    if !stream.is_confirmed() {
-        tally.rtp_unconfirmed += stream.reception.packets();
-        return;
-    }
-    let silence = stream.take_silence();
-    out.fact(fact(identity_key, key, stream, silence));
-}
-
-/// Builds the fact of a stream. The stream's identity is computed here, twice in its life, rather than
-/// stored.
-fn fact(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> Fact {
-    Fact::Stream(Box::new(told(identity_key, key, stream, silence)))
-}
-
-fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) -> StreamFact {
+/// The fact of a stream. The stream's identity is computed here, a few times in its life, rather than stored.
+fn told(
+    identity_key: &HashKey,
+    key: &Key,
+    stream: &Stream,
+    silence: Silence,
+    heard: Option<Box<Heard>>,
+) -> StreamFact {
     let (reception, timing) = (&stream.reception, &stream.timing);
     let (payload_type, codec) = timing.main_payload();
     let flow = key.flow.unpack();
@@ -422,7 +433,7 @@ fn told(identity_key: &HashKey, key: &Key, stream: &Stream, silence: Silence) ->
         comfort_noise: timing.packets_of(Codec::ComfortNoise),
         rtcp_packets: stream.rtcp_packets,
         beginning: stream.beginning,
-        opening: stream.opening_print(),
+        heard,
         media_rate: timing.media_rate().ok(),
         report_rate: timing.report_rate().ok(),
         no_rates: timing.no_rates(),

@@ -1,16 +1,17 @@
-use bellwether_acoustics::{Coding, Opening, OpeningPrint, SilenceAnalysis};
+use bellwether_acoustics::recordings::Voice;
+use bellwether_acoustics::{Coding, SilenceAnalysis};
 use bellwether_base::{CallId, Span, Timestamp};
-use bellwether_rtp::g711::Law;
 use bellwether_rtp::{Arrival, Beginning, Codec, Packet, Reception, SrtpKey, SrtpSession};
 use smallvec::SmallVec;
 
 use crate::fact::Silence;
 use crate::formats::Described;
+use crate::hearing::{Attention, Hearing};
 use crate::listeners::{Claim, sender_of};
 use crate::secrecy::{Secrecy, Told};
 use crate::siblings::Announced;
 use crate::timing::Timing;
-use crate::{Item, Side};
+use crate::{Item, Side, Tally};
 
 /// Packets in good order that confirm a stream without negotiation.
 const PROBATION: u8 = 4;
@@ -40,7 +41,8 @@ pub(crate) struct Stream {
     pub(crate) timing: Timing,
     /// The silence analysis in progress.
     analysis: Option<Box<SilenceAnalysis>>,
-    voice: Voice,
+    /// Whether the beginning is listened to, and what was heard.
+    pub(crate) attention: Attention,
     pub(crate) rtcp_packets: u32,
     in_order: u8,
     /// Initial RTP values that are not random (RFC 3550 sections 5.1 and 8.1).
@@ -60,17 +62,6 @@ pub(crate) struct Stream {
     is_noise_told: bool,
 }
 
-/// State of the fingerprint of the first words.
-#[derive(Debug, Default)]
-enum Voice {
-    /// No speech so far.
-    #[default]
-    Unheard,
-    Beginning(Box<Opening>),
-    /// The first words are over, with a fingerprint or without one.
-    Begun(Option<Box<OpeningPrint>>),
-}
-
 impl Stream {
     pub(crate) fn new(at: Timestamp) -> Self {
         Self {
@@ -81,7 +72,7 @@ impl Stream {
             reception: Reception::default(),
             timing: Timing::default(),
             analysis: None,
-            voice: Voice::default(),
+            attention: Attention::default(),
             rtcp_packets: 0,
             in_order: 0,
             beginning: Beginning::default(),
@@ -137,7 +128,7 @@ impl Stream {
         let was_plain = !self.secrecy.is_sealed();
         let is_doubtful = self.secrecy.tell(told);
         if is_doubtful || (was_plain && told == Told::Sealed && self.reception.packets() < SETTLED) {
-            (self.analysis, self.voice) = (None, Voice::default());
+            (self.analysis, self.attention) = (None, Attention::default());
         }
     }
 
@@ -156,6 +147,7 @@ impl Stream {
         item: &Item<'_>,
         is_cut: bool,
         described: Option<&Described<'_>>,
+        (hearing, tally): (&Hearing, &mut Tally),
     ) -> Arrival {
         let at = item.at;
         let arrival = self.reception.arrive(packet.seq);
@@ -177,7 +169,8 @@ impl Stream {
             Codec::ComfortNoise | Codec::TelephoneEvent | Codec::Other => None,
         };
         if let Some(coding) = coding.filter(|_| !is_cut) {
-            self.analyse(coding, packet, item.bytes);
+            let is_after_loss = matches!(arrival, Arrival::InOrder { gap: 1.. });
+            self.analyse(coding, (packet, is_after_loss), item.bytes, (hearing, tally));
         }
         arrival
     }
@@ -218,17 +211,14 @@ impl Stream {
         }
     }
 
-    /// Fingerprint of the sender's first words, once they were spoken.
-    pub(crate) fn opening_print(&self) -> Option<OpeningPrint> {
-        match &self.voice {
-            Voice::Unheard => None,
-            Voice::Beginning(opening) => opening.print(),
-            Voice::Begun(print) => print.as_deref().copied(),
-        }
-    }
-
     /// Analyses a payload. `bytes` is the whole packet as it was sent.
-    fn analyse(&mut self, coding: Coding, packet: &Packet<'_>, bytes: &[u8]) {
+    fn analyse(
+        &mut self,
+        coding: Coding,
+        (packet, is_after_loss): (&Packet<'_>, bool),
+        bytes: &[u8],
+        (hearing, tally): (&Hearing, &mut Tally),
+    ) {
         if self.is_analysed || !self.is_confirmed {
             return;
         }
@@ -251,7 +241,8 @@ impl Stream {
         };
         analysis.packet(payload);
         if let Coding::G711(law) = coding {
-            self.voice.packet(law, payload, packet.ticks);
+            let voice = Voice { codes: payload, ticks: packet.ticks, is_after_loss };
+            self.attention.packet(law, &voice, hearing, tally);
         }
     }
 }
@@ -259,24 +250,6 @@ impl Stream {
 /// Capture time of a packet, by the clock that orders the descriptions. A HEP agent may use another clock.
 pub(crate) const fn captured(item: &Item<'_>) -> Timestamp {
     if item.agent.is_some() { item.at } else { item.stamp }
-}
-
-impl Voice {
-    fn packet(&mut self, law: Law, payload: &[u8], ticks: u32) {
-        let opening = match self {
-            Self::Begun(_) => return,
-            Self::Beginning(opening) => opening,
-            Self::Unheard => {
-                *self = Self::Beginning(Box::new(Opening::new(law)));
-                let Self::Beginning(opening) = self else { return };
-                opening
-            }
-        };
-        if opening.packet(payload, ticks) {
-            let print = opening.print().map(Box::new);
-            *self = Self::Begun(print);
-        }
-    }
 }
 
 /// Interval in packets between checks for settled noise.

@@ -1,12 +1,15 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use bellwether_acoustics::recordings::Ear;
 use bellwether_base::{FlowKey, HashKey, Loss, Span, Timestamp, Transport};
 use bellwether_sip::{CSeq, Message, Method, Parts};
 
 use crate::calls::Calls;
 use crate::control::{Control, MediaDirectory};
 use crate::fact::Outbox;
+use crate::hearing::Hearing;
 use crate::media::Media;
 use crate::prints::PrintCache;
 use crate::recurring::Recurring;
@@ -147,11 +150,12 @@ impl Worker {
             tally: Tally::default(),
             unreported: Tally::default(),
         };
+        let ear = Hearing::ear(&key);
         for shard in (0..VIRTUAL_SHARDS).filter(|s| s % workers.max(1) == number) {
             if let Some(place) = worker.owned.get_mut(usize::from(shard)) {
                 *place = u8::try_from(worker.shards.len()).ok();
             }
-            worker.shards.push(Some(Shard::new(shard, limits, key)));
+            worker.shards.push(Some(Shard::new(shard, limits, key, Arc::clone(&ear))));
         }
         worker
     }
@@ -207,7 +211,7 @@ impl Worker {
 }
 
 impl Shard {
-    fn new(number: u16, limits: &Limits, key: HashKey) -> Self {
+    fn new(number: u16, limits: &Limits, key: HashKey, ear: Arc<Ear>) -> Self {
         let identity = key.derive("identity");
         Self {
             number,
@@ -215,7 +219,7 @@ impl Shard {
             calls: Calls::new(limits, key.derive("calls"), identity, key.derive(ENDPOINTS)),
             registrations: Registrations::new(limits, identity),
             recurring: Recurring::new(limits, identity),
-            media: Media::new(limits, identity),
+            media: Media::new(limits, identity, ear),
             prints: PrintCache::new(key.derive("prints")),
             sightings: Sightings::new(key.derive("sightings")),
             quiet_until: Timestamp::MIN,

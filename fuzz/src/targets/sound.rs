@@ -1,10 +1,17 @@
-//! Analyses of a stream's audio: silence, pauses and first words; and stored profiles.
+//! Analyses of a stream's audio: silence, pauses and recordings; and stored profiles.
 
+use std::sync::OnceLock;
+
+use bellwether_acoustics::recordings::{Ear, Listener, Print, Voice, compare};
 use bellwether_acoustics::{
-    Classes, CodeHistogram, Coding, FEATURES, Mode, Opening, OpeningPrint, Pauses, SilenceAnalysis, features,
+    Classes, CodeHistogram, Coding, FEATURES, Mode, Pauses, SilenceAnalysis, features,
 };
+use bellwether_base::HashKey;
 
 use crate::input::Input;
+
+/// Constants of all listeners.
+static EAR: OnceLock<Ear> = OnceLock::new();
 
 /// Maximum memory of the analysis of one stream, in octets.
 const HELD: usize = 256 << 10;
@@ -18,7 +25,8 @@ pub(super) fn run(octets: &[u8]) {
     }
     let Some(coding) = Coding::ALL.get(usize::from(choice) % Coding::ALL.len()).copied() else { return };
     let mut analysis = SilenceAnalysis::new(coding);
-    let mut opening = Opening::new(coding.law());
+    let ear = EAR.get_or_init(|| Ear::new(&HashKey::new([7; 16])));
+    let mut listener = Listener::new(coding.law());
     let mut histogram = CodeHistogram::default();
     let mut ticks = input.long();
     let mut is_over = false;
@@ -29,7 +37,8 @@ pub(super) fn run(octets: &[u8]) {
         for _ in 0..=(kind >> 4) {
             analysis.packet(&payload);
             histogram.add(coding.law(), &payload);
-            is_over = is_over || opening.packet(&payload, ticks);
+            let voice = Voice { codes: &payload, ticks, is_after_loss: kind & 4 != 0 };
+            is_over = is_over || listener.packet(ear, &voice);
             ticks = ticks.wrapping_add(if kind & 2 == 0 { payload.len() as u32 } else { 1 << 20 });
         }
         assert!(analysis.heap_bytes() <= HELD, "an analysis is bounded in memory");
@@ -49,14 +58,14 @@ pub(super) fn run(octets: &[u8]) {
         let _ = (pauses.is_transcoded(), analysis.is_settled());
         recognise(&pauses);
     }
-    if let Some(print) = opening.print() {
-        assert_eq!(
-            OpeningPrint::from_octets(&print.to_octets()),
-            Some(print),
-            "the profile survives a round trip"
-        );
-        assert_eq!(print.distance(&print), 0);
-    }
+    let heard = listener.finish(ear);
+    let again = Print::from_octets(&heard.print.to_octets());
+    assert_eq!(again.as_ref(), Some(&heard.print), "a print survives a round trip");
+    assert_eq!(
+        compare(&heard.print, &heard.print).pairs == 0,
+        heard.print.is_empty(),
+        "a print matches itself"
+    );
     let mut doubled = histogram.clone();
     doubled.merge(&histogram);
     assert_eq!(doubled.counts(coding.law()).len(), histogram.counts(coding.law()).len());
@@ -74,8 +83,10 @@ fn stored(octets: &[u8]) {
         let _ = pauses.is_transcoded();
         recognise(&pauses);
     }
-    let print = OpeningPrint::from_octets(octets);
-    assert_eq!(print.is_some(), octets.len() == 24, "a print is 24 octets");
+    if let Some(print) = Print::from_octets(octets) {
+        assert_eq!(print.to_octets(), octets, "a print is its octets");
+        let _ = compare(&print, &Print::default());
+    }
 }
 
 fn recognise(pauses: &Pauses) {

@@ -35,6 +35,23 @@ pub enum Player {
     Callee,
 }
 
+impl Player {
+    /// Its name, as in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+        }
+    }
+
+    /// The player with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Caller, Self::Callee].into_iter().find(|player| player.name() == name)
+    }
+}
+
 /// What a call plays.
 #[derive(Clone, Debug)]
 pub struct Played<'a> {
@@ -145,7 +162,8 @@ impl Recordings {
                 }
                 compared.push(number);
                 let slot = SlotId::new(number);
-                let Some((_, entry)) = self.known.get(slot).filter(|(_, entry)| entry.player == player) else {
+                let Some((_, entry)) = self.known.get(slot).filter(|(_, entry)| entry.player == player)
+                else {
                     continue;
                 };
                 let found = compare(&entry.print, print);

@@ -149,7 +149,11 @@ mod tests {
 
     fn cut(codes: &[u8], size: usize) -> Vec<(Vec<u8>, u32, bool)> {
         let start = u32::MAX - 999;
-        (0_u32..).step_by(size).zip(codes.chunks(size)).map(|(at, part)| (part.to_vec(), start.wrapping_add(at), false)).collect()
+        (0_u32..)
+            .step_by(size)
+            .zip(codes.chunks(size))
+            .map(|(at, part)| (part.to_vec(), start.wrapping_add(at), false))
+            .collect()
     }
 
     #[test]
@@ -190,7 +194,12 @@ mod tests {
         let packets: Vec<_> = (0..20_u32).map(|i| (loud.clone(), i.wrapping_mul(1 << 30), false)).collect();
         assert!(batches(&packets).iter().all(|(samples, _)| samples.iter().all(|s| *s == samples[0])));
         // A late packet is dropped: its place was filled.
-        let late = [(loud.clone(), 0, false), (loud.clone(), 320, true), (vec![0x7f; 160], 160, false), (loud, 480, false)];
+        let late = [
+            (loud.clone(), 0, false),
+            (loud.clone(), 320, true),
+            (vec![0x7f; 160], 160, false),
+            (loud, 480, false),
+        ];
         assert!(batches(&late).is_empty());
         let mut input = Input::new(Law::Mu);
         for (codes, ticks, is_after_loss) in &late {

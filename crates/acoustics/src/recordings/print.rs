@@ -58,7 +58,9 @@ impl Print {
     /// The words as octets, for storage: ten for each.
     #[must_use]
     pub fn to_octets(&self) -> Vec<u8> {
-        self.words().flat_map(|word| word.bits.to_le_bytes().into_iter().chain(word.at.to_le_bytes())).collect()
+        self.words()
+            .flat_map(|word| word.bits.to_le_bytes().into_iter().chain(word.at.to_le_bytes()))
+            .collect()
     }
 
     /// The words from their octets; none if these are no words in order.

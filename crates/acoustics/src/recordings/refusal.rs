@@ -76,14 +76,17 @@ fn tone(patch: &[Look; PATCH], from: u16, on: usize) -> Option<Sound> {
     let mut close = |run: &[Look]| {
         if run.len() >= TONE_RUN {
             tonal += run.len();
-            fax += run.iter().filter(|look| FAX.iter().any(|tone| look.peaks.iter().any(|p| tone.contains(p)))).count();
+            fax += run
+                .iter()
+                .filter(|look| FAX.iter().any(|tone| look.peaks.iter().any(|p| tone.contains(p))))
+                .count();
         }
     };
     for (i, look) in patch.iter().enumerate() {
         let is_tone = look.level >= from && look.share > TONE_SHARE;
-        let goes_on = run.last().is_none_or(|last| {
-            last.peaks.iter().zip(look.peaks).all(|(a, b)| a.abs_diff(b) <= TONE_STEADY)
-        });
+        let goes_on = run
+            .last()
+            .is_none_or(|last| last.peaks.iter().zip(look.peaks).all(|(a, b)| a.abs_diff(b) <= TONE_STEADY));
         if !(is_tone && goes_on) {
             close(run);
             start = i + usize::from(!is_tone);

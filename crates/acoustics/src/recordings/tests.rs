@@ -180,13 +180,18 @@ fn junk_is_bounded_and_does_not_panic() {
             }
         }
         let heard = listener.finish(&ear);
-        assert!(heard.print.len() <= MAX_WORDS && usize::from(heard.frames) <= 1000 + 2008, "{}", heard.frames);
+        assert!(
+            heard.print.len() <= MAX_WORDS && usize::from(heard.frames) <= 1000 + 2008,
+            "{}",
+            heard.frames
+        );
     }
 }
 
 #[test]
 fn a_persons_room_has_shallow_pauses_and_playback_has_deep_ones() {
-    let speech: Vec<f64> = speech(9, 10).chunks(8000).flat_map(|c| [c.to_vec(), vec![0.0; 4000]].concat()).collect();
+    let speech: Vec<f64> =
+        speech(9, 10).chunks(8000).flat_map(|c| [c.to_vec(), vec![0.0; 4000]].concat()).collect();
     let clean = heard(&speech, Law::Mu, 160, usize::MAX).playback.unwrap();
     let room = heard(&noisy(&speech, 60.0, 4), Law::Mu, 160, usize::MAX).playback.unwrap();
     assert!(clean.depth_db > room.depth_db + 20, "{clean:?} {room:?}");

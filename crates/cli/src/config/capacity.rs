@@ -15,6 +15,9 @@ pub(super) struct Analysis {
     ends_early: bool,
 }
 
+/// Recordings that are known again by default, about 160 MiB.
+const RECORDINGS: usize = 100_000;
+
 /// `[limits]`
 #[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,6 +28,8 @@ pub(super) struct LimitSettings {
     timers: Entries,
     streams: Entries,
     media_endpoints: Entries,
+    listeners: Entries,
+    recordings: Entries,
     fragments: Entries,
     fragment_mib: TableMib,
     tcp_flows: Entries,
@@ -60,6 +65,8 @@ impl Default for LimitSettings {
             timers: Entries(limits.timers),
             streams: Entries(limits.streams),
             media_endpoints: Entries(limits.media_endpoints),
+            listeners: Entries(limits.listeners),
+            recordings: Entries(RECORDINGS),
             fragments: Entries(fragments.datagrams),
             fragment_mib: TableMib::of(fragments.bytes),
             tcp_flows: Entries(tcp.flows),
@@ -93,6 +100,7 @@ impl Config {
             timers: l.timers.0,
             streams: l.streams.0,
             media_endpoints: l.media_endpoints.0,
+            listeners: l.listeners.0,
             analysis_window: self.analysis.window_s.span(),
             analysis_ends_early: self.analysis.ends_early,
             stream_idle: t.stream_s.span(),
@@ -101,6 +109,11 @@ impl Config {
             registration_idle: t.registration_s.span(),
             tells_under_way: false,
         }
+    }
+
+    /// Maximum number of recordings that are known again.
+    pub(crate) const fn recordings(&self) -> usize {
+        self.limits.recordings.0
     }
 
     /// The bounds of IP reassembly.

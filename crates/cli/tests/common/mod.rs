@@ -168,7 +168,7 @@ pub(crate) fn shared_case(name: &str) -> Option<PathBuf> {
 }
 
 /// Every report.
-pub(crate) const ALL_REPORTS: [&str; 10] = [
+pub(crate) const ALL_REPORTS: [&str; 11] = [
     "summary",
     "calls",
     "registrations",
@@ -178,6 +178,7 @@ pub(crate) const ALL_REPORTS: [&str; 10] = [
     "losses",
     "alerts",
     "campaigns",
+    "recordings",
     "reputation",
 ];
 

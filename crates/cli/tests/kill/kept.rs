@@ -29,7 +29,7 @@ const TABLES: [&str; 17] = [
     "campaign_members",
     "campaign_events",
     "campaign_keys",
-    "prompts",
+    "recordings",
     "alerts",
 ];
 

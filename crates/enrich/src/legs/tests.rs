@@ -110,7 +110,7 @@ fn stream(call: i64, from: Endpoint, to: Endpoint, ssrc: u32, millis: (i64, i64)
         comfort_noise: 0,
         rtcp_packets: 0,
         beginning: Beginning::default(),
-        opening: None,
+        heard: None,
         media_rate: None,
         report_rate: None,
         no_rates: Default::default(),

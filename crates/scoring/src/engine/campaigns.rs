@@ -411,7 +411,7 @@ impl ScoringEngine {
         };
         self.sources.for_each_mut(|_, source| moved(&mut source.campaign));
         self.callers.for_each_mut(|_, caller| moved(&mut caller.campaign));
-        self.prompts.merged(from.campaign, into);
+        self.recordings.merged(from.campaign, into);
         into
     }
 

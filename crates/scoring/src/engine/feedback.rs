@@ -8,14 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bellwether_base::{CallId, CampaignId, Timestamp};
+use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
 use bellwether_senders::{ACCUSED_FROM, Change, Cluster, OF_UNKNOWN, Verdict, log_odds, probability};
 
 use super::{Outcome, ScoringEngine};
 use crate::Finding;
 use crate::history::History;
 use crate::open::{Listing, Membership};
-use crate::operator_list::{OperatorEntry, OperatorList, OperatorLists};
+use crate::operator_list::{OperatorEntry, OperatorList, OperatorLists, OperatorSubject};
 use crate::signals::{Group, OPERATOR_ALLOWED, OPERATOR_BLOCKED, group, of_listing, of_sender};
 
 /// Log odds of a label. Several labels of one cluster concern one party: they add their logarithm.
@@ -30,12 +30,24 @@ const OF_OTHERS: f64 = 4.0;
 /// Points of a stored finding that differ by less are the same.
 const SAME_POINTS: f64 = 3.0;
 
+/// Labels of calls and of what their senders are known by: `true` for fraud.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SenderLabels {
+    /// Calls, those of labelled campaigns and recordings among them.
+    pub calls: Vec<(CallId, bool)>,
+    /// Campaigns.
+    pub campaigns: Vec<(CampaignId, bool)>,
+    /// Recordings.
+    pub recordings: Vec<(RecordingId, bool)>,
+}
+
 /// Feedback about senders.
 #[derive(Default)]
 pub(super) struct Feedback {
-    /// Labelled calls and campaigns: `true` for fraud.
     calls: BTreeMap<CallId, bool>,
     campaigns: BTreeMap<CampaignId, bool>,
+    /// Labelled recordings.
+    recordings: BTreeMap<RecordingId, bool>,
     /// Labelled calls by cluster: of fraud, and of honest use.
     clusters: BTreeMap<Cluster, (u32, u32)>,
     lists: OperatorLists,
@@ -61,17 +73,20 @@ impl Feedback {
     }
 
     fn has_no_labels(&self) -> bool {
-        self.calls.is_empty() && self.campaigns.is_empty()
+        self.calls.is_empty() && self.campaigns.is_empty() && self.recordings.is_empty()
+    }
+
+    /// The label of a recording.
+    pub(super) fn label_of_recording(&self, recording: RecordingId) -> Option<bool> {
+        self.recordings.get(&recording).copied()
     }
 }
 
 impl ScoringEngine {
-    /// Replaces the labels of calls and campaigns (`true` for fraud) and the operator's lists. The verdicts about
-    /// senders change at once.
+    /// Replaces the operator's labels and lists. The verdicts about senders change at once.
     pub fn set_feedback(
         &mut self,
-        calls: Vec<(CallId, bool)>,
-        campaigns: Vec<(CampaignId, bool)>,
+        labels: SenderLabels,
         entries: Vec<OperatorEntry>,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -79,8 +94,9 @@ impl ScoringEngine {
         let keys = &self.keys;
         let lists = OperatorLists::new(entries, |token| keys.user(token), |print| keys.print(print));
         let now = Feedback {
-            calls: calls.into_iter().collect(),
-            campaigns: campaigns.into_iter().collect(),
+            calls: labels.calls.into_iter().collect(),
+            campaigns: labels.campaigns.into_iter().collect(),
+            recordings: labels.recordings.into_iter().collect(),
             clusters: BTreeMap::new(),
             lists,
         };
@@ -207,7 +223,7 @@ impl ScoringEngine {
         }
         let is_judged = !matches!(verdict.cluster, Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk);
         let is_of_others = !matches!(verdict.cluster, Cluster::Address { .. } | Cluster::Guests { .. });
-        let is_labelled = feedback.label(call).is_some();
+        let is_labelled = self.label_of(feedback, call).is_some();
         let is_own = is_labelled || self.is_allowed(feedback, call);
         let probability = if is_judged && is_own && is_of_others && said < 0.0 {
             // What others on the platform do says nothing against a caller that somebody vouches for.
@@ -230,7 +246,7 @@ impl ScoringEngine {
         if feedback.has_no_labels() {
             return 0.0;
         }
-        if let Some(is_fraud) = feedback.label(call) {
+        if let Some(is_fraud) = self.label_of(feedback, call) {
             return if is_fraud { OF_FRAUD } else { OF_HONEST_USE };
         }
         let by_cluster = |cluster: Cluster| match (feedback.labels(cluster), cluster) {
@@ -250,6 +266,31 @@ impl ScoringEngine {
         // Labels about one call concern one party: the one that says most counts.
         let all = [of_party, of_cluster, of_campaign];
         all.into_iter().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a })
+    }
+
+    /// The label of a call, or of the recording that it plays.
+    fn label_of(&self, feedback: &Feedback, call: CallId) -> Option<bool> {
+        let of_recording = || feedback.label_of_recording(self.recordings.of_call(call)?);
+        feedback.label(call).or_else(of_recording)
+    }
+
+    /// Applies what the operator says of the recording that a call plays.
+    pub(super) fn apply_word_about_recording(
+        &mut self,
+        call: CallId,
+        memory: &mut dyn History,
+        out: &mut Vec<Outcome>,
+    ) {
+        let Some(recording) = self.recordings.of_call(call) else { return };
+        let entry = self.listed(&self.feedback, call).cloned();
+        let is_listed = entry.as_ref().is_some_and(|of| of.subject == OperatorSubject::Recording(recording));
+        if is_listed {
+            self.tell_listing(call, entry.as_ref(), out);
+        }
+        if is_listed || self.feedback.label_of_recording(recording).is_some() {
+            let change = self.senders.present(call);
+            self.apply(change.into_iter().collect(), memory, out);
+        }
     }
 
     /// Counts the labelled calls by cluster, as the clusters are now.

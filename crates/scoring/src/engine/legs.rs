@@ -1,5 +1,6 @@
 //! Media of calls, and evidence that the legs of one conversation share.
 
+use bellwether_acoustics::recordings::Player;
 use bellwether_base::CallId;
 use bellwether_enrich::StreamRow;
 
@@ -17,16 +18,23 @@ impl ScoringEngine {
         for (other, direction) in &row.also {
             self.heard(*other, direction, row);
         }
-        if self.opened(id).is_none() || row.direction != "caller" {
+        let player = match row.direction {
+            "caller" => Player::Caller,
+            "callee" => Player::Callee,
+            _ => return,
+        };
+        if self.opened(id).is_none() {
             return;
         }
-        if let Some(rate) = row.media_rate.and_then(|rate| Rate::new(rate.ppm, rate.ci95_ppm)) {
+        if player == Player::Caller
+            && let Some(rate) = row.media_rate.and_then(|rate| Rate::new(rate.ppm, rate.ci95_ppm))
+        {
             self.paced(id, rate);
         }
         // Other media evidence is reported when the call closes. The two directions arrive one after the
         // other, and the first alone would look like one-way media.
-        if let Some(opening) = row.opening {
-            self.hear(id, opening, memory, out);
+        if let Some(found) = &row.recording {
+            self.hear(id, found, player, memory, out);
         }
     }
 

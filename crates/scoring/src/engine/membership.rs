@@ -79,8 +79,8 @@ impl ScoringEngine {
     /// The group's campaign, or a campaign split from it that fits better: by the call's recording, or by
     /// other calls of its address.
     fn nearest_of_parted(&self, candidate: &GroupMember, campaign: CampaignId) -> CampaignId {
-        let cluster = self.open.value(candidate.call.key()).and_then(|call| call.cluster);
-        let by_recording = cluster.and_then(|cluster| self.prompts.campaign(cluster));
+        let recording = self.open.value(candidate.call.key()).and_then(|call| call.recording);
+        let by_recording = recording.and_then(|recording| self.recordings.campaign(recording));
         let source = self
             .sources
             .value_from(candidate.source_at, candidate.source)

@@ -10,7 +10,6 @@
 
 use std::hint::black_box;
 
-use bellwether_acoustics::OpeningPrint;
 use bellwether_base::{CallId, GATHERED, SlotId, Timestamp};
 use bellwether_enrich::Row;
 use smallvec::SmallVec;
@@ -43,7 +42,6 @@ struct PrefetchKeys {
     pools: Wanted,
     /// Open calls with their groups.
     in_pools: SmallVec<[(CallId, GroupMembership); GATHERED]>,
-    prints: SmallVec<[OpeningPrint; GATHERED]>,
 }
 
 impl ScoringEngine {
@@ -65,7 +63,6 @@ impl ScoringEngine {
         needs.sources.chunks(GATHERED).for_each(|keys| look_at_sources(&sources.gather(keys)));
         needs.sources_at.chunks(GATHERED).for_each(|slots| look_at_sources(&sources.gather_slots(slots)));
         self.prefetch_groups(&mut needs);
-        self.prompts.prefetch(&needs.prints);
     }
 
     /// The keys that the rows contain.
@@ -85,10 +82,7 @@ impl ScoringEngine {
                     self.prefetched.push_back(names);
                 }
                 Row::CallUpdate(update) => needs.open.push(update.call.key()),
-                Row::Stream(row) => {
-                    needs.open.extend(row.call.map(CallId::key));
-                    needs.prints.extend(row.opening);
-                }
+                Row::Stream(row) => needs.open.extend(row.call.map(CallId::key)),
                 Row::Registration(row) => needs.users.push(row.registration.key()),
                 Row::RegistrationUpdate(update) => needs.users.push(update.registration.key()),
                 Row::RegistrationEnd { registration, .. } => needs.users.push(registration.key()),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use bellwether_base::{CallId, CampaignId, RegistrationId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, RecordingId, RegistrationId, Span, Timestamp};
 use bellwether_enrich::Side;
 use bellwether_fingerprint::PrintHash;
 use bellwether_senders::{
@@ -21,7 +21,7 @@ use crate::signals::{Group, REGISTERED_LINE, RETURNING, Registration, SENDER, SI
 use crate::{CampaignKind, MembershipKind};
 
 /// Parties return within days. Calls of this time before a run are read again.
-const RETURNS_WITHIN: Span = Span::from_secs(3 * 86_400);
+pub(super) const RETURNS_WITHIN: Span = Span::from_secs(3 * 86_400);
 
 /// Maximum number of these calls, the latest.
 const MAX_PAST: usize = 200_000;
@@ -44,7 +44,7 @@ pub(super) struct SenderName {
 #[derive(Clone, Copy)]
 enum CampaignPlace {
     Parties(SenderName),
-    Recording(u64),
+    Recording(RecordingId),
 }
 
 /// What a call shows of its sender.
@@ -82,7 +82,7 @@ impl ScoringEngine {
         // Verdicts about these calls are in the database. The later ones change them.
         let mut told = Vec::new();
         let mut accounts: BTreeSet<&str> = BTreeSet::new();
-        let recordings = self.prompts.by_campaign();
+        let recordings = self.recordings.by_campaign();
         for (at, is_end, call) in events {
             if call.marks.is_registered && accounts.insert(&call.caller) {
                 self.recalled_accounts = accounts.len();
@@ -97,12 +97,14 @@ impl ScoringEngine {
                 let start = self.start_of(call.call, at, &Caller::from(call), access);
                 self.senders.begin(&start, &mut told);
                 if call.marks.is_heard {
-                    // The audio of earlier runs is gone. A member of a campaign plays the campaign's recording.
-                    let of_campaign = call.campaign.and_then(|campaign| recordings.get(&campaign));
-                    let heard = match (call.marks.is_recorded, of_campaign) {
+                    // A database of an earlier version does not say which recording it was. A member of a campaign
+                    // plays the campaign's one.
+                    let of_campaign =
+                        || call.campaign.and_then(|campaign| recordings.get(&campaign).copied());
+                    let heard = match (call.marks.is_recorded, call.recording.or_else(of_campaign)) {
                         (false, _) => CallerAudio::Speech,
                         (true, None) => CallerAudio::Recorded,
-                        (true, Some(recording)) => CallerAudio::Recording(*recording),
+                        (true, Some(recording)) => CallerAudio::Recording(recording),
                     };
                     self.senders.add_audio(call.call, heard, at, &mut told);
                 }
@@ -296,7 +298,7 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let place = match verdict.cluster {
-            Cluster::Recording { recording } => CampaignPlace::Recording(u64::from(recording)),
+            Cluster::Recording { recording } => CampaignPlace::Recording(recording),
             cluster => match self.name_of(cluster) {
                 Some(name) => CampaignPlace::Parties(name),
                 None => return,
@@ -312,8 +314,8 @@ impl ScoringEngine {
                 let Some(campaign) = found else { return };
                 match place {
                     CampaignPlace::Recording(recording) => {
-                        if let Some(print) = self.prompts.belongs(recording, campaign) {
-                            out.push(Outcome::Prompt { print, campaign });
+                        if self.recordings.belongs(recording, campaign) {
+                            out.push(Outcome::RecordingOf { recording, campaign });
                         }
                     }
                     CampaignPlace::Parties(name) => self.leads_to(self.lead_of(name), campaign, out),
@@ -388,7 +390,7 @@ impl ScoringEngine {
     /// The campaign of a cluster, if it has one.
     pub(super) fn campaign_of_cluster(&self, cluster: Cluster) -> Option<CampaignId> {
         match cluster {
-            Cluster::Recording { recording } => self.prompts.campaign(u64::from(recording)),
+            Cluster::Recording { recording } => self.recordings.campaign(recording),
             cluster => self.leads.value(self.lead_of(self.name_of(cluster)?)).copied(),
         }
     }
@@ -445,7 +447,8 @@ impl ScoringEngine {
     pub(super) fn compared(&self, call: CallId) -> Option<ListedCall> {
         let (number, place, print, at) = self.senders.parties(call)?;
         let name = self.sender_names.value(place)?;
-        Some(ListedCall { number, source: name.address?, print, family: name.family, at })
+        let recording = self.recordings.of_call(call);
+        Some(ListedCall { number, source: name.address?, print, family: name.family, recording, at })
     }
 
     /// True for a call of a line: registered at its address, or back at it.

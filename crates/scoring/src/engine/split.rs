@@ -9,9 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{CallId, CampaignId, Timestamp};
+use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
 
-use super::prompts::Heard;
+use super::recordings::Heard;
 use super::{Membership, Outcome, ScoringEngine};
 use crate::candidate_group::PLAYS_A_RECORDING;
 use crate::history::History;
@@ -34,7 +34,7 @@ const SPECIFIC: f64 = 0.3;
 
 /// A recording of a campaign, with the calls that play it.
 struct Recording {
-    id: u64,
+    id: RecordingId,
     campaign: CampaignId,
     calls: Vec<Heard>,
 }
@@ -124,7 +124,7 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let roots = self.roots_nearby(campaign);
-        let recordings = self.prompts.of(|of| roots.contains(&self.root(of)));
+        let recordings = self.recordings.of(|of| roots.contains(&self.root(of)));
         let mut parties: Vec<Party> = Vec::new();
         for (id, campaign, calls) in recordings.into_iter().filter(|(.., calls)| calls.len() >= FEWEST) {
             let (mut akin, others): (Vec<Party>, Vec<Party>) =
@@ -168,7 +168,7 @@ impl ScoringEngine {
     /// Roots of the campaign, and of the campaigns that its addresses and numbers joined last.
     fn roots_nearby(&self, campaign: CampaignId) -> BTreeSet<CampaignId> {
         let mut roots = BTreeSet::from([self.root(campaign)]);
-        for (.., calls) in self.prompts.of(|of| of == campaign) {
+        for (.., calls) in self.recordings.of(|of| of == campaign) {
             for heard in calls {
                 let caller = self.callers.value(heard.caller).and_then(|of| of.campaign);
                 let source = heard.source.and_then(|source| self.sources.value(source)?.campaign);
@@ -227,9 +227,8 @@ impl ScoringEngine {
     ) {
         let Some(name) = self.campaign_name(into, memory, out) else { return };
         for recording in party.0.iter().filter(|recording| recording.campaign == from) {
-            if let Some(print) = self.prompts.moved(recording.id, into) {
-                out.push(Outcome::Prompt { print, campaign: into });
-            }
+            self.recordings.moved(recording.id, into);
+            out.push(Outcome::RecordingOf { recording: recording.id, campaign: into });
         }
         let heard: BTreeSet<CallId> = party.calls().map(|heard| heard.call).collect();
         for (call, at) in self.calls_of(from, party) {

@@ -7,6 +7,7 @@ use bellwether_enrich::{CallRow, PassportStatus, Validity};
 use smallvec::SmallVec;
 
 use super::senders::LASTS;
+use super::senders::RETURNS_WITHIN;
 use super::{Caller, LEADS, Outcome, ScoringEngine, UNREGISTERED};
 use crate::Finding;
 use crate::call_history::{CallEvent, CallResult, LOOKS_BACK, OF_CALLERS};
@@ -40,8 +41,9 @@ impl ScoringEngine {
         for (key, campaign) in memory.leads(since, LEADS) {
             self.lead(key.cast_unsigned(), campaign);
         }
-        for (print, campaign) in memory.prompts() {
-            self.prompts.known(print, campaign, at);
+        for past in memory.recordings(at - RETURNS_WITHIN) {
+            let calls = past.calls.iter().map(|(call, caller)| (*call, self.keys.user(caller))).collect();
+            self.recordings.restore(&past, calls, at);
         }
     }
 
@@ -246,7 +248,7 @@ impl ScoringEngine {
             heard: Heard::default(),
             heard_of_legs: Heard::default(),
             prompt: None,
-            cluster: None,
+            recording: None,
             membership: None,
             sender,
             sender_marks,

@@ -135,7 +135,7 @@ impl Scene {
                 heard: Heard::default(),
                 heard_of_legs: Heard::default(),
                 prompt: None,
-                cluster: None,
+                recording: None,
                 membership: None,
                 sender: None,
                 sender_marks: crate::SenderMarks::default(),

@@ -313,7 +313,7 @@ impl Senders {
             secs: 0,
             fate: Fate::Open,
             is_heard: false,
-            recording: 0,
+            recording: None,
             is_repeated_callee: is_repeated,
             is_repeated_in_family: false,
             is_young: call.access == CallerAccess::RegisteredLately,

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{RecordingId, Span, Timestamp};
 
 use super::{
     Change, ENOUGH_CALLS, FEWEST_CALLS, FEWEST_LINES, FEWEST_OWN_CALLS, FEWEST_STRANGERS, HEARD_OF_LATE,
@@ -111,8 +111,8 @@ impl Senders {
     }
 
     /// Notes that an address plays a recording, and judges the recording if that is due.
-    pub(super) fn plays(&mut self, key: u64, recording: u32, now: Timestamp, out: &mut Vec<Change>) {
-        let id = u64::from(recording);
+    pub(super) fn plays(&mut self, key: u64, recording: RecordingId, now: Timestamp, out: &mut Vec<Change>) {
+        let id = recording.key();
         let slot = match self.recordings.slot(id) {
             Some(slot) => slot,
             None => {
@@ -160,13 +160,13 @@ impl Senders {
             std::mem::replace(&mut of.members, members.clone())
         });
         for key in left.unwrap_or_default() {
-            self.set_recording(key, 0);
+            self.set_recording(key, None);
         }
-        members.iter().for_each(|key| self.set_recording(*key, recording));
+        members.iter().for_each(|key| self.set_recording(*key, Some(recording)));
         self.tell_addresses(&members, out);
     }
 
-    fn set_recording(&mut self, key: u64, recording: u32) {
+    fn set_recording(&mut self, key: u64, recording: Option<RecordingId>) {
         if let Some(address) = self.addresses.value_mut(key) {
             address.recording = recording;
         }
@@ -174,11 +174,11 @@ impl Senders {
 
     /// True for an address with several numbers, or in its first session, most of whose heard calls play recordings of
     /// late, this one among them. A robocaller may have several.
-    fn belongs_to_recording(&self, key: u64, recording: u32) -> bool {
+    fn belongs_to_recording(&self, key: u64, recording: RecordingId) -> bool {
         let Some(address) = self.addresses.value(key) else { return false };
         let heard = || address.calls.iter().rev().filter(|of| of.is_heard).take(HEARD_OF_LATE);
-        let is_playing = heard().any(|of| of.recording == recording);
-        let plays = heard().filter(|of| of.recording > 0).count();
+        let is_playing = heard().any(|of| of.recording == Some(recording));
+        let plays = heard().filter(|of| of.recording.is_some()).count();
         let is_sender = (address.numbers >= 2 || address.is_stranger) && !address.is_registered;
         is_sender && is_playing && plays * 10 >= heard().count() * 7
     }
@@ -382,7 +382,7 @@ pub(super) fn of_fate(call: &Recorded) -> Conduct {
         short: u32::from(call.fate == Fate::Short),
         abandoned: u32::from(call.is_abandoned),
         heard: u32::from(call.is_heard),
-        recorded: u32::from(call.recording > 0),
+        recorded: u32::from(call.recording.is_some()),
         ..Conduct::default()
     }
 }

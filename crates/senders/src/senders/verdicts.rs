@@ -1,6 +1,6 @@
 //! The verdict of a call, from the clusters that it belongs to.
 
-use bellwether_base::{CallId, Timestamp};
+use bellwether_base::{CallId, RecordingId, Timestamp};
 
 use super::{
     ACCUSED_FROM, Change, Cluster, FEWEST_CALLS, Followed, LineKind, NOT_YET, OF_LINE, OF_OWN_BLOCK,
@@ -91,11 +91,11 @@ impl Senders {
                 }
             }
         }
-        if address.recording > 0
-            && let Some(recording) = self.recordings.value(u64::from(address.recording))
+        if let Some(name) = address.recording
+            && let Some(recording) = self.recordings.value(name.key())
         {
             let count = recording.members.len() as u32;
-            let cluster = Cluster::Recording { recording: address.recording };
+            let cluster = Cluster::Recording { recording: name };
             consider(&recording.judgement, 1.0, count * FEWEST_CALLS, cluster, (count, count));
         }
         let numbers = &address.sample.numbers;
@@ -186,7 +186,8 @@ impl Senders {
                 Cluster::Crowd { family },
             ]);
         });
-        self.recordings.for_each(|key, _| found.push(Cluster::Recording { recording: *key as u32 }));
+        self.recordings
+            .for_each(|key, _| found.push(Cluster::Recording { recording: RecordingId::from_key(*key) }));
         found.sort_unstable();
         found
     }
@@ -204,7 +205,7 @@ impl Senders {
             Cluster::Gang { family: key } => family(key).map(|of| of.suspects.clone()).unwrap_or_default(),
             Cluster::Crowd { family: key } => family(key).map(|of| of.small.clone()).unwrap_or_default(),
             Cluster::Recording { recording } => {
-                self.recordings.value(u64::from(recording)).map(|of| of.members.clone()).unwrap_or_default()
+                self.recordings.value(recording.key()).map(|of| of.members.clone()).unwrap_or_default()
             }
         };
         let is_of_guests = matches!(cluster, Cluster::Guests { .. });

@@ -14,6 +14,7 @@ pub(super) fn write(tx: &Connection, changes: &Changes, settings: &Settings) -> 
     write_scores(tx, changes)?;
     write_amendments(tx, changes, settings)?;
     write_campaigns(tx, changes)?;
+    write_recordings(tx, changes)?;
     write_reputations(tx, changes)?;
     write_lists(tx, changes)?;
     changes.alerts.iter().try_for_each(|alert| keep(tx, alert))
@@ -199,7 +200,7 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
                     "UPDATE OR REPLACE campaign_members SET campaign = ?2 WHERE campaign = ?1",
                     "UPDATE campaign_events SET campaign = ?2 WHERE campaign = ?1",
                     "UPDATE campaign_keys SET campaign = ?2 WHERE campaign = ?1",
-                    "UPDATE prompts SET campaign = ?2 WHERE campaign = ?1",
+                    "UPDATE recordings SET campaign = ?2 WHERE campaign = ?1",
                     "UPDATE scores SET campaign = ?2 WHERE campaign = ?1",
                     "UPDATE campaigns SET merged_into = ?2 WHERE campaign = ?1",
                 ] {
@@ -213,9 +214,33 @@ fn write_campaigns(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
         tx.prepare_cached("INSERT OR REPLACE INTO campaign_keys (key, campaign) VALUES (?1, ?2)")?
             .execute([*key, campaign.get()])?;
     }
-    for (print, campaign) in &changes.prompts {
-        tx.prepare_cached("INSERT OR REPLACE INTO prompts (print, campaign) VALUES (?1, ?2)")?
-            .execute(params![print, campaign.get()])?;
+    Ok(())
+}
+
+fn write_recordings(tx: &Connection, changes: &Changes) -> Result<(), StoreError> {
+    for row in changes.recordings.values() {
+        let recording = row.recording.get();
+        tx.prepare_cached(
+            "INSERT INTO recordings (recording, player, print, last_seen, commonplace) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (recording) DO UPDATE SET print = excluded.print, last_seen = max(last_seen, excluded.last_seen),
+                 commonplace = max(commonplace, excluded.commonplace)",
+        )?
+        .execute(params![
+            recording,
+            row.player.name(),
+            row.print.to_octets(),
+            row.last_seen.as_nanos(),
+            row.is_commonplace,
+        ])?;
+        // A recording has the identity of the stream that was the first to play it.
+        tx.prepare_cached(
+            "UPDATE streams SET recording = ?2 WHERE call = ?1 AND stream = ?2 AND recording IS NULL",
+        )?
+        .execute(params![row.first_call.get(), recording])?;
+    }
+    for (recording, campaign) in &changes.recordings_of {
+        tx.prepare_cached("UPDATE recordings SET campaign = ?2 WHERE recording = ?1")?
+            .execute([recording.get(), campaign.get()])?;
     }
     Ok(())
 }

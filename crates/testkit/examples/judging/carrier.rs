@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bellwether_acoustics::OpeningPrint;
-use bellwether_base::{CallId, Endpoint, RegistrationId, Span, StreamId, Timestamp, Transport};
+use bellwether_acoustics::recordings::{Found, Print, Word};
+use bellwether_base::{CallId, Endpoint, RecordingId, RegistrationId, Span, StreamId, Timestamp, Transport};
 use bellwether_enrich::{
     AccessSide, Attested, CallRow, CallTraits, CallUpdate, Masked, PassportStatus, RegistrationAttempt,
     RegistrationRow, RegistrationUpdate, Row, StreamRow, TrunkPolicy,
@@ -34,7 +34,7 @@ enum Later {
     Refreshed(i64, Timestamp),
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Fate {
     call: i64,
     started_at: Timestamp,
@@ -42,7 +42,7 @@ struct Fate {
     ended_at: Timestamp,
     status: u16,
     source: Endpoint,
-    print: Option<OpeningPrint>,
+    plays: Option<Found>,
 }
 
 /// The kind of caller.
@@ -60,7 +60,7 @@ struct Robot {
     calls_left: u64,
     address: u64,
     dialled: u64,
-    recordings: [[u8; 24]; 3],
+    recordings: [u64; 3],
 }
 
 /// Generates rows in order of time.
@@ -80,8 +80,13 @@ impl Carrier {
     /// Creates a carrier with this number of calls per second.
     pub(crate) fn new(rate: f64) -> Self {
         let mut rng = Rng::new(2026);
-        let robot =
-            |_| Robot { number: 0, calls_left: 0, address: 0, dialled: 0, recordings: print3(&mut rng) };
+        let robot = |_| Robot {
+            number: 0,
+            calls_left: 0,
+            address: 0,
+            dialled: 0,
+            recordings: std::array::from_fn(|_| rng.bits()),
+        };
         let robots = (0..ROBOTS).map(robot).collect();
         Self {
             rng,
@@ -147,7 +152,7 @@ impl Carrier {
             }
             Later::Streams(fate) => {
                 self.ready.push(stream(&fate, "callee", None));
-                self.ready.push(stream(&fate, "caller", fate.print));
+                self.ready.push(stream(&fate, "caller", fate.plays.clone()));
             }
             Later::Refreshed(registration, first_seen) => {
                 self.ready.push(Row::RegistrationUpdate(Box::new(RegistrationUpdate {
@@ -187,7 +192,7 @@ impl Carrier {
             80..88 => Caller::Centre,
             _ => Caller::Robot,
         };
-        let (row, print) = match who {
+        let (row, plays) = match who {
             Caller::Subscriber => self.subscriber(number, at),
             Caller::Inbound => self.inbound(number, at),
             Caller::Centre => self.centre(number, at),
@@ -208,7 +213,7 @@ impl Carrier {
             ended_at: if is_answered { at + rings + talk } else { at + rings },
             status: if is_answered { 200 } else { [480, 486, 487, 404][self.rng.below(4) as usize] },
             source: row.source,
-            print,
+            plays,
         };
         let later = if is_answered { Later::Answered } else { Later::Ended };
         self.schedule(at + rings, later(fate));
@@ -226,7 +231,7 @@ impl Carrier {
         self.ready.push(Row::Registration(Box::new(row)));
     }
 
-    fn subscriber(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+    fn subscriber(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<Found>) {
         let caller = self.rng.below(SUBSCRIBERS);
         let block = self.rng.below(50_000);
         let row = CallRow {
@@ -252,7 +257,7 @@ impl Carrier {
     }
 
     /// A call from another carrier, by a caller with a single call.
-    fn inbound(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+    fn inbound(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<Found>) {
         let carrier = self.rng.below(4);
         let callee = self.rng.below(SUBSCRIBERS);
         let row = CallRow {
@@ -284,7 +289,7 @@ impl Carrier {
         (row, self.voice())
     }
 
-    fn centre(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+    fn centre(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<Found>) {
         let line = self.rng.below(CENTRE);
         let callee = self.rng.below(5_000_000);
         let row = CallRow {
@@ -309,12 +314,12 @@ impl Carrier {
         (row, self.voice())
     }
 
-    fn robot(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<OpeningPrint>) {
+    fn robot(&mut self, number: u64, at: Timestamp) -> (CallRow, Option<Found>) {
         let which = self.rng.below(ROBOTS);
         // Half of the robocallers use a platform of subscribers.
         let prints = self.platform(if which < ROBOTS / 2 { which } else { PLATFORMS + which });
         let is_sequential = which.is_multiple_of(3);
-        let mut print = None;
+        let mut found = None;
         let (mut shown, mut line, mut block, mut at_address) = (0, 0, 0, 0);
         if let Some(robot) = self.robots.get_mut(which as usize) {
             if robot.calls_left == 0 {
@@ -327,9 +332,8 @@ impl Carrier {
             let called = if is_sequential { robot.dialled + 7_000_000 } else { self.rng.below(5_000_000) };
             (shown, line, block, at_address) = (robot.number, called % 1000, called / 1000, robot.address);
             if self.rng.below(2) == 0 {
-                let mut octets = robot.recordings[self.rng.below(3) as usize];
-                octets[self.rng.below(24) as usize] ^= 1 << self.rng.below(8);
-                print = OpeningPrint::from_octets(&octets);
+                let recording = RecordingId::from_key(robot.recordings[self.rng.below(3) as usize] >> 1);
+                found = Some(Found { recording, known_by: None, print: Some(words(recording)) });
             }
         }
         let row = CallRow {
@@ -346,17 +350,23 @@ impl Carrier {
             },
             ..call(number, at, token("robot's", shown), token("number", block * 1000 + line), prints)
         };
-        (row, print)
+        (row, found)
     }
 
-    /// Fingerprint of a person's first words, in two calls of five. The other calls are unreadable.
-    fn voice(&mut self) -> Option<OpeningPrint> {
-        (self.rng.below(5) < 2).then(|| OpeningPrint::from_octets(&print3(&mut self.rng)[0])).flatten()
+    /// A person's speech, in two calls of five. The other calls are unreadable.
+    fn voice(&mut self) -> Option<Found> {
+        let recording = RecordingId::from_key(self.rng.bits() >> 1);
+        (self.rng.below(5) < 2).then_some(Found { recording, known_by: None, print: None })
     }
 }
 
-fn print3(rng: &mut Rng) -> [[u8; 24]; 3] {
-    std::array::from_fn(|_| std::array::from_fn(|_| rng.below(256) as u8))
+/// Words of a recording.
+fn words(recording: RecordingId) -> Print {
+    let mut print = Print::default();
+    for at in 0..32 {
+        print.push(Word { bits: recording.key().rotate_left(u32::from(at)), at: 15 * at });
+    }
+    print
 }
 
 fn registration(
@@ -425,7 +435,7 @@ fn update(
     }
 }
 
-fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -> Row {
+fn stream(fate: &Fate, direction: &'static str, found: Option<Found>) -> Row {
     Row::Stream(Box::new(StreamRow {
         stream: StreamId::new(fate.call ^ i64::from(direction == "caller")),
         call: Some(CallId::new(fate.call)),
@@ -449,7 +459,8 @@ fn stream(fate: &Fate, direction: &'static str, opening: Option<OpeningPrint>) -
         no_rates: Default::default(),
         beginning: String::new(),
         also: Vec::new(),
-        opening,
+        heard: None,
+        recording: found.map(Box::new),
         first_seen: fate.started_at,
         last_seen: fate.ended_at,
         silence: None,

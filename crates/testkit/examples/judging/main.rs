@@ -63,7 +63,7 @@ fn kind(row: &Row) -> &'static str {
         Row::Registration(_) => "registration",
         Row::RegistrationUpdate(_) | Row::RegistrationUnderWay(_) => "registration's refreshes",
         Row::Attempt(_) => "registration's answer",
-        Row::Stream(stream) if stream.opening.is_some() => "stream with a print",
+        Row::Stream(stream) if stream.recording.is_some() => "stream with a print",
         Row::Stream(_) | Row::StreamUnderWay(_) => "stream",
         _ => "other",
     }
@@ -234,7 +234,7 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Merged { .. } => "merged",
         Outcome::Parted { .. } => "parted",
         Outcome::Key { .. } => "keys",
-        Outcome::Prompt { .. } => "prompts",
+        Outcome::Recording(_) | Outcome::RecordingOf { .. } => "recordings",
         Outcome::Reputation(..) => "standings",
         Outcome::List(_) => "lists",
         Outcome::Alert(_) => "alerts",

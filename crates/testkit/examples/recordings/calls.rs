@@ -36,7 +36,8 @@ pub(crate) fn play(ear: &Ear, samples: &[i16], ends: Ends, rng: &mut Rng) -> Hea
         let packet = &codes[at..codes.len().min(at + size)];
         let is_lost = rng.uniform() < ends.loss;
         if !is_lost {
-            let voice = Voice { codes: packet, ticks: 4_294_900_000_u32.wrapping_add(at as u32), is_after_loss };
+            let voice =
+                Voice { codes: packet, ticks: 4_294_900_000_u32.wrapping_add(at as u32), is_after_loss };
             if listener.packet(ear, &voice) {
                 break;
             }

@@ -25,8 +25,9 @@ pub(crate) struct Piece {
 /// Reads a folder with its `manifest.jsonl`.
 pub(crate) fn read(folder: &Path) -> Vec<Piece> {
     let manifest: PathBuf = folder.join("manifest.jsonl");
-    let text = std::fs::read_to_string(&manifest)
-        .unwrap_or_else(|error| panic!("cannot read {}: {error}; make it by scripts/recordings-corpus", manifest.display()));
+    let text = std::fs::read_to_string(&manifest).unwrap_or_else(|error| {
+        panic!("cannot read {}: {error}; make it by scripts/recordings-corpus", manifest.display())
+    });
     let pieces = text.lines().map(|line| {
         let value: Value = serde_json::from_str(line).unwrap();
         let of = |name: &str| value[name].as_str().unwrap_or_default().to_owned();

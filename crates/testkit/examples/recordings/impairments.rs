@@ -86,21 +86,26 @@ pub(crate) const ALL: &[(&str, Impairment)] = &[
 pub(crate) struct Impaired {
     pub(crate) samples: Vec<i16>,
     pub(crate) loss: f64,
+    /// Seconds before the recording begins.
+    pub(crate) lead: f64,
 }
 
 impl Impairment {
     /// The recording as it is heard; none where the corpus has no coded copy of it.
     pub(crate) fn of(self, piece: &Piece, material: &Material<'_>, rng: &mut Rng) -> Option<Impaired> {
         let mut samples: Vec<f64> = piece.samples.iter().map(|s| f64::from(*s)).collect();
-        let mut loss = 0.0;
+        let (mut loss, mut lead) = (0.0, 0.0);
         match self {
             Self::None => {}
             Self::Late(most) => drop(samples.drain(..(rng.uniform() * most * RATE as f64) as usize)),
             Self::Silence => {
-                let silence = (0.2 + 2.8 * rng.uniform()) * RATE as f64;
-                samples.splice(..0, vec![0.0; silence as usize]);
+                lead = 0.2 + 2.8 * rng.uniform();
+                samples.splice(..0, vec![0.0; (lead * RATE as f64) as usize]);
             }
-            Self::Opening(from, to) => open(&mut samples, from + (to - from) * rng.uniform(), material, piece, rng),
+            Self::Opening(from, to) => {
+                lead = from + (to - from) * rng.uniform();
+                open(&mut samples, lead, material, piece, rng);
+            }
             Self::Middle => {
                 let other = speech(0.8 + 0.7 * rng.uniform(), material, piece, rng);
                 let at = ((1.0 + 2.0 * rng.uniform()) * RATE as f64) as usize;
@@ -116,7 +121,8 @@ impl Impairment {
             Self::Loss(share, true) => conceal(&mut samples, share, rng),
             Self::Echo => echo(&mut samples, rng),
             Self::Personal => {
-                open(&mut samples, 1.0, material, piece, rng);
+                lead = 1.0;
+                open(&mut samples, lead, material, piece, rng);
                 samples = faster(&samples, either(5.0, rng));
                 white(&mut samples, 10.0, rng);
             }
@@ -126,7 +132,7 @@ impl Impairment {
                 conceal(&mut samples, 0.05, rng);
             }
         }
-        Some(Impaired { samples: clipped(&samples), loss })
+        Some(Impaired { samples: clipped(&samples), loss, lead })
     }
 }
 
@@ -140,7 +146,8 @@ fn either(percent: f64, rng: &mut Rng) -> f64 {
 
 /// Active level: the mean power of the frames within 20 dB of the loudest.
 fn power(samples: &[f64]) -> f64 {
-    let powers: Vec<f64> = samples.chunks(160).map(|c| c.iter().map(|s| s * s).sum::<f64>() / c.len() as f64).collect();
+    let powers: Vec<f64> =
+        samples.chunks(160).map(|c| c.iter().map(|s| s * s).sum::<f64>() / c.len() as f64).collect();
     let loudest = powers.iter().copied().fold(1.0, f64::max);
     let active: Vec<f64> = powers.into_iter().filter(|p| *p > loudest / 100.0).collect();
     active.iter().sum::<f64>() / active.len() as f64
@@ -218,7 +225,8 @@ pub(crate) fn faster(samples: &[f64], speed: f64) -> Vec<f64> {
 }
 
 fn coded(codec: &str, material: &Material<'_>, piece: &Piece) -> Option<Vec<f64>> {
-    let copy = material.coded.iter().find(|copy| copy.source == piece.file && copy.codec.starts_with(codec))?;
+    let copy =
+        material.coded.iter().find(|copy| copy.source == piece.file && copy.codec.starts_with(codec))?;
     Some(copy.samples.iter().map(|s| f64::from(*s)).collect())
 }
 
@@ -234,7 +242,8 @@ fn conceal(samples: &mut [f64], share: f64, rng: &mut Rng) {
 }
 
 fn echo(samples: &mut [f64], rng: &mut Rng) {
-    let delay = |from: f64, to: f64, rng: &mut Rng| ((from + (to - from) * rng.uniform()) * RATE as f64) as usize;
+    let delay =
+        |from: f64, to: f64, rng: &mut Rng| ((from + (to - from) * rng.uniform()) * RATE as f64) as usize;
     let (near, far) = (delay(0.02, 0.1, rng), delay(0.1, 0.25, rng));
     let dry = samples.to_vec();
     for (i, sample) in samples.iter_mut().enumerate() {

@@ -3,13 +3,17 @@
 //! ```text
 //! cargo run --release -p bellwether-testkit --example recordings -- FOLDER WHAT...
 //! WHAT: tune     mean and deviation of the coefficients of a word, as constants.rs
-//!       same     the same recording under each impairment, by seconds heard
+//!       same     the same recording under each impairment, by seconds heard of the recording itself
 //!       false    unrelated recordings that match
 //!       firms    eight firms with common words
 //!       openings recordings with a personal opening
 //!       classes  sounds that give no word
 //!       cost     nanoseconds for each packet
 //! ```
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example's main")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "an example that measures")]
+#![expect(clippy::disallowed_types, reason = "it measures time")]
 
 mod calls;
 mod corpus;
@@ -66,7 +70,8 @@ fn tune(pieces: &[Piece]) {
     let count = rows.len() as f64;
     let sum = |of: &dyn Fn(&[f32; 64]) -> f64| rows.iter().map(of).sum::<f64>() / count;
     let mean: Vec<f64> = (0..64).map(|i| sum(&|row| f64::from(row[i]))).collect();
-    let deviation: Vec<f64> = (0..64).map(|i| sum(&|row| (f64::from(row[i]) - mean[i]).powi(2)).sqrt()).collect();
+    let deviation: Vec<f64> =
+        (0..64).map(|i| sum(&|row| (f64::from(row[i]) - mean[i]).powi(2)).sqrt()).collect();
     println!("// {} syllables of {} recordings", rows.len(), tuned.len());
     for (name, values) in [("MEAN", mean), ("DEVIATION", deviation)] {
         println!("{name}: {}", values.iter().map(|v| format!("{v:.3}")).collect::<Vec<_>>().join(", "));
@@ -103,17 +108,22 @@ fn same(pieces: &[Piece]) {
     for (number, (name, impairment)) in ALL.iter().enumerate() {
         let items: Vec<(&Piece, &Print)> = chosen.iter().copied().zip(&clean).collect();
         let known: Vec<Option<[bool; 5]>> = parallel(&items, |(piece, clean)| {
-            let mut rng = Rng::new(1000 * number as u64 + piece.samples.len() as u64 + u64::from(piece.samples[9000] as u16));
+            let mut rng = Rng::new(
+                1000 * number as u64 + piece.samples.len() as u64 + u64::from(piece.samples[9000] as u16),
+            );
             let impaired = impairment.of(piece, &material, &mut rng)?;
             Some(HEARD.map(|seconds| {
-                let ends = Ends { seconds, loss: impaired.loss };
+                let ends = Ends { seconds: seconds + impaired.lead, loss: impaired.loss };
                 let heard = play(&ear, &impaired.samples, ends, &mut rng.clone());
                 compare(clean, &heard.print).likeness() == Some(Likeness::SameRecording)
             }))
         });
         print!("| {name} |");
         for (kind, is_tuned) in columns {
-            let of_column = items.iter().zip(&known).filter(|((piece, _), _)| piece.kind == kind && piece.is_tuned == is_tuned);
+            let of_column = items
+                .iter()
+                .zip(&known)
+                .filter(|((piece, _), _)| piece.kind == kind && piece.is_tuned == is_tuned);
             let known: Vec<[bool; 5]> = of_column.filter_map(|(_, known)| *known).collect();
             for i in 0..HEARD.len() {
                 let share = known.iter().filter(|known| known[i]).count() as f64 / known.len().max(1) as f64;
@@ -164,7 +174,9 @@ fn unrelated(pieces: &[Piece]) {
             }
             counts
         });
-        println!("\n| pairs, one of {seconds} s | n | s >= 12 | >= 14 | >= 18 | >= 24 | same recording |\n|---|---|---|---|---|---|---|");
+        println!(
+            "\n| pairs, one of {seconds} s | n | s >= 12 | >= 14 | >= 18 | >= 24 | same recording |\n|---|---|---|---|---|---|---|"
+        );
         let mut all: BTreeMap<&str, [u64; 6]> = BTreeMap::new();
         for (kind, counts) in rows.iter().flatten() {
             all.entry(kind).or_default().iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -186,7 +198,13 @@ fn firms(pieces: &[Piece]) {
     for (voice, firms) in voices {
         let shares = seconds.map(|seconds| {
             let prints: Vec<Print> = parallel(&firms, |piece| {
-                play(&ear, &piece.samples, Ends { seconds, loss: 0.0 }, &mut Rng::new(piece.samples.len() as u64)).print
+                play(
+                    &ear,
+                    &piece.samples,
+                    Ends { seconds, loss: 0.0 },
+                    &mut Rng::new(piece.samples.len() as u64),
+                )
+                .print
             });
             let (mut joined, mut all) = (0, 0);
             for (i, a) in prints.iter().enumerate() {
@@ -204,19 +222,26 @@ fn firms(pieces: &[Piece]) {
 /// Ten calls of each text, each with another name, speed, level, noise, law, start, and 4 to 7 s heard.
 fn openings(pieces: &[Piece]) {
     let ear = ear();
-    let of = |kind: &'static str, voice: String| pieces.iter().filter(move |p| p.kind == kind && p.voice == voice).collect::<Vec<_>>();
+    let of = |kind: &'static str, voice: String| {
+        pieces.iter().filter(move |p| p.kind == kind && p.voice == voice).collect::<Vec<_>>()
+    };
     let voices: std::collections::BTreeSet<&str> =
         pieces.iter().filter(|piece| piece.kind == "opening").map(|piece| &*piece.voice).collect();
-    println!("\n| voice | name | pairs matched | in the largest piece | pairs of other texts |\n|---|---|---|---|---|");
+    println!(
+        "\n| voice | name | pairs matched | in the largest piece | pairs of other texts |\n|---|---|---|---|---|"
+    );
     for voice in voices {
-        let (texts, names) = (of("text", voice.to_owned()), of("opening", voice.to_owned()));
+        let (texts, names) = (of("example", voice.to_owned()), of("opening", voice.to_owned()));
         for has_name in [false, true] {
-            let calls: Vec<(usize, usize)> = (0..texts.len()).flat_map(|t| (0..10).map(move |n| (t, n))).collect();
+            let calls: Vec<(usize, usize)> =
+                (0..texts.len()).flat_map(|t| (0..10).map(move |n| (t, n))).collect();
             let prints: Vec<Print> = parallel(&calls, |(text, name)| {
                 let mut rng = Rng::new(100 * *text as u64 + *name as u64);
                 let mut samples: Vec<f64> = Vec::new();
                 if has_name && !names.is_empty() {
-                    samples.extend(names[name % names.len()].samples.iter().map(|s| f64::from(*s)));
+                    samples.extend(
+                        names[(10 * text + name) % names.len()].samples.iter().map(|s| f64::from(*s)),
+                    );
                 }
                 samples.extend(texts[*text].samples.iter().map(|s| f64::from(*s)));
                 let mut samples = faster(&samples, 0.95 + 0.1 * rng.uniform());
@@ -241,12 +266,15 @@ fn openings(pieces: &[Piece]) {
                         }
                     }
                 }
-                largest += (0..of_text.len()).map(|p| piece.iter().filter(|q| **q == p).count()).max().unwrap_or(0);
+                largest +=
+                    (0..of_text.len()).map(|p| piece.iter().filter(|q| **q == p).count()).max().unwrap_or(0);
             }
             for i in 0..prints.len() {
                 for j in (0..i).filter(|j| calls[*j].0 != calls[i].0) {
                     others += 1;
-                    other += u32::from(compare(&prints[i], &prints[j]).likeness() == Some(Likeness::SameRecording));
+                    other += u32::from(
+                        compare(&prints[i], &prints[j]).likeness() == Some(Likeness::SameRecording),
+                    );
                 }
             }
             println!(
@@ -262,8 +290,13 @@ fn openings(pieces: &[Piece]) {
 fn classes(pieces: &[Piece]) {
     let ear = ear();
     let mut kinds: BTreeMap<(&str, &str), (u32, usize, BTreeMap<Sound, u32>)> = BTreeMap::new();
-    let items: Vec<&Piece> = pieces.iter().filter(|piece| ["speech", "people", "music", "signal"].contains(&&*piece.kind)).collect();
-    let heard = parallel(&items, |piece| play(&ear, &piece.samples, Ends { seconds: 20.0, loss: 0.0 }, &mut Rng::new(3)));
+    let items: Vec<&Piece> = pieces
+        .iter()
+        .filter(|piece| ["speech", "people", "music", "signal"].contains(&&*piece.kind))
+        .collect();
+    let heard = parallel(&items, |piece| {
+        play(&ear, &piece.samples, Ends { seconds: 20.0, loss: 0.0 }, &mut Rng::new(3))
+    });
     for (piece, heard) in items.iter().zip(&heard) {
         let (count, words, sounds) = kinds.entry((&piece.kind, &piece.voice)).or_default();
         *count += 1;
@@ -276,14 +309,19 @@ fn classes(pieces: &[Piece]) {
     println!("\n| kind | voice | recordings | words each | classes |\n|---|---|---|---|---|");
     for ((kind, voice), (count, words, sounds)) in kinds {
         let sounds: Vec<String> = sounds.iter().map(|(sound, n)| format!("{} {n}", sound.name())).collect();
-        println!("| {kind} | {voice} | {count} | {:.1} | {} |", words as f64 / f64::from(count), sounds.join(", "));
+        println!(
+            "| {kind} | {voice} | {count} | {:.1} | {} |",
+            words as f64 / f64::from(count),
+            sounds.join(", ")
+        );
     }
 }
 
 fn cost(pieces: &[Piece]) {
     let ear = ear();
     let voices: Vec<&Piece> = pieces.iter().filter(is_voice).take(200).collect();
-    let codes: Vec<Vec<u8>> = voices.iter().map(|piece| piece.samples.iter().map(|s| Law::A.encode(*s)).collect()).collect();
+    let codes: Vec<Vec<u8>> =
+        voices.iter().map(|piece| piece.samples.iter().map(|s| Law::A.encode(*s)).collect()).collect();
     for round in 0..5 {
         let start = Instant::now();
         let (mut packets, mut words) = (0, 0);
@@ -299,6 +337,9 @@ fn cost(pieces: &[Piece]) {
             words += listener.finish(&ear).print.len();
         }
         let nanoseconds = start.elapsed().as_nanos() as f64 / f64::from(packets);
-        println!("round {round}: {nanoseconds:.0} ns for each of {packets} packets, {words} words of at most {}", MAX_WORDS * codes.len());
+        println!(
+            "round {round}: {nanoseconds:.0} ns for each of {packets} packets, {words} words of at most {}",
+            MAX_WORDS * codes.len()
+        );
     }
 }
