@@ -32,6 +32,7 @@ mod network;
 mod rng;
 mod schema;
 mod sound;
+mod syllables;
 mod world;
 
 pub use capture::{
@@ -49,4 +50,5 @@ pub use network::{Network, shuffle_within};
 pub use rng::Rng;
 pub use schema::violations;
 pub use sound::{Microphone, Voice};
+pub use syllables::spoken_syllables;
 pub use world::{Kind as WorldKind, Media as WorldMedia, WORLD_CONFIG, World, WorldOptions};

@@ -1,5 +1,6 @@
 use bellwether_base::{HashKey, RecordingId, Span, Timestamp};
 use bellwether_rtp::g711::Law;
+use bellwether_testkit::spoken_syllables as speech;
 
 use super::*;
 
@@ -11,33 +12,6 @@ impl Draw {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as f64 / f64::from(1_u32 << 31)
     }
-}
-
-/// A speech-like signal: syllables of different lengths, levels, pitches and formants, with pauses.
-fn speech(seed: u64, seconds: usize) -> Vec<f64> {
-    let mut draw = Draw(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut samples = Vec::new();
-    let mut phase = 0.0;
-    while samples.len() < seconds * 8000 {
-        let length = (700.0 + 1800.0 * draw.next()) as usize;
-        let level = if draw.next() < 0.15 { 20.0 } else { 1500.0 + 6000.0 * draw.next() };
-        let pitch = 90.0 + 120.0 * draw.next();
-        let formants = [250.0 + 550.0 * draw.next(), 850.0 + 1200.0 * draw.next()];
-        for i in 0..length {
-            let swell = (std::f64::consts::PI * i as f64 / length as f64).sin();
-            phase += pitch / 8000.0;
-            let voice: f64 = (1..18)
-                .map(|h| {
-                    let hertz = f64::from(h) * pitch;
-                    let gain: f64 = formants.iter().map(|f| 1.0 / (1.0 + ((hertz - f) / 90.0).powi(2))).sum();
-                    gain * (std::f64::consts::TAU * f64::from(h) * phase).sin()
-                })
-                .sum();
-            samples.push(level * swell * voice);
-        }
-    }
-    samples.truncate(seconds * 8000);
-    samples
 }
 
 fn noisy(samples: &[f64], level: f64, seed: u64) -> Vec<f64> {

@@ -257,6 +257,19 @@ impl PlayedRecordings {
 }
 
 impl ScoringEngine {
+    /// True if a recording is evidence about those who play it: several callers do, and it is nobody's who is honest.
+    pub(super) fn is_repeated(&self, recording: RecordingId) -> bool {
+        self.recordings.get(recording).is_some_and(|of| {
+            of.count as usize >= FEWEST && of.callers() >= 2 && !self.is_commonplace(recording)
+        })
+    }
+
+    /// True if several established callers play a recording, or the operator declares it honest: it links nobody.
+    fn is_commonplace(&self, recording: RecordingId) -> bool {
+        let is_known = self.recordings.get(recording).is_some_and(|of| of.is_commonplace);
+        is_known || self.feedback.label_of_recording(recording) == Some(false)
+    }
+
     /// Records that a call plays a recording.
     pub(super) fn hear(
         &mut self,
@@ -306,10 +319,9 @@ impl ScoringEngine {
             return;
         }
         let (count, campaign) = (recording.count, recording.campaign);
-        // A recording that the operator declares honest links nobody.
-        let label = self.feedback.label_of_recording(found.recording);
-        let is_commonplace = recording.is_commonplace || label == Some(false);
         let all_callers = recording.callers() as u32;
+        let is_commonplace = self.is_commonplace(found.recording);
+        let Some(recording) = self.recordings.get(found.recording) else { return };
         // A voice with a single caller is no evidence.
         let unrooted: Vec<Heard> = if all_callers < 2 || is_commonplace {
             Vec::new()
@@ -323,7 +335,7 @@ impl ScoringEngine {
         }
         self.recordings.plays(id, found.recording, now);
         self.apply_word_about_recording(id, memory, out);
-        let is_repeated = count as usize >= FEWEST && all_callers >= 2 && !is_commonplace;
+        let is_repeated = self.is_repeated(found.recording);
         let audio = if is_repeated { CallerAudio::Recording(found.recording) } else { CallerAudio::Speech };
         if !is_settled {
             self.sender_heard(id, audio, memory, out);

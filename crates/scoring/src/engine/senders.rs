@@ -96,15 +96,16 @@ impl ScoringEngine {
                 let access = call.marks.access(call.is_from_trunk);
                 let start = self.start_of(call.call, at, &Caller::from(call), access);
                 self.senders.begin(&start, &mut told);
-                if call.marks.is_heard {
+                let repeated = call.recording.filter(|recording| self.is_repeated(*recording));
+                if call.marks.is_heard || repeated.is_some() {
                     // A database of an earlier version does not say which recording it was. A member of a campaign
                     // plays the campaign's one.
                     let of_campaign =
                         || call.campaign.and_then(|campaign| recordings.get(&campaign).copied());
-                    let heard = match (call.marks.is_recorded, call.recording.or_else(of_campaign)) {
-                        (false, _) => CallerAudio::Speech,
-                        (true, None) => CallerAudio::Recorded,
-                        (true, Some(recording)) => CallerAudio::Recording(recording),
+                    let heard = match repeated {
+                        Some(recording) => CallerAudio::Recording(recording),
+                        None if !call.marks.is_recorded || call.recording.is_some() => CallerAudio::Speech,
+                        None => of_campaign().map_or(CallerAudio::Recorded, CallerAudio::Recording),
                     };
                     self.senders.add_audio(call.call, heard, at, &mut told);
                 }
