@@ -46,11 +46,13 @@ impl Fft {
     pub(super) fn powers(&self, samples: &[i16], hop: usize) -> [Lanes; BINS] {
         let mut re = [Lanes::ZERO; POINTS];
         let mut im = [Lanes::ZERO; POINTS];
-        for lane in 0..LANES {
-            let Some(frame) = samples.get(lane * hop..lane * hop + WINDOW) else { continue };
-            for (n, pair) in frame.as_chunks::<2>().0.iter().enumerate() {
-                re[n].0[lane] = f32::from(pair[0]) * self.window[2 * n];
-                im[n].0[lane] = f32::from(pair[1]) * self.window[2 * n + 1];
+        let frames: [&[[i16; 2]]; LANES] = std::array::from_fn(|lane| {
+            samples.get(lane * hop..lane * hop + WINDOW).unwrap_or_default().as_chunks::<2>().0
+        });
+        if frames.iter().all(|frame| frame.len() == POINTS) {
+            for (n, (re, im)) in re.iter_mut().zip(&mut im).enumerate() {
+                *re = Lanes(frames.map(|frame| f32::from(frame[n][0]))).scaled(self.window[2 * n]);
+                *im = Lanes(frames.map(|frame| f32::from(frame[n][1]))).scaled(self.window[2 * n + 1]);
             }
         }
         self.transform(&mut re, &mut im);

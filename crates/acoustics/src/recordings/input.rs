@@ -75,9 +75,16 @@ impl Input {
             self.push(half(first, self.linear[usize::from(*code)]), &mut take);
             codes = rest;
         }
-        let (pairs, rest) = codes.as_chunks::<2>();
-        for [a, b] in pairs {
-            self.push(half(self.linear[usize::from(*a)], self.linear[usize::from(*b)]), &mut take);
+        let (mut pairs, rest) = codes.as_chunks::<2>();
+        while !pairs.is_empty() {
+            let (now, later) = pairs.split_at(pairs.len().min(PAST + BATCH - self.filled));
+            let places = self.samples.iter_mut().skip(self.filled);
+            for (place, [a, b]) in places.zip(now) {
+                *place = half(self.linear[usize::from(*a)], self.linear[usize::from(*b)]);
+            }
+            self.filled += now.len();
+            self.take_if_full(&mut take);
+            pairs = later;
         }
         self.odd = rest.first().map(|code| self.linear[usize::from(*code)]);
     }
@@ -110,6 +117,11 @@ impl Input {
             *place = sample;
             self.filled += 1;
         }
+        self.take_if_full(take);
+    }
+
+    #[inline(always)]
+    fn take_if_full(&mut self, take: &mut impl FnMut(&[i16], u8)) {
         if self.filled == PAST + BATCH {
             take(&self.samples[PAST..], self.broken as u8);
             self.samples.copy_within(LANES * HOP.., 0);

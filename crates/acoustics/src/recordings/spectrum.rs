@@ -108,6 +108,10 @@ impl Spectrum {
     /// Frames of a pause, without a transform: their energy as if it were white.
     #[inline(always)]
     fn quiet(&self, samples: &[i16]) -> Option<[Frame; LANES]> {
+        // One greater sample has more power than a quiet window.
+        if samples.iter().any(|sample| sample.unsigned_abs() > QUIET_SAMPLE) {
+            return None;
+        }
         let mut frames = [Frame::default(); LANES];
         for (lane, frame) in frames.iter_mut().enumerate() {
             let window = samples.get(lane * HOP..lane * HOP + WINDOW)?;
@@ -128,6 +132,9 @@ impl Spectrum {
 
 /// Power of a window below which no syllable is looked for: a mean energy of its bands of 150 at most.
 const QUIET: i64 = 6400;
+
+/// A sample that a quiet window does not have, whatever its offset.
+const QUIET_SAMPLE: u16 = 2048;
 
 /// Level in hundredths of a dB.
 #[inline(always)]
@@ -152,11 +159,11 @@ fn looks(powers: &[Lanes; BINS], frames: &mut [Frame; LANES]) {
         look.progress = (255.0 * progress.0[lane] / whole) as u8;
     }
     // The greatest bin of each lane, and the greatest that is not beside it.
-    let first = greatest(powers, &[usize::MAX; LANES]);
-    let second = greatest(powers, &first);
+    let first = greatest(powers, Lanes([-1000.0; LANES]));
+    let second = greatest(powers, first);
     for (lane, frame) in frames.iter_mut().enumerate() {
         let at = |bin: usize| powers.get(bin).map_or(0.0, |power| power.0[lane]);
-        let (a, b) = (first[lane], second[lane]);
+        let (a, b) = (first.0[lane] as usize, second.0[lane] as usize);
         let near = |bin: usize| bin.saturating_sub(PEAK).max(HUM)..=(bin + PEAK).min(BINS - 1);
         let mut sum: f32 = near(a).map(at).sum();
         sum += near(b).filter(|bin| !near(a).contains(bin)).map(at).sum::<f32>();
@@ -170,20 +177,22 @@ fn looks(powers: &[Lanes; BINS], frames: &mut [Frame; LANES]) {
     }
 }
 
-/// The greatest bin of each lane but for those beside `taken`.
+/// The greatest bin of each lane but for those beside `taken`. Numbers of bins are floating-point numbers, so that all
+/// lanes are compared at once.
 #[inline(always)]
-fn greatest(powers: &[Lanes; BINS], taken: &[usize; LANES]) -> [usize; LANES] {
-    let mut best = [0.0_f32; LANES];
-    let mut place = [HUM as u32; LANES];
+fn greatest(powers: &[Lanes; BINS], taken: Lanes) -> Lanes {
+    let mut best = Lanes::ZERO;
+    let mut place = Lanes([HUM as f32; LANES]);
     for (bin, power) in powers.iter().enumerate().skip(HUM) {
+        let bin = bin as f32;
         for lane in 0..LANES {
-            let is_free = bin.abs_diff(taken[lane]) > PEAK;
-            let is_best = is_free & (power.0[lane] > best[lane]);
-            best[lane] = if is_best { power.0[lane] } else { best[lane] };
-            place[lane] = if is_best { bin as u32 } else { place[lane] };
+            let is_free = (bin - taken.0[lane]).abs() > PEAK as f32;
+            let is_best = is_free & (power.0[lane] > best.0[lane]);
+            best.0[lane] = if is_best { power.0[lane] } else { best.0[lane] };
+            place.0[lane] = if is_best { bin } else { place.0[lane] };
         }
     }
-    place.map(|bin| bin as usize)
+    place
 }
 
 /// Frequency of a peak in tenths of Hz, from the parabola through the logarithms of three bins.
