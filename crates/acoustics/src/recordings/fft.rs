@@ -4,6 +4,7 @@
 //! among machines. These bits decide bits of words.
 
 use super::lanes::{LANES, Lanes};
+use super::spectrum::HOP;
 
 /// Samples of a window: 32 ms at 4 kHz.
 pub(super) const WINDOW: usize = 128;
@@ -41,19 +42,21 @@ impl Fft {
         }
     }
 
-    /// The powers of eight windows, each `hop` samples behind the one before.
+    /// The powers of eight windows, each [`HOP`] samples behind the one before.
     #[inline(always)]
-    pub(super) fn powers(&self, samples: &[i16], hop: usize) -> [Lanes; BINS] {
+    pub(super) fn powers(&self, samples: &[i16]) -> [Lanes; BINS] {
         let mut re = [Lanes::ZERO; POINTS];
         let mut im = [Lanes::ZERO; POINTS];
-        let frames: [&[[i16; 2]]; LANES] = std::array::from_fn(|lane| {
-            samples.get(lane * hop..lane * hop + WINDOW).unwrap_or_default().as_chunks::<2>().0
-        });
-        if frames.iter().all(|frame| frame.len() == POINTS) {
-            for (n, (re, im)) in re.iter_mut().zip(&mut im).enumerate() {
-                *re = Lanes(frames.map(|frame| f32::from(frame[n][0]))).scaled(self.window[2 * n]);
-                *im = Lanes(frames.map(|frame| f32::from(frame[n][1]))).scaled(self.window[2 * n + 1]);
-            }
+        let mut floats = [0.0_f32; (LANES - 1) * HOP + WINDOW];
+        floats.iter_mut().zip(samples).for_each(|(float, sample)| *float = f32::from(*sample));
+        let frame = |lane: usize| floats[lane * HOP..].first_chunk::<WINDOW>().unwrap_or(&self.window);
+        let [a, b, c, d, e, f, g, h]: [&[f32; WINDOW]; LANES] = std::array::from_fn(frame);
+        let all = |n: usize| {
+            let samples = Lanes::new([a[n], b[n], c[n], d[n], e[n], f[n], g[n], h[n]]);
+            samples * Lanes::splat(self.window[n])
+        };
+        for n in 0..POINTS {
+            (re[n], im[n]) = (all(2 * n), all(2 * n + 1));
         }
         self.transform(&mut re, &mut im);
         self.untangled(&re, &im)
@@ -67,7 +70,7 @@ impl Fft {
             let quarter = size / 4;
             let step = POINTS / size;
             for j in 0..quarter {
-                let [w1, w2, w3] = [j * step, 2 * j * step, 3 * j * step].map(|at| self.turns[at % POINTS]);
+                let [w1, w2, w3] = [j * step, 2 * j * step, 3 * j * step].map(|at| self.turns[at % POINTS]).map(|(cos, sin)| (Lanes::splat(cos), Lanes::splat(sin)));
                 let mut start = j;
                 while start < POINTS {
                     let [a, b, c, d] = [start, start + quarter, start + 2 * quarter, start + 3 * quarter];
@@ -77,9 +80,9 @@ impl Fft {
                     // (b - d) times -i.
                     let (turned_re, turned_im) = (im[b] - im[d], re[d] - re[b]);
                     (re[a], im[a]) = (sum_re + other_re, sum_im + other_im);
-                    let set = |re: &mut Lanes, im: &mut Lanes, x: Lanes, y: Lanes, w: (f32, f32)| {
-                        *re = x.scaled(w.0) - y.scaled(w.1);
-                        *im = x.scaled(w.1) + y.scaled(w.0);
+                    let set = |re: &mut Lanes, im: &mut Lanes, x: Lanes, y: Lanes, w: (Lanes, Lanes)| {
+                        *re = x * w.0 - y * w.1;
+                        *im = x * w.1 + y * w.0;
                     };
                     set(&mut re[b], &mut im[b], difference_re + turned_re, difference_im + turned_im, w1);
                     set(&mut re[c], &mut im[c], sum_re - other_re, sum_im - other_im, w2);
@@ -103,9 +106,10 @@ impl Fft {
             let odd_re = im[here] + im[mirrored];
             let odd_im = re[mirrored] - re[here];
             let (cos, sin) = self.half_turns[bin];
-            let x = (even_re + odd_re.scaled(cos) - odd_im.scaled(sin)).scaled(0.5);
-            let y = (even_im + odd_re.scaled(sin) + odd_im.scaled(cos)).scaled(0.5);
-            *power = x * x + y * y;
+            let (cos, sin) = (Lanes::splat(cos), Lanes::splat(sin));
+            let x = even_re + odd_re * cos - odd_im * sin;
+            let y = even_im + odd_re * sin + odd_im * cos;
+            *power = (x * x + y * y) * Lanes::splat(0.25);
         }
         powers
     }
@@ -124,7 +128,7 @@ mod tests {
                 (state >> 17) as i16 - 16_000
             })
             .collect();
-        let powers = Fft::new().powers(&samples, 80);
+        let powers = Fft::new().powers(&samples);
         for lane in 0..LANES {
             for (bin, power) in powers.iter().enumerate() {
                 let (mut x, mut y) = (0.0, 0.0);
@@ -135,7 +139,7 @@ mod tests {
                     y += hann * f64::from(samples[80 * lane + n]) * angle.sin();
                 }
                 let expected = (x * x + y * y) / 128.0;
-                let got = f64::from(power.0[lane]);
+                let got = f64::from(power.to_array()[lane]);
                 assert!((got - expected).abs() < 1e-3 * expected + 50.0, "{lane} {bin}: {got} {expected}");
             }
         }

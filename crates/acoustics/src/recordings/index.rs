@@ -30,9 +30,8 @@ pub(super) const CANDIDATES: usize = 8;
 /// Most recordings that an entry can name.
 pub(super) const MAX_RECORDINGS: usize = (1 << KEY_BITS) - 2;
 
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Bucket([u32; WAYS]);
+/// One cache line. Without a type of its own, so that a new table takes no memory before it fills.
+type Bucket = [u32; WAYS];
 
 /// The buckets of all tables.
 pub(super) struct Index {
@@ -44,8 +43,9 @@ pub(super) struct Index {
 impl Index {
     /// An index for so many recordings. Its memory is 1 KiB for each of them, and is taken as it fills.
     pub(super) fn new(recordings: usize) -> Self {
-        let buckets = (recordings * ENTERED).div_ceil(WAYS - 4).next_power_of_two().clamp(64, 1 << KEY_BITS);
-        Self { buckets: vec![Bucket([0; WAYS]); buckets * TABLES as usize], bits: buckets.ilog2() }
+        // Buckets are three quarters full at the most, on the average.
+        let bits = (recordings * ENTERED / (WAYS * 3 / 4)).max(64).ilog2().min(KEY_BITS);
+        Self { buckets: vec![[0; WAYS]; (TABLES as usize) << bits], bits }
     }
 
     /// Bucket and further bits of a word in a table. The tables take their bits at even distances of the word, whose
@@ -61,7 +61,7 @@ impl Index {
         for word in print.words().take(ENTERED) {
             for table in 0..TABLES {
                 let (bucket, check) = self.place(word.bits, table);
-                if let Some(Bucket(ways)) = self.buckets.get_mut(bucket) {
+                if let Some(ways) = self.buckets.get_mut(bucket) {
                     change(ways, check);
                 }
             }
@@ -102,7 +102,7 @@ impl Index {
         for word in print.words().skip(half).step_by(2) {
             for table in 0..TABLES {
                 let (bucket, check) = self.place(word.bits, table);
-                let Some(Bucket(ways)) = self.buckets.get(bucket) else { continue };
+                let Some(ways) = self.buckets.get(bucket) else { continue };
                 hits.extend(ways.iter().filter_map(|entry| {
                     let different = ((entry ^ check) & CHECK).count_ones();
                     (entry >> NUMBER_SHIFT).checked_sub(1).filter(|_| different <= CHECK_DIFFERENT)

@@ -78,9 +78,10 @@ impl Input {
         let (mut pairs, rest) = codes.as_chunks::<2>();
         while !pairs.is_empty() {
             let (now, later) = pairs.split_at(pairs.len().min(PAST + BATCH - self.filled));
-            let places = self.samples.iter_mut().skip(self.filled);
-            for (place, [a, b]) in places.zip(now) {
-                *place = half(self.linear[usize::from(*a)], self.linear[usize::from(*b)]);
+            if let Some(places) = self.samples.get_mut(self.filled..self.filled + now.len()) {
+                for (place, [a, b]) in places.iter_mut().zip(now) {
+                    *place = half(self.linear[usize::from(*a)], self.linear[usize::from(*b)]);
+                }
             }
             self.filled += now.len();
             self.take_if_full(&mut take);

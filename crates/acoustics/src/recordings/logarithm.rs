@@ -1,18 +1,33 @@
 //! A natural logarithm that is the same on every processor.
 
-/// Logarithm of a positive, normal number, within 2e-6. A system's library may round otherwise than the next.
+use wide::bytemuck::cast;
+use wide::i32x8;
+
+use super::lanes::Lanes;
+
+/// Bits of the square root of a half: mantissas lie between it and the square root of two.
+const ROOT: i32 = 0x3f35_04f3;
+const MANTISSA: i32 = 0x007f_ffff;
+
+/// Logarithms of positive, normal numbers, within 3e-6. A system's library may round otherwise than the next.
 #[inline(always)]
-pub(super) fn ln(x: f32) -> f32 {
-    let bits = x.to_bits();
-    // Exponent and mantissa, with the mantissa between sqrt(1/2) and sqrt(2).
-    let shifted = bits.wrapping_sub(0x3f35_04f3);
-    let exponent = (shifted.cast_signed() >> 23) as f32;
-    let mantissa = f32::from_bits((shifted & 0x007f_ffff).wrapping_add(0x3f35_04f3));
+pub(super) fn ln_of_lanes(x: Lanes) -> Lanes {
+    let shifted = cast::<Lanes, i32x8>(x) - i32x8::splat(ROOT);
+    let exponent = Lanes::from_i32x8(shifted >> 23);
+    let mantissa = cast::<i32x8, Lanes>((shifted & i32x8::splat(MANTISSA)) + i32x8::splat(ROOT));
     // ln m = 2 artanh((m - 1) / (m + 1)), as a series.
-    let y = (mantissa - 1.0) / (mantissa + 1.0);
+    let one = Lanes::ONE;
+    let y = (mantissa - one) / (mantissa + one);
     let square = y * y;
-    let series = y * (2.0 + square * (2.0 / 3.0 + square * (2.0 / 5.0 + square * (2.0 / 7.0))));
-    exponent * std::f32::consts::LN_2 + series
+    let series = square * Lanes::splat(2.0 / 7.0) + Lanes::splat(2.0 / 5.0);
+    let series = square * series + Lanes::splat(2.0 / 3.0);
+    let series = square * series + Lanes::splat(2.0);
+    exponent * Lanes::splat(std::f32::consts::LN_2) + y * series
+}
+
+/// The same of one number.
+pub(super) fn ln(x: f32) -> f32 {
+    ln_of_lanes(Lanes::splat(x)).to_array()[0]
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ const PEAK: usize = 2;
 /// A share of the whole from which two peaks are a tone rather than voice. Below it their places do not matter.
 pub(super) const TONAL: f32 = 0.8;
 
+/// Share of the greatest bin in two tones that are together [`TONAL`]: the weaker one has less than half, and a Hann window
+/// spreads a tone over bins of which the greatest has 0.48 at least.
+const LEAST_OF_A_TONE: f32 = 0.19;
+
 /// Bins of the range from 280 to 530 Hz, where the pairs of ringback tones beat.
 const PROGRESS: std::ops::RangeInclusive<usize> = 9..=17;
 
@@ -90,14 +94,14 @@ impl Spectrum {
         if let Some(quiet) = self.quiet(samples) {
             return quiet;
         }
-        let powers = self.fft.powers(samples, HOP);
+        let powers = self.fft.powers(samples);
         let mut frames = [Frame::default(); LANES];
         for (band, (first, weights)) in self.bands.iter().enumerate() {
             let mut sum = Lanes::ZERO;
             for (power, weight) in powers.iter().skip(*first).zip(weights) {
-                sum = sum + power.scaled(*weight);
+                sum += *power * Lanes::splat(*weight);
             }
-            for (frame, energy) in frames.iter_mut().zip(sum.0) {
+            for (frame, energy) in frames.iter_mut().zip(sum.to_array()) {
                 frame.bands[band] = energy;
             }
         }
@@ -146,28 +150,36 @@ fn level(power: f32) -> u16 {
 fn looks(powers: &[Lanes; BINS], frames: &mut [Frame; LANES]) {
     let mut total = Lanes::ZERO;
     let mut progress = Lanes::ZERO;
+    let mut most = Lanes::ZERO;
     for (bin, power) in powers.iter().enumerate().skip(HUM) {
-        total = total + *power;
+        total += *power;
+        most = most.fast_max(*power);
         if PROGRESS.contains(&bin) {
-            progress = progress + *power;
+            progress += *power;
         }
     }
+    // Without a strong bin there is no tone.
+    let is_toneless = (total * Lanes::splat(LEAST_OF_A_TONE)).simd_gt(most).all();
+    let (total, progress) = (total.to_array(), progress.to_array());
     for (lane, frame) in frames.iter_mut().enumerate() {
-        let whole = total.0[lane].max(1.0);
+        let whole = total[lane].max(1.0);
         let look = &mut frame.look;
-        look.level = level(total.0[lane]);
-        look.progress = (255.0 * progress.0[lane] / whole) as u8;
+        look.level = level(total[lane]);
+        look.progress = (255.0 * progress[lane] / whole) as u8;
+    }
+    if is_toneless {
+        return;
     }
     // The greatest bin of each lane, and the greatest that is not beside it.
-    let first = greatest(powers, Lanes([-1000.0; LANES]));
-    let second = greatest(powers, first);
+    let first = greatest(powers, Lanes::splat(-1000.0));
+    let (first, second) = (first.to_array(), greatest(powers, first).to_array());
     for (lane, frame) in frames.iter_mut().enumerate() {
-        let at = |bin: usize| powers.get(bin).map_or(0.0, |power| power.0[lane]);
-        let (a, b) = (first.0[lane] as usize, second.0[lane] as usize);
+        let at = |bin: usize| powers.get(bin).map_or(0.0, |power| power.as_array()[lane]);
+        let (a, b) = (first[lane] as usize, second[lane] as usize);
         let near = |bin: usize| bin.saturating_sub(PEAK).max(HUM)..=(bin + PEAK).min(BINS - 1);
         let mut sum: f32 = near(a).map(at).sum();
         sum += near(b).filter(|bin| !near(a).contains(bin)).map(at).sum::<f32>();
-        let share = sum / total.0[lane].max(1.0);
+        let share = sum / total[lane].max(1.0);
         frame.look.share = (255.0 * share.min(1.0)) as u8;
         if share > TONAL {
             let mut peaks = [a, b].map(|bin| frequency([at(bin - 1), at(bin), at(bin + 1)], bin));
@@ -182,15 +194,13 @@ fn looks(powers: &[Lanes; BINS], frames: &mut [Frame; LANES]) {
 #[inline(always)]
 fn greatest(powers: &[Lanes; BINS], taken: Lanes) -> Lanes {
     let mut best = Lanes::ZERO;
-    let mut place = Lanes([HUM as f32; LANES]);
+    let mut place = Lanes::splat(HUM as f32);
     for (bin, power) in powers.iter().enumerate().skip(HUM) {
-        let bin = bin as f32;
-        for lane in 0..LANES {
-            let is_free = (bin - taken.0[lane]).abs() > PEAK as f32;
-            let is_best = is_free & (power.0[lane] > best.0[lane]);
-            best.0[lane] = if is_best { power.0[lane] } else { best.0[lane] };
-            place.0[lane] = if is_best { bin } else { place.0[lane] };
-        }
+        let bin = Lanes::splat(bin as f32);
+        let is_free = (bin - taken).abs().simd_gt(Lanes::splat(PEAK as f32));
+        let is_best = is_free & power.simd_gt(best);
+        best = is_best.select(*power, best);
+        place = is_best.select(bin, place);
     }
     place
 }

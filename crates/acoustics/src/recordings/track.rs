@@ -2,10 +2,10 @@
 
 use super::Sound;
 use super::lanes::Lanes;
-use super::logarithm::ln;
+use super::logarithm::ln_of_lanes as ln;
 use super::refusal::{is_dtmf, refusal};
 use super::spectrum::{BANDS, Frame, Look};
-use super::word::{CEPSTRA, PATCH, Patch, Words};
+use super::word::{PATCH, Patch, Words};
 
 /// Frames of one kind are kept in a ring of this size.
 const RING: usize = 128;
@@ -55,14 +55,15 @@ pub(super) struct Syllable {
 /// Memory of about two seconds of frames.
 #[derive(Clone, Debug)]
 pub(super) struct Track {
-    bands: [[f32; BANDS]; RING / 4],
+    bands: [Lanes; RING / 4],
     looks: [Look; RING],
     /// Mean energy of the bands, whole, so that its running sum is exact.
     energy: [u32; RING],
     sum: u64,
     envelope: [f32; RING / 2],
     smooth: [f32; RING / 2],
-    cepstra: [[f32; CEPSTRA]; RING / 2],
+    /// The last two lanes are zero.
+    cepstra: [Lanes; RING / 2],
     /// Frames so far, and frames whose mean energy is known.
     count: usize,
     done: usize,
@@ -73,13 +74,13 @@ pub(super) struct Track {
 impl Track {
     pub(super) fn new() -> Self {
         Self {
-            bands: [[0.0; BANDS]; RING / 4],
+            bands: [Lanes::ZERO; RING / 4],
             looks: [Look::default(); RING],
             energy: [0; RING],
             sum: 0,
             envelope: [0.0; RING / 2],
             smooth: [0.0; RING / 2],
-            cepstra: [[0.0; CEPSTRA]; RING / 2],
+            cepstra: [Lanes::ZERO; RING / 2],
             count: 0,
             done: 0,
             dtmf: 0,
@@ -95,7 +96,7 @@ impl Track {
     #[inline(always)]
     pub(super) fn push(&mut self, frame: &Frame, words: &Words, found: &mut impl FnMut(&Syllable)) {
         let at = self.count;
-        self.bands[at % (RING / 4)] = frame.bands;
+        self.bands[at % (RING / 4)] = Lanes::new(frame.bands);
         self.looks[at % RING] = frame.look;
         let mean = frame.bands.iter().sum::<f32>() / BANDS as f32;
         // At most 2^30: a full-scale square wave has 1.4e8.
@@ -125,14 +126,9 @@ impl Track {
         let known = (at + AROUND + 1).min(self.count) - at.saturating_sub(AROUND);
         let mean = self.sum as f32 / known as f32;
         let bands = self.bands[at % (RING / 4)];
-        let mut envelope = 0.0;
-        let mut logs = [0.0; BANDS];
-        for (log, energy) in logs.iter_mut().zip(bands) {
-            envelope += ln(energy + ENVELOPE_FLOOR * mean + FLOOR);
-            *log = ln(energy + CEPSTRUM_FLOOR * mean + FLOOR);
-        }
-        self.envelope[at % (RING / 2)] = envelope;
-        self.cepstra[at % (RING / 2)] = words.cepstrum(&logs);
+        let floored = |share: f32| ln(bands + Lanes::splat(share * mean + FLOOR));
+        self.envelope[at % (RING / 2)] = floored(ENVELOPE_FLOOR).to_array().iter().sum();
+        self.cepstra[at % (RING / 2)] = words.cepstrum(&floored(CEPSTRUM_FLOOR).to_array());
         self.done += 1;
         if at >= 3 {
             let from = at.saturating_sub(6);
@@ -182,11 +178,7 @@ impl Track {
         let (start, part) = if shift < 0.0 { (at - BEFORE - 1, 1.0 + shift) } else { (at - BEFORE, shift) };
         std::array::from_fn(|i| {
             let [here, next] = [start + i, start + i + 1].map(|at| &self.cepstra[at % (RING / 2)]);
-            let mut lanes = Lanes::ZERO;
-            for (lane, (a, b)) in lanes.0.iter_mut().zip(here.iter().zip(next)) {
-                *lane = a + (b - a) * part;
-            }
-            lanes
+            *here + (*next - *here) * Lanes::splat(part)
         })
     }
 }

@@ -32,7 +32,7 @@ const ROUNDS: usize = 3;
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     /// Cosines of each cepstral coefficient over the bands.
-    cepstra: [[f32; CEPSTRA]; BANDS],
+    cepstra: [Lanes; BANDS],
     /// Cosines of each order over the patch.
     basis: Box<[[f32; PATCH]; ORDERS]>,
     /// Sign flips of each round, from the key.
@@ -49,10 +49,10 @@ impl Words {
             }
         }
         let cepstra = std::array::from_fn(|band| {
-            std::array::from_fn(|f| {
+            Lanes::new(std::array::from_fn(|f| {
                 let angle = std::f64::consts::PI * (band as f64 + 0.5) * f as f64 / BANDS as f64;
-                libm::cos(angle) as f32
-            })
+                if f < CEPSTRA { libm::cos(angle) as f32 } else { 0.0 }
+            }))
         });
         let key = key.derive("words of recordings");
         let flips = std::array::from_fn(|round| {
@@ -64,14 +64,9 @@ impl Words {
 
     /// The cepstrum of a frame's log energies.
     #[inline(always)]
-    pub(super) fn cepstrum(&self, logs: &[f32; BANDS]) -> [f32; CEPSTRA] {
-        let mut sums = [0.0; CEPSTRA];
-        for (log, cosines) in logs.iter().zip(&self.cepstra) {
-            for (sum, cosine) in sums.iter_mut().zip(cosines) {
-                *sum += log * cosine;
-            }
-        }
-        sums
+    pub(super) fn cepstrum(&self, logs: &[f32; BANDS]) -> Lanes {
+        let terms = logs.iter().zip(&self.cepstra).map(|(log, cosines)| *cosines * Lanes::splat(*log));
+        terms.fold(Lanes::ZERO, |sum, term| sum + term)
     }
 
     /// The word of a patch.
@@ -103,14 +98,19 @@ impl Words {
 fn coefficients(basis: &[[f32; PATCH]; ORDERS], patch: &Patch) -> [f32; BITS] {
     let mut values = [0.0; BITS];
     let mut rest = &mut values[..];
+    // A cosine is the same at both ends of the patch, or the opposite: by turns of the order.
+    let ends = |i: usize| (patch[i], patch[PATCH - 1 - i]);
+    let sums: [Lanes; PATCH / 2] = std::array::from_fn(|i| ends(i).0 + ends(i).1);
+    let differences: [Lanes; PATCH / 2] = std::array::from_fn(|i| ends(i).0 - ends(i).1);
     for (order, cosines) in basis.iter().enumerate() {
+        let folded = if order % 2 == 1 { &sums } else { &differences };
         let mut sum = Lanes::ZERO;
-        for (frame, cosine) in patch.iter().zip(cosines) {
-            sum = sum + frame.scaled(*cosine);
+        for (frame, cosine) in folded.iter().zip(cosines) {
+            sum += *frame * Lanes::splat(*cosine);
         }
         let width = if order + SHORT < ORDERS { CEPSTRA } else { CEPSTRA - 1 };
         let Some((place, others)) = rest.split_at_mut_checked(width) else { break };
-        place.copy_from_slice(&sum.0[..width]);
+        place.copy_from_slice(&sum.as_array()[..width]);
         rest = others;
     }
     values
