@@ -43,13 +43,18 @@ pub(super) fn is_dtmf(look: &Look) -> bool {
     look.share > DTMF_SHARE && is_near(look.peaks[0], DTMF_LOW) && is_near(look.peaks[1], DTMF_HIGH)
 }
 
+/// The level from which on a frame is heard.
+pub(super) fn heard_from(patch: &[Look; PATCH], floor: u16) -> u16 {
+    let loudest = patch.iter().map(|look| look.level).max().unwrap_or(0);
+    loudest.saturating_sub(HEARD).max(floor)
+}
+
 /// The sound of a patch that gives no word; none for voice and music. `floor` is the least level of a syllable.
 pub(super) fn refusal(patch: &[Look; PATCH], floor: u16) -> Option<Sound> {
     if patch.iter().filter(|look| is_dtmf(look)).count() >= DTMF_FRAMES {
         return Some(Sound::Dtmf);
     }
-    let loudest = patch.iter().map(|look| look.level).max().unwrap_or(0);
-    let from = loudest.saturating_sub(HEARD).max(floor);
+    let from = heard_from(patch, floor);
     let is_on = |look: &&Look| look.level >= from;
     let on = patch.iter().filter(is_on).count();
     if on < FEWEST {

@@ -25,6 +25,9 @@ const PEAK: usize = 2;
 /// A share of the whole from which two peaks are a tone rather than voice. Below it their places do not matter.
 pub(super) const TONAL: f32 = 0.8;
 
+/// Share of the greatest peak of a single tone. The tones of DTMF may differ by 9 dB.
+const ALONE: f32 = 0.95;
+
 /// Share of the greatest bin in two tones that are together [`TONAL`]: the weaker one has less than half, and a Hann window
 /// spreads a tone over bins of which the greatest has 0.48 at least.
 const LEAST_OF_A_TONE: f32 = 0.19;
@@ -178,11 +181,13 @@ fn looks(powers: &[Lanes; BINS], frames: &mut [Frame; LANES]) {
         let (a, b) = (first[lane] as usize, second[lane] as usize);
         let near = |bin: usize| bin.saturating_sub(PEAK).max(HUM)..=(bin + PEAK).min(BINS - 1);
         let mut sum: f32 = near(a).map(at).sum();
+        let is_alone = sum > ALONE * total[lane];
         sum += near(b).filter(|bin| !near(a).contains(bin)).map(at).sum::<f32>();
         let share = sum / total[lane].max(1.0);
         frame.look.share = (255.0 * share.min(1.0)) as u8;
         if share > TONAL {
-            let mut peaks = [a, b].map(|bin| frequency([at(bin - 1), at(bin), at(bin + 1)], bin));
+            // Beside a single tone the second peak is chance.
+            let mut peaks = [a, if is_alone { a } else { b }].map(|bin| frequency([at(bin - 1), at(bin), at(bin + 1)], bin));
             peaks.sort_unstable();
             frame.look.peaks = peaks;
         }

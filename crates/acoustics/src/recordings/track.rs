@@ -3,9 +3,9 @@
 use super::Sound;
 use super::lanes::Lanes;
 use super::logarithm::ln_of_lanes as ln;
-use super::refusal::{is_dtmf, refusal};
+use super::refusal::{heard_from, is_dtmf, refusal};
 use super::spectrum::{BANDS, Frame, Look};
-use super::word::{PATCH, Patch, Words};
+use super::word::{CEPSTRA, PATCH, Patch, Words};
 
 /// Frames of one kind are kept in a ring of this size.
 const RING: usize = 128;
@@ -34,6 +34,10 @@ const LOUD: f32 = 150.0;
 
 /// The least level of a frame that is heard, in hundredths of a dB: a frame of that energy in all bands.
 const LOUD_LEVEL: u16 = 3100;
+
+/// Sum of the variances of the cepstral coefficients of a spectrum of one shape. Of 100 syllables three have less, in
+/// the voice with the most; of brown noise all.
+const ONE_SHAPE: f32 = 3.25;
 
 /// Frames of a patch before its syllable.
 const BEFORE: usize = 20;
@@ -167,9 +171,28 @@ impl Track {
         if looks.iter().any(|look| look.is_broken) {
             return;
         }
-        let patch = refusal(&looks, LOUD_LEVEL).map_or_else(|| Ok(self.patch(at, shift)), Err);
+        let refused = refusal(&looks, LOUD_LEVEL);
+        let refused = refused.or_else(|| self.has_one_shape(at, &looks).then_some(Sound::Noise));
+        let patch = refused.map_or_else(|| Ok(self.patch(at, shift)), Err);
         let time = ((at as f32 + shift) * 10.0) as u16;
         found(&Syllable { at: time, patch });
+    }
+
+    /// True if the spectrum has one shape wherever the patch is loud: noise that swells, pulses of an alarm, a howler. The
+    /// shape of speech changes from sound to sound.
+    fn has_one_shape(&self, at: usize, looks: &[Look; PATCH]) -> bool {
+        let from = heard_from(looks, LOUD_LEVEL);
+        let loud = looks.iter().enumerate().filter(|(_, look)| look.level >= from);
+        let (mut count, mut sum, mut squares) = (0.0, Lanes::ZERO, Lanes::ZERO);
+        for (i, _) in loud {
+            let cepstrum = self.cepstra[(at + i - BEFORE) % (RING / 2)];
+            (count, sum, squares) = (count + 1.0, sum + cepstrum, squares + cepstrum * cepstrum);
+        }
+        let share = Lanes::splat(1.0 / count);
+        let variance = squares * share - (sum * share) * (sum * share);
+        // The first coefficient is the level.
+        let shape: f32 = variance.as_array()[1..CEPSTRA].iter().sum();
+        shape < ONE_SHAPE
     }
 
     /// The cepstra around a syllable, moved by the fraction of a frame.
