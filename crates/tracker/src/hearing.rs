@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::recordings::{Ear, Heard, Listener, Voice};
-use bellwether_base::{HashKey, Loss};
+use bellwether_base::{HashKey, Loss, Timestamp};
 use bellwether_rtp::g711::Law;
 
+use crate::conversations::Conversations;
 use crate::{Limits, Tally};
 
 /// What all streams of a shard share.
@@ -15,16 +16,39 @@ pub(crate) struct Hearing {
     seats: Arc<()>,
     /// Maximum number of streams that are listened to at once.
     most: usize,
+    /// None if conversations are listened to as well.
+    conversations: Option<Conversations>,
+}
+
+/// Where a packet of voice comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Talker {
+    /// Keyed hash of the two endpoints.
+    pub(crate) pair: u64,
+    /// One of the two directions.
+    pub(crate) is_forward: bool,
+    pub(crate) at: Timestamp,
 }
 
 impl Hearing {
     pub(crate) fn new(limits: &Limits, ear: Arc<Ear>) -> Self {
-        Self { ear, seats: Arc::new(()), most: Limits::per_shard(limits.listeners) }
+        let most = Limits::per_shard(limits.listeners);
+        let conversations = limits.skips_conversations.then(|| Conversations::new(most));
+        Self { ear, seats: Arc::new(()), most, conversations }
     }
 
     /// The constants of all shards of a worker.
     pub(crate) fn ear(key: &HashKey) -> Arc<Ear> {
         Arc::new(Ear::new(key))
+    }
+
+    /// True if the talker takes turns with the other side.
+    fn is_in_conversation(&mut self, listener: &mut Listener, talker: &Talker) -> bool {
+        let (Some(conversations), Some(is_speech)) = (&mut self.conversations, listener.take_activity())
+        else {
+            return false;
+        };
+        conversations.note(talker.pair, talker.is_forward, is_speech, talker.at)
     }
 
     fn seat(&self) -> Option<Arc<()>> {
@@ -51,7 +75,14 @@ pub(crate) enum Attention {
 
 impl Attention {
     /// Listens to a packet.
-    pub(crate) fn packet(&mut self, law: Law, voice: &Voice<'_>, hearing: &Hearing, tally: &mut Tally) {
+    pub(crate) fn packet(
+        &mut self,
+        law: Law,
+        voice: &Voice<'_>,
+        talker: &Talker,
+        hearing: &mut Hearing,
+        tally: &mut Tally,
+    ) {
         let is_over = match self {
             Self::Over | Self::Heard(_) => return,
             Self::Listening { listener, .. } if listener.law() == law => listener.packet(&hearing.ear, voice),
@@ -71,6 +102,10 @@ impl Attention {
         };
         if is_over {
             self.end(hearing);
+        } else if let Self::Listening { listener, .. } = self
+            && hearing.is_in_conversation(listener, talker)
+        {
+            *self = Self::Heard(Box::new(listener.of_a_conversation()));
         }
     }
 

@@ -46,6 +46,7 @@ mod call;
 mod calls;
 mod claims;
 mod control;
+mod conversations;
 mod fact;
 mod formats;
 mod hearing;

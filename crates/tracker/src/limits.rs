@@ -21,6 +21,8 @@ pub struct Limits {
     pub media_endpoints: usize,
     /// Maximum number of streams that are listened to at once, so that recordings are known again.
     pub listeners: usize,
+    /// True if people who take turns are not listened to any longer.
+    pub skips_conversations: bool,
     /// Length of a stream's beginning that is analysed for silence (the paper: 30 s).
     pub analysis_window: Span,
     /// True if the analysis ends as soon as the noise is known well enough.
@@ -47,6 +49,7 @@ impl Default for Limits {
             streams: 1_000_000,
             media_endpoints: 1_000_000,
             listeners: 16_384,
+            skips_conversations: true,
             analysis_window: Span::from_secs(30),
             analysis_ends_early: false,
             stream_idle: Span::from_secs(30),

@@ -117,7 +117,7 @@ impl Media {
         if looks_for_formats {
             stream.timing.describe(item.at, described.as_ref(), directory.remaps());
         }
-        let arrival = stream.packet(&packet, item, is_cut, described.as_ref(), (&self.hearing, tally));
+        let arrival = stream.packet(&packet, item, is_cut, described.as_ref(), (&mut self.hearing, tally));
         if looks_for_call {
             if let Some(claim) = found.filter(|_| takes_call) {
                 stream.join(claim, described.as_ref(), directory.remaps());

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::fact::Silence;
 use crate::formats::Described;
-use crate::hearing::{Attention, Hearing};
+use crate::hearing::{Attention, Hearing, Talker};
 use crate::listeners::{Claim, sender_of};
 use crate::secrecy::{Secrecy, Told};
 use crate::siblings::Announced;
@@ -147,7 +147,7 @@ impl Stream {
         item: &Item<'_>,
         is_cut: bool,
         described: Option<&Described<'_>>,
-        (hearing, tally): (&Hearing, &mut Tally),
+        (hearing, tally): (&mut Hearing, &mut Tally),
     ) -> Arrival {
         let at = item.at;
         let arrival = self.reception.arrive(packet.seq);
@@ -170,7 +170,7 @@ impl Stream {
         };
         if let Some(coding) = coding.filter(|_| !is_cut) {
             let is_after_loss = matches!(arrival, Arrival::InOrder { gap: 1.. });
-            self.analyse(coding, (packet, is_after_loss), item.bytes, (hearing, tally));
+            self.analyse(coding, (packet, is_after_loss), item, (hearing, tally));
         }
         arrival
     }
@@ -211,13 +211,13 @@ impl Stream {
         }
     }
 
-    /// Analyses a payload. `bytes` is the whole packet as it was sent.
+    /// Analyses a payload. The item has the whole packet as it was sent.
     fn analyse(
         &mut self,
         coding: Coding,
         (packet, is_after_loss): (&Packet<'_>, bool),
-        bytes: &[u8],
-        (hearing, tally): (&Hearing, &mut Tally),
+        item: &Item<'_>,
+        (hearing, tally): (&mut Hearing, &mut Tally),
     ) {
         if self.is_analysed || !self.is_confirmed {
             return;
@@ -226,7 +226,7 @@ impl Stream {
             packet.payload
         } else {
             let Some(opener) = &mut self.opener else { return };
-            let Some(payload) = opener.open(bytes) else {
+            let Some(payload) = opener.open(item.bytes) else {
                 if opener.is_exhausted() {
                     self.secrecy.ask_again();
                 }
@@ -242,7 +242,9 @@ impl Stream {
         analysis.packet(payload);
         if let Coding::G711(law) = coding {
             let voice = Voice { codes: payload, ticks: packet.ticks, is_after_loss };
-            self.attention.packet(law, &voice, hearing, tally);
+            let is_forward = item.flow.src < item.flow.dst;
+            let talker = Talker { pair: item.pair, is_forward, at: item.at };
+            self.attention.packet(law, &voice, &talker, hearing, tally);
         }
     }
 }

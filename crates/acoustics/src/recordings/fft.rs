@@ -70,7 +70,9 @@ impl Fft {
             let quarter = size / 4;
             let step = POINTS / size;
             for j in 0..quarter {
-                let [w1, w2, w3] = [j * step, 2 * j * step, 3 * j * step].map(|at| self.turns[at % POINTS]).map(|(cos, sin)| (Lanes::splat(cos), Lanes::splat(sin)));
+                let [w1, w2, w3] = [j * step, 2 * j * step, 3 * j * step]
+                    .map(|at| self.turns[at % POINTS])
+                    .map(|(cos, sin)| (Lanes::splat(cos), Lanes::splat(sin)));
                 let mut start = j;
                 while start < POINTS {
                     let [a, b, c, d] = [start, start + quarter, start + 2 * quarter, start + 3 * quarter];

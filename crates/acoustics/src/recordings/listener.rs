@@ -21,6 +21,9 @@ const PATIENCE: usize = 150;
 /// Sounds without a word that end it then.
 const REFUSED: u16 = 4;
 
+/// Level of speech in hundredths of a dB: 12 dB above the quietest syllable. Noise of a line is below it.
+const SPEECH: u16 = 4300;
+
 /// Frames with DTMF of a stream of DTMF.
 const DTMF_FRAMES: u16 = 8;
 
@@ -46,6 +49,8 @@ pub struct Listener {
     input: Input,
     track: Box<Track>,
     gathered: Gathered,
+    /// Whether the latest batch of frames has speech, until somebody asks.
+    activity: Option<bool>,
 }
 
 /// What was gathered of a stream.
@@ -74,7 +79,13 @@ impl Listener {
     /// Begins to listen.
     #[must_use]
     pub fn new(law: Law) -> Self {
-        Self { law, input: Input::new(law), track: Box::new(Track::new()), gathered: Gathered::default() }
+        Self {
+            law,
+            input: Input::new(law),
+            track: Box::new(Track::new()),
+            gathered: Gathered::default(),
+            activity: None,
+        }
     }
 
     /// The law of the packets.
@@ -103,9 +114,23 @@ impl Listener {
 
     /// Adds a packet. True once enough was heard.
     pub fn packet(&mut self, ear: &Ear, voice: &Voice<'_>) -> bool {
-        let (track, gathered) = (&mut self.track, &mut self.gathered);
-        self.input.packet(voice, |samples, broken| gathered.batch(track, ear, samples, LANES, broken));
+        let Self { input, track, gathered, activity, .. } = self;
+        input.packet(voice, |samples, broken| {
+            *activity = Some(gathered.batch(track, ear, samples, LANES, broken));
+        });
         self.is_over()
+    }
+
+    /// True if the latest 160 ms have speech, false if not; once for each.
+    pub const fn take_activity(&mut self) -> Option<bool> {
+        self.activity.take()
+    }
+
+    /// Ends, since a person speaks. Nothing of it is kept.
+    #[must_use]
+    pub fn of_a_conversation(&self) -> Heard {
+        let frames = self.track.len().min(usize::from(u16::MAX)) as u16;
+        Heard { print: Print::default(), sound: Sound::Conversation, frames, playback: None }
     }
 
     fn is_over(&self) -> bool {
@@ -135,14 +160,18 @@ impl Listener {
 }
 
 impl Gathered {
+    /// Takes the frames of a batch. True if a quarter of them is loud.
     #[inline(always)]
-    fn batch(&mut self, track: &mut Track, ear: &Ear, samples: &[i16], whole: usize, broken: u8) {
+    fn batch(&mut self, track: &mut Track, ear: &Ear, samples: &[i16], whole: usize, broken: u8) -> bool {
+        let mut loud = 0;
         let mut frames = ear.spectrum.frames(samples);
         for (lane, frame) in frames.iter_mut().enumerate().take(whole) {
             frame.look.is_broken = broken >> lane & 1 == 1;
             self.levels.frame(frame);
+            loud += usize::from(frame.look.level >= SPEECH);
             track.push(frame, &ear.words, &mut |syllable| self.syllable(&ear.words, syllable));
         }
+        4 * loud >= LANES
     }
 
     fn syllable(&mut self, words: &Words, syllable: &Syllable) {

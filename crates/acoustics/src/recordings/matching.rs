@@ -33,8 +33,9 @@ const TAIL: i32 = 1000;
 /// Tolerance of times in tenths of frames where words are counted.
 const NEAR: i32 = 20;
 
-/// Pairs that suffice where a recording was heard in part.
+/// Pairs that suffice where a recording was heard in part, and pairs that do if they are most words of that part.
 const MANY_PAIRS: usize = 8;
+const SOME_PAIRS: usize = 5;
 
 /// Share of pairs of recordings in one synthetic voice.
 const ONE_VOICE: f64 = 0.05;
@@ -148,13 +149,16 @@ pub fn compare(a: &Print, b: &Print) -> Match {
     let fewer = a.len().min(b.len());
     let overlapping = within(a, 0).min(within(b, 1));
     let count_of = usize::from(count);
-    // At least two in five words are pairs.
+    // At least two in five words are pairs, or three in five.
     let covers = |words: usize| 5 * count_of >= 2 * words;
+    let covers_most = |words: usize| 5 * count_of >= 3 * words;
+    let of_part = (count_of >= MANY_PAIRS && covers(overlapping))
+        || (count_of >= SOME_PAIRS && covers_most(overlapping));
     Match {
         score,
         pairs: count,
         shared: shared.clamp(0, i32::from(u16::MAX)) as u16,
-        is_whole: tail <= TAIL && (covers(fewer) || (count_of >= MANY_PAIRS && covers(overlapping))),
+        is_whole: tail <= TAIL && (covers(fewer) || of_part),
     }
 }
 

@@ -49,11 +49,13 @@ pub enum Sound {
     Click,
     /// Nothing.
     Silence,
+    /// A person who takes turns with the other side.
+    Conversation,
 }
 
 impl Sound {
     /// All sounds, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Voice,
         Self::Dtmf,
         Self::Tone,
@@ -62,6 +64,7 @@ impl Sound {
         Self::Noise,
         Self::Click,
         Self::Silence,
+        Self::Conversation,
     ];
 
     /// Name, as reports show it.
@@ -76,6 +79,7 @@ impl Sound {
             Self::Noise => "noise",
             Self::Click => "click",
             Self::Silence => "silence",
+            Self::Conversation => "conversation",
         }
     }
 }

@@ -187,7 +187,8 @@ fn looks(powers: &[Lanes; BINS], frames: &mut [Frame; LANES]) {
         frame.look.share = (255.0 * share.min(1.0)) as u8;
         if share > TONAL {
             // Beside a single tone the second peak is chance.
-            let mut peaks = [a, if is_alone { a } else { b }].map(|bin| frequency([at(bin - 1), at(bin), at(bin + 1)], bin));
+            let mut peaks = [a, if is_alone { a } else { b }]
+                .map(|bin| frequency([at(bin - 1), at(bin), at(bin + 1)], bin));
             peaks.sort_unstable();
             frame.look.peaks = peaks;
         }

@@ -13,6 +13,7 @@ use super::units::{Entries, Seconds, TableMib};
 pub(super) struct Analysis {
     window_s: Seconds,
     ends_early: bool,
+    skip_conversations: bool,
 }
 
 /// Recordings that are known again by default, about 160 MiB.
@@ -51,7 +52,11 @@ pub(super) struct Timeouts {
 impl Default for Analysis {
     fn default() -> Self {
         let limits = Limits::default();
-        Self { window_s: limits.analysis_window.into(), ends_early: limits.analysis_ends_early }
+        Self {
+            window_s: limits.analysis_window.into(),
+            ends_early: limits.analysis_ends_early,
+            skip_conversations: limits.skips_conversations,
+        }
     }
 }
 
@@ -101,6 +106,7 @@ impl Config {
             streams: l.streams.0,
             media_endpoints: l.media_endpoints.0,
             listeners: l.listeners.0,
+            skips_conversations: self.analysis.skip_conversations,
             analysis_window: self.analysis.window_s.span(),
             analysis_ends_early: self.analysis.ends_early,
             stream_idle: t.stream_s.span(),
