@@ -56,6 +56,10 @@ table-fingerprints:
 table-silence:
     cargo run --release --quiet -p bellwether-testkit --example silence 10
 
+# How recordings are recognised, on the corpus of scripts/recordings-corpus (docs/recordings.md)
+table-recordings folder *tables="same false firms openings classes index cost":
+    cargo run --release --quiet -p bellwether-testkit --example recordings -- {{folder}} {{tables}}
+
 # Kill a replay that judges and delivers, and a sensor, at 200 moments each, and go on (the sensor: as root)
 kill:
     BELLWETHER_KILLS=200 cargo test --release --quiet -p bellwether --test kill -- --nocapture

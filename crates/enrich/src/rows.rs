@@ -1,4 +1,4 @@
-use bellwether_acoustics::recordings::{Found, Heard};
+use bellwether_acoustics::recordings::{AudioSummary, Found};
 use bellwether_acoustics::{Coding, SilenceProfile};
 use bellwether_base::{
     CallId, Counters, Endpoint, Loss, RegistrationId, Span, StreamId, SubjectId, TimerId, Timestamp,
@@ -398,7 +398,7 @@ pub struct StreamRow {
     /// Other legs of the conversation that name the stream, each with the side whose media it is.
     pub also: Vec<(CallId, &'static str)>,
     /// What was heard of its beginning, in one row of the stream only.
-    pub heard: Option<Box<Heard>>,
+    pub heard: Option<Box<AudioSummary>>,
     /// The recording that it plays.
     pub recording: Option<Box<Found>>,
     pub first_seen: Timestamp,

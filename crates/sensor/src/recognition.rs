@@ -35,7 +35,7 @@ impl Recognition {
         let Some(heard) = row.heard.as_mut().filter(|_| row.call.is_some()) else { return };
         // The words go no further unless several calls play them.
         let print = std::mem::take(&mut heard.print);
-        let found = self.recordings.hear(&Played {
+        let found = self.recordings.identify(&Played {
             print: &print,
             player,
             name: RecordingId::new(row.stream.get()),

@@ -147,8 +147,8 @@ const FACTS: &[Fact] = &[
     },
     Fact {
         document: "docs/judgement.md",
-        sentence: "if they differ in {} bits at most",
-        numbers: &[number("scoring/src/engine/prompts.rs", "SAME")],
+        sentence: "A recording that {} established callers",
+        numbers: &[number("scoring/src/engine/recordings.rs", "COMMONPLACE")],
     },
     Fact {
         document: "docs/output.md",

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use bellwether_acoustics::recordings::Heard;
+use bellwether_acoustics::recordings::AudioSummary;
 use bellwether_acoustics::{Pauses, SilenceProfile};
 use bellwether_base::{
     CallId, Endpoint, FlowKey, Ppm, RegistrationId, StreamId, SubjectId, TimerId, Timestamp, Transport,
@@ -419,7 +419,7 @@ pub struct StreamFact {
     pub rtcp_packets: u32,
     pub beginning: Beginning,
     /// What was heard of its beginning, in one fact of the stream only.
-    pub heard: Option<Box<Heard>>,
+    pub heard: Option<Box<AudioSummary>>,
     /// Rate of the media clock against the sensor's clock.
     pub media_rate: Option<ClockRate>,
     /// Rate of the media clock against the sender's wall clock.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bellwether_acoustics::recordings::{Ear, Heard, Listener, Voice};
+use bellwether_acoustics::recordings::{AudioSummary, Ear, Listener, Voice};
 use bellwether_base::{HashKey, Loss, Timestamp};
 use bellwether_rtp::g711::Law;
 
@@ -68,7 +68,7 @@ pub(crate) enum Attention {
         _seat: Arc<()>,
     },
     /// Enough was heard. The result waits for the stream's call.
-    Heard(Box<Heard>),
+    Heard(Box<AudioSummary>),
     /// The result was reported, or nobody could listen.
     Over,
 }
@@ -124,7 +124,7 @@ impl Attention {
     }
 
     /// The result, once.
-    pub(crate) fn take(&mut self) -> Option<Box<Heard>> {
+    pub(crate) fn take(&mut self) -> Option<Box<AudioSummary>> {
         match std::mem::replace(self, Self::Over) {
             Self::Heard(heard) => Some(heard),
             _ => None,
@@ -132,7 +132,7 @@ impl Attention {
     }
 
     /// The result at the end of the stream.
-    pub(crate) fn finish(&mut self, hearing: &Hearing) -> Option<Box<Heard>> {
+    pub(crate) fn finish(&mut self, hearing: &Hearing) -> Option<Box<AudioSummary>> {
         self.end(hearing);
         self.take()
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_acoustics::recordings::{Ear, Heard};
+use bellwether_acoustics::recordings::{AudioSummary, Ear};
 use bellwether_base::{
     Evicted, FlowKey, HashKey, Loss, LruTable, PackedFlow, SlotId, Span, StreamId, Timestamp,
 };
@@ -398,7 +398,7 @@ fn told(
     key: &Key,
     stream: &Stream,
     silence: Silence,
-    heard: Option<Box<Heard>>,
+    heard: Option<Box<AudioSummary>>,
 ) -> StreamFact {
     let (reception, timing) = (&stream.reception, &stream.timing);
     let (payload_type, codec) = timing.main_payload();

@@ -129,7 +129,7 @@ impl Recordings {
 
     /// Finds the recording that a call plays, or makes it known. None if its words are too few, or its source made
     /// too many known.
-    pub fn hear(&mut self, played: &Played<'_>) -> Option<Found> {
+    pub fn identify(&mut self, played: &Played<'_>) -> Option<Found> {
         self.now = self.now.max(played.at);
         self.expire();
         if played.print.len() < FEWEST_WORDS {

@@ -4,7 +4,7 @@
 //! share all bits of at least one table nearly always. A bucket is one cache line. It keeps the newest entries, and
 //! those of recordings that several calls play before others.
 
-use super::print::{MAX_WORDS, Print};
+use super::print::{PRINT_CAPACITY, Print};
 
 /// Tables, and the bits of a word that each takes.
 const TABLES: u32 = 6;
@@ -98,7 +98,7 @@ impl Index {
     /// The recordings with the most hits among every second word, or the other ones: the greatest number of hits first,
     /// and the smallest number among equals.
     pub(super) fn candidates(&self, print: &Print, half: usize) -> Vec<u32> {
-        let mut hits: Vec<u32> = Vec::with_capacity(MAX_WORDS);
+        let mut hits: Vec<u32> = Vec::with_capacity(PRINT_CAPACITY);
         for word in print.words().skip(half).step_by(2) {
             for table in 0..TABLES {
                 let (bucket, check) = self.place(word.bits, table);

@@ -6,7 +6,7 @@ use bellwether_rtp::g711::Law;
 use super::input::{Input, Voice};
 use super::lanes::LANES;
 use super::playback::Levels;
-use super::print::{MAX_WORDS, Print, Word};
+use super::print::{PRINT_CAPACITY, Print, Word};
 use super::spectrum::Spectrum;
 use super::track::{Syllable, Track};
 use super::word::Words;
@@ -64,7 +64,7 @@ struct Gathered {
 
 /// What a stream played.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Heard {
+pub struct AudioSummary {
     /// Its words; none if it is nothing that could be known again.
     pub print: Print,
     /// Its class.
@@ -128,9 +128,9 @@ impl Listener {
 
     /// Ends, since a person speaks. Nothing of it is kept.
     #[must_use]
-    pub fn of_a_conversation(&self) -> Heard {
+    pub fn of_a_conversation(&self) -> AudioSummary {
         let frames = self.track.len().min(usize::from(u16::MAX)) as u16;
-        Heard { print: Print::default(), sound: Sound::Conversation, frames, playback: None }
+        AudioSummary { print: Print::default(), sound: Sound::Conversation, frames, playback: None }
     }
 
     fn is_over(&self) -> bool {
@@ -138,19 +138,19 @@ impl Listener {
         let is_nothing = of.print.is_empty()
             && (self.track.dtmf >= DTMF_FRAMES || of.refused.iter().sum::<u16>() >= REFUSED);
         self.track.len() >= MAX_FRAMES
-            || of.print.len() == MAX_WORDS
+            || of.print.len() == PRINT_CAPACITY
             || (is_nothing && self.track.len() >= PATIENCE)
     }
 
     /// Ends, and tells what was heard.
     #[must_use]
-    pub fn finish(mut self, ear: &Ear) -> Heard {
+    pub fn finish(mut self, ear: &Ear) -> AudioSummary {
         let (samples, whole, broken) = self.input.rest();
         let frames = self.track.len() + whole;
         self.gathered.batch(&mut self.track, ear, &samples, whole, broken);
         self.track.finish(&ear.words, &mut |syllable| self.gathered.syllable(&ear.words, syllable));
         let sound = self.gathered.sound(&self.track);
-        Heard {
+        AudioSummary {
             sound,
             frames: frames.min(usize::from(u16::MAX)) as u16,
             playback: self.gathered.levels.playback().filter(|_| sound == Sound::Voice),

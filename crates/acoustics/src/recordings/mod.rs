@@ -25,10 +25,10 @@ mod word;
 
 pub use collection::{Found, Played, Player, Recordings};
 pub use input::Voice;
-pub use listener::{Ear, Heard, Listener};
+pub use listener::{AudioSummary, Ear, Listener};
 pub use matching::{Likeness, Match, compare};
 pub use playback::Playback;
-pub use print::{MAX_WORDS, Print, Word};
+pub use print::{PRINT_CAPACITY, Print, Word};
 
 /// What a stream sounds like.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -3,7 +3,7 @@
 use arrayvec::ArrayVec;
 
 /// Maximum number of words of a call.
-pub const MAX_WORDS: usize = 48;
+pub const PRINT_CAPACITY: usize = 48;
 
 /// The sound of one syllable and of half a second around it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,9 +20,9 @@ pub struct Word {
 /// a third of what the lowest speech coders need.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Print {
-    bits: ArrayVec<u64, MAX_WORDS>,
+    bits: ArrayVec<u64, PRINT_CAPACITY>,
     /// Beside the bits, since a pair of both would take sixteen octets.
-    times: ArrayVec<u16, MAX_WORDS>,
+    times: ArrayVec<u16, PRINT_CAPACITY>,
 }
 
 impl Print {
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_print_is_stored_and_read_and_nothing_else_is_one() {
         let mut print = Print::default();
-        for i in 0..MAX_WORDS as u16 {
+        for i in 0..PRINT_CAPACITY as u16 {
             assert!(print.push(Word { bits: u64::from(i).wrapping_mul(0x9e37_79b9_7f4a_7c15), at: 7 * i }));
         }
         assert!(!print.push(Word { bits: 0, at: u16::MAX }));

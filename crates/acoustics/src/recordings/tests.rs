@@ -28,7 +28,7 @@ fn ear() -> Ear {
 }
 
 /// What is heard of samples in packets of a size, with every `lost`th packet lost.
-fn heard(samples: &[f64], law: Law, size: usize, lost: usize) -> Heard {
+fn heard(samples: &[f64], law: Law, size: usize, lost: usize) -> AudioSummary {
     let ear = ear();
     let mut listener = Listener::new(law);
     let mut is_after_loss = false;
@@ -155,7 +155,7 @@ fn junk_is_bounded_and_does_not_panic() {
         }
         let heard = listener.finish(&ear);
         assert!(
-            heard.print.len() <= MAX_WORDS && usize::from(heard.frames) <= 1000 + 2008,
+            heard.print.len() <= PRINT_CAPACITY && usize::from(heard.frames) <= 1000 + 2008,
             "{}",
             heard.frames
         );
@@ -182,66 +182,69 @@ fn a_collection_finds_what_it_heard_and_forgets_what_nobody_plays_again() {
     let mut recordings = Recordings::new(1000);
     let prints: Vec<Print> = (1..60).map(|seed| print(&speech(seed, 10))).collect();
     for (name, print) in (1..).zip(&prints) {
-        let found = recordings.hear(&played(print, name, name as u64, name)).unwrap();
+        let found = recordings.identify(&played(print, name, name as u64, name)).unwrap();
         assert_eq!((found.recording.get(), found.known_by), (name, None));
     }
     for (name, seed) in (1..).zip(1..60) {
         let other = heard(&noisy(&speech(seed, 10), 500.0, seed), Law::Mu, 160, usize::MAX).print;
-        let found = recordings.hear(&played(&other, 100 + name, 7, 100 + name)).unwrap();
+        let found = recordings.identify(&played(&other, 100 + name, 7, 100 + name)).unwrap();
         assert_eq!(found.recording.get(), name);
         assert!(found.known_by.unwrap().log_likelihood_ratio() > 5.0 && found.print.is_some());
         // A callee who says the same is another recording.
         let answer = Played { player: Player::Callee, ..played(&other, 300 + name, name as u64, 200) };
-        assert_eq!(recordings.hear(&answer).unwrap().recording.get(), 300 + name);
+        assert_eq!(recordings.identify(&answer).unwrap().recording.get(), 300 + name);
     }
     // What one call played leaves after a day, what two played after 30 days.
     let later = |days: i64| days * 86_400 + 1000;
-    assert_eq!(recordings.hear(&played(&print(&speech(99, 10)), 999, 1, later(2))).unwrap().known_by, None);
+    assert_eq!(
+        recordings.identify(&played(&print(&speech(99, 10)), 999, 1, later(2))).unwrap().known_by,
+        None
+    );
     assert_eq!(recordings.len(), 60);
-    assert_eq!(recordings.hear(&played(&prints[0], 1000, 1, later(29))).unwrap().recording.get(), 1);
-    assert_eq!(recordings.hear(&played(&prints[1], 1001, 1, later(33))).unwrap().recording.get(), 1001);
+    assert_eq!(recordings.identify(&played(&prints[0], 1000, 1, later(29))).unwrap().recording.get(), 1);
+    assert_eq!(recordings.identify(&played(&prints[1], 1001, 1, later(33))).unwrap().recording.get(), 1001);
 }
 
 #[test]
 fn a_flood_of_one_source_and_few_words_leave_the_others_alone() {
     let mut recordings = Recordings::new(200);
     let honest = print(&speech(1, 10));
-    recordings.hear(&played(&honest, 1, 1, 0)).unwrap();
-    recordings.hear(&played(&honest, 2, 2, 1)).unwrap();
+    recordings.identify(&played(&honest, 1, 1, 0)).unwrap();
+    recordings.identify(&played(&honest, 2, 2, 1)).unwrap();
     let mut draw = Draw(3);
     let mut kept = 0;
     for i in 0..2000 {
         let mut junk = Print::default();
-        for word in 0..MAX_WORDS {
+        for word in 0..PRINT_CAPACITY {
             let bits = (0..4).fold(0, |bits, _| bits << 16 | (draw.next() * 65_536.0) as u64);
             junk.push(Word { bits, at: 100 * word as u16 });
         }
-        kept += u32::from(recordings.hear(&played(&junk, 10 + i, 3, 2)).is_some());
+        kept += u32::from(recordings.identify(&played(&junk, 10 + i, 3, 2)).is_some());
     }
     assert_eq!(kept, 64);
     // Of many sources: the table is full, and what two calls played stays.
     for i in 0..2000 {
         let mut junk = Print::default();
-        for word in 0..MAX_WORDS {
+        for word in 0..PRINT_CAPACITY {
             let bits = (0..4).fold(0, |bits, _| bits << 16 | (draw.next() * 65_536.0) as u64);
             junk.push(Word { bits, at: 100 * word as u16 });
         }
-        recordings.hear(&played(&junk, 10_000 + i, i as u64, 3));
+        recordings.identify(&played(&junk, 10_000 + i, i as u64, 3));
     }
-    assert_eq!(recordings.hear(&played(&honest, 99_999, 4, 4)).unwrap().recording.get(), 1);
+    assert_eq!(recordings.identify(&played(&honest, 99_999, 4, 4)).unwrap().recording.get(), 1);
     let mut short = Print::default();
     for word in honest.words().take(3) {
         short.push(word);
     }
-    assert_eq!(recordings.hear(&played(&short, 5, 5, 5)), None);
+    assert_eq!(recordings.identify(&played(&short, 5, 5, 5)), None);
 }
 
 #[test]
 fn constant_words_are_compared_within_bounds() {
     let mut constant = Print::default();
-    for word in 0..MAX_WORDS as u16 {
+    for word in 0..PRINT_CAPACITY as u16 {
         constant.push(Word { bits: 0, at: 30 * word });
     }
     let found = compare(&constant, &constant);
-    assert!(usize::from(found.pairs) <= MAX_WORDS);
+    assert!(usize::from(found.pairs) <= PRINT_CAPACITY);
 }

@@ -1,6 +1,6 @@
 //! Calls that play recordings, and what is heard of them.
 
-use bellwether_acoustics::recordings::{Ear, Heard, Listener, Voice};
+use bellwether_acoustics::recordings::{AudioSummary, Ear, Listener, Voice};
 use bellwether_base::HashKey;
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::Rng;
@@ -22,7 +22,7 @@ pub(crate) struct Ends {
 }
 
 /// Plays samples with a random law, a start 0 to 0.5 s late and packets that begin anywhere.
-pub(crate) fn play(ear: &Ear, samples: &[i16], ends: Ends, rng: &mut Rng) -> Heard {
+pub(crate) fn play(ear: &Ear, samples: &[i16], ends: Ends, rng: &mut Rng) -> AudioSummary {
     let law = if rng.below(2) == 0 { Law::A } else { Law::Mu };
     let late = rng.below(RATE as u64 / 2) as usize;
     let first = 1 + rng.below(160) as usize;

@@ -9,6 +9,7 @@
 //!       openings recordings with a personal opening
 //!       classes  sounds that give no word
 //!       cost     nanoseconds for each packet
+//!       index    100,000 recordings: memory, and how many are found again
 //! ```
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example's main")]
@@ -23,13 +24,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use bellwether_acoustics::recordings::{Likeness, Listener, MAX_WORDS, Print, Sound, Voice, compare};
+use bellwether_acoustics::recordings::{
+    Likeness, Listener, PRINT_CAPACITY, Played, Player, Print, Recordings, Sound, Voice, Word, compare,
+};
+use bellwether_base::{RecordingId, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::Rng;
 
 use calls::{Ends, ear, parallel, play};
 use corpus::Piece;
-use impairments::{ALL, Material, clipped, faster, white};
+use impairments::{ALL, Impairment, Material, clipped, faster, white};
 
 /// Seconds heard, of the tables.
 const HEARD: [f64; 5] = [2.0, 3.0, 5.0, 10.0, 20.0];
@@ -37,7 +41,7 @@ const HEARD: [f64; 5] = [2.0, 3.0, 5.0, 10.0, 20.0];
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some((folder, tables)) = arguments.split_first() else {
-        println!("usage: recordings FOLDER tune|same|false|firms|openings|classes|cost...");
+        println!("usage: recordings FOLDER tune|same|false|firms|openings|classes|cost|index...");
         return;
     };
     let pieces = corpus::read(Path::new(folder));
@@ -50,6 +54,7 @@ fn main() {
             "openings" => openings(&pieces),
             "classes" => classes(&pieces),
             "cost" => cost(&pieces),
+            "index" => index(&pieces),
             other => println!("no table {other}"),
         }
     }
@@ -287,9 +292,12 @@ fn openings(pieces: &[Piece]) {
     }
 }
 
+/// Recordings, words, and recordings by sound.
+type Class = (u32, usize, BTreeMap<Sound, u32>);
+
 fn classes(pieces: &[Piece]) {
     let ear = ear();
-    let mut kinds: BTreeMap<(&str, &str), (u32, usize, BTreeMap<Sound, u32>)> = BTreeMap::new();
+    let mut kinds: BTreeMap<(&str, &str), Class> = BTreeMap::new();
     let items: Vec<&Piece> = pieces
         .iter()
         .filter(|piece| ["speech", "people", "music", "signal"].contains(&&*piece.kind))
@@ -339,7 +347,90 @@ fn cost(pieces: &[Piece]) {
         let nanoseconds = start.elapsed().as_nanos() as f64 / f64::from(packets);
         println!(
             "round {round}: {nanoseconds:.0} ns for each of {packets} packets, {words} words of at most {}",
-            MAX_WORDS * codes.len()
+            PRINT_CAPACITY * codes.len()
         );
     }
+}
+
+fn played(print: &Print, name: i64, secs: i64) -> Played<'_> {
+    Played {
+        print,
+        player: Player::Caller,
+        name: RecordingId::new(name),
+        source: name as u64,
+        at: Timestamp::from_nanos(0) + Span::from_secs(secs),
+    }
+}
+
+/// Recordings in the index of the table.
+const INDEXED: i64 = 100_000;
+
+fn index(pieces: &[Piece]) {
+    let ear = ear();
+    let voices: Vec<&Piece> = pieces.iter().filter(is_voice).collect();
+    let clean: Vec<Print> = parallel(&voices, |piece| {
+        play(&ear, &piece.samples, Ends { seconds: 20.0, loss: 0.0 }, &mut Rng::new(1)).print
+    });
+    let before = resident_kib();
+    let mut recordings = Recordings::new(INDEXED as usize);
+    for (name, print) in (1..).zip(&clean) {
+        recordings.identify(&played(print, name, 0));
+    }
+    // The others have the words of no voice, evenly spread like those of voices.
+    let mut rng = Rng::new(9);
+    let start = Instant::now();
+    for name in clean.len() as i64 + 1..=INDEXED {
+        let mut print = Print::default();
+        let count = 20 + rng.below(PRINT_CAPACITY as u64 - 19);
+        for word in 0..count {
+            print.push(Word { bits: rng.bits(), at: (150 * word + rng.below(100)) as u16 });
+        }
+        recordings.identify(&played(&print, name, 1));
+    }
+    let filled = start.elapsed().as_micros() as f64 / (INDEXED - clean.len() as i64) as f64;
+    println!(
+        "\n{} recordings: {} MiB; {filled:.0} us for each new one",
+        recordings.len(),
+        (resident_kib() - before) / 1024
+    );
+    for (name, impairment) in [
+        ("clean", Impairment::None),
+        ("white noise 10 dB", Impairment::White(10.0)),
+        ("speed +-5 %", Impairment::Speed(5.0)),
+    ] {
+        let material = Material { others: voices.clone(), coded: Vec::new() };
+        for seconds in [5.0, 10.0] {
+            let calls: Vec<Print> = parallel(&voices, |piece| {
+                let mut rng = Rng::new(u64::from(piece.samples[9000] as u16));
+                let impaired = impairment.of(piece, &material, &mut rng).unwrap();
+                play(&ear, &impaired.samples, Ends { seconds, loss: 0.0 }, &mut rng).print
+            });
+            let (mut right, mut wrong, mut compared) = (0, 0, 0);
+            let start = Instant::now();
+            for (number, print) in (1..).zip(&calls) {
+                // A name of its own would make the call known.
+                let found = recordings.identify(&played(print, number, 2));
+                let is_known = found.as_ref().is_some_and(|found| found.known_by.is_some());
+                right += u32::from(
+                    is_known && found.as_ref().is_some_and(|found| found.recording.get() == number),
+                );
+                wrong += u32::from(is_known && found.is_some_and(|found| found.recording.get() != number));
+            }
+            let spent = start.elapsed().as_micros() as f64 / calls.len() as f64;
+            for (clean, print) in clean.iter().zip(&calls) {
+                compared += u32::from(compare(clean, print).likeness() == Some(Likeness::SameRecording));
+            }
+            println!(
+                "{name}, {seconds} s: {right} of {} found, {wrong} as another one; {compared} match if compared; {spent:.0} us each",
+                calls.len()
+            );
+        }
+    }
+}
+
+/// Memory of this process in KiB.
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
 }
