@@ -1,5 +1,9 @@
 //! Recordings from packets to reports, labels and lists.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 
@@ -211,4 +215,86 @@ fn a_word_of_the_operator_about_a_recording_reaches_its_calls_and_later_ones() {
     assert!(dispositions("x.db").iter().all(|disposition| disposition != "quarantine"));
     let missing = room.expect(1, &["--db", "x.db", "label", "recording", "00000000000000ff", "legit"]);
     assert!(missing.contains("there is no recording"), "{missing}");
+}
+
+#[test]
+fn an_announcement_of_the_callee_is_reported_and_says_nothing_of_the_callers() {
+    let room = Room::new();
+    let frames: Vec<Frame> = (0..5)
+        .flat_map(|number| {
+            let mut call =
+                call(number, 10 + number as u8, packets(&spoken_syllables(100 + number, 10), Law::Mu));
+            call.callee_talk = packets(&spoken_syllables(7, 11), Law::Mu);
+            call.frames(&mut Rng::new(number))
+        })
+        .collect();
+    room.replay("x.db", "2", &[&capture(&room, "mailbox.pcap", &frames)]);
+    let recordings = room.rows("x.db", "recordings");
+    let [recording] = &*recordings else { panic!("{}", recordings.len()) };
+    assert_eq!((&recording["player"], &recording["calls"]), (&"callee".into(), &5.into()));
+    let calls = room.rows("x.db", "calls");
+    assert!(
+        calls.iter().all(
+            |call| call["campaign"].is_null() && !call["signals"].to_string().contains("prompt_repeated")
+        )
+    );
+}
+
+#[test]
+fn people_who_take_turns_are_not_kept_and_may_be_listened_to() {
+    let room = Room::new();
+    // Sentences of two seconds, of one side after the other.
+    let turns = |seed: u64, is_first: bool| -> Vec<f64> {
+        let silence = vec![0.0; 17_000];
+        let part = |i: u64| [spoken_syllables(seed + i, 2), silence.clone()];
+        let all: Vec<f64> = (0..4).flat_map(part).flatten().collect();
+        if is_first { all } else { [silence, all].concat() }
+    };
+    let frames: Vec<Frame> = (0..4)
+        .flat_map(|number| {
+            // Even if all say the same.
+            let mut call = call(number, 10 + number as u8, packets(&turns(1, true), Law::Mu));
+            call.callee_talk = packets(&turns(50, false), Law::Mu);
+            call.frames(&mut Rng::new(number))
+        })
+        .collect();
+    let capture = capture(&room, "talk.pcap", &frames);
+    room.replay("x.db", "2", &[&capture]);
+    let streams = room.rows("x.db", "streams");
+    assert_eq!(streams.len(), 8);
+    assert!(
+        streams
+            .iter()
+            .all(|stream| stream["sound"] == "conversation" && stream["heard_s"].as_f64() < Some(11.0))
+    );
+    assert!(room.rows("x.db", "recordings").is_empty());
+    room.write("all.toml", b"[analysis]\nskip_conversations = false\n");
+    room.expect(0, &["--config", "all.toml", "--db", "all.db", "-q", "replay", capture.to_str().unwrap()]);
+    let recordings = room.rows("all.db", "recordings");
+    let players: Vec<&Value> = recordings.iter().map(|recording| &recording["player"]).collect();
+    assert_eq!(players, ["caller", "callee"]);
+}
+
+#[test]
+fn streams_without_a_seat_are_a_named_loss() {
+    let room = Room::new();
+    room.write("few.toml", b"[limits]\nlisteners = 64\n");
+    // Calls at one time between the same two hosts: one shard owns them all.
+    let frames: Vec<Frame> = (0..6)
+        .flat_map(|number| {
+            let mut call = call(number, 10, packets(&spoken_syllables(number, 5), Law::Mu));
+            call.start = START + Span::from_millis(number as i64);
+            call.frames(&mut Rng::new(number))
+        })
+        .collect();
+    let mut frames = frames;
+    frames.sort_by_key(|frame| frame.at);
+    let capture = capture(&room, "many.pcap", &frames);
+    room.expect(0, &["--config", "few.toml", "--db", "x.db", "-q", "replay", capture.to_str().unwrap()]);
+    let losses = room.rows("x.db", "losses");
+    let unheard = losses.iter().find(|loss| loss["name"] == "recording_unheard").unwrap();
+    let heard = room.rows("x.db", "streams").into_iter().filter(|stream| !stream["sound"].is_null()).count();
+    let streams = room.rows("x.db", "streams").len();
+    assert_eq!(unheard["count"].as_u64(), Some((streams - heard) as u64));
+    assert!(heard >= 1 && heard < streams, "{heard} of {streams}");
 }

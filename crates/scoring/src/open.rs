@@ -36,6 +36,8 @@ pub(crate) struct OpenCall {
     /// Number of calls with the same recording, and of their callers.
     pub(crate) prompt: Option<(u32, u32)>,
     pub(crate) recording: Option<RecordingId>,
+    /// The recording that the callee plays.
+    pub(crate) announcement: Option<RecordingId>,
     pub(crate) membership: Option<Membership>,
     /// The judgement of its sender.
     pub(crate) sender: Option<bellwether_senders::Verdict>,

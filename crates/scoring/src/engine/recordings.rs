@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::{Outcome, ScoringEngine};
 use crate::candidate_group::{GroupKind, PLAYS_A_RECORDING};
 use crate::history::{History, PastRecording};
-use crate::open::{GroupMembership, Membership, SURE};
+use crate::open::{GroupMembership, Membership, OpenCall, SURE};
 use crate::stack_index::distinct;
 use crate::{LinkKind, LinkRow, RecordingRow};
 
@@ -25,6 +25,9 @@ const FEWEST: usize = 3;
 
 /// Established callers, each from another address, that play a recording which is then commonplace.
 const COMMONPLACE: usize = 3;
+
+/// Least log likelihood ratio of a match that is evidence: 10 to 1. Matches that share less than 2.5 s have 3 to 1.
+const LEAST_RATIO: f64 = 2.3;
 
 /// Interval at which the time of the last call of a stored recording is written.
 const NOTED_EVERY: Span = Span::from_secs(3600);
@@ -280,15 +283,20 @@ impl ScoringEngine {
         out: &mut Vec<Outcome>,
     ) {
         let now = self.now;
+        // Phrases are spoken by many.
+        if found.known_by.is_some_and(|known_by| known_by.log_likelihood_ratio() < LEAST_RATIO) {
+            return;
+        }
         // The legs of one conversation count as one call.
         let Some(legs) = self.opened(id).map(|call| call.legs.clone()) else { return };
-        if legs.iter().any(|leg| self.opened(*leg).is_some_and(|leg| leg.recording.is_some())) {
+        let plays = |call: &OpenCall| match player {
+            Player::Caller => call.recording.is_some(),
+            Player::Callee => call.announcement.is_some(),
+        };
+        if legs.iter().any(|leg| self.opened(*leg).is_some_and(|leg| plays(leg))) {
             return;
         }
-        let Some(call) = self.opened(id) else { return };
-        if player == Player::Caller && call.recording.is_some() {
-            return;
-        }
+        let Some(call) = self.opened(id).filter(|call| !plays(call)) else { return };
         // The conclusion of an earlier run about this call stands, but later calls are compared with it.
         let is_settled = call.is_known && !call.is_recalled;
         let (caller, caller_at, callee) = (call.caller, call.caller_at, call.callee);
@@ -316,6 +324,9 @@ impl ScoringEngine {
         out.extend(recording.row(found, now));
         // An announcement of the callee says nothing of the caller.
         if player == Player::Callee {
+            if let Some(call) = self.opened(id) {
+                call.announcement = Some(found.recording);
+            }
             return;
         }
         let (count, campaign) = (recording.count, recording.campaign);

@@ -249,6 +249,7 @@ impl ScoringEngine {
             heard_of_legs: Heard::default(),
             prompt: None,
             recording: None,
+            announcement: None,
             membership: None,
             sender,
             sender_marks,

@@ -136,6 +136,7 @@ impl Scene {
                 heard_of_legs: Heard::default(),
                 prompt: None,
                 recording: None,
+                announcement: None,
                 membership: None,
                 sender: None,
                 sender_marks: crate::SenderMarks::default(),
