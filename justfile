@@ -57,8 +57,12 @@ table-silence:
     cargo run --release --quiet -p bellwether-testkit --example silence 10
 
 # How recordings are recognised, on the corpus of scripts/recordings-corpus (docs/recordings.md)
-table-recordings folder *tables="same false firms openings classes index cost":
+table-recordings folder *tables="same false firms openings classes stocked index cost":
     cargo run --release --quiet -p bellwether-testkit --example recordings -- {{folder}} {{tables}}
+
+# Make the stock of announcements and music anew, from the corpus of scripts/recordings-corpus (docs/recordings.md)
+stock folder:
+    cargo run --release --quiet -p bellwether-testkit --example recordings -- {{folder}} stock
 
 # Kill a replay that judges and delivers, and a sensor, at 200 moments each, and go on (the sensor: as root)
 kill:

@@ -12,7 +12,7 @@ use crate::columns::{Report, Values, object};
 const MAX_LISTED: i64 = 100_000;
 
 /// The rows of the report: recordings that several calls play. Their calls are counted now, so they are never stale.
-pub(crate) const RECORDINGS: &str = "SELECT * FROM (SELECT r.recording, r.player, r.commonplace, length(r.print) / 10 AS words,
+pub(crate) const RECORDINGS: &str = "SELECT * FROM (SELECT r.recording, r.player, r.commonplace, r.stock, length(r.print) / 10 AS words,
         format('%016x', r.recording) AS name, min(s.first_seen) AS first_seen, max(s.last_seen) AS last_seen,
         max(s.heard_ms) AS heard_ms, k.name AS campaign_name,
         (SELECT label FROM labels WHERE kind = 'recording' AND subject = format('%016x', r.recording)) AS label
@@ -44,7 +44,7 @@ impl Reports<'_> {
         Ok(vec![
             text(row, "name")?,
             // Only voice and music have words.
-            json!("voice"),
+            json!(if row.get("stock")? { "stock" } else { "voice" }),
             json!(calls),
             json!(callers),
             json!(sources),

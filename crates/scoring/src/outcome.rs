@@ -103,6 +103,8 @@ pub struct RecordingRow {
     pub last_seen: Timestamp,
     /// True if several established callers play it, so that it links nobody.
     pub is_commonplace: bool,
+    /// True for a piece that PBX packages ship.
+    pub is_stock: bool,
 }
 
 /// The score of a call.

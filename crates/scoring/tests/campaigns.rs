@@ -33,6 +33,7 @@ fn recording(number: u64) -> Found {
         recording: RecordingId::from_key(mix(number) >> 1),
         known_by: None,
         print: Some(Print::default()),
+        is_stock: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds the recordings that streams play. Rows come in an order that does not depend on the number of workers.
 
-use bellwether_acoustics::recordings::{Played, Player, Recordings};
+use bellwether_acoustics::recordings::{Ear, Played, Player, Recordings, Stock};
 use bellwether_base::{HashKey, RecordingId};
 use bellwether_enrich::{Row, StreamRow};
 use bellwether_store::StoredRecording;
@@ -14,7 +14,7 @@ pub(crate) struct Recognition {
 impl Recognition {
     /// Room for so many recordings, of which some are known from earlier runs.
     pub(crate) fn new(capacity: usize, known: Vec<StoredRecording>, key: HashKey) -> Self {
-        let mut recordings = Recordings::new(capacity);
+        let mut recordings = Recordings::new(capacity).with_stock(Stock::new(&Ear::new(&key)));
         for of in known {
             recordings.restore(of.recording, of.print, of.player, of.last_seen);
         }

@@ -5,6 +5,7 @@ use bellwether_base::{LruTable, RecordingId, SlotId, Span, Timestamp};
 use super::index::{Index, MAX_RECORDINGS};
 use super::matching::{Likeness, Match, compare};
 use super::print::Print;
+use super::stock::Stock;
 
 /// A recording of one call is kept for a day, of several calls for 30 days after the last one.
 const OF_ONE_CALL: Span = Span::from_secs(86_400);
@@ -76,11 +77,14 @@ pub struct Found {
     pub known_by: Option<Match>,
     /// The recording's words, if it is known: what several calls play may be stored.
     pub print: Option<Print>,
+    /// True for a piece of the stock.
+    pub is_stock: bool,
 }
 
 /// Recordings by their words. Which ones it knows depends on the order of calls only.
 pub struct Recordings {
     capacity: usize,
+    stock: Option<Stock>,
     known: LruTable<u64, Entry, 2>,
     index: Index,
     quotas: LruTable<u64, (i64, u32), 1>,
@@ -100,11 +104,19 @@ impl Recordings {
         let capacity = capacity.clamp(1, MAX_RECORDINGS);
         Self {
             capacity,
+            stock: None,
             known: LruTable::new(capacity),
             index: Index::new(capacity),
             quotas: LruTable::new(SOURCES),
             now: Timestamp::MIN,
         }
+    }
+
+    /// Recognises the stock before other recordings.
+    #[must_use]
+    pub fn with_stock(mut self, stock: Stock) -> Self {
+        self.stock = Some(stock);
+        self
     }
 
     /// Number of recordings.
@@ -135,6 +147,12 @@ impl Recordings {
         if played.print.len() < FEWEST_WORDS {
             return None;
         }
+        if let Some((number, known_by)) = self.stock.as_ref().and_then(|stock| stock.find(played.print)) {
+            // Pieces are named by their numbers; other recordings have keyed hashes.
+            let recording = RecordingId::new(i64::from(number) + 1);
+            let print = Some(played.print.clone());
+            return Some(Found { recording, known_by: Some(known_by), print, is_stock: true });
+        }
         if let Some((slot, known_by)) = self.find(played.print, played.player) {
             return self.renew(slot, known_by, played);
         }
@@ -147,7 +165,7 @@ impl Recordings {
         } else {
             return None;
         }
-        Some(Found { recording: played.name, known_by: None, print: None })
+        Some(Found { recording: played.name, known_by: None, print: None, is_stock: false })
     }
 
     /// The recording whose words match best.
@@ -195,7 +213,7 @@ impl Recordings {
             self.index.enter(&print, slot.number(), is_shared);
         }
         self.known.touch(slot, if is_shared { SEVERAL } else { ONE_CALL }, self.now);
-        Some(Found { recording, known_by: Some(known_by), print: Some(print) })
+        Some(Found { recording, known_by: Some(known_by), print: Some(print), is_stock: false })
     }
 
     fn insert(&mut self, recording: RecordingId, entry: Entry, class: usize) {

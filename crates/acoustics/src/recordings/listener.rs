@@ -30,8 +30,8 @@ const DTMF_FRAMES: u16 = 8;
 /// Constants of all listeners of a site.
 #[derive(Clone, Debug)]
 pub struct Ear {
-    spectrum: Spectrum,
-    words: Words,
+    pub(super) spectrum: Spectrum,
+    pub(super) words: Words,
 }
 
 impl Ear {
@@ -92,24 +92,6 @@ impl Listener {
     #[must_use]
     pub const fn law(&self) -> Law {
         self.law
-    }
-
-    /// The coefficients of each syllable before they are centred, of a whole stream. Their mean and deviation over many
-    /// voices are constants of this module (`just table-recordings tune`).
-    #[must_use]
-    pub fn coefficients(ear: &Ear, law: Law, codes: &[u8]) -> Vec<[f32; 64]> {
-        let mut found = Vec::new();
-        let mut track = Track::new();
-        let mut input = Input::new(law);
-        let voice = Voice { codes, ticks: 0, is_after_loss: false };
-        input.packet(&voice, |samples, _| {
-            for frame in &ear.spectrum.frames(samples) {
-                track.push(frame, &ear.words, &mut |syllable| {
-                    found.extend(syllable.patch.as_ref().ok().map(|patch| ear.words.coefficients(patch)));
-                });
-            }
-        });
-        found
     }
 
     /// Adds a packet. True once enough was heard.
@@ -176,7 +158,7 @@ impl Gathered {
 
     fn syllable(&mut self, words: &Words, syllable: &Syllable) {
         match &syllable.patch {
-            Ok(patch) => _ = self.print.push(Word { bits: words.word(patch), at: syllable.at }),
+            Ok(patch) => _ = self.print.push(Word { bits: words.word(patch), at: syllable.time as u16 }),
             Err(sound) => {
                 if let Some(count) = self.refused.get_mut(*sound as usize) {
                     *count = count.saturating_add(1);

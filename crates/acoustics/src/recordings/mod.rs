@@ -20,6 +20,8 @@ mod playback;
 mod print;
 mod refusal;
 mod spectrum;
+mod stock;
+mod study;
 mod track;
 mod word;
 
@@ -29,6 +31,8 @@ pub use listener::{AudioSummary, Ear, Listener};
 pub use matching::{Likeness, Match, compare};
 pub use playback::Playback;
 pub use print::{PRINT_CAPACITY, Print, Word};
+pub use stock::{Stock, stock_octets};
+pub use study::{Syllable, study};
 
 /// What a stream sounds like.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -51,7 +51,7 @@ const SMOOTH: [f32; 7] = [0.036_611_65, 0.125, 0.213_388_35, 0.25, 0.213_388_35,
 /// A syllable that was found.
 pub(super) struct Syllable {
     /// Its time in tenths of a frame.
-    pub(super) at: u16,
+    pub(super) time: u32,
     /// The second of cepstra around it, or the sound that gives no word.
     pub(super) patch: Result<Patch, Sound>,
 }
@@ -174,8 +174,8 @@ impl Track {
         let refused = refusal(&looks, LOUD_LEVEL);
         let refused = refused.or_else(|| self.has_one_shape(at, &looks).then_some(Sound::Noise));
         let patch = refused.map_or_else(|| Ok(self.patch(at, shift)), Err);
-        let time = ((at as f32 + shift) * 10.0) as u16;
-        found(&Syllable { at: time, patch });
+        let time = (at as i32 * 10 + (shift * 10.0) as i32).cast_unsigned();
+        found(&Syllable { time, patch });
     }
 
     /// True if the spectrum has one shape wherever the patch is loud: noise that swells, pulses of an alarm, a howler. The

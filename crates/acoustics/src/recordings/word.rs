@@ -72,10 +72,12 @@ impl Words {
     /// The word of a patch.
     #[inline(always)]
     pub(super) fn word(&self, patch: &Patch) -> u64 {
-        let mut values = coefficients(&self.basis, patch);
-        for (value, (mean, deviation)) in values.iter_mut().zip(MEAN.iter().zip(&DEVIATION)) {
-            *value = (*value - mean) / deviation;
-        }
+        self.rotated(centred(coefficients(&self.basis, patch)))
+    }
+
+    /// The word of centred coefficients.
+    #[inline(always)]
+    pub(super) fn rotated(&self, mut values: [f32; BITS]) -> u64 {
         // A random rotation (Andoni et al., NIPS 2015) keeps distances and makes bits even.
         for flips in &self.flips {
             for (value, sign) in values.iter_mut().zip(flips) {
@@ -90,6 +92,15 @@ impl Words {
     pub(super) fn coefficients(&self, patch: &Patch) -> [f32; BITS] {
         coefficients(&self.basis, patch)
     }
+}
+
+/// Coefficients in standard deviations from their mean.
+#[inline(always)]
+pub(super) fn centred(mut values: [f32; BITS]) -> [f32; BITS] {
+    for (value, (mean, deviation)) in values.iter_mut().zip(MEAN.iter().zip(&DEVIATION)) {
+        *value = (*value - mean) / deviation;
+    }
+    values
 }
 
 /// Terms of the two-dimensional cosine transform of the patch. They agree best between clean and impaired copies

@@ -121,6 +121,7 @@ impl Recording {
             print: print.clone(),
             last_seen: now,
             is_commonplace: self.is_commonplace,
+            is_stock: found.is_stock,
         })))
     }
 }
@@ -321,6 +322,7 @@ impl ScoringEngine {
         let heard = Heard { call: id, at, caller, callee, source, shares, has_history };
         let Some(recording) = self.recordings.entry(found.recording, player, now) else { return };
         recording.add(heard);
+        recording.is_commonplace |= found.is_stock;
         out.extend(recording.row(found, now));
         // An announcement of the callee says nothing of the caller.
         if player == Player::Callee {

@@ -5,6 +5,7 @@ CREATE TABLE recordings (
     print       BLOB NOT NULL,
     last_seen   INTEGER NOT NULL,
     commonplace INTEGER NOT NULL DEFAULT 0,
+    stock       INTEGER NOT NULL DEFAULT 0,
     campaign    INTEGER
 ) STRICT;
 CREATE INDEX recordings_by_campaign ON recordings (campaign) WHERE campaign IS NOT NULL;

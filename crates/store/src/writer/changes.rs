@@ -221,7 +221,8 @@ fn write_recordings(tx: &Connection, changes: &Changes) -> Result<(), StoreError
     for row in changes.recordings.values() {
         let recording = row.recording.get();
         tx.prepare_cached(
-            "INSERT INTO recordings (recording, player, print, last_seen, commonplace) VALUES (?1, ?2, ?3, ?4, ?5)
+            "INSERT INTO recordings (recording, player, print, last_seen, commonplace, stock)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (recording) DO UPDATE SET print = excluded.print, last_seen = max(last_seen, excluded.last_seen),
                  commonplace = max(commonplace, excluded.commonplace)",
         )?
@@ -231,6 +232,7 @@ fn write_recordings(tx: &Connection, changes: &Changes) -> Result<(), StoreError
             row.print.to_octets(),
             row.last_seen.as_nanos(),
             row.is_commonplace,
+            row.is_stock,
         ])?;
         // A recording has the identity of the stream that was the first to play it.
         tx.prepare_cached(

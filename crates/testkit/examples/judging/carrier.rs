@@ -333,7 +333,8 @@ impl Carrier {
             (shown, line, block, at_address) = (robot.number, called % 1000, called / 1000, robot.address);
             if self.rng.below(2) == 0 {
                 let recording = RecordingId::from_key(robot.recordings[self.rng.below(3) as usize] >> 1);
-                found = Some(Found { recording, known_by: None, print: Some(words(recording)) });
+                found =
+                    Some(Found { recording, known_by: None, print: Some(words(recording)), is_stock: false });
             }
         }
         let row = CallRow {
@@ -356,7 +357,7 @@ impl Carrier {
     /// A person's speech, in two calls of five. The other calls are unreadable.
     fn voice(&mut self) -> Option<Found> {
         let recording = RecordingId::from_key(self.rng.bits() >> 1);
-        (self.rng.below(5) < 2).then_some(Found { recording, known_by: None, print: None })
+        (self.rng.below(5) < 2).then_some(Found { recording, known_by: None, print: None, is_stock: false })
     }
 }
 

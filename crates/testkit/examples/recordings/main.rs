@@ -9,6 +9,8 @@
 //!       openings recordings with a personal opening
 //!       classes  sounds that give no word
 //!       cost     nanoseconds for each packet
+//!       stock    the announcements and music of PBX packages, as crates/acoustics/src/recordings/stock.words
+//!       stocked  how the stock is recognised, and what is taken for it
 //!       index    100,000 recordings: memory, and how many are found again
 //! ```
 
@@ -25,7 +27,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use bellwether_acoustics::recordings::{
-    Likeness, Listener, PRINT_CAPACITY, Played, Player, Print, Recordings, Sound, Voice, Word, compare,
+    Likeness, Listener, PRINT_CAPACITY, Played, Player, Print, Recordings, Sound, Stock, Voice, Word,
+    compare, stock_octets, study,
 };
 use bellwether_base::{RecordingId, Span, Timestamp};
 use bellwether_rtp::g711::Law;
@@ -54,6 +57,8 @@ fn main() {
             "openings" => openings(&pieces),
             "classes" => classes(&pieces),
             "cost" => cost(&pieces),
+            "stock" => stock(Path::new(folder)),
+            "stocked" => stocked(&pieces, Path::new(folder)),
             "index" => index(&pieces),
             other => println!("no table {other}"),
         }
@@ -69,7 +74,7 @@ fn tune(pieces: &[Piece]) {
     let tuned: Vec<&Piece> = pieces.iter().filter(is_voice).filter(|piece| piece.is_tuned).collect();
     let rows: Vec<[f32; 64]> = parallel(&tuned, |piece| {
         let codes: Vec<u8> = piece.samples.iter().map(|sample| Law::A.encode(*sample)).collect();
-        Listener::coefficients(&ear, Law::A, &codes)
+        study(&ear, Law::A, &codes).iter().map(|syllable| syllable.coefficients).collect::<Vec<_>>()
     })
     .concat();
     let count = rows.len() as f64;
@@ -360,6 +365,79 @@ fn played(print: &Print, name: i64, secs: i64) -> Played<'_> {
         source: name as u64,
         at: Timestamp::from_nanos(0) + Span::from_secs(secs),
     }
+}
+
+/// Seconds of an announcement, and words of it. Shorter ones are parts of what a PBX says.
+const ANNOUNCEMENT: f64 = 4.0;
+const ANNOUNCEMENT_WORDS: usize = 10;
+
+/// Words from one piece of music to the next: a caller hears it from anywhere.
+const MUSIC_STEP: usize = 24;
+
+/// The files of the packages that are long enough: true for music, and the samples.
+fn packaged(folder: &Path) -> Vec<(bool, Vec<i16>)> {
+    let list = std::fs::read_to_string(folder.join("stock.txt")).unwrap();
+    let files = list.lines().filter_map(|line| {
+        let [path, seconds, file] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+        let octets = std::fs::read(folder.join(file)).ok()?;
+        let samples = octets.as_chunks::<2>().0.iter().map(|octets| i16::from_le_bytes(*octets)).collect();
+        (seconds.parse::<f64>().ok()? >= ANNOUNCEMENT).then_some((path.contains("/moh/"), samples))
+    });
+    files.collect()
+}
+
+/// Writes the stock.
+fn stock(folder: &Path) {
+    let (ear, files) = (ear(), packaged(folder));
+    let pieces: Vec<Vec<Vec<u8>>> = parallel(&files, |(is_music, samples)| {
+        let codes: Vec<u8> = samples.iter().map(|sample| Law::Mu.encode(*sample)).collect();
+        let syllables = study(&ear, Law::Mu, &codes);
+        let step = if *is_music { MUSIC_STEP } else { usize::MAX };
+        let starts = (0..syllables.len().saturating_sub(ANNOUNCEMENT_WORDS)).step_by(step);
+        starts.map(|start| stock_octets(&syllables[start..])).collect()
+    });
+    let octets: Vec<u8> = pieces.iter().flatten().flatten().copied().collect();
+    std::fs::write("crates/acoustics/src/recordings/stock.words", &octets).unwrap();
+    println!("{} pieces of {} files, {} octets", pieces.iter().flatten().count(), files.len(), octets.len());
+}
+
+/// Plays the stock with noise of 20 dB: announcements from their beginning, music from anywhere. And what is no stock.
+fn stocked(pieces: &[Piece], folder: &Path) {
+    let ear = ear();
+    let is_found = |print: &Print| {
+        let mut recordings = Recordings::new(1).with_stock(Stock::new(&ear));
+        recordings.identify(&played(print, i64::MAX, 0)).is_some_and(|found| found.is_stock)
+    };
+    let files: Vec<(bool, Vec<i16>)> = packaged(folder);
+    for (name, is_meant) in [("announcements", false), ("music", true)] {
+        let meant: Vec<&(bool, Vec<i16>)> =
+            files.iter().filter(|(is_music, _)| *is_music == is_meant).collect();
+        let numbers: Vec<(usize, usize)> =
+            (0..meant.len()).flat_map(|i| (0..if is_meant { 20 } else { 1 }).map(move |j| (i, j))).collect();
+        let found = parallel(&numbers, |(i, j)| {
+            let mut rng = Rng::new((100 * i + j) as u64);
+            let samples = &meant[*i].1;
+            let latest = if is_meant { samples.len().saturating_sub(20 * impairments::RATE) } else { 0 };
+            let start = rng.below(latest as u64 + 1) as usize;
+            let mut samples: Vec<f64> = samples[start..].iter().map(|s| f64::from(*s)).collect();
+            samples.truncate(20 * impairments::RATE);
+            white(&mut samples, 20.0, &mut rng);
+            let heard = play(&ear, &clipped(&samples), Ends { seconds: 20.0, loss: 0.0 }, &mut rng);
+            (heard.print.len(), is_found(&heard.print))
+        });
+        let count = found.iter().filter(|(words, _)| *words >= 8).count();
+        println!(
+            "{name}: {} of {count} with eight words are stock",
+            found.iter().filter(|(n, f)| *f && *n >= 8).count()
+        );
+    }
+    // The prompts of Asterisk are pieces of the stock.
+    let others: Vec<&Piece> =
+        pieces.iter().filter(is_voice).filter(|piece| !piece.voice.starts_with("asterisk")).collect();
+    let taken = parallel(&others, |piece| {
+        is_found(&play(&ear, &piece.samples, Ends { seconds: 20.0, loss: 0.0 }, &mut Rng::new(1)).print)
+    });
+    println!("others: {} of {} are stock", taken.iter().filter(|is_stock| **is_stock).count(), taken.len());
 }
 
 /// Recordings in the index of the table.
