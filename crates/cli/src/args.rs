@@ -113,11 +113,11 @@ pub(crate) enum Command {
     Class(ClassArgs),
     /// The inventory: the devices that each subscriber may use
     Inventory(InventoryArgs),
-    /// Label a call, a fingerprint or a campaign as fraud or legit; reputations learn from labels
+    /// Label a call, a fingerprint, a campaign or a recording as fraud or legit; reputations learn from labels
     Label(LabelArgs),
-    /// The operator's allow list: numbers, peers, networks and fingerprints to vouch for
+    /// The operator's allow list: numbers, peers, networks, platforms and recordings to vouch for
     Allow(ListsArgs),
-    /// The operator's block list: numbers, peers, networks and fingerprints to quarantine
+    /// The operator's block list: numbers, peers, networks, platforms and recordings to quarantine
     Block(ListsArgs),
     /// Import telemetry of calls from systems behind the switch: a JSON object on each line (docs/judgement.md)
     Telemetry(TelemetryArgs),
@@ -302,7 +302,7 @@ pub(crate) struct ShowArgs {
     /// The kind of subject
     #[arg(value_enum)]
     pub(crate) kind: ShowKind,
-    /// Name of the subject: a Call-ID, a fingerprint's hash, or an address of record as in reports
+    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording or an address of record
     pub(crate) id: String,
 }
 
@@ -439,7 +439,7 @@ pub(crate) struct LabelArgs {
     /// The kind of subject
     #[arg(value_enum, required_unless_present = "file")]
     pub(crate) kind: Option<LabelKind>,
-    /// Name of the subject: a Call-ID, a fingerprint's hash, or a campaign's name
+    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign or a recording
     #[arg(required_unless_present = "file")]
     pub(crate) id: Option<String>,
     /// The label; none takes a label back

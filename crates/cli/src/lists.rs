@@ -28,9 +28,18 @@ pub(crate) fn run(common: &Common, list: OperatorList, args: &ListsArgs) -> Resu
         ListAction::Add { kind, value, reason, until, .. } => {
             let now = jiff::Timestamp::now();
             let until = until.as_deref().map(|text| when::until(text, now)).transpose()?;
+            let subject = subject(&tokeniser, *kind, value)?;
+            if let OperatorSubject::Recording(recording) = subject
+                && !recorder.reader().has_recording(recording)?
+            {
+                return Err(Failure::Work(format!(
+                    "there is no recording {value} in {}",
+                    common.db.display()
+                )));
+            }
             let entry = OperatorEntry {
                 list,
-                subject: subject(&tokeniser, *kind, value)?,
+                subject,
                 reason: reason.clone(),
                 author: author(),
                 added_at: when::now(now),

@@ -181,6 +181,8 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "media_skew_ppm",
             "silence",
             "class_reason",
+            "sound",
+            "recording",
             "call_id",
         ],
         Report::Devices => &[

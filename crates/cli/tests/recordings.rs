@@ -213,6 +213,10 @@ fn a_word_of_the_operator_about_a_recording_reaches_its_calls_and_later_ones() {
     assert_eq!(dispositions("x.db"), ["quarantine"; 12]);
     room.expect(0, &["--db", "x.db", "allow", "add", "recording", &name]);
     assert!(dispositions("x.db").iter().all(|disposition| disposition != "quarantine"));
+    let unknown = room.expect(1, &["--db", "x.db", "block", "add", "recording", "00000000000000ff"]);
+    assert!(unknown.contains("there is no recording"), "{unknown}");
+    let campaigns = room.rows("x.db", "campaigns");
+    assert!(campaigns.iter().all(|campaign| campaign["found_at"].as_str() > Some("2027")), "{campaigns:#?}");
     let missing = room.expect(1, &["--db", "x.db", "label", "recording", "00000000000000ff", "legit"]);
     assert!(missing.contains("there is no recording"), "{missing}");
 }

@@ -125,7 +125,7 @@ fn write_sender(verdict: &Verdict, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Cluster::Gang { .. } => {
             write!(f, "{once} addresses of the platform family are alike, of {all} that are judged")?;
         }
-        Cluster::Recording { .. } => write!(f, "{all} addresses play one recording or several")?,
+        Cluster::Recording { .. } => write!(f, "{all} addresses play one recording")?,
         Cluster::Crowd { .. } => {
             write!(
                 f,
@@ -133,7 +133,11 @@ fn write_sender(verdict: &Verdict, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             )?;
         }
     }
-    write!(f, "; {} calls; log odds", verdict.calls)?;
+    // The weight of a recording is not a number of calls.
+    if !matches!(verdict.cluster, Cluster::Recording { .. }) {
+        write!(f, "; {} calls", verdict.calls)?;
+    }
+    f.write_str("; log odds")?;
     let t = &verdict.terms;
     let terms = [
         ("before", t.prior),

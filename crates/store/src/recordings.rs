@@ -20,6 +20,15 @@ pub struct StoredRecording {
 }
 
 impl Reader {
+    /// True for a recording that several calls played.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn has_recording(&self, recording: RecordingId) -> Result<bool, StoreError> {
+        let mut select = self.db.prepare("SELECT 1 FROM recordings WHERE recording = ?1")?;
+        Ok(select.exists([recording.get()])?)
+    }
+
     /// The recordings that several calls played, the longest unheard first.
     ///
     /// # Errors

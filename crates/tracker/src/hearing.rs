@@ -85,9 +85,10 @@ impl Attention {
     ) {
         let is_over = match self {
             Self::Over | Self::Heard(_) => return,
-            Self::Listening { listener, .. } if listener.law() == law => listener.packet(&hearing.ear, voice),
-            // The codec changed: what was heard so far stands.
-            Self::Listening { .. } => true,
+            Self::Listening { listener, .. } => {
+                listener.set_law(law);
+                listener.packet(&hearing.ear, voice)
+            }
             Self::Unheard => {
                 let Some(seat) = hearing.seat() else {
                     tally.losses.count(Loss::RecordingUnheard);

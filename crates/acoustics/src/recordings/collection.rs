@@ -21,8 +21,10 @@ const FEWEST_WORDS: usize = 4;
 /// Words below which a recording takes those of a later call that has more.
 const FEW_WORDS: usize = 24;
 
-/// New recordings of one source in an hour. Junk beyond it is compared and not kept.
-const QUOTA: u32 = 64;
+/// Share of the room that one source may take in an hour with new recordings. Junk beyond it is compared and not kept. A
+/// server that relays the media of many callers is one source.
+const QUOTA: usize = 64;
+const LEAST_QUOTA: usize = 64;
 
 /// Sources whose new recordings are counted.
 const SOURCES: usize = 16_384;
@@ -241,7 +243,7 @@ impl Recordings {
             *quota = (hour, 0);
         }
         quota.1 = quota.1.saturating_add(1);
-        let has_quota = quota.1 <= QUOTA;
+        let has_quota = quota.1 as usize <= (self.capacity / QUOTA).max(LEAST_QUOTA);
         self.quotas.touch(slot, 0, self.now);
         has_quota
     }

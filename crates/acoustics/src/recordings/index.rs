@@ -41,7 +41,8 @@ pub(super) struct Index {
 }
 
 impl Index {
-    /// An index for so many recordings. Its memory is 1 KiB for each of them, and is taken as it fills.
+    /// An index for so many recordings, of 1 KiB for each of them. Pages are taken as entries come; with transparent huge
+    /// pages, a few recordings take all of it.
     pub(super) fn new(recordings: usize) -> Self {
         // Buckets are three quarters full at the most, on the average.
         let bits = (recordings * ENTERED / (WAYS * 3 / 4)).max(64).ilog2().min(KEY_BITS);

@@ -55,6 +55,11 @@ impl Input {
         }
     }
 
+    /// Goes on with another law. The signal is the same.
+    pub(super) const fn set_law(&mut self, law: Law) {
+        self.linear = law.linear();
+    }
+
     /// Adds a packet. `take` gets the samples of each full batch, and a bit for each broken frame of it.
     pub(super) fn packet(&mut self, voice: &Voice<'_>, mut take: impl FnMut(&[i16], u8)) {
         let mut codes = voice.codes;

@@ -7,6 +7,7 @@ use super::input::{Input, Voice};
 use super::lanes::LANES;
 use super::playback::Levels;
 use super::print::{PRINT_CAPACITY, Print, Word};
+use super::refusal::is_fax;
 use super::spectrum::Spectrum;
 use super::track::{Syllable, Track};
 use super::word::Words;
@@ -23,6 +24,9 @@ const REFUSED: u16 = 4;
 
 /// Level of speech in hundredths of a dB: 12 dB above the quietest syllable. Noise of a line is below it.
 const SPEECH: u16 = 4300;
+
+/// Loud frames of a sound without syllables: a second.
+const STEADY_FRAMES: u16 = 50;
 
 /// Frames with DTMF of a stream of DTMF.
 const DTMF_FRAMES: u16 = 8;
@@ -45,7 +49,6 @@ impl Ear {
 /// Listens to a stream for 20 s or 48 words.
 #[derive(Clone, Debug)]
 pub struct Listener {
-    law: Law,
     input: Input,
     track: Box<Track>,
     gathered: Gathered,
@@ -60,6 +63,8 @@ struct Gathered {
     /// Syllables without a word, by sound.
     refused: [u16; Sound::ALL.len()],
     levels: Levels,
+    /// Loud frames, those of them with a tone, and those of a fax.
+    loud: [u16; 3],
 }
 
 /// What a stream played.
@@ -80,7 +85,6 @@ impl Listener {
     #[must_use]
     pub fn new(law: Law) -> Self {
         Self {
-            law,
             input: Input::new(law),
             track: Box::new(Track::new()),
             gathered: Gathered::default(),
@@ -88,10 +92,9 @@ impl Listener {
         }
     }
 
-    /// The law of the packets.
-    #[must_use]
-    pub const fn law(&self) -> Law {
-        self.law
+    /// Goes on with packets of another law: a dialler or a network may change it at the answer.
+    pub const fn set_law(&mut self, law: Law) {
+        self.input.set_law(law);
     }
 
     /// Adds a packet. True once enough was heard.
@@ -150,7 +153,11 @@ impl Gathered {
         for (lane, frame) in frames.iter_mut().enumerate().take(whole) {
             frame.look.is_broken = broken >> lane & 1 == 1;
             self.levels.frame(frame);
-            loud += usize::from(frame.look.level >= SPEECH);
+            if frame.look.level >= SPEECH {
+                loud += 1;
+                let kinds = [true, frame.look.has_tone(), is_fax(&frame.look)];
+                self.loud.iter_mut().zip(kinds).for_each(|(n, is)| *n = n.saturating_add(u16::from(is)));
+            }
             track.push(frame, &ear.words, &mut |syllable| self.syllable(&ear.words, syllable));
         }
         4 * loud >= LANES
@@ -178,7 +185,18 @@ impl Gathered {
         match most {
             Some(sound) if count(*sound) > words => *sound,
             _ if words > 0 => Sound::Voice,
-            _ => Sound::Silence,
+            _ => self.sound_without_syllables(),
+        }
+    }
+
+    /// The class of a sound that never swells.
+    const fn sound_without_syllables(&self) -> Sound {
+        let [loud, tonal, fax] = self.loud;
+        match loud {
+            0..STEADY_FRAMES => Sound::Silence,
+            _ if 2 * fax > loud => Sound::Fax,
+            _ if 2 * tonal > loud => Sound::Tone,
+            _ => Sound::Noise,
         }
     }
 }

@@ -24,7 +24,7 @@ const LONGEST_STEP: i32 = 2000;
 const MAX_PAIRS: usize = 256;
 
 /// Least score of a match in 256ths. Of 4.7 million pairs that share no audio none reached it with a whole match
-/// (docs/bench-recordings.md).
+/// (docs/recordings.md).
 const LEAST: i32 = 12 * 256;
 
 /// Longest time after the last pair, in tenths of frames: 2 s. Texts that go on differently have a longer one.

@@ -43,6 +43,18 @@ pub(super) fn is_dtmf(look: &Look) -> bool {
     look.share > DTMF_SHARE && is_near(look.peaks[0], DTMF_LOW) && is_near(look.peaks[1], DTMF_HIGH)
 }
 
+/// True for a frame with a tone of a fax.
+pub(super) fn is_fax(look: &Look) -> bool {
+    look.has_tone() && FAX.iter().any(|tone| look.peaks.iter().any(|peak| tone.contains(peak)))
+}
+
+impl Look {
+    /// True if two peaks have nearly all of the energy.
+    pub(super) const fn has_tone(&self) -> bool {
+        self.share > TONE_SHARE
+    }
+}
+
 /// The level from which on a frame is heard.
 pub(super) fn heard_from(patch: &[Look; PATCH], floor: u16) -> u16 {
     let loudest = patch.iter().map(|look| look.level).max().unwrap_or(0);
@@ -81,14 +93,11 @@ fn tone(patch: &[Look; PATCH], from: u16, on: usize) -> Option<Sound> {
     let mut close = |run: &[Look]| {
         if run.len() >= TONE_RUN {
             tonal += run.len();
-            fax += run
-                .iter()
-                .filter(|look| FAX.iter().any(|tone| look.peaks.iter().any(|p| tone.contains(p))))
-                .count();
+            fax += run.iter().filter(|look| is_fax(look)).count();
         }
     };
     for (i, look) in patch.iter().enumerate() {
-        let is_tone = look.level >= from && look.share > TONE_SHARE;
+        let is_tone = look.level >= from && look.has_tone();
         let goes_on = run
             .last()
             .is_none_or(|last| last.peaks.iter().zip(look.peaks).all(|(a, b)| a.abs_diff(b) <= TONE_STEADY));

@@ -86,6 +86,20 @@ fn a_recording_is_known_again_after_what_networks_and_diallers_do() {
 }
 
 #[test]
+fn a_change_of_the_law_changes_nothing() {
+    let samples = speech(3, 12);
+    let ear = ear();
+    let mut listener = Listener::new(Law::A);
+    for (i, part) in samples.chunks(160).enumerate() {
+        let law = if i < 25 || i % 7 == 0 { Law::A } else { Law::Mu };
+        listener.set_law(law);
+        let codes = encoded(part, law);
+        listener.packet(&ear, &Voice { codes: &codes, ticks: 160 * i as u32, is_after_loss: false });
+    }
+    assert!(is_same(&print(&samples), &listener.finish(&ear).print));
+}
+
+#[test]
 fn other_recordings_and_other_keys_do_not_match() {
     let prints: Vec<Print> = (1..25).map(|seed| print(&speech(seed, 12))).collect();
     for (i, a) in prints.iter().enumerate() {
@@ -122,6 +136,8 @@ fn tones_digits_noise_and_silence_are_named_and_give_no_word() {
         (Sound::Fax, cadence(4000, 24_000, &[1100.0])),
         (Sound::Tone, cadence(2400, 2400, &[1400.0])),
         (Sound::Silence, vec![0.0; 80_000]),
+        (Sound::Tone, cadence(80_000, 0, &[425.0])),
+        (Sound::Fax, cadence(80_000, 0, &[2100.0])),
     ];
     for (sound, samples) in cases {
         let heard = heard(&samples, Law::Mu, 160, usize::MAX);

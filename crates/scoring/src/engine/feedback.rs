@@ -179,7 +179,10 @@ impl ScoringEngine {
         self.recall_campaigns(Timestamp::MIN, self.now, memory);
         let members = self.read_senders(Timestamp::MIN, Timestamp::MAX, memory);
         let mut changes = Vec::new();
-        for change in self.senders.all() {
+        let all = self.senders.all();
+        // What follows from the feedback happens at the time of the latest call.
+        self.now = all.iter().map(|change| change.at).fold(self.now, Timestamp::max);
+        for change in all {
             let Change { call, at, verdict } = change;
             let is_said_otherwise =
                 self.with(&self.feedback_before, call, verdict) != self.with_feedback(call, verdict);

@@ -34,7 +34,7 @@ impl ScoringEngine {
         // Other media evidence is reported when the call closes. The two directions arrive one after the
         // other, and the first alone would look like one-way media.
         if let Some(found) = &row.recording {
-            self.hear(id, found, player, memory, out);
+            self.hear(id, (found, player), row.first_seen, memory, out);
         }
     }
 

@@ -29,6 +29,9 @@ const COMMONPLACE: usize = 3;
 /// Least log likelihood ratio of a match that is evidence: 10 to 1. Matches that share less than 2.5 s have 3 to 1.
 const LEAST_RATIO: f64 = 2.3;
 
+/// Streams that begin within this time may be the legs of one conversation over a server that changes all names.
+const ONE_PLAY: Span = Span::from_secs(2);
+
 /// Interval at which the time of the last call of a stored recording is written.
 const NOTED_EVERY: Span = Span::from_secs(3600);
 
@@ -44,6 +47,9 @@ struct Recording {
     is_commonplace: bool,
     /// Addresses of established callers that play it, the first ones.
     established: SmallVec<[u64; 1]>,
+    /// When it was first played, and whether it was played at another time since.
+    first_play: Option<Timestamp>,
+    is_played_again: bool,
     /// What was last stored.
     stored: Option<Stored>,
 }
@@ -81,7 +87,9 @@ pub(super) struct Heard {
 }
 
 impl Recording {
-    fn add(&mut self, heard: Heard) {
+    fn add(&mut self, heard: Heard, plays_from: Timestamp) {
+        let first = *self.first_play.get_or_insert(plays_from);
+        self.is_played_again |= plays_from.since(first) >= ONE_PLAY || first.since(plays_from) >= ONE_PLAY;
         if self.past.remove(&heard.call).is_none() {
             self.count += 1;
         }
@@ -105,10 +113,11 @@ impl Recording {
         callers.len()
     }
 
-    /// The row to be stored. What only one call played is not stored; of what several played, the words are stored when
+    /// The row to be stored. What only one conversation played is not stored; of what several played, the words are stored when
     /// there are more of them, and the time of the last call once an hour.
     fn row(&mut self, found: &Found, now: Timestamp) -> Option<Outcome> {
-        let print = found.print.as_ref().filter(|_| self.count >= 2)?;
+        let is_known = self.stored.is_some() || (self.count >= 2 && self.is_played_again);
+        let print = found.print.as_ref().filter(|_| is_known)?;
         let now_stored = Stored { at: now, words: print.len(), is_commonplace: self.is_commonplace };
         if self.stored.is_some_and(|stored| stored.covers(&now_stored)) {
             return None;
@@ -201,6 +210,8 @@ impl PlayedRecordings {
                     campaign: None,
                     is_commonplace: false,
                     established: SmallVec::new(),
+                    first_play: None,
+                    is_played_again: false,
                     stored: None,
                 };
                 let (slot, gone) = self.known.insert(id.key(), id.key(), new, 0, at);
@@ -278,8 +289,8 @@ impl ScoringEngine {
     pub(super) fn hear(
         &mut self,
         id: CallId,
-        found: &Found,
-        player: Player,
+        (found, player): (&Found, Player),
+        plays_from: Timestamp,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
@@ -321,7 +332,7 @@ impl ScoringEngine {
         }
         let heard = Heard { call: id, at, caller, callee, source, shares, has_history };
         let Some(recording) = self.recordings.entry(found.recording, player, now) else { return };
-        recording.add(heard);
+        recording.add(heard, plays_from);
         recording.is_commonplace |= found.is_stock;
         out.extend(recording.row(found, now));
         // An announcement of the callee says nothing of the caller.

@@ -305,7 +305,10 @@ impl ScoringEngine {
                 None => return,
             },
         };
-        let known = self.campaign_of_cluster(verdict.cluster);
+        // A recording of a campaign precedes what else its caller has in common with others.
+        let of_recording =
+            self.recordings.of_call(call).and_then(|recording| self.recordings.campaign(recording));
+        let known = of_recording.or_else(|| self.campaign_of_cluster(verdict.cluster));
         let known = known.filter(|campaign| self.is_running(*campaign, memory, out));
         let campaign = match known {
             Some(campaign) => campaign,
@@ -358,7 +361,7 @@ impl ScoringEngine {
                 (vec![(LinkKind::Fingerprint, evidence)], name.address.is_some())
             }
             CampaignPlace::Recording(_) => {
-                let evidence = format!("{all} addresses play the same recording under several numbers each");
+                let evidence = format!("{all} addresses play the same recording");
                 (vec![(LinkKind::Prompt, evidence)], false)
             }
         };

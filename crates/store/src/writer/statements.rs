@@ -304,20 +304,15 @@ pub(super) fn call_update(tx: &Connection, u: &CallUpdate) -> Result<(), StoreEr
 
 fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
     let silence = row.silence.as_ref();
-    let playback = row.heard.as_ref().and_then(|heard| heard.playback);
-    // The first stream that plays a recording learns of it later.
-    let found = row.recording.as_ref();
-    let known_by = found.and_then(|found| Some((found.recording, found.known_by?)));
     tx.prepare_cached(
         "INSERT INTO streams (stream, call, direction, src, dst, ssrc, codec, payload_type, packets, lost, reordered,
              duplicates, restarts, jitter_ms, telephone_events, comfort_noise, rtcp_packets, first_seen, last_seen,
              silence_law, silence_packets, silence_observed_packets, silence_energy, silence_dc_offset,
              silence_codes, silence_reason, beginning, media_skew_ppm, media_skew_low_ppm, media_skew_high_ppm,
              rtcp_skew_ppm, rtcp_skew_low_ppm, rtcp_skew_high_ppm, pauses, media_skew_no_fit, rtcp_skew_no_fit,
-             clock_rate, shown_rate, sound, heard_ms, pause_depth_db, digital_silence_percent, recording,
-             recording_log_ratio, recording_shared_ms)
+             clock_rate, shown_rate)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45)
+             ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
          ON CONFLICT (first_seen, stream) DO UPDATE SET
              call = coalesce(excluded.call, call),
              direction = CASE WHEN excluded.call IS NULL THEN direction ELSE excluded.direction END,
@@ -338,13 +333,7 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
              silence_dc_offset = coalesce(excluded.silence_dc_offset, silence_dc_offset),
              silence_codes = coalesce(excluded.silence_codes, silence_codes),
              pauses = coalesce(excluded.pauses, pauses),
-             silence_reason = coalesce(excluded.silence_reason, silence_reason),
-             sound = coalesce(excluded.sound, sound), heard_ms = coalesce(excluded.heard_ms, heard_ms),
-             pause_depth_db = coalesce(excluded.pause_depth_db, pause_depth_db),
-             digital_silence_percent = coalesce(excluded.digital_silence_percent, digital_silence_percent),
-             recording_log_ratio = CASE WHEN recording IS NULL THEN excluded.recording_log_ratio ELSE recording_log_ratio END,
-             recording_shared_ms = CASE WHEN recording IS NULL THEN excluded.recording_shared_ms ELSE recording_shared_ms END,
-             recording = coalesce(recording, excluded.recording)
+             silence_reason = coalesce(excluded.silence_reason, silence_reason)
          WHERE excluded.packets >= packets",
     )?
     .execute(params![
@@ -386,14 +375,8 @@ fn stream(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
         row.no_rates.report.map(|reason| reason.name()),
         row.no_rates.clock_rate,
         row.no_rates.shown_rate(),
-        row.heard.as_ref().map(|heard| heard.sound.name()),
-        row.heard.as_ref().map(|heard| u32::from(heard.frames) * 20),
-        playback.map(|playback| playback.depth_db),
-        playback.map(|playback| playback.digital_silence_percent),
-        known_by.map(|(recording, _)| recording.get()),
-        known_by.map(|(_, known_by)| known_by.log_likelihood_ratio()),
-        known_by.map(|(_, known_by)| (known_by.seconds() * 1000.0) as i64),
     ])?;
+    what_was_heard(tx, row)?;
     for (call, direction) in &row.also {
         tx.prepare_cached(
             "INSERT OR REPLACE INTO stream_legs (call, first_seen, stream, direction) VALUES (?1, ?2, ?3, ?4)",
@@ -456,5 +439,31 @@ fn input(tx: &Connection, row: &InputRow) -> Result<(), StoreError> {
     for (kind, name, count) in row.counters.iter() {
         counter.execute(params![row.input, kind, name, int(count)])?;
     }
+    Ok(())
+}
+
+/// What was heard of a stream. One row of it says so, also in a second replay: the first stream that plays a recording has
+/// learned of it since.
+fn what_was_heard(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
+    let Some(heard) = &row.heard else { return Ok(()) };
+    let known_by = row.recording.as_ref().and_then(|found| Some((found.recording, found.known_by?)));
+    tx.prepare_cached(
+        "UPDATE streams SET sound = ?3, heard_ms = ?4, pause_depth_db = ?5, digital_silence_percent = ?6,
+             recording_log_ratio = CASE WHEN recording IS NULL THEN ?8 ELSE recording_log_ratio END,
+             recording_shared_ms = CASE WHEN recording IS NULL THEN ?9 ELSE recording_shared_ms END,
+             recording = coalesce(recording, ?7)
+         WHERE first_seen = ?1 AND stream = ?2",
+    )?
+    .execute(params![
+        nanos(row.first_seen),
+        row.stream.get(),
+        heard.sound.name(),
+        u32::from(heard.frames) * 20,
+        heard.playback.map(|playback| playback.depth_db),
+        heard.playback.map(|playback| playback.digital_silence_percent),
+        known_by.map(|(recording, _)| recording.get()),
+        known_by.map(|(_, known_by)| known_by.log_likelihood_ratio()),
+        known_by.map(|(_, known_by)| (known_by.seconds() * 1000.0) as i64),
+    ])?;
     Ok(())
 }
