@@ -397,7 +397,7 @@ pub struct StreamRow {
     pub beginning: String,
     /// Other legs of the conversation that name the stream, each with the side whose media it is.
     pub also: Vec<(CallId, &'static str)>,
-    /// What was heard of its beginning, in one row of the stream only.
+    /// Summary of the sound of its beginning, in one row of the stream only.
     pub heard: Option<Box<AudioSummary>>,
     /// The recording that it plays.
     pub recording: Option<Box<Found>>,

@@ -48,7 +48,7 @@ impl Reader {
                 _ => None,
             })
         })?;
-        // What is no print cannot be compared.
+        // Other octets cannot be compared.
         Ok(rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?)
     }
 }

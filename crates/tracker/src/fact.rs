@@ -418,7 +418,7 @@ pub struct StreamFact {
     pub comfort_noise: u32,
     pub rtcp_packets: u32,
     pub beginning: Beginning,
-    /// What was heard of its beginning, in one fact of the stream only.
+    /// Summary of the sound of its beginning, in one fact of the stream only.
     pub heard: Option<Box<AudioSummary>>,
     /// Rate of the media clock against the sensor's clock.
     pub media_rate: Option<ClockRate>,

@@ -9,7 +9,7 @@ use bellwether_rtp::g711::Law;
 use crate::conversations::Conversations;
 use crate::{Limits, Tally};
 
-/// What all streams of a shard share.
+/// Common parts of all streams of a shard.
 pub(crate) struct Hearing {
     ear: Arc<Ear>,
     /// Each stream that is listened to holds one of these.
@@ -20,7 +20,7 @@ pub(crate) struct Hearing {
     conversations: Option<Conversations>,
 }
 
-/// Where a packet of voice comes from.
+/// The sender of a packet of voice.
 #[derive(Clone, Copy)]
 pub(crate) struct Talker {
     /// Keyed hash of the two endpoints.

@@ -29,7 +29,7 @@ const LEAST_QUOTA: usize = 64;
 /// Sources whose new recordings are counted.
 const SOURCES: usize = 16_384;
 
-/// Which side of a call plays.
+/// The side of a call that plays.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Player {
     /// The caller.
@@ -55,7 +55,7 @@ impl Player {
     }
 }
 
-/// What a call plays.
+/// Words that a call plays.
 #[derive(Clone, Debug)]
 pub struct Played<'a> {
     /// The words.
@@ -66,7 +66,7 @@ pub struct Played<'a> {
     pub name: RecordingId,
     /// Keyed hash of the source, which may add so many recordings only.
     pub source: u64,
-    /// When it was heard.
+    /// Time of the last packet.
     pub at: Timestamp,
 }
 
@@ -75,7 +75,7 @@ pub struct Played<'a> {
 pub struct Found {
     /// The recording.
     pub recording: RecordingId,
-    /// How it matches the recording; none for a new one.
+    /// The match with the recording; none for a new one.
     pub known_by: Option<Match>,
     /// The recording's words, if it is known: what several calls play may be stored.
     pub print: Option<Print>,

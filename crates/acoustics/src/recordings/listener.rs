@@ -56,7 +56,7 @@ pub struct Listener {
     activity: Option<bool>,
 }
 
-/// What was gathered of a stream.
+/// Results of a stream so far.
 #[derive(Clone, Debug, Default)]
 struct Gathered {
     print: Print,
@@ -67,7 +67,7 @@ struct Gathered {
     loud: [u16; 3],
 }
 
-/// What a stream played.
+/// Summary of the sound of a stream's beginning.
 #[derive(Clone, PartialEq, Debug)]
 pub struct AudioSummary {
     /// Its words; none if it is nothing that could be known again.

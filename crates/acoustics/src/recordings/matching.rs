@@ -46,7 +46,7 @@ const MEASURED: f64 = 1e6;
 /// Greatest likelihood ratio of a match that shares less than so many seconds: phrases are spoken by many.
 const LIMITS: [(f64, f64); 4] = [(2.5, 3.0), (5.0, 20.0), (8.0, 300.0), (12.0, 1e4)];
 
-/// Which sounds two calls share.
+/// The sounds that two calls share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Likeness {
     /// Both play one recording.
@@ -69,7 +69,7 @@ pub struct Match {
 }
 
 impl Match {
-    /// What the score says; none if it says nothing.
+    /// The meaning of the score; none if it has none.
     #[must_use]
     pub const fn likeness(&self) -> Option<Likeness> {
         match self.score >= LEAST {

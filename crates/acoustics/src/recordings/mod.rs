@@ -34,7 +34,7 @@ pub use print::{PRINT_CAPACITY, Print, Word};
 pub use stock::{Stock, stock_octets};
 pub use study::{Syllable, study};
 
-/// What a stream sounds like.
+/// The class of a stream's sound.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Sound {
     /// Voice, or music, which no rule tells from it.

@@ -10,7 +10,7 @@ const FEWEST: u32 = 150;
 const LOUD: u32 = 95;
 const DEEP: u32 = 3;
 
-/// How deep the pauses of a voice are.
+/// Depth of the pauses of a voice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Playback {
     /// The 95 % quantile of the levels of 20 ms over their 3 % quantile, in dB.

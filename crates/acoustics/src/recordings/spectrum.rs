@@ -1,4 +1,4 @@
-//! What is kept of a frame's spectrum: the energies of eight bands, and the two greatest peaks.
+//! Summary of a frame's spectrum: the energies of eight bands, and the two greatest peaks.
 
 use super::fft::{BINS, Fft, WINDOW};
 use super::lanes::{LANES, Lanes};
@@ -35,7 +35,7 @@ const LEAST_OF_A_TONE: f32 = 0.19;
 /// Bins of the range from 280 to 530 Hz, where the pairs of ringback tones beat.
 const PROGRESS: std::ops::RangeInclusive<usize> = 9..=17;
 
-/// What is known of one frame.
+/// Summary of one frame.
 #[derive(Clone, Copy, Default, Debug)]
 pub(super) struct Frame {
     /// Energy of each band.

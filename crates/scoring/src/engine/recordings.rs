@@ -47,14 +47,14 @@ struct Recording {
     is_commonplace: bool,
     /// Addresses of established callers that play it, the first ones.
     established: SmallVec<[u64; 1]>,
-    /// When it was first played, and whether it was played at another time since.
+    /// Time of the first play; true if another play began at another time.
     first_play: Option<Timestamp>,
     is_played_again: bool,
-    /// What was last stored.
+    /// The row that was last stored.
     stored: Option<Stored>,
 }
 
-/// What is stored of a recording.
+/// The stored row of a recording.
 #[derive(Clone, Copy)]
 struct Stored {
     at: Timestamp,
@@ -140,7 +140,7 @@ pub(super) struct PlayedRecordings {
     known: LruTable<u64, Recording, 1>,
     /// Recordings that belong to a campaign.
     of_campaigns: BTreeSet<RecordingId>,
-    /// What the caller of a call plays.
+    /// The recording of each call's caller.
     of_calls: LruTable<u64, RecordingId, 1>,
 }
 

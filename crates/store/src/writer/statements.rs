@@ -442,7 +442,7 @@ fn input(tx: &Connection, row: &InputRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What was heard of a stream. One row of it says so, also in a second replay: the first stream that plays a recording has
+/// Writes the sound of a stream. One row of it has the sound, also in a second replay: the first stream that plays a recording has
 /// learned of it since.
 fn what_was_heard(tx: &Connection, row: &StreamRow) -> Result<(), StoreError> {
     let Some(heard) = &row.heard else { return Ok(()) };
