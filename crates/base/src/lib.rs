@@ -25,6 +25,7 @@ mod identity;
 mod loss;
 mod public;
 mod shown;
+mod side;
 mod table;
 mod time;
 
@@ -38,5 +39,6 @@ pub use identity::{CallId, CampaignId, RecordingId, RegistrationId, StreamId, Su
 pub use loss::{Loss, LossKind, Losses};
 pub use public::is_public;
 pub use shown::{Piece, Pieces, Shown, is_plain};
+pub use side::Side;
 pub use table::{Evicted, GATHERED, LruTable, SlotId};
 pub use time::{Ppm, Span, Timestamp};

@@ -1,6 +1,5 @@
 use std::net::IpAddr;
 
-use bellwether_acoustics::recordings::Player;
 use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
 use bellwether_enrich::{PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
@@ -151,7 +150,7 @@ pub struct PastSender {
 #[expect(missing_docs, reason = "plain columns")]
 pub struct PastRecording {
     pub recording: RecordingId,
-    pub player: Player,
+    pub player: Side,
     /// Number of its words.
     pub words: usize,
     pub is_commonplace: bool,

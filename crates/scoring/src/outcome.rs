@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use bellwether_acoustics::recordings::{Player, Print};
-use bellwether_base::{Alert, CallId, CampaignId, RecordingId, Timestamp};
+use bellwether_acoustics::recordings::Print;
+use bellwether_base::{Alert, CallId, CampaignId, RecordingId, Side, Timestamp};
 
 use crate::MembershipKind;
 use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
@@ -94,7 +94,7 @@ pub struct RecordingRow {
     /// The recording.
     pub recording: RecordingId,
     /// The side that plays it.
-    pub player: Player,
+    pub player: Side,
     /// The first call that played it, of those in memory.
     pub first_call: CallId,
     /// Its words, which only the owner of the key can read.

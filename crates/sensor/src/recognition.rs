@@ -1,7 +1,7 @@
 //! Finds the recordings that streams play. Rows come in an order that does not depend on the number of workers.
 
-use bellwether_acoustics::recordings::{Ear, Played, Player, Recordings, Stock};
-use bellwether_base::{HashKey, RecordingId};
+use bellwether_acoustics::recordings::{Ear, Played, Recordings, Stock};
+use bellwether_base::{HashKey, RecordingId, Side};
 use bellwether_enrich::{Row, StreamRow};
 use bellwether_store::StoredRecording;
 
@@ -31,7 +31,7 @@ impl Recognition {
     }
 
     fn stream(&mut self, row: &mut StreamRow) {
-        let Some(player) = Player::named(row.direction) else { return };
+        let Some(player) = Side::of(row.direction) else { return };
         let Some(heard) = row.heard.as_mut().filter(|_| row.call.is_some()) else { return };
         // The words go no further unless several calls play them.
         let print = std::mem::take(&mut heard.print);

@@ -1,7 +1,7 @@
 //! Recordings of earlier runs.
 
-use bellwether_acoustics::recordings::{Player, Print};
-use bellwether_base::{RecordingId, Timestamp};
+use bellwether_acoustics::recordings::Print;
+use bellwether_base::{RecordingId, Side, Timestamp};
 
 use crate::StoreError;
 use crate::reader::Reader;
@@ -12,7 +12,7 @@ pub struct StoredRecording {
     /// The recording.
     pub recording: RecordingId,
     /// The side that plays it.
-    pub player: Player,
+    pub player: Side,
     /// Its words.
     pub print: Print,
     /// Time of its last call, to the hour.
@@ -40,7 +40,7 @@ impl Reader {
         let rows = select.query_map([], |r| {
             let (player, print): (String, Vec<u8>) = (r.get(1)?, r.get(2)?);
             let last_seen = Timestamp::from_nanos(r.get(3)?);
-            let stored = (Player::named(&player), Print::from_octets(&print));
+            let stored = (Side::of(&player), Print::from_octets(&print));
             Ok(match stored {
                 (Some(player), Some(print)) => {
                     Some(StoredRecording { recording: RecordingId::new(r.get(0)?), player, print, last_seen })

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use bellwether_acoustics::recordings::Player;
 use bellwether_base::{CallId, CampaignId, Endpoint, RecordingId, RegistrationId, Span, Timestamp};
 use bellwether_enrich::{CallRow, PassportStatus, Side, Validity};
 use bellwether_fingerprint::{Claim, Part, PrintHash};
@@ -254,7 +253,7 @@ impl SqliteHistory<'_> {
         let recordings = select.query_map([], |r| {
             Ok(PastRecording {
                 recording: RecordingId::new(r.get(0)?),
-                player: Player::named(&r.get::<_, String>(1)?).unwrap_or(Player::Caller),
+                player: Side::of(&r.get::<_, String>(1)?).unwrap_or(Side::Caller),
                 words: usize::try_from(r.get::<_, i64>(2)?).unwrap_or(0),
                 last_seen: Timestamp::from_nanos(r.get(3)?),
                 campaign: r.get::<_, Option<i64>>(4)?.map(CampaignId::new),
@@ -267,7 +266,9 @@ impl SqliteHistory<'_> {
             "SELECT c.call, c.caller FROM streams AS s JOIN calls AS c ON c.call = s.call
              WHERE s.recording = ?1 AND c.started_at >= ?2 ORDER BY c.started_at DESC, c.call DESC LIMIT ?3",
         )?;
-        for recording in &mut recordings {
+        // The time of the last call is known to the hour. Recordings that nobody played since have no calls to read.
+        let is_recent = |of: &&mut PastRecording| of.last_seen + Span::from_secs(3600) >= since;
+        for recording in recordings.iter_mut().filter(is_recent) {
             let limits = params![recording.recording.get(), since.as_nanos(), MAX_CALLS_OF_A_RECORDING];
             let calls = select.query_map(limits, |r| Ok((CallId::new(r.get(0)?), r.get(1)?)))?;
             recording.calls = calls.collect::<Result<Vec<_>, _>>()?;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bellwether_base::{CallId, Endpoint, FlowKey, HashKey, Loss, LruTable, Span, Timestamp};
+use bellwether_base::{CallId, Endpoint, FlowKey, HashKey, Loss, LruTable, Side, Span, Timestamp};
 use bellwether_rtp::SrtpKey;
 use smallvec::SmallVec;
 
@@ -12,41 +12,6 @@ use crate::listeners::{
 use crate::negotiation::Section;
 use crate::pairs::Checked;
 use crate::siblings::Relayed;
-
-/// The two sides of a call.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Side {
-    /// The sender of the first INVITE.
-    Caller,
-    /// The party that answers the INVITE.
-    Callee,
-}
-
-impl Side {
-    /// The opposite side.
-    #[must_use]
-    pub const fn other(self) -> Self {
-        match self {
-            Self::Caller => Self::Callee,
-            Self::Callee => Self::Caller,
-        }
-    }
-
-    /// Name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Callee => "callee",
-        }
-    }
-
-    /// Finds a side by its name.
-    #[must_use]
-    pub fn of(name: &str) -> Option<Self> {
-        [Self::Caller, Self::Callee].into_iter().find(|side| side.name() == name)
-    }
-}
 
 /// Key of a media endpoint, or of another name of one end of a media stream. It is a 64-bit keyed hash; a
 /// collision needs knowledge of the secret key.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::recordings::{AudioSummary, Ear, Listener, Voice};
-use bellwether_base::{HashKey, Loss, Timestamp};
+use bellwether_base::{Loss, Timestamp};
 use bellwether_rtp::g711::Law;
 
 use crate::conversations::Conversations;
@@ -35,11 +35,6 @@ impl Hearing {
         let most = Limits::per_shard(limits.listeners);
         let conversations = limits.skips_conversations.then(|| Conversations::new(most));
         Self { ear, seats: Arc::new(()), most, conversations }
-    }
-
-    /// The constants of all shards of a worker.
-    pub(crate) fn ear(key: &HashKey) -> Arc<Ear> {
-        Arc::new(Ear::new(key))
     }
 
     /// True if the talker takes turns with the other side.

@@ -73,8 +73,9 @@ mod transactions;
 mod under_way;
 mod worker;
 
+pub use bellwether_base::Side;
 pub use claims::Claims;
-pub use control::{Control, Keys, Protection, Side};
+pub use control::{Control, Keys, Protection};
 pub use fact::{
     AuthorSeen, CallProgress, CallStarted, ClockRate, ClockSeen, Fact, FingerprintSeen, MediaNamed, Move,
     NoRates, Order, OrphanBye, Outbox, Party, Prints, Referral, RegisterAnswered, RegistrationProgress,

@@ -9,7 +9,6 @@ use bellwether_sip::{CSeq, Message, Method, Parts};
 use crate::calls::Calls;
 use crate::control::{Control, MediaDirectory};
 use crate::fact::Outbox;
-use crate::hearing::Hearing;
 use crate::media::Media;
 use crate::prints::PrintCache;
 use crate::recurring::Recurring;
@@ -150,7 +149,7 @@ impl Worker {
             tally: Tally::default(),
             unreported: Tally::default(),
         };
-        let ear = Hearing::ear(&key);
+        let ear = Arc::new(Ear::new(&key));
         for shard in (0..VIRTUAL_SHARDS).filter(|s| s % workers.max(1) == number) {
             if let Some(place) = worker.owned.get_mut(usize::from(shard)) {
                 *place = u8::try_from(worker.shards.len()).ok();

@@ -1,9 +1,9 @@
 //! The recordings of the last weeks, and which one a call plays.
 
-use bellwether_base::{LruTable, RecordingId, SlotId, Span, Timestamp};
+use bellwether_base::{LruTable, RecordingId, Side, SlotId, Span, Timestamp};
 
 use super::index::{Index, MAX_RECORDINGS};
-use super::matching::{Likeness, Match, compare};
+use super::matching::{Match, best};
 use super::print::Print;
 use super::stock::Stock;
 
@@ -29,39 +29,13 @@ const LEAST_QUOTA: usize = 64;
 /// Sources whose new recordings are counted.
 const SOURCES: usize = 16_384;
 
-/// The side of a call that plays.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Player {
-    /// The caller.
-    Caller,
-    /// The callee: an announcement, a greeting.
-    Callee,
-}
-
-impl Player {
-    /// Its name, as in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Caller => "caller",
-            Self::Callee => "callee",
-        }
-    }
-
-    /// The player with this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Caller, Self::Callee].into_iter().find(|player| player.name() == name)
-    }
-}
-
 /// Words that a call plays.
 #[derive(Clone, Debug)]
 pub struct Played<'a> {
     /// The words.
     pub print: &'a Print,
-    /// The side that plays it.
-    pub player: Player,
+    /// The side that plays it. A callee plays announcements and greetings.
+    pub player: Side,
     /// Name for the recording, if it is a new one.
     pub name: RecordingId,
     /// Keyed hash of the source, which may add so many recordings only.
@@ -96,7 +70,7 @@ pub struct Recordings {
 
 struct Entry {
     print: Print,
-    player: Player,
+    player: Side,
 }
 
 impl Recordings {
@@ -134,7 +108,7 @@ impl Recordings {
     }
 
     /// Restores a recording that several calls of an earlier run played.
-    pub fn restore(&mut self, recording: RecordingId, print: Print, player: Player, at: Timestamp) {
+    pub fn restore(&mut self, recording: RecordingId, print: Print, player: Side, at: Timestamp) {
         if self.known.slot(recording.key()).is_none() {
             self.now = self.now.max(at);
             self.insert(recording, Entry { print, player }, SEVERAL);
@@ -170,34 +144,14 @@ impl Recordings {
         Some(Found { recording: played.name, known_by: None, print: None, is_stock: false })
     }
 
-    /// The recording whose words match best.
-    fn find(&self, print: &Print, player: Player) -> Option<(SlotId, Match)> {
-        let mut best: Option<(SlotId, Match)> = None;
-        let mut compared: Vec<u32> = Vec::new();
-        // The second half of the words is looked up only if the first one finds nothing.
-        for half in 0..2 {
-            for number in self.index.candidates(print, half) {
-                if compared.contains(&number) {
-                    continue;
-                }
-                compared.push(number);
-                let slot = SlotId::new(number);
-                let Some((_, entry)) = self.known.get(slot).filter(|(_, entry)| entry.player == player)
-                else {
-                    continue;
-                };
-                let found = compare(&entry.print, print);
-                if found.likeness() == Some(Likeness::SameRecording)
-                    && best.is_none_or(|(_, known)| found.score > known.score)
-                {
-                    best = Some((slot, found));
-                }
-            }
-            if best.is_some() {
-                break;
-            }
-        }
-        best
+    /// The recording whose words match best. The second half of the words is looked up only if the first one finds nothing.
+    fn find(&self, print: &Print, player: Side) -> Option<(SlotId, Match)> {
+        let of_player = |number: u32| {
+            let (_, entry) = self.known.get(SlotId::new(number))?;
+            (entry.player == player).then_some(&entry.print)
+        };
+        let found = (0..2).find_map(|half| best(self.index.candidates(print, half), of_player, print));
+        found.map(|(number, known_by)| (SlotId::new(number), known_by))
     }
 
     fn renew(&mut self, slot: SlotId, known_by: Match, played: &Played<'_>) -> Option<Found> {
@@ -224,9 +178,10 @@ impl Recordings {
         {
             self.remove(oldest);
         }
-        let print = entry.print.clone();
         let (slot, _) = self.known.insert(recording.key(), recording.key(), entry, class, self.now);
-        self.index.enter(&print, slot.number(), class == SEVERAL);
+        if let Some((_, entry)) = self.known.get(slot) {
+            self.index.enter(&entry.print, slot.number(), class == SEVERAL);
+        }
     }
 
     fn remove(&mut self, slot: SlotId) {

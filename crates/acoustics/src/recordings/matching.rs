@@ -116,6 +116,19 @@ struct Link {
     is_jump: bool,
 }
 
+/// The candidate that plays the same recording as a print with the highest score, and the first among equals.
+pub(super) fn best<'a>(
+    candidates: impl IntoIterator<Item = u32>,
+    print_of: impl Fn(u32) -> Option<&'a Print>,
+    print: &Print,
+) -> Option<(u32, Match)> {
+    let same = candidates.into_iter().filter_map(|number| {
+        let found = compare(print_of(number)?, print);
+        (found.likeness() == Some(Likeness::SameRecording)).then_some((number, found))
+    });
+    same.reduce(|best, other| if other.1.score > best.1.score { other } else { best })
+}
+
 /// Compares two prints.
 #[must_use]
 pub fn compare(a: &Print, b: &Print) -> Match {

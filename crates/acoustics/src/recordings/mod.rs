@@ -25,7 +25,7 @@ mod study;
 mod track;
 mod word;
 
-pub use collection::{Found, Played, Player, Recordings};
+pub use collection::{Found, Played, Recordings};
 pub use input::Voice;
 pub use listener::{AudioSummary, Ear, Listener};
 pub use matching::{Likeness, Match, compare};

@@ -5,7 +5,7 @@
 
 use super::index::Index;
 use super::listener::Ear;
-use super::matching::{Likeness, Match, compare};
+use super::matching::{Match, best};
 use super::print::{PRINT_CAPACITY, Print, Word};
 use super::study::Syllable;
 use super::word::BITS;
@@ -53,11 +53,7 @@ impl Stock {
     /// The piece that a print plays, by its number.
     pub(super) fn find(&self, print: &Print) -> Option<(u32, Match)> {
         let candidates = (0..2).flat_map(|half| self.index.candidates(print, half));
-        let compared = candidates.filter_map(|number| {
-            let found = compare(self.prints.get(number as usize)?, print);
-            (found.likeness() == Some(Likeness::SameRecording)).then_some((number, found))
-        });
-        compared.reduce(|best, other| if other.1.score > best.1.score { other } else { best })
+        best(candidates, |number| self.prints.get(number as usize), print)
     }
 }
 
@@ -105,7 +101,7 @@ mod tests {
     use bellwether_rtp::g711::Law;
     use bellwether_testkit::spoken_syllables;
 
-    use super::super::{Listener, Voice, study};
+    use super::super::{Likeness, Listener, Voice, compare, study};
     use super::*;
 
     fn codes(seed: u64) -> Vec<u8> {

@@ -1,4 +1,4 @@
-use bellwether_base::{HashKey, RecordingId, Span, Timestamp};
+use bellwether_base::{HashKey, RecordingId, Side, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::spoken_syllables as speech;
 
@@ -190,7 +190,7 @@ fn a_persons_room_has_shallow_pauses_and_playback_has_deep_ones() {
 
 fn played(print: &Print, name: i64, source: u64, seconds: i64) -> Played<'_> {
     let at = Timestamp::from_nanos(0) + Span::from_secs(seconds);
-    Played { print, player: Player::Caller, name: RecordingId::new(name), source, at }
+    Played { print, player: Side::Caller, name: RecordingId::new(name), source, at }
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn a_collection_finds_what_it_heard_and_forgets_what_nobody_plays_again() {
         assert_eq!(found.recording.get(), name);
         assert!(found.known_by.unwrap().log_likelihood_ratio() > 5.0 && found.print.is_some());
         // A callee who says the same is another recording.
-        let answer = Played { player: Player::Callee, ..played(&other, 300 + name, name as u64, 200) };
+        let answer = Played { player: Side::Callee, ..played(&other, 300 + name, name as u64, 200) };
         assert_eq!(recordings.identify(&answer).unwrap().recording.get(), 300 + name);
     }
     // What one call played leaves after a day, what two played after 30 days.

@@ -1,7 +1,6 @@
 //! Media of calls, and evidence that the legs of one conversation share.
 
-use bellwether_acoustics::recordings::Player;
-use bellwether_base::CallId;
+use bellwether_base::{CallId, Side};
 use bellwether_enrich::StreamRow;
 
 use super::{Outcome, ScoringEngine};
@@ -18,15 +17,11 @@ impl ScoringEngine {
         for (other, direction) in &row.also {
             self.heard(*other, direction, row);
         }
-        let player = match row.direction {
-            "caller" => Player::Caller,
-            "callee" => Player::Callee,
-            _ => return,
-        };
+        let Some(player) = Side::of(row.direction) else { return };
         if self.opened(id).is_none() {
             return;
         }
-        if player == Player::Caller
+        if player == Side::Caller
             && let Some(rate) = row.media_rate.and_then(|rate| Rate::new(rate.ppm, rate.ci95_ppm))
         {
             self.paced(id, rate);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_acoustics::recordings::{Found, Player};
-use bellwether_base::{CallId, CampaignId, LruTable, RecordingId, Span, Timestamp};
+use bellwether_acoustics::recordings::Found;
+use bellwether_base::{CallId, CampaignId, LruTable, RecordingId, Side, Span, Timestamp};
 use bellwether_senders::CallerAudio;
 use smallvec::SmallVec;
 
@@ -37,7 +37,7 @@ const NOTED_EVERY: Span = Span::from_secs(3600);
 
 /// A recording.
 struct Recording {
-    player: Player,
+    player: Side,
     /// The latest calls. Most recordings occur once.
     calls: SmallVec<[Heard; 1]>,
     count: u32,
@@ -161,7 +161,7 @@ impl PlayedRecordings {
         recording.count = calls.len() as u32;
         recording.past = calls;
         recording.is_commonplace = is_commonplace;
-        if past.player == Player::Caller {
+        if past.player == Side::Caller {
             past.calls.iter().for_each(|(call, _)| self.plays(*call, past.recording, at));
         }
         if let Some(campaign) = past.campaign {
@@ -181,7 +181,7 @@ impl PlayedRecordings {
         self.of_calls.value(call.key()).copied()
     }
 
-    /// Assigns a recording to a campaign. True at the first assignment.
+    /// Assigns a recording to a campaign, or to another one. True at the first assignment.
     pub(super) fn belongs(&mut self, id: RecordingId, campaign: CampaignId) -> bool {
         let Some(recording) = self.get_mut(id) else { return false };
         let is_first = recording.campaign.replace(campaign).is_none();
@@ -198,7 +198,7 @@ impl PlayedRecordings {
     }
 
     /// A recording, known or new.
-    fn entry(&mut self, id: RecordingId, player: Player, at: Timestamp) -> Option<&mut Recording> {
+    fn entry(&mut self, id: RecordingId, player: Side, at: Timestamp) -> Option<&mut Recording> {
         let slot = match self.known.slot(id.key()) {
             Some(slot) => slot,
             None => {
@@ -252,13 +252,6 @@ impl PlayedRecordings {
         self.of_campaigns.iter().rev().filter_map(of).collect()
     }
 
-    /// Moves a recording to another campaign.
-    pub(super) fn moved(&mut self, id: RecordingId, into: CampaignId) {
-        if let Some(recording) = self.get_mut(id) {
-            recording.campaign = Some(into);
-        }
-    }
-
     /// Replaces a campaign that was merged into another.
     pub(super) fn merged(&mut self, from: CampaignId, into: CampaignId) {
         for id in &self.of_campaigns {
@@ -289,7 +282,7 @@ impl ScoringEngine {
     pub(super) fn hear(
         &mut self,
         id: CallId,
-        (found, player): (&Found, Player),
+        (found, player): (&Found, Side),
         plays_from: Timestamp,
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
@@ -302,8 +295,8 @@ impl ScoringEngine {
         // The legs of one conversation count as one call.
         let Some(legs) = self.opened(id).map(|call| call.legs.clone()) else { return };
         let plays = |call: &OpenCall| match player {
-            Player::Caller => call.recording.is_some(),
-            Player::Callee => call.announcement.is_some(),
+            Side::Caller => call.recording.is_some(),
+            Side::Callee => call.announcement.is_some(),
         };
         if legs.iter().any(|leg| self.opened(*leg).is_some_and(|leg| plays(leg))) {
             return;
@@ -336,7 +329,7 @@ impl ScoringEngine {
         recording.is_commonplace |= found.is_stock;
         out.extend(recording.row(found, now));
         // An announcement of the callee says nothing of the caller.
-        if player == Player::Callee {
+        if player == Side::Callee {
             if let Some(call) = self.opened(id) {
                 call.announcement = Some(found.recording);
             }

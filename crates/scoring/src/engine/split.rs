@@ -227,7 +227,7 @@ impl ScoringEngine {
     ) {
         let Some(name) = self.campaign_name(into, memory, out) else { return };
         for recording in party.0.iter().filter(|recording| recording.campaign == from) {
-            self.recordings.moved(recording.id, into);
+            self.recordings.belongs(recording.id, into);
             out.push(Outcome::RecordingOf { recording: recording.id, campaign: into });
         }
         let heard: BTreeSet<CallId> = party.calls().map(|heard| heard.call).collect();

@@ -27,10 +27,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use bellwether_acoustics::recordings::{
-    Likeness, Listener, PRINT_CAPACITY, Played, Player, Print, Recordings, Sound, Stock, Voice, Word,
-    compare, stock_octets, study,
+    Likeness, Listener, PRINT_CAPACITY, Played, Print, Recordings, Sound, Stock, Voice, Word, compare,
+    stock_octets, study,
 };
-use bellwether_base::{RecordingId, Span, Timestamp};
+use bellwether_base::{RecordingId, Side, Span, Timestamp};
 use bellwether_rtp::g711::Law;
 use bellwether_testkit::Rng;
 
@@ -360,7 +360,7 @@ fn cost(pieces: &[Piece]) {
 fn played(print: &Print, name: i64, secs: i64) -> Played<'_> {
     Played {
         print,
-        player: Player::Caller,
+        player: Side::Caller,
         name: RecordingId::new(name),
         source: name as u64,
         at: Timestamp::from_nanos(0) + Span::from_secs(secs),
