@@ -47,12 +47,15 @@ fn body(out: &mut String, outgoing: &OutgoingAlert, sender: &Sender, max_len: us
     if let Some(score) = outgoing.score.filter(|score| score.is_finite()) {
         let _ = write!(out, " cfp1Label=score cfp1={score:.3}");
     }
+    let incident = outgoing.alert.incident.map(|news| news.incident.name());
     // Custom strings: the dictionary has no keys for these, and a subject is no user name.
     for (field, label, value) in [
         ("cs1", "subject", Some(outgoing.alert.subject.as_str())),
         ("cs2", "fingerprint", outgoing.fingerprint.as_deref()),
         ("cs3", "campaign", outgoing.alert.campaign.as_deref()),
         ("cs4", "call", outgoing.call_id.as_deref()),
+        ("cs5", "incident", incident.as_deref()),
+        ("cs6", "state", outgoing.alert.incident.map(|news| news.state.name())),
     ] {
         let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
         let before = out.len();

@@ -266,6 +266,7 @@ impl<R: Receiver> Deliverer<R> {
             ),
             call: None,
             campaign: None,
+            incident: None,
         };
         let outgoing =
             OutgoingAlert { id: cut.last, alert, call_id: None, fingerprint: None, score: None, more: 0 };

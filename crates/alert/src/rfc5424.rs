@@ -59,11 +59,14 @@ const fn severity_number(severity: Severity) -> u8 {
 pub(crate) fn structured_data(out: &mut String, outgoing: &OutgoingAlert, room: usize) {
     let score = outgoing.score.filter(|score| score.is_finite()).map(|score| format!("{score:.3}"));
     let more = (outgoing.more > 0).then(|| outgoing.more.to_string());
+    let incident = outgoing.alert.incident.map(|news| news.incident.name());
     let parameters = [
         ("subject", Some(outgoing.alert.subject.as_str())),
         ("score", score.as_deref()),
         ("fingerprint", outgoing.fingerprint.as_deref()),
         ("campaign", outgoing.alert.campaign.as_deref()),
+        ("incident", incident.as_deref()),
+        ("state", outgoing.alert.incident.map(|news| news.state.name())),
         ("call", outgoing.call_id.as_deref()),
         ("more", more.as_deref()),
     ];

@@ -17,6 +17,7 @@ pub(crate) fn sample(id: i64) -> OutgoingAlert {
             message: "call from a device that is none of the subscriber's".into(),
             call: None,
             campaign: None,
+            incident: None,
         },
         call_id: Some("a84b4c76e66710@pc33".into()),
         fingerprint: Some("2:9ac1".into()),

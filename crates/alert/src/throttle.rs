@@ -223,6 +223,7 @@ impl Throttle {
             message,
             call: None,
             campaign: None,
+            incident: None,
         };
         // The summary is none of those that it counts, but takes the place of one.
         let more = count - 1;

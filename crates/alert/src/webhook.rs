@@ -135,6 +135,8 @@ fn body(outgoing: &OutgoingAlert, sender: &Sender) -> String {
         "message": outgoing.alert.message,
         "call": outgoing.call_id,
         "campaign": outgoing.alert.campaign,
+        "incident": outgoing.alert.incident.map(|news| news.incident.name()),
+        "state": outgoing.alert.incident.map(|news| news.state.name()),
         "fingerprint": outgoing.fingerprint,
         "score": outgoing.score,
         "more": outgoing.more,
@@ -218,7 +220,7 @@ mod tests {
             "{\"id\":7,\"at\":\"2026-03-01T12:34:56.789012Z\",\"sensor\":\"sensor\",\
              \"kind\":\"device_unauthorised\",\"severity\":\"critical\",\"subject\":\"a\\\"\\n\\u202e\",\
              \"message\":\"call from a device that is none of the subscriber's\",\
-             \"call\":\"a84b4c76e66710@pc33\",\"campaign\":null,\"fingerprint\":\"2:9ac1\",\"score\":null,\"more\":0}"
+             \"call\":\"a84b4c76e66710@pc33\",\"campaign\":null,\"incident\":null,\"state\":null,\"fingerprint\":\"2:9ac1\",\"score\":null,\"more\":0}"
         );
     }
 

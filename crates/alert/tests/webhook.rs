@@ -106,6 +106,7 @@ fn alerts_are_posted_signed_and_again_until_they_are_taken() {
             "id": 1, "at": "2026-03-01T12:34:56.789012Z", "sensor": "sensor.example.net",
             "kind": "device_shared", "severity": "warning", "subject": "sip:t-1@example.net",
             "message": "number 1, \"schön\" \\ ]", "call": "a\"b\\c]d", "campaign": null,
+            "incident": null, "state": null,
             "fingerprint": "2:9ac1", "score": 0.5, "more": 0,
         })
     );

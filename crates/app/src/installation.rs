@@ -90,7 +90,11 @@ impl Installation {
             },
         };
         let tokeniser = Tokeniser::new(key.secret(), privacy).telling_apart(local_numbers);
-        let engine = ScoringEngine::new(options.scoring.clone(), key.hash_key());
+        let mut scoring = options.scoring.clone();
+        for exempt in &mut scoring.exempt_accounts {
+            exempt.account = tokeniser.user(&exempt.account).as_str().to_owned();
+        }
+        let engine = ScoringEngine::new(scoring, key.hash_key());
         let opened = Writer::open(db, &tokeniser.key_id());
         let opened =
             opened.and_then(|writer| Recorder::new(writer.reading_with(reading)).with_scoring(engine));

@@ -103,6 +103,7 @@ impl Provisioning<'_> {
             message: format!("{fault}; the inventory is unchanged"),
             call: None,
             campaign: None,
+            incident: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every layer uses these types: scoring makes alerts, the store keeps them, delivery sends them. All names are parsed and formatted here.
 
-use crate::CallId;
+use crate::{CallId, IncidentId};
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,6 +25,46 @@ pub struct Alert {
     pub call: Option<CallId>,
     /// The name of the campaign that it belongs to.
     pub campaign: Option<String>,
+    /// The incident that it tells of.
+    pub incident: Option<IncidentNews>,
+}
+
+/// What an alert tells of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IncidentNews {
+    /// The incident.
+    pub incident: IncidentId,
+    /// What happened to it.
+    pub state: IncidentState,
+}
+
+/// The state of an incident, as its last alert told it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IncidentState {
+    /// It was found.
+    Opened,
+    /// It grew.
+    Updated,
+    /// It is over.
+    Closed,
+}
+
+impl IncidentState {
+    /// The name in reports, alerts and the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Updated => "updated",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// The state with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Opened, Self::Updated, Self::Closed].into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// An alert on its way to a receiver. It is complete: a sender looks nothing up.
@@ -107,6 +147,8 @@ pub enum AlertKind {
     PortalFromTrunk,
     /// The provisioning system gave no inventory.
     ProvisioningFailed,
+    /// Fraud that is no robocall campaign was found, grew or ended.
+    FraudIncident,
     /// Calls belong to one campaign.
     CampaignFound,
     /// A call that belongs to no campaign is quarantined.
@@ -140,7 +182,8 @@ pub enum RepeatRule {
 
 impl AlertKind {
     /// All kinds that the database holds.
-    pub const STORED: [Self; 10] = [
+    pub const STORED: [Self; 11] = [
+        Self::FraudIncident,
         Self::CampaignFound,
         Self::CallQuarantined,
         Self::PassportReplay,
@@ -161,6 +204,7 @@ impl AlertKind {
             Self::DeviceShared => "device_shared",
             Self::PortalFromTrunk => "portal_from_trunk",
             Self::ProvisioningFailed => "provisioning_failed",
+            Self::FraudIncident => "fraud_incident",
             Self::CampaignFound => "campaign_found",
             Self::CallQuarantined => "call_quarantined",
             Self::RegistrationAttack => "registration_attack",
@@ -191,6 +235,9 @@ impl AlertKind {
             Self::DeviceShared => "one device registers several subscribers",
             Self::PortalFromTrunk => "a trunk dials a number that only subscribers may dial",
             Self::ProvisioningFailed => "the provisioning system gave no inventory",
+            Self::FraudIncident => {
+                "one toll fraud, one-ring campaign, gateway or the like was found ([judgement.md](judgement.md)), doubled, grew more severe, or ended; `incident` and `state` say which and what"
+            }
             Self::CampaignFound => {
                 "a campaign was found ([judgement.md](judgement.md)); once more when a label confirms it"
             }

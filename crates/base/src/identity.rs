@@ -102,6 +102,28 @@ identity! {
 }
 
 identity! {
+    /// An incident: its kind, and the call that opened it.
+    pub struct IncidentId;
+}
+
+impl IncidentId {
+    const PREFIX: &str = "inc-";
+
+    /// Its name in reports and commands: `inc-` and 16 hexadecimal digits.
+    #[must_use]
+    pub fn name(self) -> String {
+        format!("{}{:016x}", Self::PREFIX, self.0)
+    }
+
+    /// The incident with this name; the prefix may be left out.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let digits = name.strip_prefix(Self::PREFIX).unwrap_or(name);
+        RecordingId::named(digits).map(|id| Self(id.0))
+    }
+}
+
+identity! {
     /// A call or a registration, as the subject of evidence about a process or a wall clock.
     pub struct SubjectId;
 }

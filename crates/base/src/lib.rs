@@ -29,13 +29,17 @@ mod side;
 mod table;
 mod time;
 
-pub use alert::{Alert, AlertKind, OutgoingAlert, RepeatRule, Severity, UnknownSeverity};
+pub use alert::{
+    Alert, AlertKind, IncidentNews, IncidentState, OutgoingAlert, RepeatRule, Severity, UnknownSeverity,
+};
 pub use counters::Counters;
 pub use escape::percent_decoded;
 pub use flow::{Endpoint, FlowKey, PackedFlow, Transport};
 pub use hash::{ContentHasher, HashKey};
 pub use host::host_address;
-pub use identity::{CallId, CampaignId, RecordingId, RegistrationId, StreamId, SubjectId, TimerId};
+pub use identity::{
+    CallId, CampaignId, IncidentId, RecordingId, RegistrationId, StreamId, SubjectId, TimerId,
+};
 pub use loss::{Loss, LossKind, Losses};
 pub use public::is_public;
 pub use shown::{Piece, Pieces, Shown, is_plain};

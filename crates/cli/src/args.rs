@@ -113,7 +113,7 @@ pub(crate) enum Command {
     Class(ClassArgs),
     /// The inventory: the devices that each subscriber may use
     Inventory(InventoryArgs),
-    /// Label a call, a fingerprint, a campaign or a recording as fraud or legit; reputations learn from labels
+    /// Label a call, a fingerprint, a campaign, a recording or an incident as fraud or legit; judging learns from labels
     Label(LabelArgs),
     /// The operator's allow list: numbers, peers, networks, platforms and recordings to vouch for
     Allow(ListsArgs),
@@ -270,6 +270,8 @@ pub(crate) enum What {
     Campaigns,
     /// One row per recording that several calls play
     Recordings,
+    /// One row per fraud that is no robocall campaign: toll fraud, one ring, gateways, pumping, scans
+    Incidents,
     /// One row per platform, deployment, instance or origin with a reputation, the worst first
     Reputation,
     /// One row per alert
@@ -290,6 +292,7 @@ impl What {
             Self::Fingerprints => Report::Fingerprints,
             Self::Campaigns => Report::Campaigns,
             Self::Recordings => Report::Recordings,
+            Self::Incidents => Report::Incidents,
             Self::Reputation => Report::Reputation,
             Self::Alerts => Report::Alerts,
             Self::Losses => Report::Losses,
@@ -302,7 +305,7 @@ pub(crate) struct ShowArgs {
     /// The kind of subject
     #[arg(value_enum)]
     pub(crate) kind: ShowKind,
-    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording or an address of record
+    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording, an incident or an address of record
     pub(crate) id: String,
 }
 
@@ -318,6 +321,8 @@ pub(crate) enum ShowKind {
     Device,
     /// A recording by its name, with the calls that play it
     Recording,
+    /// An incident by its name, with its calls and alerts
+    Incident,
 }
 
 #[derive(Args, Debug)]
@@ -439,7 +444,7 @@ pub(crate) struct LabelArgs {
     /// The kind of subject
     #[arg(value_enum, required_unless_present = "file")]
     pub(crate) kind: Option<LabelKind>,
-    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign or a recording
+    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording or an incident
     #[arg(required_unless_present = "file")]
     pub(crate) id: Option<String>,
     /// The label; none takes a label back
@@ -544,6 +549,8 @@ pub(crate) enum LabelKind {
     Campaign,
     /// By name
     Recording,
+    /// By name
+    Incident,
 }
 
 impl LabelKind {
@@ -553,6 +560,7 @@ impl LabelKind {
             Self::Fingerprint => "fingerprint",
             Self::Campaign => "campaign",
             Self::Recording => "recording",
+            Self::Incident => "incident",
         }
     }
 }

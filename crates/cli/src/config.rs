@@ -3,6 +3,7 @@
 
 mod alerts;
 mod capacity;
+mod fraud;
 mod process;
 mod renamed;
 mod scoring;
@@ -17,6 +18,7 @@ use serde::Deserialize;
 
 pub(crate) use alerts::{AlertSettings, ReceiverSettings};
 use capacity::{Analysis, LimitSettings, Timeouts};
+use fraud::FraudSettings;
 use process::{ConfineSettings, DatabaseSettings, MirrorSettings, PrivacySetting, SenseSettings};
 use renamed::Notice;
 use scoring::{
@@ -52,6 +54,7 @@ pub(crate) struct Config {
     dispositions: DispositionSettings,
     reputation: ReputationTable,
     campaigns: CampaignTable,
+    fraud: FraudSettings,
     signals: SignalSettings,
     pub(crate) alerts: AlertSettings,
 }
@@ -75,6 +78,7 @@ impl Default for Config {
             dispositions: DispositionSettings::default(),
             reputation: ReputationTable::default(),
             campaigns: CampaignTable::default(),
+            fraud: FraudSettings::default(),
             signals: SignalSettings::default(),
             alerts: AlertSettings::default(),
         }
@@ -134,6 +138,7 @@ impl Config {
             ("database", self.database == other.database),
             ("analysis", self.analysis == other.analysis),
             ("clocks", self.clocks == other.clocks),
+            ("fraud", self.fraud == other.fraud),
             ("authorisation", self.authorisation == other.authorisation),
             ("limits", self.limits == other.limits),
             ("timeouts", self.timeouts == other.timeouts),
@@ -212,9 +217,12 @@ pub(crate) fn run(common: &Common, args: &ConfigArgs) -> Result<Exit, Failure> {
     match &args.action {
         ConfigAction::Default => out::page(&Shown::lines(DEFAULT))?,
         ConfigAction::Check { file } => {
-            Config::load(Some(file))?;
+            let config = Config::load(Some(file))?;
             if !common.quiet {
                 out::line(format!("{} is sound", file.display()))?;
+                for line in config.explain_fraud() {
+                    out::line(line)?;
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use bellwether_base::AlertKind;
 use bellwether_enrich::{AccessSide, PassportStatus};
 use bellwether_report::{Column, Kind, Report, Sound};
+use bellwether_scoring::IncidentKind;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -68,9 +69,12 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Calls | Report::Registrations, "claim") => {
             vec!["consistent", "contradictory", "unverifiable", "nothing claimed"]
         }
-        (Report::Calls | Report::Fingerprints | Report::Campaigns | Report::Recordings, "label") => {
-            vec!["fraud", "legit"]
-        }
+        (
+            Report::Calls | Report::Fingerprints | Report::Campaigns | Report::Recordings | Report::Incidents,
+            "label",
+        ) => vec!["fraud", "legit"],
+        (Report::Incidents, "kind") => IncidentKind::ALL.map(IncidentKind::name).to_vec(),
+        (Report::Incidents | Report::Alerts, "state") => vec!["opened", "updated", "closed"],
         (Report::Streams, "sound") => Sound::ALL.map(Sound::name).to_vec(),
         (Report::Recordings, "class") => vec!["voice", "stock"],
         (Report::Recordings, "player") => vec!["caller", "callee"],
@@ -81,7 +85,7 @@ fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
         (Report::Campaigns, "kind") => vec!["campaign", "notification"],
         (Report::Campaigns, "state") => vec!["active", "dormant", "ended"],
         (Report::Alerts, "kind") => AlertKind::STORED.iter().map(AlertKind::name).collect(),
-        (Report::Alerts, "severity") => vec!["notice", "warning", "critical"],
+        (Report::Alerts | Report::Incidents, "severity") => vec!["notice", "warning", "critical"],
         (Report::Losses, "kind") => vec!["frame", "missed", "partial", "notice"],
         _ => return None,
     };
@@ -214,6 +218,21 @@ const fn always(report: Report) -> &'static [&'static str] {
             "call_ids",
             "player",
             "words",
+        ],
+        Report::Incidents => &[
+            "incident",
+            "kind",
+            "severity",
+            "subject",
+            "opened_at",
+            "updated_at",
+            "state",
+            "calls",
+            "exposed_minutes",
+            "exposed_money",
+            "fraud_probability",
+            "evidence",
+            "members",
         ],
         Report::Reputation => &[
             "kind",

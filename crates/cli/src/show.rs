@@ -20,6 +20,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
         ShowKind::Fingerprint => reports.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reports.show_campaign(&args.id)?.into_iter().collect(),
         ShowKind::Recording => reports.show_recording(&args.id)?.into_iter().collect(),
+        ShowKind::Incident => reports.show_incident(&args.id)?.into_iter().collect(),
     };
     reader.is_whole()?;
     if found.is_empty() {
@@ -29,6 +30,7 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
             ShowKind::Fingerprint => "fingerprint",
             ShowKind::Campaign => "campaign",
             ShowKind::Recording => "recording",
+            ShowKind::Incident => "incident",
         };
         return Err(Failure::Work(format!("there is no {kind} {} in {}", args.id, common.db.display())));
     }

@@ -150,6 +150,7 @@ fn nothing_that_acts_leaves_by_any_report() {
         "fingerprints",
         "campaigns",
         "recordings",
+        "incidents",
         "reputation",
         "alerts",
         "losses",

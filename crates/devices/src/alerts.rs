@@ -22,6 +22,7 @@ impl CallVerdict {
             message: step.reasons(),
             call: Some(call),
             campaign: None,
+            incident: None,
         })
     }
 }
@@ -44,6 +45,7 @@ impl DeviceRecord {
             ),
             call: None,
             campaign: None,
+            incident: None,
         })
     }
 }
@@ -81,6 +83,7 @@ impl SensitiveCall {
             message: PORTAL_FROM_TRUNK.to_owned(),
             call: Some(self.call),
             campaign: None,
+            incident: None,
         })
     }
 }

@@ -5,7 +5,7 @@ use bellwether_tracker::{CallStarted, Clear, Party};
 
 use crate::mask::{Mask, is_address};
 use crate::number::{NumberFacts, NumberKind, canonical};
-use crate::{Attested, CallTraits, Knowledge, Masked, Tokeniser, Topology, Verstat};
+use crate::{Attested, CallTraits, Knowledge, Masked, NumberReadings, Tokeniser, Topology, Verstat};
 
 /// Number of final digits in which neighbouring numbers may differ.
 const OWN_DIGITS: usize = 4;
@@ -32,6 +32,8 @@ pub(crate) fn traits(
         || call.from.host.ends_with("anonymous.invalid")
         || claims.is_some_and(|c| c.is_private);
     let digits = knowledge.plan.international(&to);
+    let read =
+        |user: &str| NumberReadings::of(user, &knowledge.plan, &knowledge.risky, |range| tokens.range(range));
     CallTraits {
         caller_neighbourhood: tokens.neighbourhood(&call.from.user),
         callee_line: line(&to),
@@ -45,6 +47,8 @@ pub(crate) fn traits(
             .flatten(),
         risk: digits.and_then(|digits| knowledge.risky.reason(&digits).map(str::to_owned)),
         is_emergency: false,
+        caller_readings: read(&call.from.user),
+        called_readings: read(dialled),
         verstat: claims.and_then(|c| c.verstat.as_deref()).and_then(verstat),
         has_other_via: claims.is_some_and(|c| c.other_via.is_some()) && !site.is_own(call.flow.src.ip()),
         trunk: site.carrier(call.flow.src.ip(), &call.first_via_host).map(|t| t.policy.clone()),

@@ -55,6 +55,24 @@ impl DialPlan {
     }
 }
 
+impl DialPlan {
+    /// The digits behind an international prefix. A digit for an outside line may stand before it, and further zeros
+    /// behind it, where callers try prefixes.
+    #[must_use]
+    pub(crate) fn behind_prefix<'a>(&self, digits: &'a str) -> Option<&'a str> {
+        let after = |digits: &'a str| {
+            self.international.iter().find_map(|prefix| digits.strip_prefix(prefix.as_str()))
+        };
+        let found = after(digits).or_else(|| {
+            // Behind a digit for an outside line only a number that can exist is one abroad.
+            let inside =
+                ["9", "8", "0"].into_iter().find_map(|outside| after(digits.strip_prefix(outside)?))?;
+            (look_up(inside.trim_start_matches('0')).1 == Validity::Possible).then_some(inside)
+        });
+        found.map(|rest| rest.trim_start_matches('0'))
+    }
+}
+
 /// The fewest digits of a number abroad, country code included.
 const MIN_ABROAD: usize = 9;
 

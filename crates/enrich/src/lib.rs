@@ -27,9 +27,11 @@ mod lists;
 mod mask;
 mod masked;
 mod number;
+mod number_class;
 mod numbering;
 mod numbering_plan;
 mod privacy;
+mod readings;
 mod rows;
 mod sensitive;
 mod topology;
@@ -41,9 +43,11 @@ pub use dial_plan::DialPlan;
 pub use lists::{Brands, RiskyDestinations};
 pub use masked::Masked;
 pub use number::{NumberFacts, NumberKind};
+pub use number_class::{NumberClass, class_of};
 pub use numbering::Validity;
 pub use numbering_plan::numbering_plan_version;
 pub use privacy::{LocalNumbers, Privacy, Tokeniser};
+pub use readings::{NoReadings, NumberReadings, Reading};
 pub use rows::{
     AuthorRow, BlindRow, CallRow, CallTraits, CallUpdate, FingerprintObservationRow, FingerprintRow,
     InputRow, InstanceRow, OrphanByeRow, ReferralRow, RegistrationAttempt, RegistrationRow,

@@ -43,11 +43,7 @@ pub enum Validity {
 #[must_use]
 pub(crate) fn look_up(digits: &str) -> (Option<&'static str>, Validity) {
     let Some((code, national)) = split(digits) else { return (None, Validity::Unallocated) };
-    // Some write the national prefix behind the country code, as in +44 (0)20.
-    let national = match code.without_prefix(national) {
-        Some(rest) if code.region(national).is_none() && code.region(rest).is_some() => rest,
-        _ => national,
-    };
+    let national = code.without_prefix(national);
     if digits.len() > MAX_DIGITS || !code.has_length(national.len()) {
         return (Some(code.place), Validity::Impossible);
     }

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use crate::number::country_code;
+use crate::number_class::NumberClass;
 use crate::numbering::lines;
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| Plan::read(include_str!("data/numbering-plan.txt")));
@@ -21,6 +22,8 @@ const CODES: usize = 1000;
 struct Node {
     /// The region whose number ends here.
     region: Option<&'static str>,
+    /// The class of that number.
+    class: NumberClass,
     /// The state that each digit leads to; 0 is a dead end.
     next: [u16; 10],
 }
@@ -66,17 +69,31 @@ impl Code {
 
     /// The region that a national number belongs to, if it lies in a range that somebody has.
     pub(crate) fn region(&self, national: &str) -> Option<&'static str> {
+        self.end(national)?.region
+    }
+
+    /// The class of a national number. It is ordinary if the number lies in a range that nobody has.
+    pub(crate) fn class(&self, national: &str) -> NumberClass {
+        self.end(national).map_or_else(NumberClass::default, |node| node.class)
+    }
+
+    /// The state behind the last digit.
+    fn end(&self, national: &str) -> Option<&'static Node> {
         let mut node = PLAN.nodes.get(usize::from(self.root))?;
         for digit in national.bytes() {
             let next = node.next.get(usize::from(digit.checked_sub(b'0')?))?;
             node = PLAN.nodes.get(usize::from(*next))?;
         }
-        node.region
+        Some(node)
     }
 
-    /// The number without the prefix that belongs to dialling inside the country, as in `+44 (0)20`; none if it has none.
-    pub(crate) fn without_prefix<'a>(&self, national: &'a str) -> Option<&'a str> {
-        national.strip_prefix(self.prefix).filter(|_| !self.prefix.is_empty())
+    /// The number without the prefix that belongs to dialling inside the country, which some write behind the country code as
+    /// in `+44 (0)20`. Returns the number as it is if that one is somebody's, or if nobody has the rest.
+    pub(crate) fn without_prefix<'a>(&self, national: &'a str) -> &'a str {
+        match national.strip_prefix(self.prefix).filter(|_| !self.prefix.is_empty()) {
+            Some(rest) if self.region(national).is_none() && self.region(rest).is_some() => rest,
+            _ => national,
+        }
     }
 }
 
@@ -101,12 +118,13 @@ impl Plan {
     }
 }
 
-/// Reads `=GB 0:12 2-9:17`.
+/// Reads `=GB/p 0:12 2-9:17`.
 fn node(words: &'static str) -> Option<Node> {
     let mut node = Node::default();
     for word in words.split(' ') {
-        if let Some(region) = word.strip_prefix('=') {
-            node.region = Some(region);
+        if let Some(end) = word.strip_prefix('=') {
+            let (region, class) = end.split_once('/').unwrap_or((end, ""));
+            (node.region, node.class) = (Some(region), class_with_letter(class)?);
             continue;
         }
         let (digits, next) = word.split_once(':')?;
@@ -115,6 +133,17 @@ fn node(words: &'static str) -> Option<Node> {
         node.next.get_mut(first..=last)?.fill(next.parse().ok()?);
     }
     Some(node)
+}
+
+/// The class that the table writes behind a region.
+fn class_with_letter(letter: &str) -> Option<NumberClass> {
+    match letter {
+        "" => Some(NumberClass::Ordinary),
+        "p" => Some(NumberClass::Premium),
+        "s" => Some(NumberClass::SharedCost),
+        "t" => Some(NumberClass::TollFree),
+        _ => None,
+    }
 }
 
 fn code(number: &str, mut columns: impl Iterator<Item = &'static str>) -> Option<Code> {
@@ -151,6 +180,8 @@ fn service(code: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -184,13 +215,18 @@ mod tests {
     /// The library's verdict on each of these numbers, as the program that wrote the table asked it.
     #[test]
     fn the_table_says_what_the_library_says() {
-        let mut compared = 0;
+        let mut compared = BTreeMap::new();
         for mut columns in lines(include_str!("data/numbering-verdicts.tsv")) {
-            let (digits, region) = (columns.next().unwrap(), columns.next().unwrap());
+            let mut column = || columns.next().unwrap();
+            let (digits, region, class) = (column(), column(), column());
             let (code, national) = split(digits).unwrap();
-            assert_eq!(code.region(national).unwrap_or("-"), region, "{digits}");
-            compared += 1;
+            let found = code.region(national);
+            assert_eq!(found.unwrap_or("-"), region, "{digits}");
+            let found = if found.is_some() { code.class(national).name() } else { "-" };
+            assert_eq!(found, class, "{digits}");
+            assert!(found != "-" || code.class(national) == NumberClass::Ordinary, "{digits}");
+            *compared.entry(class).or_insert(0) += 1;
         }
-        assert!(compared > 1000, "{compared}");
+        assert!(compared.len() == 5 && compared.values().all(|count| *count > 100), "{compared:?}");
     }
 }

@@ -156,6 +156,12 @@ impl Tokeniser {
         self.wire_key.identity(&[call_id.as_bytes()])
     }
 
+    /// Keyed hash of the first digits of a number.
+    #[must_use]
+    pub fn range(&self, digits: &str) -> i64 {
+        self.wire_key.identity(&[b"range", digits.as_bytes()])
+    }
+
     fn digest(&self, domain: &[u8], text: &[u8]) -> [u8; 32] {
         let mut mac = self.mac.clone();
         mac.update(domain);

@@ -8,7 +8,7 @@ use bellwether_clock::SegmentStats;
 use bellwether_fingerprint::{Grammar, PrintHash};
 use bellwether_tracker::{ClockRate, NoRates, Side};
 
-use crate::{AccessSide, Attested, Masked, NumberFacts};
+use crate::{AccessSide, Attested, Masked, NumberFacts, NumberReadings};
 
 /// One row to store or to score. Personal data is already tokenised, unless the operator wants clear text.
 #[derive(Debug)]
@@ -190,6 +190,10 @@ pub struct CallTraits {
     pub dials_abroad: Option<u32>,
     /// The reason for the destination's risk.
     pub risk: Option<String>,
+    /// The readings of the caller's number and of the dialled one.
+    pub caller_readings: NumberReadings,
+    /// See `caller_readings`.
+    pub called_readings: NumberReadings,
     /// True for an emergency call, which is never scored.
     pub is_emergency: bool,
     /// The claimed result of a verifier.

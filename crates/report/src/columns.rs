@@ -14,6 +14,7 @@ pub enum Report {
     Fingerprints,
     Campaigns,
     Recordings,
+    Incidents,
     Reputation,
     Alerts,
     Losses,
@@ -126,12 +127,18 @@ impl Report {
                 last_seen Time, heard_s Real, commonplace Bool, label Text, call_ids Json, player Text, words Int,
                 campaign Text,
             ],
+            Self::Incidents => columns![
+                incident Text, kind Text, severity Text, subject Text, opened_at Time, updated_at Time, closed_at Time,
+                state Text, calls Int, exposed_minutes Real, exposed_money Real, fraud_probability Real, evidence Json,
+                members Json, campaign Text, label Text,
+            ],
             Self::Reputation => columns![
                 kind Text, subject Text, reputation Real, list Text, specificity Real, honest_parties Int, calls Int,
                 fraud_labels Int, legit_labels Int, fraud_observed Real, legit_observed Real, why Text, changed_at Time,
             ],
             Self::Alerts => columns![
                 at Time, kind Text, severity Text, subject Text, message Text, call_id Text, campaign Text,
+                incident Text, state Text,
             ],
             Self::Losses => columns![
                 name Text, count Int, cause Text, remedy Text, kind Text, from Time, until Time, spans Json,

@@ -38,6 +38,7 @@ mod classes;
 mod columns;
 mod devices;
 mod fingerprints;
+mod incidents;
 mod inventory;
 mod other_clocks;
 mod platforms;

@@ -2,8 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use bellwether_base::IncidentId;
 use bellwether_store::StoreError;
 use rusqlite::Row;
+use serde_json::json;
 
 use crate::Reports;
 use crate::calls::CALLS;
@@ -11,6 +13,7 @@ use crate::campaigns::CAMPAIGNS;
 use crate::cells::{text, time};
 use crate::columns::{Query, Report, Values};
 use crate::fingerprints::{FINGERPRINTS, fingerprint};
+use crate::incidents::INCIDENTS;
 use crate::platforms::origins_of_all;
 use crate::recordings::RECORDINGS;
 use crate::streams::{STREAMS, stream};
@@ -28,6 +31,8 @@ fn alert(row: &Row<'_>) -> Result<Values, StoreError> {
         text(row, "message")?,
         text(row, "call_id")?,
         text(row, "campaign")?,
+        json!(row.get::<_, Option<i64>>("incident")?.map(|incident| IncidentId::new(incident).name())),
+        text(row, "state")?,
     ])
 }
 
@@ -91,6 +96,12 @@ impl Reports<'_> {
                 query,
                 (RECORDINGS, "r.last_seen", "r.first_seen, r.name"),
                 Self::recording_values,
+                visit,
+            ),
+            Report::Incidents => self.table(
+                query,
+                (INCIDENTS, "i.updated_at", "i.opened_at, i.name"),
+                Self::incident_values,
                 visit,
             ),
             Report::Reputation => self.reputation_rows(visit),
@@ -172,6 +183,7 @@ mod tests {
             "fingerprints",
             "campaigns",
             "recordings",
+            "incidents",
             "standings",
             "alerts",
         ] {
@@ -185,6 +197,7 @@ mod tests {
             Report::Fingerprints,
             Report::Campaigns,
             Report::Recordings,
+            Report::Incidents,
             Report::Reputation,
             Report::Alerts,
             Report::Losses,

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{Alert, CallId, CampaignId, RecordingId, Timestamp};
+use bellwether_base::{Alert, CallId, CampaignId, IncidentId, RecordingId, Timestamp};
 
 use crate::{
-    CampaignRow, Finding, ListChange, MemberRow, Outcome, RecordingRow, ReputationRecord, ScoreRow, Stage,
-    Subject,
+    CampaignRow, Finding, IncidentRow, ListChange, MemberRow, Outcome, RecordingRow, ReputationRecord,
+    ScoreRow, Stage, Subject,
 };
 
 /// Results of scoring that wait for the next commit. A later result about the same thing replaces an earlier one.
@@ -35,6 +35,10 @@ pub struct Changes {
     pub recordings: BTreeMap<RecordingId, Box<RecordingRow>>,
     /// The campaigns of recordings.
     pub recordings_of: BTreeMap<RecordingId, CampaignId>,
+    /// Incidents by identity.
+    pub incidents: BTreeMap<IncidentId, Box<IncidentRow>>,
+    /// Changes of the members of incidents, in order.
+    pub incident_changes: Vec<IncidentChange>,
     /// Campaigns that another campaign absorbed.
     pub merged: BTreeSet<CampaignId>,
 }
@@ -90,6 +94,32 @@ pub enum MembershipChange {
     },
 }
 
+/// A change of an incident beside its row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IncidentChange {
+    /// A call became a member.
+    Joined {
+        /// The incident.
+        incident: IncidentId,
+        /// The call.
+        call: CallId,
+    },
+    /// One incident took the members of another one in.
+    Merged {
+        /// The incident that ends.
+        from: IncidentId,
+        /// The incident that goes on.
+        into: IncidentId,
+    },
+    /// The operator gave it a label, or took it back.
+    Labelled {
+        /// The incident.
+        incident: IncidentId,
+        /// True if it is honest, which ends it.
+        is_honest: bool,
+    },
+}
+
 impl Changes {
     /// True if nothing waits.
     #[must_use]
@@ -100,6 +130,7 @@ impl Changes {
             && self.reputations.is_empty()
             && self.lists.is_empty()
             && self.alerts.is_empty()
+            && self.incidents.is_empty()
             && self.recordings.is_empty()
             && self.recordings_of.is_empty()
     }
@@ -107,7 +138,11 @@ impl Changes {
     /// Scores, amendments and memberships that wait: the bulk of what a commit writes.
     #[must_use]
     pub fn pending_scores(&self) -> usize {
-        self.scores.len() + self.closed.len() + self.amendments.len() + self.memberships.len()
+        self.scores.len()
+            + self.closed.len()
+            + self.amendments.len()
+            + self.memberships.len()
+            + self.incident_changes.len()
     }
 
     /// Adds what the engine found.
@@ -156,6 +191,18 @@ impl Changes {
             }
             Outcome::RecordingOf { recording, campaign } => {
                 self.recordings_of.insert(recording, campaign);
+            }
+            Outcome::Incident(row) => {
+                self.incidents.insert(row.incident, row);
+            }
+            Outcome::IncidentMember { incident, call } => {
+                self.incident_changes.push(IncidentChange::Joined { incident, call });
+            }
+            Outcome::IncidentMerged { from, into } => {
+                self.incident_changes.push(IncidentChange::Merged { from, into });
+            }
+            Outcome::IncidentLabelled { incident, is_honest } => {
+                self.incident_changes.push(IncidentChange::Labelled { incident, is_honest });
             }
             Outcome::Reputation(subject, record) => {
                 self.reputations.insert(subject, record);

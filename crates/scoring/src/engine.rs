@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod feedback;
+mod incidents;
 mod legs;
 mod membership;
 mod prefetch;
@@ -13,15 +14,17 @@ mod senders;
 mod split;
 mod start;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bellwether_base::{CallId, CampaignId, HashKey, LruTable, SlotId, Span, Timestamp};
+use bellwether_base::{CallId, CampaignId, HashKey, IncidentId, LruTable, SlotId, Span, Timestamp};
 use bellwether_enrich::{InstanceRow, Row};
+use bellwether_incidents::{IncidentLabel, Watch};
 use bellwether_senders::{CallEnd, Senders};
 use smallvec::SmallVec;
 
 use self::feedback::Feedback;
 pub use self::feedback::SenderLabels;
+pub(crate) use self::incidents::words as incident_words;
 use self::recordings::PlayedRecordings;
 use self::senders::{SenderName, end_of, whole_secs};
 use crate::Settings;
@@ -129,6 +132,16 @@ pub struct ScoringEngine {
     recalled_accounts: usize,
     /// Names of clusters of senders.
     sender_names: LruTable<u64, SenderName, 1>,
+    /// Fraud that is no robocall campaign.
+    watch: Watch,
+    /// A new call whose legs are not known yet.
+    waiting: Option<incidents::Waiting>,
+    /// Incidents whose rows are due with the next commit.
+    incidents_changed: BTreeSet<IncidentId>,
+    incident_labels: BTreeMap<IncidentId, IncidentLabel>,
+    has_labels_before: bool,
+    /// True while rows come that an earlier run has scored.
+    reads_again: bool,
 }
 
 impl ScoringEngine {
@@ -137,6 +150,7 @@ impl ScoringEngine {
     #[must_use]
     pub fn new(settings: Settings, key: HashKey) -> Self {
         let keys = Keys::new(key.derive("verdict"));
+        let watch = Self::new_watch(&settings, &keys, key.derive("watch"));
         Self {
             rules: Rules::of(&settings),
             settings,
@@ -169,6 +183,12 @@ impl ScoringEngine {
             rates: SignalRates::new(),
             recalled_accounts: 0,
             sender_names: LruTable::new(SENDER_NAMES),
+            watch,
+            waiting: None,
+            incidents_changed: BTreeSet::new(),
+            incident_labels: BTreeMap::new(),
+            has_labels_before: false,
+            reads_again: false,
             keys,
         }
     }
@@ -182,12 +202,23 @@ impl ScoringEngine {
     /// Processes a row. Outcomes go to `out` in an order that respects references. Changed reputation records
     /// and campaigns follow with [`Self::settle`].
     pub fn row(&mut self, row: &Row, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+        // A call's links to other legs follow its row.
+        if !matches!(row, Row::Link(..) | Row::Instance(_) | Row::Family { .. } | Row::Fingerprint(_)) {
+            self.watch_waiting(out);
+        }
         match row {
             Row::Call(row) => self.call(row, memory, out),
-            Row::CallUpdate(update) => self.progress(&Progress::from(&**update), memory, out),
+            Row::CallUpdate(update) => {
+                let progress = Progress::from(&**update);
+                self.watch_progress(&progress, out);
+                self.progress(&progress, memory, out);
+            }
             Row::Stream(row) => self.stream(row, memory, out),
             Row::Instance(row) => self.instance(row, memory, out),
-            Row::Link(a, b) => self.leg(*a, *b, memory, out),
+            Row::Link(a, b) => {
+                self.watch_leg(*a, *b);
+                self.leg(*a, *b, memory, out);
+            }
             Row::Attempt(row) => self.attempt(row, memory, out),
             Row::Registration(row) => self.registration(row),
             Row::RegistrationEnd { registration, at } => self.registration_ended(*registration, *at),
@@ -206,6 +237,7 @@ impl ScoringEngine {
 
     /// Finishes all calls, as far as their end was seen.
     pub fn finish(&mut self, memory: &mut dyn History, out: &mut Vec<Outcome>) {
+        self.watch_waiting(out);
         while let Some((_, call)) = self.over.pop_front() {
             self.close(call, memory, out);
         }
@@ -224,6 +256,7 @@ impl ScoringEngine {
     pub fn settle(&mut self, out: &mut Vec<Outcome>) {
         self.standings.settle(|kept| out.push(kept.outcome()));
         self.campaigns.settle(|row| out.push(Outcome::Campaign(Box::new(row.clone()))));
+        self.settle_incidents(out);
     }
 
     fn advance(&mut self, at: Timestamp) {
@@ -258,6 +291,8 @@ impl ScoringEngine {
         (call.fate, call.secs) = (fate, secs);
         let (caller, source, pools, places) = (call.caller, call.source, call.pools, call.places);
         let (caller_at, source_at, is_over) = (call.caller_at, call.source_at, call.is_over);
+        // The account is what was taken. A thief's long calls earn it no trust.
+        let is_of_incident = call.incident.is_some();
         if is_known_now {
             self.vouch(update.call, out);
         }
@@ -269,7 +304,7 @@ impl ScoringEngine {
         }
         if let Some(of) = self.callers.value_from_mut(caller_at, caller) {
             of.actor.end(places.0, update.call, fate, secs);
-            if fate == CallResult::Answered && self.warming.is_none() {
+            if fate == CallResult::Answered && self.warming.is_none() && !is_of_incident {
                 of.account.talked(Span::from_secs(i64::from(secs)));
             }
         }

@@ -1,8 +1,9 @@
 use std::net::IpAddr;
 
-use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
-use bellwether_enrich::{PassportStatus, Side, Validity};
+use bellwether_base::{CallId, CampaignId, IncidentId, RecordingId, Severity, Timestamp};
+use bellwether_enrich::{NumberReadings, PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
+use bellwether_incidents::{IncidentKind, IncidentLabel};
 use bellwether_senders::CallerAccess;
 
 use crate::{Account, Finding, MembershipKind, ReputationRecord, SignalSet, Subject};
@@ -145,6 +146,54 @@ pub struct PastSender {
     pub shown: SignalSet,
 }
 
+/// A call of an earlier run, as far as the watch for incidents needs it.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct PastWatched {
+    pub call: CallId,
+    pub started_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+    pub ended_at: Option<Timestamp>,
+    pub final_status: Option<u16>,
+    pub is_cancelled: bool,
+    /// True if a linked leg was answered.
+    pub is_answered_elsewhere: bool,
+    pub caller: String,
+    pub caller_host: String,
+    pub dialled: String,
+    pub caller_readings: NumberReadings,
+    pub called_readings: NumberReadings,
+    pub source: IpAddr,
+    pub family: PrintHash,
+    pub is_registered: bool,
+    pub is_from_trunk: bool,
+}
+
+/// An incident of an earlier run, as far as a label concerns it.
+#[derive(Clone, Debug)]
+pub struct PastIncident {
+    /// Its kind.
+    pub kind: IncidentKind,
+    /// Its severity.
+    pub severity: Severity,
+    /// The probability of fraud that was stored.
+    pub fraud_probability: f64,
+    /// Its calls.
+    pub members: Vec<CallId>,
+}
+
+impl PastIncident {
+    /// Log odds of fraud with a label.
+    pub(crate) fn log_odds(&self, label: Option<IncidentLabel>) -> f64 {
+        let p = match label {
+            Some(IncidentLabel::Fraud) => 0.99,
+            Some(IncidentLabel::Legit) => 0.01,
+            None => self.fraud_probability.clamp(0.001, 0.999),
+        };
+        (p / (1.0 - p)).ln()
+    }
+}
+
 /// A recording of an earlier run.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "plain columns")]
@@ -255,6 +304,12 @@ pub trait History {
     /// Recordings that several calls played, with the calls from `since` on.
     fn recordings(&mut self, since: Timestamp) -> Vec<PastRecording>;
 
+    /// The calls from `since` until `before` for the watch, oldest first, the latest `most` of them.
+    fn watched(&mut self, since: Timestamp, before: Timestamp, most: usize) -> Vec<PastWatched>;
+
+    /// A stored incident.
+    fn incident(&mut self, incident: IncidentId) -> Option<PastIncident>;
+
     /// The calls from `since` until `before`, oldest first.
     fn recent(&mut self, since: Timestamp, before: Timestamp) -> Vec<PastCall>;
 
@@ -293,6 +348,14 @@ impl History for NoHistory {
 
     fn recordings(&mut self, _: Timestamp) -> Vec<PastRecording> {
         Vec::new()
+    }
+
+    fn watched(&mut self, _: Timestamp, _: Timestamp, _: usize) -> Vec<PastWatched> {
+        Vec::new()
+    }
+
+    fn incident(&mut self, _: IncidentId) -> Option<PastIncident> {
+        None
     }
 
     fn recent(&mut self, _: Timestamp, _: Timestamp) -> Vec<PastCall> {

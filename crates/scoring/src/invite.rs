@@ -153,6 +153,7 @@ pub(crate) struct Progress {
     pub(crate) ended_by: Option<Side>,
     /// True if the server took the caller's credentials.
     pub(crate) is_let_in: bool,
+    pub(crate) is_cancelled: bool,
 }
 
 impl From<&CallUpdate> for Progress {
@@ -165,6 +166,7 @@ impl From<&CallUpdate> for Progress {
             final_status: update.final_status,
             ended_by: update.ended_by,
             is_let_in: update.is_let_in,
+            is_cancelled: update.cancelled,
         }
     }
 }
@@ -179,6 +181,7 @@ impl From<&PastCall> for Progress {
             final_status: past.final_status,
             ended_by: past.ended_by,
             is_let_in: false,
+            is_cancelled: false,
         }
     }
 }

@@ -47,20 +47,25 @@ mod stack_index;
 mod write_back;
 
 pub use account::{Account, RegisteredDevice};
+pub use bellwether_incidents::{
+    Exempt, Exemption, IncidentKind, IncidentSettings, Limits as IncidentLimits, Rates as IncidentRates,
+};
 pub use campaign::LinkKind;
 pub use campaign_state::{CampaignKind, CampaignState, MembershipKind};
-pub use changes::{Amendment, Changes, MembershipChange};
+pub use changes::{Amendment, Changes, IncidentChange, MembershipChange};
 pub use engine::{ScoringEngine, SenderLabels};
 pub use evidence::Evidence;
 pub use history::{
-    History, Judged, NoHistory, PastCall, PastMember, PastPassport, PastRecording, PastSender, PlatformFacts,
-    SenderMarks, Stage,
+    History, Judged, NoHistory, PastCall, PastIncident, PastMember, PastPassport, PastRecording, PastSender,
+    PastWatched, PlatformFacts, SenderMarks, Stage,
 };
 pub use label::is_fraud_label;
 pub use operator_list::{OperatorEntry, OperatorList, OperatorSubject};
-pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, RecordingRow, ScoreRow};
+pub use outcome::{
+    CampaignRow, IncidentRow, LinkRow, ListChange, Listed, MemberRow, Outcome, RecordingRow, ScoreRow,
+};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Confidence, Disposition, DispositionThresholds, Finding, Scorecard};
-pub use settings::{CampaignSettings, ReputationSettings, SettingError, Settings, nearest};
+pub use settings::{AccountExemption, CampaignSettings, ReputationSettings, SettingError, Settings, nearest};
 pub use signal_rates::SignalSet;
 pub use signals::{Group, SIGNALS, Signal, Threshold, signals_document};

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use bellwether_base::{CallId, CampaignId, RecordingId, SlotId, Timestamp};
+use bellwether_base::{CallId, CampaignId, IncidentId, RecordingId, SlotId, Timestamp};
+use bellwether_incidents::IncidentKind;
 use smallvec::SmallVec;
 
 use crate::call_history::CallResult;
@@ -64,6 +65,8 @@ pub(crate) struct OpenCall {
     pub(crate) is_rooted: bool,
     /// True if the destination is risky, which makes an alert critical.
     pub(crate) is_risky: bool,
+    /// The incident that it belongs to.
+    pub(crate) incident: Option<OfIncident>,
     /// Other legs of the conversation.
     pub(crate) legs: SmallVec<[CallId; 2]>,
     /// The foreign country that an unknown caller dials. `None` for other calls.
@@ -95,6 +98,22 @@ impl From<&Arc<OperatorEntry>> for Listing {
         let reason = if entry.reason.is_empty() { String::new() } else { format!(": {}", entry.reason) };
         let words = format!("the {kind} is on the operator's {list} list{reason}");
         Self { list: entry.list, words: words.into() }
+    }
+}
+
+/// Membership of a call in an incident.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct OfIncident {
+    /// Log odds of fraud.
+    pub(crate) log_odds: f64,
+    /// True while honest explanations are as good.
+    pub(crate) is_notice: bool,
+    pub(crate) words: Arc<str>,
+}
+
+impl OfIncident {
+    pub(crate) fn new(id: IncidentId, kind: IncidentKind, log_odds: f64, is_notice: bool) -> Self {
+        Self { log_odds, is_notice, words: crate::engine::incident_words(id, kind) }
     }
 }
 
@@ -164,6 +183,7 @@ impl OpenCall {
         let is_conversation = self.fate == CallResult::Answered
             && self.secs >= 30
             && !self.is_in_campaign()
+            && self.incident.is_none()
             && !self.is_risky
             && own_score.is_some_and(|score| score >= NEUTRAL);
         // An honest party holds a conversation and owns its number: it is established, or a customer of a
@@ -171,7 +191,11 @@ impl OpenCall {
         let is_its_own = self.is_rooted || (self.is_from_trunk && self.secs >= 45);
         Some(Lesson {
             caller: self.caller,
-            subjects: if own_score.is_some() { std::mem::take(&mut self.subjects) } else { SmallVec::new() },
+            subjects: if own_score.is_some() && self.incident.is_none() {
+                std::mem::take(&mut self.subjects)
+            } else {
+                SmallVec::new()
+            },
             is_fraud: is_sure || own_score.is_some_and(|score| score < fraud_below),
             is_conversation,
             is_party: is_conversation && is_its_own,

@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::recordings::Print;
-use bellwether_base::{Alert, CallId, CampaignId, RecordingId, Side, Timestamp};
+use bellwether_base::{
+    Alert, CallId, CampaignId, IncidentId, IncidentState, RecordingId, Severity, Side, Timestamp,
+};
+use bellwether_incidents::IncidentKind;
 
 use crate::MembershipKind;
 use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
@@ -80,6 +83,29 @@ pub enum Outcome {
         /// The campaign.
         campaign: CampaignId,
     },
+    /// An incident, new or changed.
+    Incident(Box<IncidentRow>),
+    /// A call became a member of an incident.
+    IncidentMember {
+        /// The incident.
+        incident: IncidentId,
+        /// The call.
+        call: CallId,
+    },
+    /// An incident took the members of another one in.
+    IncidentMerged {
+        /// The incident that ends.
+        from: IncidentId,
+        /// The incident that continues.
+        into: IncidentId,
+    },
+    /// The operator gave an incident a label, or took it back.
+    IncidentLabelled {
+        /// The incident.
+        incident: IncidentId,
+        /// True if it is honest, which ends it.
+        is_honest: bool,
+    },
     /// A changed reputation record.
     Reputation(Subject, Box<ReputationRecord>),
     /// A subject was added to a list, or removed from one.
@@ -105,6 +131,26 @@ pub struct RecordingRow {
     pub is_commonplace: bool,
     /// True for a piece that PBX packages ship.
     pub is_stock: bool,
+}
+
+/// Fraud that is no robocall campaign.
+#[derive(Clone, PartialEq, Debug)]
+#[expect(missing_docs, reason = "plain columns, named as in the reports")]
+pub struct IncidentRow {
+    pub incident: IncidentId,
+    pub kind: IncidentKind,
+    pub severity: Severity,
+    pub subject: String,
+    pub opened_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
+    pub state: IncidentState,
+    pub calls: u32,
+    pub exposed_minutes: f64,
+    pub exposed_money: f64,
+    pub fraud_probability: f64,
+    pub evidence: Vec<String>,
+    pub merged_into: Option<IncidentId>,
 }
 
 /// The score of a call.

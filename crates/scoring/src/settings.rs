@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use bellwether_base::Span;
+use bellwether_base::{Span, Timestamp};
+use bellwether_incidents::IncidentSettings;
 
 use crate::DispositionThresholds;
 use crate::signals::SIGNALS;
@@ -16,6 +17,21 @@ pub struct Settings {
     pub reputation: ReputationSettings,
     /// Settings of campaign detection.
     pub campaigns: CampaignSettings,
+    /// Settings of incidents.
+    pub incidents: IncidentSettings,
+    /// Accounts without incidents. An installation replaces their names by tokens.
+    pub exempt_accounts: Vec<AccountExemption>,
+}
+
+/// An account that is not looked at for incidents.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountExemption {
+    /// The user part of its address of record, or its number; as a token where numbers are masked.
+    pub account: String,
+    /// The operator's reason.
+    pub reason: String,
+    /// The exemption ends here.
+    pub until: Option<Timestamp>,
 }
 
 /// The operator's settings of a signal.
@@ -98,6 +114,8 @@ impl Default for Settings {
             signals: SIGNALS.iter().map(tuned).collect(),
             reputation: ReputationSettings::default(),
             campaigns: CampaignSettings::default(),
+            incidents: IncidentSettings::default(),
+            exempt_accounts: Vec::new(),
         }
     }
 }

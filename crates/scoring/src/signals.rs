@@ -31,6 +31,8 @@ pub enum Group {
     Reputation,
     /// Campaign membership.
     Campaign,
+    /// Membership of an incident.
+    Incident,
     /// Structure of the messages.
     Platform,
     /// The claimed identity of the caller, and attestation of it.
@@ -61,6 +63,7 @@ impl Group {
             Self::Sender => (50.0, 40.0),
             Self::Reputation => (50.0, 15.0),
             Self::Campaign => (45.0, 0.0),
+            Self::Incident => (60.0, 0.0),
             Self::Platform => (45.0, 0.0),
             Self::Identity => (50.0, 14.0),
             Self::Account => (45.0, 30.0),
@@ -89,6 +92,7 @@ impl Group {
             Self::Sender => "sender",
             Self::Reputation => "reputation",
             Self::Campaign => "campaign",
+            Self::Incident => "incident",
             Self::Platform => "platform",
             Self::Identity => "identity",
             Self::Account => "account",
@@ -270,7 +274,7 @@ macro_rules! signals {
     };
 }
 
-pub(crate) use ending::{member, of_listing, of_sender};
+pub(crate) use ending::{member, of_incident, of_listing, of_sender};
 
 use Rule::{Device, Later, Start, Token};
 
@@ -306,6 +310,10 @@ pub const SIGNALS: &[Signal] = signals! {
         "The call is a member of a campaign. Stronger links take more of the points, from two thirds to all.", "a campaign";
     prompt_repeated: Campaign, -12.0, [limit("calls", 3.0, "minimum number of calls that play the recording")], Later(ending::prompt_repeated),
         "The caller plays a recording that callers behind the same trunk, or members of a campaign, play too.", "two seconds of speech in unencrypted G.711";
+    // ------------------------------------------------------------------ incident
+    incident: Incident, -60.0, [], Later(ending::incident),
+        "The call belongs to an incident: the log odds that the incident is fraud, times 6, beside the odds of a neutral score (1 to 7). A quarter of the points while the incident is a notice, which honest life explains as well. Trust that the account has earned is not added, unless the incident is a notice.",
+        "`report incidents`";
     // ------------------------------------------------------------------ platform
     agent_contradicts: Platform, -10.0, [], Start(platform::contradicts),
         "The User-Agent names a product that the structure of the messages contradicts.", "a signature of the product or of the structure";
@@ -468,6 +476,7 @@ pub(crate) const SENDER: usize = place("sender");
 pub(crate) const REGISTERED_LINE: usize = place("registered");
 pub(crate) const RETURNING: usize = place("returning");
 pub(crate) const CAMPAIGN_MEMBER: usize = place("campaign_member");
+pub(crate) const INCIDENT: usize = place("incident");
 pub(crate) const PASSPORT_REPLAY: usize = place("passport_replay");
 pub(crate) const SCANNING_SOURCE: usize = place("scanning_source");
 pub(crate) const REGISTERED_ELSEWHERE: usize = place("registered_elsewhere");

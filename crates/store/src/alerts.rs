@@ -17,7 +17,8 @@ pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
         return Ok(());
     }
     db.prepare_cached(
-        "INSERT OR IGNORE INTO alerts (at, kind, severity, subject, message, call, campaign) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT OR IGNORE INTO alerts (at, kind, severity, subject, message, call, campaign, incident, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?
     .execute(params![
         alert.at.as_nanos(),
@@ -26,7 +27,9 @@ pub(crate) fn keep(db: &Connection, alert: &Alert) -> Result<(), StoreError> {
         alert.subject,
         alert.message,
         alert.call.map(CallId::get),
-        alert.campaign
+        alert.campaign,
+        alert.incident.map(|news| news.incident.get()),
+        alert.incident.map(|news| news.state.name()),
     ])?;
     Ok(())
 }
@@ -97,6 +100,7 @@ mod tests {
             message: "seen".to_owned(),
             call: None,
             campaign: None,
+            incident: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
+use bellwether_base::{CallId, CampaignId, IncidentId, RecordingId, Timestamp};
 use bellwether_scoring::{LabelEvidence, Layer, SenderLabels, Subject};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -29,7 +29,7 @@ pub(crate) fn changed(db: &Connection) -> Result<(), StoreError> {
 pub struct Labels {
     /// Evidence about subjects, by label.
     pub evidence: Vec<LabelEvidence>,
-    /// Labels of calls, campaigns and recordings.
+    /// Labels of calls, campaigns, recordings and incidents.
     pub senders: SenderLabels,
 }
 
@@ -37,7 +37,7 @@ pub struct Labels {
 pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
     let mut all = Vec::new();
     let mut calls = Vec::new();
-    let (mut campaigns, mut recordings) = (Vec::new(), Vec::new());
+    let (mut campaigns, mut recordings, mut incidents) = (Vec::new(), Vec::new(), Vec::new());
     let mut select = db.prepare("SELECT kind, subject, label, at FROM labels ORDER BY kind, subject")?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
@@ -78,6 +78,9 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
                 let players = players_of(db, recording)?;
                 calls.extend(players.into_iter().map(|call| (call, is_fraud)));
             }
+            "incident" => {
+                incidents.extend(IncidentId::named(&subject).map(|incident| (incident, is_fraud)));
+            }
             _ => {}
         }
     }
@@ -92,6 +95,7 @@ pub(crate) fn evidence(db: &Connection) -> Result<Labels, StoreError> {
             calls: own.into_iter().map(|(call, is_fraud)| (CallId::new(call), is_fraud)).collect(),
             campaigns,
             recordings,
+            incidents,
         },
     })
 }

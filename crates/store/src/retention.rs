@@ -103,6 +103,8 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'call' AND subject = CAST(calls.call AS TEXT))
             AND NOT EXISTS (SELECT 1 FROM campaign_members AS m JOIN campaigns AS k ON k.campaign = m.campaign
                 JOIN labels AS l ON l.kind = 'campaign' AND l.subject = k.name WHERE m.call = calls.call)
+            AND NOT EXISTS (SELECT 1 FROM incident_members AS m JOIN labels AS l
+                ON l.kind = 'incident' AND l.subject = format('inc-%016x', m.incident) WHERE m.call = calls.call)
         ORDER BY started_at, id LIMIT ?2";
     let links = format!("SELECT call FROM calls WHERE id IN ({calls})");
     for sql in [
@@ -110,6 +112,7 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
         format!("DELETE FROM instances WHERE subject IN ({links})"),
         format!("DELETE FROM verdicts WHERE kind = 'call' AND subject IN ({links})"),
         format!("DELETE FROM campaign_members WHERE call IN ({links})"),
+        format!("DELETE FROM incident_members WHERE call IN ({links})"),
         format!("DELETE FROM telemetry WHERE call IN ({links})"),
         format!("DELETE FROM alerts WHERE call IN ({links})"),
         format!("DELETE FROM scores WHERE id IN ({calls})"),
@@ -168,6 +171,12 @@ fn oldest(db: &mut Connection, before: i64) -> Result<u64, StoreError> {
     tx.prepare_cached("DELETE FROM sensor_clock WHERE to_at < ?1")?.execute([before])?;
     prune_blind_spans(&tx, before)?;
     tx.prepare_cached("DELETE FROM alerts WHERE at < ?1")?.execute([before])?;
+    tx.prepare_cached(
+        "DELETE FROM incidents WHERE updated_at < ?1
+             AND NOT EXISTS (SELECT 1 FROM incident_members AS m WHERE m.incident = incidents.incident)
+             AND NOT EXISTS (SELECT 1 FROM labels WHERE kind = 'incident' AND subject = format('inc-%016x', incident))",
+    )?
+    .execute([before])?;
     // A campaign without calls appears in no report.
     let ended = tx
         .prepare_cached(
@@ -261,7 +270,7 @@ mod tests {
         db.execute_batch(&format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {n})
              INSERT INTO calls SELECT i + 1, -i, 'id' || i, 't', i * 1000000000, 'a', 'b', 'k', NULL, 'k', NULL, NULL,
-                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'c' FROM n;
+                 's', 'd', 'udp', hex(zeroblob(100)), 'f', 's', NULL, NULL, 'o', 'unknown', NULL, 0, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'c', NULL, NULL FROM n;
              INSERT INTO outcomes SELECT id, NULL, NULL, 200, NULL, 'unknown', NULL, 0, 0, 1, 0, 0, 0, NULL FROM calls;
              INSERT INTO scores SELECT id, 2, started_at, 50.0, 'monitor', '[]', NULL, NULL, NULL, 0 FROM calls;
              INSERT INTO campaign_members SELECT 1, call, started_at, 1.0, '', 'evidence' FROM calls;
@@ -274,7 +283,9 @@ mod tests {
              INSERT INTO instances SELECT call, 'lan', '10.0.0.1', NULL, started_at, NULL, NULL FROM calls;
              INSERT INTO verdicts SELECT 'call', call, 0, started_at, '', 'unknown', '[]' FROM calls;
              INSERT INTO verdicts SELECT 'device', id, 0, started_at, '', 'unknown', '[]' FROM calls;
-             INSERT INTO alerts SELECT id, started_at, 'k', 's', 'a', 'm', call, NULL FROM calls;
+             INSERT INTO alerts SELECT id, started_at, 'k', 's', 'a', 'm', call, NULL, NULL, NULL FROM calls;
+             INSERT INTO incident_members SELECT call, id FROM calls;
+             INSERT INTO incidents SELECT id, 'scan', 'notice', 's', started_at, started_at, NULL, 'opened', 1, 0, 0, 0, '[]', NULL FROM calls;
              INSERT INTO observations SELECT id, started_at, started_at, 1, 0, 0, 200, 60, NULL, NULL, NULL, NULL, NULL FROM calls;
              INSERT INTO segments SELECT id, started_at, started_at, 1, 0, 30, 30, 1, 1, 1, NULL FROM calls;"
         ))
@@ -288,6 +299,8 @@ mod tests {
             "outcomes",
             "scores",
             "campaign_members",
+            "incident_members",
+            "incidents",
             "call_links",
             "streams",
             "stream_legs",
@@ -312,7 +325,7 @@ mod tests {
         assert_eq!(gone, 3 * 4000);
         assert_eq!(
             counts(&db),
-            [1000, 1000, 1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 1000, 2000, 1000]
+            [1000, 1000, 1000, 1000, 1000, 1000, 999, 1000, 1000, 1000, 1000, 1000, 1000, 2000, 1000]
         );
         let oldest: i64 = db.query_row("SELECT min(started_at) FROM calls", [], |r| r.get(0)).unwrap();
         assert_eq!(oldest, 4000 * 1_000_000_000);

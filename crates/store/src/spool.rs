@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use bellwether_base::{Alert, AlertKind, CallId, OutgoingAlert, Timestamp};
+use bellwether_base::{
+    Alert, AlertKind, CallId, IncidentId, IncidentNews, IncidentState, OutgoingAlert, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::schema::open_for_writing;
@@ -107,12 +109,20 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingAlert, StoreError> {
             message: row.get("message")?,
             call: row.get::<_, Option<i64>>("call")?.map(CallId::new),
             campaign: row.get("campaign")?,
+            incident: news(row)?,
         },
         call_id: row.get("call_id")?,
         fingerprint: row.get("fingerprint")?,
         score: row.get("score")?,
         more: 0,
     })
+}
+
+/// What an alert tells of an incident.
+fn news(row: &Row<'_>) -> Result<Option<IncidentNews>, StoreError> {
+    let incident = row.get::<_, Option<i64>>("incident")?.map(IncidentId::new);
+    let state = row.get::<_, Option<String>>("state")?.and_then(|state| IncidentState::named(&state));
+    Ok(incident.zip(state).map(|(incident, state)| IncidentNews { incident, state }))
 }
 
 impl Reader {

@@ -57,7 +57,7 @@ impl Reader {
 }
 
 impl Writer {
-    /// Labels calls (all with one Call-ID, in clear text or in the masked form of reports), a fingerprint or a campaign. The label is
+    /// Labels calls (all with one Call-ID, in clear text or in the masked form of reports), a fingerprint, a campaign, a recording or an incident. The label is
     /// fraud, legit, or none to take a label back. `source` is the author of the label.
     ///
     /// # Errors
@@ -83,6 +83,10 @@ impl Writer {
                 }
                 "recording" => {
                     "SELECT format('%016x', recording), last_seen FROM recordings WHERE format('%016x', recording) = ?1"
+                }
+                "incident" => {
+                    "SELECT format('inc-%016x', incident), opened_at FROM incidents
+                     WHERE format('inc-%016x', incident) = ?1 OR format('%016x', incident) = ?1"
                 }
                 _ => "SELECT name, last_seen FROM campaigns WHERE name = ?1 AND merged_into IS NULL",
             };

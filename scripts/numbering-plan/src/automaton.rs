@@ -9,13 +9,13 @@ use regex_automata::{Anchored, Input, MatchKind};
 use rlibphonenumber::{PhoneMetadata, PhoneNumberDesc};
 
 use crate::Result;
-use crate::source::{Code, MAX_DIGITS, kinds};
+use crate::source::{Class, Code, MAX_DIGITS, kinds};
 
-/// A state: whose number ends here, and where each digit leads.
+/// A state: whose number ends here and of which class, and where each digit leads.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Node {
-    /// Index of a region.
-    pub(crate) region: Option<usize>,
+    /// Index of a region, and the class of its number.
+    pub(crate) end: Option<(usize, Class)>,
     pub(crate) next: [usize; 10],
 }
 
@@ -42,13 +42,13 @@ impl Automaton {
         Ok(builder.build(at, 0))
     }
 
-    /// The region of a national number, if it is one's.
-    pub(crate) fn region(&self, root: usize, national: &str) -> Option<&str> {
+    /// The region and the class of a national number, if it is a region's.
+    pub(crate) fn look_up(&self, root: usize, national: &str) -> Option<(&str, Class)> {
         let mut node = self.nodes.get(root)?;
         for digit in national.bytes() {
             node = self.nodes.get(node.next[usize::from(digit - b'0')])?;
         }
-        node.region.map(|region| self.regions[region].as_str())
+        node.end.map(|(region, class)| (self.regions[region].as_str(), class))
     }
 
     fn number(&mut self, node: Node) -> usize {
@@ -75,6 +75,7 @@ type Dfa = dense::DFA<Vec<u32>>;
 
 /// A description of numbers: an expression, and lengths if they differ from those of all numbers.
 struct Kind {
+    class: Class,
     dfa: Dfa,
     lengths: Vec<i32>,
 }
@@ -98,11 +99,12 @@ struct At {
 
 impl Plan {
     fn new(data: &PhoneMetadata) -> Result<Self> {
-        let general = data.general_desc.as_ref().map(kind).transpose()?.flatten();
+        let general =
+            data.general_desc.as_ref().map(|desc| kind(Class::Ordinary, desc)).transpose()?.flatten();
         let general = general.ok_or("a region has no numbers")?;
         let mut all = vec![general];
-        for desc in kinds(data) {
-            all.extend(kind(desc)?);
+        for (class, desc) in kinds(data) {
+            all.extend(kind(class, desc)?);
         }
         let leading = data.leading_digits.as_deref().filter(|text| !text.is_empty()).map(dfa).transpose()?;
         Ok(Self { region: data.id.clone(), leading, kinds: all })
@@ -129,23 +131,25 @@ impl Plan {
         alive.next() == Some(true) && alive.any(|is| is)
     }
 
-    /// True if a number of this length is one of the region's: of all numbers and of some kind.
-    fn holds(&self, at: &At, length: usize) -> bool {
-        let mut is = self.kinds.iter().zip(&at.kinds).map(|(kind, state)| {
+    /// The class of a number of this length if it is one of the region's: of all numbers and of some kind, of which the first
+    /// counts.
+    fn class(&self, at: &At, length: usize) -> Option<Class> {
+        let mut found = self.kinds.iter().zip(&at.kinds).map(|(kind, state)| {
             let has_length = kind.lengths.iter().any(|known| usize::try_from(*known) == Ok(length));
-            (kind.lengths.is_empty() || has_length) && is_match(&kind.dfa, *state)
+            ((kind.lengths.is_empty() || has_length) && is_match(&kind.dfa, *state)).then_some(kind.class)
         });
-        is.next() == Some(true) && is.any(|is| is)
+        found.next()??;
+        found.flatten().next()
     }
 }
 
-fn kind(desc: &PhoneNumberDesc) -> Result<Option<Kind>> {
+fn kind(class: Class, desc: &PhoneNumberDesc) -> Result<Option<Kind>> {
     let pattern = desc.national_number_pattern.as_deref().unwrap_or_default();
     // A length of -1 says that there are no such numbers.
     if pattern.is_empty() || desc.possible_length == [-1] {
         return Ok(None);
     }
-    Ok(Some(Kind { dfa: dfa(pattern)?, lengths: desc.possible_length.clone() }))
+    Ok(Some(Kind { class, dfa: dfa(pattern)?, lengths: desc.possible_length.clone() }))
 }
 
 fn dfa(pattern: &str) -> Result<Dfa> {
@@ -177,7 +181,7 @@ impl Builder<'_> {
         if let Some(known) = self.known.get(&(at.clone(), length)) {
             return *known;
         }
-        let mut node = Node { region: self.region(&at, length), next: [0; 10] };
+        let mut node = Node { end: self.end(&at, length), next: [0; 10] };
         if length < self.most {
             for (digit, next) in (b'0'..).zip(&mut node.next) {
                 let to: Vec<At> = self.plans.iter().zip(&at).map(|(plan, at)| plan.step(at, digit)).collect();
@@ -191,11 +195,14 @@ impl Builder<'_> {
         number
     }
 
-    /// The region of a number, as the library finds it: the first that leads or holds the number, if that one holds it.
-    fn region(&mut self, at: &[At], length: usize) -> Option<usize> {
+    /// The region and the class of a number, as the library finds them: the first region that leads or holds the number, if
+    /// that one holds it.
+    fn end(&mut self, at: &[At], length: usize) -> Option<(usize, Class)> {
         let is_alone = self.plans.len() == 1;
         let mut both = self.plans.iter().zip(at);
-        let (plan, at) = both.find(|(plan, at)| is_alone || at.has_led || plan.holds(at, length))?;
-        plan.holds(at, length).then(|| self.automaton.region_number(&plan.region))
+        let (plan, at) =
+            both.find(|(plan, at)| is_alone || at.has_led || plan.class(at, length).is_some())?;
+        let class = plan.class(at, length)?;
+        Some((self.automaton.region_number(&plan.region), class))
     }
 }

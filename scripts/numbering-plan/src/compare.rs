@@ -1,17 +1,18 @@
 //! The table beside the library: as many numbers as one likes, and some for a test in the tree.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber};
 
 use crate::Result;
 use crate::automaton::Automaton;
-use crate::source::{Code, Source, kinds};
+use crate::source::{Class, Code, Source, kinds};
 
 /// Numbers compared of each country code.
 const COMPARED: usize = 20_000;
-/// Numbers of each country code that go into the tree.
-const EXAMPLES: usize = 6;
+/// Numbers of each country code and class that go into the tree, and as many that are nobody's.
+const EXAMPLES: usize = 3;
 
 /// Compares numbers of all lengths. Returns how many there were.
 ///
@@ -21,8 +22,8 @@ pub(crate) fn all(source: &Source, automaton: &Automaton, roots: &[usize]) -> Re
     let mut count = 0;
     for (code, root) in source.codes.iter().zip(roots) {
         for national in numbers(code, COMPARED) {
-            let (here, there) = (automaton.region(*root, &national), verdict(code, &national));
-            if here != there.as_deref() {
+            let (here, there) = (automaton.look_up(*root, &national), verdict(code, &national));
+            if here != there.as_ref().map(|(region, class)| (region.as_str(), *class)) {
                 return Err(format!("+{} {national}: {here:?}, the library {there:?}", code.number).into());
             }
             count += 1;
@@ -34,26 +35,29 @@ pub(crate) fn all(source: &Source, automaton: &Automaton, roots: &[usize]) -> Re
 /// Numbers with the library's verdict on each, line by line.
 pub(crate) fn examples(source: &Source, automaton: &Automaton, roots: &[usize]) -> Result<String> {
     let mut text = format!(
-        "# Numbers and their regions, or - for none's, as {} finds them.\n# Written by scripts/numbering-plan.\n",
+        "# Numbers, their regions, or - for none's, and their classes, as {} finds them.\n# Written by scripts/numbering-plan.\n",
         source.version
     );
     for (code, root) in source.codes.iter().zip(roots) {
-        // Half of them somebody's: most digits that are drawn are nobody's.
-        let (mut held, mut free) = (0, 0);
+        // As many of each class: most digits that are drawn are nobody's, and most numbers ordinary.
+        let mut counts: BTreeMap<Option<Class>, usize> = BTreeMap::new();
         for national in numbers(code, COMPARED) {
-            let count = if automaton.region(*root, &national).is_some() { &mut held } else { &mut free };
+            let count =
+                counts.entry(automaton.look_up(*root, &national).map(|(_, class)| class)).or_default();
             *count += 1;
-            if *count <= EXAMPLES / 2 {
-                let region = verdict(code, &national);
-                writeln!(text, "{}{national}\t{}", code.number, region.as_deref().unwrap_or("-"))?;
+            if *count <= EXAMPLES {
+                let found = verdict(code, &national);
+                let (region, class) =
+                    found.as_ref().map_or(("-", "-"), |(region, class)| (region, class.name()));
+                writeln!(text, "{}{national}\t{region}\t{class}", code.number)?;
             }
         }
     }
     Ok(text)
 }
 
-/// The region that the library finds for a valid number.
-fn verdict(code: &Code, national: &str) -> Option<String> {
+/// The region and the class that the library finds for a valid number.
+fn verdict(code: &Code, national: &str) -> Option<(String, Class)> {
     let zeros = national.bytes().take_while(|digit| *digit == b'0').count();
     let number = PhoneNumber {
         country_code: code.number,
@@ -63,17 +67,16 @@ fn verdict(code: &Code, national: &str) -> Option<String> {
         ..PhoneNumber::default()
     };
     let library = &*PHONE_NUMBER_UTIL;
-    library
-        .is_valid_number(&number)
-        .then(|| library.get_region_for_number(&number))?
-        .map(|region| if code.main() == "001" { "001".to_owned() } else { format!("{region:?}") })
+    let region = library.is_valid_number(&number).then(|| library.get_region_for_number(&number))??;
+    let region = if code.main() == "001" { "001".to_owned() } else { format!("{region:?}") };
+    Some((region, library.get_number_type(&number).into()))
 }
 
 /// The library's examples, and digits drawn around them: each with a few changed, so that many are somebody's.
 fn numbers(code: &Code, count: usize) -> Vec<String> {
     let mut seeds: Vec<String> = Vec::new();
     for region in &code.regions {
-        let examples = kinds(region).map(|kind| kind.example_number().to_owned());
+        let examples = kinds(region).map(|(_, kind)| kind.example_number().to_owned());
         seeds.extend(examples.filter(|example| !example.is_empty()));
     }
     let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(code.number.unsigned_abs());

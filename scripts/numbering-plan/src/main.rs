@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use automaton::{Automaton, Node};
-use source::{Code, Source};
+use source::{Class, Code, Source};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -45,7 +45,8 @@ fn table(source: &Source, automaton: &Automaton, roots: &[usize], date: &str) ->
          # The data are derived from libphonenumber, copyright Google LLC and the libphonenumber authors, Apache License 2.0.\n\
          # version: what the database records.\n\
          # node: one state of the automaton over national numbers, numbered from 1 in this order; 0 is a dead end.\n\
-         #   \"=GB\" ends a number of that region; \"2-9:17\" leads from the digits 2 to 9 to node 17, which stands before.\n\
+         #   \"=GB\" ends a number of that region, \"=GB/p\" one of premium rate, /s of shared cost, /t one free of charge;\n\
+         #   \"2-9:17\" leads from the digits 2 to 9 to node 17, which stands before.\n\
          # code: country code, region or 001 for none, lengths of national numbers, national prefix or -, first node.\n",
         source.version
     );
@@ -63,8 +64,8 @@ fn table(source: &Source, automaton: &Automaton, roots: &[usize], date: &str) ->
 }
 
 fn words(node: &Node, automaton: &Automaton) -> String {
-    let mut words: Vec<String> =
-        node.region.iter().map(|region| format!("={}", automaton.regions[*region])).collect();
+    let end = |(region, class): &(usize, Class)| format!("={}{}", automaton.regions[*region], class.suffix());
+    let mut words: Vec<String> = node.end.iter().map(end).collect();
     let mut digit = 0;
     while digit < 10 {
         let next = node.next[digit];

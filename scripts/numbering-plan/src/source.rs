@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use prost::Message;
-use rlibphonenumber::{PhoneMetadata, PhoneMetadataCollection, PhoneNumberDesc};
+use rlibphonenumber::{PhoneMetadata, PhoneMetadataCollection, PhoneNumberDesc, PhoneNumberType};
 
 use crate::Result;
 
@@ -45,21 +45,63 @@ impl Code {
     }
 }
 
-/// The kinds of numbers that a region may have.
-pub(crate) fn kinds(region: &PhoneMetadata) -> impl Iterator<Item = &PhoneNumberDesc> {
+/// What a call to a number costs, as far as the library tells.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Class {
+    Ordinary,
+    Premium,
+    SharedCost,
+    TollFree,
+}
+
+impl Class {
+    /// Name in the database, as `NumberClass` of the crate spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Premium => "premium",
+            Self::SharedCost => "shared_cost",
+            Self::TollFree => "toll_free",
+        }
+    }
+
+    /// What the table writes behind a region.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Ordinary => "",
+            Self::Premium => "/p",
+            Self::SharedCost => "/s",
+            Self::TollFree => "/t",
+        }
+    }
+}
+
+impl From<PhoneNumberType> for Class {
+    fn from(kind: PhoneNumberType) -> Self {
+        match kind {
+            PhoneNumberType::PremiumRate => Self::Premium,
+            PhoneNumberType::SharedCost => Self::SharedCost,
+            PhoneNumberType::TollFree => Self::TollFree,
+            _ => Self::Ordinary,
+        }
+    }
+}
+
+/// The kinds of numbers that a region may have, with their classes. The library tries them in this order.
+pub(crate) fn kinds(region: &PhoneMetadata) -> impl Iterator<Item = (Class, &PhoneNumberDesc)> {
     let all = [
-        &region.premium_rate,
-        &region.toll_free,
-        &region.shared_cost,
-        &region.voip,
-        &region.personal_number,
-        &region.pager,
-        &region.uan,
-        &region.voicemail,
-        &region.fixed_line,
-        &region.mobile,
+        (Class::Premium, &region.premium_rate),
+        (Class::TollFree, &region.toll_free),
+        (Class::SharedCost, &region.shared_cost),
+        (Class::Ordinary, &region.voip),
+        (Class::Ordinary, &region.personal_number),
+        (Class::Ordinary, &region.pager),
+        (Class::Ordinary, &region.uan),
+        (Class::Ordinary, &region.voicemail),
+        (Class::Ordinary, &region.fixed_line),
+        (Class::Ordinary, &region.mobile),
     ];
-    all.into_iter().flatten()
+    all.into_iter().filter_map(|(class, desc)| Some((class, desc.as_ref()?)))
 }
 
 impl Source {

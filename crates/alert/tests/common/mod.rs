@@ -44,6 +44,7 @@ pub(crate) fn numbered(id: i64) -> OutgoingAlert {
             message: format!("number {id}, \"schön\" \\ ]"),
             call: None,
             campaign: None,
+            incident: None,
         },
         call_id: Some("a\"b\\c]d".into()),
         fingerprint: Some("2:9ac1".into()),

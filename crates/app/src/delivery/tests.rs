@@ -61,6 +61,7 @@ fn alert(subject: &str, severity: Severity) -> Alert {
         message: "seen".to_owned(),
         call: None,
         campaign: None,
+        incident: None,
     }
 }
 

@@ -177,6 +177,7 @@ impl Config {
             ends_after: c.ends_after_days.span(),
             kinds: (c.kinds, c.kinds_on_shared),
         };
+        (settings.incidents, settings.exempt_accounts) = self.incidents()?;
         for (signal, keys) in &self.signals {
             for (key, value) in keys {
                 let number = match value {

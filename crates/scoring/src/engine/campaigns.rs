@@ -303,6 +303,7 @@ impl ScoringEngine {
             message: words.join("; "),
             call: None,
             campaign: Some(row.name.to_string()),
+            incident: None,
         })));
         self.campaigns.is_news(slot);
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bellwether_base::{CallId, CampaignId, RecordingId, Timestamp};
+use bellwether_base::{CallId, CampaignId, IncidentId, RecordingId, Timestamp};
 use bellwether_senders::{ACCUSED_FROM, Change, Cluster, OF_UNKNOWN, Verdict, log_odds, probability};
 
 use super::{Outcome, ScoringEngine};
@@ -39,6 +39,8 @@ pub struct SenderLabels {
     pub campaigns: Vec<(CampaignId, bool)>,
     /// Recordings.
     pub recordings: Vec<(RecordingId, bool)>,
+    /// Incidents.
+    pub incidents: Vec<(IncidentId, bool)>,
 }
 
 /// Feedback about senders.
@@ -91,6 +93,7 @@ impl ScoringEngine {
         memory: &mut dyn History,
         out: &mut Vec<Outcome>,
     ) {
+        self.set_incident_labels(labels.incidents, memory, out);
         let keys = &self.keys;
         let lists = OperatorLists::new(entries, |token| keys.user(token), |print| keys.print(print));
         let now = Feedback {

@@ -38,6 +38,12 @@ impl ScoringEngine {
         self.advance(row.at);
         let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
         let is_accepted = (200..300).contains(&row.status);
+        // A first answer of 401 asks for credentials and refuses nothing.
+        let is_refused = matches!(row.status, 403 | 404 | 410 | 484 | 604)
+            || (row.had_credentials && matches!(row.status, 401 | 407));
+        if is_accepted || is_refused {
+            self.watch_registration(user, row.source.ip(), is_accepted, row.at, out);
+        }
         if is_accepted {
             self.registration_accepted(row);
             self.leave_registered_callers(source, user, out);
@@ -81,6 +87,7 @@ impl ScoringEngine {
                 message: words,
                 call: None,
                 campaign: None,
+                incident: None,
             })));
         }
     }

@@ -98,6 +98,7 @@ impl ScoringEngine {
                 message: format!("{words} the block list: {why}"),
                 call: None,
                 campaign: None,
+                incident: None,
             })));
         }
         out.push(Outcome::List(ListChange {

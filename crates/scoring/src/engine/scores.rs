@@ -84,6 +84,11 @@ impl ScoringEngine {
         self.rules.until_end(call, |signal, found| {
             findings.extend(self.weighed_finding(signal, found, call.peers))
         });
+        // What speaks for the account speaks for no call of an incident: the account is what was taken.
+        if call.incident.as_ref().is_some_and(|of| !of.is_notice) {
+            let earns = |signal| matches!(group(signal), Group::Sender | Group::Account | Group::Media);
+            findings.retain(|finding| finding.points < 0.0 || !earns(finding.signal));
+        }
         Scorecard::new(findings)
     }
 
@@ -92,7 +97,7 @@ impl ScoringEngine {
         let key = id.key();
         let Some(slot) = self.open.slot(key) else { return };
         let Some((_, call)) = self.open.get(slot) else { return };
-        if call.is_known || !call.is_news {
+        if call.is_known || !call.is_news || self.awaits_legs(id) {
             return;
         }
         let card = self.card(call);
@@ -168,7 +173,7 @@ fn alert_of(
     findings: &[Finding],
     at: Timestamp,
 ) -> Option<Outcome> {
-    if call.is_alerted || call.is_in_campaign() {
+    if call.is_alerted || call.is_in_campaign() || call.incident.is_some() {
         return None;
     }
     let is_replay = findings.iter().any(|f| f.signal == PASSPORT_REPLAY);
@@ -194,5 +199,6 @@ fn alert_of(
         message: against.join("; "),
         call: Some(call.call),
         campaign: None,
+        incident: None,
     })))
 }

@@ -55,6 +55,7 @@ impl ScoringEngine {
         }
         self.recall_campaigns(at - self.settings.campaigns.ends_after, at, memory);
         self.recall_senders(at, memory);
+        self.recall_incidents(at, memory);
         let past = memory.recent(at - LOOKS_BACK, at);
         let now = self.now;
         self.warming = Some(at);
@@ -265,6 +266,7 @@ impl ScoringEngine {
             is_rooted: is_rooted && !is_moved,
             is_risky: risk,
             legs: SmallVec::new(),
+            incident: None,
             stranger_to: invite.dials_abroad.filter(|_| is_stranger),
             is_let_in: false,
             subjects,
@@ -306,6 +308,9 @@ impl ScoringEngine {
                 odds: 0.0,
             };
             self.enter_pools(invite, &names, (open, candidate), memory, out);
+        }
+        if let Some(row) = row {
+            self.await_legs(row, is_home);
         }
         self.apply(changes, memory, out);
         self.tell(invite.call, out);

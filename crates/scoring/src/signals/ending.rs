@@ -3,14 +3,14 @@
 use bellwether_senders::{Cluster, LineKind, Verdict, log_odds};
 
 use super::{
-    Found, OPERATOR_ALLOWED, OPERATOR_BLOCKED, REGISTERED_ELSEWHERE, REGISTERED_LINE, RETURNING, SENDER,
-    SIGNALS,
+    Found, INCIDENT, OPERATOR_ALLOWED, OPERATOR_BLOCKED, REGISTERED_ELSEWHERE, REGISTERED_LINE, RETURNING,
+    SENDER, SIGNALS,
 };
 use crate::Evidence;
 use crate::OperatorList;
 use crate::call_history::CallResult;
 use crate::evidence::whole;
-use crate::open::{Listing, Membership, OpenCall};
+use crate::open::{Listing, Membership, OfIncident, OpenCall};
 use crate::score::{NEUTRAL_LOG_ODDS, POINTS_PER_NAT};
 use crate::settings::Tuned;
 
@@ -107,6 +107,21 @@ pub(crate) fn member(membership: &Membership) -> Found {
 /// Share of the points by log odds, from two thirds to all.
 fn share(strength: f64) -> f64 {
     (0.67 + 0.11 * strength).clamp(0.67, 1.0)
+}
+
+pub(super) fn incident(call: &OpenCall, _: &Tuned) -> Option<Found> {
+    call.incident.as_ref().map(of_incident)
+}
+
+/// Share of the points of a notice.
+const OF_NOTICE: f64 = 0.25;
+
+/// The finding of a member of an incident.
+pub(crate) fn of_incident(of: &OfIncident) -> Found {
+    let most = SIGNALS.get(INCIDENT).map_or(-1.0, |signal| signal.points);
+    let share = (NEUTRAL_LOG_ODDS - of.log_odds) * POINTS_PER_NAT / most;
+    let share = if of.is_notice { OF_NOTICE } else { share.clamp(0.0, 1.0) };
+    Found { share, evidence: of.words.to_string().into() }
 }
 
 pub(super) fn prompt_repeated(call: &OpenCall, tuned: &Tuned) -> Option<Found> {

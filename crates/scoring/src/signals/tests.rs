@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bellwether_base::{CallId, CampaignId, Endpoint, RegistrationId, SlotId, Span, Transport};
+use bellwether_base::{CallId, CampaignId, Endpoint, IncidentId, RegistrationId, SlotId, Span, Transport};
 use bellwether_enrich::{
     AccessSide, Attested, CallTraits, Masked, NumberFacts, NumberKind, PassportStatus, TrunkPolicy, Validity,
     Verstat,
@@ -150,6 +150,7 @@ impl Scene {
                 is_from_trunk: false,
                 is_rooted: false,
                 is_risky: false,
+                incident: None,
                 legs: SmallVec::new(),
                 stranger_to: None,
                 is_let_in: false,
@@ -274,6 +275,10 @@ const CASES: &[(&str, Change)] = &[
     ("operator_allowed", |s| s.listed(crate::OperatorList::Allow)),
     ("campaign_member", |s| {
         s.open.membership = Some(Membership::by_evidence(CampaignId::new(1), "c".into(), 1.0, "x"));
+    }),
+    ("incident", |s| {
+        let kind = bellwether_incidents::IncidentKind::TollFraud;
+        s.open.incident = Some(crate::open::OfIncident::new(IncidentId::new(1), kind, 2.0, false));
     }),
     ("prompt_repeated", |s| (s.open.prompt, s.open.is_from_trunk) = (Some((4, 4)), true)),
     ("agent_contradicts", |s| s.platform.is_contradictory = true),

@@ -127,6 +127,15 @@ fn tell(tx: &Connection, row: &BlindRow) -> Result<(), StoreError> {
     let subject = row.place.clone();
     alerts::keep(
         tx,
-        &Alert { at, kind: AlertKind::InterfaceAway, severity, subject, message, call: None, campaign: None },
+        &Alert {
+            at,
+            kind: AlertKind::InterfaceAway,
+            severity,
+            subject,
+            message,
+            call: None,
+            campaign: None,
+            incident: None,
+        },
     )
 }

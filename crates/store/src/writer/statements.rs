@@ -3,7 +3,7 @@
 use bellwether_base::{CallId, Timestamp};
 use bellwether_enrich::{
     Attested, AuthorRow, CallRow, CallUpdate, FingerprintObservationRow, FingerprintRow, InputRow,
-    InstanceRow, OrphanByeRow, ReferralRow, Row, Side, StreamRow,
+    InstanceRow, NumberReadings, OrphanByeRow, ReferralRow, Row, Side, StreamRow,
 };
 use bellwether_fingerprint::PrintHash;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -175,9 +175,9 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
              caller_country, callee_kind, callee_country, callee_neighbourhood, source, destination, transport,
              user_agent, fingerprint, sip_author, sdp_author, path, origin, first_access_side, first_trunk_id,
              has_identity, defects, hep_agent, mirror, caller_host, is_sensitive,
-             attestation, passport, identity, deployment, caller_neighbourhood, marks, wire_id)
+             attestation, passport, identity, deployment, caller_neighbourhood, marks, wire_id, caller_readings, called_readings)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)
+             ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)
          ON CONFLICT (call) DO UPDATE SET
              fingerprint = excluded.fingerprint, sip_author = excluded.sip_author,
              sdp_author = excluded.sdp_author, path = excluded.path, defects = excluded.defects",
@@ -219,8 +219,15 @@ fn call(tx: &Connection, row: &CallRow) -> Result<(), StoreError> {
         row.traits.caller_neighbourhood.as_deref(),
         call_marks(row),
         row.wire_id,
+        stored(&row.traits.caller_readings),
+        stored(&row.traits.called_readings),
     ])?;
     Ok(())
+}
+
+/// The readings of a number. None for no number.
+fn stored(readings: &NumberReadings) -> Option<String> {
+    readings.is_number.then(|| readings.text())
 }
 
 /// The result of a call's PASSporTs, in the form of reports.

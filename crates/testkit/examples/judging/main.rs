@@ -235,6 +235,10 @@ fn name(outcome: &Outcome) -> &'static str {
         Outcome::Parted { .. } => "parted",
         Outcome::Key { .. } => "keys",
         Outcome::Recording(_) | Outcome::RecordingOf { .. } => "recordings",
+        Outcome::Incident(_)
+        | Outcome::IncidentMember { .. }
+        | Outcome::IncidentMerged { .. }
+        | Outcome::IncidentLabelled { .. } => "incidents",
         Outcome::Reputation(..) => "standings",
         Outcome::List(_) => "lists",
         Outcome::Alert(_) => "alerts",

@@ -1,0 +1,489 @@
+//! What an account usually does.
+
+use std::net::IpAddr;
+
+use bellwether_base::{CallId, Span, Timestamp};
+use smallvec::SmallVec;
+
+use crate::number::{Destination, Place};
+use crate::rate::Rate;
+use crate::settings::{DAY, HOUR};
+use crate::toll::TollPool;
+
+const MAX_CONTACTS: usize = 64;
+const MAX_COUNTRIES: usize = 12;
+const MAX_ADDRESSES: usize = 4;
+const MAX_INTEREST: usize = 16;
+const MAX_UNDER_WAY: usize = 8;
+const MAX_WAITING: usize = 64;
+
+/// An interest in a country is new for this long.
+const INTEREST: Span = Span::from_secs(7 * 86_400);
+
+/// Calls, and time, after which a country is settled for an account.
+const SETTLED_CALLS: u16 = 10;
+
+/// An account with fewer calls, or younger than a day, is new.
+const NEW_CALLS: u32 = 20;
+
+/// Kinds of destinations of the past, in the order of counts.
+pub(crate) const KINDS: usize = 5;
+pub(crate) const KNOWN: usize = 0;
+pub(crate) const NEW_DOMESTIC: usize = 1;
+pub(crate) const SETTLED: usize = 2;
+pub(crate) const NEW_PLAIN: usize = 3;
+pub(crate) const NEW_RISKY: usize = 4;
+
+/// Bins of pace: time since the call before.
+pub(crate) const PACES: usize = 4;
+
+/// The bin of a pause.
+pub(crate) fn pace(pause: Span) -> usize {
+    match pause.as_nanos() / 1_000_000_000 {
+        ..120 => 0,
+        120..600 => 1,
+        600..3600 => 2,
+        _ => 3,
+    }
+}
+
+/// The destination of a call, as the account has known it so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Novelty {
+    /// A number that it calls, at home or abroad.
+    Known,
+    /// A new number at home.
+    NewDomestic,
+    /// A new number in a country that it calls.
+    Settled,
+    /// A number of a new interest that it called before; the country's first call was this long ago or less.
+    Again { place: Place, calls: u16, is_today: bool },
+    /// A new number in a country of a new interest.
+    Interest { place: Place, calls: u16, is_today: bool },
+    /// A new country.
+    NewCountry { place: Place, has_interest: bool },
+}
+
+impl Novelty {
+    pub(crate) const fn is_new_abroad(self) -> bool {
+        matches!(self, Self::Again { .. } | Self::Interest { .. } | Self::NewCountry { .. })
+    }
+
+    /// The kind under which the call is counted.
+    pub(crate) const fn kind(self) -> usize {
+        match self {
+            Self::Known => KNOWN,
+            Self::NewDomestic => NEW_DOMESTIC,
+            Self::Settled => SETTLED,
+            Self::Again { is_today: false, .. } | Self::Interest { is_today: false, .. } => SETTLED,
+            Self::Again { place, .. } | Self::Interest { place, .. } | Self::NewCountry { place, .. } => {
+                if place.class.is_costly() {
+                    NEW_RISKY
+                } else {
+                    NEW_PLAIN
+                }
+            }
+        }
+    }
+}
+
+/// Calls to a country.
+#[derive(Clone, Copy, Debug)]
+struct Country {
+    place: Place,
+    calls: u16,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+/// An address that calls of the account came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address {
+    pub(crate) address: IpAddr,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) calls: u16,
+    /// The account registered there.
+    pub(crate) is_registered: bool,
+}
+
+/// A call that has not ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnderWay {
+    pub(crate) call: CallId,
+    pub(crate) at: Timestamp,
+    pub(crate) callee: u64,
+    pub(crate) source: IpAddr,
+    pub(crate) is_abroad: bool,
+    pub(crate) answered: Option<Timestamp>,
+}
+
+impl UnderWay {
+    pub(crate) fn is_recent(&self, at: Timestamp) -> bool {
+        at.since(self.at) < LONGEST_CALL
+    }
+}
+
+/// A call is forgotten if its end is not seen within this time.
+const LONGEST_CALL: Span = Span::from_secs(6 * 3600);
+
+/// A call abroad that becomes the past a day later.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    at: Timestamp,
+    call: CallId,
+    kind: usize,
+    callee: u32,
+}
+
+/// An account: an address of record, or a caller's number.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// Its name in reports.
+    pub(crate) name: Box<str>,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    /// Time of the call before the last one.
+    before: Option<Timestamp>,
+    pub(crate) calls: u32,
+    pub(crate) calls_in: u32,
+    kinds: [f32; KINDS],
+    contacts: SmallVec<[u32; 8]>,
+    countries: SmallVec<[Country; 2]>,
+    hours: [u8; 24],
+    paces: [u16; PACES],
+    pub(crate) addresses: SmallVec<[Address; 2]>,
+    interest: SmallVec<[(u32, Option<Timestamp>); 2]>,
+    pub(crate) under_way: SmallVec<[UnderWay; 2]>,
+    waiting: SmallVec<[Waiting; 2]>,
+    pub(crate) overlap: Rate,
+    pub(crate) moves: Rate,
+    /// Share of calls to known contacts.
+    pub(crate) familiar: Rate,
+    pub(crate) last_abroad: Option<Timestamp>,
+    /// The detectors of toll fraud, only after the first call abroad.
+    pub(crate) toll: Option<Box<TollPool>>,
+    /// Prior odds by a scan or by guessed passwords (as a logarithm), with the time.
+    pub(crate) prior: Option<(f64, Timestamp)>,
+    /// Calls abroad that it gave to the pools of several accounts, with the time of the first.
+    pub(crate) pooled: (u8, Timestamp),
+    /// Minutes abroad of the day: the day, risky and satellite minutes, money.
+    pub(crate) spent: Spent,
+}
+
+/// What an account spent on a day.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) day: i64,
+    pub(crate) risky: f32,
+    pub(crate) satellite: f32,
+    pub(crate) money: f32,
+    pub(crate) is_told: bool,
+}
+
+impl Account {
+    pub(crate) fn new(name: &str, at: Timestamp) -> Self {
+        Self {
+            name: name.into(),
+            first: at,
+            last: at,
+            before: None,
+            calls: 0,
+            calls_in: 0,
+            kinds: [0.0; KINDS],
+            contacts: SmallVec::new(),
+            countries: SmallVec::new(),
+            hours: [0; 24],
+            paces: [0; PACES],
+            addresses: SmallVec::new(),
+            interest: SmallVec::new(),
+            under_way: SmallVec::new(),
+            waiting: SmallVec::new(),
+            overlap: Rate::prior(0.03, 20.0),
+            moves: Rate::prior(0.02, 25.0),
+            familiar: Rate::prior(0.5, 4.0),
+            last_abroad: None,
+            toll: None,
+            prior: None,
+            pooled: (0, Timestamp::MIN),
+            spent: Spent::default(),
+        }
+    }
+
+    /// True for an account whose habits are not known yet.
+    pub(crate) fn is_new(&self, at: Timestamp) -> bool {
+        self.calls < NEW_CALLS || at.since(self.first) < DAY
+    }
+
+    /// Calls abroad of a day ago become the past.
+    pub(crate) fn mature(&mut self, at: Timestamp) {
+        let mut due: SmallVec<[Waiting; 4]> = SmallVec::new();
+        self.waiting.retain(|waiting| {
+            let is_due = at.since(waiting.at) >= DAY;
+            if is_due {
+                due.push(*waiting);
+            }
+            !is_due
+        });
+        for waiting in due {
+            if let Some(count) = self.kinds.get_mut(waiting.kind) {
+                *count += 1.0;
+            }
+            self.contact(waiting.callee);
+            self.interest.retain(|(callee, _)| *callee != waiting.callee);
+        }
+    }
+
+    /// What a destination is to the account.
+    pub(crate) fn novelty(&self, callee: u64, destination: Destination, at: Timestamp) -> Novelty {
+        let contact = callee as u32;
+        if self.contacts.contains(&contact) {
+            return Novelty::Known;
+        }
+        let Some(place) = destination.place() else { return Novelty::NewDomestic };
+        let again = self.interest.iter().any(|(known, _)| *known == contact);
+        match self.countries.iter().find(|country| country.place == place) {
+            Some(known) if known.calls >= SETTLED_CALLS && at.since(known.first) >= DAY && !again => {
+                Novelty::Settled
+            }
+            Some(known) => {
+                let is_today = at.since(known.first) < DAY;
+                let calls = known.calls;
+                if again {
+                    Novelty::Again { place, calls, is_today }
+                } else {
+                    Novelty::Interest { place, calls, is_today }
+                }
+            }
+            None => Novelty::NewCountry { place, has_interest: self.interest_calls(at) > 0 },
+        }
+    }
+
+    /// Calls of new interests of the last week.
+    pub(crate) fn interest_calls(&self, at: Timestamp) -> u32 {
+        let is_new = |country: &&Country| {
+            at.since(country.first) < INTEREST
+                && (country.calls < SETTLED_CALLS || at.since(country.first) < DAY)
+        };
+        self.countries.iter().filter(is_new).map(|country| u32::from(country.calls)).sum()
+    }
+
+    /// The share of calls abroad in the past, shrunk.
+    pub(crate) fn foreign_share(&self) -> f64 {
+        let abroad: f32 = self.kinds.iter().skip(SETTLED).sum();
+        let all: f32 = self.kinds.iter().sum();
+        f64::from(abroad) / f64::from(all.max(1.0))
+    }
+
+    /// The probability of a kind of destination, from the past and the site's mix.
+    pub(crate) fn past(&self, kind: usize, site: &[f64; KINDS]) -> f64 {
+        const WEIGHT: f64 = 10.0;
+        let all: f32 = self.kinds.iter().sum();
+        let own = self.kinds.get(kind).copied().map_or(0.0, f64::from);
+        let prior = site.get(kind).copied().unwrap_or_default();
+        (own + WEIGHT * prior) / (f64::from(all) + WEIGHT)
+    }
+
+    /// The account's distribution of pace, shrunk to the site's.
+    pub(crate) fn pace(&self, bin: usize, site: &[f64; PACES]) -> f64 {
+        const WEIGHT: f64 = 15.0;
+        let all: f64 = self.paces.iter().map(|n| f64::from(*n)).sum();
+        let own = self.paces.get(bin).copied().map_or(0.0, f64::from);
+        (own + WEIGHT * site.get(bin).copied().unwrap_or(0.25)) / (all + WEIGHT)
+    }
+
+    /// Half plus half of the uniform probability of the hour over the account's own, 3 at most.
+    pub(crate) fn hour_factor(&self, at: Timestamp) -> f64 {
+        let all: u32 = self.hours.iter().map(|n| u32::from(*n)).sum();
+        if all < 20 {
+            return 1.0;
+        }
+        let own = self.hours.get(hour(at)).copied().map_or(0.0, f64::from);
+        let probability = (own + 0.5) / (f64::from(all) + 12.0);
+        (0.5 + 0.5 / 24.0 / probability).min(3.0)
+    }
+
+    pub(crate) fn hours_used(&self) -> usize {
+        self.hours.iter().filter(|n| **n > 0).count()
+    }
+
+    /// The number's last conversation in the present interest, if it was called before.
+    pub(crate) fn last_talk(&self, callee: u64) -> Option<Option<Timestamp>> {
+        self.interest.iter().find(|(known, _)| *known == callee as u32).map(|(_, ended)| *ended)
+    }
+
+    pub(crate) fn address(&self, address: IpAddr) -> Option<&Address> {
+        self.addresses.iter().find(|known| known.address == address)
+    }
+
+    /// True if the account lived somewhere else before it came to this address, today.
+    pub(crate) fn is_new_place(&self, address: IpAddr, at: Timestamp) -> bool {
+        let is_fresh = self.address(address).is_none_or(|known| at.since(known.first) < DAY);
+        let lived = self.addresses.iter().any(|known| {
+            known.address != address
+                && at.since(known.first) >= HOUR
+                && (known.calls >= 3 || known.is_registered)
+        });
+        is_fresh && lived
+    }
+
+    /// Notes an address of a call or of a registration.
+    pub(crate) fn at_address(&mut self, address: IpAddr, at: Timestamp, is_registration: bool) {
+        if let Some(known) = self.addresses.iter_mut().find(|known| known.address == address) {
+            known.calls = known.calls.saturating_add(u16::from(!is_registration));
+            known.is_registered |= is_registration;
+            known.last = known.last.max(at);
+            return;
+        }
+        if self.addresses.len() == MAX_ADDRESSES {
+            let oldest =
+                self.addresses.iter().enumerate().min_by_key(|(_, known)| (known.is_registered, known.last));
+            if let Some((place, _)) = oldest {
+                self.addresses.remove(place);
+            }
+        }
+        let calls = u16::from(!is_registration);
+        self.addresses.push(Address { address, first: at, last: at, calls, is_registered: is_registration });
+    }
+
+    /// Takes a call in, after it was judged.
+    pub(crate) fn begin(&mut self, call: &UnderWay, novelty: Novelty, destination: Destination) {
+        let at = call.at;
+        if self.calls > 0 {
+            let bin = pace(at.since(self.last));
+            if let Some(count) = self.paces.get_mut(bin) {
+                *count = count.saturating_add(1);
+            }
+            if self.paces.iter().map(|n| u32::from(*n)).sum::<u32>() > 10_000 {
+                self.paces.iter_mut().for_each(|count| *count /= 2);
+            }
+        }
+        self.before = (self.calls > 0).then_some(self.last);
+        self.calls = self.calls.saturating_add(1);
+        self.last = self.last.max(at);
+        if let Some(count) = self.hours.get_mut(hour(at)) {
+            *count += 1;
+            if *count == u8::MAX {
+                self.hours.iter_mut().for_each(|count| *count /= 2);
+            }
+        }
+        let contact = call.callee as u32;
+        match destination.place() {
+            None => {
+                self.kinds[novelty.kind().min(KINDS - 1)] += 1.0;
+                self.contact(contact);
+            }
+            Some(place) => {
+                if self.waiting.len() == MAX_WAITING {
+                    self.waiting.remove(0);
+                }
+                self.waiting.push(Waiting { at, call: call.call, kind: novelty.kind(), callee: contact });
+                if !matches!(novelty, Novelty::Known | Novelty::Settled)
+                    && !self.interest.iter().any(|(known, _)| *known == contact)
+                {
+                    if self.interest.len() == MAX_INTEREST {
+                        self.interest.remove(0);
+                    }
+                    self.interest.push((contact, None));
+                }
+                self.called(place, at);
+                self.last_abroad = Some(at);
+            }
+        }
+        if self.kinds.iter().sum::<f32>() > 5_000.0 {
+            self.kinds.iter_mut().for_each(|count| *count /= 2.0);
+        }
+        self.under_way.retain(|other| at.since(other.at) < LONGEST_CALL);
+        if self.under_way.len() == MAX_UNDER_WAY {
+            self.under_way.remove(0);
+        }
+        self.under_way.push(*call);
+    }
+
+    fn called(&mut self, place: Place, at: Timestamp) {
+        if let Some(known) = self.countries.iter_mut().find(|country| country.place == place) {
+            known.calls = known.calls.saturating_add(1);
+            known.last = at;
+            return;
+        }
+        if self.countries.len() == MAX_COUNTRIES {
+            let oldest = self.countries.iter().enumerate().min_by_key(|(_, country)| country.last);
+            if let Some((place, _)) = oldest {
+                self.countries.remove(place);
+            }
+        }
+        self.countries.push(Country { place, calls: 1, first: at, last: at });
+    }
+
+    fn contact(&mut self, contact: u32) {
+        match self.contacts.iter().position(|known| *known == contact) {
+            Some(place) => {
+                self.contacts.remove(place);
+            }
+            None if self.contacts.len() == MAX_CONTACTS => {
+                self.contacts.remove(0);
+            }
+            None => {}
+        }
+        self.contacts.push(contact);
+    }
+
+    pub(crate) fn contacts(&self) -> usize {
+        self.contacts.len()
+    }
+
+    /// Calls of the past to places abroad.
+    pub(crate) fn calls_abroad(&self) -> u32 {
+        self.kinds.iter().skip(SETTLED).sum::<f32>() as u32
+    }
+
+    /// The pause before the latest call, if there was an earlier one.
+    pub(crate) fn last_pause(&self, at: Timestamp) -> Option<Span> {
+        self.before.map(|before| at.since(before))
+    }
+
+    pub(crate) fn answered(&mut self, call: CallId, at: Timestamp) {
+        if let Some(known) = self.under_way.iter_mut().find(|known| known.call == call) {
+            known.answered.get_or_insert(at);
+        }
+    }
+
+    /// Ends a call, and notes the end of a conversation of an interest.
+    pub(crate) fn end(&mut self, call: CallId, callee: u64, answered: bool, at: Timestamp) {
+        self.under_way.retain(|known| known.call != call);
+        if answered
+            && let Some((_, ended)) = self.interest.iter_mut().find(|(known, _)| *known == callee as u32)
+        {
+            *ended = Some(at);
+        }
+    }
+
+    /// Calls of an incident never become the past.
+    pub(crate) fn forget(&mut self, call: CallId) {
+        self.waiting.retain(|waiting| waiting.call != call);
+    }
+
+    /// A label says that the new habit is honest: its calls enter the past now.
+    pub(crate) fn accept(&mut self) {
+        for waiting in &mut self.waiting {
+            waiting.at = Timestamp::MIN;
+        }
+        for country in &mut self.countries {
+            country.first = Timestamp::MIN;
+            country.calls = country.calls.max(SETTLED_CALLS);
+        }
+        self.toll = None;
+        self.prior = None;
+        self.mature(Timestamp::MAX);
+    }
+}
+
+/// The hour of the day, in UTC.
+pub(crate) fn hour(at: Timestamp) -> usize {
+    at.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24) as usize
+}
+
+/// The day.
+pub(crate) const fn day(at: Timestamp) -> i64 {
+    at.as_nanos().div_euclid(86_400_000_000_000)
+}

@@ -1,0 +1,184 @@
+use std::fmt;
+use std::str::FromStr;
+
+use bellwether_base::{CallId, IncidentId, IncidentState, Severity, Timestamp};
+
+use crate::pool::PoolKey;
+
+/// The kind of an incident.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum IncidentKind {
+    /// Accounts or devices call expensive destinations for somebody who does not pay.
+    TollFraud,
+    /// A device uses an account to call people whom its owner does not know.
+    AccountTakeover,
+    /// Calls ring once, so that people call an expensive number back (Wangiri).
+    OneRing,
+    /// A gateway ends other people's calls (SIM box).
+    Gateway,
+    /// Invented callers talk to numbers that earn by being called.
+    Pumping,
+    /// An address tries extensions, dial prefixes or accounts.
+    Scan,
+    /// One account talks from two addresses at once.
+    TwoPlaces,
+}
+
+impl IncidentKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::TollFraud,
+        Self::AccountTakeover,
+        Self::OneRing,
+        Self::Gateway,
+        Self::Pumping,
+        Self::Scan,
+        Self::TwoPlaces,
+    ];
+
+    /// The name in reports and in the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TollFraud => "toll_fraud",
+            Self::AccountTakeover => "account_takeover",
+            Self::OneRing => "one_ring",
+            Self::Gateway => "gateway",
+            Self::Pumping => "pumping",
+            Self::Scan => "scan",
+            Self::TwoPlaces => "two_places",
+        }
+    }
+}
+
+impl fmt::Display for IncidentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A name that is none of [`IncidentKind::ALL`].
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("there is no kind of incident \"{0}\"")]
+pub struct UnknownKind(String);
+
+impl FromStr for IncidentKind {
+    type Err = UnknownKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownKind(name.to_owned()))
+    }
+}
+
+/// What the operator says of an incident.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IncidentLabel {
+    /// It is fraud.
+    Fraud,
+    /// It is honest. The incident is over, and its parties' habits are theirs.
+    Legit,
+}
+
+/// One fraud, whatever number of calls it has.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Its identity.
+    pub id: IncidentId,
+    /// Its kind.
+    pub kind: IncidentKind,
+    /// Its severity, which only rises.
+    pub severity: Severity,
+    /// The account, source, range or destination that it is about, in words.
+    pub subject: String,
+    /// Time of the alarm.
+    pub opened_at: Timestamp,
+    /// Time of the latest member or change.
+    pub updated_at: Timestamp,
+    /// Its end.
+    pub closed_at: Option<Timestamp>,
+    /// Its state.
+    pub state: IncidentState,
+    /// Number of members.
+    pub calls: u32,
+    /// Minutes of answered members that have ended.
+    pub exposed_minutes: f64,
+    /// Money of these minutes by the operator's rates.
+    pub exposed_money: f64,
+    /// Probability that it is fraud.
+    pub fraud_probability: f64,
+    /// Sentences that say why.
+    pub evidence: Vec<String>,
+    /// The operator's word.
+    pub label: Option<IncidentLabel>,
+    /// The incident that took it in.
+    pub merged_into: Option<IncidentId>,
+    pub(crate) facts: Facts,
+}
+
+/// What an incident's evidence is made of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    /// The pools that spoke for it.
+    pub(crate) keys: Vec<PoolKey>,
+    pub(crate) accounts: Vec<(u64, Box<str>, u32)>,
+    pub(crate) sources: Vec<(std::net::IpAddr, u32)>,
+    pub(crate) platforms: Vec<(u64, u32)>,
+    pub(crate) callees: crate::sketch::Distinct,
+    pub(crate) ranges: Vec<(u64, u32)>,
+    pub(crate) places: Vec<(crate::number::Place, u32)>,
+    pub(crate) origins: Vec<(crate::number::Place, u32)>,
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
+    pub(crate) opened_with: u32,
+    /// Members at which growth is told next.
+    pub(crate) told_at: u32,
+    pub(crate) answered: u32,
+    pub(crate) call_backs: u32,
+    pub(crate) costly: u32,
+    /// Minutes of the hour that ended last.
+    pub(crate) minutes_of_hour: (i64, f64),
+    pub(crate) ln_m: f64,
+    pub(crate) rival: &'static str,
+    pub(crate) also: Vec<String>,
+    /// The account's past, as words.
+    pub(crate) past: Option<String>,
+    pub(crate) last_member: Option<CallId>,
+    pub(crate) is_round_the_clock: bool,
+    /// The called party pays, or earns, by the class of its number.
+    pub(crate) is_paid_by_callee: bool,
+}
+
+/// Accounts, sources and the like that an incident names.
+pub(crate) const MAX_NAMED: usize = 64;
+
+/// Counts a thing of a list. Returns true if the list got it now.
+pub(crate) fn tally<K: PartialEq>(list: &mut Vec<(K, u32)>, key: K) -> bool {
+    if let Some((_, count)) = list.iter_mut().find(|(known, _)| *known == key) {
+        *count = count.saturating_add(1);
+        return false;
+    }
+    let has_room = list.len() < MAX_NAMED;
+    if has_room {
+        list.push((key, 1));
+    }
+    has_room
+}
+
+impl Facts {
+    /// Counts calls of an account, by its name.
+    pub(crate) fn name(&mut self, account: u64, name: &str, calls: u32) {
+        if let Some((.., count)) = self.accounts.iter_mut().find(|(known, ..)| *known == account) {
+            *count = count.saturating_add(calls);
+        } else if self.accounts.len() < MAX_NAMED {
+            self.accounts.push((account, name.into(), calls));
+        }
+    }
+}
+
+impl Incident {
+    /// True until it is closed or taken in by another one.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.closed_at.is_none() && self.merged_into.is_none()
+    }
+}

@@ -1,0 +1,432 @@
+//! Toll fraud by one account: premium destinations called on a stolen password or on a hacked device.
+
+use bellwether_base::{CallId, Span, Timestamp};
+
+use crate::account::{Account, KINDS, Novelty, PACES, pace};
+use crate::detector::{LogM, ln_mean, mixed, of};
+use crate::number::Destination;
+
+/// Share of an account's calls that the fraud makes. The owner goes on calling.
+const SHARE: f64 = 0.75;
+
+/// Calls that a pool remembers, of those that speak for the fraud.
+pub(crate) const REMEMBERED: usize = 32;
+
+/// Foreign share of an account from which on calls abroad are its habit.
+const FOREIGN: f64 = 0.08;
+
+/// The kinds of toll fraud.
+const FRAUDS: usize = 4;
+
+/// Rhythms: several calls at once, one after the other, and the account's own pace.
+const RHYTHMS: usize = 3;
+
+/// Alternatives: fraud, rhythm, and whether it calls from the own device or from elsewhere.
+const ALTERNATIVES: usize = FRAUDS * RHYTHMS * 2;
+
+/// Probability of each mark of a destination under the four frauds: revenue share (IRSF), wide, plain countries, and
+/// few numbers again and again.
+///
+/// Source: shapes from Sahin and Francillon, *Understanding and detecting international revenue share fraud*
+/// (NDSS 2021); the values are set by hand.
+pub(crate) const FRAUD: [[f64; FRAUDS]; 8] = [
+    [0.35, 0.30, 0.03, 0.03], // new costly country
+    [0.33, 0.25, 0.05, 0.05], // new number in a costly country of this interest
+    [0.12, 0.06, 0.10, 0.80], // number called before
+    [0.08, 0.22, 0.30, 0.03], // new plain country
+    [0.06, 0.12, 0.45, 0.03], // new number in a plain country of this interest
+    [0.03, 0.02, 0.04, 0.03], // settled country
+    [0.01, 0.01, 0.01, 0.01], // known number
+    [0.02, 0.02, 0.02, 0.02], // new number at home
+];
+
+/// The honest explanation that fits a call best.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HonestCaller {
+    /// The account does what it did in the past.
+    Past,
+    /// The account has one new interest: a journey, a supplier, a family.
+    Change,
+    /// The account calls abroad by trade: a hotel, a call shop, a call centre.
+    Abroad,
+}
+
+impl HonestCaller {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Past => "the account as it was",
+            Self::Change => "a traveller, or somebody with a new interest abroad,",
+            Self::Abroad => "a hotel or a call centre",
+        }
+    }
+}
+
+/// The site, as far as it explains a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    pub(crate) kinds: [f64; KINDS],
+    pub(crate) paces: [f64; PACES],
+    /// Other accounts have begun to call this country.
+    pub(crate) is_season: bool,
+}
+
+/// What one call shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    pub(crate) novelty: Novelty,
+    /// The row of [`FRAUD`].
+    mark: usize,
+    honest: f64,
+    family: HonestCaller,
+    /// Bin of pace with its honest probability. None without an earlier call abroad, and for a redial.
+    pace: Option<(usize, f64)>,
+    /// Another call abroad is under way, with its honest probability.
+    overlap: (bool, f64),
+    /// The call comes from a place that is new today, with its honest probability. None if nobody knows where the
+    /// account lives.
+    elsewhere: Option<(bool, f64)>,
+    hour: f64,
+}
+
+impl Marks {
+    /// The marks of a new call, before the account takes it in.
+    pub(crate) fn of(
+        account: &Account,
+        (callee, source): (u64, std::net::IpAddr),
+        destination: Destination,
+        site: &Site,
+        at: Timestamp,
+    ) -> Self {
+        let novelty = account.novelty(callee, destination, at);
+        let is_new = account.is_new(at);
+        let is_new_place = account.is_new_place(source, at);
+        let mark = mark(novelty);
+        let past = account.past(novelty.kind(), &site.kinds);
+        let change = change(novelty, is_new_place, site.is_season);
+        let is_foreign = is_new || account.foreign_share() >= FOREIGN;
+        let abroad = if is_foreign { abroad(novelty, is_new) } else { 0.0 };
+        let families =
+            [(past, HonestCaller::Past), (change, HonestCaller::Change), (abroad, HonestCaller::Abroad)];
+        let mut best = (past, HonestCaller::Past);
+        for family in families {
+            if family.0 > best.0 {
+                best = family;
+            }
+        }
+        let is_abroad = destination.is_abroad();
+        let has_overlap = account.under_way.iter().any(|other| other.is_abroad && other.is_recent(at));
+        let own_overlap = if is_new { 0.5 } else { account.overlap.mean().clamp(0.02, 0.5) };
+        let lives = account.addresses.iter().any(|known| known.address != source);
+        let has_called = account.address(source).is_some_and(|known| known.calls > 0);
+        let moves = if has_called { 0.5 } else { account.moves.mean().clamp(0.01, 0.9) };
+        Self {
+            novelty,
+            mark,
+            honest: best.0,
+            family: best.1,
+            pace: honest_pace(account, callee, site, at).filter(|_| is_abroad),
+            overlap: (has_overlap && is_abroad, if is_abroad { own_overlap } else { 0.0 }),
+            elsewhere: lives.then_some((is_new_place, moves)).filter(|_| is_abroad && !is_new),
+            hour: if is_abroad { account.hour_factor(at) } else { 1.0 },
+        }
+    }
+
+    /// ln e of the kind of destination alone, under the fraud that explains it best.
+    pub(crate) fn kind_only(&self) -> f64 {
+        let row = FRAUD.get(self.mark).copied().unwrap_or_default();
+        let best = row.iter().take(3).sum::<f64>() / 3.0;
+        (best / self.honest).ln()
+    }
+
+    /// The honest explanation that fits best.
+    pub(crate) const fn rival(&self) -> HonestCaller {
+        self.family
+    }
+
+    /// ln e of the alternatives.
+    fn ln_e(&self) -> [f64; ALTERNATIVES] {
+        let row = FRAUD.get(self.mark).copied().unwrap_or_default();
+        let mut all = [0.0; ALTERNATIVES];
+        let mut next = all.iter_mut();
+        for fraud in row {
+            for rhythm in 0..RHYTHMS {
+                for is_elsewhere in [false, true] {
+                    let Some(ln_e) = next.next() else { return all };
+                    *ln_e =
+                        (fraud / self.honest * self.rhythm(rhythm) * self.place(is_elsewhere) * self.hour)
+                            .ln();
+                }
+            }
+        }
+        all
+    }
+
+    fn rhythm(&self, rhythm: usize) -> f64 {
+        const FAST: [f64; PACES] = [0.55, 0.30, 0.10, 0.05];
+        let paced = match (self.pace, rhythm) {
+            (Some((bin, honest)), 0 | 1) => FAST.get(bin).copied().unwrap_or(0.05) / honest,
+            _ => 1.0,
+        };
+        let (has, honest) = self.overlap;
+        if honest == 0.0 {
+            return paced;
+        }
+        let fraud = if rhythm == 0 { 0.5 } else { 0.08 };
+        paced * of(has, fraud) / of(has, honest)
+    }
+
+    fn place(&self, is_elsewhere: bool) -> f64 {
+        match self.elsewhere {
+            Some((is_new, honest)) if is_elsewhere => of(is_new, 0.95) / of(is_new, honest),
+            _ => 1.0,
+        }
+    }
+}
+
+/// The row of [`FRAUD`] for a destination.
+const fn mark(novelty: Novelty) -> usize {
+    match novelty {
+        Novelty::NewCountry { place, .. } if place.class.is_costly() => 0,
+        Novelty::Interest { place, .. } if place.class.is_costly() => 1,
+        Novelty::Again { .. } => 2,
+        Novelty::NewCountry { .. } => 3,
+        Novelty::Interest { .. } => 4,
+        Novelty::Settled => 5,
+        Novelty::Known => 6,
+        Novelty::NewDomestic => 7,
+    }
+}
+
+/// One new interest, of which people call a few numbers again; a traveller's new address and new country come together;
+/// a season brings many accounts to one country.
+fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
+    let when = |is_so: bool, probability: f64| if is_so { probability } else { 0.0 };
+    match novelty {
+        Novelty::NewCountry { place, has_interest } if place.class.is_costly() => {
+            0.004_f64.max(when(has_interest, 0.04)).max(when(is_new_place, 0.05)).max(when(is_season, 0.10))
+        }
+        Novelty::NewCountry { has_interest, .. } => {
+            0.010_f64.max(when(has_interest, 0.06)).max(when(is_new_place, 0.10)).max(when(is_season, 0.10))
+        }
+        Novelty::Interest { calls, .. } => 0.7 / (1.0 + f64::from(calls)),
+        Novelty::Again { calls, .. } => 0.7 * f64::from(calls) / (1.0 + f64::from(calls)),
+        Novelty::Settled => 0.1,
+        Novelty::Known | Novelty::NewDomestic => 0.2,
+    }
+}
+
+/// Hotels, call shops and call centres. A new account may be one.
+fn abroad(novelty: Novelty, is_new: bool) -> f64 {
+    match novelty {
+        Novelty::NewCountry { place, .. } if place.class.is_costly() => 0.10,
+        Novelty::NewCountry { .. } => {
+            if is_new {
+                0.50
+            } else {
+                0.12
+            }
+        }
+        Novelty::Interest { place, .. } if place.class.is_costly() => 0.30,
+        Novelty::Interest { .. } => {
+            if is_new {
+                0.90
+            } else {
+                0.30
+            }
+        }
+        Novelty::Again { .. } => 0.5,
+        Novelty::Settled => 0.3,
+        Novelty::Known | Novelty::NewDomestic => 0.2,
+    }
+}
+
+/// The honest probability of the pause before a call abroad.
+fn honest_pace(account: &Account, callee: u64, site: &Site, at: Timestamp) -> Option<(usize, f64)> {
+    const AFTER_TALK: [f64; PACES] = [0.10, 0.12, 0.20, 0.58];
+    match account.last_talk(callee) {
+        // A redial after no answer is ordinary, at any pace.
+        Some(None) => None,
+        Some(Some(ended)) => {
+            let bin = pace(at.since(ended));
+            Some((bin, AFTER_TALK.get(bin).copied().unwrap_or(0.58)))
+        }
+        None => {
+            let bin = pace(at.since(account.last_abroad?));
+            let own = account.pace(bin, &site.paces);
+            let least = if account.is_new(at) { 0.55 } else { 0.20 };
+            // People ring round.
+            Some((bin, if bin == 0 { own.max(least) } else { own.max(0.10) }))
+        }
+    }
+}
+
+/// The detectors of one account.
+#[derive(Clone, Debug)]
+pub(crate) struct TollPool {
+    logs: [LogM; ALTERNATIVES],
+    /// Calls that spoke for the fraud, oldest first.
+    pub(crate) calls: Vec<(CallId, Timestamp)>,
+    pub(crate) rivals: [u32; 3],
+}
+
+impl Default for TollPool {
+    fn default() -> Self {
+        Self { logs: [LogM::default(); ALTERNATIVES], calls: Vec::new(), rivals: [0; 3] }
+    }
+}
+
+impl TollPool {
+    /// Takes a call in. Returns ln of its e-value, averaged over the alternatives.
+    pub(crate) fn step(&mut self, call: CallId, marks: &Marks, at: Timestamp) -> f64 {
+        let all = marks.ln_e();
+        for (log, ln_e) in self.logs.iter_mut().zip(all) {
+            log.step(mixed(SHARE, ln_e));
+        }
+        let speaks = marks.novelty.is_new_abroad() && all.iter().any(|ln_e| *ln_e > 0.0);
+        if speaks {
+            self.calls.retain(|(_, began)| at.since(*began) < RELEVANT);
+            if self.calls.len() == REMEMBERED {
+                self.calls.remove(0);
+            }
+            self.calls.push((call, at));
+            if let Some(count) = self.rivals.get_mut(marks.rival() as usize) {
+                *count += 1;
+            }
+        }
+        all.iter().map(|ln_e| ln_e.exp()).sum::<f64>().ln() - (ALTERNATIVES as f64).ln()
+    }
+
+    /// Adds prior odds: somebody scanned, or guessed the password.
+    pub(crate) fn add_prior(&mut self, ln_odds: f64) {
+        self.logs.iter_mut().for_each(|log| log.add(ln_odds));
+    }
+
+    /// ln M.
+    pub(crate) fn ln_m(&self) -> f64 {
+        ln_mean(self.logs.iter().copied())
+    }
+
+    /// The honest explanation that fits most of the calls.
+    pub(crate) fn rival(&self) -> HonestCaller {
+        let all = [HonestCaller::Past, HonestCaller::Change, HonestCaller::Abroad];
+        let best = (0..3).max_by_key(|place| self.rivals.get(*place)).unwrap_or(1);
+        all.get(best).copied().unwrap_or(HonestCaller::Change)
+    }
+}
+
+/// Calls further back belong to no new incident.
+const RELEVANT: Span = Span::from_secs(7 * 86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NumberClass;
+    use crate::detector::tests::uniform;
+    use crate::number::Place;
+
+    const COSTLY: Place = Place { country: 252, class: NumberClass::Risky };
+    const PLAIN: Place = Place { country: 33, class: NumberClass::Plain };
+
+    /// All destinations in one situation of an account with an interest of `calls` calls.
+    fn destinations(calls: u16) -> [Novelty; 8] {
+        let (has_interest, is_today) = (calls > 0, false);
+        [
+            Novelty::NewCountry { place: COSTLY, has_interest },
+            Novelty::NewCountry { place: PLAIN, has_interest },
+            Novelty::Interest { place: COSTLY, calls, is_today },
+            Novelty::Interest { place: PLAIN, calls, is_today },
+            Novelty::Again { place: COSTLY, calls, is_today },
+            Novelty::Settled,
+            Novelty::Known,
+            Novelty::NewDomestic,
+        ]
+    }
+
+    /// Under each fraud the marks sum to 1. An interest is in one country, costly or plain.
+    #[test]
+    fn the_tables_are_probabilities() {
+        for fraud in 0..FRAUDS {
+            assert!(FRAUD.iter().map(|row| row[fraud]).sum::<f64>() <= 1.01);
+        }
+        for calls in [0, 1, 3, 30] {
+            for skipped in [2, 3] {
+                let marks = destinations(calls);
+                let sum = |family: &dyn Fn(Novelty) -> f64| -> f64 {
+                    let kept = marks.iter().enumerate().filter(|(place, _)| *place != skipped);
+                    kept.map(|(_, novelty)| family(*novelty)).sum()
+                };
+                // Sums above 1 only make e smaller: each mark gets the most that an honest caller of the family shows.
+                assert!(sum(&|novelty| change(novelty, false, false)) <= 1.35, "{calls}");
+                assert!(sum(&|novelty| abroad(novelty, false)) <= 1.85, "{calls}");
+            }
+        }
+    }
+
+    /// The mean of e, drawn from the honest family *change*, is at most 1 under each alternative.
+    #[test]
+    fn somebody_with_a_new_interest_is_no_fraud() {
+        for calls in [0, 1, 3, 30] {
+            for skipped in [2, 3] {
+                let all: Vec<Novelty> = destinations(calls)
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(place, _)| *place != skipped)
+                    .map(|(_, novelty)| novelty)
+                    .filter(|novelty| change(*novelty, false, false) > 0.0)
+                    .collect();
+                let total: f64 = all.iter().map(|novelty| change(*novelty, false, false)).sum();
+                let e = |novelty: &Novelty, fraud: usize| {
+                    FRAUD[mark(*novelty)][fraud] / change(*novelty, false, false)
+                };
+                let mean = |fraud: usize| -> f64 {
+                    all.iter()
+                        .map(|novelty| change(*novelty, false, false) / total.max(1.0) * e(novelty, fraud))
+                        .sum()
+                };
+                assert!((0..FRAUDS).all(|fraud| mean(fraud) <= 1.0 + 1e-9), "{calls}");
+            }
+        }
+    }
+
+    #[test]
+    fn honest_interests_run_long_before_a_false_alarm() {
+        let mut state = 11;
+        let mut total = 0_u32;
+        for _ in 0..40 {
+            let (mut pool, mut calls) = (TollPool::default(), 0_u32);
+            let mut interest = 0_u16;
+            while pool.ln_m() < f64::ln(1000.0) && calls < 5_000 {
+                let all = destinations(interest);
+                let weights: Vec<f64> = all
+                    .iter()
+                    .enumerate()
+                    .map(|(place, novelty)| if place == 2 { 0.0 } else { change(*novelty, false, false) })
+                    .collect();
+                let mut draw = uniform(&mut state) * weights.iter().sum::<f64>();
+                let novelty = all
+                    .into_iter()
+                    .zip(&weights)
+                    .find(|(_, weight)| {
+                        draw -= **weight;
+                        draw < 0.0
+                    })
+                    .map_or(Novelty::Known, |(novelty, _)| novelty);
+                let marks = Marks {
+                    novelty,
+                    mark: mark(novelty),
+                    honest: change(novelty, false, false),
+                    family: HonestCaller::Change,
+                    pace: None,
+                    overlap: (false, 0.0),
+                    elsewhere: None,
+                    hour: 1.0,
+                };
+                pool.step(CallId::new(1), &marks, Timestamp::from_nanos(0));
+                interest = interest.saturating_add(u16::from(novelty.is_new_abroad()));
+                calls += 1;
+            }
+            total += calls;
+        }
+        assert!(total / 40 >= 1000, "{}", total / 40);
+    }
+}

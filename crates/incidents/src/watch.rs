@@ -1,0 +1,715 @@
+//! The way of a call through all detectors.
+
+mod fan_in;
+mod limits;
+mod members;
+mod tolls;
+
+use std::net::IpAddr;
+
+use bellwether_base::{CallId, HashKey, IncidentId, IncidentState, LruTable, Span, Timestamp};
+
+use crate::account::{Account, Novelty, UnderWay};
+use crate::alarm::Alarm;
+use crate::collection::{Collection, Joining};
+use crate::home::Home;
+use crate::number::{Destination, Place};
+use crate::pool::{Pool, PoolKey, address_key, network_key};
+use crate::rate::Rate;
+use crate::settings::DAY;
+use crate::source::{SiteRates, Source};
+use crate::{Incident, IncidentKind, IncidentLabel, IncidentSettings, NumberClass, Readings, gateway, ring};
+
+/// Capacities of the tables.
+const ACCOUNTS: usize = 131_072;
+const SOURCES: usize = 16_384;
+const CALLS: usize = 65_536;
+const POOLS: usize = 32_768;
+const CALLEES: usize = 4_096;
+const RANG: usize = 65_536;
+const BEGUN: usize = 4_096;
+
+/// Eviction classes of accounts: anybody can invent a number, and a registered account passed authentication.
+const INVENTED: usize = 0;
+const REGISTERED: usize = 1;
+
+/// A call that is cancelled within this time was cut.
+const CUT: Span = Span::from_secs(10);
+
+/// A call to a number that rang once belongs to its incident for this long.
+const CALLS_BACK: Span = Span::from_secs(7 * 86_400);
+
+/// A scan or a guess speaks against calls of its address for this long.
+const SCAN_COUNTS: Span = DAY;
+
+/// ln of the prior odds that a scan, and guessed passwords, add.
+const SCANNED: f64 = 6.91;
+const GUESSED: f64 = 11.51;
+
+/// A source with more accounts is a server of many people.
+const SHARED: f64 = 4.0;
+
+/// A new call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallStart<'a> {
+    /// Its identity.
+    pub call: CallId,
+    /// Time of its INVITE.
+    pub at: Timestamp,
+    /// Key of the caller: its account, else its number.
+    pub account: u64,
+    /// The caller's name in reports.
+    pub name: &'a str,
+    /// The caller's number.
+    pub caller: Readings,
+    /// Key of the called number, of the same kind as `account`.
+    pub callee: u64,
+    /// The called number.
+    pub called: Readings,
+    /// Source address of the INVITE.
+    pub source: IpAddr,
+    /// Key of the platform family.
+    pub platform: u64,
+    /// True if the caller is registered at the source address.
+    pub is_registered: bool,
+    /// True for a call of a trunk that the operator declared.
+    pub is_from_trunk: bool,
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallEnd {
+    /// The call.
+    pub call: CallId,
+    /// Time of its end.
+    pub at: Timestamp,
+    /// Time of its answer.
+    pub answered_at: Option<Timestamp>,
+    /// Its final SIP status.
+    pub status: Option<u16>,
+    /// True if the caller cancelled it.
+    pub is_cancelled: bool,
+    /// True if another leg of the same call was answered.
+    pub is_answered_elsewhere: bool,
+}
+
+/// A result that must be stored or told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// A call became a member.
+    Joined {
+        /// The incident.
+        incident: IncidentId,
+        /// The call.
+        call: CallId,
+    },
+    /// An incident took the members of another one in.
+    Merged {
+        /// The incident that ends.
+        from: IncidentId,
+        /// The incident that goes on.
+        into: IncidentId,
+    },
+    /// Opening, growth or end that an operator should hear of.
+    Told {
+        /// The incident.
+        incident: IncidentId,
+        /// What happened.
+        state: IncidentState,
+    },
+}
+
+/// A call in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    pub(crate) call: CallId,
+    pub(crate) at: Timestamp,
+    pub(crate) account: u64,
+    pub(crate) callee: u64,
+    pub(crate) source: IpAddr,
+    pub(crate) platform: u64,
+    pub(crate) destination: Destination,
+    pub(crate) range: u64,
+    /// The country that the caller shows, if it is abroad.
+    pub(crate) origin: Option<Place>,
+    pub(crate) novelty: Novelty,
+    pub(crate) is_from_trunk: bool,
+    pub(crate) has_ended: bool,
+    is_answered: bool,
+    /// What the source knew of the callee, and the number's earlier calls there.
+    of_source: (gateway::Callee, u32),
+    fan_in: Option<(crate::pumping::Caller, crate::pumping::Source)>,
+    pub(crate) incident: Option<IncidentId>,
+}
+
+impl Call {
+    /// True if the called party pays for the call, or earns by it.
+    pub(crate) const fn is_paid_by_callee(&self) -> bool {
+        match self.destination {
+            Destination::Domestic(class) => matches!(class, NumberClass::TollFree | NumberClass::SharedCost),
+            Destination::Abroad(place) => matches!(place.class, NumberClass::Premium),
+        }
+    }
+}
+
+/// A number that rang briefly.
+#[derive(Clone, Copy, Debug)]
+struct Rang {
+    at: Timestamp,
+    callees: [u32; 2],
+    incident: Option<IncidentId>,
+}
+
+/// Watches calls for fraud that is no robocall campaign.
+pub struct Watch {
+    settings: IncidentSettings,
+    threshold: f64,
+    now: Timestamp,
+    home: Home,
+    accounts: LruTable<u64, Account, 2>,
+    sources: LruTable<u64, Source, 1>,
+    calls: LruTable<u64, Call, 1>,
+    pools: LruTable<u64, Pool, 1>,
+    callees: LruTable<u64, fan_in::Callee, 2>,
+    rang: LruTable<u64, Rang, 1>,
+    /// Accounts that began to call a country within the last week.
+    begun: LruTable<u64, Vec<(u64, Timestamp)>, 1>,
+    rates: SiteRates,
+    mix: tolls::SiteMix,
+    /// Share of calls that go to the site's own callers.
+    inward: Rate,
+    incidents: Collection,
+}
+
+impl Watch {
+    /// Creates a watch without any knowledge.
+    #[must_use]
+    pub fn new(settings: IncidentSettings, key: HashKey) -> Self {
+        Self {
+            threshold: settings.threshold(),
+            home: Home::new(settings.home),
+            settings,
+            now: Timestamp::MIN,
+            accounts: LruTable::new(ACCOUNTS),
+            sources: LruTable::new(SOURCES),
+            calls: LruTable::new(CALLS),
+            pools: LruTable::new(POOLS),
+            callees: LruTable::new(CALLEES),
+            rang: LruTable::new(RANG),
+            begun: LruTable::new(BEGUN),
+            rates: SiteRates::default(),
+            mix: tolls::SiteMix::default(),
+            inward: Rate::prior(0.1, 20.0),
+            incidents: Collection::new(key.derive("incidents")),
+        }
+    }
+
+    /// Replaces the settings. What is learned stays.
+    pub fn set_settings(&mut self, settings: IncidentSettings) {
+        self.threshold = settings.threshold();
+        self.home.set_told(settings.home);
+        self.settings = settings;
+    }
+
+    /// An incident.
+    #[must_use]
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.get(id)
+    }
+
+    /// The incident that a call is a member of.
+    #[must_use]
+    pub fn of_call(&self, call: CallId) -> Option<IncidentId> {
+        let incident = self.calls.value(call.key())?.incident?;
+        Some(self.incidents.standing(incident))
+    }
+
+    /// Results since the last call, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.incidents.changes)
+    }
+
+    /// Incidents that changed since the last call.
+    pub fn take_changed(&mut self) -> Vec<IncidentId> {
+        self.incidents.take_changed().into_iter().collect()
+    }
+
+    /// The operator's labels, all of them.
+    pub fn set_labels(&mut self, labels: &[(IncidentId, IncidentLabel)]) {
+        let gone: Vec<IncidentId> = self
+            .incidents
+            .labelled()
+            .into_iter()
+            .filter(|id| labels.iter().all(|(labelled, _)| labelled != id))
+            .collect();
+        let now = self.now;
+        for id in gone {
+            self.incidents.label(id, None, now, &self.settings);
+        }
+        for (id, label) in labels {
+            if self.incidents.label(*id, Some(*label), now, &self.settings) && *label == IncidentLabel::Legit
+            {
+                self.release(*id);
+            }
+        }
+    }
+
+    fn advance(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+        self.incidents.tick(self.now);
+    }
+
+    /// Takes a new call in.
+    pub fn begin(&mut self, start: &CallStart<'_>) {
+        let key = start.call.key();
+        if self.calls.slot(key).is_some() {
+            return;
+        }
+        self.advance(start.at);
+        let at = start.at;
+        self.meet(start);
+        let destination = self.home.destination(&start.called);
+        let origin = self.home.destination(&start.caller).place();
+        let fan_in = self.count_fan_in(start, destination);
+        let of_source = self.at_source(start);
+        self.call_back_to_gateway(start);
+        let is_inward = self.accounts.slot(start.callee).is_some();
+        self.inward.count(is_inward);
+        if let Some(callee) = self.accounts.value_mut(start.callee) {
+            callee.calls_in = callee.calls_in.saturating_add(1);
+        }
+        let novelty = self.accounts.value_mut(start.account).map_or(Novelty::NewDomestic, |account| {
+            account.mature(at);
+            account.novelty(start.callee, destination, at)
+        });
+        let call = Call {
+            call: start.call,
+            at,
+            account: start.account,
+            callee: start.callee,
+            source: start.source,
+            platform: start.platform,
+            destination,
+            range: self.home.range(&start.called),
+            origin,
+            novelty,
+            is_from_trunk: start.is_from_trunk,
+            has_ended: false,
+            is_answered: false,
+            of_source,
+            fan_in,
+            incident: None,
+        };
+        self.calls.insert(key, key, call, 0, at);
+        let is_answer_to_ring = self.calls_back(&call);
+        if !is_answer_to_ring {
+            self.join_known_incidents(&call);
+            self.watch_tolls(&call);
+            self.watch_pooled(&call);
+            self.watch_strangers_of_account(&call);
+        }
+        self.account_takes(&call);
+    }
+
+    /// A call was answered.
+    pub fn answered(&mut self, call: CallId, at: Timestamp) {
+        self.advance(at);
+        let Some(known) = self.calls.value_mut(call.key()) else { return };
+        if known.is_answered || known.has_ended {
+            return;
+        }
+        known.is_answered = true;
+        let known = *known;
+        if let Some(account) = self.accounts.value_mut(known.account) {
+            account.answered(call, at);
+        }
+        self.watch_two_places(&known, at);
+    }
+
+    /// A call ended.
+    pub fn end(&mut self, end: &CallEnd) {
+        if let Some(answered_at) = end.answered_at {
+            self.answered(end.call, answered_at);
+        }
+        self.advance(end.at);
+        let Some(known) = self.calls.value_mut(end.call.key()) else { return };
+        if known.has_ended {
+            return;
+        }
+        known.has_ended = true;
+        let call = *known;
+        let talked = end.answered_at.map(|answered| end.at.since(answered));
+        if let Some(account) = self.accounts.value_mut(call.account) {
+            account.end(call.call, call.callee, talked.is_some(), end.at);
+        }
+        let is_cut = end.is_cancelled
+            && talked.is_none()
+            && end.at.since(call.at) <= CUT
+            && !end.is_answered_elsewhere
+            && !self.is_forked(&call, end.at);
+        self.watch_rings(&call, is_cut);
+        let is_refused =
+            talked.is_none() && matches!(end.status, Some(401 | 403 | 404 | 407 | 410 | 484 | 604));
+        self.watch_scans(call.source, call.callee, Some(call.call), is_refused);
+        self.watch_gateway(&call, talked);
+        self.watch_fan_in(&call, talked);
+        if let Some(talked) = talked {
+            let incident = self.calls.value(end.call.key()).and_then(|known| known.incident);
+            if let Some(incident) = incident {
+                self.incidents.ended(incident, &call, talked, &self.settings, end.at);
+                let standing = self.incidents.standing(incident);
+                self.incidents.refresh(standing, false, &self.settings);
+            }
+            self.spend(&call, talked, end.at);
+        }
+    }
+
+    /// A registration was accepted or refused. `account` is the key of the user, as in calls.
+    pub fn registration(&mut self, account: u64, source: IpAddr, is_accepted: bool, at: Timestamp) {
+        self.advance(at);
+        let slot = self.source_slot(source, at);
+        let Some((_, of)) = self.sources.get_mut(slot) else { return };
+        let is_other = of.registered(account, is_accepted);
+        if of.guesses() {
+            of.guessed = Some(at);
+        }
+        if is_accepted && let Some(known) = self.accounts.value_mut(account) {
+            known.at_address(source, at, true);
+        }
+        if is_other {
+            self.watch_scans(source, account, None, !is_accepted);
+        }
+    }
+
+    /// Finds or makes account and address.
+    fn meet(&mut self, start: &CallStart<'_>) {
+        let class = if start.is_registered { REGISTERED } else { INVENTED };
+        match self.accounts.slot(start.account) {
+            Some(slot) => {
+                let class = self.accounts.class(slot).unwrap_or(INVENTED).max(class);
+                self.accounts.touch(slot, class, start.at);
+            }
+            None => {
+                self.home.count(&start.caller);
+                let account = Account::new(start.name, start.at);
+                self.accounts.insert(start.account, start.account, account, class, start.at);
+            }
+        }
+        if start.is_registered
+            && let Some(account) = self.accounts.value_mut(start.account)
+        {
+            account.at_address(start.source, start.at, true);
+        }
+        self.source_slot(start.source, start.at);
+    }
+
+    fn source_slot(&mut self, source: IpAddr, at: Timestamp) -> bellwether_base::SlotId {
+        let key = address_key(source);
+        match self.sources.slot(key) {
+            Some(slot) => {
+                self.sources.touch(slot, 0, at);
+                slot
+            }
+            None => self.sources.insert(key, key, Source::new(), 0, at).0,
+        }
+    }
+
+    fn at_source(&mut self, start: &CallStart<'_>) -> (gateway::Callee, u32) {
+        let of = self.sources.value_mut(address_key(start.source));
+        of.map_or((gateway::Callee::New, 0), |of| of.begin(start.account, start.callee, start.at))
+    }
+
+    /// The account takes the call in, after all detectors looked at what it was before.
+    fn account_takes(&mut self, call: &Call) {
+        let Some(account) = self.accounts.value_mut(call.account) else { return };
+        let is_new_address = account.address(call.source).is_none();
+        if account.calls > 0 {
+            account.moves.count(is_new_address);
+        }
+        if call.destination.is_abroad() {
+            let overlaps = account.under_way.iter().any(|other| other.is_abroad && other.is_recent(call.at));
+            account.overlap.count(overlaps && call.incident.is_none());
+        } else {
+            account.familiar.count(call.novelty == Novelty::Known);
+        }
+        let under_way = UnderWay {
+            call: call.call,
+            at: call.at,
+            callee: call.callee,
+            source: call.source,
+            is_abroad: call.destination.is_abroad(),
+            answered: None,
+        };
+        account.begin(&under_way, call.novelty, call.destination);
+        account.at_address(call.source, call.at, false);
+        let is_member = self.calls.value(call.call.key()).is_some_and(|known| known.incident.is_some());
+        if is_member {
+            account.forget(call.call);
+        }
+        self.begins_country(call);
+    }
+
+    /// True if another leg of a cut call was answered: a ring group, or a second try of a server.
+    fn is_forked(&self, call: &Call, at: Timestamp) -> bool {
+        let of = self.accounts.value(call.account);
+        of.is_some_and(|account| {
+            account.under_way.iter().any(|other| {
+                other.source == call.source
+                    && other.answered.is_some_and(|answered| at.since(answered) <= CUT && answered >= call.at)
+            })
+        })
+    }
+
+    // ------------------------------------------------------------------ one ring and scans
+
+    fn watch_rings(&mut self, call: &Call, is_cut: bool) {
+        let at = self.now;
+        let from = usize::from(call.origin.is_some());
+        let site = self.rates.cut.get_mut(from).map_or(0.05, |rate| rate.mean(at));
+        let source_key = address_key(call.source);
+        let of_source = self.sources.value_mut(source_key).map_or(0.0, |source| {
+            let usual = source.cut.mean(at);
+            source.cut.count(is_cut, at);
+            if source.cut.weight() >= 10.0 { usual } else { 0.0 }
+        });
+        if let Some(rate) = self.rates.cut.get_mut(from).filter(|_| call.incident.is_none()) {
+            rate.count(is_cut, at);
+        }
+        if is_cut {
+            self.rings(call);
+            self.join_event(call, IncidentKind::OneRing);
+        }
+        let ln_e = ring::ln_e(is_cut, site.max(of_source));
+        let mut keys = vec![PoolKey::Source(call.source), PoolKey::Platform(call.platform)];
+        keys.extend(call.origin.map(|origin| PoolKey::Country(origin.country)));
+        keys.extend(call.origin.map(|_| PoolKey::Abroad));
+        for key in keys {
+            self.watch_event(key, IncidentKind::OneRing, (call.callee, Some(call.call)), is_cut, ln_e);
+        }
+    }
+
+    fn watch_scans(&mut self, source: IpAddr, target: u64, call: Option<CallId>, is_refused: bool) {
+        let at = self.now;
+        let site = self.rates.refused.mean(at);
+        let of_source = self.sources.value_mut(address_key(source)).map_or(0.0, |of| {
+            let usual = of.refused.mean(at);
+            of.refused.count(is_refused, at);
+            if of.refused.weight() >= 10.0 { usual } else { 0.0 }
+        });
+        self.rates.refused.count(is_refused, at);
+        if is_refused && let Some(known) = call.and_then(|call| self.calls.value(call.key()).copied()) {
+            self.join_event(&known, IncidentKind::Scan);
+        }
+        let ln_e = ring::ln_e(is_refused, site.max(of_source));
+        self.watch_event(PoolKey::Source(source), IncidentKind::Scan, (target, call), is_refused, ln_e);
+    }
+
+    /// One event of a pool that counts events against a usual rate.
+    fn watch_event(
+        &mut self,
+        key: PoolKey,
+        kind: IncidentKind,
+        (party, call): (u64, Option<CallId>),
+        has_event: bool,
+        ln_e: f64,
+    ) {
+        let at = self.now;
+        let hash = key.hash(kind as u64);
+        let slot = match self.pools.slot(hash) {
+            Some(slot) => slot,
+            None if has_event => self.pools.insert(hash, hash, Pool::new(1, at), 0, at).0,
+            None => return,
+        };
+        self.pools.touch(slot, 0, at);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        let Some(log) = pool.logs.first_mut() else { return };
+        log.step(ln_e);
+        let ln_m = log.ln();
+        if !has_event {
+            return;
+        }
+        if let Some(call) = call {
+            pool.remember(call, party, at);
+        } else if !pool.parties.contains(&party) && pool.parties.len() < 64 {
+            pool.parties.push(party);
+        }
+        if ln_m < self.threshold || pool.parties.len() < ring::PARTIES {
+            return;
+        }
+        let calls = pool.calls.clone();
+        pool.reset();
+        if kind == IncidentKind::Scan
+            && let PoolKey::Source(source) = key
+            && let Some(of) = self.sources.value_mut(address_key(source))
+        {
+            of.scanned = Some(at);
+        }
+        let rival = match kind {
+            IncidentKind::Scan => "a server with the usual share of wrong numbers",
+            _ => "callers who hang up as often as others",
+        };
+        self.alarm(&Alarm { kind, key, ln_m, calls, rival, also: None });
+    }
+
+    /// Notes a number that rang briefly.
+    fn rings(&mut self, call: &Call) {
+        let callee = call.callee as u32;
+        match self.rang.value_mut(call.account) {
+            Some(rang) => {
+                rang.at = call.at;
+                rang.callees = [callee, rang.callees[0]];
+            }
+            None => {
+                let rang = Rang { at: call.at, callees: [callee, 0], incident: None };
+                self.rang.insert(call.account, call.account, rang, 0, call.at);
+            }
+        }
+    }
+
+    /// A call to a number that rang briefly belongs to the incident of that number.
+    fn calls_back(&mut self, call: &Call) -> bool {
+        let Some(rang) = self.rang.value(call.callee).copied() else { return false };
+        if call.at.since(rang.at) > CALLS_BACK {
+            return false;
+        }
+        let Some(incident) = rang.incident.map(|id| self.incidents.standing(id)) else {
+            // The person who was rung calls back, before anybody knows why.
+            return rang.callees.contains(&(call.account as u32));
+        };
+        let is_open = self.incidents.get(incident).is_some_and(Incident::is_open);
+        if is_open && self.join(incident, call.call) {
+            if let Some(of) = self.incidents.get_mut(incident) {
+                of.facts.call_backs += 1;
+            }
+            self.incidents.refresh(incident, false, &self.settings);
+        }
+        true
+    }
+
+    // ------------------------------------------------------------------ gateways
+
+    fn watch_gateway(&mut self, call: &Call, talked: Option<Span>) {
+        if call.is_from_trunk {
+            return;
+        }
+        let Some(source) = self.sources.value(address_key(call.source)) else { return };
+        if source.numbers() < gateway::NUMBERS || source.again() < gateway::AGAIN {
+            return;
+        }
+        let hours = source.hours();
+        let (callee, nth) = call.of_source;
+        let marks = gateway::Marks {
+            callee,
+            is_answered: talked.is_some(),
+            is_long: talked.is_some_and(|talked| talked >= Span::from_secs(60)),
+            nth,
+            sees_back: self.sees_back(),
+        };
+        let at = self.now;
+        let key = PoolKey::Source(call.source);
+        let hash = key.hash(IncidentKind::Gateway as u64);
+        let slot = match self.pools.slot(hash) {
+            Some(slot) => slot,
+            None => self.pools.insert(hash, hash, Pool::new(gateway::LOGS, at), 0, at).0,
+        };
+        self.pools.touch(slot, 0, at);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        gateway::step(&mut pool.logs, &marks);
+        pool.remember(call.call, call.account, at);
+        let (ln_m, rival) = gateway::ln_m(&pool.logs);
+        if ln_m >= self.threshold {
+            let calls = pool.calls.clone();
+            pool.reset();
+            let also = Some("declare it as a trunk, or refuse it".to_owned());
+            self.alarm(&Alarm { kind: IncidentKind::Gateway, key, ln_m, calls, rival, also });
+        }
+        if hours >= gateway::HOURS {
+            let of_source: Vec<IncidentId> = self
+                .incidents
+                .of_key(key)
+                .filter(|incident| {
+                    incident.kind == IncidentKind::Gateway && !incident.facts.is_round_the_clock
+                })
+                .map(|incident| incident.id)
+                .collect();
+            for id in of_source {
+                if let Some(incident) = self.incidents.get_mut(id) {
+                    incident.facts.is_round_the_clock = true;
+                    incident.facts.also.push(format!("it has called in {hours} hours of the day"));
+                }
+                self.incidents.refresh(id, false, &self.settings);
+            }
+        }
+    }
+
+    /// How far the mirror shows calls to the site's own numbers.
+    fn sees_back(&self) -> f64 {
+        (self.inward.mean() / 0.2).min(1.0)
+    }
+
+    /// A called person calls a number of a source.
+    fn call_back_to_gateway(&mut self, start: &CallStart<'_>) {
+        let Some(account) = self.accounts.value(start.callee) else { return };
+        let sees_back = self.sees_back();
+        let of: Vec<IpAddr> = account.addresses.iter().map(|known| known.address).collect();
+        for source in of {
+            let has_called =
+                self.sources.value(address_key(source)).is_some_and(|of| of.has_called(start.account));
+            let hash = PoolKey::Source(source).hash(IncidentKind::Gateway as u64);
+            if has_called && let Some(pool) = self.pools.value_mut(hash) {
+                gateway::step_back(&mut pool.logs, sees_back);
+            }
+        }
+    }
+
+    // ------------------------------------------------------------------ alarms
+
+    /// Opens an incident for an alarm or adds to one, with the alarm's calls as members.
+    fn alarm(&mut self, alarm: &Alarm) -> Option<IncidentId> {
+        let at = self.now;
+        let calls: Vec<Call> =
+            alarm.calls.iter().filter_map(|call| self.calls.value(call.key()).copied()).collect();
+        let last = calls.last()?;
+        let place = match alarm.kind {
+            IncidentKind::OneRing => last.origin,
+            _ => last.destination.place(),
+        };
+        if Collection::is_exempt(&self.settings, alarm.kind, last.account, last.source, place, at) {
+            return None;
+        }
+        let (accounts, sources) = (&self.accounts, &self.sources);
+        let joining: Vec<Joining<'_>> = calls
+            .iter()
+            .map(|call| Joining {
+                call,
+                name: accounts.value(call.account).map_or("", |account| &account.name),
+            })
+            .collect();
+        let shared =
+            |source: IpAddr| sources.value(address_key(source)).is_some_and(|of| of.numbers() > SHARED);
+        let (id, is_new) = self.incidents.raise(alarm, &joining, &self.settings, at, &shared)?;
+        for call in &calls {
+            self.join(id, call.call);
+        }
+        if is_new {
+            self.add_past(id, last);
+        }
+        self.incidents.refresh(id, is_new, &self.settings);
+        if self.incidents.label_of(id) == Some(IncidentLabel::Legit) {
+            self.incidents.close(id, at, "the operator says that it is honest");
+            self.release(id);
+        }
+        Some(id)
+    }
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// The network of a source, for pools.
+fn network(source: IpAddr) -> PoolKey {
+    PoolKey::Network(network_key(source))
+}

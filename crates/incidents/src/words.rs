@@ -1,0 +1,164 @@
+//! The evidence of an incident, in sentences.
+
+use bellwether_base::Span;
+
+use crate::incident::Facts;
+use crate::number::Place;
+use crate::{Incident, IncidentKind};
+
+/// Names in a sentence before the rest is only counted.
+const NAMED: usize = 3;
+
+/// Writes subject and evidence anew.
+pub(crate) fn describe(incident: &mut Incident) {
+    incident.subject = subject(incident);
+    let facts = &incident.facts;
+    let mut evidence = vec![who(incident), what(incident)];
+    evidence.extend(facts.past.iter().map(|past| format!("before that: {past}")));
+    evidence.push(rival(incident));
+    evidence.push(exposed(incident));
+    evidence.extend(facts.also.iter().cloned());
+    if incident.merged_into.is_some() {
+        evidence.push("its calls belong to another incident now".to_owned());
+    }
+    incident.evidence = evidence.into_iter().filter(|sentence| !sentence.is_empty()).collect();
+}
+
+fn subject(incident: &Incident) -> String {
+    let facts = &incident.facts;
+    let account = || match facts.accounts.as_slice() {
+        [(_, name, _)] => format!("account {name}"),
+        [(_, name, _), ..] => format!("{} accounts, {name} among them", count(facts.accounts.len())),
+        [] => "accounts".to_owned(),
+    };
+    let source = || match facts.sources.as_slice() {
+        [(address, _)] => format!("source {address}"),
+        [(address, _), ..] => format!("{} sources, {address} among them", count(facts.sources.len())),
+        [] => "sources".to_owned(),
+    };
+    match incident.kind {
+        IncidentKind::TollFraud | IncidentKind::AccountTakeover | IncidentKind::TwoPlaces => account(),
+        IncidentKind::OneRing if facts.sources.len() > 1 && !facts.origins.is_empty() => {
+            format!("callers from {}", places(&facts.origins))
+        }
+        IncidentKind::OneRing | IncidentKind::Gateway | IncidentKind::Scan => source(),
+        IncidentKind::Pumping if facts.callees.estimate() < 1.5 => {
+            format!("one number, called from {}", source())
+        }
+        IncidentKind::Pumping => source(),
+    }
+}
+
+/// A count of names that is limited.
+fn count(len: usize) -> String {
+    if len == crate::incident::MAX_NAMED { format!("{len} or more") } else { len.to_string() }
+}
+
+fn who(incident: &Incident) -> String {
+    let facts = &incident.facts;
+    let sources: Vec<String> =
+        facts.sources.iter().take(NAMED).map(|(address, _)| address.to_string()).collect();
+    let more = facts.sources.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more addresses") } else { String::new() };
+    format!("{} from {}{more}", subject(incident), sources.join(", "))
+}
+
+fn what(incident: &Incident) -> String {
+    let facts = &incident.facts;
+    let span = facts.first.zip(facts.last).map_or(Span::ZERO, |(first, last)| last.since(first));
+    let callees = facts.callees.estimate().round().max(1.0);
+    let calls = incident.calls;
+    let to = |places: &[(Place, u32)]| {
+        if places.is_empty() { String::new() } else { format!(" in {}", self::places(places)) }
+    };
+    let ranges = match facts.ranges.len() {
+        0 | 1 => String::new(),
+        n => format!(", in {} ranges", count(n)),
+    };
+    match incident.kind {
+        IncidentKind::OneRing => {
+            let backs = match facts.call_backs {
+                0 => String::new(),
+                n => format!("; {n} calls called back"),
+            };
+            format!(
+                "{calls} calls rang briefly and were cut, to {callees} people, within {}{backs}",
+                words(span)
+            )
+        }
+        IncidentKind::Scan => {
+            format!("{calls} requests to {callees} numbers or accounts were refused within {}", words(span))
+        }
+        IncidentKind::Gateway => format!(
+            "{calls} calls of {} numbers at one address to {callees} people within {}; people are not called twice and do not call back",
+            count(facts.accounts.len()),
+            words(span)
+        ),
+        IncidentKind::Pumping => format!(
+            "{calls} calls of {} callers whom nobody knows to {callees} numbers within {}; they talk long",
+            count(facts.accounts.len()),
+            words(span)
+        ),
+        IncidentKind::TwoPlaces => {
+            format!("the account talked from several addresses at once, in {calls} calls")
+        }
+        IncidentKind::AccountTakeover => {
+            format!("{calls} calls to {callees} numbers, none of which the account has called before")
+        }
+        IncidentKind::TollFraud => {
+            format!("{calls} calls to {callees} numbers{}{ranges} within {}", to(&facts.places), words(span))
+        }
+    }
+}
+
+/// Countries by their share.
+fn places(places: &[(Place, u32)]) -> String {
+    let mut all = places.to_vec();
+    all.sort_by_key(|(place, count)| (std::cmp::Reverse(*count), *place));
+    let named: Vec<String> =
+        all.iter().take(NAMED).map(|(place, count)| format!("{place} ({count})")).collect();
+    match all.len().saturating_sub(NAMED) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more countries", named.join(", ")),
+    }
+}
+
+fn rival(incident: &Incident) -> String {
+    let Facts { ln_m, rival, .. } = &incident.facts;
+    if *ln_m == f64::NEG_INFINITY || rival.is_empty() {
+        return String::new();
+    }
+    format!("{rival} would show this once in {} cases", large(ln_m.exp()))
+}
+
+fn exposed(incident: &Incident) -> String {
+    let facts = &incident.facts;
+    if incident.exposed_minutes <= 0.0 {
+        return String::new();
+    }
+    let (_, of_hour) = facts.minutes_of_hour;
+    format!(
+        "{:.0} minutes in {} answered calls, {:.2} exposed; {of_hour:.0} minutes more in each hour if it goes on",
+        incident.exposed_minutes, facts.answered, incident.exposed_money
+    )
+}
+
+/// A length of time in words.
+pub(crate) fn words(span: Span) -> String {
+    let secs = span.as_secs_f64();
+    match secs {
+        ..90.0 => format!("{secs:.0} seconds"),
+        90.0..5400.0 => format!("{:.0} minutes", secs / 60.0),
+        5400.0..129_600.0 => format!("{:.0} hours", secs / 3600.0),
+        _ => format!("{:.0} days", secs / 86_400.0),
+    }
+}
+
+fn large(number: f64) -> String {
+    match number {
+        ..1e3 => format!("{number:.0}"),
+        1e3..1e6 => format!("{:.0} thousand", number / 1e3),
+        1e6..1e9 => format!("{:.0} million", number / 1e6),
+        _ => "1,000 million or more".to_owned(),
+    }
+}
