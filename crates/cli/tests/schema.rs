@@ -100,7 +100,8 @@ fn a_row_that_breaks_its_schema_is_found() {
     let schema: Value = serde_json::from_str(&committed("alerts")).unwrap();
     let sound = json!({
         "at": "2026-11-21T03:43:01.123456789Z", "kind": "campaign_found", "severity": "warning",
-        "subject": "c-9r2m4kxe", "message": "found", "call_id": null, "campaign": "c-9r2m4kxe"
+        "subject": "c-9r2m4kxe", "message": "found", "call_id": null, "campaign": "c-9r2m4kxe",
+        "incident": null, "state": null
     });
     assert_eq!(violations(&schema, &json!([sound])), Vec::<String>::new());
     for (member, value) in [

@@ -35,15 +35,16 @@ pub(crate) const NEW_PLAIN: usize = 3;
 pub(crate) const NEW_RISKY: usize = 4;
 
 /// Bins of pace: time since the call before.
-pub(crate) const PACES: usize = 4;
+pub(crate) const PACES: usize = 5;
 
 /// The bin of a pause.
 pub(crate) fn pace(pause: Span) -> usize {
     match pause.as_nanos() / 1_000_000_000 {
-        ..120 => 0,
-        120..600 => 1,
-        600..3600 => 2,
-        _ => 3,
+        ..15 => 0,
+        15..120 => 1,
+        120..600 => 2,
+        600..3600 => 3,
+        _ => 4,
     }
 }
 
@@ -147,6 +148,8 @@ pub(crate) struct Account {
     before: Option<Timestamp>,
     pub(crate) calls: u32,
     pub(crate) calls_in: u32,
+    /// Calls abroad, today's too.
+    abroad: u32,
     kinds: [f32; KINDS],
     contacts: SmallVec<[u32; 8]>,
     countries: SmallVec<[Country; 2]>,
@@ -190,6 +193,7 @@ impl Account {
             before: None,
             calls: 0,
             calls_in: 0,
+            abroad: 0,
             kinds: [0.0; KINDS],
             contacts: SmallVec::new(),
             countries: SmallVec::new(),
@@ -270,9 +274,16 @@ impl Account {
 
     /// The share of calls abroad in the past, shrunk.
     pub(crate) fn foreign_share(&self) -> f64 {
+        const WEIGHT: f64 = 10.0;
         let abroad: f32 = self.kinds.iter().skip(SETTLED).sum();
         let all: f32 = self.kinds.iter().sum();
-        f64::from(abroad) / f64::from(all.max(1.0))
+        f64::from(abroad) / (f64::from(all) + WEIGHT)
+    }
+
+    /// The predicted share of calls abroad from all calls so far, today's too: a Beta prior of one call abroad and three
+    /// at home.
+    pub(crate) fn share_abroad(&self) -> f64 {
+        (1.0 + f64::from(self.abroad)) / (4.0 + f64::from(self.calls))
     }
 
     /// The probability of a kind of destination, from the past and the site's mix.
@@ -374,6 +385,7 @@ impl Account {
                 self.contact(contact);
             }
             Some(place) => {
+                self.abroad = self.abroad.saturating_add(1);
                 if self.waiting.len() == MAX_WAITING {
                     self.waiting.remove(0);
                 }
@@ -426,6 +438,12 @@ impl Account {
             None => {}
         }
         self.contacts.push(contact);
+    }
+
+    /// True for a number that the account called before.
+    pub(crate) fn has_called(&self, callee: u64) -> bool {
+        let callee = callee as u32;
+        self.contacts.contains(&callee) || self.interest.iter().any(|(known, _)| *known == callee)
     }
 
     pub(crate) fn contacts(&self) -> usize {

@@ -25,6 +25,9 @@ const HELD: f64 = 0.3;
 /// An alarm joins an incident of its kind and platform within this time.
 const SAME_PLATFORM: Span = Span::from_secs(6 * 3600);
 
+/// ln M above the threshold from which on toll fraud to plain countries is a warning.
+const SURE: f64 = 3.0;
+
 /// Pools of one incident.
 const MAX_KEYS: usize = 256;
 
@@ -195,7 +198,8 @@ impl Collection {
             }
             self.add_key(*first, alarm.key);
             if let Some(incident) = self.get_mut(*first) {
-                incident.facts.ln_m = incident.facts.ln_m.max(alarm.ln_m);
+                // The detector began anew after its last alarm, so that both are evidence.
+                incident.facts.ln_m = added(incident.facts.ln_m, alarm.ln_m);
                 let is_new = |also: &String| !incident.facts.also.contains(also);
                 let also = alarm.also.clone().filter(is_new);
                 incident.facts.also.extend(also);
@@ -497,15 +501,28 @@ fn severity(incident: &Incident, settings: &IncidentSettings) -> Severity {
     let by_kind = match incident.kind {
         IncidentKind::TollFraud if facts.ln_m == f64::NEG_INFINITY => Severity::Notice,
         IncidentKind::TollFraud if is_costly => Severity::Critical,
-        IncidentKind::TollFraud | IncidentKind::Scan => Severity::Warning,
+        // Somebody who rings round in one country looks alike at first.
+        IncidentKind::TollFraud if facts.ln_m >= settings.threshold() + SURE => Severity::Warning,
+        IncidentKind::Scan => Severity::Warning,
         IncidentKind::OneRing if is_costly => Severity::Critical,
-        IncidentKind::Pumping if facts.is_paid_by_callee => Severity::Warning,
-        IncidentKind::Gateway if facts.is_round_the_clock => Severity::Critical,
+        // Honest senders that are the same on the wire are named in the evidence.
         _ => Severity::Notice,
     };
     // Money says how urgent a fraud is. It does not say that something is one.
     if is_money && by_kind >= Severity::Warning { Severity::Critical } else { by_kind }
 }
+
+/// The evidence of two alarms, one after the other. An alarm of a limit is none.
+fn added(a: f64, b: f64) -> f64 {
+    match (a == f64::NEG_INFINITY, b == f64::NEG_INFINITY) {
+        (false, false) => (a + b).min(MOST),
+        (true, _) => b,
+        (_, true) => a,
+    }
+}
+
+/// ln M beyond which evidence is not counted.
+const MOST: f64 = 60.0;
 
 fn commonest(all: impl Iterator<Item = u64>) -> Option<u64> {
     let mut counts: BTreeMap<u64, usize> = BTreeMap::new();

@@ -109,7 +109,7 @@ impl Default for IncidentSettings {
             },
             limits: Limits {
                 new_account_risky_minutes: 0.0,
-                new_account_satellite_minutes: 10.0,
+                new_account_satellite_minutes: 30.0,
                 account_money_day: 0.0,
                 critical_money: 100.0,
             },

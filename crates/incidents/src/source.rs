@@ -30,8 +30,8 @@ pub(crate) struct Source {
     hours: u32,
     pub(crate) cut: OlderRate,
     pub(crate) refused: OlderRate,
-    /// Accounts that it tried to register in vain, and with success.
-    tried: Vec<u32>,
+    /// Accounts that it tried to register in vain, with the times, and with success.
+    tried: Vec<(u32, u16)>,
     admitted: Vec<u32>,
     /// The last time that a scan or a guess was found here.
     pub(crate) scanned: Option<Timestamp>,
@@ -131,12 +131,10 @@ impl Source {
         self.all_numbers.estimate()
     }
 
-    /// The share of its numbers that called more than once.
+    /// The share of calls whose number had called before.
     pub(crate) fn again(&self) -> f64 {
-        let again = self.numbers.iter().filter(|(_, calls)| *calls > 1).count();
-        let share = again as f64 / self.numbers.len().max(1) as f64;
-        // Beyond the numbers that are counted, most are seen once.
-        share * (MAX_NUMBERS as f64 / self.numbers()).min(1.0)
+        let calls = f64::from(self.calls.max(1));
+        1.0 - (self.numbers() / calls).min(1.0)
     }
 
     /// True for a source that shows ever new numbers, and calls few people.
@@ -154,19 +152,39 @@ impl Source {
 
     /// Notes an account whose registration was refused or accepted. Returns true if it is another account.
     pub(crate) fn registered(&mut self, account: u64, is_accepted: bool) -> bool {
-        let list = if is_accepted { &mut self.admitted } else { &mut self.tried };
-        let is_new = !list.contains(&(account as u32));
-        if is_new && list.len() < MAX_NUMBERS {
-            list.push(account as u32);
+        let account = account as u32;
+        if is_accepted {
+            let is_new = !self.admitted.contains(&account);
+            if is_new && self.admitted.len() < MAX_NUMBERS {
+                self.admitted.push(account);
+            }
+            return is_new;
         }
-        is_new
+        match self.tried.iter_mut().find(|(known, _)| *known == account) {
+            Some((_, times)) => {
+                *times = times.saturating_add(1);
+                false
+            }
+            None => {
+                if self.tried.len() < MAX_NUMBERS {
+                    self.tried.push((account, 1));
+                }
+                true
+            }
+        }
     }
 
     /// True for an address that guesses passwords: five accounts refused, and at most a quarter of that number admitted.
     /// An office with a wrong password is none.
     pub(crate) fn guesses(&self) -> bool {
-        let only = self.tried.iter().filter(|account| !self.admitted.contains(account)).count();
+        let only = self.tried.iter().filter(|(account, _)| !self.admitted.contains(account)).count();
         only >= 5 && self.admitted.len() * 4 <= self.tried.len()
+    }
+
+    /// True for an account that was admitted after many wrong passwords.
+    pub(crate) fn guessed_one(&self, account: u64) -> bool {
+        const MANY: u16 = 10;
+        self.tried.iter().any(|(known, times)| *known == account as u32 && *times >= MANY)
     }
 }
 
@@ -187,7 +205,7 @@ pub(crate) struct SiteRates {
 impl Default for SiteRates {
     fn default() -> Self {
         Self {
-            cut: [OlderRate::prior(0.05, 40.0); 2],
+            cut: [OlderRate::prior(0.05, 40.0), OlderRate::prior(0.05, 12.0)],
             refused: OlderRate::prior(0.05, 40.0),
             repeats: Rate::prior(0.2, 15.0),
             unseen: Rate::prior(0.7, 15.0),

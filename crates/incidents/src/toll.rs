@@ -1,5 +1,7 @@
 //! Toll fraud by one account: premium destinations called on a stolen password or on a hacked device.
 
+use std::net::IpAddr;
+
 use bellwether_base::{CallId, Span, Timestamp};
 
 use crate::account::{Account, KINDS, Novelty, PACES, pace};
@@ -76,103 +78,144 @@ pub(crate) struct Marks {
     pub(crate) novelty: Novelty,
     /// The row of [`FRAUD`].
     mark: usize,
-    honest: f64,
-    family: HonestCaller,
-    /// Bin of pace with its honest probability. None without an earlier call abroad, and for a redial.
-    pace: Option<(usize, f64)>,
-    /// Another call abroad is under way, with its honest probability.
-    overlap: (bool, f64),
+    /// Bin of pace. None without an earlier call abroad, and for a redial.
+    pace: Option<usize>,
+    /// Other calls abroad that are under way: none, one, more. None for a call at home.
+    at_once: Option<usize>,
     /// The call comes from a place that is new today, with its honest probability. None if nobody knows where the
     /// account lives.
     elsewhere: Option<(bool, f64)>,
     hour: f64,
+    /// A call to a number that did not answer, which everybody tries again: it says nothing.
+    is_redial: bool,
+    /// Each honest family's probability of the kind of destination, and of all marks but place and hour.
+    families: [Explanation; 3],
 }
+
+/// How well an honest family explains a call.
+#[derive(Clone, Copy, Debug)]
+struct Explanation {
+    kind: f64,
+    pace: f64,
+    overlap: f64,
+}
+
+impl Explanation {
+    fn all(&self) -> f64 {
+        self.kind * self.pace * self.overlap
+    }
+}
+
+const FAMILIES: [HonestCaller; 3] = [HonestCaller::Past, HonestCaller::Change, HonestCaller::Abroad];
 
 impl Marks {
     /// The marks of a new call, before the account takes it in.
     pub(crate) fn of(
         account: &Account,
-        (callee, source): (u64, std::net::IpAddr),
+        (callee, source): (u64, IpAddr),
         destination: Destination,
         site: &Site,
         at: Timestamp,
     ) -> Self {
         let novelty = account.novelty(callee, destination, at);
-        let is_new = account.is_new(at);
         let is_new_place = account.is_new_place(source, at);
-        let mark = mark(novelty);
-        let past = account.past(novelty.kind(), &site.kinds);
-        let change = change(novelty, is_new_place, site.is_season);
-        let is_foreign = is_new || account.foreign_share() >= FOREIGN;
-        let abroad = if is_foreign { abroad(novelty, is_new) } else { 0.0 };
-        let families =
-            [(past, HonestCaller::Past), (change, HonestCaller::Change), (abroad, HonestCaller::Abroad)];
-        let mut best = (past, HonestCaller::Past);
-        for family in families {
-            if family.0 > best.0 {
-                best = family;
-            }
-        }
         let is_abroad = destination.is_abroad();
-        let has_overlap = account.under_way.iter().any(|other| other.is_abroad && other.is_recent(at));
-        let own_overlap = if is_new { 0.5 } else { account.overlap.mean().clamp(0.02, 0.5) };
+        let others = account.under_way.iter().filter(|other| other.is_abroad && other.is_recent(at)).count();
+        let at_once = is_abroad.then_some(others.min(MORE));
+        let pause = if is_abroad { last_pause(account, callee, at) } else { None };
+        // One line in five with a second call has a third one.
+        let overlap =
+            |rate: f64| at_once.map_or(1.0, |others| place([1.0 - rate, 0.8 * rate, 0.2 * rate], others));
+        let own_overlap = account.overlap.mean().clamp(0.02, 0.5);
+        let own_pace = |bin: usize| account.pace(bin, &site.paces).max(0.10);
+        let pace_of = |fast: [f64; 2]| match pause {
+            None => 1.0,
+            // Somebody who was talked to is called back later.
+            Some(Pause::AfterTalk(bin)) => place(AFTER_TALK, bin),
+            Some(Pause::AfterCall(0)) => account.pace(0, &site.paces).max(fast[0]),
+            Some(Pause::AfterCall(1)) => own_pace(1).max(fast[1]),
+            Some(Pause::AfterCall(bin)) => own_pace(bin),
+        };
+        let families = [
+            Explanation {
+                kind: account.past(novelty.kind(), &site.kinds),
+                pace: pace_of(RINGS_ROUND),
+                overlap: overlap(own_overlap),
+            },
+            // People ring round.
+            Explanation {
+                kind: change(novelty, is_new_place, site.is_season),
+                pace: pace_of(RINGS_ROUND),
+                overlap: overlap(own_overlap),
+            },
+            Explanation {
+                kind: abroad(novelty, account.share_abroad(), account.foreign_share() >= FOREIGN),
+                pace: pace_of(MANY_PEOPLE),
+                overlap: overlap(own_overlap.max(0.5)),
+            },
+        ];
         let lives = account.addresses.iter().any(|known| known.address != source);
         let has_called = account.address(source).is_some_and(|known| known.calls > 0);
-        let moves = if has_called { 0.5 } else { account.moves.mean().clamp(0.01, 0.9) };
+        let moves = if has_called { 0.8 } else { account.moves.mean().clamp(0.01, 0.9) };
         Self {
             novelty,
-            mark,
-            honest: best.0,
-            family: best.1,
-            pace: honest_pace(account, callee, site, at).filter(|_| is_abroad),
-            overlap: (has_overlap && is_abroad, if is_abroad { own_overlap } else { 0.0 }),
-            elsewhere: lives.then_some((is_new_place, moves)).filter(|_| is_abroad && !is_new),
+            mark: mark(novelty),
+            pace: pause.map(Pause::bin),
+            at_once,
+            elsewhere: lives.then_some((is_new_place, moves)).filter(|_| is_abroad),
             hour: if is_abroad { account.hour_factor(at) } else { 1.0 },
+            is_redial: matches!(novelty, Novelty::Again { .. }) && account.last_talk(callee) == Some(None),
+            families,
         }
     }
 
-    /// ln e of the kind of destination alone, under the fraud that explains it best.
+    fn best(&self, of: impl Fn(&Explanation) -> f64) -> (f64, HonestCaller) {
+        let all = self.families.iter().map(of).zip(FAMILIES);
+        all.fold((0.0, HonestCaller::Past), |best, family| if family.0 > best.0 { family } else { best })
+    }
+
+    /// ln e of the kind of destination alone, under the frauds together.
     pub(crate) fn kind_only(&self) -> f64 {
         let row = FRAUD.get(self.mark).copied().unwrap_or_default();
-        let best = row.iter().take(3).sum::<f64>() / 3.0;
-        (best / self.honest).ln()
+        let fraud = row.iter().take(3).sum::<f64>() / 3.0;
+        (fraud / self.best(|family| family.kind).0).ln()
     }
 
     /// The honest explanation that fits best.
-    pub(crate) const fn rival(&self) -> HonestCaller {
-        self.family
+    pub(crate) fn rival(&self) -> HonestCaller {
+        self.best(Explanation::all).1
     }
 
     /// ln e of the alternatives.
     fn ln_e(&self) -> [f64; ALTERNATIVES] {
         let row = FRAUD.get(self.mark).copied().unwrap_or_default();
+        let (honest, rival) = self.best(Explanation::all);
+        // The pace of a fraud that takes its time is the pace that explains it best.
+        let own = self.families.get(rival as usize).map_or(1.0, |family| family.pace);
         let mut all = [0.0; ALTERNATIVES];
         let mut next = all.iter_mut();
         for fraud in row {
             for rhythm in 0..RHYTHMS {
                 for is_elsewhere in [false, true] {
                     let Some(ln_e) = next.next() else { return all };
-                    *ln_e =
-                        (fraud / self.honest * self.rhythm(rhythm) * self.place(is_elsewhere) * self.hour)
-                            .ln();
+                    let marks = fraud * self.rhythm(rhythm, own);
+                    *ln_e = (marks / honest * self.place(is_elsewhere) * self.hour).ln();
                 }
             }
         }
         all
     }
 
-    fn rhythm(&self, rhythm: usize) -> f64 {
-        const FAST: [f64; PACES] = [0.55, 0.30, 0.10, 0.05];
-        let paced = match (self.pace, rhythm) {
-            (Some((bin, honest)), 0 | 1) => FAST.get(bin).copied().unwrap_or(0.05) / honest,
-            _ => 1.0,
+    /// The probability of pace and overlap under a fraud.
+    fn rhythm(&self, rhythm: usize, own: f64) -> f64 {
+        const FAST: [f64; PACES] = [0.20, 0.35, 0.30, 0.10, 0.05];
+        let pace = match (self.pace, rhythm) {
+            (Some(bin), 0 | 1) => place(FAST, bin),
+            (Some(_), _) => own,
+            (None, _) => 1.0,
         };
-        let (has, honest) = self.overlap;
-        if honest == 0.0 {
-            return paced;
-        }
-        let fraud = if rhythm == 0 { 0.5 } else { 0.08 };
-        paced * of(has, fraud) / of(has, honest)
+        let at_once = if rhythm == 0 { [0.40, 0.25, 0.35] } else { [0.92, 0.06, 0.02] };
+        pace * self.at_once.map_or(1.0, |others| place(at_once, others))
     }
 
     fn place(&self, is_elsewhere: bool) -> f64 {
@@ -180,6 +223,47 @@ impl Marks {
             Some((is_new, honest)) if is_elsewhere => of(is_new, 0.95) / of(is_new, honest),
             _ => 1.0,
         }
+    }
+}
+
+/// The pause before a call abroad.
+#[derive(Clone, Copy, Debug)]
+enum Pause {
+    /// Since the end of a talk with the same number.
+    AfterTalk(usize),
+    /// Since the last call abroad.
+    AfterCall(usize),
+}
+
+impl Pause {
+    const fn bin(self) -> usize {
+        match self {
+            Self::AfterTalk(bin) | Self::AfterCall(bin) => bin,
+        }
+    }
+}
+
+/// Pauses after a talk with the same number.
+const AFTER_TALK: [f64; PACES] = [0.02, 0.08, 0.12, 0.20, 0.58];
+
+/// The two fastest paces of somebody who rings round, and of many people behind one account.
+const RINGS_ROUND: [f64; 2] = [0.03, 0.20];
+const MANY_PEOPLE: [f64; 2] = [0.06, 0.50];
+
+/// The count of other calls under way that stands for all larger ones.
+const MORE: usize = 2;
+
+/// A probability of a list, the last one beyond its end.
+fn place<const N: usize>(of: [f64; N], at: usize) -> f64 {
+    of.get(at.min(N - 1)).copied().unwrap_or_default()
+}
+
+fn last_pause(account: &Account, callee: u64, at: Timestamp) -> Option<Pause> {
+    match account.last_talk(callee) {
+        // A redial after no answer is ordinary, at any pace.
+        Some(None) => None,
+        Some(Some(ended)) => Some(Pause::AfterTalk(pace(at.since(ended)))),
+        None => Some(Pause::AfterCall(pace(at.since(account.last_abroad?)))),
     }
 }
 
@@ -215,49 +299,20 @@ fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
     }
 }
 
-/// Hotels, call shops and call centres. A new account may be one.
-fn abroad(novelty: Novelty, is_new: bool) -> f64 {
-    match novelty {
-        Novelty::NewCountry { place, .. } if place.class.is_costly() => 0.10,
-        Novelty::NewCountry { .. } => {
-            if is_new {
-                0.50
-            } else {
-                0.12
-            }
-        }
-        Novelty::Interest { place, .. } if place.class.is_costly() => 0.30,
-        Novelty::Interest { .. } => {
-            if is_new {
-                0.90
-            } else {
-                0.30
-            }
-        }
-        Novelty::Again { .. } => 0.5,
-        Novelty::Settled => 0.3,
-        Novelty::Known | Novelty::NewDomestic => 0.2,
-    }
-}
-
-/// The honest probability of the pause before a call abroad.
-fn honest_pace(account: &Account, callee: u64, site: &Site, at: Timestamp) -> Option<(usize, f64)> {
-    const AFTER_TALK: [f64; PACES] = [0.10, 0.12, 0.20, 0.58];
-    match account.last_talk(callee) {
-        // A redial after no answer is ordinary, at any pace.
-        Some(None) => None,
-        Some(Some(ended)) => {
-            let bin = pace(at.since(ended));
-            Some((bin, AFTER_TALK.get(bin).copied().unwrap_or(0.58)))
-        }
-        None => {
-            let bin = pace(at.since(account.last_abroad?));
-            let own = account.pace(bin, &site.paces);
-            let least = if account.is_new(at) { 0.55 } else { 0.20 };
-            // People ring round.
-            Some((bin, if bin == 0 { own.max(least) } else { own.max(0.10) }))
-        }
-    }
+/// Hotels, call shops and call centres, whose share of calls abroad is learned from all their calls, today's too. An
+/// account without a history may be one.
+fn abroad(novelty: Novelty, share: f64, is_foreign: bool) -> f64 {
+    // Of calls abroad, and of all calls of an account that calls abroad by trade.
+    let (of_abroad, least) = match novelty {
+        Novelty::NewCountry { place, .. } if place.class.is_costly() => (0.10, 0.10),
+        Novelty::NewCountry { .. } => (0.60, 0.12),
+        Novelty::Interest { place, .. } if place.class.is_costly() => (0.25, 0.30),
+        Novelty::Interest { .. } => (0.90, 0.30),
+        Novelty::Again { .. } => (0.60, 0.30),
+        Novelty::Settled => (0.60, 0.30),
+        Novelty::Known | Novelty::NewDomestic => return 0.5 * (1.0 - share).max(0.4),
+    };
+    (share * of_abroad).max(if is_foreign { least } else { 0.0 })
 }
 
 /// The detectors of one account.
@@ -278,6 +333,9 @@ impl Default for TollPool {
 impl TollPool {
     /// Takes a call in. Returns ln of its e-value, averaged over the alternatives.
     pub(crate) fn step(&mut self, call: CallId, marks: &Marks, at: Timestamp) -> f64 {
+        if marks.is_redial {
+            return 0.0;
+        }
         let all = marks.ln_e();
         for (log, ln_e) in self.logs.iter_mut().zip(all) {
             log.step(mixed(SHARE, ln_e));
@@ -357,7 +415,7 @@ mod tests {
                 };
                 // Sums above 1 only make e smaller: each mark gets the most that an honest caller of the family shows.
                 assert!(sum(&|novelty| change(novelty, false, false)) <= 1.35, "{calls}");
-                assert!(sum(&|novelty| abroad(novelty, false)) <= 1.85, "{calls}");
+                assert!(sum(&|novelty| abroad(novelty, 0.5, true)) <= 2.2, "{calls}");
             }
         }
     }
@@ -411,15 +469,16 @@ mod tests {
                         draw < 0.0
                     })
                     .map_or(Novelty::Known, |(novelty, _)| novelty);
+                let family = Explanation { kind: change(novelty, false, false), pace: 1.0, overlap: 1.0 };
                 let marks = Marks {
                     novelty,
                     mark: mark(novelty),
-                    honest: change(novelty, false, false),
-                    family: HonestCaller::Change,
                     pace: None,
-                    overlap: (false, 0.0),
+                    at_once: None,
                     elsewhere: None,
                     hour: 1.0,
+                    is_redial: false,
+                    families: [family; 3],
                 };
                 pool.step(CallId::new(1), &marks, Timestamp::from_nanos(0));
                 interest = interest.saturating_add(u16::from(novelty.is_new_abroad()));

@@ -46,6 +46,9 @@ const SCAN_COUNTS: Span = DAY;
 const SCANNED: f64 = 6.91;
 const GUESSED: f64 = 11.51;
 
+/// Share of refused calls of a subscriber who mistakes a prefix.
+const OF_SUBSCRIBER: f64 = 0.4;
+
 /// A source with more accounts is a server of many people.
 const SHARED: f64 = 4.0;
 
@@ -134,6 +137,8 @@ pub(crate) struct Call {
     pub(crate) origin: Option<Place>,
     pub(crate) novelty: Novelty,
     pub(crate) is_from_trunk: bool,
+    /// The caller is registered at the source.
+    pub(crate) is_registered: bool,
     pub(crate) has_ended: bool,
     is_answered: bool,
     /// What the source knew of the callee, and the number's earlier calls there.
@@ -294,6 +299,7 @@ impl Watch {
             origin,
             novelty,
             is_from_trunk: start.is_from_trunk,
+            is_registered: start.is_registered,
             has_ended: false,
             is_answered: false,
             of_source,
@@ -347,10 +353,12 @@ impl Watch {
             && end.at.since(call.at) <= CUT
             && !end.is_answered_elsewhere
             && !self.is_forked(&call, end.at);
-        self.watch_rings(&call, is_cut);
+        if !self.know_each_other(&call) {
+            self.watch_rings(&call, is_cut);
+        }
         let is_refused =
             talked.is_none() && matches!(end.status, Some(401 | 403 | 404 | 407 | 410 | 484 | 604));
-        self.watch_scans(call.source, call.callee, Some(call.call), is_refused);
+        self.watch_scans(call.source, call.callee, Some(call.call), is_refused, call.is_registered);
         self.watch_gateway(&call, talked);
         self.watch_fan_in(&call, talked);
         if let Some(talked) = talked {
@@ -368,16 +376,21 @@ impl Watch {
     pub fn registration(&mut self, account: u64, source: IpAddr, is_accepted: bool, at: Timestamp) {
         self.advance(at);
         let slot = self.source_slot(source, at);
+        let has_lived = self.accounts.value(account).is_some_and(|known| known.address(source).is_some());
         let Some((_, of)) = self.sources.get_mut(slot) else { return };
         let is_other = of.registered(account, is_accepted);
         if of.guesses() {
             of.guessed = Some(at);
         }
+        if is_accepted && !has_lived && of.guessed_one(account) {
+            of.scanned = Some(at);
+        }
         if is_accepted && let Some(known) = self.accounts.value_mut(account) {
             known.at_address(source, at, true);
         }
-        if is_other {
-            self.watch_scans(source, account, None, !is_accepted);
+        // A device with a wrong password at its own place scans nothing.
+        if is_other && !has_lived {
+            self.watch_scans(source, account, None, !is_accepted, false);
         }
     }
 
@@ -460,6 +473,14 @@ impl Watch {
         })
     }
 
+    /// True for two people who have called each other before: one beeps, and the other calls back.
+    fn know_each_other(&self, call: &Call) -> bool {
+        let knows = |account: u64, other: u64| {
+            self.accounts.value(account).is_some_and(|account| account.has_called(other))
+        };
+        knows(call.callee, call.account) || call.novelty == Novelty::Known
+    }
+
     // ------------------------------------------------------------------ one ring and scans
 
     fn watch_rings(&mut self, call: &Call, is_cut: bool) {
@@ -488,7 +509,14 @@ impl Watch {
         }
     }
 
-    fn watch_scans(&mut self, source: IpAddr, target: u64, call: Option<CallId>, is_refused: bool) {
+    fn watch_scans(
+        &mut self,
+        source: IpAddr,
+        target: u64,
+        call: Option<CallId>,
+        is_refused: bool,
+        is_registered: bool,
+    ) {
         let at = self.now;
         let site = self.rates.refused.mean(at);
         let of_source = self.sources.value_mut(address_key(source)).map_or(0.0, |of| {
@@ -500,7 +528,9 @@ impl Watch {
         if is_refused && let Some(known) = call.and_then(|call| self.calls.value(call.key()).copied()) {
             self.join_event(&known, IncidentKind::Scan);
         }
-        let ln_e = ring::ln_e(is_refused, site.max(of_source));
+        // A subscriber who dials wrongly at home tries again and again.
+        let of_subscriber = if is_registered { OF_SUBSCRIBER } else { 0.0 };
+        let ln_e = ring::ln_e(is_refused, site.max(of_source).max(of_subscriber));
         self.watch_event(PoolKey::Source(source), IncidentKind::Scan, (target, call), is_refused, ln_e);
     }
 

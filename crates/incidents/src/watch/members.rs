@@ -115,6 +115,10 @@ impl Watch {
                 let has_rung = self.rang.value(call.account).is_some_and(|rang| rang.incident.is_some());
                 is_lately && (is_stranger() || has_rung) && (is_of_origin || (is_of_home && is_source()))
             }
+            (IncidentKind::Scan, PoolKey::Source(_)) => {
+                let is_lately = facts.last.is_some_and(|last| call.at.since(last) < HOUR);
+                is_lately && !call.is_registered && !call.is_from_trunk
+            }
             (IncidentKind::Gateway, PoolKey::Source(_)) => true,
             (IncidentKind::Pumping, PoolKey::Callee(_)) => {
                 is_stranger() || (is_source() && !call.is_from_trunk && facts.sources.len() < 8)

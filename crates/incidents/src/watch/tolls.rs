@@ -32,7 +32,7 @@ pub(super) struct SiteMix {
 impl Default for SiteMix {
     /// The prior is worth a hundred calls: known, new at home, new in a known country, new plain and costly countries.
     fn default() -> Self {
-        Self { kinds: [60.0, 36.0, 3.0, 0.7, 0.3], paces: [8.0, 15.0, 30.0, 47.0] }
+        Self { kinds: [60.0, 36.0, 3.0, 0.7, 0.3], paces: [2.0, 8.0, 14.0, 30.0, 46.0] }
     }
 }
 
