@@ -60,7 +60,7 @@ pub(crate) enum Novelty {
     /// A number of a new interest that it called before; the country's first call was this long ago or less.
     Again { place: Place, calls: u16, is_today: bool },
     /// A new number in a country of a new interest.
-    Interest { place: Place, calls: u16, is_today: bool },
+    Interest { place: Place, calls: u16, is_today: bool, is_same_range: bool },
     /// A new country.
     NewCountry { place: Place, has_interest: bool },
 }
@@ -86,6 +86,15 @@ impl Novelty {
             }
         }
     }
+}
+
+/// A number of a new interest.
+#[derive(Clone, Copy, Debug)]
+struct Interest {
+    callee: u32,
+    range: u32,
+    /// End of the last talk.
+    ended: Option<Timestamp>,
 }
 
 /// Calls to a country.
@@ -114,6 +123,7 @@ pub(crate) struct UnderWay {
     pub(crate) call: CallId,
     pub(crate) at: Timestamp,
     pub(crate) callee: u64,
+    pub(crate) range: u64,
     pub(crate) source: IpAddr,
     pub(crate) is_abroad: bool,
     pub(crate) answered: Option<Timestamp>,
@@ -156,7 +166,7 @@ pub(crate) struct Account {
     hours: [u8; 24],
     paces: [u16; PACES],
     pub(crate) addresses: SmallVec<[Address; 2]>,
-    interest: SmallVec<[(u32, Option<Timestamp>); 2]>,
+    interest: SmallVec<[Interest; 2]>,
     pub(crate) under_way: SmallVec<[UnderWay; 2]>,
     waiting: SmallVec<[Waiting; 2]>,
     pub(crate) overlap: Rate,
@@ -234,18 +244,24 @@ impl Account {
                 *count += 1.0;
             }
             self.contact(waiting.callee);
-            self.interest.retain(|(callee, _)| *callee != waiting.callee);
+            self.interest.retain(|known| known.callee != waiting.callee);
         }
     }
 
     /// What a destination is to the account.
-    pub(crate) fn novelty(&self, callee: u64, destination: Destination, at: Timestamp) -> Novelty {
+    pub(crate) fn novelty(
+        &self,
+        (callee, range): (u64, u64),
+        destination: Destination,
+        at: Timestamp,
+    ) -> Novelty {
         let contact = callee as u32;
         if self.contacts.contains(&contact) {
             return Novelty::Known;
         }
         let Some(place) = destination.place() else { return Novelty::NewDomestic };
-        let again = self.interest.iter().any(|(known, _)| *known == contact);
+        let again = self.interest.iter().any(|known| known.callee == contact);
+        let is_same_range = self.interest.iter().any(|known| known.range == range as u32 && range != 0);
         match self.countries.iter().find(|country| country.place == place) {
             Some(known) if known.calls >= SETTLED_CALLS && at.since(known.first) >= DAY && !again => {
                 Novelty::Settled
@@ -256,7 +272,7 @@ impl Account {
                 if again {
                     Novelty::Again { place, calls, is_today }
                 } else {
-                    Novelty::Interest { place, calls, is_today }
+                    Novelty::Interest { place, calls, is_today, is_same_range }
                 }
             }
             None => Novelty::NewCountry { place, has_interest: self.interest_calls(at) > 0 },
@@ -281,9 +297,15 @@ impl Account {
     }
 
     /// The predicted share of calls abroad from all calls so far, today's too: a Beta prior of one call abroad and three
-    /// at home.
-    pub(crate) fn share_abroad(&self) -> f64 {
-        (1.0 + f64::from(self.abroad)) / (4.0 + f64::from(self.calls))
+    /// at home. A trade that calls abroad makes many calls a day, so that an account with few is hardly one.
+    pub(crate) fn share_abroad(&self, at: Timestamp) -> f64 {
+        const CALLS_A_DAY: f64 = 15.0;
+        const QUIET: f64 = 0.15;
+        let days = at.since(self.first).as_secs_f64() / DAY.as_secs_f64();
+        let before = self.calls.saturating_sub(self.abroad);
+        let is_quiet = days >= 1.0 && f64::from(before) / days < CALLS_A_DAY;
+        let share = (1.0 + f64::from(self.abroad)) / (4.0 + f64::from(self.calls));
+        if is_quiet { share * QUIET } else { share }
     }
 
     /// The probability of a kind of destination, from the past and the site's mix.
@@ -318,9 +340,16 @@ impl Account {
         self.hours.iter().filter(|n| **n > 0).count()
     }
 
+    /// True while the account talks to a number.
+    pub(crate) fn talks_to(&self, callee: u64, at: Timestamp) -> bool {
+        self.under_way
+            .iter()
+            .any(|call| call.callee == callee && call.answered.is_some() && call.is_recent(at))
+    }
+
     /// The number's last conversation in the present interest, if it was called before.
     pub(crate) fn last_talk(&self, callee: u64) -> Option<Option<Timestamp>> {
-        self.interest.iter().find(|(known, _)| *known == callee as u32).map(|(_, ended)| *ended)
+        self.interest.iter().find(|known| known.callee == callee as u32).map(|known| known.ended)
     }
 
     pub(crate) fn address(&self, address: IpAddr) -> Option<&Address> {
@@ -391,12 +420,12 @@ impl Account {
                 }
                 self.waiting.push(Waiting { at, call: call.call, kind: novelty.kind(), callee: contact });
                 if !matches!(novelty, Novelty::Known | Novelty::Settled)
-                    && !self.interest.iter().any(|(known, _)| *known == contact)
+                    && !self.interest.iter().any(|known| known.callee == contact)
                 {
                     if self.interest.len() == MAX_INTEREST {
                         self.interest.remove(0);
                     }
-                    self.interest.push((contact, None));
+                    self.interest.push(Interest { callee: contact, range: call.range as u32, ended: None });
                 }
                 self.called(place, at);
                 self.last_abroad = Some(at);
@@ -443,7 +472,7 @@ impl Account {
     /// True for a number that the account called before.
     pub(crate) fn has_called(&self, callee: u64) -> bool {
         let callee = callee as u32;
-        self.contacts.contains(&callee) || self.interest.iter().any(|(known, _)| *known == callee)
+        self.contacts.contains(&callee) || self.interest.iter().any(|known| known.callee == callee)
     }
 
     pub(crate) fn contacts(&self) -> usize {
@@ -469,10 +498,9 @@ impl Account {
     /// Ends a call, and notes the end of a conversation of an interest.
     pub(crate) fn end(&mut self, call: CallId, callee: u64, answered: bool, at: Timestamp) {
         self.under_way.retain(|known| known.call != call);
-        if answered
-            && let Some((_, ended)) = self.interest.iter_mut().find(|(known, _)| *known == callee as u32)
+        if answered && let Some(known) = self.interest.iter_mut().find(|known| known.callee == callee as u32)
         {
-            *ended = Some(at);
+            known.ended = Some(at);
         }
     }
 

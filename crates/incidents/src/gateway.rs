@@ -39,7 +39,7 @@ struct Family {
 const GATEWAY: Family =
     Family { name: "a gateway", callee: [0.93, 0.06, 0.01], answered: 0.55, long: 0.65, back: 0.005 };
 
-const HONEST: [Family; 7] = [
+const HONEST: [Family; 8] = [
     Family { name: "a call centre", callee: [0.90, 0.05, 0.05], answered: 0.35, long: 0.35, back: 0.03 },
     Family { name: "a sales centre", callee: [0.88, 0.06, 0.06], answered: 0.40, long: 0.65, back: 0.03 },
     Family {
@@ -58,6 +58,7 @@ const HONEST: [Family; 7] = [
     },
     Family { name: "a firm", callee: [0.50, 0.25, 0.25], answered: 0.60, long: 0.55, back: 0.30 },
     Family { name: "a service", callee: [0.82, 0.10, 0.08], answered: 0.55, long: 0.60, back: 0.08 },
+    Family { name: "a hotel", callee: [0.86, 0.11, 0.03], answered: 0.58, long: 0.85, back: 0.05 },
     Family { name: "a clinic", callee: [0.80, 0.10, 0.10], answered: 0.60, long: 0.80, back: 0.15 },
 ];
 
@@ -97,8 +98,8 @@ impl Family {
 }
 
 fn families(nth: u32) -> [Family; LOGS] {
-    let [a, b, c, d, e, f, g] = HONEST;
-    [a, b, c, d, e, f, g, line(nth)]
+    let [a, b, c, d, e, f, g, h] = HONEST;
+    [a, b, c, d, e, f, g, h, line(nth)]
 }
 
 /// Takes a call in.

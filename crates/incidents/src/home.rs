@@ -16,11 +16,13 @@ pub(crate) struct Home {
     callers: u32,
     /// Countries, each with its callers, with and without a plus or prefix.
     votes: Vec<(u16, u32, u32)>,
+    /// The country that was learned. It stays until another one has more callers: an attacker shows many numbers.
+    learned: Option<u16>,
 }
 
 impl Home {
     pub(crate) const fn new(told: Option<u16>) -> Self {
-        Self { told, callers: 0, votes: Vec::new() }
+        Self { told, callers: 0, votes: Vec::new(), learned: None }
     }
 
     /// The operator's word, which may change.
@@ -51,19 +53,29 @@ impl Home {
         if let Some((_, with, without)) = self.votes.get_mut(place) {
             *if is_bare { without } else { with } += 1;
         }
+        self.learn();
+    }
+
+    fn learn(&mut self) {
+        let Some((country, callers)) = self
+            .votes
+            .iter()
+            .map(|(country, with, without)| (*country, with + without))
+            .max_by_key(|(country, callers)| (*callers, *country))
+        else {
+            return;
+        };
+        let is_clear = self.callers >= MIN_CALLERS && callers * 10 >= self.callers * 9;
+        if is_clear || self.learned.is_some() {
+            self.learned = Some(country);
+        }
     }
 
     /// The country, and whether numbers without a prefix have its country code.
     pub(crate) fn plan(&self) -> Option<(u16, bool)> {
-        let best = self.votes.iter().max_by_key(|(country, with, without)| (with + without, *country));
-        let is_bare = |with: u32, without: u32| without > with;
-        if let Some(told) = self.told {
-            let own = self.votes.iter().find(|(country, ..)| *country == told);
-            return Some((told, own.is_some_and(|(_, with, without)| is_bare(*with, *without))));
-        }
-        let (country, with, without) = *best?;
-        let is_learned = self.callers >= MIN_CALLERS && (with + without) * 10 >= self.callers * 9;
-        is_learned.then_some((country, is_bare(with, without)))
+        let home = self.told.or(self.learned)?;
+        let own = self.votes.iter().find(|(country, ..)| *country == home);
+        Some((home, own.is_some_and(|(_, with, without)| without > with)))
     }
 
     /// Where a number is.
@@ -127,11 +139,15 @@ mod tests {
         assert_eq!(home.plan(), Some((1, true)));
         assert!(home.destination(&bare(1242)).is_abroad() && home.destination(&dialled(44)).is_abroad());
         assert!(!home.destination(&bare(1)).is_abroad() && !home.destination(&dialled(1)).is_abroad());
-        // A site whose callers come from everywhere has no plan.
+        // Numbers of an attacker change nothing.
         for country in 2..30 {
             home.count(&dialled(country));
         }
-        assert_eq!(home.plan(), None);
+        assert_eq!(home.plan(), Some((1, true)));
+        // A site whose callers come from everywhere has no plan.
+        let mut transit = Home::default();
+        (2..60).for_each(|country| transit.count(&dialled(country % 30)));
+        assert_eq!(transit.plan(), None);
     }
 
     #[test]

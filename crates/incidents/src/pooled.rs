@@ -17,17 +17,35 @@ pub(crate) const ACCOUNTS: usize = 4;
 /// The largest e-value of one call, so that no single account makes a pool.
 const LARGEST: f64 = 60.0;
 
-/// Probability that another account called the same range before: under the fraud, and by chance.
-const SAME_RANGE: (f64, f64) = (0.5, 0.25);
+/// What other accounts of the pool called before, of the range of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Range {
+    /// Nothing was called before, or the number has no range.
+    Unknown,
+    /// Another range.
+    Other,
+    /// The same number.
+    Same,
+    /// Another number of the range. People of one place call one number, and a fraud uses a range.
+    Neighbour,
+}
 
-/// Takes one call in: ln e of its kind of destination, and whether another account of the pool called this range.
-pub(crate) fn step(logs: &mut [LogM], ln_e: f64, is_same_range: Option<bool>) {
-    let range = match is_same_range {
-        Some(true) => SAME_RANGE.0 / SAME_RANGE.1,
-        Some(false) => (1.0 - SAME_RANGE.0) / (1.0 - SAME_RANGE.1),
-        None => 1.0,
-    };
-    let ln_e = (ln_e + range.ln()).min(LARGEST.ln());
+impl Range {
+    /// The probabilities under the fraud and by chance.
+    const fn of(self) -> (f64, f64) {
+        match self {
+            Self::Unknown => (1.0, 1.0),
+            Self::Other => (0.30, 0.70),
+            Self::Same => (0.20, 0.25),
+            Self::Neighbour => (0.50, 0.05),
+        }
+    }
+}
+
+/// Takes one call in: ln e of its kind of destination, and what others called of its range.
+pub(crate) fn step(logs: &mut [LogM], ln_e: f64, range: Range) {
+    let (fraud, honest) = range.of();
+    let ln_e = (ln_e + (fraud / honest).ln()).min(LARGEST.ln());
     for (log, share) in logs.iter_mut().zip(SHARES) {
         log.step(mixed(share, ln_e));
     }

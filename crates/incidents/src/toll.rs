@@ -112,12 +112,12 @@ impl Marks {
     /// The marks of a new call, before the account takes it in.
     pub(crate) fn of(
         account: &Account,
-        (callee, source): (u64, IpAddr),
+        (callee, range, source): (u64, u64, IpAddr),
         destination: Destination,
         site: &Site,
         at: Timestamp,
     ) -> Self {
-        let novelty = account.novelty(callee, destination, at);
+        let novelty = account.novelty((callee, range), destination, at);
         let is_new_place = account.is_new_place(source, at);
         let is_abroad = destination.is_abroad();
         let others = account.under_way.iter().filter(|other| other.is_abroad && other.is_recent(at)).count();
@@ -149,7 +149,7 @@ impl Marks {
                 overlap: overlap(own_overlap),
             },
             Explanation {
-                kind: abroad(novelty, account.share_abroad(), account.foreign_share() >= FOREIGN),
+                kind: abroad(novelty, account.share_abroad(at), account.foreign_share() >= FOREIGN),
                 pace: pace_of(MANY_PEOPLE),
                 overlap: overlap(own_overlap.max(0.5)),
             },
@@ -164,7 +164,9 @@ impl Marks {
             at_once,
             elsewhere: lives.then_some((is_new_place, moves)).filter(|_| is_abroad),
             hour: if is_abroad { account.hour_factor(at) } else { 1.0 },
-            is_redial: matches!(novelty, Novelty::Again { .. }) && account.last_talk(callee) == Some(None),
+            is_redial: matches!(novelty, Novelty::Again { .. })
+                && account.last_talk(callee) == Some(None)
+                && !account.talks_to(callee, at),
             families,
         }
     }
@@ -248,6 +250,8 @@ const AFTER_TALK: [f64; PACES] = [0.02, 0.08, 0.12, 0.20, 0.58];
 
 /// The two fastest paces of somebody who rings round, and of many people behind one account.
 const RINGS_ROUND: [f64; 2] = [0.03, 0.20];
+/// Calls that somebody makes who rings round.
+const RINGS_ROUND_CALLS: u16 = 25;
 const MANY_PEOPLE: [f64; 2] = [0.06, 0.50];
 
 /// The count of other calls under way that stands for all larger ones.
@@ -259,6 +263,9 @@ fn place<const N: usize>(of: [f64; N], at: usize) -> f64 {
 }
 
 fn last_pause(account: &Account, callee: u64, at: Timestamp) -> Option<Pause> {
+    if account.talks_to(callee, at) {
+        return Some(Pause::AfterTalk(0));
+    }
     match account.last_talk(callee) {
         // A redial after no answer is ordinary, at any pace.
         Some(None) => None,
@@ -291,6 +298,12 @@ fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
         }
         Novelty::NewCountry { has_interest, .. } => {
             0.010_f64.max(when(has_interest, 0.06)).max(when(is_new_place, 0.10)).max(when(is_season, 0.10))
+        }
+        // Somebody rings round in one country, and every range of it is as good.
+        Novelty::Interest { place, calls, is_same_range: false, .. }
+            if !place.class.is_costly() && calls <= RINGS_ROUND_CALLS =>
+        {
+            (0.7 / (1.0 + f64::from(calls))).max(0.45)
         }
         Novelty::Interest { calls, .. } => 0.7 / (1.0 + f64::from(calls)),
         Novelty::Again { calls, .. } => 0.7 * f64::from(calls) / (1.0 + f64::from(calls)),
@@ -391,8 +404,8 @@ mod tests {
         [
             Novelty::NewCountry { place: COSTLY, has_interest },
             Novelty::NewCountry { place: PLAIN, has_interest },
-            Novelty::Interest { place: COSTLY, calls, is_today },
-            Novelty::Interest { place: PLAIN, calls, is_today },
+            Novelty::Interest { place: COSTLY, calls, is_today, is_same_range: true },
+            Novelty::Interest { place: PLAIN, calls, is_today, is_same_range: true },
             Novelty::Again { place: COSTLY, calls, is_today },
             Novelty::Settled,
             Novelty::Known,

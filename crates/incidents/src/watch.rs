@@ -46,6 +46,9 @@ const SCAN_COUNTS: Span = DAY;
 const SCANNED: f64 = 6.91;
 const GUESSED: f64 = 11.51;
 
+/// Calls of a source, its prior among them, from which on its own rate counts.
+const OWN_RATE: f64 = 6.0;
+
 /// Share of refused calls of a subscriber who mistakes a prefix.
 const OF_SUBSCRIBER: f64 = 0.4;
 
@@ -283,9 +286,10 @@ impl Watch {
         if let Some(callee) = self.accounts.value_mut(start.callee) {
             callee.calls_in = callee.calls_in.saturating_add(1);
         }
+        let range = self.home.range(&start.called);
         let novelty = self.accounts.value_mut(start.account).map_or(Novelty::NewDomestic, |account| {
             account.mature(at);
-            account.novelty(start.callee, destination, at)
+            account.novelty((start.callee, range), destination, at)
         });
         let call = Call {
             call: start.call,
@@ -295,7 +299,7 @@ impl Watch {
             source: start.source,
             platform: start.platform,
             destination,
-            range: self.home.range(&start.called),
+            range,
             origin,
             novelty,
             is_from_trunk: start.is_from_trunk,
@@ -353,8 +357,11 @@ impl Watch {
             && end.at.since(call.at) <= CUT
             && !end.is_answered_elsewhere
             && !self.is_forked(&call, end.at);
-        if !self.know_each_other(&call) {
-            self.watch_rings(&call, is_cut);
+        // A number that nobody has says nothing about who rings.
+        let is_nobody = matches!(end.status, Some(404 | 410 | 484 | 604));
+        if !is_nobody {
+            let knows = self.know_each_other(&call);
+            self.watch_rings(&call, is_cut, knows);
         }
         let is_refused =
             talked.is_none() && matches!(end.status, Some(401 | 403 | 404 | 407 | 410 | 484 | 604));
@@ -449,6 +456,7 @@ impl Watch {
             call: call.call,
             at: call.at,
             callee: call.callee,
+            range: call.range,
             source: call.source,
             is_abroad: call.destination.is_abroad(),
             answered: None,
@@ -483,7 +491,7 @@ impl Watch {
 
     // ------------------------------------------------------------------ one ring and scans
 
-    fn watch_rings(&mut self, call: &Call, is_cut: bool) {
+    fn watch_rings(&mut self, call: &Call, is_cut: bool, knows: bool) {
         let at = self.now;
         let from = usize::from(call.origin.is_some());
         let site = self.rates.cut.get_mut(from).map_or(0.05, |rate| rate.mean(at));
@@ -491,10 +499,14 @@ impl Watch {
         let of_source = self.sources.value_mut(source_key).map_or(0.0, |source| {
             let usual = source.cut.mean(at);
             source.cut.count(is_cut, at);
-            if source.cut.weight() >= 10.0 { usual } else { 0.0 }
+            if source.cut.weight() >= OWN_RATE { usual } else { 0.0 }
         });
         if let Some(rate) = self.rates.cut.get_mut(from).filter(|_| call.incident.is_none()) {
             rate.count(is_cut, at);
+        }
+        // One of two people who know each other beeps, and the other calls back.
+        if knows {
+            return;
         }
         if is_cut {
             self.rings(call);
@@ -522,7 +534,7 @@ impl Watch {
         let of_source = self.sources.value_mut(address_key(source)).map_or(0.0, |of| {
             let usual = of.refused.mean(at);
             of.refused.count(is_refused, at);
-            if of.refused.weight() >= 10.0 { usual } else { 0.0 }
+            if of.refused.weight() >= OWN_RATE { usual } else { 0.0 }
         });
         self.rates.refused.count(is_refused, at);
         if is_refused && let Some(known) = call.and_then(|call| self.calls.value(call.key()).copied()) {

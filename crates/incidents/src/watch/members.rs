@@ -3,7 +3,7 @@
 use bellwether_base::{CallId, IncidentId};
 
 use super::{Call, INVENTED, REGISTERED, SHARED, Watch, network};
-use crate::account::Account;
+use crate::account::{Account, Novelty};
 use crate::collection::{Collection, Joining};
 use crate::pool::{PoolKey, address_key};
 use crate::settings::HOUR;
@@ -91,7 +91,11 @@ impl Watch {
         let is_stranger = || self.accounts.value(call.account).is_none_or(|account| account.calls == 0);
         let is_source = || facts.sources.iter().any(|(source, _)| *source == call.source);
         match (incident.kind, key) {
-            (IncidentKind::TollFraud, PoolKey::Account(_)) => is_new_abroad,
+            (IncidentKind::TollFraud, PoolKey::Account(_)) => {
+                let is_of_incident =
+                    || facts.places.iter().any(|(of, _)| call.destination.place() == Some(*of));
+                is_new_abroad || (call.novelty != Novelty::Known && is_of_incident())
+            }
             (IncidentKind::TollFraud, PoolKey::Source(_)) => is_new_abroad && !self.is_shared(call),
             (IncidentKind::TollFraud, PoolKey::Platform(_) | PoolKey::Network(_) | PoolKey::Site) => {
                 is_new_abroad

@@ -1,6 +1,6 @@
 //! Accounts that call abroad, alone or many of them, and accounts in two places.
 
-use bellwether_base::{Span, Timestamp};
+use bellwether_base::{SlotId, Span, Timestamp};
 
 use super::{Call, GUESSED, SCAN_COUNTS, SCANNED, Watch, network};
 use crate::IncidentKind;
@@ -82,7 +82,8 @@ impl Watch {
         let site = self.site(call);
         let threshold = self.threshold;
         let Some(account) = self.accounts.value_mut(call.account) else { return };
-        let marks = Marks::of(account, (call.callee, call.source), call.destination, &site, call.at);
+        let marks =
+            Marks::of(account, (call.callee, call.range, call.source), call.destination, &site, call.at);
         let had =
             account.prior.filter(|(_, at)| call.at.since(*at) < SCAN_COUNTS).map(|(ln_odds, _)| ln_odds);
         let pool = account.toll.get_or_insert_default();
@@ -127,11 +128,26 @@ impl Watch {
             }
             account.pooled.0 += 1;
         }
-        let marks = Marks::of(account, (call.callee, call.source), call.destination, &site, call.at);
+        let marks =
+            Marks::of(account, (call.callee, call.range, call.source), call.destination, &site, call.at);
         let (ln_e, rival) = (marks.kind_only(), marks.rival().name());
         for key in [PoolKey::Platform(call.platform), network(call.source), PoolKey::Site] {
             self.pooled_step(key, call, ln_e, rival);
         }
+    }
+
+    /// What other accounts of a pool called before, of the range of a call.
+    fn range_of_others(&self, slot: SlotId, call: &Call) -> Option<pooled::Range> {
+        let (_, pool) = self.pools.get(slot).filter(|(_, pool)| call.range != 0 && !pool.calls.is_empty())?;
+        let others = pool.calls.iter().filter_map(|other| self.calls.value(other.key()));
+        let mut found = pooled::Range::Other;
+        for other in others.filter(|other| other.range == call.range && other.account != call.account) {
+            if other.callee == call.callee {
+                return Some(pooled::Range::Same);
+            }
+            found = pooled::Range::Neighbour;
+        }
+        Some(found)
     }
 
     fn pooled_step(&mut self, key: PoolKey, call: &Call, ln_e: f64, rival: &'static str) {
@@ -142,16 +158,9 @@ impl Watch {
             None if is_new => self.pools.insert(hash, hash, Pool::new(pooled::LOGS, call.at), 0, call.at).0,
             None => return,
         };
-        let ranges = self.pools.get(slot).map(|(_, pool)| &pool.calls);
-        let is_same_range =
-            ranges.filter(|calls| is_new && call.range != 0 && !calls.is_empty()).map(|calls| {
-                calls
-                    .iter()
-                    .filter_map(|other| self.calls.value(other.key()))
-                    .any(|other| other.range == call.range && other.account != call.account)
-            });
+        let range = self.range_of_others(slot, call).filter(|_| is_new).unwrap_or(pooled::Range::Unknown);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
-        pooled::step(&mut pool.logs, ln_e, is_same_range);
+        pooled::step(&mut pool.logs, ln_e, range);
         if !is_new {
             return;
         }
