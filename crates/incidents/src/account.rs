@@ -57,12 +57,12 @@ pub(crate) enum Novelty {
     NewDomestic,
     /// A new number in a country that it calls.
     Settled,
-    /// A number of a new interest that it called before; the country's first call was this long ago or less.
+    /// A number of a new interest that it called before. `calls` counts all calls of the new interests.
     Again { place: Place, calls: u16, is_today: bool },
     /// A new number in a country of a new interest.
-    Interest { place: Place, calls: u16, is_today: bool, is_same_range: bool },
-    /// A new country.
-    NewCountry { place: Place, has_interest: bool },
+    Interest { place: Place, calls: u16, countries: u16, is_today: bool, is_same_range: bool },
+    /// A new country, beside the countries of new interests.
+    NewCountry { place: Place, countries: u16 },
 }
 
 impl Novelty {
@@ -262,30 +262,31 @@ impl Account {
         let Some(place) = destination.place() else { return Novelty::NewDomestic };
         let again = self.interest.iter().any(|known| known.callee == contact);
         let is_same_range = self.interest.iter().any(|known| known.range == range as u32 && range != 0);
+        let (countries, calls) = self.new_interests(at);
         match self.countries.iter().find(|country| country.place == place) {
             Some(known) if known.calls >= SETTLED_CALLS && at.since(known.first) >= DAY && !again => {
                 Novelty::Settled
             }
             Some(known) => {
                 let is_today = at.since(known.first) < DAY;
-                let calls = known.calls;
                 if again {
                     Novelty::Again { place, calls, is_today }
                 } else {
-                    Novelty::Interest { place, calls, is_today, is_same_range }
+                    Novelty::Interest { place, calls, countries, is_today, is_same_range }
                 }
             }
-            None => Novelty::NewCountry { place, has_interest: self.interest_calls(at) > 0 },
+            None => Novelty::NewCountry { place, countries },
         }
     }
 
-    /// Calls of new interests of the last week.
-    pub(crate) fn interest_calls(&self, at: Timestamp) -> u32 {
+    /// Countries of new interests of the last week, and the calls there.
+    fn new_interests(&self, at: Timestamp) -> (u16, u16) {
         let is_new = |country: &&Country| {
             at.since(country.first) < INTEREST
                 && (country.calls < SETTLED_CALLS || at.since(country.first) < DAY)
         };
-        self.countries.iter().filter(is_new).map(|country| u32::from(country.calls)).sum()
+        let calls = self.countries.iter().filter(is_new).map(|country| country.calls);
+        calls.fold((0, 0), |(countries, sum), calls| (countries + 1, u16::saturating_add(sum, calls)))
     }
 
     /// The share of calls abroad in the past, shrunk.

@@ -200,6 +200,12 @@ impl Collection {
             if let Some(incident) = self.get_mut(*first) {
                 // The detector began anew after its last alarm, so that both are evidence.
                 incident.facts.ln_m = added(incident.facts.ln_m, alarm.ln_m);
+                let is_of_device =
+                    matches!(incident.kind, IncidentKind::AccountTakeover | IncidentKind::TwoPlaces);
+                if is_of_device && alarm.kind == IncidentKind::TollFraud {
+                    incident.kind = alarm.kind;
+                    incident.facts.rival = alarm.rival;
+                }
                 let is_new = |also: &String| !incident.facts.also.contains(also);
                 let also = alarm.also.clone().filter(is_new);
                 incident.facts.also.extend(also);

@@ -293,17 +293,22 @@ const fn mark(novelty: Novelty) -> usize {
 fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
     let when = |is_so: bool, probability: f64| if is_so { probability } else { 0.0 };
     match novelty {
-        Novelty::NewCountry { place, has_interest } if place.class.is_costly() => {
-            0.004_f64.max(when(has_interest, 0.04)).max(when(is_new_place, 0.05)).max(when(is_season, 0.10))
+        Novelty::NewCountry { place, countries } if place.class.is_costly() => {
+            // Few people have an interest in several costly countries.
+            let beside = when(countries > 0, 0.04 / f64::from(countries.max(1)));
+            let alone = when(countries == 0 && is_new_place, 0.05);
+            0.004_f64.max(beside).max(alone).max(when(is_season, 0.10))
         }
-        Novelty::NewCountry { has_interest, .. } => {
-            0.010_f64.max(when(has_interest, 0.06)).max(when(is_new_place, 0.10)).max(when(is_season, 0.10))
+        Novelty::NewCountry { countries, .. } => {
+            let alone = when(countries == 0 && is_new_place, 0.10);
+            0.010_f64.max(when(countries > 0, 0.06)).max(alone).max(when(is_season, 0.10))
         }
         // Somebody rings round in one country, and every range of it is as good.
-        Novelty::Interest { place, calls, is_same_range: false, .. }
-            if !place.class.is_costly() && calls <= RINGS_ROUND_CALLS =>
+        Novelty::Interest { place, calls, countries: 1, is_same_range: false, .. }
+            if calls <= RINGS_ROUND_CALLS =>
         {
-            (0.7 / (1.0 + f64::from(calls))).max(0.45)
+            let rings_round = if place.class.is_costly() { 0.30 } else { 0.45 };
+            (0.7 / (1.0 + f64::from(calls))).max(rings_round)
         }
         Novelty::Interest { calls, .. } => 0.7 / (1.0 + f64::from(calls)),
         Novelty::Again { calls, .. } => 0.7 * f64::from(calls) / (1.0 + f64::from(calls)),
@@ -317,9 +322,9 @@ fn change(novelty: Novelty, is_new_place: bool, is_season: bool) -> f64 {
 fn abroad(novelty: Novelty, share: f64, is_foreign: bool) -> f64 {
     // Of calls abroad, and of all calls of an account that calls abroad by trade.
     let (of_abroad, least) = match novelty {
-        Novelty::NewCountry { place, .. } if place.class.is_costly() => (0.10, 0.10),
+        Novelty::NewCountry { place, .. } if place.class.is_costly() => (0.12, 0.10),
         Novelty::NewCountry { .. } => (0.60, 0.12),
-        Novelty::Interest { place, .. } if place.class.is_costly() => (0.25, 0.30),
+        Novelty::Interest { place, .. } if place.class.is_costly() => (0.35, 0.30),
         Novelty::Interest { .. } => (0.90, 0.30),
         Novelty::Again { .. } => (0.60, 0.30),
         Novelty::Settled => (0.60, 0.30),
@@ -400,12 +405,12 @@ mod tests {
 
     /// All destinations in one situation of an account with an interest of `calls` calls.
     fn destinations(calls: u16) -> [Novelty; 8] {
-        let (has_interest, is_today) = (calls > 0, false);
+        let (countries, is_today) = (u16::from(calls > 0), false);
         [
-            Novelty::NewCountry { place: COSTLY, has_interest },
-            Novelty::NewCountry { place: PLAIN, has_interest },
-            Novelty::Interest { place: COSTLY, calls, is_today, is_same_range: true },
-            Novelty::Interest { place: PLAIN, calls, is_today, is_same_range: true },
+            Novelty::NewCountry { place: COSTLY, countries },
+            Novelty::NewCountry { place: PLAIN, countries },
+            Novelty::Interest { place: COSTLY, calls, countries, is_today, is_same_range: true },
+            Novelty::Interest { place: PLAIN, calls, countries, is_today, is_same_range: true },
             Novelty::Again { place: COSTLY, calls, is_today },
             Novelty::Settled,
             Novelty::Known,

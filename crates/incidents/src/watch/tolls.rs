@@ -248,7 +248,8 @@ impl Watch {
         let first = account.addresses.iter().map(|known| known.first).min();
         let here = account.address(call.source).map_or(call.at, |known| known.first);
         let is_late = first.is_some_and(|first| here.since(first) >= DAY) && !account.is_new(call.at);
-        if !is_late {
+        // Calls abroad are watched by themselves.
+        if !is_late || call.destination.is_abroad() {
             return;
         }
         let shared = (0.5 * account.familiar.mean()).max(LEAST);

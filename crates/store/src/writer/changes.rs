@@ -224,7 +224,7 @@ fn write_incidents(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
             "INSERT INTO incidents (incident, kind, severity, subject, opened_at, updated_at, closed_at, state, calls,
                  exposed_minutes, exposed_money, fraud_probability, evidence, merged_into)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
-             ON CONFLICT (incident) DO UPDATE SET severity = excluded.severity, subject = excluded.subject,
+             ON CONFLICT (incident) DO UPDATE SET kind = excluded.kind, severity = excluded.severity, subject = excluded.subject,
                  updated_at = excluded.updated_at, closed_at = excluded.closed_at, state = excluded.state,
                  calls = excluded.calls, exposed_minutes = excluded.exposed_minutes,
                  exposed_money = excluded.exposed_money, fraud_probability = excluded.fraud_probability,
