@@ -1,12 +1,16 @@
 //! Many accounts with few calls abroad each.
 
-use crate::detector::{LogM, ln_mean, mixed};
+use crate::detector::{LogM, ln_mean, mixed, of};
 
 /// Shares of fraud among the accounts of a pool.
 const SHARES: [f64; 4] = [0.02, 0.1, 0.4, 0.9];
 
-/// Statistics of a pool.
-pub(crate) const LOGS: usize = SHARES.len();
+/// Statistics of a pool: one for each share, and one for ranges.
+pub(crate) const LOGS: usize = SHARES.len() + 1;
+
+/// Probability that an account which begins to call a country calls a range of which another account called another
+/// number: under the fraud, and by chance.
+const RANGE: (f64, f64) = (0.6, 0.05);
 
 /// Calls abroad that one account gives to a pool.
 pub(crate) const CALLS: u8 = 3;
@@ -48,6 +52,19 @@ pub(crate) fn step(logs: &mut [LogM], ln_e: f64, range: Range) {
     let ln_e = (ln_e + (fraud / honest).ln()).min(LARGEST.ln());
     for (log, share) in logs.iter_mut().zip(SHARES) {
         log.step(mixed(share, ln_e));
+    }
+}
+
+/// Takes the range in that an account calls first in a country. Only such calls count here, however many others there
+/// are.
+pub(crate) fn step_range(logs: &mut [LogM], range: Range) {
+    let is_neighbour = match range {
+        Range::Neighbour => true,
+        Range::Other => false,
+        Range::Unknown | Range::Same => return,
+    };
+    if let Some(log) = logs.get_mut(SHARES.len()) {
+        log.step((of(is_neighbour, RANGE.0) / of(is_neighbour, RANGE.1)).ln());
     }
 }
 

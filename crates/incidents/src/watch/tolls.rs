@@ -161,6 +161,9 @@ impl Watch {
         let range = self.range_of_others(slot, call).filter(|_| is_new).unwrap_or(pooled::Range::Unknown);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pooled::step(&mut pool.logs, ln_e, range);
+        if matches!(call.novelty, Novelty::NewCountry { .. }) {
+            pooled::step_range(&mut pool.logs, range);
+        }
         if !is_new {
             return;
         }
@@ -168,7 +171,7 @@ impl Watch {
             pool.calls.clear();
             pool.parties.clear();
         }
-        if ln_e > 0.0 {
+        if ln_e > 0.0 || range == pooled::Range::Neighbour {
             pool.remember(call.call, call.account, call.at);
         }
         let ln_m = pooled::ln_m(&pool.logs);
