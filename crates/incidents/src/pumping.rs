@@ -43,7 +43,8 @@ pub(crate) enum Length {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Marks {
     pub(crate) caller: Caller,
-    pub(crate) source: Source,
+    /// None in the pool of a source, where it says nothing.
+    pub(crate) source: Option<Source>,
     pub(crate) length: Length,
 }
 
@@ -128,10 +129,11 @@ fn product(caller: &[f64; 3], source: &[f64; 4], length: &[f64; 4], marks: &Mark
         Caller::New => caller.get(2),
     };
     let source = match marks.source {
-        Source::Bonded => source.first(),
-        Source::Fresh => source.get(1),
-        Source::Throwaway => source.get(2),
-        Source::Mixed => source.get(3),
+        None => Some(&1.0),
+        Some(Source::Bonded) => source.first(),
+        Some(Source::Fresh) => source.get(1),
+        Some(Source::Throwaway) => source.get(2),
+        Some(Source::Mixed) => source.get(3),
     };
     let length = match marks.length {
         Length::Unanswered => length.first(),
@@ -194,8 +196,10 @@ mod tests {
     fn draw(family: &Family, state: &mut u64) -> Marks {
         Marks {
             caller: [Caller::Repeats, Caller::Known, Caller::New][pick(&family.caller, state)],
-            source: [Source::Bonded, Source::Fresh, Source::Throwaway, Source::Mixed]
-                [pick(&family.source, state)],
+            source: Some(
+                [Source::Bonded, Source::Fresh, Source::Throwaway, Source::Mixed]
+                    [pick(&family.source, state)],
+            ),
             length: [Length::Unanswered, Length::Short, Length::Middle, Length::Long]
                 [pick(&family.length, state)],
         }

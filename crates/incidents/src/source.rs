@@ -150,28 +150,29 @@ impl Source {
         self.hours.count_ones()
     }
 
-    /// Notes an account whose registration was refused or accepted. Returns true if it is another account.
-    pub(crate) fn registered(&mut self, account: u64, is_accepted: bool) -> bool {
+    /// Notes an account whose registration was refused or accepted. Returns how many times it was, without a success
+    /// before; 0 beyond the accounts that are noted.
+    pub(crate) fn registered(&mut self, account: u64, is_accepted: bool) -> u16 {
         let account = account as u32;
+        let is_admitted = self.admitted.contains(&account);
         if is_accepted {
-            let is_new = !self.admitted.contains(&account);
-            if is_new && self.admitted.len() < MAX_NUMBERS {
+            if !is_admitted && self.admitted.len() < MAX_NUMBERS {
                 self.admitted.push(account);
             }
-            return is_new;
+            return u16::from(!is_admitted);
         }
-        match self.tried.iter_mut().find(|(known, _)| *known == account) {
-            Some((_, times)) => {
-                *times = times.saturating_add(1);
-                false
-            }
-            None => {
-                if self.tried.len() < MAX_NUMBERS {
-                    self.tried.push((account, 1));
-                }
-                true
-            }
+        if is_admitted {
+            return 0;
         }
+        if let Some((_, times)) = self.tried.iter_mut().find(|(known, _)| *known == account) {
+            *times = times.saturating_add(1);
+            return *times;
+        }
+        let has_room = self.tried.len() < MAX_NUMBERS;
+        if has_room {
+            self.tried.push((account, 1));
+        }
+        u16::from(has_room)
     }
 
     /// True for an address that guesses passwords: five accounts refused, and at most a quarter of that number admitted.

@@ -99,6 +99,17 @@ pub struct CallEnd {
     pub is_answered_elsewhere: bool,
 }
 
+/// The answer to a registration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegistrationAnswer {
+    /// It was accepted.
+    Accepted,
+    /// It was refused, whatever the password.
+    Refused,
+    /// It had credentials that were not accepted.
+    WrongPassword,
+}
+
 /// A result that must be stored or told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Change {
@@ -379,13 +390,14 @@ impl Watch {
         }
     }
 
-    /// A registration was accepted or refused. `account` is the key of the user, as in calls.
-    pub fn registration(&mut self, account: u64, source: IpAddr, is_accepted: bool, at: Timestamp) {
+    /// A registration was answered. `account` is the key of the user, as in calls.
+    pub fn registration(&mut self, account: u64, source: IpAddr, answer: RegistrationAnswer, at: Timestamp) {
         self.advance(at);
         let slot = self.source_slot(source, at);
         let has_lived = self.accounts.value(account).is_some_and(|known| known.address(source).is_some());
         let Some((_, of)) = self.sources.get_mut(slot) else { return };
-        let is_other = of.registered(account, is_accepted);
+        let is_accepted = answer == RegistrationAnswer::Accepted;
+        let times = of.registered(account, is_accepted);
         if of.guesses() {
             of.guessed = Some(at);
         }
@@ -395,8 +407,13 @@ impl Watch {
         if is_accepted && let Some(known) = self.accounts.value_mut(account) {
             known.at_address(source, at, true);
         }
-        // A device with a wrong password at its own place scans nothing.
-        if is_other && !has_lived {
+        // A device with a wrong password at its own place scans nothing. A first wrong password may be a nonce that is
+        // too old (RFC 7616 section 3.3).
+        let counts = match answer {
+            RegistrationAnswer::WrongPassword => times == 2,
+            RegistrationAnswer::Accepted | RegistrationAnswer::Refused => times == 1,
+        };
+        if counts && !has_lived {
             self.watch_scans(source, account, None, !is_accepted, false);
         }
     }
@@ -536,7 +553,10 @@ impl Watch {
             of.refused.count(is_refused, at);
             if of.refused.weight() >= OWN_RATE { usual } else { 0.0 }
         });
-        self.rates.refused.count(is_refused, at);
+        // Registrations are a matter of their address.
+        if call.is_some() {
+            self.rates.refused.count(is_refused, at);
+        }
         if is_refused && let Some(known) = call.and_then(|call| self.calls.value(call.key()).copied()) {
             self.join_event(&known, IncidentKind::Scan);
         }
@@ -692,14 +712,13 @@ impl Watch {
     /// A called person calls a number of a source.
     fn call_back_to_gateway(&mut self, start: &CallStart<'_>) {
         let Some(account) = self.accounts.value(start.callee) else { return };
-        let sees_back = self.sees_back();
         let of: Vec<IpAddr> = account.addresses.iter().map(|known| known.address).collect();
         for source in of {
             let has_called =
                 self.sources.value(address_key(source)).is_some_and(|of| of.has_called(start.account));
             let hash = PoolKey::Source(source).hash(IncidentKind::Gateway as u64);
             if has_called && let Some(pool) = self.pools.value_mut(hash) {
-                gateway::step_back(&mut pool.logs, sees_back);
+                gateway::step_back(&mut pool.logs);
             }
         }
     }

@@ -116,14 +116,13 @@ impl Watch {
             Some(30.0..120.0) => Length::Middle,
             Some(_) => Length::Long,
         };
-        let marks = Marks { caller, source, length };
+        let marks = Marks { caller, source: Some(source), length };
         let public = self.public();
-        let mut keys = vec![PoolKey::Callee(call.callee), PoolKey::Platform(call.platform)];
-        if !call.is_from_trunk {
-            keys.push(PoolKey::Source(call.source));
-        }
-        for key in keys {
-            self.fan_in_step(key, call, &marks, &public, self.now);
+        self.fan_in_step(PoolKey::Callee(call.callee), call, &marks, &public, self.now);
+        // A carrier's trunk brings callers of everybody. An address that throws numbers away is a sender.
+        if !call.is_from_trunk && source == Source::Throwaway {
+            let marks = Marks { source: None, ..marks };
+            self.fan_in_step(PoolKey::Source(call.source), call, &marks, &public, self.now);
         }
     }
 

@@ -9,7 +9,7 @@ use bellwether_base::{
 use bellwether_enrich::{CallRow, NumberClass as RangeClass, NumberReadings, Reading};
 use bellwether_incidents::{
     CallEnd, CallStart, Change, Exempt, Exemption, Incident, IncidentLabel, Number, NumberClass, Readings,
-    Watch,
+    RegistrationAnswer, Watch,
 };
 
 use super::{Outcome, ScoringEngine};
@@ -109,7 +109,7 @@ impl ScoringEngine {
 
     /// Shows the progress of a call to the watch.
     pub(super) fn watch_progress(&mut self, update: &Progress, out: &mut Vec<Outcome>) {
-        match (update.ended_at, update.answered_at) {
+        match (end_of(update.ended_at, update.final_status, update.started_at), update.answered_at) {
             (Some(at), answered_at) => {
                 let legs =
                     self.open.value(update.call.key()).map(|call| call.legs.clone()).unwrap_or_default();
@@ -138,11 +138,11 @@ impl ScoringEngine {
         &mut self,
         user: u64,
         source: IpAddr,
-        is_accepted: bool,
+        answer: RegistrationAnswer,
         at: Timestamp,
         out: &mut Vec<Outcome>,
     ) {
-        self.watch.registration(user, source, is_accepted, at);
+        self.watch.registration(user, source, answer, at);
         self.take_changes(out);
     }
 
@@ -153,7 +153,8 @@ impl ScoringEngine {
         for call in &past {
             events.push((call.started_at, 0, call));
             events.extend(call.answered_at.map(|answered| (answered, 1, call)));
-            events.extend(call.ended_at.map(|ended| (ended, 2, call)));
+            let ended = end_of(call.ended_at, call.final_status, call.started_at);
+            events.extend(ended.map(|ended| (ended, 2, call)));
         }
         events.sort_by_key(|(at, stage, call)| (*at, *stage, call.call));
         for (at, stage, call) in events {
@@ -340,6 +341,13 @@ fn row(incident: &Incident) -> IncidentRow {
         evidence: incident.evidence.clone(),
         merged_into: incident.merged_into,
     }
+}
+
+/// The end of a call. A scanner acknowledges no refusal, so that the end of its call is not seen: the call ends where it
+/// began.
+fn end_of(ended_at: Option<Timestamp>, status: Option<u16>, started_at: Timestamp) -> Option<Timestamp> {
+    let is_refused = status.is_some_and(|status| status >= 300);
+    ended_at.or_else(|| is_refused.then_some(started_at))
 }
 
 /// The readings of a number, as the watch takes them.

@@ -2,6 +2,7 @@
 
 use bellwether_base::{Alert, AlertKind, CallId, RegistrationId, Severity, SlotId, Span, Timestamp};
 use bellwether_enrich::{RegistrationAttempt, RegistrationRow};
+use bellwether_incidents::RegistrationAnswer;
 
 use super::{Caller, MAX_REGISTERED, Outcome, REGISTERED, ScoringEngine, UNREGISTERED};
 use crate::account::RegisteredDevice;
@@ -39,10 +40,14 @@ impl ScoringEngine {
         let (source, user) = (self.keys.address(row.source.ip()), self.keys.user(&row.user));
         let is_accepted = (200..300).contains(&row.status);
         // A first answer of 401 asks for credentials and refuses nothing.
-        let is_refused = matches!(row.status, 403 | 404 | 410 | 484 | 604)
-            || (row.had_credentials && matches!(row.status, 401 | 407));
-        if is_accepted || is_refused {
-            self.watch_registration(user, row.source.ip(), is_accepted, row.at, out);
+        let answer = match row.status {
+            _ if is_accepted => Some(RegistrationAnswer::Accepted),
+            403 | 404 | 410 | 484 | 604 => Some(RegistrationAnswer::Refused),
+            401 | 407 if row.had_credentials => Some(RegistrationAnswer::WrongPassword),
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            self.watch_registration(user, row.source.ip(), answer, row.at, out);
         }
         if is_accepted {
             self.registration_accepted(row);
