@@ -17,6 +17,9 @@ const MAX_INTEREST: usize = 16;
 const MAX_UNDER_WAY: usize = 8;
 const MAX_WAITING: usize = 64;
 
+/// A shorter talk is a failed one.
+const TALK: Span = Span::from_secs(60);
+
 /// An interest in a country is new for this long.
 const INTEREST: Span = Span::from_secs(7 * 86_400);
 
@@ -497,9 +500,11 @@ impl Account {
     }
 
     /// Ends a call, and notes the end of a conversation of an interest.
-    pub(crate) fn end(&mut self, call: CallId, callee: u64, answered: bool, at: Timestamp) {
+    pub(crate) fn end(&mut self, call: CallId, callee: u64, talked: Option<Span>, at: Timestamp) {
         self.under_way.retain(|known| known.call != call);
-        if answered && let Some(known) = self.interest.iter_mut().find(|known| known.callee == callee as u32)
+        // A fax that fails, and a wrong connection, are tried again.
+        if talked.is_some_and(|talked| talked >= TALK)
+            && let Some(known) = self.interest.iter_mut().find(|known| known.callee == callee as u32)
         {
             known.ended = Some(at);
         }

@@ -13,6 +13,9 @@ const MAX_NUMBERS: usize = 64;
 /// Words of each filter of callees, for a source with several numbers.
 const WORDS: usize = 256;
 
+/// A carrier's trunk calls all people of a site. A sender that throws numbers away calls few.
+const FEW_CALLEES: f64 = 6.5;
+
 /// Numbers from which on callees are noted.
 const SEVERAL: usize = 3;
 
@@ -143,6 +146,7 @@ impl Source {
         self.calls >= 5
             && self.numbers().min(calls) / calls > 0.7
             && self.all_callees.estimate() / calls < 0.3
+            && self.all_callees.estimate() < FEW_CALLEES
     }
 
     /// Hours of the day in which it called.

@@ -361,7 +361,7 @@ impl Watch {
         let call = *known;
         let talked = end.answered_at.map(|answered| end.at.since(answered));
         if let Some(account) = self.accounts.value_mut(call.account) {
-            account.end(call.call, call.callee, talked.is_some(), end.at);
+            account.end(call.call, call.callee, talked, end.at);
         }
         let is_cut = end.is_cancelled
             && talked.is_none()
