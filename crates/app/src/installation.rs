@@ -92,7 +92,7 @@ impl Installation {
         let tokeniser = Tokeniser::new(key.secret(), privacy).telling_apart(local_numbers);
         let mut scoring = options.scoring.clone();
         for exempt in &mut scoring.exempt_accounts {
-            exempt.account = tokeniser.user(&exempt.account).as_str().to_owned();
+            exempt.account = token_of(&tokeniser, &exempt.account);
         }
         let engine = ScoringEngine::new(scoring, key.hash_key());
         let opened = Writer::open(db, &tokeniser.key_id());
@@ -100,6 +100,14 @@ impl Installation {
             opened.and_then(|writer| Recorder::new(writer.reading_with(reading)).with_scoring(engine));
         Ok(opened.map(|recorder| Self { key, tokeniser, recorder }))
     }
+}
+
+/// The token of an account: a number or a user part, an address of record, or a token as reports print it.
+fn token_of(tokeniser: &Tokeniser, account: &str) -> String {
+    let user = account.split_once(':').map_or(account, |(_, rest)| rest);
+    let user = user.split_once('@').map_or(user, |(user, _)| user);
+    let is_token = user.len() == 32 && user.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_token { user.to_owned() } else { tokeniser.user(user).as_str().to_owned() }
 }
 
 /// Checks that the folder of a database is there.

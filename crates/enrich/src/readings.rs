@@ -46,8 +46,9 @@ impl NumberReadings {
     pub fn of(user: &str, plan: &DialPlan, risky: &RiskyDestinations, range: impl Fn(&str) -> i64) -> Self {
         let user = user.split(';').next().unwrap_or(user);
         let number: String =
-            user.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).take(24).collect();
-        let digits = number.strip_prefix('+').unwrap_or(&number);
+            user.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ' | ',')).take(32).collect();
+        let number = without_codes(&number);
+        let digits = number.strip_prefix('+').unwrap_or(number);
         if digits.len() < MIN_TOLD || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Self::default();
         }
@@ -58,7 +59,7 @@ impl NumberReadings {
         if let Some(abroad) = plan.behind_prefix(digits).filter(|rest| rest.len() >= MIN_TOLD) {
             return Self { told: Some(read(abroad)), is_dialled: true, is_number: true, bare: None };
         }
-        let by_plan = plan.international(&number).map(|digits| read(&digits));
+        let by_plan = plan.international(number).map(|digits| read(&digits));
         Self {
             told: by_plan,
             is_dialled: false,
@@ -84,6 +85,22 @@ impl Reading {
             range: range(digits.get(..RANGE).unwrap_or(digits)),
         }
     }
+}
+
+/// The number behind a feature code (`*67`, `#31#`) and a carrier code (101XXXX), and without a final `#`. Both are dialled
+/// before numbers abroad, too.
+fn without_codes(number: &str) -> &str {
+    let mut rest = number.trim_end_matches('#');
+    if let Some(code) = rest.strip_prefix(['*', '#']) {
+        let digits = code.bytes().take_while(u8::is_ascii_digit).count();
+        // A code of service ends with a sign of its own, or has two digits.
+        rest = match code.get(digits..) {
+            Some(behind) if behind.starts_with(['*', '#']) => behind.trim_start_matches(['*', '#']),
+            _ => code.get(2..).unwrap_or_default(),
+        };
+    }
+    let behind_carrier = rest.strip_prefix("101").and_then(|rest| rest.get(4..));
+    behind_carrier.filter(|rest| rest.starts_with("011") || rest.starts_with("00")).unwrap_or(rest)
 }
 
 /// The digits with a country code, if they can be read so: a number of the North American plan with or without its 1,
@@ -191,6 +208,16 @@ mod tests {
         assert_eq!(country("4930123456"), (None, false, Some(49)));
         assert_eq!(country("030123456"), (None, false, None));
         assert_eq!(country("00999123456789"), (Some(999), true, None));
+        for spelled in [
+            "*67+252612345678",
+            "*82011252612345678",
+            "#31#00252612345678",
+            "1010288011252612345678",
+            "9,011252612345678",
+            "011252612345678#",
+        ] {
+            assert_eq!(country(spelled).0, Some(252), "{spelled}");
+        }
         for none in ["101", "alice", "", "*72", "+", "00"] {
             assert_eq!(readings(none, &plan), NumberReadings::default(), "{none}");
         }

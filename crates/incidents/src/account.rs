@@ -510,6 +510,12 @@ impl Account {
         }
     }
 
+    /// The calls abroad of the last day, and this one last.
+    pub(crate) fn calls_of_today(&self, last: CallId) -> Vec<CallId> {
+        let others = self.waiting.iter().map(|waiting| waiting.call).filter(|call| *call != last);
+        others.chain([last]).collect()
+    }
+
     /// Calls of an incident never become the past.
     pub(crate) fn forget(&mut self, call: CallId) {
         self.waiting.retain(|waiting| waiting.call != call);

@@ -9,7 +9,7 @@ use crate::alarm::Alarm;
 use crate::incident::{Facts, tally};
 use crate::number::Place;
 use crate::pool::PoolKey;
-use crate::settings::{DAY, HOUR};
+use crate::settings::DAY;
 use crate::watch::{Call, Change};
 use crate::{Exempt, Incident, IncidentKind, IncidentLabel, IncidentSettings};
 
@@ -41,8 +41,8 @@ pub(crate) struct Collection {
     /// The open incidents of a pool.
     by_key: BTreeMap<PoolKey, Vec<IncidentId>>,
     labels: BTreeMap<IncidentId, IncidentLabel>,
-    /// Pools that the operator called honest, by kind.
-    honest: BTreeSet<(PoolKey, IncidentKind)>,
+    /// Pools that the operator called honest, by kind, with the end of that.
+    honest: BTreeMap<(PoolKey, IncidentKind), Timestamp>,
     changed: BTreeSet<IncidentId>,
     pub(crate) changes: Vec<Change>,
     next_look: Timestamp,
@@ -63,7 +63,7 @@ impl Collection {
             all: BTreeMap::new(),
             by_key: BTreeMap::new(),
             labels: BTreeMap::new(),
-            honest: BTreeSet::new(),
+            honest: BTreeMap::new(),
             changed: BTreeSet::new(),
             changes: Vec::new(),
             next_look: Timestamp::MIN,
@@ -184,7 +184,7 @@ impl Collection {
         shared: &dyn Fn(IpAddr) -> bool,
     ) -> Option<(IncidentId, bool)> {
         let last = calls.last()?;
-        let is_honest = |key| self.honest.contains(&(key, alarm.kind));
+        let is_honest = |key| self.honest.get(&(key, alarm.kind)).is_some_and(|until| at < *until);
         if is_honest(alarm.key)
             || is_honest(PoolKey::Source(last.call.source))
             || is_honest(PoolKey::Callee(last.call.callee))
@@ -206,10 +206,9 @@ impl Collection {
                     incident.kind = alarm.kind;
                     incident.facts.rival = alarm.rival;
                 }
-                let is_new = |also: &String| !incident.facts.also.contains(also);
-                let also = alarm.also.clone().filter(is_new);
-                incident.facts.also.extend(also);
-                incident.facts.also.truncate(8);
+                if let Some(also) = &alarm.also {
+                    incident.facts.say(also);
+                }
             }
             self.probability(*first, settings);
             return Some((*first, false));
@@ -267,11 +266,13 @@ impl Collection {
         self.add_key(id, key);
     }
 
-    /// The operator says that what a pool shows is honest.
-    pub(crate) fn exempt(&mut self, key: PoolKey, kind: IncidentKind) {
-        // A habit of an account is learned. Pools of everybody are never honest as a whole.
-        if matches!(key, PoolKey::Source(_) | PoolKey::Callee(_)) && self.honest.len() < MAX_INCIDENTS {
-            self.honest.insert((key, kind));
+    /// The operator says that what a pool shows is honest: for good of one address or number, for a week of what many
+    /// have in common.
+    pub(crate) fn exempt(&mut self, key: PoolKey, kind: IncidentKind, at: Timestamp) {
+        let is_of_one = matches!(key, PoolKey::Source(_) | PoolKey::Callee(_) | PoolKey::Account(_));
+        let until = if is_of_one { Timestamp::MAX } else { at + Span::from_secs(7 * 86_400) };
+        if self.honest.len() < MAX_INCIDENTS {
+            self.honest.insert((key, kind), until);
         }
     }
 
@@ -306,29 +307,27 @@ impl Collection {
         facts.callees.add(call.callee);
         facts.first = Some(facts.first.map_or(call.at, |first| first.min(call.at)));
         facts.last = Some(facts.last.map_or(call.at, |last| last.max(call.at)));
-        facts.last_member = Some(call.call);
+        facts.running += u32::from(call.is_running());
         self.changes.push(Change::Joined { incident: id, call: call.call });
         true
     }
 
+    /// Counts a member that was answered, or that ended.
+    pub(crate) fn runs(&mut self, id: IncidentId, begins: bool) {
+        let id = self.standing(id);
+        let Some(incident) = self.get_mut(id) else { return };
+        let running = &mut incident.facts.running;
+        *running = if begins { running.saturating_add(1) } else { running.saturating_sub(1) };
+    }
+
     /// Counts the talk of a member that ended.
-    pub(crate) fn ended(
-        &mut self,
-        id: IncidentId,
-        call: &Call,
-        talked: Span,
-        settings: &IncidentSettings,
-        at: Timestamp,
-    ) {
+    pub(crate) fn ended(&mut self, id: IncidentId, call: &Call, talked: Span, settings: &IncidentSettings) {
         let id = self.standing(id);
         let Some(incident) = self.get_mut(id) else { return };
         let minutes = talked.as_secs_f64() / 60.0;
         incident.exposed_minutes += minutes;
         incident.exposed_money += minutes * settings.rates.of(call.destination.rate());
         incident.facts.answered += 1;
-        let hour = at.as_nanos() / HOUR.as_nanos();
-        let (of, sum) = incident.facts.minutes_of_hour;
-        incident.facts.minutes_of_hour = if of == hour { (of, sum + minutes) } else { (hour, minutes) };
     }
 
     /// Sets severity and evidence anew, and tells of opening and growth.
@@ -470,7 +469,13 @@ impl Collection {
             }
         }
         let Some(incident) = self.all.get_mut(&id) else { return };
-        let log_odds = (incident.facts.ln_m - settings.threshold()).min(4.0) + (right / wrong).ln();
+        // A limit says nothing about fraud.
+        let evidence = if incident.facts.ln_m == f64::NEG_INFINITY {
+            -(right / wrong).ln()
+        } else {
+            (incident.facts.ln_m - settings.threshold()).min(4.0)
+        };
+        let log_odds = evidence + (right / wrong).ln();
         incident.fraud_probability = match incident.label {
             Some(IncidentLabel::Fraud) => 0.99,
             Some(IncidentLabel::Legit) => 0.01,

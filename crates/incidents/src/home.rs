@@ -16,7 +16,7 @@ pub(crate) struct Home {
     callers: u32,
     /// Countries, each with its callers, with and without a plus or prefix.
     votes: Vec<(u16, u32, u32)>,
-    /// The country that was learned. It stays until another one has more callers: an attacker shows many numbers.
+    /// The country that was learned. It stays: an attacker shows as many numbers as he likes.
     learned: Option<u16>,
 }
 
@@ -65,9 +65,8 @@ impl Home {
         else {
             return;
         };
-        let is_clear = self.callers >= MIN_CALLERS && callers * 10 >= self.callers * 9;
-        if is_clear || self.learned.is_some() {
-            self.learned = Some(country);
+        if self.callers >= MIN_CALLERS && callers * 10 >= self.callers * 9 {
+            self.learned.get_or_insert(country);
         }
     }
 

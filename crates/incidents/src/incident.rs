@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use bellwether_base::{CallId, IncidentId, IncidentState, Severity, Timestamp};
+use bellwether_base::{IncidentId, IncidentState, Severity, Timestamp};
 
 use crate::pool::PoolKey;
 
@@ -135,14 +135,13 @@ pub(crate) struct Facts {
     pub(crate) answered: u32,
     pub(crate) call_backs: u32,
     pub(crate) costly: u32,
-    /// Minutes of the hour that ended last.
-    pub(crate) minutes_of_hour: (i64, f64),
+    /// Answered members that have not ended.
+    pub(crate) running: u32,
     pub(crate) ln_m: f64,
     pub(crate) rival: &'static str,
     pub(crate) also: Vec<String>,
     /// The account's past, as words.
     pub(crate) past: Option<String>,
-    pub(crate) last_member: Option<CallId>,
     pub(crate) is_round_the_clock: bool,
     /// The called party pays, or earns, by the class of its number.
     pub(crate) is_paid_by_callee: bool,
@@ -165,6 +164,16 @@ pub(crate) fn tally<K: PartialEq>(list: &mut Vec<(K, u32)>, key: K) -> bool {
 }
 
 impl Facts {
+    /// Adds a sentence. A later one that begins alike takes its place.
+    pub(crate) fn say(&mut self, sentence: &str) {
+        const ALIKE: usize = 12;
+        let begins = |text: &str| text.chars().take(ALIKE).collect::<String>();
+        self.also.retain(|known| begins(known) != begins(sentence));
+        if self.also.len() < 8 {
+            self.also.push(sentence.to_owned());
+        }
+    }
+
     /// Counts calls of an account, by its name.
     pub(crate) fn name(&mut self, account: u64, name: &str, calls: u32) {
         if let Some((.., count)) = self.accounts.iter_mut().find(|(known, ..)| *known == account) {

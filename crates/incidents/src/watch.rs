@@ -5,6 +5,7 @@ mod limits;
 mod members;
 mod tolls;
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use bellwether_base::{CallId, HashKey, IncidentId, IncidentState, LruTable, Span, Timestamp};
@@ -45,6 +46,9 @@ const SCAN_COUNTS: Span = DAY;
 /// ln of the prior odds that a scan, and guessed passwords, add.
 const SCANNED: f64 = 6.91;
 const GUESSED: f64 = 11.51;
+
+/// Events of which the earliest is the present time.
+const STEADY: usize = 8;
 
 /// Calls of a source, its prior among them, from which on its own rate counts.
 const OWN_RATE: f64 = 6.0;
@@ -162,6 +166,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// True for an answered call that has not ended.
+    pub(crate) const fn is_running(&self) -> bool {
+        self.is_answered && !self.has_ended
+    }
+
     /// True if the called party pays for the call, or earns by it.
     pub(crate) const fn is_paid_by_callee(&self) -> bool {
         match self.destination {
@@ -183,7 +192,12 @@ struct Rang {
 pub struct Watch {
     settings: IncidentSettings,
     threshold: f64,
+    /// Times of the latest events.
+    latest: VecDeque<Timestamp>,
+    /// The earliest of them: a stamp from the future changes nothing.
     now: Timestamp,
+    /// Time of the present event.
+    event: Timestamp,
     home: Home,
     accounts: LruTable<u64, Account, 2>,
     sources: LruTable<u64, Source, 1>,
@@ -208,7 +222,9 @@ impl Watch {
             threshold: settings.threshold(),
             home: Home::new(settings.home),
             settings,
+            latest: VecDeque::new(),
             now: Timestamp::MIN,
+            event: Timestamp::MIN,
             accounts: LruTable::new(ACCOUNTS),
             sources: LruTable::new(SOURCES),
             calls: LruTable::new(CALLS),
@@ -274,7 +290,12 @@ impl Watch {
     }
 
     fn advance(&mut self, at: Timestamp) {
-        self.now = self.now.max(at);
+        self.event = at;
+        if self.latest.len() == STEADY {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(at);
+        self.now = self.latest.iter().copied().min().unwrap_or(at);
         self.incidents.tick(self.now);
     }
 
@@ -341,6 +362,9 @@ impl Watch {
         }
         known.is_answered = true;
         let known = *known;
+        if let Some(incident) = known.incident {
+            self.incidents.runs(incident, true);
+        }
         if let Some(account) = self.accounts.value_mut(known.account) {
             account.answered(call, at);
         }
@@ -382,7 +406,8 @@ impl Watch {
         if let Some(talked) = talked {
             let incident = self.calls.value(end.call.key()).and_then(|known| known.incident);
             if let Some(incident) = incident {
-                self.incidents.ended(incident, &call, talked, &self.settings, end.at);
+                self.incidents.runs(incident, false);
+                self.incidents.ended(incident, &call, talked, &self.settings);
                 let standing = self.incidents.standing(incident);
                 self.incidents.refresh(standing, false, &self.settings);
             }
@@ -697,7 +722,7 @@ impl Watch {
             for id in of_source {
                 if let Some(incident) = self.incidents.get_mut(id) {
                     incident.facts.is_round_the_clock = true;
-                    incident.facts.also.push(format!("it has called in {hours} hours of the day"));
+                    incident.facts.say(&format!("it has called in {hours} hours of the day"));
                 }
                 self.incidents.refresh(id, false, &self.settings);
             }
@@ -727,7 +752,7 @@ impl Watch {
 
     /// Opens an incident for an alarm or adds to one, with the alarm's calls as members.
     fn alarm(&mut self, alarm: &Alarm) -> Option<IncidentId> {
-        let at = self.now;
+        let at = self.event;
         let calls: Vec<Call> =
             alarm.calls.iter().filter_map(|call| self.calls.value(call.key()).copied()).collect();
         let last = calls.last()?;

@@ -6,6 +6,9 @@ use crate::incident::Facts;
 use crate::number::Place;
 use crate::{Incident, IncidentKind};
 
+/// Different numbers that are counted well.
+const MOST_CALLEES: f64 = 1_500.0;
+
 /// Names in a sentence before the rest is only counted.
 const NAMED: usize = 3;
 
@@ -60,14 +63,19 @@ fn who(incident: &Incident) -> String {
         facts.sources.iter().take(NAMED).map(|(address, _)| address.to_string()).collect();
     let more = facts.sources.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more addresses") } else { String::new() };
-    format!("{} from {}{more}", subject(incident), sources.join(", "))
+    match incident.kind {
+        IncidentKind::Gateway | IncidentKind::Scan if facts.sources.len() == 1 => subject(incident),
+        _ => format!("{} from {}{more}", subject(incident), sources.join(", ")),
+    }
 }
 
 fn what(incident: &Incident) -> String {
     let facts = &incident.facts;
     let span = facts.first.zip(facts.last).map_or(Span::ZERO, |(first, last)| last.since(first));
-    let callees = facts.callees.estimate().round().max(1.0);
-    let calls = incident.calls;
+    let callees = facts.callees.estimate().round().clamp(1.0, f64::from(incident.calls.max(1)));
+    let callees =
+        if callees >= MOST_CALLEES { format!("{MOST_CALLEES} or more") } else { callees.to_string() };
+    let calls = number(incident.calls, "call");
     let to = |places: &[(Place, u32)]| {
         if places.is_empty() { String::new() } else { format!(" in {}", self::places(places)) }
     };
@@ -87,26 +95,30 @@ fn what(incident: &Incident) -> String {
             )
         }
         IncidentKind::Scan => {
-            format!("{calls} requests to {callees} numbers or accounts were refused within {}", words(span))
+            format!(
+                "{} to {callees} numbers or accounts were refused within {}",
+                number(incident.calls, "request"),
+                words(span)
+            )
         }
         IncidentKind::Gateway => format!(
-            "{calls} calls of {} numbers at one address to {callees} people within {}; people are not called twice and do not call back",
+            "{calls} of {} numbers at one address to {callees} people within {}; people are not called twice and do not call back",
             count(facts.accounts.len()),
             words(span)
         ),
         IncidentKind::Pumping => format!(
-            "{calls} calls of {} callers whom nobody knows to {callees} numbers within {}; they talk long",
+            "{calls} of {} callers whom nobody knows to {callees} numbers within {}; they talk long",
             count(facts.accounts.len()),
             words(span)
         ),
         IncidentKind::TwoPlaces => {
-            format!("the account talked from several addresses at once, in {calls} calls")
+            format!("the account talked from several addresses at once, in {calls}")
         }
         IncidentKind::AccountTakeover => {
-            format!("{calls} calls to {callees} numbers, none of which the account has called before")
+            format!("{calls} to {callees} numbers, none of which the account has called before")
         }
         IncidentKind::TollFraud => {
-            format!("{calls} calls to {callees} numbers{}{ranges} within {}", to(&facts.places), words(span))
+            format!("{calls} to {callees} numbers{}{ranges} within {}", to(&facts.places), words(span))
         }
     }
 }
@@ -133,14 +145,29 @@ fn rival(incident: &Incident) -> String {
 
 fn exposed(incident: &Incident) -> String {
     let facts = &incident.facts;
+    let running = match facts.running {
+        0 => String::new(),
+        1 => "1 answered call is still running".to_owned(),
+        n => format!("{n} answered calls are still running"),
+    };
     if incident.exposed_minutes <= 0.0 {
-        return String::new();
+        return running;
     }
-    let (_, of_hour) = facts.minutes_of_hour;
+    let hours =
+        facts.first.zip(facts.last).map_or(1.0, |(first, last)| last.since(first).as_secs_f64() / 3600.0);
+    let more = if running.is_empty() { String::new() } else { format!("; {running}") };
     format!(
-        "{:.0} minutes in {} answered calls, {:.2} exposed; {of_hour:.0} minutes more in each hour if it goes on",
-        incident.exposed_minutes, facts.answered, incident.exposed_money
+        "{:.0} minutes in {}, {:.2} exposed; {:.0} minutes an hour so far{more}",
+        incident.exposed_minutes,
+        number(facts.answered, "answered call"),
+        incident.exposed_money,
+        incident.exposed_minutes / hours.max(1.0)
     )
+}
+
+/// A count with its noun.
+fn number(count: u32, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// A length of time in words.

@@ -139,7 +139,6 @@ pub struct ScoringEngine {
     /// Incidents whose rows are due with the next commit.
     incidents_changed: BTreeSet<IncidentId>,
     incident_labels: BTreeMap<IncidentId, IncidentLabel>,
-    has_labels_before: bool,
     /// True while rows come that an earlier run has scored.
     reads_again: bool,
 }
@@ -187,7 +186,6 @@ impl ScoringEngine {
             waiting: None,
             incidents_changed: BTreeSet::new(),
             incident_labels: BTreeMap::new(),
-            has_labels_before: false,
             reads_again: false,
             keys,
         }

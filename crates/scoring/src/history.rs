@@ -183,6 +183,11 @@ pub struct PastIncident {
 }
 
 impl PastIncident {
+    /// True while honest explanations are as good.
+    pub(crate) fn is_notice(&self, label: Option<IncidentLabel>) -> bool {
+        self.severity == Severity::Notice && label != Some(IncidentLabel::Fraud)
+    }
+
     /// Log odds of fraud with a label.
     pub(crate) fn log_odds(&self, label: Option<IncidentLabel>) -> f64 {
         let p = match label {

@@ -134,7 +134,11 @@ impl OffEntry {
             let code = code.map_err(|_| format!("fraud.off.country \"{country}\" is no country code"))?;
             return Ok(Off::Known(Exempt::Country(code)));
         }
-        Ok(Off::Account(self.account.clone().unwrap_or_default()))
+        let account = self.account.as_deref().unwrap_or_default().trim();
+        if account.is_empty() {
+            return Err("fraud.off.account is empty".to_owned());
+        }
+        Ok(Off::Account(account.to_owned()))
     }
 
     fn until(&self) -> Result<Option<Timestamp>, String> {
@@ -203,7 +207,7 @@ impl Config {
     pub(super) fn explain_fraud(&self) -> Vec<String> {
         let Ok((settings, accounts)) = self.incidents() else { return Vec::new() };
         let mut told = vec![format!(
-            "fraud: an honest account or source makes some {:.0} million calls before a false incident; an incident needs odds of as much",
+            "fraud: an incident needs evidence of {:.1} million to 1, so that an honest account or address makes as many calls on average before a false one",
             settings.threshold().exp() / 1e6
         )];
         told.push(match settings.home {
@@ -211,7 +215,7 @@ impl Config {
             None => "fraud: the site's country is learned from its callers; numbering.country_code says it"
                 .to_owned(),
         });
-        let all = settings.exemptions.iter().map(|of| (format!("{:?}", of.what), &of.reason, of.until));
+        let all = settings.exemptions.iter().map(|of| (words(&of.what), &of.reason, of.until));
         let accounts = accounts.iter().map(|of| (format!("account {}", of.account), &of.reason, of.until));
         for (what, reason, until) in all.chain(accounts) {
             let until =
@@ -219,5 +223,14 @@ impl Config {
             told.push(format!("fraud: not looked at {until}: {what} ({reason})"));
         }
         told
+    }
+}
+
+fn words(what: &Exempt) -> String {
+    match what {
+        Exempt::Kind(kind) => format!("incidents of the kind {kind}"),
+        Exempt::Account(_) => "an account".to_owned(),
+        Exempt::Network(address, bits) => format!("source {address}/{bits}"),
+        Exempt::Country(country) => format!("calls to +{country}"),
     }
 }

@@ -36,26 +36,35 @@ impl Watch {
         spent.money += money as f32;
         let over = |limit: f64, spent: f32| limit > 0.0 && f64::from(spent) > limit;
         let why = if is_young && over(limits.new_account_risky_minutes, spent.risky) {
-            Some(("minutes to costly countries by a new account", limits.new_account_risky_minutes))
+            Some((
+                "minutes to costly countries by a new account",
+                limits.new_account_risky_minutes,
+                spent.risky,
+            ))
         } else if is_young && over(limits.new_account_satellite_minutes, spent.satellite) {
-            Some(("minutes to satellites by a new account", limits.new_account_satellite_minutes))
+            Some((
+                "minutes to satellites by a new account",
+                limits.new_account_satellite_minutes,
+                spent.satellite,
+            ))
         } else if over(limits.account_money_day, spent.money) {
-            Some(("money of one account in a day", limits.account_money_day))
+            Some(("in money of one account", limits.account_money_day, spent.money))
         } else {
             None
         };
-        let Some((what, limit)) = why.filter(|_| !spent.is_told) else { return };
+        let Some((what, limit, sum)) = why.filter(|_| !spent.is_told) else { return };
         spent.is_told = true;
+        let calls = account.calls_of_today(call.call);
         let is_member = self.calls.value(call.call.key()).is_some_and(|known| known.incident.is_some());
         if is_member {
             return;
         }
-        let also = Some(format!("the limit of {limit} is passed: {what}"));
+        let also = Some(format!("the limit of {limit} a day is passed: {sum:.1} {what}"));
         self.alarm(&Alarm {
             kind: IncidentKind::TollFraud,
             key: PoolKey::Account(call.account),
             ln_m: f64::NEG_INFINITY,
-            calls: vec![call.call],
+            calls,
             rival: "",
             also,
         });

@@ -193,11 +193,10 @@ impl Watch {
             source.and_then(|of| of.guessed).is_some_and(|at| call.at.since(at) <= super::SCAN_COUNTS);
         let Some(incident) = self.incidents.get_mut(id) else { return };
         incident.facts.past = Some(past);
-        if scanned {
-            incident.facts.also.push("its address scanned for extensions or dial prefixes before".to_owned());
-        }
         if guessed {
-            incident.facts.also.push("its address guessed passwords before".to_owned());
+            incident.facts.say("its address guessed passwords before");
+        } else if scanned {
+            incident.facts.say("its address scanned for extensions, dial prefixes or a password before");
         }
     }
 
@@ -216,7 +215,7 @@ impl Watch {
                     pool.reset();
                 }
             }
-            self.incidents.exempt(key, kind);
+            self.incidents.exempt(key, kind, self.event);
         }
     }
 }

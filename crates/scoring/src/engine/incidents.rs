@@ -256,11 +256,6 @@ impl ScoringEngine {
         let before = std::mem::replace(&mut self.incident_labels, labels.iter().copied().collect());
         self.watch.set_labels(&labels);
         self.take_changes(out);
-        if !self.has_labels_before {
-            // The first labels of a run are not news: the database has what follows from them.
-            self.has_labels_before = true;
-            return;
-        }
         let ids = before.keys().chain(self.incident_labels.keys()).copied();
         let changed: std::collections::BTreeSet<IncidentId> =
             ids.filter(|id| before.get(id) != self.incident_labels.get(id)).collect();
@@ -272,8 +267,7 @@ impl ScoringEngine {
                 is_honest: label == Some(IncidentLabel::Legit),
             });
             for call in past.members.iter().copied() {
-                let of =
-                    OfIncident::new(id, past.kind, past.log_odds(label), past.severity == Severity::Notice);
+                let of = OfIncident::new(id, past.kind, past.log_odds(label), past.is_notice(label));
                 let of = (label != Some(IncidentLabel::Legit)).then_some(of);
                 let finding = of.as_ref().and_then(|of| self.finding(INCIDENT, of_incident(of)));
                 let campaign = self.member(call).map(|(campaign, _)| campaign);

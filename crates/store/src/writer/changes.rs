@@ -226,8 +226,8 @@ fn write_incidents(tx: &Connection, changes: &Changes) -> Result<(), StoreError>
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (incident) DO UPDATE SET kind = excluded.kind, severity = excluded.severity, subject = excluded.subject,
                  updated_at = excluded.updated_at, closed_at = excluded.closed_at, state = excluded.state,
-                 calls = excluded.calls, exposed_minutes = excluded.exposed_minutes,
-                 exposed_money = excluded.exposed_money, fraud_probability = excluded.fraud_probability,
+                 calls = max(calls, excluded.calls), exposed_minutes = max(exposed_minutes, excluded.exposed_minutes),
+                 exposed_money = max(exposed_money, excluded.exposed_money), fraud_probability = excluded.fraud_probability,
                  evidence = excluded.evidence, merged_into = excluded.merged_into
              WHERE excluded.updated_at >= updated_at",
         )?
