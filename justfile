@@ -88,6 +88,10 @@ table-senders seeds="5" *kinds:
 table-sender-captures seeds="3" *kinds:
     scripts/table-sender-captures {{seeds}} {{kinds}}
 
+# How fraud that is no campaign is found, and honest twins left alone (docs/bench-incidents.md); FIRST_SEED=500 for fresh worlds
+table-incidents seeds="3" *kinds:
+    scripts/table-incidents {{seeds}} {{kinds}}
+
 # What one lookup of a number costs (docs/analyses.md)
 table-numbering:
     cargo run --release --quiet -p bellwether-testkit --example numbering

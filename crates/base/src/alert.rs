@@ -26,12 +26,12 @@ pub struct Alert {
     /// The name of the campaign that it belongs to.
     pub campaign: Option<String>,
     /// The incident that it tells of.
-    pub incident: Option<IncidentNews>,
+    pub incident: Option<IncidentMention>,
 }
 
 /// What an alert tells of an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IncidentNews {
+pub struct IncidentMention {
     /// The incident.
     pub incident: IncidentId,
     /// What happened to it.

@@ -30,7 +30,7 @@ mod table;
 mod time;
 
 pub use alert::{
-    Alert, AlertKind, IncidentNews, IncidentState, OutgoingAlert, RepeatRule, Severity, UnknownSeverity,
+    Alert, AlertKind, IncidentMention, IncidentState, OutgoingAlert, RepeatRule, Severity, UnknownSeverity,
 };
 pub use counters::Counters;
 pub use escape::percent_decoded;

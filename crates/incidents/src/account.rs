@@ -1,4 +1,4 @@
-//! What an account usually does.
+//! The habits of an account.
 
 use std::net::IpAddr;
 
@@ -187,7 +187,7 @@ pub(crate) struct Account {
     pub(crate) spent: Spent,
 }
 
-/// What an account spent on a day.
+/// The minutes and the money of an account on a day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Spent {
     pub(crate) day: i64,
@@ -251,7 +251,7 @@ impl Account {
         }
     }
 
-    /// What a destination is to the account.
+    /// The novelty of a destination for the account.
     pub(crate) fn novelty(
         &self,
         (callee, range): (u64, u64),

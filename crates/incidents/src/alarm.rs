@@ -14,6 +14,6 @@ pub(crate) struct Alarm {
     pub(crate) calls: Vec<CallId>,
     /// The honest explanation that fits best, as the subject of a sentence.
     pub(crate) rival: &'static str,
-    /// What the detector saw besides.
+    /// A further observation of the detector.
     pub(crate) also: Option<String>,
 }

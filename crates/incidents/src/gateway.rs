@@ -5,7 +5,7 @@
 
 use crate::detector::{LogM, ln_least, of};
 
-/// What the source knows of a callee.
+/// The source's earlier calls to a callee.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Callee {
     New,
@@ -20,9 +20,9 @@ pub(crate) struct Marks {
     pub(crate) is_answered: bool,
     /// An answered call lasted over a minute.
     pub(crate) is_long: bool,
-    /// How many calls the number made before.
+    /// The earlier calls of the number.
     pub(crate) nth: u32,
-    /// How far the mirror shows calls to the site's own numbers, 0 to 1.
+    /// Visibility of calls to the site's own numbers on the mirror, 0 to 1.
     pub(crate) sees_back: f64,
 }
 

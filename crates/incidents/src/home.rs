@@ -77,7 +77,7 @@ impl Home {
         Some((home, own.is_some_and(|(_, with, without)| without > with)))
     }
 
-    /// Where a number is.
+    /// The place of a number.
     pub(crate) fn destination(&self, number: &Readings) -> Destination {
         let plan = self.plan();
         let found = match (number.told, number.bare, plan) {

@@ -70,7 +70,7 @@ impl FromStr for IncidentKind {
     }
 }
 
-/// What the operator says of an incident.
+/// The operator's word about an incident.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum IncidentLabel {
     /// It is fraud.
@@ -115,7 +115,7 @@ pub struct Incident {
     pub(crate) facts: Facts,
 }
 
-/// What an incident's evidence is made of.
+/// The facts behind an incident's evidence.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     /// The pools that spoke for it.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What a number costs by its range, wherever it is called from.
+/// The price class of a number's range, wherever the call comes from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum NumberClass {
     /// No known class.
@@ -82,7 +82,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Where a number is, seen from the site.
+/// The place of a number, seen from the site.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Destination {
     /// At home, or nobody can say.

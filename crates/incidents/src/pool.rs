@@ -1,4 +1,4 @@
-//! Pools: what the calls of an incident have in common.
+//! Pools: calls that have something in common.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use bellwether_base::{CallId, Timestamp};
 use crate::detector::LogM;
 use crate::sketch::{mix, pair};
 
-/// What the calls of a pool have in common.
+/// The common property of a pool's calls.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum PoolKey {
     Account(u64),

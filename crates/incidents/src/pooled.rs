@@ -21,7 +21,7 @@ pub(crate) const ACCOUNTS: usize = 4;
 /// The largest e-value of one call, so that no single account makes a pool.
 const LARGEST: f64 = 60.0;
 
-/// What other accounts of the pool called before, of the range of a call.
+/// Earlier calls of other accounts of the pool to the range of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Range {
     /// Nothing was called before, or the number has no range.

@@ -4,7 +4,7 @@
 
 use crate::detector::{LogM, ln_add};
 
-/// Who calls.
+/// The caller's acquaintance with the number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Caller {
     /// It called this number before.
@@ -15,7 +15,7 @@ pub(crate) enum Caller {
     New,
 }
 
-/// Where the call comes from.
+/// The origin of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Source {
     /// The caller used it before.
@@ -28,7 +28,7 @@ pub(crate) enum Source {
     Mixed,
 }
 
-/// How long the call was.
+/// The length of a call.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Length {
     Unanswered,
@@ -48,7 +48,7 @@ pub(crate) struct Marks {
     pub(crate) length: Length,
 }
 
-/// What the site's callers to any number show.
+/// The marks of the site's callers to any number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Public {
     pub(crate) caller: [f64; 3],

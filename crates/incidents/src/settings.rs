@@ -15,7 +15,7 @@ pub struct IncidentSettings {
     pub rates: Rates,
     /// Limits that are told even where no fraud is proven.
     pub limits: Limits,
-    /// What is not looked at.
+    /// Exceptions.
     pub exemptions: Vec<Exemption>,
 }
 

@@ -1,4 +1,4 @@
-//! What a source address usually does.
+//! The habits of a source address.
 
 use bellwether_base::Timestamp;
 

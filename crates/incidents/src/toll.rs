@@ -72,7 +72,7 @@ pub(crate) struct Site {
     pub(crate) is_season: bool,
 }
 
-/// What one call shows.
+/// The marks of one call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Marks {
     pub(crate) novelty: Novelty,
@@ -92,7 +92,7 @@ pub(crate) struct Marks {
     families: [Explanation; 3],
 }
 
-/// How well an honest family explains a call.
+/// The probabilities of a call under an honest family.
 #[derive(Clone, Copy, Debug)]
 struct Explanation {
     kind: f64,

@@ -68,7 +68,7 @@ pub struct CallStart<'a> {
     pub at: Timestamp,
     /// Key of the caller: its account, else its number.
     pub account: u64,
-    /// The caller's name in reports.
+    /// The caller's name in reports; empty for an account that the watch knows.
     pub name: &'a str,
     /// The caller's number.
     pub caller: Readings,
@@ -159,7 +159,7 @@ pub(crate) struct Call {
     pub(crate) is_registered: bool,
     pub(crate) has_ended: bool,
     is_answered: bool,
-    /// What the source knew of the callee, and the number's earlier calls there.
+    /// The source's earlier calls to the callee, and the number's earlier calls there.
     of_source: (gateway::Callee, u32),
     fan_in: Option<(crate::pumping::Caller, crate::pumping::Source)>,
     pub(crate) incident: Option<IncidentId>,
@@ -239,11 +239,17 @@ impl Watch {
         }
     }
 
-    /// Replaces the settings. What is learned stays.
+    /// Replaces the settings. All knowledge stays.
     pub fn set_settings(&mut self, settings: IncidentSettings) {
         self.threshold = settings.threshold();
         self.home.set_told(settings.home);
         self.settings = settings;
+    }
+
+    /// True for an account whose name is known.
+    #[must_use]
+    pub fn knows(&self, account: u64) -> bool {
+        self.accounts.slot(account).is_some()
     }
 
     /// An incident.
@@ -729,7 +735,7 @@ impl Watch {
         }
     }
 
-    /// How far the mirror shows calls to the site's own numbers.
+    /// Visibility of calls to the site's own numbers on the mirror.
     fn sees_back(&self) -> f64 {
         (self.inward.mean() / 0.2).min(1.0)
     }

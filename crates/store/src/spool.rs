@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bellwether_base::{
-    Alert, AlertKind, CallId, IncidentId, IncidentNews, IncidentState, OutgoingAlert, Timestamp,
+    Alert, AlertKind, CallId, IncidentId, IncidentMention, IncidentState, OutgoingAlert, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -119,10 +119,10 @@ fn outgoing(row: &Row<'_>) -> Result<OutgoingAlert, StoreError> {
 }
 
 /// What an alert tells of an incident.
-fn news(row: &Row<'_>) -> Result<Option<IncidentNews>, StoreError> {
+fn news(row: &Row<'_>) -> Result<Option<IncidentMention>, StoreError> {
     let incident = row.get::<_, Option<i64>>("incident")?.map(IncidentId::new);
     let state = row.get::<_, Option<String>>("state")?.and_then(|state| IncidentState::named(&state));
-    Ok(incident.zip(state).map(|(incident, state)| IncidentNews { incident, state }))
+    Ok(incident.zip(state).map(|(incident, state)| IncidentMention { incident, state }))
 }
 
 impl Reader {

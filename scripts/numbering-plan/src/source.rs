@@ -45,7 +45,7 @@ impl Code {
     }
 }
 
-/// What a call to a number costs, as far as the library tells.
+/// The price class of a number, as far as the library tells.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Class {
     Ordinary,
@@ -65,7 +65,7 @@ impl Class {
         }
     }
 
-    /// What the table writes behind a region.
+    /// The letter that the table writes behind a region.
     pub(crate) fn suffix(self) -> &'static str {
         match self {
             Self::Ordinary => "",

@@ -1,6 +1,7 @@
 //! Numbers that many different callers call.
 
 use bellwether_base::{Span, Timestamp};
+use smallvec::SmallVec;
 
 use super::{CallStart, Watch};
 use crate::IncidentKind;
@@ -26,8 +27,38 @@ const PARTIES: usize = 5;
 #[derive(Debug)]
 pub(super) struct Callee {
     calls: u32,
-    callers: SeenLately,
+    /// The first callers.
+    early: SmallVec<[u32; EARLY]>,
+    /// The filter of callers, for a number with many calls.
+    callers: Option<SeenLately>,
     different: Distinct,
+}
+
+/// Calls before there is a filter.
+const EARLY: usize = 4;
+
+impl Callee {
+    fn new() -> Self {
+        Self { calls: 0, early: SmallVec::new(), callers: None, different: Distinct::default() }
+    }
+
+    /// Counts a caller. Returns true if it called before.
+    fn count(&mut self, caller: u64, at: Timestamp) -> bool {
+        self.calls = self.calls.saturating_add(1);
+        self.different.add(caller);
+        let caller = caller as u32;
+        if self.callers.is_none() && self.early.len() < EARLY {
+            let repeats = self.early.contains(&caller);
+            self.early.push(caller);
+            return repeats;
+        }
+        let early = std::mem::take(&mut self.early);
+        let filter = self.callers.get_or_insert_with(|| SeenLately::new(WORDS, at));
+        for known in early {
+            filter.add(u64::from(known), at);
+        }
+        filter.add(u64::from(caller), at)
+    }
 }
 
 impl Watch {
@@ -40,16 +71,10 @@ impl Watch {
         let at = start.at;
         let slot = match self.callees.slot(start.callee) {
             Some(slot) => slot,
-            None => {
-                let callee =
-                    Callee { calls: 0, callers: SeenLately::new(WORDS, at), different: Distinct::default() };
-                self.callees.insert(start.callee, start.callee, callee, FEW, at).0
-            }
+            None => self.callees.insert(start.callee, start.callee, Callee::new(), FEW, at).0,
         };
         let (_, callee) = self.callees.get_mut(slot)?;
-        let repeats = callee.callers.add(start.account, at);
-        callee.calls = callee.calls.saturating_add(1);
-        callee.different.add(start.account);
+        let repeats = callee.count(start.account, at);
         let calls = f64::from(callee.calls.min(1_000));
         let is_fan_in =
             callee.calls >= pumping::CALLS && callee.different.estimate() / calls >= pumping::DIFFERENT;

@@ -1,4 +1,4 @@
-//! Which calls belong to an incident that is known.
+//! Calls that belong to a known incident.
 
 use bellwether_base::{CallId, IncidentId};
 

@@ -22,7 +22,7 @@ const MAX_BEGUN: usize = 64;
 
 const WEEK: Span = Span::from_secs(7 * 86_400);
 
-/// What the site's accounts call, and how fast, on average.
+/// Average destinations and pace of the site's accounts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SiteMix {
     kinds: [f32; KINDS],
@@ -117,6 +117,12 @@ impl Watch {
     /// The pools of several accounts: platform, network and site.
     pub(super) fn watch_pooled(&mut self, call: &Call) {
         let is_new = call.novelty.is_new_abroad();
+        let keys = [PoolKey::Platform(call.platform), network(call.source), PoolKey::Site];
+        let is_watched = |key: &PoolKey| self.pools.slot(key.hash(IncidentKind::TollFraud as u64)).is_some();
+        // Most calls stay at home, at sites where nobody calls abroad for the first time.
+        if !is_new && !keys.iter().any(is_watched) {
+            return;
+        }
         let site = self.site(call);
         let Some(account) = self.accounts.value_mut(call.account) else { return };
         if is_new {
@@ -131,12 +137,12 @@ impl Watch {
         let marks =
             Marks::of(account, (call.callee, call.range, call.source), call.destination, &site, call.at);
         let (ln_e, rival) = (marks.kind_only(), marks.rival().name());
-        for key in [PoolKey::Platform(call.platform), network(call.source), PoolKey::Site] {
+        for key in keys {
             self.pooled_step(key, call, ln_e, rival);
         }
     }
 
-    /// What other accounts of a pool called before, of the range of a call.
+    /// Earlier calls of other accounts of a pool to the range of a call.
     fn range_of_others(&self, slot: SlotId, call: &Call) -> Option<pooled::Range> {
         let (_, pool) = self.pools.get(slot).filter(|(_, pool)| call.range != 0 && !pool.calls.is_empty())?;
         let others = pool.calls.iter().filter_map(|other| self.calls.value(other.key()));

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bellwether_base::{
-    Alert, AlertKind, CallId, HashKey, IncidentId, IncidentNews, IncidentState, Severity, Span, Timestamp,
+    Alert, AlertKind, CallId, HashKey, IncidentId, IncidentMention, IncidentState, Severity, Span, Timestamp,
 };
 use bellwether_enrich::{CallRow, NumberClass as RangeClass, NumberReadings, Reading};
 use bellwether_incidents::{
@@ -66,11 +66,18 @@ impl ScoringEngine {
     /// Notes a new call. The watch sees it when its legs are known.
     pub(super) fn await_legs(&mut self, row: &CallRow, is_registered: bool) {
         let traits = &row.traits;
+        let account = self.keys.user(&row.caller);
+        // The watch keeps the name of an account that it knows.
+        let name = if self.watch.knows(account) {
+            String::new()
+        } else {
+            format!("sip:{}@{}", row.caller.as_str(), row.caller_host.as_str())
+        };
         self.waiting = Some(Waiting {
             call: row.call,
             at: row.started_at,
-            account: self.keys.user(&row.caller),
-            name: format!("sip:{}@{}", row.caller.as_str(), row.caller_host.as_str()),
+            account,
+            name,
             caller: readings(&traits.caller_readings),
             callee: self.keys.user(&row.dialled),
             called: readings(&traits.called_readings),
@@ -314,7 +321,7 @@ fn alert(incident: &Incident, state: IncidentState) -> Alert {
         message: format!("{}: {}", incident.kind, incident.evidence.join("; ")),
         call: None,
         campaign: None,
-        incident: Some(IncidentNews { incident: incident.id, state }),
+        incident: Some(IncidentMention { incident: incident.id, state }),
     }
 }
 
