@@ -332,6 +332,7 @@ fn summary() -> Value {
         ("streams", int()),
         ("fingerprints", int()),
         ("campaigns", int()),
+        ("incidents", int()),
         ("scores", counts()),
         ("calls_not_judged", counts()),
         ("alerts", int()),

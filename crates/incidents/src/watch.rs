@@ -630,6 +630,7 @@ impl Watch {
             return;
         }
         let calls = pool.calls.clone();
+        let tried = pool.parties.len();
         pool.reset();
         if kind == IncidentKind::Scan
             && let PoolKey::Source(source) = key
@@ -641,7 +642,11 @@ impl Watch {
             IncidentKind::Scan => "a server with the usual share of wrong numbers",
             _ => "callers who hang up as often as others",
         };
-        self.alarm(&Alarm { kind, key, ln_m, calls, rival, also: None });
+        // Registrations are no calls, and none of the members.
+        let is_scan = kind == IncidentKind::Scan;
+        let also =
+            is_scan.then(|| format!("it had tried {tried} numbers or accounts in vain when it was found"));
+        self.alarm(&Alarm { kind, key, ln_m, calls, rival, also });
     }
 
     /// Notes a number that rang briefly.

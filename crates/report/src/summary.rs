@@ -63,6 +63,7 @@ impl Reports<'_> {
         put("streams", json!(count("streams")?));
         put("fingerprints", json!(count("fingerprints")?));
         put("campaigns", json!(count("campaigns WHERE merged_into IS NULL AND calls > 0")?));
+        put("incidents", json!(count("incidents WHERE merged_into IS NULL")?));
         put("scores", self.dispositions()?);
         put("calls_not_judged", self.not_judged(count("calls")?)?);
         put("alerts", json!(count("alerts")?));
