@@ -28,6 +28,7 @@ mod clocks;
 mod devices;
 mod effects;
 mod error;
+mod incidents;
 mod inventory;
 mod label_evidence;
 mod lock;

@@ -1,6 +1,7 @@
 mod blindness;
 mod changes;
 mod clocks;
+mod incidents;
 mod statements;
 
 use std::collections::btree_map::Entry;

@@ -1,0 +1,177 @@
+//! One ring and scans: cut calls and refused requests, and calls back to numbers that rang once.
+
+use std::net::IpAddr;
+
+use bellwether_base::{CallId, Timestamp};
+
+use super::{CALLS_BACK, CUT, Call, OF_SUBSCRIBER, OWN_RATE, Rang, Watch};
+use crate::account::Novelty;
+use crate::alarm::Alarm;
+use crate::pool::{Pool, PoolKey, address_key};
+use crate::{Incident, IncidentKind, ring};
+
+impl Watch {
+    /// True if another leg of a cut call was answered: a ring group, or a second try of a server.
+    pub(super) fn is_forked(&self, call: &Call, at: Timestamp) -> bool {
+        let of = self.accounts.value(call.account);
+        of.is_some_and(|account| {
+            account.under_way.iter().any(|other| {
+                other.source == call.source
+                    && other.answered.is_some_and(|answered| at.since(answered) <= CUT && answered >= call.at)
+            })
+        })
+    }
+
+    /// True for two people who have called each other before: one beeps, and the other calls back.
+    pub(super) fn know_each_other(&self, call: &Call) -> bool {
+        let knows = |account: u64, other: u64| {
+            self.accounts.value(account).is_some_and(|account| account.has_called(other))
+        };
+        knows(call.callee, call.account) || call.novelty == Novelty::Known
+    }
+
+    pub(super) fn watch_rings(&mut self, call: &Call, is_cut: bool, knows: bool) {
+        let at = self.now;
+        let from = usize::from(call.origin.is_some());
+        let site = self.rates.cut.get_mut(from).map_or(0.05, |rate| rate.mean(at));
+        let source_key = address_key(call.source);
+        let of_source = self.sources.value_mut(source_key).map_or(0.0, |source| {
+            let usual = source.cut.mean(at);
+            source.cut.count(is_cut, at);
+            if source.cut.weight() >= OWN_RATE { usual } else { 0.0 }
+        });
+        if let Some(rate) = self.rates.cut.get_mut(from).filter(|_| call.incident.is_none()) {
+            rate.count(is_cut, at);
+        }
+        // One of two people who know each other beeps, and the other calls back.
+        if knows {
+            return;
+        }
+        if is_cut {
+            self.rings(call);
+            self.join_event(call, IncidentKind::OneRing);
+        }
+        let ln_e = ring::ln_e(is_cut, site.max(of_source));
+        let mut keys = vec![PoolKey::Source(call.source), PoolKey::Platform(call.platform)];
+        keys.extend(call.origin.map(|origin| PoolKey::Country(origin.country)));
+        keys.extend(call.origin.map(|_| PoolKey::Abroad));
+        for key in keys {
+            self.watch_event(key, IncidentKind::OneRing, (call.callee, Some(call.call)), is_cut, ln_e);
+        }
+    }
+
+    pub(super) fn watch_scans(
+        &mut self,
+        source: IpAddr,
+        target: u64,
+        call: Option<CallId>,
+        is_refused: bool,
+        is_registered: bool,
+    ) {
+        let at = self.now;
+        let site = self.rates.refused.mean(at);
+        let of_source = self.sources.value_mut(address_key(source)).map_or(0.0, |of| {
+            let usual = of.refused.mean(at);
+            of.refused.count(is_refused, at);
+            if of.refused.weight() >= OWN_RATE { usual } else { 0.0 }
+        });
+        // Registrations are a matter of their address.
+        if call.is_some() {
+            self.rates.refused.count(is_refused, at);
+        }
+        if is_refused && let Some(known) = call.and_then(|call| self.calls.value(call.key()).copied()) {
+            self.join_event(&known, IncidentKind::Scan);
+        }
+        // A subscriber who dials wrongly at home tries again and again.
+        let of_subscriber = if is_registered { OF_SUBSCRIBER } else { 0.0 };
+        let ln_e = ring::ln_e(is_refused, site.max(of_source).max(of_subscriber));
+        self.watch_event(PoolKey::Source(source), IncidentKind::Scan, (target, call), is_refused, ln_e);
+    }
+
+    /// One event of a pool that counts events against a usual rate.
+    fn watch_event(
+        &mut self,
+        key: PoolKey,
+        kind: IncidentKind,
+        (party, call): (u64, Option<CallId>),
+        has_event: bool,
+        ln_e: f64,
+    ) {
+        let at = self.now;
+        let hash = key.hash(kind as u64);
+        let slot = match self.pools.slot(hash) {
+            Some(slot) => slot,
+            None if has_event => self.pools.insert(hash, hash, Pool::new(1, at), 0, at).0,
+            None => return,
+        };
+        self.pools.touch(slot, 0, at);
+        let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        let Some(log) = pool.logs.first_mut() else { return };
+        log.step(ln_e);
+        let ln_m = log.ln();
+        if !has_event {
+            return;
+        }
+        if let Some(call) = call {
+            pool.remember(call, party, at);
+        } else if !pool.parties.contains(&party) && pool.parties.len() < 64 {
+            pool.parties.push(party);
+        }
+        if ln_m < self.threshold || pool.parties.len() < ring::PARTIES {
+            return;
+        }
+        let calls = pool.calls.clone();
+        let tried = pool.parties.len();
+        pool.reset();
+        if kind == IncidentKind::Scan
+            && let PoolKey::Source(source) = key
+            && let Some(of) = self.sources.value_mut(address_key(source))
+        {
+            of.scanned = Some(at);
+        }
+        let rival = match kind {
+            IncidentKind::Scan => "a server with the usual share of wrong numbers",
+            _ => "callers who hang up as often as others",
+        };
+        // Registrations are no calls, and none of the members.
+        let is_scan = kind == IncidentKind::Scan;
+        let also =
+            is_scan.then(|| format!("it had tried {tried} numbers or accounts in vain when it was found"));
+        self.alarm(&Alarm { kind, key, ln_m, calls, rival, also });
+    }
+
+    /// Notes a number that rang briefly.
+    fn rings(&mut self, call: &Call) {
+        let callee = call.callee as u32;
+        match self.rang.value_mut(call.account) {
+            Some(rang) => {
+                rang.at = call.at;
+                rang.callees = [callee, rang.callees[0]];
+            }
+            None => {
+                let rang = Rang { at: call.at, callees: [callee, 0], incident: None };
+                self.rang.insert(call.account, call.account, rang, 0, call.at);
+            }
+        }
+    }
+
+    /// A call to a number that rang briefly belongs to the incident of that number.
+    pub(super) fn calls_back(&mut self, call: &Call) -> bool {
+        let Some(rang) = self.rang.value(call.callee).copied() else { return false };
+        if call.at.since(rang.at) > CALLS_BACK {
+            return false;
+        }
+        let Some(incident) = rang.incident.map(|id| self.incidents.standing(id)) else {
+            // The person who was rung calls back, before anybody knows why.
+            return rang.callees.contains(&(call.account as u32));
+        };
+        let is_open = self.incidents.get(incident).is_some_and(Incident::is_open);
+        if is_open && self.join(incident, call.call) {
+            if let Some(of) = self.incidents.get_mut(incident) {
+                of.facts.call_backs += 1;
+            }
+            self.incidents.refresh(incident, false, &self.settings);
+        }
+        true
+    }
+}
