@@ -224,7 +224,7 @@ const fn shown(report: Report) -> &'static [&'static str] {
             "claimed_agents",
             "claims",
         ],
-        Report::Alerts => &["at", "severity", "kind", "subject", "call_id", "message"],
+        Report::Alerts => &["at", "severity", "kind", "state", "subject", "call_id", "message"],
         Report::Losses => &["name", "count", "kind", "spans", "cause", "remedy"],
     }
 }

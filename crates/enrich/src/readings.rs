@@ -87,7 +87,7 @@ impl Reading {
     }
 }
 
-/// The number behind a feature code (`*67`, `#31#`) and a carrier code (101XXXX), and without a final `#`. Both are dialled
+/// The number behind a feature code (`*67`, `#31#`) and a carrier code (101 and four digits), and without a final `#`. Both are dialled
 /// before numbers abroad, too.
 fn without_codes(number: &str) -> &str {
     let mut rest = number.trim_end_matches('#');

@@ -89,10 +89,7 @@ fn what(incident: &Incident) -> String {
                 0 => String::new(),
                 n => format!("; {n} calls called back"),
             };
-            format!(
-                "{calls} calls rang briefly and were cut, to {callees} people, within {}{backs}",
-                words(span)
-            )
+            format!("{calls} rang briefly and were cut, to {callees} people, within {}{backs}", words(span))
         }
         IncidentKind::Scan => {
             format!(

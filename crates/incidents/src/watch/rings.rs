@@ -106,6 +106,10 @@ impl Watch {
         };
         self.pools.touch(slot, 0, at);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
+        // Somebody who is refused tries the same number again. A scan goes on to the next.
+        if kind == IncidentKind::Scan && has_event && pool.parties.contains(&party) {
+            return;
+        }
         let Some(log) = pool.logs.first_mut() else { return };
         log.step(ln_e);
         let ln_m = log.ln();

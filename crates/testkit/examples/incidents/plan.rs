@@ -17,7 +17,7 @@ pub(crate) struct Plan {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Form {
-    /// 1NPANXXXXXX.
+    /// The country code, area, exchange and line: 13055550100.
     American,
     /// 0 before an area code; own numbers may have the country code instead.
     National { has_code: bool },
