@@ -74,7 +74,8 @@ impl Home {
     pub(crate) fn plan(&self) -> Option<(u16, bool)> {
         let home = self.told.or(self.learned)?;
         let own = self.votes.iter().find(|(country, ..)| *country == home);
-        Some((home, own.is_some_and(|(_, with, without)| without > with)))
+        // Carriers write a plus, and subscribers may write none.
+        Some((home, own.is_some_and(|(_, with, without)| without * 5 > *with)))
     }
 
     /// The place of a number.

@@ -8,8 +8,9 @@ use crate::account::{Account, KINDS, Novelty, PACES, pace};
 use crate::detector::{LogM, ln_mean, mixed, of};
 use crate::number::Destination;
 
-/// Share of an account's calls that the fraud makes. The owner goes on calling.
-const SHARE: f64 = 0.75;
+/// Share of an account's calls that the fraud makes, by its rhythm. The owner goes on calling, and makes more of the
+/// calls if the fraud takes its time.
+const SHARES: [f64; RHYTHMS] = [0.75, 0.75, 0.4];
 
 /// Calls that a pool remembers, of those that speak for the fraud.
 pub(crate) const REMEMBERED: usize = 32;
@@ -32,11 +33,11 @@ const ALTERNATIVES: usize = FRAUDS * RHYTHMS * 2;
 /// Source: shapes from Sahin and Francillon, *Understanding and detecting international revenue share fraud*
 /// (NDSS 2021); the values are set by hand.
 pub(crate) const FRAUD: [[f64; FRAUDS]; 8] = [
-    [0.35, 0.30, 0.03, 0.03], // new costly country
-    [0.33, 0.25, 0.05, 0.05], // new number in a costly country of this interest
-    [0.12, 0.06, 0.10, 0.80], // number called before
-    [0.08, 0.22, 0.30, 0.03], // new plain country
-    [0.06, 0.12, 0.45, 0.03], // new number in a plain country of this interest
+    [0.30, 0.27, 0.03, 0.03], // new costly country
+    [0.28, 0.23, 0.05, 0.05], // new number in a costly country of this interest
+    [0.24, 0.14, 0.22, 0.80], // number called before
+    [0.06, 0.20, 0.25, 0.03], // new plain country
+    [0.06, 0.11, 0.38, 0.03], // new number in a plain country of this interest
     [0.03, 0.02, 0.04, 0.03], // settled country
     [0.01, 0.01, 0.01, 0.01], // known number
     [0.02, 0.02, 0.02, 0.02], // new number at home
@@ -355,8 +356,10 @@ impl TollPool {
             return 0.0;
         }
         let all = marks.ln_e();
-        for (log, ln_e) in self.logs.iter_mut().zip(all) {
-            log.step(mixed(SHARE, ln_e));
+        // Two places for each rhythm.
+        let shares = SHARES.into_iter().flat_map(|share| [share, share]).cycle();
+        for ((log, ln_e), share) in self.logs.iter_mut().zip(all).zip(shares) {
+            log.step(mixed(share, ln_e));
         }
         let speaks = marks.novelty.is_new_abroad() && all.iter().any(|ln_e| *ln_e > 0.0);
         if speaks {
