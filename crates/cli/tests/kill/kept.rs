@@ -27,6 +27,8 @@ const TABLES: [&str; 17] = [
     "list_changes",
     "campaigns",
     "campaign_members",
+    "incidents",
+    "incident_members",
     "campaign_events",
     "campaign_keys",
     "recordings",
@@ -80,6 +82,9 @@ impl Kept {
         let (kind, subject) = (alert["kind"].as_str().unwrap(), alert["subject"].as_str().unwrap());
         let sql = match kind {
             "campaign_found" => "SELECT count(*) FROM campaigns WHERE name = ?1",
+            "fraud_incident" => {
+                "SELECT count(*) FROM alerts AS a JOIN incidents AS i ON i.incident = a.incident WHERE a.subject = ?1"
+            }
             "block_list_changed" => {
                 "SELECT count(*) FROM standings WHERE instr(?1, name) > 0
                      AND (layer <> 'fingerprint' OR name IN (SELECT fingerprint FROM fingerprints))"
