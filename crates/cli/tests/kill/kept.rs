@@ -13,7 +13,7 @@ use super::common::text;
 use super::hook::Posts;
 
 /// The tables of facts and of conclusions.
-const TABLES: [&str; 17] = [
+const TABLES: [&str; 19] = [
     "calls",
     "outcomes",
     "streams",
