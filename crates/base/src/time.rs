@@ -35,6 +35,12 @@ impl Timestamp {
         ((self.0.get() - 1) ^ SIGN).cast_signed()
     }
 
+    /// The hour of the day in UTC, 0 to 23.
+    #[must_use]
+    pub const fn hour_of_day(self) -> usize {
+        self.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24) as usize
+    }
+
     /// Time from `earlier` to this time; negative if `earlier` is later. Saturates.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Span {

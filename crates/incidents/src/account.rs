@@ -160,7 +160,6 @@ pub(crate) struct Account {
     /// Time of the call before the last one.
     before: Option<Timestamp>,
     pub(crate) calls: u32,
-    pub(crate) calls_in: u32,
     /// Calls abroad, today's too.
     abroad: u32,
     kinds: [f32; KINDS],
@@ -205,7 +204,6 @@ impl Account {
             last: at,
             before: None,
             calls: 0,
-            calls_in: 0,
             abroad: 0,
             kinds: [0.0; KINDS],
             contacts: SmallVec::new(),
@@ -335,7 +333,7 @@ impl Account {
         if all < 20 {
             return 1.0;
         }
-        let own = self.hours.get(hour(at)).copied().map_or(0.0, f64::from);
+        let own = self.hours.get(at.hour_of_day()).copied().map_or(0.0, f64::from);
         let probability = (own + 0.5) / (f64::from(all) + 12.0);
         (0.5 + 0.5 / 24.0 / probability).min(3.0)
     }
@@ -405,7 +403,7 @@ impl Account {
         self.before = (self.calls > 0).then_some(self.last);
         self.calls = self.calls.saturating_add(1);
         self.last = self.last.max(at);
-        if let Some(count) = self.hours.get_mut(hour(at)) {
+        if let Some(count) = self.hours.get_mut(at.hour_of_day()) {
             *count += 1;
             if *count == u8::MAX {
                 self.hours.iter_mut().for_each(|count| *count /= 2);
@@ -534,11 +532,6 @@ impl Account {
         self.prior = None;
         self.mature(Timestamp::MAX);
     }
-}
-
-/// The hour of the day, in UTC.
-pub(crate) fn hour(at: Timestamp) -> usize {
-    at.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24) as usize
 }
 
 /// The day.

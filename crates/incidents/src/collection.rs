@@ -118,7 +118,7 @@ impl Collection {
             match exemption.what {
                 Exempt::Kind(exempt) => exempt == kind,
                 Exempt::Account(exempt) => exempt == account,
-                Exempt::Network(network, bits) => is_within(source, network, bits),
+                Exempt::Network(network) => network.contains(&source),
                 Exempt::Country(country) => place.is_some_and(|place| place.country == country),
             }
         })
@@ -156,13 +156,12 @@ impl Collection {
                 .any(|joining| facts.accounts.iter().any(|(account, ..)| *account == joining.call.account));
             let shares_source = calls.iter().any(|joining| {
                 let source = joining.call.source;
-                !shared(source) && facts.sources.iter().any(|(known, _)| *known == source)
+                !shared(source) && facts.names_source(source)
             });
-            let is_lately = facts.last.is_some_and(|last| at.since(last) < SAME_PLATFORM);
             let of_platform =
                 facts.platforms.iter().max_by_key(|(_, count)| *count).map(|(platform, _)| *platform);
             let shares_platform = incident.kind != IncidentKind::TollFraud
-                && is_lately
+                && facts.was_lately(at, SAME_PLATFORM)
                 && of_platform == platform
                 && platform.is_some();
             incident.kind == alarm.kind
@@ -252,18 +251,14 @@ impl Collection {
         Some((id, true))
     }
 
-    fn add_key(&mut self, id: IncidentId, key: PoolKey) {
+    /// Adds a pool whose calls belong to the incident.
+    pub(crate) fn add_key(&mut self, id: IncidentId, key: PoolKey) {
         let Some(incident) = self.all.get_mut(&id) else { return };
         if incident.facts.keys.contains(&key) || incident.facts.keys.len() == MAX_KEYS {
             return;
         }
         incident.facts.keys.push(key);
         self.by_key.entry(key).or_default().push(id);
-    }
-
-    /// Adds a pool whose calls belong to the incident.
-    pub(crate) fn watch_key(&mut self, id: IncidentId, key: PoolKey) {
-        self.add_key(id, key);
     }
 
     /// The operator says that what a pool shows is honest: for good of one address or number, for a week of what many
@@ -303,7 +298,6 @@ impl Collection {
             _ => call.destination.is_costly(),
         };
         facts.costly += u32::from(costly);
-        facts.is_paid_by_callee |= call.is_paid_by_callee();
         facts.callees.add(call.callee);
         facts.first = Some(facts.first.map_or(call.at, |first| first.min(call.at)));
         facts.last = Some(facts.last.map_or(call.at, |last| last.max(call.at)));
@@ -330,15 +324,20 @@ impl Collection {
         incident.facts.answered += 1;
     }
 
-    /// Sets severity and evidence anew, and tells of opening and growth.
+    /// An incident with its subject and its evidence in words.
+    pub(crate) fn described(&mut self, id: IncidentId) -> Option<&Incident> {
+        let incident = self.all.get_mut(&id)?;
+        crate::words::describe(incident);
+        Some(incident)
+    }
+
+    /// Sets the severity anew, and tells of opening and growth.
     pub(crate) fn refresh(&mut self, id: IncidentId, is_new: bool, settings: &IncidentSettings) {
         let Some(incident) = self.get_mut(id) else { return };
         let before = incident.severity;
         incident.severity = incident.severity.max(severity(incident, settings));
-        crate::words::describe(incident);
         let is_more_severe = incident.severity > before;
         if is_new {
-            incident.facts.opened_with = incident.calls;
             incident.facts.told_at = incident.calls.max(1) * 2;
             self.changes.push(Change::Told { incident: id, state: IncidentState::Opened });
         } else if incident.calls >= incident.facts.told_at || is_more_severe {
@@ -372,12 +371,12 @@ impl Collection {
         }
     }
 
-    pub(crate) fn close(&mut self, id: IncidentId, at: Timestamp, why: &str) {
+    pub(crate) fn close(&mut self, id: IncidentId, at: Timestamp, why: &'static str) {
         let Some(incident) = self.get_mut(id).filter(|incident| incident.is_open()) else { return };
         incident.closed_at = Some(at);
         incident.updated_at = incident.updated_at.max(at);
         incident.state = IncidentState::Closed;
-        incident.evidence.push(format!("closed: {why}"));
+        incident.facts.closed_for = Some(why);
         let keys = std::mem::take(&mut incident.facts.keys);
         for key in &keys {
             self.drop_key(*key, id);
@@ -476,11 +475,8 @@ impl Collection {
             (incident.facts.ln_m - settings.threshold()).min(4.0)
         };
         let log_odds = evidence + (right / wrong).ln();
-        incident.fraud_probability = match incident.label {
-            Some(IncidentLabel::Fraud) => 0.99,
-            Some(IncidentLabel::Legit) => 0.01,
-            None => 1.0 / (1.0 + (-log_odds).exp()),
-        };
+        let unlabelled = 1.0 / (1.0 + (-log_odds).exp());
+        incident.fraud_probability = incident.label.map_or(unlabelled, IncidentLabel::probability);
     }
 
     fn make_room(&mut self, at: Timestamp) {
@@ -541,18 +537,4 @@ fn commonest(all: impl Iterator<Item = u64>) -> Option<u64> {
         *counts.entry(key).or_default() += 1;
     }
     counts.into_iter().max_by_key(|(key, count)| (*count, *key)).map(|(key, _)| key)
-}
-
-fn is_within(address: IpAddr, network: IpAddr, bits: u8) -> bool {
-    match (address, network) {
-        (IpAddr::V4(a), IpAddr::V4(n)) => {
-            let shift = 32_u32.saturating_sub(bits.into());
-            u32::from(a).checked_shr(shift) == u32::from(n).checked_shr(shift)
-        }
-        (IpAddr::V6(a), IpAddr::V6(n)) => {
-            let shift = 128_u32.saturating_sub(bits.into());
-            u128::from(a).checked_shr(shift) == u128::from(n).checked_shr(shift)
-        }
-        _ => false,
-    }
 }

@@ -25,11 +25,6 @@ impl Home {
         Self { told, callers: 0, votes: Vec::new(), learned: None }
     }
 
-    /// The operator's word, which may change.
-    pub(crate) const fn set_told(&mut self, told: Option<u16>) {
-        self.told = told;
-    }
-
     /// Counts a caller that is new.
     pub(crate) fn count(&mut self, caller: &Readings) {
         if !caller.is_number || self.callers >= u32::MAX / 2 {

@@ -1,8 +1,10 @@
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
-use bellwether_base::{IncidentId, IncidentState, Severity, Timestamp};
+use bellwether_base::{IncidentId, IncidentState, Severity, Span, Timestamp};
 
+use crate::number::Place;
 use crate::pool::PoolKey;
 
 /// The kind of an incident.
@@ -79,8 +81,19 @@ pub enum IncidentLabel {
     Legit,
 }
 
+impl IncidentLabel {
+    /// The probability of fraud that follows from the operator's word.
+    #[must_use]
+    pub const fn probability(self) -> f64 {
+        match self {
+            Self::Fraud => 0.99,
+            Self::Legit => 0.01,
+        }
+    }
+}
+
 /// One fraud, whatever number of calls it has.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Incident {
     /// Its identity.
     pub id: IncidentId,
@@ -116,20 +129,19 @@ pub struct Incident {
 }
 
 /// The facts behind an incident's evidence.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Facts {
     /// The pools that spoke for it.
     pub(crate) keys: Vec<PoolKey>,
     pub(crate) accounts: Vec<(u64, Box<str>, u32)>,
-    pub(crate) sources: Vec<(std::net::IpAddr, u32)>,
+    pub(crate) sources: Vec<(IpAddr, u32)>,
     pub(crate) platforms: Vec<(u64, u32)>,
     pub(crate) callees: crate::sketch::Distinct,
     pub(crate) ranges: Vec<(u64, u32)>,
-    pub(crate) places: Vec<(crate::number::Place, u32)>,
-    pub(crate) origins: Vec<(crate::number::Place, u32)>,
+    pub(crate) places: Vec<(Place, u32)>,
+    pub(crate) origins: Vec<(Place, u32)>,
     pub(crate) first: Option<Timestamp>,
     pub(crate) last: Option<Timestamp>,
-    pub(crate) opened_with: u32,
     /// Members at which growth is told next.
     pub(crate) told_at: u32,
     pub(crate) answered: u32,
@@ -143,8 +155,8 @@ pub(crate) struct Facts {
     /// The account's past, as words.
     pub(crate) past: Option<String>,
     pub(crate) is_round_the_clock: bool,
-    /// The called party pays, or earns, by the class of its number.
-    pub(crate) is_paid_by_callee: bool,
+    /// The reason for the end.
+    pub(crate) closed_for: Option<&'static str>,
 }
 
 /// Accounts, sources and the like that an incident names.
@@ -164,6 +176,21 @@ pub(crate) fn tally<K: PartialEq>(list: &mut Vec<(K, u32)>, key: K) -> bool {
 }
 
 impl Facts {
+    /// True if a call of the incident goes to this place.
+    pub(crate) fn names_place(&self, place: Option<Place>) -> bool {
+        self.places.iter().any(|(of, _)| place == Some(*of))
+    }
+
+    /// True if a call of the incident comes from this address.
+    pub(crate) fn names_source(&self, source: IpAddr) -> bool {
+        self.sources.iter().any(|(of, _)| *of == source)
+    }
+
+    /// True if the latest call began less than a time before.
+    pub(crate) fn was_lately(&self, at: Timestamp, within: Span) -> bool {
+        self.last.is_some_and(|last| at.since(last) < within)
+    }
+
     /// Adds a sentence. A later one that begins alike takes its place.
     pub(crate) fn say(&mut self, sentence: &str) {
         const ALIKE: usize = 12;

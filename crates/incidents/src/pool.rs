@@ -4,8 +4,11 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, Timestamp};
 
+use smallvec::SmallVec;
+
 use crate::detector::LogM;
 use crate::sketch::{mix, pair};
+use crate::watch::Call;
 
 /// The common property of a pool's calls.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -25,6 +28,13 @@ pub(crate) enum PoolKey {
 }
 
 impl PoolKey {
+    /// The pools in which a call that was cut counts.
+    pub(crate) fn of_ring(call: &Call) -> SmallVec<[Self; 4]> {
+        let mut keys = SmallVec::from_iter([Self::Source(call.source), Self::Platform(call.platform)]);
+        keys.extend(call.origin.into_iter().flat_map(|origin| [Self::Country(origin.country), Self::Abroad]));
+        keys
+    }
+
     /// The key of a table, for one kind of pool.
     pub(crate) fn hash(self, of: u64) -> u64 {
         let (kind, value) = match self {

@@ -5,6 +5,9 @@ use crate::settings::HOUR;
 /// Observations after which older ones weigh half.
 const HALF_LIFE: f32 = 5_000.0;
 
+/// Observations, the prior among them, from which on a rate of one's own counts.
+const OWN: f64 = 6.0;
+
 /// A learned rate with its prior, as counts of a Beta distribution. Old observations fade.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Rate {
@@ -74,8 +77,11 @@ impl OlderRate {
         self.before.mean()
     }
 
-    pub(crate) fn weight(&self) -> f64 {
-        self.before.weight()
+    /// Counts an observation. Returns the mean before, once more than a prior is known; 0 until then.
+    pub(crate) fn usual(&mut self, is_so: bool, at: Timestamp) -> f64 {
+        let usual = self.mean(at);
+        self.count(is_so, at);
+        if self.before.weight() >= OWN { usual } else { 0.0 }
     }
 
     fn roll(&mut self, at: Timestamp) {

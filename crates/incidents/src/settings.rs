@@ -1,6 +1,5 @@
-use std::net::IpAddr;
-
 use bellwether_base::{Span, Timestamp};
+use ipnet::IpNet;
 
 use crate::{IncidentKind, RateClass};
 
@@ -79,8 +78,8 @@ pub enum Exempt {
     Kind(IncidentKind),
     /// An account, by its key.
     Account(u64),
-    /// A network: address and length of its prefix.
-    Network(IpAddr, u8),
+    /// A network.
+    Network(IpNet),
     /// A country calling code, or a North American area of its own.
     Country(u16),
 }

@@ -67,7 +67,7 @@ pub(crate) const fn pair(a: u64, b: u64) -> u64 {
 }
 
 /// An estimate of the number of different keys (linear counting; Whang et al. 1990). It is exact to a few per cent up to 1,500.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Distinct([u64; 8]);
 
 impl Distinct {

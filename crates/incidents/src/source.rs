@@ -2,9 +2,9 @@
 
 use bellwether_base::Timestamp;
 
-use crate::account::hour;
 use crate::gateway;
 use crate::rate::{OlderRate, Rate};
+use crate::settings::DAY;
 use crate::sketch::{Distinct, SeenLately, pair};
 
 /// Numbers that a source shows, of which the calls are counted.
@@ -15,6 +15,9 @@ const WORDS: usize = 256;
 
 /// A carrier's trunk calls all people of a site. A sender that throws numbers away calls few.
 const FEW_CALLEES: f64 = 6.5;
+
+/// A source with more numbers is a server of many people.
+const SERVER: f64 = 4.0;
 
 /// Numbers from which on callees are noted.
 const SEVERAL: usize = 3;
@@ -63,7 +66,7 @@ impl Source {
     /// Takes a call in. Returns what the source knew of the callee, and the number's earlier calls.
     pub(crate) fn begin(&mut self, number: u64, callee: u64, at: Timestamp) -> (gateway::Callee, u32) {
         self.calls = self.calls.saturating_add(1);
-        self.hours |= 1 << hour(at);
+        self.hours |= 1 << at.hour_of_day();
         self.all_numbers.add(number);
         self.all_callees.add(callee);
         let nth = self.count(number as u32);
@@ -186,11 +189,32 @@ impl Source {
         only >= 5 && self.admitted.len() * 4 <= self.tried.len()
     }
 
+    /// The strongest reason of the last day to suspect its calls.
+    pub(crate) fn suspicion(&self, at: Timestamp) -> Option<Suspicion> {
+        let is_recent = |since: Option<Timestamp>| since.is_some_and(|since| at.since(since) <= DAY);
+        let all = [(self.guessed, Suspicion::Guessed), (self.scanned, Suspicion::Scanned)];
+        all.into_iter().find(|(since, _)| is_recent(*since)).map(|(_, suspicion)| suspicion)
+    }
+
+    /// True for a server of many people.
+    pub(crate) fn is_server(&self) -> bool {
+        self.numbers() > SERVER
+    }
+
     /// True for an account that was admitted after many wrong passwords.
     pub(crate) fn guessed_one(&self, account: u64) -> bool {
         const MANY: u16 = 10;
         self.tried.iter().any(|(known, times)| *known == account as u32 && *times >= MANY)
     }
+}
+
+/// A reason to suspect the calls of an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Suspicion {
+    /// It scanned.
+    Scanned,
+    /// It guessed passwords.
+    Guessed,
 }
 
 /// Rates of the site, of callers from abroad and from home.

@@ -10,7 +10,7 @@ mod tolls;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use bellwether_base::{CallId, HashKey, IncidentId, IncidentState, LruTable, Span, Timestamp};
+use bellwether_base::{CallId, HashKey, IncidentId, IncidentState, LruTable, SlotId, Span, Timestamp};
 
 use crate::account::{Account, Novelty, UnderWay};
 use crate::alarm::Alarm;
@@ -19,9 +19,8 @@ use crate::home::Home;
 use crate::number::{Destination, Place};
 use crate::pool::{Pool, PoolKey, address_key, network_key};
 use crate::rate::Rate;
-use crate::settings::DAY;
 use crate::source::{SiteRates, Source};
-use crate::{Incident, IncidentKind, IncidentLabel, IncidentSettings, NumberClass, Readings, gateway};
+use crate::{Incident, IncidentKind, IncidentLabel, IncidentSettings, Readings, gateway};
 
 /// Capacities of the tables.
 const ACCOUNTS: usize = 131_072;
@@ -42,9 +41,6 @@ const CUT: Span = Span::from_secs(10);
 /// A call to a number that rang once belongs to its incident for this long.
 const CALLS_BACK: Span = Span::from_secs(7 * 86_400);
 
-/// A scan or a guess speaks against calls of its address for this long.
-const SCAN_COUNTS: Span = DAY;
-
 /// ln of the prior odds that a scan, and guessed passwords, add.
 const SCANNED: f64 = 6.91;
 const GUESSED: f64 = 11.51;
@@ -52,14 +48,8 @@ const GUESSED: f64 = 11.51;
 /// Events of which the earliest is the present time.
 const STEADY: usize = 8;
 
-/// Calls of a source, its prior among them, from which on its own rate counts.
-const OWN_RATE: f64 = 6.0;
-
 /// Share of refused calls of a subscriber who mistakes a prefix.
 const OF_SUBSCRIBER: f64 = 0.4;
-
-/// A source with more accounts is a server of many people.
-const SHARED: f64 = 4.0;
 
 /// A new call.
 #[derive(Clone, Copy, Debug)]
@@ -172,14 +162,6 @@ impl Call {
     pub(crate) const fn is_running(&self) -> bool {
         self.is_answered && !self.has_ended
     }
-
-    /// True if the called party pays for the call, or earns by it.
-    pub(crate) const fn is_paid_by_callee(&self) -> bool {
-        match self.destination {
-            Destination::Domestic(class) => matches!(class, NumberClass::TollFree | NumberClass::SharedCost),
-            Destination::Abroad(place) => matches!(place.class, NumberClass::Premium),
-        }
-    }
 }
 
 /// A number that rang briefly.
@@ -241,20 +223,18 @@ impl Watch {
         }
     }
 
-    /// Replaces the settings. All knowledge stays.
-    pub fn set_settings(&mut self, settings: IncidentSettings) {
-        self.threshold = settings.threshold();
-        self.home.set_told(settings.home);
-        self.settings = settings;
-    }
-
     /// True for an account whose name is known.
     #[must_use]
     pub fn knows(&self, account: u64) -> bool {
         self.accounts.slot(account).is_some()
     }
 
-    /// An incident.
+    /// An incident with its subject and its evidence in words, which are written when somebody reads them.
+    pub fn described(&mut self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.described(id)
+    }
+
+    /// An incident. Its words are those of the last [`Self::described`].
     #[must_use]
     pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
         self.incidents.get(id)
@@ -265,6 +245,11 @@ impl Watch {
     pub fn of_call(&self, call: CallId) -> Option<IncidentId> {
         let incident = self.calls.value(call.key())?.incident?;
         Some(self.incidents.standing(incident))
+    }
+
+    /// True for a member of an incident.
+    fn is_member(&self, call: CallId) -> bool {
+        self.calls.value(call.key()).is_some_and(|known| known.incident.is_some())
     }
 
     /// Results since the last call, in order.
@@ -323,9 +308,6 @@ impl Watch {
         self.call_back_to_gateway(start);
         let is_inward = self.accounts.slot(start.callee).is_some();
         self.inward.count(is_inward);
-        if let Some(callee) = self.accounts.value_mut(start.callee) {
-            callee.calls_in = callee.calls_in.saturating_add(1);
-        }
         let range = self.home.range(&start.called);
         let novelty = self.accounts.value_mut(start.account).map_or(Novelty::NewDomestic, |account| {
             account.mature(at);
@@ -473,7 +455,7 @@ impl Watch {
         self.source_slot(start.source, start.at);
     }
 
-    fn source_slot(&mut self, source: IpAddr, at: Timestamp) -> bellwether_base::SlotId {
+    fn source_slot(&mut self, source: IpAddr, at: Timestamp) -> SlotId {
         let key = address_key(source);
         match self.sources.slot(key) {
             Some(slot) => {
@@ -484,6 +466,21 @@ impl Watch {
         }
     }
 
+    /// The pool of a kind of incident. One that is not there is made if `makes`, with `logs` statistics.
+    fn pool(
+        &mut self,
+        (key, kind): (PoolKey, IncidentKind),
+        logs: usize,
+        makes: bool,
+        at: Timestamp,
+    ) -> Option<SlotId> {
+        let hash = key.hash(kind as u64);
+        match self.pools.slot(hash) {
+            Some(slot) => Some(slot),
+            None => makes.then(|| self.pools.insert(hash, hash, Pool::new(logs, at), 0, at).0),
+        }
+    }
+
     fn at_source(&mut self, start: &CallStart<'_>) -> (gateway::Callee, u32) {
         let of = self.sources.value_mut(address_key(start.source));
         of.map_or((gateway::Callee::New, 0), |of| of.begin(start.account, start.callee, start.at))
@@ -491,6 +488,7 @@ impl Watch {
 
     /// The account takes the call in, after all detectors looked at what it was before.
     fn account_takes(&mut self, call: &Call) {
+        let is_member = self.is_member(call.call);
         let Some(account) = self.accounts.value_mut(call.account) else { return };
         let is_new_address = account.address(call.source).is_none();
         if account.calls > 0 {
@@ -513,7 +511,6 @@ impl Watch {
         };
         account.begin(&under_way, call.novelty, call.destination);
         account.at_address(call.source, call.at, false);
-        let is_member = self.calls.value(call.call.key()).is_some_and(|known| known.incident.is_some());
         if is_member {
             account.forget(call.call);
         }
@@ -541,8 +538,7 @@ impl Watch {
                 name: accounts.value(call.account).map_or("", |account| &account.name),
             })
             .collect();
-        let shared =
-            |source: IpAddr| sources.value(address_key(source)).is_some_and(|of| of.numbers() > SHARED);
+        let shared = |source: IpAddr| sources.value(address_key(source)).is_some_and(Source::is_server);
         let (id, is_new) = self.incidents.raise(alarm, &joining, &self.settings, at, &shared)?;
         for call in &calls {
             self.join(id, call.call);

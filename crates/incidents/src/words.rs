@@ -21,9 +21,7 @@ pub(crate) fn describe(incident: &mut Incident) {
     evidence.push(rival(incident));
     evidence.push(exposed(incident));
     evidence.extend(facts.also.iter().cloned());
-    if incident.merged_into.is_some() {
-        evidence.push("its calls belong to another incident now".to_owned());
-    }
+    evidence.extend(facts.closed_for.map(|why| format!("closed: {why}")));
     incident.evidence = evidence.into_iter().filter(|sentence| !sentence.is_empty()).collect();
 }
 

@@ -1,6 +1,7 @@
 //! Incidents as reports show them.
 
 use bellwether_base::IncidentId;
+use bellwether_scoring::IncidentLabel;
 use bellwether_store::StoreError;
 use rusqlite::Row;
 use serde_json::{Map, Value, json};
@@ -123,8 +124,8 @@ impl Reports<'_> {
 fn probability(row: &Row<'_>) -> Result<Value, StoreError> {
     let label: Option<String> = row.get("label")?;
     Ok(match label.as_deref() {
-        Some("fraud") => json!(0.99),
-        Some(_) => json!(0.01),
+        Some("fraud") => json!(IncidentLabel::Fraud.probability()),
+        Some(_) => json!(IncidentLabel::Legit.probability()),
         None => real(row, "fraud_probability", 3)?,
     })
 }

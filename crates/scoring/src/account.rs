@@ -190,7 +190,7 @@ impl Account {
     pub(crate) fn begin(&mut self, at: Timestamp, country: Option<u32>, platform: Option<PrintHash>) {
         self.first_call.get_or_insert(at);
         self.calls = self.calls.saturating_add(1);
-        if let Some(hour) = self.hours.get_mut(hour(at)) {
+        if let Some(hour) = self.hours.get_mut(at.hour_of_day()) {
             *hour = hour.saturating_add(1);
         }
         if let Some(country) = country.filter(|c| !self.countries.contains(c))
@@ -219,11 +219,6 @@ impl Account {
     pub(crate) fn platforms_since(&self, since: Timestamp) -> usize {
         self.platforms.iter().filter(|(_, at)| *at >= since).count()
     }
-}
-
-/// The hour of the day, in UTC.
-pub(crate) fn hour(at: Timestamp) -> usize {
-    at.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24) as usize
 }
 
 #[cfg(test)]
@@ -308,7 +303,7 @@ mod tests {
 
     #[test]
     fn hours_and_platforms_are_counted() {
-        assert_eq!((hour(at(0)), hour(at(3600 * 25)), hour(at(-1))), (0, 1, 23));
+        assert_eq!((at(0).hour_of_day(), at(3600 * 25).hour_of_day(), at(-1).hour_of_day()), (0, 1, 23));
         let mut account = Account::default();
         for i in 0..20 {
             account.begin(at(i), None, Some(PrintHash::of(Part::Combined, &i.to_string())));

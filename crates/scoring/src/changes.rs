@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bellwether_base::{Alert, CallId, CampaignId, IncidentId, RecordingId, Timestamp};
 
 use crate::{
-    CampaignRow, Finding, IncidentRow, ListChange, MemberRow, Outcome, RecordingRow, ReputationRecord,
-    ScoreRow, Stage, Subject,
+    CampaignRow, Finding, Incident, ListChange, MemberRow, Outcome, RecordingRow, ReputationRecord, ScoreRow,
+    Stage, Subject,
 };
 
 /// Results of scoring that wait for the next commit. A later result about the same thing replaces an earlier one.
@@ -36,7 +36,7 @@ pub struct Changes {
     /// The campaigns of recordings.
     pub recordings_of: BTreeMap<RecordingId, CampaignId>,
     /// Incidents by identity.
-    pub incidents: BTreeMap<IncidentId, Box<IncidentRow>>,
+    pub incidents: BTreeMap<IncidentId, Box<Incident>>,
     /// Changes of the members of incidents, in order.
     pub incident_changes: Vec<IncidentChange>,
     /// Campaigns that another campaign absorbed.
@@ -193,7 +193,7 @@ impl Changes {
                 self.recordings_of.insert(recording, campaign);
             }
             Outcome::Incident(row) => {
-                self.incidents.insert(row.incident, row);
+                self.incidents.insert(row.id, row);
             }
             Outcome::IncidentMember { incident, call } => {
                 self.incident_changes.push(IncidentChange::Joined { incident, call });

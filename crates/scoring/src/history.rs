@@ -4,7 +4,7 @@ use bellwether_base::{CallId, CampaignId, IncidentId, RecordingId, Severity, Tim
 use bellwether_enrich::{NumberReadings, PassportStatus, Side, Validity};
 use bellwether_fingerprint::PrintHash;
 use bellwether_incidents::{IncidentKind, IncidentLabel};
-use bellwether_senders::CallerAccess;
+use bellwether_senders::{CallerAccess, log_odds};
 
 use crate::{Account, Finding, MembershipKind, ReputationRecord, SignalSet, Subject};
 
@@ -190,12 +190,7 @@ impl PastIncident {
 
     /// Log odds of fraud with a label.
     pub(crate) fn log_odds(&self, label: Option<IncidentLabel>) -> f64 {
-        let p = match label {
-            Some(IncidentLabel::Fraud) => 0.99,
-            Some(IncidentLabel::Legit) => 0.01,
-            None => self.fraud_probability.clamp(0.001, 0.999),
-        };
-        (p / (1.0 - p)).ln()
+        log_odds(label.map_or(self.fraud_probability, IncidentLabel::probability).clamp(0.001, 0.999))
     }
 }
 

@@ -48,7 +48,8 @@ mod write_back;
 
 pub use account::{Account, RegisteredDevice};
 pub use bellwether_incidents::{
-    Exempt, Exemption, IncidentKind, IncidentSettings, Limits as IncidentLimits, Rates as IncidentRates,
+    Exempt, Exemption, Incident, IncidentKind, IncidentLabel, IncidentSettings, Limits as IncidentLimits,
+    Rates as IncidentRates,
 };
 pub use campaign::LinkKind;
 pub use campaign_state::{CampaignKind, CampaignState, MembershipKind};
@@ -61,9 +62,7 @@ pub use history::{
 };
 pub use label::is_fraud_label;
 pub use operator_list::{OperatorEntry, OperatorList, OperatorSubject};
-pub use outcome::{
-    CampaignRow, IncidentRow, LinkRow, ListChange, Listed, MemberRow, Outcome, RecordingRow, ScoreRow,
-};
+pub use outcome::{CampaignRow, LinkRow, ListChange, Listed, MemberRow, Outcome, RecordingRow, ScoreRow};
 pub use reputation_record::{LabelEvidence, Layer, ReputationRecord, Subject, reputation};
 pub use score::{Confidence, Disposition, DispositionThresholds, Finding, Scorecard};
 pub use settings::{AccountExemption, CampaignSettings, ReputationSettings, SettingError, Settings, nearest};

@@ -1,10 +1,8 @@
 use std::sync::Arc;
 
 use bellwether_acoustics::recordings::Print;
-use bellwether_base::{
-    Alert, CallId, CampaignId, IncidentId, IncidentState, RecordingId, Severity, Side, Timestamp,
-};
-use bellwether_incidents::IncidentKind;
+use bellwether_base::{Alert, CallId, CampaignId, IncidentId, RecordingId, Side, Timestamp};
+use bellwether_incidents::Incident;
 
 use crate::MembershipKind;
 use crate::{Finding, LinkKind, ReputationRecord, Stage, Subject};
@@ -84,7 +82,7 @@ pub enum Outcome {
         campaign: CampaignId,
     },
     /// An incident, new or changed.
-    Incident(Box<IncidentRow>),
+    Incident(Box<Incident>),
     /// A call became a member of an incident.
     IncidentMember {
         /// The incident.
@@ -131,26 +129,6 @@ pub struct RecordingRow {
     pub is_commonplace: bool,
     /// True for a piece that PBX packages ship.
     pub is_stock: bool,
-}
-
-/// Fraud that is no robocall campaign.
-#[derive(Clone, PartialEq, Debug)]
-#[expect(missing_docs, reason = "plain columns, named as in the reports")]
-pub struct IncidentRow {
-    pub incident: IncidentId,
-    pub kind: IncidentKind,
-    pub severity: Severity,
-    pub subject: String,
-    pub opened_at: Timestamp,
-    pub updated_at: Timestamp,
-    pub closed_at: Option<Timestamp>,
-    pub state: IncidentState,
-    pub calls: u32,
-    pub exposed_minutes: f64,
-    pub exposed_money: f64,
-    pub fraud_probability: f64,
-    pub evidence: Vec<String>,
-    pub merged_into: Option<IncidentId>,
 }
 
 /// The score of a call.

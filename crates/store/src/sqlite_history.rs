@@ -71,8 +71,7 @@ impl SqliteHistory<'_> {
             let at = Timestamp::from_nanos(row.get(0)?);
             account.first_call = Some(at);
             account.calls += 1;
-            let hour = at.as_nanos().div_euclid(3_600_000_000_000).rem_euclid(24) as usize;
-            if let Some(hour) = account.hours.get_mut(hour) {
+            if let Some(hour) = account.hours.get_mut(at.hour_of_day()) {
                 *hour += 1;
             }
             let country: Option<String> = row.get(1)?;

@@ -1,7 +1,5 @@
 //! Settings of incidents: fraud that is no robocall campaign.
 
-use std::net::IpAddr;
-
 use bellwether_base::Timestamp;
 use bellwether_scoring::{
     AccountExemption, Exempt, Exemption, IncidentKind, IncidentLimits, IncidentRates, IncidentSettings,
@@ -9,6 +7,7 @@ use bellwether_scoring::{
 use serde::Deserialize;
 
 use super::Config;
+use super::site::network;
 
 /// `[fraud]`
 #[derive(Clone, PartialEq, Debug, Deserialize)]
@@ -119,15 +118,8 @@ impl OffEntry {
             return Ok(Off::Known(Exempt::Kind(kind)));
         }
         if let Some(source) = &self.source {
-            let (address, bits) = source.split_once('/').unwrap_or((source, ""));
-            let address: IpAddr = address
-                .parse()
-                .map_err(|_| format!("fraud.off.source \"{source}\" is no address or network"))?;
-            let most = if address.is_ipv4() { 32 } else { 128 };
-            let bits = if bits.is_empty() { Ok(most) } else { bits.parse() };
-            let bits = bits.ok().filter(|bits| *bits <= most);
-            let bits = bits.ok_or_else(|| format!("fraud.off.source \"{source}\" has no prefix length"))?;
-            return Ok(Off::Known(Exempt::Network(address, bits)));
+            let network = network(source).map_err(|why| format!("fraud.off.source: {why}"))?;
+            return Ok(Off::Known(Exempt::Network(network)));
         }
         if let Some(country) = &self.country {
             let code = country.trim_start_matches('+').parse();
@@ -230,7 +222,7 @@ fn words(what: &Exempt) -> String {
     match what {
         Exempt::Kind(kind) => format!("incidents of the kind {kind}"),
         Exempt::Account(_) => "an account".to_owned(),
-        Exempt::Network(address, bits) => format!("source {address}/{bits}"),
+        Exempt::Network(network) => format!("source {network}"),
         Exempt::Country(country) => format!("calls to +{country}"),
     }
 }

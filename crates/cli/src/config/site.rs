@@ -65,9 +65,14 @@ impl TryFrom<String> for Network {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-        net.map(Self).map_err(|_| format!("\"{text}\" is neither an address nor a network"))
+        network(&text).map(Self)
     }
+}
+
+/// Reads a network in prefix notation, or a single address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
+    let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    net.map_err(|_| format!("\"{text}\" is neither an address nor a network"))
 }
 
 /// `[numbering]`

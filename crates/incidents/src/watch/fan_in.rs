@@ -7,7 +7,7 @@ use super::{CallStart, Watch};
 use crate::IncidentKind;
 use crate::alarm::Alarm;
 use crate::number::Destination;
-use crate::pool::{Pool, PoolKey, address_key};
+use crate::pool::{PoolKey, address_key};
 use crate::pumping::{self, Caller, Length, Marks, Public, Source};
 use crate::sketch::{Distinct, SeenLately};
 
@@ -152,11 +152,7 @@ impl Watch {
     }
 
     fn fan_in_step(&mut self, key: PoolKey, call: &Call, marks: &Marks, public: &Public, at: Timestamp) {
-        let hash = key.hash(IncidentKind::Pumping as u64);
-        let slot = match self.pools.slot(hash) {
-            Some(slot) => slot,
-            None => self.pools.insert(hash, hash, Pool::new(pumping::LOGS, at), 0, at).0,
-        };
+        let Some(slot) = self.pool((key, IncidentKind::Pumping), pumping::LOGS, true, at) else { return };
         self.pools.touch(slot, 0, at);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         pumping::step(&mut pool.logs, marks, public);

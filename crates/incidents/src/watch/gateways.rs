@@ -6,7 +6,7 @@ use bellwether_base::{IncidentId, Span};
 
 use super::{Call, CallStart, Watch};
 use crate::alarm::Alarm;
-use crate::pool::{Pool, PoolKey, address_key};
+use crate::pool::{PoolKey, address_key};
 use crate::{IncidentKind, gateway};
 
 impl Watch {
@@ -29,11 +29,7 @@ impl Watch {
         };
         let at = self.now;
         let key = PoolKey::Source(call.source);
-        let hash = key.hash(IncidentKind::Gateway as u64);
-        let slot = match self.pools.slot(hash) {
-            Some(slot) => slot,
-            None => self.pools.insert(hash, hash, Pool::new(gateway::LOGS, at), 0, at).0,
-        };
+        let Some(slot) = self.pool((key, IncidentKind::Gateway), gateway::LOGS, true, at) else { return };
         self.pools.touch(slot, 0, at);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         gateway::step(&mut pool.logs, &marks);

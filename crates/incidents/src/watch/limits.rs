@@ -55,8 +55,7 @@ impl Watch {
         let Some((what, limit, sum)) = why.filter(|_| !spent.is_told) else { return };
         spent.is_told = true;
         let calls = account.calls_of_today(call.call);
-        let is_member = self.calls.value(call.call.key()).is_some_and(|known| known.incident.is_some());
-        if is_member {
+        if self.is_member(call.call) {
             return;
         }
         let also = Some(format!("the limit of {limit} a day is passed: {sum:.1} {what}"));

@@ -2,11 +2,14 @@
 
 use bellwether_base::{CallId, IncidentId};
 
-use super::{Call, INVENTED, REGISTERED, SHARED, Watch, network};
+use smallvec::SmallVec;
+
+use super::{Call, INVENTED, REGISTERED, Watch, network};
 use crate::account::{Account, Novelty};
 use crate::collection::{Collection, Joining};
 use crate::pool::{PoolKey, address_key};
 use crate::settings::HOUR;
+use crate::source::{Source, Suspicion};
 use crate::{Incident, IncidentKind};
 
 impl Watch {
@@ -39,22 +42,21 @@ impl Watch {
         let is_shared = self.is_shared(call);
         match kind {
             IncidentKind::TollFraud | IncidentKind::AccountTakeover | IncidentKind::TwoPlaces => {
-                self.incidents.watch_key(id, PoolKey::Account(call.account));
+                self.incidents.add_key(id, PoolKey::Account(call.account));
                 if !is_shared && kind == IncidentKind::TollFraud {
-                    self.incidents.watch_key(id, PoolKey::Source(call.source));
+                    self.incidents.add_key(id, PoolKey::Source(call.source));
                 }
             }
-            IncidentKind::Pumping => self.incidents.watch_key(id, PoolKey::Callee(call.callee)),
+            IncidentKind::Pumping => self.incidents.add_key(id, PoolKey::Callee(call.callee)),
             IncidentKind::OneRing if !is_shared || call.origin.is_some() => {
-                self.incidents.watch_key(id, PoolKey::Source(call.source));
+                self.incidents.add_key(id, PoolKey::Source(call.source));
             }
             _ => {}
         }
     }
 
     fn is_shared(&self, call: &Call) -> bool {
-        call.is_from_trunk
-            || self.sources.value(address_key(call.source)).is_some_and(|source| source.numbers() > SHARED)
+        call.is_from_trunk || self.sources.value(address_key(call.source)).is_some_and(Source::is_server)
     }
 
     /// Adds a new call to the incident that it belongs to, if one is open.
@@ -89,21 +91,16 @@ impl Watch {
         let facts = &incident.facts;
         let is_new_abroad = call.novelty.is_new_abroad();
         let is_stranger = || self.accounts.value(call.account).is_none_or(|account| account.calls == 0);
-        let is_source = || facts.sources.iter().any(|(source, _)| *source == call.source);
+        let is_source = || facts.names_source(call.source);
+        let is_lately = || facts.was_lately(call.at, HOUR);
         match (incident.kind, key) {
             (IncidentKind::TollFraud, PoolKey::Account(_)) => {
-                let is_of_incident =
-                    || facts.places.iter().any(|(of, _)| call.destination.place() == Some(*of));
-                is_new_abroad || (call.novelty != Novelty::Known && is_of_incident())
+                is_new_abroad
+                    || (call.novelty != Novelty::Known && facts.names_place(call.destination.place()))
             }
             (IncidentKind::TollFraud, PoolKey::Source(_)) => is_new_abroad && !self.is_shared(call),
             (IncidentKind::TollFraud, PoolKey::Platform(_) | PoolKey::Network(_) | PoolKey::Site) => {
-                is_new_abroad
-                    && facts.keys.contains(&key)
-                    && call
-                        .destination
-                        .place()
-                        .is_some_and(|place| facts.places.iter().any(|(of, _)| *of == place))
+                is_new_abroad && facts.keys.contains(&key) && facts.names_place(call.destination.place())
             }
             // The owner's own calls from home are none.
             (IncidentKind::AccountTakeover | IncidentKind::TwoPlaces, PoolKey::Account(_)) => {
@@ -115,13 +112,11 @@ impl Watch {
                     is_own_source || facts.origins.iter().any(|(of, _)| *of == at)
                 });
                 let is_of_home = facts.origins.is_empty() && call.origin.is_none() && !self.is_shared(call);
-                let is_lately = facts.last.is_some_and(|last| call.at.since(last) < HOUR);
                 let has_rung = self.rang.value(call.account).is_some_and(|rang| rang.incident.is_some());
-                is_lately && (is_stranger() || has_rung) && (is_of_origin || (is_of_home && is_source()))
+                is_lately() && (is_stranger() || has_rung) && (is_of_origin || (is_of_home && is_source()))
             }
             (IncidentKind::Scan, PoolKey::Source(_)) => {
-                let is_lately = facts.last.is_some_and(|last| call.at.since(last) < HOUR);
-                is_lately && !call.is_registered && !call.is_from_trunk
+                is_lately() && !call.is_registered && !call.is_from_trunk
             }
             (IncidentKind::Gateway, PoolKey::Source(_)) => true,
             (IncidentKind::Pumping, PoolKey::Callee(_)) => {
@@ -137,12 +132,10 @@ impl Watch {
         if self.incidents.is_empty() {
             return;
         }
-        let mut keys = vec![PoolKey::Source(call.source)];
-        if kind == IncidentKind::OneRing {
-            keys.push(PoolKey::Platform(call.platform));
-            keys.extend(call.origin.map(|origin| PoolKey::Country(origin.country)));
-            keys.extend(call.origin.map(|_| PoolKey::Abroad));
-        }
+        let keys = match kind {
+            IncidentKind::OneRing => PoolKey::of_ring(call),
+            _ => SmallVec::from_iter([PoolKey::Source(call.source)]),
+        };
         let is_line = self
             .accounts
             .slot(call.account)
@@ -187,16 +180,15 @@ impl Watch {
             past.push_str("; it lived at another address");
         }
         let source = self.sources.value(address_key(call.source));
-        let scanned =
-            source.and_then(|of| of.scanned).is_some_and(|at| call.at.since(at) <= super::SCAN_COUNTS);
-        let guessed =
-            source.and_then(|of| of.guessed).is_some_and(|at| call.at.since(at) <= super::SCAN_COUNTS);
+        let suspicion = source.and_then(|of| of.suspicion(call.at));
         let Some(incident) = self.incidents.get_mut(id) else { return };
         incident.facts.past = Some(past);
-        if guessed {
-            incident.facts.say("its address guessed passwords before");
-        } else if scanned {
-            incident.facts.say("its address scanned for extensions, dial prefixes or a password before");
+        match suspicion {
+            Some(Suspicion::Guessed) => incident.facts.say("its address guessed passwords before"),
+            Some(Suspicion::Scanned) => {
+                incident.facts.say("its address scanned for extensions, dial prefixes or a password before");
+            }
+            None => {}
         }
     }
 

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use bellwether_base::{CallId, Timestamp};
 
-use super::{CALLS_BACK, CUT, Call, OF_SUBSCRIBER, OWN_RATE, Rang, Watch};
+use super::{CALLS_BACK, CUT, Call, OF_SUBSCRIBER, Rang, Watch};
 use crate::account::Novelty;
 use crate::alarm::Alarm;
-use crate::pool::{Pool, PoolKey, address_key};
+use crate::pool::{PoolKey, address_key};
 use crate::{Incident, IncidentKind, ring};
 
 impl Watch {
@@ -35,11 +35,7 @@ impl Watch {
         let from = usize::from(call.origin.is_some());
         let site = self.rates.cut.get_mut(from).map_or(0.05, |rate| rate.mean(at));
         let source_key = address_key(call.source);
-        let of_source = self.sources.value_mut(source_key).map_or(0.0, |source| {
-            let usual = source.cut.mean(at);
-            source.cut.count(is_cut, at);
-            if source.cut.weight() >= OWN_RATE { usual } else { 0.0 }
-        });
+        let of_source = self.sources.value_mut(source_key).map_or(0.0, |of| of.cut.usual(is_cut, at));
         if let Some(rate) = self.rates.cut.get_mut(from).filter(|_| call.incident.is_none()) {
             rate.count(is_cut, at);
         }
@@ -52,10 +48,7 @@ impl Watch {
             self.join_event(call, IncidentKind::OneRing);
         }
         let ln_e = ring::ln_e(is_cut, site.max(of_source));
-        let mut keys = vec![PoolKey::Source(call.source), PoolKey::Platform(call.platform)];
-        keys.extend(call.origin.map(|origin| PoolKey::Country(origin.country)));
-        keys.extend(call.origin.map(|_| PoolKey::Abroad));
-        for key in keys {
+        for key in PoolKey::of_ring(call) {
             self.watch_event(key, IncidentKind::OneRing, (call.callee, Some(call.call)), is_cut, ln_e);
         }
     }
@@ -70,11 +63,8 @@ impl Watch {
     ) {
         let at = self.now;
         let site = self.rates.refused.mean(at);
-        let of_source = self.sources.value_mut(address_key(source)).map_or(0.0, |of| {
-            let usual = of.refused.mean(at);
-            of.refused.count(is_refused, at);
-            if of.refused.weight() >= OWN_RATE { usual } else { 0.0 }
-        });
+        let of_source =
+            self.sources.value_mut(address_key(source)).map_or(0.0, |of| of.refused.usual(is_refused, at));
         // Registrations are a matter of their address.
         if call.is_some() {
             self.rates.refused.count(is_refused, at);
@@ -98,12 +88,7 @@ impl Watch {
         ln_e: f64,
     ) {
         let at = self.now;
-        let hash = key.hash(kind as u64);
-        let slot = match self.pools.slot(hash) {
-            Some(slot) => slot,
-            None if has_event => self.pools.insert(hash, hash, Pool::new(1, at), 0, at).0,
-            None => return,
-        };
+        let Some(slot) = self.pool((key, kind), 1, has_event, at) else { return };
         self.pools.touch(slot, 0, at);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         // Somebody who is refused tries the same number again. A scan goes on to the next.

@@ -2,15 +2,16 @@
 
 use bellwether_base::{SlotId, Span, Timestamp};
 
-use super::{Call, GUESSED, SCAN_COUNTS, SCANNED, Watch, network};
+use super::{Call, GUESSED, SCANNED, Watch, network};
 use crate::IncidentKind;
 use crate::account::{KINDS, Novelty, PACES, pace};
 use crate::alarm::Alarm;
 use crate::collection::Collection;
 use crate::detector::of;
 use crate::number::Place;
-use crate::pool::{Pool, PoolKey, address_key};
+use crate::pool::{PoolKey, address_key};
 use crate::settings::DAY;
+use crate::source::Suspicion;
 use crate::toll::{Marks, Site};
 use crate::{pooled, sketch};
 
@@ -84,8 +85,7 @@ impl Watch {
         let Some(account) = self.accounts.value_mut(call.account) else { return };
         let marks =
             Marks::of(account, (call.callee, call.range, call.source), call.destination, &site, call.at);
-        let had =
-            account.prior.filter(|(_, at)| call.at.since(*at) < SCAN_COUNTS).map(|(ln_odds, _)| ln_odds);
+        let had = account.prior.filter(|(_, at)| call.at.since(*at) < DAY).map(|(ln_odds, _)| ln_odds);
         let pool = account.toll.get_or_insert_default();
         if let Some(ln_odds) = prior.filter(|ln_odds| is_abroad && had.is_none_or(|had| had < *ln_odds)) {
             pool.add_prior(ln_odds);
@@ -105,13 +105,10 @@ impl Watch {
 
     /// Prior odds by what the address did before.
     fn prior(&self, call: &Call) -> Option<f64> {
-        let source = self.sources.value(address_key(call.source))?;
-        let is_recent = |at: Option<Timestamp>| at.is_some_and(|at| call.at.since(at) <= SCAN_COUNTS);
-        match (is_recent(source.guessed), is_recent(source.scanned)) {
-            (true, _) => Some(GUESSED),
-            (false, true) => Some(SCANNED),
-            _ => None,
-        }
+        Some(match self.sources.value(address_key(call.source))?.suspicion(call.at)? {
+            Suspicion::Guessed => GUESSED,
+            Suspicion::Scanned => SCANNED,
+        })
     }
 
     /// The pools of several accounts: platform, network and site.
@@ -158,11 +155,8 @@ impl Watch {
 
     fn pooled_step(&mut self, key: PoolKey, call: &Call, ln_e: f64, rival: &'static str) {
         let is_new = call.novelty.is_new_abroad();
-        let hash = key.hash(IncidentKind::TollFraud as u64);
-        let slot = match self.pools.slot(hash) {
-            Some(slot) => slot,
-            None if is_new => self.pools.insert(hash, hash, Pool::new(pooled::LOGS, call.at), 0, call.at).0,
-            None => return,
+        let Some(slot) = self.pool((key, IncidentKind::TollFraud), pooled::LOGS, is_new, call.at) else {
+            return;
         };
         let range = self.range_of_others(slot, call).filter(|_| is_new).unwrap_or(pooled::Range::Unknown);
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
@@ -193,8 +187,7 @@ impl Watch {
 
     /// Notes that an account began to call a country, and what the site's accounts call.
     pub(super) fn begins_country(&mut self, call: &Call) {
-        let is_member = self.calls.value(call.call.key()).is_some_and(|known| known.incident.is_some());
-        if is_member {
+        if self.is_member(call.call) {
             return;
         }
         let last = self.accounts.value(call.account).map(|account| account.last_pause(call.at));
@@ -252,8 +245,9 @@ impl Watch {
     /// A device whose calls share no contact with the account's past.
     pub(super) fn watch_strangers_of_account(&mut self, call: &Call) {
         const LEAST: f64 = 0.1;
-        let is_member = self.calls.value(call.call.key()).is_some_and(|known| known.incident.is_some());
-        let Some(account) = self.accounts.value(call.account).filter(|_| !is_member) else { return };
+        let Some(account) = self.accounts.value(call.account).filter(|_| !self.is_member(call.call)) else {
+            return;
+        };
         let first = account.addresses.iter().map(|known| known.first).min();
         let here = account.address(call.source).map_or(call.at, |known| known.first);
         let is_late = first.is_some_and(|first| here.since(first) >= DAY) && !account.is_new(call.at);
@@ -269,12 +263,7 @@ impl Watch {
     }
 
     fn place_step(&mut self, key: PoolKey, kind: IncidentKind, call: &Call, ln_e: f64, rival: &'static str) {
-        let hash = key.hash(kind as u64);
-        let slot = match self.pools.slot(hash) {
-            Some(slot) => slot,
-            None if ln_e > 0.0 => self.pools.insert(hash, hash, Pool::new(1, call.at), 0, call.at).0,
-            None => return,
-        };
+        let Some(slot) = self.pool((key, kind), 1, ln_e > 0.0, call.at) else { return };
         let Some((_, pool)) = self.pools.get_mut(slot) else { return };
         let Some(log) = pool.logs.first_mut() else { return };
         log.step(ln_e);

@@ -12,13 +12,14 @@ use bellwether_incidents::{
     RegistrationAnswer, Watch,
 };
 
+use bellwether_senders::log_odds;
+
 use super::{Outcome, ScoringEngine};
 use crate::Settings;
 use crate::history::{History, PastWatched};
 use crate::invite::Progress;
 use crate::keys::Keys;
 use crate::open::OfIncident;
-use crate::outcome::IncidentRow;
 use crate::signals::{INCIDENT, of_incident};
 
 /// Calls of this time before a run are watched again.
@@ -219,7 +220,7 @@ impl ScoringEngine {
                 }
                 Change::Merged { from, into } => out.push(Outcome::IncidentMerged { from, into }),
                 Change::Told { incident, state } => {
-                    let Some(of) = self.watch.incident(incident) else { continue };
+                    let Some(of) = self.watch.described(incident) else { continue };
                     out.push(Outcome::Alert(Box::new(alert(of, state))));
                 }
             }
@@ -229,8 +230,8 @@ impl ScoringEngine {
     /// Emits incidents in their present state, before a commit.
     pub(super) fn settle_incidents(&mut self, out: &mut Vec<Outcome>) {
         for id in std::mem::take(&mut self.incidents_changed) {
-            if let Some(incident) = self.watch.incident(id) {
-                out.push(Outcome::Incident(Box::new(row(incident))));
+            if let Some(incident) = self.watch.described(id) {
+                out.push(Outcome::Incident(Box::new(incident.clone())));
             }
         }
     }
@@ -304,8 +305,8 @@ impl ScoringEngine {
 
 /// The membership of a call, as its score takes it.
 fn membership(incident: &Incident) -> OfIncident {
-    let p = incident.fraud_probability.clamp(0.001, 0.999);
-    OfIncident::new(incident.id, incident.kind, (p / (1.0 - p)).ln(), incident.severity == Severity::Notice)
+    let odds = log_odds(incident.fraud_probability.clamp(0.001, 0.999));
+    OfIncident::new(incident.id, incident.kind, odds, incident.severity == Severity::Notice)
 }
 
 fn alert(incident: &Incident, state: IncidentState) -> Alert {
@@ -322,25 +323,6 @@ fn alert(incident: &Incident, state: IncidentState) -> Alert {
         call: None,
         campaign: None,
         incident: Some(IncidentMention { incident: incident.id, state }),
-    }
-}
-
-fn row(incident: &Incident) -> IncidentRow {
-    IncidentRow {
-        incident: incident.id,
-        kind: incident.kind,
-        severity: incident.severity,
-        subject: incident.subject.clone(),
-        opened_at: incident.opened_at,
-        updated_at: incident.updated_at,
-        closed_at: incident.closed_at,
-        state: incident.state,
-        calls: incident.calls,
-        exposed_minutes: incident.exposed_minutes,
-        exposed_money: incident.exposed_money,
-        fraud_probability: incident.fraud_probability,
-        evidence: incident.evidence.clone(),
-        merged_into: incident.merged_into,
     }
 }
 

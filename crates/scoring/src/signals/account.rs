@@ -4,7 +4,6 @@ use bellwether_base::Span;
 
 use super::{AtStart, Found, Registration};
 use crate::Evidence;
-use crate::account::hour;
 use crate::evidence::whole;
 use crate::settings::Tuned;
 
@@ -80,7 +79,7 @@ pub(super) fn odd_hours(at: &AtStart<'_>, tuned: &Tuned) -> Option<Found> {
     if f64::from(at.account.calls) < tuned.limit(0) {
         return None;
     }
-    let now = hour(at.now());
+    let now = at.now().hour_of_day();
     // Some days must have passed before the hours of a history are representative.
     let is_long =
         at.account.first_call.is_some_and(|first| at.now().since(first) >= Span::from_secs(3 * 86_400));

@@ -331,7 +331,7 @@ const CASES: &[(&str, Change)] = &[
     }),
     ("odd_hours", |s| {
         (s.account.calls, s.account.first_call) = (50, Some(before(9 * 86_400)));
-        let now = crate::account::hour(NOW);
+        let now = NOW.hour_of_day();
         s.account.hours[(now + 6) % 24] = 50;
     }),
     ("stranger_abroad", |s| s.open.stranger_to = Some(48)),

@@ -22,7 +22,7 @@ pub(super) fn write(tx: &Connection, changes: &Changes) -> Result<(), StoreError
              WHERE excluded.updated_at >= updated_at",
         )?
         .execute(params![
-            row.incident.get(),
+            row.id.get(),
             row.kind.name(),
             row.severity.name(),
             row.subject,
