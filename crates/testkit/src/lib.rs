@@ -26,10 +26,12 @@ mod capture;
 mod clock;
 mod device;
 mod dialogue;
+mod draw;
 mod flood;
 mod hostile;
 mod network;
 mod rng;
+mod runs;
 mod schema;
 mod sound;
 mod syllables;
@@ -42,12 +44,14 @@ pub use capture::{
 pub use clock::{Cycle, Delay, Discipline, Timer};
 pub use device::{DeviceMode, Impairment, PAPERS_DEVICES, Speaker, spoken_call, voiced_call};
 pub use dialogue::{Agent, Call, Registration, Talk};
+pub use draw::Draw;
 pub use flood::Flood;
 pub use hostile::{
     Ordinary as HostilePartner, Pair as HostilePair, Shape as HostileShape, shapes as hostile_shapes,
 };
 pub use network::{Network, shuffle_within};
 pub use rng::Rng;
+pub use runs::{chosen, first_seed};
 pub use schema::violations;
 pub use sound::{Microphone, Voice};
 pub use syllables::spoken_syllables;

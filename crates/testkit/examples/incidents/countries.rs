@@ -3,7 +3,7 @@
 //! Their classes come from general knowledge of the trade, and not from a list of the sensor: what the sensor lacks is
 //! missing there in life too.
 
-use crate::draw::Draw;
+use bellwether_testkit::Draw;
 
 /// The part of a country in fraud.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

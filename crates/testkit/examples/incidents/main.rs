@@ -16,7 +16,6 @@
 
 mod capture;
 mod countries;
-mod draw;
 mod fraud;
 mod kinds;
 mod model;
@@ -31,8 +30,7 @@ mod world;
 
 use std::path::Path;
 
-use bellwether_testkit::{PcapFormat, write_pcap};
-use draw::Draw;
+use bellwether_testkit::{Draw, PcapFormat, chosen, first_seed, write_pcap};
 use kinds::Kind;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -48,12 +46,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some((seeds, names)) => (seeds.parse()?, names),
         None => (1, rest),
     };
-    let first: u64 = match std::env::var("FIRST_SEED") {
-        Ok(first) => first.parse()?,
-        Err(_) => 1,
-    };
+    let first = first_seed()?;
     std::fs::create_dir_all(folder)?;
-    for kind in chosen(names)? {
+    for kind in chosen(kinds::all(), |kind| kind.name, names)? {
         for seed in first..first.saturating_add(seeds) {
             write(Path::new(folder), kind, seed)?;
         }
@@ -63,25 +58,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Writes the capture of a world and its truth.
 fn write(folder: &Path, kind: &Kind, seed: u64) -> std::io::Result<()> {
-    let mut world = site::site(Draw::new(kind.name, seed));
+    let mut world = site::site(Draw::new(kind.name, seed.wrapping_mul(0x00ab_cdef_1234_5679)));
     (kind.add)(&mut world);
     let captured = capture::capture(world, seed);
     let name = format!("{}-{seed}", kind.name);
     std::fs::write(folder.join(format!("{name}.pcap")), write_pcap(&captured.frames, PcapFormat::Micro))?;
     std::fs::write(folder.join(format!("{name}.truth.jsonl")), captured.truth)
-}
-
-/// The kinds with the given names; all without a name.
-fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, String> {
-    if names.is_empty() {
-        return Ok(kinds::all().collect());
-    }
-    let find = |name: &String| {
-        let found = kinds::all().find(|kind| kind.name == name);
-        found.ok_or_else(|| {
-            let all: Vec<&str> = kinds::all().map(|kind| kind.name).collect();
-            format!("no kind {name}; there are {}", all.join(", "))
-        })
-    };
-    names.iter().map(find).collect()
 }

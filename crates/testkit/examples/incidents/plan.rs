@@ -1,7 +1,7 @@
 //! The ways in which a site writes and dials numbers.
 
 use crate::countries::Country;
-use crate::draw::Draw;
+use bellwether_testkit::Draw;
 
 /// A national plan. Numbers of the world are in international form without a plus; the plan gives them their form on
 /// the wire.

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use crate::countries::{Class, Country};
-use crate::draw::Draw;
 use crate::plan::Habit;
 use crate::world::{Account, Conduct, DAY, END, HOUR, Host, Place, World};
+use bellwether_testkit::Draw;
 
 /// A site with three days of ordinary calls.
 pub(crate) fn site(draw: Draw) -> World {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
 
-use crate::draw::Draw;
 use crate::plan::Plan;
 use crate::sip::PROXY;
 use crate::stack::Stack;
+use bellwether_testkit::Draw;
 
 pub(crate) use crate::model::{
     Account, Call, Caller, Conduct, DAY, END, End, HOUR, Host, Identity, MINUTE, Refusal, Registration,
@@ -59,7 +59,7 @@ impl World {
             networks.insert(place, (0..count).map(|_| one(&mut draw)).collect());
         }
         let stacks = draw.count(4..=8);
-        let stacks = (0..stacks).map(|_| Stack { family: draw.key(), version: draw.key() % 960 }).collect();
+        let stacks = (0..stacks).map(|_| Stack { family: draw.bits(), version: draw.bits() % 960 }).collect();
         let people = Conduct {
             answered: draw.within(0.55..0.8),
             talk: draw.within(50.0..150.0),
@@ -107,7 +107,7 @@ impl World {
 
     /// A program that the site has not seen.
     pub(crate) fn new_stack(&mut self) -> Stack {
-        Stack { family: self.draw.key(), version: self.draw.key() % 960 }
+        Stack { family: self.draw.bits(), version: self.draw.bits() % 960 }
     }
 
     /// A program of the site's accounts, popular ones more often.

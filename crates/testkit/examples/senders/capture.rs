@@ -12,7 +12,6 @@ use bellwether_base::{Span, Timestamp};
 use bellwether_senders::CallerAccess;
 use bellwether_testkit::{Frame, Rng, udp_frame};
 
-use crate::draw::Draw;
 use crate::kinds::Kind;
 use crate::site::{Call, CallParty, Device, Site};
 
@@ -37,10 +36,7 @@ pub(crate) struct Captured {
 
 /// Plays a kind of sender on a site of its own, as [`crate::judge::judge`] does.
 pub(crate) fn capture(kind: &Kind, seed: u64, has_registrations: bool) -> Captured {
-    let draw = Draw::new(kind.name, seed, has_registrations);
-    let mut site = Site::new(draw, has_registrations, kind.least_hours);
-    (kind.add)(&mut site);
-    site.calls.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let site = Site::with_sender(kind, seed, has_registrations);
     let mut writer = Writer {
         rng: Rng::new(seed),
         frames: Vec::new(),

@@ -3,7 +3,6 @@
 use bellwether_base::{CallId, Timestamp};
 use bellwether_senders::{ACCUSED_FROM, CallEnd, CallStart, Change, Senders};
 
-use crate::draw::Draw;
 use crate::kinds::Kind;
 use crate::site::{Call, CallParty, Site};
 
@@ -55,10 +54,7 @@ struct Event {
 
 /// Plays a site with one sender to a fresh judge.
 pub(crate) fn judge(kind: &Kind, seed: u64, has_registrations: bool) -> Judged {
-    let draw = Draw::new(kind.name, seed, has_registrations);
-    let mut site = Site::new(draw, has_registrations, kind.least_hours);
-    (kind.add)(&mut site);
-    site.calls.sort_by(|a, b| a.at.total_cmp(&b.at));
+    let site = Site::with_sender(kind, seed, has_registrations);
     let events = events(&site);
     let mut senders = Senders::new();
     if has_registrations {

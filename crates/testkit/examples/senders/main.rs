@@ -24,7 +24,6 @@
 #![expect(clippy::print_stdout, reason = "an example that prints a table")]
 
 mod capture;
-mod draw;
 mod fraud;
 mod judge;
 mod kinds;
@@ -38,7 +37,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use bellwether_base::Span;
-use bellwether_testkit::{PcapFormat, write_pcap};
+use bellwether_testkit::{PcapFormat, chosen, first_seed, write_pcap};
 use capture::capture;
 use judge::{Judged, judge};
 use kinds::Kind;
@@ -53,11 +52,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(seeds) => seeds.parse()?,
         None => SEEDS,
     };
-    let first: u64 = match std::env::var("FIRST_SEED") {
-        Ok(first) => first.parse()?,
-        Err(_) => 1,
-    };
-    let kinds = chosen(&args.collect::<Vec<_>>())?;
+    let first = first_seed()?;
+    let kinds = chosen(kinds::all(), |kind| kind.name, &args.collect::<Vec<_>>())?;
     if let Some(folder) = std::env::var_os("CAPTURES") {
         return write_captures(Path::new(&folder), &kinds, first..first.saturating_add(seeds));
     }
@@ -106,19 +102,4 @@ fn write_captures(
 
 fn judge_all(kind: &Kind, seeds: Range<u64>, has_registrations: bool) -> Vec<Judged> {
     seeds.map(|seed| judge(kind, seed, has_registrations)).collect()
-}
-
-/// The kinds with the given names; all without a name.
-fn chosen(names: &[String]) -> Result<Vec<&'static Kind>, String> {
-    if names.is_empty() {
-        return Ok(kinds::all().collect());
-    }
-    let find = |name: &String| {
-        let found = kinds::all().find(|kind| kind.name == name);
-        found.ok_or_else(|| {
-            let all: Vec<&str> = kinds::all().map(|kind| kind.name).collect();
-            format!("no kind {name}; there are {}", all.join(", "))
-        })
-    };
-    names.iter().map(find).collect()
 }

@@ -4,8 +4,9 @@ use std::f64::consts::TAU;
 use std::ops::Range;
 
 use bellwether_senders::CallerAccess;
+use bellwether_testkit::Draw;
 
-use crate::draw::Draw;
+use crate::kinds::Kind;
 
 /// A second and a minute in hours, the unit of all times here.
 pub(crate) const SECOND: f64 = 1.0 / 3600.0;
@@ -125,8 +126,17 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// A site with a sender of a kind, its calls in order of time.
+    pub(crate) fn with_sender(kind: &Kind, seed: u64, has_registrations: bool) -> Self {
+        let start = seed.wrapping_mul(0x00ab_cdef_1234_5678) ^ u64::from(has_registrations);
+        let mut site = Self::new(Draw::new(kind.name, start), has_registrations, kind.least_hours);
+        (kind.add)(&mut site);
+        site.calls.sort_by(|a, b| a.at.total_cmp(&b.at));
+        site
+    }
+
     /// A site with ordinary lines, for 3 to 48 hours.
-    pub(crate) fn new(mut draw: Draw, has_registrations: bool, least_hours: f64) -> Self {
+    fn new(mut draw: Draw, has_registrations: bool, least_hours: f64) -> Self {
         let hours = 3.0 * 16.0_f64.powf(draw.within(0.0..1.0));
         let is_flat = draw.chance(0.4);
         let (quietest, depth) = (draw.within(0.0..24.0), draw.within(0.5..0.95));
