@@ -1,0 +1,1 @@
+//! Pages of the web console as HTML over the reports.

@@ -1,0 +1,1 @@
+//! HTTP: score API, console, metrics, lists and events; tools for agents.
