@@ -15,6 +15,7 @@
 //! This crate must never know the text of a configuration, an argument or the form of output. It takes option structs and
 //! returns values.
 
+mod answering;
 mod clock;
 mod delivery;
 mod error;
@@ -28,6 +29,7 @@ mod run;
 mod service;
 mod stop;
 
+pub use answering::{Answering, Desks, OpenReader};
 pub use clock::now;
 pub use delivery::{AlertOptions, Deliveries, Exchange, ReceiverOptions};
 pub use error::AppError;
@@ -35,6 +37,6 @@ pub use hold::{DatabaseHold, SENSOR_SUFFIX};
 pub use installation::{Installation, InstallationOptions, check_folder};
 pub use key::{InstallationKey, key_path};
 pub use lockdown::{LockOptions, Walls, close_lock};
-pub use provisioning::{Provisioning, inventory_rows, stored_aor};
+pub use provisioning::{Provisioning, inventory_rows};
 pub use run::{Operator, Run};
 pub use stop::{Hangup, Stop};

@@ -11,7 +11,7 @@ use bellwether_enrich::Tokeniser;
 use bellwether_recorder::Recorder;
 use bellwether_store::{InventoryRow, StoreError, Writer};
 
-pub use rows::{inventory_rows, stored_aor};
+pub use rows::inventory_rows;
 
 use crate::AppError;
 use crate::clock::now;

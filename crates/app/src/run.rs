@@ -4,7 +4,7 @@ use bellwether_sensor::{
     Config, Event, EventHandler, LiveInputs, LiveOutcome, Outcome, Progress, Settings, replay, sense,
 };
 
-use crate::{AppError, Deliveries, Exchange, Stop, service};
+use crate::{Answering, AppError, Deliveries, Desks, Exchange, Stop, service};
 
 /// The parts of a run, ready to start.
 pub struct Run {
@@ -12,6 +12,7 @@ pub struct Run {
     pub sensor: Config,
     recorder: Recorder,
     deliveries: Deliveries,
+    answering: Option<Answering>,
 }
 
 /// The operator's side of a live run.
@@ -27,7 +28,32 @@ impl Run {
     /// Puts the parts together: the writer wakes the deliveries at each commit with new alerts.
     #[must_use]
     pub fn new(sensor: Config, recorder: Recorder, deliveries: Deliveries) -> Self {
-        Self { sensor, recorder: recorder.announcing(deliveries.signal().clone()), deliveries }
+        Self {
+            sensor,
+            recorder: recorder.announcing(deliveries.signal().clone()),
+            deliveries,
+            answering: None,
+        }
+    }
+
+    /// Answers questions during the run, on the socket of the database. `desks` prepares the recorder. Call it behind the lock: the
+    /// socket belongs to the user of the run. A socket that cannot be made is told, and the run goes on without answers.
+    ///
+    /// # Errors
+    /// If the state of earlier runs cannot be read.
+    pub fn answering(
+        mut self,
+        db: &std::path::Path,
+        desks: impl FnOnce(&mut Recorder) -> Result<Option<Desks>, AppError>,
+        tell: &dyn Fn(&str),
+    ) -> Result<Self, AppError> {
+        if let Some(desks) = desks(&mut self.recorder)? {
+            match Answering::open(db, desks) {
+                Ok(answering) => self.answering = answering,
+                Err(e) => tell(&format!("{e}; the run answers no questions")),
+            }
+        }
+        Ok(self)
     }
 
     /// Analyses live inputs until the stop. `tell` gets messages of the delivery, from several threads.
@@ -41,11 +67,13 @@ impl Run {
         tell: &(dyn Fn(&str) + Sync),
         operator: &mut dyn Operator,
     ) -> Result<LiveOutcome, AppError> {
-        let Self { sensor, recorder, deliveries } = self;
+        let Self { sensor, recorder, deliveries, answering } = self;
         service::ready();
-        let outcome = deliveries.beside(tell, |exchange| {
-            sense(inputs, &sensor, recorder, stop.flag(), &mut Watched { operator, exchange })
-        })?;
+        let outcome = Answering::beside(answering, || {
+            deliveries.beside(tell, |exchange| {
+                sense(inputs, &sensor, recorder, stop.flag(), &mut Watched { operator, exchange })
+            })
+        })??;
         Ok(outcome?)
     }
 
@@ -59,7 +87,7 @@ impl Run {
         tell: &(dyn Fn(&str) + Sync),
         progress: &mut dyn FnMut(&Progress),
     ) -> Result<Outcome, AppError> {
-        let Self { sensor, recorder, deliveries } = self;
+        let Self { sensor, recorder, deliveries, .. } = self;
         let outcome = deliveries.beside(tell, |_| replay(inputs, &sensor, recorder, progress))?;
         Ok(outcome?)
     }

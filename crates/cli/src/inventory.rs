@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bellwether_app::{Installation, Provisioning, inventory_rows, now, stored_aor};
+use bellwether_app::{Installation, Provisioning, inventory_rows, now};
+use bellwether_enrich::stored_aor;
 use bellwether_report::{INVENTORY_COLUMNS, Reports};
 use bellwether_store::InventoryRow;
 

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use bellwether_app::{DatabaseHold, Exchange, Operator, Run, Stop, check_folder};
+use bellwether_app::{DatabaseHold, Desks, Exchange, Operator, Run, Stop, check_folder};
 use bellwether_capture::{ClockEvent, ClockEventKind, LiveOptions, Stamps};
 use bellwether_sensor::{Event, LiveInputs, Settings};
 
@@ -11,7 +11,7 @@ use crate::notes::tell_operator;
 use crate::outcome::{Exit, Failure};
 use crate::reload::Reload;
 use crate::report::print_summary;
-use crate::session::{prepare, print_speed};
+use crate::session::{invite_reader, prepare, print_speed, reader_opener};
 
 /// `bellwether sense`.
 pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
@@ -35,6 +35,7 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     // An attacker who controls the parsers of hostile traffic must find no secrets. Threads inherit this.
     let needs = Needs { captures: Vec::new(), is_lasting: true, is_networked: true, user: config.user() };
     let walls = lockdown::close(common, &config, needs, &tell_operator)?;
+    let run = if config.sense.answers { answering(common, &config, run)? } else { run };
     if let Some(time) = args.duration {
         stop.after(time)?;
     }
@@ -42,6 +43,17 @@ pub(crate) fn run(common: &Common, args: &SenseArgs) -> Result<Exit, Failure> {
     let reload = Reload::new(common, &config, walls, &stop, names_interfaces)?;
     until_stopped(common, inputs, run, reload, &greeting)?;
     Ok(Exit::Done)
+}
+
+/// Answers questions during the run. A socket that cannot be made is no reason to stay blind.
+fn answering(common: &Common, config: &Config, run: Run) -> Result<Run, Failure> {
+    let (invites, open_reader) = (invite_reader(&run.sensor), reader_opener(common, config)?);
+    let settings = config.verdict();
+    Ok(run.answering(
+        &common.db,
+        |recorder| Desks::of(recorder, invites, settings, None, open_reader),
+        &tell_operator,
+    )?)
 }
 
 /// `bellwether replay --follow`.

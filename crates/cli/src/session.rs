@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use bellwether_app::{AppError, Deliveries, Installation, InstallationOptions, Run};
+use bellwether_answers::InviteReader;
+use bellwether_app::{AppError, Deliveries, Installation, InstallationOptions, OpenReader, Run};
 use bellwether_sensor::{Config as Sensor, Finished, Latency, LockNews, LockPatience, Patience};
+use bellwether_store::Reader;
 
 use crate::alerts::alert_options;
 use crate::args::Common;
@@ -36,6 +38,23 @@ pub(crate) fn prepare(common: &Common, config: &Config) -> Result<Run, Failure> 
         patience: patience(config),
     };
     Ok(Run::new(sensor, recorder, deliveries))
+}
+
+/// Reads the INVITEs of questions as a run would read them from packets.
+pub(crate) fn invite_reader(sensor: &Sensor) -> InviteReader {
+    InviteReader {
+        key: sensor.key,
+        tokeniser: sensor.tokeniser.clone(),
+        site: sensor.site.clone(),
+        sensitive: sensor.sensitive.clone(),
+        knowledge: Arc::clone(&sensor.knowledge),
+    }
+}
+
+/// Opens readers of the database, with the settings of the configuration.
+pub(crate) fn reader_opener(common: &Common, config: &Config) -> Result<OpenReader, Failure> {
+    let (db, as_read) = (common.db.clone(), configured(common, config)?);
+    Ok(Box::new(move || Ok(as_read(Reader::open(&db)?))))
 }
 
 /// Opens the installation for writing.

@@ -67,7 +67,10 @@ pub(crate) fn open_reader(common: &Common) -> Result<Reader, Failure> {
 }
 
 /// The settings of a reader for stacks, clocks and device verdicts.
-pub(crate) fn configured(common: &Common, config: &Config) -> Result<impl Fn(Reader) -> Reader, Failure> {
+pub(crate) fn configured(
+    common: &Common,
+    config: &Config,
+) -> Result<impl Fn(Reader) -> Reader + Send + Sync + use<>, Failure> {
     let (signatures, tolerance, strictness) = (signatures(common)?, config.tolerance(), config.strictness());
     let settings = config.verdict();
     Ok(move |reader: Reader| {

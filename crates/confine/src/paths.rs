@@ -48,8 +48,12 @@ pub(crate) fn restrict(lock: &Lock) -> Result<String, String> {
 
 fn restricted(lock: &Lock) -> Result<Result<String, String>, RulesetError> {
     let (reading, file) = (AccessFs::ReadFile | AccessFs::ReadDir, AccessFs::from_file(KNOWN));
-    let writing =
-        reading | AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile;
+    let writing = reading
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeSock
+        | AccessFs::RemoveFile;
     let scope = if lock.knows_abstract_sockets {
         BitFlags::from(Scope::Signal)
     } else {

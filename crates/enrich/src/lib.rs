@@ -46,7 +46,7 @@ pub use number::{NumberFacts, NumberKind};
 pub use number_class::{NumberClass, class_of};
 pub use numbering::Validity;
 pub use numbering_plan::numbering_plan_version;
-pub use privacy::{LocalNumbers, Privacy, Tokeniser};
+pub use privacy::{LocalNumbers, Privacy, Tokeniser, stored_aor};
 pub use readings::{NoReadings, NumberReadings, Reading};
 pub use rows::{
     AuthorRow, BlindRow, CallRow, CallTraits, CallUpdate, FingerprintObservationRow, FingerprintRow,

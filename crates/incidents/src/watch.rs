@@ -302,36 +302,15 @@ impl Watch {
         let at = start.at;
         self.meet(start);
         let destination = self.home.destination(&start.called);
-        let origin = self.home.destination(&start.caller).place();
         let fan_in = self.count_fan_in(start, destination);
         let of_source = self.at_source(start);
         self.call_back_to_gateway(start);
         let is_inward = self.accounts.slot(start.callee).is_some();
         self.inward.count(is_inward);
-        let range = self.home.range(&start.called);
-        let novelty = self.accounts.value_mut(start.account).map_or(Novelty::NewDomestic, |account| {
+        if let Some(account) = self.accounts.value_mut(start.account) {
             account.mature(at);
-            account.novelty((start.callee, range), destination, at)
-        });
-        let call = Call {
-            call: start.call,
-            at,
-            account: start.account,
-            callee: start.callee,
-            source: start.source,
-            platform: start.platform,
-            destination,
-            range,
-            origin,
-            novelty,
-            is_from_trunk: start.is_from_trunk,
-            is_registered: start.is_registered,
-            has_ended: false,
-            is_answered: false,
-            of_source,
-            fan_in,
-            incident: None,
-        };
+        }
+        let call = Call { of_source, fan_in, ..self.call_of(start) };
         self.calls.insert(key, key, call, 0, at);
         let is_answer_to_ring = self.calls_back(&call);
         if !is_answer_to_ring {
@@ -341,6 +320,48 @@ impl Watch {
             self.watch_strangers_of_account(&call);
         }
         self.account_takes(&call);
+    }
+
+    /// A new call, as far as the parties and the numbers say.
+    fn call_of(&self, start: &CallStart<'_>) -> Call {
+        let destination = self.home.destination(&start.called);
+        let range = self.home.range(&start.called);
+        let account = self.accounts.value(start.account);
+        let novelty = account.map_or(Novelty::NewDomestic, |account| {
+            account.novelty((start.callee, range), destination, start.at)
+        });
+        Call {
+            call: start.call,
+            at: start.at,
+            account: start.account,
+            callee: start.callee,
+            source: start.source,
+            platform: start.platform,
+            destination,
+            range,
+            origin: self.home.destination(&start.caller).place(),
+            novelty,
+            is_from_trunk: start.is_from_trunk,
+            is_registered: start.is_registered,
+            has_ended: false,
+            is_answered: false,
+            of_source: (gateway::Callee::New, 0),
+            fan_in: None,
+            incident: None,
+        }
+    }
+
+    /// The open incident that a call would belong to if it came now. Nothing is counted.
+    #[must_use]
+    pub fn foresee(&self, start: &CallStart<'_>) -> Option<IncidentId> {
+        self.known_incident(&self.call_of(start))
+    }
+
+    /// The open incident of an account or of a source address.
+    #[must_use]
+    pub fn open_incident(&self, account: Option<u64>, source: Option<IpAddr>) -> Option<IncidentId> {
+        let keys = [account.map(PoolKey::Account), source.map(PoolKey::Source)];
+        keys.into_iter().flatten().find_map(|key| self.incidents.of_key(key).next()).map(|of| of.id)
     }
 
     /// A call was answered.

@@ -25,9 +25,12 @@
 //! # }
 //! ```
 
+mod advisor;
+mod errands;
 mod scoring;
 
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 
 use bellwether_base::Timestamp;
 use bellwether_devices::{DirtySubjects, SensitiveCall};
@@ -35,6 +38,9 @@ use bellwether_enrich::Row;
 use bellwether_scoring::ScoringEngine;
 use bellwether_store::{AlertSignal, Reader, Retention, StoreError, Writer};
 
+use crate::advisor::SharedCalls;
+pub use crate::advisor::{Advisor, CallName, KnownCall};
+pub use crate::errands::Errand;
 use crate::scoring::Scoring;
 
 /// Rows per prefetch of the engine.
@@ -51,13 +57,25 @@ pub struct Recorder {
     dirty: DirtySubjects,
     /// A failure that the next commit reports: pushing a row has no error.
     failure: Option<StoreError>,
+    /// The calls that an advisor is asked about; none without an advisor.
+    calls: Option<SharedCalls>,
+    /// What other threads want done on this one.
+    errands: Option<Receiver<Errand>>,
 }
 
 impl Recorder {
     /// Records without scoring calls.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { writer, scoring: None, max_held: 0, dirty: DirtySubjects::default(), failure: None }
+        Self {
+            writer,
+            scoring: None,
+            max_held: 0,
+            dirty: DirtySubjects::default(),
+            failure: None,
+            calls: None,
+            errands: None,
+        }
     }
 
     /// Scores calls with an engine, which learns the operator's labels at once.
@@ -68,6 +86,20 @@ impl Recorder {
         self.scoring = Some(Scoring::new(engine));
         self.read_labels()?;
         Ok(self)
+    }
+
+    /// An advisor, which answers questions about calls on other threads while this recorder works. `at` is the present time: the
+    /// state of earlier runs is read for it before the first call. The advisor reads through a reader of its own. None where calls are not
+    /// scored.
+    ///
+    /// # Errors
+    /// If the state cannot be read.
+    pub fn advisor(&mut self, at: Timestamp, reader: Reader) -> Result<Option<Advisor>, StoreError> {
+        let Some(scoring) = &mut self.scoring else { return Ok(None) };
+        scoring.wake(at, &self.writer, &mut self.failure);
+        let calls = self.calls.get_or_insert_default().clone();
+        let advisor = Advisor::new(scoring.engine.clone(), calls, reader);
+        self.check().map(|()| Some(advisor))
     }
 
     /// Raises a signal after each commit with new alerts.
@@ -108,7 +140,7 @@ impl Recorder {
         let mut rows = rows.into_iter();
         while !rows.as_slice().is_empty() {
             if let Some(scoring) = &mut self.scoring {
-                scoring.engine.prefetch(rows.as_slice());
+                scoring.engine().prefetch(rows.as_slice());
             }
             rows.by_ref().take(PREFETCH_ROWS).for_each(|row| self.push(row));
         }
@@ -117,11 +149,14 @@ impl Recorder {
     /// Adds a row to the batch and scores it.
     pub fn push(&mut self, row: Row) {
         self.dirty.note(&row);
+        if let (Some(calls), Row::Call(call)) = (&self.calls, &row) {
+            calls.note(call);
+        }
         if let Some(scoring) = &mut self.scoring {
             // The engine's knowledge about a platform must not depend on the time of the last commit. So all earlier rows are written
             // before the question, in the transaction of the next commit.
             if let Row::Call(call) = &row
-                && scoring.engine.will_ask_platform(call)
+                && scoring.engine().will_ask_platform(call)
                 && let Err(e) = self.writer.write_rows()
             {
                 self.failure.get_or_insert(e);

@@ -1,10 +1,16 @@
+use std::sync::MutexGuard;
+
+use bellwether_base::Timestamp;
 use bellwether_enrich::Row;
 use bellwether_scoring::{Changes, History, Outcome, ScoringEngine, SenderLabels, Settings};
 use bellwether_store::{DeviceFinding, StoreError, Writer};
 
+use crate::advisor::SharedEngine;
+
 /// The scoring engine, and its results since the last commit.
 pub(crate) struct Scoring {
-    pub(crate) engine: ScoringEngine,
+    pub(crate) engine: SharedEngine,
+    settings: Settings,
     pub(crate) changes: Changes,
     /// A reused buffer.
     outcomes: Vec<Outcome>,
@@ -14,7 +20,23 @@ pub(crate) struct Scoring {
 
 impl Scoring {
     pub(crate) fn new(engine: ScoringEngine) -> Self {
-        Self { engine, changes: Changes::default(), outcomes: Vec::new(), labels: None }
+        Self {
+            settings: engine.settings().clone(),
+            engine: SharedEngine::new(engine),
+            changes: Changes::default(),
+            outcomes: Vec::new(),
+            labels: None,
+        }
+    }
+
+    /// The engine. Questions wait while it is held.
+    pub(crate) fn engine(&self) -> MutexGuard<'_, ScoringEngine> {
+        self.engine.hold()
+    }
+
+    /// Reads the state of earlier runs before the first call.
+    pub(crate) fn wake(&mut self, at: Timestamp, writer: &Writer, failure: &mut Option<StoreError>) {
+        self.ask(writer, failure, |engine, history, _| engine.wake(at, history));
     }
 
     /// Scores a row.
@@ -35,19 +57,19 @@ impl Scoring {
         what: impl FnOnce(&mut ScoringEngine, &mut dyn History, &mut Vec<Outcome>),
     ) {
         let mut history = writer.history(&self.changes, failure);
-        what(&mut self.engine, &mut history, &mut self.outcomes);
+        what(&mut self.engine.hold(), &mut history, &mut self.outcomes);
         self.changes.record(self.outcomes.drain(..));
     }
 
     /// Applies a device verdict to the score of its call.
     pub(crate) fn device(&mut self, of: &DeviceFinding) {
-        self.engine.device(of.call, of.verdict, &of.evidence, of.is_shared, &mut self.outcomes);
+        self.engine.hold().device(of.call, of.verdict, &of.evidence, of.is_shared, &mut self.outcomes);
         self.changes.record(self.outcomes.drain(..));
     }
 
     /// Collects reputation records and campaigns that changed since the last commit: the engine reports these only when asked.
     pub(crate) fn flush_dirty(&mut self) {
-        self.engine.settle(&mut self.outcomes);
+        self.engine.hold().settle(&mut self.outcomes);
         self.changes.record(self.outcomes.drain(..));
     }
 
@@ -82,7 +104,7 @@ impl Scoring {
 
     /// The changes for the next commit.
     pub(crate) const fn to_write(&self) -> (&Changes, &Settings) {
-        (&self.changes, self.engine.settings())
+        (&self.changes, &self.settings)
     }
 
     /// The changes are in the database.

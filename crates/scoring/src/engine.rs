@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod feedback;
+mod foresight;
 mod incidents;
 mod legs;
 mod membership;
@@ -24,6 +25,7 @@ use smallvec::SmallVec;
 
 use self::feedback::Feedback;
 pub use self::feedback::SenderLabels;
+pub use self::foresight::{Forecast, KnownParties};
 pub(crate) use self::incidents::words as incident_words;
 use self::recordings::PlayedRecordings;
 use self::senders::{SenderName, end_of, whole_secs};

@@ -54,7 +54,7 @@ pub use bellwether_incidents::{
 pub use campaign::LinkKind;
 pub use campaign_state::{CampaignKind, CampaignState, MembershipKind};
 pub use changes::{Amendment, Changes, IncidentChange, MembershipChange};
-pub use engine::{ScoringEngine, SenderLabels};
+pub use engine::{Forecast, KnownParties, ScoringEngine, SenderLabels};
 pub use evidence::Evidence;
 pub use history::{
     History, Judged, NoHistory, PastCall, PastIncident, PastMember, PastPassport, PastRecording, PastSender,

@@ -5,6 +5,8 @@ use bellwether_incidents::IncidentKind;
 use smallvec::SmallVec;
 
 use crate::call_history::CallResult;
+use crate::invite::Invite;
+use crate::keys::Names;
 use crate::reputation_record::Subject;
 use crate::score::{Finding, NEUTRAL};
 use crate::signal_rates::Peers;
@@ -151,6 +153,56 @@ pub(crate) struct Lesson {
 }
 
 impl OpenCall {
+    /// A call at its INVITE, of which nothing is known but its parties.
+    pub(crate) fn new(invite: &Invite<'_>, names: &Names) -> Self {
+        let mut party = SmallVec::new();
+        for part in [invite.caller, "@", invite.caller_host] {
+            party.extend_from_slice(part.as_bytes());
+        }
+        Self {
+            call: invite.call,
+            started_at: invite.started_at,
+            caller: names.caller,
+            callee: names.callee,
+            source: names.source,
+            places: (0, 0),
+            caller_at: SlotId::default(),
+            source_at: SlotId::default(),
+            pools: GroupMemberships::default(),
+            fate: CallResult::Open,
+            is_over: false,
+            secs: 0,
+            heard: Heard::default(),
+            heard_of_legs: Heard::default(),
+            prompt: None,
+            recording: None,
+            announcement: None,
+            membership: None,
+            sender: None,
+            sender_marks: SenderMarks::default(),
+            peers: Peers::default(),
+            listing: None,
+            is_contested: false,
+            is_vouched_for: false,
+            at_start: SmallVec::new(),
+            of_device: Vec::new(),
+            is_known: false,
+            is_recalled: false,
+            is_from_trunk: invite.is_from_trunk,
+            is_rooted: false,
+            is_risky: invite.is_risky,
+            incident: None,
+            legs: SmallVec::new(),
+            stranger_to: None,
+            is_let_in: false,
+            subjects: SmallVec::new(),
+            party,
+            is_news: true,
+            told: None,
+            is_alerted: false,
+        }
+    }
+
     /// True for a member of a campaign that is no notification.
     pub(crate) fn is_in_campaign(&self) -> bool {
         self.membership.as_ref().is_some_and(Membership::is_against)

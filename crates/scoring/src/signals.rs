@@ -275,6 +275,7 @@ macro_rules! signals {
 }
 
 pub(crate) use ending::{member, of_incident, of_listing, of_sender};
+pub(crate) use platform::of_reputation;
 
 use Rule::{Device, Later, Start, Token};
 
@@ -477,6 +478,7 @@ pub(crate) const REGISTERED_LINE: usize = place("registered");
 pub(crate) const RETURNING: usize = place("returning");
 pub(crate) const CAMPAIGN_MEMBER: usize = place("campaign_member");
 pub(crate) const INCIDENT: usize = place("incident");
+pub(crate) const FINGERPRINT_REPUTATION: usize = place("fingerprint_reputation");
 pub(crate) const PASSPORT_REPLAY: usize = place("passport_replay");
 pub(crate) const SCANNING_SOURCE: usize = place("scanning_source");
 pub(crate) const REGISTERED_ELSEWHERE: usize = place("registered_elsewhere");

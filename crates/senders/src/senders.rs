@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod clusters;
+mod foresight;
 #[cfg(test)]
 mod tests;
 mod verdicts;

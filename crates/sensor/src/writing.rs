@@ -97,6 +97,7 @@ fn write_all(
             Ok(None) => {}
             Err(Closed) => break,
         }
+        writing.recorder.run_errands();
         if supply == InputKind::Pipe && started.elapsed() >= PIPE_HOLDS_FOR {
             writing.recorder.hold(0);
         }

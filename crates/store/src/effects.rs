@@ -42,6 +42,17 @@ impl Writer {
         Ok(self.reader.db.execute_batch(WATCH)?)
     }
 
+    /// Ends what [`Self::watch_effects`] began.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn end_watching(&mut self) -> Result<(), StoreError> {
+        Ok(self.reader.db.execute_batch(
+            "DROP TRIGGER IF EXISTS temp.watch_scores; DROP TABLE IF EXISTS temp.scores_before;
+             DROP TABLE IF EXISTS temp.list_changes_before;",
+        )?)
+    }
+
     /// Tries out what follows: nothing of it stays in the database once this writer is dropped. Other programs that write wait meanwhile.
     ///
     /// # Errors

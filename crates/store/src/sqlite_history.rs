@@ -49,6 +49,18 @@ pub struct SqliteHistory<'a> {
     pub(crate) failure: &'a mut Option<StoreError>,
 }
 
+impl Reader {
+    /// The committed rows as the scoring engine's history, with changes on top. It knows no stored score. A failure of the database
+    /// goes to `failure`.
+    pub const fn history<'a>(
+        &'a self,
+        pending: &'a Changes,
+        failure: &'a mut Option<StoreError>,
+    ) -> SqliteHistory<'a> {
+        SqliteHistory { reader: self, pending, earlier: &None, failure }
+    }
+}
+
 impl SqliteHistory<'_> {
     /// The result of a query, or an empty value after an error. The next commit reports the error.
     fn or_nothing<T: Default>(&mut self, found: Result<T, StoreError>) -> T {

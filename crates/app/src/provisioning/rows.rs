@@ -1,8 +1,7 @@
 use std::collections::BTreeSet;
 
-use bellwether_enrich::Tokeniser;
+use bellwether_enrich::{Tokeniser, stored_aor};
 use bellwether_store::{InventoryRow, Policy};
-use bellwether_tracker::Party;
 use serde_json::{Map, Value};
 
 /// The columns of an inventory. The first is mandatory.
@@ -83,24 +82,6 @@ fn row(line: &Map<String, Value>, tokeniser: &Tokeniser) -> Result<InventoryRow,
         .transpose()?;
     let aor = stored_aor(&aor, tokeniser).ok_or_else(|| format!("\"{aor}\" is not an address of record"))?;
     Ok(InventoryRow { aor, device_class, max_devices, policy, note: text("note")? })
-}
-
-/// An address of record in the form of the database. Text in this form stays unchanged. None if the text is no address of
-/// record.
-#[must_use]
-pub fn stored_aor(aor: &str, tokeniser: &Tokeniser) -> Option<String> {
-    let rest = ["sip:", "sips:"].iter().find_map(|scheme| aor.strip_prefix(scheme)).unwrap_or(aor);
-    let number = aor.strip_prefix("tel:");
-    let (user, host) = number.map_or_else(|| rest.rsplit_once('@'), |number| Some((number, "")))?;
-    if user.is_empty() || (host.is_empty() && number.is_none()) || host.contains(['<', '>', ' ']) {
-        return None;
-    }
-    let is_token = user.len() == 32 && user.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let host = host.to_ascii_lowercase();
-    if is_token {
-        return Some(if number.is_some() { format!("tel:{user}") } else { format!("sip:{user}@{host}") });
-    }
-    Some(tokeniser.address(&Party { user: user.to_owned(), host, display: String::new() }).to_string())
 }
 
 #[cfg(test)]

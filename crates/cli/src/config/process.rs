@@ -22,11 +22,18 @@ pub(super) enum PrivacySetting {
 }
 
 /// `[sense]`
-#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SenseSettings {
     pub(crate) interfaces: Vec<String>,
     pub(crate) user: String,
+    pub(crate) answers: bool,
+}
+
+impl Default for SenseSettings {
+    fn default() -> Self {
+        Self { interfaces: Vec::new(), user: String::new(), answers: true }
+    }
 }
 
 /// `[confine]`

@@ -61,8 +61,16 @@ impl Watch {
 
     /// Adds a new call to the incident that it belongs to, if one is open.
     pub(super) fn join_known_incidents(&mut self, call: &Call) {
+        let Some(id) = self.known_incident(call) else { return };
+        if self.join(id, call.call) {
+            self.incidents.refresh(id, false, &self.settings);
+        }
+    }
+
+    /// The open incident that a call belongs to.
+    pub(super) fn known_incident(&self, call: &Call) -> Option<IncidentId> {
         if self.incidents.is_empty() {
-            return;
+            return None;
         }
         let keys = [
             PoolKey::Account(call.account),
@@ -72,18 +80,13 @@ impl Watch {
             network(call.source),
             PoolKey::Site,
         ];
-        let found = keys.into_iter().find_map(|key| {
-            self.incidents.of_key(key).find(|incident| self.belongs(call, key, incident)).map(|of| of.id)
-        });
-        let Some(id) = found else { return };
+        let found = keys
+            .into_iter()
+            .find_map(|key| self.incidents.of_key(key).find(|incident| self.belongs(call, key, incident)))?;
         let place = call.destination.place();
-        let kind = self.incidents.get(id).map(|incident| incident.kind);
-        let is_exempt = kind.is_some_and(|kind| {
-            Collection::is_exempt(&self.settings, kind, call.account, call.source, place, call.at)
-        });
-        if !is_exempt && self.join(id, call.call) {
-            self.incidents.refresh(id, false, &self.settings);
-        }
+        let is_exempt =
+            Collection::is_exempt(&self.settings, found.kind, call.account, call.source, place, call.at);
+        (!is_exempt).then_some(found.id)
     }
 
     /// True for a call that belongs to an incident of one of its pools.

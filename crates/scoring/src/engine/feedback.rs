@@ -15,7 +15,7 @@ use super::{Outcome, ScoringEngine};
 use crate::Finding;
 use crate::history::History;
 use crate::open::{Listing, Membership};
-use crate::operator_list::{OperatorEntry, OperatorList, OperatorLists, OperatorSubject};
+use crate::operator_list::{ListedCall, OperatorEntry, OperatorList, OperatorLists, OperatorSubject};
 use crate::signals::{Group, OPERATOR_ALLOWED, OPERATOR_BLOCKED, group, of_listing, of_sender};
 
 /// Log odds of a label. Several labels of one cluster concern one party: they add their logarithm.
@@ -53,6 +53,16 @@ pub(super) struct Feedback {
     /// Labelled calls by cluster: of fraud, and of honest use.
     clusters: BTreeMap<Cluster, (u32, u32)>,
     lists: OperatorLists,
+}
+
+/// The feedback that concerns one call.
+struct Concerned {
+    /// True if the allow list vouches for the call.
+    is_allowed: bool,
+    /// The label of the call, or of the recording that it plays: true for fraud.
+    label: Option<bool>,
+    /// The cluster of its party.
+    party: Option<Cluster>,
 }
 
 /// Weight of the judgement about the share of a cluster's calls that are fraud, in labels.
@@ -223,14 +233,33 @@ impl ScoringEngine {
     }
 
     fn with(&self, feedback: &Feedback, call: CallId, verdict: Verdict) -> (Verdict, bool) {
-        let said = self.said(feedback, call, &verdict);
+        let concerned = || Concerned {
+            is_allowed: self.is_allowed(feedback, call),
+            label: self.label_of(feedback, call),
+            party: self.senders.party_of(call),
+        };
+        self.weighed(feedback, concerned, verdict)
+    }
+
+    /// A verdict after the feedback about what a call is concerned by.
+    fn weighed(
+        &self,
+        feedback: &Feedback,
+        concerned: impl FnOnce() -> Concerned,
+        verdict: Verdict,
+    ) -> (Verdict, bool) {
+        if feedback.has_no_labels() && feedback.lists.is_empty() {
+            return (verdict, false);
+        }
+        let of = concerned();
+        let said = self.said(feedback, &of, &verdict);
         if said == 0.0 {
             return (verdict, false);
         }
         let is_judged = !matches!(verdict.cluster, Cluster::Nothing | Cluster::Line(_) | Cluster::Trunk);
         let is_of_others = !matches!(verdict.cluster, Cluster::Address { .. } | Cluster::Guests { .. });
-        let is_labelled = self.label_of(feedback, call).is_some();
-        let is_own = is_labelled || self.is_allowed(feedback, call);
+        let is_labelled = of.label.is_some();
+        let is_own = is_labelled || of.is_allowed;
         let probability = if is_judged && is_own && is_of_others && said < 0.0 {
             // What others on the platform do says nothing against a caller that somebody vouches for.
             probability(log_odds(OF_UNKNOWN) + said)
@@ -245,14 +274,14 @@ impl ScoringEngine {
     }
 
     /// Log odds of what the operator says about a call. A label of the call itself precedes all others.
-    fn said(&self, feedback: &Feedback, call: CallId, verdict: &Verdict) -> f64 {
-        if self.is_allowed(feedback, call) {
+    fn said(&self, feedback: &Feedback, of: &Concerned, verdict: &Verdict) -> f64 {
+        if of.is_allowed {
             return OF_HONEST_USE;
         }
         if feedback.has_no_labels() {
             return 0.0;
         }
-        if let Some(is_fraud) = self.label_of(feedback, call) {
+        if let Some(is_fraud) = of.label {
             return if is_fraud { OF_FRAUD } else { OF_HONEST_USE };
         }
         let by_cluster = |cluster: Cluster| match (feedback.labels(cluster), cluster) {
@@ -264,7 +293,7 @@ impl ScoringEngine {
         };
         let is_line = matches!(verdict.cluster, Cluster::Line(_) | Cluster::Trunk);
         let of_cluster = by_cluster(verdict.cluster);
-        let of_party = self.senders.party_of(call).filter(|_| !is_line).map_or(0.0, by_cluster);
+        let of_party = of.party.filter(|_| !is_line).map_or(0.0, by_cluster);
         let campaign = self.campaign_of_cluster(verdict.cluster);
         let of_campaign = campaign
             .and_then(|campaign| feedback.campaigns.get(&campaign))
@@ -272,6 +301,33 @@ impl ScoringEngine {
         // Labels about one call concern one party: the one that says most counts.
         let all = [of_party, of_cluster, of_campaign];
         all.into_iter().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a })
+    }
+
+    /// The entry of the operator's lists about a call that has not come, and its verdict after the feedback.
+    pub(super) fn foreseen_feedback(
+        &self,
+        call: &ListedCall,
+        party: Cluster,
+        verdict: Verdict,
+    ) -> (Option<Listing>, Verdict, bool) {
+        let entry = self.feedback.lists.find(call);
+        let is_allowed = entry.is_some_and(|entry| entry.list == OperatorList::Allow);
+        let concerned = || Concerned { is_allowed, label: None, party: Some(party) };
+        let (verdict, is_vouched_for) = self.weighed(&self.feedback, concerned, verdict);
+        (entry.map(Listing::from), verdict, is_vouched_for)
+    }
+
+    /// What the operator's lists say about a call.
+    pub(super) fn listed_findings(&self, call: &ListedCall) -> Vec<Finding> {
+        let Some(listing) = self.feedback.lists.find(call).map(Listing::from) else { return Vec::new() };
+        let found = |signal| Some((signal, of_listing(&listing, signal)?));
+        let found = [OPERATOR_BLOCKED, OPERATOR_ALLOWED].into_iter().filter_map(found);
+        found.filter_map(|(signal, found)| self.finding(signal, found)).collect()
+    }
+
+    /// True if the operator labelled a campaign as honest.
+    pub(super) fn is_honest(&self, campaign: CampaignId) -> bool {
+        self.feedback.campaigns.get(&campaign) == Some(&false)
     }
 
     /// The label of a call, or of the recording that it plays.

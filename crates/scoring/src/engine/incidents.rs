@@ -251,6 +251,11 @@ impl ScoringEngine {
         }
     }
 
+    /// The finding about a call of an incident.
+    pub(super) fn finding_of_incident(&self, id: IncidentId) -> Option<crate::Finding> {
+        self.watch.incident(id).map(membership).and_then(|of| self.finding(INCIDENT, of_incident(&of)))
+    }
+
     /// Replaces the operator's labels of incidents.
     pub(super) fn set_incident_labels(
         &mut self,
@@ -304,7 +309,7 @@ impl ScoringEngine {
 }
 
 /// The membership of a call, as its score takes it.
-fn membership(incident: &Incident) -> OfIncident {
+pub(super) fn membership(incident: &Incident) -> OfIncident {
     let odds = log_odds(incident.fraud_probability.clamp(0.001, 0.999));
     OfIncident::new(incident.id, incident.kind, odds, incident.severity == Severity::Notice)
 }
@@ -334,7 +339,7 @@ fn end_of(ended_at: Option<Timestamp>, status: Option<u16>, started_at: Timestam
 }
 
 /// The readings of a number, as the watch takes them.
-fn readings(of: &NumberReadings) -> Readings {
+pub(super) fn readings(of: &NumberReadings) -> Readings {
     Readings {
         told: of.told.map(number),
         is_dialled: of.is_dialled,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bellwether_base::{Alert, AlertKind, Severity, SlotId, Timestamp};
 
 use super::{Label, Outcome, Reputation, ScoringEngine};
+use crate::Finding;
 use crate::history::History;
 use crate::open::Lesson;
 use crate::outcome::{ListChange, Listed};
-use crate::reputation_record::{LabelEvidence, Layer, Subject};
+use crate::reputation_record::{LabelEvidence, Layer, Reputed, Subject};
+use crate::signals::{FINGERPRINT_REPUTATION, of_reputation};
 
 impl ScoringEngine {
     /// The slot of a subject's reputation record. `subject` is called only if the table does not hold the
@@ -30,6 +32,12 @@ impl ScoringEngine {
         let (slot, gone) = self.standings.insert(key, Reputation { subject, standing }, now);
         out.extend(gone.map(|kept| kept.outcome()));
         slot
+    }
+
+    /// What the reputation of a platform says about a call of which nothing else is known.
+    pub(super) fn finding_of_platform(&self, reputed: Reputed) -> Option<Finding> {
+        let found = of_reputation(Layer::Fingerprint, reputed)?;
+        self.finding(FINGERPRINT_REPUTATION, found)
     }
 
     /// The labels of a subject.

@@ -77,7 +77,7 @@ impl ScoringEngine {
         self.rates.learn(line, peers, shown, at);
     }
 
-    fn card(&self, call: &OpenCall) -> Scorecard {
+    pub(super) fn card(&self, call: &OpenCall) -> Scorecard {
         let mut findings = Vec::with_capacity(call.at_start.len() + call.of_device.len() + 2);
         let is_told = |of: &&Finding| !(call.is_vouched_for && group(of.signal) == Group::Reputation);
         findings.extend(call.at_start.iter().chain(&call.of_device).filter(is_told).cloned());

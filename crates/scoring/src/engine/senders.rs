@@ -14,7 +14,7 @@ use super::{Membership, Outcome, REGISTERED, ScoringEngine};
 use crate::campaign::LinkKind;
 use crate::history::{History, PastSender, SenderMarks};
 use crate::invite::Invite;
-use crate::open::{OF_NOTICE, OF_SENDER};
+use crate::open::{Listing, OF_NOTICE, OF_SENDER};
 use crate::operator_list::ListedCall;
 use crate::outcome::LinkRow;
 use crate::signals::{Group, REGISTERED_LINE, RETURNING, Registration, SENDER, SIGNALS, group, of_sender};
@@ -131,13 +131,7 @@ impl ScoringEngine {
         (registration, is_young): (Registration, bool),
         changes: &mut Vec<Change>,
     ) -> (Option<Verdict>, SenderMarks) {
-        let access = match (registration, invite.is_from_trunk) {
-            (_, true) => CallerAccess::Trunk,
-            (Registration::Here, false) if is_young => CallerAccess::RegisteredLately,
-            (Registration::Here, false) => CallerAccess::Registered,
-            (Registration::ByServer, false) => CallerAccess::Server,
-            (Registration::Elsewhere | Registration::No, false) => CallerAccess::Unknown,
-        };
+        let access = access_of(registration, is_young, invite.is_from_trunk);
         let start = self.start_of(invite.call, invite.started_at, &Caller::from(invite), access);
         self.count_accounts();
         self.senders.begin(&start, changes);
@@ -418,9 +412,17 @@ impl ScoringEngine {
     }
 
     fn start_of(&mut self, call: CallId, at: Timestamp, of: &Caller<'_>, access: CallerAccess) -> CallStart {
+        let start = self.keys_of(call, at, of, access);
+        let family = SenderName { family: of.family, address: None };
+        self.name_sender(start.family, family, at);
+        self.name_sender(start.place(), SenderName { address: Some(of.source), ..family }, at);
+        start
+    }
+
+    fn keys_of(&self, call: CallId, at: Timestamp, of: &Caller<'_>, access: CallerAccess) -> CallStart {
         let agent = of.user_agent.unwrap_or_default();
         let address = self.keys.address(of.source);
-        let start = CallStart {
+        CallStart {
             call,
             at,
             // Callers without a number are one caller for each address.
@@ -433,11 +435,26 @@ impl ScoringEngine {
             agent: if agent.is_empty() { 0 } else { self.keys.agent(agent) },
             callee: self.keys.callee(of.dialled),
             access,
+        }
+    }
+
+    /// The judgement of the sender of a call that has not come, after the operator's feedback.
+    pub(super) fn foresee_sender(
+        &self,
+        invite: &Invite<'_>,
+        access: CallerAccess,
+    ) -> (Option<Listing>, Verdict, bool) {
+        let start = self.keys_of(invite.call, invite.started_at, &Caller::from(invite), access);
+        let listed = ListedCall {
+            number: start.number,
+            source: invite.source,
+            print: start.print as u32,
+            family: invite.family,
+            recording: None,
+            at: invite.started_at,
         };
-        let family = SenderName { family: of.family, address: None };
-        self.name_sender(start.family, family, at);
-        self.name_sender(start.place(), SenderName { address: Some(of.source), ..family }, at);
-        start
+        let party = Cluster::Address { address: start.place() };
+        self.foreseen_feedback(&listed, party, self.senders.foresee(&start))
     }
 
     fn name_sender(&mut self, key: u64, name: SenderName, at: Timestamp) {
@@ -461,8 +478,23 @@ impl ScoringEngine {
     }
 }
 
+/// The access of a caller by its registration; `is_young` if that has not lasted yet.
+pub(super) const fn access_of(
+    registration: Registration,
+    is_young: bool,
+    is_from_trunk: bool,
+) -> CallerAccess {
+    match (registration, is_from_trunk) {
+        (_, true) => CallerAccess::Trunk,
+        (Registration::Here, false) if is_young => CallerAccess::RegisteredLately,
+        (Registration::Here, false) => CallerAccess::Registered,
+        (Registration::ByServer, false) => CallerAccess::Server,
+        (Registration::Elsewhere | Registration::No, false) => CallerAccess::Unknown,
+    }
+}
+
 /// The reason for a membership.
-fn reason(verdict: &Verdict) -> String {
+pub(super) fn reason(verdict: &Verdict) -> String {
     let what = match verdict.cluster {
         Cluster::Strangers { .. } => "the caller and its address are of the strangers on the platform family",
         Cluster::Gang { .. } | Cluster::Crowd { .. } => {

@@ -15,7 +15,7 @@ use crate::candidate_group::{GroupKind, GroupMember, Marks};
 use crate::history::{History, Judged, PastMember, SenderMarks, Stage};
 use crate::invite::{Invite, Passport, Progress};
 use crate::keys::Names;
-use crate::open::{GroupMembership, GroupMemberships, Heard, Known, Listing, OpenCall, SURE};
+use crate::open::{GroupMembership, Known, Listing, OpenCall, SURE};
 use crate::platform::Platform;
 use crate::reputation_record::{Layer, ReputationRecord, Reputed, Subject};
 use crate::signals::{AtStart, Registration, Rule, SCANNING_SOURCE, SIGNALS};
@@ -45,6 +45,12 @@ impl ScoringEngine {
             let calls = past.calls.iter().map(|(call, caller)| (*call, self.keys.user(caller))).collect();
             self.recordings.restore(&past, calls, at);
         }
+    }
+
+    /// Reads the state of earlier runs now, and not at the first call.
+    pub fn wake(&mut self, at: Timestamp, memory: &mut dyn History) {
+        self.warm_up(at, memory);
+        self.now = self.now.max(at);
     }
 
     /// Replays the calls in the window before this run, so that scoring continues as if the engine had seen
@@ -213,7 +219,6 @@ impl ScoringEngine {
             is_from_trunk: invite.is_from_trunk,
             is_signed_full: invite.passport.is_some_and(|p| p.attestation == Some("A") && p.is_sound()),
         };
-        let risk = invite.is_risky;
         // The account learns of the call after its signals, which compare the call with earlier ones.
         let country = invite.callee_country.and_then(|c| c.parse().ok());
         let mut is_fresh = false;
@@ -229,29 +234,10 @@ impl ScoringEngine {
         if is_rooted && let Some((_, of)) = self.sources.get_mut(source_slot) {
             of.is_rooted();
         }
-        let mut party = SmallVec::new();
-        for part in [invite.caller, "@", invite.caller_host] {
-            party.extend_from_slice(part.as_bytes());
-        }
         let call = OpenCall {
-            call: invite.call,
-            started_at: now,
-            caller,
-            callee,
-            source,
             places: (in_caller, in_source),
             caller_at: caller_slot,
             source_at: source_slot,
-            pools: GroupMemberships::default(),
-            fate: CallResult::Open,
-            is_over: false,
-            secs: 0,
-            heard: Heard::default(),
-            heard_of_legs: Heard::default(),
-            prompt: None,
-            recording: None,
-            announcement: None,
-            membership: None,
             sender,
             sender_marks,
             peers,
@@ -262,18 +248,10 @@ impl ScoringEngine {
             of_device,
             is_known,
             is_recalled: self.warming.is_some(),
-            is_from_trunk: invite.is_from_trunk,
             is_rooted: is_rooted && !is_moved,
-            is_risky: risk,
-            legs: SmallVec::new(),
-            incident: None,
             stranger_to: invite.dials_abroad.filter(|_| is_stranger),
-            is_let_in: false,
             subjects,
-            party,
-            is_news: true,
-            told: None,
-            is_alerted: false,
+            ..OpenCall::new(invite, &names)
         };
         // A full table evicts the oldest call. Its last score stands.
         let (open, oldest) = self.open.insert(key, key, call, 0, now);
@@ -503,15 +481,22 @@ impl ScoringEngine {
             }
             known.push(Known { key, subject: kept.subject.clone() });
         }
-        // An origin belongs to one caller. It has no observed reputation, only labels.
-        let is_labelled = !self.labels.is_empty();
-        let labels = is_labelled.then(|| self.labels_of(self.keys.subject(Layer::Origin, invite.origin)));
-        if let Some(labels) = labels.filter(|labels| !labels.is_empty())
-            && let Some(of) = reputed.get_mut(Layer::Origin as usize)
-        {
-            *of = Some(ReputationRecord::default().at(now, labels, &self.settings.reputation));
+        if let Some(of) = reputed.get_mut(Layer::Origin as usize) {
+            *of = self.reputed_origin(invite);
         }
         (known, reputed)
+    }
+}
+
+impl ScoringEngine {
+    /// The reputation of a call's origin. An origin belongs to one caller, so it has no observed reputation, only labels.
+    pub(super) fn reputed_origin(&self, invite: &Invite<'_>) -> Option<Reputed> {
+        if self.labels.is_empty() {
+            return None;
+        }
+        let labels = self.labels_of(self.keys.subject(Layer::Origin, invite.origin));
+        (!labels.is_empty())
+            .then(|| ReputationRecord::default().at(invite.started_at, labels, &self.settings.reputation))
     }
 }
 

@@ -22,15 +22,20 @@ fn reputation(at: &AtStart<'_>, of: Layer) -> Option<Found> {
         return None;
     }
     let reputed = at.standing(of)?;
+    // Honest users of a stack vouch for themselves, not for a stranger who copies it. Nobody can copy a trunk.
+    if is_shared && reputed.score > 50.0 && (reputed.labels.1 == 0 || !at.is_from_trunk()) {
+        return None;
+    }
+    of_reputation(of, reputed)
+}
+
+/// What a reputation says.
+pub(crate) fn of_reputation(of: Layer, reputed: Reputed) -> Option<Found> {
     let off = (reputed.score - 50.0) / 50.0;
     if off.abs() < 0.01 {
         return None;
     }
     let (fraud, legit) = reputed.labels;
-    // Honest users of a stack vouch for themselves, not for a stranger who copies it. Nobody can copy a trunk.
-    if is_shared && off > 0.0 && (legit == 0 || !at.is_from_trunk()) {
-        return None;
-    }
     let share = if off < 0.0 { -off } else { -off / 3.0 };
     let is_scaled = reputed.specificity < 0.5 && off < 0.0;
     let phrase: Phrase = match of {

@@ -1,0 +1,275 @@
+//! Changes of the operator, carried out by the one writer of the database.
+
+use bellwether_base::Timestamp;
+use bellwether_enrich::{Tokeniser, stored_aor};
+use bellwether_recorder::Recorder;
+use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject};
+use bellwether_store::{Effects, Labelled, StoreError, Telemetry};
+use serde::{Deserialize, Serialize};
+
+use crate::FieldError;
+
+/// A change of the operator, or of a system that acts for one.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// A label of a call, a fingerprint, a campaign, a recording or an incident.
+    Label {
+        /// The kind of its subject.
+        kind: String,
+        /// The subject, as reports print it; a Call-ID also as on the wire.
+        id: String,
+        /// fraud, legit or none.
+        label: String,
+        /// Who says so.
+        author: String,
+    },
+    /// An entry of the operator's lists.
+    ListAdd {
+        /// allow or block.
+        list: String,
+        /// number, peer, network, fingerprint, family or recording.
+        kind: String,
+        /// The subject; a number in clear text or as a token.
+        value: String,
+        /// The reason.
+        reason: String,
+        /// Who adds it.
+        author: String,
+        /// Its end in nanoseconds since 1970.
+        until: Option<i64>,
+    },
+    /// The removal of such an entry.
+    ListRemove {
+        /// See [`Self::ListAdd`].
+        list: String,
+        /// See [`Self::ListAdd`].
+        kind: String,
+        /// See [`Self::ListAdd`].
+        value: String,
+        /// Who removes it.
+        author: String,
+    },
+    /// The record of another system about a call.
+    Telemetry {
+        /// The Call-ID on the wire.
+        call_id: String,
+        /// That system's own score.
+        fraud_score: Option<f64>,
+        /// Its disposition.
+        disposition: Option<String>,
+        /// Seconds of talk.
+        talk_time_seconds: Option<f64>,
+        /// Its agent.
+        agent_id: Option<String>,
+        /// Time in nanoseconds since 1970.
+        at: i64,
+    },
+    /// The approval of a device of a subscriber.
+    Approve {
+        /// The address of record, in clear text or as a token.
+        aor: String,
+        /// The device, as reports print it.
+        device: String,
+        /// Who approves.
+        author: String,
+    },
+}
+
+/// What a change did.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Done {
+    /// One sentence.
+    pub words: String,
+    /// What follows for earlier calls, a sentence each.
+    pub effects: Vec<String>,
+}
+
+/// A change that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// A value is wrong.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// There is no such subject.
+    #[error("{0}")]
+    Missing(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Carries changes out.
+#[derive(Clone)]
+pub struct Performer {
+    tokeniser: Tokeniser,
+}
+
+impl Performer {
+    /// By the key of the installation.
+    #[must_use]
+    pub const fn new(tokeniser: Tokeniser) -> Self {
+        Self { tokeniser }
+    }
+
+    /// Carries a change out at a time. Results for earlier calls are committed with it.
+    ///
+    /// # Errors
+    /// If a value is wrong, the subject is unknown, or the database fails.
+    pub fn perform(
+        &self,
+        recorder: &mut Recorder,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Done, ChangeError> {
+        recorder.writer().watch_effects()?;
+        let words = self.store(recorder, change, now)?;
+        recorder.apply_labels()?;
+        let effects = recorder.writer().effects()?;
+        recorder.writer().end_watching()?;
+        Ok(Done { words, effects: sentences(&effects) })
+    }
+
+    fn store(&self, recorder: &mut Recorder, change: &Change, now: Timestamp) -> Result<String, ChangeError> {
+        match change {
+            Change::Label { kind, id, label, author } => self.label(recorder, kind, id, label, author),
+            Change::ListAdd { list, kind, value, reason, author, until } => {
+                let list = list_named(list)?;
+                let entry = OperatorEntry {
+                    list,
+                    subject: self.subject(kind, value)?,
+                    reason: reason.clone(),
+                    author: author.clone(),
+                    added_at: now,
+                    until: until.map(Timestamp::from_nanos),
+                };
+                if let OperatorSubject::Recording(recording) = entry.subject
+                    && !recorder.reader().has_recording(recording)?
+                {
+                    return Err(ChangeError::Missing(format!("there is no recording {value}")));
+                }
+                let former = recorder.writer().add_to_list(&entry)?;
+                let what = match former {
+                    None => "is on",
+                    Some(of) if of == list => "was on, and has the new reason and end on",
+                    Some(_) => "was on the other list, and is on",
+                };
+                Ok(format!("the {kind} {} {what} the {} list", entry.subject.value(), list.name()))
+            }
+            Change::ListRemove { list, kind, value, .. } => {
+                let (list, subject) = (list_named(list)?, self.subject(kind, value)?);
+                let (name, value) = (list.name(), subject.value());
+                if recorder.writer().remove_from_list(list, &subject)? {
+                    Ok(format!("the {kind} {value} is no longer on the {name} list"))
+                } else {
+                    Err(ChangeError::Missing(format!("the {kind} {value} is not on the {name} list")))
+                }
+            }
+            Change::Telemetry { call_id, fraud_score, disposition, talk_time_seconds, agent_id, at } => {
+                let told = Telemetry {
+                    call_id: call_id.clone(),
+                    fraud_score: *fraud_score,
+                    disposition: disposition.clone(),
+                    talk_time_seconds: *talk_time_seconds,
+                    agent_id: agent_id.clone(),
+                    at: Timestamp::from_nanos(*at),
+                };
+                let is_known = recorder.writer().telemetry(&told, Some(self.tokeniser.wire_id(call_id)))?;
+                Ok(if is_known { "the telemetry is stored" } else { "the call is unknown" }.to_owned())
+            }
+            Change::Approve { aor, device, .. } => {
+                let stored = stored_aor(aor, &self.tokeniser)
+                    .ok_or_else(|| FieldError::new("aor", "is no address of record"))?;
+                if !recorder.reader().device_names(&stored)?.contains(device) {
+                    return Err(ChangeError::Missing(format!("there is no device {device} of {stored}")));
+                }
+                recorder.writer().approve(&stored, device, now)?;
+                recorder.judge_all_devices()?;
+                Ok(format!("the device {device} of {stored} is approved"))
+            }
+        }
+    }
+
+    fn label(
+        &self,
+        recorder: &mut Recorder,
+        kind: &str,
+        id: &str,
+        label: &str,
+        author: &str,
+    ) -> Result<String, ChangeError> {
+        if !["call", "fingerprint", "campaign", "recording", "incident"].contains(&kind) {
+            return Err(
+                FieldError::new("kind", "is not call, fingerprint, campaign, recording or incident").into()
+            );
+        }
+        let text = match label {
+            "fraud" | "legit" => Some(label),
+            "none" => None,
+            _ => return Err(FieldError::new("label", "is not fraud, legit or none").into()),
+        };
+        let wire_id = (kind == "call").then(|| self.tokeniser.wire_id(id));
+        let done = recorder.writer().label(kind, id, wire_id, text, author)?;
+        let what = match done {
+            Labelled::Missing => return Err(ChangeError::Missing(format!("there is no {kind} {id}"))),
+            Labelled::Known => "had that label already",
+            Labelled::Replaced => "had another label, which this one replaces",
+            Labelled::Changed if text.is_some() => "is labelled",
+            Labelled::Changed => "has no label any more",
+        };
+        Ok(format!("the {kind} {id} {what}"))
+    }
+
+    /// The subject of an entry. A number may be clear or a token.
+    fn subject(&self, kind: &str, value: &str) -> Result<OperatorSubject, FieldError> {
+        let value = value.trim();
+        let value = if kind == "number" { self.token_of(value) } else { value.to_owned() };
+        if value.is_empty() {
+            return Err(FieldError::new("value", "is missing"));
+        }
+        OperatorSubject::read(kind, &value).ok_or_else(|| FieldError::new("value", format!("is no {kind}")))
+    }
+
+    /// The token of a number, which may be a URI, clear text, or a token already.
+    #[must_use]
+    pub fn token_of(&self, number: &str) -> String {
+        let schemes = ["sip:", "sips:", "tel:"];
+        let rest = schemes.iter().find_map(|scheme| number.strip_prefix(scheme)).unwrap_or(number);
+        let user = rest.split(['@', ';']).next().unwrap_or_default().trim();
+        let is_token = user.len() == 32 && user.bytes().all(|octet| octet.is_ascii_hexdigit());
+        if is_token || user.is_empty() {
+            user.to_owned()
+        } else {
+            self.tokeniser.user(user).as_str().to_owned()
+        }
+    }
+}
+
+fn list_named(name: &str) -> Result<OperatorList, FieldError> {
+    OperatorList::of(name).ok_or_else(|| FieldError::new("list", "is not allow or block"))
+}
+
+/// The effects in words, a sentence each.
+pub(crate) fn sentences(effects: &Effects) -> Vec<String> {
+    let calls = |n: u64| if n == 1 { "1 call".to_owned() } else { format!("{n} calls") };
+    let mut lines: Vec<String> = effects
+        .dispositions
+        .iter()
+        .map(|(before, now, n)| format!("{}: {before} before, {now} now", calls(*n)))
+        .collect();
+    if effects.rescored > 0 {
+        lines.push(format!("{} with another score and the same disposition", calls(effects.rescored)));
+    }
+    for (campaign, joined, left) in &effects.campaigns {
+        if *joined > 0 {
+            lines.push(format!("{} joined the campaign {campaign}", calls(*joined)));
+        }
+        if *left > 0 {
+            lines.push(format!("{} left the campaign {campaign}", calls(*left)));
+        }
+    }
+    for (kind, name, before, now) in &effects.lists {
+        lines.push(format!("the {kind} {name}: list {before} before, {now} now"));
+    }
+    lines
+}

@@ -1,0 +1,83 @@
+//! The stored score of one call, for answers about calls that no engine follows any more.
+
+use bellwether_base::{IncidentId, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use crate::{Reader, StoreError, StoredSignal};
+
+/// A call with its stored score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredScore {
+    /// Time at which the score was computed.
+    pub at: Timestamp,
+    /// The score, 0 to 100. None for a call that is not scored.
+    pub score: Option<f64>,
+    /// The disposition.
+    pub disposition: Option<String>,
+    /// The probability of fraud.
+    pub fraud_probability: Option<f64>,
+    /// The amount of evidence.
+    pub confidence: Option<String>,
+    /// The fingerprint.
+    pub fingerprint: String,
+    /// The signals.
+    pub signals: Vec<StoredSignal>,
+    /// The name of the campaign.
+    pub campaign: Option<String>,
+    /// The incident.
+    pub incident: Option<IncidentId>,
+}
+
+impl Reader {
+    /// The latest call with a Call-ID, which may be given as on the wire (by its token) or as reports print it, and its score.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn stored_score(
+        &self,
+        call_id: &str,
+        wire_id: i64,
+        from_tag: Option<&str>,
+    ) -> Result<Option<StoredScore>, StoreError> {
+        let mut select = self.db.prepare_cached(
+            "SELECT coalesce(s.at, c.started_at), s.score, s.disposition, s.fraud_probability, s.confidence, c.fingerprint,
+                    s.signals, iif(k.kind = 'campaign', k.name, NULL), c.call
+             FROM calls AS c LEFT JOIN scores AS s ON s.id = c.id LEFT JOIN campaigns AS k ON k.campaign = s.campaign
+             WHERE (c.call_id = ?1 OR c.wire_id = ?2) AND (?3 IS NULL OR c.from_tag = ?3)
+             ORDER BY c.started_at DESC, c.call DESC LIMIT 1",
+        )?;
+        let found = select
+            .query_row(params![call_id, wire_id, from_tag], |r| {
+                let score = StoredScore {
+                    at: Timestamp::from_nanos(r.get(0)?),
+                    score: r.get(1)?,
+                    disposition: r.get(2)?,
+                    fraud_probability: r.get(3)?,
+                    confidence: r.get(4)?,
+                    fingerprint: r.get(5)?,
+                    signals: Vec::new(),
+                    campaign: r.get(7)?,
+                    incident: None,
+                };
+                Ok((score, r.get::<_, Option<String>>(6)?, r.get::<_, i64>(8)?))
+            })
+            .optional()?;
+        let Some((score, signals, call)) = found else { return Ok(None) };
+        let signals = signals.map_or(Ok(Vec::new()), |signals| self.stored_signals(&signals))?;
+        let incident = self
+            .db
+            .prepare_cached("SELECT incident FROM incident_members WHERE call = ?1")?
+            .query_row([call], |r| r.get::<_, i64>(0))
+            .optional()?;
+        Ok(Some(StoredScore { signals, incident: incident.map(IncidentId::new), ..score }))
+    }
+
+    /// The platform family of a fingerprint that was seen.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn family_of(&self, fingerprint: &str) -> Result<Option<String>, StoreError> {
+        let mut select = self.db.prepare_cached("SELECT family FROM fingerprints WHERE fingerprint = ?1")?;
+        Ok(select.query_row([fingerprint], |r| r.get::<_, Option<String>>(0)).optional()?.flatten())
+    }
+}
