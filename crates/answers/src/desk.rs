@@ -161,13 +161,19 @@ impl LocalDesk {
         let source = request
             .source_ip
             .or_else(|| trunk.and_then(|trunk| self.options.invites.address_of_trunk(trunk)));
-        let row = self.options.invites.read(invite, source, self.now());
-        let row = row.map_err(|e| DeskError::Field { field: "invite".to_owned(), why: e.to_string() })?;
-        let answer = match self.advisor.foresee(&row)? {
+        let asked = self.options.invites.read(invite, source, self.now());
+        let asked = asked.map_err(|e| DeskError::Field { field: "invite".to_owned(), why: e.to_string() })?;
+        let reader = self.advisor.reader();
+        let shown = asked.print.as_ref().map(|print| {
+            reader.facts_of_message(print, asked.author.as_ref(), asked.call.user_agent.as_deref())
+        });
+        let answer = match self.advisor.foresee(&asked.call, shown.as_ref())? {
             Some(forecast) => ScoreAnswer::of_forecast(&forecast, Basis::Live),
             None => ScoreAnswer::not_judged(),
         };
-        self.with_platform(answer, row.fingerprint.as_str())
+        let answer = self.with_platform(answer, asked.call.fingerprint.as_str())?;
+        let stack = answer.stack.clone().or_else(|| shown.and_then(|facts| facts.stack));
+        Ok(ScoreAnswer { stack, ..answer })
     }
 
     /// The answer about parties of which the switch names some.

@@ -4,7 +4,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use bellwether_base::{Endpoint, FlowKey, HashKey, Timestamp};
-use bellwether_enrich::{CallRow, Enricher, Knowledge, Row, SensitiveNumbers, Tokeniser, Topology};
+use bellwether_enrich::{
+    AuthorRow, CallRow, Enricher, FingerprintRow, Knowledge, Row, SensitiveNumbers, Tokeniser, Topology,
+};
 use bellwether_tracker::{Content, Item, Limits, Outbox, VIRTUAL_SHARDS, Worker};
 
 /// The tables that one message needs.
@@ -16,6 +18,17 @@ pub enum InviteError {
     /// The text is no INVITE that forms a dialog: it has no Call-ID, CSeq or From, or a tag of its own in To.
     #[error("is no SIP INVITE that begins a call")]
     NoCall,
+}
+
+/// An INVITE of a question.
+#[derive(Clone, Debug)]
+pub struct AskedInvite {
+    /// The call.
+    pub call: CallRow,
+    /// The platform, which the database may not know.
+    pub print: Option<FingerprintRow>,
+    /// Habits of its author.
+    pub author: Option<AuthorRow>,
 }
 
 /// Reads INVITEs of questions by the rules of the installation.
@@ -43,11 +56,16 @@ impl InviteReader {
         trunk.networks.first().map(ipnet::IpNet::addr)
     }
 
-    /// The row of an INVITE that came from `source` at a time.
+    /// The rows of an INVITE that came from `source` at a time.
     ///
     /// # Errors
     /// If the text begins no call.
-    pub fn read(&self, invite: &[u8], source: Option<IpAddr>, at: Timestamp) -> Result<CallRow, InviteError> {
+    pub fn read(
+        &self,
+        invite: &[u8],
+        source: Option<IpAddr>,
+        at: Timestamp,
+    ) -> Result<AskedInvite, InviteError> {
         let limits = Limits {
             calls: TABLE,
             transactions: TABLE,
@@ -87,7 +105,15 @@ impl InviteReader {
         let mut rows = Vec::new();
         let (facts, _) = out.drain(Vec::new());
         facts.into_iter().for_each(|fact| enricher.fact(fact, &mut rows));
-        let row = rows.into_iter().find_map(|row| if let Row::Call(call) = row { Some(*call) } else { None });
-        row.ok_or(InviteError::NoCall)
+        let (mut call, mut print, mut author) = (None, None, None);
+        for row in rows {
+            match row {
+                Row::Call(row) => call = Some(*row),
+                Row::Fingerprint(row) => print = Some(*row),
+                Row::Author(row) => author = Some(*row),
+                _ => {}
+            }
+        }
+        call.map(|call| AskedInvite { call, print, author }).ok_or(InviteError::NoCall)
     }
 }

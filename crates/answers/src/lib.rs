@@ -31,6 +31,6 @@ pub use answer::{Basis, Reason, ScoreAnswer};
 pub use change::{Change, ChangeError, Done, Performer};
 pub use desk::{Desk, DeskError, DeskOptions, LocalDesk, Question, Reply, Vitals};
 pub use fields::FieldError;
-pub use invite::{InviteError, InviteReader};
+pub use invite::{AskedInvite, InviteError, InviteReader};
 pub use request::{ScoreRequest, parse_telemetry};
 pub use socket::{Listener, RemoteDesk, socket_path};

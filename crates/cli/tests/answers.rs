@@ -11,12 +11,12 @@ use std::sync::Arc;
 use bellwether_answers::InviteReader;
 use bellwether_base::{HashKey, Timestamp};
 use bellwether_capture::{CaptureReader, Record};
-use bellwether_wire::LinkType;
 use bellwether_enrich::{CallRow, Privacy, Row, SensitiveNumbers, Tokeniser, Topology};
 use bellwether_recorder::Recorder;
 use bellwether_scoring::{ScoringEngine, Settings};
 use bellwether_sensor::{Config, Patience, rehearse};
 use bellwether_store::{Reader, Writer};
+use bellwether_wire::LinkType;
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -103,12 +103,25 @@ fn a_question_foresees_the_score_that_the_packets_bring() {
         let call = call.clone();
         // The switch asks before the mirror shows the packet, with the text that it received.
         let text = invite(&frames, &call).unwrap();
-        let asked = invites.read(text, Some(call.source.ip()), call.started_at).unwrap();
+        let read = invites.read(text, Some(call.source.ip()), call.started_at).unwrap();
+        let asked = &read.call;
+        let shown = advisor.reader().facts_of_message(
+            read.print.as_ref().unwrap(),
+            read.author.as_ref(),
+            asked.user_agent.as_deref(),
+        );
         assert_eq!(
-            (&asked.call_id, &asked.caller, &asked.dialled, asked.fingerprint, &asked.deployment, &asked.origin),
+            (
+                &asked.call_id,
+                &asked.caller,
+                &asked.dialled,
+                asked.fingerprint,
+                &asked.deployment,
+                &asked.origin
+            ),
             (&call.call_id, &call.caller, &call.dialled, call.fingerprint, &call.deployment, &call.origin),
         );
-        let twice = [advisor.foresee(&asked).unwrap().unwrap(), advisor.foresee(&asked).unwrap().unwrap()];
+        let twice = [(); 2].map(|()| advisor.foresee(asked, Some(&shown)).unwrap().unwrap());
         assert_eq!(twice[0], twice[1], "a question changes nothing");
         recorder.push(row);
         recorder.commit(true).unwrap();
@@ -120,12 +133,18 @@ fn a_question_foresees_the_score_that_the_packets_bring() {
             foreseen += u32::from(twice[0].disposition == shown.disposition);
         }
         if (shown.score - twice[0].score).abs() > 3.0 {
-            eprintln!("{} foreseen, {} shown: {:?}\n   {:?}", twice[0].score, shown.score,
+            eprintln!(
+                "{} foreseen, {} shown: {:?}\n   {:?}",
+                twice[0].score,
+                shown.score,
                 twice[0].findings.iter().map(|f| (f.name(), f.points)).collect::<Vec<_>>(),
-                shown.findings.iter().map(|f| (f.name(), f.points)).collect::<Vec<_>>());
+                shown.findings.iter().map(|f| (f.name(), f.points)).collect::<Vec<_>>()
+            );
         }
     }
-    eprintln!("{calls} calls, {same} with the disposition foreseen; {foreseen} of {quarantined} quarantined ones");
+    eprintln!(
+        "{calls} calls, {same} with the disposition foreseen; {foreseen} of {quarantined} quarantined ones"
+    );
     assert!(calls > 100 && quarantined > 20, "the capture shows something");
     assert!(f64::from(same) >= 0.97 * f64::from(calls));
     assert!(f64::from(foreseen) >= 0.95 * f64::from(quarantined));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bellwether_base::{CallId, LruTable, Timestamp};
 use bellwether_enrich::CallRow;
-use bellwether_scoring::{Changes, Forecast, KnownParties, ScoringEngine};
+use bellwether_scoring::{Changes, Forecast, KnownParties, PlatformFacts, ScoringEngine};
 use bellwether_store::{Reader, StoreError};
 
 /// Calls that can be asked about by their Call-ID: those of the last minutes at a carrier's rate.
@@ -137,13 +137,18 @@ impl Advisor {
         self.engine.hold().present(call)
     }
 
-    /// The score that a call would get if it came now. None for an emergency call, which has no score.
+    /// The score that a call would get if it came now. `shown` holds what its message shows of a platform that may be unknown. None for an emergency call, which has no score.
     ///
     /// # Errors
     /// If the database fails.
-    pub fn foresee(&self, row: &CallRow) -> Result<Option<Forecast>, StoreError> {
+    pub fn foresee(
+        &self,
+        row: &CallRow,
+        shown: Option<&PlatformFacts>,
+    ) -> Result<Option<Forecast>, StoreError> {
         let mut failure = None;
-        let forecast = self.engine.hold().foresee(row, &mut self.reader.history(&self.nothing, &mut failure));
+        let forecast =
+            self.engine.hold().foresee(row, shown, &mut self.reader.history(&self.nothing, &mut failure));
         failure.map_or(Ok(forecast), Err)
     }
 

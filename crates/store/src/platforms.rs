@@ -40,7 +40,12 @@ impl Platforms {
         if let Some(known) = self.known.borrow().get(fingerprint) {
             return Ok(Arc::clone(known));
         }
-        let platform = Arc::new(self.load(db, fingerprint)?);
+        let (platform, is_known) = self.load(db, fingerprint)?;
+        let platform = Arc::new(platform);
+        // A fingerprint that is unknown now may be stored a moment later.
+        if !is_known {
+            return Ok(platform);
+        }
         let mut known = self.known.borrow_mut();
         // The senders of traffic make the platforms.
         if known.len() >= MAX_KEPT {
@@ -50,10 +55,25 @@ impl Platforms {
         Ok(platform)
     }
 
-    fn load(&self, db: &Connection, fingerprint: &str) -> Result<Platform, StoreError> {
+    /// The platform of a message that may not be stored, and the agreement of its name with its structure.
+    pub(crate) fn of_message(
+        &self,
+        readable: String,
+        habits: Vec<(String, String)>,
+        identifiers: Vec<(String, Grammar)>,
+        user_agent: Option<&str>,
+    ) -> (Platform, Claim) {
+        let platform = Platform::recognised(readable, habits, identifiers, &self.signatures);
+        let claim = platform.claim(&self.signatures, user_agent);
+        (platform, claim)
+    }
+
+    /// Loads a platform, and tells whether the database knows it.
+    fn load(&self, db: &Connection, fingerprint: &str) -> Result<(Platform, bool), StoreError> {
         let mut select =
             db.prepare_cached("SELECT readable, sip_author FROM fingerprints WHERE fingerprint = ?1")?;
         let found = select.query_row([fingerprint], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let is_known = found.is_some();
         let (readable, author): (String, String) = found.unwrap_or_default();
         let mut select =
             db.prepare_cached("SELECT habit, value FROM habits WHERE author = ?1 ORDER BY habit, value")?;
@@ -64,7 +84,7 @@ impl Platforms {
         )?;
         let identifiers: Result<Vec<_>, _> =
             select.query_map([&author], |r| Ok((r.get(4)?, grammar(r)?)))?.collect();
-        Ok(Platform::recognised(readable, habits?, identifiers?, &self.signatures))
+        Ok((Platform::recognised(readable, habits?, identifiers?, &self.signatures), is_known))
     }
 
     /// The agreement of a platform's own name with its structure.
@@ -79,6 +99,9 @@ impl Platforms {
             return Ok(*known);
         }
         let claim = self.of(db, fingerprint)?.claim(&self.signatures, user_agent);
+        if !self.known.borrow().contains_key(fingerprint) {
+            return Ok(claim);
+        }
         let mut claims = self.claims.borrow_mut();
         if claims.len() >= MAX_KEPT {
             claims.clear();

@@ -1,6 +1,9 @@
 //! The stored score of one call, for answers about calls that no engine follows any more.
 
 use bellwether_base::{IncidentId, Timestamp};
+use bellwether_enrich::{AuthorRow, FingerprintRow};
+use bellwether_fingerprint::Claim;
+use bellwether_scoring::PlatformFacts;
 use rusqlite::{OptionalExtension, params};
 
 use crate::{Reader, StoreError, StoredSignal};
@@ -70,6 +73,30 @@ impl Reader {
             .query_row([call], |r| r.get::<_, i64>(0))
             .optional()?;
         Ok(Some(StoredScore { signals, incident: incident.map(IncidentId::new), ..score }))
+    }
+
+    /// The facts about the platform of a message that may not be stored.
+    #[must_use]
+    pub fn facts_of_message(
+        &self,
+        print: &FingerprintRow,
+        author: Option<&AuthorRow>,
+        user_agent: Option<&str>,
+    ) -> PlatformFacts {
+        let habits = author.map(|of| of.habits.iter().map(|(key, value)| (key.clone(), value.to_string())));
+        let identifiers =
+            author.map(|of| of.identifiers.iter().map(|(name, grammar)| ((*name).to_owned(), *grammar)));
+        let (platform, claim) = self.platforms.of_message(
+            print.readable.to_string(),
+            habits.into_iter().flatten().collect(),
+            identifiers.into_iter().flatten().collect(),
+            user_agent,
+        );
+        PlatformFacts {
+            stack: platform.stack().map(str::to_owned),
+            is_suspicious: platform.is_suspicious(),
+            is_contradictory: claim == Claim::Contradictory,
+        }
     }
 
     /// The platform family of a fingerprint that was seen.

@@ -15,7 +15,7 @@ use super::senders::{LASTS, access_of, reason};
 use super::{Caller, ScoringEngine};
 use crate::call_history::{CallEvent, CallResult, OF_CALLERS};
 use crate::campaign_state::MembershipKind;
-use crate::history::{History, SenderMarks};
+use crate::history::{History, PlatformFacts, SenderMarks};
 use crate::invite::Invite;
 use crate::open::{Membership, OF_SENDER, OpenCall};
 use crate::operator_list::ListedCall;
@@ -66,10 +66,16 @@ impl ScoringEngine {
         Some(self.forecast(self.card(open), campaign, incident))
     }
 
-    /// The score that a call would get if it came now. `memory` answers about parties that are not in memory.
+    /// The score that a call would get if it came now. `memory` answers about parties that are not in memory, and `shown` holds what
+    /// the message shows of a platform that nobody knows.
     ///
     /// An emergency call has no score.
-    pub fn foresee(&self, row: &CallRow, memory: &mut dyn History) -> Option<Forecast> {
+    pub fn foresee(
+        &self,
+        row: &CallRow,
+        shown: Option<&PlatformFacts>,
+        memory: &mut dyn History,
+    ) -> Option<Forecast> {
         if row.traits.is_emergency {
             return None;
         }
@@ -99,6 +105,8 @@ impl ScoringEngine {
         let platform = self.platforms.value(names.platform_and_agent()).map(|(platform, _)| platform.clone());
         let platform = platform.unwrap_or_else(|| {
             let facts = memory.platform(invite.fingerprint.as_str(), invite.user_agent);
+            let is_known = facts != PlatformFacts::default();
+            let facts = shown.filter(|_| !is_known).cloned().unwrap_or(facts);
             Platform::new(facts, invite.user_agent)
         });
         let account = &caller.account;
