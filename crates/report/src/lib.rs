@@ -37,9 +37,11 @@ mod class_file;
 mod classes;
 mod columns;
 mod devices;
+mod feed;
 mod fingerprints;
 mod incidents;
 mod inventory;
+mod metric_counts;
 mod other_clocks;
 mod platforms;
 mod recordings;
@@ -48,6 +50,7 @@ mod rows;
 mod show;
 mod streams;
 mod summary;
+mod switch_lists;
 
 use bellwether_store::Reader;
 use rusqlite::Connection;
@@ -57,7 +60,9 @@ pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
 pub use inventory::INVENTORY_COLUMNS;
+pub use metric_counts::MetricCounts;
 pub use reputation::Export;
+pub use switch_lists::{SwitchEntry, SwitchList};
 
 /// The reports over one database.
 #[derive(Clone, Copy)]

@@ -162,6 +162,17 @@ impl Reader {
         self.platforms.claim(&self.db, fingerprint, user_agent)
     }
 
+    /// Drops cached knowledge if another connection has written since. A reader that lives long calls it before each task.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn refresh(&mut self) -> Result<(), StoreError> {
+        if self.is_changed_elsewhere()? {
+            self.forget();
+        }
+        Ok(())
+    }
+
     /// True if another connection has written since this was asked last.
     pub(crate) fn is_changed_elsewhere(&mut self) -> Result<bool, StoreError> {
         let version: i64 = self.db.pragma_query_value(None, "data_version", |r| r.get(0))?;

@@ -1,0 +1,85 @@
+//! New rows since a place in a table, for those who follow a database.
+
+use bellwether_base::IncidentId;
+use bellwether_store::StoreError;
+use rusqlite::params;
+use serde_json::{Map, Value, json};
+
+use crate::Reports;
+use crate::cells::{round, time};
+
+impl Reports<'_> {
+    /// The alerts behind a place, oldest first, at most `most`; and the place of the newest one. Without a place no alert, only the place
+    /// to follow from.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn alerts_after(
+        &self,
+        place: Option<i64>,
+        most: usize,
+    ) -> Result<(i64, Vec<Map<String, Value>>), StoreError> {
+        let newest: i64 = self.db().query_row("SELECT coalesce(max(id), 0) FROM alerts", [], |r| r.get(0))?;
+        let Some(place) = place else { return Ok((newest, Vec::new())) };
+        let mut select = self.db().prepare_cached(
+            "SELECT a.at, a.kind, a.severity, a.subject, a.message, c.call_id, a.campaign, a.incident, a.state, a.id
+             FROM alerts AS a LEFT JOIN calls AS c ON c.call = a.call WHERE a.id > ?1 ORDER BY a.id LIMIT ?2",
+        )?;
+        let mut rows = select.query(params![place, most as i64])?;
+        let (mut last, mut found) = (place, Vec::new());
+        while let Some(row) = rows.next()? {
+            let incident: Option<i64> = row.get(7)?;
+            let alert = json!({
+                "at": time(row.get(0)?),
+                "kind": row.get::<_, String>(1)?,
+                "severity": row.get::<_, String>(2)?,
+                "subject": row.get::<_, Option<String>>(3)?,
+                "message": row.get::<_, Option<String>>(4)?,
+                "call_id": row.get::<_, Option<String>>(5)?,
+                "campaign": row.get::<_, Option<String>>(6)?,
+                "incident": incident.map(|incident| IncidentId::new(incident).name()),
+                "state": row.get::<_, Option<String>>(8)?,
+            });
+            last = row.get(9)?;
+            if let Value::Object(alert) = alert {
+                found.push(alert);
+            }
+        }
+        Ok((last, found))
+    }
+
+    /// The subjects of reputation that changed lists behind a place, in the same way.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn list_changes_after(
+        &self,
+        place: Option<i64>,
+        most: usize,
+    ) -> Result<(i64, Vec<Map<String, Value>>), StoreError> {
+        let newest: i64 =
+            self.db().query_row("SELECT coalesce(max(id), 0) FROM list_changes", [], |r| r.get(0))?;
+        let Some(place) = place else { return Ok((newest, Vec::new())) };
+        let mut select = self.db().prepare_cached(
+            "SELECT at, layer, name, from_list, to_list, standing, why, id FROM list_changes WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )?;
+        let mut rows = select.query(params![place, most as i64])?;
+        let (mut last, mut found) = (place, Vec::new());
+        while let Some(row) = rows.next()? {
+            let change = json!({
+                "at": time(row.get(0)?),
+                "kind": row.get::<_, String>(1)?,
+                "subject": row.get::<_, String>(2)?,
+                "from": row.get::<_, String>(3)?,
+                "to": row.get::<_, String>(4)?,
+                "reputation": round(row.get(5)?, 1),
+                "why": row.get::<_, String>(6)?,
+            });
+            last = row.get(7)?;
+            if let Value::Object(change) = change {
+                found.push(change);
+            }
+        }
+        Ok((last, found))
+    }
+}

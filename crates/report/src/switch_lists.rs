@@ -1,0 +1,229 @@
+//! Lists that a switch can act on by itself: each entry is something that it can compare a request with.
+//!
+//! Fingerprints cannot be computed by a switch. So the block list has, beside the operator's entries, the addresses and the
+//! User-Agents from which lately nearly only quarantined calls came.
+
+use std::collections::BTreeMap;
+
+use bellwether_base::{Span, Timestamp};
+use bellwether_scoring::{OperatorList, OperatorSubject};
+use bellwether_store::StoreError;
+use rusqlite::params;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Reports;
+use crate::cells::time;
+
+/// Calls of this time before the latest one decide.
+const LATELY: Span = Span::from_secs(86_400);
+
+/// An address or a User-Agent needs so many quarantined calls.
+const FEWEST_CALLS: u32 = 5;
+
+/// Largest share of its calls that is not quarantined: the first calls of a sender are judged before it is known. None of them may be
+/// `standard`.
+const MAX_OTHERS: f64 = 0.1;
+
+/// Calls that are read, the latest.
+const MAX_READ: i64 = 200_000;
+
+/// An entry lasts so long after the latest call that speaks for it.
+const LASTS: Span = Span::from_secs(86_400);
+
+/// The list that is asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SwitchList {
+    /// Requests to let through.
+    Allow,
+    /// Requests to refuse.
+    Block,
+}
+
+/// An entry of a list.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct SwitchEntry {
+    /// address, network, number, user_agent, fingerprint, family or recording.
+    pub kind: &'static str,
+    /// What a request is compared with. A number is a token, unless the installation keeps numbers readable.
+    pub value: String,
+    /// The reason.
+    pub because: String,
+    /// Calls of the last day that it reaches.
+    pub calls: u32,
+    /// Calls among them that are judged `standard`.
+    pub honest_calls: u32,
+    /// End of the entry in RFC 3339; none for an entry without end.
+    pub until: Option<String>,
+}
+
+/// Calls of one address or User-Agent.
+#[derive(Clone, Copy, Default)]
+struct Reach {
+    calls: u32,
+    quarantined: u32,
+    standard: u32,
+    last: i64,
+}
+
+impl Reach {
+    fn is_bad(&self) -> bool {
+        let others = f64::from(self.calls - self.quarantined);
+        self.quarantined >= FEWEST_CALLS
+            && self.standard == 0
+            && others <= (MAX_OTHERS * f64::from(self.calls)).max(3.0)
+            && self.quarantined > self.calls / 2
+    }
+}
+
+impl Reports<'_> {
+    /// The entries of a list that are in force, by kind and value.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn switch_list(&self, which: SwitchList) -> Result<Vec<SwitchEntry>, StoreError> {
+        let moment = self.reader.moment()?;
+        let [addresses, agents] = self.reach_since(moment - LATELY)?;
+        let mut entries = self.operator_entries(which, moment, &addresses)?;
+        if which == SwitchList::Block {
+            let allowed: Vec<OperatorSubject> = self
+                .reader
+                .operator_lists()?
+                .into_iter()
+                .filter(|entry| {
+                    entry.list == OperatorList::Allow && entry.until.is_none_or(|until| until > moment)
+                })
+                .map(|entry| entry.subject)
+                .collect();
+            for (kind, all) in [("address", &addresses), ("user_agent", &agents)] {
+                let bad = all.iter().filter(|(value, reach)| {
+                    let is_known = entries.iter().any(|entry| entry.kind == kind && entry.value == **value);
+                    reach.is_bad() && !is_known && !allowed.iter().any(|subject| covers(subject, value))
+                });
+                let found: Vec<SwitchEntry> = bad
+                    .map(|(value, reach)| SwitchEntry {
+                        kind,
+                        value: value.clone(),
+                        because: format!(
+                            "{} of {} calls of the last day are quarantined",
+                            reach.quarantined, reach.calls
+                        ),
+                        calls: reach.calls,
+                        honest_calls: reach.standard,
+                        until: text_of(Timestamp::from_nanos(reach.last) + LASTS),
+                    })
+                    .collect();
+                entries.extend(found);
+            }
+        }
+        entries.sort_by(|a, b| (a.kind, &a.value).cmp(&(b.kind, &b.value)));
+        Ok(entries)
+    }
+
+    fn operator_entries(
+        &self,
+        which: SwitchList,
+        moment: Timestamp,
+        addresses: &BTreeMap<String, Reach>,
+    ) -> Result<Vec<SwitchEntry>, StoreError> {
+        let list = match which {
+            SwitchList::Allow => OperatorList::Allow,
+            SwitchList::Block => OperatorList::Block,
+        };
+        let entries = self.reader.operator_lists()?.into_iter();
+        let in_force =
+            entries.filter(|entry| entry.list == list && entry.until.is_none_or(|until| until > moment));
+        Ok(in_force
+            .map(|entry| {
+                let reached = addresses.iter().filter(|(address, _)| covers(&entry.subject, address));
+                let (calls, honest) = reached.fold((0, 0), |(calls, honest), (_, reach)| {
+                    (calls + reach.calls, honest + reach.standard)
+                });
+                SwitchEntry {
+                    kind: if entry.subject.kind() == "peer" { "address" } else { entry.subject.kind() },
+                    value: entry.subject.value(),
+                    because: if entry.reason.is_empty() {
+                        format!("by {}", entry.author)
+                    } else {
+                        entry.reason
+                    },
+                    calls,
+                    honest_calls: honest,
+                    until: entry.until.and_then(text_of),
+                }
+            })
+            .collect())
+    }
+
+    /// The calls since a time by address and by User-Agent.
+    fn reach_since(&self, since: Timestamp) -> Result<[BTreeMap<String, Reach>; 2], StoreError> {
+        let mut select = self.db().prepare_cached(
+            "SELECT c.source, c.user_agent, s.disposition, c.started_at FROM calls AS c JOIN scores AS s ON s.id = c.id
+             WHERE c.started_at >= ?1 ORDER BY c.started_at DESC LIMIT ?2",
+        )?;
+        let mut rows = select.query(params![since.as_nanos(), MAX_READ])?;
+        let (mut addresses, mut agents): (BTreeMap<String, Reach>, BTreeMap<String, Reach>) =
+            Default::default();
+        while let Some(row) = rows.next()? {
+            let (source, agent): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+            let disposition: String = row.get(2)?;
+            let at: i64 = row.get(3)?;
+            let mut add = |of: &mut BTreeMap<String, Reach>, key: String| {
+                let reach = of.entry(key).or_default();
+                reach.calls += 1;
+                reach.quarantined += u32::from(disposition == "quarantine");
+                reach.standard += u32::from(disposition == "standard");
+                reach.last = reach.last.max(at);
+            };
+            add(&mut addresses, without_port(&source).to_owned());
+            if let Some(agent) = agent.filter(|agent| !agent.is_empty()) {
+                add(&mut agents, agent);
+            }
+        }
+        Ok([addresses, agents])
+    }
+}
+
+/// True if an entry of the operator reaches an address.
+fn covers(subject: &OperatorSubject, address: &str) -> bool {
+    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    match subject {
+        OperatorSubject::Peer(peer) => *peer == address,
+        OperatorSubject::Network(network) => network.contains(&address),
+        _ => false,
+    }
+}
+
+/// The address of an endpoint as the database has it.
+fn without_port(source: &str) -> &str {
+    let address = source.rsplit_once(':').map_or(source, |(address, _)| address);
+    address.trim_start_matches('[').trim_end_matches(']')
+}
+
+fn text_of(at: Timestamp) -> Option<String> {
+    match time(Some(at.as_nanos())) {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_an_honest_call_is_never_blocked() {
+        let bad = Reach { calls: 20, quarantined: 18, standard: 0, last: 0 };
+        assert!(bad.is_bad());
+        assert!(!Reach { standard: 1, ..bad }.is_bad());
+        assert!(!Reach { calls: 4, quarantined: 4, ..bad }.is_bad());
+        assert!(!Reach { calls: 40, quarantined: 18, ..bad }.is_bad());
+    }
+
+    #[test]
+    fn endpoints_lose_their_ports() {
+        for (source, address) in [("192.0.2.1:5060", "192.0.2.1"), ("[2001:db8::1]:5060", "2001:db8::1")] {
+            assert_eq!(without_port(source), address);
+        }
+    }
+}

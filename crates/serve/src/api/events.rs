@@ -1,0 +1,158 @@
+//! Events as they are committed, for switches that keep copies and for the live page (server-sent events, WHATWG HTML 9.2).
+
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use bellwether_base::Timestamp;
+use bellwether_report::{Query, Report, Reports};
+use bellwether_store::{Reader, StoreError};
+use serde_json::{Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, Sender, channel};
+
+use crate::ServeError;
+use crate::options::OpenReader;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// Events that a slow client may be behind. It is told how many it missed.
+const MAX_BEHIND: usize = 256;
+
+/// Clients at once.
+const MAX_SUBSCRIBERS: usize = 64;
+
+/// Time between two looks into the database.
+const LOOKS_EVERY: Duration = Duration::from_millis(500);
+
+/// Rows of one kind that are told of one look. A flood is told as its number.
+const MAX_AT_ONCE: usize = 100;
+
+/// Columns of a call that an event has.
+const OF_A_CALL: [&str; 10] = [
+    "call_id", "started_at", "caller", "callee", "source", "trunk_id", "stack", "score", "disposition", "campaign",
+];
+
+/// An event: its name and its data.
+pub(crate) type Told = (&'static str, Arc<str>);
+
+/// The events of one database.
+pub(crate) struct Feed {
+    to: Sender<Told>,
+    subscribers: Arc<AtomicUsize>,
+}
+
+impl Feed {
+    /// Starts the thread that looks for new rows. It looks only while somebody listens, and ends with the feed.
+    pub(crate) fn start(open: &Arc<OpenReader>) -> Result<Self, ServeError> {
+        let (to, _) = channel(MAX_BEHIND);
+        let reader = open()?;
+        let sender = to.downgrade();
+        std::thread::Builder::new()
+            .name("events".to_owned())
+            .spawn(move || {
+                let mut seen = Seen::default();
+                let mut reader = reader;
+                loop {
+                    std::thread::sleep(LOOKS_EVERY);
+                    let Some(to) = sender.upgrade() else { return };
+                    if to.receiver_count() == 0 {
+                        seen = Seen::default();
+                        continue;
+                    }
+                    if let Err(e) = reader.refresh().and_then(|()| seen.look(&reader, &to)) {
+                        tracing::debug!("events cannot be read: {e}");
+                    }
+                }
+            })
+            .map_err(|e| ServeError::Io("no thread for events".to_owned(), e))?;
+        Ok(Self { to, subscribers: Arc::default() })
+    }
+}
+
+/// What was told already.
+#[derive(Default)]
+struct Seen {
+    alert: Option<i64>,
+    call: Option<Timestamp>,
+    change: Option<i64>,
+}
+
+impl Seen {
+    fn look(&mut self, reader: &Reader, to: &Sender<Told>) -> Result<(), StoreError> {
+        // A channel without receivers refuses, which is no fault.
+        let mut tell = |name: &'static str, data: Value| drop(to.send((name, data.to_string().into())));
+        let reports = Reports::of(reader);
+        let (newest, alerts) = reports.alerts_after(self.alert, MAX_AT_ONCE)?;
+        alerts.into_iter().for_each(|alert| tell("alert", Value::Object(alert)));
+        self.alert = Some(newest);
+        let (newest, changes) = reports.list_changes_after(self.change, MAX_AT_ONCE)?;
+        changes.into_iter().for_each(|change| tell("list_changed", Value::Object(change)));
+        self.change = Some(newest);
+        let latest = reader.moment()?;
+        let since = self.call.replace(latest);
+        if let Some(since) = since.filter(|since| latest > *since) {
+            let since = Timestamp::from_nanos(since.as_nanos() + 1);
+            let query = Query { report: Report::Calls, since: Some(since), until: None };
+            let columns = Report::Calls.columns();
+            let place = |name: &str| columns.iter().position(|column| column.name == name);
+            let places: Vec<(&str, usize)> =
+                OF_A_CALL.iter().filter_map(|name| Some((*name, place(name)?))).collect();
+            let mut count = 0;
+            reports.rows(&query, &mut |values| {
+                count += 1;
+                if count <= MAX_AT_ONCE {
+                    let call: serde_json::Map<String, Value> = places
+                        .iter()
+                        .filter_map(|(name, at)| Some(((*name).to_owned(), values.get(*at)?.clone())))
+                        .collect();
+                    tell("call", Value::Object(call));
+                }
+                if count < 10 * MAX_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+            if count > MAX_AT_ONCE {
+                tell("more_calls", json!({ "count": count - MAX_AT_ONCE }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `GET /api/v1/events`
+pub(crate) async fn subscribe(Shared(state): Shared<Arc<State>>) -> Result<Response, Problem> {
+    let subscribers = Arc::clone(&state.feed.subscribers);
+    if subscribers.fetch_add(1, Ordering::Relaxed) >= MAX_SUBSCRIBERS {
+        subscribers.fetch_sub(1, Ordering::Relaxed);
+        return Err(Problem::overloaded());
+    }
+    let follower = Follower { from: state.feed.to.subscribe(), subscribers };
+    let stream = futures_util::stream::unfold(follower, async |mut follower| {
+        let event = match follower.from.recv().await {
+            Ok((name, data)) => Event::default().event(name).data(&*data),
+            Err(RecvError::Lagged(missed)) => {
+                Event::default().event("missed").data(json!({ "count": missed }).to_string())
+            }
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok::<_, Infallible>(event), follower))
+    });
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("alive");
+    Ok(Sse::new(stream).keep_alive(keep_alive).into_response())
+}
+
+/// One client. It is counted until it leaves.
+struct Follower {
+    from: Receiver<Told>,
+    subscribers: Arc<AtomicUsize>,
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,96 @@
+//! What other systems and people tell: telemetry of calls, and labels.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bellwether_answers::{Change, FieldError, Question, Reply, parse_telemetry};
+use serde_json::{Value, json};
+
+use super::json_of;
+use crate::guard::Client;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// `POST /api/v1/telemetry/call`
+pub(crate) async fn telemetry(
+    Shared(state): Shared<Arc<State>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let told = parse_telemetry(&json_of(&headers, &body)?)?;
+    let done = order(
+        &state,
+        Change::Telemetry {
+            call_id: told.call_id,
+            fraud_score: told.fraud_score,
+            disposition: told.disposition,
+            talk_time_seconds: told.talk_time_seconds,
+            agent_id: told.agent_id,
+            at: told.at.as_nanos(),
+        },
+    )
+    .await?;
+    Ok(answered(StatusCode::ACCEPTED, &json!({ "result": done.words })))
+}
+
+/// `POST /api/v1/label`
+pub(crate) async fn label(
+    Shared(state): Shared<Arc<State>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let value = json_of(&headers, &body)?;
+    let change = Change::Label {
+        kind: needed(&value, "kind")?,
+        id: needed(&value, "id")?,
+        label: needed(&value, "label")?,
+        author: author(&client),
+    };
+    let done = order(&state, change).await?;
+    Ok(answered(StatusCode::OK, &json!({ "result": done.words, "effects": done.effects })))
+}
+
+/// Hands a change to the writer.
+pub(crate) async fn order(state: &State, change: Change) -> Result<bellwether_answers::Done, Problem> {
+    match state.changes.order(Question::Change(Box::new(change))).await? {
+        Reply::Changed(done) => Ok(done),
+        Reply::Refused(error) => Err(error.into()),
+        Reply::Score(_) | Reply::Vitals(_) => {
+            Err(Problem::new(StatusCode::BAD_GATEWAY, "the sensor gave another answer"))
+        }
+    }
+}
+
+/// The name under which a change stands in the database.
+pub(crate) fn author(client: &Client) -> String {
+    client.identity.as_ref().map_or_else(|| "unknown".to_owned(), |identity| identity.name.clone())
+}
+
+/// The text of a member that must be there.
+pub(crate) fn needed(value: &Value, name: &str) -> Result<String, FieldError> {
+    match text(value, name)? {
+        Some(text) => Ok(text),
+        None => Err(FieldError { field: name.to_owned(), why: "is missing".to_owned() }),
+    }
+}
+
+/// The text of a member.
+pub(crate) fn text(value: &Value, name: &str) -> Result<Option<String>, FieldError> {
+    let wrong = |why: &str| FieldError { field: name.to_owned(), why: why.to_owned() };
+    match value.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.len() > 2048 => Err(wrong("is longer than 2048 octets")),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong("is not text")),
+    }
+}
+
+pub(crate) fn answered(status: StatusCode, body: &Value) -> Response {
+    (status, [("content-type", "application/json")], body.to_string()).into_response()
+}

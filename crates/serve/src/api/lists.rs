@@ -1,0 +1,137 @@
+//! Lists that a switch can act on by itself, and the operator's entries.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bellwether_answers::{Change, FieldError};
+use bellwether_report::{Reports, SwitchEntry, SwitchList};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::feedback::{answered, author, needed, order, text};
+use super::json_of;
+use crate::auth;
+use crate::guard::Client;
+use crate::problem::Problem;
+use crate::state::State;
+
+/// Parameters of a list.
+#[derive(Deserialize)]
+pub(crate) struct Form {
+    /// json, csv, text (values only), or kamailio (rows of a htable).
+    #[serde(default)]
+    format: Option<String>,
+    /// address, network, number, trunk, user_agent, fingerprint or family; all if absent.
+    #[serde(default)]
+    kind: Option<String>,
+}
+
+/// `GET /api/v1/lists/{allow|block}`
+pub(crate) async fn list(
+    Shared(state): Shared<Arc<State>>,
+    Path(name): Path<String>,
+    Query(form): Query<Form>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let which = match name.as_str() {
+        "allow" => SwitchList::Allow,
+        "block" => SwitchList::Block,
+        _ => return Err(Problem::not_found()),
+    };
+    let mut entries = state.readers.read(move |reader| Reports::of(reader).switch_list(which)).await?;
+    if let Some(kind) = &form.kind {
+        entries.retain(|entry| entry.kind == kind);
+    }
+    let (media, body) = match form.format.as_deref().unwrap_or("json") {
+        "json" => ("application/json", json!(entries).to_string()),
+        "csv" => ("text/csv; charset=utf-8", csv(&entries)),
+        "text" => ("text/plain; charset=utf-8", entries.iter().map(|entry| format!("{}\n", entry.value)).collect()),
+        "kamailio" => ("text/plain; charset=utf-8", entries.iter().map(htable).collect()),
+        _ => {
+            let why = "is not json, csv, text or kamailio".to_owned();
+            return Err(FieldError { field: "format".to_owned(), why }.into());
+        }
+    };
+    let etag = format!("\"{}\"", auth::sha256(body.as_bytes()).get(..32).unwrap_or_default());
+    let is_known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok()) == Some(&etag);
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        (StatusCode::OK, [(header::CONTENT_TYPE, media)], body).into_response()
+    };
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(header::ETAG, value);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=30"));
+    Ok(response)
+}
+
+/// `POST /api/v1/lists/{allow|block}`
+pub(crate) async fn add(
+    Shared(state): Shared<Arc<State>>,
+    Extension(client): Extension<Client>,
+    Path(list): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let value = json_of(&headers, &body)?;
+    let until = value.get("until_epoch").filter(|until| !until.is_null());
+    let until = until.map(|until| {
+        let wrong = || FieldError { field: "until_epoch".to_owned(), why: "is not a number".to_owned() };
+        until.as_f64().map(|seconds| (seconds * 1e9) as i64).ok_or_else(wrong)
+    });
+    let change = Change::ListAdd {
+        list,
+        kind: needed(&value, "kind")?,
+        value: needed(&value, "value")?,
+        reason: text(&value, "reason")?.unwrap_or_default(),
+        author: author(&client),
+        until: until.transpose()?,
+    };
+    let done = order(&state, change).await?;
+    Ok(answered(StatusCode::CREATED, &json!({ "result": done.words, "effects": done.effects })))
+}
+
+/// `DELETE /api/v1/lists/{allow|block}`
+pub(crate) async fn remove(
+    Shared(state): Shared<Arc<State>>,
+    Extension(client): Extension<Client>,
+    Path(list): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let value = json_of(&headers, &body)?;
+    let change = Change::ListRemove {
+        list,
+        kind: needed(&value, "kind")?,
+        value: needed(&value, "value")?,
+        author: author(&client),
+    };
+    let done = order(&state, change).await?;
+    Ok(answered(StatusCode::OK, &json!({ "result": done.words, "effects": done.effects })))
+}
+
+/// A row of a Kamailio htable: the key is the kind and what Kamailio computes, the value is the reason's number of calls.
+fn htable(entry: &SwitchEntry) -> String {
+    format!("{}:{}={}\n", entry.kind, entry.value.replace(['\r', '\n', '='], " "), entry.calls)
+}
+
+fn csv(entries: &[SwitchEntry]) -> String {
+    let mut out = String::from("kind,value,because,calls,honest_calls,until\n");
+    for entry in entries {
+        let until = entry.until.as_deref().unwrap_or_default();
+        let cells = [entry.kind, &entry.value, &entry.because].map(quoted).join(",");
+        out.push_str(&format!("{cells},{},{},{until}\n", entry.calls, entry.honest_calls));
+    }
+    out
+}
+
+/// A cell of a CSV file. A text that a spreadsheet would compute begins with an apostrophe.
+fn quoted(cell: &str) -> String {
+    let guard = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    format!("\"{guard}{}\"", cell.replace('"', "\"\""))
+}

@@ -1,0 +1,101 @@
+//! What a server is made of.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bellwether_answers::Desk;
+use bellwether_store::{Reader, StoreError};
+
+use crate::Scopes;
+
+/// Makes a desk for one thread.
+pub type MakeDesk = Box<dyn Fn() -> Result<Box<dyn Desk>, StoreError> + Send + Sync>;
+
+/// Opens a reader of the database for one thread.
+pub type OpenReader = Box<dyn Fn() -> Result<Reader, StoreError> + Send + Sync>;
+
+/// A failure of the server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An option cannot be used.
+    #[error("{0}")]
+    Option(String),
+    /// The address cannot be listened on, or the system refuses something else.
+    #[error("{0}: {1}")]
+    Io(String, std::io::Error),
+    /// The database cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The files of TLS, in PEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain of the server.
+    pub certificates: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Certificates of authorities whose client certificates are accepted.
+    pub client_authorities: Option<PathBuf>,
+}
+
+/// Somebody who may log in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Access {
+    /// The name in the audit log.
+    pub name: String,
+    /// SHA-256 of the bearer token, or of the client certificate, in hexadecimal digits.
+    pub sha256: String,
+    /// True for a client certificate.
+    pub is_certificate: bool,
+    /// What it opens.
+    pub scopes: Scopes,
+}
+
+/// The parts of a server.
+pub struct ServeOptions {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// TLS; none for clear text.
+    pub tls: Option<TlsFiles>,
+    /// Who may log in. Without anybody, everyone on the loopback interface may do everything.
+    pub access: Vec<Access>,
+    /// Further names of the server in the Host header, beside its addresses and `localhost`.
+    pub host_names: Vec<String>,
+    /// Requests per second of one client, of each access and of each address.
+    pub requests_per_second: u32,
+    /// Makes desks.
+    pub make_desk: MakeDesk,
+    /// Opens readers.
+    pub open_reader: OpenReader,
+    /// Turns a clear number into tokens.
+    pub tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    /// The database, for its size in the metrics.
+    pub db: PathBuf,
+    /// The version of the program.
+    pub version: &'static str,
+    /// True beside a sensor.
+    pub is_beside_sensor: bool,
+}
+
+impl ServeOptions {
+    /// True if requests need a token, a certificate or a session.
+    #[must_use]
+    pub fn is_login_on(&self) -> bool {
+        !self.access.is_empty()
+    }
+
+    /// Checks what a stranger could reach.
+    pub(crate) fn check(&self) -> Result<(), ServeError> {
+        let is_open = !self.listen.ip().is_loopback();
+        if is_open && self.tls.is_none() {
+            let text = format!("{} is no loopback address: set serve.certificate_file and serve.key_file", self.listen);
+            return Err(ServeError::Option(text));
+        }
+        if is_open && !self.is_login_on() {
+            let text = format!("{} is no loopback address: add an access under serve.access", self.listen);
+            return Err(ServeError::Option(text));
+        }
+        Ok(())
+    }
+}
