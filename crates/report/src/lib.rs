@@ -30,18 +30,23 @@
 //! ```
 
 mod blindness;
+mod call_list;
 mod calls;
 mod campaigns;
+mod cases;
 mod cells;
 mod class_file;
 mod classes;
 mod columns;
 mod devices;
 mod fingerprints;
+mod health;
 mod incidents;
 mod inventory;
 mod other_clocks;
+mod pages;
 mod platforms;
+mod recent;
 mod recordings;
 mod reputation;
 mod rows;
@@ -53,10 +58,16 @@ use bellwether_store::Reader;
 use rusqlite::Connection;
 
 pub use bellwether_acoustics::recordings::Sound;
+pub use call_list::{CallCursor, CallFilter, CallLine, CallPage};
+pub use cases::{Case, CaseKind};
+pub use cells::{parse_time, rfc3339};
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
+pub use health::{Health, ReceiverLine, RunLine};
 pub use inventory::INVENTORY_COLUMNS;
+pub use pages::{DeviceLine, PlatformLine};
+pub use recent::{Figures, Recent};
 pub use reputation::Export;
 
 /// The reports over one database.
