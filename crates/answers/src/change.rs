@@ -4,7 +4,7 @@ use bellwether_base::Timestamp;
 use bellwether_enrich::{Tokeniser, stored_aor};
 use bellwether_recorder::Recorder;
 use bellwether_scoring::{OperatorEntry, OperatorList, OperatorSubject};
-use bellwether_store::{Effects, Labelled, StoreError, Telemetry};
+use bellwether_store::{Acknowledgement, AuditEntry, Comment, Effects, Labelled, StoreError, Telemetry};
 use serde::{Deserialize, Serialize};
 
 use crate::FieldError;
@@ -23,6 +23,9 @@ pub enum Change {
         label: String,
         /// Who says so.
         author: String,
+        /// The reason; may be empty.
+        #[serde(default)]
+        reason: String,
     },
     /// An entry of the operator's lists.
     ListAdd {
@@ -65,6 +68,33 @@ pub enum Change {
         /// Time in nanoseconds since 1970.
         at: i64,
     },
+    /// An incident or a campaign was seen.
+    Acknowledge {
+        /// incident or campaign.
+        kind: String,
+        /// Its name.
+        id: String,
+        /// Who saw it.
+        author: String,
+    },
+    /// A comment about a subject.
+    Comment {
+        /// The kind of the subject.
+        kind: String,
+        /// The subject.
+        id: String,
+        /// The comment.
+        text: String,
+        /// Who wrote it.
+        author: String,
+    },
+    /// A login, for the audit log alone.
+    Login {
+        /// Who logged in.
+        author: String,
+        /// The address of the client.
+        address: String,
+    },
     /// The approval of a device of a subscriber.
     Approve {
         /// The address of record, in clear text or as a token.
@@ -74,6 +104,71 @@ pub enum Change {
         /// Who approves.
         author: String,
     },
+}
+
+impl Change {
+    /// True if the scores of earlier calls may follow it.
+    const fn has_effects(&self) -> bool {
+        !matches!(self, Self::Acknowledge { .. } | Self::Comment { .. } | Self::Login { .. })
+    }
+
+    /// The entry of the audit log. Telemetry of a switch is no act of a person.
+    fn audit_entry(&self, at: Timestamp) -> Option<AuditEntry> {
+        let (who, what, kind, id, detail) = match self {
+            Self::Label { kind, id, label, author, reason } => {
+                let detail = if reason.is_empty() { label.clone() } else { format!("{label}: {reason}") };
+                (author, "label", kind.as_str(), id.clone(), detail)
+            }
+            Self::ListAdd { list, kind, value, reason, author, .. } => {
+                let detail = if reason.is_empty() { list.clone() } else { format!("{list}: {reason}") };
+                (author, "list_add", kind.as_str(), value.clone(), detail)
+            }
+            Self::ListRemove { list, kind, value, author } => {
+                (author, "list_remove", kind.as_str(), value.clone(), list.clone())
+            }
+            Self::Acknowledge { kind, id, author } => {
+                (author, "acknowledge", kind.as_str(), id.clone(), String::new())
+            }
+            Self::Comment { kind, id, author, .. } => {
+                (author, "comment", kind.as_str(), id.clone(), String::new())
+            }
+            Self::Login { author, address } => {
+                (author, "login", "session", author.clone(), format!("from {address}"))
+            }
+            Self::Approve { aor, device, author } => {
+                (author, "approve", "device", aor.clone(), device.clone())
+            }
+            Self::Telemetry { .. } => return None,
+        };
+        let (who, what, kind) = (who.clone(), what.to_owned(), kind.to_owned());
+        Some(AuditEntry { at, who, what, kind, id, detail })
+    }
+
+    /// The same with tokens in the place of clear numbers: what is stored has no clear number.
+    fn with_tokens(&self, performer: &Performer) -> Self {
+        match self {
+            Self::ListAdd { list, kind, value, reason, author, until } if kind == "number" => Self::ListAdd {
+                list: list.clone(),
+                kind: kind.clone(),
+                value: performer.token_of(value),
+                reason: reason.clone(),
+                author: author.clone(),
+                until: *until,
+            },
+            Self::ListRemove { list, kind, value, author } if kind == "number" => Self::ListRemove {
+                list: list.clone(),
+                kind: kind.clone(),
+                value: performer.token_of(value),
+                author: author.clone(),
+            },
+            Self::Approve { aor, device, author } => Self::Approve {
+                aor: stored_aor(aor, &performer.tokeniser).unwrap_or_else(|| aor.clone()),
+                device: device.clone(),
+                author: author.clone(),
+            },
+            other => other.clone(),
+        }
+    }
 }
 
 /// What a change did.
@@ -112,7 +207,7 @@ impl Performer {
         Self { tokeniser }
     }
 
-    /// Carries a change out at a time. Results for earlier calls are committed with it.
+    /// Carries a change out at a time. Results for earlier calls are committed with it, and the audit log names the author.
     ///
     /// # Errors
     /// If a value is wrong, the subject is unknown, or the database fails.
@@ -122,17 +217,47 @@ impl Performer {
         change: &Change,
         now: Timestamp,
     ) -> Result<Done, ChangeError> {
+        if !change.has_effects() {
+            let words = self.store(recorder, change, now)?;
+            self.audit(recorder, change, now)?;
+            return Ok(Done { words, effects: Vec::new() });
+        }
         recorder.writer().watch_effects()?;
-        let words = self.store(recorder, change, now)?;
-        recorder.apply_labels()?;
-        let effects = recorder.writer().effects()?;
+        let words = self.store(recorder, change, now);
+        let words = words.and_then(|words| Ok(recorder.apply_labels().map(|()| words)?));
+        let effects = recorder.writer().effects();
         recorder.writer().end_watching()?;
-        Ok(Done { words, effects: sentences(&effects) })
+        let words = words?;
+        self.audit(recorder, change, now)?;
+        Ok(Done { words, effects: sentences(&effects?) })
+    }
+
+    /// What a change would do. The recorder is one of its own, and nothing of the change stays in the database once it is dropped.
+    ///
+    /// # Errors
+    /// As for [`Self::perform`].
+    pub fn try_out(
+        &self,
+        recorder: &mut Recorder,
+        change: &Change,
+        now: Timestamp,
+    ) -> Result<Effects, ChangeError> {
+        recorder.writer().try_out()?;
+        self.store(recorder, change, now)?;
+        recorder.apply_labels()?;
+        Ok(recorder.writer().effects()?)
+    }
+
+    fn audit(&self, recorder: &mut Recorder, change: &Change, now: Timestamp) -> Result<(), ChangeError> {
+        let Some(mut entry) = change.with_tokens(self).audit_entry(now) else { return Ok(()) };
+        // A Call-ID on the wire may name a party. Reports print the masked form.
+        entry.id = self.shown_id(recorder, &entry.kind, &entry.id)?;
+        Ok(recorder.writer().add_audit_entry(&entry)?)
     }
 
     fn store(&self, recorder: &mut Recorder, change: &Change, now: Timestamp) -> Result<String, ChangeError> {
         match change {
-            Change::Label { kind, id, label, author } => self.label(recorder, kind, id, label, author),
+            Change::Label { kind, id, label, author, .. } => self.label(recorder, kind, id, label, author),
             Change::ListAdd { list, kind, value, reason, author, until } => {
                 let list = list_named(list)?;
                 let entry = OperatorEntry {
@@ -177,6 +302,21 @@ impl Performer {
                 let is_known = recorder.writer().telemetry(&told, Some(self.tokeniser.wire_id(call_id)))?;
                 Ok(if is_known { "the telemetry is stored" } else { "the call is unknown" }.to_owned())
             }
+            Change::Acknowledge { kind, id, author } => {
+                if !["incident", "campaign"].contains(&kind.as_str()) {
+                    return Err(FieldError::new("kind", "is not incident or campaign").into());
+                }
+                let seen = Acknowledgement { at: now, by: author.clone() };
+                recorder.writer().acknowledge(kind, id, &seen)?;
+                Ok(format!("the {kind} {id} is acknowledged"))
+            }
+            Change::Comment { kind, id, text, author } => {
+                let id = &self.shown_id(recorder, kind, id)?;
+                let comment = Comment { at: now, by: author.clone(), text: text.clone() };
+                recorder.writer().add_comment(kind, id, &comment)?;
+                Ok(format!("the comment about the {kind} {id} is stored"))
+            }
+            Change::Login { author, .. } => Ok(format!("{author} is logged in")),
             Change::Approve { aor, device, .. } => {
                 let stored = stored_aor(aor, &self.tokeniser)
                     .ok_or_else(|| FieldError::new("aor", "is no address of record"))?;
@@ -218,6 +358,15 @@ impl Performer {
             Labelled::Changed => "has no label any more",
         };
         Ok(format!("the {kind} {id} {what}"))
+    }
+
+    /// The name of a subject as reports print it.
+    fn shown_id(&self, recorder: &Recorder, kind: &str, id: &str) -> Result<String, StoreError> {
+        let shown = match kind {
+            "call" => recorder.reader().call_on_the_wire(self.tokeniser.wire_id(id))?,
+            _ => None,
+        };
+        Ok(shown.unwrap_or_else(|| id.to_owned()))
     }
 
     /// The subject of an entry. A number may be clear or a token.

@@ -3,7 +3,7 @@
 use bellwether_base::Timestamp;
 use bellwether_scoring::CampaignState;
 use bellwether_store::StoreError;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
@@ -75,17 +75,7 @@ impl Reports<'_> {
     /// # Errors
     /// If the database fails.
     pub fn show_campaign(&self, name: &str) -> Result<Option<Map<String, Value>>, StoreError> {
-        let mut name = name.to_owned();
-        let mut find = self.db().prepare(
-            "SELECT into_.name FROM campaigns AS k JOIN campaigns AS into_ ON into_.campaign = k.merged_into WHERE k.name = ?1",
-        )?;
-        // Each takeover leads to an older one.
-        for _ in 0..64 {
-            match find.query_row([&name], |r| r.get(0)).optional()? {
-                Some(next) => name = next,
-                None => break,
-            }
-        }
+        let Some(name) = self.current_campaign(name)? else { return Ok(None) };
         let mut select = self.db().prepare(&format!("{CAMPAIGNS} WHERE k.name = ?1"))?;
         let mut rows = select.query([&name])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -100,7 +90,7 @@ impl Reports<'_> {
         Ok(Some(shown))
     }
 
-    fn campaign_timeline(&self, campaign: i64) -> Result<Value, StoreError> {
+    pub(crate) fn campaign_timeline(&self, campaign: i64) -> Result<Value, StoreError> {
         let mut select = self.db().prepare(
             "SELECT c.started_at / 3600000000000 * 3600000000000, count(*), count(o.answered_at), count(DISTINCT c.caller),
                  count(DISTINCT rtrim(c.source, '0123456789'))
@@ -144,7 +134,7 @@ impl Reports<'_> {
         Ok(Value::Array(rows?))
     }
 
-    fn campaign_events(&self, campaign: i64) -> Result<Value, StoreError> {
+    pub(crate) fn campaign_events(&self, campaign: i64) -> Result<Value, StoreError> {
         let mut select =
             self.db().prepare("SELECT at, what FROM campaign_events WHERE campaign = ?1 ORDER BY at, id")?;
         let rows: Result<Vec<Value>, rusqlite::Error> = select

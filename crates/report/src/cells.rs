@@ -1,5 +1,6 @@
 //! From columns of the database to values of a report.
 
+use bellwether_base::Timestamp;
 use bellwether_store::StoreError;
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
@@ -35,4 +36,22 @@ pub(crate) fn round(n: f64, digits: i32) -> f64 {
 pub(crate) fn time(nanos: Option<i64>) -> Value {
     let stamp = nanos.and_then(|n| jiff::Timestamp::from_nanosecond(i128::from(n)).ok());
     json!(stamp.map(|t| t.strftime("%Y-%m-%dT%H:%M:%S.%9fZ").to_string()))
+}
+
+/// A moment as reports show it: RFC 3339 in UTC with nanoseconds.
+#[must_use]
+pub fn rfc3339(at: Timestamp) -> String {
+    time(Some(at.as_nanos())).as_str().unwrap_or_default().to_owned()
+}
+
+/// Reads a moment in RFC 3339, or a day in UTC.
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Timestamp> {
+    let whole = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        16 => format!("{text}:00Z"),
+        _ => text.to_owned(),
+    };
+    let stamp: jiff::Timestamp = whole.parse().ok()?;
+    i64::try_from(stamp.as_nanosecond()).ok().map(Timestamp::from_nanos)
 }

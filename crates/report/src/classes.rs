@@ -1,6 +1,8 @@
 //! Device classes as reports show them, and the noise of streams.
 
-use bellwether_acoustics::{Classes, FEATURES, Mode, Pauses, feature_name};
+use std::collections::BTreeMap;
+
+use bellwether_acoustics::{Classes, Coding, FEATURES, Mode, Pauses, feature_name};
 use bellwether_devices::{StreamSilence, stream_class};
 use bellwether_store::StoreError;
 use rusqlite::Row;
@@ -89,12 +91,28 @@ impl Reports<'_> {
             shown.insert("src".to_owned(), text(row, "src")?);
             shown.insert("ssrc".to_owned(), int(row, "ssrc")?);
             shown.extend(shown_pauses(&pauses));
+            shown.insert("samples".to_owned(), samples(&shown));
             let class = classes.compare(&pauses).result.ok().map(|found| found.class);
             shown.insert("class".to_owned(), json!(class));
             out.push(shown);
         }
         Ok(out)
     }
+}
+
+/// The values of the samples behind code words, 16 bits, each with its number. Both zeros of mu-law are one value.
+fn samples(shown: &Map<String, Value>) -> Value {
+    let law = shown.get("law").and_then(Value::as_str).and_then(Coding::of).map(Coding::law);
+    let codes = shown.get("codes").and_then(Value::as_object);
+    let (Some(law), Some(codes)) = (law, codes) else { return json!([]) };
+    let mut counts: BTreeMap<i16, u64> = BTreeMap::new();
+    for (code, count) in codes {
+        let sample = code.parse::<u8>().ok().and_then(|code| law.linear().get(usize::from(code)).copied());
+        if let (Some(sample), Some(count)) = (sample, count.as_u64()) {
+            *counts.entry(sample).or_default() += count;
+        }
+    }
+    json!(counts.into_iter().collect::<Vec<_>>())
 }
 
 /// The device class of a stream, as columns: class, mode, confidence, reason.

@@ -30,8 +30,10 @@
 //! ```
 
 mod blindness;
+mod call_list;
 mod calls;
 mod campaigns;
+mod cases;
 mod cells;
 mod class_file;
 mod classes;
@@ -39,11 +41,14 @@ mod columns;
 mod devices;
 mod feed;
 mod fingerprints;
+mod health;
 mod incidents;
 mod inventory;
 mod metric_counts;
 mod other_clocks;
+mod pages;
 mod platforms;
+mod recent;
 mod recordings;
 mod reputation;
 mod rows;
@@ -56,11 +61,17 @@ use bellwether_store::Reader;
 use rusqlite::Connection;
 
 pub use bellwether_acoustics::recordings::Sound;
+pub use call_list::{CallCursor, CallFilter, CallLine, CallPage};
+pub use cases::{Case, CaseKind};
+pub use cells::{parse_time, rfc3339};
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
+pub use health::{Health, ReceiverLine, RunLine};
 pub use inventory::INVENTORY_COLUMNS;
 pub use metric_counts::MetricCounts;
+pub use pages::{DeviceLine, PlatformLine};
+pub use recent::{Figures, Recent};
 pub use reputation::Export;
 pub use switch_lists::{SwitchEntry, SwitchList};
 

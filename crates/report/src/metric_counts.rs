@@ -39,11 +39,13 @@ impl Reports<'_> {
         let since = (self.reader.moment()? - Span::from_secs(86_400)).as_nanos();
         let mut blind_seconds = Counts::new();
         for (loss, of) in self.reader.spans_by_loss()? {
-            blind_seconds.insert(vec![loss.name().to_owned()], of.length().as_secs_f64());
+            // A span without an end has no length yet.
+            let closed = of.spans.iter().filter_map(|span| Some(span.to? - span.from));
+            blind_seconds.insert(vec![loss.name().to_owned()], closed.sum::<i64>() as f64 / 1e9);
         }
         Ok(MetricCounts {
             losses: self.counts::<1>(
-                "SELECT name, sum(value) FROM counters WHERE kind = 'loss' GROUP BY name HAVING sum(value) > 0",
+                "SELECT name, sum(count) FROM counters WHERE kind = 'loss' GROUP BY name HAVING sum(count) > 0",
                 [],
             )?,
             dispositions: self

@@ -168,7 +168,7 @@ impl Reports<'_> {
             let (source, agent): (String, Option<String>) = (row.get(0)?, row.get(1)?);
             let disposition: String = row.get(2)?;
             let at: i64 = row.get(3)?;
-            let mut add = |of: &mut BTreeMap<String, Reach>, key: String| {
+            let add = |of: &mut BTreeMap<String, Reach>, key: String| {
                 let reach = of.entry(key).or_default();
                 reach.calls += 1;
                 reach.quarantined += u32::from(disposition == "quarantine");

@@ -73,11 +73,14 @@ impl FromStr for Scopes {
         let mut scopes = 0;
         for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
             let scope = Scope::ALL.into_iter().find(|scope| scope.name() == name);
-            let wrong = || ServeError::Option(format!("\"{name}\" is no scope: score, telemetry, read, label"));
+            let wrong =
+                || ServeError::Option(format!("\"{name}\" is no scope: score, telemetry, read, label"));
             scopes |= scope.ok_or_else(wrong)?.bit();
         }
         if scopes == 0 {
-            return Err(ServeError::Option("a token needs a scope: score, telemetry, read, label".to_owned()));
+            return Err(ServeError::Option(
+                "a token needs a scope: score, telemetry, read, label".to_owned(),
+            ));
         }
         Ok(Self(scopes))
     }

@@ -91,7 +91,10 @@ impl Counters {
             ),
         ];
         for (name, kind, help, value) in gauges {
-            line(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}", value.load(Ordering::Relaxed)));
+            line(format_args!(
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {}",
+                value.load(Ordering::Relaxed)
+            ));
         }
     }
 }

@@ -103,7 +103,9 @@ mod tests {
             let mut all = Vec::new();
             for _ in 0..MAX_WAITING + 20 {
                 let desks = desks.clone();
-                all.push(tokio::spawn(async move { (desks.ask(Question::Vitals).await.is_ok(), began.elapsed()) }));
+                all.push(tokio::spawn(async move {
+                    (desks.ask(Question::Vitals).await.is_ok(), began.elapsed())
+                }));
             }
             let (mut answered, mut refused) = (0, 0);
             for one in all {

@@ -48,7 +48,11 @@ pub(crate) struct Rates {
 
 impl Rates {
     pub(crate) fn new(per_second: u32) -> Self {
-        Self { per_second: f64::from(per_second.max(1)), requests: Mutex::default(), logins: Mutex::default() }
+        Self {
+            per_second: f64::from(per_second.max(1)),
+            requests: Mutex::default(),
+            logins: Mutex::default(),
+        }
     }
 
     /// Returns false if a client asks too often.
@@ -83,7 +87,7 @@ fn take<K: Ord + Clone>(buckets: &Mutex<BTreeMap<K, Bucket>>, key: K, most: f64,
 fn needed(method: &Method, path: &str) -> Option<Scope> {
     let is_change = method != Method::GET && method != Method::HEAD;
     match path {
-        "/healthz" | "/readyz" | "/openapi.json" | "/login" | "/logout" => None,
+        "/healthz" | "/readyz" | "/openapi.json" | "/login" | "/act/login" | "/act/logout" => None,
         path if path.starts_with("/assets/") => None,
         path if path.starts_with("/api/v1/score") || path.starts_with("/api/v1/lists") => {
             Some(if is_change && !path.starts_with("/api/v1/score") { Scope::Label } else { Scope::Score })
@@ -121,7 +125,6 @@ fn route_of(request: &Request) -> &'static str {
         Some("/readyz") => "readyz",
         Some("/metrics") => "metrics",
         Some("/openapi.json") => "openapi",
-        Some("/login" | "/logout") => "login",
         Some("/act/{what}") => "act",
         Some("/assets/{*path}") => "assets",
         _ => "page",
@@ -132,10 +135,13 @@ fn admit(state: &State, request: &mut Request) -> Result<(), Response> {
     let headers = request.headers();
     // A page of another site that reaches this server by a name of its own (DNS rebinding) is no client.
     if !is_own_host(state, headers) {
-        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "this is no name of this server").into_response());
+        return Err(
+            Problem::new(StatusCode::MISDIRECTED_REQUEST, "this is no name of this server").into_response()
+        );
     }
     if is_foreign_origin(request.method(), headers) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "the request comes from a page of another site").into_response());
+        return Err(Problem::new(StatusCode::FORBIDDEN, "the request comes from a page of another site")
+            .into_response());
     }
     let peer = request.extensions().get::<Peer>().cloned();
     let identity = identify(state, headers, peer.as_ref());
@@ -221,7 +227,9 @@ fn is_foreign_origin(method: &Method, headers: &HeaderMap) -> bool {
     if method == Method::GET || method == Method::HEAD {
         return false;
     }
-    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else { return false };
+    let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(host))
 }
@@ -268,7 +276,9 @@ mod tests {
 
     #[test]
     fn hosts_are_compared_without_port_and_brackets() {
-        for (host, bare) in [("a.example:8480", "a.example"), ("[::1]:8480", "::1"), ("127.0.0.1", "127.0.0.1")] {
+        for (host, bare) in
+            [("a.example:8480", "a.example"), ("[::1]:8480", "::1"), ("127.0.0.1", "127.0.0.1")]
+        {
             assert_eq!(without_port(host), bare);
         }
     }

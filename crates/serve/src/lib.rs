@@ -34,5 +34,5 @@ mod state;
 mod tls;
 
 pub use auth::{NewToken, Scope, Scopes};
-pub use options::{Access, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles};
+pub use options::{Access, MakeDesk, OpenReader, ServeError, ServeOptions, TlsFiles, TryOut};
 pub use server::Server;

@@ -22,7 +22,8 @@ const READ_EVERY: Duration = Duration::from_secs(2);
 pub(crate) async fn metrics(Shared(state): Shared<Arc<State>>) -> Result<Response, Problem> {
     let mut text = String::new();
     let of_database = database(&state).await;
-    let is_connected = matches!(state.desks.ask(Question::Vitals).await, Ok(Reply::Vitals(vitals)) if vitals.is_live);
+    let is_connected =
+        matches!(state.desks.ask(Question::Vitals).await, Ok(Reply::Vitals(vitals)) if vitals.is_live);
     let mut out = Out(&mut text);
     out.gauge("bellwether_up", "1 while the database can be read.", f64::from(u8::from(of_database.is_ok())));
     out.head("bellwether_build_info", "gauge", "The version of the program and of its schema.");
@@ -37,7 +38,11 @@ pub(crate) async fn metrics(Shared(state): Shared<Arc<State>>) -> Result<Respons
         name.push(end);
         std::fs::metadata(name).ok().map(|found| found.len())
     });
-    out.gauge("bellwether_database_bytes", "Size of the database and its write-ahead log.", size.sum::<u64>() as f64);
+    out.gauge(
+        "bellwether_database_bytes",
+        "Size of the database and its write-ahead log.",
+        size.sum::<u64>() as f64,
+    );
     if let Ok(found) = of_database {
         text.push_str(&found);
     }
@@ -81,11 +86,21 @@ impl Out<'_> {
     }
 
     /// A value for each set of labels. Labels are names of the program, except where they are escaped here.
-    fn family(&mut self, name: &str, kind: &str, help: &str, labels: &[&str], values: &BTreeMap<Vec<String>, f64>) {
+    fn family(
+        &mut self,
+        name: &str,
+        kind: &str,
+        help: &str,
+        labels: &[&str],
+        values: &BTreeMap<Vec<String>, f64>,
+    ) {
         self.head(name, kind, help);
         for (cells, value) in values {
-            let pairs: Vec<String> =
-                labels.iter().zip(cells).map(|(label, cell)| format!("{label}=\"{}\"", escaped(cell))).collect();
+            let pairs: Vec<String> = labels
+                .iter()
+                .zip(cells)
+                .map(|(label, cell)| format!("{label}=\"{}\"", escaped(cell)))
+                .collect();
             let _ = writeln!(self.0, "{name}{{{}}} {value}", pairs.join(","));
         }
     }
@@ -155,6 +170,7 @@ fn process(text: &mut String) {
     let files = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
     out.gauge("process_open_fds", "Open files and sockets.", files as f64);
     let boot = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    let boot = boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<f64>().ok()).unwrap_or(0.0);
+    let boot =
+        boot.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<f64>().ok()).unwrap_or(0.0);
     out.gauge("process_start_time_seconds", "Start of the process.", boot + field(22) / ticks);
 }

@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bellwether_answers::Desk;
-use bellwether_store::{Reader, StoreError};
+use bellwether_answers::{Change, Desk};
+use bellwether_base::Timestamp;
+use bellwether_store::{Effects, Reader, StoreError};
 
 use crate::Scopes;
 
@@ -13,6 +14,9 @@ pub type MakeDesk = Box<dyn Fn() -> Result<Box<dyn Desk>, StoreError> + Send + S
 
 /// Opens a reader of the database for one thread.
 pub type OpenReader = Box<dyn Fn() -> Result<Reader, StoreError> + Send + Sync>;
+
+/// Tries a change out: what would follow it, in a form for people, or why it cannot be made.
+pub type TryOut = Box<dyn Fn(&Change) -> Result<Effects, String> + Send + Sync>;
 
 /// A failure of the server.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,12 @@ pub struct ServeOptions {
     pub open_reader: OpenReader,
     /// Turns a clear number into tokens.
     pub tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    /// The keyed hash of a Call-ID as it was on the wire.
+    pub wire_id_of: Box<dyn Fn(&str) -> i64 + Send + Sync>,
+    /// Tries changes out for the preview of the console.
+    pub try_out: TryOut,
+    /// The present time.
+    pub now: fn() -> Timestamp,
     /// The database, for its size in the metrics.
     pub db: PathBuf,
     /// The version of the program.
@@ -89,7 +99,10 @@ impl ServeOptions {
     pub(crate) fn check(&self) -> Result<(), ServeError> {
         let is_open = !self.listen.ip().is_loopback();
         if is_open && self.tls.is_none() {
-            let text = format!("{} is no loopback address: set serve.certificate_file and serve.key_file", self.listen);
+            let text = format!(
+                "{} is no loopback address: set serve.certificate_file and serve.key_file",
+                self.listen
+            );
             return Err(ServeError::Option(text));
         }
         if is_open && !self.is_login_on() {

@@ -19,6 +19,14 @@ impl Problem {
         Self { status, detail: detail.into(), field: None }
     }
 
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "there is nothing at this address")
     }
@@ -32,7 +40,10 @@ impl Problem {
 impl From<FieldError> for Problem {
     fn from(error: FieldError) -> Self {
         let detail = error.to_string().trim().to_owned();
-        Self { field: Some(error.field).filter(|f| !f.is_empty()), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+        Self {
+            field: Some(error.field).filter(|f| !f.is_empty()),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        }
     }
 }
 

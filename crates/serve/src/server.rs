@@ -23,7 +23,7 @@ use crate::counters::Counters;
 use crate::desks::Desks;
 use crate::guard::{Peer, Rates, guard};
 use crate::readers::Readers;
-use crate::state::State;
+use crate::state::{Numbers, State};
 use crate::{ServeError, ServeOptions, metrics, pages, tls};
 
 /// Threads that answer about scores, and threads that read for pages.
@@ -73,7 +73,9 @@ impl Server {
             counters: Counters::default(),
             feed: Feed::start(&open)?,
             kept: State::kept(),
-            tokens_of: options.tokens_of,
+            lookup: Arc::new(Numbers { tokens_of: options.tokens_of, wire_id_of: options.wire_id_of }),
+            try_out: Arc::new(options.try_out),
+            now: options.now,
             hosts,
             is_tls: acceptor.is_some(),
             is_beside_sensor: options.is_beside_sensor,
@@ -126,7 +128,7 @@ impl Server {
                     drop(place);
                 });
             }
-            Ok(())
+            Ok::<(), ServeError>(())
         })?;
         runtime.shutdown_timeout(Duration::from_secs(1));
         Ok(())
@@ -154,7 +156,9 @@ fn router(state: &Arc<State>) -> Router {
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::document))
-        .merge(pages::router())
+        .route("/assets/{*path}", get(pages::asset))
+        .route("/act/{what}", post(pages::act))
+        .fallback(get(pages::page))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn_with_state(Arc::clone(state), guard))
         .with_state(Arc::clone(state))
@@ -171,7 +175,9 @@ async fn connection(
     let Some(acceptor) = acceptor else {
         return speak(stream, Peer { address, certificate: None }, router).await;
     };
-    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await else { return };
+    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await else {
+        return;
+    };
     let chain = stream.get_ref().1.peer_certificates();
     let certificate = chain.and_then(|chain| chain.first()).map(|first| Arc::from(first.as_ref()));
     speak(stream, Peer { address, certificate }, router).await;

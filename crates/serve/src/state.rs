@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bellwether_answers::ScoreAnswer;
 use bellwether_base::{LruTable, Timestamp};
+use bellwether_console::Lookup;
 use std::sync::Mutex;
 
 use crate::api::events::Feed;
@@ -13,6 +14,7 @@ use crate::auth::Clients;
 use crate::counters::Counters;
 use crate::desks::Desks;
 use crate::guard::Rates;
+use crate::options::TryOut;
 use crate::readers::Readers;
 
 /// Answers that are kept for the time when the sensor does not answer.
@@ -33,7 +35,9 @@ pub(crate) struct State {
     pub(crate) counters: Counters,
     pub(crate) feed: Feed,
     pub(crate) kept: Kept,
-    pub(crate) tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    pub(crate) lookup: Arc<Numbers>,
+    pub(crate) try_out: Arc<TryOut>,
+    pub(crate) now: fn() -> Timestamp,
     /// Names that the Host header may have; any where it is empty.
     pub(crate) hosts: Vec<String>,
     pub(crate) is_tls: bool,
@@ -41,6 +45,22 @@ pub(crate) struct State {
     pub(crate) db: PathBuf,
     pub(crate) version: &'static str,
     pub(crate) metrics: Mutex<Option<(Instant, Arc<str>)>>,
+}
+
+/// The installation's key, for searches by clear numbers.
+pub(crate) struct Numbers {
+    pub(crate) tokens_of: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    pub(crate) wire_id_of: Box<dyn Fn(&str) -> i64 + Send + Sync>,
+}
+
+impl Lookup for Numbers {
+    fn tokens_of(&self, clear: &str) -> Vec<String> {
+        (self.tokens_of)(clear)
+    }
+
+    fn wire_id_of(&self, call_id: &str) -> Option<i64> {
+        Some((self.wire_id_of)(call_id))
+    }
 }
 
 impl State {

@@ -35,7 +35,16 @@ const MAX_AT_ONCE: usize = 100;
 
 /// Columns of a call that an event has.
 const OF_A_CALL: [&str; 10] = [
-    "call_id", "started_at", "caller", "callee", "source", "trunk_id", "stack", "score", "disposition", "campaign",
+    "call_id",
+    "started_at",
+    "caller",
+    "callee",
+    "source",
+    "trunk_id",
+    "stack",
+    "score",
+    "disposition",
+    "campaign",
 ];
 
 /// An event: its name and its data.
@@ -86,7 +95,7 @@ struct Seen {
 impl Seen {
     fn look(&mut self, reader: &Reader, to: &Sender<Told>) -> Result<(), StoreError> {
         // A channel without receivers refuses, which is no fault.
-        let mut tell = |name: &'static str, data: Value| drop(to.send((name, data.to_string().into())));
+        let tell = |name: &'static str, data: Value| drop(to.send((name, data.to_string().into())));
         let reports = Reports::of(reader);
         let (newest, alerts) = reports.alerts_after(self.alert, MAX_AT_ONCE)?;
         alerts.into_iter().for_each(|alert| tell("alert", Value::Object(alert)));

@@ -50,6 +50,7 @@ pub(crate) async fn label(
         id: needed(&value, "id")?,
         label: needed(&value, "label")?,
         author: author(&client),
+        reason: text(&value, "reason")?.unwrap_or_default(),
     };
     let done = order(&state, change).await?;
     Ok(answered(StatusCode::OK, &json!({ "result": done.words, "effects": done.effects })))

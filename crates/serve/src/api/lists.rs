@@ -49,7 +49,9 @@ pub(crate) async fn list(
     let (media, body) = match form.format.as_deref().unwrap_or("json") {
         "json" => ("application/json", json!(entries).to_string()),
         "csv" => ("text/csv; charset=utf-8", csv(&entries)),
-        "text" => ("text/plain; charset=utf-8", entries.iter().map(|entry| format!("{}\n", entry.value)).collect()),
+        "text" => {
+            ("text/plain; charset=utf-8", entries.iter().map(|entry| format!("{}\n", entry.value)).collect())
+        }
         "kamailio" => ("text/plain; charset=utf-8", entries.iter().map(htable).collect()),
         _ => {
             let why = "is not json, csv, text or kamailio".to_owned();

@@ -1,0 +1,52 @@
+//! Names of the program in words.
+
+/// The kind of an incident in words.
+pub(crate) fn fraud(kind: &str) -> &str {
+    match kind {
+        "toll_fraud" => "Toll fraud",
+        "account_takeover" => "Account takeover",
+        "one_ring" => "One ring",
+        "gateway" => "Gateway",
+        "pumping" => "Traffic pumping",
+        "scan" => "Scan",
+        "two_places" => "Use from two places",
+        other => other,
+    }
+}
+
+/// A name with underscores as words.
+pub(crate) fn spaced(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// The class of a level of alarm: severities, dispositions, verdicts, labels, states, lists.
+pub(crate) fn tone(name: &str) -> &'static str {
+    match name {
+        "critical" | "quarantine" | "fraud" | "unauthorised" | "block" | "contradicted" | "invalid"
+        | "mismatch" | "replay" => "bad",
+        "warning" | "monitor" | "unknown" | "stale" | "malformed" | "disguised" | "tool" => "warn",
+        "standard" | "legit" | "authorised" | "allow" | "consistent" | "valid" => "good",
+        _ => "plain",
+    }
+}
+
+/// The tone of a score by the default limits of dispositions.
+pub(crate) fn score_tone(score: f64) -> &'static str {
+    if score < 30.0 {
+        "bad"
+    } else if score < 70.0 {
+        "warn"
+    } else {
+        "good"
+    }
+}
+
+/// The rank of a severity, for sorting: the most urgent is the largest.
+pub(crate) fn rank(severity: Option<&str>) -> u8 {
+    match severity {
+        Some("critical") => 3,
+        Some("warning") => 2,
+        Some(_) => 1,
+        None => 0,
+    }
+}
