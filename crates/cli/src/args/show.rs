@@ -1,0 +1,60 @@
+//! Arguments of `show`, `diff` and `plot`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// The kind of subject
+    #[arg(value_enum)]
+    pub(crate) kind: ShowKind,
+    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording, an incident or an address of record
+    pub(crate) id: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ShowKind {
+    /// By Call-ID
+    Call,
+    /// By hash
+    Fingerprint,
+    /// By name: course, calls and evidence
+    Campaign,
+    /// By address of record or contact: clock, and other devices with an equal clock
+    Device,
+    /// A recording by its name, with the calls that play it
+    Recording,
+    /// An incident by its name, with its calls and alerts
+    Incident,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DiffArgs {
+    /// Call-ID of the first call
+    #[arg(value_name = "CALL")]
+    pub(crate) first: String,
+    /// Call-ID of the second call
+    #[arg(value_name = "CALL")]
+    pub(crate) second: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlotArgs {
+    /// The drawing
+    #[arg(value_enum)]
+    pub(crate) what: PlotWhat,
+    /// An address of record or contact as in reports; for silence, a Call-ID
+    pub(crate) id: String,
+    /// Write an SVG file instead of drawing in the terminal
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum PlotWhat {
+    /// Offsets of a device's refreshes from its nominal period, and the line through them
+    Clock,
+    /// Counts of each sample value in the noise of a call's streams
+    Silence,
+}
