@@ -40,6 +40,7 @@ mod devices;
 mod fingerprints;
 mod incidents;
 mod inventory;
+mod names;
 mod other_clocks;
 mod platforms;
 mod recordings;

@@ -9,7 +9,7 @@ pub(crate) struct ReportArgs {
     #[arg(value_enum, value_name = "WHAT")]
     pub(crate) what: What,
     /// Print the JSON Schema of the report instead, without a database
-    #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters"])]
+    #[arg(long, conflicts_with_all = ["since", "until", "limit", "filters", "columns", "sort", "newest_first"])]
     pub(crate) schema: bool,
     /// Only from this time on: RFC 3339, a date, or an age like 90s, 15m, 24h, 7d
     #[arg(long, value_name = "TIME")]
@@ -17,12 +17,57 @@ pub(crate) struct ReportArgs {
     /// Only before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// At most this many rows
+    /// At most this many rows: the newest of a report in order of time, the first of any other and of a sorted one
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<u64>,
-    /// Only rows that meet a condition: NAME=VALUE, also with != < <= > >= ~ (contains); repeat to combine
-    #[arg(long = "where", value_name = "COLUMN=VALUE")]
+    /// Only rows that meet a condition, such as 'score<30 and not campaign=null'; repeat to combine (docs/output.md)
+    #[arg(long = "where", value_name = "CONDITION")]
     pub(crate) filters: Vec<String>,
+    /// These columns in this order, in every format; --schema lists all
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+    /// Sort by a column, rising, or falling with :desc; rows without a value come last
+    #[arg(long, value_name = "COLUMN[:desc]", conflicts_with = "newest_first")]
+    pub(crate) sort: Option<String>,
+    /// The newest rows first
+    #[arg(long)]
+    pub(crate) newest_first: bool,
+    /// Width of a table [default: of the terminal; any elsewhere]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000))]
+    pub(crate) width: Option<u16>,
+}
+
+impl ReportArgs {
+    /// All rows of a report.
+    pub(crate) const fn all_of(what: What) -> Self {
+        Self {
+            what,
+            schema: false,
+            since: None,
+            until: None,
+            limit: None,
+            filters: Vec::new(),
+            columns: None,
+            sort: None,
+            newest_first: false,
+            width: None,
+        }
+    }
+
+    /// An option that chooses rows or columns, if one is given.
+    pub(crate) fn option_of_rows(&self) -> Option<&'static str> {
+        [
+            ("--since", self.since.is_some()),
+            ("--until", self.until.is_some()),
+            ("--limit", self.limit.is_some()),
+            ("--where", !self.filters.is_empty()),
+            ("--columns", self.columns.is_some()),
+            ("--sort", self.sort.is_some()),
+            ("--newest-first", self.newest_first),
+        ]
+        .into_iter()
+        .find_map(|(name, is_given)| is_given.then_some(name))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
