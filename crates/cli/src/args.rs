@@ -18,7 +18,7 @@ pub(crate) use feedback::{LabelArgs, LabelKind, LabelValue, ListAction, ListKind
 pub(crate) use judging::{EvaluateArgs, ExportAs, ListName, ReputationAction, ReputationArgs};
 pub(crate) use report::{ReportArgs, What};
 pub(crate) use runs::{DoctorArgs, ReplayArgs, SenseArgs, StampsBy};
-pub(crate) use show::{DiffArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
+pub(crate) use show::{DiffArgs, FindArgs, PlotArgs, PlotWhat, ShowArgs, ShowKind};
 pub(crate) use upkeep::{ConfigAction, ConfigArgs, DbAction, DbArgs};
 
 /// Identifies the platforms, devices and campaigns behind a VoIP provider's calls.
@@ -122,6 +122,10 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
+    /// Find everything about one number, token, network address or Call-ID
+    ///
+    /// The key of the installation makes the token of a number. The number itself is neither stored nor logged.
+    Find(FindArgs),
     /// Draw a measurement
     Plot(PlotArgs),
     /// Device classes by the sound of their silence
@@ -164,6 +168,7 @@ impl Command {
             }
             Self::Report(args) => !args.schema,
             Self::Show(_)
+            | Self::Find(_)
             | Self::Plot(_)
             | Self::Label(_)
             | Self::Allow(_)

@@ -21,6 +21,7 @@ mod doctor;
 mod evaluate;
 mod feedback;
 pub mod files;
+mod find;
 mod inventory;
 mod knowledge;
 mod label;
@@ -102,6 +103,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
+        Command::Find(args) => find::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),
         Command::Class(args) => class::run(&cli.common, args),
         Command::Inventory(args) => inventory::run(&cli.common, args),

@@ -17,7 +17,7 @@ use crate::out::{Out, json, width};
 use cells::cell;
 use table::Table;
 
-pub(crate) use cells::short_time;
+pub(crate) use cells::{in_one_line, short_time};
 pub(crate) use object::print_object;
 
 /// The maximum width of a cell in a table, and of a value in `show`. Longer text is cut; JSON has the whole text.

@@ -1,5 +1,9 @@
 //! `report` as people expect it: columns, order, conditions, narrow tables; names in clear text and as tables shorten them.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says why on standard error"
+)]
 
 mod common;
 

@@ -37,6 +37,7 @@ mod class_file;
 mod classes;
 mod columns;
 mod devices;
+mod find;
 mod fingerprints;
 mod incidents;
 mod inventory;
@@ -57,6 +58,7 @@ pub use bellwether_acoustics::recordings::Sound;
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
+pub use find::Address;
 pub use inventory::INVENTORY_COLUMNS;
 pub use reputation::Export;
 

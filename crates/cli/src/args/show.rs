@@ -9,7 +9,7 @@ pub(crate) struct ShowArgs {
     /// The kind of subject
     #[arg(value_enum)]
     pub(crate) kind: ShowKind,
-    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording, an incident or an address of record
+    /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording, an incident, or an address of record (in clear text, or as in reports)
     pub(crate) id: String,
 }
 
@@ -30,6 +30,14 @@ pub(crate) enum ShowKind {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct FindArgs {
+    /// A number or an address of record in clear text, a token (also as tables shorten it, 8d78bd61..), a network address, a
+    /// Call-ID, or any name of a report; `-` reads it from standard input
+    #[arg(value_name = "NUMBER|TOKEN|ADDRESS|CALL-ID", allow_hyphen_values = true)]
+    pub(crate) name: String,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct DiffArgs {
     /// Call-ID of the first call
     #[arg(value_name = "CALL")]
@@ -44,7 +52,7 @@ pub(crate) struct PlotArgs {
     /// The drawing
     #[arg(value_enum)]
     pub(crate) what: PlotWhat,
-    /// An address of record or contact as in reports; for silence, a Call-ID
+    /// An address of record in clear text or as in reports, or a contact as in reports; for silence, a Call-ID
     pub(crate) id: String,
     /// Write an SVG file instead of drawing in the terminal
     #[arg(short, long, value_name = "FILE")]

@@ -33,6 +33,20 @@ fn cell_text(value: &Value, column: &Column) -> String {
     }
 }
 
+/// The values of an object in one line, numbers with their names.
+pub(crate) fn in_one_line(object: &Map<String, Value>) -> String {
+    let is_time = |name: &str| name == "at" || name.ends_with("_at") || name.ends_with("_seen");
+    let parts = object.iter().filter(|(_, value)| !value.is_null() && value.as_str() != Some("")).map(
+        |(name, value)| match value {
+            Value::String(text) if is_time(name) => short_time(text),
+            Value::String(text) => shorten(text),
+            Value::Number(n) if is_score(name) => format!("{name} {}", score(n.as_f64().unwrap_or(0.0))),
+            other => format!("{name} {other}"),
+        },
+    );
+    parts.collect::<Vec<_>>().join("  ")
+}
+
 /// The first digits of a token suffice in a table. The other formats have the whole token.
 fn shorten(text: &str) -> String {
     let is_token = |t: &str| t.len() == 32 && t.bytes().all(|b| b.is_ascii_hexdigit());
@@ -125,6 +139,12 @@ mod tests {
             "from 2026-11-21 03:03:01.123Z on (cap0) | from 2026-11-21 03:02:01.123Z until 2026-11-21 04:00:00.000Z (cap0) | 1 earlier"
         );
         assert_eq!(cell(&json!([]), &column).to_string(), "-");
+    }
+
+    #[test]
+    fn an_object_in_one_line_has_no_missing_value() {
+        let call = json!({"started_at": "2026-11-21T03:43:01.123456789Z", "caller": "0f".repeat(16), "score": 76.9, "campaign": null});
+        assert_eq!(in_one_line(call.as_object().unwrap()), "2026-11-21 03:43:01.123Z  0f0f0f0f..  score 76");
     }
 
     #[test]
