@@ -150,3 +150,35 @@ fn a_device_is_found_by_each_of_its_names() {
     assert!(clear.filter(|output| output.status.success()).any(|output| text(&output.stdout) == shown));
     room.expect(1, &["show", "device", "nobody@nowhere.example"]);
 }
+
+#[test]
+fn the_terms_of_a_score_add_up_to_the_stored_score() {
+    let room = Room::new();
+    room.replay(
+        "bellwether.db",
+        "1",
+        &[&project().join("pcaps/campaigns"), &project().join("pcaps/lab-calls-mixed.pcap")],
+    );
+    let (mut sums, mut reduced) = (0, 0);
+    for call in room.rows("bellwether.db", "calls").iter().filter_map(|call| call["call_id"].as_str()) {
+        let shown = room.expect(0, &["--format", "jsonl", "show", "call", call]);
+        for leg in shown.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()) {
+            let Some(sum) = leg["score_sum"].as_str() else { continue };
+            let (terms, rest) = sum.split_once(" = ").unwrap();
+            let mut words = terms.split(' ');
+            let mut total: f64 = words.next().unwrap().parse().unwrap();
+            while let (Some(sign), Some(points), Some(_)) = (words.next(), words.next(), words.next()) {
+                total += points.parse::<f64>().unwrap() * if sign == "-" { -1.0 } else { 1.0 };
+            }
+            let score = leg["score"].as_f64().unwrap();
+            assert!((total.clamp(0.0, 100.0) - score).abs() < 0.01, "{sum}: {score}");
+            assert!(
+                rest.contains(leg["disposition"].as_str().unwrap()) && !rest.contains("version"),
+                "{sum}"
+            );
+            sums += 1;
+            reduced += leg["score_reductions"].as_array().unwrap().len();
+        }
+    }
+    assert!(sums > 50 && reduced > 0, "{sums} {reduced}");
+}

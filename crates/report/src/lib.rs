@@ -47,6 +47,7 @@ mod platforms;
 mod recordings;
 mod reputation;
 mod rows;
+mod score_sum;
 mod show;
 mod streams;
 mod summary;
