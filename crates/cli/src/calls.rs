@@ -1,3 +1,5 @@
+//! Calls by a Call-ID, and the key with which clear text is found again.
+
 use std::cell::OnceCell;
 
 use bellwether_app::InstallationKey;
@@ -34,11 +36,40 @@ impl<'a> CallIds<'a> {
 
     /// The token of a Call-ID on the wire; none where the key is not at hand.
     pub(crate) fn wire_id(&self, id: &str) -> Result<Option<i64>, Failure> {
+        Ok(self.tokeniser()?.map(|tokeniser| tokeniser.wire_id(id)))
+    }
+
+    /// The tokeniser of the installation; none where the key is not at hand.
+    pub(crate) fn tokeniser(&self) -> Result<Option<&Tokeniser>, Failure> {
         if self.tokeniser.get().is_none() {
             let mut warn = |warning: String| note(self.common, &warning);
             let key = InstallationKey::read(&self.config.key_file, &self.common.db, &mut warn)?;
-            let _ = self.tokeniser.set(key.map(|key| Tokeniser::new(key.secret(), self.config.privacy())));
+            let tokeniser = key.map(|key| {
+                let apart = self.config.numbering.local_numbers.into();
+                Tokeniser::new(key.secret(), self.config.privacy()).telling_apart(apart)
+            });
+            let _ = self.tokeniser.set(tokeniser);
         }
-        Ok(self.tokeniser.get().and_then(Option::as_ref).map(|tokeniser| tokeniser.wire_id(id)))
+        Ok(self.tokeniser.get().and_then(Option::as_ref))
+    }
+
+    /// The tokeniser that made the tokens of the database.
+    pub(crate) fn tokeniser_of_database(&self) -> Result<&Tokeniser, Failure> {
+        let missing = || InstallationKey::missing(&self.config.key_file, &self.common.db);
+        let tokeniser = self.tokeniser()?.ok_or_else(missing)?;
+        match bellwether_store::key_id(&self.common.db)? {
+            Some(id) if id != tokeniser.key_id() => {
+                let text = format!(
+                    "{} was made with another key, which is needed to find a name",
+                    self.common.db.display()
+                );
+                Err(Failure::Usage(text))
+            }
+            _ => Ok(tokeniser),
+        }
+    }
+
+    pub(crate) const fn reader(&self) -> &'a Reader {
+        self.reader
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(common: &Common, args: &ClassArgs) -> Result<Exit, Failure> {
             let shown = &["class", "mode", "law", "calls", "origin"];
             let mut printer = Printer::with_columns(common.format, CLASS_COLUMNS, shown);
             for row in rows {
-                printer.row(row)?;
+                printer.row(&row)?;
             }
             printer.finish()?;
             Ok(Exit::Done)

@@ -93,7 +93,7 @@ pub(crate) fn run(common: &Common, args: &DoctorArgs) -> Result<Exit, Failure> {
             State::Warning => "warning",
             State::Problem => "problem",
         };
-        printer.row(vec![json!(check.name), json!(state), json!(check.found), json!(check.remedy)])?;
+        printer.row(&vec![json!(check.name), json!(state), json!(check.found), json!(check.remedy)])?;
     }
     printer.finish()?;
     Ok(if is_fit { Exit::Done } else { Exit::Failed })

@@ -42,7 +42,7 @@ pub(crate) fn run(common: &Common, args: &InventoryArgs) -> Result<Exit, Failure
             let rows = Reports::of(&open_reader(common)?).inventory_list()?;
             let mut printer = Printer::with_columns(common.format, INVENTORY_COLUMNS, shown);
             for row in rows {
-                printer.row(row)?;
+                printer.row(&row)?;
             }
             printer.finish()?;
         }

@@ -14,18 +14,21 @@ mod alerts;
 mod args;
 mod calls;
 mod class;
+mod condition;
 mod config;
 mod db;
 mod doctor;
 mod evaluate;
 mod feedback;
 pub mod files;
+mod find;
 mod inventory;
 mod knowledge;
 mod label;
 mod lists;
 mod lockdown;
 mod log;
+mod names;
 mod notes;
 mod out;
 mod outcome;
@@ -100,6 +103,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
+        Command::Find(args) => find::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),
         Command::Class(args) => class::run(&cli.common, args),
         Command::Inventory(args) => inventory::run(&cli.common, args),

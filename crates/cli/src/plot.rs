@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::args::{Common, PlotArgs, PlotWhat};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::names::Names;
 use crate::notes::note;
 use crate::out;
 use crate::outcome::{Exit, Failure};
@@ -61,7 +62,10 @@ fn write_svg(common: &Common, path: &std::path::Path, svg: &str) -> Result<(), F
 }
 
 fn clock(common: &Common, args: &PlotArgs) -> Result<Exit, Failure> {
-    let devices = Reports::of(&open_reader(common)?).device_clocks(&args.id)?;
+    let config = Config::load(common.config.as_deref())?;
+    let reader = open_reader(common)?;
+    let ids = CallIds::new(common, &config, &reader);
+    let devices = Reports::of(&reader).device_clocks(&Names::new(&ids).device(&args.id)?)?;
     let pictures: Vec<Picture> = devices.iter().filter_map(Picture::of).collect();
     if pictures.is_empty() {
         let text = format!("{1} has no clock of {0}", args.id, common.db.display());

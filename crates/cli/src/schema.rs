@@ -50,7 +50,7 @@ fn column(report: Report, column: &Column) -> Value {
 }
 
 /// The allowed words of a column of text, if limited.
-fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
+pub(crate) fn words(report: Report, column: &str) -> Option<Vec<&'static str>> {
     let found = match (report, column) {
         (Report::Calls, "access_side") => {
             use AccessSide::{Inbound, Internal, Outbound, Unknown};

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::args::{Common, DiffArgs, Format, ShowArgs, ShowKind};
 use crate::calls::CallIds;
 use crate::config::Config;
+use crate::names::Names;
 use crate::out;
 use crate::outcome::{Exit, Failure};
 use crate::render::print_object;
@@ -14,9 +15,10 @@ pub(crate) fn run(common: &Common, args: &ShowArgs) -> Result<Exit, Failure> {
     let config = Config::load(common.config.as_deref())?;
     let reader = open_reader(common)?;
     let reports = Reports::of(&reader);
+    let ids = CallIds::new(common, &config, &reader);
     let found = match args.kind {
-        ShowKind::Call => reports.show_call(&CallIds::new(common, &config, &reader).stored(&args.id)?)?,
-        ShowKind::Device => reports.show_device(&args.id)?,
+        ShowKind::Call => reports.show_call(&ids.stored(&args.id)?)?,
+        ShowKind::Device => reports.show_device(&Names::new(&ids).device(&args.id)?)?,
         ShowKind::Fingerprint => reports.show_fingerprint(&args.id)?.into_iter().collect(),
         ShowKind::Campaign => reports.show_campaign(&args.id)?.into_iter().collect(),
         ShowKind::Recording => reports.show_recording(&args.id)?.into_iter().collect(),

@@ -148,6 +148,36 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The place of a column.
+    #[must_use]
+    pub fn place(self, name: &str) -> Option<usize> {
+        self.columns().iter().position(|column| column.name == name)
+    }
+
+    /// The column with the time that [`Query`] compares. Losses have none.
+    #[must_use]
+    pub const fn moment(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Calls => "started_at",
+            Self::Streams => "first_seen",
+            Self::Registrations | Self::Devices | Self::Fingerprints | Self::Campaigns | Self::Recordings => {
+                "last_seen"
+            }
+            Self::Incidents => "updated_at",
+            Self::Reputation => "changed_at",
+            Self::Alerts => "at",
+            Self::Losses => return None,
+        })
+    }
+
+    /// True if the rows come in the order in which their subjects began. The others come in the order of a count, a name or a score.
+    #[must_use]
+    pub const fn is_in_order_of_time(self) -> bool {
+        !matches!(self, Self::Devices | Self::Fingerprints | Self::Reputation | Self::Losses)
+    }
+}
+
 /// The values of a row in the order of the report's columns.
 pub type Values = Vec<Value>;
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use bellwether_base::IncidentId;
 use bellwether_store::StoreError;
 use rusqlite::Row;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::Reports;
 use crate::calls::CALLS;
@@ -17,6 +17,27 @@ use crate::incidents::INCIDENTS;
 use crate::platforms::origins_of_all;
 use crate::recordings::RECORDINGS;
 use crate::streams::{STREAMS, stream};
+
+/// The order of the rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Usual,
+    Reversed,
+}
+
+impl Order {
+    /// The terms of ORDER BY.
+    fn of(self, terms: &str) -> String {
+        if self == Self::Usual {
+            return terms.to_owned();
+        }
+        let turned = terms.split(", ").map(|term| match term.strip_suffix(" DESC") {
+            Some(rising) => rising.to_owned(),
+            None => format!("{term} DESC"),
+        });
+        turned.collect::<Vec<_>>().join(", ")
+    }
+}
 
 /// The report's rows.
 const ALERTS: &str = "SELECT alerts.*, calls.call_id FROM alerts LEFT JOIN calls ON calls.call = alerts.call";
@@ -46,13 +67,73 @@ impl Reports<'_> {
         query: &Query,
         visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.visit_rows(query, visit)?;
+        self.visit_rows(query, Order::Usual, visit)?;
         self.reader.is_whole()
+    }
+
+    /// Calls `visit` for each row of a report, the newest first by [`Report::moment`], until `visit` breaks.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn rows_newest_first(
+        &self,
+        query: &Query,
+        visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        if matches!(query.report, Report::Calls | Report::Streams | Report::Alerts) {
+            self.visit_rows(query, Order::Reversed, visit)?;
+            return self.reader.is_whole();
+        }
+        // The other reports have few rows.
+        let mut rows = Vec::new();
+        self.rows(query, &mut |values| {
+            rows.push(values);
+            ControlFlow::Continue(())
+        })?;
+        if let Some(at) = query.report.moment().and_then(|name| query.report.place(name)) {
+            let moment = |values: &Values| values.get(at).and_then(Value::as_str).map(str::to_owned);
+            rows.sort_by_cached_key(|values| std::cmp::Reverse(moment(values)));
+        }
+        for values in rows {
+            if visit(values).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of rows of a report, and the time of the newest.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn extent(&self, report: Report) -> Result<(u64, Option<String>), StoreError> {
+        let counted = match report {
+            Report::Calls => Some(("calls", "started_at")),
+            Report::Streams => Some(("streams", "first_seen")),
+            Report::Alerts => Some(("alerts", "at")),
+            _ => None,
+        };
+        if let Some((table, moment)) = counted {
+            let sql = format!("SELECT count(*), max({moment}) FROM {table}");
+            let (count, newest): (i64, Option<i64>) =
+                self.db().query_row(&sql, [], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            return Ok((count.cast_unsigned(), time(newest).as_str().map(str::to_owned)));
+        }
+        let place = report.moment().and_then(|name| report.place(name));
+        let (mut count, mut newest) = (0, None);
+        self.rows(&Query { report, since: None, until: None }, &mut |values| {
+            count += 1;
+            let at = place.and_then(|at| values.get(at)).and_then(Value::as_str).map(str::to_owned);
+            newest = std::mem::take(&mut newest).max(at);
+            ControlFlow::Continue(())
+        })?;
+        Ok((count, newest))
     }
 
     fn visit_rows(
         &self,
         query: &Query,
+        order: Order,
         visit: &mut dyn FnMut(Values) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let origins = std::cell::Cell::new(-1);
@@ -61,14 +142,14 @@ impl Reports<'_> {
                 let blindness = self.reader.blindness()?;
                 self.table(
                     query,
-                    (CALLS, "started_at", "started_at, calls.call"),
+                    (CALLS, "started_at", &order.of("started_at, calls.call")),
                     |reports, row| reports.call_values(row, &blindness),
                     visit,
                 )
             }
             Report::Streams => self.table(
                 query,
-                (STREAMS, "streams.first_seen", "streams.first_seen, streams.stream"),
+                (STREAMS, "streams.first_seen", &order.of("streams.first_seen, streams.stream")),
                 |reports, row| stream(row, &*reports.reader.known_classes()?),
                 visit,
             ),
@@ -76,7 +157,7 @@ impl Reports<'_> {
             Report::Devices => self.device_rows(query, visit),
             Report::Fingerprints => self.table(
                 query,
-                (FINGERPRINTS, "last_seen", "calls + registrations DESC, fingerprint"),
+                (FINGERPRINTS, "last_seen", &order.of("calls + registrations DESC, fingerprint")),
                 |reports, row| {
                     if origins.get() < 0 {
                         origins.set(origins_of_all(reports.db())?);
@@ -88,26 +169,26 @@ impl Reports<'_> {
             ),
             Report::Campaigns => self.table(
                 query,
-                (CAMPAIGNS, "k.last_seen", "k.first_seen, k.name"),
+                (CAMPAIGNS, "k.last_seen", &order.of("k.first_seen, k.name")),
                 Self::campaign_values,
                 visit,
             ),
             Report::Recordings => self.table(
                 query,
-                (RECORDINGS, "r.last_seen", "r.first_seen, r.name"),
+                (RECORDINGS, "r.last_seen", &order.of("r.first_seen, r.name")),
                 Self::recording_values,
                 visit,
             ),
             Report::Incidents => self.table(
                 query,
-                (INCIDENTS, "i.updated_at", "i.opened_at, i.name"),
+                (INCIDENTS, "i.updated_at", &order.of("i.opened_at, i.name")),
                 Self::incident_values,
                 visit,
             ),
             Report::Reputation => self.reputation_rows(visit),
             Report::Alerts => self.table(
                 query,
-                (ALERTS, "alerts.at", "alerts.at, alerts.kind, alerts.subject"),
+                (ALERTS, "alerts.at", &order.of("alerts.at, alerts.kind, alerts.subject")),
                 |_, row| alert(row),
                 visit,
             ),
@@ -211,6 +292,9 @@ mod tests {
             });
             visited.unwrap();
             assert_eq!(rows, 1, "{report:?}");
+            assert_eq!(Reports::of(reader).extent(report).unwrap().0, 1, "{report:?}");
+            let moment = report.moment().map(|name| report.columns()[report.place(name).unwrap()].kind);
+            assert!(moment.is_none_or(|kind| kind == crate::Kind::Time), "{report:?}");
         }
     }
 }

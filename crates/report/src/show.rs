@@ -2,7 +2,7 @@
 
 use bellwether_fingerprint::{Platform, compare, fields};
 use bellwether_store::StoreError;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use serde_json::{Map, Value, json};
 
 use crate::Reports;
@@ -13,6 +13,7 @@ use crate::columns::{Report, object};
 use crate::devices::evidence_list;
 use crate::fingerprints::{FINGERPRINTS, fingerprint};
 use crate::platforms::{compared, explained, habits, identifiers, origins_of_all};
+use crate::score_sum::{reductions, score_sum};
 use crate::streams::{STREAMS, stream};
 
 /// Rows listed of anything that there may be many of.
@@ -34,6 +35,7 @@ impl Reports<'_> {
         while let Some(row) = rows.next()? {
             let judged = self.verdict_of(row)?;
             let mut shown = object(Report::Calls, self.call_values_of(row, &judged, &blindness)?);
+            self.add_sum(row, &mut shown)?;
             let (identity, print): (i64, String) = (row.get("call")?, row.get("fingerprint")?);
             let classes = self.reader.known_classes()?;
             let mut streams = self.db().prepare_cached(&format!(
@@ -135,6 +137,20 @@ impl Reports<'_> {
         out.insert("path".to_owned(), path);
         out.insert("instances".to_owned(), self.shared_instances(a.call, b.call)?);
         Ok(Some(out))
+    }
+
+    /// The sum behind the score, beside the score.
+    fn add_sum(&self, row: &Row<'_>, shown: &mut Map<String, Value>) -> Result<(), StoreError> {
+        let Some(score) = row.get::<_, Option<f64>>("score")? else { return Ok(()) };
+        let disposition: String = row.get("disposition")?;
+        let packed: Option<String> = row.get("signals")?;
+        let signals = packed.map_or(Ok(Vec::new()), |packed| self.reader.stored_signals(&packed))?;
+        let sum = score_sum(score, &disposition, &signals, &self.reader.settings().dispositions);
+        let place =
+            shown.keys().position(|name| name == "disposition").map_or(shown.len(), |place| place + 1);
+        shown.shift_insert(place, "score_sum".to_owned(), json!(sum));
+        shown.shift_insert(place + 1, "score_reductions".to_owned(), json!(reductions(&signals)));
+        Ok(())
     }
 
     fn sketch(&self, call_id: &str) -> Result<Option<Sketch>, StoreError> {

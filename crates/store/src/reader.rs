@@ -108,6 +108,12 @@ impl Reader {
         Self { settings, ..self }
     }
 
+    /// The settings by which scores and reputations are read.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Empties all caches.
     pub(crate) fn forget(&mut self) {
         self.classes = OnceLock::new();
