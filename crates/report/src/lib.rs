@@ -38,6 +38,7 @@ mod classes;
 mod columns;
 mod devices;
 mod fingerprints;
+mod footprint;
 mod incidents;
 mod inventory;
 mod other_clocks;
@@ -56,6 +57,7 @@ pub use bellwether_acoustics::recordings::Sound;
 pub use class_file::{export_classes, import_classes};
 pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
+pub use footprint::{Footprint, FootprintCall, FootprintStream, KnownInput};
 pub use inventory::INVENTORY_COLUMNS;
 pub use reputation::Export;
 
