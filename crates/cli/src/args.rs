@@ -6,6 +6,8 @@ use bellwether_sensor::HepAddress;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
+use crate::args_extract::ExtractArgs;
+
 /// Identifies the platforms, devices and campaigns behind a VoIP provider's calls.
 ///
 /// A passive sensor: it reads mirrored traffic or capture files and finds calls, registrations and media
@@ -107,6 +109,11 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Print one thing with all its evidence
     Show(ShowArgs),
+    /// Copy the packets of a call, a campaign or an incident out of captures at hand
+    ///
+    /// The file has whole frames as they were captured: all signalling, and media with --media. Exit code 3 means that
+    /// something is missing, and the message names it.
+    Extract(ExtractArgs),
     /// Draw a measurement
     Plot(PlotArgs),
     /// Device classes by the sound of their silence
@@ -149,6 +156,7 @@ impl Command {
             }
             Self::Report(args) => !args.schema,
             Self::Show(_)
+            | Self::Extract(_)
             | Self::Plot(_)
             | Self::Label(_)
             | Self::Allow(_)

@@ -12,12 +12,14 @@
 
 mod alerts;
 mod args;
+mod args_extract;
 mod calls;
 mod class;
 mod config;
 mod db;
 mod doctor;
 mod evaluate;
+mod extract;
 mod feedback;
 pub mod files;
 mod inventory;
@@ -44,6 +46,7 @@ mod session;
 mod show;
 mod svg;
 mod truth;
+mod wanted;
 mod when;
 
 use std::process::ExitCode;
@@ -100,6 +103,7 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Sense(args) => sense::run(&cli.common, args),
         Command::Report(args) => report::run(&cli.common, args),
         Command::Show(args) => show::run(&cli.common, args),
+        Command::Extract(args) => extract::run(&cli.common, args),
         Command::Plot(args) => plot::run(&cli.common, args),
         Command::Class(args) => class::run(&cli.common, args),
         Command::Inventory(args) => inventory::run(&cli.common, args),
