@@ -153,7 +153,7 @@ impl Reports<'_> {
 }
 
 /// An endpoint as the database has it: `192.0.2.1:5060` or `[2001:db8::1]:5060`.
-fn endpoint(text: &str) -> Option<Endpoint> {
+pub(crate) fn endpoint(text: &str) -> Option<Endpoint> {
     let address: std::net::SocketAddr = text.parse().ok()?;
     Some(Endpoint::new(address.ip(), address.port()))
 }

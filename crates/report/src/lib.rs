@@ -41,6 +41,7 @@ mod fingerprints;
 mod footprint;
 mod incidents;
 mod inventory;
+mod ladder;
 mod other_clocks;
 mod platforms;
 mod recordings;
@@ -59,6 +60,7 @@ pub use classes::CLASS_COLUMNS;
 pub use columns::{Column, Kind, Query, Report, Values};
 pub use footprint::{Footprint, FootprintCall, FootprintStream, KnownInput};
 pub use inventory::INVENTORY_COLUMNS;
+pub use ladder::{Ladder, LadderCall, LadderEvent, LadderMessage, LadderSource, LadderStep};
 pub use reputation::Export;
 
 /// The reports over one database.
