@@ -6,7 +6,7 @@ use bellwether_sensor::HepAddress;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::Targets;
 
-use crate::args_extract::ExtractArgs;
+use crate::args_extract::{ExtractArgs, LadderArgs};
 
 /// Identifies the platforms, devices and campaigns behind a VoIP provider's calls.
 ///
@@ -315,6 +315,8 @@ pub(crate) struct ShowArgs {
     pub(crate) kind: ShowKind,
     /// Name of the subject as in reports: a Call-ID, a fingerprint's hash, a campaign, a recording, an incident or an address of record
     pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) ladder: LadderArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

@@ -22,6 +22,16 @@ pub(crate) struct ExtractArgs {
     pub(crate) force: bool,
 }
 
+/// The ladder of `show call`.
+#[derive(Args, Debug)]
+pub(crate) struct LadderArgs {
+    /// Draw the messages of a call between its hosts, from captures, or else from the database
+    #[arg(long)]
+    pub(crate) ladder: bool,
+    #[command(flatten)]
+    pub(crate) captures: CaptureArgs,
+}
+
 /// Captures to search.
 #[derive(Args, Debug)]
 pub(crate) struct CaptureArgs {

@@ -25,6 +25,7 @@ pub mod files;
 mod inventory;
 mod knowledge;
 mod label;
+mod ladder;
 mod lists;
 mod lockdown;
 mod log;

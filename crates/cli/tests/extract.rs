@@ -177,3 +177,55 @@ fn what_is_missing_is_named_and_no_file_is_lost() {
     assert!(told.contains("--from") && told.contains("in.pcap"), "{told}");
     assert!(room.path("out.pcap").exists(), "a refused command takes nothing away");
 }
+
+#[test]
+fn a_ladder_has_each_message_of_the_captures_and_else_what_the_database_keeps() {
+    let room = Room::new();
+    let capture = common::project().join("pcaps/lab-calls-trunk.pcap");
+    std::fs::copy(&capture, room.path("in.pcap")).unwrap();
+    room.replay("x.db", "2", &[Path::new("in.pcap")]);
+    let calls = room.rows("x.db", "calls");
+    let linked = calls.iter().find(|row| row["linked_call_ids"] != Value::Array(Vec::new())).unwrap();
+    let call_id = linked["call_id"].as_str().unwrap();
+    let ladder = |more: &[&str]| {
+        let args = ["--db", "x.db", "--format", "json", "show", "call", call_id, "--ladder"];
+        let value: Value = serde_json::from_str(&room.expect(0, &[&args[..], more].concat())).unwrap();
+        value
+    };
+    let steps = |of: &Value, kinds: &[&str]| -> usize {
+        let steps = of["steps"].as_array().unwrap().iter();
+        steps.filter(|step| kinds.contains(&step["kind"].as_str().unwrap())).count()
+    };
+    let full = ladder(&[]);
+    assert_eq!(full["source"], "captures");
+    room.expect(0, &["--db", "x.db", "-q", "extract", call_id, "-o", "x.pcap"]);
+    assert_eq!(steps(&full, &["request", "answer"]), record_of(&room, "x.pcap").len());
+    assert_eq!(ladder(&["--from", "x.pcap"])["steps"], full["steps"], "the copy has all of the ladder");
+    assert_eq!(full["calls"].as_array().unwrap().len(), 2);
+    assert_eq!(full["calls"][0]["caller"], linked["caller"]);
+    let table = room.expect(0, &["--db", "x.db", "show", "call", call_id, "--ladder"]);
+    assert!(table.contains("|-- A INVITE 1 -") && table.contains("|<= PCMU "), "{table}");
+
+    std::fs::remove_file(room.path("in.pcap")).unwrap();
+    let poor = ladder(&[]);
+    assert_eq!(poor["source"], "database");
+    assert_eq!(poor["hosts"], full["hosts"]);
+    assert_eq!(steps(&poor, &["media"]), steps(&full, &["media"]));
+    assert!(steps(&poor, &["request"]) >= 4 && steps(&poor, &["answer"]) == 2, "{poor:#}");
+    room.expect(2, &["--db", "x.db", "show", "fingerprint", "f2-1", "--ladder"]);
+}
+
+#[test]
+fn a_repeated_answer_is_marked_in_the_ladder() {
+    let room = Room::new();
+    let capture = common::project().join("pcaps/lab-calls-mixed.pcap");
+    room.replay("x.db", "2", &[&capture]);
+    let calls = room.rows("x.db", "calls");
+    let row = calls.iter().find(|row| row["call_id"] == "nzdavgvkmytxueg@vm").unwrap();
+    let args = ["--db", "x.db", "--format", "json", "show", "call", "nzdavgvkmytxueg@vm", "--ladder"];
+    let ladder: Value = serde_json::from_str(&room.expect(0, &args)).unwrap();
+    let steps = ladder["steps"].as_array().unwrap();
+    let repeated = steps.iter().filter(|step| step["is_repeated"] == true).count() as u64;
+    assert!(repeated > 0 && repeated >= row["retransmissions"].as_u64().unwrap(), "{repeated}");
+    assert!(steps.iter().all(|step| step["offset_s"].as_f64().unwrap() >= 0.0));
+}
